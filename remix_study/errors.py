@@ -1,0 +1,32 @@
+"""The few mistakes a user can make, each with the exit code the command line answers with."""
+
+from __future__ import annotations
+
+DONE = 0
+SOME_POINTS_FAILED = 1
+BAD_INPUT = 2
+BAD_DATABASE = 3
+
+
+class RemixStudyError(Exception):
+    """Something the user can put right; its message is one line and says how."""
+
+    exit_code = BAD_INPUT
+
+
+class StudyFileError(RemixStudyError):
+    """The study file: not TOML, an unknown key, a wrong type, a value out of range."""
+
+
+class DataError(RemixStudyError):
+    """The data: a missing file or column, a class with too few rows, text where numbers belong."""
+
+
+class UsageError(RemixStudyError):
+    """The arguments of a command or of a public function."""
+
+
+class StorageError(RemixStudyError):
+    """The database: missing, not one, locked, full, or begun with another study file."""
+
+    exit_code = BAD_DATABASE
