@@ -1,4 +1,4 @@
-"""Every random draw starts here: a seed for a purpose, the same on each machine and in each process."""
+"""Every random draw starts here: a seed for a purpose, the same on every machine."""
 
 from __future__ import annotations
 

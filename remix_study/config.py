@@ -1,0 +1,140 @@
+"""What a study is: the frozen objects that a study file becomes."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from remix_study.space import SearchSpace
+
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+Positive = Annotated[int, Meta(ge=1)]
+Rate = Annotated[float, Meta(gt=0, le=10)]
+Share = Annotated[float, Meta(gt=0, lt=1)]
+Ratio = Annotated[float, Meta(gt=0, le=1)]
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # A look at the answer: small epochs, stopped and restored by the validation part.
+    "quick": {"epochs": 100, "schedule": "constant", "stop": "early", "patience": 10},
+    # The authors' training: Adam under Keras' plateau rule on the training loss. They ran 500
+    # epochs; a member whose loss no longer moves at the lowest rate is ended.
+    "paper": {"epochs": 500, "schedule": "plateau", "stop": "lowest-rate", "patience": 10},
+}
+
+
+class Training(Struct, frozen=True, forbid_unknown_fields=True):
+    """How a network is trained.
+
+    Attributes:
+        preset: ``quick`` or ``paper``; sets the keys that the file leaves out.
+        epochs: Most epochs a member may train.
+        batch_size: Rows of a mini-batch.
+        learning_rate: Adam's rate at the start.
+        schedule: ``constant``, or ``plateau`` on the training loss.
+        plateau_factor: What the rate is multiplied by on a plateau.
+        plateau_patience: Epochs without gain that make a plateau.
+        lowest_rate: The rate the schedule stops at.
+        stop: ``early`` (validation loss, best weights kept), ``lowest-rate`` (no relative gain of
+            1e-4 in the training loss at the lowest rate) or ``never``.
+        patience: Epochs without gain after which ``stop`` acts.
+        monitor: Validation cross-entropy that early stopping watches: ``balanced`` over classes,
+            or ``natural``.
+        on_nan: What a trial gets when a member diverged: ``fail``, or each metric's ``worst``.
+        stack: Networks trained in one program; 0 means all folds of a problem.
+    """
+
+    preset: Literal["quick", "paper"] = "quick"
+    epochs: Positive = 100
+    batch_size: Annotated[int, Meta(ge=2)] = 64
+    learning_rate: Rate = 1e-3
+    schedule: Literal["constant", "plateau"] = "constant"
+    plateau_factor: Share = 0.2
+    plateau_patience: Positive = 5
+    lowest_rate: Rate = 1e-5
+    stop: Literal["early", "lowest-rate", "never"] = "early"
+    patience: Positive = 10
+    monitor: Literal["balanced", "natural"] = "balanced"
+    on_nan: Literal["fail", "worst"] = "fail"
+    stack: Annotated[int, Meta(ge=0)] = 0
+
+
+class Model(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which network: ``mlp`` or a dotted name, and what its builder is given."""
+
+    name: str = "mlp"
+    options: dict[str, Any] = {}
+
+
+class CrossValidation(Struct, frozen=True, forbid_unknown_fields=True):
+    """Repeated stratified k-fold; ``validation`` is the share of each training part held out."""
+
+    folds: Annotated[int, Meta(ge=2)] = 2
+    repeats: Positive = 10
+    validation: Share = 0.3
+    grouped: bool = False
+
+
+class ProblemSpec(Struct, frozen=True, forbid_unknown_fields=True):
+    """One entry of ``[[problems]]``: data, which classes are rare, and how rare.
+
+    With several ratios in ``imbalance`` an entry stands for as many problems.
+    """
+
+    dataset: str | None = None
+    file: str | None = None
+    label: str | None = None
+    groups: str | None = None
+    drop: tuple[str, ...] = ()
+    kind: Literal["binary", "multi-class"] | None = None
+    minority: tuple[str | int, ...] = ()
+    imbalance: tuple[Ratio, ...] = ()
+    training: Training = Training()
+
+
+class Search(Struct, frozen=True, forbid_unknown_fields=True):
+    """How points are chosen: a planned ``grid``, or Optuna's ``tpe`` or ``random``."""
+
+    algorithm: Literal["grid", "tpe", "random"] = "grid"
+    trials: Positive | None = None
+    space: SearchSpace = SearchSpace()
+
+
+class Study(Struct, frozen=True):
+    """A whole study file.
+
+    Attributes:
+        name: First half of each Optuna study's name, ``<name>/<problem>``.
+        seed: Every random draw derives from it.
+        objectives: Metrics that Optuna sees, on validation parts.
+        problems: Data and imbalance.
+        cv: Cross-validation.
+        model: Network.
+        training: Training keys that hold for every problem.
+        search: Points.
+        text: The file as it was read.
+        source: Where it came from, for messages.
+    """
+
+    name: str
+    seed: int
+    objectives: tuple[str, ...]
+    problems: tuple[ProblemSpec, ...]
+    cv: CrossValidation
+    model: Model
+    training: Training
+    search: Search
+    text: str
+    source: str
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the file's text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def folder(self) -> Path:
+        """Folder that paths in the file are relative to."""
+        return Path(self.source).resolve().parent

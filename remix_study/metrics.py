@@ -1,0 +1,188 @@
+"""Scores of predicted probabilities on imbalanced data.
+
+Conventions, the same for every metric:
+
+- A class that no scored row has is left out of means over classes; its ``recall_<c>`` and
+  ``brier_<c>`` are NaN.
+- The predicted class is the most probable one, the lowest code among equals.
+- Brier scores are on half scale for every number of classes, so they lie in [0, 1] and are the
+  usual Brier score when there are two.
+- Calibration errors use 15 equal-mass bins. Rows of one confidence are never parted: a row's bin
+  is fixed by the number of rows below it, so that the order of the rows does not matter, and
+  bins differ in size only where confidences are equal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+BINS = 15
+"""Bins of the calibration errors."""
+
+SMALLEST = float(np.finfo(np.float32).eps)
+"""Log-loss clips probabilities to [eps, 1 - eps], as scikit-learn does for float32."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a reader and an optimiser must know of a score.
+
+    Attributes:
+        name: Key in ``METRICS`` and in a study file.
+        label: The full name, for an axis or a caption.
+        direction: Which way is better.
+        worst: The worst value it can take; finite, so that a failed trial can be given it.
+        short: A name for a narrow column.
+    """
+
+    name: str
+    label: str
+    direction: Literal["maximize", "minimize"]
+    worst: float
+    short: str
+
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("g_mean", "geometric mean of the recalls", "maximize", 0.0, "g-mean"),
+        Metric("bbs", "balanced Brier score", "minimize", 1.0, "BBS"),
+        Metric("brier", "Brier score (half scale)", "minimize", 1.0, "Brier"),
+        Metric("log_loss", "log-loss", "minimize", float(-np.log(SMALLEST)), "log-loss"),
+        Metric("balanced_accuracy", "balanced accuracy", "maximize", 0.0, "bal. acc."),
+        Metric("min_recall", "lowest recall of a class", "maximize", 0.0, "min. recall"),
+        Metric("roc_auc", "ROC-AUC (one-vs-rest, macro)", "maximize", 0.0, "AUC"),
+        Metric(
+            "average_precision", "average precision (one-vs-rest, macro)", "maximize", 0.0, "AP"
+        ),
+        Metric("ece", "expected calibration error of the top class", "minimize", 1.0, "ECE"),
+        Metric("cwece", "class-wise expected calibration error", "minimize", 1.0, "cw-ECE"),
+    )
+}
+
+
+def score(y: ArrayLike, probabilities: ArrayLike, n_classes: int) -> dict[str, float]:
+    """Score one member's predictions.
+
+    Args:
+        y: (n,) class codes in [0, n_classes).
+        probabilities: (n, n_classes), rows that sum to 1.
+        n_classes: Number of classes K of the problem.
+
+    Returns:
+        Every metric of ``METRICS``, then ``recall_<c>`` and ``brier_<c>`` of each class code.
+        ``g_mean`` is the root of the product of the recalls over the classes present, of their
+        number. ``bbs`` is the mean over these classes of ``brier_<c>``, the stratified Brier
+        score of Wallace and Dahabreh (2012). ``roc_auc`` and ``average_precision`` are NaN where
+        only one class is present.
+
+    Raises:
+        ValueError: Nothing to score, shapes or codes do not fit, or the probabilities are not
+            finite or not probabilities.
+    """
+    codes, p = _checked(y, probabilities, n_classes)
+    n = len(codes)
+    truth = codes[:, None] == np.arange(n_classes)
+    count = truth.sum(axis=0)
+    present = count > 0
+
+    top = p.argmax(axis=1)
+    correct = top == codes
+    recall = _class_means(codes, correct.astype(np.float64), count)
+    half_squared = ((p - truth) ** 2).sum(axis=1) / 2
+    brier = _class_means(codes, half_squared, count)
+    seen = recall[present]
+    p_true = np.clip(p[np.arange(n), codes], SMALLEST, 1 - SMALLEST)
+
+    auc, precision, per_class = _one_vs_rest(truth, p)
+    rankable = present & (count < n)
+    _, _, top_class = _one_vs_rest(correct[:, None], p.max(axis=1, keepdims=True))
+
+    scores = {
+        "g_mean": float(seen.prod() ** (1 / len(seen))),
+        "bbs": float(brier[present].mean()),
+        "brier": float(half_squared.mean()),
+        "log_loss": float(-np.log(p_true).mean()),
+        "balanced_accuracy": float(seen.mean()),
+        "min_recall": float(seen.min()),
+        "roc_auc": float(auc[rankable].mean()) if rankable.any() else float("nan"),
+        "average_precision": float(precision[rankable].mean()) if rankable.any() else float("nan"),
+        "ece": float(top_class[0]),
+        "cwece": float(per_class[present].mean()),
+    }
+    scores.update({f"recall_{code}": float(value) for code, value in enumerate(recall)})
+    scores.update({f"brier_{code}": float(value) for code, value in enumerate(brier)})
+    return scores
+
+
+def _checked(
+    y: ArrayLike, probabilities: ArrayLike, n_classes: int
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    codes = np.asarray(y)
+    p = np.asarray(probabilities, dtype=np.float64)
+    if codes.ndim != 1 or len(codes) == 0 or p.shape != (len(codes), n_classes):
+        raise ValueError(
+            f"y must be (n,) with n > 0 and probabilities (n, {n_classes}), "
+            f"got {codes.shape} and {p.shape}"
+        )
+    if codes.dtype.kind not in "iu" or codes.min() < 0 or codes.max() >= n_classes:
+        raise ValueError(f"y must hold integer codes from 0 to {n_classes - 1}")
+    if not np.isfinite(p).all():
+        raise ValueError("probabilities must be finite")
+    if p.min() < -1e-6 or np.abs(p.sum(axis=1) - 1).max() > 1e-2:
+        raise ValueError("probabilities must not be negative and must sum to 1 in every row")
+    return codes.astype(np.intp), p
+
+
+def _class_means(
+    codes: NDArray[np.intp], values: NDArray[np.float64], count: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Mean of the values over the rows of each class, NaN for a class without rows."""
+    total = np.bincount(codes, values, len(count))
+    means = np.full(len(count), np.nan)
+    np.divide(total, count, out=means, where=count > 0)
+    return means
+
+
+def _one_vs_rest(
+    truth: NDArray[np.bool_], p: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """ROC-AUC, average precision and calibration error of each column, from one sort.
+
+    Args:
+        truth: (n, K) whether the row is of the column's class.
+        p: (n, K) its probability.
+
+    Returns:
+        Three (K,) arrays; the first two mean nothing for a column that is all true or all false.
+    """
+    n, n_columns = p.shape
+    order = np.argsort(-p, axis=0, kind="stable")
+    ranked, hit = np.take_along_axis(p, order, 0), np.take_along_axis(truth, order, 0)
+
+    # Rows of equal probability form a run; every row of a run gets its first and last place.
+    place = np.broadcast_to(np.arange(n)[:, None], (n, n_columns))
+    edge = np.ones((n + 1, n_columns), bool)
+    edge[1:-1] = ranked[1:] != ranked[:-1]
+    head = np.maximum.accumulate(np.where(edge[:-1], place, 0), axis=0)
+    tail = np.minimum.accumulate(np.where(edge[1:], place, n)[::-1], axis=0)[::-1]
+
+    hits = np.cumsum(hit, axis=0)
+    positives = np.maximum(hits[-1], 1)
+    negatives = np.maximum(n - hits[-1], 1)
+    # Mann-Whitney: a positive beats the negatives behind its run and half of those within.
+    behind = n - 1 - (head + tail) / 2
+    wins = np.where(hit, behind, 0).sum(axis=0) - positives * (positives - 1) / 2
+    precision = np.take_along_axis(hits, tail, 0) / (tail + 1)
+
+    bin_of = (n - 1 - tail) * BINS // n + np.arange(n_columns) * BINS
+    gap = np.bincount(bin_of.ravel(), (hit - ranked).ravel(), BINS * n_columns)
+    return (
+        wins / (positives * negatives),
+        np.where(hit, precision, 0).sum(axis=0) / positives,
+        np.abs(gap.reshape(n_columns, BINS)).sum(axis=1) / n,
+    )

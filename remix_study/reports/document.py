@@ -1,0 +1,83 @@
+"""What a report is made of before it becomes a page and files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a page's table.
+
+    Attributes:
+        text: what it says.
+        detail: a second, smaller line.
+        kind: how it looks: "name", "number", "best", "close", "better", "worse", "text" or "".
+        color: a swatch before the text, as a CSS colour.
+    """
+
+    text: str
+    detail: str = ""
+    kind: str = "number"
+    color: str = ""
+
+
+@dataclass(frozen=True)
+class Head:
+    """One header cell, over `span` columns."""
+
+    text: str
+    detail: str = ""
+    span: int = 1
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as the page shows it; the first cell of each row names the row."""
+
+    caption: str
+    head: tuple[tuple[Head, ...], ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    foot: tuple[tuple[Cell, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure in both formats; `name` is its file name without ending."""
+
+    name: str
+    caption: str
+    alt: str
+    svg: bytes
+    png: bytes
+    on_page: bool = True
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of a section: text, then figures, then tables (folded away if so wished)."""
+
+    title: str = ""
+    text: tuple[str, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    tables: tuple[Table, ...] = ()
+    folded: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """A section of the page and the table files that belong to it.
+
+    Attributes:
+        anchor: its id in the page.
+        files: file name without ending -> the table written as CSV and Markdown.
+    """
+
+    anchor: str
+    title: str
+    lead: str
+    blocks: tuple[Block, ...] = ()
+    files: Mapping[str, pd.DataFrame] = field(default_factory=dict)

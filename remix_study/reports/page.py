@@ -1,0 +1,163 @@
+"""The report as a folder: one page that opens anywhere, its figures, tables and manifest."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from remix_study import __version__
+from remix_study.errors import UsageError
+from remix_study.reports import overview, ranks, results, sensitivity
+from remix_study.reports.comparison import comparisons
+from remix_study.reports.document import Picture, Section
+from remix_study.reports.frames import StudyFrames
+from remix_study.reports.tables import csv_text, markdown_text
+from remix_study.reports.words import listing, sentence
+
+MANIFEST = "manifest.json"
+_MARK = "remix_study report"
+
+
+def write_report(frames: StudyFrames, output: Path, *, command: str) -> Path:
+    """Write the report of the studies into a folder.
+
+    A report that is there already is replaced; a folder that holds anything else is refused.
+
+    Args:
+        frames: the studies, read from a database.
+        output: the folder; made with its parents where it is missing.
+        command: the command line that makes this report, for the page and the manifest.
+
+    Returns:
+        The path of `index.html`.
+
+    Raises:
+        UsageError: the folder holds files that no report wrote, is a file, or cannot be written.
+    """
+    old = _own_files(output)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            dir=output.parent, prefix=f".{output.name}-", ignore_cleanup_errors=True
+        ) as scratch:
+            folder = Path(scratch)
+            _write(frames, folder, command=command)
+            _replace(output, folder, old)
+    except OSError as error:
+        raise UsageError(f"{output}: cannot write the report ({error.strerror})") from error
+    return output / "index.html"
+
+
+def _own_files(output: Path) -> list[Path]:
+    """The files of a report that is there already, by its manifest; hidden files do not count."""
+    if not output.exists():
+        return []
+    if not output.is_dir():
+        raise UsageError(f"{output} is a file; name a folder for the report")
+    there = {
+        path.relative_to(output)
+        for path in output.rglob("*")
+        if not path.is_dir() and not path.name.startswith(".")
+    }
+    if not there:
+        return []
+    known: set[Path] = set()
+    try:
+        manifest = json.loads((output / MANIFEST).read_text(encoding="utf-8"))
+        if manifest["made_by"] == _MARK:
+            known = {Path(MANIFEST), *(Path(name) for name in manifest["files"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        known = set()
+    strange = sorted(there - known)
+    if strange:
+        raise UsageError(
+            f"{output} holds files that no report wrote ({strange[0]}); name another folder"
+        )
+    return sorted(there)
+
+
+def _replace(output: Path, folder: Path, old: Sequence[Path]) -> None:
+    output.mkdir(exist_ok=True)
+    for name in old:
+        (output / name).unlink()
+    for path in sorted(folder.rglob("*")):
+        target = output / path.relative_to(folder)
+        if path.is_dir():
+            target.mkdir(exist_ok=True)
+        else:
+            shutil.move(path, target)
+
+
+def _write(frames: StudyFrames, folder: Path, *, command: str) -> None:
+    compared = comparisons(frames)
+    sections = [
+        overview.section(compared),
+        sensitivity.section(compared),
+        ranks.section(compared),
+        results.section(compared),
+    ]
+    for name in ("figures", "tables"):
+        (folder / name).mkdir()
+    for section in sections:
+        for block in section.blocks:
+            for picture in block.pictures:
+                (folder / "figures" / f"{picture.name}.svg").write_bytes(picture.svg)
+                (folder / "figures" / f"{picture.name}.png").write_bytes(picture.png)
+        for name, frame in section.files.items():
+            csv, markdown = csv_text(frame), markdown_text(frame)
+            (folder / "tables" / f"{name}.csv").write_text(csv, encoding="utf-8")
+            (folder / "tables" / f"{name}.md").write_text(markdown, encoding="utf-8")
+    studies = list(dict.fromkeys(c.study for c in compared))
+    made = datetime.now(UTC).replace(microsecond=0).isoformat()
+    status, complete = overview.progress(compared)
+    page = _page(
+        title=f"ReMix study: {listing(studies)}" if studies else "ReMix study",
+        status=sentence(status),
+        complete=complete,
+        sections=sections,
+        tables=[name for section in sections for name in section.files],
+        command=command,
+        made=made,
+        version=__version__,
+    )
+    (folder / "index.html").write_text(page, encoding="utf-8")
+    manifest: dict[str, Any] = {
+        "made_by": _MARK,
+        "version": __version__,
+        "made": made,
+        "command": command,
+        "studies": list(frames.manifests),
+        "files": {
+            path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        },
+    }
+    text = json.dumps(manifest, indent=2, ensure_ascii=False, default=str)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def _page(*, sections: Sequence[Section], **values: Any) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("remix_study.reports"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["data_uri"] = _data_uri
+    template = environment.get_template("report.html")
+    return template.render(sections=sections, **values)
+
+
+def _data_uri(picture: Picture) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(picture.svg).decode("ascii")

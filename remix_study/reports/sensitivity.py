@@ -1,0 +1,396 @@
+"""How each objective depends on alpha, and what alpha changes against no mixing at all.
+
+No mixing is a strategy of its own: ReMix at alpha 0 is `balance`, MixUp at alpha 0 is
+`baseline`. Each is one run, so the zero of a curve is taken from that row.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from remix_study.reports.comparison import Comparison, Row
+from remix_study.reports.document import Block, Cell, Head, Picture, Section, Table
+from remix_study.reports.figures import (
+    PANEL_SIZE,
+    LineStyle,
+    Series,
+    alpha_axis,
+    draw_differences,
+    draw_scores,
+    figure,
+    legend,
+    line_styles,
+    render,
+    strategy_color,
+)
+from remix_study.reports.statistics import Interval, corrected_interval, paired_interval
+from remix_study.reports.words import (
+    better_or_worse,
+    counted,
+    difference,
+    label,
+    label_with_direction,
+    listing,
+    number,
+    plain,
+    sentence,
+    signed,
+    strategy_name,
+)
+
+LEAD = (
+    "Alpha sets how much is mixed: 0 mixes nothing, larger values mix more evenly. The left panel "
+    "shows the mean test score over the folds, its band one corrected standard error to each "
+    "side. The right panel shows what alpha changes against alpha 0 on the same folds, with its "
+    "corrected 95 % interval; a hollow mark means that the interval holds zero."
+)
+
+
+@dataclass(frozen=True)
+class Point:
+    """One alpha of a curve; `difference` to alpha 0 is None at 0 and where 0 was not run."""
+
+    alpha: float
+    row: str
+    score: Interval
+    difference: Interval | None
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One metric against alpha for one mixing strategy on one problem.
+
+    Attributes:
+        family: the strategy's name, or the parts of a composed one.
+        name: the imbalance in words, with what else the study varies.
+        points: by alpha; the first is alpha 0 if that was run.
+    """
+
+    comparison: Comparison
+    family: str
+    name: str
+    metric: str
+    points: tuple[Point, ...]
+
+    @property
+    def has_zero(self) -> bool:
+        return self.points[0].alpha == 0
+
+    @property
+    def several(self) -> bool:
+        """Whether more than one alpha above zero was run, so that there is a curve to see."""
+        return sum(point.alpha > 0 for point in self.points) > 1
+
+
+def curves(comparisons: Sequence[Comparison]) -> tuple[Curve, ...]:
+    """Every objective against alpha, for each mixing strategy of each planned problem."""
+    found = []
+    for comparison in comparisons:
+        mixing = [row for row in comparison.rows if row.alpha is not None]
+        if not comparison.is_grid:
+            continue
+        for family, settings in dict.fromkeys((row.family, row.settings) for row in mixing):
+            rows = [row for row in mixing if (row.family, row.settings) == (family, settings)]
+            name = ", ".join(filter(None, (comparison.imbalance_name, settings)))
+            for metric in comparison.objectives:
+                points = _points(comparison, rows, metric)
+                if any(point.alpha > 0 for point in points):
+                    found.append(Curve(comparison, family, name, metric, points))
+    return tuple(found)
+
+
+def table(found: Sequence[Curve]) -> pd.DataFrame:
+    """One line a problem, strategy, metric and alpha, with both intervals."""
+    lines = [
+        {
+            "study": curve.comparison.study,
+            "problem": curve.comparison.problem,
+            "dataset": str(curve.comparison.info["dataset"]),
+            "imbalance": curve.name,
+            "strategy": curve.family,
+            "metric": curve.metric,
+            "alpha": point.alpha,
+            "row": point.row,
+            "folds": point.score.folds,
+            "mean": point.score.mean,
+            "corrected_se": point.score.standard_error,
+            "difference_to_zero": point.difference.mean if point.difference else math.nan,
+            "difference_low": point.difference.low if point.difference else math.nan,
+            "difference_high": point.difference.high if point.difference else math.nan,
+        }
+        for curve in found
+        for point in curve.points
+    ]
+    return pd.DataFrame(lines)
+
+
+def section(comparisons: Sequence[Comparison]) -> Section:
+    """The section of the page with one block a mixing strategy and base problem."""
+    found = curves(comparisons)
+    names = sorted({(_extremeness(curve.comparison), curve.name) for curve in found})
+    styles = line_styles(list(dict.fromkeys(name for _, name in names)))
+    blocks: list[Block] = []
+    for strategy in dict.fromkeys(curve.family for curve in found):
+        own = [curve for curve in found if curve.family == strategy]
+        if not any(curve.several for curve in own):
+            blocks.append(Block(text=(_single(strategy, own),)))
+            continue
+        own = [curve for curve in own if curve.several]
+        bases = list(dict.fromkeys(_base(curve.comparison) for curve in own))
+        for at, base in enumerate(bases):
+            here = [curve for curve in own if _base(curve.comparison) == base]
+            overview = (_overview(strategy, own, bases, styles),) if at == 0 else ()
+            blocks.append(_block(strategy, base, at, here, styles, overview))
+    searched = [c.name for c in comparisons if not c.is_grid]
+    if searched:
+        blocks.append(Block(text=(_searched(searched),)))
+    if not found and not searched:
+        blocks.append(
+            Block(text=("No strategy of this study mixes, so nothing depends on alpha.",))
+        )
+    files = {"sensitivity": table(found)} if found else {}
+    return Section("sensitivity", "Sensitivity to alpha", LEAD, tuple(blocks), files)
+
+
+def _points(comparison: Comparison, rows: Sequence[Row], metric: str) -> tuple[Point, ...]:
+    by_alpha = {row.alpha: row for row in rows if row.alpha is not None}
+    unmixed = comparison.unmixed(rows[0])
+    if unmixed is not None:
+        by_alpha.setdefault(0.0, unmixed)
+    zero = by_alpha.get(0.0)
+    at_zero = comparison.score(zero.label, metric) if zero else None
+    points = []
+    for alpha, row in sorted(by_alpha.items()):
+        scores = comparison.score(row.label, metric)
+        if scores.empty:
+            continue
+        change = None
+        if alpha > 0 and at_zero is not None and not at_zero.empty:
+            change = paired_interval(scores, at_zero, comparison.ratio)
+        score = corrected_interval(scores, comparison.ratio)
+        points.append(Point(alpha, row.label, score, change))
+    return tuple(points)
+
+
+def _extremeness(comparison: Comparison) -> float:
+    return 0.0 if math.isnan(comparison.imbalance) else -comparison.imbalance
+
+
+def _base(comparison: Comparison) -> tuple[str, str]:
+    return comparison.study, comparison.title
+
+
+def _score_series(here: Sequence[Curve], styles: dict[str, LineStyle]) -> list[Series]:
+    return [
+        Series(
+            curve.name,
+            tuple(point.alpha for point in curve.points),
+            tuple(point.score for point in curve.points),
+            styles[curve.name],
+        )
+        for curve in here
+    ]
+
+
+def _difference_series(here: Sequence[Curve], styles: dict[str, LineStyle]) -> list[Series]:
+    series = []
+    for curve in here:
+        pairs = [(point.alpha, point.difference) for point in curve.points if point.difference]
+        if pairs:
+            series.append(
+                Series(
+                    curve.name,
+                    tuple(alpha for alpha, _ in pairs),
+                    tuple(interval for _, interval in pairs),
+                    styles[curve.name],
+                )
+            )
+    return series
+
+
+def _pictures(
+    strategy: str, name: str, metric: str, here: Sequence[Curve], styles: dict[str, LineStyle]
+) -> list[Picture]:
+    color = strategy_color(strategy)
+    alphas = [0.0, *(point.alpha for curve in here for point in curve.points)]
+    title = here[0].comparison.title
+    with figure(*PANEL_SIZE) as made:
+        axes = made.add_subplot()
+        series = _score_series(here, styles)
+        draw_scores(axes, series, color)
+        alpha_axis(axes, alphas)
+        axes.set_ylabel(label_with_direction(metric))
+        legend(axes, len(series))
+        left = Picture(
+            f"{name}-{metric}",
+            "",
+            f"{label(metric)} of {strategy_name(strategy)} against alpha on {title}.",
+            *render(made),
+        )
+    differences = _difference_series(here, styles)
+    if not differences:
+        return [left]
+    with figure(*PANEL_SIZE) as made:
+        axes = made.add_subplot()
+        draw_differences(axes, differences, color)
+        alpha_axis(axes, alphas)
+        axes.set_ylabel(f"{label(metric)}: difference to alpha 0")
+        legend(axes, len(differences))
+        right = Picture(
+            f"{name}-{metric}-difference",
+            "",
+            f"Difference in {label(metric)} to alpha 0, {strategy_name(strategy)} on {title}.",
+            *render(made),
+        )
+    return [left, right]
+
+
+def _overview(
+    strategy: str,
+    own: Sequence[Curve],
+    bases: Sequence[tuple[str, str]],
+    styles: dict[str, LineStyle],
+) -> Picture:
+    """All panels of a strategy in one figure, for a paper or a README."""
+    metrics = list(dict.fromkeys(curve.metric for curve in own))
+    width, height = PANEL_SIZE
+    with figure(2 * width * len(bases), height * len(metrics)) as made:
+        grid = made.subplots(len(metrics), 2 * len(bases), squeeze=False)
+        for at, base in enumerate(bases):
+            for line, metric in enumerate(metrics):
+                here = [c for c in own if _base(c.comparison) == base and c.metric == metric]
+                left, right = grid[line, 2 * at], grid[line, 2 * at + 1]
+                if not here:
+                    left.set_axis_off()
+                    right.set_axis_off()
+                    continue
+                alphas = [0.0, *(point.alpha for curve in here for point in curve.points)]
+                series = _score_series(here, styles)
+                draw_scores(left, series, strategy_color(strategy))
+                alpha_axis(left, alphas)
+                left.set_ylabel(label_with_direction(metric))
+                differences = _difference_series(here, styles)
+                if differences:
+                    draw_differences(right, differences, strategy_color(strategy))
+                    alpha_axis(right, alphas)
+                    right.set_ylabel(f"{label(metric)}: difference to alpha 0")
+                else:
+                    right.set_axis_off()
+                if line == 0:
+                    left.set_title(f"{strategy_name(strategy)} on {base[1]}", pad=22)
+                    legend(left, len(series))
+        svg, png = render(made)
+    return Picture(
+        f"sensitivity-{strategy}",
+        "",
+        f"Sensitivity of {strategy_name(strategy)} to alpha.",
+        svg,
+        png,
+        on_page=False,
+    )
+
+
+def _block(
+    strategy: str,
+    base: tuple[str, str],
+    at: int,
+    here: Sequence[Curve],
+    styles: dict[str, LineStyle],
+    overview: tuple[Picture, ...],
+) -> Block:
+    pictures: list[Picture] = []
+    tables: list[Table] = []
+    text: list[str] = []
+    name = f"sensitivity-{strategy}-{at + 1}"
+    for metric in dict.fromkeys(curve.metric for curve in here):
+        own = [curve for curve in here if curve.metric == metric]
+        pictures += _pictures(strategy, name, metric, own, styles)
+        tables.append(_page_table(metric, own))
+        text += [_reading(curve) for curve in own]
+    return Block(
+        title=f"{strategy_name(strategy)} on {base[1]}",
+        text=tuple(text),
+        pictures=(*pictures, *overview),
+        tables=tuple(tables),
+        folded="The numbers behind these panels",
+    )
+
+
+def _reading(curve: Curve) -> str:
+    where = f"{curve.name}, {label(curve.metric)}"
+    if not curve.has_zero:
+        return f"{where}: the same without mixing was not run, so there is no difference to show."
+    parts = []
+    for word in ("better", "worse"):
+        alphas = [
+            plain(point.alpha)
+            for point in curve.points
+            if point.difference
+            and point.difference.excludes_zero
+            and better_or_worse(curve.metric, point.difference.mean) == word
+        ]
+        if alphas:
+            parts.append(f"{word} than alpha 0 at {listing(alphas)}")
+    if not parts:
+        parts.append("no alpha can be told from alpha 0")
+    biggest = max(
+        (point for point in curve.points if point.difference),
+        key=lambda point: abs(point.difference.mean) if point.difference else 0.0,
+    )
+    assert biggest.difference is not None
+    return sentence(
+        f"{where}: {listing(parts)}; the largest difference is {difference(biggest.difference)} "
+        f"at alpha {plain(biggest.alpha)}"
+    )
+
+
+def _single(strategy: str, own: Sequence[Curve]) -> str:
+    alphas = sorted({point.alpha for curve in own for point in curve.points if point.alpha > 0})
+    return (
+        f"{strategy_name(strategy)} was run at one alpha "
+        f"({listing([plain(alpha) for alpha in alphas])}), which makes no curve."
+    )
+
+
+def _searched(names: Sequence[str]) -> str:
+    return (
+        f"{listing(names)}: Optuna chose the points, so alpha does not vary alone there and no "
+        "curve is drawn."
+    )
+
+
+def _page_table(metric: str, own: Sequence[Curve]) -> Table:
+    alphas = sorted({point.alpha for curve in own for point in curve.points})
+    head = (Head("alpha"), *(Head(curve.name) for curve in own))
+    rows = []
+    for alpha in alphas:
+        cells = [Cell(plain(alpha), kind="name")]
+        for curve in own:
+            point = next((p for p in curve.points if p.alpha == alpha), None)
+            cells.append(_page_cell(metric, point) if point else Cell("", kind=""))
+        rows.append(tuple(cells))
+    folds = max(point.score.folds for curve in own for point in curve.points)
+    return Table(
+        f"{label_with_direction(metric)}: mean over {counted(folds, 'fold')}, below it the "
+        "difference to alpha 0 with its 95 % interval",
+        (head,),
+        tuple(rows),
+    )
+
+
+def _page_cell(metric: str, point: Point) -> Cell:
+    if point.difference is None:
+        return Cell(number(point.score.mean))
+    kind = "number"
+    if point.difference.excludes_zero:
+        kind = better_or_worse(metric, point.difference.mean)
+    interval = point.difference
+    return Cell(
+        number(point.score.mean),
+        f"{signed(interval.mean)} ({signed(interval.low)} to {signed(interval.high)})",
+        kind,
+    )

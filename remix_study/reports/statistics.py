@@ -1,0 +1,170 @@
+"""Means, intervals and ranks that respect how repeated cross-validation reuses its rows.
+
+The folds of a repeated cross-validation share training rows, so their scores are not
+independent and the usual standard error is too small. Nadeau and Bengio (2003) replace 1/J by
+1/J + n_test/n_train; Bouckaert and Frank (2004) use it for repeated k-fold, with J - 1 degrees
+of freedom for J folds in all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+CONFIDENCE = 0.95
+# Means that differ by less than this are the same number summed in another order.
+TIE_DECIMALS = 12
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over folds with its corrected interval.
+
+    Attributes:
+        mean: mean over the folds, NaN without any.
+        standard_error: corrected standard error of the mean, NaN with fewer than two folds.
+        low: lower end of the interval.
+        high: upper end of the interval.
+        folds: number J of folds that have a value.
+        ratio: n_test / n_train used in the correction.
+    """
+
+    mean: float
+    standard_error: float
+    low: float
+    high: float
+    folds: int
+    ratio: float
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether zero lies outside the interval; never with fewer than two folds."""
+        return bool(self.low > 0 or self.high < 0)
+
+
+def influence_ratio(
+    n_train: ArrayLike, n_validation: ArrayLike, n_test: ArrayLike, *, early_stopping: bool
+) -> float:
+    """The n_test / n_train of the correction, from the sizes of each fold's parts.
+
+    Training rows are those that influenced the network: its weights, and with early stopping
+    also the epoch at which it ended. Two-fold with 30 % validation gives 1.0 with early stopping
+    and 1/0.7 = 1.43 without.
+
+    Args:
+        n_train: (J,) rows that trained the weights.
+        n_validation: (J,) rows of the validation part.
+        n_test: (J,) rows of the test part.
+        early_stopping: whether the validation part decided when training ended.
+    """
+    influenced = float(np.mean(np.asarray(n_train, dtype=np.float64)))
+    if early_stopping:
+        influenced += float(np.mean(np.asarray(n_validation, dtype=np.float64)))
+    return float(np.mean(np.asarray(n_test, dtype=np.float64))) / influenced
+
+
+def _present(values: ArrayLike) -> NDArray[np.float64]:
+    array = np.asarray(values, dtype=np.float64)
+    return array[np.isfinite(array)]
+
+
+def corrected_standard_error(values: ArrayLike, ratio: float) -> float:
+    """Standard error of a mean over folds: sqrt((1/J + n_test/n_train) s^2).
+
+    Args:
+        values: (J,) one score or difference a fold; values that are not finite are left out.
+        ratio: n_test / n_train, see `influence_ratio`.
+
+    Returns:
+        The standard error; NaN with fewer than two values.
+    """
+    present = _present(values)
+    if len(present) < 2:
+        return float("nan")
+    return float(np.sqrt((1 / len(present) + ratio) * np.var(present, ddof=1)))
+
+
+def corrected_interval(
+    values: ArrayLike, ratio: float, confidence: float = CONFIDENCE
+) -> Interval:
+    """The mean over folds with its corrected t interval, J - 1 degrees of freedom.
+
+    Args:
+        values: (J,) one score or difference a fold; values that are not finite are left out.
+        ratio: n_test / n_train, see `influence_ratio`.
+        confidence: coverage of the interval, in (0, 1).
+    """
+    present = _present(values)
+    folds = len(present)
+    mean = float(np.mean(present)) if folds else float("nan")
+    error = corrected_standard_error(present, ratio)
+    reach = error * float(stats.t.ppf((1 + confidence) / 2, folds - 1)) if folds > 1 else np.nan
+    return Interval(mean, error, mean - reach, mean + reach, folds, ratio)
+
+
+def paired_interval(
+    first: pd.Series[Any], second: pd.Series[Any], ratio: float, confidence: float = CONFIDENCE
+) -> Interval:
+    """The corrected interval of first - second over the folds that both have.
+
+    Args:
+        first: scores indexed by fold.
+        second: scores indexed by fold; the index names the same folds.
+        ratio: n_test / n_train, see `influence_ratio`.
+        confidence: coverage of the interval, in (0, 1).
+    """
+    first, second = first.align(second, join="inner")
+    return corrected_interval((first - second).to_numpy(dtype=np.float64), ratio, confidence)
+
+
+def rank_rows(means: pd.DataFrame, *, maximize: bool) -> pd.DataFrame:
+    """Ranks within each problem; 1 is the best, ties share their average rank.
+
+    Args:
+        means: (problems, rows) one mean score each, none missing.
+        maximize: whether a higher score is better.
+
+    Returns:
+        (problems, rows) ranks.
+
+    Raises:
+        ValueError: a mean is missing.
+    """
+    values = means.to_numpy(dtype=np.float64)
+    if np.isnan(values).any():
+        raise ValueError("every row needs a score on every problem to be ranked")
+    ordered = np.round(-values if maximize else values, TIE_DECIMALS)
+    ranks = stats.rankdata(ordered, method="average", axis=1)
+    return pd.DataFrame(ranks, index=means.index, columns=means.columns)
+
+
+def rank_sums(ranks: pd.DataFrame) -> pd.Series[float]:
+    """Sum of each row's ranks over the problems, with the total checked.
+
+    Raises:
+        ValueError: the sums do not add up to N k (k + 1) / 2.
+    """
+    sums = ranks.sum(axis=0).astype(float)
+    check_rank_total(sums.to_numpy(dtype=np.float64), n_problems=len(ranks))
+    return sums
+
+
+def check_rank_total(sums: ArrayLike, *, n_problems: int) -> None:
+    """Refuse rank sums that no ranking with average ties can give.
+
+    Args:
+        sums: (k,) rank sums.
+        n_problems: number N of problems.
+
+    Raises:
+        ValueError: they do not add up to N k (k + 1) / 2.
+    """
+    array = np.asarray(sums, dtype=np.float64)
+    expected = n_problems * len(array) * (len(array) + 1) / 2
+    if not np.isclose(array.sum(), expected, rtol=0, atol=1e-6):
+        raise ValueError(f"rank sums total {array.sum():g}, not N k (k + 1) / 2 = {expected:g}")

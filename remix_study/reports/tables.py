@@ -1,0 +1,45 @@
+"""Tables as files: CSV that no spreadsheet runs, Markdown that no cell breaks."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import pandas as pd
+
+# A spreadsheet reads a text cell that begins with one of these as a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """The frame as CSV; text that a spreadsheet would run begins with an apostrophe."""
+    safe = frame.map(_no_formula)
+    safe.columns = pd.Index([_no_formula(str(column)) for column in frame.columns])
+    return safe.to_csv(index=False, lineterminator="\n", float_format="%.10g")
+
+
+def markdown_text(frame: pd.DataFrame, digits: int = 4) -> str:
+    """The frame as a Markdown table, numbers to the right, pipes and tags escaped."""
+    columns = [_markdown_cell(column, digits) for column in frame.columns]
+    numeric = [pd.api.types.is_numeric_dtype(frame.dtypes.iloc[i]) for i in range(len(columns))]
+    lines = [columns, ["---:" if right else "---" for right in numeric]]
+    lines += [
+        [_markdown_cell(value, digits) for value in row]
+        for row in frame.itertuples(index=False, name=None)
+    ]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def _no_formula(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _markdown_cell(value: Any, digits: int) -> str:
+    if isinstance(value, str):
+        text = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").split())
+    if pd.isna(value):
+        return ""
+    if isinstance(value, numbers.Integral):
+        return str(int(value))
+    return f"{float(value):.{digits}g}" if isinstance(value, numbers.Real) else str(value)

@@ -1,0 +1,205 @@
+"""ReMix for anyone's own ``model.fit``: the batches of a study as a Keras data set."""
+
+from __future__ import annotations
+
+import operator
+import threading
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from remix_study.batches.plan import BatchPlan, TrainingRows, check_batch_size, plan_epoch
+from remix_study.batches.strategies import check_alpha, compose
+from remix_study.errors import UsageError
+
+
+class ReMix(keras.utils.PyDataset):  # type: ignore[misc]
+    """Balanced and mixed mini-batches (Bellinger et al. 2021, Algorithm 1).
+
+    ```python
+    train = remix_study.ReMix(X, y, alpha=0.3, batch_size=64)
+    model.compile("adam", "categorical_crossentropy")
+    model.fit(train, epochs=20)
+    ```
+
+    Each item is a float32 batch of features in the shape of ``X`` and (batch, K) float32 soft
+    labels. Randomness comes from (seed, epoch, index) alone, so any number of workers gives the
+    same batches. Every epoch draws anew: ``on_epoch_end`` moves on, which a training loop of your
+    own must call. Keras calls it once more before a fit begins, where it has looked at the first
+    batches for their shape. The last partial batch of an epoch is dropped.
+
+    Args:
+        X: (n, ...) numbers: rows of a table, images, sequences.
+        y: (n,) integer class codes from 0, or (n, K) one-hot or soft labels; the most probable
+            class of a soft label decides where its row is drawn.
+        alpha: Beta(alpha, alpha) of the mixing coefficient; 0 balances without mixing.
+        batch_size: Rows in every batch.
+        sampler: ``balanced`` as in the paper, ``balanced-dataset``, ``natural`` (MixUp), or
+            ``smote`` (with alpha 0).
+        per_sample: Draw a mixing coefficient for each row instead of one a batch.
+        seed: Not negative. Two data sets of one seed give the same batches.
+        n_classes: K, where integer codes may lack the last classes; else counted from ``y``.
+        **kwargs: ``workers``, ``use_multiprocessing``, ``max_queue_size`` of
+            `keras.utils.PyDataset`.
+
+    Raises:
+        UsageError: The data or an argument cannot be used; the message says what to do.
+    """
+
+    def __init__(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        alpha: float = 0.3,
+        batch_size: int = 64,
+        *,
+        sampler: str = "balanced",
+        per_sample: bool = False,
+        seed: int = 0,
+        n_classes: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        check_alpha(alpha)
+        self.strategy = compose(sampler, "beta-sample" if per_sample else "beta", alpha)
+        self.seed = _whole("seed", seed)
+        self.batch_size = _whole("batch_size", batch_size)
+        self._labels = _soft_labels(y, n_classes)
+        self._features = _numbers(X, len(self._labels))
+        check_batch_size(self.batch_size, len(self._labels))
+        self._training = TrainingRows(
+            np.arange(len(self._labels), dtype=np.int32),
+            self._labels.argmax(axis=1).astype(np.int32),
+            self._labels.shape[1],
+            self._all_features,
+        )
+        self._epoch = 0
+        self._planned: tuple[int, BatchPlan] | None = None
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        """Number of batches in an epoch."""
+        return len(self._labels) // self.batch_size
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Batch ``index`` of the current epoch.
+
+        Returns:
+            Features (batch, ...) and labels (batch, K), both float32.
+
+        Raises:
+            IndexError: There is no such batch.
+        """
+        plan = self._plan()
+        first, second = plan.first[index], plan.second[index]
+        weight, label_weight = plan.weight[index], plan.label_weight[index]
+        return (
+            _blend(self._features, first, second, weight),
+            _blend(self._labels, first, second, label_weight),
+        )
+
+    def on_epoch_end(self) -> None:
+        """Move on to the next epoch's draws; Keras calls this."""
+        with self._lock:
+            self._epoch += 1
+
+    def _plan(self) -> BatchPlan:
+        # Workers may ask before Keras says that the epoch has begun, and all at once.
+        with self._lock:
+            if self._planned is None or self._planned[0] != self._epoch:
+                plan = plan_epoch(
+                    self.strategy,
+                    self._training,
+                    batch_size=self.batch_size,
+                    seed=self.seed,
+                    epoch=self._epoch,
+                )
+                self._planned = (self._epoch, plan)
+            return self._planned[1]
+
+    def _all_features(self) -> NDArray[np.float32]:
+        return self._features.astype(np.float32, copy=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Worker processes get a copy; a lock cannot travel.
+        return {key: value for key, value in self.__dict__.items() if key != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.Lock()
+
+
+def _blend(
+    values: NDArray[Any],
+    first: NDArray[np.int32],
+    second: NDArray[np.int32],
+    weight: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    kept: NDArray[np.float32] = values[first].astype(np.float32, copy=False)
+    if (weight == 1).all():
+        return kept
+    weight = weight.reshape(-1, *[1] * (values.ndim - 1))
+    return weight * kept + (1 - weight) * values[second].astype(np.float32, copy=False)
+
+
+def _whole(name: str, value: object) -> int:
+    try:
+        number = -1 if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise UsageError(f"{name} must be a whole number and not negative, got {value!r}")
+    return number
+
+
+def _numbers(X: ArrayLike, n_rows: int) -> NDArray[Any]:
+    try:
+        features = np.asarray(X)
+    except ValueError as error:
+        raise UsageError(f"X must be one array of numbers: {error}") from error
+    if features.dtype.kind not in "biuf":
+        raise UsageError(f"X must hold numbers, got {features.dtype}: encode text columns first")
+    if features.ndim < 2 or len(features) != n_rows:
+        raise UsageError(
+            f"X must be (n, ...) with one entry for each of the {n_rows} labels in y, "
+            f"got {features.shape}"
+        )
+    if features.dtype.kind == "f" and not np.isfinite(features).all():
+        raise UsageError("X holds missing or infinite values: impute them first")
+    return features
+
+
+def _soft_labels(y: ArrayLike, n_classes: int | None) -> NDArray[np.float32]:
+    try:
+        labels = np.asarray(y)
+    except ValueError as error:
+        raise UsageError(f"y must be one array of labels: {error}") from error
+    if labels.dtype.kind not in "biuf":
+        raise UsageError(
+            "y must hold integer codes, one-hot or soft labels, "
+            f"got {labels.dtype}: np.unique(y, return_inverse=True)[1] makes codes of names"
+        )
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim not in (1, 2) or labels.size == 0:
+        raise UsageError(f"y must be (n,) codes or (n, K) labels, got shape {labels.shape}")
+    if not np.isfinite(labels).all() or labels.min() < 0:
+        raise UsageError("y must not hold negative, missing or infinite values")
+    if labels.ndim == 2:
+        if n_classes not in (None, labels.shape[1]):
+            raise UsageError(f"y has {labels.shape[1]} columns, but n_classes is {n_classes}")
+        if np.abs(labels.sum(axis=1) - 1).max() > 1e-3:
+            raise UsageError("every row of an (n, K) y must sum to 1: each row has one class")
+        return labels.astype(np.float32)
+    codes = labels.astype(np.intp)
+    if (codes != labels).any():
+        raise UsageError("y must hold whole numbers when it is one-dimensional: class codes")
+    found = int(codes.max()) + 1
+    n_classes = found if n_classes is None else n_classes
+    if found > n_classes:
+        raise UsageError(f"y holds class code {found - 1}, but n_classes is {n_classes}")
+    if n_classes < 2:
+        raise UsageError("y holds a single class: there is nothing to balance or mix")
+    return np.eye(n_classes, dtype=np.float32)[codes]

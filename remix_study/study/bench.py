@@ -1,0 +1,223 @@
+"""A problem made ready to train on: rows, folds, members, and compiled engines to reuse."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from remix_study.batches.samplers import TrainingRows
+from remix_study.config import Model, ProblemSpec, Study
+from remix_study.data.datasets import Dataset, load_dataset, load_file
+from remix_study.data.folds import Fold, make_folds
+from remix_study.data.preprocessing import Preprocessing, fit_preprocessing
+from remix_study.data.problems import Problem, make_problem
+from remix_study.errors import StudyFileError
+from remix_study.models import BUILT_IN
+from remix_study.seeds import derive
+from remix_study.study.points import Setting
+
+if TYPE_CHECKING:
+    from remix_study.training.engine import Engine, Member, OnEpoch, Outcome
+
+# Compiled programs kept at once; a search over widths would otherwise collect one for each.
+_ENGINES = 3
+# A feature this many spreads away from zero would lose its digits in float32.
+_FAR = 1e3
+
+
+@dataclass(eq=False)
+class Bench:
+    """One problem of a study with everything its trials share.
+
+    Attributes:
+        study: The study file.
+        spec: The entry of it.
+        problem: The imbalanced data.
+        folds: Repeated cross-validation.
+    """
+
+    study: Study
+    spec: ProblemSpec
+    problem: Problem
+    folds: tuple[Fold, ...]
+    _engines: OrderedDict[str, Engine] = field(default_factory=OrderedDict)
+    _prepared: tuple[Preprocessing, list[Member]] | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the Optuna study."""
+        return f"{self.study.name}/{self.problem.name}"
+
+    @property
+    def stack(self) -> int:
+        """Members in one program; a network of the user's own trains one at a time."""
+        return self.spec.training.stack or len(self.folds)
+
+    def fit(self, setting: Setting, on_epoch: OnEpoch | None = None) -> list[Outcome]:
+        """Train every fold at one point.
+
+        Raises:
+            StudyFileError: The batch size exceeds some fold's training rows.
+            UsageError: The model does not fit the data.
+        """
+        check_batch_size(self, setting.training.batch_size)
+        engine = self._engine(setting.model, setting.training.batch_size)
+        dropout = setting.model.options.get("dropout") if setting.model.name == "mlp" else None
+        return engine.fit(
+            self._members()[1],
+            setting.strategy,
+            setting.training,
+            dropout=dropout,
+            on_epoch=on_epoch,
+        )
+
+    def network_parameters(self, model: Model) -> int:
+        """Trainable parameters of one network."""
+        parameters: int = self._network(model, 1).parameters
+        return parameters
+
+    def _network(self, model: Model, stack: int) -> Any:
+        from remix_study import models
+
+        return models.build(
+            model.name,
+            stack=stack,
+            input_shape=self.problem.X.shape[1:],
+            n_classes=self.problem.K,
+            options=model.options,
+        )
+
+    def _engine(self, model: Model, batch_size: int) -> Engine:
+        from remix_study.training.engine import Engine
+
+        # Dropout's rate is an input of the program; only whether there is any shapes it.
+        options = dict(model.options)
+        if model.name in BUILT_IN:
+            options["dropout"] = options.get("dropout", 0.1) > 0
+        key = json.dumps([model.name, options, batch_size], default=str)
+        if key not in self._engines:
+            prepared, _ = self._members()
+            origin = far_origin(self.problem.X)
+            self._engines[key] = Engine(
+                self._network(model, self.stack),
+                (self.problem.X - origin).astype(np.float32),
+                self.problem.y,
+                self.problem.K,
+                prepared.fill - origin,
+                prepared.centre - origin,
+                prepared.scale,
+                jit=model.name in BUILT_IN,
+            )
+            while len(self._engines) > _ENGINES:
+                self._engines.popitem(last=False)
+        self._engines.move_to_end(key)
+        return self._engines[key]
+
+    def _members(self) -> tuple[Preprocessing, list[Member]]:
+        """Preprocessing and members, made when the first trial asks."""
+        if self._prepared is None:
+            prepared = fit_preprocessing(self.problem.X, [fold.train for fold in self.folds])
+            members = [self._member(i, prepared) for i in range(len(self.folds))]
+            self._prepared = prepared, members
+        return self._prepared
+
+    def _member(self, position: int, prepared: Preprocessing) -> Member:
+        from remix_study.training.engine import Member
+
+        fold, problem = self.folds[position], self.problem
+
+        @lru_cache(1)
+        def features() -> NDArray[np.float32]:
+            return prepared.apply(position, problem.X[fold.train])
+
+        seed = derive(self.study.seed, problem.name, fold.repeat, fold.fold, "member")
+        rows = TrainingRows(
+            fold.train.astype(np.int32), problem.y[fold.train], problem.K, features
+        )
+        return Member(seed, rows, fold.validation.astype(np.int32), fold.test.astype(np.int32))
+
+
+def prepare(study: Study, given: Dataset | None = None) -> list[Bench]:
+    """Load the data and make the folds of every problem, before anything is trained.
+
+    Args:
+        study: The study file.
+        given: Data handed over in Python, for problems that name none.
+
+    Raises:
+        StudyFileError: A problem names no data, or its batches exceed its training rows.
+        DataError: Data that cannot be read, or a class with too few rows.
+    """
+    benches: list[Bench] = []
+    for position, spec in enumerate(study.problems):
+        dataset = _dataset(study, spec, given, f"problems[{position}]")
+        for imbalance in spec.imbalance or (None,):
+            problem = make_problem(
+                dataset,
+                kind=spec.kind,
+                minority=tuple(str(label) for label in spec.minority),
+                imbalance=imbalance,
+                seed=study.seed,
+            )
+            folds = make_folds(
+                problem,
+                folds=study.cv.folds,
+                repeats=study.cv.repeats,
+                validation=study.cv.validation,
+                grouped=study.cv.grouped,
+                seed=study.seed,
+            )
+            bench = Bench(study, spec, problem, folds)
+            check_batch_size(bench, spec.training.batch_size)
+            if any(other.name == bench.name for other in benches):
+                raise StudyFileError(
+                    f"{study.source}: problems[{position}]: {problem.name} stands twice"
+                )
+            benches.append(bench)
+    return benches
+
+
+def _dataset(study: Study, spec: ProblemSpec, given: Dataset | None, where: str) -> Dataset:
+    if spec.dataset is not None:
+        return load_dataset(spec.dataset)
+    if spec.file is not None:
+        path = study.folder / spec.file
+        return load_file(path, label=spec.label or "", groups=spec.groups, drop=spec.drop)
+    if given is None:
+        raise StudyFileError(
+            f"{study.source}: {where}.dataset: missing; name a data set or a file"
+        )
+    return given
+
+
+def check_batch_size(bench: Bench, batch_size: int) -> None:
+    """Refuse batches that a fold's training rows do not fill.
+
+    Raises:
+        StudyFileError: Names problem, batch size and rows.
+    """
+    fewest = min(len(fold.train) for fold in bench.folds)
+    if batch_size > fewest:
+        raise StudyFileError(
+            f"{bench.study.source}: batch_size {batch_size} exceeds the {fewest} training rows "
+            f"of a fold of {bench.problem.name}; lower training.batch_size"
+        )
+
+
+def far_origin(X: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What to subtract from each feature before it becomes float32, 0 for nearly all.
+
+    Standardising undoes any shift, so this changes no result; it only keeps the digits of a
+    feature such as a time stamp, whose values lie far from zero and close to each other.
+    """
+    with np.errstate(invalid="ignore"):
+        low, high = np.nanmin(X, axis=0, initial=np.inf), np.nanmax(X, axis=0, initial=-np.inf)
+        far = np.maximum(np.abs(low), np.abs(high)) > _FAR * (high - low)
+        middle = (low + high) / 2
+    return np.where(far & np.isfinite(middle), middle, 0.0)

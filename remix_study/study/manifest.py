@@ -1,0 +1,43 @@
+"""What made the numbers: file, data, versions, seeds, command, machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+from typing import Any
+
+import remix_study
+from remix_study.study.bench import Bench
+from remix_study.study.evaluation import utc_now
+
+_PACKAGES = ("keras", "tensorflow", "numpy", "optuna", "scikit-learn", "scipy", "pandas")
+
+
+def manifest(bench: Bench, command: str) -> dict[str, Any]:
+    """Describe a run of one problem.
+
+    Args:
+        bench: The problem, with its data and folds.
+        command: The command line, or how the run was called.
+    """
+    study, problem = bench.study, bench.problem
+    return {
+        "study": study.name,
+        "problem": problem.name,
+        "command": command,
+        "started": utc_now(),
+        "file": {"text": study.text, "sha256": study.sha256},
+        "data": {
+            "name": problem.dataset.name,
+            "source": problem.dataset.source,
+            "sha256": problem.dataset.sha256,
+        },
+        "seed": study.seed,
+        "stack": bench.stack,
+        "remix_study": remix_study.__version__,
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in _PACKAGES},
+        "backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
+        "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+    }

@@ -1,0 +1,135 @@
+"""The project's own tables, in the same database as Optuna's.
+
+Rows hang on UUIDs that also stand in Optuna's user attributes, never on Optuna's trial ids:
+SQLite gives those out again after a deletion, and a rename in the dashboard makes new ones.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    Float,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+STUDY_ATTRIBUTE = "remix_study"
+RUN_ATTRIBUTE = "remix_run"
+
+studies = Table(
+    "remix_studies",
+    metadata,
+    Column("uuid", String(36), primary_key=True),
+    Column("name", String(512), nullable=False),  # <study>/<problem>, as Optuna's study
+    Column("study", String(256), nullable=False),
+    Column("problem", String(256), nullable=False),
+    Column("created", String(32), nullable=False),  # UTC, ISO 8601, like every time here
+    Column("definition", JSON, nullable=False),  # what must not change while a study runs
+    Column("facts", JSON, nullable=False),  # what reports say of the problem
+    Column("planned", JSON, nullable=False),  # keys of the grid's points, or [] for a search
+    Column("trials", Integer, nullable=False),  # how many COMPLETE trials make it done
+)
+
+manifests = Table(
+    "remix_manifests",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study_uuid", ForeignKey("remix_studies.uuid"), nullable=False, index=True),
+    Column("manifest", JSON, nullable=False),
+)
+
+# Which rows each fold scored, once for all runs of a study.
+parts = Table(
+    "remix_parts",
+    metadata,
+    Column("study_uuid", ForeignKey("remix_studies.uuid"), primary_key=True),
+    Column("repeat", Integer, primary_key=True),
+    Column("fold", Integer, primary_key=True),
+    Column("part", String(10), primary_key=True),
+    Column("rows", LargeBinary, nullable=False),  # zlib of int32: rows of the data set
+    Column("labels", LargeBinary, nullable=False),  # zlib of int32: class codes
+)
+
+runs = Table(
+    "remix_runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("uuid", String(36), nullable=False, unique=True),
+    Column("study_uuid", ForeignKey("remix_studies.uuid"), nullable=False, index=True),
+    Column("label", String(256), nullable=False),
+    Column("strategy", String(64), nullable=False),
+    Column("sampler", String(64), nullable=False),
+    Column("mixing", String(64), nullable=False),
+    Column("alpha", Float(53)),
+    Column("loss", String(64), nullable=False),
+    Column("parameters", JSON, nullable=False),
+    Column("network_parameters", Integer, nullable=False),
+    Column("seconds", Float(53), nullable=False),
+    Column("peak_memory_mb", Float(53), nullable=False),
+    Column("started", String(32), nullable=False),
+    Column("finished", String(32), nullable=False),
+)
+
+folds = Table(
+    "remix_folds",
+    metadata,
+    Column("run_id", ForeignKey("remix_runs.id"), primary_key=True),
+    Column("repeat", Integer, primary_key=True),
+    Column("fold", Integer, primary_key=True),
+    Column("counts", JSON, nullable=False),  # part -> rows of each class
+    Column("epochs", Integer, nullable=False),
+    Column("stopped", String(32), nullable=False),
+    Column("failed", Text, nullable=False),
+    Column("trained_on", JSON, nullable=False),
+    Column("curves", LargeBinary, nullable=False),  # zlib of float32 (3, epochs)
+)
+
+scores = Table(
+    "remix_scores",
+    metadata,
+    Column("run_id", ForeignKey("remix_runs.id"), primary_key=True),
+    Column("repeat", Integer, primary_key=True),
+    Column("fold", Integer, primary_key=True),
+    Column("part", String(10), primary_key=True),
+    Column("metric", String(32), primary_key=True),
+    Column("value", Float(53), nullable=False),
+)
+
+probabilities = Table(
+    "remix_probabilities",
+    metadata,
+    Column("run_id", ForeignKey("remix_runs.id"), primary_key=True),
+    Column("repeat", Integer, primary_key=True),
+    Column("fold", Integer, primary_key=True),
+    Column("part", String(10), primary_key=True),
+    Column("probabilities", LargeBinary, nullable=False),  # zlib of float32 (rows, K)
+)
+
+workers = Table(
+    "remix_workers",
+    metadata,
+    Column("uuid", String(36), primary_key=True),
+    Column("host", String(256), nullable=False),
+    Column("boot", String(64), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("started", String(32), nullable=False),
+    Column("seen", String(32), nullable=False),
+)
+
+# A point being worked on. The primary key is what keeps two workers from the same point.
+claims = Table(
+    "remix_claims",
+    metadata,
+    Column("study_uuid", ForeignKey("remix_studies.uuid"), primary_key=True),
+    Column("point", String(1024), primary_key=True),
+    Column("worker_uuid", ForeignKey("remix_workers.uuid"), nullable=False),
+    Column("trial", Integer),
+)

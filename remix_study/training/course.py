@@ -1,0 +1,102 @@
+"""How each member's training goes on or ends, decided by its own history alone."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from remix_study.config import Training
+
+# Keras' ReduceLROnPlateau counts a smaller gain than this as none.
+_PLATEAU_DELTA = 1e-4
+# The gain, relative to the best loss, that lets training at the lowest rate go on.
+_RELATIVE_GAIN = 1e-4
+
+
+class Course:
+    """Learning rates, stopping and best epochs of M members.
+
+    Attributes:
+        running: (M,) bool, members that still train.
+        rates: (M,) learning rates for the next epoch.
+        epochs: (M,) epochs trained.
+        stopped: Why each member ended, "" while it runs.
+        failed: What went wrong with a member, "" if nothing.
+    """
+
+    def __init__(self, training: Training, members: int, present: int) -> None:
+        """Start ``present`` members; the others are padding and never run."""
+        self._training = training
+        self.running: NDArray[np.bool_] = np.arange(members) < present
+        self.rates = np.full(members, training.learning_rate)
+        self.epochs = np.zeros(members, np.int64)
+        self.stopped = [""] * members
+        self.failed = [""] * members
+        self._best_loss = np.full(members, np.inf)
+        self._plateau_wait = np.zeros(members, np.int64)
+        self._lowest_best = np.full(members, np.inf)
+        self._lowest_wait = np.zeros(members, np.int64)
+        self._best_monitor = np.full(members, np.inf)
+        self._monitor_wait = np.zeros(members, np.int64)
+
+    @property
+    def watches_validation(self) -> bool:
+        """Whether the validation loss decides anything."""
+        return self._training.stop == "early"
+
+    def update(
+        self, loss: NDArray[np.float64], monitor: NDArray[np.float64] | None
+    ) -> NDArray[np.bool_]:
+        """Take the losses of one epoch, each (M,), and say whose weights are its best so far."""
+        ran = self.running.copy()
+        self.epochs[ran] += 1
+        self._fail(ran & ~np.isfinite(loss), "training loss is not finite")
+        if monitor is not None:
+            self._fail(ran & ~np.isfinite(monitor), "validation loss is not finite")
+        improved = np.zeros_like(ran)
+        if self._training.schedule == "plateau":
+            self._plateau(loss)
+        if self._training.stop == "lowest-rate":
+            self._stop_at_lowest_rate(loss)
+        if self._training.stop == "early" and monitor is not None:
+            improved = self._stop_early(monitor)
+        self._end(self.running & (self.epochs >= self._training.epochs), "epochs")
+        return improved
+
+    def _fail(self, members: NDArray[np.bool_], reason: str) -> None:
+        for member in np.flatnonzero(members & self.running):
+            self.failed[member] = f"{reason} in epoch {self.epochs[member]}"
+        self._end(members & self.running, "failed")
+
+    def _end(self, members: NDArray[np.bool_], reason: str) -> None:
+        for member in np.flatnonzero(members):
+            self.stopped[member] = reason
+        self.running &= ~members
+
+    def _plateau(self, loss: NDArray[np.float64]) -> None:
+        """Cut the rate after ``plateau_patience`` epochs without gain (Keras' rule, mode min)."""
+        gained = self.running & (loss < self._best_loss - _PLATEAU_DELTA)
+        self._best_loss[gained] = loss[gained]
+        self._plateau_wait[gained] = 0
+        waiting = self.running & ~gained & (self.rates > self._training.lowest_rate)
+        self._plateau_wait[waiting] += 1
+        cut = waiting & (self._plateau_wait >= self._training.plateau_patience)
+        lowered = self.rates[cut] * self._training.plateau_factor
+        self.rates[cut] = np.maximum(lowered, self._training.lowest_rate)
+        self._plateau_wait[cut] = 0
+
+    def _stop_at_lowest_rate(self, loss: NDArray[np.float64]) -> None:
+        lowest = self.running & (self.rates <= self._training.lowest_rate)
+        gained = lowest & (loss < self._lowest_best * (1 - _RELATIVE_GAIN))
+        self._lowest_best[gained] = loss[gained]
+        self._lowest_wait[gained] = 0
+        self._lowest_wait[lowest & ~gained] += 1
+        self._end(lowest & (self._lowest_wait >= self._training.patience), "lowest rate")
+
+    def _stop_early(self, monitor: NDArray[np.float64]) -> NDArray[np.bool_]:
+        improved = self.running & (monitor < self._best_monitor)
+        self._best_monitor[improved] = monitor[improved]
+        self._monitor_wait[improved] = 0
+        self._monitor_wait[self.running & ~improved] += 1
+        self._end(self.running & (self._monitor_wait >= self._training.patience), "patience")
+        return improved

@@ -1,0 +1,134 @@
+"""What the compiled program is fed: plans and masks, made one chunk ahead of training."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from remix_study.batches.plan import BatchPlan, TrainedOn, plan_epoch, stack_plans, trained_on
+from remix_study.batches.strategies import Strategy
+from remix_study.training.masks import EpochMasks
+
+if TYPE_CHECKING:
+    from remix_study.training.engine import Member
+
+# A chunk bounds the memory of masks; longer epochs run in several.
+CHUNK = 64
+
+Plan = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Some steps of an epoch for all members.
+
+    Attributes:
+        plan: first, second, weight, label_weight, each (chunk, M, batch), padded.
+        masks: uint16 (M, chunk, batch * units), valid until the next chunk but one is asked for.
+        takes: float32 (chunk, M), 1 where a member has such a step.
+        steps: Steps that are real.
+        epoch_ends: Whether this is the last chunk of its epoch.
+        held: What each member's whole epoch holds; empty before its last chunk.
+        epoch_steps: (M,) steps of each member in the whole epoch.
+    """
+
+    plan: Plan
+    masks: NDArray[np.uint16]
+    takes: NDArray[np.float32]
+    steps: int
+    epoch_ends: bool
+    held: tuple[TrainedOn, ...]
+    epoch_steps: NDArray[np.int32]
+
+
+def chunks(
+    members: Sequence[Member],
+    strategy: Strategy,
+    *,
+    batch_size: int,
+    y: NDArray[np.int32],
+    n_classes: int,
+    mask_units: int,
+    running: NDArray[np.bool_],
+) -> Generator[Chunk]:
+    """Make chunks for ever, epoch after epoch.
+
+    Args:
+        members: Whose plans to draw.
+        strategy: How.
+        batch_size: Rows of a batch.
+        y: (n,) classes of the problem's rows.
+        n_classes: Number of classes.
+        mask_units: Units with dropout, summed over layers.
+        running: (M,) live view of the members that still train; a frozen member's plan is not
+            drawn any more, as nothing it could hold is used.
+    """
+    seeds = [member.seed for member in members]
+    most = max(len(member.training.rows) // batch_size for member in members)
+    length = min(CHUNK, most)
+    width = batch_size * mask_units
+    # Two buffers: the program reads one while the other is filled.
+    buffers = [np.zeros((len(members), length, width), np.uint16) for _ in range(2)]
+    plans: list[BatchPlan] = [
+        plan_epoch(strategy, m.training, batch_size=batch_size, seed=m.seed, epoch=0)
+        for m in members
+    ]
+    turn = 0
+    epoch = 0
+    while True:
+        if epoch:
+            for position in np.flatnonzero(running).tolist():
+                plans[position] = plan_epoch(
+                    strategy,
+                    members[position].training,
+                    batch_size=batch_size,
+                    seed=seeds[position],
+                    epoch=epoch,
+                )
+        *arrays, steps = stack_plans(plans)
+        held = tuple(trained_on(plan, y, n_classes) for plan in plans)
+        masks = EpochMasks(seeds, epoch, width)
+        for start in range(0, most, length):
+            real = min(length, most - start)
+            masks.draw(real, buffers[turn])
+            part = [_padded(array[start : start + real], length) for array in arrays]
+            takes = np.arange(start, start + length)[:, None] < steps[None, :]
+            ends = start + length >= most
+            yield Chunk(
+                plan=(part[0], part[1], part[2], part[3]),
+                masks=buffers[turn],
+                takes=takes.astype(np.float32),
+                steps=real,
+                epoch_ends=ends,
+                held=held if ends else (),
+                epoch_steps=steps,
+            )
+            turn = 1 - turn
+        epoch += 1
+
+
+def ahead(source: Iterator[T]) -> Generator[T]:
+    """Yield what ``source`` yields, with the next item made in a thread meanwhile.
+
+    NumPy and the compiled program both release the interpreter's lock, so planning costs no time
+    where a core is free.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="plans") as pool:
+        upcoming = pool.submit(next, source)
+        while True:
+            item = upcoming.result()
+            upcoming = pool.submit(next, source)
+            yield item
+
+
+def _padded(array: NDArray[T], length: int) -> NDArray[T]:  # type: ignore[type-var]
+    if len(array) == length:
+        return array
+    padding = [(0, length - len(array))] + [(0, 0)] * (array.ndim - 1)
+    return np.pad(array, padding)
