@@ -18,7 +18,13 @@ Ratio = Annotated[float, Meta(gt=0, le=1)]
 
 PRESETS: dict[str, dict[str, Any]] = {
     # A look at the answer: small epochs, stopped and restored by the validation part.
-    "quick": {"epochs": 100, "schedule": "constant", "stop": "early", "patience": 10},
+    "quick": {
+        "epochs": 200,
+        "schedule": "constant",
+        "stop": "early",
+        "start_from_epoch": 20,
+        "patience": 20,
+    },
     # The authors' training: Adam under Keras' plateau rule on the training loss. They ran 500
     # epochs; a member whose loss no longer moves at the lowest rate is ended.
     "paper": {"epochs": 500, "schedule": "plateau", "stop": "lowest-rate", "patience": 10},
@@ -39,6 +45,9 @@ class Training(Struct, frozen=True, forbid_unknown_fields=True):
         lowest_rate: The rate the schedule stops at.
         stop: ``early`` (validation loss, best weights kept), ``lowest-rate`` (no relative gain of
             1e-4 in the training loss at the lowest rate) or ``never``.
+        start_from_epoch: Epochs that early stopping lets pass before it looks. A network that
+            is not rebalanced first learns the prior, and its balanced loss rises meanwhile; it
+            would be stopped before it has learned anything else.
         patience: Epochs without gain after which ``stop`` acts.
         monitor: Validation cross-entropy that early stopping watches: ``balanced`` over classes,
             or ``natural``.
@@ -47,7 +56,7 @@ class Training(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     preset: Literal["quick", "paper"] = "quick"
-    epochs: Positive = 100
+    epochs: Positive = 200
     batch_size: Annotated[int, Meta(ge=2)] = 64
     learning_rate: Rate = 1e-3
     schedule: Literal["constant", "plateau"] = "constant"
@@ -55,7 +64,8 @@ class Training(Struct, frozen=True, forbid_unknown_fields=True):
     plateau_patience: Positive = 5
     lowest_rate: Rate = 1e-5
     stop: Literal["early", "lowest-rate", "never"] = "early"
-    patience: Positive = 10
+    start_from_epoch: Annotated[int, Meta(ge=0)] = 20
+    patience: Positive = 20
     monitor: Literal["balanced", "natural"] = "balanced"
     on_nan: Literal["fail", "worst"] = "fail"
     stack: Annotated[int, Meta(ge=0)] = 0

@@ -137,6 +137,11 @@ def _training(table: dict[str, Any], where: str) -> Training:
     training = _convert(defaults | table, Training, where)
     if training.schedule == "plateau" and training.lowest_rate > training.learning_rate:
         raise StudyFileError(f"{where}.lowest_rate: above learning_rate")
+    if training.stop == "early" and training.start_from_epoch >= training.epochs:
+        raise StudyFileError(
+            f"{where}.start_from_epoch: {training.start_from_epoch} leaves none of "
+            f"{training.epochs} epochs to choose from; lower it or raise epochs"
+        )
     if training.stop == "lowest-rate" and training.schedule != "plateau":
         raise StudyFileError(f'{where}.stop: "lowest-rate" needs schedule = "plateau"')
     return training

@@ -20,8 +20,8 @@ def nearest_neighbours(
 ) -> NDArray[np.intp]:
     """Find each row's nearest other rows of its own group, by Euclidean distance.
 
-    Groups are padded to the largest and worked on as whole arrays. Of equally near rows the
-    earlier in its group comes first.
+    Groups are padded to the largest and worked on as whole arrays. Equally near rows come in any
+    order, the same one every time.
 
     Args:
         features: (n, d) or (n, ...), no missing value.
@@ -44,9 +44,8 @@ def nearest_neighbours(
         part = slice(low, low + block)
         real = place < count[part, None]
         # A pad repeats the group's first row: it costs nothing to gather and is masked below.
+        # In float64 the squares below still tell any two float32 rows of like size apart.
         points = flat[rows[start[part, None] + np.where(real, place, 0)]].astype(np.float64)
-        # Float64 and centred, so that the squares leave the order of real distances alone.
-        points -= points[:, :1]
         square = np.einsum("gmd,gmd->gm", points, points)
         # The row's own square is left out: it moves all distances of the row alike.
         distance = square[:, None, :] - 2.0 * (points @ points.transpose(0, 2, 1))

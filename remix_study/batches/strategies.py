@@ -55,69 +55,30 @@ class Strategy:
         return f"{self.name} ({self.alpha:g})" if self.mixes else self.name
 
 
+_DESCRIPTIONS = {
+    "baseline": "Plain training on the batches as the data give them.",
+    "cost": "The loss of each class is weighted by N/(K n_c), so that all classes count alike.",
+    "smote": "Each batch is brought to equal classes, small ones by SMOTE among their own rows in "
+    "the batch.",
+    "balance": "Each batch is brought to equal classes by repeating rows; this is ReMix without "
+    "mixing, alpha 0.",
+    "mixup": "Natural batches, each row and its label blended with another row of the batch.",
+    "remix": "Each batch is brought to equal classes, then each row and its label is blended with "
+    "another row of the batch.",
+    "logit-adjusted": "Natural batches; the log of the class shares is added to the outputs in "
+    "the loss alone, which aims at equal classes without touching the rows.",
+}
+
 STRATEGIES: dict[str, Strategy] = {
-    strategy.name: strategy
-    for strategy in (
-        Strategy(
-            "baseline",
-            "natural",
-            "none",
-            0.0,
-            "cross-entropy",
-            "Plain training on the batches as the data give them.",
-        ),
-        Strategy(
-            "cost",
-            "natural",
-            "none",
-            0.0,
-            "class-weighted",
-            "The loss of each class is weighted by N/(K n_c), so that all classes count alike.",
-        ),
-        Strategy(
-            "smote",
-            "smote",
-            "none",
-            0.0,
-            "cross-entropy",
-            "Each batch is brought to equal classes, small ones by SMOTE among their own rows "
-            "in the batch.",
-        ),
-        Strategy(
-            "balance",
-            "balanced",
-            "none",
-            0.0,
-            "cross-entropy",
-            "Each batch is brought to equal classes by repeating rows; this is ReMix without "
-            "mixing, alpha 0.",
-        ),
-        Strategy(
-            "mixup",
-            "natural",
-            "beta",
-            DEFAULT_ALPHA,
-            "cross-entropy",
-            "Natural batches, each row and its label blended with another row of the batch.",
-        ),
-        Strategy(
-            "remix",
-            "balanced",
-            "beta",
-            DEFAULT_ALPHA,
-            "cross-entropy",
-            "Each batch is brought to equal classes, then each row and its label is blended with "
-            "another row of the batch.",
-        ),
-        Strategy(
-            "logit-adjusted",
-            "natural",
-            "none",
-            0.0,
-            "logit-adjusted",
-            "Natural batches; the log of the class shares is added to the outputs in the loss "
-            "alone, which aims at equal classes without touching the rows.",
-        ),
+    name: Strategy(name, sampler, mixing, alpha, loss, _DESCRIPTIONS[name])
+    for name, sampler, mixing, alpha, loss in (
+        ("baseline", "natural", "none", 0.0, "cross-entropy"),
+        ("cost", "natural", "none", 0.0, "class-weighted"),
+        ("smote", "smote", "none", 0.0, "cross-entropy"),
+        ("balance", "balanced", "none", 0.0, "cross-entropy"),
+        ("mixup", "natural", "beta", DEFAULT_ALPHA, "cross-entropy"),
+        ("remix", "balanced", "beta", DEFAULT_ALPHA, "cross-entropy"),
+        ("logit-adjusted", "natural", "none", 0.0, "logit-adjusted"),
     )
 }
 
@@ -278,9 +239,11 @@ def check_alpha(alpha: object) -> None:
     Raises:
         UsageError: Not a finite number of at least 0.
     """
-    number = isinstance(alpha, int | float | np.integer | np.floating)
-    if not number or isinstance(alpha, bool) or not math.isfinite(alpha) or alpha < 0:
-        raise UsageError(f"alpha must be a finite number of at least 0, got {alpha!r}")
+    if isinstance(alpha, int | float | np.integer | np.floating) and not isinstance(alpha, bool):
+        number = float(alpha)
+        if math.isfinite(number) and number >= 0:
+            return
+    raise UsageError(f"alpha must be a finite number of at least 0, got {alpha!r}")
 
 
 def _known(what: str, name: str, known: dict[str, T]) -> T:

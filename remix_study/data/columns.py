@@ -10,13 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remix_study.data.dataset import check_features
+from remix_study.data.tables import MISSING
 from remix_study.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# "None" is missing from the list on purpose: it is a category in many files.
-MISSING = ("", "?", "NA", "na", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "<NA>")
 
 MANY_COLUMNS = 50
 TOO_MANY_COLUMNS = 1000

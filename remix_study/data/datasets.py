@@ -6,16 +6,18 @@ import difflib
 
 from remix_study.data.arrays import from_arrays
 from remix_study.data.dataset import Dataset
-from remix_study.data.embedded import EMBEDDED, load_embedded
+from remix_study.data.embedded import load_embedded
+from remix_study.data.facts import FACTS, Facts
 from remix_study.data.files import load_file
+from remix_study.data.sources import load_source
 from remix_study.errors import DataError
 
-__all__ = ["Dataset", "dataset_names", "from_arrays", "load_dataset", "load_file"]
+__all__ = ["Dataset", "dataset_names", "find_facts", "from_arrays", "load_dataset", "load_file"]
 
 
 def dataset_names() -> tuple[str, ...]:
     """The names of all data sets, those that need no file first."""
-    return tuple(EMBEDDED)
+    return tuple(FACTS)
 
 
 def load_dataset(name: str) -> Dataset:
@@ -24,14 +26,17 @@ def load_dataset(name: str) -> Dataset:
     Raises:
         DataError: The name is not known, or its files are missing, damaged or changed.
     """
-    if name in EMBEDDED:
-        return load_embedded(name)
-    raise unknown_dataset(name)
+    return load_source(name) if find_facts(name).files else load_embedded(name)
 
 
-def unknown_dataset(name: str) -> DataError:
-    """The error for a name that is no data set, with the names there are."""
-    known = dataset_names()
-    close = difflib.get_close_matches(name, known, 1)
+def find_facts(name: str) -> Facts:
+    """The fixed facts of a data set.
+
+    Raises:
+        DataError: The name is not known.
+    """
+    if name in FACTS:
+        return FACTS[name]
+    close = difflib.get_close_matches(name, FACTS, 1)
     hint = f"did you mean {close[0]!r}? " if close else ""
-    return DataError(f"data set {name!r} is not known; {hint}known: {', '.join(known)}")
+    raise DataError(f"data set {name!r} is not known; {hint}known: {', '.join(FACTS)}")

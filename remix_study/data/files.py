@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
 import hashlib
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from remix_study.data.columns import MISSING, encode_columns
+from remix_study.data.columns import encode_columns
 from remix_study.data.dataset import (
     Dataset,
     check_labels,
@@ -22,6 +20,7 @@ from remix_study.data.dataset import (
     listed,
 )
 from remix_study.data.reading import decode, read_content
+from remix_study.data.tables import first_cells, read_table
 from remix_study.errors import DataError
 
 if TYPE_CHECKING:
@@ -51,6 +50,8 @@ def load_file(
     name, separator = _name_and_separator(path)
     content = read_content(path)
     text = decode(content, path).lstrip("\r\n")
+    if not separator:
+        separator = "\t" if "\t" in text.split("\n", 1)[0] else ","
     header = _header(text, separator, path)
     for role, column in [("label", label), ("groups", groups), *(("drop", d) for d in drop)]:
         if column is not None and column not in header:
@@ -58,7 +59,9 @@ def load_file(
     if label == groups or label in drop:
         raise DataError(f"{path}: column {label!r} is the label; it cannot be groups or dropped")
 
-    frame = _table(text, separator, header, [label, groups], path)
+    frame = read_table(
+        text, path, separator=separator, names=header, skip=1, as_text=(label, groups)
+    )
     labels = _complete(frame, label, "label", path)
     members = None if groups is None else encode_groups(_complete(frame, groups, "group", path))
     notes: list[str] = []
@@ -96,23 +99,12 @@ def _name_and_separator(path: Path) -> tuple[str, str]:
 
 def _header(text: str, separator: str, path: Path) -> list[str]:
     """The column names of the first line; a nameless column is called by its place."""
-    if not separator:
-        separator = _look(text)
-    try:
-        cells = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
-    except csv.Error as error:
-        raise DataError(f"{path}: line 1 cannot be read ({error})") from None
-    names = [" ".join(cell.split()) for cell in cells]
-    names = [name or f"column {place}" for place, name in enumerate(names, start=1)]
+    cells = first_cells(text, separator, path)
+    names = [name or f"column {place}" for place, name in enumerate(cells, start=1)]
     repeated = [name for name in names if names.count(name) > 1]
     if repeated:
         raise DataError(f"{path}: two columns are named {repeated[0]!r}; rename one")
     return names
-
-
-def _look(text: str) -> str:
-    """Tabs where the first line has one, else commas."""
-    return "\t" if "\t" in text.split("\n", 1)[0] else ","
 
 
 def _unknown_column(path: Path, role: str, column: str, header: Sequence[str]) -> str:
@@ -134,60 +126,6 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _table(
-    text: str, separator: str, header: Sequence[str], as_text: Sequence[str | None], path: Path
-) -> pd.DataFrame:
-    """The rows under the header; columns in ``as_text`` stay as they are written."""
-    import pandas as pd
-
-    separator = separator or _look(text)
-    _refuse_ragged(text, separator, len(header), path)
-    places = [place for place, name in enumerate(header) if name in as_text]
-    dtypes: dict[int, type[str]] = dict.fromkeys(places, str)
-    try:
-        frame = pd.read_csv(
-            io.StringIO(text),
-            sep=separator,
-            header=None,
-            names=list(range(len(header))),
-            skiprows=1,
-            index_col=False,
-            dtype=dtypes,
-            na_values=list(MISSING),
-            keep_default_na=False,
-            skipinitialspace=True,
-            low_memory=False,
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
-        raise DataError(f"{path}: not a table ({' '.join(str(error).split())})") from None
-    if frame.empty:
-        raise DataError(f"{path}: the file has a header but no rows")
-    return frame.set_axis(list(header), axis=1)
-
-
-def _refuse_ragged(text: str, separator: str, columns: int, path: Path) -> None:
-    """The reader fills short rows with missing values without a word."""
-    number, lines = 0, _cells_by_line(text, separator)
-    try:
-        for number, cells in enumerate(lines, start=1):
-            if cells not in (0, columns):
-                raise DataError(
-                    f"{path}: line {number} has {cells} cells where the header has {columns}"
-                )
-    except csv.Error as error:
-        raise DataError(f"{path}: line {number + 1} cannot be read ({error})") from None
-
-
-def _cells_by_line(text: str, separator: str) -> Iterator[int]:
-    """How many cells each line has, 0 for a blank one."""
-    if '"' in text:
-        rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-        return (len(row) for row in rows)
-    # Without quotes counting is enough, and many times faster.
-    lines = io.StringIO(text, newline=None)
-    return (line.count(separator) + 1 if line.strip() else 0 for line in lines)
 
 
 def _complete(frame: pd.DataFrame, column: str, what: str, path: Path) -> list[str]:

@@ -12,22 +12,37 @@ _GZIP = b"\x1f\x8b"
 
 
 def read_content(path: Path) -> bytes:
-    """Read a file; a gzip is known by its first two bytes and unpacked.
+    """The bytes of a file, unpacked where it is a gzip.
 
     Raises:
         DataError: The file is missing, a folder, unreadable, empty or a damaged gzip.
     """
+    return unpack(read_raw(path), path)
+
+
+def read_raw(path: Path) -> bytes:
+    """The bytes of a file as they are.
+
+    Raises:
+        DataError: The file is missing, a folder or unreadable.
+    """
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
-    except IsADirectoryError:
-        raise DataError(f"{path}: this is a folder; a file is needed") from None
     except OSError as error:
         # Windows answers "permission denied" when asked to read a folder.
         if path.is_dir():
             raise DataError(f"{path}: this is a folder; a file is needed") from None
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def unpack(content: bytes, path: Path) -> bytes:
+    """Unpack a gzip, known by its first two bytes; other bytes stay as they are.
+
+    Raises:
+        DataError: A damaged gzip, a file named ``.gz`` that is none, or nothing inside.
+    """
     if content.startswith(_GZIP):
         try:
             content = gzip.decompress(content)

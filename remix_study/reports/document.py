@@ -27,11 +27,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Head:
-    """One header cell, over `span` columns."""
+    """One header cell, over `span` columns; `kind` as of the cells below it."""
 
     text: str
     detail: str = ""
     span: int = 1
+    kind: str = ""
 
 
 @dataclass(frozen=True)

@@ -43,14 +43,15 @@ _LINES: tuple[str | tuple[int, tuple[float, ...]], ...] = (
 )
 _MARKERS = ("o", "s", "^", "D", "v")
 _STYLE: Any = {
-    "font.size": 9.0,
+    "font.size": 9.5,
     "font.family": "DejaVu Sans",
     "axes.edgecolor": "#888888",
     "axes.labelcolor": INK,
+    "axes.labelsize": 9.0,
     "axes.linewidth": 0.7,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.titlesize": 9.5,
+    "axes.titlesize": 10.5,
     "axes.titlelocation": "left",
     "axes.formatter.useoffset": False,
     "text.color": INK,
@@ -59,7 +60,7 @@ _STYLE: Any = {
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
     "legend.frameon": False,
-    "legend.fontsize": 8.5,
+    "legend.fontsize": 9.0,
     "svg.hashsalt": "remix_study",
     "svg.fonttype": "path",
     "savefig.facecolor": "white",
@@ -178,11 +179,16 @@ def draw_differences(axes: Axes, series: Sequence[Series], color: str) -> None:
 
 
 def draw_dots(
-    axes: Axes, labels: Sequence[str], colors: Sequence[str], points: Sequence[Interval]
+    axes: Axes,
+    labels: Sequence[str],
+    colors: Sequence[str],
+    points: Sequence[Interval],
+    reference: float | None,
 ) -> None:
-    """One dot and interval a row, the first row on top; a line marks the first row's mean."""
+    """One dot and interval a row, the first row on top, with a line at the reference."""
     heights = np.arange(len(labels))
-    axes.axvline(points[0].mean, color=FAINT, lw=1.2, zorder=1)
+    if reference is not None:
+        axes.axvline(reference, color=FAINT, lw=1.2, zorder=1)
     for height, color, point in zip(heights, colors, points, strict=True):
         axes.plot([point.low, point.high], [height, height], color=color, lw=1.6, alpha=0.55)
         axes.plot(point.mean, height, marker="o", markersize=5, color=color, zorder=3)
@@ -222,7 +228,7 @@ def _spread(alphas: Sequence[float], top: float) -> list[float]:
     chosen: list[float] = []
     for alpha in [*first, *alphas]:
         place = np.sqrt(alpha / top)
-        if all(abs(place - np.sqrt(other / top)) > 0.075 for other in chosen):
+        if all(abs(place - np.sqrt(other / top)) > 0.068 for other in chosen):
             chosen.append(alpha)
     return sorted(chosen)
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+import zlib
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sqlalchemy import Connection, Engine, and_, select
+
+from remix_study.errors import StorageError
+from remix_study.study import status, tables
 
 Probabilities = Callable[
     [int, int, int, str], tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]
@@ -44,3 +50,212 @@ class StudyFrames:
     scores: pd.DataFrame
     manifests: tuple[Mapping[str, Any], ...]
     probabilities: Probabilities | None = None
+
+
+def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
+    """Read studies from the database; a trial counts once Optuna holds it as COMPLETE.
+
+    Args:
+        engine: Where to read, as :func:`remix_study.study.storage.open_reader` gives it.
+        names: Studies to read, by the name in their study file; all when empty.
+
+    Raises:
+        StorageError: The database holds no study, or not one of this name.
+    """
+    with engine.connect() as connection:
+        entries = status.own_studies(connection)
+        known = sorted({row.study for _, row in entries})
+        for name in names:
+            if name not in known:
+                raise StorageError(
+                    f'the database holds no study "{name}"; it holds: {", ".join(known) or "none"}'
+                )
+        chosen = [entry for entry in entries if not names or entry[1].study in names]
+        if not chosen:
+            raise StorageError("the database holds no study yet; run one first")
+        progress = {found.name: found for found in status.read_progress(engine)}
+        problems = [_problem(row, progress[row.name]) for _, row in chosen]
+        runs, folds, scores = [], [], []
+        for study_id, row in chosen:
+            for run, trial, values in _complete_runs(connection, study_id):
+                runs.append(_run(row, run, trial, values))
+        numbers = [run["run"] for run in runs]
+        facts = {
+            run["run"]: row.facts for run, row in zip(runs, _owners(runs, chosen), strict=True)
+        }
+        for found in _of_runs(connection, tables.folds, numbers):
+            folds.append(_fold(found, facts[found.run_id]))
+        for found in _of_runs(connection, tables.scores, numbers):
+            place = (found.run_id, found.repeat, found.fold)
+            scores.append((*place, found.part, found.metric, found.value))
+        manifests = tuple(
+            found.manifest
+            for _, row in chosen
+            for found in connection.execute(
+                select(tables.manifests)
+                .where(tables.manifests.c.study_uuid == row.uuid)
+                .order_by(tables.manifests.c.id)
+            )
+        )
+    return StudyFrames(
+        problems=pd.DataFrame(problems),
+        runs=pd.DataFrame(runs, columns=_RUN_COLUMNS),
+        folds=pd.DataFrame(folds, columns=_FOLD_COLUMNS),
+        scores=pd.DataFrame(scores, columns=_SCORE_COLUMNS),
+        manifests=manifests,
+        probabilities=_reader(engine),
+    )
+
+
+_RUN_COLUMNS = [
+    "run", "study", "problem", "trial", "row", "strategy", "sampler", "mixing", "alpha", "loss",
+    "seconds", "values", "parameters",
+]  # fmt: skip
+_FOLD_COLUMNS = [
+    "run", "repeat", "fold", "n_train", "n_validation", "n_test", "minority_train",
+    "minority_validation", "minority_test", "epochs", "stopped", "failed", "effective_prior",
+    "natural_prior",
+]  # fmt: skip
+_SCORE_COLUMNS = ["run", "repeat", "fold", "part", "metric", "value"]
+
+# SQLite takes some thousand values in one statement.
+_AT_ONCE = 500
+
+
+def _problem(row: Any, progress: status.Progress) -> dict[str, Any]:
+    facts = row.facts
+    imbalance = facts["imbalance"]
+    return {
+        **{name: value for name, value in facts.items() if name != "strategies"},
+        "study": row.study,
+        "problem": row.problem,
+        "imbalance": np.nan if imbalance is None else imbalance,
+        "classes": tuple(facts["classes"]),
+        "minority": tuple(facts["minority"]),
+        "counts": dict(zip(facts["classes"], facts["counts"], strict=True)),
+        "notes": tuple(facts["notes"]),
+        "objectives": tuple(facts["objectives"]),
+        "planned": row.trials,
+        "complete": progress.complete,
+        "failed": progress.failed,
+    }
+
+
+def _complete_runs(
+    connection: Connection, study_id: int
+) -> list[tuple[Any, int, tuple[float, ...]]]:
+    """Our row, number and values of every COMPLETE trial, each point once, the first of it."""
+    mark = status.trial_attributes
+    found = connection.execute(
+        select(status.trials.c.trial_id, status.trials.c.number, mark.c.value_json)
+        .join(mark, and_(mark.c.trial_id == status.trials.c.trial_id))
+        .where(status.trials.c.study_id == study_id)
+        .where(status.trials.c.state == "COMPLETE")
+        .where(mark.c.key == tables.RUN_ATTRIBUTE)
+        .order_by(status.trials.c.number)
+    ).all()
+    by_uuid = {json.loads(row.value_json): row for row in found}
+    values: dict[int, list[float]] = {}
+    stored = connection.execute(
+        select(status.values)
+        .join(status.trials, status.trials.c.trial_id == status.values.c.trial_id)
+        .where(status.trials.c.study_id == study_id)
+        .order_by(status.values.c.objective)
+    )
+    for row in stored:
+        values.setdefault(row.trial_id, []).append(row.value)
+    runs, seen = [], set()
+    for start in range(0, len(by_uuid), _AT_ONCE):
+        part = list(by_uuid)[start : start + _AT_ONCE]
+        for run in connection.execute(
+            select(tables.runs).where(tables.runs.c.uuid.in_(part)).order_by(tables.runs.c.id)
+        ):
+            trial = by_uuid[run.uuid]
+            point = json.dumps(run.parameters, sort_keys=True)
+            if point not in seen:
+                runs.append((run, trial.number, tuple(values.get(trial.trial_id, ()))))
+            seen.add(point)
+    return runs
+
+
+def _run(row: Any, run: Any, trial: int, values: tuple[float, ...]) -> dict[str, Any]:
+    composed = "strategy" not in run.parameters
+    return {
+        "run": run.id,
+        "study": row.study,
+        "problem": row.problem,
+        "trial": trial,
+        "row": run.label,
+        "strategy": "" if composed and "+" in run.strategy else run.strategy,
+        "sampler": run.sampler,
+        "mixing": run.mixing,
+        "alpha": np.nan if run.alpha is None else run.alpha,
+        "loss": run.loss,
+        "seconds": run.seconds,
+        "values": values,
+        "parameters": run.parameters,
+    }
+
+
+def _owners(runs: list[dict[str, Any]], chosen: list[tuple[int, Any]]) -> list[Any]:
+    rows = {(row.study, row.problem): row for _, row in chosen}
+    return [rows[run["study"], run["problem"]] for run in runs]
+
+
+def _of_runs(connection: Connection, source: Any, numbers: list[int]) -> list[Any]:
+    found: list[Any] = []
+    for start in range(0, len(numbers), _AT_ONCE):
+        part = numbers[start : start + _AT_ONCE]
+        found += connection.execute(select(source).where(source.c.run_id.in_(part))).all()
+    return found
+
+
+def _fold(found: Any, facts: Mapping[str, Any]) -> dict[str, Any]:
+    rare = [facts["classes"].index(name) for name in facts["minority"]]
+    rare = rare or list(range(len(facts["classes"])))
+    row = {"run": found.run_id, "repeat": found.repeat, "fold": found.fold}
+    for part, counts in found.counts.items():
+        row[f"n_{part}"] = sum(counts)
+        row[f"minority_{part}"] = min(counts[code] for code in rare)
+    train = np.array(found.counts["train"])
+    return row | {
+        "epochs": found.epochs,
+        "stopped": found.stopped,
+        "failed": found.failed,
+        "effective_prior": tuple(found.trained_on["class_shares"]),
+        "natural_prior": tuple((train / train.sum()).tolist()),
+    }
+
+
+def _reader(engine: Engine) -> Probabilities:
+    """Read one fold's probabilities when they are asked for."""
+
+    def read(
+        run: int, repeat: int, fold: int, part: str
+    ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
+        own, shared = tables.probabilities.c, tables.parts.c
+        query = (
+            select(own.probabilities, shared.rows, shared.labels)
+            .join(tables.runs, tables.runs.c.id == own.run_id)
+            .join(
+                tables.parts,
+                and_(
+                    shared.study_uuid == tables.runs.c.study_uuid,
+                    shared.repeat == own.repeat,
+                    shared.fold == own.fold,
+                    shared.part == own.part,
+                ),
+            )
+            .where(own.run_id == run, own.repeat == repeat, own.fold == fold, own.part == part)
+        )
+        with engine.connect() as connection:
+            row = connection.execute(query).one()
+        rows, labels = _unpack(row.rows, np.int32), _unpack(row.labels, np.int32)
+        found = _unpack(row.probabilities, np.float32).reshape(len(rows), -1)
+        return rows.astype(np.int64), labels, found.astype(np.float64)
+
+    return read
+
+
+def _unpack(blob: bytes, kind: type[Any]) -> NDArray[Any]:
+    return np.frombuffer(zlib.decompress(blob), kind)

@@ -95,11 +95,11 @@ def _study(own: Sequence[Comparison]) -> list[str]:
     folds = pd.concat([c.folds for c in own])
     done, _ = progress(own)
     seconds = sum(row.seconds for c in own for row in c.rows)
-    first = f"{own[0].study}: {counted(len(own), 'problem')}, {done}"
+    first = f"Study “{own[0].study}”: {counted(len(own), 'problem')}, {done}"
     if len(folds):
         first += f", {counted(len(folds), 'network')} in {duration(seconds)} of training"
     sentences = [sentence(first)]
-    training = f"Preset {info['preset']}"
+    training = f"Preset “{info['preset']}”"
     monitors = list(dict.fromkeys(monitor_name(str(c.info["monitor"])) for c in own))
     if any(c.info["early_stopping"] for c in own):
         training += (
@@ -125,8 +125,13 @@ def _study(own: Sequence[Comparison]) -> list[str]:
 
 def _page_table(comparisons: Sequence[Comparison]) -> Table:
     several = len({c.study for c in comparisons}) > 1
-    columns = ["rows", "features", "cross-validation", "points", "rows of each class"]
-    head = (Head("problem"), *(Head("study") for _ in range(several)), *map(Head, columns))
+    columns = ("rows", "features", "cross-validation", "points")
+    head = (
+        Head("problem"),
+        *(Head("study", kind="text") for _ in range(several)),
+        *map(Head, columns),
+        Head("rows of each class", kind="text"),
+    )
     rows = []
     for c in comparisons:
         cells = [Cell(c.problem, f"{c.title}, {c.imbalance_name}", "name")]

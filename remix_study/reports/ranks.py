@@ -7,7 +7,7 @@ compare a choice made on test rows with rows that had none.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -174,17 +174,27 @@ def section(comparisons: Sequence[Comparison]) -> Section:
     if five.rankings:
         files["ranks-published"] = layout(five)
     if every.rankings:
-        text = (*every.notes, *_sizes(every, usable))
+        parts = [
+            (
+                replace(every, rankings=own),
+                f"Rank sums of all rows on {counted(len(own[0].ranks), f'{kind} problem')}, "
+                "mean rank below",
+            )
+            for kind in KINDS
+            if (own := tuple(r for r in every.rankings if r.kind == kind))
+        ]
         blocks.append(
             Block(
                 title="All rows",
                 text=(
-                    *text,
+                    *every.notes,
                     "A rank sum depends on which rows compete: many alphas of one strategy push "
                     "each other and the rest apart. Read it beside the table of the published "
                     "five.",
                 ),
-                tables=(_page_table(every, "Rank sums of all rows (mean rank below)", mean=True),),
+                tables=tuple(
+                    _page_table(part, caption, mean=True, grouped=False) for part, caption in parts
+                ),
             )
         )
         files |= {"ranks": table(every), "ranks-by-problem": table_by_problem(every)}
@@ -289,7 +299,7 @@ def _sizes(ranked: RankTable, usable: Sequence[Comparison]) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def _page_table(ranked: RankTable, caption: str, *, mean: bool) -> Table:
+def _page_table(ranked: RankTable, caption: str, *, mean: bool, grouped: bool = True) -> Table:
     kinds = list(dict.fromkeys(ranking.kind for ranking in ranked.rankings))
     by_kind = {kind: [r for r in ranked.rankings if r.kind == kind] for kind in kinds}
     groups = [
@@ -299,6 +309,8 @@ def _page_table(ranked: RankTable, caption: str, *, mean: bool) -> Table:
     measures = [Head(label(r.metric)) for kind in kinds for r in by_kind[kind]]
     rows = []
     for row in ranked.rows:
+        if all(row.label not in ranking.sums for ranking in ranked.rankings):
+            continue
         cells = [Cell(row.label, kind="name", color=strategy_color(row.strategy))]
         cells += [_sum_cell(r, row, mean=mean) for kind in kinds for r in by_kind[kind]]
         rows.append(tuple(cells))
@@ -309,7 +321,7 @@ def _page_table(ranked: RankTable, caption: str, *, mean: bool) -> Table:
             total.append(Cell(plain(float(ranking.sums.sum())), f"{n} × {k} × {k + 1} / 2"))
     return Table(
         caption,
-        ((Head(""), *groups), (Head("row"), *measures)),
+        (*([(Head(""), *groups)] if grouped else []), (Head("row"), *measures)),
         tuple(rows),
         (tuple(total),),
     )

@@ -30,9 +30,10 @@ from remix_study.reports.words import (
 # Of a search, the page shows this many points; the CSV has all.
 SHOWN_POINTS = 12
 LEAD = (
-    "Mean test score over the folds, below it the standard deviation over the folds. Bold is the "
-    "best mean of a column. A dotted line marks rows whose paired difference to that best row "
-    "cannot be told from zero (corrected 95 % interval, one comparison at a time)."
+    "The figures show mean test scores with corrected 95 % intervals; the grey line is the mean "
+    "of the baseline. The tables have the mean over the folds and below it the standard deviation "
+    "over the folds. Bold is the best mean of a column (↑ higher is better, ↓ lower is better). A "
+    "dotted line marks rows whose paired difference to that best row cannot be told from zero."
 )
 
 
@@ -185,7 +186,7 @@ def _facts(comparison: Comparison) -> list[str]:
     least = [int(folds[f"minority_{part}"].min()) for part in ("train", "validation", "test")]
     sentences = [
         sentence(
-            f"{comparison.name}: {counted(int(info['repeats']), 'repeat')} of "
+            f"Problem {comparison.name}, {counted(int(info['repeats']), 'repeat')} of "
             f"{counted(int(info['folds']), 'fold')}. The smallest fold has "
             f"{thousands(least[0])} rows of the rarest class in its training part, "
             f"{thousands(least[1])} in its validation part and {thousands(least[2])} in its test "
@@ -235,6 +236,7 @@ def _picture(comparison: Comparison, rows: Sequence[Row], metric: str, at: int) 
     shown = [row for row in rows if len(comparison.score(row.label, metric))]
     if not shown:
         return None
+    baseline = next((row for row in shown if row.strategy == "baseline"), None)
     points = [
         corrected_interval(comparison.score(row.label, metric), comparison.ratio) for row in shown
     ]
@@ -245,6 +247,7 @@ def _picture(comparison: Comparison, rows: Sequence[Row], metric: str, at: int) 
             [row.label for row in shown],
             [strategy_color(row.strategy) for row in shown],
             points,
+            points[shown.index(baseline)].mean if baseline else None,
         )
         axes.set_xlabel(label_with_direction(metric))
         svg, png = render(made)
@@ -262,10 +265,7 @@ def _page_table(comparison: Comparison, rows: Sequence[Row]) -> Table:
     best = {metric: _best(comparison, rows, metric) for metric in metrics}
     head = (
         Head("row"),
-        *(
-            Head(label(m), "higher is better" if maximize(m) else "lower is better")
-            for m in metrics
-        ),
+        *(Head(f"{label(m)} {'↑' if maximize(m) else '↓'}") for m in metrics),
         Head("epochs", "median (range)"),
         Head("time"),
     )

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
+from matplotlib.axes import Axes
 
 from remix_study.reports.comparison import Comparison, Row
 from remix_study.reports.document import Block, Cell, Head, Picture, Section, Table
@@ -134,17 +135,17 @@ def section(comparisons: Sequence[Comparison]) -> Section:
     names = sorted({(_extremeness(curve.comparison), curve.name) for curve in found})
     styles = line_styles(list(dict.fromkeys(name for _, name in names)))
     blocks: list[Block] = []
-    for strategy in dict.fromkeys(curve.family for curve in found):
-        own = [curve for curve in found if curve.family == strategy]
-        if not any(curve.several for curve in own):
-            blocks.append(Block(text=(_single(strategy, own),)))
-            continue
-        own = [curve for curve in own if curve.several]
-        bases = list(dict.fromkeys(_base(curve.comparison) for curve in own))
-        for at, base in enumerate(bases):
+    single: list[str] = []
+    for family in sorted(dict.fromkeys(curve.family for curve in found), key=_prominence):
+        own = [curve for curve in found if curve.family == family and curve.several]
+        if not own:
+            single.append(_single(family, [curve for curve in found if curve.family == family]))
+        for at, base in enumerate(dict.fromkeys(_base(curve.comparison) for curve in own)):
             here = [curve for curve in own if _base(curve.comparison) == base]
-            overview = (_overview(strategy, own, bases, styles),) if at == 0 else ()
-            blocks.append(_block(strategy, base, at, here, styles, overview))
+            name = f"sensitivity-{_file_name(family)}-{at + 1}"
+            blocks.append(_block(name, here, styles))
+    if single:
+        blocks.append(Block(text=tuple(single)))
     searched = [c.name for c in comparisons if not c.is_grid]
     if searched:
         blocks.append(Block(text=(_searched(searched),)))
@@ -176,6 +177,14 @@ def _points(comparison: Comparison, rows: Sequence[Row], metric: str) -> tuple[P
     return tuple(points)
 
 
+def _prominence(family: str) -> tuple[bool, str]:
+    return family != "remix", family
+
+
+def _file_name(family: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in family)
+
+
 def _extremeness(comparison: Comparison) -> float:
     return 0.0 if math.isnan(comparison.imbalance) else -comparison.imbalance
 
@@ -184,137 +193,91 @@ def _base(comparison: Comparison) -> tuple[str, str]:
     return comparison.study, comparison.title
 
 
-def _score_series(here: Sequence[Curve], styles: dict[str, LineStyle]) -> list[Series]:
-    return [
+def _pictures(name: str, own: Sequence[Curve], styles: dict[str, LineStyle]) -> list[Picture]:
+    color = strategy_color(own[0].family)
+    metric = own[0].metric
+    what = f"{strategy_name(own[0].family)} on {own[0].comparison.title}"
+    with figure(*PANEL_SIZE) as made:
+        _draw_left(made.add_subplot(), own, styles, color)
+        alt = f"{label(metric)} against alpha, {what}."
+        pictures = [Picture(f"{name}-{metric}", "", alt, *render(made))]
+    with figure(*PANEL_SIZE) as made:
+        if _draw_right(made.add_subplot(), own, styles, color):
+            alt = f"Difference in {label(metric)} to alpha 0, {what}."
+            pictures.append(Picture(f"{name}-{metric}-difference", "", alt, *render(made)))
+    return pictures
+
+
+def _overview(name: str, here: Sequence[Curve], styles: dict[str, LineStyle]) -> Picture:
+    """All panels of a block in one figure, for a paper or a README."""
+    metrics = list(dict.fromkeys(curve.metric for curve in here))
+    color = strategy_color(here[0].family)
+    title = f"{strategy_name(here[0].family)} on {here[0].comparison.title}"
+    width, height = PANEL_SIZE
+    with figure(2 * width, height * len(metrics)) as made:
+        grid = made.subplots(len(metrics), 2, squeeze=False)
+        for (left, right), metric in zip(grid, metrics, strict=True):
+            own = [curve for curve in here if curve.metric == metric]
+            _draw_left(left, own, styles, color)
+            if not _draw_right(right, own, styles, color):
+                right.set_axis_off()
+        grid[0, 0].set_title(title, pad=24)
+        svg, png = render(made)
+    return Picture(name, "", f"{title}: sensitivity to alpha.", svg, png, on_page=False)
+
+
+def _draw_left(axes: Axes, own: Sequence[Curve], styles: dict[str, LineStyle], color: str) -> None:
+    series = [
         Series(
             curve.name,
             tuple(point.alpha for point in curve.points),
             tuple(point.score for point in curve.points),
             styles[curve.name],
         )
-        for curve in here
+        for curve in own
     ]
+    draw_scores(axes, series, color)
+    alpha_axis(axes, _alphas(own))
+    axes.set_ylabel(label_with_direction(own[0].metric))
+    legend(axes, len(series))
 
 
-def _difference_series(here: Sequence[Curve], styles: dict[str, LineStyle]) -> list[Series]:
+def _draw_right(
+    axes: Axes, own: Sequence[Curve], styles: dict[str, LineStyle], color: str
+) -> bool:
+    """Draw the differences to alpha 0; False if there are none."""
     series = []
-    for curve in here:
+    for curve in own:
         pairs = [(point.alpha, point.difference) for point in curve.points if point.difference]
         if pairs:
-            series.append(
-                Series(
-                    curve.name,
-                    tuple(alpha for alpha, _ in pairs),
-                    tuple(interval for _, interval in pairs),
-                    styles[curve.name],
-                )
-            )
-    return series
+            alphas, differences = zip(*pairs, strict=True)
+            series.append(Series(curve.name, alphas, differences, styles[curve.name]))
+    if not series:
+        return False
+    draw_differences(axes, series, color)
+    alpha_axis(axes, _alphas(own))
+    axes.set_ylabel(f"{label(own[0].metric)}: difference to alpha 0")
+    legend(axes, len(series))
+    return True
 
 
-def _pictures(
-    strategy: str, name: str, metric: str, here: Sequence[Curve], styles: dict[str, LineStyle]
-) -> list[Picture]:
-    color = strategy_color(strategy)
-    alphas = [0.0, *(point.alpha for curve in here for point in curve.points)]
-    title = here[0].comparison.title
-    with figure(*PANEL_SIZE) as made:
-        axes = made.add_subplot()
-        series = _score_series(here, styles)
-        draw_scores(axes, series, color)
-        alpha_axis(axes, alphas)
-        axes.set_ylabel(label_with_direction(metric))
-        legend(axes, len(series))
-        left = Picture(
-            f"{name}-{metric}",
-            "",
-            f"{label(metric)} of {strategy_name(strategy)} against alpha on {title}.",
-            *render(made),
-        )
-    differences = _difference_series(here, styles)
-    if not differences:
-        return [left]
-    with figure(*PANEL_SIZE) as made:
-        axes = made.add_subplot()
-        draw_differences(axes, differences, color)
-        alpha_axis(axes, alphas)
-        axes.set_ylabel(f"{label(metric)}: difference to alpha 0")
-        legend(axes, len(differences))
-        right = Picture(
-            f"{name}-{metric}-difference",
-            "",
-            f"Difference in {label(metric)} to alpha 0, {strategy_name(strategy)} on {title}.",
-            *render(made),
-        )
-    return [left, right]
+def _alphas(own: Sequence[Curve]) -> list[float]:
+    return [0.0, *(point.alpha for curve in own for point in curve.points)]
 
 
-def _overview(
-    strategy: str,
-    own: Sequence[Curve],
-    bases: Sequence[tuple[str, str]],
-    styles: dict[str, LineStyle],
-) -> Picture:
-    """All panels of a strategy in one figure, for a paper or a README."""
-    metrics = list(dict.fromkeys(curve.metric for curve in own))
-    width, height = PANEL_SIZE
-    with figure(2 * width * len(bases), height * len(metrics)) as made:
-        grid = made.subplots(len(metrics), 2 * len(bases), squeeze=False)
-        for at, base in enumerate(bases):
-            for line, metric in enumerate(metrics):
-                here = [c for c in own if _base(c.comparison) == base and c.metric == metric]
-                left, right = grid[line, 2 * at], grid[line, 2 * at + 1]
-                if not here:
-                    left.set_axis_off()
-                    right.set_axis_off()
-                    continue
-                alphas = [0.0, *(point.alpha for curve in here for point in curve.points)]
-                series = _score_series(here, styles)
-                draw_scores(left, series, strategy_color(strategy))
-                alpha_axis(left, alphas)
-                left.set_ylabel(label_with_direction(metric))
-                differences = _difference_series(here, styles)
-                if differences:
-                    draw_differences(right, differences, strategy_color(strategy))
-                    alpha_axis(right, alphas)
-                    right.set_ylabel(f"{label(metric)}: difference to alpha 0")
-                else:
-                    right.set_axis_off()
-                if line == 0:
-                    left.set_title(f"{strategy_name(strategy)} on {base[1]}", pad=22)
-                    legend(left, len(series))
-        svg, png = render(made)
-    return Picture(
-        f"sensitivity-{strategy}",
-        "",
-        f"Sensitivity of {strategy_name(strategy)} to alpha.",
-        svg,
-        png,
-        on_page=False,
-    )
-
-
-def _block(
-    strategy: str,
-    base: tuple[str, str],
-    at: int,
-    here: Sequence[Curve],
-    styles: dict[str, LineStyle],
-    overview: tuple[Picture, ...],
-) -> Block:
+def _block(name: str, here: Sequence[Curve], styles: dict[str, LineStyle]) -> Block:
     pictures: list[Picture] = []
     tables: list[Table] = []
     text: list[str] = []
-    name = f"sensitivity-{strategy}-{at + 1}"
     for metric in dict.fromkeys(curve.metric for curve in here):
         own = [curve for curve in here if curve.metric == metric]
-        pictures += _pictures(strategy, name, metric, own, styles)
+        pictures += _pictures(name, own, styles)
         tables.append(_page_table(metric, own))
         text += [_reading(curve) for curve in own]
     return Block(
-        title=f"{strategy_name(strategy)} on {base[1]}",
+        title=f"{strategy_name(here[0].family)} on {here[0].comparison.title}",
         text=tuple(text),
-        pictures=(*pictures, *overview),
+        pictures=(*pictures, _overview(name, here, styles)),
         tables=tuple(tables),
         folded="The numbers behind these panels",
     )

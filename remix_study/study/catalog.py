@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -71,6 +72,8 @@ def enter(storage: RDBStorage, bench: Bench) -> Entry:
 
 
 def _begin(storage: RDBStorage, bench: Bench, study: OptunaStudy) -> Entry:
+    import optuna
+
     own = str(uuid.uuid4())
     strategies = strategy_names()
     with storage.engine.begin() as connection:
@@ -87,7 +90,10 @@ def _begin(storage: RDBStorage, bench: Bench, study: OptunaStudy) -> Entry:
             )
         )
         record_parts(connection, own, bench)
-    study.set_metric_names([METRICS[name].short for name in bench.study.objectives])
+    with warnings.catch_warnings():
+        # Experimental since Optuna 3.2, and what makes the dashboard speak of metrics.
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.set_metric_names([METRICS[name].short for name in bench.study.objectives])
     counts = bench.problem.counts.tolist()
     shown = dict(zip(bench.problem.classes, counts, strict=True))
     study.set_user_attr("rows of each class", str(shown))

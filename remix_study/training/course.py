@@ -94,9 +94,10 @@ class Course:
         self._end(lowest & (self._lowest_wait >= self._training.patience), "lowest rate")
 
     def _stop_early(self, monitor: NDArray[np.float64]) -> NDArray[np.bool_]:
-        improved = self.running & (monitor < self._best_monitor)
+        watched = self.running & (self.epochs > self._training.start_from_epoch)
+        improved = watched & (monitor < self._best_monitor)
         self._best_monitor[improved] = monitor[improved]
         self._monitor_wait[improved] = 0
-        self._monitor_wait[self.running & ~improved] += 1
+        self._monitor_wait[watched & ~improved] += 1
         self._end(self.running & (self._monitor_wait >= self._training.patience), "patience")
         return improved

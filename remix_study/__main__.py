@@ -1,0 +1,7 @@
+"""``python -m remix_study``."""
+
+from __future__ import annotations
+
+from remix_study.cli import main
+
+raise SystemExit(main())

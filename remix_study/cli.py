@@ -1,0 +1,204 @@
+"""The command line: arguments and exit codes; every command is one call into the package."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from remix_study import __version__
+from remix_study.errors import DONE, SOME_POINTS_FAILED, RemixStudyError
+from remix_study.signals import Signals, Stopped
+
+DEFAULT_STORAGE = "sqlite:///remix-study.db"
+_CODES = "exit codes: 0 done, 1 some points failed, 2 bad input, 3 database, 130/143 stopped"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: Words after the program's name; those of the process when None.
+
+    Returns:
+        The exit code: 0 done, 1 some points failed, 2 bad input, 3 database, 130 or 143 stopped
+        by SIGINT or SIGTERM.
+    """
+    options = _parser().parse_args(arguments)
+    signals = Signals()
+    try:
+        with signals.installed():
+            code: int = options.command(options, signals)
+            return code
+    except RemixStudyError as error:
+        print(f"remix-study: {_one_line(error)}", file=sys.stderr)
+        return error.exit_code
+    except Stopped as stopped:
+        print("remix-study: stopped; run the same command to go on", file=sys.stderr)
+        return stopped.exit_code
+    except BrokenPipeError:
+        # The reader of our output has gone, as in `status | head`; nothing is left to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="remix-study", description="Does ReMix help on my imbalanced data?", epilog=_CODES
+    )
+    parser.add_argument("--version", action="version", version=f"remix-study {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser(
+        "run", help="run what a study file plans and is not done", epilog=_CODES
+    )
+    run.add_argument(
+        "study", nargs="?", default="quickstart", metavar="STUDY",
+        help="a study file, or the name of a built-in one (default: quickstart)",
+    )  # fmt: skip
+    run.add_argument("--dry-run", action="store_true", help="print what would run, and stop")
+    run.set_defaults(command=_run)
+
+    status = commands.add_parser("status", help="how far the studies in a database are")
+    status.set_defaults(command=_status)
+
+    report = commands.add_parser("report", help="write the report of studies in a database")
+    report.add_argument("studies", nargs="*", metavar="STUDY", help="names or files; default: all")
+    report.add_argument("--output", type=Path, default=Path("report"), metavar="DIR",
+                        help="folder to write (default: report)")  # fmt: skip
+    report.set_defaults(command=_report)
+
+    datasets = commands.add_parser("datasets", help="what data sets there are")
+    datasets.add_argument(
+        "name", nargs="?", help='one of them in full, or "check" to load and verify each'
+    )
+    datasets.set_defaults(command=_datasets)
+
+    for command in (run, status, report):
+        command.add_argument(
+            "--storage", default=DEFAULT_STORAGE, metavar="URL",
+            help="database (default: sqlite:///remix-study.db in this folder)",
+        )  # fmt: skip
+    for command in (run, status, report, datasets):
+        command.add_argument("--json", action="store_true", help="answer in JSON")
+    return parser
+
+
+def _run(options: argparse.Namespace, signals: Signals) -> int:
+    # TensorFlow speaks of devices it did not find; a person at a CPU need not read that.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from rich.console import Console
+
+    from remix_study.progress import reporting
+    from remix_study.study.library import find_study
+    from remix_study.studyfile import load_study
+
+    study = load_study(find_study(options.study))
+    if options.dry_run:
+        from remix_study.study.preview import preview, preview_text
+
+        found = preview(study)
+        print(json.dumps(found, indent=2) if options.json else preview_text(found))
+        return DONE
+
+    import optuna
+
+    from remix_study.study.runner import run
+    from remix_study.study.storage import shown
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    console = Console(stderr=options.json)
+    with reporting(console) as reporter:
+        summary = run(
+            study,
+            storage=options.storage,
+            reporter=reporter,
+            critical=signals.critical,
+            command=f"remix-study {' '.join(_without_password(sys.argv[1:]))}",
+        )
+    answer: dict[str, Any] = {
+        "study": study.name,
+        "storage": shown(options.storage),
+        "points": summary.points,
+        "complete_before": summary.done_before,
+        "completed": summary.completed,
+        "failures": [vars(failure) for failure in summary.failures],
+    }
+    if options.json:
+        print(json.dumps(answer, indent=2))
+    else:
+        done = summary.done_before + summary.completed
+        console.print(
+            f"{done} of {summary.points} points complete, {summary.completed} of them new, in "
+            f"{answer['storage']}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    return SOME_POINTS_FAILED if summary.failures else DONE
+
+
+def _without_password(words: Sequence[str]) -> list[str]:
+    from remix_study.study.storage import shown
+
+    return [
+        "=".join([*word.split("=")[:-1], shown(word.split("=")[-1])]) if "://" in word else word
+        for word in words
+    ]
+
+
+def _status(options: argparse.Namespace, _signals: Signals) -> int:
+    from dataclasses import asdict
+
+    from remix_study.study.status import read_progress
+    from remix_study.study.storage import database_errors, open_reader
+
+    with database_errors(options.storage):
+        found = read_progress(open_reader(options.storage))
+    if options.json:
+        print(json.dumps([asdict(progress) for progress in found], indent=2))
+        return DONE
+    columns = ("planned", "complete", "running", "failed", "dead", "missing")
+    width = max([len(progress.name) for progress in found], default=5)
+    print(" ".join([f"{'study':{width}}", *(f"{name:>8}" for name in columns)]))
+    for progress in found:
+        numbers = (f"{getattr(progress, name):>8}" for name in columns)
+        print(" ".join([f"{progress.name:{width}}", *numbers]))
+    return DONE
+
+
+def _report(options: argparse.Namespace, _signals: Signals) -> int:
+    from remix_study.reports.frames import load_frames
+    from remix_study.reports.page import write_report
+    from remix_study.study.storage import database_errors, open_reader, shown
+    from remix_study.studyfile import load_study
+
+    names = [load_study(word).name if word.endswith(".toml") else word for word in options.studies]
+    with database_errors(options.storage):
+        frames = load_frames(open_reader(options.storage), names)
+        words = ["remix-study report", *names, "--storage", shown(options.storage)]
+        index = write_report(frames, options.output, command=" ".join(words))
+    print(json.dumps({"index": str(index)}) if options.json else f"report: {index}")
+    return DONE
+
+
+def _datasets(options: argparse.Namespace, _signals: Signals) -> int:
+    from remix_study.data.overview import check_text, describe_text, list_text
+
+    if options.name == "check":
+        code, text = check_text(as_json=options.json)
+        print(text)
+        return code
+    print(
+        describe_text(options.name, as_json=options.json)
+        if options.name
+        else list_text(as_json=options.json)
+    )
+    return DONE
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,119 @@
+"""What a person sees while a study runs: a live display, or plain lines without a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from remix_study.metrics import METRICS
+from remix_study.study.runner import Reporter
+
+if TYPE_CHECKING:
+    from remix_study.study.bench import Bench
+
+
+class Lines(Reporter):
+    """One line for every problem and point."""
+
+    def __init__(self, console: Console) -> None:
+        """Write to ``console``."""
+        self._console = console
+        self._points = self._done = 0
+
+    def problem(self, bench: Bench, points: int, done: int) -> None:
+        """Say what begins, and what a reader must know of it."""
+        self._points, self._done = points, done
+        counts = ", ".join(
+            f"{name}: {count}"
+            for name, count in zip(bench.problem.classes, bench.problem.counts, strict=True)
+        )
+        state = f"{done} of {points} points complete"
+        self._say(f"[bold]{escape(bench.name)}[/bold]  {state}; rows {escape(counts)}")
+        for note in bench.problem.notes:
+            self._say(f"  note: {escape(note)}")
+
+    def complete(self, label: str, values: dict[str, float], seconds: float) -> None:
+        """Say what a point scored on its validation parts."""
+        self._done += 1
+        scores = "  ".join(f"{METRICS[name].short} {value:.4f}" for name, value in values.items())
+        place = f"[{self._done}/{self._points}]"
+        self._say(f"  {escape(place):9} {escape(label):24} {scores}  {seconds:.1f} s")
+
+    def failed(self, label: str, reason: str) -> None:
+        """Say why a point failed."""
+        self._say(f"  [red]failed[/red] {escape(label)}: {escape(reason)}")
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+
+class Live(Lines):
+    """The same lines above a display of what runs now and how long it will take."""
+
+    def __init__(self, console: Console, progress: Progress) -> None:
+        """Add two rows to ``progress``: the problem's points, and the point's fold-epochs."""
+        super().__init__(console)
+        self._progress = progress
+        self._all = progress.add_task("", total=None, unit="points")
+        self._now = progress.add_task("", total=None, unit="fold-epochs", visible=False)
+
+    def problem(self, bench: Bench, points: int, done: int) -> None:
+        """Start the bar over."""
+        super().problem(bench, points, done)
+        self._progress.reset(
+            self._all, total=points, completed=done, description=escape(bench.name)
+        )
+
+    def trial(self, label: str, members: int, most_epochs: int) -> None:
+        """Show the point that begins; early stopping may end it sooner."""
+        self._progress.reset(
+            self._now,
+            total=members * most_epochs,
+            description=f"  {escape(label)}",
+            visible=True,
+        )
+
+    def epoch(self, members: int) -> None:
+        """Count fold-epochs."""
+        self._progress.advance(self._now, members)
+
+    def complete(self, label: str, values: dict[str, float], seconds: float) -> None:
+        """Move the bar on."""
+        super().complete(label, values, seconds)
+        self._progress.advance(self._all)
+
+    def failed(self, label: str, reason: str) -> None:
+        """Move the bar on."""
+        super().failed(label, reason)
+        self._progress.advance(self._all)
+
+
+@contextmanager
+def reporting(console: Console) -> Iterator[Reporter]:
+    """A reporter for this console: live in a terminal, lines elsewhere."""
+    if not console.is_terminal:
+        yield Lines(console)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[unit]}"),
+        TimeElapsedColumn(),
+        TextColumn("left:"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield Live(console, progress)
