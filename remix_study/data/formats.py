@@ -164,7 +164,7 @@ def _read(
     for name in names:
         values = frame[name]
         if name in as_text:
-            if values.isna().any():
+            if (values.isna() | (values == "")).any():
                 raise DataError(f"{file.path}: column {name!r} is empty in some rows")
         elif values.dtype.kind not in "iuf":
             raise DataError(

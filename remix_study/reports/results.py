@@ -207,10 +207,8 @@ def _facts(comparison: Comparison) -> list[str]:
     failed = folds[folds["failed"] != ""]
     for run, reasons in failed.groupby("run")["failed"]:
         sentences.append(
-            sentence(
-                f"{labels[int(str(run))]} failed in {counted(len(reasons), 'fold')} "
-                f"({'; '.join(sorted(set(reasons)))}) and is averaged over the others"
-            )
+            f"{labels[int(str(run))]} failed in {counted(len(reasons), 'fold')} "
+            f"({'; '.join(sorted(set(reasons)))}) and is averaged over the others."
         )
     return sentences
 

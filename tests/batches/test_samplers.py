@@ -1,0 +1,344 @@
+"""Samplers against slow transcriptions: the paper's Algorithm 1, and SMOTE in the batch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from imblearn.over_sampling import SMOTE
+from scipy import stats
+from sklearn.neighbors import NearestNeighbors
+
+from remix_study.batches import (
+    BatchPlan,
+    TrainingRows,
+    compose,
+    make_strategy,
+    plan_epoch,
+    trained_on,
+)
+
+LEVEL = 1e-4  # Seeds are fixed: a test of distribution fails for ever or never.
+
+
+def training_rows(y, X=None) -> TrainingRows:
+    y = np.asarray(y, np.int32)
+    X = np.random.default_rng(0).normal(size=(len(y), 3)).astype("f4") if X is None else X
+    return TrainingRows(np.arange(len(y), dtype=np.int32), y, int(y.max()) + 1, lambda: X)
+
+
+def plan(name, training, batch_size, epoch=0, alpha=None) -> BatchPlan:
+    strategy = compose(name) if name == "balanced-dataset" else make_strategy(name, alpha)
+    return plan_epoch(strategy, training, batch_size=batch_size, seed=11, epoch=epoch)
+
+
+def algorithm_1(X, Y, B, resample, permutation, beta):
+    """Algorithm 1 of the paper, line by line; the three random draws are handed in."""
+    classes = [c for c in range(Y.shape[1]) if Y[:, c].sum() > 0]  # 2: C classes in Y
+    C = len(classes)
+    X1, Y1 = [], []
+    for c in classes:  # 3: B/C instances from each class
+        of_class = [i for i in range(len(Y)) if Y[i, c] == 1]
+        for i in resample(of_class, B // C):
+            X1.append(X[i])
+            Y1.append(Y[i])
+    idx = permutation(B)  # 4
+    lam = beta()  # 5
+    X2 = [lam * X1[i] + (1.0 - lam) * X1[idx[i]] for i in range(B)]  # 6
+    Y2 = [lam * Y1[i] + (1.0 - lam) * Y1[idx[i]] for i in range(B)]  # 7
+    return np.array(X2), np.array(Y2), np.array(Y1)  # 8
+
+
+class TestAlgorithm1:
+    B, K = 24, 3  # 24 can be shared by 1, 2 and 3 classes
+
+    def setup_method(self):
+        rng = np.random.default_rng(3)
+        self.y = rng.choice(self.K, 240, p=[0.85, 0.1, 0.05])
+        self.X = rng.normal(size=(240, 5))
+        self.Y = np.eye(self.K)[self.y]
+        self.training = training_rows(self.y)
+
+    def test_equals_the_transcription_given_the_same_draws(self):
+        classes_seen = set()
+        for epoch in range(20):
+            remix = plan("remix", self.training, self.B, epoch, alpha=0.7)
+            natural = plan("baseline", self.training, self.B, epoch)
+            for step in range(remix.steps):
+                batch = natural.first[step]
+                order = np.argsort(self.y[remix.first[step]], kind="stable")
+                first, second = remix.first[step][order], remix.second[step][order]
+                # A permutation within the batch: some idx must lead from first to second.
+                assert sorted(first) == sorted(second)
+                idx = np.empty(self.B, int)
+                idx[np.argsort(second, kind="stable")] = np.argsort(first, kind="stable")
+                lam = np.unique(remix.weight[step])
+                assert len(lam) == 1
+                place = {row: i for i, row in enumerate(batch)}
+                queue = [place[row] for row in first]
+
+                def resample(of_class, size, queue=queue):
+                    drawn = [queue.pop(0) for _ in range(size)]
+                    assert set(drawn) <= set(of_class)
+                    return drawn
+
+                X2, Y2, Y1 = algorithm_1(
+                    self.X[batch],
+                    self.Y[batch],
+                    self.B,
+                    resample,
+                    lambda b, idx=idx: idx[:b],
+                    lambda lam=lam: float(lam[0]),
+                )
+                assert queue == []
+                classes_seen.add(int((Y1.sum(0) > 0).sum()))
+                w = remix.weight[step][order][:, None].astype(float)
+                v = remix.label_weight[step][order][:, None].astype(float)
+                np.testing.assert_allclose(w * self.X[first] + (1 - w) * self.X[second], X2)
+                np.testing.assert_allclose(v * self.Y[first] + (1 - v) * self.Y[second], Y2)
+        assert classes_seen == {1, 2, 3}
+
+    def test_copies_are_distributed_as_in_the_transcription(self):
+        rng = np.random.default_rng(5)
+        ours, theirs = [], []
+        for epoch in range(150):
+            balance = plan("balance", self.training, self.B, epoch)
+            natural = plan("baseline", self.training, self.B, epoch)
+            for step in range(balance.steps):
+                batch = natural.first[step]
+                copies, _, Y1 = algorithm_1(
+                    batch,
+                    self.Y[batch],
+                    self.B,
+                    lambda of_class, size: rng.choice(of_class, size, replace=True),
+                    rng.permutation,
+                    lambda: 1.0,
+                )
+                np.testing.assert_array_equal(
+                    np.bincount(self.y[balance.first[step]], minlength=self.K), Y1.sum(0)
+                )
+                theirs.extend((copies == row).sum() for row in batch)
+                ours.extend((balance.first[step] == row).sum() for row in batch)
+        table = np.array([np.bincount(np.minimum(c, 9), minlength=10) for c in (ours, theirs)])
+        assert stats.chi2_contingency(table).pvalue > LEVEL
+
+    def test_permutation_and_lambda_are_fair(self):
+        y = [0] * 4 + [1] * 4
+        training = training_rows(y)
+        fixed, lams = [], []
+        for epoch in range(2000):
+            mixup = plan("mixup", training, 8, epoch, alpha=0.4)
+            fixed.append((mixup.first == mixup.second).sum())
+            lams.append(mixup.weight[0, 0])
+        assert np.mean(fixed) == pytest.approx(1, abs=0.1)  # a random permutation fixes one
+        assert stats.kstest(lams, stats.beta(0.4, 0.4).cdf).pvalue > LEVEL
+
+
+@pytest.mark.parametrize("name", ["balance", "smote", "balanced-dataset"])
+def test_remainder_goes_to_classes_at_random(name):
+    training = training_rows(np.repeat(np.arange(6), [30, 30, 20, 20, 10, 10]))
+    extra = np.zeros(6)
+    batches = 0
+    for epoch in range(100):
+        drawn = plan(name, training, 40, epoch)
+        for rows in drawn.first:
+            counts = np.bincount(training.y[rows], minlength=6)
+            if name == "balanced-dataset" or (counts > 0).all():
+                assert set(counts) == {6, 7}
+                extra += counts == 7
+                batches += 1
+    # 40 rows for 6 classes: four of them get a seventh row, each two times in three.
+    assert batches > 200
+    np.testing.assert_allclose(extra / batches, 4 / 6, atol=0.1)
+
+
+def test_balanced_dataset_draws_evenly_from_all_rows_of_a_class():
+    training = training_rows(np.repeat([0, 1], [190, 10]))
+    first = np.concatenate(
+        [plan("balanced-dataset", training, 20, epoch).first.ravel() for epoch in range(200)]
+    )
+    counts = np.bincount(first, minlength=200)
+    assert counts[190:].sum() == counts[:190].sum()
+    assert stats.chisquare(counts[:190]).pvalue > LEVEL
+    assert stats.chisquare(counts[190:]).pvalue > LEVEL
+
+
+@pytest.mark.parametrize("name", ["balance", "balanced-dataset", "smote"])
+def test_rows_stand_in_random_order(name):
+    # Its place in the batch must say nothing of a row's class, nor whether it was made.
+    training = training_rows(np.repeat([0, 1, 2], [50, 9, 5]))
+    places = [[], [], []]
+    for epoch in range(300):
+        labels = training.y[plan(name, training, 64, epoch).first[0]]
+        for label in range(3):
+            places[label].extend(np.flatnonzero(labels == label))
+    for of_class in places:
+        assert np.mean(of_class) == pytest.approx(63 / 2, abs=1)
+
+
+def test_batch_smaller_than_the_number_of_classes():
+    training = training_rows(np.arange(40) % 8)
+    for name in ("balance", "smote", "balanced-dataset"):
+        for epoch in range(20):
+            counts = [
+                np.bincount(training.y[rows], minlength=8)
+                for rows in plan(name, training, 5, epoch).first
+            ]
+            assert np.sum(counts) == 40
+            if name == "balanced-dataset":
+                assert np.max(counts) == 1
+
+
+@st.composite
+def problems(draw):
+    counts = draw(st.lists(st.integers(0, 40), min_size=1, max_size=6).filter(sum))
+    n = sum(counts)
+    return counts, draw(st.integers(1, min(n, 70))), draw(st.integers(0, 2**63 - 1))
+
+
+@settings(max_examples=150, deadline=None)
+@given(problems())
+def test_any_counts_and_any_batch(problem):
+    counts, batch, seed = problem
+    y = np.repeat(np.arange(len(counts)), counts).astype(np.int32)
+    rng = np.random.default_rng(seed)
+    rng.shuffle(y)
+    # Few distinct values: duplicates and ties among the neighbours too.
+    X = rng.integers(0, 3, size=(len(y), 2)).astype(np.float32)
+    rows = (np.arange(len(y)) * 3 + 5).astype(np.int32)
+    training = TrainingRows(rows, y, len(counts), lambda: X)
+    label = dict(zip(rows.tolist(), y.tolist(), strict=True))
+
+    def draw(strategy):
+        return plan_epoch(strategy, training, batch_size=batch, seed=seed, epoch=2)
+
+    natural = draw(make_strategy("baseline"))
+    for strategy in (
+        make_strategy("balance"),
+        make_strategy("smote"),
+        compose("balanced-dataset", "beta-sample", 0.2),
+        make_strategy("remix", 1e-3),
+    ):
+        drawn = draw(strategy)
+        assert drawn.first.shape == (len(y) // batch, batch)
+        assert np.isin(drawn.first, rows).all()
+        assert np.isin(drawn.second, rows).all()
+        assert np.isfinite(drawn.weight).all()
+        for step in range(drawn.steps):
+            got = np.bincount([label[r] for r in drawn.first[step]], minlength=len(counts))
+            nature = np.bincount([label[r] for r in natural.first[step]], minlength=len(counts))
+            present = np.array(counts) > 0 if "dataset" in strategy.sampler else nature > 0
+            low = batch // present.sum()
+            assert got.sum() == batch
+            assert np.isin(got[present], [low, low + 1]).all()
+            assert (got[~present] == 0).all()
+            if strategy.name == "smote":
+                whole = drawn.first[step][drawn.weight[step] == 1]
+                for c in np.flatnonzero(present):
+                    own = [r for r in natural.first[step] if label[r] == c]
+                    kept = [r for r in whole if label[r] == c]
+                    if nature[c] < got[c]:
+                        assert set(own) <= set(kept)
+                        assert nature[c] == 1 or len(kept) == nature[c]
+                    else:
+                        assert len(set(kept)) == len(kept) == got[c]
+                    if nature[c] == 1:
+                        assert kept == own * got[c]
+
+
+class TestSmote:
+    """One batch holds all rows, so that every epoch resamples the same batch."""
+
+    COUNTS = (60, 9, 4, 1)
+    B = sum(COUNTS)
+
+    def setup_method(self):
+        rng = np.random.default_rng(8)
+        self.y = np.repeat(np.arange(4), self.COUNTS)
+        self.X = rng.normal(size=(self.B, 3)).astype("f4") + self.y[:, None].astype("f4")
+        self.training = training_rows(self.y, self.X)
+
+    def pairs(self, label, epochs=600):
+        """All (base, neighbour, gap) made for a class."""
+        found = []
+        for epoch in range(epochs):
+            drawn = plan("smote", self.training, self.B, epoch)
+            made = (drawn.first != drawn.second) & (self.y[drawn.first] == label)
+            found.extend(
+                zip(drawn.first[made], drawn.second[made], 1 - drawn.weight[made], strict=True)
+            )
+        return np.array(found)
+
+    def neighbours(self, label, k):
+        own = np.flatnonzero(self.y == label)
+        near = NearestNeighbors(n_neighbors=k + 1).fit(self.X[own]).kneighbors(self.X[own])[1]
+        return {(own[i], own[j]) for i in range(len(own)) for j in near[i, 1:]}
+
+    @pytest.mark.parametrize(("label", "k"), [(1, 5), (2, 3)])
+    def test_base_neighbour_and_gap_are_uniform_over_what_the_library_allows(self, label, k):
+        pairs = self.pairs(label)
+        allowed = self.neighbours(label, k)
+        drawn, counts = np.unique(pairs[:, :2], axis=0, return_counts=True)
+        assert {tuple(pair) for pair in drawn.astype(int)} == allowed
+        assert stats.chisquare(counts).pvalue > LEVEL
+        assert stats.kstest(pairs[:, 2], "uniform").pvalue > LEVEL
+
+    @pytest.mark.parametrize(("label", "k"), [(1, 5), (2, 3)])
+    def test_made_rows_are_distributed_as_imbalanced_learn_makes_them(self, label, k):
+        pairs = self.pairs(label, epochs=300)
+        base, other = (self.X[pairs[:, side].astype(int)] for side in (0, 1))
+        ours = base + pairs[:, 2:] * (other - base)
+        keep = np.isin(self.y, [0, label])
+        wanted = {label: self.COUNTS[label] + len(ours)}
+        sampler = SMOTE(sampling_strategy=wanted, k_neighbors=k, random_state=1)
+        theirs = sampler.fit_resample(self.X[keep], self.y[keep])[0][keep.sum() :]
+        assert len(theirs) == len(ours)
+        for direction in np.random.default_rng(2).normal(size=(8, 3)):
+            assert stats.ks_2samp(ours @ direction, theirs @ direction).pvalue > LEVEL
+
+    def test_counts_are_those_of_imbalanced_learn(self):
+        y = np.repeat([0, 1, 2], [50, 8, 6])
+        X = np.random.default_rng(4).normal(size=(64, 3)).astype("f4")
+        drawn = plan("smote", training_rows(y, X), 64)
+        counts = np.bincount(y[drawn.first[0]])
+        wanted = {c: int(counts[c]) for c in (1, 2)}
+        resampled = SMOTE(sampling_strategy=wanted, random_state=0).fit_resample(X, y)[1]
+        np.testing.assert_array_equal(np.bincount(resampled)[1:], counts[1:])
+        assert (drawn.weight[0] == 1).sum() == counts[0] + 8 + 6
+
+    def test_single_row_is_repeated_and_large_class_is_cut_at_random(self):
+        kept = np.zeros(60)
+        for epoch in range(300):
+            drawn = plan("smote", self.training, self.B, epoch)
+            lone = drawn.first[0] == self.B - 1
+            assert lone.sum() in (18, 19)
+            assert (drawn.second[0][lone] == self.B - 1).all()
+            majority = drawn.first[0][self.y[drawn.first[0]] == 0]
+            assert len(np.unique(majority)) == len(majority) in (18, 19)
+            kept[majority] += 1
+        assert stats.chisquare(kept).pvalue > LEVEL
+
+    def test_made_rows_of_a_batch_have_bases_of_their_own(self):
+        same = []
+        for epoch in range(200):
+            drawn = plan("smote", self.training, self.B, epoch)
+            made = (drawn.first != drawn.second) & (self.y[drawn.first] == 1)
+            bases = drawn.first[made]
+            same.append(np.mean(bases[1:] == bases[:-1]))
+        assert np.mean(same) == pytest.approx(1 / 9, abs=0.03)
+
+    def test_share_of_batches_with_true_smote(self):
+        y = (np.arange(3200) % 50 == 0).astype(np.int32)
+        training = training_rows(y)
+        summary = trained_on(plan("smote", training, 32), y, 2)
+        for epoch in range(1, 20):
+            summary += trained_on(plan("smote", training, 32, epoch), y, 2)
+        two_or_more = stats.hypergeom(3200, 64, 32).sf(1)
+        assert summary.smote_share == pytest.approx(two_or_more, abs=0.03)
+
+    def test_rows_of_any_rank(self):
+        images = self.X.reshape(self.B, 3, 1, 1)
+        flat = plan("smote", self.training, self.B)
+        shaped = plan("smote", training_rows(self.y, images), self.B)
+        np.testing.assert_array_equal(flat.second, shaped.second)

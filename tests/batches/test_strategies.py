@@ -1,0 +1,153 @@
+"""The registry of strategies, and the vectors of the losses."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from sklearn.utils.class_weight import compute_class_weight
+
+from remix_study.batches import (
+    LOSSES,
+    STRATEGIES,
+    class_weights,
+    compose,
+    log_prior,
+    loss_vectors,
+    make_strategy,
+    strategy_names,
+    takes_alpha,
+)
+from remix_study.errors import UsageError
+
+
+def parts(strategy):
+    return strategy.sampler, strategy.mixing, strategy.alpha, strategy.loss
+
+
+def test_the_named_strategies():
+    assert {name: parts(make_strategy(name)) for name in strategy_names()} == {
+        "baseline": ("natural", "none", 0.0, "cross-entropy"),
+        "cost": ("natural", "none", 0.0, "class-weighted"),
+        "smote": ("smote", "none", 0.0, "cross-entropy"),
+        "balance": ("balanced", "none", 0.0, "cross-entropy"),
+        "mixup": ("natural", "beta", 0.1, "cross-entropy"),
+        "remix": ("balanced", "beta", 0.1, "cross-entropy"),
+        "logit-adjusted": ("natural", "none", 0.0, "logit-adjusted"),
+    }
+    assert [name for name in STRATEGIES if takes_alpha(name)] == ["mixup", "remix"]
+
+
+def test_each_is_described_in_one_sentence():
+    for strategy in STRATEGIES.values():
+        assert strategy.description.endswith(".")
+        assert ". " not in strategy.description
+
+
+@pytest.mark.parametrize(("name", "zero"), [("remix", "balance"), ("mixup", "baseline")])
+def test_alpha_zero_is_the_strategy_without_mixing(name, zero):
+    for alpha in (0, 0.0, -0.0, np.float64(0)):
+        strategy = make_strategy(name, alpha)
+        assert strategy == make_strategy(zero)
+        assert strategy.label == zero
+        assert math.copysign(1, strategy.alpha) == 1
+
+
+def test_labels():
+    assert make_strategy("remix").label == "remix (0.1)"
+    assert make_strategy("mixup", 1).label == "mixup (1)"
+    assert make_strategy("baseline").label == "baseline"
+    assert compose("balanced-dataset", "beta-sample", 0.25).label == (
+        "balanced-dataset+beta-sample (0.25)"
+    )
+
+
+def test_a_strategy_is_a_value():
+    assert make_strategy("remix", 0.3) == compose("balanced", "beta", 0.3)
+    assert make_strategy("remix", 0.3) != make_strategy("remix", 0.4)
+    assert len({make_strategy("remix", 0.3), compose("balanced", "beta", 0.3)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (("natural",), "baseline"),
+        (("natural", "none", None, "class-weighted"), "cost"),
+        (("natural", "beta"), "mixup"),
+        (("balanced", "beta", 2.0), "remix"),
+        (("balanced", "beta-sample", 0), "balance"),
+        (("smote", "beta", 0), "smote"),
+        (("balanced", "beta-sample"), "balanced+beta-sample"),
+        (("balanced-dataset",), "balanced-dataset"),
+        (("balanced", "none", None, "class-weighted"), "balanced+class-weighted"),
+        (("balanced", "beta", 0.1, "logit-adjusted"), "balanced+beta+logit-adjusted"),
+    ],
+)
+def test_composed_names(arguments, name):
+    strategy = compose(*arguments)
+    assert strategy.name == name
+    assert strategy.description
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: make_strategy("remiks"), "unknown strategy 'remiks'.*did you mean 'remix'"),
+        (lambda: takes_alpha("zzz"), "unknown strategy 'zzz': choose one of baseline, cost"),
+        (lambda: make_strategy("smote", 0.1), "'smote' takes no alpha.*mixup, remix"),
+        (lambda: make_strategy("baseline", 0.0), "takes no alpha"),
+        (lambda: make_strategy("remix", -1), "at least 0, got -1"),
+        (lambda: make_strategy("remix", float("nan")), "finite number"),
+        (lambda: make_strategy("remix", float("inf")), "finite number"),
+        (lambda: make_strategy("remix", True), "finite number"),
+        (lambda: make_strategy("remix", "0.1"), "finite number"),
+        (lambda: compose("ballanced"), "unknown sampler.*did you mean 'balanced'"),
+        (lambda: compose("balanced", "gamma"), "unknown mixing.*none, beta, beta-sample"),
+        (lambda: compose("balanced", loss="hinge"), "unknown loss.*class-weighted"),
+        (lambda: compose("balanced", "none", 0.3), "alpha 0.3 has no effect"),
+        (lambda: compose("smote", "beta", 0.3), "'smote' cannot be mixed.*alpha 0"),
+        (lambda: compose("smote", "beta-sample"), "'smote' cannot be mixed"),
+        (lambda: loss_vectors("hinge", np.array([0, 1]), 2), "unknown loss"),
+    ],
+)
+def test_mistakes_are_one_clear_line(make, words):
+    with pytest.raises(UsageError, match=words) as caught:
+        make()
+    assert "\n" not in str(caught.value)
+
+
+class TestLossVectors:
+    y = np.repeat([0, 1, 2], [70, 25, 5])
+
+    def test_class_weights_equal_scikit_learn(self):
+        wanted = compute_class_weight("balanced", classes=np.arange(3), y=self.y)
+        np.testing.assert_allclose(class_weights(self.y, 3), wanted)
+        np.testing.assert_allclose(class_weights(self.y, 3) @ [70, 25, 5], 100)
+
+    def test_absent_class(self):
+        np.testing.assert_allclose(class_weights(self.y, 4)[:3], class_weights(self.y, 3))
+        assert class_weights(self.y, 4)[3] == 0
+        assert log_prior(self.y, 4)[3] == pytest.approx(np.log(1e-12))
+
+    def test_log_prior(self):
+        np.testing.assert_allclose(np.exp(log_prior(self.y, 3)), [0.7, 0.25, 0.05])
+
+    @pytest.mark.parametrize("loss", LOSSES)
+    def test_each_loss_by_hand(self, loss):
+        weights, offsets = loss_vectors(loss, self.y, 3)
+        assert weights.dtype == offsets.dtype == np.float32
+        z, label = np.array([0.3, -1.0, 2.0]), np.array([0.6, 0.4, 0.0])
+
+        def log_softmax(z):
+            return z - np.log(np.exp(z).sum())
+
+        wanted = {
+            "cross-entropy": -(label * log_softmax(z)).sum(),
+            "class-weighted": -(
+                np.array([100 / 210, 100 / 75, 100 / 15]) * label * log_softmax(z)
+            ).sum(),
+            "logit-adjusted": -(label * log_softmax(z + np.log([0.7, 0.25, 0.05]))).sum(),
+        }[loss]
+        got = (weights * label * -log_softmax(z + offsets)).sum()
+        assert got == pytest.approx(wanted, rel=1e-6)

@@ -1,0 +1,94 @@
+"""What the ``datasets`` command shows."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from remix_study.data import dataset_names, from_arrays
+from remix_study.data.cache import VARIABLE as CACHE
+from remix_study.data.catalogue import STATES, _duplicates, check_all, describe, overview
+from remix_study.data.facts import FACTS
+from remix_study.data.sources import VARIABLE as DATA
+from remix_study.errors import DataError
+
+EMBEDDED = ("digits", "breast_cancer", "wine")
+
+
+@pytest.fixture(autouse=True)
+def _no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CACHE, str(tmp_path / "cache"))
+    monkeypatch.delenv(DATA, raising=False)
+
+
+def test_every_data_set_is_described_without_its_files() -> None:
+    for infos in (check_all(), overview()):
+        assert tuple(info.name for info in infos) == dataset_names()
+        for info in infos:
+            assert info.state in STATES
+            assert info.available == (info.name in EMBEDDED) == (info.reason == "")
+            assert info.rows == sum(count for _, count in info.classes)
+            assert info.source
+            assert info.licence
+            assert info.citation
+            if not info.available:
+                assert info.state == "absent"
+                assert info.files[0] in info.reason
+            json.dumps(asdict(info))
+
+
+def test_overview_and_check_agree_on_the_embedded_sets() -> None:
+    for quick, full in zip(overview(), check_all(), strict=True):
+        if quick.name in EMBEDDED:
+            assert (quick.state, full.state) == ("present", "verified")
+            assert {**asdict(quick), "state": ""} == {**asdict(full), "state": ""}
+
+
+def test_a_wrong_file_is_refused_not_absent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(DATA, str(tmp_path))
+    path = tmp_path / FACTS["musk"].files[0].path
+    path.parent.mkdir()
+    path.write_text("MUSK-211,211_1+1,46\n")
+    info = describe("musk")
+    assert (info.state, info.available) == ("refused", False)
+    assert str(path) in info.reason
+    assert info.groups == 102
+    assert info.grouped_by == "molecule"
+    # The overview opens no file.
+    assert {i.name: i.state for i in overview()}["musk"] == "present"
+
+
+def test_the_partial_edition_is_shown_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(DATA, str(tmp_path))
+    partial = FACTS["aps"].partial
+    assert partial is not None
+    path = tmp_path / f"{partial.files[0].path}.gz"
+    path.parent.mkdir()
+    path.write_bytes(b"")
+    info = {info.name: info for info in overview()}["aps"]
+    assert (info.rows, info.available) == (9000, True)
+    assert "9,000 rows" in info.source
+
+
+def test_duplicates_are_those_of_pandas() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 2, (200, 6)).astype(float)
+    X[rng.random(X.shape) < 0.2] = np.nan
+    X[:50, 0] = -0.0
+    y = rng.integers(0, 2, 200)
+    frame = pd.DataFrame(X).assign(label=y)
+    assert _duplicates(from_arrays(X, y)) == frame.duplicated().sum() > 0
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(DataError, match="did you mean 'musk'"):
+        describe("muks")

@@ -1,0 +1,214 @@
+"""What every data set must be, read from the real files where REMIX_STUDY_DATA has them."""
+
+from __future__ import annotations
+
+import csv
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from remix_study.data import (
+    Dataset,
+    dataset_names,
+    fit_preprocessing,
+    load_dataset,
+    make_folds,
+    make_problem,
+)
+from remix_study.data.cache import VARIABLE as CACHE
+from remix_study.data.catalogue import describe
+from remix_study.data.facts import FACTS, Facts
+from remix_study.data.reading import read_content
+from remix_study.data.sources import FilesMissingError, locate
+
+MAKERS = [name for name in dataset_names() if FACTS[name].files]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CACHE, str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def load(name: str) -> tuple[Facts, Dataset]:
+    try:
+        facts = locate(FACTS[name])[0] if FACTS[name].files else FACTS[name]
+    except FilesMissingError as error:
+        pytest.skip(str(error))
+    return facts, load_dataset(name)
+
+
+def rows_of(name: str) -> list[tuple[list[str], str, str | None]]:
+    """A slow second reading of the makers' files: features, label and group as they stand."""
+    texts = [read_content(path).decode() for path in locate(FACTS[name])[1]]
+    if name == "coil2000":
+        train, evaluation = ([line.split("\t") for line in t.splitlines()] for t in texts[:2])
+        found = [(row[:85], row[85]) for row in train]
+        found += list(zip(evaluation, texts[2].split(), strict=True))
+        return [(features, label, None) for features, label in found]
+    skip = {"segment": 5, "seizure": 1}.get(name, 0)
+    lines = [line for text in texts for line in text.splitlines()[skip:]]
+    if name == "aps":
+        start = next(i for i, line in enumerate(lines) if line.startswith("class,"))
+        lines = lines[start + 1 :]
+    rows = list(csv.reader(lines, delimiter=" " if name == "satimage" else ","))
+    if name in ("segment", "aps"):
+        return [(row[1:], row[0], None) for row in rows]
+    if name == "musk":
+        return [(row[2:-1], row[-1], row[0]) for row in rows]
+    if name == "seizure":
+        return [(row[1:-1], row[-1], row[0].partition(".")[2]) for row in rows]
+    return [(row[1:-1] if name == "ozone" else row[:-1], row[-1], None) for row in rows]
+
+
+@pytest.mark.parametrize("name", dataset_names())
+def test_shape_classes_and_order(name: str) -> None:
+    facts, dataset = load(name)
+    assert dataset.name == name
+    assert dataset.X.shape == (facts.rows, facts.features)
+    assert dataset.X.dtype == np.float64
+    assert dataset.X.flags.c_contiguous
+    assert dataset.y.dtype == np.intp
+    assert dataset.y.shape == (facts.rows,)
+    assert tuple(zip(dataset.classes, dataset.counts.tolist(), strict=True)) == facts.counts
+    assert len(dataset.features) == facts.features == len(set(dataset.features))
+    assert dataset.notes == () or facts is not FACTS[name]
+    for array in (dataset.X, dataset.y):
+        assert not array.flags.writeable
+    for text in (dataset.source, dataset.licence, dataset.citation):
+        assert text
+        assert "\n" not in text
+    assert len(dataset.sha256) == 64
+
+    again = load_dataset(name)
+    assert again.X.tobytes() == dataset.X.tobytes()
+    assert again.y.tobytes() == dataset.y.tobytes()
+    assert again.classes == dataset.classes
+    assert again.features == dataset.features
+    assert again.sha256 == dataset.sha256
+
+
+@pytest.mark.parametrize("name", dataset_names())
+def test_the_facts_are_true(name: str) -> None:
+    facts, dataset = load(name)
+    if facts.missing is not None:
+        X = dataset.X
+        assert facts.missing == np.isnan(X).sum()
+        assert facts.whole == bool((np.isnan(X) | (np.round(X) == X)).all())
+        assert facts.low == np.nanmin(X) or name == "aps"
+        assert facts.high == np.nanmax(X) or name == "aps"
+    info = describe(name)
+    assert info.state == "verified"
+    assert (info.rows, info.features, info.classes) == (facts.rows, facts.features, facts.counts)
+    assert info.groups == facts.groups
+    if facts.duplicates is not None:
+        assert info.duplicates == facts.duplicates
+
+
+@pytest.mark.parametrize("name", dataset_names())
+def test_groups_where_stated(name: str) -> None:
+    facts, dataset = load(name)
+    if not facts.groups:
+        assert dataset.groups is None
+        return
+    assert dataset.groups is not None
+    assert np.unique(dataset.groups).tolist() == list(range(facts.groups))
+    # A molecule is musk or not, a recording belongs to one of the five sets.
+    labels = [len(set(dataset.y[dataset.groups == group])) for group in range(facts.groups)]
+    assert set(labels) == {1}
+    if name == "seizure":
+        assert set(np.bincount(dataset.groups)) == {23}
+
+
+@pytest.mark.parametrize("name", dataset_names())
+def test_nothing_is_missing_after_preprocessing(name: str) -> None:
+    _, dataset = load(name)
+    problem = make_problem(dataset)
+    made = make_folds(problem, folds=2, repeats=1, validation=0.3, seed=1)
+    fitted = fit_preprocessing(problem.X, [fold.train for fold in made])
+    for member in range(2):
+        Z = fitted.apply(member, problem.X)
+        assert np.isfinite(Z).all()
+        assert np.abs(Z).max() <= 5
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_rows_are_as_the_makers_wrote_them(name: str) -> None:
+    _, dataset = load(name)
+    rows = rows_of(name)
+    assert len(rows) == len(dataset.y)
+    groups: dict[int, str | None] = {}
+    for number in [*range(0, len(rows), 41), len(rows) - 1]:
+        features, label, group = rows[number]
+        values = [np.nan if cell in ("?", "na") else float(cell) for cell in features]
+        np.testing.assert_array_equal(dataset.X[number], values)
+        written = dataset.classes[dataset.y[number]]
+        assert written == label or float(written) == float(label)
+        if dataset.groups is not None:
+            assert groups.setdefault(int(dataset.groups[number]), group) == group
+    assert len(set(groups.values())) == len(groups)
+
+
+def test_the_test_half_of_optdigits_is_the_embedded_digits() -> None:
+    _, optdigits = load("optdigits")
+    digits = load_dataset("digits")
+    np.testing.assert_array_equal(optdigits.X[3823:], digits.X)
+    np.testing.assert_array_equal(optdigits.y[3823:], digits.y)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "minority", "imbalance", "counts"),
+    [
+        ("musk", "binary", ("1",), 0.05, [5581, 279]),
+        ("musk", "binary", ("1",), 0.01, [5581, 55]),
+        ("segment", "binary", ("BRICKFACE",), 0.05, [1980, 99]),
+        ("satimage", "binary", ("1",), 0.025, [4902, 122]),
+        ("seizure", "binary", ("1",), 0.01, [9200, 92]),
+        ("coil2000", "binary", ("1",), 0.05, [9236, 461]),
+        ("ozone", "binary", ("1",), 0.01, [2463, 24]),
+        ("satimage", "multi-class", ("1", "5", "7"), 0.1, [135, 703, 1358, 626, 135, 135]),
+    ],
+)
+def test_counts_of_published_problems(
+    name: str, kind: str, minority: tuple[str, ...], imbalance: float, counts: list[int]
+) -> None:
+    _, dataset = load(name)
+    problem = make_problem(dataset, kind=kind, minority=minority, imbalance=imbalance)
+    assert problem.counts.tolist() == counts
+    assert problem.notes == dataset.notes
+
+
+@pytest.mark.parametrize("name", ["musk", "seizure"])
+@pytest.mark.parametrize("imbalance", [0.05, 0.01])
+def test_grouped_folds_of_real_groups(name: str, imbalance: float) -> None:
+    _, dataset = load(name)
+    problem = make_problem(dataset, kind="binary", minority=("1",), imbalance=imbalance, seed=1)
+    made = make_folds(problem, folds=2, repeats=3, validation=0.3, grouped=True, seed=1)
+    groups = problem.groups
+    assert groups is not None
+    for fold in made:
+        owners = [set(groups[part]) for part in (fold.train, fold.validation, fold.test)]
+        assert sum(map(len, owners)) == len(set(groups))
+        for part in (fold.train, fold.validation, fold.test):
+            assert np.bincount(problem.y[part], minlength=2).all()
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_second_load_is_fast(name: str) -> None:
+    load(name)
+    begun = time.perf_counter()
+    load_dataset(name)
+    assert time.perf_counter() - begun < 2
+
+
+def test_no_file_was_left_in_the_data_folder() -> None:
+    folder = os.environ.get("REMIX_STUDY_DATA")
+    if not folder:
+        pytest.skip("REMIX_STUDY_DATA is not set")
+    assert not list(Path(folder).rglob("*.npz.part"))
+    assert not list(Path(folder).rglob("*.part"))

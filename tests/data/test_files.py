@@ -1,0 +1,239 @@
+"""A user's own files: what becomes of their columns, and one line for whatever is wrong."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from remix_study.data import Dataset, load_file
+from remix_study.errors import DataError
+
+TABLE = """age,sex,smokes,city,patient,target
+31,f,True,Oslo,p1,1.0
+42,m,false,,p2,0.0
+?,f,TRUE,Bergen,p1,1.0
+55,,NA,Oslo,p3,0.0
+60,m,False,Oslo,p2,0.0
+"""
+
+
+def write(folder: Path, text: str | bytes = TABLE, name: str = "mine.csv") -> Path:
+    path = folder / name
+    content = text if isinstance(text, bytes) else text.encode()
+    path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    return path
+
+
+def rows(*lines: str, header: str = "a,target") -> str:
+    return "\n".join([header, *lines]) + "\n"
+
+
+def same(one: Dataset, other: Dataset) -> None:
+    np.testing.assert_array_equal(one.X, other.X)
+    np.testing.assert_array_equal(one.y, other.y)
+    assert (one.classes, one.features, one.name) == (other.classes, other.features, other.name)
+
+
+def test_columns_by_their_kind(tmp_path: Path) -> None:
+    dataset = load_file(write(tmp_path), label="target", groups="patient")
+    assert dataset.name == "mine"
+    assert dataset.classes == ("0", "1")
+    assert dataset.y.tolist() == [1, 0, 1, 0, 0]
+    assert dataset.features == ("age", "sex=f", "sex=m", "smokes", "city=Bergen", "city=Oslo")
+    nan = np.nan
+    expected = [
+        [31, 1, 0, 1, 0, 1],
+        [42, 0, 1, 0, 0, 0],
+        [nan, 1, 0, 1, 1, 0],
+        [55, 0, 0, nan, 0, 1],
+        [60, 0, 1, 0, 0, 1],
+    ]
+    np.testing.assert_array_equal(dataset.X, expected)
+    assert dataset.groups is not None
+    assert dataset.groups.tolist() == [0, 1, 0, 2, 1]
+    assert dataset.notes == ()
+    assert dataset.sha256 == hashlib.sha256(TABLE.encode()).hexdigest()
+    assert dataset.source == "file mine.csv"
+
+
+def test_every_way_of_writing_a_table_reads_the_same(tmp_path: Path) -> None:
+    plain = load_file(write(tmp_path), label="target")
+    tabs = TABLE.replace(",", "\t")
+    quoted = "\n".join(
+        ",".join(f'"{cell}"' for cell in line.split(",")) for line in TABLE.splitlines()
+    )
+    for text, name in [
+        (TABLE, "mine.csv.gz"),
+        (TABLE, "mine.txt"),
+        (TABLE, "mine.CSV"),
+        (TABLE.replace("\n", "\r\n"), "mine.csv"),
+        (TABLE.rstrip("\n"), "mine.csv"),
+        (TABLE.replace(",", ", "), "mine.csv"),
+        ("\ufeff" + TABLE, "mine.csv"),
+        (TABLE.replace("\n", "\r"), "mine.csv"),
+        ("\n\n" + TABLE + "\n\n", "mine.csv"),
+        (quoted, "mine.csv"),
+        (tabs, "mine.tsv"),
+        (tabs, "mine.tab.gz"),
+        (tabs, "mine.txt"),
+        (gzip.compress(TABLE.encode()), "mine.csv"),
+    ]:
+        same(plain, load_file(write(tmp_path, text, name), label="target"))
+
+
+def test_gzip_and_plain_have_one_hash(tmp_path: Path) -> None:
+    plain = load_file(write(tmp_path), label="target")
+    packed = load_file(write(tmp_path, name="mine.csv.gz"), label="target")
+    assert plain.sha256 == packed.sha256
+
+
+def test_dropped_columns_are_gone(tmp_path: Path) -> None:
+    dataset = load_file(write(tmp_path), label="target", drop=("city", "patient", "sex"))
+    assert dataset.features == ("age", "smokes")
+
+
+def test_identifiers_are_left_out_with_a_note(tmp_path: Path) -> None:
+    text = rows(*(f"{i},ab{i}x,{i % 2}" for i in range(6)), header="a,code,target")
+    dataset = load_file(write(tmp_path, text), label="target")
+    assert dataset.features == ("a",)
+    assert "mine.csv: column 'code' looks like an identifier" in dataset.notes[1]
+    assert "column 'a' numbers the rows" in dataset.notes[0]
+
+
+def test_the_index_of_a_saved_data_frame_is_left_out(tmp_path: Path) -> None:
+    text = rows(*(f"{i},{i * i},{i % 2}" for i in range(6)), header=",a,target")
+    dataset = load_file(write(tmp_path, text), label="target")
+    assert dataset.features == ("a",)
+    assert "first column has no name" in dataset.notes[0]
+
+
+def test_an_empty_column_is_kept_and_noted(tmp_path: Path) -> None:
+    text = rows(*(f"{i % 4},,{i % 2}" for i in range(6)), header="a,b,target")
+    dataset = load_file(write(tmp_path, text), label="target")
+    assert dataset.features == ("a", "b")
+    assert np.isnan(dataset.X[:, 1]).all()
+    assert dataset.notes == ("mine.csv: column 'b' is empty; it carries nothing",)
+
+
+def test_a_few_texts_among_numbers_are_pointed_out(tmp_path: Path) -> None:
+    text = rows("1,0", "2,1", "1,0", "unknown,1", "2,0", "1,1")
+    dataset = load_file(write(tmp_path, text), label="target")
+    assert dataset.features == ("a=1", "a=2", "a=unknown")
+    assert "1 of its 6 values are no numbers, such as 'unknown'" in dataset.notes[0]
+
+
+def test_many_categories_are_pointed_out_and_too_many_refused(tmp_path: Path) -> None:
+    some = rows(*(f"c{i % 60},{i % 7}" for i in range(200)))
+    dataset = load_file(write(tmp_path, some), label="target")
+    assert len(dataset.features) == 60
+    assert "column 'a' became 60 one-hot columns" in dataset.notes[0]
+    many = rows(*(f"c{i % 1500},{i % 7}" for i in range(3000)))
+    with pytest.raises(DataError, match="column 'a' holds 1500 different texts"):
+        load_file(write(tmp_path, many), label="target")
+
+
+def test_numbers_are_read_to_double_precision(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(size=200) * 10.0 ** np.arange(-100, 100)
+    values = np.clip(values, -1e99, 1e99)
+    text = rows(*(f"{value!r},{i % 2}" for i, value in enumerate(values.tolist())))
+    dataset = load_file(write(tmp_path, text), label="target")
+    np.testing.assert_allclose(dataset.X[:, 0], values, rtol=5e-16)
+
+
+def test_whole_numbers_beyond_64_bits(tmp_path: Path) -> None:
+    text = rows("123456789012345678901234567890,0", "1,1", "2,0", "NA,1")
+    dataset = load_file(write(tmp_path, text), label="target")
+    np.testing.assert_array_equal(
+        dataset.X[:, 0], [123456789012345678901234567890.0, 1, 2, np.nan]
+    )
+
+
+def test_labels_stay_as_they_are_written(tmp_path: Path) -> None:
+    text = rows("1,01", "2,1", "5,None", "4,01")
+    assert load_file(write(tmp_path, text), label="target").classes == ("01", "1", "None")
+
+
+GOOD = rows("1,0", "2,1", "1,0")
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "message"),
+    [
+        (GOOD, {"label": "class"}, "label column 'class' is not there; the columns are a, target"),
+        (GOOD, {"label": "targett"}, "did you mean 'target'?"),
+        (GOOD, {"groups": "g"}, "groups column 'g' is not there"),
+        (GOOD, {"drop": ("a", "z")}, "drop column 'z' is not there"),
+        (GOOD, {"drop": ("target",)}, "column 'target' is the label"),
+        (GOOD, {"groups": "target"}, "column 'target' is the label"),
+        (GOOD, {"drop": ("a",)}, "no feature column is left"),
+        (GOOD.replace(",", ";"), {}, "separated by semicolons?"),
+        ("1,0\n2,1\n", {}, "the first line must name the columns"),
+        ("", {}, "the file is empty"),
+        (" \n\n", {}, "the file is empty"),
+        ("a,target\n", {}, "the file has no rows"),
+        ("a,target,a\n1,2,3\n", {}, "two columns are named 'a'"),
+        (rows("1,0", "2,1", "3,1,9"), {}, "line 4 has 3 cells, not 2"),
+        (rows("1,0", "2", "3,1"), {}, "line 3 has 1 cells, not 2"),
+        (rows('"1",0', '"2"', "3,1"), {}, "line 3 has 1 cells, not 2"),
+        (rows("1,0", "2,", "3,NA"), {}, "'target' is empty in 2 of 3 rows, first in data row 2"),
+        (rows("1,0,", "2,1,g", header="a,target,g"), {"groups": "g"}, "group column 'g' is empty"),
+        (rows("1,0", "2,0"), {}, "column 'target': all 2 rows are of one class, 0"),
+        (rows("1,0", "inf,1", "3,1"), {}, "column 'a' holds 1 values that are infinite"),
+        (rows("1,0", "1e999,1", "3,1"), {}, "column 'a' holds 1 values that are infinite"),
+        (rows("1,.1", "5,.2", "4,.3"), {}, "each of the 3 rows has a label of its own"),
+        (b"a,target\n1,\xff\xfe\n", {}, "line 2 is not UTF-8 text"),
+        ("a,target\n1,0\n".encode("utf-16"), {}, "not UTF-8 text"),
+        (b"a,target\n1,0\x00\n2,1\n", {}, "NUL bytes"),
+        (rows('1,"0', "2,1"), {}, "mine.csv"),
+    ],
+)
+def test_one_line_for_whatever_is_wrong(
+    tmp_path: Path, text: str | bytes, more: dict[str, Any], message: str
+) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(DataError, match=re.escape(message)) as caught:
+        load_file(path, **{"label": "target", **more})
+    assert "mine.csv" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"gone\.csv: there is no such file"):
+        load_file(tmp_path / "gone.csv", label="target")
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(DataError, match=r"folder\.csv: this is a folder"):
+        load_file(tmp_path / "folder.csv", label="target")
+    with pytest.raises(DataError, match=r"must end in \.csv"):
+        load_file(write(tmp_path, name="mine.xlsx"), label="target")
+
+
+def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Simulated, as permissions do not stop an administrator.
+    def refuse(_path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    path = write(tmp_path)
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(DataError, match=r"mine\.csv: cannot be read \(Permission denied\)"):
+        load_file(path, label="target")
+
+
+def test_damaged_gzip(tmp_path: Path) -> None:
+    packed = gzip.compress(TABLE.encode() * 50, mtime=0)
+    flipped = bytearray(packed)
+    flipped[len(packed) // 2] ^= 0xFF
+    for content in (packed[:-20], packed[: len(packed) // 2], packed[:5], bytes(flipped)):
+        path = tmp_path / "mine.csv.gz"
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=r"mine\.csv\.gz: damaged gzip file") as caught:
+            load_file(path, label="target")
+        assert "\n" not in str(caught.value)
+    path.write_bytes(TABLE.encode())
+    with pytest.raises(DataError, match=r"named \.gz but not a gzip file"):
+        load_file(path, label="target")

@@ -1,0 +1,244 @@
+"""Made-up studies with known effects: what every report test reads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from remix_study.reports.frames import StudyFrames
+
+PARTS = {
+    "baseline": ("natural", "none", "cross-entropy"),
+    "cost": ("natural", "none", "class-weighted"),
+    "smote": ("smote", "none", "cross-entropy"),
+    "mixup": ("natural", "beta", "cross-entropy"),
+    "balance": ("balanced", "none", "cross-entropy"),
+    "remix": ("balanced", "beta", "cross-entropy"),
+    "logit-adjusted": ("natural", "none", "logit-adjusted"),
+}
+ALPHAS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0)
+# How far each strategy stands from the baseline; the sign is that of an improvement.
+EFFECTS = {
+    "baseline": 0.0,
+    "cost": 0.08,
+    "smote": 0.10,
+    "mixup": -0.03,
+    "balance": 0.11,
+    "remix": 0.13,
+    "logit-adjusted": 0.12,
+}
+MAXIMIZED = ("g_mean", "balanced_accuracy", "min_recall", "roc_auc", "average_precision")
+METRICS = (*MAXIMIZED[:1], "bbs", "brier", "log_loss", *MAXIMIZED[1:], "ece", "cwece")
+
+
+@dataclass(frozen=True)
+class MadeProblem:
+    """One problem of a made-up study and the rows that were run on it."""
+
+    problem: str = "digits-3-ir0.05"
+    study: str = "made"
+    dataset: str = "digits"
+    kind: str = "binary"
+    imbalance: float = 0.05
+    classes: tuple[str, ...] = ("rest", "3")
+    minority: tuple[str, ...] = ("3",)
+    counts: Mapping[str, int] | None = None
+    notes: tuple[str, ...] = ()
+    folds: int = 2
+    repeats: int = 10
+    early_stopping: bool = True
+    algorithm: str = "grid"
+    objectives: tuple[str, ...] = ("g_mean", "bbs")
+    rows: tuple[tuple[str, float | None], ...] = (
+        *((name, None) for name in PARTS if name not in ("mixup", "remix")),
+        ("mixup", 0.1),
+        *(("remix", alpha) for alpha in ALPHAS),
+    )
+    planned: int | None = None
+    level: float = 0.7
+
+
+Change = Callable[[dict[str, Any]], None]
+Factory = Callable[..., StudyFrames]
+
+
+def effect(strategy: str, alpha: float | None, metric: str) -> float:
+    """The improvement that a row was given, in the direction of the metric."""
+    bend = 0.0
+    if strategy == "remix" and alpha is not None:
+        # Best at alpha 0.3, in every metric.
+        bend = 0.06 * (1 - abs(math.sqrt(alpha) - math.sqrt(0.3)))
+    gain = EFFECTS.get(strategy, 0.0) + bend
+    if metric in ("brier", "log_loss", "ece", "cwece"):
+        # What the balanced measures gain by a shift of the prior, these lose.
+        gain = -0.5 * gain
+    return gain if metric in MAXIMIZED else -gain
+
+
+def label_of(strategy: str, alpha: float | None) -> str:
+    return strategy if alpha is None else f"{strategy} ({alpha:g})"
+
+
+def make_frames(
+    *problems: MadeProblem, seed: int = 7, noise: float = 0.01, spread: float = 0.03
+) -> StudyFrames:
+    """Frames whose scores are level + effect + what the fold does to all + own noise."""
+    rng = np.random.default_rng(seed)
+    tables: dict[str, list[dict[str, Any]]] = {
+        name: [] for name in ("problems", "runs", "folds", "scores")
+    }
+    run = 0
+    for at, made in enumerate(problems or (MadeProblem(),)):
+        counts = made.counts or {
+            name: 60 if name in made.minority else 1200 for name in made.classes
+        }
+        n = sum(counts.values())
+        n_test = n // made.folds
+        n_validation = round(0.3 * (n - n_test))
+        n_train = n - n_test - n_validation
+        rare = min(counts.values())
+        tables["problems"].append(
+            {
+                "study": made.study,
+                "problem": made.problem,
+                "dataset": made.dataset,
+                "kind": made.kind,
+                "imbalance": made.imbalance,
+                "classes": made.classes,
+                "minority": made.minority,
+                "counts": counts,
+                "notes": made.notes,
+                "n_rows": n,
+                "n_features": 64,
+                "folds": made.folds,
+                "repeats": made.repeats,
+                "validation": 0.3,
+                "early_stopping": made.early_stopping,
+                "monitor": "balanced",
+                "preset": "quick",
+                "objectives": made.objectives,
+                "algorithm": made.algorithm,
+                "planned": made.planned if made.planned is not None else len(made.rows),
+                "complete": len(made.rows),
+                "failed": 0,
+            }
+        )
+        fold_effect = rng.normal(0, spread, (made.repeats, made.folds, len(METRICS), 2))
+        for trial, (strategy, alpha) in enumerate(made.rows):
+            sampler, mixing, loss = PARTS.get(strategy, ("balanced", "beta", "cross-entropy"))
+            validation: dict[str, list[float]] = {metric: [] for metric in METRICS}
+            for repeat in range(made.repeats):
+                for fold in range(made.folds):
+                    tables["folds"].append(
+                        {
+                            "run": run,
+                            "repeat": repeat,
+                            "fold": fold,
+                            "n_train": n_train,
+                            "n_validation": n_validation,
+                            "n_test": n_test,
+                            "minority_train": round(rare * n_train / n),
+                            "minority_validation": round(rare * n_validation / n),
+                            "minority_test": rare // made.folds,
+                            "epochs": 40 + (run * 7 + repeat * 3 + fold) % 31,
+                            "stopped": "patience",
+                            "failed": "",
+                            "effective_prior": tuple([1 / len(counts)] * len(counts)),
+                            "natural_prior": tuple(c / n for c in counts.values()),
+                        }
+                    )
+                    for place, metric in enumerate(METRICS):
+                        level = made.level - 0.05 * at
+                        level = level if metric in MAXIMIZED else 1 - level
+                        for side, part in enumerate(("validation", "test")):
+                            value = level + effect(strategy, alpha, metric)
+                            value += fold_effect[repeat, fold, place, side]
+                            value = float(np.clip(value + rng.normal(0, noise), 0, 1))
+                            if part == "validation":
+                                validation[metric].append(value)
+                            tables["scores"].append(
+                                {
+                                    "run": run,
+                                    "repeat": repeat,
+                                    "fold": fold,
+                                    "part": part,
+                                    "metric": metric,
+                                    "value": value,
+                                }
+                            )
+            tables["runs"].append(
+                {
+                    "run": run,
+                    "study": made.study,
+                    "problem": made.problem,
+                    "trial": trial,
+                    "row": label_of(strategy, alpha),
+                    "strategy": strategy,
+                    "sampler": sampler,
+                    "mixing": mixing,
+                    "alpha": math.nan if alpha is None else alpha,
+                    "loss": loss,
+                    "seconds": 2.5,
+                    "values": tuple(float(np.mean(validation[m])) for m in made.objectives),
+                    "parameters": {"strategy": strategy, "alpha": alpha},
+                }
+            )
+            run += 1
+    return StudyFrames(
+        problems=pd.DataFrame(tables["problems"]),
+        runs=_frame(tables["runs"], RUN_COLUMNS),
+        folds=_frame(tables["folds"], FOLD_COLUMNS),
+        scores=_frame(tables["scores"], SCORE_COLUMNS),
+        manifests=tuple({"study": made.study} for made in problems),
+    )
+
+
+def _frame(lines: list[dict[str, Any]], columns: str) -> pd.DataFrame:
+    return pd.DataFrame(lines, columns=columns.split())
+
+
+RUN_COLUMNS = (
+    "run study problem trial row strategy sampler mixing alpha loss seconds values parameters"
+)
+FOLD_COLUMNS = (
+    "run repeat fold n_train n_validation n_test minority_train minority_validation "
+    "minority_test epochs stopped failed effective_prior natural_prior"
+)
+SCORE_COLUMNS = "run repeat fold part metric value"
+
+
+def three_ratios(base: MadeProblem = MadeProblem()) -> tuple[MadeProblem, ...]:
+    """The same base problem at three imbalance ratios."""
+    return tuple(
+        replace(
+            base,
+            problem=f"{base.dataset}-{'_'.join(base.minority)}-ir{ratio}",
+            imbalance=ratio,
+            counts={
+                name: round(1200 * ratio) if name in base.minority else 1200
+                for name in base.classes
+            },
+        )
+        for ratio in (0.05, 0.025, 0.01)
+    )
+
+
+@pytest.fixture(scope="session")
+def problem() -> type[MadeProblem]:
+    return MadeProblem
+
+
+@pytest.fixture(scope="session")
+def frames_of() -> Factory:
+    return make_frames
+
+
+@pytest.fixture(scope="session")
+def ratios_of() -> Callable[..., Sequence[MadeProblem]]:
+    return three_ratios

@@ -1,0 +1,192 @@
+"""ReMix as a Keras data set: the batches of the plan, in anyone's own ``model.fit``."""
+
+from __future__ import annotations
+
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import keras
+import numpy as np
+import pytest
+
+from remix_study.batches import TrainingRows, compose, plan_epoch
+from remix_study.errors import UsageError
+from remix_study.sequence import ReMix
+
+RNG = np.random.default_rng(0)
+N, K = 100, 3
+Y = RNG.choice(K, N, p=[0.7, 0.2, 0.1])
+X = RNG.normal(size=(N, 4)) + Y[:, None]
+
+
+def epoch_of(data):
+    batches = [data[i] for i in range(len(data))]
+    return np.concatenate([b[0] for b in batches]), np.concatenate([b[1] for b in batches])
+
+
+def network():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(K, activation="softmax")])
+    model.compile("sgd", "categorical_crossentropy")
+    return model
+
+
+@pytest.mark.parametrize(
+    ("sampler", "per_sample", "alpha"),
+    [
+        ("balanced", False, 0.3),
+        ("balanced", True, 0.3),
+        ("natural", False, 0.3),
+        ("balanced-dataset", False, 0.0),
+        ("smote", False, 0),
+    ],
+)
+def test_batches_are_those_of_the_plan(sampler, per_sample, alpha):
+    data = ReMix(X, Y, alpha, 16, sampler=sampler, per_sample=per_sample, seed=5)
+    training = TrainingRows(np.arange(N, dtype="i4"), Y.astype("i4"), K, lambda: X.astype("f4"))
+    strategy = compose(sampler, "beta-sample" if per_sample else "beta", alpha)
+    assert len(data) == 6
+    for epoch in range(2):
+        plan = plan_epoch(strategy, training, batch_size=16, seed=5, epoch=epoch)
+        for index in range(len(data)):
+            features, labels = data[index]
+            assert features.dtype == labels.dtype == np.float32
+            i, j = plan.first[index], plan.second[index]
+            w, v = plan.weight[index][:, None], plan.label_weight[index][:, None]
+            np.testing.assert_allclose(features, w * X[i] + (1 - w) * X[j], atol=1e-5)
+            onehot = np.eye(K)
+            np.testing.assert_allclose(
+                labels, v * onehot[Y[i]] + (1 - v) * onehot[Y[j]], atol=1e-6
+            )
+        data.on_epoch_end()
+
+
+def test_labels_may_be_codes_columns_one_hot_or_soft():
+    wanted = epoch_of(ReMix(X, Y))
+    for y in (Y.tolist(), Y[:, None], Y.astype(float), np.eye(K)[Y], np.eye(K, dtype=bool)[Y]):
+        for got, want in zip(epoch_of(ReMix(X, y)), wanted, strict=True):
+            np.testing.assert_array_equal(got, want)
+    soft = 0.9 * np.eye(K)[Y] + 0.1 / K
+    features, labels = epoch_of(ReMix(X, soft))
+    np.testing.assert_array_equal(features, wanted[0])
+    np.testing.assert_allclose(labels, 0.9 * wanted[1] + 0.1 / K, atol=1e-6)
+
+
+def test_labels_are_as_wide_as_asked():
+    assert ReMix(X, Y, n_classes=5)[0][1].shape == (64, 5)
+    assert ReMix(X, np.where(Y == 2, 1, Y), n_classes=3)[0][1].shape == (64, 3)
+
+
+def test_images_of_bytes():
+    images = RNG.integers(0, 256, size=(N, 6, 5, 3), dtype=np.uint8)
+    features, labels = ReMix(images, Y, batch_size=20)[1]
+    assert features.shape == (20, 6, 5, 3)
+    assert features.dtype == np.float32
+    assert labels.shape == (20, K)
+    kept, _ = ReMix(images, Y, alpha=0, batch_size=20)[1]
+    assert all((row == images).all(axis=(1, 2, 3)).any() for row in kept)
+
+
+def test_an_epoch_draws_anew_and_a_seed_draws_again():
+    data = ReMix(X, Y)
+    first = epoch_of(data)[0]
+    np.testing.assert_array_equal(epoch_of(data)[0], first)
+    data.on_epoch_end()
+    assert not np.array_equal(epoch_of(data)[0], first)
+    np.testing.assert_array_equal(epoch_of(ReMix(X, Y))[0], first)
+    assert not np.array_equal(epoch_of(ReMix(X, Y, seed=1))[0], first)
+
+
+def test_batches_asked_for_at_once_and_out_of_order_are_the_same():
+    wanted = [ReMix(X, Y, batch_size=10)[i][0] for i in range(10)]
+    data = ReMix(X, Y, batch_size=10)
+    with ThreadPoolExecutor(8) as pool:
+        got = list(pool.map(lambda i: data[i][0], reversed(range(10))))
+    for mine, theirs in zip(wanted, reversed(got), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_travels_to_a_worker_process():
+    data = ReMix(X, Y, workers=2)
+    data.on_epoch_end()
+    copy = pickle.loads(pickle.dumps(data))
+    np.testing.assert_array_equal(copy[0][0], data[0][0])
+    copy.on_epoch_end()
+    assert not np.array_equal(copy[0][0], data[0][0])
+
+
+def test_loop_ends_after_the_last_batch():
+    data = ReMix(X, Y, batch_size=30)
+    assert len(list(data)) == 3
+    with pytest.raises(IndexError):
+        data[3]
+
+
+class Recorded(ReMix):
+    """Notes which (epoch, batch) was handed out."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.seen = []
+
+    def __getitem__(self, index):
+        self.seen.append((self._epoch, index))
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_fit_learns_from_whole_epochs_whatever_the_workers(workers):
+    zeros = [np.zeros((4, K)), np.zeros(K)]
+    data = Recorded(X, Y, batch_size=16, workers=workers, use_multiprocessing=False)
+    model = network()
+    model.set_weights(zeros)
+    history = model.fit(data, epochs=3, shuffle=False, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+
+    # Keras looks at the first batches before it begins, so epochs are counted by what is whole.
+    epochs = [e for e in range(10) if {(e, index) for index in range(6)} <= set(data.seen)]
+    assert len(epochs) == 3
+    again, plain = ReMix(X, Y, batch_size=16), network()
+    plain.set_weights(zeros)
+    for epoch in range(epochs[-1] + 1):
+        if epoch in epochs:
+            for features, labels in again:
+                plain.train_on_batch(features, labels)
+        again.on_epoch_end()
+    for got, wanted in zip(model.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(got, wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: ReMix(X, Y, alpha=-1), "alpha must be"),
+        (lambda: ReMix(X, Y, alpha=float("nan")), "alpha must be"),
+        (lambda: ReMix(X, Y, alpha=None), "alpha must be"),
+        (lambda: ReMix(X, Y, sampler="smoat"), "unknown sampler.*did you mean 'smote'"),
+        (lambda: ReMix(X, Y, sampler="smote"), "'smote' cannot be mixed.*alpha 0"),
+        (lambda: ReMix(X, Y, batch_size=101), "100 training rows do not fill one batch of 101"),
+        (lambda: ReMix(X, Y, batch_size=0), "batch_size must be at least 1"),
+        (lambda: ReMix(X, Y, batch_size=6.5), "batch_size must be a whole number"),
+        (lambda: ReMix(X, Y, seed=-1), "seed must be a whole number and not negative"),
+        (lambda: ReMix(X, Y, n_classes=2), "class code 2, but n_classes is 2"),
+        (lambda: ReMix(X, np.eye(K)[Y], n_classes=4), "3 columns, but n_classes is 4"),
+        (lambda: ReMix(X[:, 0], Y), r"X must be \(n, ...\)"),
+        (lambda: ReMix(X[:50], Y), "each of the 100 labels"),
+        (lambda: ReMix(X.astype(str), Y), "X must hold numbers.*encode text"),
+        (lambda: ReMix([[1, 2], [3]], Y), "X must be one array of numbers"),
+        (lambda: ReMix(np.where(X > 2, np.nan, X), Y), "missing or infinite.*impute"),
+        (lambda: ReMix(X, np.array(["a", "b"])[Y % 2]), "np.unique"),
+        (lambda: ReMix(X, [[1], [1, 2]]), "y must be one array"),
+        (lambda: ReMix(X, Y - 1), "negative"),
+        (lambda: ReMix(X, np.where(Y == 2, np.nan, Y)), "missing"),
+        (lambda: ReMix(X, Y + 0.5), "whole numbers"),
+        (lambda: ReMix(X, np.ones((N, 2))), "must sum to 1"),
+        (lambda: ReMix(X, np.zeros(N, int)), "single class"),
+        (lambda: ReMix(X, np.zeros((N, 2, 2))), "got shape"),
+        (lambda: ReMix(X[:0], Y[:0]), "got shape"),
+    ],
+)
+def test_mistakes_are_one_clear_line(make, words):
+    with pytest.raises(UsageError, match=words) as caught:
+        make()
+    assert "\n" not in str(caught.value)
