@@ -123,6 +123,21 @@ def test_repeats_differ() -> None:
     assert len({fold.test.tobytes() for fold in made}) == 10
 
 
+def test_grouped_repeats_differ_and_the_seed_decides() -> None:
+    groups = np.repeat(np.arange(60), 3)
+    dataset = from_arrays(np.zeros((180, 1)), groups % 2, groups=groups)
+
+    def tests(seed: int) -> list[bytes]:
+        made = make_folds(
+            make_problem(dataset), folds=2, repeats=4, validation=0.3, grouped=True, seed=seed
+        )
+        return [fold.test.tobytes() for fold in made]
+
+    assert len(set(tests(1))) == 8
+    assert tests(1) == tests(1)
+    assert not set(tests(1)) & set(tests(2))
+
+
 @pytest.mark.parametrize(("folds", "needed"), [(2, 4), (3, 3), (5, 5)])
 def test_a_class_with_too_few_rows_is_refused_by_name(folds: int, needed: int) -> None:
     message = (
