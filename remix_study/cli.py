@@ -186,7 +186,7 @@ def _report(options: argparse.Namespace, _signals: Signals) -> int:
 
 
 def _datasets(options: argparse.Namespace, _signals: Signals) -> int:
-    from remix_study.data.overview import check_text, describe_text, list_text
+    from remix_study.listing import check_text, describe_text, list_text
 
     if options.name == "check":
         code, text = check_text(as_json=options.json)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 # Compiled programs kept at once; a search over widths would otherwise collect one for each.
 _ENGINES = 3
+_LEAK = (
+    "the rows come in groups that these splits part, so test rows have close relatives in "
+    "training; set cv.grouped = true to keep groups together"
+)
 # A feature this many spreads away from zero would lose its digits in float32.
 _FAR = 1e3
 
@@ -173,6 +177,8 @@ def prepare(study: Study, given: Dataset | None = None) -> list[Bench]:
                 grouped=study.cv.grouped,
                 seed=study.seed,
             )
+            if dataset.groups is not None and not study.cv.grouped:
+                problem = replace(problem, notes=(*problem.notes, _LEAK))
             bench = Bench(study, spec, problem, folds)
             check_batch_size(bench, spec.training.batch_size)
             if any(other.name == bench.name for other in benches):
