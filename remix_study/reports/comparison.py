@@ -13,6 +13,8 @@ from remix_study.reports.frames import StudyFrames
 from remix_study.reports.statistics import influence_ratio
 from remix_study.reports.words import plain
 
+# Balanced Brier rewards any shift of the prior, so the measures that punish it stand beside it.
+CORE_METRICS = ("g_mean", "bbs", "brier", "log_loss", "cwece")
 STRATEGY_KEYS = ("strategy", "sampler", "mixing", "alpha", "loss")
 ORDER = ("baseline", "cost", "smote", "mixup", "balance", "remix", "logit-adjusted")
 
@@ -142,8 +144,8 @@ def same(first: float | None, second: float | None) -> bool:
 
 
 def comparisons(frames: StudyFrames) -> tuple[Comparison, ...]:
-    """Every problem of the frames, in their order, with its rows and scores."""
-    problems = _records(frames.problems)
+    """Every problem of the frames with its rows and scores, the harder after the easier."""
+    problems = _ordered(_records(frames.problems))
     names = [str(problem["problem"]) for problem in problems]
     failed = frames.folds.loc[frames.folds["failed"] != "", ["run", "repeat", "fold"]]
     scores = frames.scores.merge(failed, how="left", indicator="failed")
@@ -223,6 +225,23 @@ def _settings(parameters: Sequence[Mapping[str, Any]]) -> list[str]:
     return [
         ", ".join(f"{key} {point[key]}" for key in varied if key in point) for point in parameters
     ]
+
+
+def _ordered(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """By study, binary before multi-class, then as first met, the mildest imbalance first."""
+    studies = list(dict.fromkeys(problem["study"] for problem in problems))
+    bases = list(dict.fromkeys(_title(problem) for problem in problems))
+
+    def place(problem: Mapping[str, Any]) -> tuple[int, bool, int, float]:
+        imbalance = float(problem["imbalance"])
+        return (
+            studies.index(problem["study"]),
+            problem["kind"] != "binary",
+            bases.index(_title(problem)),
+            -math.inf if math.isnan(imbalance) else -imbalance,
+        )
+
+    return sorted(problems, key=place)
 
 
 def _by_fold(

@@ -58,10 +58,30 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """A reader's question and the lines that answer it."""
+
+    question: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Block:
-    """A part of a section: text, then figures, then tables (folded away if so wished)."""
+    """A part of a section: text, then figures, then tables.
+
+    Attributes:
+        title: its heading.
+        warnings: what a reader must know before anything else.
+        headline: the part in one sentence.
+        answers: questions and answers.
+        text: paragraphs, or a list if there are several.
+        folded: the line that opens the tables; empty shows them at once.
+    """
 
     title: str = ""
+    warnings: tuple[str, ...] = ()
+    headline: str = ""
+    answers: tuple[Answer, ...] = ()
     text: tuple[str, ...] = ()
     pictures: tuple[Picture, ...] = ()
     tables: tuple[Table, ...] = ()

@@ -114,6 +114,9 @@ def render(made: Figure) -> tuple[bytes, bytes]:
     """The figure as (SVG, PNG); the same figure gives the same bytes."""
     with mpl.rc_context(_STYLE):
         svg, png = io.BytesIO(), io.BytesIO()
+        # Lay out once; each format would do it again.
+        made.draw_without_rendering()
+        made.set_layout_engine("none")
         made.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
         made.savefig(png, format="png", dpi=160, metadata={"Software": None})
     return svg.getvalue(), png.getvalue()
@@ -143,7 +146,7 @@ def draw_scores(axes: Axes, series: Sequence[Series], color: str) -> None:
             color=shade,
             linestyle=line.style.dashes,
             marker=line.style.marker,
-            markersize=4,
+            markersize=5,
             markeredgecolor="white",
             markeredgewidth=0.5,
             lw=1.5,
@@ -156,6 +159,7 @@ def draw_scores(axes: Axes, series: Sequence[Series], color: str) -> None:
 def draw_differences(axes: Axes, series: Sequence[Series], color: str) -> None:
     """Differences with their corrected intervals; hollow where the interval holds zero."""
     axes.axhline(0, color="#888888", lw=0.8, zorder=1)
+    axes.plot(0, 0, marker="o", markersize=3.5, color="#888888", zorder=2)
     for i, line in enumerate(series):
         shade = _darken(color, line.style.shade)
         shift = 0.011 * (i - (len(series) - 1) / 2) * np.sqrt(max(line.x))

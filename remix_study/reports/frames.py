@@ -126,7 +126,7 @@ def _problem(row: Any, progress: status.Progress) -> dict[str, Any]:
     facts = row.facts
     imbalance = facts["imbalance"]
     return {
-        **{name: value for name, value in facts.items() if name != "strategies"},
+        **{name: value for name, value in facts.items() if name != "choices"},
         "study": row.study,
         "problem": row.problem,
         "imbalance": np.nan if imbalance is None else imbalance,

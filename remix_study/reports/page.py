@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -16,12 +17,21 @@ import jinja2
 
 from remix_study import __version__
 from remix_study.errors import UsageError
-from remix_study.reports import overview, ranks, results, sensitivity
 from remix_study.reports.comparison import comparisons
+from remix_study.reports.corrections import corrected_rows
 from remix_study.reports.document import Picture, Section
 from remix_study.reports.frames import StudyFrames
+from remix_study.reports.sections import (
+    corrections,
+    overview,
+    ranks,
+    results,
+    sensitivity,
+    verdict,
+)
 from remix_study.reports.tables import csv_text, markdown_text
-from remix_study.reports.words import listing, sentence
+from remix_study.reports.verdict import judge, remix_row
+from remix_study.reports.words import SPACE, listing, sentence
 
 MANIFEST = "manifest.json"
 _MARK = "remix_study report"
@@ -99,11 +109,14 @@ def _replace(output: Path, folder: Path, old: Sequence[Path]) -> None:
 
 def _write(frames: StudyFrames, folder: Path, *, command: str) -> None:
     compared = comparisons(frames)
+    found = [(c, corrected_rows(c, frames.probabilities, remix_row(c))) for c in compared]
     sections = [
+        verdict.section([judge(c, rows) for c, rows in found]),
         overview.section(compared),
         sensitivity.section(compared),
         ranks.section(compared),
         results.section(compared),
+        corrections.section(found),
     ]
     for name in ("figures", "tables"):
         (folder / name).mkdir()
@@ -155,9 +168,15 @@ def _page(*, sections: Sequence[Section], **values: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters["data_uri"] = _data_uri
+    environment.filters["typeset"] = _typeset
     template = environment.get_template("report.html")
     return template.render(sections=sections, **values)
 
 
 def _data_uri(picture: Picture) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(picture.svg).decode("ascii")
+
+
+def _typeset(text: str) -> str:
+    """Keep a number and its per cent sign on one line."""
+    return re.sub(r"(?<=\d) (?=%)", SPACE, text)

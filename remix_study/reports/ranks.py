@@ -7,23 +7,20 @@ compare a choice made on test rows with rows that had none.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pandas as pd
 
-from remix_study.reports.comparison import Comparison, Row, row_order
-from remix_study.reports.document import Block, Cell, Head, Section, Table
-from remix_study.reports.figures import strategy_color
-from remix_study.reports.statistics import rank_rows, rank_sums
+from remix_study.reports.comparison import CORE_METRICS, Comparison, Row, row_order
+from remix_study.reports.statistics import (
+    rank_rows,
+    rank_sums,
+)
 from remix_study.reports.words import (
-    MISSING,
     counted,
     label,
     listing,
     maximize,
-    number,
-    plain,
-    sentence,
 )
 
 PUBLISHED = (
@@ -34,14 +31,7 @@ PUBLISHED = (
     ("remix", 0.1),
 )
 PUBLISHED_METRICS = ("g_mean", "bbs")
-# Balanced Brier rewards any shift of the prior, so the measures that punish it stand beside it.
-METRICS = ("g_mean", "bbs", "brier", "log_loss", "cwece")
 KINDS = ("binary", "multi-class")
-LEAD = (
-    "Each row is ranked on each problem by its mean test score over the folds: rank 1 is the "
-    "best, ties share the average rank. A low rank sum is good. A row is a strategy at one fixed "
-    "alpha, never the best of its grid."
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +100,7 @@ def published(comparisons: Sequence[Comparison]) -> RankTable:
 
 def everything(comparisons: Sequence[Comparison]) -> RankTable:
     """All rows that are complete on every problem of a kind."""
-    return _rank(comparisons, METRICS, lambda _: True)
+    return _rank(comparisons, CORE_METRICS, lambda _: True)
 
 
 def table(ranked: RankTable) -> pd.DataFrame:
@@ -158,47 +148,6 @@ def layout(ranked: RankTable) -> pd.DataFrame:
         column = f"{ranking.kind} {label(ranking.metric)}"
         wide[column] = wide["row"].map(ranking.sums)
     return wide
-
-
-def section(comparisons: Sequence[Comparison]) -> Section:
-    """The section of the page with the five published rows first, then all."""
-    usable, notes = eligible(comparisons)
-    blocks: list[Block] = []
-    if notes:
-        blocks.append(Block(text=notes))
-    if not usable:
-        return Section("ranks", "Ranks", LEAD, tuple(blocks))
-    five, every = published(usable), everything(usable)
-    files: dict[str, pd.DataFrame] = {}
-    blocks.append(_published_block(five, usable))
-    if five.rankings:
-        files["ranks-published"] = layout(five)
-    if every.rankings:
-        parts = [
-            (
-                replace(every, rankings=own),
-                f"Rank sums of all rows on {counted(len(own[0].ranks), f'{kind} problem')}, "
-                "mean rank below",
-            )
-            for kind in KINDS
-            if (own := tuple(r for r in every.rankings if r.kind == kind))
-        ]
-        blocks.append(
-            Block(
-                title="All rows",
-                text=(
-                    *every.notes,
-                    "A rank sum depends on which rows compete: many alphas of one strategy push "
-                    "each other and the rest apart. Read it beside the table of the published "
-                    "five.",
-                ),
-                tables=tuple(
-                    _page_table(part, caption, mean=True, grouped=False) for part, caption in parts
-                ),
-            )
-        )
-        files |= {"ranks": table(every), "ranks-by-problem": table_by_problem(every)}
-    return Section("ranks", "Ranks", LEAD, tuple(blocks), files)
 
 
 def _rank(
@@ -257,80 +206,3 @@ def _some(names: Sequence[str], most: int = 4) -> str:
     if len(names) <= most:
         return listing(names)
     return listing([*names[:most], f"{len(names) - most} more"])
-
-
-def _published_block(five: RankTable, usable: Sequence[Comparison]) -> Block:
-    text = list(five.notes)
-    present = {(row.strategy, row.alpha) for c in usable for row in c.rows}
-    absent = [_published_name(*row) for row in PUBLISHED if row not in present]
-    if absent:
-        text.insert(
-            0,
-            f"Of the five published rows this study has no {listing(absent)}; "
-            "the others are ranked alone.",
-        )
-    if not five.rankings:
-        text.append("Fewer than two of the five published rows are complete: nothing to rank.")
-        return Block(title="The published five", text=tuple(text))
-    text += _sizes(five, usable)
-    caption = "Rank sums, the layout of Table 2 of the paper"
-    return Block(
-        title="The published five",
-        text=tuple(text),
-        tables=(_page_table(five, caption, mean=False),),
-    )
-
-
-def _published_name(strategy: str, alpha: float | None) -> str:
-    return strategy if alpha is None else f"{strategy} ({plain(alpha)})"
-
-
-def _sizes(ranked: RankTable, usable: Sequence[Comparison]) -> tuple[str, ...]:
-    sentences = []
-    for kind in dict.fromkeys(ranking.kind for ranking in ranked.rankings):
-        here = [c for c in usable if c.kind == kind]
-        datasets = {str(c.info["dataset"]) for c in here}
-        text = f"{kind}: {counted(len(here), 'problem')} from {counted(len(datasets), 'data set')}"
-        if len(here) == 1:
-            text += ", so a rank sum is no more than one order"
-        elif len(datasets) < len(here):
-            text += "; problems made from one data set are not independent of each other"
-        sentences.append(sentence(text))
-    return tuple(sentences)
-
-
-def _page_table(ranked: RankTable, caption: str, *, mean: bool, grouped: bool = True) -> Table:
-    kinds = list(dict.fromkeys(ranking.kind for ranking in ranked.rankings))
-    by_kind = {kind: [r for r in ranked.rankings if r.kind == kind] for kind in kinds}
-    groups = [
-        Head(kind, counted(len(by_kind[kind][0].ranks), "problem"), len(by_kind[kind]))
-        for kind in kinds
-    ]
-    measures = [Head(label(r.metric)) for kind in kinds for r in by_kind[kind]]
-    rows = []
-    for row in ranked.rows:
-        if all(row.label not in ranking.sums for ranking in ranked.rankings):
-            continue
-        cells = [Cell(row.label, kind="name", color=strategy_color(row.strategy))]
-        cells += [_sum_cell(r, row, mean=mean) for kind in kinds for r in by_kind[kind]]
-        rows.append(tuple(cells))
-    total = [Cell("total", "N k (k + 1) / 2", kind="name")]
-    for kind in kinds:
-        for ranking in by_kind[kind]:
-            n, k = ranking.ranks.shape
-            total.append(Cell(plain(float(ranking.sums.sum())), f"{n} × {k} × {k + 1} / 2"))
-    return Table(
-        caption,
-        (*([(Head(""), *groups)] if grouped else []), (Head("row"), *measures)),
-        tuple(rows),
-        (tuple(total),),
-    )
-
-
-def _sum_cell(ranking: Ranking, row: Row, *, mean: bool) -> Cell:
-    if row.label not in ranking.sums:
-        return Cell(MISSING, kind="")
-    value = float(ranking.sums[row.label])
-    best = value == ranking.sums.min()
-    detail = number(value / len(ranking.ranks), 2) if mean else ""
-    return Cell(plain(value), detail, "best" if best else "number")

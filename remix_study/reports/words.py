@@ -9,6 +9,8 @@ from remix_study.metrics import METRICS
 from remix_study.reports.statistics import Interval
 
 MINUS = "−"
+SPACE = "\N{NO-BREAK SPACE}"
+JOINER = "\N{WORD JOINER}"
 MISSING = "–"
 _NAMES = {"remix": "ReMix", "mixup": "MixUp", "smote": "SMOTE", "cost": "class weights"}
 _MONITORS = {
@@ -21,22 +23,27 @@ def number(value: float, digits: int = 3) -> str:
     """A number with fixed decimals and a real minus sign; a dash when there is none."""
     if not math.isfinite(value):
         return MISSING
-    return f"{value:.{digits}f}".replace("-", MINUS)
+    # Adding zero takes the sign off a negative zero.
+    return f"{round(value, digits) + 0:.{digits}f}".replace("-", MINUS)
 
 
 def signed(value: float, digits: int = 3) -> str:
-    """A difference with its sign written out."""
+    """A difference with its sign written out; none on zero."""
     if not math.isfinite(value):
         return MISSING
-    return f"{value:+.{digits}f}".replace("-", MINUS)
+    text = number(value, digits)
+    return text if text.startswith(MINUS) or not float(text) else f"+{text}"
+
+
+def span(low: float, high: float, digits: int = 3) -> str:
+    """'0.794 to 0.933', which no line break parts."""
+    return f"{number(low, digits)}{SPACE}to{SPACE}{number(high, digits)}"
 
 
 def difference(interval: Interval, digits: int = 3) -> str:
     """A difference with its corrected interval, as in '+0.031 (+0.010 to +0.052)'."""
-    return (
-        f"{signed(interval.mean, digits)} "
-        f"({signed(interval.low, digits)} to {signed(interval.high, digits)})"
-    )
+    ends = f"{signed(interval.low, digits)}{SPACE}to{SPACE}{signed(interval.high, digits)}"
+    return f"{signed(interval.mean, digits)} ({ends})"
 
 
 def plain(value: float) -> str:
@@ -104,6 +111,12 @@ def label(metric: str) -> str:
 def label_with_direction(metric: str) -> str:
     """'g-mean (higher is better)'."""
     return f"{label(metric)} ({'higher' if maximize(metric) else 'lower'} is better)"
+
+
+def heading(metric: str) -> str:
+    """The name over a column, with an arrow towards the better side."""
+    arrow = "↑" if maximize(metric) else "↓"
+    return f"{label(metric)}{SPACE}{arrow}".replace("-", "\N{NON-BREAKING HYPHEN}")
 
 
 def digits(metric: str) -> int:

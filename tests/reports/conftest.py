@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from remix_study.metrics import score
 from remix_study.reports.frames import StudyFrames
 
 PARTS = {
@@ -227,6 +228,100 @@ def three_ratios(base: MadeProblem = MadeProblem()) -> tuple[MadeProblem, ...]:
         )
         for ratio in (0.05, 0.025, 0.01)
     )
+
+
+def make_gaussian_frames(
+    *,
+    rows: Sequence[tuple[str, float | None]],
+    share: float = 0.05,
+    n: int = 600,
+    folds: int = 2,
+    repeats: int = 5,
+    slopes: Mapping[str, float] | None = None,
+    shares: Mapping[str, float] | None = None,
+    seed: int = 3,
+    distance: float = 2.5,
+    objectives: tuple[str, ...] = ("g_mean", "bbs"),
+) -> StudyFrames:
+    """Frames with probabilities: two Gaussians, so every posterior is known.
+
+    Args:
+        rows: strategies and alphas.
+        share: of the rare class.
+        slopes: strategy -> factor on its logits; 1 is the true posterior.
+        shares: strategy -> share of the rare class that it was trained on; 0.5 for those that
+            balance batches, the natural one for the others.
+        distance: between the two means, in standard deviations.
+    """
+    rng = np.random.default_rng(seed)
+    n_rare = round(share * n)
+    y = np.r_[np.zeros(n - n_rare, np.int32), np.ones(n_rare, np.int32)]
+    made = MadeProblem(
+        problem="gauss",
+        dataset="gauss",
+        imbalance=math.nan,
+        classes=("common", "rare"),
+        minority=("rare",),
+        counts={"common": n - n_rare, "rare": n_rare},
+        folds=folds,
+        repeats=repeats,
+        rows=tuple(rows),
+        objectives=objectives,
+    )
+    frames = make_frames(made)
+    x = rng.normal(distance * (y - 0.5), 1)
+    natural = n_rare / n
+    stored: dict[tuple[int, int, int, str], tuple[Any, Any, Any]] = {}
+    scores: list[tuple[Any, ...]] = []
+    parts: dict[tuple[int, int], dict[str, Any]] = {}
+    for repeat in range(repeats):
+        order = rng.permutation(n)
+        fold_of = np.empty(n, int)
+        for code in (0, 1):
+            own = order[y[order] == code]
+            fold_of[own] = np.arange(len(own)) % folds
+        for fold in range(folds):
+            rest = order[fold_of[order] != fold]
+            parts[repeat, fold] = {
+                "test": np.flatnonzero(fold_of == fold),
+                "validation": np.sort(rest[: round(0.3 * len(rest))]),
+            }
+    effective = {}
+    for run in frames.runs.itertuples():
+        sampler, _, loss = PARTS[run.strategy]
+        usual = natural if sampler == "natural" else 0.5
+        trained = (shares or {}).get(run.strategy, usual)
+        effective[run.run] = (1 - trained, trained)
+        scored = 0.5 if loss != "cross-entropy" else trained
+        for (repeat, fold), rows_of in parts.items():
+            wobble = np.random.default_rng([seed, run.run, repeat, fold]).normal(0, 0.05, 2)
+            for part, chosen in rows_of.items():
+                logit = distance * x[chosen] + math.log(scored / (1 - scored))
+                logit = logit * (slopes or {}).get(run.strategy, 1.0) * (1 + wobble[0]) + wobble[1]
+                p = 1 / (1 + np.exp(-logit))
+                p = np.c_[1 - p, p]
+                stored[run.run, repeat, fold, part] = (chosen, y[chosen], p)
+                for metric, value in score(y[chosen], p, 2).items():
+                    scores.append((run.run, repeat, fold, part, metric, value))
+    own = frames.folds.copy()
+    own["natural_prior"] = [(1 - natural, natural)] * len(own)
+    own["effective_prior"] = [effective[run] for run in own["run"]]
+    table = pd.DataFrame(scores, columns=SCORE_COLUMNS.split())
+    runs = frames.runs.copy()
+    validation = table[table["part"] == "validation"].groupby(["run", "metric"])["value"].mean()
+    runs["values"] = [tuple(validation[run, m] for m in objectives) for run in runs["run"]]
+    return replace(
+        frames,
+        runs=runs,
+        folds=own,
+        scores=table,
+        probabilities=lambda run, repeat, fold, part: stored[run, repeat, fold, part],
+    )
+
+
+@pytest.fixture(scope="session")
+def gaussians_of() -> Factory:
+    return make_gaussian_frames
 
 
 @pytest.fixture(scope="session")

@@ -101,8 +101,22 @@ def test_points_of_a_search_carry_their_trial(frames_of, problem):
     assert [row.label for row in found.rows] == ["remix (0.2) #0", "remix (0.2) #1"]
 
 
+def test_easier_problems_stand_first_and_binary_before_multi_class(frames_of, problem, ratios_of):
+    multi = problem(
+        problem="several", kind="multi-class", classes=("0", "1", "2"), minority=("1",)
+    )
+    found = comparisons(frames_of(multi, *reversed(ratios_of()), problem(study="later")))
+    assert [(c.study, c.problem) for c in found] == [
+        ("made", "digits-3-ir0.05"),
+        ("made", "digits-3-ir0.025"),
+        ("made", "digits-3-ir0.01"),
+        ("made", "several"),
+        ("later", "digits-3-ir0.05"),
+    ]
+
+
 def test_problems_are_named_in_words(frames_of, problem):
-    binary, multi, natural = comparisons(
+    binary, natural, multi = comparisons(
         frames_of(
             problem(),
             problem(

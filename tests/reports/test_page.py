@@ -132,10 +132,10 @@ def test_an_unfinished_study_says_so_at_the_top(tmp_path, frames_of, problem, sm
     assert text.index("Incomplete: 4 of 26") < text.index("<main>")
 
 
-def test_notes_of_the_data_are_repeated(tmp_path, frames_of, ratios_of, problem, small):
+def test_notes_of_the_data_are_repeated(tmp_path, frames_of, ratios_of, problem):
     made = [
         replace(p, notes=("downsampled to 400 of 900 rows",))
-        for p in ratios_of(problem(rows=small))
+        for p in ratios_of(problem(rows=(("baseline", None),)))
     ]
     text = write_report(frames_of(*made), tmp_path / "r", command=COMMAND).read_text()
     assert "All problems: downsampled to 400 of 900 rows" in text

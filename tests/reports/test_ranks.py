@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from remix_study.reports.comparison import comparisons
-from remix_study.reports.ranks import eligible, everything, layout, published, section, table
+from remix_study.reports.ranks import eligible, everything, layout, published, table
+from remix_study.reports.sections.ranks import section
 
 FIVE = (("baseline", None), ("cost", None), ("smote", None), ("mixup", 0.1), ("remix", 0.1))
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from remix_study.reports.comparison import comparisons
-from remix_study.reports.results import SHOWN_POINTS, section, table, table_of_training
+from remix_study.reports.results import table, table_of_training
+from remix_study.reports.sections.results import SHOWN_POINTS, section
 
 
 def texts(made):

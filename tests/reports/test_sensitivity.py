@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 
 from remix_study.reports.comparison import comparisons
-from remix_study.reports.sensitivity import curves, section, table
+from remix_study.reports.sections.sensitivity import section
+from remix_study.reports.sensitivity import curves, table
 
 
 def fold_values(frames, row, metric):

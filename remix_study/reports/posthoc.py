@@ -1,0 +1,140 @@
+"""Corrections of probabilities that need no training, as functions of arrays.
+
+A classifier that was trained under other class shares than those of the data can be carried
+from one prior to another by Bayes' rule, p'_c ~ p_c target_c / source_c (Saerens et al. 2002).
+That is exact where the rows of a class are those of the data, only more or fewer of them; mixed
+or interpolated rows follow another distribution, and there it is an approximation.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize_scalar
+
+# Losses that divide by the class shares of the training rows: what the network answers is as if
+# each class had been seen 1/share times as often.
+BALANCING_LOSSES = ("class-weighted", "logit-adjusted")
+SMALLEST = 1e-12
+TILTS = np.linspace(0, 3, 121)
+# Few validation rows may be told apart without error, which would ask for a temperature of zero.
+LOG_TEMPERATURES = (np.log(0.2), np.log(5.0))
+
+
+def scored_prior(shares: ArrayLike, training_prior: ArrayLike, loss: str) -> NDArray[np.float64]:
+    """The class prior under which a network's probabilities are posteriors.
+
+    Args:
+        shares: (K,) class shares of what it was trained on, by label mass.
+        training_prior: (K,) class shares of its training rows.
+        loss: "cross-entropy", or one of `BALANCING_LOSSES`: class weights N/(K n_c), and the
+            logit-adjusted loss whose raw outputs are scored; both divide by the training prior.
+
+    Returns:
+        (K,) shares that sum to 1.
+    """
+    prior = np.asarray(shares, dtype=np.float64)
+    if loss in BALANCING_LOSSES:
+        prior = prior / np.asarray(training_prior, dtype=np.float64)
+    return np.asarray(prior / prior.sum(), dtype=np.float64)
+
+
+def to_prior(
+    probabilities: ArrayLike, source: ArrayLike, target: ArrayLike
+) -> NDArray[np.float64]:
+    """Carry posteriors from one class prior to another: p_c target_c / source_c, normalised.
+
+    Args:
+        probabilities: (n, K) posteriors under `source`.
+        source: (K,) prior that they were learnt under, each above zero.
+        target: (K,) prior that is wanted.
+
+    Raises:
+        ValueError: a class has no share in `source`.
+    """
+    learnt = np.asarray(source, dtype=np.float64)
+    if (learnt <= 0).any():
+        raise ValueError("a class that was never trained on cannot be given a share afterwards")
+    p = np.clip(np.asarray(probabilities, dtype=np.float64), SMALLEST, None)
+    return _normalised(p * (np.asarray(target, dtype=np.float64) / learnt))
+
+
+def balanced(probabilities: ArrayLike, prior: ArrayLike) -> NDArray[np.float64]:
+    """Posteriors as if every class were as frequent: p_c / prior_c, normalised.
+
+    Args:
+        probabilities: (n, K) posteriors under `prior`.
+        prior: (K,) class shares of the training rows, each above zero.
+    """
+    source = np.asarray(prior, dtype=np.float64)
+    return to_prior(probabilities, source, np.full(len(source), 1 / len(source)))
+
+
+def tilt(probabilities: ArrayLike, prior: ArrayLike, amount: float) -> NDArray[np.float64]:
+    """Probabilities divided by prior^amount, normalised; their largest is the decision.
+
+    With two classes this is a threshold: class 1 is chosen where p_1 / p_0 exceeds
+    (prior_1 / prior_0)^amount. 0 is the usual threshold of one half, 1 divides by the prior.
+    """
+    powers = np.asarray(prior, dtype=np.float64) ** amount
+    return to_prior(probabilities, powers, np.ones_like(powers))
+
+
+def choose_tilt(y: ArrayLike, probabilities: ArrayLike, prior: ArrayLike) -> float:
+    """The tilt with the best g-mean on these rows; among equals the one nearest to 1.
+
+    Args:
+        y: (n,) class codes of the validation rows.
+        probabilities: (n, K) their probabilities.
+        prior: (K,) class shares of the training rows.
+
+    Returns:
+        One of `TILTS`.
+    """
+    codes = np.asarray(y)
+    present = np.unique(codes)
+    p = np.log(np.clip(np.asarray(probabilities, dtype=np.float64), SMALLEST, None))
+    shift = np.log(np.asarray(prior, dtype=np.float64))
+    scores = np.empty(len(TILTS))
+    for at, amount in enumerate(TILTS):
+        hit = (p - amount * shift).argmax(axis=1) == codes
+        scores[at] = np.prod([hit[codes == code].mean() for code in present])
+    best = TILTS[scores == scores.max()]
+    return float(best[np.abs(best - 1).argmin()])
+
+
+def with_temperature(probabilities: ArrayLike, temperature: float) -> NDArray[np.float64]:
+    """softmax(log p / temperature): above 1 softens, below 1 sharpens."""
+    p = np.clip(np.asarray(probabilities, dtype=np.float64), SMALLEST, None)
+    logits = np.log(p) / temperature
+    return _normalised(np.exp(logits - logits.max(axis=1, keepdims=True)))
+
+
+def fit_temperature(
+    y: ArrayLike, probabilities: ArrayLike, shift: ArrayLike | None = None
+) -> float:
+    """The temperature with the smallest log-loss on these rows (Guo et al. 2017).
+
+    Args:
+        y: (n,) class codes of the validation rows.
+        probabilities: (n, K) their probabilities.
+        shift: (K,) what the probabilities are multiplied with after the temperature, target over
+            source where they are then carried to another prior; None for nothing.
+
+    Returns:
+        A temperature in [0.2, 5].
+    """
+    codes = np.asarray(y)
+    rows = np.arange(len(codes))
+    factor = 1.0 if shift is None else np.asarray(shift, dtype=np.float64)
+
+    def loss(log_temperature: float) -> float:
+        p = _normalised(with_temperature(probabilities, float(np.exp(log_temperature))) * factor)
+        return float(-np.log(np.clip(p[rows, codes], SMALLEST, None)).mean())
+
+    found = minimize_scalar(loss, bounds=LOG_TEMPERATURES, method="bounded")
+    return float(np.exp(found.x))
+
+
+def _normalised(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(p / p.sum(axis=1, keepdims=True), dtype=np.float64)
