@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from remix_study.config import Study
+from remix_study.config import DEFAULT_STORAGE, Study
 from remix_study.data.arrays import from_arrays
 from remix_study.errors import UsageError
-from remix_study.study.runner import Reporter, Summary
+from remix_study.signals import Signals
+from remix_study.study.library import find_study
+from remix_study.study.reporter import Reporter, Summary
 from remix_study.study.runner import run as run_study
-from remix_study.study.storage import DEFAULT_STORAGE
 from remix_study.studyfile import load_study
 
 if TYPE_CHECKING:
@@ -30,8 +34,8 @@ def run(
     """Run every point of a study that is not complete yet.
 
     Args:
-        study: A study file's path, or a study as :func:`remix_study.studyfile.load_study` or
-            ``parse_study`` gives it.
+        study: A study file's path, the name of a built-in study, or a study as
+            :func:`remix_study.studyfile.load_study` or ``parse_study`` gives it.
         X: Features (n, d), an array or a data frame; for the problems that name neither a data
             set nor a file.
         y: Classes (n,), numbers or names.
@@ -47,14 +51,47 @@ def run(
         StudyFileError: The study file, or a change in it since the study began.
         DataError: The data.
         StorageError: The database.
-        UsageError: X without y, or y without X.
+        UsageError: Arguments that do not go together, a model that cannot be used.
     """
+    parsed = _study(study)
     if (X is None) != (y is None):
         raise UsageError("give X and y together, or neither")
+    if X is None and groups is not None:
+        raise UsageError("groups belong to X and y; give those too, or leave groups out")
     data = None
     if X is not None and y is not None:
+        if all(spec.dataset or spec.file for spec in parsed.problems):
+            raise UsageError(
+                f"{parsed.source}: every problem names its own data; leave X and y out, or take "
+                "dataset and file out of a problem"
+            )
         data = from_arrays(X, y, groups=groups, name=name)
-    parsed = study if isinstance(study, Study) else load_study(study)
-    return run_study(
-        parsed, storage=storage, data=data, reporter=reporter, command="remix_study.run(...)"
+    signals = Signals()
+    with signals.installed(signal.SIGINT) if _may_handle() else nullcontext():
+        return run_study(
+            parsed,
+            storage=storage,
+            data=data,
+            reporter=reporter,
+            signals=signals,
+            command="remix_study.run(...)",
+        )
+
+
+def _study(study: str | Path | Study) -> Study:
+    if isinstance(study, Study):
+        return study
+    if not isinstance(study, str | Path):
+        raise UsageError(
+            f"a study is a file, a built-in name or what load_study gives, not "
+            f"{type(study).__name__}"
+        )
+    return load_study(find_study(str(study)))
+
+
+def _may_handle() -> bool:
+    """Whether Ctrl-C is Python's own business here, so that it may wait while we write."""
+    return (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
     )

@@ -5,16 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from remix_study import __version__
-from remix_study.errors import DONE, SOME_POINTS_FAILED, RemixStudyError
-from remix_study.signals import Signals, Stopped
+from remix_study.config import DEFAULT_STORAGE
+from remix_study.errors import BAD_INPUT, DONE, SOME_POINTS_FAILED, RemixStudyError
+from remix_study.signals import Signals
 
-DEFAULT_STORAGE = "sqlite:///remix-study.db"
 _CODES = "exit codes: 0 done, 1 some points failed, 2 bad input, 3 database, 130/143 stopped"
 
 
@@ -28,26 +29,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0 done, 1 some points failed, 2 bad input, 3 database, 130 or 143 stopped
         by SIGINT or SIGTERM.
     """
-    options = _parser().parse_args(arguments)
     signals = Signals()
     try:
         with signals.installed():
+            options = _parser().parse_args(arguments)
             code: int = options.command(options, signals)
+            sys.stdout.flush()
             return code
     except RemixStudyError as error:
         print(f"remix-study: {_one_line(error)}", file=sys.stderr)
         return error.exit_code
-    except Stopped as stopped:
-        print("remix-study: stopped; run the same command to go on", file=sys.stderr)
-        return stopped.exit_code
     except BrokenPipeError:
         # The reader of our output has gone, as in `status | head`; nothing is left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+    except (KeyboardInterrupt, Exception):
+        # Whatever a signal's exception became on its way through others' code, it was a signal.
+        if signals.received is None:
+            raise
+        print("remix-study: stopped; run the same command to go on", file=sys.stderr)
+        return 128 + signals.received
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as every command does."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="remix-study", description="Does ReMix help on my imbalanced data?", epilog=_CODES
     )
     parser.add_argument("--version", action="version", version=f"remix-study {__version__}")
@@ -61,6 +73,10 @@ def _parser() -> argparse.ArgumentParser:
         help="a study file, or the name of a built-in one (default: quickstart)",
     )  # fmt: skip
     run.add_argument("--dry-run", action="store_true", help="print what would run, and stop")
+    run.add_argument(
+        "--devices", type=_devices, metavar="LIST",
+        help='accelerators that the run may see, as "0" or "0,1"; "cpu" for none (default: all)',
+    )  # fmt: skip
     run.set_defaults(command=_run)
 
     status = commands.add_parser("status", help="how far the studies in a database are")
@@ -88,66 +104,77 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _devices(text: str) -> str:
+    if text != "cpu" and not re.fullmatch(r"\d+(,\d+)*", text):
+        raise argparse.ArgumentTypeError(f'"{text}": write numbers as in 0,1, or cpu')
+    return text
+
+
+def _show_devices(devices: str) -> None:
+    """Choose what the backend will find; it looks once, when it is imported."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1" if devices == "cpu" else devices
+    if devices == "cpu":
+        os.environ["JAX_PLATFORMS"] = "cpu"
+
+
 def _run(options: argparse.Namespace, signals: Signals) -> int:
     # TensorFlow speaks of devices it did not find; a person at a CPU need not read that.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if options.devices:
+        _show_devices(options.devices)
     from rich.console import Console
 
+    from remix_study.loading import hushed
     from remix_study.progress import reporting
     from remix_study.study.library import find_study
     from remix_study.studyfile import load_study
 
+    signals.check()
     study = load_study(find_study(options.study))
     if options.dry_run:
         from remix_study.study.preview import preview, preview_text
 
-        found = preview(study)
+        found = preview(study, hushed())
         print(json.dumps(found, indent=2) if options.json else preview_text(found))
         return DONE
-
-    import optuna
 
     from remix_study.study.runner import run
     from remix_study.study.storage import shown
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = shown(options.storage)
+    words = ["remix-study", "run", options.study]
+    words += [] if options.storage == DEFAULT_STORAGE else ["--storage", storage]
     console = Console(stderr=options.json)
     with reporting(console) as reporter:
         summary = run(
             study,
             storage=options.storage,
             reporter=reporter,
-            critical=signals.critical,
-            command=f"remix-study {' '.join(_without_password(sys.argv[1:]))}",
+            signals=signals,
+            command=shlex.join(words),
         )
     answer: dict[str, Any] = {
         "study": study.name,
-        "storage": shown(options.storage),
+        "storage": storage,
         "points": summary.points,
         "complete_before": summary.done_before,
         "completed": summary.completed,
+        "complete": summary.complete,
         "failures": [vars(failure) for failure in summary.failures],
     }
     if options.json:
         print(json.dumps(answer, indent=2))
-    else:
-        done = summary.done_before + summary.completed
-        console.print(
-            f"{done} of {summary.points} points complete, {summary.completed} of them new, in "
-            f"{answer['storage']}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        return SOME_POINTS_FAILED if summary.failures else DONE
+    left = summary.points - summary.complete - len(summary.failures)
+    elsewhere = f", {left} are worked on elsewhere" if left > 0 else ""
+    console.print(
+        f"{summary.complete} of {summary.points} points complete, {summary.completed} of them "
+        f"new{elsewhere}, in {storage}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
     return SOME_POINTS_FAILED if summary.failures else DONE
-
-
-def _without_password(words: Sequence[str]) -> list[str]:
-    from remix_study.study.storage import shown
-
-    return [
-        "=".join([*word.split("=")[:-1], shown(word.split("=")[-1])]) if "://" in word else word
-        for word in words
-    ]
 
 
 def _status(options: argparse.Namespace, _signals: Signals) -> int:
@@ -176,11 +203,14 @@ def _report(options: argparse.Namespace, _signals: Signals) -> int:
     from remix_study.study.storage import database_errors, open_reader, shown
     from remix_study.studyfile import load_study
 
-    names = [load_study(word).name if word.endswith(".toml") else word for word in options.studies]
+    names = [
+        load_study(word).name if word.endswith(".toml") or os.path.isfile(word) else word
+        for word in options.studies
+    ]
     with database_errors(options.storage):
         frames = load_frames(open_reader(options.storage), names)
-        words = ["remix-study report", *names, "--storage", shown(options.storage)]
-        index = write_report(frames, options.output, command=" ".join(words))
+        words = ["remix-study", "report", *names, "--storage", shown(options.storage)]
+        index = write_report(frames, options.output, command=shlex.join(words))
     print(json.dumps({"index": str(index)}) if options.json else f"report: {index}")
     return DONE
 

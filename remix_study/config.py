@@ -10,11 +10,19 @@ from msgspec import Meta, Struct
 
 from remix_study.space import SearchSpace
 
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
-Positive = Annotated[int, Meta(ge=1)]
+Name = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length=100)]
+Positive = Annotated[int, Meta(ge=1, le=1_000_000)]
+NotNegative = Annotated[int, Meta(ge=0, le=1_000_000)]
 Rate = Annotated[float, Meta(gt=0, le=10)]
 Share = Annotated[float, Meta(gt=0, lt=1)]
 Ratio = Annotated[float, Meta(gt=0, le=1)]
+Label = str | Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+
+DEFAULT_STORAGE = "sqlite:///remix-study.db"
+"""The database that is used unless another is named: a file in the current folder."""
+
+DROPOUT = 0.1
+"""Share of units that the built-in network drops unless told otherwise."""
 
 PRESETS: dict[str, dict[str, Any]] = {
     # A look at the answer: small epochs, stopped and restored by the validation part.
@@ -52,23 +60,26 @@ class Training(Struct, frozen=True, forbid_unknown_fields=True):
         monitor: Validation cross-entropy that early stopping watches: ``balanced`` over classes,
             or ``natural``.
         on_nan: What a trial gets when a member diverged: ``fail``, or each metric's ``worst``.
-        stack: Networks trained in one program; 0 means all folds of a problem.
+        stack: Networks trained in one program; 0 means that a CPU's cores share the folds of a
+            problem, and that an accelerator trains them all at once.
+        precision: ``float32``, or ``mixed``: products in bfloat16, for accelerators only.
     """
 
     preset: Literal["quick", "paper"] = "quick"
     epochs: Positive = 200
-    batch_size: Annotated[int, Meta(ge=2)] = 64
+    batch_size: Annotated[int, Meta(ge=2, le=1_000_000)] = 64
     learning_rate: Rate = 1e-3
     schedule: Literal["constant", "plateau"] = "constant"
     plateau_factor: Share = 0.2
     plateau_patience: Positive = 5
     lowest_rate: Rate = 1e-5
     stop: Literal["early", "lowest-rate", "never"] = "early"
-    start_from_epoch: Annotated[int, Meta(ge=0)] = 20
+    start_from_epoch: NotNegative = 20
     patience: Positive = 20
     monitor: Literal["balanced", "natural"] = "balanced"
     on_nan: Literal["fail", "worst"] = "fail"
-    stack: Annotated[int, Meta(ge=0)] = 0
+    stack: Annotated[int, Meta(ge=0, le=10_000)] = 0
+    precision: Literal["float32", "mixed"] = "float32"
 
 
 class Model(Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,8 +92,8 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True):
 class CrossValidation(Struct, frozen=True, forbid_unknown_fields=True):
     """Repeated stratified k-fold; ``validation`` is the share of each training part held out."""
 
-    folds: Annotated[int, Meta(ge=2)] = 2
-    repeats: Positive = 10
+    folds: Annotated[int, Meta(ge=2, le=1000)] = 2
+    repeats: Annotated[int, Meta(ge=1, le=1000)] = 10
     validation: Share = 0.3
     grouped: bool = False
 
@@ -99,7 +110,7 @@ class ProblemSpec(Struct, frozen=True, forbid_unknown_fields=True):
     groups: str | None = None
     drop: tuple[str, ...] = ()
     kind: Literal["binary", "multi-class"] | None = None
-    minority: tuple[str | int, ...] = ()
+    minority: tuple[Label, ...] = ()
     imbalance: tuple[Ratio, ...] = ()
     training: Training = Training()
 

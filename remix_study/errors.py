@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 DONE = 0
 SOME_POINTS_FAILED = 1
 BAD_INPUT = 2
@@ -30,3 +33,18 @@ class StorageError(RemixStudyError):
     """The database: missing, not one, locked, full, or begun with another study file."""
 
     exit_code = BAD_DATABASE
+
+
+def known(word: str, words: Iterable[str]) -> str:
+    """How a message about an unknown word ends: with the word that was meant, or all there are.
+
+    Args:
+        word: What the user wrote.
+        words: What could have been written.
+
+    Returns:
+        ``; did you mean "epochs"?``, or ``; known: ...``.
+    """
+    words = list(words)
+    close = difflib.get_close_matches(word, words, 1)
+    return f'; did you mean "{close[0]}"?' if close else f"; known: {', '.join(words) or 'none'}"

@@ -17,8 +17,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from remix_study.loading import hushed
 from remix_study.metrics import METRICS
-from remix_study.study.runner import Reporter
+from remix_study.study.reporter import Reporter
 
 if TYPE_CHECKING:
     from remix_study.study.bench import Bench
@@ -31,6 +32,12 @@ class Lines(Reporter):
         """Write to ``console``."""
         self._console = console
         self._points = self._done = 0
+
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """Hide what TensorFlow says while it is loaded."""
+        with hushed():
+            yield
 
     def problem(self, bench: Bench, points: int, done: int) -> None:
         """Say what begins, and what a reader must know of it."""

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeGuard
 
 from msgspec import Struct
 
-from remix_study.errors import StudyFileError
+from remix_study.checked import shown_key, toml
+from remix_study.errors import StudyFileError, known
 
-Value = str | int | float | bool | tuple[int, ...]
+HIGHEST_ALPHA = 100.0
 
 # Keys that make up a strategy; all others set training or model keys.
-PARTS = ("sampler", "mixing", "alpha", "loss")
-_NOT_SEARCHABLE = ("preset", "on_nan", "stack", "monitor")
+PARTS = ("sampler", "mixing", "loss")
+_NOT_SEARCHABLE = ("preset", "on_nan", "stack", "monitor", "precision")
 
 
 class Choice(Struct, frozen=True, tag=True):
-    """A list of values."""
+    """A list of values: of one type, but for lists of widths, which are tuples."""
 
     values: tuple[Any, ...]
 
@@ -56,14 +56,15 @@ class SearchSpace(Struct, frozen=True):
 
 
 def parse_space(
-    table: Mapping[str, Any], *, grid: bool, training_keys: Collection[str]
+    table: Mapping[str, Any], *, grid: bool, training_keys: Mapping[str, str]
 ) -> SearchSpace:
     """Parse ``[search.space]``.
 
     Args:
         table: The table as TOML gives it.
         grid: A grid takes lists only; ranges are for Optuna to draw from.
-        training_keys: Keys of ``[training]`` that exist.
+        training_keys: Keys of ``[training]`` that exist, each an ``integer``, ``number`` or
+            ``name``.
 
     Raises:
         StudyFileError: An unknown key, an empty or doubled list, a value out of range.
@@ -72,20 +73,20 @@ def parse_space(
     alpha: dict[str, Domain] = {}
     parts: dict[str, Choice] = {}
     settings: dict[str, Domain] = {}
+    searchable = {key: kind for key, kind in training_keys.items() if key not in _NOT_SEARCHABLE}
     for key, value in _flat(table).items():
-        where = f"search.space.{key}"
+        where = f"search.space.{'.'.join(map(shown_key, key.split('.')))}"
         if key == "strategy":
-            strategy = tuple(_names(value, where))
-        elif key in ("sampler", "mixing", "loss"):
-            parts[key] = Choice(tuple(_names(value, where)))
+            strategy = _names(value, where)
+        elif key in PARTS:
+            parts[key] = Choice(_names(value, where))
         elif key == "alpha" or key.startswith("alpha."):
             alpha[key.partition(".")[2]] = _alpha(value, where, grid)
-        elif key.startswith("model.") or (key in training_keys and key not in _NOT_SEARCHABLE):
-            settings[key] = _domain(value, where, grid)
+        elif key.startswith("model.") or key in searchable:
+            settings[key] = _domain(value, where, grid, searchable.get(key))
         else:
-            known = ["strategy", *PARTS, "model.<key>"]
-            known += sorted(k for k in training_keys if k not in _NOT_SEARCHABLE)
-            raise StudyFileError(f"{where}: unknown key; known here: {', '.join(known)}")
+            words = ["strategy", *PARTS, "alpha", "model.<key>", *searchable]
+            raise StudyFileError(f"{where}: unknown key{known(key, words)}")
     if strategy and parts:
         raise StudyFileError(f"search.space: give strategy or {', '.join(parts)}, not both")
     return SearchSpace(strategy=strategy, alpha=alpha, parts=parts, settings=settings)
@@ -95,7 +96,7 @@ def _flat(table: Mapping[str, Any]) -> dict[str, Any]:
     """Undo what TOML makes of dotted keys: {"model": {"dropout": d}} -> {"model.dropout": d}."""
     flat: dict[str, Any] = {}
     for key, value in table.items():
-        dotted = isinstance(value, Mapping) and not _is_range(value)
+        dotted = isinstance(value, Mapping) and not (key == "alpha" and _is_range(value))
         if key in ("model", "alpha") and dotted:
             flat |= {f"{key}.{inner}": domain for inner, domain in value.items()}
         else:
@@ -103,57 +104,84 @@ def _flat(table: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _is_range(value: Any) -> bool:
-    return isinstance(value, Mapping) and ("low" in value or "high" in value)
+def _is_range(value: Mapping[str, Any]) -> bool:
+    return "low" in value or "high" in value
 
 
-def _names(value: Any, where: str) -> list[str]:
+def _names(value: Any, where: str) -> tuple[str, ...]:
     values = _list(value, where)
     if not all(isinstance(v, str) for v in values):
-        raise StudyFileError(f"{where}: expected a list of names")
-    return values
+        raise StudyFileError(f"{where}: expected a list of names (found {toml(value)})")
+    return _choice(values, where, "name").values
 
 
 def _list(value: Any, where: str) -> list[Any]:
     if not isinstance(value, list) or not value:
-        raise StudyFileError(f"{where}: expected a list with at least one value (found {value!r})")
-    if len({repr(v) for v in value}) < len(value):
-        raise StudyFileError(f"{where}: a value stands twice")
+        raise StudyFileError(
+            f"{where}: expected a list with at least one value (found {toml(value)})"
+        )
     return value
 
 
 def _alpha(value: Any, where: str, grid: bool) -> Domain:
-    domain = _domain(value, where, grid)
-    numbers = domain.values if isinstance(domain, Choice) else (domain.low, domain.high)
-    for number in numbers:
-        if not _is_number(number) or number < 0 or number > 100:
-            raise StudyFileError(f"{where}: expected numbers from 0 to 100 (found {number!r})")
-    if isinstance(domain, Choice):
-        return Choice(tuple(float(number) for number in domain.values))
-    return Range(domain.low, domain.high, domain.log)
+    domain = _domain(value, where, grid, "number")
+    for number in domain.values if isinstance(domain, Choice) else (domain.low, domain.high):
+        if not 0 <= number <= HIGHEST_ALPHA:
+            raise StudyFileError(
+                f"{where}: expected numbers from 0 to {HIGHEST_ALPHA:g} (found {number:g})"
+            )
+    return domain
 
 
-def _domain(value: Any, where: str, grid: bool) -> Domain:
+def _domain(value: Any, where: str, grid: bool, kind: str | None) -> Domain:
+    """Read a list or a range of a key that holds ``kind``, None where only its model knows."""
     if not isinstance(value, Mapping):
-        values = _list(value, where)
-        return Choice(tuple(tuple(v) if isinstance(v, list) else v for v in values))
+        return _choice(_list(value, where), where, kind)
     if grid:
         raise StudyFileError(
             f'{where}: a grid needs a list of values; ranges are for algorithm = "tpe" or "random"'
         )
-    extra = set(value) - {"low", "high", "log"}
-    if extra:
-        raise StudyFileError(f"{where}.{min(extra)}: unknown key; known here: low, high, log")
+    for key in value:
+        if key not in Range.__struct_fields__[:3]:
+            raise StudyFileError(f"{where}.{shown_key(key)}: unknown key; known: low, high, log")
     low, high, log = value.get("low"), value.get("high"), value.get("log", False)
-    if low is None or high is None or not (_is_number(low) and _is_number(high) and low < high):
-        raise StudyFileError(f"{where}: expected numbers low < high (found {low!r}, {high!r})")
+    if kind == "name" or not (_is_number(low) and _is_number(high) and low < high):
+        wanted = "a list of names" if kind == "name" else "numbers low < high"
+        raise StudyFileError(f"{where}: expected {wanted} (found {toml(value)})")
     if not isinstance(log, bool):
-        raise StudyFileError(f"{where}.log: expected true or false (found {log!r})")
+        raise StudyFileError(f"{where}.log: expected true or false (found {toml(log)})")
     if log and low <= 0:
         raise StudyFileError(f"{where}.low: a log scale starts above 0 (found {low!r})")
-    integer = isinstance(low, int) and isinstance(high, int)
-    return Range(float(low), float(high), log, integer)
+    whole = isinstance(low, int) and isinstance(high, int)
+    if kind == "integer" and not whole:
+        raise StudyFileError(f"{where}: expected whole numbers (found {toml(value)})")
+    return Range(float(low), float(high), log, whole and kind != "number")
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _choice(values: list[Any], where: str, kind: str | None) -> Choice:
+    """A list as its key holds it; the values themselves are checked where they are used."""
+    found: list[Any] = [tuple(v) if isinstance(v, list) else v for v in values]
+    if not all(isinstance(v, str | bool) or _is_number(v) or _is_widths(v) for v in found):
+        raise StudyFileError(
+            f"{where}: expected numbers, names, true or false, or lists of widths "
+            f"(found {toml(values)})"
+        )
+    if all(_is_number(v) for v in found):
+        if kind == "number" or any(isinstance(v, float) for v in found):
+            found = [float(v) for v in found]
+    elif kind in ("integer", "number"):
+        raise StudyFileError(f"{where}: expected a list of numbers (found {toml(values)})")
+    if len({repr(v) for v in found}) < len(found):
+        raise StudyFileError(f"{where}: a value stands twice")
+    if len({type(v) for v in found}) > 1:
+        raise StudyFileError(f"{where}: expected values of one type (found {toml(values)})")
+    return Choice(tuple(found))
+
+
+def _is_widths(value: Any) -> bool:
+    return isinstance(value, tuple) and all(type(width) is int for width in value)
+
+
+def _is_number(value: Any) -> TypeGuard[int | float]:
+    # Python compares integers of any size with floats; only converting one may overflow.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 1e18

@@ -10,8 +10,12 @@ from remix_study.models import build
 from remix_study.training.engine import Engine, Member
 
 
+# Compiled programs, by all that shapes them.
+KEPT = {}
+
+
 class Workshop:
-    """Rows of two overlapping classes, and engines and members over them."""
+    """Rows of overlapping classes, and engines and members over them."""
 
     def __init__(self, n_rows=240, n_features=5, n_classes=3, seed=0):
         rng = np.random.default_rng(seed)
@@ -33,17 +37,34 @@ class Workshop:
             )
         return members
 
-    def engine(self, members, stack=None, *, hidden=(8, 6), dropout=0.1, jit=True, name="mlp"):
-        options = {"hidden": list(hidden), "dropout": dropout} if name == "mlp" else {}
-        network = build(
-            name,
-            stack=stack or len(members),
-            input_shape=self.X.shape[1:],
-            n_classes=self.n_classes,
-            options=options,
-        )
+    def engine(
+        self,
+        members,
+        stack=None,
+        *,
+        hidden=(8, 6),
+        dropout=0.1,
+        name="mlp",
+        fresh=False,
+        **options,
+    ):
+        """An engine without preprocessing; programs hold no state and are kept unless fresh."""
+        if name == "mlp":
+            options = {"hidden": list(hidden), "dropout": dropout}
+        stack = (stack or len(members)) if name == "mlp" else 1
+        key = (name, stack, self.X.shape, self.n_classes, repr(options))
+        if fresh or key not in KEPT:
+            network = build(
+                name,
+                stack=stack,
+                input_shape=self.X.shape[1:],
+                n_classes=self.n_classes,
+                options=options,
+            )
+        else:
+            network = KEPT[key].network
         shape = (len(members), self.X.shape[1])
-        return Engine(
+        engine = Engine(
             network,
             self.X,
             self.y,
@@ -51,8 +72,11 @@ class Workshop:
             np.zeros(shape),
             np.zeros(shape),
             np.ones(shape),
-            jit=jit,
+            jit=name == "mlp",
         )
+        if not fresh:
+            engine.program = KEPT.setdefault(key, engine.program)
+        return engine
 
     def prepared(self):
         """Features as the engine sees them under the trivial preprocessing above."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal
 
 from remix_study.models.custom import build_custom
 from remix_study.models.mlp import build_mlp, paper_width
@@ -11,7 +12,7 @@ from remix_study.models.network import Network
 
 BUILT_IN = ("mlp",)
 
-__all__ = ["BUILT_IN", "Network", "build", "paper_width"]
+__all__ = ["BUILT_IN", "Network", "build", "paper_width", "precision"]
 
 
 def build(
@@ -25,7 +26,7 @@ def build(
     """Build the network that a study file names.
 
     Args:
-        name: ``mlp`` or ``package.module:function``.
+        name: ``mlp``, ``package.module:function`` or a name registered as an entry point.
         stack: Members to train at once; a network that knows no member axis takes one at a time.
         input_shape: Shape of one row.
         n_classes: Number of classes.
@@ -37,3 +38,20 @@ def build(
     if name == "mlp":
         return build_mlp(stack, input_shape[0], n_classes, **options)
     return build_custom(name, input_shape, n_classes, options)
+
+
+@contextmanager
+def precision(name: Literal["float32", "mixed"]) -> Iterator[None]:
+    """Build layers that compute in bfloat16 and keep their weights in float32, or plain ones."""
+    import keras
+
+    if name == "float32":
+        yield
+        return
+    before = keras.config.dtype_policy()
+    # Half the digits of float16 but float32's range: the loss needs no scaling.
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import random
 from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
 from typing import Any
 
 import numpy as np
@@ -11,21 +13,37 @@ import numpy as np
 from remix_study.errors import UsageError
 from remix_study.models.network import Network, Weights
 
+ENTRY_POINTS = "remix_study.models"
+"""Where an installed package registers builders under names of its own."""
+
+# Rows that a model is tried on.
+_ROWS = 32
 # Keras takes 32-bit seeds.
 _SEEDS = 2**32
 
 
 def resolve(name: str) -> Callable[..., Any]:
-    """Import the builder that a dotted name "package.module:function" points to.
+    """Import the builder that a name stands for.
+
+    Args:
+        name: "package.module:function", or a name that an installed package has registered under
+            the entry points ``remix_study.models``.
 
     Raises:
         UsageError: The module or the function cannot be imported, or is not callable.
     """
+    registered = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
     module_name, _, function = name.partition(":")
-    if not module_name or not function:
-        raise UsageError(f'model "{name}": write "package.module:function" or a built-in name')
     try:
-        builder = getattr(importlib.import_module(module_name), function)
+        if name in registered:
+            builder = registered[name].load()
+        elif module_name and function:
+            builder = getattr(importlib.import_module(module_name), function)
+        else:
+            known = ", ".join(sorted(["mlp", *registered]))
+            raise UsageError(
+                f'model "{name}" is unknown: write "package.module:function" or one of {known}'
+            )
     except (ImportError, AttributeError) as error:
         raise UsageError(f'model "{name}" cannot be imported: {error}') from error
     if not callable(builder):
@@ -53,7 +71,7 @@ def build_custom(
     builder = resolve(name)
 
     def build(seed: int) -> Any:
-        keras.utils.set_random_seed(seed % _SEEDS)
+        _seed_draws(seed % _SEEDS)
         try:
             model = builder(input_shape, n_classes, **options)
         except TypeError as error:
@@ -72,11 +90,23 @@ def build_custom(
         if seed not in initial:
             fresh = build(seed)
             if not fresh.built:
-                fresh.build((None, *input_shape))
+                fresh(np.zeros((1, *input_shape), np.float32))
             initial[seed] = [np.asarray(v) for v in fresh.variables]
         return initial[seed]
 
     return Network(model, model, 1, False, (), 0.0, logits, initial_weights)
+
+
+def _seed_draws(seed: int) -> None:
+    """What `keras.utils.set_random_seed` does, without loading TensorFlow beside JAX."""
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        keras.utils.set_random_seed(seed)
+        return
+    # Keras draws the seed of each initializer and Dropout from Python's own generator.
+    random.seed(seed)
+    np.random.seed(seed)
 
 
 def _gives_logits(name: str, model: Any, input_shape: tuple[int, ...], n_classes: int) -> bool:
@@ -84,18 +114,39 @@ def _gives_logits(name: str, model: Any, input_shape: tuple[int, ...], n_classes
     inputs = getattr(model, "inputs", None)
     if inputs is not None and len(inputs) != 1:
         raise UsageError(f'model "{name}" has {len(inputs)} inputs; one is supported')
-    rows = np.random.default_rng(0).normal(size=(4, *input_shape)).astype(np.float32)
+    if inputs is not None:
+        taken = tuple(inputs[0].shape[1:])
+        fits = len(taken) == len(input_shape) and all(
+            own in (None, size) for own, size in zip(taken, input_shape, strict=True)
+        )
+        if not fits:
+            raise UsageError(
+                f'model "{name}" takes rows of shape {taken}, but the data\'s rows have shape '
+                f"{input_shape}; build it for input_shape, and reshape inside the model"
+            )
+    rows = np.random.default_rng(0).normal(0, 3, (_ROWS, *input_shape)).astype(np.float32)
     try:
-        output = np.asarray(model(rows, training=False))
+        found = model(rows, training=False)
     except (ValueError, TypeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = " ".join(str(error).split())
         raise UsageError(
             f'model "{name}" does not take rows of shape {input_shape}: {reason}'
         ) from error
-    if output.shape != (4, n_classes):
+    if isinstance(found, list | tuple | dict):
+        raise UsageError(f'model "{name}" gives {len(found)} outputs; one is supported')
+    output = np.asarray(found, np.float32)
+    if output.shape != (_ROWS, n_classes):
         raise UsageError(
-            f'model "{name}" gives shape {output.shape} for 4 rows; (4, {n_classes}) is needed, '
-            "one column a class"
+            f'model "{name}" gives shape {output.shape} for {_ROWS} rows; ({_ROWS}, {n_classes}) '
+            "is needed, one column a class"
         )
-    probabilities = bool((output >= 0).all() and np.allclose(output.sum(axis=1), 1, atol=1e-3))
-    return not probabilities
+    if not np.isfinite(output).all():
+        raise UsageError(f'model "{name}" gives values that are not finite before any training')
+    if np.allclose(output.sum(axis=1), 1, atol=1e-3) and (output >= 0).all():
+        return False
+    if ((output > 0) & (output < 1)).all():
+        raise UsageError(
+            f'model "{name}" gives values between 0 and 1 that do not sum to 1 over the '
+            f"{n_classes} classes; end it in a softmax, or in a linear layer"
+        )
+    return True

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
 from remix_study.models.network import Network, Weights
+
+# Every trial of a study starts its members from the same weights.
+_KEPT = 256
 
 
 def paper_width(n_features: int, n_classes: int) -> int:
@@ -61,6 +65,7 @@ def build_mlp(
 
     fans = list(zip((n_features, *widths), (*widths, n_classes), strict=True))
 
+    @lru_cache(_KEPT)
     def initial_weights(seed: int) -> Weights:
         # Glorot uniform from each member's own fans and stream: Keras' initializer would count
         # the member axis into the fans, and its draws differ between backends.

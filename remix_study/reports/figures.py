@@ -139,7 +139,10 @@ def draw_scores(axes: Axes, series: Sequence[Series], color: str) -> None:
         shade = _darken(color, line.style.shade)
         mean = np.array([point.mean for point in line.points])
         error = np.array([point.standard_error for point in line.points])
-        axes.fill_between(line.x, mean - error, mean + error, color=shade, alpha=0.13, lw=0)
+        # An interval reaches further than one error, save where it was clipped to the range.
+        low = np.maximum(mean - error, [point.low for point in line.points])
+        high = np.minimum(mean + error, [point.high for point in line.points])
+        axes.fill_between(line.x, low, high, color=shade, alpha=0.13, lw=0)
         axes.plot(
             line.x,
             mean,

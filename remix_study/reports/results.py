@@ -9,11 +9,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from remix_study.metrics import METRICS
+from remix_study.reports.bounded import score_interval
 from remix_study.reports.comparison import Comparison, Row
-from remix_study.reports.statistics import (
-    Interval,
-    corrected_interval,
-)
+from remix_study.reports.statistics import Interval
 from remix_study.reports.words import (
     digits,
     label,
@@ -43,7 +41,7 @@ def results(comparison: Comparison) -> tuple[Result, ...]:
                 Result(
                     row,
                     metric,
-                    corrected_interval(scores, comparison.ratio),
+                    score_interval(metric, scores, comparison.ratio),
                     float(scores.std(ddof=1)) if len(scores) > 1 else math.nan,
                     int((scores == 0).sum()),
                 )

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from remix_study.reports.bounded import score_interval
 from remix_study.reports.comparison import Comparison, Row
-from remix_study.reports.statistics import Interval, corrected_interval, paired_interval
+from remix_study.reports.statistics import Interval, paired_interval
 from remix_study.reports.words import maximize
 
 
@@ -78,14 +79,14 @@ def select(comparison: Comparison, metric: str) -> Selection | None:
     return Selection(
         metric,
         overall,
-        corrected_interval(test[overall.label], comparison.ratio),
+        score_interval(metric, test[overall.label], comparison.ratio),
         most_often,
         times,
         len(chosen),
         by_fold,
-        corrected_interval(by_fold, comparison.ratio),
+        score_interval(metric, by_fold, comparison.ratio),
         hindsight,
-        corrected_interval(test[hindsight.label], comparison.ratio),
+        score_interval(metric, test[hindsight.label], comparison.ratio),
         within,
         len(rows),
     )

@@ -12,12 +12,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from remix_study.reports.bounded import score_interval
 from remix_study.reports.comparison import Comparison, Row
-from remix_study.reports.statistics import (
-    Interval,
-    corrected_interval,
-    paired_interval,
-)
+from remix_study.reports.statistics import Interval, paired_interval
 
 
 @dataclass(frozen=True)
@@ -113,6 +110,6 @@ def _points(comparison: Comparison, rows: Sequence[Row], metric: str) -> tuple[P
         change = None
         if alpha > 0 and at_zero is not None and not at_zero.empty:
             change = paired_interval(scores, at_zero, comparison.ratio)
-        score = corrected_interval(scores, comparison.ratio)
+        score = score_interval(metric, scores, comparison.ratio)
         points.append(Point(alpha, row.label, score, change))
     return tuple(points)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remix_study.batches.samplers import TrainingRows
-from remix_study.config import Model, ProblemSpec, Study
+from remix_study.config import DROPOUT, Model, ProblemSpec, Study
 from remix_study.data.datasets import Dataset, load_dataset, load_file
 from remix_study.data.folds import Fold, make_folds
 from remix_study.data.preprocessing import Preprocessing, fit_preprocessing
@@ -20,6 +20,7 @@ from remix_study.data.problems import Problem, make_problem
 from remix_study.errors import StudyFileError
 from remix_study.models import BUILT_IN
 from remix_study.seeds import derive
+from remix_study.space import Choice
 from remix_study.study.points import Setting
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Bench:
     problem: Problem
     folds: tuple[Fold, ...]
     _engines: OrderedDict[str, Engine] = field(default_factory=OrderedDict)
+    _parameters: dict[str, int] = field(default_factory=dict)
     _prepared: tuple[Preprocessing, list[Member]] | None = None
 
     @property
@@ -61,18 +63,20 @@ class Bench:
     @property
     def stack(self) -> int:
         """Members in one program; a network of the user's own trains one at a time."""
-        return self.spec.training.stack or len(self.folds)
+        from remix_study.training.engine import stack_size
+
+        return self.spec.training.stack or stack_size(len(self.folds))
 
     def fit(self, setting: Setting, on_epoch: OnEpoch | None = None) -> list[Outcome]:
         """Train every fold at one point.
 
         Raises:
-            StudyFileError: The batch size exceeds some fold's training rows.
-            UsageError: The model does not fit the data.
+            UsageError: The model cannot be built, or does not fit the data.
+            StudyFileError: Mixed precision is asked for without an accelerator.
         """
-        check_batch_size(self, setting.training.batch_size)
         engine = self._engine(setting.model, setting.training.batch_size)
-        dropout = setting.model.options.get("dropout") if setting.model.name == "mlp" else None
+        # An engine may have been built at another rate.
+        dropout = _dropout(setting.model) if setting.model.name in BUILT_IN else None
         return engine.fit(
             self._members()[1],
             setting.strategy,
@@ -82,30 +86,41 @@ class Bench:
         )
 
     def network_parameters(self, model: Model) -> int:
-        """Trainable parameters of one network."""
-        parameters: int = self._network(model, 1).parameters
-        return parameters
+        """Trainable parameters of one network.
+
+        Raises:
+            UsageError: The model cannot be built, or does not fit the data.
+        """
+        key = _key(model)
+        if key not in self._parameters:
+            self._parameters[key] = self._network(model, 1).parameters
+        return self._parameters[key]
+
+    def free(self) -> None:
+        """Let go of compiled programs and members; they are made again when asked for."""
+        self._engines.clear()
+        self._prepared = None
 
     def _network(self, model: Model, stack: int) -> Any:
         from remix_study import models
 
-        return models.build(
-            model.name,
-            stack=stack,
-            input_shape=self.problem.X.shape[1:],
-            n_classes=self.problem.K,
-            options=model.options,
-        )
+        with models.precision(self.spec.training.precision):
+            return models.build(
+                model.name,
+                stack=stack,
+                input_shape=self.problem.X.shape[1:],
+                n_classes=self.problem.K,
+                options=model.options,
+            )
 
     def _engine(self, model: Model, batch_size: int) -> Engine:
         from remix_study.training.engine import Engine
 
         # Dropout's rate is an input of the program; only whether there is any shapes it.
-        options = dict(model.options)
-        if model.name in BUILT_IN:
-            options["dropout"] = options.get("dropout", 0.1) > 0
-        key = json.dumps([model.name, options, batch_size], default=str)
+        masked = {"dropout": _dropout(model) > 0} if model.name in BUILT_IN else {}
+        key = _key(model, masked, batch_size)
         if key not in self._engines:
+            check_precision(self.study, self.spec)
             prepared, _ = self._members()
             origin = far_origin(self.problem.X)
             self._engines[key] = Engine(
@@ -147,6 +162,14 @@ class Bench:
         return Member(seed, rows, fold.validation.astype(np.int32), fold.test.astype(np.int32))
 
 
+def _key(model: Model, masked: dict[str, bool] | None = None, *more: int) -> str:
+    return json.dumps([model.name, model.options | (masked or {}), *more], default=str)
+
+
+def _dropout(model: Model) -> float:
+    return float(model.options.get("dropout", DROPOUT))
+
+
 def prepare(study: Study, given: Dataset | None = None) -> list[Bench]:
     """Load the data and make the folds of every problem, before anything is trained.
 
@@ -180,7 +203,7 @@ def prepare(study: Study, given: Dataset | None = None) -> list[Bench]:
             if dataset.groups is not None and not study.cv.grouped:
                 problem = replace(problem, notes=(*problem.notes, _LEAK))
             bench = Bench(study, spec, problem, folds)
-            check_batch_size(bench, spec.training.batch_size)
+            _check_batch_size(bench)
             if any(other.name == bench.name for other in benches):
                 raise StudyFileError(
                     f"{study.source}: problems[{position}]: {problem.name} stands twice"
@@ -202,17 +225,33 @@ def _dataset(study: Study, spec: ProblemSpec, given: Dataset | None, where: str)
     return given
 
 
-def check_batch_size(bench: Bench, batch_size: int) -> None:
-    """Refuse batches that a fold's training rows do not fill.
+def _check_batch_size(bench: Bench) -> None:
+    """Refuse batches that a fold's training rows do not fill."""
+    fewest = min(len(fold.train) for fold in bench.folds)
+    domain = bench.study.search.space.settings.get("batch_size")
+    largest, where = bench.spec.training.batch_size, "training.batch_size"
+    if domain is not None:
+        where = "search.space.batch_size"
+        largest = max(domain.values) if isinstance(domain, Choice) else int(domain.high)
+    if largest > fewest:
+        raise StudyFileError(
+            f"{bench.study.source}: {where}: {largest} exceeds the {fewest} training rows of a "
+            f"fold of {bench.problem.name}; lower it"
+        )
+
+
+def check_precision(study: Study, spec: ProblemSpec) -> None:
+    """Refuse mixed precision where it would only cost digits.
 
     Raises:
-        StudyFileError: Names problem, batch size and rows.
+        StudyFileError: It is asked for, and Keras runs on a CPU.
     """
-    fewest = min(len(fold.train) for fold in bench.folds)
-    if batch_size > fewest:
+    from remix_study.training.program import backend
+
+    if spec.training.precision == "mixed" and not backend().accelerated():
         raise StudyFileError(
-            f"{bench.study.source}: batch_size {batch_size} exceeds the {fewest} training rows "
-            f"of a fold of {bench.problem.name}; lower training.batch_size"
+            f'{study.source}: training.precision "mixed" is for accelerators, and Keras has found '
+            'none; leave it out, or set it to "float32"'
         )
 
 

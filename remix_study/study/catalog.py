@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-from sqlalchemy import insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
-from remix_study.batches.strategies import strategy_names
 from remix_study.errors import StudyFileError
 from remix_study.metrics import METRICS
-from remix_study.space import Choice
-from remix_study.study import tables
+from remix_study.study import status, tables
 from remix_study.study.bench import Bench
-from remix_study.study.evaluation import utc_now
-from remix_study.study.points import grid_points, key
+from remix_study.study.definition import definition, facts, plan, refuse_changes
+from remix_study.study.parameters import all_choices
 from remix_study.study.record import record_parts
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
     from optuna.study import Study as OptunaStudy
+
+# Longer texts stretch the dashboard's pages.
+LONGEST_ATTRIBUTE = 190
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,16 +35,18 @@ class Entry:
     Attributes:
         uuid: What the project's rows hang on.
         optuna: The Optuna study.
-        strategies: Names the parameter ``strategy`` offers since the study began.
+        choices: Names that ``strategy`` and its parts offer since the study began.
     """
 
     uuid: str
     optuna: OptunaStudy
-    strategies: tuple[str, ...]
+    choices: Mapping[str, tuple[str, ...]]
 
 
 def enter(storage: RDBStorage, bench: Bench) -> Entry:
-    """Open a problem's study, or begin it.
+    """Open a problem's study, or begin it; several processes may do so at once.
+
+    A study without any trial is begun anew where its file has changed.
 
     Raises:
         StudyFileError: The database holds a study of this name that began with other settings or
@@ -54,149 +58,98 @@ def enter(storage: RDBStorage, bench: Bench) -> Entry:
     study = optuna.create_study(
         storage=storage, study_name=bench.name, directions=directions, load_if_exists=True
     )
+    # Trials are looked for first: whoever makes one has set the attribute before.
+    begun = bool(study.get_trials(deepcopy=False))
     own = study.user_attrs.get(tables.STUDY_ATTRIBUTE)
     if own is None:
-        if study.get_trials(deepcopy=False):
-            raise StudyFileError(
-                f"{bench.study.source}: study.name: the database holds an Optuna study "
-                f'"{bench.name}" that another program made; choose another name'
-            )
-        return _begin(storage, bench, study)
+        if begun or [d.name.lower() for d in study.directions] != directions:
+            raise _foreign(bench)
+        own = _begin(storage, bench, study)
+    row = _row(storage, own)
+    if row is None:
+        raise _foreign(bench)
+    if row.definition != definition(bench) and not study.get_trials(deepcopy=False):
+        optuna.delete_study(study_name=bench.name, storage=storage)
+        _forget(storage, own)
+        return enter(storage, bench)
+    refuse_changes(bench, row.definition, row.planned, row.trials)
     with storage.engine.begin() as connection:
-        row = connection.execute(select(tables.studies).where(tables.studies.c.uuid == own)).one()
-        _refuse_changes(bench, row.definition)
-        connection.execute(
-            update(tables.studies).where(tables.studies.c.uuid == own).values(**_plan(bench))
-        )
-    return Entry(own, study, tuple(row.facts["strategies"]))
+        mine = tables.studies.c.uuid == own
+        connection.execute(update(tables.studies).where(mine).values(**plan(bench)))
+    choices = {name: tuple(values) for name, values in row.facts["choices"].items()}
+    return Entry(own, study, choices)
 
 
-def _begin(storage: RDBStorage, bench: Bench, study: OptunaStudy) -> Entry:
+def _foreign(bench: Bench) -> StudyFileError:
+    return StudyFileError(
+        f"{bench.study.source}: study.name: the database holds an Optuna study "
+        f'"{bench.name}" that another program made; choose another name'
+    )
+
+
+def _begin(storage: RDBStorage, bench: Bench, study: OptunaStudy) -> str:
+    """Describe the study, then bind it to rows of ours, in one transaction.
+
+    Whoever comes second, or goes on where a killed process had stopped, may repeat it all: the
+    database takes the binding attribute once.
+    """
     import optuna
 
-    own = str(uuid.uuid4())
-    strategies = strategy_names()
-    with storage.engine.begin() as connection:
-        connection.execute(
-            insert(tables.studies).values(
-                uuid=own,
-                name=bench.name,
-                study=bench.study.name,
-                problem=bench.problem.name,
-                created=utc_now(),
-                definition=definition(bench),
-                facts=facts(bench) | {"strategies": list(strategies)},
-                **_plan(bench),
-            )
-        )
-        record_parts(connection, own, bench)
     with warnings.catch_warnings():
         # Experimental since Optuna 3.2, and what makes the dashboard speak of metrics.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study.set_metric_names([METRICS[name].short for name in bench.study.objectives])
-    counts = bench.problem.counts.tolist()
-    shown = dict(zip(bench.problem.classes, counts, strict=True))
-    study.set_user_attr("rows of each class", str(shown))
-    study.set_user_attr("values are", "means over folds of validation scores")
-    for position, note in enumerate(bench.problem.notes):
-        study.set_user_attr(f"note {position + 1}", note[:200])
-    study.set_user_attr(tables.STUDY_ATTRIBUTE, own)
-    return Entry(own, study, strategies)
+    for name, text in _attributes(bench).items():
+        study.set_user_attr(name, text[:LONGEST_ATTRIBUTE])
+    own = str(uuid.uuid4())
+    row = {
+        "uuid": own,
+        "name": bench.name,
+        "study": bench.study.name,
+        "problem": bench.problem.name,
+        "created": tables.utc_now(),
+        "definition": definition(bench),
+        "facts": facts(bench) | {"choices": all_choices()},
+        **plan(bench),
+    }
+    binding = {
+        "study_id": storage.get_study_id_from_name(bench.name),
+        "key": tables.STUDY_ATTRIBUTE,
+        "value_json": json.dumps(own),
+    }
+    try:
+        with storage.engine.begin() as connection:
+            connection.execute(insert(tables.studies).values(row))
+            record_parts(connection, own, bench)
+            # Through Optuna it would be a transaction of its own, and overwrite another's.
+            connection.execute(insert(status.study_attributes).values(binding))
+    except IntegrityError:
+        return str(study.user_attrs[tables.STUDY_ATTRIBUTE])
+    return own
 
 
-def _plan(bench: Bench) -> dict[str, Any]:
-    search = bench.study.search
-    if search.algorithm != "grid":
-        return {"planned": [], "trials": search.trials}
-    points = [key(point) for point in grid_points(search.space)]
-    return {"planned": points, "trials": len(points)}
-
-
-def definition(bench: Bench) -> dict[str, Any]:
-    """Everything that a study's numbers depend on and that therefore stays as it began.
-
-    A grid's points are not part of it: points may be added.
-    """
-    study, problem, spec = bench.study, bench.problem, bench.spec
-    search = study.search
-    space: Any = msgspec.to_builtins(search.space)
-    if search.algorithm == "grid":
-        # Categories are fixed by the first trial, numbers are not.
-        space = {
-            name: list(domain.values)
-            for name, domain in search.space.settings.items()
-            if isinstance(domain, Choice) and not all(isinstance(v, float) for v in domain.values)
-        }
+def _attributes(bench: Bench) -> dict[str, str]:
+    """What a person reads of a study in the dashboard."""
+    counts = zip(bench.problem.classes, bench.problem.counts.tolist(), strict=True)
     found = {
-        "seed": study.seed,
-        "objectives": list(study.objectives),
-        "cv": msgspec.to_builtins(study.cv),
-        "model": msgspec.to_builtins(study.model),
-        "training": msgspec.to_builtins(spec.training),
-        "problem": {
-            "dataset": problem.dataset.name,
-            "sha256": problem.dataset.sha256,
-            "kind": problem.kind,
-            "minority": [problem.classes[code] for code in problem.minority],
-            "imbalance": problem.imbalance,
-            "rows": len(problem.rows),
-        },
-        "search": {"algorithm": search.algorithm, "space": space},
+        "rows of each class": ", ".join(f"{name}: {count}" for name, count in counts),
+        "values are": "means over folds of validation scores",
     }
-    # Through JSON and back, as the database will give it.
-    return msgspec.json.decode(msgspec.json.encode(found))  # type: ignore[no-any-return]
+    for position, note in enumerate(bench.problem.notes, start=1):
+        found[f"note {position}"] = note
+    return found
 
 
-def facts(bench: Bench) -> dict[str, Any]:
-    """What reports and the dashboard say of a problem."""
-    problem, study, training = bench.problem, bench.study, bench.spec.training
-    return {
-        "dataset": problem.dataset.name,
-        "source": problem.dataset.source,
-        "licence": problem.dataset.licence,
-        "citation": problem.dataset.citation,
-        "kind": problem.kind,
-        "imbalance": problem.imbalance,
-        "classes": list(problem.classes),
-        "minority": [problem.classes[code] for code in problem.minority],
-        "counts": problem.counts.tolist(),
-        "notes": list(problem.notes),
-        "n_rows": len(problem.rows),
-        "n_features": int(problem.X.shape[1]),
-        "folds": study.cv.folds,
-        "repeats": study.cv.repeats,
-        "validation": study.cv.validation,
-        "grouped": study.cv.grouped,
-        "early_stopping": training.stop == "early",
-        "monitor": training.monitor,
-        "preset": training.preset,
-        "epochs": training.epochs,
-        "objectives": list(study.objectives),
-        "algorithm": study.search.algorithm,
-        "network_parameters": bench.network_parameters(study.model),
-        "stack": bench.stack,
-    }
+def _row(storage: RDBStorage, own: str) -> Row[Any] | None:
+    with storage.engine.connect() as connection:
+        return connection.execute(
+            select(tables.studies).where(tables.studies.c.uuid == own)
+        ).one_or_none()
 
 
-def _refuse_changes(bench: Bench, began: Mapping[str, Any]) -> None:
-    before, now = _flat(began), _flat(definition(bench))
-    changes = [
-        f"{name}: {before.get(name, 'absent')} -> {now.get(name, 'absent')}"
-        for name in sorted(before.keys() | now.keys())
-        if before.get(name) != now.get(name)
-    ]
-    if changes:
-        raise StudyFileError(
-            f"{bench.study.source}: {bench.name} began with other settings "
-            f"({'; '.join(changes)}); undo the change, or give the study another name"
-        )
-
-
-def _flat(table: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in table.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{path}{name}.")
-        else:
-            flat[path + name] = value
-    return flat
+def _forget(storage: RDBStorage, own: str) -> None:
+    """Take out what hangs on a study that has no runs."""
+    with storage.engine.begin() as connection:
+        for table in (tables.parts, tables.manifests, tables.claims):
+            connection.execute(delete(table).where(table.c.study_uuid == own))
+        connection.execute(delete(tables.studies).where(tables.studies.c.uuid == own))

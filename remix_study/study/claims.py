@@ -10,23 +10,25 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 
 from remix_study.study import tables
-from remix_study.study.evaluation import utc_now
+from remix_study.study.tables import utc_now
 
 HEARTBEAT = 30.0
 """Seconds between two signs of life."""
 
 GRACE = timedelta(seconds=300)
 """How long a worker on another machine may be silent before its point is given away."""
+
+_RUNNING = "running"
 
 
 class Worker:
@@ -36,35 +38,41 @@ class Worker:
         """Register the worker."""
         self.uuid = str(uuid.uuid4())
         self._engine, self._heartbeat = engine, heartbeat
-        with engine.begin() as connection:
-            connection.execute(
-                insert(tables.workers).values(
-                    uuid=self.uuid,
-                    host=socket.gethostname(),
-                    boot=_boot(),
-                    pid=os.getpid(),
-                    started=_started(os.getpid()),
-                    seen=utc_now(),
+        self._show_up()
+
+    def _show_up(self) -> None:
+        """Give a sign of life; register (again) where nobody knows this worker.
+
+        A machine that slept was taken for dead meanwhile, and its worker struck off.
+        """
+        mine = tables.workers.c.uuid == self.uuid
+        with self._engine.begin() as connection:
+            seen = update(tables.workers).where(mine).values(seen=utc_now())
+            if connection.execute(seen).rowcount == 0:
+                connection.execute(
+                    insert(tables.workers).values(
+                        uuid=self.uuid,
+                        host=_host(),
+                        boot=_boot(),
+                        pid=os.getpid(),
+                        started=_started(os.getpid()),
+                        seen=utc_now(),
+                    )
                 )
-            )
 
     @contextmanager
-    def beating(self, beat: Any = None) -> Iterator[None]:
+    def beating(self, beat: Callable[[], object]) -> Iterator[None]:
         """Give signs of life while the block runs; ``beat()`` is called with each."""
         done = threading.Event()
 
         def keep_on() -> None:
             while not done.wait(self._heartbeat):
                 try:
-                    with self._engine.begin() as connection:
-                        mine = tables.workers.c.uuid == self.uuid
-                        connection.execute(
-                            update(tables.workers).where(mine).values(seen=utc_now())
-                        )
-                    if beat:
-                        beat()
-                except DBAPIError:
-                    # A database locked for a moment must not end the heartbeat.
+                    self._show_up()
+                    beat()
+                except Exception:
+                    # A database locked or away for a moment must not end the heartbeat. What
+                    # stays wrong is met and named by the thread that works.
                     continue
 
         thread = threading.Thread(target=keep_on, name="heartbeat", daemon=True)
@@ -77,6 +85,7 @@ class Worker:
 
     def claim(self, study_uuid: str, point: str) -> bool:
         """Try to take a point; False where another worker has it."""
+        self._show_up()
         try:
             with self._engine.begin() as connection:
                 connection.execute(
@@ -103,9 +112,10 @@ class Worker:
     def leave(self) -> None:
         """Take the worker out of the database with whatever it still claims."""
         with self._engine.begin() as connection:
-            for table in (tables.claims, tables.workers):
-                key = "worker_uuid" if table is tables.claims else "uuid"
-                connection.execute(delete(table).where(table.c[key] == self.uuid))
+            connection.execute(
+                delete(tables.claims).where(tables.claims.c.worker_uuid == self.uuid)
+            )
+            connection.execute(delete(tables.workers).where(tables.workers.c.uuid == self.uuid))
 
 
 def living(connection: Connection) -> set[str]:
@@ -116,9 +126,11 @@ def living(connection: Connection) -> set[str]:
 def bury(engine: Engine) -> None:
     """Take out dead workers and free what they claimed."""
     with engine.begin() as connection:
-        alive = living(connection)
-        for table, key in ((tables.claims, "worker_uuid"), (tables.workers, "uuid")):
-            connection.execute(delete(table).where(table.c[key].not_in(alive)))
+        workers = connection.execute(select(tables.workers)).all()
+        # Only those seen to be dead: others may be registering at this moment.
+        dead = [row.uuid for row in workers if not _lives(row)]
+        connection.execute(delete(tables.claims).where(tables.claims.c.worker_uuid.in_(dead)))
+        connection.execute(delete(tables.workers).where(tables.workers.c.uuid.in_(dead)))
 
 
 def claimed(connection: Connection, study_uuid: str) -> dict[str, int | None]:
@@ -141,10 +153,20 @@ def _is(study_uuid: str, point: str, worker_uuid: str) -> Any:
 
 
 def _lives(worker: Row[Any]) -> bool:
-    if worker.host == socket.gethostname():
-        # The same machine: a process is there or not, and after a reboot none is.
-        return bool(worker.boot == _boot() and worker.started == _started(worker.pid))
-    return datetime.now(UTC) - datetime.fromisoformat(worker.seen) < GRACE
+    heard = datetime.now(UTC) - datetime.fromisoformat(worker.seen) < GRACE
+    if worker.host != _host():
+        return heard
+    # The same machine: a process is there or not, and after a reboot none is.
+    same = bool(worker.boot == _boot() and worker.started == _started(worker.pid))
+    return same and (heard or worker.started != _RUNNING)
+
+
+def _host() -> str:
+    """The machine as far as its processes can be seen; containers cannot see each other's."""
+    try:
+        return f"{socket.gethostname()} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return socket.gethostname()
 
 
 def _boot() -> str:
@@ -156,18 +178,21 @@ def _boot() -> str:
 def _started(pid: int) -> str:
     """When a process began, in the system's own count; "gone" where there is none.
 
-    A process id is given out again: with its start it names one process only.
+    A process id is given out again: with its start it names one process only. Where the system
+    does not tell the start, "running".
     """
-    stat = Path(f"/proc/{pid}/stat")
     if Path("/proc/self/stat").exists():
         try:
-            fields = stat.read_text().rpartition(")")[2].split()
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:
             return "gone"
         # A zombie has ended, only nobody has asked how.
         return "gone" if fields[0] == "Z" else fields[19]
     try:
         os.kill(pid, 0)
-    except OSError:
+    except ProcessLookupError:
         return "gone"
-    return "running"
+    except PermissionError:
+        # Another user's process.
+        return _RUNNING
+    return _RUNNING

@@ -7,8 +7,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,12 +15,13 @@ import numpy as np
 from remix_study.metrics import METRICS, score
 from remix_study.study.bench import Bench
 from remix_study.study.points import Setting
+from remix_study.study.tables import utc_now
 
 PARTS = ("validation", "test")
 
 
 class MembersFailed(Exception):
-    """Members diverged and the study file says that the trial then fails."""
+    """Members diverged or cannot be scored, and the study file says that the trial then fails."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,7 @@ def evaluate(
         MembersFailed: Some member diverged, under ``on_nan = "fail"``.
     """
     started, clock = utc_now(), time.perf_counter()
-    outcomes = bench.fit(setting, on_epoch)
+    outcomes = [_checked(outcome) for outcome in bench.fit(setting, on_epoch)]
     failed = [outcome.failed for outcome in outcomes if outcome.failed]
     if failed and setting.training.on_nan == "fail":
         raise MembersFailed(f"{len(failed)} of {len(outcomes)} folds diverged: {failed[0]}")
@@ -81,6 +81,9 @@ def evaluate(
         float(np.mean([fold["validation"][name] for fold in scores]))
         for name in bench.study.objectives
     )
+    for name, value in zip(bench.study.objectives, values, strict=True):
+        if not np.isfinite(value):
+            raise MembersFailed(f"{name} cannot be computed: a validation part lacks classes")
     return Evaluation(
         uuid=str(uuid.uuid4()),
         setting=setting,
@@ -95,6 +98,13 @@ def evaluate(
     )
 
 
+def _checked(outcome: Any) -> Any:
+    """Fail a member that the last step of all made useless: no loss was computed after it."""
+    if outcome.failed or np.isfinite(outcome.validation).all() & np.isfinite(outcome.test).all():
+        return outcome
+    return replace(outcome, stopped="failed", failed="its probabilities are not finite")
+
+
 def _scores(bench: Bench, position: int, outcome: Any) -> dict[str, dict[str, float]]:
     if outcome.failed:
         worst = {name: metric.worst for name, metric in METRICS.items()}
@@ -104,11 +114,6 @@ def _scores(bench: Bench, position: int, outcome: Any) -> dict[str, dict[str, fl
         "validation": score(y[fold.validation], outcome.validation, n_classes),
         "test": score(y[fold.test], outcome.test, n_classes),
     }
-
-
-def utc_now() -> str:
-    """The time, UTC, ISO 8601 to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def peak_memory_mb() -> float:

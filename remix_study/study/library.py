@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from remix_study.errors import StudyFileError
+from remix_study.errors import StudyFileError, known
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # Beside the package in a source tree, inside it where it was installed.
@@ -25,13 +26,15 @@ def find_study(name: str) -> Path:
     Raises:
         StudyFileError: There is neither.
     """
-    path = Path(name)
-    if path.exists() or path.suffix == ".toml":
-        return path
-    known = built_in()
-    if name not in known:
+    studies = built_in()
+    # A folder may happen to be called like a built-in study.
+    if os.path.isdir(name) and name in studies:
+        return studies[name]
+    if os.path.exists(name) or name.endswith(".toml"):
+        return Path(name)
+    if name not in studies:
         raise StudyFileError(
-            f"{name}: there is no such study file, nor a built-in study of this name "
-            f"(built in: {', '.join(known)})"
+            f"{name}: there is no such study file, nor a built-in study of this name"
+            f"{known(name, studies)}"
         )
-    return known[name]
+    return studies[name]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import version
+import sys
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import remix_study
 from remix_study.study.bench import Bench
-from remix_study.study.evaluation import utc_now
+from remix_study.study.tables import utc_now
 
-_PACKAGES = ("keras", "tensorflow", "numpy", "optuna", "scikit-learn", "scipy", "pandas")
+_PACKAGES = ("keras", "tensorflow", "jax", "numpy", "optuna", "scikit-learn", "scipy", "pandas")
 
 
 def manifest(bench: Bench, command: str) -> dict[str, Any]:
@@ -37,7 +38,15 @@ def manifest(bench: Bench, command: str) -> dict[str, Any]:
         "stack": bench.stack,
         "remix_study": remix_study.__version__,
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in _PACKAGES},
+        "packages": {name: _version(name) for name in _PACKAGES},
         "backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
         "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
     }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        # TensorFlow, for one, is also published under other names.
+        return str(getattr(sys.modules.get(name), "__version__", "unknown"))

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from remix_study.config import Study
+from remix_study.loading import load_networks
+from remix_study.space import SearchSpace
 from remix_study.study.bench import prepare
-from remix_study.study.points import check_study, grid_points, setting_of
+from remix_study.study.checks import check_study
+from remix_study.study.points import grid_points, label_of
 
 
-def preview(study: Study) -> dict[str, Any]:
+def preview(study: Study, loading: AbstractContextManager[None] | None = None) -> dict[str, Any]:
     """Load the data, make the folds, count points and networks.
+
+    Args:
+        study: What to look at.
+        loading: Surrounds the import of Keras and TensorFlow, once the study file and the data
+            are found to be in order.
 
     Raises:
         StudyFileError: The study file.
         DataError: The data.
+        UsageError: A model of the user's own that cannot be built or does not fit the data.
     """
     check_study(study)
     grid = study.search.algorithm == "grid"
     points = grid_points(study.search.space) if grid else []
     trials = len(points) if grid else study.search.trials or 0
-    problems = []
-    for bench in prepare(study):
+    benches, problems = prepare(study), []
+    with loading or nullcontext():
+        load_networks()
+    for bench in benches:
         problem = bench.problem
         problems.append(
             {
@@ -36,21 +48,29 @@ def preview(study: Study) -> dict[str, Any]:
                 "notes": list(problem.notes),
             }
         )
-    labels = [setting_of(point, study.training, study.model).strategy.label for point in points]
     return {
         "study": study.name,
         "algorithm": study.search.algorithm,
-        "points": labels,
+        "asked": [] if grid else _asked(study.search.space),
+        "points": [label_of(point) for point in points],
         "problems": problems,
         "networks": sum(problem["networks"] for problem in problems),
     }
 
 
+def _asked(space: SearchSpace) -> list[str]:
+    """Parameters of a search; alpha is asked only where something is mixed."""
+    alpha = ["alpha"] if space.alpha else []
+    return [*(space.parts or ["strategy"]), *alpha, *space.settings]
+
+
 def preview_text(found: dict[str, Any]) -> str:
     """The preview for a person."""
     lines = [f"{found['study']}: {found['algorithm']}, {found['networks']} networks in all"]
+    if found["asked"]:
+        lines.append(f"asked of Optuna: {', '.join(found['asked'])}")
     if found["points"]:
-        lines.append(f"points: {', '.join(dict.fromkeys(found['points']))}")
+        lines.append(f"points: {'; '.join(found['points'])}")
     for problem in found["problems"]:
         rows = ", ".join(f"{name}: {count}" for name, count in problem["rows"].items())
         lines += [

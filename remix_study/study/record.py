@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, delete, insert, select
 from remix_study.study import tables
 from remix_study.study.bench import Bench
 from remix_study.study.evaluation import Evaluation, peak_memory_mb
+from remix_study.study.points import label_of
 
 
 def record(engine: Engine, study_uuid: str, bench: Bench, found: Evaluation) -> None:
@@ -23,7 +24,7 @@ def record(engine: Engine, study_uuid: str, bench: Bench, found: Evaluation) -> 
             insert(tables.runs).values(
                 uuid=found.uuid,
                 study_uuid=study_uuid,
-                label=label_of(found),
+                label=label_of(found.parameters),
                 strategy=strategy.name,
                 sampler=strategy.sampler,
                 mixing=strategy.mixing,
@@ -42,14 +43,6 @@ def record(engine: Engine, study_uuid: str, bench: Bench, found: Evaluation) -> 
         connection.execute(insert(tables.folds), folds)
         connection.execute(insert(tables.scores), scores)
         connection.execute(insert(tables.probabilities), probabilities)
-
-
-def label_of(found: Evaluation) -> str:
-    """How tables name the run: the strategy, and what else the point sets."""
-    strategy = found.setting.strategy
-    parts = ("strategy", "sampler", "mixing", "alpha", "loss")
-    extra = [f"{name} {value}" for name, value in found.parameters.items() if name not in parts]
-    return ", ".join([strategy.label, *extra])
 
 
 def record_parts(connection: Connection, study_uuid: str, bench: Bench) -> None:

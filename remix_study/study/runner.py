@@ -3,85 +3,33 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from sqlalchemy import insert
+from sqlalchemy import Engine, insert
 
-from remix_study.config import Study
+from remix_study.config import DEFAULT_STORAGE, Study
 from remix_study.data.dataset import Dataset
 from remix_study.errors import RemixStudyError
-from remix_study.metrics import METRICS
-from remix_study.study import claims, tables
-from remix_study.study.bench import Bench, prepare
-from remix_study.study.catalog import Entry, enter
-from remix_study.study.evaluation import Evaluation, MembersFailed, evaluate, peak_memory_mb
+from remix_study.loading import load_networks
+from remix_study.signals import Signals
+from remix_study.study import tables
+from remix_study.study.bench import prepare
+from remix_study.study.catalog import enter
+from remix_study.study.checks import check_study
+from remix_study.study.claims import Worker
+from remix_study.study.evaluation import Evaluation, MembersFailed, evaluate
 from remix_study.study.manifest import manifest
-from remix_study.study.points import (
-    check_study,
-    distributions,
-    grid_points,
-    key,
-    setting_of,
-    suggest,
-)
-from remix_study.study.record import erase, label_of, record
-from remix_study.study.storage import DEFAULT_STORAGE, database_errors, open_storage
+from remix_study.study.parameters import suggest
+from remix_study.study.points import label_of, setting_of
+from remix_study.study.reporter import Failure, Reporter, Summary
+from remix_study.study.storage import database_errors, open_storage
+from remix_study.study.trials import TakenOver, Trials
 
 if TYPE_CHECKING:
-    from optuna.storages import RDBStorage
-    from optuna.trial import FrozenTrial, Trial
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A point that could not be finished."""
-
-    study: str
-    point: str
-    reason: str
-
-
-@dataclass(eq=False)
-class Summary:
-    """What a run did.
-
-    Attributes:
-        points: Points of all problems.
-        done_before: Points that were complete when it began.
-        completed: Points it completed.
-        failures: Points that failed.
-    """
-
-    points: int = 0
-    done_before: int = 0
-    completed: int = 0
-    failures: list[Failure] = field(default_factory=list)
-
-
-class Reporter:
-    """What is told while a study runs; this one says nothing."""
-
-    def problem(self, bench: Bench, points: int, done: int) -> None:
-        """A problem begins with ``done`` of ``points`` complete."""
-
-    def trial(self, label: str, members: int, most_epochs: int) -> None:
-        """A point begins to train."""
-
-    def epoch(self, members: int) -> None:
-        """``members`` networks trained an epoch."""
-
-    def complete(self, label: str, values: dict[str, float], seconds: float) -> None:
-        """A point is done."""
-
-    def failed(self, label: str, reason: str) -> None:
-        """A point failed."""
-
-
-Critical = Callable[[], AbstractContextManager[None]]
+    from optuna.trial import Trial
 
 
 def run(
@@ -90,7 +38,7 @@ def run(
     storage: str = DEFAULT_STORAGE,
     data: Dataset | None = None,
     reporter: Reporter | None = None,
-    critical: Critical = nullcontext,
+    signals: Signals | None = None,
     command: str = "",
 ) -> Summary:
     """Run every point of a study that is not complete.
@@ -100,7 +48,7 @@ def run(
         storage: URL of the database.
         data: Data for problems that name none.
         reporter: Told what happens.
-        critical: A context in which signals wait; it guards writing a trial's result.
+        signals: Keeps signals away while results are written.
         command: Command line for the manifest.
 
     Returns:
@@ -109,214 +57,203 @@ def run(
     Raises:
         StudyFileError: The study file or a change in it.
         DataError: The data.
+        UsageError: A model of the user's own that cannot be built or does not fit the data.
         StorageError: The database.
     """
     check_study(study)
     benches = prepare(study, data)
-    told = reporter or Reporter()
-    opened = open_storage(storage)
+    told, signals = reporter or Reporter(), signals or Signals()
     summary = Summary()
-    with database_errors(storage):
-        claims.bury(opened.engine)
-        worker = claims.Worker(opened.engine)
-        try:
-            # All problems are entered first, so that a change is refused before any training.
-            entries = [enter(opened, bench) for bench in benches]
-            for bench, entry in zip(benches, entries, strict=True):
-                _Runner(opened, bench, entry, worker, told, critical).run(summary, command)
-        finally:
-            worker.leave()
+    signals.check()
+    with _quiet_optuna(), database_errors(storage):
+        with signals.critical():
+            opened = open_storage(storage)
+        # All problems are entered first, so that a change is refused before any training.
+        problems = [Trials(opened, bench, enter(opened, bench)) for bench in benches]
+        unfinished = [trials for trials in problems if len(trials.complete()) < _total(trials)]
+        if unfinished:
+            signals.check()
+            with told.loading(), signals.critical():
+                load_networks()
+            for trials in unfinished:
+                # A model of the user's own is found wanting before any trial begins.
+                trials.bench.network_parameters(study.model)
+        with _employed(opened.engine, signals) as worker:
+            for trials in problems:
+                _Runner(trials, worker, told, signals, summary).run(command)
+                trials.bench.free()
     return summary
+
+
+@contextmanager
+def _employed(engine: Engine, signals: Signals) -> Iterator[Worker]:
+    worker = Worker(engine)
+    try:
+        yield worker
+    finally:
+        with signals.critical():
+            worker.leave()
+
+
+@contextmanager
+def _quiet_optuna() -> Iterator[None]:
+    """Optuna tells of every study it creates or opens; what matters is told by the reporter."""
+    import optuna
+
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(max(before, optuna.logging.WARNING))
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+def _total(trials: Trials) -> int:
+    return len(trials.planned) or trials.bench.study.search.trials or 0
 
 
 @dataclass(eq=False)
 class _Runner:
-    """One problem's trials."""
+    """Runs one problem."""
 
-    storage: RDBStorage
-    bench: Bench
-    entry: Entry
-    worker: claims.Worker
+    trials: Trials
+    worker: Worker
     told: Reporter
-    critical: Critical
+    signals: Signals
+    summary: Summary
     _tried: set[str] = field(default_factory=set)
 
-    def run(self, summary: Summary, command: str) -> None:
-        grid = self.bench.study.search.algorithm == "grid"
-        total = len(self._grid()) if grid else self.bench.study.search.trials or 0
-        done = len(self._complete()) if grid else self._slots()
-        done = min(done, total)
-        summary.points += total
-        summary.done_before += done
-        self.told.problem(self.bench, total, done)
-        self._free_dead()
+    def run(self, command: str) -> None:
+        total, done = _total(self.trials), len(self.trials.complete())
+        self.summary.points += total
+        self.summary.done_before += min(done, total)
+        self.told.problem(self.trials.bench, total, min(done, total))
+        self.trials.free_dead()
         if done < total:
             self._keep_manifest(command)
-        for point, parameters in self._grid_left() if grid else self._search_left(total):
-            self._one(point, parameters, summary)
+            for point, slot in self._grid() if self.trials.planned else self._search(total):
+                self._one(point, slot)
+        self.summary.complete += min(len(self.trials.complete()), total)
 
-    def _grid(self) -> dict[str, dict[str, Any]]:
-        return {key(point): point for point in grid_points(self.bench.study.search.space)}
+    def _grid(self) -> Iterator[tuple[str, None]]:
+        """Claim one point after the other that is neither complete nor another worker's.
 
-    def _complete(self) -> set[str]:
-        """Planned points that have a COMPLETE trial."""
-        planned = self._grid()
-        return {key(trial.params) for trial in self._trials("COMPLETE")} & planned.keys()
+        A worker may die meanwhile: the plan is gone through until nothing is left in it.
+        """
+        found = True
+        while found:
+            found = False
+            for point in self.trials.planned:
+                if self._take(point):
+                    found = True
+                    yield point, None
+            if found:
+                self.trials.free_dead()
 
-    def _slots(self) -> int:
-        """How far a search is."""
-        return len(self._trials("COMPLETE", "PRUNED"))
+    def _search(self, total: int) -> Iterator[tuple[str, int]]:
+        """Claim one slot after the other.
 
-    def _trials(self, *states: str) -> list[FrozenTrial]:
-        from optuna.trial import TrialState
-
-        wanted = tuple(TrialState[state] for state in states)
-        return self.entry.optuna.get_trials(deepcopy=False, states=wanted)
-
-    def _grid_left(self) -> Iterator[tuple[str, dict[str, Any] | None]]:
-        for point, parameters in self._grid().items():
-            if point in self._complete() or not self.worker.claim(self.entry.uuid, point):
-                continue
-            # Another worker may have finished it between the look and the claim.
-            if point in self._complete():
-                self.worker.release(self.entry.uuid, point)
-                continue
-            yield point, parameters
-
-    def _search_left(self, total: int) -> Iterator[tuple[str, dict[str, Any] | None]]:
-        while (slot := self._slots()) < total:
+        A slot is a place in the order of trials and seeds what Optuna draws there. A trial that
+        failed by itself has used its slot up: the same seed would ask for the same point. The
+        first runs use ``total`` slots; one more run of a search that then lacks trials replaces
+        those that failed.
+        """
+        used = self.trials.used_slots()
+        limit = total if len(used) < total else len(used) + total - len(self.trials.complete())
+        for slot in range(limit):
             point = f"slot {slot}"
-            # A failed slot would fail again: the same seed asks for the same point.
-            if point in self._tried or not self.worker.claim(self.entry.uuid, point):
-                return
-            self._tried.add(point)
-            yield point, None
+            if self._take(point, slot):
+                yield point, slot
 
-    def _one(self, point: str, parameters: dict[str, Any] | None, summary: Summary) -> None:
+    def _take(self, point: str, slot: int | None = None) -> bool:
+        """Claim a point that this run has not tried yet, unless it is done."""
+        study_uuid = self.trials.entry.uuid
+        if point in self._tried or self._done(point, slot):
+            return False
+        if not self.worker.claim(study_uuid, point):
+            return False
+        if self._done(point, slot):
+            # Another worker has finished it between the look and the claim.
+            self.worker.release(study_uuid, point)
+            return False
+        self._tried.add(point)
+        return True
+
+    def _done(self, point: str, slot: int | None) -> bool:
+        if slot is None:
+            return point in self.trials.complete()
+        return slot in self.trials.used_slots()
+
+    def _one(self, point: str, slot: int | None) -> None:
         """Run one claimed point; whatever happens, its claim is given back."""
-        from optuna.trial import TrialState
-
         trial: Trial | None = None
         label = point
         try:
-            trial = self._ask(parameters)
-            self.worker.assign(self.entry.uuid, point, trial.number)
-            if parameters is None:
-                parameters = suggest(trial, self.bench.study.search.space)
-            spec = self.bench.spec
-            setting = setting_of(parameters, spec.training, self.bench.study.model)
-            label = setting.strategy.label
-            self.told.trial(label, len(self.bench.folds), setting.training.epochs)
-            trial_id = trial._trial_id
-            with self.worker.beating(lambda: self.storage.record_heartbeat(trial_id)):
-                found = evaluate(self.bench, parameters, setting, self.told.epoch)
-            with self.critical():
-                self._tell(trial, found)
-            summary.completed += 1
-            values = dict(zip(self.bench.study.objectives, found.values, strict=True))
-            self.told.complete(label_of(found), values, found.seconds)
+            with self.signals.critical():
+                trial = self._ask(point, slot)
+                self.worker.assign(self.trials.entry.uuid, point, trial.number)
+            parameters = self._parameters(trial, point)
+            label = label_of(parameters)
+            found = self._evaluate(trial, parameters, label)
+            with self.signals.critical():
+                self.trials.tell(trial, found, slot)
+                trial = None
+                self.summary.completed += 1
+            objectives = self.trials.bench.study.objectives
+            values = dict(zip(objectives, found.values, strict=True))
+            self.told.complete(label, values, found.seconds)
+        except TakenOver:
+            self.told.failed(label, "another process has taken it over")
         except (MembersFailed, MemoryError) as error:
-            reason = str(error) or type(error).__name__
-            self._fail(trial, reason)
-            summary.failures.append(Failure(self.bench.name, label, reason))
+            reason = str(error) or "out of memory"
+            self._fail(trial, reason, slot)
+            self.summary.failures.append(Failure(self.trials.bench.name, label, reason))
             self.told.failed(label, reason)
-        except RemixStudyError as error:
-            self._fail(trial, str(error))
-            raise
         except BaseException as error:
             # Interrupted, or a defect: the trial is closed, the next run takes the point again.
-            self._fail(
-                trial, "interrupted" if isinstance(error, KeyboardInterrupt) else _last(error)
-            )
+            interrupted = isinstance(error, KeyboardInterrupt)
+            self._fail(trial, "interrupted" if interrupted else _last(error))
             raise
         finally:
-            self.worker.release(self.entry.uuid, point)
-        assert trial is None or self._state(trial) != TrialState.RUNNING
+            with self.signals.critical():
+                self.worker.release(self.trials.entry.uuid, point)
 
-    def _state(self, trial: Trial) -> Any:
-        return self.storage.get_trial(trial._trial_id).state
+    def _ask(self, point: str, slot: int | None) -> Trial:
+        trials = self.trials
+        return trials.ask_planned(point) if slot is None else trials.ask_slot(slot)
 
-    def _ask(self, parameters: dict[str, Any] | None) -> Trial:
-        from remix_study.study.algorithms import PlannedSampler, make_sampler
+    def _parameters(self, trial: Trial, point: str) -> dict[str, Any]:
+        if point in self.trials.planned:
+            return self.trials.planned[point]
+        return suggest(trial, self.trials.bench.study.search.space)
 
-        study, search = self.entry.optuna, self.bench.study.search
-        if parameters is None:
-            study.sampler = make_sampler(
-                search.algorithm, self.bench.study.seed, self.bench.name, self._slots()
-            )
-            return study.ask()
-        study.sampler = PlannedSampler(parameters)
-        return study.ask(distributions(parameters, search.space, self.entry.strategies))
+    def _evaluate(self, trial: Trial, parameters: dict[str, Any], label: str) -> Evaluation:
+        bench, storage = self.trials.bench, self.trials.storage
+        setting = setting_of(parameters, bench.spec.training, bench.study.model)
+        self.told.trial(label, len(bench.folds), setting.training.epochs)
 
-    def _tell(self, trial: Trial, found: Evaluation) -> None:
-        """Our rows first, in one transaction, then Optuna: COMPLETE means all is there."""
-        trial.set_user_attr(tables.RUN_ATTRIBUTE, found.uuid)
-        for name, value in _attributes(self.bench, found).items():
-            trial.set_user_attr(name, value)
-        record(self.storage.engine, self.entry.uuid, self.bench, found)
-        self.entry.optuna.tell(trial, list(found.values))
+        def on_epoch(members: int) -> None:
+            self.signals.check()
+            self.told.epoch(members)
 
-    def _fail(self, trial: Trial | None, reason: str) -> None:
-        from optuna.trial import TrialState
+        with self.worker.beating(lambda: storage.record_heartbeat(trial._trial_id)):
+            return evaluate(bench, parameters, setting, on_epoch)
 
-        if trial is None:
-            return
-        with self.critical():
-            trial.set_user_attr("failed", reason[:500])
-            run_uuid = trial.user_attrs.get(tables.RUN_ATTRIBUTE)
-            if run_uuid:
-                erase(self.storage.engine, run_uuid)
-            self.entry.optuna.tell(trial, state=TrialState.FAIL)
-
-    def _free_dead(self) -> None:
-        """Close trials whose worker is gone, and take out what they had written."""
-        from optuna.trial import TrialState
-
-        claims.bury(self.storage.engine)
-        with self.storage.engine.begin() as connection:
-            worked_on = set(claims.claimed(connection, self.entry.uuid).values())
-        if None in worked_on:
-            # A living worker has claimed a point and is about to ask for its trial.
-            return
-        for trial in self._trials("RUNNING", "WAITING"):
-            if trial.number in worked_on:
-                continue
-            run_uuid = trial.user_attrs.get(tables.RUN_ATTRIBUTE)
-            if run_uuid:
-                erase(self.storage.engine, run_uuid)
-            self.storage.set_trial_user_attr(trial._trial_id, "failed", "its worker died")
-            self.entry.optuna.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+    def _fail(self, trial: Trial | None, reason: str, slot: int | None = None) -> None:
+        if trial is not None:
+            with self.signals.critical():
+                self.trials.fail(trial._trial_id, reason, slot)
 
     def _keep_manifest(self, command: str) -> None:
-        with self.storage.engine.begin() as connection:
-            connection.execute(
-                insert(tables.manifests).values(
-                    study_uuid=self.entry.uuid, manifest=manifest(self.bench, command)
-                )
-            )
-
-
-def _attributes(bench: Bench, found: Evaluation) -> dict[str, Any]:
-    """The few numbers a person wants beside a trial; none has seen a test row."""
-    epochs = [outcome.epochs for outcome in found.outcomes]
-    failed = sum(bool(outcome.failed) for outcome in found.outcomes)
-    attributes: dict[str, Any] = {"row": label_of(found)}
-    for name in bench.study.objectives:
-        scores = found.validation(name)
-        text = f"{np.mean(scores):.4f} (sd {np.std(scores, ddof=1):.4f})"
-        attributes[f"validation {METRICS[name].short}"] = text
-    fewest = min(
-        int(np.bincount(bench.problem.y[fold.train], minlength=bench.problem.K).min())
-        for fold in bench.folds
-    )
-    return attributes | {
-        "fewest training rows of a class": fewest,
-        "epochs": f"median {int(np.median(epochs))}, {min(epochs)} to {max(epochs)}",
-        "folds failed": failed,
-        "seconds": round(found.seconds, 2),
-        "peak memory (MiB)": round(peak_memory_mb()),
-    }
+        row = {
+            "study_uuid": self.trials.entry.uuid,
+            "manifest": manifest(self.trials.bench, command),
+        }
+        with self.trials.storage.engine.begin() as connection:
+            connection.execute(insert(tables.manifests).values(row))
 
 
 def _last(error: BaseException) -> str:
+    if isinstance(error, RemixStudyError):
+        return str(error)
     return traceback.format_exception_only(error)[-1].strip()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine, column, select, table
 
 from remix_study.study import claims, tables
+from remix_study.study.tables import point_key
 
 # The few columns of Optuna's schema that are read here; loading Optuna would take longer.
 studies = table("studies", column("study_id"), column("study_name"))
@@ -35,7 +35,7 @@ class Progress:
         name: ``<study>/<problem>``.
         planned: Points of the plan, or trials of a search.
         complete: Points with a COMPLETE trial.
-        failed: Points whose trials all failed, none running.
+        failed: Points, or slots of a search, whose trials all failed, none running.
         running: Points that a living worker works on.
         dead: Trials left RUNNING by a worker that is gone; the next run frees them.
         missing: Points that are neither complete nor running.
@@ -78,23 +78,29 @@ def _progress(connection: Connection, study_id: int, row: Any) -> Progress:
         for claim in connection.execute(select(tables.claims).where(own))
         if claim.worker_uuid in alive
     }
-    states = {
-        trial.trial_id: (trial.number, trial.state)
-        for trial in connection.execute(select(trials).where(trials.c.study_id == study_id))
-    }
-    counted = Counter(state for _, state in states.values())
+    found = connection.execute(select(trials).where(trials.c.study_id == study_id)).all()
     working = {number for number in held.values() if number is not None}
-    dead = sum(s == "RUNNING" and number not in working for number, s in states.values())
-    complete, failed = counted["COMPLETE"] + counted["PRUNED"], 0
-    if row.planned:
-        points = _points(connection, study_id)
-        done = {points.get(i) for i, (_, state) in states.items() if state == "COMPLETE"}
-        bad = {points.get(i) for i, (_, state) in states.items() if state == "FAIL"}
-        planned = set(row.planned)
-        complete, failed = len(done & planned), len((bad & planned) - done - held.keys())
-    complete = min(complete, row.trials)
+    dead = sum(trial.state == "RUNNING" and trial.number not in working for trial in found)
+    points = _points(connection, study_id) if row.planned else _slots(connection, study_id)
+    done = {points.get(trial.trial_id) for trial in found if trial.state == "COMPLETE"}
+    bad = {points.get(trial.trial_id) for trial in found if trial.state == "FAIL"}
+    # A trial without a point or slot is none of the plan.
+    planned = set(row.planned) or set(points.values())
+    complete = min(len(done & planned), row.trials)
+    failed = len((bad & planned) - done - held.keys())
     missing = max(0, row.trials - complete - len(held))
     return Progress(row.name, row.trials, complete, failed, len(held), dead, missing)
+
+
+def _slots(connection: Connection, study_id: int) -> dict[int, str]:
+    """Slot of each trial of a search that has used one up."""
+    found = connection.execute(
+        select(trials.c.trial_id, trial_attributes.c.value_json)
+        .join(trial_attributes, trials.c.trial_id == trial_attributes.c.trial_id)
+        .where(trials.c.study_id == study_id)
+        .where(trial_attributes.c.key == tables.SLOT_ATTRIBUTE)
+    )
+    return {row.trial_id: f"slot {row.value_json}" for row in found}
 
 
 def _points(connection: Connection, study_id: int) -> dict[int, str]:
@@ -113,4 +119,4 @@ def _points(connection: Connection, study_id: int) -> dict[int, str]:
         elif distribution["name"] == "IntDistribution":
             value = int(value)
         points.setdefault(row.trial_id, {})[row.param_name] = value
-    return {trial: json.dumps(dict(sorted(point.items()))) for trial, point in points.items()}
+    return {trial: point_key(point) for trial, point in points.items()}

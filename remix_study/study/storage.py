@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -12,24 +13,39 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy
 from sqlalchemy import Engine, create_engine, event, inspect
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from remix_study.errors import StorageError
+from remix_study.config import DEFAULT_STORAGE
+from remix_study.errors import RemixStudyError, StorageError
 from remix_study.study import tables
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
 
-DEFAULT_STORAGE = "sqlite:///remix-study.db"
-
 # Seconds a writer waits for another one's lock.
 _BUSY_TIMEOUT = 60
-_CREATION_TRIES = 5
+_CREATION_TRIES = 8
+_BEATEN = ("already exists", "database is locked")
+
+_HINTS = {
+    "file is not a database": "; name another file with --storage",
+    "unable to open database file": "; does its folder exist, and may it be written?",
+    "attempt to write a readonly database": "; make the file and its folder writable",
+    "database or disk is full": "; make room and run again, finished trials are kept",
+    "database is locked": "; another program holds it, close that and run again",
+}
 
 
 def shown(url: str) -> str:
-    """The URL as it may be printed: without its password."""
-    return _parse(url).render_as_string(hide_password=True)
+    """The URL as it may be printed: without its password.
+
+    Raises:
+        StorageError: It is no URL.
+    """
+    parsed = _parse(url)
+    secret = [key for key in parsed.query if "pass" in key.lower() or "pwd" in key.lower()]
+    hidden = parsed.update_query_dict(dict.fromkeys(secret, "hidden"))
+    return hidden.render_as_string(hide_password=True)
 
 
 def open_storage(url: str) -> RDBStorage:
@@ -45,28 +61,33 @@ def open_storage(url: str) -> RDBStorage:
     from optuna.storages import RDBStorage
 
     parsed = _parse(url)
+    sqlite = parsed.get_backend_name() == "sqlite"
     options: dict[str, Any] = {"pool_pre_ping": True}
-    if parsed.get_backend_name() == "sqlite":
+    if sqlite:
         _check_file(parsed)
         options = {"connect_args": {"timeout": _BUSY_TIMEOUT}}
+    # Optuna fills {placeholders} into its URLs; a brace in a path is none.
+    text = parsed.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
     with database_errors(url):
-        _check_owner(parsed, options)
-        for attempt in range(_CREATION_TRIES):
+        if sqlite:
+            _check_owner(parsed)
+        for attempt in range(1, _CREATION_TRIES + 1):
             try:
-                # Optuna fills {placeholders} into its URLs; a brace in a path is none.
-                text = parsed.render_as_string(hide_password=False)
-                storage = RDBStorage(
-                    text.replace("{", "{{").replace("}", "}}"), engine_kwargs=options
-                )
-                if parsed.get_backend_name() == "sqlite":
+                storage = RDBStorage(text, engine_kwargs=dict(options))
+                if sqlite:
                     _make_safe(storage.engine)
                 tables.metadata.create_all(storage.engine)
                 return storage
-            except DBAPIError as error:
-                # Two processes that open a fresh database at once both create its tables.
-                if "already exists" not in str(error) or attempt == _CREATION_TRIES - 1:
+            except RuntimeError as error:
+                # Optuna's word on a schema of another version.
+                raise StorageError(f"{shown(url)}: {error}") from error
+            except Exception as error:
+                # Two processes that open a fresh database at once both create its tables, and
+                # both change it to a write-ahead log: the later one then finds all made.
+                said = str(_of_driver(error))
+                if attempt == _CREATION_TRIES or not any(word in said for word in _BEATEN):
                     raise
-                time.sleep(0.1 * 2**attempt)
+                time.sleep(0.05 * 1.5**attempt)
     raise AssertionError("unreachable")
 
 
@@ -102,38 +123,47 @@ def database_errors(url: str) -> Iterator[None]:
     """Turn what a driver says into one line that names the database.
 
     Raises:
-        StorageError: In place of any error of the driver.
+        StorageError: In place of any error of the driver, also where Optuna has wrapped it.
     """
     try:
         yield
-    except DBAPIError as error:
-        reason = str(error.orig).strip().splitlines()[0]
-        hint = _HINTS.get(reason, "")
-        raise StorageError(f"{shown(url)}: {reason}{hint}") from error
-    except (NoSuchModuleError, ModuleNotFoundError) as error:
-        raise StorageError(f"{shown(url)}: no driver for this database ({error})") from error
+    except RemixStudyError:
+        raise
+    except Exception as error:
+        found = _of_driver(error)
+        if found is None:
+            raise
+        said = found.orig if isinstance(found, DBAPIError) else found
+        reason = (str(said).strip() or type(said).__name__).splitlines()[0]
+        raise StorageError(f"{shown(url)}: {reason}{_HINTS.get(reason, '')}") from error
 
 
-_HINTS = {
-    "file is not a database": "; name another file with --storage",
-    "unable to open database file": "; does its folder exist, and may it be written?",
-    "attempt to write a readonly database": "; make the file and its folder writable",
-    "database or disk is full": "; make room and run again, finished trials are kept",
-}
+def _of_driver(error: Exception) -> SQLAlchemyError | None:
+    """The driver's error in an exception; Optuna wraps some of them."""
+    found = error if isinstance(error, SQLAlchemyError) else error.__cause__
+    return found if isinstance(found, SQLAlchemyError) else None
 
 
 def _parse(url: str) -> URL:
     try:
-        return make_url(url)
-    except ArgumentError as error:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        # What was meant for a URL may still hold a password.
+        text = re.sub(r"(?<=:)[^:@]*(?=@)", "***", str(url))
+        meant = DEFAULT_STORAGE if ":" in text else f"sqlite:///{text}"
+        raise StorageError(f'"{text}" is not a database URL; write for example {meant}') from error
+    try:
+        parsed.get_dialect().import_dbapi()
+    except (NoSuchModuleError, ImportError) as error:
         raise StorageError(
-            f'"{url}" is not a database URL; write for example {DEFAULT_STORAGE}'
+            f"{parsed.drivername}: no driver for such a database is installed ({error})"
         ) from error
+    return parsed
 
 
 def _check_file(url: URL) -> None:
     if not url.database or url.database == ":memory:":
-        raise StorageError("a study needs a database file, such as sqlite:///remix-study.db")
+        raise StorageError(f"a study needs a database file, such as {DEFAULT_STORAGE}")
     path = Path(url.database)
     if path.is_dir():
         raise StorageError(f"{path}: a folder, not a database")
@@ -141,20 +171,23 @@ def _check_file(url: URL) -> None:
         raise StorageError(f"{path.parent}: there is no such folder for the database")
 
 
-def _check_owner(url: URL, options: dict[str, Any]) -> None:
+def _check_owner(url: URL) -> None:
     """Refuse another program's database before anything is written into it."""
-    sqlite = url.get_backend_name() == "sqlite"
-    if sqlite and not Path(url.database or "").exists():
+    from optuna.storages._rdb.models import BaseModel
+
+    if not Path(url.database or "").exists():
         return
-    engine = create_engine(url, **options)
+    engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT})
     try:
         names = set(inspect(engine).get_table_names())
     finally:
         engine.dispose()
-    if sqlite and names and "version_info" not in names:
+    # A process that was killed while it made the tables has left some of them.
+    ours = {*BaseModel.metadata.tables, *tables.metadata.tables, "alembic_version"}
+    if "version_info" not in names and not names <= ours:
         raise StorageError(
             f"{url.database}: a database of something else (its tables: "
-            f"{', '.join(sorted(names)[:3])}); name another file with --storage"
+            f"{', '.join(sorted(names - ours)[:3])}); name another file with --storage"
         )
 
 

@@ -6,6 +6,11 @@ SQLite gives those out again after a deletion, and a rename in the dashboard mak
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     Column,
@@ -21,8 +26,21 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
+# User attributes of Optuna's studies and trials that reports and later runs look for.
 STUDY_ATTRIBUTE = "remix_study"
 RUN_ATTRIBUTE = "remix_run"
+SLOT_ATTRIBUTE = "slot"
+
+
+def utc_now() -> str:
+    """The time as every table here holds it: UTC, ISO 8601 to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def point_key(parameters: Mapping[str, Any]) -> str:
+    """A point's identity, as plans and claims hold it, whatever the order of its parameters."""
+    return json.dumps(dict(sorted(parameters.items())))
+
 
 studies = Table(
     "remix_studies",
@@ -31,7 +49,7 @@ studies = Table(
     Column("name", String(512), nullable=False),  # <study>/<problem>, as Optuna's study
     Column("study", String(256), nullable=False),
     Column("problem", String(256), nullable=False),
-    Column("created", String(32), nullable=False),  # UTC, ISO 8601, like every time here
+    Column("created", String(32), nullable=False),
     Column("definition", JSON, nullable=False),  # what must not change while a study runs
     Column("facts", JSON, nullable=False),  # what reports say of the problem
     Column("planned", JSON, nullable=False),  # keys of the grid's points, or [] for a search
@@ -64,7 +82,7 @@ runs = Table(
     Column("id", Integer, primary_key=True),
     Column("uuid", String(36), nullable=False, unique=True),
     Column("study_uuid", ForeignKey("remix_studies.uuid"), nullable=False, index=True),
-    Column("label", String(256), nullable=False),
+    Column("label", Text, nullable=False),
     Column("strategy", String(64), nullable=False),
     Column("sampler", String(64), nullable=False),
     Column("mixing", String(64), nullable=False),

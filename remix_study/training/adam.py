@@ -1,46 +1,63 @@
-"""Adam for a stack of members that do not all take every step."""
+"""Adam for a stack of members that do not all take every step, as a pure function."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-import keras
 from keras import ops
 
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
+"""Keras' defaults."""
 
-class MemberAdam(keras.optimizers.Adam):  # type: ignore[misc]
-    """Keras' Adam, with a step counter, a learning rate and an on/off switch for each member.
 
-    A member whose epoch has fewer batches than the longest, or that is frozen, must keep weights
-    and moments as they are: a zero gradient would still move it by its momentum. ``active`` is
-    set by the training step before ``apply``, 1 for members that take it and 0 for the others,
-    in a shape that broadcasts against every variable: (members, 1, 1), or () without a stack.
+class AdamState(NamedTuple):
+    """Moments of each variable, and the steps that each member has taken.
+
+    Attributes:
+        momentum: One array a variable.
+        velocity: One array a variable.
+        steps: float32, in a shape that broadcasts against every variable: (members, 1, 1), or ()
+            for a network without a member axis.
     """
 
-    def __init__(self, rate: Any, steps: Any) -> None:
-        """Take the variables for learning rate and steps, float32 in the shape of ``active``."""
-        super().__init__(learning_rate=lambda: rate.value)
-        self.member_steps = steps
-        self.active: Any = 1.0
+    momentum: tuple[Any, ...]
+    velocity: tuple[Any, ...]
+    steps: Any
 
-    def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
-        """Count the step of each active member, then update."""
-        self.member_steps.assign(self.member_steps + self.active)
-        return super().apply(grads, trainable_variables)
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Kingma and Ba's update (2015, end of section 2), as Keras writes it, where active."""
-        index = self._get_variable_index(variable)
-        momentum, velocity = self._momentums[index], self._velocities[index]
-        # A frozen member may hold NaN; 0 * NaN is NaN, so inactive values are chosen, not scaled.
-        on = self.active > 0
-        steps = ops.maximum(self.member_steps, 1.0)
-        power_1 = ops.power(ops.cast(self.beta_1, "float32"), steps)
-        power_2 = ops.power(ops.cast(self.beta_2, "float32"), steps)
-        rate = learning_rate * ops.sqrt(1 - power_2) / (1 - power_1)
-        new_momentum = momentum + (gradient - momentum) * (1 - self.beta_1)
-        new_velocity = velocity + (ops.square(gradient) - velocity) * (1 - self.beta_2)
-        step = new_momentum * rate / (ops.sqrt(new_velocity) + self.epsilon)
-        momentum.assign(ops.where(on, new_momentum, momentum))
-        velocity.assign(ops.where(on, new_velocity, velocity))
-        variable.assign(ops.where(on, variable - step, variable))
+def adam_update(
+    state: AdamState, variables: Any, gradients: Any, rate: Any, active: Any
+) -> tuple[AdamState, tuple[Any, ...]]:
+    """Kingma and Ba's update (2015, end of section 2), as Keras writes it, where active.
+
+    A member whose epoch has fewer batches than the longest, or that is frozen, must keep weights
+    and moments as they are: a zero gradient would still move it by its momentum.
+
+    Args:
+        state: Moments and steps so far.
+        variables: Present values.
+        gradients: Of the loss, one a variable.
+        rate: Learning rates in the shape of ``state.steps``.
+        active: 1 for members that take the step and 0 for the others, in the same shape.
+
+    Returns:
+        The new moments and the new values.
+    """
+    # A frozen member may hold NaN; 0 * NaN is NaN, so inactive values are chosen, not scaled.
+    on = active > 0
+    steps = state.steps + active
+    counted = ops.maximum(steps, 1.0)
+    power_1 = ops.power(ops.cast(BETA_1, "float32"), counted)
+    power_2 = ops.power(ops.cast(BETA_2, "float32"), counted)
+    scaled = rate * ops.sqrt(1 - power_2) / (1 - power_1)
+    momenta, velocities, values = [], [], []
+    for momentum, velocity, value, gradient in zip(
+        state.momentum, state.velocity, variables, gradients, strict=True
+    ):
+        new_momentum = momentum + (gradient - momentum) * (1 - BETA_1)
+        new_velocity = velocity + (ops.square(gradient) - velocity) * (1 - BETA_2)
+        step = new_momentum * scaled / (ops.sqrt(new_velocity) + EPSILON)
+        momenta.append(ops.where(on, new_momentum, momentum))
+        velocities.append(ops.where(on, new_velocity, velocity))
+        values.append(ops.where(on, value - step, value))
+    return AdamState(tuple(momenta), tuple(velocities), steps), tuple(values)

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import reduce
-from operator import add
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from remix_study.batches.plan import TrainedOn, TrainingRows
-from remix_study.batches.strategies import Strategy, loss_vectors
+from remix_study.batches.strategies import Strategy
 from remix_study.config import Training
 from remix_study.models.network import Network
-from remix_study.training.course import Course
-from remix_study.training.evaluation import RowBlocks, ValidationLoss
-from remix_study.training.feed import ahead, chunks
+from remix_study.training.program import Program
+from remix_study.training.step import Weights
 
 # Rows of a forward pass; bounds the memory of hidden layers.
 _BLOCK = 1024
+# Stacks that train at a time on a CPU.
+_MOST_AT_A_TIME = 8
 
 OnEpoch = Callable[[int], None]
 
@@ -75,7 +76,9 @@ class Engine:
     """A compiled program with the rows of a problem on its device.
 
     Build one for a problem and an architecture, then call :meth:`fit` for every trial: nothing is
-    compiled again.
+    compiled again. Members beyond the network's stack train in further stacks, on a CPU as many
+    at a time as it has cores: one program a core waits for no other after every product, as the
+    threads of one large product would.
 
     Attributes:
         network: What is trained.
@@ -96,15 +99,14 @@ class Engine:
     centre: NDArray[Any]
     scale: NDArray[Any]
     jit: bool = True
-    _program: Any = field(init=False)
-    _data: Any = field(init=False)
+    program: Program = field(init=False)
+    data: Any = field(init=False)
+    _last: list[Weights] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         """Put the rows on the device; the first trial compiles."""
-        from remix_study.training.tensorflow import Program
-
-        self._program = Program(self.network, n_classes=self.n_classes, jit=self.jit)
-        self._data = self._program.data(self.X, self.y)
+        self.program = Program(self.network, n_classes=self.n_classes, jit=self.jit)
+        self.data = self.program.data(self.X, self.y)
 
     def fit(
         self,
@@ -122,130 +124,64 @@ class Engine:
             strategy: How batches are drawn, mixed and weighed.
             training: Epochs, rates and stopping.
             dropout: Share of units dropped; the network's own when None.
-            on_epoch: Called after every epoch with the number of members that ran it.
+            on_epoch: Called after every epoch of a stack with the number of members that ran it,
+                never twice at a time.
 
         Returns:
             One outcome a member, in order. An outcome does not depend on the other members.
         """
-        self._program.set_dropout(self.network.dropout if dropout is None else dropout)
+        from remix_study.training.run import Run
+
         stack = self.network.stack
         block = min(_BLOCK, max(len(m.validation) for m in members))
-        outcomes: list[Outcome] = []
+        steps = max(len(m.training.rows) for m in members) // training.batch_size
+        rate = self.network.dropout if dropout is None else dropout
+        runs = []
         for start in range(0, len(members), stack):
             present = list(range(start, min(start + stack, len(members))))
             # A stack that is not full is padded with copies that never run.
             padded = present + [start] * (stack - len(present))
-            run = _Run(self, [members[i] for i in padded], padded, strategy, training, block)
-            outcomes += run.train(len(present), on_epoch)
-        return outcomes
+            own = [members[i] for i in padded]
+            runs.append(Run(self, own, padded, strategy, training, rate, block, steps))
+        lock = threading.Lock()
 
-
-class _Run:
-    """One stack of members under one strategy."""
-
-    def __init__(
-        self,
-        engine: Engine,
-        members: list[Member],
-        positions: list[int],
-        strategy: Strategy,
-        training: Training,
-        block: int,
-    ) -> None:
-        self._engine, self._members, self._block = engine, members, block
-        self._strategy, self._training = strategy, training
-        self._program, self._data = engine._program, engine._data
-        terms = [loss_vectors(strategy.loss, m.training.y, engine.n_classes) for m in members]
-        self._inputs = self._program.inputs(
-            engine.fill[positions],
-            engine.centre[positions],
-            engine.scale[positions],
-            np.stack([weights for weights, _ in terms]),
-            np.stack([offset for _, offset in terms]),
-        )
-
-    def train(self, present: int, on_epoch: OnEpoch | None) -> list[Outcome]:
-        """Run epochs until every member has ended, then score rows with the chosen weights."""
-        engine, members, program = self._engine, self._members, self._program
-        program.reset([engine.network.initial_weights(m.seed) for m in members])
-        course = Course(self._training, len(members), present)
-        validation = [m.validation for m in members]
-        watch = None
-        if course.watches_validation:
-            watch = ValidationLoss(validation, engine.y, self._training.monitor, self._block)
-        history: list[tuple[Any, Any, Any]] = []
-        held: list[list[TrainedOn]] = [[] for _ in members]
-        feed = ahead(
-            chunks(
-                members,
-                self._strategy,
-                batch_size=self._training.batch_size,
-                y=engine.y,
-                n_classes=engine.n_classes,
-                mask_units=sum(engine.network.mask_units),
-                running=course.running,
-            )
-        )
-        total = np.zeros(len(members))
-        program.set_rates(course.rates)
-        for chunk in feed:
-            ran = course.running.copy()
-            active = chunk.takes * ran
-            total += program.train(
-                self._data, self._inputs, chunk.plan, chunk.masks, active, chunk.steps
-            )
-            if not chunk.epoch_ends:
-                continue
-            loss, rates = total / chunk.epoch_steps, course.rates.copy()
-            monitor = watch(program, self._data, self._inputs) if watch else None
-            improved = course.update(loss, monitor)
-            if improved.any():
-                program.keep_best(improved)
-            history.append((loss, monitor, rates))
-            for member in np.flatnonzero(ran):
-                held[member].append(chunk.held[member])
+        def told(ran: int) -> None:
             if on_epoch:
-                on_epoch(int(ran.sum()))
-            if not course.running.any():
-                break
-            program.set_rates(course.rates)
-            total = np.zeros(len(members))
-        feed.close()
-        if watch:
-            program.restore_best()
-        return self._outcomes(present, course, history, held)
+                with lock:
+                    on_epoch(ran)
 
-    def _outcomes(
-        self,
-        present: int,
-        course: Course,
-        history: list[tuple[Any, Any, Any]],
-        held: list[list[TrainedOn]],
-    ) -> list[Outcome]:
-        validation = self._probabilities([m.validation for m in self._members])
-        test = self._probabilities([m.test for m in self._members])
-        loss, monitor, rates = zip(*history, strict=True)
-        outcomes = []
-        for member in range(present):
-            epochs = int(course.epochs[member])
-            watched = [m[member] for m in monitor[:epochs] if m is not None]
-            outcomes.append(
-                Outcome(
-                    validation=validation[member],
-                    test=test[member],
-                    epochs=epochs,
-                    stopped=course.stopped[member],
-                    failed=course.failed[member],
-                    loss=np.array([v[member] for v in loss[:epochs]], np.float32),
-                    monitor=np.array(watched, np.float32),
-                    rates=np.array([v[member] for v in rates[:epochs]], np.float32),
-                    trained_on=reduce(add, held[member]),
-                )
-            )
-        return outcomes
+        sizes = [min(stack, len(members) - start) for start in range(0, len(members), stack)]
+        if len(runs) == 1 or at_a_time() == 1:
+            outcomes = [run.train(size, told) for run, size in zip(runs, sizes, strict=True)]
+        else:
+            with ThreadPoolExecutor(at_a_time(), thread_name_prefix="stack") as pool:
+                waiting = [
+                    pool.submit(run.train, size, told)
+                    for run, size in zip(runs, sizes, strict=True)
+                ]
+                try:
+                    outcomes = [one.result() for one in waiting]
+                except BaseException:
+                    # An interrupt must not wait for the trial's end.
+                    for run in runs:
+                        run.stop()
+                    raise
+        self._last = [run.weights for run in runs]
+        return [outcome for part in outcomes for outcome in part]
 
-    def _probabilities(self, rows: list[NDArray[np.int32]]) -> list[NDArray[np.float32]]:
-        blocks = RowBlocks(rows, self._block)
-        logits = blocks.logits(self._program, self._data, self._inputs).astype(np.float64)
-        probabilities = softmax(logits, axis=2).astype(np.float32)
-        return [p[:size] for p, size in zip(probabilities, blocks.sizes, strict=True)]
+    def member_weights(self, member: int) -> list[NDArray[Any]]:
+        """Weights that a member of the last trial was scored with, without a member axis."""
+        stack, place = divmod(member, self.network.stack)
+        return self.program.member_weights(self._last[stack], place)
+
+
+def at_a_time() -> int:
+    """Stacks that train at a time: one an accelerator, on a CPU one a core, at most 8."""
+    from remix_study.training.program import backend
+
+    return 1 if backend().accelerated() else min(os.cpu_count() or 1, _MOST_AT_A_TIME)
+
+
+def stack_size(members: int) -> int:
+    """Members in a stack where the study file leaves it open: all cores get the same share."""
+    return -(-members // at_a_time())

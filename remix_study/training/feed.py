@@ -56,6 +56,7 @@ def chunks(
     n_classes: int,
     mask_units: int,
     running: NDArray[np.bool_],
+    longest: int,
 ) -> Generator[Chunk]:
     """Make chunks for ever, epoch after epoch.
 
@@ -68,10 +69,11 @@ def chunks(
         mask_units: Units with dropout, summed over layers.
         running: (M,) live view of the members that still train; a frozen member's plan is not
             drawn any more, as nothing it could hold is used.
+        longest: Steps of the longest epoch among all stacks: one shape serves them all.
     """
     seeds = [member.seed for member in members]
     most = max(len(member.training.rows) // batch_size for member in members)
-    length = min(CHUNK, most)
+    length = min(CHUNK, longest)
     width = batch_size * mask_units
     # Two buffers: the program reads one while the other is filled.
     buffers = [np.zeros((len(members), length, width), np.uint16) for _ in range(2)]

@@ -7,13 +7,16 @@ from numpy.typing import NDArray
 
 # Four 16-bit numbers come from one 64-bit draw.
 _PER_DRAW = 4
+# Plans of the same seed and epoch draw from streams of other numbers.
+_MASKS = 3
 
 
 class EpochMasks:
     """The masks of one epoch, drawn chunk by chunk.
 
-    Each member has a Philox stream of its own, keyed by its seed and the epoch, so its masks
-    depend neither on its place in the stack nor on how long a chunk is.
+    Each member has a stream of its own, seeded by its seed and the epoch, so its masks depend
+    neither on its place in the stack nor on how long a chunk is. SFC64 draws twice as fast as
+    Philox, and masks are most of what a dense network is fed.
     """
 
     def __init__(self, seeds: list[int], epoch: int, values_per_step: int) -> None:
@@ -21,7 +24,7 @@ class EpochMasks:
         self._values = values_per_step
         self._draws = -(-values_per_step // _PER_DRAW)
         self._streams = [
-            np.random.Generator(np.random.Philox(key=np.array([seed, epoch], np.uint64)))
+            np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, epoch, _MASKS])))
             for seed in seeds
         ]
 

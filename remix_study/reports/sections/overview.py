@@ -33,7 +33,8 @@ READING = (
     "small. Intervals here use the corrected one of Nadeau and Bengio: the variance over the J "
     "folds times 1/J + n_test/n_train, with J − 1 degrees of freedom, where n_train counts the "
     "rows that trained the weights or decided when to stop. Intervals are 95 %, one comparison "
-    "at a time.",
+    "at a time. That of a score ends where the score can, at 0 or at 1; a difference has no such "
+    "end.",
 )
 
 

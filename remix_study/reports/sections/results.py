@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from remix_study.metrics import METRICS
+from remix_study.reports.bounded import score_interval
 from remix_study.reports.comparison import Comparison, Row
 from remix_study.reports.document import Block, Cell, Head, Picture, Section, Table
 from remix_study.reports.figures import (
@@ -14,10 +15,7 @@ from remix_study.reports.figures import (
     strategy_color,
 )
 from remix_study.reports.results import table, table_of_training, wide_table
-from remix_study.reports.statistics import (
-    corrected_interval,
-    paired_interval,
-)
+from remix_study.reports.statistics import paired_interval
 from remix_study.reports.words import (
     JOINER,
     SPACE,
@@ -136,7 +134,8 @@ def _picture(comparison: Comparison, rows: Sequence[Row], metric: str, at: int) 
         return None
     baseline = next((row for row in shown if row.strategy == "baseline"), None)
     points = [
-        corrected_interval(comparison.score(row.label, metric), comparison.ratio) for row in shown
+        score_interval(metric, comparison.score(row.label, metric), comparison.ratio)
+        for row in shown
     ]
     with figure(4.5, 0.75 + 0.21 * len(shown)) as made:
         axes = made.add_subplot()

@@ -1,0 +1,130 @@
+"""What the benchmark runs: networks, data, folds, and the work counted in operations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+FOLDS, REPEATS = 2, 10
+MEMBERS = FOLDS * REPEATS
+DROPOUT = 0.1
+
+
+@dataclass(frozen=True)
+class Case:
+    """A dense network on a problem of a certain width."""
+
+    features: int
+    hidden: tuple[int, ...]
+    batch: int
+
+    @property
+    def name(self) -> str:
+        """As the tables write it: 36/128-64-32 B128."""
+        return f"{self.features}/{'-'.join(map(str, self.hidden))} B{self.batch}"
+
+
+CASES = (
+    Case(36, (128, 64, 32), 128),
+    Case(178, (256, 128, 64), 128),
+    # The paper's own widths, int(2 (d + K) / 3), and batch size on its satimage.
+    Case(36, (25, 25, 25), 64),
+)
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is run: ``--quick`` cuts rows and epochs, never folds."""
+
+    rows: int
+    epochs: int
+    rounds: int
+
+
+FULL, QUICK = Size(rows=6400, epochs=10, rounds=5), Size(rows=4000, epochs=3, rounds=4)
+
+
+def make_bench(case: Case, size: Size, **training: Any) -> Any:
+    """The problem of a case, with its folds, as a study makes it: two classes, one of 5 %."""
+    from sklearn.datasets import make_classification
+
+    from remix_study.data.arrays import from_arrays
+    from remix_study.study.bench import prepare
+
+    X, y = make_classification(
+        size.rows,
+        case.features,
+        n_informative=10,
+        n_redundant=4,
+        weights=[0.95],
+        class_sep=0.8,
+        random_state=0,
+    )
+    return prepare(make_study(case, size, **training), from_arrays(X, y, name="synthetic"))[0]
+
+
+def make_study(case: Case, size: Size, **training: Any) -> Any:
+    """A study that watches the validation part every epoch and never stops before the last."""
+    from remix_study.studyfile import parse_study
+
+    keys = {
+        "epochs": size.epochs,
+        "batch_size": case.batch,
+        "stop": "early",
+        "start_from_epoch": 0,
+        "patience": size.epochs,
+    } | training
+    lines = "\n".join(
+        f"{key} = {value!r}".replace("'", '"').replace("True", "true")
+        for key, value in keys.items()
+    )
+    return parse_study(
+        f"""
+        [study]
+        name = "benchmark"
+        seed = 1
+        objectives = ["g_mean"]
+        [[problems]]
+        kind = "binary"
+        minority = [1]
+        [cv]
+        folds = {FOLDS}
+        repeats = {REPEATS}
+        validation = 0.3
+        [model]
+        name = "mlp"
+        hidden = {list(case.hidden)}
+        dropout = {DROPOUT}
+        [training]
+        preset = "quick"
+        {lines}
+        [search.space]
+        strategy = ["baseline", "remix", "smote"]
+        alpha.remix = [0.1, 0.3]
+        """
+    )
+
+
+def make_setting(bench: Any, strategy: str) -> Any:
+    """The point of the study that trains under a strategy."""
+    from remix_study.batches.strategies import make_strategy
+    from remix_study.study.points import Setting
+
+    return Setting(make_strategy(strategy), bench.spec.training, bench.study.model)
+
+
+def operations_per_fold_epoch(case: Case, bench: Any, n_classes: int = 2) -> float:
+    """Floating-point operations of the products alone, mean over folds.
+
+    Forward 2 B i o a layer, backward twice that (weights and inputs) but for the inputs of the
+    first layer; validation forward.
+    """
+    widths = (case.features, *case.hidden, n_classes)
+    products = [i * o for i, o in zip(widths, widths[1:], strict=False)]
+    forward = 2 * sum(products)
+    step = 3 * forward - 2 * products[0]
+    total = 0.0
+    for fold in bench.folds:
+        trained = len(fold.train) // case.batch * case.batch
+        total += trained * step + len(fold.validation) * forward
+    return total / len(bench.folds)

@@ -1,0 +1,158 @@
+"""What a second trial, a new problem and a hundred trials cost once a program is compiled."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from cases import CASES, Size, make_bench, make_setting, make_study
+
+SECOND = "second trial, ms from being asked to its first step"
+PROBLEM = "a new problem of other size, s to its first epoch"
+GROWTH = "resident size after 100 trials over that after 10, % more"
+OVERHEAD = "share of a trial outside the compiled program, {}, %"
+TOLD = "database's share of a trial, %"
+GOALS = {
+    SECOND: 50.0,
+    PROBLEM: 3.0,
+    GROWTH: 5.0,
+    OVERHEAD.format("remix"): 10.0,
+    OVERHEAD.format("smote"): 10.0,
+}
+
+
+def measure_reuse() -> dict[str, float]:
+    """Measure in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    pipe, other = context.Pipe()
+    process = context.Process(target=_serve, args=(other,))
+    process.start()
+    other.close()
+    found: dict[str, float] = pipe.recv()
+    process.join()
+    return found
+
+
+def _serve(pipe: Connection) -> None:
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    found = _trials() | _memory() | _overheads()
+    pipe.send({key: float(f"{value:.3g}") for key, value in found.items()})
+
+
+def _trials() -> dict[str, float]:
+    case, size = CASES[0], Size(rows=6400, epochs=3, rounds=1)
+    bench = make_bench(case, size)
+    bench.fit(make_setting(bench, "remix"))
+    program = next(iter(bench._engines.values())).program
+    times = []
+    for name in ("baseline", "smote", "remix"):
+        first: list[float] = []
+        inner = program.train
+        program.train = _noting(inner, first)
+        asked = time.perf_counter()
+        bench.fit(make_setting(bench, name))
+        times.append((first[0] - asked) * 1e3)
+        program.train = inner
+    other = make_bench(case, replace(size, rows=5000))
+    ends: list[float] = []
+    asked = time.perf_counter()
+    other.fit(make_setting(other, "remix"), lambda _: ends.append(time.perf_counter()))
+    return {SECOND: max(times), PROBLEM: ends[0] - asked}
+
+
+def _noting(inner: Callable[..., Any], first: list[float]) -> Callable[..., Any]:
+    def train(*arguments: Any) -> Any:
+        first.append(time.perf_counter())
+        return inner(*arguments)
+
+    return train
+
+
+def _memory() -> dict[str, float]:
+    bench = make_bench(CASES[2], Size(rows=2000, epochs=2, rounds=1))
+    names = ("baseline", "remix", "smote")
+    after_ten = 0.0
+    for trial in range(100):
+        bench.fit(make_setting(bench, names[trial % len(names)]))
+        if trial == 9:
+            after_ten = resident_mb()
+    return {GROWTH: (resident_mb() / after_ten - 1) * 100}
+
+
+def resident_mb() -> float:
+    """Resident size of this process now, in MiB (Linux)."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def _overheads() -> dict[str, float]:
+    """Whole points of a study in a database: what the program did not spend."""
+    from sklearn.datasets import make_classification
+
+    from remix_study.data.arrays import from_arrays
+    from remix_study.study import runner
+    from remix_study.training.engine import at_a_time
+    from remix_study.training.evaluation import RowBlocks
+    from remix_study.training.program import Program
+
+    case, size = CASES[0], Size(rows=6400, epochs=40, rounds=1)
+    X, y = make_classification(
+        size.rows, case.features, n_informative=10, weights=[0.95], random_state=0
+    )
+    inside, whole, told = [0.0], [0.0], [0.0]
+    for owner, name in (
+        (Program, "train"),
+        (Program, "start"),
+        (Program, "choose"),
+        (RowBlocks, "losses"),
+        (RowBlocks, "logits"),
+    ):
+        setattr(owner, name, _adding(getattr(owner, name), inside))
+    runner._Runner._one = _adding(runner._Runner._one, whole)  # type: ignore[method-assign]
+    runner._Runner._tell = _adding(runner._Runner._tell, told)  # type: ignore[method-assign]
+    found: dict[str, float] = {}
+    by_label: dict[str, tuple[float, float, float]] = {}
+
+    class Watch(runner.Reporter):
+        """Splits the sums at each point's end; the first one compiles and is left out."""
+
+        def trial(self, label: str, members: int, most_epochs: int) -> None:  # noqa: ARG002
+            self.before = inside[0], told[0], time.perf_counter()
+
+        def complete(self, label: str, values: Any, seconds: float) -> None:  # noqa: ARG002
+            now = inside[0], told[0], time.perf_counter()
+            by_label[label.split()[0]] = tuple(
+                b - a for a, b in zip(self.before, now, strict=True)
+            )  # type: ignore[assignment]
+
+    with tempfile.TemporaryDirectory() as folder:
+        runner.run(
+            make_study(case, size),
+            storage=f"sqlite:///{folder}/study.db",
+            data=from_arrays(X, y, name="synthetic"),
+            reporter=Watch(),
+        )
+    for name in ("remix", "smote"):
+        computed, database, total = by_label[name]
+        # The stacks train at a time, each in a thread that is in the program or waits for plans.
+        found[OVERHEAD.format(name)] = (1 - computed / at_a_time() / total) * 100
+        found[TOLD] = database / total * 100
+    return found
+
+
+def _adding(inner: Callable[..., Any], total: list[float]) -> Callable[..., Any]:
+    def timed(*arguments: Any, **keywords: Any) -> Any:
+        began = time.perf_counter()
+        try:
+            return inner(*arguments, **keywords)
+        finally:
+            total[0] += time.perf_counter() - began
+
+    return timed

@@ -1,0 +1,225 @@
+"""The same work done several ways, each in a process of its own that is asked in turn."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+from cases import DROPOUT, MEMBERS, Case, Size, make_bench, make_setting
+
+# A short trial is repeated until a round has lasted this long.
+_ROUND_SECONDS = 1.5
+
+Round = dict[str, list[float]]
+Work = Callable[[int], Round]
+
+
+def serve(pipe: Connection, kind: str, case: Case, size: Size, strategy: str) -> None:
+    """Answer rounds until None is asked for, then tell the peak resident size in MiB."""
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    os.environ["KERAS_BACKEND"] = "jax" if kind == "engine-jax" else "tensorflow"
+    work = _KINDS[kind](case, size, strategy)
+    pipe.send("ready")
+    while (number := pipe.recv()) is not None:
+        pipe.send(work(number))
+    pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+class Clock:
+    """Wall and process-CPU time at the start and at the end of each epoch."""
+
+    def __init__(self) -> None:
+        self.marks: list[tuple[float, float]] = []
+        self.mark()
+
+    def mark(self, *_: Any) -> None:
+        self.marks.append((time.perf_counter(), time.process_time()))
+
+    def into(self, found: Round, members: int) -> None:
+        """Add this fit's milliseconds per fold and epoch, and what its first epoch took.
+
+        The first epoch is left out of the mean: it holds building, tracing and compiling.
+        """
+        started, first, last = self.marks[0], self.marks[1], self.marks[-1]
+        epochs = len(self.marks) - 2
+        found["wall"].append((last[0] - first[0]) * 1e3 / epochs / members)
+        found["cpu"].append((last[1] - first[1]) * 1e3 / epochs / members)
+        found["first"].append((first[0] - started[0]) / members)
+
+
+def _engine(case: Case, size: Size, strategy: str) -> Work:
+    import keras  # noqa: F401  (what every Keras user has imported before asking)
+
+    bench = make_bench(case, size)
+
+    def work(_number: int) -> Round:
+        found: Round = {"wall": [], "cpu": [], "first": []}
+        began = time.perf_counter()
+        while not found["wall"] or time.perf_counter() - began < _ROUND_SECONDS:
+            clock = Clock()
+            bench.fit(make_setting(bench, strategy), clock.mark)
+            clock.into(found, MEMBERS)
+        return found
+
+    return work
+
+
+def _loop(case: Case, size: Size, strategy: str) -> Work:
+    """What a careful user writes: a fresh model a fold, NumPy batches, ``model.fit``."""
+    import keras
+    import numpy as np
+
+    from remix_study.batches.plan import plan_epoch
+
+    bench = make_bench(case, size)
+    prepared, members = bench._members()
+    one_hot = np.eye(2, dtype=np.float32)
+
+    class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+        def __init__(self, position: int, X: Any) -> None:
+            super().__init__()
+            self.member, self.X, self.epoch = members[position], X, -1
+            self.Y = one_hot[bench.problem.y]
+            self.setting = make_setting(bench, strategy).strategy
+            self.on_epoch_end()
+
+        def __len__(self) -> int:
+            return len(self.member.training.rows) // case.batch
+
+        def on_epoch_end(self) -> None:
+            self.epoch += 1
+            self.plan = plan_epoch(
+                self.setting,
+                self.member.training,
+                batch_size=case.batch,
+                seed=self.member.seed,
+                epoch=self.epoch,
+            )
+
+        def __getitem__(self, step: int) -> tuple[Any, Any]:
+            first, second = self.plan.first[step], self.plan.second[step]
+            share = self.plan.weight[step][:, None]
+            label = self.plan.label_weight[step][:, None]
+            x = share * self.X[first] + (1 - share) * self.X[second]
+            return x, label * self.Y[first] + (1 - label) * self.Y[second]
+
+    class ImblearnBatches(Batches):
+        """Natural batches, each oversampled by imbalanced-learn and cut back to its size."""
+
+        def __getitem__(self, step: int) -> tuple[Any, Any]:
+            from imblearn.over_sampling import SMOTE, RandomOverSampler
+
+            rows = self.plan.first[step]
+            x, y = self.X[rows], bench.problem.y[rows]
+            counts = np.bincount(y, minlength=2)
+            if counts.min() > 0:
+                fewest = int(counts.min())
+                sampler = (
+                    SMOTE(k_neighbors=min(5, fewest - 1), random_state=step)
+                    if fewest > 1
+                    else RandomOverSampler(random_state=step)
+                )
+                x, y = sampler.fit_resample(x, y)
+                cut = np.random.default_rng(step).permutation(len(y))[: case.batch]
+                x, y = x[cut], y[cut]
+            return x, one_hot[y]
+
+    batches = ImblearnBatches if strategy == "smote" else Batches
+    if strategy == "smote":
+        strategy = "baseline"
+
+    def fold(position: int, found: Round) -> None:
+        held = bench.folds[position].validation
+        X = prepared.apply(position, bench.problem.X)
+        clock = Clock()
+        layers: list[Any] = []
+        for place, units in enumerate(case.hidden):
+            layers.append(keras.layers.Dense(units, activation="relu"))
+            if place < len(case.hidden) - 1:
+                layers.append(keras.layers.Dropout(DROPOUT))
+        model = keras.Sequential([*layers, keras.layers.Dense(2)])
+        model.compile("adam", keras.losses.CategoricalCrossentropy(from_logits=True))
+        model.fit(
+            batches(position, X),
+            epochs=size.epochs,
+            validation_data=(X[held], one_hot[bench.problem.y[held]]),
+            validation_batch_size=1024,
+            callbacks=[
+                keras.callbacks.EarlyStopping(patience=size.epochs, restore_best_weights=True),
+                keras.callbacks.LambdaCallback(on_epoch_end=clock.mark),
+            ],
+            verbose=0,
+        )
+        clock.into(found, 1)
+
+    return _by_folds(fold, size)
+
+
+def _sklearn(case: Case, size: Size, _strategy: str) -> Work:
+    """MLPClassifier: Adam and the same widths; no strategy, no dropout."""
+    from sklearn.metrics import log_loss
+    from sklearn.neural_network import MLPClassifier
+
+    bench = make_bench(case, size)
+    prepared, _ = bench._members()
+
+    def fold(position: int, found: Round) -> None:
+        part = bench.folds[position]
+        X, y = prepared.apply(position, bench.problem.X), bench.problem.y
+        clock = Clock()
+        model = MLPClassifier(case.hidden, batch_size=case.batch, alpha=0.0)
+        for _ in range(size.epochs):
+            model.partial_fit(X[part.train], y[part.train], classes=[0, 1])
+            log_loss(y[part.validation], model.predict_proba(X[part.validation]), labels=[0, 1])
+            clock.mark()
+        clock.into(found, 1)
+
+    return _by_folds(fold, size)
+
+
+def _by_folds(fold: Callable[[int, Round], None], size: Size) -> Work:
+    """Share the folds among the rounds, so that all of them are timed once."""
+
+    def work(number: int) -> Round:
+        found: Round = {"wall": [], "cpu": [], "first": []}
+        for position in range(number, MEMBERS, size.rounds):
+            fold(position, found)
+        return found
+
+    return work
+
+
+def _matmul(_case: Case, _size: Size, _strategy: str) -> Work:
+    """The rate of a large product, the better of TensorFlow's and NumPy's, in operations/s."""
+    import numpy as np
+    import tensorflow as tf
+
+    n = 2048
+    host = np.random.default_rng(0).normal(size=(n, n)).astype(np.float32)
+    device = tf.constant(host)
+
+    def timed(product: Callable[[], Any]) -> float:
+        product()
+        began, count = time.perf_counter(), 0
+        while time.perf_counter() - began < 0.4:
+            product()
+            count += 1
+        return 2 * n**3 * count / (time.perf_counter() - began)
+
+    def work(_number: int) -> Round:
+        return {"rate": [timed(lambda: (device @ device).numpy()), timed(lambda: host @ host)]}
+
+    return work
+
+
+_KINDS: dict[str, Callable[[Case, Size, str], Work]] = {
+    "engine": _engine,
+    "engine-jax": _engine,
+    "loop": _loop,
+    "sklearn": _sklearn,
+    "matmul": _matmul,
+}

@@ -1,0 +1,99 @@
+"""What a study file says of strategies, metrics and settings, held against the package."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from remix_study.batches.strategies import takes_alpha
+from remix_study.config import Study
+from remix_study.errors import StudyFileError, UsageError, known
+from remix_study.metrics import METRICS
+from remix_study.space import Choice, Domain, Range, SearchSpace
+from remix_study.study.parameters import all_choices
+from remix_study.study.points import grid_points, setting_of
+from remix_study.studyfile import TIED
+
+
+def check_study(study: Study) -> None:
+    """Check what only the rest of the package can tell, before any data are read.
+
+    Raises:
+        StudyFileError: An unknown metric, strategy or part, a training or model value out of
+            range, values that contradict each other, or a key that has no effect.
+    """
+    try:
+        _check_names(study)
+        _check_alpha(study.search.space, grid=study.search.algorithm == "grid")
+        _check_settings(study)
+    except UsageError as error:
+        raise StudyFileError(f"{study.source}: search.space: {error}") from error
+    except StudyFileError as error:
+        raise StudyFileError(f"{study.source}: {error}") from error
+
+
+def _check_names(study: Study) -> None:
+    for name in study.objectives:
+        if name not in METRICS:
+            raise StudyFileError(f'study.objectives: no metric "{name}"{known(name, METRICS)}')
+    space = study.search.space
+    chosen = {"strategy": space.strategy, **{p: c.values for p, c in space.parts.items()}}
+    for part, names in chosen.items():
+        words = all_choices()[part]
+        for name in names:
+            if name not in words:
+                raise StudyFileError(
+                    f'search.space.{part}: no {part} "{name}"{known(name, words)}'
+                )
+
+
+def _check_alpha(space: SearchSpace, *, grid: bool) -> None:
+    """Alpha must stand where something is mixed, and be one thing throughout a search."""
+    if space.parts:
+        mixed = set(space.parts.get("mixing", Choice(())).values) - {"none"}
+        mixing, known_names = [""] if mixed else [], []
+    else:
+        known_names = list(space.strategy or all_choices()["strategy"])
+        mixing = [name for name in known_names if takes_alpha(name)]
+    for name in filter(None, space.alpha):
+        where = f"search.space.alpha.{name}"
+        if name not in known_names:
+            reason = "parts make no named strategy" if space.parts else "no such strategy is asked"
+            raise StudyFileError(f"{where}: {reason}{known(name, mixing)}")
+        if name not in mixing:
+            raise StudyFileError(f"{where}: {name} mixes nothing; leave it out")
+    if space.alpha and not mixing:
+        raise StudyFileError("search.space.alpha: nothing here is mixed; leave it out")
+    if grid:
+        if not grid_points(space):
+            raise StudyFileError("search.space: no point is left, as smote is not mixed")
+        return
+    shapes = {_shape(space.alpha_of(name)) for name in mixing} - {None}
+    if len(shapes) > 1:
+        raise StudyFileError(
+            "search.space.alpha: a search needs the same list for every strategy, or ranges that "
+            "are all log or all not"
+        )
+
+
+def _shape(domain: Domain | None) -> Any:
+    """What Optuna wants to be the same wherever a parameter is asked."""
+    return domain.log if isinstance(domain, Range) else domain
+
+
+def _check_settings(study: Study) -> None:
+    """Every bound and every listed value must be one that the study file itself could give."""
+    ends = {name: _ends(domain) for name, domain in study.search.space.settings.items()}
+    tied = [[(name, value) for value in ends[name]] for name in TIED if name in ends]
+    cases = [dict(case) for case in itertools.product(*tied)]
+    cases += [{name: value} for name in ends if name not in TIED for value in ends[name]]
+    for case in cases:
+        for training in {spec.training for spec in study.problems}:
+            setting_of(case, training, study.model)
+
+
+def _ends(domain: Domain) -> tuple[Any, ...]:
+    if isinstance(domain, Choice):
+        return domain.values
+    ends = (domain.low, domain.high)
+    return tuple(int(end) for end in ends) if domain.integer else ends

@@ -1,0 +1,142 @@
+"""What a study's numbers depend on, and what may change in its file once it has begun."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from remix_study.checked import toml
+from remix_study.errors import StudyFileError
+from remix_study.space import Choice
+from remix_study.study.bench import Bench
+from remix_study.study.parameters import kind_of
+from remix_study.study.points import encoded, grid_points, label_of
+from remix_study.study.tables import point_key
+
+# A value longer than this is cut where a change is shown.
+_SHOWN = 60
+
+
+def plan(bench: Bench) -> dict[str, Any]:
+    """What there is to do: keys of the grid's points, or how many trials a search has."""
+    search = bench.study.search
+    if search.algorithm != "grid":
+        return {"planned": [], "trials": search.trials}
+    points = [point_key(point) for point in grid_points(search.space)]
+    return {"planned": points, "trials": len(points)}
+
+
+def definition(bench: Bench) -> dict[str, Any]:
+    """Everything that a study's numbers depend on and that therefore stays as it began.
+
+    Named as in the study file. A grid's points are not part of it: points may be added. Optuna
+    fixes the choices of a setting that is a name, and whether a number is whole.
+    """
+    study, problem, spec = bench.study, bench.problem, bench.spec
+    search = study.search
+    space: Any = msgspec.to_builtins(search.space)
+    if search.algorithm == "grid":
+        space = {
+            name: [encoded(v) for v in domain.values]
+            if kind_of(domain) == "names"
+            else kind_of(domain)
+            for name, domain in search.space.settings.items()
+            if isinstance(domain, Choice)
+        }
+    found = {
+        "study": {"seed": study.seed, "objectives": list(study.objectives)},
+        "cv": msgspec.to_builtins(study.cv),
+        "model": {"name": study.model.name, **study.model.options},
+        "training": msgspec.to_builtins(spec.training),
+        "problem": {
+            "dataset": problem.dataset.name,
+            "sha256": problem.dataset.sha256,
+            "kind": problem.kind,
+            "minority": [problem.classes[code] for code in problem.minority],
+            "imbalance": problem.imbalance,
+            "rows": len(problem.rows),
+        },
+        "search": {"algorithm": search.algorithm, "space": space},
+    }
+    # Through JSON and back, as the database will give it.
+    return msgspec.json.decode(msgspec.json.encode(found))  # type: ignore[no-any-return]
+
+
+def facts(bench: Bench) -> dict[str, Any]:
+    """What reports and the dashboard say of a problem."""
+    problem, study, training = bench.problem, bench.study, bench.spec.training
+    return {
+        "dataset": problem.dataset.name,
+        "source": problem.dataset.source,
+        "licence": problem.dataset.licence,
+        "citation": problem.dataset.citation,
+        "kind": problem.kind,
+        "imbalance": problem.imbalance,
+        "classes": list(problem.classes),
+        "minority": [problem.classes[code] for code in problem.minority],
+        "counts": problem.counts.tolist(),
+        "notes": list(problem.notes),
+        "n_rows": len(problem.rows),
+        "n_features": int(problem.X.shape[1]),
+        "folds": study.cv.folds,
+        "repeats": study.cv.repeats,
+        "validation": study.cv.validation,
+        "grouped": study.cv.grouped,
+        "early_stopping": training.stop == "early",
+        "monitor": training.monitor,
+        "preset": training.preset,
+        "epochs": training.epochs,
+        "objectives": list(study.objectives),
+        "algorithm": study.search.algorithm,
+    }
+
+
+def refuse_changes(
+    bench: Bench, began: Mapping[str, Any], planned: Sequence[str], trials: int
+) -> None:
+    """Refuse a study file that does more than add points.
+
+    Args:
+        bench: The problem as the file has it now.
+        began: Its definition when the study began.
+        planned: Keys of the points of its grid when it was last run.
+        trials: Trials that it then had.
+
+    Raises:
+        StudyFileError: Shows what differs.
+    """
+    before, now = _flat(began), _flat(definition(bench))
+    changes = [
+        f"{name}: {_short(before.get(name, 'absent'))} -> {_short(now.get(name, 'absent'))}"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+    ]
+    new = plan(bench)
+    gone = [label_of(json.loads(k)) for k in planned if k not in new["planned"]]
+    if not changes and gone:
+        changes.append(f"search.space: {_short(', '.join(gone))} taken out")
+    if not changes and new["trials"] < trials:
+        changes.append(f"search.trials: {trials} -> {new['trials']}")
+    if changes:
+        raise StudyFileError(
+            f"{bench.study.source}: {bench.name} began with other settings "
+            f"({'; '.join(changes)}); undo the change, or give the study another name"
+        )
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else toml(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+
+
+def _flat(table: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{path}{name}.")
+        else:
+            flat[path + name] = value
+    return flat

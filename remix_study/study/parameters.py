@@ -1,0 +1,110 @@
+"""Points as Optuna holds them: suggested by it, or planned and only written down by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from remix_study.batches.mixing import MIXINGS
+from remix_study.batches.samplers import SAMPLERS
+from remix_study.batches.strategies import LOSSES, strategy_names, takes_alpha
+from remix_study.space import HIGHEST_ALPHA, Choice, Domain, SearchSpace
+from remix_study.study.points import Parameters, encoded
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import Trial
+
+Choices = Mapping[str, tuple[str, ...]]
+
+
+def all_choices() -> dict[str, tuple[str, ...]]:
+    """Every name that a strategy or a part of one can have in this version of the package."""
+    return {
+        "strategy": strategy_names(),
+        "sampler": tuple(SAMPLERS),
+        "mixing": tuple(MIXINGS),
+        "loss": LOSSES,
+    }
+
+
+def suggest(trial: Trial, space: SearchSpace) -> Parameters:
+    """Let Optuna choose a point; alpha is asked only where something is mixed.
+
+    SMOTE's rows are blends already, so ``mixing`` is not asked where it was drawn.
+    """
+    point: Parameters = {}
+
+    def ask(name: str, domain: Domain) -> Any:
+        point[name] = _suggest(trial, name, domain)
+        return point[name]
+
+    if space.parts:
+        drawn = {"sampler": "natural", "mixing": "none"}
+        for part in ("sampler", "mixing", "loss"):
+            if part in space.parts and not (part == "mixing" and drawn["sampler"] == "smote"):
+                drawn[part] = ask(part, space.parts[part])
+        mixes, alpha = drawn["mixing"] != "none", space.alpha_of("")
+    else:
+        name = ask("strategy", Choice(space.strategy or strategy_names()))
+        mixes, alpha = takes_alpha(name), space.alpha_of(name)
+    if mixes and alpha is not None:
+        ask("alpha", alpha)
+    for name, domain in space.settings.items():
+        ask(name, domain)
+    return point
+
+
+def _suggest(trial: Trial, name: str, domain: Domain) -> Any:
+    if isinstance(domain, Choice):
+        return trial.suggest_categorical(name, [encoded(value) for value in domain.values])
+    if domain.integer:
+        return trial.suggest_int(name, int(domain.low), int(domain.high), log=domain.log)
+    return trial.suggest_float(name, domain.low, domain.high, log=domain.log)
+
+
+def distributions(
+    parameters: Mapping[str, Any], space: SearchSpace, choices: Choices
+) -> dict[str, BaseDistribution]:
+    """Optuna's distributions for a planned point.
+
+    Optuna fixes the choices of a categorical parameter with the first trial, so ``strategy`` and
+    its parts offer all that the package knew when the study began, and lists of numbers become
+    ranges: that is what lets points be added.
+
+    Args:
+        parameters: The point.
+        space: Where it comes from.
+        choices: Names of strategies and parts as the study began.
+    """
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+    found: dict[str, BaseDistribution] = {}
+    for name in parameters:
+        if name == "alpha":
+            found[name] = FloatDistribution(0.0, HIGHEST_ALPHA)
+        elif name in choices:
+            found[name] = CategoricalDistribution(choices[name])
+        else:
+            found[name] = _distribution(space.settings[name])
+    return found
+
+
+def _distribution(domain: Domain) -> BaseDistribution:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    assert isinstance(domain, Choice)
+    kind = kind_of(domain)
+    if kind == "integers":
+        return IntDistribution(min(domain.values), max(domain.values))
+    if kind == "numbers":
+        return FloatDistribution(min(domain.values), max(domain.values))
+    return CategoricalDistribution([encoded(value) for value in domain.values])
+
+
+def kind_of(choice: Choice) -> str:
+    """What a grid's list holds: ``integers``, ``numbers`` or ``names``; only names are fixed."""
+    types = {type(value) for value in choice.values}
+    if types == {int}:
+        return "integers"
+    return "numbers" if types == {float} else "names"

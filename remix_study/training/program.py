@@ -1,0 +1,182 @@
+"""A network's compiled functions on the backend in use, and its values moved in and out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from remix_study.errors import UsageError
+from remix_study.models.network import Network
+from remix_study.models.network import Weights as MemberWeights
+from remix_study.training.adam import AdamState
+from remix_study.training.step import Data, Inputs, Plan, Step, Weights
+
+Function = Callable[..., Any]
+
+
+class Backend(Protocol):
+    """What a backend gives: the module ``tensorflow`` or ``jax`` beside this one."""
+
+    @staticmethod
+    def gather(array: Any, indices: Any) -> Any:
+        """Rows of ``array`` at ``indices``."""
+
+    @staticmethod
+    def gradient(function: Function, variables: Any) -> tuple[Any, Any]:
+        """What ``function`` gives beside its total, and the total's gradients."""
+
+    @staticmethod
+    def compiled(function: Function, *, xla: bool) -> Function:
+        """The function, compiled for the shapes of each first call."""
+
+    @staticmethod
+    def on_device(array: NDArray[Any]) -> Any:
+        """The array where the program runs."""
+
+    @staticmethod
+    def accelerated() -> bool:
+        """Whether that is no CPU."""
+
+
+def backend() -> Backend:
+    """The part of the engine that is written for the Keras backend in use.
+
+    Raises:
+        UsageError: It is neither TensorFlow nor JAX.
+    """
+    name = keras.backend.backend()
+    if name == "tensorflow":
+        from remix_study.training import tensorflow
+
+        return tensorflow
+    if name == "jax":
+        from remix_study.training import jax
+
+        return jax
+    raise UsageError(f'KERAS_BACKEND is "{name}"; set it to "tensorflow" (the default) or "jax"')
+
+
+class Program:
+    """One compiled chunk of training and one compiled forward pass, used for every trial.
+
+    Compiled once for a network, a batch size, a chunk length and a number of rows. It holds no
+    weights: several stacks may train at a time.
+    """
+
+    def __init__(self, network: Network, *, n_classes: int, jit: bool) -> None:
+        """Trace nothing yet: the first call of each function compiles it."""
+        self.network = network
+        self.n_classes = n_classes
+        self._backend = backend()
+        step = Step(network, n_classes, self._backend.gather, self._backend.gradient)
+        self.traces = {"train": 0, "forward": 0, "choose": 0}
+        self._train = self._compiled(step.train, jit)
+        self._forward = self._compiled(step.forward, jit)
+        self._choose = self._compiled(step.choose, jit)
+        own = {id(v): i for i, v in enumerate(network.train.variables)}
+        # Where each value of ``Weights`` stands among the network's variables.
+        self._trainable = [own[id(v)] for v in network.infer.trainable_variables]
+        self._state = [own[id(v)] for v in network.infer.non_trainable_variables]
+
+    def put(self, array: Any, dtype: str) -> Any:
+        """An array on the device."""
+        return self._backend.on_device(np.asarray(array, dtype))
+
+    def data(self, X: NDArray[np.float32], y: NDArray[np.int32]) -> Data:
+        """Put the rows of a problem on the device."""
+        return Data(self.put(X, "float32"), self.put(y, "int32"))
+
+    def inputs(self, *arrays: NDArray[Any]) -> Inputs:
+        """Put fill, centre, scale, class_weight and offset on the device."""
+        return Inputs(*(self.put(a, "float32") for a in arrays))
+
+    def start(self, members: Sequence[MemberWeights]) -> tuple[Weights, AdamState]:
+        """The members' first values, and an optimiser that has taken no step."""
+        stacked = self.network.stacked
+        values = [
+            self._backend.on_device(np.stack(own) if stacked else own[0])
+            for own in zip(*members, strict=True)
+        ]
+        trainable = tuple(values[i] for i in self._trainable)
+        moments = tuple(self.put(np.zeros(v.shape), "float32") for v in trainable)
+        steps = self.per_member(np.zeros(self.network.stack))
+        weights = Weights(trainable, tuple(values[i] for i in self._state))
+        return weights, AdamState(moments, moments, steps)
+
+    def per_member(self, values: NDArray[Any]) -> Any:
+        """(M,) in the shape that broadcasts against the network's variables."""
+        return self.put(values.reshape((-1, 1, 1) if self.network.stacked else ()), "float32")
+
+    def train(
+        self,
+        weights: Weights,
+        adam: AdamState,
+        data: Data,
+        inputs: Inputs,
+        plan: Sequence[NDArray[Any]],
+        masks: NDArray[np.uint16],
+        active: NDArray[np.float32],
+        rates: Any,
+        dropout: Any,
+        steps: int,
+    ) -> tuple[Weights, AdamState, NDArray[np.float32]]:
+        """Take ``steps`` steps of a chunk; see :meth:`Step.train`. Losses come to the host."""
+        weights, adam, losses = self._train(
+            weights,
+            adam,
+            data,
+            inputs,
+            Plan(*(self._backend.on_device(array) for array in plan)),
+            self._backend.on_device(masks),
+            self.put(active, "float32"),
+            rates,
+            dropout,
+            self.put(steps, "int32"),
+        )
+        return weights, adam, np.asarray(losses)
+
+    def forward(
+        self, weights: Weights, data: Data, inputs: Inputs, rows: Any, share: Any
+    ) -> tuple[Any, Any]:
+        """See :meth:`Step.forward`; both results stay on the device."""
+        logits, losses = self._forward(weights, data, inputs, rows, share)
+        return logits, losses
+
+    def choose(self, improved: NDArray[np.bool_], new: Weights, old: Weights) -> Weights:
+        """See :meth:`Step.choose`."""
+        chosen: Weights = self._choose(self.put(improved, "bool"), new, old)
+        return chosen
+
+    def member_weights(self, weights: Weights, member: int) -> MemberWeights:
+        """Values of one member, in the order of the network's variables."""
+        places = [*self._trainable, *self._state]
+        values = dict(zip(places, (*weights.trainable, *weights.state), strict=True))
+        found = [np.asarray(values[place]) for place in sorted(values)]
+        return [v[member] for v in found] if self.network.stacked else found
+
+    def _compiled(self, function: Function, jit: bool) -> Function:
+        name = function.__name__
+
+        def counted(*arguments: Any) -> Any:
+            # Runs when the function is traced, not when the compiled one is called.
+            self.traces[name] += 1
+            return function(*arguments)
+
+        ready = self._backend.compiled(counted, xla=jit)
+        lock, warm = threading.Lock(), threading.Event()
+
+        def call(*arguments: Any) -> Any:
+            if warm.is_set():
+                return ready(*arguments)
+            # Stacks that start together would each compile, and trace one model at a time.
+            with lock:
+                result = ready(*arguments)
+                warm.set()
+                return result
+
+        return call

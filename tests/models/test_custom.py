@@ -1,0 +1,54 @@
+"""Models by name: what is taken, and what is refused in one line that names the shapes."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from remix_study.errors import UsageError
+from remix_study.models import build, custom
+
+
+def made(name, **options):
+    return build(name, stack=3, input_shape=(6,), n_classes=3, options=options)
+
+
+def test_logits_are_told_from_probabilities():
+    assert made("zoo:dense").logits
+    assert not made("zoo:batch_norm").logits
+
+
+def test_a_registered_name_is_found(monkeypatch):
+    point = EntryPoint("theirs", "zoo:dense", custom.ENTRY_POINTS)
+    monkeypatch.setattr(custom, "entry_points", lambda group: [point] * (group == point.group))
+    assert made("theirs").stack == 1
+    with pytest.raises(UsageError, match="one of mlp, theirs"):
+        made("thiers")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("zoo:two_inputs", "has 2 inputs; one is supported"),
+        ("zoo:two_outputs", "gives 2 outputs; one is supported"),
+        ("zoo:one_column", r"gives shape \(32, 1\) for 32 rows; \(32, 3\) is needed"),
+        ("zoo:images", r"takes rows of shape \(8, 8\), but the data's rows have shape \(6,\)"),
+        ("zoo:sigmoids", "between 0 and 1 that do not sum to 1"),
+        ("zoo:no_model", "returned str, not a Keras model"),
+        ("zoo:nothing", "cannot be imported: module 'zoo' has no attribute 'nothing'"),
+        ("nowhere:dense", "cannot be imported: No module named 'nowhere'"),
+        ("zoo:fixed_start", "cannot be built"),
+        ("zoo", "is unknown"),
+    ],
+)
+def test_what_does_not_fit_is_refused(name, words):
+    with pytest.raises(UsageError, match=words) as refused:
+        made(name)
+    assert name in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_an_option_the_builder_does_not_take_is_named():
+    with pytest.raises(UsageError, match="unexpected keyword argument 'widht'"):
+        made("zoo:dense", widht=3)
