@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,7 +121,7 @@ def operations_per_fold_epoch(case: Case, bench: Any, n_classes: int = 2) -> flo
     first layer; validation forward.
     """
     widths = (case.features, *case.hidden, n_classes)
-    products = [i * o for i, o in zip(widths, widths[1:], strict=False)]
+    products = [i * o for i, o in itertools.pairwise(widths)]
     forward = 2 * sum(products)
     step = 3 * forward - 2 * products[0]
     total = 0.0

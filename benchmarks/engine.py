@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from cases import CASES, FULL, MEMBERS, QUICK, Case, Size, make_bench, operations_per_fold_epoch
-from reuse import GOALS, measure_reuse
+from reuse import measure_reuse
+from tables import reuse_table, table
 from variants import serve
 
 # Epochs of the trial in which the cost of starting is spread.
@@ -42,10 +43,10 @@ def contestants(case: Case, size: Size) -> list[Contestant]:
         Contestant(case, remix, "loop", "remix", remix),
         Contestant(case, "scikit-learn MLPClassifier, no strategy", "sklearn", "baseline", remix),
         Contestant(case, "engine (TensorFlow), remix", "engine", "remix", remix),
-        Contestant(case, "engine (JAX), remix", "engine-jax", "remix", remix),
     ]
     if size is FULL or case is CASES[0]:
         found += [
+            Contestant(case, "engine (JAX), remix", "engine-jax", "remix", remix),
             Contestant(case, smote, "loop", "smote", smote),
             Contestant(case, "engine (TensorFlow), smote", "engine", "smote", smote),
         ]
@@ -161,44 +162,6 @@ def _rounded(value: float) -> float:
     return float(f"{value:.3g}")
 
 
-def table(rows: list[dict[str, Any]]) -> str:
-    """Markdown, one line a row."""
-    heads = {
-        "config": "config",
-        "variant": "variant",
-        "ms_per_fold_epoch": "ms",
-        "ms_range": "range",
-        "cpu_ms_per_fold_epoch": "CPU ms",
-        "ratio_to_loop": "x loop",
-        "ratio_to_loop_range": "range",
-        "cpu_ratio_to_loop": "x loop, CPU",
-        "ratio_to_loop_trial": "x loop, 30-epoch trial",
-        "ratio_to_floor": "/ floor",
-        "seconds_to_first_epoch": "first epoch, s",
-        "peak_rss_mb": "peak MiB",
-    }
-    lines = ["| " + " | ".join(heads.values()) + " |", "|" + "---|" * len(heads)]
-    for row in rows:
-        cells = []
-        for key in heads:
-            value = row.get(key)
-            if isinstance(value, list):
-                value = " to ".join(f"{part:g}" for part in value)
-            cells.append("" if value is None else str(value))
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def reuse_table(reuse: dict[str, float]) -> str:
-    """Markdown: what was measured, the goal, and whether it is met."""
-    lines = ["| reuse | measured | goal |", "|---|---|---|"]
-    for key, value in reuse.items():
-        goal = GOALS.get(key)
-        words = "" if goal is None else f"< {goal:g}: {'met' if value < goal else 'missed'}"
-        lines.append(f"| {key} | {value:g} | {words} |")
-    return "\n".join(lines)
-
-
 def main() -> None:
     """Run, print, and write what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -222,11 +185,13 @@ def main() -> None:
         f"{platform.machine()}, {multiprocessing.cpu_count()} cores, "
         f"Python {platform.python_version()}{_versions()}\n\n{table(rows)}"
     )
+    print(text, flush=True)
     if not options.no_reuse:
         reuse = measure_reuse()
         rows.append({"config": CASES[0].name, "variant": "reuse", **reuse})
+        print(f"\n{reuse_table(reuse)}")
         text += f"\n\n{reuse_table(reuse)}"
-    print(f"{text}\n\ntook {time.perf_counter() - began:.0f} s")
+    print(f"\ntook {time.perf_counter() - began:.0f} s")
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1) + "\n")
     if options.markdown:

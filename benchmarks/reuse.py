@@ -17,8 +17,8 @@ from cases import CASES, Size, make_bench, make_setting, make_study
 SECOND = "second trial, ms from being asked to its first step"
 PROBLEM = "a new problem of other size, s to its first epoch"
 GROWTH = "resident size after 100 trials over that after 10, % more"
-OVERHEAD = "share of a trial outside the compiled program, {}, %"
-TOLD = "database's share of a trial, %"
+OVERHEAD = "share of a point outside the compiled program, {}, %"
+TOLD = "of it claiming, asking and writing to the database, {}, %"
 GOALS = {
     SECOND: 50.0,
     PROBLEM: 3.0,
@@ -96,8 +96,8 @@ def _overheads() -> dict[str, float]:
     """Whole points of a study in a database: what the program did not spend."""
     from sklearn.datasets import make_classification
 
-    from remix_study.data.arrays import from_arrays
-    from remix_study.study import runner
+    import remix_study
+    from remix_study.study.reporter import Reporter
     from remix_study.training.engine import at_a_time
     from remix_study.training.evaluation import RowBlocks
     from remix_study.training.program import Program
@@ -106,7 +106,7 @@ def _overheads() -> dict[str, float]:
     X, y = make_classification(
         size.rows, case.features, n_informative=10, weights=[0.95], random_state=0
     )
-    inside, whole, told = [0.0], [0.0], [0.0]
+    inside = [0.0]
     for owner, name in (
         (Program, "train"),
         (Program, "start"),
@@ -115,35 +115,29 @@ def _overheads() -> dict[str, float]:
         (RowBlocks, "logits"),
     ):
         setattr(owner, name, _adding(getattr(owner, name), inside))
-    runner._Runner._one = _adding(runner._Runner._one, whole)  # type: ignore[method-assign]
-    runner._Runner._tell = _adding(runner._Runner._tell, told)  # type: ignore[method-assign]
-    found: dict[str, float] = {}
-    by_label: dict[str, tuple[float, float, float]] = {}
+    points: dict[str, tuple[float, float, float]] = {}
 
-    class Watch(runner.Reporter):
-        """Splits the sums at each point's end; the first one compiles and is left out."""
+    class Watch(Reporter):
+        """Splits the time from one point's end to the next one's; the first point compiles."""
 
-        def trial(self, label: str, members: int, most_epochs: int) -> None:  # noqa: ARG002
-            self.before = inside[0], told[0], time.perf_counter()
+        def __init__(self) -> None:
+            self.before = 0.0, time.perf_counter()
 
         def complete(self, label: str, values: Any, seconds: float) -> None:  # noqa: ARG002
-            now = inside[0], told[0], time.perf_counter()
-            by_label[label.split()[0]] = tuple(
-                b - a for a, b in zip(self.before, now, strict=True)
-            )  # type: ignore[assignment]
+            now = inside[0], time.perf_counter()
+            program, total = (b - a for a, b in zip(self.before, now, strict=True))
+            self.before = now
+            points[label.split()[0]] = program, total - seconds, total
 
     with tempfile.TemporaryDirectory() as folder:
-        runner.run(
-            make_study(case, size),
-            storage=f"sqlite:///{folder}/study.db",
-            data=from_arrays(X, y, name="synthetic"),
-            reporter=Watch(),
-        )
+        storage = f"sqlite:///{folder}/study.db"
+        remix_study.run(make_study(case, size), X, y, storage=storage, reporter=Watch())
+    found: dict[str, float] = {}
     for name in ("remix", "smote"):
-        computed, database, total = by_label[name]
+        program, database, total = points[name]
         # The stacks train at a time, each in a thread that is in the program or waits for plans.
-        found[OVERHEAD.format(name)] = (1 - computed / at_a_time() / total) * 100
-        found[TOLD] = database / total * 100
+        found[OVERHEAD.format(name)] = (1 - program / at_a_time() / total) * 100
+        found[TOLD.format(name)] = database / total * 100
     return found
 
 

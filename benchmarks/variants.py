@@ -12,7 +12,7 @@ from typing import Any
 from cases import DROPOUT, MEMBERS, Case, Size, make_bench, make_setting
 
 # A short trial is repeated until a round has lasted this long.
-_ROUND_SECONDS = 1.5
+_ROUND_SECONDS = 1.0
 
 Round = dict[str, list[float]]
 Work = Callable[[int], Round]
@@ -24,31 +24,41 @@ def serve(pipe: Connection, kind: str, case: Case, size: Size, strategy: str) ->
     os.environ["KERAS_BACKEND"] = "jax" if kind == "engine-jax" else "tensorflow"
     work = _KINDS[kind](case, size, strategy)
     pipe.send("ready")
-    while (number := pipe.recv()) is not None:
-        pipe.send(work(number))
+    try:
+        while (number := pipe.recv()) is not None:
+            pipe.send(work(number))
+    except EOFError:
+        # Whoever asked has gone.
+        return
     pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 class Clock:
-    """Wall and process-CPU time at the start and at the end of each epoch."""
+    """Wall and process-CPU time at the start of a fit and whenever folds have ended an epoch."""
 
-    def __init__(self) -> None:
-        self.marks: list[tuple[float, float]] = []
-        self.mark()
+    def __init__(self, folds: int) -> None:
+        self._folds = folds
+        self._done = 0
+        self._started = time.perf_counter()
+        # Fold-epochs done, wall time, CPU time.
+        self._marks: list[tuple[int, float, float]] = []
 
-    def mark(self, *_: Any) -> None:
-        self.marks.append((time.perf_counter(), time.process_time()))
+    def mark(self, folds: int) -> None:
+        """``folds`` folds have ended an epoch; stacks of the engine do so one after another."""
+        self._done += folds
+        self._marks.append((self._done, time.perf_counter(), time.process_time()))
 
-    def into(self, found: Round, members: int) -> None:
-        """Add this fit's milliseconds per fold and epoch, and what its first epoch took.
+    def into(self, found: Round) -> None:
+        """Add this fit's milliseconds per fold and epoch, and seconds a fold to the first epoch.
 
-        The first epoch is left out of the mean: it holds building, tracing and compiling.
+        The first epoch of every fold is left out of the mean: it holds building, tracing and
+        compiling.
         """
-        started, first, last = self.marks[0], self.marks[1], self.marks[-1]
-        epochs = len(self.marks) - 2
-        found["wall"].append((last[0] - first[0]) * 1e3 / epochs / members)
-        found["cpu"].append((last[1] - first[1]) * 1e3 / epochs / members)
-        found["first"].append((first[0] - started[0]) / members)
+        first = next(mark for mark in self._marks if mark[0] >= self._folds)
+        done, wall, cpu = (b - a for a, b in zip(first, self._marks[-1], strict=True))
+        found["wall"].append(wall * 1e3 / done)
+        found["cpu"].append(cpu * 1e3 / done)
+        found["first"].append((first[1] - self._started) / self._folds)
 
 
 def _engine(case: Case, size: Size, strategy: str) -> Work:
@@ -60,9 +70,9 @@ def _engine(case: Case, size: Size, strategy: str) -> Work:
         found: Round = {"wall": [], "cpu": [], "first": []}
         began = time.perf_counter()
         while not found["wall"] or time.perf_counter() - began < _ROUND_SECONDS:
-            clock = Clock()
+            clock = Clock(MEMBERS)
             bench.fit(make_setting(bench, strategy), clock.mark)
-            clock.into(found, MEMBERS)
+            clock.into(found)
         return found
 
     return work
@@ -135,7 +145,7 @@ def _loop(case: Case, size: Size, strategy: str) -> Work:
     def fold(position: int, found: Round) -> None:
         held = bench.folds[position].validation
         X = prepared.apply(position, bench.problem.X)
-        clock = Clock()
+        clock = Clock(1)
         layers: list[Any] = []
         for place, units in enumerate(case.hidden):
             layers.append(keras.layers.Dense(units, activation="relu"))
@@ -150,11 +160,11 @@ def _loop(case: Case, size: Size, strategy: str) -> Work:
             validation_batch_size=1024,
             callbacks=[
                 keras.callbacks.EarlyStopping(patience=size.epochs, restore_best_weights=True),
-                keras.callbacks.LambdaCallback(on_epoch_end=clock.mark),
+                keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: clock.mark(1)),
             ],
             verbose=0,
         )
-        clock.into(found, 1)
+        clock.into(found)
 
     return _by_folds(fold, size)
 
@@ -170,13 +180,13 @@ def _sklearn(case: Case, size: Size, _strategy: str) -> Work:
     def fold(position: int, found: Round) -> None:
         part = bench.folds[position]
         X, y = prepared.apply(position, bench.problem.X), bench.problem.y
-        clock = Clock()
+        clock = Clock(1)
         model = MLPClassifier(case.hidden, batch_size=case.batch, alpha=0.0)
         for _ in range(size.epochs):
             model.partial_fit(X[part.train], y[part.train], classes=[0, 1])
             log_loss(y[part.validation], model.predict_proba(X[part.validation]), labels=[0, 1])
-            clock.mark()
-        clock.into(found, 1)
+            clock.mark(1)
+        clock.into(found)
 
     return _by_folds(fold, size)
 

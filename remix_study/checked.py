@@ -141,7 +141,9 @@ def toml(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(toml(item) for item in value)}]"
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{key} = {toml(item)}' for key, item in value.items())}}}"
+        return (
+            f"{{{', '.join(f'{shown_key(key)} = {toml(item)}' for key, item in value.items())}}}"
+        )
     if isinstance(value, int) and value.bit_length() > 256:
         # Python refuses to write out integers of thousands of digits.
         return "a huge number"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
             return code
     except RemixStudyError as error:
-        print(f"remix-study: {_one_line(error)}", file=sys.stderr)
+        print(f"remix-study: {error}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
         # The reader of our output has gone, as in `status | head`; nothing is left to say.
@@ -131,6 +132,9 @@ def _run(options: argparse.Namespace, signals: Signals) -> int:
 
     signals.check()
     study = load_study(find_study(options.study))
+    if ":" in study.model.name:
+        # A network of the user's own is looked for beside the study file, too.
+        sys.path.append(str(study.folder))
     if options.dry_run:
         from remix_study.study.preview import preview, preview_text
 
@@ -228,7 +232,3 @@ def _datasets(options: argparse.Namespace, _signals: Signals) -> int:
         else list_text(as_json=options.json)
     )
     return DONE
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

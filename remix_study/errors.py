@@ -16,6 +16,10 @@ class RemixStudyError(Exception):
 
     exit_code = BAD_INPUT
 
+    def __init__(self, message: str = "") -> None:
+        """Put what others said, such as a driver or a user's own file, into one line too."""
+        super().__init__(" ".join(line.strip() for line in message.splitlines()))
+
 
 class StudyFileError(RemixStudyError):
     """The study file: not TOML, an unknown key, a wrong type, a value out of range."""

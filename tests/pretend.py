@@ -60,7 +60,7 @@ def fit(self: Bench, setting, on_epoch=None):
 def pretend(setattr) -> None:
     """Patch this process; ``setattr`` is that of pytest's monkeypatch, or Python's own."""
     setattr(Bench, "fit", fit)
-    setattr(Bench, "network_parameters", lambda self, model: 7)
+    setattr(Bench, "network_parameters", lambda _bench, _model: 7)
     setattr(Bench, "stack", 1)
     for module in (runner, preview):
         setattr(module, "load_networks", lambda: None)

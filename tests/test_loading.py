@@ -7,28 +7,31 @@ import subprocess
 import sys
 
 import pytest
+
 from remix_study.loading import hushed
+
+
+def fail(error, text):
+    os.write(2, text)
+    raise error
 
 
 def test_what_is_written_meanwhile_is_hidden(capfd):
     with hushed():
         os.write(2, b"could not find cuda drivers\n")
-        print("python too", file=sys.stderr)
-    print("after", file=sys.stderr)
+    os.write(2, b"after\n")
     assert capfd.readouterr().err == "after\n"
 
 
 def test_what_was_written_is_shown_when_loading_fails(capfd):
     with pytest.raises(ImportError), hushed():
-        os.write(2, b"no such library\n")
-        raise ImportError
+        fail(ImportError, b"no such library\n")
     assert capfd.readouterr().err == "no such library\n"
 
 
 def test_an_interrupt_is_no_failure(capfd):
     with pytest.raises(KeyboardInterrupt), hushed():
-        os.write(2, b"could not find cuda drivers\n")
-        raise KeyboardInterrupt
+        fail(KeyboardInterrupt, b"could not find cuda drivers\n")
     assert capfd.readouterr().err == ""
 
 
@@ -39,7 +42,9 @@ def test_standard_output_stays_what_it_is(capfd):
 
 
 def test_a_closed_standard_error_is_no_trouble():
-    code = "import os; os.close(2)\nfrom remix_study.loading import hushed\nwith hushed(): print(1)"
+    code = (
+        "import os; os.close(2)\nfrom remix_study.loading import hushed\nwith hushed(): print(1)"
+    )
     # Without standard error Python itself has none to flush.
     done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=False)
     assert done.stdout == b"1\n"
@@ -47,6 +52,7 @@ def test_a_closed_standard_error_is_no_trouble():
 
 def test_a_backend_that_cannot_train_is_refused(monkeypatch):
     import keras
+
     from remix_study.errors import UsageError
     from remix_study.loading import load_networks
 

@@ -6,6 +6,7 @@ import os
 import signal
 
 import pytest
+
 from remix_study.signals import Signals, Stopped
 
 
@@ -29,31 +30,43 @@ def test_it_is_a_keyboard_interrupt_so_that_nobody_takes_it_for_an_error():
 
 def test_a_critical_section_is_finished_first():
     signals, done = Signals(), []
-    with pytest.raises(Stopped), signals.installed():
+
+    def work():
         with signals.critical():
             with signals.critical():
                 stop_me()
                 done.append("inner")
             done.append("outer")
         done.append("never")
+
+    with pytest.raises(Stopped), signals.installed():
+        work()
     assert done == ["inner", "outer"]
 
 
 def test_many_signals_in_a_critical_section_are_one():
     signals, done = Signals(), []
-    with pytest.raises(Stopped) as stopped, signals.installed(), signals.critical():
+
+    def work():
         stop_me(signal.SIGINT)
         stop_me(signal.SIGTERM)
         done.append("all")
+
+    with pytest.raises(Stopped) as stopped, signals.installed(), signals.critical():
+        work()
     assert done == ["all"]
     assert stopped.value.exit_code == 130
 
 
 def test_an_error_in_a_critical_section_is_not_hidden_by_a_signal():
     signals = Signals()
-    with pytest.raises(ZeroDivisionError), signals.installed(), signals.critical():
+
+    def work():
         stop_me()
         raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), signals.installed(), signals.critical():
+        work()
 
 
 def test_a_signal_lost_in_a_destructor_comes_again(capfd):

@@ -9,7 +9,6 @@ from remix_study.config import Training
 from remix_study.models import build
 from remix_study.training.engine import Engine, Member
 
-
 # Compiled programs, by all that shapes them.
 KEPT = {}
 

@@ -76,7 +76,7 @@ def corrected_rows(
             frame = pd.DataFrame.from_dict(by_fold, orient="index")
             frame.index = pd.MultiIndex.from_tuples(by_fold, names=["repeat", "fold"])
             series = {str(metric): frame[metric].sort_index() for metric in frame}
-            made.append(Corrected(name, row, series, _is_exact(row)))
+            made.append(Corrected(name, row, series, is_exact(row)))
     return tuple(made)
 
 
@@ -127,7 +127,8 @@ def _far(row: Row, alpha: float) -> float:
     return 0.0 if row.alpha is None else abs(row.alpha - alpha)
 
 
-def _is_exact(row: Row) -> bool:
+def is_exact(row: Row) -> bool:
+    """Whether Bayes' rule is exact for a row: its rows are those of the data, none mixed."""
     sampler, mixing, _ = row.parts
     return mixing == "none" and "smote" not in sampler
 

@@ -47,7 +47,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure in both formats; `name` is its file name without ending."""
+    """A figure in both formats.
+
+    Attributes:
+        name: its file name without ending.
+        on_page: whether the page shows it, or only the folder has it.
+        wide: whether it takes the whole width of the page.
+    """
 
     name: str
     caption: str
@@ -55,6 +61,7 @@ class Picture:
     svg: bytes
     png: bytes
     on_page: bool = True
+    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,7 @@ class Block:
         answers: questions and answers.
         text: paragraphs, or a list if there are several.
         folded: the line that opens the tables; empty shows them at once.
+        collapsed: the line that opens the whole block; empty shows it at once.
     """
 
     title: str = ""
@@ -86,6 +94,7 @@ class Block:
     pictures: tuple[Picture, ...] = ()
     tables: tuple[Table, ...] = ()
     folded: str = ""
+    collapsed: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +103,7 @@ class Section:
 
     Attributes:
         anchor: its id in the page.
-        files: file name without ending -> the table written as CSV and Markdown.
+        files: file name without ending -> the table written as CSV, Markdown and LaTeX.
     """
 
     anchor: str

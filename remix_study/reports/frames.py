@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, and_, select
 
-from remix_study.errors import StorageError
+from remix_study.errors import StorageError, UsageError, known
 from remix_study.study import status, tables
 
 Probabilities = Callable[
@@ -39,7 +39,7 @@ class StudyFrames:
             (smallest count over the rare classes), `epochs`, `stopped`, `failed` (reason or ""),
             `effective_prior` and `natural_prior` (tuples of K shares).
         scores: tidy: `run`, `repeat`, `fold`, `part` ("validation" | "test"), `metric`, `value`.
-        manifests: how each study was run, one dictionary a study.
+        manifests: how each problem was run, one dictionary a run that had something to do.
         probabilities: (run, repeat, fold, part) -> (row ids, class codes (n,), (n, K)); None
             where a database holds none.
     """
@@ -60,49 +60,36 @@ def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
         names: Studies to read, by the name in their study file; all when empty.
 
     Raises:
-        StorageError: The database holds no study, or not one of this name.
+        StorageError: The database holds no study.
+        UsageError: It holds none of this name.
     """
+    runs: list[dict[str, Any]] = []
+    folds: list[dict[str, Any]] = []
+    scores: list[tuple[Any, ...]] = []
+    manifests: list[Mapping[str, Any]] = []
     with engine.connect() as connection:
-        entries = status.own_studies(connection)
-        known = sorted({row.study for _, row in entries})
-        for name in names:
-            if name not in known:
-                raise StorageError(
-                    f'the database holds no study "{name}"; it holds: {", ".join(known) or "none"}'
-                )
-        chosen = [entry for entry in entries if not names or entry[1].study in names]
-        if not chosen:
-            raise StorageError("the database holds no study yet; run one first")
+        chosen = _chosen(connection, names)
         progress = {found.name: found for found in status.read_progress(engine)}
-        problems = [_problem(row, progress[row.name]) for _, row in chosen]
-        runs, folds, scores = [], [], []
         for study_id, row in chosen:
-            for run, trial, values in _complete_runs(connection, study_id):
-                runs.append(_run(row, run, trial, values))
-        numbers = [run["run"] for run in runs]
-        facts = {
-            run["run"]: row.facts for run, row in zip(runs, _owners(runs, chosen), strict=True)
-        }
-        for found in _of_runs(connection, tables.folds, numbers):
-            folds.append(_fold(found, facts[found.run_id]))
-        for found in _of_runs(connection, tables.scores, numbers):
-            place = (found.run_id, found.repeat, found.fold)
-            scores.append((*place, found.part, found.metric, found.value))
-        manifests = tuple(
-            found.manifest
-            for _, row in chosen
-            for found in connection.execute(
-                select(tables.manifests)
+            found = _complete_runs(connection, study_id)
+            runs += [_run(row, run, trial, values) for run, trial, values in found]
+            numbers = [run.id for run, _, _ in found]
+            folds += [_fold(f, row.facts) for f in _of_runs(connection, tables.folds, numbers)]
+            scores += [
+                (score.run_id, score.repeat, score.fold, score.part, score.metric, score.value)
+                for score in _of_runs(connection, tables.scores, numbers)
+            ]
+            manifests += connection.execute(
+                select(tables.manifests.c.manifest)
                 .where(tables.manifests.c.study_uuid == row.uuid)
                 .order_by(tables.manifests.c.id)
-            )
-        )
+            ).scalars()
     return StudyFrames(
-        problems=pd.DataFrame(problems),
+        problems=pd.DataFrame([_problem(row, progress[row.name]) for _, row in chosen]),
         runs=pd.DataFrame(runs, columns=_RUN_COLUMNS),
         folds=pd.DataFrame(folds, columns=_FOLD_COLUMNS),
         scores=pd.DataFrame(scores, columns=_SCORE_COLUMNS),
-        manifests=manifests,
+        manifests=tuple(manifests),
         probabilities=_reader(engine),
     )
 
@@ -120,6 +107,18 @@ _SCORE_COLUMNS = ["run", "repeat", "fold", "part", "metric", "value"]
 
 # SQLite takes some thousand values in one statement.
 _AT_ONCE = 500
+
+
+def _chosen(connection: Connection, names: Collection[str]) -> list[tuple[int, Any]]:
+    """Optuna's id and our row of every study that is asked for."""
+    entries = status.own_studies(connection)
+    if not entries:
+        raise StorageError("the database holds no study yet; run one first")
+    there = sorted({row.study for _, row in entries})
+    for name in names:
+        if name not in there:
+            raise UsageError(f'the database holds no study "{name}"{known(name, there)}')
+    return [entry for entry in entries if not names or entry[1].study in names]
 
 
 def _problem(row: Any, progress: status.Progress) -> dict[str, Any]:
@@ -195,11 +194,6 @@ def _run(row: Any, run: Any, trial: int, values: tuple[float, ...]) -> dict[str,
         "values": values,
         "parameters": run.parameters,
     }
-
-
-def _owners(runs: list[dict[str, Any]], chosen: list[tuple[int, Any]]) -> list[Any]:
-    rows = {(row.study, row.problem): row for _, row in chosen}
-    return [rows[run["study"], run["problem"]] for run in runs]
 
 
 def _of_runs(connection: Connection, source: Any, numbers: list[int]) -> list[Any]:

@@ -6,6 +6,7 @@ of its problems averaged first. All p-values treat these units as independent.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +30,8 @@ class Friedman:
         chi2: Friedman's statistic, k - 1 degrees of freedom.
         p: its p-value.
         f: the statistic of Iman and Davenport, k - 1 and (k - 1)(N - 1) degrees of freedom.
-        f_p: its p-value.
+        f_p: its p-value; where every unit has the same order and F has no bound, the exact
+            probability of that, (1 / k!)^(N - 1).
         critical_difference: of two mean ranks, after Nemenyi, at level 0.05.
     """
 
@@ -61,14 +63,18 @@ def friedman(sums: ArrayLike, units: int, tied: float = 0.0) -> Friedman:
     # All rows tied on every unit: nothing differs.
     chi2 = chi2 / untied if untied > 0 else 0.0
     room = units * (k - 1) - chi2
-    f = (units - 1) * chi2 / room if room > 1e-9 else float("inf")
+    if room > 1e-9:
+        f = (units - 1) * chi2 / room
+        f_p = float(stats.f.sf(f, k - 1, (k - 1) * (units - 1)))
+    else:
+        f, f_p = float("inf"), float(math.factorial(k)) ** (1 - units)
     return Friedman(
         units=units,
         rows=k,
         chi2=chi2,
         p=float(stats.chi2.sf(chi2, k - 1)),
         f=f,
-        f_p=float(stats.f.sf(f, k - 1, (k - 1) * (units - 1))),
+        f_p=f_p,
         critical_difference=critical_difference(k, units),
     )
 

@@ -17,12 +17,16 @@ import jinja2
 
 from remix_study import __version__
 from remix_study.errors import UsageError
+from remix_study.reports.calibration import calibrations
 from remix_study.reports.comparison import comparisons
 from remix_study.reports.corrections import corrected_rows
 from remix_study.reports.document import Picture, Section
 from remix_study.reports.frames import StudyFrames
+from remix_study.reports.latex import latex_text
 from remix_study.reports.sections import (
+    calibration,
     corrections,
+    gains,
     overview,
     ranks,
     results,
@@ -34,6 +38,7 @@ from remix_study.reports.verdict import judge, remix_row
 from remix_study.reports.words import SPACE, listing, sentence
 
 MANIFEST = "manifest.json"
+_TABLES = {"csv": csv_text, "md": markdown_text, "tex": latex_text}
 _MARK = "remix_study report"
 
 
@@ -115,7 +120,11 @@ def _write(frames: StudyFrames, folder: Path, *, command: str) -> None:
         overview.section(compared),
         sensitivity.section(compared),
         ranks.section(compared),
+        gains.section(compared),
         results.section(compared),
+        calibration.section(
+            [(c, calibrations(c, frames.probabilities, remix_row(c))) for c in compared]
+        ),
         corrections.section(found),
     ]
     for name in ("figures", "tables"):
@@ -126,9 +135,9 @@ def _write(frames: StudyFrames, folder: Path, *, command: str) -> None:
                 (folder / "figures" / f"{picture.name}.svg").write_bytes(picture.svg)
                 (folder / "figures" / f"{picture.name}.png").write_bytes(picture.png)
         for name, frame in section.files.items():
-            csv, markdown = csv_text(frame), markdown_text(frame)
-            (folder / "tables" / f"{name}.csv").write_text(csv, encoding="utf-8")
-            (folder / "tables" / f"{name}.md").write_text(markdown, encoding="utf-8")
+            for ending, text_of in _TABLES.items():
+                path = folder / "tables" / f"{name}.{ending}"
+                path.write_text(text_of(frame), encoding="utf-8")
     studies = list(dict.fromkeys(c.study for c in compared))
     made = datetime.now(UTC).replace(microsecond=0).isoformat()
     status, complete = overview.progress(compared)

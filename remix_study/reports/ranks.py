@@ -6,6 +6,7 @@ compare a choice made on test rows with rows that had none.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,12 +24,13 @@ from remix_study.reports.words import (
     maximize,
 )
 
+PUBLISHED_ALPHA = 0.1
 PUBLISHED = (
     ("baseline", None),
     ("cost", None),
     ("smote", None),
-    ("mixup", 0.1),
-    ("remix", 0.1),
+    ("mixup", PUBLISHED_ALPHA),
+    ("remix", PUBLISHED_ALPHA),
 )
 PUBLISHED_METRICS = ("g_mean", "bbs")
 KINDS = ("binary", "multi-class")
@@ -96,6 +98,31 @@ def published(comparisons: Sequence[Comparison]) -> RankTable:
     return _rank(
         comparisons, PUBLISHED_METRICS, lambda row: (row.strategy, row.alpha) in PUBLISHED
     )
+
+
+def one_each(comparisons: Sequence[Comparison]) -> RankTable:
+    """One row of each strategy: of those that mix, the alpha nearest to the published 0.1."""
+    chosen: dict[tuple[str, str, str], Row] = {}
+    for comparison in comparisons:
+        for row in comparison.rows:
+            key = (comparison.kind, row.family, row.settings)
+            if key not in chosen or _far(row) < _far(chosen[key]):
+                chosen[key] = row
+    labels = {row.label for row in chosen.values()}
+    return _rank(comparisons, CORE_METRICS, lambda row: row.label in labels)
+
+
+def by_dataset(ranking: Ranking, datasets: Mapping[str, str]) -> Ranking:
+    """The same rows ranked on each data set, the scores of its problems averaged first.
+
+    Args:
+        ranking: by problem.
+        datasets: problem -> its data set.
+    """
+    names = [datasets[str(problem)] for problem in ranking.means.index]
+    means = ranking.means.groupby(names, sort=False).mean()
+    ranks = rank_rows(means, maximize=maximize(ranking.metric))
+    return Ranking(ranking.kind, ranking.metric, means, ranks, rank_sums(ranks))
 
 
 def everything(comparisons: Sequence[Comparison]) -> RankTable:
@@ -200,6 +227,10 @@ def _complete(
         else:
             complete[row.label] = row
     return complete, notes
+
+
+def _far(row: Row) -> float:
+    return abs(math.log(row.alpha / PUBLISHED_ALPHA)) if row.alpha else 0.0
 
 
 def _some(names: Sequence[str], most: int = 4) -> str:

@@ -71,8 +71,8 @@ class Bench:
         """Train every fold at one point.
 
         Raises:
-            UsageError: The model cannot be built, or does not fit the data.
-            StudyFileError: Mixed precision is asked for without an accelerator.
+            UsageError: The model cannot be built or does not fit the data, or mixed precision is
+                asked for without an accelerator.
         """
         engine = self._engine(setting.model, setting.training.batch_size)
         # An engine may have been built at another rate.
@@ -114,13 +114,13 @@ class Bench:
             )
 
     def _engine(self, model: Model, batch_size: int) -> Engine:
-        from remix_study.training.engine import Engine
+        from remix_study.training.engine import Engine, check_precision
 
         # Dropout's rate is an input of the program; only whether there is any shapes it.
         masked = {"dropout": _dropout(model) > 0} if model.name in BUILT_IN else {}
         key = _key(model, masked, batch_size)
         if key not in self._engines:
-            check_precision(self.study, self.spec)
+            check_precision(self.spec.training)
             prepared, _ = self._members()
             origin = far_origin(self.problem.X)
             self._engines[key] = Engine(
@@ -237,21 +237,6 @@ def _check_batch_size(bench: Bench) -> None:
         raise StudyFileError(
             f"{bench.study.source}: {where}: {largest} exceeds the {fewest} training rows of a "
             f"fold of {bench.problem.name}; lower it"
-        )
-
-
-def check_precision(study: Study, spec: ProblemSpec) -> None:
-    """Refuse mixed precision where it would only cost digits.
-
-    Raises:
-        StudyFileError: It is asked for, and Keras runs on a CPU.
-    """
-    from remix_study.training.program import backend
-
-    if spec.training.precision == "mixed" and not backend().accelerated():
-        raise StudyFileError(
-            f'{study.source}: training.precision "mixed" is for accelerators, and Keras has found '
-            'none; leave it out, or set it to "float32"'
         )
 
 

@@ -16,7 +16,7 @@ from remix_study.errors import StudyFileError
 from remix_study.metrics import METRICS
 from remix_study.study import status, tables
 from remix_study.study.bench import Bench
-from remix_study.study.definition import definition, facts, plan, refuse_changes
+from remix_study.study.definition import changes, definition, facts, plan
 from remix_study.study.parameters import all_choices
 from remix_study.study.record import record_parts
 
@@ -68,11 +68,16 @@ def enter(storage: RDBStorage, bench: Bench) -> Entry:
     row = _row(storage, own)
     if row is None:
         raise _foreign(bench)
-    if row.definition != definition(bench) and not study.get_trials(deepcopy=False):
+    changed = changes(bench, row.definition, row.planned, row.trials)
+    if changed and study.get_trials(deepcopy=False):
+        raise StudyFileError(
+            f"{bench.study.source}: {bench.name} began with other settings "
+            f"({'; '.join(changed)}); undo the change, or give the study another name"
+        )
+    if changed:
         optuna.delete_study(study_name=bench.name, storage=storage)
         _forget(storage, own)
         return enter(storage, bench)
-    refuse_changes(bench, row.definition, row.planned, row.trials)
     with storage.engine.begin() as connection:
         mine = tables.studies.c.uuid == own
         connection.execute(update(tables.studies).where(mine).values(**plan(bench)))

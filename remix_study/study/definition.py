@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 
 from remix_study.checked import toml
-from remix_study.errors import StudyFileError
 from remix_study.space import Choice
 from remix_study.study.bench import Bench
 from remix_study.study.parameters import kind_of
@@ -94,10 +93,10 @@ def facts(bench: Bench) -> dict[str, Any]:
     }
 
 
-def refuse_changes(
+def changes(
     bench: Bench, began: Mapping[str, Any], planned: Sequence[str], trials: int
-) -> None:
-    """Refuse a study file that does more than add points.
+) -> list[str]:
+    """What a study file does to a study besides adding points.
 
     Args:
         bench: The problem as the file has it now.
@@ -105,26 +104,22 @@ def refuse_changes(
         planned: Keys of the points of its grid when it was last run.
         trials: Trials that it then had.
 
-    Raises:
-        StudyFileError: Shows what differs.
+    Returns:
+        Differences such as ``training.epochs: 2 -> 3``.
     """
     before, now = _flat(began), _flat(definition(bench))
-    changes = [
+    found = [
         f"{name}: {_short(before.get(name, 'absent'))} -> {_short(now.get(name, 'absent'))}"
         for name in sorted(before.keys() | now.keys())
         if before.get(name) != now.get(name)
     ]
     new = plan(bench)
     gone = [label_of(json.loads(k)) for k in planned if k not in new["planned"]]
-    if not changes and gone:
-        changes.append(f"search.space: {_short(', '.join(gone))} taken out")
-    if not changes and new["trials"] < trials:
-        changes.append(f"search.trials: {trials} -> {new['trials']}")
-    if changes:
-        raise StudyFileError(
-            f"{bench.study.source}: {bench.name} began with other settings "
-            f"({'; '.join(changes)}); undo the change, or give the study another name"
-        )
+    if not found and gone:
+        return [f"search.space: {_short(', '.join(gone))} taken out"]
+    if not found and new["trials"] < trials:
+        return [f"search.trials: {trials} -> {new['trials']}"]
+    return found
 
 
 def _short(value: Any) -> str:

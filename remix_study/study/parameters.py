@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from remix_study.batches.mixing import MIXINGS
 from remix_study.batches.samplers import SAMPLERS
 from remix_study.batches.strategies import LOSSES, strategy_names, takes_alpha
+from remix_study.errors import StudyFileError
 from remix_study.space import HIGHEST_ALPHA, Choice, Domain, SearchSpace
 from remix_study.study.points import Parameters, encoded
 
@@ -76,6 +77,9 @@ def distributions(
         parameters: The point.
         space: Where it comes from.
         choices: Names of strategies and parts as the study began.
+
+    Raises:
+        StudyFileError: A name that the package did not know when the study began.
     """
     from optuna.distributions import CategoricalDistribution, FloatDistribution
 
@@ -84,6 +88,11 @@ def distributions(
         if name == "alpha":
             found[name] = FloatDistribution(0.0, HIGHEST_ALPHA)
         elif name in choices:
+            if parameters[name] not in choices[name]:
+                raise StudyFileError(
+                    f'search.space.{name}: "{parameters[name]}" came with a later version of the '
+                    "package than the study began with; give the study another name"
+                )
             found[name] = CategoricalDistribution(choices[name])
         else:
             found[name] = _distribution(space.settings[name])

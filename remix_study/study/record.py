@@ -42,7 +42,8 @@ def record(engine: Engine, study_uuid: str, bench: Bench, found: Evaluation) -> 
         folds, scores, probabilities = _rows(bench, found, run_id)
         connection.execute(insert(tables.folds), folds)
         connection.execute(insert(tables.scores), scores)
-        connection.execute(insert(tables.probabilities), probabilities)
+        if probabilities:
+            connection.execute(insert(tables.probabilities), probabilities)
 
 
 def record_parts(connection: Connection, study_uuid: str, bench: Bench) -> None:

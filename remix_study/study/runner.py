@@ -68,21 +68,30 @@ def run(
     with _quiet_optuna(), database_errors(storage):
         with signals.critical():
             opened = open_storage(storage)
-        # All problems are entered first, so that a change is refused before any training.
-        problems = [Trials(opened, bench, enter(opened, bench)) for bench in benches]
-        unfinished = [trials for trials in problems if len(trials.complete()) < _total(trials)]
-        if unfinished:
-            signals.check()
-            with told.loading(), signals.critical():
-                load_networks()
-            for trials in unfinished:
-                # A model of the user's own is found wanting before any trial begins.
-                trials.bench.network_parameters(study.model)
-        with _employed(opened.engine, signals) as worker:
-            for trials in problems:
-                _Runner(trials, worker, told, signals, summary).run(command)
-                trials.bench.free()
+        try:
+            # All problems are entered first, so that a change is refused before any training.
+            problems = [Trials(opened, bench, enter(opened, bench)) for bench in benches]
+            _load(study, problems, told, signals)
+            with _employed(opened.engine, signals) as worker:
+                for trials in problems:
+                    _Runner(trials, worker, told, signals, summary).run(command)
+                    trials.bench.free()
+        finally:
+            opened.remove_session()
+            opened.engine.dispose()
     return summary
+
+
+def _load(study: Study, problems: list[Trials], told: Reporter, signals: Signals) -> None:
+    """Load Keras if there is anything to train."""
+    unfinished = [trials for trials in problems if len(trials.complete()) < _total(trials)]
+    signals.check()
+    if unfinished:
+        with told.loading(), signals.critical():
+            load_networks()
+    for trials in unfinished:
+        # A model of the user's own is found wanting before any trial begins.
+        trials.bench.network_parameters(study.model)
 
 
 @contextmanager

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 # Seconds a writer waits for another one's lock.
 _BUSY_TIMEOUT = 60
 _CREATION_TRIES = 8
-_BEATEN = ("already exists", "database is locked")
+# What another process that creates the same database at the same time makes the driver say.
+_BEATEN = ("already exists", "UNIQUE constraint failed", "duplicate key", "database is locked")
 
 _HINTS = {
     "file is not a database": "; name another file with --storage",
@@ -44,6 +45,8 @@ def shown(url: str) -> str:
     """
     parsed = _parse(url)
     secret = [key for key in parsed.query if "pass" in key.lower() or "pwd" in key.lower()]
+    if parsed.password is None and not secret:
+        return str(url)
     hidden = parsed.update_query_dict(dict.fromkeys(secret, "hidden"))
     return hidden.render_as_string(hide_password=True)
 
@@ -60,7 +63,7 @@ def open_storage(url: str) -> RDBStorage:
     """
     from optuna.storages import RDBStorage
 
-    parsed = _parse(url)
+    parsed = _usable(url)
     sqlite = parsed.get_backend_name() == "sqlite"
     options: dict[str, Any] = {"pool_pre_ping": True}
     if sqlite:
@@ -82,8 +85,7 @@ def open_storage(url: str) -> RDBStorage:
                 # Optuna's word on a schema of another version.
                 raise StorageError(f"{shown(url)}: {error}") from error
             except Exception as error:
-                # Two processes that open a fresh database at once both create its tables, and
-                # both change it to a write-ahead log: the later one then finds all made.
+                # Optuna makes its tables step by step; the later one then finds all made.
                 said = str(_of_driver(error))
                 if attempt == _CREATION_TRIES or not any(word in said for word in _BEATEN):
                     raise
@@ -97,7 +99,7 @@ def open_reader(url: str) -> Engine:
     Raises:
         StorageError: It is not there, cannot be read, or holds no study of this project.
     """
-    parsed = _parse(url)
+    parsed = _usable(url)
     if parsed.get_backend_name() == "sqlite":
         _check_file(parsed)
         path = Path(parsed.database or "")
@@ -146,12 +148,17 @@ def _of_driver(error: Exception) -> SQLAlchemyError | None:
 
 def _parse(url: str) -> URL:
     try:
-        parsed = make_url(url)
+        return make_url(url)
     except (ArgumentError, ValueError) as error:
         # What was meant for a URL may still hold a password.
         text = re.sub(r"(?<=:)[^:@]*(?=@)", "***", str(url))
         meant = DEFAULT_STORAGE if ":" in text else f"sqlite:///{text}"
         raise StorageError(f'"{text}" is not a database URL; write for example {meant}') from error
+
+
+def _usable(url: str) -> URL:
+    """The URL of a database that can be spoken to from here."""
+    parsed = _parse(url)
     try:
         parsed.get_dialect().import_dbapi()
     except (NoSuchModuleError, ImportError) as error:

@@ -66,7 +66,11 @@ class Trials:
         """Begin the trial of a planned point."""
         parameters, space = self.planned[point], self.bench.study.search.space
         self.entry.optuna.sampler = PlannedSampler(parameters)
-        return self.entry.optuna.ask(distributions(parameters, space, self.entry.choices))
+        fixed = distributions(parameters, space, self.entry.choices)
+        while point_key((trial := self.entry.optuna.ask(fixed)).params) != point:
+            # Somebody enqueued it by hand, and Optuna gives out such trials first.
+            self.fail(trial._trial_id, "not part of the plan")
+        return trial
 
     def ask_slot(self, slot: int) -> Trial:
         """Begin the trial of a slot of a search; its parameters are yet to be suggested."""
@@ -125,7 +129,7 @@ class Trials:
         claims.bury(self.storage.engine)
         # Trials first: a living worker claims its point before it asks for the trial, and gives
         # it back after it has closed the trial.
-        running = self._all("RUNNING", "WAITING")
+        running = self._all("RUNNING")
         with self.storage.engine.connect() as connection:
             worked_on = set(claims.claimed(connection, self.entry.uuid).values())
         if None in worked_on:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from remix_study.batches.plan import TrainedOn, TrainingRows
 from remix_study.batches.strategies import Strategy
 from remix_study.config import Training
+from remix_study.errors import UsageError
 from remix_study.models.network import Network
 from remix_study.training.program import Program
 from remix_study.training.step import Weights
@@ -160,6 +161,9 @@ class Engine:
                     for run, size in zip(runs, sizes, strict=True)
                 ]
                 try:
+                    # The first to fail is heard at once, wherever it stands.
+                    for one in as_completed(waiting):
+                        one.result()
                     outcomes = [one.result() for one in waiting]
                 except BaseException:
                     # An interrupt must not wait for the trial's end.
@@ -185,3 +189,18 @@ def at_a_time() -> int:
 def stack_size(members: int) -> int:
     """Members in a stack where the study file leaves it open: all cores get the same share."""
     return -(-members // at_a_time())
+
+
+def check_precision(training: Training) -> None:
+    """Refuse mixed precision where it would only cost digits.
+
+    Raises:
+        UsageError: It is asked for, and Keras runs on a CPU.
+    """
+    from remix_study.training.program import backend
+
+    if training.precision == "mixed" and not backend().accelerated():
+        raise UsageError(
+            'training.precision "mixed" is for accelerators, and Keras has found none; leave it '
+            'out, or set it to "float32"'
+        )

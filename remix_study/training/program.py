@@ -22,24 +22,19 @@ Function = Callable[..., Any]
 class Backend(Protocol):
     """What a backend gives: the module ``tensorflow`` or ``jax`` beside this one."""
 
-    @staticmethod
-    def gather(array: Any, indices: Any) -> Any:
+    def gather(self, array: Any, indices: Any) -> Any:
         """Rows of ``array`` at ``indices``."""
 
-    @staticmethod
-    def gradient(function: Function, variables: Any) -> tuple[Any, Any]:
+    def gradient(self, function: Function, variables: Any) -> tuple[Any, Any]:
         """What ``function`` gives beside its total, and the total's gradients."""
 
-    @staticmethod
-    def compiled(function: Function, *, xla: bool) -> Function:
+    def compiled(self, function: Function, *, xla: bool) -> Function:
         """The function, compiled for the shapes of each first call."""
 
-    @staticmethod
-    def on_device(array: NDArray[Any]) -> Any:
+    def on_device(self, array: NDArray[Any]) -> Any:
         """The array where the program runs."""
 
-    @staticmethod
-    def accelerated() -> bool:
+    def accelerated(self) -> bool:
         """Whether that is no CPU."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any
@@ -88,41 +89,41 @@ class Run:
         )
         total = np.zeros(len(members))
         rates = program.per_member(course.rates)
-        for chunk in feed:
-            ran = course.running.copy()
-            weights, adam, losses = program.train(
-                weights,
-                adam,
-                self._data,
-                self._inputs,
-                chunk.plan,
-                chunk.masks,
-                chunk.takes * ran,
-                rates,
-                self._dropout,
-                chunk.steps,
-            )
-            total += losses
-            if self._stopping:
-                break
-            if not chunk.epoch_ends:
-                continue
-            loss, trained_at = total / chunk.epoch_steps, course.rates.copy()
-            monitor = watch.losses(weights, self._data, self._inputs) if watch else None
-            improved = course.update(loss, monitor)
-            if improved.all():
-                best = weights
-            elif improved.any():
-                best = program.choose(improved, weights, best)
-            history.append((loss, monitor, trained_at))
-            for member in np.flatnonzero(ran):
-                held[member].append(chunk.held[member])
-            on_epoch(int(ran.sum()))
-            if not course.running.any():
-                break
-            rates = program.per_member(course.rates)
-            total = np.zeros(len(members))
-        feed.close()
+        with closing(feed):
+            for chunk in feed:
+                ran = course.running.copy()
+                weights, adam, losses = program.train(
+                    weights,
+                    adam,
+                    self._data,
+                    self._inputs,
+                    chunk.plan,
+                    chunk.masks,
+                    chunk.takes * ran,
+                    rates,
+                    self._dropout,
+                    chunk.steps,
+                )
+                total += losses
+                if self._stopping:
+                    break
+                if not chunk.epoch_ends:
+                    continue
+                loss, trained_at = total / chunk.epoch_steps, course.rates.copy()
+                monitor = watch.losses(weights, self._data, self._inputs) if watch else None
+                improved = course.update(loss, monitor)
+                if improved.all():
+                    best = weights
+                elif improved.any():
+                    best = program.choose(improved, weights, best)
+                history.append((loss, monitor, trained_at))
+                for member in np.flatnonzero(ran):
+                    held[member].append(chunk.held[member])
+                on_epoch(int(ran.sum()))
+                if not course.running.any():
+                    break
+                rates = program.per_member(course.rates)
+                total = np.zeros(len(members))
         if self._stopping:
             return []
         self.weights = best if watch else weights

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from io import BytesIO
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from remix_study.metrics import score
 from remix_study.reports.frames import StudyFrames
@@ -337,3 +339,14 @@ def frames_of() -> Factory:
 @pytest.fixture(scope="session")
 def ratios_of() -> Callable[..., Sequence[MadeProblem]]:
     return three_ratios
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made but not rendered, for tests that look at everything else."""
+
+    def savefig(_: Figure, target: BytesIO, *, format: str, **__: Any) -> None:
+        target.write(b"<svg/>" if format == "svg" else b"")
+
+    monkeypatch.setattr(Figure, "savefig", savefig)
+    monkeypatch.setattr(Figure, "draw_without_rendering", lambda _: None)

@@ -15,6 +15,8 @@ from remix_study.reports.results import table
 from remix_study.reports.sections.answers import answers
 from remix_study.reports.verdict import judge
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 NEAR_ONE = np.array([0.99, 1.0, 0.90, 1.0, 0.93, 1.0])
 
 

@@ -42,7 +42,7 @@ def test_the_consistent_columns_of_table_2(kind, metric, chi2, p, cd, adjusted):
     assert math.isnan(against[4])
     # The audit gives one digit where it is small and three decimals where it is not.
     for own, known in zip(against, adjusted, strict=False):
-        assert own == pytest.approx(known, rel=0.35 if known < 2e-3 else 0.06)
+        assert own == pytest.approx(known, rel=0.35 if known < 5e-3 else 0.06)
 
 
 def test_the_binary_balanced_brier_column_is_refused():
@@ -81,7 +81,7 @@ def test_one_order_everywhere_is_the_most_that_can_be():
     found = friedman([3, 6, 9], 3)
     assert found.chi2 == pytest.approx(6)
     assert math.isinf(found.f)
-    assert found.f_p == 0
+    assert found.f_p == pytest.approx(1 / 36)
 
 
 def test_rows_that_never_differ_do_not_differ():

@@ -8,6 +8,7 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
@@ -74,6 +75,8 @@ def test_pictures_of_the_page_are_the_files_of_the_folder(report):
     shown = {base64.b64decode(source.partition(",")[2]) for source in read(report).sources}
     files = {path.read_bytes() for path in (report.parent / "figures").glob("*.svg")}
     assert shown <= files
+    for svg in files:
+        ElementTree.fromstring(svg)
 
 
 def test_links_lead_to_files_and_places_that_exist(report):
@@ -98,8 +101,8 @@ def test_manifest_lists_every_file_with_its_hash(report):
     assert manifest["studies"] == [{"study": "made"}]
 
 
-def test_each_figure_and_table_has_both_formats(report):
-    for folder, endings in (("figures", {".svg", ".png"}), ("tables", {".csv", ".md"})):
+def test_each_figure_and_table_has_every_format(report):
+    for folder, endings in (("figures", {".svg", ".png"}), ("tables", {".csv", ".md", ".tex"})):
         paths = list((report.parent / folder).iterdir())
         assert paths
         for stem in {path.stem for path in paths}:
@@ -125,6 +128,7 @@ def test_the_same_study_gives_the_same_files(report, tmp_path, frames_of, proble
     assert first == second
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_unfinished_study_says_so_at_the_top(tmp_path, frames_of, problem, small):
     frames = frames_of(problem(rows=small, planned=26))
     text = write_report(frames, tmp_path / "r", command=COMMAND).read_text(encoding="utf-8")
@@ -132,6 +136,7 @@ def test_an_unfinished_study_says_so_at_the_top(tmp_path, frames_of, problem, sm
     assert text.index("Incomplete: 4 of 26") < text.index("<main>")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_notes_of_the_data_are_repeated(tmp_path, frames_of, ratios_of, problem):
     made = [
         replace(p, notes=("downsampled to 400 of 900 rows",))
@@ -141,6 +146,7 @@ def test_notes_of_the_data_are_repeated(tmp_path, frames_of, ratios_of, problem)
     assert "All problems: downsampled to 400 of 900 rows" in text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_names_from_the_data_cannot_become_markup(tmp_path, frames_of, problem, small):
     frames = frames_of(
         problem(
@@ -171,10 +177,30 @@ def test_names_from_the_data_cannot_become_markup(tmp_path, frames_of, problem, 
         {"rows": (("remix", 0.1), ("remix", 0.2)), "repeats": 1},
     ],
 )
-def test_missing_pieces_never_stop_a_report(tmp_path, frames_of, problem, changes):
-    read(write_report(frames_of(problem(**changes)), tmp_path / "r", command=COMMAND))
+def test_missing_pieces_never_stop_a_report(tmp_path, frames_of, problem, small, changes):
+    frames = frames_of(problem(**{"rows": small, **changes}))
+    read(write_report(frames, tmp_path / "r", command=COMMAND))
 
 
+def test_stored_probabilities_are_drawn_and_corrected(tmp_path, gaussians_of, small):
+    path = write_report(gaussians_of(rows=small[:3]), tmp_path / "r", command=COMMAND)
+    text = path.read_text(encoding="utf-8")
+    ElementTree.parse(path.parent / "figures" / "calibration-1.svg")
+    assert '<figure class="wide">' in text
+    assert "remix (0.1) corrected" in text
+    read(path)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_collapsed_block_opens_with_its_title(tmp_path, monkeypatch, gaussians_of, small):
+    monkeypatch.setattr("remix_study.reports.sections.calibration.SHOWN_OPEN", 0)
+    path = write_report(gaussians_of(rows=small[:2]), tmp_path / "r", command=COMMAND)
+    text = path.read_text(encoding="utf-8")
+    assert '<details class="block"><summary>gauss, class rare against the rest, as it is' in text
+    read(path)
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_composed_points_of_a_search_are_shown(tmp_path, frames_of, problem, small):
     frames = frames_of(problem(rows=small, algorithm="tpe"))
     runs = frames.runs.assign(strategy="", row="balanced + beta")
@@ -182,12 +208,14 @@ def test_composed_points_of_a_search_are_shown(tmp_path, frames_of, problem, sma
     assert "balanced + beta #3" in text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_no_problem_at_all_is_still_a_page(tmp_path, frames_of, problem):
     frames = frames_of(problem(rows=()))
     empty = replace(frames, problems=pd.DataFrame(columns=frames.problems.columns))
     read(write_report(empty, tmp_path / "r", command=COMMAND))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_report_replaces_itself_and_leaves_no_old_file(tmp_path, frames_of, problem, small):
     output = tmp_path / "report"
     write_report(frames_of(problem(rows=small)), output, command=COMMAND)
@@ -200,6 +228,7 @@ def test_a_report_replaces_itself_and_leaves_no_old_file(tmp_path, frames_of, pr
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_folders_of_strangers_are_refused_untouched(tmp_path, frames_of, problem, small):
     frames = frames_of(problem(rows=small))
     stranger = tmp_path / "thesis"
@@ -216,6 +245,7 @@ def test_folders_of_strangers_are_refused_untouched(tmp_path, frames_of, problem
     assert (own / "index.html").is_file()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_manifest_of_something_else_makes_no_report(tmp_path, frames_of, problem, small):
     folder = tmp_path / "app"
     folder.mkdir()
@@ -224,6 +254,7 @@ def test_a_manifest_of_something_else_makes_no_report(tmp_path, frames_of, probl
         write_report(frames_of(problem(rows=small)), folder, command=COMMAND)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_file_in_the_way_is_one_clear_error(tmp_path, frames_of, problem, small):
     (tmp_path / "report").write_text("a file")
     with pytest.raises(UsageError, match="is a file"):

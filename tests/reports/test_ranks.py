@@ -11,6 +11,8 @@ from remix_study.reports.comparison import comparisons
 from remix_study.reports.ranks import eligible, everything, layout, published, table
 from remix_study.reports.sections.ranks import section
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 FIVE = (("baseline", None), ("cost", None), ("smote", None), ("mixup", 0.1), ("remix", 0.1))
 
 

@@ -11,6 +11,8 @@ from remix_study.reports.comparison import comparisons
 from remix_study.reports.results import table, table_of_training
 from remix_study.reports.sections.results import SHOWN_POINTS, section
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def texts(made):
     return " ".join(text for block in made.blocks for text in block.text)

@@ -10,6 +10,8 @@ from remix_study.reports.comparison import comparisons
 from remix_study.reports.sections.sensitivity import section
 from remix_study.reports.sensitivity import curves, table
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def fold_values(frames, row, metric):
     run = int(frames.runs.loc[frames.runs["row"] == row, "run"].iloc[0])

@@ -13,6 +13,8 @@ from remix_study.reports.corrections import DIVIDED, THRESHOLD, corrected_rows
 from remix_study.reports.sections.verdict import section
 from remix_study.reports.verdict import judge, remix_row, simpler
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 GAUSS = (
     ("baseline", None),
     ("cost", None),

@@ -15,7 +15,7 @@ from workshop import Workshop, training
 from remix_study.batches.strategies import make_strategy
 from remix_study.config import Model
 from remix_study.data.arrays import from_arrays
-from remix_study.errors import StudyFileError
+from remix_study.errors import UsageError
 from remix_study.study.bench import prepare
 from remix_study.study.points import Setting
 from remix_study.studyfile import parse_study
@@ -30,6 +30,7 @@ objectives = ["g_mean"]
 repeats = 1
 [training]
 epochs = 1
+stop = "never"
 batch_size = 16
 """
 NAMES = ("baseline", "remix", "smote")
@@ -105,7 +106,7 @@ def test_an_interrupt_ends_all_stacks_and_the_next_trial_is_whole():
 def test_mixed_precision_is_for_accelerators():
     bench = bench_of('precision = "mixed"\n')
     setting = Setting(make_strategy("baseline"), bench.spec.training, Model())
-    with pytest.raises(StudyFileError, match=r'training\.precision "mixed" is for accelerators'):
+    with pytest.raises(UsageError, match=r'training\.precision "mixed" is for accelerators'):
         bench.fit(setting)
 
 

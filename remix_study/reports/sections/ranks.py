@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pandas as pd
@@ -12,6 +12,8 @@ from remix_study.reports.document import Block, Cell, Head, Section, Table
 from remix_study.reports.figures import (
     strategy_color,
 )
+from remix_study.reports.rank_tests import RankTest, rank_tests, table_of_opponents
+from remix_study.reports.rank_tests import table as table_of_tests
 from remix_study.reports.ranks import (
     KINDS,
     PUBLISHED,
@@ -20,10 +22,13 @@ from remix_study.reports.ranks import (
     eligible,
     everything,
     layout,
+    one_each,
     published,
     table,
     table_by_problem,
 )
+from remix_study.reports.sections import rank_tests as tests_in_words
+from remix_study.reports.sections import table2
 from remix_study.reports.words import (
     MISSING,
     counted,
@@ -49,11 +54,23 @@ def section(comparisons: Sequence[Comparison]) -> Section:
         blocks.append(Block(text=notes))
     if not usable:
         return Section("ranks", "Ranks", LEAD, tuple(blocks))
-    five, every = published(usable), everything(usable)
+    five, each, every = published(usable), one_each(usable), everything(usable)
+    tests = {
+        "published five": rank_tests(five, usable),
+        "one row of each strategy": rank_tests(each, usable),
+    }
     files: dict[str, pd.DataFrame] = {}
-    blocks.append(_published_block(five, usable))
+    blocks.append(_published_block(five, usable, tests["published five"]))
     if five.rankings:
         files["ranks-published"] = layout(five)
+        blocks.append(table2.block())
+    blocks += tests_in_words.blocks(each, tests["one row of each strategy"])
+    for name, made in (
+        ("rank-tests", table_of_tests(tests)),
+        ("rank-tests-remix", table_of_opponents(tests)),
+    ):
+        if len(made):
+            files[name] = made
     if every.rankings:
         parts = [
             (
@@ -82,7 +99,9 @@ def section(comparisons: Sequence[Comparison]) -> Section:
     return Section("ranks", "Ranks", LEAD, tuple(blocks), files)
 
 
-def _published_block(five: RankTable, usable: Sequence[Comparison]) -> Block:
+def _published_block(
+    five: RankTable, usable: Sequence[Comparison], tests: Sequence[RankTest]
+) -> Block:
     text = list(five.notes)
     present = {(row.strategy, row.alpha) for c in usable for row in c.rows}
     absent = [_published_name(*row) for row in PUBLISHED if row not in present]
@@ -96,11 +115,15 @@ def _published_block(five: RankTable, usable: Sequence[Comparison]) -> Block:
         text.append("Fewer than two of the five published rows are complete: nothing to rank.")
         return Block(title="The published five", text=tuple(text))
     text += _sizes(five, usable)
+    text += tests_in_words.of_the_five(tests)
     caption = "Rank sums, the layout of Table 2 of the paper"
+    paper = table2.beside(five, usable)
+    if paper:
+        caption += ", below each the published one"
     return Block(
         title="The published five",
         text=tuple(text),
-        tables=(_page_table(five, caption, mean=False),),
+        tables=(_page_table(five, caption, mean=False, paper=paper),),
     )
 
 
@@ -122,7 +145,14 @@ def _sizes(ranked: RankTable, usable: Sequence[Comparison]) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def _page_table(ranked: RankTable, caption: str, *, mean: bool, grouped: bool = True) -> Table:
+def _page_table(
+    ranked: RankTable,
+    caption: str,
+    *,
+    mean: bool,
+    grouped: bool = True,
+    paper: Mapping[tuple[str, str, str], float] | None = None,
+) -> Table:
     kinds = list(dict.fromkeys(ranking.kind for ranking in ranked.rankings))
     by_kind = {kind: [r for r in ranked.rankings if r.kind == kind] for kind in kinds}
     groups = [
@@ -135,7 +165,8 @@ def _page_table(ranked: RankTable, caption: str, *, mean: bool, grouped: bool = 
         if all(row.label not in ranking.sums for ranking in ranked.rankings):
             continue
         cells = [Cell(row.label, kind="name", color=strategy_color(row.strategy))]
-        cells += [_sum_cell(r, row, mean=mean) for kind in kinds for r in by_kind[kind]]
+        for kind in kinds:
+            cells += [_sum_cell(r, row, mean=mean, paper=paper or {}) for r in by_kind[kind]]
         rows.append(tuple(cells))
     total = [Cell("total", "N k (k + 1) / 2", kind="name")]
     for kind in kinds:
@@ -150,10 +181,15 @@ def _page_table(ranked: RankTable, caption: str, *, mean: bool, grouped: bool = 
     )
 
 
-def _sum_cell(ranking: Ranking, row: Row, *, mean: bool) -> Cell:
+def _sum_cell(
+    ranking: Ranking, row: Row, *, mean: bool, paper: Mapping[tuple[str, str, str], float]
+) -> Cell:
     if row.label not in ranking.sums:
         return Cell(MISSING, kind="")
     value = float(ranking.sums[row.label])
     best = value == ranking.sums.min()
     detail = number(value / len(ranking.ranks), 2) if mean else ""
+    published_sum = paper.get((ranking.kind, ranking.metric, row.label))
+    if published_sum is not None:
+        detail = f"paper {plain(published_sum)}"
     return Cell(plain(value), detail, "best" if best else "number")

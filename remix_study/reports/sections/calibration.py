@@ -1,0 +1,178 @@
+"""The calibration section: reliability diagrams of the rare classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from remix_study.reports.calibration import (
+    BALANCED,
+    BINS,
+    CORRECTED,
+    NATURAL,
+    RowReliability,
+    table,
+)
+from remix_study.reports.comparison import Comparison
+from remix_study.reports.document import Block, Cell, Head, Picture, Section, Table
+from remix_study.reports.figures import FAINT, INK, figure, render, strategy_color
+from remix_study.reports.words import MISSING, listing, number, sentence, thousands
+
+TITLE = "Calibration of the rare classes"
+VIEWS = {
+    NATURAL: "as trained, natural class shares",
+    BALANCED: "as trained, classes counting alike",
+    CORRECTED: "carried back, natural class shares",
+}
+LEAD = (
+    "Each diagram sets the probability given to a rare class against how often rows with it are "
+    "of that class, in ten bins over the pooled test parts; several rare classes are pooled. On "
+    "the diagonal a probability is what it says. Hollow marks are bins of fewer than "
+    "{few} forecasts, which chance moves; the strips below count the forecasts. A network "
+    "cannot be calibrated for the natural class shares and for equal ones at once: training on "
+    "balanced batches aims at the second. “Carried back” divides that shift out again, which is "
+    "approximate for rows that were mixed."
+)
+# Bins with fewer forecasts are marked.
+FEW = 50
+# Diagrams of further problems are folded away.
+SHOWN_OPEN = 3
+# Diagrams of still further ones are files of the folder alone, to keep the page small.
+ON_PAGE = 12
+Found = Sequence[tuple[Comparison, Sequence[RowReliability]]]
+
+
+def section(found: Found) -> Section:
+    """The section of the page, one figure a problem."""
+    lead = LEAD.format(few=FEW)
+    shown = [(comparison, rows) for comparison, rows in found if rows]
+    if not shown:
+        text = "There are no stored probabilities of planned points to bin."
+        return Section("calibration", TITLE, lead, (Block(text=(text,)),))
+    blocks = tuple(_block(comparison, rows, at) for at, (comparison, rows) in enumerate(shown))
+    return Section("calibration", TITLE, lead, blocks, {"calibration": table(shown)})
+
+
+def _block(comparison: Comparison, rows: Sequence[RowReliability], at: int) -> Block:
+    title = f"{comparison.title}, {comparison.imbalance_name}"
+    folded = at >= SHOWN_OPEN
+    picture = _picture(comparison, rows, at)
+    text = _reading(rows)
+    if not picture.on_page:
+        text += (f"Its diagram is figures/{picture.name}.svg in the report’s folder.",)
+    return Block(
+        title="" if folded else title,
+        text=text,
+        pictures=(picture,),
+        tables=(_page_table(comparison, rows),),
+        collapsed=title if folded else "",
+    )
+
+
+def _reading(rows: Sequence[RowReliability]) -> tuple[str, ...]:
+    share = rows[0].by_view[NATURAL].share
+    means = [f"{made.row.label} {number(made.by_view[NATURAL].mean_forecast)}" for made in rows]
+    best = {
+        view: min(
+            (made for made in rows if view in made.by_view),
+            key=lambda made: made.by_view[view].error,
+            default=None,
+        )
+        for view in (NATURAL, BALANCED)
+    }
+    natural, balanced = best[NATURAL], best[BALANCED]
+    assert natural is not None
+    assert balanced is not None
+    lines = [
+        sentence(
+            f"Rare rows are {number(share)} of the forecasts; the mean probability given to them "
+            f"is {listing(means)}"
+        ),
+        sentence(
+            "The smallest calibration error has "
+            f"{natural.row.label} at the natural class shares "
+            f"({number(natural.by_view[NATURAL].error)}) and {balanced.row.label} where classes "
+            f"count alike ({number(balanced.by_view[BALANCED].error)})"
+        ),
+    ]
+    changes = [
+        f"{made.row.label} from {number(made.by_view[NATURAL].error)} to "
+        f"{number(made.by_view[CORRECTED].error)}" + ("" if made.exact else " (approximate)")
+        for made in rows
+        if CORRECTED in made.by_view
+    ]
+    if changes:
+        lines.append(
+            sentence(f"Carried back to the natural shares, the error goes for {listing(changes)}")
+        )
+    return tuple(lines)
+
+
+def _picture(comparison: Comparison, rows: Sequence[RowReliability], at: int) -> Picture:
+    views = [view for view in VIEWS if any(view in made.by_view for made in rows)]
+    with figure(2.9 * len(views), 3.9) as made:
+        grid = made.subplots(2, len(views), squeeze=False, height_ratios=(3, 1), sharex=True)
+        for column, view in enumerate(views):
+            top, bottom = grid[0, column], grid[1, column]
+            _draw(top, bottom, view, rows)
+            if column == 0:
+                top.set_ylabel("share of rare rows")
+                bottom.set_ylabel("forecasts")
+            top.set_title(VIEWS[view], fontsize=9.5)
+        handles, labels = grid[0, 0].get_legend_handles_labels()
+        made.legend(handles, labels, loc="outside upper left", ncols=len(rows))
+        svg, png = render(made)
+    names = listing([made.row.label for made in rows])
+    alt = f"Reliability of the rare classes on {comparison.name}: {names}."
+    return Picture(f"calibration-{at + 1}", "", alt, svg, png, at < ON_PAGE, wide=True)
+
+
+def _draw(top: Axes, bottom: Axes, view: str, rows: Sequence[RowReliability]) -> None:
+    top.plot([0, 1], [0, 1], color=FAINT, lw=1.2, zorder=1)
+    for place, made in enumerate(rows):
+        one = made.by_view.get(view)
+        color = strategy_color(made.row.strategy)
+        if one is None:
+            # The baseline needs no correction; it stays for comparison.
+            one = made.by_view[NATURAL]
+        filled = one.counts > 0
+        top.plot(one.forecast[filled], one.observed[filled], color=color, lw=1.2, zorder=2,
+                 label=made.row.label)  # fmt: skip
+        few = filled & (one.counts < FEW)
+        top.plot(one.forecast[few], one.observed[few], color=color, ls="", marker="o",
+                 markersize=3.5, markerfacecolor="white", zorder=3)  # fmt: skip
+        edges = np.arange(BINS + 1) / BINS
+        bottom.stairs(np.maximum(one.counts, 0.5), edges, color=color, lw=1.1, baseline=0.5,
+                      alpha=0.9, zorder=2 + 0.1 * place)  # fmt: skip
+    bottom.set_yscale("log")
+    bottom.set_ylim(bottom=0.5)
+    bottom.minorticks_off()
+    bottom.set_xlabel("probability given", color=INK)
+    top.set_xlim(-0.02, 1.02)
+    top.set_ylim(-0.03, 1.03)
+    top.set_yticks([0, 0.5, 1])
+    top.set_xticks([0, 0.5, 1])
+
+
+def _page_table(comparison: Comparison, rows: Sequence[RowReliability]) -> Table:
+    head = (
+        Head("row"),
+        Head("mean probability", "natural shares"),
+        *(Head("error", VIEWS[view]) for view in VIEWS),
+    )
+    lines = []
+    for made in rows:
+        cells = [Cell(made.row.label, kind="name", color=strategy_color(made.row.strategy))]
+        cells.append(Cell(number(made.by_view[NATURAL].mean_forecast)))
+        for view in VIEWS:
+            one = made.by_view.get(view)
+            cells.append(Cell(number(one.error)) if one else Cell(MISSING, kind=""))
+        lines.append(tuple(cells))
+    n = thousands(int(rows[0].by_view[NATURAL].counts.sum()))
+    caption = (
+        f"Calibration error of the rare classes on {comparison.name}, {n} pooled forecasts, "
+        f"{number(rows[0].by_view[NATURAL].share)} of them rare"
+    )
+    return Table(caption, (head,), tuple(lines))

@@ -1,0 +1,62 @@
+"""What tests of studies share: a folder, made-up training, and one study that really ran."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import optuna
+import pytest
+from studyroom import TINY
+
+from remix_study.cli import main
+from remix_study.study.storage import open_storage
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch) -> Path:
+    """An empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def pretended(monkeypatch) -> None:
+    """Made-up training instead of Keras."""
+    from pretend import pretend
+
+    pretend(monkeypatch.setattr)
+
+
+@pytest.fixture(scope="session")
+def _blank(tmp_path_factory) -> Path:
+    """A database without any study; making the tables takes longer than copying them."""
+    path = tmp_path_factory.mktemp("blank") / "blank.db"
+    open_storage(f"sqlite:///{path}").engine.dispose()
+    return path
+
+
+@pytest.fixture
+def storage(here, _blank):
+    """An open database ``x.db`` in the current folder."""
+    shutil.copy(_blank, "x.db")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = open_storage("sqlite:///x.db")
+    yield storage
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Path:
+    """A database with the tiny study, really trained; not to be written to."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "tiny.toml").write_text(TINY)
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        assert main(["run", "tiny.toml"]) == 0
+    finally:
+        os.chdir(before)
+    return folder / "remix-study.db"

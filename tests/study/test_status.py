@@ -1,0 +1,81 @@
+"""How far studies are, read while others write."""
+
+from __future__ import annotations
+
+import pytest
+from studyroom import TINY, tiny
+
+from remix_study.study import runner, status
+from remix_study.study.bench import prepare
+from remix_study.study.catalog import enter
+from remix_study.study.claims import Worker
+from remix_study.study.storage import open_reader
+from remix_study.study.trials import Trials
+from remix_study.studyfile import parse_study
+
+SETTINGS = ('"remix"]', '"remix"]\nlearning_rate = [0.1, 2.0]\nbatch_size = [8, 16]')
+SEARCH = ("[search.space]", '[search]\nalgorithm = "random"\ntrials = 6\n[search.space]')
+RATES = ('"remix"]', '"remix"]\nlearning_rate = {low = 0.5, high = 2.5}')
+
+
+def numbers() -> dict[str, int]:
+    (found,) = status.read_progress(open_reader("sqlite:///x.db"))
+    assert found.name == "tiny/wine"
+    return {
+        name: getattr(found, name)
+        for name in ("planned", "complete", "running", "failed", "dead", "missing")
+    }
+
+
+def room(storage, text: str) -> Trials:
+    (bench,) = prepare(parse_study(text, "tiny.toml"))
+    return Trials(storage, bench, enter(storage, bench))
+
+
+@pytest.mark.usefixtures("pretended")
+def test_a_grid_with_failed_points(storage):
+    room(storage, tiny(SETTINGS))
+    assert numbers() == {"planned": 12, "complete": 0, "running": 0, "failed": 0, "dead": 0, "missing": 12}  # fmt: skip
+    runner.run(parse_study(tiny(SETTINGS)), storage="sqlite:///x.db")
+    assert numbers() == {"planned": 12, "complete": 6, "running": 0, "failed": 6, "dead": 0, "missing": 6}  # fmt: skip
+
+
+@pytest.mark.usefixtures("pretended")
+def test_a_search_counts_slots(storage):
+    text = tiny(SEARCH, RATES)
+    summary = runner.run(parse_study(text), storage="sqlite:///x.db")
+    failed = len(summary.failures)
+    assert 0 < failed < 6
+    assert numbers() == {"planned": 6, "complete": 6 - failed, "running": 0, "failed": failed, "dead": 0, "missing": failed}  # fmt: skip
+
+
+def test_running_and_dead_points(storage):
+    trials = room(storage, TINY)
+    worker = Worker(storage.engine)
+    running, dead, _ = trials.planned
+    worker.claim(trials.entry.uuid, running)
+    worker.assign(trials.entry.uuid, running, trials.ask_planned(running).number)
+    trials.ask_planned(dead)
+    assert numbers() == {"planned": 3, "complete": 0, "running": 1, "failed": 0, "dead": 1, "missing": 2}  # fmt: skip
+    worker.leave()
+    assert numbers() == {"planned": 3, "complete": 0, "running": 0, "failed": 0, "dead": 2, "missing": 3}  # fmt: skip
+
+
+def test_a_study_that_was_deleted_in_the_dashboard_is_not_told_of(storage):
+    import optuna
+
+    room(storage, TINY)
+    optuna.delete_study(study_name="tiny/wine", storage=storage)
+    assert status.read_progress(open_reader("sqlite:///x.db")) == []
+    room(storage, tiny(("epochs = 2", "epochs = 3")))
+    assert numbers()["missing"] == 3
+
+
+@pytest.mark.usefixtures("pretended")
+def test_a_trial_enqueued_by_hand_does_not_take_a_planned_ones_place(storage):
+    trials = room(storage, TINY)
+    trials.entry.optuna.enqueue_trial({"strategy": "cost"})
+    summary = runner.run(parse_study(TINY), storage="sqlite:///x.db")
+    assert summary.complete == 3
+    states = [trial.state.name for trial in trials.entry.optuna.trials]
+    assert states == ["FAIL", "COMPLETE", "COMPLETE", "COMPLETE"]

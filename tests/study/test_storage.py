@@ -1,0 +1,227 @@
+"""The database: opened by many at once, never somebody else's, never with its password shown."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+import remix_study
+from remix_study.errors import StorageError
+from remix_study.study.storage import database_errors, open_reader, open_storage, shown
+
+
+def url_of(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def content(folder: Path) -> dict[str, str]:
+    """Every file in a folder by its hash."""
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def refusal(open_it, url: str) -> str:
+    with pytest.raises(StorageError) as caught:
+        open_it(url)
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 3
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("postgresql://me:secret@host:5432/db", "postgresql://me:***@host:5432/db"),
+        ("postgresql://me:se=cret?@host/db?sslmode=require", None),
+        ("postgresql://host/db?user=me&password=secret", None),
+        ("postgresql://host/db?user=me&sslpassword=secret", None),
+        ("sqlite:///a b%20{c}.db", "sqlite:///a b%20{c}.db"),
+    ],
+)
+def test_a_password_is_never_shown(url, expected):
+    text = shown(url)
+    assert "secret" not in text
+    assert "cret" not in text
+    if expected:
+        assert text == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        (
+            "results.db",
+            '"results.db" is not a database URL; write for example sqlite:///results.db',
+        ),
+        ("", '"" is not a database URL; write for example sqlite:///'),
+        ("postgresql:/me:secret@host/db", '"postgresql:/me:***@host/db" is not a database URL;'),
+        ("postgresql://me:secret@host:x/db", '"postgresql://me:***@host:x/db" is not a database'),
+        ("oracel://me:secret@host/db", "oracel: no driver for such a database is installed ("),
+        ("sqlite+none:///x.db", "sqlite+none: no driver for such a database is installed ("),
+        ("firebird://me:secret@host/db", "firebird: no driver for such a database is installed"),
+        ("sqlite://", "a study needs a database file, such as sqlite:///remix-study.db"),
+        ("sqlite:///:memory:", "a study needs a database file, such as sqlite:///remix-study.db"),
+        ("sqlite:///no/such/folder/x.db", "no/such/folder: there is no such folder for the data"),
+        ("sqlite:///.", ".: a folder, not a database"),
+    ],
+)
+@pytest.mark.parametrize("open_it", [open_storage, open_reader])
+def test_what_is_no_database(url, expected, open_it, here):
+    text = refusal(open_it, url)
+    assert text.startswith(expected)
+    assert "secret" not in text
+    assert content(here) == {}
+
+
+def test_readers_create_nothing(here):
+    assert (
+        refusal(open_reader, "sqlite:///x.db")
+        == "x.db: there is no such database; run a study first"
+    )
+    assert content(here) == {}
+
+
+@pytest.mark.parametrize("open_it", [open_storage, open_reader])
+def test_a_text_file_stays_as_it_is(open_it, here):
+    (here / "x.db").write_text("my thesis\n" * 1000)
+    before = content(here)
+    text = refusal(open_it, "sqlite:///x.db")
+    assert text.startswith("sqlite:///x.db: file is not a database; name another file with")
+    assert content(here) == before
+
+
+@pytest.mark.parametrize("open_it", [open_storage, open_reader])
+def test_another_programs_database_stays_as_it_is(open_it, here):
+    with closing(sqlite3.connect(here / "x.db")) as connection:
+        connection.execute("CREATE TABLE albums (title TEXT)")
+        connection.execute("CREATE TABLE studies (patient TEXT)")
+        connection.commit()
+    before = content(here)
+    text = refusal(open_it, "sqlite:///x.db")
+    if open_it is open_storage:
+        assert text == (
+            "x.db: a database of something else (its tables: albums); name another file with "
+            "--storage"
+        )
+    else:
+        assert text == "sqlite:///x.db: holds no study of remix_study"
+    assert content(here) == before
+
+
+def test_a_database_that_optuna_made_is_taken(here):
+    import optuna
+
+    optuna.create_study(storage="sqlite:///x.db", study_name="other")
+    assert (
+        refusal(open_reader, "sqlite:///x.db") == "sqlite:///x.db: holds no study of remix_study"
+    )
+    storage = open_storage("sqlite:///x.db")
+    assert [study.study_name for study in storage.get_all_studies()] == ["other"]
+    open_reader("sqlite:///x.db")
+
+
+@pytest.mark.parametrize("tables", [["studies"], ["version_info", "trials"]])
+def test_a_database_whose_making_was_killed_is_finished(tables, here):
+    from optuna.storages._rdb.models import BaseModel
+    from sqlalchemy import create_engine
+
+    engine = create_engine("sqlite:///x.db")
+    BaseModel.metadata.create_all(engine, [BaseModel.metadata.tables[name] for name in tables])
+    engine.dispose()
+    open_storage("sqlite:///x.db")
+    open_reader("sqlite:///x.db")
+
+
+def test_a_database_of_another_schema_is_named(here):
+    open_storage("sqlite:///x.db")
+    with closing(sqlite3.connect(here / "x.db")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'v9.9'")
+        connection.commit()
+    assert "no longer compatible with the table schema" in refusal(open_storage, "sqlite:///x.db")
+
+
+def test_odd_names_are_names(here):
+    odd = here / "100% {x} #1?&.db"
+    open_storage(url_of(odd).replace("%", "%25").replace("?", "%3F"))
+    made = [path.name for path in here.iterdir() if path.suffix == ".db"]
+    assert len(made) == 1
+    open_reader(f"sqlite:///{made[0].replace('?', '%3F')}")
+
+
+def test_drivers_speak_through_one_line(here):
+    with pytest.raises(
+        StorageError, match=r"^sqlite:///x\.db: database or disk is full; make room"
+    ):
+        with database_errors("sqlite:///x.db"):
+            error = sqlite3.OperationalError("database or disk is full")
+            raise OperationalError("INSERT", {}, error)
+    with pytest.raises(ZeroDivisionError), database_errors("sqlite:///x.db"):
+        raise ZeroDivisionError
+
+
+def test_what_optuna_wraps_is_the_drivers_error_too(here):
+    storage = open_storage("sqlite:///x.db")
+    with closing(sqlite3.connect(here / "x.db")) as connection:
+        connection.execute("DROP TABLE study_directions")
+        connection.commit()
+    with pytest.raises(StorageError, match=r"^sqlite:///x\.db: no such table: study_directions"):
+        with database_errors("sqlite:///x.db"):
+            from optuna.study import StudyDirection
+
+            storage.create_new_study([StudyDirection.MINIMIZE], "x")
+
+
+def test_a_reader_does_not_lock_out_a_writer(here):
+    storage = open_storage("sqlite:///x.db")
+    with open_reader("sqlite:///x.db").connect() as reading:
+        reading.exec_driver_sql("SELECT * FROM studies").all()
+        from optuna.study import StudyDirection
+
+        storage.create_new_study([StudyDirection.MINIMIZE], "x")
+    with pytest.raises(OperationalError, match="readonly"):
+        with open_reader("sqlite:///x.db").begin() as connection:
+            connection.exec_driver_sql("DELETE FROM studies")
+
+
+def test_many_processes_may_open_a_fresh_database_at_once(here):
+    code = (
+        "import time, sys, optuna, optuna.storages._rdb.models\n"
+        "from remix_study.study.storage import open_storage\n"
+        "time.sleep(max(0, float(sys.argv[1]) - time.time()))\n"
+        "for i in range(3): open_storage(f'sqlite:///{i}.db')\n"
+    )
+    import time
+
+    root = str(Path(remix_study.__file__).parents[1])
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(time.time() + 2)],
+            cwd=here,
+            env=os.environ | {"PYTHONPATH": root},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    for process in started:
+        _, errors = process.communicate()
+        assert process.returncode == 0, errors
+    for number in range(3):
+        open_reader(f"sqlite:///{number}.db")
+        with closing(sqlite3.connect(here / f"{number}.db")) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            assert connection.execute("SELECT count(*) FROM alembic_version").fetchall() == [(1,)]
+            assert connection.execute("SELECT count(*) FROM version_info").fetchall() == [(1,)]
+            assert re.match("wal", connection.execute("PRAGMA journal_mode").fetchone()[0])

@@ -1,0 +1,211 @@
+"""The life of a trial: all of it in the database, or nothing; never another worker's."""
+
+from __future__ import annotations
+
+import numpy as np
+import optuna
+import pytest
+from sqlalchemy import func, select
+from studyroom import TINY, tiny
+
+from remix_study.study import tables, trials
+from remix_study.study.bench import prepare
+from remix_study.study.catalog import LONGEST_ATTRIBUTE, enter
+from remix_study.study.claims import Worker
+from remix_study.study.evaluation import MembersFailed, evaluate
+from remix_study.study.points import setting_of
+from remix_study.study.record import record
+from remix_study.study.trials import TakenOver, Trials
+from remix_study.studyfile import parse_study
+
+POINT = '{"strategy": "baseline"}'
+
+
+@pytest.fixture
+def room(storage, pretended) -> Trials:
+    """The tiny problem's trials."""
+    (bench,) = prepare(parse_study(TINY, "tiny.toml"))
+    return Trials(storage, bench, enter(storage, bench))
+
+
+def evaluation(room: Trials, point: str = POINT):
+    bench, parameters = room.bench, room.planned[point]
+    return evaluate(bench, parameters, setting_of(parameters, bench.spec.training, bench.study.model))  # fmt: skip
+
+
+def rows(room: Trials) -> dict[str, int]:
+    """How many rows of runs there are in our tables."""
+    with room.storage.engine.connect() as connection:
+        return {
+            table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in (tables.runs, tables.folds, tables.scores, tables.probabilities)
+        }
+
+
+NOTHING = {"remix_runs": 0, "remix_folds": 0, "remix_scores": 0, "remix_probabilities": 0}
+
+
+def states(room: Trials) -> list[str]:
+    return [trial.state.name for trial in room.entry.optuna.get_trials()]
+
+
+def test_a_told_trial_is_all_there(room):
+    trial = room.ask_planned(POINT)
+    found = evaluation(room)
+    room.tell(trial, found, None)
+    assert states(room) == ["COMPLETE"]
+    assert room.complete() == {POINT}
+    kept = room.entry.optuna.trials[0]
+    assert kept.values == list(found.values)
+    assert kept.user_attrs[tables.RUN_ATTRIBUTE] == found.uuid
+    metrics = {metric for fold in found.scores for part in fold.values() for metric in part}
+    assert rows(room) == {
+        "remix_runs": 1,
+        "remix_folds": 2,
+        "remix_scores": 2 * 2 * len(metrics),
+        "remix_probabilities": 4,
+    }
+
+
+def test_values_are_means_of_validation_scores(room):
+    found = evaluation(room)
+    for name, value in zip(("g_mean", "bbs"), found.values, strict=True):
+        assert value == np.mean([fold["validation"][name] for fold in found.scores])
+        assert value != np.mean([fold["test"][name] for fold in found.scores])
+
+
+def test_attributes_know_nothing_of_test_rows(room, monkeypatch):
+    """The same trial with its test predictions spoilt tells Optuna the same."""
+    told = []
+    for spoilt in (False, True):
+        found = evaluation(room)
+        if spoilt:
+            for fold in found.scores:
+                fold["test"] = dict.fromkeys(fold["test"], 0.123)
+            for outcome in found.outcomes:
+                outcome.test[:] = 1 / 3
+        monkeypatch.setattr(trials, "peak_memory_mb", lambda: 1.0)
+        object.__setattr__(found, "seconds", 1.0)
+        told.append((trials._attributes(room.bench, found), found.values))
+    assert told[0] == told[1]
+
+
+def test_attributes_are_short_texts_and_plain_numbers(room):
+    trial = room.ask_planned(POINT)
+    room.tell(trial, evaluation(room), None)
+    attributes = room.entry.optuna.trials[0].user_attrs
+    assert attributes["row"] == "baseline"
+    assert attributes["epochs"] == "median 4, 4 to 4"
+    assert set(attributes) > {"validation g-mean", "validation BBS", "folds failed", "seconds"}
+    assert all(len(str(value)) < 200 for value in attributes.values())
+    assert {type(value) for value in attributes.values()} == {str, int, float}
+
+
+def test_a_failed_trial_keeps_its_reason_and_nothing_else(room):
+    trial = room.ask_planned(POINT)
+    found = evaluation(room)
+    trial.set_user_attr(tables.RUN_ATTRIBUTE, found.uuid)
+    record(room.storage.engine, room.entry.uuid, room.bench, found)
+    room.fail(trial._trial_id, "because " * 100)
+    assert states(room) == ["FAIL"]
+    reason = room.entry.optuna.trials[0].user_attrs["failed"]
+    assert reason.startswith("because")
+    assert len(reason) == LONGEST_ATTRIBUTE
+    assert rows(room) == NOTHING
+    assert room.complete() == set()
+
+
+def test_a_complete_trial_cannot_be_failed(room):
+    trial = room.ask_planned(POINT)
+    room.tell(trial, evaluation(room), None)
+    before = rows(room)
+    room.fail(trial._trial_id, "too late")
+    assert states(room) == ["COMPLETE"]
+    assert rows(room) == before
+
+
+@pytest.mark.parametrize("when", ["before", "while"])
+def test_a_trial_that_was_taken_over_leaves_nothing(room, when, monkeypatch):
+    trial = room.ask_planned(POINT)
+
+    def take_over(*arguments):
+        room.storage.set_trial_state_values(trial._trial_id, optuna.trial.TrialState.FAIL)
+        if when == "while":
+            record(*arguments)
+
+    if when == "before":
+        take_over()
+    else:
+        monkeypatch.setattr(trials, "record", take_over)
+    with pytest.raises(TakenOver):
+        room.tell(trial, evaluation(room), None)
+    assert states(room) == ["FAIL"]
+    assert rows(room) == NOTHING
+
+
+def test_the_trial_of_a_dead_worker_is_freed_with_what_it_wrote(room):
+    trial = room.ask_planned(POINT)
+    found = evaluation(room)
+    trial.set_user_attr(tables.RUN_ATTRIBUTE, found.uuid)
+    record(room.storage.engine, room.entry.uuid, room.bench, found)
+    room.free_dead()
+    assert states(room) == ["FAIL"]
+    assert room.entry.optuna.trials[0].user_attrs["failed"] == "its worker died"
+    assert rows(room) == NOTHING
+
+
+def test_the_trial_of_a_living_worker_is_left_alone(room):
+    worker = Worker(room.storage.engine)
+    for point, trial in (("p", True), ("q", False)):
+        worker.claim(room.entry.uuid, point)
+        if trial:
+            worker.assign(room.entry.uuid, point, room.ask_planned(POINT).number)
+        room.free_dead()
+        assert states(room) == ["RUNNING"]
+    # While somebody is about to ask, a trial without a claim may be theirs.
+    room.ask_planned(POINT)
+    room.free_dead()
+    assert states(room) == ["RUNNING", "RUNNING"]
+    worker.release(room.entry.uuid, "q")
+    room.free_dead()
+    assert states(room) == ["RUNNING", "FAIL"]
+
+
+def test_a_trial_that_completes_while_the_dead_are_looked_for(room, monkeypatch):
+    """Its claim is gone by the time claims are read, but it was RUNNING a moment before."""
+    trial = room.ask_planned(POINT)
+    found = evaluation(room)
+
+    def complete_first(*arguments):
+        if states(room) == ["RUNNING"]:
+            room.tell(trial, found, None)
+        return claimed(*arguments)
+
+    claimed = trials.claims.claimed
+    monkeypatch.setattr(trials.claims, "claimed", complete_first)
+    room.free_dead()
+    assert states(room) == ["COMPLETE"]
+    assert rows(room)["remix_runs"] == 1
+
+
+def test_a_member_whose_last_step_broke_it_is_failed(room, monkeypatch):
+    fit = type(room.bench).fit
+
+    def break_one(self, setting, on_epoch=None):
+        outcomes = fit(self, setting, on_epoch)
+        outcomes[1].test[0] = np.nan
+        return outcomes
+
+    monkeypatch.setattr(type(room.bench), "fit", break_one)
+    with pytest.raises(MembersFailed, match="1 of 2 folds diverged: its probabilities are not fi"):
+        evaluation(room)
+
+
+def test_a_score_that_cannot_be_computed_fails_the_trial(storage, pretended, monkeypatch):
+    (bench,) = prepare(parse_study(tiny(('"g_mean", "bbs"', '"roc_auc"')), "tiny.toml"))
+    room = Trials(storage, bench, enter(storage, bench))
+    monkeypatch.setattr(
+        "remix_study.study.evaluation.score", lambda *_arguments: {"roc_auc": float("nan")}
+    )
+    with pytest.raises(MembersFailed, match="roc_auc cannot be computed"):
+        evaluation(room)
