@@ -119,7 +119,8 @@ def reporting(console: Console) -> Iterator[Reporter]:
         TextColumn("{task.description}", table_column=name),
         BarColumn(bar_width=12),
         MofNCompleteColumn(table_column=Column(no_wrap=True)),
-        TextColumn("{task.fields[unit]}, left", table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[unit]}", table_column=Column(no_wrap=True)),
+        TextColumn("left"),
         TimeRemainingColumn(table_column=Column(no_wrap=True)),
     )
     with Progress(*columns, console=console, transient=True, expand=True) as progress:

@@ -40,7 +40,7 @@ def _blank(tmp_path_factory) -> Path:
 @pytest.fixture
 def storage(here, _blank):
     """An open database ``x.db`` in the current folder."""
-    shutil.copy(_blank, "x.db")
+    shutil.copy(_blank, here / "x.db")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = open_storage("sqlite:///x.db")
     yield storage

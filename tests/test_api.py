@@ -29,8 +29,9 @@ def data():
 
 
 @pytest.fixture
-def fast(pretended, here):
+def fast(request, here):
     """Made-up training in an empty folder."""
+    request.getfixturevalue("pretended")
     return here
 
 
@@ -52,7 +53,8 @@ def test_a_data_frame_with_text_and_gaps_is_really_trained_on(here, data, capfd)
     assert (again.done_before, again.completed) == (3, 0)
 
 
-def test_arrays_that_changed_are_refused(fast, data):
+@pytest.mark.usefixtures("fast")
+def test_arrays_that_changed_are_refused(data):
     X, y, _ = data
     remix_study.run(parse_study(ARRAYS), X, y, storage=URL)
     with pytest.raises(StudyFileError, match=r"problem\.sha256"):
@@ -114,7 +116,7 @@ def test_an_interrupt_from_the_keyboard_leaves_a_clean_database(fast, data):
     X, y, _ = data
 
     class Impatient(Reporter):
-        def epoch(self, members):
+        def epoch(self, _members):
             os.kill(os.getpid(), signal.SIGINT)
 
     before = signal.getsignal(signal.SIGINT)
@@ -124,7 +126,8 @@ def test_an_interrupt_from_the_keyboard_leaves_a_clean_database(fast, data):
     assert_clean(fast / "x.db")
 
 
-def test_it_runs_in_a_thread_and_beside_a_handler_of_the_users_own(fast, data):
+@pytest.mark.usefixtures("fast")
+def test_it_runs_in_a_thread_and_beside_a_handler_of_the_users_own(data):
     X, y, _ = data
     found = []
     thread = threading.Thread(

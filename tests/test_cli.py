@@ -16,8 +16,9 @@ from remix_study.cli import main
 
 
 @pytest.fixture
-def study(here, pretended) -> Path:
+def study(request, here) -> Path:
     """The tiny study's file, and made-up training."""
+    request.getfixturevalue("pretended")
     path = here / "tiny.toml"
     path.write_text(TINY)
     return path
@@ -47,9 +48,9 @@ def refusal(capfd, *words: str) -> tuple[int, str]:
 # The ten kinds of bad input, each changing one thing of a study that is right.
 BAD = {
     "not TOML": ("[study]", "[study", "not valid TOML: "),
-    "unknown key": ("epochs = 2", "epoch = 2", 'training.epoch: unknown key; did you mean "epochs"?'),
-    "wrong type": ("epochs = 2", 'epochs = "2"', "training.epochs: expected a whole number from 1 "),
-    "alpha -1": ("[0.0, 0.1]", "[-1]", "search.space.alpha.remix: expected numbers from 0 to 100 (f"),
+    "unknown key": ("epochs = 2", "epoch = 2", 'training.epoch: unknown key; did you mean'),
+    "wrong type": ("epochs = 2", 'epochs = "2"', "training.epochs: expected a whole number"),
+    "alpha -1": ("[0.0, 0.1]", "[-1]", "search.space.alpha.remix: expected numbers from"),
     "imbalance 1.7": (
         '"wine"',
         '"wine"\nkind = "binary"\nminority = [1]\nimbalance = [1.7]',
@@ -60,8 +61,8 @@ BAD = {
     "one class": ('dataset = "wine"', 'file = "one.csv"\nlabel = "y"', "one.csv: column 'y'"),
     "no label": ('dataset = "wine"', 'file = "one.csv"\nlabel = "z"', "one.csv: "),
     "unknown metric": ('"bbs"', '"bss"', 'study.objectives: no metric "bss"; did you mean "bbs"?'),
-    "unknown strategy": ('"remix"]', '"remox"]', 'search.space.strategy: no strategy "remox"; did'),
-    "unknown model": ("hidden = [4]", 'name = "no.where:f"', 'model "no.where:f" cannot be imported'),
+    "unknown strategy": ('"remix"]', '"remox"]', 'search.space.strategy: no strategy "remox"'),
+    "unknown model": ("hidden = [4]", 'name = "no.where:f"', 'model "no.where:f" cannot be impo'),
 }  # fmt: skip
 
 
@@ -116,7 +117,11 @@ def test_looking_at_a_missing_database_creates_nothing(here, words, capfd):
         (("run", "folder.toml"), 2, "folder.toml: a folder; name the study file in it"),
         (("run", "binary.toml"), 2, "binary.toml: not a text file in UTF-8"),
         (("run", "tiny.toml", "--storage", "results.db"), 3, "for example sqlite:///results.db"),
-        (("run", "tiny.toml", "--storage", "sqlite:///folder.toml"), 3, "a folder, not a database"),
+        (
+            ("run", "tiny.toml", "--storage", "sqlite:///folder.toml"),
+            3,
+            "a folder, not a database",
+        ),
         (("run", "tiny.toml", "--storage", "sqlite:///no/x.db"), 3, "no: there is no such folder"),
         (("run", "tiny.toml", "--storage", "mongodb://h/x"), 3, "no driver for such a database"),
         (("status", "--storage", "sqlite:///no/x.db"), 3, "no: there is no such folder"),
@@ -143,7 +148,8 @@ def test_names_that_the_database_does_not_hold(finished, here, capfd):
     assert (code, "file" in line) == (2, True)
 
 
-def test_a_password_is_in_no_complaint(study, capfd):
+@pytest.mark.usefixtures("study")
+def test_a_password_is_in_no_complaint(capfd):
     for url in ("postgresql://me:secret@127.0.0.1:9/x", "postgresql//me:secret@h/x"):
         for words in (("run", "tiny.toml"), ("status",), ("report",)):
             code, line = refusal(capfd, *words, f"--storage={url}")
@@ -151,7 +157,8 @@ def test_a_password_is_in_no_complaint(study, capfd):
             assert "secret" not in line
 
 
-def test_a_run_from_the_first_line_to_the_manifest(study, capfd):
+@pytest.mark.usefixtures("study")
+def test_a_run_from_the_first_line_to_the_manifest(capfd):
     assert main(["run", "tiny.toml"]) == 0
     out, errors = capfd.readouterr()
     assert errors == ""
@@ -164,9 +171,7 @@ def test_a_run_from_the_first_line_to_the_manifest(study, capfd):
         ["[2/3]", "balance"],
         ["[3/3]", "remix"],
     ]
-    assert lines[4] == (
-        "3 of 3 points complete, 3 of them new, in sqlite:///remix-study.db"
-    )
+    assert lines[4] == ("3 of 3 points complete, 3 of them new, in sqlite:///remix-study.db")
     ((text,),) = query(Path("remix-study.db"), "SELECT manifest FROM remix_manifests")
     manifest = json.loads(text)
     assert manifest["command"] == "remix-study run tiny.toml"
@@ -178,9 +183,17 @@ def test_a_run_from_the_first_line_to_the_manifest(study, capfd):
     assert set(manifest) > {"started", "seed", "python", "packages", "backend", "platform"}
 
 
-def test_json_is_all_there_is_on_standard_output(study, capfd):
+@pytest.mark.usefixtures("study")
+def test_json_is_all_there_is_on_standard_output(capfd):
     answers = {}
-    for words in (("run", "tiny.toml"), ("run", "--dry-run", "tiny.toml"), ("status",), ("datasets",), ("datasets", "wine")):  # fmt: skip
+    for text in (
+        "run tiny.toml",
+        "run --dry-run tiny.toml",
+        "status",
+        "datasets",
+        "datasets wine",
+    ):
+        words = tuple(text.split())
         assert main([*words, "--json"]) == 0
         answers[words] = json.loads(capfd.readouterr().out)
     assert answers["run", "tiny.toml"] == {
@@ -230,7 +243,15 @@ def test_status_counts_what_is_left(study, capfd):
     capfd.readouterr()
     assert main(["status"]) == 0
     header, line = capfd.readouterr().out.splitlines()
-    assert header.split() == ["study", "planned", "complete", "running", "failed", "dead", "missing"]
+    assert header.split() == [
+        "study",
+        "planned",
+        "complete",
+        "running",
+        "failed",
+        "dead",
+        "missing",
+    ]
     assert line.split() == ["tiny/wine", "6", "3", "0", "3", "0", "3"]
 
 
@@ -244,6 +265,7 @@ def test_a_dry_run_says_what_would_run_and_creates_nothing(study, capfd):
     assert content(study.parent) == before
 
 
+@pytest.mark.usefixtures("here")
 def test_a_dry_run_of_a_search_says_what_is_asked(study, capfd):
     study.write_text(
         tiny(
@@ -255,7 +277,8 @@ def test_a_dry_run_of_a_search_says_what_is_asked(study, capfd):
     assert "asked of Optuna: strategy, alpha, learning_rate" in capfd.readouterr().out
 
 
-def test_the_built_in_study_is_the_default(here, pretended, capfd):
+@pytest.mark.usefixtures("pretended")
+def test_the_built_in_study_is_the_default(here, capfd):
     assert main(["run", "--dry-run", "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["study"] == "quickstart"
 

@@ -29,8 +29,10 @@ def told(terminal: bool) -> str:
         reporter.trial("remix (0.1), model.hidden [8, 4]", 20, 5)
         for _ in range(5):
             reporter.epoch(20)
-        reporter.complete("remix (0.1), model.hidden [8, 4]", {"g_mean": 0.91234, "bbs": 0.1}, 1.24)
-        reporter.trial("cost", 20, 5)
+        reporter.complete(
+            "remix (0.1), model.hidden [8, 4]", {"g_mean": 0.91234, "bbs": 0.1}, 1.24
+        )
+        reporter.trial("cost, learning_rate 0.1", 20, 5)
         reporter.failed("cost", "1 of 2 folds diverged: [nan]")
     return out.getvalue()
 
@@ -49,9 +51,9 @@ def test_a_terminal_shows_the_lines_and_what_runs_now():
     text = told(terminal=True)
     assert "study/problem[1]  1 of 3 points complete; rows rest: 90, [x]: 10" in text
     assert "  failed cost: 1 of 2 folds diverged: [nan]" in text
-    assert re.search(r"study/problem.* 3/3 points, left 0:00:00", text)
+    assert re.search(r"study/prob\S+ ━+ 3/3 +points +left 0:00:00", text)
     # The name gives way to the numbers.
-    assert re.search(r"remix \(0\.1\).*… .* 100/100 fold-epochs, left", text)
+    assert re.search(r"  cost, lea\S*… +━* 0/100 fold-epochs left -:--:--", text)
     # The cursor was hidden for the display, and comes back.
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
 

@@ -7,7 +7,6 @@ has the same colour in every figure and table, an imbalance ratio the same line 
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from remix_study.reports.statistics import Interval
+from remix_study.reports.svg import compact
 from remix_study.reports.words import plain
 
 COLORS = {
@@ -68,17 +68,6 @@ _STYLE: Any = {
     "svg.fonttype": "none",
     "savefig.facecolor": "white",
 }
-
-
-# Beyond a tenth of a point nobody sees a difference; scales and colours are no lengths.
-_LONG = re.compile(rb"(?<![\d.])(-?\d+\.\d)\d+(?![\d.e])")
-_LENGTHS = re.compile(rb' (?:d|x|y|width|height|transform)="[^"]*"')
-_NO_TURN = re.compile(rb' transform="rotate\(-0 [^"]*\)"')
-_FONT = b"font-family: 'DejaVu Sans', 'Verdana', sans-serif; "
-_STYLES = re.compile(rb' style="[^"]*"')
-_GROUPS = re.compile(rb"<g\b[^>]*>|</g>")
-_EMPTY = re.compile(rb"<g\b[^>]*/>")
-_IDS = re.compile(rb'<g id="[^"]*"')
 
 
 @dataclass(frozen=True)
@@ -133,22 +122,7 @@ def render(made: Figure) -> tuple[bytes, bytes]:
         made.set_layout_engine("none")
         made.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
         made.savefig(png, format="png", dpi=160, metadata={"Software": None})
-    return _compact(svg.getvalue()), png.getvalue()
-
-
-def _compact(svg: bytes) -> bytes:
-    """The same drawing in fewer bytes: tenths of a point, no comments, no indentation.
-
-    What stands between the tags is text that a reader sees; it keeps every digit.
-    """
-    svg = re.sub(rb"<!--.*?-->|<metadata>.*?</metadata>", b"", svg, flags=re.DOTALL)
-    svg = re.sub(rb"<[^>]+>", lambda tag: _LENGTHS.sub(_shorten, tag[0]), svg)
-    svg = _IDS.sub(b"<g", svg)
-    svg = _NO_TURN.sub(b"", svg).replace(_FONT, b"")
-    svg = svg.replace(b"<svg ", b'<svg style="%s" ' % _FONT.strip(b"; "), 1)
-    svg = _STYLES.sub(lambda style: style[0].replace(b": ", b":").replace(b"; ", b";"), svg)
-    svg = _without_bare_groups(_EMPTY.sub(b"", svg))
-    return re.sub(rb"\n\s*", b"\n", svg)
+    return compact(svg.getvalue()), png.getvalue()
 
 
 def alpha_axis(axes: Axes, alphas: Sequence[float]) -> None:
@@ -273,20 +247,3 @@ def _darken(color: str, amount: float) -> tuple[float, float, float]:
     red, green, blue = mpl.colors.to_rgb(color)
     keep = 1 - amount
     return red * keep, green * keep, blue * keep
-
-
-def _shorten(lengths: re.Match[bytes]) -> bytes:
-    return _LONG.sub(rb"\1", lengths[0]).replace(b" \n", b" ").replace(b" L ", b"L")
-
-
-def _without_bare_groups(svg: bytes) -> bytes:
-    """Take out groups that say nothing; what is in them stays."""
-    bare: list[bool] = []
-
-    def keep(tag: re.Match[bytes]) -> bytes:
-        if tag[0] == b"</g>":
-            return b"" if bare.pop() else tag[0]
-        bare.append(tag[0] == b"<g>")
-        return b"" if bare[-1] else tag[0]
-
-    return _GROUPS.sub(keep, svg)

@@ -150,8 +150,8 @@ def test_points_may_be_added(storage):
 
 def test_trials_may_be_added_to_a_search(storage):
     def search(trials):
-        space = tiny(("[search.space]", f'[search]\nalgorithm = "tpe"\ntrials = {trials}\n[search.space]'))  # fmt: skip
-        return bench_of(space)
+        head = f'[search]\nalgorithm = "tpe"\ntrials = {trials}\n[search.space]'
+        return bench_of(tiny(("[search.space]", head)))
 
     enter(storage, search(3)).optuna.ask()
     enter(storage, search(5))

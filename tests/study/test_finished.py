@@ -44,7 +44,8 @@ def test_trial_values_are_means_of_the_validation_scores_that_were_kept(finished
     assert_clean(finished)
 
 
-def test_scores_are_those_of_the_probabilities_that_were_kept(finished, frames):
+@pytest.mark.usefixtures("finished")
+def test_scores_are_those_of_the_probabilities_that_were_kept(frames):
     wine = load_dataset("wine")
     scores = frames.scores.set_index(["run", "repeat", "fold", "part", "metric"]).value
     for run in frames.runs.run:
@@ -110,7 +111,8 @@ def test_frames_hold_what_is_asked_for(finished):
         load_frames(engine, ["tini"])
 
 
-def test_an_empty_database_has_no_frames(storage):
+@pytest.mark.usefixtures("storage")
+def test_an_empty_database_has_no_frames():
     with pytest.raises(StorageError, match="holds no study yet"):
         load_frames(open_reader("sqlite:///x.db"))
     assert read_progress(open_reader("sqlite:///x.db")) == []
@@ -129,7 +131,7 @@ def ask(app, path: str) -> dict:
     """A GET request to a WSGI application."""
     answer = {}
 
-    def start_response(status, headers, exc_info=None):
+    def start_response(status, _headers, _exc_info=None):
         answer["status"] = status
 
     url, _, parameters = path.partition("?")
@@ -148,7 +150,8 @@ def ask(app, path: str) -> dict:
 
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
-def test_the_dashboard_shows_studies_metrics_trials_and_short_attributes(finished, here):
+@pytest.mark.usefixtures("here")
+def test_the_dashboard_shows_studies_metrics_trials_and_short_attributes(finished):
     from optuna.storages import RDBStorage
     from optuna_dashboard import wsgi
 
@@ -176,7 +179,7 @@ def test_the_dashboard_shows_studies_metrics_trials_and_short_attributes(finishe
     storage.engine.dispose()
 
 
-MODELS = '''
+MODELS = """
 import keras
 
 def small(input_shape, n_classes, width=4):
@@ -201,7 +204,7 @@ def too_wide(input_shape, n_classes):
     return keras.Sequential([keras.Input(input_shape), keras.layers.Dense(n_classes + 1)])
 
 not_a_function = 3
-'''
+"""
 
 
 @pytest.fixture
@@ -209,15 +212,16 @@ def own(here):
     """A study of one's own networks, and a function that says which."""
     (here / "own_networks.py").write_text(MODELS)
 
-    def write(model: str, *changes) -> str:
-        text = tiny(('strategy = ["baseline", "remix"]\nalpha.remix = [0.0, 0.1]', 'strategy = ["balance"]'))  # fmt: skip
+    def write(model: str) -> str:
+        text = tiny(('["baseline", "remix"]\nalpha.remix = [0.0, 0.1]', '["balance"]'))
         (here / "own.toml").write_text(text.replace("hidden = [4]", model))
         return "own.toml"
 
     return write
 
 
-def test_a_network_of_ones_own_from_beside_the_study_file(own, here, capfd):
+@pytest.mark.usefixtures("capfd")
+def test_a_network_of_ones_own_from_beside_the_study_file(own, here):
     path = own('name = "own_networks:small"\nwidth = 3')
     assert main(["run", path]) == 0
     ((parameters,),) = query(here / "remix-study.db", "SELECT network_parameters FROM remix_runs")
@@ -256,11 +260,12 @@ def test_a_network_that_diverges_fails_its_point(own, here, capfd):
         assert states == [("FAIL",)] * failures
     assert_clean(here / "remix-study.db")
 
-    (here / path).write_text(text.replace('"tiny"', '"worst"\n').replace("epochs = 2", 'epochs = 2\non_nan = "worst"'))  # fmt: skip
+    text = text.replace('"tiny"', '"worst"').replace("epochs = 2", 'epochs = 2\non_nan = "worst"')
+    (here / path).write_text(text)
     assert main(["run", path]) == 0
     values = query(
         here / "remix-study.db",
-        "SELECT value FROM trial_values JOIN trials USING (trial_id) JOIN studies USING (study_id) "
-        "WHERE study_name = 'worst/wine' ORDER BY objective",
+        "SELECT value FROM trial_values JOIN trials USING (trial_id) "
+        "JOIN studies USING (study_id) WHERE study_name = 'worst/wine' ORDER BY objective",
     )
     assert values == [(0.0,), (1.0,)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import threading
 from pathlib import Path
@@ -17,6 +19,9 @@ from remix_study.study.bench import Bench
 from remix_study.study.reporter import Reporter
 from remix_study.studyfile import parse_study
 
+pytestmark = pytest.mark.usefixtures("pretended")
+DATABASE = Path("x.db")
+
 SEARCH = ("[search.space]", '[search]\nalgorithm = "tpe"\ntrials = 14\n[search.space]')
 ASKED = (
     'strategy = ["baseline", "remix"]\nalpha.remix = [0.0, 0.1]',
@@ -26,12 +31,9 @@ ASKED = (
 
 
 @pytest.fixture(autouse=True)
-def _pretended(pretended, here, _blank):
-    """Made-up training and an empty database."""
-    Path("x.db").write_bytes(_blank.read_bytes())
-
-
-DATABASE = Path("x.db")
+def _database(here, _blank):
+    """An empty database in an empty folder."""
+    shutil.copy(_blank, here / DATABASE)
 
 
 def run(text: str = TINY, **options):
@@ -58,7 +60,7 @@ class Heard(Reporter):
     def epoch(self, members):
         self.hear("epoch", members)
 
-    def complete(self, label, values, seconds):
+    def complete(self, label, values, _seconds):
         self.hear("complete", label, *values)
 
     def failed(self, label, reason):
@@ -78,6 +80,12 @@ def after(count: int, do):
 
 def signals(number=signal.SIGINT):
     return lambda: os.kill(os.getpid(), number)
+
+
+def attributes(key: str) -> list:
+    """Values of a user attribute of the trials, in order."""
+    rows = query(DATABASE, "SELECT key, value_json FROM trial_user_attributes ORDER BY trial_id")
+    return [json.loads(value) for name, value in rows if name == key]
 
 
 def manifests() -> int:
@@ -119,7 +127,7 @@ def test_added_points_are_all_that_runs():
 
 def test_added_problems_are_all_that_runs():
     run()
-    more = run(tiny(('dataset = "wine"', 'dataset = "wine"\n[[problems]]\ndataset = "breast_cancer"')))  # fmt: skip
+    more = run(tiny(('"wine"', '"wine"\n[[problems]]\ndataset = "breast_cancer"')))
     assert (more.points, more.done_before, more.completed) == (6, 3, 3)
 
 
@@ -142,13 +150,13 @@ def test_failed_points_are_run_again_by_the_next_run_alone():
         assert summary.failures[0].reason == "2 of 2 folds diverged: made up to fail"
         assert sum(line[0] == "failed" for line in heard.lines) == 3
         assert [state for *_, state in trials(DATABASE)].count("FAIL") == 3 * attempt
-    reasons = {value for (value,) in query(DATABASE, "SELECT value_json FROM trial_user_attributes WHERE key = 'failed'")}  # fmt: skip
-    assert reasons == {'"2 of 2 folds diverged: made up to fail"'}
+    assert set(attributes("failed")) == {"2 of 2 folds diverged: made up to fail"}
     assert_clean(DATABASE)
 
 
 def test_a_failed_member_may_count_as_the_worst_instead():
-    text = tiny(('"remix"]', '"remix"]\nlearning_rate = [0.1, 2.0]'), ("epochs = 2", 'epochs = 2\non_nan = "worst"'))  # fmt: skip
+    rates = ('"remix"]', '"remix"]\nlearning_rate = [0.1, 2.0]')
+    text = tiny(rates, ("epochs = 2", 'epochs = 2\non_nan = "worst"'))
     summary = run(text)
     assert (summary.complete, summary.failures) == (6, [])
     values = complete_values(DATABASE)
@@ -176,8 +184,7 @@ def test_an_interrupted_search_goes_on_as_it_would_have(algorithm):
     rest = run(text)
     assert rest.done_before > 0
     assert complete_values(DATABASE) == expected
-    slots = query(DATABASE, "SELECT value_json FROM trial_user_attributes WHERE key = 'slot'")
-    assert sorted(int(slot) for (slot,) in slots) == list(range(14))
+    assert sorted(attributes("slot")) == list(range(14))
 
 
 def test_a_search_that_lacks_trials_gets_new_ones_from_the_next_run():
@@ -209,10 +216,7 @@ def test_a_stopped_run_leaves_a_clean_database(what, number):
         run(reporter=Heard(**{what: after(2, signals(number))}), signals=stop)
     assert stopped.value.exit_code == 128 + number
     assert_clean(DATABASE)
-    interrupted = query(
-        DATABASE, "SELECT value_json FROM trial_user_attributes WHERE key = 'failed'"
-    )
-    assert interrupted == ([] if what == "complete" else [('"interrupted"',)])
+    assert attributes("failed") == ([] if what == "complete" else ["interrupted"])
     rest = run()
     assert rest.complete == 3
     assert len(complete_values(DATABASE)) == 3
@@ -280,8 +284,7 @@ def test_a_defect_closes_the_trial_and_shows_itself(monkeypatch):
     with pytest.raises(ZeroDivisionError):
         run()
     assert_clean(DATABASE)
-    reasons = query(DATABASE, "SELECT value_json FROM trial_user_attributes WHERE key = 'failed'")
-    assert reasons == [('"ZeroDivisionError: a defect"',)]
+    assert attributes("failed") == ["ZeroDivisionError: a defect"]
 
 
 def test_a_model_found_wanting_leaves_no_trial(monkeypatch):

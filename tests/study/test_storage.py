@@ -8,10 +8,12 @@ import re
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from optuna.study import StudyDirection
 from sqlalchemy.exc import OperationalError
 
 import remix_study
@@ -30,6 +32,11 @@ def content(folder: Path) -> dict[str, str]:
         for path in folder.rglob("*")
         if path.is_file()
     }
+
+
+def said(url: str, error: Exception) -> None:
+    with database_errors(url):
+        raise error
 
 
 def refusal(open_it, url: str) -> str:
@@ -120,7 +127,8 @@ def test_another_programs_database_stays_as_it_is(open_it, here):
     assert content(here) == before
 
 
-def test_a_database_that_optuna_made_is_taken(here):
+@pytest.mark.usefixtures("here")
+def test_a_database_that_optuna_made_is_taken():
     import optuna
 
     optuna.create_study(storage="sqlite:///x.db", study_name="other")
@@ -133,7 +141,8 @@ def test_a_database_that_optuna_made_is_taken(here):
 
 
 @pytest.mark.parametrize("tables", [["studies"], ["version_info", "trials"]])
-def test_a_database_whose_making_was_killed_is_finished(tables, here):
+@pytest.mark.usefixtures("here")
+def test_a_database_whose_making_was_killed_is_finished(tables):
     from optuna.storages._rdb.models import BaseModel
     from sqlalchemy import create_engine
 
@@ -160,15 +169,16 @@ def test_odd_names_are_names(here):
     open_reader(f"sqlite:///{made[0].replace('?', '%3F')}")
 
 
-def test_drivers_speak_through_one_line(here):
+@pytest.mark.usefixtures("here")
+def test_drivers_speak_through_one_line():
     with pytest.raises(
         StorageError, match=r"^sqlite:///x\.db: database or disk is full; make room"
     ):
         with database_errors("sqlite:///x.db"):
             error = sqlite3.OperationalError("database or disk is full")
             raise OperationalError("INSERT", {}, error)
-    with pytest.raises(ZeroDivisionError), database_errors("sqlite:///x.db"):
-        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError):
+        said("sqlite:///x.db", ZeroDivisionError())
 
 
 def test_what_optuna_wraps_is_the_drivers_error_too(here):
@@ -176,23 +186,24 @@ def test_what_optuna_wraps_is_the_drivers_error_too(here):
     with closing(sqlite3.connect(here / "x.db")) as connection:
         connection.execute("DROP TABLE study_directions")
         connection.commit()
-    with pytest.raises(StorageError, match=r"^sqlite:///x\.db: no such table: study_directions"):
-        with database_errors("sqlite:///x.db"):
-            from optuna.study import StudyDirection
+    with (
+        pytest.raises(StorageError, match=r"^sqlite:///x\.db: no such table: study_directions"),
+        database_errors("sqlite:///x.db"),
+    ):
+        storage.create_new_study([StudyDirection.MINIMIZE], "x")
 
-            storage.create_new_study([StudyDirection.MINIMIZE], "x")
 
-
-def test_a_reader_does_not_lock_out_a_writer(here):
+@pytest.mark.usefixtures("here")
+def test_a_reader_does_not_lock_out_a_writer():
     storage = open_storage("sqlite:///x.db")
     with open_reader("sqlite:///x.db").connect() as reading:
         reading.exec_driver_sql("SELECT * FROM studies").all()
-        from optuna.study import StudyDirection
-
         storage.create_new_study([StudyDirection.MINIMIZE], "x")
-    with pytest.raises(OperationalError, match="readonly"):
-        with open_reader("sqlite:///x.db").begin() as connection:
-            connection.exec_driver_sql("DELETE FROM studies")
+    with (
+        pytest.raises(OperationalError, match="readonly"),
+        open_reader("sqlite:///x.db").begin() as connection,
+    ):
+        connection.exec_driver_sql("DELETE FROM studies")
 
 
 def test_many_processes_may_open_a_fresh_database_at_once(here):
@@ -202,8 +213,6 @@ def test_many_processes_may_open_a_fresh_database_at_once(here):
         "time.sleep(max(0, float(sys.argv[1]) - time.time()))\n"
         "for i in range(3): open_storage(f'sqlite:///{i}.db')\n"
     )
-    import time
-
     root = str(Path(remix_study.__file__).parents[1])
     started = [
         subprocess.Popen(

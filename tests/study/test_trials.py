@@ -18,11 +18,13 @@ from remix_study.study.record import record
 from remix_study.study.trials import TakenOver, Trials
 from remix_study.studyfile import parse_study
 
+pytestmark = pytest.mark.usefixtures("pretended")
+
 POINT = '{"strategy": "baseline"}'
 
 
 @pytest.fixture
-def room(storage, pretended) -> Trials:
+def room(storage) -> Trials:
     """The tiny problem's trials."""
     (bench,) = prepare(parse_study(TINY, "tiny.toml"))
     return Trials(storage, bench, enter(storage, bench))
@@ -30,7 +32,8 @@ def room(storage, pretended) -> Trials:
 
 def evaluation(room: Trials, point: str = POINT):
     bench, parameters = room.bench, room.planned[point]
-    return evaluate(bench, parameters, setting_of(parameters, bench.spec.training, bench.study.model))  # fmt: skip
+    setting = setting_of(parameters, bench.spec.training, bench.study.model)
+    return evaluate(bench, parameters, setting)
 
 
 def rows(room: Trials) -> dict[str, int]:
@@ -201,7 +204,7 @@ def test_a_member_whose_last_step_broke_it_is_failed(room, monkeypatch):
         evaluation(room)
 
 
-def test_a_score_that_cannot_be_computed_fails_the_trial(storage, pretended, monkeypatch):
+def test_a_score_that_cannot_be_computed_fails_the_trial(storage, monkeypatch):
     (bench,) = prepare(parse_study(tiny(('"g_mean", "bbs"', '"roc_auc"')), "tiny.toml"))
     room = Trials(storage, bench, enter(storage, bench))
     monkeypatch.setattr(
