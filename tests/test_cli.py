@@ -277,8 +277,8 @@ def test_a_dry_run_of_a_search_says_what_is_asked(study, capfd):
     assert "asked of Optuna: strategy, alpha, learning_rate" in capfd.readouterr().out
 
 
-@pytest.mark.usefixtures("pretended")
-def test_the_built_in_study_is_the_default(here, capfd):
+@pytest.mark.usefixtures("here", "pretended")
+def test_the_built_in_study_is_the_default(capfd):
     assert main(["run", "--dry-run", "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["study"] == "quickstart"
 

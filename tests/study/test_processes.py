@@ -96,7 +96,7 @@ def test_ctrl_c_in_the_first_seconds_is_no_traceback(here, seconds):
     time.sleep(seconds)
     process.send_signal(signal.SIGINT)
     out, errors = process.communicate(timeout=60)
-    assert process.returncode == 90, errors
+    assert process.returncode == 130, errors
     assert errors == "remix-study: stopped; run the same command to go on\n"
     assert out == ""
 

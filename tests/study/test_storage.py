@@ -169,14 +169,10 @@ def test_odd_names_are_names(here):
     open_reader(f"sqlite:///{made[0].replace('?', '%3F')}")
 
 
-@pytest.mark.usefixtures("here")
 def test_drivers_speak_through_one_line():
-    with pytest.raises(
-        StorageError, match=r"^sqlite:///x\.db: database or disk is full; make room"
-    ):
-        with database_errors("sqlite:///x.db"):
-            error = sqlite3.OperationalError("database or disk is full")
-            raise OperationalError("INSERT", {}, error)
+    full = OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))
+    with pytest.raises(StorageError, match=r"^sqlite:///x\.db: database or disk is full; make "):
+        said("sqlite:///x.db", full)
     with pytest.raises(ZeroDivisionError):
         said("sqlite:///x.db", ZeroDivisionError())
 
