@@ -170,7 +170,7 @@ def _run(options: argparse.Namespace, signals: Signals) -> int:
         print(json.dumps(answer, indent=2))
         return SOME_POINTS_FAILED if summary.failures else DONE
     left = summary.points - summary.complete - len(summary.failures)
-    elsewhere = f", {left} are worked on elsewhere" if left > 0 else ""
+    elsewhere = f", {left} being worked on elsewhere" if left > 0 else ""
     console.print(
         f"{summary.complete} of {summary.points} points complete, {summary.completed} of them "
         f"new{elsewhere}, in {storage}",

@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from remix_study.errors import UsageError
+
 _STDERR = 2
 
 
@@ -18,8 +20,14 @@ def load_networks() -> None:
     Raises:
         UsageError: Keras is set to a backend that cannot run studies.
     """
-    from remix_study.training.program import backend
-
+    try:
+        from remix_study.training.program import backend
+    except (ImportError, ValueError) as error:
+        # Keras reads its backend's name from KERAS_BACKEND, or from a file of its own.
+        raise UsageError(
+            f"Keras cannot be loaded ({error}); studies run on KERAS_BACKEND=tensorflow, the "
+            "default, and on jax"
+        ) from error
     backend()
 
 

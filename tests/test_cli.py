@@ -124,6 +124,12 @@ def test_looking_at_a_missing_database_creates_nothing(here, words, capfd):
         ),
         (("run", "tiny.toml", "--storage", "sqlite:///no/x.db"), 3, "no: there is no such folder"),
         (("run", "tiny.toml", "--storage", "mongodb://h/x"), 3, "no driver for such a database"),
+        (
+            ("run", "tiny.toml", "--storage", f"sqlite:///{'x' * 300}"),
+            3,
+            "unable to open d",
+        ),
+        (("status", "--storage", f"sqlite:///{'x' * 300}"), 3, "there is no such database"),
         (("status", "--storage", "sqlite:///no/x.db"), 3, "no: there is no such folder"),
         (("report", "missing.toml"), 2, "missing.toml: there is no such study file"),
         (("datasets", "wein"), 2, "data set 'wein' is not known"),

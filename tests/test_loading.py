@@ -57,6 +57,12 @@ def test_a_backend_that_cannot_train_is_refused(monkeypatch):
     from remix_study.loading import load_networks
 
     load_networks()
+    with monkeypatch.context() as broken:
+        broken.setitem(sys.modules, "remix_study.training.program", None)
+        with pytest.raises(
+            UsageError, match=r"Keras cannot be loaded .* KERAS_BACKEND=tensorflow"
+        ):
+            load_networks()
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
     with pytest.raises(UsageError, match="KERAS_BACKEND"):
         load_networks()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, and_, select
+from sqlalchemy import Connection, Engine, String, and_, cast, select
 
 from remix_study.errors import StorageError, UsageError, known
 from remix_study.study import status, tables
@@ -103,6 +103,7 @@ _FOLD_COLUMNS = [
     "minority_validation", "minority_test", "epochs", "stopped", "failed", "effective_prior",
     "natural_prior",
 ]  # fmt: skip
+_AS_THEY_ARE = ("sampler", "mixing", "loss", "seconds", "parameters")
 _SCORE_COLUMNS = ["run", "repeat", "fold", "part", "metric", "value"]
 
 # SQLite takes some thousand values in one statement.
@@ -149,7 +150,7 @@ def _complete_runs(
         select(status.trials.c.trial_id, status.trials.c.number, mark.c.value_json)
         .join(mark, and_(mark.c.trial_id == status.trials.c.trial_id))
         .where(status.trials.c.study_id == study_id)
-        .where(status.trials.c.state == "COMPLETE")
+        .where(cast(status.trials.c.state, String) == "COMPLETE")
         .where(mark.c.key == tables.RUN_ATTRIBUTE)
         .order_by(status.trials.c.number)
     ).all()
@@ -186,13 +187,9 @@ def _run(row: Any, run: Any, trial: int, values: tuple[float, ...]) -> dict[str,
         "trial": trial,
         "row": run.label,
         "strategy": "" if composed and "+" in run.strategy else run.strategy,
-        "sampler": run.sampler,
-        "mixing": run.mixing,
         "alpha": np.nan if run.alpha is None else run.alpha,
-        "loss": run.loss,
-        "seconds": run.seconds,
         "values": values,
-        "parameters": run.parameters,
+        **{name: getattr(run, name) for name in _AS_THEY_ARE},
     }
 
 

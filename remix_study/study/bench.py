@@ -17,10 +17,10 @@ from remix_study.data.datasets import Dataset, load_dataset, load_file
 from remix_study.data.folds import Fold, make_folds
 from remix_study.data.preprocessing import Preprocessing, fit_preprocessing
 from remix_study.data.problems import Problem, make_problem
-from remix_study.errors import StudyFileError
+from remix_study.errors import DataError, StudyFileError
 from remix_study.models import BUILT_IN
 from remix_study.seeds import derive
-from remix_study.space import Choice
+from remix_study.study.checks import check_batch_size
 from remix_study.study.points import Setting
 
 if TYPE_CHECKING:
@@ -183,61 +183,55 @@ def prepare(study: Study, given: Dataset | None = None) -> list[Bench]:
     """
     benches: list[Bench] = []
     for position, spec in enumerate(study.problems):
-        dataset = _dataset(study, spec, given, f"problems[{position}]")
-        for imbalance in spec.imbalance or (None,):
-            problem = make_problem(
-                dataset,
-                kind=spec.kind,
-                minority=tuple(str(label) for label in spec.minority),
-                imbalance=imbalance,
-                seed=study.seed,
-            )
-            folds = make_folds(
-                problem,
-                folds=study.cv.folds,
-                repeats=study.cv.repeats,
-                validation=study.cv.validation,
-                grouped=study.cv.grouped,
-                seed=study.seed,
-            )
-            if dataset.groups is not None and not study.cv.grouped:
-                problem = replace(problem, notes=(*problem.notes, _LEAK))
-            bench = Bench(study, spec, problem, folds)
-            _check_batch_size(bench)
+        where = f"{study.source}: problems[{position}]"
+        try:
+            dataset = _dataset(study, spec, given)
+            made = [
+                _make(study, spec, dataset, imbalance) for imbalance in spec.imbalance or (None,)
+            ]
+        except DataError as error:
+            raise DataError(f"{where}: {error}") from error
+        except StudyFileError as error:
+            raise StudyFileError(f"{where}.{error}") from error
+        for bench in made:
             if any(other.name == bench.name for other in benches):
-                raise StudyFileError(
-                    f"{study.source}: problems[{position}]: {problem.name} stands twice"
-                )
+                raise StudyFileError(f"{where}: {bench.problem.name} stands twice")
             benches.append(bench)
     return benches
 
 
-def _dataset(study: Study, spec: ProblemSpec, given: Dataset | None, where: str) -> Dataset:
+def _make(study: Study, spec: ProblemSpec, dataset: Dataset, imbalance: float | None) -> Bench:
+    problem = make_problem(
+        dataset,
+        kind=spec.kind,
+        minority=tuple(str(label) for label in spec.minority),
+        imbalance=imbalance,
+        seed=study.seed,
+    )
+    folds = make_folds(
+        problem,
+        folds=study.cv.folds,
+        repeats=study.cv.repeats,
+        validation=study.cv.validation,
+        grouped=study.cv.grouped,
+        seed=study.seed,
+    )
+    fewest = min(len(fold.train) for fold in folds)
+    check_batch_size(study.search.space, spec.training.batch_size, fewest, problem.name)
+    if dataset.groups is not None and not study.cv.grouped:
+        problem = replace(problem, notes=(*problem.notes, _LEAK))
+    return Bench(study, spec, problem, folds)
+
+
+def _dataset(study: Study, spec: ProblemSpec, given: Dataset | None) -> Dataset:
     if spec.dataset is not None:
         return load_dataset(spec.dataset)
     if spec.file is not None:
         path = study.folder / spec.file
         return load_file(path, label=spec.label or "", groups=spec.groups, drop=spec.drop)
     if given is None:
-        raise StudyFileError(
-            f"{study.source}: {where}.dataset: missing; name a data set or a file"
-        )
+        raise StudyFileError("dataset: missing; name a data set or a file")
     return given
-
-
-def _check_batch_size(bench: Bench) -> None:
-    """Refuse batches that a fold's training rows do not fill."""
-    fewest = min(len(fold.train) for fold in bench.folds)
-    domain = bench.study.search.space.settings.get("batch_size")
-    largest, where = bench.spec.training.batch_size, "training.batch_size"
-    if domain is not None:
-        where = "search.space.batch_size"
-        largest = max(domain.values) if isinstance(domain, Choice) else int(domain.high)
-    if largest > fewest:
-        raise StudyFileError(
-            f"{bench.study.source}: {where}: {largest} exceeds the {fewest} training rows of a "
-            f"fold of {bench.problem.name}; lower it"
-        )
 
 
 def far_origin(X: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -97,3 +97,25 @@ def _ends(domain: Domain) -> tuple[Any, ...]:
         return domain.values
     ends = (domain.low, domain.high)
     return tuple(int(end) for end in ends) if domain.integer else ends
+
+
+def check_batch_size(space: SearchSpace, batch_size: int, rows: int, problem: str) -> None:
+    """Refuse batches that the training rows of a fold do not fill.
+
+    Args:
+        space: May ask for other sizes.
+        batch_size: What holds where it does not.
+        rows: Training rows of the smallest fold.
+        problem: Its name.
+
+    Raises:
+        StudyFileError: Names size, rows and problem.
+    """
+    largest, source = batch_size, ""
+    if domain := space.settings.get("batch_size"):
+        largest, source = max(_ends(domain)), " of search.space"
+    if largest > rows:
+        raise StudyFileError(
+            f"batch_size: {largest}{source} exceeds the {rows} training rows of a fold of "
+            f"{problem}; lower it"
+        )

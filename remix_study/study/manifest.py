@@ -39,9 +39,15 @@ def manifest(bench: Bench, command: str) -> dict[str, Any]:
         "remix_study": remix_study.__version__,
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in _PACKAGES},
-        "backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
+        "backend": _backend(),
         "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
     }
+
+
+def _backend() -> str:
+    # Keras may also have it from a file of its own.
+    keras = sys.modules.get("keras")
+    return keras.config.backend() if keras else os.environ.get("KERAS_BACKEND", "tensorflow")
 
 
 def _version(name: str) -> str:

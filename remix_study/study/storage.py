@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import time
@@ -103,7 +104,7 @@ def open_reader(url: str) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         _check_file(parsed)
         path = Path(parsed.database or "")
-        if not path.exists():
+        if not os.path.exists(path):
             raise StorageError(f"{path}: there is no such database; run a study first")
         uri = f"{path.resolve().as_uri()}?mode=ro"
         # Plain read transactions: BEGIN IMMEDIATE here would block every writer.
@@ -171,18 +172,18 @@ def _usable(url: str) -> URL:
 def _check_file(url: URL) -> None:
     if not url.database or url.database == ":memory:":
         raise StorageError(f"a study needs a database file, such as {DEFAULT_STORAGE}")
-    path = Path(url.database)
-    if path.is_dir():
-        raise StorageError(f"{path}: a folder, not a database")
-    if not path.parent.exists():
-        raise StorageError(f"{path.parent}: there is no such folder for the database")
+    folder = os.path.dirname(url.database) or "."
+    if os.path.isdir(url.database):
+        raise StorageError(f"{url.database}: a folder, not a database")
+    if not os.path.isdir(folder):
+        raise StorageError(f"{folder}: there is no such folder for the database")
 
 
 def _check_owner(url: URL) -> None:
     """Refuse another program's database before anything is written into it."""
     from optuna.storages._rdb.models import BaseModel
 
-    if not Path(url.database or "").exists():
+    if not os.path.exists(url.database or ""):
         return
     engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT})
     try:

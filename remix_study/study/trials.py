@@ -49,6 +49,11 @@ class Trials:
         points = grid_points(search.space) if search.algorithm == "grid" else []
         self.planned = {point_key(point): point for point in points}
 
+    @property
+    def total(self) -> int:
+        """How many COMPLETE trials make the problem done."""
+        return len(self.planned) or self.bench.study.search.trials or 0
+
     def complete(self) -> set[str]:
         """Planned points that have a COMPLETE trial; for a search, its COMPLETE trials."""
         trials = self._all("COMPLETE")

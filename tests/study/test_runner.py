@@ -16,7 +16,9 @@ from remix_study.errors import StorageError, StudyFileError, UsageError
 from remix_study.signals import Signals, Stopped
 from remix_study.study import bench, runner
 from remix_study.study.bench import Bench
+from remix_study.study.claims import Worker
 from remix_study.study.reporter import Reporter
+from remix_study.study.trials import TakenOver, Trials
 from remix_study.studyfile import parse_study
 
 pytestmark = pytest.mark.usefixtures("pretended")
@@ -223,10 +225,10 @@ def test_a_stopped_run_leaves_a_clean_database(what, number):
 
 
 WRITES = {
-    "asking": (runner.Trials, "ask_planned"),
-    "telling": (runner.Trials, "tell"),
-    "releasing": (runner.Worker, "release"),
-    "leaving": (runner.Worker, "leave"),
+    "asking": (Trials, "ask_planned"),
+    "telling": (Trials, "tell"),
+    "releasing": (Worker, "release"),
+    "leaving": (Worker, "leave"),
 }
 
 
@@ -252,14 +254,14 @@ def test_a_signal_while_something_is_written_waits(place, monkeypatch):
 
 
 def test_a_signal_while_an_interrupted_trial_is_closed_waits(monkeypatch):
-    fail, stop = runner.Trials.fail, Signals()
+    fail, stop = Trials.fail, Signals()
 
     def interrupted(self, *arguments):
         signals()()
         fail(self, *arguments)
         signals()()
 
-    monkeypatch.setattr(runner.Trials, "fail", interrupted)
+    monkeypatch.setattr(Trials, "fail", interrupted)
     with pytest.raises(Stopped), stop.installed():
         run(reporter=Heard(epoch=after(2, signals())), signals=stop)
     assert_clean(DATABASE)
@@ -311,9 +313,9 @@ def test_memory_running_out_is_a_failure_of_the_point(monkeypatch):
 
 def test_a_point_that_another_process_took_over_is_not_counted(monkeypatch):
     def taken(*_arguments):
-        raise runner.TakenOver
+        raise TakenOver
 
-    monkeypatch.setattr(runner.Trials, "tell", taken)
+    monkeypatch.setattr(Trials, "tell", taken)
     heard = Heard()
     summary = run(reporter=heard)
     assert (summary.completed, summary.failures) == (0, [])
@@ -344,7 +346,7 @@ def test_two_runs_at_once_share_the_points():
 def test_what_a_dead_worker_leaves_meanwhile_is_taken_up(monkeypatch):
     """Its claim is freed at the end of the first pass over the plan."""
     taken = []
-    claim = runner.Worker.claim
+    claim = Worker.claim
 
     def claim_but_once(self, study_uuid, point):
         if "baseline" in point and not taken:
@@ -352,17 +354,21 @@ def test_what_a_dead_worker_leaves_meanwhile_is_taken_up(monkeypatch):
             return False
         return claim(self, study_uuid, point)
 
-    monkeypatch.setattr(runner.Worker, "claim", claim_but_once)
+    monkeypatch.setattr(Worker, "claim", claim_but_once)
     assert run().complete == 3
 
 
 def test_batches_that_no_fold_fills_are_refused_before_training():
-    for text in (
-        tiny(("batch_size = 16", "batch_size = 70")),
-        tiny(('"remix"]', '"remix"]\nbatch_size = [16, 70]')),
+    for text, source in (
+        (tiny(("batch_size = 16", "batch_size = 70")), ""),
+        (tiny(('"remix"]', '"remix"]\nbatch_size = [16, 70]')), " of search.space"),
     ):
-        with pytest.raises(StudyFileError, match="batch_size: 70 exceeds the 62 training rows"):
+        with pytest.raises(StudyFileError) as caught:
             run(text)
+        assert str(caught.value) == (
+            f"tiny.toml: problems[0].batch_size: 70{source} exceeds the 62 training rows of a "
+            "fold of wine; lower it"
+        )
     assert not query(DATABASE, "SELECT * FROM studies")
 
 
@@ -372,7 +378,7 @@ def test_a_problem_that_stands_twice_is_refused():
 
 
 def test_a_full_disk_is_named_and_what_was_done_is_kept(monkeypatch):
-    tell, runs = runner.Trials.tell, []
+    tell, runs = Trials.tell, []
 
     def full(self, trial, found, slot):
         runs.append(1)
@@ -382,10 +388,10 @@ def test_a_full_disk_is_named_and_what_was_done_is_kept(monkeypatch):
                 connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
         tell(self, trial, found, slot)
 
-    monkeypatch.setattr(runner.Trials, "tell", full)
+    monkeypatch.setattr(Trials, "tell", full)
     with pytest.raises(StorageError, match="database or disk is full; make room and run again"):
         run()
-    monkeypatch.setattr(runner.Trials, "tell", tell)
+    monkeypatch.setattr(Trials, "tell", tell)
     assert len(complete_values(DATABASE)) == 1
     rest = run()
     assert (rest.done_before, rest.complete) == (1, 3)

@@ -1,0 +1,35 @@
+"""The manifest: everything that made the numbers, in JSON."""
+
+from __future__ import annotations
+
+import json
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import pytest
+from studyroom import TINY
+
+import remix_study
+from remix_study.study import manifest
+from remix_study.study.bench import prepare
+from remix_study.studyfile import parse_study
+
+
+@pytest.mark.usefixtures("pretended")
+def test_it_names_what_made_the_numbers():
+    (bench,) = prepare(parse_study(TINY, "tiny.toml"))
+    found = json.loads(json.dumps(manifest.manifest(bench, "a command")))
+    assert found["command"] == "a command"
+    assert found["file"]["text"] == TINY
+    assert (found["study"], found["problem"], found["seed"]) == ("tiny", "wine", 2020)
+    assert found["remix_study"] == remix_study.__version__
+    assert found["python"] == platform.python_version()
+    assert found["packages"]["optuna"] == version("optuna")
+    assert "unknown" not in found["packages"].values()
+    age = datetime.now(UTC) - datetime.fromisoformat(found["started"])
+    assert 0 <= age.total_seconds() < 60
+
+
+def test_a_package_under_another_name_is_no_trouble():
+    assert manifest._version("no-such-package") == "unknown"
