@@ -44,8 +44,12 @@ def resolve(name: str) -> Callable[..., Any]:
             raise UsageError(
                 f'model "{name}" is unknown: write "package.module:function" or one of {known}'
             )
-    except (ImportError, AttributeError) as error:
-        raise UsageError(f'model "{name}" cannot be imported: {error}') from error
+    except UsageError:
+        raise
+    except Exception as error:
+        # Importing runs the user's own code, which may fail in any way.
+        reason = f"{type(error).__name__}: {error}"
+        raise UsageError(f'model "{name}" cannot be imported ({reason})') from error
     if not callable(builder):
         raise UsageError(f'model "{name}" is not a function that builds a Keras model')
     return builder  # type: ignore[no-any-return]

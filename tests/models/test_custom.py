@@ -27,6 +27,13 @@ def test_a_registered_name_is_found(monkeypatch):
         made("thiers")
 
 
+def test_a_module_that_is_no_python_is_refused_in_one_line(tmp_path, monkeypatch):
+    (tmp_path / "broken_module.py").write_text("def build(:\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UsageError, match=r"broken_module:build.*SyntaxError"):
+        made("broken_module:build")
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
@@ -36,8 +43,8 @@ def test_a_registered_name_is_found(monkeypatch):
         ("zoo:images", r"takes rows of shape \(8, 8\), but the data's rows have shape \(6,\)"),
         ("zoo:sigmoids", "between 0 and 1 that do not sum to 1"),
         ("zoo:no_model", "returned str, not a Keras model"),
-        ("zoo:nothing", "cannot be imported: module 'zoo' has no attribute 'nothing'"),
-        ("nowhere:dense", "cannot be imported: No module named 'nowhere'"),
+        ("zoo:nothing", "cannot be imported .AttributeError: module 'zoo' has no"),
+        ("nowhere:dense", "cannot be imported .ModuleNotFoundError: No module named 'nowhere'"),
         ("zoo:fixed_start", "cannot be built"),
         ("zoo", "is unknown"),
     ],
