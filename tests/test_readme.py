@@ -1,0 +1,48 @@
+"""What the README says: its study files are taken, its commands exist, its pictures are there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from remix_study.batches.strategies import STRATEGIES
+from remix_study.metrics import METRICS
+from remix_study.study.checks import check_study
+from remix_study.study.library import built_in
+from remix_study.studyfile import parse_study
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+
+
+def test_the_study_file_is_taken():
+    whole, search = blocks("toml")
+    check_study(parse_study(whole, "README.md"))
+    # Its lines in comments are keys too.
+    commented = whole.replace("# groups", "groups").replace("# kind", "kind")
+    commented = commented.replace("# minority", "minority").replace("# imbalance", "imbalance")
+    commented = commented.replace("# hidden", "hidden")
+    study = parse_study(commented, "README.md")
+    check_study(study)
+    assert study.problems[0].imbalance == (0.05, 0.01)
+    assert study.model.options["hidden"] == [128, 64]
+    head = whole[: whole.index("[search]")]
+    searched = parse_study(head + search, "README.md")
+    check_study(searched)
+    assert searched.search.trials == 60
+
+
+def test_every_strategy_metric_and_built_in_study_is_named():
+    for name in [*STRATEGIES, *METRICS, *built_in()]:
+        assert f"`{name}`" in TEXT, name
+
+
+@pytest.mark.parametrize("path", re.findall(r"\]\((?!http|#)([^)]+)\)", TEXT))
+def test_links_lead_somewhere(path):
+    assert (ROOT / path).exists()
