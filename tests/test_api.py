@@ -119,10 +119,14 @@ def test_an_interrupt_from_the_keyboard_leaves_a_clean_database(fast, data):
         def epoch(self, _members):
             os.kill(os.getpid(), signal.SIGINT)
 
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        remix_study.run(parse_study(ARRAYS), X, y, storage=URL, reporter=Impatient())
-    assert signal.getsignal(signal.SIGINT) is before
+    # A shell starts what it runs in the background with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            remix_study.run(parse_study(ARRAYS), X, y, storage=URL, reporter=Impatient())
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert_clean(fast / "x.db")
 
 

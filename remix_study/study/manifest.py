@@ -38,7 +38,7 @@ def manifest(bench: Bench, command: str) -> dict[str, Any]:
         "stack": bench.stack,
         "remix_study": remix_study.__version__,
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in _PACKAGES},
+        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
         "backend": _backend(),
         "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
     }
@@ -51,8 +51,9 @@ def _backend() -> str:
 
 
 def _version(name: str) -> str:
+    """The version in use, "" where there is none: JAX is optional."""
     try:
         return version(name)
     except PackageNotFoundError:
         # TensorFlow, for one, is also published under other names.
-        return str(getattr(sys.modules.get(name), "__version__", "unknown"))
+        return str(getattr(sys.modules.get(name), "__version__", ""))
