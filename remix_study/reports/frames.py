@@ -37,7 +37,8 @@ class StudyFrames:
         folds: one row a run, repeat and fold: `run`, `repeat`, `fold`, `n_train`,
             `n_validation`, `n_test`, `minority_train`, `minority_validation`, `minority_test`
             (smallest count over the rare classes), `epochs`, `stopped`, `failed` (reason or ""),
-            `effective_prior` and `natural_prior` (tuples of K shares).
+            `effective_prior` and `natural_prior` (tuples of K shares), `distinct_share` (distinct
+            rows drawn in an epoch over rows drawn).
         scores: tidy: `run`, `repeat`, `fold`, `part` ("validation" | "test"), `metric`, `value`.
         manifests: how each problem was run, one dictionary a run that had something to do.
         probabilities: (run, repeat, fold, part) -> (row ids, class codes (n,), (n, K)); None
@@ -101,7 +102,7 @@ _RUN_COLUMNS = [
 _FOLD_COLUMNS = [
     "run", "repeat", "fold", "n_train", "n_validation", "n_test", "minority_train",
     "minority_validation", "minority_test", "epochs", "stopped", "failed", "effective_prior",
-    "natural_prior",
+    "natural_prior", "distinct_share",
 ]  # fmt: skip
 _AS_THEY_ARE = ("sampler", "mixing", "loss", "seconds", "parameters")
 _SCORE_COLUMNS = ["run", "repeat", "fold", "part", "metric", "value"]
@@ -215,6 +216,7 @@ def _fold(found: Any, facts: Mapping[str, Any]) -> dict[str, Any]:
         "failed": found.failed,
         "effective_prior": tuple(found.trained_on["class_shares"]),
         "natural_prior": tuple((train / train.sum()).tolist()),
+        "distinct_share": found.trained_on["distinct_share"],
     }
 
 

@@ -154,6 +154,7 @@ def make_frames(
                             "failed": "",
                             "effective_prior": tuple([1 / len(counts)] * len(counts)),
                             "natural_prior": tuple(c / n for c in counts.values()),
+                            "distinct_share": 0.55 if sampler == "balanced" else 1.0,
                         }
                     )
                     for place, metric in enumerate(METRICS):
@@ -211,7 +212,7 @@ RUN_COLUMNS = (
 )
 FOLD_COLUMNS = (
     "run repeat fold n_train n_validation n_test minority_train minority_validation "
-    "minority_test epochs stopped failed effective_prior natural_prior"
+    "minority_test epochs stopped failed effective_prior natural_prior distinct_share"
 )
 SCORE_COLUMNS = "run repeat fold part metric value"
 
