@@ -1,5 +1,6 @@
 """Batch plans and the strategies that make them: plain NumPy, no network needed."""
 
+from remix_study.batches.losses import LOSSES, class_weights, log_prior, loss_vectors
 from remix_study.batches.mixing import MIXINGS
 from remix_study.batches.plan import (
     BatchPlan,
@@ -14,13 +15,10 @@ from remix_study.batches.plan import (
 from remix_study.batches.samplers import SAMPLERS
 from remix_study.batches.strategies import (
     DEFAULT_ALPHA,
-    LOSSES,
+    DEFAULT_STRATEGIES,
     STRATEGIES,
     Strategy,
-    class_weights,
     compose,
-    log_prior,
-    loss_vectors,
     make_strategy,
     strategy_names,
     takes_alpha,
@@ -28,6 +26,7 @@ from remix_study.batches.strategies import (
 
 __all__ = [
     "DEFAULT_ALPHA",
+    "DEFAULT_STRATEGIES",
     "LOSSES",
     "MIXINGS",
     "SAMPLERS",

@@ -14,8 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from remix_study.batches.cells import Streams, TrainingRows
 from remix_study.batches.mixing import MIXINGS
-from remix_study.batches.samplers import SAMPLERS, TrainingRows
+from remix_study.batches.samplers import SAMPLERS
 from remix_study.batches.strategies import Strategy
 from remix_study.errors import UsageError
 
@@ -31,8 +32,9 @@ __all__ = [
 ]
 
 # What a stream of draws is for. Mixing has one of its own, so that all samplers at one alpha
-# share their lambdas; neither may be 0, which would be lost at the end of a seed sequence.
-_DRAWING, _MIXING = 1, 2
+# share their lambdas, and so has what is made once for a member; none may be 0, which would be
+# lost at the end of a seed sequence.
+_DRAWING, _MIXING, _ONCE = 1, 2, 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,17 +87,16 @@ def plan_epoch(
     """
     n_rows = len(training.rows)
     check_batch_size(batch_size, n_rows)
-    drawn = SAMPLERS[strategy.sampler](
-        np.random.default_rng([seed, epoch, _DRAWING]), training, batch_size
+    streams = Streams(
+        np.random.default_rng([seed, epoch, _DRAWING]),
+        np.random.default_rng([seed, 0, _ONCE]),
+        seed,
     )
-    mixed = drawn
-    if strategy.mixes:
-        rng = np.random.default_rng([seed, epoch, _MIXING])
-        mixed = MIXINGS[strategy.mixing](rng, drawn, strategy.alpha)
-    # Rows blended before mixing are of one class: their labels are hard.
-    label_weight = mixed.weight if strategy.mixes else np.ones_like(mixed.weight)
+    drawn = SAMPLERS[strategy.sampler](streams, training, batch_size)
+    rng = np.random.default_rng([seed, epoch, _MIXING])
+    mixed = MIXINGS[strategy.mixing](rng, drawn, strategy.alpha, training)
     return BatchPlan(
-        training.rows[mixed.first], training.rows[mixed.second], mixed.weight, label_weight
+        training.rows[mixed.first], training.rows[mixed.second], mixed.weight, mixed.label_weight
     )
 
 

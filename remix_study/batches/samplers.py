@@ -1,87 +1,67 @@
 """Samplers: how the rows of a mini-batch are drawn.
 
 A sampler plans all batches of one epoch of one member at once. It sees the member's own training
-rows and nothing else, and answers in positions among those rows. The words of the paper: a
-*natural* batch is a slice of a random order of the training rows; a class's *quota* is its share
-B/C of a batch of B rows that holds C classes.
+rows and nothing else, and answers in positions among those rows. All give floor(n / B) batches of
+B rows, so that strategies are compared at equal steps. The words of the paper: a *natural* batch
+is a slice of a random order of the training rows; a class's *quota* is its share B/C of a batch
+of B rows that holds C classes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
-from remix_study.batches.smote import nearest_neighbours
+from remix_study.batches.cells import (
+    Drawn,
+    IntArray,
+    Sampler,
+    Streams,
+    TrainingRows,
+    between,
+    draw,
+    group,
+    plain,
+    quotas,
+    shuffled,
+    slots_of,
+)
+from remix_study.batches.repository import balanced_repo, smote_repo
+from remix_study.batches.whole import smote_dataset, undersample
 
-IntArray = NDArray[np.intp]
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingRows:
-    """What a sampler may see of a member: its own inner training part.
-
-    Attributes:
-        rows: (n,) int32 positions in the problem's rows.
-        y: (n,) int32 class codes.
-        n_classes: Number of classes K of the problem, whether or not all are present.
-        features: Answers the (n, d) float32 preprocessed features; only ``smote`` asks.
-    """
-
-    rows: NDArray[np.int32]
-    y: NDArray[np.int32]
-    n_classes: int
-    features: Callable[[], NDArray[np.float32]]
+__all__ = ["BLENDING", "SAMPLERS", "Drawn", "IntArray", "Sampler", "TrainingRows"]
 
 
-class Drawn(NamedTuple):
-    """One epoch of drawn rows, before mixing; each array is (steps, batch).
-
-    ``first`` and ``second`` are positions among the training rows, ``weight`` is float32: a row
-    is ``weight * X[first] + (1 - weight) * X[second]``. Both rows are of one class.
-    """
-
-    first: IntArray
-    second: IntArray
-    weight: NDArray[np.float32]
-
-
-Sampler = Callable[[np.random.Generator, TrainingRows, int], Drawn]
-
-
-def natural(rng: np.random.Generator, training: TrainingRows, batch_size: int) -> Drawn:
+def natural(streams: Streams, training: TrainingRows, batch_size: int) -> Drawn:
     """A random order of the training rows, cut into batches; the last partial one is dropped."""
-    return _plain(_shuffled(rng, len(training.rows), batch_size))
+    return plain(shuffled(streams.epoch, len(training.rows), batch_size))
 
 
-def balanced(rng: np.random.Generator, training: TrainingRows, batch_size: int) -> Drawn:
+def balanced(streams: Streams, training: TrainingRows, batch_size: int) -> Drawn:
     """Algorithm 1, lines 1-3: B/C rows of each class present in the natural batch.
 
     They are drawn with replacement from that batch. A class missing from the batch is not made
     up for; the remainder of B/C goes to classes drawn at random.
     """
-    batches = _shuffled(rng, len(training.rows), batch_size)
-    cells = _group(batches, training.y, training.n_classes)
-    slots = _slots(_quotas(rng, cells.count > 0, batch_size))
-    return _plain(_draw(rng, cells, slots).reshape(batches.shape), shuffle=rng)
+    rng = streams.epoch
+    batches = shuffled(rng, len(training.rows), batch_size)
+    cells = group(batches, training.y, training.n_classes)
+    slots = slots_of(quotas(rng, cells.count > 0, batch_size))
+    return plain(draw(rng, cells, slots).reshape(batches.shape), shuffle=rng)
 
 
-def balanced_dataset(rng: np.random.Generator, training: TrainingRows, batch_size: int) -> Drawn:
+def balanced_dataset(streams: Streams, training: TrainingRows, batch_size: int) -> Drawn:
     """B/C rows of each class of the training rows, drawn with replacement from all of them.
 
     Unlike ``balanced``, no batch lacks a class as long as the batch is as large as C.
     """
-    steps = len(training.rows) // batch_size
-    cells = _group(np.arange(len(training.rows))[None], training.y, training.n_classes)
+    rng, steps = streams.epoch, len(training.rows) // batch_size
+    cells = group(np.arange(len(training.rows))[None], training.y, training.n_classes)
     present = np.broadcast_to(cells.count > 0, (steps, training.n_classes))
-    slots = _slots(_quotas(rng, present, batch_size)) % training.n_classes
-    return _plain(_draw(rng, cells, slots).reshape(steps, batch_size), shuffle=rng)
+    slots = slots_of(quotas(rng, present, batch_size)) % training.n_classes
+    return plain(draw(rng, cells, slots).reshape(steps, batch_size), shuffle=rng)
 
 
-def smote(rng: np.random.Generator, training: TrainingRows, batch_size: int) -> Drawn:
+def smote(streams: Streams, training: TrainingRows, batch_size: int) -> Drawn:
     """SMOTE in the batch: each class present is brought to its quota B/C.
 
     A smaller class is kept whole and filled up by SMOTE (Chawla et al. 2002): a row drawn
@@ -89,10 +69,11 @@ def smote(rng: np.random.Generator, training: TrainingRows, batch_size: int) -> 
     from U(0, 1); by repetition where the batch holds one row of it. A larger class is cut down
     without replacement.
     """
-    batches = _shuffled(rng, len(training.rows), batch_size)
-    cells = _group(batches, training.y, training.n_classes)
-    quota = _quotas(rng, cells.count > 0, batch_size)
-    slots = _slots(quota)
+    rng = streams.epoch
+    batches = shuffled(rng, len(training.rows), batch_size)
+    cells = group(batches, training.y, training.n_classes)
+    quota = quotas(rng, cells.count > 0, batch_size)
+    slots = slots_of(quota)
     place = np.arange(len(slots)) - (np.cumsum(quota) - quota.ravel())[slots]
     count = cells.count.ravel()[slots]
 
@@ -106,14 +87,9 @@ def smote(rng: np.random.Generator, training: TrainingRows, batch_size: int) -> 
 
     blended = made[count[made] > 1]
     if len(blended):
-        used, inverse = np.unique(slots[blended], return_inverse=True)
-        near = nearest_neighbours(
-            training.features(), cells.rows, cells.start[used], cells.count.ravel()[used]
+        second[blended], weight[blended] = between(
+            rng, training.features(), cells, slots[blended], offset[blended]
         )
-        rank = rng.integers(np.minimum(near.shape[2], count[blended] - 1))
-        other = near[inverse, offset[blended], rank]
-        second[blended] = cells.rows[cells.start[slots[blended]] + other]
-        weight[blended] = 1.0 - rng.random(len(blended))
 
     order = rng.permuted(np.arange(batches.size).reshape(batches.shape), axis=1)
     return Drawn(first[order], second[order], weight[order])
@@ -124,54 +100,11 @@ SAMPLERS: dict[str, Sampler] = {
     "balanced": balanced,
     "balanced-dataset": balanced_dataset,
     "smote": smote,
+    "undersample": undersample,
+    "smote-dataset": smote_dataset,
+    "balanced-repo": balanced_repo,
+    "smote-repo": smote_repo,
 }
 
-
-@dataclass(frozen=True, eq=False)
-class _Cells:
-    """Rows grouped by (batch, class): cell i is ``count.flat[i]`` rows from ``start[i]`` on."""
-
-    rows: IntArray  # (steps * batch,)
-    start: IntArray  # (steps * K,)
-    count: IntArray  # (steps, K)
-
-
-def _shuffled(rng: np.random.Generator, n_rows: int, batch_size: int) -> IntArray:
-    steps = n_rows // batch_size
-    return rng.permutation(n_rows)[: steps * batch_size].reshape(steps, batch_size)
-
-
-def _plain(first: IntArray, shuffle: np.random.Generator | None = None) -> Drawn:
-    if shuffle is not None:
-        # Sorted by class, halves of a batch would differ where a framework splits it.
-        first = shuffle.permuted(first, axis=1)
-    return Drawn(first, first, np.ones(first.shape, np.float32))
-
-
-def _group(batches: IntArray, y: NDArray[np.int32], n_classes: int) -> _Cells:
-    steps = len(batches)
-    cell = (y[batches] + np.arange(steps)[:, None] * n_classes).ravel()
-    count = np.bincount(cell, minlength=steps * n_classes)
-    rows = batches.ravel()[np.argsort(cell, kind="stable")]
-    return _Cells(rows, np.cumsum(count) - count, count.reshape(steps, n_classes))
-
-
-def _quotas(rng: np.random.Generator, present: NDArray[np.bool_], batch_size: int) -> IntArray:
-    """Share a batch among the classes present: (steps, K), each row adds up to the batch."""
-    n_present = present.sum(axis=1, keepdims=True)
-    lot = np.where(present, rng.random(present.shape), 2.0)
-    rank = np.argsort(np.argsort(lot, axis=1), axis=1)
-    quota: IntArray = batch_size // n_present + (rank < batch_size % n_present)
-    return np.where(present, quota, 0)
-
-
-def _slots(quota: IntArray) -> IntArray:
-    """The cell of every place of every batch, batch after batch: (steps * batch,)."""
-    return np.repeat(np.arange(quota.size), quota.ravel())
-
-
-def _draw(rng: np.random.Generator, cells: _Cells, slots: IntArray) -> IntArray:
-    """One row of its cell for every place, with replacement."""
-    offset = rng.integers(cells.count.ravel()[slots])
-    drawn: IntArray = cells.rows[cells.start[slots] + offset]
-    return drawn
+BLENDING = ("smote", "smote-dataset", "smote-repo")
+"""Samplers whose rows are blends of two rows already, so that nothing can be mixed with them."""

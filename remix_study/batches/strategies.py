@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from remix_study.batches.losses import INERT, LOSSES
 from remix_study.batches.mixing import MIXINGS
-from remix_study.batches.samplers import SAMPLERS
+from remix_study.batches.names import listed, look_up
+from remix_study.batches.samplers import BLENDING, SAMPLERS
 from remix_study.errors import UsageError
-
-T = TypeVar("T")
 
 DEFAULT_ALPHA = 0.1
 """Alpha of the paper's experiments on tabular data."""
-
-LOSSES = ("cross-entropy", "class-weighted", "logit-adjusted")
-"""Per-class weights w and offsets o make each loss: sum_c w_c y_c * -log_softmax(z + o)_c."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +25,8 @@ class Strategy:
         name: The built-in's name, or its parts joined by "+".
         sampler: A key of ``SAMPLERS``.
         mixing: A key of ``MIXINGS``.
-        alpha: Beta(alpha, alpha) of the mixing coefficient; 0 where nothing is mixed.
+        alpha: Of the mixing coefficient's distribution, Beta(alpha, alpha) but for
+            ``balanced-mixup``; 0 where nothing is mixed.
         loss: One of ``LOSSES``.
         description: One sentence for a reader.
     """
@@ -48,6 +42,15 @@ class Strategy:
     def mixes(self) -> bool:
         """Whether alpha means anything."""
         return self.mixing != "none"
+
+    @property
+    def second_draw(self) -> bool:
+        """Whether members get seeds of their own.
+
+        Weights that never act leave the baseline, which the same seeds would repeat to the last
+        digit: seeds of its own make it a second draw of the same strategy.
+        """
+        return self.loss == INERT
 
     @property
     def label(self) -> str:
@@ -66,7 +69,26 @@ _DESCRIPTIONS = {
     "remix": "Each batch is brought to equal classes, then each row and its label is blended with "
     "another row of the batch.",
     "logit-adjusted": "Natural batches; the log of the class shares is added to the outputs in "
-    "the loss alone, which aims at equal classes without touching the rows.",
+    "the loss alone, which aims at equal classes without touching the rows; with the log of the "
+    "class counts, as the balanced softmax adds it, the loss is the same.",
+    "undersample": "Batches from training rows of which every class is cut to the size of the "
+    "smallest, anew for every pass; as many batches an epoch as for the others.",
+    "smote-dataset": "The whole training part is brought to equal classes by SMOTE once, before "
+    "batches are cut from it; as many batches an epoch as for the others.",
+    "focal": "Natural batches; the loss of each class is weighted by N/(K n_c) and, by (1 - p)^2, "
+    "less where the row is fitted well.",
+    "class-balanced": "Natural batches; the loss of each class is weighted by the inverse of its "
+    "effective number of rows, (1 - 0.9999^n_c)/(1 - 0.9999).",
+    "remix-chou": "Rebalanced Mixup of Chou et al., another method of that name: natural batches, "
+    "rows blended as in MixUp, their labels in favour of a class three times rarer.",
+    "balanced-mixup": "Natural batches, each row and its label blended a little with a row of a "
+    "class drawn uniformly, at lambda ~ Beta(alpha, 1).",
+    "cost-repo": "Class weights handed over so that they never act, as in the authors' "
+    "repository: the baseline a second time, with seeds of its own.",
+    "smote-repo": "SMOTE in the batch as in the authors' repository: by repetition where a class "
+    "has fewer than three rows in the batch, then cut to the batch's size at random.",
+    "remix-repo": "ReMix as in the authors' repository: the batch is grown to equal classes, then "
+    "drawn from with replacement, so that shares are equal on average only.",
 }
 
 STRATEGIES: dict[str, Strategy] = {
@@ -79,8 +101,20 @@ STRATEGIES: dict[str, Strategy] = {
         ("mixup", "natural", "beta", DEFAULT_ALPHA, "cross-entropy"),
         ("remix", "balanced", "beta", DEFAULT_ALPHA, "cross-entropy"),
         ("logit-adjusted", "natural", "none", 0.0, "logit-adjusted"),
+        ("undersample", "undersample", "none", 0.0, "cross-entropy"),
+        ("smote-dataset", "smote-dataset", "none", 0.0, "cross-entropy"),
+        ("focal", "natural", "none", 0.0, "focal"),
+        ("class-balanced", "natural", "none", 0.0, "class-balanced"),
+        ("remix-chou", "natural", "remix-chou", DEFAULT_ALPHA, "cross-entropy"),
+        ("balanced-mixup", "natural", "balanced-mixup", DEFAULT_ALPHA, "cross-entropy"),
+        ("cost-repo", "natural", "none", 0.0, INERT),
+        ("smote-repo", "smote-repo", "none", 0.0, "cross-entropy"),
+        ("remix-repo", "balanced-repo", "beta", DEFAULT_ALPHA, "cross-entropy"),
     )
 }
+
+DEFAULT_STRATEGIES = tuple(STRATEGIES)[:7]
+"""What a study compares that names no strategy."""
 
 
 def strategy_names() -> tuple[str, ...]:
@@ -94,7 +128,7 @@ def takes_alpha(name: str) -> bool:
     Raises:
         UsageError: No strategy has this name.
     """
-    return _known("strategy", name, STRATEGIES).mixes
+    return look_up("strategy", name, STRATEGIES).mixes
 
 
 def make_strategy(name: str, alpha: float | None = None) -> Strategy:
@@ -108,13 +142,13 @@ def make_strategy(name: str, alpha: float | None = None) -> Strategy:
     Raises:
         UsageError: No strategy has this name, alpha is out of range, or the strategy takes none.
     """
-    strategy = _known("strategy", name, STRATEGIES)
+    strategy = look_up("strategy", name, STRATEGIES)
     if alpha is None:
         return strategy
     if not strategy.mixes:
         raise UsageError(
             f"strategy {name!r} takes no alpha (got {alpha!r}): leave alpha out, or choose one of "
-            f"{_listed(key for key, known in STRATEGIES.items() if known.mixes)}"
+            f"{listed(key for key, known in STRATEGIES.items() if known.mixes)}"
         )
     return compose(strategy.sampler, strategy.mixing, alpha, strategy.loss)
 
@@ -140,24 +174,24 @@ def compose(
     Raises:
         UsageError: An unknown part, alpha out of range, alpha without mixing, SMOTE with mixing.
     """
-    _known("sampler", sampler, SAMPLERS)
-    _known("mixing", mixing, MIXINGS)
-    _known("loss", loss, {key: key for key in LOSSES})
+    look_up("sampler", sampler, SAMPLERS)
+    look_up("mixing", mixing, MIXINGS)
+    look_up("loss", loss, {key: key for key in LOSSES})
     if alpha is not None:
         check_alpha(alpha)
     if mixing == "none" and alpha:
         raise UsageError(
             f"alpha {alpha:g} has no effect with mixing 'none': leave alpha out, or choose "
-            f"mixing {_listed(key for key in MIXINGS if key != 'none')}"
+            f"mixing {listed(key for key in MIXINGS if key != 'none')}"
         )
     if alpha == 0:
         mixing = "none"
     if mixing == "none":
         alpha = 0.0
     alpha = DEFAULT_ALPHA if alpha is None else float(alpha)
-    if sampler == "smote" and mixing != "none":
+    if sampler in BLENDING and mixing != "none":
         raise UsageError(
-            "sampler 'smote' cannot be mixed, its rows are blends of two rows already: use "
+            f"sampler {sampler!r} cannot be mixed, its rows are blends of two rows already: use "
             "mixing 'none' (alpha 0) with it, or another sampler"
         )
     for known in STRATEGIES.values():
@@ -175,64 +209,6 @@ def compose(
     )
 
 
-def class_weights(y: NDArray[np.integer], n_classes: int) -> NDArray[np.float64]:
-    """Balanced class weights w_c = N / (K n_c), K the classes that are present.
-
-    Args:
-        y: (n,) class codes of the training rows.
-        n_classes: Length of the answer.
-
-    Returns:
-        (n_classes,) weights as scikit-learn's ``class_weight="balanced"``; 0 for a class that no
-        row has.
-    """
-    counts = np.bincount(y, minlength=n_classes)
-    present = counts > 0
-    return np.where(present, len(y) / (present.sum() * np.maximum(counts, 1)), 0.0)
-
-
-def log_prior(y: NDArray[np.integer], n_classes: int) -> NDArray[np.float64]:
-    """Log of the class shares, the offset of the logit-adjusted loss (Menon et al. 2021, tau 1).
-
-    Args:
-        y: (n,) class codes of the training rows.
-        n_classes: Length of the answer.
-
-    Returns:
-        (n_classes,) log shares; a class that no row has counts as a share of 1e-12.
-    """
-    share = np.bincount(y, minlength=n_classes) / len(y)
-    return np.log(np.maximum(share, 1e-12))
-
-
-def loss_vectors(
-    loss: str, y: NDArray[np.integer], n_classes: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The per-class weights w and offsets o of a loss, fitted on a member's training rows.
-
-    The loss of one row with soft label y and logits z is
-    ``sum_c w_c y_c * -log_softmax(z + o)_c``; raw z are scored.
-
-    Args:
-        loss: One of ``LOSSES``.
-        y: (n,) class codes of the inner training rows.
-        n_classes: Length of both answers.
-
-    Returns:
-        (n_classes,) float32 weights and (n_classes,) float32 offsets.
-
-    Raises:
-        UsageError: No loss has this name.
-    """
-    _known("loss", loss, {key: key for key in LOSSES})
-    ones, zeros = np.ones(n_classes, np.float32), np.zeros(n_classes, np.float32)
-    if loss == "class-weighted":
-        return class_weights(y, n_classes).astype(np.float32), zeros
-    if loss == "logit-adjusted":
-        return ones, log_prior(y, n_classes).astype(np.float32)
-    return ones, zeros
-
-
 def check_alpha(alpha: object) -> None:
     """Refuse what is no alpha.
 
@@ -244,15 +220,3 @@ def check_alpha(alpha: object) -> None:
         if math.isfinite(number) and number >= 0:
             return
     raise UsageError(f"alpha must be a finite number of at least 0, got {alpha!r}")
-
-
-def _known(what: str, name: str, known: dict[str, T]) -> T:
-    if name in known:
-        return known[name]
-    close = difflib.get_close_matches(str(name), known, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    raise UsageError(f"unknown {what} {name!r}: choose one of {_listed(known)}{hint}")
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names)

@@ -75,10 +75,13 @@ class Bench:
                 asked for without an accelerator.
         """
         engine = self._engine(setting.model, setting.training.batch_size)
+        members = self._members()[1]
+        if setting.strategy.second_draw:
+            members = [replace(m, seed=derive(m.seed, setting.strategy.loss)) for m in members]
         # An engine may have been built at another rate.
         dropout = _dropout(setting.model) if setting.model.name in BUILT_IN else None
         return engine.fit(
-            self._members()[1],
+            members,
             setting.strategy,
             setting.training,
             dropout=dropout,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from remix_study.batches.strategies import takes_alpha
+from remix_study.batches.strategies import DEFAULT_STRATEGIES, takes_alpha
 from remix_study.config import Study
 from remix_study.errors import StudyFileError, UsageError, known
 from remix_study.metrics import METRICS
@@ -53,7 +53,7 @@ def _check_alpha(space: SearchSpace, *, grid: bool) -> None:
         mixed = set(space.parts.get("mixing", Choice(())).values) - {"none"}
         mixing, known_names = [""] if mixed else [], []
     else:
-        known_names = list(space.strategy or all_choices()["strategy"])
+        known_names = list(space.strategy or DEFAULT_STRATEGIES)
         mixing = [name for name in known_names if takes_alpha(name)]
     for name in filter(None, space.alpha):
         where = f"search.space.alpha.{name}"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from remix_study.batches.losses import LOSSES
 from remix_study.batches.mixing import MIXINGS
-from remix_study.batches.samplers import SAMPLERS
-from remix_study.batches.strategies import LOSSES, strategy_names, takes_alpha
+from remix_study.batches.samplers import BLENDING, SAMPLERS
+from remix_study.batches.strategies import DEFAULT_STRATEGIES, strategy_names, takes_alpha
 from remix_study.errors import StudyFileError
 from remix_study.space import HIGHEST_ALPHA, Choice, Domain, SearchSpace
 from remix_study.study.points import Parameters, encoded
@@ -32,7 +33,7 @@ def all_choices() -> dict[str, tuple[str, ...]]:
 def suggest(trial: Trial, space: SearchSpace) -> Parameters:
     """Let Optuna choose a point; alpha is asked only where something is mixed.
 
-    SMOTE's rows are blends already, so ``mixing`` is not asked where it was drawn.
+    SMOTE's rows are blends already, so ``mixing`` is not asked where such a sampler was drawn.
     """
     point: Parameters = {}
 
@@ -43,11 +44,11 @@ def suggest(trial: Trial, space: SearchSpace) -> Parameters:
     if space.parts:
         drawn = {"sampler": "natural", "mixing": "none"}
         for part in ("sampler", "mixing", "loss"):
-            if part in space.parts and not (part == "mixing" and drawn["sampler"] == "smote"):
+            if part in space.parts and not (part == "mixing" and drawn["sampler"] in BLENDING):
                 drawn[part] = ask(part, space.parts[part])
         mixes, alpha = drawn["mixing"] != "none", space.alpha_of("")
     else:
-        name = ask("strategy", Choice(space.strategy or strategy_names()))
+        name = ask("strategy", Choice(space.strategy or DEFAULT_STRATEGIES))
         mixes, alpha = takes_alpha(name), space.alpha_of(name)
     if mixes and alpha is not None:
         ask("alpha", alpha)

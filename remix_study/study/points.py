@@ -10,12 +10,13 @@ from typing import Any
 
 import msgspec
 
+from remix_study.batches.samplers import BLENDING
 from remix_study.batches.strategies import (
     DEFAULT_ALPHA,
+    DEFAULT_STRATEGIES,
     Strategy,
     compose,
     make_strategy,
-    strategy_names,
     takes_alpha,
 )
 from remix_study.config import Model, Training
@@ -94,7 +95,7 @@ def grid_points(space: SearchSpace) -> list[Parameters]:
 
 
 def _strategy_points(space: SearchSpace) -> Iterator[Parameters]:
-    for name in space.strategy or strategy_names():
+    for name in space.strategy or DEFAULT_STRATEGIES:
         for alpha in _alphas(space.alpha_of(name)) if takes_alpha(name) else (None,):
             strategy = make_strategy(name, alpha)
             point: Parameters = {"strategy": strategy.name}
@@ -110,7 +111,7 @@ def _part_points(space: SearchSpace) -> Iterator[Parameters]:
     )
     for sampler, mixing, loss in grid:
         # SMOTE's rows are blends already.
-        if sampler == "smote" and mixing != "none":
+        if sampler in BLENDING and mixing != "none":
             continue
         for alpha in _alphas(space.alpha_of("")) if mixing != "none" else (None,):
             strategy = compose(sampler, mixing, alpha, loss)

@@ -59,8 +59,8 @@ def backend() -> Backend:
 class Program:
     """One compiled chunk of training and one compiled forward pass, used for every trial.
 
-    Compiled once for a network, a batch size, a chunk length and a number of rows. It holds no
-    weights: several stacks may train at a time.
+    Compiled once for a network, a batch size, a chunk length and a number of rows, and once more
+    for the focal loss if it is asked for. It holds no weights: several stacks may train at a time.
     """
 
     def __init__(self, network: Network, *, n_classes: int, jit: bool) -> None:
@@ -68,9 +68,13 @@ class Program:
         self.network = network
         self.n_classes = n_classes
         self._backend = backend()
-        step = Step(network, n_classes, self._backend.gather, self._backend.gradient)
+        step, focal = (
+            Step(network, n_classes, self._backend.gather, self._backend.gradient, focal=focal)
+            for focal in (False, True)
+        )
         self.traces = {"train": 0, "forward": 0, "choose": 0}
         self._train = self._compiled(step.train, jit)
+        self._train_focal = self._compiled(focal.train, jit)
         self._forward = self._compiled(step.forward, jit)
         self._choose = self._compiled(step.choose, jit)
         own = {id(v): i for i, v in enumerate(network.train.variables)}
@@ -119,9 +123,11 @@ class Program:
         rates: Any,
         dropout: Any,
         steps: int,
+        *,
+        focal: bool = False,
     ) -> tuple[Weights, AdamState, NDArray[np.float32]]:
         """Take ``steps`` steps of a chunk; see :meth:`Step.train`. Losses come to the host."""
-        weights, adam, losses = self._train(
+        weights, adam, losses = (self._train_focal if focal else self._train)(
             weights,
             adam,
             data,

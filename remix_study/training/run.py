@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from remix_study.batches.losses import FOCAL, loss_vectors
 from remix_study.batches.plan import TrainedOn
-from remix_study.batches.strategies import Strategy, loss_vectors
+from remix_study.batches.strategies import Strategy
 from remix_study.config import Training
 from remix_study.training.course import Course
 from remix_study.training.engine import Outcome
@@ -103,6 +104,7 @@ class Run:
                     rates,
                     self._dropout,
                     chunk.steps,
+                    focal=self._strategy.loss == FOCAL,
                 )
                 total += losses
                 if self._stopping:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from remix_study.batches.losses import FOCAL_GAMMA
 from remix_study.data.preprocessing import CLIP
 from remix_study.models.network import Network
 from remix_study.training.adam import AdamState, adam_update
@@ -62,6 +63,8 @@ class Step:
         gather: (array, indices) -> rows of the array.
         gradient: (function, variables) -> what the function gives beside its total, and the
             gradients of the total; the function takes the variables and gives (total, beside).
+        focal: Whether the loss is the focal one, fixed when the program is built: without it the
+            program has nothing of it.
     """
 
     def __init__(
@@ -70,9 +73,12 @@ class Step:
         n_classes: int,
         gather: Callable[[Any, Any], Any],
         gradient: Callable[[Callable[[Any], tuple[Any, Any]], Any], tuple[Any, Any]],
+        *,
+        focal: bool = False,
     ) -> None:
         self.network = network
         self.n_classes = n_classes
+        self.focal = focal
         self._gather = gather
         self._gradient = gradient
 
@@ -185,6 +191,9 @@ class Step:
         values = Weights(variables, state)
         z, state, penalty = self._call(self.network.train, values, x, keep, training=True)
         fit = ops.log_softmax(z + inputs.offset[:, None, :], axis=-1)
+        if self.focal:
+            # 1 - p as -expm1(log p): exact near p = 1, and without 0 * inf in the gradient.
+            fit = ops.power(-ops.expm1(fit), FOCAL_GAMMA) * fit
         loss = -ops.sum(inputs.class_weight[:, None, :] * labels * fit, axis=2)
         loss = ops.mean(loss, axis=1) + penalty
         # Summed, not averaged: a mean would scale each member's gradient by 1 / M.

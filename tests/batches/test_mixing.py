@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from remix_study.batches.cells import Drawn, TrainingRows
 from remix_study.batches.mixing import MIXINGS
-from remix_study.batches.samplers import Drawn
 
 
 def drawn(steps=200, batch=16):
@@ -15,8 +15,14 @@ def drawn(steps=200, batch=16):
     return Drawn(first, first, np.ones(first.shape, np.float32))
 
 
+def training_rows(n_rows):
+    y = (np.arange(n_rows) % 3).astype(np.int32)
+    return TrainingRows(np.arange(n_rows, dtype=np.int32), y, 3, lambda: None)
+
+
 def mix(name, alpha, **kwargs):
-    return MIXINGS[name](np.random.default_rng(4), drawn(**kwargs), alpha)
+    rows = drawn(**kwargs)
+    return MIXINGS[name](np.random.default_rng(4), rows, alpha, training_rows(rows.first.size))
 
 
 @pytest.mark.parametrize("name", ["beta", "beta-sample"])
@@ -57,4 +63,7 @@ class TestMixing:
 
 def test_none_leaves_rows_as_they_are():
     rows = drawn()
-    assert MIXINGS["none"](np.random.default_rng(0), rows, 0.5) is rows
+    mixed = MIXINGS["none"](np.random.default_rng(0), rows, 0.5, training_rows(rows.first.size))
+    for part, kept in zip(mixed, rows, strict=False):
+        assert part is kept
+    assert (mixed.label_weight == 1).all()

@@ -9,6 +9,7 @@ import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
 from remix_study.batches import (
+    DEFAULT_STRATEGIES,
     LOSSES,
     STRATEGIES,
     class_weights,
@@ -19,6 +20,7 @@ from remix_study.batches import (
     strategy_names,
     takes_alpha,
 )
+from remix_study.batches.losses import FOCAL_GAMMA, effective_weights
 from remix_study.errors import UsageError
 
 
@@ -35,8 +37,24 @@ def test_the_named_strategies():
         "mixup": ("natural", "beta", 0.1, "cross-entropy"),
         "remix": ("balanced", "beta", 0.1, "cross-entropy"),
         "logit-adjusted": ("natural", "none", 0.0, "logit-adjusted"),
+        "undersample": ("undersample", "none", 0.0, "cross-entropy"),
+        "smote-dataset": ("smote-dataset", "none", 0.0, "cross-entropy"),
+        "focal": ("natural", "none", 0.0, "focal"),
+        "class-balanced": ("natural", "none", 0.0, "class-balanced"),
+        "remix-chou": ("natural", "remix-chou", 0.1, "cross-entropy"),
+        "balanced-mixup": ("natural", "balanced-mixup", 0.1, "cross-entropy"),
+        "cost-repo": ("natural", "none", 0.0, "class-weighted-inert"),
+        "smote-repo": ("smote-repo", "none", 0.0, "cross-entropy"),
+        "remix-repo": ("balanced-repo", "beta", 0.1, "cross-entropy"),
     }
-    assert [name for name in STRATEGIES if takes_alpha(name)] == ["mixup", "remix"]
+    mixing = ["mixup", "remix", "remix-chou", "balanced-mixup", "remix-repo"]
+    assert [name for name in STRATEGIES if takes_alpha(name)] == mixing
+
+
+def test_a_study_that_names_none_compares_the_main_ones():
+    assert DEFAULT_STRATEGIES == (
+        "baseline", "cost", "smote", "balance", "mixup", "remix", "logit-adjusted",
+    )  # fmt: skip
 
 
 def test_each_is_described_in_one_sentence():
@@ -45,11 +63,20 @@ def test_each_is_described_in_one_sentence():
         assert ". " not in strategy.description
 
 
-@pytest.mark.parametrize(("name", "zero"), [("remix", "balance"), ("mixup", "baseline")])
+@pytest.mark.parametrize(
+    ("name", "zero"),
+    [
+        ("remix", "balance"),
+        ("mixup", "baseline"),
+        ("remix-chou", "baseline"),
+        ("balanced-mixup", "baseline"),
+        ("remix-repo", "balanced-repo"),
+    ],
+)
 def test_alpha_zero_is_the_strategy_without_mixing(name, zero):
     for alpha in (0, 0.0, -0.0, np.float64(0)):
         strategy = make_strategy(name, alpha)
-        assert strategy == make_strategy(zero)
+        assert strategy == (make_strategy(zero) if zero in STRATEGIES else compose(zero))
         assert strategy.label == zero
         assert math.copysign(1, strategy.alpha) == 1
 
@@ -95,7 +122,7 @@ def test_composed_names(arguments, name):
     [
         (lambda: make_strategy("remiks"), "unknown strategy 'remiks'.*did you mean 'remix'"),
         (lambda: takes_alpha("zzz"), "unknown strategy 'zzz': choose one of baseline, cost"),
-        (lambda: make_strategy("smote", 0.1), "'smote' takes no alpha.*mixup, remix"),
+        (lambda: make_strategy("smote", 0.1), "'smote' takes no alpha.*mixup, remix, remix-chou"),
         (lambda: make_strategy("baseline", 0.0), "takes no alpha"),
         (lambda: make_strategy("remix", -1), "at least 0, got -1"),
         (lambda: make_strategy("remix", float("nan")), "finite number"),
@@ -103,11 +130,16 @@ def test_composed_names(arguments, name):
         (lambda: make_strategy("remix", True), "finite number"),
         (lambda: make_strategy("remix", "0.1"), "finite number"),
         (lambda: compose("ballanced"), "unknown sampler.*did you mean 'balanced'"),
-        (lambda: compose("balanced", "gamma"), "unknown mixing.*none, beta, beta-sample"),
+        (
+            lambda: compose("balanced", "gamma"),
+            "unknown mixing.*none, beta, beta-sample, remix-chou",
+        ),
         (lambda: compose("balanced", loss="hinge"), "unknown loss.*class-weighted"),
         (lambda: compose("balanced", "none", 0.3), "alpha 0.3 has no effect"),
         (lambda: compose("smote", "beta", 0.3), "'smote' cannot be mixed.*alpha 0"),
         (lambda: compose("smote", "beta-sample"), "'smote' cannot be mixed"),
+        (lambda: compose("smote-repo", "beta"), "'smote-repo' cannot be mixed"),
+        (lambda: compose("smote-dataset", "remix-chou"), "'smote-dataset' cannot be mixed"),
         (lambda: loss_vectors("hinge", np.array([0, 1]), 2), "unknown loss"),
     ],
 )
@@ -130,6 +162,16 @@ class TestLossVectors:
         assert class_weights(self.y, 4)[3] == 0
         assert log_prior(self.y, 4)[3] == pytest.approx(np.log(1e-12))
 
+    def test_effective_weights(self):
+        weights = effective_weights(self.y, 4)
+        assert weights[3] == 0
+        assert weights.sum() == pytest.approx(3)
+        # Far below 1 / (1 - beta) rows: the inverse frequency, to within half a percent.
+        np.testing.assert_allclose(weights[0] / weights[2], 5 / 70, rtol=5e-3)
+        # Far above: a class counts as 1 / (1 - beta) rows, however many it has.
+        many = effective_weights(np.repeat([0, 1], [200_000, 100_000]), 2)
+        np.testing.assert_allclose(many, 1, atol=1e-4)
+
     def test_log_prior(self):
         np.testing.assert_allclose(np.exp(log_prior(self.y, 3)), [0.7, 0.25, 0.05])
 
@@ -138,6 +180,9 @@ class TestLossVectors:
         weights, offsets = loss_vectors(loss, self.y, 3)
         assert weights.dtype == offsets.dtype == np.float32
         z, label = np.array([0.3, -1.0, 2.0]), np.array([0.6, 0.4, 0.0])
+
+        cui = (1 - 0.9999) / (1 - 0.9999 ** np.array([70, 25, 5]))
+        cui *= 3 / cui.sum()
 
         def log_softmax(z):
             return z - np.log(np.exp(z).sum())
@@ -148,6 +193,16 @@ class TestLossVectors:
                 np.array([100 / 210, 100 / 75, 100 / 15]) * label * log_softmax(z)
             ).sum(),
             "logit-adjusted": -(label * log_softmax(z + np.log([0.7, 0.25, 0.05]))).sum(),
+            "focal": -(
+                np.array([100 / 210, 100 / 75, 100 / 15])
+                * (1 - np.exp(log_softmax(z))) ** 2
+                * label
+                * log_softmax(z)
+            ).sum(),
+            "class-balanced": -(cui * label * log_softmax(z)).sum(),
+            "class-weighted-inert": -(label * log_softmax(z)).sum(),
         }[loss]
-        got = (weights * label * -log_softmax(z + offsets)).sum()
+        fit = log_softmax(z + offsets)
+        easy = (1 - np.exp(fit)) ** FOCAL_GAMMA if loss == "focal" else 1.0
+        got = (weights * easy * label * -fit).sum()
         assert got == pytest.approx(wanted, rel=1e-6)

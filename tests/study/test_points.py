@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from remix_study.batches.strategies import STRATEGIES
+from remix_study.batches.strategies import DEFAULT_STRATEGIES
 from remix_study.errors import StudyFileError
 from remix_study.study.checks import check_study
 from remix_study.study.points import grid_points, label_of, setting_of
@@ -29,7 +29,7 @@ def points(text: str) -> list[dict]:
 
 def test_without_a_space_every_strategy_is_one_point():
     found = points("")
-    assert [point["strategy"] for point in found] == list(STRATEGIES)
+    assert [point["strategy"] for point in found] == list(DEFAULT_STRATEGIES)
     assert [point["alpha"] for point in found if "alpha" in point] == [0.1, 0.1]
 
 
@@ -130,7 +130,7 @@ def test_the_order_of_parameters_is_of_no_matter():
         ('strategy = ["remux"]', 'search.space.strategy: no strategy "remux"; did you mean "remi'),
         ('sampler = ["x"]', 'search.space.sampler: no sampler "x"; known: natural, balanced, '),
         ('mixing = ["gamma"]', 'search.space.mixing: no mixing "gamma"; known: none, beta'),
-        ('loss = ["focal"]', 'search.space.loss: no loss "focal"; known: cross-entropy, '),
+        ('loss = ["hinge"]', 'search.space.loss: no loss "hinge"; known: cross-entropy, '),
         ('strategy = ["remix"]\nsampler = ["natural"]', "search.space: give strategy or sampler,"),
         ('strategy = ["cost"]\nalpha = [1]', "search.space.alpha: nothing here is mixed; leave"),
         (

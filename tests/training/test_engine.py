@@ -8,8 +8,9 @@ import pytest
 import tensorflow as tf
 from workshop import Workshop, training
 
+from remix_study.batches.losses import FOCAL, FOCAL_GAMMA, loss_vectors
 from remix_study.batches.plan import plan_epoch
-from remix_study.batches.strategies import loss_vectors, make_strategy, strategy_names
+from remix_study.batches.strategies import make_strategy, strategy_names
 from remix_study.training import engine as engine_module
 from remix_study.training import feed
 from remix_study.training.masks import EpochMasks
@@ -56,9 +57,9 @@ def reference(workshop, member, strategy, epochs, batch_size, hidden, dropout, w
                         hidden_x *= (mask >= round(dropout * 65536)) / np.float32(1 - dropout)
                         start += size
                 z = network.layers[-1](hidden_x) + offset
-                loss = tf.reduce_mean(
-                    -tf.reduce_sum(class_weight * y * tf.nn.log_softmax(z), axis=1)
-                )
+                fit = tf.nn.log_softmax(z)
+                easy = (1 - tf.exp(fit)) ** FOCAL_GAMMA if strategy.loss == FOCAL else 1.0
+                loss = tf.reduce_mean(-tf.reduce_sum(class_weight * easy * y * fit, axis=1))
             gradients = tape.gradient(loss, network.trainable_variables)
             adam.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
             total += float(loss)
@@ -173,6 +174,19 @@ def test_one_compilation_serves_every_strategy_alpha_and_rate(workshop):
         engine.fit(members, make_strategy(name, alpha), training(epochs=2))
     engine.fit(members, make_strategy("cost"), training(learning_rate=0.01), dropout=0.3)
     assert engine.program.traces["train"] == engine.program.traces["forward"] == 1
+
+
+def test_the_focal_loss_alone_is_a_program_of_its_own(workshop):
+    members = workshop.members()
+    engine = workshop.engine(members, fresh=True)
+    plain = engine.fit(members, make_strategy("cost"), training(epochs=2))
+    assert engine.program.traces["train"] == 1
+    focal = engine.fit(members, make_strategy("focal"), training(epochs=2))
+    again = engine.fit(members, make_strategy("cost"), training(epochs=2))
+    assert engine.program.traces == {"train": 2, "forward": 1, "choose": 0}
+    for one, other, repeated in zip(plain, focal, again, strict=True):
+        assert np.abs(one.test - other.test).max() > 1e-3
+        np.testing.assert_array_equal(one.test, repeated.test)
 
 
 def test_dropout_is_an_input_and_acts(workshop):

@@ -1,0 +1,100 @@
+"""Losses: per-class weights w and offsets o, and whether the easy rows count less.
+
+The loss of one row with soft label y and logits z is
+``sum_c w_c f_c y_c * -log_softmax(z + o)_c``, where f_c is 1, but (1 - softmax(z)_c)^2 for
+``focal``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from remix_study.batches.names import look_up
+
+CROSS_ENTROPY, FOCAL, INERT = "cross-entropy", "focal", "class-weighted-inert"
+
+LOSSES = (CROSS_ENTROPY, "class-weighted", "logit-adjusted", FOCAL, "class-balanced", INERT)
+"""``class-weighted-inert`` has class weights that never act: it is the cross-entropy."""
+
+FOCAL_GAMMA = 2.0
+"""Exponent of the focal loss (Lin et al. 2017)."""
+
+BETA = 0.9999
+"""Of the class-balanced loss: a class of n rows counts as (1 - beta^n) / (1 - beta) of them."""
+
+
+def class_weights(y: NDArray[np.integer], n_classes: int) -> NDArray[np.float64]:
+    """Balanced class weights w_c = N / (K n_c), K the classes that are present.
+
+    Args:
+        y: (n,) class codes of the training rows.
+        n_classes: Length of the answer.
+
+    Returns:
+        (n_classes,) weights as scikit-learn's ``class_weight="balanced"``; 0 for a class that no
+        row has.
+    """
+    counts = np.bincount(y, minlength=n_classes)
+    present = counts > 0
+    return np.where(present, len(y) / (present.sum() * np.maximum(counts, 1)), 0.0)
+
+
+def log_prior(y: NDArray[np.integer], n_classes: int) -> NDArray[np.float64]:
+    """Log of the class shares, the offset of the logit-adjusted loss (Menon et al. 2021, tau 1).
+
+    Args:
+        y: (n,) class codes of the training rows.
+        n_classes: Length of the answer.
+
+    Returns:
+        (n_classes,) log shares; a class that no row has counts as a share of 1e-12.
+    """
+    share = np.bincount(y, minlength=n_classes) / len(y)
+    return np.log(np.maximum(share, 1e-12))
+
+
+def effective_weights(y: NDArray[np.integer], n_classes: int) -> NDArray[np.float64]:
+    """Class-balanced weights (Cui et al. 2019), w_c ~ (1 - b) / (1 - b^n_c), b = 0.9999.
+
+    Args:
+        y: (n,) class codes of the training rows.
+        n_classes: Length of the answer.
+
+    Returns:
+        (n_classes,) weights whose sum is the number of classes present; 0 for a class that no
+        row has. Where n_c is far below 10,000 they are nearly proportional to 1 / n_c.
+    """
+    counts = np.bincount(y, minlength=n_classes)
+    present = counts > 0
+    # 1 - b^n without cancellation.
+    effective = -np.expm1(np.maximum(counts, 1) * np.log(BETA))
+    weights = np.where(present, 1 / effective, 0.0)
+    return np.asarray(weights * present.sum() / weights.sum())
+
+
+def loss_vectors(
+    loss: str, y: NDArray[np.integer], n_classes: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The per-class weights w and offsets o of a loss, fitted on a member's training rows.
+
+    Args:
+        loss: One of ``LOSSES``.
+        y: (n,) class codes of the inner training rows.
+        n_classes: Length of both answers.
+
+    Returns:
+        (n_classes,) float32 weights and (n_classes,) float32 offsets; raw z are scored.
+
+    Raises:
+        UsageError: No loss has this name.
+    """
+    look_up("loss", loss, {key: key for key in LOSSES})
+    ones, zeros = np.ones(n_classes, np.float32), np.zeros(n_classes, np.float32)
+    if loss in ("class-weighted", FOCAL):
+        return class_weights(y, n_classes).astype(np.float32), zeros
+    if loss == "class-balanced":
+        return effective_weights(y, n_classes).astype(np.float32), zeros
+    if loss == "logit-adjusted":
+        return ones, log_prior(y, n_classes).astype(np.float32)
+    return ones, zeros
