@@ -90,12 +90,21 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CrossValidation(Struct, frozen=True, forbid_unknown_fields=True):
-    """Repeated stratified k-fold; ``validation`` is the share of each training part held out."""
+    """Repeated stratified k-fold.
+
+    Attributes:
+        folds: k.
+        repeats: How often, each with its own shuffle.
+        validation: Share of each training part held out.
+        grouped: Whether rows of a group stay on one side.
+        redraw: Whether the rows that make a problem imbalanced are drawn anew for every repeat.
+    """
 
     folds: Annotated[int, Meta(ge=2, le=1000)] = 2
     repeats: Annotated[int, Meta(ge=1, le=1000)] = 10
     validation: Share = 0.3
     grouped: bool = False
+    redraw: bool = False
 
 
 class ProblemSpec(Struct, frozen=True, forbid_unknown_fields=True):
@@ -130,6 +139,7 @@ class Study(Struct, frozen=True):
         name: First half of each Optuna study's name, ``<name>/<problem>``.
         seed: Every random draw derives from it.
         objectives: Metrics that Optuna sees, on validation parts.
+        extra_metrics: Metrics stored beside those of every study.
         problems: Data and imbalance.
         cv: Cross-validation.
         model: Network.
@@ -149,6 +159,7 @@ class Study(Struct, frozen=True):
     search: Search
     text: str
     source: str
+    extra_metrics: tuple[str, ...] = ()
 
     @property
     def sha256(self) -> str:

@@ -14,6 +14,7 @@ Conventions, the same for every metric:
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -64,21 +65,50 @@ METRICS: dict[str, Metric] = {
     )
 }
 
+EXTRA_METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric(
+            "brier_repo",
+            "balanced Brier score as the authors' repository computes it",
+            "minimize",
+            1.0,
+            "repo BBS",
+        ),
+    )
+}
+"""Scores that are stored where a study file asks for them; Optuna never sees them."""
 
-def score(y: ArrayLike, probabilities: ArrayLike, n_classes: int) -> dict[str, float]:
+
+def find_metric(name: str) -> Metric:
+    """What is known of a score, extra ones included.
+
+    Raises:
+        KeyError: No score has this name.
+    """
+    return METRICS[name] if name in METRICS else EXTRA_METRICS[name]
+
+
+def score(
+    y: ArrayLike, probabilities: ArrayLike, n_classes: int, extra: Collection[str] = ()
+) -> dict[str, float]:
     """Score one member's predictions.
 
     Args:
         y: (n,) class codes in [0, n_classes).
         probabilities: (n, n_classes), rows that sum to 1.
         n_classes: Number of classes K of the problem.
+        extra: Keys of ``EXTRA_METRICS`` to compute too.
 
     Returns:
-        Every metric of ``METRICS``, then ``recall_<c>`` and ``brier_<c>`` of each class code.
+        Every metric of ``METRICS``, then ``recall_<c>`` and ``brier_<c>`` of each class code,
+        then the extra ones.
         ``g_mean`` is the root of the product of the recalls over the classes present, of their
         number. ``bbs`` is the mean over these classes of ``brier_<c>``, the stratified Brier
         score of Wallace and Dahabreh (2012). ``roc_auc`` and ``average_precision`` are NaN where
-        only one class is present.
+        only one class is present. ``brier_repo`` scores the rows of both classes of two against
+        a certain minority, code 1: 0.5 is perfect, 0 is to answer minority always, and 1 never.
+        Of more classes it is ``bbs``, which the repository's differs from by a constant factor.
 
     Raises:
         ValueError: Nothing to score, shapes or codes do not fit, or the probabilities are not
@@ -116,6 +146,9 @@ def score(y: ArrayLike, probabilities: ArrayLike, n_classes: int) -> dict[str, f
     }
     scores.update({f"recall_{code}": float(value) for code, value in enumerate(recall)})
     scores.update({f"brier_{code}": float(value) for code, value in enumerate(brier)})
+    if "brier_repo" in extra:
+        inverted = _class_means(codes, (1 - p[:, 1]) ** 2, count)[present].mean()
+        scores["brier_repo"] = float(inverted) if n_classes == 2 else scores["bbs"]
     return scores
 
 

@@ -42,6 +42,7 @@ class _Head(Struct, frozen=True, forbid_unknown_fields=True):
     name: Name
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 2020
     objectives: Annotated[tuple[str, ...], Meta(min_length=1)] = ("g_mean", "bbs")
+    extra_metrics: tuple[str, ...] = ()
 
 
 class _Mlp(Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,8 +94,9 @@ def _study(tables: dict[str, Any], text: str, source: str) -> Study:
         if key not in _SECTIONS:
             raise StudyFileError(f"{shown_key(key)}: unknown key{known(key, _SECTIONS)}")
     head = convert(_table(tables, "study"), _Head, "study")
-    if len(set(head.objectives)) < len(head.objectives):
-        raise StudyFileError("study.objectives: a metric stands twice")
+    for key in ("objectives", "extra_metrics"):
+        if len(set(getattr(head, key))) < len(getattr(head, key)):
+            raise StudyFileError(f"study.{key}: a metric stands twice")
     common = _table(tables, "training")
     training = _training(common, "training")
     entries = tables.get("problems", [{}])
@@ -102,17 +104,24 @@ def _study(tables: dict[str, Any], text: str, source: str) -> Study:
         raise StudyFileError("problems: write each problem as a [[problems]] table")
     if not entries:
         raise StudyFileError("problems: empty; write at least one [[problems]] table")
+    problems = tuple(_problem(e, common, f"problems[{i}]") for i, e in enumerate(entries))
+    cv = convert(_table(tables, "cv"), CrossValidation, "cv")
+    if cv.redraw and not any(spec.imbalance for spec in problems):
+        raise StudyFileError(
+            "cv.redraw: no problem has an imbalance, so no row is drawn; leave it out"
+        )
     return Study(
         name=head.name,
         seed=head.seed,
         objectives=head.objectives,
-        problems=tuple(_problem(e, common, f"problems[{i}]") for i, e in enumerate(entries)),
-        cv=convert(_table(tables, "cv"), CrossValidation, "cv"),
+        problems=problems,
+        cv=cv,
         model=_model(_table(tables, "model")),
         training=training,
         search=_search(_table(tables, "search")),
         text=text,
         source=source,
+        extra_metrics=head.extra_metrics,
     )
 
 

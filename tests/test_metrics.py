@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from imblearn.metrics import geometric_mean_score
 from sklearn import metrics as sk
 
-from remix_study.metrics import BINS, METRICS, SMALLEST, score
+from remix_study.metrics import BINS, EXTRA_METRICS, METRICS, SMALLEST, find_metric, score
 
 
 def predictions(n, n_classes, seed, *, skill=1.0, digits=None):
@@ -269,6 +269,43 @@ def test_catalogue():
     names = list(score([0, 1], np.eye(2), 2))
     assert names == [*METRICS, "recall_0", "recall_1", "brier_0", "brier_1"]
     assert all(type(value) is float for value in score([0, 1], np.eye(2), 2).values())
+
+
+class TestTheRepositorysScore:
+    """The binary Brier term of the authors' code: rows of either class against target 1."""
+
+    def repo(self, y, p, k=2):
+        return score(y, p, k, ["brier_repo"])["brier_repo"]
+
+    @pytest.mark.parametrize(
+        ("answer", "wanted"), [("truth", 0.5), ("minority", 0.0), ("majority", 1.0)]
+    )
+    def test_anchors(self, answer, wanted):
+        y = np.repeat([0, 1], [90, 10])
+        said = {"truth": y, "minority": np.ones_like(y), "majority": np.zeros_like(y)}[answer]
+        assert self.repo(y, np.eye(2)[said]) == wanted
+
+    def test_is_the_mean_of_scikit_learns_brier_scores_against_a_label_that_is_always_one(self):
+        y, p = predictions(300, 2, 3)
+        halves = [((p[y == code, 1] - 1) ** 2).mean() for code in (0, 1)]
+        library = [
+            sk.brier_score_loss(np.ones((y == code).sum()), p[y == code, 1], pos_label=1)
+            for code in (0, 1)
+        ]
+        assert self.repo(y, p) == pytest.approx(np.mean(halves))
+        assert self.repo(y, p) == pytest.approx(np.mean(library))
+        assert self.repo(y, p) != pytest.approx(score(y, p, 2)["bbs"], abs=0.05)
+
+    def test_with_more_classes_it_is_the_balanced_brier_score(self):
+        y, p = predictions(300, 4, 3)
+        assert self.repo(y, p, 4) == score(y, p, 4)["bbs"]
+
+    def test_only_where_it_is_asked_for(self):
+        y, p = predictions(40, 2, 0)
+        assert "brier_repo" not in score(y, p, 2)
+        assert list(score(y, p, 2, ["brier_repo"])) == [*score(y, p, 2), "brier_repo"]
+        assert not EXTRA_METRICS.keys() & METRICS.keys()
+        assert find_metric("brier_repo").direction == find_metric("bbs").direction
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,20 @@ def test_every_study_that_is_shipped_is_in_order():
             HEAD + 'objectives = ["gmean"]',
             'study.objectives: no metric "gmean"; did you mean "g_m',
         ),
+        (
+            HEAD + 'extra_metrics = ["brier_rep"]',
+            'study.extra_metrics: no extra metric "brier_rep"; did you mean "brier_repo"?',
+        ),
+        (
+            HEAD + 'extra_metrics = ["brier_repo", "brier_repo"]',
+            "study.extra_metrics: a metric stands twice",
+        ),
+        (
+            HEAD + 'objectives = ["brier_repo"]',
+            'study.objectives: no metric "brier_repo"',
+        ),
+        (HEAD + "[cv]\nredraw = true", "cv.redraw: no problem has an imbalance, so no row is "),
+        (HEAD + "[cv]\nredraw = 1", "cv.redraw: expected true or false (found 1)"),
         (HEAD + 'objectives = ["x"]', 'study.objectives: no metric "x"; known: g_mean, bbs, '),
         (HEAD + "problems = 1", "study.problems: unknown key"),
         ("problems = 1\n" + HEAD, "problems: write each problem as a [[problems]] table"),

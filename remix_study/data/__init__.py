@@ -12,6 +12,7 @@ from remix_study.data.datasets import (
 from remix_study.data.folds import Fold, make_folds
 from remix_study.data.preprocessing import CLIP, Preprocessing, fit_preprocessing
 from remix_study.data.problems import Problem, make_problem
+from remix_study.data.redraw import make_redrawn_problem
 
 __all__ = [
     "CLIP",
@@ -26,4 +27,5 @@ __all__ = [
     "load_file",
     "make_folds",
     "make_problem",
+    "make_redrawn_problem",
 ]

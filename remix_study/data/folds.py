@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,8 @@ class Fold:
         train: Rows that the weights and the preprocessing are fitted on.
         validation: Rows that early stopping and the search look at.
         test: Rows that reports alone look at. All three are sorted positions 0..n-1 in the
-            problem's rows, intp, and together are every row once.
+            problem's rows, intp, and together are every row once; where the problem has draws,
+            every row of the repeat's draw.
     """
 
     repeat: int
@@ -54,7 +55,7 @@ def make_folds(
     validation (or training) row is given one from the other side, drawn with the same seed.
 
     Args:
-        problem: What to split.
+        problem: What to split; where it has draws, each repeat splits its own.
         folds: k, 2 or more.
         repeats: How often, each with its own shuffle, 1 or more.
         validation: Share of each training part, in (0, 1). Grouped, it is one of about
@@ -71,17 +72,34 @@ def make_folds(
             "folds must be 2 or more, repeats 1 or more and validation in (0, 1), not "
             f"{folds}, {repeats} and {validation}"
         )
-    groups = problem.groups
-    if grouped and groups is None:
+    if problem.draws and len(problem.draws) != repeats:
+        raise UsageError(
+            f"problem {problem.name} has {len(problem.draws)} draws for {repeats} repeats"
+        )
+    if grouped and problem.groups is None:
         raise DataError(f"problem {problem.name}: grouped folds are wanted but it has no groups")
-    _refuse_small_classes(problem, folds, groups if grouped else None)
     made: list[Fold] = []
     for repeat in range(repeats):
-        if grouped and groups is not None:
-            made += _grouped_repeat(problem, groups, folds, repeat, validation, seed)
+        drawn = problem.drawn(repeat)
+        groups = drawn.groups if grouped else None
+        if repeat == 0 or problem.draws:
+            _refuse_small_classes(drawn, folds, groups)
+        if groups is not None:
+            split: Iterable[Fold] = _grouped_repeat(drawn, groups, folds, repeat, validation, seed)
         else:
-            made += _plain_repeat(problem, folds, repeat, validation, seed)
+            split = _plain_repeat(drawn, folds, repeat, validation, seed)
+        made += (_placed(fold, problem) for fold in split)
     return tuple(made)
+
+
+def _placed(fold: Fold, problem: Problem) -> Fold:
+    """A fold of a repeat's draw, in positions of the whole problem."""
+    if not problem.draws:
+        return fold
+    rows = problem.draws[fold.repeat]
+    return replace(
+        fold, train=rows[fold.train], validation=rows[fold.validation], test=rows[fold.test]
+    )
 
 
 def _refuse_small_classes(problem: Problem, folds: int, groups: Rows | None) -> None:

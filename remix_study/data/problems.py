@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
@@ -33,6 +33,7 @@ class Problem:
         minority: Codes of the rare classes; empty when all classes are equally large.
         imbalance: The requested ratio N_minority / N_majority in (0, 1], or None as it is.
         notes: Warnings that every output repeats, those of the data set first.
+        draws: Which rows each repeat uses, as sorted positions, intp; empty where all use all.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Problem:
     minority: tuple[int, ...]
     imbalance: float | None
     notes: tuple[str, ...]
+    draws: tuple[NDArray[np.intp], ...] = ()
 
     @cached_property
     def X(self) -> NDArray[np.float64]:
@@ -64,8 +66,16 @@ class Problem:
 
     @property
     def counts(self) -> NDArray[np.intp]:
-        """Rows of each class, intp of shape (K,)."""
-        return np.bincount(self.y, minlength=self.K)
+        """Rows of each class, intp of shape (K,); where repeats have draws, of one of them."""
+        y = self.y[self.draws[0]] if self.draws else self.y
+        return np.bincount(y, minlength=self.K)
+
+    def drawn(self, repeat: int) -> Problem:
+        """The problem of a repeat's rows alone."""
+        if not self.draws:
+            return self
+        rows = self.draws[repeat]
+        return replace(self, rows=self.rows[rows], y=self.y[rows], draws=())
 
 
 def make_problem(
@@ -75,6 +85,7 @@ def make_problem(
     minority: tuple[str, ...] = (),
     imbalance: float | None = None,
     seed: int = 0,
+    repeat: int | None = None,
 ) -> Problem:
     """Make a data set imbalanced.
 
@@ -96,6 +107,7 @@ def make_problem(
             classes those as small as the smallest, unless all are equally large.
         imbalance: N_minority / N_majority in (0, 1]; None keeps all rows.
         seed: The study's seed.
+        repeat: Draw other rows for this repeat than for any other, or than for none.
 
     Raises:
         DataError: An unknown class, a kind that does not fit, a ratio out of range, or a class
@@ -110,7 +122,7 @@ def make_problem(
         cut = _binary_sizes if kind == "binary" else _multiclass_sizes
         # The ratio as the decimal it is written as: 0.29 of 100 rows are 29, not 28.
         sizes = cut(sizes, rare, others, Fraction(repr(float(imbalance))))
-    kept = [_shuffled(dataset, code, seed)[:size] for code, size in enumerate(sizes)]
+    kept = [_shuffled(dataset, code, seed, repeat)[:size] for code, size in enumerate(sizes)]
     rows = np.sort(np.concatenate(kept))
 
     labels, classes, marked = dataset.y[rows], dataset.classes, rare
@@ -183,10 +195,11 @@ def _resolve(
     return "multi-class", minority or smallest
 
 
-def _shuffled(dataset: Dataset, code: int, seed: int) -> NDArray[np.intp]:
+def _shuffled(dataset: Dataset, code: int, seed: int, repeat: int | None) -> NDArray[np.intp]:
     """The rows of a class in the order in which they are kept."""
     rows = np.flatnonzero(dataset.y == code)
-    stream = derive(seed, dataset.name, "downsample", dataset.classes[code])
+    again = () if repeat is None else (repeat,)
+    stream = derive(seed, dataset.name, "downsample", dataset.classes[code], *again)
     return np.random.default_rng(stream).permutation(rows)
 
 

@@ -129,8 +129,8 @@ def _far(row: Row, alpha: float) -> float:
 
 def is_exact(row: Row) -> bool:
     """Whether Bayes' rule is exact for a row: its rows are those of the data, none mixed."""
-    sampler, mixing, _ = row.parts
-    return mixing == "none" and "smote" not in sampler
+    sampler, mixing, loss = row.parts
+    return mixing == "none" and "smote" not in sampler and loss not in posthoc.APPROXIMATE_LOSSES
 
 
 def _is_shifted(row: Row, folds: pd.DataFrame) -> bool:

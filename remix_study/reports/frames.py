@@ -29,7 +29,8 @@ class StudyFrames:
         problems: one row a problem (one Optuna study): `study`, `problem`, `dataset`, `kind`,
             `imbalance` (NaN: as it is), `classes` (tuple), `minority` (tuple of class names),
             `counts` (dict class name -> rows), `notes` (tuple), `n_rows`, `n_features`, `folds`,
-            `repeats`, `validation` (share), `early_stopping` (bool), `monitor`, `preset`,
+            `repeats`, `validation` (share), `grouped` and `redraw` (bool; rows of a group on one
+            side, rows drawn anew for every repeat), `early_stopping` (bool), `monitor`, `preset`,
             `objectives` (tuple of metric names), `algorithm`, `planned`, `complete`, `failed`.
         runs: one row a complete trial: `run` (int), `study`, `problem`, `trial`, `row` (label),
             `strategy` ("" when composed), `sampler`, `mixing`, `alpha` (NaN where none), `loss`,
@@ -127,6 +128,9 @@ def _problem(row: Any, progress: status.Progress) -> dict[str, Any]:
     facts = row.facts
     imbalance = facts["imbalance"]
     return {
+        # Facts that databases from before there were such keys lack.
+        "grouped": False,
+        "redraw": False,
         **{name: value for name, value in facts.items() if name != "choices"},
         "study": row.study,
         "problem": row.problem,

@@ -15,6 +15,8 @@ from scipy.optimize import minimize_scalar
 # Losses that divide by the class shares of the training rows: what the network answers is as if
 # each class had been seen 1/share times as often.
 BALANCING_LOSSES = ("class-weighted", "logit-adjusted")
+# Losses that only lean that way: no prior makes their answers posteriors.
+APPROXIMATE_LOSSES = ("focal", "class-balanced")
 SMALLEST = 1e-12
 TILTS = np.linspace(0, 3, 121)
 # Few validation rows may be told apart without error, which would ask for a temperature of zero.
@@ -29,12 +31,13 @@ def scored_prior(shares: ArrayLike, training_prior: ArrayLike, loss: str) -> NDA
         training_prior: (K,) class shares of its training rows.
         loss: "cross-entropy", or one of `BALANCING_LOSSES`: class weights N/(K n_c), and the
             logit-adjusted loss whose raw outputs are scored; both divide by the training prior.
+            `APPROXIMATE_LOSSES` are taken for one of them.
 
     Returns:
         (K,) shares that sum to 1.
     """
     prior = np.asarray(shares, dtype=np.float64)
-    if loss in BALANCING_LOSSES:
+    if loss in (*BALANCING_LOSSES, *APPROXIMATE_LOSSES):
         prior = prior / np.asarray(training_prior, dtype=np.float64)
     return np.asarray(prior / prior.sum(), dtype=np.float64)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from remix_study.metrics import METRICS
+from remix_study.metrics import EXTRA_METRICS, METRICS, find_metric
 from remix_study.reports.statistics import Interval
 
 MINUS = "−"
@@ -98,14 +98,15 @@ def monitor_name(monitor: str) -> str:
 
 def maximize(metric: str) -> bool:
     """Whether a higher score of the metric is better."""
-    return METRICS[metric].direction == "maximize"
+    return find_metric(metric).direction == "maximize"
 
 
 def label(metric: str) -> str:
     """A metric's short name; a per-class one such as `recall_0` as it is."""
     if metric == "bbs":
         return "balanced Brier"
-    return METRICS[metric].short if metric in METRICS else metric
+    known = metric in METRICS or metric in EXTRA_METRICS
+    return find_metric(metric).short if known else metric
 
 
 def label_with_direction(metric: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from remix_study.data.datasets import Dataset, load_dataset, load_file
 from remix_study.data.folds import Fold, make_folds
 from remix_study.data.preprocessing import Preprocessing, fit_preprocessing
 from remix_study.data.problems import Problem, make_problem
+from remix_study.data.redraw import make_redrawn_problem
 from remix_study.errors import DataError, StudyFileError
 from remix_study.models import BUILT_IN
 from remix_study.seeds import derive
@@ -204,7 +205,8 @@ def prepare(study: Study, given: Dataset | None = None) -> list[Bench]:
 
 
 def _make(study: Study, spec: ProblemSpec, dataset: Dataset, imbalance: float | None) -> Bench:
-    problem = make_problem(
+    make = partial(make_redrawn_problem, repeats=study.cv.repeats)
+    problem = (make if study.cv.redraw and imbalance is not None else make_problem)(
         dataset,
         kind=spec.kind,
         minority=tuple(str(label) for label in spec.minority),

@@ -8,7 +8,7 @@ from typing import Any
 from remix_study.batches.strategies import DEFAULT_STRATEGIES, takes_alpha
 from remix_study.config import Study
 from remix_study.errors import StudyFileError, UsageError, known
-from remix_study.metrics import METRICS
+from remix_study.metrics import EXTRA_METRICS, METRICS
 from remix_study.space import Choice, Domain, Range, SearchSpace
 from remix_study.study.parameters import all_choices
 from remix_study.study.points import grid_points, setting_of
@@ -36,6 +36,11 @@ def _check_names(study: Study) -> None:
     for name in study.objectives:
         if name not in METRICS:
             raise StudyFileError(f'study.objectives: no metric "{name}"{known(name, METRICS)}')
+    for name in study.extra_metrics:
+        if name not in EXTRA_METRICS:
+            raise StudyFileError(
+                f'study.extra_metrics: no extra metric "{name}"{known(name, EXTRA_METRICS)}'
+            )
     space = study.search.space
     chosen = {"strategy": space.strategy, **{p: c.values for p, c in space.parts.items()}}
     for part, names in chosen.items():

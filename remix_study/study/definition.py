@@ -45,9 +45,16 @@ def definition(bench: Bench) -> dict[str, Any]:
             for name, domain in search.space.settings.items()
             if isinstance(domain, Choice)
         }
+    head: dict[str, Any] = {"seed": study.seed, "objectives": list(study.objectives)}
+    cv = msgspec.to_builtins(study.cv)
+    # Absent where not asked for, as in databases from before there were such keys.
+    if study.extra_metrics:
+        head["extra_metrics"] = list(study.extra_metrics)
+    if not study.cv.redraw:
+        del cv["redraw"]
     found = {
-        "study": {"seed": study.seed, "objectives": list(study.objectives)},
-        "cv": msgspec.to_builtins(study.cv),
+        "study": head,
+        "cv": cv,
         "model": {"name": study.model.name, **study.model.options},
         "training": msgspec.to_builtins(spec.training),
         "problem": {
@@ -56,7 +63,7 @@ def definition(bench: Bench) -> dict[str, Any]:
             "kind": problem.kind,
             "minority": [problem.classes[code] for code in problem.minority],
             "imbalance": problem.imbalance,
-            "rows": len(problem.rows),
+            "rows": int(problem.counts.sum()),
         },
         "search": {"algorithm": search.algorithm, "space": space},
     }
@@ -78,12 +85,13 @@ def facts(bench: Bench) -> dict[str, Any]:
         "minority": [problem.classes[code] for code in problem.minority],
         "counts": problem.counts.tolist(),
         "notes": list(problem.notes),
-        "n_rows": len(problem.rows),
+        "n_rows": int(problem.counts.sum()),
         "n_features": int(problem.X.shape[1]),
         "folds": study.cv.folds,
         "repeats": study.cv.repeats,
         "validation": study.cv.validation,
         "grouped": study.cv.grouped,
+        "redraw": study.cv.redraw,
         "early_stopping": training.stop == "early",
         "monitor": training.monitor,
         "preset": training.preset,

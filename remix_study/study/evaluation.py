@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from remix_study.metrics import METRICS, score
+from remix_study.metrics import METRICS, find_metric, score
 from remix_study.study.bench import Bench
 from remix_study.study.points import Setting
 from remix_study.study.tables import utc_now
@@ -106,13 +106,14 @@ def _checked(outcome: Any) -> Any:
 
 
 def _scores(bench: Bench, position: int, outcome: Any) -> dict[str, dict[str, float]]:
+    extra = bench.study.extra_metrics
     if outcome.failed:
-        worst = {name: metric.worst for name, metric in METRICS.items()}
+        worst = {name: find_metric(name).worst for name in (*METRICS, *extra)}
         return {part: dict(worst) for part in PARTS}
     y, n_classes, fold = bench.problem.y, bench.problem.K, bench.folds[position]
     return {
-        "validation": score(y[fold.validation], outcome.validation, n_classes),
-        "test": score(y[fold.test], outcome.test, n_classes),
+        "validation": score(y[fold.validation], outcome.validation, n_classes, extra),
+        "test": score(y[fold.test], outcome.test, n_classes, extra),
     }
 
 

@@ -83,6 +83,11 @@ def test_the_logit_adjusted_loss_scores_equal_shares():
     assert to_prior(raw, effective, NATURAL) == pytest.approx(posterior(X, NATURAL))
 
 
+def test_focal_and_effective_numbers_lean_to_equal_shares():
+    for loss in ("focal", "class-balanced"):
+        assert scored_prior(NATURAL, NATURAL, loss) == pytest.approx((0.5, 0.5))
+
+
 def test_plain_training_scores_what_it_was_trained_on():
     # In-batch balancing reaches 0.23, not one half, where half the batches lack the rare class.
     effective = scored_prior((0.77, 0.23), NATURAL, "cross-entropy")
