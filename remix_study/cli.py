@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from remix_study import __version__
 from remix_study.config import DEFAULT_STORAGE
-from remix_study.errors import BAD_INPUT, DONE, SOME_POINTS_FAILED, RemixStudyError
+from remix_study.errors import BAD_INPUT, DONE, SOME_POINTS_FAILED, RemixStudyError, UsageError
 from remix_study.signals import Signals
 
 _CODES = "exit codes: 0 done, 1 some points failed, 2 bad input, 3 database, 130/143 stopped"
@@ -85,8 +85,10 @@ def _parser() -> argparse.ArgumentParser:
 
     report = commands.add_parser("report", help="write the report of studies in a database")
     report.add_argument("studies", nargs="*", metavar="STUDY", help="names or files; default: all")
-    report.add_argument("--output", type=Path, default=Path("report"), metavar="DIR",
-                        help="folder to write (default: report)")  # fmt: skip
+    report.add_argument("--demonstration", action="store_true",
+                        help="demonstrate ReMix on made-up data; needs no database")  # fmt: skip
+    report.add_argument("--output", type=Path, metavar="DIR",
+                        help="folder to write (default: report, or demonstration)")  # fmt: skip
     report.set_defaults(command=_report)
 
     datasets = commands.add_parser("datasets", help="what data sets there are")
@@ -201,7 +203,9 @@ def _status(options: argparse.Namespace, _signals: Signals) -> int:
     return DONE
 
 
-def _report(options: argparse.Namespace, _signals: Signals) -> int:
+def _report(options: argparse.Namespace, signals: Signals) -> int:
+    if options.demonstration:
+        return _demonstrate(options, signals)
     from remix_study.reports.frames import load_frames
     from remix_study.reports.page import write_report
     from remix_study.study.storage import database_errors, open_reader, shown
@@ -214,7 +218,28 @@ def _report(options: argparse.Namespace, _signals: Signals) -> int:
     with database_errors(options.storage):
         frames = load_frames(open_reader(options.storage), names)
         words = ["remix-study", "report", *names, "--storage", shown(options.storage)]
-        index = write_report(frames, options.output, command=shlex.join(words))
+        output = options.output or Path("report")
+        index = write_report(frames, output, command=shlex.join(words))
+    print(json.dumps({"index": str(index)}) if options.json else f"report: {index}")
+    return DONE
+
+
+def _demonstrate(options: argparse.Namespace, signals: Signals) -> int:
+    if options.studies:
+        raise UsageError(
+            f"--demonstration takes no study: leave out {' '.join(options.studies)}, or leave out "
+            "--demonstration"
+        )
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from remix_study.demonstration.page import write_demonstration
+    from remix_study.loading import hushed, load_networks
+
+    with hushed():
+        load_networks()
+    signals.check()
+    output = options.output or Path("demonstration")
+    words = ["remix-study", "report", "--demonstration"]
+    index = write_demonstration(output, command=shlex.join(words))
     print(json.dumps({"index": str(index)}) if options.json else f"report: {index}")
     return DONE
 

@@ -8,7 +8,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,16 @@ def write_report(frames: StudyFrames, output: Path, *, command: str) -> Path:
     Raises:
         UsageError: the folder holds files that no report wrote, is a file, or cannot be written.
     """
+    return publish(output, lambda folder: _write(frames, folder, command=command))
+
+
+def publish(output: Path, write: Callable[[Path], None]) -> Path:
+    """Let a folder be written whole or not at all; see :func:`write_report`.
+
+    Args:
+        output: the folder that is wanted.
+        write: writes `index.html` and all else into an empty folder.
+    """
     old = _own_files(output)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +75,7 @@ def write_report(frames: StudyFrames, output: Path, *, command: str) -> Path:
             dir=output.parent, prefix=f".{output.name}-", ignore_cleanup_errors=True
         ) as scratch:
             folder = Path(scratch)
-            _write(frames, folder, command=command)
+            write(folder)
             _replace(output, folder, old)
     except OSError as error:
         raise UsageError(f"{output}: cannot write the report ({error.strerror})") from error
@@ -127,6 +137,40 @@ def _write(frames: StudyFrames, folder: Path, *, command: str) -> None:
         ),
         corrections.section(found),
     ]
+    studies = list(dict.fromkeys(c.study for c in compared))
+    status, complete = overview.progress(compared)
+    fill(
+        folder,
+        sections,
+        title=f"ReMix study: {listing(studies)}" if studies else "ReMix study",
+        status=sentence(status),
+        complete=complete,
+        command=command,
+        about={"studies": list(frames.manifests)},
+    )
+
+
+def fill(
+    folder: Path,
+    sections: Sequence[Section],
+    *,
+    title: str,
+    status: str,
+    complete: bool,
+    command: str,
+    about: Mapping[str, Any],
+) -> None:
+    """Write the page, its figures and tables and the manifest into an empty folder.
+
+    Args:
+        folder: where.
+        sections: what the page shows.
+        title: of the page.
+        status: a line below it.
+        complete: whether everything that was planned is there.
+        command: the command line that makes the page.
+        about: what the manifest tells beside versions and hashes.
+    """
     for name in ("figures", "tables"):
         (folder / name).mkdir()
     for section in sections:
@@ -138,12 +182,10 @@ def _write(frames: StudyFrames, folder: Path, *, command: str) -> None:
             for ending, text_of in _TABLES.items():
                 path = folder / "tables" / f"{name}.{ending}"
                 path.write_text(text_of(frame), encoding="utf-8")
-    studies = list(dict.fromkeys(c.study for c in compared))
     made = datetime.now(UTC).replace(microsecond=0).isoformat()
-    status, complete = overview.progress(compared)
     page = _page(
-        title=f"ReMix study: {listing(studies)}" if studies else "ReMix study",
-        status=sentence(status),
+        title=title,
+        status=status,
         complete=complete,
         sections=sections,
         tables=[name for section in sections for name in section.files],
@@ -157,7 +199,7 @@ def _write(frames: StudyFrames, folder: Path, *, command: str) -> None:
         "version": __version__,
         "made": made,
         "command": command,
-        "studies": list(frames.manifests),
+        **about,
         "files": {
             path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in sorted(folder.rglob("*"))

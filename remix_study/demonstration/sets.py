@@ -1,0 +1,148 @@
+"""Made-up data of known densities: what is true at a place can be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ive
+
+from remix_study.seeds import derive
+
+Rows = NDArray[np.float64]
+
+# The rings: radius of the minority and of the majority, and the noise around both.
+RADII = (0.5, 1.0)
+NOISE = 0.15
+MAJORITY, MINORITY = 1000, 50
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Rows of one data set.
+
+    Attributes:
+        X: (n, d) features.
+        y: (n,) int32 class codes, 0 the majority.
+    """
+
+    X: Rows
+    y: NDArray[np.int32]
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes K."""
+        return int(self.y.max()) + 1
+
+
+Maker = Callable[[int], Sample]
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A round Gaussian cluster of one class."""
+
+    centre: tuple[float, ...]
+    sd: float
+    code: int
+    rows: int
+
+
+# Two classes that nearly touch; two minority clusters with the majority between them; three
+# classes in a row.
+NEIGHBOURS = (Cloud((0.0, 0.0), 1.0, 0, 600), Cloud((3.2, 1.6), 0.7, 1, 30))
+LINE = (Cloud((0.0,), 1.0, 0, MAJORITY), Cloud((4.0,), 1.0, 1, MINORITY))
+TWO_SIDES = (
+    Cloud((0.0, 0.0), 0.6, 0, 600),
+    Cloud((-2.5, 0.0), 0.5, 1, 30),
+    Cloud((2.5, 0.0), 0.5, 1, 30),
+)
+IN_A_ROW = (
+    Cloud((0.0, 0.0), 0.6, 0, 600),
+    Cloud((-2.5, 0.0), 0.5, 1, 60),
+    Cloud((2.5, 0.0), 0.5, 2, 60),
+)
+
+
+def rings(seed: int) -> Sample:
+    """A rare ring inside a common one, scikit-learn's `make_circles`."""
+    from sklearn.datasets import make_circles
+
+    X, y = make_circles(
+        (MAJORITY, MINORITY),
+        noise=NOISE,
+        factor=RADII[0] / RADII[1],
+        random_state=_state(seed, "rings"),
+    )
+    return Sample(X, y.astype(np.int32))
+
+
+def moons(seed: int) -> Sample:
+    """A rare half-moon that reaches into a common one, scikit-learn's `make_moons`."""
+    from sklearn.datasets import make_moons
+
+    X, y = make_moons((MAJORITY, MINORITY), noise=0.12, random_state=_state(seed, "moons"))
+    return Sample(X, y.astype(np.int32))
+
+
+def clouds(parts: tuple[Cloud, ...], seed: int, rows: int | None = None) -> Sample:
+    """Draw rows of Gaussian clusters in random order.
+
+    Args:
+        parts: the clusters.
+        seed: of the draw.
+        rows: rows of every class, shared by its clusters; each cluster's own number when None.
+    """
+    rng = np.random.default_rng(_state(seed, "clouds"))
+    sizes = [
+        part.rows if rows is None else rows // sum(other.code == part.code for other in parts)
+        for part in parts
+    ]
+    X = np.concatenate(
+        [
+            rng.normal(part.centre, part.sd, (size, len(part.centre)))
+            for part, size in zip(parts, sizes, strict=True)
+        ]
+    )
+    y = np.repeat([part.code for part in parts], sizes).astype(np.int32)
+    order = rng.permutation(len(X))
+    return Sample(X[order], y[order])
+
+
+def ring_densities(X: Rows) -> Rows:
+    """(n, 2) densities of the common and the rare ring; the noise is Gaussian around each."""
+    distance = np.linalg.norm(X, axis=1)
+    found = [
+        np.exp(-((distance - radius) ** 2) / (2 * NOISE**2))
+        * ive(0, distance * radius / NOISE**2)
+        / (2 * np.pi * NOISE**2)
+        for radius in reversed(RADII)
+    ]
+    return np.stack(found, axis=1)
+
+
+def cloud_densities(parts: tuple[Cloud, ...], X: Rows) -> Rows:
+    """(n, K) densities of the classes; the clusters of one class count alike."""
+    n_classes = max(part.code for part in parts) + 1
+    density = np.zeros((len(X), n_classes))
+    for part in parts:
+        square = ((X - np.array(part.centre)) ** 2).sum(axis=1) / part.sd**2
+        own = np.exp(-square / 2) / (np.sqrt(2 * np.pi) * part.sd) ** len(part.centre)
+        density[:, part.code] += own / sum(other.code == part.code for other in parts)
+    return density
+
+
+def posterior(densities: Rows, shares: tuple[float, ...] | None = None) -> Rows:
+    """(n, K) true class probabilities at these class shares, equal ones when None."""
+    weighted = densities * (1.0 if shares is None else np.array(shares))
+    total = weighted.sum(axis=1, keepdims=True)
+    # Far from all rows every density is zero in float64; nothing is known there.
+    known: Rows = np.divide(weighted, total, out=np.full_like(weighted, np.nan), where=total > 0)
+    return known
+
+
+def _state(seed: int, purpose: str) -> int:
+    """A seed that scikit-learn takes (32 bits)."""
+    return derive(seed, "demonstration", purpose) % 2**32
