@@ -30,10 +30,12 @@ from remix_study.reports.sections import (
     overview,
     ranks,
     results,
+    robustness,
     sensitivity,
     verdict,
 )
 from remix_study.reports.tables import csv_text, markdown_text
+from remix_study.reports.variants import headline
 from remix_study.reports.verdict import judge, remix_row
 from remix_study.reports.words import SPACE, listing, sentence
 
@@ -124,16 +126,18 @@ def _replace(output: Path, folder: Path, old: Sequence[Path]) -> None:
 
 def _write(frames: StudyFrames, folder: Path, *, command: str) -> None:
     compared = comparisons(frames)
-    found = [(c, corrected_rows(c, frames.probabilities, remix_row(c))) for c in compared]
+    plain = headline(compared)
+    found = [(c, corrected_rows(c, frames.probabilities, remix_row(c))) for c in plain]
     sections = [
         verdict.section([judge(c, rows) for c, rows in found]),
         overview.section(compared),
-        sensitivity.section(compared),
-        ranks.section(compared),
-        gains.section(compared),
+        sensitivity.section(plain),
+        ranks.section(plain),
+        gains.section(plain),
         results.section(compared),
+        *robustness.sections(compared),
         calibration.section(
-            [(c, calibrations(c, frames.probabilities, remix_row(c))) for c in compared]
+            [(c, calibrations(c, frames.probabilities, remix_row(c))) for c in plain]
         ),
         corrections.section(found),
     ]

@@ -17,6 +17,7 @@ from remix_study.reports.statistics import (
     rank_rows,
     rank_sums,
 )
+from remix_study.reports.variants import headline
 from remix_study.reports.words import (
     counted,
     label,
@@ -73,7 +74,13 @@ def eligible(comparisons: Sequence[Comparison]) -> tuple[tuple[Comparison, ...],
             f"{listing(searched)}: Optuna chose the points, so no row stands at one fixed alpha "
             "on every problem; not ranked."
         )
-    planned = [c for c in comparisons if c.is_grid]
+    planned = [c for c in headline(comparisons) if c.is_grid]
+    aside = [c.name for c in comparisons if c not in headline(comparisons)]
+    if aside:
+        notes.append(
+            f"{listing(aside)}: rows drawn or split otherwise, compared under robustness; not "
+            "ranked."
+        )
     empty = [c.name for c in planned if not c.rows]
     if empty:
         notes.append(f"{listing(empty)}: no point is complete yet; not ranked.")
