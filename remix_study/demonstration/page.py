@@ -19,6 +19,7 @@ from remix_study.demonstration.pictures import (
     harm_curves,
     harm_picture,
     profile_picture,
+    seeds_picture,
     segments_picture,
     spread_picture,
     surface_picture,
@@ -146,7 +147,11 @@ def _boundary_section(found: boundary.Surfaces, claim: boundary.BoundaryClaim) -
     block = Block(
         headline=boundary_headline(claim),
         text=boundary_lines(found.measures),
-        pictures=(surface_picture(found), profile_picture(boundary.profiles(found))),
+        pictures=(
+            surface_picture(found),
+            profile_picture(boundary.profiles(found)),
+            seeds_picture(found.measures),
+        ),
         tables=(
             _table(
                 f"Means over {counted(claim.seeds, 'seed')} and standard deviations; steepness "
@@ -198,9 +203,9 @@ def _samples_section(copied: pd.DataFrame, scale: Scale) -> Section:
         ),
     )
     lead = (
-        "Rows that networks are really trained on, from the same batch plans. Above, one batch of "
-        "each in which rows are blended, with lines to the two rows behind each; below, the first "
-        "batches of an epoch. A dark rim marks a soft label."
+        "Rows that networks are really trained on, from the same batch plans. Above, of each the "
+        "first batch with three rare rows or more and a blend that shows, with lines to the two "
+        "rows behind each; below, the first batches of an epoch. A dark rim marks a soft label."
     )
     title = "Figures 2 and 3: the rows that SMOTE and ReMix make"
     return Section("figures-2-3", title, lead, (block,), {"samples": copied})
@@ -243,7 +248,7 @@ def _harm_section(scale: Scale) -> Section:
     names = ("two-clusters", "three-classes")
     tables = []
     for harm in found:
-        both = harm.contradicted.merge(_spread(harm.scores), on="strategy", how="left")
+        both = harm.contradicted.merge(_spread(harm.scores), on="strategy")
         tables.append(
             _table(
                 f"{harm.title}: rows against the data, and scores of networks on new rows with "

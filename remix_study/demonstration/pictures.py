@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from scipy.spatial import ConvexHull
 
 from remix_study.batches.strategies import make_strategy
@@ -100,6 +102,41 @@ def profile_picture(profile: pd.DataFrame) -> Picture:
     return Picture("figure-1-profile", "", alt, svg, png)
 
 
+def seeds_picture(measures: pd.DataFrame) -> Picture:
+    """Where the boundary is against how steep it is, a point a seed."""
+    with figure(5.2, 3.4) as made:
+        axes = made.add_subplot()
+        for label, own in measures.groupby("strategy", sort=False):
+            name = str(label)
+            x, y = 100 * own["minority_share"], own["steepness"]
+            if name in (TRUTH, NATURAL_TRUTH):
+                shape: dict[str, Any] = {
+                    "marker": "*" if name == TRUTH else "X",
+                    "color": INK,
+                    "markersize": 9,
+                }
+            else:
+                hollow = name in ("remix (0.3)", "remix (0.5)")
+                color = strategy_color(name.split(" ")[0])
+                shape = {
+                    "marker": "s" if name == "remix (0.5)" else "o",
+                    "color": color,
+                    "markersize": 5,
+                    "markerfacecolor": "white" if hollow else color,
+                }
+            axes.plot(x, y, ls="", label=name, **shape)
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("per cent of the plane called rare")
+        axes.set_ylabel("steepness where p is within 0.1 to 0.9")
+        axes.legend(loc="upper left", fontsize=8)
+        svg, png = render(made)
+    alt = (
+        "Steepness of the probability against the share of the plane called rare, one point for "
+        "each seed and strategy, with both truths marked."
+    )
+    return Picture("figure-1-seeds", "", alt, svg, png)
+
+
 def segments_picture(sample: Sample, batches: Sequence[tuple[str, Made]]) -> Picture:
     """Figure 2: one batch of each strategy, each row between the two that made it."""
     with figure(9.4, 3.6) as made:
@@ -146,7 +183,7 @@ def spread_picture(sample: Sample, *, seed: int) -> Picture:
         make_strategy("remix", 0.1),
         make_strategy("remix", 0.5),
     )
-    with figure(9.4, 5.6) as made:
+    with figure(9.4, 6.0) as made:
         grid = made.subplots(2, 2)
         window = _window(sample)
         panel(grid[0, 0], "the data", *window)
@@ -259,11 +296,11 @@ def harm_curves(harm: Harm, name: str) -> Picture:
     return Picture(f"figure-8-{name}", harm.title, alt, svg, png)
 
 
-def _draw_hull(axes: object, sample: Sample, label: str | None = None) -> None:
+def _draw_hull(axes: Axes, sample: Sample, label: str | None = None) -> None:
     points = sample.X[sample.y == 1]
     corners = points[ConvexHull(points).vertices]
     closed = np.concatenate([corners, corners[:1]])
-    axes.plot(closed[:, 0], closed[:, 1], color="#a86f00", lw=0.9, ls="--", label=label,  # type: ignore[attr-defined]
+    axes.plot(closed[:, 0], closed[:, 1], color="#a86f00", lw=0.9, ls="--", label=label,
               zorder=3)  # fmt: skip
 
 

@@ -10,7 +10,8 @@ import pandas as pd
 from remix_study.demonstration.boundary import CLAIMED, NATURAL_TRUTH, TRUTH, BoundaryClaim
 from remix_study.demonstration.densities import MIDDLE, SOFT
 from remix_study.demonstration.harm import FAINT_LABEL, Harm
-from remix_study.demonstration.sets import MINORITY
+from remix_study.demonstration.scale import BATCH_SIZE
+from remix_study.demonstration.sets import MAJORITY, MINORITY
 from remix_study.reports.words import MISSING, counted, listing, number, plain, sentence
 
 REMIX = "remix (0.1)"
@@ -23,14 +24,23 @@ def percent(share: float, digits: int = 1) -> str:
 
 def boundary_headline(claim: BoundaryClaim) -> str:
     """The claim of Figure 1 and what became of it."""
-    first = "further out than" if claim.pushed_out else "not further out than both"
-    second = "changes" if claim.smoother else "does not change"
+    share, steepness = claim.minority_share, claim.steepness
+    smaller = [name for name in CLAIMED[:2] if share[name] < share[REMIX]]
+    steeper = [name for name in CLAIMED[:2] if steepness[name] > steepness[REMIX]]
     return sentence(
         f"“Pushed out and smoother” {claim.verdict} on the mean of "
-        f"{counted(claim.seeds, 'seed')}: ReMix's boundary lies {first} those of the baseline and "
-        f"of SMOTE, and its probability {second} more gently than "
-        f"{'theirs' if claim.smoother else 'both of theirs'}"
+        f"{counted(claim.seeds, 'seed')}: ReMix calls more of the plane rare than "
+        f"{_than(smaller)}, and its probability changes more gently than {_than(steeper)}"
     )
+
+
+def _than(names: Sequence[str]) -> str:
+    if len(names) == 2:
+        return "the baseline and SMOTE do"
+    if not names:
+        return "neither the baseline nor SMOTE"
+    shown = ("SMOTE", "the baseline") if names == ["smote"] else ("the baseline", "SMOTE")
+    return f"{shown[0]} does, but not than {shown[1]}"
 
 
 def boundary_lines(measures: pd.DataFrame) -> tuple[str, ...]:
@@ -51,29 +61,42 @@ def boundary_lines(measures: pd.DataFrame) -> tuple[str, ...]:
 
     share = means["minority_share"]
     shares = listing([f"{name} {percent(share[name])}" for name in CLAIMED])
-    back = share[remix] < share["balance"]
+    push = (
+        ("The push comes from balancing", "back")
+        if share[remix] < share["balance"]
+        else ("Mixing adds to the push of balancing", "further out")
+    )
     steep, error = means["steepness"], means["error_equal"]
     networks = [name for name in means.index if name not in (TRUTH, NATURAL_TRUTH)]
     truest = error[networks].idxmin()
+    # A step that is not high is not steep either.
+    flat = (
+        " The baseline's step is gentle because it is low: its probability rises least."
+        if steep[baseline] < steep[remix] and means["slope"][networks].idxmin() == baseline
+        else ""
+    )
+    truer = (
+        "Gentler is not truer here"
+        if error[remix] > error["balance"]
+        else "Mixing makes the probability truer here"
+    )
     lines = [
         f"Share of the plane that is called the rare class: {shares}. True would be "
         f"{percent(share[TRUTH])} at equal class shares and {percent(share[NATURAL_TRUTH])} at "
         f"those of the data. ReMix calls more of it rare than the baseline on "
         f"{seeds('minority_share', baseline, more=True)} seeds and more than SMOTE on "
         f"{seeds('minority_share', smote, more=True)}.",
-        f"The push comes from balancing: the same batches without mixing (balance) call "
-        f"{percent(share['balance'])} rare, so mixing moves the boundary "
-        f"{'back' if back else 'further out'}.",
+        f"{push[0]}: the same batches without mixing (balance) call "
+        f"{percent(share['balance'])} rare, so mixing moves the boundary {push[1]}.",
         f"Steepness, the mean slope where p is within 0.1 to 0.9: {each('steepness')}; of the "
         f"true probability at equal shares {number(steep[TRUTH], 2)}, at those of the data "
         f"{number(steep[NATURAL_TRUTH], 2)}. ReMix is gentler than SMOTE on "
         f"{seeds('steepness', smote, more=False)} seeds and gentler than the baseline on "
-        f"{seeds('steepness', baseline, more=False)}. The baseline's slope is low where its "
-        "probability hardly rises.",
+        f"{seeds('steepness', baseline, more=False)}.{flat}",
         f"Mean |grad p| over the whole plane: {each('slope', 3)}. It measures the length of the "
         "boundary times the height of the step, so it grows with a boundary that is pushed out "
         "and does not tell a sharp step from a gentle one; steepness does.",
-        f"Gentler is not truer by itself. Distance from the true probability at equal shares "
+        f"{truer}. Distance from the true probability at equal shares "
         f"(root mean square over rows): {each('error_equal', 3)}, balance "
         f"{number(error['balance'], 3)} and remix (0.5) {number(error['remix (0.5)'], 3)}; "
         f"{truest} is nearest.",
@@ -85,6 +108,7 @@ def sample_lines(means: pd.DataFrame) -> tuple[str, ...]:
     """Figures 2 and 3: how many rows are new, and where they lie."""
     lines = {str(line["strategy"]): line for line in means.to_dict("records")}
     smote, one, five = lines["smote"], lines[REMIX], lines["remix (0.5)"]
+    in_a_batch = BATCH_SIZE * MINORITY / (MAJORITY + MINORITY)
     rare = "rarely" if one["copy_share"] < 0.5 else "mostly"
     return (
         f"An epoch's batches hold {number(one['rows'], 0)} rows of the rare class, made from "
@@ -98,7 +122,8 @@ def sample_lines(means: pd.DataFrame) -> tuple[str, ...]:
         f"Outside the convex hull of the rare class lie {percent(smote['outside_share'])} of "
         f"SMOTE's rows, {percent(one['outside_share'])} of ReMix's at alpha 0.1 and "
         f"{percent(five['outside_share'])} at alpha 0.5.",
-        f"SMOTE sees only the rare rows of its batch, here about three: in "
+        f"SMOTE sees only the rare rows of its batch, here {plain(round(in_a_batch, 1))} on "
+        "average: in "
         f"{percent(1 - smote['smoted_share'], 0)} of its batches it has none to blend, and in the "
         "others its rows lie on a few lines.",
     )

@@ -40,6 +40,7 @@ class Made:
         second: (n, d) features of the row that it was blended with.
         weight: (n,) share of the first.
         own: (n,) bool, both rows are one, or the blend is one of them.
+        rare: (n,) bool, the row that was drawn is of a rare class.
         batch: (n,) number of the batch.
     """
 
@@ -49,6 +50,7 @@ class Made:
     second: NDArray[np.float64]
     weight: NDArray[np.float64]
     own: NDArray[np.bool_]
+    rare: NDArray[np.bool_]
     batch: NDArray[np.intp]
 
     def of_batches(self, batches: Sequence[int]) -> Made:
@@ -82,6 +84,7 @@ def made_rows(sample: Sample, planned: Sequence[BatchPlan]) -> Made:
         second=sample.X[second],
         weight=weight,
         own=near | (first == second),
+        rare=sample.y[first] > 0,
         batch=np.arange(len(first)) // BATCH_SIZE,
     )
 
@@ -172,11 +175,20 @@ def judge(means: pd.DataFrame, seeds: int) -> CopiesClaim:
     return CopiesClaim(seeds, rows, distinct, copy_share)
 
 
-def visible_batch(made: Made, low: float = 0.25) -> int:
-    """The first batch whose blend shows: neither row has less than this share."""
-    share = np.minimum(made.weight, 1 - made.weight)
-    per_batch = pd.Series(share).groupby(made.batch).max()
-    return int(per_batch.index[(per_batch >= low).to_numpy()][0])
+def visible_batch(made: Made, low: float = 0.25, least: int = 3) -> int:
+    """The first batch whose blend shows; the first of all where none does.
+
+    Args:
+        made: rows of some epochs.
+        low: share that neither of two blended rows is below.
+        least: different real rows of the rare classes in the batch.
+    """
+    shows = np.minimum(made.weight, 1 - made.weight) >= low
+    for batch in np.unique(made.batch[shows]):
+        own = made.of_batches([batch])
+        if len(np.unique(own.first[own.rare], axis=0)) >= least:
+            return int(batch)
+    return 0
 
 
 def _outside(hull: Delaunay, X: NDArray[np.float64]) -> float:

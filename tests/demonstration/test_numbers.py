@@ -193,9 +193,13 @@ def test_the_shown_batch_is_the_first_that_is_mixed_visibly():
     sample = moons(3)
     made = made_rows(sample, plans(sample, make_strategy("remix", 0.1), seed=5, epochs=3))
     batch = visible_batch(made)
-    share = [min(w, 1 - w) for w in (made.weight[made.batch == b][0] for b in range(batch + 1))]
-    assert share[batch] >= 0.25
-    assert all(one < 0.25 for one in share[:batch])
+
+    def shows(b):
+        own = made.of_batches([b])
+        drawn = {tuple(row) for row in own.first[own.rare]}
+        return min(own.weight[0], 1 - own.weight[0]) >= 0.25 and len(drawn) >= 3
+
+    assert [b for b in range(batch + 1) if shows(b)] == [batch]
     assert set(made.of_batches([batch]).batch) == {batch}
 
 

@@ -54,9 +54,9 @@ def test_the_page_stands_alone(made):
     shown = re.findall(
         r'<img src="(data:image/svg\+xml;base64,[^"]{200,})" alt="([^"]{40,})"', page
     )
-    assert len(shown) == 8
-    assert len({alt for _, alt in shown}) == 8
-    assert len(list((made / "figures").iterdir())) == 16
+    assert len(shown) == 9
+    assert len({alt for _, alt in shown}) == 9
+    assert len(list((made / "figures").iterdir())) == 18
 
 
 def test_pictures_inside_pictures_are_inside(made):

@@ -156,7 +156,7 @@ def _spreads(made: Robustness) -> list[str]:
             sentence(
                 f"{kind} problems, {label(metric)}: the standard deviation over repeats has the "
                 f"median {number(after)} {made.variant} and {number(before)} plain, "
-                f"{number(ratio, 2)} times as much in the middle; it is larger for {wider} of "
+                f"the median ratio is {number(ratio, 2)}; it is larger for {wider} of "
                 f"{counted(len(own), 'problem and row', 'problems and rows')}"
             )
         )
