@@ -25,6 +25,7 @@ from remix_study.reports.frames import StudyFrames
 from remix_study.reports.latex import latex_text
 from remix_study.reports.sections import (
     calibration,
+    claims,
     corrections,
     gains,
     overview,
@@ -129,6 +130,7 @@ def _write(frames: StudyFrames, folder: Path, *, command: str) -> None:
     plain = headline(compared)
     found = [(c, corrected_rows(c, frames.probabilities, remix_row(c))) for c in plain]
     sections = [
+        *([claims.section(compared)] if claims.concerns(compared) else []),
         verdict.section([judge(c, rows) for c, rows in found]),
         overview.section(compared),
         sensitivity.section(plain),

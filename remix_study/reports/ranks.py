@@ -90,7 +90,7 @@ def eligible(comparisons: Sequence[Comparison]) -> tuple[tuple[Comparison, ...],
             continue
         before = chosen.get(comparison.problem)
         if before is not None:
-            best = max((before, comparison), key=lambda c: len(c.rows))
+            best = max((before, comparison), key=_worth)
             chosen[comparison.problem] = best
             notes.append(
                 f"{comparison.problem} is in more than one study; ranked from {best.study}."
@@ -100,11 +100,11 @@ def eligible(comparisons: Sequence[Comparison]) -> tuple[tuple[Comparison, ...],
     return tuple(chosen.values()), tuple(notes)
 
 
-def published(comparisons: Sequence[Comparison]) -> RankTable:
+def published(
+    comparisons: Sequence[Comparison], metrics: Sequence[str] = PUBLISHED_METRICS
+) -> RankTable:
     """The five published rows ranked alone; where one is missing, those that are common."""
-    return _rank(
-        comparisons, PUBLISHED_METRICS, lambda row: (row.strategy, row.alpha) in PUBLISHED
-    )
+    return _rank(comparisons, metrics, lambda row: (row.strategy, row.alpha) in PUBLISHED)
 
 
 def one_each(comparisons: Sequence[Comparison]) -> RankTable:
@@ -234,6 +234,12 @@ def _complete(
         else:
             complete[row.label] = row
     return complete, notes
+
+
+def _worth(comparison: Comparison) -> tuple[int, int]:
+    """Published rows count first: a grid of alphas has many rows and nothing to rank them with."""
+    published = sum((row.strategy, row.alpha) in PUBLISHED for row in comparison.rows)
+    return published, len(comparison.rows)
 
 
 def _far(row: Row) -> float:

@@ -114,6 +114,29 @@ def test_a_problem_of_two_studies_counts_once(frames_of, problem):
     assert "ranked from longer" in notes[0]
 
 
+def test_a_grid_of_alphas_does_not_take_the_place_of_the_published_rows(frames_of, problem):
+    grid = tuple(("remix", alpha) for alpha in (0.01, 0.05, 0.1, 0.2, 0.3, 0.4))
+    usable, _ = eligible(
+        comparisons(frames_of(problem(rows=grid, study="grid"), problem(rows=FIVE)))
+    )
+    assert [c.study for c in usable] == ["made"]
+
+
+def test_the_five_are_ranked_where_a_shift_of_the_prior_is_punished_too(frames_of, ratios_of):
+    frames = frames_of(*ratios_of())
+    made = section(comparisons(frames))
+    rows = ["baseline", "cost", "smote", "mixup (0.1)", "remix (0.1)"]
+    natural = made.files["ranks-published-natural"].set_index("row")
+    for metric, name in (("brier", "Brier"), ("log_loss", "log-loss"), ("cwece", "cw-ECE")):
+        expected = ranks_by_pandas(frames, rows, metric, ascending=True)
+        assert natural[f"binary {name}"].to_dict() == expected.to_dict()
+    tested = made.files["rank-tests"].query("rows_ranked == 'published five'")
+    assert set(tested["metric"]) == {"g_mean", "bbs", "brier", "log_loss", "cwece"}
+    titles = [block.title for block in made.blocks]
+    assert "Tests on binary problems, the published five" in titles
+    assert "Tests on binary problems, one row of each strategy" in titles
+
+
 def test_searched_points_are_not_ranked(frames_of, problem):
     made = section(comparisons(frames_of(problem(algorithm="tpe"))))
     assert "not ranked" in texts(made)

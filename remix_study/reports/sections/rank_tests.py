@@ -32,37 +32,37 @@ READING = (
 )
 
 
-def blocks(ranked: RankTable, tests: Sequence[RankTest]) -> tuple[Block, ...]:
-    """One block a kind of problem: reading, diagrams, and the tables folded away."""
+def blocks(
+    ranked: RankTable, tests: Sequence[RankTest], rows: str, name: str = ""
+) -> tuple[Block, ...]:
+    """One block a kind of problem: reading, diagrams, and the tables folded away.
+
+    Args:
+        ranked: the rows.
+        tests: of their rankings.
+        rows: which rows they are, in words.
+        name: what the names of the diagrams begin with.
+    """
     colors = {row.label: strategy_color(row.strategy) for row in ranked.rows}
     found = []
     for kind in dict.fromkeys(test.ranking.kind for test in tests):
         own = [test for test in tests if test.ranking.kind == kind]
         tested = [test for test in own if test.overall is not None]
         pictures = [
-            _picture(kind, unit, shown, colors)
+            _picture("-".join(filter(None, ("ranks", name, kind))), kind, unit, shown, colors)
             for unit in UNITS
             if (shown := [test for test in tested if test.unit == unit])
         ]
         found.append(
             Block(
-                title=f"Tests on {kind} problems, one row of each strategy",
-                text=(*([READING] if tested else []), *_sentences(own)),
+                title=f"Tests on {kind} problems, {rows}",
+                text=(*([READING] if tested and not found else []), *_sentences(own)),
                 pictures=tuple(pictures),
                 tables=tuple(_tables(kind, tested)),
                 folded="The tests in numbers",
             )
         )
     return tuple(found)
-
-
-def of_the_five(tests: Sequence[RankTest]) -> tuple[str, ...]:
-    """One sentence a test on the five published rows, by problem, as the paper counts."""
-    return tuple(
-        f"{test.ranking.kind[0].upper()}{test.ranking.kind[1:]}, {_reading(test)}"
-        for test in tests
-        if test.overall is not None and test.unit == "problem"
-    )
 
 
 def _sentences(own: Sequence[RankTest]) -> list[str]:
@@ -169,7 +169,9 @@ def _p(p: float, name: str = "") -> str:
     return f"{name}{'= ' if name else ''}{p:.2g}"
 
 
-def _picture(kind: str, unit: str, tests: Sequence[RankTest], colors: dict[str, str]) -> Picture:
+def _picture(
+    name: str, kind: str, unit: str, tests: Sequence[RankTest], colors: dict[str, str]
+) -> Picture:
     heights = []
     for test in tests:
         assert test.overall is not None
@@ -192,7 +194,7 @@ def _picture(kind: str, unit: str, tests: Sequence[RankTest], colors: dict[str, 
         svg, png = render(made)
     where = counted(tests[0].n, f"{kind} {unit}")
     return Picture(
-        f"ranks-{kind}-{unit.replace(' ', '-')}",
+        f"{name}-{unit.replace(' ', '-')}",
         f"Mean ranks by {unit} ({where}); rank 1 is the best, bars join rows that the critical "
         "difference (CD) does not part.",
         f"Critical-difference diagrams of {listing([label(t.ranking.metric) for t in tests])}, "

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pandas as pd
 
-from remix_study.reports.comparison import Comparison, Row
+from remix_study.reports.comparison import CORE_METRICS, Comparison, Row
 from remix_study.reports.document import Block, Cell, Head, Section, Table
 from remix_study.reports.figures import (
     strategy_color,
 )
-from remix_study.reports.rank_tests import RankTest, rank_tests, table_of_opponents
+from remix_study.reports.rank_tests import rank_tests, table_of_opponents
 from remix_study.reports.rank_tests import table as table_of_tests
 from remix_study.reports.ranks import (
     KINDS,
@@ -55,16 +55,22 @@ def section(comparisons: Sequence[Comparison]) -> Section:
     if not usable:
         return Section("ranks", "Ranks", LEAD, tuple(blocks))
     five, each, every = published(usable), one_each(usable), everything(usable)
+    natural = published(usable, CORE_METRICS[2:])
     tests = {
-        "published five": rank_tests(five, usable),
+        "published five": (*rank_tests(five, usable), *rank_tests(natural, usable)),
         "one row of each strategy": rank_tests(each, usable),
     }
     files: dict[str, pd.DataFrame] = {}
-    blocks.append(_published_block(five, usable, tests["published five"]))
+    blocks.append(_published_block(five, natural, usable))
     if five.rankings:
-        files["ranks-published"] = layout(five)
+        files |= {"ranks-published": layout(five), "ranks-published-natural": layout(natural)}
         blocks.append(table2.block())
-    blocks += tests_in_words.blocks(each, tests["one row of each strategy"])
+        if {row.label for row in five.rows} != {row.label for row in each.rows}:
+            own = tests["published five"]
+            blocks += tests_in_words.blocks(five, own, "the published five", "five")
+    blocks += tests_in_words.blocks(
+        each, tests["one row of each strategy"], "one row of each strategy"
+    )
     for name, made in (
         ("rank-tests", table_of_tests(tests)),
         ("rank-tests-remix", table_of_opponents(tests)),
@@ -99,9 +105,7 @@ def section(comparisons: Sequence[Comparison]) -> Section:
     return Section("ranks", "Ranks", LEAD, tuple(blocks), files)
 
 
-def _published_block(
-    five: RankTable, usable: Sequence[Comparison], tests: Sequence[RankTest]
-) -> Block:
+def _published_block(five: RankTable, natural: RankTable, usable: Sequence[Comparison]) -> Block:
     text = list(five.notes)
     present = {(row.strategy, row.alpha) for c in usable for row in c.rows}
     absent = [_published_name(*row) for row in PUBLISHED if row not in present]
@@ -115,7 +119,6 @@ def _published_block(
         text.append("Fewer than two of the five published rows are complete: nothing to rank.")
         return Block(title="The published five", text=tuple(text))
     text += _sizes(five, usable)
-    text += tests_in_words.of_the_five(tests)
     caption = "Rank sums, the layout of Table 2 of the paper"
     paper = table2.beside(five, usable)
     if paper:
@@ -123,7 +126,12 @@ def _published_block(
     return Block(
         title="The published five",
         text=tuple(text),
-        tables=(_page_table(five, caption, mean=False, paper=paper),),
+        tables=(
+            _page_table(five, caption, mean=False, paper=paper),
+            _page_table(
+                natural, "The same rows where a shift of the prior is punished", mean=False
+            ),
+        ),
     )
 
 
