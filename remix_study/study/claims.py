@@ -11,7 +11,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from remix_study.errors import StorageError
 from remix_study.study import tables
 from remix_study.study.tables import utc_now
 
@@ -35,30 +36,40 @@ class Worker:
     """This process, as the database knows it."""
 
     def __init__(self, engine: Engine, heartbeat: float = HEARTBEAT) -> None:
-        """Register the worker."""
+        """Register the worker.
+
+        Raises:
+            StorageError: The database is a file that a worker on another machine uses.
+        """
         self.uuid = str(uuid.uuid4())
         self._engine, self._heartbeat = engine, heartbeat
         self._show_up()
 
     def _show_up(self) -> None:
+        with self._engine.begin() as connection:
+            self._sign(connection)
+
+    def _sign(self, connection: Connection) -> None:
         """Give a sign of life; register (again) where nobody knows this worker.
 
         A machine that slept was taken for dead meanwhile, and its worker struck off.
         """
         mine = tables.workers.c.uuid == self.uuid
-        with self._engine.begin() as connection:
-            seen = update(tables.workers).where(mine).values(seen=utc_now())
-            if connection.execute(seen).rowcount == 0:
-                connection.execute(
-                    insert(tables.workers).values(
-                        uuid=self.uuid,
-                        host=_host(),
-                        boot=_boot(),
-                        pid=os.getpid(),
-                        started=_started(os.getpid()),
-                        seen=utc_now(),
-                    )
-                )
+        seen = update(tables.workers).where(mine).values(seen=utc_now())
+        if connection.execute(seen).rowcount:
+            return
+        if connection.dialect.name == "sqlite":
+            _refuse_other_machines(connection)
+        connection.execute(
+            insert(tables.workers).values(
+                uuid=self.uuid,
+                host=_host(),
+                boot=_boot(),
+                pid=os.getpid(),
+                started=_started(os.getpid()),
+                seen=utc_now(),
+            )
+        )
 
     @contextmanager
     def beating(self, beat: Callable[[], object]) -> Iterator[None]:
@@ -85,9 +96,9 @@ class Worker:
 
     def claim(self, study_uuid: str, point: str) -> bool:
         """Try to take a point; False where another worker has it."""
-        self._show_up()
         try:
             with self._engine.begin() as connection:
+                self._sign(connection)
                 connection.execute(
                     insert(tables.claims).values(
                         study_uuid=study_uuid, point=point, worker_uuid=self.uuid
@@ -97,12 +108,18 @@ class Worker:
             return False
         return True
 
-    def assign(self, study_uuid: str, point: str, trial: int) -> None:
-        """Note which trial works on a claimed point."""
+    def assign(self, study_uuid: str, point: str, trial: int) -> bool:
+        """Note which trial works on a claimed point; False where the claim is lost."""
         with self._engine.begin() as connection:
-            connection.execute(
-                update(tables.claims).where(_is(study_uuid, point, self.uuid)).values(trial=trial)
-            )
+            own = _is(study_uuid, point, self.uuid)
+            found = connection.execute(update(tables.claims).where(own).values(trial=trial))
+        return found.rowcount > 0
+
+    def holds(self, study_uuid: str, point: str) -> bool:
+        """Whether a point is still this worker's: one that was taken for dead loses its own."""
+        with self._engine.connect() as connection:
+            own = select(tables.claims).where(_is(study_uuid, point, self.uuid))
+            return connection.execute(own).first() is not None
 
     def release(self, study_uuid: str, point: str) -> None:
         """Give a point back."""
@@ -125,12 +142,16 @@ def living(connection: Connection) -> set[str]:
 
 def bury(engine: Engine) -> None:
     """Take out dead workers and free what they claimed."""
-    with engine.begin() as connection:
-        workers = connection.execute(select(tables.workers)).all()
+    with engine.connect() as connection:
         # Only those seen to be dead: others may be registering at this moment.
-        dead = [row.uuid for row in workers if not _lives(row)]
-        connection.execute(delete(tables.claims).where(tables.claims.c.worker_uuid.in_(dead)))
-        connection.execute(delete(tables.workers).where(tables.workers.c.uuid.in_(dead)))
+        dead = [row for row in connection.execute(select(tables.workers)) if not _lives(row)]
+    for row in dead:
+        # One that comes back at this moment, and claims again, is left to the next burial.
+        with suppress(IntegrityError), engine.begin() as connection:
+            own, workers = tables.claims.c.worker_uuid == row.uuid, tables.workers.c
+            connection.execute(delete(tables.claims).where(own))
+            silent = (workers.uuid == row.uuid) & (workers.seen == row.seen)
+            connection.execute(delete(tables.workers).where(silent))
 
 
 def claimed(connection: Connection, study_uuid: str) -> dict[str, int | None]:
@@ -158,7 +179,21 @@ def _lives(worker: Row[Any]) -> bool:
         return heard
     # The same machine: a process is there or not, and after a reboot none is.
     same = bool(worker.boot == _boot() and worker.started == _started(worker.pid))
-    return same and (heard or worker.started != _RUNNING)
+    return same and (heard or not (worker.started == _RUNNING or _is_stopped(worker.pid)))
+
+
+def _refuse_other_machines(connection: Connection) -> None:
+    """SQLite's locks and shared memory hold on one machine only.
+
+    Containers on one machine have names of their own, and the same boot.
+    """
+    for row in connection.execute(select(tables.workers)):
+        if row.host != _host() and row.boot != _boot() and _lives(row):
+            raise StorageError(
+                f"workers on {row.host.split()[0]} use this SQLite file, which is safe on one "
+                "machine only; for more take PostgreSQL (where they ended, or the file is a copy, "
+                f"try again in {GRACE.seconds // 60} minutes)"
+            )
 
 
 def _host() -> str:
@@ -182,12 +217,9 @@ def _started(pid: int) -> str:
     does not tell the start, "running".
     """
     if Path("/proc/self/stat").exists():
-        try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            return "gone"
+        fields = _stat(pid)
         # A zombie has ended, only nobody has asked how.
-        return "gone" if fields[0] == "Z" else fields[19]
+        return "gone" if not fields or fields[0] == "Z" else fields[19]
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -196,3 +228,17 @@ def _started(pid: int) -> str:
         # Another user's process.
         return _RUNNING
     return _RUNNING
+
+
+def _is_stopped(pid: int) -> bool:
+    """Whether a process is held, as by Ctrl-Z: it is there, and may never go on."""
+    fields = _stat(pid)
+    return bool(fields) and fields[0] in "Tt"
+
+
+def _stat(pid: int) -> list[str]:
+    """What Linux tells of a process after its name, its state first; nothing if it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []

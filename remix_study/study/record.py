@@ -17,9 +17,12 @@ from remix_study.study.points import label_of
 
 
 def record(engine: Engine, study_uuid: str, bench: Bench, found: Evaluation) -> None:
-    """Write everything a report needs of a trial; all of it or nothing."""
+    """Write everything a report needs of a trial; all of it or nothing, and once."""
     strategy = found.setting.strategy
     with engine.begin() as connection:
+        own = select(tables.runs.c.id).where(tables.runs.c.uuid == found.uuid)
+        if connection.execute(own).first() is not None:
+            return
         run = connection.execute(
             insert(tables.runs).values(
                 uuid=found.uuid,

@@ -29,6 +29,7 @@ class Summary:
         completed: Points it completed.
         complete: Points that are complete now; another process may have added to them.
         failures: Points that failed.
+        recycled: Whether it ended before its time, to be followed by another process.
     """
 
     points: int = 0
@@ -36,6 +37,7 @@ class Summary:
     completed: int = 0
     complete: int = 0
     failures: list[Failure] = field(default_factory=list)
+    recycled: bool = False
 
 
 class Reporter:
@@ -59,3 +61,12 @@ class Reporter:
 
     def failed(self, label: str, reason: str) -> None:
         """A point failed, or was taken over by another process."""
+
+    def retried(self, label: str, reason: str) -> None:
+        """A point failed and will be tried again."""
+
+    def turn(self, name: str, points: int, done: int) -> None:
+        """What follows is of the problem ``name``, of which ``done`` points are complete."""
+
+    def note(self, text: str) -> None:
+        """Something happened that a person should know: a worker died, say."""

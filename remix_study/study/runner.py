@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
@@ -15,10 +17,18 @@ from remix_study.study.bench import prepare
 from remix_study.study.catalog import enter
 from remix_study.study.checks import check_study
 from remix_study.study.claims import Worker
+from remix_study.study.patience import patiently
 from remix_study.study.reporter import Reporter, Summary
 from remix_study.study.storage import database_errors, open_storage
+from remix_study.study.terms import Terms
 from remix_study.study.trials import Trials
 from remix_study.study.work import Work
+
+if TYPE_CHECKING:
+    from optuna.storages import RDBStorage
+
+# Seconds between two looks at what others still work on.
+_LOOK = 3.0
 
 
 def run(
@@ -29,6 +39,7 @@ def run(
     reporter: Reporter | None = None,
     signals: Signals | None = None,
     command: str = "",
+    terms: Terms | None = None,
 ) -> Summary:
     """Run every point of a study that is not complete.
 
@@ -39,6 +50,7 @@ def run(
         reporter: Told what happens.
         signals: Keeps signals away while results are written.
         command: Command line for the manifest.
+        terms: When this process has done its part; when nothing is left to claim.
 
     Returns:
         What was done; nothing where the study is finished.
@@ -51,24 +63,56 @@ def run(
     """
     check_study(study)
     benches = prepare(study, data)
-    told, signals = reporter or Reporter(), signals or Signals()
+    told, signals, terms = reporter or Reporter(), signals or Signals(), terms or Terms()
     summary = Summary()
     signals.check()
-    with _quiet_optuna(), database_errors(storage):
+    with opened_storage(storage, signals, patient=terms.patient) as opened:
+        # All problems are entered first, so that a change is refused before any training.
+        problems = [
+            Trials(opened, bench, enter(opened, bench), terms.starts.get(bench.name))
+            for bench in benches
+        ]
+        _load(study, problems, told, signals)
+        with _employed(opened.engine, signals) as worker:
+            works = [Work(trials, worker, told, signals, summary, terms) for trials in problems]
+            while _others_work(works, command) and terms.wait and not summary.recycled:
+                signals.check()
+                time.sleep(_LOOK)
+            for work in works:
+                work.finish()
+    return summary
+
+
+def _others_work(works: list[Work], command: str) -> bool:
+    """Do all that can be claimed; whether others still work on something."""
+    left = False
+    for work in works:
+        left |= work.do(command)
+        work.trials.bench.free()
+        if work.summary.recycled:
+            break
+    return left
+
+
+@contextmanager
+def opened_storage(url: str, signals: Signals, *, patient: bool = False) -> Iterator[RDBStorage]:
+    """The database of a run, closed in the end; what its driver says is a StorageError.
+
+    Args:
+        url: Where it is.
+        signals: Kept away while tables are made.
+        patient: Whether to wait where it is away.
+    """
+    with quiet_optuna(), database_errors(url):
         with signals.critical():
-            opened = open_storage(storage)
+            opened = (
+                patiently(lambda: open_storage(url), signals) if patient else open_storage(url)
+            )
         try:
-            # All problems are entered first, so that a change is refused before any training.
-            problems = [Trials(opened, bench, enter(opened, bench)) for bench in benches]
-            _load(study, problems, told, signals)
-            with _employed(opened.engine, signals) as worker:
-                for trials in problems:
-                    Work(trials, worker, told, signals, summary).do(command)
-                    trials.bench.free()
+            yield opened
         finally:
             opened.remove_session()
             opened.engine.dispose()
-    return summary
 
 
 def _load(study: Study, problems: list[Trials], told: Reporter, signals: Signals) -> None:
@@ -90,11 +134,11 @@ def _employed(engine: Engine, signals: Signals) -> Iterator[Worker]:
         yield worker
     finally:
         with signals.critical():
-            worker.leave()
+            patiently(worker.leave, signals)
 
 
 @contextmanager
-def _quiet_optuna() -> Iterator[None]:
+def quiet_optuna() -> Iterator[None]:
     """Optuna tells of every study it creates or opens; what matters is told by the reporter."""
     import optuna
 

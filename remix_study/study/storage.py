@@ -12,9 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
-from sqlalchemy import Engine, create_engine, event, inspect
+from sqlalchemy import Engine, create_engine, event, insert, inspect, select
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    OperationalError,
+    SQLAlchemyError,
+)
 
 from remix_study.config import DEFAULT_STORAGE
 from remix_study.errors import RemixStudyError, StorageError
@@ -34,7 +41,16 @@ _HINTS = {
     "unable to open database file": "; does its folder exist, and may it be written?",
     "attempt to write a readonly database": "; make the file and its folder writable",
     "database or disk is full": "; make room and run again, finished trials are kept",
+    "disk I/O error": "; is the disk full? make room and run again, finished trials are kept",
+    "database disk image is malformed": "; the file is damaged, put a copy of it in its place",
     "database is locked": "; another program holds it, close that and run again",
+}
+# How PostgreSQL's drivers may be asked for; the one that is meant has no name of its own.
+_POSTGRESQL = ("postgresql", "postgres")
+# PostgreSQL's classes of what passes: a connection, a deadlock, a server that stops or starts.
+_PASSING = ("08", "40", "57P0")
+_MISSING = {
+    "psycopg": 'install it with pip install "remix-study[postgres]"',
 }
 
 
@@ -81,6 +97,7 @@ def open_storage(url: str) -> RDBStorage:
                 if sqlite:
                     _make_safe(storage.engine)
                 tables.metadata.create_all(storage.engine)
+                _check_schema(storage.engine, url, new=True)
                 return storage
             except RuntimeError as error:
                 # Optuna's word on a schema of another version.
@@ -118,7 +135,22 @@ def open_reader(url: str) -> Engine:
     with database_errors(url):
         if not inspect(engine).has_table(tables.studies.name):
             raise StorageError(f"{shown(url)}: holds no study of remix_study")
+        _check_schema(engine, url)
     return engine
+
+
+def passes(error: Exception) -> bool:
+    """Whether the database is away or locked for a time: a server that restarts, for one."""
+    found = _of_driver(error)
+    if not isinstance(found, DBAPIError):
+        return False
+    if found.connection_invalidated:
+        return True
+    if isinstance(found.orig, sqlite3.Error):
+        return "locked" in str(found.orig)
+    # Where no connection came about there is no state yet.
+    state = getattr(found.orig, "sqlstate", None)
+    return isinstance(found, OperationalError) and (state is None or state.startswith(_PASSING))
 
 
 @contextmanager
@@ -160,13 +192,42 @@ def _parse(url: str) -> URL:
 def _usable(url: str) -> URL:
     """The URL of a database that can be spoken to from here."""
     parsed = _parse(url)
+    if parsed.drivername in _POSTGRESQL:
+        parsed = parsed.set(drivername="postgresql+psycopg")
     try:
         parsed.get_dialect().import_dbapi()
     except (NoSuchModuleError, ImportError) as error:
+        hint = _MISSING.get(getattr(error, "name", None) or "", str(error))
         raise StorageError(
-            f"{parsed.drivername}: no driver for such a database is installed ({error})"
+            f"{parsed.drivername}: no driver for such a database is installed ({hint})"
         ) from error
     return parsed
+
+
+def _check_schema(engine: Engine, url: str, *, new: bool = False) -> None:
+    """Refuse tables that a later version of this package has written.
+
+    Args:
+        engine: The open database.
+        url: Named in the refusal.
+        new: Whether the version may be written where there is none.
+    """
+    if not new and not inspect(engine).has_table(tables.schema.name):
+        return
+    with engine.connect() as connection:
+        found = connection.execute(select(tables.schema.c.version)).scalars().all()
+    if any(version > tables.SCHEMA for version in found):
+        raise StorageError(
+            f"{shown(url)}: its tables are of version {max(found)}, and this remix_study knows "
+            f"version {tables.SCHEMA}; install a newer remix_study"
+        )
+    if new and not found:
+        try:
+            with engine.begin() as connection:
+                connection.execute(insert(tables.schema).values(version=tables.SCHEMA))
+        except IntegrityError:
+            # Another process came first.
+            return
 
 
 def _check_file(url: URL) -> None:

@@ -26,6 +26,9 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
+SCHEMA = 1
+"""Version of these tables; a database without one is of version 1."""
+
 # User attributes of Optuna's studies and trials that reports and later runs look for.
 STUDY_ATTRIBUTE = "remix_study"
 RUN_ATTRIBUTE = "remix_run"
@@ -41,6 +44,10 @@ def point_key(parameters: Mapping[str, Any]) -> str:
     """A point's identity, as plans and claims hold it, whatever the order of its parameters."""
     return json.dumps(dict(sorted(parameters.items())))
 
+
+schema = Table(
+    "remix_schema", metadata, Column("version", Integer, primary_key=True, autoincrement=False)
+)
 
 studies = Table(
     "remix_studies",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import InitVar, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sqlalchemy import delete, insert, select
 
 from remix_study.metrics import METRICS
-from remix_study.study import claims, tables
+from remix_study.study import claims, status, tables
 from remix_study.study.algorithms import PlannedSampler, make_sampler
 from remix_study.study.bench import Bench
 from remix_study.study.catalog import LONGEST_ATTRIBUTE, Entry
@@ -16,11 +18,28 @@ from remix_study.study.evaluation import Evaluation, peak_memory_mb
 from remix_study.study.parameters import distributions
 from remix_study.study.points import Parameters, grid_points, label_of
 from remix_study.study.record import erase, record
+from remix_study.study.reporter import Failure
 from remix_study.study.tables import point_key
+from remix_study.study.terms import Start
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial, Trial
+
+
+# User attributes of trials: the slot a trial was asked for, and that it would fail again.
+ASKED_FOR = "slot asked for"
+FINAL = "final"
+
+MOST_TRIES = 3
+"""Trials of a point that may die or crash in a run before the run gives the point up."""
+
+DIED = "its worker died"
+INTERRUPTED = "interrupted"
+TAKEN_OVER = "another process has taken it over"
+_NOT_PLANNED = "not part of the plan"
+# Ends that say nothing of the point.
+_NO_TRY = (INTERRUPTED, TAKEN_OVER, _NOT_PLANNED)
 
 
 class TakenOver(Exception):
@@ -35,19 +54,43 @@ class Trials:
         storage: The database.
         bench: The problem.
         entry: Its study in the database.
+        start: Where it stood when the run began; now, unless told otherwise.
         planned: Points of its grid by key; empty for a search.
     """
 
     storage: RDBStorage
     bench: Bench
     entry: Entry
+    began: InitVar[Start | None] = None
+    start: Start = field(init=False)
     planned: dict[str, Parameters] = field(init=False)
+    _keys: dict[int, str] = field(init=False, default_factory=dict)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, began: Start | None) -> None:
         """Plan the grid once."""
         search = self.bench.study.search
         points = grid_points(search.space) if search.algorithm == "grid" else []
         self.planned = {point_key(point): point for point in points}
+        self.start = began or self._now()
+
+    def _now(self) -> Start:
+        """Where the problem stands.
+
+        A slot is a place in the order of trials and seeds what Optuna draws there. A trial that
+        failed by itself has used its slot up: the same seed would ask for the same point. The
+        first runs use ``total`` slots; one more run of a search that then lacks trials replaces
+        those that failed.
+        """
+        trials = len(self.entry.optuna.get_trials(deepcopy=False))
+        if self.planned:
+            return Start(trials, 0)
+        used, lacking = len(self.used_slots()), self.total - len(self.complete())
+        return Start(trials, self.total if used < self.total else used + max(lacking, 0))
+
+    @property
+    def points(self) -> list[str]:
+        """Keys of all that the run may do, in order: points of the grid, or slots."""
+        return list(self.planned) or [slot_key(slot) for slot in range(self.start.slots)]
 
     @property
     def total(self) -> int:
@@ -59,7 +102,50 @@ class Trials:
         trials = self._all("COMPLETE")
         if not self.planned:
             return {str(trial.number) for trial in trials}
-        return {point_key(trial.params) for trial in trials} & self.planned.keys()
+        return {self._key(trial) for trial in trials} & self.planned.keys()
+
+    def settled(self) -> set[str]:
+        """Points, or slots, that the run need not look at: done, used up or given up."""
+        ended = self._all("COMPLETE", "FAIL")
+        done = {self._key(trial) for trial in ended if trial.state.name == "COMPLETE"}
+        slots = {trial.user_attrs.get(tables.SLOT_ATTRIBUTE) for trial in ended} - {None}
+        return done | {slot_key(slot) for slot in slots} | self._given_up(ended).keys()
+
+    def given_up(self) -> dict[str, Failure]:
+        """Points without a COMPLETE trial that the run has tried in vain, and why.
+
+        The same seeds would make a diverged network diverge again: one try is enough. A worker
+        that died or code that raised gets :data:`MOST_TRIES`.
+        """
+        return self._given_up(self._all("COMPLETE", "FAIL"))
+
+    def _given_up(self, ended: list[FrozenTrial]) -> dict[str, Failure]:
+        tries: dict[str, list[FrozenTrial]] = {}
+        for trial in ended:
+            counts = trial.user_attrs.get("failed") not in _NO_TRY
+            if trial.state.name == "FAIL" and counts and trial.number >= self.start.trials:
+                tries.setdefault(self._key(trial), []).append(trial)
+        found = {}
+        for point, failed in tries.items():
+            final = [trial for trial in failed if FINAL in trial.user_attrs]
+            if final or len(failed) >= MOST_TRIES:
+                last = (final or failed)[-1]
+                reason = str(last.user_attrs.get("failed", DIED))
+                reason += "" if final else f", {len(failed)} times"
+                label = label_of(last.params) if last.params else point
+                found[point] = Failure(self.bench.name, label, reason)
+        for trial in ended if found else ():
+            if trial.state.name == "COMPLETE":
+                found.pop(self._key(trial), None)
+        return found
+
+    def _key(self, trial: FrozenTrial) -> str:
+        """A finished trial's point or slot; neither changes any more."""
+        if trial.number not in self._keys:
+            slot = trial.user_attrs.get(ASKED_FOR)
+            key = point_key(trial.params) if self.planned else f"trial {trial.number}"
+            self._keys[trial.number] = key if slot is None else slot_key(slot)
+        return self._keys[trial.number]
 
     def used_slots(self) -> set[int]:
         """Slots of a search whose trial ended by itself, well or badly."""
@@ -74,7 +160,7 @@ class Trials:
         fixed = distributions(parameters, space, self.entry.choices)
         while point_key((trial := self.entry.optuna.ask(fixed)).params) != point:
             # Somebody enqueued it by hand, and Optuna gives out such trials first.
-            self.fail(trial._trial_id, "not part of the plan")
+            self.fail(trial._trial_id, _NOT_PLANNED)
         return trial
 
     def ask_slot(self, slot: int) -> Trial:
@@ -83,10 +169,14 @@ class Trials:
         self.entry.optuna.sampler = make_sampler(
             study.search.algorithm, study.seed, self.bench.name, slot
         )
-        return self.entry.optuna.ask()
+        trial = self.entry.optuna.ask()
+        trial.set_user_attr(ASKED_FOR, slot)
+        return trial
 
     def tell(self, trial: Trial, found: Evaluation, slot: int | None) -> None:
         """Our rows first, in one transaction, then Optuna: COMPLETE means all is there.
+
+        To do it twice comes to the same.
 
         Raises:
             TakenOver: The trial was closed meanwhile; nothing of it is kept.
@@ -98,21 +188,45 @@ class Trials:
         if slot is not None:
             attributes[tables.SLOT_ATTRIBUTE] = slot
         try:
-            for name, value in attributes.items():
-                trial.set_user_attr(name, value)
+            self._describe(trial, attributes)
             record(self.storage.engine, self.entry.uuid, self.bench, found)
             self.storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, found.values)
         except UpdateFinishedTrialError as error:
+            stored = self.storage.get_trial(trial._trial_id)
+            own = stored.user_attrs.get(tables.RUN_ATTRIBUTE) == found.uuid
+            if own and stored.state == TrialState.COMPLETE:
+                # Told before, on a connection that was lost before it could say so.
+                return
             erase(self.storage.engine, found.uuid)
             raise TakenOver from error
 
-    def fail(self, trial_id: int, reason: str, slot: int | None = None) -> None:
+    def _describe(self, trial: Trial, attributes: dict[str, Any]) -> None:
+        """Set a running trial's user attributes in one transaction; Optuna takes one for each."""
+        from optuna.exceptions import UpdateFinishedTrialError
+
+        rows, own = status.trial_attributes, status.trials.c.trial_id == trial._trial_id
+        values = [
+            {"trial_id": trial._trial_id, "key": name, "value_json": json.dumps(value)}
+            for name, value in attributes.items()
+        ]
+        with self.storage.engine.begin() as connection:
+            state = select(status.trials.c.state).where(own).with_for_update()
+            if connection.execute(state).scalar_one_or_none() != "RUNNING":
+                raise UpdateFinishedTrialError
+            mine = (rows.c.trial_id == trial._trial_id) & rows.c.key.in_(attributes)
+            connection.execute(delete(rows).where(mine))
+            connection.execute(insert(rows), values)
+
+    def fail(
+        self, trial_id: int, reason: str, slot: int | None = None, *, final: bool = False
+    ) -> None:
         """Close a trial as FAIL and take out what it had written, unless it is closed already.
 
         Args:
             trial_id: Optuna's id.
             reason: Kept with the trial.
             slot: The slot that it used up; None if it is to be asked again.
+            final: Whether it would fail again if it were tried again.
         """
         from optuna.exceptions import UpdateFinishedTrialError
         from optuna.trial import TrialState
@@ -121,6 +235,8 @@ class Trials:
             self.storage.set_trial_user_attr(trial_id, "failed", reason[:LONGEST_ATTRIBUTE])
             if slot is not None:
                 self.storage.set_trial_user_attr(trial_id, tables.SLOT_ATTRIBUTE, slot)
+            if final:
+                self.storage.set_trial_user_attr(trial_id, FINAL, True)
             self.storage.set_trial_state_values(trial_id, TrialState.FAIL)
         except UpdateFinishedTrialError:
             return
@@ -142,13 +258,18 @@ class Trials:
             return
         for trial in running:
             if trial.number not in worked_on:
-                self.fail(trial._trial_id, "its worker died")
+                self.fail(trial._trial_id, DIED)
 
     def _all(self, *states: str) -> list[FrozenTrial]:
         from optuna.trial import TrialState
 
         wanted = tuple(TrialState[state] for state in states)
         return self.entry.optuna.get_trials(deepcopy=False, states=wanted)
+
+
+def slot_key(slot: int) -> str:
+    """What stands for a slot of a search among claims."""
+    return f"slot {slot}"
 
 
 def _attributes(bench: Bench, found: Evaluation) -> dict[str, Any]:

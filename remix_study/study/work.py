@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import insert
 
 from remix_study.errors import RemixStudyError
 from remix_study.signals import Signals
-from remix_study.study import tables
+from remix_study.study import claims, tables
 from remix_study.study.claims import Worker
 from remix_study.study.evaluation import Evaluation, MembersFailed, evaluate
 from remix_study.study.manifest import manifest
 from remix_study.study.parameters import suggest
+from remix_study.study.patience import patiently
 from remix_study.study.points import label_of, setting_of
-from remix_study.study.reporter import Failure, Reporter, Summary
-from remix_study.study.trials import TakenOver, Trials
+from remix_study.study.reporter import Reporter, Summary
+from remix_study.study.terms import Terms
+from remix_study.study.trials import INTERRUPTED, MOST_TRIES, TAKEN_OVER, TakenOver, Trials
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
+
+T = TypeVar("T")
+
+
+class Crashed(Exception):
+    """Training raised something, a lack of memory for one; it may go well another time."""
 
 
 @dataclass(eq=False)
@@ -34,6 +44,7 @@ class Work:
         told: Told what happens.
         signals: Keeps signals away while something is written.
         summary: What was done is added to it.
+        terms: When it has done its part.
     """
 
     trials: Trials
@@ -41,107 +52,124 @@ class Work:
     told: Reporter
     signals: Signals
     summary: Summary
-    _tried: set[str] = field(default_factory=set)
+    terms: Terms
+    _begun: bool = False
+    _ran: int = 0
+    _lost: Counter[str] = field(default_factory=Counter)
 
-    def do(self, command: str) -> None:
-        """Run every point that is not complete; ``command`` goes into the manifest."""
+    def do(self, command: str) -> bool:
+        """Run points until none is left to claim; ``command`` goes into the manifest.
+
+        May be called again, to look for what others have left.
+
+        Returns:
+            Whether others still work on some.
+        """
+        self._patiently(self.trials.free_dead)
+        if not self._begun:
+            self._begin(command)
+        freed = True
+        while point := self._patiently(self._next):
+            self._one(point)
+            self._ran += 1
+            freed = False
+            if self._ran == self.terms.most:
+                self.summary.recycled = True
+                return False
+        if not freed:
+            # A worker may have died meanwhile.
+            return self.do(command)
+        return bool(set(self.trials.points) - self._patiently(self.trials.settled))
+
+    def finish(self) -> None:
+        """Add what has become of the points to the summary."""
+        self.summary.points += self.trials.total
+        self.summary.complete += min(len(self.trials.complete()), self.trials.total)
+        self.summary.failures += self.trials.given_up().values()
+
+    def _begin(self, command: str) -> None:
+        self._begun = True
         total, done = self.trials.total, len(self.trials.complete())
-        self.summary.points += total
         self.summary.done_before += min(done, total)
         self.told.problem(self.trials.bench, total, min(done, total))
-        self.trials.free_dead()
-        if done < total:
-            self._keep_manifest(command)
-            for point, slot in self._grid() if self.trials.planned else self._search(total):
-                self._one(point, slot)
-        self.summary.complete += min(len(self.trials.complete()), total)
+        if done < total and self.terms.manifest:
+            self._patiently(lambda: self._keep_manifest(command))
 
-    def _grid(self) -> Iterator[tuple[str, None]]:
-        """Claim one point after the other that is neither complete nor another worker's.
-
-        A worker may die meanwhile: the plan is gone through until nothing is left in it.
-        """
-        found = True
-        while found:
-            found = False
-            for point in self.trials.planned:
-                if self._take(point):
-                    found = True
-                    yield point, None
-            if found:
-                self.trials.free_dead()
-
-    def _search(self, total: int) -> Iterator[tuple[str, int]]:
-        """Claim one slot after the other.
-
-        A slot is a place in the order of trials and seeds what Optuna draws there. A trial that
-        failed by itself has used its slot up: the same seed would ask for the same point. The
-        first runs use ``total`` slots; one more run of a search that then lacks trials replaces
-        those that failed.
-        """
-        used = self.trials.used_slots()
-        limit = total if len(used) < total else len(used) + total - len(self.trials.complete())
-        for slot in range(limit):
-            point = f"slot {slot}"
-            if self._take(point, slot):
-                yield point, slot
-
-    def _take(self, point: str, slot: int | None = None) -> bool:
-        """Claim a point that this run has not tried yet, unless it is done."""
+    def _next(self) -> str | None:
+        """Claim the first point that is neither settled nor another worker's."""
         study_uuid = self.trials.entry.uuid
-        if point in self._tried or self._done(point, slot):
-            return False
-        if not self.worker.claim(study_uuid, point):
-            return False
-        if self._done(point, slot):
+        with self.trials.storage.engine.connect() as connection:
+            held = claims.claimed(connection, study_uuid)
+        closed = held.keys() | self.trials.settled()
+        for point in self.trials.points:
+            if point in closed or self._lost[point] == MOST_TRIES:
+                continue
+            if not self.worker.claim(study_uuid, point):
+                continue
+            if point not in self.trials.settled():
+                return point
             # Another worker has finished it between the look and the claim.
             self.worker.release(study_uuid, point)
-            return False
-        self._tried.add(point)
-        return True
+        return None
 
-    def _done(self, point: str, slot: int | None) -> bool:
-        if slot is None:
-            return point in self.trials.complete()
-        return slot in self.trials.used_slots()
-
-    def _one(self, point: str, slot: int | None) -> None:
+    def _one(self, point: str) -> None:
         """Run one claimed point; whatever happens, its claim is given back."""
         trial: Trial | None = None
-        label = point
+        label, slot = point, self._slot(point)
         try:
             with self.signals.critical():
-                trial = self._ask(point, slot)
-                self.worker.assign(self.trials.entry.uuid, point, trial.number)
+                trial = self._patiently(lambda: self._ask(point, slot))
+                self._assign(point, trial.number)
             parameters = self._parameters(trial, point)
             label = label_of(parameters)
             found = self._evaluate(trial, parameters, label)
             with self.signals.critical():
-                self.trials.tell(trial, found, slot)
+                self._tell(trial, found, point, slot)
                 trial = None
                 self.summary.completed += 1
             objectives = self.trials.bench.study.objectives
             values = dict(zip(objectives, found.values, strict=True))
             self.told.complete(label, values, found.seconds)
         except TakenOver:
-            self.told.failed(label, "another process has taken it over")
-        except (MembersFailed, MemoryError) as error:
-            reason = str(error) or "out of memory"
-            self._fail(trial, reason, slot)
-            self.summary.failures.append(Failure(self.trials.bench.name, label, reason))
-            self.told.failed(label, reason)
+            self._lost[point] += 1
+            self._fail(trial, TAKEN_OVER)
+            self.told.failed(label, TAKEN_OVER)
+        except MembersFailed as error:
+            self._fail(trial, str(error), slot, final=True)
+            self.told.failed(label, str(error))
+        except Crashed as error:
+            self._fail(trial, str(error))
+            again = point not in self._patiently(self.trials.given_up)
+            (self.told.retried if again else self.told.failed)(label, str(error))
         except BaseException as error:
             # Interrupted, or a defect: the trial is closed, the next run takes the point again.
-            interrupted = isinstance(error, KeyboardInterrupt)
-            self._fail(trial, "interrupted" if interrupted else _last(error))
+            interrupted = isinstance(error, KeyboardInterrupt) or self.signals.received
+            self._fail(trial, INTERRUPTED if interrupted else _last(error))
             raise
         finally:
             with self.signals.critical():
-                self.worker.release(self.trials.entry.uuid, point)
+                self._patiently(lambda: self.worker.release(self.trials.entry.uuid, point))
+
+    def _patiently(self, do: Callable[[], T]) -> T:
+        return patiently(do, self.signals)
+
+    def _slot(self, point: str) -> int | None:
+        return None if self.trials.planned else self.trials.points.index(point)
 
     def _ask(self, point: str, slot: int | None) -> Trial:
         trials = self.trials
         return trials.ask_planned(point) if slot is None else trials.ask_slot(slot)
+
+    def _assign(self, point: str, number: int) -> None:
+        study_uuid = self.trials.entry.uuid
+        if not self._patiently(lambda: self.worker.assign(study_uuid, point, number)):
+            raise TakenOver
+
+    def _tell(self, trial: Trial, found: Evaluation, point: str, slot: int | None) -> None:
+        study_uuid = self.trials.entry.uuid
+        if not self._patiently(lambda: self.worker.holds(study_uuid, point)):
+            raise TakenOver
+        self._patiently(lambda: self.trials.tell(trial, found, slot))
 
     def _parameters(self, trial: Trial, point: str) -> dict[str, Any]:
         if point in self.trials.planned:
@@ -158,12 +186,30 @@ class Work:
             self.told.epoch(members)
 
         with self.worker.beating(lambda: storage.record_heartbeat(trial._trial_id)):
-            return evaluate(bench, parameters, setting, on_epoch)
+            try:
+                return evaluate(bench, parameters, setting, on_epoch)
+            except (MembersFailed, RemixStudyError):
+                raise
+            except Exception as error:
+                # Whatever a signal's exception became on its way, it was a signal.
+                if self.signals.received is not None:
+                    raise
+                # A program that failed may have left anything in memory.
+                bench.free()
+                raise Crashed(_where(error)) from error
 
-    def _fail(self, trial: Trial | None, reason: str, slot: int | None = None) -> None:
+    def _fail(
+        self,
+        trial: Trial | None,
+        reason: str,
+        slot: int | None = None,
+        *,
+        final: bool = False,
+    ) -> None:
         if trial is not None:
+            number = trial._trial_id
             with self.signals.critical():
-                self.trials.fail(trial._trial_id, reason, slot)
+                self._patiently(lambda: self.trials.fail(number, reason, slot, final=final))
 
     def _keep_manifest(self, command: str) -> None:
         row = {
@@ -178,3 +224,12 @@ def _last(error: BaseException) -> str:
     if isinstance(error, RemixStudyError):
         return str(error)
     return traceback.format_exception_only(error)[-1].strip()
+
+
+def _where(error: Exception) -> str:
+    """What training raised, and the line that raised it."""
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"{_last(error)}{place}"

@@ -68,6 +68,9 @@ class Heard(Reporter):
     def failed(self, label, reason):
         self.hear("failed", label, reason)
 
+    def retried(self, label, reason):
+        self.hear("retried", label, reason)
+
 
 def after(count: int, do):
     """Do something at the n-th call."""
@@ -256,9 +259,9 @@ def test_a_signal_while_something_is_written_waits(place, monkeypatch):
 def test_a_signal_while_an_interrupted_trial_is_closed_waits(monkeypatch):
     fail, stop = Trials.fail, Signals()
 
-    def interrupted(self, *arguments):
+    def interrupted(self, *arguments, **options):
         signals()()
-        fail(self, *arguments)
+        fail(self, *arguments, **options)
         signals()()
 
     monkeypatch.setattr(Trials, "fail", interrupted)
@@ -282,11 +285,68 @@ def test_a_defect_closes_the_trial_and_shows_itself(monkeypatch):
     def broken(*_arguments):
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr(Bench, "fit", broken)
+    monkeypatch.setattr(Trials, "tell", broken)
     with pytest.raises(ZeroDivisionError):
         run()
     assert_clean(DATABASE)
     assert attributes("failed") == ["ZeroDivisionError: a defect"]
+
+
+def raising(times: int, only: str):
+    """Training that raises the first times at one strategy."""
+    fit, calls = Bench.fit, []
+
+    def maybe(self, setting, on_epoch=None):
+        if setting.strategy.label == only:
+            calls.append(only)
+            if len(calls) <= times:
+                raise ZeroDivisionError("a defect")
+        return fit(self, setting, on_epoch)
+
+    return maybe
+
+
+def test_training_that_raises_is_tried_again_and_the_others_go_on(monkeypatch):
+    monkeypatch.setattr(Bench, "fit", raising(2, "balance"))
+    heard = Heard()
+    summary = run(reporter=heard)
+    assert (summary.complete, summary.failures) == (3, [])
+    reasons = attributes("failed")
+    assert len(reasons) == 2
+    assert reasons[0].startswith("ZeroDivisionError: a defect (test_runner.py, line ")
+    assert ("retried", "balance", reasons[0]) in heard.lines
+    assert_clean(DATABASE)
+
+
+def test_a_point_that_always_raises_is_given_up_and_the_next_run_tries_it_again(monkeypatch):
+    monkeypatch.setattr(Bench, "fit", raising(4, "balance"))
+    summary = run()
+    assert (summary.complete, len(summary.failures)) == (2, 1)
+    assert summary.failures[0].point == "balance"
+    assert summary.failures[0].reason.endswith(", 3 times")
+    assert [state for *_, state in trials(DATABASE)].count("FAIL") == 3
+    assert run().complete == 3
+    assert_clean(DATABASE)
+
+
+def test_a_slot_that_always_raises_is_given_up_too(monkeypatch):
+    text = tiny(SEARCH, ASKED).replace("high = 2}", "high = 0.5}").replace("tpe", "random")
+    fit, slots = Bench.fit, []
+
+    def broken(self, setting, on_epoch=None):
+        slots.append(len(slots))
+        if len(complete_values(DATABASE)) == 3:
+            raise ZeroDivisionError
+        return fit(self, setting, on_epoch)
+
+    monkeypatch.setattr(Bench, "fit", broken)
+    summary = run(text)
+    assert (summary.complete, len(summary.failures)) == (3, 11)
+    assert len(slots) == 3 + 11 * 3
+    monkeypatch.setattr(Bench, "fit", fit)
+    # None of the slots was used up: the search ends as it would have without the defect.
+    assert run(text).complete == 14
+    assert sorted(attributes("slot")) == list(range(14))
 
 
 def test_a_model_found_wanting_leaves_no_trial(monkeypatch):
@@ -308,7 +368,7 @@ def test_memory_running_out_is_a_failure_of_the_point(monkeypatch):
 
     monkeypatch.setattr(Bench, "fit", full)
     summary = run()
-    assert [failure.reason for failure in summary.failures] == ["out of memory"] * 3
+    assert [failure.reason for failure in summary.failures] == ["out of memory, 3 times"] * 3
 
 
 def test_a_point_that_another_process_took_over_is_not_counted(monkeypatch):
