@@ -122,6 +122,8 @@ def make_frames(
                 "folds": made.folds,
                 "repeats": made.repeats,
                 "validation": 0.3,
+                "grouped": False,
+                "redraw": False,
                 "early_stopping": made.early_stopping,
                 "monitor": "balanced",
                 "preset": "quick",

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from sklearn.metrics import brier_score_loss, log_loss
 
-from remix_study.reports.comparison import comparisons
-from remix_study.reports.corrections import DIVIDED, THRESHOLD, corrected_rows, table
+from remix_study.reports.comparison import Row, comparisons
+from remix_study.reports.corrections import DIVIDED, THRESHOLD, corrected_rows, is_exact, table
 from remix_study.reports.sections.corrections import section
 from remix_study.reports.verdict import remix_row
 
@@ -87,6 +87,23 @@ def test_correction_brings_the_posterior_of_the_baseline_back(frames, made):
     for name in ("balance", "cost", "logit-adjusted"):
         corrected = by_name(made, f"{name} corrected").score("log_loss").mean()
         assert corrected == pytest.approx(baseline, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("parts", "exact"),
+    [
+        (("undersample", "none", "cross-entropy"), True),
+        (("balanced-repo", "none", "cross-entropy"), True),
+        (("natural", "none", "logit-adjusted"), True),
+        (("smote-repo", "none", "cross-entropy"), False),
+        (("smote-dataset", "none", "cross-entropy"), False),
+        (("natural", "remix-chou", "cross-entropy"), False),
+        (("natural", "none", "focal"), False),
+        (("natural", "none", "class-balanced"), False),
+    ],
+)
+def test_rivals_that_bayes_rule_holds_for(parts, exact):
+    assert is_exact(Row("a", 1, "a", parts, None, "", (), 0.0)) is exact
 
 
 def test_only_unmixed_rows_are_called_exact(made):

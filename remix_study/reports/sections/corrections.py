@@ -63,7 +63,10 @@ def _block(comparison: Comparison, rows: Sequence[Corrected]) -> Block:
             lines.append((Cell(row.name, kind="name", color=color), *cells))
     inexact = [row.name for row in rows if not row.exact]
     text = (
-        (f"Approximate, since their rows were mixed or interpolated: {listing(inexact)}.",)
+        (
+            "Approximate, since their rows were mixed or interpolated, or their loss has no prior "
+            f"of its own: {listing(inexact)}.",
+        )
         if inexact
         else ()
     )
