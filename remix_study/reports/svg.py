@@ -31,6 +31,9 @@ def compact(svg: bytes) -> bytes:
 
 
 def _shorten(lengths: re.Match[bytes]) -> bytes:
+    if b"matrix(" in lengths[0]:
+        # An image's size is its pixels times this factor.
+        return lengths[0]
     return _LONG.sub(rb"\1", lengths[0]).replace(b" \n", b" ").replace(b" L ", b"L")
 
 
