@@ -8,16 +8,22 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from remix_study import __version__
 from remix_study.config import DEFAULT_STORAGE
 from remix_study.errors import BAD_INPUT, DONE, SOME_POINTS_FAILED, RemixStudyError, UsageError
 from remix_study.signals import Signals
 
-_CODES = "exit codes: 0 done, 1 some points failed, 2 bad input, 3 database, 130/143 stopped"
+if TYPE_CHECKING:
+    from remix_study.study.reporter import Summary
+
+_CODES = (
+    "exit codes: 0 done, 1 some points failed, 2 bad input, 3 database, 130/143 stopped, 141 "
+    "nobody reads the output any more"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0 done, 1 some points failed, 2 bad input, 3 database, 130 or 143 stopped
-        by SIGINT or SIGTERM.
+        by SIGINT or SIGTERM, 141 by a reader of its output that went away.
     """
     signals = Signals()
     try:
@@ -78,7 +84,35 @@ def _parser() -> argparse.ArgumentParser:
         "--devices", type=_devices, metavar="LIST",
         help='accelerators that the run may see, as "0" or "0,1"; "cpu" for none (default: all)',
     )  # fmt: skip
+    run.add_argument(
+        "--dask", metavar="ADDRESS",
+        help="let the workers run on the Dask cluster with this scheduler",
+    )  # fmt: skip
     run.set_defaults(command=_run)
+
+    worker = commands.add_parser(
+        "worker", help="join a study, from this machine or another, until nothing is left",
+        epilog=_CODES,
+    )  # fmt: skip
+    worker.add_argument(
+        "study", metavar="STUDY", help="a study file, or the name of a built-in one"
+    )
+    worker.add_argument(
+        "--no-wait", action="store_true", help="end as soon as others work on all that is left"
+    )
+    worker.add_argument("--devices", type=_devices, metavar="LIST",
+                        help="as of run; each worker sees one")  # fmt: skip
+    worker.set_defaults(command=_run, dry_run=False, dask=None)
+    for command in (run, worker):
+        command.add_argument(
+            "--workers", type=_count, metavar="N", default=1 if command is worker else None,
+            help="processes that share the work" + (" (default: 1)" if command is worker else ""),
+        )  # fmt: skip
+        command.add_argument(
+            "--recycle", type=int, metavar="TRIALS",
+            help="trials of a worker before a fresh process takes its place (default: 100; "
+            "0: never)",
+        )  # fmt: skip
 
     status = commands.add_parser("status", help="how far the studies in a database are")
     status.set_defaults(command=_status)
@@ -97,12 +131,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     datasets.set_defaults(command=_datasets)
 
-    for command in (run, status, report):
+    for command in (run, worker, status, report):
         command.add_argument(
             "--storage", default=DEFAULT_STORAGE, metavar="URL",
             help="database (default: sqlite:///remix-study.db in this folder)",
         )  # fmt: skip
-    for command in (run, status, report, datasets):
+    for command in (run, worker, status, report, datasets):
         command.add_argument("--json", action="store_true", help="answer in JSON")
     return parser
 
@@ -111,6 +145,12 @@ def _devices(text: str) -> str:
     if text != "cpu" and not re.fullmatch(r"\d+(,\d+)*", text):
         raise argparse.ArgumentTypeError(f'"{text}": write numbers as in 0,1, or cpu')
     return text
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f'"{text}": write how many, such as 2')
+    return int(text)
 
 
 def _show_devices(devices: str) -> None:
@@ -123,12 +163,10 @@ def _show_devices(devices: str) -> None:
 def _run(options: argparse.Namespace, signals: Signals) -> int:
     # TensorFlow speaks of devices it did not find; a person at a CPU need not read that.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if options.devices:
+    if options.devices and not options.workers:
         _show_devices(options.devices)
-    from rich.console import Console
-
     from remix_study.loading import hushed
-    from remix_study.progress import reporting
+    from remix_study.progress import Terminal, reporting
     from remix_study.study.library import find_study
     from remix_study.studyfile import load_study
 
@@ -144,20 +182,17 @@ def _run(options: argparse.Namespace, signals: Signals) -> int:
         print(json.dumps(found, indent=2) if options.json else preview_text(found))
         return DONE
 
-    from remix_study.study.runner import run
     from remix_study.study.storage import shown
 
     storage = shown(options.storage)
-    words = ["remix-study", "run", options.study]
-    words += [] if options.storage == DEFAULT_STORAGE else ["--storage", storage]
-    console = Console(stderr=options.json)
+    console = Terminal(signals, stderr=options.json)
     with reporting(console) as reporter:
-        summary = run(
+        summary = _working(options)(
             study,
             storage=options.storage,
             reporter=reporter,
             signals=signals,
-            command=shlex.join(words),
+            command=_words(options, storage),
         )
     answer: dict[str, Any] = {
         "study": study.name,
@@ -181,6 +216,36 @@ def _run(options: argparse.Namespace, signals: Signals) -> int:
         soft_wrap=True,
     )
     return SOME_POINTS_FAILED if summary.failures else DONE
+
+
+def _working(options: argparse.Namespace) -> Callable[..., Summary]:
+    """What runs the study: this process, processes of its own, or a Dask cluster."""
+    joins = hasattr(options, "no_wait")
+    if not (joins or options.workers or options.dask):
+        from remix_study.study.runner import run
+
+        return run
+    from functools import partial
+
+    from remix_study.workers.crew import RECYCLE, Crew, run_crew
+
+    recycle = RECYCLE if options.recycle is None else options.recycle
+    devices = tuple(options.devices.split(",")) if options.devices else ()
+    wait = joins and not options.no_wait
+    crew = Crew(options.workers or 0, devices, recycle, wait)
+    if not options.dask:
+        return partial(run_crew, crew=crew)
+    from remix_study.workers.on_dask import run_on_dask
+
+    return partial(run_on_dask, crew=crew, address=options.dask)
+
+
+def _words(options: argparse.Namespace, storage: str) -> str:
+    """The command for the manifest, without passwords."""
+    words = ["remix-study", "worker" if hasattr(options, "no_wait") else "run", options.study]
+    words += [] if options.storage == DEFAULT_STORAGE else ["--storage", storage]
+    words += ["--workers", str(options.workers)] if options.workers else []
+    return shlex.join(words + (["--dask", options.dask] if options.dask else []))
 
 
 def _status(options: argparse.Namespace, _signals: Signals) -> int:

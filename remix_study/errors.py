@@ -39,6 +39,12 @@ class StorageError(RemixStudyError):
     exit_code = BAD_DATABASE
 
 
+class WorkersDied(RemixStudyError):
+    """Worker processes died before they could begin anything."""
+
+    exit_code = SOME_POINTS_FAILED
+
+
 def known(word: str, words: Iterable[str]) -> str:
     """How a message about an unknown word ends: with the word that was meant, or all there are.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
 from rich.markup import escape
@@ -19,6 +21,7 @@ from rich.table import Column
 
 from remix_study.loading import hushed
 from remix_study.metrics import METRICS
+from remix_study.signals import Signals, Stopped
 from remix_study.study.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -62,6 +65,19 @@ class Lines(Reporter):
         """Say why a point failed."""
         self._say(f"  [red]failed[/red] {escape(label)}: {escape(reason)}")
 
+    def retried(self, label: str, reason: str) -> None:
+        """Say that a point will be tried again, and why."""
+        self._say(f"  [yellow]again[/yellow] {escape(label)}: {escape(reason)}")
+
+    def turn(self, name: str, points: int, done: int) -> None:
+        """Say of which problem the next lines are."""
+        self._points, self._done = points, done
+        self._say(f"[bold]{escape(name)}[/bold]  {done} of {points} points complete")
+
+    def note(self, text: str) -> None:
+        """Say what happened."""
+        self._say(f"  note: {escape(text)}")
+
     def _say(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True)
 
@@ -79,9 +95,15 @@ class Live(Lines):
     def problem(self, bench: Bench, points: int, done: int) -> None:
         """Start the bar over."""
         super().problem(bench, points, done)
-        self._progress.reset(
-            self._all, total=points, completed=done, description=escape(bench.name)
-        )
+        self._start(bench.name, points, done)
+
+    def turn(self, name: str, points: int, done: int) -> None:
+        """Start the bar over."""
+        super().turn(name, points, done)
+        self._start(name, points, done)
+
+    def _start(self, name: str, points: int, done: int) -> None:
+        self._progress.reset(self._all, total=points, completed=done, description=escape(name))
 
     def trial(self, label: str, members: int, most_epochs: int) -> None:
         """Show the point that begins; early stopping may end it sooner."""
@@ -105,6 +127,22 @@ class Live(Lines):
         """Move the bar on."""
         super().failed(label, reason)
         self._progress.advance(self._all)
+
+
+class Terminal(Console):
+    """A console whose reader may go away, as that of ``run | head`` does."""
+
+    def __init__(self, signals: Signals, **options: Any) -> None:
+        """Stop by ``signals`` when nobody reads any more."""
+        super().__init__(**options)
+        self._signals = signals
+
+    def on_broken_pipe(self) -> NoReturn:
+        """Stop in order, as if SIGPIPE had come; Rich would exit on the spot."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+        self._signals.received = self._signals.received or signal.SIGPIPE
+        raise Stopped(self._signals.received)
 
 
 @contextmanager

@@ -135,6 +135,11 @@ class Worker:
             connection.execute(delete(tables.workers).where(tables.workers.c.uuid == self.uuid))
 
 
+def machine() -> str:
+    """Which machine this is; containers on one share it."""
+    return _boot() or socket.gethostname()
+
+
 def living(connection: Connection) -> set[str]:
     """UUIDs of the workers that live."""
     return {row.uuid for row in connection.execute(select(tables.workers)) if _lives(row)}

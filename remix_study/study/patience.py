@@ -1,4 +1,4 @@
-"""Waiting for a database that is away for a time: a server that restarts, a file that is locked."""
+"""Waiting for a database that is away for a time: a server restarts, a file is locked."""
 
 from __future__ import annotations
 

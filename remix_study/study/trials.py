@@ -108,8 +108,9 @@ class Trials:
         """Points, or slots, that the run need not look at: done, used up or given up."""
         ended = self._all("COMPLETE", "FAIL")
         done = {self._key(trial) for trial in ended if trial.state.name == "COMPLETE"}
-        slots = {trial.user_attrs.get(tables.SLOT_ATTRIBUTE) for trial in ended} - {None}
-        return done | {slot_key(slot) for slot in slots} | self._given_up(ended).keys()
+        slots = (trial.user_attrs.get(tables.SLOT_ATTRIBUTE) for trial in ended)
+        used = {slot_key(slot) for slot in slots if slot is not None}
+        return done | used | self._given_up(ended).keys()
 
     def given_up(self) -> dict[str, Failure]:
         """Points without a COMPLETE trial that the run has tried in vain, and why.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -17,6 +16,7 @@ from remix_study.batches.strategies import Strategy
 from remix_study.config import Training
 from remix_study.errors import UsageError
 from remix_study.models.network import Network
+from remix_study.training import cores
 from remix_study.training.program import Program
 from remix_study.training.step import Weights
 
@@ -183,12 +183,18 @@ def at_a_time() -> int:
     """Stacks that train at a time: one an accelerator, on a CPU one a core, at most 8."""
     from remix_study.training.program import backend
 
-    return 1 if backend().accelerated() else min(os.cpu_count() or 1, _MOST_AT_A_TIME)
+    return 1 if backend().accelerated() else min(cores.granted(), _MOST_AT_A_TIME)
 
 
 def stack_size(members: int) -> int:
-    """Members in a stack where the study file leaves it open: all cores get the same share."""
-    return -(-members // at_a_time())
+    """Members in a stack where the study file leaves it open: all cores get the same share.
+
+    Cores of the machine, not of this process: numbers do not depend on how many workers share it.
+    """
+    from remix_study.training.program import backend
+
+    stacks = 1 if backend().accelerated() else min(cores.present(), _MOST_AT_A_TIME)
+    return -(-members // stacks)
 
 
 def check_precision(training: Training) -> None:

@@ -1,0 +1,134 @@
+"""Throughput of several workers on short trials, and what study and database cost a trial.
+
+A trial here sleeps instead of training, so that cores are no limit and all that remains is this
+package's own: asking, claiming, telling. Rounds of all variants alternate, each on a database of
+its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+TESTS = ROOT / "tests"
+sys.path[:0] = [str(ROOT), str(TESTS), str(TESTS / "faults")]
+
+from scene import study  # noqa: E402
+
+GOAL = 5.0
+"""Most that study and database may cost, in percent of a trial of two seconds."""
+
+
+def measure(url: str, workers: int, trials: int, seconds: float) -> dict[str, float]:
+    """Run a study and read from the log of its executions how long each part took.
+
+    Returns:
+        ``per_minute``: trials a minute, from the first trial's begin to the last one's end, the
+        start of processes apart. ``overhead``: milliseconds between two trials of one worker.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "tiny.toml").write_text(study(trials))
+        log = Path(folder, "times.log")
+        subprocess.run(
+            [
+                sys.executable, "-m", "remix_study", "run", "tiny.toml", "--storage", url,
+                "--workers", str(workers), "--recycle", "0",
+            ],
+            cwd=folder,
+            env=os.environ | {
+                "PYTHONPATH": os.pathsep.join([str(TESTS / "faults" / "hook"), *sys.path[:2]]),
+                "PRETEND_LOG": str(Path(folder, "executions.log")),
+                "PRETEND_TIMES": str(log),
+                "PRETEND_SECONDS": str(seconds),
+            },
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )  # fmt: skip
+        lines = [line.split("\t") for line in log.read_text().splitlines()]
+    begins = [(int(pid), float(at)) for word, pid, at in lines if word == "begin"]
+    ends = [(int(pid), float(at)) for word, pid, at in lines if word == "end"]
+    assert len(ends) == trials
+    gaps: list[float] = []
+    for worker in {pid for pid, _ in ends}:
+        own = [at for pid, at in begins if pid == worker]
+        done = [at for pid, at in ends if pid == worker]
+        gaps += [begin - end for end, begin in zip(done, own[1:], strict=False)]
+    # All workers at work: from the last one's first trial to the first one's last.
+    first = max(min(at for pid, at in begins if pid == w) for w in {pid for pid, _ in begins})
+    last = min(max(at for pid, at in ends if pid == w) for w in {pid for pid, _ in ends})
+    inside = sum(first <= at <= last for _, at in ends)
+    return {
+        "per_minute": 60 * inside / (last - first) if last > first else float("nan"),
+        "overhead": 1000 * statistics.median(gaps),
+    }
+
+
+@contextmanager
+def server() -> Iterator[object]:
+    """The tests' private PostgreSQL server, None where it is not installed."""
+    from conftest import Server, programs
+
+    where = programs()
+    if where is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="remix-pg-") as folder:
+        Path(folder).chmod(0o755)
+        running = Server(Path(folder), where, durable=True)
+        try:
+            yield running
+        finally:
+            running.stop("immediate")
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--seconds", type=float, default=2.0, help="of a trial")
+    parser.add_argument("--trials", type=int, default=12, help="for each worker")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    found: dict[tuple[str, int], list[dict[str, float]]] = {}
+    with server() as running, tempfile.TemporaryDirectory() as folder:
+        for number in range(options.rounds):
+            for workers in options.workers:
+                urls = {"SQLite": f"sqlite:///{folder}/{number}-{workers}.db"}
+                if running is not None:
+                    urls["PostgreSQL"] = running.create()  # type: ignore[attr-defined]
+                for name, url in urls.items():
+                    once = measure(url, workers, options.trials * workers, options.seconds)
+                    found.setdefault((name, workers), []).append(once)
+                    print(name, workers, once, file=sys.stderr, flush=True)
+    print(
+        "| database | workers | trials a minute | between two trials, ms | range | % of a trial |"
+    )
+    print("|---|---|---|---|---|---|")
+    for (name, workers), rounds in sorted(found.items()):
+        rate = statistics.median(once["per_minute"] for once in rounds)
+        gaps = [once["overhead"] for once in rounds]
+        share = statistics.median(gaps) / 10 / options.seconds
+        print(
+            f"| {name} | {workers} | {rate:.1f} | {statistics.median(gaps):.0f} | "
+            f"{min(gaps):.0f} to {max(gaps):.0f} | {share:.1f} |"
+        )
+    if options.json:
+        rows = [
+            {"database": name, "workers": workers, "rounds": rounds}
+            for (name, workers), rounds in found.items()
+        ]
+        options.json.write_text(json.dumps(rows, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""Workers on a Dask cluster that the user has: Dask places them, the database holds all state."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import time
+import uuid
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.engine import make_url
+
+from remix_study.config import Study
+from remix_study.errors import StorageError, UsageError
+from remix_study.signals import Signals
+from remix_study.study.claims import machine
+from remix_study.study.reporter import Reporter, Summary
+from remix_study.workers.crew import Crew, run_crew
+from remix_study.workers.order import Event, Order
+from remix_study.workers.parent import Parent
+from remix_study.workers.seat import Seat
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+# Seconds to find the scheduler, between two looks at it, and for workers to stop in.
+_CONNECT, _LOOK, _PARTING = "10s", 1.0, 40.0
+_PAUSE = 0.1
+
+
+def run_on_dask(
+    study: Study,
+    crew: Crew,
+    address: str,
+    *,
+    storage: str,
+    reporter: Reporter | None = None,
+    signals: Signals | None = None,
+    command: str = "",
+) -> Summary:
+    """Run a study with workers on a Dask cluster; each is a process beside a Dask worker.
+
+    Args:
+        study: What to run; its data and own models must be found on the cluster, too.
+        crew: How many workers; one a Dask worker where it says 0.
+        address: The scheduler's address, such as ``tcp://10.0.0.1:8786``.
+        storage: URL of the database, which the cluster's machines must reach.
+        reporter: Told what happens.
+        signals: One that comes stops the workers.
+        command: Command line for the manifest.
+
+    Raises:
+        UsageError: Dask is not installed, its scheduler does not answer or has no workers.
+        StorageError: A SQLite file, and Dask workers on other machines.
+        RemixStudyError: As :func:`remix_study.workers.crew.run_crew`.
+    """
+    client = _connect(address)
+    try:
+        places = client.run(machine)
+        if not places:
+            raise UsageError(f"--dask {address}: the cluster has no workers yet; start some")
+        if make_url(storage).get_backend_name() == "sqlite" and set(places.values()) - {machine()}:
+            raise StorageError(
+                f"{storage}: the Dask workers are on other machines, and SQLite is safe on one "
+                "only; take PostgreSQL"
+            )
+        crew = replace(crew, workers=crew.workers or len(places))
+        follow = partial(_follow, client, crew, list(places))
+        return run_crew(
+            study,
+            crew,
+            storage=storage,
+            reporter=reporter,
+            signals=signals,
+            command=command,
+            follow=follow,
+        )
+    finally:
+        client.close()
+
+
+def _connect(address: str) -> Client:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise UsageError(
+            'Dask is not installed; install it with pip install "remix-study[dask]"'
+        ) from error
+    logging.getLogger("distributed").setLevel(logging.ERROR)
+    try:
+        return Client(address, timeout=_CONNECT, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--dask {address}: no scheduler answers ({error})") from error
+
+
+def _follow(client: Client, crew: Crew, places: list[str], parent: Parent, order: Order) -> None:
+    from distributed import Event as Flag
+
+    heard: queue.Queue[Event] = queue.Queue()
+    name = f"remix-study-{uuid.uuid4()}"
+    client.subscribe_topic(name, lambda event: heard.put(event[1]))
+    stop, signals = Flag(name, client=client), parent.signals
+    seats = [
+        client.submit(
+            sit,
+            name,
+            position,
+            order if position == 0 else order.following(),
+            crew.environment(position),
+            workers=[places[position % len(places)]],
+            allow_other_workers=True,
+            pure=False,
+            key=f"{name}-{position}",
+        )
+        for position in range(crew.workers)
+    ]
+    try:
+        while not all(seat.done() for seat in seats) or not heard.empty():
+            signals.check()
+            _tell(parent, heard)
+        for seat in seats:
+            seat.result()
+        # Dask brings events on another way than results.
+        time.sleep(_PAUSE)
+        _tell(parent, heard)
+    except BaseException:
+        with signals.critical():
+            stop.set()
+            end = time.monotonic() + _PARTING
+            while not all(seat.done() for seat in seats) and time.monotonic() < end:
+                time.sleep(_PAUSE)
+        raise
+    finally:
+        client.unsubscribe_topic(name)
+
+
+def _tell(parent: Parent, heard: queue.Queue[Event]) -> None:
+    try:
+        parent.hear(heard.get(timeout=_PAUSE))
+    except queue.Empty:
+        return
+
+
+def sit(name: str, position: int, order: Order, environment: dict[str, str]) -> None:
+    """A task on a Dask worker: keep one worker process going to its end.
+
+    Args:
+        name: Where events go, and the flag that stops all.
+        position: Which seat.
+        order: What its processes do.
+        environment: What they find in their environment.
+    """
+    from distributed import Event as Flag
+    from distributed import get_client, get_worker
+
+    worker: Any = get_worker()
+    stop, looked = Flag(name, client=get_client()), time.monotonic()
+    cores = replace(order, cores=worker.state.nthreads)
+    seat = Seat(position, cores, environment)
+    seat.start()
+    try:
+        while seat.taken:
+            for event in seat.tend():
+                worker.log_event(name, event)
+            if time.monotonic() - looked > _LOOK:
+                looked = time.monotonic()
+                if stop.is_set():
+                    return
+            time.sleep(_PAUSE)
+    finally:
+        seat.stop()
+        seat.wait()
