@@ -12,10 +12,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from remix_study import __version__
+from remix_study import __version__, plugins
 from remix_study.config import DEFAULT_STORAGE
-from remix_study.errors import BAD_INPUT, DONE, SOME_POINTS_FAILED, RemixStudyError, UsageError
+from remix_study.errors import (
+    BAD_INPUT,
+    DONE,
+    SOME_POINTS_FAILED,
+    RemixStudyError,
+    UsageError,
+    masked,
+)
 from remix_study.signals import Signals
+from remix_study.upkeep import add_commands
 
 if TYPE_CHECKING:
     from remix_study.study.reporter import Summary
@@ -40,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with signals.installed():
             options = _parser().parse_args(arguments)
+            plugins.allow(not getattr(options, "no_plugins", False))
             code: int = options.command(options, signals)
             sys.stdout.flush()
             return code
@@ -62,7 +71,7 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, as every command does."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(BAD_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(BAD_INPUT, f"{self.prog}: {masked(message)}; see {self.prog} --help\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -113,6 +122,10 @@ def _parser() -> argparse.ArgumentParser:
             help="trials of a worker before a fresh process takes its place (default: 100; "
             "0: never)",
         )  # fmt: skip
+        command.add_argument(
+            "--no-plugins", action="store_true",
+            help="refuse a study file that names code of its own, such as a model",
+        )  # fmt: skip
 
     status = commands.add_parser("status", help="how far the studies in a database are")
     status.set_defaults(command=_status)
@@ -131,13 +144,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     datasets.set_defaults(command=_datasets)
 
-    for command in (run, worker, status, report):
-        command.add_argument(
+    upkeep = add_commands(commands)
+    stored: list[argparse.ArgumentParser] = [run, worker, status, report, *upkeep]
+    for one in stored:
+        one.add_argument(
             "--storage", default=DEFAULT_STORAGE, metavar="URL",
             help="database (default: sqlite:///remix-study.db in this folder)",
         )  # fmt: skip
-    for command in (run, worker, status, report, datasets):
-        command.add_argument("--json", action="store_true", help="answer in JSON")
+    for one in [*stored, datasets]:
+        one.add_argument("--json", action="store_true", help="answer in JSON")
     return parser
 
 
@@ -168,11 +183,12 @@ def _run(options: argparse.Namespace, signals: Signals) -> int:
     from remix_study.loading import hushed
     from remix_study.progress import Terminal, reporting
     from remix_study.study.library import find_study
+    from remix_study.study.paths import outside_lines
     from remix_study.studyfile import load_study
 
     signals.check()
     study = load_study(find_study(options.study))
-    if ":" in study.model.name:
+    if ":" in study.model.name and plugins.allowed():
         # A network of the user's own is looked for beside the study file, too.
         sys.path.append(str(study.folder))
     if options.dry_run:
@@ -186,6 +202,8 @@ def _run(options: argparse.Namespace, signals: Signals) -> int:
 
     storage = shown(options.storage)
     console = Terminal(signals, stderr=options.json)
+    for line in outside_lines(study):
+        console.print(f"note: {line}", highlight=False, markup=False, soft_wrap=True)
     with reporting(console) as reporter:
         summary = _working(options)(
             study,
@@ -255,7 +273,9 @@ def _status(options: argparse.Namespace, _signals: Signals) -> int:
     from remix_study.study.storage import database_errors, open_reader
 
     with database_errors(options.storage):
-        found = read_progress(open_reader(options.storage))
+        engine = open_reader(options.storage)
+        found = read_progress(engine)
+        engine.dispose()
     if options.json:
         print(json.dumps([asdict(progress) for progress in found], indent=2))
         return DONE
@@ -281,10 +301,12 @@ def _report(options: argparse.Namespace, signals: Signals) -> int:
         for word in options.studies
     ]
     with database_errors(options.storage):
-        frames = load_frames(open_reader(options.storage), names)
+        engine = open_reader(options.storage)
+        frames = load_frames(engine, names)
         words = ["remix-study", "report", *names, "--storage", shown(options.storage)]
         output = options.output or Path("report")
         index = write_report(frames, output, command=shlex.join(words))
+        engine.dispose()
     print(json.dumps({"index": str(index)}) if options.json else f"report: {index}")
     return DONE
 

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 DONE = 0
 SOME_POINTS_FAILED = 1
 BAD_INPUT = 2
 BAD_DATABASE = 3
+
+
+# From the user's name to the last @ before a space: a password may hold an @ itself.
+_PASSWORD = re.compile(r"""(\w:/{1,2}[^\s:/@"]*:)[^\s"]*@""")
+_SECRET_KEY = re.compile(r"""([?&]\w*(?:pass|pwd)\w*=)[^\s&"]*""", re.IGNORECASE)
+
+
+def masked(text: str) -> str:
+    """The text without the passwords of the URLs in it."""
+    return _SECRET_KEY.sub(r"\1***", _PASSWORD.sub(r"\1***@", text))
 
 
 class RemixStudyError(Exception):
@@ -18,7 +29,7 @@ class RemixStudyError(Exception):
 
     def __init__(self, message: str = "") -> None:
         """Put what others said, such as a driver or a user's own file, into one line too."""
-        super().__init__(" ".join(line.strip() for line in message.splitlines()))
+        super().__init__(masked(" ".join(line.strip() for line in message.splitlines())))
 
 
 class StudyFileError(RemixStudyError):

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from remix_study import plugins
 from remix_study.errors import UsageError
 from remix_study.models.network import Network, Weights
 
@@ -30,8 +31,11 @@ def resolve(name: str) -> Callable[..., Any]:
             the entry points ``remix_study.models``.
 
     Raises:
-        UsageError: The module or the function cannot be imported, or is not callable.
+        UsageError: The module or the function cannot be imported, or is not callable, or such
+            names are forbidden.
     """
+    if not plugins.allowed():
+        raise UsageError(f'model "{name}" would run code of its own, which is forbidden here')
     registered = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
     module_name, _, function = name.partition(":")
     try:

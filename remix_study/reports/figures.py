@@ -58,6 +58,8 @@ _STYLE: Any = {
     "axes.titlelocation": "left",
     "axes.formatter.useoffset": False,
     "text.color": INK,
+    # A name with dollar signs is no formula.
+    "text.parse_math": False,
     "xtick.color": "#666666",
     "ytick.color": "#666666",
     "xtick.labelcolor": INK,

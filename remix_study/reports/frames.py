@@ -203,7 +203,9 @@ def _of_runs(connection: Connection, source: Any, numbers: list[int]) -> list[An
     for start in range(0, len(numbers), _AT_ONCE):
         part = numbers[start : start + _AT_ONCE]
         found += connection.execute(select(source).where(source.c.run_id.in_(part))).all()
-    return found
+    # Sums of floats depend on their order, which must not be the database's choice.
+    keys = [column.name for column in source.primary_key]
+    return sorted(found, key=lambda row: tuple(getattr(row, key) for key in keys))
 
 
 def _fold(found: Any, facts: Mapping[str, Any]) -> dict[str, Any]:

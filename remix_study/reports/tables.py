@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import numbers
+import re
 from typing import Any
 
 import pandas as pd
 
 # A spreadsheet reads a text cell that begins with one of these as a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# A class may be called -1.
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 
 def csv_text(frame: pd.DataFrame) -> str:
@@ -31,13 +34,16 @@ def markdown_text(frame: pd.DataFrame, digits: int = 4) -> str:
 
 
 def _no_formula(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    if isinstance(value, str) and value.startswith(_FORMULA) and not _NUMBER.fullmatch(value):
+        return f"'{value}"
+    return value
 
 
 def _markdown_cell(value: Any, digits: int) -> str:
     if isinstance(value, str):
         text = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").split())
+        text = text.replace("\\", "\\\\").replace("|", "\\|").replace("[", "\\[")
+        return " ".join(text.split())
     if pd.isna(value):
         return ""
     if isinstance(value, numbers.Integral):

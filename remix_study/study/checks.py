@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from remix_study import plugins
 from remix_study.batches.strategies import DEFAULT_STRATEGIES, takes_alpha
 from remix_study.config import Study
 from remix_study.errors import StudyFileError, UsageError, known
 from remix_study.metrics import EXTRA_METRICS, METRICS
+from remix_study.models import BUILT_IN
 from remix_study.space import Choice, Domain, Range, SearchSpace
 from remix_study.study.parameters import all_choices
 from remix_study.study.points import grid_points, setting_of
@@ -33,6 +35,11 @@ def check_study(study: Study) -> None:
 
 
 def _check_names(study: Study) -> None:
+    if study.model.name not in BUILT_IN and not plugins.allowed():
+        raise StudyFileError(
+            f'model.name: "{study.model.name}" would run code of its own, which --no-plugins '
+            'forbids; write "mlp", or leave --no-plugins out'
+        )
     for name in study.objectives:
         if name not in METRICS:
             raise StudyFileError(f'study.objectives: no metric "{name}"{known(name, METRICS)}')

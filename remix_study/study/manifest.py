@@ -10,6 +10,7 @@ from typing import Any
 
 import remix_study
 from remix_study.study.bench import Bench
+from remix_study.study.paths import outside
 from remix_study.study.tables import utc_now
 
 _PACKAGES = ("keras", "tensorflow", "jax", "numpy", "optuna", "scikit-learn", "scipy", "pandas")
@@ -33,6 +34,7 @@ def manifest(bench: Bench, command: str) -> dict[str, Any]:
             "name": problem.dataset.name,
             "source": problem.dataset.source,
             "sha256": problem.dataset.sha256,
+            "outside": outside(study, bench.spec),
         },
         "seed": study.seed,
         "stack": bench.stack,

@@ -10,6 +10,7 @@ from remix_study.loading import load_networks
 from remix_study.space import SearchSpace
 from remix_study.study.bench import prepare
 from remix_study.study.checks import check_study
+from remix_study.study.paths import outside_lines
 from remix_study.study.points import grid_points, label_of
 
 
@@ -54,6 +55,7 @@ def preview(study: Study, loading: AbstractContextManager[None] | None = None) -
         "asked": [] if grid else _asked(study.search.space),
         "points": [label_of(point) for point in points],
         "problems": problems,
+        "outside": outside_lines(study),
         "networks": sum(problem["networks"] for problem in problems),
     }
 
@@ -69,6 +71,7 @@ def preview_text(found: dict[str, Any]) -> str:
     lines = [f"{found['study']}: {found['algorithm']}, {found['networks']} networks in all"]
     if found["asked"]:
         lines.append(f"asked of Optuna: {', '.join(found['asked'])}")
+    lines += [f"note: {line}" for line in found["outside"]]
     if found["points"]:
         lines.append(f"points: {'; '.join(found['points'])}")
     for problem in found["problems"]:

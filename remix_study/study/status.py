@@ -60,13 +60,15 @@ def own_studies(connection: Connection) -> list[tuple[int, Any]]:
     """Optuna's study id and our row of every study that still stands in both, by name."""
     rows = {row.uuid: row for row in connection.execute(select(tables.studies))}
     found = connection.execute(
-        select(studies.c.study_id, study_attributes.c.value_json)
+        select(studies.c.study_id, studies.c.study_name, study_attributes.c.value_json)
         .join(study_attributes, studies.c.study_id == study_attributes.c.study_id)
         .where(study_attributes.c.key == tables.STUDY_ATTRIBUTE)
-        .order_by(studies.c.study_name)
     )
+    # Sorted here: databases do not agree on the order of letters.
     return [
-        (study_id, rows[uuid]) for study_id, text in found if (uuid := json.loads(text)) in rows
+        (study_id, rows[uuid])
+        for study_id, _, text in sorted(found, key=lambda study: study.study_name)
+        if (uuid := json.loads(text)) in rows
     ]
 
 
@@ -81,7 +83,7 @@ def _progress(connection: Connection, study_id: int, row: Any) -> Progress:
     found = connection.execute(select(trials).where(trials.c.study_id == study_id)).all()
     working = {number for number in held.values() if number is not None}
     dead = sum(trial.state == "RUNNING" and trial.number not in working for trial in found)
-    points = _points(connection, study_id) if row.planned else _slots(connection, study_id)
+    points = points_of(connection, study_id, row)
     done = {points.get(trial.trial_id) for trial in found if trial.state == "COMPLETE"}
     bad = {points.get(trial.trial_id) for trial in found if trial.state == "FAIL"}
     # A trial without a point or slot is none of the plan.
@@ -90,6 +92,11 @@ def _progress(connection: Connection, study_id: int, row: Any) -> Progress:
     failed = len((bad & planned) - done - held.keys())
     missing = max(0, row.trials - complete - len(held))
     return Progress(row.name, row.trials, complete, failed, len(held), dead, missing)
+
+
+def points_of(connection: Connection, study_id: int, row: Any) -> dict[int, str]:
+    """Key of each trial's point in a grid, or of its slot in a search, by Optuna's trial id."""
+    return _points(connection, study_id) if row.planned else _slots(connection, study_id)
 
 
 def _slots(connection: Connection, study_id: int) -> dict[int, str]:

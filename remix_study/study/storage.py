@@ -24,7 +24,7 @@ from sqlalchemy.exc import (
 )
 
 from remix_study.config import DEFAULT_STORAGE
-from remix_study.errors import RemixStudyError, StorageError
+from remix_study.errors import RemixStudyError, StorageError, masked
 from remix_study.study import tables
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def shown(url: str) -> str:
     if parsed.password is None and not secret:
         return str(url)
     hidden = parsed.update_query_dict(dict.fromkeys(secret, "hidden"))
-    return hidden.render_as_string(hide_password=True)
+    return masked(hidden.render_as_string(hide_password=True))
 
 
 def open_storage(url: str) -> RDBStorage:
@@ -170,7 +170,23 @@ def database_errors(url: str) -> Iterator[None]:
             raise
         said = found.orig if isinstance(found, DBAPIError) else found
         reason = (str(said).strip() or type(said).__name__).splitlines()[0]
-        raise StorageError(f"{shown(url)}: {reason}{_HINTS.get(reason, '')}") from error
+        said_so = f"{_without_secrets(reason, url)}{_HINTS.get(reason, '')}"
+        # A driver's exception may hold the connection, and that its password.
+        cause = error if shown(url) == url else None
+        raise StorageError(f"{shown(url)}: {said_so}") from cause
+
+
+def _without_secrets(reason: str, url: str) -> str:
+    """What a driver said, without any part of the password: an @ in it makes a part a host."""
+    parsed = _parse(url)
+    keys = [value for key, value in parsed.query.items() if "pass" in key or "pwd" in key]
+    secrets = [str(parsed.password or ""), *map(str, keys)]
+    if parsed.host and "@" in parsed.host:
+        secrets += parsed.host.split("@")[:-1]
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        whole = re.escape(secret) if len(secret) > 3 else rf"\b{re.escape(secret)}\b"
+        reason = re.sub(whole, "***", reason)
+    return reason
 
 
 def _of_driver(error: Exception) -> SQLAlchemyError | None:
@@ -184,7 +200,7 @@ def _parse(url: str) -> URL:
         return make_url(url)
     except (ArgumentError, ValueError) as error:
         # What was meant for a URL may still hold a password.
-        text = re.sub(r"(?<=:)[^:@]*(?=@)", "***", str(url))
+        text = masked(re.sub(r"(?<=:)[^:@]*(?=@)", "***", str(url)))
         meant = DEFAULT_STORAGE if ":" in text else f"sqlite:///{text}"
         raise StorageError(f'"{text}" is not a database URL; write for example {meant}') from error
 

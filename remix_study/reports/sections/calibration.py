@@ -147,6 +147,7 @@ def _draw(top: Axes, bottom: Axes, view: str, rows: Sequence[RowReliability]) ->
         bottom.stairs(np.maximum(one.counts, 0.5), edges, color=color, lw=1.1, baseline=0.5,
                       alpha=0.9, zorder=2 + 0.1 * place)  # fmt: skip
     bottom.set_yscale("log")
+    bottom.yaxis.set_major_formatter(lambda value, _place: f"{value:,.0f}")
     bottom.set_ylim(bottom=0.5)
     bottom.minorticks_off()
     bottom.set_xlabel("probability given", color=INK)

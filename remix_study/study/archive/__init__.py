@@ -1,0 +1,1 @@
+"""Studies as files: written from one database, brought back into another."""

@@ -1,0 +1,34 @@
+"""Files that a study file names outside its own folder."""
+
+from __future__ import annotations
+
+import os
+
+from remix_study.config import ProblemSpec, Study
+
+
+def outside(study: Study, spec: ProblemSpec) -> str:
+    """Where a problem's file leads, if that is out of the study file's folder; "" otherwise.
+
+    Such a file is read all the same: data often lie elsewhere. But it is said, since a study file
+    may come from somebody else. A symbolic link that leads out of the folder leaves it, too.
+
+    Returns:
+        The name as it stands in the study file, with the link's target if it is one.
+    """
+    if spec.file is None:
+        return ""
+    path = study.folder / spec.file
+    if path.resolve().is_relative_to(study.folder):
+        return ""
+    if os.path.normpath(path).startswith(f"{study.folder}{os.sep}"):
+        return f"{spec.file} -> {path.resolve()}"
+    return spec.file
+
+
+def outside_lines(study: Study) -> list[str]:
+    """A line for every such file, in the words of the study file."""
+    found = {f"problems[{i}].file": outside(study, s) for i, s in enumerate(study.problems)}
+    return [
+        f"{key}: {name} is outside the study file's folder" for key, name in found.items() if name
+    ]

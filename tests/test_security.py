@@ -1,0 +1,374 @@
+"""What others wrote - a study file, data, an archive - runs no code and changes no page."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import csv
+import html.parser
+import json
+import os
+import pickle
+import re
+import shutil
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pretend import pretend
+from studyroom import tiny
+
+import remix_study
+from remix_study.cli import main
+from remix_study.data.cache import load_cached
+from remix_study.errors import RemixStudyError, masked
+from remix_study.reports.tables import csv_text, markdown_text
+
+PACKAGE = Path(remix_study.__file__).parent
+
+# Names whose use would run, or could run, what a file holds.
+_RUNNERS = {"pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "yaml", "jsonpickle"}
+_CALLS = {"eval", "exec", "compile", "__import__", "read_pickle", "to_pickle", "load_model"}
+
+
+def calls(tree: ast.AST) -> list[ast.Call]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
+def test_no_module_reads_what_can_run_code(path):
+    tree = ast.parse(path.read_text())
+    imported = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported |= {name.name.split(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            imported.add((node.module or "").split(".")[0])
+    assert not imported & _RUNNERS
+    assert "os.system(" not in path.read_text()
+    for call in calls(tree):
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else None
+        name = call.func.id if isinstance(call.func, ast.Name) else name
+        base = call.func.value if isinstance(call.func, ast.Attribute) else None
+        compiles = name == "compile" and isinstance(base, ast.Name) and base.id == "re"
+        model = name == "compile" and path.parent.name in ("training", "models")
+        assert name not in _CALLS or compiles or model, ast.unparse(call)
+        words = {word.arg: word.value for word in call.keywords}
+        for arg in ("allow_pickle", "shell"):
+            if arg in words:
+                assert getattr(words[arg], "value", True) is False, ast.unparse(call)
+        if name == "load" and isinstance(base, ast.Name) and base.id in ("np", "numpy"):
+            assert "allow_pickle" in words, ast.unparse(call)
+
+
+def test_only_a_users_own_names_are_imported():
+    found = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if "import_module" in path.read_text() or ".load()" in path.read_text()
+    }
+    assert found == {"models/custom.py"}
+
+
+def test_nothing_listens():
+    for path in PACKAGE.rglob("*.py"):
+        text = path.read_text()
+        assert "0.0.0.0" not in text, path
+        assert not re.search(r"\.listen\(|\.bind\(|make_server|run_server|http\.server", text), (
+            path
+        )
+
+
+class Bomb:
+    """Writes a file when it is unpickled."""
+
+    def __reduce__(self):
+        return (open, ("exploded", "w"))
+
+
+@pytest.fixture
+def bomb(here) -> bytes:
+    found = pickle.dumps(Bomb())
+    pickle.loads(found).close()
+    (here / "exploded").unlink()
+    return found
+
+
+def test_a_pickle_explodes_nowhere(bomb, here, finished, monkeypatch, capsys):
+    monkeypatch.setenv("REMIX_STUDY_CACHE", str(here))
+    np.savez("wine-k.npz", key=np.array([Bomb()], dtype=object))
+    assert load_cached("wine", "k") is None
+    for name in ("data.csv", "data.csv.gz", "data.npz", "data.pkl", "kept.json"):
+        Path(name).write_bytes(bomb)
+    for name in ("data.csv", "data.csv.gz", "data.npz", "data.pkl"):
+        text = tiny(('dataset = "wine"', f'file = "{name}"\nlabel = "y"'))
+        Path("bad.toml").write_text(text)
+        assert main(["run", "bad.toml", "--dry-run"]) == 2
+    Path("bad.toml").write_bytes(bomb)
+    assert main(["run", "bad.toml", "--dry-run"]) == 2
+    assert main(["import", "kept.json", "--storage", "sqlite:///new.db"]) == 2
+    for table, column in [
+        ("remix_probabilities", "probabilities"),
+        ("remix_folds", "curves"),
+        ("remix_manifests", "manifest"),
+        ("remix_folds", "trained_on"),
+        ("trial_user_attributes", "value_json"),
+    ]:
+        shutil.copy(finished, "x.db")
+        with closing(sqlite3.connect("x.db")) as connection:
+            connection.execute(f"UPDATE {table} SET {column} = ?", (bomb,))
+            connection.commit()
+        for words in (["status"], ["report"], ["repair"], ["export", "--output", "out.json"]):
+            # Not every command has a line for damage of this kind.
+            with contextlib.suppress(Exception):
+                main([*words, "--storage", "sqlite:///x.db"])
+        shutil.rmtree("report", ignore_errors=True)
+        Path("out.json").unlink(missing_ok=True)
+    assert not Path("exploded").exists()
+    capsys.readouterr()
+
+
+MODEL = ("[model]\nhidden = [4]", '[model]\nname = "evil:build"')
+EVIL = "from pathlib import Path\nPath('ran').write_text('')\n"
+
+
+@pytest.mark.usefixtures("pretended")
+def test_code_runs_only_where_the_user_named_it_and_did_not_forbid_it(here, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (here / "evil.py").write_text(EVIL)
+    (here / "evil.toml").write_text(tiny(MODEL))
+    for words in (["--dry-run"], []):
+        capsys.readouterr()
+        assert main(["run", "evil.toml", "--no-plugins", *words]) == 2
+        assert capsys.readouterr().err == (
+            'remix-study: evil.toml: model.name: "evil:build" would run code of its own, which '
+            '--no-plugins forbids; write "mlp", or leave --no-plugins out\n'
+        )
+        assert not Path("ran").exists()
+        assert str(here) not in sys.path
+    assert not Path("remix-study.db").exists()
+    # An earlier command's word does not hold for the next; and the file would have run.
+    from remix_study.models.custom import resolve
+
+    monkeypatch.syspath_prepend(here)
+    (here / "tiny.toml").write_text(tiny())
+    assert main(["run", "tiny.toml", "--no-plugins", "--dry-run"]) == 0
+    with pytest.raises(RemixStudyError, match="forbidden here"):
+        resolve("evil:build")
+    assert not Path("ran").exists()
+    assert main(["run", "tiny.toml", "--dry-run"]) == 0
+    with pytest.raises(RemixStudyError, match="cannot be imported"):
+        resolve("evil:build")
+    assert Path("ran").exists()
+
+
+def test_no_other_key_of_a_study_file_runs_code(here, capsys):
+    (here / "evil.py").write_text(EVIL)
+    for change in [
+        ('dataset = "wine"', 'dataset = "evil:build"'),
+        ('dataset = "wine"', 'file = "|touch ran.csv"\nlabel = "y"'),
+        ('dataset = "wine"', 'file = "evil.py"\nlabel = "y"'),
+        ('["baseline", "remix"]', '["evil:build"]'),
+        ('"g_mean"', '"evil:build"'),
+        ("folds = 2", "folds = \"__import__('evil')\""),
+    ]:
+        (here / "evil.toml").write_text(tiny(change))
+        assert main(["run", "evil.toml", "--dry-run"]) == 2
+    assert [path.name for path in here.iterdir() if path.name.startswith("ran")] == []
+    capsys.readouterr()
+
+
+# ---- paths
+
+ROWS = "x,y\n" + "".join(f"{i},{'ab'[i % 2]}\n" for i in range(160))
+OWN = 'file = "{}"\nlabel = "y"'
+
+
+@pytest.mark.usefixtures("pretended")
+def test_a_file_outside_the_study_files_folder_is_told_of(tmp_path, monkeypatch, capsys):
+    (folder := tmp_path / "studies" / "mine").mkdir(parents=True)
+    for place in (tmp_path / "far.csv", folder / "near.csv"):
+        place.write_text(ROWS)
+    (folder / "link.csv").symlink_to(tmp_path / "far.csv")
+    (folder / "loop.csv").symlink_to("near.csv")
+    monkeypatch.chdir(tmp_path)
+    told = {
+        "near.csv": "",
+        "./../mine/near.csv": "",
+        "loop.csv": "",
+        "../../far.csv": "../../far.csv",
+        f"{tmp_path}/far.csv": f"{tmp_path}/far.csv",
+        "link.csv": f"link.csv -> {tmp_path}/far.csv",
+    }
+    for number, (name, line) in enumerate(told.items()):
+        text = tiny(('dataset = "wine"', OWN.format(name)), ('"tiny"', f'"tiny{number}"'))
+        (folder / "t.toml").write_text(text)
+        expected = f"note: problems[0].file: {line} is outside the study file's folder"
+        for words in (["--dry-run"], []):
+            capsys.readouterr()
+            assert main(["run", "studies/mine/t.toml", *words]) == 0
+            assert (expected in capsys.readouterr().out.splitlines()) == bool(line)
+        with closing(sqlite3.connect("remix-study.db")) as connection:
+            query = "SELECT manifest FROM remix_manifests ORDER BY id DESC LIMIT 1"
+            manifest = json.loads(connection.execute(query).fetchone()[0])
+        assert manifest["data"]["outside"] == line
+
+
+# ---- names from data
+
+LABELS = ["<script>alert(1)</script>", '=cmd|"/C calc"!A0', "\\input{/etc/passwd}$\\frac$"]
+NASTY = "$x^{_<img src=x onerror=alert(1)>"
+
+
+class Page(html.parser.HTMLParser):
+    """Every tag and attribute of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.events: list[str] = []
+        self.data: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.events += [name for name, _ in attrs if name.startswith("on")]
+
+    def handle_data(self, data):
+        self.data.append(data)
+
+
+@pytest.fixture
+def hostile(here, monkeypatch):
+    """A report of a study whose every name is meant to break something."""
+    pretend(monkeypatch.setattr)
+    name = f"{NASTY}.csv"
+    rng = np.random.default_rng(0)
+    with open(name, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["=1+1", "<b>", NASTY, "@class"])
+        for i in range(120):
+            writer.writerow([*rng.normal(size=2).round(3), "-+"[i % 2], LABELS[i % 3]])
+    key = json.dumps(name)
+    changes = (
+        ('dataset = "wine"', f'file = {key}\nlabel = "@class"'),
+        ("repeats = 1", "repeats = 2"),
+    )
+    (here / "odd.toml").write_text(tiny(*changes))
+    assert main(["run", "odd.toml"]) == 0
+    assert main(["report", "--output", "report"]) == 0
+    return here / "report"
+
+
+def test_hostile_names_change_no_output(hostile, here, capsys):
+    text = (hostile / "index.html").read_text()
+    page = Page(text)
+    assert "script" not in page.tags
+    assert page.events == []
+    assert LABELS[0] in "".join(page.data)
+    assert "<script" not in text
+    assert "<img src=x" not in text
+    for path in (hostile / "figures").glob("*.svg"):
+        drawing = Page(path.read_text())
+        assert not {"script", "img", "b"} & set(drawing.tags)
+        assert drawing.events == []
+    for path in (hostile / "tables").glob("*.csv"):
+        with open(path, newline="") as file:
+            cells = [cell for line in csv.reader(file) for cell in line]
+        for cell in cells:
+            safe = not cell.startswith(("=", "@", "+", "-", "\t", "\r"))
+            assert safe or re.fullmatch(r"[+-]?[\d.e+-]+", cell), (path.name, cell)
+    for path in (hostile / "tables").glob("*.md"):
+        assert not re.search(r"<\w", path.read_text()), path.name
+    for path in (hostile / "tables").glob("*.tex"):
+        assert not re.search(r"\\(input|frac)", path.read_text()), path.name
+    json.loads((hostile / "manifest.json").read_text())
+    for form in ("csv", "json"):
+        assert main(["export", "--output", f"kept-{form}", "--format", form]) == 0
+        assert main(["import", f"kept-{form}", "--storage", f"sqlite:///{form}.db"]) == 0
+    # All of it stays below the folders that were named.
+    assert {path.name for path in here.iterdir()} >= {"report", "kept-csv", "csv.db"}
+    capsys.readouterr()
+
+
+def test_names_that_look_like_numbers_stay_numbers():
+    import pandas as pd
+
+    frame = pd.DataFrame({"class": ["-1", "+1", "-1e-5", "-1+1", "--1", "\n=1", "＝1"]})
+    assert [line.strip('"') for line in csv_text(frame).split("\n")[1:-1]][:5] == [
+        "-1", "+1", "-1e-5", "'-1+1", "'--1",
+    ]  # fmt: skip
+    assert csv_text(frame).count("'") == 4
+    link = pd.DataFrame({"a": ["![x](http://h/t.png)"]})
+    assert "!\\[x](" in markdown_text(link)
+
+
+# ---- passwords
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql://me:secret@host/db is away",
+        "postgresql://me:sec@ret:x@host/db",
+        "postgresql:/me:secret@host/db",
+        'x "postgresql+psycopg://me:secret@h" y',
+        "mysql://h/db?user=me&password=secret&x=1",
+        "postgresql://h/db?sslPassword=secret",
+    ],
+)
+def test_a_password_in_any_message_is_masked(text):
+    for shown in (masked(text), str(RemixStudyError(text))):
+        assert "secret" not in shown
+        assert "ret:x" not in shown
+        assert "***" in shown
+
+
+def test_what_is_no_password_stays():
+    for text in ("sqlite:///C:/a@b.db", "see https://h/a@b", "data/a:b@c.csv", "a: b@c"):
+        assert masked(text) == text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["status", "--storge", "postgresql://me:s3cr3t@h/d"],
+        ["run", "postgresql://me:s3cr3t@h/d"],
+        ["report", "postgresql://me:s3cr3t@h/d.toml"],
+        ["status", "--storage", "postgresql+psycopg://me:s3cr3t@127.0.0.1:9/d"],
+        ["repair", "--storage", "postgresql+psycopg://me:s3cr3t@127.0.0.1:9/d"],
+        ["export", "--output", "x", "--storage", "postgresql+psycopg://me:s3@s3cr3t@h.invalid/d"],
+        ["status", "--json", "--storage", "postgresql+psycopg://h.invalid/d?password=s3cr3t"],
+        ["status", "--storage", "s3cr3t+psycopg://me:s3cr3t@h:x/d".replace("s3cr3t+", "pg+")],
+    ],
+)
+@pytest.mark.usefixtures("here")
+def test_no_complaint_holds_a_password(words, capfd):
+    pytest.importorskip("psycopg")
+    try:
+        code = main(words)
+    except SystemExit as left:
+        code = left.code
+    out, errors = capfd.readouterr()
+    assert code in (2, 3)
+    assert errors.count("\n") == 1
+    assert "s3" not in (out + errors).replace(os.getcwd(), "")
+
+
+def test_a_traceback_holds_no_password(here):
+    pytest.importorskip("psycopg")
+    import traceback
+
+    (here / "tiny.toml").write_text(tiny())
+    url = "postgresql+psycopg://me:s3cr3t@127.0.0.1:9/d"
+    with pytest.raises(RemixStudyError) as caught:
+        remix_study.run("tiny.toml", storage=url)
+    printed = "".join(traceback.format_exception(caught.value))
+    assert "s3cr3t" not in printed.replace(f'"{url}"', "")
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert "s3cr3t" not in f"{error!r} {error} {vars(error)}"
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
