@@ -34,9 +34,10 @@ def describe_text(name: str, *, as_json: bool) -> str:
     if as_json:
         return json.dumps(asdict(info), indent=2)
     classes = "\n".join(f"  {label:24} {count:>7,}" for label, count in info.classes)
+    row = " x ".join(map(str, info.shape or (info.features,)))
     facts = {
         "about": info.about,
-        "rows x features": f"{info.rows:,} x {info.features}",
+        "rows x features": f"{info.rows:,} x {row}",
         "missing cells": "unknown" if info.missing is None else f"{info.missing:,}",
         "duplicate rows": "unknown" if info.duplicates is None else f"{info.duplicates:,}",
         "groups": f"{info.groups:,} (one a {info.grouped_by})" if info.groups else "none",

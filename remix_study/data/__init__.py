@@ -8,6 +8,7 @@ from remix_study.data.datasets import (
     from_arrays,
     load_dataset,
     load_file,
+    load_images,
 )
 from remix_study.data.folds import Fold, make_folds
 from remix_study.data.preprocessing import CLIP, Preprocessing, fit_preprocessing
@@ -25,6 +26,7 @@ __all__ = [
     "from_arrays",
     "load_dataset",
     "load_file",
+    "load_images",
     "make_folds",
     "make_problem",
     "make_redrawn_problem",

@@ -18,6 +18,7 @@ from remix_study.data.dataset import (
     fingerprint,
     freeze,
 )
+from remix_study.data.pictures import image_dataset
 from remix_study.errors import DataError
 
 
@@ -32,7 +33,8 @@ def from_arrays(
     """Make a data set of arrays or of a pandas data frame.
 
     Args:
-        X: (n, d) numbers, NaN where missing, or a data frame, whose text columns become one-hot.
+        X: (n, d) numbers, NaN where missing, or a data frame, whose text columns become one-hot;
+            or images, uint8 (n, height, width, channels), without ``features``.
         y: (n,) labels, of any type with a text; ``1.0`` is the class ``1``.
         groups: (n,) what each row belongs to, for folds that keep groups together, or None.
         name: What the problems are named after.
@@ -48,6 +50,9 @@ def from_arrays(
     labels = _column(y, "y", where)
     if not isinstance(X, pd.DataFrame):
         matrix = np.asarray(X)
+        if matrix.ndim == 4 and features is None:
+            belonging = None if groups is None else _column(groups, "groups", where)
+            return image_dataset(matrix, labels, belonging, name, where)
         if matrix.ndim != 2:
             raise DataError(f"{where}: X has shape {matrix.shape}; (rows, features) is needed")
         names = [f"x{i}" for i in range(matrix.shape[1])] if features is None else list(features)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +26,8 @@ class DatasetInfo:
         about: What its classes mean.
         classes: Class names as a study file writes them, with their rows.
         rows: Number of rows.
-        features: Number of features.
+        features: Number of features; of images, pixels times channels.
+        shape: Height, width and channels of images; empty for a table.
         missing: Number of missing cells, None where it is not known.
         duplicates: Rows equal to an earlier one in all features and the label, None where it
             is not known.
@@ -47,6 +49,7 @@ class DatasetInfo:
     classes: tuple[tuple[str, int], ...]
     rows: int
     features: int
+    shape: tuple[int, ...]
     missing: int | None
     duplicates: int | None
     groups: int
@@ -107,6 +110,7 @@ def _from_facts(facts: Facts, state: str, reason: str) -> DatasetInfo:
         classes=facts.counts,
         rows=facts.rows,
         features=facts.features,
+        shape=facts.shape,
         missing=facts.missing,
         duplicates=facts.duplicates,
         groups=facts.groups,
@@ -128,8 +132,9 @@ def _from_dataset(facts: Facts, dataset: Dataset) -> DatasetInfo:
         about=facts.about,
         classes=tuple(zip(dataset.classes, dataset.counts.tolist(), strict=True)),
         rows=len(dataset.X),
-        features=len(dataset.features),
-        missing=int(np.isnan(dataset.X).sum()),
+        features=dataset.n_features,
+        shape=dataset.row_shape if dataset.images else (),
+        missing=0 if dataset.images else int(np.isnan(dataset.X).sum()),
         duplicates=_duplicates(dataset),
         groups=0 if dataset.groups is None else len(np.unique(dataset.groups)),
         grouped_by=facts.grouped_by,
@@ -146,6 +151,11 @@ def _from_dataset(facts: Facts, dataset: Dataset) -> DatasetInfo:
 
 def _duplicates(dataset: Dataset) -> int:
     """Rows whose features and label an earlier row has, missing values counting as equal."""
+    if dataset.images:
+        # Told apart by their hashes: all rows at once would be the data set again.
+        pairs = zip(dataset.X, dataset.y.tolist(), strict=True)
+        hashes = {(hashlib.sha256(image.data).digest(), label) for image, label in pairs}
+        return len(dataset.X) - len(hashes)
     # One bit pattern for each value: a single NaN, and no negative zero.
     X = np.where(np.isnan(dataset.X), np.nan, dataset.X + 0.0)
     rows = np.column_stack([X, dataset.y])

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +26,12 @@ class Dataset:
 
     Attributes:
         name: What a study file calls it.
-        X: Features, float64 of shape (n, d), NaN where a value is missing; read-only.
+        X: Features, float64 of shape (n, d), NaN where a value is missing, or the pixels of
+            images, uint8 of shape (n, height, width, channels); read-only.
         y: Class codes, intp of shape (n,), indices into ``classes``; read-only.
         classes: Class names as a study file writes them, in numeric order when all are
             integers, else sorted.
-        features: The d feature names.
+        features: The d feature names; none for images.
         groups: Codes 0..G-1 of what each row belongs to (a molecule, a patient), intp of shape
             (n,), or None.
         source: Where the rows came from, in one line.
@@ -40,7 +42,7 @@ class Dataset:
     """
 
     name: str
-    X: NDArray[np.float64]
+    X: NDArray[Any]
     y: NDArray[np.intp]
     classes: tuple[str, ...]
     features: tuple[str, ...]
@@ -55,6 +57,21 @@ class Dataset:
     def counts(self) -> NDArray[np.intp]:
         """Rows of each class, intp of shape (K,)."""
         return np.bincount(self.y, minlength=len(self.classes))
+
+    @property
+    def images(self) -> bool:
+        """Whether rows are images."""
+        return self.X.ndim == 4
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """Shape of one row: (d,), or (height, width, channels)."""
+        return self.X.shape[1:]
+
+    @property
+    def n_features(self) -> int:
+        """Numbers in a row: features, or pixels times channels."""
+        return int(np.prod(self.row_shape))
 
 
 def class_name(value: object) -> str:
@@ -122,14 +139,16 @@ def check_labels(classes: Sequence[str], rows: int, where: str) -> None:
 
 
 def fingerprint(
-    X: NDArray[np.float64],
+    X: NDArray[Any],
     y: NDArray[np.intp],
     classes: Sequence[str],
     groups: NDArray[np.intp] | None,
 ) -> str:
     """The sha256 of arrays, the same on machines of either byte order."""
     digest = hashlib.sha256(repr((X.shape, tuple(classes))).encode())
-    digest.update(np.ascontiguousarray(X, dtype="<f8").tobytes())
+    # Pixels as they are: as float64 they would take eight times the memory.
+    pixels = X.dtype == np.uint8
+    digest.update(np.ascontiguousarray(X, dtype="u1" if pixels else "<f8").data)
     digest.update(np.ascontiguousarray(y, dtype="<i8").tobytes())
     if groups is not None:
         digest.update(np.ascontiguousarray(groups, dtype="<i8").tobytes())

@@ -9,10 +9,19 @@ from remix_study.data.dataset import Dataset
 from remix_study.data.embedded import load_embedded
 from remix_study.data.facts import FACTS, Facts
 from remix_study.data.files import load_file
+from remix_study.data.pictures import load_images
 from remix_study.data.sources import load_source
 from remix_study.errors import DataError
 
-__all__ = ["Dataset", "dataset_names", "find_facts", "from_arrays", "load_dataset", "load_file"]
+__all__ = [
+    "Dataset",
+    "dataset_names",
+    "find_facts",
+    "from_arrays",
+    "load_dataset",
+    "load_file",
+    "load_images",
+]
 
 
 def dataset_names() -> tuple[str, ...]:

@@ -9,12 +9,16 @@ from remix_study.data.facts import FACTS
 
 
 def load_embedded(name: str) -> Dataset:
-    """Load ``digits``, ``breast_cancer`` or ``wine`` from scikit-learn."""
+    """Load ``digits``, ``digits-images``, ``breast_cancer`` or ``wine`` from scikit-learn."""
     from sklearn import datasets as sklearn_datasets
 
-    bunch = getattr(sklearn_datasets, f"load_{name}")()
     facts = FACTS[name]
-    X = np.ascontiguousarray(bunch.data, dtype=np.float64)
+    bunch = getattr(sklearn_datasets, f"load_{name.removesuffix('-images')}")()
+    if facts.shape:
+        pixels = np.round(bunch.images * (facts.high / bunch.images.max()))
+        X = np.ascontiguousarray(pixels[..., None], dtype=np.uint8)
+    else:
+        X = np.ascontiguousarray(bunch.data, dtype=np.float64)
     y, classes = encode_labels(np.asarray(bunch.target_names)[bunch.target])
     freeze(X, y)
     return Dataset(
@@ -22,7 +26,7 @@ def load_embedded(name: str) -> Dataset:
         X=X,
         y=y,
         classes=classes,
-        features=tuple(str(feature) for feature in bunch.feature_names),
+        features=() if facts.shape else tuple(map(str, bunch.feature_names)),
         groups=None,
         source=facts.source,
         licence=facts.licence,

@@ -7,10 +7,14 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file as its makers named it, and the sha256 of its unpacked content ("" = not known)."""
+    """A file as its makers named it, and the sha256 of its unpacked content ("" = not known).
+
+    Where the makers published an md5 instead, a file of any other content is refused.
+    """
 
     path: str
     sha256: str
+    md5: str = ""
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Facts:
         files: Under the folder that REMIX_STUDY_DATA names, each plain or with ``.gz``; empty
             for a set that comes with scikit-learn.
         rows: Number of rows.
-        features: Number of features.
+        features: Number of features; of images, pixels times channels.
         counts: Class names as the makers wrote them, with their rows.
         low: Smallest value.
         high: Largest value.
@@ -37,6 +41,8 @@ class Facts:
         licence: The licence the makers gave.
         citation: Whom to cite.
         partial: A smaller edition that is used where the whole one is not there.
+        shape: Height, width and channels of images; empty for a table.
+        archives: Names of a tar file that holds all files, looked for where they are not there.
     """
 
     name: str
@@ -56,6 +62,8 @@ class Facts:
     groups: int = 0
     grouped_by: str = ""
     partial: Facts | None = None
+    shape: tuple[int, ...] = ()
+    archives: tuple[str, ...] = ()
 
     @property
     def source(self) -> str:
@@ -66,6 +74,11 @@ class Facts:
 def _equal(names: str, rows: int) -> tuple[tuple[str, int], ...]:
     return tuple((name, rows) for name in names.split())
 
+
+_DIGITS = tuple(zip("0123456789", (178, 182, 177, 183, 181, 182, 181, 179, 174, 180), strict=True))
+_CIFAR = "airplane automobile bird cat deer dog frog horse ship truck"
+_CIFAR_CITATION = "A. Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images"
+_CIFAR_LICENCE = "none stated by its makers, who ask to be cited"
 
 _CC_BY = "CC BY 4.0, as the UCI repository states"
 
@@ -110,9 +123,7 @@ FACTS: dict[str, Facts] = {
             files=(),
             rows=1_797,
             features=64,
-            counts=tuple(
-                zip("0123456789", (178, 182, 177, 183, 181, 182, 181, 179, 174, 180), strict=True)
-            ),
+            counts=_DIGITS,
             low=0,
             high=16,
             whole=True,
@@ -152,6 +163,23 @@ FACTS: dict[str, Facts] = {
             duplicates=0,
             licence=_CC_BY,
             citation="S. Aeberhard, M. Forina (1991), doi 10.24432/C5PC7J",
+        ),
+        Facts(
+            name="digits-images",
+            title="scikit-learn load_digits as images, its 0 to 16 stretched to 0 to 255",
+            about="the handwritten digit",
+            files=(),
+            rows=1_797,
+            features=64,
+            counts=_DIGITS,
+            low=0,
+            high=255,
+            whole=True,
+            missing=0,
+            duplicates=0,
+            licence=_CC_BY,
+            citation="E. Alpaydin, C. Kaynak (1998), doi 10.24432/C50P49",
+            shape=(8, 8, 1),
         ),
         Facts(
             name="musk",
@@ -327,6 +355,62 @@ FACTS: dict[str, Facts] = {
             duplicates=0,
             licence=_CC_BY,
             citation="E. Alpaydin, C. Kaynak (1998), doi 10.24432/C50P49",
+        ),
+        Facts(
+            name="cifar10",
+            title="CIFAR-10, the 50,000 training images of its python version",
+            about="what the image shows",
+            files=tuple(
+                SourceFile(f"cifar10/cifar-10-batches-py/data_batch_{number}", "", md5)
+                for number, md5 in enumerate(
+                    (
+                        "c99cafc152244af753f735de768cd75f",
+                        "d4bba439e000b95fd0a9bffe97cbabec",
+                        "54ebc095f3ab1f0389bbae665268c751",
+                        "634d18415352ddfa80567beed471001a",
+                        "482c414d41f54cd18b22e5b47cb7c3cb",
+                    ),
+                    start=1,
+                )
+            ),
+            rows=50_000,
+            features=3_072,
+            counts=_equal(_CIFAR, 5_000),
+            low=0,
+            high=255,
+            whole=True,
+            missing=0,
+            duplicates=0,
+            licence=_CIFAR_LICENCE,
+            citation=_CIFAR_CITATION,
+            shape=(32, 32, 3),
+            archives=(
+                "cifar10/cifar-10-batches-py.tar.xz",
+                "cifar10/cifar-10-batches-py.tar.gz",
+                "cifar10/cifar-10-python.tar.gz",
+            ),
+        ),
+        Facts(
+            name="cifar10-small",
+            title="CIFAR-10, of each class the first 500 training and the first 100 test images",
+            about="what the image shows",
+            files=(
+                SourceFile(
+                    "cifar10/cifar10_subset_500x10_train_100x10_test.npz",
+                    "6d3b557cee49c9d6ef64dc70034acbb89cf8fa24c8b700a2318096f1e9dabf60",
+                ),
+            ),
+            rows=6_000,
+            features=3_072,
+            counts=_equal(_CIFAR, 600),
+            low=0,
+            high=255,
+            whole=True,
+            missing=0,
+            duplicates=0,
+            licence=_CIFAR_LICENCE,
+            citation=_CIFAR_CITATION,
+            shape=(32, 32, 3),
         ),
     )
 }

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ VERSION = 1
 class Parsed:
     """What a data set's files hold: see ``Dataset`` for the fields."""
 
-    X: NDArray[np.float64]
+    X: NDArray[Any]
     y: NDArray[np.intp]
     classes: tuple[str, ...]
     features: tuple[str, ...]

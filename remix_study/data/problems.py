@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,8 +49,8 @@ class Problem:
     draws: tuple[NDArray[np.intp], ...] = ()
 
     @cached_property
-    def X(self) -> NDArray[np.float64]:
-        """The features of the kept rows, float64 of shape (n, d), NaN where missing."""
+    def X(self) -> NDArray[Any]:
+        """The features of the kept rows: float64 (n, d), NaN where missing, or uint8 images."""
         X = self.dataset.X[self.rows]
         X.flags.writeable = False
         return X

@@ -17,12 +17,13 @@ from remix_study.data.facts import FACTS
 from remix_study.data.sources import VARIABLE as DATA
 from remix_study.errors import DataError
 
-EMBEDDED = ("digits", "breast_cancer", "wine")
+EMBEDDED = ("digits", "breast_cancer", "wine", "digits-images")
 
 
 @pytest.fixture(autouse=True)
 def _no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CACHE, str(tmp_path / "cache"))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.delenv(DATA, raising=False)
 
 

@@ -25,7 +25,13 @@ from remix_study.data.facts import FACTS, Facts
 from remix_study.data.reading import read_content
 from remix_study.data.sources import FilesMissingError, locate
 
-MAKERS = [name for name in dataset_names() if FACTS[name].files]
+# Unpacking the archive takes many seconds.
+ALL = [
+    pytest.param(name, marks=pytest.mark.slow) if name == "cifar10" else name
+    for name in dataset_names()
+]
+TABLES = [name for name in dataset_names() if not FACTS[name].shape]
+MAKERS = [name for name in TABLES if FACTS[name].files]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -66,17 +72,19 @@ def rows_of(name: str) -> list[tuple[list[str], str, str | None]]:
     return [(row[1:-1] if name == "ozone" else row[:-1], row[-1], None) for row in rows]
 
 
-@pytest.mark.parametrize("name", dataset_names())
+@pytest.mark.parametrize("name", ALL)
 def test_shape_classes_and_order(name: str) -> None:
     facts, dataset = load(name)
     assert dataset.name == name
-    assert dataset.X.shape == (facts.rows, facts.features)
-    assert dataset.X.dtype == np.float64
+    assert dataset.X.shape == (facts.rows, *(facts.shape or (facts.features,)))
+    assert dataset.X.dtype == (np.uint8 if facts.shape else np.float64)
+    assert dataset.n_features == facts.features
     assert dataset.X.flags.c_contiguous
     assert dataset.y.dtype == np.intp
     assert dataset.y.shape == (facts.rows,)
     assert tuple(zip(dataset.classes, dataset.counts.tolist(), strict=True)) == facts.counts
-    assert len(dataset.features) == facts.features == len(set(dataset.features))
+    named = 0 if facts.shape else facts.features
+    assert len(dataset.features) == named == len(set(dataset.features))
     assert dataset.notes == () or facts is not FACTS[name]
     for array in (dataset.X, dataset.y):
         assert not array.flags.writeable
@@ -93,7 +101,7 @@ def test_shape_classes_and_order(name: str) -> None:
     assert again.sha256 == dataset.sha256
 
 
-@pytest.mark.parametrize("name", dataset_names())
+@pytest.mark.parametrize("name", ALL)
 def test_the_facts_are_true(name: str) -> None:
     facts, dataset = load(name)
     if facts.missing is not None:
@@ -110,7 +118,7 @@ def test_the_facts_are_true(name: str) -> None:
         assert info.duplicates == facts.duplicates
 
 
-@pytest.mark.parametrize("name", dataset_names())
+@pytest.mark.parametrize("name", ALL)
 def test_groups_where_stated(name: str) -> None:
     facts, dataset = load(name)
     if not facts.groups:
@@ -125,7 +133,7 @@ def test_groups_where_stated(name: str) -> None:
         assert set(np.bincount(dataset.groups)) == {23}
 
 
-@pytest.mark.parametrize("name", dataset_names())
+@pytest.mark.parametrize("name", TABLES)
 def test_nothing_is_missing_after_preprocessing(name: str) -> None:
     _, dataset = load(name)
     problem = make_problem(dataset)
