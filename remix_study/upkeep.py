@@ -91,7 +91,7 @@ def _export(options: argparse.Namespace, _signals: Signals) -> int:
 
 def _import(options: argparse.Namespace, signals: Signals) -> int:
     from remix_study.study.archive.files import read_archive
-    from remix_study.study.archive.restore import check_absent, restore, settled
+    from remix_study.study.archive.restore import restore_all, settled
     from remix_study.study.runner import quiet_optuna
     from remix_study.study.storage import database_errors, open_storage, shown
 
@@ -100,10 +100,8 @@ def _import(options: argparse.Namespace, signals: Signals) -> int:
     with quiet_optuna(), database_errors(options.storage):
         storage = open_storage(options.storage)
         try:
-            check_absent(storage, found)
-            for snapshot in found:
-                signals.check()
-                restore(storage, snapshot)
+            with signals.critical():
+                restore_all(storage, found)
         finally:
             storage.remove_session()
             storage.engine.dispose()

@@ -200,6 +200,26 @@ def test_an_import_that_is_killed_is_begun_anew_by_the_next(mine, here):
     assert content(X) == content(mine)
 
 
+def test_an_archive_comes_whole_or_not_at_all(mine, monkeypatch, capsys):
+    from remix_study.study.archive import restore
+
+    (whole,) = snapshots(mine)
+    (study,) = whole.tables["studies"]
+    other = Snapshot({**whole.tables, "studies": [study | {"name": "b/b", "title": "b/b"}]})
+    write_archive([whole, other], Path("kept.json"), "json")
+    said = refused(["import", "kept.json", "--storage", X], capsys, 3)
+    assert said.startswith("b/b: rows contradict each other")
+    empty = content(X)
+    assert not any(empty)
+    # What a database gives back is compared with what was written.
+    main(["export", "--storage", mine, "--output", "one.json"])
+    pack = restore.pack
+    monkeypatch.setattr(restore, "pack", lambda array: pack(array * (1 + 1e-6)))
+    said = refused(["import", "one.json", "--storage", X], capsys, 3)
+    assert "does not give back what was written" in said
+    assert content(X) == empty
+
+
 def test_a_trial_that_was_running_has_failed_elsewhere(mine, capsys):
     storage = open_source(mine)  # only reads
     storage.engine.dispose()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,25 @@ def _unfinished(storage: RDBStorage, title: str) -> bool:
     return UNFINISHED in storage.get_study_user_attrs(study_id)
 
 
+def restore_all(storage: RDBStorage, snapshots: Sequence[Snapshot]) -> None:
+    """Write studies into a database: all of them, or none where one cannot be written.
+
+    Raises:
+        StorageError: The database holds one of them, or as :func:`restore`.
+        DataError: As :func:`restore`.
+    """
+    check_absent(storage, snapshots)
+    done = []
+    try:
+        for snapshot in snapshots:
+            restore(storage, snapshot)
+            done.append(snapshot)
+    except Exception:
+        for snapshot in done:
+            _take_out(storage, snapshot)
+        raise
+
+
 def restore(storage: RDBStorage, snapshot: Snapshot) -> None:
     """Write a study into a database and compare what is read from there.
 
@@ -114,6 +134,8 @@ def restore(storage: RDBStorage, snapshot: Snapshot) -> None:
             _write(connection, snapshot)
             _bind(connection, study_id, study["uuid"])
     except IntegrityError as error:
+        if tables.STUDY_ATTRIBUTE not in storage.get_study_user_attrs(study_id):
+            optuna.delete_study(study_name=title, storage=storage)
         raise StorageError(
             f"{snapshot.name}: rows contradict each other, or another process began this study "
             "meanwhile; nothing of it was imported"
@@ -226,15 +248,20 @@ def _compare(storage: RDBStorage, study_id: int, snapshot: Snapshot) -> None:
         row = connection.execute(
             select(tables.studies).where(tables.studies.c.uuid == snapshot.study["uuid"])
         ).one()
-    if read_study(storage, study_id, row).digest() == snapshot.digest():
-        return
-    import optuna
-
-    optuna.delete_study(study_name=snapshot.study["title"], storage=storage)
-    forget(storage.engine, row.uuid)
+    with suppress(StorageError):
+        if read_study(storage, study_id, row).digest() == snapshot.digest():
+            return
+    _take_out(storage, snapshot)
     raise StorageError(
         f"{snapshot.name}: the database does not give back what was written; nothing is kept of it"
     )
+
+
+def _take_out(storage: RDBStorage, snapshot: Snapshot) -> None:
+    import optuna
+
+    optuna.delete_study(study_name=snapshot.study["title"], storage=storage)
+    forget(storage.engine, snapshot.study["uuid"])
 
 
 def forget(engine: Engine, own: str) -> None:
