@@ -23,17 +23,15 @@ TESTS = ROOT / "tests"
 sys.path[:0] = [str(ROOT), str(TESTS), str(TESTS / "faults")]
 
 from scene import study  # noqa: E402
-
-GOAL = 5.0
-"""Most that study and database may cost, in percent of a trial of two seconds."""
+from server import Server, programs  # noqa: E402
 
 
 def measure(url: str, workers: int, trials: int, seconds: float) -> dict[str, float]:
     """Run a study and read from the log of its executions how long each part took.
 
     Returns:
-        ``per_minute``: trials a minute, from the first trial's begin to the last one's end, the
-        start of processes apart. ``overhead``: milliseconds between two trials of one worker.
+        ``per_minute``: trials a minute while all workers are at work. ``between``: milliseconds
+        between two trials of one worker, ``cpu``: its own CPU time of them.
     """
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "tiny.toml").write_text(study(trials))
@@ -54,29 +52,30 @@ def measure(url: str, workers: int, trials: int, seconds: float) -> dict[str, fl
             check=True,
         )  # fmt: skip
         lines = [line.split("\t") for line in log.read_text().splitlines()]
-    begins = [(int(pid), float(at)) for word, pid, at in lines if word == "begin"]
-    ends = [(int(pid), float(at)) for word, pid, at in lines if word == "end"]
+    marks = [(w, int(pid), float(at), float(cpu)) for w, pid, at, cpu in lines]
+    ends = [at for word, _, at, _ in marks if word == "end"]
     assert len(ends) == trials
-    gaps: list[float] = []
-    for worker in {pid for pid, _ in ends}:
-        own = [at for pid, at in begins if pid == worker]
-        done = [at for pid, at in ends if pid == worker]
-        gaps += [begin - end for end, begin in zip(done, own[1:], strict=False)]
-    # All workers at work: from the last one's first trial to the first one's last.
-    first = max(min(at for pid, at in begins if pid == w) for w in {pid for pid, _ in begins})
-    last = min(max(at for pid, at in ends if pid == w) for w in {pid for pid, _ in ends})
-    inside = sum(first <= at <= last for _, at in ends)
+    gaps, used, spans = [], [], []
+    for worker in {pid for _, pid, _, _ in marks}:
+        own = [(at, cpu) for word, pid, at, cpu in marks if pid == worker]
+        # Begin and end take turns; what lies between an end and the next begin is ours.
+        for (end, before), (begin, after) in zip(own[1:-1:2], own[2::2], strict=True):
+            gaps.append(begin - end)
+            used.append(after - before)
+        spans.append((own[0][0], own[-1][0]))
+    # While all are at work: from the last one's first trial to the first one's last.
+    first, last = max(begin for begin, _ in spans), min(end for _, end in spans)
+    inside = sum(first <= at <= last for at in ends)
     return {
-        "per_minute": 60 * inside / (last - first) if last > first else float("nan"),
-        "overhead": 1000 * statistics.median(gaps),
+        "per_minute": 60 * inside / (last - first),
+        "between": 1000 * statistics.median(gaps),
+        "cpu": 1000 * statistics.median(used),
     }
 
 
 @contextmanager
 def server() -> Iterator[object]:
     """The tests' private PostgreSQL server, None where it is not installed."""
-    from conftest import Server, programs
-
     where = programs()
     if where is None:
         yield None
@@ -110,17 +109,17 @@ def main() -> None:
                     once = measure(url, workers, options.trials * workers, options.seconds)
                     found.setdefault((name, workers), []).append(once)
                     print(name, workers, once, file=sys.stderr, flush=True)
-    print(
-        "| database | workers | trials a minute | between two trials, ms | range | % of a trial |"
-    )
-    print("|---|---|---|---|---|---|")
+    print("| database | workers | trials/min | between two, ms | range | % of a trial | CPU ms |")
+    print("|---|---|---|---|---|---|---|")
     for (name, workers), rounds in sorted(found.items()):
-        rate = statistics.median(once["per_minute"] for once in rounds)
-        gaps = [once["overhead"] for once in rounds]
-        share = statistics.median(gaps) / 10 / options.seconds
+        rate, between, cpu = (
+            statistics.median(once[key] for once in rounds)
+            for key in ("per_minute", "between", "cpu")
+        )
+        low, high = (f(once["between"] for once in rounds) for f in (min, max))
         print(
-            f"| {name} | {workers} | {rate:.1f} | {statistics.median(gaps):.0f} | "
-            f"{min(gaps):.0f} to {max(gaps):.0f} | {share:.1f} |"
+            f"| {name} | {workers} | {rate:.1f} | {between:.0f} | {low:.0f} to {high:.0f} | "
+            f"{between / 10 / options.seconds:.1f} | {cpu:.0f} |"
         )
     if options.json:
         rows = [

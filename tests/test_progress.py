@@ -70,3 +70,22 @@ def test_the_cursor_comes_back_when_the_run_is_stopped():
     with pytest.raises(KeyboardInterrupt):
         stop()
     assert out.getvalue().rindex("\x1b[?25h") > out.getvalue().rindex("\x1b[?25l")
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_lines_of_several_workers_name_their_problem(terminal):
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=terminal, width=90, color_system=None)
+    with reporting(console) as reporter:
+        reporter.problem(bench(), 3, 0)
+        reporter.turn("study/other[2]", 9, 4)
+        reporter.complete("cost", {"bbs": 0.1}, 1)
+        reporter.retried("remix [0.1]", "out of memory")
+        reporter.note("a worker died at [cost] (SIGKILL)")
+    text = out.getvalue()
+    assert "study/other[2]  4 of 9 points complete" in text
+    assert "  [5/9]     cost" in text
+    assert "  again remix [0.1]: out of memory" in text
+    assert "  note: a worker died at [cost] (SIGKILL)" in text
+    if terminal:
+        assert re.search(r"study/other\S+ +[━╸╺ ]*5/9 +points", text)

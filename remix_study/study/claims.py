@@ -148,9 +148,9 @@ def living(connection: Connection) -> set[str]:
 def bury(engine: Engine) -> None:
     """Take out dead workers and free what they claimed."""
     with engine.connect() as connection:
-        # Only those seen to be dead: others may be registering at this moment.
-        dead = [row for row in connection.execute(select(tables.workers)) if not _lives(row)]
-    for row in dead:
+        known = connection.execute(select(tables.workers)).all()
+    # Only those seen to be dead: others may be registering at this moment.
+    for row in [row for row in known if not _lives(row)]:
         # One that comes back at this moment, and claims again, is left to the next burial.
         with suppress(IntegrityError), engine.begin() as connection:
             own, workers = tables.claims.c.worker_uuid == row.uuid, tables.workers.c

@@ -20,6 +20,8 @@ import remix_study
 
 HERE = Path(__file__).parent
 PATHS = [HERE / "hook", HERE.parent, Path(remix_study.__file__).parents[1]]
+# What four points leave when the first two are done; workers stay there until told to go on.
+HOLD = "remix (0.001);remix (0.002)"
 OUR = ("runs", "folds", "scores", "probabilities")
 STOPPED = "remix-study: stopped; run the same command to go on\n"
 
@@ -75,7 +77,7 @@ class Scene:
 
     def end(self, process: subprocess.Popen) -> tuple[int, str, str]:
         """Exit code, output and errors of a process; never a traceback or a password."""
-        out, errors = process.communicate(timeout=240)
+        out, errors = process.communicate(timeout=400)
         assert "Traceback" not in errors, errors
         assert "secret" not in out + errors
         return process.returncode, out, errors
@@ -97,7 +99,22 @@ class Scene:
         begun, ended = Counter(self.begun()), Counter(self.ended())
         return [pid for pid, _ in (begun - ended) if _alive(pid)]
 
-    def until(self, what, seconds: float = 120):
+    def held(self) -> list[int]:
+        """Wait until two points are done and two workers stay in the middle of the others."""
+
+        def both() -> list[int]:
+            found = self.at_work()
+            states = self.states()
+            wanted = len(found) == 2 and states["COMPLETE"] == states["RUNNING"] == 2
+            return found if wanted else []
+
+        return self.until(both)
+
+    def go(self) -> None:
+        """Let them come to their end."""
+        (self.folder / "go").touch()
+
+    def until(self, what, seconds: float = 400):
         """Wait for something to become true, and what it then is."""
         end = time.monotonic() + seconds
         while not (found := what()):

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from scene import PATHS, study
+from scene import HOLD, PATHS, study
 
 pytest.importorskip("distributed")
 
@@ -35,7 +35,7 @@ def cluster(file_scene):
         | {
             "PYTHONPATH": os.pathsep.join(map(str, PATHS)),
             "PRETEND_LOG": str(file_scene.log),
-            "PRETEND_SECONDS": "0.5",
+            "PRETEND_HOLD": HOLD,
         },
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -49,26 +49,26 @@ def cluster(file_scene):
 
 @pytest.mark.slow
 def test_workers_on_a_cluster_share_the_points_and_a_killed_one_is_replaced(cluster, file_scene):
-    file_scene.write(study(7))
+    file_scene.write(study(4))
     running = file_scene.start("run", "tiny.toml", "--dask", cluster)
-    file_scene.until(lambda: len(file_scene.at_work()) == 2)
-    os.kill(file_scene.at_work()[0], signal.SIGKILL)
+    os.kill(file_scene.held()[0], signal.SIGKILL)
+    file_scene.go()
     code, out, errors = file_scene.end(running)
     assert (code, errors) == (0, "")
-    assert "[7/7]" in out
+    assert "[4/4]" in out
     assert "(SIGKILL), another takes its place" in out
-    file_scene.assert_whole(7)
-    assert len(file_scene.begun()) == 8
+    file_scene.assert_whole(4)
+    assert len(file_scene.begun()) == 5
     # The same again has nothing to do.
     assert file_scene.run("run", "tiny.toml", "--dask", cluster)[0] == 0
-    assert len(file_scene.begun()) == 8
+    assert len(file_scene.begun()) == 5
 
 
 @pytest.mark.slow
 def test_ctrl_c_stops_the_workers_on_the_cluster(cluster, file_scene):
-    file_scene.write(study(7))
+    file_scene.write(study(4))
     running = file_scene.start("run", "tiny.toml", "--dask", cluster, "--workers", "2")
-    file_scene.until(lambda: len(file_scene.at_work()) == 2)
+    file_scene.held()
     running.send_signal(signal.SIGINT)
     code, _, _ = file_scene.end(running)
     assert code == 130

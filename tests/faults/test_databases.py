@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from scene import BOTH, Scene, study
+from scene import BOTH, HOLD, Scene, study
 from sqlalchemy import text
 
 TWO = ("run", "tiny.toml", "--workers", "2")
@@ -64,20 +64,20 @@ def _locked(connection: sqlite3.Connection) -> bool:
 
 
 def test_a_file_that_cannot_grow_stops_the_workers_and_keeps_what_is_done(file_scene):
-    file_scene.write(study(5))
-    running = file_scene.start(*TWO, seconds=0.5)
-    worker = file_scene.until(
-        lambda: file_scene.states()["COMPLETE"] >= 1 and file_scene.at_work()
-    )[0]
+    file_scene.write(study(4))
+    running = file_scene.start(*TWO, PRETEND_HOLD=HOLD)
+    workers = file_scene.held()
     before = file_scene.kept()
     size = os.path.getsize(file_scene.folder / "x.db-wal")
-    resource.prlimit(worker, resource.RLIMIT_FSIZE, (size // 2, size // 2))
+    for pid in workers:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size // 2, size // 2))
+    file_scene.go()
     code, _, errors = file_scene.end(running)
     assert code == 3
     assert errors.count("\n") == 1
     assert "make room and run again, finished trials are kept" in errors
     assert file_scene.run()[0] == 0
-    file_scene.assert_whole(5)
+    file_scene.assert_whole(4)
     after = file_scene.kept()
     assert {trial: after[trial] for trial in before} == before
 
@@ -218,28 +218,29 @@ def test_a_study_file_that_was_changed_is_refused_before_any_worker_starts(scene
 @pytest.mark.parametrize("how", ["fast", pytest.param("immediate", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("scene", ["postgresql"], indirect=True)
 def test_a_server_that_restarts_in_mid_study_costs_no_trial(scene, server, how):
-    scene.write(study(6))
-    running = scene.start(*TWO, seconds=0.8)
-    scene.until(lambda: scene.states()["COMPLETE"] >= 1 and len(scene.at_work()) == 2)
+    scene.write(study(4))
+    running = scene.start(*TWO, PRETEND_HOLD=HOLD)
+    scene.held()
     server.stop(how)
     # Trials end meanwhile, and have nowhere to go.
-    ended = len(scene.ended())
-    scene.until(lambda: len(scene.ended()) >= ended + 1)
+    scene.go()
+    scene.until(lambda: len(scene.ended()) == 4)
     time.sleep(1)
     assert running.poll() is None
     server.start()
     code, _, errors = scene.end(running)
     assert (code, errors) == (0, "")
-    scene.assert_whole(6)
-    assert len(scene.begun()) == 6
-    assert scene.states() == {"COMPLETE": 6}
+    scene.assert_whole(4)
+    assert len(scene.begun()) == 4
+    assert scene.states() == {"COMPLETE": 4}
 
 
 def test_sqlite_is_refused_to_a_second_machine_and_postgresql_is_not(scene):
     scene.write(study(4))
-    first = scene.start("worker", "tiny.toml", seconds=2.5, PRETEND_HOST="one")
+    first = scene.start("worker", "tiny.toml", PRETEND_HOST="one", PRETEND_HOLD="baseline")
     scene.until(scene.begun)
-    code, _, errors = scene.run("worker", "tiny.toml", seconds=0.1, PRETEND_HOST="two")
+    words = ("worker", "tiny.toml", "--no-wait")
+    code, _, errors = scene.run(*words, PRETEND_HOST="two")
     if scene.engine.dialect.name == "sqlite":
         assert code == 3
         assert "workers on one use this SQLite file, which is safe on one machine only" in errors
@@ -247,6 +248,7 @@ def test_sqlite_is_refused_to_a_second_machine_and_postgresql_is_not(scene):
         assert scene.end(first)[0] == 143
         return
     assert (code, errors) == (0, "")
+    scene.go()
     assert scene.end(first)[0] == 0
     scene.assert_whole(4)
     assert len({pid for pid, _ in scene.begun()}) == 2

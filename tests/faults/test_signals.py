@@ -5,23 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
+from pathlib import Path
 
 import pytest
-from scene import BOTH, STOPPED, Scene, study
+from scene import BOTH, HOLD, STOPPED, Scene, study
 
 TWO = ("run", "tiny.toml", "--workers", "2")
-
-
-def two_at_work(scene: Scene, complete: int = 1) -> list[int]:
-    """Wait until trials are complete and two more run."""
-    return scene.until(
-        lambda: (
-            scene.states()["COMPLETE"] >= complete
-            and len(found := scene.at_work()) == 2
-            and scene.states()["RUNNING"] == 2
-            and found
-        )
-    )
 
 
 def gone(scene: Scene) -> None:
@@ -30,32 +19,33 @@ def gone(scene: Scene) -> None:
 
 
 def test_one_of_two_workers_is_killed(scene):
-    scene.write(study(6))
-    running = scene.start(*TWO, seconds=0.6)
-    victim = two_at_work(scene)[0]
-    for pid in scene.at_work():
-        # Anybody may read the command line of a process.
-        with open(f"/proc/{pid}/cmdline") as line:
-            assert "secret" not in line.read()
+    scene.write(study(4))
+    running = scene.start(*TWO, PRETEND_HOLD=HOLD)
+    victim, _ = scene.held()
+    # Anybody may read the command line of a process.
+    assert "secret" not in Path(f"/proc/{victim}/cmdline").read_text()
     before = scene.kept()
     os.kill(victim, signal.SIGKILL)
+    # Another takes up the point at once, while the living one still works on its own.
+    scene.until(lambda: len(scene.begun()) == 5 and scene.states()["RUNNING"] == 2)
+    scene.go()
     code, out, errors = scene.end(running)
     assert (code, errors) == (0, "")
     assert "(SIGKILL), another takes its place" in out
-    scene.assert_whole(6)
+    scene.assert_whole(4)
     after = scene.kept()
     assert {trial: after[trial] for trial in before} == before
     assert scene.reasons() == ["its worker died"]
     # The trial that was killed ran once more, no other did.
-    assert sorted(Counter(label for _, label in scene.begun()).values()) == [1, 1, 1, 1, 1, 2]
+    assert sorted(Counter(label for _, label in scene.begun()).values()) == [1, 1, 1, 2]
     assert set(Counter(label for _, label in scene.ended()).values()) == {1}
 
 
 @BOTH
 def test_all_workers_and_their_parent_are_killed(scene):
-    scene.write(study(5))
-    running = scene.start(*TWO, seconds=0.5)
-    victims = two_at_work(scene)
+    scene.write(study(4))
+    running = scene.start(*TWO, PRETEND_HOLD=HOLD)
+    victims = scene.held()
     before = scene.kept()
     for pid in (running.pid, *victims):
         os.kill(pid, signal.SIGKILL)
@@ -63,16 +53,16 @@ def test_all_workers_and_their_parent_are_killed(scene):
     assert scene.states()["RUNNING"] == 2
     code, _, errors = scene.run(*TWO)
     assert (code, errors) == (0, "")
-    scene.assert_whole(5)
+    scene.assert_whole(4)
     after = scene.kept()
     assert {trial: after[trial] for trial in before} == before
     assert scene.reasons() == ["its worker died"] * 2
 
 
 def test_workers_whose_parent_is_killed_stop_in_order(file_scene):
-    file_scene.write(study(5))
-    running = file_scene.start(*TWO, seconds=1)
-    two_at_work(file_scene, 0)
+    file_scene.write(study(4))
+    running = file_scene.start(*TWO, PRETEND_HOLD=HOLD)
+    file_scene.held()
     running.kill()
     running.communicate()
     gone(file_scene)
@@ -84,9 +74,9 @@ def test_workers_whose_parent_is_killed_stop_in_order(file_scene):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @BOTH
 def test_a_signal_stops_the_workers_and_leaves_nothing_running(scene, number):
-    scene.write(study(5))
-    running = scene.start(*TWO, seconds=0.8)
-    two_at_work(scene)
+    scene.write(study(4))
+    running = scene.start(*TWO, PRETEND_HOLD=HOLD)
+    scene.held()
     before = scene.kept()
     running.send_signal(number)
     code, _, errors = scene.end(running)
@@ -95,19 +85,21 @@ def test_a_signal_stops_the_workers_and_leaves_nothing_running(scene, number):
     assert scene.states()["RUNNING"] == 0
     assert scene.query("SELECT * FROM remix_claims") == []
     assert scene.query("SELECT * FROM remix_workers") == []
-    assert set(scene.reasons()) == {"interrupted"}
+    assert scene.reasons() == ["interrupted"] * 2
     assert scene.run()[0] == 0
-    scene.assert_whole(5)
+    scene.assert_whole(4)
     after = scene.kept()
     assert {trial: after[trial] for trial in before} == before
 
 
 def test_a_worker_that_is_frozen_beyond_its_grace_is_taken_over_and_goes_on(scene):
     scene.write(study(4))
-    running = scene.start("worker", "tiny.toml", "--workers", "2", seconds=0.6, PRETEND_GRACE="2")
-    frozen = two_at_work(scene, 0)[0]
-    (label,) = (label for pid, label in scene.begun() if pid == frozen)
+    words = ("worker", "tiny.toml", "--workers", "2")
+    running = scene.start(*words, PRETEND_HOLD=HOLD, PRETEND_GRACE="2")
+    frozen, _ = scene.held()
+    label = [label for pid, label in scene.begun() if pid == frozen][-1]
     os.kill(frozen, signal.SIGSTOP)
+    scene.go()
     scene.until(lambda: scene.states()["COMPLETE"] == 4)
     # All is done, the frozen worker's point too; only now it finds out.
     assert [found for _, found in scene.begun()].count(label) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, insert, select, update
 
+from remix_study.errors import StorageError
 from remix_study.study import claims, tables
 from remix_study.study.claims import GRACE, Worker
 from remix_study.study.storage import _make_safe
@@ -181,3 +183,58 @@ def test_many_claim_at_once_and_each_point_goes_to_one(engine):
     for thread in threads:
         thread.join()
     assert sorted(got) == sorted(map(str, range(12)))
+
+
+def test_a_lost_claim_is_noticed(engine):
+    worker = Worker(engine)
+    worker.claim("study", "p")
+    assert worker.holds("study", "p")
+    assert worker.assign("study", "p", 1)
+    with engine.begin() as connection:
+        connection.execute(update(tables.workers).values(started="1"))
+    claims.bury(engine)
+    assert not worker.holds("study", "p")
+    assert not worker.assign("study", "p", 1)
+    assert not worker.holds("study", "q")
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_a_process_that_is_held_is_dead_after_its_grace_and_a_silent_one_is_not(engine):
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as held:
+        os.kill(held.pid, signal.SIGSTOP)
+        while not claims._is_stopped(held.pid):
+            time.sleep(0.01)
+        started = claims._started(held.pid)
+        register(engine, "just held", pid=held.pid, started=started)
+        register(engine, "held", pid=held.pid, started=started, seen=ago(GRACE * 2))
+        register(engine, "silent", seen=ago(GRACE * 2))
+        assert living(engine) == {"just held", "silent"}
+        held.kill()
+
+
+def test_a_file_is_refused_to_a_worker_while_another_machine_works_on_it(engine):
+    elsewhere = {"host": "elsewhere ns", "boot": "another"}
+    register(engine, "container", host="container")
+    register(engine, "dead", **elsewhere, seen=ago(GRACE * 2))
+    Worker(engine)
+    register(engine, "living", **elsewhere)
+    with pytest.raises(StorageError, match=r"^workers on elsewhere use this SQLite file"):
+        Worker(engine)
+    with engine.connect() as connection:
+        assert len(connection.execute(select(tables.workers)).all()) == 4
+
+
+def test_who_comes_back_at_its_burial_lives(engine, monkeypatch):
+    worker = Worker(engine)
+    with engine.begin() as connection:
+        connection.execute(update(tables.workers).values(seen=ago(GRACE * 2)))
+    lives = claims._lives
+
+    def comes_back(_row):
+        worker._show_up()
+        return False
+
+    monkeypatch.setattr(claims, "_lives", comes_back)
+    claims.bury(engine)
+    monkeypatch.setattr(claims, "_lives", lives)
+    assert living(engine) == {worker.uuid}

@@ -230,3 +230,41 @@ def test_many_processes_may_open_a_fresh_database_at_once(here):
             assert connection.execute("SELECT count(*) FROM alembic_version").fetchall() == [(1,)]
             assert connection.execute("SELECT count(*) FROM version_info").fetchall() == [(1,)]
             assert re.match("wal", connection.execute("PRAGMA journal_mode").fetchone()[0])
+
+
+@pytest.mark.parametrize("open_it", [open_storage, open_reader])
+def test_a_database_of_a_later_version_is_refused_and_stays(open_it, here):
+    open_storage("sqlite:///x.db").engine.dispose()
+    with closing(sqlite3.connect(here / "x.db")) as connection:
+        assert connection.execute("SELECT version FROM remix_schema").fetchall() == [(1,)]
+        connection.execute("UPDATE remix_schema SET version = 2")
+        connection.commit()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = content(here)["x.db"]
+    assert refusal(open_it, "sqlite:///x.db") == (
+        "sqlite:///x.db: its tables are of version 2, and this remix_study knows version 1; "
+        "install a newer remix_study"
+    )
+    assert content(here)["x.db"] == before
+
+
+def test_a_database_without_a_version_is_of_the_first(here):
+    open_storage("sqlite:///x.db").engine.dispose()
+    with closing(sqlite3.connect(here / "x.db")) as connection:
+        connection.execute("DROP TABLE remix_schema")
+        connection.commit()
+    open_reader("sqlite:///x.db")
+    for _ in range(2):
+        open_storage("sqlite:///x.db").engine.dispose()
+    with closing(sqlite3.connect(here / "x.db")) as connection:
+        assert connection.execute("SELECT version FROM remix_schema").fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg", "postgres"])
+def test_a_missing_driver_is_named_with_what_installs_it(scheme, monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    text = refusal(open_storage, f"{scheme}://me:secret@127.0.0.1:1/x")
+    assert text == (
+        "postgresql+psycopg: no driver for such a database is installed (install it with pip "
+        'install "remix-study[postgres]")'
+    )

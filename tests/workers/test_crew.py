@@ -7,7 +7,6 @@ import pytest
 from remix_study.errors import StorageError, UsageError
 from remix_study.study import places
 from remix_study.studyfile import parse_study
-from remix_study.training import cores
 from remix_study.workers import crew as crews
 from remix_study.workers.crew import Crew, check_crew
 
@@ -30,17 +29,6 @@ def test_workers_share_the_cores(monkeypatch, granted, workers, share):
     monkeypatch.setattr(crews.cores, "granted", lambda: granted)
     assert Crew(workers).cores == share
     assert Crew(workers).environment(0)["OMP_NUM_THREADS"] == str(share)
-
-
-def test_a_share_of_the_cores_changes_threads_and_never_the_stack(monkeypatch):
-    from remix_study.training.engine import at_a_time, stack_size
-
-    monkeypatch.setattr(cores, "present", lambda: 4)
-    monkeypatch.setattr(cores.os, "sched_getaffinity", lambda _pid: {0, 1, 2, 3}, raising=False)
-    monkeypatch.setattr(cores, "_share", 0)
-    assert (at_a_time(), stack_size(20)) == (4, 5)
-    cores.use(1)
-    assert (at_a_time(), stack_size(20)) == (1, 5)
 
 
 def test_data_that_only_this_process_has_are_refused():
