@@ -17,12 +17,13 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from remix_study.reports import posthoc
-from remix_study.reports.comparison import Comparison, Row
-from remix_study.reports.corrections import is_exact
+from remix_study.reports.comparison import Comparison, Row, row_order
+from remix_study.reports.corrections import is_exact, sources
 from remix_study.reports.frames import Probabilities
 
 BINS = 10
-STRATEGIES = ("baseline", "logit-adjusted", "balance", "remix")
+# More lines than these four cannot be told apart in a diagram; the tables have every strategy.
+DRAWN = ("baseline", "logit-adjusted", "balance", "remix")
 NATURAL, BALANCED, CORRECTED = "natural", "balanced", "corrected"
 
 
@@ -91,7 +92,7 @@ def reliability(forecasts: ArrayLike, events: ArrayLike, weights: ArrayLike) -> 
 def calibrations(
     comparison: Comparison, probabilities: Probabilities | None, remix: Row | None
 ) -> tuple[RowReliability, ...]:
-    """The reliability of the baseline and of what answers it; none without probabilities.
+    """The reliability of one row of each strategy; none without probabilities.
 
     Args:
         comparison: the problem.
@@ -101,14 +102,9 @@ def calibrations(
     rare = rare_codes(comparison)
     if probabilities is None or not comparison.is_grid or not rare:
         return ()
-    found = []
-    for strategy in STRATEGIES:
-        row = remix if strategy == "remix" else comparison.find(strategy)
-        if row is not None:
-            made = _row(comparison, row, probabilities, rare)
-            if made is not None:
-                found.append(made)
-    return tuple(found)
+    rows = [row for row in sources(comparison, remix) if row.strategy and not row.settings]
+    made = (_row(comparison, row, probabilities, rare) for row in sorted(rows, key=row_order))
+    return tuple(one for one in made if one is not None)
 
 
 def rare_codes(comparison: Comparison) -> list[int]:

@@ -61,7 +61,7 @@ def corrected_rows(
     if probabilities is None or not comparison.is_grid:
         return ()
     made: list[Corrected] = []
-    for row in _sources(comparison, remix):
+    for row in sources(comparison, remix):
         scored: dict[str, dict[tuple[int, int], dict[str, float]]] = {}
         folds = comparison.folds[comparison.folds["run"] == row.run]
         folds = folds[folds["failed"] == ""]
@@ -109,7 +109,7 @@ def table(found: Sequence[tuple[Comparison, Sequence[Corrected]]]) -> pd.DataFra
     return pd.DataFrame(lines)
 
 
-def _sources(comparison: Comparison, remix: Row | None) -> list[Row]:
+def sources(comparison: Comparison, remix: Row | None) -> list[Row]:
     """One row of each strategy: the mixing ones at the alpha nearest to that of `remix`."""
     wanted = remix.alpha if remix is not None and remix.alpha is not None else 0.1
     chosen: dict[tuple[str, str], Row] = {}

@@ -6,6 +6,7 @@ import json
 import zlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -227,30 +228,31 @@ def _fold(found: Any, facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _reader(engine: Engine) -> Probabilities:
-    """Read one fold's probabilities when they are asked for."""
+    """Read probabilities when they are asked for: a run and the parts of a study at a time."""
+
+    @lru_cache(maxsize=2)
+    def of_run(run: int) -> tuple[str, dict[tuple[int, int, str], bytes]]:
+        own = tables.probabilities.c
+        study = select(tables.runs.c.study_uuid).where(tables.runs.c.id == run)
+        with engine.connect() as connection:
+            found = connection.execute(select(tables.probabilities).where(own.run_id == run)).all()
+            uuid = connection.execute(study).scalar_one()
+        return uuid, {(row.repeat, row.fold, row.part): row.probabilities for row in found}
+
+    @lru_cache(maxsize=1)
+    def of_study(uuid: str) -> dict[tuple[int, int, str], tuple[bytes, bytes]]:
+        query = select(tables.parts).where(tables.parts.c.study_uuid == uuid)
+        with engine.connect() as connection:
+            found = connection.execute(query).all()
+        return {(row.repeat, row.fold, row.part): (row.rows, row.labels) for row in found}
 
     def read(
         run: int, repeat: int, fold: int, part: str
     ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
-        own, shared = tables.probabilities.c, tables.parts.c
-        query = (
-            select(own.probabilities, shared.rows, shared.labels)
-            .join(tables.runs, tables.runs.c.id == own.run_id)
-            .join(
-                tables.parts,
-                and_(
-                    shared.study_uuid == tables.runs.c.study_uuid,
-                    shared.repeat == own.repeat,
-                    shared.fold == own.fold,
-                    shared.part == own.part,
-                ),
-            )
-            .where(own.run_id == run, own.repeat == repeat, own.fold == fold, own.part == part)
-        )
-        with engine.connect() as connection:
-            row = connection.execute(query).one()
-        rows, labels = _unpack(row.rows, np.int32), _unpack(row.labels, np.int32)
-        found = _unpack(row.probabilities, np.float32).reshape(len(rows), -1)
+        uuid, blobs = of_run(run)
+        packed_rows, packed_labels = of_study(uuid)[repeat, fold, part]
+        rows, labels = _unpack(packed_rows, np.int32), _unpack(packed_labels, np.int32)
+        found = _unpack(blobs[repeat, fold, part], np.float32).reshape(len(rows), -1)
         return rows.astype(np.int64), labels, found.astype(np.float64)
 
     return read

@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -128,9 +129,14 @@ def _replace(output: Path, folder: Path, old: Sequence[Path]) -> None:
 def _write(frames: StudyFrames, folder: Path, *, command: str) -> None:
     compared = comparisons(frames)
     plain = headline(compared)
-    found = [(c, corrected_rows(c, frames.probabilities, remix_row(c))) for c in plain]
+    found, binned = [], []
+    for c in plain:
+        # Two sections need the same arrays; those of one problem fit in memory.
+        read = cache(frames.probabilities) if frames.probabilities else None
+        found.append((c, corrected_rows(c, read, remix_row(c))))
+        binned.append((c, calibrations(c, read, remix_row(c))))
     sections = [
-        *([claims.section(compared)] if claims.concerns(compared) else []),
+        *([claims.section(plain)] if claims.concerns(plain) else []),
         verdict.section([judge(c, rows) for c, rows in found]),
         overview.section(compared),
         sensitivity.section(plain),
@@ -138,9 +144,7 @@ def _write(frames: StudyFrames, folder: Path, *, command: str) -> None:
         gains.section(plain),
         results.section(compared),
         *robustness.sections(compared),
-        calibration.section(
-            [(c, calibrations(c, frames.probabilities, remix_row(c))) for c in plain]
-        ),
+        calibration.section(binned),
         corrections.section(found),
     ]
     studies = list(dict.fromkeys(c.study for c in compared))

@@ -23,6 +23,7 @@ from remix_study.reports.calibration import (
 from remix_study.reports.comparison import comparisons
 from remix_study.reports.sections.calibration import ON_PAGE, SHOWN_OPEN, section
 from remix_study.reports.verdict import remix_row
+from remix_study.reports.words import number
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -82,7 +83,7 @@ def test_weighted_bins_by_a_plain_loop(forecasts):
 def test_each_network_is_calibrated_for_the_prior_it_saw(found):
     _, rows = found
     by_name = {made.row.strategy: made.by_view for made in rows}
-    assert list(by_name) == ["baseline", "logit-adjusted", "balance", "remix"]
+    assert list(by_name) == ["baseline", "balance", "remix", "logit-adjusted"]
     # Gaussians with the true posterior: only chance and a little wobble are left.
     assert by_name["baseline"][NATURAL].error < 0.02
     assert by_name["baseline"][BALANCED].error > 0.1
@@ -141,9 +142,28 @@ def test_further_problems_are_folded_away(found):
 
 def test_of_many_problems_the_last_diagrams_are_files_alone(found):
     made = section([found] * (ON_PAGE + 1))
-    shown = [block.pictures[0].on_page for block in made.blocks]
-    assert shown == [True] * ON_PAGE + [False]
-    assert f"figures/calibration-{ON_PAGE + 1}.svg" in made.blocks[-1].text[-1]
+    pictures = [picture for block in made.blocks for picture in block.pictures]
+    assert [picture.on_page for picture in pictures] == [True] * ON_PAGE + [False]
+    assert len({picture.name for picture in pictures}) == ON_PAGE + 1
+    assert "calibration-13.svg" in made.blocks[-1].text[-1]
+
+
+def test_many_problems_have_means_first_and_diagrams_of_the_hardest(found):
+    comparison, rows = found
+    problems = []
+    for n in range(ON_PAGE + 1):
+        info = {**comparison.info, "imbalance": 1 / (n + 2)}
+        problems.append((replace(comparison, name=f"p{n}", info=info), rows))
+    made = section(problems)
+    assert [picture.name for b in made.blocks for picture in b.pictures] == ["calibration-1"]
+    (drawn,) = [block for block in made.blocks if block.pictures]
+    assert drawn is made.blocks[-1]
+    first = made.blocks[0]
+    assert first.title == "Binary problems"
+    remix = next(line for line in first.tables[0].rows if line[0].text.startswith("remix"))
+    own = next(r for r in rows if r.row.strategy == "remix")
+    assert remix[1].text == number(own.by_view[NATURAL].error)
+    assert remix[3].text == number(own.by_view[CORRECTED].error)
 
 
 def test_without_probabilities_there_is_a_sentence(frames_of, problem):

@@ -31,6 +31,7 @@ from remix_study.reports.claims.findings import (
 )
 from remix_study.reports.claims.rules import SURE
 from remix_study.reports.comparison import comparisons
+from remix_study.reports.sections.claims import concerns, section
 
 FIVE = (("baseline", None), ("cost", None), ("smote", None), ("mixup", 0.1), ("remix", 0.1))
 SEVEN = (*FIVE, ("balance", None), ("logit-adjusted", None))
@@ -382,3 +383,32 @@ def test_all_claims_are_there_once_and_every_table_has_them(true):
     assert set(table_of_parts(found)["claim"]) == {c.id for c in CLAIMS if c.check}
     lines = table_of_contrasts(found)
     assert np.allclose(lines[["better", "equal", "worse"]].dropna().sum(axis=1), 1)
+
+
+def test_the_section_is_for_the_problems_of_the_paper(frames_of, problem, true):
+    assert concerns(comparisons(true))
+    assert not concerns(comparisons(frames_of(problem(rows=FIVE))))
+    assert not concerns(comparisons(frames_of(problem(dataset="musk", imbalance=0.5, rows=FIVE))))
+    assert concerns(comparisons(frames_of(problem(dataset="musk", imbalance=0.05, rows=FIVE))))
+
+
+def test_the_section_says_what_was_found_and_what_cannot_be(true):
+    made = section(comparisons(true))
+    text = made.blocks[0].text
+    held = next(line for line in text if line.startswith("Hold:"))
+    assert "C1, " in held
+    assert "C24" not in held
+    assert any(line.startswith("Contradicted by data set:") and "C24" in line for line in text)
+    # Musk, segment, seizure and satimage at 0.05 and 0.01; of the multi-class ones those at 0.05.
+    assert any("8 of the 18 binary ones and 3 of the 9 multi-class ones" in line for line in text)
+    assert any(
+        "4 binary data sets can give no smaller" in line and "0.12" in line for line in text
+    )
+    by_claim = {line[0].text: line for line in made.blocks[0].tables[0].rows}
+    assert [cell.text for cell in by_claim["C1"][3:]] == ["holds", "supported"]
+    assert by_claim["C21"][3].text == "see the demonstration"
+    assert "no binary image problem" in by_claim["C18"][3].detail
+    assert set(made.files) == {"claims", "claims-parts", "claims-differences"}
+    opened = [block.collapsed for block in made.blocks if block.collapsed]
+    assert opened[0].startswith("C1: ")
+    assert not any(name.startswith("C18") for name in opened)

@@ -11,6 +11,7 @@ from remix_study.reports.calibration import (
     BALANCED,
     BINS,
     CORRECTED,
+    DRAWN,
     NATURAL,
     RowReliability,
     table,
@@ -18,7 +19,8 @@ from remix_study.reports.calibration import (
 from remix_study.reports.comparison import Comparison
 from remix_study.reports.document import Block, Cell, Head, Picture, Section, Table
 from remix_study.reports.figures import FAINT, INK, figure, render, strategy_color
-from remix_study.reports.words import MISSING, listing, number, sentence, thousands
+from remix_study.reports.sections.crowd import crowded, fold, hardest
+from remix_study.reports.words import MISSING, counted, listing, number, sentence, thousands
 
 TITLE = "Calibration of the rare classes"
 VIEWS = {
@@ -51,21 +53,77 @@ def section(found: Found) -> Section:
     if not shown:
         text = "There are no stored probabilities of planned points to bin."
         return Section("calibration", TITLE, lead, (Block(text=(text,)),))
-    blocks = tuple(_block(comparison, rows, at) for at, (comparison, rows) in enumerate(shown))
+    many = crowded(shown)
+    drawn = hardest([c for c, _ in shown]) if many else {c.name for c, _ in shown}
+    blocks: tuple[Block, ...] = ()
+    for comparison, rows in shown:
+        blocks += (_block(comparison, rows, blocks, drawn=comparison.name in drawn),)
+    if many:
+        text = (
+            f"Diagrams are drawn for the most extreme imbalance of each data set, "
+            f"{len(drawn)} of the {len(shown)} problems; all have a table."
+        )
+        blocks = (*_summaries(shown, text), *(b if b.collapsed else fold(b) for b in blocks))
     return Section("calibration", TITLE, lead, blocks, {"calibration": table(shown)})
 
 
-def _block(comparison: Comparison, rows: Sequence[RowReliability], at: int) -> Block:
+def _summaries(found: Found, drawn: str) -> list[Block]:
+    """Calibration errors on the average of a kind of problem, and what is drawn."""
+    blocks = []
+    for kind in dict.fromkeys(comparison.kind for comparison, _ in found):
+        here = [rows for c, rows in found if c.kind == kind]
+        labels = dict.fromkeys(made.row.label for rows in here for made in rows)
+        lines: list[tuple[Cell, ...]] = []
+        means: dict[str, dict[str, float]] = {view: {} for view in VIEWS}
+        for name in labels:
+            own = [made for rows in here for made in rows if made.row.label == name]
+            color = strategy_color(own[0].row.strategy)
+            cells = [Cell(name, counted(len(own), "problem"), "name", color=color)]
+            for view in VIEWS:
+                errors = [made.by_view[view].error for made in own if view in made.by_view]
+                if errors:
+                    means[view][name] = float(np.mean(errors))
+                cells.append(Cell(number(means[view][name])) if errors else Cell(MISSING, kind=""))
+            lines.append(tuple(cells))
+        parts = []
+        for view, own_means in means.items():
+            if own_means:
+                name, least = min(own_means.items(), key=lambda item: item[1])
+                parts.append(f"{name} ({number(least)}) {VIEWS[view]}")
+        head = (Head("row"), *(Head("error", VIEWS[view]) for view in VIEWS))
+        caption = f"Calibration error of the rare classes, mean over {kind} problems"
+        blocks.append(
+            Block(
+                title=f"{kind[0].upper()}{kind[1:]} problems",
+                text=(sentence(f"The smallest mean calibration error has {listing(parts)}"),),
+                tables=(Table(caption, (head,), tuple(lines)),),
+            )
+        )
+    return [*blocks, Block(text=(drawn,))]
+
+
+def _block(
+    comparison: Comparison,
+    rows: Sequence[RowReliability],
+    before: Sequence[Block],
+    *,
+    drawn: bool,
+) -> Block:
     title = f"{comparison.title}, {comparison.imbalance_name}"
-    folded = at >= SHOWN_OPEN
-    picture = _picture(comparison, rows, at)
+    folded = len(before) >= SHOWN_OPEN
+    at = sum(len(block.pictures) for block in before)
+    shown = [made for made in rows if made.row.strategy in DRAWN]
+    pictures = (_picture(comparison, shown, at),) if drawn else ()
     text = _reading(rows)
-    if not picture.on_page:
-        text += (f"Its diagram is figures/{picture.name}.svg in the report’s folder.",)
+    text += tuple(
+        f"Its diagram is figures/{picture.name}.svg in the report’s folder."
+        for picture in pictures
+        if not picture.on_page
+    )
     return Block(
         title="" if folded else title,
         text=text,
-        pictures=(picture,),
+        pictures=pictures,
         tables=(_page_table(comparison, rows),),
         collapsed=title if folded else "",
     )

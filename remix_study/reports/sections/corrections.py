@@ -10,6 +10,7 @@ from remix_study.reports.document import Block, Cell, Head, Section, Table
 from remix_study.reports.figures import (
     strategy_color,
 )
+from remix_study.reports.sections.crowd import crowded, fold
 from remix_study.reports.statistics import (
     paired_interval,
 )
@@ -40,11 +41,53 @@ def section(found: Sequence[tuple[Comparison, Sequence[Corrected]]]) -> Section:
     """The section of the page, one block a problem that has corrected rows."""
     shown = [(comparison, rows) for comparison, rows in found if rows]
     blocks = tuple(_block(comparison, rows) for comparison, rows in shown)
+    if crowded(shown):
+        blocks = (*_summaries(shown), *map(fold, blocks))
     if not shown:
         text = "There are no stored probabilities of planned points to correct."
         return Section("corrections", "Corrections without training", LEAD, (Block(text=(text,)),))
     files = {"corrections": table(shown)}
     return Section("corrections", "Corrections without training", LEAD, blocks, files)
+
+
+def _summaries(found: Sequence[tuple[Comparison, Sequence[Corrected]]]) -> list[Block]:
+    """What each correction does on the average of a kind of problem."""
+    blocks = []
+    for kind in dict.fromkeys(comparison.kind for comparison, _ in found):
+        here = [(c, rows) for c, rows in found if c.kind == kind]
+        names = dict.fromkeys(row.name for _, rows in here for row in rows)
+        lines, better = [], []
+        for name in names:
+            own = [(c, row) for c, rows in here for row in rows if row.name == name]
+            color = strategy_color(own[0][1].source.strategy)
+            cells = [Cell(name, counted(len(own), "problem"), "name", color=color)]
+            for metric in CORE_METRICS:
+                changes = [
+                    float(row.score(metric).mean() - c.score(row.source.label, metric).mean())
+                    for c, row in own
+                    if len(row.score(metric))
+                ]
+                if not changes:
+                    cells.append(Cell("–", kind=""))
+                    continue
+                good = sum(better_or_worse(metric, change) == "better" for change in changes)
+                mean = sum(changes) / len(changes)
+                cells.append(Cell(signed(mean, digits(metric)), f"better on {good}"))
+                if metric == "log_loss" and good > len(changes) / 2:
+                    better.append(f"{name} ({good} of {len(changes)})")
+            lines.append(tuple(cells))
+        text = (
+            f"Log-loss is lower than before on most problems with {listing(better)}."
+            if better
+            else "No correction lowers the log-loss on most problems."
+        )
+        caption = f"Difference to the row that was corrected, mean over {kind} problems"
+        head = (Head("row"), *(Head(heading(metric)) for metric in CORE_METRICS))
+        title = f"{kind[0].upper()}{kind[1:]} problems"
+        blocks.append(
+            Block(title=title, text=(text,), tables=(Table(caption, (head,), tuple(lines)),))
+        )
+    return blocks
 
 
 def _block(comparison: Comparison, rows: Sequence[Corrected]) -> Block:

@@ -33,7 +33,10 @@ READING = (
 
 
 def blocks(
-    ranked: RankTable, tests: Sequence[RankTest], rows: str, name: str = ""
+    ranked: RankTable,
+    tests: Sequence[RankTest],
+    rows: str = "one row of each strategy",
+    name: str = "",
 ) -> tuple[Block, ...]:
     """One block a kind of problem: reading, diagrams, and the tables folded away.
 
@@ -44,7 +47,7 @@ def blocks(
         name: what the names of the diagrams begin with.
     """
     colors = {row.label: strategy_color(row.strategy) for row in ranked.rows}
-    found = []
+    found: list[Block] = []
     for kind in dict.fromkeys(test.ranking.kind for test in tests):
         own = [test for test in tests if test.ranking.kind == kind]
         tested = [test for test in own if test.overall is not None]

@@ -66,11 +66,10 @@ def section(comparisons: Sequence[Comparison]) -> Section:
         files |= {"ranks-published": layout(five), "ranks-published-natural": layout(natural)}
         blocks.append(table2.block())
         if {row.label for row in five.rows} != {row.label for row in each.rows}:
-            own = tests["published five"]
-            blocks += tests_in_words.blocks(five, own, "the published five", "five")
-    blocks += tests_in_words.blocks(
-        each, tests["one row of each strategy"], "one row of each strategy"
-    )
+            blocks += tests_in_words.blocks(
+                five, tests["published five"], rows="the published five", name="five"
+            )
+    blocks += tests_in_words.blocks(each, tests["one row of each strategy"])
     for name, made in (
         ("rank-tests", table_of_tests(tests)),
         ("rank-tests-remix", table_of_opponents(tests)),

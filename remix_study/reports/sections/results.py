@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from remix_study.metrics import METRICS
 from remix_study.reports.bounded import score_interval
@@ -14,8 +15,14 @@ from remix_study.reports.figures import (
     render,
     strategy_color,
 )
+from remix_study.reports.paired import paired_tests
+from remix_study.reports.paired import table as table_of_tests
 from remix_study.reports.results import table, table_of_training, wide_table
+from remix_study.reports.sections import paired
+from remix_study.reports.sections import results_overview as overview
+from remix_study.reports.sections.crowd import crowded, fold
 from remix_study.reports.statistics import paired_interval
+from remix_study.reports.verdict import remix_row
 from remix_study.reports.words import (
     JOINER,
     SPACE,
@@ -46,7 +53,19 @@ LEAD = (
 def section(comparisons: Sequence[Comparison]) -> Section:
     """The section of the page, one block a problem."""
     shown = [comparison for comparison in comparisons if comparison.rows]
-    blocks = [_block(comparison, at) for at, comparison in enumerate(shown)]
+    tested = [(c, paired_tests(c, remix_row(c))) for c in shown]
+    many = crowded(shown)
+    blocks: list[Block] = []
+    for at, (comparison, tests) in enumerate(tested):
+        block = _block(comparison, at, drawn=not many)
+        own = paired.tables(comparison, tests)
+        if many:
+            blocks.append(fold(replace(block, tables=(*block.tables, *own))))
+        else:
+            blocks.append(block)
+            if own:
+                blocks.append(Block(tables=own, folded=paired.TITLE))
+    blocks = [*(overview.blocks(shown) if many else ()), *paired.counts(tested), *blocks]
     files = {}
     if shown:
         files = {
@@ -54,12 +73,15 @@ def section(comparisons: Sequence[Comparison]) -> Section:
             "results-long": table(shown),
             "training": table_of_training(shown),
         }
+        tests_table = table_of_tests(tested)
+        if len(tests_table):
+            files["paired-tests"] = tests_table
     else:
         blocks = [Block(text=("No point is complete yet.",))]
     return Section("results", "Results", LEAD, tuple(blocks), files)
 
 
-def _block(comparison: Comparison, at: int) -> Block:
+def _block(comparison: Comparison, at: int, *, drawn: bool) -> Block:
     rows = comparison.rows
     text = [*_facts(comparison)]
     if not comparison.is_grid:
@@ -68,7 +90,7 @@ def _block(comparison: Comparison, at: int) -> Block:
     pictures = [
         picture
         for metric in comparison.objectives
-        if (picture := _picture(comparison, rows, metric, at))
+        if drawn and (picture := _picture(comparison, rows, metric, at))
     ]
     return Block(
         title=f"{comparison.title}, {comparison.imbalance_name}",

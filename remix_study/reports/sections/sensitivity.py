@@ -22,6 +22,7 @@ from remix_study.reports.figures import (
     render,
     strategy_color,
 )
+from remix_study.reports.sections import regret
 from remix_study.reports.sensitivity import Curve, Point, curves, table
 from remix_study.reports.words import (
     better_or_worse,
@@ -60,6 +61,9 @@ def section(comparisons: Sequence[Comparison]) -> Section:
             here = [curve for curve in own if _base(curve.comparison) == base]
             name = f"sensitivity-{_file_name(family)}-{at + 1}"
             blocks.append(_block(name, here, styles))
+    trend, trends = regret.block(comparisons)
+    if trend is not None:
+        blocks.append(trend)
     if single:
         blocks.append(Block(text=tuple(single)))
     searched = [c.name for c in comparisons if not c.is_grid]
@@ -70,6 +74,8 @@ def section(comparisons: Sequence[Comparison]) -> Section:
             Block(text=("No strategy of this study mixes, so nothing depends on alpha.",))
         )
     files = {"sensitivity": table(found)} if found else {}
+    if trends:
+        files["trends"] = regret.table(trends)
     return Section("sensitivity", "Sensitivity to alpha", LEAD, tuple(blocks), files)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from remix_study.reports.document import Block, Section
 from remix_study.reports.sections.answers import RELATIONS, answers, headline
+from remix_study.reports.sections.crowd import crowded, fold
 from remix_study.reports.sections.verdict_tables import (
     choice_table,
     difference_table,
@@ -46,7 +47,8 @@ def section(verdicts: Sequence[Verdict]) -> Section:
     if len(planned) > 1:
         blocks.append(Block(text=_summary(planned), tables=(glance_table(planned),)))
     folded = "The differences behind this" if len(shown) > SHOWN_OPEN else ""
-    blocks += [_block(verdict, folded) for verdict in shown]
+    own = [_block(verdict, folded) for verdict in shown]
+    blocks += map(fold, own) if crowded(shown) else own
     if not shown:
         blocks = [Block(text=("No point is complete yet, so there is nothing to judge.",))]
     found = table(shown)
