@@ -15,14 +15,17 @@ class Cell:
     Attributes:
         text: what it says.
         detail: a second, smaller line.
-        kind: how it looks: "name", "number", "best", "close", "better", "worse", "text" or "".
+        kind: how it looks: "name", "number", "best", "close", "better", "worse", "text", "verdict"
+            or ""; several are parted by spaces.
         color: a swatch before the text, as a CSS colour.
+        link: anchor of the section of the page that the text leads to; "" for none.
     """
 
     text: str
     detail: str = ""
     kind: str = "number"
     color: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True)

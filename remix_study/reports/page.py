@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import pandas as pd
 
 from remix_study import __version__
 from remix_study.errors import UsageError
@@ -43,6 +44,9 @@ from remix_study.reports.words import SPACE, listing, sentence
 
 MANIFEST = "manifest.json"
 _TABLES = {"csv": csv_text, "md": markdown_text, "tex": latex_text}
+_FORMATS = {"csv": "CSV", "md": "Markdown", "tex": "LaTeX"}
+# A longer table is data, which nobody reads or prints: CSV alone.
+LONG = 400
 _MARK = "remix_study report"
 
 
@@ -189,16 +193,20 @@ def fill(
                 (folder / "figures" / f"{picture.name}.svg").write_bytes(picture.svg)
                 (folder / "figures" / f"{picture.name}.png").write_bytes(picture.png)
         for name, frame in section.files.items():
-            for ending, text_of in _TABLES.items():
+            for ending in _endings(frame):
                 path = folder / "tables" / f"{name}.{ending}"
-                path.write_text(text_of(frame), encoding="utf-8")
+                path.write_text(_TABLES[ending](frame), encoding="utf-8")
     made = datetime.now(UTC).replace(microsecond=0).isoformat()
     page = _page(
         title=title,
         status=status,
         complete=complete,
         sections=sections,
-        tables=[name for section in sections for name in section.files],
+        tables={
+            name: [(ending, _FORMATS[ending]) for ending in _endings(frame)]
+            for section in sections
+            for name, frame in section.files.items()
+        },
         command=command,
         made=made,
         version=__version__,
@@ -218,6 +226,10 @@ def fill(
     }
     text = json.dumps(manifest, indent=2, ensure_ascii=False, default=str)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def _endings(frame: pd.DataFrame) -> list[str]:
+    return list(_TABLES) if len(frame) <= LONG else ["csv"]
 
 
 def _page(*, sections: Sequence[Section], **values: Any) -> str:

@@ -26,6 +26,7 @@ class Claim:
         rule: its check in one line.
         section: anchor of the section of the page that shows the numbers.
         check: computes the parts; None where another report shows the claim.
+        about: what the names of those numbers hold that a short table shows; "" for all.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Claim:
     rule: str
     section: str
     check: Check | None
+    about: str = ""
 
 
 CLAIMS = (
@@ -44,6 +46,7 @@ CLAIMS = (
         "Its rank sum is the lowest of the five published rows in all four columns.",
         "ranks",
         order.remix_first,
+        "remix",
     ),
     Claim(
         "C2",
@@ -53,6 +56,7 @@ CLAIMS = (
         "SMOTE better than the rest.",
         "ranks",
         order.smote_second,
+        "smote",
     ),
     Claim(
         "C3",
@@ -62,6 +66,7 @@ CLAIMS = (
         "imbalance ratio.",
         "gains",
         gain.remix_gains_most,
+        "remix",
     ),
     Claim(
         "C4",
@@ -70,6 +75,7 @@ CLAIMS = (
         "Its mean gain there is the largest of all rows on both kinds.",
         "gains",
         gain.remix_binary_greatest,
+        "remix",
     ),
     Claim(
         "C5",
@@ -79,6 +85,7 @@ CLAIMS = (
         "the last.",
         "gains",
         gain.gains_decline,
+        "gain",
     ),
     Claim(
         "C6",
@@ -87,6 +94,7 @@ CLAIMS = (
         f"Its mean gain is at least {plain(MUCH_LARGER)} times that of the runner-up.",
         "gains",
         gain.remix_calibrates_much_more,
+        "ratio",
     ),
     Claim(
         "C7",
@@ -104,6 +112,7 @@ CLAIMS = (
         "Their rank sum is no lower than the baseline's in both scores.",
         "ranks",
         rivals.weights_no_better,
+        "rank",
     ),
     Claim(
         "C9",
@@ -112,6 +121,7 @@ CLAIMS = (
         "Its rank sum in g-mean is the highest of the published rows in both kinds.",
         "ranks",
         order.mixup_last,
+        "mixup",
     ),
     Claim(
         "C10",
@@ -121,6 +131,7 @@ CLAIMS = (
         "rest.",
         "ranks",
         order.mixup_second,
+        "mixup",
     ),
     Claim(
         "C11",
@@ -156,6 +167,7 @@ CLAIMS = (
         "largest at the most extreme one.",
         "sensitivity",
         alpha.seizure_gains,
+        "slope",
     ),
     Claim(
         "C15",
@@ -164,6 +176,7 @@ CLAIMS = (
         f"The mean slope of g-mean over alpha from {_LOW} to {_HIGH} is below zero.",
         "sensitivity",
         alpha.musk_drops,
+        "mean slope",
     ),
     Claim(
         "C16",
@@ -182,6 +195,7 @@ CLAIMS = (
         "that each fold's validation part chooses.",
         "sensitivity",
         alpha.good_alpha,
+        "mean",
     ),
     Claim(
         "C18",

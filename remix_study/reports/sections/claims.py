@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from remix_study.reports.claims.boards import is_image
 from remix_study.reports.claims.check import (
@@ -117,16 +117,16 @@ def _there(kind: str, comparisons: Sequence[Comparison]) -> int:
 def _page_table(checked: Sequence[Checked]) -> Table:
     head = (
         Head("claim"),
-        Head("what the paper says", kind="text"),
-        Head("check", kind="text"),
-        Head("in the mean", kind="text"),
-        Head("by data set", kind="text"),
+        Head("what the paper says, and the check", kind="text"),
+        Head("our numbers", kind="text"),
+        Head("in the mean", kind="verdict"),
+        Head("by data set", kind="verdict"),
     )
     rows = tuple(
         (
-            Cell(made.claim.id, made.claim.place, "name"),
-            Cell(made.claim.text, kind="text"),
-            Cell(made.claim.rule, kind="text"),
+            Cell(made.claim.id, made.claim.place, "name", link=made.claim.section),
+            Cell(made.claim.text, made.claim.rule, kind="text"),
+            Cell("", _short(made), kind="text"),
             _descriptive(made),
             _inferential(made),
         )
@@ -135,23 +135,35 @@ def _page_table(checked: Sequence[Checked]) -> Table:
     return Table("The claims and both verdicts", (head,), rows)
 
 
+def _short(made: Checked) -> str:
+    """The first parts with the numbers that the claim is about; all stand further down."""
+    shown = [part for part in made.parts if not part.missing]
+    found = []
+    for part in shown[:SHOWN_PARTS]:
+        about = {name: value for name, value in part.numbers.items() if made.claim.about in name}
+        found.append(f"{part.name}: {_numbers(about or part.numbers)}")
+    if len(shown) > SHOWN_PARTS:
+        found.append(f"{len(shown) - SHOWN_PARTS} more parts below")
+    return ". ".join(found)
+
+
 def _descriptive(made: Checked) -> Cell:
     if made.descriptive == ELSEWHERE:
-        return Cell("see the demonstration", ELSEWHERE, "text")
+        return Cell("see the demonstration", ELSEWHERE, "verdict")
     if made.missing and made.descriptive == "not run":
-        return Cell("not run", listing(made.missing), "text")
+        return Cell("not run", listing(made.missing), "verdict")
     n = len(made.parts)
     held = sum(part.descriptive == "holds" for part in made.parts)
     detail = f"{held} of {n} parts" if n > 1 else ""
-    return Cell(str(made.descriptive), detail, _MARKS.get(str(made.descriptive), "text"))
+    return Cell(str(made.descriptive), detail, _look(str(made.descriptive)))
 
 
 def _inferential(made: Checked) -> Cell:
     hardest = made.hardest
     if made.inferential in ("not run", "not tested") or hardest is None:
-        return Cell(made.inferential, kind="text")
+        return Cell(made.inferential, kind="verdict")
     detail = f"least {number(hardest.probability, 2)}: {hardest.name}"
-    return Cell(made.inferential, detail, _MARKS.get(made.inferential, "text"))
+    return Cell(made.inferential, detail, _look(made.inferential))
 
 
 def _details(checked: Sequence[Checked]) -> list[Block]:
@@ -171,16 +183,16 @@ def _parts(made: Checked) -> Table:
     head = (
         Head("part"),
         Head("numbers", kind="text"),
-        Head("in the mean", kind="text"),
-        Head("by data set", kind="text"),
+        Head("in the mean", kind="verdict"),
+        Head("by data set", kind="verdict"),
         Head("posterior of the claim", kind="text"),
     )
     rows = tuple(
         (
             Cell(part.name, part.basis, "name"),
-            Cell(_numbers(part), kind="text"),
-            Cell(part.descriptive, kind=_MARKS.get(part.descriptive, "text")),
-            Cell(part.inferential, kind=_MARKS.get(part.inferential, "text")),
+            Cell(part.missing or _numbers(part.numbers), kind="text"),
+            Cell(part.descriptive, kind=_look(part.descriptive)),
+            Cell(part.inferential, kind=_look(part.inferential)),
             Cell(_posteriors(part), kind="text"),
         )
         for part in made.parts
@@ -188,12 +200,14 @@ def _parts(made: Checked) -> Table:
     return Table(f"{made.claim.id}, {made.claim.place}", (head,), rows)
 
 
-def _numbers(part: Part) -> str:
-    if part.missing:
-        return part.missing
+def _look(verdict: str) -> str:
+    return f"verdict {_MARKS.get(verdict, '')}".strip()
+
+
+def _numbers(numbers: Mapping[str, float]) -> str:
     found = [
         f"{name} {plain(value) if float(value).is_integer() else number(value, 3)}"
-        for name, value in part.numbers.items()
+        for name, value in numbers.items()
     ]
     return "; ".join(found) or MISSING
 
