@@ -118,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
             help="processes that share the work" + (" (default: 1)" if command is worker else ""),
         )  # fmt: skip
         command.add_argument(
-            "--recycle", type=int, metavar="TRIALS",
+            "--recycle", type=_trials, metavar="TRIALS",
             help="trials of a worker before a fresh process takes its place (default: 100; "
             "0: never)",
         )  # fmt: skip
@@ -165,6 +165,12 @@ def _devices(text: str) -> str:
 def _count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 1000:
         raise argparse.ArgumentTypeError(f'"{text}": write how many, such as 2')
+    return int(text)
+
+
+def _trials(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f'"{text}": write how many, or 0 for no end')
     return int(text)
 
 
@@ -240,6 +246,8 @@ def _working(options: argparse.Namespace) -> Callable[..., Summary]:
     """What runs the study: this process, processes of its own, or a Dask cluster."""
     joins = hasattr(options, "no_wait")
     if not (joins or options.workers or options.dask):
+        if options.recycle is not None:
+            raise UsageError("--recycle is about worker processes; give --workers, too")
         from remix_study.study.runner import run
 
         return run

@@ -6,6 +6,7 @@ import logging
 import queue
 import time
 import uuid
+from asyncio import CancelledError
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.engine import make_url
 
 from remix_study.config import Study
-from remix_study.errors import StorageError, UsageError
+from remix_study.errors import StorageError, UsageError, WorkersDied
 from remix_study.signals import Signals
 from remix_study.study.claims import machine
 from remix_study.study.reporter import Reporter, Summary
@@ -23,7 +24,7 @@ from remix_study.workers.parent import Parent
 from remix_study.workers.seat import Seat
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
 
 # Seconds to find the scheduler, between two looks at it, and for workers to stop in.
 _CONNECT, _LOOK, _PARTING = "10s", 1.0, 40.0
@@ -58,7 +59,7 @@ def run_on_dask(
     """
     client = _connect(address)
     try:
-        places = client.run(machine)
+        places = _machines(client, address)
         if not places:
             raise UsageError(f"--dask {address}: the cluster has no workers yet; start some")
         if make_url(storage).get_backend_name() == "sqlite" and set(places.values()) - {machine()}:
@@ -95,6 +96,28 @@ def _connect(address: str) -> Client:
         raise UsageError(f"--dask {address}: no scheduler answers ({error})") from error
 
 
+def _machines(client: Client, address: str) -> dict[str, str]:
+    """Which machine each Dask worker is on."""
+    try:
+        return dict(client.run(machine))
+    except Exception as error:
+        # Whatever goes wrong there comes back here.
+        raise UsageError(
+            f"--dask {address}: its workers cannot use remix_study ({error}); install the same "
+            "version there"
+        ) from error
+
+
+def _outcomes(seats: list[Future]) -> None:
+    for seat in seats:
+        try:
+            seat.result()
+        except (Exception, CancelledError) as error:
+            raise WorkersDied(
+                f"Dask has lost a worker ({error}); run the same command to go on"
+            ) from error
+
+
 def _follow(client: Client, crew: Crew, places: list[str], parent: Parent, order: Order) -> None:
     from distributed import Event as Flag
 
@@ -120,8 +143,7 @@ def _follow(client: Client, crew: Crew, places: list[str], parent: Parent, order
         while not all(seat.done() for seat in seats) or not heard.empty():
             signals.check()
             _tell(parent, heard)
-        for seat in seats:
-            seat.result()
+        _outcomes(seats)
         # Dask brings events on another way than results.
         time.sleep(_PAUSE)
         _tell(parent, heard)

@@ -65,7 +65,6 @@ class Server:
         name = f"x{uuid.uuid4().hex[:12]}"
         place = disk / name
         place.mkdir()
-        os.chmod(disk.parent, 0o755)
         if self.user:
             os.chown(place, self.user.pw_uid, self.user.pw_gid)
         self.ask(f"CREATE TABLESPACE {name} LOCATION '{place}'")

@@ -8,6 +8,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
@@ -83,19 +84,20 @@ def test_a_file_that_cannot_grow_stops_the_workers_and_keeps_what_is_done(file_s
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A folder with a disk of 24 MiB of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
+def small_disk():
+    """A folder with a disk of 24 MiB of its own, which a server's user may enter."""
+    folder = Path(tempfile.mkdtemp(prefix="remix-disk-"))
     made = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=24m,mode=777", "none", str(folder)],
         capture_output=True,
         check=False,
     )
     if made.returncode:
+        folder.rmdir()
         pytest.skip("only root may mount a disk")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
+    folder.rmdir()
 
 
 def fill(disk: Path) -> None:
@@ -200,6 +202,7 @@ def test_a_database_that_may_not_be_written_is_one_line(scene, finished):
     assert scene.kept() == before
 
 
+@BOTH
 def test_a_study_file_that_was_changed_is_refused_before_any_worker_starts(scene):
     scene.write(study(3))
     assert scene.run()[0] == 0

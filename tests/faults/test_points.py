@@ -60,6 +60,7 @@ def test_networks_that_all_diverge_fail_once_and_are_reported(scene):
     scene.assert_whole(3, failed=3)
 
 
+@BOTH
 def test_networks_that_all_diverge_may_count_as_the_worst(scene):
     scene.write(study(3, on_nan='"worst"'))
     code, _, errors = scene.run("run", "tiny.toml", PRETEND_FAULT="=nan")

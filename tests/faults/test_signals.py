@@ -92,6 +92,7 @@ def test_a_signal_stops_the_workers_and_leaves_nothing_running(scene, number):
     assert {trial: after[trial] for trial in before} == before
 
 
+@BOTH
 def test_a_worker_that_is_frozen_beyond_its_grace_is_taken_over_and_goes_on(scene):
     scene.write(study(4))
     words = ("worker", "tiny.toml", "--workers", "2")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from scene import study
+from scene import BOTH, study
 
 
+@BOTH
 def test_workers_share_the_points_and_are_recycled(scene):
     scene.write(study(9))
     code, out, errors = scene.run(
