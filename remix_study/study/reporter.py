@@ -29,6 +29,7 @@ class Summary:
         completed: Points it completed.
         complete: Points that are complete now; another process may have added to them.
         failures: Points that failed.
+        ran: Trials it began.
         recycled: Whether it ended before its time, to be followed by another process.
     """
 
@@ -37,6 +38,7 @@ class Summary:
     completed: int = 0
     complete: int = 0
     failures: list[Failure] = field(default_factory=list)
+    ran: int = 0
     recycled: bool = False
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
@@ -69,7 +70,12 @@ def run(
     with opened_storage(storage, signals, patient=terms.patient) as opened:
         # All problems are entered first, so that a change is refused before any training.
         problems = [
-            Trials(opened, bench, enter(opened, bench), terms.starts.get(bench.name))
+            Trials(
+                opened,
+                bench,
+                patiently(partial(enter, opened, bench), signals),
+                terms.starts.get(bench.name),
+            )
             for bench in benches
         ]
         _load(study, problems, told, signals)
@@ -129,7 +135,7 @@ def _load(study: Study, problems: list[Trials], told: Reporter, signals: Signals
 
 @contextmanager
 def _employed(engine: Engine, signals: Signals) -> Iterator[Worker]:
-    worker = Worker(engine)
+    worker = patiently(lambda: Worker(engine), signals)
     try:
         yield worker
     finally:

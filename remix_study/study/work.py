@@ -54,7 +54,6 @@ class Work:
     summary: Summary
     terms: Terms
     _begun: bool = False
-    _ran: int = 0
     _lost: Counter[str] = field(default_factory=Counter)
 
     def do(self, command: str) -> bool:
@@ -71,9 +70,9 @@ class Work:
         freed = True
         while point := self._patiently(self._next):
             self._one(point)
-            self._ran += 1
+            self.summary.ran += 1
             freed = False
-            if self._ran == self.terms.most:
+            if self.summary.ran == self.terms.most:
                 self.summary.recycled = True
                 return False
         if not freed:
@@ -83,9 +82,10 @@ class Work:
 
     def finish(self) -> None:
         """Add what has become of the points to the summary."""
+        complete = self._patiently(self.trials.complete)
         self.summary.points += self.trials.total
-        self.summary.complete += min(len(self.trials.complete()), self.trials.total)
-        self.summary.failures += self.trials.given_up().values()
+        self.summary.complete += min(len(complete), self.trials.total)
+        self.summary.failures += self._patiently(self.trials.given_up).values()
 
     def _begin(self, command: str) -> None:
         self._begun = True
@@ -120,7 +120,7 @@ class Work:
             with self.signals.critical():
                 trial = self._patiently(lambda: self._ask(point, slot))
                 self._assign(point, trial.number)
-            parameters = self._parameters(trial, point)
+            parameters = self._suggested(trial, point)
             label = label_of(parameters)
             found = self._evaluate(trial, parameters, label)
             with self.signals.critical():
@@ -171,10 +171,11 @@ class Work:
             raise TakenOver
         self._patiently(lambda: self.trials.tell(trial, found, slot))
 
-    def _parameters(self, trial: Trial, point: str) -> dict[str, Any]:
+    def _suggested(self, trial: Trial, point: str) -> dict[str, Any]:
         if point in self.trials.planned:
             return self.trials.planned[point]
-        return suggest(trial, self.trials.bench.study.search.space)
+        space = self.trials.bench.study.search.space
+        return self._patiently(lambda: suggest(trial, space))
 
     def _evaluate(self, trial: Trial, parameters: dict[str, Any], label: str) -> Evaluation:
         bench, storage = self.trials.bench, self.trials.storage
