@@ -36,8 +36,8 @@ def run(
     Args:
         study: A study file's path, the name of a built-in study, or a study as
             :func:`remix_study.studyfile.load_study` or ``parse_study`` gives it.
-        X: Features (n, d), an array or a data frame; for the problems that name neither a data
-            set nor a file.
+        X: Features (n, d), an array or a data frame, or images, uint8 (n, height, width,
+            channels); for the problems that name neither a data set nor a file nor images.
         y: Classes (n,), numbers or names.
         groups: Groups (n,) that a split must not part.
         name: What the data are called in the database and in reports.
@@ -60,7 +60,7 @@ def run(
         raise UsageError("groups belong to X and y; give those too, or leave groups out")
     data = None
     if X is not None and y is not None:
-        if all(spec.dataset or spec.file for spec in parsed.problems):
+        if all(spec.dataset or spec.file or spec.images for spec in parsed.problems):
             raise UsageError(
                 f"{parsed.source}: every problem names its own data; leave X and y out, or take "
                 "dataset and file out of a problem"

@@ -194,7 +194,7 @@ def _run(options: argparse.Namespace, signals: Signals) -> int:
 
     signals.check()
     study = load_study(find_study(options.study))
-    if ":" in study.model.name and plugins.allowed():
+    if study.own_code and plugins.allowed():
         # A network of the user's own is looked for beside the study file, too.
         sys.path.append(str(study.folder))
     if options.dry_run:

@@ -83,9 +83,19 @@ class Training(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Model(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which network: ``mlp`` or a dotted name, and what its builder is given."""
+    """Which network: ``mlp``, ``cnn`` or a dotted name, and what its builder is given."""
 
     name: str = "mlp"
+    options: dict[str, Any] = {}
+
+
+class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is done to images by strategies that augment.
+
+    ``rotate-shift``, or a dotted name of Keras layers, and what their builder is given.
+    """
+
+    name: str = "rotate-shift"
     options: dict[str, Any] = {}
 
 
@@ -110,11 +120,13 @@ class CrossValidation(Struct, frozen=True, forbid_unknown_fields=True):
 class ProblemSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """One entry of ``[[problems]]``: data, which classes are rare, and how rare.
 
+    Data are a known data set, a ``file`` with a table, or ``images``: a folder or an NPZ file.
     With several ratios in ``imbalance`` an entry stands for as many problems.
     """
 
     dataset: str | None = None
     file: str | None = None
+    images: str | None = None
     label: str | None = None
     groups: str | None = None
     drop: tuple[str, ...] = ()
@@ -147,6 +159,8 @@ class Study(Struct, frozen=True):
         search: Points.
         text: The file as it was read.
         source: Where it came from, for messages.
+        augmentation: What strategies that augment do to images.
+        note: A sentence that every output repeats.
     """
 
     name: str
@@ -160,6 +174,13 @@ class Study(Struct, frozen=True):
     text: str
     source: str
     extra_metrics: tuple[str, ...] = ()
+    augmentation: Augmentation = Augmentation()
+    note: str = ""
+
+    @property
+    def own_code(self) -> bool:
+        """Whether it names a network or an augmentation that may lie beside the file."""
+        return ":" in self.model.name + self.augmentation.name
 
     @property
     def sha256(self) -> str:

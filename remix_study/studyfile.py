@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct, inspect
@@ -15,6 +15,7 @@ from remix_study.checked import convert, shown_key
 from remix_study.config import (
     DROPOUT,
     PRESETS,
+    Augmentation,
     CrossValidation,
     Model,
     Name,
@@ -26,7 +27,7 @@ from remix_study.config import (
 from remix_study.errors import StudyFileError, known
 from remix_study.space import parse_space
 
-_SECTIONS = ("study", "problems", "cv", "model", "training", "search")
+_SECTIONS = ("study", "problems", "cv", "model", "augmentation", "training", "search")
 
 _KINDS = {inspect.IntType: "integer", inspect.FloatType: "number"}
 _TRAINING_KEYS = {
@@ -43,11 +44,24 @@ class _Head(Struct, frozen=True, forbid_unknown_fields=True):
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 2020
     objectives: Annotated[tuple[str, ...], Meta(min_length=1)] = ("g_mean", "bbs")
     extra_metrics: tuple[str, ...] = ()
+    note: Annotated[str, Meta(max_length=500)] = ""
 
 
 class _Mlp(Struct, frozen=True, forbid_unknown_fields=True):
     hidden: Annotated[tuple[Width, ...], Meta(min_length=1)] | None = None
     dropout: Annotated[float, Meta(ge=0, lt=1)] = DROPOUT
+
+
+class _Cnn(Struct, frozen=True, forbid_unknown_fields=True):
+    filters: Annotated[tuple[Width, ...], Meta(min_length=1)] | None = None
+    dense: Width = 64
+    padding: Literal["valid", "same"] | None = None
+
+
+class _RotateShift(Struct, frozen=True, forbid_unknown_fields=True):
+    rotation: Annotated[float, Meta(ge=0, le=180)] = 20
+    shift: Annotated[float, Meta(ge=0, le=1)] = 0.2
+    fill: Literal["nearest", "constant", "reflect", "wrap"] = "nearest"
 
 
 def load_study(path: str | Path) -> Study:
@@ -122,6 +136,8 @@ def _study(tables: dict[str, Any], text: str, source: str) -> Study:
         text=text,
         source=source,
         extra_metrics=head.extra_metrics,
+        augmentation=_augmentation(_table(tables, "augmentation")),
+        note=" ".join(head.note.split()),
     )
 
 
@@ -138,8 +154,9 @@ def _problem(entry: dict[str, Any], common: dict[str, Any], where: str) -> Probl
     if "training" in rest:
         raise StudyFileError(f"{where}.training: write training keys into the problem itself")
     spec = convert(rest, ProblemSpec, where, beside=_TRAINING_KEYS)
-    if spec.dataset is not None and spec.file is not None:
-        raise StudyFileError(f"{where}: give dataset or file, not both")
+    given = [key for key in ("dataset", "file", "images") if getattr(spec, key) is not None]
+    if len(given) > 1:
+        raise StudyFileError(f"{where}: give {' or '.join(given)}, not both")
     if spec.file is not None and spec.label is None:
         raise StudyFileError(f"{where}.label: name the column of {spec.file} that holds the class")
     if spec.file is None and (spec.label or spec.groups or spec.drop):
@@ -209,18 +226,40 @@ def check_model(model: Model) -> None:
     Raises:
         StudyFileError: An unknown name, option or value.
     """
-    if model.name == "mlp":
-        convert(model.options, _Mlp, "model", beside=["name"])
+    if model.name in ("mlp", "cnn"):
+        kind: Any = _Mlp if model.name == "mlp" else _Cnn
+        convert(model.options, kind, "model", beside=["name"])
         return
     if ":" not in model.name and not entry_points(group="remix_study.models", name=model.name):
         raise StudyFileError(
-            f'model.name: "{model.name}" is unknown; write "mlp" or "package.module:function"'
+            f'model.name: "{model.name}" is unknown; write "mlp", "cnn" or '
+            '"package.module:function"'
         )
-    for key, value in model.options.items():
+    _check_kept(model.options, "model")
+
+
+def _check_kept(options: Mapping[str, Any], where: str) -> None:
+    for key, value in options.items():
         try:
             msgspec.json.encode(value)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
-            raise StudyFileError(f"model.{key}: cannot be kept in a database") from error
+            raise StudyFileError(f"{where}.{key}: cannot be kept in a database") from error
+
+
+def _augmentation(table: dict[str, Any]) -> Augmentation:
+    options = {key: value for key, value in table.items() if key != "name"}
+    name = table.get("name", Augmentation().name)
+    found = convert({"name": name, "options": options}, Augmentation, "augmentation")
+    if found.name == Augmentation().name:
+        convert(found.options, _RotateShift, "augmentation", beside=["name"])
+    elif ":" not in found.name:
+        raise StudyFileError(
+            f'augmentation.name: "{found.name}" is unknown; write "{Augmentation().name}" or '
+            '"package.module:function"'
+        )
+    else:
+        _check_kept(found.options, "augmentation")
+    return found
 
 
 def _search(table: dict[str, Any]) -> Search:

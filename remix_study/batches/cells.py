@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.batches.smote import NEIGHBOURS, nearest_neighbours
+from remix_study.batches.smote import NEIGHBOURS, Rows, nearest_neighbours
 
 IntArray = NDArray[np.intp]
 
@@ -22,14 +22,15 @@ class TrainingRows:
         rows: (n,) int32 positions in the problem's rows.
         y: (n,) int32 class codes.
         n_classes: Number of classes K of the problem, whether or not all are present.
-        features: Answers the (n, d) float32 preprocessed features; only SMOTE asks.
+        features: Answers the float32 preprocessed features by row, (n, d) or (n, ...); only
+            SMOTE asks.
         kept: What a sampler makes once for a member, by sampler and seed.
     """
 
     rows: NDArray[np.int32]
     y: NDArray[np.int32]
     n_classes: int
-    features: Callable[[], NDArray[np.float32]]
+    features: Callable[[], Rows]
     kept: dict[Any, Any] = field(default_factory=dict)
 
 
@@ -117,7 +118,7 @@ def draw(rng: np.random.Generator, cells: Cells, slots: IntArray) -> IntArray:
 
 def between(
     rng: np.random.Generator,
-    features: NDArray[np.float32],
+    features: Rows,
     cells: Cells,
     slots: IntArray,
     offset: IntArray,
@@ -127,7 +128,7 @@ def between(
 
     Args:
         rng: Draws neighbours, then gaps from U(0, 1).
-        features: (n, d) of the training rows.
+        features: (n, d) or (n, ...) of the training rows.
         cells: The groups.
         slots: (m,) the cell of each row to be made, of at least 2 rows.
         offset: (m,) place in its cell of the row that it is made from.

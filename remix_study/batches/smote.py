@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,8 +13,19 @@ NEIGHBOURS = 5
 _BLOCK_BYTES = 1 << 22
 
 
+class Rows(Protocol):
+    """Numbers by row: an array, or images that become numbers when they are asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, ...)."""
+
+    def __getitem__(self, rows: NDArray[np.intp], /) -> NDArray[Any]:
+        """The rows at positions of any shape, which comes before the shape of a row."""
+
+
 def nearest_neighbours(
-    features: NDArray[np.float32],
+    features: Rows,
     rows: NDArray[np.intp],
     start: NDArray[np.intp],
     count: NDArray[np.intp],
@@ -24,7 +37,7 @@ def nearest_neighbours(
     order, the same one every time.
 
     Args:
-        features: (n, d) or (n, ...), no missing value.
+        features: (n, d) or (n, ...), no missing value; only the groups' rows are asked for.
         rows: Row numbers into ``features``, group after group.
         start: (G,) where in ``rows`` each group begins.
         count: (G,) its rows, each at least 2.
@@ -36,16 +49,17 @@ def nearest_neighbours(
     """
     largest = int(count.max())
     k = min(k, largest - 1)
-    flat = features.reshape(len(features), -1)
+    width = int(np.prod(features.shape[1:]))
     place = np.arange(largest)
     near = np.empty((len(count), largest, k), np.intp)
-    block = max(1, _BLOCK_BYTES // (8 * largest * (flat.shape[1] + largest)))
+    block = max(1, _BLOCK_BYTES // (8 * largest * (width + largest)))
     for low in range(0, len(count), block):
         part = slice(low, low + block)
         real = place < count[part, None]
         # A pad repeats the group's first row: it costs nothing to gather and is masked below.
         # In float64 the squares below still tell any two float32 rows of like size apart.
-        points = flat[rows[start[part, None] + np.where(real, place, 0)]].astype(np.float64)
+        points = features[rows[start[part, None] + np.where(real, place, 0)]].astype(np.float64)
+        points = points.reshape(*real.shape, width)
         square = np.einsum("gmd,gmd->gm", points, points)
         # The row's own square is left out: it moves all distances of the row alike.
         distance = square[:, None, :] - 2.0 * (points @ points.transpose(0, 2, 1))

@@ -1,4 +1,7 @@
-"""Strategies: the named rows of a comparison, each a sampler, a mixing and a loss."""
+"""Strategies: the named rows of a comparison, each a sampler, a mixing and a loss.
+
+Two of them also augment images: each row that a plan draws is transformed before it is mixed.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,7 @@ class Strategy:
             ``balanced-mixup``; 0 where nothing is mixed.
         loss: One of ``LOSSES``.
         description: One sentence for a reader.
+        augment: Whether each drawn row is randomly transformed; for images only.
     """
 
     name: str
@@ -37,6 +41,7 @@ class Strategy:
     alpha: float
     loss: str
     description: str = field(default="", compare=False)
+    augment: bool = False
 
     @property
     def mixes(self) -> bool:
@@ -117,9 +122,26 @@ DEFAULT_STRATEGIES = tuple(STRATEGIES)[:7]
 """What a study compares that names no strategy."""
 
 
-def strategy_names() -> tuple[str, ...]:
-    """The built-in strategies, in the order reports list them."""
-    return tuple(STRATEGIES)
+_AUGMENTED = {
+    "augment": "Each batch is brought to equal classes by repeating images, each of which is "
+    "turned and shifted at random; nothing is mixed.",
+    "remix-aug": "Each batch is brought to equal classes, each image is turned and shifted at "
+    "random, then it and its label are blended with another one of the batch.",
+}
+
+STRATEGIES |= {
+    name: replace(STRATEGIES[plain], name=name, description=_AUGMENTED[name], augment=True)
+    for name, plain in (("augment", "balance"), ("remix-aug", "remix"))
+}
+
+
+def strategy_names(*, images: bool = False) -> tuple[str, ...]:
+    """The built-in strategies, in the order reports list them.
+
+    Args:
+        images: Whether to name those too that augment.
+    """
+    return tuple(name for name, known in STRATEGIES.items() if images or not known.augment)
 
 
 def takes_alpha(name: str) -> bool:
@@ -150,7 +172,9 @@ def make_strategy(name: str, alpha: float | None = None) -> Strategy:
             f"strategy {name!r} takes no alpha (got {alpha!r}): leave alpha out, or choose one of "
             f"{listed(key for key, known in STRATEGIES.items() if known.mixes)}"
         )
-    return compose(strategy.sampler, strategy.mixing, alpha, strategy.loss)
+    return compose(
+        strategy.sampler, strategy.mixing, alpha, strategy.loss, augment=strategy.augment
+    )
 
 
 def compose(
@@ -158,6 +182,8 @@ def compose(
     mixing: str = "none",
     alpha: float | None = None,
     loss: str = "cross-entropy",
+    *,
+    augment: bool = False,
 ) -> Strategy:
     """Put a strategy together from its parts.
 
@@ -166,6 +192,7 @@ def compose(
         mixing: A key of ``MIXINGS``.
         alpha: Only where something is mixed, 0.1 if left out; alpha 0 is ``mixing="none"``.
         loss: One of ``LOSSES``.
+        augment: Whether each drawn row is randomly transformed; for images only.
 
     Returns:
         The strategy, under the name of the built-in one it equals, else under a name made of its
@@ -195,9 +222,12 @@ def compose(
             "mixing 'none' (alpha 0) with it, or another sampler"
         )
     for known in STRATEGIES.values():
-        if (known.sampler, known.mixing, known.loss) == (sampler, mixing, loss):
+        if (known.sampler, known.mixing, known.loss) == (sampler, mixing, loss) and (
+            known.augment == augment
+        ):
             return replace(known, alpha=alpha)
     parts = [sampler, mixing if mixing != "none" else "", loss if loss != "cross-entropy" else ""]
+    parts += ["augment"] if augment else []
     mixed = f"mixing {mixing}" if mixing != "none" else "no mixing"
     return Strategy(
         "+".join(part for part in parts if part),
@@ -205,7 +235,9 @@ def compose(
         mixing,
         alpha,
         loss,
-        f"Put together from sampler {sampler}, {mixed} and loss {loss}.",
+        f"Put together from sampler {sampler}, {mixed} and loss {loss}"
+        f"{', on augmented images' if augment else ''}.",
+        augment,
     )
 
 

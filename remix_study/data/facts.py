@@ -43,6 +43,7 @@ class Facts:
         partial: A smaller edition that is used where the whole one is not there.
         shape: Height, width and channels of images; empty for a table.
         archives: Names of a tar file that holds all files, looked for where they are not there.
+        note: What every output says of the data set.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Facts:
     partial: Facts | None = None
     shape: tuple[int, ...] = ()
     archives: tuple[str, ...] = ()
+    note: str = ""
 
     @property
     def source(self) -> str:
@@ -411,6 +413,8 @@ FACTS: dict[str, Facts] = {
             licence=_CIFAR_LICENCE,
             citation=_CIFAR_CITATION,
             shape=(32, 32, 3),
+            note="cifar10-small: 6,000 of CIFAR-10's 60,000 images; results are not those of the "
+            "whole data set",
         ),
     )
 }

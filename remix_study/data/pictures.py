@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,28 @@ SUFFIXES = (".png", ".jpg", ".jpeg")
 # Pillow's names of the two kinds of pixels that are taken, and their channels.
 _CHANNELS = {"L": 1, "RGB": 3}
 _WORDS = {1: "grey", 3: "RGB"}
+
+
+@dataclass(frozen=True, eq=False)
+class Pixels:
+    """Some images as rows of numbers, made when they are asked for.
+
+    Attributes:
+        images: uint8 (n, height, width, channels), of a whole data set.
+        rows: (m,) which of them, and in what order.
+    """
+
+    images: NDArray[np.uint8]
+    rows: NDArray[np.intp]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(m, height, width, channels)."""
+        return (len(self.rows), *self.images.shape[1:])
+
+    def __getitem__(self, positions: NDArray[np.intp], /) -> NDArray[np.float32]:
+        """The images at positions of any shape, scaled to 0 to 1."""
+        return self.images[self.rows[positions]].astype(np.float32) / np.float32(255)
 
 
 def load_images(path: Path) -> Dataset:

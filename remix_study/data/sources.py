@@ -53,7 +53,8 @@ def load_source(name: str) -> Dataset:
     else:
         parsed, hashes = kept[0], list(kept[1])
 
-    notes = _partial_note(facts) + verify(facts, parsed, paths, hashes)
+    notes = (facts.note,) if facts.note else _partial_note(facts)
+    notes += verify(facts, parsed, paths, hashes)
     freeze(parsed.X, parsed.y, parsed.groups)
     return Dataset(
         name=name,

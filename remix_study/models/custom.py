@@ -23,19 +23,20 @@ _ROWS = 32
 _SEEDS = 2**32
 
 
-def resolve(name: str) -> Callable[..., Any]:
+def resolve(name: str, what: str = "model") -> Callable[..., Any]:
     """Import the builder that a name stands for.
 
     Args:
         name: "package.module:function", or a name that an installed package has registered under
             the entry points ``remix_study.models``.
+        what: What it builds, for messages.
 
     Raises:
         UsageError: The module or the function cannot be imported, or is not callable, or such
             names are forbidden.
     """
     if not plugins.allowed():
-        raise UsageError(f'model "{name}" would run code of its own, which is forbidden here')
+        raise UsageError(f'{what} "{name}" would run code of its own, which is forbidden here')
     registered = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
     module_name, _, function = name.partition(":")
     try:
@@ -44,18 +45,18 @@ def resolve(name: str) -> Callable[..., Any]:
         elif module_name and function:
             builder = getattr(importlib.import_module(module_name), function)
         else:
-            known = ", ".join(sorted(["mlp", *registered]))
+            known = ", ".join(sorted(["mlp", "cnn", *registered]))
             raise UsageError(
-                f'model "{name}" is unknown: write "package.module:function" or one of {known}'
+                f'{what} "{name}" is unknown: write "package.module:function" or one of {known}'
             )
     except UsageError:
         raise
     except Exception as error:
         # Importing runs the user's own code, which may fail in any way.
         reason = f"{type(error).__name__}: {error}"
-        raise UsageError(f'model "{name}" cannot be imported ({reason})') from error
+        raise UsageError(f'{what} "{name}" cannot be imported ({reason})') from error
     if not callable(builder):
-        raise UsageError(f'model "{name}" is not a function that builds a Keras model')
+        raise UsageError(f'{what} "{name}" is not a function that builds a Keras model')
     return builder  # type: ignore[no-any-return]
 
 

@@ -12,19 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remix_study.batches.samplers import TrainingRows
+from remix_study.batches.smote import Rows
 from remix_study.config import DROPOUT, Model, ProblemSpec, Study
-from remix_study.data.datasets import Dataset, load_dataset, load_file
+from remix_study.data.datasets import Dataset, load_dataset, load_file, load_images
 from remix_study.data.folds import Fold, make_folds
+from remix_study.data.pictures import Pixels
 from remix_study.data.preprocessing import Preprocessing, fit_preprocessing
 from remix_study.data.problems import Problem, make_problem
 from remix_study.data.redraw import make_redrawn_problem
-from remix_study.errors import DataError, StudyFileError
-from remix_study.models import BUILT_IN
+from remix_study.errors import DataError, StudyFileError, UsageError
+from remix_study.models import check_rows
 from remix_study.seeds import derive
-from remix_study.study.checks import check_batch_size
+from remix_study.study.checks import augmenting, check_batch_size
 from remix_study.study.points import Setting
 
 if TYPE_CHECKING:
+    from remix_study.models.augmentation import Augmentation
     from remix_study.training.engine import Engine, Member, OnEpoch, Outcome
 
 # Compiled programs kept at once; a search over widths would otherwise collect one for each.
@@ -35,6 +38,8 @@ _LEAK = (
 )
 # A feature this many spreads away from zero would lose its digits in float32.
 _FAR = 1e3
+# The network whose members are stacked and whose dropout masks are fed.
+_STACKED = "mlp"
 
 
 @dataclass(eq=False)
@@ -54,7 +59,7 @@ class Bench:
     folds: tuple[Fold, ...]
     _engines: OrderedDict[str, Engine] = field(default_factory=OrderedDict)
     _parameters: dict[str, int] = field(default_factory=dict)
-    _prepared: tuple[Preprocessing, list[Member]] | None = None
+    _prepared: tuple[Preprocessing | None, list[Member]] | None = None
 
     @property
     def name(self) -> str:
@@ -63,7 +68,7 @@ class Bench:
 
     @property
     def stack(self) -> int:
-        """Members in one program; a network of the user's own trains one at a time."""
+        """Members in one program; a network that knows no member axis trains one at a time."""
         from remix_study.training.engine import stack_size
 
         return self.spec.training.stack or stack_size(len(self.folds))
@@ -80,7 +85,7 @@ class Bench:
         if setting.strategy.second_draw:
             members = [replace(m, seed=derive(m.seed, setting.strategy.loss)) for m in members]
         # An engine may have been built at another rate.
-        dropout = _dropout(setting.model) if setting.model.name in BUILT_IN else None
+        dropout = _dropout(setting.model) if setting.model.name == _STACKED else None
         return engine.fit(
             members,
             setting.strategy,
@@ -112,7 +117,7 @@ class Bench:
             return models.build(
                 model.name,
                 stack=stack,
-                input_shape=self.problem.X.shape[1:],
+                input_shape=self.problem.dataset.row_shape,
                 n_classes=self.problem.K,
                 options=model.options,
             )
@@ -121,42 +126,66 @@ class Bench:
         from remix_study.training.engine import Engine, check_precision
 
         # Dropout's rate is an input of the program; only whether there is any shapes it.
-        masked = {"dropout": _dropout(model) > 0} if model.name in BUILT_IN else {}
+        masked = {"dropout": _dropout(model) > 0} if model.name == _STACKED else {}
         key = _key(model, masked, batch_size)
         if key not in self._engines:
             check_precision(self.spec.training)
-            prepared, _ = self._members()
-            origin = far_origin(self.problem.X)
+            X, fill, centre, scale = self._features()
             self._engines[key] = Engine(
                 self._network(model, self.stack),
-                (self.problem.X - origin).astype(np.float32),
+                X,
                 self.problem.y,
                 self.problem.K,
-                prepared.fill - origin,
-                prepared.centre - origin,
-                prepared.scale,
-                jit=model.name in BUILT_IN,
+                fill,
+                centre,
+                scale,
+                # Convolutions by XLA take a hundred times as long on a CPU, and the layers that
+                # augment have no form for it.
+                jit=model.name == _STACKED,
+                augmentation=self._augmentation(),
             )
             while len(self._engines) > _ENGINES:
                 self._engines.popitem(last=False)
         self._engines.move_to_end(key)
         return self._engines[key]
 
-    def _members(self) -> tuple[Preprocessing, list[Member]]:
-        """Preprocessing and members, made when the first trial asks."""
+    def _features(self) -> tuple[NDArray[Any], ...]:
+        """The problem's rows as the program takes them, with fill, centre and scale."""
+        dataset, (prepared, _) = self.problem.dataset, self._members()
+        if prepared is None:
+            nothing = np.zeros((len(self.folds), 0))
+            return dataset.X[self.problem.rows], nothing, nothing, nothing
+        origin = far_origin(self.problem.X)
+        X = (self.problem.X - origin).astype(np.float32)
+        return X, prepared.fill - origin, prepared.centre - origin, prepared.scale
+
+    def _augmentation(self) -> Augmentation | None:
+        from remix_study import models
+
+        if not augmenting(self.study.search.space):
+            return None
+        chosen, shape = self.study.augmentation, self.problem.dataset.row_shape
+        return models.build_augmentation(chosen.name, shape, chosen.options)
+
+    def _members(self) -> tuple[Preprocessing | None, list[Member]]:
+        """Preprocessing (none for images) and members, made when the first trial asks."""
         if self._prepared is None:
-            prepared = fit_preprocessing(self.problem.X, [fold.train for fold in self.folds])
+            prepared = None
+            if not self.problem.dataset.images:
+                prepared = fit_preprocessing(self.problem.X, [fold.train for fold in self.folds])
             members = [self._member(i, prepared) for i in range(len(self.folds))]
             self._prepared = prepared, members
         return self._prepared
 
-    def _member(self, position: int, prepared: Preprocessing) -> Member:
+    def _member(self, position: int, prepared: Preprocessing | None) -> Member:
         from remix_study.training.engine import Member
 
         fold, problem = self.folds[position], self.problem
 
         @lru_cache(1)
-        def features() -> NDArray[np.float32]:
+        def features() -> Rows:
+            if prepared is None:
+                return Pixels(problem.dataset.X, problem.rows[fold.train])
             return prepared.apply(position, problem.X[fold.train])
 
         seed = derive(self.study.seed, problem.name, fold.repeat, fold.fold, "member")
@@ -190,6 +219,7 @@ def prepare(study: Study, given: Dataset | None = None) -> list[Bench]:
         where = f"{study.source}: problems[{position}]"
         try:
             dataset = _dataset(study, spec, given)
+            _check_kind(study, dataset)
             made = [
                 _make(study, spec, dataset, imbalance) for imbalance in spec.imbalance or (None,)
             ]
@@ -225,7 +255,27 @@ def _make(study: Study, spec: ProblemSpec, dataset: Dataset, imbalance: float | 
     check_batch_size(study.search.space, spec.training.batch_size, fewest, problem.name)
     if dataset.groups is not None and not study.cv.grouped:
         problem = replace(problem, notes=(*problem.notes, _LEAK))
+    if study.note:
+        problem = replace(problem, notes=(*problem.notes, study.note))
     return Bench(study, spec, problem, folds)
+
+
+def _check_kind(study: Study, dataset: Dataset) -> None:
+    """Refuse a network or strategies that are for the other kind of data.
+
+    Raises:
+        DataError: Names the data set and what to write.
+    """
+    try:
+        check_rows(study.model.name, dataset.row_shape)
+    except UsageError as error:
+        raise DataError(f"data set {dataset.name}: {error}") from error
+    names = augmenting(study.search.space)
+    if names and not dataset.images:
+        raise DataError(
+            f"data set {dataset.name} is a table, and {' and '.join(names)} turn and shift "
+            "images; leave them out of search.space.strategy"
+        )
 
 
 def _dataset(study: Study, spec: ProblemSpec, given: Dataset | None) -> Dataset:
@@ -234,8 +284,10 @@ def _dataset(study: Study, spec: ProblemSpec, given: Dataset | None) -> Dataset:
     if spec.file is not None:
         path = study.folder / spec.file
         return load_file(path, label=spec.label or "", groups=spec.groups, drop=spec.drop)
+    if spec.images is not None:
+        return load_images(study.folder / spec.images)
     if given is None:
-        raise StudyFileError("dataset: missing; name a data set or a file")
+        raise StudyFileError("dataset: missing; name a data set, a file or images")
     return given
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from remix_study import plugins
-from remix_study.batches.strategies import DEFAULT_STRATEGIES, takes_alpha
-from remix_study.config import Study
+from remix_study.batches.strategies import DEFAULT_STRATEGIES, STRATEGIES, takes_alpha
+from remix_study.config import Augmentation, Study
 from remix_study.errors import StudyFileError, UsageError, known
 from remix_study.metrics import EXTRA_METRICS, METRICS
 from remix_study.models import BUILT_IN
@@ -35,11 +36,8 @@ def check_study(study: Study) -> None:
 
 
 def _check_names(study: Study) -> None:
-    if study.model.name not in BUILT_IN and not plugins.allowed():
-        raise StudyFileError(
-            f'model.name: "{study.model.name}" would run code of its own, which --no-plugins '
-            'forbids; write "mlp", or leave --no-plugins out'
-        )
+    _check_own_code("model", study.model.name, BUILT_IN)
+    _check_own_code("augmentation", study.augmentation.name, [Augmentation().name])
     for name in study.objectives:
         if name not in METRICS:
             raise StudyFileError(f'study.objectives: no metric "{name}"{known(name, METRICS)}')
@@ -57,6 +55,19 @@ def _check_names(study: Study) -> None:
                 raise StudyFileError(
                     f'search.space.{part}: no {part} "{name}"{known(name, words)}'
                 )
+
+
+def _check_own_code(section: str, name: str, built_in: Sequence[str]) -> None:
+    if name not in built_in and not plugins.allowed():
+        raise StudyFileError(
+            f'{section}.name: "{name}" would run code of its own, which --no-plugins forbids; '
+            f'write "{built_in[0]}", or leave --no-plugins out'
+        )
+
+
+def augmenting(space: SearchSpace) -> list[str]:
+    """The strategies of a space that augment images."""
+    return [name for name in space.strategy if name in STRATEGIES and STRATEGIES[name].augment]
 
 
 def _check_alpha(space: SearchSpace, *, grid: bool) -> None:

@@ -67,6 +67,9 @@ def definition(bench: Bench) -> dict[str, Any]:
         },
         "search": {"algorithm": search.algorithm, "space": space},
     }
+    if problem.dataset.images:
+        chosen = study.augmentation
+        found["augmentation"] = {"name": chosen.name, **chosen.options}
     # Through JSON and back, as the database will give it.
     return msgspec.json.decode(msgspec.json.encode(found))  # type: ignore[no-any-return]
 
@@ -86,7 +89,7 @@ def facts(bench: Bench) -> dict[str, Any]:
         "counts": problem.counts.tolist(),
         "notes": list(problem.notes),
         "n_rows": int(problem.counts.sum()),
-        "n_features": int(problem.X.shape[1]),
+        "n_features": problem.dataset.n_features,
         "folds": study.cv.folds,
         "repeats": study.cv.repeats,
         "validation": study.cv.validation,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from remix_study.batches.losses import LOSSES
 from remix_study.batches.mixing import MIXINGS
 from remix_study.batches.samplers import BLENDING, SAMPLERS
-from remix_study.batches.strategies import DEFAULT_STRATEGIES, strategy_names, takes_alpha
+from remix_study.batches.strategies import DEFAULT_STRATEGIES, STRATEGIES, takes_alpha
 from remix_study.errors import StudyFileError
 from remix_study.space import HIGHEST_ALPHA, Choice, Domain, SearchSpace
 from remix_study.study.points import Parameters, encoded
@@ -23,7 +23,7 @@ Choices = Mapping[str, tuple[str, ...]]
 def all_choices() -> dict[str, tuple[str, ...]]:
     """Every name that a strategy or a part of one can have in this version of the package."""
     return {
-        "strategy": strategy_names(),
+        "strategy": tuple(STRATEGIES),
         "sampler": tuple(SAMPLERS),
         "mixing": tuple(MIXINGS),
         "loss": LOSSES,

@@ -16,19 +16,21 @@ def outside(study: Study, spec: ProblemSpec) -> str:
     Returns:
         The name as it stands in the study file, with the link's target if it is one.
     """
-    if spec.file is None:
+    name = spec.file or spec.images
+    if name is None:
         return ""
-    path = study.folder / spec.file
+    path = study.folder / name
     if path.resolve().is_relative_to(study.folder):
         return ""
     if os.path.normpath(path).startswith(f"{study.folder}{os.sep}"):
-        return f"{spec.file} -> {path.resolve()}"
-    return spec.file
+        return f"{name} -> {path.resolve()}"
+    return name
 
 
 def outside_lines(study: Study) -> list[str]:
     """A line for every such file, in the words of the study file."""
-    found = {f"problems[{i}].file": outside(study, s) for i, s in enumerate(study.problems)}
-    return [
-        f"{key}: {name} is outside the study file's folder" for key, name in found.items() if name
+    found = [
+        (f"problems[{i}].{'file' if spec.file else 'images'}", outside(study, spec))
+        for i, spec in enumerate(study.problems)
     ]
+    return [f"{key}: {name} is outside the study file's folder" for key, name in found if name]

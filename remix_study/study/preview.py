@@ -40,7 +40,7 @@ def preview(study: Study, loading: AbstractContextManager[None] | None = None) -
             {
                 "study": bench.name,
                 "rows": dict(zip(problem.classes, problem.counts.tolist(), strict=True)),
-                "features": int(problem.X.shape[1]),
+                "features": problem.dataset.n_features,
                 "points": trials,
                 "folds": len(bench.folds),
                 "networks": trials * len(bench.folds),

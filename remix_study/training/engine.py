@@ -15,6 +15,7 @@ from remix_study.batches.plan import TrainedOn, TrainingRows
 from remix_study.batches.strategies import Strategy
 from remix_study.config import Training
 from remix_study.errors import UsageError
+from remix_study.models.augmentation import Augmentation
 from remix_study.models.network import Network
 from remix_study.training import cores
 from remix_study.training.program import Program
@@ -22,6 +23,7 @@ from remix_study.training.step import Weights
 
 # Rows of a forward pass; bounds the memory of hidden layers.
 _BLOCK = 1024
+_IMAGE_BLOCK = 256
 # Stacks that train at a time on a CPU.
 _MOST_AT_A_TIME = 8
 
@@ -83,30 +85,34 @@ class Engine:
 
     Attributes:
         network: What is trained.
-        X: float32 (n, d), missing values as NaN.
+        X: float32 (n, d), missing values as NaN, or images uint8 (n, height, width, channels).
         y: int32 (n,).
         n_classes: Number of classes K.
-        fill: (members, d) what missing values become.
+        fill: (members, d) what missing values become; d is 0 for images, which are only scaled.
         centre: (members, d) what is subtracted.
         scale: (members, d) what is divided by.
         jit: Whether the program is compiled by XLA.
+        augmentation: What strategies that augment do to images.
     """
 
     network: Network
-    X: NDArray[np.float32]
+    X: NDArray[Any]
     y: NDArray[np.int32]
     n_classes: int
     fill: NDArray[Any]
     centre: NDArray[Any]
     scale: NDArray[Any]
     jit: bool = True
+    augmentation: Augmentation | None = None
     program: Program = field(init=False)
     data: Any = field(init=False)
     _last: list[Weights] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         """Put the rows on the device; the first trial compiles."""
-        self.program = Program(self.network, n_classes=self.n_classes, jit=self.jit)
+        self.program = Program(
+            self.network, n_classes=self.n_classes, jit=self.jit, augmentation=self.augmentation
+        )
         self.data = self.program.data(self.X, self.y)
 
     def fit(
@@ -130,11 +136,17 @@ class Engine:
 
         Returns:
             One outcome a member, in order. An outcome does not depend on the other members.
+
+        Raises:
+            UsageError: The strategy augments, and there is nothing to do so with.
         """
         from remix_study.training.run import Run
 
+        if strategy.augment and self.augmentation is None:
+            raise UsageError(f'strategy "{strategy.name}" augments images, and these are rows')
         stack = self.network.stack
-        block = min(_BLOCK, max(len(m.validation) for m in members))
+        most = _BLOCK if self.X.ndim == 2 else _IMAGE_BLOCK
+        block = min(most, max(len(m.validation) for m in members))
         steps = max(len(m.training.rows) for m in members) // training.batch_size
         rate = self.network.dropout if dropout is None else dropout
         runs = []

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from remix_study.batches.plan import BatchPlan, TrainedOn, plan_epoch, stack_plans, trained_on
 from remix_study.batches.strategies import Strategy
 from remix_study.training.masks import EpochMasks
+from remix_study.training.seeds import epoch_seeds
 
 if TYPE_CHECKING:
     from remix_study.training.engine import Member
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 # A chunk bounds the memory of masks; longer epochs run in several.
 CHUNK = 64
 
-Plan = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
+Plan = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
 T = TypeVar("T")
 
 
@@ -29,7 +30,8 @@ class Chunk:
     """Some steps of an epoch for all members.
 
     Attributes:
-        plan: first, second, weight, label_weight, each (chunk, M, batch), padded.
+        plan: first, second, weight, label_weight, each (chunk, M, batch), padded; and seeds,
+            uint32 (chunk, M, 2 or 0, generators, 2).
         masks: uint16 (M, chunk, batch * units), valid until the next chunk but one is asked for.
         takes: float32 (chunk, M), 1 where a member has such a step.
         steps: Steps that are real.
@@ -57,6 +59,7 @@ def chunks(
     mask_units: int,
     running: NDArray[np.bool_],
     longest: int,
+    generators: int | None = None,
 ) -> Generator[Chunk]:
     """Make chunks for ever, epoch after epoch.
 
@@ -70,6 +73,7 @@ def chunks(
         running: (M,) live view of the members that still train; a frozen member's plan is not
             drawn any more, as nothing it could hold is used.
         longest: Steps of the longest epoch among all stacks: one shape serves them all.
+        generators: Random generators of the augmentation; None where nothing is augmented.
     """
     seeds = [member.seed for member in members]
     most = max(len(member.training.rows) // batch_size for member in members)
@@ -94,16 +98,17 @@ def chunks(
                     epoch=epoch,
                 )
         *arrays, steps = stack_plans(plans)
+        drawn = epoch_seeds(seeds, epoch, most, generators)
         held = tuple(trained_on(plan, y, n_classes) for plan in plans)
         masks = EpochMasks(seeds, epoch, width)
         for start in range(0, most, length):
             real = min(length, most - start)
             masks.draw(real, buffers[turn])
-            part = [_padded(array[start : start + real], length) for array in arrays]
+            part = [_padded(array[start : start + real], length) for array in (*arrays, drawn)]
             takes = np.arange(start, start + length)[:, None] < steps[None, :]
             ends = start + length >= most
             yield Chunk(
-                plan=(part[0], part[1], part[2], part[3]),
+                plan=(part[0], part[1], part[2], part[3], part[4]),
                 masks=buffers[turn],
                 takes=takes.astype(np.float32),
                 steps=real,

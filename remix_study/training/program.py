@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remix_study.errors import UsageError
+from remix_study.models.augmentation import Augmentation
 from remix_study.models.network import Network
 from remix_study.models.network import Weights as MemberWeights
 from remix_study.training.adam import AdamState
@@ -60,21 +61,30 @@ class Program:
     """One compiled chunk of training and one compiled forward pass, used for every trial.
 
     Compiled once for a network, a batch size, a chunk length and a number of rows, and once more
-    for the focal loss if it is asked for. It holds no weights: several stacks may train at a time.
+    for the focal loss and for augmentation where they are asked for. It holds no weights: several
+    stacks may train at a time.
     """
 
-    def __init__(self, network: Network, *, n_classes: int, jit: bool) -> None:
+    def __init__(
+        self,
+        network: Network,
+        *,
+        n_classes: int,
+        jit: bool,
+        augmentation: Augmentation | None = None,
+    ) -> None:
         """Trace nothing yet: the first call of each function compiles it."""
         self.network = network
         self.n_classes = n_classes
         self._backend = backend()
-        step, focal = (
-            Step(network, n_classes, self._backend.gather, self._backend.gradient, focal=focal)
-            for focal in (False, True)
-        )
         self.traces = {"train": 0, "forward": 0, "choose": 0}
-        self._train = self._compiled(step.train, jit)
-        self._train_focal = self._compiled(focal.train, jit)
+        # One for each loss, with and without augmentation; compiled when it is first asked for.
+        self._train = {
+            (focal, augmented): self._compiled(self._step(augmentation, focal).train, jit)
+            for focal in (False, True)
+            for augmented in (False, True)
+        }
+        step = self._step(augmentation)
         self._forward = self._compiled(step.forward, jit)
         self._choose = self._compiled(step.choose, jit)
         own = {id(v): i for i, v in enumerate(network.train.variables)}
@@ -82,13 +92,18 @@ class Program:
         self._trainable = [own[id(v)] for v in network.infer.trainable_variables]
         self._state = [own[id(v)] for v in network.infer.non_trainable_variables]
 
+    def _step(self, augmentation: Augmentation | None, focal: bool = False) -> Step:
+        gather, gradient = self._backend.gather, self._backend.gradient
+        return Step(self.network, self.n_classes, gather, gradient, augmentation, focal=focal)
+
     def put(self, array: Any, dtype: str) -> Any:
         """An array on the device."""
         return self._backend.on_device(np.asarray(array, dtype))
 
-    def data(self, X: NDArray[np.float32], y: NDArray[np.int32]) -> Data:
-        """Put the rows of a problem on the device."""
-        return Data(self.put(X, "float32"), self.put(y, "int32"))
+    def data(self, X: NDArray[Any], y: NDArray[np.int32]) -> Data:
+        """Put the rows of a problem on the device; pixels stay bytes."""
+        kind = "uint8" if X.dtype == np.uint8 else "float32"
+        return Data(self.put(X, kind), self.put(y, "int32"))
 
     def inputs(self, *arrays: NDArray[Any]) -> Inputs:
         """Put fill, centre, scale, class_weight and offset on the device."""
@@ -127,7 +142,8 @@ class Program:
         focal: bool = False,
     ) -> tuple[Weights, AdamState, NDArray[np.float32]]:
         """Take ``steps`` steps of a chunk; see :meth:`Step.train`. Losses come to the host."""
-        weights, adam, losses = (self._train_focal if focal else self._train)(
+        augmented = plan[-1].shape[2] > 0
+        weights, adam, losses = self._train[focal, augmented](
             weights,
             adam,
             data,

@@ -49,6 +49,8 @@ class Run:
         self._program, self._data = engine.program, engine.data
         self._dropout = self._program.put(dropout, "float32")
         self._stopping = False
+        augmentation = engine.augmentation if strategy.augment else None
+        self._generators = None if augmentation is None else augmentation.generators
         terms = [loss_vectors(strategy.loss, m.training.y, engine.n_classes) for m in members]
         self._inputs = self._program.inputs(
             engine.fill[positions],
@@ -86,6 +88,7 @@ class Run:
                 mask_units=sum(engine.network.mask_units),
                 running=course.running,
                 longest=self._steps,
+                generators=self._generators,
             )
         )
         total = np.zeros(len(members))

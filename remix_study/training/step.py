@@ -10,6 +10,7 @@ from keras import ops
 
 from remix_study.batches.losses import FOCAL_GAMMA
 from remix_study.data.preprocessing import CLIP
+from remix_study.models.augmentation import Augmentation
 from remix_study.models.network import Network
 from remix_study.training.adam import AdamState, adam_update
 
@@ -19,14 +20,20 @@ _SMALLEST = 1e-7
 
 
 class Data(NamedTuple):
-    """What stays on the device for a whole study: X float32 (n, d), y int32 (n,)."""
+    """What stays on the device for a whole study.
+
+    X float32 (n, d) or images uint8 (n, height, width, channels), y int32 (n,).
+    """
 
     X: Any
     y: Any
 
 
 class Inputs(NamedTuple):
-    """What differs between members: preprocessing (M, d), terms of the loss (M, K)."""
+    """What differs between members: preprocessing (M, d), terms of the loss (M, K).
+
+    Images are only scaled: their d is 0.
+    """
 
     fill: Any
     centre: Any
@@ -43,12 +50,17 @@ class Weights(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Arrays (chunk, M, batch): first, second (int32), weight, label_weight (float32)."""
+    """Arrays (chunk, M, batch): first, second (int32), weight, label_weight (float32).
+
+    Seeds are uint32 (chunk, M, 2, generators, 2), for the augmentation of the first and of the
+    second rows; where nothing is augmented their third axis is empty.
+    """
 
     first: Any
     second: Any
     weight: Any
     label_weight: Any
+    seeds: Any
 
 
 class Step:
@@ -60,6 +72,7 @@ class Step:
     Args:
         network: What is trained.
         n_classes: Number of classes K.
+        augmentation: What is done to images where the plan has seeds for it.
         gather: (array, indices) -> rows of the array.
         gradient: (function, variables) -> what the function gives beside its total, and the
             gradients of the total; the function takes the variables and gives (total, beside).
@@ -73,6 +86,7 @@ class Step:
         n_classes: int,
         gather: Callable[[Any, Any], Any],
         gradient: Callable[[Callable[[Any], tuple[Any, Any]], Any], tuple[Any, Any]],
+        augmentation: Augmentation | None = None,
         *,
         focal: bool = False,
     ) -> None:
@@ -81,6 +95,7 @@ class Step:
         self.focal = focal
         self._gather = gather
         self._gradient = gradient
+        self._augmentation = augmentation
 
     def train(
         self,
@@ -176,9 +191,12 @@ class Step:
     def _batch(self, data: Data, inputs: Inputs, plan: Plan, i: Any) -> tuple[Any, Any]:
         """Features (M, batch, ...) and soft labels (M, batch, K) of one step."""
         one, other = plan.first[i], plan.second[i]
-        share = plan.weight[i][..., None]
-        x = share * self._prepare(self._gather(data.X, one), inputs)
-        x = x + (1 - share) * self._prepare(self._gather(data.X, other), inputs)
+        # Each use of a row is augmented afresh, before rows are mixed.
+        seeds = [plan.seeds[i][:, use] for use in range(plan.seeds.shape[2])] or [None, None]
+        x = self._prepare(self._gather(data.X, one), inputs, seeds[0])
+        share = ops.reshape(plan.weight[i], (*one.shape, *[1] * (len(x.shape) - 2)))
+        x = share * x
+        x = x + (1 - share) * self._prepare(self._gather(data.X, other), inputs, seeds[1])
         share = plan.label_weight[i][..., None]
         labels = share * ops.one_hot(self._gather(data.y, one), self.n_classes)
         labels = labels + (1 - share) * ops.one_hot(self._gather(data.y, other), self.n_classes)
@@ -221,8 +239,17 @@ class Step:
             z = ops.log(ops.maximum(z, _SMALLEST))
         return z, tuple(state), sum(losses, 0.0)
 
-    def _prepare(self, x: Any, inputs: Inputs) -> Any:
-        """Impute, standardise and clip gathered rows (M, batch, d) as each member learned to."""
+    def _prepare(self, x: Any, inputs: Inputs, seeds: Any = None) -> Any:
+        """Impute, standardise and clip gathered rows (M, batch, d) as each member learned to.
+
+        Images are augmented where there are seeds (M, generators, 2), and scaled to 0 to 1.
+        """
+        if keras.backend.standardize_dtype(x.dtype) == "uint8":
+            x = ops.cast(x, "float32")
+            if seeds is not None and self._augmentation is not None:
+                members = range(self.network.stack)
+                x = ops.stack([self._augmentation(x[m], seeds[m]) for m in members])
+            return x / 255
         x = ops.where(ops.isnan(x), inputs.fill[:, None, :], x)
         x = (x - inputs.centre[:, None, :]) / inputs.scale[:, None, :]
         return ops.minimum(ops.maximum(x, -CLIP), CLIP)

@@ -74,10 +74,10 @@ def check_crew(study: Study, storage: str, crew: Crew) -> None:
         UsageError: A problem has no data that another process could load.
         StorageError: A SQLite file where its locks may not hold.
     """
-    if any(spec.dataset is None and spec.file is None for spec in study.problems):
+    if not all(spec.dataset or spec.file or spec.images for spec in study.problems):
         raise UsageError(
-            f"{study.source}: workers load the data themselves; name a dataset or a file in "
-            "every problem"
+            f"{study.source}: workers load the data themselves; name a dataset, a file or images "
+            "in every problem"
         )
     if crew.workers > 1 or crew.wait:
         check_place(storage)

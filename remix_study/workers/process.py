@@ -77,7 +77,7 @@ def main() -> int:
             # Whoever gave the order holds the other end: when that closes, nobody waits for us.
             threading.Thread(target=_stop_when_closed, name="parent", daemon=True).start()
             study = order.study()
-            if ":" in study.model.name:
+            if study.own_code:
                 sys.path.append(str(study.folder))
             cores.use(order.cores)
             summary = run(

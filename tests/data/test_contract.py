@@ -85,7 +85,7 @@ def test_shape_classes_and_order(name: str) -> None:
     assert tuple(zip(dataset.classes, dataset.counts.tolist(), strict=True)) == facts.counts
     named = 0 if facts.shape else facts.features
     assert len(dataset.features) == named == len(set(dataset.features))
-    assert dataset.notes == () or facts is not FACTS[name]
+    assert dataset.notes == ((facts.note,) if facts.note else ()) or facts is not FACTS[name]
     for array in (dataset.X, dataset.y):
         assert not array.flags.writeable
     for text in (dataset.source, dataset.licence, dataset.citation):

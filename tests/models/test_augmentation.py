@@ -1,0 +1,125 @@
+"""Augmentation: seeded Keras layers that keep images images."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from remix_study.errors import UsageError
+from remix_study.models import build_augmentation
+
+SHAPE = (12, 10, 3)
+
+
+@pytest.fixture(scope="module")
+def augment():
+    return build_augmentation("rotate-shift", SHAPE, {})
+
+
+def images(n=6, seed=0, shape=SHAPE):
+    return np.random.default_rng(seed).integers(0, 256, (n, *shape)).astype(np.float32)
+
+
+def seeds(*numbers):
+    return np.array([[number, 7 * number + 1] for number in numbers], np.uint32)
+
+
+SEED = st.integers(0, 2**32 - 1)
+
+
+@settings(max_examples=25, deadline=None)
+@given(SEED, SEED, SEED)
+def test_images_stay_images_and_depend_on_the_seeds_alone(augment, one, other, third):
+    x = images()
+    given_seeds = np.array([[one, other], [other, third]], np.uint32)
+    found = np.asarray(augment(x, given_seeds))
+    assert found.shape == x.shape
+    assert found.dtype == np.float32
+    assert np.isfinite(found).all()
+    # What comes in from outside is the nearest pixel: nothing is darker or brighter than before.
+    assert found.min() >= x.min() - 1e-3
+    assert found.max() <= x.max() + 1e-3
+    np.testing.assert_array_equal(found, augment(x, given_seeds))
+    changed = given_seeds.copy()
+    changed[0, 0] ^= 1
+    assert np.abs(found - np.asarray(augment(x, changed))).max() > 1e-3
+
+
+def test_each_image_of_a_batch_is_transformed_its_own_way(augment):
+    x = np.repeat(images(1), 32, axis=0)
+    found = np.asarray(augment(x, seeds(1, 2)))
+    assert len({image.tobytes() for image in found}) == 32
+
+
+def test_no_image_is_left_as_it_was_and_all_stay_recognisable(augment):
+    """A bright square moves by at most 0.2 of a side, and turns; it does not leave."""
+    x = np.zeros((64, 30, 30, 1), np.float32)
+    x[:, 12:18, 12:18] = 255
+    pipeline = build_augmentation("rotate-shift", (30, 30, 1), {})
+    found = np.asarray(pipeline(x, seeds(3, 4)))[..., 0]
+    mass = found.sum(axis=(1, 2))
+    np.testing.assert_allclose(mass, 36 * 255, rtol=0.12)
+    place = np.arange(30)
+    ys = (found.sum(axis=2) * place).sum(axis=1) / mass - 14.5
+    xs = (found.sum(axis=1) * place).sum(axis=1) / mass - 14.5
+    for shifts in (xs, ys):
+        assert np.abs(shifts).max() < 6.5
+        assert shifts.std() == pytest.approx(12 / np.sqrt(12), rel=0.3)
+    assert abs(np.corrcoef(xs, ys)[0, 1]) < 0.4
+
+
+def test_rotation_is_up_to_twenty_degrees_either_way():
+    """A horizontal bar's angle, without any shift."""
+    pipeline = build_augmentation("rotate-shift", (41, 41, 1), {"shift": 0.0})
+    x = np.zeros((200, 41, 41, 1), np.float32)
+    x[:, 19:22, 8:33] = 255
+    found = np.asarray(pipeline(x, seeds(5, 6)))[..., 0]
+    y, x_place = np.mgrid[:41, :41] - 20
+    mass = found.sum(axis=(1, 2))
+    xx, yy, xy = ((found * part).sum(axis=(1, 2)) / mass
+                  for part in (x_place**2, y**2, x_place * y))  # fmt: skip
+    angles = np.degrees(np.arctan2(2 * xy, xx - yy) / 2)
+    assert np.abs(angles).max() < 20.5
+    assert np.abs(angles).max() > 17
+    assert (angles > 5).any()
+    assert (angles < -5).any()
+
+
+def test_options_reach_the_pipeline():
+    still = build_augmentation("rotate-shift", SHAPE, {"rotation": 0, "shift": 0})
+    np.testing.assert_allclose(np.asarray(still(images(), seeds(1, 2))), images(), atol=1e-3)
+    black = build_augmentation(
+        "rotate-shift", SHAPE, {"rotation": 0, "shift": 0.5, "fill": "constant"}
+    )
+    assert (np.asarray(black(images() + 1, seeds(1, 2))) == 0).any()
+
+
+def test_a_pipeline_of_ones_own():
+    pipeline = build_augmentation("gallery:flip", SHAPE, {"share": 0.0})
+    assert pipeline.generators == 2
+    x = images(64)
+    found = np.asarray(pipeline(x, seeds(1, 2)))
+    kept = (found == x).all(axis=(1, 2, 3))
+    turned = (found == x[:, :, ::-1]).all(axis=(1, 2, 3))
+    assert (kept ^ turned).all()
+    assert 16 < turned.sum() < 48
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("gallery:crop", r"makes images of shape \(4, 4, 3\) of \(12, 10, 3\)"),
+        ("gallery:learns", "has weights to learn"),
+        ("gallery:no_layer", "returned function, not a Keras layer"),
+        ("gallery:pairs", r"cannot be applied to images of shape \(12, 10, 3\)"),
+        ("gallery:fails", r"cannot be built: no pipeline for \(12, 10, 3\) at all"),
+        ("gallery:missing", "cannot be imported"),
+        ("nowhere:missing", "cannot be imported"),
+    ],
+)
+def test_pipelines_that_are_refused(name, message):
+    with pytest.raises(UsageError, match=f'augmentation "{name}" {message}') as caught:
+        build_augmentation(name, SHAPE, {})
+    assert "\n" not in str(caught.value)
