@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from remix_study.batches.strategies import STRATEGIES
 from remix_study.reports.frames import StudyFrames
 from remix_study.reports.statistics import influence_ratio
 from remix_study.reports.words import plain
@@ -16,7 +17,10 @@ from remix_study.reports.words import plain
 # Balanced Brier rewards any shift of the prior, so the measures that punish it stand beside it.
 CORE_METRICS = ("g_mean", "bbs", "brier", "log_loss", "cwece")
 STRATEGY_KEYS = ("strategy", "sampler", "mixing", "alpha", "loss")
-ORDER = ("baseline", "cost", "smote", "mixup", "balance", "remix", "logit-adjusted")
+ORDER = (
+    *("baseline", "cost", "smote", "mixup", "balance", "augment", "remix", "remix-aug"),
+    "logit-adjusted",
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,12 @@ class Row:
         return self.strategy or " + ".join(
             part for part in self.parts if part not in ("none", "cross-entropy")
         )
+
+    @property
+    def augments(self) -> bool:
+        """Whether its images were augmented, which no part tells."""
+        known = STRATEGIES.get(self.strategy)
+        return known is not None and known.augment
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,14 +129,15 @@ class Comparison:
     def unmixed(self, row: Row) -> Row | None:
         """The row that differs from this one in not mixing at all; None if it was not run.
 
-        For `remix` that is `balance`, for `mixup` it is `baseline`.
+        For `remix` that is `balance`, for `mixup` `baseline`, for `remix-aug` `augment`.
         """
         sampler, _, loss = row.parts
         return next(
             (
                 other
                 for other in self.rows
-                if other.parts == (sampler, "none", loss) and other.settings == row.settings
+                if other.parts == (sampler, "none", loss)
+                and (other.settings, other.augments) == (row.settings, row.augments)
             ),
             None,
         )

@@ -30,6 +30,8 @@ COLORS = {
     "balance": "#0072b2",
     "remix": "#d55e00",
     "logit-adjusted": "#cc79a7",
+    "augment": "#5d3fd3",
+    "remix-aug": "#8b1a1a",
 }
 OTHER_COLOR = "#999999"
 INK = "#222222"

@@ -79,6 +79,7 @@ def remix_row(comparison: Comparison) -> Row | None:
         row
         for row in comparison.rows
         if row.alpha
+        and not row.augments
         and (row.strategy == "remix" or row.parts == ("balanced", "beta", "cross-entropy"))
     ]
     return min(

@@ -48,13 +48,28 @@ def test_the_named_strategies():
         "remix-repo": ("balanced-repo", "beta", 0.1, "cross-entropy"),
     }
     mixing = ["mixup", "remix", "remix-chou", "balanced-mixup", "remix-repo"]
-    assert [name for name in STRATEGIES if takes_alpha(name)] == mixing
+    assert [name for name in strategy_names() if takes_alpha(name)] == mixing
 
 
 def test_a_study_that_names_none_compares_the_main_ones():
     assert DEFAULT_STRATEGIES == (
         "baseline", "cost", "smote", "balance", "mixup", "remix", "logit-adjusted",
     )  # fmt: skip
+
+
+def test_those_that_augment_images_are_apart():
+    """They are named only where images are asked for, and are otherwise a plain strategy."""
+    names = set(strategy_names(images=True)) - set(strategy_names())
+    assert names == {"augment", "remix-aug"} == {n for n, s in STRATEGIES.items() if s.augment}
+    for name, plain in (("augment", "balance"), ("remix-aug", "remix")):
+        assert parts(make_strategy(name)) == parts(make_strategy(plain))
+        assert make_strategy(name) != make_strategy(plain)
+    assert make_strategy("remix-aug", 0.3) == compose("balanced", "beta", 0.3, augment=True)
+    assert make_strategy("remix-aug", 0.3).label == "remix-aug (0.3)"
+    assert make_strategy("remix-aug", 0) == make_strategy("augment")
+    assert compose("natural", augment=True).name == "natural+augment"
+    with pytest.raises(UsageError, match="takes no alpha"):
+        make_strategy("augment", 0.1)
 
 
 def test_each_is_described_in_one_sentence():

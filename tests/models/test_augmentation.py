@@ -53,7 +53,7 @@ def test_each_image_of_a_batch_is_transformed_its_own_way(augment):
     assert len({image.tobytes() for image in found}) == 32
 
 
-def test_no_image_is_left_as_it_was_and_all_stay_recognisable(augment):
+def test_no_image_is_left_as_it_was_and_all_stay_recognisable():
     """A bright square moves by at most 0.2 of a side, and turns; it does not leave."""
     x = np.zeros((64, 30, 30, 1), np.float32)
     x[:, 12:18, 12:18] = 255

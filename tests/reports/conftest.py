@@ -136,7 +136,8 @@ def make_frames(
         )
         fold_effect = rng.normal(0, spread, (made.repeats, made.folds, len(METRICS), 2))
         for trial, (strategy, alpha) in enumerate(made.rows):
-            sampler, mixing, loss = PARTS.get(strategy, ("balanced", "beta", "cross-entropy"))
+            unknown = ("balanced", "none" if alpha is None else "beta", "cross-entropy")
+            sampler, mixing, loss = PARTS.get(strategy, unknown)
             validation: dict[str, list[float]] = {metric: [] for metric in METRICS}
             for repeat in range(made.repeats):
                 for fold in range(made.folds):

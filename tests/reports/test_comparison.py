@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from remix_study.reports.comparison import comparisons
+from remix_study.reports.verdict import remix_row
 
 
 def test_rows_stand_in_the_order_of_the_paper_then_the_rivals(frames_of, problem):
@@ -53,6 +54,23 @@ def test_the_zero_of_a_mixing_strategy_is_its_sampler_without_mixing(frames_of, 
     assert found.unmixed(remix).label == "balance"
     assert found.unmixed(mixup).label == "baseline"
     assert found.find("remix", 0.7) is None
+
+
+def test_augmented_rows_have_a_zero_of_their_own(frames_of, problem):
+    rows = (("balance", None), ("augment", None), ("remix", 0.1), ("remix-aug", 0.1))
+    (found,) = comparisons(frames_of(problem(rows=rows)))
+    assert [row.label for row in found.rows] == [
+        "balance",
+        "augment",
+        "remix (0.1)",
+        "remix-aug (0.1)",
+    ]
+    assert found.unmixed(found.find("remix-aug", 0.1)).label == "augment"
+    assert found.unmixed(found.find("remix", 0.1)).label == "balance"
+    # What the verdict says of ReMix is about plain ReMix.
+    assert remix_row(found).label == "remix (0.1)"
+    (alone,) = comparisons(frames_of(problem(rows=(*rows[:2], rows[3]))))
+    assert remix_row(alone) is None
 
 
 def test_failed_folds_have_no_scores(frames_of, problem):

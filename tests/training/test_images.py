@@ -191,7 +191,7 @@ def test_small_images_are_padded_and_smaller_ones_refused():
         assert network.train.layers[0].padding == padding
     with pytest.raises(UsageError, match="images of 8 x 3 are too small for 2 convolutions"):
         build("cnn", input_shape=(8, 3, 1), options={}, **options)
-    with pytest.raises(UsageError, match='of 8 x 8 are too small .* padding "valid"'):
+    with pytest.raises(UsageError, match=r'of 8 x 8 are too small .* padding "valid"'):
         build("cnn", input_shape=(8, 8, 1), options={"padding": "valid"}, **options)
     for name, shape, word in (("mlp", (8, 8, 1), "cnn"), ("cnn", (64,), "mlp")):
         with pytest.raises(
