@@ -165,11 +165,14 @@ def complaint(*change: tuple[str, str]) -> str:
             ("rotation = 10", "rotation = 200"),
             "augmentation.rotation: expected a number",
         ),
-        (("rotation = 10", 'fill = "mirror"'), 'augmentation.fill: expected "nearest" or'),
+        (
+            ("rotation = 10", 'fill = "mirror"'),
+            'augmentation.fill: expected "constant" or "nearest"',
+        ),
         (("rotation = 10", 'name = "turn"'), 'augmentation.name: "turn" is unknown; write'),
         (("dense = 6", "hidden = [6]"), "model.hidden: unknown key"),
         (("filters = [4, 4]", "filters = []"), "model.filters: expected a list with at least one"),
-        (("filters = [4, 4]", 'padding = "half"'), 'model.padding: expected "valid" or "same"'),
+        (("filters = [4, 4]", 'padding = "half"'), 'model.padding: expected "same" or "valid"'),
         (
             ('dataset = "digits-images"', 'dataset = "digits-images"\nimages = "x"'),
             "problems[0]: give dataset or images, not both",
