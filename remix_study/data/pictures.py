@@ -75,7 +75,12 @@ def load_images(path: Path) -> Dataset:
 
 
 def image_dataset(
-    X: ArrayLike, y: Sequence[Any] | NDArray[Any], groups: ArrayLike | None, name: str, where: str
+    X: ArrayLike,
+    y: Sequence[Any] | NDArray[Any],
+    groups: ArrayLike | None,
+    name: str,
+    where: str,
+    source: str = "arrays given from Python",
 ) -> Dataset:
     """Make a data set of images in arrays.
 
@@ -85,6 +90,7 @@ def image_dataset(
         groups: (n,) what each image belongs to, or None.
         name: What the problems are named after.
         where: What messages start with.
+        source: Where they come from, for reports.
 
     Raises:
         DataError: X holds no images, or there is one class only.
@@ -96,7 +102,7 @@ def image_dataset(
     for what, values in (("y", codes), ("groups", members)):
         if values is not None and len(values) != len(pixels):
             raise DataError(f"{where}: X has {len(pixels)} images and {what} has {len(values)}")
-    return _dataset(pixels, codes, classes, members, name, "arrays given from Python")
+    return _dataset(pixels, codes, classes, members, name, source)
 
 
 def _pixels(X: NDArray[Any], where: str) -> NDArray[np.uint8]:
@@ -131,7 +137,7 @@ def _archive(path: Path) -> Dataset:
     for what, values in (("y", y), ("groups", groups)):
         if values is not None and values.ndim != 1:
             raise DataError(f"{path}: {what} has shape {values.shape}; one value an image")
-    return image_dataset(arrays["X"], y, groups, path.stem, str(path))
+    return image_dataset(arrays["X"], y, groups, path.stem, str(path), f"file {path.name}")
 
 
 def _folder(path: Path) -> Dataset:

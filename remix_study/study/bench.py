@@ -21,9 +21,8 @@ from remix_study.data.preprocessing import Preprocessing, fit_preprocessing
 from remix_study.data.problems import Problem, make_problem
 from remix_study.data.redraw import make_redrawn_problem
 from remix_study.errors import DataError, StudyFileError, UsageError
-from remix_study.models import check_rows
 from remix_study.seeds import derive
-from remix_study.study.checks import augmenting, check_batch_size
+from remix_study.study.checks import augmenting, check_batch_size, check_kind
 from remix_study.study.points import Setting
 
 if TYPE_CHECKING:
@@ -113,14 +112,21 @@ class Bench:
     def _network(self, model: Model, stack: int) -> Any:
         from remix_study import models
 
-        with models.precision(self.spec.training.precision):
-            return models.build(
-                model.name,
-                stack=stack,
-                input_shape=self.problem.dataset.row_shape,
-                n_classes=self.problem.K,
-                options=model.options,
-            )
+        dataset = self.problem.dataset
+        try:
+            with models.precision(self.spec.training.precision):
+                return models.build(
+                    model.name,
+                    stack=stack,
+                    input_shape=dataset.row_shape,
+                    n_classes=self.problem.K,
+                    options=model.options,
+                )
+        except UsageError as error:
+            if not dataset.images:
+                raise
+            # Which of several folders holds the grey images.
+            raise UsageError(f"data set {dataset.name}: {error}") from error
 
     def _engine(self, model: Model, batch_size: int) -> Engine:
         from remix_study.training.engine import Engine, check_precision
@@ -219,7 +225,7 @@ def prepare(study: Study, given: Dataset | None = None) -> list[Bench]:
         where = f"{study.source}: problems[{position}]"
         try:
             dataset = _dataset(study, spec, given)
-            _check_kind(study, dataset)
+            check_kind(study, dataset)
             made = [
                 _make(study, spec, dataset, imbalance) for imbalance in spec.imbalance or (None,)
             ]
@@ -258,24 +264,6 @@ def _make(study: Study, spec: ProblemSpec, dataset: Dataset, imbalance: float | 
     if study.note:
         problem = replace(problem, notes=(*problem.notes, study.note))
     return Bench(study, spec, problem, folds)
-
-
-def _check_kind(study: Study, dataset: Dataset) -> None:
-    """Refuse a network or strategies that are for the other kind of data.
-
-    Raises:
-        DataError: Names the data set and what to write.
-    """
-    try:
-        check_rows(study.model.name, dataset.row_shape)
-    except UsageError as error:
-        raise DataError(f"data set {dataset.name}: {error}") from error
-    names = augmenting(study.search.space)
-    if names and not dataset.images:
-        raise DataError(
-            f"data set {dataset.name} is a table, and {' and '.join(names)} turn and shift "
-            "images; leave them out of search.space.strategy"
-        )
 
 
 def _dataset(study: Study, spec: ProblemSpec, given: Dataset | None) -> Dataset:

@@ -9,9 +9,10 @@ from typing import Any
 from remix_study import plugins
 from remix_study.batches.strategies import DEFAULT_STRATEGIES, STRATEGIES, takes_alpha
 from remix_study.config import Augmentation, Study
-from remix_study.errors import StudyFileError, UsageError, known
+from remix_study.data.dataset import Dataset
+from remix_study.errors import DataError, StudyFileError, UsageError, known
 from remix_study.metrics import EXTRA_METRICS, METRICS
-from remix_study.models import BUILT_IN
+from remix_study.models import BUILT_IN, check_rows
 from remix_study.space import Choice, Domain, Range, SearchSpace
 from remix_study.study.parameters import all_choices
 from remix_study.study.points import grid_points, setting_of
@@ -68,6 +69,24 @@ def _check_own_code(section: str, name: str, built_in: Sequence[str]) -> None:
 def augmenting(space: SearchSpace) -> list[str]:
     """The strategies of a space that augment images."""
     return [name for name in space.strategy if name in STRATEGIES and STRATEGIES[name].augment]
+
+
+def check_kind(study: Study, dataset: Dataset) -> None:
+    """Refuse a network or strategies that are for the other kind of data.
+
+    Raises:
+        DataError: Names the data set and what to write.
+    """
+    try:
+        check_rows(study.model.name, dataset.row_shape)
+    except UsageError as error:
+        raise DataError(f"data set {dataset.name}: {error}") from error
+    names = augmenting(study.search.space)
+    if names and not dataset.images:
+        raise DataError(
+            f"data set {dataset.name} is a table, and {' and '.join(names)} turn and shift "
+            "images; leave them out of search.space.strategy"
+        )
 
 
 def _check_alpha(space: SearchSpace, *, grid: bool) -> None:

@@ -303,7 +303,7 @@ def test_npz_arrays(tmp_path):
     path = npz(tmp_path / "mine.npz", X=X, y=np.array(["b", "a", "a", "b"]), groups=[5, 5, 6, 6])
     dataset = load_images(path)
     np.testing.assert_array_equal(dataset.X, X)
-    assert dataset.name == "mine"
+    assert (dataset.name, dataset.source) == ("mine", "file mine.npz")
     assert dataset.classes == ("a", "b")
     assert dataset.y.tolist() == [1, 0, 0, 1]
     assert dataset.groups.tolist() == [0, 0, 1, 1]

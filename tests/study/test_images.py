@@ -146,7 +146,7 @@ def test_a_network_for_colours_refuses_a_grey_data_set():
     changed = study(('name = "cnn"\nfilters = [4, 4]\ndense = 6', 'name = "gallery:rgb_only"'))
     (bench,) = prepare(changed)
     with pytest.raises(
-        UsageError, match=r"\(8, 8, 3\), but the data's rows have shape \(8, 8, 1\)"
+        UsageError, match=r"digits-images: .*\(8, 8, 3\), but the data.s rows .* \(8, 8, 1\)"
     ):
         bench.network_parameters(changed.model)
 
