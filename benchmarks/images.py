@@ -1,6 +1,6 @@
 """Images: the engine against a fresh ``model.fit`` a fold, and against the bare network.
 
-python benchmarks/images.py [--rounds 3] [--epochs 2] [--json FILE] [--markdown FILE]
+python benchmarks/images.py [--rounds 3] [--epochs 10] [--strategy NAME] [--json FILE]
 
 Three processes take turns on the small CIFAR-10 (REMIX_STUDY_DATA must name its folder): the
 engine; the loop a careful user writes, with a fresh Keras model a fold, tf.data and Keras'
@@ -52,6 +52,7 @@ strategy = {strategies}
 
 Round = dict[str, float]
 Work = Callable[[str], Round]
+Kind = Callable[[int, tuple[str, ...]], Work]
 
 
 def make_bench(epochs: int) -> Any:
@@ -76,7 +77,7 @@ def trained(bench: Any, epochs: int) -> int:
     return sum(len(fold.train) // BATCH * BATCH for fold in bench.folds) * epochs
 
 
-def engine(epochs: int) -> Work:
+def engine(epochs: int, strategies: tuple[str, ...]) -> Work:
     """A trial of the study, after one that compiled."""
     from remix_study.batches.strategies import make_strategy
     from remix_study.study.points import Setting
@@ -86,12 +87,12 @@ def engine(epochs: int) -> Work:
     def fit(name: str) -> None:
         bench.fit(Setting(make_strategy(name), bench.spec.training, bench.study.model))
 
-    for name in STRATEGIES:
+    for name in strategies:
         fit(name)
     return lambda name: timed(trained(bench, epochs), lambda: fit(name))
 
 
-def loop(epochs: int) -> Work:
+def loop(epochs: int, strategies: tuple[str, ...]) -> Work:  # noqa: ARG001
     """What a careful user writes; the same batches, best weights, validation and test scores."""
     import keras
     import numpy as np
@@ -173,7 +174,7 @@ def loop(epochs: int) -> Work:
     return lambda name: timed(trained(bench, epochs), lambda: fit(name))
 
 
-def bare(epochs: int) -> Work:  # noqa: ARG001
+def bare(epochs: int, strategies: tuple[str, ...]) -> Work:  # noqa: ARG001
     """Forward and backward of the network over one batch, in one graph; nothing else."""
     import numpy as np
     import tensorflow as tf
@@ -203,13 +204,13 @@ def bare(epochs: int) -> Work:  # noqa: ARG001
     return lambda _: timed(STEPS * BATCH, lambda: passes().numpy())
 
 
-KINDS: dict[str, Callable[[int], Work]] = {"engine": engine, "loop": loop, "bare": bare}
+KINDS: dict[str, Kind] = {"engine": engine, "loop": loop, "bare": bare}
 
 
-def serve(pipe: Connection, kind: str, epochs: int) -> None:
+def serve(pipe: Connection, kind: str, epochs: int, strategies: tuple[str, ...]) -> None:
     """Answer rounds until None is asked for."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    work = KINDS[kind](epochs)
+    work = KINDS[kind](epochs, strategies)
     pipe.send("ready")
     try:
         while (name := pipe.recv()) is not None:
@@ -219,18 +220,18 @@ def serve(pipe: Connection, kind: str, epochs: int) -> None:
         return
 
 
-def measure(rounds: int, epochs: int) -> list[dict[str, Any]]:
+def measure(rounds: int, epochs: int, strategies: tuple[str, ...]) -> list[dict[str, Any]]:
     """Let the processes take turns; medians, and the range of the ratios round by round."""
     context = multiprocessing.get_context("spawn")
     pipes: dict[str, Connection] = {}
     processes = []
     for kind in KINDS:
         pipes[kind], other = context.Pipe()
-        processes.append(context.Process(target=serve, args=(other, kind, epochs)))
+        processes.append(context.Process(target=serve, args=(other, kind, epochs, strategies)))
         processes[-1].start()
         other.close()
         pipes[kind].recv()
-    found: dict[str, list[dict[str, Round]]] = {name: [] for name in STRATEGIES}
+    found: dict[str, list[dict[str, Round]]] = {name: [] for name in strategies}
     for _ in range(rounds):
         for name, own in found.items():
             own.append({})
@@ -275,8 +276,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=10, help="of every fold in a round")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table")
+    parser.add_argument("--strategy", action="append", choices=STRATEGIES, help="only this one")
     options = parser.parse_args()
-    rows = measure(options.rounds, options.epochs)
+    rows = measure(options.rounds, options.epochs, tuple(options.strategy or STRATEGIES))
     text = (
         f"Images a second; 2 folds, {options.epochs} epochs, {options.rounds} rounds; "
         f"{platform.machine()}, {multiprocessing.cpu_count()} cores\n\n{table(rows)}"
