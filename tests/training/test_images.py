@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -13,6 +19,8 @@ from remix_study.batches.strategies import make_strategy, strategy_names
 from remix_study.errors import UsageError
 from remix_study.training import engine as engine_module
 from remix_study.training.seeds import epoch_seeds
+
+HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="module")
@@ -207,3 +215,27 @@ def test_a_network_for_colours_refuses_grey_images():
     ):
         grey.engine(grey.members(), name="gallery:rgb_only")
     assert SMALL["dense"] == 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_another_process_and_jax(backend, tmp_path):
+    """The same bits elsewhere; JAX trains the same network, but draws other transformations."""
+    pytest.importorskip(backend)
+    spec = importlib.util.spec_from_file_location("image_runs", HERE / "image_runs.py")
+    runs = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(runs)
+    subprocess.run(
+        [sys.executable, str(HERE / "image_runs.py"), str(tmp_path / "there.npz")],
+        env=os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        check=True,
+    )
+    here, there = runs.results(), np.load(tmp_path / "there.npz")
+    assert set(here) == set(there)
+    for name, array in here.items():
+        if backend == "tensorflow":
+            np.testing.assert_array_equal(there[name], array)
+        elif name.startswith(runs.PLAIN) and not name.startswith(runs.AUGMENTED):
+            np.testing.assert_allclose(there[name], array, atol=2e-5)
+        else:
+            assert np.abs(there[name] - array).max() > 1e-3
