@@ -76,7 +76,10 @@ def test_every_study_that_is_shipped_is_in_order():
             '[study]\nname = "a"\nname = "b"\n',
             "not valid TOML: Cannot overwrite a value (at line 3",
         ),
-        ("x = 0\n", "x: unknown key; known: study, problems, cv, model, training, search"),
+        (
+            "x = 0\n",
+            "x: unknown key; known: study, problems, cv, model, augmentation, training, search",
+        ),
         ('stduy.name = "a"', 'stduy: unknown key; did you mean "study"?'),
         ('"a\\nb" = 1', '"a\\nb": unknown key; known: study, '),
         ("study = 1", "study: write it as a table, [study]"),
@@ -157,7 +160,10 @@ def test_complaints_about_training(key, expected):
     ("key", "expected"),
     [
         ("epoch = 1", 'problems[0].epoch: unknown key; did you mean "epochs"?'),
-        ("zzz = 1", "problems[0].zzz: unknown key; known: dataset, file, label, groups, drop, "),
+        (
+            "zzz = 1",
+            "problems[0].zzz: unknown key; known: dataset, file, images, label, groups, drop, ",
+        ),
         ("training = {}", "problems[0].training: write training keys into the problem itself"),
         ("epochs = 1.5", "problems[0].epochs: expected a whole number from 1 to 1,000,000 (foun"),
         ("dataset = 1", "problems[0].dataset: expected text (found 1)"),
@@ -192,7 +198,7 @@ def test_complaints_about_problems(key, expected):
         ("[model]\nname = 1", "model.name: expected text (found 1)"),
         (
             "[model]\nname = 'cnn2'",
-            'model.name: "cnn2" is unknown; write "mlp" or "package.module',
+            'model.name: "cnn2" is unknown; write "mlp", "cnn" or "package.module',
         ),
         ("[model]\nwidth = 1", "model.width: unknown key; known: hidden, dropout, name"),
         ("[model]\ndropout = 1", "model.dropout: expected a number from 0 and below 1 (found 1)"),

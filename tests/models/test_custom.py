@@ -23,7 +23,7 @@ def test_a_registered_name_is_found(monkeypatch):
     point = EntryPoint("theirs", "zoo:dense", custom.ENTRY_POINTS)
     monkeypatch.setattr(custom, "entry_points", lambda group: [point] * (group == point.group))
     assert made("theirs").stack == 1
-    with pytest.raises(UsageError, match="one of mlp, theirs"):
+    with pytest.raises(UsageError, match="one of cnn, mlp, theirs"):
         made("thiers")
 
 
