@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -150,7 +151,12 @@ def quiet_optuna() -> Iterator[None]:
 
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(max(before, optuna.logging.WARNING))
+    # A connection that breaks is an error of ours in one line; its pool would add a traceback.
+    pools = logging.getLogger("sqlalchemy.pool")
+    level = pools.level
+    pools.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
+        pools.setLevel(level)
         optuna.logging.set_verbosity(before)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
 from scene import BOTH, study
+from studyroom import command, complete_values, query, tiny
 
 
 @BOTH
@@ -21,3 +25,22 @@ def test_workers_share_the_points_and_are_recycled(scene):
     assert len(pids) == 9
     assert max(map(pids.count, pids)) <= 3
     assert len(scene.query("SELECT * FROM remix_manifests")) == 1
+
+
+@pytest.mark.slow
+def test_two_workers_give_the_numbers_of_one(tmp_path):
+    """Real training, to the last bit: a worker's share of the cores changes no stack."""
+    (tmp_path / "tiny.toml").write_text(tiny(("epochs = 2", "epochs = 20")))
+    found = []
+    for name, more in (("one", ()), ("two", ("--workers", "2"))):
+        words = ("run", "tiny.toml", *more, "--storage", f"sqlite:///{name}.db")
+        process = command(*words, cwd=tmp_path)
+        _, errors = process.communicate(timeout=500)
+        assert (process.returncode, errors) == (0, "")
+        database = tmp_path / f"{name}.db"
+        scores = "SELECT label, repeat, fold, part, metric, value FROM remix_scores s"
+        join = "JOIN remix_runs r ON r.id = s.run_id ORDER BY 1, 2, 3, 4, 5"
+        ((manifest,),) = query(database, "SELECT manifest FROM remix_manifests")
+        found.append((query(database, f"{scores} {join}"), json.loads(manifest)["stack"]))
+        assert len(complete_values(database)) == 3
+    assert found[0] == found[1]
