@@ -60,23 +60,6 @@ class Server:
         self.ask(f"CREATE DATABASE {name}")
         return self.url(name)
 
-    def create_in(self, disk: Path) -> str:
-        """The URL of a new database on a disk of its own."""
-        name = f"x{uuid.uuid4().hex[:12]}"
-        place = disk / name
-        place.mkdir()
-        if self.user:
-            os.chown(place, self.user.pw_uid, self.user.pw_gid)
-        self.ask(f"CREATE TABLESPACE {name} LOCATION '{place}'")
-        self.ask(f"CREATE DATABASE {name} TABLESPACE {name}")
-        return self.url(name)
-
-    def drop(self, url: str) -> None:
-        """Take out such a database."""
-        name = url.rpartition("/")[2]
-        self.ask(f"DROP DATABASE {name} WITH (FORCE)")
-        self.ask(f"DROP TABLESPACE {name}")
-
     def ask(self, sql: str, name: str = "postgres") -> None:
         engine = sqlalchemy.create_engine(self.url(name), poolclass=sqlalchemy.NullPool)
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

@@ -85,7 +85,7 @@ def test_a_file_that_cannot_grow_stops_the_workers_and_keeps_what_is_done(file_s
 
 @pytest.fixture
 def small_disk():
-    """A folder with a disk of 24 MiB of its own, which a server's user may enter."""
+    """A folder with a disk of 24 MiB of its own."""
     folder = Path(tempfile.mkdtemp(prefix="remix-disk-"))
     made = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=24m,mode=777", "none", str(folder)],
@@ -110,13 +110,8 @@ def fill(disk: Path) -> None:
                 continue
 
 
-@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def test_a_full_disk_is_one_line_and_nothing_is_lost(kind, small_disk, tmp_path, request):
-    url = f"sqlite:///{small_disk}/x.db"
-    if kind == "postgresql":
-        server = request.getfixturevalue("server")
-        url = server.create_in(small_disk)
-    scene = Scene(tmp_path, url)
+def test_a_full_disk_is_one_line_and_nothing_is_lost(small_disk, tmp_path):
+    scene = Scene(tmp_path, f"sqlite:///{small_disk}/x.db")
     scene.write(study(60))
     running = scene.start("run", "tiny.toml", seconds=0.02)
     scene.until(lambda: scene.states()["COMPLETE"] >= 1)
@@ -131,8 +126,6 @@ def test_a_full_disk_is_one_line_and_nothing_is_lost(kind, small_disk, tmp_path,
     after = scene.kept()
     assert {trial: after[trial] for trial in before} == before
     scene.close()
-    if kind == "postgresql":
-        server.drop(url)
 
 
 @pytest.fixture(scope="module")
