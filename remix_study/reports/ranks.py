@@ -85,18 +85,20 @@ def eligible(comparisons: Sequence[Comparison]) -> tuple[tuple[Comparison, ...],
     if empty:
         notes.append(f"{listing(empty)}: no point is complete yet; not ranked.")
     chosen: dict[str, Comparison] = {}
+    several: dict[str, None] = {}
     for comparison in planned:
         if not comparison.rows:
             continue
         before = chosen.get(comparison.problem)
         if before is not None:
-            best = max((before, comparison), key=_worth)
-            chosen[comparison.problem] = best
-            notes.append(
-                f"{comparison.problem} is in more than one study; ranked from {best.study}."
-            )
+            chosen[comparison.problem] = max((before, comparison), key=_worth)
+            several[comparison.problem] = None
         else:
             chosen[comparison.problem] = comparison
+    for study in dict.fromkeys(chosen[problem].study for problem in several):
+        own = [problem for problem in several if chosen[problem].study == study]
+        verb = "is" if len(own) == 1 else "are"
+        notes.append(f"{_some(own)} {verb} in more than one study; ranked from {study}.")
     return tuple(chosen.values()), tuple(notes)
 
 

@@ -153,7 +153,7 @@ def test_many_problems_have_means_first_and_diagrams_of_the_hardest(found):
     problems = []
     for n in range(ON_PAGE + 1):
         info = {**comparison.info, "imbalance": 1 / (n + 2)}
-        problems.append((replace(comparison, name=f"p{n}", info=info), rows))
+        problems.append((replace(comparison, name=f"p{n}", problem=f"p{n}", info=info), rows))
     made = section(problems)
     assert [picture.name for b in made.blocks for picture in b.pictures] == ["calibration-1"]
     (drawn,) = [block for block in made.blocks if block.pictures]

@@ -19,6 +19,7 @@ from remix_study.reports.calibration import (
 from remix_study.reports.comparison import Comparison
 from remix_study.reports.document import Block, Cell, Head, Picture, Section, Table
 from remix_study.reports.figures import FAINT, INK, figure, render, strategy_color
+from remix_study.reports.ranks import eligible
 from remix_study.reports.sections.crowd import crowded, fold, hardest
 from remix_study.reports.words import MISSING, counted, listing, number, sentence, thousands
 
@@ -70,8 +71,9 @@ def section(found: Found) -> Section:
 def _summaries(found: Found, drawn: str) -> list[Block]:
     """Calibration errors on the average of a kind of problem, and what is drawn."""
     blocks = []
-    for kind in dict.fromkeys(comparison.kind for comparison, _ in found):
-        here = [rows for c, rows in found if c.kind == kind]
+    once, _ = eligible([comparison for comparison, _ in found])
+    for kind in dict.fromkeys(comparison.kind for comparison in once):
+        here = [rows for c, rows in found if c.kind == kind and c in once]
         labels = dict.fromkeys(made.row.label for rows in here for made in rows)
         lines: list[tuple[Cell, ...]] = []
         means: dict[str, dict[str, float]] = {view: {} for view in VIEWS}

@@ -10,6 +10,7 @@ from remix_study.reports.document import Block, Cell, Head, Section, Table
 from remix_study.reports.figures import (
     strategy_color,
 )
+from remix_study.reports.ranks import eligible
 from remix_study.reports.sections.crowd import crowded, fold
 from remix_study.reports.statistics import (
     paired_interval,
@@ -53,8 +54,9 @@ def section(found: Sequence[tuple[Comparison, Sequence[Corrected]]]) -> Section:
 def _summaries(found: Sequence[tuple[Comparison, Sequence[Corrected]]]) -> list[Block]:
     """What each correction does on the average of a kind of problem."""
     blocks = []
-    for kind in dict.fromkeys(comparison.kind for comparison, _ in found):
-        here = [(c, rows) for c, rows in found if c.kind == kind]
+    once, _ = eligible([comparison for comparison, _ in found])
+    for kind in dict.fromkeys(comparison.kind for comparison in once):
+        here = [(c, rows) for c, rows in found if c.kind == kind and c in once]
         names = dict.fromkeys(row.name for _, rows in here for row in rows)
         lines, better = [], []
         for name in names:
