@@ -126,7 +126,18 @@ def render(made: Figure) -> tuple[bytes, bytes]:
         made.set_layout_engine("none")
         made.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
         made.savefig(png, format="png", dpi=160, metadata={"Software": None})
-    return compact(svg.getvalue()), png.getvalue()
+    return compact(svg.getvalue()), _palette(png)
+
+
+def _palette(png: io.BytesIO) -> bytes:
+    """The picture in at most 256 colours: a quarter of the bytes, the same to the eye."""
+    from PIL import Image
+
+    small = io.BytesIO()
+    png.seek(0)
+    colours = Image.open(png).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    colours.save(small, format="png", optimize=True)
+    return small.getvalue()
 
 
 def alpha_axis(axes: Axes, alphas: Sequence[float]) -> None:

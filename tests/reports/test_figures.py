@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import re
 from xml.etree import ElementTree
+
+from PIL import Image
 
 from remix_study.reports.figures import figure, render
 
@@ -33,3 +36,13 @@ def test_text_keeps_every_digit_and_lines_do_not():
 
 def test_the_same_figure_gives_the_same_bytes():
     assert drawn() == drawn()
+
+
+def test_a_png_keeps_its_size_and_colours():
+    with figure(2, 1) as made:
+        made.patches.clear()
+        made.add_axes((0, 0, 1, 1)).set_facecolor("#cc3311")
+    _, png = render(made)
+    picture = Image.open(io.BytesIO(png))
+    assert picture.size == (320, 160)
+    assert picture.convert("RGB").getpixel((160, 80)) == (0xCC, 0x33, 0x11)
