@@ -40,9 +40,8 @@ def test_the_same_figure_gives_the_same_bytes():
 
 def test_a_png_keeps_its_size_and_colours():
     with figure(2, 1) as made:
-        made.patches.clear()
-        made.add_axes((0, 0, 1, 1)).set_facecolor("#cc3311")
+        made.add_subplot().set_facecolor("#cc3311")
     _, png = render(made)
     picture = Image.open(io.BytesIO(png))
     assert picture.size == (320, 160)
-    assert picture.convert("RGB").getpixel((160, 80)) == (0xCC, 0x33, 0x11)
+    assert picture.convert("RGB").getpixel((180, 60)) == (0xCC, 0x33, 0x11)
