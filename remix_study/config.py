@@ -137,10 +137,23 @@ class ProblemSpec(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Search(Struct, frozen=True, forbid_unknown_fields=True):
-    """How points are chosen: a planned ``grid``, or Optuna's ``tpe`` or ``random``."""
+    """How points are chosen.
 
-    algorithm: Literal["grid", "tpe", "random"] = "grid"
+    Attributes:
+        algorithm: A planned ``grid``, or one of Optuna's algorithms.
+        trials: How many trials an algorithm has.
+        constraints: What a point's validation means must fulfil, such as ``min_recall >= 0.5``
+            or ``brier <= 1.1 x baseline``.
+        prune: End trials between blocks of folds that are surely behind the best one.
+        outer: Folds around the whole search that score what searching this space finds.
+        space: What may vary.
+    """
+
+    algorithm: Literal["grid", "tpe", "random", "nsga2", "gp", "cmaes", "qmc"] = "grid"
     trials: Positive | None = None
+    constraints: tuple[str, ...] = ()
+    prune: bool = False
+    outer: Annotated[int, Meta(ge=2, le=100)] | None = None
     space: SearchSpace = SearchSpace()
 
 

@@ -139,7 +139,7 @@ def _domain(value: Any, where: str, grid: bool, kind: str | None) -> Domain:
         return _choice(_list(value, where), where, kind)
     if grid:
         raise StudyFileError(
-            f'{where}: a grid needs a list of values; ranges are for algorithm = "tpe" or "random"'
+            f'{where}: a grid needs a list of values; ranges are for a search, such as "tpe"'
         )
     for key in value:
         if key not in Range.__struct_fields__[:3]:

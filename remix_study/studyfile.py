@@ -269,6 +269,12 @@ def _search(table: dict[str, Any]) -> Search:
     grid = search.algorithm == "grid"
     if grid and search.trials is not None:
         raise StudyFileError("search.trials: a grid runs every point once; leave it out")
+    for key in ("constraints", "prune", "outer"):
+        if grid and getattr(search, key):
+            raise StudyFileError(
+                f"search.{key}: belongs to a search; a grid runs every point, and its report "
+                "tells what each fold would have chosen"
+            )
     if not grid and search.trials is None:
         raise StudyFileError(f"search.trials: say how many trials {search.algorithm} may run")
     parsed = parse_space(space, grid=grid, training_keys=_TRAINING_KEYS)

@@ -207,7 +207,7 @@ def test_complaints_about_problems(key, expected):
         ("[model]\nname = 'a:b'\nx = 0x1" + "0" * 5000, "model.x: cannot be kept in a database"),
         (
             "[search]\nalgorithm = 'bayes'",
-            'search.algorithm: expected "grid" or "random" or "tpe"',
+            'search.algorithm: expected "cmaes" or "gp" or "grid" or "nsga2" or "qmc"',
         ),
         ("[search]\nalgorithm = 'tpe'", "search.trials: say how many trials tpe may run"),
         ("[search]\ntrials = 3", "search.trials: a grid runs every point once; leave it out"),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +23,17 @@ from remix_study.data.problems import Problem, make_problem
 from remix_study.data.redraw import make_redrawn_problem
 from remix_study.errors import DataError, StudyFileError, UsageError
 from remix_study.seeds import derive
+from remix_study.study import blocks
 from remix_study.study.checks import augmenting, check_batch_size, check_kind
 from remix_study.study.points import Setting
 
 if TYPE_CHECKING:
     from remix_study.models.augmentation import Augmentation
     from remix_study.training.engine import Engine, Member, OnEpoch, Outcome
+
+Role = Literal["", "references", "inner", "outer"]
+"""References: first points beside a space. Inner: a search within an outer fold. Outer: what the
+inner searches chose, on the outer folds."""
 
 # Compiled programs kept at once; a search over widths would otherwise collect one for each.
 _ENGINES = 3
@@ -50,12 +56,15 @@ class Bench:
         spec: The entry of it.
         problem: The imbalanced data.
         folds: Repeated cross-validation.
+        role: What part of a search it is; "" for the problem itself.
     """
 
     study: Study
     spec: ProblemSpec
     problem: Problem
     folds: tuple[Fold, ...]
+    role: Role = ""
+    parent: str = ""
     _engines: OrderedDict[str, Engine] = field(default_factory=OrderedDict)
     _parameters: dict[str, int] = field(default_factory=dict)
     _prepared: tuple[Preprocessing | None, list[Member]] | None = None
@@ -63,17 +72,38 @@ class Bench:
     @property
     def name(self) -> str:
         """Name of the Optuna study."""
-        return f"{self.study.name}/{self.problem.name}"
+        part = "/references" if self.role == "references" else ""
+        return f"{self.study.name}/{self.problem.name}{part}"
+
+    @property
+    def blocks(self) -> tuple[tuple[int, ...], ...]:
+        """Positions of the folds that train together, in the order in which they do."""
+        if self.role == "outer":
+            return blocks.by_fold(self.folds)
+        if self.study.search.prune and self.role != "references":
+            return blocks.by_repeat(self.folds)
+        return (tuple(range(len(self.folds))),)
 
     @property
     def stack(self) -> int:
         """Members in one program; a network that knows no member axis trains one at a time."""
         from remix_study.training.engine import stack_size
 
-        return self.spec.training.stack or stack_size(len(self.folds))
+        return self.spec.training.stack or stack_size(max(map(len, self.blocks)))
 
-    def fit(self, setting: Setting, on_epoch: OnEpoch | None = None) -> list[Outcome]:
-        """Train every fold at one point.
+    def fit(
+        self,
+        setting: Setting,
+        on_epoch: OnEpoch | None = None,
+        places: Sequence[int] | None = None,
+    ) -> list[Outcome]:
+        """Train folds at one point.
+
+        Args:
+            setting: What to train.
+            on_epoch: Called after every epoch of a stack with its running members.
+            places: Positions of the folds; all of them when None. A fold's outcome does not
+                depend on which others train with it.
 
         Raises:
             UsageError: The model cannot be built or does not fit the data, or mixed precision is
@@ -91,6 +121,7 @@ class Bench:
             setting.training,
             dropout=dropout,
             on_epoch=on_epoch,
+            places=places,
         )
 
     def network_parameters(self, model: Model) -> int:
@@ -103,6 +134,10 @@ class Bench:
         if key not in self._parameters:
             self._parameters[key] = self._network(model, 1).parameters
         return self._parameters[key]
+
+    def fresh(self) -> Bench:
+        """The same bench with nothing compiled or prepared, for other rows or folds."""
+        return replace(self, _engines=OrderedDict(), _parameters={}, _prepared=None)
 
     def free(self) -> None:
         """Let go of compiled programs and members; they are made again when asked for."""
@@ -133,7 +168,8 @@ class Bench:
 
         # Dropout's rate is an input of the program; only whether there is any shapes it.
         masked = {"dropout": _dropout(model) > 0} if model.name == _STACKED else {}
-        key = _key(model, masked, batch_size)
+        augmented = bool(augmenting(self.study.search.space))
+        key = _key(model, masked, batch_size, self.stack, augmented)
         if key not in self._engines:
             check_precision(self.spec.training)
             X, fill, centre, scale = self._features()

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 # Longer texts stretch the dashboard's pages.
 LONGEST_ATTRIBUTE = 190
 
+_ROLES = {
+    "references": "baseline and the paper's ReMix, which its space lacks",
+    "inner": "the search again, without one outer fold",
+    "outer": "what each of these searches chose, trained on all it had",
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Entry:
@@ -140,6 +146,8 @@ def _attributes(bench: Bench) -> dict[str, str]:
         "rows of each class": ", ".join(f"{name}: {count}" for name, count in counts),
         "values are": "means over folds of validation scores",
     }
+    if bench.role:
+        found["part of"] = f"{bench.study.name}/{bench.parent}: {_ROLES[bench.role]}"
     for position, note in enumerate(bench.problem.notes, start=1):
         found[f"note {position}"] = note
     return found

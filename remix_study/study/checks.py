@@ -16,6 +16,7 @@ from remix_study.models import BUILT_IN, check_rows
 from remix_study.space import Choice, Domain, Range, SearchSpace
 from remix_study.study.parameters import all_choices
 from remix_study.study.points import grid_points, setting_of
+from remix_study.study.search_checks import check_search
 from remix_study.studyfile import TIED
 
 
@@ -30,6 +31,7 @@ def check_study(study: Study) -> None:
         _check_names(study)
         _check_alpha(study.search.space, grid=study.search.algorithm == "grid")
         _check_settings(study)
+        check_search(study)
     except UsageError as error:
         raise StudyFileError(f"{study.source}: search.space: {error}") from error
     except StudyFileError as error:

@@ -11,8 +11,10 @@ import msgspec
 from remix_study.checked import toml
 from remix_study.space import Choice
 from remix_study.study.bench import Bench
+from remix_study.study.constraints import parse_constraint
 from remix_study.study.parameters import kind_of
 from remix_study.study.points import encoded, grid_points, label_of
+from remix_study.study.references import outer_choices
 from remix_study.study.tables import point_key
 
 # A value longer than this is cut where a change is shown.
@@ -22,6 +24,9 @@ _SHOWN = 60
 def plan(bench: Bench) -> dict[str, Any]:
     """What there is to do: keys of the grid's points, or how many trials a search has."""
     search = bench.study.search
+    if bench.role == "outer":
+        choices = outer_choices(bench.study, bench.spec.training)
+        return {"planned": [], "trials": (search.outer or 0) * len(choices)}
     if search.algorithm != "grid":
         return {"planned": [], "trials": search.trials}
     points = [point_key(point) for point in grid_points(search.space)]
@@ -65,13 +70,26 @@ def definition(bench: Bench) -> dict[str, Any]:
             "imbalance": problem.imbalance,
             "rows": int(problem.counts.sum()),
         },
-        "search": {"algorithm": search.algorithm, "space": space},
+        "search": {"algorithm": search.algorithm, "space": space, **_rules(bench)},
     }
     if problem.dataset.images:
         chosen = study.augmentation
         found["augmentation"] = {"name": chosen.name, **chosen.options}
     # Through JSON and back, as the database will give it.
     return msgspec.json.decode(msgspec.json.encode(found))  # type: ignore[no-any-return]
+
+
+def _rules(bench: Bench) -> dict[str, Any]:
+    """What else decides what a search asks and keeps, where the file says so."""
+    search = bench.study.search
+    found: dict[str, Any] = {}
+    if search.constraints:
+        found["constraints"] = [parse_constraint(text).text for text in search.constraints]
+    if search.prune:
+        found["prune"] = True
+    if bench.role in ("inner", "outer"):
+        found["outer"] = search.outer
+    return found
 
 
 def facts(bench: Bench) -> dict[str, Any]:
@@ -101,6 +119,10 @@ def facts(bench: Bench) -> dict[str, Any]:
         "epochs": training.epochs,
         "objectives": list(study.objectives),
         "algorithm": study.search.algorithm,
+        "role": bench.role,
+        "parent": bench.parent,
+        "constraints": list(study.search.constraints),
+        "prune": study.search.prune,
     }
 
 

@@ -32,9 +32,11 @@ class Evaluation:
         uuid: Identity of the run.
         setting: What was trained.
         parameters: The point as Optuna holds it.
-        outcomes: One a fold.
-        scores: One (part -> metric -> value) a fold.
-        values: Mean over folds of each objective on the validation part.
+        places: Positions of the folds that were trained, in order.
+        outcomes: One a trained fold.
+        scores: One (part -> metric -> value) a trained fold.
+        pruned: Whether the trial was ended before its last block.
+        values: Mean over the trained folds of each objective on the validation part.
         network_parameters: Trainable parameters of one network.
         seconds: Wall time.
         started: UTC, ISO 8601.
@@ -44,6 +46,7 @@ class Evaluation:
     uuid: str
     setting: Setting
     parameters: dict[str, Any]
+    places: tuple[int, ...]
     outcomes: tuple[Any, ...]
     scores: tuple[dict[str, dict[str, float]], ...]
     values: tuple[float, ...]
@@ -51,10 +54,15 @@ class Evaluation:
     seconds: float
     started: str
     finished: str
+    pruned: bool = False
 
     def validation(self, metric: str) -> np.ndarray[Any, Any]:
-        """A metric's validation score on every fold."""
+        """A metric's validation score on every trained fold."""
         return np.array([fold["validation"].get(metric, np.nan) for fold in self.scores])
+
+    def means(self) -> dict[str, float]:
+        """Mean validation score of each metric, NaN where it could not be computed."""
+        return {name: float(np.mean(self.validation(name))) for name in METRICS}
 
 
 def evaluate(
@@ -62,21 +70,46 @@ def evaluate(
     parameters: dict[str, Any],
     setting: Setting,
     on_epoch: Callable[[int], None] | None = None,
+    *,
+    block: int | None = None,
+    hopeless: Callable[[dict[int, float]], bool] | None = None,
 ) -> Evaluation:
-    """Train and score one point.
+    """Train and score one point, block by block.
 
     The value that Optuna gets is made of validation scores alone: the test scores go into the
     project's own tables, and only reports read them.
 
+    Args:
+        bench: The problem.
+        parameters: The point as Optuna holds it.
+        setting: What it means.
+        on_epoch: Called after every epoch of a stack with its running members.
+        block: The only block of the bench to train; all of them when None.
+        hopeless: Told each block's validation scores of the first objective by fold, it says
+            whether the trial ends there.
+
     Raises:
-        MembersFailed: Some member diverged, under ``on_nan = "fail"``.
+        MembersFailed: Some member diverged, under ``on_nan = "fail"``, or an objective cannot
+            be computed.
     """
     started, clock = utc_now(), time.perf_counter()
-    outcomes = [_checked(outcome) for outcome in bench.fit(setting, on_epoch)]
-    failed = [outcome.failed for outcome in outcomes if outcome.failed]
-    if failed and setting.training.on_nan == "fail":
-        raise MembersFailed(f"{len(failed)} of {len(outcomes)} folds diverged: {failed[0]}")
-    scores = tuple(_scores(bench, i, outcome) for i, outcome in enumerate(outcomes))
+    todo = bench.blocks if block is None else (bench.blocks[block],)
+    places: list[int] = []
+    outcomes: list[Any] = []
+    scores: list[dict[str, dict[str, float]]] = []
+    pruned = False
+    for number, part in enumerate(todo, start=1):
+        trained = [_checked(outcome) for outcome in bench.fit(setting, on_epoch, part)]
+        failed = [outcome.failed for outcome in trained if outcome.failed]
+        if failed and setting.training.on_nan == "fail":
+            raise MembersFailed(f"{len(failed)} of {len(trained)} folds diverged: {failed[0]}")
+        found = [_scores(bench, at, one) for at, one in zip(part, trained, strict=True)]
+        places, outcomes, scores = [*places, *part], [*outcomes, *trained], [*scores, *found]
+        first = bench.study.objectives[0]
+        seen = {at: one["validation"][first] for at, one in zip(part, found, strict=True)}
+        if hopeless and hopeless(seen) and number < len(todo):
+            pruned = True
+            break
     values = tuple(
         float(np.mean([fold["validation"][name] for fold in scores]))
         for name in bench.study.objectives
@@ -88,13 +121,15 @@ def evaluate(
         uuid=str(uuid.uuid4()),
         setting=setting,
         parameters=parameters,
+        places=tuple(places),
         outcomes=tuple(outcomes),
-        scores=scores,
+        scores=tuple(scores),
         values=values,
         network_parameters=bench.network_parameters(setting.model),
         seconds=time.perf_counter() - clock,
         started=started,
         finished=utc_now(),
+        pruned=pruned,
     )
 
 

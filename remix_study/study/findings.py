@@ -184,7 +184,9 @@ def _trials(connection: Connection, study_id: int, name: str) -> list[Trial]:
 
 def _whole(connection: Connection, row: Any) -> set[int]:
     """Ids of the runs that have all folds, scores of both parts, and what was predicted."""
-    wanted = row.facts["folds"] * row.facts["repeats"]
+    # A trial on outer folds trains one of them, in all repeats.
+    outer = row.facts.get("role") == "outer"
+    wanted = row.facts["repeats"] * (1 if outer else row.facts["folds"])
     folds = _counts(connection, row.uuid, tables.folds)
     good = _counts(connection, row.uuid, tables.folds, tables.folds.c.failed == "")
     scores = _counts(connection, row.uuid, tables.scores)
@@ -216,6 +218,9 @@ def _doubled(
     connection: Connection, study_id: int, row: Any, complete: list[Trial], found: Findings
 ) -> None:
     """A planned point, or a slot of a search, that has more than one COMPLETE trial."""
+    if row.facts.get("role") == "outer":
+        # A search that was made longer may have chosen again.
+        return
     points = status.points_of(connection, study_id, row)
     seen = set()
     for trial in complete:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from remix_study.batches.losses import LOSSES
@@ -30,31 +30,60 @@ def all_choices() -> dict[str, tuple[str, ...]]:
     }
 
 
-def suggest(trial: Trial, space: SearchSpace) -> Parameters:
-    """Let Optuna choose a point; alpha is asked only where something is mixed.
+def suggest(trial: Trial, space: SearchSpace, *, everything: bool = False) -> Parameters:
+    """Let Optuna choose a point; see :func:`walk`."""
+    return walk(space, lambda name, domain: _suggest(trial, name, domain), everything=everything)
 
-    SMOTE's rows are blends already, so ``mixing`` is not asked where such a sampler was drawn.
+
+def walk(
+    space: SearchSpace, ask: Callable[[str, Domain], Any], *, everything: bool = False
+) -> Parameters:
+    """Put a point together by asking for one parameter after the other.
+
+    Alpha is asked only where something is mixed, and ``mixing`` not of SMOTE, whose rows are
+    blends already.
+
+    Args:
+        space: What may vary.
+        ask: Answers with a value of the domain.
+        everything: Ask for every parameter in each case, for algorithms that know no
+            conditions; what then has no meaning is left out of the point.
+
+    Returns:
+        The point: what has a meaning of that which was asked.
     """
     point: Parameters = {}
 
-    def ask(name: str, domain: Domain) -> Any:
-        point[name] = _suggest(trial, name, domain)
-        return point[name]
+    def part(name: str, domain: Domain, *, meant: bool = True) -> Any:
+        value = ask(name, domain) if meant or everything else None
+        if meant:
+            point[name] = value
+        return value
 
     if space.parts:
         drawn = {"sampler": "natural", "mixing": "none"}
-        for part in ("sampler", "mixing", "loss"):
-            if part in space.parts and not (part == "mixing" and drawn["sampler"] in BLENDING):
-                drawn[part] = ask(part, space.parts[part])
+        for name in ("sampler", "mixing", "loss"):
+            if name in space.parts:
+                meant = not (name == "mixing" and drawn["sampler"] in BLENDING)
+                value = part(name, space.parts[name], meant=meant)
+                drawn |= {name: value} if meant else {}
         mixes, alpha = drawn["mixing"] != "none", space.alpha_of("")
     else:
-        name = ask("strategy", Choice(space.strategy or DEFAULT_STRATEGIES))
-        mixes, alpha = takes_alpha(name), space.alpha_of(name)
-    if mixes and alpha is not None:
-        ask("alpha", alpha)
+        strategy = part("strategy", Choice(space.strategy or DEFAULT_STRATEGIES))
+        mixes, alpha = takes_alpha(strategy), space.alpha_of(strategy)
+    meant = mixes and alpha is not None
+    if domain := alpha if meant else any_alpha(space):
+        part("alpha", domain, meant=meant)
     for name, domain in space.settings.items():
-        ask(name, domain)
+        part(name, domain)
     return point
+
+
+def any_alpha(space: SearchSpace) -> Domain | None:
+    """The domain of alpha, whichever strategy is asked first."""
+    mixing = [name for name in space.strategy or DEFAULT_STRATEGIES if takes_alpha(name)]
+    domains = [space.alpha_of(name) for name in ([""] if space.parts else mixing)]
+    return next((domain for domain in domains if domain is not None), None)
 
 
 def _suggest(trial: Trial, name: str, domain: Domain) -> Any:

@@ -8,8 +8,10 @@ from typing import Any
 from remix_study.config import Study
 from remix_study.loading import load_networks
 from remix_study.space import SearchSpace
-from remix_study.study.bench import prepare
+from remix_study.study.bench import Bench, prepare
 from remix_study.study.checks import check_study
+from remix_study.study.definition import plan
+from remix_study.study.nested import family
 from remix_study.study.paths import outside_lines
 from remix_study.study.points import grid_points, label_of
 
@@ -31,11 +33,13 @@ def preview(study: Study, loading: AbstractContextManager[None] | None = None) -
     grid = study.search.algorithm == "grid"
     points = grid_points(study.search.space) if grid else []
     trials = len(points) if grid else study.search.trials or 0
-    benches, problems = prepare(study), []
+    benches = prepare(study)
+    problems: list[dict[str, Any]] = []
     with loading or nullcontext():
         load_networks()
     for bench in benches:
-        problem = bench.problem
+        problem, members = bench.problem, family(bench)
+        beside = sum(_networks(member) for member in members if member is not bench)
         problems.append(
             {
                 "study": bench.name,
@@ -44,6 +48,7 @@ def preview(study: Study, loading: AbstractContextManager[None] | None = None) -
                 "points": trials,
                 "folds": len(bench.folds),
                 "networks": trials * len(bench.folds),
+                "networks_beside": beside,
                 "parameters": bench.network_parameters(study.model),
                 "epochs_at_most": bench.spec.training.epochs,
                 "notes": list(problem.notes),
@@ -56,8 +61,15 @@ def preview(study: Study, loading: AbstractContextManager[None] | None = None) -
         "points": [label_of(point) for point in points],
         "problems": problems,
         "outside": outside_lines(study),
-        "networks": sum(problem["networks"] for problem in problems),
+        "outer": study.search.outer,
+        "networks": sum(p["networks"] + p["networks_beside"] for p in problems),
     }
+
+
+def _networks(bench: Bench) -> int:
+    """Networks of a part of a search, none of them pruned."""
+    work = plan(bench)["trials"]
+    return int(work) * (bench.study.cv.repeats if bench.role == "outer" else len(bench.folds))
 
 
 def _asked(space: SearchSpace) -> list[str]:
@@ -81,7 +93,16 @@ def preview_text(found: dict[str, Any]) -> str:
             f"  {problem['points']} points x {problem['folds']} folds = {problem['networks']} "
             f"networks of {problem['parameters']:,} parameters, {problem['epochs_at_most']} "
             "epochs at most",
+            *_beside(problem, found["outer"]),
             f"  {problem['features']} features; rows {rows}",
             *(f"  note: {note}" for note in problem["notes"]),
         ]
     return "\n".join(lines)
+
+
+def _beside(problem: dict[str, Any], outer: int | None) -> list[str]:
+    count = problem["networks_beside"]
+    if not count:
+        return []
+    what = f"the search again within {outer} outer folds" if outer else "baseline and ReMix"
+    return [f"  beside it {what}: {count} networks"]

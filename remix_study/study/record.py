@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, delete, insert, select
+from sqlalchemy import Connection, Engine, delete, func, insert, select
 
 from remix_study.study import tables
 from remix_study.study.bench import Bench
@@ -75,6 +75,19 @@ def erase(engine: Engine, run_uuid: str) -> None:
         connection.execute(delete(tables.runs).where(tables.runs.c.uuid == run_uuid))
 
 
+def validation_means(engine: Engine, run_uuid: str) -> dict[str, float]:
+    """Mean over folds of each validation score of a run."""
+    scores = tables.scores.c
+    query = (
+        select(scores.metric, func.avg(scores.value))
+        .join(tables.runs, tables.runs.c.id == scores.run_id)
+        .where(tables.runs.c.uuid == run_uuid, scores.part == "validation")
+        .group_by(scores.metric)
+    )
+    with engine.connect() as connection:
+        return {metric: float(mean) for metric, mean in connection.execute(query)}
+
+
 def pack(array: NDArray[Any]) -> bytes:
     """Compress an array's bytes; its type and shape are the column's."""
     return zlib.compress(np.ascontiguousarray(array).tobytes(), 1)
@@ -84,7 +97,8 @@ def _rows(
     bench: Bench, found: Evaluation, run_id: int | None
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
     folds, scores, probabilities = [], [], []
-    for fold, outcome, scored in zip(bench.folds, found.outcomes, found.scores, strict=True):
+    trained = [bench.folds[place] for place in found.places]
+    for fold, outcome, scored in zip(trained, found.outcomes, found.scores, strict=True):
         place = {"run_id": run_id, "repeat": fold.repeat, "fold": fold.fold}
         positions = {"train": fold.train, "validation": fold.validation, "test": fold.test}
         counts = {

@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
@@ -16,10 +15,11 @@ from remix_study.data.dataset import Dataset
 from remix_study.loading import load_networks
 from remix_study.signals import Signals
 from remix_study.study.bench import prepare
-from remix_study.study.catalog import enter
 from remix_study.study.checks import check_study
 from remix_study.study.claims import Worker
+from remix_study.study.nested import family
 from remix_study.study.patience import patiently
+from remix_study.study.related import entered
 from remix_study.study.reporter import Reporter, Summary
 from remix_study.study.storage import database_errors, open_storage
 from remix_study.study.terms import Terms
@@ -64,25 +64,19 @@ def run(
         StorageError: The database.
     """
     check_study(study)
-    benches = prepare(study, data)
+    families = [family(bench) for bench in prepare(study, data)]
     told, signals, terms = reporter or Reporter(), signals or Signals(), terms or Terms()
     summary = Summary()
     signals.check()
     with opened_storage(storage, signals, patient=terms.patient) as opened:
         # All problems are entered first, so that a change is refused before any training.
-        problems = [
-            Trials(
-                opened,
-                bench,
-                patiently(partial(enter, opened, bench), signals),
-                terms.starts.get(bench.name),
-            )
-            for bench in benches
-        ]
+        problems = entered(opened, families, signals, terms.starts)
         _load(study, problems, told, signals)
         with _employed(opened.engine, signals) as worker:
             works = [Work(trials, worker, told, signals, summary, terms) for trials in problems]
-            while _others_work(works, command) and terms.wait and not summary.recycled:
+            while _others_work(works, command) and not summary.recycled:
+                if not (terms.wait or any(work.waits for work in works)):
+                    break
                 signals.check()
                 time.sleep(_LOOK)
             for work in works:
@@ -95,7 +89,9 @@ def _others_work(works: list[Work], command: str) -> bool:
     left = False
     for work in works:
         left |= work.do(command)
-        work.trials.bench.free()
+        if work.trials.bench.role != "references":
+            # The search beside them has their rows and programs.
+            work.trials.bench.free()
         if work.summary.recycled:
             break
     return left

@@ -34,7 +34,7 @@ class Progress:
     Attributes:
         name: ``<study>/<problem>``.
         planned: Points of the plan, or trials of a search.
-        complete: Points with a COMPLETE trial.
+        complete: Points with a COMPLETE trial, or one that the search has pruned.
         failed: Points, or slots of a search, whose trials all failed, none running.
         running: Points that a living worker works on.
         dead: Trials left RUNNING by a worker that is gone; the next run frees them.
@@ -84,7 +84,8 @@ def _progress(connection: Connection, study_id: int, row: Any) -> Progress:
     working = {number for number in held.values() if number is not None}
     dead = sum(trial.state == "RUNNING" and trial.number not in working for trial in found)
     points = points_of(connection, study_id, row)
-    done = {points.get(trial.trial_id) for trial in found if trial.state == "COMPLETE"}
+    ended = ("COMPLETE", "PRUNED")
+    done = {points.get(trial.trial_id) for trial in found if trial.state in ended}
     bad = {points.get(trial.trial_id) for trial in found if trial.state == "FAIL"}
     # A trial without a point or slot is none of the plan.
     planned = set(row.planned) or set(points.values())

@@ -17,12 +17,19 @@ from remix_study.study import claims, tables
 from remix_study.study.claims import Worker
 from remix_study.study.evaluation import Evaluation, MembersFailed, evaluate
 from remix_study.study.manifest import manifest
-from remix_study.study.parameters import suggest
 from remix_study.study.patience import patiently
 from remix_study.study.points import label_of, setting_of
+from remix_study.study.related import take_choices
 from remix_study.study.reporter import Reporter, Summary
 from remix_study.study.terms import Terms
-from remix_study.study.trials import INTERRUPTED, MOST_TRIES, TAKEN_OVER, TakenOver, Trials
+from remix_study.study.trials import (
+    INTERRUPTED,
+    MOST_TRIES,
+    NO_BASELINE,
+    TAKEN_OVER,
+    TakenOver,
+    Trials,
+)
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -45,6 +52,7 @@ class Work:
         signals: Keeps signals away while something is written.
         summary: What was done is added to it.
         terms: When it has done its part.
+        waits: Whether nothing can be done before another worker has trained the baseline.
     """
 
     trials: Trials
@@ -53,7 +61,9 @@ class Work:
     signals: Signals
     summary: Summary
     terms: Terms
+    waits: bool = False
     _begun: bool = False
+    _told_hopeless: bool = False
     _lost: Counter[str] = field(default_factory=Counter)
 
     def do(self, command: str) -> bool:
@@ -65,6 +75,7 @@ class Work:
             Whether others still work on some.
         """
         self._patiently(self.trials.free_dead)
+        self._patiently(lambda: take_choices(self.trials))
         if not self._begun:
             self._begin(command)
         freed = True
@@ -78,7 +89,18 @@ class Work:
         if not freed:
             # A worker may have died meanwhile.
             return self.do(command)
-        return bool(set(self.trials.points) - self._patiently(self.trials.settled))
+        left = self._patiently(self._left)
+        self.waits = left and self._patiently(lambda: self.trials.lacks_baseline)
+        return left
+
+    def _left(self) -> bool:
+        if self.trials.baseline_failed() and not self._told_hopeless:
+            self._told_hopeless = True
+            self.told.failed("all others", NO_BASELINE)
+        if not self.trials.left():
+            # The last trial of a search may just have settled what it chooses.
+            take_choices(self.trials)
+        return bool(self.trials.left())
 
     def finish(self) -> None:
         """Add what has become of the points to the summary."""
@@ -102,7 +124,7 @@ class Work:
             held = claims.claimed(connection, study_uuid)
         closed = held.keys() | self.trials.settled()
         for point in self.trials.points:
-            if point in closed or self._lost[point] == MOST_TRIES:
+            if point in closed or self._lost[point] == MOST_TRIES or self.trials.waits(point):
                 continue
             if not self.worker.claim(study_uuid, point):
                 continue
@@ -122,14 +144,15 @@ class Work:
                 self._assign(point, trial.number)
             parameters = self._suggested(trial, point)
             label = label_of(parameters)
-            found = self._evaluate(trial, parameters, label)
+            found = self._evaluate(trial, parameters, label, slot)
             with self.signals.critical():
                 self._tell(trial, found, point, slot)
                 trial = None
                 self.summary.completed += 1
             objectives = self.trials.bench.study.objectives
             values = dict(zip(objectives, found.values, strict=True))
-            self.told.complete(label, values, found.seconds)
+            told = f"{label}, pruned" if found.pruned else label
+            self.told.complete(told, values, found.seconds)
         except TakenOver:
             self._lost[point] += 1
             self._fail(trial, TAKEN_OVER)
@@ -174,22 +197,30 @@ class Work:
     def _suggested(self, trial: Trial, point: str) -> dict[str, Any]:
         if point in self.trials.planned:
             return self.trials.planned[point]
-        space = self.trials.bench.study.search.space
-        return self._patiently(lambda: suggest(trial, space))
+        return self._patiently(lambda: self.trials.suggest(trial))
 
-    def _evaluate(self, trial: Trial, parameters: dict[str, Any], label: str) -> Evaluation:
+    def _evaluate(
+        self, trial: Trial, parameters: dict[str, Any], label: str, slot: int | None
+    ) -> Evaluation:
         bench, storage = self.trials.bench, self.trials.storage
         setting = setting_of(parameters, bench.spec.training, bench.study.model)
-        self.told.trial(label, len(bench.folds), setting.training.epochs)
+        block, judge = self.trials.block(slot), self.trials.hopeless(trial, slot)
+        members = len(bench.folds if block is None else bench.blocks[block])
+        self.told.trial(label, members, setting.training.epochs)
 
         def on_epoch(members: int) -> None:
             self.signals.check()
             self.told.epoch(members)
 
+        def hopeless(scores: dict[int, float]) -> bool:
+            return judge is not None and self._patiently(lambda: judge(scores))
+
         with self.worker.beating(lambda: storage.record_heartbeat(trial._trial_id)):
             try:
-                return evaluate(bench, parameters, setting, on_epoch)
-            except (MembersFailed, RemixStudyError):
+                return evaluate(
+                    bench, parameters, setting, on_epoch, block=block, hopeless=hopeless
+                )
+            except (MembersFailed, RemixStudyError, TakenOver):
                 raise
             except Exception as error:
                 # Whatever a signal's exception became on its way, it was a signal.

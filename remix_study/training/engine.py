@@ -123,8 +123,9 @@ class Engine:
         *,
         dropout: float | None = None,
         on_epoch: OnEpoch | None = None,
+        places: Sequence[int] | None = None,
     ) -> list[Outcome]:
-        """Train every member under one strategy.
+        """Train members under one strategy.
 
         Args:
             members: Folds, in the order of the preprocessing's rows.
@@ -133,9 +134,10 @@ class Engine:
             dropout: Share of units dropped; the network's own when None.
             on_epoch: Called after every epoch of a stack with the number of members that ran it,
                 never twice at a time.
+            places: Positions of the members to train; all of them when None.
 
         Returns:
-            One outcome a member, in order. An outcome does not depend on the other members.
+            One outcome a trained member, in order. An outcome does not depend on the others.
 
         Raises:
             UsageError: The strategy augments, and there is nothing to do so with.
@@ -149,11 +151,12 @@ class Engine:
         block = min(most, max(len(m.validation) for m in members))
         steps = max(len(m.training.rows) for m in members) // training.batch_size
         rate = self.network.dropout if dropout is None else dropout
+        chosen = list(range(len(members)) if places is None else places)
         runs = []
-        for start in range(0, len(members), stack):
-            present = list(range(start, min(start + stack, len(members))))
+        for start in range(0, len(chosen), stack):
+            present = chosen[start : start + stack]
             # A stack that is not full is padded with copies that never run.
-            padded = present + [start] * (stack - len(present))
+            padded = present + [present[0]] * (stack - len(present))
             own = [members[i] for i in padded]
             runs.append(Run(self, own, padded, strategy, training, rate, block, steps))
         lock = threading.Lock()
@@ -163,7 +166,7 @@ class Engine:
                 with lock:
                     on_epoch(ran)
 
-        sizes = [min(stack, len(members) - start) for start in range(0, len(members), stack)]
+        sizes = [min(stack, len(chosen) - start) for start in range(0, len(chosen), stack)]
         if len(runs) == 1 or at_a_time() == 1:
             outcomes = [run.train(size, told) for run, size in zip(runs, sizes, strict=True)]
         else:

@@ -11,13 +11,13 @@ from remix_study.config import Study
 from remix_study.errors import UsageError
 from remix_study.signals import Signals
 from remix_study.study.bench import prepare
-from remix_study.study.catalog import enter
 from remix_study.study.checks import check_study
+from remix_study.study.nested import family
 from remix_study.study.places import check_place
+from remix_study.study.related import entered
 from remix_study.study.reporter import Reporter, Summary
 from remix_study.study.runner import opened_storage
 from remix_study.study.terms import Terms
-from remix_study.study.trials import Trials
 from remix_study.training import cores
 from remix_study.workers.order import Order
 from remix_study.workers.parent import Parent
@@ -118,10 +118,10 @@ def run_crew(
     signals = signals or Signals()
     check_study(study)
     check_crew(study, storage, crew)
-    benches = prepare(study)
+    families = [family(bench) for bench in prepare(study)]
     signals.check()
     with opened_storage(storage, signals) as opened:
-        problems = {b.name: Trials(opened, b, enter(opened, b)) for b in benches}
+        problems = {trials.bench.name: trials for trials in entered(opened, families, signals)}
         parent = Parent(problems, reporter or Reporter(), signals)
         if parent.begin():
             starts = {name: trials.start for name, trials in problems.items()}

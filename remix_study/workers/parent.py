@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 
 from remix_study import errors
 from remix_study.errors import RemixStudyError, WorkersDied
 from remix_study.signals import Signals
 from remix_study.study.patience import patiently
+from remix_study.study.related import take_choices
 from remix_study.study.reporter import Reporter, Summary
 from remix_study.study.trials import Trials
 from remix_study.workers.order import Event
@@ -79,12 +81,12 @@ class Parent:
         left = False
         for trials in self.problems.values():
             patiently(trials.free_dead, self.signals)
+            patiently(partial(take_choices, trials), self.signals)
             complete = patiently(trials.complete, self.signals)
-            settled = patiently(trials.settled, self.signals)
+            left |= bool(patiently(trials.left, self.signals))
             self.summary.points += trials.total
             self.summary.complete += min(len(complete), trials.total)
             self.summary.failures += trials.given_up().values()
-            left |= bool(set(trials.points) - settled)
         if left and self._lost:
             raise WorkersDied(
                 f"workers died before they began a trial ({self._lost}), and points are left; "

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 from studyroom import TINY, tiny
 
-from remix_study.study import tables, trials
+from remix_study.study import attributes, tables, trials
 from remix_study.study.bench import prepare
 from remix_study.study.catalog import LONGEST_ATTRIBUTE, enter
 from remix_study.study.claims import Worker
@@ -87,9 +87,9 @@ def test_attributes_know_nothing_of_test_rows(room, monkeypatch):
                 fold["test"] = dict.fromkeys(fold["test"], 0.123)
             for outcome in found.outcomes:
                 outcome.test[:] = 1 / 3
-        monkeypatch.setattr(trials, "peak_memory_mb", lambda: 1.0)
+        monkeypatch.setattr(attributes, "peak_memory_mb", lambda: 1.0)
         object.__setattr__(found, "seconds", 1.0)
-        told.append((trials._attributes(room.bench, found), found.values))
+        told.append((attributes.attributes(room.bench, found), found.values))
     assert told[0] == told[1]
 
 
@@ -194,8 +194,8 @@ def test_a_trial_that_completes_while_the_dead_are_looked_for(room, monkeypatch)
 def test_a_member_whose_last_step_broke_it_is_failed(room, monkeypatch):
     fit = type(room.bench).fit
 
-    def break_one(self, setting, on_epoch=None):
-        outcomes = fit(self, setting, on_epoch)
+    def break_one(self, setting, on_epoch=None, places=None):
+        outcomes = fit(self, setting, on_epoch, places)
         outcomes[1].test[0] = np.nan
         return outcomes
 

@@ -48,7 +48,7 @@ def open_source(url: str) -> RDBStorage:
 def read_studies(storage: RDBStorage, names: Collection[str] = ()) -> Iterator[Snapshot]:
     """Read studies one after the other.
 
-    A trial that is running is read as it is; rows count once their trial is COMPLETE.
+    A trial that is running is read as it is; rows count once their trial is COMPLETE or PRUNED.
 
     Args:
         storage: Where to read.
@@ -187,11 +187,11 @@ def _parts(connection: Connection, study_uuid: str) -> list[Record]:
 
 
 def _runs(connection: Connection, trials: list[Record]) -> tuple[list[Record], dict[int, int]]:
-    """The runs of COMPLETE trials in the order of their ids, and id -> number in that order."""
+    """The runs of trials with scores in the order of their ids, and id -> number in that order."""
     trial_of = {
         trial["user_attributes"].get(tables.RUN_ATTRIBUTE): trial["number"]
         for trial in trials
-        if trial["state"] == "COMPLETE"
+        if trial["state"] in ("COMPLETE", "PRUNED")
     }
     uuids = [uuid for uuid in trial_of if uuid is not None]
     found: list[Any] = []
