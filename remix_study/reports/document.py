@@ -68,6 +68,14 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Listing:
+    """Text to copy, letter by letter."""
+
+    caption: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Answer:
     """A reader's question and the lines that answer it."""
 
@@ -77,7 +85,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Block:
-    """A part of a section: text, then figures, then tables.
+    """A part of a section: text, then figures, then tables, then text to copy.
 
     Attributes:
         title: its heading.
@@ -96,6 +104,7 @@ class Block:
     text: tuple[str, ...] = ()
     pictures: tuple[Picture, ...] = ()
     tables: tuple[Table, ...] = ()
+    listings: tuple[Listing, ...] = ()
     folded: str = ""
     collapsed: str = ""
 

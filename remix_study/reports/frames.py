@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, String, and_, cast, select
 
 from remix_study.errors import StorageError, UsageError, known
+from remix_study.reports.searches import Searched, load_searches
 from remix_study.study import status, tables
 
 Probabilities = Callable[
@@ -45,6 +46,7 @@ class StudyFrames:
         manifests: how each problem was run, one dictionary a run that had something to do.
         probabilities: (run, repeat, fold, part) -> (row ids, class codes (n,), (n, K)); None
             where a database holds none.
+        searches: what is to be said of searches beyond their complete trials.
     """
 
     problems: pd.DataFrame
@@ -53,6 +55,7 @@ class StudyFrames:
     scores: pd.DataFrame
     manifests: tuple[Mapping[str, Any], ...]
     probabilities: Probabilities | None = None
+    searches: tuple[Searched, ...] = ()
 
 
 def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
@@ -71,7 +74,10 @@ def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
     scores: list[tuple[Any, ...]] = []
     manifests: list[Mapping[str, Any]] = []
     with engine.connect() as connection:
-        chosen = _chosen(connection, names)
+        entries = _chosen(connection, names)
+        searches = load_searches(connection, entries)
+        # Parts of a search are no problems of their own.
+        chosen = [(study_id, row) for study_id, row in entries if not row.facts.get("role")]
         progress = {found.name: found for found in status.read_progress(engine)}
         for study_id, row in chosen:
             found = _complete_runs(connection, study_id)
@@ -94,6 +100,7 @@ def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
         scores=pd.DataFrame(scores, columns=_SCORE_COLUMNS),
         manifests=tuple(manifests),
         probabilities=_reader(engine),
+        searches=searches,
     )
 
 

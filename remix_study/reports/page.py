@@ -34,6 +34,7 @@ from remix_study.reports.sections import (
     ranks,
     results,
     robustness,
+    search,
     sensitivity,
     verdict,
 )
@@ -142,6 +143,7 @@ def _write(frames: StudyFrames, folder: Path, *, command: str) -> None:
     sections = [
         *([claims.section(plain)] if claims.concerns(plain) else []),
         verdict.section([judge(c, rows) for c, rows in found]),
+        *search.sections(compared, frames.searches, frames.manifests),
         overview.section(compared),
         sensitivity.section(plain),
         ranks.section(plain),

@@ -95,7 +95,8 @@ def judge(comparison: Comparison, corrected: Sequence[Corrected]) -> Verdict:
     rivals = _rivals(comparison, remix, corrected) if remix else ()
     names = {rival.name for rival in rivals}
     metrics = dict.fromkeys((*comparison.objectives, PROBABILITY_METRIC))
-    selections = [select(comparison, metric) for metric in metrics]
+    # What a search chose heeds its constraints; it has a section of its own.
+    selections = [select(comparison, metric) for metric in metrics if comparison.is_grid]
     least = comparison.folds["minority_test"].min() if len(comparison.folds) else 0
     return Verdict(
         comparison=comparison,

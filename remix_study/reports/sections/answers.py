@@ -71,7 +71,10 @@ def headline(verdict: Verdict) -> str:
         parts.append("ReMix was not run here, so there is nothing to say about it")
     else:
         n = counted(len(verdict.comparison.rows), "different point")
-        parts.append(f"Optuna chose {n} by validation scores; no fixed rows are compared here")
+        parts.append(
+            f"Optuna chose {n} by validation scores; no fixed rows are compared here. What it "
+            "found, and what that is worth, stands under Search"
+        )
     chosen: dict[str, list[str]] = {}
     for made in verdict.selections:
         chosen.setdefault(made.overall.label, []).append(_purpose(made.metric))

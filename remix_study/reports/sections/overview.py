@@ -86,9 +86,16 @@ def section(comparisons: Sequence[Comparison]) -> Section:
     )
     blocks = (
         Block(text=text, tables=(_page_table(comparisons),)),
-        Block(title="How to read this page", text=READING),
+        Block(title="How to read this page", text=_reading_guide(comparisons)),
     )
     return Section("run", "What was run", "", blocks, {"problems": table(comparisons)})
+
+
+def _reading_guide(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
+    if all(c.is_grid for c in comparisons):
+        return READING
+    first, *rest = READING
+    return (f"{first} What a search chose is an exception, see Search.", *rest)
 
 
 def _study(own: Sequence[Comparison]) -> list[str]:

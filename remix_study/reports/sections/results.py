@@ -163,7 +163,7 @@ def _picture(comparison: Comparison, rows: Sequence[Row], metric: str, at: int) 
         axes = made.add_subplot()
         draw_dots(
             axes,
-            [row.label for row in shown],
+            [_short(comparison, row) for row in shown],
             [strategy_color(row.strategy) for row in shown],
             points,
             points[shown.index(baseline)].mean if baseline else None,
@@ -177,6 +177,13 @@ def _picture(comparison: Comparison, rows: Sequence[Row], metric: str, at: int) 
         svg,
         png,
     )
+
+
+def _short(comparison: Comparison, row: Row) -> str:
+    """A row's name in a figure: of a point that Optuna chose, strategy and trial."""
+    name, _, rest = row.label.partition(", ")
+    number = rest.rpartition("#")[2]
+    return row.label if comparison.is_grid or not rest else f"{name} #{number}"
 
 
 def _page_table(comparison: Comparison, rows: Sequence[Row]) -> Table:
