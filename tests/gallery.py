@@ -117,7 +117,11 @@ def no_layer(input_shape):  # noqa: ARG001
 
 
 def pairs(input_shape):  # noqa: ARG001
-    return keras.layers.MixUp()
+    return keras.Sequential([keras.layers.MixUp()])
+
+
+def breaks(input_shape):  # noqa: ARG001
+    return keras.layers.Reshape((7, 7, 7))
 
 
 def fails(input_shape):

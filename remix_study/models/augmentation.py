@@ -83,6 +83,14 @@ def build_augmentation(
     if not isinstance(layer, keras.Layer):
         kind = type(layer).__name__
         raise UsageError(f'augmentation "{name}" returned {kind}, not a Keras layer')
+    mixing = [type(part).__name__ for part in layer._flatten_layers()]
+    for kind in ("MixUp", "CutMix"):
+        if kind in mixing:
+            # Given images alone, Keras blends them without a word about their labels.
+            raise UsageError(
+                f'augmentation "{name}" holds {kind}, which would blend images and not their '
+                'labels; the strategies "mixup" and "remix" blend both'
+            )
     images = np.random.default_rng(0).integers(0, 256, (_ROWS, *input_shape))
     try:
         found = np.asarray(layer(images.astype(np.float32), training=True))
