@@ -181,9 +181,11 @@ def _picture(comparison: Comparison, rows: Sequence[Row], metric: str, at: int) 
 
 def _short(comparison: Comparison, row: Row) -> str:
     """A row's name in a figure: of a point that Optuna chose, strategy and trial."""
-    name, _, rest = row.label.partition(", ")
-    number = rest.rpartition("#")[2]
-    return row.label if comparison.is_grid or not rest else f"{name} #{number}"
+    name, _, number = row.label.rpartition(" #")
+    name = name.partition(", ")[0]
+    if comparison.is_grid or not number:
+        return row.label
+    return f"{name.partition(' (')[0]} #{number}"
 
 
 def _page_table(comparison: Comparison, rows: Sequence[Row]) -> Table:

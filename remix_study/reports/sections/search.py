@@ -109,7 +109,7 @@ def _warnings(found: Finding) -> tuple[str, ...]:
             if trial is chosen:
                 warnings.append(
                     f"No trial did better than {_reference(name)} by {label(objective)} on "
-                    "validation: the search found nothing."
+                    "validation: there the search found nothing."
                 )
             elif _better(objective, trial, chosen, found) and trial.feasible:
                 warnings.append(
