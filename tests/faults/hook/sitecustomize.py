@@ -40,7 +40,7 @@ def _install() -> None:
     log, held = Path(os.environ["PRETEND_LOG"]), os.environ.get("PRETEND_HOLD", "").split(";")
     place, _, fault = os.environ.get("PRETEND_FAULT", "").rpartition("=")
 
-    def fit(self, setting, on_epoch=None):
+    def fit(self, setting, on_epoch=None, places=None):
         label = setting.strategy.label
         _log("begin", label)
         if fault == "kill" and label == place:
@@ -50,7 +50,7 @@ def _install() -> None:
         while label in held and not (log.parent / "go").exists():
             time.sleep(0.02)
             on_epoch(0)
-        outcomes = made_up(self, setting, on_epoch)
+        outcomes = made_up(self, setting, on_epoch, places)
         if fault == "nan" and place in ("", label):
             outcomes = [replace(outcome, failed="made up") for outcome in outcomes]
         _log("end", label)
