@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 
@@ -46,3 +47,14 @@ def test_every_strategy_metric_and_built_in_study_is_named():
 @pytest.mark.parametrize("path", re.findall(r"\]\((?!http|#)([^)]+)\)", TEXT))
 def test_links_lead_somewhere(path):
     assert (ROOT / path).exists()
+
+
+def test_the_ranks_are_those_of_the_committed_report():
+    with (ROOT / "reports/paper-tabular/tables/ranks-published.csv").open() as file:
+        _, *rows = csv.reader(file)
+    assert len(rows) == 5
+    for row, *sums in rows:
+        line = re.search(rf"^\| {row.split()[0]} \|(.*)$", TEXT, re.M)
+        assert line
+        told = [re.sub(r"\(.*?\)|\*", "", cell) for cell in line[1].split("|")[:-1]]
+        assert [float(cell) for cell in told] == [float(value) for value in sums]

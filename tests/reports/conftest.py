@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 from remix_study.metrics import score
 from remix_study.reports.frames import StudyFrames
@@ -349,8 +350,11 @@ def ratios_of() -> Callable[..., Sequence[MadeProblem]]:
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are made but not rendered, for tests that look at everything else."""
 
+    dot = BytesIO()
+    Image.new("RGB", (1, 1)).save(dot, format="png")
+
     def savefig(_: Figure, target: BytesIO, *, format: str, **__: Any) -> None:
-        target.write(b"<svg/>" if format == "svg" else b"")
+        target.write(b"<svg/>" if format == "svg" else dot.getvalue())
 
     monkeypatch.setattr(Figure, "savefig", savefig)
     monkeypatch.setattr(Figure, "draw_without_rendering", lambda _: None)

@@ -389,7 +389,9 @@ def test_the_section_is_for_the_problems_of_the_paper(frames_of, problem, true):
     assert concerns(comparisons(true))
     assert not concerns(comparisons(frames_of(problem(rows=FIVE))))
     assert not concerns(comparisons(frames_of(problem(dataset="musk", imbalance=0.5, rows=FIVE))))
-    assert concerns(comparisons(frames_of(problem(dataset="musk", imbalance=0.05, rows=FIVE))))
+    musk = problem(dataset="musk", imbalance=0.05, rows=FIVE)
+    assert concerns(comparisons(frames_of(musk)))
+    assert not concerns(comparisons(frames_of(replace(musk, algorithm="tpe"))))
 
 
 def test_the_section_says_what_was_found_and_what_cannot_be(true):
