@@ -73,8 +73,13 @@ def relate(found: Sequence[Trials]) -> None:
 
 
 def take_choices(outer: Trials) -> None:
-    """Look up what finished inner searches chose; each choice is a slot to score."""
-    outer.given = {} if outer.inner else outer.given
+    """Look up what finished inner searches chose; each choice is a slot to score.
+
+    Other trials than those on outer folds stay as they are.
+    """
+    if not outer.inner:
+        return
+    outer.given = {}
     for fold, search in enumerate(outer.inner):
         if len(search.complete()) < search.total:
             continue

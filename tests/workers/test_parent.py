@@ -42,10 +42,10 @@ def trials(name: str, complete: set[str], settled: set[str]) -> SimpleNamespace:
     return SimpleNamespace(
         bench=name,
         total=3,
-        points=["p", "q", "r"],
         free_dead=lambda: None,
         complete=lambda: complete,
-        settled=lambda: settled,
+        inner=(),
+        left=lambda: {"p", "q", "r"} - settled,
         given_up=lambda: {key: Failure(name, key, "why") for key in settled - complete},
     )
 
