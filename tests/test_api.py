@@ -99,7 +99,12 @@ def test_mistakes_are_named(fast, data):
         ((study, X), {}, UsageError, "give X and y together, or neither"),
         ((study, None, y), {}, UsageError, "give X and y together, or neither"),
         ((study,), {"groups": groups}, UsageError, "groups belong to X and y"),
-        ((study,), {}, StudyFileError, r"problems\[0\]\.dataset: missing; name a data set or a f"),
+        (
+            (study,),
+            {},
+            StudyFileError,
+            r"problems\[0\]\.dataset: missing; name a data set, a file",
+        ),
         ((parse_study(tiny()), X, y), {}, UsageError, "every problem names its own data"),
         (({"study": 1}, X, y), {}, UsageError, "a study is a file, .* not dict"),
         ((study, X, y[:-1]), {}, DataError, "X has 80 rows and y has 79"),

@@ -31,6 +31,7 @@ PACKAGE = Path(remix_study.__file__).parent
 
 # Names whose use would run, or could run, what a file holds.
 _RUNNERS = {"pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "yaml", "jsonpickle"}
+_PICKLES = "data/cifar.py"
 _CALLS = {"eval", "exec", "compile", "__import__", "read_pickle", "to_pickle", "load_model"}
 
 
@@ -47,7 +48,9 @@ def test_no_module_reads_what_can_run_code(path):
             imported |= {name.name.split(".")[0] for name in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
             imported.add((node.module or "").split(".")[0])
-    assert not imported & _RUNNERS
+    # CIFAR-10 is published as pickles; its reader knows three harmless names and no other, which
+    # a malicious batch shows among the tests of images.
+    assert imported & _RUNNERS <= ({"pickle"} if path == PACKAGE / _PICKLES else set())
     assert "os.system(" not in path.read_text()
     for call in calls(tree):
         name = call.func.attr if isinstance(call.func, ast.Attribute) else None
@@ -70,7 +73,21 @@ def test_only_a_users_own_names_are_imported():
         for path in PACKAGE.rglob("*.py")
         if "import_module" in path.read_text() or ".load()" in path.read_text()
     }
-    assert found == {"models/custom.py"}
+    assert found == {"models/custom.py", _PICKLES}
+    reader = (PACKAGE / _PICKLES).read_text()
+    # The one use of the module is the reader's base class.
+    uses = {node.attr for node in ast.walk(ast.parse(reader)) if is_pickle(node)}
+    assert uses == {"Unpickler", "UnpicklingError"}
+    assert "import_module" not in reader
+    assert reader.count(".load()") == 1
+
+
+def is_pickle(node):
+    return (
+        isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "pickle"
+    )
 
 
 def test_nothing_listens():
