@@ -114,7 +114,8 @@ def _block(
     title = f"{comparison.title}, {comparison.imbalance_name}"
     folded = len(before) >= SHOWN_OPEN
     at = sum(len(block.pictures) for block in before)
-    shown = [made for made in rows if made.row.strategy in DRAWN]
+    # A study without any of these shows the first few that it has.
+    shown = [made for made in rows if made.row.strategy in DRAWN] or rows[: len(DRAWN)]
     pictures = (_picture(comparison, shown, at),) if drawn else ()
     text = _reading(rows)
     text += tuple(
