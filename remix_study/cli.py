@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from remix_study import __version__, plugins
 from remix_study.config import DEFAULT_STORAGE
+from remix_study.dashboard.command import add_command as add_dashboard
 from remix_study.errors import (
     BAD_INPUT,
     DONE,
@@ -144,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     datasets.set_defaults(command=_datasets)
 
-    upkeep = add_commands(commands)
+    upkeep = [*add_commands(commands), add_dashboard(commands)]
     stored: list[argparse.ArgumentParser] = [run, worker, status, report, *upkeep]
     for one in stored:
         one.add_argument(

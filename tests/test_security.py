@@ -94,9 +94,12 @@ def test_nothing_listens():
     for path in PACKAGE.rglob("*.py"):
         text = path.read_text()
         assert "0.0.0.0" not in text, path
-        assert not re.search(r"\.listen\(|\.bind\(|make_server|run_server|http\.server", text), (
-            path
+        found = re.search(
+            r"\.listen\(|\.bind\(|make_server|run_server|http\.server|WSGIServer|socketserver",
+            text,
         )
+        # The dashboard is there to be looked at; tests/dashboard/test_server.py says from where.
+        assert not found or path == PACKAGE / "dashboard" / "server.py", path
 
 
 class Bomb:

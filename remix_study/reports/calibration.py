@@ -103,7 +103,10 @@ def calibrations(
     if probabilities is None or not comparison.is_grid or not rare:
         return ()
     rows = [row for row in sources(comparison, remix) if row.strategy and not row.settings]
-    made = (_row(comparison, row, probabilities, rare) for row in sorted(rows, key=row_order))
+    made = (
+        row_reliability(comparison, row, probabilities, rare)
+        for row in sorted(rows, key=row_order)
+    )
     return tuple(one for one in made if one is not None)
 
 
@@ -138,9 +141,10 @@ def table(found: Sequence[tuple[Comparison, Sequence[RowReliability]]]) -> pd.Da
     )
 
 
-def _row(
+def row_reliability(
     comparison: Comparison, row: Row, probabilities: Probabilities, rare: Sequence[int]
 ) -> RowReliability | None:
+    """One row's reliability for the classes of these codes; None where every fold failed."""
     folds = comparison.folds[(comparison.folds["run"] == row.run)]
     folds = folds[folds["failed"] == ""]
     if folds.empty:

@@ -1,0 +1,1 @@
+"""Studies in optuna-dashboard: notes, live graphs and artifacts, of validation parts only."""

@@ -1,0 +1,130 @@
+"""The command ``dashboard`` as a process: where it listens, how it ends, what it refuses."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shutil
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+from browser import request
+from studyroom import command
+
+from remix_study.cli import _parser, main
+from remix_study.dashboard.server import for_this_machine, is_loopback
+
+
+def listening(pid: int) -> set[str]:
+    """Addresses on which a process listens, as the kernel writes them."""
+    links = (Path(f"/proc/{pid}/fd")).iterdir()
+    own = set()
+    for link in links:
+        try:
+            own.add(str(link.readlink()))
+        except OSError:
+            continue
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in own:
+                found.add(fields[1].split(":")[0])
+    return found
+
+
+@pytest.fixture
+def served(finished, here):
+    shutil.copy(finished, here / "remix-study.db")
+    process = command("dashboard", "tiny", "--port", "0", "--json", cwd=here)
+    try:
+        yield process, json.loads(process.stdout.readline())
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_it_listens_on_this_machine_alone_and_ends_with_a_signal(served, here):
+    process, told = served
+    assert told["address"].startswith("http://127.0.0.1:")
+    assert told["studies"] == {"tiny/wine": f"{told['address']}/studies/1"}
+    assert listening(process.pid) == {"0100007F"}
+    port = int(told["address"].split(":")[2].split("/")[0])
+    # A browser opens connections that it does not use.
+    with socket.create_connection(("127.0.0.1", port)):
+        for host, status in (("localhost", 200), ("evil.example", 403)):
+            asking = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            asking.request("GET", "/api/studies", headers={"Host": f"{host}:{port}"})
+            answer = asking.getresponse()
+            assert answer.status == status
+            text = answer.read()
+            assert (b"tiny/wine" in text) == (status == 200)
+            asking.close()
+        assert main(["dashboard", "--port", str(port)]) == 2
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert errors == "remix-study: stopped; run the same command to go on\n"
+    assert (here / "remix-study-artifacts").is_dir()
+
+
+def test_by_default_it_is_this_machine():
+    options = _parser().parse_args(["dashboard"])
+    assert (options.host, options.port, options.study) == ("127.0.0.1", 8080, None)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "text"),
+    [
+        (["--storage", "sqlite:///none.db"], 3, "none.db: there is no such database"),
+        (["tini"], 2, 'the database holds no study "tini"; did you mean "tiny"?'),
+        (["none.toml"], 2, "none.toml"),
+        (["--host", "192.0.2.1", "--port", "0"], 2, "cannot listen on 192.0.2.1, port 0"),
+        (["--host", "no.such.host.invalid"], 2, "cannot listen on no.such.host.invalid"),
+        (["--artifacts", "file"], 2, "file: cannot be a folder for artifacts"),
+    ],
+)
+def test_a_mistake_is_one_line(words, code, text, finished, here, capsys):
+    shutil.copy(finished, here / "remix-study.db")
+    (here / "file").write_text("")
+    assert main(["dashboard", *words]) == code
+    out, errors = capsys.readouterr()
+    assert out == ""
+    assert text in errors
+    assert errors.count("\n") == 1
+    assert not (here / "none.db").exists()
+
+
+def test_a_port_in_use_is_named(finished, here, capsys):
+    shutil.copy(finished, here / "remix-study.db")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["dashboard", "--port", str(port)]) == 2
+    assert f"port {port} of 127.0.0.1 is in use; name another one" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as left:
+        main(["dashboard", "--port", "70000"])
+    assert left.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("localhost", True), ("127.0.0.1", True), ("127.8.8.8", True), ("::1", True),
+        ("[::1]", True), ("10.0.0.1", False), ("localhost.evil.example", False), ("", False),
+        ("127.0.0.1.evil.example", False),
+    ],
+)  # fmt: skip
+def test_what_only_this_machine_can_reach(host, loopback):
+    assert is_loopback(host) is loopback
+    if ":" in host and not host.startswith("["):
+        return
+
+    def app(_environ, start):
+        start("200 OK", [])
+        return [b"x"]
+
+    for name in (host, f"{host}:8080"):
+        status, _, _ = request(for_this_machine(app), "/", host=name)
+        assert status.startswith("200" if loopback else "403"), name
