@@ -38,6 +38,7 @@ def made(tmp_path_factory) -> Path:
     return here / "demonstration"
 
 
+@pytest.mark.slow
 def test_another_process_makes_the_same_bytes(made, tmp_path):
     write_demonstration(tmp_path / "again", command="here", scale=TINY)
     for kind in ("figures", "tables"):

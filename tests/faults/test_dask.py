@@ -77,6 +77,7 @@ def test_ctrl_c_stops_the_workers_on_the_cluster(cluster, file_scene):
     assert file_scene.query("SELECT * FROM remix_workers") == []
 
 
+@pytest.mark.slow
 def test_a_cluster_that_is_not_there_is_one_line(file_scene):
     file_scene.write(study(3))
     code, out, errors = file_scene.run("run", "tiny.toml", "--dask", "127.0.0.1:1")

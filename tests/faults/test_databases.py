@@ -196,6 +196,7 @@ def test_a_database_that_may_not_be_written_is_one_line(scene, finished):
 
 
 @BOTH
+@pytest.mark.slow
 def test_a_study_file_that_was_changed_is_refused_before_any_worker_starts(scene):
     scene.write(study(3))
     assert scene.run()[0] == 0
@@ -231,6 +232,7 @@ def test_a_server_that_restarts_in_mid_study_costs_no_trial(scene, server, how):
     assert scene.states() == {"COMPLETE": 4}
 
 
+@BOTH
 def test_sqlite_is_refused_to_a_second_machine_and_postgresql_is_not(scene):
     scene.write(study(4))
     first = scene.start("worker", "tiny.toml", PRETEND_HOST="one", PRETEND_HOLD="baseline")

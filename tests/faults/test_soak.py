@@ -8,7 +8,7 @@ from scene import study
 
 @pytest.mark.parametrize(
     ("points", "workers"),
-    [(200, 4), pytest.param(2000, 8, marks=pytest.mark.slow)],
+    [(100, 4), pytest.param(2000, 8, marks=pytest.mark.slow)],
 )
 def test_trivial_trials_in_one_file(file_scene, points, workers):
     file_scene.write(study(points))
