@@ -14,16 +14,15 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = ROOT / "tests"
 sys.path[:0] = [str(ROOT), str(TESTS), str(TESTS / "faults")]
 
+import cluster  # noqa: E402
 from scene import study  # noqa: E402
-from server import Server, programs  # noqa: E402
 
 
 def measure(url: str, workers: int, trials: int, seconds: float) -> dict[str, float]:
@@ -73,22 +72,6 @@ def measure(url: str, workers: int, trials: int, seconds: float) -> dict[str, fl
     }
 
 
-@contextmanager
-def server() -> Iterator[object]:
-    """The tests' private PostgreSQL server, None where it is not installed."""
-    where = programs()
-    if where is None:
-        yield None
-        return
-    with tempfile.TemporaryDirectory(prefix="remix-pg-") as folder:
-        Path(folder).chmod(0o755)
-        running = Server(Path(folder), where, durable=True)
-        try:
-            yield running
-        finally:
-            running.stop("immediate")
-
-
 def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -99,12 +82,14 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     found: dict[tuple[str, int], list[dict[str, float]]] = {}
-    with server() as running, tempfile.TemporaryDirectory() as folder:
+    installed = cluster.programs() is not None
+    durable = cluster.running(durable=True) if installed else nullcontext()
+    with durable as server, tempfile.TemporaryDirectory() as folder:
         for number in range(options.rounds):
             for workers in options.workers:
                 urls = {"SQLite": f"sqlite:///{folder}/{number}-{workers}.db"}
-                if running is not None:
-                    urls["PostgreSQL"] = running.create()  # type: ignore[attr-defined]
+                if server is not None:
+                    urls["PostgreSQL"] = server.create()
                 for name, url in urls.items():
                     once = measure(url, workers, options.trials * workers, options.seconds)
                     found.setdefault((name, workers), []).append(once)

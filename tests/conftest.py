@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 from pathlib import Path
 
+import cluster
 import optuna
 import pytest
 from studyroom import TINY
@@ -46,6 +48,17 @@ def storage(here, _blank):
     yield storage
     storage.remove_session()
     storage.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def server():
+    """A running PostgreSQL server; skips where it is not installed."""
+    if cluster.programs() is None:
+        pytest.skip("PostgreSQL's server is not installed (apt-get install postgresql)")
+    if importlib.util.find_spec("psycopg") is None:
+        pytest.skip("psycopg is not installed")
+    with cluster.running() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,8 @@
-"""Databases to hurt: a SQLite file, and a private PostgreSQL cluster where it is installed."""
+"""Databases to hurt: a SQLite file, and a private PostgreSQL server where it is installed."""
 
 from __future__ import annotations
 
-import importlib.util
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,24 +10,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from scene import Scene
-from server import Server, programs
-
-
-@pytest.fixture(scope="session")
-def server():
-    """A running server; skips where it is not installed."""
-    where = programs()
-    if where is None:
-        pytest.skip("PostgreSQL's server is not installed (apt-get install postgresql)")
-    if importlib.util.find_spec("psycopg") is None:
-        pytest.skip("psycopg is not installed")
-    # Sockets have short names, and the server's user must get there.
-    folder = Path(tempfile.mkdtemp(prefix="remix-pg-"))
-    folder.chmod(0o755)
-    server = Server(folder, where)
-    yield server
-    server.stop("immediate")
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

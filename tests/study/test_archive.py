@@ -14,7 +14,6 @@ import zlib
 from contextlib import closing
 from pathlib import Path
 
-import cluster
 import numpy as np
 import pytest
 import sqlalchemy
@@ -107,12 +106,8 @@ def refused(words: list[str], capsys, code: int = 2) -> str:
 
 
 @pytest.fixture(scope="module")
-def postgres():
-    if cluster.programs() is None:
-        pytest.skip("no PostgreSQL server is installed")
-    pytest.importorskip("psycopg")
-    with cluster.server() as url:
-        yield url
+def postgres(server):
+    return server.create()
 
 
 @pytest.fixture
