@@ -49,6 +49,11 @@ class Strategy:
         return self.mixing != "none"
 
     @property
+    def blends(self) -> bool:
+        """Whether training rows are made of two drawn rows, by mixing or by SMOTE."""
+        return self.mixes or self.sampler in BLENDING
+
+    @property
     def second_draw(self) -> bool:
         """Whether members get seeds of their own.
 

@@ -31,7 +31,7 @@ class Chunk:
 
     Attributes:
         plan: first, second, weight, label_weight, each (chunk, M, batch), padded; and seeds,
-            uint32 (chunk, M, 2 or 0, generators, 2).
+            uint32 (chunk, M, 0 to 2, generators, 2).
         masks: uint16 (M, chunk, batch * units), valid until the next chunk but one is asked for.
         takes: float32 (chunk, M), 1 where a member has such a step.
         steps: Steps that are real.
@@ -98,7 +98,7 @@ def chunks(
                     epoch=epoch,
                 )
         *arrays, steps = stack_plans(plans)
-        drawn = epoch_seeds(seeds, epoch, most, generators)
+        drawn = epoch_seeds(seeds, epoch, most, generators, 2 if strategy.blends else 1)
         held = tuple(trained_on(plan, y, n_classes) for plan in plans)
         masks = EpochMasks(seeds, epoch, width)
         for start in range(0, most, length):

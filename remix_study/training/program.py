@@ -78,11 +78,11 @@ class Program:
         self.n_classes = n_classes
         self._backend = backend()
         self.traces = {"train": 0, "forward": 0, "choose": 0}
-        # One for each loss, with and without augmentation; compiled when it is first asked for.
+        # One for each loss and number of rows to augment; compiled when it is first asked for.
         self._train = {
-            (focal, augmented): self._compiled(self._step(augmentation, focal).train, jit)
+            (focal, uses): self._compiled(self._step(augmentation, focal).train, jit)
             for focal in (False, True)
-            for augmented in (False, True)
+            for uses in range(3)
         }
         step = self._step(augmentation)
         self._forward = self._compiled(step.forward, jit)
@@ -142,8 +142,8 @@ class Program:
         focal: bool = False,
     ) -> tuple[Weights, AdamState, NDArray[np.float32]]:
         """Take ``steps`` steps of a chunk; see :meth:`Step.train`. Losses come to the host."""
-        augmented = plan[-1].shape[2] > 0
-        weights, adam, losses = self._train[focal, augmented](
+        uses = plan[-1].shape[2]
+        weights, adam, losses = self._train[focal, uses](
             weights,
             adam,
             data,

@@ -12,7 +12,7 @@ _TRANSFORMATIONS = 4
 
 
 def epoch_seeds(
-    seeds: Sequence[int], epoch: int, steps: int, generators: int | None
+    seeds: Sequence[int], epoch: int, steps: int, generators: int | None, uses: int = 2
 ) -> NDArray[np.uint32]:
     """Draw the seeds of one epoch.
 
@@ -24,9 +24,10 @@ def epoch_seeds(
         epoch: 0 for the first.
         steps: Steps of the epoch.
         generators: Random generators to seed; None where nothing is transformed.
+        uses: Rows that each training row is made of, two or one; the first draws alike in both.
 
     Returns:
-        uint32 (steps, M, uses, generators, 2): two uses, or none where ``generators`` is None.
+        uint32 (steps, M, uses, generators, 2); no use where ``generators`` is None.
     """
     if generators is None:
         return np.zeros((steps, len(seeds), 0, 0, 2), np.uint32)
@@ -35,4 +36,4 @@ def epoch_seeds(
         np.random.default_rng([seed, epoch, _TRANSFORMATIONS]).integers(0, 2**32, shape, np.uint32)
         for seed in seeds
     ]
-    return np.stack(drawn, axis=1)
+    return np.stack(drawn, axis=1)[:, :, :uses]

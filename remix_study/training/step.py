@@ -52,8 +52,9 @@ class Weights(NamedTuple):
 class Plan(NamedTuple):
     """Arrays (chunk, M, batch): first, second (int32), weight, label_weight (float32).
 
-    Seeds are uint32 (chunk, M, 2, generators, 2), for the augmentation of the first and of the
-    second rows; where nothing is augmented their third axis is empty.
+    Seeds are uint32 (chunk, M, uses, generators, 2), for the augmentation of the first and of the
+    second rows: two uses, one where no row is blended with another, none where nothing is
+    augmented.
     """
 
     first: Any
@@ -192,8 +193,12 @@ class Step:
         """Features (M, batch, ...) and soft labels (M, batch, K) of one step."""
         one, other = plan.first[i], plan.second[i]
         # Each use of a row is augmented afresh, before rows are mixed.
-        seeds = [plan.seeds[i][:, use] for use in range(plan.seeds.shape[2])] or [None, None]
+        uses = plan.seeds.shape[2]
+        seeds = [plan.seeds[i][:, use] for use in range(uses)] or [None, None]
         x = self._prepare(self._gather(data.X, one), inputs, seeds[0])
+        if uses == 1:
+            # To transform images takes long: not for a blend that gives them no weight.
+            return x, ops.one_hot(self._gather(data.y, one), self.n_classes)
         share = ops.reshape(plan.weight[i], (*one.shape, *[1] * (len(x.shape) - 2)))
         x = share * x
         x = x + (1 - share) * self._prepare(self._gather(data.X, other), inputs, seeds[1])

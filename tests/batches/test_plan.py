@@ -118,6 +118,11 @@ class TestContract:
         else:
             assert (drawn.label_weight == 1).all()
 
+    def test_rows_are_blended_exactly_where_the_strategy_says_so(self, strategy):
+        """The engine leaves the second rows out where it does not."""
+        weights = np.concatenate([plan(strategy, epoch).weight for epoch in range(EPOCHS)])
+        assert (weights < 1).any() == strategy.blends
+
     def test_class_shares_exact_in_every_batch(self, strategy):
         for epoch in range(EPOCHS):
             drawn = plan(strategy, epoch)

@@ -15,7 +15,7 @@ from gallery import SMALL, Gallery
 from workshop import Workshop, training
 
 from remix_study.batches.plan import TrainingRows, plan_epoch
-from remix_study.batches.strategies import make_strategy, strategy_names
+from remix_study.batches.strategies import compose, make_strategy, strategy_names
 from remix_study.errors import UsageError
 from remix_study.training import engine as engine_module
 from remix_study.training.seeds import epoch_seeds
@@ -93,8 +93,8 @@ def test_one_program_with_and_one_without_augmentation(gallery):
     engine = gallery.engine(members)
     for name in strategy_names(images=True):
         engine.fit(members, make_strategy(name), training())
-    # The focal loss has a program of its own.
-    assert engine.program.traces == {"train": 3, "forward": 1, "choose": 0}
+    # The focal loss has a program of its own, and so has augmentation of one row or of two.
+    assert engine.program.traces == {"train": 4, "forward": 1, "choose": 0}
 
 
 def test_mixing_is_off_where_alpha_is_and_augmentation_is_not(gallery):
@@ -142,6 +142,16 @@ def test_smote_finds_the_neighbours_of_the_flat_images(gallery):
     assert (plans[0].first != plans[0].second).any()
 
 
+def test_smote_augments_both_rows_of_a_blend(gallery):
+    members, strategy = gallery.members((64,)), compose("smote", augment=True)
+    engine = gallery.engine(members)
+    engine.fit(members, strategy, training())
+    x, y = gallery.batches(members[0], strategy, engine.augmentation)
+    model, _ = fitted(engine.network, members[0], x, y)
+    for mine, theirs in zip(engine.member_weights(0), model.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=3e-5)
+
+
 def test_seeds_are_a_members_own_and_all_different():
     both = epoch_seeds([3, 4], epoch=2, steps=50, generators=2)
     assert both.shape == (50, 2, 2, 2, 2)
@@ -152,6 +162,8 @@ def test_seeds_are_a_members_own_and_all_different():
     other = [tuple(seed) for seed in epoch_seeds([3, 4], 3, 50, 2).reshape(-1, 2)]
     assert len(set(seeds + other)) == 800
     assert epoch_seeds([3, 4], 2, 50, None).shape == (50, 2, 0, 0, 2)
+    # Where rows are not blended, the first are transformed as if they were.
+    np.testing.assert_array_equal(epoch_seeds([3, 4], 2, 50, 2, 1), both[:, :, :1])
 
 
 def test_tables_are_not_augmented():
