@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from keras import ops
@@ -26,7 +27,12 @@ class AdamState(NamedTuple):
 
 
 def adam_update(
-    state: AdamState, variables: Any, gradients: Any, rate: Any, active: Any
+    state: AdamState,
+    variables: Any,
+    gradients: Any,
+    rate: Any,
+    active: Any,
+    barrier: Callable[[list[Any]], list[Any]] = list,
 ) -> tuple[AdamState, tuple[Any, ...]]:
     """Kingma and Ba's update (2015, end of section 2), as Keras writes it, where active.
 
@@ -39,6 +45,9 @@ def adam_update(
         gradients: Of the loss, one a variable.
         rate: Learning rates in the shape of ``state.steps``.
         active: 1 for members that take the step and 0 for the others, in the same shape.
+        barrier: Gives its arguments back and keeps a compiler from computing them twice. Without
+            it XLA computes the moments again within the values' kernel, which then needs the old
+            ones too: it copied all of weights and moments in every step.
 
     Returns:
         The new moments and the new values.
@@ -50,14 +59,18 @@ def adam_update(
     power_1 = ops.power(ops.cast(BETA_1, "float32"), counted)
     power_2 = ops.power(ops.cast(BETA_2, "float32"), counted)
     scaled = rate * ops.sqrt(1 - power_2) / (1 - power_1)
-    momenta, velocities, values = [], [], []
-    for momentum, velocity, value, gradient in zip(
-        state.momentum, state.velocity, variables, gradients, strict=True
+    moments = []
+    for momentum, velocity, gradient in zip(
+        state.momentum, state.velocity, gradients, strict=True
     ):
         new_momentum = momentum + (gradient - momentum) * (1 - BETA_1)
         new_velocity = velocity + (ops.square(gradient) - velocity) * (1 - BETA_2)
-        step = new_momentum * scaled / (ops.sqrt(new_velocity) + EPSILON)
-        momenta.append(ops.where(on, new_momentum, momentum))
-        velocities.append(ops.where(on, new_velocity, velocity))
+        moments.append(ops.where(on, new_momentum, momentum))
+        moments.append(ops.where(on, new_velocity, velocity))
+    moments = barrier(moments)
+    momenta, velocities = tuple(moments[::2]), tuple(moments[1::2])
+    values = []
+    for value, momentum, velocity in zip(variables, momenta, velocities, strict=True):
+        step = momentum * scaled / (ops.sqrt(velocity) + EPSILON)
         values.append(ops.where(on, value - step, value))
-    return AdamState(tuple(momenta), tuple(velocities), steps), tuple(values)
+    return AdamState(momenta, velocities, steps), tuple(values)

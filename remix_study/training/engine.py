@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +29,7 @@ _IMAGE_BLOCK = 256
 _MOST_AT_A_TIME = 8
 
 OnEpoch = Callable[[int], None]
+Buffers = tuple[NDArray[np.uint16], NDArray[np.uint16]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +109,7 @@ class Engine:
     program: Program = field(init=False)
     data: Any = field(init=False)
     _last: list[Weights] = field(init=False, default_factory=list)
+    _spare: list[Buffers] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         """Put the rows on the device; the first trial compiles."""
@@ -192,6 +195,24 @@ class Engine:
         """Weights that a member of the last trial was scored with, without a member axis."""
         stack, place = divmod(member, self.network.stack)
         return self.program.member_weights(self._last[stack], place)
+
+    def take_buffers(self, shape: tuple[int, int, int]) -> Buffers:
+        """Two arrays for the masks of a stack, of an earlier trial where there are any.
+
+        Fresh ones cost a second trial more than all else before its first step: tens of
+        megabytes that the system hands out page by page.
+        """
+        # Stacks take theirs at a time.
+        with suppress(IndexError):
+            while True:
+                buffers = self._spare.pop()
+                if buffers[0].shape == shape:
+                    return buffers
+        return np.zeros(shape, np.uint16), np.zeros(shape, np.uint16)
+
+    def give_buffers(self, buffers: Buffers) -> None:
+        """Keep them for the next trial; nothing may write to them any more."""
+        self._spare.append(buffers)
 
 
 def at_a_time() -> int:

@@ -49,6 +49,11 @@ class Chunk:
     epoch_steps: NDArray[np.int32]
 
 
+def chunk_length(longest: int) -> int:
+    """Steps of a chunk where the longest epoch has ``longest``."""
+    return min(CHUNK, longest)
+
+
 def chunks(
     members: Sequence[Member],
     strategy: Strategy,
@@ -59,6 +64,7 @@ def chunks(
     mask_units: int,
     running: NDArray[np.bool_],
     longest: int,
+    buffers: tuple[NDArray[np.uint16], NDArray[np.uint16]],
     generators: int | None = None,
 ) -> Generator[Chunk]:
     """Make chunks for ever, epoch after epoch.
@@ -73,14 +79,13 @@ def chunks(
         running: (M,) live view of the members that still train; a frozen member's plan is not
             drawn any more, as nothing it could hold is used.
         longest: Steps of the longest epoch among all stacks: one shape serves them all.
+        buffers: Two uint16 (M, chunk, batch * units) to draw masks into: the program reads one
+            while the other is filled.
         generators: Random generators of the augmentation; None where nothing is augmented.
     """
     seeds = [member.seed for member in members]
     most = max(len(member.training.rows) // batch_size for member in members)
-    length = min(CHUNK, longest)
-    width = batch_size * mask_units
-    # Two buffers: the program reads one while the other is filled.
-    buffers = [np.zeros((len(members), length, width), np.uint16) for _ in range(2)]
+    length, width = chunk_length(longest), batch_size * mask_units
     plans: list[BatchPlan] = [
         plan_epoch(strategy, m.training, batch_size=batch_size, seed=m.seed, epoch=0)
         for m in members

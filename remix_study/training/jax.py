@@ -23,6 +23,11 @@ def gradient(
     return beside, gradients
 
 
+def barrier(arrays: list[Any]) -> list[Any]:
+    """The arrays, which XLA then computes once, whatever uses them."""
+    return list(jax.lax.optimization_barrier(arrays))
+
+
 def compiled(function: Callable[..., Any], *, xla: bool) -> Callable[..., Any]:  # noqa: ARG001
     """The function by XLA, which is all that JAX has."""
     program: Callable[..., Any] = jax.jit(function)

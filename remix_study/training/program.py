@@ -29,6 +29,9 @@ class Backend(Protocol):
     def gradient(self, function: Function, variables: Any) -> tuple[Any, Any]:
         """What ``function`` gives beside its total, and the total's gradients."""
 
+    def barrier(self, arrays: list[Any]) -> list[Any]:
+        """The arrays, each computed once; within a program compiled by XLA only."""
+
     def compiled(self, function: Function, *, xla: bool) -> Function:
         """The function, compiled for the shapes of each first call."""
 
@@ -77,6 +80,7 @@ class Program:
         self.network = network
         self.n_classes = n_classes
         self._backend = backend()
+        self._barrier = self._backend.barrier if jit else list
         self.traces = {"train": 0, "forward": 0, "choose": 0}
         # One for each loss and number of rows to augment; compiled when it is first asked for.
         self._train = {
@@ -94,7 +98,15 @@ class Program:
 
     def _step(self, augmentation: Augmentation | None, focal: bool = False) -> Step:
         gather, gradient = self._backend.gather, self._backend.gradient
-        return Step(self.network, self.n_classes, gather, gradient, augmentation, focal=focal)
+        return Step(
+            self.network,
+            self.n_classes,
+            gather,
+            gradient,
+            augmentation,
+            barrier=self._barrier,
+            focal=focal,
+        )
 
     def put(self, array: Any, dtype: str) -> Any:
         """An array on the device."""

@@ -19,7 +19,7 @@ from remix_study.config import Training
 from remix_study.training.course import Course
 from remix_study.training.engine import Outcome
 from remix_study.training.evaluation import RowBlocks, loss_shares
-from remix_study.training.feed import ahead, chunks
+from remix_study.training.feed import ahead, chunk_length, chunks
 
 if TYPE_CHECKING:
     from remix_study.training.engine import Engine, Member
@@ -78,16 +78,20 @@ class Run:
         watch = self._watch() if course.watches_validation else None
         history: list[tuple[Any, Any, Any]] = []
         held: list[list[TrainedOn]] = [[] for _ in members]
+        batch_size, mask_units = self._training.batch_size, sum(engine.network.mask_units)
+        shape = (len(members), chunk_length(self._steps), batch_size * mask_units)
+        buffers = engine.take_buffers(shape)
         feed = ahead(
             chunks(
                 members,
                 self._strategy,
-                batch_size=self._training.batch_size,
+                batch_size=batch_size,
                 y=engine.y,
                 n_classes=engine.n_classes,
-                mask_units=sum(engine.network.mask_units),
+                mask_units=mask_units,
                 running=course.running,
                 longest=self._steps,
+                buffers=buffers,
                 generators=self._generators,
             )
         )
@@ -129,6 +133,8 @@ class Run:
                     break
                 rates = program.per_member(course.rates)
                 total = np.zeros(len(members))
+        # The feed is closed, so nothing draws into them any more.
+        engine.give_buffers(buffers)
         if self._stopping:
             return []
         self.weights = best if watch else weights

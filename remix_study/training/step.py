@@ -77,6 +77,7 @@ class Step:
         gather: (array, indices) -> rows of the array.
         gradient: (function, variables) -> what the function gives beside its total, and the
             gradients of the total; the function takes the variables and gives (total, beside).
+        barrier: Gives a list of arrays back; see :func:`adam_update`.
         focal: Whether the loss is the focal one, fixed when the program is built: without it the
             program has nothing of it.
     """
@@ -89,6 +90,7 @@ class Step:
         gradient: Callable[[Callable[[Any], tuple[Any, Any]], Any], tuple[Any, Any]],
         augmentation: Augmentation | None = None,
         *,
+        barrier: Callable[[list[Any]], list[Any]] = list,
         focal: bool = False,
     ) -> None:
         self.network = network
@@ -96,6 +98,7 @@ class Step:
         self.focal = focal
         self._gather = gather
         self._gradient = gradient
+        self._barrier = barrier
         self._augmentation = augmentation
 
     def train(
@@ -139,7 +142,9 @@ class Step:
             )
             taken = active[i]
             on = self._per_member(taken)
-            moments, trainable = adam_update(moments, values.trainable, gradients, rates, on)
+            moments, trainable = adam_update(
+                moments, values.trainable, gradients, rates, on, self._barrier
+            )
             # A network of one member is always active but where it has turned NaN.
             kept = tuple(
                 ops.where(on > 0, new, old) for new, old in zip(state, values.state, strict=True)

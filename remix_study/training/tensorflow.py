@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 from numpy.typing import NDArray
+from tensorflow.compiler.tf2xla.ops.gen_xla_ops import xla_optimization_barrier
 
 # Without growth one process would take all memory of every accelerator it sees. A process that
 # has used its devices already has decided for itself.
@@ -30,6 +31,11 @@ def gradient(
         total, beside = function(variables)
     gradients = tape.gradient(total, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     return beside, gradients
+
+
+def barrier(arrays: list[Any]) -> list[Any]:
+    """The arrays, which XLA then computes once, whatever uses them."""
+    return list(xla_optimization_barrier(arrays))
 
 
 def compiled(function: Callable[..., Any], *, xla: bool) -> Callable[..., Any]:

@@ -123,3 +123,19 @@ def test_mixed_precision_trains_close_to_full_precision():
         np.abs(one.test - other.test).max() for one, other in zip(full, mixed, strict=True)
     )
     assert 0 < difference < 0.02
+
+
+def test_a_second_trial_draws_its_masks_into_the_first_ones_memory(workshop):
+    """Fresh memory of that size costs more than all else before a trial's first step."""
+    members, strategy = workshop.members(), make_strategy("remix")
+    engine = workshop.engine(members)
+    first = engine.fit(members, strategy, training(epochs=2))
+    kept = [id(array) for pair in engine._spare for array in pair]
+    for pair in engine._spare:
+        for array in pair:
+            array.fill(7)
+    again = engine.fit(members, strategy, training(epochs=2))
+    assert kept
+    assert sorted(kept) == sorted(id(array) for pair in engine._spare for array in pair)
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one.test, other.test)
