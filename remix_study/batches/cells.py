@@ -13,6 +13,11 @@ from remix_study.batches.smote import NEIGHBOURS, Rows, nearest_neighbours
 
 IntArray = NDArray[np.intp]
 
+DRAWING, MIXING, ONCE = 1, 2, 3
+"""What a stream of draws is for. Mixing has one of its own, so that all samplers at one alpha
+share their lambdas, and so has what is made once for a member; none may be 0, which would be lost
+at the end of a seed sequence."""
+
 
 @dataclass(frozen=True, eq=False)
 class TrainingRows:
@@ -34,18 +39,22 @@ class TrainingRows:
     kept: dict[Any, Any] = field(default_factory=dict)
 
 
-class Streams(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Streams:
     """A member's random draws.
 
     Attributes:
         epoch: New in every epoch.
-        member: The same in every epoch.
         seed: The member's seed.
     """
 
     epoch: np.random.Generator
-    member: np.random.Generator
     seed: int
+
+    @property
+    def member(self) -> np.random.Generator:
+        """Begins the same in every epoch; made when asked for, as few samplers ask."""
+        return np.random.default_rng([self.seed, 0, ONCE])
 
 
 class Drawn(NamedTuple):

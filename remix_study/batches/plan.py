@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.batches.cells import Streams, TrainingRows
+from remix_study.batches.cells import DRAWING, MIXING, Streams, TrainingRows
 from remix_study.batches.mixing import MIXINGS
 from remix_study.batches.samplers import SAMPLERS
 from remix_study.batches.strategies import Strategy
@@ -30,11 +30,6 @@ __all__ = [
     "stack_plans",
     "trained_on",
 ]
-
-# What a stream of draws is for. Mixing has one of its own, so that all samplers at one alpha
-# share their lambdas, and so has what is made once for a member; none may be 0, which would be
-# lost at the end of a seed sequence.
-_DRAWING, _MIXING, _ONCE = 1, 2, 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,17 +82,14 @@ def plan_epoch(
     """
     n_rows = len(training.rows)
     check_batch_size(batch_size, n_rows)
-    streams = Streams(
-        np.random.default_rng([seed, epoch, _DRAWING]),
-        np.random.default_rng([seed, 0, _ONCE]),
-        seed,
-    )
+    streams = Streams(np.random.default_rng([seed, epoch, DRAWING]), seed)
     drawn = SAMPLERS[strategy.sampler](streams, training, batch_size)
-    rng = np.random.default_rng([seed, epoch, _MIXING])
+    rng = np.random.default_rng([seed, epoch, MIXING])
     mixed = MIXINGS[strategy.mixing](rng, drawn, strategy.alpha, training)
-    return BatchPlan(
-        training.rows[mixed.first], training.rows[mixed.second], mixed.weight, mixed.label_weight
-    )
+    first = training.rows[mixed.first]
+    # The same array tells that nothing is blended.
+    second = first if mixed.second is mixed.first else training.rows[mixed.second]
+    return BatchPlan(first, second, mixed.weight, mixed.label_weight)
 
 
 def check_batch_size(batch_size: int, n_rows: int) -> None:
@@ -228,18 +220,25 @@ def trained_on(plan: BatchPlan, y: NDArray[np.integer], n_classes: int) -> Train
     """
     steps, batch = plan.first.shape
     cell = np.arange(steps)[:, None] * n_classes
-    first, second = y[plan.first], y[plan.second]
     size = steps * n_classes
-    mass = np.bincount((cell + first).ravel(), plan.label_weight.ravel(), size)
-    mass += np.bincount((cell + second).ravel(), 1.0 - plan.label_weight.ravel(), size)
+    first = y[plan.first]
+    smoted = 0
+    if plan.second is plan.first:
+        mass: NDArray[Any] = np.bincount((cell + first).ravel(), minlength=size).astype(float)
+    else:
+        second = y[plan.second]
+        mass = np.bincount((cell + first).ravel(), plan.label_weight.ravel(), size)
+        mass += np.bincount((cell + second).ravel(), 1.0 - plan.label_weight.ravel(), size)
+        # Only SMOTE blends features of one class without blending labels.
+        inside = plan.first != plan.second
+        inside &= (plan.weight != plan.label_weight) & (first == second)
+        smoted = int(inside.any(axis=1).sum())
     mass = mass.reshape(steps, n_classes)
-    # Only SMOTE blends features of one class without blending labels.
-    inside = (plan.first != plan.second) & (plan.weight != plan.label_weight) & (first == second)
     return TrainedOn(
         epochs=1,
         batches=steps,
         class_mass=mass.sum(axis=0) / batch,
         lacking=(mass == 0).sum(axis=0),
-        smoted=int(inside.any(axis=1).sum()),
+        smoted=smoted,
         distinct=np.count_nonzero(np.bincount(plan.first.ravel())) / plan.first.size,
     )
