@@ -68,9 +68,9 @@ def _trials() -> dict[str, float]:
 
 
 def _noting(inner: Callable[..., Any], first: list[float]) -> Callable[..., Any]:
-    def train(*arguments: Any) -> Any:
+    def train(*arguments: Any, **keywords: Any) -> Any:
         first.append(time.perf_counter())
-        return inner(*arguments)
+        return inner(*arguments, **keywords)
 
     return train
 

@@ -19,17 +19,21 @@ from remix_study.errors import UsageError
 from remix_study.models.augmentation import Augmentation
 from remix_study.models.network import Network
 from remix_study.training import cores
+from remix_study.training.adam import AdamState
 from remix_study.training.program import Program
 from remix_study.training.step import Weights
 
 # Rows of a forward pass; bounds the memory of hidden layers.
 _BLOCK = 1024
 _IMAGE_BLOCK = 256
+# Stacks whose first values are kept between trials.
+_STARTS = 8
 # Stacks that train at a time on a CPU.
 _MOST_AT_A_TIME = 8
 
 OnEpoch = Callable[[int], None]
 Buffers = tuple[NDArray[np.uint16], NDArray[np.uint16]]
+Start = tuple[Weights, AdamState]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +114,7 @@ class Engine:
     data: Any = field(init=False)
     _last: list[Weights] = field(init=False, default_factory=list)
     _spare: list[Buffers] = field(init=False, default_factory=list)
+    _starts: dict[tuple[int, ...], Start] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Put the rows on the device; the first trial compiles."""
@@ -195,6 +200,17 @@ class Engine:
         """Weights that a member of the last trial was scored with, without a member axis."""
         stack, place = divmod(member, self.network.stack)
         return self.program.member_weights(self._last[stack], place)
+
+    def start(self, seeds: Sequence[int]) -> Start:
+        """The first values of a stack, on the device: for the same members the same each trial."""
+        key = tuple(seeds)
+        if key not in self._starts:
+            if len(self._starts) >= _STARTS:
+                self._starts.clear()
+            self._starts[key] = self.program.start(
+                [self.network.initial_weights(seed) for seed in seeds]
+            )
+        return self._starts[key]
 
     def take_buffers(self, shape: tuple[int, int, int]) -> Buffers:
         """Two arrays for the masks of a stack, of an earlier trial where there are any.

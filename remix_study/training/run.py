@@ -60,7 +60,7 @@ class Run:
             np.stack([offset for _, offset in terms]),
         )
         # Made here and not in a thread: a user's model is built anew for each seed.
-        self._start = [engine.network.initial_weights(m.seed) for m in members]
+        self._start = engine.start([m.seed for m in members])
         self.weights: Any = None
 
     def stop(self) -> None:
@@ -72,7 +72,7 @@ class Run:
         if self._stopping:
             return []
         engine, members, program = self._engine, self._members, self._program
-        weights, adam = program.start(self._start)
+        weights, adam = self._start
         best = weights
         course = Course(self._training, len(members), present)
         watch = self._watch() if course.watches_validation else None

@@ -139,3 +139,14 @@ def test_a_second_trial_draws_its_masks_into_the_first_ones_memory(workshop):
     assert sorted(kept) == sorted(id(array) for pair in engine._spare for array in pair)
     for one, other in zip(first, again, strict=True):
         np.testing.assert_array_equal(one.test, other.test)
+
+
+def test_first_values_are_put_on_the_device_once(workshop, monkeypatch):
+    members = workshop.members()
+    engine = workshop.engine(members)
+    first = engine.fit(members, make_strategy("remix"), training(epochs=2))
+    monkeypatch.setattr(engine.program, "start", None)
+    engine.fit(members, make_strategy("baseline"), training(epochs=1))
+    again = engine.fit(members, make_strategy("remix"), training(epochs=2))
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one.test, other.test)
