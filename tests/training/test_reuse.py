@@ -125,8 +125,9 @@ def test_mixed_precision_trains_close_to_full_precision():
     assert 0 < difference < 0.02
 
 
-def test_a_second_trial_draws_its_masks_into_the_first_ones_memory(workshop):
+def test_a_second_trial_draws_its_masks_into_the_first_ones_memory():
     """Fresh memory of that size costs more than all else before a trial's first step."""
+    workshop = Workshop()
     members, strategy = workshop.members(), make_strategy("remix")
     engine = workshop.engine(members)
     first = engine.fit(members, strategy, training(epochs=2))
@@ -141,7 +142,8 @@ def test_a_second_trial_draws_its_masks_into_the_first_ones_memory(workshop):
         np.testing.assert_array_equal(one.test, other.test)
 
 
-def test_first_values_are_put_on_the_device_once(workshop, monkeypatch):
+def test_first_values_are_put_on_the_device_once(monkeypatch):
+    workshop = Workshop()
     members = workshop.members()
     engine = workshop.engine(members)
     first = engine.fit(members, make_strategy("remix"), training(epochs=2))
