@@ -324,6 +324,49 @@ def test_images_are_told_from_tables_and_checked_alike(study, true):
     assert checked_of(true)["C18"].descriptive == "not run"
 
 
+def test_answers_on_fewer_images_say_so(frames_of, problem):
+    """In the verdict's cell and in the reading, with what the data set says of itself."""
+    small = "cifar10-small: 6,000 of 60,000 images"
+    rows = (*SEVEN[:4], ("remix", 0.1), ("augment", None), ("remix-aug", 0.1))
+
+    def made(dataset, repeats, notes=()):
+        own = [
+            problem(
+                problem=f"{dataset}-{kind}",
+                dataset=dataset,
+                kind=kind,
+                imbalance=0.25,
+                repeats=repeats,
+                rows=rows,
+                notes=(*notes, f"{dataset}-{kind}: the majority was reduced"),
+            )
+            for kind in ("binary", "multi-class")
+        ]
+        return section(comparisons(frames_of(*own)))
+
+    reading, cells = _verdicts_of(made("cifar10-small", 1, (small, "1 repeat: a look.")))
+    assert reading == (
+        "Of less than the paper’s images speak C18, C19 and C20: cifar10-small: 6,000 of 60,000 "
+        "images; 1 repeat: a look."
+    )
+    for claim in ("C18", "C19", "C20"):
+        assert cells[claim].endswith("parts; on cifar10-small only, 2 folds")
+    assert "only" not in cells["C12"]
+    # All images in few folds are a look, too; the paper's own design is not.
+    reading, cells = _verdicts_of(made("cifar10", 2))
+    assert "C18, C19 and C20" in reading
+    assert cells["C20"].endswith("on cifar10 only, 4 folds")
+    reading, cells = _verdicts_of(made("cifar10", 10))
+    assert reading == ""
+    assert cells["C18"].endswith("parts")
+
+
+def _verdicts_of(made):
+    text = [line for line in made.blocks[0].text if line.startswith("Of less than")]
+    cells = {line[0].text: line[3].detail for line in made.blocks[0].tables[0].rows}
+    return "".join(text), cells
+
+
 def test_time_per_epoch_is_held_against_the_baseline(study):
     frames = study(as_claimed, datasets={"binary": ("musk", "segment")})
     epochs = frames.folds.groupby("run")["epochs"].sum()

@@ -144,6 +144,20 @@ def test_three_data_sets_can_decide(curve):
     assert (found["C17"].descriptive, found["C17"].inferential) == ("holds", "supported")
 
 
+def test_curves_on_fewer_images_say_so(curve):
+    found = checked_of(curve(as_claimed, datasets=("musk", "cifar10-small")))
+    limits = {made.name: made.limits for claim in ("C12", "C13") for made in found[claim].parts}
+    assert limits == {
+        "musk, g-mean": "",
+        "musk, balanced Brier": "",
+        "cifar10-small, g-mean": "on cifar10-small only, 4 folds",
+        "cifar10-small, balanced Brier": "on cifar10-small only, 4 folds",
+    }
+    for claim in ("C16", "C17"):
+        assert found[claim].limits == ("on cifar10-small only, 4 folds",)
+    assert found["C15"].limits == ()
+
+
 def test_too_few_alphas_are_no_curve(curve):
     found = checked_of(curve(as_claimed, alphas=(0.01, 0.1, 0.3)))
     for claim in ("C12", "C13", "C14", "C15", "C16", "C17"):

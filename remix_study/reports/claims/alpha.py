@@ -32,6 +32,7 @@ from remix_study.reports.claims.grids import (
     slope,
     slopes_by_fold,
 )
+from remix_study.reports.claims.limits import within
 from remix_study.reports.claims.rules import (
     ALPHA_RANGE,
     GOOD_ALPHA,
@@ -133,7 +134,8 @@ def large_alpha_can_degrade(evidence: Evidence) -> list[Part]:
         )
     # One of the two is enough for "can": the one that speaks most for the claim is inferred from.
     best = max(contrasts, key=_most_probable)
-    return [part("either metric", max(numbers.values()) > 0, numbers, [best], _basis(able))]
+    made = part("either metric", max(numbers.values()) > 0, numbers, [best], _basis(able))
+    return [within(made, [grid.comparison for grid in able])]
 
 
 def good_alpha(evidence: Evidence) -> list[Part]:
@@ -158,7 +160,8 @@ def good_alpha(evidence: Evidence) -> list[Part]:
         lead = of_datasets(
             f"{plain(GOOD_ALPHA)} against the choice", -pd.Series(regrets), NOT_WORSE
         )
-        found.append(part(label(metric), mean <= SMALL_LOSS, numbers, [lead], _basis(able)))
+        made = part(label(metric), mean <= SMALL_LOSS, numbers, [lead], _basis(able))
+        found.append(within(made, [grid.comparison for grid in able]))
     return found
 
 
@@ -214,7 +217,8 @@ def _by_dataset(evidence: Evidence, metric: str, check: Shape, infer: Inference)
     found = []
     for dataset, own in by_dataset.items():
         holds, numbers = check(own, metric)
-        found.append(part(f"{dataset}, {label(metric)}", holds, numbers, [shared], _basis(own)))
+        made = part(f"{dataset}, {label(metric)}", holds, numbers, [shared], _basis(own))
+        found.append(within(made, [grid.comparison for grid in own]))
     return found
 
 

@@ -51,6 +51,11 @@ class Checked:
         return tuple(dict.fromkeys(made.missing for made in self.parts if made.missing))
 
     @property
+    def limits(self) -> tuple[str, ...]:
+        """What the parts rest on where it is less than the paper's images, each thing once."""
+        return tuple(dict.fromkeys(made.limits for made in self.parts if made.limits))
+
+    @property
     def hardest(self) -> Contrast | None:
         """Of all differences the one whose posterior speaks least for the claim."""
         tested = [c for made in self.parts for c in made.contrasts if c.posterior is not None]
@@ -108,6 +113,7 @@ def table(checked: Sequence[Checked]) -> pd.DataFrame:
                 "parts_that_hold": sum(p.descriptive == "holds" for p in made.parts),
                 "parts_not_run": sum(p.descriptive == "not run" for p in made.parts),
                 "missing": "; ".join(made.missing),
+                "limits": "; ".join(made.limits),
             }
             for made in checked
         ]

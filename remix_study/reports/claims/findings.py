@@ -64,6 +64,7 @@ class Part:
         contrasts: what is inferred from; empty where nothing is tested.
         missing: what was not run, in words; "" otherwise.
         basis: how many problems and data sets it rests on, in words.
+        limits: where it rests on less than the paper's images, on what; "" otherwise.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Part:
     contrasts: tuple[Contrast, ...] = ()
     missing: str = ""
     basis: str = ""
+    limits: str = ""
 
     @property
     def inferential(self) -> Inferential:

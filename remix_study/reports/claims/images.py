@@ -6,6 +6,7 @@ from remix_study.reports.claims.boards import Board
 from remix_study.reports.claims.evidence import Evidence
 from remix_study.reports.claims.findings import Part, not_run, part
 from remix_study.reports.claims.leads import across_kinds, beats, gains_of, lacks, leads
+from remix_study.reports.claims.limits import within
 from remix_study.reports.claims.rules import GAINING_RIVALS, SCORES
 from remix_study.reports.words import label
 
@@ -13,7 +14,7 @@ from remix_study.reports.words import label
 def remix_first_on_images(evidence: Evidence) -> list[Part]:
     """C18: ReMix without augmentation gains more than MixUp, class weights and SMOTE."""
     return [
-        beats(board, metric, "remix", GAINING_RIVALS)
+        within(beats(board, metric, "remix", GAINING_RIVALS), board.problems)
         for board in evidence.images
         for metric in SCORES
     ]
@@ -23,7 +24,7 @@ def augmentation_order(evidence: Evidence) -> list[Part]:
     """C19: ReMix with augmentation first, augmentation alone second; multi-class reversed."""
     binary, multi = evidence.images
     return [
-        _top_two(board, metric, top)
+        within(_top_two(board, metric, top), board.problems)
         for board, top in (
             (binary, ("remix-aug", "augment")),
             (multi, ("augment", "remix-aug")),
@@ -35,6 +36,7 @@ def augmentation_order(evidence: Evidence) -> list[Part]:
 def image_gains_smaller(evidence: Evidence) -> list[Part]:
     """C20: ReMix's gain over the baseline is smaller on multi-class images."""
     boards = evidence.images
+    problems = [comparison for board in boards for comparison in board.problems]
     found = []
     for metric in SCORES:
         lacking = lacks(boards, ("baseline", "remix"), [metric])
@@ -47,7 +49,8 @@ def image_gains_smaller(evidence: Evidence) -> list[Part]:
         }
         binary, multi = numbers.values()
         contrasts = across_kinds(boards, metric, "remix", ("remix",))
-        found.append(part(label(metric), multi < binary, numbers, contrasts))
+        made = part(label(metric), multi < binary, numbers, contrasts)
+        found.append(within(made, problems))
     return found
 
 

@@ -15,6 +15,7 @@ from remix_study.reports.claims.check import (
     table_of_parts,
 )
 from remix_study.reports.claims.findings import Part
+from remix_study.reports.claims.limits import reasons
 from remix_study.reports.claims.rules import LEAST_DATASETS, ROPE, SURE
 from remix_study.reports.comparison import Comparison
 from remix_study.reports.document import Block, Cell, Head, Section, Table
@@ -90,6 +91,10 @@ def _reading(checked: Sequence[Checked], comparisons: Sequence[Comparison]) -> t
         own = [made.claim.id for made in checked if made.inferential == name]
         if own:
             lines.append(f"{words}: {listing(own)}.")
+    own = [made.claim.id for made in checked if made.limits]
+    if own:
+        why = "; ".join(note.rstrip(".") for note in reasons(comparisons))
+        lines.append(sentence(f"Of less than the paper’s images speak {listing(own)}: {why}"))
     short = [
         f"{there} of the {len(PROBLEMS[kind])} {kind} ones"
         for kind in KINDS
@@ -160,7 +165,8 @@ def _descriptive(made: Checked) -> Cell:
         return Cell("not run", listing(made.missing), "verdict")
     n = len(made.parts)
     held = sum(part.descriptive == "holds" for part in made.parts)
-    detail = f"{held} of {n} parts" if n > 1 else ""
+    details = [f"{held} of {n} parts"] if n > 1 else []
+    detail = "; ".join((*details, *made.limits))
     return Cell(str(made.descriptive), detail, _look(str(made.descriptive)))
 
 
@@ -195,7 +201,7 @@ def _parts(made: Checked) -> Table:
     )
     rows = tuple(
         (
-            Cell(part.name, part.basis, "name"),
+            Cell(part.name, ", ".join(filter(None, (part.basis, part.limits))), "name"),
             Cell(part.missing or _numbers(part.numbers), kind="text"),
             Cell(part.descriptive, kind=_look(part.descriptive)),
             Cell(part.inferential, kind=_look(part.inferential)),
