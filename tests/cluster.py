@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import sqlalchemy
@@ -85,10 +85,15 @@ class Server:
 
 
 @contextmanager
-def running(*, durable: bool = False) -> Iterator[Server]:
-    """A server in a folder of its own, until the block ends."""
+def running(*, durable: bool = False, place: Path | None = None) -> Iterator[Server]:
+    """A server in a folder of its own, until the block ends.
+
+    Args:
+        durable: Whether it waits for its disk, as one does that is not for tests.
+        place: An empty folder for all it has.
+    """
     # Sockets have short names, and the server's user must get there.
-    with tempfile.TemporaryDirectory(prefix="remix-pg-") as name:
+    with nullcontext(place) if place else tempfile.TemporaryDirectory(prefix="remix-pg-") as name:
         folder = Path(name)
         folder.chmod(0o755)
         server = Server(folder, durable=durable)

@@ -51,12 +51,17 @@ def storage(here, _blank):
 
 
 @pytest.fixture(scope="session")
-def server():
-    """A running PostgreSQL server; skips where it is not installed."""
+def _postgresql():
+    """Skips where PostgreSQL or its driver is not installed."""
     if cluster.programs() is None:
         pytest.skip("PostgreSQL's server is not installed (apt-get install postgresql)")
     if importlib.util.find_spec("psycopg") is None:
         pytest.skip("psycopg is not installed")
+
+
+@pytest.fixture(scope="session")
+def server(_postgresql):
+    """A running PostgreSQL server; skips where it is not installed."""
     with cluster.running() as server:
         yield server
 

@@ -36,15 +36,18 @@ _CREATION_TRIES = 8
 # What another process that creates the same database at the same time makes the driver say.
 _BEATEN = ("already exists", "UNIQUE constraint failed", "duplicate key", "database is locked")
 
+_NO_ROOM = "; make room and run again, finished trials are kept"
 _HINTS = {
     "file is not a database": "; name another file with --storage",
     "unable to open database file": "; does its folder exist, and may it be written?",
     "attempt to write a readonly database": "; make the file and its folder writable",
-    "database or disk is full": "; make room and run again, finished trials are kept",
-    "disk I/O error": "; is the disk full? make room and run again, finished trials are kept",
+    "database or disk is full": _NO_ROOM,
+    "disk I/O error": f"; is the disk full?{_NO_ROOM[1:]}",
     "database disk image is malformed": "; the file is damaged, put a copy of it in its place",
     "database is locked": "; another program holds it, close that and run again",
 }
+# The same by PostgreSQL's codes, as its messages name files and speak the server's language.
+_HINTS_BY_CODE = {"53100": f"; the server's disk is full{_NO_ROOM}"}
 # How PostgreSQL's drivers may be asked for; the one that is meant has no name of its own.
 _POSTGRESQL = ("postgresql", "postgres")
 # PostgreSQL's classes of what passes: a connection, a deadlock, a server that stops or starts.
@@ -170,7 +173,8 @@ def database_errors(url: str) -> Iterator[None]:
             raise
         said = found.orig if isinstance(found, DBAPIError) else found
         reason = (str(said).strip() or type(said).__name__).splitlines()[0]
-        said_so = f"{_without_secrets(reason, url)}{_HINTS.get(reason, '')}"
+        hint = _HINTS_BY_CODE.get(getattr(said, "sqlstate", None) or "", _HINTS.get(reason, ""))
+        said_so = f"{_without_secrets(reason, url)}{hint}"
         # A driver's exception may hold the connection, and that its password.
         cause = error if shown(url) == url else None
         raise StorageError(f"{shown(url)}: {said_so}") from cause

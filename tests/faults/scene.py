@@ -25,10 +25,15 @@ HOLD = "remix (0.001);remix (0.002)"
 OUR = ("runs", "folds", "scores", "probabilities")
 STOPPED = "remix-study: stopped; run the same command to go on\n"
 
+
+def both(fixture: str) -> pytest.MarkDecorator:
+    """A fixture on both databases; on PostgreSQL among the slow tests."""
+    kinds = ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
+    return pytest.mark.parametrize(fixture, kinds, indirect=True)
+
+
 # Where one kind of database shows all, the other waits for the slow tests.
-BOTH = pytest.mark.parametrize(
-    "scene", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True
-)
+BOTH = both("scene")
 
 
 def study(points: int, **keys: str) -> str:
@@ -45,7 +50,10 @@ class Scene:
         self.folder, self.url = folder, url
         self.log = folder / "executions.log"
         self.log.touch()
-        self.engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+        # To look at a server twenty times a second is cheap only on one connection; a file is left
+        # alone between two looks.
+        pool = {"poolclass": sqlalchemy.NullPool} if "sqlite" in url else {"pool_pre_ping": True}
+        self.engine = sqlalchemy.create_engine(url, **pool)
         self.started: list[subprocess.Popen] = []
 
     def write(self, content: str) -> None:
@@ -119,7 +127,7 @@ class Scene:
         end = time.monotonic() + seconds
         while not (found := what()):
             assert time.monotonic() < end, (self.log.read_text(), self._said())
-            time.sleep(0.02)
+            time.sleep(0.05)
         return found
 
     def _said(self) -> list[tuple[str, str]]:

@@ -10,11 +10,13 @@ import sqlite3
 import subprocess
 import tempfile
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+import cluster
 import pytest
-from scene import BOTH, HOLD, Scene, study
+from scene import BOTH, HOLD, Scene, both, study
 from sqlalchemy import text
 
 TWO = ("run", "tiny.toml", "--workers", "2")
@@ -83,21 +85,39 @@ def test_a_file_that_cannot_grow_stops_the_workers_and_keeps_what_is_done(file_s
     assert {trial: after[trial] for trial in before} == before
 
 
-@pytest.fixture
-def small_disk():
-    """A folder with a disk of 24 MiB of its own."""
+@contextmanager
+def mounted(size: str) -> Iterator[Path]:
+    """A folder with a disk of its own."""
     folder = Path(tempfile.mkdtemp(prefix="remix-disk-"))
     made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m,mode=777", "none", str(folder)],
+        ["mount", "-t", "tmpfs", "-o", f"size={size},mode=777", "none", str(folder)],
         capture_output=True,
         check=False,
     )
     if made.returncode:
         folder.rmdir()
         pytest.skip("only root may mount a disk")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-    folder.rmdir()
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+        folder.rmdir()
+
+
+@pytest.fixture
+def small(request, tmp_path):
+    """A study's folder and a small disk with all that its database is made of."""
+    if request.param == "sqlite":
+        with mounted("24m") as disk:
+            scene = Scene(tmp_path, f"sqlite:///{disk}/x.db")
+            yield scene, disk
+            scene.close()
+        return
+    request.getfixturevalue("_postgresql")
+    with mounted("96m") as disk, cluster.running(place=disk) as server:
+        scene = Scene(tmp_path, server.create())
+        yield scene, disk
+        scene.close()
 
 
 def fill(disk: Path) -> None:
@@ -110,22 +130,24 @@ def fill(disk: Path) -> None:
                 continue
 
 
-def test_a_full_disk_is_one_line_and_nothing_is_lost(small_disk, tmp_path):
-    scene = Scene(tmp_path, f"sqlite:///{small_disk}/x.db")
+@both("small")
+def test_a_full_disk_is_one_line_and_nothing_is_lost(small):
+    scene, disk = small
     scene.write(study(60))
     running = scene.start("run", "tiny.toml", seconds=0.02)
     scene.until(lambda: scene.states()["COMPLETE"] >= 1)
-    fill(small_disk)
+    fill(disk)
     code, _, errors = scene.end(running)
     assert code == 3, errors
     assert errors.count("\n") == 1
+    assert "make room" in errors
     before = scene.kept()
-    (small_disk / "filler").unlink()
-    assert scene.run()[0] == 0
+    (disk / "filler").unlink()
+    code, _, errors = scene.run()
+    assert (code, errors) == (0, "")
     scene.assert_whole(60)
     after = scene.kept()
     assert {trial: after[trial] for trial in before} == before
-    scene.close()
 
 
 @pytest.fixture(scope="module")

@@ -173,6 +173,11 @@ def test_drivers_speak_through_one_line():
     full = OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))
     with pytest.raises(StorageError, match=r"^sqlite:///x\.db: database or disk is full; make "):
         said("sqlite:///x.db", full)
+    psycopg = pytest.importorskip("psycopg")
+    refused = psycopg.errors.DiskFull('could not extend file "base/5/16384": No space left')
+    hint = r"No space left; the server's disk is full; make room and run again"
+    with pytest.raises(StorageError, match=hint):
+        said("postgresql+psycopg://h/x", OperationalError("INSERT", {}, refused))
     with pytest.raises(ZeroDivisionError):
         said("sqlite:///x.db", ZeroDivisionError())
 
