@@ -12,6 +12,7 @@ from remix_study.study.bench import Bench
 from remix_study.study.catalog import enter
 from remix_study.study.choice import Candidate, choose
 from remix_study.study.patience import patiently
+from remix_study.study.standing import complete, problem_trials
 from remix_study.study.terms import Start
 from remix_study.study.trials import Trials
 
@@ -41,7 +42,7 @@ def entered(
     found = []
     for benches in families:
         group = [
-            Trials(
+            problem_trials(
                 storage,
                 bench,
                 patiently(partial(enter, storage, bench), signals),
@@ -81,7 +82,7 @@ def take_choices(outer: Trials) -> None:
         return
     outer.given = {}
     for fold, search in enumerate(outer.inner):
-        if len(search.complete()) < search.total:
+        if len(complete(search)) < search.total:
             continue
         for position, choice in enumerate(outer.choices):
             slot = fold * len(outer.choices) + position

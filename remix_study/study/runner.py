@@ -21,6 +21,7 @@ from remix_study.study.nested import family
 from remix_study.study.patience import patiently
 from remix_study.study.related import entered
 from remix_study.study.reporter import Reporter, Summary
+from remix_study.study.standing import complete
 from remix_study.study.storage import database_errors, open_storage
 from remix_study.study.terms import Terms
 from remix_study.study.trials import Trials
@@ -120,7 +121,7 @@ def opened_storage(url: str, signals: Signals, *, patient: bool = False) -> Iter
 
 def _load(study: Study, problems: list[Trials], told: Reporter, signals: Signals) -> None:
     """Load Keras if there is anything to train."""
-    unfinished = [trials for trials in problems if len(trials.complete()) < trials.total]
+    unfinished = [trials for trials in problems if len(complete(trials)) < trials.total]
     signals.check()
     if unfinished:
         with told.loading(), signals.critical():

@@ -6,6 +6,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,23 +14,28 @@ from sqlalchemy import insert
 
 from remix_study.errors import RemixStudyError
 from remix_study.signals import Signals
-from remix_study.study import claims, tables
+from remix_study.study import baseline, claims, tables
+from remix_study.study.asking import ask, suggested
+from remix_study.study.baseline import NO_BASELINE
 from remix_study.study.claims import Worker
+from remix_study.study.ending import fail, free_dead, tell
 from remix_study.study.evaluation import Evaluation, MembersFailed, evaluate
 from remix_study.study.manifest import manifest
 from remix_study.study.patience import patiently
 from remix_study.study.points import label_of, setting_of
+from remix_study.study.pruning import hopeless
 from remix_study.study.related import take_choices
+from remix_study.study.remaining import given_up, left, waits
 from remix_study.study.reporter import Reporter, Summary
-from remix_study.study.terms import Terms
-from remix_study.study.trials import (
+from remix_study.study.standing import (
     INTERRUPTED,
     MOST_TRIES,
-    NO_BASELINE,
     TAKEN_OVER,
-    TakenOver,
-    Trials,
+    complete,
+    settled,
 )
+from remix_study.study.terms import Terms
+from remix_study.study.trials import TakenOver, Trials
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -74,7 +80,7 @@ class Work:
         Returns:
             Whether others still work on some.
         """
-        self._patiently(self.trials.free_dead)
+        self._patiently(lambda: free_dead(self.trials))
         self._patiently(lambda: take_choices(self.trials))
         if not self._begun:
             self._begin(command)
@@ -89,29 +95,29 @@ class Work:
         if not freed:
             # A worker may have died meanwhile.
             return self.do(command)
-        left = self._patiently(self._left)
-        self.waits = left and self._patiently(lambda: self.trials.lacks_baseline)
-        return left
+        others = self._patiently(self._left)
+        self.waits = others and self._patiently(lambda: baseline.is_lacking(self.trials))
+        return others
 
     def _left(self) -> bool:
-        if self.trials.baseline_failed() and not self._told_hopeless:
+        if baseline.has_failed(self.trials) and not self._told_hopeless:
             self._told_hopeless = True
             self.told.failed("all others", NO_BASELINE)
-        if not self.trials.left():
+        if not left(self.trials):
             # The last trial of a search may just have settled what it chooses.
             take_choices(self.trials)
-        return bool(self.trials.left())
+        return bool(left(self.trials))
 
     def finish(self) -> None:
         """Add what has become of the points to the summary."""
-        complete = self._patiently(self.trials.complete)
+        done = self._patiently(lambda: complete(self.trials))
         self.summary.points += self.trials.total
-        self.summary.complete += min(len(complete), self.trials.total)
-        self.summary.failures += self._patiently(self.trials.given_up).values()
+        self.summary.complete += min(len(done), self.trials.total)
+        self.summary.failures += self._patiently(lambda: given_up(self.trials)).values()
 
     def _begin(self, command: str) -> None:
         self._begun = True
-        total, done = self.trials.total, len(self.trials.complete())
+        total, done = self.trials.total, len(complete(self.trials))
         self.summary.done_before += min(done, total)
         self.told.problem(self.trials.bench, total, min(done, total))
         if done < total and self.terms.manifest:
@@ -122,13 +128,13 @@ class Work:
         study_uuid = self.trials.entry.uuid
         with self.trials.storage.engine.connect() as connection:
             held = claims.claimed(connection, study_uuid)
-        closed = held.keys() | self.trials.settled()
+        closed = held.keys() | settled(self.trials)
         for point in self.trials.points:
-            if point in closed or self._lost[point] == MOST_TRIES or self.trials.waits(point):
+            if point in closed or self._lost[point] == MOST_TRIES or waits(self.trials, point):
                 continue
             if not self.worker.claim(study_uuid, point):
                 continue
-            if point not in self.trials.settled():
+            if point not in settled(self.trials):
                 return point
             # Another worker has finished it between the look and the claim.
             self.worker.release(study_uuid, point)
@@ -137,12 +143,12 @@ class Work:
     def _one(self, point: str) -> None:
         """Run one claimed point; whatever happens, its claim is given back."""
         trial: Trial | None = None
-        label, slot = point, self._slot(point)
+        label, slot = point, self.trials.slot(point)
         try:
             with self.signals.critical():
-                trial = self._patiently(lambda: self._ask(point, slot))
+                trial = self._patiently(lambda: ask(self.trials, point))
                 self._assign(point, trial.number)
-            parameters = self._suggested(trial, point)
+            parameters = self._patiently(partial(suggested, self.trials, trial, point))
             label = label_of(parameters)
             found = self._evaluate(trial, parameters, label, slot)
             with self.signals.critical():
@@ -162,7 +168,7 @@ class Work:
             self.told.failed(label, str(error))
         except Crashed as error:
             self._fail(trial, str(error))
-            again = point not in self._patiently(self.trials.given_up)
+            again = point not in self._patiently(lambda: given_up(self.trials))
             (self.told.retried if again else self.told.failed)(label, str(error))
         except BaseException as error:
             # Interrupted, or a defect: the trial is closed, the next run takes the point again.
@@ -176,13 +182,6 @@ class Work:
     def _patiently(self, do: Callable[[], T]) -> T:
         return patiently(do, self.signals)
 
-    def _slot(self, point: str) -> int | None:
-        return None if self.trials.planned else self.trials.points.index(point)
-
-    def _ask(self, point: str, slot: int | None) -> Trial:
-        trials = self.trials
-        return trials.ask_planned(point) if slot is None else trials.ask_slot(slot)
-
     def _assign(self, point: str, number: int) -> None:
         study_uuid = self.trials.entry.uuid
         if not self._patiently(lambda: self.worker.assign(study_uuid, point, number)):
@@ -192,19 +191,14 @@ class Work:
         study_uuid = self.trials.entry.uuid
         if not self._patiently(lambda: self.worker.holds(study_uuid, point)):
             raise TakenOver
-        self._patiently(lambda: self.trials.tell(trial, found, slot))
-
-    def _suggested(self, trial: Trial, point: str) -> dict[str, Any]:
-        if point in self.trials.planned:
-            return self.trials.planned[point]
-        return self._patiently(lambda: self.trials.suggest(trial))
+        self._patiently(lambda: tell(self.trials, trial, found, slot))
 
     def _evaluate(
         self, trial: Trial, parameters: dict[str, Any], label: str, slot: int | None
     ) -> Evaluation:
         bench, storage = self.trials.bench, self.trials.storage
         setting = setting_of(parameters, bench.spec.training, bench.study.model)
-        block, judge = self.trials.block(slot), self.trials.hopeless(trial, slot)
+        block, judge = self.trials.block(slot), hopeless(self.trials, trial, slot)
         members = len(bench.folds if block is None else bench.blocks[block])
         self.told.trial(label, members, setting.training.epochs)
 
@@ -212,14 +206,12 @@ class Work:
             self.signals.check()
             self.told.epoch(members)
 
-        def hopeless(scores: dict[int, float]) -> bool:
+        def behind(scores: dict[int, float]) -> bool:
             return judge is not None and self._patiently(lambda: judge(scores))
 
         with self.worker.beating(lambda: storage.record_heartbeat(trial._trial_id)):
             try:
-                return evaluate(
-                    bench, parameters, setting, on_epoch, block=block, hopeless=hopeless
-                )
+                return evaluate(bench, parameters, setting, on_epoch, block=block, hopeless=behind)
             except (MembersFailed, RemixStudyError, TakenOver):
                 raise
             except Exception as error:
@@ -239,9 +231,9 @@ class Work:
         final: bool = False,
     ) -> None:
         if trial is not None:
-            number = trial._trial_id
+            number, storage = trial._trial_id, self.trials.storage
             with self.signals.critical():
-                self._patiently(lambda: self.trials.fail(number, reason, slot, final=final))
+                self._patiently(lambda: fail(storage, number, reason, slot, final=final))
 
     def _keep_manifest(self, command: str) -> None:
         row = {

@@ -9,9 +9,12 @@ from functools import partial
 from remix_study import errors
 from remix_study.errors import RemixStudyError, WorkersDied
 from remix_study.signals import Signals
+from remix_study.study.ending import free_dead
 from remix_study.study.patience import patiently
 from remix_study.study.related import take_choices
+from remix_study.study.remaining import given_up, left
 from remix_study.study.reporter import Reporter, Summary
+from remix_study.study.standing import complete
 from remix_study.study.trials import Trials
 from remix_study.workers.order import Event
 
@@ -37,16 +40,16 @@ class Parent:
 
     def begin(self) -> bool:
         """Free what dead workers left; whether there is anything to do."""
-        left = []
+        open_ = []
         for name, trials in self.problems.items():
-            trials.free_dead()
-            self._done[name] = min(len(trials.complete()), trials.total)
+            free_dead(trials)
+            self._done[name] = min(len(complete(trials)), trials.total)
             self.summary.done_before += self._done[name]
             if self._done[name] < trials.total:
-                left.append(name)
-        for name in left[:1]:
+                open_.append(name)
+        for name in open_[:1]:
             self._turn(name)
-        return bool(left)
+        return bool(open_)
 
     def hear(self, event: Event) -> None:
         """Pass on what a worker tells.
@@ -78,16 +81,16 @@ class Parent:
         Raises:
             WorkersDied: They have left points that nobody tried.
         """
-        left = False
+        unfinished = False
         for trials in self.problems.values():
-            patiently(trials.free_dead, self.signals)
+            patiently(partial(free_dead, trials), self.signals)
             patiently(partial(take_choices, trials), self.signals)
-            complete = patiently(trials.complete, self.signals)
-            left |= bool(patiently(trials.left, self.signals))
+            done = patiently(partial(complete, trials), self.signals)
+            unfinished |= bool(patiently(partial(left, trials), self.signals))
             self.summary.points += trials.total
-            self.summary.complete += min(len(complete), trials.total)
-            self.summary.failures += trials.given_up().values()
-        if left and self._lost:
+            self.summary.complete += min(len(done), trials.total)
+            self.summary.failures += given_up(trials).values()
+        if unfinished and self._lost:
             raise WorkersDied(
                 f"workers died before they began a trial ({self._lost}), and points are left; "
                 "are there too many for the memory? run again with fewer"

@@ -14,11 +14,11 @@ from studyroom import TINY, assert_clean, complete_values, query, tiny, trials
 
 from remix_study.errors import StorageError, StudyFileError, UsageError
 from remix_study.signals import Signals, Stopped
-from remix_study.study import bench, runner
+from remix_study.study import bench, runner, work
 from remix_study.study.bench import Bench
 from remix_study.study.claims import Worker
 from remix_study.study.reporter import Reporter
-from remix_study.study.trials import TakenOver, Trials
+from remix_study.study.trials import TakenOver
 from remix_study.studyfile import parse_study
 
 pytestmark = pytest.mark.usefixtures("pretended")
@@ -228,8 +228,8 @@ def test_a_stopped_run_leaves_a_clean_database(what, number):
 
 
 WRITES = {
-    "asking": (Trials, "ask_planned"),
-    "telling": (Trials, "tell"),
+    "asking": (work, "ask"),
+    "telling": (work, "tell"),
     "releasing": (Worker, "release"),
     "leaving": (Worker, "leave"),
 }
@@ -241,9 +241,9 @@ def test_a_signal_while_something_is_written_waits(place, monkeypatch):
     kind, name = WRITES[place]
     original, stop = getattr(kind, name), Signals()
 
-    def interrupted(self, *arguments):
+    def interrupted(*arguments):
         signals(signal.SIGTERM)()
-        found = original(self, *arguments)
+        found = original(*arguments)
         signals(signal.SIGINT)()
         return found
 
@@ -257,14 +257,14 @@ def test_a_signal_while_something_is_written_waits(place, monkeypatch):
 
 
 def test_a_signal_while_an_interrupted_trial_is_closed_waits(monkeypatch):
-    fail, stop = Trials.fail, Signals()
+    fail, stop = work.fail, Signals()
 
-    def interrupted(self, *arguments, **options):
+    def interrupted(*arguments, **options):
         signals()()
-        fail(self, *arguments, **options)
+        fail(*arguments, **options)
         signals()()
 
-    monkeypatch.setattr(Trials, "fail", interrupted)
+    monkeypatch.setattr(work, "fail", interrupted)
     with pytest.raises(Stopped), stop.installed():
         run(reporter=Heard(epoch=after(2, signals())), signals=stop)
     assert_clean(DATABASE)
@@ -285,7 +285,7 @@ def test_a_defect_closes_the_trial_and_shows_itself(monkeypatch):
     def broken(*_arguments):
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr(Trials, "tell", broken)
+    monkeypatch.setattr(work, "tell", broken)
     with pytest.raises(ZeroDivisionError):
         run()
     assert_clean(DATABASE)
@@ -375,7 +375,7 @@ def test_a_point_that_another_process_took_over_is_not_counted(monkeypatch):
     def taken(*_arguments):
         raise TakenOver
 
-    monkeypatch.setattr(Trials, "tell", taken)
+    monkeypatch.setattr(work, "tell", taken)
     heard = Heard()
     summary = run(reporter=heard)
     assert (summary.completed, summary.failures) == (0, [])
@@ -438,20 +438,20 @@ def test_a_problem_that_stands_twice_is_refused():
 
 
 def test_a_full_disk_is_named_and_what_was_done_is_kept(monkeypatch):
-    tell, runs = Trials.tell, []
+    tell, runs = work.tell, []
 
-    def full(self, trial, found, slot):
+    def full(trials, *arguments):
         runs.append(1)
         if len(runs) == 2:
-            with self.storage.engine.begin() as connection:
+            with trials.storage.engine.begin() as connection:
                 (pages,) = connection.exec_driver_sql("PRAGMA page_count").one()
                 connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
-        tell(self, trial, found, slot)
+        tell(trials, *arguments)
 
-    monkeypatch.setattr(Trials, "tell", full)
+    monkeypatch.setattr(work, "tell", full)
     with pytest.raises(StorageError, match="database or disk is full; make room and run again"):
         run()
-    monkeypatch.setattr(Trials, "tell", tell)
+    monkeypatch.setattr(work, "tell", tell)
     assert len(complete_values(DATABASE)) == 1
     rest = run()
     assert (rest.done_before, rest.complete) == (1, 3)

@@ -6,9 +6,11 @@ import pytest
 from studyroom import TINY, tiny
 
 from remix_study.study import runner, status
+from remix_study.study.asking import ask
 from remix_study.study.bench import prepare
 from remix_study.study.catalog import enter
 from remix_study.study.claims import Worker
+from remix_study.study.standing import problem_trials
 from remix_study.study.storage import open_reader
 from remix_study.study.trials import Trials
 from remix_study.studyfile import parse_study
@@ -27,7 +29,7 @@ def numbers() -> dict[str, int]:
 
 def room(storage, text: str) -> Trials:
     (bench,) = prepare(parse_study(text, "tiny.toml"))
-    return Trials(storage, bench, enter(storage, bench))
+    return problem_trials(storage, bench, enter(storage, bench))
 
 
 @pytest.mark.usefixtures("pretended")
@@ -52,8 +54,8 @@ def test_running_and_dead_points(storage):
     worker = Worker(storage.engine)
     running, dead, _ = trials.planned
     worker.claim(trials.entry.uuid, running)
-    worker.assign(trials.entry.uuid, running, trials.ask_planned(running).number)
-    trials.ask_planned(dead)
+    worker.assign(trials.entry.uuid, running, ask(trials, running).number)
+    ask(trials, dead)
     assert numbers() == {"planned": 3, "running": 1, "dead": 1, "missing": 2}
     worker.leave()
     assert numbers() == {"planned": 3, "dead": 2, "missing": 3}

@@ -8,13 +8,16 @@ import pytest
 from sqlalchemy import func, select
 from studyroom import TINY, tiny
 
-from remix_study.study import attributes, tables, trials
+from remix_study.study import attributes, claims, ending, tables
+from remix_study.study.asking import ask
 from remix_study.study.bench import prepare
 from remix_study.study.catalog import LONGEST_ATTRIBUTE, enter
 from remix_study.study.claims import Worker
+from remix_study.study.ending import fail, free_dead, tell
 from remix_study.study.evaluation import MembersFailed, evaluate
 from remix_study.study.points import setting_of
 from remix_study.study.record import record
+from remix_study.study.standing import complete, problem_trials
 from remix_study.study.trials import TakenOver, Trials
 from remix_study.studyfile import parse_study
 
@@ -27,7 +30,7 @@ POINT = '{"strategy": "baseline"}'
 def room(storage) -> Trials:
     """The tiny problem's trials."""
     (bench,) = prepare(parse_study(TINY, "tiny.toml"))
-    return Trials(storage, bench, enter(storage, bench))
+    return problem_trials(storage, bench, enter(storage, bench))
 
 
 def evaluation(room: Trials, point: str = POINT):
@@ -53,11 +56,11 @@ def states(room: Trials) -> list[str]:
 
 
 def test_a_told_trial_is_all_there(room):
-    trial = room.ask_planned(POINT)
+    trial = ask(room, POINT)
     found = evaluation(room)
-    room.tell(trial, found, None)
+    tell(room, trial, found, None)
     assert states(room) == ["COMPLETE"]
-    assert room.complete() == {POINT}
+    assert complete(room) == {POINT}
     kept = room.entry.optuna.trials[0]
     assert kept.values == list(found.values)
     assert kept.user_attrs[tables.RUN_ATTRIBUTE] == found.uuid
@@ -94,8 +97,8 @@ def test_attributes_know_nothing_of_test_rows(room, monkeypatch):
 
 
 def test_attributes_are_short_texts_and_plain_numbers(room):
-    trial = room.ask_planned(POINT)
-    room.tell(trial, evaluation(room), None)
+    trial = ask(room, POINT)
+    tell(room, trial, evaluation(room), None)
     attributes = room.entry.optuna.trials[0].user_attrs
     assert attributes["row"] == "baseline"
     assert attributes["epochs"] == "median 4, 4 to 4"
@@ -105,31 +108,31 @@ def test_attributes_are_short_texts_and_plain_numbers(room):
 
 
 def test_a_failed_trial_keeps_its_reason_and_nothing_else(room):
-    trial = room.ask_planned(POINT)
+    trial = ask(room, POINT)
     found = evaluation(room)
     trial.set_user_attr(tables.RUN_ATTRIBUTE, found.uuid)
     record(room.storage.engine, room.entry.uuid, room.bench, found)
-    room.fail(trial._trial_id, "because " * 100)
+    fail(room.storage, trial._trial_id, "because " * 100)
     assert states(room) == ["FAIL"]
     reason = room.entry.optuna.trials[0].user_attrs["failed"]
     assert reason.startswith("because")
     assert len(reason) == LONGEST_ATTRIBUTE
     assert rows(room) == NOTHING
-    assert room.complete() == set()
+    assert complete(room) == set()
 
 
 def test_a_complete_trial_cannot_be_failed(room):
-    trial = room.ask_planned(POINT)
-    room.tell(trial, evaluation(room), None)
+    trial = ask(room, POINT)
+    tell(room, trial, evaluation(room), None)
     before = rows(room)
-    room.fail(trial._trial_id, "too late")
+    fail(room.storage, trial._trial_id, "too late")
     assert states(room) == ["COMPLETE"]
     assert rows(room) == before
 
 
 @pytest.mark.parametrize("when", ["before", "while"])
 def test_a_trial_that_was_taken_over_leaves_nothing(room, when, monkeypatch):
-    trial = room.ask_planned(POINT)
+    trial = ask(room, POINT)
 
     def take_over(*arguments):
         room.storage.set_trial_state_values(trial._trial_id, optuna.trial.TrialState.FAIL)
@@ -139,19 +142,19 @@ def test_a_trial_that_was_taken_over_leaves_nothing(room, when, monkeypatch):
     if when == "before":
         take_over()
     else:
-        monkeypatch.setattr(trials, "record", take_over)
+        monkeypatch.setattr(ending, "record", take_over)
     with pytest.raises(TakenOver):
-        room.tell(trial, evaluation(room), None)
+        tell(room, trial, evaluation(room), None)
     assert states(room) == ["FAIL"]
     assert rows(room) == NOTHING
 
 
 def test_the_trial_of_a_dead_worker_is_freed_with_what_it_wrote(room):
-    trial = room.ask_planned(POINT)
+    trial = ask(room, POINT)
     found = evaluation(room)
     trial.set_user_attr(tables.RUN_ATTRIBUTE, found.uuid)
     record(room.storage.engine, room.entry.uuid, room.bench, found)
-    room.free_dead()
+    free_dead(room)
     assert states(room) == ["FAIL"]
     assert room.entry.optuna.trials[0].user_attrs["failed"] == "its worker died"
     assert rows(room) == NOTHING
@@ -162,31 +165,31 @@ def test_the_trial_of_a_living_worker_is_left_alone(room):
     for point, trial in (("p", True), ("q", False)):
         worker.claim(room.entry.uuid, point)
         if trial:
-            worker.assign(room.entry.uuid, point, room.ask_planned(POINT).number)
-        room.free_dead()
+            worker.assign(room.entry.uuid, point, ask(room, POINT).number)
+        free_dead(room)
         assert states(room) == ["RUNNING"]
     # While somebody is about to ask, a trial without a claim may be theirs.
-    room.ask_planned(POINT)
-    room.free_dead()
+    ask(room, POINT)
+    free_dead(room)
     assert states(room) == ["RUNNING", "RUNNING"]
     worker.release(room.entry.uuid, "q")
-    room.free_dead()
+    free_dead(room)
     assert states(room) == ["RUNNING", "FAIL"]
 
 
 def test_a_trial_that_completes_while_the_dead_are_looked_for(room, monkeypatch):
     """Its claim is gone by the time claims are read, but it was RUNNING a moment before."""
-    trial = room.ask_planned(POINT)
+    trial = ask(room, POINT)
     found = evaluation(room)
 
     def complete_first(*arguments):
         if states(room) == ["RUNNING"]:
-            room.tell(trial, found, None)
+            tell(room, trial, found, None)
         return claimed(*arguments)
 
-    claimed = trials.claims.claimed
-    monkeypatch.setattr(trials.claims, "claimed", complete_first)
-    room.free_dead()
+    claimed = claims.claimed
+    monkeypatch.setattr(claims, "claimed", complete_first)
+    free_dead(room)
     assert states(room) == ["COMPLETE"]
     assert rows(room)["remix_runs"] == 1
 
@@ -206,7 +209,7 @@ def test_a_member_whose_last_step_broke_it_is_failed(room, monkeypatch):
 
 def test_a_score_that_cannot_be_computed_fails_the_trial(storage, monkeypatch):
     (bench,) = prepare(parse_study(tiny(('"g_mean", "bbs"', '"roc_auc"')), "tiny.toml"))
-    room = Trials(storage, bench, enter(storage, bench))
+    room = problem_trials(storage, bench, enter(storage, bench))
     monkeypatch.setattr(
         "remix_study.study.evaluation.score", lambda *_arguments: {"roc_auc": float("nan")}
     )

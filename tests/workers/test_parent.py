@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from remix_study.errors import StorageError, WorkersDied
 from remix_study.signals import Signals
 from remix_study.study.reporter import Failure, Reporter
+from remix_study.workers import parent as parents
 from remix_study.workers.parent import Parent
 
 
@@ -42,16 +44,19 @@ def trials(name: str, complete: set[str], settled: set[str]) -> SimpleNamespace:
     return SimpleNamespace(
         bench=name,
         total=3,
-        free_dead=lambda: None,
-        complete=lambda: complete,
         inner=(),
-        left=lambda: {"p", "q", "r"} - settled,
-        given_up=lambda: {key: Failure(name, key, "why") for key in settled - complete},
+        complete=complete,
+        left={"p", "q", "r"} - settled,
+        given_up={key: Failure(name, key, "why") for key in settled - complete},
     )
 
 
 @pytest.fixture
-def parent():
+def parent(monkeypatch):
+    """A parent of two problems, whose database answers what their namespaces say."""
+    monkeypatch.setattr(parents, "free_dead", lambda _trials: None)
+    for look in ("complete", "left", "given_up"):
+        monkeypatch.setattr(parents, look, attrgetter(look))
     problems = {"a": trials("a", {"p"}, {"p"}), "b": trials("b", {"p", "q"}, {"p", "q", "r"})}
     return Parent(problems, Heard(), Signals())
 

@@ -1,0 +1,61 @@
+"""Beginning a trial: a point of a grid is laid down, a slot of a search is asked of Optuna."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from remix_study.study.algorithms import UNCONDITIONAL, FirstSampler, PlannedSampler, make_sampler
+from remix_study.study.ending import fail
+from remix_study.study.parameters import distributions, suggest
+from remix_study.study.points import Parameters
+from remix_study.study.standing import ASKED_FOR, NOT_FIRST, NOT_PLANNED
+from remix_study.study.tables import point_key
+from remix_study.study.trials import Trials
+
+if TYPE_CHECKING:
+    from optuna.trial import Trial
+
+
+def ask(trials: Trials, point: str) -> Trial:
+    """Begin the trial of a claimed point; a search's parameters are yet to be suggested."""
+    slot = trials.slot(point)
+    return _ask_planned(trials, point) if slot is None else _ask_slot(trials, slot)
+
+
+def suggested(trials: Trials, trial: Trial, point: str) -> Parameters:
+    """What a trial is to train; for a search Optuna chooses it now."""
+    if point in trials.planned:
+        return trials.planned[point]
+    search = trials.bench.study.search
+    return suggest(trial, search.space, everything=search.algorithm in UNCONDITIONAL)
+
+
+def _ask_planned(trials: Trials, point: str) -> Trial:
+    parameters, space = trials.planned[point], trials.bench.study.search.space
+    trials.entry.optuna.sampler = PlannedSampler(parameters)
+    fixed = distributions(parameters, space, trials.entry.choices)
+    while point_key((trial := trials.entry.optuna.ask(fixed)).params) != point:
+        # Somebody enqueued it by hand, and Optuna gives out such trials first.
+        fail(trials.storage, trial._trial_id, NOT_PLANNED)
+    return trial
+
+
+def _ask_slot(trials: Trials, slot: int) -> Trial:
+    study, search = trials.entry.optuna, trials.bench.study.search
+    algorithm = make_sampler(search.algorithm, trials.bench.study.seed, trials.bench.name, slot)
+    fixed = trials.given.get(slot)
+    if fixed is None:
+        study.sampler = algorithm
+    elif trials.bench.role == "outer":
+        study.sampler = PlannedSampler(fixed)
+    else:
+        study.sampler = FirstSampler(fixed, algorithm)
+    while _enqueued(trial := study.ask()) and fixed is not None:
+        # By hand; Optuna gives out such trials first.
+        fail(trials.storage, trial._trial_id, NOT_FIRST)
+    trial.set_user_attr(ASKED_FOR, slot)
+    return trial
+
+
+def _enqueued(trial: Trial) -> bool:
+    return "fixed_params" in trial._cached_frozen_trial.system_attrs
