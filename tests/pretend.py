@@ -100,7 +100,10 @@ def pretend(setattr) -> None:
 
 
 if __name__ == "__main__":
+    from made_up_data import make_up_data
+
     from remix_study.cli import main
 
     pretend(setattr)
+    make_up_data(setattr)
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""Python imports this at its start: training is made up in every process, and counted.
+"""Python imports this at its start: data and training are made up in every process, and counted.
 
 Each trial appends a line to ``PRETEND_LOG`` when it begins and when it ends, and clock and CPU
 time to ``PRETEND_TIMES``. ``PRETEND_FAULT`` is ``<label of a point>=<kill|raise|nan>``. Points in
@@ -31,11 +31,13 @@ def _append(name: str, line: str) -> None:
 
 def _install() -> None:
     import pretend
+    from made_up_data import make_up_data
 
     from remix_study.study import claims, runner
     from remix_study.study.bench import Bench
 
     pretend.pretend(setattr)
+    make_up_data(setattr)
     made_up = Bench.fit
     log, held = Path(os.environ["PRETEND_LOG"]), os.environ.get("PRETEND_HOLD", "").split(";")
     place, _, fault = os.environ.get("PRETEND_FAULT", "").rpartition("=")
