@@ -8,8 +8,7 @@ from remix_study.study.algorithms import UNCONDITIONAL, FirstSampler, PlannedSam
 from remix_study.study.ending import fail
 from remix_study.study.parameters import distributions, suggest
 from remix_study.study.points import Parameters
-from remix_study.study.standing import ASKED_FOR, NOT_FIRST, NOT_PLANNED
-from remix_study.study.tables import point_key
+from remix_study.study.standing import ASKED_FOR, NOT_FIRST
 from remix_study.study.trials import Trials
 
 if TYPE_CHECKING:
@@ -31,13 +30,14 @@ def suggested(trials: Trials, trial: Trial, point: str) -> Parameters:
 
 
 def _ask_planned(trials: Trials, point: str) -> Trial:
-    parameters, space = trials.planned[point], trials.bench.study.search.space
-    trials.entry.optuna.sampler = PlannedSampler(parameters)
-    fixed = distributions(parameters, space, trials.entry.choices)
-    while point_key((trial := trials.entry.optuna.ask(fixed)).params) != point:
-        # Somebody enqueued it by hand, and Optuna gives out such trials first.
-        fail(trials.storage, trial._trial_id, NOT_PLANNED)
-    return trial
+    """Begin a trial with all its parameters at once; Optuna's ``ask`` takes a transaction each."""
+    from optuna.trial import Trial, TrialState, create_trial
+
+    study, parameters = trials.entry.optuna, trials.planned[point]
+    study.sampler = PlannedSampler(parameters)
+    fixed = distributions(parameters, trials.bench.study.search.space, trials.entry.choices)
+    begun = create_trial(state=TrialState.RUNNING, params=parameters, distributions=fixed)
+    return Trial(study, trials.storage.create_new_trial(study._study_id, begun))
 
 
 def _ask_slot(trials: Trials, slot: int) -> Trial:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from remix_study.study import claims, status, tables
 from remix_study.study.attributes import attributes
@@ -14,7 +14,7 @@ from remix_study.study.catalog import LONGEST_ATTRIBUTE
 from remix_study.study.constraints import Constraint, Margin
 from remix_study.study.evaluation import Evaluation
 from remix_study.study.record import erase, record
-from remix_study.study.standing import DIED, FAILED, FINAL
+from remix_study.study.standing import DIED, FAILED, FINAL, NOT_PLANNED
 from remix_study.study.trials import TakenOver, Trials
 
 if TYPE_CHECKING:
@@ -43,8 +43,9 @@ def tell(trials: Trials, trial: Trial, found: Evaluation, slot: int | None) -> N
     state = TrialState.PRUNED if found.pruned else TrialState.COMPLETE
     try:
         _constrain(storage, trial, beyond)
-        _describe(storage, trial, own)
-        record(storage.engine, trials.entry.uuid, trials.bench, found)
+        with storage.engine.begin() as connection:
+            _describe(connection, trial, own)
+            record(connection, trials.entry.uuid, trials.bench, found)
         storage.set_trial_state_values(trial._trial_id, state, found.values)
     except UpdateFinishedTrialError as error:
         stored = storage.get_trial(trial._trial_id)
@@ -64,8 +65,8 @@ def _constrain(storage: RDBStorage, trial: Trial, beyond: dict[Constraint, Margi
             trial.set_constraint(constraint.text, margin.beyond)
 
 
-def _describe(storage: RDBStorage, trial: Trial, told: dict[str, Any]) -> None:
-    """Set a running trial's user attributes in one transaction; Optuna takes one for each."""
+def _describe(connection: Connection, trial: Trial, told: dict[str, Any]) -> None:
+    """Set a running trial's user attributes; Optuna takes a transaction for each."""
     from optuna.exceptions import UpdateFinishedTrialError
 
     rows, own = status.trial_attributes, status.trials.c.trial_id == trial._trial_id
@@ -73,13 +74,12 @@ def _describe(storage: RDBStorage, trial: Trial, told: dict[str, Any]) -> None:
         {"trial_id": trial._trial_id, "key": name, "value_json": json.dumps(value)}
         for name, value in told.items()
     ]
-    with storage.engine.begin() as connection:
-        state = select(status.trials.c.state).where(own).with_for_update()
-        if connection.execute(state).scalar_one_or_none() != "RUNNING":
-            raise UpdateFinishedTrialError
-        mine = (rows.c.trial_id == trial._trial_id) & rows.c.key.in_(told)
-        connection.execute(delete(rows).where(mine))
-        connection.execute(insert(rows), values)
+    state = select(status.trials.c.state).where(own).with_for_update()
+    if connection.execute(state).scalar_one_or_none() != "RUNNING":
+        raise UpdateFinishedTrialError
+    mine = (rows.c.trial_id == trial._trial_id) & rows.c.key.in_(told)
+    connection.execute(delete(rows).where(mine))
+    connection.execute(insert(rows), values)
 
 
 def fail(
@@ -118,9 +118,11 @@ def fail(
 
 
 def free_dead(trials: Trials) -> None:
-    """Close trials whose worker is gone."""
+    """Close trials whose worker is gone, and those that somebody enqueued beside a grid."""
     engine = trials.storage.engine
     claims.bury(engine)
+    for trial in trials.in_state("WAITING") if trials.planned else ():
+        fail(trials.storage, trial._trial_id, NOT_PLANNED)
     # Trials first: a living worker claims its point before it asks for the trial, and gives
     # it back after it has closed the trial.
     running = trials.in_state("RUNNING")

@@ -16,37 +16,36 @@ from remix_study.study.evaluation import Evaluation, peak_memory_mb
 from remix_study.study.points import label_of
 
 
-def record(engine: Engine, study_uuid: str, bench: Bench, found: Evaluation) -> None:
-    """Write everything a report needs of a trial; all of it or nothing, and once."""
+def record(connection: Connection, study_uuid: str, bench: Bench, found: Evaluation) -> None:
+    """Write everything a report needs of a trial, once, within the caller's transaction."""
     strategy = found.setting.strategy
-    with engine.begin() as connection:
-        own = select(tables.runs.c.id).where(tables.runs.c.uuid == found.uuid)
-        if connection.execute(own).first() is not None:
-            return
-        run = connection.execute(
-            insert(tables.runs).values(
-                uuid=found.uuid,
-                study_uuid=study_uuid,
-                label=label_of(found.parameters),
-                strategy=strategy.name,
-                sampler=strategy.sampler,
-                mixing=strategy.mixing,
-                alpha=strategy.alpha if strategy.mixes else None,
-                loss=strategy.loss,
-                parameters=found.parameters,
-                network_parameters=found.network_parameters,
-                seconds=found.seconds,
-                peak_memory_mb=peak_memory_mb(),
-                started=found.started,
-                finished=found.finished,
-            )
+    own = select(tables.runs.c.id).where(tables.runs.c.uuid == found.uuid)
+    if connection.execute(own).first() is not None:
+        return
+    run = connection.execute(
+        insert(tables.runs).values(
+            uuid=found.uuid,
+            study_uuid=study_uuid,
+            label=label_of(found.parameters),
+            strategy=strategy.name,
+            sampler=strategy.sampler,
+            mixing=strategy.mixing,
+            alpha=strategy.alpha if strategy.mixes else None,
+            loss=strategy.loss,
+            parameters=found.parameters,
+            network_parameters=found.network_parameters,
+            seconds=found.seconds,
+            peak_memory_mb=peak_memory_mb(),
+            started=found.started,
+            finished=found.finished,
         )
-        (run_id,) = run.inserted_primary_key or (None,)
-        folds, scores, probabilities = _rows(bench, found, run_id)
-        connection.execute(insert(tables.folds), folds)
-        connection.execute(insert(tables.scores), scores)
-        if probabilities:
-            connection.execute(insert(tables.probabilities), probabilities)
+    )
+    (run_id,) = run.inserted_primary_key or (None,)
+    folds, scores, probabilities = _rows(bench, found, run_id)
+    connection.execute(insert(tables.folds), folds)
+    connection.execute(insert(tables.scores), scores)
+    if probabilities:
+        connection.execute(insert(tables.probabilities), probabilities)
 
 
 def record_parts(connection: Connection, study_uuid: str, bench: Bench) -> None:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 from studyroom import TINY, tiny
 
-from remix_study.study import attributes, claims, ending, tables
+from remix_study.study import attributes, claims, tables
 from remix_study.study.asking import ask
 from remix_study.study.bench import prepare
 from remix_study.study.catalog import LONGEST_ATTRIBUTE, enter
@@ -111,7 +111,8 @@ def test_a_failed_trial_keeps_its_reason_and_nothing_else(room):
     trial = ask(room, POINT)
     found = evaluation(room)
     trial.set_user_attr(tables.RUN_ATTRIBUTE, found.uuid)
-    record(room.storage.engine, room.entry.uuid, room.bench, found)
+    with room.storage.engine.begin() as connection:
+        record(connection, room.entry.uuid, room.bench, found)
     fail(room.storage, trial._trial_id, "because " * 100)
     assert states(room) == ["FAIL"]
     reason = room.entry.optuna.trials[0].user_attrs["failed"]
@@ -134,15 +135,18 @@ def test_a_complete_trial_cannot_be_failed(room):
 def test_a_trial_that_was_taken_over_leaves_nothing(room, when, monkeypatch):
     trial = ask(room, POINT)
 
+    close = room.storage.set_trial_state_values
+
     def take_over(*arguments):
-        room.storage.set_trial_state_values(trial._trial_id, optuna.trial.TrialState.FAIL)
-        if when == "while":
-            record(*arguments)
+        # By the time the trial is to be told, all of its rows are there.
+        assert rows(room) != NOTHING
+        close(trial._trial_id, optuna.trial.TrialState.FAIL)
+        return close(*arguments)
 
     if when == "before":
-        take_over()
+        close(trial._trial_id, optuna.trial.TrialState.FAIL)
     else:
-        monkeypatch.setattr(ending, "record", take_over)
+        monkeypatch.setattr(room.storage, "set_trial_state_values", take_over)
     with pytest.raises(TakenOver):
         tell(room, trial, evaluation(room), None)
     assert states(room) == ["FAIL"]
@@ -153,7 +157,8 @@ def test_the_trial_of_a_dead_worker_is_freed_with_what_it_wrote(room):
     trial = ask(room, POINT)
     found = evaluation(room)
     trial.set_user_attr(tables.RUN_ATTRIBUTE, found.uuid)
-    record(room.storage.engine, room.entry.uuid, room.bench, found)
+    with room.storage.engine.begin() as connection:
+        record(connection, room.entry.uuid, room.bench, found)
     free_dead(room)
     assert states(room) == ["FAIL"]
     assert room.entry.optuna.trials[0].user_attrs["failed"] == "its worker died"
