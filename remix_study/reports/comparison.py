@@ -36,6 +36,7 @@ class Row:
         settings: what else the study varies, such as "learning_rate 0.01"; "" if nothing.
         values: the trial's values: mean validation scores, one an objective.
         seconds: training time.
+        study: the study that it was run in.
     """
 
     label: str
@@ -46,6 +47,7 @@ class Row:
     settings: str
     values: tuple[float, ...]
     seconds: float
+    study: str = ""
 
     @property
     def family(self) -> str:
@@ -220,6 +222,7 @@ def _rows(runs: pd.DataFrame, *, grid: bool) -> tuple[Row, ...]:
                 settings=setting,
                 values=tuple(float(value) for value in record["values"]),
                 seconds=float(record["seconds"]),
+                study=str(record["study"]),
             ),
         )
     return tuple(sorted(rows.values(), key=row_order))

@@ -33,10 +33,12 @@ class StudyFrames:
             `counts` (dict class name -> rows), `notes` (tuple), `n_rows`, `n_features`, `folds`,
             `repeats`, `validation` (share), `grouped` and `redraw` (bool; rows of a group on one
             side, rows drawn anew for every repeat), `early_stopping` (bool), `monitor`, `preset`,
-            `objectives` (tuple of metric names), `algorithm`, `planned`, `complete`, `failed`.
+            `objectives` (tuple of metric names), `algorithm`, `planned`, `complete`, `failed`,
+            `definition` (dict: all that the study's numbers depend on, as its file names it).
         runs: one row a complete trial: `run` (int), `study`, `problem`, `trial`, `row` (label),
             `strategy` ("" when composed), `sampler`, `mixing`, `alpha` (NaN where none), `loss`,
-            `seconds`, `values` (tuple), `parameters` (dict).
+            `seconds`, `values` (tuple), `parameters` (dict), `started` and `finished` (UTC, ISO
+            8601), `peak_memory_mb`.
         folds: one row a run, repeat and fold: `run`, `repeat`, `fold`, `n_train`,
             `n_validation`, `n_test`, `minority_train`, `minority_validation`, `minority_test`
             (smallest count over the rare classes), `epochs`, `stopped`, `failed` (reason or ""),
@@ -63,7 +65,8 @@ def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
 
     Args:
         engine: Where to read, as :func:`remix_study.study.storage.open_reader` gives it.
-        names: Studies to read, by the name in their study file; all when empty.
+        names: Studies to read, by the name in their study file, in the order that the report
+            shall have; all, by name, when empty.
 
     Raises:
         StorageError: The database holds no study.
@@ -106,14 +109,16 @@ def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
 
 _RUN_COLUMNS = [
     "run", "study", "problem", "trial", "row", "strategy", "sampler", "mixing", "alpha", "loss",
-    "seconds", "values", "parameters",
+    "seconds", "values", "parameters", "started", "finished", "peak_memory_mb",
 ]  # fmt: skip
 _FOLD_COLUMNS = [
     "run", "repeat", "fold", "n_train", "n_validation", "n_test", "minority_train",
     "minority_validation", "minority_test", "epochs", "stopped", "failed", "effective_prior",
     "natural_prior", "distinct_share",
 ]  # fmt: skip
-_AS_THEY_ARE = ("sampler", "mixing", "loss", "seconds", "parameters")
+_AS_THEY_ARE = (
+    "sampler", "mixing", "loss", "seconds", "parameters", "started", "finished", "peak_memory_mb",
+)  # fmt: skip
 _SCORE_COLUMNS = ["run", "repeat", "fold", "part", "metric", "value"]
 
 # SQLite takes some thousand values in one statement.
@@ -129,7 +134,11 @@ def _chosen(connection: Connection, names: Collection[str]) -> list[tuple[int, A
     for name in names:
         if name not in there:
             raise UsageError(f'the database holds no study "{name}"{known(name, there)}')
-    return [entry for entry in entries if not names or entry[1].study in names]
+    if not names:
+        return entries
+    order = list(dict.fromkeys(names))
+    chosen = [entry for entry in entries if entry[1].study in order]
+    return sorted(chosen, key=lambda entry: order.index(entry[1].study))
 
 
 def _problem(row: Any, progress: status.Progress) -> dict[str, Any]:
@@ -151,6 +160,7 @@ def _problem(row: Any, progress: status.Progress) -> dict[str, Any]:
         "planned": row.trials,
         "complete": progress.complete,
         "failed": progress.failed,
+        "definition": row.definition,
     }
 
 

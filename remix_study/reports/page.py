@@ -20,18 +20,21 @@ import pandas as pd
 from remix_study import __version__
 from remix_study.errors import UsageError
 from remix_study.reports.calibration import calibrations
-from remix_study.reports.comparison import comparisons
-from remix_study.reports.corrections import corrected_rows
+from remix_study.reports.comparison import Comparison, comparisons
+from remix_study.reports.corrections import Corrected, corrected_rows
 from remix_study.reports.document import Picture, Section
 from remix_study.reports.frames import StudyFrames
 from remix_study.reports.latex import latex_text
+from remix_study.reports.roles import roles
 from remix_study.reports.sections import (
     calibration,
+    checks,
     claims,
     corrections,
     gains,
     overview,
     ranks,
+    repository,
     results,
     robustness,
     search,
@@ -39,7 +42,6 @@ from remix_study.reports.sections import (
     verdict,
 )
 from remix_study.reports.tables import csv_text, markdown_text
-from remix_study.reports.variants import headline
 from remix_study.reports.verdict import judge, remix_row
 from remix_study.reports.words import SPACE, listing, sentence
 
@@ -133,23 +135,30 @@ def _replace(output: Path, folder: Path, old: Sequence[Path]) -> None:
 
 def _write(frames: StudyFrames, folder: Path, *, command: str) -> None:
     compared = comparisons(frames)
-    plain = headline(compared)
+    parts = roles(compared)
+    heads = (*parts.headline, *parts.curves)
     found, binned = [], []
-    for c in plain:
+    for c in parts.main:
         # Two sections need the same arrays; those of one problem fit in memory.
         read = cache(frames.probabilities) if frames.probabilities else None
         found.append((c, corrected_rows(c, read, remix_row(c))))
         binned.append((c, calibrations(c, read, remix_row(c))))
     sections = [
-        *([claims.section(plain)] if claims.concerns(plain) else []),
-        verdict.section([judge(c, rows) for c, rows in found]),
+        *([claims.section(heads)] if claims.concerns(heads) else []),
+        verdict.section(
+            [judge(c, _of(c, own)) for c, (_, own) in zip(parts.headline, found, strict=True)]
+        ),
         *search.sections(compared, frames.searches, frames.manifests),
-        overview.section(compared),
-        sensitivity.section(plain),
-        ranks.section(plain),
-        gains.section(plain),
-        results.section(compared),
-        *robustness.sections(compared),
+        overview.section(compared, parts.notes),
+        sensitivity.section(heads),
+        ranks.section(parts.main),
+        gains.section(parts.headline),
+        results.section((*parts.main, *parts.curves), parts.aside),
+        *robustness.sections((*parts.headline, *parts.variants)),
+        *checks.sections(parts.checks),
+        *repository.sections(
+            parts.repository, [c for c in parts.main if c not in parts.repository]
+        ),
         calibration.section(binned),
         corrections.section(found),
     ]
@@ -164,6 +173,12 @@ def _write(frames: StudyFrames, folder: Path, *, command: str) -> None:
         command=command,
         about={"studies": list(frames.manifests)},
     )
+
+
+def _of(comparison: Comparison, corrected: Sequence[Corrected]) -> list[Corrected]:
+    """Corrected rows whose source is a row of this comparison."""
+    runs = {row.run for row in comparison.rows}
+    return [made for made in corrected if made.source.run in runs]
 
 
 def fill(

@@ -102,7 +102,7 @@ def _against(comparison: Comparison, reference: Row, metric: str) -> list[Paired
             continue
         difference = paired_interval(scores, base, comparison.ratio)
         if difference.folds >= 2:
-            t, p = _test(difference)
+            t, p = t_test(difference)
             made.append((row, difference, t, p))
     adjusted = holm([p for *_, p in made]) if made else np.empty(0)
     return [
@@ -113,7 +113,8 @@ def _against(comparison: Comparison, reference: Row, metric: str) -> list[Paired
     ]
 
 
-def _test(difference: Interval) -> tuple[float, float]:
+def t_test(difference: Interval) -> tuple[float, float]:
+    """Statistic and two-sided p-value of a corrected difference, J - 1 degrees of freedom."""
     if difference.standard_error == 0:
         return (
             (0.0, 1.0)

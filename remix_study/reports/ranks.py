@@ -106,7 +106,7 @@ def published(
     comparisons: Sequence[Comparison], metrics: Sequence[str] = PUBLISHED_METRICS
 ) -> RankTable:
     """The five published rows ranked alone; where one is missing, those that are common."""
-    return _rank(comparisons, metrics, lambda row: (row.strategy, row.alpha) in PUBLISHED)
+    return rank_where(comparisons, metrics, lambda row: (row.strategy, row.alpha) in PUBLISHED)
 
 
 def one_each(comparisons: Sequence[Comparison]) -> RankTable:
@@ -118,7 +118,7 @@ def one_each(comparisons: Sequence[Comparison]) -> RankTable:
             if key not in chosen or _far(row) < _far(chosen[key]):
                 chosen[key] = row
     labels = {row.label for row in chosen.values()}
-    return _rank(comparisons, CORE_METRICS, lambda row: row.label in labels)
+    return rank_where(comparisons, CORE_METRICS, lambda row: row.label in labels)
 
 
 def by_dataset(ranking: Ranking, datasets: Mapping[str, str]) -> Ranking:
@@ -136,7 +136,7 @@ def by_dataset(ranking: Ranking, datasets: Mapping[str, str]) -> Ranking:
 
 def everything(comparisons: Sequence[Comparison]) -> RankTable:
     """All rows that are complete on every problem of a kind."""
-    return _rank(comparisons, CORE_METRICS, lambda _: True)
+    return rank_where(comparisons, CORE_METRICS, lambda _: True)
 
 
 def table(ranked: RankTable) -> pd.DataFrame:
@@ -186,12 +186,18 @@ def layout(ranked: RankTable) -> pd.DataFrame:
     return wide
 
 
-def _rank(
+def rank_where(
     comparisons: Sequence[Comparison],
     metrics: Sequence[str],
     wanted: Callable[[Row], bool],
 ) -> RankTable:
-    """Rank the wanted rows that are complete on every problem of a kind, in each metric."""
+    """Rank the wanted rows that are complete on every problem of a kind, in each metric.
+
+    Args:
+        comparisons: the problems, each once.
+        metrics: what to rank.
+        wanted: which rows take part.
+    """
     rankings: list[Ranking] = []
     notes: list[str] = []
     rows: dict[str, Row] = {}

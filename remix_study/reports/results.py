@@ -54,7 +54,7 @@ def table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "study": comparison.study,
+                "study": result.row.study,
                 "problem": comparison.problem,
                 "row": result.row.label,
                 "metric": result.metric,
@@ -83,7 +83,7 @@ def table_of_training(comparisons: Sequence[Comparison]) -> pd.DataFrame:
             trained = folds[folds["failed"] == ""]
             lines.append(
                 {
-                    "study": comparison.study,
+                    "study": row.study,
                     "problem": comparison.problem,
                     "row": row.label,
                     "folds": len(folds),

@@ -77,14 +77,20 @@ def table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     )
 
 
-def section(comparisons: Sequence[Comparison]) -> Section:
-    """The section of the page."""
+def section(comparisons: Sequence[Comparison], aside: Sequence[str] = ()) -> Section:
+    """The section of the page.
+
+    Args:
+        comparisons: every problem of every study.
+        aside: which studies are no part of the headline, in sentences.
+    """
     text = tuple(
         part
         for study in dict.fromkeys(c.study for c in comparisons)
         for part in _study([c for c in comparisons if c.study == study])
     )
     blocks = (
+        *([Block(title="Studies beside the headline", text=tuple(aside))] if aside else []),
         Block(text=text, tables=(_page_table(comparisons),)),
         Block(title="How to read this page", text=_reading_guide(comparisons)),
     )

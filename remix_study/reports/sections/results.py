@@ -50,10 +50,16 @@ LEAD = (
 )
 
 
-def section(comparisons: Sequence[Comparison]) -> Section:
-    """The section of the page, one block a problem."""
+def section(comparisons: Sequence[Comparison], beside: Sequence[Comparison] = ()) -> Section:
+    """The section of the page, one block a problem.
+
+    Args:
+        comparisons: the problems that the page shows.
+        beside: further ones, which have sections of their own; only the table files have them.
+    """
     shown = [comparison for comparison in comparisons if comparison.rows]
     tested = [(c, paired_tests(c, remix_row(c))) for c in shown]
+    rest = [comparison for comparison in beside if comparison.rows]
     many = crowded(shown)
     blocks: list[Block] = []
     for at, (comparison, tests) in enumerate(tested):
@@ -69,13 +75,19 @@ def section(comparisons: Sequence[Comparison]) -> Section:
     files = {}
     if shown:
         files = {
-            "results": wide_table(shown),
-            "results-long": table(shown),
-            "training": table_of_training(shown),
+            "results": wide_table([*shown, *rest]),
+            "results-long": table([*shown, *rest]),
+            "training": table_of_training([*shown, *rest]),
         }
-        tests_table = table_of_tests(tested)
+        tests_table = table_of_tests(
+            [*tested, *((c, paired_tests(c, remix_row(c))) for c in rest)]
+        )
         if len(tests_table):
             files["paired-tests"] = tests_table
+        if rest:
+            names = listing(list(dict.fromkeys(c.study for c in rest)))
+            text = f"The rows of {names} have no tables here; they are in the files results, "
+            blocks.append(Block(text=(text + "results-long, training and paired-tests.",)))
     else:
         blocks = [Block(text=("No point is complete yet.",))]
     return Section("results", "Results", LEAD, tuple(blocks), files)
