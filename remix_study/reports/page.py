@@ -31,6 +31,7 @@ from remix_study.reports.sections import (
     checks,
     claims,
     corrections,
+    cost,
     gains,
     overview,
     ranks,
@@ -161,6 +162,7 @@ def _write(frames: StudyFrames, folder: Path, *, command: str) -> None:
         ),
         calibration.section(binned),
         corrections.section(found),
+        cost.section(compared, parts.main, parts.checks, frames.runs),
     ]
     studies = list(dict.fromkeys(c.study for c in compared))
     status, complete = overview.progress(compared)

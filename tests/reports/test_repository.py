@@ -122,7 +122,7 @@ def test_verdicts_follow_from_nearness(build, monkeypatch, repo, main, verdict, 
     assert column(reenact(*sides), "binary", "g_mean").verdict == verdict
     text = words(sections(*sides))
     assert words_of_it in text
-    assert ("that is 2 of 2 columns" in text) == (verdict == "explained")
+    assert ("that is 1 of 2 columns" in text) == (verdict == "explained")
 
 
 @pytest.mark.usefixtures("undrawn")

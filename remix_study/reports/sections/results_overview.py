@@ -34,6 +34,9 @@ def blocks(comparisons: Sequence[Comparison]) -> tuple[Block, ...]:
 def _all_problems(here: Sequence[Comparison], metric: str) -> Picture:
     """A line a problem, a dot a row: means, without intervals, which the tables have."""
     rows = {row.label: row for c in here for row in c.rows}
+    # Strategies without a colour of their own cannot be told apart here; the tables have them.
+    plain = [name for name, row in rows.items() if row.strategy not in COLORS]
+    named = len(rows) - len(plain) + bool(plain)
     with figure(5.2, 1.0 + 0.2 * len(here)) as made:
         axes = made.add_subplot()
         for height in range(len(here)):
@@ -44,17 +47,21 @@ def _all_problems(here: Sequence[Comparison], metric: str) -> Picture:
                 for height, c in enumerate(here)
                 if len(scores := c.score(name, metric))
             ]
+            if not places:
+                continue
             x, y = zip(*places, strict=True)
-            axes.plot(x, y, ls="", marker="o", markersize=4.5, alpha=0.85, label=name,
-                      color=strategy_color(row.strategy), markeredgewidth=0, zorder=2)  # fmt: skip
+            shown = name if name not in plain else "_" if name != plain[0] else "other rows"
+            axes.plot(x, y, ls="", marker="o", alpha=0.85, label=shown,
+                      markersize=3 if name in plain else 4.5, color=strategy_color(row.strategy),
+                      markeredgewidth=0, zorder=2 if name in plain else 3)  # fmt: skip
         axes.set_yticks(
             range(len(here)), [f"{c.info['dataset']}, {c.imbalance_name}" for c in here]
         )
         axes.set_ylim(len(here) - 0.4, -0.6)
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel(label_with_direction(metric))
-        if len(rows) <= len(COLORS):
-            legend(axes, len(rows))
+        if named <= len(COLORS) + 1:
+            legend(axes, named)
         svg, png = render(made)
     alt = f"Mean {label(metric)} of every row on {counted(len(here), f'{here[0].kind} problem')}."
     return Picture(f"results-{here[0].study}-{here[0].kind}-{metric}", "", alt, svg, png)
