@@ -51,6 +51,8 @@ def section(
     """
     found = costs(compared, runs)
     ended = endings(main)
+    if found.empty:
+        return Section("cost", TITLE, LEAD, (Block(text=("No network was trained.",)),), {})
     blocks = [Block(text=(_total(found),), tables=(_cost_table(found),))]
     files = {"cost": found}
     if ended:
