@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -53,6 +53,7 @@ def test_the_binary_balanced_brier_column_is_refused():
         against_control(sums, 18, control=4)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(3, 7), st.integers(3, 12), st.booleans())
 def test_friedman_is_that_of_scipy_with_and_without_ties(seed, rows, units, ties):
     scores = np.random.default_rng(seed).random((units, rows))
