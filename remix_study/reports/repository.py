@@ -1,9 +1,10 @@
 """Did the errors of the authors' public repository make the published Table 2?
 
-Its five rows are trained again as the repository trains them and ranked alone, in g-mean, in the
-balanced Brier score and in the repository's own version of that. The mean ranks are held against
-the published ones, and so are those of the five rows without the errors. What counts as near, and
-what follows from it, stands here and was written before these rows were run in full.
+Its five rows are trained again as the repository trains them and ranked alone. Their mean ranks
+are held against the published ones, and so are those of the five rows without the errors. One
+column of ranks stands for each side, fixed beforehand: the repository's rows scored as the
+repository scores them, the others by the right score. What counts as near, and what follows from
+it, stands here and was written before these rows were run in full.
 """
 
 from __future__ import annotations
@@ -23,11 +24,9 @@ from remix_study.reports.words import plain
 
 REPO_SCORE = "brier_repo"
 REPO, MENDED = "repository", "mended"
-# The published column -> what may have made it, as (whose rows, scored by which metric).
-CANDIDATES = {
-    "g_mean": ((REPO, "g_mean"), (MENDED, "g_mean")),
-    "bbs": ((REPO, REPO_SCORE), (REPO, "bbs"), (MENDED, REPO_SCORE), (MENDED, "bbs")),
-}
+# How the repository scores where that is not the right score. Of more than two classes its
+# balanced Brier score is the right one but for a constant factor.
+SCORED_AS = {("binary", "bbs"): REPO_SCORE}
 # Two columns are near where no row is off by more than this many ranks on the average problem,
 # and the order is the same but for one pair of neighbours.
 NEAR_RANKS = 1.0
@@ -51,6 +50,7 @@ class Likeness:
         largest: largest difference of two mean ranks.
         mean: mean difference, without sign.
         complete: whether these are as many problems as the paper has of the kind.
+        judged: whether it stands for its side; others are shown only.
     """
 
     whose: str
@@ -62,6 +62,7 @@ class Likeness:
     largest: float
     mean: float
     complete: bool
+    judged: bool
 
     @property
     def near(self) -> bool:
@@ -78,10 +79,9 @@ class Column:
     published: tuple[float, ...]
     found: tuple[Likeness, ...]
 
-    def best(self, whose: str) -> Likeness | None:
-        """The nearest of the candidates of one side."""
-        own = [one for one in self.found if one.whose == whose]
-        return min(own, key=lambda one: one.mean, default=None)
+    def of(self, whose: str) -> Likeness | None:
+        """The column of ranks that stands for one side; None where it cannot be had."""
+        return next((one for one in self.found if one.whose == whose and one.judged), None)
 
     @property
     def verdict(self) -> Verdict:
@@ -90,15 +90,14 @@ class Column:
         They do where the repository's rows are near it and those without the errors are not;
         where both are near the column needs no errors.
         """
-        repo, mended = self.best(REPO), self.best(MENDED)
+        repo, mended = self.of(REPO), self.of(MENDED)
         if repo is None or not repo.complete:
             return "not judged"
-        if not any(one.near for one in self.found if one.whose == REPO):
+        if not repo.near:
             return "not explained"
         if mended is None or not mended.complete:
             return "not judged"
-        own = [one for one in self.found if one.whose == MENDED]
-        return "needs no errors" if any(one.near for one in own) else "explained"
+        return "needs no errors" if mended.near else "explained"
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,13 +108,11 @@ class Reenacted:
         columns: those of Table 2 for which there is something to compare.
         ratios: kind -> imbalance ratios of (these rows, Table 1), mildest first, where they
             differ.
-        idle: kind -> (problems on which class weights changed no score, all problems).
         partial: problems that lack one of the five rows, or folds of it.
     """
 
     columns: tuple[Column, ...]
     ratios: dict[str, tuple[tuple[float, ...], tuple[float, ...]]]
-    idle: dict[str, tuple[int, int]]
     partial: tuple[str, ...]
 
 
@@ -135,16 +132,15 @@ def reenact(repo: Sequence[Comparison], mended: Sequence[Comparison]) -> Reenact
             MENDED: [c for c in mended if c.kind == kind and _complete(c) and _of_paper(c)],
         }
         found = [
-            _likeness(whose, own, kind, published, sides[whose])
-            for whose, own in CANDIDATES[metric]
+            _likeness(whose, own, kind, published, sides[whose], judged)
+            for whose, own, judged in _candidates(kind, metric)
             if sides[whose] and _scored(own, sides[whose])
         ]
-        if any(one.whose == REPO for one in found):
+        if any(one.whose == REPO and one.judged for one in found):
             columns.append(Column(kind, metric, published, tuple(found)))
     return Reenacted(
         tuple(columns),
         {kind: own for kind in KINDS if (own := _ratios(kind, usable))},
-        {kind: same for kind in KINDS if (same := _idle(kind, usable))},
         tuple(c.problem for c in repo if not _complete(c)),
     )
 
@@ -164,6 +160,7 @@ def table(made: Reenacted) -> pd.DataFrame:
                 "kendall": one.kendall,
                 "largest_difference": one.largest,
                 "mean_difference": one.mean,
+                "stands_for_its_side": "yes" if one.judged else "no",
                 "near": "yes" if one.near else "no",
                 "errors": column.verdict,
             }
@@ -181,7 +178,7 @@ def strategy_of(row: Row) -> str:
     return name if name in NAMES and same and not row.settings else ""
 
 
-def _five(comparison: Comparison) -> dict[str, Row]:
+def five(comparison: Comparison) -> dict[str, Row]:
     """The rows that stand for the published five; of two that stand for one, the repository's."""
     found: dict[str, Row] = {}
     for row in comparison.rows:
@@ -192,7 +189,7 @@ def _five(comparison: Comparison) -> dict[str, Row]:
 
 
 def _complete(comparison: Comparison) -> bool:
-    rows = _five(comparison)
+    rows = five(comparison)
     return comparison.is_grid and all(
         name in rows
         and not any(comparison.missing_folds(rows[name].label, m) for m in ("g_mean", "bbs"))
@@ -205,14 +202,15 @@ def _of_paper(comparison: Comparison) -> bool:
     return place in PROBLEMS[comparison.kind]
 
 
-def _scored(metric: str, here: Sequence[Comparison]) -> bool:
-    """Whether every row has the metric, and it is another one than the balanced Brier score.
+def _candidates(kind: str, metric: str) -> list[tuple[str, str, bool]]:
+    """What is set beside a published column: (whose rows, ranked by which metric, judged)."""
+    own = SCORED_AS.get((kind, metric), metric)
+    shown = [(REPO, metric, False)] if own != metric else []
+    return [(REPO, own, True), *shown, (MENDED, metric, True)]
 
-    Of more than two classes the repository's version is that score but for a constant factor.
-    """
-    if metric == REPO_SCORE and here[0].kind != "binary":
-        return False
-    return all(not c.missing_folds(row.label, metric) for c in here for row in _five(c).values())
+
+def _scored(metric: str, here: Sequence[Comparison]) -> bool:
+    return all(not c.missing_folds(row.label, metric) for c in here for row in five(c).values())
 
 
 def _likeness(
@@ -221,11 +219,12 @@ def _likeness(
     kind: str,
     published: Sequence[float],
     here: Sequence[Comparison],
+    judged: bool,
 ) -> Likeness:
     ranking = _ranking(metric, here)
     by_name = {
         strategy_of(row): float(ranking.sums[row.label]) / len(here)
-        for row in _five(here[0]).values()
+        for row in five(here[0]).values()
     }
     ranks = np.array([by_name[name] for name in NAMES])
     off = np.abs(ranks - np.asarray(published))
@@ -240,12 +239,12 @@ def _likeness(
         largest=float(off.max()),
         mean=float(off.mean()),
         complete=len(here) == len(PROBLEMS[kind]),
+        judged=judged,
     )
 
 
 def _ranking(metric: str, here: Sequence[Comparison]) -> Ranking:
-    five = {(c.problem, row.label) for c in here for row in _five(c).values()}
-    labels = {label for _, label in five}
+    labels = {row.label for c in here for row in five(c).values()}
     (ranking,) = rank_where(here, (metric,), lambda row: row.label in labels).rankings
     return ranking
 
@@ -259,18 +258,6 @@ def _ratios(
         return None
     first, second = (tuple(sorted(ratios, reverse=True)) for ratios in (own, paper))
     return first, second
-
-
-def _idle(kind: str, here: Sequence[Comparison]) -> tuple[int, int] | None:
-    """On how many problems the class weights left every score as the baseline's."""
-    own = [c for c in here if c.kind == kind]
-    same = 0
-    for c in own:
-        rows = _five(c)
-        pairs = [(c.score(rows["baseline"].label, m), c.score(rows["cost"].label, m))
-                 for m in ("g_mean", "bbs")]  # fmt: skip
-        same += all(first.equals(second) for first, second in pairs)
-    return (same, len(own)) if own else None
 
 
 def ratios_in_words(ratios: Sequence[float]) -> str:

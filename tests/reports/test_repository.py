@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
 from remix_study.reports import repository
 from remix_study.reports.comparison import comparisons
+from remix_study.reports.inert import acting, rank_distances
 from remix_study.reports.published import PROBLEMS, RANK_SUMS
 from remix_study.reports.repository import MENDED, NAMES, REPO, reenact
 from remix_study.reports.sections.repository import sections
@@ -103,6 +105,20 @@ def test_the_balanced_brier_column_has_the_repositorys_score_beside_the_right_on
         (MENDED, "bbs"),
     ]
     assert found[0].ranks != found[1].ranks == found[2].ranks
+    # A right score that comes near by chance is no second try.
+    assert [one.judged for one in found] == [True, False, True]
+
+
+def test_only_the_repositorys_own_score_decides(build, monkeypatch):
+    monkeypatch.setattr(repository, "NEAR_RANKS", 1.5)
+    near = ("remix", "smote", "baseline", "mixup", "cost")
+    made = reenact(*build(
+        {"g_mean": OTHER_ORDER, "bbs": near, "brier_repo": OTHER_ORDER},
+        everywhere(OTHER_ORDER, "g_mean", "bbs"),
+    ))  # fmt: skip
+    found = column(made, "binary", "bbs")
+    assert [one.near for one in found.found] == [False, True, False]
+    assert found.verdict == "not explained"
 
 
 @pytest.mark.parametrize(
@@ -161,6 +177,7 @@ def test_other_imbalance_ratios_are_said(build):
     text = words(sections(*sides))
     assert "ratios 0.05, 0.025, 0.01, Table 1 of the paper names 0.25, 0.1, 0.05" in text
     assert "only 0.05 in common" in text
+    assert "The errors, its other imbalance ratios among them, do not explain" in text
     made = reenact(*sides)
     # Its score of several classes is the right one but for a factor: no column of its own.
     metrics = {one.metric for one in column(made, "multi-class", "bbs").found}
@@ -168,18 +185,34 @@ def test_other_imbalance_ratios_are_said(build):
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_idle_class_weights_are_counted(build):
+def test_class_weights_are_told_from_the_baseline_by_scipys_test(build):
     repo, main = build(everywhere(PUBLISHED_ORDER), everywhere(OTHER_ORDER, "g_mean", "bbs"))
-
-    def idle(c):
-        scores = {
-            key: frame.assign(**{"cost-repo": frame["baseline"]})
-            for key, frame in c.scores.items()
-        }
-        return replace(c, scores=scores)
-
-    sides = [idle(c) for c in repo[:7]] + repo[7:]
-    assert reenact(sides, main).idle == {"binary": (7, 18)}
+    random = np.random.default_rng(0)
+    sides, expected = [], 0
+    for place, c in enumerate(repo):
+        # The same scores on seven problems, noise around a shift or around none.
+        base = c.scores["test", "g_mean"]["baseline"]
+        shift = 0.02 * place * (place % 2)
+        noise = random.normal(shift, 0.01, len(base)) if place >= 7 else 0.0
+        frame = c.scores["test", "g_mean"].assign(**{"cost-repo": base + noise})
+        sides.append(replace(c, scores={**c.scores, ("test", "g_mean"): frame}))
+        if place >= 7:
+            j = len(base)
+            t = np.mean(noise) / np.sqrt(np.var(noise, ddof=1) * (1 / j + c.ratio))
+            expected += 2 * stats.t.sf(abs(t), j - 1) < 0.05
+    assert 0 < expected < 11, "both outcomes are to be seen"
+    found = {(one.metric, one.whose): one for one in acting(sides, main)}
+    one = found["g_mean", REPO]
+    assert (one.problems, one.same, one.apart) == (18, 7, expected)
+    assert found["bbs", REPO].same == 0
     text = words(sections(sides, main))
-    assert "the very scores of the baseline on 7 of 18" in text
+    assert f"told from the baseline on {expected} of 18 in binary g-mean" in text
+    assert "share their rank, on 7 in binary g-mean." in text
     assert "add up to 268 instead of 270" in text
+
+
+def test_mean_ranks_of_class_weights_and_baseline_as_in_table_2(build):
+    made = reenact(*build(everywhere(PUBLISHED_ORDER), everywhere(OTHER_ORDER, "g_mean", "bbs")))
+    distances = rank_distances(column(made, "binary", "g_mean"))
+    assert distances == {"published": pytest.approx(5 / 18), REPO: 1, MENDED: 4}
+    assert rank_distances(column(made, "binary", "bbs"))["published"] == pytest.approx(3 / 18)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from remix_study.reports.checks import Checked, Line, compare, table
+from remix_study.reports.checks import Checked, Lead, compare, table
 from remix_study.reports.document import Block, Cell, Head, Picture, Section, Table
 from remix_study.reports.figures import FAINT, INK, figure, render, strategy_color
 from remix_study.reports.friedman import LEVEL
 from remix_study.reports.roles import Check
 from remix_study.reports.words import (
+    MISSING,
     better_or_worse,
     counted,
     difference,
@@ -27,13 +28,14 @@ from remix_study.reports.words import (
 TITLE = "Checks"
 LEAD = (
     "One problem each of the main studies, trained otherwise on the same folds. The conclusion "
-    "counts as another one where another row has the best mean, or where ReMix stands otherwise "
-    "to the baseline: better, worse, or not told apart."
+    "counts as another one where ReMix stands otherwise to one of the other rows: better, worse, "
+    "or not told apart, by the paired corrected test after Holm over those rows. Another order "
+    "of the means alone is none."
 )
 _RELATIONS = {
-    "better": "better than the baseline",
-    "worse": "worse than the baseline",
-    "unclear": "not told apart from the baseline",
+    "better": "better than",
+    "worse": "worse than",
+    "unclear": "not told apart from",
 }
 
 
@@ -55,17 +57,14 @@ def _block(made: Checked) -> Block:
     if not made.lines:
         text.append("There is no row to compare yet.")
         return Block(title=title, text=tuple(text))
-    text += _epochs(check)
-    for metric in made.outcomes:
-        text += [_conclusion(made, metric), _moved(made, metric)]
+    text.append(_ended(made))
+    for metric in made.metrics:
+        text += [_conclusion(made, metric), _led(made, metric), _moved(made, metric)]
     return Block(
         title=title,
-        text=tuple(text),
+        text=tuple(line for line in text if line),
         pictures=(_picture(made),),
-        tables=tuple(
-            _table(made, metric, [line for line in made.lines if line.metric == metric])
-            for metric in made.outcomes
-        ),
+        tables=tuple(_table(made, metric) for metric in made.metrics),
     )
 
 
@@ -80,40 +79,82 @@ def _changes(changes: Mapping[str, tuple[Any, Any]]) -> str:
     )
 
 
-def _epochs(check: Check) -> list[str]:
-    medians = []
-    for comparison in (check.main, check.other):
-        folds = comparison.folds
-        epochs = folds.loc[folds["failed"] == "", "epochs"]
-        medians.append(f"{epochs.median():g} (range {epochs.min():g} to {epochs.max():g})")
-    return [
-        f"Networks ended after {medians[0]} epochs in {check.main.study} and after {medians[1]} "
-        "here, median over all rows and folds."
+def _ended(made: Checked) -> str:
+    """After how many epochs the networks of each row ended, on both sides."""
+    own = made.lines_of(made.metrics[0])
+    study, other = made.check.main.study, made.check.other.study
+    ended = [
+        f"{line.row.label} {plain(line.epochs[0])} and {plain(line.epochs[1])}" for line in own
     ]
+    return (
+        f"Median epochs after which networks ended, in {study} and in {other}: {listing(ended)}."
+    )
 
 
 def _conclusion(made: Checked, metric: str) -> str:
-    main, other = made.outcomes[metric]
+    study = made.check.main.study
     changed = made.changed(metric)
-    text = f"{label(metric)}: the conclusion {'changes' if changed else 'stays the same'}; "
-    if main.first == other.first:
-        text += f"{listing(main.first)} is first in both"
+    if changed is None:
+        return sentence(f"{label(metric)}: nothing is concluded without ReMix and another row")
+    leads, n = made.leads_of(metric), digits(metric)
+    if not changed:
+        kept = [f"{_RELATIONS[of]} {listing(names)}" for of, names in _grouped(leads).items()]
+        text = f"the conclusion stays the same: in both ReMix is {listing(kept)}"
     else:
-        text += f"{listing(other.first)} is first instead of {listing(main.first)}"
-    if main.relation and other.relation and main.gap and other.gap:
-        n = digits(metric)
-        text += (
-            f", and ReMix is {_RELATIONS[other.relation]}, {difference(other.gap, n)}, "
-            f"{'as' if main.relation == other.relation else 'not as'} in {made.check.main.study}: "
-        )
-        if main.relation != other.relation:
-            text += f"{_RELATIONS[main.relation]}, "
-        text += difference(main.gap, n)
-    return sentence(text)
+        turned = [
+            f"{_RELATIONS[one.relations[1]]} {one.rival}, {difference(one.other, n)}, where in "
+            f"{study} it is {_RELATIONS[one.relations[0]]} it, {difference(one.main, n)}"
+            for one in leads
+            if one.relations[0] != one.relations[1]
+        ]
+        text = f"the conclusion changes: ReMix is {listing(turned)}"
+    first, second = (_first(made, metric, side) for side in ("main_rank", "other_rank"))
+    text += (
+        f". By the means {listing(first)} is first in both"
+        if first == second
+        else f". By the means {listing(second)} is first instead of {listing(first)}"
+    )
+    return sentence(f"{label(metric)}: {text}")
+
+
+def _grouped(leads: Sequence[Lead]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for one in leads:
+        found.setdefault(one.relations[1], []).append(one.rival)
+    return found
+
+
+def _first(made: Checked, metric: str, rank: str) -> list[str]:
+    own = made.lines_of(metric)
+    least = min(getattr(line, rank) for line in own)
+    return [line.row.label for line in own if getattr(line, rank) == least]
+
+
+def _led(made: Checked, metric: str) -> str:
+    """Whether the change of training is to ReMix's gain or loss, against the others."""
+    leads = made.leads_of(metric)
+    if not leads:
+        return ""
+    n = digits(metric)
+    moved = [
+        f"over {one.rival} by {signed(one.change.mean, n)} "
+        f"({span(one.change.low, one.change.high, n)})"
+        for one in leads
+    ]
+    sure = [
+        f"{'for' if better_or_worse(metric, one.change.mean) == 'better' else 'against'} ReMix "
+        f"over {one.rival}"
+        for one in leads
+        if one.holm_p <= LEVEL
+    ]
+    return sentence(
+        f"{label(metric)}: ReMix’s difference to the others changes {listing(moved)}; told from "
+        f"none after Holm: {listing(sure) or 'no change'}"
+    )
 
 
 def _moved(made: Checked, metric: str) -> str:
-    own = [line for line in made.lines if line.metric == metric]
+    own = made.lines_of(metric)
     sure = [
         f"{line.row.label} {better_or_worse(metric, line.change.mean)} by "
         f"{number(abs(line.change.mean), digits(metric))}"
@@ -131,7 +172,8 @@ def _moved(made: Checked, metric: str) -> str:
     return sentence(text)
 
 
-def _table(made: Checked, metric: str, own: Sequence[Line]) -> Table:
+def _table(made: Checked, metric: str) -> Table:
+    own = made.lines_of(metric)
     study, other = made.check.main.study, made.check.other.study
     n = digits(metric)
     first = own[0].change
@@ -143,7 +185,10 @@ def _table(made: Checked, metric: str, own: Sequence[Line]) -> Table:
         Head("rank"),
         Head("change", "95 % interval"),
         Head("Holm’s p"),
+        Head("change of ReMix’s lead", "95 % interval"),
+        Head("Holm’s p"),
     )
+    leads = {one.rival: one for one in made.leads_of(metric)}
     rows = []
     for line in own:
         kind = "number"
@@ -159,7 +204,8 @@ def _table(made: Checked, metric: str, own: Sequence[Line]) -> Table:
                 Cell(
                     signed(line.change.mean, n), span(line.change.low, line.change.high, n), kind
                 ),
-                Cell(f"{line.holm_p:.2g}" if line.holm_p >= 1e-4 else "< 0.0001"),
+                Cell(_p(line.holm_p)),
+                *_lead_cells(leads.get(line.row.label), metric),
             )
         )
     caption = (
@@ -170,15 +216,32 @@ def _table(made: Checked, metric: str, own: Sequence[Line]) -> Table:
     return Table(caption, (head,), tuple(rows))
 
 
+def _lead_cells(lead: Lead | None, metric: str) -> tuple[Cell, Cell]:
+    if lead is None:
+        return Cell(MISSING), Cell(MISSING)
+    n, kind = digits(metric), "number"
+    if lead.holm_p <= LEVEL:
+        kind = better_or_worse(metric, lead.change.mean)
+    change = lead.change
+    return (
+        Cell(signed(change.mean, n), span(change.low, change.high, n), kind),
+        Cell(_p(lead.holm_p)),
+    )
+
+
+def _p(value: float) -> str:
+    return f"{value:.2g}" if value >= 1e-4 else "< 0.0001"
+
+
 def _picture(made: Checked) -> Picture:
     """A panel a metric: each row in the main study and in the check, with intervals."""
-    metrics = list(made.outcomes)
+    metrics = made.metrics
     labels = list(dict.fromkeys(line.row.label for line in made.lines))
     study, other = made.check.main.study, made.check.other.study
     with figure(9.4, 1.1 + 0.34 * len(labels)) as drawn:
         grid = drawn.subplots(1, len(metrics), sharey=True, squeeze=False)
         for axes, metric in zip(grid[0], metrics, strict=True):
-            for line in (line for line in made.lines if line.metric == metric):
+            for line in made.lines_of(metric):
                 height = labels.index(line.row.label)
                 axes.axhline(height, color=FAINT, lw=0.4, zorder=0)
                 color = strategy_color(line.row.strategy)

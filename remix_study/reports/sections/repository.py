@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from remix_study.reports.comparison import Comparison
 from remix_study.reports.document import Block, Cell, Head, Picture, Section, Table
 from remix_study.reports.figures import FAINT, INK, figure, render, strategy_color
+from remix_study.reports.inert import Acting, acting, rank_distances
 from remix_study.reports.published import PROBLEMS
 from remix_study.reports.repository import (
     MENDED,
@@ -31,7 +32,9 @@ LEAD = (
     "its SMOTE mostly copies rows, its balanced batches are balanced on the average only, and its "
     "balanced Brier score of two classes rewards telling every row the rare class. Here the five "
     "published rows are trained and scored that way, ranked alone, and their mean ranks are set "
-    "beside the published ones and beside those of the five rows without the errors. "
+    "beside the published ones and beside those of the five rows without the errors. One column "
+    "of ranks stands for each side: the repository’s rows as the repository scores them, the "
+    "others by the right score. "
     f"Near means: no mean rank off by more than {plain(NEAR_RANKS)}, and a rank correlation "
     f"(Spearman) of at least {plain(NEAR_ORDER)}."
 )
@@ -55,12 +58,12 @@ def sections(repo: Sequence[Comparison], mended: Sequence[Comparison]) -> tuple[
     if not repo:
         return ()
     made = reenact(repo, mended)
-    text = (*_missing(made, repo), *_reading(made), *_about(made), _LIMITS)
+    text = (*_missing(made, repo), *_reading(made), *_about(made), *_weights(repo, mended, made))
     if not made.columns:
         text = (*_missing(made, repo), "The five rows are complete on no problem yet.")
         return (Section("repository", TITLE, LEAD, (Block(text=text),)),)
     block = Block(
-        text=text,
+        text=(*text, _LIMITS),
         pictures=(_picture(made.columns),),
         tables=(*(_ranks_table(column) for column in made.columns), _distances(made.columns)),
     )
@@ -78,7 +81,7 @@ def _missing(made: Reenacted, repo: Sequence[Comparison]) -> tuple[str, ...]:
 
 def _reading(made: Reenacted) -> tuple[str, ...]:
     """One sentence a column, then what they say together."""
-    lines = [sentence(_column(column)) for column in made.columns]
+    lines = [sentence(_column(column, column.kind in made.ratios)) for column in made.columns]
     judged = [c for c in made.columns if c.verdict != "not judged"]
     if not judged:
         return tuple(lines)
@@ -96,25 +99,27 @@ def _reading(made: Reenacted) -> tuple[str, ...]:
     return (sentence(text), *lines)
 
 
-def _column(column: Column) -> str:
+def _column(column: Column, ratios: bool) -> str:
     parts = []
     for one in column.found:
         parts.append(
             f"{_candidate(one)} {'near' if one.near else 'not near'} (Spearman "
             f"{number(one.spearman, 2)}, largest difference {number(one.largest, 2)})"
+            + ("" if one.judged else ", shown only")
         )
-    return f"{_name(column)}: {'; '.join(parts)}. {_conclusion(column)}"
+    return f"{_name(column)}: {'; '.join(parts)}. {_conclusion(column, ratios)}"
 
 
-def _conclusion(column: Column) -> str:
-    repo, mended = column.best(REPO), column.best(MENDED)
+def _conclusion(column: Column, ratios: bool) -> str:
+    repo, mended = column.of(REPO), column.of(MENDED)
     verdict = column.verdict
+    errors = "The errors, its other imbalance ratios among them," if ratios else "The errors"
     if verdict == "explained":
-        return "The errors explain this column"
+        return f"{errors} explain this column"
     if verdict == "needs no errors":
         return "This column needs no errors to come out"
     if verdict == "not explained":
-        text = "The errors do not explain this column"
+        text = f"{errors} do not explain this column"
         if repo and mended:
             closer = repo.mean < mended.mean
             text += (
@@ -140,14 +145,8 @@ def _about(made: Reenacted) -> tuple[str, ...]:
                 f"The repository makes its {kind} problems with imbalance ratios "
                 f"{ratios_in_words(own)}, Table 1 of the paper names {ratios_in_words(paper)}, "
                 f"{common}: on them its rows are ranked on harder problems than the published "
-                "ones and those without the errors, and a distance can come from that alone"
-            )
-        )
-    for kind, (same, n) in made.idle.items():
-        found.append(
-            sentence(
-                f"{kind} problems: the repository’s class weights gave the very scores of the "
-                f"baseline on {same} of {n}; such rows share their rank"
+                "ones and those without the errors, and a distance or a likeness can come from "
+                "that alone"
             )
         )
     columns = {(c.kind, c.metric): c for c in made.columns}
@@ -168,6 +167,43 @@ def _about(made: Reenacted) -> tuple[str, ...]:
             "for a constant factor, so it has no column of its own."
         )
     return tuple(found)
+
+
+def _weights(
+    repo: Sequence[Comparison], mended: Sequence[Comparison], made: Reenacted
+) -> tuple[str, ...]:
+    """Whether class weights act: fold by fold, and in the distance of mean ranks."""
+    found = acting(repo, mended)
+    lines = []
+    for whose in (REPO, MENDED):
+        own = [one for one in found if one.whose == whose]
+        if own:
+            counts = listing([_told_apart(one) for one in own])
+            text = f"{_WHOSE[whose]}, cost adjustment is told from the baseline on {counts}"
+            shared = [one for one in own if one.same]
+            if shared:
+                text += (
+                    "; with the very same scores, so that they share their rank, on "
+                    + listing([f"{one.same} in {one.kind} {label(one.metric)}" for one in shared])
+                )
+            lines.append(sentence(text))
+    apart = []
+    for column in made.columns:
+        distances = rank_distances(column)
+        sides = [
+            f"{number(distances[w], 2)} {_WHOSE[w]}" for w in (REPO, MENDED) if w in distances
+        ]
+        apart.append(f"{_name(column)} {number(distances['published'], 2)}, {', '.join(sides)}")
+    if apart:
+        lines.append(
+            "Class weights that never act leave cost adjustment beside the baseline. Mean ranks "
+            f"between the two, published and found: {'; '.join(apart)}."
+        )
+    return tuple(lines)
+
+
+def _told_apart(one: Acting) -> str:
+    return f"{one.apart} of {one.problems} in {one.kind} {label(one.metric)}"
 
 
 def _name(column: Column) -> str:
@@ -235,7 +271,7 @@ def _picture(columns: Sequence[Column]) -> Picture:
             for height in range(len(NAMES)):
                 axes.axhline(height, color=FAINT, lw=0.4, zorder=0)
             for whose in (MENDED, REPO):
-                one = column.best(whose)
+                one = column.of(whose)
                 if one is not None:
                     marker, color = _MARKS[whose]
                     axes.plot(one.ranks, range(len(NAMES)), ls="", marker=marker, markersize=5,
@@ -256,5 +292,4 @@ def _picture(columns: Sequence[Column]) -> Picture:
         f"Mean ranks of {listing(NAMES)}: published, as in the repository and without its "
         f"errors, for {listing([_name(column) for column in columns])}."
     )
-    caption = "Of several scores that may stand for a published column the nearest is drawn."
-    return Picture("repository-ranks", caption, alt, svg, png, wide=True)
+    return Picture("repository-ranks", "", alt, svg, png, wide=True)
