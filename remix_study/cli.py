@@ -124,6 +124,11 @@ def _parser() -> argparse.ArgumentParser:
             "0: never)",
         )  # fmt: skip
         command.add_argument(
+            "--stack", type=_stack, metavar="N",
+            help="networks in one program, of several trials where it holds them; auto: what "
+            "pays on an accelerator (default: as the file says)",
+        )  # fmt: skip
+        command.add_argument(
             "--no-plugins", action="store_true",
             help="refuse a study file that names code of its own, such as a model",
         )  # fmt: skip
@@ -175,6 +180,14 @@ def _trials(text: str) -> int:
     return int(text)
 
 
+def _stack(text: str) -> int | str:
+    if text == "auto":
+        return text
+    if not text.isdecimal() or not 1 <= int(text) <= 10_000:
+        raise argparse.ArgumentTypeError(f'"{text}": write how many, up to 10,000, or auto')
+    return int(text)
+
+
 def _show_devices(devices: str) -> None:
     """Choose what the backend will find; it looks once, when it is imported."""
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1" if devices == "cpu" else devices
@@ -194,7 +207,7 @@ def _run(options: argparse.Namespace, signals: Signals) -> int:
     from remix_study.studyfile import load_study
 
     signals.check()
-    study = load_study(find_study(options.study))
+    study = load_study(find_study(options.study)).stacked(options.stack)
     if study.own_code and plugins.allowed():
         # A network of the user's own is looked for beside the study file, too.
         sys.path.append(str(study.folder))
@@ -272,6 +285,7 @@ def _words(options: argparse.Namespace, storage: str) -> str:
     words = ["remix-study", "worker" if hasattr(options, "no_wait") else "run", options.study]
     words += [] if options.storage == DEFAULT_STORAGE else ["--storage", storage]
     words += ["--workers", str(options.workers)] if options.workers else []
+    words += ["--stack", str(options.stack)] if options.stack else []
     return shlex.join(words + (["--dask", options.dask] if options.dask else []))
 
 

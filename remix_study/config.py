@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from remix_study.space import SearchSpace
 
@@ -16,6 +17,7 @@ NotNegative = Annotated[int, Meta(ge=0, le=1_000_000)]
 Rate = Annotated[float, Meta(gt=0, le=10)]
 Share = Annotated[float, Meta(gt=0, lt=1)]
 Ratio = Annotated[float, Meta(gt=0, le=1)]
+Stack = Annotated[int, Meta(ge=0, le=10_000)] | Literal["auto"]
 Label = str | Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 DEFAULT_STORAGE = "sqlite:///remix-study.db"
@@ -61,7 +63,9 @@ class Training(Struct, frozen=True, forbid_unknown_fields=True):
             or ``natural``.
         on_nan: What a trial gets when a member diverged: ``fail``, or each metric's ``worst``.
         stack: Networks trained in one program; 0 means that a CPU's cores share the folds of a
-            problem, and that an accelerator trains them all at once.
+            problem, and that an accelerator trains them all at once. Where it holds more than
+            one trial of a grid, trials share it; ``auto`` lets as many do so as pay on an
+            accelerator, and is 0 on a CPU.
         precision: ``float32``, or ``mixed``: products in bfloat16, for accelerators only.
     """
 
@@ -78,7 +82,7 @@ class Training(Struct, frozen=True, forbid_unknown_fields=True):
     patience: Positive = 20
     monitor: Literal["balanced", "natural"] = "balanced"
     on_nan: Literal["fail", "worst"] = "fail"
-    stack: Annotated[int, Meta(ge=0, le=10_000)] = 0
+    stack: Stack = 0
     precision: Literal["float32", "mixed"] = "float32"
 
 
@@ -174,6 +178,7 @@ class Study(Struct, frozen=True):
         source: Where it came from, for messages.
         augmentation: What strategies that augment do to images.
         note: A sentence that every output repeats.
+        stack: What the command line puts in place of the file's ``training.stack``.
     """
 
     name: str
@@ -189,6 +194,17 @@ class Study(Struct, frozen=True):
     extra_metrics: tuple[str, ...] = ()
     augmentation: Augmentation = Augmentation()
     note: str = ""
+    stack: Stack | None = None
+
+    def stacked(self, stack: Stack | None) -> Study:
+        """The study with ``training.stack`` replaced in every problem, unless by None."""
+        if stack is None:
+            return self
+        problems = tuple(
+            replace(spec, training=replace(spec.training, stack=stack)) for spec in self.problems
+        )
+        training = replace(self.training, stack=stack)
+        return replace(self, problems=problems, training=training, stack=stack)
 
     @property
     def own_code(self) -> bool:

@@ -17,6 +17,7 @@ from remix_study.batches.plan import TrainedOn
 from remix_study.seeds import derive
 from remix_study.study import preview, runner
 from remix_study.study.bench import Bench
+from remix_study.training import stacks
 
 EPOCHS = 4
 
@@ -58,6 +59,11 @@ def fit(self: Bench, setting, on_epoch=None, places=None):
     return outcomes
 
 
+def fit_together(self: Bench, settings, on_epoch=None):
+    """Answer for each point what it would have been alone."""
+    return [self.fit(setting, on_epoch) for setting in settings]
+
+
 def pretend_quality(setattr, quality) -> None:
     """Patch this process with networks that are right about a known share of all rows.
 
@@ -94,7 +100,9 @@ def pretend(setattr) -> None:
     """Patch this process; ``setattr`` is that of pytest's monkeypatch, or Python's own."""
     setattr(Bench, "fit", fit)
     setattr(Bench, "network_parameters", lambda _bench, _model: 7)
-    setattr(Bench, "stack", 1)
+    setattr(Bench, "fit_together", fit_together)
+    setattr(Bench, "stack", property(lambda bench: int(bench.spec.training.stack or 1)))
+    setattr(stacks, "accelerated", lambda: False)
     for module in (runner, preview):
         setattr(module, "load_networks", lambda: None)
 

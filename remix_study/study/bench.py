@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from remix_study.batches.samplers import TrainingRows
 from remix_study.batches.smote import Rows
-from remix_study.config import DROPOUT, Model, ProblemSpec, Study
+from remix_study.config import Model, ProblemSpec, Study
 from remix_study.data.datasets import Dataset, load_dataset, load_file, load_images
 from remix_study.data.folds import Fold, make_folds
 from remix_study.data.pictures import Pixels
@@ -26,6 +26,8 @@ from remix_study.seeds import derive
 from remix_study.study import blocks
 from remix_study.study.checks import augmenting, check_batch_size, check_kind
 from remix_study.study.points import Setting
+from remix_study.study.together import STACKED, dropout_of, stack_of
+from remix_study.training.stacks import check_precision
 
 if TYPE_CHECKING:
     from remix_study.models.augmentation import Augmentation
@@ -43,8 +45,6 @@ _LEAK = (
 )
 # A feature this many spreads away from zero would lose its digits in float32.
 _FAR = 1e3
-# The network whose members are stacked and whose dropout masks are fed.
-_STACKED = "mlp"
 
 
 @dataclass(eq=False)
@@ -87,9 +87,7 @@ class Bench:
     @property
     def stack(self) -> int:
         """Members in one program; a network that knows no member axis trains one at a time."""
-        from remix_study.training.engine import stack_size
-
-        return self.spec.training.stack or stack_size(max(map(len, self.blocks)))
+        return stack_of(self)
 
     def fit(
         self,
@@ -109,17 +107,32 @@ class Bench:
             UsageError: The model cannot be built or does not fit the data, or mixed precision is
                 asked for without an accelerator.
         """
-        engine = self._engine(setting.model, setting.training.batch_size)
-        members = self._members()[1]
-        if setting.strategy.second_draw:
-            members = [replace(m, seed=derive(m.seed, setting.strategy.loss)) for m in members]
-        # An engine may have been built at another rate.
-        dropout = _dropout(setting.model) if setting.model.name == _STACKED else None
-        return engine.fit(
-            members,
-            setting.strategy,
-            setting.training,
-            dropout=dropout,
+        return self._fit([setting], on_epoch, places)
+
+    def fit_together(
+        self, settings: Sequence[Setting], on_epoch: OnEpoch | None = None
+    ) -> list[list[Outcome]]:
+        """Train all folds at several points, side by side; see :func:`together.alike`.
+
+        Returns:
+            The outcomes of each point, fold by fold.
+        """
+        found, n = self._fit(settings, on_epoch), len(self.folds)
+        return [found[start : start + n] for start in range(0, len(found), n)]
+
+    def _fit(
+        self,
+        settings: Sequence[Setting],
+        on_epoch: OnEpoch | None,
+        places: Sequence[int] | None = None,
+    ) -> list[Outcome]:
+        first = settings[0]
+        return self._engine(first.model, first.training.batch_size).fit(
+            self._members()[1],
+            [setting.strategy for setting in settings],
+            first.training,
+            # An engine may have been built at another rate.
+            dropout=dropout_of(first.model),
             on_epoch=on_epoch,
             places=places,
         )
@@ -164,10 +177,11 @@ class Bench:
             raise UsageError(f"data set {dataset.name}: {error}") from error
 
     def _engine(self, model: Model, batch_size: int) -> Engine:
-        from remix_study.training.engine import Engine, check_precision
+        from remix_study.training.engine import Engine
 
         # Dropout's rate is an input of the program; only whether there is any shapes it.
-        masked = {"dropout": _dropout(model) > 0} if model.name == _STACKED else {}
+        rate = dropout_of(model)
+        masked = {} if rate is None else {"dropout": rate > 0}
         augmented = bool(augmenting(self.study.search.space))
         key = _key(model, masked, batch_size, self.stack, augmented)
         if key not in self._engines:
@@ -183,7 +197,7 @@ class Bench:
                 scale,
                 # Convolutions by XLA take a hundred times as long on a CPU, and the layers that
                 # augment have no form for it.
-                jit=model.name == _STACKED,
+                jit=model.name == STACKED,
                 augmentation=self._augmentation(),
             )
             while len(self._engines) > _ENGINES:
@@ -239,10 +253,6 @@ class Bench:
 
 def _key(model: Model, masked: dict[str, bool] | None = None, *more: int) -> str:
     return json.dumps([model.name, model.options | (masked or {}), *more], default=str)
-
-
-def _dropout(model: Model) -> float:
-    return float(model.options.get("dropout", DROPOUT))
 
 
 def prepare(study: Study, given: Dataset | None = None) -> list[Bench]:

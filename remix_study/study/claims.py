@@ -105,7 +105,8 @@ class Worker:
                     )
                 )
         except IntegrityError:
-            return False
+            # Its own, where the connection was lost before the answer came.
+            return self.holds(study_uuid, point)
         return True
 
     def assign(self, study_uuid: str, point: str, trial: int) -> bool:
@@ -159,13 +160,21 @@ def bury(engine: Engine) -> None:
             connection.execute(delete(tables.workers).where(silent))
 
 
-def claimed(connection: Connection, study_uuid: str) -> dict[str, int | None]:
-    """Points of a study that are being worked on, each with its trial if it has one."""
-    found = connection.execute(
-        select(tables.claims.c.point, tables.claims.c.trial).where(
-            tables.claims.c.study_uuid == study_uuid
-        )
-    )
+def claimed(
+    connection: Connection, study_uuid: str, *, but: Worker | None = None
+) -> dict[str, int | None]:
+    """Points of a study that are being worked on, each with its trial if it has one.
+
+    Args:
+        connection: To the database.
+        study_uuid: The study.
+        but: Whose claims are left out.
+    """
+    all_claims = tables.claims.c
+    wanted = all_claims.study_uuid == study_uuid
+    if but is not None:
+        wanted &= all_claims.worker_uuid != but.uuid
+    found = connection.execute(select(all_claims.point, all_claims.trial).where(wanted))
     return {row.point: row.trial for row in found}
 
 

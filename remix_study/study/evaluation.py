@@ -1,4 +1,4 @@
-"""One trial: a point trained on every fold, scored on validation and test rows."""
+"""Trials: points trained on every fold, scored on validation and test rows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import resource
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,7 +38,7 @@ class Evaluation:
         pruned: Whether the trial was ended before its last block.
         values: Mean over the trained folds of each objective on the validation part.
         network_parameters: Trainable parameters of one network.
-        seconds: Wall time.
+        seconds: Wall time; of trials that trained side by side each has its share.
         started: UTC, ISO 8601.
         finished: UTC, ISO 8601.
     """
@@ -94,24 +94,82 @@ def evaluate(
     """
     started, clock = utc_now(), time.perf_counter()
     todo = bench.blocks if block is None else (bench.blocks[block],)
-    places: list[int] = []
-    outcomes: list[Any] = []
-    scores: list[dict[str, dict[str, float]]] = []
+    trained = _Trained()
     pruned = False
     for number, part in enumerate(todo, start=1):
-        trained = [_checked(outcome) for outcome in bench.fit(setting, on_epoch, part)]
-        failed = [outcome.failed for outcome in trained if outcome.failed]
-        if failed and setting.training.on_nan == "fail":
-            raise MembersFailed(f"{len(failed)} of {len(trained)} folds diverged: {failed[0]}")
-        found = [_scores(bench, at, one) for at, one in zip(part, trained, strict=True)]
-        places, outcomes, scores = [*places, *part], [*outcomes, *trained], [*scores, *found]
+        trained += _judged(bench, setting, part, bench.fit(setting, on_epoch, part))
         first = bench.study.objectives[0]
-        seen = {at: one["validation"][first] for at, one in zip(part, found, strict=True)}
+        scores = trained.scores[-len(part) :]
+        seen = {at: one["validation"][first] for at, one in zip(part, scores, strict=True)}
         if hopeless and hopeless(seen) and number < len(todo):
             pruned = True
             break
+    seconds = time.perf_counter() - clock
+    return _evaluation(bench, parameters, setting, trained, started, seconds, pruned=pruned)
+
+
+def evaluate_together(
+    bench: Bench,
+    asked: Sequence[tuple[dict[str, Any], Setting]],
+    on_epoch: Callable[[int], None] | None = None,
+) -> list[Evaluation | MembersFailed]:
+    """Train points of a grid side by side, and score each; one that fails is no other's matter.
+
+    Args:
+        bench: The problem.
+        asked: Points as Optuna holds them, and what they mean.
+        on_epoch: As for :func:`evaluate`.
+    """
+    started, clock = utc_now(), time.perf_counter()
+    outcomes = bench.fit_together([setting for _, setting in asked], on_epoch)
+    seconds = (time.perf_counter() - clock) / len(asked)
+    found: list[Evaluation | MembersFailed] = []
+    for (parameters, setting), own in zip(asked, outcomes, strict=True):
+        try:
+            trained = _judged(bench, setting, range(len(bench.folds)), own)
+            found.append(_evaluation(bench, parameters, setting, trained, started, seconds))
+        except MembersFailed as error:
+            found.append(error)
+    return found
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """Folds that were trained, with what they scored."""
+
+    places: tuple[int, ...] = ()
+    outcomes: tuple[Any, ...] = ()
+    scores: tuple[dict[str, dict[str, float]], ...] = ()
+
+    def __add__(self, more: _Trained) -> _Trained:
+        return _Trained(
+            self.places + more.places, self.outcomes + more.outcomes, self.scores + more.scores
+        )
+
+
+def _judged(
+    bench: Bench, setting: Setting, places: Sequence[int], outcomes: Sequence[Any]
+) -> _Trained:
+    trained = [_checked(outcome) for outcome in outcomes]
+    failed = [outcome.failed for outcome in trained if outcome.failed]
+    if failed and setting.training.on_nan == "fail":
+        raise MembersFailed(f"{len(failed)} of {len(trained)} folds diverged: {failed[0]}")
+    scores = [_scores(bench, at, one) for at, one in zip(places, trained, strict=True)]
+    return _Trained(tuple(places), tuple(trained), tuple(scores))
+
+
+def _evaluation(
+    bench: Bench,
+    parameters: dict[str, Any],
+    setting: Setting,
+    trained: _Trained,
+    started: str,
+    seconds: float,
+    *,
+    pruned: bool = False,
+) -> Evaluation:
     values = tuple(
-        float(np.mean([fold["validation"][name] for fold in scores]))
+        float(np.mean([fold["validation"][name] for fold in trained.scores]))
         for name in bench.study.objectives
     )
     for name, value in zip(bench.study.objectives, values, strict=True):
@@ -121,12 +179,12 @@ def evaluate(
         uuid=str(uuid.uuid4()),
         setting=setting,
         parameters=parameters,
-        places=tuple(places),
-        outcomes=tuple(outcomes),
-        scores=tuple(scores),
+        places=trained.places,
+        outcomes=trained.outcomes,
+        scores=trained.scores,
         values=values,
         network_parameters=bench.network_parameters(setting.model),
-        seconds=time.perf_counter() - clock,
+        seconds=seconds,
         started=started,
         finished=utc_now(),
         pruned=pruned,

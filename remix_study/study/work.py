@@ -1,29 +1,26 @@
-"""Working through a problem's points, one claimed point at a time."""
+"""Working through a problem's points: claimed one at a time, or as many as train side by side."""
 
 from __future__ import annotations
 
-import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import insert
 
-from remix_study.errors import RemixStudyError
 from remix_study.signals import Signals
 from remix_study.study import baseline, claims, tables
 from remix_study.study.asking import ask, suggested
 from remix_study.study.baseline import NO_BASELINE
 from remix_study.study.claims import Worker
 from remix_study.study.ending import fail, free_dead, tell
-from remix_study.study.evaluation import Evaluation, MembersFailed, evaluate
+from remix_study.study.evaluation import Evaluation, MembersFailed
+from remix_study.study.going import Crashed, Going, Result, last_line, train
 from remix_study.study.manifest import manifest
 from remix_study.study.patience import patiently
-from remix_study.study.points import label_of, setting_of
-from remix_study.study.pruning import hopeless
+from remix_study.study.points import Setting, label_of, setting_of
 from remix_study.study.related import take_choices
 from remix_study.study.remaining import given_up, left, waits
 from remix_study.study.reporter import Reporter, Summary
@@ -35,16 +32,10 @@ from remix_study.study.standing import (
     settled,
 )
 from remix_study.study.terms import Terms
+from remix_study.study.together import alike, at_once
 from remix_study.study.trials import TakenOver, Trials
 
-if TYPE_CHECKING:
-    from optuna.trial import Trial
-
 T = TypeVar("T")
-
-
-class Crashed(Exception):
-    """Training raised something, a lack of memory for one; it may go well another time."""
 
 
 @dataclass(eq=False)
@@ -70,6 +61,7 @@ class Work:
     waits: bool = False
     _begun: bool = False
     _told_hopeless: bool = False
+    _apart: bool = False
     _lost: Counter[str] = field(default_factory=Counter)
 
     def do(self, command: str) -> bool:
@@ -85,11 +77,11 @@ class Work:
         if not self._begun:
             self._begin(command)
         freed = True
-        while point := self._patiently(self._next):
-            self._one(point)
-            self.summary.ran += 1
+        while going := self._patiently(self._claim):
+            self._work_on(going)
+            self.summary.ran += len(going)
             freed = False
-            if self.summary.ran == self.terms.most:
+            if self.terms.most and self.summary.ran >= self.terms.most:
                 self.summary.recycled = True
                 return False
         if not freed:
@@ -123,117 +115,125 @@ class Work:
         if done < total and self.terms.manifest:
             self._patiently(lambda: self._keep_manifest(command))
 
-    def _next(self) -> str | None:
-        """Claim the first point that is neither settled nor another worker's."""
+    def _claim(self) -> list[Going]:
+        """Claim the first point that is neither settled nor another worker's.
+
+        With it come those that can train beside it, in the order of the plan.
+        """
         study_uuid = self.trials.entry.uuid
         with self.trials.storage.engine.connect() as connection:
-            held = claims.claimed(connection, study_uuid)
+            # Between points this worker holds none, but for one whose claim was lost on its way.
+            held = claims.claimed(connection, study_uuid, but=self.worker)
         closed = held.keys() | settled(self.trials)
+        going: list[Going] = []
         for point in self.trials.points:
+            if going and len(going) >= self._most():
+                break
             if point in closed or self._lost[point] == MOST_TRIES or waits(self.trials, point):
+                continue
+            if going and not alike(self._setting(going[0].point), self._setting(point)):
                 continue
             if not self.worker.claim(study_uuid, point):
                 continue
             if point not in settled(self.trials):
-                return point
+                going.append(Going(point, self.trials.slot(point), point))
+                continue
             # Another worker has finished it between the look and the claim.
             self.worker.release(study_uuid, point)
-        return None
+        return going
 
-    def _one(self, point: str) -> None:
-        """Run one claimed point; whatever happens, its claim is given back."""
-        trial: Trial | None = None
-        label, slot = point, self.trials.slot(point)
+    def _most(self) -> int:
+        """How many points may train side by side now."""
+        most = 1 if self._apart else at_once(self.trials.bench)
+        return min(most, self.terms.most - self.summary.ran) if self.terms.most else most
+
+    def _setting(self, point: str) -> Setting:
+        bench = self.trials.bench
+        return setting_of(self.trials.planned[point], bench.spec.training, bench.study.model)
+
+    def _work_on(self, going: list[Going]) -> None:
+        """Run claimed points; whatever happens, their claims are given back."""
         try:
+            begun = [one for one in going if self._ends_well(one, partial(self._begin_trial, one))]
+            found = train(self.trials, begun, self.worker, self.told, self.signals)
+            # What has been trained is kept, though a signal may have come.
             with self.signals.critical():
-                trial = self._patiently(lambda: ask(self.trials, point))
-                self._assign(point, trial.number)
-            parameters = self._patiently(partial(suggested, self.trials, trial, point))
-            label = label_of(parameters)
-            found = self._evaluate(trial, parameters, label, slot)
-            with self.signals.critical():
-                self._tell(trial, found, point, slot)
-                trial = None
-                self.summary.completed += 1
-            objectives = self.trials.bench.study.objectives
-            values = dict(zip(objectives, found.values, strict=True))
-            told = f"{label}, pruned" if found.pruned else label
-            self.told.complete(told, values, found.seconds)
-        except TakenOver:
-            self._lost[point] += 1
-            self._fail(trial, TAKEN_OVER)
-            self.told.failed(label, TAKEN_OVER)
-        except MembersFailed as error:
-            self._fail(trial, str(error), slot, final=True)
-            self.told.failed(label, str(error))
+                for one, result in zip(begun, found, strict=True):
+                    self._ends_well(one, partial(self._tell, one, result))
         except Crashed as error:
-            self._fail(trial, str(error))
-            again = point not in self._patiently(lambda: given_up(self.trials))
-            (self.told.retried if again else self.told.failed)(label, str(error))
+            # Whichever of them it was: the next try is of each alone.
+            self._apart = self._apart or len(going) > 1
+            with self.signals.critical():
+                for one in (one for one in going if one.trial is not None):
+                    self._fail(one, str(error))
+                    again = one.point not in self._patiently(lambda: given_up(self.trials))
+                    (self.told.retried if again else self.told.failed)(one.label, str(error))
         except BaseException as error:
-            # Interrupted, or a defect: the trial is closed, the next run takes the point again.
+            # Interrupted, or a defect: the trials are closed, the next run takes them again.
             interrupted = isinstance(error, KeyboardInterrupt) or self.signals.received
-            self._fail(trial, INTERRUPTED if interrupted else _last(error))
+            with self.signals.critical():
+                for one in going:
+                    self._fail(one, INTERRUPTED if interrupted else last_line(error))
             raise
         finally:
             with self.signals.critical():
-                self._patiently(lambda: self.worker.release(self.trials.entry.uuid, point))
+                for one in going:
+                    self._release(one.point)
+
+    def _ends_well(self, one: Going, do: Callable[[], None]) -> bool:
+        """Do something for one trial; what ends that trial alone ends no other."""
+        try:
+            do()
+        except TakenOver:
+            self._lost[one.point] += 1
+            self._fail(one, TAKEN_OVER)
+            self.told.failed(one.label, TAKEN_OVER)
+            return False
+        except MembersFailed as error:
+            self._fail(one, str(error), final=True)
+            self.told.failed(one.label, str(error))
+            return False
+        return True
+
+    def _begin_trial(self, one: Going) -> None:
+        with self.signals.critical():
+            one.trial = trial = self._patiently(lambda: ask(self.trials, one.point))
+            study_uuid, number = self.trials.entry.uuid, trial.number
+            if not self._patiently(lambda: self.worker.assign(study_uuid, one.point, number)):
+                raise TakenOver
+        one.parameters = self._patiently(lambda: suggested(self.trials, trial, one.point))
+        one.label = label_of(one.parameters)
 
     def _patiently(self, do: Callable[[], T]) -> T:
         return patiently(do, self.signals)
 
-    def _assign(self, point: str, number: int) -> None:
-        study_uuid = self.trials.entry.uuid
-        if not self._patiently(lambda: self.worker.assign(study_uuid, point, number)):
-            raise TakenOver
+    def _release(self, point: str) -> None:
+        self._patiently(lambda: self.worker.release(self.trials.entry.uuid, point))
 
-    def _tell(self, trial: Trial, found: Evaluation, point: str, slot: int | None) -> None:
-        study_uuid = self.trials.entry.uuid
-        if not self._patiently(lambda: self.worker.holds(study_uuid, point)):
-            raise TakenOver
-        self._patiently(lambda: tell(self.trials, trial, found, slot))
+    def _tell(self, one: Going, found: Result) -> None:
+        if not isinstance(found, Evaluation):
+            raise found
+        trial, study_uuid = one.trial, self.trials.entry.uuid
+        assert trial is not None
+        with self.signals.critical():
+            if not self._patiently(lambda: self.worker.holds(study_uuid, one.point)):
+                raise TakenOver
+            self._patiently(lambda: tell(self.trials, trial, found, one.slot))
+            one.trial = None
+            self.summary.completed += 1
+        objectives = self.trials.bench.study.objectives
+        values = dict(zip(objectives, found.values, strict=True))
+        told = f"{one.label}, pruned" if found.pruned else one.label
+        self.told.complete(told, values, found.seconds)
 
-    def _evaluate(
-        self, trial: Trial, parameters: dict[str, Any], label: str, slot: int | None
-    ) -> Evaluation:
-        bench, storage = self.trials.bench, self.trials.storage
-        setting = setting_of(parameters, bench.spec.training, bench.study.model)
-        block, judge = self.trials.block(slot), hopeless(self.trials, trial, slot)
-        members = len(bench.folds if block is None else bench.blocks[block])
-        self.told.trial(label, members, setting.training.epochs)
-
-        def on_epoch(members: int) -> None:
-            self.signals.check()
-            self.told.epoch(members)
-
-        def behind(scores: dict[int, float]) -> bool:
-            return judge is not None and self._patiently(lambda: judge(scores))
-
-        with self.worker.beating(lambda: storage.record_heartbeat(trial._trial_id)):
-            try:
-                return evaluate(bench, parameters, setting, on_epoch, block=block, hopeless=behind)
-            except (MembersFailed, RemixStudyError, TakenOver):
-                raise
-            except Exception as error:
-                # Whatever a signal's exception became on its way, it was a signal.
-                if self.signals.received is not None:
-                    raise
-                # A program that failed may have left anything in memory.
-                bench.free()
-                raise Crashed(_where(error)) from error
-
-    def _fail(
-        self,
-        trial: Trial | None,
-        reason: str,
-        slot: int | None = None,
-        *,
-        final: bool = False,
-    ) -> None:
-        if trial is not None:
-            number, storage = trial._trial_id, self.trials.storage
+    def _fail(self, one: Going, reason: str, *, final: bool = False) -> None:
+        """Close the trial of a point, if it has begun and is open."""
+        if one.trial is not None:
+            number, storage = one.trial._trial_id, self.trials.storage
+            slot = one.slot if final else None
             with self.signals.critical():
                 self._patiently(lambda: fail(storage, number, reason, slot, final=final))
+                one.trial = None
 
     def _keep_manifest(self, command: str) -> None:
         row = {
@@ -242,18 +242,3 @@ class Work:
         }
         with self.trials.storage.engine.begin() as connection:
             connection.execute(insert(tables.manifests).values(row))
-
-
-def _last(error: BaseException) -> str:
-    if isinstance(error, RemixStudyError):
-        return str(error)
-    return traceback.format_exception_only(error)[-1].strip()
-
-
-def _where(error: Exception) -> str:
-    """What training raised, and the line that raised it."""
-    if isinstance(error, MemoryError):
-        return "out of memory"
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    return f"{_last(error)}{place}"

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,10 @@ from remix_study.config import Training
 from remix_study.errors import UsageError
 from remix_study.models.augmentation import Augmentation
 from remix_study.models.network import Network
-from remix_study.training import cores
+from remix_study.seeds import derive
 from remix_study.training.adam import AdamState
 from remix_study.training.program import Program
+from remix_study.training.stacks import at_a_time, program_of
 from remix_study.training.step import Weights
 
 # Rows of a forward pass; bounds the memory of hidden layers.
@@ -28,8 +29,6 @@ _BLOCK = 1024
 _IMAGE_BLOCK = 256
 # Stacks whose first values are kept between trials.
 _STARTS = 8
-# Stacks that train at a time on a CPU.
-_MOST_AT_A_TIME = 8
 
 OnEpoch = Callable[[int], None]
 Buffers = tuple[NDArray[np.uint16], NDArray[np.uint16]]
@@ -126,18 +125,19 @@ class Engine:
     def fit(
         self,
         members: Sequence[Member],
-        strategy: Strategy,
+        strategy: Strategy | Sequence[Strategy],
         training: Training,
         *,
         dropout: float | None = None,
         on_epoch: OnEpoch | None = None,
         places: Sequence[int] | None = None,
     ) -> list[Outcome]:
-        """Train members under one strategy.
+        """Train members under one strategy, or under each of several.
 
         Args:
             members: Folds, in the order of the preprocessing's rows.
-            strategy: How batches are drawn, mixed and weighed.
+            strategy: How batches are drawn, mixed and weighed. Of several, each trains all
+                members, and what does not fill a stack shares it with the next.
             training: Epochs, rates and stopping.
             dropout: Share of units dropped; the network's own when None.
             on_epoch: Called after every epoch of a stack with the number of members that ran it,
@@ -145,28 +145,36 @@ class Engine:
             places: Positions of the members to train; all of them when None.
 
         Returns:
-            One outcome a trained member, in order. An outcome does not depend on the others.
+            One outcome a trained member, in order, strategy by strategy. An outcome does not
+            depend on the others.
 
         Raises:
             UsageError: The strategy augments, and there is nothing to do so with.
+            ValueError: Strategies that one program cannot train.
         """
         from remix_study.training.run import Run
 
-        if strategy.augment and self.augmentation is None:
-            raise UsageError(f'strategy "{strategy.name}" augments images, and these are rows')
+        strategies = (strategy,) if isinstance(strategy, Strategy) else tuple(strategy)
+        for one in strategies:
+            if one.augment and self.augmentation is None:
+                raise UsageError(f'strategy "{one.name}" augments images, and these are rows')
+        if len({program_of(one) for one in strategies}) != 1:
+            raise ValueError("strategies of several programs cannot share a stack")
         stack = self.network.stack
         most = _BLOCK if self.X.ndim == 2 else _IMAGE_BLOCK
         block = min(most, max(len(m.validation) for m in members))
         steps = max(len(m.training.rows) for m in members) // training.batch_size
         rate = self.network.dropout if dropout is None else dropout
-        chosen = list(range(len(members)) if places is None else places)
+        rows = range(len(members)) if places is None else places
+        chosen = [(place, one) for one in strategies for place in rows]
         runs = []
         for start in range(0, len(chosen), stack):
             present = chosen[start : start + stack]
             # A stack that is not full is padded with copies that never run.
             padded = present + [present[0]] * (stack - len(present))
-            own = [members[i] for i in padded]
-            runs.append(Run(self, own, padded, strategy, training, rate, block, steps))
+            own = [_drawn_for(members[place], one) for place, one in padded]
+            positions, ways = [place for place, _ in padded], [one for _, one in padded]
+            runs.append(Run(self, own, positions, ways, training, rate, block, steps))
         lock = threading.Lock()
 
         def told(ran: int) -> None:
@@ -185,9 +193,9 @@ class Engine:
                 ]
                 try:
                     # The first to fail is heard at once, wherever it stands.
-                    for one in as_completed(waiting):
-                        one.result()
-                    outcomes = [one.result() for one in waiting]
+                    for ended in as_completed(waiting):
+                        ended.result()
+                    outcomes = [ended.result() for ended in waiting]
                 except BaseException:
                     # An interrupt must not wait for the trial's end.
                     for run in runs:
@@ -231,34 +239,7 @@ class Engine:
         self._spare.append(buffers)
 
 
-def at_a_time() -> int:
-    """Stacks that train at a time: one an accelerator, on a CPU one a core, at most 8."""
-    from remix_study.training.program import backend
-
-    return 1 if backend().accelerated() else min(cores.granted(), _MOST_AT_A_TIME)
-
-
-def stack_size(members: int) -> int:
-    """Members in a stack where the study file leaves it open: all cores get the same share.
-
-    Cores of the machine, not of this process: numbers do not depend on how many workers share it.
-    """
-    from remix_study.training.program import backend
-
-    stacks = 1 if backend().accelerated() else min(cores.present(), _MOST_AT_A_TIME)
-    return -(-members // stacks)
-
-
-def check_precision(training: Training) -> None:
-    """Refuse mixed precision where it would only cost digits.
-
-    Raises:
-        UsageError: It is asked for, and Keras runs on a CPU.
-    """
-    from remix_study.training.program import backend
-
-    if training.precision == "mixed" and not backend().accelerated():
-        raise UsageError(
-            'training.precision "mixed" is for accelerators, and Keras has found none; leave it '
-            'out, or set it to "float32"'
-        )
+def _drawn_for(member: Member, strategy: Strategy) -> Member:
+    if not strategy.second_draw:
+        return member
+    return replace(member, seed=derive(member.seed, strategy.loss))

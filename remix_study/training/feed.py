@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # A chunk bounds the memory of masks; longer epochs run in several.
 CHUNK = 64
+_MOST_VALUES = 2**27
 
 Plan = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
 T = TypeVar("T")
@@ -49,14 +50,14 @@ class Chunk:
     epoch_steps: NDArray[np.int32]
 
 
-def chunk_length(longest: int) -> int:
-    """Steps of a chunk where the longest epoch has ``longest``."""
-    return min(CHUNK, longest)
+def chunk_length(longest: int, values: int) -> int:
+    """Steps of a chunk where the longest epoch has ``longest``, and a step so many mask values."""
+    return max(1, min(CHUNK, longest, _MOST_VALUES // max(values, 1)))
 
 
 def chunks(
     members: Sequence[Member],
-    strategy: Strategy,
+    strategies: Sequence[Strategy],
     *,
     batch_size: int,
     y: NDArray[np.int32],
@@ -71,7 +72,7 @@ def chunks(
 
     Args:
         members: Whose plans to draw.
-        strategy: How.
+        strategies: How, one a member.
         batch_size: Rows of a batch.
         y: (n,) classes of the problem's rows.
         n_classes: Number of classes.
@@ -85,10 +86,12 @@ def chunks(
     """
     seeds = [member.seed for member in members]
     most = max(len(member.training.rows) // batch_size for member in members)
-    length, width = chunk_length(longest), batch_size * mask_units
+    width = batch_size * mask_units
+    length = chunk_length(longest, len(members) * width)
+    uses = 2 if any(one.blends for one in strategies) else 1
     plans: list[BatchPlan] = [
-        plan_epoch(strategy, m.training, batch_size=batch_size, seed=m.seed, epoch=0)
-        for m in members
+        plan_epoch(own, m.training, batch_size=batch_size, seed=m.seed, epoch=0)
+        for m, own in zip(members, strategies, strict=True)
     ]
     turn = 0
     epoch = 0
@@ -96,14 +99,14 @@ def chunks(
         if epoch:
             for position in np.flatnonzero(running).tolist():
                 plans[position] = plan_epoch(
-                    strategy,
+                    strategies[position],
                     members[position].training,
                     batch_size=batch_size,
                     seed=seeds[position],
                     epoch=epoch,
                 )
         *arrays, steps = stack_plans(plans)
-        drawn = epoch_seeds(seeds, epoch, most, generators, 2 if strategy.blends else 1)
+        drawn = epoch_seeds(seeds, epoch, most, generators, uses)
         held = tuple(trained_on(plan, y, n_classes) for plan in plans)
         masks = EpochMasks(seeds, epoch, width)
         for start in range(0, most, length):

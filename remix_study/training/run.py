@@ -1,4 +1,4 @@
-"""One stack of members under one strategy: the epoch loop around the compiled program."""
+"""One stack of members, each under its strategy: the epoch loop around the compiled program."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from remix_study.batches.losses import FOCAL, loss_vectors
+from remix_study.batches.losses import loss_vectors
 from remix_study.batches.plan import TrainedOn
 from remix_study.batches.strategies import Strategy
 from remix_study.config import Training
@@ -20,6 +20,7 @@ from remix_study.training.course import Course
 from remix_study.training.engine import Outcome
 from remix_study.training.evaluation import RowBlocks, loss_shares
 from remix_study.training.feed import ahead, chunk_length, chunks
+from remix_study.training.stacks import program_of
 
 if TYPE_CHECKING:
     from remix_study.training.engine import Engine, Member
@@ -37,21 +38,28 @@ class Run:
         engine: Engine,
         members: list[Member],
         positions: list[int],
-        strategy: Strategy,
+        strategies: list[Strategy],
         training: Training,
         dropout: float,
         block: int,
         steps: int,
     ) -> None:
-        """Take members with their rows of the preprocessing, all stacks' longest epoch too."""
+        """Take members with their rows of the preprocessing and their strategies.
+
+        All stacks' longest epoch, too: one shape serves them all.
+        """
         self._engine, self._members, self._block = engine, members, block
-        self._strategy, self._training, self._steps = strategy, training, steps
+        self._strategies, self._training, self._steps = strategies, training, steps
+        self._focal, augments = program_of(strategies[0])
         self._program, self._data = engine.program, engine.data
         self._dropout = self._program.put(dropout, "float32")
         self._stopping = False
-        augmentation = engine.augmentation if strategy.augment else None
+        augmentation = engine.augmentation if augments else None
         self._generators = None if augmentation is None else augmentation.generators
-        terms = [loss_vectors(strategy.loss, m.training.y, engine.n_classes) for m in members]
+        terms = [
+            loss_vectors(own.loss, m.training.y, engine.n_classes)
+            for m, own in zip(members, strategies, strict=True)
+        ]
         self._inputs = self._program.inputs(
             engine.fill[positions],
             engine.centre[positions],
@@ -79,12 +87,16 @@ class Run:
         history: list[tuple[Any, Any, Any]] = []
         held: list[list[TrainedOn]] = [[] for _ in members]
         batch_size, mask_units = self._training.batch_size, sum(engine.network.mask_units)
-        shape = (len(members), chunk_length(self._steps), batch_size * mask_units)
+        shape = (
+            len(members),
+            chunk_length(self._steps, len(members) * batch_size * mask_units),
+            batch_size * mask_units,
+        )
         buffers = engine.take_buffers(shape)
         feed = ahead(
             chunks(
                 members,
-                self._strategy,
+                self._strategies,
                 batch_size=batch_size,
                 y=engine.y,
                 n_classes=engine.n_classes,
@@ -111,7 +123,7 @@ class Run:
                     rates,
                     self._dropout,
                     chunk.steps,
-                    focal=self._strategy.loss == FOCAL,
+                    focal=self._focal,
                 )
                 total += losses
                 if self._stopping:

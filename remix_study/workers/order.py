@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from remix_study import __version__
-from remix_study.config import Study
+from remix_study.config import Stack, Study
 from remix_study.errors import UsageError
 from remix_study.study.terms import Terms
 from remix_study.studyfile import parse_study
@@ -26,6 +26,7 @@ class Order:
         command: Command line for the manifest.
         cores: Cores that the worker may use on a CPU; 0 for its share to be what it finds.
         terms: When it has done its part.
+        stack: What the command line puts in place of the file's ``training.stack``.
         version: Of this package; numbers of different versions do not belong in one study.
     """
 
@@ -35,13 +36,14 @@ class Order:
     command: str
     cores: int
     terms: Terms
+    stack: Stack | None = None
     version: str = __version__
 
     @classmethod
     def of(cls, study: Study, storage: str, command: str, cores: int, terms: Terms) -> Order:
         """The order to work on a study."""
         source = str(Path(study.source).absolute())
-        return cls(study.text, source, storage, command, cores, terms)
+        return cls(study.text, source, storage, command, cores, terms, study.stack)
 
     def study(self) -> Study:
         """The study file again.
@@ -54,7 +56,7 @@ class Order:
                 f"the workers' remix_study is version {__version__}, and the study was started by "
                 f"version {self.version}; install the same on both sides"
             )
-        return parse_study(self.text, self.source)
+        return parse_study(self.text, self.source).stacked(self.stack)
 
     def following(self) -> Order:
         """The order for a process that takes another's place."""

@@ -128,3 +128,17 @@ def test_a_reader_that_goes_away_stops_the_run_in_order(file_scene):
     assert 1 <= done < 6
     assert file_scene.run()[0] == 0
     file_scene.assert_whole(6)
+
+
+def test_a_process_with_trials_side_by_side_is_killed(scene):
+    """None of them had scores, so all are run again, and none is left RUNNING."""
+    scene.write(study(4, stack="8"))
+    running = scene.start("run", "tiny.toml", PRETEND_HOLD=HOLD)
+    scene.until(lambda: len(scene.at_work()) == 1 and scene.states()["RUNNING"] == 4)
+    os.kill(running.pid, signal.SIGKILL)
+    running.communicate()
+    scene.go()
+    code, _, errors = scene.run()
+    assert (code, errors) == (0, "")
+    scene.assert_whole(4)
+    assert scene.reasons() == ["its worker died"] * 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from remix_study.training import cores
-from remix_study.training.engine import at_a_time, stack_size
+from remix_study.training.stacks import at_a_time, stack_size
 
 
 def test_a_share_of_the_cores_changes_threads_and_never_the_stack(monkeypatch):

@@ -99,7 +99,11 @@ def test_the_command_line_says_who_works():
 
 
 @pytest.mark.parametrize(
-    "words", ["--workers=0", "--workers=-1", "--workers=x", "--recycle=-1", "--recycle=x"]
+    "words",
+    [
+        *("--workers=0", "--workers=-1", "--workers=x", "--recycle=-1", "--recycle=x"),
+        *("--stack=0", "--stack=all", "--stack=10001"),
+    ],
 )
 def test_numbers_that_cannot_be_are_refused(words, capsys):
     with pytest.raises(SystemExit) as caught:

@@ -30,6 +30,21 @@ def test_an_order_comes_out_as_it_went_in(order):
     assert order.study() == parse_study(TINY, order.source)
 
 
+@pytest.mark.parametrize("stack", [8, "auto"])
+def test_a_stack_from_the_command_line_reaches_every_problem_of_every_worker(tmp_path, stack):
+    text = TINY.replace("[[problems]]", "[[problems]]\nstack = 3") + (
+        '[[problems]]\ndataset = "digits"\nkind = "binary"\nminority = [3]\n'
+    )
+    study = parse_study(text, str(tmp_path / "tiny.toml")).stacked(stack)
+    order = Order.of(study, "sqlite:///x.db", "remix-study run", 2, Terms())
+    found = Order.decode(order.encode()).study()
+    assert [spec.training.stack for spec in found.problems] == [stack, stack]
+    # Unless it says nothing.
+    plain = parse_study(text, str(tmp_path / "tiny.toml")).stacked(None)
+    order = Order.of(plain, "sqlite:///x.db", "remix-study run", 2, Terms())
+    assert [spec.training.stack for spec in order.study().problems] == [3, 0]
+
+
 def test_an_order_shows_no_password(order):
     assert "secret" not in repr(order)
 

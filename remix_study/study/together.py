@@ -1,0 +1,67 @@
+"""Trials of a grid that train side by side in one program.
+
+A trial of twenty small networks leaves an accelerator idle most of the time. Where a study file
+asks for a stack larger than a trial, as many trials share it as it holds. A network's numbers
+depend neither on its place in a stack nor on its neighbours, so they are those of a trial alone
+in a stack of that size.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from remix_study.config import DROPOUT, Model
+from remix_study.study.points import Setting, grid_points
+from remix_study.training import stacks
+
+if TYPE_CHECKING:
+    from remix_study.study.bench import Bench
+
+AUTO = 400
+"""Networks that ``stack = "auto"`` puts into one program at most, where there are as many."""
+
+# The network whose members are stacked; others train one at a time.
+STACKED = "mlp"
+
+
+def stack_of(bench: Bench) -> int:
+    """Members in one program; a network that knows no member axis trains one at a time."""
+    asked, members = bench.spec.training.stack, max(map(len, bench.blocks))
+    if asked == "auto" and stacks.accelerated() and _may_share(bench):
+        points = len(grid_points(bench.study.search.space))
+        return members * max(1, min(points, AUTO // members))
+    return stacks.stack_size(members) if asked in (0, "auto") else int(asked)
+
+
+def at_once(bench: Bench) -> int:
+    """How many trials train side by side: what fits into the stacks that train at a time."""
+    if bench.spec.training.stack == 0 or not _may_share(bench):
+        return 1
+    return max(1, bench.stack * stacks.at_a_time() // len(bench.folds))
+
+
+def alike(one: Setting, other: Setting) -> bool:
+    """Whether one compiled program trains both."""
+    return (
+        one.model.name == other.model.name == STACKED
+        and one.model.options == other.model.options
+        and one.training == other.training
+        and stacks.program_of(one.strategy) == stacks.program_of(other.strategy)
+    )
+
+
+def _may_share(bench: Bench) -> bool:
+    """Whether trials are known beforehand, and each trains all folds in one go.
+
+    A search asks for a trial in the light of those before.
+    """
+    search = bench.study.search
+    stacked = bench.study.model.name == STACKED
+    return search.algorithm == "grid" and stacked and len(bench.blocks) == 1
+
+
+def dropout_of(model: Model) -> float | None:
+    """The rate that the stacked network is fed; None for one that has its own."""
+    if model.name != STACKED:
+        return None
+    return float(model.options.get("dropout", DROPOUT))
