@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from remix_study.metrics import score
+from remix_study.metrics import METRICS, score
 from remix_study.reports import posthoc
 from remix_study.reports.comparison import Comparison, Row
 from remix_study.reports.frames import Probabilities
@@ -86,6 +86,9 @@ def table(found: Sequence[tuple[Comparison, Sequence[Corrected]]]) -> pd.DataFra
     for comparison, rows in found:
         for row in rows:
             for metric, scores in row.scores.items():
+                if metric not in METRICS:
+                    # Of single classes; what all of them came to is there.
+                    continue
                 interval = corrected_interval(scores, comparison.ratio)
                 change = paired_interval(
                     scores, comparison.score(row.source.label, metric), comparison.ratio

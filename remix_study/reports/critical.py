@@ -46,7 +46,9 @@ def draw_critical_difference(
     axes.plot([1, k], [0, 0], color=INK, lw=0.9)
     for tick in range(1, k + 1):
         axes.plot([tick, tick], [0, -0.22], color=INK, lw=0.9)
-        axes.text(tick, -0.32, str(tick), ha="center", va="bottom", fontsize=8)
+        # Numbers of two digits would run into each other.
+        if k < 10 or tick % 2:
+            axes.text(tick, -0.32, str(tick), ha="center", va="bottom", fontsize=8)
     reach = min(distance, k - 1.0)
     axes.plot([1, 1 + reach], [-1.45, -1.45], color=INK, lw=0.9)
     for end in (1.0, 1 + reach):

@@ -125,7 +125,7 @@ def render(made: Figure) -> tuple[bytes, bytes]:
         made.draw_without_rendering()
         made.set_layout_engine("none")
         made.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-        made.savefig(png, format="png", dpi=160, metadata={"Software": None})
+        made.savefig(png, format="png", dpi=120, metadata={"Software": None})
     return compact(svg.getvalue()), _palette(png)
 
 

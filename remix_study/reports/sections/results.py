@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pandas as pd
+
 from remix_study.metrics import METRICS
 from remix_study.reports.bounded import score_interval
 from remix_study.reports.comparison import Comparison, Row
@@ -76,7 +78,7 @@ def section(comparisons: Sequence[Comparison], beside: Sequence[Comparison] = ()
     if shown:
         files = {
             "results": wide_table([*shown, *rest]),
-            "results-long": table([*shown, *rest]),
+            "results-long": _long(shown, rest),
             "training": table_of_training([*shown, *rest]),
         }
         tests_table = table_of_tests(
@@ -91,6 +93,14 @@ def section(comparisons: Sequence[Comparison], beside: Sequence[Comparison] = ()
     else:
         blocks = [Block(text=("No point is complete yet.",))]
     return Section("results", "Results", LEAD, tuple(blocks), files)
+
+
+def _long(shown: Sequence[Comparison], rest: Sequence[Comparison]) -> pd.DataFrame:
+    """All results of the problems shown; of the others without single classes, for brevity."""
+    beside = table(rest)
+    if len(beside):
+        beside = beside[beside["class"] == ""]
+    return pd.concat([table(shown), beside], ignore_index=True)
 
 
 def _block(comparison: Comparison, at: int, *, drawn: bool) -> Block:
