@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +36,8 @@ class Row:
         alpha: mixing parameter; None where the strategy does not mix.
         settings: what else the study varies, such as "learning_rate 0.01"; "" if nothing.
         values: the trial's values: mean validation scores, one an objective.
-        seconds: training time.
+        seconds: training time; an equal share of it where `beside`.
+        beside: whether it trained side by side with others, so that its time is not its own.
         study: the study that it was run in.
     """
 
@@ -48,6 +50,7 @@ class Row:
     values: tuple[float, ...]
     seconds: float
     study: str = ""
+    beside: bool = False
 
     @property
     def family(self) -> str:
@@ -203,6 +206,8 @@ def row_order(row: Row) -> tuple[int, str, str, float, str]:
 def _rows(runs: pd.DataFrame, *, grid: bool) -> tuple[Row, ...]:
     records = _records(runs.sort_values("trial"))
     settings = _settings([record["parameters"] for record in records]) if grid else []
+    # Trials that train side by side begin in the same instant and share their time.
+    times = Counter(map(_time, records))
     rows: dict[str, Row] = {}
     for at, record in enumerate(records):
         setting = settings[at] if grid else ""
@@ -223,9 +228,15 @@ def _rows(runs: pd.DataFrame, *, grid: bool) -> tuple[Row, ...]:
                 values=tuple(float(value) for value in record["values"]),
                 seconds=float(record["seconds"]),
                 study=str(record["study"]),
+                beside=times[_time(record)] > 1,
             ),
         )
     return tuple(sorted(rows.values(), key=row_order))
+
+
+def _time(record: Mapping[str, Any]) -> tuple[Any, float]:
+    # Where nobody noted when it began, it began by itself.
+    return record.get("started", record["run"]), float(record["seconds"])
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

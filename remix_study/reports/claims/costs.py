@@ -31,7 +31,7 @@ def little_computation(evidence: Evidence) -> list[Part]:
             [[_per_epoch(c, board, row) for row in rows] for c in board.problems], columns=rows
         )
         if not (seconds > 0).to_numpy().all():
-            found.append(not_run(name, "training times"))
+            found.append(not_run(name, "training times of trials alone"))
             continue
         times = seconds.div(seconds["baseline"], axis=0).median()
         numbers = {
@@ -73,6 +73,8 @@ def rarely_repeats(evidence: Evidence) -> list[Part]:
 
 def _per_epoch(comparison: Comparison, board: Board, strategy: str) -> float:
     row = board.rows[strategy][comparison.problem]
+    if row.beside:
+        return float("nan")
     epochs = comparison.folds.loc[comparison.folds["run"] == row.run, "epochs"].sum()
     return row.seconds / float(epochs) if epochs else float("nan")
 
