@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -206,8 +206,6 @@ def row_order(row: Row) -> tuple[int, str, str, float, str]:
 def _rows(runs: pd.DataFrame, *, grid: bool) -> tuple[Row, ...]:
     records = _records(runs.sort_values("trial"))
     settings = _settings([record["parameters"] for record in records]) if grid else []
-    # Trials that train side by side begin in the same instant and share their time.
-    times = Counter(map(_time, records))
     rows: dict[str, Row] = {}
     for at, record in enumerate(records):
         setting = settings[at] if grid else ""
@@ -228,15 +226,18 @@ def _rows(runs: pd.DataFrame, *, grid: bool) -> tuple[Row, ...]:
                 values=tuple(float(value) for value in record["values"]),
                 seconds=float(record["seconds"]),
                 study=str(record["study"]),
-                beside=times[_time(record)] > 1,
+                beside=_beside(record),
             ),
         )
     return tuple(sorted(rows.values(), key=row_order))
 
 
-def _time(record: Mapping[str, Any]) -> tuple[Any, float]:
-    # Where nobody noted when it began, it began by itself.
-    return record.get("started", record["run"]), float(record["seconds"])
+def _beside(record: Mapping[str, Any]) -> bool:
+    """Whether a trial's time is a share of that which passed, half of it at most."""
+    if not {"started", "finished"} <= record.keys():
+        return False
+    began, ended = (datetime.fromisoformat(record[name]) for name in ("started", "finished"))
+    return float(record["seconds"]) < 0.75 * (ended - began).total_seconds()
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

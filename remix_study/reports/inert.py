@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from remix_study.reports.comparison import Comparison
+from remix_study.reports.friedman import LEVEL, holm
+from remix_study.reports.paired import t_test
 from remix_study.reports.ranks import KINDS
-from remix_study.reports.repository import MENDED, NAMES, REPO, Column, five
+from remix_study.reports.repository import MENDED, NAMES, REPO, Column, five, of_paper
 from remix_study.reports.statistics import paired_interval
 
 METRICS = ("g_mean", "bbs")
@@ -26,8 +28,8 @@ class Acting:
     Attributes:
         whose: `REPO` or `MENDED`.
         problems: how many there are.
-        apart: on how many cost adjustment is told from the baseline: the corrected interval of
-            the paired difference, 95 %, excludes zero.
+        apart: on how many cost adjustment is told from the baseline by the paired corrected
+            test, after Holm over these problems.
         same: on how many the two have the very same scores, and so share their rank.
     """
 
@@ -44,7 +46,7 @@ def acting(repo: Sequence[Comparison], mended: Sequence[Comparison]) -> tuple[Ac
     found = []
     for kind in KINDS:
         for metric in METRICS:
-            for whose, side in ((REPO, repo), (MENDED, mended)):
+            for whose, side in ((REPO, repo), (MENDED, [c for c in mended if of_paper(c)])):
                 here = [c for c in side if c.kind == kind and _both(c, metric)]
                 if here:
                     found.append(_count(kind, metric, whose, here))
@@ -63,17 +65,18 @@ def rank_distances(column: Column) -> dict[str, float]:
 
 def _both(comparison: Comparison, metric: str) -> bool:
     rows = five(comparison)
-    return all(
+    return comparison.is_grid and all(
         name in rows and not comparison.missing_folds(rows[name].label, metric)
         for name in ("baseline", "cost")
     )
 
 
 def _count(kind: str, metric: str, whose: str, here: Sequence[Comparison]) -> Acting:
-    apart = same = 0
+    tests, same = [], 0
     for c in here:
         rows = five(c)
         cost, baseline = (c.score(rows[name].label, metric) for name in ("cost", "baseline"))
         same += cost.equals(baseline)
-        apart += paired_interval(cost, baseline, c.ratio).excludes_zero
+        tests.append(t_test(paired_interval(cost, baseline, c.ratio))[1])
+    apart = int((holm(tests) <= LEVEL).sum())
     return Acting(kind, metric, whose, len(here), apart, same)

@@ -30,6 +30,8 @@ def recipe(comparison: Comparison) -> str | None:
     if any(row.settings for row in comparison.rows):
         return None
     found = {name: began.get(name) for name in _SHARED} | {"seed": began["study"]["seed"]}
+    # How many networks train together is a matter of last digits.
+    found["training"] = {k: v for k, v in (found["training"] or {}).items() if k != "stack"}
     return json.dumps(found, sort_keys=True)
 
 

@@ -129,7 +129,7 @@ def reenact(repo: Sequence[Comparison], mended: Sequence[Comparison]) -> Reenact
         published = tuple(value / len(PROBLEMS[kind]) for value in sums)
         sides = {
             REPO: [c for c in usable if c.kind == kind],
-            MENDED: [c for c in mended if c.kind == kind and _complete(c) and _of_paper(c)],
+            MENDED: [c for c in mended if c.kind == kind and _complete(c) and of_paper(c)],
         }
         found = [
             _likeness(whose, own, kind, published, sides[whose], judged)
@@ -197,7 +197,8 @@ def _complete(comparison: Comparison) -> bool:
     )
 
 
-def _of_paper(comparison: Comparison) -> bool:
+def of_paper(comparison: Comparison) -> bool:
+    """Whether it is one of the problems of the paper's Table 1."""
     place = (str(comparison.info["dataset"]), comparison.imbalance)
     return place in PROBLEMS[comparison.kind]
 

@@ -178,6 +178,7 @@ def _check(main: Comparison, other: Comparison) -> Check | None:
             f"{name}.{key}": value
             for name in _CHANGED
             for key, value in (began.get(name) or {}).items()
+            if (name, key) != ("training", "stack")
         }
         for began in (first, second)
     )

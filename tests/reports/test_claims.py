@@ -379,10 +379,14 @@ def test_time_per_epoch_is_held_against_the_baseline(study):
     own = part_of(replace(frames, runs=slow), "C22", "binary, seconds per epoch")
     assert own.descriptive == "does not hold"
     # Trials that trained side by side have equal shares of one time, which say nothing.
-    shared = runs.assign(started="2026-01-01T00:00:00.000+00:00", seconds=4.0)
+    began, ended = (f"2026-01-01T00:00:{second}.000+00:00" for second in ("00", "08"))
+    shared = runs.assign(started=began, finished=ended, seconds=4.0)
     own = part_of(replace(frames, runs=shared), "C22", "binary, seconds per epoch")
     assert own.descriptive == "not run"
     assert own.missing == "training times of trials alone"
+    alone = shared.assign(seconds=7.9)
+    own = part_of(replace(frames, runs=alone), "C22", "binary, seconds per epoch")
+    assert own.descriptive != "not run"
 
 
 def test_repeats_are_counted_from_what_was_drawn(study):

@@ -17,6 +17,7 @@ from remix_study.reports.words import (
     difference,
     digits,
     label,
+    label_with_direction,
     listing,
     number,
     plain,
@@ -148,8 +149,8 @@ def _led(made: Checked, metric: str) -> str:
         if one.holm_p <= LEVEL
     ]
     return sentence(
-        f"{label(metric)}: ReMix’s difference to the others changes {listing(moved)}; told from "
-        f"none after Holm: {listing(sure) or 'no change'}"
+        f"{label_with_direction(metric)}: ReMix’s difference to the others changes "
+        f"{listing(moved)}; surely so after Holm: {listing(sure) or 'none'}"
     )
 
 
@@ -185,7 +186,7 @@ def _table(made: Checked, metric: str) -> Table:
         Head("rank"),
         Head("change", "95 % interval"),
         Head("Holm’s p"),
-        Head("change of ReMix’s lead", "95 % interval"),
+        Head("change of ReMix minus row", "95 % interval"),
         Head("Holm’s p"),
     )
     leads = {one.rival: one for one in made.leads_of(metric)}

@@ -120,7 +120,7 @@ def _conclusion(column: Column, ratios: bool) -> str:
         return "This column needs no errors to come out"
     if verdict == "not explained":
         text = f"{errors} do not explain this column"
-        if repo and mended:
+        if repo and mended and mended.complete:
             closer = repo.mean < mended.mean
             text += (
                 f", though they bring the ranks closer to it: {number(repo.mean, 2)} off on "
@@ -180,6 +180,7 @@ def _weights(
         if own:
             counts = listing([_told_apart(one) for one in own])
             text = f"{_WHOSE[whose]}, cost adjustment is told from the baseline on {counts}"
+            text += ", after Holm over the problems"
             shared = [one for one in own if one.same]
             if shared:
                 text += (
