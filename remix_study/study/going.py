@@ -1,4 +1,4 @@
-"""Training the claimed points whose trials have begun, with signs of life meanwhile."""
+"""Training the claimed points whose trials have begun."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from remix_study.errors import RemixStudyError
 from remix_study.signals import Signals
-from remix_study.study.claims import Worker
 from remix_study.study.evaluation import (
     Evaluation,
     MembersFailed,
@@ -54,27 +53,32 @@ Result = Evaluation | MembersFailed | TakenOver
 """What a point has scored, or what ended its trial alone."""
 
 
+def each(going: Sequence[Going], do: Callable[[Going], None]) -> None:
+    """Do something for each, whatever becomes of the others; the first error is raised then."""
+    errors: list[Exception] = []
+    for one in going:
+        try:
+            do(one)
+        except Exception as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+
+
 def train(
-    trials: Trials, going: Sequence[Going], worker: Worker, told: Reporter, signals: Signals
+    trials: Trials, going: Sequence[Going], told: Reporter, signals: Signals
 ) -> Sequence[Result]:
     """Train points, side by side if there are several.
 
     Args:
         trials: Of their problem.
         going: With a trial each.
-        worker: This process, which gives signs of life for itself and all the trials.
         told: Told what happens.
         signals: Looked at after every epoch.
 
     Raises:
         Crashed: Training raised something.
     """
-    storage = trials.storage
-    ids = [one.trial._trial_id for one in going if one.trial is not None]
-
-    def beat() -> None:
-        for number in ids:
-            storage.record_heartbeat(number)
 
     def on_epoch(members: int) -> None:
         signals.check()
@@ -82,22 +86,21 @@ def train(
 
     if not going:
         return ()
-    with worker.beating(beat):
-        try:
-            if len(going) > 1:
-                return _together(trials, going, told, on_epoch)
-            return [_alone(trials, going[0], told, signals, on_epoch)]
-        except (MembersFailed, TakenOver) as error:
-            return [error]
-        except RemixStudyError:
+    try:
+        if len(going) > 1:
+            return _together(trials, going, told, on_epoch)
+        return [_alone(trials, going[0], told, signals, on_epoch)]
+    except (MembersFailed, TakenOver) as error:
+        return [error]
+    except RemixStudyError:
+        raise
+    except Exception as error:
+        # Whatever a signal's exception became on its way, it was a signal.
+        if signals.received is not None:
             raise
-        except Exception as error:
-            # Whatever a signal's exception became on its way, it was a signal.
-            if signals.received is not None:
-                raise
-            # A program that failed may have left anything in memory.
-            trials.bench.free()
-            raise Crashed(_where(error)) from error
+        # A program that failed may have left anything in memory.
+        trials.bench.free()
+        raise Crashed(_where(error)) from error
 
 
 def last_line(error: BaseException) -> str:

@@ -93,14 +93,23 @@ def failures(trials: Trials) -> dict[str, Failure]:
     return _failures(trials, trials.in_state(*_DONE, "FAIL"))
 
 
-def _failures(trials: Trials, ended: list[FrozenTrial]) -> dict[str, Failure]:
-    tries: dict[str, list[FrozenTrial]] = {}
+def tried(trials: Trials) -> set[str]:
+    """Points, or slots, whose trial has died or failed in this run."""
+    return set(_tries(trials, trials.in_state("FAIL")))
+
+
+def _tries(trials: Trials, ended: list[FrozenTrial]) -> dict[str, list[FrozenTrial]]:
+    found: dict[str, list[FrozenTrial]] = {}
     for trial in ended:
         counts = trial.user_attrs.get(FAILED) not in _NO_TRY
         if trial.state.name == "FAIL" and counts and trial.number >= trials.start.trials:
-            tries.setdefault(key_of(trials, trial), []).append(trial)
+            found.setdefault(key_of(trials, trial), []).append(trial)
+    return found
+
+
+def _failures(trials: Trials, ended: list[FrozenTrial]) -> dict[str, Failure]:
     found = {}
-    for point, failed in tries.items():
+    for point, failed in _tries(trials, ended).items():
         final = [trial for trial in failed if FINAL in trial.user_attrs]
         if final or len(failed) >= MOST_TRIES:
             last = (final or failed)[-1]

@@ -8,10 +8,13 @@ in a stack of that size.
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from remix_study.config import DROPOUT, Model
-from remix_study.study.points import Setting, grid_points
+from remix_study.study.points import Setting, grid_points, setting_of
 from remix_study.training import stacks
 
 if TYPE_CHECKING:
@@ -28,34 +31,48 @@ def stack_of(bench: Bench) -> int:
     """Members in one program; a network that knows no member axis trains one at a time."""
     asked, members = bench.spec.training.stack, max(map(len, bench.blocks))
     if asked == "auto" and stacks.accelerated() and _may_share(bench):
-        points = len(grid_points(bench.study.search.space))
-        return members * max(1, min(points, AUTO // members))
+        return members * max(1, min(_most_alike(bench), AUTO // members))
     return stacks.stack_size(members) if asked in (0, "auto") else int(asked)
 
 
 def at_once(bench: Bench) -> int:
-    """How many trials train side by side: what fits into the stacks that train at a time."""
+    """How many trials train side by side: what fits into the stacks that train at a time.
+
+    One where a stack does not hold two: it would be full anyway.
+    """
     if bench.spec.training.stack == 0 or not _may_share(bench):
         return 1
-    return max(1, bench.stack * stacks.at_a_time() // len(bench.folds))
+    if bench.stack < 2 * len(bench.folds):
+        return 1
+    return bench.stack * stacks.at_a_time() // len(bench.folds)
 
 
 def alike(one: Setting, other: Setting) -> bool:
-    """Whether one compiled program trains both."""
-    return (
-        one.model.name == other.model.name == STACKED
-        and one.model.options == other.model.options
-        and one.training == other.training
-        and stacks.program_of(one.strategy) == stacks.program_of(other.strategy)
-    )
+    """Whether one compiled program trains both, at the same training keys."""
+    return _program(one) == _program(other)
+
+
+def _program(setting: Setting) -> tuple[Hashable, ...]:
+    options = json.dumps(setting.model.options, sort_keys=True, default=str)
+    return setting.model.name, options, setting.training, stacks.program_of(setting.strategy)
+
+
+def _most_alike(bench: Bench) -> int:
+    """Points of the largest group that could share a program."""
+    study, training = bench.study, bench.spec.training
+    settings = (setting_of(p, training, study.model) for p in grid_points(study.search.space))
+    return max(Counter(map(_program, settings)).values())
 
 
 def _may_share(bench: Bench) -> bool:
     """Whether trials are known beforehand, and each trains all folds in one go.
 
-    A search asks for a trial in the light of those before.
+    A search asks for a trial in the light of those before, and what stands beside it has its
+    stack.
     """
     search = bench.study.search
+    if bench.role:
+        return False
     stacked = bench.study.model.name == STACKED
     return search.algorithm == "grid" and stacked and len(bench.blocks) == 1
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import insert
@@ -17,7 +16,7 @@ from remix_study.study.baseline import NO_BASELINE
 from remix_study.study.claims import Worker
 from remix_study.study.ending import fail, free_dead, tell
 from remix_study.study.evaluation import Evaluation, MembersFailed
-from remix_study.study.going import Crashed, Going, Result, last_line, train
+from remix_study.study.going import Crashed, Going, Result, each, last_line, train
 from remix_study.study.manifest import manifest
 from remix_study.study.patience import patiently
 from remix_study.study.points import Setting, label_of, setting_of
@@ -30,6 +29,7 @@ from remix_study.study.standing import (
     TAKEN_OVER,
     complete,
     settled,
+    tried,
 )
 from remix_study.study.terms import Terms
 from remix_study.study.together import alike, at_once
@@ -61,7 +61,6 @@ class Work:
     waits: bool = False
     _begun: bool = False
     _told_hopeless: bool = False
-    _apart: bool = False
     _lost: Counter[str] = field(default_factory=Counter)
 
     def do(self, command: str) -> bool:
@@ -116,36 +115,59 @@ class Work:
             self._patiently(lambda: self._keep_manifest(command))
 
     def _claim(self) -> list[Going]:
-        """Claim the first point that is neither settled nor another worker's.
+        """Claim the next point, and those that train beside it."""
+        first = self._next()
+        if first is None:
+            return []
+        return [Going(point, self.trials.slot(point), point) for point in self._beside(first)]
 
-        With it come those that can train beside it, in the order of the plan.
+    def _next(self) -> str | None:
+        """Claim the first point that is neither settled nor another worker's."""
+        closed, _ = self._closed()
+        for point in self.trials.points:
+            if point not in closed and not waits(self.trials, point) and self._take(point):
+                return point
+        return None
+
+    def _beside(self, first: str) -> list[str]:
+        """Claim more points that one program trains, with the first in the order of the plan.
+
+        Workers share what is open. A point that has failed is tried alone: it may have been what
+        brought the others down.
         """
-        study_uuid = self.trials.entry.uuid
+        found, most = [first], at_once(self.trials.bench)
+        if self.terms.most:
+            most = min(most, self.terms.most - self.summary.ran)
+        if most == 1 or first in (tried_before := tried(self.trials)):
+            return found
+        closed, workers = self._closed()
+        open_ = [p for p in self.trials.points if p not in closed | tried_before | {first}]
+        most = min(most, -(-(len(open_) + 1) // workers))
+        setting = self._setting(first)
+        for point in open_:
+            if len(found) == most:
+                break
+            if alike(setting, self._setting(point)) and self._take(point):
+                found.append(point)
+        return found
+
+    def _closed(self) -> tuple[set[str], int]:
+        """Points that are not to be claimed, and how many workers there are."""
         with self.trials.storage.engine.connect() as connection:
             # Between points this worker holds none, but for one whose claim was lost on its way.
-            held = claims.claimed(connection, study_uuid, but=self.worker)
-        closed = held.keys() | settled(self.trials)
-        going: list[Going] = []
-        for point in self.trials.points:
-            if going and len(going) >= self._most():
-                break
-            if point in closed or self._lost[point] == MOST_TRIES or waits(self.trials, point):
-                continue
-            if going and not alike(self._setting(going[0].point), self._setting(point)):
-                continue
-            if not self.worker.claim(study_uuid, point):
-                continue
-            if point not in settled(self.trials):
-                going.append(Going(point, self.trials.slot(point), point))
-                continue
-            # Another worker has finished it between the look and the claim.
-            self.worker.release(study_uuid, point)
-        return going
+            held = claims.claimed(connection, self.trials.entry.uuid, but=self.worker)
+            workers = len(claims.living(connection)) if at_once(self.trials.bench) > 1 else 1
+        lost = {point for point, times in self._lost.items() if times == MOST_TRIES}
+        return held.keys() | settled(self.trials) | lost, max(1, workers)
 
-    def _most(self) -> int:
-        """How many points may train side by side now."""
-        most = 1 if self._apart else at_once(self.trials.bench)
-        return min(most, self.terms.most - self.summary.ran) if self.terms.most else most
+    def _take(self, point: str) -> bool:
+        """Claim a point; False where another worker has it, or has just finished it."""
+        if not self.worker.claim(self.trials.entry.uuid, point):
+            return False
+        if point not in settled(self.trials):
+            return True
+        self.worker.release(self.trials.entry.uuid, point)
+        return False
 
     def _setting(self, point: str) -> Setting:
         bench = self.trials.bench
@@ -154,15 +176,13 @@ class Work:
     def _work_on(self, going: list[Going]) -> None:
         """Run claimed points; whatever happens, their claims are given back."""
         try:
-            begun = [one for one in going if self._ends_well(one, partial(self._begin_trial, one))]
-            found = train(self.trials, begun, self.worker, self.told, self.signals)
-            # What has been trained is kept, though a signal may have come.
-            with self.signals.critical():
-                for one, result in zip(begun, found, strict=True):
-                    self._ends_well(one, partial(self._tell, one, result))
+            with self.worker.beating(lambda: self._beat(going)):
+                begun = [one for one in going if self._ends_well(one, self._begin_trial)]
+                found = train(self.trials, begun, self.told, self.signals)
+                # What has been trained is kept, though a signal may have come.
+                with self.signals.critical():
+                    self._tell(begun, found)
         except Crashed as error:
-            # Whichever of them it was: the next try is of each alone.
-            self._apart = self._apart or len(going) > 1
             with self.signals.critical():
                 for one in (one for one in going if one.trial is not None):
                     self._fail(one, str(error))
@@ -171,19 +191,23 @@ class Work:
         except BaseException as error:
             # Interrupted, or a defect: the trials are closed, the next run takes them again.
             interrupted = isinstance(error, KeyboardInterrupt) or self.signals.received
+            reason = INTERRUPTED if interrupted else last_line(error)
             with self.signals.critical():
-                for one in going:
-                    self._fail(one, INTERRUPTED if interrupted else last_line(error))
+                each(going, lambda one: self._fail(one, reason))
             raise
         finally:
             with self.signals.critical():
-                for one in going:
-                    self._release(one.point)
+                each(going, self._release)
 
-    def _ends_well(self, one: Going, do: Callable[[], None]) -> bool:
+    def _beat(self, going: Sequence[Going]) -> None:
+        for trial in [one.trial for one in going]:
+            if trial is not None:
+                self.trials.storage.record_heartbeat(trial._trial_id)
+
+    def _ends_well(self, one: Going, do: Callable[[Going], None]) -> bool:
         """Do something for one trial; what ends that trial alone ends no other."""
         try:
-            do()
+            do(one)
         except TakenOver:
             self._lost[one.point] += 1
             self._fail(one, TAKEN_OVER)
@@ -207,24 +231,34 @@ class Work:
     def _patiently(self, do: Callable[[], T]) -> T:
         return patiently(do, self.signals)
 
-    def _release(self, point: str) -> None:
-        self._patiently(lambda: self.worker.release(self.trials.entry.uuid, point))
+    def _release(self, one: Going) -> None:
+        self._patiently(lambda: self.worker.release(self.trials.entry.uuid, one.point))
 
-    def _tell(self, one: Going, found: Result) -> None:
+    def _tell(self, begun: Sequence[Going], found: Sequence[Result]) -> None:
+        """Put all results into the database, then say so: nobody may be left to hear it."""
+        results = dict(zip((one.point for one in begun), found, strict=True))
+        kept = [
+            one
+            for one in begun
+            if self._ends_well(one, lambda one: self._keep(one, results[one.point]))
+        ]
+        for one in kept:
+            result = results[one.point]
+            assert isinstance(result, Evaluation)
+            values = dict(zip(self.trials.bench.study.objectives, result.values, strict=True))
+            told = f"{one.label}, pruned" if result.pruned else one.label
+            self.told.complete(told, values, result.seconds)
+
+    def _keep(self, one: Going, found: Result) -> None:
         if not isinstance(found, Evaluation):
             raise found
         trial, study_uuid = one.trial, self.trials.entry.uuid
         assert trial is not None
-        with self.signals.critical():
-            if not self._patiently(lambda: self.worker.holds(study_uuid, one.point)):
-                raise TakenOver
-            self._patiently(lambda: tell(self.trials, trial, found, one.slot))
-            one.trial = None
-            self.summary.completed += 1
-        objectives = self.trials.bench.study.objectives
-        values = dict(zip(objectives, found.values, strict=True))
-        told = f"{one.label}, pruned" if found.pruned else one.label
-        self.told.complete(told, values, found.seconds)
+        if not self._patiently(lambda: self.worker.holds(study_uuid, one.point)):
+            raise TakenOver
+        self._patiently(lambda: tell(self.trials, trial, found, one.slot))
+        one.trial = None
+        self.summary.completed += 1
 
     def _fail(self, one: Going, reason: str, *, final: bool = False) -> None:
         """Close the trial of a point, if it has begun and is open."""

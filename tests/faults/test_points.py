@@ -31,6 +31,20 @@ def test_a_point_that_kills_its_worker_is_given_up_after_three_workers(scene):
     assert len(scene.begun()) == 3 + 3 + 1
 
 
+def test_a_point_that_kills_its_worker_takes_none_along_that_train_beside_it(file_scene):
+    """The first death is that of the whole group; then each is tried alone."""
+    file_scene.write(study(4, stack="8"))
+    code, out, _ = file_scene.run(
+        "run", "tiny.toml", "--workers", "1", "--json", PRETEND_FAULT="balance=kill"
+    )
+    assert code == 1
+    assert failures(out) == [
+        {"study": "tiny/wine", "point": "balance", "reason": "its worker died, 3 times"}
+    ]
+    file_scene.assert_whole(4, failed=1)
+    assert file_scene.states() == {"COMPLETE": 3, "FAIL": 4 + 2}
+
+
 @BOTH
 def test_a_point_that_raises_is_tried_three_times(scene):
     scene.write(study(4))

@@ -43,5 +43,5 @@ def test_a_png_keeps_its_size_and_colours():
         made.add_subplot().set_facecolor("#cc3311")
     _, png = render(made)
     picture = Image.open(io.BytesIO(png))
-    assert picture.size == (320, 160)
-    assert picture.convert("RGB").getpixel((180, 60)) == (0xCC, 0x33, 0x11)
+    assert picture.size == (240, 120)
+    assert picture.convert("RGB").getpixel((135, 45)) == (0xCC, 0x33, 0x11)

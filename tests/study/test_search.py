@@ -165,10 +165,10 @@ def test_what_a_space_lacks_of_them_is_run_beside_it():
 
 @pytest.mark.usefixtures("pretended")
 def test_a_first_point_that_failed_is_run_again_by_the_next_run(monkeypatch):
-    from remix_study.study import work
+    from remix_study.study import going
     from remix_study.study.evaluation import MembersFailed
 
-    evaluate, failed = work.evaluate, []
+    evaluate, failed = going.evaluate, []
 
     def fail_once(bench, parameters, *rest, **options):
         if not failed:
@@ -176,7 +176,7 @@ def test_a_first_point_that_failed_is_run_again_by_the_next_run(monkeypatch):
             raise MembersFailed("made up to fail")
         return evaluate(bench, parameters, *rest, **options)
 
-    monkeypatch.setattr(work, "evaluate", fail_once)
+    monkeypatch.setattr(going, "evaluate", fail_once)
     text = text_of("tpe", trials=4, more='constraints = ["bbs <= 1.5 x baseline"]')
     first = run(text)
     # Without its baseline the search has nothing to hold trials against.
