@@ -173,8 +173,19 @@ def _write(frames: StudyFrames, folder: Path, *, command: str) -> None:
         status=sentence(status),
         complete=complete,
         command=command,
-        about={"studies": list(frames.manifests)},
+        about=_about(frames.manifests),
     )
+
+
+def _about(manifests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """How each problem was run, with the text of each study file once, by its hash."""
+    texts, studies = {}, []
+    for one in manifests:
+        file = dict(one.get("file") or {})
+        if "text" in file:
+            texts[file.get("sha256", "")] = file.pop("text")
+        studies.append({**one, "file": file} if file else one)
+    return {"studies": studies, "study_files": texts}
 
 
 def _of(comparison: Comparison, corrected: Sequence[Corrected]) -> list[Corrected]:

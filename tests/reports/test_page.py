@@ -267,3 +267,20 @@ def test_a_file_in_the_way_is_one_clear_error(tmp_path, frames_of, problem, smal
     with pytest.raises(UsageError, match="cannot write"):
         write_report(frames_of(problem(rows=small)), tmp_path / "report" / "x", command=COMMAND)
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
+
+
+def test_the_manifest_has_each_study_file_once():
+    from remix_study.reports.page import _about
+
+    file = {"text": "[study]\n", "sha256": "ab"}
+    found = _about(
+        [{"problem": "a", "file": file}, {"problem": "b", "file": file}, {"study": "c"}]
+    )
+    assert found == {
+        "studies": [
+            {"problem": "a", "file": {"sha256": "ab"}},
+            {"problem": "b", "file": {"sha256": "ab"}},
+            {"study": "c"},
+        ],
+        "study_files": {"ab": "[study]\n"},
+    }

@@ -9,7 +9,7 @@ import pandas as pd
 
 from remix_study.metrics import METRICS
 from remix_study.reports.bounded import score_interval
-from remix_study.reports.comparison import Comparison, Row
+from remix_study.reports.comparison import CORE_METRICS, Comparison, Row
 from remix_study.reports.document import Block, Cell, Head, Picture, Section, Table
 from remix_study.reports.figures import (
     draw_dots,
@@ -81,25 +81,23 @@ def section(comparisons: Sequence[Comparison], beside: Sequence[Comparison] = ()
             "results-long": _long(shown, rest),
             "training": table_of_training([*shown, *rest]),
         }
-        tests_table = table_of_tests(
-            [*tested, *((c, paired_tests(c, remix_row(c))) for c in rest)]
-        )
+        tests_table = table_of_tests(tested)
         if len(tests_table):
             files["paired-tests"] = tests_table
         if rest:
             names = listing(list(dict.fromkeys(c.study for c in rest)))
             text = f"The rows of {names} have no tables here; they are in the files results, "
-            blocks.append(Block(text=(text + "results-long, training and paired-tests.",)))
+            blocks.append(Block(text=(text + "results-long and training.",)))
     else:
         blocks = [Block(text=("No point is complete yet.",))]
     return Section("results", "Results", LEAD, tuple(blocks), files)
 
 
 def _long(shown: Sequence[Comparison], rest: Sequence[Comparison]) -> pd.DataFrame:
-    """All results of the problems shown; of the others without single classes, for brevity."""
+    """All results of the problems shown; of the others those of the core metrics alone."""
     beside = table(rest)
     if len(beside):
-        beside = beside[beside["class"] == ""]
+        beside = beside[beside["metric"].isin(CORE_METRICS)]
     return pd.concat([table(shown), beside], ignore_index=True)
 
 
