@@ -18,7 +18,7 @@ def csv_text(frame: pd.DataFrame) -> str:
     """The frame as CSV; text that a spreadsheet would run begins with an apostrophe."""
     safe = frame.map(_no_formula)
     safe.columns = pd.Index([_no_formula(str(column)) for column in frame.columns])
-    return safe.to_csv(index=False, lineterminator="\n", float_format="%.7g")
+    return safe.to_csv(index=False, lineterminator="\n", float_format="%.6g")
 
 
 def markdown_text(frame: pd.DataFrame, digits: int = 4) -> str:
