@@ -42,7 +42,7 @@ class Size:
     rounds: int
 
 
-FULL, QUICK = Size(rows=6400, epochs=10, rounds=5), Size(rows=4000, epochs=3, rounds=4)
+FULL, QUICK = Size(rows=6400, epochs=10, rounds=5), Size(rows=3000, epochs=3, rounds=4)
 
 
 def make_bench(case: Case, size: Size, **training: Any) -> Any:
