@@ -165,7 +165,9 @@ def _rounded(value: float) -> float:
 def main() -> None:
     """Run, print, and write what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer rows and epochs: about five minutes")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer rows and epochs: about five minutes"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables")
     parser.add_argument("--case", type=int, action="append", help="only this one, from 0")

@@ -123,7 +123,7 @@ class Work:
 
     def _next(self) -> str | None:
         """Claim the first point that is neither settled nor another worker's."""
-        closed, _ = self._closed()
+        closed = self._closed()
         for point in self.trials.points:
             if point not in closed and not waits(self.trials, point) and self._take(point):
                 return point
@@ -140,8 +140,10 @@ class Work:
             most = min(most, self.terms.most - self.summary.ran)
         if most == 1 or first in (tried_before := tried(self.trials)):
             return found
-        closed, workers = self._closed()
-        open_ = [p for p in self.trials.points if p not in closed | tried_before | {first}]
+        with self.trials.storage.engine.connect() as connection:
+            workers = max(1, len(claims.living(connection)))
+        closed = self._closed() | tried_before | {first}
+        open_ = [point for point in self.trials.points if point not in closed]
         most = min(most, -(-(len(open_) + 1) // workers))
         setting = self._setting(first)
         for point in open_:
@@ -151,14 +153,13 @@ class Work:
                 found.append(point)
         return found
 
-    def _closed(self) -> tuple[set[str], int]:
-        """Points that are not to be claimed, and how many workers there are."""
+    def _closed(self) -> set[str]:
+        """Points that are not to be claimed."""
         with self.trials.storage.engine.connect() as connection:
             # Between points this worker holds none, but for one whose claim was lost on its way.
             held = claims.claimed(connection, self.trials.entry.uuid, but=self.worker)
-            workers = len(claims.living(connection)) if at_once(self.trials.bench) > 1 else 1
         lost = {point for point, times in self._lost.items() if times == MOST_TRIES}
-        return held.keys() | settled(self.trials) | lost, max(1, workers)
+        return held.keys() | settled(self.trials) | lost
 
     def _take(self, point: str) -> bool:
         """Claim a point; False where another worker has it, or has just finished it."""
