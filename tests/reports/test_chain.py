@@ -164,8 +164,8 @@ def test_results_and_paired_tests_are_those_of_the_formula(folder, scores):
         if not d.std():
             continue
         t = d.mean() / np.sqrt((1 / 4 + float(line["test_train_ratio"])) * d.var(ddof=1))
-        assert float(line["t"]) == pytest.approx(t, rel=1e-6)
-        assert float(line["p"]) == pytest.approx(2 * stats.t.sf(abs(t), 3), rel=1e-6)
+        assert float(line["t"]) == pytest.approx(t, rel=1e-5)
+        assert float(line["p"]) == pytest.approx(2 * stats.t.sf(abs(t), 3), rel=1e-4)
 
 
 def test_claims_follow_from_the_scores(folder, scores):
