@@ -12,6 +12,7 @@ import os
 import platform
 import statistics
 import time
+from operator import truediv
 from pathlib import Path
 from typing import Any
 
@@ -54,16 +55,12 @@ def compare(case: Case, size: Size, stacks: list[int]) -> list[dict[str, Any]]:
             "members": side.stack,
             "trials": side.trials,
             "ms_per_fold_epoch": round(statistics.median(side.times), 3),
-            "ratio": round(statistics.median(map(_over, first, side.times)), 2),
-            "lowest": round(min(map(_over, first, side.times)), 2),
-            "highest": round(max(map(_over, first, side.times)), 2),
+            "ratio": round(statistics.median(map(truediv, first, side.times)), 2),
+            "lowest": round(min(map(truediv, first, side.times)), 2),
+            "highest": round(max(map(truediv, first, side.times)), 2),
         }
         for side in sides
     ]
-
-
-def _over(one: float, other: float) -> float:
-    return one / other
 
 
 def device() -> str:

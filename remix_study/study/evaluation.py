@@ -104,8 +104,8 @@ def evaluate(
         if hopeless and hopeless(seen) and number < len(todo):
             pruned = True
             break
-    seconds = time.perf_counter() - clock
-    return _evaluation(bench, parameters, setting, trained, started, seconds, pruned=pruned)
+    times = started, utc_now(), time.perf_counter() - clock
+    return _evaluation(bench, parameters, setting, trained, times, pruned=pruned)
 
 
 def evaluate_together(
@@ -122,12 +122,12 @@ def evaluate_together(
     """
     started, clock = utc_now(), time.perf_counter()
     outcomes = bench.fit_together([setting for _, setting in asked], on_epoch)
-    seconds = (time.perf_counter() - clock) / len(asked)
+    times = started, utc_now(), (time.perf_counter() - clock) / len(asked)
     found: list[Evaluation | MembersFailed] = []
     for (parameters, setting), own in zip(asked, outcomes, strict=True):
         try:
             trained = _judged(bench, setting, range(len(bench.folds)), own)
-            found.append(_evaluation(bench, parameters, setting, trained, started, seconds))
+            found.append(_evaluation(bench, parameters, setting, trained, times))
         except MembersFailed as error:
             found.append(error)
     return found
@@ -163,8 +163,7 @@ def _evaluation(
     parameters: dict[str, Any],
     setting: Setting,
     trained: _Trained,
-    started: str,
-    seconds: float,
+    times: tuple[str, str, float],
     *,
     pruned: bool = False,
 ) -> Evaluation:
@@ -184,9 +183,10 @@ def _evaluation(
         scores=trained.scores,
         values=values,
         network_parameters=bench.network_parameters(setting.model),
-        seconds=seconds,
-        started=started,
-        finished=utc_now(),
+        # Taken at one place: reports tell by them who trained beside others.
+        started=times[0],
+        finished=times[1],
+        seconds=times[2],
         pruned=pruned,
     )
 
