@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 from msgspec import inspect
 
-from remix_study.errors import StudyFileError, known
+from remix_study.errors import StudyFileError, did_you_mean
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ def convert(table: Any, kind: type[T], where: str, *, beside: Collection[str] = 
         fields = _fields(cast(Hashable, kind))
         if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", message, re.DOTALL):
             key = unknown[1]
-            text = f"{shown_key(key)}: unknown key{known(key, [*_plain(fields), *beside])}"
+            text = f"{shown_key(key)}: unknown key{did_you_mean(key, [*_plain(fields), *beside])}"
         elif missing := re.fullmatch(r"Object missing required field `(.*)`", message):
             text = f"{missing[1]}: missing; write {describe(fields[missing[1]])}"
         else:

@@ -56,16 +56,25 @@ class WorkersDied(RemixStudyError):
     exit_code = SOME_POINTS_FAILED
 
 
-def known(word: str, words: Iterable[str]) -> str:
-    """How a message about an unknown word ends: with the word that was meant, or all there are.
+def did_you_mean(name: str, known_names: Iterable[str]) -> str:
+    """End a message about an unknown name: suggest the most similar known one, or list all.
 
     Args:
-        word: What the user wrote.
-        words: What could have been written.
+        name: What the user wrote.
+        known_names: The names that would have been accepted.
 
     Returns:
-        ``; did you mean "epochs"?``, or ``; known: ...``.
+        ``; did you mean "epochs"?``, or ``; known: batch_size, epochs`` if none is similar.
     """
-    words = list(words)
-    close = difflib.get_close_matches(word, words, 1)
-    return f'; did you mean "{close[0]}"?' if close else f"; known: {', '.join(words) or 'none'}"
+    known_names = list(known_names)
+    similar = difflib.get_close_matches(name, known_names, 1)
+    if similar:
+        return f'; did you mean "{similar[0]}"?'
+    return f"; known: {join_names(known_names) or 'none'}"
+
+
+def join_names(names: Iterable[str], limit: int = 40) -> str:
+    """Join names with commas for a message; those beyond ``limit`` become ``and 5 more``."""
+    names = list(names)
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 from msgspec import Struct
 
 from remix_study.checked import shown_key, toml
-from remix_study.errors import StudyFileError, known
+from remix_study.errors import StudyFileError, did_you_mean
 
 HIGHEST_ALPHA = 100.0
 
@@ -86,7 +86,7 @@ def parse_space(
             settings[key] = _domain(value, where, grid, searchable.get(key))
         else:
             words = ["strategy", *PARTS, "alpha", "model.<key>", *searchable]
-            raise StudyFileError(f"{where}: unknown key{known(key, words)}")
+            raise StudyFileError(f"{where}: unknown key{did_you_mean(key, words)}")
     if strategy and parts:
         raise StudyFileError(f"search.space: give strategy or {', '.join(parts)}, not both")
     return SearchSpace(strategy=strategy, alpha=alpha, parts=parts, settings=settings)

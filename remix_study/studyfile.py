@@ -24,7 +24,7 @@ from remix_study.config import (
     Study,
     Training,
 )
-from remix_study.errors import StudyFileError, known
+from remix_study.errors import StudyFileError, did_you_mean
 from remix_study.space import parse_space
 
 _SECTIONS = ("study", "problems", "cv", "model", "augmentation", "training", "search")
@@ -106,7 +106,7 @@ def parse_study(text: str, source: str = "study") -> Study:
 def _study(tables: dict[str, Any], text: str, source: str) -> Study:
     for key in tables:
         if key not in _SECTIONS:
-            raise StudyFileError(f"{shown_key(key)}: unknown key{known(key, _SECTIONS)}")
+            raise StudyFileError(f"{shown_key(key)}: unknown key{did_you_mean(key, _SECTIONS)}")
     head = convert(_table(tables, "study"), _Head, "study")
     for key in ("objectives", "extra_metrics"):
         if len(set(getattr(head, key))) < len(getattr(head, key)):

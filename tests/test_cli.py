@@ -56,7 +56,7 @@ BAD = {
         '"wine"\nkind = "binary"\nminority = [1]\nimbalance = [1.7]',
         "problems[0].imbalance[0]: expected a number above 0 and up to 1 (found 1.7)",
     ),
-    "unknown data set": ('"wine"', '"wein"', "data set 'wein' is not known; did you mean 'wine'?"),
+    "unknown data set": ('"wine"', '"wein"', 'there is no data set "wein"; did you mean "wine"?'),
     "missing file": ('dataset = "wine"', 'file = "no.csv"\nlabel = "y"', "no.csv: "),
     "one class": ('dataset = "wine"', 'file = "one.csv"\nlabel = "y"', "one.csv: column 'y'"),
     "no label": ('dataset = "wine"', 'file = "one.csv"\nlabel = "z"', "one.csv: "),
@@ -132,7 +132,7 @@ def test_looking_at_a_missing_database_creates_nothing(here, words, capfd):
         (("status", "--storage", f"sqlite:///{'x' * 300}"), 3, "there is no such database"),
         (("status", "--storage", "sqlite:///no/x.db"), 3, "no: there is no such folder"),
         (("report", "missing.toml"), 2, "missing.toml: there is no such study file"),
-        (("datasets", "wein"), 2, "data set 'wein' is not known"),
+        (("datasets", "wein"), 2, 'there is no data set "wein"'),
     ],
 )
 def test_other_mistakes(study, words, code, expected, capfd):

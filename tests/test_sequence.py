@@ -162,7 +162,7 @@ def test_fit_learns_from_whole_epochs_whatever_the_workers(workers):
         (lambda: ReMix(X, Y, alpha=-1), "alpha must be"),
         (lambda: ReMix(X, Y, alpha=float("nan")), "alpha must be"),
         (lambda: ReMix(X, Y, alpha=None), "alpha must be"),
-        (lambda: ReMix(X, Y, sampler="smoat"), "unknown sampler.*did you mean 'smote'"),
+        (lambda: ReMix(X, Y, sampler="smoat"), 'unknown sampler.*did you mean "smote"'),
         (lambda: ReMix(X, Y, sampler="smote"), "'smote' cannot be mixed.*alpha 0"),
         (lambda: ReMix(X, Y, batch_size=101), "100 training rows do not fill one batch of 101"),
         (lambda: ReMix(X, Y, batch_size=0), "batch_size must be at least 1"),

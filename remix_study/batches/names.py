@@ -1,29 +1,26 @@
-"""A name that a user gave, looked up or refused with what could have been meant."""
+"""Look up a name that a user gave, such as a sampler's; an unknown one is refused."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TypeVar
 
-from remix_study.errors import UsageError
+from remix_study.errors import UsageError, did_you_mean
 
 T = TypeVar("T")
 
 
-def look_up(what: str, name: str, known: Mapping[str, T]) -> T:
-    """What is known under a name.
+def look_up(kind: str, name: str, known: Mapping[str, T]) -> T:
+    """The value under a name.
+
+    Args:
+        kind: What the name stands for in the message, such as ``sampler``.
+        name: What the user wrote.
+        known: The values by name.
 
     Raises:
-        UsageError: Nothing is.
+        UsageError: The name is unknown.
     """
     if name in known:
         return known[name]
-    close = difflib.get_close_matches(str(name), known, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    raise UsageError(f"unknown {what} {name!r}: choose one of {listed(known)}{hint}")
-
-
-def listed(names: Iterable[str]) -> str:
-    """Names with commas between."""
-    return ", ".join(names)
+    raise UsageError(f'unknown {kind} "{name}"{did_you_mean(str(name), known)}')

@@ -12,9 +12,9 @@ import numpy as np
 
 from remix_study.batches.losses import INERT, LOSSES
 from remix_study.batches.mixing import MIXINGS
-from remix_study.batches.names import listed, look_up
+from remix_study.batches.names import look_up
 from remix_study.batches.samplers import BLENDING, SAMPLERS
-from remix_study.errors import UsageError
+from remix_study.errors import UsageError, join_names
 
 DEFAULT_ALPHA = 0.1
 """Alpha of the paper's experiments on tabular data."""
@@ -175,7 +175,7 @@ def make_strategy(name: str, alpha: float | None = None) -> Strategy:
     if not strategy.mixes:
         raise UsageError(
             f"strategy {name!r} takes no alpha (got {alpha!r}): leave alpha out, or choose one of "
-            f"{listed(key for key, known in STRATEGIES.items() if known.mixes)}"
+            f"{join_names(key for key, known in STRATEGIES.items() if known.mixes)}"
         )
     return compose(
         strategy.sampler, strategy.mixing, alpha, strategy.loss, augment=strategy.augment
@@ -214,7 +214,7 @@ def compose(
     if mixing == "none" and alpha:
         raise UsageError(
             f"alpha {alpha:g} has no effect with mixing 'none': leave alpha out, or choose "
-            f"mixing {listed(key for key in MIXINGS if key != 'none')}"
+            f"mixing {join_names(key for key in MIXINGS if key != 'none')}"
         )
     if alpha == 0:
         mixing = "none"

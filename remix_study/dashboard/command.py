@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from remix_study.errors import DONE, UsageError, known
+from remix_study.errors import DONE, UsageError, did_you_mean
 from remix_study.signals import Signals
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _chosen(word: str | None, written: RDBStorage) -> tuple[str | None, dict[str
         found = own_studies(connection)
     there = sorted({row.study for _, row in found})
     if name is not None and name not in there:
-        raise UsageError(f'the database holds no study "{name}"{known(name, there)}')
+        raise UsageError(f'the database holds no study "{name}"{did_you_mean(name, there)}')
     return name, {row.name: number for number, row in found if name in (None, row.study)}
 
 

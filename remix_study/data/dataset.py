@@ -99,12 +99,6 @@ def encode_groups(groups: Iterable[object]) -> NDArray[np.intp]:
     return encode_labels(groups)[0]
 
 
-def listed(names: Sequence[str], limit: int = 20) -> str:
-    """Names for an error message: comma separated, the rest of a long list as a number."""
-    shown = ", ".join(names[:limit])
-    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
-
-
 def check_features(X: NDArray[np.float64], features: Sequence[str], where: str) -> None:
     """Refuse infinite and overflowing features, naming the column.
 

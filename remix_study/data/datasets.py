@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-
 from remix_study.data.arrays import from_arrays
 from remix_study.data.dataset import Dataset
 from remix_study.data.embedded import load_embedded
@@ -11,7 +9,7 @@ from remix_study.data.facts import FACTS, Facts
 from remix_study.data.files import load_file
 from remix_study.data.pictures import load_images
 from remix_study.data.sources import load_source
-from remix_study.errors import DataError
+from remix_study.errors import DataError, did_you_mean
 
 __all__ = [
     "Dataset",
@@ -46,6 +44,4 @@ def find_facts(name: str) -> Facts:
     """
     if name in FACTS:
         return FACTS[name]
-    close = difflib.get_close_matches(name, FACTS, 1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    raise DataError(f"data set {name!r} is not known; {hint}known: {', '.join(FACTS)}")
+    raise DataError(f'there is no data set "{name}"{did_you_mean(name, FACTS)}')

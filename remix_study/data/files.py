@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,11 +16,10 @@ from remix_study.data.dataset import (
     encode_groups,
     encode_labels,
     freeze,
-    listed,
 )
 from remix_study.data.reading import decode, read_content
 from remix_study.data.tables import first_cells, read_table
-from remix_study.errors import DataError
+from remix_study.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,15 +107,12 @@ def _header(text: str, separator: str, path: Path) -> list[str]:
 
 def _unknown_column(path: Path, role: str, column: str, header: Sequence[str]) -> str:
     """Why a column is not there, with the likeliest cause."""
-    message = f"{path}: {role} column {column!r} is not there; the columns are {listed(header)}"
+    message = f'{path}: {role} column "{column}" is not in the header'
     if len(header) == 1 and ";" in header[0]:
-        return f"{message} (is the file separated by semicolons? commas or tabs are needed)"
-    close = difflib.get_close_matches(column, header, 1)
-    if close:
-        return f"{message} (did you mean {close[0]!r}?)"
+        return f"{message}: cells are separated by semicolons; commas or tabs are needed"
     if all(_is_number(name) for name in header):
-        return f"{message} (the first line must name the columns)"
-    return message
+        return f"{message}: all its names are numbers; the first line must name the columns"
+    return f"{message}{did_you_mean(column, header)}"
 
 
 def _is_number(text: str) -> bool:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.data.dataset import Dataset, freeze, listed
-from remix_study.errors import DataError
+from remix_study.data.dataset import Dataset, freeze
+from remix_study.errors import DataError, join_names
 from remix_study.seeds import derive
 
 KINDS = ("binary", "multi-class")
@@ -157,12 +157,12 @@ def _resolve(
 ) -> tuple[str, tuple[str, ...]]:
     """The kind and the rare classes meant, or why they do not fit."""
     where, classes, counts = f"data set {dataset.name}", dataset.classes, dataset.counts
-    there_are = f"the classes are {listed(classes)}"
+    there_are = f"the classes are {join_names(classes)}"
     for label in minority:
         if label not in classes:
             raise DataError(f"{where}: there is no class {label!r}; {there_are}")
     if len(set(minority)) < len(minority):
-        raise DataError(f"{where}: minority names a class twice: {listed(minority)}")
+        raise DataError(f"{where}: minority names a class twice: {join_names(minority)}")
     if len(minority) == len(classes):
         raise DataError(f"{where}: minority names every class; one must be left as majority")
     if imbalance is not None and not 0 < imbalance <= 1:

@@ -11,11 +11,11 @@ import numpy as np
 
 from remix_study.data.cache import load_cached, save_cached
 from remix_study.data.cifar import keras_copy, read_batches, read_subset
-from remix_study.data.dataset import Dataset, freeze, listed
+from remix_study.data.dataset import Dataset, freeze
 from remix_study.data.facts import FACTS, Facts
 from remix_study.data.formats import VERSION, Parsed, parse
 from remix_study.data.reading import read_raw, unpack
-from remix_study.errors import DataError
+from remix_study.errors import DataError, join_names
 
 VARIABLE = "REMIX_STUDY_DATA"
 
@@ -138,10 +138,10 @@ def verify(
     if not unknown:
         return ()
     misfit = _misfit(facts, parsed)
-    named = listed([str(path) for path in unknown])
+    named = join_names([str(path) for path in unknown])
     if misfit:
         raise DataError(f"{named}: not the known file of data set {facts.name}: {misfit}")
-    names = listed([path.name for path in unknown])
+    names = join_names([path.name for path in unknown])
     return (
         f"{facts.name}: {names} is not a known file (by sha256), but its shape, class counts and "
         "value range fit",
@@ -173,7 +173,7 @@ def _misfit(facts: Facts, parsed: Parsed) -> str:
 
 
 def _counted(counts: dict[str, int]) -> str:
-    return listed([f"{name}: {count}" for name, count in counts.items()])
+    return join_names([f"{name}: {count}" for name, count in counts.items()])
 
 
 def _partial_note(facts: Facts) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, String, and_, cast, select
 
-from remix_study.errors import StorageError, UsageError, known
+from remix_study.errors import StorageError, UsageError, did_you_mean
 from remix_study.reports.searches import Searched, load_searches
 from remix_study.study import status, tables
 
@@ -133,7 +133,7 @@ def _chosen(connection: Connection, names: Collection[str]) -> list[tuple[int, A
     there = sorted({row.study for _, row in entries})
     for name in names:
         if name not in there:
-            raise UsageError(f'the database holds no study "{name}"{known(name, there)}')
+            raise UsageError(f'the database holds no study "{name}"{did_you_mean(name, there)}')
     if not names:
         return entries
     order = list(dict.fromkeys(names))

@@ -10,7 +10,7 @@ from remix_study import plugins
 from remix_study.batches.strategies import DEFAULT_STRATEGIES, STRATEGIES, takes_alpha
 from remix_study.config import Augmentation, Study
 from remix_study.data.dataset import Dataset
-from remix_study.errors import DataError, StudyFileError, UsageError, known
+from remix_study.errors import DataError, StudyFileError, UsageError, did_you_mean
 from remix_study.metrics import EXTRA_METRICS, METRICS
 from remix_study.models import BUILT_IN, check_rows
 from remix_study.space import Choice, Domain, Range, SearchSpace
@@ -43,11 +43,13 @@ def _check_names(study: Study) -> None:
     _check_own_code("augmentation", study.augmentation.name, [Augmentation().name])
     for name in study.objectives:
         if name not in METRICS:
-            raise StudyFileError(f'study.objectives: no metric "{name}"{known(name, METRICS)}')
+            raise StudyFileError(
+                f'study.objectives: no metric "{name}"{did_you_mean(name, METRICS)}'
+            )
     for name in study.extra_metrics:
         if name not in EXTRA_METRICS:
             raise StudyFileError(
-                f'study.extra_metrics: no extra metric "{name}"{known(name, EXTRA_METRICS)}'
+                f'study.extra_metrics: no extra metric "{name}"{did_you_mean(name, EXTRA_METRICS)}'
             )
     space = study.search.space
     chosen = {"strategy": space.strategy, **{p: c.values for p, c in space.parts.items()}}
@@ -56,7 +58,7 @@ def _check_names(study: Study) -> None:
         for name in names:
             if name not in words:
                 raise StudyFileError(
-                    f'search.space.{part}: no {part} "{name}"{known(name, words)}'
+                    f'search.space.{part}: no {part} "{name}"{did_you_mean(name, words)}'
                 )
 
 
@@ -103,7 +105,7 @@ def _check_alpha(space: SearchSpace, *, grid: bool) -> None:
         where = f"search.space.alpha.{name}"
         if name not in known_names:
             reason = "parts make no named strategy" if space.parts else "no such strategy is asked"
-            raise StudyFileError(f"{where}: {reason}{known(name, mixing)}")
+            raise StudyFileError(f"{where}: {reason}{did_you_mean(name, mixing)}")
         if name not in mixing:
             raise StudyFileError(f"{where}: {name} mixes nothing; leave it out")
     if space.alpha and not mixing:

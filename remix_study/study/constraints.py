@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from remix_study.errors import StudyFileError, known
+from remix_study.errors import StudyFileError, did_you_mean
 from remix_study.metrics import METRICS
 
 _FORM = re.compile(
@@ -73,7 +73,9 @@ def parse_constraint(text: str) -> Constraint:
         raise StudyFileError(f'search.constraints: cannot read "{text}"; {_HINT}')
     metric = found["metric"]
     if metric not in METRICS:
-        raise StudyFileError(f'search.constraints: no metric "{metric}"{known(metric, METRICS)}')
+        raise StudyFileError(
+            f'search.constraints: no metric "{metric}"{did_you_mean(metric, METRICS)}'
+        )
     return Constraint(
         text=" ".join(text.split()),
         metric=metric,

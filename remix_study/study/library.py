@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from remix_study.errors import StudyFileError, known
+from remix_study.errors import StudyFileError, did_you_mean
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # Beside the package in a source tree, inside it where it was installed.
@@ -35,6 +35,6 @@ def find_study(name: str) -> Path:
     if name not in studies:
         raise StudyFileError(
             f"{name}: there is no such study file, nor a built-in study of this name"
-            f"{known(name, studies)}"
+            f"{did_you_mean(name, studies)}"
         )
     return studies[name]

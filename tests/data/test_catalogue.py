@@ -91,5 +91,5 @@ def test_duplicates_are_those_of_pandas() -> None:
 
 
 def test_unknown_name() -> None:
-    with pytest.raises(DataError, match="did you mean 'musk'"):
+    with pytest.raises(DataError, match='did you mean "musk"'):
         describe("muks")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 from sqlalchemy.engine import URL, make_url
 
-from remix_study.errors import StorageError, UsageError, known
+from remix_study.errors import StorageError, UsageError, did_you_mean
 from remix_study.study import status, tables
 from remix_study.study.archive.layout import TABLES, Record, Snapshot, real
 from remix_study.study.storage import database_errors, open_reader
@@ -65,7 +65,7 @@ def read_studies(storage: RDBStorage, names: Collection[str] = ()) -> Iterator[S
     there = sorted({row.study for _, row in entries})
     for name in names:
         if name not in there:
-            raise UsageError(f'the database holds no study "{name}"{known(name, there)}')
+            raise UsageError(f'the database holds no study "{name}"{did_you_mean(name, there)}')
     for study_id, row in entries:
         if not names or row.study in names:
             yield read_study(storage, study_id, row)
