@@ -113,7 +113,7 @@ def loop(epochs: int, strategies: tuple[str, ...]) -> Work:
             return (augment(x, training=True) if strategy.augment else x) / 255
 
         def blend(first: Any, second: Any, share: Any) -> tuple[Any, Any]:
-            if not strategy.mixes:
+            if not strategy.has_mixing:
                 return images(first), tf.gather(labels, first)
             y = share[:, None] * tf.gather(labels, first)
             y += (1 - share[:, None]) * tf.gather(labels, second)

@@ -14,13 +14,13 @@ __all__ = ["ReMix", "__version__", "run"]
 
 if TYPE_CHECKING:
     from remix_study.api import run
-    from remix_study.sequence import ReMix
+    from remix_study.batches.keras_dataset import ReMix
 
 
 def __getattr__(name: str) -> Any:
     """Import on first use: Keras takes seconds to load, and not everybody needs it."""
     if name == "ReMix":
-        from remix_study.sequence import ReMix
+        from remix_study.batches.keras_dataset import ReMix
 
         return ReMix
     if name == "run":

@@ -6,7 +6,8 @@ import keras
 import numpy as np
 from workshop import Workshop
 
-from remix_study.batches.plan import TrainingRows, plan_epoch
+from remix_study.batches.plan import plan_epoch
+from remix_study.batches.training_rows import TrainingRows
 from remix_study.data.pictures import Pixels
 from remix_study.models import build, build_augmentation
 from remix_study.training.engine import Engine, Member

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from remix_study.batches.plan import TrainedOn
+from remix_study.batches.plan_summary import PlanSummary
 from remix_study.seeds import derive
 from remix_study.study import preview, runner
 from remix_study.study.bench import Bench
@@ -34,8 +34,8 @@ class MadeUp:
     loss: np.ndarray = field(default_factory=lambda: np.ones(EPOCHS, np.float32))
     monitor: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     rates: np.ndarray = field(default_factory=lambda: np.ones(EPOCHS, np.float32))
-    trained_on: TrainedOn = field(
-        default_factory=lambda: TrainedOn(1, 1, np.ones(3) / 3, np.zeros(3, int), 0, 1.0)
+    trained_on: PlanSummary = field(
+        default_factory=lambda: PlanSummary(1, 1, np.ones(3) / 3, np.zeros(3, int), 0, 1.0)
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from remix_study.batches.plan import TrainingRows
+from remix_study.batches.training_rows import TrainingRows
 from remix_study.config import Training
 from remix_study.models import build
 from remix_study.training.engine import Engine, Member

@@ -1,50 +1,9 @@
-"""Batch plans and the strategies that make them: plain NumPy, no network needed."""
+"""Batches: which rows a member trains on, in which order and blend; plain NumPy, no network.
 
-from remix_study.batches.losses import LOSSES, class_weights, log_prior, loss_vectors
-from remix_study.batches.mixing import MIXINGS
-from remix_study.batches.plan import (
-    BatchPlan,
-    StackedPlans,
-    TrainedOn,
-    TrainingRows,
-    check_batch_size,
-    plan_epoch,
-    stack_plans,
-    trained_on,
-)
-from remix_study.batches.samplers import SAMPLERS
-from remix_study.batches.strategies import (
-    DEFAULT_ALPHA,
-    DEFAULT_STRATEGIES,
-    STRATEGIES,
-    Strategy,
-    compose,
-    make_strategy,
-    strategy_names,
-    takes_alpha,
-)
-
-__all__ = [
-    "DEFAULT_ALPHA",
-    "DEFAULT_STRATEGIES",
-    "LOSSES",
-    "MIXINGS",
-    "SAMPLERS",
-    "STRATEGIES",
-    "BatchPlan",
-    "StackedPlans",
-    "Strategy",
-    "TrainedOn",
-    "TrainingRows",
-    "check_batch_size",
-    "class_weights",
-    "compose",
-    "log_prior",
-    "loss_vectors",
-    "make_strategy",
-    "plan_epoch",
-    "stack_plans",
-    "strategy_names",
-    "takes_alpha",
-    "trained_on",
-]
+In come a member's training rows (``training_rows.TrainingRows``), a strategy by name
+(``strategies.make_strategy``), a seed and an epoch; out comes a batch plan
+(``plan.plan_epoch``): pairs of row positions with their weights, for features and labels. Read
+``plan`` first, then ``strategies``, which combines one of ``samplers``, one of ``mixing`` and one
+of ``losses``. Samplers are built from ``class_groups``, ``dataset_samplers``, ``smote`` and
+``authors_code``; ``keras_dataset`` gives the same batches to any Keras ``model.fit``.
+"""

@@ -1,8 +1,8 @@
-"""Losses: per-class weights w and offsets o, and whether the easy rows count less.
+"""Losses: per-class weights w, per-class offsets o, and the focal factor f.
 
 The loss of one row with soft label y and logits z is
-``sum_c w_c f_c y_c * -log_softmax(z + o)_c``, where f_c is 1, but (1 - softmax(z)_c)^2 for
-``focal``.
+``sum_c w_c f_c y_c * -log_softmax(z + o)_c``, where f_c is (1 - softmax(z)_c)^2 for ``focal`` and
+1 for the others.
 """
 
 from __future__ import annotations
@@ -15,25 +15,27 @@ from remix_study.batches.names import look_up
 CROSS_ENTROPY, FOCAL, INERT = "cross-entropy", "focal", "class-weighted-inert"
 
 LOSSES = (CROSS_ENTROPY, "class-weighted", "logit-adjusted", FOCAL, "class-balanced", INERT)
-"""``class-weighted-inert`` has class weights that never act: it is the cross-entropy."""
+"""``class-weighted-inert`` is the cross-entropy: its class weights have no effect, as in the
+authors' published code."""
 
 FOCAL_GAMMA = 2.0
 """Exponent of the focal loss (Lin et al. 2017)."""
 
 BETA = 0.9999
-"""Of the class-balanced loss: a class of n rows counts as (1 - beta^n) / (1 - beta) of them."""
+"""beta of the class-balanced loss (Cui et al. 2019): the effective number of n rows is
+(1 - beta^n) / (1 - beta)."""
 
 
 def class_weights(y: NDArray[np.integer], n_classes: int) -> NDArray[np.float64]:
-    """Balanced class weights w_c = N / (K n_c), K the classes that are present.
+    """Balanced class weights w_c = N / (K n_c), where K counts the classes present.
 
     Args:
         y: (n,) class codes of the training rows.
-        n_classes: Length of the answer.
+        n_classes: Length of the result.
 
     Returns:
-        (n_classes,) weights as scikit-learn's ``class_weight="balanced"``; 0 for a class that no
-        row has.
+        (n_classes,) weights as scikit-learn's ``class_weight="balanced"``; 0 for a class without
+        rows.
     """
     counts = np.bincount(y, minlength=n_classes)
     present = counts > 0
@@ -41,14 +43,14 @@ def class_weights(y: NDArray[np.integer], n_classes: int) -> NDArray[np.float64]
 
 
 def log_prior(y: NDArray[np.integer], n_classes: int) -> NDArray[np.float64]:
-    """Log of the class shares, the offset of the logit-adjusted loss (Menon et al. 2021, tau 1).
+    """Log of the class shares: the offset of the logit-adjusted loss (Menon et al. 2021, tau 1).
 
     Args:
         y: (n,) class codes of the training rows.
-        n_classes: Length of the answer.
+        n_classes: Length of the result.
 
     Returns:
-        (n_classes,) log shares; a class that no row has counts as a share of 1e-12.
+        (n_classes,) log shares; log(1e-12) for a class without rows.
     """
     share = np.bincount(y, minlength=n_classes) / len(y)
     return np.log(np.maximum(share, 1e-12))
@@ -59,15 +61,15 @@ def effective_weights(y: NDArray[np.integer], n_classes: int) -> NDArray[np.floa
 
     Args:
         y: (n,) class codes of the training rows.
-        n_classes: Length of the answer.
+        n_classes: Length of the result.
 
     Returns:
-        (n_classes,) weights whose sum is the number of classes present; 0 for a class that no
-        row has. Where n_c is far below 10,000 they are nearly proportional to 1 / n_c.
+        (n_classes,) weights whose sum is the number of classes present; 0 for a class without
+        rows. Where n_c is far below 10,000 they are nearly proportional to 1 / n_c.
     """
     counts = np.bincount(y, minlength=n_classes)
     present = counts > 0
-    # 1 - b^n without cancellation.
+    # 1 - beta^n without cancellation.
     effective = -np.expm1(np.maximum(counts, 1) * np.log(BETA))
     weights = np.where(present, 1 / effective, 0.0)
     return np.asarray(weights * present.sum() / weights.sum())
@@ -76,15 +78,16 @@ def effective_weights(y: NDArray[np.integer], n_classes: int) -> NDArray[np.floa
 def loss_vectors(
     loss: str, y: NDArray[np.integer], n_classes: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The per-class weights w and offsets o of a loss, fitted on a member's training rows.
+    """Per-class weights w and offsets o of a loss, computed from a member's training rows.
 
     Args:
         loss: One of ``LOSSES``.
         y: (n,) class codes of the inner training rows.
-        n_classes: Length of both answers.
+        n_classes: Length of both results.
 
     Returns:
-        (n_classes,) float32 weights and (n_classes,) float32 offsets; raw z are scored.
+        (n_classes,) float32 weights and (n_classes,) float32 offsets. Offsets act in the loss
+        only; scores use the logits without them.
 
     Raises:
         UsageError: No loss has this name.

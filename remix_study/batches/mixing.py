@@ -1,8 +1,9 @@
 """Mixings: how drawn rows are blended with other rows.
 
-The partner of a row is a permutation within its batch, the weight is lambda ~ Beta(alpha, alpha):
-Algorithm 1 of the paper, lines 4-7, and MixUp (Zhang et al. 2018) where the batch is natural. The
-rivals ``remix-chou`` and ``balanced-mixup`` choose the label's weight or the partner otherwise.
+In ``beta`` the partners of a batch's rows are a permutation of them, and the weight is
+lambda ~ Beta(alpha, alpha): Algorithm 1 of the paper, lines 4-7, and MixUp (Zhang et al. 2018)
+where the batch is natural. ``remix-chou`` chooses the label's weight otherwise, ``balanced-mixup``
+the partner. Every mixing has the same arguments, and alpha 0 mixes nothing.
 """
 
 from __future__ import annotations
@@ -13,18 +14,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.batches.cells import Drawn, IntArray, TrainingRows, draw, group
+from remix_study.batches.class_groups import draw_with_replacement, group_by_class
+from remix_study.batches.training_rows import DrawnRows, IntArray, TrainingRows
 
 KAPPA, TAU = 3.0, 0.5
-"""Of ``remix-chou``: how much larger a class must be, and up to which weight it gives way."""
+"""Thresholds of ``remix-chou`` (Chou et al. 2020): the ratio of class sizes from which labels lean
+to the rarer class, and the mixing weight below which they do."""
 
-# Outside these Beta(alpha, alpha) is a fair coin or one half to every digit of a float32, and
-# its generator may answer NaN.
+# Outside this range Beta(alpha, alpha) is a fair coin or one half to every digit of a float32, and
+# NumPy's generator may return NaN.
 _ALPHA_RANGE = (1e-50, 1e15)
 
 
-class Mixed(NamedTuple):
-    """One epoch after mixing: as ``Drawn``, and the weight of the label of ``first``."""
+class MixedRows(NamedTuple):
+    """Rows of one epoch after mixing: ``DrawnRows``, and the weight of the label of ``first``."""
 
     first: IntArray
     second: IntArray
@@ -32,70 +35,70 @@ class Mixed(NamedTuple):
     label_weight: NDArray[np.float32]
 
 
-Mixing = Callable[[np.random.Generator, Drawn, float, TrainingRows], Mixed]
+Mixing = Callable[[np.random.Generator, DrawnRows, float, TrainingRows], MixedRows]
 
 
 def none(
     rng: np.random.Generator,  # noqa: ARG001
-    drawn: Drawn,
+    drawn: DrawnRows,
     alpha: float,  # noqa: ARG001
     training: TrainingRows,  # noqa: ARG001
-) -> Mixed:
-    """Leave the rows as they were drawn; those blended are of one class, so labels are hard."""
-    return Mixed(*drawn, np.ones_like(drawn.weight))
+) -> MixedRows:
+    """Leave the rows as they were drawn; rows blended by SMOTE have one class, so hard labels."""
+    return MixedRows(*drawn, np.ones_like(drawn.weight))
 
 
 def beta(
     rng: np.random.Generator,
-    drawn: Drawn,
+    drawn: DrawnRows,
     alpha: float,
     training: TrainingRows,  # noqa: ARG001
-) -> Mixed:
-    """Mix with one lambda a batch, as in Algorithm 1; alpha 0 mixes nothing."""
+) -> MixedRows:
+    """Mix with one lambda for each batch, as in Algorithm 1."""
     return _mix(rng, drawn, alpha, per_sample=False)
 
 
 def beta_sample(
     rng: np.random.Generator,
-    drawn: Drawn,
+    drawn: DrawnRows,
     alpha: float,
     training: TrainingRows,  # noqa: ARG001
-) -> Mixed:
-    """Mix with a lambda of its own for every row; alpha 0 mixes nothing."""
+) -> MixedRows:
+    """Mix with one lambda for each row."""
     return _mix(rng, drawn, alpha, per_sample=True)
 
 
 def remix_chou(
-    rng: np.random.Generator, drawn: Drawn, alpha: float, training: TrainingRows
-) -> Mixed:
-    """Rebalanced Mixup (Chou et al. 2020): ``beta``, with labels that lean to the rarer class.
+    rng: np.random.Generator, drawn: DrawnRows, alpha: float, training: TrainingRows
+) -> MixedRows:
+    """Mix as ``beta`` with labels that lean to the rarer class (Chou et al. 2020).
 
-    Of a pair whose classes have n_i and n_j training rows, the label of i weighs 0 where
+    For a pair whose classes have n_i and n_j training rows, the weight of label i is 0 where
     n_i / n_j >= 3 and lambda < 0.5, 1 where n_i / n_j <= 1/3 and 1 - lambda < 0.5, and lambda
     elsewhere.
     """
     mixed = _mix(rng, drawn, alpha, per_sample=False)
     counts = np.bincount(training.y, minlength=training.n_classes)
     i, j = counts[training.y[mixed.first]], counts[training.y[mixed.second]]
-    given_up = (i >= KAPPA * j) & (mixed.weight < TAU)
-    kept = (j >= KAPPA * i) & (1 - mixed.weight < TAU)
-    label = np.where(given_up, 0, np.where(kept, 1, mixed.weight))
-    return mixed._replace(label_weight=label.astype(np.float32))
+    is_zero = (i >= KAPPA * j) & (mixed.weight < TAU)
+    is_one = (j >= KAPPA * i) & (1 - mixed.weight < TAU)
+    label_weight = np.where(is_zero, 0, np.where(is_one, 1, mixed.weight))
+    return mixed._replace(label_weight=label_weight.astype(np.float32))
 
 
 def balanced_mixup(
-    rng: np.random.Generator, drawn: Drawn, alpha: float, training: TrainingRows
-) -> Mixed:
-    """Balanced-MixUp (Galdran et al. 2021): mix with a batch whose classes are equally frequent.
+    rng: np.random.Generator, drawn: DrawnRows, alpha: float, training: TrainingRows
+) -> MixedRows:
+    """Mix with rows of classes drawn uniformly (Balanced-MixUp, Galdran et al. 2021).
 
-    Each partner is a row of a class drawn uniformly, whatever the classes' sizes, and weighs
-    lambda ~ Beta(alpha, 1), one a batch; alpha 0 mixes nothing.
+    The partner's weight is lambda ~ Beta(alpha, 1), one for each batch.
     """
     if alpha == 0:
-        return Mixed(*drawn, np.ones_like(drawn.weight))
-    cells = group(np.arange(len(training.y))[None], training.y, training.n_classes)
-    present = np.flatnonzero(cells.count[0])
-    partners = draw(rng, cells, present[rng.integers(len(present), size=drawn.first.shape)])
+        return MixedRows(*drawn, np.ones_like(drawn.weight))
+    groups = group_by_class(np.arange(len(training.y))[None], training.y, training.n_classes)
+    present = np.flatnonzero(groups.count[0])
+    classes = present[rng.integers(len(present), size=drawn.first.shape)]
+    partners = draw_with_replacement(rng, groups, classes)
     lam = rng.beta(float(np.clip(alpha, *_ALPHA_RANGE)), 1.0, size=(len(partners), 1))
     return _blend(drawn.first, partners, 1 - lam)
 
@@ -109,9 +112,11 @@ MIXINGS: dict[str, Mixing] = {
 }
 
 
-def _mix(rng: np.random.Generator, drawn: Drawn, alpha: float, *, per_sample: bool) -> Mixed:
+def _mix(
+    rng: np.random.Generator, drawn: DrawnRows, alpha: float, *, per_sample: bool
+) -> MixedRows:
     if alpha == 0:
-        return Mixed(*drawn, np.ones_like(drawn.weight))
+        return MixedRows(*drawn, np.ones_like(drawn.weight))
     first = drawn.first
     # The permutation is drawn before lambda, so all alphas of a curve share their partners.
     second = rng.permuted(first, axis=1)
@@ -121,6 +126,6 @@ def _mix(rng: np.random.Generator, drawn: Drawn, alpha: float, *, per_sample: bo
     )
 
 
-def _blend(first: IntArray, second: IntArray, share: NDArray[np.float64]) -> Mixed:
+def _blend(first: IntArray, second: IntArray, share: NDArray[np.float64]) -> MixedRows:
     weight = np.broadcast_to(share, first.shape).astype(np.float32)
-    return Mixed(first, second, weight, weight)
+    return MixedRows(first, second, weight, weight)

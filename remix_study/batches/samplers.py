@@ -1,68 +1,71 @@
 """Samplers: how the rows of a mini-batch are drawn.
 
-A sampler plans all batches of one epoch of one member at once. It sees the member's own training
-rows and nothing else, and answers in positions among those rows. All give floor(n / B) batches of
-B rows, so that strategies are compared at equal steps. The words of the paper: a *natural* batch
-is a slice of a random order of the training rows; a class's *quota* is its share B/C of a batch
-of B rows that holds C classes.
+A sampler draws all batches of one epoch of one member at once. It receives the member's own
+training rows and returns positions among them. Every sampler gives floor(n / B) batches of B rows,
+so that strategies are compared at equal numbers of steps. Terms of the paper: a *natural* batch is
+a slice of a random order of the training rows; a class's *quota* is its share B/C of a batch of B
+rows that holds C classes.
+
+To add a sampler, write a function of type ``Sampler`` and enter it in ``SAMPLERS``.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from remix_study.batches.cells import (
-    Drawn,
-    IntArray,
-    Sampler,
-    Streams,
-    TrainingRows,
-    between,
-    draw,
-    group,
-    plain,
-    quotas,
-    shuffled,
-    slots_of,
+from remix_study.batches.authors_code import balanced_repo, smote_repo
+from remix_study.batches.class_groups import (
+    class_quotas,
+    draw_smote_partners,
+    draw_with_replacement,
+    group_by_class,
+    slot_groups,
 )
-from remix_study.batches.repository import balanced_repo, smote_repo
-from remix_study.batches.whole import smote_dataset, undersample
+from remix_study.batches.dataset_samplers import smote_dataset, undersample
+from remix_study.batches.training_rows import (
+    DrawnRows,
+    MemberStreams,
+    Sampler,
+    TrainingRows,
+    shuffle_into_batches,
+    unblended,
+)
 
-__all__ = ["BLENDING", "SAMPLERS", "Drawn", "IntArray", "Sampler", "TrainingRows"]
+
+def natural(streams: MemberStreams, training: TrainingRows, batch_size: int) -> DrawnRows:
+    """Shuffle the training rows and cut them into batches; the last partial one is dropped."""
+    return unblended(shuffle_into_batches(streams.epoch, len(training.rows), batch_size))
 
 
-def natural(streams: Streams, training: TrainingRows, batch_size: int) -> Drawn:
-    """A random order of the training rows, cut into batches; the last partial one is dropped."""
-    return plain(shuffled(streams.epoch, len(training.rows), batch_size))
+def balanced(streams: MemberStreams, training: TrainingRows, batch_size: int) -> DrawnRows:
+    """Draw B/C rows of each class present in the natural batch (Algorithm 1, lines 1-3).
 
-
-def balanced(streams: Streams, training: TrainingRows, batch_size: int) -> Drawn:
-    """Algorithm 1, lines 1-3: B/C rows of each class present in the natural batch.
-
-    They are drawn with replacement from that batch. A class missing from the batch is not made
-    up for; the remainder of B/C goes to classes drawn at random.
+    They are drawn with replacement from that batch. A class missing from the batch stays missing;
+    the remainder of B/C goes to classes drawn at random.
     """
     rng = streams.epoch
-    batches = shuffled(rng, len(training.rows), batch_size)
-    cells = group(batches, training.y, training.n_classes)
-    slots = slots_of(quotas(rng, cells.count > 0, batch_size))
-    return plain(draw(rng, cells, slots).reshape(batches.shape), shuffle=rng)
+    batches = shuffle_into_batches(rng, len(training.rows), batch_size)
+    groups = group_by_class(batches, training.y, training.n_classes)
+    slots = slot_groups(class_quotas(rng, groups.count > 0, batch_size))
+    rows = draw_with_replacement(rng, groups, slots)
+    return unblended(rows.reshape(batches.shape), shuffle=rng)
 
 
-def balanced_dataset(streams: Streams, training: TrainingRows, batch_size: int) -> Drawn:
-    """B/C rows of each class of the training rows, drawn with replacement from all of them.
+def balanced_dataset(streams: MemberStreams, training: TrainingRows, batch_size: int) -> DrawnRows:
+    """Draw B/C rows of each class from all its training rows, with replacement.
 
-    Unlike ``balanced``, no batch lacks a class as long as the batch is as large as C.
+    Unlike ``balanced``, no batch lacks a class as long as B is at least C.
     """
     rng, steps = streams.epoch, len(training.rows) // batch_size
-    cells = group(np.arange(len(training.rows))[None], training.y, training.n_classes)
-    present = np.broadcast_to(cells.count > 0, (steps, training.n_classes))
-    slots = slots_of(quotas(rng, present, batch_size)) % training.n_classes
-    return plain(draw(rng, cells, slots).reshape(steps, batch_size), shuffle=rng)
+    groups = group_by_class(np.arange(len(training.rows))[None], training.y, training.n_classes)
+    present = np.broadcast_to(groups.count > 0, (steps, training.n_classes))
+    slots = slot_groups(class_quotas(rng, present, batch_size)) % training.n_classes
+    rows = draw_with_replacement(rng, groups, slots)
+    return unblended(rows.reshape(steps, batch_size), shuffle=rng)
 
 
-def smote(streams: Streams, training: TrainingRows, batch_size: int) -> Drawn:
-    """SMOTE in the batch: each class present is brought to its quota B/C.
+def smote(streams: MemberStreams, training: TrainingRows, batch_size: int) -> DrawnRows:
+    """Bring each class present in the natural batch to its quota B/C, small ones by SMOTE.
 
     A smaller class is kept whole and filled up by SMOTE (Chawla et al. 2002): a row drawn
     uniformly, one of its k = min(5, n - 1) nearest rows of the class in the batch, and a gap
@@ -70,29 +73,29 @@ def smote(streams: Streams, training: TrainingRows, batch_size: int) -> Drawn:
     without replacement.
     """
     rng = streams.epoch
-    batches = shuffled(rng, len(training.rows), batch_size)
-    cells = group(batches, training.y, training.n_classes)
-    quota = quotas(rng, cells.count > 0, batch_size)
-    slots = slots_of(quota)
-    place = np.arange(len(slots)) - (np.cumsum(quota) - quota.ravel())[slots]
-    count = cells.count.ravel()[slots]
+    batches = shuffle_into_batches(rng, len(training.rows), batch_size)
+    groups = group_by_class(batches, training.y, training.n_classes)
+    quota = class_quotas(rng, groups.count > 0, batch_size)
+    slots = slot_groups(quota)
+    rank = np.arange(len(slots)) - (np.cumsum(quota) - quota.ravel())[slots]
+    count = groups.count.ravel()[slots]
 
-    # A cell's rows stand in the random order of the epoch, so its first rows are a fair cut.
-    offset = place.copy()
-    made = np.flatnonzero(place >= count)
-    offset[made] = rng.integers(count[made])
-    first = cells.rows[cells.start[slots] + offset]
+    # A group's rows stand in the random order of the epoch, so its first rows are a fair cut.
+    offset = rank.copy()
+    synthetic = np.flatnonzero(rank >= count)
+    offset[synthetic] = rng.integers(count[synthetic])
+    first = groups.rows[groups.start[slots] + offset]
     second = first.copy()
     weight = np.ones(len(slots), np.float32)
 
-    blended = made[count[made] > 1]
+    blended = synthetic[count[synthetic] > 1]
     if len(blended):
-        second[blended], weight[blended] = between(
-            rng, training.features(), cells, slots[blended], offset[blended]
+        second[blended], weight[blended] = draw_smote_partners(
+            rng, training.features(), groups, slots[blended], offset[blended]
         )
 
     order = rng.permuted(np.arange(batches.size).reshape(batches.shape), axis=1)
-    return Drawn(first[order], second[order], weight[order])
+    return DrawnRows(first[order], second[order], weight[order])
 
 
 SAMPLERS: dict[str, Sampler] = {
@@ -106,5 +109,5 @@ SAMPLERS: dict[str, Sampler] = {
     "smote-repo": smote_repo,
 }
 
-BLENDING = ("smote", "smote-dataset", "smote-repo")
+SMOTE_SAMPLERS = ("smote", "smote-dataset", "smote-repo")
 """Samplers whose rows are blends of two rows already, so that nothing can be mixed with them."""

@@ -1,4 +1,4 @@
-"""The nearest neighbours that SMOTE needs, of many small groups of rows at once."""
+"""Nearest neighbours for SMOTE, of many small groups of rows at once."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 NEIGHBOURS = 5
-"""k of SMOTE; a group of n rows uses min(k, n - 1)."""
+"""k of SMOTE (Chawla et al. 2002); a group of n rows uses min(k, n - 1)."""
 
 _BLOCK_BYTES = 1 << 22
 
 
-class Rows(Protocol):
-    """Numbers by row: an array, or images that become numbers when they are asked for."""
+class FeatureRows(Protocol):
+    """Features by row: an array, or images that are decoded when they are indexed."""
 
     @property
     def shape(self) -> tuple[int, ...]:
         """(n, ...)."""
 
     def __getitem__(self, rows: NDArray[np.intp], /) -> NDArray[Any]:
-        """The rows at positions of any shape, which comes before the shape of a row."""
+        """Features at positions of shape (...): an array (..., *shape of a row)."""
 
 
 def nearest_neighbours(
-    features: Rows,
+    features: FeatureRows,
     rows: NDArray[np.intp],
     start: NDArray[np.intp],
     count: NDArray[np.intp],
@@ -33,19 +33,19 @@ def nearest_neighbours(
 ) -> NDArray[np.intp]:
     """Find each row's nearest other rows of its own group, by Euclidean distance.
 
-    Groups are padded to the largest and worked on as whole arrays. Equally near rows come in any
-    order, the same one every time.
+    Groups are padded to the largest and computed as whole arrays. The order of equally near rows
+    is arbitrary but always the same.
 
     Args:
-        features: (n, d) or (n, ...), no missing value; only the groups' rows are asked for.
+        features: (n, d) or (n, ...), without missing values; only the groups' rows are read.
         rows: Row numbers into ``features``, group after group.
-        start: (G,) where in ``rows`` each group begins.
-        count: (G,) its rows, each at least 2.
-        k: Neighbours wanted.
+        start: (G,) first entry of ``rows`` of each group.
+        count: (G,) rows of each group, at least 2.
+        k: Neighbours of each row.
 
     Returns:
-        (G, m, k') positions within the group, nearest first, where m is the largest group and
-        k' = min(k, m - 1). Of a group of n rows only ``[:n, : n - 1]`` means anything.
+        (G, m, k') positions within the group, nearest first, where m is the size of the largest
+        group and k' = min(k, m - 1). Of a group of n rows only ``[:n, : n - 1]`` is defined.
     """
     largest = int(count.max())
     k = min(k, largest - 1)
@@ -55,16 +55,16 @@ def nearest_neighbours(
     block = max(1, _BLOCK_BYTES // (8 * largest * (width + largest)))
     for low in range(0, len(count), block):
         part = slice(low, low + block)
-        real = place < count[part, None]
-        # A pad repeats the group's first row: it costs nothing to gather and is masked below.
-        # In float64 the squares below still tell any two float32 rows of like size apart.
-        points = features[rows[start[part, None] + np.where(real, place, 0)]].astype(np.float64)
-        points = points.reshape(*real.shape, width)
+        is_row = place < count[part, None]
+        # Padding repeats the group's first row, which is cheap to gather, and is masked below.
+        # float64 keeps the squares of any two different float32 rows of like size apart.
+        points = features[rows[start[part, None] + np.where(is_row, place, 0)]].astype(np.float64)
+        points = points.reshape(*is_row.shape, width)
         square = np.einsum("gmd,gmd->gm", points, points)
-        # The row's own square is left out: it moves all distances of the row alike.
+        # Without the row's own square, which shifts all distances of the row alike.
         distance = square[:, None, :] - 2.0 * (points @ points.transpose(0, 2, 1))
         distance[:, place, place] = np.inf
-        distance[np.broadcast_to(~real[:, None, :], distance.shape)] = np.inf
+        distance[np.broadcast_to(~is_row[:, None, :], distance.shape)] = np.inf
         for rank in range(k):
             nearest = distance.argmin(axis=2)
             near[part, :, rank] = nearest

@@ -1,6 +1,6 @@
-"""Strategies: the named rows of a comparison, each a sampler, a mixing and a loss.
+"""Strategies: named combinations of a sampler, a mixing and a loss.
 
-Two of them also augment images: each row that a plan draws is transformed before it is mixed.
+Two of them also augment images: each drawn row is transformed before it is mixed.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import numpy as np
 from remix_study.batches.losses import INERT, LOSSES
 from remix_study.batches.mixing import MIXINGS
 from remix_study.batches.names import look_up
-from remix_study.batches.samplers import BLENDING, SAMPLERS
+from remix_study.batches.samplers import SAMPLERS, SMOTE_SAMPLERS
 from remix_study.errors import UsageError, join_names
 
-DEFAULT_ALPHA = 0.1
-"""Alpha of the paper's experiments on tabular data."""
+PUBLISHED_ALPHA = 0.1
+"""Alpha of the paper's experiments on tabular data, and the default of every mixing strategy."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class Strategy:
         name: The built-in's name, or its parts joined by "+".
         sampler: A key of ``SAMPLERS``.
         mixing: A key of ``MIXINGS``.
-        alpha: Of the mixing coefficient's distribution, Beta(alpha, alpha) but for
-            ``balanced-mixup``; 0 where nothing is mixed.
+        alpha: Parameter of the mixing coefficient's distribution: Beta(alpha, 1) for
+            ``balanced-mixup``, else Beta(alpha, alpha); 0 without mixing.
         loss: One of ``LOSSES``.
-        description: One sentence for a reader.
+        description: One sentence for pages.
         augment: Whether each drawn row is randomly transformed; for images only.
     """
 
@@ -44,28 +44,28 @@ class Strategy:
     augment: bool = False
 
     @property
-    def mixes(self) -> bool:
-        """Whether alpha means anything."""
+    def has_mixing(self) -> bool:
+        """Whether rows are mixed, so that alpha has an effect."""
         return self.mixing != "none"
 
     @property
-    def blends(self) -> bool:
-        """Whether training rows are made of two drawn rows, by mixing or by SMOTE."""
-        return self.mixes or self.sampler in BLENDING
+    def has_blended_rows(self) -> bool:
+        """Whether training rows are blends of two rows, by mixing or by SMOTE."""
+        return self.has_mixing or self.sampler in SMOTE_SAMPLERS
 
     @property
-    def second_draw(self) -> bool:
-        """Whether members get seeds of their own.
+    def has_own_seeds(self) -> bool:
+        """Whether its members have other seeds than those of the other strategies.
 
-        Weights that never act leave the baseline, which the same seeds would repeat to the last
-        digit: seeds of its own make it a second draw of the same strategy.
+        With class weights without effect this is the baseline, and equal seeds would repeat it
+        to the last digit; with other seeds it is a second sample of the same strategy.
         """
         return self.loss == INERT
 
     @property
     def label(self) -> str:
-        """The row's name in tables, such as ``remix (0.1)``."""
-        return f"{self.name} ({self.alpha:g})" if self.mixes else self.name
+        """Name with alpha, as tables show it, such as ``remix (0.1)``."""
+        return f"{self.name} ({self.alpha:g})" if self.has_mixing else self.name
 
 
 _DESCRIPTIONS = {
@@ -108,24 +108,23 @@ STRATEGIES: dict[str, Strategy] = {
         ("cost", "natural", "none", 0.0, "class-weighted"),
         ("smote", "smote", "none", 0.0, "cross-entropy"),
         ("balance", "balanced", "none", 0.0, "cross-entropy"),
-        ("mixup", "natural", "beta", DEFAULT_ALPHA, "cross-entropy"),
-        ("remix", "balanced", "beta", DEFAULT_ALPHA, "cross-entropy"),
+        ("mixup", "natural", "beta", PUBLISHED_ALPHA, "cross-entropy"),
+        ("remix", "balanced", "beta", PUBLISHED_ALPHA, "cross-entropy"),
         ("logit-adjusted", "natural", "none", 0.0, "logit-adjusted"),
         ("undersample", "undersample", "none", 0.0, "cross-entropy"),
         ("smote-dataset", "smote-dataset", "none", 0.0, "cross-entropy"),
         ("focal", "natural", "none", 0.0, "focal"),
         ("class-balanced", "natural", "none", 0.0, "class-balanced"),
-        ("remix-chou", "natural", "remix-chou", DEFAULT_ALPHA, "cross-entropy"),
-        ("balanced-mixup", "natural", "balanced-mixup", DEFAULT_ALPHA, "cross-entropy"),
+        ("remix-chou", "natural", "remix-chou", PUBLISHED_ALPHA, "cross-entropy"),
+        ("balanced-mixup", "natural", "balanced-mixup", PUBLISHED_ALPHA, "cross-entropy"),
         ("cost-repo", "natural", "none", 0.0, INERT),
         ("smote-repo", "smote-repo", "none", 0.0, "cross-entropy"),
-        ("remix-repo", "balanced-repo", "beta", DEFAULT_ALPHA, "cross-entropy"),
+        ("remix-repo", "balanced-repo", "beta", PUBLISHED_ALPHA, "cross-entropy"),
     )
 }
 
 DEFAULT_STRATEGIES = tuple(STRATEGIES)[:7]
-"""What a study compares that names no strategy."""
-
+"""Strategies of a study that names none."""
 
 _AUGMENTED = {
     "augment": "Each batch is brought to equal classes by repeating images, each of which is "
@@ -141,21 +140,21 @@ STRATEGIES |= {
 
 
 def strategy_names(*, images: bool = False) -> tuple[str, ...]:
-    """The built-in strategies, in the order reports list them.
+    """Names of the built-in strategies, in the order in which reports list them.
 
     Args:
-        images: Whether to name those too that augment.
+        images: Whether to include strategies that augment images.
     """
-    return tuple(name for name, known in STRATEGIES.items() if images or not known.augment)
+    return tuple(name for name, strategy in STRATEGIES.items() if images or not strategy.augment)
 
 
 def takes_alpha(name: str) -> bool:
-    """Whether a built-in strategy mixes and so takes an alpha.
+    """Whether a built-in strategy mixes rows and so takes an alpha.
 
     Raises:
         UsageError: No strategy has this name.
     """
-    return look_up("strategy", name, STRATEGIES).mixes
+    return look_up("strategy", name, STRATEGIES).has_mixing
 
 
 def make_strategy(name: str, alpha: float | None = None) -> Strategy:
@@ -163,8 +162,8 @@ def make_strategy(name: str, alpha: float | None = None) -> Strategy:
 
     Args:
         name: A key of ``STRATEGIES``.
-        alpha: For those that mix, 0.1 if left out. At alpha 0 ``remix`` is ``balance`` and
-            ``mixup`` is ``baseline``, so each is one point of a study.
+        alpha: For strategies that mix; 0.1 when None. At alpha 0 ``remix`` is ``balance`` and
+            ``mixup`` is ``baseline``, so that a study trains each only once.
 
     Raises:
         UsageError: No strategy has this name, alpha is out of range, or the strategy takes none.
@@ -172,10 +171,10 @@ def make_strategy(name: str, alpha: float | None = None) -> Strategy:
     strategy = look_up("strategy", name, STRATEGIES)
     if alpha is None:
         return strategy
-    if not strategy.mixes:
+    if not strategy.has_mixing:
         raise UsageError(
             f"strategy {name!r} takes no alpha (got {alpha!r}): leave alpha out, or choose one of "
-            f"{join_names(key for key, known in STRATEGIES.items() if known.mixes)}"
+            f"{join_names(key for key, value in STRATEGIES.items() if value.has_mixing)}"
         )
     return compose(
         strategy.sampler, strategy.mixing, alpha, strategy.loss, augment=strategy.augment
@@ -190,18 +189,18 @@ def compose(
     *,
     augment: bool = False,
 ) -> Strategy:
-    """Put a strategy together from its parts.
+    """Combine a sampler, a mixing and a loss into a strategy.
 
     Args:
         sampler: A key of ``SAMPLERS``.
         mixing: A key of ``MIXINGS``.
-        alpha: Only where something is mixed, 0.1 if left out; alpha 0 is ``mixing="none"``.
+        alpha: For mixings other than ``none``; 0.1 when None. Alpha 0 is ``mixing="none"``.
         loss: One of ``LOSSES``.
         augment: Whether each drawn row is randomly transformed; for images only.
 
     Returns:
-        The strategy, under the name of the built-in one it equals, else under a name made of its
-        parts, such as ``balanced-dataset+beta-sample``.
+        The strategy, named as the built-in strategy of the same parts, else by its parts, such as
+        ``balanced-dataset+beta-sample``.
 
     Raises:
         UsageError: An unknown part, alpha out of range, alpha without mixing, SMOTE with mixing.
@@ -220,37 +219,37 @@ def compose(
         mixing = "none"
     if mixing == "none":
         alpha = 0.0
-    alpha = DEFAULT_ALPHA if alpha is None else float(alpha)
-    if sampler in BLENDING and mixing != "none":
+    alpha = PUBLISHED_ALPHA if alpha is None else float(alpha)
+    if sampler in SMOTE_SAMPLERS and mixing != "none":
         raise UsageError(
             f"sampler {sampler!r} cannot be mixed, its rows are blends of two rows already: use "
             "mixing 'none' (alpha 0) with it, or another sampler"
         )
-    for known in STRATEGIES.values():
-        if (known.sampler, known.mixing, known.loss) == (sampler, mixing, loss) and (
-            known.augment == augment
+    for built_in in STRATEGIES.values():
+        if (built_in.sampler, built_in.mixing, built_in.loss) == (sampler, mixing, loss) and (
+            built_in.augment == augment
         ):
-            return replace(known, alpha=alpha)
+            return replace(built_in, alpha=alpha)
     parts = [sampler, mixing if mixing != "none" else "", loss if loss != "cross-entropy" else ""]
     parts += ["augment"] if augment else []
-    mixed = f"mixing {mixing}" if mixing != "none" else "no mixing"
+    mixing_text = f"mixing {mixing}" if mixing != "none" else "no mixing"
     return Strategy(
         "+".join(part for part in parts if part),
         sampler,
         mixing,
         alpha,
         loss,
-        f"Put together from sampler {sampler}, {mixed} and loss {loss}"
+        f"Put together from sampler {sampler}, {mixing_text} and loss {loss}"
         f"{', on augmented images' if augment else ''}.",
         augment,
     )
 
 
 def check_alpha(alpha: object) -> None:
-    """Refuse what is no alpha.
+    """Check that alpha is a finite number of at least 0.
 
     Raises:
-        UsageError: Not a finite number of at least 0.
+        UsageError: It is not.
     """
     if isinstance(alpha, int | float | np.integer | np.floating) and not isinstance(alpha, bool):
         number = float(alpha)

@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.batches.samplers import TrainingRows
 from remix_study.batches.strategies import Strategy
+from remix_study.batches.training_rows import TrainingRows
 from remix_study.config import PRESETS, Training
 from remix_study.data.preprocessing import Preprocessing, fit_preprocessing
 from remix_study.demonstration.scale import BATCH_SIZE, SEED

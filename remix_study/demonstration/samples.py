@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
-from remix_study.batches import BatchPlan, plan_epoch, trained_on
+from remix_study.batches.plan import BatchPlan, plan_epoch
+from remix_study.batches.plan_summary import summarise_plan
 from remix_study.batches.strategies import Strategy, make_strategy
 from remix_study.data.preprocessing import fit_preprocessing
 from remix_study.demonstration.networks import training_rows
@@ -114,7 +115,7 @@ def facts(sample: Sample, strategy: Strategy, *, seed: int, epochs: int) -> dict
                 "soft_share": float(
                     ((made.labels[:, 1] > 0.1) & (made.labels[:, 1] < 0.9)).mean()
                 ),
-                "smoted_share": trained_on(plan, sample.y, sample.n_classes).smote_share,
+                "smoted_share": summarise_plan(plan, sample.y, sample.n_classes).smote_share,
             }
         )
     means = pd.DataFrame(counts).mean()

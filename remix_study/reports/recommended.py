@@ -62,7 +62,7 @@ def python_text(parameters: Mapping[str, Any], training: Mapping[str, Any]) -> s
     lines = ["import keras", "import remix_study", ""]
     size = f"batch_size={keys['batch_size']}"
     # Plain batches need no ReMix; with mixing off it is the sampler that is left.
-    words = [f"alpha={strategy.alpha if strategy.mixes else 0.0!r}", size]
+    words = [f"alpha={strategy.alpha if strategy.has_mixing else 0.0!r}", size]
     if strategy.sampler != "balanced":
         words.append(f'sampler="{strategy.sampler}"')
     if strategy.mixing == "beta-sample":

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.batches.samplers import TrainingRows
-from remix_study.batches.smote import Rows
+from remix_study.batches.smote import FeatureRows
+from remix_study.batches.training_rows import TrainingRows
 from remix_study.config import Model, ProblemSpec, Study
 from remix_study.data.datasets import Dataset, load_dataset, load_file, load_images
 from remix_study.data.folds import Fold, make_folds
@@ -239,7 +239,7 @@ class Bench:
         fold, problem = self.folds[position], self.problem
 
         @lru_cache(1)
-        def features() -> Rows:
+        def features() -> FeatureRows:
             if prepared is None:
                 return Pixels(problem.dataset.X, problem.rows[fold.train])
             return prepared.apply(position, problem.X[fold.train])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from remix_study.batches.losses import LOSSES
 from remix_study.batches.mixing import MIXINGS
-from remix_study.batches.samplers import BLENDING, SAMPLERS
+from remix_study.batches.samplers import SAMPLERS, SMOTE_SAMPLERS
 from remix_study.batches.strategies import DEFAULT_STRATEGIES, STRATEGIES, takes_alpha
 from remix_study.errors import StudyFileError
 from remix_study.space import HIGHEST_ALPHA, Choice, Domain, SearchSpace
@@ -64,7 +64,7 @@ def walk(
         drawn = {"sampler": "natural", "mixing": "none"}
         for name in ("sampler", "mixing", "loss"):
             if name in space.parts:
-                meant = not (name == "mixing" and drawn["sampler"] in BLENDING)
+                meant = not (name == "mixing" and drawn["sampler"] in SMOTE_SAMPLERS)
                 value = part(name, space.parts[name], meant=meant)
                 drawn |= {name: value} if meant else {}
         mixes, alpha = drawn["mixing"] != "none", space.alpha_of("")

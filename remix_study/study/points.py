@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
-from remix_study.batches.samplers import BLENDING
+from remix_study.batches.samplers import SMOTE_SAMPLERS
 from remix_study.batches.strategies import (
-    DEFAULT_ALPHA,
     DEFAULT_STRATEGIES,
+    PUBLISHED_ALPHA,
     Strategy,
     compose,
     make_strategy,
@@ -99,7 +99,7 @@ def _strategy_points(space: SearchSpace) -> Iterator[Parameters]:
         for alpha in _alphas(space.alpha_of(name)) if takes_alpha(name) else (None,):
             strategy = make_strategy(name, alpha)
             point: Parameters = {"strategy": strategy.name}
-            yield point | ({"alpha": strategy.alpha} if strategy.mixes else {})
+            yield point | ({"alpha": strategy.alpha} if strategy.has_mixing else {})
 
 
 def _part_points(space: SearchSpace) -> Iterator[Parameters]:
@@ -111,16 +111,16 @@ def _part_points(space: SearchSpace) -> Iterator[Parameters]:
     )
     for sampler, mixing, loss in grid:
         # SMOTE's rows are blends already.
-        if sampler in BLENDING and mixing != "none":
+        if sampler in SMOTE_SAMPLERS and mixing != "none":
             continue
         for alpha in _alphas(space.alpha_of("")) if mixing != "none" else (None,):
             strategy = compose(sampler, mixing, alpha, loss)
             point: Parameters = {"sampler": sampler, "mixing": strategy.mixing, "loss": loss}
-            yield point | ({"alpha": strategy.alpha} if strategy.mixes else {})
+            yield point | ({"alpha": strategy.alpha} if strategy.has_mixing else {})
 
 
 def _alphas(domain: Domain | None) -> tuple[float, ...]:
-    return domain.values if isinstance(domain, Choice) else (DEFAULT_ALPHA,)
+    return domain.values if isinstance(domain, Choice) else (PUBLISHED_ALPHA,)
 
 
 def encoded(value: Any) -> Any:

@@ -30,7 +30,7 @@ def record(connection: Connection, study_uuid: str, bench: Bench, found: Evaluat
             strategy=strategy.name,
             sampler=strategy.sampler,
             mixing=strategy.mixing,
-            alpha=strategy.alpha if strategy.mixes else None,
+            alpha=strategy.alpha if strategy.has_mixing else None,
             loss=strategy.loss,
             parameters=found.parameters,
             network_parameters=found.network_parameters,

@@ -51,7 +51,7 @@ def outer_choices(study: Study, training: Training) -> tuple[str, ...]:
 
 def reference_points(names: tuple[str, ...]) -> SearchSpace:
     """A grid of references, for those that a search space lacks."""
-    mixing = [name for name in names if make_strategy(name).mixes]
+    mixing = [name for name in names if make_strategy(name).has_mixing]
     alpha: dict[str, Domain] = {name: Choice((make_strategy(name).alpha,)) for name in mixing}
     return SearchSpace(strategy=names, alpha=alpha)
 

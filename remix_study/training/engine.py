@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.batches.plan import TrainedOn, TrainingRows
+from remix_study.batches.plan_summary import PlanSummary
 from remix_study.batches.strategies import Strategy
+from remix_study.batches.training_rows import TrainingRows
 from remix_study.config import Training
 from remix_study.errors import UsageError
 from remix_study.models.augmentation import Augmentation
@@ -76,7 +77,7 @@ class Outcome:
     loss: NDArray[np.float32]
     monitor: NDArray[np.float32]
     rates: NDArray[np.float32]
-    trained_on: TrainedOn
+    trained_on: PlanSummary
 
 
 @dataclass(eq=False)
@@ -240,6 +241,6 @@ class Engine:
 
 
 def _drawn_for(member: Member, strategy: Strategy) -> Member:
-    if not strategy.second_draw:
+    if not strategy.has_own_seeds:
         return member
     return replace(member, seed=derive(member.seed, strategy.loss))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.batches.plan import BatchPlan, TrainedOn, plan_epoch, stack_plans, trained_on
+from remix_study.batches.plan import BatchPlan, plan_epoch, stack_plans
+from remix_study.batches.plan_summary import PlanSummary, summarise_plan
 from remix_study.batches.strategies import Strategy
 from remix_study.training.masks import EpochMasks
 from remix_study.training.seeds import epoch_seeds
@@ -46,7 +47,7 @@ class Chunk:
     takes: NDArray[np.float32]
     steps: int
     epoch_ends: bool
-    held: tuple[TrainedOn, ...]
+    held: tuple[PlanSummary, ...]
     epoch_steps: NDArray[np.int32]
 
 
@@ -88,7 +89,7 @@ def chunks(
     most = max(len(member.training.rows) // batch_size for member in members)
     width = batch_size * mask_units
     length = chunk_length(longest, len(members) * width)
-    uses = 2 if any(one.blends for one in strategies) else 1
+    uses = 2 if any(one.has_blended_rows for one in strategies) else 1
     plans: list[BatchPlan] = [
         plan_epoch(own, m.training, batch_size=batch_size, seed=m.seed, epoch=0)
         for m, own in zip(members, strategies, strict=True)
@@ -107,7 +108,7 @@ def chunks(
                 )
         *arrays, steps = stack_plans(plans)
         drawn = epoch_seeds(seeds, epoch, most, generators, uses)
-        held = tuple(trained_on(plan, y, n_classes) for plan in plans)
+        held = tuple(summarise_plan(plan, y, n_classes) for plan in plans)
         masks = EpochMasks(seeds, epoch, width)
         for start in range(0, most, length):
             real = min(length, most - start)

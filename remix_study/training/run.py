@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from remix_study.batches.losses import loss_vectors
-from remix_study.batches.plan import TrainedOn
+from remix_study.batches.plan_summary import PlanSummary
 from remix_study.batches.strategies import Strategy
 from remix_study.config import Training
 from remix_study.training.course import Course
@@ -85,7 +85,7 @@ class Run:
         course = Course(self._training, len(members), present)
         watch = self._watch() if course.watches_validation else None
         history: list[tuple[Any, Any, Any]] = []
-        held: list[list[TrainedOn]] = [[] for _ in members]
+        held: list[list[PlanSummary]] = [[] for _ in members]
         batch_size, mask_units = self._training.batch_size, sum(engine.network.mask_units)
         shape = (
             len(members),
@@ -162,7 +162,7 @@ class Run:
         present: int,
         course: Course,
         history: list[tuple[Any, Any, Any]],
-        held: list[list[TrainedOn]],
+        held: list[list[PlanSummary]],
     ) -> list[Outcome]:
         validation = self._probabilities([m.validation for m in self._members])
         test = self._probabilities([m.test for m in self._members])

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from remix_study.batches.cells import Drawn, TrainingRows
 from remix_study.batches.mixing import MIXINGS
+from remix_study.batches.training_rows import DrawnRows, TrainingRows
 
 
 def drawn(steps=200, batch=16):
     first = np.arange(steps * batch).reshape(steps, batch)
-    return Drawn(first, first, np.ones(first.shape, np.float32))
+    return DrawnRows(first, first, np.ones(first.shape, np.float32))
 
 
 def training_rows(n_rows):

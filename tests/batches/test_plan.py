@@ -8,19 +8,12 @@ import time
 import numpy as np
 import pytest
 
-from remix_study.batches import (
-    MIXINGS,
-    SAMPLERS,
-    BatchPlan,
-    Strategy,
-    TrainingRows,
-    compose,
-    make_strategy,
-    plan_epoch,
-    stack_plans,
-    trained_on,
-)
-from remix_study.batches.samplers import BLENDING
+from remix_study.batches.mixing import MIXINGS
+from remix_study.batches.plan import BatchPlan, plan_epoch, stack_plans
+from remix_study.batches.plan_summary import summarise_plan
+from remix_study.batches.samplers import SAMPLERS, SMOTE_SAMPLERS
+from remix_study.batches.strategies import Strategy, compose, make_strategy
+from remix_study.batches.training_rows import TrainingRows
 from remix_study.errors import UsageError
 
 K, BATCH, EPOCHS = 3, 32, 40
@@ -59,7 +52,7 @@ COMBINATIONS = [
     )
     for sampler in SAMPLERS
     for mixing in MIXINGS
-    if sampler not in BLENDING or mixing == "none"
+    if sampler not in SMOTE_SAMPLERS or mixing == "none"
 ]
 
 
@@ -113,7 +106,7 @@ class TestContract:
         # One-hot labels in the place of features: both blends must then be the same.
         np.testing.assert_allclose(blend(drawn.weight), blend(drawn.label_weight), atol=1e-6)
         np.testing.assert_allclose(blend(drawn.label_weight).sum(-1), 1, atol=1e-6)
-        if strategy.mixes:
+        if strategy.has_mixing:
             np.testing.assert_array_equal(drawn.weight, drawn.label_weight)
         else:
             assert (drawn.label_weight == 1).all()
@@ -121,7 +114,7 @@ class TestContract:
     def test_rows_are_blended_exactly_where_the_strategy_says_so(self, strategy):
         """The engine leaves the second rows out where it does not."""
         weights = np.concatenate([plan(strategy, epoch).weight for epoch in range(EPOCHS)])
-        assert (weights < 1).any() == strategy.blends
+        assert (weights < 1).any() == strategy.has_blended_rows
 
     def test_class_shares_exact_in_every_batch(self, strategy):
         for epoch in range(EPOCHS):
@@ -169,9 +162,9 @@ class TestContract:
         if strategy.mixing == "balanced-mixup":
             share = strategy.alpha / (strategy.alpha + 1)  # the mean of Beta(alpha, 1)
             expected = (1 - share) * expected + share / K
-        summary = trained_on(plan(strategy, 0), Y, K)
+        summary = summarise_plan(plan(strategy, 0), Y, K)
         for epoch in range(1, EPOCHS):
-            summary += trained_on(plan(strategy, epoch), Y, K)
+            summary += summarise_plan(plan(strategy, epoch), Y, K)
         rows = EPOCHS * STEPS * BATCH
         bound = 4 * np.sqrt(expected * (1 - expected) / rows)
         assert (np.abs(summary.class_shares - expected) <= bound).all()
@@ -184,7 +177,7 @@ class TestContract:
         asked = []
         training = TrainingRows(ROWS, Y[ROWS], K, lambda: asked.append(1) or X[ROWS])
         plan(strategy, training=training)
-        assert bool(asked) == (strategy.sampler in BLENDING)
+        assert bool(asked) == (strategy.sampler in SMOTE_SAMPLERS)
 
 
 def test_natural_epoch_is_a_permutation_cut_to_whole_batches():
@@ -252,14 +245,14 @@ class TestTrainedOn:
                 lam = float(drawn.label_weight[step, row])
                 labels[row, Y[i]] += lam
                 labels[row, Y[j]] += 1 - lam
-                made |= strategy.sampler in BLENDING and i != j
+                made |= strategy.sampler in SMOTE_SAMPLERS and i != j
             mass += labels.mean(0)
             lacking += labels.sum(0) == 0
             smoted += made
-        summary = trained_on(drawn, Y, K)
+        summary = summarise_plan(drawn, Y, K)
         np.testing.assert_allclose(summary.class_shares, mass / STEPS, atol=1e-9)
-        np.testing.assert_array_equal(summary.lacking, lacking)
-        assert summary.smoted == smoted
+        np.testing.assert_array_equal(summary.batches_lacking, lacking)
+        assert summary.batches_smoted == smoted
         assert summary.distinct_share == len(set(drawn.first.ravel())) / drawn.first.size
 
     def test_by_hand(self):
@@ -271,7 +264,7 @@ class TestTrainedOn:
             np.array([[one, 0.25], [one, 0.5]], "f4"),
             np.array([[one, one], [one, 0.5]], "f4"),
         )
-        summary = trained_on(drawn, y, 3)
+        summary = summarise_plan(drawn, y, 3)
         np.testing.assert_allclose(summary.class_shares, [0.625, 0.375, 0])
         np.testing.assert_allclose(summary.lacking_shares, [0, 0, 1])
         assert summary.smote_share == 0.5
@@ -280,13 +273,13 @@ class TestTrainedOn:
     def test_labels_blended_otherwise_than_features_are_not_smote(self):
         pair = np.array([[0]], "i4"), np.array([[2]], "i4")
         drawn = BatchPlan(*pair, np.array([[0.5]], "f4"), np.array([[0.75]], "f4"))
-        summary = trained_on(drawn, np.array([0, 0, 1]), 2)
-        assert summary.smoted == 0
+        summary = summarise_plan(drawn, np.array([0, 0, 1]), 2)
+        assert summary.batches_smoted == 0
         np.testing.assert_allclose(summary.class_shares, [0.75, 0.25])
 
     def test_adds_up_over_epochs(self):
         smote = make_strategy("smote")
-        parts = [trained_on(plan(smote, epoch), Y, K) for epoch in range(3)]
+        parts = [summarise_plan(plan(smote, epoch), Y, K) for epoch in range(3)]
         total = parts[0] + parts[1] + parts[2]
         assert total.epochs == 3
         assert total.batches == 3 * STEPS
@@ -303,14 +296,14 @@ class TestTrainedOn:
         # to (1 - .99^64) / 2 = .24 of the rows, far from the half that "balanced" suggests.
         y = (np.arange(6400) % 100 == 0).astype(np.int32)
         training = TrainingRows(np.arange(6400, dtype=np.int32), y, 2, lambda: X)
-        summary = trained_on(
+        summary = summarise_plan(
             plan_epoch(make_strategy("remix"), training, batch_size=64, seed=1, epoch=0), y, 2
         )
         for epoch in range(1, 30):
             drawn = plan_epoch(
                 make_strategy("remix"), training, batch_size=64, seed=1, epoch=epoch
             )
-            summary += trained_on(drawn, y, 2)
+            summary += summarise_plan(drawn, y, 2)
         assert summary.class_shares[1] == pytest.approx((1 - 0.99**64) / 2, abs=0.01)
         assert summary.lacking_shares[1] == pytest.approx(0.99**64, abs=0.02)
 

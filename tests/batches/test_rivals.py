@@ -9,7 +9,10 @@ from imblearn.under_sampling import RandomUnderSampler
 from scipy import stats
 from sklearn.neighbors import NearestNeighbors
 
-from remix_study.batches import TrainingRows, compose, make_strategy, plan_epoch, trained_on
+from remix_study.batches.plan import plan_epoch
+from remix_study.batches.plan_summary import summarise_plan
+from remix_study.batches.strategies import compose, make_strategy
+from remix_study.batches.training_rows import TrainingRows
 
 LEVEL = 1e-4  # Seeds are fixed: a test of distribution fails for ever or never.
 COUNTS = (90, 20, 7)
@@ -297,7 +300,7 @@ class TestRepository:
         assert (weight == 1).all()
         counts = np.sum([np.bincount(y[p.first[0]], minlength=3) for p in drawn], axis=0)
         np.testing.assert_allclose(counts / counts.sum(), 1 / 3, atol=0.02)
-        assert trained_on(drawn[0], y, 3).smoted == 0
+        assert summarise_plan(drawn[0], y, 3).batches_smoted == 0
 
     @pytest.mark.parametrize("sampler", ["balanced-repo", "smote-repo"])
     def test_a_batch_of_one_class_stays_of_one_class(self, sampler):
@@ -314,7 +317,7 @@ class TestRepository:
         # One row in a hundred, batches of 64: three or more in 2.6 % of them.
         y = (np.arange(64 * 400) % 100 == 0).astype(np.int32)
         training = training_rows(y, np.random.default_rng(0).normal(size=(len(y), 2)).astype("f4"))
-        summary = trained_on(plan("smote-repo", training, 64), y, 2)
+        summary = summarise_plan(plan("smote-repo", training, 64), y, 2)
         for epoch in range(1, 6):
-            summary += trained_on(plan("smote-repo", training, 64, epoch), y, 2)
+            summary += summarise_plan(plan("smote-repo", training, 64, epoch), y, 2)
         assert summary.smote_share == pytest.approx(0.026, abs=0.008)

@@ -10,14 +10,10 @@ from imblearn.over_sampling import SMOTE
 from scipy import stats
 from sklearn.neighbors import NearestNeighbors
 
-from remix_study.batches import (
-    BatchPlan,
-    TrainingRows,
-    compose,
-    make_strategy,
-    plan_epoch,
-    trained_on,
-)
+from remix_study.batches.plan import BatchPlan, plan_epoch
+from remix_study.batches.plan_summary import summarise_plan
+from remix_study.batches.strategies import compose, make_strategy
+from remix_study.batches.training_rows import TrainingRows
 
 LEVEL = 1e-4  # Seeds are fixed: a test of distribution fails for ever or never.
 
@@ -331,9 +327,9 @@ class TestSmote:
     def test_share_of_batches_with_true_smote(self):
         y = (np.arange(3200) % 50 == 0).astype(np.int32)
         training = training_rows(y)
-        summary = trained_on(plan("smote", training, 32), y, 2)
+        summary = summarise_plan(plan("smote", training, 32), y, 2)
         for epoch in range(1, 20):
-            summary += trained_on(plan("smote", training, 32, epoch), y, 2)
+            summary += summarise_plan(plan("smote", training, 32, epoch), y, 2)
         two_or_more = stats.hypergeom(3200, 64, 32).sf(1)
         assert summary.smote_share == pytest.approx(two_or_more, abs=0.03)
 

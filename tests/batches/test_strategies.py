@@ -8,19 +8,22 @@ import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
-from remix_study.batches import (
-    DEFAULT_STRATEGIES,
+from remix_study.batches.losses import (
+    FOCAL_GAMMA,
     LOSSES,
-    STRATEGIES,
     class_weights,
-    compose,
+    effective_weights,
     log_prior,
     loss_vectors,
+)
+from remix_study.batches.strategies import (
+    DEFAULT_STRATEGIES,
+    STRATEGIES,
+    compose,
     make_strategy,
     strategy_names,
     takes_alpha,
 )
-from remix_study.batches.losses import FOCAL_GAMMA, effective_weights
 from remix_study.errors import UsageError
 
 

@@ -14,8 +14,9 @@ import pytest
 from gallery import SMALL, Gallery
 from workshop import Workshop, training
 
-from remix_study.batches.plan import TrainingRows, plan_epoch
+from remix_study.batches.plan import plan_epoch
 from remix_study.batches.strategies import compose, make_strategy, strategy_names
+from remix_study.batches.training_rows import TrainingRows
 from remix_study.errors import UsageError
 from remix_study.training import engine as engine_module
 from remix_study.training.seeds import epoch_seeds

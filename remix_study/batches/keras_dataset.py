@@ -10,8 +10,9 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from remix_study.batches.plan import BatchPlan, TrainingRows, check_batch_size, plan_epoch
+from remix_study.batches.plan import BatchPlan, check_batch_size, plan_epoch
 from remix_study.batches.strategies import check_alpha, compose
+from remix_study.batches.training_rows import TrainingRows
 from remix_study.errors import UsageError
 
 

@@ -9,9 +9,11 @@ import keras
 import numpy as np
 import pytest
 
-from remix_study.batches import TrainingRows, compose, plan_epoch
+from remix_study.batches.keras_dataset import ReMix
+from remix_study.batches.plan import plan_epoch
+from remix_study.batches.strategies import compose
+from remix_study.batches.training_rows import TrainingRows
 from remix_study.errors import UsageError
-from remix_study.sequence import ReMix
 
 RNG = np.random.default_rng(0)
 N, K = 100, 3

@@ -1,0 +1,119 @@
+"""Rows of each batch grouped by class, and draws from these groups for all batches at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from remix_study.batches.smote import NEIGHBOURS, FeatureRows, nearest_neighbours
+from remix_study.batches.training_rows import IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class ClassGroups:
+    """Rows grouped by (batch, class), batch after batch.
+
+    Group g, the rows of class ``g % K`` in batch ``g // K``, is ``count.flat[g]`` entries of
+    ``rows`` from ``start[g]`` on.
+
+    Attributes:
+        rows: (steps * batch,) positions among the training rows.
+        start: (steps * K,) first entry of each group.
+        count: (steps, K) size of each group.
+    """
+
+    rows: IntArray
+    start: IntArray
+    count: IntArray
+
+
+def group_by_class(batches: IntArray, y: NDArray[np.int32], n_classes: int) -> ClassGroups:
+    """Group the rows of each batch by class; within a group they keep their order.
+
+    Args:
+        batches: (steps, batch) positions among the training rows.
+        y: (n,) class codes of the training rows.
+        n_classes: Number of classes K.
+    """
+    steps = len(batches)
+    group = (y[batches] + np.arange(steps)[:, None] * n_classes).ravel()
+    count = np.bincount(group, minlength=steps * n_classes)
+    rows = batches.ravel()[np.argsort(group, kind="stable")]
+    return ClassGroups(rows, np.cumsum(count) - count, count.reshape(steps, n_classes))
+
+
+def class_quotas(
+    rng: np.random.Generator, present: NDArray[np.bool_], batch_size: int
+) -> IntArray:
+    """Share each batch equally among the classes present in it.
+
+    Args:
+        rng: Decides which classes get the rows that remain after division.
+        present: (steps, K) whether a class is present.
+        batch_size: B.
+
+    Returns:
+        (steps, K) rows of each class; every row of the array adds up to B.
+    """
+    n_present = present.sum(axis=1, keepdims=True)
+    lot = np.where(present, rng.random(present.shape), 2.0)
+    rank = np.argsort(np.argsort(lot, axis=1), axis=1)
+    quota: IntArray = batch_size // n_present + (rank < batch_size % n_present)
+    return np.where(present, quota, 0)
+
+
+def slot_groups(quota: IntArray) -> IntArray:
+    """The group that fills each slot of each batch, batch after batch: (steps * batch,)."""
+    return np.repeat(np.arange(quota.size), quota.ravel())
+
+
+def draw_with_replacement(
+    rng: np.random.Generator, groups: ClassGroups, slots: IntArray
+) -> IntArray:
+    """Draw one row for each slot from the slot's group, with replacement.
+
+    Args:
+        rng: Draws the rows.
+        groups: Rows by batch and class.
+        slots: (m,) the group of each slot.
+
+    Returns:
+        (m,) positions among the training rows.
+    """
+    offset = rng.integers(groups.count.ravel()[slots])
+    rows: IntArray = groups.rows[groups.start[slots] + offset]
+    return rows
+
+
+def draw_smote_partners(
+    rng: np.random.Generator,
+    features: FeatureRows,
+    groups: ClassGroups,
+    slots: IntArray,
+    offset: IntArray,
+    most: IntArray | int = NEIGHBOURS,
+) -> tuple[IntArray, NDArray[np.float32]]:
+    """Draw SMOTE's second row and the blend's weight for each slot (Chawla et al. 2002).
+
+    Args:
+        rng: Draws neighbours, then gaps from U(0, 1).
+        features: (n, d) or (n, ...) of the training rows.
+        groups: Rows by batch and class.
+        slots: (m,) the group of each synthetic row; a group of at least 2 rows.
+        offset: (m,) position within its group of the row that the synthetic row starts from.
+        most: k, for all or for each row; a group of n rows has at most n - 1 neighbours.
+
+    Returns:
+        (m,) the neighbours as positions among the training rows, and (m,) float32 weights of the
+        rows that the synthetic rows start from.
+    """
+    used, inverse = np.unique(slots, return_inverse=True)
+    near = nearest_neighbours(
+        features, groups.rows, groups.start[used], groups.count.ravel()[used]
+    )
+    limit = np.minimum(np.minimum(near.shape[2], most), groups.count.ravel()[slots] - 1)
+    partner = near[inverse, offset, rng.integers(limit)]
+    weight = (1.0 - rng.random(len(slots))).astype(np.float32)
+    return groups.rows[groups.start[slots] + partner], weight

@@ -1,0 +1,87 @@
+"""What a sampler receives and returns: one member's rows, its random generators, drawn rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from remix_study.batches.smote import FeatureRows
+
+IntArray = NDArray[np.intp]
+
+DRAW_STREAM, MIX_STREAM, MEMBER_STREAM = 1, 2, 3
+"""Last part of a generator's seed sequence: rows of an epoch, mixing of an epoch, draws made once
+for a member. Mixing has a stream of its own, so that all samplers share their lambdas at one
+alpha. None is 0: NumPy ignores zeros at the end of a seed sequence."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRows:
+    """The rows a sampler may use: the inner training part of one member.
+
+    Attributes:
+        rows: (n,) int32 positions in the problem's rows.
+        y: (n,) int32 class codes.
+        n_classes: Number of classes K of the problem, whether or not all are present.
+        features: Returns the preprocessed float32 features of these rows, (n, d) or (n, ...);
+            called by SMOTE samplers only.
+        cache: Results that a sampler computes once for a member, by sampler and seed.
+    """
+
+    rows: NDArray[np.int32]
+    y: NDArray[np.int32]
+    n_classes: int
+    features: Callable[[], FeatureRows]
+    cache: dict[Any, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class MemberStreams:
+    """Random generators of one member in one epoch.
+
+    Attributes:
+        epoch: Generator of this epoch's draws.
+        seed: The member's seed.
+    """
+
+    epoch: np.random.Generator
+    seed: int
+
+    def member(self) -> np.random.Generator:
+        """A generator that starts in the same state in every epoch."""
+        return np.random.default_rng([self.seed, 0, MEMBER_STREAM])
+
+
+class DrawnRows(NamedTuple):
+    """Rows drawn for one epoch, before mixing; each array is (steps, batch).
+
+    ``first`` and ``second`` are positions among the training rows, ``weight`` is float32: the
+    features of a row are ``weight * X[first] + (1 - weight) * X[second]``. Both rows have the
+    same class.
+    """
+
+    first: IntArray
+    second: IntArray
+    weight: NDArray[np.float32]
+
+
+Sampler = Callable[[MemberStreams, TrainingRows, int], DrawnRows]
+"""Draws the rows of one epoch; the last argument is the batch size."""
+
+
+def shuffle_into_batches(rng: np.random.Generator, n_rows: int, batch_size: int) -> IntArray:
+    """Shuffle row positions and cut them into whole batches: (steps, batch)."""
+    steps = n_rows // batch_size
+    return rng.permutation(n_rows)[: steps * batch_size].reshape(steps, batch_size)
+
+
+def unblended(first: IntArray, shuffle: np.random.Generator | None = None) -> DrawnRows:
+    """Wrap rows that are no blends of two; ``shuffle`` puts each batch in random order."""
+    if shuffle is not None:
+        # Sorted by class, halves of a batch would differ where a framework splits it.
+        first = shuffle.permuted(first, axis=1)
+    return DrawnRows(first, first, np.ones(first.shape, np.float32))
