@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from remix_study.data.catalogue import DatasetInfo, check_all, describe, overview
+from remix_study.data.dataset_info import DatasetInfo, check_all, describe, overview
 from remix_study.errors import BAD_INPUT, DONE
 
 

@@ -8,7 +8,7 @@ from workshop import Workshop
 
 from remix_study.batches.plan import plan_epoch
 from remix_study.batches.training_rows import TrainingRows
-from remix_study.data.pictures import Pixels
+from remix_study.data.images import ImageRows
 from remix_study.models import build, build_augmentation
 from remix_study.training.engine import Engine, Member
 from remix_study.training.seeds import epoch_seeds
@@ -32,7 +32,7 @@ class Gallery(Workshop):
         for plain in super().members(sizes, first_seed):
             rows = plain.training.rows
             training = TrainingRows(
-                rows, plain.training.y, self.n_classes, lambda rows=rows: Pixels(self.X, rows)
+                rows, plain.training.y, self.n_classes, lambda rows=rows: ImageRows(self.X, rows)
             )
             members.append(Member(plain.seed, training, plain.validation, plain.test))
         return members

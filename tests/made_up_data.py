@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from remix_study.data import datasets, folds
+from remix_study.data import folds, named_datasets
 from remix_study.data.dataset import Dataset, fingerprint, freeze
 from remix_study.data.folds import Fold
 from remix_study.seeds import derive
@@ -53,5 +53,5 @@ def repeat(problem, n_folds, number, validation, seed):
 
 def make_up_data(setattr) -> None:
     """Patch this process; ``setattr`` is that of pytest's monkeypatch, or Python's own."""
-    setattr(datasets, "load_embedded", load)
-    setattr(folds, "_plain_repeat", repeat)
+    setattr(named_datasets, "load_from_sklearn", load)
+    setattr(folds, "stratified_folds", repeat)

@@ -1,33 +1,10 @@
-"""Data sets, problems made of them, folds, and the preprocessing of each fold."""
+"""Data sets, the problems made of them, and their folds.
 
-from __future__ import annotations
-
-from remix_study.data.datasets import (
-    Dataset,
-    dataset_names,
-    from_arrays,
-    load_dataset,
-    load_file,
-    load_images,
-)
-from remix_study.data.folds import Fold, make_folds
-from remix_study.data.preprocessing import CLIP, Preprocessing, fit_preprocessing
-from remix_study.data.problems import Problem, make_problem
-from remix_study.data.redraw import make_redrawn_problem
-
-__all__ = [
-    "CLIP",
-    "Dataset",
-    "Fold",
-    "Preprocessing",
-    "Problem",
-    "dataset_names",
-    "fit_preprocessing",
-    "from_arrays",
-    "load_dataset",
-    "load_file",
-    "load_images",
-    "make_folds",
-    "make_problem",
-    "make_redrawn_problem",
-]
+In: a name of the catalogue, a user's CSV or image files, or arrays. Out: a ``Dataset`` (rows as
+published, class codes, groups), from it a ``Problem`` (a selection of rows with the wanted
+imbalance) and ``Fold`` objects (training, validation and test rows), and the preprocessing fitted
+on each fold's training rows. Every loader ends in a ``Dataset``, so read ``dataset`` first, then
+``problems`` and ``folds``. Published data sets are entries of ``catalogue.toml``
+(``catalogue``), found and verified by ``published_files`` and parsed by ``published_formats`` or
+``cifar``; a user's own come through ``table_file``, ``images`` and ``arrays``.
+"""

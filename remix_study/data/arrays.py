@@ -18,7 +18,7 @@ from remix_study.data.dataset import (
     fingerprint,
     freeze,
 )
-from remix_study.data.pictures import image_dataset
+from remix_study.data.images import image_dataset
 from remix_study.errors import DataError
 
 

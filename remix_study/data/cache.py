@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from remix_study.data.formats import Parsed
+from remix_study.data.published_formats import Parsed
 
 VARIABLE = "REMIX_STUDY_CACHE"
 

@@ -1,162 +1,114 @@
-"""What there is to know of each data set, for a reader and for a program."""
+"""The catalogue of data sets: the facts in ``catalogue.toml``, read and checked once."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from importlib import resources
+from typing import Any
 
-import numpy as np
+import msgspec
 
-from remix_study.data.dataset import Dataset
-from remix_study.data.datasets import dataset_names, find_facts, load_dataset
-from remix_study.data.facts import Facts
-from remix_study.data.sources import FilesMissingError, locate
-from remix_study.errors import DataError
-
-# What became of the files: loaded, there but not opened, not there, there but wrong.
-STATES = ("verified", "present", "absent", "refused")
+from remix_study.errors import DataError, did_you_mean
 
 
-@dataclass(frozen=True)
-class DatasetInfo:
-    """A data set as ``remix_study datasets`` shows it.
+class PublishedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file of a data set as its makers published it.
+
+    Attributes:
+        path: Under the folder that REMIX_STUDY_DATA names.
+        sha256: Of the unpacked content, "" where unknown; other content that fits the facts is
+            taken with a note.
+        md5: As the makers published it, "" where they did not; other content is refused.
+    """
+
+    path: str
+    sha256: str = ""
+    md5: str = ""
+
+
+class DatasetFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is known of a data set without opening its files.
 
     Attributes:
         name: What a study file calls it.
-        about: What its classes mean.
-        classes: Class names as a study file writes them, with their rows.
+        source: What its makers call it.
+        about: What the classes mean, in one line.
+        files: Its files, each plain or with ``.gz``; none where it comes with scikit-learn.
         rows: Number of rows.
         features: Number of features; of images, pixels times channels.
-        shape: Height, width and channels of images; empty for a table.
-        missing: Number of missing cells, None where it is not known.
-        duplicates: Rows equal to an earlier one in all features and the label, None where it
-            is not known.
-        groups: Number of groups, 0 where there are none.
-        grouped_by: What a group is, such as a molecule.
-        source: Where the rows come from.
+        counts: Rows of each class, by the makers' class names.
+        minimum: Smallest value.
+        maximum: Largest value.
+        all_integers: Whether all values are whole numbers.
+        missing: Number of missing cells, None where unknown.
+        duplicates: Rows equal to an earlier one in all features and the label, None where
+            unknown.
         licence: The licence the makers gave.
         citation: Whom to cite.
-        files: Its files under the folder that REMIX_STUDY_DATA names; none if it needs none.
-        notes: Warnings that every output repeats.
-        state: ``verified`` (loaded and checked), ``present`` (not opened), ``absent`` or
-            ``refused`` (there, but damaged or another file).
-        available: Whether it can be used.
-        reason: Why not, in one line; empty where it can.
+        groups: Number of groups, 0 where there are none.
+        grouped_by: What a group is, such as a molecule.
+        partial: A smaller edition that is used where the whole one is absent.
+        shape: Height, width and channels of images; empty for a table.
+        archives: Paths of tar files that hold all files, looked for where those are absent.
+        note: What every output says of the data set.
     """
 
     name: str
+    source: str
     about: str
-    classes: tuple[tuple[str, int], ...]
     rows: int
     features: int
-    shape: tuple[int, ...]
-    missing: int | None
-    duplicates: int | None
-    groups: int
-    grouped_by: str
-    source: str
+    counts: dict[str, int]
+    minimum: float
+    maximum: float
+    all_integers: bool
     licence: str
     citation: str
-    files: tuple[str, ...]
-    notes: tuple[str, ...]
-    state: str
-    available: bool
-    reason: str
+    files: tuple[PublishedFile, ...] = ()
+    missing: int | None = None
+    duplicates: int | None = None
+    groups: int = 0
+    grouped_by: str = ""
+    partial: DatasetFacts | None = None
+    shape: tuple[int, ...] = ()
+    archives: tuple[str, ...] = ()
+    note: str = ""
 
 
-def describe(name: str) -> DatasetInfo:
-    """Load a data set and describe it; of one that cannot be loaded, what is known of it.
+def read_catalogue(toml: bytes) -> dict[str, DatasetFacts]:
+    """Parse a catalogue, keeping its order.
+
+    Args:
+        toml: One table a data set, with the keys of :class:`DatasetFacts` but its name. A table
+            ``partial`` holds only the keys in which the smaller edition differs.
 
     Raises:
-        DataError: The name is not known.
+        msgspec.ValidationError: A key is unknown or missing, or a value has another type.
     """
-    facts = find_facts(name)
-    try:
-        facts = _edition(facts)
-        dataset = load_dataset(name)
-    except FilesMissingError as error:
-        return _from_facts(facts, "absent", str(error))
-    except DataError as error:
-        return _from_facts(facts, "refused", str(error))
-    return _from_dataset(facts, dataset)
+    tables: dict[str, dict[str, Any]] = msgspec.toml.decode(toml)
+    catalogue = {}
+    for name, table in tables.items():
+        whole = {"name": name, **table}
+        if "partial" in table:
+            whole["partial"] = {**whole, **table["partial"], "partial": None}
+        catalogue[name] = msgspec.convert(whole, DatasetFacts)
+    return catalogue
 
 
-def overview() -> tuple[DatasetInfo, ...]:
-    """Every data set from the facts alone, without opening a file."""
-    described = []
-    for name in dataset_names():
-        facts = find_facts(name)
-        try:
-            described.append(_from_facts(_edition(facts), "present", ""))
-        except FilesMissingError as error:
-            described.append(_from_facts(facts, "absent", str(error)))
-    return tuple(described)
+CATALOGUE = read_catalogue(resources.files(__package__).joinpath("catalogue.toml").read_bytes())
+"""The facts of every data set that a study file may name, by name."""
 
 
-def check_all() -> tuple[DatasetInfo, ...]:
-    """Load and verify every data set whose files are there."""
-    return tuple(describe(name) for name in dataset_names())
+def dataset_names() -> tuple[str, ...]:
+    """The names of all data sets, in the catalogue's order."""
+    return tuple(CATALOGUE)
 
 
-def _edition(facts: Facts) -> Facts:
-    """The facts of the files that are there, which may be a partial edition."""
-    return locate(facts)[0] if facts.files else facts
+def find_facts(name: str) -> DatasetFacts:
+    """The facts of a data set.
 
-
-def _from_facts(facts: Facts, state: str, reason: str) -> DatasetInfo:
-    return DatasetInfo(
-        name=facts.name,
-        about=facts.about,
-        classes=facts.counts,
-        rows=facts.rows,
-        features=facts.features,
-        shape=facts.shape,
-        missing=facts.missing,
-        duplicates=facts.duplicates,
-        groups=facts.groups,
-        grouped_by=facts.grouped_by,
-        source=facts.source,
-        licence=facts.licence,
-        citation=facts.citation,
-        files=tuple(file.path for file in facts.files),
-        notes=(),
-        state=state,
-        available=not reason,
-        reason=reason,
-    )
-
-
-def _from_dataset(facts: Facts, dataset: Dataset) -> DatasetInfo:
-    return DatasetInfo(
-        name=dataset.name,
-        about=facts.about,
-        classes=tuple(zip(dataset.classes, dataset.counts.tolist(), strict=True)),
-        rows=len(dataset.X),
-        features=dataset.n_features,
-        shape=dataset.row_shape if dataset.images else (),
-        missing=0 if dataset.images else int(np.isnan(dataset.X).sum()),
-        duplicates=_duplicates(dataset),
-        groups=0 if dataset.groups is None else len(np.unique(dataset.groups)),
-        grouped_by=facts.grouped_by,
-        source=dataset.source,
-        licence=dataset.licence,
-        citation=dataset.citation,
-        files=tuple(file.path for file in facts.files),
-        notes=dataset.notes,
-        state="verified",
-        available=True,
-        reason="",
-    )
-
-
-def _duplicates(dataset: Dataset) -> int:
-    """Rows whose features and label an earlier row has, missing values counting as equal."""
-    if dataset.images:
-        # Told apart by their hashes: all rows at once would be the data set again.
-        pairs = zip(dataset.X, dataset.y.tolist(), strict=True)
-        hashes = {(hashlib.sha256(image.data).digest(), label) for image, label in pairs}
-        return len(dataset.X) - len(hashes)
-    # One bit pattern for each value: a single NaN, and no negative zero.
-    X = np.where(np.isnan(dataset.X), np.nan, dataset.X + 0.0)
-    rows = np.column_stack([X, dataset.y])
-    return len(rows) - len({row.tobytes() for row in rows})
+    Raises:
+        DataError: The name is unknown.
+    """
+    if name not in CATALOGUE:
+        raise DataError(f'there is no data set "{name}"{did_you_mean(name, CATALOGUE)}')
+    return CATALOGUE[name]

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.data.facts import Facts
-from remix_study.data.formats import Parsed
-from remix_study.data.reading import read_raw
+from remix_study.data.catalogue import DatasetFacts
+from remix_study.data.file_bytes import read_raw
+from remix_study.data.published_formats import Parsed
 from remix_study.errors import DataError
 
 # In the order of their codes.
@@ -30,7 +30,7 @@ CLASSES = (
 Codes = NDArray[np.intp]
 
 
-def read_batches(facts: Facts, paths: Sequence[Path]) -> tuple[Parsed, list[str]]:
+def read_batches(facts: DatasetFacts, paths: Sequence[Path]) -> tuple[Parsed, list[str]]:
     """Read the batches of training images.
 
     Args:
@@ -63,7 +63,7 @@ def read_batches(facts: Facts, paths: Sequence[Path]) -> tuple[Parsed, list[str]
     return Parsed(images, codes, CLASSES, (), None), hashes
 
 
-def read_subset(facts: Facts, paths: Sequence[Path]) -> tuple[Parsed, list[str]]:
+def read_subset(facts: DatasetFacts, paths: Sequence[Path]) -> tuple[Parsed, list[str]]:
     """Read the small set: training, then test images from an NPZ of the makers' flat rows.
 
     Raises:
@@ -124,7 +124,7 @@ def upright(pixels: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uin
     return np.ascontiguousarray(planes.transpose(0, 2, 3, 1))
 
 
-def keras_copy(facts: Facts) -> list[Path] | None:
+def fetched_by_keras(facts: DatasetFacts) -> list[Path] | None:
     """The batches that ``keras.datasets.cifar10.load_data()`` has fetched, if it has."""
     home = os.environ.get("KERAS_HOME")
     try:
@@ -139,7 +139,7 @@ def keras_copy(facts: Facts) -> list[Path] | None:
     return None
 
 
-def _contents(facts: Facts, paths: Sequence[Path]) -> Iterator[tuple[int, str, bytes]]:
+def _contents(facts: DatasetFacts, paths: Sequence[Path]) -> Iterator[tuple[int, str, bytes]]:
     """Each batch's number, name for messages and bytes, one at a time, in any order."""
     if len(paths) == len(facts.files):
         for number, path in enumerate(paths):

@@ -59,7 +59,7 @@ class Dataset:
         return np.bincount(self.y, minlength=len(self.classes))
 
     @property
-    def images(self) -> bool:
+    def has_images(self) -> bool:
         """Whether rows are images."""
         return self.X.ndim == 4
 

@@ -1,35 +1,40 @@
-"""Repeated cross-validation with a validation part: row numbers, shared by all strategies."""
+"""Folds of repeated cross-validation: the rows that every method trains and is tested on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from remix_study.data.problems import Problem
+from remix_study.data.validation_split import (
+    Rows,
+    hold_out_groups,
+    hold_out_rows,
+    lacks_class,
+    split_groups,
+)
 from remix_study.errors import DataError, UsageError
 from remix_study.seeds import derive
 
-# Whole groups cannot always be dealt out so that each part holds each class; another shuffle may.
+# Shuffles of whole groups that are tried until one leaves every class in each part of each fold.
 ATTEMPTS = 20
-
-Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One split of a problem's rows.
+    """One split of a problem's rows into training, validation and test rows.
+
+    The three parts are ascending positions 0..n-1 in the problem's rows, intp. Together they are
+    every row once; where the problem has draws, every row of the repeat's draw.
 
     Attributes:
-        repeat: Which repetition, from 0.
-        fold: Which fold of it, from 0.
+        repeat: The repetition of the cross-validation, from 0.
+        fold: The fold within that repetition, from 0.
         train: Rows that the weights and the preprocessing are fitted on.
-        validation: Rows that early stopping and the search look at.
-        test: Rows that reports alone look at. All three are sorted positions 0..n-1 in the
-            problem's rows, intp, and together are every row once; where the problem has draws,
-            every row of the repeat's draw.
+        validation: Rows for early stopping and for choosing a configuration.
+        test: Rows for reports only.
     """
 
     repeat: int
@@ -48,20 +53,23 @@ def make_folds(
     grouped: bool = False,
     seed: int = 0,
 ) -> tuple[Fold, ...]:
-    """Repeated stratified k-fold; part of each training part is set aside for validation.
+    """Split by repeated stratified k-fold, and hold out a validation part of each training part.
 
     The splits depend on the seed and the problem alone. Each of the three parts of every fold
     holds at least one row of every class: a class that the stratified draw leaves without a
-    validation (or training) row is given one from the other side, drawn with the same seed.
+    validation (or training) row is given one from the other part, drawn with the same seed.
 
     Args:
-        problem: What to split; where it has draws, each repeat splits its own.
+        problem: The rows to split; where it has draws, each repeat splits its own.
         folds: k, 2 or more.
-        repeats: How often, each with its own shuffle, 1 or more.
+        repeats: Number of repetitions, each with its own shuffle, 1 or more.
         validation: Share of each training part, in (0, 1). Grouped, it is one of about
             1 / validation sets of whole groups, so only approximately that share.
-        grouped: Keep rows of a group on one side of both splits.
+        grouped: Keep the rows of a group in one part.
         seed: The study's seed.
+
+    Returns:
+        By repeat, then fold.
 
     Raises:
         DataError: A class has too few rows (or too few groups), or there are no groups.
@@ -77,23 +85,111 @@ def make_folds(
             f"problem {problem.name} has {len(problem.draws)} draws for {repeats} repeats"
         )
     if grouped and problem.groups is None:
-        raise DataError(f"problem {problem.name}: grouped folds are wanted but it has no groups")
-    made: list[Fold] = []
+        raise DataError(
+            f"problem {problem.name}: grouped folds need groups and the data set has none; name "
+            "their column in groups, or set grouped = false"
+        )
+    all_folds: list[Fold] = []
     for repeat in range(repeats):
-        drawn = problem.drawn(repeat)
+        drawn = problem.draw(repeat)
         groups = drawn.groups if grouped else None
         if repeat == 0 or problem.draws:
-            _refuse_small_classes(drawn, folds, groups)
-        if groups is not None:
-            split: Iterable[Fold] = _grouped_repeat(drawn, groups, folds, repeat, validation, seed)
+            _check_class_sizes(drawn, folds, groups)
+        if groups is None:
+            repeat_folds = list(stratified_folds(drawn, folds, repeat, validation, seed))
         else:
-            split = _plain_repeat(drawn, folds, repeat, validation, seed)
-        made += (_placed(fold, problem) for fold in split)
-    return tuple(made)
+            repeat_folds = _grouped_folds(drawn, groups, folds, repeat, validation, seed)
+        all_folds += (_in_problem_rows(fold, problem) for fold in repeat_folds)
+    return tuple(all_folds)
 
 
-def _placed(fold: Fold, problem: Problem) -> Fold:
-    """A fold of a repeat's draw, in positions of the whole problem."""
+def make_outer_folds(
+    problem: Problem,
+    *,
+    folds: int,
+    repeats: int,
+    validation: float,
+    grouped: bool = False,
+    seed: int = 0,
+) -> tuple[Fold, ...]:
+    """Split once into the outer folds of a nested search, with several validation parts each.
+
+    Args:
+        problem: The rows to split; its name is part of every seed.
+        folds: Outer folds, 2 or more.
+        repeats: Validation parts drawn for each outer fold, so that its score is a mean over as
+            many networks.
+        validation: Share of each training part, in (0, 1).
+        grouped: Keep the rows of a group in one part.
+        seed: The study's seed.
+
+    Returns:
+        By repeat, then fold; the test part of a fold is the same in all repeats.
+
+    Raises:
+        DataError: A class has too few rows (or groups), or there are no groups.
+    """
+    first_repeat = make_folds(
+        problem, folds=folds, repeats=1, validation=validation, grouped=grouped, seed=seed
+    )
+    outer_folds = list(first_repeat)
+    for repeat in range(1, repeats):
+        for fold in first_repeat:
+            rest = np.sort(np.concatenate([fold.train, fold.validation]))
+            random_state = _random_state(problem, seed, repeat, fold.fold, "validation")
+            if grouped and problem.groups is not None:
+                parts = hold_out_groups(problem, problem.groups, rest, validation, random_state)
+                # Without another split of the groups the first one is used again.
+                train, held_out = parts or (fold.train, fold.validation)
+            else:
+                train, held_out = hold_out_rows(problem.y, rest, validation, random_state)
+            outer_folds.append(Fold(repeat, fold.fold, train, held_out, fold.test))
+    return tuple(outer_folds)
+
+
+def stratified_folds(
+    problem: Problem, folds: int, repeat: int, validation: float, seed: int
+) -> Iterator[Fold]:
+    """Yield the folds of one repeat of stratified k-fold."""
+    from sklearn.model_selection import StratifiedKFold
+
+    random_state = _random_state(problem, seed, repeat, "test")
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=random_state)
+    for fold, (rest, test) in enumerate(splitter.split(problem.y, problem.y)):
+        random_state = _random_state(problem, seed, repeat, fold, "validation")
+        train, held_out = hold_out_rows(problem.y, rest, validation, random_state)
+        yield Fold(repeat, fold, train, held_out, np.sort(test))
+
+
+def _grouped_folds(
+    problem: Problem, groups: Rows, folds: int, repeat: int, validation: float, seed: int
+) -> list[Fold]:
+    """The folds of one repeat of stratified group k-fold.
+
+    Of up to ``ATTEMPTS`` shuffles the first is taken that leaves every class in each part.
+    """
+    for attempt in range(ATTEMPTS):
+        random_state = _random_state(problem, seed, repeat, "test", attempt)
+        repeat_folds: list[Fold] = []
+        for fold, (rest, test) in enumerate(split_groups(problem.y, groups, folds, random_state)):
+            random_state = _random_state(problem, seed, repeat, fold, "validation", attempt)
+            parts = hold_out_groups(problem, groups, rest, validation, random_state)
+            if parts is None or lacks_class(problem, test):
+                break
+            repeat_folds.append(Fold(repeat, fold, *parts, np.sort(test)))
+        if len(repeat_folds) == folds:
+            return repeat_folds
+    group_counts = [len(np.unique(groups[problem.y == code])) for code in range(problem.K)]
+    rarest = int(np.argmin(group_counts))
+    raise DataError(
+        f"problem {problem.name}: no split of its groups into {folds} folds with a validation "
+        f"part leaves every class in each part; class {problem.classes[rarest]} is in only "
+        f"{group_counts[rarest]} groups; use fewer folds, a larger imbalance or grouped = false"
+    )
+
+
+def _in_problem_rows(fold: Fold, problem: Problem) -> Fold:
+    """Turn positions in a repeat's draw into positions in the whole problem."""
     if not problem.draws:
         return fold
     rows = problem.draws[fold.repeat]
@@ -102,117 +198,20 @@ def _placed(fold: Fold, problem: Problem) -> Fold:
     )
 
 
-def _refuse_small_classes(problem: Problem, folds: int, groups: Rows | None) -> None:
-    """Each test part needs one row (or group) of each class, and what remains of it two."""
+def _check_class_sizes(problem: Problem, folds: int, groups: Rows | None) -> None:
+    """Refuse a class too small for one row (or group) in each test part and two in the rest."""
     needed = 4 if folds == 2 else folds
     unit = "rows" if groups is None else "groups"
     for code, name in enumerate(problem.classes):
-        mine = np.flatnonzero(problem.y == code)
-        count = len(mine) if groups is None else len(np.unique(groups[mine]))
-        if count < needed:
+        class_rows = np.flatnonzero(problem.y == code)
+        size = len(class_rows) if groups is None else len(np.unique(groups[class_rows]))
+        if size < needed:
             raise DataError(
-                f"problem {problem.name}: class {name} has {count} {unit}; {folds} folds with a "
+                f"problem {problem.name}: class {name} has {size} {unit}; {folds} folds with a "
                 f"validation part need at least {needed}"
             )
 
 
 def _random_state(problem: Problem, seed: int, *parts: int | str) -> int:
-    """A seed that scikit-learn takes (32 bits)."""
+    """A seed for scikit-learn, which takes 32 bits."""
     return derive(seed, problem.name, *parts) % 2**32
-
-
-def _plain_repeat(
-    problem: Problem, folds: int, repeat: int, validation: float, seed: int
-) -> Iterator[Fold]:
-    """One shuffle of stratified k-fold."""
-    from sklearn.model_selection import StratifiedKFold
-
-    state = _random_state(problem, seed, repeat, "test")
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=state)
-    for fold, (rest, test) in enumerate(splitter.split(problem.y, problem.y)):
-        state = _random_state(problem, seed, repeat, fold, "validation")
-        train, held = _hold_out(problem.y, rest, validation, state)
-        yield Fold(repeat, fold, train, held, np.sort(test))
-
-
-def _hold_out(
-    y: NDArray[np.int32], rest: Rows, validation: float, state: int
-) -> tuple[Rows, Rows]:
-    """Split off a stratified share in which, as in what remains, no class is missing."""
-    from sklearn.model_selection import StratifiedShuffleSplit
-
-    labels, n_classes = y[rest], len(np.unique(y[rest]))
-    # scikit-learn wants room for each class on either side.
-    size = min(max(int(np.ceil(validation * len(rest))), n_classes), len(rest) - n_classes)
-    splitter = StratifiedShuffleSplit(1, test_size=size, random_state=state)
-    train, held = next(iter(splitter.split(labels, labels)))
-    rng = np.random.default_rng(state)
-    for code in np.unique(labels):
-        train, held = _lend(labels, code, train, held, rng)
-        held, train = _lend(labels, code, held, train, rng)
-    return np.sort(rest[train]), np.sort(rest[held])
-
-
-def _lend(
-    labels: NDArray[np.int32], code: int, giver: Rows, taker: Rows, rng: np.random.Generator
-) -> tuple[Rows, Rows]:
-    """Move one row of a class to the side that has none."""
-    if (labels[taker] == code).any():
-        return giver, taker
-    moved = rng.choice(giver[labels[giver] == code])
-    return giver[giver != moved], np.append(taker, moved)
-
-
-def _grouped_repeat(
-    problem: Problem, groups: Rows, folds: int, repeat: int, validation: float, seed: int
-) -> list[Fold]:
-    """One shuffle of stratified group k-fold, or the first of a few that holds every class."""
-    for attempt in range(ATTEMPTS):
-        state = _random_state(problem, seed, repeat, "test", attempt)
-        made: list[Fold] = []
-        for fold, (rest, test) in enumerate(_group_splits(problem.y, groups, folds, state)):
-            state = _random_state(problem, seed, repeat, fold, "validation", attempt)
-            parts = _hold_out_groups(problem, groups, rest, validation, state)
-            if parts is None or _lacks_class(problem, test):
-                break
-            made.append(Fold(repeat, fold, *parts, np.sort(test)))
-        if len(made) == folds:
-            return made
-    counts = [len(np.unique(groups[problem.y == code])) for code in range(problem.K)]
-    rarest = int(np.argmin(counts))
-    raise DataError(
-        f"problem {problem.name}: its groups cannot be dealt to {folds} folds with a validation "
-        f"part so that each part holds each class; class {problem.classes[rarest]} is in only "
-        f"{counts[rarest]} groups; use fewer folds, a larger imbalance or grouped = false"
-    )
-
-
-def _group_splits(
-    y: NDArray[np.int32], groups: Rows, splits: int, state: int
-) -> list[tuple[Rows, Rows]]:
-    """Splits of whole groups; none where a class has fewer rows than there are splits."""
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    if np.bincount(y)[np.unique(y)].min() < splits or len(np.unique(groups)) < splits:
-        return []
-    splitter = StratifiedGroupKFold(splits, shuffle=True, random_state=state)
-    return list(splitter.split(y, y, groups))
-
-
-def _hold_out_groups(
-    problem: Problem, groups: Rows, rest: Rows, validation: float, state: int
-) -> tuple[Rows, Rows] | None:
-    """Hold out the first of about 1 / validation sets of groups that leaves no class missing."""
-    small = min(validation, 1 - validation)
-    # Fewer, larger sets where a class is in too few groups for the share that was asked for.
-    for splits in range(max(2, round(1 / small)), 1, -1):
-        for large, held in _group_splits(problem.y[rest], groups[rest], splits, state):
-            train, part = (large, held) if validation <= 0.5 else (held, large)
-            train, part = np.sort(rest[train]), np.sort(rest[part])
-            if not _lacks_class(problem, train) and not _lacks_class(problem, part):
-                return train, part
-    return None
-
-
-def _lacks_class(problem: Problem, rows: Rows) -> bool:
-    return bool((np.bincount(problem.y[rows], minlength=problem.K) == 0).any())

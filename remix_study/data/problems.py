@@ -71,7 +71,7 @@ class Problem:
         y = self.y[self.draws[0]] if self.draws else self.y
         return np.bincount(y, minlength=self.K)
 
-    def drawn(self, repeat: int) -> Problem:
+    def draw(self, repeat: int) -> Problem:
         """The problem of a repeat's rows alone."""
         if not self.draws:
             return self

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from remix_study.batches.smote import FeatureRows
 from remix_study.batches.training_rows import TrainingRows
 from remix_study.config import Model, ProblemSpec, Study
-from remix_study.data.datasets import Dataset, load_dataset, load_file, load_images
+from remix_study.data.dataset import Dataset
 from remix_study.data.folds import Fold, make_folds
-from remix_study.data.pictures import Pixels
+from remix_study.data.images import ImageRows, load_images
+from remix_study.data.named_datasets import load_dataset
 from remix_study.data.preprocessing import Preprocessing, fit_preprocessing
 from remix_study.data.problems import Problem, make_problem
 from remix_study.data.redraw import make_redrawn_problem
+from remix_study.data.table_file import load_file
 from remix_study.errors import DataError, StudyFileError, UsageError
 from remix_study.seeds import derive
 from remix_study.study import blocks
@@ -171,7 +173,7 @@ class Bench:
                     options=model.options,
                 )
         except UsageError as error:
-            if not dataset.images:
+            if not dataset.has_images:
                 raise
             # Which of several folders holds the grey images.
             raise UsageError(f"data set {dataset.name}: {error}") from error
@@ -227,7 +229,7 @@ class Bench:
         """Preprocessing (none for images) and members, made when the first trial asks."""
         if self._prepared is None:
             prepared = None
-            if not self.problem.dataset.images:
+            if not self.problem.dataset.has_images:
                 prepared = fit_preprocessing(self.problem.X, [fold.train for fold in self.folds])
             members = [self._member(i, prepared) for i in range(len(self.folds))]
             self._prepared = prepared, members
@@ -241,7 +243,7 @@ class Bench:
         @lru_cache(1)
         def features() -> FeatureRows:
             if prepared is None:
-                return Pixels(problem.dataset.X, problem.rows[fold.train])
+                return ImageRows(problem.dataset.X, problem.rows[fold.train])
             return prepared.apply(position, problem.X[fold.train])
 
         seed = derive(self.study.seed, problem.name, fold.repeat, fold.fold, "member")

@@ -86,7 +86,7 @@ def check_kind(study: Study, dataset: Dataset) -> None:
     except UsageError as error:
         raise DataError(f"data set {dataset.name}: {error}") from error
     names = augmenting(study.search.space)
-    if names and not dataset.images:
+    if names and not dataset.has_images:
         raise DataError(
             f"data set {dataset.name} is a table, and {' and '.join(names)} turn and shift "
             "images; leave them out of search.space.strategy"

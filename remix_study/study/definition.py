@@ -72,7 +72,7 @@ def definition(bench: Bench) -> dict[str, Any]:
         },
         "search": {"algorithm": search.algorithm, "space": space, **_rules(bench)},
     }
-    if problem.dataset.images:
+    if problem.dataset.has_images:
         chosen = study.augmentation
         found["augmentation"] = {"name": chosen.name, **chosen.options}
     # Through JSON and back, as the database will give it.

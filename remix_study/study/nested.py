@@ -9,8 +9,7 @@ import msgspec
 import numpy as np
 
 from remix_study.config import Search
-from remix_study.data.folds import make_folds
-from remix_study.data.outer import outer_folds
+from remix_study.data.folds import make_folds, make_outer_folds
 from remix_study.errors import DataError
 from remix_study.study.bench import Bench
 from remix_study.study.checks import check_batch_size
@@ -56,7 +55,7 @@ def _outer(bench: Bench, folds: int) -> Bench:
     """What the inner searches choose is trained on all they had, and scored on the rest."""
     study, parent = bench.study, bench.problem.name
     problem = replace(bench.problem, name=f"{parent}/outer")
-    made = outer_folds(
+    made = make_outer_folds(
         problem,
         folds=folds,
         repeats=study.cv.repeats,

@@ -11,27 +11,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from remix_study.data import (
-    Dataset,
-    dataset_names,
-    fit_preprocessing,
-    load_dataset,
-    make_folds,
-    make_problem,
-)
 from remix_study.data.cache import VARIABLE as CACHE
-from remix_study.data.catalogue import describe
-from remix_study.data.facts import FACTS, Facts
-from remix_study.data.reading import read_content
-from remix_study.data.sources import FilesMissingError, locate
+from remix_study.data.catalogue import CATALOGUE, DatasetFacts, dataset_names
+from remix_study.data.dataset import Dataset
+from remix_study.data.dataset_info import describe
+from remix_study.data.file_bytes import read_content
+from remix_study.data.folds import make_folds
+from remix_study.data.named_datasets import load_dataset
+from remix_study.data.preprocessing import fit_preprocessing
+from remix_study.data.problems import make_problem
+from remix_study.data.published_files import FilesMissingError, locate
 
 # Unpacking the archive takes many seconds.
 ALL = [
     pytest.param(name, marks=pytest.mark.slow) if name == "cifar10" else name
     for name in dataset_names()
 ]
-TABLES = [name for name in dataset_names() if not FACTS[name].shape]
-MAKERS = [name for name in TABLES if FACTS[name].files]
+TABLES = [name for name in dataset_names() if not CATALOGUE[name].shape]
+MAKERS = [name for name in TABLES if CATALOGUE[name].files]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -41,9 +38,9 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-def load(name: str) -> tuple[Facts, Dataset]:
+def load(name: str) -> tuple[DatasetFacts, Dataset]:
     try:
-        facts = locate(FACTS[name])[0] if FACTS[name].files else FACTS[name]
+        facts = locate(CATALOGUE[name])[0] if CATALOGUE[name].files else CATALOGUE[name]
     except FilesMissingError as error:
         pytest.skip(str(error))
     return facts, load_dataset(name)
@@ -51,7 +48,7 @@ def load(name: str) -> tuple[Facts, Dataset]:
 
 def rows_of(name: str) -> list[tuple[list[str], str, str | None]]:
     """A slow second reading of the makers' files: features, label and group as they stand."""
-    texts = [read_content(path).decode() for path in locate(FACTS[name])[1]]
+    texts = [read_content(path).decode() for path in locate(CATALOGUE[name])[1]]
     if name == "coil2000":
         train, evaluation = ([line.split("\t") for line in t.splitlines()] for t in texts[:2])
         found = [(row[:85], row[85]) for row in train]
@@ -82,10 +79,11 @@ def test_shape_classes_and_order(name: str) -> None:
     assert dataset.X.flags.c_contiguous
     assert dataset.y.dtype == np.intp
     assert dataset.y.shape == (facts.rows,)
-    assert tuple(zip(dataset.classes, dataset.counts.tolist(), strict=True)) == facts.counts
+    counts = zip(dataset.classes, dataset.counts.tolist(), strict=True)
+    assert list(counts) == list(facts.counts.items())
     named = 0 if facts.shape else facts.features
     assert len(dataset.features) == named == len(set(dataset.features))
-    assert dataset.notes == ((facts.note,) if facts.note else ()) or facts is not FACTS[name]
+    assert dataset.notes == ((facts.note,) if facts.note else ()) or facts is not CATALOGUE[name]
     for array in (dataset.X, dataset.y):
         assert not array.flags.writeable
     for text in (dataset.source, dataset.licence, dataset.citation):
@@ -107,12 +105,13 @@ def test_the_facts_are_true(name: str) -> None:
     if facts.missing is not None:
         X = dataset.X
         assert facts.missing == np.isnan(X).sum()
-        assert facts.whole == bool((np.isnan(X) | (np.round(X) == X)).all())
-        assert facts.low == np.nanmin(X) or name == "aps"
-        assert facts.high == np.nanmax(X) or name == "aps"
+        assert facts.all_integers == bool((np.isnan(X) | (np.round(X) == X)).all())
+        assert facts.minimum == np.nanmin(X) or name == "aps"
+        assert facts.maximum == np.nanmax(X) or name == "aps"
     info = describe(name)
     assert info.state == "verified"
-    assert (info.rows, info.features, info.classes) == (facts.rows, facts.features, facts.counts)
+    assert (info.rows, info.features) == (facts.rows, facts.features)
+    assert info.classes == tuple(facts.counts.items())
     assert info.groups == facts.groups
     if facts.duplicates is not None:
         assert info.duplicates == facts.duplicates

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remix_study.data import Fold, Problem, from_arrays, make_folds, make_problem
+from remix_study.data.arrays import from_arrays
+from remix_study.data.folds import Fold, make_folds
+from remix_study.data.problems import Problem, make_problem
 from remix_study.errors import DataError, UsageError
 
 
@@ -167,7 +169,7 @@ def test_groups_that_cannot_be_dealt_are_refused() -> None:
 
 
 def test_grouped_folds_need_groups() -> None:
-    with pytest.raises(DataError, match="problem toy: grouped folds are wanted"):
+    with pytest.raises(DataError, match="problem toy: grouped folds need groups"):
         make_folds(problem(50, 50), folds=2, repeats=1, validation=0.3, grouped=True)
 
 

@@ -6,21 +6,25 @@ import hashlib
 import os
 import pickle
 import tarfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from remix_study.data import from_arrays, load_dataset, load_images, make_folds, make_problem
+from remix_study.data.arrays import from_arrays
 from remix_study.data.cache import VARIABLE as CACHE
-from remix_study.data.catalogue import describe
+from remix_study.data.catalogue import CATALOGUE, PublishedFile
 from remix_study.data.cifar import CLASSES, read_batch
-from remix_study.data.facts import FACTS, SourceFile
-from remix_study.data.sources import VARIABLE as DATA
-from remix_study.data.sources import FilesMissingError
+from remix_study.data.dataset_info import describe
+from remix_study.data.folds import make_folds
+from remix_study.data.images import load_images
+from remix_study.data.named_datasets import load_dataset
+from remix_study.data.problems import make_problem
+from remix_study.data.published_files import VARIABLE as DATA
+from remix_study.data.published_files import FilesMissingError
 from remix_study.errors import DataError
 
 
@@ -61,14 +65,14 @@ def cifar(tmp_path, monkeypatch):
     for number, (content, _, _) in enumerate(made, start=1):
         (folder / f"data_batch_{number}").write_bytes(content)
         files.append(
-            SourceFile(
+            PublishedFile(
                 f"cifar10/cifar-10-batches-py/data_batch_{number}",
                 "",
                 hashlib.md5(content).hexdigest(),
             )
         )
-    facts = replace(FACTS["cifar10"], files=tuple(files), rows=60)
-    monkeypatch.setitem(FACTS, "cifar10", facts)
+    facts = replace(CATALOGUE["cifar10"], files=tuple(files), rows=60)
+    monkeypatch.setitem(CATALOGUE, "cifar10", facts)
     monkeypatch.setenv(DATA, str(tmp_path / "data"))
     return folder, made
 
@@ -175,7 +179,7 @@ def test_the_small_set_is_that_of_the_makers():
     dataset = load_dataset("cifar10-small")
     assert dataset.X.shape == (6000, 32, 32, 3)
     assert dataset.counts.tolist() == [600] * 10
-    assert dataset.notes == (FACTS["cifar10-small"].note,) != ("",)
+    assert dataset.notes == (CATALOGUE["cifar10-small"].note,) != ("",)
     # The first image of the first batch is a frog; its first pixel as the makers wrote it.
     assert dataset.classes[dataset.y[0]] == "frog"
     assert dataset.X[0, 0, 0].tolist() == [59, 62, 63]
@@ -188,8 +192,8 @@ def test_digits_are_images_too():
     assert dataset.X.dtype == np.uint8
     np.testing.assert_allclose(dataset.X[..., 0] / 255 * 16, bunch.images, atol=0.04)
     assert (dataset.X.min(), dataset.X.max()) == (0, 255)
-    assert (dataset.images, dataset.row_shape) == (True, (8, 8, 1))
-    assert not load_dataset("digits").images
+    assert (dataset.has_images, dataset.row_shape) == (True, (8, 8, 1))
+    assert not load_dataset("digits").has_images
 
 
 def test_a_problem_and_its_folds_are_row_numbers():

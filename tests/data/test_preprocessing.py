@@ -8,7 +8,10 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from remix_study.data import CLIP, fit_preprocessing, from_arrays, make_folds, make_problem
+from remix_study.data.arrays import from_arrays
+from remix_study.data.folds import make_folds
+from remix_study.data.preprocessing import CLIP, fit_preprocessing
+from remix_study.data.problems import make_problem
 
 
 def awkward(rows: int = 200) -> np.ndarray:

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remix_study.data import Dataset, Problem, from_arrays, make_problem
+from remix_study.data.arrays import from_arrays
+from remix_study.data.dataset import Dataset
+from remix_study.data.problems import Problem, make_problem
 from remix_study.errors import DataError
 
 

@@ -7,14 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remix_study.data import (
-    Problem,
-    from_arrays,
-    make_folds,
-    make_problem,
-    make_redrawn_problem,
-)
+from remix_study.data.arrays import from_arrays
 from remix_study.data.dataset import Dataset
+from remix_study.data.folds import make_folds
+from remix_study.data.problems import Problem, make_problem
+from remix_study.data.redraw import make_redrawn_problem
 from remix_study.errors import DataError, UsageError
 from remix_study.study.bench import prepare
 from remix_study.studyfile import parse_study
@@ -54,7 +51,7 @@ class TestDraws:
         )  # fmt: skip
         rows = []
         for repeat in range(REPEATS):
-            drawn = problem.drawn(repeat)
+            drawn = problem.draw(repeat)
             assert drawn.counts.tolist() == counts
             np.testing.assert_array_equal(drawn.rows, problem.rows[problem.draws[repeat]])
             assert (np.diff(drawn.rows) > 0).all()
@@ -92,7 +89,7 @@ def test_classes_that_are_not_reduced_are_in_every_draw():
     dataset = data(300, 180, 175)
     problem = redrawn(dataset, kind="multi-class", minority=("1",), imbalance=0.1)
     for repeat in range(REPEATS):
-        rows = problem.drawn(repeat).rows
+        rows = problem.draw(repeat).rows
         for code in (0, 2):
             np.testing.assert_array_equal(
                 rows[dataset.y[rows] == code], np.flatnonzero(dataset.y == code)
@@ -104,12 +101,12 @@ def test_the_seed_and_the_repeat_alone_decide():
     one, more = redrawn(dataset, **keys), redrawn(dataset, repeats=8, **keys)
     for repeat in range(REPEATS):
         # More repeats leave the first ones as they were.
-        np.testing.assert_array_equal(one.drawn(repeat).rows, more.drawn(repeat).rows)
+        np.testing.assert_array_equal(one.draw(repeat).rows, more.draw(repeat).rows)
     other = redrawn(dataset, seed=4, **keys)
-    assert not np.array_equal(one.drawn(0).rows, other.drawn(0).rows)
+    assert not np.array_equal(one.draw(0).rows, other.draw(0).rows)
     # Within a repeat, too, a smaller ratio keeps rows of a larger one.
     fewer = redrawn(dataset, minority=("1",), imbalance=0.05)
-    assert set(fewer.drawn(2).rows) <= set(one.drawn(2).rows)
+    assert set(fewer.draw(2).rows) <= set(one.draw(2).rows)
 
 
 @settings(max_examples=25, deadline=None)
@@ -120,7 +117,7 @@ def test_any_sizes(repeats, few, ratio):
     problem = redrawn(dataset, repeats=repeats, minority=("1",), imbalance=ratio)
     assert len(problem.draws) == repeats
     for repeat in range(repeats):
-        assert problem.drawn(repeat).counts.tolist() == plain.counts.tolist()
+        assert problem.draw(repeat).counts.tolist() == plain.counts.tolist()
 
 
 def test_groups_stay_on_one_side_of_each_draw():

@@ -15,7 +15,7 @@ import pytest
 from studyroom import TINY, assert_clean, complete_values, query, tiny
 
 from remix_study.cli import main
-from remix_study.data import load_dataset
+from remix_study.data.named_datasets import load_dataset
 from remix_study.errors import StorageError, UsageError
 from remix_study.metrics import score
 from remix_study.reports.frames import load_frames

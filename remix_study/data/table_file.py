@@ -17,8 +17,8 @@ from remix_study.data.dataset import (
     encode_labels,
     freeze,
 )
-from remix_study.data.reading import decode, read_content
-from remix_study.data.tables import first_cells, read_table
+from remix_study.data.delimited_text import first_cells, read_table
+from remix_study.data.file_bytes import decode, read_content
 from remix_study.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from remix_study.data import dataset_names, from_arrays
+from remix_study.data.arrays import from_arrays
 from remix_study.data.cache import VARIABLE as CACHE
-from remix_study.data.catalogue import STATES, _duplicates, check_all, describe, overview
-from remix_study.data.facts import FACTS
-from remix_study.data.sources import VARIABLE as DATA
+from remix_study.data.catalogue import CATALOGUE, dataset_names
+from remix_study.data.dataset_info import STATES, _duplicates, check_all, describe, overview
+from remix_study.data.published_files import VARIABLE as DATA
 from remix_study.errors import DataError
 
 EMBEDDED = ("digits", "breast_cancer", "wine", "digits-images")
@@ -54,7 +54,7 @@ def test_a_wrong_file_is_refused_not_absent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(DATA, str(tmp_path))
-    path = tmp_path / FACTS["musk"].files[0].path
+    path = tmp_path / CATALOGUE["musk"].files[0].path
     path.parent.mkdir()
     path.write_text("MUSK-211,211_1+1,46\n")
     info = describe("musk")
@@ -70,7 +70,7 @@ def test_the_partial_edition_is_shown_as_such(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(DATA, str(tmp_path))
-    partial = FACTS["aps"].partial
+    partial = CATALOGUE["aps"].partial
     assert partial is not None
     path = tmp_path / f"{partial.files[0].path}.gz"
     path.parent.mkdir()

@@ -8,30 +8,31 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
-from remix_study.data import Dataset, load_dataset
-from remix_study.data import sources as sources_module
+from remix_study.data import published_files
 from remix_study.data.cache import VARIABLE as CACHE
 from remix_study.data.cache import cache_folder, save_cached
-from remix_study.data.facts import FACTS, SourceFile
-from remix_study.data.formats import Parsed
-from remix_study.data.sources import VARIABLE as DATA
+from remix_study.data.catalogue import CATALOGUE, PublishedFile
+from remix_study.data.dataset import Dataset
+from remix_study.data.named_datasets import load_dataset
+from remix_study.data.published_files import VARIABLE as DATA
+from remix_study.data.published_formats import Parsed
 from remix_study.errors import DataError
 
-FACT = FACTS["optdigits"]
+FACT = CATALOGUE["optdigits"]
 TRA, TES = (file.path for file in FACT.files)
 
 
 def made_up_digits() -> dict[str, bytes]:
     """Files of noise with the shape, class counts and value range of the real ones."""
     rng = np.random.default_rng(0)
-    labels = np.repeat(np.arange(10), [count for _, count in FACT.counts])
+    labels = np.repeat(np.arange(10), list(FACT.counts.values()))
     rows = np.column_stack([rng.integers(0, 17, (5620, 64)), rng.permutation(labels)])
     lines = [",".join(map(str, row)) + "\n" for row in rows.tolist()]
     return {TRA: "".join(lines[:3823]).encode(), TES: "".join(lines[3823:]).encode()}
@@ -53,8 +54,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the made-up files were the known ones."""
-    files = tuple(SourceFile(path, sha256(DIGITS[path]).hexdigest()) for path in (TRA, TES))
-    monkeypatch.setitem(FACTS, "optdigits", replace(FACT, files=files))
+    files = tuple(PublishedFile(path, sha256(DIGITS[path]).hexdigest()) for path in (TRA, TES))
+    monkeypatch.setitem(CATALOGUE, "optdigits", replace(FACT, files=files))
 
 
 def write(path: Path, content: bytes) -> None:
@@ -211,17 +212,17 @@ def test_the_partial_edition_says_how_many_rows_of_how_many(
 ) -> None:
     header = f"class,{','.join(f'f{i}' for i in range(170))}\n"
     rows = [f"{'pos' if i % 5 == 0 else 'neg'},na{f',{i}' * 169}\n" for i in range(40)]
-    partial = FACTS["aps"].partial
+    partial = CATALOGUE["aps"].partial
     assert partial is not None
     partial = replace(
         partial,
         rows=20,
-        counts=(("neg", 16), ("pos", 4)),
+        counts={"neg": 16, "pos": 4},
         missing=20,
-        files=(SourceFile("aps_failure/part.csv", sha256(b"").hexdigest()),),
+        files=(PublishedFile("aps_failure/part.csv", sha256(b"").hexdigest()),),
     )
-    whole = replace(FACTS["aps"], rows=40, counts=(("neg", 32), ("pos", 8)), partial=partial)
-    monkeypatch.setitem(FACTS, "aps", whole)
+    whole = replace(CATALOGUE["aps"], rows=40, counts={"neg": 32, "pos": 8}, partial=partial)
+    monkeypatch.setitem(CATALOGUE, "aps", whole)
     write(
         folder / "aps_failure" / "part.csv.gz",
         gzip.compress((header + "".join(rows[:20])).encode()),
@@ -241,7 +242,7 @@ def forbid_parsing(monkeypatch: pytest.MonkeyPatch) -> None:
     def parse(*_arguments: object) -> Parsed:
         raise AssertionError("parsed although cached")
 
-    monkeypatch.setattr(sources_module, "parse", parse)
+    monkeypatch.setattr(published_files, "parse", parse)
 
 
 @pytest.mark.usefixtures("folder")
@@ -308,20 +309,20 @@ def test_groups_survive_the_cache() -> None:
         np.eye(3), np.array([0, 1, 0]), ("a", "b"), ("x", "y", "z"), np.array([1, 0, 1])
     )
     save_cached("toy", "0" * 64, parsed, ("1", "2"))
-    kept = sources_module.load_cached("toy", "0" * 64)
+    kept = published_files.load_cached("toy", "0" * 64)
     assert kept is not None
     assert kept[1] == ("1", "2")
     assert kept[0].groups is not None
     assert kept[0].groups.tolist() == [1, 0, 1]
     assert kept[0].X.tobytes() == parsed.X.tobytes()
     # Half a key names the file; the whole one must agree.
-    assert sources_module.load_cached("toy", "0" * 63 + "1") is None
+    assert published_files.load_cached("toy", "0" * 63 + "1") is None
 
 
 @pytest.mark.usefixtures("folder")
 def test_two_processes_may_make_the_cache_at_once() -> None:
     code = (
-        "from remix_study.data import load_dataset\n"
+        "from remix_study.data.named_datasets import load_dataset\n"
         "print(load_dataset('optdigits').X.sum())\n"
         "print(load_dataset('optdigits').X.sum())\n"
     )

@@ -19,7 +19,7 @@ from remix_study.data.dataset import (
     fingerprint,
     freeze,
 )
-from remix_study.data.reading import read_raw
+from remix_study.data.file_bytes import read_raw
 from remix_study.errors import DataError
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -29,7 +29,7 @@ _WORDS = {1: "grey", 3: "RGB"}
 
 
 @dataclass(frozen=True, eq=False)
-class Pixels:
+class ImageRows:
     """Some images as rows of numbers, made when they are asked for.
 
     Attributes:

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from remix_study.data import Dataset, load_file
+from remix_study.data.dataset import Dataset
+from remix_study.data.table_file import load_file
 from remix_study.errors import DataError
 
 TABLE = """age,sex,smokes,city,patient,target

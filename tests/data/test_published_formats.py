@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from remix_study.data.facts import FACTS
-from remix_study.data.formats import Parsed, parse
+from remix_study.data.catalogue import CATALOGUE
+from remix_study.data.published_formats import Parsed, parse
 from remix_study.errors import DataError
 
 
 def read(name: str, *texts: str) -> Parsed:
-    paths = [Path(file.path) for file in FACTS[name].files]
+    paths = [Path(file.path) for file in CATALOGUE[name].files]
     return parse(name, [text.encode() for text in texts], paths)
 
 

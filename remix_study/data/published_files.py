@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from remix_study.data.cache import load_cached, save_cached
-from remix_study.data.cifar import keras_copy, read_batches, read_subset
+from remix_study.data.catalogue import CATALOGUE, DatasetFacts
+from remix_study.data.cifar import fetched_by_keras, read_batches, read_subset
 from remix_study.data.dataset import Dataset, freeze
-from remix_study.data.facts import FACTS, Facts
-from remix_study.data.formats import VERSION, Parsed, parse
-from remix_study.data.reading import read_raw, unpack
+from remix_study.data.file_bytes import read_raw, unpack
+from remix_study.data.published_formats import VERSION, Parsed, parse
 from remix_study.errors import DataError, join_names
 
 VARIABLE = "REMIX_STUDY_DATA"
@@ -26,7 +26,7 @@ class FilesMissingError(DataError):
     """The files of a data set are not there; nothing is wrong with them."""
 
 
-def load_source(name: str) -> Dataset:
+def load_published(name: str) -> Dataset:
     """Load one of the data sets whose files the user has to fetch.
 
     A file is known by the sha256 of its unpacked content. An unknown one is taken, with a note
@@ -37,7 +37,7 @@ def load_source(name: str) -> Dataset:
         FilesMissingError: REMIX_STUDY_DATA is not set, or a file is not there.
         DataError: A file is damaged, not in its makers' format, or another one.
     """
-    facts, paths = locate(FACTS[name])
+    facts, paths = locate(CATALOGUE[name])
     # Hashed piece by piece: an archive of images need not be in memory.
     packed = [_sha256(path) for path in paths]
     key = hashlib.sha256(f"{VERSION} {name} {' '.join(packed)}".encode()).hexdigest()
@@ -71,7 +71,7 @@ def load_source(name: str) -> Dataset:
     )
 
 
-def locate(facts: Facts) -> tuple[Facts, list[Path]]:
+def locate(facts: DatasetFacts) -> tuple[DatasetFacts, list[Path]]:
     """The files of a data set, each plain or gzip, those of its partial edition, or its archive.
 
     Raises:
@@ -80,15 +80,15 @@ def locate(facts: Facts) -> tuple[Facts, list[Path]]:
     try:
         return _under_folder(facts)
     except FilesMissingError:
-        fetched = keras_copy(facts) if facts.archives else None
+        fetched = fetched_by_keras(facts) if facts.archives else None
         if fetched is None:
             raise
         return facts, fetched
 
 
-def _under_folder(facts: Facts) -> tuple[Facts, list[Path]]:
+def _under_folder(facts: DatasetFacts) -> tuple[DatasetFacts, list[Path]]:
     wanted = ", ".join(file.path for file in facts.files) + " (or .gz)"
-    origin = f"from {facts.title}, {facts.citation}"
+    origin = f"from {facts.source}, {facts.citation}"
     if facts.archives:
         wanted += f", or one of {', '.join(facts.archives)},"
         origin += "; keras.datasets.cifar10.load_data() fetches it too"
@@ -120,7 +120,7 @@ def _under_folder(facts: Facts) -> tuple[Facts, list[Path]]:
 
 
 def verify(
-    facts: Facts, parsed: Parsed, paths: Sequence[Path], hashes: Sequence[str]
+    facts: DatasetFacts, parsed: Parsed, paths: Sequence[Path], hashes: Sequence[str]
 ) -> tuple[str, ...]:
     """Notes about files that are not the known ones but fit; none for the known ones.
 
@@ -148,7 +148,7 @@ def verify(
     )
 
 
-def _misfit(facts: Facts, parsed: Parsed) -> str:
+def _misfit(facts: DatasetFacts, parsed: Parsed) -> str:
     """The first thing in which the arrays are not what the facts say, "" if they fit."""
     X = parsed.X
     counts = dict(zip(parsed.classes, np.bincount(parsed.y).tolist(), strict=True))
@@ -163,11 +163,12 @@ def _misfit(facts: Facts, parsed: Parsed) -> str:
     ]:
         if found != expected:
             return f"it has {found} {what}, not {expected}"
-    if counts != dict(facts.counts):
-        return f"its rows by class are {_counted(counts)}, not {_counted(dict(facts.counts))}"
-    if low < facts.low or high > facts.high:
-        return f"its values reach from {low:g} to {high:g}, not {facts.low:g} to {facts.high:g}"
-    if facts.whole and not (np.isnan(X) | (np.round(X) == X)).all():
+    if counts != facts.counts:
+        return f"its rows by class are {_counted(counts)}, not {_counted(facts.counts)}"
+    if low < facts.minimum or high > facts.maximum:
+        expected_range = f"{facts.minimum:g} to {facts.maximum:g}"
+        return f"its values reach from {low:g} to {high:g}, not {expected_range}"
+    if facts.all_integers and not (np.isnan(X) | (np.round(X) == X)).all():
         return "its values are not all whole numbers"
     return ""
 
@@ -176,9 +177,9 @@ def _counted(counts: dict[str, int]) -> str:
     return join_names([f"{name}: {count}" for name, count in counts.items()])
 
 
-def _partial_note(facts: Facts) -> tuple[str, ...]:
+def _partial_note(facts: DatasetFacts) -> tuple[str, ...]:
     """What every output says of a partial edition."""
-    whole = FACTS[facts.name]
+    whole = CATALOGUE[facts.name]
     if facts is whole:
         return ()
     return (
