@@ -9,6 +9,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -27,6 +28,7 @@ from remix_study.signals import Signals
 from remix_study.upkeep import add_commands
 
 if TYPE_CHECKING:
+    from remix_study.reports.outcome import Outcome
     from remix_study.study.reporter import Summary
 
 _CODES = (
@@ -98,7 +100,11 @@ def _parser() -> argparse.ArgumentParser:
         "--dask", metavar="ADDRESS",
         help="let the workers run on the Dask cluster with this scheduler",
     )  # fmt: skip
-    run.set_defaults(command=_run)
+    run.add_argument(
+        "--report", type=Path, metavar="DIR",
+        help="write the page of this study into this folder at the end; not with --dry-run",
+    )  # fmt: skip
+    run.set_defaults(command=_run, joins=False)
 
     worker = commands.add_parser(
         "worker", help="join a study, from this machine or another, until nothing is left",
@@ -112,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     worker.add_argument("--devices", type=_devices, metavar="LIST",
                         help="as of run; each worker sees one")  # fmt: skip
-    worker.set_defaults(command=_run, dry_run=False, dask=None)
+    worker.set_defaults(command=_run, dry_run=False, dask=None, report=None, joins=True)
     for command in (run, worker):
         command.add_argument(
             "--workers", type=_count, metavar="N", default=1 if command is worker else None,
@@ -207,6 +213,8 @@ def _run(options: argparse.Namespace, signals: Signals) -> int:
     from remix_study.studyfile import load_study
 
     signals.check()
+    if options.dry_run and options.report:
+        raise UsageError("--dry-run trains nothing to report on; leave out --report or --dry-run")
     study = load_study(find_study(options.study)).stacked(options.stack)
     if study.own_code and plugins.allowed():
         # A network of the user's own is looked for beside the study file, too.
@@ -221,6 +229,10 @@ def _run(options: argparse.Namespace, signals: Signals) -> int:
     from remix_study.study.storage import shown
 
     storage = shown(options.storage)
+    if options.report:
+        from remix_study.reports.outcome import check_report
+
+        check_report(options.report, options.storage)
     console = Terminal(signals, stderr=options.json)
     for line in outside_lines(study):
         console.print(f"note: {line}", highlight=False, markup=False, soft_wrap=True)
@@ -232,46 +244,67 @@ def _run(options: argparse.Namespace, signals: Signals) -> int:
             signals=signals,
             command=_words(options, storage),
         )
-    answer: dict[str, Any] = {
-        "study": study.name,
-        "storage": storage,
-        "points": summary.points,
-        "complete_before": summary.done_before,
-        "completed": summary.completed,
-        "complete": summary.complete,
-        "failures": [vars(failure) for failure in summary.failures],
-    }
+    code = SOME_POINTS_FAILED if summary.failures else DONE
     if options.json:
+        report = _conclude(options, study.name).index if options.report else None
+        answer: dict[str, Any] = {
+            "study": study.name,
+            "storage": storage,
+            "points": summary.points,
+            "complete_before": summary.done_before,
+            "completed": summary.completed,
+            "complete": summary.complete,
+            "failures": [vars(failure) for failure in summary.failures],
+            "report": str(report) if report else None,
+        }
         print(json.dumps(answer, indent=2))
-        return SOME_POINTS_FAILED if summary.failures else DONE
+        return code
     left = summary.points - summary.complete - len(summary.failures)
     elsewhere = f", {left} being worked on elsewhere" if left > 0 else ""
-    console.print(
+    say = partial(console.print, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    say(
         f"{summary.complete} of {summary.points} points complete, {summary.completed} of them "
-        f"new{elsewhere}, in {storage}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
+        f"new{elsewhere}, in {storage}"
     )
-    return SOME_POINTS_FAILED if summary.failures else DONE
+    if not options.joins:
+        outcome = _conclude(options, study.name)
+        for line in outcome.lines:
+            say(line)
+        if outcome.index:
+            say(f"report: {outcome.index}")
+        else:
+            say(f"for the page: {_report_words([study.name], options.storage)}")
+    return code
+
+
+def _conclude(options: argparse.Namespace, study: str) -> Outcome:
+    """What the run found, and its page if one is asked for."""
+    from remix_study.reports.outcome import conclude
+
+    command = _report_words([study], options.storage)
+    return conclude(study, options.storage, options.report, command=command)
+
+
+def _report_words(studies: Sequence[str], storage: str) -> str:
+    """The command that writes the page of studies, without passwords."""
+    from remix_study.study.storage import shown
+
+    return shlex.join(["remix-study", "report", *studies, "--storage", shown(storage)])
 
 
 def _working(options: argparse.Namespace) -> Callable[..., Summary]:
     """What runs the study: this process, processes of its own, or a Dask cluster."""
-    joins = hasattr(options, "no_wait")
-    if not (joins or options.workers or options.dask):
+    if not (options.joins or options.workers or options.dask):
         if options.recycle is not None:
             raise UsageError("--recycle is about worker processes; give --workers, too")
         from remix_study.study.runner import run
 
         return run
-    from functools import partial
-
     from remix_study.workers.crew import RECYCLE, Crew, run_crew
 
     recycle = RECYCLE if options.recycle is None else options.recycle
     devices = tuple(options.devices.split(",")) if options.devices else ()
-    wait = joins and not options.no_wait
+    wait = options.joins and not options.no_wait
     crew = Crew(options.workers or 0, devices, recycle, wait)
     if not options.dask:
         return partial(run_crew, crew=crew)
@@ -282,7 +315,7 @@ def _working(options: argparse.Namespace) -> Callable[..., Summary]:
 
 def _words(options: argparse.Namespace, storage: str) -> str:
     """The command for the manifest, without passwords."""
-    words = ["remix-study", "worker" if hasattr(options, "no_wait") else "run", options.study]
+    words = ["remix-study", "worker" if options.joins else "run", options.study]
     words += [] if options.storage == DEFAULT_STORAGE else ["--storage", storage]
     words += ["--workers", str(options.workers)] if options.workers else []
     words += ["--stack", str(options.stack)] if options.stack else []
@@ -316,7 +349,7 @@ def _report(options: argparse.Namespace, signals: Signals) -> int:
         return _demonstrate(options, signals)
     from remix_study.reports.frames import load_frames
     from remix_study.reports.page import write_report
-    from remix_study.study.storage import database_errors, open_reader, shown
+    from remix_study.study.storage import database_errors, open_reader
     from remix_study.studyfile import load_study
 
     names = [
@@ -326,9 +359,9 @@ def _report(options: argparse.Namespace, signals: Signals) -> int:
     with database_errors(options.storage):
         engine = open_reader(options.storage)
         frames = load_frames(engine, names)
-        words = ["remix-study", "report", *names, "--storage", shown(options.storage)]
         output = options.output or Path("report")
-        index = write_report(frames, output, command=shlex.join(words))
+        command = _report_words(names, options.storage)
+        index = write_report(frames, output, command=command)
         engine.dispose()
     print(json.dumps({"index": str(index)}) if options.json else f"report: {index}")
     return DONE

@@ -210,6 +210,7 @@ def test_json_is_all_there_is_on_standard_output(capfd):
         "completed": 3,
         "complete": 3,
         "failures": [],
+        "report": None,
     }
     dry = answers["run", "--dry-run", "tiny.toml"]
     assert dry["points"] == ["baseline", "balance", "remix (0.1)"]

@@ -36,7 +36,8 @@ from remix_study.demonstration.scale import BATCH_SIZE, FULL, SEED, Scale
 from remix_study.demonstration.sets import NEIGHBOURS, clouds, moons
 from remix_study.reports.document import Block, Cell, Head, Section, Table
 from remix_study.reports.figures import strategy_color
-from remix_study.reports.page import fill, publish
+from remix_study.reports.folder import publish
+from remix_study.reports.page import fill
 from remix_study.reports.words import counted, listing, number
 from remix_study.seeds import derive
 

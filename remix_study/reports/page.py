@@ -6,9 +6,7 @@ import base64
 import hashlib
 import json
 import re
-import shutil
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -18,11 +16,11 @@ import jinja2
 import pandas as pd
 
 from remix_study import __version__
-from remix_study.errors import UsageError
 from remix_study.reports.calibration import calibrations
 from remix_study.reports.comparison import Comparison, comparisons
 from remix_study.reports.corrections import Corrected, corrected_rows
 from remix_study.reports.document import Picture, Section
+from remix_study.reports.folder import MANIFEST, MARK, publish
 from remix_study.reports.frames import StudyFrames
 from remix_study.reports.latex import latex_text
 from remix_study.reports.roles import roles
@@ -46,12 +44,10 @@ from remix_study.reports.tables import csv_text, markdown_text
 from remix_study.reports.verdict import judge, remix_row
 from remix_study.reports.words import SPACE, listing, sentence
 
-MANIFEST = "manifest.json"
 _TABLES = {"csv": csv_text, "md": markdown_text, "tex": latex_text}
 _FORMATS = {"csv": "CSV", "md": "Markdown", "tex": "LaTeX"}
 # A longer table is data, which nobody reads or prints: CSV alone.
 LONG = 400
-_MARK = "remix_study report"
 
 
 def write_report(frames: StudyFrames, output: Path, *, command: str) -> Path:
@@ -71,67 +67,6 @@ def write_report(frames: StudyFrames, output: Path, *, command: str) -> Path:
         UsageError: the folder holds files that no report wrote, is a file, or cannot be written.
     """
     return publish(output, lambda folder: _write(frames, folder, command=command))
-
-
-def publish(output: Path, write: Callable[[Path], None]) -> Path:
-    """Let a folder be written whole or not at all; see :func:`write_report`.
-
-    Args:
-        output: the folder that is wanted.
-        write: writes `index.html` and all else into an empty folder.
-    """
-    old = _own_files(output)
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            dir=output.parent, prefix=f".{output.name}-", ignore_cleanup_errors=True
-        ) as scratch:
-            folder = Path(scratch)
-            write(folder)
-            _replace(output, folder, old)
-    except OSError as error:
-        raise UsageError(f"{output}: cannot write the report ({error.strerror})") from error
-    return output / "index.html"
-
-
-def _own_files(output: Path) -> list[Path]:
-    """The files of a report that is there already, by its manifest; hidden files do not count."""
-    if not output.exists():
-        return []
-    if not output.is_dir():
-        raise UsageError(f"{output} is a file; name a folder for the report")
-    there = {
-        path.relative_to(output)
-        for path in output.rglob("*")
-        if not path.is_dir() and not path.name.startswith(".")
-    }
-    if not there:
-        return []
-    known: set[Path] = set()
-    try:
-        manifest = json.loads((output / MANIFEST).read_text(encoding="utf-8"))
-        if manifest["made_by"] == _MARK:
-            known = {Path(MANIFEST), *(Path(name) for name in manifest["files"])}
-    except (OSError, ValueError, KeyError, TypeError):
-        known = set()
-    strange = sorted(there - known)
-    if strange:
-        raise UsageError(
-            f"{output} holds files that no report wrote ({strange[0]}); name another folder"
-        )
-    return sorted(there)
-
-
-def _replace(output: Path, folder: Path, old: Sequence[Path]) -> None:
-    output.mkdir(exist_ok=True)
-    for name in old:
-        (output / name).unlink()
-    for path in sorted(folder.rglob("*")):
-        target = output / path.relative_to(folder)
-        if path.is_dir():
-            target.mkdir(exist_ok=True)
-        else:
-            shutil.move(path, target)
 
 
 def _write(frames: StudyFrames, folder: Path, *, command: str) -> None:
@@ -243,7 +178,7 @@ def fill(
     )
     (folder / "index.html").write_text(page, encoding="utf-8")
     manifest: dict[str, Any] = {
-        "made_by": _MARK,
+        "made_by": MARK,
         "version": __version__,
         "made": made,
         "command": command,

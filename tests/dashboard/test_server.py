@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import shutil
 import signal
 import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +19,8 @@ from studyroom import command
 
 from remix_study.cli import _parser, main
 from remix_study.dashboard.server import for_this_machine, is_loopback
+
+README = Path(__file__).parents[2] / "README.md"
 
 
 def listening(pid: int) -> set[str]:
@@ -68,6 +74,44 @@ def test_it_listens_on_this_machine_alone_and_ends_with_a_signal(served, here):
     assert process.returncode == 130
     assert errors == "remix-study: stopped; run the same command to go on\n"
     assert (here / "remix-study-artifacts").is_dir()
+
+
+def test_plain_optuna_dashboard_opens_a_database_of_ours(finished, here):
+    """The command as the README has it, on a port that is free."""
+    shutil.copy(finished, here / "remix-study.db")
+    (words,) = re.findall(r"`(optuna-dashboard sqlite:.*)`", README.read_text())
+    program, url = words.split()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [Path(sys.executable).with_name(program), url, "--port", str(port)],
+        cwd=here,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        studies = answer_of(process, port, "/api/studies")["study_summaries"]
+        assert [study["study_name"] for study in studies] == ["tiny/wine"]
+        first = answer_of(process, port, f"/api/studies/{studies[0]['study_id']}")["trials"][0]
+        assert first["state"] == "Complete"
+        assert {parameter["name"] for parameter in first["params"]} == {"strategy"}
+    finally:
+        process.kill()
+        process.wait(timeout=30)
+
+
+def answer_of(process: subprocess.Popen, port: int, path: str) -> dict:
+    """The JSON that a server answers, once it does."""
+    while process.poll() is None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        try:
+            connection.request("GET", path)
+            return json.loads(connection.getresponse().read())
+        except ConnectionRefusedError:
+            time.sleep(0.1)
+        finally:
+            connection.close()
+    raise AssertionError(f"the server ended with exit code {process.returncode}")
 
 
 def test_by_default_it_is_this_machine():

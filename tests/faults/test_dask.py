@@ -50,12 +50,15 @@ def cluster(file_scene):
 @pytest.mark.slow
 def test_workers_on_a_cluster_share_the_points_and_a_killed_one_is_replaced(cluster, file_scene):
     file_scene.write(study(4))
-    running = file_scene.start("run", "tiny.toml", "--dask", cluster)
+    words = ("run", "tiny.toml", "--dask", cluster, "--report", "page")
+    running = file_scene.start(*words)
     os.kill(file_scene.held()[0], signal.SIGKILL)
     file_scene.go()
     code, out, errors = file_scene.end(running)
     assert (code, errors) == (0, "")
     assert "[4/4]" in out
+    assert out.endswith("\nreport: page/index.html\n")
+    assert (file_scene.folder / "page" / "index.html").is_file()
     assert "(SIGKILL), another takes its place" in out
     file_scene.assert_whole(4)
     assert len(file_scene.begun()) == 5
@@ -67,11 +70,13 @@ def test_workers_on_a_cluster_share_the_points_and_a_killed_one_is_replaced(clus
 @pytest.mark.slow
 def test_ctrl_c_stops_the_workers_on_the_cluster(cluster, file_scene):
     file_scene.write(study(4))
-    running = file_scene.start("run", "tiny.toml", "--dask", cluster, "--workers", "2")
+    words = ("run", "tiny.toml", "--dask", cluster, "--workers", "2", "--report", "page")
+    running = file_scene.start(*words)
     file_scene.held()
     running.send_signal(signal.SIGINT)
     code, _, _ = file_scene.end(running)
     assert code == 130
+    assert not (file_scene.folder / "page").exists()
     file_scene.until(lambda: not file_scene.at_work())
     assert file_scene.states()["RUNNING"] == 0
     assert file_scene.query("SELECT * FROM remix_workers") == []

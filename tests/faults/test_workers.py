@@ -12,13 +12,13 @@ from studyroom import command, complete_values, query, tiny
 @BOTH
 def test_workers_share_the_points_and_are_recycled(scene):
     scene.write(study(9))
-    code, out, errors = scene.run(
-        "run", "tiny.toml", "--workers", "2", "--recycle", "3", seconds=0.2
-    )
+    words = ("run", "tiny.toml", "--workers", "2", "--recycle", "3", "--report", "page")
+    code, out, errors = scene.run(*words, seconds=0.2)
     assert (code, errors) == (0, "")
     assert out.startswith("tiny/wine  0 of 9 points complete; rows")
     assert "[9/9]" in out
-    assert "secret" not in out
+    assert out.endswith("\nreport: page/index.html\n")
+    assert "secret" not in out + (scene.folder / "page" / "index.html").read_text()
     scene.assert_whole(9)
     # Nobody ran more than three trials, and no trial ran twice.
     pids = [pid for pid, _ in scene.begun()]

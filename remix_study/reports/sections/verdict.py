@@ -45,7 +45,7 @@ def section(verdicts: Sequence[Verdict]) -> Section:
     blocks: list[Block] = []
     planned = [verdict for verdict in shown if verdict.remix is not None]
     if len(planned) > 1:
-        blocks.append(Block(text=_summary(planned), tables=(glance_table(planned),)))
+        blocks.append(Block(text=tally_lines(planned), tables=(glance_table(planned),)))
     folded = "The differences behind this" if len(shown) > SHOWN_OPEN else ""
     own = [_block(verdict, folded) for verdict in shown]
     blocks += map(fold, own) if crowded(shown) else own
@@ -58,7 +58,7 @@ def section(verdicts: Sequence[Verdict]) -> Section:
     return Section("verdict", "Verdict", LEAD, tuple(blocks), files)
 
 
-def _summary(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+def tally_lines(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
     """How often ReMix is better and worse than the baseline and than balancing alone."""
     sentences = []
     for metric in dict.fromkeys(m for v in verdicts for m in v.comparison.objectives):

@@ -37,6 +37,7 @@ def _install() -> None:
     from remix_study.study.bench import Bench
 
     pretend.pretend(setattr)
+    pretend.pretend_outcome(setattr)
     make_up_data(setattr)
     made_up = Bench.fit
     log, held = Path(os.environ["PRETEND_LOG"]), os.environ.get("PRETEND_HOLD", "").split(";")
