@@ -166,9 +166,9 @@ def bare(epochs: int, strategies: tuple[str, ...]) -> Work:  # noqa: ARG001
     import numpy as np
     import tensorflow as tf
 
-    from remix_study.models import build
+    from remix_study.models.building import build_network
 
-    network = build("cnn", stack=1, input_shape=(32, 32, 3), n_classes=10, options={})
+    network = build_network("cnn", stack=1, input_shape=(32, 32, 3), n_classes=10, options={})
     rng = np.random.default_rng(0)
     x = tf.constant(rng.random((BATCH, 32, 32, 3), np.float32))
     y = tf.one_hot(rng.integers(0, 10, BATCH), 10)

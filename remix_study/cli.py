@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from remix_study import __version__, plugins
+from remix_study import __version__
 from remix_study.config import DEFAULT_STORAGE
 from remix_study.dashboard.command import add_command as add_dashboard
 from remix_study.errors import (
@@ -51,7 +51,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with signals.installed():
             options = _parser().parse_args(arguments)
-            plugins.allow(not getattr(options, "no_plugins", False))
             code: int = options.command(options, signals)
             sys.stdout.flush()
             return code
@@ -216,7 +215,9 @@ def _run(options: argparse.Namespace, signals: Signals) -> int:
     if options.dry_run and options.report:
         raise UsageError("--dry-run trains nothing to report on; leave out --report or --dry-run")
     study = load_study(find_study(options.study)).stacked(options.stack)
-    if study.own_code and plugins.allowed():
+    if options.no_plugins:
+        study = study.without_plugins()
+    if study.has_plugins and study.allow_plugins:
         # A network of the user's own is looked for beside the study file, too.
         sys.path.append(str(study.folder))
     if options.dry_run:

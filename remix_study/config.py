@@ -179,6 +179,8 @@ class Study(Struct, frozen=True):
         augmentation: What strategies that augment do to images.
         note: A sentence that every output repeats.
         stack: What the command line puts in place of the file's ``training.stack``.
+        allow_plugins: Whether code of the user's own, such as a network, may be imported; set by
+            the command line, not by the file.
     """
 
     name: str
@@ -195,6 +197,7 @@ class Study(Struct, frozen=True):
     augmentation: Augmentation = Augmentation()
     note: str = ""
     stack: Stack | None = None
+    allow_plugins: bool = True
 
     def stacked(self, stack: Stack | None) -> Study:
         """The study with ``training.stack`` replaced in every problem, unless by None."""
@@ -206,9 +209,13 @@ class Study(Struct, frozen=True):
         training = replace(self.training, stack=stack)
         return replace(self, problems=problems, training=training, stack=stack)
 
+    def without_plugins(self) -> Study:
+        """The study with code of the user's own forbidden."""
+        return replace(self, allow_plugins=False)
+
     @property
-    def own_code(self) -> bool:
-        """Whether it names a network or an augmentation that may lie beside the file."""
+    def has_plugins(self) -> bool:
+        """Whether the file names a network or an augmentation that may lie beside it."""
         return ":" in self.model.name + self.augmentation.name
 
     @property

@@ -9,7 +9,8 @@ from workshop import Workshop
 from remix_study.batches.plan import plan_epoch
 from remix_study.batches.training_rows import TrainingRows
 from remix_study.data.images import ImageRows
-from remix_study.models import build, build_augmentation
+from remix_study.models.augmentation import build_augmentation
+from remix_study.models.building import build_network
 from remix_study.training.engine import Engine, Member
 from remix_study.training.seeds import epoch_seeds
 
@@ -40,7 +41,7 @@ class Gallery(Workshop):
     def engine(self, members, *, name="cnn", augmentation="rotate-shift", how=None, **options):
         options = options or (SMALL if name == "cnn" else {})
         shape = self.X.shape[1:]
-        network = build(
+        network = build_network(
             name, stack=1, input_shape=shape, n_classes=self.n_classes, options=options
         )
         nothing = np.zeros((len(members), 0))

@@ -24,8 +24,15 @@ from studyroom import tiny
 import remix_study
 from remix_study.cli import main
 from remix_study.data.cache import load_cached
-from remix_study.errors import RemixStudyError, masked
+from remix_study.errors import RemixStudyError, StudyFileError, UsageError, masked
+from remix_study.models.augmentation import build_augmentation
+from remix_study.models.building import build_network
 from remix_study.reports.tables import csv_text, markdown_text
+from remix_study.study.bench import prepare
+from remix_study.study.checks import check_study
+from remix_study.study.terms import Terms
+from remix_study.studyfile import parse_study
+from remix_study.workers.order import Order
 
 PACKAGE = Path(remix_study.__file__).parent
 
@@ -170,18 +177,34 @@ def test_code_runs_only_where_the_user_named_it_and_did_not_forbid_it(here, caps
         assert not Path("ran").exists()
         assert str(here) not in sys.path
     assert not Path("remix-study.db").exists()
-    # An earlier command's word does not hold for the next; and the file would have run.
-    from remix_study.models.custom import resolve
-
-    monkeypatch.syspath_prepend(here)
+    # Forbidding it in one command does not forbid it in the next.
     (here / "tiny.toml").write_text(tiny())
     assert main(["run", "tiny.toml", "--no-plugins", "--dry-run"]) == 0
-    with pytest.raises(RemixStudyError, match="forbidden here"):
-        resolve("evil:build")
     assert not Path("ran").exists()
-    assert main(["run", "tiny.toml", "--dry-run"]) == 0
-    with pytest.raises(RemixStudyError, match="cannot be imported"):
-        resolve("evil:build")
+    assert main(["run", "evil.toml", "--dry-run"]) == 0
+    assert str(here) in sys.path
+
+
+def test_forbidden_code_is_refused_by_checks_builders_and_worker_processes(here, monkeypatch):
+    (here / "evil.py").write_text(EVIL)
+    monkeypatch.syspath_prepend(here)
+    study = parse_study(tiny(MODEL), str(here / "evil.toml")).without_plugins()
+    with pytest.raises(StudyFileError, match="--no-plugins forbids"):
+        check_study(study)
+    order = Order.decode(Order.of(study, "sqlite:///x.db", "", 1, Terms()).encode())
+    assert not order.study().allow_plugins
+    assert parse_study(study.text, study.source).allow_plugins
+    shape = {"stack": 1, "input_shape": (13,), "n_classes": 3, "options": {}}
+    with pytest.raises(UsageError, match="--no-plugins forbids"):
+        build_network("evil:build", allow_plugins=order.study().allow_plugins, **shape)
+    with pytest.raises(UsageError, match="--no-plugins forbids"):
+        build_augmentation("evil:build", (8, 8, 1), {}, allow_plugins=False)
+    with pytest.raises(UsageError, match="--no-plugins forbids"):
+        prepare(study)[0].network_parameters(study.model)
+    assert not Path("ran").exists()
+    # Where it is allowed, the same name is imported.
+    with pytest.raises(UsageError, match="cannot be imported"):
+        build_network("evil:build", allow_plugins=True, **shape)
     assert Path("ran").exists()
 
 

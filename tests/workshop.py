@@ -6,7 +6,7 @@ import numpy as np
 
 from remix_study.batches.training_rows import TrainingRows
 from remix_study.config import Training
-from remix_study.models import build
+from remix_study.models.building import build_network
 from remix_study.training.engine import Engine, Member
 
 # Compiled programs, by all that shapes them.
@@ -53,7 +53,7 @@ class Workshop:
         stack = (stack or len(members)) if name == "mlp" else 1
         key = (name, stack, self.X.shape, self.n_classes, repr(options))
         if fresh or key not in KEPT:
-            network = build(
+            network = build_network(
                 name,
                 stack=stack,
                 input_shape=self.X.shape[1:],

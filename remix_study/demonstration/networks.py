@@ -45,7 +45,7 @@ def probabilities(
     Returns:
         One array (samples, m, K) a strategy.
     """
-    from remix_study.models import build
+    from remix_study.models.building import build_network
     from remix_study.training.engine import Engine, Member
 
     parts = _positions([sample.X for sample in samples], places)
@@ -54,7 +54,7 @@ def probabilities(
     prepared = fit_preprocessing(X, parts[:-1])
     n_classes = samples[0].n_classes
     engine = Engine(
-        build(
+        build_network(
             "mlp",
             stack=min(_STACK, len(samples)),
             input_shape=X.shape[1:],

@@ -1,4 +1,4 @@
-"""Random transformations of images: Keras preprocessing layers with seeds from outside."""
+"""Random transformations of images: Keras layers whose seeds are arguments."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 
 from remix_study.errors import UsageError
-from remix_study.models.custom import resolve
+from remix_study.models.custom import import_builder
 
-# Images that a pipeline is tried on.
-_ROWS = 4
+# Images on which a pipeline is tried when it is built.
+_N_TRIED = 4
 
 
 @dataclass(frozen=True, eq=False)
 class Augmentation:
-    """Keras layers whose random draws are a function of the seeds they are called with.
+    """Keras layers whose random draws depend only on the seeds of the call.
 
     Attributes:
-        layer: The pipeline.
-        states: The states of its random generators.
+        layer: The Keras layer or Sequential of layers.
+        states: State variables of its random generators.
     """
 
     layer: Any
@@ -29,7 +29,7 @@ class Augmentation:
 
     @property
     def generators(self) -> int:
-        """How many seeds a call takes."""
+        """Number of random generators, each of which takes a seed."""
         return len(self.states)
 
     def __call__(self, images: Any, seeds: Any) -> Any:
@@ -40,60 +40,63 @@ class Augmentation:
             seeds: uint32 (generators, 2).
 
         Returns:
-            As ``images``.
+            float32, the shape of ``images``.
         """
         import keras
         from keras import ops
 
-        mapping = [
-            (state, ops.cast(seeds[place], state.dtype)) for place, state in enumerate(self.states)
-        ]
+        mapping = [(state, ops.cast(seeds[i], state.dtype)) for i, state in enumerate(self.states)]
         with keras.StatelessScope(state_mapping=mapping):
             return ops.cast(self.layer(images, training=True), "float32")
 
 
 def build_augmentation(
-    name: str, input_shape: tuple[int, ...], options: Mapping[str, Any]
+    name: str,
+    input_shape: tuple[int, ...],
+    options: Mapping[str, Any],
+    *,
+    allow_plugins: bool = True,
 ) -> Augmentation:
-    """Build the pipeline that a study file names.
+    """Build the augmentation that a study file names.
 
     Args:
         name: ``rotate-shift`` (the paper's: rotation by up to 20 degrees, shifts by up to 0.2 of
             width and height), or the dotted name of ``build(input_shape, **options)`` that
             returns a Keras layer or a Sequential of layers.
         input_shape: Height, width and channels of an image.
-        options: ``rotation`` in degrees, ``shift`` as a share and ``fill`` of what comes in from
-            outside; or a user's own keys.
+        options: Keyword arguments of the builder; for ``rotate-shift`` those of
+            `rotate_shift`.
+        allow_plugins: Whether a user's own code may be imported.
 
     Raises:
-        UsageError: The name cannot be resolved, or what it builds is no layer, learns weights,
-            changes the shape of images or cannot be applied to them.
+        UsageError: The name cannot be resolved, or the result is not a Keras layer, has weights
+            to learn, changes the shape of images or cannot be applied to them.
     """
     import keras
 
     if name == "rotate-shift":
         layer = rotate_shift(**options)
     else:
-        builder = resolve(name, "augmentation")
+        builder = import_builder(name, "augmentation", allow_plugins=allow_plugins)
         try:
             layer = builder(input_shape, **options)
         except Exception as error:
-            # The user's own code may fail in any way.
+            # A user's own code may raise anything.
             raise UsageError(f'augmentation "{name}" cannot be built: {error}') from error
     if not isinstance(layer, keras.Layer):
         kind = type(layer).__name__
         raise UsageError(f'augmentation "{name}" returned {kind}, not a Keras layer')
-    mixing = [type(part).__name__ for part in layer._flatten_layers()]
+    kinds = [type(part).__name__ for part in layer._flatten_layers()]
     for kind in ("MixUp", "CutMix"):
-        if kind in mixing:
-            # Given images alone, Keras blends them without a word about their labels.
+        if kind in kinds:
+            # Called with images only, Keras blends them and leaves their labels as they are.
             raise UsageError(
                 f'augmentation "{name}" holds {kind}, which would blend images and not their '
                 'labels; the strategies "mixup" and "remix" blend both'
             )
-    images = np.random.default_rng(0).integers(0, 256, (_ROWS, *input_shape))
+    images = np.random.default_rng(0).integers(0, 256, (_N_TRIED, *input_shape))
     try:
-        found = np.asarray(layer(images.astype(np.float32), training=True))
+        transformed = np.asarray(layer(images.astype(np.float32), training=True))
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         raise UsageError(
@@ -101,9 +104,9 @@ def build_augmentation(
         ) from error
     if layer.trainable_variables:
         raise UsageError(f'augmentation "{name}" has weights to learn; use preprocessing layers')
-    if found.shape != images.shape:
+    if transformed.shape != images.shape:
         raise UsageError(
-            f'augmentation "{name}" makes images of shape {found.shape[1:]} of '
+            f'augmentation "{name}" makes images of shape {transformed.shape[1:]} of '
             f"{input_shape}; they must keep their shape"
         )
     states = tuple(v for v in layer.variables if v.path.endswith("seed_generator_state"))
@@ -111,7 +114,16 @@ def build_augmentation(
 
 
 def rotate_shift(rotation: float = 20, shift: float = 0.2, fill: str = "nearest") -> Any:
-    """Turn by up to ``rotation`` degrees either way, then shift by up to a share of each side."""
+    """Rotate and then shift images at random.
+
+    Args:
+        rotation: Largest angle in degrees, in either direction.
+        shift: Largest shift as a share of height and of width.
+        fill: Keras' ``fill_mode`` for the pixels that come in from outside.
+
+    Returns:
+        A Keras Sequential of two layers.
+    """
     import keras
 
     layers = keras.layers

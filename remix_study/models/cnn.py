@@ -1,4 +1,4 @@
-"""The paper's network for images, a plain Keras model of one member."""
+"""The paper's convolutional network for images: a plain Keras model of one member."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from functools import lru_cache
 
 import numpy as np
 
+from remix_study.errors import UsageError
 from remix_study.models.network import Network, Weights
 
-# Every trial of a study starts its members from the same weights.
-_KEPT = 256
+# Members whose initial weights are cached: every trial of a study starts them from the same ones.
+_N_CACHED = 256
 
 
 def build_cnn(
@@ -23,33 +24,30 @@ def build_cnn(
 ) -> Network:
     """Build convolutions with pooling, a dense layer and a linear output of K logits.
 
-    It trains one member at a time: convolutions of several members at once would be grouped,
-    which on a CPU takes a multiple of the time.
+    Members train one at a time: convolutions of several members at once would be grouped
+    convolutions, which take several times as long on a CPU.
 
     Args:
         input_shape: Height, width and channels of an image.
         n_classes: Number of classes K.
-        filters: Of each 3 x 3 convolution (ReLU), a 2 x 2 max pooling after each; 32 and 64 when
-            None (the paper's net: Experiments; widths and defaults as its authors coded it).
+        filters: Filters of each 3 x 3 convolution (ReLU), each followed by 2 x 2 max pooling; 32
+            and 64 when None (the paper's network; widths from its authors' code).
         dense: Units of the dense layer (ReLU).
-        padding: ``valid`` or ``same``; when None ``valid``, Keras' default and so the authors',
-            but ``same`` where an image is too small for it.
+        padding: ``valid`` or ``same``; when None ``valid``, the default of Keras and thus of the
+            authors' code, but ``same`` where an image is too small for it.
 
     Returns:
-        A network of one member, its input (batch, height, width, channels).
+        A network of one member with input (batch, height, width, channels).
 
     Raises:
-        UsageError: The images are too small for so many poolings.
+        UsageError: The images are too small for so many pooling layers.
     """
     import keras
 
     filters = (32, 64) if filters is None else tuple(filters)
-    sides = [min(_sides(input_shape, len(filters), kind)) for kind in ("valid", "same")]
     if padding is None:
-        padding = "valid" if sides[0] > 0 else "same"
-    if sides[padding == "same"] < 1:
-        from remix_study.errors import UsageError
-
+        padding = "valid" if _shortest_side(input_shape, len(filters), "valid") > 0 else "same"
+    if _shortest_side(input_shape, len(filters), padding) < 1:
         size = " x ".join(map(str, input_shape[:2]))
         raise UsageError(
             f'model "cnn": images of {size} are too small for {len(filters)} convolutions with '
@@ -65,17 +63,17 @@ def build_cnn(
     model.add(layers.Dense(n_classes))
     shapes = [tuple(v.shape) for v in model.variables]
 
-    @lru_cache(_KEPT)
+    @lru_cache(_N_CACHED)
     def initial_weights(seed: int) -> Weights:
-        # Glorot uniform as Keras draws it, but the same on every backend.
+        # Glorot uniform as in Keras, but with the same draws on every backend.
         rng = np.random.default_rng([seed, *b"weights"])
         weights: Weights = []
         for shape in shapes:
             if len(shape) == 1:
                 weights.append(np.zeros(shape, np.float32))
                 continue
-            field = int(np.prod(shape[:-2]))
-            limit = np.sqrt(6 / (field * (shape[-2] + shape[-1])))
+            receptive_field = int(np.prod(shape[:-2]))
+            limit = np.sqrt(6 / (receptive_field * (shape[-2] + shape[-1])))
             weights.append(rng.uniform(-limit, limit, shape).astype(np.float32))
         return weights
 
@@ -83,17 +81,17 @@ def build_cnn(
         train=model,
         infer=model,
         stack=1,
-        stacked=False,
+        is_stacked=False,
         mask_units=(),
         dropout=0.0,
-        logits=True,
+        has_logits=True,
         initial_weights=initial_weights,
     )
 
 
-def _sides(input_shape: tuple[int, ...], poolings: int, padding: str) -> list[int]:
-    """Height and width after the last pooling; not above 0 where nothing is left."""
-    sides = list(input_shape[:2])
+def _shortest_side(input_shape: tuple[int, ...], poolings: int, padding: str) -> int:
+    """The shorter of height and width after the last pooling; 0 or less if nothing is left."""
+    side = min(input_shape[:2])
     for _ in range(poolings):
-        sides = [(side - 2 * (padding == "valid")) // 2 for side in sides]
-    return sides
+        side = (side - 2 * (padding == "valid")) // 2
+    return side

@@ -1,4 +1,4 @@
-"""Anyone's own Keras model, named "package.module:build", as a network of one member."""
+"""A user's own Keras model, named "package.module:build", as a network of one member."""
 
 from __future__ import annotations
 
@@ -10,33 +10,36 @@ from typing import Any
 
 import numpy as np
 
-from remix_study import plugins
 from remix_study.errors import UsageError
 from remix_study.models.network import Network, Weights
 
 ENTRY_POINTS = "remix_study.models"
-"""Where an installed package registers builders under names of its own."""
+"""Entry point group under which an installed package registers builders by name."""
 
-# Rows that a model is tried on.
-_ROWS = 32
+# Rows on which a model is tried when it is built.
+_N_TRIED = 32
 # Keras takes 32-bit seeds.
-_SEEDS = 2**32
+_N_SEEDS = 2**32
 
 
-def resolve(name: str, what: str = "model") -> Callable[..., Any]:
-    """Import the builder that a name stands for.
+def import_builder(name: str, kind: str, *, allow_plugins: bool) -> Callable[..., Any]:
+    """Import the function that builds a user's own model or augmentation.
 
     Args:
         name: "package.module:function", or a name that an installed package has registered under
             the entry points ``remix_study.models``.
-        what: What it builds, for messages.
+        kind: ``model`` or ``augmentation``, for messages.
+        allow_plugins: Whether a user's own code may be imported.
 
     Raises:
-        UsageError: The module or the function cannot be imported, or is not callable, or such
-            names are forbidden.
+        UsageError: Such names are forbidden, the module or the function cannot be imported, or
+            it is not callable.
     """
-    if not plugins.allowed():
-        raise UsageError(f'{what} "{name}" would run code of its own, which is forbidden here')
+    if not allow_plugins:
+        raise UsageError(
+            f'{kind} "{name}" would run code of its own, which --no-plugins forbids; use a '
+            "built-in one, or leave --no-plugins out"
+        )
     registered = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
     module_name, _, function = name.partition(":")
     try:
@@ -45,42 +48,48 @@ def resolve(name: str, what: str = "model") -> Callable[..., Any]:
         elif module_name and function:
             builder = getattr(importlib.import_module(module_name), function)
         else:
-            known = ", ".join(sorted(["mlp", "cnn", *registered]))
+            names = ", ".join(sorted(["mlp", "cnn", *registered]))
             raise UsageError(
-                f'{what} "{name}" is unknown: write "package.module:function" or one of {known}'
+                f'{kind} "{name}" is unknown: write "package.module:function" or one of {names}'
             )
     except UsageError:
         raise
     except Exception as error:
-        # Importing runs the user's own code, which may fail in any way.
+        # Importing runs the user's own code, which may raise anything.
         reason = f"{type(error).__name__}: {error}"
-        raise UsageError(f'{what} "{name}" cannot be imported ({reason})') from error
+        raise UsageError(f'{kind} "{name}" cannot be imported ({reason})') from error
     if not callable(builder):
-        raise UsageError(f'{what} "{name}" is not a function that builds a Keras model')
+        raise UsageError(f'{kind} "{name}" is not a function that builds a Keras model')
     return builder  # type: ignore[no-any-return]
 
 
 def build_custom(
-    name: str, input_shape: tuple[int, ...], n_classes: int, options: Mapping[str, Any]
+    name: str,
+    input_shape: tuple[int, ...],
+    n_classes: int,
+    options: Mapping[str, Any],
+    *,
+    allow_plugins: bool = True,
 ) -> Network:
-    """Wrap the model that a user's builder returns.
+    """Build a network from a user's own Keras model.
 
     Args:
         name: Dotted name of ``build(input_shape, n_classes, **options) -> keras.Model``.
         input_shape: Shape of one row, without the batch axis.
         n_classes: Number of classes K.
         options: The study file's further ``model.*`` keys.
+        allow_plugins: Whether a user's own code may be imported.
 
     Raises:
-        UsageError: What the builder returns is not a Keras model, takes other inputs than one of
-            ``input_shape``, or does not give K columns.
+        UsageError: The builder returns something else than a Keras model, or its model does not
+            take one input of ``input_shape`` or does not give K columns.
     """
     import keras
 
-    builder = resolve(name)
+    builder = import_builder(name, "model", allow_plugins=allow_plugins)
 
     def build(seed: int) -> Any:
-        _seed_draws(seed % _SEEDS)
+        _seed_keras(seed % _N_SEEDS)
         try:
             model = builder(input_shape, n_classes, **options)
         except TypeError as error:
@@ -90,64 +99,77 @@ def build_custom(
         return model
 
     model = build(0)
-    logits = _gives_logits(name, model, input_shape, n_classes)
-    initial: dict[int, Weights] = {}
+    has_logits = _has_logits(name, model, input_shape, n_classes)
+    weights_by_seed: dict[int, Weights] = {}
 
     def initial_weights(seed: int) -> Weights:
-        # Building anew is the one way to draw each layer by its own initializer; kept, because
+        # Only a new model draws each layer's weights by its own initializer. They are cached, as
         # every trial of a study starts its members from the same weights.
-        if seed not in initial:
-            fresh = build(seed)
-            if not fresh.built:
-                fresh(np.zeros((1, *input_shape), np.float32))
-            initial[seed] = [np.asarray(v) for v in fresh.variables]
-        return initial[seed]
+        if seed not in weights_by_seed:
+            new_model = build(seed)
+            if not new_model.built:
+                new_model(np.zeros((1, *input_shape), np.float32))
+            weights_by_seed[seed] = [np.asarray(v) for v in new_model.variables]
+        return weights_by_seed[seed]
 
-    return Network(model, model, 1, False, (), 0.0, logits, initial_weights)
+    return Network(
+        train=model,
+        infer=model,
+        stack=1,
+        is_stacked=False,
+        mask_units=(),
+        dropout=0.0,
+        has_logits=has_logits,
+        initial_weights=initial_weights,
+    )
 
 
-def _seed_draws(seed: int) -> None:
-    """What `keras.utils.set_random_seed` does, without loading TensorFlow beside JAX."""
+def _seed_keras(seed: int) -> None:
+    """Seed Keras as `keras.utils.set_random_seed`, which would load TensorFlow beside JAX."""
     import keras
 
     if keras.backend.backend() == "tensorflow":
         keras.utils.set_random_seed(seed)
         return
-    # Keras draws the seed of each initializer and Dropout from Python's own generator.
+    # Keras draws the seeds of initializers and Dropout layers from Python's global generator.
     random.seed(seed)
     np.random.seed(seed)
 
 
-def _gives_logits(name: str, model: Any, input_shape: tuple[int, ...], n_classes: int) -> bool:
-    """Check the model on a few rows and tell logits from probabilities by what comes out."""
+def _has_logits(name: str, model: Any, input_shape: tuple[int, ...], n_classes: int) -> bool:
+    """Check the model on a few rows; whether its output is logits rather than probabilities.
+
+    Raises:
+        UsageError: The model does not fit the data, or its output is neither.
+    """
     inputs = getattr(model, "inputs", None)
     if inputs is not None and len(inputs) != 1:
         raise UsageError(f'model "{name}" has {len(inputs)} inputs; one is supported')
     if inputs is not None:
-        taken = tuple(inputs[0].shape[1:])
-        fits = len(taken) == len(input_shape) and all(
-            own in (None, size) for own, size in zip(taken, input_shape, strict=True)
+        model_shape = tuple(inputs[0].shape[1:])
+        is_fitting = len(model_shape) == len(input_shape) and all(
+            side in (None, size) for side, size in zip(model_shape, input_shape, strict=True)
         )
-        if not fits:
+        if not is_fitting:
             raise UsageError(
-                f'model "{name}" takes rows of shape {taken}, but the data\'s rows have shape '
-                f"{input_shape}; build it for input_shape, and reshape inside the model"
+                f'model "{name}" takes rows of shape {model_shape}, but the data\'s rows have '
+                f"shape {input_shape}; build it for input_shape, and reshape inside the model"
             )
-    rows = np.random.default_rng(0).normal(0, 3, (_ROWS, *input_shape)).astype(np.float32)
+    rows = np.random.default_rng(0).normal(0, 3, (_N_TRIED, *input_shape)).astype(np.float32)
     try:
-        found = model(rows, training=False)
+        outputs = model(rows, training=False)
     except (ValueError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise UsageError(
             f'model "{name}" does not take rows of shape {input_shape}: {reason}'
         ) from error
-    if isinstance(found, list | tuple | dict):
-        raise UsageError(f'model "{name}" gives {len(found)} outputs; one is supported')
-    output = np.asarray(found, np.float32)
-    if output.shape != (_ROWS, n_classes):
+    if isinstance(outputs, list | tuple | dict):
+        raise UsageError(f'model "{name}" gives {len(outputs)} outputs; one is supported')
+    output = np.asarray(outputs, np.float32)
+    if output.shape != (_N_TRIED, n_classes):
         raise UsageError(
-            f'model "{name}" gives shape {output.shape} for {_ROWS} rows; ({_ROWS}, {n_classes}) '
-            "is needed, one column a class"
+            f'model "{name}" gives shape {output.shape} for {_N_TRIED} rows; '
+            f"({_N_TRIED}, {n_classes}) is needed, one column for each class"
         )
     if not np.isfinite(output).all():
         raise UsageError(f'model "{name}" gives values that are not finite before any training')

@@ -1,4 +1,4 @@
-"""The paper's dense network, built as parallel copies that share one program."""
+"""The paper's dense network for tables, one copy for each member of a stack in one model."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 
 from remix_study.models.network import Network, Weights
 
-# Every trial of a study starts its members from the same weights.
-_KEPT = 256
+# Members whose initial weights are cached: every trial of a study starts them from the same ones.
+_N_CACHED = 256
 
 
 def paper_width(n_features: int, n_classes: int) -> int:
@@ -29,20 +29,20 @@ def build_mlp(
     """Build ``stack`` copies of a ReLU network with a linear output of K logits.
 
     Every layer is one batched product over the member axis (``EinsumDense`` "mbi,mio->mbo"), so
-    a step of all folds costs one kernel call a layer. Dropout masks are inputs: drawing them
-    outside keeps the compiled step fast and makes them a function of member and epoch alone.
+    that a step of all members is one kernel call for each layer. Dropout masks are inputs: drawn
+    outside, they keep the compiled step fast and depend on member and epoch alone.
 
     Args:
         stack: Number of members M.
         n_features: Number of features d.
         n_classes: Number of classes K.
         hidden: Widths of the hidden layers; three of int(2 (d + K) / 3) when None (the paper's
-            net: "three layer, 0.1 dropout, relu", Experiments; width as its authors coded it).
+            network: "three layer, 0.1 dropout, relu", Experiments; width from its authors' code).
         dropout: Share of units dropped after each hidden layer but the last.
 
     Returns:
-        A stacked network; its inputs are x (M, batch, d) and one keep multiplier
-        (M, batch, units) for each layer with dropout.
+        A stacked network with inputs x (M, batch, d) and one keep multiplier (M, batch, units)
+        for each layer with dropout.
     """
     import keras
 
@@ -57,18 +57,18 @@ def build_mlp(
     layers = [dense(units, "relu") for units in widths] + [dense(n_classes, None)]
     x = keras.Input(batch_shape=(stack, None, n_features))
     keep = [keras.Input(batch_shape=(stack, None, units)) for units in mask_units]
-    masked = plain = x
+    train_output = infer_output = x
     for position, layer in enumerate(layers):
-        masked, plain = layer(masked), layer(plain)
+        train_output, infer_output = layer(train_output), layer(infer_output)
         if position < len(keep):
-            masked = keras.layers.Multiply()([masked, keep[position]])
+            train_output = keras.layers.Multiply()([train_output, keep[position]])
 
     fans = list(zip((n_features, *widths), (*widths, n_classes), strict=True))
 
-    @lru_cache(_KEPT)
+    @lru_cache(_N_CACHED)
     def initial_weights(seed: int) -> Weights:
-        # Glorot uniform from each member's own fans and stream: Keras' initializer would count
-        # the member axis into the fans, and its draws differ between backends.
+        # Glorot uniform with fans and a seed of each member: Keras' initializer would count the
+        # member axis into the fans, and its draws differ between backends.
         rng = np.random.default_rng([seed, *b"weights"])
         weights: Weights = []
         for fan_in, fan_out in fans:
@@ -78,12 +78,12 @@ def build_mlp(
         return weights
 
     return Network(
-        train=keras.Model([x, *keep], masked),
-        infer=keras.Model(x, plain),
+        train=keras.Model([x, *keep], train_output),
+        infer=keras.Model(x, infer_output),
         stack=stack,
-        stacked=True,
+        is_stacked=True,
         mask_units=mask_units,
         dropout=dropout,
-        logits=True,
+        has_logits=True,
         initial_weights=initial_weights,
     )

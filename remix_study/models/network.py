@@ -1,4 +1,4 @@
-"""What the training engine needs to know of a network, stacked or not."""
+"""The network that the training engine trains: a Keras model, its stack and initial weights."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ class Network:
         train: Keras model for training. Stacked: inputs ``[x, *keep]`` with x of shape
             (stack, batch, d) and, for each masked layer, multipliers of shape
             (stack, batch, units). Otherwise a model of one member, x of shape (batch, ...).
-        infer: The same weights without masks; the output has ``n_classes`` columns.
-        stack: Number of members that share a step; 1 for a network that knows no member axis.
-        stacked: Whether variables carry a leading member axis.
-        mask_units: Width of each layer whose dropout mask is fed from outside.
+        infer: The model with the same weights and no masks; the output has ``n_classes`` columns.
+        stack: Number of members that share a step; 1 for a network without a member axis.
+        is_stacked: Whether variables have a leading member axis.
+        mask_units: Width of each layer whose dropout mask is an input.
         dropout: Share of units dropped in those layers.
-        logits: Whether the output is logits; otherwise it is probabilities.
-        initial_weights: Seed -> weights of one member, in the order of ``train.weights`` and
-            without the member axis.
+        has_logits: Whether the output is logits; otherwise it is probabilities.
+        initial_weights: Returns the weights of one member for its seed, in the order of
+            ``train.weights`` and without the member axis.
     """
 
     train: Any
     infer: Any
     stack: int
-    stacked: bool
+    is_stacked: bool
     mask_units: tuple[int, ...]
     dropout: float
-    logits: bool
+    has_logits: bool
     initial_weights: Callable[[int], Weights]
 
     @property
     def parameters(self) -> int:
-        """Trainable parameters of one member."""
+        """Number of trainable parameters of one member."""
         total = sum(int(np.prod(v.shape)) for v in self.train.trainable_variables)
-        return total // self.stack if self.stacked else total
+        return total // self.stack if self.is_stacked else total

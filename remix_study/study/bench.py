@@ -160,17 +160,18 @@ class Bench:
         self._prepared = None
 
     def _network(self, model: Model, stack: int) -> Any:
-        from remix_study import models
+        from remix_study.models.building import build_network, layer_precision
 
         dataset = self.problem.dataset
         try:
-            with models.precision(self.spec.training.precision):
-                return models.build(
+            with layer_precision(self.spec.training.precision):
+                return build_network(
                     model.name,
                     stack=stack,
                     input_shape=dataset.row_shape,
                     n_classes=self.problem.K,
                     options=model.options,
+                    allow_plugins=self.study.allow_plugins,
                 )
         except UsageError as error:
             if not dataset.has_images:
@@ -218,12 +219,14 @@ class Bench:
         return X, prepared.fill - origin, prepared.centre - origin, prepared.scale
 
     def _augmentation(self) -> Augmentation | None:
-        from remix_study import models
+        from remix_study.models.augmentation import build_augmentation
 
         if not augmenting(self.study.search.space):
             return None
         chosen, shape = self.study.augmentation, self.problem.dataset.row_shape
-        return models.build_augmentation(chosen.name, shape, chosen.options)
+        return build_augmentation(
+            chosen.name, shape, chosen.options, allow_plugins=self.study.allow_plugins
+        )
 
     def _members(self) -> tuple[Preprocessing | None, list[Member]]:
         """Preprocessing (none for images) and members, made when the first trial asks."""

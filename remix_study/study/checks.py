@@ -6,13 +6,12 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from remix_study import plugins
 from remix_study.batches.strategies import DEFAULT_STRATEGIES, STRATEGIES, takes_alpha
 from remix_study.config import Augmentation, Study
 from remix_study.data.dataset import Dataset
 from remix_study.errors import DataError, StudyFileError, UsageError, did_you_mean
 from remix_study.metrics import EXTRA_METRICS, METRICS
-from remix_study.models import BUILT_IN, check_rows
+from remix_study.models.building import BUILT_IN, check_input_shape
 from remix_study.space import Choice, Domain, Range, SearchSpace
 from remix_study.study.parameters import all_choices
 from remix_study.study.points import grid_points, setting_of
@@ -39,8 +38,9 @@ def check_study(study: Study) -> None:
 
 
 def _check_names(study: Study) -> None:
-    _check_own_code("model", study.model.name, BUILT_IN)
-    _check_own_code("augmentation", study.augmentation.name, [Augmentation().name])
+    if not study.allow_plugins:
+        _check_built_in("model", study.model.name, BUILT_IN)
+        _check_built_in("augmentation", study.augmentation.name, [Augmentation().name])
     for name in study.objectives:
         if name not in METRICS:
             raise StudyFileError(
@@ -62,8 +62,9 @@ def _check_names(study: Study) -> None:
                 )
 
 
-def _check_own_code(section: str, name: str, built_in: Sequence[str]) -> None:
-    if name not in built_in and not plugins.allowed():
+def _check_built_in(section: str, name: str, built_in: Sequence[str]) -> None:
+    """Refuse a model or an augmentation that is not built in."""
+    if name not in built_in:
         raise StudyFileError(
             f'{section}.name: "{name}" would run code of its own, which --no-plugins forbids; '
             f'write "{built_in[0]}", or leave --no-plugins out'
@@ -82,7 +83,7 @@ def check_kind(study: Study, dataset: Dataset) -> None:
         DataError: Names the data set and what to write.
     """
     try:
-        check_rows(study.model.name, dataset.row_shape)
+        check_input_shape(study.model.name, dataset.row_shape)
     except UsageError as error:
         raise DataError(f"data set {dataset.name}: {error}") from error
     names = augmenting(study.search.space)

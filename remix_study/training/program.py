@@ -123,7 +123,7 @@ class Program:
 
     def start(self, members: Sequence[MemberWeights]) -> tuple[Weights, AdamState]:
         """The members' first values, and an optimiser that has taken no step."""
-        stacked = self.network.stacked
+        stacked = self.network.is_stacked
         values = [
             self._backend.on_device(np.stack(own) if stacked else own[0])
             for own in zip(*members, strict=True)
@@ -136,7 +136,7 @@ class Program:
 
     def per_member(self, values: NDArray[Any]) -> Any:
         """(M,) in the shape that broadcasts against the network's variables."""
-        return self.put(values.reshape((-1, 1, 1) if self.network.stacked else ()), "float32")
+        return self.put(values.reshape((-1, 1, 1) if self.network.is_stacked else ()), "float32")
 
     def train(
         self,
@@ -186,7 +186,7 @@ class Program:
         places = [*self._trainable, *self._state]
         values = dict(zip(places, (*weights.trainable, *weights.state), strict=True))
         found = [np.asarray(values[place]) for place in sorted(values)]
-        return [v[member] for v in found] if self.network.stacked else found
+        return [v[member] for v in found] if self.network.is_stacked else found
 
     def _compiled(self, function: Function, jit: bool) -> Function:
         name = function.__name__

@@ -184,7 +184,7 @@ class Step:
         """The new values of members where ``improved`` (M,), and the old ones of the others."""
 
         def pick(one: Any, other: Any) -> Any:
-            if not self.network.stacked:
+            if not self.network.is_stacked:
                 return ops.where(improved[0], one, other)
             shape = (-1, *[1] * (len(one.shape) - 1))
             return ops.where(ops.reshape(improved, shape), one, other)
@@ -231,7 +231,7 @@ class Step:
         self, model: Any, weights: Weights, x: Any, keep: list[Any], *, training: bool
     ) -> tuple[Any, tuple[Any, ...], Any]:
         """Logits (M, batch, K), the network's new state and its own losses (regularizers)."""
-        stacked = self.network.stacked
+        stacked = self.network.is_stacked
         x = ([x, *keep] if keep else x) if stacked else x[0]
         values = [
             *zip(model.trainable_variables, weights.trainable, strict=True),
@@ -245,7 +245,7 @@ class Step:
             losses = model.losses
         state = [scope.get_current_value(v) for v in model.non_trainable_variables]
         z = ops.cast(z if stacked else z[None], "float32")
-        if not self.network.logits:
+        if not self.network.has_logits:
             z = ops.log(ops.maximum(z, _SMALLEST))
         return z, tuple(state), sum(losses, 0.0)
 
@@ -277,4 +277,4 @@ class Step:
 
     def _per_member(self, values: Any) -> Any:
         """(M,) in the shape that broadcasts against the network's variables."""
-        return values[:, None, None] if self.network.stacked else values[0]
+        return values[:, None, None] if self.network.is_stacked else values[0]

@@ -27,6 +27,7 @@ class Order:
         cores: Cores that the worker may use on a CPU; 0 for its share to be what it finds.
         terms: When it has done its part.
         stack: What the command line puts in place of the file's ``training.stack``.
+        allow_plugins: Whether code of the user's own may be imported.
         version: Of this package; numbers of different versions do not belong in one study.
     """
 
@@ -37,13 +38,23 @@ class Order:
     cores: int
     terms: Terms
     stack: Stack | None = None
+    allow_plugins: bool = True
     version: str = __version__
 
     @classmethod
     def of(cls, study: Study, storage: str, command: str, cores: int, terms: Terms) -> Order:
         """The order to work on a study."""
         source = str(Path(study.source).absolute())
-        return cls(study.text, source, storage, command, cores, terms, study.stack)
+        return cls(
+            study.text,
+            source,
+            storage,
+            command,
+            cores,
+            terms,
+            study.stack,
+            study.allow_plugins,
+        )
 
     def study(self) -> Study:
         """The study file again.
@@ -56,7 +67,8 @@ class Order:
                 f"the workers' remix_study is version {__version__}, and the study was started by "
                 f"version {self.version}; install the same on both sides"
             )
-        return parse_study(self.text, self.source).stacked(self.stack)
+        study = parse_study(self.text, self.source).stacked(self.stack)
+        return study if self.allow_plugins else study.without_plugins()
 
     def following(self) -> Order:
         """The order for a process that takes another's place."""

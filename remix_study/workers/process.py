@@ -77,7 +77,7 @@ def main() -> int:
             # Whoever gave the order holds the other end: when that closes, nobody waits for us.
             threading.Thread(target=_stop_when_closed, name="parent", daemon=True).start()
             study = order.study()
-            if study.own_code:
+            if study.has_plugins and study.allow_plugins:
                 sys.path.append(str(study.folder))
             cores.use(order.cores)
             summary = run(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remix_study.errors import UsageError
-from remix_study.models import build_augmentation
+from remix_study.models.augmentation import build_augmentation
 
 SHAPE = (12, 10, 3)
 

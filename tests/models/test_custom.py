@@ -7,16 +7,17 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from remix_study.errors import UsageError
-from remix_study.models import build, custom
+from remix_study.models import custom
+from remix_study.models.building import build_network
 
 
 def made(name, **options):
-    return build(name, stack=3, input_shape=(6,), n_classes=3, options=options)
+    return build_network(name, stack=3, input_shape=(6,), n_classes=3, options=options)
 
 
 def test_logits_are_told_from_probabilities():
-    assert made("zoo:dense").logits
-    assert not made("zoo:batch_norm").logits
+    assert made("zoo:dense").has_logits
+    assert not made("zoo:batch_norm").has_logits
 
 
 def test_a_registered_name_is_found(monkeypatch):

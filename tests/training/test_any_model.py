@@ -43,7 +43,7 @@ def test_any_model_equals_model_fit_on_the_same_batches(workshop, name):
         own = keras.models.clone_model(model) if name != "subclassed" else model
         own.build((None, 6))
         own.set_weights(model.get_weights())
-        logits = engine.network.logits
+        logits = engine.network.has_logits
         own.compile("adam", keras.losses.CategoricalCrossentropy(from_logits=logits))
         history = own.fit(x, y, batch_size=16, shuffle=False, verbose=0)
         for mine, theirs in zip(engine.member_weights(position), own.get_weights(), strict=True):

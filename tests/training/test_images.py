@@ -188,9 +188,9 @@ def test_members_with_fewer_steps_and_longer_epochs_than_a_chunk(gallery, monkey
 
 def test_the_paper_s_network():
     """32 and 64 filters, 64 units, Keras' padding; weights from each kernel's own fans."""
-    from remix_study.models import build
+    from remix_study.models.building import build_network
 
-    network = build("cnn", stack=9, input_shape=(32, 32, 3), n_classes=10, options={})
+    network = build_network("cnn", stack=9, input_shape=(32, 32, 3), n_classes=10, options={})
     assert network.stack == 1
     kinds = [type(layer).__name__ for layer in network.train.layers]
     assert kinds == ["Conv2D", "MaxPooling2D"] * 2 + ["Flatten", "Dense", "Dense"]
@@ -205,21 +205,21 @@ def test_the_paper_s_network():
 
 
 def test_small_images_are_padded_and_smaller_ones_refused():
-    from remix_study.models import build
+    from remix_study.models.building import build_network
 
     options = {"stack": 1, "n_classes": 2}
     for side, padding in ((10, "valid"), (9, "same"), (4, "same")):
-        network = build("cnn", input_shape=(32, side, 1), options={}, **options)
+        network = build_network("cnn", input_shape=(32, side, 1), options={}, **options)
         assert network.train.layers[0].padding == padding
     with pytest.raises(UsageError, match="images of 8 x 3 are too small for 2 convolutions"):
-        build("cnn", input_shape=(8, 3, 1), options={}, **options)
+        build_network("cnn", input_shape=(8, 3, 1), options={}, **options)
     with pytest.raises(UsageError, match=r'of 8 x 8 are too small .* padding "valid"'):
-        build("cnn", input_shape=(8, 8, 1), options={"padding": "valid"}, **options)
+        build_network("cnn", input_shape=(8, 8, 1), options={"padding": "valid"}, **options)
     for name, shape, word in (("mlp", (8, 8, 1), "cnn"), ("cnn", (64,), "mlp")):
         with pytest.raises(
             UsageError, match=f'model "{name}" takes .* set model.name to "{word}"'
         ):
-            build(name, input_shape=shape, options={}, **options)
+            build_network(name, input_shape=shape, options={}, **options)
 
 
 def test_a_network_for_colours_refuses_grey_images():

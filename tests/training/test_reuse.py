@@ -111,12 +111,12 @@ def test_mixed_precision_is_for_accelerators():
 
 
 def test_mixed_precision_trains_close_to_full_precision():
-    from remix_study import models
+    from remix_study.models.building import layer_precision
 
     workshop = Workshop()
     members, strategy = workshop.members(), make_strategy("remix")
     full = workshop.engine(members, dropout=0.0).fit(members, strategy, training(epochs=2))
-    with models.precision("mixed"):
+    with layer_precision("mixed"):
         engine = workshop.engine(members, dropout=0.0, fresh=True)
     mixed = engine.fit(members, strategy, training(epochs=2))
     difference = max(
