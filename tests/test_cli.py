@@ -58,7 +58,7 @@ BAD = {
     ),
     "unknown data set": ('"wine"', '"wein"', 'there is no data set "wein"; did you mean "wine"?'),
     "missing file": ('dataset = "wine"', 'file = "no.csv"\nlabel = "y"', "no.csv: "),
-    "one class": ('dataset = "wine"', 'file = "one.csv"\nlabel = "y"', "one.csv: column 'y'"),
+    "one class": ('dataset = "wine"', 'file = "one.csv"\nlabel = "y"', 'one.csv, column "y"'),
     "no label": ('dataset = "wine"', 'file = "one.csv"\nlabel = "z"', "one.csv: "),
     "unknown metric": ('"bbs"', '"bss"', 'study.objectives: no metric "bss"; did you mean "bbs"?'),
     "unknown strategy": ('"remix"]', '"remox"]', 'search.space.strategy: no strategy "remox"'),

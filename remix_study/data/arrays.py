@@ -1,4 +1,4 @@
-"""A data set from arrays or a data frame."""
+"""Make a data set of arrays or of a data frame."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def from_arrays(
     """Make a data set of arrays or of a pandas data frame.
 
     Args:
-        X: (n, d) numbers, NaN where missing, or a data frame, whose text columns become one-hot;
-            or images, uint8 (n, height, width, channels), without ``features``.
+        X: (n, d) numbers, NaN where missing; or a data frame, whose text columns become one-hot
+            columns; or images, uint8 (n, height, width, channels), without ``features``.
         y: (n,) labels, of any type with a text; ``1.0`` is the class ``1``.
-        groups: (n,) what each row belongs to, for folds that keep groups together, or None.
-        name: What the problems are named after.
-        features: The d feature names of an array; ``x0``, ``x1``, ... when not given.
+        groups: (n,) the group of each row, for grouped folds, or None.
+        name: The data set's name, with which the names of its problems begin.
+        features: The d feature names of an array; ``x0``, ``x1``, ... when None.
 
     Raises:
         DataError: Lengths or ranks that do not fit, no rows, one class only, labels or groups
@@ -46,15 +46,15 @@ def from_arrays(
     """
     import pandas as pd
 
-    where = f"data set {name!r}"
-    labels = _column(y, "y", where)
+    where = f'data set "{name}"'
+    labels = _one_dimensional(y, "y", where)
     if not isinstance(X, pd.DataFrame):
         matrix = np.asarray(X)
         if matrix.ndim == 4 and features is None:
-            belonging = None if groups is None else _column(groups, "groups", where)
-            return image_dataset(matrix, labels, belonging, name, where)
+            image_groups = None if groups is None else _one_dimensional(groups, "groups", where)
+            return image_dataset(matrix, labels, image_groups, name, where)
         if matrix.ndim != 2:
-            raise DataError(f"{where}: X has shape {matrix.shape}; (rows, features) is needed")
+            raise DataError(f"{where}: X has shape {matrix.shape}; it must be (rows, features)")
         names = [f"x{i}" for i in range(matrix.shape[1])] if features is None else list(features)
         if len(names) != matrix.shape[1]:
             raise DataError(
@@ -64,15 +64,17 @@ def from_arrays(
         matrix, names = None, [str(column) for column in X.columns]
         repeated = [column for column in names if names.count(column) > 1]
         if repeated:
-            raise DataError(f"{where}: two columns are named {repeated[0]!r}; rename or drop one")
+            raise DataError(f'{where}: two columns are named "{repeated[0]}"; rename or drop one')
 
-    rows = len(X) if matrix is None else len(matrix)
-    if rows == 0 or not names:
-        raise DataError(f"{where}: X has {rows} rows and {len(names)} columns; nothing to learn")
-    members = None if groups is None else _column(groups, "groups", where)
-    for what, values in (("y", labels), ("groups", members)):
-        if values is not None and len(values) != rows:
-            raise DataError(f"{where}: X has {rows} rows and {what} has {len(values)}")
+    n_rows = len(X) if matrix is None else len(matrix)
+    if n_rows == 0 or not names:
+        raise DataError(
+            f"{where}: X has {n_rows} rows and {len(names)} columns; it needs one of each at least"
+        )
+    row_groups = None if groups is None else _one_dimensional(groups, "groups", where)
+    for argument, values in (("y", labels), ("groups", row_groups)):
+        if values is not None and len(values) != n_rows:
+            raise DataError(f"{where}: X has {n_rows} rows and {argument} has {len(values)}")
 
     notes: tuple[str, ...] = ()
     if matrix is not None and matrix.dtype.kind in "bif":
@@ -83,37 +85,37 @@ def from_arrays(
         encoded = encode_columns(frame.set_axis(names, axis=1), where)
         numbers, names, notes = encoded.X, list(encoded.features), encoded.notes
     codes, classes = encode_labels(labels)
-    check_labels(classes, rows, where)
-    members_codes = None if members is None else encode_groups(members)
-    freeze(numbers, codes, members_codes)
+    check_labels(classes, n_rows, where)
+    group_codes = None if row_groups is None else encode_groups(row_groups)
+    freeze(numbers, codes, group_codes)
     return Dataset(
         name=name,
         X=numbers,
         y=codes,
         classes=classes,
         features=tuple(names),
-        groups=members_codes,
+        groups=group_codes,
         source="arrays given from Python",
         licence="your own data",
         citation="your own data",
-        sha256=fingerprint(numbers, codes, classes, members_codes),
+        sha256=fingerprint(numbers, codes, classes, group_codes),
         notes=notes,
     )
 
 
-def _column(values: ArrayLike, what: str, where: str) -> NDArray[Any]:
-    """A one-dimensional array without missing values."""
+def _one_dimensional(values: ArrayLike, argument: str, where: str) -> NDArray[Any]:
+    """Make a one-dimensional array of an argument, refusing missing values."""
     import pandas as pd
 
-    column = np.asarray(values)
-    if column.ndim == 2 and column.shape[1] == 1:
-        column = column[:, 0]
-    if column.ndim != 1:
-        raise DataError(f"{where}: {what} has shape {column.shape}; one value a row is needed")
-    missing = np.asarray(pd.isna(column))
+    array = np.asarray(values)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise DataError(f"{where}: {argument} has shape {array.shape}; it needs one value a row")
+    missing = np.asarray(pd.isna(array))
     if missing.any():
         raise DataError(
-            f"{where}: {what} is missing in {missing.sum()} of {len(column)} rows, "
-            f"first in row {missing.argmax()}; leave those rows out"
+            f"{where}: {argument} is missing in {missing.sum()} of {len(array)} rows, "
+            f"first in row {missing.argmax()}; fill in or leave out those rows"
         )
-    return column
+    return array

@@ -1,4 +1,4 @@
-"""Parsed files in the user's cache folder, so that a second load takes no parsing."""
+"""Keep parsed files in the user's cache folder, so that only the first load parses them."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ VARIABLE = "REMIX_STUDY_CACHE"
 
 
 def cache_folder() -> Path | None:
-    """Where the cache is kept, or None where the user has no home.
+    """The folder of the cache, or None where the user has no home.
 
-    ``REMIX_STUDY_CACHE`` names it; else ``remix_study`` in the platform's folder for caches:
+    ``REMIX_STUDY_CACHE`` names it; else it is ``remix_study`` in the platform's folder for caches:
     ``$XDG_CACHE_HOME`` or ``~/.cache``, ``~/Library/Caches`` (macOS), ``%LOCALAPPDATA%``
     (Windows).
     """
-    chosen = os.environ.get(VARIABLE)
-    if chosen:
-        return Path(chosen)
-    base = os.environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME")
-    if base and Path(base).is_absolute():
-        return Path(base) / "remix_study"
+    folder = os.environ.get(VARIABLE)
+    if folder:
+        return Path(folder)
+    parent = os.environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME")
+    if parent and Path(parent).is_absolute():
+        return Path(parent) / "remix_study"
     try:
         home = Path.home()
     except RuntimeError:
@@ -36,40 +36,52 @@ def cache_folder() -> Path | None:
 
 
 def load_cached(name: str, key: str) -> tuple[Parsed, tuple[str, ...]] | None:
-    """What was kept under a key: the arrays and the sha256 of each unpacked file.
+    """Load a data set's arrays from the cache.
 
-    A cache that is missing, damaged or unreadable is no error: the files are parsed again.
+    Args:
+        name: The data set.
+        key: Hash of the files and of the version of their parser.
+
+    Returns:
+        The arrays and the sha256 of each unpacked file; None where the cache holds nothing under
+        the key, or is damaged or unreadable.
     """
     folder = cache_folder()
     if folder is None:
         return None
     try:
-        # Opened here, as numpy leaves a damaged file open.
+        # Opened here because NumPy leaves a damaged file open.
         with (
             open(folder / f"{name}-{key[:32]}.npz", "rb") as file,
-            np.load(file, allow_pickle=False) as kept,
+            np.load(file, allow_pickle=False) as arrays,
         ):
-            if str(kept["key"]) != key:
+            if str(arrays["key"]) != key:
                 return None
-            groups = kept["groups"].astype(np.intp)
+            groups = arrays["groups"].astype(np.intp)
             parsed = Parsed(
-                X=kept["X"],
-                y=kept["y"].astype(np.intp),
-                classes=tuple(kept["classes"].tolist()),
-                features=tuple(kept["features"].tolist()),
+                X=arrays["X"],
+                y=arrays["y"].astype(np.intp),
+                classes=tuple(arrays["classes"].tolist()),
+                features=tuple(arrays["features"].tolist()),
                 groups=groups if groups.size else None,
             )
-            return parsed, tuple(kept["hashes"].tolist())
+            return parsed, tuple(arrays["hashes"].tolist())
     except Exception:
-        # A damaged archive fails in as many ways as it has bytes, and none of them matters here.
+        # NumPy and zipfile raise many kinds of errors for a damaged archive.
         return None
 
 
 def save_cached(name: str, key: str, parsed: Parsed, hashes: tuple[str, ...]) -> None:
-    """Keep parsed files under a key.
+    """Save a data set's arrays in the cache; a folder that cannot be written to is passed over.
 
-    The file is written beside its place and then moved there, so two processes may do so at
-    once and a reader never sees half of one. A folder that cannot be written to is no error.
+    Several processes may save at once: the file is written under a temporary name and then
+    renamed, so that a reader finds a complete file or none.
+
+    Args:
+        name: The data set.
+        key: Hash of the files and of the version of their parser.
+        parsed: The arrays.
+        hashes: The sha256 of each unpacked file.
     """
     folder = cache_folder()
     if folder is None:

@@ -1,4 +1,4 @@
-"""CIFAR-10 as published: python batches, which are pickles and are read as such with care."""
+"""Read CIFAR-10 as published: pickled batches, unpickled without running foreign code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from remix_study.data.file_bytes import read_raw
 from remix_study.data.published_formats import Parsed
 from remix_study.errors import DataError
 
-# In the order of their codes.
+# In the order of the published codes 0 to 9.
 CLASSES = (
     *("airplane", "automobile", "bird", "cat", "deer"),
     *("dog", "frog", "horse", "ship", "truck"),
@@ -34,11 +34,11 @@ def read_batches(facts: DatasetFacts, paths: Sequence[Path]) -> tuple[Parsed, li
     """Read the batches of training images.
 
     Args:
-        facts: Their names and published md5.
+        facts: Names and published md5 of the batches.
         paths: The files, or the one archive that holds them.
 
     Returns:
-        Images uint8 (n, height, width, channels) in the order of the batches with their classes,
+        Images uint8 (n, height, width, channels) and their classes, in the order of the batches;
         and the sha256 of each batch.
 
     Raises:
@@ -47,24 +47,31 @@ def read_batches(facts: DatasetFacts, paths: Sequence[Path]) -> tuple[Parsed, li
     images = np.empty((facts.rows, *facts.shape), np.uint8)
     codes = np.empty(facts.rows, np.intp)
     hashes = [""] * len(facts.files)
-    size = facts.rows // len(facts.files)
-    for number, place, content in _contents(facts, paths):
-        published = facts.files[number].md5
+    batch_size = facts.rows // len(facts.files)
+    for number, where, content in _batch_contents(facts, paths):
+        published_md5 = facts.files[number].md5
         md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
-        if md5 != published:
+        if md5 != published_md5:
             raise DataError(
-                f"{place}: not the published batch: {len(content):,} bytes with md5 {md5}, not "
-                f"{published}; fetch it again"
+                f"{where}: not the published batch: {len(content):,} bytes with md5 {md5}, not "
+                f"{published_md5}; download it again"
             )
-        pixels, own = read_batch(content, place)
-        rows = slice(number * size, (number + 1) * size)
-        images[rows], codes[rows] = upright(pixels, facts.shape), own
+        rows = slice(number * batch_size, (number + 1) * batch_size)
+        pixels, codes[rows] = read_batch(content, where)
+        images[rows] = channels_last(pixels, facts.shape)
         hashes[number] = hashlib.sha256(content).hexdigest()
     return Parsed(images, codes, CLASSES, (), None), hashes
 
 
 def read_subset(facts: DatasetFacts, paths: Sequence[Path]) -> tuple[Parsed, list[str]]:
-    """Read the small set: training, then test images from an NPZ of the makers' flat rows.
+    """Read the small set from an NPZ file of flat rows, training images before test images.
+
+    Args:
+        facts: The shape of the images.
+        paths: The one file.
+
+    Returns:
+        Images uint8 (n, height, width, channels) with their classes, and the file's sha256.
 
     Raises:
         DataError: The file is damaged or holds something else.
@@ -72,111 +79,123 @@ def read_subset(facts: DatasetFacts, paths: Sequence[Path]) -> tuple[Parsed, lis
     (path,) = paths
     content = read_raw(path)
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as kept:
-            pixels = np.concatenate([kept["x_train"], kept["x_test"]])
-            codes = np.concatenate([kept["y_train"], kept["y_test"]]).astype(np.intp)
-        fits = pixels.dtype == np.uint8 and len(pixels) == len(codes) and codes.max() < 10
-        images = upright(pixels, facts.shape)
+        with np.load(io.BytesIO(content), allow_pickle=False) as npz:
+            pixels = np.concatenate([npz["x_train"], npz["x_test"]])
+            codes = np.concatenate([npz["y_train"], npz["y_test"]]).astype(np.intp)
+        is_valid = pixels.dtype == np.uint8 and len(pixels) == len(codes) and codes.max() < 10
+        images = channels_last(pixels, facts.shape)
     except Exception as error:
-        # A damaged archive fails in as many ways as it has bytes.
-        raise DataError(f"{path}: cannot be read as the NPZ it should be ({error})") from None
-    if not fits:
+        # NumPy and zipfile raise many kinds of errors for a damaged archive.
+        raise DataError(f"{path}: cannot be read as NPZ arrays ({error})") from None
+    if not is_valid:
         raise DataError(f"{path}: holds other arrays than rows of bytes and classes 0 to 9")
     return Parsed(images, codes, CLASSES, (), None), [hashlib.sha256(content).hexdigest()]
 
 
-def read_batch(content: bytes, place: str) -> tuple[NDArray[np.uint8], Codes]:
-    """Unpickle a batch: nothing but an array of bytes and a list of classes can come out.
+def read_batch(content: bytes, where: str) -> tuple[NDArray[np.uint8], Codes]:
+    """Unpickle a batch without running foreign code.
 
-    A pickle may name any function to be called. Here the three that an array needs are known,
-    and any other ends the reading.
+    A pickle may name any function to be called. Only the three that an array needs are allowed;
+    a pickle that names another one is refused.
 
     Args:
         content: The bytes of the file.
-        place: What messages call it.
+        where: The start of messages, such as the file's path.
 
     Returns:
         Flat images uint8 (n, 3072) and their class codes (n,).
 
     Raises:
-        DataError: The pickle is damaged, asks for anything else or holds something else.
+        DataError: The pickle is damaged, names another function or holds something else.
     """
     try:
-        found = _Unpickler(io.BytesIO(content), encoding="bytes").load()
-        pixels, codes = found[b"data"], np.asarray(found[b"labels"], np.intp)
-        fits = (
+        batch = _BatchUnpickler(io.BytesIO(content), encoding="bytes").load()
+        pixels, codes = batch[b"data"], np.asarray(batch[b"labels"], np.intp)
+        is_valid = (
             isinstance(pixels, np.ndarray)
             and pixels.dtype == np.uint8
             and pixels.shape == (len(codes), 3072)
             and 0 <= codes.min() <= codes.max() < len(CLASSES)
         )
     except Exception as error:
-        raise DataError(f"{place}: cannot be read as a CIFAR-10 batch ({error})") from None
-    if not fits:
-        raise DataError(f"{place}: is no CIFAR-10 batch: rows of 3,072 bytes and classes 0 to 9")
+        raise DataError(f"{where}: cannot be read as a CIFAR-10 batch ({error})") from None
+    if not is_valid:
+        raise DataError(
+            f"{where}: not a CIFAR-10 batch, which is rows of 3,072 bytes and classes 0 to 9"
+        )
     return pixels, codes
 
 
-def upright(pixels: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Images with channels last of rows that hold one plane after the other."""
+def channels_last(pixels: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Turn flat rows of colour planes into images.
+
+    Args:
+        pixels: (n, channels * height * width), one plane after the other.
+        shape: Height, width and channels.
+
+    Returns:
+        (n, height, width, channels).
+    """
     height, width, channels = shape
     planes = pixels.reshape(-1, channels, height, width)
     return np.ascontiguousarray(planes.transpose(0, 2, 3, 1))
 
 
 def fetched_by_keras(facts: DatasetFacts) -> list[Path] | None:
-    """The batches that ``keras.datasets.cifar10.load_data()`` has fetched, if it has."""
+    """Paths of the batches that ``keras.datasets.cifar10.load_data()`` has fetched, or None."""
     home = os.environ.get("KERAS_HOME")
     try:
         folder = (Path(home) if home else Path.home() / ".keras") / "datasets"
     except RuntimeError:
         return None
-    inner = "cifar-10-batches-py"
-    for place in (f"{inner}-target/{inner}", inner):
-        paths = [folder / place / Path(file.path).name for file in facts.files]
+    batches = "cifar-10-batches-py"
+    for subfolder in (f"{batches}-target/{batches}", batches):
+        paths = [folder / subfolder / Path(file.path).name for file in facts.files]
         if all(path.exists() for path in paths):
             return paths
     return None
 
 
-def _contents(facts: DatasetFacts, paths: Sequence[Path]) -> Iterator[tuple[int, str, bytes]]:
-    """Each batch's number, name for messages and bytes, one at a time, in any order."""
+def _batch_contents(
+    facts: DatasetFacts, paths: Sequence[Path]
+) -> Iterator[tuple[int, str, bytes]]:
+    """Yield each batch's position, name for messages and bytes, in the order of an archive."""
     if len(paths) == len(facts.files):
         for number, path in enumerate(paths):
             yield number, str(path), read_raw(path)
         return
     (path,) = paths
-    wanted = {Path(file.path).name: number for number, file in enumerate(facts.files)}
+    missing = {Path(file.path).name: number for number, file in enumerate(facts.files)}
     try:
         with tarfile.open(path) as archive:
-            # In the archive's own order: each step back would unpack it anew.
+            # In the archive's order: a step back would unpack it again from its start.
             for entry in archive:
                 name = Path(entry.name).name
-                file = archive.extractfile(entry) if name in wanted else None
+                file = archive.extractfile(entry) if name in missing else None
                 if file is not None:
-                    yield wanted.pop(name), f"{path}: {name}", file.read()
-                if not wanted:
+                    yield missing.pop(name), f"{path}: {name}", file.read()
+                if not missing:
                     return
     except (tarfile.TarError, EOFError, OSError, lzma.LZMAError, zlib.error) as error:
-        raise DataError(f"{path}: damaged archive ({error}); fetch it again") from None
-    raise DataError(f"{path}: {', '.join(wanted)} is not in it; fetch it again")
+        raise DataError(f"{path}: damaged archive ({error}); download it again") from None
+    raise DataError(f"{path}: {', '.join(missing)} is not in the archive; download it again")
 
 
-class _Unpickler(pickle.Unpickler):
-    """Knows what NumPy needs to make an array, and no other function or class."""
+class _BatchUnpickler(pickle.Unpickler):
+    """An unpickler that finds what NumPy needs to make an array, and nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """The function or class that a pickle names."""
-        if (module, name) not in _KNOWN:
+        """Find a function or class that the pickle names, among the allowed ones."""
+        if (module, name) not in _ALLOWED:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no batch needs")
-        return _KNOWN[module, name]
+        return _ALLOWED[module, name]
 
 
 def _dtype(code: bytes, *_: Any) -> np.dtype[Any]:
     return np.dtype(code.decode())
 
 
-_KNOWN: dict[tuple[str, str], Any] = {
+_ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): _dtype,

@@ -1,7 +1,8 @@
-"""Columns of a data frame become numbers: text one-hot, yes-or-no 0/1, missing values NaN."""
+"""Turn columns into features: text one-hot, truth values 0 and 1, missing values NaN."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,13 +17,20 @@ from remix_study.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-MANY_COLUMNS = 50
-TOO_MANY_COLUMNS = 1000
+# Categories of a text column from which a note is added, and above which it is refused.
+MANY_CATEGORIES = 50
+MAX_CATEGORIES = 1000
 
 
 @dataclass(frozen=True, eq=False)
-class Numbers:
-    """Encoded columns: X float64 of shape (n, d), the d feature names, and what was noted."""
+class EncodedColumns:
+    """Features made of columns.
+
+    Attributes:
+        X: float64 of shape (n, d), NaN where missing.
+        features: The d feature names.
+        notes: Warnings about columns, one line each.
+    """
 
     X: NDArray[np.float64]
     features: tuple[str, ...]
@@ -30,62 +38,62 @@ class Numbers:
 
 
 @dataclass(frozen=True, eq=False)
-class _Part:
-    """What one column became; no names when it was left out."""
+class _EncodedColumn:
+    """Features made of one column, with their names; none when it is left out."""
 
     values: NDArray[np.float64]
     names: tuple[str, ...]
     note: str = ""
 
 
-def encode_columns(frame: pd.DataFrame, where: str) -> Numbers:
+def encode_columns(frame: pd.DataFrame, where: str) -> EncodedColumns:
     """Turn the columns of a data frame into float64 features.
 
     Numbers stay numbers and a missing number becomes NaN, which is imputed later, per fold.
     True and False become 1 and 0. Any other text becomes one column a category, in sorted
     order; where it is missing, all of them are 0. A text column whose values are all different
-    is an identifier: it is left out and noted.
+    is taken for an identifier and left out, with a note.
 
     Args:
         frame: (n, c) columns with distinct names.
-        where: What the error messages start with, such as a file name.
+        where: The start of messages, such as a file name.
 
     Raises:
         DataError: A column of dates, of too many categories, of infinite values, or no column
             left.
     """
-    parts = [_encode(str(name), frame[name], where) for name in frame.columns]
-    notes = tuple(f"{where}: {part.note}" for part in parts if part.note)
-    features = tuple(name for part in parts for name in part.names)
+    encoded = [_encode(str(name), frame[name], where) for name in frame.columns]
+    notes = tuple(f"{where}: {column.note}" for column in encoded if column.note)
+    features = tuple(name for column in encoded for name in column.names)
     if not features:
-        raise DataError(f"{where}: no feature column is left beside the label")
+        raise DataError(f"{where}: no feature column is left; drop fewer columns")
     _refuse_duplicates(features, where)
-    X = np.column_stack([part.values for part in parts if part.names])
+    X = np.column_stack([column.values for column in encoded if column.names])
     X = np.ascontiguousarray(X, dtype=np.float64)
     check_features(X, features, where)
-    return Numbers(X, features, notes)
+    return EncodedColumns(X, features, notes)
 
 
-def _encode(name: str, column: pd.Series[Any], where: str) -> _Part:
-    """Encode one column."""
+def _encode(name: str, column: pd.Series[Any], where: str) -> _EncodedColumn:
+    """Turn one column into features by its type."""
     import pandas as pd
 
-    kinds = pd.api.types
+    types = pd.api.types
     if column.isna().all():
         empty = np.full(len(column), np.nan)
-        return _Part(empty, (name,), f"column {name!r} is empty; it carries nothing")
-    if kinds.is_datetime64_any_dtype(column.dtype) or kinds.is_timedelta64_dtype(column.dtype):
-        raise DataError(f"{where}: column {name!r} holds dates; turn it into numbers or drop it")
-    if kinds.is_complex_dtype(column.dtype):
-        raise DataError(f"{where}: column {name!r} holds complex numbers; split or drop it")
-    if kinds.is_numeric_dtype(column.dtype) or kinds.is_bool_dtype(column.dtype):
+        return _EncodedColumn(empty, (name,), _empty_note(name))
+    if types.is_datetime64_any_dtype(column.dtype) or types.is_timedelta64_dtype(column.dtype):
+        raise DataError(f'{where}, column "{name}": dates; turn them into numbers or drop it')
+    if types.is_complex_dtype(column.dtype):
+        raise DataError(f'{where}, column "{name}": complex numbers; split or drop it')
+    if types.is_numeric_dtype(column.dtype) or types.is_bool_dtype(column.dtype):
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        return _Part(values, (name,), _counting(name, values))
+        return _EncodedColumn(values, (name,), _row_number_note(name, values))
     return _encode_text(name, column, where)
 
 
-def _encode_text(name: str, column: pd.Series[Any], where: str) -> _Part:
-    """Encode a column of texts, which may turn out to be numbers or truth values."""
+def _encode_text(name: str, column: pd.Series[Any], where: str) -> _EncodedColumn:
+    """Turn a column of texts into features: numbers or truth values if all are, else one-hot."""
     import pandas as pd
 
     texts = column.astype(object).map(lambda value: str(value).strip(), na_action="ignore")
@@ -94,46 +102,49 @@ def _encode_text(name: str, column: pd.Series[Any], where: str) -> _Part:
     lower = texts.str.lower()
     if lower[present].isin(["true", "false"]).all():
         values = np.where(present, (lower == "true").to_numpy(dtype=np.float64), np.nan)
-        note = "" if present.any() else f"column {name!r} is empty; it carries nothing"
-        return _Part(values, (name,), note)
+        note = "" if present.any() else _empty_note(name)
+        return _EncodedColumn(values, (name,), note)
     numbers = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=np.float64)
-    odd = present & np.isnan(numbers)
-    if not odd.any():
-        return _Part(numbers, (name,), _counting(name, numbers))
+    no_numbers = present & np.isnan(numbers)
+    if not no_numbers.any():
+        return _EncodedColumn(numbers, (name,), _row_number_note(name, numbers))
 
     codes, categories = pd.factorize(texts, sort=True)
     if len(categories) == present.sum() and 2 * len(categories) > len(texts) > 2:
-        note = f"column {name!r} looks like an identifier (every text is different); left out"
-        return _Part(np.empty((len(texts), 0)), (), note)
-    if len(categories) > TOO_MANY_COLUMNS:
+        note = f'column "{name}" looks like an identifier (every text is different); left out'
+        return _EncodedColumn(np.empty((len(texts), 0)), (), note)
+    if len(categories) > MAX_CATEGORIES:
         raise DataError(
-            f"{where}: column {name!r} holds {len(categories)} different texts, too many for "
-            f"one-hot columns (at most {TOO_MANY_COLUMNS}); drop it or write it as numbers"
+            f'{where}, column "{name}": {len(categories)} different texts, too many for '
+            f"one-hot columns (at most {MAX_CATEGORIES}); drop it or write it as numbers"
         )
     note = ""
-    if 2 * odd.sum() < present.sum():
+    if 2 * no_numbers.sum() < present.sum():
         note = (
-            f"column {name!r} is taken as text: {odd.sum()} of its {present.sum()} values are no "
-            f"numbers, such as {texts[odd].iloc[0]!r}"
+            f'column "{name}" is taken as text: {no_numbers.sum()} of its {present.sum()} values '
+            f'are no numbers, such as "{texts[no_numbers].iloc[0]}"'
         )
-    elif len(categories) > MANY_COLUMNS:
-        note = f"column {name!r} became {len(categories)} one-hot columns"
+    elif len(categories) > MANY_CATEGORIES:
+        note = f'column "{name}" became {len(categories)} one-hot columns'
     # A missing text has code -1, which equals no category.
     values = (codes[:, None] == np.arange(len(categories))).astype(np.float64)
-    return _Part(values, tuple(f"{name}={category}" for category in categories), note)
+    return _EncodedColumn(values, tuple(f"{name}={category}" for category in categories), note)
 
 
-def _counting(name: str, values: NDArray[np.float64]) -> str:
-    """A note when the column merely numbers the rows."""
-    start = values[0]
-    counts = start in (0.0, 1.0) and np.array_equal(values, start + np.arange(len(values)))
-    return f"column {name!r} numbers the rows; drop it if it is an identifier" if counts else ""
+def _row_number_note(name: str, values: NDArray[np.float64]) -> str:
+    """A note if the column is 0, 1, 2, ... or 1, 2, 3, ..., else ""."""
+    first = values[0]
+    if first not in (0.0, 1.0) or not np.array_equal(values, first + np.arange(len(values))):
+        return ""
+    return f'column "{name}" numbers the rows; drop it if it is an identifier'
+
+
+def _empty_note(name: str) -> str:
+    return f'column "{name}" is empty; it carries no information'
 
 
 def _refuse_duplicates(names: Sequence[str], where: str) -> None:
-    """One-hot names could meet a column of that very name."""
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise DataError(f"{where}: two columns are named {name!r}; rename or drop one")
-        seen.add(name)
+    """Refuse features of one name, such as a column ``a=1`` beside a one-hot column ``a=1``."""
+    repeated = [name for name, times in Counter(names).items() if times > 1]
+    if repeated:
+        raise DataError(f'{where}: two columns are named "{repeated[0]}"; rename or drop one')

@@ -1,4 +1,4 @@
-"""What a data set is: rows of numbers, the names of their classes, and where they came from."""
+"""A data set: features or images, class codes and names, groups, and where they came from."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 
 from remix_study.errors import DataError
 
-# Standardising squares the features: beyond this a variance is no longer a finite float64.
+# Standardising squares the features; beyond this value a variance is no longer a finite float64.
 LARGEST = 1e100
 
-_WHOLE = re.compile(r"([+-]?\d+)\.0*")
+_WHOLE_NUMBER = re.compile(r"([+-]?\d+)\.0*")
 _INTEGER = re.compile(r"[+-]?\d+")
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Named rows and labels as their makers published them.
+    """Rows and labels as published, or as a user's file or arrays give them.
 
     Attributes:
         name: What a study file calls it.
@@ -32,13 +32,13 @@ class Dataset:
         classes: Class names as a study file writes them, in numeric order when all are
             integers, else sorted.
         features: The d feature names; none for images.
-        groups: Codes 0..G-1 of what each row belongs to (a molecule, a patient), intp of shape
+        groups: Codes 0..G-1 of the group of each row (a molecule, a patient), intp of shape
             (n,), or None.
         source: Where the rows came from, in one line.
         licence: The licence the makers gave, in one line.
         citation: Whom to cite, in one line.
-        sha256: Of the content: the bytes of files (uncompressed), or of the arrays.
-        notes: Warnings that every output repeats.
+        sha256: Hash of the files' uncompressed bytes, or of the arrays.
+        notes: Warnings that every output repeats, one line each.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Dataset:
 
     @property
     def counts(self) -> NDArray[np.intp]:
-        """Rows of each class, intp of shape (K,)."""
+        """Number of rows of each class, intp of shape (K,)."""
         return np.bincount(self.y, minlength=len(self.classes))
 
     @property
@@ -70,65 +70,81 @@ class Dataset:
 
     @property
     def n_features(self) -> int:
-        """Numbers in a row: features, or pixels times channels."""
+        """Number of values in a row: features, or pixels times channels."""
         return int(np.prod(self.row_shape))
 
 
 def class_name(value: object) -> str:
-    """A label as a study file writes it: ``1.0`` and ``1.`` are the class ``1``."""
+    """Write a label as a study file does: ``1.0`` and ``1.`` are the class ``1``."""
     text = value.decode() if isinstance(value, bytes) else str(value)
     text = text.strip()
-    whole = _WHOLE.fullmatch(text)
-    return str(int(whole[1])) if whole else text
+    whole_number = _WHOLE_NUMBER.fullmatch(text)
+    return str(int(whole_number[1])) if whole_number else text
 
 
 def encode_labels(labels: Iterable[object]) -> tuple[NDArray[np.intp], tuple[str, ...]]:
-    """Codes and names of labels, names in numeric order when all are integers, else sorted."""
+    """Turn labels into class codes.
+
+    Returns:
+        Codes 0..K-1, intp of shape (n,), and the K class names, in numeric order when all are
+        integers, else sorted.
+    """
     names = [class_name(label) for label in labels]
-    known = set(names)
-    if all(_INTEGER.fullmatch(name) for name in known):
-        classes = sorted(known, key=lambda name: (int(name), name))
+    unique_names = set(names)
+    if all(_INTEGER.fullmatch(name) for name in unique_names):
+        classes = sorted(unique_names, key=lambda name: (int(name), name))
     else:
-        classes = sorted(known)
-    code = {name: index for index, name in enumerate(classes)}
-    return np.array([code[name] for name in names], dtype=np.intp), tuple(classes)
+        classes = sorted(unique_names)
+    codes = {name: code for code, name in enumerate(classes)}
+    return np.array([codes[name] for name in names], dtype=np.intp), tuple(classes)
 
 
 def encode_groups(groups: Iterable[object]) -> NDArray[np.intp]:
-    """Codes 0..G-1 of the groups, in the sorted order of their texts."""
+    """Turn groups into codes 0..G-1, in the order of :func:`encode_labels`; intp of shape (n,)."""
     return encode_labels(groups)[0]
 
 
 def check_features(X: NDArray[np.float64], features: Sequence[str], where: str) -> None:
-    """Refuse infinite and overflowing features, naming the column.
+    """Refuse features that are infinite or too large to standardise.
+
+    Args:
+        X: (n, d) features, NaN where missing.
+        features: The d feature names.
+        where: The start of the error message, such as a file name.
 
     Raises:
-        DataError: A value is infinite or larger than ``LARGEST`` in size.
+        DataError: A value is infinite or its size exceeds ``LARGEST``.
     """
     # NaN compares false, so missing values pass.
-    bad = np.abs(X) > LARGEST
-    if bad.any():
-        column = int(bad.any(axis=0).argmax())
-        what = "infinite" if np.isinf(X[:, column]).any() else f"larger than {LARGEST:g}"
+    too_large = np.abs(X) > LARGEST
+    if too_large.any():
+        column = int(too_large.any(axis=0).argmax())
+        fault = "infinite" if np.isinf(X[:, column]).any() else f"larger than {LARGEST:g}"
         raise DataError(
-            f"{where}: column {features[column]!r} holds {int(bad[:, column].sum())} values that "
-            f"are {what}; mend them, leave them empty or drop the column"
+            f'{where}, column "{features[column]}": {int(too_large[:, column].sum())} values are '
+            f"{fault}; correct them, leave them empty or drop the column"
         )
 
 
 def check_labels(classes: Sequence[str], rows: int, where: str) -> None:
     """Refuse labels that no classifier can learn from.
 
+    Args:
+        classes: The class names.
+        rows: Number of rows.
+        where: The start of the error message, such as a file name.
+
     Raises:
         DataError: One class only, or as many classes as rows.
     """
     if len(classes) == 1:
         raise DataError(
-            f"{where}: all {rows} rows are of one class, {classes[0]}; two or more are needed"
+            f"{where}: all {rows} rows are of class {classes[0]}; two classes or more are needed"
         )
     if len(classes) == rows and rows > 2:
         raise DataError(
-            f"{where}: each of the {rows} rows has a label of its own; labels must be class names"
+            f"{where}: each of the {rows} rows has a different label; labels must be class names, "
+            "not identifiers or measurements"
         )
 
 
@@ -138,11 +154,11 @@ def fingerprint(
     classes: Sequence[str],
     groups: NDArray[np.intp] | None,
 ) -> str:
-    """The sha256 of arrays, the same on machines of either byte order."""
+    """The sha256 of a data set's arrays, as hexadecimal; the same for either byte order."""
     digest = hashlib.sha256(repr((X.shape, tuple(classes))).encode())
-    # Pixels as they are: as float64 they would take eight times the memory.
-    pixels = X.dtype == np.uint8
-    digest.update(np.ascontiguousarray(X, dtype="u1" if pixels else "<f8").data)
+    # Images stay bytes: as float64 they would take eight times the memory.
+    has_images = X.dtype == np.uint8
+    digest.update(np.ascontiguousarray(X, dtype="u1" if has_images else "<f8").data)
     digest.update(np.ascontiguousarray(y, dtype="<i8").tobytes())
     if groups is not None:
         digest.update(np.ascontiguousarray(groups, dtype="<i8").tobytes())
@@ -150,7 +166,7 @@ def fingerprint(
 
 
 def freeze(*arrays: NDArray[np.generic] | None) -> None:
-    """Make arrays read-only: problems share them."""
+    """Make arrays read-only, since problems share them; None is passed over."""
     for array in arrays:
         if array is not None:
             array.flags.writeable = False

@@ -1,4 +1,4 @@
-"""What there is to know of each data set, for a reader and for a program."""
+"""Describe data sets: the facts of the catalogue, and whether the files are there and right."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from remix_study.data.named_datasets import load_dataset
 from remix_study.data.published_files import FilesMissingError, locate
 from remix_study.errors import DataError
 
-# What became of the files: loaded, there but not opened, not there, there but wrong.
+# Files were loaded and checked; exist, unopened; are missing; or are damaged or different ones.
 STATES = ("verified", "present", "absent", "refused")
 
 
@@ -28,20 +28,20 @@ class DatasetInfo:
         rows: Number of rows.
         features: Number of features; of images, pixels times channels.
         shape: Height, width and channels of images; empty for a table.
-        missing: Number of missing cells, None where it is not known.
-        duplicates: Rows equal to an earlier one in all features and the label, None where it
-            is not known.
+        missing: Number of missing cells, None where unknown.
+        duplicates: Rows equal to an earlier one in all features and the label, None where
+            unknown.
         groups: Number of groups, 0 where there are none.
         grouped_by: What a group is, such as a molecule.
         source: Where the rows come from.
         licence: The licence the makers gave.
         citation: Whom to cite.
-        files: Its files under the folder that REMIX_STUDY_DATA names; none if it needs none.
+        files: Its files under the folder that REMIX_STUDY_DATA names; empty if it needs none.
         notes: Warnings that every output repeats.
         state: ``verified`` (loaded and checked), ``present`` (not opened), ``absent`` or
-            ``refused`` (there, but damaged or another file).
+            ``refused`` (damaged, or another file).
         available: Whether it can be used.
-        reason: Why not, in one line; empty where it can.
+        reason: Why it cannot be used, in one line; empty where it can.
     """
 
     name: str
@@ -65,14 +65,14 @@ class DatasetInfo:
 
 
 def describe(name: str) -> DatasetInfo:
-    """Load a data set and describe it; of one that cannot be loaded, what is known of it.
+    """Load a data set and describe it; one that cannot be loaded is described by its facts.
 
     Raises:
-        DataError: The name is not known.
+        DataError: The name is unknown.
     """
     facts = find_facts(name)
     try:
-        facts = _edition(facts)
+        facts = _edition_at_hand(facts)
         dataset = load_dataset(name)
     except FilesMissingError as error:
         return _from_facts(facts, "absent", str(error))
@@ -82,24 +82,24 @@ def describe(name: str) -> DatasetInfo:
 
 
 def overview() -> tuple[DatasetInfo, ...]:
-    """Every data set from the facts alone, without opening a file."""
-    described = []
+    """Describe every data set by its facts, without opening a file."""
+    infos = []
     for name in dataset_names():
         facts = find_facts(name)
         try:
-            described.append(_from_facts(_edition(facts), "present", ""))
+            infos.append(_from_facts(_edition_at_hand(facts), "present", ""))
         except FilesMissingError as error:
-            described.append(_from_facts(facts, "absent", str(error)))
-    return tuple(described)
+            infos.append(_from_facts(facts, "absent", str(error)))
+    return tuple(infos)
 
 
 def check_all() -> tuple[DatasetInfo, ...]:
-    """Load and verify every data set whose files are there."""
+    """Describe every data set, loading and verifying those whose files exist."""
     return tuple(describe(name) for name in dataset_names())
 
 
-def _edition(facts: DatasetFacts) -> DatasetFacts:
-    """The facts of the files that are there, which may be a partial edition."""
+def _edition_at_hand(facts: DatasetFacts) -> DatasetFacts:
+    """The facts of the edition whose files exist, which may be the partial one."""
     return locate(facts)[0] if facts.files else facts
 
 
@@ -135,7 +135,7 @@ def _from_dataset(facts: DatasetFacts, dataset: Dataset) -> DatasetInfo:
         features=dataset.n_features,
         shape=dataset.row_shape if dataset.has_images else (),
         missing=0 if dataset.has_images else int(np.isnan(dataset.X).sum()),
-        duplicates=_duplicates(dataset),
+        duplicates=count_duplicates(dataset),
         groups=0 if dataset.groups is None else len(np.unique(dataset.groups)),
         grouped_by=facts.grouped_by,
         source=dataset.source,
@@ -149,13 +149,13 @@ def _from_dataset(facts: DatasetFacts, dataset: Dataset) -> DatasetInfo:
     )
 
 
-def _duplicates(dataset: Dataset) -> int:
-    """Rows whose features and label an earlier row has, missing values counting as equal."""
+def count_duplicates(dataset: Dataset) -> int:
+    """Count rows equal to an earlier one in features and label, missing values being equal."""
     if dataset.has_images:
-        # Told apart by their hashes: all rows at once would be the data set again.
+        # Compared by hash: the bytes of all rows at once would be a copy of the data set.
         pairs = zip(dataset.X, dataset.y.tolist(), strict=True)
-        hashes = {(hashlib.sha256(image.data).digest(), label) for image, label in pairs}
-        return len(dataset.X) - len(hashes)
+        distinct = {(hashlib.sha256(image.data).digest(), label) for image, label in pairs}
+        return len(dataset.X) - len(distinct)
     # One bit pattern for each value: a single NaN, and no negative zero.
     X = np.where(np.isnan(dataset.X), np.nan, dataset.X + 0.0)
     rows = np.column_stack([X, dataset.y])

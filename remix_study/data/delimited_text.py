@@ -1,4 +1,4 @@
-"""Delimited text becomes a data frame; a short, long or unreadable line is refused by number."""
+"""Read delimited text into a data frame; a line with too few or too many cells is refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from remix_study.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-# "None" is missing from the list on purpose: it is a category in many files.
+# Without "None", which is a category in many files.
 MISSING = ("", "?", "NA", "na", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "<NA>")
 
 
@@ -27,19 +27,20 @@ def read_table(
     as_text: Iterable[str | None] = (),
     missing: Sequence[str] = MISSING,
 ) -> pd.DataFrame:
-    """Read delimited text.
+    """Read delimited text into a data frame.
 
     Args:
         text: The content of a file.
-        path: What the error messages name.
+        path: The file, for error messages.
         separator: One character.
-        names: One name a column.
-        skip: Lines before the first row.
-        as_text: Columns that stay as they are written.
-        missing: Cells that are missing values.
+        names: One name for each column.
+        skip: Number of lines before the first row.
+        as_text: Columns to read as text, whatever they hold.
+        missing: Cells that stand for a missing value.
 
     Returns:
-        One row a line, columns ``names``: numbers, truth values or text, NaN where missing.
+        One row for each line, with columns ``names``: numbers, truth values or text, NaN where
+        missing.
 
     Raises:
         DataError: No rows, a line with more or fewer cells, quotes that never close.
@@ -47,8 +48,8 @@ def read_table(
     import pandas as pd
 
     _refuse_ragged(text, separator, len(names), skip, path)
-    places = [place for place, name in enumerate(names) if name in set(as_text)]
-    dtypes: dict[int, type[str]] = dict.fromkeys(places, str)
+    text_columns = [column for column, name in enumerate(names) if name in set(as_text)]
+    dtypes: dict[int, type[str]] = dict.fromkeys(text_columns, str)
     try:
         frame = pd.read_csv(
             io.StringIO(text),
@@ -73,7 +74,7 @@ def read_table(
 
 
 def first_cells(text: str, separator: str, path: Path) -> list[str]:
-    """The cells of the first line, without outer or repeated spaces.
+    """Read the cells of the first line, without outer or repeated spaces.
 
     Raises:
         DataError: The line cannot be read.
@@ -81,26 +82,26 @@ def first_cells(text: str, separator: str, path: Path) -> list[str]:
     try:
         cells = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
     except csv.Error as error:
-        raise DataError(f"{path}: line 1 cannot be read ({error})") from None
+        raise DataError(f"{path}, line 1: cannot be read ({error})") from None
     return [" ".join(cell.split()) for cell in cells]
 
 
 def _refuse_ragged(text: str, separator: str, columns: int, skip: int, path: Path) -> None:
-    """The reader fills short rows with missing values without a word."""
-    number, lines = 0, _cells_by_line(text, separator)
+    """Refuse a line of another number of cells; pandas would fill a short one silently."""
+    line, cell_counts = 0, _cells_by_line(text, separator)
     try:
-        for number, cells in enumerate(lines, start=1):
-            if number > skip and cells not in (0, columns):
-                raise DataError(f"{path}: line {number} has {cells} cells, not {columns}")
+        for line, cells in enumerate(cell_counts, start=1):
+            if line > skip and cells not in (0, columns):
+                raise DataError(f"{path}, line {line}: {cells} cells instead of {columns}")
     except csv.Error as error:
-        raise DataError(f"{path}: line {number + 1} cannot be read ({error})") from None
+        raise DataError(f"{path}, line {line + 1}: cannot be read ({error})") from None
 
 
 def _cells_by_line(text: str, separator: str) -> Iterator[int]:
-    """How many cells each line has, 0 for a blank one."""
+    """Yield the number of cells of each line, 0 for a blank one."""
     if '"' in text:
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
         return (len(row) for row in rows)
-    # Without quotes counting is enough, and many times faster.
+    # Without quotes it is enough to count separators, which is many times faster.
     lines = io.StringIO(text, newline=None)
     return (line.count(separator) + 1 if line.strip() else 0 for line in lines)

@@ -1,10 +1,10 @@
-"""A user's own images: a folder of class folders, an NPZ file, or an array."""
+"""Make a data set of a user's images: a folder of class folders, an NPZ file, or an array."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +23,18 @@ from remix_study.data.file_bytes import read_raw
 from remix_study.errors import DataError
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
-# Pillow's names of the two kinds of pixels that are taken, and their channels.
+# The modes of Pillow that are accepted, with their channels.
 _CHANNELS = {"L": 1, "RGB": 3}
-_WORDS = {1: "grey", 3: "RGB"}
+_COLOURS = {1: "grey", 3: "RGB"}
 
 
 @dataclass(frozen=True, eq=False)
 class ImageRows:
-    """Some images as rows of numbers, made when they are asked for.
+    """Selected images of a data set, scaled to 0 to 1 when they are indexed.
 
     Attributes:
-        images: uint8 (n, height, width, channels), of a whole data set.
-        rows: (m,) which of them, and in what order.
+        images: uint8 (n, height, width, channels), those of the whole data set.
+        rows: (m,) positions of the selected images, in order.
     """
 
     images: NDArray[np.uint8]
@@ -46,32 +46,32 @@ class ImageRows:
         return (len(self.rows), *self.images.shape[1:])
 
     def __getitem__(self, positions: NDArray[np.intp], /) -> NDArray[np.float32]:
-        """The images at positions of any shape, scaled to 0 to 1."""
+        """Images at some positions 0..m-1, float32 (*positions.shape, height, width, channels)."""
         return self.images[self.rows[positions]].astype(np.float32) / np.float32(255)
 
 
 def load_images(path: Path) -> Dataset:
-    """Load images of one's own; the data set is named after the file or folder.
+    """Load images; the data set is named after the file or folder.
 
     Args:
-        path: A folder with one folder a class, each of PNG or JPEG files; or an NPZ file with the
-            arrays ``X``, uint8 (n, height, width) or (n, height, width, channels), ``y``, n
-            labels, and perhaps ``groups``.
+        path: A folder with one folder of PNG or JPEG files for each class; or an NPZ file with
+            the arrays ``X``, uint8 (n, height, width) or (n, height, width, channels), ``y``, n
+            labels, and optionally ``groups``, n groups.
 
     Raises:
-        DataError: It is neither, a file cannot be read, images differ in size or in channels,
-            a class has no image.
+        DataError: The path is neither, a file cannot be read, images differ in size or in
+            channels, or a class has no image.
     """
     path = Path(path)
     if path.is_dir():
-        return _folder(path)
+        return _load_folder(path)
     if path.suffix.lower() != ".npz":
-        what = "neither a folder nor an .npz file" if path.exists() else "not there"
+        fault = "neither a folder nor an .npz file" if path.exists() else "no such file or folder"
         raise DataError(
-            f"{path}: {what}; images are a folder of class folders with PNG or JPEG files, or an "
-            ".npz file with the arrays X and y"
+            f"{path}: {fault}; name a folder of class folders with PNG or JPEG files, or an .npz "
+            "file with the arrays X and y"
         )
-    return _archive(path)
+    return _load_npz(path)
 
 
 def image_dataset(
@@ -87,121 +87,127 @@ def image_dataset(
     Args:
         X: uint8 (n, height, width) or (n, height, width, channels).
         y: (n,) labels.
-        groups: (n,) what each image belongs to, or None.
-        name: What the problems are named after.
-        where: What messages start with.
-        source: Where they come from, for reports.
+        groups: (n,) the group of each image, or None.
+        name: The data set's name, with which the names of its problems begin.
+        where: The start of messages, such as a file name.
+        source: Where the images come from, for reports.
 
     Raises:
         DataError: X holds no images, or there is one class only.
     """
-    pixels = _pixels(np.asarray(X), where)
+    images = _copy_images(np.asarray(X), where)
     codes, classes = encode_labels(y)
     check_labels(classes, len(codes), where)
-    members = None if groups is None else encode_groups(np.asarray(groups))
-    for what, values in (("y", codes), ("groups", members)):
-        if values is not None and len(values) != len(pixels):
-            raise DataError(f"{where}: X has {len(pixels)} images and {what} has {len(values)}")
-    return _dataset(pixels, codes, classes, members, name, source)
+    group_codes = None if groups is None else encode_groups(np.asarray(groups))
+    for argument, values in (("y", codes), ("groups", group_codes)):
+        if values is not None and len(values) != len(images):
+            raise DataError(
+                f"{where}: X has {len(images)} images and {argument} has {len(values)}"
+            )
+    return _dataset(images, codes, classes, group_codes, name, source)
 
 
-def _pixels(X: NDArray[Any], where: str) -> NDArray[np.uint8]:
-    """Images in memory of their own, with a channel axis."""
+def _copy_images(X: NDArray[Any], where: str) -> NDArray[np.uint8]:
+    """Copy images, adding the channel axis where there is none."""
     if X.ndim not in (3, 4) or X.size == 0:
         raise DataError(
-            f"{where}: X has shape {X.shape}; (images, height, width) or (images, height, width, "
-            "channels) is needed"
+            f"{where}: X has shape {X.shape}; it must be (images, height, width) or (images, "
+            "height, width, channels)"
         )
     if X.dtype != np.uint8:
-        raise DataError(f"{where}: X holds {X.dtype}; images are uint8, from 0 to 255")
+        raise DataError(f"{where}: X holds {X.dtype}; images must be uint8, from 0 to 255")
     X = X[..., None] if X.ndim == 3 else X
-    if X.shape[1] in _WORDS and X.shape[3] not in _WORDS:
+    if X.shape[1] in _COLOURS and X.shape[3] not in _COLOURS:
         raise DataError(f"{where}: X has shape {X.shape}; the channels must come last")
     return np.array(X, order="C")
 
 
-def _archive(path: Path) -> Dataset:
+def _load_npz(path: Path) -> Dataset:
     content = read_raw(path)
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as kept:
-            arrays = {key: kept[key] for key in kept.files}
+        with np.load(io.BytesIO(content), allow_pickle=False) as npz:
+            arrays = {key: npz[key] for key in npz.files}
     except Exception as error:
-        # A damaged archive fails in as many ways as it has bytes; so do arrays of objects.
+        # NumPy and zipfile raise many kinds of errors for a damaged file or arrays of objects.
         reason = str(error).split(";")[0]
         raise DataError(f"{path}: cannot be read as NPZ arrays ({reason})") from None
     for key in ("X", "y"):
         if key not in arrays:
             names = ", ".join(arrays) or "none"
-            raise DataError(f"{path}: there is no array {key!r}; its arrays are {names}")
+            raise DataError(f'{path}: there is no array "{key}"; its arrays are {names}')
     y, groups = arrays["y"], arrays.get("groups")
-    for what, values in (("y", y), ("groups", groups)):
+    for argument, values in (("y", y), ("groups", groups)):
         if values is not None and values.ndim != 1:
-            raise DataError(f"{path}: {what} has shape {values.shape}; one value an image")
+            raise DataError(
+                f"{path}: {argument} has shape {values.shape}; it needs one value an image"
+            )
     return image_dataset(arrays["X"], y, groups, path.stem, str(path), f"file {path.name}")
 
 
-def _folder(path: Path) -> Dataset:
-    """One class a folder, in the order of their names, and so are the files in each."""
-    folders = sorted(entry for entry in path.iterdir() if entry.is_dir() and _seen(entry))
+def _load_folder(path: Path) -> Dataset:
+    """Load one class from each folder, folders and their files in the order of their names."""
+    folders = sorted(entry for entry in path.iterdir() if entry.is_dir() and not _is_hidden(entry))
     if not folders:
-        raise DataError(f"{path}: holds no folders; put the images of each class into one")
+        raise DataError(f"{path}: holds no folders; put the images of each class into a folder")
     files: list[Path] = []
     labels: list[str] = []
     left_out = 0
     for folder in folders:
-        entries = sorted(entry for entry in folder.iterdir() if _seen(entry))
-        own = [entry for entry in entries if entry.suffix.lower() in SUFFIXES]
-        if not own:
+        entries = sorted(entry for entry in folder.iterdir() if not _is_hidden(entry))
+        image_files = [entry for entry in entries if entry.suffix.lower() in SUFFIXES]
+        if not image_files:
             raise DataError(f"{folder}: holds no PNG or JPEG file; fill or remove this class")
-        files += own
-        labels += [folder.name] * len(own)
-        left_out += len(entries) - len(own)
-    first = _read(files[0])
+        files += image_files
+        labels += [folder.name] * len(image_files)
+        left_out += len(entries) - len(image_files)
+    first = _read_image(files[0])
     images = np.empty((len(files), *first.shape), np.uint8)
-    for number, file in enumerate(files):
-        image = _read(file)
+    for position, file in enumerate(files):
+        image = _read_image(file)
         if image.shape != first.shape:
             raise DataError(
-                f"{file}: {_shape(image)}, but {files[0]} is {_shape(first)}; bring all images "
-                "to one size and kind"
+                f"{file}: {_describe_shape(image)}, but {files[0]} is {_describe_shape(first)}; "
+                "bring all images to one size and colour mode"
             )
-        images[number] = image
+        images[position] = image
     codes, classes = encode_labels(labels)
     check_labels(classes, len(codes), str(path))
-    found = _dataset(images, codes, classes, None, path.resolve().name, f"folder {path.name}")
+    dataset = _dataset(images, codes, classes, None, path.resolve().name, f"folder {path.name}")
     if not left_out:
-        return found
+        return dataset
     note = f"{path.name}: {left_out} entries that are neither PNG nor JPEG were left out"
-    return Dataset(**(vars(found) | {"notes": (note,)}))
+    return replace(dataset, notes=(note,))
 
 
-def _seen(path: Path) -> bool:
-    """File managers leave files behind whose names begin with a dot."""
-    return not path.name.startswith(".")
+def _is_hidden(path: Path) -> bool:
+    """Whether a name begins with a dot, as of files that file managers leave behind."""
+    return path.name.startswith(".")
 
 
-def _read(path: Path) -> NDArray[np.uint8]:
-    """One image, uint8 (height, width, 1 or 3)."""
+def _read_image(path: Path) -> NDArray[np.uint8]:
+    """Read one image, uint8 (height, width, 1 or 3), turned upright by its EXIF orientation."""
     from PIL import Image, ImageOps
 
     try:
         with Image.open(path) as opened:
             mode = opened.mode
-            # A camera writes down how it was held instead of turning the pixels.
+            # A camera stores its orientation instead of turning the pixels.
             image = ImageOps.exif_transpose(opened)
             pixels = np.asarray(image)
     except Exception as error:
-        # Each of Pillow's readers fails in its own way.
+        # Pillow's readers raise many kinds of errors.
         reason = str(error).split(str(path))[0].strip(" '") or type(error).__name__
         raise DataError(f"{path}: cannot be read as an image ({reason}); replace it") from None
     if mode not in _CHANNELS:
-        raise DataError(f"{path}: its pixels are {mode}; save it as grey or RGB, 8 bits each")
+        raise DataError(
+            f"{path}: its colour mode is {mode}; save it as grey or RGB, 8 bits a channel"
+        )
     return pixels.reshape(*pixels.shape[:2], _CHANNELS[mode])
 
 
-def _shape(image: NDArray[np.uint8]) -> str:
+def _describe_shape(image: NDArray[np.uint8]) -> str:
     height, width, channels = image.shape
-    return f"{height} x {width} pixels, {_WORDS[channels]}"
+    return f"{height} x {width} pixels, {_COLOURS[channels]}"
 
 
 def _dataset(

@@ -1,4 +1,4 @@
-"""The makers' files under REMIX_STUDY_DATA: found, verified, and loaded through the cache."""
+"""Find, verify and load the published files of a data set under REMIX_STUDY_DATA."""
 
 from __future__ import annotations
 
@@ -19,39 +19,42 @@ from remix_study.errors import DataError, join_names
 
 VARIABLE = "REMIX_STUDY_DATA"
 
-_IMAGES = {"cifar10": read_batches, "cifar10-small": read_subset}
+_IMAGE_READERS = {"cifar10": read_batches, "cifar10-small": read_subset}
 
 
 class FilesMissingError(DataError):
-    """The files of a data set are not there; nothing is wrong with them."""
+    """Raised when the files of a data set do not exist, rather than being damaged or others."""
 
 
 def load_published(name: str) -> Dataset:
-    """Load one of the data sets whose files the user has to fetch.
+    """Load a data set whose files the user has downloaded.
 
-    A file is known by the sha256 of its unpacked content. An unknown one is taken, with a note
-    that every output repeats, if the shape, the class counts, the number of missing cells and
-    the range of values are those of the known one.
+    A file is recognised by the sha256 of its unpacked content. An unknown one is accepted, with a
+    note, if the shape, the class counts, the number of missing cells and the range of values are
+    those of the known one. Parsed arrays are kept in the cache.
+
+    Args:
+        name: A data set of the catalogue that has files.
 
     Raises:
-        FilesMissingError: REMIX_STUDY_DATA is not set, or a file is not there.
+        FilesMissingError: REMIX_STUDY_DATA is not set, or a file does not exist.
         DataError: A file is damaged, not in its makers' format, or another one.
     """
     facts, paths = locate(CATALOGUE[name])
-    # Hashed piece by piece: an archive of images need not be in memory.
-    packed = [_sha256(path) for path in paths]
-    key = hashlib.sha256(f"{VERSION} {name} {' '.join(packed)}".encode()).hexdigest()
-    kept = load_cached(name, key)
-    if kept is None:
+    # Hashed in pieces, so that an archive of images need not fit in memory.
+    file_hashes = [_sha256(path) for path in paths]
+    key = hashlib.sha256(f"{VERSION} {name} {' '.join(file_hashes)}".encode()).hexdigest()
+    cached = load_cached(name, key)
+    if cached is None:
         if facts.shape:
-            parsed, hashes = _IMAGES[name](facts, paths)
+            parsed, hashes = _IMAGE_READERS[name](facts, paths)
         else:
             contents = [unpack(read_raw(path), path) for path in paths]
             parsed = parse(name, contents, paths)
             hashes = [hashlib.sha256(content).hexdigest() for content in contents]
         save_cached(name, key, parsed, tuple(hashes))
     else:
-        parsed, hashes = kept[0], list(kept[1])
+        parsed, hashes = cached[0], list(cached[1])
 
     notes = (facts.note,) if facts.note else _partial_note(facts)
     notes += verify(facts, parsed, paths, hashes)
@@ -66,42 +69,49 @@ def load_published(name: str) -> Dataset:
         source=facts.source,
         licence=facts.licence,
         citation=facts.citation,
-        sha256=_joined(hashes),
+        sha256=_combined(hashes),
         notes=notes,
     )
 
 
 def locate(facts: DatasetFacts) -> tuple[DatasetFacts, list[Path]]:
-    """The files of a data set, each plain or gzip, those of its partial edition, or its archive.
+    """Find the files of a data set: plain or gzip, its partial edition's, its archive or Keras'.
+
+    Args:
+        facts: A data set that has files.
+
+    Returns:
+        The facts of the edition whose files exist, and their paths.
 
     Raises:
-        FilesMissingError: REMIX_STUDY_DATA is not set or no folder, or a file is not there.
+        FilesMissingError: REMIX_STUDY_DATA is not set or no folder, or a file does not exist.
     """
     try:
-        return _under_folder(facts)
+        return _locate_in_folder(facts)
     except FilesMissingError:
-        fetched = fetched_by_keras(facts) if facts.archives else None
-        if fetched is None:
+        keras_paths = fetched_by_keras(facts) if facts.archives else None
+        if keras_paths is None:
             raise
-        return facts, fetched
+        return facts, keras_paths
 
 
-def _under_folder(facts: DatasetFacts) -> tuple[DatasetFacts, list[Path]]:
-    wanted = ", ".join(file.path for file in facts.files) + " (or .gz)"
+def _locate_in_folder(facts: DatasetFacts) -> tuple[DatasetFacts, list[Path]]:
+    """Find the files under the folder that REMIX_STUDY_DATA names."""
+    needed = ", ".join(file.path for file in facts.files) + " (or .gz)"
     origin = f"from {facts.source}, {facts.citation}"
     if facts.archives:
-        wanted += f", or one of {', '.join(facts.archives)},"
-        origin += "; keras.datasets.cifar10.load_data() fetches it too"
+        needed += f", or one of {', '.join(facts.archives)},"
+        origin += "; keras.datasets.cifar10.load_data() downloads it too"
     folder = os.environ.get(VARIABLE)
     if not folder:
         raise FilesMissingError(
-            f"data set {facts.name} needs {wanted} under the folder that the environment "
+            f"data set {facts.name} needs {needed} under the folder that the environment "
             f"variable {VARIABLE} names, which is not set; {origin}"
         )
     if not Path(folder).is_dir():
         raise FilesMissingError(
-            f"data set {facts.name}: {VARIABLE} is {folder}, which is no folder; it must hold "
-            f"{wanted}, {origin}"
+            f"data set {facts.name}: {VARIABLE} is {folder}, which is not a folder; it must hold "
+            f"{needed}, {origin}"
         )
     for edition in (facts, facts.partial):
         if edition is not None:
@@ -112,9 +122,11 @@ def _under_folder(facts: DatasetFacts) -> tuple[DatasetFacts, list[Path]]:
         if (path := Path(folder) / archive).exists():
             return facts, [path]
     paths = [_plain_or_gzip(Path(folder) / file.path) for file in facts.files]
-    gone = [file.path for file, path in zip(facts.files, paths, strict=True) if not path.exists()]
+    missing = [
+        file.path for file, path in zip(facts.files, paths, strict=True) if not path.exists()
+    ]
     raise FilesMissingError(
-        f"data set {facts.name}: {', '.join(gone)} (or .gz) is not under {folder} "
+        f"data set {facts.name}: {', '.join(missing)} (or .gz) is not under {folder} "
         f"({VARIABLE}); {origin}"
     )
 
@@ -122,13 +134,22 @@ def _under_folder(facts: DatasetFacts) -> tuple[DatasetFacts, list[Path]]:
 def verify(
     facts: DatasetFacts, parsed: Parsed, paths: Sequence[Path], hashes: Sequence[str]
 ) -> tuple[str, ...]:
-    """Notes about files that are not the known ones but fit; none for the known ones.
+    """Compare a data set's files with the known ones.
+
+    Args:
+        facts: The facts of the edition.
+        parsed: The arrays that were read.
+        paths: The files.
+        hashes: The sha256 of their unpacked content.
+
+    Returns:
+        A note if some file is unknown but fits the facts; none if all are known.
 
     Raises:
-        DataError: An unknown file that does not fit, with the first thing that differs.
+        DataError: An unknown file does not fit; the message says what differs first.
     """
     if any(file.md5 for file in facts.files):
-        # Known by their makers' own hash, or they would not have been read.
+        # The published md5 was checked when the files were read.
         return ()
     unknown = [
         path
@@ -137,34 +158,36 @@ def verify(
     ]
     if not unknown:
         return ()
-    misfit = _misfit(facts, parsed)
-    named = join_names([str(path) for path in unknown])
-    if misfit:
-        raise DataError(f"{named}: not the known file of data set {facts.name}: {misfit}")
-    names = join_names([path.name for path in unknown])
+    difference = _first_difference(facts, parsed)
+    if difference:
+        unknown_paths = join_names(str(path) for path in unknown)
+        raise DataError(
+            f"{unknown_paths}: not the known file of data set {facts.name}: {difference}"
+        )
+    names = join_names(path.name for path in unknown)
     return (
         f"{facts.name}: {names} is not a known file (by sha256), but its shape, class counts and "
         "value range fit",
     )
 
 
-def _misfit(facts: DatasetFacts, parsed: Parsed) -> str:
-    """The first thing in which the arrays are not what the facts say, "" if they fit."""
+def _first_difference(facts: DatasetFacts, parsed: Parsed) -> str:
+    """The first respect in which the arrays differ from the facts; "" if they fit."""
     X = parsed.X
     counts = dict(zip(parsed.classes, np.bincount(parsed.y).tolist(), strict=True))
     groups = 0 if parsed.groups is None else len(np.unique(parsed.groups))
     missing = int(np.isnan(X).sum())
     low, high = float(np.nanmin(X)), float(np.nanmax(X))
-    for what, found, expected in [
+    for quantity, actual, expected in [
         ("rows", len(X), facts.rows),
         ("features", int(np.prod(X.shape[1:])), facts.features),
         (f"{facts.grouped_by or 'group'}s", groups, facts.groups),
         ("missing cells", missing, missing if facts.missing is None else facts.missing),
     ]:
-        if found != expected:
-            return f"it has {found} {what}, not {expected}"
+        if actual != expected:
+            return f"it has {actual} {quantity}, not {expected}"
     if counts != facts.counts:
-        return f"its rows by class are {_counted(counts)}, not {_counted(facts.counts)}"
+        return f"its rows by class are {_count_list(counts)}, not {_count_list(facts.counts)}"
     if low < facts.minimum or high > facts.maximum:
         expected_range = f"{facts.minimum:g} to {facts.maximum:g}"
         return f"its values reach from {low:g} to {high:g}, not {expected_range}"
@@ -173,12 +196,12 @@ def _misfit(facts: DatasetFacts, parsed: Parsed) -> str:
     return ""
 
 
-def _counted(counts: dict[str, int]) -> str:
-    return join_names([f"{name}: {count}" for name, count in counts.items()])
+def _count_list(counts: dict[str, int]) -> str:
+    return join_names(f"{name}: {count}" for name, count in counts.items())
 
 
 def _partial_note(facts: DatasetFacts) -> tuple[str, ...]:
-    """What every output says of a partial edition."""
+    """The note of a partial edition; none for the whole data set."""
     whole = CATALOGUE[facts.name]
     if facts is whole:
         return ()
@@ -189,25 +212,25 @@ def _partial_note(facts: DatasetFacts) -> tuple[str, ...]:
 
 
 def _sha256(path: Path) -> str:
-    """The hash of a file as it is.
+    """The sha256 of a file as it is, as hexadecimal.
 
     Raises:
-        DataError: It cannot be read.
+        DataError: The file cannot be read.
     """
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
-        # Asked again for the words that fit.
+        # Reading once more raises the error with its message.
         return hashlib.sha256(read_raw(path)).hexdigest()
 
 
 def _plain_or_gzip(path: Path) -> Path:
-    """The plain file where it is there, else the gzip."""
-    packed = path.with_name(f"{path.name}.gz")
-    return packed if packed.exists() and not path.is_file() else path
+    """The plain file where it exists, else the gzip."""
+    gzip_path = path.with_name(f"{path.name}.gz")
+    return gzip_path if gzip_path.exists() and not path.is_file() else path
 
 
-def _joined(hashes: Sequence[str]) -> str:
-    """The hash of the one file, or one for several."""
+def _combined(hashes: Sequence[str]) -> str:
+    """The hash of a single file, or the hash of the hashes of several."""
     return hashes[0] if len(hashes) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest()

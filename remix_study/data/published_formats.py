@@ -1,4 +1,4 @@
-"""How the makers of each data set wrote it down, and how their files become arrays."""
+"""Parse the published files of each data set, every one in its makers' own format."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from remix_study.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-# Part of the key of the cache: raise it whenever a file becomes other arrays than before.
+# Part of the cache's key; to be raised whenever a parser returns other arrays than before.
 VERSION = 1
 
 
 @dataclass(frozen=True, eq=False)
 class Parsed:
-    """What a data set's files hold: see ``Dataset`` for the fields."""
+    """The arrays and names in a data set's files; see ``Dataset`` for the fields."""
 
     X: NDArray[Any]
     y: NDArray[np.intp]
@@ -36,14 +36,19 @@ class Parsed:
 
 @dataclass(frozen=True)
 class Text:
-    """The content of one file and the path that messages name."""
+    """The content of one file, and its path for error messages."""
 
     text: str
     path: Path
 
 
 def parse(name: str, contents: Sequence[bytes], paths: Sequence[Path]) -> Parsed:
-    """Turn the unpacked files of a data set into arrays, in the order of the facts' files.
+    """Parse the files of a data set.
+
+    Args:
+        name: The data set, a table of the catalogue with files.
+        contents: The unpacked bytes of its files, in the catalogue's order.
+        paths: The same files, for error messages.
 
     Raises:
         DataError: A file is not in its makers' format.
@@ -51,11 +56,11 @@ def parse(name: str, contents: Sequence[bytes], paths: Sequence[Path]) -> Parsed
     texts = [
         Text(decode(content, path), path) for content, path in zip(contents, paths, strict=True)
     ]
-    return _FORMATS[name](texts)
+    return _PARSERS[name](texts)
 
 
 def _musk(files: Sequence[Text]) -> Parsed:
-    """Molecule, conformation, 166 features, class ``0.`` or ``1.``."""
+    """Parse lines of molecule, conformation, 166 features and class ``0.`` or ``1.``."""
     features = [f"f{i}" for i in range(1, 163)] + ["OXY-DIS", "OXY-X", "OXY-Y", "OXY-Z"]
     names = ["molecule", "conformation", *features, "class"]
     frame = _read(files[0], ",", names, ["molecule", "conformation", "class"])
@@ -63,7 +68,7 @@ def _musk(files: Sequence[Text]) -> Parsed:
 
 
 def _segment(files: Sequence[Text]) -> Parsed:
-    """Five lines of header, of which the fourth names the features; the class comes first."""
+    """Parse files with five lines of header, the fourth with names; the class comes first."""
     import pandas as pd
 
     header = files[0].text.splitlines()[3:4]
@@ -74,7 +79,7 @@ def _segment(files: Sequence[Text]) -> Parsed:
 
 
 def _satimage(files: Sequence[Text]) -> Parsed:
-    """Nine pixels in four spectral bands, then the class, parted by spaces."""
+    """Parse lines of nine pixels in four spectral bands and the class, separated by spaces."""
     import pandas as pd
 
     features = [f"pixel{pixel}_band{band}" for pixel in range(1, 10) for band in range(1, 5)]
@@ -84,7 +89,10 @@ def _satimage(files: Sequence[Text]) -> Parsed:
 
 
 def _seizure(files: Sequence[Text]) -> Parsed:
-    """A row id such as ``X21.V1.791``, 178 samples, the class; chunk 21 of one recording."""
+    """Parse lines of a row id, 178 samples and the class.
+
+    A row id such as ``X21.V1.791`` is second 21 of the recording ``V1.791``, which is the group.
+    """
     features = [f"X{i}" for i in range(1, 179)]
     frame = _read(files[0], ",", ["id", *features, "class"], ["id", "class"], skip=1)
     recordings = [re.sub(r"^X\d+\.", "", str(row)) for row in frame["id"]]
@@ -92,11 +100,11 @@ def _seizure(files: Sequence[Text]) -> Parsed:
 
 
 def _coil2000(files: Sequence[Text]) -> Parsed:
-    """The training file ends with the class; that of the evaluation rows is a file of its own."""
+    """Parse training rows with their class, and evaluation rows whose class is in a third file."""
     import pandas as pd
 
     train, evaluation, targets = files
-    features = _COIL.split()
+    features = _COIL_FEATURES.split()
     frames = [
         _read(train, "\t", [*features, "class"], ["class"]),
         _read(evaluation, "\t", features),
@@ -112,21 +120,22 @@ def _coil2000(files: Sequence[Text]) -> Parsed:
 
 
 def _ozone(files: Sequence[Text]) -> Parsed:
-    """A date, 72 readings with ``?`` where missing, class ``0.`` or ``1.``."""
+    """Parse lines of a date, 72 readings with ``?`` where missing, and class ``0.`` or ``1.``."""
     hours = [*map(str, range(24)), "_PK", "_AV"]
-    features = [f"{what}{hour}" for what in ("WSR", "T") for hour in hours]
-    features += [f"{what}{hpa}" for hpa in (85, 70, 50) for what in ("T", "RH", "U", "V", "HT")]
+    features = [f"{quantity}{hour}" for quantity in ("WSR", "T") for hour in hours]
+    quantities = ("T", "RH", "U", "V", "HT")
+    features += [f"{quantity}{hpa}" for hpa in (85, 70, 50) for quantity in quantities]
     features += ["KI", "TT", "SLP", "SLP_", "Precp"]
     frame = _read(files[0], ",", ["date", *features, "class"], ["date", "class"], missing=("?",))
     return _parsed(files[0], frame, features, frame["class"])
 
 
 def _aps(files: Sequence[Text]) -> Parsed:
-    """The whole file begins with its licence; ``na`` is missing; the class comes first."""
+    """Parse a file that may begin with its licence; class first, ``na`` where missing."""
     file = files[0]
     start = re.search(r"^class,", file.text, re.MULTILINE)
     if start is None:
-        raise DataError(f"{file.path}: there is no line of column names, class,aa_000,...")
+        raise DataError(f"{file.path}: no header line (class,aa_000,...); download it again")
     file = Text(file.text[start.start() :], file.path)
     names = first_cells(file.text, ",", file.path)
     frame = _read(file, ",", names, ["class"], skip=1, missing=("na",))
@@ -134,7 +143,7 @@ def _aps(files: Sequence[Text]) -> Parsed:
 
 
 def _optdigits(files: Sequence[Text]) -> Parsed:
-    """8 x 8 counts of dark pixels, then the digit."""
+    """Parse lines of 8 x 8 counts of dark pixels and the digit."""
     import pandas as pd
 
     features = [f"pixel_{row}_{column}" for row in range(8) for column in range(8)]
@@ -151,7 +160,7 @@ def _read(
     skip: int = 0,
     missing: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Read one file, in which no text column may have a gap."""
+    """Read one file; features must be numbers, and columns of text must have no gap."""
     frame = read_table(
         file.text,
         file.path,
@@ -165,10 +174,12 @@ def _read(
         values = frame[name]
         if name in as_text:
             if (values.isna() | (values == "")).any():
-                raise DataError(f"{file.path}: column {name!r} is empty in some rows")
+                raise DataError(
+                    f'{file.path}, column "{name}": empty in some rows; download it again'
+                )
         elif values.dtype.kind not in "iuf":
             raise DataError(
-                f"{file.path}: column {name!r} holds text where numbers belong; fetch it again"
+                f'{file.path}, column "{name}": text instead of numbers; download it again'
             )
     return frame
 
@@ -180,17 +191,17 @@ def _parsed(
     labels: Iterable[object],
     groups: Iterable[object] | None = None,
 ) -> Parsed:
-    """The arrays of a data frame."""
+    """Turn a data frame into arrays."""
     X = np.ascontiguousarray(frame[list(features)].to_numpy(dtype=np.float64))
     if np.isinf(X).any():
-        raise DataError(f"{file.path}: holds infinite values; fetch it again")
+        raise DataError(f"{file.path}: holds infinite values; download it again")
     y, classes = encode_labels(labels)
-    members = None if groups is None else encode_groups(groups)
-    return Parsed(X, y, classes, tuple(features), members)
+    group_codes = None if groups is None else encode_groups(groups)
+    return Parsed(X, y, classes, tuple(features), group_codes)
 
 
-# The makers' names, in their description of the data.
-_COIL = """
+# Column names from the makers' description of the data.
+_COIL_FEATURES = """
     MOSTYPE MAANTHUI MGEMOMV MGEMLEEF MOSHOOFD MGODRK MGODPR MGODOV MGODGE MRELGE MRELSA MRELOV
     MFALLEEN MFGEKIND MFWEKIND MOPLHOOG MOPLMIDD MOPLLAAG MBERHOOG MBERZELF MBERBOER MBERMIDD
     MBERARBG MBERARBO MSKA MSKB1 MSKB2 MSKC MSKD MHHUUR MHKOOP MAUT1 MAUT2 MAUT0 MZFONDS MZPART
@@ -201,7 +212,7 @@ _COIL = """
     AFIETS AINBOED ABYSTAND
 """
 
-_FORMATS: dict[str, Callable[[Sequence[Text]], Parsed]] = {
+_PARSERS: dict[str, Callable[[Sequence[Text]], Parsed]] = {
     "musk": _musk,
     "segment": _segment,
     "satimage": _satimage,

@@ -1,7 +1,6 @@
-"""A problem whose imbalance is drawn anew for every repeat of the cross-validation.
+"""Make a problem whose imbalance is drawn anew for every repeat of the cross-validation.
 
-One draw decides which rows of a class a whole study sees, and repeats that share it hide how much
-hangs on it.
+With one draw for all repeats, the scores do not show how much depends on which rows were drawn.
 """
 
 from __future__ import annotations
@@ -30,28 +29,28 @@ def make_redrawn_problem(
 
     Args:
         dataset: The data set.
-        kind: As for :func:`make_problem`, as are the next three.
-        minority: Names of the rare classes.
-        imbalance: N_minority / N_majority.
+        kind: As for :func:`make_problem`.
+        minority: Names of the rare classes, as for :func:`make_problem`.
+        imbalance: N_minority / N_majority, as for :func:`make_problem`.
         seed: The study's seed.
-        repeats: How many draws.
+        repeats: Number of draws.
 
     Returns:
-        A problem of all rows that are drawn at least once; its ``draws`` say which of them each
-        repeat uses.
+        A problem of all rows that are drawn at least once; its ``draws`` are the positions of
+        each repeat's rows among them.
 
     Raises:
         DataError: As :func:`make_problem`.
     """
-    made = [
+    drawn = [
         make_problem(
             dataset, kind=kind, minority=minority, imbalance=imbalance, seed=seed, repeat=repeat
         )
         for repeat in range(repeats)
     ]
-    every = np.concatenate([problem.rows for problem in made])
-    rows, first = np.unique(every, return_index=True)
-    y = np.concatenate([problem.y for problem in made])[first]
-    draws = tuple(np.searchsorted(rows, problem.rows) for problem in made)
+    all_rows = np.concatenate([problem.rows for problem in drawn])
+    rows, first = np.unique(all_rows, return_index=True)
+    y = np.concatenate([problem.y for problem in drawn])[first]
+    draws = tuple(np.searchsorted(rows, problem.rows) for problem in drawn)
     freeze(rows, y, *draws)
-    return replace(made[0], rows=rows, y=y, draws=draws)
+    return replace(drawn[0], rows=rows, y=y, draws=draws)

@@ -1,4 +1,4 @@
-"""A user's own data: a CSV or TSV file with a header line, plain or gzip."""
+"""Load a user's table: a CSV or TSV file with a header line, plain or gzip."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from remix_study.data.dataset import (
     freeze,
 )
 from remix_study.data.delimited_text import first_cells, read_table
-from remix_study.data.file_bytes import decode, read_content
+from remix_study.data.file_bytes import decode, read_unpacked
 from remix_study.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -28,25 +28,25 @@ if TYPE_CHECKING:
 def load_file(
     path: Path, *, label: str, groups: str | None = None, drop: tuple[str, ...] = ()
 ) -> Dataset:
-    """Load a file of one's own.
+    """Load a table; the data set is named after the file.
 
-    The name says how the columns are separated: ``.csv`` by commas, ``.tsv`` and ``.tab`` by
-    tabs, ``.txt`` by tabs where its header line has one, else by commas; ``.gz`` may follow. The
-    data set is named after the file. See ``columns`` for what text and missing values become.
+    The ending of the name decides the separator: commas for ``.csv``, tabs for ``.tsv`` and
+    ``.tab``; for ``.txt`` tabs where the header line has one, else commas; ``.gz`` may follow. See
+    :func:`~remix_study.data.columns.encode_columns` for what text and missing values become.
 
     Args:
         path: The file.
         label: The column that holds the class.
-        groups: The column that says what each row belongs to, such as a patient; no feature.
+        groups: The column that holds the group of each row, such as a patient; not a feature.
         drop: Columns to leave out.
 
     Raises:
-        DataError: The file cannot be read as a table, a column is not there, a label or group
-            is missing, or there is one class only.
+        DataError: The file cannot be read as a table, a column is not in its header, a label or
+            group is missing, or there is one class only.
     """
     path = Path(path)
     name, separator = _name_and_separator(path)
-    content = read_content(path)
+    content = read_unpacked(path)
     text = decode(content, path).lstrip("\r\n")
     if not separator:
         separator = "\t" if "\t" in text.split("\n", 1)[0] else ","
@@ -55,58 +55,62 @@ def load_file(
         if column is not None and column not in header:
             raise DataError(_unknown_column(path, role, column, header))
     if label == groups or label in drop:
-        raise DataError(f"{path}: column {label!r} is the label; it cannot be groups or dropped")
+        raise DataError(f'{path}, column "{label}": is the label; leave it out of groups and drop')
 
     frame = read_table(
         text, path, separator=separator, names=header, skip=1, as_text=(label, groups)
     )
-    labels = _complete(frame, label, "label", path)
-    members = None if groups is None else encode_groups(_complete(frame, groups, "group", path))
+    labels = _texts_without_gaps(frame, label, "label", path)
+    group_codes = None
+    if groups is not None:
+        group_codes = encode_groups(_texts_without_gaps(frame, groups, "groups", path))
     notes: list[str] = []
-    unwanted = {label, groups, *drop}
-    if header[0] not in unwanted and _is_nameless_index(frame):
+    no_features = {label, groups, *drop}
+    if header[0] not in no_features and _has_nameless_index(frame):
         notes.append(f"{path.name}: the first column has no name and numbers the rows; left out")
-        unwanted.add(header[0])
-    numbers = encode_columns(frame[[c for c in header if c not in unwanted]], path.name)
+        no_features.add(header[0])
+    encoded = encode_columns(frame[[c for c in header if c not in no_features]], path.name)
     y, classes = encode_labels(labels)
-    check_labels(classes, len(y), f"{path}: column {label!r}")
-    freeze(numbers.X, y, members)
+    check_labels(classes, len(y), f'{path}, column "{label}"')
+    freeze(encoded.X, y, group_codes)
     return Dataset(
         name=name,
-        X=numbers.X,
+        X=encoded.X,
         y=y,
         classes=classes,
-        features=numbers.features,
-        groups=members,
+        features=encoded.features,
+        groups=group_codes,
         source=f"file {path.name}",
         licence="your own data",
         citation="your own data",
         sha256=hashlib.sha256(content).hexdigest(),
-        notes=(*notes, *numbers.notes),
+        notes=(*notes, *encoded.notes),
     )
 
 
 def _name_and_separator(path: Path) -> tuple[str, str]:
-    """The data set's name and the separator the file's name promises ("" = look)."""
+    """The data set's name, and the separator by the file's ending ("" where it is open)."""
     stem = Path(path.stem) if path.suffix.lower() == ".gz" else Path(path.name)
     separators = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": ""}
     if stem.suffix.lower() not in separators:
-        raise DataError(f"{path}: the name must end in .csv, .tsv, .tab or .txt, or so with .gz")
+        raise DataError(
+            f"{path}: a table's name must end in .csv, .tsv, .tab or .txt, with or without .gz"
+        )
     return stem.stem, separators[stem.suffix.lower()]
 
 
 def _header(text: str, separator: str, path: Path) -> list[str]:
-    """The column names of the first line; a nameless column is called by its place."""
+    """The column names of the first line; a nameless third column becomes ``column 3``."""
     cells = first_cells(text, separator, path)
-    names = [name or f"column {place}" for place, name in enumerate(cells, start=1)]
+    names = [name or f"column {number}" for number, name in enumerate(cells, start=1)]
     repeated = [name for name in names if names.count(name) > 1]
     if repeated:
-        raise DataError(f"{path}: two columns are named {repeated[0]!r}; rename one")
+        raise DataError(f'{path}, line 1: two columns are named "{repeated[0]}"; rename one')
     return names
 
 
 def _unknown_column(path: Path, role: str, column: str, header: Sequence[str]) -> str:
-    """Why a column is not there, with the likeliest cause."""
+    """The message about a column that is not in the header, with the likeliest cause."""
     message = f'{path}: {role} column "{column}" is not in the header'
     if len(header) == 1 and ";" in header[0]:
         return f"{message}: cells are separated by semicolons; commas or tabs are needed"
@@ -123,19 +127,19 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _complete(frame: pd.DataFrame, column: str, what: str, path: Path) -> list[str]:
-    """The texts of a column that must be filled in every row."""
+def _texts_without_gaps(frame: pd.DataFrame, column: str, role: str, path: Path) -> list[str]:
+    """The texts of a column; one that is empty in some row is refused."""
     missing = frame[column].isna().to_numpy()
     if missing.any():
         raise DataError(
-            f"{path}: {what} column {column!r} is empty in {missing.sum()} of {len(frame)} rows, "
-            f"first in data row {int(missing.argmax()) + 1}; fill or remove those rows"
+            f'{path}, column "{column}" ({role}): empty in {missing.sum()} of {len(frame)} rows, '
+            f"first in data row {int(missing.argmax()) + 1}; fill in or remove those rows"
         )
     return [str(value) for value in frame[column]]
 
 
-def _is_nameless_index(frame: pd.DataFrame) -> bool:
-    """A data frame saved with its index has such a first column."""
+def _has_nameless_index(frame: pd.DataFrame) -> bool:
+    """Whether the first column is the index of a saved data frame: nameless, counting rows."""
     first = frame.iloc[:, 0]
     if frame.columns[0] != "column 1" or first.dtype.kind != "i":
         return False

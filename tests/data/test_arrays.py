@@ -110,9 +110,9 @@ def test_array_of_objects_is_read_by_column() -> None:
         (np.zeros((4, 2, 2)), [0, 1, 0, 1], {}, "X has shape (4, 2, 2)"),
         (X4, [0, 1, 0], {}, "X has 4 rows and y has 3"),
         (X4, [0, 1, 0, 1], {"groups": [1]}, "X has 4 rows and groups has 1"),
-        (X4, np.eye(4), {}, "y has shape (4, 4); one value a row"),
-        (X4, [0, 0, 0, 0], {}, "all 4 rows are of one class, 0"),
-        (X4, [0.1, 0.2, 0.3, 0.4], {}, "each of the 4 rows has a label of its own"),
+        (X4, np.eye(4), {}, "y has shape (4, 4); it needs one value a row"),
+        (X4, [0, 0, 0, 0], {}, "all 4 rows are of class 0"),
+        (X4, [0.1, 0.2, 0.3, 0.4], {}, "each of the 4 rows has a different label"),
         (X4, [0, 1, None, 1], {}, "y is missing in 1 of 4 rows, first in row 2"),
         (X4, [0, 1, np.nan, 1], {}, "y is missing in 1 of 4 rows, first in row 2"),
         (X4, [0, 1, 0, 1], {"groups": ["a", None, "b", "b"]}, "groups is missing in 1 of 4"),
@@ -120,31 +120,31 @@ def test_array_of_objects_is_read_by_column() -> None:
             X4 + np.array([0, np.inf]),
             [0, 1, 0, 1],
             {},
-            "column 'x1' holds 4 values that are infinite",
+            'column "x1": 4 values are infinite',
         ),
-        (X4 * 1e200, [0, 1, 0, 1], {}, "column 'x0' holds 3 values that are larger than 1e+100"),
+        (X4 * 1e200, [0, 1, 0, 1], {}, 'column "x0": 3 values are larger than 1e+100'),
         (X4, [0, 1, 0, 1], {"features": ["a"]}, "1 feature names for 2 columns"),
         (np.zeros((0, 2)), [], {}, "0 rows and 2 columns"),
         (np.zeros((4, 0)), [0, 1, 0, 1], {}, "4 rows and 0 columns"),
-        (X4 * 1j, [0, 1, 0, 1], {}, "column 'x0' holds complex numbers"),
+        (X4 * 1j, [0, 1, 0, 1], {}, 'column "x0": complex numbers'),
         (
             pd.DataFrame({"when": pd.to_datetime(["2020-01-01"] * 4)}),
             [0, 1, 0, 1],
             {},
-            "column 'when' holds dates",
+            'column "when": dates',
         ),
         (
             pd.DataFrame([[1, 2]] * 4, columns=["a", "a"]),
             [0, 1, 0, 1],
             {},
-            "two columns are named 'a'",
+            'two columns are named "a"',
         ),
     ],
 )
 def test_refusals(X: Any, y: Any, more: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=re.escape(message)) as caught:
         from_arrays(X, y, name="mine", **more)
-    assert str(caught.value).startswith("data set 'mine': ")
+    assert str(caught.value).startswith('data set "mine"')
     assert "\n" not in str(caught.value)
 
 

@@ -15,7 +15,7 @@ from remix_study.data.cache import VARIABLE as CACHE
 from remix_study.data.catalogue import CATALOGUE, DatasetFacts, dataset_names
 from remix_study.data.dataset import Dataset
 from remix_study.data.dataset_info import describe
-from remix_study.data.file_bytes import read_content
+from remix_study.data.file_bytes import read_unpacked
 from remix_study.data.folds import make_folds
 from remix_study.data.named_datasets import load_dataset
 from remix_study.data.preprocessing import fit_preprocessing
@@ -48,7 +48,7 @@ def load(name: str) -> tuple[DatasetFacts, Dataset]:
 
 def rows_of(name: str) -> list[tuple[list[str], str, str | None]]:
     """A slow second reading of the makers' files: features, label and group as they stand."""
-    texts = [read_content(path).decode() for path in locate(CATALOGUE[name])[1]]
+    texts = [read_unpacked(path).decode() for path in locate(CATALOGUE[name])[1]]
     if name == "coil2000":
         train, evaluation = ([line.split("\t") for line in t.splitlines()] for t in texts[:2])
         found = [(row[:85], row[85]) for row in train]

@@ -13,7 +13,7 @@ import pytest
 from remix_study.data.arrays import from_arrays
 from remix_study.data.cache import VARIABLE as CACHE
 from remix_study.data.catalogue import CATALOGUE, dataset_names
-from remix_study.data.dataset_info import STATES, _duplicates, check_all, describe, overview
+from remix_study.data.dataset_info import STATES, check_all, count_duplicates, describe, overview
 from remix_study.data.published_files import VARIABLE as DATA
 from remix_study.errors import DataError
 
@@ -87,7 +87,7 @@ def test_duplicates_are_those_of_pandas() -> None:
     X[:50, 0] = -0.0
     y = rng.integers(0, 2, 200)
     frame = pd.DataFrame(X).assign(label=y)
-    assert _duplicates(from_arrays(X, y)) == frame.duplicated().sum() > 0
+    assert count_duplicates(from_arrays(X, y)) == frame.duplicated().sum() > 0
 
 
 def test_unknown_name() -> None:

@@ -118,7 +118,7 @@ def test_the_batches_are_read_from_an_archive(cifar, kind):
     assert dataset.sha256 == unpacked
     with tarfile.open(path, f"w:{kind}") as archive:
         archive.add(__file__, "data_batch_5x")
-    with pytest.raises(DataError, match=rf"{path}: data_batch_1, .* is not in it; fetch it"):
+    with pytest.raises(DataError, match=rf"{path}: data_batch_1, .* is not in the archive"):
         load_dataset("cifar10")
     path.write_bytes(path.read_bytes()[:-300])
     with pytest.raises(DataError, match=rf"{path}.*(damaged archive|not the published)"):
@@ -276,12 +276,12 @@ def spoil(pets, how):
     if how == "alpha":
         path = pets / "dogs" / "b.png"
         Image.fromarray(pixels(channels=4)).save(path)
-        return path, "its pixels are RGBA; save it as grey or RGB"
+        return path, "colour mode is RGBA; save it as grey or RGB"
     if how == "one class":
         for file in (pets / "dogs").iterdir():
             file.unlink()
         (pets / "dogs").rmdir()
-        return pets, "all 3 rows are of one class, cats"
+        return pets, "all 3 rows are of class cats"
     assert how == "flat"
     return pets / "cats", "holds no folders"
 
@@ -321,13 +321,16 @@ def test_npz_arrays(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"X": np.zeros((4, 6, 5, 3)), "y": [0, 1, 1, 0]}, "X holds float64; images are uint8"),
+        (
+            {"X": np.zeros((4, 6, 5, 3)), "y": [0, 1, 1, 0]},
+            "X holds float64; images must be uint8",
+        ),
         ({"X": np.zeros((4, 6), np.uint8), "y": [0, 1, 1, 0]}, "X has shape (4, 6)"),
         ({"X": np.zeros((4, 3, 6, 5), np.uint8), "y": [0, 1, 1, 0]}, "channels must come last"),
         ({"X": np.zeros((4, 6, 5), np.uint8), "y": [0, 1, 1]}, "X has 4 images and y has 3"),
         ({"X": np.zeros((4, 6, 5), np.uint8), "y": [[0], [1], [1], [0]]}, "y has shape (4, 1)"),
-        ({"X": np.zeros((4, 6, 5), np.uint8), "y": [1, 1, 1, 1]}, "one class, 1"),
-        ({"x": np.zeros((4, 6, 5), np.uint8)}, "there is no array 'X'; its arrays are x"),
+        ({"X": np.zeros((4, 6, 5), np.uint8), "y": [1, 1, 1, 1]}, "all 4 rows are of class 1"),
+        ({"x": np.zeros((4, 6, 5), np.uint8)}, 'there is no array "X"; its arrays are x'),
         (
             {"X": np.zeros((4, 6, 5), np.uint8), "y": np.array([{}, {}, 1, 1])},
             "cannot be read as NPZ arrays (Object arrays cannot be loaded",
@@ -348,8 +351,8 @@ def test_paths_that_hold_no_images(tmp_path):
     (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 broken")
     for name, message in (
         ("mine.csv", "neither a folder nor an .npz file"),
-        ("gone", "not there"),
-        ("gone.npz", "there is no such file"),
+        ("gone", "no such file or folder"),
+        ("gone.npz", "no such file"),
         ("broken.npz", "cannot be read as NPZ arrays"),
     ):
         with pytest.raises(DataError, match=message):

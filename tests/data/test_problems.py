@@ -198,15 +198,15 @@ def test_groups_follow_their_rows() -> None:
     [
         (
             {"kind": "binary", "minority": ("7",)},
-            "toy: there is no class '7'; the classes are 0, 1, 2",
+            'toy: there is no class "7"; known: 0, 1, 2',
         ),
         ({"kind": "multi-class", "minority": ("0", "1", "2")}, "minority names every class"),
         ({"kind": "multi-class", "minority": ("0", "0")}, "names a class twice"),
         ({"kind": "binary", "minority": ("0", "1")}, "one class against the merged rest"),
         ({"kind": "binary"}, "one class against the merged rest"),
-        ({"minority": ("0",)}, "say kind = 'binary'"),
+        ({"minority": ("0",)}, 'set kind = "binary"'),
         ({"imbalance": 0.1}, "imbalance needs minority"),
-        ({"kind": "ternary"}, "kind 'ternary' is not known"),
+        ({"kind": "ternary"}, 'there is no kind "ternary"'),
         ({"kind": "binary", "minority": ("0",), "imbalance": 1.7}, "1.7 is not in (0, 1]"),
         ({"kind": "binary", "minority": ("0",), "imbalance": 0.0}, "0.0 is not in (0, 1]"),
         ({"kind": "binary", "minority": ("0",), "imbalance": float("nan")}, "not in (0, 1]"),

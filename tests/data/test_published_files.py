@@ -134,10 +134,10 @@ def test_one_row_changed_within_the_ranges_is_noted(folder: Path) -> None:
         (change_line(5, lambda cells: [*cells[:-1], b"x"]), "its rows by class are"),
         (lambda content: b"\n".join(content.split(b"\n")[1:]), "it has 5619 rows, not 5620"),
         (lambda content: content + content.split(b"\n")[0], "it has 5621 rows, not 5620"),
-        (lambda content: content[: len(content) // 2], "cells, not 65"),
-        (lambda content: content.replace(b",", b";"), "line 1 has 1 cells, not 65"),
+        (lambda content: content[: len(content) // 2], "cells instead of 65"),
+        (lambda content: content.replace(b",", b";"), ", line 1: 1 cells instead of 65"),
         (lambda _content: b"", "the file is empty"),
-        (lambda content: content + b"\xff", "is not UTF-8 text"),
+        (lambda content: content + b"\xff", "not UTF-8 text"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused_by_name(
@@ -170,7 +170,7 @@ def test_damaged_gzip(folder: Path) -> None:
 def test_a_folder_where_a_file_should_be(folder: Path) -> None:
     (folder / TES).unlink()
     (folder / TES).mkdir()
-    with pytest.raises(DataError, match=r"optdigits\.tes: this is a folder"):
+    with pytest.raises(DataError, match=r"optdigits\.tes: is a folder"):
         load_dataset("optdigits")
 
 
@@ -198,7 +198,7 @@ def test_missing_files_say_what_is_missing_where_and_whence(
     assert "doi 10.24432/C50P49" in message
 
     monkeypatch.setenv(DATA, str(folder / TRA))
-    with pytest.raises(DataError, match=f"{DATA} is .*, which is no folder"):
+    with pytest.raises(DataError, match=f"{DATA} is .*, which is not a folder"):
         load_dataset("optdigits")
     monkeypatch.delenv(DATA)
     with pytest.raises(DataError, match=f"variable {DATA} names, which is not set") as caught:

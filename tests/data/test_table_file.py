@@ -103,8 +103,8 @@ def test_identifiers_are_left_out_with_a_note(tmp_path: Path) -> None:
     text = rows(*(f"{i},ab{i}x,{i % 2}" for i in range(6)), header="a,code,target")
     dataset = load_file(write(tmp_path, text), label="target")
     assert dataset.features == ("a",)
-    assert "mine.csv: column 'code' looks like an identifier" in dataset.notes[1]
-    assert "column 'a' numbers the rows" in dataset.notes[0]
+    assert 'mine.csv: column "code" looks like an identifier' in dataset.notes[1]
+    assert 'column "a" numbers the rows' in dataset.notes[0]
 
 
 def test_the_index_of_a_saved_data_frame_is_left_out(tmp_path: Path) -> None:
@@ -119,23 +119,23 @@ def test_an_empty_column_is_kept_and_noted(tmp_path: Path) -> None:
     dataset = load_file(write(tmp_path, text), label="target")
     assert dataset.features == ("a", "b")
     assert np.isnan(dataset.X[:, 1]).all()
-    assert dataset.notes == ("mine.csv: column 'b' is empty; it carries nothing",)
+    assert dataset.notes == ('mine.csv: column "b" is empty; it carries no information',)
 
 
 def test_a_few_texts_among_numbers_are_pointed_out(tmp_path: Path) -> None:
     text = rows("1,0", "2,1", "1,0", "unknown,1", "2,0", "1,1")
     dataset = load_file(write(tmp_path, text), label="target")
     assert dataset.features == ("a=1", "a=2", "a=unknown")
-    assert "1 of its 6 values are no numbers, such as 'unknown'" in dataset.notes[0]
+    assert '1 of its 6 values are no numbers, such as "unknown"' in dataset.notes[0]
 
 
 def test_many_categories_are_pointed_out_and_too_many_refused(tmp_path: Path) -> None:
     some = rows(*(f"c{i % 60},{i % 7}" for i in range(200)))
     dataset = load_file(write(tmp_path, some), label="target")
     assert len(dataset.features) == 60
-    assert "column 'a' became 60 one-hot columns" in dataset.notes[0]
+    assert 'column "a" became 60 one-hot columns' in dataset.notes[0]
     many = rows(*(f"c{i % 1500},{i % 7}" for i in range(3000)))
-    with pytest.raises(DataError, match="column 'a' holds 1500 different texts"):
+    with pytest.raises(DataError, match='column "a": 1500 different texts'):
         load_file(write(tmp_path, many), label="target")
 
 
@@ -170,25 +170,33 @@ GOOD = rows("1,0", "2,1", "1,0")
         (GOOD, {"label": "targett"}, 'did you mean "target"?'),
         (GOOD, {"groups": "g"}, 'groups column "g" is not in the header'),
         (GOOD, {"drop": ("a", "z")}, 'drop column "z" is not in the header'),
-        (GOOD, {"drop": ("target",)}, "column 'target' is the label"),
-        (GOOD, {"groups": "target"}, "column 'target' is the label"),
+        (GOOD, {"drop": ("target",)}, 'column "target": is the label'),
+        (GOOD, {"groups": "target"}, 'column "target": is the label'),
         (GOOD, {"drop": ("a",)}, "no feature column is left"),
         (GOOD.replace(",", ";"), {}, "separated by semicolons"),
         ("1,0\n2,1\n", {}, "the first line must name the columns"),
         ("", {}, "the file is empty"),
         (" \n\n", {}, "the file is empty"),
         ("a,target\n", {}, "the file has no rows"),
-        ("a,target,a\n1,2,3\n", {}, "two columns are named 'a'"),
-        (rows("1,0", "2,1", "3,1,9"), {}, "line 4 has 3 cells, not 2"),
-        (rows("1,0", "2", "3,1"), {}, "line 3 has 1 cells, not 2"),
-        (rows('"1",0', '"2"', "3,1"), {}, "line 3 has 1 cells, not 2"),
-        (rows("1,0", "2,", "3,NA"), {}, "'target' is empty in 2 of 3 rows, first in data row 2"),
-        (rows("1,0,", "2,1,g", header="a,target,g"), {"groups": "g"}, "group column 'g' is empty"),
-        (rows("1,0", "2,0"), {}, "column 'target': all 2 rows are of one class, 0"),
-        (rows("1,0", "inf,1", "3,1"), {}, "column 'a' holds 1 values that are infinite"),
-        (rows("1,0", "1e999,1", "3,1"), {}, "column 'a' holds 1 values that are infinite"),
-        (rows("1,.1", "5,.2", "4,.3"), {}, "each of the 3 rows has a label of its own"),
-        (b"a,target\n1,\xff\xfe\n", {}, "line 2 is not UTF-8 text"),
+        ("a,target,a\n1,2,3\n", {}, 'line 1: two columns are named "a"'),
+        (rows("1,0", "2,1", "3,1,9"), {}, "line 4: 3 cells instead of 2"),
+        (rows("1,0", "2", "3,1"), {}, "line 3: 1 cells instead of 2"),
+        (rows('"1",0', '"2"', "3,1"), {}, "line 3: 1 cells instead of 2"),
+        (
+            rows("1,0", "2,", "3,NA"),
+            {},
+            '"target" (label): empty in 2 of 3 rows, first in data row 2',
+        ),
+        (
+            rows("1,0,", "2,1,g", header="a,target,g"),
+            {"groups": "g"},
+            'column "g" (groups): empty',
+        ),
+        (rows("1,0", "2,0"), {}, 'column "target": all 2 rows are of class 0'),
+        (rows("1,0", "inf,1", "3,1"), {}, 'column "a": 1 values are infinite'),
+        (rows("1,0", "1e999,1", "3,1"), {}, 'column "a": 1 values are infinite'),
+        (rows("1,.1", "5,.2", "4,.3"), {}, "each of the 3 rows has a different label"),
+        (b"a,target\n1,\xff\xfe\n", {}, "line 2: not UTF-8 text"),
         ("a,target\n1,0\n".encode("utf-16"), {}, "not UTF-8 text"),
         (b"a,target\n1,0\x00\n2,1\n", {}, "NUL bytes"),
         (rows('1,"0', "2,1"), {}, "mine.csv"),
@@ -205,10 +213,10 @@ def test_one_line_for_whatever_is_wrong(
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"gone\.csv: there is no such file"):
+    with pytest.raises(DataError, match=r"gone\.csv: no such file"):
         load_file(tmp_path / "gone.csv", label="target")
     (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(DataError, match=r"folder\.csv: this is a folder"):
+    with pytest.raises(DataError, match=r"folder\.csv: is a folder"):
         load_file(tmp_path / "folder.csv", label="target")
     with pytest.raises(DataError, match=r"must end in \.csv"):
         load_file(write(tmp_path, name="mine.xlsx"), label="target")
