@@ -50,7 +50,7 @@ def make_bench(case: Case, size: Size, **training: Any) -> Any:
     from sklearn.datasets import make_classification
 
     from remix_study.data.arrays import from_arrays
-    from remix_study.study.bench import prepare
+    from remix_study.study.task import prepare
 
     X, y = make_classification(
         size.rows,
@@ -66,7 +66,7 @@ def make_bench(case: Case, size: Size, **training: Any) -> Any:
 
 def make_study(case: Case, size: Size, **training: Any) -> Any:
     """A study that watches the validation part every epoch and never stops before the last."""
-    from remix_study.studyfile import parse_study
+    from remix_study.studyfile.parsing import parse_study
 
     keys = {
         "epochs": size.epochs,
@@ -106,15 +106,15 @@ def make_study(case: Case, size: Size, **training: Any) -> Any:
     )
 
 
-def make_setting(bench: Any, strategy: str) -> Any:
+def make_setting(task: Any, strategy: str) -> Any:
     """The point of the study that trains under a strategy."""
     from remix_study.batches.strategies import make_strategy
-    from remix_study.study.points import Setting
+    from remix_study.study.configurations import Configuration
 
-    return Setting(make_strategy(strategy), bench.spec.training, bench.study.model)
+    return Configuration(make_strategy(strategy), task.spec.training, task.study.model)
 
 
-def operations_per_fold_epoch(case: Case, bench: Any, n_classes: int = 2) -> float:
+def operations_per_fold_epoch(case: Case, task: Any, n_classes: int = 2) -> float:
     """Floating-point operations of the products alone, mean over folds.
 
     Forward 2 B i o a layer, backward twice that (weights and inputs) but for the inputs of the
@@ -125,7 +125,7 @@ def operations_per_fold_epoch(case: Case, bench: Any, n_classes: int = 2) -> flo
     forward = 2 * sum(products)
     step = 3 * forward - 2 * products[0]
     total = 0.0
-    for fold in bench.folds:
+    for fold in task.folds:
         trained = len(fold.train) // case.batch * case.batch
         total += trained * step + len(fold.validation) * forward
-    return total / len(bench.folds)
+    return total / len(task.folds)

@@ -42,8 +42,8 @@ Kind = Callable[[int, tuple[str, ...]], Work]
 
 def make_bench(epochs: int) -> Any:
     """The problem with its folds, as a study makes it."""
-    from remix_study.study.bench import prepare
-    from remix_study.studyfile import parse_study
+    from remix_study.study.task import prepare
+    from remix_study.studyfile.parsing import parse_study
 
     text = STUDY.format(epochs=epochs, strategies=json.dumps(STRATEGIES))
     return prepare(parse_study(text))[0]
@@ -57,24 +57,24 @@ def timed(images: int, work: Callable[[], Any]) -> Round:
     return {"wall": images / wall, "cpu": images / cpu}
 
 
-def trained(bench: Any, epochs: int) -> int:
+def trained(task: Any, epochs: int) -> int:
     """Images that all folds train on; those that are only scored are not counted."""
-    return sum(len(fold.train) // BATCH * BATCH for fold in bench.folds) * epochs
+    return sum(len(fold.train) // BATCH * BATCH for fold in task.folds) * epochs
 
 
 def engine(epochs: int, strategies: tuple[str, ...]) -> Work:
     """A trial of the study, after one that compiled."""
     from remix_study.batches.strategies import make_strategy
-    from remix_study.study.points import Setting
+    from remix_study.study.configurations import Configuration
 
-    bench = make_bench(epochs)
+    task = make_bench(epochs)
 
     def fit(name: str) -> None:
-        bench.fit(Setting(make_strategy(name), bench.spec.training, bench.study.model))
+        task.fit(Configuration(make_strategy(name), task.spec.training, task.study.model))
 
     for name in strategies:
         fit(name)
-    return lambda name: timed(trained(bench, epochs), lambda: fit(name))
+    return lambda name: timed(trained(task, epochs), lambda: fit(name))
 
 
 def loop(epochs: int, strategies: tuple[str, ...]) -> Work:
@@ -86,9 +86,9 @@ def loop(epochs: int, strategies: tuple[str, ...]) -> Work:
     from remix_study.batches.plan import plan_epoch
     from remix_study.batches.strategies import make_strategy
 
-    bench = make_bench(epochs)
-    _, members = bench._members()
-    problem = bench.problem
+    task = make_bench(epochs)
+    _, members = task._members()
+    problem = task.problem
     X, Y = problem.X, np.eye(problem.K, dtype=np.float32)[problem.y]
 
     def batches(member: Any, name: str) -> Any:
@@ -126,7 +126,7 @@ def loop(epochs: int, strategies: tuple[str, ...]) -> Work:
 
     def fold(position: int, name: str) -> None:
         layers = keras.layers
-        part, member = bench.folds[position], members[position]
+        part, member = task.folds[position], members[position]
         model = keras.Sequential(
             [
                 keras.Input(X.shape[1:]),
@@ -153,12 +153,12 @@ def loop(epochs: int, strategies: tuple[str, ...]) -> Work:
             model.predict(X[rows] / np.float32(255), batch_size=256, verbose=0)
 
     def fit(name: str) -> None:
-        for position in range(len(bench.folds)):
+        for position in range(len(task.folds)):
             fold(position, name)
 
     # What TensorFlow and Keras do once a process, such as to load kernels, is no fold's work.
     fold(0, strategies[0])
-    return lambda name: timed(trained(bench, epochs), lambda: fit(name))
+    return lambda name: timed(trained(task, epochs), lambda: fit(name))
 
 
 def bare(epochs: int, strategies: tuple[str, ...]) -> Work:  # noqa: ARG001

@@ -48,16 +48,16 @@ def _serve(pipe: Connection) -> None:
 
 def _trials() -> dict[str, float]:
     case, size = CASES[0], Size(rows=6400, epochs=3, rounds=1)
-    bench = make_bench(case, size)
-    bench.fit(make_setting(bench, "remix"))
-    program = next(iter(bench._engines.values())).program
+    task = make_bench(case, size)
+    task.fit(make_setting(task, "remix"))
+    program = next(iter(task._engines.values())).program
     times = []
     for name in ("baseline", "smote", "remix"):
         first: list[float] = []
         inner = program.train
         program.train = _noting(inner, first)
         asked = time.perf_counter()
-        bench.fit(make_setting(bench, name))
+        task.fit(make_setting(task, name))
         times.append((first[0] - asked) * 1e3)
         program.train = inner
     other = make_bench(case, replace(size, rows=5000))
@@ -76,11 +76,11 @@ def _noting(inner: Callable[..., Any], first: list[float]) -> Callable[..., Any]
 
 
 def _memory() -> dict[str, float]:
-    bench = make_bench(CASES[2], Size(rows=2000, epochs=2, rounds=1))
+    task = make_bench(CASES[2], Size(rows=2000, epochs=2, rounds=1))
     names = ("baseline", "remix", "smote")
     after_ten = 0.0
     for trial in range(100):
-        bench.fit(make_setting(bench, names[trial % len(names)]))
+        task.fit(make_setting(task, names[trial % len(names)]))
         if trial == 9:
             after_ten = resident_mb()
     return {GROWTH: (resident_mb() / after_ten - 1) * 100}

@@ -24,20 +24,20 @@ class Side:
 
     def __init__(self, case: Case, size: Size, stack: int) -> None:
         """Compile."""
-        from remix_study.study.together import at_once
+        from remix_study.study.shared_program import trials_per_program
 
         self.stack = stack
-        self._bench = make_bench(case, size, stack=stack)
-        self.trials = at_once(self._bench)
-        self._settings = [make_setting(self._bench, "remix")] * self.trials
+        self._task = make_bench(case, size, stack=stack)
+        self.trials = trials_per_program(self._task)
+        self._settings = [make_setting(self._task, "remix")] * self.trials
         self._epochs = size.epochs
         self.times: list[float] = []
-        self._bench.fit_together(self._settings)
+        self._task.fit_together(self._settings)
 
     def round(self) -> None:
         """Train once and note the wall time of a fold's epoch, in milliseconds."""
         began = time.perf_counter()
-        self._bench.fit_together(self._settings)
+        self._task.fit_together(self._settings)
         seconds = time.perf_counter() - began
         self.times.append(seconds / (self.trials * MEMBERS * self._epochs) * 1e3)
 

@@ -64,14 +64,14 @@ class Clock:
 def _engine(case: Case, size: Size, strategy: str) -> Work:
     import keras  # noqa: F401  (what every Keras user has imported before asking)
 
-    bench = make_bench(case, size)
+    task = make_bench(case, size)
 
     def work(_number: int) -> Round:
         found: Round = {"wall": [], "cpu": [], "first": []}
         began = time.perf_counter()
         while not found["wall"] or time.perf_counter() - began < _ROUND_SECONDS:
             clock = Clock(MEMBERS)
-            bench.fit(make_setting(bench, strategy), clock.mark)
+            task.fit(make_setting(task, strategy), clock.mark)
             clock.into(found)
         return found
 
@@ -85,16 +85,16 @@ def _loop(case: Case, size: Size, strategy: str) -> Work:
 
     from remix_study.batches.plan import plan_epoch
 
-    bench = make_bench(case, size)
-    prepared, members = bench._members()
+    task = make_bench(case, size)
+    prepared, members = task._members()
     one_hot = np.eye(2, dtype=np.float32)
 
     class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         def __init__(self, position: int, X: Any) -> None:
             super().__init__()
             self.member, self.X, self.epoch = members[position], X, -1
-            self.Y = one_hot[bench.problem.y]
-            self.setting = make_setting(bench, strategy).strategy
+            self.Y = one_hot[task.problem.y]
+            self.setting = make_setting(task, strategy).strategy
             self.on_epoch_end()
 
         def __len__(self) -> int:
@@ -124,7 +124,7 @@ def _loop(case: Case, size: Size, strategy: str) -> Work:
             from imblearn.over_sampling import SMOTE, RandomOverSampler
 
             rows = self.plan.first[step]
-            x, y = self.X[rows], bench.problem.y[rows]
+            x, y = self.X[rows], task.problem.y[rows]
             counts = np.bincount(y, minlength=2)
             if counts.min() > 0:
                 fewest = int(counts.min())
@@ -143,8 +143,8 @@ def _loop(case: Case, size: Size, strategy: str) -> Work:
         strategy = "baseline"
 
     def fold(position: int, found: Round) -> None:
-        held = bench.folds[position].validation
-        X = prepared.apply(position, bench.problem.X)
+        held = task.folds[position].validation
+        X = prepared.apply(position, task.problem.X)
         clock = Clock(1)
         layers: list[Any] = []
         for place, units in enumerate(case.hidden):
@@ -156,7 +156,7 @@ def _loop(case: Case, size: Size, strategy: str) -> Work:
         model.fit(
             batches(position, X),
             epochs=size.epochs,
-            validation_data=(X[held], one_hot[bench.problem.y[held]]),
+            validation_data=(X[held], one_hot[task.problem.y[held]]),
             validation_batch_size=1024,
             callbacks=[
                 keras.callbacks.EarlyStopping(patience=size.epochs, restore_best_weights=True),
@@ -174,12 +174,12 @@ def _sklearn(case: Case, size: Size, _strategy: str) -> Work:
     from sklearn.metrics import log_loss
     from sklearn.neural_network import MLPClassifier
 
-    bench = make_bench(case, size)
-    prepared, _ = bench._members()
+    task = make_bench(case, size)
+    prepared, _ = task._members()
 
     def fold(position: int, found: Round) -> None:
-        part = bench.folds[position]
-        X, y = prepared.apply(position, bench.problem.X), bench.problem.y
+        part = task.folds[position]
+        X, y = prepared.apply(position, task.problem.X), task.problem.y
         clock = Clock(1)
         model = MLPClassifier(case.hidden, batch_size=case.batch, alpha=0.0)
         for _ in range(size.epochs):

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from remix_study.cli import main
+from remix_study.cli.main import main
 
 raise SystemExit(main())

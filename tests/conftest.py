@@ -7,12 +7,12 @@ import os
 import shutil
 from pathlib import Path
 
-import cluster
 import optuna
+import postgresql_server
 import pytest
-from studyroom import TINY
+from tiny_studies import TINY
 
-from remix_study.cli import main
+from remix_study.cli.main import main
 from remix_study.study.storage import open_storage
 
 
@@ -26,7 +26,7 @@ def here(tmp_path, monkeypatch) -> Path:
 @pytest.fixture
 def pretended(monkeypatch) -> None:
     """Made-up training instead of Keras."""
-    from pretend import pretend
+    from simulated_training import pretend
 
     pretend(monkeypatch.setattr)
 
@@ -53,7 +53,7 @@ def storage(here, _blank):
 @pytest.fixture(scope="session")
 def _postgresql():
     """Skips where PostgreSQL or its driver is not installed."""
-    if cluster.programs() is None:
+    if postgresql_server.programs() is None:
         pytest.skip("PostgreSQL's server is not installed (apt-get install postgresql)")
     if importlib.util.find_spec("psycopg") is None:
         pytest.skip("psycopg is not installed")
@@ -62,7 +62,7 @@ def _postgresql():
 @pytest.fixture(scope="session")
 def server(_postgresql):
     """A running PostgreSQL server; skips where it is not installed."""
-    with cluster.running() as server:
+    with postgresql_server.running() as server:
         yield server
 
 

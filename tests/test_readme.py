@@ -11,8 +11,8 @@ import pytest
 from remix_study.batches.strategies import STRATEGIES
 from remix_study.metrics import METRICS
 from remix_study.study.checks import check_study
-from remix_study.study.library import built_in
-from remix_study.studyfile import parse_study
+from remix_study.studyfile.library import built_in
+from remix_study.studyfile.parsing import parse_study
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()

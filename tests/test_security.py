@@ -18,21 +18,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pretend import pretend
-from studyroom import tiny
+from simulated_training import pretend
+from tiny_studies import tiny
 
 import remix_study
-from remix_study.cli import main
+from remix_study.cli.main import main
 from remix_study.data.cache import load_cached
 from remix_study.errors import RemixStudyError, StudyFileError, UsageError, masked
 from remix_study.models.augmentation import build_augmentation
 from remix_study.models.building import build_network
-from remix_study.reports.tables import csv_text, markdown_text
-from remix_study.study.bench import prepare
+from remix_study.report.table_files import csv_text, markdown_text
 from remix_study.study.checks import check_study
-from remix_study.study.terms import Terms
-from remix_study.studyfile import parse_study
-from remix_study.workers.order import Order
+from remix_study.study.task import prepare
+from remix_study.study.worker_limits import WorkerLimits
+from remix_study.studyfile.parsing import parse_study
+from remix_study.workers.worker_spec import WorkerSpec
 
 PACKAGE = Path(remix_study.__file__).parent
 
@@ -191,7 +191,9 @@ def test_forbidden_code_is_refused_by_checks_builders_and_worker_processes(here,
     study = parse_study(tiny(MODEL), str(here / "evil.toml")).without_plugins()
     with pytest.raises(StudyFileError, match="--no-plugins forbids"):
         check_study(study)
-    order = Order.decode(Order.of(study, "sqlite:///x.db", "", 1, Terms()).encode())
+    order = WorkerSpec.decode(
+        WorkerSpec.of(study, "sqlite:///x.db", "", 1, WorkerLimits()).encode()
+    )
     assert not order.study().allow_plugins
     assert parse_study(study.text, study.source).allow_plugins
     shape = {"stack": 1, "input_shape": (13,), "n_classes": 3, "options": {}}

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.reports.calibration import NATURAL, RowReliability
-from remix_study.reports.figures import strategy_color
-from remix_study.reports.ranks import RankTable
-from remix_study.reports.sensitivity import Curve
-from remix_study.reports.words import label, label_with_direction, plain
+from remix_study.report.figures import strategy_color
+from remix_study.report.formatting import label, label_with_direction, plain
+from remix_study.results.calibration import NATURAL, RowReliability
+from remix_study.results.rank_sums import RankTable
+from remix_study.results.sensitivity import Curve
 
 # Further digits are invisible and would fill the database.
 _DIGITS = 5

@@ -8,9 +8,7 @@ import re
 import pandas as pd
 
 from remix_study.batches.strategies import STRATEGIES
-from remix_study.reports.comparison import CORE_METRICS, Comparison, Row
-from remix_study.reports.tables import markdown_text
-from remix_study.reports.words import (
+from remix_study.report.formatting import (
     counted,
     digits,
     label_with_direction,
@@ -19,6 +17,8 @@ from remix_study.reports.words import (
     sentence,
     thousands,
 )
+from remix_study.report.table_files import markdown_text
+from remix_study.results.comparison import CORE_METRICS, Comparison, Row
 
 _MARKS = re.compile(r"([\\`*_{}\[\]()#+.!|~$:@/-])")
 

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine, func, select
 
 from remix_study.dashboard import notes
+from remix_study.dashboard.artifacts import fold_table, reliability_diagram
 from remix_study.dashboard.graphs import calibration_graph, ranks_graph, sensitivity_graph
 from remix_study.dashboard.overlay import Overlay
-from remix_study.dashboard.papers import fold_table, reliability_diagram
-from remix_study.dashboard.validation import validation_only
-from remix_study.reports import ranks, sensitivity
-from remix_study.reports.calibration import DRAWN, calibrations
-from remix_study.reports.comparison import Comparison, Row, comparisons
-from remix_study.reports.frames import StudyFrames, load_frames
-from remix_study.study import status, tables
+from remix_study.dashboard.validation_parts import validation_only
+from remix_study.results import rank_sums, sensitivity
+from remix_study.results.calibration import DRAWN, calibrations
+from remix_study.results.comparison import Comparison, Row, comparisons
+from remix_study.results.frames import StudyFrames, load_frames
+from remix_study.study import study_progress, tables
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
@@ -74,7 +74,7 @@ class Pages:
             ids = {problem: number for number, problem, _ in state}
             frames = validation_only(load_frames(self._storage.engine, [study]))
             found = comparisons(frames)
-            ranked = ranks.everything(ranks.eligible(found)[0])
+            ranked = rank_sums.everything(rank_sums.eligible(found)[0])
             # All notes and graphs first: they are there at once, drawings take their time.
             for draw in (False, True):
                 for comparison in found:
@@ -93,10 +93,10 @@ class Pages:
     def _states(self) -> dict[str, list[tuple[int, str, int]]]:
         """(Optuna's id, problem, ended trials) of each study; another answer means a change."""
         found: dict[str, list[tuple[int, str, int]]] = {}
-        own, state = status.trials.c.study_id, status.trials.c.state
+        own, state = study_progress.trials.c.study_id, study_progress.trials.c.state
         ended = select(func.count()).where(state.in_(["COMPLETE", "FAIL"]))
         with self._storage.engine.connect() as connection:
-            for number, row in status.own_studies(connection):
+            for number, row in study_progress.own_studies(connection):
                 if not self._wanted or row.study in self._wanted:
                     count = connection.execute(ended.where(own == number)).scalar_one()
                     found.setdefault(row.study, []).append((number, row.problem, count))
@@ -138,7 +138,7 @@ class Pages:
 
 
 def _page(
-    overlay: Overlay, comparison: Comparison, frames: StudyFrames, ranked: ranks.RankTable
+    overlay: Overlay, comparison: Comparison, frames: StudyFrames, ranked: rank_sums.RankTable
 ) -> None:
     """The study's own note and graphs."""
     overlay.note(notes.study_note(comparison))
@@ -147,7 +147,7 @@ def _page(
         drawn = [curve for curve in curves if curve.metric == metric]
         if drawn:
             overlay.graph(sensitivity_graph(metric, drawn))
-    remix = comparison.find("remix", ranks.PUBLISHED_ALPHA)
+    remix = comparison.find("remix", rank_sums.PUBLISHED_ALPHA)
     remix = remix or next((row for row in comparison.rows if row.strategy == "remix"), None)
     few = [
         row for row in calibrations(comparison, frames.probabilities, remix)

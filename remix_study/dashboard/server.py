@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from remix_study.errors import UsageError
-from remix_study.signals import Signals
+from remix_study.study.signals import Signals
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from remix_study.batches.strategies import DEFAULT_STRATEGIES, STRATEGIES, takes_alpha
-from remix_study.config import Augmentation, Study
 from remix_study.data.dataset import Dataset
 from remix_study.errors import DataError, StudyFileError, UsageError, did_you_mean
 from remix_study.metrics import EXTRA_METRICS, METRICS
 from remix_study.models.building import BUILT_IN, check_input_shape
-from remix_study.space import Choice, Domain, Range, SearchSpace
-from remix_study.study.parameters import all_choices
-from remix_study.study.points import grid_points, setting_of
+from remix_study.study.configurations import configuration_of, grid_points
+from remix_study.study.optuna_parameters import all_choices
 from remix_study.study.search_checks import check_search
-from remix_study.studyfile import TIED
+from remix_study.studyfile.parsing import TIED
+from remix_study.studyfile.schema import Augmentation, Study
+from remix_study.studyfile.search_space import Choice, Domain, Range, SearchSpace
 
 
 def check_study(study: Study) -> None:
@@ -136,7 +136,7 @@ def _check_settings(study: Study) -> None:
     cases += [{name: value} for name in ends if name not in TIED for value in ends[name]]
     for case in cases:
         for training in {spec.training for spec in study.problems}:
-            setting_of(case, training, study.model)
+            configuration_of(case, training, study.model)
 
 
 def _ends(domain: Domain) -> tuple[Any, ...]:

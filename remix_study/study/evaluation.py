@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from remix_study.metrics import METRICS, find_metric, score
-from remix_study.study.bench import Bench
-from remix_study.study.points import Setting
+from remix_study.study.configurations import Configuration
 from remix_study.study.tables import utc_now
+from remix_study.study.task import Task
 
 PARTS = ("validation", "test")
 
@@ -44,7 +44,7 @@ class Evaluation:
     """
 
     uuid: str
-    setting: Setting
+    setting: Configuration
     parameters: dict[str, Any]
     places: tuple[int, ...]
     outcomes: tuple[Any, ...]
@@ -66,13 +66,13 @@ class Evaluation:
 
 
 def evaluate(
-    bench: Bench,
+    task: Task,
     parameters: dict[str, Any],
-    setting: Setting,
+    setting: Configuration,
     on_epoch: Callable[[int], None] | None = None,
     *,
     block: int | None = None,
-    hopeless: Callable[[dict[int, float]], bool] | None = None,
+    should_prune: Callable[[dict[int, float]], bool] | None = None,
 ) -> Evaluation:
     """Train and score one point, block by block.
 
@@ -80,11 +80,11 @@ def evaluate(
     project's own tables, and only reports read them.
 
     Args:
-        bench: The problem.
+        task: The problem.
         parameters: The point as Optuna holds it.
         setting: What it means.
         on_epoch: Called after every epoch of a stack with its running members.
-        block: The only block of the bench to train; all of them when None.
+        block: The only block of the task to train; all of them when None.
         hopeless: Told each block's validation scores of the first objective by fold, it says
             whether the trial ends there.
 
@@ -93,41 +93,41 @@ def evaluate(
             be computed.
     """
     started, clock = utc_now(), time.perf_counter()
-    todo = bench.blocks if block is None else (bench.blocks[block],)
+    todo = task.blocks if block is None else (task.blocks[block],)
     trained = _Trained()
     pruned = False
     for number, part in enumerate(todo, start=1):
-        trained += _judged(bench, setting, part, bench.fit(setting, on_epoch, part))
-        first = bench.study.objectives[0]
+        trained += _judged(task, setting, part, task.fit(setting, on_epoch, part))
+        first = task.study.objectives[0]
         scores = trained.scores[-len(part) :]
         seen = {at: one["validation"][first] for at, one in zip(part, scores, strict=True)}
-        if hopeless and hopeless(seen) and number < len(todo):
+        if should_prune and should_prune(seen) and number < len(todo):
             pruned = True
             break
     times = started, utc_now(), time.perf_counter() - clock
-    return _evaluation(bench, parameters, setting, trained, times, pruned=pruned)
+    return _evaluation(task, parameters, setting, trained, times, pruned=pruned)
 
 
 def evaluate_together(
-    bench: Bench,
-    asked: Sequence[tuple[dict[str, Any], Setting]],
+    task: Task,
+    asked: Sequence[tuple[dict[str, Any], Configuration]],
     on_epoch: Callable[[int], None] | None = None,
 ) -> list[Evaluation | MembersFailed]:
     """Train points of a grid side by side, and score each; one that fails is no other's matter.
 
     Args:
-        bench: The problem.
+        task: The problem.
         asked: Points as Optuna holds them, and what they mean.
         on_epoch: As for :func:`evaluate`.
     """
     started, clock = utc_now(), time.perf_counter()
-    outcomes = bench.fit_together([setting for _, setting in asked], on_epoch)
+    outcomes = task.fit_together([setting for _, setting in asked], on_epoch)
     times = started, utc_now(), (time.perf_counter() - clock) / len(asked)
     found: list[Evaluation | MembersFailed] = []
     for (parameters, setting), own in zip(asked, outcomes, strict=True):
         try:
-            trained = _judged(bench, setting, range(len(bench.folds)), own)
-            found.append(_evaluation(bench, parameters, setting, trained, times))
+            trained = _judged(task, setting, range(len(task.folds)), own)
+            found.append(_evaluation(task, parameters, setting, trained, times))
         except MembersFailed as error:
             found.append(error)
     return found
@@ -148,20 +148,20 @@ class _Trained:
 
 
 def _judged(
-    bench: Bench, setting: Setting, places: Sequence[int], outcomes: Sequence[Any]
+    task: Task, setting: Configuration, places: Sequence[int], outcomes: Sequence[Any]
 ) -> _Trained:
     trained = [_checked(outcome) for outcome in outcomes]
     failed = [outcome.failed for outcome in trained if outcome.failed]
     if failed and setting.training.on_nan == "fail":
         raise MembersFailed(f"{len(failed)} of {len(trained)} folds diverged: {failed[0]}")
-    scores = [_scores(bench, at, one) for at, one in zip(places, trained, strict=True)]
+    scores = [_scores(task, at, one) for at, one in zip(places, trained, strict=True)]
     return _Trained(tuple(places), tuple(trained), tuple(scores))
 
 
 def _evaluation(
-    bench: Bench,
+    task: Task,
     parameters: dict[str, Any],
-    setting: Setting,
+    setting: Configuration,
     trained: _Trained,
     times: tuple[str, str, float],
     *,
@@ -169,9 +169,9 @@ def _evaluation(
 ) -> Evaluation:
     values = tuple(
         float(np.mean([fold["validation"][name] for fold in trained.scores]))
-        for name in bench.study.objectives
+        for name in task.study.objectives
     )
-    for name, value in zip(bench.study.objectives, values, strict=True):
+    for name, value in zip(task.study.objectives, values, strict=True):
         if not np.isfinite(value):
             raise MembersFailed(f"{name} cannot be computed: a validation part lacks classes")
     return Evaluation(
@@ -182,7 +182,7 @@ def _evaluation(
         outcomes=trained.outcomes,
         scores=trained.scores,
         values=values,
-        network_parameters=bench.network_parameters(setting.model),
+        network_parameters=task.network_parameters(setting.model),
         # Taken at one place: reports tell by them who trained beside others.
         started=times[0],
         finished=times[1],
@@ -198,12 +198,12 @@ def _checked(outcome: Any) -> Any:
     return replace(outcome, stopped="failed", failed="its probabilities are not finite")
 
 
-def _scores(bench: Bench, position: int, outcome: Any) -> dict[str, dict[str, float]]:
-    extra = bench.study.extra_metrics
+def _scores(task: Task, position: int, outcome: Any) -> dict[str, dict[str, float]]:
+    extra = task.study.extra_metrics
     if outcome.failed:
         worst = {name: find_metric(name).worst for name in (*METRICS, *extra)}
         return {part: dict(worst) for part in PARTS}
-    y, n_classes, fold = bench.problem.y, bench.problem.K, bench.folds[position]
+    y, n_classes, fold = task.problem.y, task.problem.K, task.folds[position]
     return {
         "validation": score(y[fold.validation], outcome.validation, n_classes, extra),
         "test": score(y[fold.test], outcome.test, n_classes, extra),

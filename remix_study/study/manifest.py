@@ -9,21 +9,21 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import remix_study
-from remix_study.study.bench import Bench
-from remix_study.study.paths import outside
 from remix_study.study.tables import utc_now
+from remix_study.study.task import Task
+from remix_study.studyfile.outside_files import outside
 
 _PACKAGES = ("keras", "tensorflow", "jax", "numpy", "optuna", "scikit-learn", "scipy", "pandas")
 
 
-def manifest(bench: Bench, command: str) -> dict[str, Any]:
+def manifest(task: Task, command: str) -> dict[str, Any]:
     """Describe a run of one problem.
 
     Args:
-        bench: The problem, with its data and folds.
+        task: The problem, with its data and folds.
         command: The command line, or how the run was called.
     """
-    study, problem = bench.study, bench.problem
+    study, problem = task.study, task.problem
     return {
         "study": study.name,
         "problem": problem.name,
@@ -34,10 +34,10 @@ def manifest(bench: Bench, command: str) -> dict[str, Any]:
             "name": problem.dataset.name,
             "source": problem.dataset.source,
             "sha256": problem.dataset.sha256,
-            "outside": outside(study, bench.spec),
+            "outside": outside(study, task.spec),
         },
         "seed": study.seed,
-        "stack": bench.stack,
+        "stack": task.stack,
         "remix_study": remix_study.__version__,
         "python": platform.python_version(),
         "packages": {name: found for name in _PACKAGES if (found := _version(name))},

@@ -5,15 +5,15 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from remix_study.config import Study
 from remix_study.loading import load_networks
-from remix_study.space import SearchSpace
-from remix_study.study.bench import Bench, prepare
 from remix_study.study.checks import check_study
-from remix_study.study.definition import plan
-from remix_study.study.nested import family
-from remix_study.study.paths import outside_lines
-from remix_study.study.points import grid_points, label_of
+from remix_study.study.configurations import grid_points, label_of
+from remix_study.study.fingerprint import plan
+from remix_study.study.search_tasks import family
+from remix_study.study.task import Task, prepare
+from remix_study.studyfile.outside_files import outside_lines
+from remix_study.studyfile.schema import Study
+from remix_study.studyfile.search_space import SearchSpace
 
 
 def preview(study: Study, loading: AbstractContextManager[None] | None = None) -> dict[str, Any]:
@@ -33,24 +33,24 @@ def preview(study: Study, loading: AbstractContextManager[None] | None = None) -
     grid = study.search.algorithm == "grid"
     points = grid_points(study.search.space) if grid else []
     trials = len(points) if grid else study.search.trials or 0
-    benches = prepare(study)
+    tasks = prepare(study)
     problems: list[dict[str, Any]] = []
     with loading or nullcontext():
         load_networks()
-    for bench in benches:
-        problem, members = bench.problem, family(bench)
-        beside = sum(_networks(member) for member in members if member is not bench)
+    for task in tasks:
+        problem, members = task.problem, family(task)
+        beside = sum(_networks(member) for member in members if member is not task)
         problems.append(
             {
-                "study": bench.name,
+                "study": task.name,
                 "rows": dict(zip(problem.classes, problem.counts.tolist(), strict=True)),
                 "features": problem.dataset.n_features,
                 "points": trials,
-                "folds": len(bench.folds),
-                "networks": trials * len(bench.folds),
+                "folds": len(task.folds),
+                "networks": trials * len(task.folds),
                 "networks_beside": beside,
-                "parameters": bench.network_parameters(study.model),
-                "epochs_at_most": bench.spec.training.epochs,
+                "parameters": task.network_parameters(study.model),
+                "epochs_at_most": task.spec.training.epochs,
                 "notes": list(problem.notes),
             }
         )
@@ -66,10 +66,10 @@ def preview(study: Study, loading: AbstractContextManager[None] | None = None) -
     }
 
 
-def _networks(bench: Bench) -> int:
+def _networks(task: Task) -> int:
     """Networks of a part of a search, none of them pruned."""
-    work = plan(bench)["trials"]
-    return int(work) * (bench.study.cv.repeats if bench.role == "outer" else len(bench.folds))
+    work = plan(task)["trials"]
+    return int(work) * (task.study.cv.repeats if task.role == "outer" else len(task.folds))
 
 
 def _asked(space: SearchSpace) -> list[str]:

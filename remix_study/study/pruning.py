@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from optuna.trial import Trial
 
 
-def hopeless(
+def should_prune(
     trials: Trials, trial: Trial, slot: int | None
 ) -> Callable[[dict[int, float]], bool] | None:
     """Whether a trial is surely behind the best one; None where the study does not prune.
 
     What it gives takes scores by fold, and raises TakenOver where the trial was closed meanwhile.
     """
-    if slot is None or trials.bench.role == "outer" or not trials.bench.study.search.prune:
+    if slot is None or trials.task.role == "outer" or not trials.task.study.search.prune:
         return None
     from optuna.exceptions import UpdateFinishedTrialError
 

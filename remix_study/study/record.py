@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 
 from remix_study.study import tables
-from remix_study.study.bench import Bench
+from remix_study.study.configurations import label_of
 from remix_study.study.evaluation import Evaluation, peak_memory_mb
-from remix_study.study.points import label_of
+from remix_study.study.task import Task
 
 
-def record(connection: Connection, study_uuid: str, bench: Bench, found: Evaluation) -> None:
+def record(connection: Connection, study_uuid: str, task: Task, found: Evaluation) -> None:
     """Write everything a report needs of a trial, once, within the caller's transaction."""
     strategy = found.setting.strategy
     own = select(tables.runs.c.id).where(tables.runs.c.uuid == found.uuid)
@@ -41,14 +41,14 @@ def record(connection: Connection, study_uuid: str, bench: Bench, found: Evaluat
         )
     )
     (run_id,) = run.inserted_primary_key or (None,)
-    folds, scores, probabilities = _rows(bench, found, run_id)
+    folds, scores, probabilities = _rows(task, found, run_id)
     connection.execute(insert(tables.folds), folds)
     connection.execute(insert(tables.scores), scores)
     if probabilities:
         connection.execute(insert(tables.probabilities), probabilities)
 
 
-def record_parts(connection: Connection, study_uuid: str, bench: Bench) -> None:
+def record_parts(connection: Connection, study_uuid: str, task: Task) -> None:
     """Write which rows each fold scores, once for a study."""
     rows = [
         {
@@ -56,10 +56,10 @@ def record_parts(connection: Connection, study_uuid: str, bench: Bench) -> None:
             "repeat": fold.repeat,
             "fold": fold.fold,
             "part": part,
-            "rows": pack(bench.problem.rows[positions].astype(np.int32)),
-            "labels": pack(bench.problem.y[positions].astype(np.int32)),
+            "rows": pack(task.problem.rows[positions].astype(np.int32)),
+            "labels": pack(task.problem.y[positions].astype(np.int32)),
         }
-        for fold in bench.folds
+        for fold in task.folds
         for part, positions in (("validation", fold.validation), ("test", fold.test))
     ]
     connection.execute(insert(tables.parts), rows)
@@ -93,15 +93,15 @@ def pack(array: NDArray[Any]) -> bytes:
 
 
 def _rows(
-    bench: Bench, found: Evaluation, run_id: int | None
+    task: Task, found: Evaluation, run_id: int | None
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
     folds, scores, probabilities = [], [], []
-    trained = [bench.folds[place] for place in found.places]
+    trained = [task.folds[place] for place in found.places]
     for fold, outcome, scored in zip(trained, found.outcomes, found.scores, strict=True):
         place = {"run_id": run_id, "repeat": fold.repeat, "fold": fold.fold}
         positions = {"train": fold.train, "validation": fold.validation, "test": fold.test}
         counts = {
-            part: np.bincount(bench.problem.y[rows], minlength=bench.problem.K).tolist()
+            part: np.bincount(task.problem.y[rows], minlength=task.problem.K).tolist()
             for part, rows in positions.items()
         }
         monitor = outcome.monitor if len(outcome.monitor) else np.full_like(outcome.loss, np.nan)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from remix_study.study.bench import Bench
+    from remix_study.study.task import Task
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Reporter:
         """Surrounds the import of Keras and TensorFlow, which takes seconds."""
         return nullcontext()
 
-    def problem(self, bench: Bench, points: int, done: int) -> None:
+    def problem(self, task: Task, points: int, done: int) -> None:
         """A problem begins with ``done`` of ``points`` complete."""
 
     def trial(self, label: str, members: int, most_epochs: int) -> None:

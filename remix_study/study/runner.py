@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
-from remix_study.config import DEFAULT_STORAGE, Study
 from remix_study.data.dataset import Dataset
 from remix_study.loading import load_networks
-from remix_study.signals import Signals
-from remix_study.study.bench import prepare
 from remix_study.study.checks import check_study
-from remix_study.study.claims import Worker
-from remix_study.study.nested import family
-from remix_study.study.patience import patiently
-from remix_study.study.related import entered
+from remix_study.study.leases import Worker
+from remix_study.study.nested_search import entered
 from remix_study.study.reporter import Reporter, Summary
-from remix_study.study.standing import complete
+from remix_study.study.retry import patiently
+from remix_study.study.search_tasks import family
+from remix_study.study.signals import Signals
 from remix_study.study.storage import database_errors, open_storage
-from remix_study.study.terms import Terms
+from remix_study.study.task import prepare
+from remix_study.study.trial_loop import TrialLoop
+from remix_study.study.trial_status import complete
 from remix_study.study.trials import Trials
-from remix_study.study.work import Work
+from remix_study.study.worker_limits import WorkerLimits
+from remix_study.studyfile.schema import DEFAULT_STORAGE, Study
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
@@ -42,7 +42,7 @@ def run(
     reporter: Reporter | None = None,
     signals: Signals | None = None,
     command: str = "",
-    terms: Terms | None = None,
+    terms: WorkerLimits | None = None,
 ) -> Summary:
     """Run every point of a study that is not complete.
 
@@ -65,8 +65,8 @@ def run(
         StorageError: The database.
     """
     check_study(study)
-    families = [family(bench) for bench in prepare(study, data)]
-    told, signals, terms = reporter or Reporter(), signals or Signals(), terms or Terms()
+    families = [family(task) for task in prepare(study, data)]
+    told, signals, terms = reporter or Reporter(), signals or Signals(), terms or WorkerLimits()
     summary = Summary()
     signals.check()
     with opened_storage(storage, signals, patient=terms.patient) as opened:
@@ -74,7 +74,9 @@ def run(
         problems = entered(opened, families, signals, terms.starts)
         _load(study, problems, told, signals)
         with _employed(opened.engine, signals) as worker:
-            works = [Work(trials, worker, told, signals, summary, terms) for trials in problems]
+            works = [
+                TrialLoop(trials, worker, told, signals, summary, terms) for trials in problems
+            ]
             while _others_work(works, command) and not summary.recycled:
                 if not (terms.wait or any(work.waits for work in works)):
                     break
@@ -85,14 +87,14 @@ def run(
     return summary
 
 
-def _others_work(works: list[Work], command: str) -> bool:
+def _others_work(works: list[TrialLoop], command: str) -> bool:
     """Do all that can be claimed; whether others still work on something."""
     left = False
     for work in works:
         left |= work.do(command)
-        if work.trials.bench.role != "references":
+        if work.trials.task.role != "references":
             # The search beside them has their rows and programs.
-            work.trials.bench.free()
+            work.trials.task.free()
         if work.summary.recycled:
             break
     return left
@@ -128,7 +130,7 @@ def _load(study: Study, problems: list[Trials], told: Reporter, signals: Signals
             load_networks()
     for trials in unfinished:
         # A model of the user's own is found wanting before any trial begins.
-        trials.bench.network_parameters(study.model)
+        trials.task.network_parameters(study.model)
 
 
 @contextmanager

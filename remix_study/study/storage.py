@@ -23,9 +23,9 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
-from remix_study.config import DEFAULT_STORAGE
 from remix_study.errors import RemixStudyError, StorageError, masked
 from remix_study.study import tables
+from remix_study.studyfile.schema import DEFAULT_STORAGE
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage

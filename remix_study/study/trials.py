@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from remix_study.study.bench import Bench
-from remix_study.study.catalog import Entry
+from remix_study.study.configurations import Parameters, grid_points
 from remix_study.study.constraints import Constraint, parse_constraint
-from remix_study.study.points import Parameters, grid_points
-from remix_study.study.references import first_points, outer_choices
+from remix_study.study.initial_trials import first_points, outer_choices
+from remix_study.study.registration import Entry
 from remix_study.study.tables import point_key
-from remix_study.study.terms import Start
+from remix_study.study.task import Task
+from remix_study.study.worker_limits import Start
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
@@ -31,7 +31,7 @@ class Trials:
 
     Attributes:
         storage: The database.
-        bench: The problem.
+        task: The problem.
         entry: Its study in the database.
         start: Where it stood when the run began.
         planned: Points of its grid by key; empty for a search.
@@ -44,7 +44,7 @@ class Trials:
     """
 
     storage: RDBStorage
-    bench: Bench
+    task: Task
     entry: Entry
     start: Start = field(default_factory=lambda: Start(0, 0))
     planned: dict[str, Parameters] = field(init=False)
@@ -57,17 +57,17 @@ class Trials:
 
     def __post_init__(self) -> None:
         """Plan the grid, or the first points of a search, once."""
-        search = self.bench.study.search
+        search = self.task.study.search
         points = grid_points(search.space) if search.algorithm == "grid" else []
         self.planned = {point_key(point): point for point in points}
         self.constraints = tuple(parse_constraint(text) for text in search.constraints)
-        searches = not self.planned and self.bench.role != "outer"
+        searches = not self.planned and self.task.role != "outer"
         self.given = dict(enumerate(self.first.values())) if searches else {}
 
     @property
     def first(self) -> dict[str, Parameters]:
         """The references that the space of a search holds, by name."""
-        return first_points(self.bench.study, self.bench.spec.training)
+        return first_points(self.task.study, self.task.spec.training)
 
     @property
     def points(self) -> list[str]:
@@ -77,15 +77,15 @@ class Trials:
     @property
     def total(self) -> int:
         """How many COMPLETE, or pruned, trials make the problem done."""
-        search = self.bench.study.search
-        if self.bench.role == "outer":
+        search = self.task.study.search
+        if self.task.role == "outer":
             return (search.outer or 0) * len(self.choices)
         return len(self.planned) or search.trials or 0
 
     @property
     def choices(self) -> tuple[str, ...]:
         """What these trials score on each outer fold."""
-        return outer_choices(self.bench.study, self.bench.spec.training)
+        return outer_choices(self.task.study, self.task.spec.training)
 
     def slot(self, point: str) -> int | None:
         """The slot that a key stands for; None for a point of a grid."""
@@ -93,7 +93,7 @@ class Trials:
 
     def block(self, slot: int | None) -> int | None:
         """The block of folds that a slot trains; None for all of them, one after the other."""
-        if slot is None or self.bench.role != "outer":
+        if slot is None or self.task.role != "outer":
             return None
         return slot // len(self.choices)
 

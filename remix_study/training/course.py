@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.config import Training
+from remix_study.studyfile.schema import Training
 
 # Keras' ReduceLROnPlateau counts a smaller gain than this as none.
 _PLATEAU_DELTA = 1e-4

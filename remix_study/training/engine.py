@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from remix_study.batches.plan_summary import PlanSummary
 from remix_study.batches.strategies import Strategy
 from remix_study.batches.training_rows import TrainingRows
-from remix_study.config import Training
 from remix_study.errors import UsageError
 from remix_study.models.augmentation import Augmentation
 from remix_study.models.network import Network
 from remix_study.seeds import derive
+from remix_study.studyfile.schema import Training
 from remix_study.training.adam import AdamState
 from remix_study.training.program import Program
 from remix_study.training.stacks import at_a_time, program_of

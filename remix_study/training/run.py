@@ -15,7 +15,7 @@ from scipy.special import softmax
 from remix_study.batches.losses import loss_vectors
 from remix_study.batches.plan_summary import PlanSummary
 from remix_study.batches.strategies import Strategy
-from remix_study.config import Training
+from remix_study.studyfile.schema import Training
 from remix_study.training.course import Course
 from remix_study.training.engine import Outcome
 from remix_study.training.evaluation import RowBlocks, loss_shares

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from remix_study.batches.losses import FOCAL
 from remix_study.batches.strategies import Strategy
-from remix_study.config import Training
 from remix_study.errors import UsageError
+from remix_study.studyfile.schema import Training
 from remix_study.training import cores
 
 # Stacks that train at a time on a CPU.

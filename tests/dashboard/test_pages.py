@@ -13,11 +13,11 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 import pytest
-from browser import ask, request
-from studyroom import query, tiny
+from chromium import ask, request
+from tiny_studies import query, tiny
 
-from remix_study.cli import main
-from remix_study.dashboard.command import _as_shown
+from remix_study.cli.dashboard import _as_shown
+from remix_study.cli.main import main
 from remix_study.dashboard.notes import escaped
 from remix_study.dashboard.pages import Keeper, Pages
 from remix_study.dashboard.server import application

@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 
 import pytest
-from browser import request
-from studyroom import command
+from chromium import request
+from tiny_studies import command
 
-from remix_study.cli import _parser, main
+from remix_study.cli.main import _parser, main
 from remix_study.dashboard.server import for_this_machine, is_loopback
 
 README = Path(__file__).parents[2] / "README.md"

@@ -13,8 +13,8 @@ from remix_study.data.folds import make_folds
 from remix_study.data.problems import Problem, make_problem
 from remix_study.data.redraw import make_redrawn_problem
 from remix_study.errors import DataError, UsageError
-from remix_study.study.bench import prepare
-from remix_study.studyfile import parse_study
+from remix_study.study.task import prepare
+from remix_study.studyfile.parsing import parse_study
 
 REPEATS = 5
 
@@ -157,41 +157,41 @@ batch_size = 16
 
 class TestBench:
     def setup_method(self):
-        (self.bench,) = prepare(parse_study(STUDY), data(300, 120))
+        (self.task,) = prepare(parse_study(STUDY), data(300, 120))
         (self.plain,) = prepare(parse_study(STUDY.replace("redraw = true", "")), data(300, 120))
 
     def test_members_know_nothing_of_rows_outside_their_draw(self):
-        problem = self.bench.problem
-        _, members = self.bench._members()
+        problem = self.task.problem
+        _, members = self.task._members()
         assert len(problem.rows) > problem.counts.sum()
-        for fold, member in zip(self.bench.folds, members, strict=True):
+        for fold, member in zip(self.task.folds, members, strict=True):
             draw = problem.draws[fold.repeat]
             for rows in (member.training.rows, member.validation, member.test):
                 assert np.isin(rows, draw).all()
             np.testing.assert_array_equal(member.training.y, problem.y[member.training.rows])
 
     def test_preprocessing_is_fitted_on_inner_training_rows_alone(self):
-        prepared, _ = self.bench._members()
-        for place, fold in enumerate(self.bench.folds):
-            own = self.bench.problem.X[fold.train]
+        prepared, _ = self.task._members()
+        for place, fold in enumerate(self.task.folds):
+            own = self.task.problem.X[fold.train]
             np.testing.assert_allclose(prepared.centre[place], own.mean(axis=0))
             np.testing.assert_allclose(prepared.scale[place], own.std(axis=0))
 
     def test_definitions_differ_and_plain_ones_are_as_they_were(self):
-        from remix_study.study.definition import changes, definition, facts
+        from remix_study.study.fingerprint import changes, definition, facts
 
-        now, before = definition(self.bench), definition(self.plain)
+        now, before = definition(self.task), definition(self.plain)
         assert now["cv"]["redraw"] is True
         assert "redraw" not in before["cv"]
         assert "extra_metrics" not in before["study"]
         assert now["problem"]["rows"] == before["problem"]["rows"] == 330
-        assert changes(self.bench, before, [], 0) == ["cv.redraw: absent -> true"]
-        assert facts(self.bench)["redraw"] is True
+        assert changes(self.task, before, [], 0) == ["cv.redraw: absent -> true"]
+        assert facts(self.task)["redraw"] is True
         assert facts(self.plain)["redraw"] is False
-        assert facts(self.bench)["counts"] == facts(self.plain)["counts"] == [300, 30]
-        assert facts(self.bench)["n_rows"] == 330
+        assert facts(self.task)["counts"] == facts(self.plain)["counts"] == [300, 30]
+        assert facts(self.task)["n_rows"] == 330
 
     def test_a_problem_without_an_imbalance_is_the_same_in_every_repeat(self):
         two = STUDY.replace("[cv]", "[[problems]]\ndataset = 'wine'\n[cv]")
-        benches = prepare(parse_study(two), data(300, 120))
-        assert [bool(bench.problem.draws) for bench in benches] == [True, False]
+        tasks = prepare(parse_study(two), data(300, 120))
+        assert [bool(task.problem.draws) for task in tasks] == [True, False]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 from sqlalchemy import text
-from studyroom import tiny
+from tiny_studies import tiny
 
 import remix_study
 

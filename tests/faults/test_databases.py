@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import cluster
+import postgresql_server
 import pytest
 from scene import BOTH, HOLD, Scene, both, study
 from sqlalchemy import text
@@ -114,7 +114,7 @@ def small(request, tmp_path):
             scene.close()
         return
     request.getfixturevalue("_postgresql")
-    with mounted("96m") as disk, cluster.running(place=disk) as server:
+    with mounted("96m") as disk, postgresql_server.running(place=disk) as server:
         scene = Scene(tmp_path, server.create())
         yield scene, disk
         scene.close()

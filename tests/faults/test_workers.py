@@ -6,7 +6,7 @@ import json
 
 import pytest
 from scene import BOTH, study
-from studyroom import command, complete_values, query, tiny
+from tiny_studies import command, complete_values, query, tiny
 
 
 @BOTH

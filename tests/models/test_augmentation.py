@@ -97,7 +97,7 @@ def test_options_reach_the_pipeline():
 
 
 def test_a_pipeline_of_ones_own():
-    pipeline = build_augmentation("gallery:flip", SHAPE, {"share": 0.0})
+    pipeline = build_augmentation("small_images:flip", SHAPE, {"share": 0.0})
     assert pipeline.generators == 2
     x = images(64)
     found = np.asarray(pipeline(x, seeds(1, 2)))
@@ -110,13 +110,16 @@ def test_a_pipeline_of_ones_own():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("gallery:crop", r"makes images of shape \(4, 4, 3\) of \(12, 10, 3\)"),
-        ("gallery:learns", "has weights to learn"),
-        ("gallery:no_layer", "returned function, not a Keras layer"),
-        ("gallery:pairs", "holds MixUp, which would blend images and not their labels"),
-        ("gallery:breaks", r"cannot be applied to images of shape \(12, 10, 3\) \(ValueError"),
-        ("gallery:fails", r"cannot be built: no pipeline for \(12, 10, 3\) at all"),
-        ("gallery:missing", "cannot be imported"),
+        ("small_images:crop", r"makes images of shape \(4, 4, 3\) of \(12, 10, 3\)"),
+        ("small_images:learns", "has weights to learn"),
+        ("small_images:no_layer", "returned function, not a Keras layer"),
+        ("small_images:pairs", "holds MixUp, which would blend images and not their labels"),
+        (
+            "small_images:breaks",
+            r"cannot be applied to images of shape \(12, 10, 3\) \(ValueError",
+        ),
+        ("small_images:fails", r"cannot be built: no pipeline for \(12, 10, 3\) at all"),
+        ("small_images:missing", "cannot be imported"),
         ("nowhere:missing", "cannot be imported"),
     ],
 )

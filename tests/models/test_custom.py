@@ -16,12 +16,12 @@ def made(name, **options):
 
 
 def test_logits_are_told_from_probabilities():
-    assert made("zoo:dense").has_logits
-    assert not made("zoo:batch_norm").has_logits
+    assert made("user_nets:dense").has_logits
+    assert not made("user_nets:batch_norm").has_logits
 
 
 def test_a_registered_name_is_found(monkeypatch):
-    point = EntryPoint("theirs", "zoo:dense", custom.ENTRY_POINTS)
+    point = EntryPoint("theirs", "user_nets:dense", custom.ENTRY_POINTS)
     monkeypatch.setattr(custom, "entry_points", lambda group: [point] * (group == point.group))
     assert made("theirs").stack == 1
     with pytest.raises(UsageError, match="one of cnn, mlp, theirs"):
@@ -38,16 +38,19 @@ def test_a_module_that_is_no_python_is_refused_in_one_line(tmp_path, monkeypatch
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("zoo:two_inputs", "has 2 inputs; one is supported"),
-        ("zoo:two_outputs", "gives 2 outputs; one is supported"),
-        ("zoo:one_column", r"gives shape \(32, 1\) for 32 rows; \(32, 3\) is needed"),
-        ("zoo:images", r"takes rows of shape \(8, 8\), but the data's rows have shape \(6,\)"),
-        ("zoo:sigmoids", "between 0 and 1 that do not sum to 1"),
-        ("zoo:no_model", "returned str, not a Keras model"),
-        ("zoo:nothing", "cannot be imported .AttributeError: module 'zoo' has no"),
+        ("user_nets:two_inputs", "has 2 inputs; one is supported"),
+        ("user_nets:two_outputs", "gives 2 outputs; one is supported"),
+        ("user_nets:one_column", r"gives shape \(32, 1\) for 32 rows; \(32, 3\) is needed"),
+        (
+            "user_nets:images",
+            r"takes rows of shape \(8, 8\), but the data's rows have shape \(6,\)",
+        ),
+        ("user_nets:sigmoids", "between 0 and 1 that do not sum to 1"),
+        ("user_nets:no_model", "returned str, not a Keras model"),
+        ("user_nets:nothing", "cannot be imported .AttributeError: module 'user_nets' has no"),
         ("nowhere:dense", "cannot be imported .ModuleNotFoundError: No module named 'nowhere'"),
-        ("zoo:fixed_start", "cannot be built"),
-        ("zoo", "is unknown"),
+        ("user_nets:fixed_start", "cannot be built"),
+        ("user_nets", "is unknown"),
     ],
 )
 def test_what_does_not_fit_is_refused(name, words):
@@ -59,4 +62,4 @@ def test_what_does_not_fit_is_refused(name, words):
 
 def test_an_option_the_builder_does_not_take_is_named():
     with pytest.raises(UsageError, match="unexpected keyword argument 'widht'"):
-        made("zoo:dense", widht=3)
+        made("user_nets:dense", widht=3)

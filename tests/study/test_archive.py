@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sqlalchemy
-from studyroom import TINY, query, trials
+from tiny_studies import TINY, query, trials
 
-from remix_study.cli import main
+from remix_study.cli.main import main
 from remix_study.errors import DataError, RemixStudyError, UsageError
 from remix_study.study.archive.files import FORMATS, read_archive, write_archive
 from remix_study.study.archive.layout import Snapshot
@@ -184,7 +184,7 @@ def test_an_import_that_is_killed_is_begun_anew_by_the_next(mine, here):
         "    write(*words)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
         "restore._write = killed\n"
-        "from remix_study.cli import main\n"
+        "from remix_study.cli.main import main\n"
         f"main(['import', 'kept.json', '--storage', '{X}'])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=here, check=False)
@@ -344,7 +344,7 @@ def test_nothing_is_overwritten_and_what_is_missing_is_named(mine, here, capsys,
 def test_a_full_disk_leaves_no_half_archive(mine, here):
     code = (
         "import resource, signal, sys\n"
-        "from remix_study.cli import main\n"
+        "from remix_study.cli.main import main\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
         f"sys.exit(main(['export', '--storage', '{mine}', '--output', 'kept.json']))\n"

@@ -6,12 +6,12 @@ import itertools
 
 import numpy as np
 import pytest
-from studyroom import tiny
+from tiny_studies import tiny
 
-from remix_study.study.bench import prepare
 from remix_study.study.blocks import FEWEST, by_fold, by_repeat
-from remix_study.study.points import setting_of
-from remix_study.studyfile import parse_study
+from remix_study.study.configurations import configuration_of
+from remix_study.study.task import prepare
+from remix_study.studyfile.parsing import parse_study
 
 
 class Place:
@@ -46,11 +46,11 @@ def test_a_fold_trained_in_a_block_has_the_same_numbers():
             '[search]\nalgorithm = "tpe"\ntrials = 2\nprune = true\n[search.space]',
         ),
     )
-    (bench,) = prepare(parse_study(text, "tiny.toml"))
-    setting = setting_of({"strategy": "remix"}, bench.spec.training, bench.study.model)
-    assert bench.blocks == (tuple(range(6)), tuple(range(6, 10)))
-    whole = bench.fit(setting)
-    blocks = [outcome for part in bench.blocks for outcome in bench.fit(setting, None, part)]
+    (task,) = prepare(parse_study(text, "tiny.toml"))
+    setting = configuration_of({"strategy": "remix"}, task.spec.training, task.study.model)
+    assert task.blocks == (tuple(range(6)), tuple(range(6, 10)))
+    whole = task.fit(setting)
+    blocks = [outcome for part in task.blocks for outcome in task.fit(setting, None, part)]
     for one, other in zip(whole, blocks, strict=True):
         np.testing.assert_array_equal(one.validation, other.validation)
         np.testing.assert_array_equal(one.test, other.test)

@@ -12,15 +12,15 @@ import zlib
 import numpy as np
 import pandas as pd
 import pytest
-from studyroom import TINY, assert_clean, complete_values, query, tiny
+from tiny_studies import TINY, assert_clean, complete_values, query, tiny
 
-from remix_study.cli import main
+from remix_study.cli.main import main
 from remix_study.data.named_datasets import load_dataset
 from remix_study.errors import StorageError, UsageError
 from remix_study.metrics import score
-from remix_study.reports.frames import load_frames
-from remix_study.study.status import read_progress
+from remix_study.results.frames import load_frames
 from remix_study.study.storage import open_reader
+from remix_study.study.study_progress import read_progress
 
 
 @pytest.fixture

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from studyroom import query
+from tiny_studies import query
 
-from remix_study.api import run
-from remix_study.cli import main
+from remix_study.cli.main import main
 from remix_study.errors import DataError, StudyFileError, UsageError
-from remix_study.study.bench import prepare
+from remix_study.study.api import run
 from remix_study.study.checks import check_study
-from remix_study.study.definition import changes, definition, facts, plan
-from remix_study.studyfile import parse_study
+from remix_study.study.fingerprint import changes, definition, facts, plan
+from remix_study.study.task import prepare
+from remix_study.studyfile.parsing import parse_study
 
 IMAGES = """
 [study]
@@ -80,13 +80,13 @@ def test_it_runs_to_a_report(here: Path, capsys):
 
 
 def test_what_a_study_of_images_depends_on():
-    (bench,) = prepare(study())
-    began = definition(bench)
+    (task,) = prepare(study())
+    began = definition(task)
     assert began["augmentation"] == {"name": "rotate-shift", "rotation": 10}
-    assert facts(bench)["n_features"] == 64
-    assert facts(bench)["notes"][-1] == "one repeat: a look"
+    assert facts(task)["n_features"] == 64
+    assert facts(task)["notes"][-1] == "one repeat: a look"
     (other,) = prepare(study(("rotation = 10", "rotation = 20")))
-    made = plan(bench)
+    made = plan(task)
     assert changes(other, began, made["planned"], 3) == ["augmentation.rotation: 10 -> 20"]
     # Nothing was ever said of it in studies of tables, which go on as they began.
     table = parse_study('[study]\nname = "a"\n[[problems]]\ndataset = "digits"\n')
@@ -95,14 +95,14 @@ def test_what_a_study_of_images_depends_on():
 
 def test_data_and_members_share_the_pixels():
     """Members hold row numbers; what SMOTE asks for is a view that makes rows one by one."""
-    (bench,) = prepare(study())
-    _, members = bench._members()
-    for fold, member in zip(bench.folds, members, strict=True):
+    (task,) = prepare(study())
+    _, members = task._members()
+    for fold, member in zip(task.folds, members, strict=True):
         pixels = member.training.features()
-        assert pixels.images is bench.problem.dataset.X
+        assert pixels.images is task.problem.dataset.X
         found = pixels[np.array([[0, 3]])]
-        rows = bench.problem.rows[fold.train][[0, 3]]
-        np.testing.assert_array_equal(found[0], bench.problem.dataset.X[rows] / np.float32(255))
+        rows = task.problem.rows[fold.train][[0, 3]]
+        np.testing.assert_array_equal(found[0], task.problem.dataset.X[rows] / np.float32(255))
         assert pixels.shape == (len(fold.train), 8, 8, 1)
 
 
@@ -143,12 +143,14 @@ def test_tables_are_not_augmented():
 
 
 def test_a_network_for_colours_refuses_a_grey_data_set():
-    changed = study(('name = "cnn"\nfilters = [4, 4]\ndense = 6', 'name = "gallery:rgb_only"'))
-    (bench,) = prepare(changed)
+    changed = study(
+        ('name = "cnn"\nfilters = [4, 4]\ndense = 6', 'name = "small_images:rgb_only"')
+    )
+    (task,) = prepare(changed)
     with pytest.raises(
         UsageError, match=r"digits-images: .*\(8, 8, 3\), but the data.s rows .* \(8, 8, 1\)"
     ):
-        bench.network_parameters(changed.model)
+        task.network_parameters(changed.model)
 
 
 def complaint(*change: tuple[str, str]) -> str:
@@ -204,9 +206,9 @@ def test_images_of_ones_own(here: Path):
         'dataset = "digits-images"\nkind = "binary"\nminority = [8]\nimbalance = [0.25]',
         'images = "pets"',
     )
-    (bench,) = prepare(study(own, ("batch_size = 32", "batch_size = 4")))
-    assert bench.problem.name == "pets"
-    assert bench.problem.counts.tolist() == [12, 12]
+    (task,) = prepare(study(own, ("batch_size = 32", "batch_size = 4")))
+    assert task.problem.name == "pets"
+    assert task.problem.counts.tolist() == [12, 12]
     (here / "pets" / "dog" / "3.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
     with pytest.raises(DataError, match=r"my.toml: problems\[0\]: .*pets/dog/3.png: cannot be"):
         prepare(study(own))

@@ -8,18 +8,18 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 import pytest
-from studyroom import TINY
+from tiny_studies import TINY
 
 import remix_study
 from remix_study.study import manifest
-from remix_study.study.bench import prepare
-from remix_study.studyfile import parse_study
+from remix_study.study.task import prepare
+from remix_study.studyfile.parsing import parse_study
 
 
 @pytest.mark.usefixtures("pretended")
 def test_it_names_what_made_the_numbers():
-    (bench,) = prepare(parse_study(TINY, "tiny.toml"))
-    found = json.loads(json.dumps(manifest.manifest(bench, "a command")))
+    (task,) = prepare(parse_study(TINY, "tiny.toml"))
+    found = json.loads(json.dumps(manifest.manifest(task, "a command")))
     assert found["command"] == "a command"
     assert found["file"]["text"] == TINY
     assert (found["study"], found["problem"], found["seed"]) == ("tiny", "wine", 2020)

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from studyroom import (
+from tiny_studies import (
     assert_clean,
     command,
     complete_values,
@@ -20,7 +20,7 @@ from studyroom import (
     wait_for,
 )
 
-from remix_study.cli import main
+from remix_study.cli.main import main
 
 # Five points of some tenths of a second.
 LONGER = tiny(("epochs = 2", "epochs = 200"), ("[0.0, 0.1]", "[0.0, 0.1, 0.2, 0.3]"))
@@ -126,7 +126,7 @@ def test_help_and_status_are_light_and_so_is_the_package(finished):
         "import sys, remix_study\n"
         "light = {m for m in sys.modules if '.' not in m}\n"
         "assert not {'numpy', 'sqlalchemy', 'msgspec'} & light, light\n"
-        "from remix_study.cli import main\n"
+        "from remix_study.cli.main import main\n"
         f"assert main(['status', '--storage', 'sqlite:///{finished}']) == 0\n"
         "try: main(['--help'])\n"
         "except SystemExit as done: assert not done.code\n"

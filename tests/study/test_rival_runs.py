@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from studyroom import query, tiny
+from tiny_studies import query, tiny
 
 from remix_study.batches.strategies import make_strategy
-from remix_study.cli import main
-from remix_study.reports.frames import load_frames
+from remix_study.cli.main import main
+from remix_study.results.frames import load_frames
 from remix_study.seeds import derive
-from remix_study.study.bench import prepare
-from remix_study.study.library import built_in
-from remix_study.study.points import Setting, grid_points
+from remix_study.study.configurations import Configuration, grid_points
 from remix_study.study.storage import open_reader
-from remix_study.studyfile import load_study, parse_study
+from remix_study.study.task import prepare
+from remix_study.studyfile.library import built_in
+from remix_study.studyfile.parsing import load_study, parse_study
 
 PUBLISHED = ["baseline", "cost", "smote", "mixup (0.1)", "remix (0.1)"]
 
@@ -34,11 +34,11 @@ def rows_of(text: str) -> str:
 
 class TestCostRepo:
     def setup_method(self):
-        (self.bench,) = prepare(parse_study(tiny()))
+        (self.task,) = prepare(parse_study(tiny()))
 
     def fit(self, name):
-        model, training = self.bench.study.model, self.bench.spec.training
-        return self.bench.fit(Setting(make_strategy(name), training, model))
+        model, training = self.task.study.model, self.task.spec.training
+        return self.task.fit(Configuration(make_strategy(name), training, model))
 
     def test_is_the_baseline_at_other_seeds(self):
         baseline, cost = self.fit("baseline"), self.fit("cost-repo")
@@ -46,7 +46,7 @@ class TestCostRepo:
             assert np.abs(one.test - other.test).max() > 1e-3
             np.testing.assert_array_equal(other.test, again.test)
         # Its weights never act: the baseline with these seeds gives the same networks.
-        for member in self.bench._members()[1]:
+        for member in self.task._members()[1]:
             object.__setattr__(member, "seed", derive(member.seed, "class-weighted-inert"))
         for one, other in zip(self.fit("baseline"), cost, strict=True):
             np.testing.assert_array_equal(one.test, other.test)
@@ -116,7 +116,7 @@ class TestStudyFiles:
         ]
 
     def rows(self, name):
-        from remix_study.study.points import label_of
+        from remix_study.study.configurations import label_of
 
         return [label_of(point) for point in grid_points(self.study(name).search.space)]
 

@@ -10,16 +10,16 @@ import threading
 from pathlib import Path
 
 import pytest
-from studyroom import TINY, assert_clean, complete_values, query, tiny, trials
+from tiny_studies import TINY, assert_clean, complete_values, query, tiny, trials
 
 from remix_study.errors import StorageError, StudyFileError, UsageError
-from remix_study.signals import Signals, Stopped
-from remix_study.study import bench, runner, work
-from remix_study.study.bench import Bench
-from remix_study.study.claims import Worker
+from remix_study.study import runner, task, trial_loop
+from remix_study.study.leases import Worker
 from remix_study.study.reporter import Reporter
+from remix_study.study.signals import Signals, Stopped
+from remix_study.study.task import Task
 from remix_study.study.trials import TakenOver
-from remix_study.studyfile import parse_study
+from remix_study.studyfile.parsing import parse_study
 
 pytestmark = pytest.mark.usefixtures("pretended")
 DATABASE = Path("x.db")
@@ -53,8 +53,8 @@ class Heard(Reporter):
         self.lines.append((name, *words))
         self.then.get(name, lambda: None)()
 
-    def problem(self, bench, points, done):
-        self.hear("problem", bench.name, points, done)
+    def problem(self, task, points, done):
+        self.hear("problem", task.name, points, done)
 
     def trial(self, label, members, most_epochs):
         self.hear("trial", label, members, most_epochs)
@@ -228,8 +228,8 @@ def test_a_stopped_run_leaves_a_clean_database(what, number):
 
 
 WRITES = {
-    "asking": (work, "ask"),
-    "telling": (work, "tell"),
+    "asking": (trial_loop, "ask"),
+    "telling": (trial_loop, "tell"),
     "releasing": (Worker, "release"),
     "leaving": (Worker, "leave"),
 }
@@ -257,14 +257,14 @@ def test_a_signal_while_something_is_written_waits(place, monkeypatch):
 
 
 def test_a_signal_while_an_interrupted_trial_is_closed_waits(monkeypatch):
-    fail, stop = work.fail, Signals()
+    fail, stop = trial_loop.fail, Signals()
 
     def interrupted(*arguments, **options):
         signals()()
         fail(*arguments, **options)
         signals()()
 
-    monkeypatch.setattr(work, "fail", interrupted)
+    monkeypatch.setattr(trial_loop, "fail", interrupted)
     with pytest.raises(Stopped), stop.installed():
         run(reporter=Heard(epoch=after(2, signals())), signals=stop)
     assert_clean(DATABASE)
@@ -285,7 +285,7 @@ def test_a_defect_closes_the_trial_and_shows_itself(monkeypatch):
     def broken(*_arguments):
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr(work, "tell", broken)
+    monkeypatch.setattr(trial_loop, "tell", broken)
     with pytest.raises(ZeroDivisionError):
         run()
     assert_clean(DATABASE)
@@ -294,7 +294,7 @@ def test_a_defect_closes_the_trial_and_shows_itself(monkeypatch):
 
 def raising(times: int, only: str):
     """Training that raises the first times at one strategy."""
-    fit, calls = Bench.fit, []
+    fit, calls = Task.fit, []
 
     def maybe(self, setting, on_epoch=None, places=None):
         if setting.strategy.label == only:
@@ -307,7 +307,7 @@ def raising(times: int, only: str):
 
 
 def test_training_that_raises_is_tried_again_and_the_others_go_on(monkeypatch):
-    monkeypatch.setattr(Bench, "fit", raising(2, "balance"))
+    monkeypatch.setattr(Task, "fit", raising(2, "balance"))
     heard = Heard()
     summary = run(reporter=heard)
     assert (summary.complete, summary.failures) == (3, [])
@@ -319,7 +319,7 @@ def test_training_that_raises_is_tried_again_and_the_others_go_on(monkeypatch):
 
 
 def test_a_point_that_always_raises_is_given_up_and_the_next_run_tries_it_again(monkeypatch):
-    monkeypatch.setattr(Bench, "fit", raising(4, "balance"))
+    monkeypatch.setattr(Task, "fit", raising(4, "balance"))
     summary = run()
     assert (summary.complete, len(summary.failures)) == (2, 1)
     assert summary.failures[0].point == "balance"
@@ -331,7 +331,7 @@ def test_a_point_that_always_raises_is_given_up_and_the_next_run_tries_it_again(
 
 def test_a_slot_that_always_raises_is_given_up_too(monkeypatch):
     text = tiny(SEARCH, ASKED).replace("high = 2}", "high = 0.5}").replace("tpe", "random")
-    fit, slots = Bench.fit, []
+    fit, slots = Task.fit, []
 
     def broken(self, setting, on_epoch=None, places=None):
         slots.append(len(slots))
@@ -339,11 +339,11 @@ def test_a_slot_that_always_raises_is_given_up_too(monkeypatch):
             raise ZeroDivisionError
         return fit(self, setting, on_epoch, places)
 
-    monkeypatch.setattr(Bench, "fit", broken)
+    monkeypatch.setattr(Task, "fit", broken)
     summary = run(text)
     assert (summary.complete, len(summary.failures)) == (3, 11)
     assert len(slots) == 3 + 11 * 3
-    monkeypatch.setattr(Bench, "fit", fit)
+    monkeypatch.setattr(Task, "fit", fit)
     # None of the slots was used up: the search ends as it would have without the defect.
     assert run(text).complete == 14
     assert sorted(attributes("slot")) == list(range(14))
@@ -353,11 +353,11 @@ def test_a_model_found_wanting_leaves_no_trial(monkeypatch):
     def wanting(*_arguments):
         raise UsageError("a model without inputs")
 
-    monkeypatch.setattr(Bench, "network_parameters", wanting)
+    monkeypatch.setattr(Task, "network_parameters", wanting)
     with pytest.raises(UsageError):
         run()
     assert trials(DATABASE) == []
-    monkeypatch.setattr(Bench, "network_parameters", lambda *_arguments: 7)
+    monkeypatch.setattr(Task, "network_parameters", lambda *_arguments: 7)
     # The study has no trial yet, so that its model may be put right.
     assert run(tiny(("[4]", "[5]"))).complete == 3
 
@@ -366,7 +366,7 @@ def test_memory_running_out_is_a_failure_of_the_point(monkeypatch):
     def full(*_arguments):
         raise MemoryError
 
-    monkeypatch.setattr(Bench, "fit", full)
+    monkeypatch.setattr(Task, "fit", full)
     summary = run()
     assert [failure.reason for failure in summary.failures] == ["out of memory, 3 times"] * 3
 
@@ -375,7 +375,7 @@ def test_a_point_that_another_process_took_over_is_not_counted(monkeypatch):
     def taken(*_arguments):
         raise TakenOver
 
-    monkeypatch.setattr(work, "tell", taken)
+    monkeypatch.setattr(trial_loop, "tell", taken)
     heard = Heard()
     summary = run(reporter=heard)
     assert (summary.completed, summary.failures) == (0, [])
@@ -388,11 +388,11 @@ def test_two_runs_at_once_share_the_points():
     summaries = []
     ready = threading.Barrier(2)
 
-    def work():
+    def trial_loop():
         ready.wait()
         summaries.append(run(text))
 
-    threads = [threading.Thread(target=work) for _ in range(2)]
+    threads = [threading.Thread(target=trial_loop) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -438,7 +438,7 @@ def test_a_problem_that_stands_twice_is_refused():
 
 
 def test_a_full_disk_is_named_and_what_was_done_is_kept(monkeypatch):
-    tell, runs = work.tell, []
+    tell, runs = trial_loop.tell, []
 
     def full(trials, *arguments):
         runs.append(1)
@@ -448,10 +448,10 @@ def test_a_full_disk_is_named_and_what_was_done_is_kept(monkeypatch):
                 connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
         tell(trials, *arguments)
 
-    monkeypatch.setattr(work, "tell", full)
+    monkeypatch.setattr(trial_loop, "tell", full)
     with pytest.raises(StorageError, match="database or disk is full; make room and run again"):
         run()
-    monkeypatch.setattr(work, "tell", tell)
+    monkeypatch.setattr(trial_loop, "tell", tell)
     assert len(complete_values(DATABASE)) == 1
     rest = run()
     assert (rest.done_before, rest.complete) == (1, 3)
@@ -460,6 +460,6 @@ def test_a_full_disk_is_named_and_what_was_done_is_kept(monkeypatch):
 
 def test_engines_are_let_go_with_their_problem(monkeypatch):
     freed = []
-    monkeypatch.setattr(bench.Bench, "free", lambda self: freed.append(self.name))
+    monkeypatch.setattr(task.Task, "free", lambda self: freed.append(self.name))
     run()
     assert freed == ["tiny/wine"]

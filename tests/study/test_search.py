@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
-from pretend import pretend_quality
-from studyroom import assert_clean, command, query, tiny, trials, wait_for
+from simulated_training import pretend_quality
+from tiny_studies import assert_clean, command, query, tiny, trials, wait_for
 
 from remix_study.errors import StudyFileError
-from remix_study.signals import Signals, Stopped
 from remix_study.study import runner, search_checks
 from remix_study.study.checks import check_study
 from remix_study.study.reporter import Reporter
-from remix_study.studyfile import parse_study
+from remix_study.study.signals import Signals, Stopped
+from remix_study.studyfile.parsing import parse_study
 
 DATABASE = Path("x.db")
 URL = f"sqlite:///{DATABASE}"
@@ -165,18 +165,18 @@ def test_what_a_space_lacks_of_them_is_run_beside_it():
 
 @pytest.mark.usefixtures("pretended")
 def test_a_first_point_that_failed_is_run_again_by_the_next_run(monkeypatch):
-    from remix_study.study import going
+    from remix_study.study import active_trial
     from remix_study.study.evaluation import MembersFailed
 
-    evaluate, failed = going.evaluate, []
+    evaluate, failed = active_trial.evaluate, []
 
-    def fail_once(bench, parameters, *rest, **options):
+    def fail_once(task, parameters, *rest, **options):
         if not failed:
             failed.append(parameters)
             raise MembersFailed("made up to fail")
-        return evaluate(bench, parameters, *rest, **options)
+        return evaluate(task, parameters, *rest, **options)
 
-    monkeypatch.setattr(going, "evaluate", fail_once)
+    monkeypatch.setattr(active_trial, "evaluate", fail_once)
     text = text_of("tpe", trials=4, more='constraints = ["bbs <= 1.5 x baseline"]')
     first = run(text)
     # Without its baseline the search has nothing to hold trials against.
@@ -220,16 +220,16 @@ def test_constraints_hold_validation_means_against_bounds_and_the_baseline():
 @pytest.mark.parametrize("failing", [False, True])
 @pytest.mark.usefixtures("pretended")
 def test_constraints_may_speak_of_a_baseline_beside_the_space(failing, monkeypatch):
-    from remix_study.study.bench import Bench
+    from remix_study.study.task import Task
 
-    fit = Bench.fit
+    fit = Task.fit
 
     def fit_but_no_reference(self, setting, *rest):
         if failing and self.role == "references":
             raise MemoryError
         return fit(self, setting, *rest)
 
-    monkeypatch.setattr(Bench, "fit", fit_but_no_reference)
+    monkeypatch.setattr(Task, "fit", fit_but_no_reference)
     space = (MIXED[0], 'sampler = ["smote"]\nlearning_rate = {low = 0.01, high = 1.0}')
     limits = 'constraints = ["brier <= 2 x baseline"]'
     summary = run(text_of("random", trials=2, space=space, more=limits))

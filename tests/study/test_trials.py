@@ -6,20 +6,20 @@ import numpy as np
 import optuna
 import pytest
 from sqlalchemy import func, select
-from studyroom import TINY, tiny
+from tiny_studies import TINY, tiny
 
-from remix_study.study import attributes, claims, tables
-from remix_study.study.asking import ask
-from remix_study.study.bench import prepare
-from remix_study.study.catalog import LONGEST_ATTRIBUTE, enter
-from remix_study.study.claims import Worker
-from remix_study.study.ending import fail, free_dead, tell
+from remix_study.study import leases, tables, trial_attributes
+from remix_study.study.configurations import configuration_of
 from remix_study.study.evaluation import MembersFailed, evaluate
-from remix_study.study.points import setting_of
+from remix_study.study.finish_trial import fail, free_dead, tell
+from remix_study.study.leases import Worker
 from remix_study.study.record import record
-from remix_study.study.standing import complete, problem_trials
+from remix_study.study.registration import LONGEST_ATTRIBUTE, enter
+from remix_study.study.start_trial import ask
+from remix_study.study.task import prepare
+from remix_study.study.trial_status import complete, problem_trials
 from remix_study.study.trials import TakenOver, Trials
-from remix_study.studyfile import parse_study
+from remix_study.studyfile.parsing import parse_study
 
 pytestmark = pytest.mark.usefixtures("pretended")
 
@@ -29,14 +29,14 @@ POINT = '{"strategy": "baseline"}'
 @pytest.fixture
 def room(storage) -> Trials:
     """The tiny problem's trials."""
-    (bench,) = prepare(parse_study(TINY, "tiny.toml"))
-    return problem_trials(storage, bench, enter(storage, bench))
+    (task,) = prepare(parse_study(TINY, "tiny.toml"))
+    return problem_trials(storage, task, enter(storage, task))
 
 
 def evaluation(room: Trials, point: str = POINT):
-    bench, parameters = room.bench, room.planned[point]
-    setting = setting_of(parameters, bench.spec.training, bench.study.model)
-    return evaluate(bench, parameters, setting)
+    task, parameters = room.task, room.planned[point]
+    setting = configuration_of(parameters, task.spec.training, task.study.model)
+    return evaluate(task, parameters, setting)
 
 
 def rows(room: Trials) -> dict[str, int]:
@@ -90,9 +90,9 @@ def test_attributes_know_nothing_of_test_rows(room, monkeypatch):
                 fold["test"] = dict.fromkeys(fold["test"], 0.123)
             for outcome in found.outcomes:
                 outcome.test[:] = 1 / 3
-        monkeypatch.setattr(attributes, "peak_memory_mb", lambda: 1.0)
+        monkeypatch.setattr(trial_attributes, "peak_memory_mb", lambda: 1.0)
         object.__setattr__(found, "seconds", 1.0)
-        told.append((attributes.attributes(room.bench, found), found.values))
+        told.append((trial_attributes.attributes(room.task, found), found.values))
     assert told[0] == told[1]
 
 
@@ -112,7 +112,7 @@ def test_a_failed_trial_keeps_its_reason_and_nothing_else(room):
     found = evaluation(room)
     trial.set_user_attr(tables.RUN_ATTRIBUTE, found.uuid)
     with room.storage.engine.begin() as connection:
-        record(connection, room.entry.uuid, room.bench, found)
+        record(connection, room.entry.uuid, room.task, found)
     fail(room.storage, trial._trial_id, "because " * 100)
     assert states(room) == ["FAIL"]
     reason = room.entry.optuna.trials[0].user_attrs["failed"]
@@ -158,7 +158,7 @@ def test_the_trial_of_a_dead_worker_is_freed_with_what_it_wrote(room):
     found = evaluation(room)
     trial.set_user_attr(tables.RUN_ATTRIBUTE, found.uuid)
     with room.storage.engine.begin() as connection:
-        record(connection, room.entry.uuid, room.bench, found)
+        record(connection, room.entry.uuid, room.task, found)
     free_dead(room)
     assert states(room) == ["FAIL"]
     assert room.entry.optuna.trials[0].user_attrs["failed"] == "its worker died"
@@ -192,29 +192,29 @@ def test_a_trial_that_completes_while_the_dead_are_looked_for(room, monkeypatch)
             tell(room, trial, found, None)
         return claimed(*arguments)
 
-    claimed = claims.claimed
-    monkeypatch.setattr(claims, "claimed", complete_first)
+    claimed = leases.claimed
+    monkeypatch.setattr(leases, "claimed", complete_first)
     free_dead(room)
     assert states(room) == ["COMPLETE"]
     assert rows(room)["remix_runs"] == 1
 
 
 def test_a_member_whose_last_step_broke_it_is_failed(room, monkeypatch):
-    fit = type(room.bench).fit
+    fit = type(room.task).fit
 
     def break_one(self, setting, on_epoch=None, places=None):
         outcomes = fit(self, setting, on_epoch, places)
         outcomes[1].test[0] = np.nan
         return outcomes
 
-    monkeypatch.setattr(type(room.bench), "fit", break_one)
+    monkeypatch.setattr(type(room.task), "fit", break_one)
     with pytest.raises(MembersFailed, match="1 of 2 folds diverged: its probabilities are not fi"):
         evaluation(room)
 
 
 def test_a_score_that_cannot_be_computed_fails_the_trial(storage, monkeypatch):
-    (bench,) = prepare(parse_study(tiny(('"g_mean", "bbs"', '"roc_auc"')), "tiny.toml"))
-    room = problem_trials(storage, bench, enter(storage, bench))
+    (task,) = prepare(parse_study(tiny(('"g_mean", "bbs"', '"roc_auc"')), "tiny.toml"))
+    room = problem_trials(storage, task, enter(storage, task))
     monkeypatch.setattr(
         "remix_study.study.evaluation.score", lambda *_arguments: {"roc_auc": float("nan")}
     )

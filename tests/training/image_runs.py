@@ -12,8 +12,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from gallery import Gallery
-from workshop import training
+from small_images import Gallery
+from small_problems import training
 
 from remix_study.batches.strategies import make_strategy
 

@@ -13,8 +13,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from workshop import Workshop, training
-from zoo import fixed_start
+from small_problems import Workshop, training
+from user_nets import fixed_start
 
 from remix_study.batches.strategies import make_strategy, strategy_names
 
@@ -32,7 +32,7 @@ def results(names, models=()):
     for name in names:
         found |= _arrays(name, engine.fit(members, make_strategy(name), keys))
     for model in models:
-        engine = workshop.engine(members, name=f"zoo:{model}", fresh=True)
+        engine = workshop.engine(members, name=f"user_nets:{model}", fresh=True)
         engine.network = replace(engine.network, initial_weights=fixed_start(engine.network))
         found |= _arrays(model, engine.fit(members, make_strategy("remix"), keys))
     return found

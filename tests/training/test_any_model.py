@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from workshop import Workshop, training
+from small_problems import Workshop, training
 
 from remix_study.batches.plan import plan_epoch
 from remix_study.batches.strategies import make_strategy
@@ -30,7 +30,7 @@ def batches(workshop, member, strategy):
 def test_any_model_equals_model_fit_on_the_same_batches(workshop, name):
     """Two members: weights and batch norm's state are each one's own, for two trials."""
     members, strategy = workshop.members((96, 64)), make_strategy("remix")
-    engine = workshop.engine(members, name=f"zoo:{name}")
+    engine = workshop.engine(members, name=f"user_nets:{name}")
     engine.fit(members, make_strategy("baseline"), training(epochs=2))
     outcomes = engine.fit(members, strategy, training())
     for position, member in enumerate(members):
@@ -56,7 +56,7 @@ def test_any_model_equals_model_fit_on_the_same_batches(workshop, name):
 
 def test_it_is_compiled_once_and_options_reach_the_builder(workshop):
     members = workshop.members((96, 64, 80))
-    engine = workshop.engine(members, name="zoo:dense", width=5, fresh=True)
+    engine = workshop.engine(members, name="user_nets:dense", width=5, fresh=True)
     assert engine.network.parameters == 6 * 5 + 5 + 5 * 3 + 3
     for name in ("baseline", "remix", "cost"):
         engine.fit(members, make_strategy(name), training(epochs=2))
@@ -67,12 +67,14 @@ def test_dropout_and_state_repeat_bit_for_bit(workshop):
     """Keras' own Dropout draws from the member's seed, so trials and orders do not matter."""
     members, strategy = workshop.members((96, 64)), make_strategy("remix")
     keys = training(epochs=3, stop="early", start_from_epoch=0, patience=3)
-    engine = workshop.engine(members, name="zoo:dropout")
+    engine = workshop.engine(members, name="user_nets:dropout")
     first = engine.fit(members, strategy, keys)
     engine.fit(members, make_strategy("cost"), keys)
     for one, other in zip(first, engine.fit(members, strategy, keys), strict=True):
         np.testing.assert_array_equal(one.test, other.test)
     alone = engine.fit(members[1:], strategy, keys)
     np.testing.assert_array_equal(alone[0].test, first[1].test)
-    none = workshop.engine(members, name="zoo:dropout", rate=0.0).fit(members, strategy, keys)
+    none = workshop.engine(members, name="user_nets:dropout", rate=0.0).fit(
+        members, strategy, keys
+    )
     assert np.abs(none[0].test - first[0].test).max() > 1e-3

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from workshop import training
+from small_problems import training
 
 from remix_study.training.course import Course
 

@@ -6,19 +6,19 @@ import argparse
 
 import pytest
 
-from remix_study import cli
+from remix_study.cli import main
 
 
 @pytest.mark.parametrize(("words", "seen"), [("0", "0"), ("0,1", "0,1"), ("cpu", "-1")])
 def test_devices_become_what_cuda_reads(monkeypatch, words, seen):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
     monkeypatch.setenv("JAX_PLATFORMS", "")
-    cli._show_devices(cli._devices(words))
-    assert cli.os.environ["CUDA_VISIBLE_DEVICES"] == seen
-    assert cli.os.environ["JAX_PLATFORMS"] == ("cpu" if words == "cpu" else "")
+    main._show_devices(main._devices(words))
+    assert main.os.environ["CUDA_VISIBLE_DEVICES"] == seen
+    assert main.os.environ["JAX_PLATFORMS"] == ("cpu" if words == "cpu" else "")
 
 
 @pytest.mark.parametrize("words", ["", "a", "0,", "gpu", "-1"])
 def test_other_words_are_refused(words):
     with pytest.raises(argparse.ArgumentTypeError, match="write numbers as in 0,1, or cpu"):
-        cli._devices(words)
+        main._devices(words)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from workshop import Workshop, training
+from small_problems import Workshop, training
 
 from remix_study.batches.losses import FOCAL, FOCAL_GAMMA, loss_vectors
 from remix_study.batches.plan import plan_epoch

@@ -11,8 +11,8 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from gallery import SMALL, Gallery
-from workshop import Workshop, training
+from small_images import SMALL, Gallery
+from small_problems import Workshop, training
 
 from remix_study.batches.plan import plan_epoch
 from remix_study.batches.strategies import compose, make_strategy, strategy_names
@@ -114,7 +114,7 @@ def test_mixing_is_off_where_alpha_is_and_augmentation_is_not(gallery):
 def test_a_pipeline_without_draws_acts_too(gallery):
     """Every training image is turned over, and no other: as if the training rows were so."""
     members = gallery.members((64,))
-    engine = gallery.engine(members, augmentation="gallery:always")
+    engine = gallery.engine(members, augmentation="small_images:always")
     assert engine.augmentation.generators == 0
     turned = engine.fit(members, make_strategy("augment"), training())
     other = Gallery()
@@ -227,7 +227,7 @@ def test_a_network_for_colours_refuses_grey_images():
     with pytest.raises(
         UsageError, match=r"takes rows of shape \(12, 10, 3\), but .* \(12, 10, 1\)"
     ):
-        grey.engine(grey.members(), name="gallery:rgb_only")
+        grey.engine(grey.members(), name="small_images:rgb_only")
     assert SMALL["dense"] == 5
 
 

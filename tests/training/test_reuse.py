@@ -10,15 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from workshop import Workshop, training
+from small_problems import Workshop, training
 
 from remix_study.batches.strategies import make_strategy
-from remix_study.config import Model
 from remix_study.data.arrays import from_arrays
 from remix_study.errors import UsageError
-from remix_study.study.bench import prepare
-from remix_study.study.points import Setting
-from remix_study.studyfile import parse_study
+from remix_study.study.configurations import Configuration
+from remix_study.study.task import prepare
+from remix_study.studyfile.parsing import parse_study
+from remix_study.studyfile.schema import Model
 
 STUDY = """
 [study]
@@ -36,7 +36,7 @@ batch_size = 16
 NAMES = ("baseline", "remix", "smote")
 
 
-def bench_of(extra=""):
+def task_of(extra=""):
     rng = np.random.default_rng(0)
     y = np.arange(120) % 2
     data = from_arrays(rng.normal(size=(120, 4)) + y[:, None], y)
@@ -76,15 +76,15 @@ def test_memory_stays_flat_over_a_hundred_long_trials():
 
 
 def test_a_search_over_widths_keeps_a_few_programs_and_the_latest():
-    bench = bench_of()
+    task = task_of()
     fits = {}
     for width in (3, 4, 5, 6, 3):
         model = Model("mlp", {"hidden": [width], "dropout": 0.0})
-        outcomes = bench.fit(Setting(make_strategy("baseline"), bench.spec.training, model))
+        outcomes = task.fit(Configuration(make_strategy("baseline"), task.spec.training, model))
         if width in fits:
             np.testing.assert_array_equal(fits[width], outcomes[0].test)
         fits[width] = outcomes[0].test
-    assert len(bench._engines) == 3
+    assert len(task._engines) == 3
 
 
 def test_an_interrupt_ends_all_stacks_and_the_next_trial_is_whole():
@@ -104,10 +104,10 @@ def test_an_interrupt_ends_all_stacks_and_the_next_trial_is_whole():
 
 
 def test_mixed_precision_is_for_accelerators():
-    bench = bench_of('precision = "mixed"\n')
-    setting = Setting(make_strategy("baseline"), bench.spec.training, Model())
+    task = task_of('precision = "mixed"\n')
+    setting = Configuration(make_strategy("baseline"), task.spec.training, Model())
     with pytest.raises(UsageError, match=r'training\.precision "mixed" is for accelerators'):
-        bench.fit(setting)
+        task.fit(setting)
 
 
 def test_mixed_precision_trains_close_to_full_precision():

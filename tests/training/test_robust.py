@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from workshop import Workshop, training
+from small_problems import Workshop, training
 
 from remix_study.batches.strategies import make_strategy, strategy_names
 from remix_study.data.arrays import from_arrays
 from remix_study.errors import StudyFileError, UsageError
-from remix_study.study.bench import prepare
-from remix_study.study.points import Setting
-from remix_study.studyfile import parse_study
+from remix_study.study.configurations import Configuration
+from remix_study.study.task import prepare
+from remix_study.studyfile.parsing import parse_study
 
 STUDY = """
 [study]
@@ -32,13 +32,13 @@ batch_size = {batch}
 """
 
 
-def bench_of(X, y, batch=16):
+def task_of(X, y, batch=16):
     return prepare(parse_study(STUDY.format(batch=batch)), from_arrays(X, y))[0]
 
 
-def fit(bench, name="remix"):
-    setting = Setting(make_strategy(name), bench.spec.training, bench.study.model)
-    return bench.fit(setting)
+def fit(task, name="remix"):
+    setting = Configuration(make_strategy(name), task.spec.training, task.study.model)
+    return task.fit(setting)
 
 
 def rows(n=160, features=4, n_classes=2, seed=0):
@@ -59,10 +59,10 @@ def check(outcomes, n_classes=2):
 def test_a_constant_feature_says_nothing():
     X, y = rows()
     with_constant = np.column_stack([X, np.full(len(y), 7.0)])
-    bench = bench_of(with_constant, y)
-    outcomes = fit(bench)
+    task = task_of(with_constant, y)
+    outcomes = fit(task)
     check(outcomes)
-    moved = bench_of(np.column_stack([X, np.full(len(y), -1e9)]), y)
+    moved = task_of(np.column_stack([X, np.full(len(y), -1e9)]), y)
     for one, other in zip(outcomes, fit(moved), strict=True):
         np.testing.assert_array_equal(one.test, other.test)
 
@@ -73,7 +73,7 @@ def test_a_feature_far_from_zero_keeps_its_digits():
     X[:, 0] = np.round(X[:, 0] * 100)
     far = X.copy()
     far[:, 0] += 1e12
-    for one, other in zip(fit(bench_of(X, y)), fit(bench_of(far, y)), strict=True):
+    for one, other in zip(fit(task_of(X, y)), fit(task_of(far, y)), strict=True):
         assert other.failed == ""
         np.testing.assert_allclose(one.test, other.test, atol=1e-3)
 
@@ -81,32 +81,32 @@ def test_a_feature_far_from_zero_keeps_its_digits():
 def test_a_single_value_of_1e12_is_clipped():
     X, y = rows()
     X[3, 1] = 1e12
-    check(fit(bench_of(X, y)))
+    check(fit(task_of(X, y)))
 
 
 def test_the_type_of_the_numbers_does_not_matter():
     X, y = rows()
     X = np.round(X * 2)
-    expected = fit(bench_of(X, y))
+    expected = fit(task_of(X, y))
     for dtype in ("float32", "int64", "int8"):
-        for one, other in zip(fit(bench_of(X.astype(dtype), y)), expected, strict=True):
+        for one, other in zip(fit(task_of(X.astype(dtype), y)), expected, strict=True):
             np.testing.assert_array_equal(one.test, other.test)
 
 
 @pytest.mark.parametrize("n_classes", [2, 50])
 def test_two_and_fifty_classes(n_classes):
     X, y = rows(600, n_classes=n_classes)
-    bench = bench_of(X, y, batch=64)
+    task = task_of(X, y, batch=64)
     for name in strategy_names():
-        check(fit(bench, name), n_classes)
+        check(fit(task, name), n_classes)
 
 
 def test_one_batch_an_epoch():
     X, y = rows()
-    bench = bench_of(X, y)
-    whole = min(len(fold.train) for fold in bench.folds)
-    bench = bench_of(X, y, batch=whole)
-    outcomes = fit(bench)
+    task = task_of(X, y)
+    whole = min(len(fold.train) for fold in task.folds)
+    task = task_of(X, y, batch=whole)
+    outcomes = fit(task)
     check(outcomes)
     assert all(o.trained_on.batches == o.epochs for o in outcomes)
 
@@ -114,7 +114,7 @@ def test_one_batch_an_epoch():
 def test_a_batch_larger_than_a_fold_is_refused_before_training():
     X, y = rows()
     with pytest.raises((StudyFileError, UsageError), match="57"):
-        bench_of(X, y, batch=57)
+        task_of(X, y, batch=57)
 
 
 def test_a_class_that_validation_lacks_does_not_count_there():

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from remix_study.errors import DataError, StorageError
-from remix_study.study import status, tables
+from remix_study.study import study_progress, tables
 from remix_study.study.archive.layout import TABLES, Record, Snapshot
 from remix_study.study.archive.snapshot import read_study
 from remix_study.study.record import pack
@@ -232,7 +232,7 @@ def _insert(connection: Connection, table: Any, rows: list[Record]) -> None:
 
 def _bind(connection: Connection, study_id: int, own: str) -> None:
     """Make the study ours, in the transaction that writes its rows."""
-    attributes = status.study_attributes
+    attributes = study_progress.study_attributes
     connection.execute(
         delete(attributes).where(attributes.c.study_id == study_id, attributes.c.key == UNFINISHED)
     )

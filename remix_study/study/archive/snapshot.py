@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.engine import URL, make_url
 
 from remix_study.errors import StorageError, UsageError, did_you_mean
-from remix_study.study import status, tables
+from remix_study.study import study_progress, tables
 from remix_study.study.archive.layout import TABLES, Record, Snapshot, real
 from remix_study.study.storage import database_errors, open_reader
 
@@ -59,7 +59,7 @@ def read_studies(storage: RDBStorage, names: Collection[str] = ()) -> Iterator[S
         UsageError: It holds none of this name.
     """
     with storage.engine.connect() as connection:
-        entries = status.own_studies(connection)
+        entries = study_progress.own_studies(connection)
     if not entries:
         raise StorageError("the database holds no study yet; run one first")
     there = sorted({row.study for _, row in entries})

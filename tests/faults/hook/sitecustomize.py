@@ -30,16 +30,16 @@ def _append(name: str, line: str) -> None:
 
 
 def _install() -> None:
-    import pretend
+    import simulated_training
     from made_up_data import make_up_data
 
-    from remix_study.study import claims, runner
-    from remix_study.study.bench import Bench
+    from remix_study.study import leases, runner
+    from remix_study.study.task import Task
 
-    pretend.pretend(setattr)
-    pretend.pretend_outcome(setattr)
+    simulated_training.pretend(setattr)
+    simulated_training.pretend_outcome(setattr)
     make_up_data(setattr)
-    made_up = Bench.fit
+    made_up = Task.fit
     log, held = Path(os.environ["PRETEND_LOG"]), os.environ.get("PRETEND_HOLD", "").split(";")
     place, _, fault = os.environ.get("PRETEND_FAULT", "").rpartition("=")
 
@@ -59,14 +59,14 @@ def _install() -> None:
         _log("end", label)
         return outcomes
 
-    Bench.fit = fit
+    Task.fit = fit
     runner._LOOK = 0.2
     if seconds := os.environ.get("PRETEND_GRACE"):
-        claims.GRACE = timedelta(seconds=float(seconds))
-        claims.Worker.__init__.__defaults__ = (float(seconds) / 5,)
+        leases.GRACE = timedelta(seconds=float(seconds))
+        leases.Worker.__init__.__defaults__ = (float(seconds) / 5,)
     if host := os.environ.get("PRETEND_HOST"):
-        claims._host = lambda: host
-        claims._boot = lambda: f"boot of {host}"
+        leases._host = lambda: host
+        leases._boot = lambda: f"boot of {host}"
 
 
 if "PRETEND_LOG" in os.environ:

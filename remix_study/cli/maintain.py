@@ -1,0 +1,118 @@
+"""The commands that look after a database: repair, export and import."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from remix_study.errors import DONE
+from remix_study.study.signals import Signals
+
+_REPAIR_CODES = (
+    "exit codes: 0 nothing is wrong any more, 1 something is left to do, 2 bad input, 3 database"
+)
+
+
+def add_commands(commands: Any) -> list[argparse.ArgumentParser]:
+    """Add the commands to the command line's parser; returns their parsers."""
+    repair = commands.add_parser(
+        "repair", help="free trials whose worker is gone, check the tables", epilog=_REPAIR_CODES
+    )
+    repair.add_argument(
+        "--all", action="store_true",
+        help="free every running trial; for when you know that no worker runs",
+    )  # fmt: skip
+    repair.add_argument(
+        "--prune", action="store_true",
+        help="also take out rows of studies that were deleted in Optuna's dashboard",
+    )  # fmt: skip
+    repair.add_argument("--dry-run", action="store_true", help="list what is wrong, and stop")
+    repair.set_defaults(command=_repair)
+
+    export = commands.add_parser("export", help="write studies of a database to files")
+    export.add_argument("studies", nargs="*", metavar="STUDY", help="names or files; default: all")
+    export.add_argument("--output", type=Path, required=True, metavar="PATH",
+                        help="a new file (json) or folder (csv, parquet)")  # fmt: skip
+    export.add_argument("--format", choices=("json", "csv", "parquet"), default="json",
+                        help="default: json")  # fmt: skip
+    export.set_defaults(command=_export)
+
+    bring = commands.add_parser("import", help="bring exported studies into a database")
+    bring.add_argument("path", type=Path, metavar="PATH", help="what export wrote")
+    bring.set_defaults(command=_import)
+    return [repair, export, bring]
+
+
+def _repair(options: argparse.Namespace, signals: Signals) -> int:
+    from remix_study.study.doctor.repair import repair
+
+    found = repair(
+        options.storage,
+        free_all=options.all,
+        prune=options.prune,
+        dry_run=options.dry_run,
+        signals=signals,
+    )
+    left = [finding for finding in found if not finding.repaired]
+    if options.json:
+        answer = {"findings": [vars(finding) for finding in found], "left": len(left)}
+        print(json.dumps(answer, indent=2))
+    else:
+        for finding in found:
+            print(finding.line())
+        print("nothing is wrong" if not found else f"{len(found)} found, {len(left)} left")
+    return 1 if left else DONE
+
+
+def _export(options: argparse.Namespace, _signals: Signals) -> int:
+    from remix_study.study.archive.files import write_archive
+    from remix_study.study.archive.snapshot import open_source, read_studies
+    from remix_study.study.storage import database_errors
+    from remix_study.studyfile.parsing import load_study
+
+    names = [
+        load_study(word).name if word.endswith(".toml") or os.path.isfile(word) else word
+        for word in options.studies
+    ]
+    with database_errors(options.storage):
+        storage = open_source(options.storage)
+        try:
+            found = list(read_studies(storage, names))
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()
+    write_archive(found, options.output, options.format)
+    _tell(options, "exported", [snapshot.name for snapshot in found], str(options.output))
+    return DONE
+
+
+def _import(options: argparse.Namespace, signals: Signals) -> int:
+    from remix_study.study.archive.files import read_archive
+    from remix_study.study.archive.restore import restore_all, settled
+    from remix_study.study.runner import quiet_optuna
+    from remix_study.study.storage import database_errors, open_storage, shown
+
+    shown(options.storage)
+    found = [settled(snapshot) for snapshot in read_archive(options.path)]
+    with quiet_optuna(), database_errors(options.storage):
+        storage = open_storage(options.storage)
+        try:
+            with signals.critical():
+                restore_all(storage, found)
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()
+    _tell(options, "imported", [snapshot.name for snapshot in found], shown(options.storage))
+    return DONE
+
+
+def _tell(options: argparse.Namespace, done: str, names: list[str], where: str) -> None:
+    if options.json:
+        print(json.dumps({done: names, "in": where}, indent=2))
+        return
+    for name in names:
+        print(f"{done} {name}")
+    print(f"{done} {len(names)} in all: {where}")

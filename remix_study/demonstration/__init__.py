@@ -1,7 +1,0 @@
-"""The paper's own demonstrations, Figures 1 to 4 and 8, made by this package's code."""
-
-from remix_study.demonstration.boundary import BoundaryClaim, boundary_claim
-from remix_study.demonstration.samples import CopiesClaim, copies_claim
-from remix_study.demonstration.scale import Scale
-
-__all__ = ["BoundaryClaim", "CopiesClaim", "Scale", "boundary_claim", "copies_claim"]

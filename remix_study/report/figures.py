@@ -1,0 +1,264 @@
+"""How every figure looks, and how it becomes SVG and PNG.
+
+Colours are Okabe and Ito's, which people with any common colour blindness tell apart. A strategy
+has the same colour in every figure and table, an imbalance ratio the same line and marker.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from remix_study.report.formatting import plain
+from remix_study.report.svg import compact
+from remix_study.results.intervals import Interval
+
+COLORS = {
+    "baseline": "#4d4d4d",
+    "cost": "#e69f00",
+    "smote": "#009e73",
+    "mixup": "#56b4e9",
+    "balance": "#0072b2",
+    "remix": "#d55e00",
+    "logit-adjusted": "#cc79a7",
+    "augment": "#5d3fd3",
+    "remix-aug": "#8b1a1a",
+}
+OTHER_COLOR = "#999999"
+INK = "#222222"
+FAINT = "#d9d9d9"
+PANEL_SIZE = (4.5, 3.1)
+_LINES: tuple[str | tuple[int, tuple[float, ...]], ...] = (
+    "-",
+    (0, (5, 1.8)),
+    (0, (1.2, 1.4)),
+    (0, (6, 1.6, 1.2, 1.6)),
+    (0, (3, 1, 1, 1, 1, 1)),
+)
+_MARKERS = ("o", "s", "^", "D", "v")
+_STYLE: Any = {
+    "font.size": 9.5,
+    "font.family": "sans-serif",
+    # What an SVG names for its text; Verdana is as wide where DejaVu is missing.
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],
+    "axes.edgecolor": "#888888",
+    "axes.labelcolor": INK,
+    "axes.labelsize": 9.0,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "axes.formatter.useoffset": False,
+    "text.color": INK,
+    # A name with dollar signs is no formula.
+    "text.parse_math": False,
+    "xtick.color": "#666666",
+    "ytick.color": "#666666",
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 9.0,
+    "svg.hashsalt": "remix_study",
+    "svg.fonttype": "none",
+    "savefig.facecolor": "white",
+}
+
+
+@dataclass(frozen=True)
+class LineStyle:
+    """How the line of one imbalance ratio is drawn; `shade` in 0..1 darkens its colour."""
+
+    dashes: str | tuple[int, tuple[float, ...]]
+    marker: str
+    shade: float
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of a panel: a position, a mean and an interval for each point."""
+
+    name: str
+    x: tuple[float, ...]
+    points: tuple[Interval, ...]
+    style: LineStyle
+
+
+def strategy_color(strategy: str) -> str:
+    """The colour of a strategy, the same everywhere."""
+    return COLORS.get(strategy, OTHER_COLOR)
+
+
+def line_styles(names: Sequence[str]) -> dict[str, LineStyle]:
+    """A line style for each name, given in the order in which they become more extreme."""
+    return {
+        name: LineStyle(
+            _LINES[i % len(_LINES)],
+            _MARKERS[i % len(_MARKERS)],
+            0.45 * i / max(1, len(names) - 1),
+        )
+        for i, name in enumerate(names)
+    }
+
+
+@contextmanager
+def figure(width: float, height: float) -> Iterator[Figure]:
+    """A figure in the reports' style; sizes in inches."""
+    with mpl.rc_context(_STYLE):
+        yield Figure(figsize=(width, height), layout="constrained")
+
+
+def render(made: Figure) -> tuple[bytes, bytes]:
+    """The figure as (SVG, PNG); the same figure gives the same bytes."""
+    with mpl.rc_context(_STYLE):
+        svg, png = io.BytesIO(), io.BytesIO()
+        # Lay out once; each format would do it again.
+        made.draw_without_rendering()
+        made.set_layout_engine("none")
+        made.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+        made.savefig(png, format="png", dpi=120, metadata={"Software": None})
+    return compact(svg.getvalue()), _palette(png)
+
+
+def _palette(png: io.BytesIO) -> bytes:
+    """The picture in at most 64 colours: a fifth of the bytes, the same to the eye."""
+    from PIL import Image
+
+    small = io.BytesIO()
+    png.seek(0)
+    colours = Image.open(png).convert("RGB").quantize(64, dither=Image.Dither.NONE)
+    colours.save(small, format="png", optimize=True)
+    return small.getvalue()
+
+
+def alpha_axis(axes: Axes, alphas: Sequence[float]) -> None:
+    """A square-root axis: zero is a place on it and small alphas stay apart."""
+    axes.set_xscale("function", functions=(_signed_root, _signed_square))
+    top = max(alphas)
+    axes.set_xlim(-0.0016 * top, top * 1.06)
+    labelled = _spread(sorted(set(alphas)), top)
+    axes.set_xticks(labelled, [plain(alpha) for alpha in labelled])
+    axes.set_xticks([alpha for alpha in sorted(set(alphas)) if alpha not in labelled], minor=True)
+    axes.set_xlabel("alpha (square-root scale)")
+
+
+def draw_scores(axes: Axes, series: Sequence[Series], color: str) -> None:
+    """Means with bands of one corrected standard error."""
+    for line in series:
+        shade = _darken(color, line.style.shade)
+        mean = np.array([point.mean for point in line.points])
+        error = np.array([point.standard_error for point in line.points])
+        # An interval reaches further than one error, save where it was clipped to the range.
+        low = np.maximum(mean - error, [point.low for point in line.points])
+        high = np.minimum(mean + error, [point.high for point in line.points])
+        axes.fill_between(line.x, low, high, color=shade, alpha=0.13, lw=0)
+        axes.plot(
+            line.x,
+            mean,
+            color=shade,
+            linestyle=line.style.dashes,
+            marker=line.style.marker,
+            markersize=5,
+            markeredgecolor="white",
+            markeredgewidth=0.5,
+            lw=1.5,
+            label=line.name,
+            clip_on=False,
+            zorder=3,
+        )
+
+
+def draw_differences(axes: Axes, series: Sequence[Series], color: str) -> None:
+    """Differences with their corrected intervals; hollow where the interval holds zero."""
+    axes.axhline(0, color="#888888", lw=0.8, zorder=1)
+    axes.plot(0, 0, marker="o", markersize=3.5, color="#888888", zorder=2)
+    for i, line in enumerate(series):
+        shade = _darken(color, line.style.shade)
+        shift = 0.011 * (i - (len(series) - 1) / 2) * np.sqrt(max(line.x))
+        x = _signed_square(_signed_root(line.x) + shift)
+        mean = [point.mean for point in line.points]
+        axes.plot(x, mean, color=shade, linestyle=line.style.dashes, lw=0.9, alpha=0.6, zorder=2)
+        axes.plot([], [], color=shade, linestyle=line.style.dashes, marker=line.style.marker,
+                  markersize=4, lw=0.9, label=line.name)  # fmt: skip
+        for at, point in zip(x, line.points, strict=True):
+            axes.plot([at, at], [point.low, point.high], color=shade, lw=1.1, zorder=3)
+            axes.plot(
+                at,
+                point.mean,
+                marker=line.style.marker,
+                markersize=4.5,
+                color=shade,
+                markerfacecolor=shade if point.excludes_zero else "white",
+                markeredgewidth=1.1,
+                zorder=4,
+            )
+
+
+def draw_dots(
+    axes: Axes,
+    labels: Sequence[str],
+    colors: Sequence[str],
+    points: Sequence[Interval],
+    reference: float | None,
+) -> None:
+    """One dot and interval a row, the first row on top, with a line at the reference."""
+    heights = np.arange(len(labels))
+    if reference is not None:
+        axes.axvline(reference, color=FAINT, lw=1.2, zorder=1)
+    for height, color, point in zip(heights, colors, points, strict=True):
+        axes.plot([point.low, point.high], [height, height], color=color, lw=1.6, alpha=0.55)
+        axes.plot(point.mean, height, marker="o", markersize=5, color=color, zorder=3)
+    axes.set_yticks(heights, list(labels))
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+
+
+def legend(axes: Axes, n_lines: int) -> None:
+    """A legend above the panel where there is more than one line."""
+    if n_lines > 1:
+        axes.legend(
+            loc="lower left",
+            bbox_to_anchor=(0, 1.0),
+            ncols=min(n_lines, 3),
+            borderaxespad=0.1,
+            borderpad=0.2,
+            handlelength=2.6,
+            columnspacing=1.4,
+        )
+
+
+def _signed_root(x: ArrayLike) -> NDArray[np.float64]:
+    array = np.asarray(x, dtype=np.float64)
+    return np.sign(array) * np.sqrt(np.abs(array))
+
+
+def _signed_square(x: ArrayLike) -> NDArray[np.float64]:
+    array = np.asarray(x, dtype=np.float64)
+    return np.sign(array) * np.square(array)
+
+
+def _spread(alphas: Sequence[float], top: float) -> list[float]:
+    # The ends and 0.1 are labelled first, the others where there is room.
+    first = [alphas[0], alphas[-1], *(alpha for alpha in alphas if alpha == 0.1)]
+    chosen: list[float] = []
+    for alpha in [*first, *alphas]:
+        place = np.sqrt(alpha / top)
+        if all(abs(place - np.sqrt(other / top)) > 0.068 for other in chosen):
+            chosen.append(alpha)
+    return sorted(chosen)
+
+
+def _darken(color: str, amount: float) -> tuple[float, float, float]:
+    red, green, blue = mpl.colors.to_rgb(color)
+    keep = 1 - amount
+    return red * keep, green * keep, blue * keep

@@ -1,0 +1,130 @@
+"""How the reports write numbers, lists and names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from remix_study.metrics import EXTRA_METRICS, METRICS, find_metric
+from remix_study.results.intervals import Interval
+
+MINUS = "−"
+SPACE = "\N{NO-BREAK SPACE}"
+JOINER = "\N{WORD JOINER}"
+MISSING = "–"
+_NAMES = {"remix": "ReMix", "mixup": "MixUp", "smote": "SMOTE", "cost": "class weights"}
+_MONITORS = {
+    "balanced": "class-balanced validation cross-entropy",
+    "natural": "validation cross-entropy at the natural class shares",
+}
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number with fixed decimals and a real minus sign; a dash when there is none."""
+    if not math.isfinite(value):
+        return MISSING
+    # Adding zero takes the sign off a negative zero.
+    return f"{round(value, digits) + 0:.{digits}f}".replace("-", MINUS)
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """A difference with its sign written out; none on zero."""
+    if not math.isfinite(value):
+        return MISSING
+    text = number(value, digits)
+    return text if text.startswith(MINUS) or not float(text) else f"+{text}"
+
+
+def span(low: float, high: float, digits: int = 3) -> str:
+    """'0.794 to 0.933', which no line break parts."""
+    return f"{number(low, digits)}{SPACE}to{SPACE}{number(high, digits)}"
+
+
+def difference(interval: Interval, digits: int = 3) -> str:
+    """A difference with its corrected interval, as in '+0.031 (+0.010 to +0.052)'."""
+    ends = f"{signed(interval.low, digits)}{SPACE}to{SPACE}{signed(interval.high, digits)}"
+    return f"{signed(interval.mean, digits)} ({ends})"
+
+
+def plain(value: float) -> str:
+    """A number as a person would write it: 0.05, 1, 0.025."""
+    return f"{value:g}"
+
+
+def thousands(value: int) -> str:
+    """A count with thousands separators."""
+    return f"{value:,}"
+
+
+def counted(n: int, noun: str, plural: str = "") -> str:
+    """'1 fold', '20 folds'."""
+    return f"{thousands(n)} {noun if n == 1 else plural or noun + 's'}"
+
+
+def listing(items: Sequence[str]) -> str:
+    """'a', 'a and b', 'a, b and c'."""
+    if len(items) < 2:
+        return "".join(items)
+    return ", ".join(items[:-1]) + " and " + items[-1]
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person would say them: '42 s', '2 min 31 s', '3 h 05 min'."""
+    if not math.isfinite(seconds):
+        return MISSING
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def sentence(text: str) -> str:
+    """The text with a capital first letter and a full stop."""
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?", ":")) else ".")
+
+
+def strategy_name(strategy: str) -> str:
+    """How prose names a strategy; tables keep the name that a study file uses."""
+    return _NAMES.get(strategy, strategy)
+
+
+def monitor_name(monitor: str) -> str:
+    """What early stopping watched, in words."""
+    return _MONITORS.get(monitor, monitor)
+
+
+def maximize(metric: str) -> bool:
+    """Whether a higher score of the metric is better."""
+    return find_metric(metric).direction == "maximize"
+
+
+def label(metric: str) -> str:
+    """A metric's short name; a per-class one such as `recall_0` as it is."""
+    if metric == "bbs":
+        return "balanced Brier"
+    known = metric in METRICS or metric in EXTRA_METRICS
+    return find_metric(metric).short if known else metric
+
+
+def label_with_direction(metric: str) -> str:
+    """'g-mean (higher is better)'."""
+    return f"{label(metric)} ({'higher' if maximize(metric) else 'lower'} is better)"
+
+
+def heading(metric: str) -> str:
+    """The name over a column, with an arrow towards the better side."""
+    arrow = "↑" if maximize(metric) else "↓"
+    return f"{label(metric)}{SPACE}{arrow}".replace("-", "\N{NON-BREAKING HYPHEN}")
+
+
+def digits(metric: str) -> int:
+    """Decimals that a metric is written with; those near zero get one more."""
+    return 4 if metric in ("brier", "log_loss", "ece", "cwece") else 3
+
+
+def better_or_worse(metric: str, gain: float) -> str:
+    """What the sign of a difference in this metric means."""
+    return "better" if (gain > 0) == maximize(metric) else "worse"

@@ -1,0 +1,103 @@
+"""What a run of a study ends with: its page, and what was found in a few lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+
+from remix_study.errors import UsageError
+from remix_study.report.folder import check_folder
+from remix_study.report.page import write_report
+from remix_study.report.sections.decision import headline
+from remix_study.report.sections.verdict import tally_lines
+from remix_study.results.comparison import comparisons
+from remix_study.results.frames import StudyFrames, load_frames
+from remix_study.results.study_roles import roles
+from remix_study.results.verdict import judge
+from remix_study.study.storage import database_errors, open_reader
+
+MOST_PROBLEMS = 5
+"""With more problems than this, lines count over them instead of telling each."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run found.
+
+    Attributes:
+        lines: sentences, one a problem or one a metric.
+        index: the path of the page's `index.html`; None where none was asked for.
+    """
+
+    lines: tuple[str, ...]
+    index: Path | None = None
+
+
+def check_report(output: Path, storage: str) -> None:
+    """Refuse a folder that cannot become a report, before anything is trained.
+
+    Args:
+        output: the folder that is wanted.
+        storage: URL of the run's database.
+
+    Raises:
+        UsageError: The folder holds files that no report wrote, is a file, cannot be written, or
+            would hold the database.
+    """
+    check_folder(output)
+    url = make_url(storage)
+    if url.get_backend_name() == "sqlite" and url.database:
+        database = Path(url.database)
+        if database.resolve().is_relative_to(output.resolve()):
+            raise UsageError(
+                f"{output}: the report needs a folder of its own, and the database {database} "
+                "would be in this one; name another folder"
+            )
+
+
+def conclude(study: str, storage: str, output: Path | None = None, *, command: str) -> Outcome:
+    """Say what a study's complete trials show, and write its page if a folder is given.
+
+    Args:
+        study: the study's name.
+        storage: URL of the database.
+        output: the folder of the page.
+        command: the command line that makes the page, for the page and its manifest.
+
+    Raises:
+        StorageError: The database cannot be read.
+        UsageError: The folder cannot be written.
+    """
+    with database_errors(storage):
+        engine = open_reader(storage)
+        try:
+            frames = load_frames(engine, [study])
+            index = write_report(frames, output, command=command) if output else None
+            return Outcome(outcome_lines(frames), index)
+        finally:
+            engine.dispose()
+
+
+def outcome_lines(frames: StudyFrames) -> tuple[str, ...]:
+    """The headline of each problem's verdict, or counts over problems where there are many.
+
+    Nothing where all problems stand aside, such as those with rows drawn anew.
+    """
+    compared = comparisons(frames)
+    if not any(len(comparison.rows) for comparison in compared):
+        return ("No point is complete yet, so there is nothing to judge.",)
+    verdicts = [
+        judge(comparison, ()) for comparison in roles(compared).headline if comparison.rows
+    ]
+    if len(verdicts) > MOST_PROBLEMS:
+        counts = tally_lines([verdict for verdict in verdicts if verdict.remix is not None])
+        if counts:
+            return counts
+    lines = [
+        f"{verdict.comparison.title}, {verdict.comparison.imbalance_name}: {headline(verdict)}"
+        for verdict in verdicts[:MOST_PROBLEMS]
+    ]
+    more = len(verdicts) - len(lines)
+    return (*lines, f"And {more} more problems: see the report.") if more else tuple(lines)

@@ -1,0 +1,112 @@
+"""A trial's point as a study file, and as Python, ready to paste."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+from remix_study.study.configurations import strategy_of
+from remix_study.studyfile.schema import Training
+from remix_study.studyfile.search_space import PARTS
+from remix_study.studyfile.validation import shown_key, toml
+
+
+def study_text(original: str, info: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
+    """The study file with one problem and one point in place of its search.
+
+    Args:
+        original: Text of the file that the search ran.
+        info: The problem's facts.
+        parameters: The point.
+    """
+    tables = tomllib.loads(original)
+    own = {k: v for k, v in parameters.items() if k in Training.__struct_fields__}
+    options = {k[6:]: _plain(v) for k, v in parameters.items() if k.startswith("model.")}
+    study = dict(tables["study"])
+    study["name"] = f"{study['name']}-chosen"[:100]
+    problem = _problem(tables.get("problems", [{}]), info)
+    space: dict[str, Any] = {
+        name: [parameters[name]] for name in ("strategy", *PARTS) if name in parameters
+    }
+    if "alpha" in parameters:
+        space["alpha"] = [parameters["alpha"]]
+    sections = {
+        "study": study,
+        "problems": {key: value for key, value in problem.items() if key not in own},
+        "cv": tables.get("cv", {}),
+        "model": tables.get("model", {}) | options,
+        "training": tables.get("training", {}) | own,
+        "search.space": space,
+    }
+    texts = []
+    for name, table in sections.items():
+        if not table and name != "problems":
+            continue
+        head = f"[[{name}]]" if name == "problems" else f"[{name}]"
+        lines = [f"{shown_key(key)} = {toml(value)}" for key, value in table.items()]
+        texts.append("\n".join([head, *lines]))
+    return "\n\n".join(texts) + "\n"
+
+
+def python_text(parameters: Mapping[str, Any], training: Mapping[str, Any]) -> str:
+    """Batches and compilation for a Keras model of one's own, as far as Keras has the parts.
+
+    Args:
+        parameters: The point.
+        training: Training keys of the problem.
+    """
+    strategy = strategy_of(parameters)
+    keys = dict(training) | dict(parameters)
+    lines = ["import keras", "import remix_study", ""]
+    size = f"batch_size={keys['batch_size']}"
+    # Plain batches need no ReMix; with mixing off it is the sampler that is left.
+    words = [f"alpha={strategy.alpha if strategy.has_mixing else 0.0!r}", size]
+    if strategy.sampler != "balanced":
+        words.append(f'sampler="{strategy.sampler}"')
+    if strategy.mixing == "beta-sample":
+        words.append("per_sample=True")
+    lines.append(f"batches = remix_study.ReMix(X, y, {', '.join(words)})")
+    loss = "keras.losses.CategoricalCrossentropy()"
+    if strategy.loss == "class-weighted":
+        lines += [
+            "counts = np.bincount(y)",
+            "loss = keras.losses.CategoricalFocalCrossentropy("
+            "alpha=len(y) / (len(counts) * counts), gamma=0.0)",
+        ]
+        lines.insert(1, "import numpy as np")
+        loss = "loss"
+    elif strategy.loss == "logit-adjusted":
+        lines += [
+            "offset = np.log(np.bincount(y) / len(y)).astype('float32')",
+            "def loss(truth, logits):  # the last layer has no softmax",
+            "    return keras.losses.categorical_crossentropy("
+            "truth, logits + offset, from_logits=True)",
+        ]
+        lines.insert(1, "import numpy as np")
+        loss = "loss"
+    rate = f"keras.optimizers.Adam({keys['learning_rate']!r})"
+    lines += [f"model.compile({rate}, {loss})", f"model.fit(batches, epochs={keys['epochs']})"]
+    return "\n".join(lines) + "\n"
+
+
+def _problem(entries: list[dict[str, Any]], info: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry of the file that a problem comes from, at the problem's own imbalance."""
+    imbalance = info["imbalance"]
+    ratio = None if imbalance is None or imbalance != imbalance else imbalance
+
+    def fits(entry: dict[str, Any]) -> int:
+        """How much of the problem an entry names."""
+        names = str(entry.get("dataset", entry.get("file", "")))
+        same = bool(names) and str(info["dataset"]) in names
+        rare = [str(label) for label in entry.get("minority", [])] == list(info["minority"])
+        return 4 * same + 2 * rare + (ratio in entry.get("imbalance", [None]))
+
+    # The first of the entries that fit best.
+    chosen = min(entries, key=lambda entry: -fits(entry))
+    return chosen | ({"imbalance": [ratio]} if ratio is not None else {})
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) and value.startswith("[") else value

@@ -1,0 +1,202 @@
+"""The ranks section: the published five in the paper's layout, then all rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pandas as pd
+
+from remix_study.paper.sections import table2
+from remix_study.report.figures import (
+    strategy_color,
+)
+from remix_study.report.formatting import (
+    MISSING,
+    counted,
+    label,
+    listing,
+    number,
+    plain,
+    sentence,
+)
+from remix_study.report.page_model import Block, Cell, Head, Section, Table
+from remix_study.report.sections import rank_tests as tests_in_words
+from remix_study.results.comparison import CORE_METRICS, Comparison, Row
+from remix_study.results.rank_sums import (
+    KINDS,
+    PUBLISHED,
+    Ranking,
+    RankTable,
+    eligible,
+    everything,
+    layout,
+    one_each,
+    published,
+    table,
+    table_by_problem,
+)
+from remix_study.results.rank_tests import rank_tests, table_of_opponents
+from remix_study.results.rank_tests import table as table_of_tests
+
+LEAD = (
+    "Each row is ranked on each problem by its mean test score over the folds: rank 1 is the "
+    "best, ties share the average rank. A low rank sum is good. A row is a strategy at one fixed "
+    "alpha, never the best of its grid."
+)
+
+
+def section(comparisons: Sequence[Comparison]) -> Section:
+    """The section of the page with the five published rows first, then all."""
+    usable, notes = eligible(comparisons)
+    blocks: list[Block] = []
+    if notes:
+        blocks.append(Block(text=notes))
+    if not usable:
+        return Section("ranks", "Ranks", LEAD, tuple(blocks))
+    five, each, every = published(usable), one_each(usable), everything(usable)
+    natural = published(usable, CORE_METRICS[2:])
+    tests = {
+        "published five": (*rank_tests(five, usable), *rank_tests(natural, usable)),
+        "one row of each strategy": rank_tests(each, usable),
+    }
+    files: dict[str, pd.DataFrame] = {}
+    blocks.append(_published_block(five, natural, usable))
+    if five.rankings:
+        files |= {"ranks-published": layout(five), "ranks-published-natural": layout(natural)}
+        blocks.append(table2.block())
+        if {row.label for row in five.rows} != {row.label for row in each.rows}:
+            blocks += tests_in_words.blocks(
+                five, tests["published five"], rows="the published five", name="five"
+            )
+    blocks += tests_in_words.blocks(each, tests["one row of each strategy"])
+    for name, made in (
+        ("rank-tests", table_of_tests(tests)),
+        ("rank-tests-remix", table_of_opponents(tests)),
+    ):
+        if len(made):
+            files[name] = made
+    if every.rankings:
+        parts = [
+            (
+                replace(every, rankings=own),
+                f"Rank sums of all rows on {counted(len(own[0].ranks), f'{kind} problem')}, "
+                "mean rank below",
+            )
+            for kind in KINDS
+            if (own := tuple(r for r in every.rankings if r.kind == kind))
+        ]
+        blocks.append(
+            Block(
+                title="All rows",
+                text=(
+                    *every.notes,
+                    "A rank sum depends on which rows compete: many alphas of one strategy push "
+                    "each other and the rest apart. Read it beside the table of the published "
+                    "five.",
+                ),
+                tables=tuple(
+                    _page_table(part, caption, mean=True, grouped=False) for part, caption in parts
+                ),
+            )
+        )
+        files |= {"ranks": table(every), "ranks-by-problem": table_by_problem(every)}
+    return Section("ranks", "Ranks", LEAD, tuple(blocks), files)
+
+
+def _published_block(five: RankTable, natural: RankTable, usable: Sequence[Comparison]) -> Block:
+    text = list(five.notes)
+    present = {(row.strategy, row.alpha) for c in usable for row in c.rows}
+    absent = [_published_name(*row) for row in PUBLISHED if row not in present]
+    if absent:
+        text.insert(
+            0,
+            f"Of the five published rows this study has no {listing(absent)}; "
+            "the others are ranked alone.",
+        )
+    if not five.rankings:
+        text.append("Fewer than two of the five published rows are complete: nothing to rank.")
+        return Block(title="The published five", text=tuple(text))
+    text += _sizes(five, usable)
+    caption = "Rank sums, the layout of Table 2 of the paper"
+    paper = table2.beside(five, usable)
+    if paper:
+        caption += ", below each the published one"
+    return Block(
+        title="The published five",
+        text=tuple(text),
+        tables=(
+            _page_table(five, caption, mean=False, paper=paper),
+            _page_table(
+                natural, "The same rows where a shift of the prior is punished", mean=False
+            ),
+        ),
+    )
+
+
+def _published_name(strategy: str, alpha: float | None) -> str:
+    return strategy if alpha is None else f"{strategy} ({plain(alpha)})"
+
+
+def _sizes(ranked: RankTable, usable: Sequence[Comparison]) -> tuple[str, ...]:
+    sentences = []
+    for kind in dict.fromkeys(ranking.kind for ranking in ranked.rankings):
+        here = [c for c in usable if c.kind == kind]
+        datasets = {str(c.info["dataset"]) for c in here}
+        text = f"{kind}: {counted(len(here), 'problem')} from {counted(len(datasets), 'data set')}"
+        if len(here) == 1:
+            text += ", so a rank sum is no more than one order"
+        elif len(datasets) < len(here):
+            text += "; problems made from one data set are not independent of each other"
+        sentences.append(sentence(text))
+    return tuple(sentences)
+
+
+def _page_table(
+    ranked: RankTable,
+    caption: str,
+    *,
+    mean: bool,
+    grouped: bool = True,
+    paper: Mapping[tuple[str, str, str], float] | None = None,
+) -> Table:
+    kinds = list(dict.fromkeys(ranking.kind for ranking in ranked.rankings))
+    by_kind = {kind: [r for r in ranked.rankings if r.kind == kind] for kind in kinds}
+    groups = [
+        Head(kind, counted(len(by_kind[kind][0].ranks), "problem"), len(by_kind[kind]))
+        for kind in kinds
+    ]
+    measures = [Head(label(r.metric)) for kind in kinds for r in by_kind[kind]]
+    rows = []
+    for row in ranked.rows:
+        if all(row.label not in ranking.sums for ranking in ranked.rankings):
+            continue
+        cells = [Cell(row.label, kind="name", color=strategy_color(row.strategy))]
+        for kind in kinds:
+            cells += [_sum_cell(r, row, mean=mean, paper=paper or {}) for r in by_kind[kind]]
+        rows.append(tuple(cells))
+    total = [Cell("total", "N k (k + 1) / 2", kind="name")]
+    for kind in kinds:
+        for ranking in by_kind[kind]:
+            n, k = ranking.ranks.shape
+            total.append(Cell(plain(float(ranking.sums.sum())), f"{n} × {k} × {k + 1} / 2"))
+    return Table(
+        caption,
+        (*([(Head(""), *groups)] if grouped else []), (Head("row"), *measures)),
+        tuple(rows),
+        (tuple(total),),
+    )
+
+
+def _sum_cell(
+    ranking: Ranking, row: Row, *, mean: bool, paper: Mapping[tuple[str, str, str], float]
+) -> Cell:
+    if row.label not in ranking.sums:
+        return Cell(MISSING, kind="")
+    value = float(ranking.sums[row.label])
+    best = value == ranking.sums.min()
+    detail = number(value / len(ranking.ranks), 2) if mean else ""
+    published_sum = paper.get((ranking.kind, ranking.metric, row.label))
+    if published_sum is not None:
+        detail = f"paper {plain(published_sum)}"
+    return Cell(plain(value), detail, "best" if best else "number")

@@ -1,0 +1,253 @@
+"""What tests say about the ranks: blocks of the ranks section, one a kind of problem."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from remix_study.report.critical_difference import draw_critical_difference, lines_needed
+from remix_study.report.figures import figure, render, strategy_color
+from remix_study.report.formatting import (
+    MISSING,
+    counted,
+    heading,
+    label,
+    listing,
+    number,
+    plain,
+    sentence,
+)
+from remix_study.report.page_model import Block, Cell, Head, Picture, Table
+from remix_study.results.comparison import CORE_METRICS
+from remix_study.results.friedman import LEAST_UNITS, LEVEL, cliques, smallest_p, too_few
+from remix_study.results.rank_sums import RankTable
+from remix_study.results.rank_tests import SURE, UNITS, Opponent, RankTest
+from remix_study.results.signed_rank import ROPE
+
+READING = (
+    "Friedman’s test asks whether the rows differ at all (Iman and Davenport’s F is less timid); "
+    "mean ranks closer than Nemenyi’s critical difference, joined by a bar, are not told apart; "
+    "Holm’s p-values compare each row with ReMix alone. The Bayesian signed-rank test looks at "
+    "the size of the differences: it gives the probabilities that ReMix is better, worse, or "
+    f"within {plain(ROPE)} of a row, which counts as equal."
+)
+
+
+def blocks(
+    ranked: RankTable,
+    tests: Sequence[RankTest],
+    rows: str = "one row of each strategy",
+    name: str = "",
+) -> tuple[Block, ...]:
+    """One block a kind of problem: reading, diagrams, and the tables folded away.
+
+    Args:
+        ranked: the rows.
+        tests: of their rankings.
+        rows: which rows they are, in words.
+        name: what the names of the diagrams begin with.
+    """
+    colors = {row.label: strategy_color(row.strategy) for row in ranked.rows}
+    found: list[Block] = []
+    for kind in dict.fromkeys(test.ranking.kind for test in tests):
+        own = [test for test in tests if test.ranking.kind == kind]
+        tested = [test for test in own if test.overall is not None]
+        pictures = [
+            _picture("-".join(filter(None, ("ranks", name, kind))), kind, unit, shown, colors)
+            for unit in UNITS
+            if (shown := [test for test in tested if test.unit == unit])
+        ]
+        found.append(
+            Block(
+                title=f"Tests on {kind} problems, {rows}",
+                text=(*([READING] if tested and not found else []), *_sentences(own)),
+                pictures=tuple(pictures),
+                tables=tuple(_tables(kind, tested)),
+                folded="The tests in numbers",
+            )
+        )
+    return tuple(found)
+
+
+def _sentences(own: Sequence[RankTest]) -> list[str]:
+    found = []
+    for unit in UNITS:
+        tests = [test for test in own if test.unit == unit]
+        if not tests:
+            continue
+        n = tests[0].n
+        if n < LEAST_UNITS:
+            found.append(
+                f"With {counted(n, unit)} no test is made by {unit}: the smallest p-value that "
+                f"an exact two-sided test could give is {plain(smallest_p(n))}."
+            )
+            continue
+        found += [_reading(test) for test in tests if test.ranking.metric in CORE_METRICS[:2]]
+        found.append(_natural(tests))
+        rivals = len(tests[0].opponents)
+        if rivals:
+            found.append(_limits(unit, n, rivals))
+    if {test.unit for test in own} == set(UNITS):
+        found.append(
+            "By problem, the imbalance ratios of one data set count as independent, which they "
+            "are not: those p-values are too small."
+        )
+    return [text for text in found if text]
+
+
+def _reading(test: RankTest) -> str:
+    assert test.overall is not None
+    start = (
+        f"{label(test.ranking.metric)} by {test.unit} ({test.n}): "
+        f"{_differ(test.overall.f_p)}; lowest mean rank {_leaders(test)}"
+    )
+    if not test.opponents:
+        return f"{start}."
+    ahead = [r.row for r in test.opponents if r.holm_p <= LEVEL and r.ahead]
+    behind = [r.row for r in test.opponents if r.holm_p <= LEVEL and not r.ahead]
+    parts = [f"after Holm {test.remix} is ahead of {listing(ahead)}"] if ahead else []
+    if behind:
+        parts.append(f"{'' if ahead else 'after Holm ' + test.remix + ' is '}behind "
+                     f"{listing(behind)}")  # fmt: skip
+    if not parts:
+        parts.append(f"after Holm {test.remix} cannot be told from any row")
+    return f"{start}; {' and '.join(parts)}; {_posterior(test)}."
+
+
+def _posterior(test: RankTest) -> str:
+    parts = []
+    for words, name in (("better than", "better"), ("worse than", "worse"), ("equal to", "equal")):
+        rows = [r.row for r in test.opponents if getattr(r.posterior, name) > SURE]
+        if rows:
+            parts.append(f"practically {words} {listing(rows)}")
+    if not parts:
+        return f"no posterior probability exceeds {plain(SURE)}"
+    return f"with a posterior probability above {plain(SURE)} it is {', '.join(parts)}"
+
+
+def _natural(tests: Sequence[RankTest]) -> str:
+    """The metrics at the natural class shares, in one sentence: who leads."""
+    natural = [test for test in tests if test.ranking.metric in CORE_METRICS[2:]]
+    if not natural:
+        return ""
+    parts = []
+    for test in natural:
+        place = ""
+        if test.remix:
+            rank = float(test.ranking.sums[test.remix]) / test.n
+            place = f" ({test.remix} {number(rank, 2)})"
+        parts.append(f"{label(test.ranking.metric)} {_leaders(test)}{place}")
+    return sentence(
+        f"Lowest mean rank by {tests[0].unit} where a shift of the prior is punished: "
+        f"{'; '.join(parts)}"
+    )
+
+
+def _limits(unit: str, n: int, rivals: int) -> str:
+    p = smallest_p(n)
+    text = (
+        f"What {counted(n, unit)} can show: the smallest two-sided p-value of an exact Wilcoxon "
+        f"test is {p:.2g}, against {counted(rivals, 'row')} after Holm {min(1.0, p * rivals):.2g}"
+    )
+    if too_few(n, rivals):
+        text += (
+            ", so no single comparison could be significant in it, whatever the scores; "
+            "p-values from the normal approximation of ranks that are smaller promise too much"
+        )
+    return sentence(text)
+
+
+def _differ(p: float) -> str:
+    return f"the rows {'differ' if p <= LEVEL else 'are not shown to differ'} ({_p(p, 'p ')})"
+
+
+def _leaders(test: RankTest) -> str:
+    least = float(test.ranking.sums.min())
+    names = [str(name) for name, value in test.ranking.sums.items() if value == least]
+    return f"{listing(names)} ({number(least / test.n, 2)})"
+
+
+def _p(p: float, name: str = "") -> str:
+    if p < 1e-4:
+        return f"{name}< 0.0001"
+    return f"{name}{'= ' if name else ''}{p:.2g}"
+
+
+def _picture(
+    name: str, kind: str, unit: str, tests: Sequence[RankTest], colors: dict[str, str]
+) -> Picture:
+    heights = []
+    for test in tests:
+        assert test.overall is not None
+        mean = sorted(float(value) / test.n for value in test.ranking.sums)
+        bars = len(cliques(mean, test.overall.critical_difference))
+        heights.append(lines_needed(len(mean), bars))
+    with figure(5.2, 0.19 * sum(heights)) as made:
+        grid = made.subplots(len(tests), 1, squeeze=False, height_ratios=heights)[:, 0]
+        for axes, test in zip(grid, tests, strict=True):
+            assert test.overall is not None
+            names = [str(name) for name in test.ranking.sums.index]
+            draw_critical_difference(
+                axes,
+                names,
+                [float(value) / test.n for value in test.ranking.sums],
+                [colors[name] for name in names],
+                test.overall.critical_difference,
+                label(test.ranking.metric),
+            )
+        svg, png = render(made)
+    where = counted(tests[0].n, f"{kind} {unit}")
+    return Picture(
+        f"{name}-{unit.replace(' ', '-')}",
+        f"Mean ranks by {unit} ({where}); rank 1 is the best, bars join rows that the critical "
+        "difference (CD) does not part.",
+        f"Critical-difference diagrams of {listing([label(t.ranking.metric) for t in tests])}, "
+        f"{where}.",
+        svg,
+        png,
+    )
+
+
+def _tables(kind: str, tests: Sequence[RankTest]) -> list[Table]:
+    if not tests:
+        return []
+    head = tuple(
+        Head(text) for text in ("metric", "unit", "N", "Friedman χ²", "p", "F", "p of F", "CD")
+    )
+    rows = []
+    for test in tests:
+        found = test.overall
+        assert found is not None
+        cells = (test.unit, str(found.units), number(found.chi2, 2), _p(found.p))
+        more = (number(found.f, 2), _p(found.f_p), number(found.critical_difference, 2))
+        rows.append((_name(test), *map(Cell, (*cells, *more))))
+    made = [Table(f"Whether the rows differ on {kind} problems", (head,), tuple(rows))]
+    if any(test.opponents for test in tests):
+        names = list(dict.fromkeys(rival.row for test in tests for rival in test.opponents))
+        head = (Head("metric"), Head("unit"), *(Head(f"{name}") for name in names))
+        rows = []
+        for test in tests:
+            by_name = {rival.row: rival for rival in test.opponents}
+            own = tuple(_rival_cell(by_name.get(name)) for name in names)
+            rows.append((_name(test), Cell(f"{test.unit} ({test.n})"), *own))
+        caption = (
+            f"{tests[0].remix} against each row on {kind} problems: Holm’s p-value, marked where "
+            f"it is at most {plain(LEVEL)}, ▲ ReMix ahead, ▼ behind; below it the posterior "
+            "probabilities that ReMix is better / equal / worse"
+        )
+        made.append(Table(caption, (head,), tuple(rows)))
+    return made
+
+
+def _name(test: RankTest) -> Cell:
+    return Cell(heading(test.ranking.metric), kind="name")
+
+
+def _rival_cell(rival: Opponent | None) -> Cell:
+    if rival is None:
+        return Cell(MISSING, kind="")
+    p = rival.posterior
+    kind = "number"
+    if rival.holm_p <= LEVEL:
+        kind = "better" if rival.ahead else "worse"
+    chances = " / ".join(number(value, 2) for value in (p.better, p.equal, p.worse))
+    return Cell(_p(rival.holm_p), chances, kind)

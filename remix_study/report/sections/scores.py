@@ -1,0 +1,263 @@
+"""The results section: a figure and a table of test scores for each problem."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pandas as pd
+
+from remix_study.metrics import METRICS
+from remix_study.report.figures import (
+    draw_dots,
+    figure,
+    render,
+    strategy_color,
+)
+from remix_study.report.folding import crowded, fold
+from remix_study.report.formatting import (
+    JOINER,
+    SPACE,
+    counted,
+    digits,
+    heading,
+    label,
+    label_with_direction,
+    listing,
+    maximize,
+    number,
+    plain,
+    sentence,
+    thousands,
+)
+from remix_study.report.page_model import Block, Cell, Head, Picture, Section, Table
+from remix_study.report.sections import paired
+from remix_study.report.sections import scores_overview as overview
+from remix_study.results.bounded import score_interval
+from remix_study.results.comparison import CORE_METRICS, Comparison, Row
+from remix_study.results.intervals import paired_interval
+from remix_study.results.paired import paired_tests
+from remix_study.results.paired import table as table_of_tests
+from remix_study.results.score_tables import table, table_of_training, wide_table
+from remix_study.results.verdict import remix_row
+
+# Of a search, the page shows this many points; the CSV has all.
+SHOWN_POINTS = 12
+LEAD = (
+    "The figures show mean test scores with corrected 95 % intervals; the grey line is the mean "
+    "of the baseline. The tables have the mean over the folds and below it the standard deviation "
+    "over the folds. Bold is the best mean of a column (↑ higher is better, ↓ lower is better). A "
+    "dotted line marks rows whose paired difference to that best row cannot be told from zero. "
+    "Below each row stand the epochs after which its networks ended, median and range."
+)
+
+
+def section(comparisons: Sequence[Comparison], beside: Sequence[Comparison] = ()) -> Section:
+    """The section of the page, one block a problem.
+
+    Args:
+        comparisons: the problems that the page shows.
+        beside: further ones, which have sections of their own; only the table files have them.
+    """
+    shown = [comparison for comparison in comparisons if comparison.rows]
+    tested = [(c, paired_tests(c, remix_row(c))) for c in shown]
+    rest = [comparison for comparison in beside if comparison.rows]
+    many = crowded(shown)
+    blocks: list[Block] = []
+    for at, (comparison, tests) in enumerate(tested):
+        block = _block(comparison, at, drawn=not many)
+        own = paired.tables(comparison, tests)
+        if many:
+            blocks.append(fold(replace(block, tables=(*block.tables, *own))))
+        else:
+            blocks.append(block)
+            if own:
+                blocks.append(Block(tables=own, folded=paired.TITLE))
+    blocks = [*(overview.blocks(shown) if many else ()), *paired.counts(tested), *blocks]
+    files = {}
+    if shown:
+        files = {
+            "results": wide_table([*shown, *rest]),
+            "results-long": _long(shown, rest),
+            "training": table_of_training([*shown, *rest]),
+        }
+        tests_table = table_of_tests(tested)
+        if len(tests_table):
+            files["paired-tests"] = tests_table
+        if rest:
+            names = listing(list(dict.fromkeys(c.study for c in rest)))
+            text = f"The rows of {names} have no tables here; they are in the files results, "
+            blocks.append(Block(text=(text + "results-long and training.",)))
+    else:
+        blocks = [Block(text=("No point is complete yet.",))]
+    return Section("results", "Results", LEAD, tuple(blocks), files)
+
+
+def _long(shown: Sequence[Comparison], rest: Sequence[Comparison]) -> pd.DataFrame:
+    """All results of the problems shown; of the others those of the core metrics alone."""
+    beside = table(rest)
+    if len(beside):
+        beside = beside[beside["metric"].isin(CORE_METRICS)]
+    return pd.concat([table(shown), beside], ignore_index=True)
+
+
+def _block(comparison: Comparison, at: int, *, drawn: bool) -> Block:
+    rows = comparison.rows
+    text = [*_facts(comparison)]
+    if not comparison.is_grid:
+        text.append(_searched(comparison))
+        rows = _best_by_validation(comparison)
+    pictures = [
+        picture
+        for metric in comparison.objectives
+        if drawn and (picture := _picture(comparison, rows, metric, at))
+    ]
+    return Block(
+        title=f"{comparison.title}, {comparison.imbalance_name}",
+        text=tuple(text),
+        pictures=tuple(pictures),
+        tables=(_page_table(comparison, rows),),
+    )
+
+
+def _facts(comparison: Comparison) -> list[str]:
+    folds = comparison.folds
+    info = comparison.info
+    least = [int(folds[f"minority_{part}"].min()) for part in ("train", "validation", "test")]
+    sentences = [
+        sentence(
+            f"Problem {comparison.name}, {counted(int(info['repeats']), 'repeat')} of "
+            f"{counted(int(info['folds']), 'fold')}. The smallest fold has "
+            f"{thousands(least[0])} rows of the rarest class in its training part, "
+            f"{thousands(least[1])} in its validation part and {thousands(least[2])} in its test "
+            f"part. n_test/n_train of the corrected error is {plain(round(comparison.ratio, 2))}"
+        )
+    ]
+    zeros = [
+        f"{row.label} in {count} of {len(scores)}"
+        for row in comparison.rows
+        if len(scores := comparison.score(row.label, "g_mean"))
+        and (count := int((scores == 0).sum()))
+    ]
+    if zeros:
+        sentences.append(
+            sentence(f"Folds whose g-mean is 0, a class never found: {listing(zeros)}")
+        )
+    labels = {row.run: row.label for row in comparison.rows}
+    failed = folds[folds["failed"] != ""]
+    for run, reasons in failed.groupby("run")["failed"]:
+        sentences.append(
+            f"{labels[int(str(run))]} failed in {counted(len(reasons), 'fold')} "
+            f"({'; '.join(sorted(set(reasons)))}) and is averaged over the others."
+        )
+    return sentences
+
+
+def _searched(comparison: Comparison) -> str:
+    metric = comparison.objectives[0]
+    n = len(comparison.rows)
+    text = (
+        f"Optuna ({comparison.info['algorithm']}) chose the {counted(n, 'different point')} by "
+        "their validation scores"
+    )
+    if n > SHOWN_POINTS:
+        text += f"; shown are the {SHOWN_POINTS} with the best validation {label(metric)}"
+    return sentence(text + ". The best of many test scores is an optimistic number")
+
+
+def _best_by_validation(comparison: Comparison) -> tuple[Row, ...]:
+    sign = -1.0 if maximize(comparison.objectives[0]) else 1.0
+    return tuple(sorted(comparison.rows, key=lambda row: sign * row.values[0])[:SHOWN_POINTS])
+
+
+def _picture(comparison: Comparison, rows: Sequence[Row], metric: str, at: int) -> Picture | None:
+    shown = [row for row in rows if len(comparison.score(row.label, metric))]
+    if not shown:
+        return None
+    baseline = next((row for row in shown if row.strategy == "baseline"), None)
+    points = [
+        score_interval(metric, comparison.score(row.label, metric), comparison.ratio)
+        for row in shown
+    ]
+    with figure(4.5, 0.75 + 0.21 * len(shown)) as made:
+        axes = made.add_subplot()
+        draw_dots(
+            axes,
+            [_short(comparison, row) for row in shown],
+            [strategy_color(row.strategy) for row in shown],
+            points,
+            points[shown.index(baseline)].mean if baseline else None,
+        )
+        axes.set_xlabel(label_with_direction(metric))
+        svg, png = render(made)
+    return Picture(
+        f"results-{at + 1}-{metric}",
+        "",
+        f"{label(metric)} of every row on {comparison.name}, with corrected 95 % intervals.",
+        svg,
+        png,
+    )
+
+
+def _short(comparison: Comparison, row: Row) -> str:
+    """A row's name in a figure: of a point that Optuna chose, strategy and trial."""
+    name, _, number = row.label.rpartition(" #")
+    name = name.partition(", ")[0]
+    if comparison.is_grid or not number:
+        return row.label
+    return f"{name.partition(' (')[0]} #{number}"
+
+
+def _page_table(comparison: Comparison, rows: Sequence[Row]) -> Table:
+    metrics = [metric for metric in METRICS if metric in comparison.metrics()]
+    best = {metric: _best(comparison, rows, metric) for metric in metrics}
+    head = (
+        Head("row"),
+        *(Head(heading(m)) for m in metrics),
+    )
+    body = []
+    for row in rows:
+        name = Cell(row.label, _epochs(comparison, row), "name", strategy_color(row.strategy))
+        scores = (_score_cell(comparison, row, metric, best[metric]) for metric in metrics)
+        body.append((name, *scores))
+    return Table(
+        f"Test scores on {comparison.name}: mean and standard deviation over "
+        f"{counted(comparison.planned_folds, 'fold')}",
+        (head,),
+        tuple(body),
+    )
+
+
+def _epochs(comparison: Comparison, row: Row) -> str:
+    """'55 epochs, 41–143': median and range over the folds that did not fail."""
+    folds = comparison.folds[comparison.folds["run"] == row.run]
+    epochs = folds.loc[folds["failed"] == "", "epochs"]
+    if epochs.empty:
+        return "no fold ended well"
+    span = f"{epochs.min():g}–{JOINER}{epochs.max():g}"
+    return f"{epochs.median():.0f} epochs, {span}".replace(" ", SPACE)
+
+
+def _best(comparison: Comparison, rows: Sequence[Row], metric: str) -> str:
+    sign = 1.0 if maximize(metric) else -1.0
+    means = {
+        row.label: sign * float(scores.mean())
+        for row in rows
+        if len(scores := comparison.score(row.label, metric))
+    }
+    return max(means, key=lambda name: means[name]) if means else ""
+
+
+def _score_cell(comparison: Comparison, row: Row, metric: str, best: str) -> Cell:
+    scores = comparison.score(row.label, metric)
+    if scores.empty:
+        return Cell("–", kind="")
+    n = digits(metric)
+    kind = "number"
+    if row.label == best:
+        kind = "best"
+    elif not paired_interval(
+        scores, comparison.score(best, metric), comparison.ratio
+    ).excludes_zero:
+        kind = "close"
+    return Cell(number(float(scores.mean()), n), number(float(scores.std(ddof=1)), n), kind)

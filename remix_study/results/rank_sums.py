@@ -1,0 +1,260 @@
+"""Rank sums over problems, in the layout of Bellinger et al., Table 2.
+
+A row is a strategy at one fixed alpha, never the best of its grid: picking the best would
+compare a choice made on test rows with rows that had none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from remix_study.report.formatting import (
+    counted,
+    label,
+    listing,
+    maximize,
+)
+from remix_study.results.comparison import CORE_METRICS, Comparison, Row, row_order
+from remix_study.results.intervals import (
+    rank_rows,
+    rank_sums,
+)
+from remix_study.results.variants import headline
+
+PUBLISHED_ALPHA = 0.1
+PUBLISHED = (
+    ("baseline", None),
+    ("cost", None),
+    ("smote", None),
+    ("mixup", PUBLISHED_ALPHA),
+    ("remix", PUBLISHED_ALPHA),
+)
+PUBLISHED_METRICS = ("g_mean", "bbs")
+KINDS = ("binary", "multi-class")
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """One metric of one kind of problem, ranked.
+
+    Attributes:
+        kind: "binary" or "multi-class".
+        metric: what was ranked.
+        means: (problems, rows) mean test scores.
+        ranks: (problems, rows).
+        sums: (rows,) rank sums; their total has been checked.
+    """
+
+    kind: str
+    metric: str
+    means: pd.DataFrame
+    ranks: pd.DataFrame
+    sums: pd.Series[float]
+
+
+@dataclass(frozen=True, eq=False)
+class RankTable:
+    """The rankings of one set of rows, and what was left out of it, in sentences."""
+
+    rows: tuple[Row, ...]
+    rankings: tuple[Ranking, ...]
+    notes: tuple[str, ...]
+
+
+def eligible(comparisons: Sequence[Comparison]) -> tuple[tuple[Comparison, ...], tuple[str, ...]]:
+    """The problems that can be ranked, each once, and sentences on those that cannot."""
+    notes = []
+    searched = [c.name for c in comparisons if not c.is_grid]
+    if searched:
+        notes.append(
+            f"{listing(searched)}: Optuna chose the points, so no row stands at one fixed alpha "
+            "on every problem; not ranked."
+        )
+    planned = [c for c in headline(comparisons) if c.is_grid]
+    aside = [c.name for c in comparisons if c not in headline(comparisons)]
+    if aside:
+        notes.append(
+            f"{listing(aside)}: rows drawn or split otherwise, compared under robustness; not "
+            "ranked."
+        )
+    empty = [c.name for c in planned if not c.rows]
+    if empty:
+        notes.append(f"{listing(empty)}: no point is complete yet; not ranked.")
+    chosen: dict[str, Comparison] = {}
+    several: dict[str, None] = {}
+    for comparison in planned:
+        if not comparison.rows:
+            continue
+        before = chosen.get(comparison.problem)
+        if before is not None:
+            chosen[comparison.problem] = max((before, comparison), key=_worth)
+            several[comparison.problem] = None
+        else:
+            chosen[comparison.problem] = comparison
+    for study in dict.fromkeys(chosen[problem].study for problem in several):
+        own = [problem for problem in several if chosen[problem].study == study]
+        verb = "is" if len(own) == 1 else "are"
+        notes.append(f"{_some(own)} {verb} in more than one study; ranked from {study}.")
+    return tuple(chosen.values()), tuple(notes)
+
+
+def published(
+    comparisons: Sequence[Comparison], metrics: Sequence[str] = PUBLISHED_METRICS
+) -> RankTable:
+    """The five published rows ranked alone; where one is missing, those that are common."""
+    return rank_where(comparisons, metrics, lambda row: (row.strategy, row.alpha) in PUBLISHED)
+
+
+def one_each(comparisons: Sequence[Comparison]) -> RankTable:
+    """One row of each strategy: of those that mix, the alpha nearest to the published 0.1."""
+    chosen: dict[tuple[str, str, str], Row] = {}
+    for comparison in comparisons:
+        for row in comparison.rows:
+            key = (comparison.kind, row.family, row.settings)
+            if key not in chosen or _far(row) < _far(chosen[key]):
+                chosen[key] = row
+    labels = {row.label for row in chosen.values()}
+    return rank_where(comparisons, CORE_METRICS, lambda row: row.label in labels)
+
+
+def by_dataset(ranking: Ranking, datasets: Mapping[str, str]) -> Ranking:
+    """The same rows ranked on each data set, the scores of its problems averaged first.
+
+    Args:
+        ranking: by problem.
+        datasets: problem -> its data set.
+    """
+    names = [datasets[str(problem)] for problem in ranking.means.index]
+    means = ranking.means.groupby(names, sort=False).mean()
+    ranks = rank_rows(means, maximize=maximize(ranking.metric))
+    return Ranking(ranking.kind, ranking.metric, means, ranks, rank_sums(ranks))
+
+
+def everything(comparisons: Sequence[Comparison]) -> RankTable:
+    """All rows that are complete on every problem of a kind."""
+    return rank_where(comparisons, CORE_METRICS, lambda _: True)
+
+
+def table(ranked: RankTable) -> pd.DataFrame:
+    """One line a kind, metric and row: rank sum, mean rank, number of problems."""
+    return pd.DataFrame(
+        [
+            {
+                "kind": ranking.kind,
+                "metric": ranking.metric,
+                "row": row,
+                "rank_sum": rank_sum,
+                "mean_rank": rank_sum / len(ranking.ranks),
+                "problems": len(ranking.ranks),
+                "rows_ranked": len(ranking.sums),
+            }
+            for ranking in ranked.rankings
+            for row, rank_sum in ranking.sums.items()
+        ]
+    )
+
+
+def table_by_problem(ranked: RankTable) -> pd.DataFrame:
+    """One line a problem, metric and row: the mean and its rank."""
+    return pd.DataFrame(
+        [
+            {
+                "kind": ranking.kind,
+                "metric": ranking.metric,
+                "problem": problem,
+                "row": row,
+                "mean": ranking.means.loc[problem, row],
+                "rank": ranking.ranks.loc[problem, row],
+            }
+            for ranking in ranked.rankings
+            for problem in ranking.ranks.index
+            for row in ranking.ranks.columns
+        ]
+    )
+
+
+def layout(ranked: RankTable) -> pd.DataFrame:
+    """The paper's layout: rows are strategies, columns the metrics of each kind."""
+    wide = pd.DataFrame({"row": [row.label for row in ranked.rows]})
+    for ranking in ranked.rankings:
+        column = f"{ranking.kind} {label(ranking.metric)}"
+        wide[column] = wide["row"].map(ranking.sums)
+    return wide
+
+
+def rank_where(
+    comparisons: Sequence[Comparison],
+    metrics: Sequence[str],
+    wanted: Callable[[Row], bool],
+) -> RankTable:
+    """Rank the wanted rows that are complete on every problem of a kind, in each metric.
+
+    Args:
+        comparisons: the problems, each once.
+        metrics: what to rank.
+        wanted: which rows take part.
+    """
+    rankings: list[Ranking] = []
+    notes: list[str] = []
+    rows: dict[str, Row] = {}
+    for kind in KINDS:
+        here = [c for c in comparisons if c.kind == kind]
+        candidates = {row.label: row for c in here for row in c.rows if wanted(row)}
+        complete, left_out = _complete(here, candidates, metrics)
+        if here:
+            notes += [f"{kind} problems: {note}" for note in left_out]
+        if not here or len(complete) < 2:
+            continue
+        rows |= complete
+        for metric in metrics:
+            means = pd.DataFrame(
+                {name: [float(c.score(name, metric).mean()) for c in here] for name in complete},
+                index=[c.problem for c in here],
+            )
+            ranks = rank_rows(means, maximize=maximize(metric))
+            rankings.append(Ranking(kind, metric, means, ranks, rank_sums(ranks)))
+    ordered = tuple(sorted(rows.values(), key=row_order))
+    return RankTable(ordered, tuple(rankings), tuple(notes))
+
+
+def _complete(
+    here: Sequence[Comparison], candidates: Mapping[str, Row], metrics: Sequence[str]
+) -> tuple[dict[str, Row], list[str]]:
+    """The rows with every fold of every problem, and a sentence on each row left out."""
+    complete: dict[str, Row] = {}
+    notes: list[str] = []
+    for row in sorted(candidates.values(), key=row_order):
+        absent = [c.problem for c in here if row.label not in {other.label for other in c.rows}]
+        partial = [
+            f"{short} of {counted(c.planned_folds, 'fold')} of {c.problem}"
+            for c in here
+            if c.problem not in absent
+            and (short := max(c.missing_folds(row.label, metric) for metric in metrics))
+        ]
+        if absent:
+            notes.append(f"{row.label} is left out, it was not run on {_some(absent)}.")
+        elif partial:
+            notes.append(f"{row.label} is left out, it has no score in {listing(partial)}.")
+        else:
+            complete[row.label] = row
+    return complete, notes
+
+
+def _worth(comparison: Comparison) -> tuple[int, int]:
+    """Published rows count first: a grid of alphas has many rows and nothing to rank them with."""
+    published = sum((row.strategy, row.alpha) in PUBLISHED for row in comparison.rows)
+    return published, len(comparison.rows)
+
+
+def _far(row: Row) -> float:
+    return abs(math.log(row.alpha / PUBLISHED_ALPHA)) if row.alpha else 0.0
+
+
+def _some(names: Sequence[str], most: int = 4) -> str:
+    if len(names) <= most:
+        return listing(names)
+    return listing([*names[:most], f"{len(names) - most} more"])

@@ -1,0 +1,126 @@
+"""Every score of every row: mean, spread and corrected error, problem by problem."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from remix_study.metrics import METRICS
+from remix_study.report.formatting import (
+    digits,
+    label,
+)
+from remix_study.results.bounded import score_interval
+from remix_study.results.comparison import Comparison, Row
+from remix_study.results.intervals import Interval
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row's score in one metric on one problem."""
+
+    row: Row
+    metric: str
+    interval: Interval
+    deviation: float
+    at_zero: int
+
+
+def results(comparison: Comparison) -> tuple[Result, ...]:
+    """Mean, standard deviation and corrected interval of each row and metric."""
+    found = []
+    for row in comparison.rows:
+        for metric in comparison.metrics():
+            scores = comparison.score(row.label, metric)
+            if scores.empty:
+                continue
+            found.append(
+                Result(
+                    row,
+                    metric,
+                    score_interval(metric, scores, comparison.ratio),
+                    float(scores.std(ddof=1)) if len(scores) > 1 else math.nan,
+                    int((scores == 0).sum()),
+                )
+            )
+    return tuple(found)
+
+
+def table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
+    """One line a problem, row and metric; per-class metrics name their class."""
+    return pd.DataFrame(
+        [
+            {
+                "study": result.row.study,
+                "problem": comparison.problem,
+                "row": result.row.label,
+                "metric": result.metric,
+                "class": _class_of(comparison, result.metric),
+                "mean": result.interval.mean,
+                "sd": result.deviation,
+                "corrected_se": result.interval.standard_error,
+                "low": result.interval.low,
+                "high": result.interval.high,
+                "folds": result.interval.folds,
+                "folds_at_zero": result.at_zero,
+                "test_train_ratio": comparison.ratio,
+            }
+            for comparison in comparisons
+            for result in results(comparison)
+        ]
+    )
+
+
+def table_of_training(comparisons: Sequence[Comparison]) -> pd.DataFrame:
+    """One line a problem and row: epochs, failed folds, minority rows, seconds."""
+    lines = []
+    for comparison in comparisons:
+        for row in comparison.rows:
+            folds = comparison.folds[comparison.folds["run"] == row.run]
+            trained = folds[folds["failed"] == ""]
+            lines.append(
+                {
+                    "study": row.study,
+                    "problem": comparison.problem,
+                    "row": row.label,
+                    "folds": len(folds),
+                    "failed_folds": int((folds["failed"] != "").sum()),
+                    "epochs_median": float(trained["epochs"].median()),
+                    "epochs_least": float(trained["epochs"].min()),
+                    "epochs_most": float(trained["epochs"].max()),
+                    "minority_train_least": int(folds["minority_train"].min()),
+                    "minority_validation_least": int(folds["minority_validation"].min()),
+                    "minority_test_least": int(folds["minority_test"].min()),
+                    "seconds": row.seconds,
+                }
+            )
+    return pd.DataFrame(lines)
+
+
+def wide_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
+    """Mean (sd) as text, one line a problem and row, for reading."""
+    lines = []
+    for comparison in comparisons:
+        found = {(result.row.label, result.metric): result for result in results(comparison)}
+        for row in comparison.rows:
+            line = {"problem": comparison.name, "row": row.label}
+            for metric in METRICS:
+                result = found.get((row.label, metric))
+                line[label(metric)] = (
+                    f"{result.interval.mean:.{digits(metric)}f} "
+                    f"({result.deviation:.{digits(metric)}f})"
+                    if result
+                    else ""
+                )
+            lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def _class_of(comparison: Comparison, metric: str) -> str:
+    name, _, code = metric.rpartition("_")
+    if name in ("recall", "brier") and code.isdigit():
+        return str(comparison.info["classes"][int(code)])
+    return ""

@@ -1,0 +1,97 @@
+"""Running a study from Python."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from remix_study.data.arrays import from_arrays
+from remix_study.errors import UsageError
+from remix_study.study.reporter import Reporter, Summary
+from remix_study.study.runner import run as run_study
+from remix_study.study.signals import Signals
+from remix_study.studyfile.library import find_study
+from remix_study.studyfile.parsing import load_study
+from remix_study.studyfile.schema import DEFAULT_STORAGE, Study
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+
+def run(
+    study: str | Path | Study,
+    X: ArrayLike | Any = None,
+    y: ArrayLike | None = None,
+    *,
+    groups: ArrayLike | None = None,
+    name: str = "data",
+    storage: str = DEFAULT_STORAGE,
+    reporter: Reporter | None = None,
+) -> Summary:
+    """Run every point of a study that is not complete yet.
+
+    Args:
+        study: A study file's path, the name of a built-in study, or a study as
+            :func:`remix_study.studyfile.parsing.load_study` or ``parse_study`` gives it.
+        X: Features (n, d), an array or a data frame, or images, uint8 (n, height, width,
+            channels); for the problems that name neither a data set nor a file nor images.
+        y: Classes (n,), numbers or names.
+        groups: Groups (n,) that a split must not part.
+        name: What the data are called in the database and in reports.
+        storage: URL of the database; results are added to it.
+        reporter: Told what happens; nothing is printed by default.
+
+    Returns:
+        How many points were complete before, were completed and failed.
+
+    Raises:
+        StudyFileError: The study file, or a change in it since the study began.
+        DataError: The data.
+        StorageError: The database.
+        UsageError: Arguments that do not go together, a model that cannot be used.
+    """
+    parsed = _study(study)
+    if (X is None) != (y is None):
+        raise UsageError("give X and y together, or neither")
+    if X is None and groups is not None:
+        raise UsageError("groups belong to X and y; give those too, or leave groups out")
+    data = None
+    if X is not None and y is not None:
+        if all(spec.dataset or spec.file or spec.images for spec in parsed.problems):
+            raise UsageError(
+                f"{parsed.source}: every problem names its own data; leave X and y out, or take "
+                "dataset and file out of a problem"
+            )
+        data = from_arrays(X, y, groups=groups, name=name)
+    signals = Signals()
+    with signals.installed(signal.SIGINT) if _may_handle() else nullcontext():
+        return run_study(
+            parsed,
+            storage=storage,
+            data=data,
+            reporter=reporter,
+            signals=signals,
+            command="remix_study.run(...)",
+        )
+
+
+def _study(study: str | Path | Study) -> Study:
+    if isinstance(study, Study):
+        return study
+    if not isinstance(study, str | Path):
+        raise UsageError(
+            f"a study is a file, a built-in name or what load_study gives, not "
+            f"{type(study).__name__}"
+        )
+    return load_study(find_study(str(study)))
+
+
+def _may_handle() -> bool:
+    """Whether Ctrl-C is Python's own business here, so that it may wait while we write."""
+    return (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    )

@@ -1,0 +1,136 @@
+"""Points of a search space: what a grid plans, and what a point's parameters mean."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from remix_study.batches.samplers import SMOTE_SAMPLERS
+from remix_study.batches.strategies import (
+    DEFAULT_STRATEGIES,
+    PUBLISHED_ALPHA,
+    Strategy,
+    compose,
+    make_strategy,
+    takes_alpha,
+)
+from remix_study.study.tables import point_key
+from remix_study.studyfile.parsing import check_model, override
+from remix_study.studyfile.schema import Model, Training
+from remix_study.studyfile.search_space import PARTS, Choice, Domain, SearchSpace
+
+Parameters = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What a point means for one problem."""
+
+    strategy: Strategy
+    training: Training
+    model: Model
+
+
+def label_of(parameters: Mapping[str, Any]) -> str:
+    """How tables name a point: the strategy, and what else it sets."""
+    extra = [
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in parameters.items()
+        if name not in ("strategy", "alpha", *PARTS)
+    ]
+    return ", ".join([strategy_of(parameters).label, *extra])
+
+
+def strategy_of(parameters: Mapping[str, Any]) -> Strategy:
+    """The strategy that a point names or puts together; ``baseline`` where it does neither.
+
+    Raises:
+        UsageError: Parts that do not exist or do not go together.
+    """
+    alpha = parameters.get("alpha")
+    if "strategy" in parameters:
+        return make_strategy(parameters["strategy"], alpha)
+    sampler, mixing = parameters.get("sampler", "natural"), parameters.get("mixing", "none")
+    return compose(sampler, mixing, alpha, parameters.get("loss", "cross-entropy"))
+
+
+def configuration_of(
+    parameters: Mapping[str, Any], training: Training, model: Model
+) -> Configuration:
+    """What a trial's parameters mean, on top of a problem's training keys and the model's.
+
+    Raises:
+        StudyFileError: A value that the study file could not hold either.
+        UsageError: Parts that do not exist or do not go together.
+    """
+    own = {k: v for k, v in parameters.items() if k in Training.__struct_fields__}
+    options = {k[6:]: _decoded(v) for k, v in parameters.items() if k.startswith("model.")}
+    if own:
+        training = override(training, own)
+    if options:
+        model = msgspec.structs.replace(model, options=model.options | options)
+        check_model(model)
+    return Configuration(strategy_of(parameters), training, model)
+
+
+def grid_points(space: SearchSpace) -> list[Parameters]:
+    """All points of a grid, each once, in the order of the file.
+
+    ReMix at alpha 0 is ``balance`` and MixUp at alpha 0 is ``baseline``: one point each.
+    """
+    settings = [
+        [(name, encoded(value)) for value in domain.values]
+        for name, domain in space.settings.items()
+        if isinstance(domain, Choice)
+    ]
+    points: dict[str, Parameters] = {}
+    for base in _part_points(space) if space.parts else _strategy_points(space):
+        for extra in itertools.product(*settings):
+            point = base | dict(extra)
+            points.setdefault(point_key(point), point)
+    return list(points.values())
+
+
+def _strategy_points(space: SearchSpace) -> Iterator[Parameters]:
+    for name in space.strategy or DEFAULT_STRATEGIES:
+        for alpha in _alphas(space.alpha_of(name)) if takes_alpha(name) else (None,):
+            strategy = make_strategy(name, alpha)
+            point: Parameters = {"strategy": strategy.name}
+            yield point | ({"alpha": strategy.alpha} if strategy.has_mixing else {})
+
+
+def _part_points(space: SearchSpace) -> Iterator[Parameters]:
+    def values(part: str, default: str) -> tuple[str, ...]:
+        return space.parts[part].values if part in space.parts else (default,)
+
+    grid = itertools.product(
+        values("sampler", "natural"), values("mixing", "none"), values("loss", "cross-entropy")
+    )
+    for sampler, mixing, loss in grid:
+        # SMOTE's rows are blends already.
+        if sampler in SMOTE_SAMPLERS and mixing != "none":
+            continue
+        for alpha in _alphas(space.alpha_of("")) if mixing != "none" else (None,):
+            strategy = compose(sampler, mixing, alpha, loss)
+            point: Parameters = {"sampler": sampler, "mixing": strategy.mixing, "loss": loss}
+            yield point | ({"alpha": strategy.alpha} if strategy.has_mixing else {})
+
+
+def _alphas(domain: Domain | None) -> tuple[float, ...]:
+    return domain.values if isinstance(domain, Choice) else (PUBLISHED_ALPHA,)
+
+
+def encoded(value: Any) -> Any:
+    """A value as Optuna can hold it: widths (128, 64) become "[128, 64]"."""
+    return json.dumps(value) if isinstance(value, tuple) else value
+
+
+def _decoded(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith("["):
+        return json.loads(value)
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,222 @@
+"""A check against the main study, computed again by scipy and plain NumPy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from remix_study.paper.ablations import compare
+from remix_study.paper.sections.ablations import sections
+from remix_study.results.comparison import comparisons
+from remix_study.results.study_roles import Check
+
+FIVE = (("baseline", None), ("cost", None), ("smote", None), ("mixup", 0.1), ("remix", 0.1))
+
+
+@pytest.fixture(scope="module")
+def check(frames_of, problem):
+    main = problem(rows=FIVE, repeats=5, study="main", early_stopping=False)
+    frames = frames_of(main, replace(main, study="check"), spread=0.1)
+    first, second = comparisons(frames)
+    return Check(first, second, {"model.hidden": (None, [197, 197])})
+
+
+def words(found):
+    return " ".join(text for section in found for block in section.blocks for text in block.text)
+
+
+def with_scores(comparison, label, metric, change):
+    """The same problem with one row's test scores changed."""
+    frame = comparison.scores["test", metric]
+    changed = {("test", metric): frame.assign(**{label: change(frame[label])})}
+    return replace(comparison, scores={**comparison.scores, **changed})
+
+
+def test_numbers_are_those_of_scipy(check):
+    made = compare(check)
+    assert len(made.lines) == 2 * len(FIVE)
+    for metric in ("g_mean", "bbs"):
+        own = [line for line in made.lines if line.metric == metric]
+        expected = []
+        for line in own:
+            before = check.main.score(line.row.label, metric).to_numpy()
+            after = check.other.score(line.row.label, metric).to_numpy()
+            assert line.main.mean == pytest.approx(before.mean())
+            assert line.other.mean == pytest.approx(after.mean())
+            d = after - before
+            error = np.sqrt((1 / len(d) + check.main.ratio) * d.var(ddof=1))
+            expected.append(2 * stats.t.sf(abs(d.mean() / error), len(d) - 1))
+            assert line.change.mean == pytest.approx(d.mean())
+            low, high = stats.t.interval(0.95, len(d) - 1, d.mean(), error)
+            assert (line.change.low, line.change.high) == pytest.approx((low, high))
+        assert [line.p for line in own] == pytest.approx(expected)
+        # Holm by hand: the i-th smallest p times what is left, never falling.
+        order = np.argsort(expected)
+        raised = np.maximum.accumulate(np.array(expected)[order] * np.arange(5, 0, -1))
+        adjusted = np.empty(5)
+        adjusted[order] = np.minimum(raised, 1)
+        assert [line.holm_p for line in own] == pytest.approx(adjusted)
+        sign = -1 if metric == "g_mean" else 1
+        for side in ("main", "other"):
+            means = [sign * getattr(line, side).mean for line in own]
+            ranks = [getattr(line, f"{side}_rank") for line in own]
+            assert ranks == list(stats.rankdata(means))
+
+
+def holm_by_hand(p):
+    """The i-th smallest p times what is left, never falling, at most one."""
+    order = np.argsort(p)
+    raised = np.maximum.accumulate(np.array(p)[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(raised, 1)
+    return adjusted
+
+
+def p_of(d, ratio):
+    error = np.sqrt((1 / len(d) + ratio) * d.var(ddof=1))
+    return 2 * stats.t.sf(abs(d.mean() / error), len(d) - 1)
+
+
+def test_leads_of_remix_are_those_of_scipy(check):
+    made = compare(check)
+    rivals = ("baseline", "cost", "smote", "mixup (0.1)")
+    for metric in ("g_mean", "bbs"):
+        leads = made.leads_of(metric)
+        assert tuple(one.rival for one in leads) == rivals
+        gaps = [
+            [
+                (c.score("remix (0.1)", metric) - c.score(name, metric)).to_numpy()
+                for name in rivals
+            ]
+            for c in (check.main, check.other)
+        ]
+        changes = [after - before for before, after in zip(*gaps, strict=True)]
+        expected = holm_by_hand([p_of(d, check.main.ratio) for d in changes])
+        assert [one.holm_p for one in leads] == pytest.approx(expected)
+        for one, d in zip(leads, changes, strict=True):
+            assert one.change.mean == pytest.approx(d.mean())
+        for side, own in enumerate(gaps):
+            adjusted = holm_by_hand([p_of(d, check.main.ratio) for d in own])
+            for one, d, p in zip(leads, own, adjusted, strict=True):
+                better = (d.mean() > 0) == (metric == "g_mean")
+                relation = ("better" if better else "worse") if p <= 0.05 else "unclear"
+                assert one.relations[side] == relation
+    assert {one.relations[0] for one in made.leads} >= {"better", "unclear"}
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_same_scores_keep_the_conclusion(check):
+    same = Check(check.main, replace(check.main, study="check"), check.changes)
+    made = compare(same)
+    assert not any(made.changed(metric) for metric in made.metrics)
+    assert {line.p for line in made.lines} == {1.0}
+    text = words(sections([same]))
+    assert "G-mean: the conclusion stays the same: in both ReMix is better than baseline" in text
+    assert "remix (0.1) is first in both" in text
+    assert "over baseline by 0.000" in text
+    assert "surely so after Holm: none" in text
+    assert "conclusion changes" not in text
+    assert "model.hidden from as the problem's size gives it to 197, 197" in text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_another_first_row_alone_is_no_other_conclusion(check):
+    """SMOTE passes ReMix by a hair and neither is told from the other on either side."""
+    ahead = check.main.score("remix (0.1)", "g_mean") + 1e-4
+    noise = np.resize([0.2, -0.2], len(ahead))
+    near, past = (
+        with_scores(check.main, "smote", "g_mean", lambda _, by=by: ahead + noise + by)
+        for by in (-1e-3, 1e-3)
+    )
+    made = Check(near, replace(past, study="check"), check.changes)
+    assert compare(made).changed("g_mean") is False
+    text = words(sections([made]))
+    assert "By the means smote is first instead of remix (0.1)" in text
+    assert "smote from 2 to 1" in text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_rival_that_passes_remix_changes_the_conclusion(check):
+    turned = with_scores(check.main, "smote", "g_mean", lambda _: 1.0)
+    made = Check(check.main, replace(turned, study="check"), check.changes)
+    assert compare(made).changed("g_mean")
+    assert not compare(made).changed("bbs")
+    text = words(sections([made]))
+    assert "G-mean: the conclusion changes: ReMix is worse than smote" in text
+    assert "against ReMix over smote" in text
+    assert "smote better by" in text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_lost_difference_changes_the_conclusion(check):
+    """The same order, but ReMix can no longer be told from the baseline."""
+    rng = np.random.default_rng(1)
+    noisy = with_scores(
+        check.main, "baseline", "bbs", lambda own: own + rng.normal(0, 0.4, len(own))
+    )
+    frame = noisy.scores["test", "bbs"]
+    assert frame["remix (0.1)"].mean() == frame.mean().min()
+    made = Check(check.main, replace(noisy, study="check"), check.changes)
+    assert compare(made).changed("bbs")
+    text = words(sections([made]))
+    assert "ReMix is not told apart from baseline" in text
+    assert "where in main it is better than it" in text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_epochs_are_those_of_the_rows_that_both_have(check):
+    folds = check.other.folds
+    runs = [c.find("smote").run for c in (check.main, check.other)]
+    longer = folds.assign(epochs=np.where(folds["run"] == runs[1], 500, folds["epochs"]))
+    made = Check(check.main, replace(check.other, folds=longer), check.changes)
+    ended = {line.row.label: line.epochs for line in compare(made).lines}
+    before = check.main.folds.loc[check.main.folds["run"] == runs[0], "epochs"].median()
+    assert ended["smote"] == (before, 500)
+    assert ended["cost"][1] < 500
+    assert f"smote {before:g} and 500" in words(sections([made]))
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_without_remix_nothing_is_concluded(check):
+    rows = tuple(row for row in check.other.rows if row.strategy != "remix")
+    other = replace(
+        check.other,
+        rows=rows,
+        scores={k: f.drop(columns="remix (0.1)") for k, f in check.other.scores.items()},
+    )
+    made = Check(check.main, other, check.changes)
+    assert compare(made).changed("g_mean") is None
+    assert "nothing is concluded without ReMix" in words(sections([made]))
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_rows_that_are_not_complete_are_named(check):
+    holes = with_scores(
+        check.other, "cost", "bbs", lambda own: own.mask(own.index == own.index[0])
+    )
+    made = Check(check.main, holes, check.changes)
+    assert compare(made).left_out == ("cost",)
+    assert "cost" not in {line.row.label for line in compare(made).lines}
+    nothing = Check(check.main, replace(check.other, rows=(), scores={}), check.changes)
+    found = sections([nothing])
+    assert "There is no row to compare yet." in words(found)
+    assert not found[0].files
+
+
+def test_without_checks_there_is_no_section():
+    assert sections([]) == ()
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_table_has_a_line_a_metric_and_row(check):
+    (section,) = sections([check])
+    frame = section.files["checks"]
+    assert len(frame) == 10
+    assert set(frame["degrees_of_freedom"]) == {9}
+    assert pd.Series(frame["test_train_ratio"]).nunique() == 1
+    caption = section.blocks[0].tables[0].caption
+    assert f"n_test/n_train {round(check.main.ratio, 2):g}, 9 degrees of freedom" in caption

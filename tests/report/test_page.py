@@ -1,0 +1,286 @@
+"""The folder as a reader and another program find it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import pandas as pd
+import pytest
+
+from remix_study.errors import UsageError
+from remix_study.report.page import LONG, write_report
+
+COMMAND = "remix-study report made --output report"
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A few rows, enough for every section."""
+    return (("baseline", None), ("balance", None), ("remix", 0.1), ("remix", 0.4))
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory, frames_of, problem, small):
+    output = tmp_path_factory.mktemp("made") / "report"
+    return write_report(frames_of(problem(rows=small)), output, command=COMMAND)
+
+
+class Links(HTMLParser):
+    """Everything that a page would load or point at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sources: list[str] = []
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        values = dict(attrs)
+        self.sources += [values[name] for name in ("src", "data") if name in values]
+        self.links += [values["href"]] if "href" in values else []
+        self.ids += [values["id"]] if "id" in values else []
+        if tag not in ("meta", "img", "link", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def read(path):
+    page = Links()
+    page.feed(path.read_text(encoding="utf-8"))
+    assert page.open == []
+    return page
+
+
+def test_the_page_loads_nothing_from_outside_itself(report):
+    page = read(report)
+    assert page.sources
+    assert all(source.startswith("data:image/svg+xml;base64,") for source in page.sources)
+    text = report.read_text(encoding="utf-8")
+    assert "<script" not in text
+    assert "@import" not in text
+    assert "url(" not in text
+    assert not re.search(r'(href|src)="https?:', text)
+
+
+def test_pictures_of_the_page_are_the_files_of_the_folder(report):
+    shown = {base64.b64decode(source.partition(",")[2]) for source in read(report).sources}
+    files = {path.read_bytes() for path in (report.parent / "figures").glob("*.svg")}
+    assert shown <= files
+    for svg in files:
+        ElementTree.fromstring(svg)
+
+
+def test_links_lead_to_files_and_places_that_exist(report):
+    page = read(report)
+    assert len(set(page.ids)) == len(page.ids)
+    for link in page.links:
+        if link.startswith("#"):
+            assert link[1:] in page.ids
+        else:
+            assert (report.parent / link).is_file()
+
+
+def test_manifest_lists_every_file_with_its_hash(report):
+    manifest = json.loads((report.parent / "manifest.json").read_text())
+    files = {
+        path.relative_to(report.parent).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in report.parent.rglob("*")
+        if path.is_file() and path.name != "manifest.json"
+    }
+    assert manifest["files"] == files
+    assert manifest["command"] == COMMAND
+    assert manifest["studies"] == [{"study": "made"}]
+
+
+def test_each_figure_and_table_has_every_format(report):
+    for folder, endings in (("figures", {".svg", ".png"}), ("tables", {".csv", ".md", ".tex"})):
+        paths = list((report.parent / folder).iterdir())
+        assert paths
+        for stem in {path.stem for path in paths}:
+            found = {path.suffix for path in paths if path.stem == stem}
+            if folder == "tables":
+                lines = (report.parent / folder / f"{stem}.csv").read_text().count("\n") - 1
+                assert found == (endings if lines <= LONG else {".csv"})
+            else:
+                assert found == endings
+
+
+def test_the_page_says_what_was_run(report):
+    text = report.read_text(encoding="utf-8")
+    assert "Complete: 4 of 4 points." in text
+    assert "class-balanced validation cross-entropy" in text
+    assert "80 networks in 10 s of training" in text
+    assert "validation scores" in text
+    assert COMMAND in text
+
+
+def test_the_same_study_gives_the_same_files(report, tmp_path, frames_of, problem, small):
+    again = write_report(frames_of(problem(rows=small)), tmp_path / "again", command=COMMAND)
+    folders = [
+        json.loads((path.parent / "manifest.json").read_text())["files"]
+        for path in (report, again)
+    ]
+    first, second = ({k: v for k, v in f.items() if k != "index.html"} for f in folders)
+    assert first == second
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_an_unfinished_study_says_so_at_the_top(tmp_path, frames_of, problem, small):
+    frames = frames_of(problem(rows=small, planned=26))
+    text = write_report(frames, tmp_path / "r", command=COMMAND).read_text(encoding="utf-8")
+    assert "Incomplete: 4 of 26 points." in text
+    assert text.index("Incomplete: 4 of 26") < text.index("<main>")
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_notes_of_the_data_are_repeated(tmp_path, frames_of, ratios_of, problem):
+    made = [
+        replace(p, notes=("downsampled to 400 of 900 rows",))
+        for p in ratios_of(problem(rows=(("baseline", None),)))
+    ]
+    text = write_report(frames_of(*made), tmp_path / "r", command=COMMAND).read_text()
+    assert "All problems: downsampled to 400 of 900 rows" in text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_names_from_the_data_cannot_become_markup(tmp_path, frames_of, problem, small):
+    frames = frames_of(
+        problem(
+            rows=small,
+            dataset="<script>alert(1)</script>",
+            classes=("rest", "a|b<i>"),
+            minority=("a|b<i>",),
+            notes=("<b>bold</b> & =1+1",),
+        )
+    )
+    path = write_report(frames, tmp_path / "r", command="<x>")
+    text = path.read_text(encoding="utf-8")
+    assert "<script" not in text
+    assert "<b>bold" not in text
+    assert "&lt;b&gt;bold&lt;/b&gt; &amp; =1+1" in text
+    read(path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rows": ()},
+        {"rows": (("baseline", None),)},
+        {"rows": (("remix", 0.1),)},
+        {"algorithm": "tpe"},
+        {"objectives": ("log_loss",)},
+        {"folds": 2, "repeats": 1},
+        {"rows": (("remix", 0.1), ("remix", 0.2)), "repeats": 1},
+    ],
+)
+def test_missing_pieces_never_stop_a_report(tmp_path, frames_of, problem, small, changes):
+    frames = frames_of(problem(**{"rows": small, **changes}))
+    read(write_report(frames, tmp_path / "r", command=COMMAND))
+
+
+def test_stored_probabilities_are_drawn_and_corrected(tmp_path, gaussians_of, small):
+    path = write_report(gaussians_of(rows=small[:3]), tmp_path / "r", command=COMMAND)
+    text = path.read_text(encoding="utf-8")
+    ElementTree.parse(path.parent / "figures" / "calibration-1.svg")
+    assert '<figure class="wide">' in text
+    assert "remix (0.1) corrected" in text
+    read(path)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_collapsed_block_opens_with_its_title(tmp_path, monkeypatch, gaussians_of, small):
+    monkeypatch.setattr("remix_study.report.sections.calibration.SHOWN_OPEN", 0)
+    path = write_report(gaussians_of(rows=small[:2]), tmp_path / "r", command=COMMAND)
+    text = path.read_text(encoding="utf-8")
+    assert '<details class="block"><summary>gauss, class rare against the rest, as it is' in text
+    read(path)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_composed_points_of_a_search_are_shown(tmp_path, frames_of, problem, small):
+    frames = frames_of(problem(rows=small, algorithm="tpe"))
+    runs = frames.runs.assign(strategy="", row="balanced + beta")
+    text = write_report(replace(frames, runs=runs), tmp_path / "r", command=COMMAND).read_text()
+    assert "balanced + beta #3" in text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_no_problem_at_all_is_still_a_page(tmp_path, frames_of, problem):
+    frames = frames_of(problem(rows=()))
+    empty = replace(frames, problems=pd.DataFrame(columns=frames.problems.columns))
+    read(write_report(empty, tmp_path / "r", command=COMMAND))
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_report_replaces_itself_and_leaves_no_old_file(tmp_path, frames_of, problem, small):
+    output = tmp_path / "report"
+    write_report(frames_of(problem(rows=small)), output, command=COMMAND)
+    before = {path.name for path in (output / "figures").iterdir()}
+    (output / ".hidden").write_text("kept")
+    write_report(frames_of(problem(rows=small[:2])), output, command=COMMAND)
+    after = {path.name for path in (output / "figures").iterdir()}
+    assert "sensitivity-remix-1.svg" in before - after
+    assert (output / ".hidden").read_text() == "kept"
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_folders_of_strangers_are_refused_untouched(tmp_path, frames_of, problem, small):
+    frames = frames_of(problem(rows=small))
+    stranger = tmp_path / "thesis"
+    stranger.mkdir()
+    (stranger / "thesis.tex").write_text("years of work")
+    with pytest.raises(UsageError, match=r"thesis\.tex"):
+        write_report(frames, stranger, command=COMMAND)
+    assert [path.name for path in stranger.iterdir()] == ["thesis.tex"]
+    own = tmp_path / "report"
+    write_report(frames_of(problem(rows=())), own, command=COMMAND)
+    (own / "tables" / "mine.csv").write_text("a")
+    with pytest.raises(UsageError, match=r"mine\.csv"):
+        write_report(frames, own, command=COMMAND)
+    assert (own / "index.html").is_file()
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_manifest_of_something_else_makes_no_report(tmp_path, frames_of, problem, small):
+    folder = tmp_path / "app"
+    folder.mkdir()
+    (folder / "manifest.json").write_text('{"name": "an app", "files": []}')
+    with pytest.raises(UsageError, match=r"manifest\.json"):
+        write_report(frames_of(problem(rows=small)), folder, command=COMMAND)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_file_in_the_way_is_one_clear_error(tmp_path, frames_of, problem, small):
+    (tmp_path / "report").write_text("a file")
+    with pytest.raises(UsageError, match="is a file"):
+        write_report(frames_of(problem(rows=small)), tmp_path / "report", command=COMMAND)
+    with pytest.raises(UsageError, match="cannot write"):
+        write_report(frames_of(problem(rows=small)), tmp_path / "report" / "x", command=COMMAND)
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]
+
+
+def test_the_manifest_has_each_study_file_once():
+    from remix_study.report.page import _about
+
+    file = {"text": "[study]\n", "sha256": "ab"}
+    found = _about(
+        [{"problem": "a", "file": file}, {"problem": "b", "file": file}, {"study": "c"}]
+    )
+    assert found == {
+        "studies": [
+            {"problem": "a", "file": {"sha256": "ab"}},
+            {"problem": "b", "file": {"sha256": "ab"}},
+            {"study": "c"},
+        ],
+        "study_files": {"ab": "[study]\n"},
+    }

@@ -1,0 +1,5 @@
+"""The made-up studies that these tests read."""
+
+from made_up_studies import frames_of, gaussians_of, problem, ratios_of, undrawn
+
+__all__ = ["frames_of", "gaussians_of", "problem", "ratios_of", "undrawn"]

@@ -1,0 +1,65 @@
+"""Trends and regrets against scipy and a plain loop over folds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from remix_study.report.sections.sensitivity import section
+from remix_study.results.alpha_grids import find_grids
+from remix_study.results.alpha_regret import table, trends
+from remix_study.results.comparison import comparisons
+
+ALPHAS = [0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0]
+
+
+def by_fold(frames, metric, part):
+    own = frames.scores[(frames.scores["part"] == part) & (frames.scores["metric"] == metric)]
+    own = own.merge(frames.runs)
+    own = own[own["strategy"] == "remix"]
+    return own.pivot_table(index=["repeat", "fold"], columns="alpha", values="value")
+
+
+def test_slopes_correlations_and_regrets_by_other_means(frames_of, problem):
+    frames = frames_of(problem())
+    found = trends(find_grids(comparisons(frames)), ("g_mean", "bbs"))
+    assert [made.metric for made in found] == ["g_mean", "bbs"]
+    for made, sign in zip(found, (1, -1), strict=True):
+        test = by_fold(frames, made.metric, "test")
+        validation = by_fold(frames, made.metric, "validation")
+        assert list(test) == ALPHAS
+        slopes = [stats.linregress(ALPHAS, line).slope for line in test.to_numpy()]
+        assert made.slope.mean == pytest.approx(np.mean(slopes))
+        # Early stopping: validation rows count, so n_test/n_train is 1.
+        error = np.sqrt((1 / 20 + 1.0) * np.var(slopes, ddof=1))
+        assert made.slope.standard_error == pytest.approx(error, rel=0.01)
+        correlations = [stats.spearmanr(ALPHAS, line)[0] for line in test.to_numpy()]
+        assert made.correlation.mean == pytest.approx(np.mean(correlations))
+        assert made.of_means == pytest.approx(stats.spearmanr(ALPHAS, test.mean())[0])
+        for fixed in (0.1, 0.3):
+            lost = []
+            for place, line in validation.iterrows():
+                chosen = max(ALPHAS, key=lambda alpha, line=line: sign * line[alpha])
+                lost.append(sign * (test.loc[place, chosen] - test.loc[place, fixed]))
+            assert made.regrets[fixed].mean == pytest.approx(np.mean(lost))
+    lines = table(found)
+    assert lines["alphas"].tolist() == [8, 8]
+    assert lines["regret_0.1"].tolist() == [made.regrets[0.1].mean for made in found]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_section_says_what_a_fixed_alpha_loses(frames_of, problem):
+    made = section(comparisons(frames_of(problem())))
+    text = " ".join(line for block in made.blocks for line in block.text)
+    # The made-up curve is best at 0.3, which therefore loses least.
+    assert "alpha 0.1 loses" in text
+    assert "alpha 0.3 loses" in text
+    lines = made.files["trends"].set_index("metric")
+    assert (lines["regret_0.3"] < lines["regret_0.1"]).all()
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_one_alpha_makes_no_trend(frames_of, problem):
+    made = section(comparisons(frames_of(problem(rows=(("baseline", None), ("remix", 0.1))))))
+    assert "trends" not in made.files

@@ -1,0 +1,175 @@
+"""Reliability against scikit-learn and plain loops; what the correction does where it is exact."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.calibration import calibration_curve
+
+from remix_study.report.formatting import number
+from remix_study.report.sections.calibration import ON_PAGE, SHOWN_OPEN, section
+from remix_study.results.calibration import (
+    BALANCED,
+    BINS,
+    CORRECTED,
+    NATURAL,
+    calibrations,
+    rare_codes,
+    reliability,
+)
+from remix_study.results.comparison import comparisons
+from remix_study.results.verdict import remix_row
+
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+ROWS = (("baseline", None), ("balance", None), ("remix", 0.1), ("logit-adjusted", None))
+
+
+def made_of(frames):
+    (comparison,) = comparisons(frames)
+    return comparison, calibrations(comparison, frames.probabilities, remix_row(comparison))
+
+
+@pytest.fixture(scope="module")
+def frames(gaussians_of):
+    return gaussians_of(rows=ROWS, n=2000, repeats=3, share=0.1, slopes={"remix": 0.6})
+
+
+@pytest.fixture(scope="module")
+def found(frames):
+    return made_of(frames)
+
+
+def test_bins_are_those_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    p = rng.random(3000)
+    events = rng.random(3000) < p**2
+    made = reliability(p, events, np.ones(3000))
+    observed, forecast = calibration_curve(events, p, n_bins=BINS)
+    assert made.observed == pytest.approx(observed)
+    assert made.forecast == pytest.approx(forecast)
+    assert made.counts.sum() == 3000
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 1), st.booleans(), st.sampled_from([0.5, 1.0, 4.0])), min_size=1
+    )
+)
+def test_weighted_bins_by_a_plain_loop(forecasts):
+    p, events, weights = (np.array(column) for column in zip(*forecasts, strict=True))
+    made = reliability(p, events, weights)
+    error = 0.0
+    for at in range(BINS):
+        own = [i for i in range(len(p)) if min(int(p[i] * BINS), BINS - 1) == at]
+        assert made.counts[at] == len(own)
+        if not own:
+            assert np.isnan(made.observed[at])
+            continue
+        mass = sum(weights[i] for i in own)
+        mean = sum(weights[i] * p[i] for i in own) / mass
+        share = sum(weights[i] for i in own if events[i]) / mass
+        assert made.forecast[at] == pytest.approx(mean)
+        assert made.observed[at] == pytest.approx(share)
+        error += mass * abs(mean - share)
+    assert made.error == pytest.approx(error / weights.sum())
+
+
+def test_each_network_is_calibrated_for_the_prior_it_saw(found):
+    _, rows = found
+    by_name = {made.row.strategy: made.by_view for made in rows}
+    assert list(by_name) == ["baseline", "balance", "remix", "logit-adjusted"]
+    # Gaussians with the true posterior: only chance and a little wobble are left.
+    assert by_name["baseline"][NATURAL].error < 0.02
+    assert by_name["baseline"][BALANCED].error > 0.1
+    for name in ("balance", "logit-adjusted"):
+        assert by_name[name][BALANCED].error < 0.04
+        assert by_name[name][NATURAL].error > 0.05
+        assert by_name[name][CORRECTED].error < 0.02
+    assert CORRECTED not in by_name["baseline"]
+
+
+def test_pooled_forecasts_are_all_test_rows_once_a_repeat(found):
+    _, rows = found
+    for made in rows:
+        assert made.by_view[NATURAL].counts.sum() == 2000 * 3
+        assert made.by_view[NATURAL].share == pytest.approx(0.1)
+        assert made.by_view[BALANCED].share == pytest.approx(0.5)
+
+
+def test_several_rare_classes_are_pooled(frames_of, problem):
+    classes = ("0", "1", "2")
+    made = problem(
+        kind="multi-class", classes=classes, minority=("1", "2"), rows=ROWS[:2], repeats=1,
+        counts={"0": 50, "1": 5, "2": 5},
+    )  # fmt: skip
+    y = np.r_[np.zeros(25, int), 1, 1, 2, 2, 2]
+    p = np.random.default_rng(2).dirichlet(np.ones(3), len(y))
+    frames = replace(frames_of(made), probabilities=lambda *_: (np.arange(len(y)), y, p))
+    comparison, rows = made_of(frames)
+    assert rare_codes(comparison) == [1, 2]
+    one = rows[0].by_view[NATURAL]
+    assert one.counts.sum() == 2 * 2 * len(y)
+    assert one.mean_forecast == pytest.approx(p[:, 1:].mean())
+    assert one.share == pytest.approx(5 / (2 * len(y)))
+    # Of three classes that weigh alike each forecast of one comes true in a third.
+    assert rows[0].by_view[BALANCED].share == pytest.approx(1 / 3)
+
+
+def test_reading_says_what_the_correction_does(found):
+    comparison, rows = found
+    made = section([(comparison, rows)])
+    text = " ".join(made.blocks[0].text)
+    balance = next(one for one in rows if one.row.strategy == "balance").by_view
+    words = f"balance from {balance[NATURAL].error:.3f} to {balance[CORRECTED].error:.3f}"
+    assert words in text
+    assert "remix (0.1) from" in text
+    assert text.count("(approximate)") == 1
+    lines = made.files["calibration"]
+    assert isinstance(lines, pd.DataFrame)
+    assert len(lines) == BINS * (2 + 3 * 3)
+
+
+def test_further_problems_are_folded_away(found):
+    made = section([found] * (SHOWN_OPEN + 2))
+    assert [bool(block.collapsed) for block in made.blocks] == [False] * SHOWN_OPEN + [True] * 2
+
+
+def test_of_many_problems_the_last_diagrams_are_files_alone(found):
+    made = section([found] * (ON_PAGE + 1))
+    pictures = [picture for block in made.blocks for picture in block.pictures]
+    assert [picture.on_page for picture in pictures] == [True] * ON_PAGE + [False]
+    assert len({picture.name for picture in pictures}) == ON_PAGE + 1
+    assert "calibration-13.svg" in made.blocks[-1].text[-1]
+
+
+def test_many_problems_have_means_first_and_diagrams_of_the_hardest(found):
+    comparison, rows = found
+    problems = []
+    for n in range(ON_PAGE + 1):
+        info = {**comparison.info, "imbalance": 1 / (n + 2)}
+        problems.append((replace(comparison, name=f"p{n}", problem=f"p{n}", info=info), rows))
+    made = section(problems)
+    assert [picture.name for b in made.blocks for picture in b.pictures] == ["calibration-1"]
+    (drawn,) = [block for block in made.blocks if block.pictures]
+    assert drawn is made.blocks[-1]
+    first = made.blocks[0]
+    assert first.title == "Binary problems"
+    remix = next(line for line in first.tables[0].rows if line[0].text.startswith("remix"))
+    own = next(r for r in rows if r.row.strategy == "remix")
+    assert remix[1].text == number(own.by_view[NATURAL].error)
+    assert remix[3].text == number(own.by_view[CORRECTED].error)
+
+
+def test_without_probabilities_there_is_a_sentence(frames_of, problem):
+    frames = frames_of(problem(rows=ROWS))
+    comparison, rows = made_of(frames)
+    assert rows == ()
+    made = section([(comparison, rows)])
+    assert "no stored probabilities" in made.blocks[0].text[0]
+    assert made.files == {}

@@ -1,0 +1,161 @@
+"""Which runs become rows, in what order, and which scores they are given."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from remix_study.results.comparison import comparisons
+from remix_study.results.verdict import remix_row
+
+
+def test_rows_stand_in_the_order_of_the_paper_then_the_rivals(frames_of, problem):
+    rows = (
+        ("logit-adjusted", None),
+        ("remix", 1.0),
+        ("zebra", None),
+        ("remix", 0.1),
+        ("balance", None),
+        ("smote", None),
+        ("baseline", None),
+    )
+    (found,) = comparisons(frames_of(problem(rows=rows)))
+    assert [row.label for row in found.rows] == [
+        "baseline",
+        "smote",
+        "balance",
+        "remix (0.1)",
+        "remix (1)",
+        "logit-adjusted",
+        "zebra",
+    ]
+
+
+def test_scores_are_those_of_the_frames_fold_by_fold(frames_of, problem):
+    frames = frames_of(problem())
+    (found,) = comparisons(frames)
+    run = int(frames.runs.loc[frames.runs["row"] == "remix (0.3)", "run"].iloc[0])
+    for part in ("validation", "test"):
+        scores = frames.scores[
+            (frames.scores["run"] == run)
+            & (frames.scores["part"] == part)
+            & (frames.scores["metric"] == "bbs")
+        ]
+        expected = {(line.repeat, line.fold): line.value for line in scores.itertuples()}
+        assert found.score("remix (0.3)", "bbs", part).to_dict() == expected
+
+
+def test_the_zero_of_a_mixing_strategy_is_its_sampler_without_mixing(frames_of, problem):
+    (found,) = comparisons(frames_of(problem()))
+    remix, mixup = found.find("remix", 0.1), found.find("mixup", 0.1)
+    assert found.unmixed(remix).label == "balance"
+    assert found.unmixed(mixup).label == "baseline"
+    assert found.find("remix", 0.7) is None
+
+
+def test_augmented_rows_have_a_zero_of_their_own(frames_of, problem):
+    rows = (("balance", None), ("augment", None), ("remix", 0.1), ("remix-aug", 0.1))
+    (found,) = comparisons(frames_of(problem(rows=rows)))
+    assert [row.label for row in found.rows] == [
+        "balance",
+        "augment",
+        "remix (0.1)",
+        "remix-aug (0.1)",
+    ]
+    assert found.unmixed(found.find("remix-aug", 0.1)).label == "augment"
+    assert found.unmixed(found.find("remix", 0.1)).label == "balance"
+    # What the verdict says of ReMix is about plain ReMix.
+    assert remix_row(found).label == "remix (0.1)"
+    (alone,) = comparisons(frames_of(problem(rows=(*rows[:2], rows[3]))))
+    assert remix_row(alone) is None
+
+
+def test_failed_folds_have_no_scores(frames_of, problem):
+    frames = frames_of(problem())
+    folds = frames.folds.copy()
+    folds.loc[(folds["run"] == 0) & (folds["repeat"] == 3), "failed"] = "not a number"
+    (found,) = comparisons(replace(frames, folds=folds))
+    label = next(row.label for row in found.rows if row.run == 0)
+    assert len(found.score(label, "g_mean")) == 18
+    assert found.missing_folds(label, "g_mean") == 2
+
+
+@pytest.mark.parametrize(("early", "ratio"), [(True, 1.0), (False, 1 / 0.7)])
+def test_ratio_follows_the_stopping(frames_of, problem, early, ratio):
+    (found,) = comparisons(frames_of(problem(early_stopping=early)))
+    assert found.ratio == pytest.approx(ratio)
+
+
+def test_a_problem_of_two_studies_is_told_apart(frames_of, problem):
+    first, second = comparisons(frames_of(problem(), problem(study="other")))
+    assert (first.name, second.name) == ("made/digits-3-ir0.05", "other/digits-3-ir0.05")
+
+
+def test_a_grid_over_other_settings_keeps_their_rows_apart(frames_of, problem):
+    frames = frames_of(problem(rows=(("balance", None), ("remix", 0.1))))
+    rates = []
+    for rate in (0.001, 0.01):
+        runs = frames.runs.copy()
+        runs["parameters"] = [{**old, "learning_rate": rate} for old in runs["parameters"]]
+        runs["run"] += 10 if rate == 0.01 else 0
+        rates.append(runs)
+    (found,) = comparisons(replace(frames, runs=pd.concat(rates, ignore_index=True)))
+    assert [row.label for row in found.rows] == [
+        "balance, learning_rate 0.001",
+        "balance, learning_rate 0.01",
+        "remix (0.1), learning_rate 0.001",
+        "remix (0.1), learning_rate 0.01",
+    ]
+    assert found.unmixed(found.rows[3]) is found.rows[1]
+
+
+def test_points_of_a_search_carry_their_trial(frames_of, problem):
+    (found,) = comparisons(
+        frames_of(problem(algorithm="tpe", rows=(("remix", 0.2), ("remix", 0.2))))
+    )
+    assert [row.label for row in found.rows] == ["remix (0.2) #0", "remix (0.2) #1"]
+
+
+def test_easier_problems_stand_first_and_binary_before_multi_class(frames_of, problem, ratios_of):
+    multi = problem(
+        problem="several", kind="multi-class", classes=("0", "1", "2"), minority=("1",)
+    )
+    found = comparisons(frames_of(multi, *reversed(ratios_of()), problem(study="later")))
+    assert [(c.study, c.problem) for c in found] == [
+        ("made", "digits-3-ir0.05"),
+        ("made", "digits-3-ir0.025"),
+        ("made", "digits-3-ir0.01"),
+        ("made", "several"),
+        ("later", "digits-3-ir0.05"),
+    ]
+
+
+def test_problems_are_named_in_words(frames_of, problem):
+    binary, natural, multi = comparisons(
+        frames_of(
+            problem(),
+            problem(
+                problem="wine-0_1-ir0.1",
+                dataset="wine",
+                kind="multi-class",
+                classes=("0", "1", "2"),
+                minority=("0", "1"),
+                imbalance=0.1,
+            ),
+            problem(
+                problem="cancer",
+                dataset="cancer",
+                imbalance=math.nan,
+                classes=("benign", "malignant"),
+                minority=(),
+                counts={"benign": 357, "malignant": 212},
+            ),
+        )
+    )
+    assert (binary.title, binary.imbalance_name) == ("digits, class 3 against the rest", "IR 0.05")
+    assert multi.title == "wine, classes 0, 1 rare among 3"
+    assert natural.title == "cancer, classes as they are"
+    assert natural.imbalance_name == "as it is (IR 0.59)"

@@ -1,0 +1,102 @@
+"""Paired tests against the formula written out, and Holm's steps by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from remix_study.report.sections.scores import section
+from remix_study.results.comparison import comparisons
+from remix_study.results.paired import paired_tests, table
+from remix_study.results.verdict import remix_row
+
+pytestmark = pytest.mark.usefixtures("undrawn")
+FIVE = (("baseline", None), ("cost", None), ("smote", None), ("mixup", 0.1), ("remix", 0.1))
+
+
+@pytest.fixture
+def comparison(frames_of, problem):
+    (found,) = comparisons(frames_of(problem(rows=FIVE, early_stopping=False), noise=0.05))
+    return found
+
+
+def scores(frames, row, metric):
+    runs = frames.runs.set_index("row")["run"]
+    own = frames.scores[(frames.scores["part"] == "test") & (frames.scores["metric"] == metric)]
+    return own[own["run"] == runs[row]].sort_values(["repeat", "fold"])["value"].to_numpy()
+
+
+def test_statistics_are_those_of_the_formula(frames_of, problem):
+    frames = frames_of(problem(rows=FIVE, early_stopping=False), noise=0.05)
+    (found,) = comparisons(frames)
+    tests = paired_tests(found, remix_row(found))
+    own = [t for t in tests if (t.reference, t.metric) == ("baseline", "bbs")]
+    assert [t.row for t in own] == ["cost", "smote", "mixup (0.1)", "remix (0.1)"]
+    sizes = frames.folds.iloc[0]
+    ratio = sizes["n_test"] / sizes["n_train"]
+    assert ratio == pytest.approx(1.43, abs=0.01)
+    p_values = []
+    for test in own:
+        d = scores(frames, test.row, "bbs") - scores(frames, "baseline", "bbs")
+        t = d.mean() / np.sqrt((1 / 20 + ratio) * d.var(ddof=1))
+        p_values.append(2 * stats.t.sf(abs(t), 19))
+        assert (test.freedom, test.t) == (19, pytest.approx(t))
+        assert test.p == pytest.approx(p_values[-1])
+    order = np.argsort(p_values)
+    expected = np.maximum.accumulate([p_values[i] * (4 - at) for at, i in enumerate(order)])
+    assert [own[i].holm_p for i in order] == pytest.approx(np.minimum(expected, 1))
+
+
+def test_against_remix_is_the_other_way_round(comparison):
+    tests = paired_tests(comparison, remix_row(comparison))
+    by = {(t.reference, t.row, t.metric): t for t in tests}
+    one = by["baseline", "remix (0.1)", "g_mean"]
+    other = by["remix (0.1)", "baseline", "g_mean"]
+    assert one.difference.mean == pytest.approx(-other.difference.mean)
+    assert one.p == pytest.approx(other.p)
+    assert {t.reference for t in tests} == {"baseline", "remix (0.1)"}
+
+
+def test_equal_folds_are_no_difference_and_a_constant_one_is_sure(frames_of, problem):
+    frames = frames_of(problem(rows=FIVE))
+    run = frames.runs.set_index("row")["run"]
+    test = (frames.scores["part"] == "test") & (frames.scores["metric"] == "g_mean")
+    value = frames.scores["value"].where(~test, 0.5)
+    value = value.mask(test & (frames.scores["run"] == run["cost"]), 0.75)
+    (found,) = comparisons(replace(frames, scores=frames.scores.assign(value=value)))
+    by = {
+        (t.row, t.metric): t
+        for t in paired_tests(found, remix_row(found))
+        if t.reference == "baseline"
+    }
+    assert (by["smote", "g_mean"].t, by["smote", "g_mean"].holm_p) == (0.0, 1.0)
+    assert (by["cost", "g_mean"].t, by["cost", "g_mean"].holm_p) == (np.inf, 0.0)
+
+
+def test_a_search_has_no_reference(frames_of, problem):
+    (found,) = comparisons(frames_of(problem(algorithm="tpe")))
+    assert paired_tests(found, None) == ()
+
+
+def test_the_section_prints_ratio_and_degrees_of_freedom(comparison):
+    made = section([comparison])
+    captions = [table.caption for block in made.blocks for table in block.tables]
+    assert any("n_test/n_train 1.43, 19 degrees of freedom" in caption for caption in captions)
+    lines = made.files["paired-tests"]
+    assert len(lines) == 2 * 4 * 5
+    assert (lines["degrees_of_freedom"] == 19).all()
+    tests = paired_tests(comparison, remix_row(comparison))
+    assert len(table([(comparison, tests)])) == len(lines)
+
+
+def test_many_problems_are_counted_drawn_together_and_folded(frames_of, problem):
+    made_problems = [problem(problem=f"p{n}", rows=FIVE[:2], repeats=2) for n in range(14)]
+    made = section(comparisons(frames_of(*made_problems)))
+    names = [picture.name for block in made.blocks for picture in block.pictures]
+    assert names == ["results-made-binary-g_mean", "results-made-binary-bbs"]
+    assert sum(bool(block.collapsed) for block in made.blocks) == 14
+    text = " ".join(line for block in made.blocks for line in block.text)
+    assert "Told from baseline after Holm within each problem" in text

@@ -1,0 +1,153 @@
+"""Corrections against two Gaussians, where every posterior is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+from sklearn.linear_model import LogisticRegression
+
+from remix_study.results.posthoc import (
+    balanced,
+    choose_tilt,
+    fit_temperature,
+    scored_prior,
+    tilt,
+    to_prior,
+    with_temperature,
+)
+
+DISTANCE = 2.0
+NATURAL = np.array([0.95, 0.05])
+
+
+def draw(n, share, seed=0):
+    rng = np.random.default_rng(seed)
+    y = (rng.random(n) < share).astype(np.int32)
+    return rng.normal(DISTANCE * (y - 0.5)), y
+
+
+def posterior(x, prior):
+    """Bayes' rule written out with the densities of the two Gaussians."""
+    joint = np.c_[
+        prior[0] * norm.pdf(x, -DISTANCE / 2, 1), prior[1] * norm.pdf(x, DISTANCE / 2, 1)
+    ]
+    return joint / joint.sum(axis=1, keepdims=True)
+
+
+X = np.linspace(-4, 4, 82)
+
+
+@pytest.mark.parametrize("learnt", [(0.5, 0.5), (0.77, 0.23), (0.2, 0.8)])
+def test_any_prior_can_be_carried_to_the_natural_one(learnt):
+    back = to_prior(posterior(X, learnt), learnt, NATURAL)
+    assert back == pytest.approx(posterior(X, NATURAL), rel=1e-9)
+
+
+def test_dividing_by_the_prior_gives_the_balanced_posterior():
+    assert balanced(posterior(X, NATURAL), NATURAL) == pytest.approx(posterior(X, (0.5, 0.5)))
+
+
+def test_it_holds_for_several_classes():
+    rng = np.random.default_rng(1)
+    likelihood = rng.random((50, 4))
+    learnt, wanted = rng.dirichlet(np.ones(4)), rng.dirichlet(np.ones(4))
+
+    def under(prior):
+        return likelihood * prior / (likelihood * prior).sum(axis=1, keepdims=True)
+
+    assert to_prior(under(learnt), learnt, wanted) == pytest.approx(under(wanted))
+
+
+def test_a_class_never_trained_on_is_refused():
+    with pytest.raises(ValueError, match="never trained on"):
+        to_prior([[0.5, 0.5]], (1.0, 0.0), (0.5, 0.5))
+
+
+def test_class_weights_train_under_equal_shares():
+    # A network of class weights N/(K n_c), here scikit-learn's own, scores the balanced posterior.
+    x, y = draw(200_000, NATURAL[1])
+    fitted = LogisticRegression(C=1e6, class_weight="balanced").fit(x[:, None], y)
+    shares = np.bincount(y) / len(y)
+    effective = scored_prior(shares, shares, "class-weighted")
+    assert effective == pytest.approx((0.5, 0.5))
+    back = to_prior(fitted.predict_proba(X[:, None]), effective, shares)
+    assert back == pytest.approx(posterior(X, NATURAL), abs=0.02)
+
+
+def test_the_logit_adjusted_loss_scores_equal_shares():
+    # softmax(z + log pi) is fitted to the posterior, so the raw z scores posterior / pi.
+    effective = scored_prior(NATURAL, NATURAL, "logit-adjusted")
+    raw = posterior(X, NATURAL) / NATURAL
+    raw = raw / raw.sum(axis=1, keepdims=True)
+    assert to_prior(raw, effective, NATURAL) == pytest.approx(posterior(X, NATURAL))
+
+
+def test_focal_and_effective_numbers_lean_to_equal_shares():
+    for loss in ("focal", "class-balanced"):
+        assert scored_prior(NATURAL, NATURAL, loss) == pytest.approx((0.5, 0.5))
+
+
+def test_plain_training_scores_what_it_was_trained_on():
+    # In-batch balancing reaches 0.23, not one half, where half the batches lack the rare class.
+    effective = scored_prior((0.77, 0.23), NATURAL, "cross-entropy")
+    assert effective == pytest.approx((0.77, 0.23))
+    assert to_prior(posterior(X, (0.77, 0.23)), effective, NATURAL) == pytest.approx(
+        posterior(X, NATURAL)
+    )
+
+
+@pytest.mark.parametrize("true", [0.5, 1.0, 2.5])
+def test_the_temperature_that_was_put_in_is_found(true):
+    x, y = draw(100_000, 0.3)
+    distorted = with_temperature(posterior(x, (0.7, 0.3)), 1 / true)
+    found = fit_temperature(y, distorted)
+    assert found == pytest.approx(true, rel=0.05)
+    assert with_temperature(distorted, true) == pytest.approx(posterior(x, (0.7, 0.3)), abs=1e-4)
+
+
+def test_a_temperature_can_be_fitted_before_a_change_of_prior():
+    x, y = draw(100_000, NATURAL[1])
+    learnt = np.array([0.6, 0.4])
+    softened = with_temperature(posterior(x, learnt), 1 / 0.5)
+    found = fit_temperature(y, softened, NATURAL / learnt)
+    assert found == pytest.approx(0.5, rel=0.05)
+
+
+def test_temperature_keeps_every_decision():
+    p = np.random.default_rng(2).dirichlet(np.ones(5), 200)
+    assert (with_temperature(p, 3.0).argmax(axis=1) == p.argmax(axis=1)).all()
+
+
+def test_certainty_and_impossibility_stay_finite():
+    p = np.array([[1.0, 0.0], [0.0, 1.0]])
+    assert np.isfinite(with_temperature(p, 2.0)).all()
+    assert np.isfinite(to_prior(p, NATURAL, (0.5, 0.5))).all()
+    assert np.isfinite(fit_temperature([0, 1], p))
+
+
+def test_two_classes_make_the_tilt_a_threshold():
+    p = posterior(X, NATURAL)
+    for amount in (0.0, 0.4, 1.0, 1.7):
+        odds = (NATURAL[1] / NATURAL[0]) ** amount
+        assert (tilt(p, NATURAL, amount).argmax(axis=1) == (p[:, 1] > odds * p[:, 0])).all()
+
+
+def test_the_chosen_threshold_has_the_best_g_mean_of_all_thresholds():
+    x, y = draw(4000, NATURAL[1], seed=5)
+    p = posterior(x, NATURAL)
+
+    def g_mean(threshold):
+        said = p[:, 1] > threshold
+        return np.sqrt(said[y == 1].mean() * (~said[y == 0]).mean())
+
+    best = max(g_mean(threshold) for threshold in np.unique(p[:, 1]))
+    chosen = tilt(p, NATURAL, choose_tilt(y, p, NATURAL))[:, 1] > 0.5
+    found = np.sqrt(chosen[y == 1].mean() * (~chosen[y == 0]).mean())
+    assert found == pytest.approx(best, abs=0.005)
+    # Symmetric Gaussians are cut best in the middle: dividing by the prior, a tilt of 1.
+    assert choose_tilt(y, p, NATURAL) == pytest.approx(1.0, abs=0.25)
+
+
+def test_among_equal_thresholds_the_one_that_divides_by_the_prior_is_taken():
+    assert choose_tilt([0, 1], [[0.99, 0.01], [0.2, 0.8]], (0.9, 0.1)) == 1.0

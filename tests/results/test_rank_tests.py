@@ -1,0 +1,172 @@
+"""Tests on ranks of a study against scipy and pandas, both units, and what is said of few."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from remix_study.paper.published import PROBLEMS, RANK_SUMS
+from remix_study.report.sections.rank_sums import section
+from remix_study.report.sections.rank_tests import blocks
+from remix_study.results.comparison import comparisons
+from remix_study.results.rank_sums import one_each
+from remix_study.results.rank_tests import rank_tests, table, table_of_opponents
+
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+FIVE = (("baseline", None), ("cost", None), ("smote", None), ("mixup", 0.1), ("remix", 0.1))
+SIZES = {"musk": 3, "segment": 3, "ozone": 2, "aps": 1}
+
+
+@pytest.fixture(scope="module")
+def frames(frames_of, problem):
+    """Nine problems from four data sets of different size."""
+    made = [
+        problem(
+            problem=f"{dataset}-{at}",
+            dataset=dataset,
+            imbalance=(0.05, 0.025, 0.01)[at],
+            rows=(*FIVE, ("remix", 0.4)),
+            repeats=2,
+            level=0.5,
+        )
+        for dataset, size in SIZES.items()
+        for at in range(size)
+    ]
+    return frames_of(*(replace(p, level=0.5 + 0.05 * i) for i, p in enumerate(made)), noise=0.1)
+
+
+@pytest.fixture(scope="module")
+def tests(frames):
+    found = comparisons(frames)
+    return rank_tests(one_each(found), found)
+
+
+def wide(frames, metric, unit):
+    own = frames.scores[(frames.scores["part"] == "test") & (frames.scores["metric"] == metric)]
+    joined = own.merge(frames.runs[["run", "problem", "row"]]).merge(
+        frames.problems[["problem", "dataset"]]
+    )
+    joined = joined[joined["row"] != "remix (0.4)"]
+    by_problem = joined.groupby(["dataset", "problem", "row"])["value"].mean().unstack()
+    return by_problem if unit == "problem" else by_problem.groupby("dataset").mean()
+
+
+@pytest.mark.parametrize("metric", ["g_mean", "bbs", "brier", "log_loss", "cwece"])
+@pytest.mark.parametrize("unit", ["problem", "data set"])
+def test_friedman_by_problem_and_by_data_set(frames, tests, metric, unit):
+    (found,) = [t for t in tests if (t.ranking.metric, t.unit) == (metric, unit)]
+    scores = wide(frames, metric, unit)
+    assert found.n == len(scores) == {"problem": 9, "data set": 4}[unit]
+    chi2, p = stats.friedmanchisquare(*scores.to_numpy().T)
+    assert found.overall.chi2 == pytest.approx(chi2)
+    assert found.overall.p == pytest.approx(p)
+    ascending = metric != "g_mean"
+    sums = scores.rank(axis=1, ascending=ascending).sum()
+    assert found.ranking.sums.to_dict() == pytest.approx(sums.to_dict())
+    for rival in found.opponents:
+        gain = scores["remix (0.1)"] - scores[rival.row]
+        assert rival.difference == pytest.approx(-gain.mean() if ascending else gain.mean())
+        assert rival.ahead == (sums["remix (0.1)"] < sums[rival.row])
+
+
+def test_holm_against_remix_by_hand(tests):
+    (found,) = [t for t in tests if (t.ranking.metric, t.unit) == ("g_mean", "problem")]
+    mean = found.ranking.sums / 9
+    error = np.sqrt(5 * 6 / (6 * 9))
+    raw = {
+        row: 2 * stats.norm.sf(abs(mean[row] - mean["remix (0.1)"]) / error)
+        for row in mean.index
+        if row != "remix (0.1)"
+    }
+    highest = 0.0
+    for place, row in enumerate(sorted(raw, key=lambda name: raw[name])):
+        highest = min(1.0, max(highest, raw[row] * (4 - place)))
+        (rival,) = [r for r in found.opponents if r.row == row]
+        assert rival.holm_p == pytest.approx(highest)
+
+
+def test_of_each_mixing_strategy_the_published_alpha_competes(frames_of, problem):
+    rows = (("baseline", None), ("remix", 0.01), ("remix", 0.2), ("remix", 1.0))
+    found = comparisons(frames_of(problem(rows=rows)))
+    assert [row.label for row in one_each(found).rows] == ["baseline", "remix (0.2)"]
+
+
+def test_files_have_both_units_and_probabilities(tests):
+    lines = table_of_opponents({"all": tests})
+    assert set(lines["unit"]) == {"problem", "data set"}
+    assert len(lines) == 4 * 5 * 2
+    total = lines[["remix_better", "practically_equal", "rival_better"]].sum(axis=1)
+    assert total.to_numpy() == pytest.approx(1)
+    assert len(table({"all": tests})) == 10
+
+
+def test_what_four_data_sets_cannot_show_is_said(frames):
+    made = section(comparisons(frames))
+    text = " ".join(text for block in made.blocks for text in block.text)
+    assert "smallest two-sided p-value of an exact Wilcoxon test is 0.12, " in text
+    assert "against 4 rows after Holm 0.5" in text
+    assert "no single comparison could be significant" in text
+    assert "g-mean by data set (4)" in text
+    names = [picture.name for block in made.blocks for picture in block.pictures]
+    assert names == ["ranks-binary-problem", "ranks-binary-data-set"]
+
+
+def test_one_or_two_problems_give_a_sentence_and_no_test(frames_of, problem):
+    found = comparisons(frames_of(problem(rows=FIVE), problem(problem="other", rows=FIVE)))
+    each = one_each(found)
+    (block,) = blocks(each, rank_tests(each, found))
+    assert "With 2 problems no test is made by problem" in " ".join(block.text)
+    assert "is 0.5." in block.text[0]
+    assert block.pictures == block.tables == ()
+    assert "rank-tests" not in section(found).files
+
+
+def test_without_remix_the_rows_are_tested_alone(frames_of, problem):
+    made = [problem(problem=f"p{i}", rows=FIVE[:4], repeats=1) for i in range(3)]
+    found = comparisons(frames_of(*made))
+    each = one_each(found)
+    tests = rank_tests(each, found)
+    assert tests[0].overall is not None
+    assert tests[0].opponents == ()
+    assert len(blocks(each, tests)[0].tables) == 1
+
+
+def paper_problems(problem, kind, drop=0):
+    multi = kind == "multi-class"
+    return [
+        problem(
+            problem=f"{dataset}-1-ir{ratio}",
+            dataset=dataset,
+            imbalance=ratio,
+            kind=kind,
+            classes=("0", "1", "2") if multi else ("rest", "1"),
+            minority=("1", "2") if multi else ("1",),
+            rows=FIVE,
+            repeats=1,
+        )
+        for dataset, ratio in sorted(PROBLEMS[kind])[drop:]
+    ]
+
+
+@pytest.mark.parametrize("drop", [0, 1])
+def test_published_sums_stand_beside_ours_only_on_the_same_problems(frames_of, problem, drop):
+    made = section(comparisons(frames_of(*paper_problems(problem, "multi-class", drop))))
+    five = next(block for block in made.blocks if block.title == "The published five")
+    details = [row[1].detail for row in five.tables[0].rows]
+    sums = RANK_SUMS["multi-class", "g_mean"]
+    assert details == ([f"paper {value}" for value in sums] if not drop else [""] * 5)
+    folded = next(block for block in made.blocks if block.folded == "Table 2 of the paper")
+    assert "binary balanced Brier: rank sums total 268" in folded.text[0]
+    assert [cell.text for cell in folded.tables[0].foot[0]] == [
+        "total",
+        "270",
+        "268",
+        "135",
+        "135",
+    ]
+    assert folded.tables[1].rows[0][1].text == "50.09"
+    assert folded.tables[1].rows[1][1].text == "refused"

@@ -1,0 +1,109 @@
+"""Means, spreads and counts against pandas, and the sentences that must not be missing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from remix_study.report.sections.scores import SHOWN_POINTS, section
+from remix_study.results.comparison import comparisons
+from remix_study.results.score_tables import table, table_of_training
+
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+
+def texts(made):
+    return " ".join(text for block in made.blocks for text in block.text)
+
+
+def test_mean_deviation_and_corrected_error(frames_of, problem):
+    frames = frames_of(problem())
+    lines = table(comparisons(frames)).set_index(["row", "metric"])
+    joined = frames.scores[frames.scores["part"] == "test"].merge(frames.runs[["run", "row"]])
+    for (row, metric), values in joined.groupby(["row", "metric"])["value"]:
+        line = lines.loc[(row, metric)]
+        assert line["mean"] == pytest.approx(values.mean())
+        assert line["sd"] == pytest.approx(values.std(ddof=1))
+        assert line["corrected_se"] == pytest.approx(np.sqrt(1.05 * values.var(ddof=1)))
+        assert line["folds"] == 20
+
+
+def test_epochs_and_minority_rows(frames_of, problem):
+    frames = frames_of(problem())
+    lines = table_of_training(comparisons(frames)).set_index("row")
+    run = int(frames.runs.loc[frames.runs["row"] == "cost", "run"].iloc[0])
+    folds = frames.folds[frames.folds["run"] == run]
+    assert lines.loc["cost", "epochs_median"] == folds["epochs"].median()
+    assert lines.loc["cost", "epochs_most"] == folds["epochs"].max()
+    assert lines.loc["cost", "minority_test_least"] == 30
+
+
+def test_folds_with_zero_g_mean_are_counted_and_said(frames_of, problem):
+    frames = frames_of(problem())
+    scores = frames.scores.copy()
+    zero = (
+        (scores["run"] == 0)
+        & (scores["metric"] == "g_mean")
+        & (scores["part"] == "test")
+        & (scores["repeat"] < 3)
+    )
+    scores.loc[zero, "value"] = 0.0
+    found = comparisons(replace(frames, scores=scores))
+    lines = table(found)
+    hit = lines[(lines["row"] == "baseline") & (lines["metric"] == "g_mean")].iloc[0]
+    assert hit["folds_at_zero"] == 6
+    assert "g-mean is 0, a class never found: baseline in 6 of 20" in texts(section(found))
+
+
+def test_failed_folds_are_said_with_their_reason(frames_of, problem):
+    frames = frames_of(problem())
+    folds = frames.folds.copy()
+    folds.loc[(folds["run"] == 0) & (folds["repeat"] == 0), "failed"] = "loss is not a number"
+    made = section(comparisons(replace(frames, folds=folds)))
+    assert "baseline failed in 2 folds (loss is not a number)" in texts(made)
+    training = made.files["training"].set_index("row")
+    assert training.loc["baseline", "failed_folds"] == 2
+
+
+def test_a_run_whose_every_fold_failed_has_a_row_without_numbers(frames_of, problem):
+    frames = frames_of(problem())
+    folds = frames.folds.copy()
+    folds.loc[folds["run"] == 0, "failed"] = "loss is not a number"
+    made = section(comparisons(replace(frames, folds=folds)))
+    row = made.blocks[0].tables[0].rows[0]
+    assert [cell.text for cell in row[:3]] == ["baseline", "–", "–"]
+
+
+def test_the_best_is_bold_and_what_is_within_error_is_marked(frames_of, problem):
+    rows = (("baseline", None), ("remix", 0.3), ("remix", 0.31))
+    made = section(comparisons(frames_of(problem(rows=rows), noise=0.004)))
+    kinds = [row[1].kind for row in made.blocks[0].tables[0].rows]
+    assert kinds[0] == "number"
+    assert sorted(kinds[1:]) == ["best", "close"]
+
+
+def test_per_class_scores_name_their_class(frames_of, problem):
+    frames = frames_of(problem())
+    scores = frames.scores.copy()
+    scores.loc[scores["metric"] == "ece", "metric"] = "recall_1"
+    lines = table(comparisons(replace(frames, scores=scores)))
+    assert lines.loc[lines["metric"] == "recall_1", "class"].unique().tolist() == ["3"]
+    assert lines.loc[lines["metric"] == "bbs", "class"].unique().tolist() == [""]
+
+
+def test_a_long_search_shows_the_best_by_validation(frames_of, problem):
+    rows = tuple(("remix", 0.01 * (i + 1)) for i in range(SHOWN_POINTS + 5))
+    frames = frames_of(problem(algorithm="tpe", rows=rows))
+    made = section(comparisons(frames))
+    shown = [row[0].text for row in made.blocks[0].tables[0].rows]
+    values = frames.runs["values"].map(lambda v: v[0])
+    best = frames.runs.loc[values.sort_values(ascending=False).index[:SHOWN_POINTS]]
+    assert shown == [f"{line.row} #{line.trial}" for line in best.itertuples()]
+    assert len(made.files["results"]) == len(rows)
+
+
+def test_nothing_complete_is_a_sentence(frames_of, problem):
+    made = section(comparisons(frames_of(problem(rows=()))))
+    assert texts(made) == "No point is complete yet."

@@ -1,0 +1,117 @@
+"""Curves against alpha: zero from the right row, numbers as plain NumPy and scipy give them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from remix_study.report.sections.sensitivity import section
+from remix_study.results.comparison import comparisons
+from remix_study.results.sensitivity import curves, table
+
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+
+def fold_values(frames, row, metric):
+    run = int(frames.runs.loc[frames.runs["row"] == row, "run"].iloc[0])
+    scores = frames.scores
+    chosen = scores[
+        (scores["run"] == run) & (scores["metric"] == metric) & (scores["part"] == "test")
+    ]
+    return chosen.sort_values(["repeat", "fold"])["value"].to_numpy()
+
+
+def texts(made):
+    return " ".join(text for block in made.blocks for text in block.text)
+
+
+def test_zero_comes_from_balance_and_every_alpha_from_its_own_run(frames_of, problem):
+    frames = frames_of(problem())
+    (curve,) = [
+        curve
+        for curve in curves(comparisons(frames))
+        if (curve.family, curve.metric) == ("remix", "g_mean")
+    ]
+    alphas = [point.alpha for point in curve.points]
+    assert alphas == [0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0]
+    for point in curve.points:
+        row = "balance" if point.alpha == 0 else f"remix ({point.alpha:g})"
+        assert point.row == row
+        assert point.score.mean == pytest.approx(fold_values(frames, row, "g_mean").mean())
+
+
+def test_difference_to_zero_is_the_corrected_paired_interval(frames_of, problem):
+    frames = frames_of(problem(early_stopping=False))
+    lines = table(curves(comparisons(frames)))
+    line = lines[(lines["row"] == "remix (0.4)") & (lines["metric"] == "bbs")].iloc[0]
+    change = fold_values(frames, "remix (0.4)", "bbs") - fold_values(frames, "balance", "bbs")
+    error = np.sqrt((1 / 20 + 1 / 0.7) * change.var(ddof=1))
+    reach = stats.t.ppf(0.975, 19) * error
+    assert line["difference_to_zero"] == pytest.approx(change.mean())
+    assert line["difference_low"] == pytest.approx(change.mean() - reach)
+    assert line["difference_high"] == pytest.approx(change.mean() + reach)
+    single = fold_values(frames, "remix (0.4)", "bbs")
+    assert line["corrected_se"] == pytest.approx(np.sqrt((1 / 20 + 1 / 0.7) * single.var(ddof=1)))
+
+
+def test_zero_of_mixup_is_the_baseline(frames_of, problem):
+    frames = frames_of(problem(rows=(("baseline", None), ("mixup", 0.1), ("mixup", 0.4))))
+    lines = table(curves(comparisons(frames)))
+    zero = lines[(lines["metric"] == "g_mean") & (lines["alpha"] == 0)]
+    assert zero["row"].tolist() == ["baseline"]
+
+
+def test_imbalance_ratios_are_lines_of_one_panel(frames_of, ratios_of):
+    made = section(comparisons(frames_of(*ratios_of())))
+    (block,) = [block for block in made.blocks if block.pictures]
+    assert block.title == "ReMix on digits, class 3 against the rest"
+    names = [picture.name for picture in block.pictures]
+    assert names == [
+        "sensitivity-remix-1-g_mean",
+        "sensitivity-remix-1-g_mean-difference",
+        "sensitivity-remix-1-bbs",
+        "sensitivity-remix-1-bbs-difference",
+        "sensitivity-remix-1",
+    ]
+    heads = [head.text for head in block.tables[0].head[0]]
+    assert heads == ["alpha", "IR 0.05", "IR 0.025", "IR 0.01"]
+
+
+def test_reading_names_the_alphas_that_are_surely_better(frames_of, problem):
+    # With almost no noise of its own every alpha stands apart from zero.
+    frames = frames_of(
+        problem(rows=(("balance", None), ("remix", 0.1), ("remix", 0.3))), noise=1e-4
+    )
+    text = texts(section(comparisons(frames)))
+    assert "IR 0.05, g-mean: better than alpha 0 at 0.1 and 0.3" in text
+    assert "IR 0.05, balanced Brier: better than alpha 0 at 0.1 and 0.3" in text
+
+
+def test_one_alpha_is_a_sentence_and_a_line_of_the_table(frames_of, problem):
+    made = section(comparisons(frames_of(problem(rows=(("baseline", None), ("mixup", 0.1))))))
+    assert "MixUp was run at one alpha (0.1)" in texts(made)
+    assert not any(block.pictures for block in made.blocks)
+    assert set(made.files["sensitivity"]["alpha"]) == {0.0, 0.1}
+
+
+def test_without_a_zero_there_is_a_curve_but_no_difference(frames_of, problem):
+    made = section(comparisons(frames_of(problem(rows=(("remix", 0.1), ("remix", 0.4))))))
+    assert "the same without mixing was not run" in texts(made)
+    (block,) = made.blocks
+    assert [picture.name for picture in block.pictures if picture.on_page] == [
+        "sensitivity-remix-1-g_mean",
+        "sensitivity-remix-1-bbs",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"algorithm": "tpe"}, "Optuna chose the points"),
+        ({"rows": (("baseline", None), ("cost", None))}, "nothing depends on alpha"),
+        ({"rows": ()}, "nothing depends on alpha"),
+    ],
+)
+def test_what_has_no_curve_gives_a_sentence(frames_of, problem, changes, expected):
+    assert expected in texts(section(comparisons(frames_of(problem(**changes)))))

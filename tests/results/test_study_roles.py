@@ -1,0 +1,179 @@
+"""Which problem of a report is there for what, and what joining studies must leave alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from remix_study.report.page import write_report
+from remix_study.results.comparison import comparisons
+from remix_study.results.study_roles import roles
+
+FIVE = (("baseline", None), ("cost", None), ("smote", None), ("mixup", 0.1), ("remix", 0.1))
+REPO = (
+    ("baseline", None),
+    ("cost-repo", None),
+    ("smote-repo", None),
+    ("mixup", 0.1),
+    ("remix-repo", 0.1),
+)
+RIVALS = (("undersample", None), ("remix-chou", 0.1))
+CURVE = (("balance", None), *(("remix", alpha) for alpha in (0.05, 0.1, 0.4)))
+SEGMENT, OZONE = "segment-BRICKFACE-ir0.05", "ozone-1-ir0.025"
+
+
+def definition(study, problem, *, redraw=False, **training):
+    extra = {"extra_metrics": ["brier_repo"]} if study == "paper-repo" else {}
+    return {
+        "study": {"seed": 2020, "objectives": ["g_mean", "bbs"], **extra},
+        "cv": {"folds": 2, "repeats": 3, "redraw": redraw},
+        "model": {"name": "mlp"},
+        "training": {"stop": "lowest-rate", "batch_size": 64, **training},
+        "problem": {"name": problem},
+    }
+
+
+@pytest.fixture(scope="module")
+def frames(frames_of, problem):
+    """Main studies of two problems, rivals, a curve, a check, a variant and the repository's."""
+    segment = problem(problem=SEGMENT, dataset="segment", rows=FIVE, repeats=3, study="main")
+    ozone = replace(segment, problem=OZONE, dataset="ozone", imbalance=0.025)
+    made = frames_of(
+        segment,
+        ozone,
+        replace(segment, study="curve", rows=CURVE),
+        replace(segment, study="rivals", rows=RIVALS),
+        replace(ozone, study="rivals", rows=RIVALS),
+        replace(segment, study="check"),
+        replace(segment, study="redrawn"),
+        replace(segment, study="paper-repo", rows=REPO),
+    )
+    problems = made.problems
+    return replace(
+        made,
+        problems=problems.assign(
+            redraw=problems["study"] == "redrawn",
+            definition=[
+                definition(
+                    study,
+                    name,
+                    redraw=study == "redrawn",
+                    **({"stop": "never"} if study == "check" else {}),
+                )
+                for study, name in zip(problems["study"], problems["problem"], strict=True)
+            ],
+        ),
+    )
+
+
+def only(frames, *studies):
+    return replace(frames, problems=frames.problems[frames.problems["study"].isin(studies)])
+
+
+def named(found):
+    return [(c.study, c.problem) for c in found]
+
+
+def test_each_problem_has_its_role(frames):
+    found = roles(comparisons(frames))
+    assert named(found.main) == [("main", SEGMENT), ("main", OZONE)]
+    assert named(found.headline) == named(found.main)
+    assert named(found.curves) == [("curve", SEGMENT)]
+    assert named(found.variants) == [("redrawn", SEGMENT)]
+    assert [named([c.main, c.other]) for c in found.checks] == [
+        [("main", SEGMENT), ("check", SEGMENT)]
+    ]
+    assert named(found.reenacted) == named(found.repository) == [("paper-repo", SEGMENT)]
+    assert found.checks[0].changes == {"training.stop": ("lowest-rate", "never")}
+
+
+def test_rivals_stand_beside_the_main_rows_but_not_in_the_headline(frames):
+    found = roles(comparisons(frames))
+    five = ["baseline", "cost", "smote", "mixup (0.1)", "remix (0.1)"]
+    for joined, head in zip(found.main, found.headline, strict=True):
+        assert {row.label for row in head.rows} == set(five)
+        # Alphas of one strategy are no rivals of each other: nothing of the curve.
+        rest = {"undersample", "remix-chou (0.1)"}
+        assert {row.label for row in joined.rows} == set(five) | rest
+        assert {row.study for row in joined.rows if row.label in five} == {"main"}
+
+
+def test_joined_scores_are_those_of_their_own_runs(frames):
+    joined = roles(comparisons(frames)).main[0]
+    for row in joined.rows:
+        own = frames.scores[
+            (frames.scores["run"] == row.run)
+            & (frames.scores["part"] == "test")
+            & (frames.scores["metric"] == "bbs")
+        ]
+        assert joined.score(row.label, "bbs").mean() == pytest.approx(own["value"].mean())
+    assert set(joined.folds["run"]) == {row.run for row in joined.rows}
+
+
+@pytest.mark.parametrize(
+    ("studies", "main"),
+    [
+        (("paper-repo",), "paper-repo"),
+        (("check",), "check"),
+        (("redrawn",), "redrawn"),
+        (("rivals",), "rivals"),
+    ],
+)
+def test_a_side_study_alone_is_the_headline(frames, studies, main):
+    found = roles(comparisons(only(frames, *studies)))
+    assert {c.study for c in found.main} == {main}
+    assert not found.checks
+    assert not found.aside
+    assert bool(found.repository) == (main == "paper-repo")
+
+
+def test_other_splits_are_no_check(frames):
+    """Rows of other folds cannot be paired; such a study is a problem of its own."""
+    problems = frames.problems.copy()
+    other = problems["study"] == "check"
+    changed = definition("check", SEGMENT, stop="never")
+    changed["cv"]["repeats"] = 5
+    problems["definition"] = [
+        changed if is_other else own
+        for own, is_other in zip(problems["definition"], other, strict=True)
+    ]
+    found = roles(comparisons(replace(frames, problems=problems)))
+    assert not found.checks
+    assert ("check", SEGMENT) in named(found.main)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_studies_beside_change_no_headline_number(frames, tmp_path):
+    """The files that a verdict is read from are letter by letter those of the main study."""
+    write_report(only(frames, "main"), tmp_path / "main", command="here")
+    page = write_report(frames, tmp_path / "all", command="here")
+    for name in ("verdict", "gains", "gains-by-problem", "ranks-published", "claims"):
+        first, second = (
+            (tmp_path / folder / "tables" / f"{name}.csv").read_text()
+            for folder in ("main", "all")
+        )
+        assert first == second, name
+    ranks = pd.read_csv(tmp_path / "all" / "tables" / "ranks.csv")
+    assert {"undersample", "remix-chou (0.1)"} <= set(ranks["row"])
+    assert not {"cost-repo", "remix-repo (0.1)"} & set(ranks["row"])
+    totals = ranks.groupby(["kind", "metric"])["rank_sum"].sum()
+    # Seven rows are complete on both problems.
+    assert np.allclose(totals, 2 * 7 * 8 / 2)
+    results = pd.read_csv(tmp_path / "all" / "tables" / "results-long.csv")
+    assert set(results["study"]) == set(frames.problems["study"])
+    assert not results.duplicated(["study", "problem", "row", "metric"]).any()
+    text = page.read_text(encoding="utf-8")
+    for anchor in ("checks", "repository", "robustness"):
+        assert f'<section id="{anchor}">' in text
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("study", ["paper-repo", "check", "rivals"])
+def test_each_side_study_has_a_report_of_its_own(frames, tmp_path, study):
+    page = write_report(only(frames, study), tmp_path / "r", command="here")
+    text = page.read_text(encoding="utf-8")
+    assert ('<section id="repository">' in text) == (study == "paper-repo")
+    assert '<section id="checks">' not in text

@@ -1,0 +1,209 @@
+"""Findings on studies whose truth was put in, and the words that they are given."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from remix_study.report.sections.verdict import section
+from remix_study.results.comparison import comparisons
+from remix_study.results.corrections import DIVIDED, THRESHOLD, corrected_rows
+from remix_study.results.verdict import judge, remix_row, simpler
+
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+GAUSS = (
+    ("baseline", None),
+    ("cost", None),
+    ("balance", None),
+    ("remix", 0.1),
+    ("logit-adjusted", None),
+)
+
+
+def verdicts(frames):
+    found = []
+    for comparison in comparisons(frames):
+        corrected = corrected_rows(comparison, frames.probabilities, remix_row(comparison))
+        found.append(judge(comparison, corrected))
+    return found
+
+
+def words(made):
+    parts = []
+    for block in made.blocks:
+        parts += [*block.warnings, block.headline, *block.text]
+        parts += [line for answer in block.answers for line in answer.lines]
+    return " ".join(parts).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def answer(made, question, block=0):
+    shown = [block for block in made.blocks if block.answers]
+    lines = next(a.lines for a in shown[block].answers if question in a.question)
+    return " ".join(lines).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_differences_are_corrected_and_paired(frames_of, problem):
+    frames = frames_of(problem(), noise=0.02)
+    (found,) = verdicts(frames)
+    joined = frames.scores[
+        (frames.scores["metric"] == "bbs") & (frames.scores["part"] == "test")
+    ].merge(frames.runs[["run", "row"]])
+    wide = joined.pivot(index=["repeat", "fold"], columns="row", values="value")
+    for name in ("baseline", "balance", "cost", "logit-adjusted"):
+        change = wide["remix (0.1)"] - wide[name]
+        reach = stats.t.ppf(0.975, 19) * np.sqrt(1.05 * change.var(ddof=1))
+        interval = found.rival(name).differences["bbs"]
+        assert interval.mean == pytest.approx(change.mean())
+        assert (interval.low, interval.high) == pytest.approx(
+            (change.mean() - reach, change.mean() + reach)
+        )
+
+
+def test_what_was_put_in_is_said(frames_of, problem):
+    made = section(verdicts(frames_of(problem(), noise=1e-4)))
+    assert words(made).startswith("ReMix (0.1) is better than the baseline on g-mean")
+    assert answer(made, "Does ReMix help?").startswith("Yes. Against the baseline: better on")
+    assert answer(made, "Does its mixing help?").startswith("Yes.")
+    assert "No, ReMix is surely better than each rival" in answer(made, "simpler")
+    # What helps the balanced measures was made to harm the natural ones.
+    assert answer(made, "probabilities").startswith("Not as they come: worse than the baseline’s")
+
+
+def test_what_the_folds_cannot_show_is_not_claimed(frames_of, problem):
+    made = section(verdicts(frames_of(problem(), noise=0.4)))
+    assert "cannot be told from the baseline" in words(made)
+    assert "mixing adds nothing that these folds show" in words(made)
+    assert answer(made, "Does ReMix help?").startswith("These folds cannot show it.")
+    assert answer(made, "simpler").startswith("Yes, as far as these folds can tell: cost")
+    assert "rows are within error of the best" in answer(made, "validation")
+
+
+def test_harm_is_called_harm(frames_of, problem):
+    frames = frames_of(problem(rows=(("baseline", None), ("remix", 0.1))), noise=1e-4)
+    scores = frames.scores.copy()
+    remix = scores["run"] == int(
+        frames.runs.loc[frames.runs["strategy"] == "remix", "run"].iloc[0]
+    )
+    scores.loc[remix & (scores["metric"] == "g_mean"), "value"] -= 0.5
+    scores.loc[remix & (scores["metric"] == "bbs"), "value"] += 0.5
+    made = section(verdicts(replace(frames, scores=scores)))
+    assert answer(made, "Does ReMix help?").startswith("No, it harms.")
+    assert "is worse than the baseline on g-mean and balanced Brier" in words(made)
+
+
+def test_few_folds_and_few_rows_come_first(frames_of, problem):
+    frames = frames_of(
+        problem(
+            repeats=2, counts={"rest": 1200, "3": 12}, rows=(("baseline", None), ("remix", 0.1))
+        )
+    )
+    block = section(verdicts(frames)).blocks[0]
+    assert block.warnings[0].startswith("Only 4 folds")
+    assert block.warnings[1].startswith("Only 6 rows of the rarest class")
+    assert "0.17" in block.warnings[1]
+
+
+def test_enough_folds_and_rows_need_no_warning(frames_of, problem):
+    (block,) = section(verdicts(frames_of(problem()))).blocks
+    assert block.warnings == ()
+
+
+def test_points_still_to_run_come_first(frames_of, problem):
+    (block,) = section(verdicts(frames_of(problem(planned=20)))).blocks
+    assert "6 points still to run" in block.warnings[0]
+
+
+def test_another_alpha_than_the_published_is_stated(frames_of, problem):
+    frames = frames_of(problem(rows=(("baseline", None), ("remix", 0.05), ("remix", 0.5))))
+    (found,) = verdicts(frames)
+    assert found.remix.alpha == 0.05
+    assert "this speaks of alpha 0.05" in words(section([found]))
+
+
+def test_a_balanced_network_is_mended_by_the_correction(gaussians_of):
+    # ReMix here is a true posterior at shares 0.3: the correction is all that it needs.
+    frames = gaussians_of(rows=GAUSS, shares={"remix": 0.3, "balance": 0.3}, repeats=10)
+    (found,) = verdicts(frames)
+    assert set(found.trust.worse) == {"brier", "log_loss", "cwece"}
+    assert found.trust.mending == "mended"
+    made = section([found])
+    text = answer(made, "probabilities")
+    assert "approximately, since its rows were mixed, they cannot be told from" in text
+    assert "decide by the probabilities as they come" in text
+
+
+def test_a_softened_network_needs_a_temperature_on_top(gaussians_of):
+    frames = gaussians_of(
+        rows=GAUSS, shares={"remix": 0.5}, slopes={"remix": 0.35}, repeats=10, n=1200
+    )
+    (found,) = verdicts(frames)
+    assert found.trust.mending == "mended with temperature"
+    assert "with a temperature fitted on validation" in answer(section([found]), "probabilities")
+
+
+def test_an_unbalanced_network_needs_no_correction(gaussians_of):
+    frames = gaussians_of(rows=GAUSS, shares={"remix": 0.05})
+    (found,) = verdicts(frames)
+    assert found.trust.mending == "not needed"
+    assert answer(section([found]), "probabilities").startswith("Not surely worse")
+
+
+def test_probabilities_worse_than_the_class_shares_are_called_so(gaussians_of):
+    frames = gaussians_of(rows=GAUSS, shares={"remix": 0.9}, distance=1.0)
+    (found,) = verdicts(frames)
+    assert "remix (0.1)" in found.trust.below_guessing
+    assert "baseline" not in found.trust.below_guessing
+
+
+def test_rivals_without_training_are_compared_too(gaussians_of):
+    frames = gaussians_of(rows=GAUSS)
+    (found,) = verdicts(frames)
+    divided = found.rival(DIVIDED)
+    assert divided.relation("bbs") == "unclear"
+    assert found.rival(THRESHOLD).relation("g_mean") is not None
+    assert found.rival(THRESHOLD).relation("bbs") is None
+    chosen = next(made for made in found.selections if made.metric == "g_mean")
+    if chosen.overall.strategy != "baseline":
+        assert DIVIDED in simpler(found, chosen)
+
+
+def test_simpler_rows_stand_before_the_chosen_and_are_not_worse(frames_of, problem):
+    frames = frames_of(problem(), noise=1e-4)
+    (found,) = verdicts(frames)
+    chosen = next(made for made in found.selections if made.metric == "g_mean")
+    assert chosen.overall.label == "remix (0.3)"
+    assert simpler(found, chosen) == ()
+
+
+def test_missing_rivals_are_named(frames_of, problem):
+    made = section(verdicts(frames_of(problem(rows=(("baseline", None), ("remix", 0.1))))))
+    assert "Not in this study: balance, cost and logit-adjusted." in words(made)
+
+
+def test_many_problems_get_a_summary_first(frames_of, ratios_of):
+    made = section(verdicts(frames_of(*ratios_of(), noise=1e-4)))
+    assert "against the baseline better on all 3 problems" in made.blocks[0].text[0]
+    (glance,) = made.blocks[0].tables
+    assert [row[0].text for row in glance.rows] == [
+        "digits-3-ir0.05",
+        "digits-3-ir0.025",
+        "digits-3-ir0.01",
+    ]
+
+
+def test_a_search_says_what_it_chose(frames_of, problem):
+    rows = tuple(("remix", alpha) for alpha in (0.1, 0.3, 0.5))
+    made = section(verdicts(frames_of(problem(algorithm="tpe", rows=rows), noise=1e-4)))
+    assert "Optuna chose 3 different points" in words(made)
+    assert "stands under Search" in words(made)
+    # Its choice heeds constraints, which the scores here know nothing of.
+    assert "would validation choose" not in words(made)
+
+
+@pytest.mark.parametrize("rows", [(), (("baseline", None),), (("remix", 0.1),)])
+def test_too_little_gives_words_all_the_same(frames_of, problem, rows):
+    assert words(section(verdicts(frames_of(problem(rows=rows)))))

@@ -1,0 +1,87 @@
+"""Small problems to train on, and a slow obvious reference for the stacked engine."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from remix_study.batches.training_rows import TrainingRows
+from remix_study.models.building import build_network
+from remix_study.studyfile.schema import Training
+from remix_study.training.engine import Engine, Member
+
+# Compiled programs, by all that shapes them.
+KEPT = {}
+
+
+class Workshop:
+    """Rows of overlapping classes, and engines and members over them."""
+
+    def __init__(self, n_rows=240, n_features=5, n_classes=3, seed=0):
+        rng = np.random.default_rng(seed)
+        self.n_classes = n_classes
+        self.y = rng.integers(0, n_classes, n_rows).astype(np.int32)
+        self.y[:n_classes] = np.arange(n_classes)
+        self.X = (rng.normal(size=(n_rows, n_features)) + self.y[:, None]).astype(np.float32)
+
+    def members(self, sizes=(96, 96, 96), first_seed=7):
+        members = []
+        for number, size in enumerate(sizes):
+            rows = np.random.default_rng(100 + number).permutation(len(self.y)).astype(np.int32)
+            train = np.sort(rows[:size])
+            training = TrainingRows(
+                train, self.y[train], self.n_classes, lambda t=train: self.X[t]
+            )
+            members.append(
+                Member(first_seed + number, training, rows[size : size + 40], rows[size + 40 :])
+            )
+        return members
+
+    def engine(
+        self,
+        members,
+        stack=None,
+        *,
+        hidden=(8, 6),
+        dropout=0.1,
+        name="mlp",
+        fresh=False,
+        **options,
+    ):
+        """An engine without preprocessing; programs hold no state and are kept unless fresh."""
+        if name == "mlp":
+            options = {"hidden": list(hidden), "dropout": dropout}
+        stack = (stack or len(members)) if name == "mlp" else 1
+        key = (name, stack, self.X.shape, self.n_classes, repr(options))
+        if fresh or key not in KEPT:
+            network = build_network(
+                name,
+                stack=stack,
+                input_shape=self.X.shape[1:],
+                n_classes=self.n_classes,
+                options=options,
+            )
+        else:
+            network = KEPT[key].network
+        shape = (len(members), self.X.shape[1])
+        engine = Engine(
+            network,
+            self.X,
+            self.y,
+            self.n_classes,
+            np.zeros(shape),
+            np.zeros(shape),
+            np.ones(shape),
+            jit=name == "mlp",
+        )
+        if not fresh:
+            engine.program = KEPT.setdefault(key, engine.program)
+        return engine
+
+    def prepared(self):
+        """Features as the engine sees them under the trivial preprocessing above."""
+        return np.clip(self.X, -5, 5)
+
+
+def training(**keys):
+    """Training keys for short runs without early stopping."""
+    return Training(**{"epochs": 1, "batch_size": 16, "stop": "never"} | keys)

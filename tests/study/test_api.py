@@ -1,0 +1,156 @@
+"""Studies from Python: arrays, data frames, groups, and the mistakes one can make."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import numpy as np
+import pandas as pd
+import pytest
+from tiny_studies import assert_clean, complete_values, query, tiny
+
+import remix_study
+from remix_study.errors import DataError, StudyFileError, UsageError
+from remix_study.study.reporter import Reporter
+from remix_study.studyfile.parsing import load_study, parse_study
+
+ARRAYS = tiny(('dataset = "wine"', ""))
+URL = "sqlite:///x.db"
+
+
+@pytest.fixture
+def data():
+    """80 rows of two classes in 20 groups."""
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], [56, 24])
+    return rng.normal(size=(80, 3)) + y[:, None], y, np.arange(80) // 4
+
+
+@pytest.fixture
+def fast(request, here):
+    """Made-up training in an empty folder."""
+    request.getfixturevalue("pretended")
+    return here
+
+
+def test_a_data_frame_with_text_and_gaps_is_really_trained_on(here, data, capfd):
+    X, y, _ = data
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    frame["colour"] = np.where(X[:, 0] > 0, "red", "green")
+    frame.loc[3, "b"] = np.nan
+    labels = np.where(y, "rare", "common")
+    summary = remix_study.run(parse_study(ARRAYS), frame, labels, name="mine", storage=URL)
+    assert (summary.points, summary.completed, summary.failures) == (3, 3, [])
+    out, errors = capfd.readouterr()
+    assert out == ""
+    assert "Trial" not in errors
+    assert "study" not in errors
+    assert query(here / "x.db", "SELECT name FROM remix_studies") == [("tiny/mine",)]
+    assert_clean(here / "x.db")
+    again = remix_study.run(parse_study(ARRAYS), frame, labels, name="mine", storage=URL)
+    assert (again.done_before, again.completed) == (3, 0)
+
+
+@pytest.mark.usefixtures("fast")
+def test_arrays_that_changed_are_refused(data):
+    X, y, _ = data
+    remix_study.run(parse_study(ARRAYS), X, y, storage=URL)
+    with pytest.raises(StudyFileError, match=r"problem\.sha256"):
+        remix_study.run(parse_study(ARRAYS), X + 1, y, storage=URL)
+
+
+def test_one_study_runs_on_many_data(fast, data):
+    X, y, _ = data
+    for name in ("one", "two"):
+        summary = remix_study.run(parse_study(ARRAYS), X, y, name=name, storage=URL)
+        assert summary.completed == 3
+    assert len(complete_values(fast / "x.db")) == 6
+
+
+def test_groups_stay_together(fast, data):
+    X, y, groups = data
+    text = ARRAYS.replace("repeats = 1", "repeats = 1\ngrouped = true")
+    remix_study.run(parse_study(text), X, y, groups=groups, storage=URL)
+    parts = {}
+    for fold, part, rows in query(fast / "x.db", "SELECT fold, part, rows FROM remix_parts"):
+        import zlib
+
+        kept = np.frombuffer(zlib.decompress(rows), np.int32)
+        parts[fold, part] = set(groups[kept])
+    for fold in (0, 1):
+        assert not parts[fold, "test"] & parts[fold, "validation"]
+    assert not parts[0, "test"] & parts[1, "test"]
+
+
+def test_a_study_is_a_path_a_name_or_an_object(fast):
+    (fast / "tiny.toml").write_text(tiny())
+    for study in (fast / "tiny.toml", str(fast / "tiny.toml"), load_study(fast / "tiny.toml")):
+        assert remix_study.run(study, storage=URL).complete == 3
+    with pytest.raises(StudyFileError, match="nor a built-in study"):
+        remix_study.run("quickstrat", storage=URL)
+
+
+def test_mistakes_are_named(fast, data):
+    X, y, groups = data
+    study = parse_study(ARRAYS)
+    for arguments, keywords, error, expected in (
+        ((study, X), {}, UsageError, "give X and y together, or neither"),
+        ((study, None, y), {}, UsageError, "give X and y together, or neither"),
+        ((study,), {"groups": groups}, UsageError, "groups belong to X and y"),
+        (
+            (study,),
+            {},
+            StudyFileError,
+            r"problems\[0\]\.dataset: missing; name a data set, a file",
+        ),
+        ((parse_study(tiny()), X, y), {}, UsageError, "every problem names its own data"),
+        (({"study": 1}, X, y), {}, UsageError, "a study is a file, .* not dict"),
+        ((study, X, y[:-1]), {}, DataError, "X has 80 rows and y has 79"),
+        ((study, X[:, 0], y), {}, DataError, r"X has shape \(80,\)"),
+        ((study, X, y * 0), {}, DataError, "class"),
+        ((study, X, y), {"groups": groups[:5]}, DataError, "groups has 5"),
+    ):
+        with pytest.raises(error, match=expected):
+            remix_study.run(*arguments, storage=URL, **keywords)
+    assert not (fast / "x.db").exists()
+
+
+def test_an_interrupt_from_the_keyboard_leaves_a_clean_database(fast, data):
+    X, y, _ = data
+
+    class Impatient(Reporter):
+        def epoch(self, _members):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    # A shell starts what it runs in the background with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            remix_study.run(parse_study(ARRAYS), X, y, storage=URL, reporter=Impatient())
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert_clean(fast / "x.db")
+
+
+@pytest.mark.usefixtures("fast")
+def test_it_runs_in_a_thread_and_beside_a_handler_of_the_users_own(data):
+    X, y, _ = data
+    found = []
+    thread = threading.Thread(
+        target=lambda: found.append(remix_study.run(parse_study(ARRAYS), X, y, storage=URL))
+    )
+    thread.start()
+    thread.join()
+    assert found[0].complete == 3
+
+    def own(number, frame): ...
+
+    before = signal.signal(signal.SIGINT, own)
+    try:
+        remix_study.run(parse_study(ARRAYS), X, y, name="b", storage=URL)
+        assert signal.getsignal(signal.SIGINT) is own
+    finally:
+        signal.signal(signal.SIGINT, before)

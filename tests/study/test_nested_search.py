@@ -1,0 +1,257 @@
+"""Searches within outer folds: what they see, what they choose, and what that is worth."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import zlib
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+from simulated_training import pretend_quality
+from tiny_studies import assert_clean, query, tiny
+
+from remix_study.batches.strategies import compose
+from remix_study.errors import DataError, StudyFileError
+from remix_study.results.comparison import comparisons
+from remix_study.results.frames import load_frames
+from remix_study.results.search import find
+from remix_study.study import runner
+from remix_study.study.configurations import strategy_of
+from remix_study.study.reporter import Reporter
+from remix_study.study.search_tasks import family
+from remix_study.study.signals import Signals, Stopped
+from remix_study.study.storage import open_reader
+from remix_study.study.task import prepare
+from remix_study.studyfile.parsing import parse_study
+from remix_study.studyfile.schema import Training
+
+DATABASE = Path("x.db")
+URL = f"sqlite:///{DATABASE}"
+SPACE = (
+    'sampler = ["natural", "balanced"]\nmixing = ["none", "beta"]\n'
+    "alpha = {low = 0.05, high = 1.0}\nlearning_rate = {low = 1e-4, high = 0.1}"
+)
+
+
+def text_of(trials: int, outer: int, *changes, algorithm: str = "tpe", more: str = "") -> str:
+    head = f'[search]\nalgorithm = "{algorithm}"\ntrials = {trials}\nouter = {outer}\n{more}\n'
+    return tiny(
+        ('strategy = ["baseline", "remix"]\nalpha.remix = [0.0, 0.1]', SPACE),
+        ("[search.space]", head + "[search.space]"),
+        ('objectives = ["g_mean", "bbs"]', 'objectives = ["balanced_accuracy"]'),
+        *changes,
+    )
+
+
+def quality(strategy, training) -> float:
+    """Best at alpha 0.4 and a rate of 0.05, and only where classes are balanced and mixed."""
+    share = 0.6 - 2 * abs(training.learning_rate - 0.05)
+    if (strategy.sampler, strategy.mixing) == ("balanced", "beta"):
+        share += 0.3 - 0.3 * abs(strategy.alpha - 0.4)
+    return share
+
+
+BEST = quality(compose("balanced", "beta", 0.4), Training(learning_rate=0.05))
+
+
+@pytest.fixture(autouse=True)
+def _database(here, _blank):
+    """An empty database in an empty folder."""
+    shutil.copy(_blank, here / DATABASE)
+
+
+def run(text: str, **options):
+    return runner.run(parse_study(text, "tiny.toml"), storage=URL, **options)
+
+
+def searched():
+    frames = load_frames(open_reader(URL))
+    (comparison,) = comparisons(frames)
+    return find(comparison, frames.searches[0])
+
+
+def by_study() -> dict[str, list[tuple[int, dict, list[float]]]]:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    complete = (optuna.trial.TrialState.COMPLETE,)
+    return {
+        name: sorted(
+            (trial.user_attrs["slot"], trial.params, trial.values)
+            for trial in optuna.load_study(study_name=name, storage=URL).get_trials(
+                states=complete
+            )
+        )
+        for name in optuna.get_all_study_names(URL)
+    }
+
+
+@pytest.mark.usefixtures("pretended")
+def test_an_inner_search_has_nothing_of_its_outer_fold():
+    (task,) = prepare(parse_study(text_of(2, 3), "tiny.toml"))
+    *inner, outer = family(task)[1:]
+    assert [b.role for b in inner] == ["inner"] * 3
+    tested = []
+    for fold, search in enumerate(inner):
+        held = outer.problem.rows[outer.folds[fold].test]
+        assert not set(held) & set(search.problem.rows)
+        assert len(held) + len(search.problem.rows) == len(task.problem.rows)
+        assert len(search.problem.X) == len(search.problem.rows)
+        tested += held.tolist()
+    assert sorted(tested) == task.problem.rows.tolist()
+
+    run(text_of(2, 3))
+    for fold in range(3):
+        rows = {
+            name: {
+                row
+                for (packed,) in query(
+                    DATABASE,
+                    f"SELECT p.rows FROM remix_parts p JOIN remix_studies s ON s.uuid = "
+                    f"p.study_uuid WHERE s.name = 'tiny/{name}' AND {which}",
+                )
+                for row in np.frombuffer(zlib.decompress(packed), np.int32).tolist()
+            }
+            for name, which in (
+                (f"wine/outer {fold + 1}", "1"),
+                ("wine/outer", f"fold = {fold} AND part = 'test'"),
+            )
+        }
+        assert rows[f"wine/outer {fold + 1}"]
+        assert not rows[f"wine/outer {fold + 1}"] & rows["wine/outer"]
+
+
+def test_several_networks_a_fold_differ_in_validation_rows_alone():
+    (task,) = prepare(parse_study(text_of(2, 3, ("repeats = 1", "repeats = 2")), "tiny.toml"))
+    outer = family(task)[-1]
+    assert outer.blocks == ((0, 3), (1, 4), (2, 5))
+    for first, second in outer.blocks:
+        one, other = outer.folds[first], outer.folds[second]
+        assert one.test.tolist() == other.test.tolist()
+        assert one.validation.tolist() != other.validation.tolist()
+        assert sorted([*one.train, *one.validation]) == sorted([*other.train, *other.validation])
+
+
+class Stopper(Reporter):
+    """Interrupts the n-th trial after it has begun."""
+
+    def __init__(self, count: int) -> None:
+        self.left = count
+
+    def trial(self, *_):
+        self.left -= 1
+        if self.left == 0:
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.usefixtures("pretended")
+def test_a_nested_search_resumes_as_it_would_have_gone_on():
+    text = text_of(3, 2, algorithm="random")
+    whole = run(text)
+    # Search, two inner ones, then choice and baseline on two outer folds.
+    assert (whole.points, whole.complete) == (3 + 2 * 3 + 2 * 2, 13)
+    expected = by_study()
+    assert {name: len(found) for name, found in expected.items()} == {
+        "tiny/wine": 3,
+        "tiny/wine/outer 1": 3,
+        "tiny/wine/outer 2": 3,
+        "tiny/wine/outer": 4,
+    }
+    for name in Path().glob("x.db*"):
+        name.unlink()
+    for stopped_at in (5, 4, 3):
+        stop = Signals()
+        with pytest.raises(Stopped), stop.installed():
+            run(text, reporter=Stopper(stopped_at), signals=stop)
+    run(text)
+    assert by_study() == expected
+    assert run(text).completed == 0
+    assert_clean(DATABASE)
+
+
+def test_a_search_made_longer_scores_what_it_then_chooses(monkeypatch):
+    pretend_quality(monkeypatch.setattr, quality)
+    run(text_of(2, 2))
+    before = searched().outer[0].labels
+    more = run(text_of(7, 2))
+    assert more.complete == more.points
+    found = searched()
+    assert found.outer[0].labels != before
+    assert len(found.outer[0].labels) == 2
+    for fold, label in enumerate(found.outer[0].labels, start=1):
+        inner = optuna.load_study(study_name=f"tiny/wine/outer {fold}", storage=URL)
+        assert label == inner.best_trial.user_attrs["row"]
+
+
+def test_outer_folds_of_another_number_are_refused(monkeypatch):
+    pretend_quality(monkeypatch.setattr, quality)
+    run(text_of(2, 2))
+    with pytest.raises(StudyFileError, match=r"search\.outer: 2 -> 3"):
+        run(text_of(2, 3))
+
+
+def test_classes_too_small_for_folds_within_folds_are_refused_before_training():
+    rare = ('dataset = "wine"', 'dataset = "wine"\nminority = ["class_2"]\nkind = "binary"\n'
+            "imbalance = [0.04]")  # fmt: skip
+    with pytest.raises(
+        DataError, match=r"tiny\.toml: problem wine-class_2-ir0\.04/outer 1: class class_2 has"
+    ):
+        run(text_of(2, 2, rare))
+
+
+def test_a_search_finds_the_best_that_is_there_and_outer_folds_say_what_it_is_worth(monkeypatch):
+    pretend_quality(monkeypatch.setattr, quality)
+    run(text_of(20, 2, ('dataset = "wine"', 'dataset = "breast_cancer"')))
+    found = searched()
+    chosen = found.chosen["balanced_accuracy"]
+    own = Training(learning_rate=chosen.parameters["learning_rate"])
+    assert (chosen.parameters["sampler"], chosen.parameters["mixing"]) == ("balanced", "beta")
+    own_truth = quality(strategy_of(chosen.parameters), own)
+    assert own_truth > BEST - 0.1
+    searching, baseline = found.outer
+    assert searching.choice == "balanced_accuracy"
+    truth = np.mean(
+        [
+            quality(
+                strategy_of(trial.parameters),
+                Training(learning_rate=trial.parameters["learning_rate"]),
+            )
+            for trial in found.searched.outer
+            if trial.slot % 2 == 0
+        ]
+    )
+    error = np.sqrt(truth * (1 - truth) / 569)
+    assert abs(searching.scores["balanced_accuracy"].mean - truth) < 2 * error
+    # What the searches themselves say of their choice is too good.
+    assert found.score(chosen, "balanced_accuracy", "validation").mean() > own_truth + error
+    inner = [
+        optuna.load_study(study_name=f"tiny/breast_cancer/outer {fold}", storage=URL).best_value
+        for fold in (1, 2)
+    ]
+    assert np.mean(inner) > truth + 2 * error
+    assert searching.gains["balanced_accuracy"].mean > 0.2
+    plain = quality(compose("natural"), Training())
+    assert abs(baseline.scores["balanced_accuracy"].mean - plain) < 2 * np.sqrt(0.25 / 569)
+
+
+@pytest.mark.slow
+def test_where_nothing_is_better_only_outer_folds_say_so(monkeypatch):
+    """Every point is right about 70 % of all rows, so the truth of any choice is 0.7."""
+    pretend_quality(monkeypatch.setattr, lambda *_: 0.7)
+    best, same, outer = [], [], []
+    for seed in range(16):
+        seeded = ('name = "tiny"', f'name = "tiny"\nseed = {seed}')
+        # The draws of a point's rows depend on the point, which the seed of the search moves.
+        run(text_of(12, 2, seeded, algorithm="random").replace('"tiny"', f'"tiny{seed}"'))
+    frames = load_frames(open_reader(URL))
+    for comparison, one in zip(comparisons(frames), frames.searches, strict=True):
+        found = find(comparison, one)
+        chosen = found.chosen["balanced_accuracy"]
+        best.append(found.score(chosen, "balanced_accuracy", "validation").mean())
+        same.append(found.score(chosen, "balanced_accuracy", "test").mean())
+        outer.append(found.outer[0].scores["balanced_accuracy"].mean)
+    error = np.std(outer, ddof=1) / np.sqrt(len(outer))
+    assert abs(np.mean(outer) - 0.7) < 3 * error
+    assert np.mean(best) > 0.7 + 5 * error
+    assert np.mean(same) > 0.7 + 2 * error

@@ -1,0 +1,364 @@
+"""Study files: what they may say, and how they are told what they may not."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_studies import TINY
+
+from remix_study.errors import StudyFileError
+from remix_study.study.checks import check_study
+from remix_study.studyfile.library import built_in, find_study
+from remix_study.studyfile.parsing import load_study, override, parse_study
+from remix_study.studyfile.schema import PRESETS, Training
+
+HEAD = '[study]\nname = "a"\n'
+
+
+def complaint(text: str) -> str:
+    """The one line that a study file is answered with, after its name."""
+    with pytest.raises(StudyFileError) as caught:
+        check_study(parse_study(text, "my.toml"))
+    line = str(caught.value)
+    assert line.startswith("my.toml: ")
+    assert "\n" not in line
+    return line.removeprefix("my.toml: ")
+
+
+def test_a_file_becomes_frozen_objects():
+    study = parse_study(TINY, "my.toml")
+    assert (study.name, study.seed, study.objectives) == ("tiny", 2020, ("g_mean", "bbs"))
+    assert study.problems[0].dataset == "wine"
+    assert study.cv.repeats == 1
+    assert study.model.options == {"hidden": [4]}
+    assert study.training.batch_size == 16
+    assert study.text == TINY
+    with pytest.raises(AttributeError):
+        study.name = "other"
+
+
+def test_a_preset_sets_what_the_file_leaves_out():
+    training = parse_study(HEAD + '[training]\npreset = "paper"\npatience = 3\n').training
+    assert (training.epochs, training.schedule) == (500, "plateau")
+    assert training.patience == 3
+    assert parse_study(HEAD).training == Training(**PRESETS["quick"])
+
+
+def test_a_problem_may_override_training_keys_alone():
+    text = HEAD + (
+        "[training]\nepochs = 50\n"
+        '[[problems]]\ndataset = "wine"\nbatch_size = 8\n'
+        '[[problems]]\ndataset = "digits"\npreset = "paper"\n'
+    )
+    first, second = parse_study(text).problems
+    assert (first.training.batch_size, first.training.epochs) == (8, 50)
+    # What [training] says outright is stronger than what a preset brings along.
+    assert (second.training.batch_size, second.training.epochs) == (64, 50)
+    assert second.training.stop == "lowest-rate"
+
+
+def test_every_study_that_is_shipped_is_in_order():
+    assert {"quickstart"} <= set(built_in())
+    for path in built_in().values():
+        check_study(load_study(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[study", "not valid TOML: Expected ']' at the end of a table declaration (at end of do"),
+        (
+            '[study]\nname = "a"\nname = "b"\n',
+            "not valid TOML: Cannot overwrite a value (at line 3",
+        ),
+        (
+            "x = 0\n",
+            "x: unknown key; known: study, problems, cv, model, augmentation, training, search",
+        ),
+        ('stduy.name = "a"', 'stduy: unknown key; did you mean "study"?'),
+        ('"a\\nb" = 1', '"a\\nb": unknown key; known: study, '),
+        ("study = 1", "study: write it as a table, [study]"),
+        ("[study]", "study.name: missing; write up to 100 letters, digits, "),
+        ('[study]\nname = "a b"', "study.name: expected up to 100 letters, digits, dots, "),
+        ('[study]\nname = "a\\n"', "study.name: expected up to 100 letters, digits, dots, "),
+        (HEAD + "nam = 1", 'study.nam: unknown key; did you mean "name"?'),
+        (HEAD + "seed = -1", "study.seed: expected a whole number from 0 (found -1)"),
+        (HEAD + "seed = 2.0", "study.seed: expected a whole number from 0 (found 2.0)"),
+        (HEAD + "objectives = []", "study.objectives: expected a list with at least one of: text"),
+        (HEAD + 'objectives = ["bbs", "bbs"]', "study.objectives: a metric stands twice"),
+        (
+            HEAD + 'objectives = ["gmean"]',
+            'study.objectives: no metric "gmean"; did you mean "g_m',
+        ),
+        (
+            HEAD + 'extra_metrics = ["brier_rep"]',
+            'study.extra_metrics: no extra metric "brier_rep"; did you mean "brier_repo"?',
+        ),
+        (
+            HEAD + 'extra_metrics = ["brier_repo", "brier_repo"]',
+            "study.extra_metrics: a metric stands twice",
+        ),
+        (
+            HEAD + 'objectives = ["brier_repo"]',
+            'study.objectives: no metric "brier_repo"',
+        ),
+        (HEAD + "[cv]\nredraw = true", "cv.redraw: no problem has an imbalance, so no row is "),
+        (HEAD + "[cv]\nredraw = 1", "cv.redraw: expected true or false (found 1)"),
+        (HEAD + 'objectives = ["x"]', 'study.objectives: no metric "x"; known: g_mean, bbs, '),
+        (HEAD + "problems = 1", "study.problems: unknown key"),
+        ("problems = 1\n" + HEAD, "problems: write each problem as a [[problems]] table"),
+        ("problems = [1]\n" + HEAD, "problems: write each problem as a [[problems]] table"),
+        ("problems = []\n" + HEAD, "problems: empty; write at least one [[problems]] table"),
+    ],
+)
+def test_complaints_about_the_file_and_the_study(text, expected):
+    assert complaint(text).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ('preset = "slow"', 'training.preset: expected "paper" or "quick" (found "slow")'),
+        ("preset = 1", 'training.preset: expected "paper" or "quick" (found 1)'),
+        ("epoch = 1", 'training.epoch: unknown key; did you mean "epochs"?'),
+        ("epochs = 0", "training.epochs: expected a whole number from 1 to 1,000,000 (found 0)"),
+        ("epochs = true", "training.epochs: expected a whole number from 1 to 1,000,000 (found t"),
+        ("epochs = 0x1" + "0" * 5000, "training.epochs: expected a whole number from 1 to 1,000,"),
+        ("epochs = 1" + "0" * 5000, "not valid TOML: Exceeds the limit"),
+        ("batch_size = 1", "training.batch_size: expected a whole number from 2 to 1,000,000 (f"),
+        (
+            "learning_rate = nan",
+            "training.learning_rate: expected a number above 0 and up to 10 (",
+        ),
+        (
+            "learning_rate = inf",
+            "training.learning_rate: expected a number above 0 and up to 10 (",
+        ),
+        ("learning_rate = '1'", "training.learning_rate: expected a number above 0 and up to 10 "),
+        ("plateau_factor = 1", "training.plateau_factor: expected a number above 0 and below 1 "),
+        ("stop = 'later'", 'training.stop: expected "early" or "lowest-rate" or "never" (found '),
+        ("stop = 1979-05-27", 'training.stop: expected "early" or "lowest-rate" or "never" (fou'),
+        ("on_nan = 'ignore'", 'training.on_nan: expected "fail" or "worst" (found "ignore")'),
+        ("epochs = 20", "training.start_from_epoch: 20 leaves none of 20 epochs to choose from;"),
+        ("stop = 'lowest-rate'", 'training.stop: "lowest-rate" needs schedule = "plateau"'),
+        (
+            "schedule = 'plateau'\nlearning_rate = 1e-6",
+            "training.lowest_rate: 1e-05 is above the learning_rate 1e-06",
+        ),
+    ],
+)
+def test_complaints_about_training(key, expected):
+    assert complaint(HEAD + "[training]\n" + key).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("epoch = 1", 'problems[0].epoch: unknown key; did you mean "epochs"?'),
+        (
+            "zzz = 1",
+            "problems[0].zzz: unknown key; known: dataset, file, images, label, groups, drop, ",
+        ),
+        ("training = {}", "problems[0].training: write training keys into the problem itself"),
+        ("epochs = 1.5", "problems[0].epochs: expected a whole number from 1 to 1,000,000 (foun"),
+        ("dataset = 1", "problems[0].dataset: expected text (found 1)"),
+        ("file = 'x.csv'", "problems[0].label: name the column of x.csv that holds the class"),
+        ("dataset = 'a'\nfile = 'b'\nlabel = 'c'", "problems[0]: give dataset or file, not both"),
+        ("label = 'y'", "problems[0]: label, groups and drop belong to a file"),
+        ("kind = 'multi'", 'problems[0].kind: expected "binary" or "multi-class" (found "multi")'),
+        ("minority = 1", "problems[0].minority: expected a list of: text or a whole number (fou"),
+        ("minority = [1.5]", "problems[0].minority[0]: expected text or a whole number (found 1"),
+        ("minority = [true]", "problems[0].minority[0]: expected text or a whole number (found t"),
+        ("minority = [1]", 'problems[0].kind: say "binary" or "multi-class"'),
+        ("imbalance = [0.1]", "problems[0].minority: name the rare classes that imbalance is ab"),
+        ("imbalance = [0.1, 1.7]", "problems[0].imbalance[1]: expected a number above 0 and up t"),
+        ("imbalance = 0.1", "problems[0].imbalance: expected a list of: a number above 0 and up "),
+        ("imbalance = [0.1, 0.1]\nminority = [1]", "problems[0].imbalance: a ratio stands twice"),
+        (
+            "kind = 'binary'\nminority = [1, 2]",
+            "problems[0].minority: a binary problem has one ra",
+        ),
+    ],
+)
+def test_complaints_about_problems(key, expected):
+    assert complaint(HEAD + "[[problems]]\n" + key).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[cv]\nfolds = 1", "cv.folds: expected a whole number from 2 to 1,000 (found 1)"),
+        ("[cv]\nvalidation = 1.0", "cv.validation: expected a number above 0 and below 1 (found"),
+        ("[cv]\ngrouped = 1", "cv.grouped: expected true or false (found 1)"),
+        ("[model]\nname = 1", "model.name: expected text (found 1)"),
+        (
+            "[model]\nname = 'cnn2'",
+            'model.name: "cnn2" is unknown; write "mlp", "cnn" or "package.module',
+        ),
+        ("[model]\nwidth = 1", "model.width: unknown key; known: hidden, dropout, name"),
+        ("[model]\ndropout = 1", "model.dropout: expected a number from 0 and below 1 (found 1)"),
+        ("[model]\nhidden = [4, 0]", "model.hidden[1]: expected a whole number from 1 to 100,000"),
+        ("[model]\nhidden = []", "model.hidden: expected a list with at least one of: a whole nu"),
+        ("[model]\nname = 'a:b'\nx = 0x1" + "0" * 5000, "model.x: cannot be kept in a database"),
+        (
+            "[search]\nalgorithm = 'bayes'",
+            'search.algorithm: expected "cmaes" or "gp" or "grid" or "nsga2" or "qmc"',
+        ),
+        ("[search]\nalgorithm = 'tpe'", "search.trials: say how many trials tpe may run"),
+        ("[search]\ntrials = 3", "search.trials: a grid runs every point once; leave it out"),
+        ("[search]\nspace = 3", "search.space: write it as a table, [search.space]"),
+        ("[search]\nspaces = 3", 'search.spaces: unknown key; did you mean "space"?'),
+    ],
+)
+def test_complaints_about_the_rest(text, expected):
+    assert complaint(HEAD + text).startswith(expected)
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    missing, binary = tmp_path / "missing.toml", tmp_path / "binary.toml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    for path, expected in (
+        (missing, "there is no such study file"),
+        (tmp_path, "a folder; name the study file in it"),
+        (binary, "not a text file in UTF-8"),
+        (f"{tmp_path}/\0", "cannot be read"),
+    ):
+        with pytest.raises(StudyFileError, match=re.escape(f"{path}: {expected}")):
+            load_study(path)
+
+
+def test_a_byte_order_mark_and_windows_lines_are_no_mistake(tmp_path):
+    path = tmp_path / "windows.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + TINY.replace("\n", "\r\n").encode())
+    assert load_study(path).cv == parse_study(TINY).cv
+
+
+def test_brackets_without_end_are_refused():
+    assert complaint("x = " + "[" * 5000).startswith("not valid TOML")
+
+
+def test_a_name_means_a_file_or_a_built_in_study(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "quickstart").mkdir()
+    assert find_study("quickstart") == built_in()["quickstart"]
+    (tmp_path / "mine").write_text(TINY)
+    assert load_study(find_study("mine")).name == "tiny"
+    with pytest.raises(StudyFileError, match=r'quickstrat: .* did you mean "quickstart"\?'):
+        find_study("quickstrat")
+    with pytest.raises(StudyFileError, match="a folder"):
+        load_study(find_study(str(tmp_path)))
+    with pytest.raises(StudyFileError, match="no such study file"):
+        find_study("x" * 5000)
+
+
+def test_a_point_may_set_what_the_file_may_set():
+    training = parse_study(TINY).training
+    assert override(training, {"epochs": 9}).epochs == 9
+    with pytest.raises(StudyFileError, match=r"search\.space\.epochs: expected a whole number"):
+        override(training, {"epochs": 0})
+
+
+# Whatever a file says: an object or one complaint.
+
+WORDS = st.sampled_from(
+    ["study", "name", "seed", "objectives", "problems", "dataset", "minority", "imbalance",
+     "kind", "cv", "folds", "model", "hidden", "dropout", "training", "preset", "epochs", "stop",
+     "search", "algorithm", "trials", "space", "strategy", "alpha", "remix", "sampler", "mixing",
+     "learning_rate", "batch_size", "low", "high", "log", "baseline", "balanced", "smote", "beta",
+     "grid", "tpe", "mlp", "a.b:c", "binary", "early", "never", "plateau", ""]
+)  # fmt: skip
+NAMES = WORDS | st.text('abcé "\\\n', max_size=4)
+SCALARS = (
+    st.booleans()
+    | st.integers(-3, 3)
+    | st.integers()
+    | st.sampled_from([2**63, -(2**64), 10**400])
+    | st.floats(allow_nan=True, allow_infinity=True)
+    | st.floats(0, 2)
+    | NAMES
+    | st.dates()
+    | st.just(datetime.datetime(2026, 1, 2, 3, 4, 5))
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda v: st.lists(v, max_size=3) | st.dictionaries(NAMES, v, max_size=3),
+    max_leaves=6,
+)
+
+
+def toml(value) -> str:
+    """Any value in TOML."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, int):
+        return hex(value) if value > 2**64 else str(value)
+    if isinstance(value, list):
+        return f"[{', '.join(map(toml, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{toml(str(k))} = {toml(v)}' for k, v in value.items())}}}"
+    return value.isoformat() if hasattr(value, "isoformat") else repr(value)
+
+
+def answer(table: dict) -> None:
+    """A file of this content is taken, or refused with one line."""
+    text = "\n".join(f"{toml(key)} = {toml(value)}" for key, value in table.items())
+    line = "taken"
+    try:
+        check_study(parse_study(text, "junk.toml"))
+    except StudyFileError as error:
+        line = str(error)
+    assert "\n" not in line
+    assert len(line) < 1000
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(NAMES, VALUES, max_size=4))
+def test_junk_is_never_answered_with_anything_but_a_complaint(table):
+    answer(table)
+
+
+GOOD = {
+    "study": {"name": "a", "objectives": ["bbs"]},
+    "problems": [{"dataset": "wine", "kind": "binary", "minority": [1], "imbalance": [0.1]}],
+    "cv": {"folds": 2},
+    "model": {"name": "mlp", "hidden": [4], "dropout": 0.1},
+    "training": {"epochs": 30, "learning_rate": 0.1},
+    "search": {
+        "algorithm": "tpe",
+        "trials": 3,
+        "space": {
+            "strategy": ["remix"],
+            "alpha": {"low": 0.1, "high": 1.0},
+            "learning_rate": [0.1, 0.2],
+            "model": {"dropout": {"low": 0.1, "high": 0.2}, "hidden": [[4], [8, 4]]},
+            "epochs": [30, 40],
+        },
+    },
+}
+PLACES = [
+    (section, key) for section, table in GOOD.items() if isinstance(table, dict) for key in table
+] + [("search", "space", key) for key in GOOD["search"]["space"]]
+
+
+def test_the_study_that_is_spoilt_below_is_good():
+    answer(GOOD)
+    text = "\n".join(f"{key} = {toml(value)}" for key, value in GOOD.items())
+    check_study(parse_study(text))
+
+
+@settings(max_examples=250, deadline=None)
+@given(st.sampled_from(PLACES), NAMES, VALUES, st.booleans())
+def test_a_good_study_with_one_thing_spoilt(place, name, value, instead):
+    spoilt = json.loads(json.dumps(GOOD))
+    table = spoilt
+    for key in place[:-1]:
+        table = table[key]
+    table[place[-1] if instead else name] = value
+    answer(spoilt)
