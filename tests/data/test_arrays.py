@@ -1,4 +1,4 @@
-"""Data sets from arrays and data frames, and the ones that come with scikit-learn."""
+"""Data sets made of arrays and data frames, and those that come with scikit-learn."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ X4 = np.arange(8.0).reshape(4, 2)
 def test_labels_become_the_names_a_study_file_writes(
     labels: list[Any], classes: tuple[str, ...], codes: list[int]
 ) -> None:
-    got, names = encode_labels(labels)
-    assert (got.tolist(), names) == (codes, classes)
+    encoded, names = encode_labels(labels)
+    assert (encoded.tolist(), names) == (codes, classes)
     assert tuple(map(class_name, classes)) == classes
 
 
@@ -60,15 +60,15 @@ def test_missing_values_stay_missing() -> None:
 
 
 def test_hash_follows_the_content() -> None:
-    one = from_arrays(X4, [0, 1, 0, 1])
-    assert one.sha256 == from_arrays(X4.astype(np.float32), np.array([0.0, 1, 0, 1])).sha256
-    others = [
+    dataset = from_arrays(X4, [0, 1, 0, 1])
+    assert dataset.sha256 == from_arrays(X4.astype(np.float32), np.array([0.0, 1, 0, 1])).sha256
+    different = [
         from_arrays(X4 + 1, [0, 1, 0, 1]),
         from_arrays(X4, [0, 1, 1, 1]),
         from_arrays(X4, [0, 2, 0, 2]),
         from_arrays(X4, [0, 1, 0, 1], groups=[0, 1, 0, 1]),
     ]
-    assert len({one.sha256, *(other.sha256 for other in others)}) == 5
+    assert len({dataset.sha256, *(changed.sha256 for changed in different)}) == 5
 
 
 def test_data_frame_columns_by_their_kind() -> None:
@@ -104,7 +104,7 @@ def test_array_of_objects_is_read_by_column() -> None:
 
 
 @pytest.mark.parametrize(
-    ("X", "y", "more", "message"),
+    ("X", "y", "arguments", "message"),
     [
         (np.zeros(4), [0, 1, 0, 1], {}, "X has shape (4,)"),
         (np.zeros((4, 2, 2)), [0, 1, 0, 1], {}, "X has shape (4, 2, 2)"),
@@ -141,20 +141,22 @@ def test_array_of_objects_is_read_by_column() -> None:
         ),
     ],
 )
-def test_refusals(X: Any, y: Any, more: dict[str, Any], message: str) -> None:
+def test_invalid_arrays_are_refused(
+    X: Any, y: Any, arguments: dict[str, Any], message: str
+) -> None:
     with pytest.raises(DataError, match=re.escape(message)) as caught:
-        from_arrays(X, y, name="mine", **more)
+        from_arrays(X, y, name="mine", **arguments)
     assert str(caught.value).startswith('data set "mine"')
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["digits", "breast_cancer", "wine"])
-def test_embedded_sets_are_scikit_learns(name: str) -> None:
+def test_data_sets_of_scikit_learn_are_as_it_gives_them(name: str) -> None:
     bunch = getattr(sklearn_datasets, f"load_{name}")()
     dataset = load_dataset(name)
     np.testing.assert_array_equal(dataset.X, bunch.data)
-    named = np.asarray(dataset.classes)[dataset.y]
-    np.testing.assert_array_equal(named, bunch.target_names[bunch.target].astype(str))
+    labels = np.asarray(dataset.classes)[dataset.y]
+    np.testing.assert_array_equal(labels, bunch.target_names[bunch.target].astype(str))
     assert len(dataset.features) == dataset.X.shape[1] == len(set(dataset.features))
     assert dataset.name == name
     assert dataset.source
@@ -168,7 +170,7 @@ def test_digit_classes_are_digits() -> None:
     assert load_dataset("digits").classes == tuple("0123456789")
 
 
-def test_unknown_name_is_answered_with_the_known_ones() -> None:
+def test_unknown_name_is_refused_with_the_closest_or_all_names() -> None:
     with pytest.raises(DataError, match=r'no data set "digit"; did you mean "digits"\?$'):
         load_dataset("digit")
     with pytest.raises(DataError, match='no data set "mnist"; known: digits, breast_cancer, wine'):
@@ -182,5 +184,7 @@ def test_importing_the_room_loads_nothing_heavy() -> None:
         "    importlib.import_module(f'remix_study.data.{module.name}')\n"
         "print([m for m in ('sklearn', 'pandas', 'scipy', 'keras') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert process.stdout.strip() == "[]"

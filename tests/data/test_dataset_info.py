@@ -1,4 +1,4 @@
-"""What the ``datasets`` command shows."""
+"""Descriptions of data sets, as the ``datasets`` command shows them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from remix_study.data.dataset_info import STATES, check_all, count_duplicates, d
 from remix_study.data.published_files import VARIABLE as DATA
 from remix_study.errors import DataError
 
-EMBEDDED = ("digits", "breast_cancer", "wine", "digits-images")
+WITHOUT_FILES = ("digits", "breast_cancer", "wine", "digits-images")
 
 
 @pytest.fixture(autouse=True)
-def _no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _empty_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CACHE, str(tmp_path / "cache"))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.delenv(DATA, raising=False)
@@ -32,7 +32,7 @@ def test_every_data_set_is_described_without_its_files() -> None:
         assert tuple(info.name for info in infos) == dataset_names()
         for info in infos:
             assert info.state in STATES
-            assert info.available == (info.name in EMBEDDED) == (info.reason == "")
+            assert info.available == (info.name in WITHOUT_FILES) == (info.reason == "")
             assert info.rows == sum(count for _, count in info.classes)
             assert info.source
             assert info.licence
@@ -43,11 +43,11 @@ def test_every_data_set_is_described_without_its_files() -> None:
             json.dumps(asdict(info))
 
 
-def test_overview_and_check_agree_on_the_embedded_sets() -> None:
-    for quick, full in zip(overview(), check_all(), strict=True):
-        if quick.name in EMBEDDED:
-            assert (quick.state, full.state) == ("present", "verified")
-            assert {**asdict(quick), "state": ""} == {**asdict(full), "state": ""}
+def test_overview_and_check_agree_on_data_sets_without_files() -> None:
+    for unopened, loaded in zip(overview(), check_all(), strict=True):
+        if unopened.name in WITHOUT_FILES:
+            assert (unopened.state, loaded.state) == ("present", "verified")
+            assert {**asdict(unopened), "state": ""} == {**asdict(loaded), "state": ""}
 
 
 def test_a_wrong_file_is_refused_not_absent(
@@ -63,7 +63,7 @@ def test_a_wrong_file_is_refused_not_absent(
     assert info.groups == 102
     assert info.grouped_by == "molecule"
     # The overview opens no file.
-    assert {i.name: i.state for i in overview()}["musk"] == "present"
+    assert {info.name: info.state for info in overview()}["musk"] == "present"
 
 
 def test_the_partial_edition_is_shown_as_such(

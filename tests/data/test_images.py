@@ -1,4 +1,4 @@
-"""Image data sets: the published batches, one's own files, and what is refused."""
+"""Image data sets: published batches, folders and NPZ files, and what is refused."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from remix_study.errors import DataError
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory, monkeypatch):
+def _empty_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv(CACHE, str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))
 
 
-def batch(rng, n=12):
-    """A batch as its makers' Python 2 wrote it: byte keys, protocol 2."""
+def pickle_batch(rng, n=12):
+    """A batch as Python 2 pickled it, with byte keys and protocol 2; its pixels and labels."""
     pixels = rng.integers(0, 256, (n, 3072), np.uint8)
     labels = [int(label) for label in rng.integers(0, 10, n)]
     # Python 3 would write bytes through a function of the codecs module; Python 2 did not.
@@ -48,21 +48,21 @@ def batch(rng, n=12):
     )  # fmt: skip
     text = text.replace(b"X\x06\x00\x00\x00labels", b"U\x06labels")
     text = text.replace(b"X\x04\x00\x00\x00data", b"U\x04data")
-    place = text.index(b"U\x04data")
+    key = text.index(b"U\x04data")
     # The value of "data", past the memo of its key.
-    at = text.index(b"K\x00", place)
-    return text[:at] + array + text[at + 2 :], pixels, np.array(labels)
+    value = text.index(b"K\x00", key)
+    return text[:value] + array + text[value + 2 :], pixels, np.array(labels)
 
 
 @pytest.fixture
 def cifar(tmp_path, monkeypatch):
     """A small CIFAR-10 of five batches in its folder, with facts that fit it."""
     rng = np.random.default_rng(0)
-    made = [batch(rng) for _ in range(5)]
+    batches = [pickle_batch(rng) for _ in range(5)]
     folder = tmp_path / "data" / "cifar10" / "cifar-10-batches-py"
     folder.mkdir(parents=True)
     files = []
-    for number, (content, _, _) in enumerate(made, start=1):
+    for number, (content, _, _) in enumerate(batches, start=1):
         (folder / f"data_batch_{number}").write_bytes(content)
         files.append(
             PublishedFile(
@@ -74,37 +74,37 @@ def cifar(tmp_path, monkeypatch):
     facts = replace(CATALOGUE["cifar10"], files=tuple(files), rows=60)
     monkeypatch.setitem(CATALOGUE, "cifar10", facts)
     monkeypatch.setenv(DATA, str(tmp_path / "data"))
-    return folder, made
+    return folder, batches
 
 
-def assert_is(dataset, made):
-    """Planes of red, green and blue became pixels with channels last."""
-    flat = np.concatenate([pixels for _, pixels, _ in made])
-    labels = np.concatenate([own for _, _, own in made])
+def assert_holds(dataset, batches):
+    """The data set holds the batches' images, with channels last instead of colour planes."""
+    flat = np.concatenate([pixels for _, pixels, _ in batches])
+    codes = np.concatenate([labels for _, _, labels in batches])
     assert dataset.X.shape == (60, 32, 32, 3)
     assert dataset.X.dtype == np.uint8
     assert not dataset.X.flags.writeable
     for image, y, x, channel in ((0, 0, 0, 0), (7, 3, 30, 1), (59, 31, 31, 2), (30, 0, 5, 2)):
         assert dataset.X[image, y, x, channel] == flat[image, channel * 1024 + y * 32 + x]
-    np.testing.assert_array_equal(dataset.y, labels)
+    np.testing.assert_array_equal(dataset.y, codes)
     assert dataset.classes == CLASSES
 
 
 def test_the_batches_are_read_from_their_folder(cifar):
-    folder, made = cifar
+    folder, batches = cifar
     first = load_dataset("cifar10")
-    assert_is(first, made)
+    assert_holds(first, batches)
     # The second load takes the cache: the same, to the last byte and hash.
-    again = load_dataset("cifar10")
-    assert_is(again, made)
-    assert again.sha256 == first.sha256
-    assert again.n_features == 3072
+    second = load_dataset("cifar10")
+    assert_holds(second, batches)
+    assert second.sha256 == first.sha256
+    assert second.n_features == 3072
     assert (folder / "data_batch_1").exists()
 
 
 @pytest.mark.parametrize("kind", ["xz", "gz"])
 def test_the_batches_are_read_from_an_archive(cifar, kind):
-    folder, made = cifar
+    folder, batches = cifar
     path = folder.parent / f"cifar-10-batches-py.tar.{kind}"
     with tarfile.open(path, f"w:{kind}") as archive:
         # The makers' own archive is in no order either.
@@ -114,7 +114,7 @@ def test_the_batches_are_read_from_an_archive(cifar, kind):
     for file in folder.iterdir():
         file.unlink()
     dataset = load_dataset("cifar10")
-    assert_is(dataset, made)
+    assert_holds(dataset, batches)
     assert dataset.sha256 == unpacked
     with tarfile.open(path, f"w:{kind}") as archive:
         archive.add(__file__, "data_batch_5x")
@@ -125,23 +125,23 @@ def test_the_batches_are_read_from_an_archive(cifar, kind):
         load_dataset("cifar10")
 
 
-def test_what_keras_has_fetched_is_found(cifar, monkeypatch):
-    folder, made = cifar
-    kept = Path(os.environ["KERAS_HOME"]) / "datasets" / "cifar-10-batches-py-target"
-    kept.mkdir(parents=True)
-    folder.rename(kept / "cifar-10-batches-py")
-    assert_is(load_dataset("cifar10"), made)
+def test_batches_that_keras_has_downloaded_are_found(cifar, monkeypatch):
+    folder, batches = cifar
+    keras_folder = Path(os.environ["KERAS_HOME"]) / "datasets" / "cifar-10-batches-py-target"
+    keras_folder.mkdir(parents=True)
+    folder.rename(keras_folder / "cifar-10-batches-py")
+    assert_holds(load_dataset("cifar10"), batches)
     monkeypatch.delenv(DATA)
-    assert_is(load_dataset("cifar10"), made)
-    (kept / "cifar-10-batches-py" / "data_batch_4").unlink()
+    assert_holds(load_dataset("cifar10"), batches)
+    (keras_folder / "cifar-10-batches-py" / "data_batch_4").unlink()
     with pytest.raises(FilesMissingError, match=r"keras\.datasets\.cifar10\.load_data"):
         load_dataset("cifar10")
 
 
 def test_a_truncated_batch_is_refused_with_its_name(cifar):
-    folder, made = cifar
+    folder, batches = cifar
     path = folder / "data_batch_3"
-    path.write_bytes(made[2][0][:-100])
+    path.write_bytes(batches[2][0][:-100])
     with pytest.raises(DataError, match=rf"{path}: not the published batch: .* bytes with md5"):
         load_dataset("cifar10")
     info = describe("cifar10")
@@ -149,15 +149,17 @@ def test_a_truncated_batch_is_refused_with_its_name(cifar):
     assert info.shape == (32, 32, 3)
 
 
-class Bomb:
+class CallsSystem:
+    """An object whose unpickling runs a command."""
+
     def __reduce__(self):
-        return os.system, ("touch BOMB",)
+        return os.system, ("touch CREATED",)
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 4])
-def test_a_pickle_that_asks_for_anything_else_is_refused(tmp_path, monkeypatch, protocol):
+def test_a_pickle_that_names_another_function_is_refused(tmp_path, monkeypatch, protocol):
     monkeypatch.chdir(tmp_path)
-    content = pickle.dumps({"data": Bomb(), "labels": [1]}, protocol)
+    content = pickle.dumps({"data": CallsSystem(), "labels": [1]}, protocol)
     with pytest.raises(DataError, match=r"data_batch_1: .*asks for posix\.system"):
         read_batch(content, "data_batch_1")
     assert not list(tmp_path.iterdir())
@@ -165,9 +167,9 @@ def test_a_pickle_that_asks_for_anything_else_is_refused(tmp_path, monkeypatch, 
 
 def test_batches_of_something_else_are_refused():
     rng = np.random.default_rng(1)
-    good, pixels, labels = batch(rng)
-    found, codes = read_batch(good, "b")
-    np.testing.assert_array_equal(found, pixels)
+    good, pixels, labels = pickle_batch(rng)
+    read_pixels, codes = read_batch(good, "b")
+    np.testing.assert_array_equal(read_pixels, pixels)
     np.testing.assert_array_equal(codes, labels)
     for content in (b"", b"text", pickle.dumps([1, 2]), good[:-50], good.replace(b"u1", b"i1")):
         with pytest.raises(DataError, match=r"^b: "):
@@ -175,7 +177,7 @@ def test_batches_of_something_else_are_refused():
 
 
 @pytest.mark.skipif(DATA not in os.environ, reason="REMIX_STUDY_DATA is not set")
-def test_the_small_set_is_that_of_the_makers():
+def test_the_small_set_is_as_published():
     dataset = load_dataset("cifar10-small")
     assert dataset.X.shape == (6000, 32, 32, 3)
     assert dataset.counts.tolist() == [600] * 10
@@ -210,7 +212,7 @@ def test_a_problem_and_its_folds_are_row_numbers():
         assert len(fold.train) + len(fold.validation) + len(fold.test) == 870
 
 
-def pixels(shape=(6, 5), channels=3, seed=0):
+def random_image(shape=(6, 5), channels=3, seed=0):
     shape = shape if channels == 1 else (*shape, channels)
     return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
 
@@ -223,7 +225,7 @@ def pets(tmp_path):
     ):
         path = tmp_path / "pets" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels(seed=number)).save(path, format="png")
+        Image.fromarray(random_image(seed=number)).save(path, format="png")
     return tmp_path / "pets"
 
 
@@ -235,7 +237,7 @@ def test_a_folder_of_class_folders(pets):
     assert dataset.classes == ("cats", "dogs")
     assert dataset.y.tolist() == [0, 0, 0, 1, 1]
     for number, image in enumerate(dataset.X):
-        np.testing.assert_array_equal(image, pixels(seed=number))
+        np.testing.assert_array_equal(image, random_image(seed=number))
     assert dataset.notes == ()
     (pets / "dogs" / "notes.txt").write_text("good dogs")
     assert load_images(pets).notes == (
@@ -247,74 +249,80 @@ def test_jpeg_and_grey_images(tmp_path):
     for number, name in enumerate(("x/1.jpg", "x/2.jpeg", "y/1.jpg")):
         path = tmp_path / "grey" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels((16, 8), 1, number)).save(path)
+        Image.fromarray(random_image((16, 8), 1, number)).save(path)
     dataset = load_images(tmp_path / "grey")
     assert dataset.X.shape == (3, 16, 8, 1)
 
 
-def spoil(pets, how):
-    """Spoil a folder of images; what the message must say and the path it must name."""
-    if how == "grey":
+def spoil(pets, fault):
+    """Put a fault into a folder of images.
+
+    Returns:
+        The path that the message must name, and what it must say.
+    """
+    if fault == "grey":
         path = pets / "dogs" / "b.png"
-        Image.fromarray(pixels(channels=1)).save(path)
+        Image.fromarray(random_image(channels=1)).save(path)
         return path, "6 x 5 pixels, grey, but .*cats/a.png is 6 x 5 pixels, RGB"
-    if how == "size":
+    if fault == "size":
         path = pets / "cats" / "c.png"
-        Image.fromarray(pixels((6, 7))).save(path)
+        Image.fromarray(random_image((6, 7))).save(path)
         return path, "6 x 7 pixels, RGB, but"
-    if how == "empty":
+    if fault == "empty":
         (pets / "hamsters").mkdir()
         return pets / "hamsters", "holds no PNG or JPEG file; fill or remove this class"
-    if how == "truncated":
+    if fault == "truncated":
         path = pets / "dogs" / "a.png"
         path.write_bytes(path.read_bytes()[:60])
         return path, r"cannot be read as an image \(.+\); replace it"
-    if how == "text":
+    if fault == "text":
         path = pets / "dogs" / "a.png"
         path.write_text("no image")
         return path, r"cannot be read as an image \(cannot identify image file\)"
-    if how == "alpha":
+    if fault == "alpha":
         path = pets / "dogs" / "b.png"
-        Image.fromarray(pixels(channels=4)).save(path)
+        Image.fromarray(random_image(channels=4)).save(path)
         return path, "colour mode is RGBA; save it as grey or RGB"
-    if how == "one class":
+    if fault == "one class":
         for file in (pets / "dogs").iterdir():
             file.unlink()
         (pets / "dogs").rmdir()
         return pets, "all 3 rows are of class cats"
-    assert how == "flat"
+    assert fault == "flat"
     return pets / "cats", "holds no folders"
 
 
 @pytest.mark.parametrize(
-    "how", ["grey", "size", "empty", "truncated", "text", "alpha", "one class", "flat"]
+    "fault", ["grey", "size", "empty", "truncated", "text", "alpha", "one class", "flat"]
 )
-def test_folders_that_are_refused(pets, how):
-    path, message = spoil(pets, how)
+def test_folders_that_are_refused(pets, fault):
+    path, message = spoil(pets, fault)
     with pytest.raises(DataError, match=message) as caught:
-        load_images(path if how == "flat" else pets)
+        load_images(path if fault == "flat" else pets)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
 
 
-def npz(path, **arrays):
+def save_npz(path, **arrays):
     np.savez(path, **arrays)
     return path
 
 
 def test_npz_arrays(tmp_path):
-    X = np.stack([pixels(seed=number) for number in range(4)])
-    path = npz(tmp_path / "mine.npz", X=X, y=np.array(["b", "a", "a", "b"]), groups=[5, 5, 6, 6])
+    X = np.stack([random_image(seed=number) for number in range(4)])
+    path = save_npz(
+        tmp_path / "mine.npz", X=X, y=np.array(["b", "a", "a", "b"]), groups=[5, 5, 6, 6]
+    )
     dataset = load_images(path)
     np.testing.assert_array_equal(dataset.X, X)
     assert (dataset.name, dataset.source) == ("mine", "file mine.npz")
     assert dataset.classes == ("a", "b")
     assert dataset.y.tolist() == [1, 0, 0, 1]
     assert dataset.groups.tolist() == [0, 0, 1, 1]
-    grey = load_images(npz(tmp_path / "grey.npz", X=X[..., 0], y=[0, 1, 1, 0]))
+    grey = load_images(save_npz(tmp_path / "grey.npz", X=X[..., 0], y=[0, 1, 1, 0]))
     assert grey.X.shape == (4, 6, 5, 1)
-    given = from_arrays(X, ["b", "a", "a", "b"], groups=[5, 5, 6, 6], name="mine")
-    assert given.sha256 == dataset.sha256
+    from_python = from_arrays(X, ["b", "a", "a", "b"], groups=[5, 5, 6, 6], name="mine")
+    assert from_python.sha256 == dataset.sha256
     assert from_arrays(np.flip(X, 0), ["b", "a", "a", "b"]).sha256 != dataset.sha256
 
 
@@ -338,7 +346,7 @@ def test_npz_arrays(tmp_path):
     ],
 )
 def test_npz_files_that_are_refused(tmp_path, arrays, message):
-    path = npz(tmp_path / "mine.npz", **arrays)
+    path = save_npz(tmp_path / "mine.npz", **arrays)
     with pytest.raises(DataError) as caught:
         load_images(path)
     assert str(caught.value).startswith(f"{path}: ")

@@ -1,4 +1,4 @@
-"""Problems: exact ratios, rows nested over ratios, and the refusal of what makes no sense."""
+"""Problems: exact ratios, rows nested over ratios, and arguments that are refused."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from remix_study.data.problems import Problem, make_problem
 from remix_study.errors import DataError
 
 
-def data(*counts: int, name: str = "toy") -> Dataset:
+def toy_dataset(*counts: int, name: str = "toy") -> Dataset:
     """Classes "0", "1", ... of the given sizes, shuffled, with one distinct feature a row."""
     y = np.random.default_rng(len(counts)).permutation(np.repeat(np.arange(len(counts)), counts))
     return from_arrays(np.arange(float(len(y)))[:, None], y, name=name)
 
 
-def of_class(problem: Problem, code: int) -> set[int]:
+def rows_of_class(problem: Problem, code: int) -> set[int]:
     return set(problem.rows[problem.dataset.y[problem.rows] == code].tolist())
 
 
@@ -32,15 +32,15 @@ ratios = st.integers(1, 1000).map(lambda thousandths: thousandths / 1000)
 @settings(max_examples=60, deadline=None)
 @given(counts=st.lists(st.integers(2, 90), min_size=2, max_size=5), ratio=ratios)
 def test_binary_ratio_is_exact_for_every_ratio(counts: list[int], ratio: float) -> None:
-    dataset = data(*counts)
-    exact = Fraction(str(ratio))
+    dataset = toy_dataset(*counts)
+    exact_ratio = Fraction(str(ratio))
     try:
         problem = make_problem(dataset, kind="binary", minority=("0",), imbalance=ratio, seed=3)
     except DataError:
-        assert int(exact * sum(counts[1:])) == 0
+        assert int(exact_ratio * sum(counts[1:])) == 0
         return
     majority, minority = problem.counts
-    assert minority == int(exact * int(majority))
+    assert minority == int(exact_ratio * int(majority))
     # One side keeps all it has.
     assert minority == counts[0] or majority == sum(counts[1:])
     if majority < sum(counts[1:]):
@@ -49,7 +49,7 @@ def test_binary_ratio_is_exact_for_every_ratio(counts: list[int], ratio: float) 
         for code in range(1, len(counts)):
             share = majority * counts[code] / sum(counts[1:])
             slack = 0.5 + 0.5 * (len(counts) - 1) * counts[code] / sum(counts[1:])
-            assert abs(len(of_class(problem, code)) - share) <= slack + 1e-9
+            assert abs(len(rows_of_class(problem, code)) - share) <= slack + 1e-9
     else:
         assert problem.notes == ()
 
@@ -67,18 +67,18 @@ def test_multiclass_ratio_is_exact_against_the_largest_class_left(
     others = [code for code in range(len(counts)) if code not in rare]
     if not rare or not others:
         return
-    dataset, names = data(*counts), tuple(str(code) for code in sorted(rare))
-    exact = Fraction(str(ratio))
+    dataset, names = toy_dataset(*counts), tuple(str(code) for code in sorted(rare))
+    exact_ratio = Fraction(str(ratio))
     try:
         problem = make_problem(
             dataset, kind="multi-class", minority=names, imbalance=ratio, seed=3
         )
     except DataError:
-        assert int(exact * max(counts[code] for code in others)) == 0
+        assert int(exact_ratio * max(counts[code] for code in others)) == 0
         return
     assert problem.minority == tuple(sorted(rare))
     largest = max(problem.counts[code] for code in others)
-    assert {int(problem.counts[code]) for code in rare} == {int(exact * int(largest))}
+    assert {int(problem.counts[code]) for code in rare} == {int(exact_ratio * int(largest))}
     shrunk = largest / max(counts[code] for code in others)
     for code in others:
         assert abs(problem.counts[code] - max(1, shrunk * counts[code])) <= 0.5 + 1e-9
@@ -92,7 +92,7 @@ def test_multiclass_ratio_is_exact_against_the_largest_class_left(
     pair=st.tuples(ratios, ratios).map(sorted),
 )
 def test_rows_are_nested_over_ratios(counts: list[int], kind: str, pair: list[float]) -> None:
-    dataset = data(*counts)
+    dataset = toy_dataset(*counts)
     try:
         small, large = (
             make_problem(dataset, kind=kind, minority=("1",), imbalance=ratio, seed=7)
@@ -100,22 +100,22 @@ def test_rows_are_nested_over_ratios(counts: list[int], kind: str, pair: list[fl
         )
     except DataError:
         return
-    assert of_class(small, 1) <= of_class(large, 1)
+    assert rows_of_class(small, 1) <= rows_of_class(large, 1)
     for code in range(len(counts)):
         if code != 1:
-            assert of_class(large, code) <= of_class(small, code)
+            assert rows_of_class(large, code) <= rows_of_class(small, code)
 
 
 def test_binary_and_multiclass_share_the_rows_of_a_class() -> None:
-    dataset = data(50, 60, 70)
+    dataset = toy_dataset(50, 60, 70)
     binary = make_problem(dataset, kind="binary", minority=("0",), imbalance=0.1, seed=5)
     multi = make_problem(dataset, kind="multi-class", minority=("0",), imbalance=0.1, seed=5)
-    assert of_class(multi, 0) <= of_class(binary, 0)
+    assert rows_of_class(multi, 0) <= rows_of_class(binary, 0)
 
 
 def test_seed_and_data_set_name_decide_the_rows() -> None:
     def rows(name: str, seed: int) -> list[int]:
-        dataset = data(50, 100, name=name)
+        dataset = toy_dataset(50, 100, name=name)
         return make_problem(dataset, imbalance=0.2, seed=seed).rows.tolist()
 
     assert rows("a", 1) == rows("a", 1)
@@ -125,13 +125,15 @@ def test_seed_and_data_set_name_decide_the_rows() -> None:
 
 def test_ratio_is_the_decimal_it_is_written_as() -> None:
     # In binary floating point 0.29 * 100 is 28.999999999999996.
-    assert make_problem(data(60, 100), imbalance=0.29).counts.tolist() == [100, 29]
+    assert make_problem(toy_dataset(60, 100), imbalance=0.29).counts.tolist() == [100, 29]
 
 
 def test_reduced_majority_keeps_its_classes_in_proportion() -> None:
-    problem = make_problem(data(10, 100, 200, 300), kind="binary", minority=("0",), imbalance=0.1)
+    problem = make_problem(
+        toy_dataset(10, 100, 200, 300), kind="binary", minority=("0",), imbalance=0.1
+    )
     assert problem.counts.tolist() == [100, 10]
-    assert [len(of_class(problem, code)) for code in range(4)] == [10, 17, 33, 50]
+    assert [len(rows_of_class(problem, code)) for code in range(4)] == [10, 17, 33, 50]
     assert problem.notes == (
         "toy-0-ir0.1: the imbalance exceeds the natural 0.0167: "
         "the majority was reduced from 600 to 100 rows",
@@ -139,7 +141,7 @@ def test_reduced_majority_keeps_its_classes_in_proportion() -> None:
 
 
 def test_names_classes_and_codes() -> None:
-    dataset = data(10, 20, 30)
+    dataset = toy_dataset(10, 20, 30)
     problem = make_problem(dataset, kind="binary", minority=("1",), imbalance=0.05)
     assert (problem.name, problem.classes, problem.minority) == (
         "toy-1-ir0.05",
@@ -162,28 +164,33 @@ def test_names_classes_and_codes() -> None:
     assert multi.K == 3
 
 
-def test_data_as_they_are() -> None:
-    two = make_problem(data(30, 10))
-    assert (two.name, two.kind, two.classes, two.minority) == ("toy", "binary", ("0", "1"), (1,))
-    first = make_problem(data(10, 30))
-    assert (first.classes, first.counts.tolist()) == (("1", "0"), [30, 10])
-    many = make_problem(data(10, 30, 10))
-    assert (many.name, many.kind, many.minority) == ("toy", "multi-class", (0, 2))
-    assert many.imbalance is None
-    assert make_problem(data(10, 10, 10)).minority == ()
+def test_a_problem_without_arguments_keeps_the_data_set() -> None:
+    binary = make_problem(toy_dataset(30, 10))
+    assert (binary.name, binary.kind, binary.classes, binary.minority) == (
+        "toy",
+        "binary",
+        ("0", "1"),
+        (1,),
+    )
+    swapped = make_problem(toy_dataset(10, 30))
+    assert (swapped.classes, swapped.counts.tolist()) == (("1", "0"), [30, 10])
+    multi = make_problem(toy_dataset(10, 30, 10))
+    assert (multi.name, multi.kind, multi.minority) == ("toy", "multi-class", (0, 2))
+    assert multi.imbalance is None
+    assert make_problem(toy_dataset(10, 10, 10)).minority == ()
 
 
 def test_minority_without_ratio_keeps_all_rows() -> None:
-    marked = make_problem(data(10, 20, 30), kind="multi-class", minority=("1",))
+    marked = make_problem(toy_dataset(10, 20, 30), kind="multi-class", minority=("1",))
     assert (marked.name, marked.minority, marked.counts.tolist()) == ("toy-1", (1,), [10, 20, 30])
-    merged = make_problem(data(10, 20, 30), kind="binary", minority=("0",))
+    merged = make_problem(toy_dataset(10, 20, 30), kind="binary", minority=("0",))
     assert (merged.name, merged.counts.tolist(), merged.notes) == ("toy-0", [50, 10], ())
-    larger = make_problem(data(10, 20), minority=("1",))
+    larger = make_problem(toy_dataset(10, 20), minority=("1",))
     assert "more rows than the majority" in larger.notes[0]
 
 
 def test_ratio_alone_makes_the_smaller_of_two_classes_rare() -> None:
-    problem = make_problem(data(100, 50), imbalance=0.1)
+    problem = make_problem(toy_dataset(100, 50), imbalance=0.1)
     assert (problem.name, problem.counts.tolist()) == ("toy-1-ir0.1", [100, 10])
 
 
@@ -216,12 +223,12 @@ def test_groups_follow_their_rows() -> None:
         ),
     ],
 )
-def test_refusals(arguments: dict[str, object], message: str) -> None:
+def test_invalid_arguments_are_refused(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(DataError, match=re.escape(message)) as caught:
-        make_problem(data(10, 20, 30), **arguments)  # type: ignore[arg-type]
+        make_problem(toy_dataset(10, 20, 30), **arguments)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
 
 
 def test_two_classes_are_binary() -> None:
     with pytest.raises(DataError, match="two classes"):
-        make_problem(data(10, 20), kind="multi-class")
+        make_problem(toy_dataset(10, 20), kind="multi-class")

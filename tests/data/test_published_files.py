@@ -1,4 +1,4 @@
-"""Files under REMIX_STUDY_DATA: found, verified, cached, and refused in one line."""
+"""Published files under REMIX_STUDY_DATA: found, verified, cached, or refused in one line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from remix_study.data import published_files
 from remix_study.data.cache import VARIABLE as CACHE
-from remix_study.data.cache import cache_folder, save_cached
+from remix_study.data.cache import cache_folder, load_cached, save_cached
 from remix_study.data.catalogue import CATALOGUE, PublishedFile
 from remix_study.data.dataset import Dataset
 from remix_study.data.named_datasets import load_dataset
@@ -25,14 +25,14 @@ from remix_study.data.published_files import VARIABLE as DATA
 from remix_study.data.published_formats import Parsed
 from remix_study.errors import DataError
 
-FACT = CATALOGUE["optdigits"]
-TRA, TES = (file.path for file in FACT.files)
+OPTDIGITS = CATALOGUE["optdigits"]
+TRA, TES = (file.path for file in OPTDIGITS.files)
 
 
 def made_up_digits() -> dict[str, bytes]:
     """Files of noise with the shape, class counts and value range of the real ones."""
     rng = np.random.default_rng(0)
-    labels = np.repeat(np.arange(10), list(FACT.counts.values()))
+    labels = np.repeat(np.arange(10), list(OPTDIGITS.counts.values()))
     rows = np.column_stack([rng.integers(0, 17, (5620, 64)), rng.permutation(labels)])
     lines = [",".join(map(str, row)) + "\n" for row in rows.tolist()]
     return {TRA: "".join(lines[:3823]).encode(), TES: "".join(lines[3823:]).encode()}
@@ -43,7 +43,7 @@ DIGITS = made_up_digits()
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data folder with made-up digits, and a cache of its own."""
+    """A data folder with made-up digits, and an empty cache beside it."""
     monkeypatch.setenv(DATA, str(tmp_path / "data"))
     monkeypatch.setenv(CACHE, str(tmp_path / "cache"))
     for path, content in DIGITS.items():
@@ -53,9 +53,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if the made-up files were the known ones."""
+    """The catalogue with the hashes of the made-up files."""
     files = tuple(PublishedFile(path, sha256(DIGITS[path]).hexdigest()) for path in (TRA, TES))
-    monkeypatch.setitem(CATALOGUE, "optdigits", replace(FACT, files=files))
+    monkeypatch.setitem(CATALOGUE, "optdigits", replace(OPTDIGITS, files=files))
 
 
 def write(path: Path, content: bytes) -> None:
@@ -63,15 +63,11 @@ def write(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def same(one: Dataset, other: Dataset) -> None:
-    assert one.X.tobytes() == other.X.tobytes()
-    assert one.y.tobytes() == other.y.tobytes()
-    assert (one.classes, one.features, one.sha256, one.notes) == (
-        other.classes,
-        other.features,
-        other.sha256,
-        other.notes,
-    )
+def assert_same(first: Dataset, second: Dataset) -> None:
+    assert first.X.tobytes() == second.X.tobytes()
+    assert first.y.tobytes() == second.y.tobytes()
+    for field in ("classes", "features", "sha256", "notes"):
+        assert getattr(first, field) == getattr(second, field)
 
 
 @pytest.mark.usefixtures("known")
@@ -83,7 +79,7 @@ def test_known_files_pass_without_a_note_plain_or_gzip(folder: Path) -> None:
     for path in (TRA, TES):
         (folder / path).unlink()
         write(folder / f"{path}.gz", gzip.compress(DIGITS[path]))
-        same(load_dataset("optdigits"), plain)
+        assert_same(load_dataset("optdigits"), plain)
 
 
 def test_another_file_that_fits_passes_with_a_note(folder: Path) -> None:
@@ -93,11 +89,9 @@ def test_another_file_that_fits_passes_with_a_note(folder: Path) -> None:
     assert (folder / TRA).exists()
 
 
-def edit(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
-    return lambda content: content.replace(old, new, 1)
-
-
 def change_line(number: int, change: Callable[[list[bytes]], list[bytes]]) -> Callable[..., bytes]:
+    """A function of a file's content that changes the cells of one line."""
+
     def changed(content: bytes) -> bytes:
         lines = content.splitlines()
         lines[number] = b",".join(change(lines[number].split(b",")))
@@ -185,7 +179,7 @@ def test_an_unreadable_file(monkeypatch: pytest.MonkeyPatch) -> None:
         load_dataset("optdigits")
 
 
-def test_missing_files_say_what_is_missing_where_and_whence(
+def test_the_message_about_missing_files_says_which_where_and_from_whom(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / TES).unlink()
@@ -250,9 +244,21 @@ def test_the_second_load_comes_from_the_cache(monkeypatch: pytest.MonkeyPatch) -
     first = load_dataset("optdigits")
     forbid_parsing(monkeypatch)
     second = load_dataset("optdigits")
-    same(first, second)
+    assert_same(first, second)
     assert not second.X.flags.writeable
     assert second.groups is None
+
+
+@pytest.mark.usefixtures("known")
+def test_loading_writes_into_the_cache_alone(folder: Path) -> None:
+    def files_with_times() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+    before = files_with_times()
+    for _ in range(2):
+        load_dataset("optdigits")
+    assert files_with_times() == before
+    assert len(list((folder.parent / "cache").iterdir())) == 1
 
 
 def test_a_changed_file_is_never_answered_from_the_cache(folder: Path) -> None:
@@ -273,19 +279,19 @@ def test_a_cached_file_that_does_not_fit_is_refused_again(folder: Path) -> None:
 @pytest.mark.usefixtures("folder")
 def test_a_damaged_cache_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     first = load_dataset("optdigits")
-    kept = cache_folder()
-    assert kept is not None
-    (file,) = kept.iterdir()
+    cache = cache_folder()
+    assert cache is not None
+    (file,) = cache.iterdir()
     whole = file.read_bytes()
     flipped = bytearray(whole)
     flipped[len(whole) // 2] ^= 0xFF
     for content in (b"", whole[:1000], whole[:-30], bytes(flipped), b"PK nothing"):
         file.write_bytes(content)
-        same(load_dataset("optdigits"), first)
+        assert_same(load_dataset("optdigits"), first)
         assert file.read_bytes() == whole
     forbid_parsing(monkeypatch)
-    same(load_dataset("optdigits"), first)
-    assert list(kept.iterdir()) == [file]
+    assert_same(load_dataset("optdigits"), first)
+    assert list(cache.iterdir()) == [file]
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(
@@ -294,11 +300,11 @@ def test_a_cache_that_cannot_be_written_is_no_error(
     monkeypatch.setenv(CACHE, str(folder / TRA))
     assert len(load_dataset("optdigits").X) == 5620
 
-    def full(*_arguments: object, **_more: object) -> None:
+    def raise_no_space(*_arguments: object, **_keywords: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setenv(CACHE, str(folder / "cache"))
-    monkeypatch.setattr(np, "savez", full)
+    monkeypatch.setattr(np, "savez", raise_no_space)
     assert len(load_dataset("optdigits").X) == 5620
     assert list((folder / "cache").iterdir()) == []
 
@@ -309,14 +315,15 @@ def test_groups_survive_the_cache() -> None:
         np.eye(3), np.array([0, 1, 0]), ("a", "b"), ("x", "y", "z"), np.array([1, 0, 1])
     )
     save_cached("toy", "0" * 64, parsed, ("1", "2"))
-    kept = published_files.load_cached("toy", "0" * 64)
-    assert kept is not None
-    assert kept[1] == ("1", "2")
-    assert kept[0].groups is not None
-    assert kept[0].groups.tolist() == [1, 0, 1]
-    assert kept[0].X.tobytes() == parsed.X.tobytes()
-    # Half a key names the file; the whole one must agree.
-    assert published_files.load_cached("toy", "0" * 63 + "1") is None
+    cached = load_cached("toy", "0" * 64)
+    assert cached is not None
+    arrays, hashes = cached
+    assert hashes == ("1", "2")
+    assert arrays.groups is not None
+    assert arrays.groups.tolist() == [1, 0, 1]
+    assert arrays.X.tobytes() == parsed.X.tobytes()
+    # The file is named by half the key; the whole key must agree.
+    assert load_cached("toy", "0" * 63 + "1") is None
 
 
 @pytest.mark.usefixtures("folder")
@@ -330,15 +337,15 @@ def test_two_processes_may_make_the_cache_at_once() -> None:
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
-    printed = {worker.communicate(timeout=60)[0] for worker in workers}
+    outputs = {worker.communicate(timeout=60)[0] for worker in workers}
     assert [worker.returncode for worker in workers] == [0, 0, 0]
-    assert len(printed) == 1
-    kept = cache_folder()
-    assert kept is not None
-    assert [file.suffix for file in kept.iterdir()] == [".npz"]
+    assert len(outputs) == 1
+    cache = cache_folder()
+    assert cache is not None
+    assert [file.suffix for file in cache.iterdir()] == [".npz"]
 
 
-def test_where_the_cache_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_folder_of_each_platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CACHE, str(tmp_path / "own"))
     assert cache_folder() == tmp_path / "own"
     monkeypatch.delenv(CACHE)
@@ -356,11 +363,11 @@ def test_where_the_cache_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
     assert cache_folder() == tmp_path / "local" / "remix_study"
 
-    def homeless() -> Path:
+    def raise_no_home() -> Path:
         raise RuntimeError("no home")
 
     monkeypatch.delenv("LOCALAPPDATA")
-    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.setattr(Path, "home", raise_no_home)
     assert cache_folder() is None
 
 
