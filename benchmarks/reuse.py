@@ -100,7 +100,7 @@ def _overheads() -> dict[str, float]:
     from remix_study.study.reporter import Reporter
     from remix_study.training.evaluation import RowBlocks
     from remix_study.training.program import Program
-    from remix_study.training.stacks import at_a_time
+    from remix_study.training.stacks import stacks_at_a_time
 
     case, size = CASES[0], Size(rows=6400, epochs=40, rounds=1)
     X, y = make_classification(
@@ -136,7 +136,7 @@ def _overheads() -> dict[str, float]:
     for name in ("remix", "smote"):
         program, database, total = points[name]
         # The stacks train at a time, each in a thread that is in the program or waits for plans.
-        found[OVERHEAD.format(name)] = (1 - program / at_a_time() / total) * 100
+        found[OVERHEAD.format(name)] = (1 - program / stacks_at_a_time() / total) * 100
         found[TOLD.format(name)] = database / total * 100
     return found
 

@@ -67,9 +67,9 @@ def device() -> str:
     """What Keras runs on."""
     import keras
 
-    from remix_study.training.stacks import accelerated
+    from remix_study.training.stacks import has_accelerator
 
-    if accelerated():
+    if has_accelerator():
         if keras.backend.backend() == "jax":
             import jax
 

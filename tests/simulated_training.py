@@ -115,7 +115,7 @@ def pretend(setattr) -> None:
     setattr(Task, "network_parameters", lambda _task, _model: 7)
     setattr(Task, "fit_together", fit_together)
     setattr(Task, "stack", property(lambda task: int(task.spec.training.stack or 1)))
-    setattr(stacks, "accelerated", lambda: False)
+    setattr(stacks, "has_accelerator", lambda: False)
     for module in (runner, preview):
         setattr(module, "load_networks", lambda: None)
 

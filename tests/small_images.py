@@ -11,8 +11,9 @@ from remix_study.batches.training_rows import TrainingRows
 from remix_study.data.images import ImageRows
 from remix_study.models.augmentation import build_augmentation
 from remix_study.models.building import build_network
-from remix_study.training.engine import Engine, Member
-from remix_study.training.seeds import epoch_seeds
+from remix_study.training.engine import Engine
+from remix_study.training.member import Member
+from remix_study.training.random_streams import augmentation_seeds
 
 SHAPE = (12, 10, 3)
 SMALL = {"filters": [4, 6], "dense": 5}
@@ -63,7 +64,7 @@ class Gallery(Workshop):
             strategy, member.training, batch_size=batch_size, seed=member.seed, epoch=epoch
         )
         generators = augmentation.generators if augmentation else None
-        seeds = epoch_seeds([member.seed], epoch, plan.steps, generators)[:, 0]
+        seeds = augmentation_seeds([member.seed], epoch, plan.steps, generators)[:, 0]
         xs = []
         for step in range(plan.steps):
             parts = [self.X[rows[step]].astype(np.float32) for rows in (plan.first, plan.second)]

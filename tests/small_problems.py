@@ -7,7 +7,8 @@ import numpy as np
 from remix_study.batches.training_rows import TrainingRows
 from remix_study.models.building import build_network
 from remix_study.studyfile.schema import Training
-from remix_study.training.engine import Engine, Member
+from remix_study.training.engine import Engine
+from remix_study.training.member import Member
 
 # Compiled programs, by all that shapes them.
 KEPT = {}

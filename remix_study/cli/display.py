@@ -19,10 +19,10 @@ from rich.progress import (
 )
 from rich.table import Column
 
-from remix_study.loading import hushed
 from remix_study.metrics import METRICS
 from remix_study.study.reporter import Reporter
 from remix_study.study.signals import Signals, Stopped
+from remix_study.training.backend import hidden_stderr
 
 if TYPE_CHECKING:
     from remix_study.study.task import Task
@@ -39,7 +39,7 @@ class Lines(Reporter):
     @contextmanager
     def loading(self) -> Iterator[None]:
         """Hide what TensorFlow says while it is loaded."""
-        with hushed():
+        with hidden_stderr():
             yield
 
     def problem(self, task: Task, points: int, done: int) -> None:

@@ -206,10 +206,10 @@ def _run(options: argparse.Namespace, signals: Signals) -> int:
     if options.devices and not options.workers:
         _show_devices(options.devices)
     from remix_study.cli.display import Terminal, reporting
-    from remix_study.loading import hushed
     from remix_study.studyfile.library import find_study
     from remix_study.studyfile.outside_files import outside_lines
     from remix_study.studyfile.parsing import load_study
+    from remix_study.training.backend import hidden_stderr
 
     signals.check()
     if options.dry_run and options.report:
@@ -223,7 +223,7 @@ def _run(options: argparse.Namespace, signals: Signals) -> int:
     if options.dry_run:
         from remix_study.study.preview import preview, preview_text
 
-        found = preview(study, hushed())
+        found = preview(study, hidden_stderr())
         print(json.dumps(found, indent=2) if options.json else preview_text(found))
         return DONE
 
@@ -375,10 +375,10 @@ def _demonstrate(options: argparse.Namespace, signals: Signals) -> int:
             "--demonstration"
         )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from remix_study.loading import hushed, load_networks
     from remix_study.paper.demonstration.page import write_demonstration
+    from remix_study.training.backend import hidden_stderr, load_networks
 
-    with hushed():
+    with hidden_stderr():
         load_networks()
     signals.check()
     output = options.output or Path("demonstration")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from remix_study.loading import load_networks
 from remix_study.study.checks import check_study
 from remix_study.study.configurations import grid_points, label_of
 from remix_study.study.fingerprint import plan
@@ -14,6 +13,7 @@ from remix_study.study.task import Task, prepare
 from remix_study.studyfile.outside_files import outside_lines
 from remix_study.studyfile.schema import Study
 from remix_study.studyfile.search_space import SearchSpace
+from remix_study.training.backend import load_networks
 
 
 def preview(study: Study, loading: AbstractContextManager[None] | None = None) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Engine
 
 from remix_study.data.dataset import Dataset
-from remix_study.loading import load_networks
 from remix_study.study.checks import check_study
 from remix_study.study.leases import Worker
 from remix_study.study.nested_search import entered
@@ -26,6 +25,7 @@ from remix_study.study.trial_status import complete
 from remix_study.study.trials import Trials
 from remix_study.study.worker_limits import WorkerLimits
 from remix_study.studyfile.schema import DEFAULT_STORAGE, Study
+from remix_study.training.backend import load_networks
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
@@ -43,6 +43,7 @@ def run(
     signals: Signals | None = None,
     command: str = "",
     terms: WorkerLimits | None = None,
+    cores: int = 0,
 ) -> Summary:
     """Run every point of a study that is not complete.
 
@@ -54,6 +55,7 @@ def run(
         signals: Keeps signals away while results are written.
         command: Command line for the manifest.
         terms: When this process has done its part; when nothing is left to claim.
+        cores: Cores that training may use on a CPU; 0 for all that this process may use.
 
     Returns:
         What was done; nothing where the study is finished.
@@ -65,7 +67,7 @@ def run(
         StorageError: The database.
     """
     check_study(study)
-    families = [family(task) for task in prepare(study, data)]
+    families = [family(task) for task in prepare(study, data, cores=cores)]
     told, signals, terms = reporter or Reporter(), signals or Signals(), terms or WorkerLimits()
     summary = Summary()
     signals.check()

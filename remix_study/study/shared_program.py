@@ -14,7 +14,6 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from remix_study.study.configurations import Configuration, configuration_of, grid_points
-from remix_study.studyfile.schema import DROPOUT, Model
 from remix_study.training import stacks
 
 if TYPE_CHECKING:
@@ -23,14 +22,11 @@ if TYPE_CHECKING:
 AUTO = 400
 """Networks that ``stack = "auto"`` puts into one program at most, where there are as many."""
 
-# The network whose members are stacked; others train one at a time.
-STACKED = "mlp"
-
 
 def stack_of(task: Task) -> int:
     """Members in one program; a network that knows no member axis trains one at a time."""
     asked, members = task.spec.training.stack, max(map(len, task.blocks))
-    if asked == "auto" and stacks.accelerated() and _may_share(task):
+    if asked == "auto" and stacks.has_accelerator() and _may_share(task):
         return members * max(1, min(_most_alike(task), AUTO // members))
     return stacks.stack_size(members) if asked in (0, "auto") else int(asked)
 
@@ -44,7 +40,7 @@ def trials_per_program(task: Task) -> int:
         return 1
     if task.stack < 2 * len(task.folds):
         return 1
-    return task.stack * stacks.at_a_time() // len(task.folds)
+    return task.stack * stacks.stacks_at_a_time(task.cores) // len(task.folds)
 
 
 def share_program(one: Configuration, other: Configuration) -> bool:
@@ -54,7 +50,7 @@ def share_program(one: Configuration, other: Configuration) -> bool:
 
 def _program(setting: Configuration) -> tuple[Hashable, ...]:
     options = json.dumps(setting.model.options, sort_keys=True, default=str)
-    return setting.model.name, options, setting.training, stacks.program_of(setting.strategy)
+    return setting.model.name, options, setting.training, stacks.program_key(setting.strategy)
 
 
 def _most_alike(task: Task) -> int:
@@ -75,12 +71,5 @@ def _may_share(task: Task) -> bool:
     search = task.study.search
     if task.role:
         return False
-    stacked = task.study.model.name == STACKED
+    stacked = task.study.model.name == stacks.STACKED
     return search.algorithm == "grid" and stacked and len(task.blocks) == 1
-
-
-def dropout_of(model: Model) -> float | None:
-    """The rate that the stacked network is fed; None for one that has its own."""
-    if model.name != STACKED:
-        return None
-    return float(model.options.get("dropout", DROPOUT))

@@ -27,13 +27,15 @@ from remix_study.seeds import derive
 from remix_study.study import blocks
 from remix_study.study.checks import augmenting, check_batch_size, check_kind
 from remix_study.study.configurations import Configuration
-from remix_study.study.shared_program import STACKED, dropout_of, stack_of
+from remix_study.study.shared_program import stack_of
 from remix_study.studyfile.schema import Model, ProblemSpec, Study
-from remix_study.training.stacks import check_precision
+from remix_study.training.member import Member
+from remix_study.training.stacks import STACKED, check_precision, dropout_rate
 
 if TYPE_CHECKING:
     from remix_study.models.augmentation import Augmentation
-    from remix_study.training.engine import Engine, Member, OnEpoch, Outcome
+    from remix_study.training.engine import Engine
+    from remix_study.training.member import OnEpoch, Outcome
 
 Role = Literal["", "references", "inner", "outer"]
 """References: first points beside a space. Inner: a search within an outer fold. Outer: what the
@@ -59,6 +61,7 @@ class Task:
         problem: The imbalanced data.
         folds: Repeated cross-validation.
         role: What part of a search it is; "" for the problem itself.
+        cores: Cores that training may use on a CPU; 0 for all that the process may use.
     """
 
     study: Study
@@ -67,6 +70,7 @@ class Task:
     folds: tuple[Fold, ...]
     role: Role = ""
     parent: str = ""
+    cores: int = 0
     _engines: OrderedDict[str, Engine] = field(default_factory=OrderedDict)
     _parameters: dict[str, int] = field(default_factory=dict)
     _prepared: tuple[Preprocessing | None, list[Member]] | None = None
@@ -134,7 +138,7 @@ class Task:
             [setting.strategy for setting in settings],
             first.training,
             # An engine may have been built at another rate.
-            dropout=dropout_of(first.model),
+            dropout=dropout_rate(first.model),
             on_epoch=on_epoch,
             places=places,
         )
@@ -183,7 +187,7 @@ class Task:
         from remix_study.training.engine import Engine
 
         # Dropout's rate is an input of the program; only whether there is any shapes it.
-        rate = dropout_of(model)
+        rate = dropout_rate(model)
         masked = {} if rate is None else {"dropout": rate > 0}
         augmented = bool(augmenting(self.study.search.space))
         key = _key(model, masked, batch_size, self.stack, augmented)
@@ -202,6 +206,7 @@ class Task:
                 # augment have no form for it.
                 jit=model.name == STACKED,
                 augmentation=self._augmentation(),
+                cores=self.cores,
             )
             while len(self._engines) > _ENGINES:
                 self._engines.popitem(last=False)
@@ -239,8 +244,6 @@ class Task:
         return self._prepared
 
     def _member(self, position: int, prepared: Preprocessing | None) -> Member:
-        from remix_study.training.engine import Member
-
         fold, problem = self.folds[position], self.problem
 
         @lru_cache(1)
@@ -260,12 +263,13 @@ def _key(model: Model, masked: dict[str, bool] | None = None, *more: int) -> str
     return json.dumps([model.name, model.options | (masked or {}), *more], default=str)
 
 
-def prepare(study: Study, given: Dataset | None = None) -> list[Task]:
+def prepare(study: Study, given: Dataset | None = None, *, cores: int = 0) -> list[Task]:
     """Load the data and make the folds of every problem, before anything is trained.
 
     Args:
         study: The study file.
         given: Data handed over in Python, for problems that name none.
+        cores: Cores that training may use on a CPU; 0 for all that the process may use.
 
     Raises:
         StudyFileError: A problem names no data, or its batches exceed its training rows.
@@ -278,7 +282,8 @@ def prepare(study: Study, given: Dataset | None = None) -> list[Task]:
             dataset = _dataset(study, spec, given)
             check_kind(study, dataset)
             made = [
-                _make(study, spec, dataset, imbalance) for imbalance in spec.imbalance or (None,)
+                _make(study, spec, dataset, imbalance, cores)
+                for imbalance in spec.imbalance or (None,)
             ]
         except DataError as error:
             raise DataError(f"{where}: {error}") from error
@@ -291,7 +296,9 @@ def prepare(study: Study, given: Dataset | None = None) -> list[Task]:
     return tasks
 
 
-def _make(study: Study, spec: ProblemSpec, dataset: Dataset, imbalance: float | None) -> Task:
+def _make(
+    study: Study, spec: ProblemSpec, dataset: Dataset, imbalance: float | None, cores: int
+) -> Task:
     make = partial(make_redrawn_problem, repeats=study.cv.repeats)
     problem = (make if study.cv.redraw and imbalance is not None else make_problem)(
         dataset,
@@ -314,7 +321,7 @@ def _make(study: Study, spec: ProblemSpec, dataset: Dataset, imbalance: float | 
         problem = replace(problem, notes=(*problem.notes, _LEAK))
     if study.note:
         problem = replace(problem, notes=(*problem.notes, study.note))
-    return Task(study, spec, problem, folds)
+    return Task(study, spec, problem, folds, cores=cores)
 
 
 def _dataset(study: Study, spec: ProblemSpec, given: Dataset | None) -> Dataset:

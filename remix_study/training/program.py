@@ -3,61 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.errors import UsageError
 from remix_study.models.augmentation import Augmentation
 from remix_study.models.network import Network
 from remix_study.models.network import Weights as MemberWeights
 from remix_study.training.adam import AdamState
+from remix_study.training.backend import Function, backend
 from remix_study.training.step import Data, Inputs, Plan, Step, Weights
-
-Function = Callable[..., Any]
-
-
-class Backend(Protocol):
-    """What a backend gives: the module ``tensorflow`` or ``jax`` beside this one."""
-
-    def gather(self, array: Any, indices: Any) -> Any:
-        """Rows of ``array`` at ``indices``."""
-
-    def gradient(self, function: Function, variables: Any) -> tuple[Any, Any]:
-        """What ``function`` gives beside its total, and the total's gradients."""
-
-    def barrier(self, arrays: list[Any]) -> list[Any]:
-        """The arrays, each computed once; within a program compiled by XLA only."""
-
-    def compiled(self, function: Function, *, xla: bool) -> Function:
-        """The function, compiled for the shapes of each first call."""
-
-    def on_device(self, array: NDArray[Any]) -> Any:
-        """The array where the program runs."""
-
-    def accelerated(self) -> bool:
-        """Whether that is no CPU."""
-
-
-def backend() -> Backend:
-    """The part of the engine that is written for the Keras backend in use.
-
-    Raises:
-        UsageError: It is neither TensorFlow nor JAX.
-    """
-    name = keras.backend.backend()
-    if name == "tensorflow":
-        from remix_study.training import tensorflow
-
-        return tensorflow
-    if name == "jax":
-        from remix_study.training import jax
-
-        return jax
-    raise UsageError(f'KERAS_BACKEND is "{name}"; set it to "tensorflow" (the default) or "jax"')
 
 
 class Program:

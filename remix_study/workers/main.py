@@ -13,12 +13,11 @@ from typing import BinaryIO
 import msgspec
 
 from remix_study.errors import DONE, RemixStudyError
-from remix_study.loading import hushed
 from remix_study.study.reporter import Reporter
 from remix_study.study.runner import run
 from remix_study.study.signals import Signals
 from remix_study.study.task import Task
-from remix_study.training import cores
+from remix_study.training.backend import hidden_stderr
 from remix_study.workers.worker_spec import Event, WorkerSpec
 
 
@@ -39,7 +38,7 @@ class JsonReporter(Reporter):
     @contextmanager
     def loading(self) -> Iterator[None]:
         """Hide what TensorFlow says while it is loaded."""
-        with hushed():
+        with hidden_stderr():
             yield
 
     def problem(self, task: Task, points: int, done: int) -> None:
@@ -79,7 +78,6 @@ def main() -> int:
             study = order.study()
             if study.has_plugins and study.allow_plugins:
                 sys.path.append(str(study.folder))
-            cores.use(order.cores)
             summary = run(
                 study,
                 storage=order.storage,
@@ -87,6 +85,7 @@ def main() -> int:
                 signals=signals,
                 command=order.command,
                 terms=order.terms,
+                cores=order.cores,
             )
             told.write("end", recycled=summary.recycled)
             return DONE

@@ -58,7 +58,7 @@ class WorkerPool:
     @property
     def cores(self) -> int:
         """Cores for each."""
-        return max(1, cores.granted() // self.workers)
+        return max(1, cores.allowed() // self.workers)
 
 
 def seen(device: str) -> dict[str, str]:

@@ -60,7 +60,7 @@ def test_a_fold_trained_in_a_block_has_the_same_numbers():
 
 
 def test_the_stack_of_a_pruned_study_fits_its_blocks(monkeypatch):
-    monkeypatch.setattr("remix_study.training.stacks.at_a_time", lambda: 2)
+    monkeypatch.setattr("remix_study.training.stacks.stacks_at_a_time", lambda _cores: 2)
     text = tiny(("repeats = 1", "repeats = 5"), ('"bbs"', ""))
     search = '[search]\nalgorithm = "tpe"\ntrials = 2\nprune = {}\n[search.space]'
     stacks = [

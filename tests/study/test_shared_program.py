@@ -53,12 +53,12 @@ def groups(monkeypatch):
 
 @pytest.fixture
 def one_core(monkeypatch):
-    monkeypatch.setattr("remix_study.training.stacks.at_a_time", lambda: 1)
+    monkeypatch.setattr("remix_study.training.stacks.stacks_at_a_time", lambda _cores: 1)
 
 
 @pytest.fixture
 def accelerator(monkeypatch):
-    monkeypatch.setattr("remix_study.training.stacks.accelerated", lambda: True)
+    monkeypatch.setattr("remix_study.training.stacks.has_accelerator", lambda: True)
 
 
 @pytest.mark.usefixtures("one_core")
@@ -74,7 +74,7 @@ def test_as_many_trials_as_fit_train_at_once(stack, trials_):
 
 
 def test_stacks_that_train_at_a_time_are_all_filled(monkeypatch):
-    monkeypatch.setattr("remix_study.training.stacks.at_a_time", lambda: 2)
+    monkeypatch.setattr("remix_study.training.stacks.stacks_at_a_time", lambda _cores: 2)
     assert shared_program.trials_per_program(task_of(with_stack(4))) == 4
 
 
@@ -90,8 +90,8 @@ def test_auto_fills_an_accelerator_and_leaves_a_cpu_as_it_is(monkeypatch):
     assert (task.stack, shared_program.trials_per_program(task)) == (6, 3)
     monkeypatch.setattr(shared_program, "AUTO", 1)
     assert (task.stack, shared_program.trials_per_program(task)) == (2, 1)
-    monkeypatch.setattr("remix_study.training.stacks.accelerated", lambda: False)
-    monkeypatch.setattr("remix_study.training.stacks.at_a_time", lambda: 2)
+    monkeypatch.setattr("remix_study.training.stacks.has_accelerator", lambda: False)
+    monkeypatch.setattr("remix_study.training.stacks.stacks_at_a_time", lambda _cores: 2)
     plain = task_of(tiny(ALPHAS))
     assert task.stack == plain.stack
     assert shared_program.trials_per_program(task) == 1
@@ -107,7 +107,7 @@ def test_searches_and_networks_without_a_member_axis_do_not_share():
 
 
 def test_a_stack_that_is_full_with_one_trial_is_left_to_it(monkeypatch):
-    monkeypatch.setattr("remix_study.training.stacks.at_a_time", lambda: 8)
+    monkeypatch.setattr("remix_study.training.stacks.stacks_at_a_time", lambda _cores: 8)
     assert shared_program.trials_per_program(task_of(with_stack(3))) == 1
 
 
@@ -137,12 +137,12 @@ def test_what_one_program_trains():
 def test_trials_that_share_a_stack_score_what_they_do_alone(groups, monkeypatch):
     """Real networks: at the same stack, the very bits."""
     text = with_stack(6, ("strategy = [", 'strategy = ["cost-repo", "smote", "undersample", '))
-    monkeypatch.setattr("remix_study.training.stacks.at_a_time", lambda: 2)
+    monkeypatch.setattr("remix_study.training.stacks.stacks_at_a_time", lambda _cores: 2)
     run(text)
     assert sorted(map(len, groups)) == [2, 6]
     shared = stored()
     DATABASE.unlink()
-    monkeypatch.setattr(trial_loop, "at_once", lambda _task: 1)
+    monkeypatch.setattr(trial_loop, "trials_per_program", lambda _task: 1)
     run(text)
     assert [len(group) for group in groups[2:]] == [1] * 8
     alone = stored()

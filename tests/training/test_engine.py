@@ -15,8 +15,8 @@ from remix_study.batches.plan import plan_epoch
 from remix_study.batches.strategies import make_strategy, strategy_names
 from remix_study.seeds import derive
 from remix_study.training import engine as engine_module
-from remix_study.training import feed
-from remix_study.training.masks import EpochMasks
+from remix_study.training import prefetch
+from remix_study.training.random_streams import EpochMasks
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_members_with_fewer_steps_wait(workshop):
 def test_an_epoch_longer_than_a_chunk_is_the_same_epoch(workshop, monkeypatch):
     members, strategy = workshop.members(), make_strategy("remix")
     whole = workshop.engine(members).fit(members, strategy, training(epochs=2))
-    monkeypatch.setattr(feed, "CHUNK", 4)  # 6 steps: one full chunk and one padded
+    monkeypatch.setattr(prefetch, "CHUNK", 4)  # 6 steps: one full chunk and one padded
     parts = workshop.engine(members).fit(members, strategy, training(epochs=2))
     for one, other in zip(whole, parts, strict=True):
         np.testing.assert_allclose(one.test, other.test, atol=1e-6)
@@ -329,11 +329,11 @@ def test_strategies_of_several_programs_are_refused(workshop):
 
 
 def test_a_large_stack_draws_its_masks_in_shorter_chunks():
-    assert feed.chunk_length(100, 1000) == feed.CHUNK
-    assert feed.chunk_length(10, 1000) == 10
+    assert prefetch.chunk_length(100, 1000) == prefetch.CHUNK
+    assert prefetch.chunk_length(10, 1000) == 10
     # 400 networks of 128 + 64 units under dropout, batches of 128: 20 MB a step.
     values = 400 * 128 * 192
-    assert feed.chunk_length(100, values) == 13
+    assert prefetch.chunk_length(100, values) == 13
     assert values * 13 * 2 < 2**28
-    assert feed.chunk_length(100, 2**40) == 1
-    assert feed.chunk_length(100, 0) == feed.CHUNK
+    assert prefetch.chunk_length(100, 2**40) == 1
+    assert prefetch.chunk_length(100, 0) == prefetch.CHUNK

@@ -18,8 +18,7 @@ from remix_study.batches.plan import plan_epoch
 from remix_study.batches.strategies import compose, make_strategy, strategy_names
 from remix_study.batches.training_rows import TrainingRows
 from remix_study.errors import UsageError
-from remix_study.training import engine as engine_module
-from remix_study.training.seeds import epoch_seeds
+from remix_study.training.random_streams import augmentation_seeds
 
 HERE = Path(__file__).parent
 
@@ -72,13 +71,13 @@ def test_the_second_epoch_is_augmented_afresh(gallery):
         np.testing.assert_allclose(mine, theirs, atol=5e-5)
 
 
-def test_it_repeats_bit_for_bit_whatever_it_is_trained_beside(gallery, monkeypatch):
+def test_it_repeats_bit_for_bit_whatever_it_is_trained_beside(gallery):
     members, strategy = gallery.members(), make_strategy("remix-aug")
     keys = training(epochs=3, stop="early", start_from_epoch=0, patience=3)
     engine = gallery.engine(members)
     first = engine.fit(members, strategy, keys)
     engine.fit(members, make_strategy("cost"), keys)
-    monkeypatch.setattr(engine_module, "at_a_time", lambda: 1)
+    engine.cores = 1
     again = engine.fit(members, strategy, keys)
     alone = engine.fit(members[1:], strategy, keys)
     elsewhere = gallery.engine(members).fit(members, strategy, keys)
@@ -154,17 +153,17 @@ def test_smote_augments_both_rows_of_a_blend(gallery):
 
 
 def test_seeds_are_a_members_own_and_all_different():
-    both = epoch_seeds([3, 4], epoch=2, steps=50, generators=2)
+    both = augmentation_seeds([3, 4], epoch=2, steps=50, generators=2)
     assert both.shape == (50, 2, 2, 2, 2)
-    np.testing.assert_array_equal(both[:, 1:], epoch_seeds([4], 2, 50, 2))
+    np.testing.assert_array_equal(both[:, 1:], augmentation_seeds([4], 2, 50, 2))
     # A longer epoch begins alike, so that a member does not depend on the longest beside it.
-    np.testing.assert_array_equal(epoch_seeds([3, 4], 2, 70, 2)[:50], both)
+    np.testing.assert_array_equal(augmentation_seeds([3, 4], 2, 70, 2)[:50], both)
     seeds = [tuple(seed) for seed in both.reshape(-1, 2)]
-    other = [tuple(seed) for seed in epoch_seeds([3, 4], 3, 50, 2).reshape(-1, 2)]
+    other = [tuple(seed) for seed in augmentation_seeds([3, 4], 3, 50, 2).reshape(-1, 2)]
     assert len(set(seeds + other)) == 800
-    assert epoch_seeds([3, 4], 2, 50, None).shape == (50, 2, 0, 0, 2)
+    assert augmentation_seeds([3, 4], 2, 50, None).shape == (50, 2, 0, 0, 2)
     # Where rows are not blended, the first are transformed as if they were.
-    np.testing.assert_array_equal(epoch_seeds([3, 4], 2, 50, 2, 1), both[:, :, :1])
+    np.testing.assert_array_equal(augmentation_seeds([3, 4], 2, 50, 2, 1), both[:, :, :1])
 
 
 def test_tables_are_not_augmented():
@@ -175,12 +174,12 @@ def test_tables_are_not_augmented():
 
 
 def test_members_with_fewer_steps_and_longer_epochs_than_a_chunk(gallery, monkeypatch):
-    from remix_study.training import feed
+    from remix_study.training import prefetch
 
     members, strategy = gallery.members((64, 48)), make_strategy("remix-aug")
     engine = gallery.engine(members)
     whole = engine.fit(members, strategy, training(epochs=2))
-    monkeypatch.setattr(feed, "CHUNK", 3)
+    monkeypatch.setattr(prefetch, "CHUNK", 3)
     parts = gallery.engine(members).fit(members, strategy, training(epochs=2))
     for one, other in zip(whole, parts, strict=True):
         np.testing.assert_allclose(one.test, other.test, atol=1e-5)

@@ -131,13 +131,13 @@ def test_a_second_trial_draws_its_masks_into_the_first_ones_memory():
     members, strategy = workshop.members(), make_strategy("remix")
     engine = workshop.engine(members)
     first = engine.fit(members, strategy, training(epochs=2))
-    kept = [id(array) for pair in engine._spare for array in pair]
-    for pair in engine._spare:
+    kept = [id(array) for pair in engine._free_buffers for array in pair]
+    for pair in engine._free_buffers:
         for array in pair:
             array.fill(7)
     again = engine.fit(members, strategy, training(epochs=2))
     assert kept
-    assert sorted(kept) == sorted(id(array) for pair in engine._spare for array in pair)
+    assert sorted(kept) == sorted(id(array) for pair in engine._free_buffers for array in pair)
     for one, other in zip(first, again, strict=True):
         np.testing.assert_array_equal(one.test, other.test)
 

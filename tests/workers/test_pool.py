@@ -30,7 +30,7 @@ def test_each_worker_sees_one_device_in_turn():
     ("granted", "workers", "share"), [(8, 2, 4), (2, 2, 1), (2, 3, 1), (7, 2, 3)]
 )
 def test_workers_share_the_cores(monkeypatch, granted, workers, share):
-    monkeypatch.setattr(crews.cores, "granted", lambda: granted)
+    monkeypatch.setattr(crews.cores, "allowed", lambda: granted)
     assert WorkerPool(workers).cores == share
     assert WorkerPool(workers).environment(0)["OMP_NUM_THREADS"] == str(share)
 

@@ -15,6 +15,7 @@ from remix_study.paper.demonstration.scale import BATCH_SIZE, SEED
 from remix_study.paper.demonstration.sets import Rows, Sample
 from remix_study.seeds import derive
 from remix_study.studyfile.schema import PRESETS, Training
+from remix_study.training.member import Member
 
 # The paper's rule for widths gives 2 units on two features, which bend around no ring.
 HIDDEN = (32, 32, 32)
@@ -46,7 +47,7 @@ def probabilities(
         One array (samples, m, K) a strategy.
     """
     from remix_study.models.building import build_network
-    from remix_study.training.engine import Engine, Member
+    from remix_study.training.engine import Engine
 
     parts = _positions([sample.X for sample in samples], places)
     X = np.concatenate([*(sample.X for sample in samples), places])

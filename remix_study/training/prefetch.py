@@ -1,11 +1,11 @@
-"""What the compiled program is fed: plans and masks, made one chunk ahead of training."""
+"""Batch plans and dropout masks in chunks of steps, made one chunk ahead of training."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,17 +13,16 @@ from numpy.typing import NDArray
 from remix_study.batches.plan import BatchPlan, plan_epoch, stack_plans
 from remix_study.batches.plan_summary import PlanSummary, summarise_plan
 from remix_study.batches.strategies import Strategy
-from remix_study.training.masks import EpochMasks
-from remix_study.training.seeds import epoch_seeds
+from remix_study.training.member import Member
+from remix_study.training.random_streams import EpochMasks, augmentation_seeds
 
-if TYPE_CHECKING:
-    from remix_study.training.engine import Member
-
-# A chunk bounds the memory of masks; longer epochs run in several.
 CHUNK = 64
+"""Most steps of a chunk, which bounds the memory of masks; longer epochs run in several."""
+
+# Mask values of a chunk, over all members.
 _MOST_VALUES = 2**27
 
-Plan = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
+ChunkPlan = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
 T = TypeVar("T")
 
 
@@ -34,25 +33,30 @@ class Chunk:
     Attributes:
         plan: first, second, weight, label_weight, each (chunk, M, batch), padded; and seeds,
             uint32 (chunk, M, 0 to 2, generators, 2).
-        masks: uint16 (M, chunk, batch * units), valid until the next chunk but one is asked for.
-        takes: float32 (chunk, M), 1 where a member has such a step.
+        masks: uint16 (M, chunk, batch * units); overwritten when the next chunk but one is made.
+        takes_step: float32 (chunk, M), 1 where a member has such a step.
         steps: Steps that are real.
-        epoch_ends: Whether this is the last chunk of its epoch.
-        held: What each member's whole epoch holds; empty before its last chunk.
+        ends_epoch: Whether this is the last chunk of its epoch.
+        trained_on: Counts of each member's whole epoch; empty before its last chunk.
         epoch_steps: (M,) steps of each member in the whole epoch.
     """
 
-    plan: Plan
+    plan: ChunkPlan
     masks: NDArray[np.uint16]
-    takes: NDArray[np.float32]
+    takes_step: NDArray[np.float32]
     steps: int
-    epoch_ends: bool
-    held: tuple[PlanSummary, ...]
+    ends_epoch: bool
+    trained_on: tuple[PlanSummary, ...]
     epoch_steps: NDArray[np.int32]
 
 
 def chunk_length(longest: int, values: int) -> int:
-    """Steps of a chunk where the longest epoch has ``longest``, and a step so many mask values."""
+    """Return the steps of a chunk.
+
+    Args:
+        longest: Steps of the longest epoch.
+        values: Mask values of a step, over all members.
+    """
     return max(1, min(CHUNK, longest, _MOST_VALUES // max(values, 1)))
 
 
@@ -69,7 +73,7 @@ def chunks(
     buffers: tuple[NDArray[np.uint16], NDArray[np.uint16]],
     generators: int | None = None,
 ) -> Generator[Chunk]:
-    """Make chunks for ever, epoch after epoch.
+    """Yield chunks without end, epoch after epoch.
 
     Args:
         members: Whose plans to draw.
@@ -78,21 +82,21 @@ def chunks(
         y: (n,) classes of the problem's rows.
         n_classes: Number of classes.
         mask_units: Units with dropout, summed over layers.
-        running: (M,) live view of the members that still train; a frozen member's plan is not
-            drawn any more, as nothing it could hold is used.
+        running: (M,) live view of the members that still train. Nothing uses a plan of another,
+            so the plan it has is kept and no new one drawn.
         longest: Steps of the longest epoch among all stacks: one shape serves them all.
         buffers: Two uint16 (M, chunk, batch * units) to draw masks into: the program reads one
             while the other is filled.
         generators: Random generators of the augmentation; None where nothing is augmented.
     """
     seeds = [member.seed for member in members]
-    most = max(len(member.training.rows) // batch_size for member in members)
+    most_steps = max(len(member.training.rows) // batch_size for member in members)
     width = batch_size * mask_units
     length = chunk_length(longest, len(members) * width)
-    uses = 2 if any(one.has_blended_rows for one in strategies) else 1
+    uses = 2 if any(strategy.has_blended_rows for strategy in strategies) else 1
     plans: list[BatchPlan] = [
-        plan_epoch(own, m.training, batch_size=batch_size, seed=m.seed, epoch=0)
-        for m, own in zip(members, strategies, strict=True)
+        plan_epoch(strategy, m.training, batch_size=batch_size, seed=m.seed, epoch=0)
+        for m, strategy in zip(members, strategies, strict=True)
     ]
     turn = 0
     epoch = 0
@@ -107,30 +111,30 @@ def chunks(
                     epoch=epoch,
                 )
         *arrays, steps = stack_plans(plans)
-        drawn = epoch_seeds(seeds, epoch, most, generators, uses)
-        held = tuple(summarise_plan(plan, y, n_classes) for plan in plans)
+        arrays.append(augmentation_seeds(seeds, epoch, most_steps, generators, uses))
+        counts = tuple(summarise_plan(plan, y, n_classes) for plan in plans)
         masks = EpochMasks(seeds, epoch, width)
-        for start in range(0, most, length):
-            real = min(length, most - start)
+        for start in range(0, most_steps, length):
+            real = min(length, most_steps - start)
             masks.draw(real, buffers[turn])
-            part = [_padded(array[start : start + real], length) for array in (*arrays, drawn)]
-            takes = np.arange(start, start + length)[:, None] < steps[None, :]
-            ends = start + length >= most
+            part = [_padded(array[start : start + real], length) for array in arrays]
+            takes_step = np.arange(start, start + length)[:, None] < steps[None, :]
+            ends_epoch = start + length >= most_steps
             yield Chunk(
                 plan=(part[0], part[1], part[2], part[3], part[4]),
                 masks=buffers[turn],
-                takes=takes.astype(np.float32),
+                takes_step=takes_step.astype(np.float32),
                 steps=real,
-                epoch_ends=ends,
-                held=held if ends else (),
+                ends_epoch=ends_epoch,
+                trained_on=counts if ends_epoch else (),
                 epoch_steps=steps,
             )
             turn = 1 - turn
         epoch += 1
 
 
-def ahead(source: Iterator[T]) -> Generator[T]:
-    """Yield what ``source`` yields, with the next item made in a thread meanwhile.
+def prefetch(source: Iterator[T]) -> Generator[T]:
+    """Yield the items of ``source``, the next of which a thread makes meanwhile.
 
     NumPy and the compiled program both release the interpreter's lock, so planning costs no time
     where a core is free.
@@ -144,6 +148,7 @@ def ahead(source: Iterator[T]) -> Generator[T]:
 
 
 def _padded(array: NDArray[T], length: int) -> NDArray[T]:  # type: ignore[type-var]
+    """Append zeros up to a length of the first axis."""
     if len(array) == length:
         return array
     padding = [(0, length - len(array))] + [(0, 0)] * (array.ndim - 1)

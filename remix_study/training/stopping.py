@@ -1,4 +1,4 @@
-"""How each member's training goes on or ends, decided by its own history alone."""
+"""Learning rates and early stopping of each member, decided by its own losses alone."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from numpy.typing import NDArray
 
 from remix_study.studyfile.schema import Training
 
-# Keras' ReduceLROnPlateau counts a smaller gain than this as none.
+# A smaller gain than this is none to Keras' ReduceLROnPlateau.
 _PLATEAU_DELTA = 1e-4
 # The gain, relative to the best loss, that lets training at the lowest rate go on.
 _RELATIVE_GAIN = 1e-4
 
 
-class Course:
+class StoppingSchedule:
     """Learning rates, stopping and best epochs of M members.
 
     Attributes:
         running: (M,) bool, members that still train.
         rates: (M,) learning rates for the next epoch.
         epochs: (M,) epochs trained.
-        stopped: Why each member ended, "" while it runs.
-        failed: What went wrong with a member, "" if nothing.
+        stopped: Why each member ended: "epochs", "patience", "lowest rate" or "failed"; "" while
+            it runs.
+        failed: What went wrong with each member; "" if nothing.
     """
 
     def __init__(self, training: Training, members: int, present: int) -> None:
-        """Start ``present`` members; the others are padding and never run."""
+        """Start the first ``present`` members; the others are padding and never run."""
         self._training = training
         self.running: NDArray[np.bool_] = np.arange(members) < present
         self.rates = np.full(members, training.learning_rate)
@@ -33,21 +34,29 @@ class Course:
         self.stopped = [""] * members
         self.failed = [""] * members
         self._best_loss = np.full(members, np.inf)
-        self._plateau_wait = np.zeros(members, np.int64)
-        self._lowest_best = np.full(members, np.inf)
-        self._lowest_wait = np.zeros(members, np.int64)
+        self._plateau_waits = np.zeros(members, np.int64)
+        self._best_loss_at_lowest_rate = np.full(members, np.inf)
+        self._lowest_rate_waits = np.zeros(members, np.int64)
         self._best_monitor = np.full(members, np.inf)
-        self._monitor_wait = np.zeros(members, np.int64)
+        self._monitor_waits = np.zeros(members, np.int64)
 
     @property
     def watches_validation(self) -> bool:
-        """Whether the validation loss decides anything."""
+        """Whether training stops by the validation loss."""
         return self._training.stop == "early"
 
     def update(
         self, loss: NDArray[np.float64], monitor: NDArray[np.float64] | None
     ) -> NDArray[np.bool_]:
-        """Take the losses of one epoch, each (M,), and say whose weights are its best so far."""
+        """Decide after an epoch who goes on, and at what rate.
+
+        Args:
+            loss: (M,) training losses of the epoch.
+            monitor: (M,) validation losses; None where nothing watches them.
+
+        Returns:
+            (M,) bool, members whose weights are their best so far.
+        """
         ran = self.running.copy()
         self.epochs[ran] += 1
         self._fail(ran & ~np.isfinite(loss), "training loss is not finite")
@@ -77,27 +86,27 @@ class Course:
         """Cut the rate after ``plateau_patience`` epochs without gain (Keras' rule, mode min)."""
         gained = self.running & (loss < self._best_loss - _PLATEAU_DELTA)
         self._best_loss[gained] = loss[gained]
-        self._plateau_wait[gained] = 0
+        self._plateau_waits[gained] = 0
         waiting = self.running & ~gained & (self.rates > self._training.lowest_rate)
-        self._plateau_wait[waiting] += 1
-        cut = waiting & (self._plateau_wait >= self._training.plateau_patience)
+        self._plateau_waits[waiting] += 1
+        cut = waiting & (self._plateau_waits >= self._training.plateau_patience)
         lowered = self.rates[cut] * self._training.plateau_factor
         self.rates[cut] = np.maximum(lowered, self._training.lowest_rate)
-        self._plateau_wait[cut] = 0
+        self._plateau_waits[cut] = 0
 
     def _stop_at_lowest_rate(self, loss: NDArray[np.float64]) -> None:
         lowest = self.running & (self.rates <= self._training.lowest_rate)
-        gained = lowest & (loss < self._lowest_best * (1 - _RELATIVE_GAIN))
-        self._lowest_best[gained] = loss[gained]
-        self._lowest_wait[gained] = 0
-        self._lowest_wait[lowest & ~gained] += 1
-        self._end(lowest & (self._lowest_wait >= self._training.patience), "lowest rate")
+        gained = lowest & (loss < self._best_loss_at_lowest_rate * (1 - _RELATIVE_GAIN))
+        self._best_loss_at_lowest_rate[gained] = loss[gained]
+        self._lowest_rate_waits[gained] = 0
+        self._lowest_rate_waits[lowest & ~gained] += 1
+        self._end(lowest & (self._lowest_rate_waits >= self._training.patience), "lowest rate")
 
     def _stop_early(self, monitor: NDArray[np.float64]) -> NDArray[np.bool_]:
         watched = self.running & (self.epochs > self._training.start_from_epoch)
         improved = watched & (monitor < self._best_monitor)
         self._best_monitor[improved] = monitor[improved]
-        self._monitor_wait[improved] = 0
-        self._monitor_wait[watched & ~improved] += 1
-        self._end(self.running & (self._monitor_wait >= self._training.patience), "patience")
+        self._monitor_waits[improved] = 0
+        self._monitor_waits[watched & ~improved] += 1
+        self._end(self.running & (self._monitor_waits >= self._training.patience), "patience")
         return improved

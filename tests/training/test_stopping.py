@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_problems import training
 
-from remix_study.training.course import Course
+from remix_study.training.stopping import StoppingSchedule
 
 HISTORIES = st.lists(
     st.floats(0.001, 2.0, allow_nan=False).map(lambda v: round(v, 3)), min_size=1, max_size=60
@@ -35,22 +35,24 @@ class Stub:
 @given(HISTORIES)
 def test_plateau_follows_keras(history):
     keys = training(epochs=1000, schedule="plateau", lowest_rate=1e-5)
-    course = Course(keys, 1, 1)
+    schedule = StoppingSchedule(keys, 1, 1)
     stub = Stub()
     callback = keras.callbacks.ReduceLROnPlateau("loss", factor=0.2, patience=5, min_lr=1e-5)
     callback.set_model(stub)
     callback.on_train_begin()
     for epoch, loss in enumerate(history):
         callback.on_epoch_end(epoch, {"loss": loss})
-        course.update(np.array([loss]), None)
-        np.testing.assert_allclose(course.rates[0], float(stub.optimizer.learning_rate), rtol=1e-5)
+        schedule.update(np.array([loss]), None)
+        np.testing.assert_allclose(
+            schedule.rates[0], float(stub.optimizer.learning_rate), rtol=1e-5
+        )
 
 
 @settings(max_examples=60, deadline=None)
 @given(HISTORIES, st.integers(0, 8), st.integers(1, 6))
 def test_early_stopping_follows_keras(history, start, patience):
     keys = training(epochs=1000, stop="early", start_from_epoch=start, patience=patience)
-    course = Course(keys, 1, 1)
+    schedule = StoppingSchedule(keys, 1, 1)
     stub = Stub()
     callback = keras.callbacks.EarlyStopping(
         "val_loss", patience=patience, restore_best_weights=True, start_from_epoch=start
@@ -61,12 +63,12 @@ def test_early_stopping_follows_keras(history, start, patience):
     for epoch, loss in enumerate(history):
         stub.epoch = epoch
         callback.on_epoch_end(epoch, {"val_loss": loss})
-        if course.update(np.array([0.1]), np.array([loss]))[0]:
+        if schedule.update(np.array([0.1]), np.array([loss]))[0]:
             best = epoch
-        assert course.running[0] == (not stub.stop_training)
+        assert schedule.running[0] == (not stub.stop_training)
         if stub.stop_training:
-            assert course.stopped[0] == "patience"
-            assert course.epochs[0] == epoch + 1
+            assert schedule.stopped[0] == "patience"
+            assert schedule.epochs[0] == epoch + 1
             callback.on_train_end()
             assert stub.best == best
             return
@@ -77,16 +79,16 @@ def test_training_at_the_lowest_rate_ends_without_relative_gain():
         epochs=500, schedule="plateau", stop="lowest-rate", patience=3, learning_rate=1e-4,
         lowest_rate=1e-5, plateau_patience=2, plateau_factor=0.1,
     )  # fmt: skip
-    course = Course(keys, 1, 1)
+    schedule = StoppingSchedule(keys, 1, 1)
     # Epoch 1 sets the best; 2 and 3 do not gain: the rate falls to the lowest. There epoch 4
     # gains 1e-2 relative, 5 to 7 gain 5e-5 each, which is less than 1e-4.
     losses = [1.0, 1.0, 1.0, 0.99, 0.99 * (1 - 5e-5), 0.99 * (1 - 6e-5), 0.99 * (1 - 7e-5)]
     for number, loss in enumerate(losses, 1):
-        assert course.running[0]
-        course.update(np.array([loss]), None)
-        assert (course.rates[0] == 1e-5) == (number >= 3)
-    assert not course.running[0]
-    assert course.stopped[0] == "lowest rate"
+        assert schedule.running[0]
+        schedule.update(np.array([loss]), None)
+        assert (schedule.rates[0] == 1e-5) == (number >= 3)
+    assert not schedule.running[0]
+    assert schedule.stopped[0] == "lowest rate"
 
 
 def test_each_member_goes_by_its_own_history():
@@ -94,10 +96,10 @@ def test_each_member_goes_by_its_own_history():
     rng = np.random.default_rng(3)
     histories = rng.uniform(0.1, 1, (40, 3))
     keys = training(epochs=40, stop="early", start_from_epoch=2, patience=4)
-    together = Course(keys, 3, 3)
+    together = StoppingSchedule(keys, 3, 3)
     improved = [together.update(np.ones(3), losses) for losses in histories]
     for member in range(3):
-        alone = Course(keys, 1, 1)
+        alone = StoppingSchedule(keys, 1, 1)
         for epoch, losses in enumerate(histories):
             assert alone.update(np.ones(1), losses[[member]])[0] == improved[epoch][member]
         assert alone.epochs[0] == together.epochs[member]
@@ -105,12 +107,12 @@ def test_each_member_goes_by_its_own_history():
 
 
 def test_padding_never_runs_and_the_last_epoch_ends_the_rest():
-    course = Course(training(epochs=2), 4, 3)
-    assert course.running.tolist() == [True, True, True, False]
-    course.update(np.array([1, np.inf, 1, np.nan]), None)
-    assert course.running.tolist() == [True, False, True, False]
-    assert course.failed == ["", "training loss is not finite in epoch 1", "", ""]
-    course.update(np.ones(4), None)
-    assert not course.running.any()
-    assert course.epochs.tolist() == [2, 1, 2, 0]
-    assert course.stopped == ["epochs", "failed", "epochs", ""]
+    schedule = StoppingSchedule(training(epochs=2), 4, 3)
+    assert schedule.running.tolist() == [True, True, True, False]
+    schedule.update(np.array([1, np.inf, 1, np.nan]), None)
+    assert schedule.running.tolist() == [True, False, True, False]
+    assert schedule.failed == ["", "training loss is not finite in epoch 1", "", ""]
+    schedule.update(np.ones(4), None)
+    assert not schedule.running.any()
+    assert schedule.epochs.tolist() == [2, 1, 2, 0]
+    assert schedule.stopped == ["epochs", "failed", "epochs", ""]

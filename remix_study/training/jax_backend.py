@@ -1,4 +1,4 @@
-"""What the engine needs of the JAX backend."""
+"""What the engine needs of JAX; see :class:`remix_study.training.backend.Backend`."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from numpy.typing import NDArray
 
 
 def gather(array: Any, indices: Any) -> Any:
-    """Rows of ``array`` at ``indices``, which are never out of bounds."""
+    """Return the rows of ``array`` at ``indices``, which must not be out of bounds."""
     return array.at[indices].get(mode="promise_in_bounds")
 
 
 def gradient(
     function: Callable[[Any], tuple[Any, Any]], variables: tuple[Any, ...]
 ) -> tuple[Any, Any]:
-    """What ``function`` gives beside its total, and the total's gradients."""
-    (_, beside), gradients = jax.value_and_grad(function, has_aux=True)(variables)
-    return beside, gradients
+    """Return the second result of ``function``, and the gradients of its first, a total."""
+    (_, extra), gradients = jax.value_and_grad(function, has_aux=True)(variables)
+    return extra, gradients
 
 
 def barrier(arrays: list[Any]) -> list[Any]:
-    """The arrays, which XLA then computes once, whatever uses them."""
+    """Return the arrays, which XLA then computes once, whatever uses them."""
     return list(jax.lax.optimization_barrier(arrays))
 
 
 def compiled(function: Callable[..., Any], *, xla: bool) -> Callable[..., Any]:  # noqa: ARG001
-    """The function by XLA, which is all that JAX has."""
+    """Return the function compiled by XLA; JAX has no other compiler."""
     program: Callable[..., Any] = jax.jit(function)
     return program
 
 
 def on_device(array: NDArray[Any]) -> Any:
-    """An array of the same type, 64-bit ones shortened to 32."""
+    """Return an array of the same type; 64-bit types become 32-bit ones."""
     return jnp.array(array)
 
 
-def accelerated() -> bool:
-    """Whether JAX runs on something else than a CPU."""
+def has_accelerator() -> bool:
+    """Whether JAX runs on another device than a CPU."""
     return bool(jax.default_backend() != "cpu")

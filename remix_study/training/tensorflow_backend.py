@@ -1,4 +1,4 @@
-"""What the engine needs of the TensorFlow backend."""
+"""What the engine needs of TensorFlow; see :class:`remix_study.training.backend.Backend`."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ for _device in tf.config.list_physical_devices("GPU"):
 
 
 def gather(array: Any, indices: Any) -> Any:
-    """Rows of ``array`` at ``indices``."""
+    """Return the rows of ``array`` at ``indices``."""
     return tf.gather(array, indices)
 
 
 def gradient(
     function: Callable[[Any], tuple[Any, Any]], variables: tuple[Any, ...]
 ) -> tuple[Any, Any]:
-    """What ``function`` gives beside its total, and the total's gradients."""
+    """Return the second result of ``function``, and the gradients of its first, a total."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(variables)
-        total, beside = function(variables)
+        total, extra = function(variables)
     gradients = tape.gradient(total, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-    return beside, gradients
+    return extra, gradients
 
 
 def barrier(arrays: list[Any]) -> list[Any]:
-    """The arrays, which XLA then computes once, whatever uses them."""
+    """Return the arrays, which XLA then computes once, whatever uses them."""
     return list(xla_optimization_barrier(arrays))
 
 
 def compiled(function: Callable[..., Any], *, xla: bool) -> Callable[..., Any]:
-    """The function as a graph, by XLA where asked for."""
+    """Return the function as a graph, compiled by XLA if asked for."""
     graph: Callable[..., Any] = tf.function(function, jit_compile=xla, autograph=False)
     return graph
 
 
 def on_device(array: NDArray[Any]) -> Any:
-    """A tensor of the array's own type."""
+    """Return a tensor of the array's own type."""
     return tf.constant(array)
 
 
-def accelerated() -> bool:
-    """Whether TensorFlow runs on something else than a CPU."""
+def has_accelerator() -> bool:
+    """Whether TensorFlow runs on a GPU."""
     return bool(tf.config.list_logical_devices("GPU"))

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from remix_study.loading import hushed
+from remix_study.training.backend import hidden_stderr
 
 
 def fail(error, text):
@@ -17,33 +17,35 @@ def fail(error, text):
 
 
 def test_what_is_written_meanwhile_is_hidden(capfd):
-    with hushed():
+    with hidden_stderr():
         os.write(2, b"could not find cuda drivers\n")
     os.write(2, b"after\n")
     assert capfd.readouterr().err == "after\n"
 
 
 def test_what_was_written_is_shown_when_loading_fails(capfd):
-    with pytest.raises(ImportError), hushed():
+    with pytest.raises(ImportError), hidden_stderr():
         fail(ImportError, b"no such library\n")
     assert capfd.readouterr().err == "no such library\n"
 
 
 def test_an_interrupt_is_no_failure(capfd):
-    with pytest.raises(KeyboardInterrupt), hushed():
+    with pytest.raises(KeyboardInterrupt), hidden_stderr():
         fail(KeyboardInterrupt, b"could not find cuda drivers\n")
     assert capfd.readouterr().err == ""
 
 
 def test_standard_output_stays_what_it_is(capfd):
-    with hushed():
+    with hidden_stderr():
         print("answer")
     assert capfd.readouterr().out == "answer\n"
 
 
 def test_a_closed_standard_error_is_no_trouble():
     code = (
-        "import os; os.close(2)\nfrom remix_study.loading import hushed\nwith hushed(): print(1)"
+        "import os; os.close(2)\n"
+        "from remix_study.training.backend import hidden_stderr\n"
+        "with hidden_stderr(): print(1)"
     )
     # Without standard error Python itself has none to flush.
     done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=False)
@@ -54,13 +56,13 @@ def test_a_backend_that_cannot_train_is_refused(monkeypatch):
     import keras
 
     from remix_study.errors import UsageError
-    from remix_study.loading import load_networks
+    from remix_study.training.backend import load_networks
 
     load_networks()
     with monkeypatch.context() as broken:
-        broken.setitem(sys.modules, "remix_study.training.program", None)
+        broken.setitem(sys.modules, "keras", None)
         with pytest.raises(
-            UsageError, match=r"Keras cannot be loaded .* KERAS_BACKEND=tensorflow"
+            UsageError, match=r"Keras cannot be loaded .* KERAS_BACKEND to tensorflow"
         ):
             load_networks()
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
