@@ -30,14 +30,14 @@ SMALLEST = float(np.finfo(np.float32).eps)
 
 @dataclass(frozen=True)
 class Metric:
-    """What a reader and an optimiser must know of a score.
+    """Name, direction and worst value of a score.
 
     Attributes:
         name: Key in ``METRICS`` and in a study file.
-        label: The full name, for an axis or a caption.
-        direction: Which way is better.
-        worst: The worst value it can take; finite, so that a failed trial can be given it.
-        short: A name for a narrow column.
+        label: Full name, for an axis or a caption.
+        direction: Optuna's word for the better direction.
+        worst: Worst possible value, finite: what a diverged network may be scored with.
+        short: Name for a narrow column.
     """
 
     name: str
@@ -45,6 +45,11 @@ class Metric:
     direction: Literal["maximize", "minimize"]
     worst: float
     short: str
+
+    @property
+    def is_maximized(self) -> bool:
+        """Whether a higher score is better."""
+        return self.direction == "maximize"
 
 
 METRICS: dict[str, Metric] = {
@@ -77,16 +82,35 @@ EXTRA_METRICS: dict[str, Metric] = {
         ),
     )
 }
-"""Scores that are stored where a study file asks for them; Optuna never sees them."""
+"""Scores that are computed and stored if a study file asks for them; never objectives."""
+
+PUBLISHED_METRICS = ("g_mean", "bbs")
+"""The two scores of the paper's Table 2, which give all classes the same weight."""
+
+NATURAL_METRICS = ("brier", "log_loss", "cwece")
+"""Quality of probabilities at the natural class shares. The balanced Brier score rewards any shift
+of the prior towards equal shares; these punish it, so reports show them beside it."""
+
+CORE_METRICS = (*PUBLISHED_METRICS, *NATURAL_METRICS)
+"""Scores that every report shows, beside a study's objectives."""
 
 
 def find_metric(name: str) -> Metric:
-    """What is known of a score, extra ones included.
+    """The metric of this name, extra ones included.
 
     Raises:
-        KeyError: No score has this name.
+        KeyError: There is none.
     """
     return METRICS[name] if name in METRICS else EXTRA_METRICS[name]
+
+
+def is_maximized(name: str) -> bool:
+    """Whether a higher score of the metric is better.
+
+    Raises:
+        KeyError: There is no metric of this name.
+    """
+    return find_metric(name).is_maximized
 
 
 def score(

@@ -8,6 +8,7 @@ import re
 import pandas as pd
 
 from remix_study.batches.strategies import STRATEGIES
+from remix_study.metrics import CORE_METRICS
 from remix_study.report.formatting import (
     counted,
     digits,
@@ -18,7 +19,7 @@ from remix_study.report.formatting import (
     thousands,
 )
 from remix_study.report.table_files import markdown_text
-from remix_study.results.comparison import CORE_METRICS, Comparison, Row
+from remix_study.results.comparison import Comparison, Row
 
 _MARKS = re.compile(r"([\\`*_{}\[\]()#+.!|~$:@/-])")
 

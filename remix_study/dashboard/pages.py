@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, func, select
 
+from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.dashboard import notes
 from remix_study.dashboard.artifacts import fold_table, reliability_diagram
 from remix_study.dashboard.graphs import calibration_graph, ranks_graph, sensitivity_graph
@@ -147,7 +148,7 @@ def _page(
         drawn = [curve for curve in curves if curve.metric == metric]
         if drawn:
             overlay.graph(sensitivity_graph(metric, drawn))
-    remix = comparison.find("remix", rank_sums.PUBLISHED_ALPHA)
+    remix = comparison.find("remix", PUBLISHED_ALPHA)
     remix = remix or next((row for row in comparison.rows if row.strategy == "remix"), None)
     few = [
         row for row in calibrations(comparison, frames.probabilities, remix)

@@ -13,14 +13,16 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from remix_study.report.formatting import better_or_worse, maximize
+from remix_study.batches.strategies import PUBLISHED_ALPHA
+from remix_study.metrics import is_maximized
+from remix_study.report.formatting import better_or_worse
 from remix_study.results.bounded import score_interval
 from remix_study.results.comparison import Comparison, Row
 from remix_study.results.friedman import LEVEL, holm
 from remix_study.results.intervals import Interval, paired_interval, rank_rows
 from remix_study.results.paired import t_test
 from remix_study.results.probability_quality import Relation
-from remix_study.results.rank_sums import PUBLISHED, PUBLISHED_ALPHA
+from remix_study.results.rank_sums import PUBLISHED
 from remix_study.results.study_roles import Check
 
 REMIX = f"remix ({PUBLISHED_ALPHA:g})"
@@ -206,7 +208,7 @@ def _lines(check: Check, rows: Sequence[Row], metric: str) -> list[Line]:
 
 def _ranks(comparison: Comparison, labels: Sequence[str], metric: str) -> dict[str, float]:
     means = {name: float(comparison.score(name, metric).mean()) for name in labels}
-    ranks = rank_rows(pd.DataFrame([means]), maximize=maximize(metric))
+    ranks = rank_rows(pd.DataFrame([means]), maximize=is_maximized(metric))
     return {name: float(ranks[name].iloc[0]) for name in labels}
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from remix_study.metrics import PUBLISHED_METRICS
 from remix_study.paper.published import PROBLEMS, RANK_SUMS
 from remix_study.report.formatting import plain
 from remix_study.results.comparison import Comparison, Row
@@ -192,7 +193,7 @@ def _complete(comparison: Comparison) -> bool:
     rows = five(comparison)
     return comparison.is_grid and all(
         name in rows
-        and not any(comparison.missing_folds(rows[name].label, m) for m in ("g_mean", "bbs"))
+        and not any(comparison.missing_folds(rows[name].label, m) for m in PUBLISHED_METRICS)
         for name in NAMES
     )
 

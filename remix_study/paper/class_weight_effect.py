@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from remix_study.metrics import PUBLISHED_METRICS
 from remix_study.paper.authors_code import MENDED, NAMES, REPO, Column, five, of_paper
 from remix_study.results.comparison import Comparison
 from remix_study.results.friedman import LEVEL, holm
@@ -17,7 +18,6 @@ from remix_study.results.intervals import paired_interval
 from remix_study.results.paired import t_test
 from remix_study.results.rank_sums import KINDS
 
-METRICS = ("g_mean", "bbs")
 _BASELINE, _COST = NAMES.index("baseline"), NAMES.index("cost")
 
 
@@ -45,7 +45,7 @@ def acting(repo: Sequence[Comparison], mended: Sequence[Comparison]) -> tuple[Ac
     """Every kind, metric and side that has problems with both rows complete."""
     found = []
     for kind in KINDS:
-        for metric in METRICS:
+        for metric in PUBLISHED_METRICS:
             for whose, side in ((REPO, repo), (MENDED, [c for c in mended if of_paper(c)])):
                 here = [c for c in side if c.kind == kind and _both(c, metric)]
                 if here:

@@ -8,17 +8,11 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from remix_study.report.formatting import maximize
+from remix_study.batches.strategies import PUBLISHED_ALPHA
+from remix_study.metrics import PUBLISHED_METRICS, is_maximized
 from remix_study.results.comparison import Comparison
 from remix_study.results.intervals import paired_interval
-from remix_study.results.rank_sums import (
-    KINDS,
-    PUBLISHED_ALPHA,
-    PUBLISHED_METRICS,
-    Ranking,
-    RankTable,
-    published,
-)
+from remix_study.results.rank_sums import KINDS, Ranking, RankTable, published
 from remix_study.results.variants import Pair, pairs
 
 BASELINE = "baseline"
@@ -121,7 +115,7 @@ def _labels(ranked: RankTable, kind: str) -> set[str]:
 
 def _line(pair: Pair, label: str, metric: str) -> dict[str, object]:
     plain, other = pair.plain.score(label, metric), pair.other.score(label, metric)
-    sign = 1 if maximize(metric) else -1
+    sign = 1 if is_maximized(metric) else -1
     return {
         "row": label,
         "metric": metric,
@@ -137,7 +131,7 @@ def _gain(pair: Pair, metric: str) -> dict[str, object]:
     made: dict[str, object] = {"metric": metric}
     for name, comparison in (("plain", pair.plain), ("other", pair.other)):
         better, worse = comparison.score(REMIX, metric), comparison.score(BASELINE, metric)
-        if not maximize(metric):
+        if not is_maximized(metric):
             better, worse = worse, better
         found = paired_interval(better, worse, comparison.ratio)
         made |= {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}

@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.report.formatting import plain
 from remix_study.report.svg import compact
 from remix_study.results.intervals import Interval
@@ -248,8 +249,8 @@ def _signed_square(x: ArrayLike) -> NDArray[np.float64]:
 
 
 def _spread(alphas: Sequence[float], top: float) -> list[float]:
-    # The ends and 0.1 are labelled first, the others where there is room.
-    first = [alphas[0], alphas[-1], *(alpha for alpha in alphas if alpha == 0.1)]
+    # The ends and the published alpha are labelled first, the others where there is room.
+    first = [alphas[0], alphas[-1], *(alpha for alpha in alphas if alpha == PUBLISHED_ALPHA)]
     chosen: list[float] = []
     for alpha in [*first, *alphas]:
         place = np.sqrt(alpha / top)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from remix_study.metrics import EXTRA_METRICS, METRICS, find_metric
+from remix_study.metrics import EXTRA_METRICS, METRICS, find_metric, is_maximized
 from remix_study.results.intervals import Interval
 
 MINUS = "−"
@@ -96,11 +96,6 @@ def monitor_name(monitor: str) -> str:
     return _MONITORS.get(monitor, monitor)
 
 
-def maximize(metric: str) -> bool:
-    """Whether a higher score of the metric is better."""
-    return find_metric(metric).direction == "maximize"
-
-
 def label(metric: str) -> str:
     """A metric's short name; a per-class one such as `recall_0` as it is."""
     if metric == "bbs":
@@ -111,12 +106,12 @@ def label(metric: str) -> str:
 
 def label_with_direction(metric: str) -> str:
     """'g-mean (higher is better)'."""
-    return f"{label(metric)} ({'higher' if maximize(metric) else 'lower'} is better)"
+    return f"{label(metric)} ({'higher' if is_maximized(metric) else 'lower'} is better)"
 
 
 def heading(metric: str) -> str:
     """The name over a column, with an arrow towards the better side."""
-    arrow = "↑" if maximize(metric) else "↓"
+    arrow = "↑" if is_maximized(metric) else "↓"
     return f"{label(metric)}{SPACE}{arrow}".replace("-", "\N{NON-BREAKING HYPHEN}")
 
 
@@ -127,4 +122,4 @@ def digits(metric: str) -> int:
 
 def better_or_worse(metric: str, gain: float) -> str:
     """What the sign of a difference in this metric means."""
-    return "better" if (gain > 0) == maximize(metric) else "worse"
+    return "better" if (gain > 0) == is_maximized(metric) else "worse"

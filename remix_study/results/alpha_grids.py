@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from remix_study.paper.claims.rules import LEAST_ALPHAS, SCORES
-from remix_study.report.formatting import maximize
+from remix_study.metrics import PUBLISHED_METRICS, is_maximized
+from remix_study.paper.claims.rules import LEAST_ALPHAS
 from remix_study.results.comparison import Comparison
 
 
@@ -47,7 +47,7 @@ class Grid:
 
         Ties go to the smallest alpha.
         """
-        sign = 1.0 if maximize(metric) else -1.0
+        sign = 1.0 if is_maximized(metric) else -1.0
         validation = sign * self.scores(metric, alphas, "validation").to_numpy(dtype=np.float64)
         test = self.scores(metric, alphas)
         places = validation.argmax(axis=1)
@@ -69,7 +69,7 @@ def find_grids(comparisons: Sequence[Comparison]) -> tuple[Grid, ...]:
                 comparison.missing_folds(row.label, metric)
                 or len(comparison.score(row.label, metric, "validation"))
                 < comparison.planned_folds
-                for metric in SCORES
+                for metric in PUBLISHED_METRICS
             )
         ]
         labels = {row.alpha: row.label for row in rows if row.alpha}
@@ -98,7 +98,7 @@ def regret(grid: Grid, metric: str, alpha: float) -> pd.Series[float]:
     own = at(grid, alpha)
     if own is None:
         return pd.Series(dtype=float)
-    sign = 1.0 if maximize(metric) else -1.0
+    sign = 1.0 if is_maximized(metric) else -1.0
     return sign * (grid.chosen(metric, list(grid.labels)) - grid.scores(metric, [own])[own])
 
 

@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.results.alpha_grids import Grid, at, regret
 from remix_study.results.intervals import Interval, corrected_interval
 
-FIXED = (0.1, 0.3)
+FIXED = (PUBLISHED_ALPHA, 0.3)
 
 
 @dataclass(frozen=True, eq=False)

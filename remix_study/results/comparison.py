@@ -15,8 +15,6 @@ from remix_study.report.formatting import plain
 from remix_study.results.frames import StudyFrames
 from remix_study.results.intervals import influence_ratio
 
-# Balanced Brier rewards any shift of the prior, so the measures that punish it stand beside it.
-CORE_METRICS = ("g_mean", "bbs", "brier", "log_loss", "cwece")
 STRATEGY_KEYS = ("strategy", "sampler", "mixing", "alpha", "loss")
 ORDER = (
     *("baseline", "cost", "smote", "mixup", "balance", "augment", "remix", "remix-aug"),

@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.metrics import METRICS, score
 from remix_study.results import posthoc
+from remix_study.results.alphas import nearest_alphas
 from remix_study.results.comparison import Comparison, Row
 from remix_study.results.frames import Probabilities
 from remix_study.results.intervals import (
@@ -114,20 +116,13 @@ def table(found: Sequence[tuple[Comparison, Sequence[Corrected]]]) -> pd.DataFra
 
 def sources(comparison: Comparison, remix: Row | None) -> list[Row]:
     """One row of each strategy: the mixing ones at the alpha nearest to that of `remix`."""
-    wanted = remix.alpha if remix is not None and remix.alpha is not None else 0.1
-    chosen: dict[tuple[str, str], Row] = {}
-    for row in comparison.rows:
-        key = (row.family, row.settings)
-        before = chosen.get(key)
-        if before is None or _far(row, wanted) < _far(before, wanted):
-            chosen[key] = row
+    target = remix.alpha if remix is not None and remix.alpha else PUBLISHED_ALPHA
+    by_strategy = nearest_alphas(
+        (((row.family, row.settings), row) for row in comparison.rows), target
+    )
     if remix is not None:
-        chosen[remix.family, remix.settings] = remix
-    return list(chosen.values())
-
-
-def _far(row: Row, alpha: float) -> float:
-    return 0.0 if row.alpha is None else abs(row.alpha - alpha)
+        by_strategy[remix.family, remix.settings] = remix
+    return list(by_strategy.values())
 
 
 def is_exact(row: Row) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from remix_study.report.formatting import maximize
+from remix_study.metrics import is_maximized
 from remix_study.results.comparison import Comparison, Row
 
 # The mean rank correlation of epochs and score, over problems, from which on ending is said to
@@ -176,7 +176,7 @@ def _correlation(comparison: Comparison, row: Row, folds: pd.DataFrame, metric: 
     first, second = epochs.align(comparison.score(row.label, metric), join="inner")
     if len(first) < LEAST_FOLDS or first.nunique() < 2 or second.nunique() < 2:
         return math.nan
-    sign = 1.0 if maximize(metric) else -1.0
+    sign = 1.0 if is_maximized(metric) else -1.0
     return sign * float(stats.spearmanr(first, second).statistic)
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from remix_study.report.formatting import maximize, plain
+from remix_study.metrics import is_maximized
+from remix_study.report.formatting import plain
 from remix_study.results.comparison import Comparison, Row
 from remix_study.results.rank_sums import RankTable
 
@@ -78,7 +79,7 @@ def gains(ranked: RankTable, comparisons: Sequence[Comparison]) -> tuple[Gains, 
         )
         if base is None:
             continue
-        sign = 1.0 if maximize(ranking.metric) else -1.0
+        sign = 1.0 if is_maximized(ranking.metric) else -1.0
         here = [by_problem[str(problem)] for problem in ranking.means.index]
         groups = _groups(here)
         baseline = ranking.means[base]

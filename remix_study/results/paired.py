@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from remix_study.results.comparison import CORE_METRICS, Comparison, Row
+from remix_study.metrics import CORE_METRICS
+from remix_study.results.comparison import Comparison, Row
 from remix_study.results.friedman import holm
 from remix_study.results.intervals import Interval, paired_interval
 

@@ -9,13 +9,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from remix_study.metrics import NATURAL_METRICS
 from remix_study.report.formatting import better_or_worse
 from remix_study.results.comparison import Comparison, Row
 from remix_study.results.corrections import Corrected
 from remix_study.results.intervals import Interval, paired_interval
-
-# What probabilities must be good at to be used at the natural class shares.
-NATURAL_METRICS = ("brier", "log_loss", "cwece")
 
 Relation = Literal["better", "worse", "unclear"]
 Mending = Literal[

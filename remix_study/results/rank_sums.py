@@ -6,26 +6,22 @@ compare a choice made on test rows with rows that had none.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from remix_study.report.formatting import (
-    counted,
-    label,
-    listing,
-    maximize,
-)
-from remix_study.results.comparison import CORE_METRICS, Comparison, Row, row_order
+from remix_study.batches.strategies import PUBLISHED_ALPHA
+from remix_study.metrics import CORE_METRICS, PUBLISHED_METRICS, is_maximized
+from remix_study.report.formatting import counted, label, listing
+from remix_study.results.alphas import nearest_alphas
+from remix_study.results.comparison import Comparison, Row, row_order
 from remix_study.results.intervals import (
     rank_rows,
     rank_sums,
 )
 from remix_study.results.variants import headline
 
-PUBLISHED_ALPHA = 0.1
 PUBLISHED = (
     ("baseline", None),
     ("cost", None),
@@ -33,7 +29,6 @@ PUBLISHED = (
     ("mixup", PUBLISHED_ALPHA),
     ("remix", PUBLISHED_ALPHA),
 )
-PUBLISHED_METRICS = ("g_mean", "bbs")
 KINDS = ("binary", "multi-class")
 
 
@@ -111,13 +106,12 @@ def published(
 
 def one_each(comparisons: Sequence[Comparison]) -> RankTable:
     """One row of each strategy: of those that mix, the alpha nearest to the published 0.1."""
-    chosen: dict[tuple[str, str, str], Row] = {}
-    for comparison in comparisons:
-        for row in comparison.rows:
-            key = (comparison.kind, row.family, row.settings)
-            if key not in chosen or _far(row) < _far(chosen[key]):
-                chosen[key] = row
-    labels = {row.label for row in chosen.values()}
+    nearest = nearest_alphas(
+        ((comparison.kind, row.family, row.settings), row)
+        for comparison in comparisons
+        for row in comparison.rows
+    )
+    labels = {row.label for row in nearest.values()}
     return rank_where(comparisons, CORE_METRICS, lambda row: row.label in labels)
 
 
@@ -130,7 +124,7 @@ def by_dataset(ranking: Ranking, datasets: Mapping[str, str]) -> Ranking:
     """
     names = [datasets[str(problem)] for problem in ranking.means.index]
     means = ranking.means.groupby(names, sort=False).mean()
-    ranks = rank_rows(means, maximize=maximize(ranking.metric))
+    ranks = rank_rows(means, maximize=is_maximized(ranking.metric))
     return Ranking(ranking.kind, ranking.metric, means, ranks, rank_sums(ranks))
 
 
@@ -215,7 +209,7 @@ def rank_where(
                 {name: [float(c.score(name, metric).mean()) for c in here] for name in complete},
                 index=[c.problem for c in here],
             )
-            ranks = rank_rows(means, maximize=maximize(metric))
+            ranks = rank_rows(means, maximize=is_maximized(metric))
             rankings.append(Ranking(kind, metric, means, ranks, rank_sums(ranks)))
     ordered = tuple(sorted(rows.values(), key=row_order))
     return RankTable(ordered, tuple(rankings), tuple(notes))
@@ -248,10 +242,6 @@ def _worth(comparison: Comparison) -> tuple[int, int]:
     """Published rows count first: a grid of alphas has many rows and nothing to rank them with."""
     published = sum((row.strategy, row.alpha) in PUBLISHED for row in comparison.rows)
     return published, len(comparison.rows)
-
-
-def _far(row: Row) -> float:
-    return abs(math.log(row.alpha / PUBLISHED_ALPHA)) if row.alpha else 0.0
 
 
 def _some(names: Sequence[str], most: int = 4) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from remix_study.report.formatting import maximize
+from remix_study.metrics import is_maximized
 from remix_study.results.comparison import Comparison
 from remix_study.results.friedman import (
     LEAST_UNITS,
@@ -151,7 +151,7 @@ def _test(ranking: Ranking, unit: str, remix: str) -> RankTest:
         return RankTest(ranking, unit, overall, "", ())
     labels = [str(label) for label in ranking.sums.index]
     adjusted = against_control(sums, n, labels.index(remix))
-    sign = 1.0 if maximize(ranking.metric) else -1.0
+    sign = 1.0 if is_maximized(ranking.metric) else -1.0
     opponents = []
     for label, p in zip(labels, adjusted, strict=True):
         if label == remix:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from remix_study.report.formatting import maximize
+from remix_study.metrics import CORE_METRICS, is_maximized
 from remix_study.results.bounded import score_interval
 from remix_study.results.comparison import Comparison
 from remix_study.results.intervals import Interval, corrected_interval, paired_interval
@@ -23,6 +23,9 @@ from remix_study.study.configurations import strategy_of
 SIMPLICITY = ("baseline", "cost", "logit-adjusted", "balance", "smote", "mixup", "remix")
 # Fewer complete trials say nothing on which parameter matters.
 FEWEST_FOR_IMPORTANCE = 10
+
+OUTER_METRICS = tuple(metric for metric in CORE_METRICS if metric != "cwece")
+"""Scores shown of outer folds beside the objectives."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def find(comparison: Comparison, searched: SearchResult) -> Finding:
     candidates = [Candidate(t.number, t.values, t.constraints) for t in complete]
     chosen = {}
     for at, metric in enumerate(objectives):
-        found = choose(candidates, at, maximize=maximize(metric))
+        found = choose(candidates, at, maximize=is_maximized(metric))
         if found is not None:
             chosen[metric] = by_number[found.number]
     folds = {
@@ -131,7 +134,7 @@ def pareto_front(
     left = [trial for trial in trials if trial.feasible]
     if not left:
         return ()
-    signs = np.array([-1.0 if maximize(metric) else 1.0 for metric in objectives])
+    signs = np.array([-1.0 if is_maximized(metric) else 1.0 for metric in objectives])
     values = np.array([trial.values for trial in left]) * signs
     beaten = [
         bool(((values <= own).all(axis=1) & (values < own).any(axis=1)).any()) for own in values
@@ -152,7 +155,7 @@ def importances(
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         study = optuna.create_study(directions=["minimize"] * len(objectives))
-        signs = [-1.0 if maximize(metric) else 1.0 for metric in objectives]
+        signs = [-1.0 if is_maximized(metric) else 1.0 for metric in objectives]
         study.add_trials([_frozen(trial, signs) for trial in trials])
         with warnings.catch_warnings():
             # That low values count as good; the signs above see to it.
@@ -240,7 +243,7 @@ def _outer(
             dtype=float,
         )
 
-    metrics = list(dict.fromkeys((*objectives, "g_mean", "bbs", "brier", "log_loss")))
+    metrics = list(dict.fromkeys((*objectives, *OUTER_METRICS)))
     found = []
     for choice in choices:
         place = choices.index(choice)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from remix_study.report.formatting import maximize
+from remix_study.metrics import is_maximized
 from remix_study.results.bounded import score_interval
 from remix_study.results.comparison import Comparison, Row
 from remix_study.results.intervals import Interval, paired_interval
@@ -59,7 +59,7 @@ def select(comparison: Comparison, metric: str) -> Selection | None:
     if len(rows) < 2:
         return None
     labels = [row.label for row in rows]
-    sign = 1.0 if maximize(metric) else -1.0
+    sign = 1.0 if is_maximized(metric) else -1.0
     validation = sign * comparison.scores["validation", metric][labels]
     test = comparison.scores["test", metric][labels]
     # Ties go to the row that stands first, the simpler one.

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
+from remix_study.metrics import CORE_METRICS
 from remix_study.report.figures import strategy_color
-from remix_study.results.comparison import CORE_METRICS, Comparison, Row
+from remix_study.results.alphas import alpha_distance
+from remix_study.results.comparison import Comparison, Row
 from remix_study.results.corrections import DIVIDED, THRESHOLD, Corrected
 from remix_study.results.intervals import Interval, paired_interval
 from remix_study.results.probability_quality import Relation, Trust, assess, differences, relation
 from remix_study.results.selection import Selection, select
 
-PUBLISHED_ALPHA = 0.1
 RIVALS = ("baseline", "balance", "cost", "logit-adjusted")
 # From what is cheapest to run and explain to what is dearest.
 SIMPLICITY = (
@@ -84,7 +84,7 @@ def remix_row(comparison: Comparison) -> Row | None:
     ]
     return min(
         rows,
-        key=lambda row: abs(math.log((row.alpha or 1.0) / PUBLISHED_ALPHA)),
+        key=lambda row: alpha_distance(row.alpha),
         default=None,
     )
 

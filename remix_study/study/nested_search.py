@@ -100,5 +100,5 @@ def chosen(search: Trials, objective: int) -> FrozenTrial | None:
         for trial in trials.values()
     ]
     metric = METRICS[search.task.study.objectives[objective]]
-    found = choose(candidates, objective, maximize=metric.direction == "maximize")
+    found = choose(candidates, objective, maximize=metric.is_maximized)
     return None if found is None else trials[found.number]

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from remix_study.metrics import PUBLISHED_METRICS, is_maximized
 from remix_study.paper.claims.evidence import Evidence
 from remix_study.paper.claims.findings import (
     BETTER,
@@ -30,10 +31,9 @@ from remix_study.paper.claims.rules import (
     GOOD_ALPHA,
     LEAST_ALPHAS,
     MOST_ALPHA,
-    SCORES,
     SMALL_LOSS,
 )
-from remix_study.report.formatting import counted, label, maximize, plain
+from remix_study.report.formatting import counted, label, plain
 from remix_study.results.alpha_grids import (
     Grid,
     at,
@@ -110,8 +110,8 @@ def large_alpha_can_degrade(evidence: Evidence) -> list[Part]:
         return [not_run("either metric", f"no study with ReMix above alpha {plain(MOST_ALPHA)}")]
     numbers: dict[str, float] = {}
     contrasts = []
-    for metric in SCORES:
-        sign = 1.0 if maximize(metric) else -1.0
+    for metric in PUBLISHED_METRICS:
+        sign = 1.0 if is_maximized(metric) else -1.0
         losses = {}
         for dataset, own in datasets(able).items():
             losses[dataset] = float(
@@ -145,7 +145,7 @@ def good_alpha(evidence: Evidence) -> list[Part]:
     """
     able = [grid for grid in evidence.grids if at(grid, GOOD_ALPHA) is not None]
     found = []
-    for metric in SCORES:
+    for metric in PUBLISHED_METRICS:
         if not able:
             missing = f"no study with enough alphas and {plain(GOOD_ALPHA)} among them"
             found.append(not_run(label(metric), missing))
@@ -192,7 +192,7 @@ def _falls(own: Sequence[Grid], metric: str) -> tuple[bool, dict[str, float]]:
 
 def _ends(agreeing: tuple[Side, ...]) -> Inference:
     def made(own_by_dataset: Mapping[str, Sequence[Grid]], metric: str) -> Contrast:
-        sign = 1.0 if maximize(metric) else -1.0
+        sign = 1.0 if is_maximized(metric) else -1.0
         changes = {}
         for dataset, own in own_by_dataset.items():
             found = []

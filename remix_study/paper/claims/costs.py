@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.paper.claims.evidence import Evidence
 from remix_study.paper.claims.findings import Part, contrast, not_run, part
-from remix_study.paper.claims.rules import COPY, MAIN_ALPHA, MINIMAL_EXTRA, RARELY
+from remix_study.paper.claims.rules import COPY, MINIMAL_EXTRA, RARELY
 from remix_study.paper.claims.score_matrix import ScoreMatrix
 from remix_study.results.comparison import Comparison
 
@@ -49,7 +50,9 @@ def rarely_repeats(evidence: Evidence) -> list[Part]:
     A row is a repeat where the epoch drew it before. Mixing leaves it where lambda is within
     `COPY` of 0 or 1, which Beta(alpha, alpha) says; the two are taken as independent.
     """
-    unmixed = 1 - float(np.diff(stats.beta(MAIN_ALPHA, MAIN_ALPHA).cdf([COPY, 1 - COPY]))[0])
+    unmixed = 1 - float(
+        np.diff(stats.beta(PUBLISHED_ALPHA, PUBLISHED_ALPHA).cdf([COPY, 1 - COPY]))[0]
+    )
     found = []
     for board in evidence.tabular:
         name = f"{board.name}, share of repeats"

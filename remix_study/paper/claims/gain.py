@@ -7,16 +7,11 @@ from itertools import pairwise
 
 import pandas as pd
 
+from remix_study.metrics import PUBLISHED_METRICS
 from remix_study.paper.claims.evidence import Evidence
 from remix_study.paper.claims.findings import Part, contrast, not_run, of_datasets, part
 from remix_study.paper.claims.leads import across_kinds, by_dataset, gains_of, lacks, leads
-from remix_study.paper.claims.rules import (
-    GAINING_RIVALS,
-    MUCH_LARGER,
-    PUBLISHED_ROWS,
-    RIVALS,
-    SCORES,
-)
+from remix_study.paper.claims.rules import GAINING_RIVALS, MUCH_LARGER, PUBLISHED_ROWS, RIVALS
 from remix_study.paper.claims.score_matrix import ScoreMatrix
 from remix_study.report.formatting import label, plain
 
@@ -27,7 +22,7 @@ def remix_gains_most(evidence: Evidence) -> list[Part]:
     """C3: ReMix has the largest mean gain, over all problems and at each imbalance ratio."""
     found = []
     for board in evidence.tabular:
-        for metric in SCORES:
+        for metric in PUBLISHED_METRICS:
             name = f"{board.name}, {label(metric)}"
             lacking = board.lacking(("baseline", *GAINING), [metric])
             if lacking:
@@ -108,7 +103,7 @@ def advantage_smaller(evidence: Evidence) -> list[Part]:
     """
     found = []
     boards = evidence.tabular
-    for metric in SCORES:
+    for metric in PUBLISHED_METRICS:
         found.append(_smaller(boards, metric))
         name = f"{label(metric)}, mean ranks"
         lacking = lacks(boards, PUBLISHED_ROWS, [metric])

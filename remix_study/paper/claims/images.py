@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from remix_study.metrics import PUBLISHED_METRICS
 from remix_study.paper.claims.evidence import Evidence
 from remix_study.paper.claims.findings import Part, not_run, part
 from remix_study.paper.claims.leads import across_kinds, beats, gains_of, lacks, leads
 from remix_study.paper.claims.limits import within
-from remix_study.paper.claims.rules import GAINING_RIVALS, SCORES
+from remix_study.paper.claims.rules import GAINING_RIVALS
 from remix_study.paper.claims.score_matrix import ScoreMatrix
 from remix_study.report.formatting import label
 
@@ -16,7 +17,7 @@ def remix_first_on_images(evidence: Evidence) -> list[Part]:
     return [
         within(beats(board, metric, "remix", GAINING_RIVALS), board.problems)
         for board in evidence.images
-        for metric in SCORES
+        for metric in PUBLISHED_METRICS
     ]
 
 
@@ -29,7 +30,7 @@ def augmentation_order(evidence: Evidence) -> list[Part]:
             (binary, ("remix-aug", "augment")),
             (multi, ("augment", "remix-aug")),
         )
-        for metric in SCORES
+        for metric in PUBLISHED_METRICS
     ]
 
 
@@ -38,7 +39,7 @@ def image_gains_smaller(evidence: Evidence) -> list[Part]:
     boards = evidence.images
     problems = [comparison for board in boards for comparison in board.problems]
     found = []
-    for metric in SCORES:
+    for metric in PUBLISHED_METRICS:
         lacking = lacks(boards, ("baseline", "remix"), [metric])
         if lacking:
             found.append(not_run(label(metric), lacking))

@@ -7,10 +7,11 @@ from itertools import pairwise
 
 import pandas as pd
 
+from remix_study.metrics import PUBLISHED_METRICS
 from remix_study.paper.claims.evidence import Evidence
 from remix_study.paper.claims.findings import Part, not_run, part
 from remix_study.paper.claims.leads import leads
-from remix_study.paper.claims.rules import PUBLISHED_ROWS, RIVALS, SCORES
+from remix_study.paper.claims.rules import PUBLISHED_ROWS, RIVALS
 from remix_study.paper.claims.score_matrix import ScoreMatrix
 from remix_study.report.formatting import label
 
@@ -22,7 +23,7 @@ def remix_first(evidence: Evidence) -> list[Part]:
     return [
         _placed(board, metric, lambda sums: first(sums, "remix"), ["remix"], RIVALS)
         for board in evidence.tabular
-        for metric in SCORES
+        for metric in PUBLISHED_METRICS
     ]
 
 

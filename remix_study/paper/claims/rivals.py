@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
+from remix_study.metrics import CORE_METRICS, PUBLISHED_METRICS
 from remix_study.paper.claims.evidence import Evidence
 from remix_study.paper.claims.findings import NOT_BETTER, Part, contrast, not_run, part
 from remix_study.paper.claims.leads import beats
-from remix_study.paper.claims.rules import (
-    ALL_SCORES,
-    CALIBRATION,
-    EXISTING_RESAMPLING,
-    PUBLISHED_ROWS,
-    SCORES,
-)
+from remix_study.paper.claims.rules import CALIBRATION, EXISTING_RESAMPLING, PUBLISHED_ROWS
 from remix_study.paper.claims.score_matrix import ScoreMatrix
 from remix_study.report.formatting import label
 
@@ -20,7 +15,7 @@ def weights_no_better(evidence: Evidence) -> list[Part]:
     """C8: class weights rank no better than the baseline on binary problems."""
     board = evidence.tabular[0]
     found = []
-    for metric in SCORES:
+    for metric in PUBLISHED_METRICS:
         name = f"{board.name}, {label(metric)}"
         lacking = board.lacking(PUBLISHED_ROWS, [metric])
         if lacking:
@@ -54,7 +49,7 @@ def mixing_adds(evidence: Evidence) -> list[Part]:
     return [
         beats(board, metric, "remix", ("balance",))
         for board in evidence.tabular
-        for metric in ALL_SCORES
+        for metric in CORE_METRICS
     ]
 
 
@@ -63,7 +58,7 @@ def beats_prior_shift(evidence: Evidence) -> list[Part]:
     return [
         beats(board, metric, "remix", ("logit-adjusted",))
         for board in evidence.tabular
-        for metric in ALL_SCORES
+        for metric in CORE_METRICS
     ]
 
 

@@ -10,8 +10,10 @@ from typing import Literal
 
 import pandas as pd
 
-from remix_study.paper.claims.rules import ALL_SCORES, IMAGES, MAIN_ALPHA, PUBLISHED_ROWS
-from remix_study.report.formatting import counted, listing, maximize
+from remix_study.metrics import CORE_METRICS, is_maximized
+from remix_study.paper.claims.rules import IMAGES, PUBLISHED_ROWS
+from remix_study.report.formatting import counted, listing
+from remix_study.results.alphas import alpha_distance, nearest_alphas
 from remix_study.results.comparison import Comparison, Row
 from remix_study.results.intervals import rank_rows
 from remix_study.results.rank_sums import KINDS
@@ -46,7 +48,7 @@ class ScoreMatrix:
         sets = len(set(self.datasets.values()))
         return f"{counted(len(self.problems), 'problem')} of {counted(sets, 'data set')}"
 
-    def lacking(self, strategies: Sequence[str], metrics: Sequence[str] = ALL_SCORES) -> str:
+    def lacking(self, strategies: Sequence[str], metrics: Sequence[str] = CORE_METRICS) -> str:
         """What keeps these strategies from being compared, in words; "" if nothing does."""
         if not self.problems:
             return f"no {self.name} problem"
@@ -105,12 +107,12 @@ class ScoreMatrix:
     def lead(self, metric: str, first: str, second: str) -> pd.Series[float]:
         """By problem, first minus second, above zero where the first is better."""
         means = self.means(metric, (first, second))
-        sign = 1.0 if maximize(metric) else -1.0
+        sign = 1.0 if is_maximized(metric) else -1.0
         return sign * (means[first] - means[second])
 
     def rank_sums(self, metric: str, strategies: Sequence[str]) -> pd.Series[float]:
         """Sums of the ranks of these strategies among themselves; 1 is the best."""
-        ranks = rank_rows(self.means(metric, strategies), maximize=maximize(metric))
+        ranks = rank_rows(self.means(metric, strategies), maximize=is_maximized(metric))
         return ranks.sum(axis=0).astype(float)
 
     def by_ratio(self) -> dict[float, list[str]]:
@@ -161,24 +163,19 @@ def both_kinds(
 
 def rows_of(comparison: Comparison, domain: Domain) -> dict[str, Row]:
     """One row a strategy: at the main alpha, on images at the alpha nearest to it."""
-    found: dict[str, Row] = {}
-    for row in comparison.rows:
-        if not row.strategy or row.settings or row.alpha == 0:
-            continue
-        if domain == "tabular" and _far(row) > 1e-9:
-            continue
-        if row.strategy not in found or _far(row) < _far(found[row.strategy]):
-            found[row.strategy] = row
-    return found
+    return nearest_alphas(
+        (row.strategy, row)
+        for row in comparison.rows
+        if row.strategy
+        and not row.settings
+        and row.alpha != 0
+        and (domain != "tabular" or alpha_distance(row.alpha) <= 1e-9)
+    )
 
 
 def is_image(comparison: Comparison) -> bool:
     """Whether the problem is one of the paper's image data set."""
     return str(comparison.info["dataset"]).startswith(IMAGES)
-
-
-def _far(row: Row) -> float:
-    return abs(math.log(row.alpha / MAIN_ALPHA)) if row.alpha else 0.0
 
 
 def _some(names: Sequence[str], most: int = 3) -> str:

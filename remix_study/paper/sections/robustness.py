@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 
+from remix_study.metrics import PUBLISHED_METRICS
 from remix_study.paper.robustness import BASELINE, REMIX, Robustness, robustness
 from remix_study.report.figures import FAINT, INK, figure, render, strategy_color
 from remix_study.report.formatting import (
@@ -21,7 +22,7 @@ from remix_study.report.formatting import (
 )
 from remix_study.report.page_model import Block, Cell, Head, Picture, Section, Table
 from remix_study.results.comparison import Comparison
-from remix_study.results.rank_sums import PUBLISHED_METRICS, Ranking
+from remix_study.results.rank_sums import Ranking
 from remix_study.results.variants import BOTH, GROUPED, REDRAWN
 
 TITLE = "Robustness"

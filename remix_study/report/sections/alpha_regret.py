@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from remix_study.paper.claims.rules import LEAST_ALPHAS, SCORES
+from remix_study.metrics import PUBLISHED_METRICS, is_maximized
+from remix_study.paper.claims.rules import LEAST_ALPHAS
 from remix_study.report.formatting import (
     MISSING,
     counted,
     label,
     label_with_direction,
-    maximize,
     number,
     plain,
     sentence,
@@ -27,7 +27,7 @@ TITLE = "Trends over alpha, and what a fixed alpha loses"
 
 def block(comparisons: Sequence[Comparison]) -> tuple[Block | None, tuple[Trend, ...]]:
     """The block and what it shows; None where no study ran ReMix at enough alphas."""
-    found = trends(find_grids(comparisons), SCORES)
+    found = trends(find_grids(comparisons), PUBLISHED_METRICS)
     if not found:
         return None, ()
     metrics = list(dict.fromkeys(made.metric for made in found))
@@ -48,7 +48,7 @@ def block(comparisons: Sequence[Comparison]) -> tuple[Block | None, tuple[Trend,
 def _reading(metric: str, own: Sequence[Trend]) -> str:
     rises = sum(made.correlation.low > 0 for made in own)
     falls = sum(made.correlation.high < 0 for made in own)
-    good, bad = (rises, falls) if maximize(metric) else (falls, rises)
+    good, bad = (rises, falls) if is_maximized(metric) else (falls, rises)
     parts = [
         f"{label(metric)} gets better with alpha on {good} and worse on {bad} of "
         f"{counted(len(own), 'problem')}, by the interval of the rank correlation"
@@ -72,7 +72,7 @@ def _table(metric: str, own: Sequence[Trend]) -> Table:
         Head("of the means"),
         *(Head(f"regret of {plain(alpha)}") for alpha in FIXED),
     )
-    better = 1.0 if maximize(metric) else -1.0
+    better = 1.0 if is_maximized(metric) else -1.0
     rows = tuple(
         (
             Cell(made.grid.comparison.name, kind="name"),

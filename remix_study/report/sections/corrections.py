@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from remix_study.metrics import CORE_METRICS
 from remix_study.report.figures import (
     strategy_color,
 )
@@ -18,7 +19,7 @@ from remix_study.report.formatting import (
     signed,
 )
 from remix_study.report.page_model import Block, Cell, Head, Section, Table
-from remix_study.results.comparison import CORE_METRICS, Comparison, Row
+from remix_study.results.comparison import Comparison, Row
 from remix_study.results.corrections import Corrected, table
 from remix_study.results.intervals import (
     paired_interval,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from remix_study.metrics import NATURAL_METRICS
 from remix_study.report.formatting import (
     counted,
     difference,
@@ -17,7 +18,7 @@ from remix_study.report.formatting import (
 from remix_study.report.page_model import Answer
 from remix_study.report.sections.verdict_tables import remix_name
 from remix_study.results.intervals import Interval
-from remix_study.results.probability_quality import NATURAL_METRICS, Relation, Trust
+from remix_study.results.probability_quality import Relation, Trust
 from remix_study.results.selection import Selection
 from remix_study.results.verdict import (
     Rival,

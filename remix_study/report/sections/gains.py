@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
+from remix_study.metrics import PUBLISHED_METRICS
 from remix_study.report.figures import INK, figure, legend, render, strategy_color
 from remix_study.report.formatting import (
     counted,
@@ -17,7 +18,7 @@ from remix_study.report.formatting import (
     signed,
 )
 from remix_study.report.page_model import Block, Cell, Head, Picture, Section, Table
-from remix_study.results.comparison import CORE_METRICS, Comparison
+from remix_study.results.comparison import Comparison
 from remix_study.results.gains import ALL, Gains, gains, table, table_by_problem
 from remix_study.results.rank_sums import eligible, one_each
 
@@ -28,7 +29,7 @@ LEAD = (
     "ticks their median: where the two part, a few problems carry the mean. Of each strategy "
     "that mixes, the alpha nearest to 0.1 is shown."
 )
-PICTURED = CORE_METRICS[:2]
+PICTURED = PUBLISHED_METRICS
 # A problem whose removal takes this share of a mean gain, or more, is named.
 CARRIES = 0.3
 

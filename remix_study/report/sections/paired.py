@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from remix_study.metrics import CORE_METRICS, PUBLISHED_METRICS
 from remix_study.report.figures import strategy_color
 from remix_study.report.formatting import (
     MISSING,
@@ -18,7 +19,7 @@ from remix_study.report.formatting import (
     signed,
 )
 from remix_study.report.page_model import Block, Cell, Head, Table
-from remix_study.results.comparison import CORE_METRICS, Comparison
+from remix_study.results.comparison import Comparison
 from remix_study.results.friedman import LEVEL
 from remix_study.results.paired import Paired
 
@@ -93,7 +94,7 @@ def _sides(own: Sequence[Paired], row: str, metric: str) -> tuple[int, int, int]
 def _reading(reference: str, tests: Sequence[Paired]) -> str:
     own = [test for test in tests if test.reference == reference]
     parts = []
-    for metric in CORE_METRICS[:2]:
+    for metric in PUBLISHED_METRICS:
         found = []
         for row in dict.fromkeys(test.row for test in own):
             better, worse, n = _sides(own, row, metric)

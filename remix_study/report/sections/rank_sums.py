@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from remix_study.metrics import NATURAL_METRICS
 from remix_study.paper.sections import table2
 from remix_study.report.figures import (
     strategy_color,
@@ -22,7 +23,7 @@ from remix_study.report.formatting import (
 )
 from remix_study.report.page_model import Block, Cell, Head, Section, Table
 from remix_study.report.sections import rank_tests as tests_in_words
-from remix_study.results.comparison import CORE_METRICS, Comparison, Row
+from remix_study.results.comparison import Comparison, Row
 from remix_study.results.rank_sums import (
     KINDS,
     PUBLISHED,
@@ -55,7 +56,7 @@ def section(comparisons: Sequence[Comparison]) -> Section:
     if not usable:
         return Section("ranks", "Ranks", LEAD, tuple(blocks))
     five, each, every = published(usable), one_each(usable), everything(usable)
-    natural = published(usable, CORE_METRICS[2:])
+    natural = published(usable, NATURAL_METRICS)
     tests = {
         "published five": (*rank_tests(five, usable), *rank_tests(natural, usable)),
         "one row of each strategy": rank_tests(each, usable),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from remix_study.metrics import NATURAL_METRICS, PUBLISHED_METRICS
 from remix_study.report.critical_difference import draw_critical_difference, lines_needed
 from remix_study.report.figures import figure, render, strategy_color
 from remix_study.report.formatting import (
@@ -17,7 +18,6 @@ from remix_study.report.formatting import (
     sentence,
 )
 from remix_study.report.page_model import Block, Cell, Head, Picture, Table
-from remix_study.results.comparison import CORE_METRICS
 from remix_study.results.friedman import LEAST_UNITS, LEVEL, cliques, smallest_p, too_few
 from remix_study.results.rank_sums import RankTable
 from remix_study.results.rank_tests import SURE, UNITS, Opponent, RankTest
@@ -81,7 +81,7 @@ def _sentences(own: Sequence[RankTest]) -> list[str]:
                 f"an exact two-sided test could give is {plain(smallest_p(n))}."
             )
             continue
-        found += [_reading(test) for test in tests if test.ranking.metric in CORE_METRICS[:2]]
+        found += [_reading(test) for test in tests if test.ranking.metric in PUBLISHED_METRICS]
         found.append(_natural(tests))
         rivals = len(tests[0].opponents)
         if rivals:
@@ -126,7 +126,7 @@ def _posterior(test: RankTest) -> str:
 
 def _natural(tests: Sequence[RankTest]) -> str:
     """The metrics at the natural class shares, in one sentence: who leads."""
-    natural = [test for test in tests if test.ranking.metric in CORE_METRICS[2:]]
+    natural = [test for test in tests if test.ranking.metric in NATURAL_METRICS]
     if not natural:
         return ""
     parts = []

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from remix_study.metrics import METRICS
+from remix_study.metrics import CORE_METRICS, METRICS, is_maximized
 from remix_study.report.figures import (
     draw_dots,
     figure,
@@ -24,7 +24,6 @@ from remix_study.report.formatting import (
     label,
     label_with_direction,
     listing,
-    maximize,
     number,
     plain,
     sentence,
@@ -34,7 +33,7 @@ from remix_study.report.page_model import Block, Cell, Head, Picture, Section, T
 from remix_study.report.sections import paired
 from remix_study.report.sections import scores_overview as overview
 from remix_study.results.bounded import score_interval
-from remix_study.results.comparison import CORE_METRICS, Comparison, Row
+from remix_study.results.comparison import Comparison, Row
 from remix_study.results.intervals import paired_interval
 from remix_study.results.paired import paired_tests
 from remix_study.results.paired import table as table_of_tests
@@ -166,7 +165,7 @@ def _searched(comparison: Comparison) -> str:
 
 
 def _best_by_validation(comparison: Comparison) -> tuple[Row, ...]:
-    sign = -1.0 if maximize(comparison.objectives[0]) else 1.0
+    sign = -1.0 if is_maximized(comparison.objectives[0]) else 1.0
     return tuple(sorted(comparison.rows, key=lambda row: sign * row.values[0])[:SHOWN_POINTS])
 
 
@@ -239,7 +238,7 @@ def _epochs(comparison: Comparison, row: Row) -> str:
 
 
 def _best(comparison: Comparison, rows: Sequence[Row], metric: str) -> str:
-    sign = 1.0 if maximize(metric) else -1.0
+    sign = 1.0 if is_maximized(metric) else -1.0
     means = {
         row.label: sign * float(scores.mean())
         for row in rows

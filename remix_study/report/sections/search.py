@@ -7,13 +7,13 @@ from typing import Any
 
 import pandas as pd
 
+from remix_study.metrics import is_maximized
 from remix_study.report.formatting import (
     counted,
     difference,
     digits,
     label,
     listing,
-    maximize,
     number,
     sentence,
     span,
@@ -124,7 +124,7 @@ def _warnings(found: Finding) -> tuple[str, ...]:
 def _better(metric: str, first: SearchTrial, second: SearchTrial, found: Finding) -> bool:
     at = found.comparison.objectives.index(metric)
     gap = first.values[at] - second.values[at]
-    return gap > 0 if maximize(metric) else gap < 0
+    return gap > 0 if is_maximized(metric) else gap < 0
 
 
 def _reference(name: str) -> str:

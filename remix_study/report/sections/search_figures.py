@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from remix_study.metrics import is_maximized
 from remix_study.report.figures import (
     FAINT,
     INK,
@@ -16,7 +17,7 @@ from remix_study.report.figures import (
     render,
     strategy_color,
 )
-from remix_study.report.formatting import label, label_with_direction, maximize
+from remix_study.report.formatting import label, label_with_direction
 from remix_study.report.page_model import Picture
 from remix_study.results.search import Finding
 from remix_study.results.search_frames import SearchTrial
@@ -48,7 +49,7 @@ def _history(name: str, found: Finding, metric: str) -> Picture:
     at = found.comparison.objectives.index(metric)
     trials = found.searched.trials
     places = {trial.number: place for place, trial in enumerate(trials, start=1)}
-    best = np.maximum if maximize(metric) else np.minimum
+    best = np.maximum if is_maximized(metric) else np.minimum
     with figure(*PANEL_SIZE) as made:
         axes = made.add_subplot()
         for words, marker in _KINDS.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.report.folding import crowded, fold
 from remix_study.report.formatting import (
     counted,
@@ -23,12 +24,7 @@ from remix_study.report.sections.verdict_tables import (
     table_of_choices,
 )
 from remix_study.results.probability_quality import Relation
-from remix_study.results.verdict import (
-    FEW_FOLDS,
-    FEW_ROWS,
-    PUBLISHED_ALPHA,
-    Verdict,
-)
+from remix_study.results.verdict import FEW_FOLDS, FEW_ROWS, Verdict
 
 # With more problems than this the tables of each are folded away.
 SHOWN_OPEN = 2

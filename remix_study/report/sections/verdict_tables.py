@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from remix_study.metrics import CORE_METRICS
 from remix_study.report.formatting import (
     MISSING,
     digits,
@@ -17,7 +18,6 @@ from remix_study.report.formatting import (
     span,
 )
 from remix_study.report.page_model import Cell, Head, Table
-from remix_study.results.comparison import CORE_METRICS
 from remix_study.results.intervals import Interval, paired_interval
 from remix_study.results.probability_quality import relation
 from remix_study.results.selection import Selection
