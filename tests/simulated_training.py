@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from remix_study.batches.plan_summary import PlanSummary
+from remix_study.cli import run as run_command
 from remix_study.cli.main import main
 from remix_study.seeds import derive
 from remix_study.study import preview, runner
@@ -100,13 +101,13 @@ def pretend_quality(setattr, quality) -> None:
 
 def pretend_outcome(setattr) -> None:
     """Patch this process so that a run reads its results for a page alone: that takes a second."""
-    conclude = main._conclude
+    conclude = run_command.conclude_run
 
     def hasty(options, study):
         nothing = SimpleNamespace(lines=(), index=None)
         return conclude(options, study) if options.report else nothing
 
-    setattr(main, "_conclude", hasty)
+    setattr(run_command, "conclude_run", hasty)
 
 
 def pretend(setattr) -> None:
@@ -126,4 +127,4 @@ if __name__ == "__main__":
     pretend(setattr)
     pretend_outcome(setattr)
     make_up_data(setattr)
-    sys.exit(main.main())
+    sys.exit(main())

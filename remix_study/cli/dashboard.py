@@ -1,30 +1,31 @@
-"""The command ``dashboard``: arguments, and one page of optuna-dashboard kept alive."""
+"""The command ``dashboard``: optuna-dashboard on a database, its pages renewed while it runs."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from remix_study.cli.arguments import add_json, add_storage, port_number, study_names
 from remix_study.errors import DONE, UsageError, did_you_mean
-from remix_study.study.signals import Signals
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
 
+    from remix_study.study.signals import Signals
 
-def add_command(commands: Any) -> argparse.ArgumentParser:
-    """Add the command to the command line's parser; returns its parser."""
+
+def add_command(commands: Any) -> None:
+    """Add the command to the program's parser."""
     dashboard: argparse.ArgumentParser = commands.add_parser(
         "dashboard", help="look at studies in Optuna's dashboard, also while they run"
     )
     dashboard.add_argument(
         "study", nargs="?", metavar="STUDY", help="a name or file; default: all of the database"
     )
-    dashboard.add_argument("--port", type=_port, default=8080, metavar="N",
+    dashboard.add_argument("--port", type=port_number, default=8080, metavar="N",
                            help="default: 8080; 0 for any that is free")  # fmt: skip
     dashboard.add_argument(
         "--host", default="127.0.0.1", metavar="H",
@@ -34,14 +35,9 @@ def add_command(commands: Any) -> argparse.ArgumentParser:
         "--artifacts", type=Path, metavar="DIR",
         help="folder for files of trials (default: beside a SQLite file, <name>-artifacts)",
     )  # fmt: skip
+    add_storage(dashboard)
+    add_json(dashboard)
     dashboard.set_defaults(command=_dashboard)
-    return dashboard
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f'"{text}": write a number from 0 to 65535')
-    return int(text)
 
 
 def _dashboard(options: argparse.Namespace, signals: Signals) -> int:
@@ -119,17 +115,14 @@ def _chosen(word: str | None, written: RDBStorage) -> tuple[str | None, dict[str
         UsageError: The database does not hold it.
     """
     from remix_study.study.study_progress import own_studies
-    from remix_study.studyfile.parsing import load_study
 
-    name = word
-    if word and (word.endswith(".toml") or os.path.isfile(word)):
-        name = load_study(Path(word)).name
+    name = study_names([word])[0] if word else None
     with written.engine.connect() as connection:
-        found = own_studies(connection)
-    there = sorted({row.study for _, row in found})
-    if name is not None and name not in there:
-        raise UsageError(f'the database holds no study "{name}"{did_you_mean(name, there)}')
-    return name, {row.name: number for number, row in found if name in (None, row.study)}
+        entries = own_studies(connection)
+    stored = sorted({entry.study for _, entry in entries})
+    if name is not None and name not in stored:
+        raise UsageError(f'the database holds no study "{name}"{did_you_mean(name, stored)}')
+    return name, {entry.name: number for number, entry in entries if name in (None, entry.study)}
 
 
 def _folder(named: Path | None, written: RDBStorage) -> Path | None:

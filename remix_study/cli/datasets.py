@@ -1,16 +1,46 @@
-"""Data sets as text: a list, one in full, or the outcome of a check."""
+"""The command ``datasets``: a list, one data set in full, or a check of each."""
 
 from __future__ import annotations
 
+import argparse
 import json
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
-from remix_study.data.dataset_info import DatasetInfo, check_all, describe, overview
+from remix_study.cli.arguments import add_json
 from remix_study.errors import BAD_INPUT, DONE
+
+if TYPE_CHECKING:
+    from remix_study.data.dataset_info import DatasetInfo
+    from remix_study.study.signals import Signals
+
+
+def add_command(commands: Any) -> None:
+    """Add the command to the program's parser."""
+    command = commands.add_parser("datasets", help="what data sets there are")
+    command.add_argument(
+        "name", nargs="?", help='one of them in full, or "check" to load and verify each'
+    )
+    add_json(command)
+    command.set_defaults(command=_datasets)
+
+
+def _datasets(options: argparse.Namespace, _signals: Signals) -> int:
+    code = DONE
+    if options.name == "check":
+        code, text = check_text(as_json=options.json)
+    elif options.name:
+        text = describe_text(options.name, as_json=options.json)
+    else:
+        text = list_text(as_json=options.json)
+    print(text)
+    return code
 
 
 def list_text(*, as_json: bool) -> str:
     """Every data set in a line, without opening a file."""
+    from remix_study.data.dataset_info import overview
+
     return _table(overview(), as_json)
 
 
@@ -19,9 +49,11 @@ def check_text(*, as_json: bool) -> tuple[int, str]:
 
     A data set whose files are absent is no failure; one that is damaged or another file is.
     """
-    found = check_all()
-    refused = [info for info in found if info.state == "refused"]
-    return (BAD_INPUT if refused else DONE), _table(found, as_json)
+    from remix_study.data.dataset_info import check_all
+
+    checked = check_all()
+    is_refused = any(info.state == "refused" for info in checked)
+    return (BAD_INPUT if is_refused else DONE), _table(checked, as_json)
 
 
 def describe_text(name: str, *, as_json: bool) -> str:
@@ -30,6 +62,8 @@ def describe_text(name: str, *, as_json: bool) -> str:
     Raises:
         DataError: The name is not known.
     """
+    from remix_study.data.dataset_info import describe
+
     info = describe(name)
     if as_json:
         return json.dumps(asdict(info), indent=2)
@@ -54,11 +88,11 @@ def describe_text(name: str, *, as_json: bool) -> str:
     return "\n".join([*lines, "classes, as a study file names them, and their rows", classes])
 
 
-def _table(found: tuple[DatasetInfo, ...], as_json: bool) -> str:
+def _table(datasets: tuple[DatasetInfo, ...], as_json: bool) -> str:
     if as_json:
-        return json.dumps([asdict(info) for info in found], indent=2)
+        return json.dumps([asdict(info) for info in datasets], indent=2)
     lines = [f"{'data set':14} {'rows':>7} {'features':>8} {'classes':>7}  state"]
-    for info in found:
+    for info in datasets:
         state = info.state if info.available else f"{info.state}: {info.reason}"
         lines.append(
             f"{info.name:14} {info.rows:>7,} {info.features:>8} {len(info.classes):>7}  {state}"

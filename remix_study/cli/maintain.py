@@ -1,23 +1,25 @@
-"""The commands that look after a database: repair, export and import."""
+"""The commands that maintain a database: ``repair``, ``export`` and ``import``."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from remix_study.cli.arguments import add_json, add_storage, study_names
 from remix_study.errors import DONE
-from remix_study.study.signals import Signals
+
+if TYPE_CHECKING:
+    from remix_study.study.signals import Signals
 
 _REPAIR_CODES = (
     "exit codes: 0 nothing is wrong any more, 1 something is left to do, 2 bad input, 3 database"
 )
 
 
-def add_commands(commands: Any) -> list[argparse.ArgumentParser]:
-    """Add the commands to the command line's parser; returns their parsers."""
+def add_command(commands: Any) -> None:
+    """Add the commands to the program's parser."""
     repair = commands.add_parser(
         "repair", help="free trials whose worker is gone, check the tables", epilog=_REPAIR_CODES
     )
@@ -43,27 +45,29 @@ def add_commands(commands: Any) -> list[argparse.ArgumentParser]:
     bring = commands.add_parser("import", help="bring exported studies into a database")
     bring.add_argument("path", type=Path, metavar="PATH", help="what export wrote")
     bring.set_defaults(command=_import)
-    return [repair, export, bring]
+    for command in (repair, export, bring):
+        add_storage(command)
+        add_json(command)
 
 
 def _repair(options: argparse.Namespace, signals: Signals) -> int:
     from remix_study.study.doctor.repair import repair
 
-    found = repair(
+    findings = repair(
         options.storage,
         free_all=options.all,
         prune=options.prune,
         dry_run=options.dry_run,
         signals=signals,
     )
-    left = [finding for finding in found if not finding.repaired]
+    left = [finding for finding in findings if not finding.repaired]
     if options.json:
-        answer = {"findings": [vars(finding) for finding in found], "left": len(left)}
+        answer = {"findings": [vars(finding) for finding in findings], "left": len(left)}
         print(json.dumps(answer, indent=2))
     else:
-        for finding in found:
+        for finding in findings:
             print(finding.line())
-        print("nothing is wrong" if not found else f"{len(found)} found, {len(left)} left")
+        print("nothing is wrong" if not findings else f"{len(findings)} found, {len(left)} left")
     return 1 if left else DONE
 
 
@@ -71,21 +75,19 @@ def _export(options: argparse.Namespace, _signals: Signals) -> int:
     from remix_study.study.archive.files import write_archive
     from remix_study.study.archive.snapshot import open_source, read_studies
     from remix_study.study.storage import database_errors
-    from remix_study.studyfile.parsing import load_study
 
-    names = [
-        load_study(word).name if word.endswith(".toml") or os.path.isfile(word) else word
-        for word in options.studies
-    ]
+    names = study_names(options.studies)
     with database_errors(options.storage):
         storage = open_source(options.storage)
         try:
-            found = list(read_studies(storage, names))
+            snapshots = list(read_studies(storage, names))
         finally:
             storage.remove_session()
             storage.engine.dispose()
-    write_archive(found, options.output, options.format)
-    _tell(options, "exported", [snapshot.name for snapshot in found], str(options.output))
+    write_archive(snapshots, options.output, options.format)
+    _print_names(
+        options, "exported", [snapshot.name for snapshot in snapshots], str(options.output)
+    )
     return DONE
 
 
@@ -96,23 +98,25 @@ def _import(options: argparse.Namespace, signals: Signals) -> int:
     from remix_study.study.storage import database_errors, open_storage, shown
 
     shown(options.storage)
-    found = [settled(snapshot) for snapshot in read_archive(options.path)]
+    snapshots = [settled(snapshot) for snapshot in read_archive(options.path)]
     with quiet_optuna(), database_errors(options.storage):
         storage = open_storage(options.storage)
         try:
             with signals.critical():
-                restore_all(storage, found)
+                restore_all(storage, snapshots)
         finally:
             storage.remove_session()
             storage.engine.dispose()
-    _tell(options, "imported", [snapshot.name for snapshot in found], shown(options.storage))
+    _print_names(
+        options, "imported", [snapshot.name for snapshot in snapshots], shown(options.storage)
+    )
     return DONE
 
 
-def _tell(options: argparse.Namespace, done: str, names: list[str], where: str) -> None:
+def _print_names(options: argparse.Namespace, verb: str, names: list[str], where: str) -> None:
     if options.json:
-        print(json.dumps({done: names, "in": where}, indent=2))
+        print(json.dumps({verb: names, "in": where}, indent=2))
         return
     for name in names:
-        print(f"{done} {name}")
-    print(f"{done} {len(names)} in all: {where}")
+        print(f"{verb} {name}")
+    print(f"{verb} {len(names)} in all: {where}")

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from remix_study.cli import main as cli_main
+from remix_study.cli.main import parser
+from remix_study.cli.run import training_function
 from remix_study.errors import StorageError, UsageError
 from remix_study.study import filesystem, runner
 from remix_study.studyfile.parsing import parse_study
@@ -77,7 +78,7 @@ def test_sqlite_on_a_network_file_system_is_refused_to_several(monkeypatch):
 
 
 def working(*words: str):
-    return cli_main._working(cli_main._parser().parse_args(words))
+    return training_function(parser().parse_args(words))
 
 
 def test_the_command_line_says_who_works():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+import traceback
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -70,4 +71,9 @@ def _install() -> None:
 
 
 if "PRETEND_LOG" in os.environ:
-    _install()
+    try:
+        _install()
+    except Exception:
+        # Python would go on without the hook, and the test would see a process without its fault.
+        traceback.print_exc()
+        os._exit(70)

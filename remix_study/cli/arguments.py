@@ -1,0 +1,90 @@
+"""What several commands ask of the command line: types of arguments, and options they share."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from remix_study.errors import BAD_INPUT, masked
+from remix_study.studyfile.schema import DEFAULT_STORAGE
+
+EXIT_CODES = (
+    "exit codes: 0 done, 1 some configurations failed, 2 bad input, 3 database, 130/143 stopped, "
+    "141 nobody reads the output any more"
+)
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the line, without passwords, and exit with the code of bad input."""
+        self.exit(BAD_INPUT, f"{self.prog}: {masked(message)}; see {self.prog} --help\n")
+
+
+def add_storage(command: argparse.ArgumentParser) -> None:
+    """Add ``--storage``, which names the database."""
+    command.add_argument(
+        "--storage", default=DEFAULT_STORAGE, metavar="URL",
+        help="database (default: sqlite:///remix-study.db in this folder)",
+    )  # fmt: skip
+
+
+def add_json(command: argparse.ArgumentParser) -> None:
+    """Add ``--json``."""
+    command.add_argument("--json", action="store_true", help="answer in JSON")
+
+
+def device_list(text: str) -> str:
+    """Accelerators by number as in "0,1", or "cpu"."""
+    if text != "cpu" and not re.fullmatch(r"\d+(,\d+)*", text):
+        raise argparse.ArgumentTypeError(f'"{text}": write numbers as in 0,1, or cpu')
+    return text
+
+
+def worker_count(text: str) -> int:
+    """How many worker processes, 1 to 1000."""
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f'"{text}": write how many, such as 2')
+    return int(text)
+
+
+def trial_count(text: str) -> int:
+    """How many trials; 0 sets no limit."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f'"{text}": write how many, or 0 for no limit')
+    return int(text)
+
+
+def stack_size(text: str) -> int | str:
+    """Networks in one program, 1 to 10,000, or "auto"."""
+    if text == "auto":
+        return text
+    if not text.isdecimal() or not 1 <= int(text) <= 10_000:
+        raise argparse.ArgumentTypeError(f'"{text}": write how many, up to 10,000, or auto')
+    return int(text)
+
+
+def port_number(text: str) -> int:
+    """A TCP port; 0 stands for any that is free."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f'"{text}": write a number from 0 to 65535')
+    return int(text)
+
+
+def study_names(words: Sequence[str]) -> list[str]:
+    """The studies that a user names: each word is a study file, read for its name, or a name.
+
+    Raises:
+        StudyFileError: A study file cannot be read.
+    """
+    from remix_study.studyfile.parsing import load_study
+
+    return [
+        load_study(Path(word)).name if word.endswith(".toml") or os.path.isfile(word) else word
+        for word in words
+    ]

@@ -1,0 +1,80 @@
+"""The command ``report``: the page of studies in a database, or the paper's demonstration."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from remix_study.cli.arguments import add_json, add_storage, study_names
+from remix_study.errors import DONE, UsageError
+
+if TYPE_CHECKING:
+    from remix_study.study.signals import Signals
+
+
+def add_command(commands: Any) -> None:
+    """Add the command to the program's parser."""
+    command = commands.add_parser("report", help="write the report of studies in a database")
+    command.add_argument(
+        "studies", nargs="*", metavar="STUDY", help="names or files; default: all"
+    )
+    command.add_argument("--demonstration", action="store_true",
+                         help="demonstrate ReMix on made-up data; needs no database")  # fmt: skip
+    command.add_argument("--output", type=Path, metavar="DIR",
+                         help="folder to write (default: report, or demonstration)")  # fmt: skip
+    add_storage(command)
+    add_json(command)
+    command.set_defaults(command=_report)
+
+
+def report_command(studies: Sequence[str], storage: str) -> str:
+    """The command line that writes the page of studies, without passwords."""
+    from remix_study.study.storage import shown
+
+    return shlex.join(["remix-study", "report", *studies, "--storage", shown(storage)])
+
+
+def _report(options: argparse.Namespace, signals: Signals) -> int:
+    if options.demonstration:
+        return _demonstrate(options, signals)
+    from remix_study.report.page import write_report
+    from remix_study.results.frames import load_frames
+    from remix_study.study.storage import database_errors, open_reader
+
+    names = study_names(options.studies)
+    with database_errors(options.storage):
+        engine = open_reader(options.storage)
+        frames = load_frames(engine, names)
+        output = options.output or Path("report")
+        index = write_report(frames, output, command=report_command(names, options.storage))
+        engine.dispose()
+    _print_index(options, index)
+    return DONE
+
+
+def _demonstrate(options: argparse.Namespace, signals: Signals) -> int:
+    if options.studies:
+        raise UsageError(
+            f"--demonstration takes no study: leave out {' '.join(options.studies)}, or leave out "
+            "--demonstration"
+        )
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from remix_study.paper.demonstration.page import write_demonstration
+    from remix_study.training.backend import hidden_stderr, load_networks
+
+    with hidden_stderr():
+        load_networks()
+    signals.check()
+    output = options.output or Path("demonstration")
+    command = shlex.join(["remix-study", "report", "--demonstration"])
+    _print_index(options, write_demonstration(output, command=command))
+    return DONE
+
+
+def _print_index(options: argparse.Namespace, index: Path) -> None:
+    print(json.dumps({"index": str(index)}) if options.json else f"report: {index}")

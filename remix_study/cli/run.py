@@ -1,0 +1,231 @@
+"""The command ``run``: train what a study file plans and the database does not hold yet."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from remix_study.cli.arguments import (
+    EXIT_CODES,
+    add_json,
+    add_storage,
+    device_list,
+    stack_size,
+    trial_count,
+    worker_count,
+)
+from remix_study.cli.report import report_command
+from remix_study.errors import DONE, SOME_POINTS_FAILED, UsageError
+from remix_study.studyfile.schema import DEFAULT_STORAGE
+
+if TYPE_CHECKING:
+    from remix_study.cli.display import Terminal
+    from remix_study.report.outcome import Outcome
+    from remix_study.study.reporter import Summary
+    from remix_study.study.signals import Signals
+    from remix_study.studyfile.schema import Study
+
+
+def add_command(commands: Any) -> None:
+    """Add the command to the program's parser."""
+    command = commands.add_parser(
+        "run", help="run what a study file plans and is not done", epilog=EXIT_CODES
+    )
+    command.add_argument(
+        "study", nargs="?", default="quickstart", metavar="STUDY",
+        help="a study file, or the name of a built-in one (default: quickstart)",
+    )  # fmt: skip
+    command.add_argument("--dry-run", action="store_true", help="print what would run, and stop")
+    command.add_argument(
+        "--devices", type=device_list, metavar="LIST",
+        help='accelerators that the run may see, as "0" or "0,1"; "cpu" for none (default: all)',
+    )  # fmt: skip
+    command.add_argument(
+        "--dask", metavar="ADDRESS",
+        help="let the workers run on the Dask cluster with this scheduler",
+    )  # fmt: skip
+    command.add_argument(
+        "--report", type=Path, metavar="DIR",
+        help="write the page of this study into this folder at the end; not with --dry-run",
+    )  # fmt: skip
+    command.add_argument(
+        "--workers", type=worker_count, metavar="N", help="processes that share the work"
+    )
+    add_training_options(command)
+    add_storage(command)
+    add_json(command)
+    command.set_defaults(command=run_command, joins=False)
+
+
+def add_training_options(command: argparse.ArgumentParser) -> None:
+    """Add the options that ``run`` and ``worker`` share."""
+    command.add_argument(
+        "--recycle", type=trial_count, metavar="TRIALS",
+        help="trials of a worker before a fresh process takes its place (default: 100; "
+        "0: never)",
+    )  # fmt: skip
+    command.add_argument(
+        "--stack", type=stack_size, metavar="N",
+        help="networks in one program, of several trials where it holds them; auto: what "
+        "pays on an accelerator (default: as the file says)",
+    )  # fmt: skip
+    command.add_argument(
+        "--no-plugins", action="store_true",
+        help="refuse a study file that names code of its own, such as a model",
+    )  # fmt: skip
+
+
+def run_command(options: argparse.Namespace, signals: Signals) -> int:
+    """Run a study, or print what would run; returns the exit code.
+
+    Raises:
+        RemixStudyError: Bad input, or a database that cannot be used.
+    """
+    # TensorFlow speaks of devices it did not find; a person at a CPU need not read that.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if options.devices and not options.workers:
+        show_devices(options.devices)
+    from remix_study.cli.display import Terminal, reporting
+    from remix_study.studyfile.outside_files import outside_lines
+
+    signals.check()
+    if options.dry_run and options.report:
+        raise UsageError("--dry-run trains nothing to report on; leave out --report or --dry-run")
+    study = _load_study(options)
+    if options.dry_run:
+        return _preview(study, as_json=options.json)
+
+    from remix_study.study.storage import shown
+
+    storage = shown(options.storage)
+    if options.report:
+        from remix_study.report.outcome import check_report
+
+        check_report(options.report, options.storage)
+    console = Terminal(signals, stderr=options.json)
+    for line in outside_lines(study):
+        console.print(f"note: {line}", highlight=False, markup=False, soft_wrap=True)
+    with reporting(console) as reporter:
+        summary = training_function(options)(
+            study,
+            storage=options.storage,
+            reporter=reporter,
+            signals=signals,
+            command=_words(options, storage),
+        )
+    if options.json:
+        _print_json(options, study.name, storage, summary)
+    else:
+        _print_summary(options, study.name, storage, summary, console)
+    return SOME_POINTS_FAILED if summary.failures else DONE
+
+
+def show_devices(devices: str) -> None:
+    """Choose what the backend will find; it looks once, when it is imported."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1" if devices == "cpu" else devices
+    if devices == "cpu":
+        os.environ["JAX_PLATFORMS"] = "cpu"
+
+
+def training_function(options: argparse.Namespace) -> Callable[..., Summary]:
+    """What runs the study: this process, processes of its own, or a Dask cluster."""
+    if not (options.joins or options.workers or options.dask):
+        if options.recycle is not None:
+            raise UsageError("--recycle is about worker processes; give --workers, too")
+        from remix_study.study.runner import run
+
+        return run
+    from remix_study.workers.pool import RECYCLE, WorkerPool, run_worker_pool
+
+    recycle = RECYCLE if options.recycle is None else options.recycle
+    devices = tuple(options.devices.split(",")) if options.devices else ()
+    wait = options.joins and not options.no_wait
+    pool = WorkerPool(options.workers or 0, devices, recycle, wait)
+    if not options.dask:
+        return partial(run_worker_pool, crew=pool)
+    from remix_study.workers.dask_pool import run_on_dask
+
+    return partial(run_on_dask, crew=pool, address=options.dask)
+
+
+def conclude_run(options: argparse.Namespace, study: str) -> Outcome:
+    """What the run found, and its page if one is asked for."""
+    from remix_study.report.outcome import conclude
+
+    command = report_command([study], options.storage)
+    return conclude(study, options.storage, options.report, command=command)
+
+
+def _load_study(options: argparse.Namespace) -> Study:
+    from remix_study.studyfile.library import find_study
+    from remix_study.studyfile.parsing import load_study
+
+    study = load_study(find_study(options.study)).stacked(options.stack)
+    if options.no_plugins:
+        study = study.without_plugins()
+    if study.has_plugins and study.allow_plugins:
+        # A network of the user's own is looked for beside the study file, too.
+        sys.path.append(str(study.folder))
+    return study
+
+
+def _preview(study: Study, *, as_json: bool) -> int:
+    from remix_study.study.preview import preview, preview_text
+    from remix_study.training.backend import hidden_stderr
+
+    plan = preview(study, hidden_stderr())
+    print(json.dumps(plan, indent=2) if as_json else preview_text(plan))
+    return DONE
+
+
+def _print_json(options: argparse.Namespace, study: str, storage: str, summary: Summary) -> None:
+    report = conclude_run(options, study).index if options.report else None
+    answer: dict[str, Any] = {
+        "study": study,
+        "storage": storage,
+        "points": summary.points,
+        "complete_before": summary.done_before,
+        "completed": summary.completed,
+        "complete": summary.complete,
+        "failures": [vars(failure) for failure in summary.failures],
+        "report": str(report) if report else None,
+    }
+    print(json.dumps(answer, indent=2))
+
+
+def _print_summary(
+    options: argparse.Namespace, study: str, storage: str, summary: Summary, console: Terminal
+) -> None:
+    """How much is complete, what was found, and where the page is or how to make it."""
+    unfinished = summary.points - summary.complete - len(summary.failures)
+    elsewhere = f", {unfinished} being worked on elsewhere" if unfinished > 0 else ""
+    say = partial(console.print, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    say(
+        f"{summary.complete} of {summary.points} points complete, {summary.completed} of them "
+        f"new{elsewhere}, in {storage}"
+    )
+    if options.joins:
+        return
+    outcome = conclude_run(options, study)
+    for line in outcome.lines:
+        say(line)
+    if outcome.index:
+        say(f"report: {outcome.index}")
+    else:
+        say(f"for the page: {report_command([study], options.storage)}")
+
+
+def _words(options: argparse.Namespace, storage: str) -> str:
+    """The command for the manifest, without passwords."""
+    words = ["remix-study", "worker" if options.joins else "run", options.study]
+    words += [] if options.storage == DEFAULT_STORAGE else ["--storage", storage]
+    words += ["--workers", str(options.workers)] if options.workers else []
+    words += ["--stack", str(options.stack)] if options.stack else []
+    return shlex.join(words + (["--dask", options.dask] if options.dask else []))

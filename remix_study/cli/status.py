@@ -1,0 +1,43 @@
+"""The command ``status``: how far the studies in a database are."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from remix_study.cli.arguments import add_json, add_storage
+from remix_study.errors import DONE
+
+if TYPE_CHECKING:
+    from remix_study.study.signals import Signals
+
+_COLUMNS = ("planned", "complete", "running", "failed", "dead", "missing")
+
+
+def add_command(commands: Any) -> None:
+    """Add the command to the program's parser."""
+    command = commands.add_parser("status", help="how far the studies in a database are")
+    add_storage(command)
+    add_json(command)
+    command.set_defaults(command=_status)
+
+
+def _status(options: argparse.Namespace, _signals: Signals) -> int:
+    from remix_study.study.storage import database_errors, open_reader
+    from remix_study.study.study_progress import read_progress
+
+    with database_errors(options.storage):
+        engine = open_reader(options.storage)
+        problems = read_progress(engine)
+        engine.dispose()
+    if options.json:
+        print(json.dumps([asdict(problem) for problem in problems], indent=2))
+        return DONE
+    width = max([len(problem.name) for problem in problems], default=5)
+    print(" ".join([f"{'study':{width}}", *(f"{name:>8}" for name in _COLUMNS)]))
+    for problem in problems:
+        counts = (f"{getattr(problem, name):>8}" for name in _COLUMNS)
+        print(" ".join([f"{problem.name:{width}}", *counts]))
+    return DONE

@@ -1,0 +1,40 @@
+"""The command ``worker``: join a study from this machine or another until nothing is left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from remix_study.cli.arguments import (
+    EXIT_CODES,
+    add_json,
+    add_storage,
+    device_list,
+    worker_count,
+)
+from remix_study.cli.run import add_training_options, run_command
+
+
+def add_command(commands: Any) -> None:
+    """Add the command to the program's parser."""
+    command = commands.add_parser(
+        "worker",
+        help="join a study, from this machine or another, until nothing is left",
+        epilog=EXIT_CODES,
+    )
+    command.add_argument(
+        "study", metavar="STUDY", help="a study file, or the name of a built-in one"
+    )
+    command.add_argument(
+        "--no-wait", action="store_true", help="end as soon as others work on all that is left"
+    )
+    command.add_argument(
+        "--devices", type=device_list, metavar="LIST", help="as of run; each worker sees one"
+    )
+    command.add_argument(
+        "--workers", type=worker_count, metavar="N", default=1,
+        help="processes that share the work (default: 1)",
+    )  # fmt: skip
+    add_training_options(command)
+    add_storage(command)
+    add_json(command)
+    command.set_defaults(command=run_command, dry_run=False, dask=None, report=None, joins=True)
