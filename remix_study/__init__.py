@@ -1,8 +1,8 @@
-"""Does ReMix help on my imbalanced data, with which sampler and alpha, and can I trust it?
+"""Compare ReMix with other training strategies on imbalanced data, in Optuna studies.
 
 Attributes:
-    run: Run a study on arrays or a data frame, or on the data it names.
-    ReMix: ReMix batches for anyone's own ``model.fit``.
+    run: Run a study on arrays, a data frame, or the data that its file names.
+    ReMix: ReMix batches as a Keras data set, for any ``model.fit``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """Import on first use: Keras takes seconds to load, and not everybody needs it."""
+    """Import the public names on first use: loading Keras takes seconds."""
     if name == "ReMix":
         from remix_study.batches.keras_dataset import ReMix
 

@@ -2,14 +2,16 @@
 
 Conventions, the same for every metric:
 
-- A class that no scored row has is left out of means over classes; its ``recall_<c>`` and
+- A class without scored rows is left out of means over classes; its ``recall_<c>`` and
   ``brier_<c>`` are NaN.
 - The predicted class is the most probable one, the lowest code among equals.
 - Brier scores are on half scale for every number of classes, so they lie in [0, 1] and are the
   usual Brier score when there are two.
-- Calibration errors use 15 equal-mass bins. Rows of one confidence are never parted: a row's bin
-  is fixed by the number of rows below it, so that the order of the rows does not matter, and
+- Calibration errors use 15 equal-mass bins. Rows of equal confidence share a bin: a row's bin
+  depends on the number of rows below it, so that the order of the rows does not matter, and
   bins differ in size only where confidences are equal.
+
+To add a metric, compute it in ``score`` and describe it in ``METRICS``.
 """
 
 from __future__ import annotations
@@ -22,10 +24,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 BINS = 15
-"""Bins of the calibration errors."""
+"""Number of bins of the calibration errors."""
 
 SMALLEST = float(np.finfo(np.float32).eps)
-"""Log-loss clips probabilities to [eps, 1 - eps], as scikit-learn does for float32."""
+"""Log-loss clips probabilities to [SMALLEST, 1 - SMALLEST], as scikit-learn does for float32."""
 
 
 @dataclass(frozen=True)
@@ -126,59 +128,63 @@ def score(
 
     Returns:
         Every metric of ``METRICS``, then ``recall_<c>`` and ``brier_<c>`` of each class code,
-        then the extra ones.
-        ``g_mean`` is the root of the product of the recalls over the classes present, of their
-        number. ``bbs`` is the mean over these classes of ``brier_<c>``, the stratified Brier
-        score of Wallace and Dahabreh (2012). ``roc_auc`` and ``average_precision`` are NaN where
-        only one class is present. ``brier_repo`` scores the rows of both classes of two against
-        a certain minority, code 1: 0.5 is perfect, 0 is to answer minority always, and 1 never.
-        Of more classes it is ``bbs``, which the repository's differs from by a constant factor.
+        then the extra ones. ``g_mean`` is the geometric mean of the recalls of the classes
+        present. ``bbs`` is the mean over these classes of ``brier_<c>``, the stratified Brier
+        score of Wallace and Dahabreh (2012). ``roc_auc`` and ``average_precision`` are NaN if
+        only one class is present. ``brier_repo`` of two classes compares the rows of both with
+        the minority, code 1: 0.5 is perfect, 0 means that the minority is always predicted with
+        certainty, 1 that it never is. Of more classes it is ``bbs``, which differs from the
+        authors' code by a constant factor.
 
     Raises:
-        ValueError: Nothing to score, shapes or codes do not fit, or the probabilities are not
-            finite or not probabilities.
+        ValueError: No rows, shapes or codes that do not fit, or probabilities that are not
+            finite, negative or do not sum to 1.
     """
-    codes, p = _checked(y, probabilities, n_classes)
+    codes, p = _check_arguments(y, probabilities, n_classes)
     n = len(codes)
     truth = codes[:, None] == np.arange(n_classes)
     count = truth.sum(axis=0)
     present = count > 0
 
-    top = p.argmax(axis=1)
-    correct = top == codes
-    recall = _class_means(codes, correct.astype(np.float64), count)
+    is_correct = p.argmax(axis=1) == codes
+    recall = _class_means(codes, is_correct.astype(np.float64), count)
     half_squared = ((p - truth) ** 2).sum(axis=1) / 2
     brier = _class_means(codes, half_squared, count)
-    seen = recall[present]
+    present_recall = recall[present]
     p_true = np.clip(p[np.arange(n), codes], SMALLEST, 1 - SMALLEST)
 
-    auc, precision, per_class = _one_vs_rest(truth, p)
-    rankable = present & (count < n)
-    _, _, top_class = _one_vs_rest(correct[:, None], p.max(axis=1, keepdims=True))
+    auc, precision, class_error = _one_vs_rest(truth, p)
+    has_both = present & (count < n)
+    _, _, top_class_error = _one_vs_rest(is_correct[:, None], p.max(axis=1, keepdims=True))
 
     scores = {
-        "g_mean": float(seen.prod() ** (1 / len(seen))),
+        "g_mean": float(present_recall.prod() ** (1 / len(present_recall))),
         "bbs": float(brier[present].mean()),
         "brier": float(half_squared.mean()),
         "log_loss": float(-np.log(p_true).mean()),
-        "balanced_accuracy": float(seen.mean()),
-        "min_recall": float(seen.min()),
-        "roc_auc": float(auc[rankable].mean()) if rankable.any() else float("nan"),
-        "average_precision": float(precision[rankable].mean()) if rankable.any() else float("nan"),
-        "ece": float(top_class[0]),
-        "cwece": float(per_class[present].mean()),
+        "balanced_accuracy": float(present_recall.mean()),
+        "min_recall": float(present_recall.min()),
+        "roc_auc": float(auc[has_both].mean()) if has_both.any() else float("nan"),
+        "average_precision": float(precision[has_both].mean()) if has_both.any() else float("nan"),
+        "ece": float(top_class_error[0]),
+        "cwece": float(class_error[present].mean()),
     }
     scores.update({f"recall_{code}": float(value) for code, value in enumerate(recall)})
     scores.update({f"brier_{code}": float(value) for code, value in enumerate(brier)})
     if "brier_repo" in extra:
-        inverted = _class_means(codes, (1 - p[:, 1]) ** 2, count)[present].mean()
-        scores["brier_repo"] = float(inverted) if n_classes == 2 else scores["bbs"]
+        minority_error = _class_means(codes, (1 - p[:, 1]) ** 2, count)[present].mean()
+        scores["brier_repo"] = float(minority_error) if n_classes == 2 else scores["bbs"]
     return scores
 
 
-def _checked(
+def _check_arguments(
     y: ArrayLike, probabilities: ArrayLike, n_classes: int
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """The codes and probabilities as arrays.
+
+    Raises:
+        ValueError: They cannot be scored.
+    """
     codes = np.asarray(y)
     p = np.asarray(probabilities, dtype=np.float64)
     if codes.ndim != 1 or len(codes) == 0 or p.shape != (len(codes), n_classes):
@@ -208,20 +214,20 @@ def _class_means(
 def _one_vs_rest(
     truth: NDArray[np.bool_], p: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """ROC-AUC, average precision and calibration error of each column, from one sort.
+    """Compute ROC-AUC, average precision and calibration error of each column from one sort.
 
     Args:
         truth: (n, K) whether the row is of the column's class.
         p: (n, K) its probability.
 
     Returns:
-        Three (K,) arrays; the first two mean nothing for a column that is all true or all false.
+        Three (K,) arrays; the first two are undefined for a column that is all true or all false.
     """
     n, n_columns = p.shape
     order = np.argsort(-p, axis=0, kind="stable")
     ranked, hit = np.take_along_axis(p, order, 0), np.take_along_axis(truth, order, 0)
 
-    # Rows of equal probability form a run; every row of a run gets its first and last place.
+    # Rows of equal probability form a run; head and tail are the run's first and last place.
     place = np.broadcast_to(np.arange(n)[:, None], (n, n_columns))
     edge = np.ones((n + 1, n_columns), bool)
     edge[1:-1] = ranked[1:] != ranked[:-1]
@@ -231,7 +237,7 @@ def _one_vs_rest(
     hits = np.cumsum(hit, axis=0)
     positives = np.maximum(hits[-1], 1)
     negatives = np.maximum(n - hits[-1], 1)
-    # Mann-Whitney: a positive beats the negatives behind its run and half of those within.
+    # Mann-Whitney: a positive wins against the negatives after its run and half of those in it.
     behind = n - 1 - (head + tail) / 2
     wins = np.where(hit, behind, 0).sum(axis=0) - positives * (positives - 1) / 2
     precision = np.take_along_axis(hits, tail, 0) / (tail + 1)

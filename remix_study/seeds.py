@@ -1,22 +1,22 @@
-"""Every random draw starts here: a seed for a purpose, the same on every machine."""
+"""Seeds of random draws, derived from their purpose; the same on every machine."""
 
 from __future__ import annotations
 
 import hashlib
 
 
-def derive(*parts: int | str) -> int:
-    """Derive a seed from what it is for, such as ``derive(2020, "musk", "folds")``.
+def derive_seed(*parts: int | str) -> int:
+    """Derive a seed from its purpose, such as ``derive_seed(2020, "musk", "folds")``.
 
-    The parts are hashed rather than added up, so that neighbouring studies, repeats or folds do
-    not share a stream, and Python's own salted ``hash`` is never involved.
+    The parts are hashed with SHA-256 rather than added up, so that neighbouring studies, repeats
+    or folds do not share a stream, and rather than by Python's ``hash``, which is salted.
 
     Args:
-        parts: The study seed first, then what the draw belongs to, the purpose last.
+        parts: The study's seed, what the draw belongs to, and the purpose.
 
     Returns:
         An integer in [0, 2**63).
     """
-    # The length prefix keeps ("ab", "c") apart from ("a", "bc"), the type letter 1 from "1".
+    # The length separates ("ab", "c") from ("a", "bc"), the type's letter separates 1 from "1".
     text = "".join(f"{type(part).__name__[0]}{len(str(part))}:{part}" for part in parts)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1

@@ -10,7 +10,7 @@ import numpy as np
 from remix_study.data import folds, named_datasets
 from remix_study.data.dataset import Dataset, fingerprint, freeze
 from remix_study.data.folds import Fold
-from remix_study.seeds import derive
+from remix_study.seeds import derive_seed
 
 SIZES = {"class_0": 59, "class_1": 71, "class_2": 48}
 
@@ -38,7 +38,7 @@ def load(name: str) -> Dataset:
 
 def repeat(problem, n_folds, number, validation, seed):
     """One shuffle of stratified k-fold: each class is dealt to the folds in turn."""
-    rng = np.random.default_rng(derive(seed, problem.name, number))
+    rng = np.random.default_rng(derive_seed(seed, problem.name, number))
     order = rng.permutation(len(problem.y))
     order = order[np.argsort(problem.y[order], kind="stable")]
     dealt = np.empty(len(order), dtype=int)

@@ -17,7 +17,7 @@ import numpy as np
 from remix_study.batches.plan_summary import PlanSummary
 from remix_study.cli import run as run_command
 from remix_study.cli.main import main
-from remix_study.seeds import derive
+from remix_study.seeds import derive_seed
 from remix_study.study import preview, runner
 from remix_study.study.task import Task
 from remix_study.training import stacks
@@ -52,7 +52,7 @@ def fit(self: Task, setting, on_epoch=None, places=None):
     text = f"{setting.strategy} {setting.training} {setting.model}"
     outcomes = []
     for fold in folds:
-        rng = np.random.default_rng(derive(text, fold.repeat, fold.fold))
+        rng = np.random.default_rng(derive_seed(text, fold.repeat, fold.fold))
         validation, test = (
             rng.dirichlet(np.ones(self.problem.K), len(rows)).astype(np.float32)
             for rows in (fold.validation, fold.test)
@@ -83,7 +83,7 @@ def pretend_quality(setattr, quality) -> None:
         made = setting.strategy
         parts = made.sampler, made.mixing, made.alpha, made.loss, made.augment
         text = f"{parts} {setting.training} {setting.model}"
-        of_all = np.random.default_rng(derive(text)).random(len(task.problem.dataset.y))
+        of_all = np.random.default_rng(derive_seed(text)).random(len(task.problem.dataset.y))
         right = of_all[task.problem.rows[rows]] < share
         answer = (task.problem.y[rows] + ~right) % task.problem.K
         return np.eye(task.problem.K, dtype=np.float32)[answer]

@@ -1,4 +1,4 @@
-"""ReMix for anyone's own ``model.fit``: the batches of a study as a Keras data set."""
+"""ReMix batches as a Keras data set, for any Keras ``model.fit``."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ class ReMix(keras.utils.PyDataset):  # type: ignore[misc]
     ```
 
     Each item is a float32 batch of features in the shape of ``X`` and (batch, K) float32 soft
-    labels. Randomness comes from (seed, epoch, index) alone, so any number of workers gives the
-    same batches. Every epoch draws anew: ``on_epoch_end`` moves on, which a training loop of your
-    own must call. Keras calls it once more before a fit begins, where it has looked at the first
-    batches for their shape. The last partial batch of an epoch is dropped.
+    labels. Batches depend on (seed, epoch, index) alone, so any number of workers gives the same
+    batches. ``on_epoch_end`` begins the next epoch, with other draws; Keras calls it, and a custom
+    training loop must. Keras also calls it once before a fit, after reading the first batches for
+    their shape. The last partial batch of an epoch is dropped.
 
     Args:
         X: (n, ...) numbers: rows of a table, images, sequences.
         y: (n,) integer class codes from 0, or (n, K) one-hot or soft labels; the most probable
-            class of a soft label decides where its row is drawn.
-        alpha: Beta(alpha, alpha) of the mixing coefficient; 0 balances without mixing.
+            class of a soft label is the class whose quota its row counts for.
+        alpha: The mixing coefficient is from Beta(alpha, alpha); 0 balances without mixing.
         batch_size: Rows in every batch.
         sampler: ``balanced`` as in the paper, ``balanced-dataset``, ``natural`` (MixUp), or
             ``smote`` (with alpha 0).
-        per_sample: Draw a mixing coefficient for each row instead of one a batch.
-        seed: Not negative. Two data sets of one seed give the same batches.
-        n_classes: K, where integer codes may lack the last classes; else counted from ``y``.
-        **kwargs: ``workers``, ``use_multiprocessing``, ``max_queue_size`` of
+        per_sample: Draw a mixing coefficient for each row instead of one for each batch.
+        seed: Not negative. Data sets with the same seed give the same batches.
+        n_classes: K, if integer codes may lack the last classes; when None, counted from ``y``.
+        **kwargs: ``workers``, ``use_multiprocessing`` and ``max_queue_size`` of
             `keras.utils.PyDataset`.
 
     Raises:
@@ -65,10 +65,10 @@ class ReMix(keras.utils.PyDataset):  # type: ignore[misc]
         super().__init__(**kwargs)
         check_alpha(alpha)
         self.strategy = compose(sampler, "beta-sample" if per_sample else "beta", alpha)
-        self.seed = _whole("seed", seed)
-        self.batch_size = _whole("batch_size", batch_size)
+        self.seed = _non_negative_int("seed", seed)
+        self.batch_size = _non_negative_int("batch_size", batch_size)
         self._labels = _soft_labels(y, n_classes)
-        self._features = _numbers(X, len(self._labels))
+        self._features = _numeric_array(X, len(self._labels))
         check_batch_size(self.batch_size, len(self._labels))
         self._training = TrainingRows(
             np.arange(len(self._labels), dtype=np.int32),
@@ -77,7 +77,7 @@ class ReMix(keras.utils.PyDataset):  # type: ignore[misc]
             self._all_features,
         )
         self._epoch = 0
-        self._planned: tuple[int, BatchPlan] | None = None
+        self._cached_plan: tuple[int, BatchPlan] | None = None
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -102,14 +102,14 @@ class ReMix(keras.utils.PyDataset):  # type: ignore[misc]
         )
 
     def on_epoch_end(self) -> None:
-        """Move on to the next epoch's draws; Keras calls this."""
+        """Begin the next epoch, with other draws."""
         with self._lock:
             self._epoch += 1
 
     def _plan(self) -> BatchPlan:
-        # Workers may ask before Keras says that the epoch has begun, and all at once.
+        # Several workers may call this at once, and before Keras ends the epoch before.
         with self._lock:
-            if self._planned is None or self._planned[0] != self._epoch:
+            if self._cached_plan is None or self._cached_plan[0] != self._epoch:
                 plan = plan_epoch(
                     self.strategy,
                     self._training,
@@ -117,14 +117,14 @@ class ReMix(keras.utils.PyDataset):  # type: ignore[misc]
                     seed=self.seed,
                     epoch=self._epoch,
                 )
-                self._planned = (self._epoch, plan)
-            return self._planned[1]
+                self._cached_plan = (self._epoch, plan)
+            return self._cached_plan[1]
 
     def _all_features(self) -> NDArray[np.float32]:
         return self._features.astype(np.float32, copy=False)
 
     def __getstate__(self) -> dict[str, Any]:
-        # Worker processes get a copy; a lock cannot travel.
+        # Worker processes get a copy, and a lock cannot be pickled.
         return {key: value for key, value in self.__dict__.items() if key != "_lock"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -138,14 +138,16 @@ def _blend(
     second: NDArray[np.int32],
     weight: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    kept: NDArray[np.float32] = values[first].astype(np.float32, copy=False)
+    """``weight * values[first] + (1 - weight) * values[second]`` in float32."""
+    first_values: NDArray[np.float32] = values[first].astype(np.float32, copy=False)
     if (weight == 1).all():
-        return kept
+        return first_values
     weight = weight.reshape(-1, *[1] * (values.ndim - 1))
-    return weight * kept + (1 - weight) * values[second].astype(np.float32, copy=False)
+    second_values = values[second].astype(np.float32, copy=False)
+    return weight * first_values + (1 - weight) * second_values
 
 
-def _whole(name: str, value: object) -> int:
+def _non_negative_int(name: str, value: object) -> int:
     try:
         number = -1 if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
     except TypeError:
@@ -155,7 +157,7 @@ def _whole(name: str, value: object) -> int:
     return number
 
 
-def _numbers(X: ArrayLike, n_rows: int) -> NDArray[Any]:
+def _numeric_array(X: ArrayLike, n_rows: int) -> NDArray[Any]:
     try:
         features = np.asarray(X)
     except ValueError as error:
@@ -197,10 +199,10 @@ def _soft_labels(y: ArrayLike, n_classes: int | None) -> NDArray[np.float32]:
     codes = labels.astype(np.intp)
     if (codes != labels).any():
         raise UsageError("y must hold whole numbers when it is one-dimensional: class codes")
-    found = int(codes.max()) + 1
-    n_classes = found if n_classes is None else n_classes
-    if found > n_classes:
-        raise UsageError(f"y holds class code {found - 1}, but n_classes is {n_classes}")
+    highest_code = int(codes.max())
+    n_classes = highest_code + 1 if n_classes is None else n_classes
+    if highest_code >= n_classes:
+        raise UsageError(f"y holds class code {highest_code}, but n_classes is {n_classes}")
     if n_classes < 2:
         raise UsageError("y holds a single class: there is nothing to balance or mix")
     return np.eye(n_classes, dtype=np.float32)[codes]

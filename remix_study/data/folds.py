@@ -16,7 +16,7 @@ from remix_study.data.validation_split import (
     split_groups,
 )
 from remix_study.errors import DataError, UsageError
-from remix_study.seeds import derive
+from remix_study.seeds import derive_seed
 
 # Shuffles of whole groups that are tried until one leaves every class in each part of each fold.
 ATTEMPTS = 20
@@ -214,4 +214,4 @@ def _check_class_sizes(problem: Problem, folds: int, groups: Rows | None) -> Non
 
 def _random_state(problem: Problem, seed: int, *parts: int | str) -> int:
     """A seed for scikit-learn, which takes 32 bits."""
-    return derive(seed, problem.name, *parts) % 2**32
+    return derive_seed(seed, problem.name, *parts) % 2**32

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from remix_study.data.dataset import Dataset, freeze
 from remix_study.errors import DataError, did_you_mean, join_names
-from remix_study.seeds import derive
+from remix_study.seeds import derive_seed
 
 KINDS = ("binary", "multi-class")
 
@@ -201,7 +201,7 @@ def _permuted(dataset: Dataset, code: int, seed: int, repeat: int | None) -> NDA
     """The rows of a class, permuted; a problem keeps the first of them."""
     rows = np.flatnonzero(dataset.y == code)
     repeat_part = () if repeat is None else (repeat,)
-    class_seed = derive(seed, dataset.name, "downsample", dataset.classes[code], *repeat_part)
+    class_seed = derive_seed(seed, dataset.name, "downsample", dataset.classes[code], *repeat_part)
     return np.random.default_rng(class_seed).permutation(rows)
 
 

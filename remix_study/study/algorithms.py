@@ -17,7 +17,7 @@ from optuna.samplers import (
     TPESampler,
 )
 
-from remix_study.seeds import derive
+from remix_study.seeds import derive_seed
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -140,7 +140,7 @@ def make_sampler(algorithm: str, seed: int, name: str, slot: int) -> BaseSampler
         slot: The trial's place; one that was interrupted is asked again under its number.
     """
     # Optuna takes 32-bit seeds.
-    state = derive(seed, name, "algorithm", slot) % 2**32
+    state = derive_seed(seed, name, "algorithm", slot) % 2**32
     match algorithm:
         case "tpe":
             return TPESampler(seed=state)
@@ -154,7 +154,7 @@ def make_sampler(algorithm: str, seed: int, name: str, slot: int) -> BaseSampler
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)
                 # One sequence for all slots.
-                return _SobolSampler(derive(seed, name, "algorithm") % 2**32, slot)
+                return _SobolSampler(derive_seed(seed, name, "algorithm") % 2**32, slot)
     return RandomSampler(seed=state)
 
 

@@ -23,7 +23,7 @@ from remix_study.data.problems import Problem, make_problem
 from remix_study.data.redraw import make_redrawn_problem
 from remix_study.data.table_file import load_file
 from remix_study.errors import DataError, StudyFileError, UsageError
-from remix_study.seeds import derive
+from remix_study.seeds import derive_seed
 from remix_study.study import blocks
 from remix_study.study.checks import augmenting, check_batch_size, check_kind
 from remix_study.study.configurations import Configuration
@@ -252,7 +252,7 @@ class Task:
                 return ImageRows(problem.dataset.X, problem.rows[fold.train])
             return prepared.apply(position, problem.X[fold.train])
 
-        seed = derive(self.study.seed, problem.name, fold.repeat, fold.fold, "member")
+        seed = derive_seed(self.study.seed, problem.name, fold.repeat, fold.fold, "member")
         rows = TrainingRows(
             fold.train.astype(np.int32), problem.y[fold.train], problem.K, features
         )

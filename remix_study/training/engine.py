@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from remix_study.batches.strategies import Strategy
 from remix_study.errors import UsageError
-from remix_study.seeds import derive
+from remix_study.seeds import derive_seed
 from remix_study.studyfile.schema import Training
 from remix_study.training.compiled_problem import CompiledProblem
 from remix_study.training.member import Member, OnEpoch, Outcome
@@ -132,7 +132,7 @@ def _with_seed_for(member: Member, strategy: Strategy) -> Member:
     """Return the member with the seed that the strategy trains it from."""
     if not strategy.has_own_seeds:
         return member
-    return replace(member, seed=derive(member.seed, strategy.loss))
+    return replace(member, seed=derive_seed(member.seed, strategy.loss))
 
 
 def _train(

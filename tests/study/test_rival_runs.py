@@ -9,7 +9,7 @@ from tiny_studies import query, tiny
 from remix_study.batches.strategies import make_strategy
 from remix_study.cli.main import main
 from remix_study.results.frames import load_frames
-from remix_study.seeds import derive
+from remix_study.seeds import derive_seed
 from remix_study.study.configurations import Configuration, grid_points
 from remix_study.study.storage import open_reader
 from remix_study.study.task import prepare
@@ -47,7 +47,7 @@ class TestCostRepo:
             np.testing.assert_array_equal(other.test, again.test)
         # Its weights never act: the baseline with these seeds gives the same networks.
         for member in self.task._members()[1]:
-            object.__setattr__(member, "seed", derive(member.seed, "class-weighted-inert"))
+            object.__setattr__(member, "seed", derive_seed(member.seed, "class-weighted-inert"))
         for one, other in zip(self.fit("baseline"), cost, strict=True):
             np.testing.assert_array_equal(one.test, other.test)
 

@@ -13,7 +13,7 @@ from small_problems import Workshop, training
 from remix_study.batches.losses import FOCAL, FOCAL_GAMMA, loss_vectors
 from remix_study.batches.plan import plan_epoch
 from remix_study.batches.strategies import make_strategy, strategy_names
-from remix_study.seeds import derive
+from remix_study.seeds import derive_seed
 from remix_study.training import engine as engine_module
 from remix_study.training import prefetch
 from remix_study.training.random_streams import EpochMasks
@@ -78,7 +78,7 @@ def test_stacked_members_equal_networks_trained_alone(workshop, name):
     outcomes = engine.fit(members, strategy, training(epochs=2))
     for position, member in enumerate(members):
         # The baseline a second time has seeds of its own.
-        seed = derive(member.seed, strategy.loss) if name == "cost-repo" else member.seed
+        seed = derive_seed(member.seed, strategy.loss) if name == "cost-repo" else member.seed
         own = replace(member, seed=seed)
         start = engine.network.initial_weights(own.seed)
         network, losses = reference(workshop, own, strategy, 2, 16, (8, 6), 0.1, start)

@@ -24,7 +24,7 @@ from remix_study.paper.demonstration.sets import (
     ring_densities,
     rings,
 )
-from remix_study.seeds import derive
+from remix_study.seeds import derive_seed
 
 # Half the side of the plane that is looked at.
 REACH = 1.6
@@ -122,7 +122,7 @@ def boundary_claim(folder: Path | None = None, scale: Scale = FULL) -> BoundaryC
 
 def surfaces(scale: Scale) -> Surfaces:
     """Train every strategy on the rings of every seed and look at the plane."""
-    samples = [rings(derive(SEED, "ring", at)) for at in range(scale.seeds)]
+    samples = [rings(derive_seed(SEED, "ring", at)) for at in range(scale.seeds)]
     axis = np.linspace(-REACH, REACH, scale.side)
     places = np.stack([grid.ravel() for grid in np.meshgrid(axis, axis)], axis=1)
     shape = (scale.side, scale.side)

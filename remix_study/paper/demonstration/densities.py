@@ -13,7 +13,7 @@ from remix_study.batches.strategies import make_strategy
 from remix_study.paper.demonstration.samples import Made, made_rows, plans
 from remix_study.paper.demonstration.scale import SEED, Scale
 from remix_study.paper.demonstration.sets import LINE, Sample, clouds
-from remix_study.seeds import derive
+from remix_study.seeds import derive_seed
 
 ALPHAS = (0.1, 0.2, 0.3, 0.4, 0.5)
 # Widths of the Gaussian kernels; one for all alphas, so that their curves compare.
@@ -51,14 +51,14 @@ class Densities:
 
 def densities(scale: Scale) -> Densities:
     """Draw the batches of many epochs at each alpha, all with the same rows and partners."""
-    sample = clouds(LINE, derive(SEED, "line"))
+    sample = clouds(LINE, derive_seed(SEED, "line"))
     x, at = np.linspace(-4, 8, 241), np.linspace(0, 1, 201)
     features, labels, lines = {}, {}, []
     for alpha in ALPHAS:
         planned = plans(
             sample,
             make_strategy("remix", alpha),
-            seed=derive(SEED, "line", "plan"),
+            seed=derive_seed(SEED, "line", "plan"),
             epochs=_MORE * scale.draws,
         )
         made = made_rows(sample, planned)

@@ -22,7 +22,7 @@ from remix_study.paper.demonstration.sets import (
     clouds,
     posterior,
 )
-from remix_study.seeds import derive
+from remix_study.seeds import derive_seed
 
 ALPHAS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0)
 TRAINED: tuple[Strategy, ...] = (
@@ -75,7 +75,7 @@ def contradicts(parts: tuple[Cloud, ...], made: Made) -> NDArray[np.bool_]:
 
 
 def _harm(title: str, parts: tuple[Cloud, ...], purpose: str, scale: Scale) -> Harm:
-    samples = [clouds(parts, derive(SEED, purpose, at)) for at in range(scale.seeds)]
+    samples = [clouds(parts, derive_seed(SEED, purpose, at)) for at in range(scale.seeds)]
     strategies = [
         make_strategy("smote"),
         *(make_strategy("remix", alpha) for alpha in ALPHAS),
@@ -84,7 +84,7 @@ def _harm(title: str, parts: tuple[Cloud, ...], purpose: str, scale: Scale) -> H
     for strategy in strategies:
         shares = []
         for at, sample in enumerate(samples):
-            seed = derive(SEED, purpose, at, "plan")
+            seed = derive_seed(SEED, purpose, at, "plan")
             planned = plans(sample, strategy, seed=seed, epochs=scale.draws)
             shares.append(contradicts(parts, made_rows(sample, planned)).mean())
         lines.append(
@@ -99,7 +99,7 @@ def _harm(title: str, parts: tuple[Cloud, ...], purpose: str, scale: Scale) -> H
     planned = plans(
         samples[0],
         make_strategy("remix", 0.5),
-        seed=derive(SEED, purpose, 0, "plan"),
+        seed=derive_seed(SEED, purpose, 0, "plan"),
         epochs=scale.draws,
     )
     made = made_rows(samples[0], planned)
@@ -111,7 +111,7 @@ def _harm(title: str, parts: tuple[Cloud, ...], purpose: str, scale: Scale) -> H
 def _scores(
     parts: tuple[Cloud, ...], samples: list[Sample], purpose: str, scale: Scale
 ) -> pd.DataFrame:
-    test = clouds(parts, derive(SEED, purpose, "test"), TEST_ROWS)
+    test = clouds(parts, derive_seed(SEED, purpose, "test"), TEST_ROWS)
     found = probabilities(samples, test.X, TRAINED, purpose=purpose, epochs=scale.epochs)
     lines = []
     for strategy, of_seeds in zip(TRAINED, found, strict=True):

@@ -13,7 +13,7 @@ from remix_study.batches.training_rows import TrainingRows
 from remix_study.data.preprocessing import Preprocessing, fit_preprocessing
 from remix_study.paper.demonstration.scale import BATCH_SIZE, SEED
 from remix_study.paper.demonstration.sets import Rows, Sample
-from remix_study.seeds import derive
+from remix_study.seeds import derive_seed
 from remix_study.studyfile.schema import PRESETS, Training
 from remix_study.training.member import Member
 
@@ -72,7 +72,7 @@ def probabilities(
     asked = parts[-1].astype(np.int32)
     members = [
         Member(
-            derive(SEED, purpose, at, "member"),
+            derive_seed(SEED, purpose, at, "member"),
             training_rows(sample, prepared, at, parts[at]),
             asked,
             asked,

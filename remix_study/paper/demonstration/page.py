@@ -39,7 +39,7 @@ from remix_study.report.folder import publish
 from remix_study.report.formatting import counted, listing, number
 from remix_study.report.page import fill
 from remix_study.report.page_model import Block, Cell, Head, Section, Table
-from remix_study.seeds import derive
+from remix_study.seeds import derive_seed
 
 
 def write_demonstration(output: Path, *, command: str, scale: Scale = FULL) -> Path:
@@ -176,9 +176,11 @@ def _boundary_section(found: boundary.Surfaces, claim: boundary.BoundaryClaim) -
 
 
 def _samples_section(copied: pd.DataFrame, scale: Scale) -> Section:
-    neighbours = clouds(NEIGHBOURS, derive(SEED, "neighbours"))
-    shown = batches_of(neighbours, seed=derive(SEED, "neighbours", "plan"), epochs=scale.draws)
-    half = moons(derive(SEED, "moons", 0))
+    neighbours = clouds(NEIGHBOURS, derive_seed(SEED, "neighbours"))
+    shown = batches_of(
+        neighbours, seed=derive_seed(SEED, "neighbours", "plan"), epochs=scale.draws
+    )
+    half = moons(derive_seed(SEED, "moons", 0))
     columns = (
         _Column("rows", "rare rows an epoch", 0),
         _Column("distinct", "different ones", 0),
@@ -191,7 +193,7 @@ def _samples_section(copied: pd.DataFrame, scale: Scale) -> Section:
         text=sample_lines(copied),
         pictures=(
             segments_picture(neighbours, shown),
-            spread_picture(half, seed=derive(SEED, "moons 0", "plan")),
+            spread_picture(half, seed=derive_seed(SEED, "moons 0", "plan")),
         ),
         tables=(
             _table(

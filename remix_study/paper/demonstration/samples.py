@@ -17,7 +17,7 @@ from remix_study.data.preprocessing import fit_preprocessing
 from remix_study.paper.demonstration.networks import training_rows
 from remix_study.paper.demonstration.scale import BATCH_SIZE, FULL, SEED, Scale
 from remix_study.paper.demonstration.sets import Sample, moons
-from remix_study.seeds import derive
+from remix_study.seeds import derive_seed
 
 # A row that differs by less than this share of the way from one that was drawn is a copy of it.
 NEAR = 0.01
@@ -124,7 +124,7 @@ def facts(sample: Sample, strategy: Strategy, *, seed: int, epochs: int) -> dict
 
 def table(sample: Sample, *, purpose: str, epochs: int) -> pd.DataFrame:
     """`facts` of every strategy, all on the same draws."""
-    seed = derive(SEED, purpose, "plan")
+    seed = derive_seed(SEED, purpose, "plan")
     return pd.DataFrame([facts(sample, s, seed=seed, epochs=epochs) for s in STRATEGIES])
 
 
@@ -159,7 +159,7 @@ def copies(scale: Scale) -> pd.DataFrame:
     """`facts` of every strategy on the moons, means over data sets, one line a strategy."""
     found = pd.concat(
         [
-            table(moons(derive(SEED, "moons", at)), purpose=f"moons {at}", epochs=scale.draws)
+            table(moons(derive_seed(SEED, "moons", at)), purpose=f"moons {at}", epochs=scale.draws)
             for at in range(scale.seeds)
         ]
     )

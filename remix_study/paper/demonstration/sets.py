@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ive
 
-from remix_study.seeds import derive
+from remix_study.seeds import derive_seed
 
 Rows = NDArray[np.float64]
 
@@ -145,4 +145,4 @@ def posterior(densities: Rows, shares: tuple[float, ...] | None = None) -> Rows:
 
 def _state(seed: int, purpose: str) -> int:
     """A seed that scikit-learn takes (32 bits)."""
-    return derive(seed, "demonstration", purpose) % 2**32
+    return derive_seed(seed, "demonstration", purpose) % 2**32
