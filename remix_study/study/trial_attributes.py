@@ -11,6 +11,7 @@ from remix_study.study.configurations import label_of
 from remix_study.study.evaluation import Evaluation, peak_memory_mb
 from remix_study.study.registration import LONGEST_ATTRIBUTE
 from remix_study.study.task import Task
+from remix_study.training.engine_version import ENGINE_VERSION
 
 
 def attributes(task: Task, found: Evaluation) -> dict[str, Any]:
@@ -35,4 +36,5 @@ def attributes(task: Task, found: Evaluation) -> dict[str, Any]:
         "folds failed": failed,
         "seconds": round(found.seconds, 2),
         "peak memory (MiB)": round(peak_memory_mb()),
+        "engine_version": ENGINE_VERSION,
     }

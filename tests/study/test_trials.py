@@ -20,6 +20,7 @@ from remix_study.study.task import prepare
 from remix_study.study.trial_status import complete, problem_trials
 from remix_study.study.trials import TakenOver, Trials
 from remix_study.studyfile.parsing import parse_study
+from remix_study.training.engine_version import ENGINE_VERSION
 
 pytestmark = pytest.mark.usefixtures("pretended")
 
@@ -102,6 +103,7 @@ def test_attributes_are_short_texts_and_plain_numbers(room):
     attributes = room.entry.optuna.trials[0].user_attrs
     assert attributes["row"] == "baseline"
     assert attributes["epochs"] == "median 4, 4 to 4"
+    assert attributes["engine_version"] == ENGINE_VERSION
     assert set(attributes) > {"validation g-mean", "validation BBS", "folds failed", "seconds"}
     assert all(len(str(value)) < 200 for value in attributes.values())
     assert {type(value) for value in attributes.values()} == {str, int, float}
