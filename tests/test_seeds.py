@@ -1,4 +1,4 @@
-"""Seeds: one for every purpose, and the same for ever."""
+"""Seeds: another for every purpose, and the same on every machine and in every version."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def test_a_seed_never_changes():
 
 
 @given(st.lists(PART, max_size=4), st.lists(PART, max_size=4))
-def test_other_parts_give_another_seed(one, other):
-    assert (derive_seed(*one) == derive_seed(*other)) == (one == other)
+def test_other_parts_give_another_seed(a, b):
+    assert (derive_seed(*a) == derive_seed(*b)) == (a == b)
 
 
 @given(st.lists(PART, max_size=4))
-def test_numpy_and_optuna_can_take_it(parts):
+def test_fits_numpy_and_optuna(parts):
     assert 0 <= derive_seed(*parts) < 2**63
 
 
-def test_numbers_and_their_texts_are_apart():
+def test_numbers_and_their_texts_give_different_seeds():
     assert derive_seed(1) != derive_seed("1")
     assert derive_seed("ab", "c") != derive_seed("a", "bc")

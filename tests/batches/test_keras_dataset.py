@@ -1,4 +1,4 @@
-"""ReMix as a Keras data set: the batches of the plan, in anyone's own ``model.fit``."""
+"""ReMix as a Keras data set: its batches are those of the plan, and ``model.fit`` takes them."""
 
 from __future__ import annotations
 
@@ -63,17 +63,17 @@ def test_batches_are_those_of_the_plan(sampler, per_sample, alpha):
 
 
 def test_labels_may_be_codes_columns_one_hot_or_soft():
-    wanted = epoch_of(ReMix(X, Y))
+    expected = epoch_of(ReMix(X, Y))
     for y in (Y.tolist(), Y[:, None], Y.astype(float), np.eye(K)[Y], np.eye(K, dtype=bool)[Y]):
-        for got, want in zip(epoch_of(ReMix(X, y)), wanted, strict=True):
-            np.testing.assert_array_equal(got, want)
+        for part, expected_part in zip(epoch_of(ReMix(X, y)), expected, strict=True):
+            np.testing.assert_array_equal(part, expected_part)
     soft = 0.9 * np.eye(K)[Y] + 0.1 / K
     features, labels = epoch_of(ReMix(X, soft))
-    np.testing.assert_array_equal(features, wanted[0])
-    np.testing.assert_allclose(labels, 0.9 * wanted[1] + 0.1 / K, atol=1e-6)
+    np.testing.assert_array_equal(features, expected[0])
+    np.testing.assert_allclose(labels, 0.9 * expected[1] + 0.1 / K, atol=1e-6)
 
 
-def test_labels_are_as_wide_as_asked():
+def test_n_classes_sets_the_width_of_labels():
     assert ReMix(X, Y, n_classes=5)[0][1].shape == (64, 5)
     assert ReMix(X, np.where(Y == 2, 1, Y), n_classes=3)[0][1].shape == (64, 3)
 
@@ -84,11 +84,11 @@ def test_images_of_bytes():
     assert features.shape == (20, 6, 5, 3)
     assert features.dtype == np.float32
     assert labels.shape == (20, K)
-    kept, _ = ReMix(images, Y, alpha=0, batch_size=20)[1]
-    assert all((row == images).all(axis=(1, 2, 3)).any() for row in kept)
+    unmixed, _ = ReMix(images, Y, alpha=0, batch_size=20)[1]
+    assert all((image == images).all(axis=(1, 2, 3)).any() for image in unmixed)
 
 
-def test_an_epoch_draws_anew_and_a_seed_draws_again():
+def test_epochs_differ_and_a_seed_repeats_them():
     data = ReMix(X, Y)
     first = epoch_of(data)[0]
     np.testing.assert_array_equal(epoch_of(data)[0], first)
@@ -98,16 +98,16 @@ def test_an_epoch_draws_anew_and_a_seed_draws_again():
     assert not np.array_equal(epoch_of(ReMix(X, Y, seed=1))[0], first)
 
 
-def test_batches_asked_for_at_once_and_out_of_order_are_the_same():
-    wanted = [ReMix(X, Y, batch_size=10)[i][0] for i in range(10)]
+def test_batches_read_in_parallel_and_out_of_order_are_the_same():
+    expected = [ReMix(X, Y, batch_size=10)[i][0] for i in range(10)]
     data = ReMix(X, Y, batch_size=10)
     with ThreadPoolExecutor(8) as pool:
-        got = list(pool.map(lambda i: data[i][0], reversed(range(10))))
-    for mine, theirs in zip(wanted, reversed(got), strict=True):
-        np.testing.assert_array_equal(mine, theirs)
+        reversed_batches = list(pool.map(lambda i: data[i][0], reversed(range(10))))
+    for batch, expected_batch in zip(reversed(reversed_batches), expected, strict=True):
+        np.testing.assert_array_equal(batch, expected_batch)
 
 
-def test_travels_to_a_worker_process():
+def test_can_be_pickled_for_worker_processes():
     data = ReMix(X, Y, workers=2)
     data.on_epoch_end()
     copy = pickle.loads(pickle.dumps(data))
@@ -116,46 +116,46 @@ def test_travels_to_a_worker_process():
     assert not np.array_equal(copy[0][0], data[0][0])
 
 
-def test_loop_ends_after_the_last_batch():
+def test_iteration_ends_after_the_last_batch():
     data = ReMix(X, Y, batch_size=30)
     assert len(list(data)) == 3
     with pytest.raises(IndexError):
         data[3]
 
 
-class Recorded(ReMix):
-    """Notes which (epoch, batch) was handed out."""
+class RecordingReMix(ReMix):
+    """Records which (epoch, batch) was read."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.seen = []
+        self.calls = []
 
     def __getitem__(self, index):
-        self.seen.append((self._epoch, index))
+        self.calls.append((self._epoch, index))
         return super().__getitem__(index)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_fit_learns_from_whole_epochs_whatever_the_workers(workers):
     zeros = [np.zeros((4, K)), np.zeros(K)]
-    data = Recorded(X, Y, batch_size=16, workers=workers, use_multiprocessing=False)
+    data = RecordingReMix(X, Y, batch_size=16, workers=workers, use_multiprocessing=False)
     model = network()
     model.set_weights(zeros)
     history = model.fit(data, epochs=3, shuffle=False, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
 
     # Keras looks at the first batches before it begins, so epochs are counted by what is whole.
-    epochs = [e for e in range(10) if {(e, index) for index in range(6)} <= set(data.seen)]
+    epochs = [e for e in range(10) if {(e, index) for index in range(6)} <= set(data.calls)]
     assert len(epochs) == 3
-    again, plain = ReMix(X, Y, batch_size=16), network()
-    plain.set_weights(zeros)
+    same_data, by_hand = ReMix(X, Y, batch_size=16), network()
+    by_hand.set_weights(zeros)
     for epoch in range(epochs[-1] + 1):
         if epoch in epochs:
-            for features, labels in again:
-                plain.train_on_batch(features, labels)
-        again.on_epoch_end()
-    for got, wanted in zip(model.get_weights(), plain.get_weights(), strict=True):
-        np.testing.assert_allclose(got, wanted, atol=1e-6)
+            for features, labels in same_data:
+                by_hand.train_on_batch(features, labels)
+        same_data.on_epoch_end()
+    for fitted, expected in zip(model.get_weights(), by_hand.get_weights(), strict=True):
+        np.testing.assert_allclose(fitted, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(

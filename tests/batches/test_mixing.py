@@ -1,48 +1,48 @@
-"""Mixing on its own: lambda, permutation, and alpha at the edges."""
+"""Mixings: partners, weights and labels, and alpha at its limits."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from imbalanced_rows import FEATURES, LABELS, SIGNIFICANCE, plan, training_rows
 from scipy import stats
 
 from remix_study.batches.mixing import MIXINGS
-from remix_study.batches.training_rows import DrawnRows, TrainingRows
+from remix_study.batches.strategies import make_strategy
+from remix_study.batches.training_rows import DrawnRows
 
 
-def drawn(steps=200, batch=16):
+def drawn_rows(steps=200, batch=16):
+    """Each row once, in order."""
     first = np.arange(steps * batch).reshape(steps, batch)
     return DrawnRows(first, first, np.ones(first.shape, np.float32))
 
 
-def training_rows(n_rows):
-    y = (np.arange(n_rows) % 3).astype(np.int32)
-    return TrainingRows(np.arange(n_rows, dtype=np.int32), y, 3, lambda: None)
-
-
-def mix(name, alpha, **kwargs):
-    rows = drawn(**kwargs)
-    return MIXINGS[name](np.random.default_rng(4), rows, alpha, training_rows(rows.first.size))
+def mix(name, alpha, drawn=None):
+    drawn = drawn_rows() if drawn is None else drawn
+    training = training_rows(np.arange(drawn.first.size) % 3)
+    return MIXINGS[name](np.random.default_rng(4), drawn, alpha, training)
 
 
 @pytest.mark.parametrize("name", ["beta", "beta-sample"])
-class TestMixing:
+class TestBeta:
     def test_partners_are_a_permutation_within_the_batch(self, name):
         mixed = mix(name, 0.3)
         np.testing.assert_array_equal(np.sort(mixed.second, axis=1), mixed.first)
         assert len(np.unique(mixed.second - mixed.first[:, :1], axis=0)) == 200
 
-    def test_lambda_is_beta_one_a_batch_or_one_a_row(self, name):
+    def test_weight_is_beta_for_each_batch_or_each_row(self, name):
         weight = mix(name, 0.3).weight
-        distinct = [len(np.unique(row)) for row in weight]
-        assert max(distinct) == 1 if name == "beta" else min(distinct) > 1
-        lams = weight[:, 0] if name == "beta" else weight.ravel()
-        # In float32 lambdas next to 1 become 1: test where both are exact.
-        inner = lams[(lams > 1e-6) & (lams < 1 - 1e-6)].astype(float)
-        cut = stats.beta(0.3, 0.3)
-        low, high = cut.cdf([1e-6, 1 - 1e-6])
-        assert stats.kstest(inner, lambda x: (cut.cdf(x) - low) / (high - low)).pvalue > 1e-3
-        assert len(inner) / len(lams) == pytest.approx(high - low, abs=0.03)
+        distinct_weights = [len(np.unique(batch)) for batch in weight]
+        assert max(distinct_weights) == 1 if name == "beta" else min(distinct_weights) > 1
+        weights = weight[:, 0] if name == "beta" else weight.ravel()
+        # In float32 weights next to 1 become 1: test where they are exact.
+        inner = weights[(weights > 1e-6) & (weights < 1 - 1e-6)].astype(float)
+        distribution = stats.beta(0.3, 0.3)
+        low, high = distribution.cdf([1e-6, 1 - 1e-6])
+        cdf = lambda x: (distribution.cdf(x) - low) / (high - low)  # noqa: E731
+        assert stats.kstest(inner, cdf).pvalue > 1e-3
+        assert len(inner) / len(weights) == pytest.approx(high - low, abs=0.03)
 
     @pytest.mark.parametrize("alpha", [5e-324, 1e-310, 1e-200, 1e-30, 1e-6])
     def test_smallest_alpha_is_a_fair_coin(self, name, alpha):
@@ -62,8 +62,78 @@ class TestMixing:
 
 
 def test_none_leaves_rows_as_they_are():
-    rows = drawn()
-    mixed = MIXINGS["none"](np.random.default_rng(0), rows, 0.5, training_rows(rows.first.size))
-    for part, kept in zip(mixed, rows, strict=False):
-        assert part is kept
+    drawn = drawn_rows()
+    mixed = mix("none", 0.5, drawn)
+    for part, drawn_part in zip(mixed, drawn, strict=False):
+        assert part is drawn_part
     assert (mixed.label_weight == 1).all()
+
+
+class TestRemixChou:
+    def test_equals_a_literal_loop(self):
+        counts = np.bincount(LABELS)
+        cases = set()
+        for epoch in range(20):
+            remix_chou = plan("remix-chou", alpha=0.8, epoch=epoch)
+            mixup = plan("mixup", alpha=0.8, epoch=epoch)
+            # Rows, partners and weights are those of MixUp: only labels differ.
+            for name in ("first", "second", "weight"):
+                np.testing.assert_array_equal(getattr(remix_chou, name), getattr(mixup, name))
+            for step in range(remix_chou.steps):
+                for row in range(24):
+                    weight = remix_chou.weight[step, row]
+                    n_i = counts[LABELS[remix_chou.first[step, row]]]
+                    n_j = counts[LABELS[remix_chou.second[step, row]]]
+                    if n_i / n_j >= 3 and weight < 0.5:
+                        expected = 0.0
+                    elif n_i / n_j <= 1 / 3 and 1 - weight < 0.5:
+                        expected = 1.0
+                    else:
+                        expected = weight
+                    cases.add((n_i > n_j, n_i < n_j, expected == weight))
+                    assert remix_chou.label_weight[step, row] == np.float32(expected)
+        # Either class the larger one, labels moved or not; and pairs of one class.
+        assert len(cases) == 5
+
+    def test_at_exactly_three_to_one(self):
+        y = np.repeat([0, 1], [30, 10]).astype(np.int32)
+        mixed = plan("remix-chou", training_rows(y, FEATURES[:40]), 40, alpha=1.0)
+        weight = mixed.weight[0, 0]
+        is_pair = y[mixed.first[0]] != y[mixed.second[0]]
+        expected = np.where(
+            y[mixed.first[0]] == 0,
+            0.0 if weight < 0.5 else weight,
+            1.0 if weight > 0.5 else weight,
+        )
+        np.testing.assert_array_equal(
+            mixed.label_weight[0][is_pair], expected[is_pair].astype(np.float32)
+        )
+
+
+class TestBalancedMixup:
+    def test_natural_rows_are_mixed_with_rows_of_a_uniform_class(self):
+        partners, partner_weights = [], []
+        for epoch in range(400):
+            mixed = plan("balanced-mixup", alpha=0.3, epoch=epoch)
+            natural = plan("baseline", epoch=epoch)
+            np.testing.assert_array_equal(mixed.first, natural.first)
+            np.testing.assert_array_equal(mixed.weight, mixed.label_weight)
+            assert (mixed.weight == mixed.weight[:, :1]).all()
+            partners.append(mixed.second)
+            partner_weights.append(1 - mixed.weight[:, 0])
+        times = np.bincount(np.concatenate(partners).ravel(), minlength=len(LABELS))
+        class_times = [times[code == LABELS].sum() for code in range(3)]
+        assert stats.chisquare(class_times).pvalue > SIGNIFICANCE
+        for code in range(3):
+            assert stats.chisquare(times[code == LABELS]).pvalue > SIGNIFICANCE
+        # x = (1 - l) x_I + l x_C with l ~ Beta(alpha, 1): a small share on average.
+        weights = np.concatenate(partner_weights).astype(float)
+        inner = weights[weights > 1e-6]
+        low = stats.beta(0.3, 1).cdf(1e-6)
+        assert stats.kstest(inner, lambda x: (x**0.3 - low) / (1 - low)).pvalue > SIGNIFICANCE
+        assert weights.mean() == pytest.approx(0.3 / 1.3, abs=0.03)
+
+    @pytest.mark.parametrize("alpha", [1e-300, 1e-6, 1e300])
+    def test_alpha_at_its_limits(self, alpha):
+        weight = plan(make_strategy("balanced-mixup", alpha)).weight
+        np.testing.assert_allclose(weight, 1.0 if alpha < 1 else 0.0, atol=1e-6)

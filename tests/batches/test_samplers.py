@@ -6,27 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from imbalanced_rows import SIGNIFICANCE, plan, training_rows
 from imblearn.over_sampling import SMOTE
 from scipy import stats
 from sklearn.neighbors import NearestNeighbors
 
-from remix_study.batches.plan import BatchPlan, plan_epoch
 from remix_study.batches.plan_summary import summarise_plan
 from remix_study.batches.strategies import compose, make_strategy
 from remix_study.batches.training_rows import TrainingRows
-
-LEVEL = 1e-4  # Seeds are fixed: a test of distribution fails for ever or never.
-
-
-def training_rows(y, X=None) -> TrainingRows:
-    y = np.asarray(y, np.int32)
-    X = np.random.default_rng(0).normal(size=(len(y), 3)).astype("f4") if X is None else X
-    return TrainingRows(np.arange(len(y), dtype=np.int32), y, int(y.max()) + 1, lambda: X)
-
-
-def plan(name, training, batch_size, epoch=0, alpha=None) -> BatchPlan:
-    strategy = compose(name) if name == "balanced-dataset" else make_strategy(name, alpha)
-    return plan_epoch(strategy, training, batch_size=batch_size, seed=11, epoch=epoch)
 
 
 def algorithm_1(X, Y, B, resample, permutation, beta):
@@ -57,7 +44,7 @@ class TestAlgorithm1:
         self.training = training_rows(self.y)
 
     def test_equals_the_transcription_given_the_same_draws(self):
-        classes_seen = set()
+        class_numbers = set()
         for epoch in range(20):
             remix = plan("remix", self.training, self.B, epoch, alpha=0.7)
             natural = plan("baseline", self.training, self.B, epoch)
@@ -75,9 +62,9 @@ class TestAlgorithm1:
                 queue = [place[row] for row in first]
 
                 def resample(of_class, size, queue=queue):
-                    drawn = [queue.pop(0) for _ in range(size)]
-                    assert set(drawn) <= set(of_class)
-                    return drawn
+                    rows = [queue.pop(0) for _ in range(size)]
+                    assert set(rows) <= set(of_class)
+                    return rows
 
                 X2, Y2, Y1 = algorithm_1(
                     self.X[batch],
@@ -88,12 +75,12 @@ class TestAlgorithm1:
                     lambda lam=lam: float(lam[0]),
                 )
                 assert queue == []
-                classes_seen.add(int((Y1.sum(0) > 0).sum()))
+                class_numbers.add(int((Y1.sum(0) > 0).sum()))
                 w = remix.weight[step][order][:, None].astype(float)
                 v = remix.label_weight[step][order][:, None].astype(float)
                 np.testing.assert_allclose(w * self.X[first] + (1 - w) * self.X[second], X2)
                 np.testing.assert_allclose(v * self.Y[first] + (1 - v) * self.Y[second], Y2)
-        assert classes_seen == {1, 2, 3}
+        assert class_numbers == {1, 2, 3}
 
     def test_copies_are_distributed_as_in_the_transcription(self):
         rng = np.random.default_rng(5)
@@ -117,18 +104,18 @@ class TestAlgorithm1:
                 theirs.extend((copies == row).sum() for row in batch)
                 ours.extend((balance.first[step] == row).sum() for row in batch)
         table = np.array([np.bincount(np.minimum(c, 9), minlength=10) for c in (ours, theirs)])
-        assert stats.chi2_contingency(table).pvalue > LEVEL
+        assert stats.chi2_contingency(table).pvalue > SIGNIFICANCE
 
     def test_permutation_and_lambda_are_fair(self):
         y = [0] * 4 + [1] * 4
         training = training_rows(y)
-        fixed, lams = [], []
+        fixed_points, weights = [], []
         for epoch in range(2000):
             mixup = plan("mixup", training, 8, epoch, alpha=0.4)
-            fixed.append((mixup.first == mixup.second).sum())
-            lams.append(mixup.weight[0, 0])
-        assert np.mean(fixed) == pytest.approx(1, abs=0.1)  # a random permutation fixes one
-        assert stats.kstest(lams, stats.beta(0.4, 0.4).cdf).pvalue > LEVEL
+            fixed_points.append((mixup.first == mixup.second).sum())
+            weights.append(mixup.weight[0, 0])
+        assert np.mean(fixed_points) == pytest.approx(1, abs=0.1)  # a random permutation fixes one
+        assert stats.kstest(weights, stats.beta(0.4, 0.4).cdf).pvalue > SIGNIFICANCE
 
 
 @pytest.mark.parametrize("name", ["balance", "smote", "balanced-dataset"])
@@ -137,8 +124,8 @@ def test_remainder_goes_to_classes_at_random(name):
     extra = np.zeros(6)
     batches = 0
     for epoch in range(100):
-        drawn = plan(name, training, 40, epoch)
-        for rows in drawn.first:
+        planned = plan(name, training, 40, epoch)
+        for rows in planned.first:
             counts = np.bincount(training.y[rows], minlength=6)
             if name == "balanced-dataset" or (counts > 0).all():
                 assert set(counts) == {6, 7}
@@ -156,13 +143,13 @@ def test_balanced_dataset_draws_evenly_from_all_rows_of_a_class():
     )
     counts = np.bincount(first, minlength=200)
     assert counts[190:].sum() == counts[:190].sum()
-    assert stats.chisquare(counts[:190]).pvalue > LEVEL
-    assert stats.chisquare(counts[190:]).pvalue > LEVEL
+    assert stats.chisquare(counts[:190]).pvalue > SIGNIFICANCE
+    assert stats.chisquare(counts[190:]).pvalue > SIGNIFICANCE
 
 
 @pytest.mark.parametrize("name", ["balance", "balanced-dataset", "smote"])
-def test_rows_stand_in_random_order(name):
-    # Its place in the batch must say nothing of a row's class, nor whether it was made.
+def test_rows_are_in_random_order(name):
+    # A row's place in the batch must not depend on its class, nor on whether it is synthetic.
     training = training_rows(np.repeat([0, 1, 2], [50, 9, 5]))
     places = [[], [], []]
     for epoch in range(300):
@@ -206,41 +193,41 @@ def test_any_counts_and_any_batch(problem):
     training = TrainingRows(rows, y, len(counts), lambda: X)
     label = dict(zip(rows.tolist(), y.tolist(), strict=True))
 
-    def draw(strategy):
-        return plan_epoch(strategy, training, batch_size=batch, seed=seed, epoch=2)
-
-    natural = draw(make_strategy("baseline"))
+    natural = plan("baseline", training, batch, epoch=2, seed=seed)
     for strategy in (
         make_strategy("balance"),
         make_strategy("smote"),
         compose("balanced-dataset", "beta-sample", 0.2),
         make_strategy("remix", 1e-3),
     ):
-        drawn = draw(strategy)
-        assert drawn.first.shape == (len(y) // batch, batch)
-        assert np.isin(drawn.first, rows).all()
-        assert np.isin(drawn.second, rows).all()
-        assert np.isfinite(drawn.weight).all()
-        for step in range(drawn.steps):
-            got = np.bincount([label[r] for r in drawn.first[step]], minlength=len(counts))
-            nature = np.bincount([label[r] for r in natural.first[step]], minlength=len(counts))
-            present = np.array(counts) > 0 if "dataset" in strategy.sampler else nature > 0
-            low = batch // present.sum()
-            assert got.sum() == batch
-            assert np.isin(got[present], [low, low + 1]).all()
-            assert (got[~present] == 0).all()
+        planned = plan(strategy, training, batch, epoch=2, seed=seed)
+        assert planned.first.shape == (len(y) // batch, batch)
+        assert np.isin(planned.first, rows).all()
+        assert np.isin(planned.second, rows).all()
+        assert np.isfinite(planned.weight).all()
+        for step in range(planned.steps):
+            batch_counts, natural_counts = (
+                np.bincount([label[row] for row in epoch.first[step]], minlength=len(counts))
+                for epoch in (planned, natural)
+            )
+            is_whole = "dataset" in strategy.sampler
+            present = np.array(counts) > 0 if is_whole else natural_counts > 0
+            quota = batch // present.sum()
+            assert batch_counts.sum() == batch
+            assert np.isin(batch_counts[present], [quota, quota + 1]).all()
+            assert (batch_counts[~present] == 0).all()
             if strategy.name == "smote":
-                whole = drawn.first[step][drawn.weight[step] == 1]
+                unblended = planned.first[step][planned.weight[step] == 1]
                 for c in np.flatnonzero(present):
-                    own = [r for r in natural.first[step] if label[r] == c]
-                    kept = [r for r in whole if label[r] == c]
-                    if nature[c] < got[c]:
-                        assert set(own) <= set(kept)
-                        assert nature[c] == 1 or len(kept) == nature[c]
+                    natural_rows = [row for row in natural.first[step] if label[row] == c]
+                    class_rows = [row for row in unblended if label[row] == c]
+                    if natural_counts[c] < batch_counts[c]:
+                        assert set(natural_rows) <= set(class_rows)
+                        assert natural_counts[c] == 1 or len(class_rows) == natural_counts[c]
                     else:
-                        assert len(set(kept)) == len(kept) == got[c]
-                    if nature[c] == 1:
-                        assert kept == own * got[c]
+                        assert len(set(class_rows)) == len(class_rows) == batch_counts[c]
+                    if natural_counts[c] == 1:
+                        assert class_rows == natural_rows * batch_counts[c]
 
 
 class TestSmote:
@@ -255,76 +242,76 @@ class TestSmote:
         self.X = rng.normal(size=(self.B, 3)).astype("f4") + self.y[:, None].astype("f4")
         self.training = training_rows(self.y, self.X)
 
-    def pairs(self, label, epochs=600):
-        """All (base, neighbour, gap) made for a class."""
-        found = []
+    def triples(self, label, epochs=600):
+        """(base, neighbour, gap) of all synthetic rows of a class."""
+        triples = []
         for epoch in range(epochs):
-            drawn = plan("smote", self.training, self.B, epoch)
-            made = (drawn.first != drawn.second) & (self.y[drawn.first] == label)
-            found.extend(
-                zip(drawn.first[made], drawn.second[made], 1 - drawn.weight[made], strict=True)
-            )
-        return np.array(found)
+            planned = plan("smote", self.training, self.B, epoch)
+            is_synthetic = (planned.first != planned.second) & (self.y[planned.first] == label)
+            parts = planned.first, planned.second, 1 - planned.weight
+            triples.extend(zip(*(part[is_synthetic] for part in parts), strict=True))
+        return np.array(triples)
 
     def neighbours(self, label, k):
-        own = np.flatnonzero(self.y == label)
-        near = NearestNeighbors(n_neighbors=k + 1).fit(self.X[own]).kneighbors(self.X[own])[1]
-        return {(own[i], own[j]) for i in range(len(own)) for j in near[i, 1:]}
+        """All (base, neighbour) pairs that SMOTE may draw, by scikit-learn."""
+        rows = np.flatnonzero(self.y == label)
+        near = NearestNeighbors(n_neighbors=k + 1).fit(self.X[rows]).kneighbors(self.X[rows])[1]
+        return {(rows[i], rows[j]) for i in range(len(rows)) for j in near[i, 1:]}
 
     @pytest.mark.parametrize(("label", "k"), [(1, 5), (2, 3)])
     def test_base_neighbour_and_gap_are_uniform_over_what_the_library_allows(self, label, k):
-        pairs = self.pairs(label)
+        triples = self.triples(label)
         allowed = self.neighbours(label, k)
-        drawn, counts = np.unique(pairs[:, :2], axis=0, return_counts=True)
-        assert {tuple(pair) for pair in drawn.astype(int)} == allowed
-        assert stats.chisquare(counts).pvalue > LEVEL
-        assert stats.kstest(pairs[:, 2], "uniform").pvalue > LEVEL
+        pairs, counts = np.unique(triples[:, :2], axis=0, return_counts=True)
+        assert {tuple(pair) for pair in pairs.astype(int)} == allowed
+        assert stats.chisquare(counts).pvalue > SIGNIFICANCE
+        assert stats.kstest(triples[:, 2], "uniform").pvalue > SIGNIFICANCE
 
     @pytest.mark.parametrize(("label", "k"), [(1, 5), (2, 3)])
-    def test_made_rows_are_distributed_as_imbalanced_learn_makes_them(self, label, k):
-        pairs = self.pairs(label, epochs=300)
-        base, other = (self.X[pairs[:, side].astype(int)] for side in (0, 1))
-        ours = base + pairs[:, 2:] * (other - base)
-        keep = np.isin(self.y, [0, label])
-        wanted = {label: self.COUNTS[label] + len(ours)}
-        sampler = SMOTE(sampling_strategy=wanted, k_neighbors=k, random_state=1)
-        theirs = sampler.fit_resample(self.X[keep], self.y[keep])[0][keep.sum() :]
+    def test_synthetic_rows_are_distributed_as_those_of_imbalanced_learn(self, label, k):
+        triples = self.triples(label, epochs=300)
+        base, partner = (self.X[triples[:, side].astype(int)] for side in (0, 1))
+        ours = base + triples[:, 2:] * (partner - base)
+        rows = np.isin(self.y, [0, label])
+        class_counts = {label: self.COUNTS[label] + len(ours)}
+        sampler = SMOTE(sampling_strategy=class_counts, k_neighbors=k, random_state=1)
+        theirs = sampler.fit_resample(self.X[rows], self.y[rows])[0][rows.sum() :]
         assert len(theirs) == len(ours)
         for direction in np.random.default_rng(2).normal(size=(8, 3)):
-            assert stats.ks_2samp(ours @ direction, theirs @ direction).pvalue > LEVEL
+            assert stats.ks_2samp(ours @ direction, theirs @ direction).pvalue > SIGNIFICANCE
 
     def test_counts_are_those_of_imbalanced_learn(self):
         y = np.repeat([0, 1, 2], [50, 8, 6])
         X = np.random.default_rng(4).normal(size=(64, 3)).astype("f4")
-        drawn = plan("smote", training_rows(y, X), 64)
-        counts = np.bincount(y[drawn.first[0]])
-        wanted = {c: int(counts[c]) for c in (1, 2)}
-        resampled = SMOTE(sampling_strategy=wanted, random_state=0).fit_resample(X, y)[1]
+        planned = plan("smote", training_rows(y, X), 64)
+        counts = np.bincount(y[planned.first[0]])
+        class_counts = {c: int(counts[c]) for c in (1, 2)}
+        resampled = SMOTE(sampling_strategy=class_counts, random_state=0).fit_resample(X, y)[1]
         np.testing.assert_array_equal(np.bincount(resampled)[1:], counts[1:])
-        assert (drawn.weight[0] == 1).sum() == counts[0] + 8 + 6
+        assert (planned.weight[0] == 1).sum() == counts[0] + 8 + 6
 
     def test_single_row_is_repeated_and_large_class_is_cut_at_random(self):
-        kept = np.zeros(60)
+        times = np.zeros(60)
         for epoch in range(300):
-            drawn = plan("smote", self.training, self.B, epoch)
-            lone = drawn.first[0] == self.B - 1
-            assert lone.sum() in (18, 19)
-            assert (drawn.second[0][lone] == self.B - 1).all()
-            majority = drawn.first[0][self.y[drawn.first[0]] == 0]
+            planned = plan("smote", self.training, self.B, epoch)
+            is_single = planned.first[0] == self.B - 1
+            assert is_single.sum() in (18, 19)
+            assert (planned.second[0][is_single] == self.B - 1).all()
+            majority = planned.first[0][self.y[planned.first[0]] == 0]
             assert len(np.unique(majority)) == len(majority) in (18, 19)
-            kept[majority] += 1
-        assert stats.chisquare(kept).pvalue > LEVEL
+            times[majority] += 1
+        assert stats.chisquare(times).pvalue > SIGNIFICANCE
 
-    def test_made_rows_of_a_batch_have_bases_of_their_own(self):
-        same = []
+    def test_synthetic_rows_of_a_batch_have_independent_bases(self):
+        equal_shares = []
         for epoch in range(200):
-            drawn = plan("smote", self.training, self.B, epoch)
-            made = (drawn.first != drawn.second) & (self.y[drawn.first] == 1)
-            bases = drawn.first[made]
-            same.append(np.mean(bases[1:] == bases[:-1]))
-        assert np.mean(same) == pytest.approx(1 / 9, abs=0.03)
+            planned = plan("smote", self.training, self.B, epoch)
+            is_synthetic = (planned.first != planned.second) & (self.y[planned.first] == 1)
+            bases = planned.first[is_synthetic]
+            equal_shares.append(np.mean(bases[1:] == bases[:-1]))
+        assert np.mean(equal_shares) == pytest.approx(1 / 9, abs=0.03)
 
-    def test_share_of_batches_with_true_smote(self):
+    def test_share_of_batches_in_which_smote_blends_rows(self):
         y = (np.arange(3200) % 50 == 0).astype(np.int32)
         training = training_rows(y)
         summary = summarise_plan(plan("smote", training, 32), y, 2)

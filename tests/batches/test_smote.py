@@ -12,7 +12,8 @@ from remix_study.batches import smote
 from remix_study.batches.smote import nearest_neighbours
 
 
-def grouped(sizes, rng, n):
+def draw_groups(sizes, rng, n):
+    """Rows, starts and counts of random groups of these sizes among n rows."""
     rows = np.concatenate([rng.choice(n, size, replace=False) for size in sizes])
     count = np.array(sizes)
     return rows, np.cumsum(count) - count, count
@@ -27,26 +28,26 @@ def grouped(sizes, rng, n):
 def test_equals_scikit_learn(sizes, width, seed):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(60, width)).astype("f4")
-    rows, start, count = grouped(sizes, rng, 60)
+    rows, start, count = draw_groups(sizes, rng, 60)
     near = nearest_neighbours(X, rows, start, count)
     for g, (low, size) in enumerate(zip(start, count, strict=True)):
-        own = X[rows[low : low + size]].astype(float)
+        points = X[rows[low : low + size]].astype(float)
         k = min(5, size - 1)
-        wanted = NearestNeighbors(n_neighbors=k).fit(own).kneighbors()[1]
-        np.testing.assert_array_equal(near[g, :size, :k], wanted)
+        expected = NearestNeighbors(n_neighbors=k).fit(points).kneighbors()[1]
+        np.testing.assert_array_equal(near[g, :size, :k], expected)
 
 
 @pytest.mark.parametrize("block", [1, 5000, 1 << 22])
 def test_blocks_change_nothing(monkeypatch, block):
     rng = np.random.default_rng(1)
     X = rng.normal(size=(80, 12)).astype("f4")
-    groups = grouped([2, 30, 7, 7, 19, 3], rng, 80)
-    wanted = nearest_neighbours(X, *groups)
+    groups = draw_groups([2, 30, 7, 7, 19, 3], rng, 80)
+    expected = nearest_neighbours(X, *groups)
     monkeypatch.setattr(smote, "_BLOCK_BYTES", block)
-    got = nearest_neighbours(X, *groups)
+    result = nearest_neighbours(X, *groups)
     for g, size in enumerate(groups[2]):
         k = min(5, size - 1)
-        np.testing.assert_array_equal(got[g, :size, :k], wanted[g, :size, :k])
+        np.testing.assert_array_equal(result[g, :size, :k], expected[g, :size, :k])
 
 
 def test_twins_are_neighbours_and_a_row_is_never_its_own():

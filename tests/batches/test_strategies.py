@@ -1,4 +1,4 @@
-"""The registry of strategies, and the vectors of the losses."""
+"""The built-in strategies, and strategies composed of parts."""
 
 from __future__ import annotations
 
@@ -6,14 +6,8 @@ import math
 
 import numpy as np
 import pytest
-from sklearn.utils.class_weight import compute_class_weight
 
 from remix_study.batches.losses import (
-    FOCAL_GAMMA,
-    LOSSES,
-    class_weights,
-    effective_weights,
-    log_prior,
     loss_vectors,
 )
 from remix_study.batches.strategies import (
@@ -54,14 +48,14 @@ def test_the_named_strategies():
     assert [name for name in strategy_names() if takes_alpha(name)] == mixing
 
 
-def test_a_study_that_names_none_compares_the_main_ones():
+def test_default_strategies_of_a_study():
     assert DEFAULT_STRATEGIES == (
         "baseline", "cost", "smote", "balance", "mixup", "remix", "logit-adjusted",
     )  # fmt: skip
 
 
-def test_those_that_augment_images_are_apart():
-    """They are named only where images are asked for, and are otherwise a plain strategy."""
+def test_strategies_that_augment_images_are_listed_separately():
+    """They are listed only for images, and are another strategy but for augmentation."""
     names = set(strategy_names(images=True)) - set(strategy_names())
     assert names == {"augment", "remix-aug"} == {n for n, s in STRATEGIES.items() if s.augment}
     for name, plain in (("augment", "balance"), ("remix-aug", "remix")):
@@ -165,62 +159,3 @@ def test_mistakes_are_one_clear_line(make, words):
     with pytest.raises(UsageError, match=words) as caught:
         make()
     assert "\n" not in str(caught.value)
-
-
-class TestLossVectors:
-    y = np.repeat([0, 1, 2], [70, 25, 5])
-
-    def test_class_weights_equal_scikit_learn(self):
-        wanted = compute_class_weight("balanced", classes=np.arange(3), y=self.y)
-        np.testing.assert_allclose(class_weights(self.y, 3), wanted)
-        np.testing.assert_allclose(class_weights(self.y, 3) @ [70, 25, 5], 100)
-
-    def test_absent_class(self):
-        np.testing.assert_allclose(class_weights(self.y, 4)[:3], class_weights(self.y, 3))
-        assert class_weights(self.y, 4)[3] == 0
-        assert log_prior(self.y, 4)[3] == pytest.approx(np.log(1e-12))
-
-    def test_effective_weights(self):
-        weights = effective_weights(self.y, 4)
-        assert weights[3] == 0
-        assert weights.sum() == pytest.approx(3)
-        # Far below 1 / (1 - beta) rows: the inverse frequency, to within half a percent.
-        np.testing.assert_allclose(weights[0] / weights[2], 5 / 70, rtol=5e-3)
-        # Far above: a class counts as 1 / (1 - beta) rows, however many it has.
-        many = effective_weights(np.repeat([0, 1], [200_000, 100_000]), 2)
-        np.testing.assert_allclose(many, 1, atol=1e-4)
-
-    def test_log_prior(self):
-        np.testing.assert_allclose(np.exp(log_prior(self.y, 3)), [0.7, 0.25, 0.05])
-
-    @pytest.mark.parametrize("loss", LOSSES)
-    def test_each_loss_by_hand(self, loss):
-        weights, offsets = loss_vectors(loss, self.y, 3)
-        assert weights.dtype == offsets.dtype == np.float32
-        z, label = np.array([0.3, -1.0, 2.0]), np.array([0.6, 0.4, 0.0])
-
-        cui = (1 - 0.9999) / (1 - 0.9999 ** np.array([70, 25, 5]))
-        cui *= 3 / cui.sum()
-
-        def log_softmax(z):
-            return z - np.log(np.exp(z).sum())
-
-        wanted = {
-            "cross-entropy": -(label * log_softmax(z)).sum(),
-            "class-weighted": -(
-                np.array([100 / 210, 100 / 75, 100 / 15]) * label * log_softmax(z)
-            ).sum(),
-            "logit-adjusted": -(label * log_softmax(z + np.log([0.7, 0.25, 0.05]))).sum(),
-            "focal": -(
-                np.array([100 / 210, 100 / 75, 100 / 15])
-                * (1 - np.exp(log_softmax(z))) ** 2
-                * label
-                * log_softmax(z)
-            ).sum(),
-            "class-balanced": -(cui * label * log_softmax(z)).sum(),
-            "class-weighted-inert": -(label * log_softmax(z)).sum(),
-        }[loss]
-        fit = log_softmax(z + offsets)
-        easy = (1 - np.exp(fit)) ** FOCAL_GAMMA if loss == "focal" else 1.0
-        got = (weights * easy * label * -fit).sum()
-        assert got == pytest.approx(wanted, rel=1e-6)

@@ -1,4 +1,4 @@
-"""Augmentation: seeded Keras layers that keep images images."""
+"""Augmentation: Keras layers that depend on seeds, options and images alone."""
 
 from __future__ import annotations
 
@@ -31,39 +31,39 @@ SEED = st.integers(0, 2**32 - 1)
 
 @settings(max_examples=25, deadline=None)
 @given(SEED, SEED, SEED)
-def test_images_stay_images_and_depend_on_the_seeds_alone(augment, one, other, third):
+def test_output_stays_in_range_and_depends_on_the_seeds_alone(augment, a, b, c):
     x = images()
-    given_seeds = np.array([[one, other], [other, third]], np.uint32)
-    found = np.asarray(augment(x, given_seeds))
-    assert found.shape == x.shape
-    assert found.dtype == np.float32
-    assert np.isfinite(found).all()
-    # What comes in from outside is the nearest pixel: nothing is darker or brighter than before.
-    assert found.min() >= x.min() - 1e-3
-    assert found.max() <= x.max() + 1e-3
-    np.testing.assert_array_equal(found, augment(x, given_seeds))
-    changed = given_seeds.copy()
+    image_seeds = np.array([[a, b], [b, c]], np.uint32)
+    output = np.asarray(augment(x, image_seeds))
+    assert output.shape == x.shape
+    assert output.dtype == np.float32
+    assert np.isfinite(output).all()
+    # Pixels from outside are copies of the nearest one: the range of values does not grow.
+    assert output.min() >= x.min() - 1e-3
+    assert output.max() <= x.max() + 1e-3
+    np.testing.assert_array_equal(output, augment(x, image_seeds))
+    changed = image_seeds.copy()
     changed[0, 0] ^= 1
-    assert np.abs(found - np.asarray(augment(x, changed))).max() > 1e-3
+    assert np.abs(output - np.asarray(augment(x, changed))).max() > 1e-3
 
 
-def test_each_image_of_a_batch_is_transformed_its_own_way(augment):
+def test_each_image_of_a_batch_is_transformed_differently(augment):
     x = np.repeat(images(1), 32, axis=0)
-    found = np.asarray(augment(x, seeds(1, 2)))
-    assert len({image.tobytes() for image in found}) == 32
+    output = np.asarray(augment(x, seeds(1, 2)))
+    assert len({image.tobytes() for image in output}) == 32
 
 
-def test_no_image_is_left_as_it_was_and_all_stay_recognisable():
-    """A bright square moves by at most 0.2 of a side, and turns; it does not leave."""
+def test_shifts_are_up_to_a_fifth_of_each_side():
+    """A bright square moves by at most 0.2 of a side, rotates and stays in the image."""
     x = np.zeros((64, 30, 30, 1), np.float32)
     x[:, 12:18, 12:18] = 255
     pipeline = build_augmentation("rotate-shift", (30, 30, 1), {})
-    found = np.asarray(pipeline(x, seeds(3, 4)))[..., 0]
-    mass = found.sum(axis=(1, 2))
+    output = np.asarray(pipeline(x, seeds(3, 4)))[..., 0]
+    mass = output.sum(axis=(1, 2))
     np.testing.assert_allclose(mass, 36 * 255, rtol=0.12)
     place = np.arange(30)
-    ys = (found.sum(axis=2) * place).sum(axis=1) / mass - 14.5
-    xs = (found.sum(axis=1) * place).sum(axis=1) / mass - 14.5
+    ys = (output.sum(axis=2) * place).sum(axis=1) / mass - 14.5
+    xs = (output.sum(axis=1) * place).sum(axis=1) / mass - 14.5
     for shifts in (xs, ys):
         assert np.abs(shifts).max() < 6.5
         assert shifts.std() == pytest.approx(12 / np.sqrt(12), rel=0.3)
@@ -75,10 +75,10 @@ def test_rotation_is_up_to_twenty_degrees_either_way():
     pipeline = build_augmentation("rotate-shift", (41, 41, 1), {"shift": 0.0})
     x = np.zeros((200, 41, 41, 1), np.float32)
     x[:, 19:22, 8:33] = 255
-    found = np.asarray(pipeline(x, seeds(5, 6)))[..., 0]
+    output = np.asarray(pipeline(x, seeds(5, 6)))[..., 0]
     y, x_place = np.mgrid[:41, :41] - 20
-    mass = found.sum(axis=(1, 2))
-    xx, yy, xy = ((found * part).sum(axis=(1, 2)) / mass
+    mass = output.sum(axis=(1, 2))
+    xx, yy, xy = ((output * part).sum(axis=(1, 2)) / mass
                   for part in (x_place**2, y**2, x_place * y))  # fmt: skip
     angles = np.degrees(np.arctan2(2 * xy, xx - yy) / 2)
     assert np.abs(angles).max() < 20.5
@@ -96,15 +96,15 @@ def test_options_reach_the_pipeline():
     assert (np.asarray(black(images() + 1, seeds(1, 2))) == 0).any()
 
 
-def test_a_pipeline_of_ones_own():
+def test_a_users_own_pipeline():
     pipeline = build_augmentation("small_images:flip", SHAPE, {"share": 0.0})
     assert pipeline.generators == 2
     x = images(64)
-    found = np.asarray(pipeline(x, seeds(1, 2)))
-    kept = (found == x).all(axis=(1, 2, 3))
-    turned = (found == x[:, :, ::-1]).all(axis=(1, 2, 3))
-    assert (kept ^ turned).all()
-    assert 16 < turned.sum() < 48
+    output = np.asarray(pipeline(x, seeds(1, 2)))
+    unchanged = (output == x).all(axis=(1, 2, 3))
+    flipped = (output == x[:, :, ::-1]).all(axis=(1, 2, 3))
+    assert (unchanged ^ flipped).all()
+    assert 16 < flipped.sum() < 48
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Models by name: what is taken, and what is refused in one line that names the shapes."""
+"""A user's own models by name: accepted, or refused in one line that names the shapes."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from remix_study.models import custom
 from remix_study.models.building import build_network
 
 
-def made(name, **options):
+def build(name, **options):
     return build_network(name, stack=3, input_shape=(6,), n_classes=3, options=options)
 
 
-def test_logits_are_told_from_probabilities():
-    assert made("user_nets:dense").has_logits
-    assert not made("user_nets:batch_norm").has_logits
+def test_logits_are_distinguished_from_probabilities():
+    assert build("user_nets:dense").has_logits
+    assert not build("user_nets:batch_norm").has_logits
 
 
 def test_a_registered_name_is_found(monkeypatch):
     point = EntryPoint("theirs", "user_nets:dense", custom.ENTRY_POINTS)
     monkeypatch.setattr(custom, "entry_points", lambda group: [point] * (group == point.group))
-    assert made("theirs").stack == 1
+    assert build("theirs").stack == 1
     with pytest.raises(UsageError, match="one of cnn, mlp, theirs"):
-        made("thiers")
+        build("thiers")
 
 
 def test_a_module_that_is_no_python_is_refused_in_one_line(tmp_path, monkeypatch):
     (tmp_path / "broken_module.py").write_text("def build(:\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(UsageError, match=r"broken_module:build.*SyntaxError"):
-        made("broken_module:build")
+        build("broken_module:build")
 
 
 @pytest.mark.parametrize(
@@ -54,12 +54,12 @@ def test_a_module_that_is_no_python_is_refused_in_one_line(tmp_path, monkeypatch
     ],
 )
 def test_what_does_not_fit_is_refused(name, words):
-    with pytest.raises(UsageError, match=words) as refused:
-        made(name)
-    assert name in str(refused.value)
-    assert "\n" not in str(refused.value)
+    with pytest.raises(UsageError, match=words) as error:
+        build(name)
+    assert name in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_an_option_the_builder_does_not_take_is_named():
     with pytest.raises(UsageError, match="unexpected keyword argument 'widht'"):
-        made("user_nets:dense", widht=3)
+        build("user_nets:dense", widht=3)
