@@ -185,42 +185,6 @@ def test_members_with_fewer_steps_and_longer_epochs_than_a_chunk(gallery, monkey
         np.testing.assert_allclose(one.test, other.test, atol=1e-5)
 
 
-def test_the_paper_s_network():
-    """32 and 64 filters, 64 units, Keras' padding; weights from each kernel's own fans."""
-    from remix_study.models.building import build_network
-
-    network = build_network("cnn", stack=9, input_shape=(32, 32, 3), n_classes=10, options={})
-    assert network.stack == 1
-    kinds = [type(layer).__name__ for layer in network.train.layers]
-    assert kinds == ["Conv2D", "MaxPooling2D"] * 2 + ["Flatten", "Dense", "Dense"]
-    assert network.parameters == 896 + 18_496 + (6 * 6 * 64 * 64 + 64) + 650
-    weights = network.initial_weights(5)
-    for kernel, fans in zip(weights[::2], (9 * 35, 9 * 96, 2304 + 64, 74), strict=True):
-        limit = np.sqrt(6 / fans)
-        assert 0.95 * limit < np.abs(kernel).max() <= limit
-        assert abs(kernel.mean()) < 0.1 * limit
-    assert all((bias == 0).all() for bias in weights[1::2])
-    assert not np.array_equal(weights[0], network.initial_weights(6)[0])
-
-
-def test_small_images_are_padded_and_smaller_ones_refused():
-    from remix_study.models.building import build_network
-
-    options = {"stack": 1, "n_classes": 2}
-    for side, padding in ((10, "valid"), (9, "same"), (4, "same")):
-        network = build_network("cnn", input_shape=(32, side, 1), options={}, **options)
-        assert network.train.layers[0].padding == padding
-    with pytest.raises(UsageError, match="images of 8 x 3 are too small for 2 convolutions"):
-        build_network("cnn", input_shape=(8, 3, 1), options={}, **options)
-    with pytest.raises(UsageError, match=r'of 8 x 8 are too small .* padding "valid"'):
-        build_network("cnn", input_shape=(8, 8, 1), options={"padding": "valid"}, **options)
-    for name, shape, word in (("mlp", (8, 8, 1), "cnn"), ("cnn", (64,), "mlp")):
-        with pytest.raises(
-            UsageError, match=f'model "{name}" takes .* set model.name to "{word}"'
-        ):
-            build_network(name, input_shape=shape, options={}, **options)
-
-
 def test_a_network_for_colours_refuses_grey_images():
     grey = Gallery(shape=(12, 10, 1))
     with pytest.raises(
