@@ -115,6 +115,16 @@ def is_maximized(name: str) -> bool:
     return find_metric(name).is_maximized
 
 
+def short_name(name: str) -> str:
+    """Name a metric as pages and tables do; a per-class one such as ``recall_0`` stays as it is.
+
+    Databases and the dashboard have ``Metric.short``, which is "BBS" for the balanced Brier score.
+    """
+    if name == "bbs":
+        return "balanced Brier"
+    return find_metric(name).short if name in METRICS or name in EXTRA_METRICS else name
+
+
 def score(
     y: ArrayLike, probabilities: ArrayLike, n_classes: int, extra: Collection[str] = ()
 ) -> dict[str, float]:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from remix_study.metrics import short_name
 from remix_study.report.figures import strategy_color
-from remix_study.report.formatting import label, label_with_direction, plain
+from remix_study.report.formatting import label_with_direction, plain
 from remix_study.results.calibration import NATURAL, RowReliability
 from remix_study.results.rank_sums import RankTable
 from remix_study.results.sensitivity import Curve
@@ -66,7 +67,7 @@ def sensitivity_graph(metric: str, curves: Sequence[Curve]) -> Graph:
         "ticktext": [plain(alpha) for alpha in alphas],
         "zeroline": False,
     }
-    title = f"Sensitivity to alpha: {label(metric)} on validation rows"
+    title = f"Sensitivity to alpha: {short_name(metric)} on validation rows"
     return Graph(
         f"sensitivity-{metric}",
         traces,
@@ -87,7 +88,7 @@ def ranks_graph(ranked: RankTable, kind: str, objectives: Sequence[str]) -> Grap
             {
                 "type": "bar",
                 "orientation": "h",
-                "name": label(ranking.metric),
+                "name": short_name(ranking.metric),
                 "x": _numbers(means.to_list()),
                 "y": [_text(str(row)) for row in means.index],
                 "hovertemplate": "%{y}: %{x:.2f}<extra>%{fullData.name}</extra>",

@@ -75,7 +75,7 @@ class Pages:
             ids = {problem: number for number, problem, _ in state}
             frames = validation_only(load_frames(self._storage.engine, [study]))
             found = comparisons(frames)
-            ranked = rank_sums.everything(rank_sums.eligible(found)[0])
+            ranked = rank_sums.everything(rank_sums.rankable(found)[0])
             # All notes and graphs first: they are there at once, drawings take their time.
             for draw in (False, True):
                 for comparison in found:

@@ -105,8 +105,8 @@ def _shared_rows(own: Sequence[Pair]) -> tuple[RankTable, RankTable]:
         published([only(pair.plain) for pair in own]),
         published([only(pair.other) for pair in own]),
     )
-    notes = tuple(dict.fromkeys((*first.notes, *second.notes)))
-    return replace(ranked[0], notes=notes), ranked[1]
+    incomplete = tuple(dict.fromkeys((*first.incomplete, *second.incomplete)))
+    return replace(ranked[0], incomplete=incomplete), ranked[1]
 
 
 def _labels(ranked: RankTable, kind: str) -> set[str]:

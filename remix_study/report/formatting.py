@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from remix_study.metrics import EXTRA_METRICS, METRICS, find_metric, is_maximized
+from remix_study.metrics import is_maximized, short_name
 from remix_study.results.intervals import Interval
 
 MINUS = "−"
@@ -96,23 +96,15 @@ def monitor_name(monitor: str) -> str:
     return _MONITORS.get(monitor, monitor)
 
 
-def label(metric: str) -> str:
-    """A metric's short name; a per-class one such as `recall_0` as it is."""
-    if metric == "bbs":
-        return "balanced Brier"
-    known = metric in METRICS or metric in EXTRA_METRICS
-    return find_metric(metric).short if known else metric
-
-
 def label_with_direction(metric: str) -> str:
     """'g-mean (higher is better)'."""
-    return f"{label(metric)} ({'higher' if is_maximized(metric) else 'lower'} is better)"
+    return f"{short_name(metric)} ({'higher' if is_maximized(metric) else 'lower'} is better)"
 
 
 def heading(metric: str) -> str:
     """The name over a column, with an arrow towards the better side."""
     arrow = "↑" if is_maximized(metric) else "↓"
-    return f"{label(metric)}{SPACE}{arrow}".replace("-", "\N{NON-BREAKING HYPHEN}")
+    return f"{short_name(metric)}{SPACE}{arrow}".replace("-", "\N{NON-BREAKING HYPHEN}")
 
 
 def digits(metric: str) -> int:

@@ -82,7 +82,7 @@ def _write(frames: StudyFrames, folder: Path, *, command: str) -> None:
             [judge(c, _of(c, own)) for c, (_, own) in zip(parts.headline, found, strict=True)]
         ),
         *search.sections(compared, frames.searches, frames.manifests),
-        overview.section(compared, parts.notes),
+        overview.section(compared, parts.studies_aside),
         sensitivity.section(heads),
         rank_sums.section(parts.main),
         gains.section(parts.headline),

@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 
 from remix_study.batches.strategies import STRATEGIES
-from remix_study.report.formatting import plain
 from remix_study.results.frames import StudyFrames
 from remix_study.results.intervals import influence_ratio
 
@@ -297,7 +296,7 @@ def _title(problem: Mapping[str, Any]) -> str:
 def _imbalance_name(problem: Mapping[str, Any]) -> str:
     imbalance = float(problem["imbalance"])
     if not math.isnan(imbalance):
-        return f"IR {plain(imbalance)}"
+        return f"IR {imbalance:g}"
     counts: Mapping[str, int] = problem["counts"]
     rare = set(problem["minority"]) or {min(counts, key=lambda name: counts[name])}
     others = [count for name, count in counts.items() if name not in rare]

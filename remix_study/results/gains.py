@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from remix_study.metrics import is_maximized
-from remix_study.report.formatting import plain
 from remix_study.results.comparison import Comparison, Row
 from remix_study.results.rank_sums import RankTable
 
@@ -134,7 +133,7 @@ def table_by_problem(found: Sequence[Gains]) -> pd.DataFrame:
 def _groups(here: Sequence[Comparison]) -> dict[str, list[str]]:
     ratios = sorted({c.imbalance for c in here if not math.isnan(c.imbalance)}, reverse=True)
     groups = {
-        f"IR {plain(ratio)}": [c.problem for c in here if c.imbalance == ratio] for ratio in ratios
+        f"IR {ratio:g}": [c.problem for c in here if c.imbalance == ratio] for ratio in ratios
     }
     as_it_is = [c.problem for c in here if np.isnan(c.imbalance)]
     if as_it_is:

@@ -9,8 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from remix_study.metrics import NATURAL_METRICS
-from remix_study.report.formatting import better_or_worse
+from remix_study.metrics import NATURAL_METRICS, is_maximized
 from remix_study.results.comparison import Comparison, Row
 from remix_study.results.corrections import Corrected
 from remix_study.results.intervals import Interval, paired_interval
@@ -51,7 +50,7 @@ def relation(metric: str, interval: Interval) -> Relation:
     """Better, worse, or unclear where the interval holds zero."""
     if not interval.excludes_zero:
         return "unclear"
-    return "better" if better_or_worse(metric, interval.mean) == "better" else "worse"
+    return "better" if (interval.mean > 0) == is_maximized(metric) else "worse"
 
 
 def differences(

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from remix_study.batches.strategies import PUBLISHED_ALPHA
-from remix_study.metrics import CORE_METRICS, PUBLISHED_METRICS, is_maximized
-from remix_study.report.formatting import counted, label, listing
+from remix_study.metrics import CORE_METRICS, PUBLISHED_METRICS, is_maximized, short_name
 from remix_study.results.alphas import nearest_alphas
 from remix_study.results.comparison import Comparison, Row, row_order
 from remix_study.results.intervals import (
@@ -30,6 +29,52 @@ PUBLISHED = (
     ("remix", PUBLISHED_ALPHA),
 )
 KINDS = ("binary", "multi-class")
+
+# Why problems are not ranked, or not from every study that has them.
+SEARCHED, VARIANT, NO_TRIALS, SEVERAL_STUDIES = "searched", "variant", "no trials", "studies"
+
+
+@dataclass(frozen=True)
+class ProblemNote:
+    """What became of problems that are not ranked, or not from every study.
+
+    Attributes:
+        reason: `SEARCHED`: Optuna chose the configurations, so that methods differ between
+            problems; `VARIANT`: rows drawn or split otherwise than in a plain problem;
+            `NO_TRIALS`: nothing is complete; `SEVERAL_STUDIES`: only one study's is ranked.
+        problems: their names.
+        study: the study that they are ranked from; "" for the other reasons.
+    """
+
+    reason: str
+    problems: tuple[str, ...]
+    study: str = ""
+
+
+@dataclass(frozen=True)
+class MissingFolds:
+    """How many of a problem's planned folds have no test score of a method."""
+
+    problem: str
+    missing: int
+    planned: int
+
+
+@dataclass(frozen=True)
+class IncompleteMethod:
+    """A method that is not ranked on the problems of a kind, because it lacks some of them.
+
+    Attributes:
+        kind: "binary" or "multi-class".
+        method: its label.
+        absent: problems that it was not run on.
+        partial: problems where folds failed or were not trained.
+    """
+
+    kind: str
+    method: str
+    absent: tuple[str, ...]
+    partial: tuple[MissingFolds, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,32 +98,34 @@ class Ranking:
 
 @dataclass(frozen=True, eq=False)
 class RankTable:
-    """The rankings of one set of rows, and what was left out of it, in sentences."""
+    """The rankings of one set of methods.
+
+    Attributes:
+        rows: the methods that at least one ranking has, in the order of the page.
+        rankings: one a kind of problem and metric.
+        incomplete: methods that were left out of them.
+    """
 
     rows: tuple[Row, ...]
     rankings: tuple[Ranking, ...]
-    notes: tuple[str, ...]
+    incomplete: tuple[IncompleteMethod, ...]
 
 
-def eligible(comparisons: Sequence[Comparison]) -> tuple[tuple[Comparison, ...], tuple[str, ...]]:
-    """The problems that can be ranked, each once, and sentences on those that cannot."""
-    notes = []
-    searched = [c.name for c in comparisons if not c.is_grid]
-    if searched:
-        notes.append(
-            f"{listing(searched)}: Optuna chose the points, so no row stands at one fixed alpha "
-            "on every problem; not ranked."
+def rankable(
+    comparisons: Sequence[Comparison],
+) -> tuple[tuple[Comparison, ...], tuple[ProblemNote, ...]]:
+    """Select the problems that can be ranked, each once, and say what became of the others."""
+    plain = headline(comparisons)
+    planned = [c for c in plain if c.is_grid]
+    notes = [
+        ProblemNote(reason, problems)
+        for reason, problems in (
+            (SEARCHED, tuple(c.name for c in comparisons if not c.is_grid)),
+            (VARIANT, tuple(c.name for c in comparisons if c not in plain)),
+            (NO_TRIALS, tuple(c.name for c in planned if not c.rows)),
         )
-    planned = [c for c in headline(comparisons) if c.is_grid]
-    aside = [c.name for c in comparisons if c not in headline(comparisons)]
-    if aside:
-        notes.append(
-            f"{listing(aside)}: rows drawn or split otherwise, compared under robustness; not "
-            "ranked."
-        )
-    empty = [c.name for c in planned if not c.rows]
-    if empty:
-        notes.append(f"{listing(empty)}: no point is complete yet; not ranked.")
+        if problems
+    ]
     chosen: dict[str, Comparison] = {}
     several: dict[str, None] = {}
     for comparison in planned:
@@ -91,9 +138,8 @@ def eligible(comparisons: Sequence[Comparison]) -> tuple[tuple[Comparison, ...],
         else:
             chosen[comparison.problem] = comparison
     for study in dict.fromkeys(chosen[problem].study for problem in several):
-        own = [problem for problem in several if chosen[problem].study == study]
-        verb = "is" if len(own) == 1 else "are"
-        notes.append(f"{_some(own)} {verb} in more than one study; ranked from {study}.")
+        problems = tuple(problem for problem in several if chosen[problem].study == study)
+        notes.append(ProblemNote(SEVERAL_STUDIES, problems, study))
     return tuple(chosen.values()), tuple(notes)
 
 
@@ -175,7 +221,7 @@ def layout(ranked: RankTable) -> pd.DataFrame:
     """The paper's layout: rows are strategies, columns the metrics of each kind."""
     wide = pd.DataFrame({"row": [row.label for row in ranked.rows]})
     for ranking in ranked.rankings:
-        column = f"{ranking.kind} {label(ranking.metric)}"
+        column = f"{ranking.kind} {short_name(ranking.metric)}"
         wide[column] = wide["row"].map(ranking.sums)
     return wide
 
@@ -193,14 +239,13 @@ def rank_where(
         wanted: which rows take part.
     """
     rankings: list[Ranking] = []
-    notes: list[str] = []
+    incomplete: list[IncompleteMethod] = []
     rows: dict[str, Row] = {}
     for kind in KINDS:
         here = [c for c in comparisons if c.kind == kind]
         candidates = {row.label: row for c in here for row in c.rows if wanted(row)}
-        complete, left_out = _complete(here, candidates, metrics)
-        if here:
-            notes += [f"{kind} problems: {note}" for note in left_out]
+        complete, left_out = _complete(kind, here, candidates, metrics)
+        incomplete += left_out
         if not here or len(complete) < 2:
             continue
         rows |= complete
@@ -212,39 +257,36 @@ def rank_where(
             ranks = rank_rows(means, maximize=is_maximized(metric))
             rankings.append(Ranking(kind, metric, means, ranks, rank_sums(ranks)))
     ordered = tuple(sorted(rows.values(), key=row_order))
-    return RankTable(ordered, tuple(rankings), tuple(notes))
+    return RankTable(ordered, tuple(rankings), tuple(incomplete))
 
 
 def _complete(
-    here: Sequence[Comparison], candidates: Mapping[str, Row], metrics: Sequence[str]
-) -> tuple[dict[str, Row], list[str]]:
-    """The rows with every fold of every problem, and a sentence on each row left out."""
+    kind: str,
+    here: Sequence[Comparison],
+    candidates: Mapping[str, Row],
+    metrics: Sequence[str],
+) -> tuple[dict[str, Row], list[IncompleteMethod]]:
+    """Split the candidates into those with every fold of every problem, and the others."""
     complete: dict[str, Row] = {}
-    notes: list[str] = []
+    incomplete: list[IncompleteMethod] = []
     for row in sorted(candidates.values(), key=row_order):
-        absent = [c.problem for c in here if row.label not in {other.label for other in c.rows}]
-        partial = [
-            f"{short} of {counted(c.planned_folds, 'fold')} of {c.problem}"
+        absent = tuple(
+            c.problem for c in here if row.label not in {other.label for other in c.rows}
+        )
+        partial = tuple(
+            MissingFolds(c.problem, missing, c.planned_folds)
             for c in here
             if c.problem not in absent
-            and (short := max(c.missing_folds(row.label, metric) for metric in metrics))
-        ]
-        if absent:
-            notes.append(f"{row.label} is left out, it was not run on {_some(absent)}.")
-        elif partial:
-            notes.append(f"{row.label} is left out, it has no score in {listing(partial)}.")
+            and (missing := max(c.missing_folds(row.label, metric) for metric in metrics))
+        )
+        if absent or partial:
+            incomplete.append(IncompleteMethod(kind, row.label, absent, partial))
         else:
             complete[row.label] = row
-    return complete, notes
+    return complete, incomplete
 
 
 def _worth(comparison: Comparison) -> tuple[int, int]:
     """Published rows count first: a grid of alphas has many rows and nothing to rank them with."""
     published = sum((row.strategy, row.alpha) in PUBLISHED for row in comparison.rows)
     return published, len(comparison.rows)
-
-
-def _some(names: Sequence[str], most: int = 4) -> str:
-    if len(names) <= most:
-        return listing(names)
-    return listing([*names[:most], f"{len(names) - most} more"])

@@ -8,11 +8,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from remix_study.metrics import METRICS
-from remix_study.report.formatting import (
-    digits,
-    label,
-)
 from remix_study.results.bounded import score_interval
 from remix_study.results.comparison import Comparison, Row
 from remix_study.results.intervals import Interval
@@ -97,25 +92,6 @@ def table_of_training(comparisons: Sequence[Comparison]) -> pd.DataFrame:
                     "seconds": row.seconds,
                 }
             )
-    return pd.DataFrame(lines)
-
-
-def wide_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
-    """Mean (sd) as text, one line a problem and row, for reading."""
-    lines = []
-    for comparison in comparisons:
-        found = {(result.row.label, result.metric): result for result in results(comparison)}
-        for row in comparison.rows:
-            line = {"problem": comparison.name, "row": row.label}
-            for metric in METRICS:
-                result = found.get((row.label, metric))
-                line[label(metric)] = (
-                    f"{result.interval.mean:.{digits(metric)}f} "
-                    f"({result.deviation:.{digits(metric)}f})"
-                    if result
-                    else ""
-                )
-            lines.append(line)
     return pd.DataFrame(lines)
 
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from remix_study.batches.strategies import STRATEGIES
-from remix_study.report.formatting import listing
 from remix_study.results.comparison import Comparison
 from remix_study.results.joining import is_curve, join, recipe
 from remix_study.results.rank_sums import PUBLISHED
@@ -74,20 +73,22 @@ class Roles:
         return self.reenacted or tuple(c for c in self.main if _reenacts(c))
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """Which studies stand aside and where they are read, in sentences."""
-        parts = (
-            ("several alphas of one strategy, shown under sensitivity", self.curves),
-            ("rows drawn or split otherwise, compared under robustness", self.variants),
-            ("trained otherwise, compared under checks", [made.other for made in self.checks]),
-            ("trained as the authors’ repository does, compared with Table 2", self.reenacted),
-        )
-        return tuple(
-            f"{listing(list(dict.fromkeys(c.study for c in found)))}: {what}; no part of ranks, "
-            "gains, claims and verdicts."
-            for what, found in parts
-            if found
-        )
+    def studies_aside(self) -> dict[str, tuple[str, ...]]:
+        """Role -> names of the studies in it, for the roles beside the headline that are taken.
+
+        The roles are "curves", "variants", "checks" and "reenacted".
+        """
+        by_role = {
+            "curves": self.curves,
+            "variants": self.variants,
+            "checks": tuple(check.other for check in self.checks),
+            "reenacted": self.reenacted,
+        }
+        return {
+            role: tuple(dict.fromkeys(c.study for c in comparisons))
+            for role, comparisons in by_role.items()
+            if comparisons
+        }
 
 
 def roles(comparisons: Sequence[Comparison]) -> Roles:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import pandas as pd
 
 from remix_study.metrics import CORE_METRICS
-from remix_study.report.figures import strategy_color
 from remix_study.results.alphas import alpha_distance
 from remix_study.results.comparison import Comparison, Row
 from remix_study.results.corrections import DIVIDED, THRESHOLD, Corrected
@@ -40,13 +39,13 @@ class Rival:
 
     Attributes:
         name: the row's strategy, or the name of a corrected row.
-        color: of its strategy.
+        strategy: its strategy; of a corrected one "baseline", whose probabilities it has.
         means: metric -> its mean test score.
         differences: metric -> ReMix minus this row.
     """
 
     name: str
-    color: str
+    strategy: str
     means: Mapping[str, float]
     differences: Mapping[str, Interval]
 
@@ -146,12 +145,12 @@ def _rivals(
         )
         if row is not None:
             scores = {metric: comparison.score(row.label, metric) for metric in metrics}
-            rivals.append(_rival(comparison, remix, name, strategy_color(name), scores))
+            rivals.append(_rival(comparison, remix, name, name, scores))
     for name in (DIVIDED, THRESHOLD):
         made = next((r for r in corrected if r.name == name), None)
         if made is not None:
             scores = {metric: made.score(metric) for metric in metrics}
-            rivals.append(_rival(comparison, remix, name, strategy_color("baseline"), scores))
+            rivals.append(_rival(comparison, remix, name, "baseline", scores))
     return tuple(rival for rival in rivals if rival.differences)
 
 
@@ -159,8 +158,8 @@ def _rival(
     comparison: Comparison,
     remix: Row,
     name: str,
-    color: str,
+    strategy: str,
     scores: Mapping[str, pd.Series[float]],
 ) -> Rival:
     means = {metric: float(values.mean()) for metric, values in scores.items() if len(values)}
-    return Rival(name, color, means, differences(comparison, remix.label, scores))
+    return Rival(name, strategy, means, differences(comparison, remix.label, scores))

@@ -13,7 +13,7 @@ from remix_study.paper.robustness import REMIX, robustness, spread
 from remix_study.paper.sections.robustness import sections
 from remix_study.report.page import write_report
 from remix_study.results.comparison import comparisons
-from remix_study.results.rank_sums import eligible
+from remix_study.results.rank_sums import VARIANT, ProblemNote, rankable
 from remix_study.results.variants import headline, pairs, variant
 
 ROWS = (
@@ -88,12 +88,12 @@ def test_the_headline_has_the_plain_problems_alone(made):
         ("plain", MUSK),
         ("plain", DIGITS),
     ]
-    usable, notes = eligible(compared)
+    usable, notes = rankable(compared)
     assert {c.study for c in usable} == {"plain"}
-    assert "redrawn/musk-1-ir0.05" in notes[0]
-    assert "not ranked" in notes[0]
-    # Said of variants alone; a plain problem in two studies has a note of its own.
-    assert len(notes) == 1
+    # Of variants alone; a plain problem in two studies has a note of its own.
+    variants = tuple(c.name for c in compared if variant(c) != "plain")
+    assert notes == (ProblemNote(VARIANT, variants),)
+    assert "redrawn/musk-1-ir0.05" in variants
 
 
 def test_a_variant_without_its_plain_problem_is_the_problem(made):

@@ -9,7 +9,7 @@ import pytest
 from remix_study.report.sections.gains import section
 from remix_study.results.comparison import comparisons
 from remix_study.results.gains import ALL, gains, table, table_by_problem
-from remix_study.results.rank_sums import eligible, one_each
+from remix_study.results.rank_sums import one_each, rankable
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -17,7 +17,7 @@ ROWS = (("baseline", None), ("smote", None), ("mixup", 0.1), ("remix", 0.1), ("r
 
 
 def found_in(frames):
-    usable, _ = eligible(comparisons(frames))
+    usable, _ = rankable(comparisons(frames))
     return gains(one_each(usable), usable)
 
 

@@ -9,7 +9,15 @@ import pytest
 
 from remix_study.report.sections.rank_sums import section
 from remix_study.results.comparison import comparisons
-from remix_study.results.rank_sums import eligible, everything, layout, published, table
+from remix_study.results.rank_sums import (
+    SEVERAL_STUDIES,
+    ProblemNote,
+    everything,
+    layout,
+    published,
+    rankable,
+    table,
+)
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -109,14 +117,14 @@ def test_one_row_alone_is_not_ranked(frames_of, problem):
 
 
 def test_a_problem_of_two_studies_counts_once(frames_of, problem):
-    usable, notes = eligible(comparisons(frames_of(problem(rows=FIVE), problem(study="longer"))))
+    usable, notes = rankable(comparisons(frames_of(problem(rows=FIVE), problem(study="longer"))))
     assert [c.study for c in usable] == ["longer"]
-    assert "ranked from longer" in notes[0]
+    assert notes == (ProblemNote(SEVERAL_STUDIES, ("digits-3-ir0.05",), "longer"),)
 
 
 def test_a_grid_of_alphas_does_not_take_the_place_of_the_published_rows(frames_of, problem):
     grid = tuple(("remix", alpha) for alpha in (0.01, 0.05, 0.1, 0.2, 0.3, 0.4))
-    usable, _ = eligible(
+    usable, _ = rankable(
         comparisons(frames_of(problem(rows=grid, study="grid"), problem(rows=FIVE)))
     )
     assert [c.study for c in usable] == ["made"]

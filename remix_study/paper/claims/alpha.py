@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from remix_study.metrics import PUBLISHED_METRICS, is_maximized
+from remix_study.metrics import PUBLISHED_METRICS, is_maximized, short_name
 from remix_study.paper.claims.evidence import Evidence
 from remix_study.paper.claims.findings import (
     BETTER,
@@ -33,7 +33,7 @@ from remix_study.paper.claims.rules import (
     MOST_ALPHA,
     SMALL_LOSS,
 )
-from remix_study.report.formatting import counted, label, plain
+from remix_study.report.formatting import counted, plain
 from remix_study.results.alpha_grids import (
     Grid,
     at,
@@ -128,9 +128,11 @@ def large_alpha_can_degrade(evidence: Evidence) -> list[Part]:
                     ]
                 )
             )
-        numbers |= {f"loss in {label(metric)} on {name}": loss for name, loss in losses.items()}
+        numbers |= {
+            f"loss in {short_name(metric)} on {name}": loss for name, loss in losses.items()
+        }
         contrasts.append(
-            of_datasets(f"{label(metric)} up to {plain(MOST_ALPHA)}", pd.Series(losses))
+            of_datasets(f"{short_name(metric)} up to {plain(MOST_ALPHA)}", pd.Series(losses))
         )
     # One of the two is enough for "can": the one that speaks most for the claim is inferred from.
     best = max(contrasts, key=_most_probable)
@@ -148,7 +150,7 @@ def good_alpha(evidence: Evidence) -> list[Part]:
     for metric in PUBLISHED_METRICS:
         if not able:
             missing = f"no study with enough alphas and {plain(GOOD_ALPHA)} among them"
-            found.append(not_run(label(metric), missing))
+            found.append(not_run(short_name(metric), missing))
             continue
         regrets = {
             dataset: float(np.mean([regret(grid, metric, GOOD_ALPHA).mean() for grid in own]))
@@ -160,7 +162,7 @@ def good_alpha(evidence: Evidence) -> list[Part]:
         lead = of_datasets(
             f"{plain(GOOD_ALPHA)} against the choice", -pd.Series(regrets), NOT_WORSE
         )
-        made = part(label(metric), mean <= SMALL_LOSS, numbers, [lead], _basis(able))
+        made = part(short_name(metric), mean <= SMALL_LOSS, numbers, [lead], _basis(able))
         found.append(within(made, [grid.comparison for grid in able]))
     return found
 
@@ -211,13 +213,13 @@ def _ends(agreeing: tuple[Side, ...]) -> Inference:
 def _by_dataset(evidence: Evidence, metric: str, check: Shape, infer: Inference) -> list[Part]:
     able = [grid for grid in evidence.grids if len(grid.within(*ALPHA_RANGE)) >= LEAST_ALPHAS]
     if not able:
-        return [not_run(label(metric), "no study with ReMix at enough alphas")]
+        return [not_run(short_name(metric), "no study with ReMix at enough alphas")]
     by_dataset = datasets(able)
     shared = infer(by_dataset, metric)
     found = []
     for dataset, own in by_dataset.items():
         holds, numbers = check(own, metric)
-        made = part(f"{dataset}, {label(metric)}", holds, numbers, [shared], _basis(own))
+        made = part(f"{dataset}, {short_name(metric)}", holds, numbers, [shared], _basis(own))
         found.append(within(made, [grid.comparison for grid in own]))
     return found
 

@@ -7,13 +7,13 @@ from itertools import pairwise
 
 import pandas as pd
 
-from remix_study.metrics import PUBLISHED_METRICS
+from remix_study.metrics import PUBLISHED_METRICS, short_name
 from remix_study.paper.claims.evidence import Evidence
 from remix_study.paper.claims.findings import Part, contrast, not_run, of_datasets, part
 from remix_study.paper.claims.leads import across_kinds, by_dataset, gains_of, lacks, leads
 from remix_study.paper.claims.rules import GAINING_RIVALS, MUCH_LARGER, PUBLISHED_ROWS, RIVALS
 from remix_study.paper.claims.score_matrix import ScoreMatrix
-from remix_study.report.formatting import label, plain
+from remix_study.report.formatting import plain
 
 GAINING = (*GAINING_RIVALS, "remix")
 
@@ -23,7 +23,7 @@ def remix_gains_most(evidence: Evidence) -> list[Part]:
     found = []
     for board in evidence.tabular:
         for metric in PUBLISHED_METRICS:
-            name = f"{board.name}, {label(metric)}"
+            name = f"{board.name}, {short_name(metric)}"
             lacking = board.lacking(("baseline", *GAINING), [metric])
             if lacking:
                 found.append(not_run(name, lacking))
@@ -41,7 +41,7 @@ def remix_binary_greatest(evidence: Evidence) -> list[Part]:
     boards = evidence.tabular
     lacking = lacks(boards, ("baseline", *GAINING), ["g_mean"])
     if lacking:
-        return [not_run(label("g_mean"), lacking)]
+        return [not_run(short_name("g_mean"), lacking)]
     means = {
         (board.name, row): float(gain)
         for board in boards
@@ -54,7 +54,7 @@ def remix_binary_greatest(evidence: Evidence) -> list[Part]:
         f"{row}, {k}": v for (k, row), v in means.items()
     }
     basis = " and ".join(f"{board.basis} ({board.name})" for board in boards)
-    return [part(label("g_mean"), own > max(means.values()), numbers, contrasts, basis)]
+    return [part(short_name("g_mean"), own > max(means.values()), numbers, contrasts, basis)]
 
 
 def gains_decline(evidence: Evidence) -> list[Part]:
@@ -71,7 +71,7 @@ def remix_calibrates_much_more(evidence: Evidence) -> list[Part]:
     """C6: ReMix's balanced Brier gain is at least `MUCH_LARGER` times any other's."""
     found = []
     for board in evidence.tabular:
-        name = f"{board.name}, {label('bbs')}"
+        name = f"{board.name}, {short_name('bbs')}"
         lacking = board.lacking(("baseline", *GAINING), ["bbs"])
         if lacking:
             found.append(not_run(name, lacking))
@@ -105,7 +105,7 @@ def advantage_smaller(evidence: Evidence) -> list[Part]:
     boards = evidence.tabular
     for metric in PUBLISHED_METRICS:
         found.append(_smaller(boards, metric))
-        name = f"{label(metric)}, mean ranks"
+        name = f"{short_name(metric)}, mean ranks"
         lacking = lacks(boards, PUBLISHED_ROWS, [metric])
         if lacking:
             found.append(not_run(name, lacking))
@@ -134,7 +134,7 @@ def _gains_most(name: str, board: ScoreMatrix, gains: pd.DataFrame) -> Part:
 
 
 def _declines(board: ScoreMatrix, row: str) -> Part:
-    name = f"{board.name}, {label('g_mean')} of {row}"
+    name = f"{board.name}, {short_name('g_mean')} of {row}"
     lacking = board.lacking(("baseline", row), ["g_mean"])
     ratios = board.by_ratio()
     if lacking or len(ratios) < 2:
@@ -160,7 +160,7 @@ def _declines(board: ScoreMatrix, row: str) -> Part:
 
 
 def _smaller(boards: Sequence[ScoreMatrix], metric: str) -> Part:
-    name = f"{label(metric)}, gains"
+    name = f"{short_name(metric)}, gains"
     lacking = lacks(boards, PUBLISHED_ROWS, [metric])
     if lacking:
         return not_run(name, lacking)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from remix_study.metrics import PUBLISHED_METRICS
+from remix_study.metrics import PUBLISHED_METRICS, short_name
 from remix_study.paper.claims.evidence import Evidence
 from remix_study.paper.claims.findings import Part, not_run, part
 from remix_study.paper.claims.leads import across_kinds, beats, gains_of, lacks, leads
 from remix_study.paper.claims.limits import within
 from remix_study.paper.claims.rules import GAINING_RIVALS
 from remix_study.paper.claims.score_matrix import ScoreMatrix
-from remix_study.report.formatting import label
 
 
 def remix_first_on_images(evidence: Evidence) -> list[Part]:
@@ -42,7 +41,7 @@ def image_gains_smaller(evidence: Evidence) -> list[Part]:
     for metric in PUBLISHED_METRICS:
         lacking = lacks(boards, ("baseline", "remix"), [metric])
         if lacking:
-            found.append(not_run(label(metric), lacking))
+            found.append(not_run(short_name(metric), lacking))
             continue
         numbers = {
             f"gain of remix, {board.name}": float(board.lead(metric, "remix", "baseline").mean())
@@ -50,14 +49,14 @@ def image_gains_smaller(evidence: Evidence) -> list[Part]:
         }
         binary, multi = numbers.values()
         contrasts = across_kinds(boards, metric, "remix", ("remix",))
-        made = part(label(metric), multi < binary, numbers, contrasts)
+        made = part(short_name(metric), multi < binary, numbers, contrasts)
         found.append(within(made, problems))
     return found
 
 
 def _top_two(board: ScoreMatrix, metric: str, top: tuple[str, str]) -> Part:
     rows = ("cost", "smote", "mixup", "remix", "augment", "remix-aug")
-    name = f"{board.name}, {label(metric)}: {top[0]}, then {top[1]}"
+    name = f"{board.name}, {short_name(metric)}: {top[0]}, then {top[1]}"
     lacking = board.lacking(("baseline", *rows), [metric])
     if lacking:
         return not_run(name, lacking)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from remix_study.metrics import short_name
 from remix_study.paper.claims.findings import (
     Contrast,
     Part,
@@ -15,7 +16,6 @@ from remix_study.paper.claims.findings import (
     part,
 )
 from remix_study.paper.claims.score_matrix import ScoreMatrix
-from remix_study.report.formatting import label
 
 
 def leads(board: ScoreMatrix, metric: str, better: str, worse: str) -> Contrast:
@@ -55,7 +55,7 @@ def lacks(boards: Sequence[ScoreMatrix], rows: Sequence[str], metrics: Sequence[
 
 
 def beats(board: ScoreMatrix, metric: str, row: str, others: Sequence[str]) -> Part:
-    name = f"{board.name}, {label(metric)}"
+    name = f"{board.name}, {short_name(metric)}"
     lacking = board.lacking((row, *others), [metric])
     if lacking:
         return not_run(name, lacking)

@@ -7,13 +7,12 @@ from itertools import pairwise
 
 import pandas as pd
 
-from remix_study.metrics import PUBLISHED_METRICS
+from remix_study.metrics import PUBLISHED_METRICS, short_name
 from remix_study.paper.claims.evidence import Evidence
 from remix_study.paper.claims.findings import Part, not_run, part
 from remix_study.paper.claims.leads import leads
 from remix_study.paper.claims.rules import PUBLISHED_ROWS, RIVALS
 from remix_study.paper.claims.score_matrix import ScoreMatrix
-from remix_study.report.formatting import label
 
 Place = Callable[["pd.Series[float]"], bool]
 
@@ -46,7 +45,7 @@ def mixup_last(evidence: Evidence) -> list[Part]:
     found = []
     for board in evidence.tabular:
         lacking = board.lacking(PUBLISHED_ROWS, ["g_mean"])
-        name = f"{board.name}, {label('g_mean')}"
+        name = f"{board.name}, {short_name('g_mean')}"
         if lacking:
             found.append(not_run(name, lacking))
             continue
@@ -92,7 +91,7 @@ def _placed(
     board: ScoreMatrix, metric: str, placed: Place, chain: Sequence[str], rest: Sequence[str]
 ) -> Part:
     """A part that says: each of the chain is better than the next, the last than all the rest."""
-    name = f"{board.name}, {label(metric)}"
+    name = f"{board.name}, {short_name(metric)}"
     lacking = board.lacking(PUBLISHED_ROWS, [metric])
     if lacking:
         return not_run(name, lacking)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from remix_study.metrics import CORE_METRICS, PUBLISHED_METRICS
+from remix_study.metrics import CORE_METRICS, PUBLISHED_METRICS, short_name
 from remix_study.paper.claims.evidence import Evidence
 from remix_study.paper.claims.findings import NOT_BETTER, Part, contrast, not_run, part
 from remix_study.paper.claims.leads import beats
 from remix_study.paper.claims.rules import CALIBRATION, EXISTING_RESAMPLING, PUBLISHED_ROWS
 from remix_study.paper.claims.score_matrix import ScoreMatrix
-from remix_study.report.formatting import label
 
 
 def weights_no_better(evidence: Evidence) -> list[Part]:
@@ -16,7 +15,7 @@ def weights_no_better(evidence: Evidence) -> list[Part]:
     board = evidence.tabular[0]
     found = []
     for metric in PUBLISHED_METRICS:
-        name = f"{board.name}, {label(metric)}"
+        name = f"{board.name}, {short_name(metric)}"
         lacking = board.lacking(PUBLISHED_ROWS, [metric])
         if lacking:
             found.append(not_run(name, lacking))
@@ -63,7 +62,7 @@ def beats_prior_shift(evidence: Evidence) -> list[Part]:
 
 
 def _no_gain(board: ScoreMatrix, row: str, metric: str) -> Part:
-    name = f"{board.name}, {row}, {label(metric)}"
+    name = f"{board.name}, {row}, {short_name(metric)}"
     lacking = board.lacking(("baseline", row), [metric])
     if lacking:
         return not_run(name, lacking)

@@ -17,6 +17,7 @@ What was not run, or has failed folds, is named and yields no verdict.
 
 from __future__ import annotations
 
+from remix_study.results.alpha_grids import LEAST_ALPHAS
 from remix_study.results.friedman import LEAST_UNITS
 from remix_study.results.rank_tests import SURE
 from remix_study.results.signed_rank import ROPE
@@ -39,8 +40,6 @@ EXISTING_RESAMPLING = ("smote", "balance")
 # "Much larger": half as much again is the least that the words can mean.
 MUCH_LARGER = 1.5
 
-# A sensitivity study has at least this many alphas above zero; fewer draw no curve.
-LEAST_ALPHAS = 4
 # The range the paper speaks of, both ends included.
 ALPHA_RANGE = (0.01, 0.4)
 # Above it, says the paper, performance can degrade.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from remix_study.metrics import short_name
 from remix_study.paper.ablations import Checked, Lead, compare, table
 from remix_study.report.figures import FAINT, INK, figure, render, strategy_color
 from remix_study.report.formatting import (
@@ -13,7 +14,6 @@ from remix_study.report.formatting import (
     counted,
     difference,
     digits,
-    label,
     label_with_direction,
     listing,
     number,
@@ -96,7 +96,9 @@ def _conclusion(made: Checked, metric: str) -> str:
     study = made.check.main.study
     changed = made.changed(metric)
     if changed is None:
-        return sentence(f"{label(metric)}: nothing is concluded without ReMix and another row")
+        return sentence(
+            f"{short_name(metric)}: nothing is concluded without ReMix and another row"
+        )
     leads, n = made.leads_of(metric), digits(metric)
     if not changed:
         kept = [f"{_RELATIONS[of]} {listing(names)}" for of, names in _grouped(leads).items()]
@@ -115,7 +117,7 @@ def _conclusion(made: Checked, metric: str) -> str:
         if first == second
         else f". By the means {listing(second)} is first instead of {listing(first)}"
     )
-    return sentence(f"{label(metric)}: {text}")
+    return sentence(f"{short_name(metric)}: {text}")
 
 
 def _grouped(leads: Sequence[Lead]) -> dict[str, list[str]]:
@@ -167,7 +169,7 @@ def _moved(made: Checked, metric: str) -> str:
         for line in own
         if line.main_rank != line.other_rank
     ]
-    text = f"{label(metric)}: told from itself in the main study after Holm: "
+    text = f"{short_name(metric)}: told from itself in the main study after Holm: "
     text += listing(sure) if sure else f"none of the {counted(len(own), 'row')}"
     text += f". Ranks that change: {listing(moved) or 'none'}"
     return sentence(text)
@@ -210,7 +212,7 @@ def _table(made: Checked, metric: str) -> Table:
             )
         )
     caption = (
-        f"{label(metric)}: {other} against {study}, paired corrected resampled t test, "
+        f"{short_name(metric)}: {other} against {study}, paired corrected resampled t test, "
         f"n_test/n_train {plain(round(first.ratio, 2))}, "
         f"{counted(first.folds - 1, 'degree')} of freedom"
     )
@@ -251,7 +253,7 @@ def _picture(made: Checked) -> Picture:
                     axes.plot([point.low, point.high], [at, at], color=color, lw=1.4, alpha=0.55)
                     axes.plot(point.mean, at, marker="o", markersize=5, color=color,
                               markerfacecolor=fill, zorder=3)  # fmt: skip
-            axes.set_xlabel(label(metric))
+            axes.set_xlabel(short_name(metric))
         axes = grid[0, 0]
         axes.set_yticks(range(len(labels)), labels)
         axes.set_ylim(len(labels) - 0.4, -0.6)

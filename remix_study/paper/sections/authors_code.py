@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from remix_study.metrics import short_name
 from remix_study.paper.authors_code import (
     MENDED,
     NAMES,
@@ -22,7 +23,7 @@ from remix_study.paper.authors_code import (
 from remix_study.paper.class_weight_effect import Acting, acting, rank_distances
 from remix_study.paper.published import PROBLEMS
 from remix_study.report.figures import FAINT, INK, figure, render, strategy_color
-from remix_study.report.formatting import MISSING, counted, label, listing, number, plain, sentence
+from remix_study.report.formatting import MISSING, counted, listing, number, plain, sentence
 from remix_study.report.page_model import Block, Cell, Head, Picture, Section, Table
 from remix_study.results.comparison import Comparison
 
@@ -185,7 +186,9 @@ def _weights(
             if shared:
                 text += (
                     "; with the very same scores, so that they share their rank, on "
-                    + listing([f"{one.same} in {one.kind} {label(one.metric)}" for one in shared])
+                    + listing(
+                        [f"{one.same} in {one.kind} {short_name(one.metric)}" for one in shared]
+                    )
                 )
             lines.append(sentence(text))
     apart = []
@@ -204,15 +207,15 @@ def _weights(
 
 
 def _told_apart(one: Acting) -> str:
-    return f"{one.apart} of {one.problems} in {one.kind} {label(one.metric)}"
+    return f"{one.apart} of {one.problems} in {one.kind} {short_name(one.metric)}"
 
 
 def _name(column: Column) -> str:
-    return f"{column.kind} {label(column.metric)}"
+    return f"{column.kind} {short_name(column.metric)}"
 
 
 def _candidate(one: Likeness) -> str:
-    score = "its own score" if one.metric == REPO_SCORE else label(one.metric)
+    score = "its own score" if one.metric == REPO_SCORE else short_name(one.metric)
     return f"{_WHOSE[one.whose]}, by {score},"
 
 

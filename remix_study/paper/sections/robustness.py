@@ -7,13 +7,12 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 
-from remix_study.metrics import PUBLISHED_METRICS
+from remix_study.metrics import PUBLISHED_METRICS, short_name
 from remix_study.paper.robustness import BASELINE, REMIX, Robustness, robustness
 from remix_study.report.figures import FAINT, INK, figure, render, strategy_color
 from remix_study.report.formatting import (
     MISSING,
     counted,
-    label,
     listing,
     number,
     plain,
@@ -21,6 +20,7 @@ from remix_study.report.formatting import (
     signed,
 )
 from remix_study.report.page_model import Block, Cell, Head, Picture, Section, Table
+from remix_study.report.sections.rank_sums import incomplete_methods
 from remix_study.results.comparison import Comparison
 from remix_study.results.rank_sums import Ranking
 from remix_study.results.variants import BOTH, GROUPED, REDRAWN
@@ -57,11 +57,12 @@ def sections(comparisons: Sequence[Comparison]) -> tuple[Section, ...]:
 
 def _block(made: Robustness) -> Block:
     title = _TITLES[made.variant]
+    left_out = incomplete_methods(made.plain.incomplete)
     if not made.plain.rankings:
         alone = "Fewer than two of the published rows are complete in both: nothing to compare."
-        return Block(title=title, text=(*made.plain.notes, alone))
+        return Block(title=title, text=(*left_out, alone))
     text = (
-        *made.plain.notes,
+        *left_out,
         *_ranks(made),
         *_gains(made),
         *(_falls(made) if made.variant != REDRAWN else ()),
@@ -81,7 +82,7 @@ def _order(ranking: Ranking) -> list[str]:
 def _ranks(made: Robustness) -> list[str]:
     found = []
     for before, after in made.rankings():
-        where = f"{before.kind} problems, {label(before.metric)}"
+        where = f"{before.kind} problems, {short_name(before.metric)}"
         n = counted(len(before.means), "problem")
         if before.sums.equals(after.sums):
             found.append(sentence(f"{where} ({n}): all rank sums stay the same"))
@@ -114,7 +115,7 @@ def _gains(made: Robustness) -> list[str]:
         kept = int(((own["plain"] > 0) == (own["other"] > 0)).sum())
         found.append(
             sentence(
-                f"{kind} problems, {label(metric)}: ReMix's mean gain over the baseline is "
+                f"{kind} problems, {short_name(metric)}: ReMix's mean gain over the baseline is "
                 f"{signed(own['other'].mean())} {made.variant} and {signed(own['plain'].mean())} "
                 f"plain; its sign is the same on {kept} of {counted(len(own), 'problem')}"
             )
@@ -138,7 +139,7 @@ def _falls(made: Robustness) -> list[str]:
             ]
             found.append(
                 sentence(
-                    f"groups kept together, {dataset}, {label(metric)}: "
+                    f"groups kept together, {dataset}, {short_name(metric)}: "
                     f"{listing(parts) or 'no common row'}; worse for {worse} of "
                     f"{counted(len(here), 'problem and row', 'problems and rows')}, mean change "
                     f"{signed(here['change'].mean())}"
@@ -155,8 +156,8 @@ def _spreads(made: Robustness) -> list[str]:
         wider = int((own["spread_other"] > own["spread_plain"]).sum())
         found.append(
             sentence(
-                f"{kind} problems, {label(metric)}: the standard deviation over repeats has the "
-                f"median {number(after)} {made.variant} and {number(before)} plain, "
+                f"{kind} problems, {short_name(metric)}: the standard deviation over repeats has "
+                f"the median {number(after)} {made.variant} and {number(before)} plain, "
                 f"the median ratio is {number(ratio, 2)}; it is larger for {wider} of "
                 f"{counted(len(own), 'problem and row', 'problems and rows')}"
             )
@@ -189,7 +190,7 @@ def _picture(made: Robustness) -> Picture:
             gains = made.gains[made.gains["metric"] == metric].set_index("problem")
             place.axvline(0, color="#888888", lw=0.8, zorder=1)
             _dumbbells(place, gains.loc[problems, "plain"], gains.loc[problems, "other"])
-            place.set_xlabel(f"gain in {label(metric)}")
+            place.set_xlabel(f"gain in {short_name(metric)}")
         lines = own.set_index("problem").loc[problems]
         _dumbbells(axes[2], lines[last[0]], lines[last[1]])
         axes[2].set_xlabel(last[2])
@@ -242,7 +243,10 @@ def _rank_table(made: Robustness) -> Table:
     head = (
         Head("row"),
         *(
-            Head(f"{before.kind}, {label(before.metric)}", counted(len(before.means), "problem"))
+            Head(
+                f"{before.kind}, {short_name(before.metric)}",
+                counted(len(before.means), "problem"),
+            )
             for before, _ in found
         ),
     )
@@ -265,7 +269,7 @@ def _gain_table(made: Robustness) -> Table:
     columns = [(kind, metric) for (kind, metric), _ in _by_kind_and_metric(made.gains)]
     head = (
         Head("data set"),
-        *(Head(f"{kind}, {label(metric)}") for kind, metric in columns),
+        *(Head(f"{kind}, {short_name(metric)}") for kind, metric in columns),
     )
     means = made.gains.groupby(["dataset", "kind", "metric"], sort=False)[
         ["plain", "other"]

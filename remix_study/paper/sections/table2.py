@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from remix_study.metrics import short_name
 from remix_study.paper.published import PROBLEMS, RANK_SUMS, same_problems
 from remix_study.report.figures import strategy_color
-from remix_study.report.formatting import label, listing, number, plain
+from remix_study.report.formatting import listing, number, plain
 from remix_study.report.page_model import Block, Cell, Head, Table
 from remix_study.results.comparison import Comparison
 from remix_study.results.friedman import against_control, friedman
@@ -37,7 +38,7 @@ def block() -> Block:
     head = (
         Head("row"),
         *(
-            Head(f"{kind}, {label(metric)}", f"{len(PROBLEMS[kind])} problems")
+            Head(f"{kind}, {short_name(metric)}", f"{len(PROBLEMS[kind])} problems")
             for kind, metric in keys
         ),
     )
@@ -57,12 +58,12 @@ def block() -> Block:
     lines, refused = [], []
     for kind, metric in keys:
         sums, n = RANK_SUMS[kind, metric], len(PROBLEMS[kind])
-        name = Cell(f"{kind}, {label(metric)}", kind="name")
+        name = Cell(f"{kind}, {short_name(metric)}", kind="name")
         try:
             found = friedman(sums, n)
             against = against_control(sums, n, len(sums) - 1)[:-1]
         except ValueError as error:
-            refused.append(f"{kind} {label(metric)}: {error}")
+            refused.append(f"{kind} {short_name(metric)}: {error}")
             lines.append((name, *(Cell("refused", kind="") for _ in range(3 + len(NAMES) - 1))))
             continue
         cells = (number(found.chi2, 2), f"{found.p:.1g}", number(found.critical_difference, 3))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from remix_study.metrics import PUBLISHED_METRICS, is_maximized
+from remix_study.metrics import PUBLISHED_METRICS, is_maximized, short_name
 from remix_study.paper.claims.rules import LEAST_ALPHAS
 from remix_study.report.formatting import (
     MISSING,
     counted,
-    label,
     label_with_direction,
     number,
     plain,
@@ -50,7 +49,7 @@ def _reading(metric: str, own: Sequence[Trend]) -> str:
     falls = sum(made.correlation.high < 0 for made in own)
     good, bad = (rises, falls) if is_maximized(metric) else (falls, rises)
     parts = [
-        f"{label(metric)} gets better with alpha on {good} and worse on {bad} of "
+        f"{short_name(metric)} gets better with alpha on {good} and worse on {bad} of "
         f"{counted(len(own), 'problem')}, by the interval of the rank correlation"
     ]
     for alpha in FIXED:

@@ -21,7 +21,7 @@ from remix_study.results.calibration import (
     table,
 )
 from remix_study.results.comparison import Comparison
-from remix_study.results.rank_sums import eligible
+from remix_study.results.rank_sums import rankable
 
 TITLE = "Calibration of the rare classes"
 VIEWS = {
@@ -71,7 +71,7 @@ def section(found: Found) -> Section:
 def _summaries(found: Found, drawn: str) -> list[Block]:
     """Calibration errors on the average of a kind of problem, and what is drawn."""
     blocks = []
-    once, _ = eligible([comparison for comparison, _ in found])
+    once, _ = rankable([comparison for comparison, _ in found])
     for kind in dict.fromkeys(comparison.kind for comparison in once):
         here = [rows for c, rows in found if c.kind == kind and c in once]
         labels = dict.fromkeys(made.row.label for rows in here for made in rows)

@@ -24,7 +24,7 @@ from remix_study.results.corrections import Corrected, table
 from remix_study.results.intervals import (
     paired_interval,
 )
-from remix_study.results.rank_sums import eligible
+from remix_study.results.rank_sums import rankable
 
 LEAD = (
     "These rows train nothing. They take the stored probabilities of a row, correct them and "
@@ -55,7 +55,7 @@ def section(found: Sequence[tuple[Comparison, Sequence[Corrected]]]) -> Section:
 def _summaries(found: Sequence[tuple[Comparison, Sequence[Corrected]]]) -> list[Block]:
     """What each correction does on the average of a kind of problem."""
     blocks = []
-    once, _ = eligible([comparison for comparison, _ in found])
+    once, _ = rankable([comparison for comparison, _ in found])
     for kind in dict.fromkeys(comparison.kind for comparison in once):
         here = [(c, rows) for c, rows in found if c.kind == kind and c in once]
         names = dict.fromkeys(row.name for _, rows in here for row in rows)

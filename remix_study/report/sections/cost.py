@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from remix_study.metrics import short_name
 from remix_study.report.figures import strategy_color
 from remix_study.report.formatting import (
     MISSING,
     counted,
     duration,
-    label,
     listing,
     number,
     plain,
@@ -111,7 +111,8 @@ def _reading(ended: Sequence[Ended]) -> list[str]:
         )
     if remix is not None:
         parts = [
-            f"{label(metric)} {signed(r, 2)} over {counted(remix.problems[metric], 'problem')}"
+            f"{short_name(metric)} {signed(r, 2)} over "
+            f"{counted(remix.problems[metric], 'problem')}"
             for metric, r in remix.correlations.items()
         ]
         if parts:
@@ -122,7 +123,7 @@ def _reading(ended: Sequence[Ended]) -> list[str]:
                 )
             )
     sure = [
-        f"{made.row.label} in {listing([label(metric) for metric in made.matters])}"
+        f"{made.row.label} in {listing([short_name(metric) for metric in made.matters])}"
         for made in ended
         if made.matters
     ]
@@ -161,7 +162,10 @@ def _ended_table(ended: Sequence[Ended]) -> Table:
         Head("epochs", "median, range"),
         Head("over the baseline’s", "median ratio"),
         Head("ended by", kind="text"),
-        *(Head(f"longer is better: {label(metric)}", "mean correlation") for metric in metrics),
+        *(
+            Head(f"longer is better: {short_name(metric)}", "mean correlation")
+            for metric in metrics
+        ),
     )
     rows = []
     for made in ended:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from remix_study.metrics import NATURAL_METRICS
+from remix_study.metrics import NATURAL_METRICS, short_name
 from remix_study.report.formatting import (
     counted,
     difference,
     digits,
-    label,
     listing,
     number,
     sentence,
@@ -109,7 +108,7 @@ def _standing_in_short(verdict: Verdict) -> str:
 
 def _metrics(verdict: Verdict, rival: Rival, wanted: Relation) -> list[str]:
     return [
-        label(metric)
+        short_name(metric)
         for metric in verdict.comparison.objectives
         if rival.relation(metric) == wanted
     ]
@@ -132,7 +131,7 @@ def _help(verdict: Verdict, rival: Rival, words: str) -> str:
     parts = []
     for wanted, relation_words in RELATIONS:
         metrics = [
-            f"{label(metric)} {difference(rival.differences[metric], digits(metric))}"
+            f"{short_name(metric)} {difference(rival.differences[metric], digits(metric))}"
             for metric in verdict.comparison.objectives
             if rival.relation(metric) == wanted
         ]
@@ -170,7 +169,7 @@ def _simpler(verdict: Verdict, others: Sequence[Rival]) -> tuple[str, ...]:
                 parts.append(f"{words} {quoted(names)}")
         if parts and verdict.remix is not None:
             own = float(verdict.comparison.score(verdict.remix.label, metric).mean())
-            start = f"On {label(metric)} ReMix has {number(own, digits(metric))}"
+            start = f"On {short_name(metric)} ReMix has {number(own, digits(metric))}"
             lines.append(sentence(f"{start}; {'; '.join(parts)}"))
     return tuple(lines)
 
@@ -226,13 +225,13 @@ def _mending(trust: Trust) -> str:
 
 
 def _labels(metrics: Sequence[str]) -> list[str]:
-    return [label(metric) for metric in metrics]
+    return [short_name(metric) for metric in metrics]
 
 
 def _all_differences(found: Mapping[str, Interval]) -> str:
     return listing(
         [
-            f"{label(metric)} {difference(found[metric], digits(metric))}"
+            f"{short_name(metric)} {difference(found[metric], digits(metric))}"
             for metric in NATURAL_METRICS
             if metric in found
         ]
@@ -240,7 +239,7 @@ def _all_differences(found: Mapping[str, Interval]) -> str:
 
 
 def _purpose(metric: str) -> str:
-    return _PURPOSE.get(metric, label(metric))
+    return _PURPOSE.get(metric, short_name(metric))
 
 
 def _choice(verdict: Verdict, made: Selection) -> str:

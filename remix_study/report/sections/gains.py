@@ -7,20 +7,13 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from remix_study.metrics import PUBLISHED_METRICS
+from remix_study.metrics import PUBLISHED_METRICS, short_name
 from remix_study.report.figures import INK, figure, legend, render, strategy_color
-from remix_study.report.formatting import (
-    counted,
-    digits,
-    label,
-    listing,
-    sentence,
-    signed,
-)
+from remix_study.report.formatting import counted, digits, listing, sentence, signed
 from remix_study.report.page_model import Block, Cell, Head, Picture, Section, Table
 from remix_study.results.comparison import Comparison
 from remix_study.results.gains import ALL, Gains, gains, table, table_by_problem
-from remix_study.results.rank_sums import eligible, one_each
+from remix_study.results.rank_sums import one_each, rankable
 
 TITLE = "Gains over the baseline"
 LEAD = (
@@ -36,7 +29,7 @@ CARRIES = 0.3
 
 def section(comparisons: Sequence[Comparison]) -> Section:
     """The section of the page, one block a kind of problem."""
-    usable, _ = eligible(comparisons)
+    usable, _ = rankable(comparisons)
     ranked = one_each(usable)
     found = gains(ranked, usable)
     if not found:
@@ -70,7 +63,7 @@ def _block(kind: str, own: Sequence[Gains]) -> Block:
 
 
 def _reading(own: Sequence[Gains]) -> list[str]:
-    n, name = digits(own[0].metric), label(own[0].metric)
+    n, name = digits(own[0].metric), short_name(own[0].metric)
     order = sorted(own, key=lambda made: -made.mean())
     first = order[0]
     size = len(first.gains)
@@ -102,7 +95,7 @@ def _by_ratio(made: Gains) -> str:
     sizes = {len(made.groups[group]) for group in groups}
     rest = "; the ratios do not have the same data sets" if len(sizes) > 1 else ""
     return sentence(
-        f"{label(made.metric)}, {made.row.label} by imbalance ratio: {listing(parts)}{rest}"
+        f"{short_name(made.metric)}, {made.row.label} by imbalance ratio: {listing(parts)}{rest}"
     )
 
 
@@ -114,8 +107,8 @@ def _carried(made: Gains) -> str:
     n = digits(made.metric)
     gain = float(made.gains[made.carrier])
     return sentence(
-        f"{label(made.metric)}: {made.carrier} ({signed(gain, n)}) carries much of the mean gain "
-        f"of {made.row.label}; without it the mean is {signed(rest, n)} instead of "
+        f"{short_name(made.metric)}: {made.carrier} ({signed(gain, n)}) carries much of the mean "
+        f"gain of {made.row.label}; without it the mean is {signed(rest, n)} instead of "
         f"{signed(mean, n)}"
     )
 
@@ -135,11 +128,11 @@ def _picture(kind: str, own: Sequence[Gains]) -> Picture:
         axes.set_xticks(range(len(groups)), names)
         axes.set_xlim(-0.5, len(groups) - 0.5)
         axes.tick_params(axis="x", length=0)
-        axes.set_ylabel(f"{label(metric)}: gain (positive is better)")
+        axes.set_ylabel(f"{short_name(metric)}: gain (positive is better)")
         legend(axes, max(2, len(own)))
         svg, png = render(made)
     rows = listing([one.row.label for one in own])
-    alt = f"Gain in {label(metric)} over the baseline on {kind} problems: {rows}."
+    alt = f"Gain in {short_name(metric)} over the baseline on {kind} problems: {rows}."
     return Picture(f"gains-{kind}-{metric}", "", alt, svg, png)
 
 
@@ -190,5 +183,5 @@ def _page_table(own: Sequence[Gains]) -> Table:
             cells.append(Cell(signed(made.mean(group), n), median, kind))
         cells.append(Cell(f"{int((made.gains > 0).sum())} of {len(made.gains)}"))
         rows.append(tuple(cells))
-    caption = f"Gain in {label(metric)} over the baseline, mean and below it median"
+    caption = f"Gain in {short_name(metric)} over the baseline, mean and below it median"
     return Table(caption, (head,), tuple(rows))

@@ -77,20 +77,35 @@ def table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     )
 
 
-def section(comparisons: Sequence[Comparison], aside: Sequence[str] = ()) -> Section:
+_ASIDE = {
+    "curves": "several alphas of one strategy, shown under sensitivity",
+    "variants": "rows drawn or split otherwise, compared under robustness",
+    "checks": "trained otherwise, compared under checks",
+    "reenacted": "trained as the authors’ repository does, compared with Table 2",
+}
+
+
+def section(
+    comparisons: Sequence[Comparison], studies_aside: Mapping[str, Sequence[str]] | None = None
+) -> Section:
     """The section of the page.
 
     Args:
         comparisons: every problem of every study.
-        aside: which studies are no part of the headline, in sentences.
+        studies_aside: role -> studies in it that are no part of the headline, as
+            `Roles.studies_aside` has them.
     """
+    aside = tuple(
+        f"{listing(studies)}: {_ASIDE[role]}; no part of ranks, gains, claims and verdicts."
+        for role, studies in (studies_aside or {}).items()
+    )
     text = tuple(
         part
         for study in dict.fromkeys(c.study for c in comparisons)
         for part in _study([c for c in comparisons if c.study == study])
     )
     blocks = (
-        *([Block(title="Studies beside the headline", text=tuple(aside))] if aside else []),
+        *([Block(title="Studies beside the headline", text=aside)] if aside else []),
         Block(text=text, tables=(_page_table(comparisons),)),
         Block(title="How to read this page", text=_reading_guide(comparisons)),
     )

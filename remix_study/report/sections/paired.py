@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from remix_study.metrics import CORE_METRICS, PUBLISHED_METRICS
+from remix_study.metrics import CORE_METRICS, PUBLISHED_METRICS, short_name
 from remix_study.report.figures import strategy_color
 from remix_study.report.formatting import (
     MISSING,
@@ -12,7 +12,6 @@ from remix_study.report.formatting import (
     counted,
     digits,
     heading,
-    label,
     listing,
     plain,
     sentence,
@@ -100,7 +99,7 @@ def _reading(reference: str, tests: Sequence[Paired]) -> str:
             better, worse, n = _sides(own, row, metric)
             if better or worse:
                 found.append(f"{row} better on {better} and worse on {worse} of {n}")
-        parts.append(f"{label(metric)}: {listing(found) or 'no row'}")
+        parts.append(f"{short_name(metric)}: {listing(found) or 'no row'}")
     return sentence(f"Told from {reference} after Holm within each problem, {'; '.join(parts)}")
 
 

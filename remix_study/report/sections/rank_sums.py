@@ -7,33 +7,31 @@ from dataclasses import replace
 
 import pandas as pd
 
-from remix_study.metrics import NATURAL_METRICS
+from remix_study.metrics import NATURAL_METRICS, short_name
 from remix_study.paper.sections import table2
 from remix_study.report.figures import (
     strategy_color,
 )
-from remix_study.report.formatting import (
-    MISSING,
-    counted,
-    label,
-    listing,
-    number,
-    plain,
-    sentence,
-)
+from remix_study.report.formatting import MISSING, counted, listing, number, plain, sentence
 from remix_study.report.page_model import Block, Cell, Head, Section, Table
 from remix_study.report.sections import rank_tests as tests_in_words
 from remix_study.results.comparison import Comparison, Row
 from remix_study.results.rank_sums import (
     KINDS,
+    NO_TRIALS,
     PUBLISHED,
+    SEARCHED,
+    SEVERAL_STUDIES,
+    VARIANT,
+    IncompleteMethod,
+    ProblemNote,
     Ranking,
     RankTable,
-    eligible,
     everything,
     layout,
     one_each,
     published,
+    rankable,
     table,
     table_by_problem,
 )
@@ -49,10 +47,10 @@ LEAD = (
 
 def section(comparisons: Sequence[Comparison]) -> Section:
     """The section of the page with the five published rows first, then all."""
-    usable, notes = eligible(comparisons)
+    usable, notes = rankable(comparisons)
     blocks: list[Block] = []
     if notes:
-        blocks.append(Block(text=notes))
+        blocks.append(Block(text=problem_notes(notes)))
     if not usable:
         return Section("ranks", "Ranks", LEAD, tuple(blocks))
     five, each, every = published(usable), one_each(usable), everything(usable)
@@ -91,7 +89,7 @@ def section(comparisons: Sequence[Comparison]) -> Section:
             Block(
                 title="All rows",
                 text=(
-                    *every.notes,
+                    *incomplete_methods(every.incomplete),
                     "A rank sum depends on which rows compete: many alphas of one strategy push "
                     "each other and the rest apart. Read it beside the table of the published "
                     "five.",
@@ -105,8 +103,47 @@ def section(comparisons: Sequence[Comparison]) -> Section:
     return Section("ranks", "Ranks", LEAD, tuple(blocks), files)
 
 
+def problem_notes(notes: Sequence[ProblemNote]) -> tuple[str, ...]:
+    """Say which problems are not ranked and why, one sentence a note."""
+    return tuple(_problem_note(note) for note in notes)
+
+
+def _problem_note(note: ProblemNote) -> str:
+    if note.reason == SEVERAL_STUDIES:
+        verb = "is" if len(note.problems) == 1 else "are"
+        return f"{_some(note.problems)} {verb} in more than one study; ranked from {note.study}."
+    reasons = {
+        SEARCHED: "Optuna chose the points, so no row stands at one fixed alpha on every problem",
+        VARIANT: "rows drawn or split otherwise, compared under robustness",
+        NO_TRIALS: "no point is complete yet",
+    }
+    return f"{listing(note.problems)}: {reasons[note.reason]}; not ranked."
+
+
+def incomplete_methods(methods: Sequence[IncompleteMethod]) -> tuple[str, ...]:
+    """Say which methods are left out of a ranking and why, one sentence a method."""
+    return tuple(_incomplete_method(method) for method in methods)
+
+
+def _incomplete_method(method: IncompleteMethod) -> str:
+    if method.absent:
+        why = f"it was not run on {_some(method.absent)}"
+    else:
+        partial = [
+            f"{p.missing} of {counted(p.planned, 'fold')} of {p.problem}" for p in method.partial
+        ]
+        why = f"it has no score in {listing(partial)}"
+    return f"{method.kind} problems: {method.method} is left out, {why}."
+
+
+def _some(names: Sequence[str], most: int = 4) -> str:
+    if len(names) <= most:
+        return listing(names)
+    return listing([*names[:most], f"{len(names) - most} more"])
+
+
 def _published_block(five: RankTable, natural: RankTable, usable: Sequence[Comparison]) -> Block:
-    text = list(five.notes)
+    text = list(incomplete_methods(five.incomplete))
     present = {(row.strategy, row.alpha) for c in usable for row in c.rows}
     absent = [_published_name(*row) for row in PUBLISHED if row not in present]
     if absent:
@@ -167,7 +204,7 @@ def _page_table(
         Head(kind, counted(len(by_kind[kind][0].ranks), "problem"), len(by_kind[kind]))
         for kind in kinds
     ]
-    measures = [Head(label(r.metric)) for kind in kinds for r in by_kind[kind]]
+    measures = [Head(short_name(r.metric)) for kind in kinds for r in by_kind[kind]]
     rows = []
     for row in ranked.rows:
         if all(row.label not in ranking.sums for ranking in ranked.rankings):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from remix_study.metrics import NATURAL_METRICS, PUBLISHED_METRICS
+from remix_study.metrics import NATURAL_METRICS, PUBLISHED_METRICS, short_name
 from remix_study.report.critical_difference import draw_critical_difference, lines_needed
 from remix_study.report.figures import figure, render, strategy_color
 from remix_study.report.formatting import (
     MISSING,
     counted,
     heading,
-    label,
     listing,
     number,
     plain,
@@ -97,7 +96,7 @@ def _sentences(own: Sequence[RankTest]) -> list[str]:
 def _reading(test: RankTest) -> str:
     assert test.overall is not None
     start = (
-        f"{label(test.ranking.metric)} by {test.unit} ({test.n}): "
+        f"{short_name(test.ranking.metric)} by {test.unit} ({test.n}): "
         f"{_differ(test.overall.f_p)}; lowest mean rank {_leaders(test)}"
     )
     if not test.opponents:
@@ -135,7 +134,7 @@ def _natural(tests: Sequence[RankTest]) -> str:
         if test.remix:
             rank = float(test.ranking.sums[test.remix]) / test.n
             place = f" ({test.remix} {number(rank, 2)})"
-        parts.append(f"{label(test.ranking.metric)} {_leaders(test)}{place}")
+        parts.append(f"{short_name(test.ranking.metric)} {_leaders(test)}{place}")
     return sentence(
         f"Lowest mean rank by {tests[0].unit} where a shift of the prior is punished: "
         f"{'; '.join(parts)}"
@@ -192,7 +191,7 @@ def _picture(
                 [float(value) / test.n for value in test.ranking.sums],
                 [colors[name] for name in names],
                 test.overall.critical_difference,
-                label(test.ranking.metric),
+                short_name(test.ranking.metric),
             )
         svg, png = render(made)
     where = counted(tests[0].n, f"{kind} {unit}")
@@ -200,8 +199,8 @@ def _picture(
         f"{name}-{unit.replace(' ', '-')}",
         f"Mean ranks by {unit} ({where}); rank 1 is the best, bars join rows that the critical "
         "difference (CD) does not part.",
-        f"Critical-difference diagrams of {listing([label(t.ranking.metric) for t in tests])}, "
-        f"{where}.",
+        "Critical-difference diagrams of "
+        f"{listing([short_name(t.ranking.metric) for t in tests])}, {where}.",
         svg,
         png,
     )

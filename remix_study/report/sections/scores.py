@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from remix_study.metrics import CORE_METRICS, METRICS, is_maximized
+from remix_study.metrics import CORE_METRICS, METRICS, is_maximized, short_name
 from remix_study.report.figures import (
     draw_dots,
     figure,
@@ -21,7 +21,6 @@ from remix_study.report.formatting import (
     counted,
     digits,
     heading,
-    label,
     label_with_direction,
     listing,
     number,
@@ -37,7 +36,7 @@ from remix_study.results.comparison import Comparison, Row
 from remix_study.results.intervals import paired_interval
 from remix_study.results.paired import paired_tests
 from remix_study.results.paired import table as table_of_tests
-from remix_study.results.score_tables import table, table_of_training, wide_table
+from remix_study.results.score_tables import results, table, table_of_training
 from remix_study.results.verdict import remix_row
 
 # Of a search, the page shows this many points; the CSV has all.
@@ -100,6 +99,25 @@ def _long(shown: Sequence[Comparison], rest: Sequence[Comparison]) -> pd.DataFra
     return pd.concat([table(shown), beside], ignore_index=True)
 
 
+def wide_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
+    """Mean (sd) as text, one line a problem and row, for reading."""
+    lines = []
+    for comparison in comparisons:
+        found = {(result.row.label, result.metric): result for result in results(comparison)}
+        for row in comparison.rows:
+            line = {"problem": comparison.name, "row": row.label}
+            for metric in METRICS:
+                result = found.get((row.label, metric))
+                line[short_name(metric)] = (
+                    f"{result.interval.mean:.{digits(metric)}f} "
+                    f"({result.deviation:.{digits(metric)}f})"
+                    if result
+                    else ""
+                )
+            lines.append(line)
+    return pd.DataFrame(lines)
+
+
 def _block(comparison: Comparison, at: int, *, drawn: bool) -> Block:
     rows = comparison.rows
     text = [*_facts(comparison)]
@@ -160,7 +178,7 @@ def _searched(comparison: Comparison) -> str:
         "their validation scores"
     )
     if n > SHOWN_POINTS:
-        text += f"; shown are the {SHOWN_POINTS} with the best validation {label(metric)}"
+        text += f"; shown are the {SHOWN_POINTS} with the best validation {short_name(metric)}"
     return sentence(text + ". The best of many test scores is an optimistic number")
 
 
@@ -192,7 +210,7 @@ def _picture(comparison: Comparison, rows: Sequence[Row], metric: str, at: int) 
     return Picture(
         f"results-{at + 1}-{metric}",
         "",
-        f"{label(metric)} of every row on {comparison.name}, with corrected 95 % intervals.",
+        f"{short_name(metric)} of every row on {comparison.name}, with corrected 95 % intervals.",
         svg,
         png,
     )

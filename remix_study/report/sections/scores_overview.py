@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from remix_study.metrics import short_name
 from remix_study.report.figures import COLORS, FAINT, figure, legend, render, strategy_color
-from remix_study.report.formatting import counted, label, label_with_direction, listing, sentence
+from remix_study.report.formatting import counted, label_with_direction, listing, sentence
 from remix_study.report.page_model import Block, Picture
 from remix_study.results.comparison import Comparison
 
@@ -63,7 +64,8 @@ def _all_problems(here: Sequence[Comparison], metric: str) -> Picture:
         if named <= len(COLORS) + 1:
             legend(axes, named)
         svg, png = render(made)
-    alt = f"Mean {label(metric)} of every row on {counted(len(here), f'{here[0].kind} problem')}."
+    problems = counted(len(here), f"{here[0].kind} problem")
+    alt = f"Mean {short_name(metric)} of every row on {problems}."
     return Picture(f"results-{here[0].study}-{here[0].kind}-{metric}", "", alt, svg, png)
 
 

@@ -7,12 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from remix_study.metrics import is_maximized
+from remix_study.metrics import is_maximized, short_name
 from remix_study.report.formatting import (
     counted,
     difference,
     digits,
-    label,
     listing,
     number,
     sentence,
@@ -108,13 +107,13 @@ def _warnings(found: Finding) -> tuple[str, ...]:
         for objective, chosen in found.chosen.items():
             if trial is chosen:
                 warnings.append(
-                    f"No trial did better than {_reference(name)} by {label(objective)} on "
+                    f"No trial did better than {_reference(name)} by {short_name(objective)} on "
                     "validation: there the search found nothing."
                 )
             elif _better(objective, trial, chosen, found) and trial.feasible:
                 warnings.append(
-                    f"By {label(objective)} the choice is below {_reference(name)}, which its "
-                    "space lacks."
+                    f"By {short_name(objective)} the choice is below {_reference(name)}, which "
+                    "its space lacks."
                 )
     if found.searched.planned_outer and not found.outer:
         warnings.append("The searches within outer folds are not complete yet.")
@@ -134,7 +133,7 @@ def _reference(name: str) -> str:
 def _headline(found: Finding) -> str:
     metric = found.comparison.objectives[0]
     chosen, simple = found.chosen[metric], found.recommended
-    text = f"By {label(metric)} on validation: trial {chosen.number}, {chosen.label}"
+    text = f"By {short_name(metric)} on validation: trial {chosen.number}, {chosen.label}"
     if simple is None or simple is chosen:
         return sentence(text)
     return (
@@ -175,7 +174,9 @@ def _reading(found: Finding) -> tuple[str, ...]:
     for metric, shares in found.importances.items():
         top = [f"{name} {share:.0%}" for name, share in list(shares.items())[:3] if share > 0.005]
         if top:
-            lines.append(sentence(f"What decides on {label(metric)} (PED-ANOVA): {listing(top)}"))
+            lines.append(
+                sentence(f"What decides on {short_name(metric)} (PED-ANOVA): {listing(top)}")
+            )
     return tuple(lines)
 
 
@@ -184,7 +185,7 @@ def _outer_line(found: Finding, objective: str) -> str:
     n, score = digits(objective), made.scores[objective]
     chosen = found.interval(found.chosen[objective], objective, "test")
     text = (
-        f"Searching this space by {label(objective)} is worth {number(score.mean, n)} "
+        f"Searching this space by {short_name(objective)} is worth {number(score.mean, n)} "
         f"({span(score.low, score.high, n)}) on {counted(score.folds, 'outer fold')}; the chosen "
         f"trial’s own test score is {number(chosen.mean, n)}, from networks trained on fewer rows"
     )

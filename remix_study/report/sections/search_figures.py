@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from remix_study.metrics import is_maximized
+from remix_study.metrics import is_maximized, short_name
 from remix_study.report.figures import (
     FAINT,
     INK,
@@ -17,7 +17,7 @@ from remix_study.report.figures import (
     render,
     strategy_color,
 )
-from remix_study.report.formatting import label, label_with_direction
+from remix_study.report.formatting import label_with_direction
 from remix_study.report.page_model import Picture
 from remix_study.results.search import Finding
 from remix_study.results.search_frames import SearchTrial
@@ -78,7 +78,7 @@ def _history(name: str, found: Finding, metric: str) -> Picture:
         axes.set_xlabel("trial, in the order of the search")
         axes.set_ylabel(f"validation {label_with_direction(metric)}")
         _legend(axes)
-        alt = f"Validation {label(metric)} of each trial, and the best so far."
+        alt = f"Validation {short_name(metric)} of each trial, and the best so far."
         return Picture(name, "", alt, *render(made))
 
 
@@ -122,7 +122,8 @@ def _front(name: str, found: Finding) -> Picture:
         axes.set_xlabel(label_with_direction(first))
         axes.set_ylabel(label_with_direction(second))
         _legend(axes)
-        alt = f"Trade-offs between {label(first)} and {label(second)}, validation and test."
+        metrics = f"{short_name(first)} and {short_name(second)}"
+        alt = f"Trade-offs between {metrics}, validation and test."
         return Picture(name, "", alt, *render(made))
 
 
@@ -139,7 +140,7 @@ def _importances(name: str, found: Finding) -> Picture:
         for at, metric in enumerate(metrics):
             places = np.arange(len(names)) + (at - (len(metrics) - 1) / 2) * height
             shares = [found.importances[metric].get(n, 0.0) for n in names]
-            axes.barh(places, shares, height * 0.9, color=colors[at % 3], label=label(metric))
+            axes.barh(places, shares, height * 0.9, color=colors[at % 3], label=short_name(metric))
         axes.set_yticks(np.arange(len(names)), names)
         axes.invert_yaxis()
         axes.set_xlabel("share in reaching the best trials (PED-ANOVA)")
@@ -164,7 +165,7 @@ def _alphas(name: str, found: Finding, metric: str) -> Picture:
         alpha_axis(axes, [0.0, *_ticks([trial.parameters["alpha"] for trial in own])])
         axes.set_ylabel(f"validation {label_with_direction(metric)}")
         _legend(axes)
-        alt = f"Validation {label(metric)} against alpha, by sampler."
+        alt = f"Validation {short_name(metric)} against alpha, by sampler."
         return Picture(name, "", alt, *render(made))
 
 

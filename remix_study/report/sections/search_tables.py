@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from remix_study.report.formatting import counted, digits, heading, label, number
+from remix_study.metrics import short_name
+from remix_study.report.formatting import counted, digits, heading, number
 from remix_study.report.page_model import Cell, Head, Table
 from remix_study.results.intervals import Interval
 from remix_study.results.search import Finding
@@ -19,7 +20,7 @@ def _shown(found: Finding) -> list[tuple[str, SearchTrial]]:
         ("baseline" if name == "baseline" else "ReMix as in the paper", trial)
         for name, trial in found.first.items()
     ]
-    rows += [(f"chosen by {label(metric)}", trial) for metric, trial in found.chosen.items()]
+    rows += [(f"chosen by {short_name(metric)}", trial) for metric, trial in found.chosen.items()]
     if found.recommended is not None:
         rows.append(("recommended", found.recommended))
     return rows
@@ -57,7 +58,9 @@ def outer_table(found: Finding) -> Table:
     metrics = list(found.outer[0].scores)
     rows = []
     for made in found.outer:
-        words = "baseline" if made.choice == "baseline" else f"searched by {label(made.choice)}"
+        words = (
+            "baseline" if made.choice == "baseline" else f"searched by {short_name(made.choice)}"
+        )
         cells = [Cell(words, "; ".join(dict.fromkeys(made.labels)), "name")]
         cells += [_cell(metric, made.scores[metric]) for metric in metrics]
         rows.append(tuple(cells))

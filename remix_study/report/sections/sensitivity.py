@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
+from remix_study.metrics import short_name
 from remix_study.report.figures import (
     PANEL_SIZE,
     LineStyle,
@@ -24,7 +25,6 @@ from remix_study.report.formatting import (
     better_or_worse,
     counted,
     difference,
-    label,
     label_with_direction,
     listing,
     number,
@@ -119,11 +119,11 @@ def _pictures(name: str, own: Sequence[Curve], styles: dict[str, LineStyle]) -> 
     what = f"{strategy_name(own[0].family)} on {own[0].comparison.title}"
     with figure(*PANEL_SIZE) as made:
         _draw_left(made.add_subplot(), own, styles, color)
-        alt = f"{label(metric)} against alpha, {what}."
+        alt = f"{short_name(metric)} against alpha, {what}."
         pictures = [Picture(f"{name}-{metric}", "", alt, *render(made))]
     with figure(*PANEL_SIZE) as made:
         if _draw_right(made.add_subplot(), own, styles, color):
-            alt = f"Difference in {label(metric)} to alpha 0, {what}."
+            alt = f"Difference in {short_name(metric)} to alpha 0, {what}."
             pictures.append(Picture(f"{name}-{metric}-difference", "", alt, *render(made)))
     return pictures
 
@@ -176,7 +176,7 @@ def _draw_right(
         return False
     draw_differences(axes, series, color)
     alpha_axis(axes, _alphas(own))
-    axes.set_ylabel(f"{label(own[0].metric)}: difference to alpha 0")
+    axes.set_ylabel(f"{short_name(own[0].metric)}: difference to alpha 0")
     legend(axes, len(series))
     return True
 
@@ -186,7 +186,7 @@ def _alphas(own: Sequence[Curve]) -> list[float]:
 
 
 def _reading(curve: Curve) -> str:
-    where = f"{curve.name}, {label(curve.metric)}"
+    where = f"{curve.name}, {short_name(curve.metric)}"
     if not curve.has_zero:
         return f"{where}: the same without mixing was not run, so there is no difference to show."
     parts = []

@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from remix_study.batches.strategies import PUBLISHED_ALPHA
+from remix_study.metrics import short_name
 from remix_study.report.folding import crowded, fold
-from remix_study.report.formatting import (
-    counted,
-    label,
-    listing,
-    number,
-    plain,
-    sentence,
-)
+from remix_study.report.formatting import counted, listing, number, plain, sentence
 from remix_study.report.page_model import Block, Section
 from remix_study.report.sections.decision import RELATIONS, answers, headline
 from remix_study.report.sections.verdict_tables import (
@@ -71,7 +65,7 @@ def tally_lines(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
             if found:
                 parts.append(f"against {words} {_tally(found)}")
         if parts:
-            sentences.append(sentence(f"ReMix on {label(metric)}: {'; '.join(parts)}"))
+            sentences.append(sentence(f"ReMix on {short_name(metric)}: {'; '.join(parts)}"))
     return tuple(sentences)
 
 

@@ -6,17 +6,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from remix_study.metrics import CORE_METRICS
-from remix_study.report.formatting import (
-    MISSING,
-    digits,
-    heading,
-    label,
-    number,
-    plain,
-    signed,
-    span,
-)
+from remix_study.metrics import CORE_METRICS, short_name
+from remix_study.report.figures import strategy_color
+from remix_study.report.formatting import MISSING, digits, heading, number, plain, signed, span
 from remix_study.report.page_model import Cell, Head, Table
 from remix_study.results.intervals import Interval, paired_interval
 from remix_study.results.probability_quality import relation
@@ -88,7 +80,7 @@ def difference_table(verdict: Verdict) -> Table:
     ]
     rows = tuple(
         (
-            Cell(rival.name, kind="name", color=rival.color),
+            Cell(rival.name, kind="name", color=strategy_color(rival.strategy)),
             *(_change_cell(metric, rival.differences.get(metric)) for metric in metrics),
         )
         for rival in verdict.rivals
@@ -119,7 +111,7 @@ def glance_table(verdicts: Sequence[Verdict]) -> Table:
         *map(Head, arrows),
         Head("as trained"),
         Head("corrected"),
-        *(Head(label(metric), kind="text") for metric in metrics),
+        *(Head(short_name(metric), kind="text") for metric in metrics),
     )
     rows = []
     for verdict in verdicts:
