@@ -191,14 +191,14 @@ def test_forbidden_code_is_refused_by_checks_builders_and_worker_processes(here,
     study = parse_study(tiny(MODEL), str(here / "evil.toml")).without_plugins()
     with pytest.raises(StudyFileError, match="--no-plugins forbids"):
         check_study(study)
-    order = WorkerSpec.decode(
+    spec = WorkerSpec.decode(
         WorkerSpec.of(study, "sqlite:///x.db", "", 1, WorkerLimits()).encode()
     )
-    assert not order.study().allow_plugins
+    assert not spec.study().allow_plugins
     assert parse_study(study.text, study.source).allow_plugins
     shape = {"stack": 1, "input_shape": (13,), "n_classes": 3, "options": {}}
     with pytest.raises(UsageError, match="--no-plugins forbids"):
-        build_network("evil:build", allow_plugins=order.study().allow_plugins, **shape)
+        build_network("evil:build", allow_plugins=spec.study().allow_plugins, **shape)
     with pytest.raises(UsageError, match="--no-plugins forbids"):
         build_augmentation("evil:build", (8, 8, 1), {}, allow_plugins=False)
     with pytest.raises(UsageError, match="--no-plugins forbids"):

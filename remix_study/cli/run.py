@@ -91,7 +91,10 @@ def run_command(options: argparse.Namespace, signals: Signals) -> int:
     # TensorFlow speaks of devices it did not find; a person at a CPU need not read that.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if options.devices and not options.workers:
-        show_devices(options.devices)
+        from remix_study.workers.pool import device_environment
+
+        # The backend looks once, when it is imported.
+        os.environ.update(device_environment(options.devices))
     from remix_study.cli.display import Terminal, reporting
     from remix_study.studyfile.outside_files import outside_lines
 
@@ -127,13 +130,6 @@ def run_command(options: argparse.Namespace, signals: Signals) -> int:
     return SOME_POINTS_FAILED if summary.failures else DONE
 
 
-def show_devices(devices: str) -> None:
-    """Choose what the backend will find; it looks once, when it is imported."""
-    os.environ["CUDA_VISIBLE_DEVICES"] = "-1" if devices == "cpu" else devices
-    if devices == "cpu":
-        os.environ["JAX_PLATFORMS"] = "cpu"
-
-
 def training_function(options: argparse.Namespace) -> Callable[..., Summary]:
     """What runs the study: this process, processes of its own, or a Dask cluster."""
     if not (options.joins or options.workers or options.dask):
@@ -142,17 +138,17 @@ def training_function(options: argparse.Namespace) -> Callable[..., Summary]:
         from remix_study.study.runner import run
 
         return run
-    from remix_study.workers.pool import RECYCLE, WorkerPool, run_worker_pool
+    from remix_study.workers.pool import DEFAULT_RECYCLE, WorkerPool, run_worker_pool
 
-    recycle = RECYCLE if options.recycle is None else options.recycle
+    recycle = DEFAULT_RECYCLE if options.recycle is None else options.recycle
     devices = tuple(options.devices.split(",")) if options.devices else ()
     wait = options.joins and not options.no_wait
     pool = WorkerPool(options.workers or 0, devices, recycle, wait)
     if not options.dask:
-        return partial(run_worker_pool, crew=pool)
+        return partial(run_worker_pool, pool=pool)
     from remix_study.workers.dask_pool import run_on_dask
 
-    return partial(run_on_dask, crew=pool, address=options.dask)
+    return partial(run_on_dask, pool=pool, address=options.dask)
 
 
 def conclude_run(options: argparse.Namespace, study: str) -> Outcome:

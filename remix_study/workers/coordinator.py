@@ -1,4 +1,4 @@
-"""What the parent of some workers knows while they run."""
+"""Handling the events of worker processes, and the summary of their run."""
 
 from __future__ import annotations
 
@@ -21,86 +21,86 @@ from remix_study.workers.worker_spec import Event
 
 @dataclass(eq=False)
 class Coordinator:
-    """Passes on what workers tell, and sums up.
+    """Passes events of worker processes on to a reporter, and counts configurations.
 
     Attributes:
-        problems: The problems' trials, by name.
-        told: Told what happens.
-        signals: Looked at while a database is waited for.
-        summary: What was done.
+        problems: Trials of each task, by its name.
+        reporter: Receives the events.
+        signals: A signal ends the wait for a database that is away.
+        summary: What the run did.
     """
 
     problems: dict[str, Trials]
-    told: Reporter
+    reporter: Reporter
     signals: Signals
     summary: Summary = field(default_factory=Summary)
-    _done: Counter[str] = field(default_factory=Counter)
-    _shown: list[str] = field(default_factory=list)
-    _lost: str = ""
+    _complete: Counter[str] = field(default_factory=Counter)
+    _announced: list[str] = field(default_factory=list)
+    _failed_start: str = ""
 
     def begin(self) -> bool:
-        """Free what dead workers left; whether there is anything to do."""
-        open_ = []
+        """Close trials of dead workers and count; returns whether anything is left to do."""
+        unfinished = []
         for name, trials in self.problems.items():
             free_dead(trials)
-            self._done[name] = min(len(complete(trials)), trials.total)
-            self.summary.done_before += self._done[name]
-            if self._done[name] < trials.total:
-                open_.append(name)
-        for name in open_[:1]:
-            self._turn(name)
-        return bool(open_)
+            self._complete[name] = min(len(complete(trials)), trials.total)
+            self.summary.done_before += self._complete[name]
+            if self._complete[name] < trials.total:
+                unfinished.append(name)
+        for name in unfinished[:1]:
+            self._announce(name)
+        return bool(unfinished)
 
-    def hear(self, event: Event) -> None:
-        """Pass on what a worker tells.
+    def handle_event(self, event: Event) -> None:
+        """Report and count one event of a worker process.
 
         Raises:
-            RemixStudyError: It has met a mistake of the user's, or its database is gone.
+            RemixStudyError: The worker has met a mistake of the user's, or lost its database.
         """
         kind = event["kind"]
         if kind == "error":
             raise getattr(errors, event["error"], RemixStudyError)(event["message"])
         if kind == "died":
-            place = f" at {event['label']}" if event["label"] else ""
-            self._lost = event["how"] if event["last"] else self._lost
-            follows = "" if event["last"] else ", another takes its place"
-            self.told.note(f"a worker died{place} ({event['how']}){follows}")
+            where = f" at {event['label']}" if event["label"] else ""
+            self._failed_start = event["how"] if event["last"] else self._failed_start
+            consequence = "" if event["last"] else ", another takes its place"
+            self.reporter.note(f"a worker died{where} ({event['how']}){consequence}")
         elif kind == "complete":
-            self._turn(event["problem"])
-            self._done[event["problem"]] += 1
+            self._announce(event["problem"])
+            self._complete[event["problem"]] += 1
             self.summary.completed += 1
-            self.told.complete(event["label"], event["values"], event["seconds"])
+            self.reporter.complete(event["label"], event["values"], event["seconds"])
         elif kind in ("failed", "retried"):
-            self._turn(event["problem"])
-            tell = self.told.failed if kind == "failed" else self.told.retried
-            tell(event["label"], event["reason"])
+            self._announce(event["problem"])
+            report = self.reporter.failed if kind == "failed" else self.reporter.retried
+            report(event["label"], event["reason"])
 
     def finish(self) -> None:
-        """Close what dead workers left, and count.
+        """Close trials of dead workers, and complete the summary.
 
         Raises:
-            WorkersDied: They have left points that nobody tried.
+            WorkersDied: Workers could not begin a trial, and configurations are left.
         """
-        unfinished = False
+        is_unfinished = False
         for trials in self.problems.values():
             patiently(partial(free_dead, trials), self.signals)
             patiently(partial(take_choices, trials), self.signals)
-            done = patiently(partial(complete, trials), self.signals)
-            unfinished |= bool(patiently(partial(left, trials), self.signals))
+            complete_keys = patiently(partial(complete, trials), self.signals)
+            is_unfinished |= bool(patiently(partial(left, trials), self.signals))
             self.summary.points += trials.total
-            self.summary.complete += min(len(done), trials.total)
+            self.summary.complete += min(len(complete_keys), trials.total)
             self.summary.failures += given_up(trials).values()
-        if unfinished and self._lost:
+        if is_unfinished and self._failed_start:
             raise WorkersDied(
-                f"workers died before they began a trial ({self._lost}), and points are left; "
-                "are there too many for the memory? run again with fewer"
+                f"worker processes died before they began a trial ({self._failed_start}), and "
+                "configurations are left; if memory is short, run again with fewer workers"
             )
 
-    def _turn(self, name: str) -> None:
-        """Say of which problem is spoken."""
+    def _announce(self, name: str) -> None:
+        """Report which task the next event belongs to, where that is not the last one's."""
         trials = self.problems[name]
-        if name not in self._shown:
-            self.told.problem(trials.task, trials.total, self._done[name])
-        elif name != self._shown[-1]:
-            self.told.turn(name, trials.total, self._done[name])
-        self._shown.append(name)
+        if name not in self._announced:
+            self.reporter.problem(trials.task, trials.total, self._complete[name])
+        elif name != self._announced[-1]:
+            self.reporter.turn(name, trials.total, self._complete[name])
+        self._announced.append(name)

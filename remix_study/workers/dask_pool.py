@@ -1,4 +1,4 @@
-"""Workers on a Dask cluster that the user has: Dask places them, the database holds all state."""
+"""Worker processes on a Dask cluster of the user's: Dask places them, the database holds state."""
 
 from __future__ import annotations
 
@@ -26,14 +26,17 @@ from remix_study.workers.worker_spec import Event, WorkerSpec
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-# Seconds to find the scheduler, between two looks at it, and for workers to stop in.
-_CONNECT, _LOOK, _PARTING = "10s", 1.0, 40.0
-_PAUSE = 0.1
+_CONNECT_TIMEOUT = "10s"
+# Seconds between two looks of a worker at the flag that stops it.
+_STOP_POLL_SECONDS = 1.0
+# Seconds for the processes on the cluster to stop.
+_STOP_SECONDS = 40.0
+_POLL_SECONDS = 0.1
 
 
 def run_on_dask(
     study: Study,
-    crew: WorkerPool,
+    pool: WorkerPool,
     address: str,
     *,
     storage: str,
@@ -41,42 +44,42 @@ def run_on_dask(
     signals: Signals | None = None,
     command: str = "",
 ) -> Summary:
-    """Run a study with workers on a Dask cluster; each is a process beside a Dask worker.
+    """Run a study with worker processes on a Dask cluster, each beside a Dask worker.
 
     Args:
         study: What to run; its data and own models must be found on the cluster, too.
-        crew: How many workers; one a Dask worker where it says 0.
+        pool: The worker processes; one for each Dask worker where ``pool.workers`` is 0.
         address: The scheduler's address, such as ``tcp://10.0.0.1:8786``.
         storage: URL of the database, which the cluster's machines must reach.
-        reporter: Told what happens.
-        signals: One that comes stops the workers.
+        reporter: Receives the events of all workers.
+        signals: A signal stops the workers.
         command: Command line for the manifest.
 
     Raises:
-        UsageError: Dask is not installed, its scheduler does not answer or has no workers.
-        StorageError: A SQLite file, and Dask workers on other machines.
-        RemixStudyError: As :func:`remix_study.workers.pool.run_crew`.
+        UsageError: Dask is not installed, or its scheduler does not answer or has no workers.
+        StorageError: The database is a SQLite file, and Dask workers are on other machines.
+        RemixStudyError: As :func:`remix_study.workers.pool.run_worker_pool`.
     """
     client = _connect(address)
     try:
-        places = _machines(client, address)
-        if not places:
+        machines = _machines_of_workers(client, address)
+        if not machines:
             raise UsageError(f"--dask {address}: the cluster has no workers yet; start some")
-        if make_url(storage).get_backend_name() == "sqlite" and set(places.values()) - {machine()}:
+        is_elsewhere = bool(set(machines.values()) - {machine()})
+        if make_url(storage).get_backend_name() == "sqlite" and is_elsewhere:
             raise StorageError(
                 f"{storage}: the Dask workers are on other machines, and SQLite is safe on one "
                 "only; take PostgreSQL"
             )
-        crew = replace(crew, workers=crew.workers or len(places))
-        follow = partial(_follow, client, crew, list(places))
+        pool = replace(pool, workers=pool.workers or len(machines))
         return run_worker_pool(
             study,
-            crew,
+            pool,
             storage=storage,
             reporter=reporter,
             signals=signals,
             command=command,
-            follow=follow,
+            run_workers=partial(_run_on_cluster, client, pool, list(machines)),
         )
     finally:
         client.close()
@@ -91,108 +94,115 @@ def _connect(address: str) -> Client:
         ) from error
     logging.getLogger("distributed").setLevel(logging.ERROR)
     try:
-        return Client(address, timeout=_CONNECT, set_as_default=False)
+        return Client(address, timeout=_CONNECT_TIMEOUT, set_as_default=False)
     except (OSError, ValueError) as error:
         raise UsageError(f"--dask {address}: no scheduler answers ({error})") from error
 
 
-def _machines(client: Client, address: str) -> dict[str, str]:
-    """Which machine each Dask worker is on."""
+def _machines_of_workers(client: Client, address: str) -> dict[str, str]:
+    """Map the address of each Dask worker to its machine."""
     try:
         return dict(client.run(machine))
     except Exception as error:
-        # Whatever goes wrong there comes back here.
+        # Dask raises here whatever its workers raised.
         raise UsageError(
             f"--dask {address}: its workers cannot use remix_study ({error}); install the same "
             "version there"
         ) from error
 
 
-def _outcomes(seats: list[Future]) -> None:
-    for seat in seats:
+def _run_on_cluster(
+    client: Client,
+    pool: WorkerPool,
+    addresses: list[str],
+    coordinator: Coordinator,
+    spec: WorkerSpec,
+) -> None:
+    """Run the pool's slots as Dask tasks to their end; stop them all on any error."""
+    from distributed import Event as Flag
+
+    events: queue.Queue[Event] = queue.Queue()
+    topic = f"remix-study-{uuid.uuid4()}"
+    client.subscribe_topic(topic, lambda message: events.put(message[1]))
+    stop, signals = Flag(topic, client=client), coordinator.signals
+    futures = [
+        client.submit(
+            run_worker_process,
+            topic,
+            position,
+            spec if position == 0 else spec.without_manifest(),
+            pool.environment(position),
+            workers=[addresses[position % len(addresses)]],
+            allow_other_workers=True,
+            pure=False,
+            key=f"{topic}-{position}",
+        )
+        for position in range(pool.workers)
+    ]
+    try:
+        while not all(future.done() for future in futures) or not events.empty():
+            signals.check()
+            _handle_next_event(coordinator, events)
+        _raise_lost_workers(futures)
+        # Dask sends events on another way than results: the last may come later.
+        time.sleep(_POLL_SECONDS)
+        _handle_next_event(coordinator, events)
+    except BaseException:
+        with signals.critical():
+            stop.set()
+            end = time.monotonic() + _STOP_SECONDS
+            while not all(future.done() for future in futures) and time.monotonic() < end:
+                time.sleep(_POLL_SECONDS)
+        raise
+    finally:
+        client.unsubscribe_topic(topic)
+
+
+def _handle_next_event(coordinator: Coordinator, events: queue.Queue[Event]) -> None:
+    try:
+        coordinator.handle_event(events.get(timeout=_POLL_SECONDS))
+    except queue.Empty:
+        return
+
+
+def _raise_lost_workers(futures: list[Future]) -> None:
+    for future in futures:
         try:
-            seat.result()
+            future.result()
         except (Exception, CancelledError) as error:
             raise WorkersDied(
                 f"Dask has lost a worker ({error}); run the same command to go on"
             ) from error
 
 
-def _follow(
-    client: Client, crew: WorkerPool, places: list[str], parent: Coordinator, order: WorkerSpec
+def run_worker_process(
+    topic: str, position: int, spec: WorkerSpec, environment: dict[str, str]
 ) -> None:
-    from distributed import Event as Flag
-
-    heard: queue.Queue[Event] = queue.Queue()
-    name = f"remix-study-{uuid.uuid4()}"
-    client.subscribe_topic(name, lambda event: heard.put(event[1]))
-    stop, signals = Flag(name, client=client), parent.signals
-    seats = [
-        client.submit(
-            sit,
-            name,
-            position,
-            order if position == 0 else order.following(),
-            crew.environment(position),
-            workers=[places[position % len(places)]],
-            allow_other_workers=True,
-            pure=False,
-            key=f"{name}-{position}",
-        )
-        for position in range(crew.workers)
-    ]
-    try:
-        while not all(seat.done() for seat in seats) or not heard.empty():
-            signals.check()
-            _tell(parent, heard)
-        _outcomes(seats)
-        # Dask brings events on another way than results.
-        time.sleep(_PAUSE)
-        _tell(parent, heard)
-    except BaseException:
-        with signals.critical():
-            stop.set()
-            end = time.monotonic() + _PARTING
-            while not all(seat.done() for seat in seats) and time.monotonic() < end:
-                time.sleep(_PAUSE)
-        raise
-    finally:
-        client.unsubscribe_topic(name)
-
-
-def _tell(parent: Coordinator, heard: queue.Queue[Event]) -> None:
-    try:
-        parent.hear(heard.get(timeout=_PAUSE))
-    except queue.Empty:
-        return
-
-
-def sit(name: str, position: int, order: WorkerSpec, environment: dict[str, str]) -> None:
-    """A task on a Dask worker: keep one worker process going to its end.
+    """Keep one slot of the pool filled to its end, as a task on a Dask worker.
 
     Args:
-        name: Where events go, and the flag that stops all.
-        position: Which seat.
-        order: What its processes do.
-        environment: What they find in their environment.
+        topic: Dask topic of the events, and name of the flag that stops all slots.
+        position: The slot's position in the pool, from 0.
+        spec: What its processes do.
+        environment: Environment variables of its processes.
     """
     from distributed import Event as Flag
     from distributed import get_client, get_worker
 
-    worker: Any = get_worker()
-    stop, looked = Flag(name, client=get_client()), time.monotonic()
-    cores = replace(order, cores=worker.state.nthreads)
-    seat = WorkerProcess(position, cores, environment)
-    seat.start()
+    dask_worker: Any = get_worker()
+    stop, last_look = Flag(topic, client=get_client()), time.monotonic()
+    spec = replace(spec, cores=dask_worker.state.nthreads)
+    process = WorkerProcess(position, spec, environment)
+    process.start()
     try:
-        while seat.taken:
-            for event in seat.tend():
-                worker.log_event(name, event)
-            if time.monotonic() - looked > _LOOK:
-                looked = time.monotonic()
+        while process.is_active:
+            for event in process.poll_events():
+                dask_worker.log_event(topic, event)
+            if time.monotonic() - last_look > _STOP_POLL_SECONDS:
+                last_look = time.monotonic()
                 if stop.is_set():
                     return
-            time.sleep(_PAUSE)
+            time.sleep(_POLL_SECONDS)
     finally:
-        seat.stop()
-        seat.wait()
+        process.stop()
+        process.wait()

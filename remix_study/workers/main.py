@@ -1,4 +1,4 @@
-"""A worker process: an order comes in over standard input, events go out over standard output."""
+"""The program of a worker process: a spec on standard input, events on standard output."""
 
 from __future__ import annotations
 
@@ -22,75 +22,76 @@ from remix_study.workers.worker_spec import Event, WorkerSpec
 
 
 class JsonReporter(Reporter):
-    """Writes what it is told as lines of JSON."""
+    """A reporter that writes every event as a line of JSON."""
 
     def __init__(self, out: BinaryIO) -> None:
         """Write to ``out``."""
         self._out, self._problem = out, ""
 
-    def write(self, kind: str, **event: object) -> None:
-        """Tell one event; nobody may be left to hear it."""
-        told: Event = {"kind": kind, "problem": self._problem, **event}
+    def write(self, kind: str, **keys: object) -> None:
+        """Write one event; nothing where the coordinator has closed its end."""
+        event: Event = {"kind": kind, "problem": self._problem, **keys}
         with suppress(BrokenPipeError):
-            self._out.write(msgspec.json.encode(told) + b"\n")
+            self._out.write(msgspec.json.encode(event) + b"\n")
             self._out.flush()
 
     @contextmanager
     def loading(self) -> Iterator[None]:
-        """Hide what TensorFlow says while it is loaded."""
+        """Hide what TensorFlow prints while it is imported."""
         with hidden_stderr():
             yield
 
     def problem(self, task: Task, points: int, done: int) -> None:
-        """What follows is of this problem."""
+        """Name the task of the events that follow."""
         self._problem = task.name
         self.write("problem")
 
     def trial(self, label: str, members: int, most_epochs: int) -> None:
-        """A point begins."""
+        """Write that a configuration begins to train."""
         self.write("trial", label=label)
 
     def complete(self, label: str, values: dict[str, float], seconds: float) -> None:
-        """A point is done."""
+        """Write that a configuration is complete, with its objectives."""
         self.write("complete", label=label, values=values, seconds=seconds)
 
     def failed(self, label: str, reason: str) -> None:
-        """A point failed."""
+        """Write that a configuration failed."""
         self.write("failed", label=label, reason=reason)
 
     def retried(self, label: str, reason: str) -> None:
-        """A point will be tried again."""
+        """Write that a configuration failed and will be tried again."""
         self.write("retried", label=label, reason=reason)
 
 
 def main() -> int:
-    """Carry out the order on standard input.
+    """Run the study of the spec on standard input until the worker's limits are reached.
 
     Returns:
-        The exit code: 0 done, that of a user's mistake, or 130 and 143 stopped by a signal.
+        The exit code: 0 where nothing is left, that of a user's mistake, or 130 and 143 where a
+        signal stopped it.
     """
-    signals, told = Signals(), JsonReporter(_own_output())
+    signals, reporter = Signals(), JsonReporter(_reserve_standard_output())
     try:
         with signals.installed():
-            order = WorkerSpec.decode(sys.stdin.buffer.readline())
-            # Whoever gave the order holds the other end: when that closes, nobody waits for us.
-            threading.Thread(target=_stop_when_closed, name="parent", daemon=True).start()
-            study = order.study()
+            spec = WorkerSpec.decode(sys.stdin.buffer.readline())
+            # The coordinator holds the other end of standard input: where that closes, it is gone.
+            threading.Thread(target=_stop_at_end_of_input, daemon=True).start()
+            study = spec.study()
             if study.has_plugins and study.allow_plugins:
                 sys.path.append(str(study.folder))
             summary = run(
                 study,
-                storage=order.storage,
-                reporter=told,
+                storage=spec.storage,
+                reporter=reporter,
                 signals=signals,
-                command=order.command,
-                terms=order.terms,
-                cores=order.cores,
+                command=spec.command,
+                terms=spec.limits,
+                cores=spec.cores,
             )
-            told.write("end", recycled=summary.recycled)
+            reporter.write("end", recycled=summary.recycled)
             return DONE
     except RemixStudyError as error:
-        told.write("error", error=type(error).__name__, message=str(error))
+        reporter.write("error", error=type(error).__name__, message=str(error))
         return error.exit_code
     except (KeyboardInterrupt, Exception):
         if signals.received is None:
@@ -98,15 +99,16 @@ def main() -> int:
         return 128 + signals.received
 
 
-def _own_output() -> BinaryIO:
+def _reserve_standard_output() -> BinaryIO:
     """Standard output for events alone; what libraries and users print goes to standard error."""
-    own = os.dup(1)
+    output = os.dup(1)
     os.dup2(2, 1)
-    return open(own, "wb")
+    return open(output, "wb")
 
 
-def _stop_when_closed() -> None:
-    # Past Python's buffer, whose lock an ending process would wait for.
+def _stop_at_end_of_input() -> None:
+    """Wait for the end of standard input, then send this process SIGTERM."""
+    # Not through Python's buffer, whose lock an ending process would wait for.
     while os.read(0, 1):
         continue
     os.kill(os.getpid(), signal.SIGTERM)

@@ -1,11 +1,12 @@
-"""Several workers on one study: one parent begins it, follows them, and sums up."""
+"""Several worker processes on one study: the coordinator registers it, starts them and sums up."""
 
 from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from remix_study.errors import UsageError
 from remix_study.study.checks import check_study
@@ -20,54 +21,61 @@ from remix_study.study.worker_limits import WorkerLimits
 from remix_study.studyfile.schema import Study
 from remix_study.training import cores
 from remix_study.workers.coordinator import Coordinator
-from remix_study.workers.worker_process import WorkerProcess
+from remix_study.workers.worker_process import WorkerProcess, stop_all
 from remix_study.workers.worker_spec import WorkerSpec
 
-RECYCLE = 100
+DEFAULT_RECYCLE = 100
 """Trials of a worker process before another takes its place: TensorFlow's memory may grow."""
 
-_PAUSE = 0.05
-# What says a linear algebra library how many threads to start.
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_POLL_SECONDS = 0.05
+# Environment variables that limit the threads of linear algebra libraries.
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
 class WorkerPool:
-    """How many work, and on what.
+    """How many worker processes share a study, and what each may use.
 
     Attributes:
-        workers: Processes.
-        devices: What each may see: numbers of accelerators that they take in turn, ``("cpu",)``
-            for none, nothing for all.
-        recycle: Trials of a process before another takes its place; 0 for no end.
+        workers: Number of processes.
+        devices: What each may see: numbers of accelerators, which they take in turn, ``("cpu",)``
+            for none, empty for all.
+        recycle: Trials of a process before another takes its place; 0 for no limit.
         wait: Whether they stay while others still work, to take over what those leave.
     """
 
     workers: int
     devices: tuple[str, ...] = ()
-    recycle: int = RECYCLE
+    recycle: int = DEFAULT_RECYCLE
     wait: bool = False
 
     def environment(self, position: int) -> dict[str, str]:
-        """What the worker at a position finds in its environment."""
-        found = dict.fromkeys(_THREADS, str(self.cores))
+        """Environment variables of the worker in a slot: its share of cores and its device."""
+        variables = dict.fromkeys(_THREAD_VARIABLES, str(self.cores))
         if self.devices:
-            found |= seen(self.devices[position % len(self.devices)])
-        return found
+            variables |= device_environment(self.devices[position % len(self.devices)])
+        return variables
 
     @property
     def cores(self) -> int:
-        """Cores for each."""
+        """Cores of each worker."""
         return max(1, cores.allowed() // self.workers)
 
 
-def seen(device: str) -> dict[str, str]:
-    """The environment in which a backend finds one device; it looks once, when imported."""
-    found = {"CUDA_VISIBLE_DEVICES": "-1" if device == "cpu" else device}
-    return found | ({"JAX_PLATFORMS": "cpu"} if device == "cpu" else {})
+def device_environment(devices: str) -> dict[str, str]:
+    """Environment variables that show a backend some accelerators only.
+
+    Backends look once, when they are imported.
+
+    Args:
+        devices: Numbers of accelerators such as ``0,1``, or ``cpu`` for none.
+    """
+    if devices == "cpu":
+        return {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
+    return {"CUDA_VISIBLE_DEVICES": devices}
 
 
-def check_worker_pool(study: Study, storage: str, crew: WorkerPool) -> None:
+def check_worker_pool(study: Study, storage: str, pool: WorkerPool) -> None:
     """Refuse what several workers cannot do, before anything is loaded.
 
     Raises:
@@ -79,90 +87,85 @@ def check_worker_pool(study: Study, storage: str, crew: WorkerPool) -> None:
             f"{study.source}: workers load the data themselves; name a dataset, a file or images "
             "in every problem"
         )
-    if crew.workers > 1 or crew.wait:
+    if pool.workers > 1 or pool.wait:
         check_place(storage)
 
 
-Follow = Callable[[Coordinator, WorkerSpec], None]
-"""Starts the workers of an order and follows them to the end."""
+RunWorkers = Callable[[Coordinator, WorkerSpec], None]
+"""Starts the worker processes of a spec and handles their events until all have ended."""
 
 
 def run_worker_pool(
     study: Study,
-    crew: WorkerPool,
+    pool: WorkerPool,
     *,
     storage: str,
     reporter: Reporter | None = None,
     signals: Signals | None = None,
     command: str = "",
-    follow: Follow | None = None,
+    run_workers: RunWorkers | None = None,
 ) -> Summary:
-    """Run every point of a study that is not complete, in processes of their own.
+    """Run every configuration of a study that is not complete, in processes of their own.
 
     Args:
         study: What to run.
-        crew: Who works.
+        pool: The worker processes.
         storage: URL of the database.
-        reporter: Told what happens.
-        signals: One that comes is passed on to the workers.
+        reporter: Receives the events of all workers.
+        signals: A signal is passed on to the workers.
         command: Command line for the manifest.
-        follow: Starts the workers; as processes of this machine where None.
+        run_workers: Starts the workers; as processes of this machine where None.
 
     Raises:
-        StudyFileError: The study file or a change in it.
-        DataError: The data.
-        UsageError: A model of the user's own that cannot be built or does not fit the data.
-        StorageError: The database.
-        WorkersDied: Workers die before they begin a trial.
+        StudyFileError: The study file is wrong, or has changed since the study began.
+        DataError: The data are missing or wrong.
+        UsageError: A model of the user's own cannot be built or does not fit the data.
+        StorageError: The database cannot be used.
+        WorkersDied: Workers died before they began a trial.
     """
     signals = signals or Signals()
     check_study(study)
-    check_worker_pool(study, storage, crew)
+    check_worker_pool(study, storage, pool)
     families = [family(task) for task in prepare(study)]
     signals.check()
     with opened_storage(storage, signals) as opened:
         problems = {trials.task.name: trials for trials in entered(opened, families, signals)}
-        parent = Coordinator(problems, reporter or Reporter(), signals)
-        if parent.begin():
+        coordinator = Coordinator(problems, reporter or Reporter(), signals)
+        if coordinator.begin():
             starts = {name: trials.start for name, trials in problems.items()}
-            terms = WorkerLimits(most=crew.recycle, wait=crew.wait, starts=starts, patient=True)
-            order = WorkerSpec.of(study, storage, command, crew.cores, terms)
-            # Nobody needs this connection meanwhile, and a server may restart.
+            limits = WorkerLimits(most=pool.recycle, wait=pool.wait, starts=starts, patient=True)
+            spec = WorkerSpec.of(study, storage, command, pool.cores, limits)
+            # The connection is unused while workers run, and a server may restart.
             opened.remove_session()
             opened.engine.dispose()
-            (follow or (lambda parent, order: _follow(crew, parent, order)))(parent, order)
-        parent.finish()
-    return parent.summary
+            run_workers = run_workers or partial(_run_on_this_machine, pool)
+            run_workers(coordinator, spec)
+        coordinator.finish()
+    return coordinator.summary
 
 
-def _follow(crew: WorkerPool, parent: Coordinator, order: WorkerSpec) -> None:
-    """Follow processes of this machine, or stop them all."""
-    signals = parent.signals
-    seats = [
+def _run_on_this_machine(pool: WorkerPool, coordinator: Coordinator, spec: WorkerSpec) -> None:
+    """Run the pool's processes on this machine to their end; stop them all on any error."""
+    signals = coordinator.signals
+    processes = [
         WorkerProcess(
-            position, order if position == 0 else order.following(), crew.environment(position)
+            position,
+            spec if position == 0 else spec.without_manifest(),
+            pool.environment(position),
         )
-        for position in range(crew.workers)
+        for position in range(pool.workers)
     ]
     try:
-        for seat in seats:
-            seat.start()
-        while any(seat.taken for seat in seats):
+        for process in processes:
+            process.start()
+        while any(process.is_active for process in processes):
             signals.check()
-            for seat in seats:
-                for event in seat.tend() if seat.taken else ():
-                    parent.hear(event)
-            time.sleep(_PAUSE)
+            for process in processes:
+                for event in process.poll_events() if process.is_active else ():
+                    coordinator.handle_event(event)
+            time.sleep(_POLL_SECONDS)
     except BaseException:
         # A second Ctrl-C must not leave a worker behind.
         with signals.critical():
-            stop(seats, signals.received or signal.SIGTERM)
+            stop_all(processes, signals.received or signal.SIGTERM)
         raise
-
-
-def stop(seats: Sequence[WorkerProcess], number: int = signal.SIGTERM) -> None:
-    """Stop the processes of all seats."""
-    for seat in seats:
-        seat.stop(number)
-    for seat in seats:
-        seat.wait()

@@ -1,4 +1,4 @@
-"""A place for a worker process: when one has done its share or dies, the next takes its place."""
+"""One slot of the pool: a worker process, replaced when it was recycled or died."""
 
 from __future__ import annotations
 
@@ -16,124 +16,138 @@ import msgspec
 
 from remix_study.workers.worker_spec import Event, WorkerSpec
 
-_MOST_STILLBORN = 3
+_MAX_FAILED_STARTS = 3
 """Processes in a row that may die before they have begun a trial."""
 
 # Seconds for a process to close its trial when told to stop; compiling cannot be broken off.
-_PARTING = 30.0
-_PAUSE = 0.05
+_STOP_SECONDS = 30.0
+_POLL_SECONDS = 0.05
 
 
 class WorkerProcess:
-    """Keeps one worker process going until nothing is left to do.
+    """One slot of the pool, whose process may be replaced until nothing is left to do.
 
     Attributes:
-        number: Which of the run's seats, from 1.
-        taken: Whether a process works here, or the next is about to.
+        position: The slot's position in the pool, from 0.
+        is_active: Whether a process runs in the slot, or the next one is about to.
     """
 
-    def __init__(self, number: int, order: WorkerSpec, environment: Mapping[str, str]) -> None:
-        """Prepare a seat; :meth:`start` takes it."""
-        self.number, self.taken = number, False
-        self._order, self._environment = order, environment
-        self._stillborn = 0
-        self._point = ""
+    def __init__(self, position: int, spec: WorkerSpec, environment: Mapping[str, str]) -> None:
+        """Prepare a slot; :meth:`start` starts its process.
+
+        Args:
+            position: The slot's position in the pool, from 0.
+            spec: What the first process does; those that replace it add no manifest.
+            environment: Environment variables of its processes, beside those of this one.
+        """
+        self.position, self.is_active = position, False
+        self._spec, self._environment = spec, environment
+        self._failed_starts = 0
+        # Label of the configuration whose trial the process has begun.
+        self._label = ""
         # Whether another process follows; None until this one has said so.
-        self._next: bool | None = None
+        self._is_recycled: bool | None = None
 
     def start(self) -> None:
-        """Start a process with the very modules that this one would import."""
+        """Start a process that imports the very modules that this one would import."""
         paths = os.pathsep.join(path for path in sys.path if path)
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "remix_study.workers.main"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": paths, **self._environment},
-            # Ctrl-C in a terminal is for the parent alone, which tells its workers.
+            # Ctrl-C in a terminal goes to the coordinator alone, which stops its workers.
             start_new_session=True,
         )
-        self._heard: queue.Queue[bytes] = queue.Queue()
+        self._lines: queue.Queue[bytes] = queue.Queue()
         assert self._process.stdin
         assert self._process.stdout
         self._reader = threading.Thread(
-            target=_read, args=(self._process.stdout, self._heard), daemon=True
+            target=_read_lines, args=(self._process.stdout, self._lines), daemon=True
         )
         self._reader.start()
-        self.taken, self._point, self._next = True, "", None
+        self.is_active, self._label, self._is_recycled = True, "", None
         try:
-            self._process.stdin.write(self._order.encode())
+            self._process.stdin.write(self._spec.encode())
             self._process.stdin.flush()
         except BrokenPipeError:
-            # It has died already, which is noticed when it is tended.
+            # The process has died already, which poll_events notices.
             return
 
-    def tend(self) -> list[Event]:
-        """What has happened since; a process that is gone is followed by the next.
+    def poll_events(self) -> list[Event]:
+        """Return the events since the last call, and replace a process that has ended.
 
         Returns:
-            The process's events, and ``died`` (``how``, ``label`` of the point, ``last``) where
-            it died.
+            Events of the process. Where it died, the last is ``died`` with ``how``, ``label``
+            of the configuration it was training, and ``last``, whether no process replaces it.
         """
-        gone = self._process.poll() is not None
-        if gone:
+        has_ended = self._process.poll() is not None
+        if has_ended:
             self._reader.join(1)
-        events = self._drain()
-        if gone:
-            events += self._follow()
+        events = self._decode_lines()
+        if has_ended:
+            events += self._replace()
         return events
 
     def stop(self, number: int = signal.SIGTERM) -> None:
-        """Ask the process to stop."""
-        if self.taken and self._process.poll() is None:
+        """Send the process a signal to stop."""
+        if self.is_active and self._process.poll() is None:
             self._process.send_signal(number)
 
     def wait(self) -> None:
-        """Wait until the process has stopped, or make it."""
-        if not self.taken:
+        """Wait until the process has stopped; kill it after 30 seconds."""
+        if not self.is_active:
             return
-        end = time.monotonic() + _PARTING
+        end = time.monotonic() + _STOP_SECONDS
         while self._process.poll() is None and time.monotonic() < end:
-            time.sleep(_PAUSE)
+            time.sleep(_POLL_SECONDS)
         self._process.kill()
         self._close()
-        self.taken = False
+        self.is_active = False
 
-    def _drain(self) -> list[Event]:
+    def _decode_lines(self) -> list[Event]:
         events: list[Event] = []
         while True:
             try:
-                event = msgspec.json.decode(self._heard.get_nowait(), type=Event)
+                event = msgspec.json.decode(self._lines.get_nowait(), type=Event)
             except queue.Empty:
                 return events
             except msgspec.DecodeError:
-                # It died in the middle of a line.
+                # The process died in the middle of a line.
                 continue
             if event["kind"] == "trial":
-                self._point = event["label"]
+                self._label = event["label"]
             elif event["kind"] in ("end", "error"):
-                self._next = bool(event.get("recycled"))
+                self._is_recycled = bool(event.get("recycled"))
             events.append(event)
 
-    def _follow(self) -> list[Event]:
-        """Start the next process, unless the last has said that no more is to be done."""
-        code = self._close()
-        died: list[Event] = []
-        if self._next is None:
-            self._stillborn = 0 if self._point else self._stillborn + 1
-            self._next = self._stillborn < _MOST_STILLBORN
-            died = [
-                {"kind": "died", "how": _how(code), "label": self._point, "last": not self._next}
-            ]
-        self.taken = self._next
-        if self.taken:
-            self._order = self._order.following()
+    def _replace(self) -> list[Event]:
+        """Start the next process, unless the last one has said that nothing is left to do."""
+        exit_code = self._close()
+        events: list[Event] = []
+        is_replaced = self._is_recycled
+        if is_replaced is None:
+            self._failed_starts = 0 if self._label else self._failed_starts + 1
+            is_replaced = self._failed_starts < _MAX_FAILED_STARTS
+            events.append(
+                {
+                    "kind": "died",
+                    "how": _describe_exit(exit_code),
+                    "label": self._label,
+                    "last": not is_replaced,
+                }
+            )
+        self.is_active = is_replaced
+        if is_replaced:
+            self._spec = self._spec.without_manifest()
             self.start()
-        return died
+        return events
 
     def _close(self) -> int:
+        """Close the pipes and return the exit code."""
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe:
-                # What was not read by a process that died cannot be flushed.
+                # What a process that died has not read cannot be flushed.
                 try:
                     pipe.close()
                 except BrokenPipeError:
@@ -141,20 +155,28 @@ class WorkerProcess:
         return self._process.wait()
 
 
-def _read(pipe: IO[bytes], heard: queue.Queue[bytes]) -> None:
+def _read_lines(pipe: IO[bytes], lines: queue.Queue[bytes]) -> None:
     try:
         for line in pipe:
-            heard.put(line)
+            lines.put(line)
     except ValueError:
-        # Closed by the other thread, which has heard enough.
+        # The main thread has closed the pipe.
         return
 
 
-def _how(code: int) -> str:
-    """How a process ended, for a person."""
+def _describe_exit(code: int) -> str:
+    """How a process ended: ``exit code 1`` or a signal's name."""
     if code >= 0:
         return f"exit code {code}"
     try:
         return signal.Signals(-code).name
     except ValueError:
         return f"signal {-code}"
+
+
+def stop_all(processes: list[WorkerProcess], number: int = signal.SIGTERM) -> None:
+    """Stop the processes of all slots and wait until they have ended."""
+    for process in processes:
+        process.stop(number)
+    for process in processes:
+        process.wait()

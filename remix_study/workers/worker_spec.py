@@ -1,4 +1,7 @@
-"""What a worker process is told; by a pipe, as its database may have a password."""
+"""What a worker process is sent: the study, the database and its limits, as a line of JSON.
+
+It goes through a pipe and not onto the command line, as the database's URL may have a password.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +17,25 @@ from remix_study.study.worker_limits import WorkerLimits
 from remix_study.studyfile.parsing import parse_study
 from remix_study.studyfile.schema import Stack, Study
 
+Event = dict[str, Any]
+"""A message of a worker process; ``kind`` is ``problem``, ``trial``, ``complete``, ``failed``,
+``retried``, ``error``, ``end`` or ``died``, and says which keys there are."""
+
 
 @dataclass(frozen=True)
 class WorkerSpec:
-    """A worker's part in a study.
+    """A study, its database and the limits of one worker process.
 
     Attributes:
-        text: The study file's text; the file may not be there where the worker is.
-        source: Its path, which paths in it are relative to.
+        text: Text of the study file, which may be absent on the worker's machine.
+        source: Absolute path of the study file; paths in it are relative to its folder.
         storage: URL of the database.
         command: Command line for the manifest.
-        cores: Cores that the worker may use on a CPU; 0 for its share to be what it finds.
-        terms: When it has done its part.
+        cores: Cores that the process may use on a CPU; 0 for all that it may use.
+        limits: How many trials the process runs, and whether it waits for others.
         stack: What the command line puts in place of the file's ``training.stack``.
         allow_plugins: Whether code of the user's own may be imported.
-        version: Of this package; numbers of different versions do not belong in one study.
+        version: Version of this package; one study holds numbers of one version only.
     """
 
     text: str
@@ -36,55 +43,50 @@ class WorkerSpec:
     storage: str = field(repr=False)
     command: str
     cores: int
-    terms: WorkerLimits
+    limits: WorkerLimits
     stack: Stack | None = None
     allow_plugins: bool = True
     version: str = __version__
 
     @classmethod
     def of(
-        cls, study: Study, storage: str, command: str, cores: int, terms: WorkerLimits
+        cls, study: Study, storage: str, command: str, cores: int, limits: WorkerLimits
     ) -> WorkerSpec:
-        """The order to work on a study."""
-        source = str(Path(study.source).absolute())
+        """Describe a worker on a study that this process has read."""
         return cls(
-            study.text,
-            source,
-            storage,
-            command,
-            cores,
-            terms,
-            study.stack,
-            study.allow_plugins,
+            text=study.text,
+            source=str(Path(study.source).absolute()),
+            storage=storage,
+            command=command,
+            cores=cores,
+            limits=limits,
+            stack=study.stack,
+            allow_plugins=study.allow_plugins,
         )
 
     def study(self) -> Study:
-        """The study file again.
+        """Parse the study file.
 
         Raises:
-            UsageError: The order is of another version of this package.
+            UsageError: The spec is of another version of this package.
         """
         if self.version != __version__:
             raise UsageError(
                 f"the workers' remix_study is version {__version__}, and the study was started by "
-                f"version {self.version}; install the same on both sides"
+                f"version {self.version}; install the same version on both sides"
             )
         study = parse_study(self.text, self.source).stacked(self.stack)
         return study if self.allow_plugins else study.without_plugins()
 
-    def following(self) -> WorkerSpec:
-        """The order for a process that takes another's place."""
-        return replace(self, terms=replace(self.terms, manifest=False))
+    def without_manifest(self) -> WorkerSpec:
+        """The spec for every process but the pool's first, which alone adds a manifest."""
+        return replace(self, limits=replace(self.limits, manifest=False))
 
     def encode(self) -> bytes:
-        """One line of JSON."""
+        """The spec as one line of JSON."""
         return msgspec.json.encode(self) + b"\n"
 
     @classmethod
     def decode(cls, line: bytes) -> WorkerSpec:
-        """The order in a line of JSON."""
+        """Read the spec from one line of JSON."""
         return msgspec.json.decode(line, type=cls)
-
-
-Event = dict[str, Any]
-"""What a worker process tells: ``kind`` is a method of a reporter, ``error`` or ``end``."""

@@ -65,10 +65,10 @@ def test_networks_that_all_diverge_fail_once_and_are_reported(scene):
     scene.write(study(3))
     code, out, _ = scene.run("run", "tiny.toml", "--workers", "2", "--json", PRETEND_FAULT="=nan")
     assert code == 1
-    assert [(f["point"], f["reason"]) for f in failures(out)] == [
-        (label, "2 of 2 folds diverged: made up")
-        for label in ("baseline", "balance", "remix (0.001)")
-    ]
+    # Two workers may begin in either order.
+    assert {f["point"]: f["reason"] for f in failures(out)} == dict.fromkeys(
+        ("baseline", "balance", "remix (0.001)"), "2 of 2 folds diverged: made up"
+    )
     # The same seeds would diverge again.
     assert len(scene.begun()) == 3
     scene.assert_whole(3, failed=3)

@@ -1,4 +1,4 @@
-"""What each worker of a crew gets, and what a crew cannot do."""
+"""What each worker of a pool gets, and what a pool cannot do."""
 
 from __future__ import annotations
 
@@ -11,27 +11,41 @@ from remix_study.cli.run import training_function
 from remix_study.errors import StorageError, UsageError
 from remix_study.study import filesystem, runner
 from remix_study.studyfile.parsing import parse_study
+from remix_study.training import cores
 from remix_study.workers import dask_pool
-from remix_study.workers import pool as crews
-from remix_study.workers.pool import RECYCLE, WorkerPool, check_worker_pool, run_worker_pool
+from remix_study.workers.pool import (
+    DEFAULT_RECYCLE,
+    WorkerPool,
+    check_worker_pool,
+    device_environment,
+    run_worker_pool,
+)
 
 STUDY = '[study]\nname = "tiny"\n[[problems]]\n{}\n'
 
 
 def test_each_worker_sees_one_device_in_turn():
-    crew = WorkerPool(3, devices=("0", "1"))
-    seen = [crew.environment(position)["CUDA_VISIBLE_DEVICES"] for position in range(3)]
-    assert seen == ["0", "1", "0"]
-    assert "JAX_PLATFORMS" not in crew.environment(0)
+    pool = WorkerPool(3, devices=("0", "1"))
+    devices = [pool.environment(position)["CUDA_VISIBLE_DEVICES"] for position in range(3)]
+    assert devices == ["0", "1", "0"]
+    assert "JAX_PLATFORMS" not in pool.environment(0)
     assert WorkerPool(2, devices=("cpu",)).environment(1)["JAX_PLATFORMS"] == "cpu"
     assert "CUDA_VISIBLE_DEVICES" not in WorkerPool(2).environment(0)
+
+
+@pytest.mark.parametrize(
+    ("devices", "cuda", "jax"), [("0", "0", None), ("0,1", "0,1", None), ("cpu", "-1", "cpu")]
+)
+def test_a_device_is_shown_by_the_variables_that_backends_read(devices, cuda, jax):
+    variables = device_environment(devices)
+    assert (variables["CUDA_VISIBLE_DEVICES"], variables.get("JAX_PLATFORMS")) == (cuda, jax)
 
 
 @pytest.mark.parametrize(
     ("granted", "workers", "share"), [(8, 2, 4), (2, 2, 1), (2, 3, 1), (7, 2, 3)]
 )
 def test_workers_share_the_cores(monkeypatch, granted, workers, share):
-    monkeypatch.setattr(crews.cores, "allowed", lambda: granted)
+    monkeypatch.setattr(cores, "allowed", lambda: granted)
     assert WorkerPool(workers).cores == share
     assert WorkerPool(workers).environment(0)["OMP_NUM_THREADS"] == str(share)
 
@@ -70,33 +84,34 @@ def test_a_path_lies_on_the_deepest_mount(tmp_path, path, kind):
 def test_sqlite_on_a_network_file_system_is_refused_to_several(monkeypatch):
     study = parse_study(STUDY.format('dataset = "wine"'), "tiny.toml")
     monkeypatch.setattr(filesystem, "file_system", lambda _path: "nfs4")
-    for crew in (WorkerPool(2), WorkerPool(1, wait=True)):
+    for pool in (WorkerPool(2), WorkerPool(1, wait=True)):
         with pytest.raises(StorageError, match=r"x\.db: lies on a network file system \(nfs4\)"):
-            check_worker_pool(study, "sqlite:///x.db", crew)
-        check_worker_pool(study, "postgresql://h/x", crew)
+            check_worker_pool(study, "sqlite:///x.db", pool)
+        check_worker_pool(study, "postgresql://h/x", pool)
     check_worker_pool(study, "sqlite:///x.db", WorkerPool(1))
 
 
-def working(*words: str):
+def function_of(*words: str):
+    """The function that a command line chooses to run its study."""
     return training_function(parser().parse_args(words))
 
 
-def test_the_command_line_says_who_works():
-    assert working("run", "x.toml") is runner.run
-    asked = {
+def test_the_command_line_chooses_the_pool():
+    assert function_of("run", "x.toml") is runner.run
+    pools = {
         ("run", "x.toml", "--workers", "2"): WorkerPool(2),
         ("run", "--workers=3", "--devices=0,1"): WorkerPool(3, ("0", "1")),
         ("run", "--workers=1", "--recycle=0"): WorkerPool(1, recycle=0),
         ("worker", "x.toml"): WorkerPool(1, wait=True),
         ("worker", "x.toml", "--no-wait", "--devices=cpu"): WorkerPool(1, ("cpu",)),
     }
-    for words, crew in asked.items():
-        found = working(*words)
-        assert (found.func, found.keywords) == (run_worker_pool, {"crew": crew}), words
-    assert WorkerPool(1).recycle == RECYCLE > 0
-    found = working("run", "--dask", "tcp://h:1")
-    assert found.func is dask_pool.run_on_dask
-    assert found.keywords == {"crew": WorkerPool(0), "address": "tcp://h:1"}
+    for words, pool in pools.items():
+        function = function_of(*words)
+        assert (function.func, function.keywords) == (run_worker_pool, {"pool": pool}), words
+    assert WorkerPool(1).recycle == DEFAULT_RECYCLE > 0
+    function = function_of("run", "--dask", "tcp://h:1")
+    assert function.func is dask_pool.run_on_dask
+    assert function.keywords == {"pool": WorkerPool(0), "address": "tcp://h:1"}
 
 
 @pytest.mark.parametrize(
@@ -108,46 +123,46 @@ def test_the_command_line_says_who_works():
 )
 def test_numbers_that_cannot_be_are_refused(words, capsys):
     with pytest.raises(SystemExit) as caught:
-        working("run", words)
+        function_of("run", words)
     assert caught.value.code == 2
     assert "write how many" in capsys.readouterr().err
 
 
 def test_recycling_without_workers_is_refused():
     with pytest.raises(UsageError, match="give --workers, too"):
-        working("run", "--recycle", "5")
+        function_of("run", "--recycle", "5")
 
 
 class Cluster:
-    """As much of a Dask client as is asked before anything runs."""
+    """The part of a Dask client that is used before anything runs."""
 
-    def __init__(self, places) -> None:
-        self.places, self.closed = places, False
+    def __init__(self, machines) -> None:
+        self.machines, self.is_closed = machines, False
 
     def run(self, _function):
-        if isinstance(self.places, Exception):
-            raise self.places
-        return self.places
+        if isinstance(self.machines, Exception):
+            raise self.machines
+        return self.machines
 
     def close(self):
-        self.closed = True
+        self.is_closed = True
 
 
 @pytest.mark.parametrize(
-    ("places", "kind", "expected"),
+    ("machines", "kind", "expected"),
     [
         ({}, UsageError, "--dask tcp://h:1: the cluster has no workers yet; start some"),
         (ImportError("no remix"), UsageError, r"its workers cannot use remix_study \(no remix\)"),
         ({"tcp://a": "another"}, StorageError, r"sqlite:///x\.db: the Dask workers are on other"),
     ],
 )
-def test_clusters_that_cannot_work(monkeypatch, places, kind, expected):
-    cluster = Cluster(places)
+def test_clusters_that_cannot_work(monkeypatch, machines, kind, expected):
+    cluster = Cluster(machines)
     monkeypatch.setattr(dask_pool, "_connect", lambda _address: cluster)
     study = parse_study(STUDY.format('dataset = "wine"'), "tiny.toml")
     with pytest.raises(kind, match=expected):
         dask_pool.run_on_dask(study, WorkerPool(0), "tcp://h:1", storage="sqlite:///x.db")
-    assert cluster.closed
+    assert cluster.is_closed
 
 
 def test_a_missing_dask_is_named_with_what_installs_it(monkeypatch):

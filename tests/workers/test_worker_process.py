@@ -1,7 +1,8 @@
-"""A seat: its process is followed when recycled or dead, and told nothing on the command line."""
+"""A slot of the pool: its process is replaced when recycled or dead, and fed by a pipe."""
 
 from __future__ import annotations
 
+import signal
 import time
 
 import pytest
@@ -9,8 +10,8 @@ import pytest
 from remix_study.errors import UsageError
 from remix_study.study.worker_limits import Start, WorkerLimits
 from remix_study.studyfile.parsing import parse_study
-from remix_study.workers import worker_process as seats
-from remix_study.workers import worker_spec as orders
+from remix_study.workers import worker_process as worker_processes
+from remix_study.workers import worker_spec as worker_specs
 from remix_study.workers.worker_process import WorkerProcess
 from remix_study.workers.worker_spec import WorkerSpec
 
@@ -18,16 +19,16 @@ TINY = '[study]\nname = "tiny"\n[[problems]]\ndataset = "wine"\n'
 
 
 @pytest.fixture
-def order(tmp_path) -> WorkerSpec:
+def spec(tmp_path) -> WorkerSpec:
     study = parse_study(TINY, str(tmp_path / "tiny.toml"))
-    terms = WorkerLimits(most=3, wait=True, starts={"tiny/wine": Start(4, 0)}, patient=True)
-    return WorkerSpec.of(study, "postgresql://me:secret@h/db", "remix-study run", 2, terms)
+    limits = WorkerLimits(most=3, wait=True, starts={"tiny/wine": Start(4, 0)}, patient=True)
+    return WorkerSpec.of(study, "postgresql://me:secret@h/db", "remix-study run", 2, limits)
 
 
-def test_an_order_comes_out_as_it_went_in(order):
-    assert WorkerSpec.decode(order.encode()) == order
-    assert order.encode().count(b"\n") == 1
-    assert order.study() == parse_study(TINY, order.source)
+def test_a_spec_is_decoded_as_it_was_encoded(spec):
+    assert WorkerSpec.decode(spec.encode()) == spec
+    assert spec.encode().count(b"\n") == 1
+    assert spec.study() == parse_study(TINY, spec.source)
 
 
 @pytest.mark.parametrize("stack", [8, "auto"])
@@ -36,64 +37,64 @@ def test_a_stack_from_the_command_line_reaches_every_problem_of_every_worker(tmp
         '[[problems]]\ndataset = "digits"\nkind = "binary"\nminority = [3]\n'
     )
     study = parse_study(text, str(tmp_path / "tiny.toml")).stacked(stack)
-    order = WorkerSpec.of(study, "sqlite:///x.db", "remix-study run", 2, WorkerLimits())
-    found = WorkerSpec.decode(order.encode()).study()
-    assert [spec.training.stack for spec in found.problems] == [stack, stack]
+    spec = WorkerSpec.of(study, "sqlite:///x.db", "remix-study run", 2, WorkerLimits())
+    decoded = WorkerSpec.decode(spec.encode()).study()
+    assert [problem.training.stack for problem in decoded.problems] == [stack, stack]
     # Unless it says nothing.
     plain = parse_study(text, str(tmp_path / "tiny.toml")).stacked(None)
-    order = WorkerSpec.of(plain, "sqlite:///x.db", "remix-study run", 2, WorkerLimits())
-    assert [spec.training.stack for spec in order.study().problems] == [3, 0]
+    spec = WorkerSpec.of(plain, "sqlite:///x.db", "remix-study run", 2, WorkerLimits())
+    assert [problem.training.stack for problem in spec.study().problems] == [3, 0]
 
 
-def test_an_order_shows_no_password(order):
-    assert "secret" not in repr(order)
+def test_a_spec_shows_no_password(spec):
+    assert "secret" not in repr(spec)
 
 
-def test_an_order_of_another_version_is_refused(order, monkeypatch):
-    monkeypatch.setattr(orders, "__version__", "99")
+def test_a_spec_of_another_version_is_refused(spec, monkeypatch):
+    monkeypatch.setattr(worker_specs, "__version__", "99")
     with pytest.raises(UsageError, match=r"version 99, .* by version"):
-        order.study()
+        spec.study()
 
 
-def test_only_the_first_process_adds_a_manifest(order):
-    assert order.terms.manifest
-    assert not order.following().terms.manifest
-    assert order.following().terms.starts == order.terms.starts
+def test_only_the_first_process_adds_a_manifest(spec):
+    assert spec.limits.manifest
+    assert not spec.without_manifest().limits.manifest
+    assert spec.without_manifest().limits.starts == spec.limits.starts
 
 
-def tended(seat: WorkerProcess) -> list[dict]:
-    """All events of a seat until nobody takes it any more."""
+def all_events(process: WorkerProcess) -> list[dict]:
+    """All events of a slot until no process runs there any more."""
     events = []
-    while seat.taken:
-        events += seat.tend()
+    while process.is_active:
+        events += process.poll_events()
         time.sleep(0.01)
     return events
 
 
-def behave(monkeypatch, code: str) -> None:
-    """Processes that run this instead of a worker."""
-    popen = seats.subprocess.Popen
+def replace_program(monkeypatch, code: str) -> None:
+    """Let worker processes run this code instead of a worker."""
+    popen = worker_processes.subprocess.Popen
 
     def start(command, **options):
         return popen([command[0], "-c", code], **options)
 
-    monkeypatch.setattr(seats.subprocess, "Popen", start)
+    monkeypatch.setattr(worker_processes.subprocess, "Popen", start)
 
 
-def test_a_worker_that_never_begins_is_replaced_three_times_at_most(order, monkeypatch):
-    behave(monkeypatch, "raise SystemExit(7)")
-    seat = WorkerProcess(0, order, {})
-    seat.start()
-    assert [(event["how"], event["last"]) for event in tended(seat)] == [
+def test_a_worker_that_never_begins_is_replaced_three_times_at_most(spec, monkeypatch):
+    replace_program(monkeypatch, "raise SystemExit(7)")
+    process = WorkerProcess(0, spec, {})
+    process.start()
+    assert [(event["how"], event["last"]) for event in all_events(process)] == [
         ("exit code 7", False),
         ("exit code 7", False),
         ("exit code 7", True),
     ]
 
 
-def test_a_worker_that_died_at_a_point_is_replaced_without_end(order, monkeypatch, tmp_path):
+def test_a_worker_that_died_in_a_trial_is_replaced_without_end(spec, monkeypatch, tmp_path):
     # Five die in a trial; the sixth finds nothing left.
-    behave(
+    replace_program(
         monkeypatch,
         f"""
 import os, pathlib
@@ -107,33 +108,40 @@ else:
     os.abort()
 """,
     )
-    seat = WorkerProcess(0, order, {})
-    seat.start()
-    events = tended(seat)
+    process = WorkerProcess(0, spec, {})
+    process.start()
+    events = all_events(process)
     died = [event for event in events if event["kind"] == "died"]
     assert [(e["how"], e["label"], e["last"]) for e in died] == [("SIGABRT", "balance", False)] * 5
     assert events[-1]["kind"] == "end"
 
 
-def test_a_process_that_does_not_stop_is_made_to(order, monkeypatch):
-    behave(monkeypatch, "import signal, time\nsignal.signal(15, 1)\nprint('{}')\ntime.sleep(60)")
-    monkeypatch.setattr(seats, "_PARTING", 0.2)
-    seat = WorkerProcess(0, order, {})
-    seat.start()
-    begin = time.monotonic()
-    seat.stop()
-    seat.wait()
-    assert time.monotonic() - begin < 30
-    assert not seat.taken
+def test_a_process_that_does_not_stop_is_killed(spec, monkeypatch):
+    replace_program(
+        monkeypatch,
+        "import signal, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        """print('{"kind": "trial", "label": "balance"}', flush=True)\n"""
+        "time.sleep(600)",
+    )
+    monkeypatch.setattr(worker_processes, "_STOP_SECONDS", 0.2)
+    process = WorkerProcess(0, spec, {})
+    process.start()
+    while not process.poll_events():
+        time.sleep(0.01)
+    process.stop()
+    process.wait()
+    assert not process.is_active
+    assert process._process.returncode == -signal.SIGKILL
 
 
-def test_the_environment_is_the_seats_own(order, monkeypatch):
-    behave(
+def test_a_slot_has_an_environment_of_its_own(spec, monkeypatch):
+    replace_program(
         monkeypatch,
         "import json, os\n"
         "device = os.environ['CUDA_VISIBLE_DEVICES']\n"
         "print(json.dumps({'kind': 'end', 'recycled': False, 'device': device}))",
     )
-    seat = WorkerProcess(1, order, {"CUDA_VISIBLE_DEVICES": "1"})
-    seat.start()
-    assert [event["device"] for event in tended(seat)] == ["1"]
+    process = WorkerProcess(1, spec, {"CUDA_VISIBLE_DEVICES": "1"})
+    process.start()
+    assert [event["device"] for event in all_events(process)] == ["1"]
