@@ -42,6 +42,7 @@ def report_command(studies: Sequence[str], storage: str) -> str:
 def _report(options: argparse.Namespace, signals: Signals) -> int:
     if options.demonstration:
         return _demonstrate(options, signals)
+    from remix_study.paper.page_sections import all_sections
     from remix_study.report.page import write_report
     from remix_study.results.frames import load_frames
     from remix_study.study.storage import database_errors, open_reader
@@ -51,7 +52,8 @@ def _report(options: argparse.Namespace, signals: Signals) -> int:
         engine = open_reader(options.storage)
         frames = load_frames(engine, names)
         output = options.output or Path("report")
-        index = write_report(frames, output, command=report_command(names, options.storage))
+        command = report_command(names, options.storage)
+        index = write_report(frames, output, command=command, registry=all_sections())
         engine.dispose()
     _print_index(options, index)
     return DONE

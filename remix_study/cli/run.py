@@ -153,10 +153,13 @@ def training_function(options: argparse.Namespace) -> Callable[..., Summary]:
 
 def conclude_run(options: argparse.Namespace, study: str) -> Outcome:
     """What the run found, and its page if one is asked for."""
+    from remix_study.paper.page_sections import all_sections
     from remix_study.report.outcome import conclude
 
     command = report_command([study], options.storage)
-    return conclude(study, options.storage, options.report, command=command)
+    return conclude(
+        study, options.storage, options.report, command=command, registry=all_sections()
+    )
 
 
 def _load_study(options: argparse.Namespace) -> Study:

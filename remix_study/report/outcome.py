@@ -10,6 +10,7 @@ from sqlalchemy.engine import make_url
 from remix_study.errors import UsageError
 from remix_study.report.folder import check_folder
 from remix_study.report.page import write_report
+from remix_study.report.registry import SectionRegistry
 from remix_study.report.sections.decision import headline
 from remix_study.report.sections.verdict import tally_lines
 from remix_study.results.comparison import comparisons
@@ -57,7 +58,14 @@ def check_report(output: Path, storage: str) -> None:
             )
 
 
-def conclude(study: str, storage: str, output: Path | None = None, *, command: str) -> Outcome:
+def conclude(
+    study: str,
+    storage: str,
+    output: Path | None = None,
+    *,
+    command: str,
+    registry: SectionRegistry | None = None,
+) -> Outcome:
     """Say what a study's complete trials show, and write its page if a folder is given.
 
     Args:
@@ -65,6 +73,7 @@ def conclude(study: str, storage: str, output: Path | None = None, *, command: s
         storage: URL of the database.
         output: the folder of the page.
         command: the command line that makes the page, for the page and its manifest.
+        registry: the sections of the page; those of every page when None.
 
     Raises:
         StorageError: The database cannot be read.
@@ -74,7 +83,11 @@ def conclude(study: str, storage: str, output: Path | None = None, *, command: s
         engine = open_reader(storage)
         try:
             frames = load_frames(engine, [study])
-            index = write_report(frames, output, command=command) if output else None
+            index = (
+                write_report(frames, output, command=command, registry=registry)
+                if output
+                else None
+            )
             return Outcome(outcome_lines(frames), index)
         finally:
             engine.dispose()

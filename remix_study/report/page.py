@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,30 +15,15 @@ import jinja2
 import pandas as pd
 
 from remix_study import __version__
-from remix_study.paper.sections import ablations, authors_code, claims, robustness
 from remix_study.report.folder import MANIFEST, MARK, publish
 from remix_study.report.formatting import SPACE, listing, sentence
 from remix_study.report.latex import latex_text
 from remix_study.report.page_model import Picture, Section
-from remix_study.report.sections import (
-    calibration,
-    corrections,
-    cost,
-    gains,
-    overview,
-    rank_sums,
-    scores,
-    search,
-    sensitivity,
-    verdict,
-)
+from remix_study.report.registry import SectionRegistry, make_context
+from remix_study.report.sections import overview
+from remix_study.report.standard_sections import standard_sections
 from remix_study.report.table_files import csv_text, markdown_text
-from remix_study.results.calibration import calibrations
-from remix_study.results.comparison import Comparison, comparisons
-from remix_study.results.corrections import Corrected, corrected_rows
 from remix_study.results.frames import StudyFrames
-from remix_study.results.study_roles import roles
-from remix_study.results.verdict import judge, remix_row
 
 _TABLES = {"csv": csv_text, "md": markdown_text, "tex": latex_text}
 _FORMATS = {"csv": "CSV", "md": "Markdown", "tex": "LaTeX"}
@@ -47,7 +31,13 @@ _FORMATS = {"csv": "CSV", "md": "Markdown", "tex": "LaTeX"}
 LONG = 400
 
 
-def write_report(frames: StudyFrames, output: Path, *, command: str) -> Path:
+def write_report(
+    frames: StudyFrames,
+    output: Path,
+    *,
+    command: str,
+    registry: SectionRegistry | None = None,
+) -> Path:
     """Write the report of the studies into a folder.
 
     A report that is there already is replaced; a folder that holds anything else is refused.
@@ -56,6 +46,7 @@ def write_report(frames: StudyFrames, output: Path, *, command: str) -> Path:
         frames: the studies, read from a database.
         output: the folder; made with its parents where it is missing.
         command: the command line that makes this report, for the page and the manifest.
+        registry: the sections of the page; :func:`standard_sections` when None.
 
     Returns:
         The path of `index.html`.
@@ -63,44 +54,18 @@ def write_report(frames: StudyFrames, output: Path, *, command: str) -> Path:
     Raises:
         UsageError: the folder holds files that no report wrote, is a file, or cannot be written.
     """
-    return publish(output, lambda folder: _write(frames, folder, command=command))
+    sections = standard_sections() if registry is None else registry
+    return publish(output, lambda folder: _write(frames, folder, sections, command))
 
 
-def _write(frames: StudyFrames, folder: Path, *, command: str) -> None:
-    compared = comparisons(frames)
-    parts = roles(compared)
-    heads = (*parts.headline, *parts.curves)
-    found, binned = [], []
-    for c in parts.main:
-        # Two sections need the same arrays; those of one problem fit in memory.
-        read = cache(frames.probabilities) if frames.probabilities else None
-        found.append((c, corrected_rows(c, read, remix_row(c))))
-        binned.append((c, calibrations(c, read, remix_row(c))))
-    sections = [
-        *([claims.section(heads)] if claims.concerns(heads) else []),
-        verdict.section(
-            [judge(c, _of(c, own)) for c, (_, own) in zip(parts.headline, found, strict=True)]
-        ),
-        *search.sections(compared, frames.searches, frames.manifests),
-        overview.section(compared, parts.studies_aside),
-        sensitivity.section(heads),
-        rank_sums.section(parts.main),
-        gains.section(parts.headline),
-        scores.section((*parts.main, *parts.curves), parts.aside),
-        *robustness.sections((*parts.headline, *parts.variants)),
-        *ablations.sections(parts.checks),
-        *authors_code.sections(
-            parts.repository, [c for c in parts.main if c not in parts.repository]
-        ),
-        calibration.section(binned),
-        corrections.section(found),
-        cost.section(compared, parts.main, parts.checks, frames.runs),
-    ]
+def _write(frames: StudyFrames, folder: Path, registry: SectionRegistry, command: str) -> None:
+    context = make_context(frames)
+    compared = context.comparisons
     studies = list(dict.fromkeys(c.study for c in compared))
     status, complete = overview.progress(compared)
     fill(
         folder,
-        sections,
+        registry.make_sections(context),
         title=f"ReMix study: {listing(studies)}" if studies else "ReMix study",
         status=sentence(status),
         complete=complete,
@@ -118,12 +83,6 @@ def _about(manifests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             texts[file.get("sha256", "")] = file.pop("text")
         studies.append({**one, "file": file} if file else one)
     return {"studies": studies, "study_files": texts}
-
-
-def _of(comparison: Comparison, corrected: Sequence[Corrected]) -> list[Corrected]:
-    """Corrected rows whose source is a row of this comparison."""
-    runs = {row.run for row in comparison.rows}
-    return [made for made in corrected if made.source.run in runs]
 
 
 def fill(

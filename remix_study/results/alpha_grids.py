@@ -11,8 +11,8 @@ import pandas as pd
 from remix_study.metrics import PUBLISHED_METRICS, is_maximized
 from remix_study.results.comparison import Comparison
 
-# A sensitivity study has at least this many alphas above zero; fewer draw no curve.
 LEAST_ALPHAS = 4
+"""A sensitivity study has at least this many alphas above zero; fewer draw no curve."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from remix_study.paper.page_sections import all_sections
 from remix_study.paper.robustness import REMIX, robustness, spread
 from remix_study.paper.sections.robustness import sections
 from remix_study.report.page import write_report
@@ -57,6 +58,11 @@ def scores_of(frames, study, problem, row, metric):
 
 def words(found):
     return " ".join(text for section in found for block in section.blocks for text in block.text)
+
+
+def page_of(frames, folder):
+    index = write_report(frames, folder / "r", command="here", registry=all_sections())
+    return index.read_text(encoding="utf-8")
 
 
 def without(frames, *names):
@@ -207,7 +213,9 @@ def test_a_turned_order_is_said(made):
 
 
 def test_the_page_keeps_them_apart(made, tmp_path):
-    page = write_report(made, tmp_path / "r", command="here").read_text(encoding="utf-8")
+    page = write_report(made, tmp_path / "r", command="here", registry=all_sections()).read_text(
+        encoding="utf-8"
+    )
     assert '<section id="robustness">' in page
     assert "Rare rows drawn anew for every repeat" in page
     tables = tmp_path / "r" / "tables"
@@ -225,5 +233,7 @@ def test_the_page_keeps_them_apart(made, tmp_path):
 @pytest.mark.usefixtures("undrawn")
 def test_without_variants_there_is_no_section(made, tmp_path):
     plain = replace(made, problems=made.problems[made.problems["study"] == "plain"])
-    page = write_report(plain, tmp_path / "r", command="here").read_text(encoding="utf-8")
+    page = write_report(plain, tmp_path / "r", command="here", registry=all_sections()).read_text(
+        encoding="utf-8"
+    )
     assert "robustness" not in page

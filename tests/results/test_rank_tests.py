@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from remix_study.paper.published import PROBLEMS, RANK_SUMS
 from remix_study.report.sections.rank_sums import section
 from remix_study.report.sections.rank_tests import blocks
 from remix_study.results.comparison import comparisons
@@ -133,40 +132,3 @@ def test_without_remix_the_rows_are_tested_alone(frames_of, problem):
     assert tests[0].overall is not None
     assert tests[0].opponents == ()
     assert len(blocks(each, tests)[0].tables) == 1
-
-
-def paper_problems(problem, kind, drop=0):
-    multi = kind == "multi-class"
-    return [
-        problem(
-            problem=f"{dataset}-1-ir{ratio}",
-            dataset=dataset,
-            imbalance=ratio,
-            kind=kind,
-            classes=("0", "1", "2") if multi else ("rest", "1"),
-            minority=("1", "2") if multi else ("1",),
-            rows=FIVE,
-            repeats=1,
-        )
-        for dataset, ratio in sorted(PROBLEMS[kind])[drop:]
-    ]
-
-
-@pytest.mark.parametrize("drop", [0, 1])
-def test_published_sums_stand_beside_ours_only_on_the_same_problems(frames_of, problem, drop):
-    made = section(comparisons(frames_of(*paper_problems(problem, "multi-class", drop))))
-    five = next(block for block in made.blocks if block.title == "The published five")
-    details = [row[1].detail for row in five.tables[0].rows]
-    sums = RANK_SUMS["multi-class", "g_mean"]
-    assert details == ([f"paper {value}" for value in sums] if not drop else [""] * 5)
-    folded = next(block for block in made.blocks if block.folded == "Table 2 of the paper")
-    assert "binary balanced Brier: rank sums total 268" in folded.text[0]
-    assert [cell.text for cell in folded.tables[0].foot[0]] == [
-        "total",
-        "270",
-        "268",
-        "135",
-        "135",
-    ]
-    assert folded.tables[1].rows[0][1].text == "50.09"
-    assert folded.tables[1].rows[1][1].text == "refused"

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from remix_study.paper.page_sections import all_sections
 from remix_study.report.page import write_report
 from remix_study.results.comparison import comparisons
 from remix_study.results.study_roles import roles
@@ -148,8 +149,8 @@ def test_other_splits_are_no_check(frames):
 @pytest.mark.usefixtures("undrawn")
 def test_studies_beside_change_no_headline_number(frames, tmp_path):
     """The files that a verdict is read from are letter by letter those of the main study."""
-    write_report(only(frames, "main"), tmp_path / "main", command="here")
-    page = write_report(frames, tmp_path / "all", command="here")
+    write_report(only(frames, "main"), tmp_path / "main", command="here", registry=all_sections())
+    page = write_report(frames, tmp_path / "all", command="here", registry=all_sections())
     for name in ("verdict", "gains", "gains-by-problem", "ranks-published", "claims"):
         first, second = (
             (tmp_path / folder / "tables" / f"{name}.csv").read_text()
@@ -173,7 +174,9 @@ def test_studies_beside_change_no_headline_number(frames, tmp_path):
 @pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("study", ["paper-repo", "check", "rivals"])
 def test_each_side_study_has_a_report_of_its_own(frames, tmp_path, study):
-    page = write_report(only(frames, study), tmp_path / "r", command="here")
+    page = write_report(
+        only(frames, study), tmp_path / "r", command="here", registry=all_sections()
+    )
     text = page.read_text(encoding="utf-8")
     assert ('<section id="repository">' in text) == (study == "paper-repo")
     assert '<section id="checks">' not in text

@@ -11,6 +11,7 @@ from remix_study.paper.published import PROBLEMS, RANK_SUMS, same_problems
 from remix_study.report.figures import strategy_color
 from remix_study.report.formatting import listing, number, plain
 from remix_study.report.page_model import Block, Cell, Head, Table
+from remix_study.report.registry import ReferenceRanks
 from remix_study.results.comparison import Comparison
 from remix_study.results.friedman import against_control, friedman
 from remix_study.results.rank_sums import PUBLISHED, RankTable
@@ -90,3 +91,7 @@ def block() -> Block:
         ),
         folded="Table 2 of the paper",
     )  # fmt: skip
+
+
+TABLE2 = ReferenceRanks("paper", beside, block)
+"""Table 2 for the section on ranks."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from remix_study.metrics import PUBLISHED_METRICS, is_maximized, short_name
-from remix_study.paper.claims.rules import LEAST_ALPHAS
 from remix_study.report.formatting import (
     MISSING,
     counted,
@@ -16,7 +15,7 @@ from remix_study.report.formatting import (
     signed,
 )
 from remix_study.report.page_model import Block, Cell, Head, Table
-from remix_study.results.alpha_grids import find_grids
+from remix_study.results.alpha_grids import LEAST_ALPHAS, find_grids
 from remix_study.results.alpha_regret import FIXED, Trend, table, trends
 from remix_study.results.comparison import Comparison
 from remix_study.results.intervals import Interval

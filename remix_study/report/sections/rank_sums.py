@@ -8,12 +8,12 @@ from dataclasses import replace
 import pandas as pd
 
 from remix_study.metrics import NATURAL_METRICS, short_name
-from remix_study.paper.sections import table2
 from remix_study.report.figures import (
     strategy_color,
 )
 from remix_study.report.formatting import MISSING, counted, listing, number, plain, sentence
 from remix_study.report.page_model import Block, Cell, Head, Section, Table
+from remix_study.report.registry import ReferenceRanks
 from remix_study.report.sections import rank_tests as tests_in_words
 from remix_study.results.comparison import Comparison, Row
 from remix_study.results.rank_sums import (
@@ -38,6 +38,9 @@ from remix_study.results.rank_sums import (
 from remix_study.results.rank_tests import rank_tests, table_of_opponents
 from remix_study.results.rank_tests import table as table_of_tests
 
+Details = Mapping[tuple[str, str, str], str]
+"""(kind, metric, method) -> the small line below a rank sum."""
+
 LEAD = (
     "Each row is ranked on each problem by its mean test score over the folds: rank 1 is the "
     "best, ties share the average rank. A low rank sum is good. A row is a strategy at one fixed "
@@ -45,8 +48,13 @@ LEAD = (
 )
 
 
-def section(comparisons: Sequence[Comparison]) -> Section:
-    """The section of the page with the five published rows first, then all."""
+def section(comparisons: Sequence[Comparison], reference: ReferenceRanks | None = None) -> Section:
+    """The section of the page with the five published methods first, then all.
+
+    Args:
+        comparisons: problems of the main studies.
+        reference: published rank sums, shown beside those of the five and as a block.
+    """
     usable, notes = rankable(comparisons)
     blocks: list[Block] = []
     if notes:
@@ -60,10 +68,11 @@ def section(comparisons: Sequence[Comparison]) -> Section:
         "one row of each strategy": rank_tests(each, usable),
     }
     files: dict[str, pd.DataFrame] = {}
-    blocks.append(_published_block(five, natural, usable))
+    blocks.append(_published_block(five, natural, usable, reference))
     if five.rankings:
         files |= {"ranks-published": layout(five), "ranks-published-natural": layout(natural)}
-        blocks.append(table2.block())
+        if reference is not None:
+            blocks.append(reference.block())
         if {row.label for row in five.rows} != {row.label for row in each.rows}:
             blocks += tests_in_words.blocks(
                 five, tests["published five"], rows="the published five", name="five"
@@ -142,7 +151,12 @@ def _some(names: Sequence[str], most: int = 4) -> str:
     return listing([*names[:most], f"{len(names) - most} more"])
 
 
-def _published_block(five: RankTable, natural: RankTable, usable: Sequence[Comparison]) -> Block:
+def _published_block(
+    five: RankTable,
+    natural: RankTable,
+    usable: Sequence[Comparison],
+    reference: ReferenceRanks | None,
+) -> Block:
     text = list(incomplete_methods(five.incomplete))
     present = {(row.strategy, row.alpha) for c in usable for row in c.rows}
     absent = [_published_name(*row) for row in PUBLISHED if row not in present]
@@ -157,19 +171,26 @@ def _published_block(five: RankTable, natural: RankTable, usable: Sequence[Compa
         return Block(title="The published five", text=tuple(text))
     text += _sizes(five, usable)
     caption = "Rank sums, the layout of Table 2 of the paper"
-    paper = table2.beside(five, usable)
-    if paper:
+    details = _reference_details(reference, five, usable) if reference else {}
+    if details:
         caption += ", below each the published one"
     return Block(
         title="The published five",
         text=tuple(text),
         tables=(
-            _page_table(five, caption, mean=False, paper=paper),
+            _page_table(five, caption, mean=False, details=details),
             _page_table(
                 natural, "The same rows where a shift of the prior is punished", mean=False
             ),
         ),
     )
+
+
+def _reference_details(
+    reference: ReferenceRanks, five: RankTable, usable: Sequence[Comparison]
+) -> Details:
+    sums = reference.beside(five, usable)
+    return {place: f"{reference.name} {plain(value)}" for place, value in sums.items()}
 
 
 def _published_name(strategy: str, alpha: float | None) -> str:
@@ -196,7 +217,7 @@ def _page_table(
     *,
     mean: bool,
     grouped: bool = True,
-    paper: Mapping[tuple[str, str, str], float] | None = None,
+    details: Details | None = None,
 ) -> Table:
     kinds = list(dict.fromkeys(ranking.kind for ranking in ranked.rankings))
     by_kind = {kind: [r for r in ranked.rankings if r.kind == kind] for kind in kinds}
@@ -211,7 +232,7 @@ def _page_table(
             continue
         cells = [Cell(row.label, kind="name", color=strategy_color(row.strategy))]
         for kind in kinds:
-            cells += [_sum_cell(r, row, mean=mean, paper=paper or {}) for r in by_kind[kind]]
+            cells += [_sum_cell(r, row, mean=mean, details=details or {}) for r in by_kind[kind]]
         rows.append(tuple(cells))
     total = [Cell("total", "N k (k + 1) / 2", kind="name")]
     for kind in kinds:
@@ -226,15 +247,11 @@ def _page_table(
     )
 
 
-def _sum_cell(
-    ranking: Ranking, row: Row, *, mean: bool, paper: Mapping[tuple[str, str, str], float]
-) -> Cell:
+def _sum_cell(ranking: Ranking, row: Row, *, mean: bool, details: Details) -> Cell:
     if row.label not in ranking.sums:
         return Cell(MISSING, kind="")
     value = float(ranking.sums[row.label])
-    best = value == ranking.sums.min()
-    detail = number(value / len(ranking.ranks), 2) if mean else ""
-    published_sum = paper.get((ranking.kind, ranking.metric, row.label))
-    if published_sum is not None:
-        detail = f"paper {plain(published_sum)}"
-    return Cell(plain(value), detail, "best" if best else "number")
+    is_best = value == ranking.sums.min()
+    mean_rank = number(value / len(ranking.ranks), 2) if mean else ""
+    detail = details.get((ranking.kind, ranking.metric, row.label), mean_rank)
+    return Cell(plain(value), detail, "best" if is_best else "number")

@@ -1,0 +1,67 @@
+"""The sections of every report page and their places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from remix_study.report.page_model import Section
+from remix_study.report.registry import PageContext, SectionRegistry
+from remix_study.report.sections import (
+    calibration,
+    corrections,
+    cost,
+    gains,
+    overview,
+    rank_sums,
+    scores,
+    search,
+    sensitivity,
+    verdict,
+)
+from remix_study.results.comparison import Comparison
+from remix_study.results.corrections import Corrected
+from remix_study.results.verdict import judge
+
+
+def standard_sections() -> SectionRegistry:
+    """A registry with the sections of every page; packages add theirs between or behind them."""
+    registry = SectionRegistry()
+    registry.add(20, _verdict)
+    registry.add(30, _search)
+    registry.add(40, lambda page: [overview.section(page.comparisons, page.roles.studies_aside)])
+    registry.add(50, _sensitivity)
+    registry.add(60, lambda page: [rank_sums.section(page.roles.main, page.reference_ranks)])
+    registry.add(70, lambda page: [gains.section(page.roles.headline)])
+    registry.add(80, _scores)
+    registry.add(120, lambda page: [calibration.section(page.calibrations)])
+    registry.add(130, lambda page: [corrections.section(page.corrected)])
+    registry.add(140, _cost)
+    return registry
+
+
+def _verdict(page: PageContext) -> list[Section]:
+    pairs = zip(page.roles.headline, page.corrected, strict=True)
+    return [verdict.section([judge(c, _made_from(c, methods)) for c, (_, methods) in pairs])]
+
+
+def _made_from(comparison: Comparison, corrected: Sequence[Corrected]) -> list[Corrected]:
+    """Corrected methods whose source is a method of this comparison."""
+    runs = {row.run for row in comparison.rows}
+    return [method for method in corrected if method.source.run in runs]
+
+
+def _search(page: PageContext) -> list[Section]:
+    return search.sections(page.comparisons, page.frames.searches, page.frames.manifests)
+
+
+def _sensitivity(page: PageContext) -> list[Section]:
+    return [sensitivity.section((*page.roles.headline, *page.roles.curves))]
+
+
+def _scores(page: PageContext) -> list[Section]:
+    return [scores.section((*page.roles.main, *page.roles.curves), page.roles.aside)]
+
+
+def _cost(page: PageContext) -> list[Section]:
+    roles = page.roles
+    return [cost.section(page.comparisons, roles.main, roles.checks, page.frames.runs)]
