@@ -138,7 +138,7 @@ def main() -> int:
     )  # fmt: skip
     parser.add_argument("--reference", default=COMMIT, metavar="COMMIT")
     options = parser.parse_args()
-    failed, lines = False, []
+    failed = False
     with checkout(options.reference) as code, tempfile.TemporaryDirectory() as name:
         for number, word in enumerate(options.studies or STUDIES):
             study = str(Path(word).resolve()) if word.endswith(".toml") else word
@@ -150,8 +150,7 @@ def main() -> int:
                 results.append(read_results(folder / "study.db"))
             same, line = compare(*results)
             failed = failed or not same
-            lines.append(f"{word}: {line}")
-    print("\n".join(lines))
+            print(f"== {word}: {line}", flush=True)
     return int(failed)
 
 
