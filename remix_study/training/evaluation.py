@@ -1,4 +1,4 @@
-"""Forward passes over many rows in blocks of one shape, and the validation loss they give."""
+"""Forward passes over many rows, in blocks of one shape, and the validation loss they give."""
 
 from __future__ import annotations
 
@@ -22,16 +22,23 @@ class RowBlocks:
         block: int,
         shares: Sequence[NDArray[np.float64]] | None = None,
     ) -> None:
-        """Pad with row 0; padding is cut off again, and weighs nothing."""
+        """Put the rows on the device, padded with row 0, which is cut off again.
+
+        Args:
+            program: The compiled forward pass.
+            rows: int32 positions of each member's rows.
+            block: Rows of a forward pass.
+            shares: The weight of each row in its member's loss; 0 when None, and for padding.
+        """
         self.sizes = [len(r) for r in rows]
         self._program = program
         blocks = -(-max(self.sizes) // block)
         padded = np.zeros((len(rows), blocks * block), np.int32)
         weights = np.zeros(padded.shape, np.float32)
-        for member, own in enumerate(rows):
-            padded[member, : len(own)] = own
+        for member, size in enumerate(self.sizes):
+            padded[member, :size] = rows[member]
             if shares is not None:
-                weights[member, : len(own)] = shares[member]
+                weights[member, :size] = shares[member]
         self._blocks = [
             (program.put(part, "int32"), program.put(weight, "float32"))
             for part, weight in zip(
@@ -40,12 +47,15 @@ class RowBlocks:
         ]
 
     def logits(self, weights: Weights, data: Data, inputs: Inputs) -> NDArray[np.float32]:
-        """Logits of all rows, float32 (M, longest, K); past a member's size they are padding."""
+        """Return the logits of all rows, float32 (M, longest, K), padded past a member's size."""
         parts = [np.asarray(z) for z, _ in self._passes(weights, data, inputs)]
         return np.concatenate(parts, axis=1)[:, : max(self.sizes)]
 
     def losses(self, weights: Weights, data: Data, inputs: Inputs) -> NDArray[np.float64]:
-        """The rows' cross-entropy under their shares, float64 (M,); no logits leave the device."""
+        """Return each member's cross-entropy, weighted by the rows' shares, float64 (M,).
+
+        The logits stay on the device.
+        """
         parts = [np.asarray(loss, np.float64) for _, loss in self._passes(weights, data, inputs)]
         total: NDArray[np.float64] = np.sum(parts, axis=0)
         return total
@@ -60,10 +70,14 @@ class RowBlocks:
 def loss_shares(
     rows: NDArray[np.int32], y: NDArray[np.int32], kind: Literal["balanced", "natural"]
 ) -> NDArray[np.float64]:
-    """The weight of each row in a member's validation loss; they sum to one.
+    """Return the weight of each row in a member's validation loss, float64; they sum to one.
 
-    Balanced, each class present counts the same. The natural mean is carried by the majority, so
-    it would stop rebalanced networks for having moved the prior, which is what they are for.
+    Args:
+        rows: Positions of the member's validation rows.
+        y: (n,) classes of the problem's rows.
+        kind: "balanced" gives each class that is present the same weight; "natural" gives it to
+            each row. The majority decides the natural mean: it would stop networks trained on
+            rebalanced batches because their prior has moved, which is what those are for.
     """
     if kind == "natural":
         return np.full(len(rows), 1 / len(rows))

@@ -1,4 +1,4 @@
-"""A network's compiled functions on the backend in use, and its values moved in and out."""
+"""The compiled functions of a network, and its values moved to the device and back."""
 
 from __future__ import annotations
 
@@ -18,11 +18,16 @@ from remix_study.training.step import Data, Inputs, Plan, Step, Weights
 
 
 class Program:
-    """One compiled chunk of training and one compiled forward pass, used for every trial.
+    """A compiled chunk of training steps and a compiled forward pass, used for every trial.
 
-    Compiled once for a network, a batch size, a chunk length and a number of rows, and once more
-    for the focal loss and for augmentation where they are asked for. It holds no weights: several
-    stacks may train at a time.
+    They are compiled once for a network, a batch size, a chunk length and a number of rows, and
+    once more for the focal loss and for augmentation if a strategy needs them. A program holds no
+    weights: several stacks may train at a time.
+
+    Attributes:
+        network: What is trained.
+        n_classes: Number of classes K.
+        traces: How often each function has been traced, that is compiled, by name.
     """
 
     def __init__(
@@ -39,7 +44,8 @@ class Program:
         self._backend = backend()
         self._barrier = self._backend.barrier if jit else list
         self.traces = {"train": 0, "forward": 0, "choose": 0}
-        # One for each loss and number of rows to augment; compiled when it is first asked for.
+        # By loss, and by the rows of a blend that are augmented: none, one or two. Each is
+        # compiled when it is first called.
         self._train = {
             (focal, uses): self._compiled(self._step(augmentation, focal).train, jit)
             for focal in (False, True)
@@ -48,10 +54,10 @@ class Program:
         step = self._step(augmentation)
         self._forward = self._compiled(step.forward, jit)
         self._choose = self._compiled(step.choose, jit)
-        own = {id(v): i for i, v in enumerate(network.train.variables)}
-        # Where each value of ``Weights`` stands among the network's variables.
-        self._trainable = [own[id(v)] for v in network.infer.trainable_variables]
-        self._state = [own[id(v)] for v in network.infer.non_trainable_variables]
+        position = {id(v): i for i, v in enumerate(network.train.variables)}
+        # The position of each value of ``Weights`` among the network's variables.
+        self._trainable = [position[id(v)] for v in network.infer.trainable_variables]
+        self._state = [position[id(v)] for v in network.infer.non_trainable_variables]
 
     def _step(self, augmentation: Augmentation | None, focal: bool = False) -> Step:
         gather, gradient = self._backend.gather, self._backend.gradient
@@ -66,24 +72,24 @@ class Program:
         )
 
     def put(self, array: Any, dtype: str) -> Any:
-        """An array on the device."""
+        """Return an array on the device."""
         return self._backend.on_device(np.asarray(array, dtype))
 
     def data(self, X: NDArray[Any], y: NDArray[np.int32]) -> Data:
-        """Put the rows of a problem on the device; pixels stay bytes."""
-        kind = "uint8" if X.dtype == np.uint8 else "float32"
-        return Data(self.put(X, kind), self.put(y, "int32"))
+        """Put the rows of a problem on the device; pixels stay uint8."""
+        dtype = "uint8" if X.dtype == np.uint8 else "float32"
+        return Data(self.put(X, dtype), self.put(y, "int32"))
 
     def inputs(self, *arrays: NDArray[Any]) -> Inputs:
         """Put fill, centre, scale, class_weight and offset on the device."""
         return Inputs(*(self.put(a, "float32") for a in arrays))
 
     def start(self, members: Sequence[MemberWeights]) -> tuple[Weights, AdamState]:
-        """The members' first values, and an optimiser that has taken no step."""
+        """Put the members' first values on the device, with the state of an Adam without steps."""
         stacked = self.network.is_stacked
         values = [
-            self._backend.on_device(np.stack(own) if stacked else own[0])
-            for own in zip(*members, strict=True)
+            self._backend.on_device(np.stack(variable) if stacked else variable[0])
+            for variable in zip(*members, strict=True)
         ]
         trainable = tuple(values[i] for i in self._trainable)
         moments = tuple(self.put(np.zeros(v.shape), "float32") for v in trainable)
@@ -92,7 +98,7 @@ class Program:
         return weights, AdamState(moments, moments, steps)
 
     def per_member(self, values: NDArray[Any]) -> Any:
-        """(M,) in the shape that broadcasts against the network's variables."""
+        """Put values (M,) on the device in a shape that broadcasts against the variables."""
         return self.put(values.reshape((-1, 1, 1) if self.network.is_stacked else ()), "float32")
 
     def train(
@@ -110,7 +116,7 @@ class Program:
         *,
         focal: bool = False,
     ) -> tuple[Weights, AdamState, NDArray[np.float32]]:
-        """Take ``steps`` steps of a chunk; see :meth:`Step.train`. Losses come to the host."""
+        """Take ``steps`` steps of a chunk; see :meth:`Step.train`. The losses are on the host."""
         uses = plan[-1].shape[2]
         weights, adam, losses = self._train[focal, uses](
             weights,
@@ -129,21 +135,21 @@ class Program:
     def forward(
         self, weights: Weights, data: Data, inputs: Inputs, rows: Any, share: Any
     ) -> tuple[Any, Any]:
-        """See :meth:`Step.forward`; both results stay on the device."""
+        """Return logits and losses, both on the device; see :meth:`Step.forward`."""
         logits, losses = self._forward(weights, data, inputs, rows, share)
         return logits, losses
 
     def choose(self, improved: NDArray[np.bool_], new: Weights, old: Weights) -> Weights:
-        """See :meth:`Step.choose`."""
+        """Return the new values of the members that improved; see :meth:`Step.choose`."""
         chosen: Weights = self._choose(self.put(improved, "bool"), new, old)
         return chosen
 
     def member_weights(self, weights: Weights, member: int) -> MemberWeights:
-        """Values of one member, in the order of the network's variables."""
-        places = [*self._trainable, *self._state]
-        values = dict(zip(places, (*weights.trainable, *weights.state), strict=True))
-        found = [np.asarray(values[place]) for place in sorted(values)]
-        return [v[member] for v in found] if self.network.is_stacked else found
+        """Return the values of one member, in the order of the network's variables."""
+        positions = [*self._trainable, *self._state]
+        by_position = dict(zip(positions, (*weights.trainable, *weights.state), strict=True))
+        values = [np.asarray(by_position[position]) for position in sorted(by_position)]
+        return [v[member] for v in values] if self.network.is_stacked else values
 
     def _compiled(self, function: Function, jit: bool) -> Function:
         name = function.__name__
@@ -153,16 +159,17 @@ class Program:
             self.traces[name] += 1
             return function(*arguments)
 
-        ready = self._backend.compiled(counted, xla=jit)
-        lock, warm = threading.Lock(), threading.Event()
+        compiled = self._backend.compiled(counted, xla=jit)
+        lock, is_compiled = threading.Lock(), threading.Event()
 
         def call(*arguments: Any) -> Any:
-            if warm.is_set():
-                return ready(*arguments)
-            # Stacks that start together would each compile, and trace one model at a time.
+            if is_compiled.is_set():
+                return compiled(*arguments)
+            # Stacks start together: each would compile the function, and Keras traces a model in
+            # one thread at a time.
             with lock:
-                result = ready(*arguments)
-                warm.set()
+                result = compiled(*arguments)
+                is_compiled.set()
                 return result
 
         return call

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-# Distinguish the streams of one seed and epoch; batch plans draw from streams of other numbers.
+# Last part of a seed sequence; batch plans draw from other generators.
 _MASK_STREAM = 3
 _AUGMENTATION_STREAM = 4
 # Four 16-bit numbers come from one 64-bit draw.

@@ -1,4 +1,4 @@
-"""What is compiled, written once for all backends: a chunk of training steps, a forward pass."""
+"""A chunk of training steps and a forward pass as pure functions, the same for all backends."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _SMALLEST = 1e-7
 
 
 class Data(NamedTuple):
-    """What stays on the device for a whole study.
+    """The rows of a problem, on the device for a whole study.
 
-    X float32 (n, d) or images uint8 (n, height, width, channels), y int32 (n,).
+    X is float32 (n, d) or images uint8 (n, height, width, channels), y is int32 (n,).
     """
 
     X: Any
@@ -30,9 +30,9 @@ class Data(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """What differs between members: preprocessing (M, d), terms of the loss (M, K).
+    """Preprocessing (M, d) and terms of the loss (M, K) of each member.
 
-    Images are only scaled: their d is 0.
+    For images, which are only scaled, d is 0.
     """
 
     fill: Any
@@ -43,18 +43,22 @@ class Inputs(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """Values of a network's variables, in Keras' order; state is batch norm's, seeds and such."""
+    """Values of a network's variables, in Keras' order.
+
+    ``state`` are those that no gradient changes: batch norm's moving means, seeds of dropout.
+    """
 
     trainable: tuple[Any, ...]
     state: tuple[Any, ...]
 
 
 class Plan(NamedTuple):
-    """Arrays (chunk, M, batch): first, second (int32), weight, label_weight (float32).
+    """Rows and weights of a chunk's batches, arrays (chunk, M, batch), and seeds.
 
-    Seeds are uint32 (chunk, M, uses, generators, 2), for the augmentation of the first and of the
-    second rows: two uses, one where no row is blended with another, none where nothing is
-    augmented.
+    ``first`` and ``second`` are int32 positions, ``weight`` and ``label_weight`` float32; see
+    :class:`remix_study.batches.plan.BatchPlan`. ``seeds`` are uint32 (chunk, M, uses, generators,
+    2) and augment the first and the second rows: two uses, one where no row is blended with
+    another, none where nothing is augmented.
     """
 
     first: Any
@@ -65,7 +69,7 @@ class Plan(NamedTuple):
 
 
 class Step:
-    """Training steps and forward passes of a network as pure functions of their arguments.
+    """Training steps and forward passes of a network, functions of their arguments alone.
 
     Nothing is kept between calls, so that one compiled program serves all stacks, several of
     them at a time.
@@ -73,13 +77,13 @@ class Step:
     Args:
         network: What is trained.
         n_classes: Number of classes K.
-        augmentation: What is done to images where the plan has seeds for it.
         gather: (array, indices) -> rows of the array.
-        gradient: (function, variables) -> what the function gives beside its total, and the
-            gradients of the total; the function takes the variables and gives (total, beside).
-        barrier: Gives a list of arrays back; see :func:`adam_update`.
-        focal: Whether the loss is the focal one, fixed when the program is built: without it the
-            program has nothing of it.
+        gradient: (function, variables) -> the function's second result, and the gradients of its
+            first; the function takes the variables and returns (total, extra).
+        augmentation: What is done to images where the plan has seeds for it.
+        barrier: Returns a list of arrays as it is; see :func:`adam_update`.
+        focal: Whether the loss is the focal one. Fixed when the program is built, so that one
+            without it has none of its operations.
     """
 
     def __init__(
@@ -133,34 +137,35 @@ class Step:
         """
         batch = plan.first.shape[2]
 
-        def body(i: Any, values: Any, moments: Any, losses: Any) -> tuple[Any, ...]:
+        def take_step(i: Any, values: Any, moments: Any, losses: Any) -> tuple[Any, ...]:
             x, labels = self._batch(data, inputs, plan, i)
             keep = self._keep(masks[:, i], batch, dropout)
             (loss, state), gradients = self._gradient(
                 lambda variables: self._loss(variables, values.state, inputs, x, labels, keep),
                 values.trainable,
             )
-            taken = active[i]
-            on = self._per_member(taken)
+            is_active = active[i]
+            per_member = self._per_member(is_active)
             moments, trainable = adam_update(
-                moments, values.trainable, gradients, rates, on, self._barrier
+                moments, values.trainable, gradients, rates, per_member, self._barrier
             )
-            # A network of one member is always active but where it has turned NaN.
-            kept = tuple(
-                ops.where(on > 0, new, old) for new, old in zip(state, values.state, strict=True)
+            # A network of one member is always active, except after its loss has become NaN.
+            state = tuple(
+                ops.where(per_member > 0, new, old)
+                for new, old in zip(state, values.state, strict=True)
             )
-            losses = losses + ops.where(taken > 0, loss, 0.0)
-            return i + 1, Weights(trainable, kept), moments, losses
+            losses = losses + ops.where(is_active > 0, loss, 0.0)
+            return i + 1, Weights(trainable, state), moments, losses
 
-        # A scalar bound: a range of known length would be compiled anew for every length.
         start = (ops.zeros((), "int32"), weights, adam, ops.zeros((self.network.stack,)))
-        done = ops.while_loop(lambda i, *_: i < steps, body, start)
-        return done[1], done[2], done[3]
+        # The bound is a scalar: a range of known length would be compiled for every length.
+        _, weights, adam, losses = ops.while_loop(lambda i, *_: i < steps, take_step, start)
+        return weights, adam, losses
 
     def forward(
         self, weights: Weights, data: Data, inputs: Inputs, rows: Any, share: Any
     ) -> tuple[Any, Any]:
-        """Logits (or log-probabilities) of rows (M, R), and their weighted cross-entropy.
+        """Return logits (or log-probabilities) of rows (M, R), and their weighted cross-entropy.
 
         Args:
             weights: Present values.
@@ -170,59 +175,60 @@ class Step:
             share: float32 (M, R), the weight of each row in the loss.
 
         Returns:
-            (M, R, K) and (M,).
+            float32 (M, R, K) and (M,).
         """
         x = self._prepare(self._gather(data.X, rows), inputs)
         z, _, _ = self._call(self.network.infer, weights, x, [], training=False)
-        fit = ops.log_softmax(z, axis=-1)
-        own = ops.one_hot(self._gather(data.y, rows), self.n_classes) > 0
+        log_p = ops.log_softmax(z, axis=-1)
+        is_class = ops.one_hot(self._gather(data.y, rows), self.n_classes) > 0
         # Chosen, not multiplied: 0 * -inf would be NaN.
-        own = ops.sum(ops.where(own, fit, 0.0), axis=2)
-        return z, -ops.sum(ops.where(share > 0, share * own, 0.0), axis=1)
+        likelihood = ops.sum(ops.where(is_class, log_p, 0.0), axis=2)
+        return z, -ops.sum(ops.where(share > 0, share * likelihood, 0.0), axis=1)
 
     def choose(self, improved: Any, new: Weights, old: Weights) -> Weights:
-        """The new values of members where ``improved`` (M,), and the old ones of the others."""
+        """Return the new values of members where ``improved`` (M,), else their old ones."""
 
-        def pick(one: Any, other: Any) -> Any:
+        def pick(new_value: Any, old_value: Any) -> Any:
             if not self.network.is_stacked:
-                return ops.where(improved[0], one, other)
-            shape = (-1, *[1] * (len(one.shape) - 1))
-            return ops.where(ops.reshape(improved, shape), one, other)
+                return ops.where(improved[0], new_value, old_value)
+            shape = (-1, *[1] * (len(new_value.shape) - 1))
+            return ops.where(ops.reshape(improved, shape), new_value, old_value)
 
         return Weights(
-            tuple(pick(a, b) for a, b in zip(new.trainable, old.trainable, strict=True)),
-            tuple(pick(a, b) for a, b in zip(new.state, old.state, strict=True)),
+            tuple(pick(*pair) for pair in zip(new.trainable, old.trainable, strict=True)),
+            tuple(pick(*pair) for pair in zip(new.state, old.state, strict=True)),
         )
 
     def _batch(self, data: Data, inputs: Inputs, plan: Plan, i: Any) -> tuple[Any, Any]:
-        """Features (M, batch, ...) and soft labels (M, batch, K) of one step."""
-        one, other = plan.first[i], plan.second[i]
-        # Each use of a row is augmented afresh, before rows are mixed.
+        """Return features (M, batch, ...) and soft labels (M, batch, K) of one step."""
+        first, second = plan.first[i], plan.second[i]
+        # Each use of a row has seeds of its own: rows are augmented before they are mixed.
         uses = plan.seeds.shape[2]
         seeds = [plan.seeds[i][:, use] for use in range(uses)] or [None, None]
-        x = self._prepare(self._gather(data.X, one), inputs, seeds[0])
+        x = self._prepare(self._gather(data.X, first), inputs, seeds[0])
         if uses == 1:
-            # To transform images takes long: not for a blend that gives them no weight.
-            return x, ops.one_hot(self._gather(data.y, one), self.n_classes)
-        share = ops.reshape(plan.weight[i], (*one.shape, *[1] * (len(x.shape) - 2)))
+            # Nothing is blended: the second images would be transformed, which is slow, for
+            # nothing.
+            return x, ops.one_hot(self._gather(data.y, first), self.n_classes)
+        share = ops.reshape(plan.weight[i], (*first.shape, *[1] * (len(x.shape) - 2)))
         x = share * x
-        x = x + (1 - share) * self._prepare(self._gather(data.X, other), inputs, seeds[1])
+        x = x + (1 - share) * self._prepare(self._gather(data.X, second), inputs, seeds[1])
         share = plan.label_weight[i][..., None]
-        labels = share * ops.one_hot(self._gather(data.y, one), self.n_classes)
-        labels = labels + (1 - share) * ops.one_hot(self._gather(data.y, other), self.n_classes)
+        labels = share * ops.one_hot(self._gather(data.y, first), self.n_classes)
+        labels = labels + (1 - share) * ops.one_hot(self._gather(data.y, second), self.n_classes)
         return x, labels
 
     def _loss(
         self, variables: Any, state: Any, inputs: Inputs, x: Any, labels: Any, keep: list[Any]
     ) -> tuple[Any, tuple[Any, tuple[Any, ...]]]:
-        """Total, and beside it each member's loss (M,) and the new state."""
+        """Return the total loss, and each member's loss (M,) with the new state."""
         values = Weights(variables, state)
         z, state, penalty = self._call(self.network.train, values, x, keep, training=True)
-        fit = ops.log_softmax(z + inputs.offset[:, None, :], axis=-1)
+        log_p = ops.log_softmax(z + inputs.offset[:, None, :], axis=-1)
         if self.focal:
             # 1 - p as -expm1(log p): exact near p = 1, and without 0 * inf in the gradient.
-            fit = ops.power(-ops.expm1(fit), FOCAL_GAMMA) * fit
-        loss = -ops.sum(inputs.class_weight[:, None, :] * labels * fit, axis=2)
+            log_p = ops.power(-ops.expm1(log_p), FOCAL_GAMMA) * log_p
+        loss = -ops.sum(inputs.class_weight[:, None, :] * labels * log_p, axis=2)
         loss = ops.mean(loss, axis=1) + penalty
         # Summed, not averaged: a mean would scale each member's gradient by 1 / M.
         return ops.sum(loss), (loss, state)
@@ -230,18 +236,18 @@ class Step:
     def _call(
         self, model: Any, weights: Weights, x: Any, keep: list[Any], *, training: bool
     ) -> tuple[Any, tuple[Any, ...], Any]:
-        """Logits (M, batch, K), the network's new state and its own losses (regularizers)."""
+        """Return logits (M, batch, K), the network's new state and its regularization losses."""
         stacked = self.network.is_stacked
         x = ([x, *keep] if keep else x) if stacked else x[0]
         values = [
             *zip(model.trainable_variables, weights.trainable, strict=True),
             *zip(model.non_trainable_variables, weights.state, strict=True),
         ]
-        # Not ``stateless_call``: it goes past ``__call__``, which tells layers that they train.
+        # Not ``stateless_call``: it bypasses ``__call__``, which passes ``training`` to layers.
         with keras.StatelessScope(state_mapping=values, collect_losses=True) as scope:
-            # As Keras' own ``fit`` does.
-            told = {"training": training} if model._call_has_training_arg else {}
-            z = model(x, **told)
+            # Keras' own ``fit`` passes it in the same way.
+            keys = {"training": training} if model._call_has_training_arg else {}
+            z = model(x, **keys)
             losses = model.losses
         state = [scope.get_current_value(v) for v in model.non_trainable_variables]
         z = ops.cast(z if stacked else z[None], "float32")
@@ -250,9 +256,9 @@ class Step:
         return z, tuple(state), sum(losses, 0.0)
 
     def _prepare(self, x: Any, inputs: Inputs, seeds: Any = None) -> Any:
-        """Impute, standardise and clip gathered rows (M, batch, d) as each member learned to.
+        """Impute, standardise and clip gathered rows (M, batch, d), each member by its own rows.
 
-        Images are augmented where there are seeds (M, generators, 2), and scaled to 0 to 1.
+        Images are augmented where there are seeds (M, generators, 2), and scaled to [0, 1].
         """
         if keras.backend.standardize_dtype(x.dtype) == "uint8":
             x = ops.cast(x, "float32")
@@ -265,7 +271,10 @@ class Step:
         return ops.minimum(ops.maximum(x, -CLIP), CLIP)
 
     def _keep(self, masks: Any, batch: int, dropout: Any) -> list[Any]:
-        """Turn the masks of one step (M, batch * units) into multipliers of 0 or 1/(1-rate)."""
+        """Return the multipliers of each layer, 0 or 1 / (1 - rate), from one step's masks.
+
+        Masks are (M, batch * units); multipliers (M, batch, units).
+        """
         threshold = ops.cast(ops.round(dropout * _LEVELS), "int32")
         multipliers, start = [], 0
         for units in self.network.mask_units:
@@ -276,5 +285,5 @@ class Step:
         return multipliers
 
     def _per_member(self, values: Any) -> Any:
-        """(M,) in the shape that broadcasts against the network's variables."""
+        """Return values (M,) in a shape that broadcasts against the network's variables."""
         return values[:, None, None] if self.network.is_stacked else values[0]
