@@ -1,10 +1,12 @@
-"""Small images to train on, an engine over them, and augmentations good and bad."""
+"""Small images to train on, with engines compiled once, and augmentations good and bad."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import keras
 import numpy as np
-from small_problems import Workshop
+from small_problems import SmallProblem
 
 from remix_study.batches.plan import plan_epoch
 from remix_study.batches.training_rows import TrainingRows
@@ -12,14 +14,16 @@ from remix_study.data.images import ImageRows
 from remix_study.models.augmentation import build_augmentation
 from remix_study.models.building import build_network
 from remix_study.training.engine import Engine
-from remix_study.training.member import Member
 from remix_study.training.random_streams import augmentation_seeds
+
+# Networks, augmentations and programs of this process by all that shapes them.
+_PROGRAMS = {}
 
 SHAPE = (12, 10, 3)
 SMALL = {"filters": [4, 6], "dense": 5}
 
 
-class Gallery(Workshop):
+class SmallImages(SmallProblem):
     """Images of overlapping classes: each class is brighter in another corner."""
 
     def __init__(self, n_rows=160, shape=SHAPE, n_classes=3, seed=0):
@@ -30,36 +34,49 @@ class Gallery(Workshop):
             self.X[self.y == code, *corner] += 90
 
     def members(self, sizes=(64, 48), first_seed=7):
+        """Members whose features are images."""
         members = []
-        for plain in super().members(sizes, first_seed):
-            rows = plain.training.rows
+        for member in super().members(sizes, first_seed):
+            rows = member.training.rows
             training = TrainingRows(
-                rows, plain.training.y, self.n_classes, lambda rows=rows: ImageRows(self.X, rows)
+                rows, member.training.y, self.n_classes, lambda rows=rows: ImageRows(self.X, rows)
             )
-            members.append(Member(plain.seed, training, plain.validation, plain.test))
+            members.append(replace(member, training=training))
         return members
 
-    def engine(self, members, *, name="cnn", augmentation="rotate-shift", how=None, **options):
-        options = options or (SMALL if name == "cnn" else {})
+    def engine(self, members, *, name="cnn", augmentation="rotate-shift", fresh=False):
+        """An engine without preprocessing, on a kept program unless ``fresh``."""
         shape = self.X.shape[1:]
-        network = build_network(
-            name, stack=1, input_shape=shape, n_classes=self.n_classes, options=options
-        )
-        nothing = np.zeros((len(members), 0))
-        return Engine(
+        key = (name, augmentation, self.X.shape, self.n_classes)
+        if fresh or key not in _PROGRAMS:
+            network = build_network(
+                name,
+                stack=1,
+                input_shape=shape,
+                n_classes=self.n_classes,
+                options=SMALL if name == "cnn" else {},
+            )
+            layers = build_augmentation(augmentation, shape, {})
+        else:
+            network, layers, _ = _PROGRAMS[key]
+        unused = np.zeros((len(members), 0))
+        engine = Engine(
             network,
             self.X,
             self.y,
             self.n_classes,
-            nothing,
-            nothing,
-            nothing,
+            fill=unused,
+            centre=unused,
+            scale=unused,
             jit=False,
-            augmentation=augmentation and build_augmentation(augmentation, shape, how or {}),
+            augmentation=layers,
         )
+        if not fresh:
+            *_, engine.program = _PROGRAMS.setdefault(key, (network, layers, engine.program))
+        return engine
 
     def batches(self, member, strategy, augmentation, epoch=0, batch_size=16):
-        """What Keras' own ``fit`` is to be given: the rows of an epoch, blended by hand."""
+        """The rows of an epoch, blended here: x (rows, ...) and soft labels (rows, K)."""
         plan = plan_epoch(
             strategy, member.training, batch_size=batch_size, seed=member.seed, epoch=epoch
         )
@@ -70,7 +87,7 @@ class Gallery(Workshop):
             parts = [self.X[rows[step]].astype(np.float32) for rows in (plan.first, plan.second)]
             if augmentation:
                 uses = zip(parts, seeds[step], strict=True)
-                parts = [np.asarray(augmentation(part, own)) for part, own in uses]
+                parts = [np.asarray(augmentation(part, seed)) for part, seed in uses]
             share = plan.weight[step][:, None, None, None]
             xs.append((share * parts[0] + (1 - share) * parts[1]) / 255)
         share = plan.label_weight[..., None]

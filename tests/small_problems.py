@@ -1,6 +1,9 @@
-"""Small problems to train on, and a slow obvious reference for the stacked engine."""
+"""Small problems of overlapping classes, with members to train and engines compiled once."""
 
 from __future__ import annotations
+
+import json
+import re
 
 import numpy as np
 
@@ -9,13 +12,15 @@ from remix_study.models.building import build_network
 from remix_study.studyfile.schema import Training
 from remix_study.training.engine import Engine
 from remix_study.training.member import Member
+from remix_study.training.program import Program
 
-# Compiled programs, by all that shapes them.
-KEPT = {}
+# Programs of this process by all that shapes them: to compile takes longer than to train, and a
+# program holds no state.
+_PROGRAMS = {}
 
 
-class Workshop:
-    """Rows of overlapping classes, and engines and members over them."""
+class SmallProblem:
+    """Rows of overlapping classes."""
 
     def __init__(self, n_rows=240, n_features=5, n_classes=3, seed=0):
         rng = np.random.default_rng(seed)
@@ -25,6 +30,7 @@ class Workshop:
         self.X = (rng.normal(size=(n_rows, n_features)) + self.y[:, None]).astype(np.float32)
 
     def members(self, sizes=(96, 96, 96), first_seed=7):
+        """Members with training parts of these sizes, 40 validation rows, the others for test."""
         members = []
         for number, size in enumerate(sizes):
             rows = np.random.default_rng(100 + number).permutation(len(self.y)).astype(np.int32)
@@ -48,12 +54,12 @@ class Workshop:
         fresh=False,
         **options,
     ):
-        """An engine without preprocessing; programs hold no state and are kept unless fresh."""
+        """An engine without preprocessing, on a kept program unless ``fresh``."""
         if name == "mlp":
             options = {"hidden": list(hidden), "dropout": dropout}
         stack = (stack or len(members)) if name == "mlp" else 1
         key = (name, stack, self.X.shape, self.n_classes, repr(options))
-        if fresh or key not in KEPT:
+        if fresh or key not in _PROGRAMS:
             network = build_network(
                 name,
                 stack=stack,
@@ -62,20 +68,20 @@ class Workshop:
                 options=options,
             )
         else:
-            network = KEPT[key].network
+            network = _PROGRAMS[key].network
         shape = (len(members), self.X.shape[1])
         engine = Engine(
             network,
             self.X,
             self.y,
             self.n_classes,
-            np.zeros(shape),
-            np.zeros(shape),
-            np.ones(shape),
+            fill=np.zeros(shape),
+            centre=np.zeros(shape),
+            scale=np.ones(shape),
             jit=name == "mlp",
         )
         if not fresh:
-            engine.program = KEPT.setdefault(key, engine.program)
+            engine.program = _PROGRAMS.setdefault(key, engine.program)
         return engine
 
     def prepared(self):
@@ -83,6 +89,18 @@ class Workshop:
         return np.clip(self.X, -5, 5)
 
 
-def training(**keys):
+def short_training(**keys):
     """Training keys for short runs without early stopping."""
     return Training(**{"epochs": 1, "batch_size": 16, "stop": "never"} | keys)
+
+
+def kept_program(network, **options):
+    """A program for networks of one architecture, kept for this process; takes what Program does.
+
+    The program of an equal network serves: variables are arguments of what is compiled.
+    """
+    config = json.dumps(network.train.get_config(), sort_keys=True, default=str)
+    # Keras numbers the names of layers through.
+    architecture = re.sub(r"_\d+\b", "", config)
+    key = (architecture, network.stack, network.mask_units, repr(options))
+    return _PROGRAMS.setdefault(key, Program(network, **options))

@@ -16,7 +16,7 @@ K = 3
 
 
 def loss_of(z, labels, weights, *, focal=True):
-    """Loss of one member's batch of logits, and its gradient."""
+    """The loss of a batch of logits (rows, K) of one member, and its gradient."""
     network = SimpleNamespace(train=None)
     step = Step(network, K, None, None, focal=focal)
     step._call = lambda _model, values, *_, **__: (values.trainable[0], (), 0.0)
@@ -45,9 +45,9 @@ def test_equals_the_loss_of_keras_with_a_vector_of_alphas(soft):
     variable = tf.constant(z.astype("f4"))
     with tf.GradientTape() as tape:
         tape.watch(variable)
-        wanted = theirs(labels, variable)
-    assert ours == pytest.approx(float(wanted), rel=1e-5)
-    np.testing.assert_allclose(gradient, tape.gradient(wanted, variable), atol=1e-6)
+        expected = theirs(labels, variable)
+    assert ours == pytest.approx(float(expected), rel=1e-5)
+    np.testing.assert_allclose(gradient, tape.gradient(expected, variable), atol=1e-6)
 
 
 @pytest.mark.parametrize("size", [0.0, 20.0, 1e3, 1e30])
@@ -57,7 +57,7 @@ def test_gradients_are_finite_however_sure_the_network_is(size):
     loss, gradient = loss_of(z, labels, np.ones(K, "f4"))
     assert np.isfinite(loss)
     assert np.isfinite(gradient).all()
-    # A row that is fitted has no say, one that is missed has all of it.
+    # A fitted row has no gradient; a row of the wrong class has a large one.
     if size >= 1e3:
         np.testing.assert_array_equal(gradient[0], 0)
         assert np.abs(gradient[1]).max() > 0.1
@@ -71,9 +71,9 @@ def test_a_small_remainder_is_not_lost():
     assert loss == pytest.approx(-((1 - p) ** 2) * np.log(p), rel=1e-3)
 
 
-def test_without_it_nothing_changes():
+def test_without_the_focal_loss_it_is_the_weighted_cross_entropy():
     z, labels = np.array([[0.3, -1.0, 2.0]]), np.array([[0.6, 0.4, 0.0]], "f4")
     weights = np.array([1, 2, 3], "f4")
     plain, _ = loss_of(z, labels, weights, focal=False)
-    fit = z - np.log(np.exp(z).sum())
-    assert plain == pytest.approx(-(weights * labels * fit).sum(), rel=1e-6)
+    log_p = z - np.log(np.exp(z).sum())
+    assert plain == pytest.approx(-(weights * labels * log_p).sum(), rel=1e-6)

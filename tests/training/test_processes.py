@@ -2,60 +2,68 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
-from pathlib import Path
 
+import image_outcomes
 import numpy as np
 import pytest
+import table_outcomes
 
 from remix_study.batches.strategies import strategy_names
 
-HERE = Path(__file__).parent
-MODELS = ("batch_norm", "conv", "attention")
 
-
-def load_runs():
-    spec = importlib.util.spec_from_file_location("runs", HERE / "runs.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def elsewhere(file, *arguments, **environment):
-    """Run the same in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, str(HERE / "runs.py"), str(file), *arguments],
+def arrays_elsewhere(module, file, *arguments, **environment):
+    """The arrays that a helper module computes in a process of its own."""
+    process = subprocess.run(
+        [sys.executable, module.__file__, str(file), *arguments],
         env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | environment,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert process.returncode == 0, process.stderr
     with np.load(file) as arrays:
         return dict(arrays)
 
 
 @pytest.fixture(scope="module")
 def here():
-    return load_runs().results(strategy_names(), MODELS)
+    return table_outcomes.outcome_arrays(strategy_names(), table_outcomes.MODELS)
 
 
 def test_another_process_gives_the_same_bits(here, tmp_path):
-    there = elsewhere(tmp_path / "there.npz", PYTHONHASHSEED="77")
+    there = arrays_elsewhere(table_outcomes, tmp_path / "there.npz", PYTHONHASHSEED="77")
     assert len(there) == 15 * len(strategy_names())
     for name, array in there.items():
         np.testing.assert_array_equal(array, here[name], err_msg=name)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
 def test_jax_gives_the_same_results(here, tmp_path):
     """Every strategy on the same plans and masks; probabilities within 2e-5, no TensorFlow."""
-    there = elsewhere(tmp_path / "jax.npz", "--models", KERAS_BACKEND="jax")
+    pytest.importorskip("jax")
+    there = arrays_elsewhere(table_outcomes, tmp_path / "jax.npz", "--models", KERAS_BACKEND="jax")
     assert there.keys() == here.keys()
     for name, array in there.items():
         if name.endswith("epochs"):
             np.testing.assert_array_equal(array, here[name], err_msg=name)
         np.testing.assert_allclose(array, here[name], atol=2e-5, rtol=1e-4, err_msg=name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_images_in_another_process_and_on_jax(backend, tmp_path):
+    """The same bits elsewhere; JAX trains the same network, but draws other transformations."""
+    pytest.importorskip(backend)
+    there = arrays_elsewhere(image_outcomes, tmp_path / "there.npz", KERAS_BACKEND=backend)
+    here = image_outcomes.probabilities()
+    assert set(here) == set(there)
+    for name, array in here.items():
+        strategy = name.split()[0]
+        if backend == "tensorflow":
+            np.testing.assert_array_equal(there[name], array)
+        elif strategy in image_outcomes.PLAIN:
+            np.testing.assert_allclose(there[name], array, atol=2e-5)
+        else:
+            assert np.abs(there[name] - array).max() > 1e-3

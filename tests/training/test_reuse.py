@@ -1,4 +1,4 @@
-"""One program for many trials: memory stays flat, searches keep few programs, stops are quick."""
+"""One program for many trials: nothing is compiled or allocated anew, and few are kept."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_problems import Workshop, training
+from outcome_checks import assert_same_bits
+from small_problems import SmallProblem, kept_program, short_training
 
 from remix_study.batches.strategies import make_strategy
 from remix_study.data.arrays import from_arrays
 from remix_study.errors import UsageError
+from remix_study.study import task as task_module
 from remix_study.study.configurations import Configuration
 from remix_study.study.task import prepare
 from remix_study.studyfile.parsing import parse_study
 from remix_study.studyfile.schema import Model
+from remix_study.training import compiled_problem
 
 STUDY = """
 [study]
@@ -33,7 +36,7 @@ epochs = 1
 stop = "never"
 batch_size = 16
 """
-NAMES = ("baseline", "remix", "smote")
+STRATEGIES = ("baseline", "remix", "smote")
 
 
 def task_of(extra=""):
@@ -48,14 +51,14 @@ def resident_mb():
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def grown(trials, settled, keys):
-    """Resident size after ``trials`` trials over that after ``settled``."""
-    workshop = Workshop()
-    members = workshop.members()
-    engine = workshop.engine(members)
+def memory_growth(trials, settled, keys):
+    """Resident size after ``trials`` trials, divided by that after ``settled``."""
+    problem = SmallProblem()
+    members = problem.members()
+    engine = problem.engine(members)
     before = 0.0
     for trial in range(trials):
-        engine.fit(members, make_strategy(NAMES[trial % 3]), keys)
+        engine.fit(members, make_strategy(STRATEGIES[trial % 3]), keys)
         if trial == settled - 1:
             gc.collect()
             before = resident_mb()
@@ -65,90 +68,92 @@ def grown(trials, settled, keys):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_stays_flat():
-    assert grown(60, 10, training(epochs=2)) < 1.02
+    assert memory_growth(60, 10, short_training(epochs=2)) < 1.02
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_stays_flat_over_a_hundred_long_trials():
-    keys = training(epochs=60, stop="early", start_from_epoch=0, patience=60)
-    assert grown(110, 10, keys) < 1.05
+    keys = short_training(epochs=60, stop="early", start_from_epoch=0, patience=60)
+    assert memory_growth(110, 10, keys) < 1.05
 
 
-def test_a_search_over_widths_keeps_a_few_programs_and_the_latest():
+def test_a_search_over_widths_keeps_a_few_programs_and_the_latest(monkeypatch):
+    monkeypatch.setattr(compiled_problem, "Program", kept_program)
+    monkeypatch.setattr(task_module, "_ENGINES", 2)
     task = task_of()
-    fits = {}
-    for width in (3, 4, 5, 6, 3):
+    by_width = {}
+    for width in (3, 4, 5, 3):
         model = Model("mlp", {"hidden": [width], "dropout": 0.0})
-        outcomes = task.fit(Configuration(make_strategy("baseline"), task.spec.training, model))
-        if width in fits:
-            np.testing.assert_array_equal(fits[width], outcomes[0].test)
-        fits[width] = outcomes[0].test
-    assert len(task._engines) == 3
+        configuration = Configuration(make_strategy("baseline"), task.spec.training, model)
+        outcomes = task.fit(configuration)
+        assert_same_bits(by_width.setdefault(width, outcomes), outcomes)
+    kept = [engine.network.train.layers[1].output.shape[-1] for engine in task._engines.values()]
+    assert kept == [5, 3]
 
 
 def test_an_interrupt_ends_all_stacks_and_the_next_trial_is_whole():
-    workshop = Workshop()
-    members, strategy = workshop.members(), make_strategy("remix")
-    engine = workshop.engine(members, 1)
-    whole = engine.fit(members, strategy, training(epochs=3))
+    problem = SmallProblem()
+    members, strategy = problem.members(), make_strategy("remix")
+    engine = problem.engine(members, 1)
+    expected = engine.fit(members, strategy, short_training(epochs=3))
 
     def interrupt(_ran):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        engine.fit(members, strategy, training(epochs=10**6), on_epoch=interrupt)
+        engine.fit(members, strategy, short_training(epochs=10**6), on_epoch=interrupt)
     assert not [t for t in threading.enumerate() if t.name.startswith(("stack", "plans"))]
-    for one, other in zip(whole, engine.fit(members, strategy, training(epochs=3)), strict=True):
-        np.testing.assert_array_equal(one.test, other.test)
+    assert_same_bits(engine.fit(members, strategy, short_training(epochs=3)), expected)
 
 
 def test_mixed_precision_is_for_accelerators():
     task = task_of('precision = "mixed"\n')
-    setting = Configuration(make_strategy("baseline"), task.spec.training, Model())
+    configuration = Configuration(make_strategy("baseline"), task.spec.training, Model())
     with pytest.raises(UsageError, match=r'training\.precision "mixed" is for accelerators'):
-        task.fit(setting)
+        task.fit(configuration)
 
 
 def test_mixed_precision_trains_close_to_full_precision():
     from remix_study.models.building import layer_precision
 
-    workshop = Workshop()
-    members, strategy = workshop.members(), make_strategy("remix")
-    full = workshop.engine(members, dropout=0.0).fit(members, strategy, training(epochs=2))
+    problem = SmallProblem()
+    members, strategy = problem.members(), make_strategy("remix")
+    full = problem.engine(members, dropout=0.0).fit(members, strategy, short_training(epochs=2))
     with layer_precision("mixed"):
-        engine = workshop.engine(members, dropout=0.0, fresh=True)
-    mixed = engine.fit(members, strategy, training(epochs=2))
-    difference = max(
-        np.abs(one.test - other.test).max() for one, other in zip(full, mixed, strict=True)
-    )
-    assert 0 < difference < 0.02
+        engine = problem.engine(members, dropout=0.0, fresh=True)
+    mixed = engine.fit(members, strategy, short_training(epochs=2))
+    differences = [
+        np.abs(outcome.test - expected.test).max()
+        for outcome, expected in zip(mixed, full, strict=True)
+    ]
+    assert 0 < max(differences) < 0.02
 
 
-def test_a_second_trial_draws_its_masks_into_the_first_ones_memory():
+def test_a_second_trial_draws_its_masks_into_the_memory_of_the_first():
     """Fresh memory of that size costs more than all else before a trial's first step."""
-    workshop = Workshop()
-    members, strategy = workshop.members(), make_strategy("remix")
-    engine = workshop.engine(members)
-    first = engine.fit(members, strategy, training(epochs=2))
-    kept = [id(array) for pair in engine._free_buffers for array in pair]
-    for pair in engine._free_buffers:
-        for array in pair:
-            array.fill(7)
-    again = engine.fit(members, strategy, training(epochs=2))
-    assert kept
-    assert sorted(kept) == sorted(id(array) for pair in engine._free_buffers for array in pair)
-    for one, other in zip(first, again, strict=True):
-        np.testing.assert_array_equal(one.test, other.test)
+    problem = SmallProblem()
+    members, strategy = problem.members(), make_strategy("remix")
+    engine = problem.engine(members)
+
+    def buffers():
+        return [array for pair in engine._free_buffers for array in pair]
+
+    first = engine.fit(members, strategy, short_training(epochs=2))
+    before = buffers()
+    assert len(before) == 2
+    for array in before:
+        array.fill(7)
+    assert_same_bits(engine.fit(members, strategy, short_training(epochs=2)), first)
+    assert {id(array) for array in buffers()} == {id(array) for array in before}
 
 
 def test_first_values_are_put_on_the_device_once(monkeypatch):
-    workshop = Workshop()
-    members = workshop.members()
-    engine = workshop.engine(members)
-    first = engine.fit(members, make_strategy("remix"), training(epochs=2))
+    problem = SmallProblem()
+    members = problem.members()
+    engine = problem.engine(members)
+    first = engine.fit(members, make_strategy("remix"), short_training(epochs=2))
     monkeypatch.setattr(engine.program, "start", None)
-    engine.fit(members, make_strategy("baseline"), training(epochs=1))
-    again = engine.fit(members, make_strategy("remix"), training(epochs=2))
-    for one, other in zip(first, again, strict=True):
-        np.testing.assert_array_equal(one.test, other.test)
+    engine.fit(members, make_strategy("baseline"), short_training(epochs=1))
+    again = engine.fit(members, make_strategy("remix"), short_training(epochs=2))
+    assert_same_bits(again, first)

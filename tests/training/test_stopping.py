@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_problems import training
+from small_problems import short_training
 
 from remix_study.training.stopping import StoppingSchedule
 
@@ -15,7 +15,7 @@ HISTORIES = st.lists(
 )
 
 
-class Stub:
+class StubModel:
     """What a Keras callback needs of a model."""
 
     def __init__(self):
@@ -34,48 +34,48 @@ class Stub:
 @settings(max_examples=60, deadline=None)
 @given(HISTORIES)
 def test_plateau_follows_keras(history):
-    keys = training(epochs=1000, schedule="plateau", lowest_rate=1e-5)
+    keys = short_training(epochs=1000, schedule="plateau", lowest_rate=1e-5)
     schedule = StoppingSchedule(keys, 1, 1)
-    stub = Stub()
+    model = StubModel()
     callback = keras.callbacks.ReduceLROnPlateau("loss", factor=0.2, patience=5, min_lr=1e-5)
-    callback.set_model(stub)
+    callback.set_model(model)
     callback.on_train_begin()
     for epoch, loss in enumerate(history):
         callback.on_epoch_end(epoch, {"loss": loss})
         schedule.update(np.array([loss]), None)
         np.testing.assert_allclose(
-            schedule.rates[0], float(stub.optimizer.learning_rate), rtol=1e-5
+            schedule.rates[0], float(model.optimizer.learning_rate), rtol=1e-5
         )
 
 
 @settings(max_examples=60, deadline=None)
 @given(HISTORIES, st.integers(0, 8), st.integers(1, 6))
 def test_early_stopping_follows_keras(history, start, patience):
-    keys = training(epochs=1000, stop="early", start_from_epoch=start, patience=patience)
+    keys = short_training(epochs=1000, stop="early", start_from_epoch=start, patience=patience)
     schedule = StoppingSchedule(keys, 1, 1)
-    stub = Stub()
+    model = StubModel()
     callback = keras.callbacks.EarlyStopping(
         "val_loss", patience=patience, restore_best_weights=True, start_from_epoch=start
     )
-    callback.set_model(stub)
+    callback.set_model(model)
     callback.on_train_begin()
     best = None
     for epoch, loss in enumerate(history):
-        stub.epoch = epoch
+        model.epoch = epoch
         callback.on_epoch_end(epoch, {"val_loss": loss})
         if schedule.update(np.array([0.1]), np.array([loss]))[0]:
             best = epoch
-        assert schedule.running[0] == (not stub.stop_training)
-        if stub.stop_training:
+        assert schedule.running[0] == (not model.stop_training)
+        if model.stop_training:
             assert schedule.stopped[0] == "patience"
             assert schedule.epochs[0] == epoch + 1
             callback.on_train_end()
-            assert stub.best == best
+            assert model.best == best
             return
 
 
 def test_training_at_the_lowest_rate_ends_without_relative_gain():
-    keys = training(
+    keys = short_training(
         epochs=500, schedule="plateau", stop="lowest-rate", patience=3, learning_rate=1e-4,
         lowest_rate=1e-5, plateau_patience=2, plateau_factor=0.1,
     )  # fmt: skip
@@ -95,19 +95,19 @@ def test_each_member_goes_by_its_own_history():
     """Three histories at once end as each would alone."""
     rng = np.random.default_rng(3)
     histories = rng.uniform(0.1, 1, (40, 3))
-    keys = training(epochs=40, stop="early", start_from_epoch=2, patience=4)
-    together = StoppingSchedule(keys, 3, 3)
-    improved = [together.update(np.ones(3), losses) for losses in histories]
+    keys = short_training(epochs=40, stop="early", start_from_epoch=2, patience=4)
+    of_three = StoppingSchedule(keys, 3, 3)
+    improved = [of_three.update(np.ones(3), losses) for losses in histories]
     for member in range(3):
-        alone = StoppingSchedule(keys, 1, 1)
+        of_one = StoppingSchedule(keys, 1, 1)
         for epoch, losses in enumerate(histories):
-            assert alone.update(np.ones(1), losses[[member]])[0] == improved[epoch][member]
-        assert alone.epochs[0] == together.epochs[member]
-        assert alone.stopped[0] == together.stopped[member]
+            assert of_one.update(np.ones(1), losses[[member]])[0] == improved[epoch][member]
+        assert of_one.epochs[0] == of_three.epochs[member]
+        assert of_one.stopped[0] == of_three.stopped[member]
 
 
 def test_padding_never_runs_and_the_last_epoch_ends_the_rest():
-    schedule = StoppingSchedule(training(epochs=2), 4, 3)
+    schedule = StoppingSchedule(short_training(epochs=2), 4, 3)
     assert schedule.running.tolist() == [True, True, True, False]
     schedule.update(np.array([1, np.inf, 1, np.nan]), None)
     assert schedule.running.tolist() == [True, False, True, False]
