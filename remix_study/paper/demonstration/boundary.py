@@ -1,10 +1,10 @@
-"""Figure 1: where networks put the boundary around a rare ring, and how sharp it is."""
+"""Figure 1: where networks put the boundary around a rare ring, and how steep it is."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,22 +13,22 @@ from numpy.typing import NDArray
 
 from remix_study.batches.strategies import Strategy, make_strategy
 from remix_study.errors import UsageError
-from remix_study.paper.demonstration.networks import probabilities
-from remix_study.paper.demonstration.scale import FULL, SEED, Scale
-from remix_study.paper.demonstration.sets import (
+from remix_study.paper.demonstration.generated_data import (
     MAJORITY,
     MINORITY,
-    Rows,
+    Points,
     Sample,
     posterior,
     ring_densities,
     rings,
 )
+from remix_study.paper.demonstration.networks import probabilities
+from remix_study.paper.demonstration.scale import FULL, SEED, Scale
 from remix_study.seeds import derive_seed
 
-# Half the side of the plane that is looked at.
+# Half the side of the plane that is evaluated.
 REACH = 1.6
-# Where a network changes its mind: neither class is beyond doubt.
+# Probabilities at which the network is in doubt between the classes.
 BAND = (0.1, 0.9)
 SHARES = (MAJORITY / (MAJORITY + MINORITY), MINORITY / (MAJORITY + MINORITY))
 STRATEGIES: tuple[Strategy, ...] = (
@@ -53,9 +53,9 @@ class Surfaces:
         sample: the rows of the first seed.
         axis: (side,) coordinates along both axes.
         p: label of a strategy -> (seeds, side, side), first the vertical axis.
-        truth: (side, side) true probability at equal class shares; at the natural ones in
-            `natural_truth`.
-        measures: one line a strategy and seed, see `measure`.
+        truth: (side, side) true probability at equal class shares.
+        natural_truth: (side, side) true probability at the class shares of the data.
+        measures: one line a strategy and seed, see :func:`measure_surface`.
     """
 
     sample: Sample
@@ -68,11 +68,10 @@ class Surfaces:
 
 @dataclass(frozen=True)
 class BoundaryClaim:
-    """What the networks say to "the boundary is pushed out, the probability is smoother".
+    """Evidence on the claim "the boundary is pushed out, the probability is smoother".
 
-    Each mapping goes from a row's label (`CLAIMED`) to a mean over seeds. The rule: pushed out
-    means a larger share of the plane than both others, smoother a smaller steepness than both;
-    the claim holds when both do.
+    Each mapping goes from a method's label (`CLAIMED`) to a mean over seeds. Pushed out means a
+    larger share of the plane than baseline and SMOTE, smoother a smaller steepness than both.
 
     Attributes:
         seeds: data sets, each with its own network a strategy.
@@ -92,25 +91,25 @@ class BoundaryClaim:
 
     @property
     def verdict(self) -> str:
-        """One of "holds", "holds in part", "does not hold": the order of the means, no test."""
+        """ "holds", "holds in part" or "does not hold", by the order of the means alone."""
         if self.pushed_out and self.smoother:
             return "holds"
         return "holds in part" if self.pushed_out or self.smoother else "does not hold"
 
 
 def boundary_claim(folder: Path | None = None, scale: Scale = FULL) -> BoundaryClaim:
-    """The numbers behind the claim of Figure 1.
+    """Read or compute the numbers behind the claim of Figure 1.
 
     Args:
-        folder: a demonstration that was written before; its numbers are read, nothing is
-            trained. Networks are trained when None.
+        folder: a demonstration written before, whose numbers are read; networks are trained when
+            None.
         scale: how much to train.
 
     Raises:
         UsageError: the folder holds no demonstration.
     """
     if folder is None:
-        return judge(surfaces(scale).measures)
+        return judge_boundary(train_surfaces(scale).measures)
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         return BoundaryClaim(**manifest["facts"]["boundary"])
@@ -120,19 +119,19 @@ def boundary_claim(folder: Path | None = None, scale: Scale = FULL) -> BoundaryC
         ) from error
 
 
-def surfaces(scale: Scale) -> Surfaces:
-    """Train every strategy on the rings of every seed and look at the plane."""
+def train_surfaces(scale: Scale) -> Surfaces:
+    """Train every strategy on the rings of every seed and predict the whole plane."""
     samples = [rings(derive_seed(SEED, "ring", at)) for at in range(scale.seeds)]
     axis = np.linspace(-REACH, REACH, scale.side)
-    places = np.stack([grid.ravel() for grid in np.meshgrid(axis, axis)], axis=1)
+    points = np.stack([grid.ravel() for grid in np.meshgrid(axis, axis)], axis=1)
     shape = (scale.side, scale.side)
-    densities = ring_densities(places)
+    densities = ring_densities(points)
     truth = posterior(densities)[:, 1].reshape(shape)
     natural_truth = posterior(densities, SHARES)[:, 1].reshape(shape)
-    found = probabilities(samples, places, STRATEGIES, purpose="ring", epochs=scale.epochs)
+    predictions = probabilities(samples, points, STRATEGIES, purpose="ring", epochs=scale.epochs)
     p = {
         strategy.label: values[:, :, 1].reshape(-1, *shape)
-        for strategy, values in zip(STRATEGIES, found, strict=True)
+        for strategy, values in zip(STRATEGIES, predictions, strict=True)
     }
     step = float(axis[1] - axis[0])
     weights = densities.mean(axis=1).reshape(shape), (densities @ SHARES).reshape(shape)
@@ -140,9 +139,9 @@ def surfaces(scale: Scale) -> Surfaces:
         {
             "strategy": label,
             "seed": seed,
-            **measure(surface, step),
-            "error_equal": distance(surface, truth, weights[0]),
-            "error_natural": distance(surface, natural_truth, weights[1]),
+            **measure_surface(surface, step),
+            "error_equal": weighted_distance(surface, truth, weights[0]),
+            "error_natural": weighted_distance(surface, natural_truth, weights[1]),
         }
         for label, values in (p | {TRUTH: truth[None], NATURAL_TRUTH: natural_truth[None]}).items()
         for seed, surface in enumerate(values)
@@ -150,8 +149,8 @@ def surfaces(scale: Scale) -> Surfaces:
     return Surfaces(samples[0], axis, p, truth, natural_truth, pd.DataFrame(lines))
 
 
-def measure(p: Rows, step: float) -> dict[str, float]:
-    """Where a surface puts its boundary and how it crosses it.
+def measure_surface(p: Points, step: float) -> dict[str, float]:
+    """Measure where a surface has its boundary and how steeply it crosses it.
 
     Args:
         p: (side, side) probabilities of the rare class.
@@ -163,23 +162,23 @@ def measure(p: Rows, step: float) -> dict[str, float]:
     """
     down, across = np.gradient(p, step)
     slope = np.hypot(down, across)
-    band = (p > BAND[0]) & (p < BAND[1])
+    in_band = (p > BAND[0]) & (p < BAND[1])
     return {
         "minority_share": float((p > 0.5).mean()),
         "slope": float(slope.mean()),
-        "steepness": float(slope[band].mean()) if band.any() else float("nan"),
-        "band_share": float(band.mean()),
+        "steepness": float(slope[in_band].mean()) if in_band.any() else float("nan"),
+        "band_share": float(in_band.mean()),
     }
 
 
-def distance(p: Rows, truth: Rows, density: Rows) -> float:
-    """Root mean squared distance of probabilities from the true ones, over rows of a density."""
-    known = np.isfinite(truth)
-    return float(np.sqrt(np.average((p - truth)[known] ** 2, weights=density[known])))
+def weighted_distance(p: Points, truth: Points, density: Points) -> float:
+    """Root mean squared distance of probabilities from the true ones, weighted by density."""
+    is_known = np.isfinite(truth)
+    return float(np.sqrt(np.average((p - truth)[is_known] ** 2, weights=density[is_known])))
 
 
-def judge(measures: pd.DataFrame) -> BoundaryClaim:
-    """The verdict on `Surfaces.measures`."""
+def judge_boundary(measures: pd.DataFrame) -> BoundaryClaim:
+    """Judge the claim by `Surfaces.measures`."""
     means = measures.groupby("strategy")[["minority_share", "slope", "steepness"]].mean()
     baseline, smote, remix = CLAIMED
 
@@ -197,25 +196,22 @@ def judge(measures: pd.DataFrame) -> BoundaryClaim:
     )
 
 
-def profiles(found: Surfaces, bins: int = 40) -> pd.DataFrame:
-    """Mean probability by distance from the centre, one column a strategy and the two truths."""
-    radius = np.hypot(*np.meshgrid(found.axis, found.axis)).ravel()
+def radial_profiles(surfaces: Surfaces, bins: int = 40) -> pd.DataFrame:
+    """Average each strategy's probability, and both truths, by distance from the centre."""
+    radius = np.hypot(*np.meshgrid(surfaces.axis, surfaces.axis)).ravel()
     edges = np.linspace(0, REACH, bins + 1)
-    place = np.digitize(radius, edges) - 1
-    inside = place < bins
-    count = np.bincount(place[inside], minlength=bins)
+    bin_numbers = np.digitize(radius, edges) - 1
+    inside = bin_numbers < bins
+    counts = np.bincount(bin_numbers[inside], minlength=bins)
 
-    def mean(values: Rows) -> Rows:
-        return np.bincount(place[inside], values.ravel()[inside], bins) / np.maximum(count, 1)
+    def mean(values: Points) -> Points:
+        return np.bincount(bin_numbers[inside], values.ravel()[inside], bins) / np.maximum(
+            counts, 1
+        )
 
     frame = pd.DataFrame({"distance": (edges[:-1] + edges[1:]) / 2})
-    for label, p in found.p.items():
+    for label, p in surfaces.p.items():
         frame[label] = mean(p.mean(axis=0))
-    frame[TRUTH] = mean(np.nan_to_num(found.truth))
-    frame[NATURAL_TRUTH] = mean(np.nan_to_num(found.natural_truth))
-    return frame[count > 0].reset_index(drop=True)
-
-
-def as_facts(claim: BoundaryClaim) -> dict[str, object]:
-    """The claim as plain numbers, ready for JSON."""
-    return asdict(claim)
+    frame[TRUTH] = mean(np.nan_to_num(surfaces.truth))
+    frame[NATURAL_TRUTH] = mean(np.nan_to_num(surfaces.natural_truth))
+    return frame[counts > 0].reset_index(drop=True)

@@ -10,20 +10,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from remix_study.batches.strategies import make_strategy
-from remix_study.paper.demonstration.samples import Made, made_rows, plans
+from remix_study.paper.demonstration.generated_data import LINE, Sample, clouds
+from remix_study.paper.demonstration.samples import BatchRows, batch_rows, plan_epochs
 from remix_study.paper.demonstration.scale import SEED, Scale
-from remix_study.paper.demonstration.sets import LINE, Sample, clouds
 from remix_study.seeds import derive_seed
 
 ALPHAS = (0.1, 0.2, 0.3, 0.4, 0.5)
 # Widths of the Gaussian kernels; one for all alphas, so that their curves compare.
 FEATURE_WIDTH, LABEL_WIDTH = 0.15, 0.03
-# A batch has one lambda, so labels need many batches to show their density.
-_MORE = 4
-# Halfway between the means, where neither class has many rows.
+# A batch has one lambda, so the density of labels needs many batches.
+_EXTRA_EPOCHS = 4
+# Features halfway between the means, where neither class has many rows.
 MIDDLE = (1.5, 2.5)
 SOFT = (0.1, 0.9)
-_AT_ONCE = 4096
+_CHUNK = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +32,12 @@ class Densities:
 
     Attributes:
         sample: the data.
-        x: where the densities of features are given; `labels_at` those of labels.
-        natural: density of the data as they are.
-        features: alpha -> density of the features.
-        labels: alpha -> density of the label's share of the rare class, mirrored at 0 and 1 so
-            that no mass lies outside.
+        x: (241,) features at which their densities are computed.
+        labels_at: (201,) labels at which their densities are computed.
+        natural: (241,) density of the data.
+        features: alpha -> (241,) density of the features.
+        labels: alpha -> (201,) density of the label's share of the rare class, mirrored at 0 and
+            1 so that no mass lies outside.
         table: one line an alpha.
     """
 
@@ -50,39 +51,39 @@ class Densities:
 
 
 def densities(scale: Scale) -> Densities:
-    """Draw the batches of many epochs at each alpha, all with the same rows and partners."""
+    """Plan many epochs at each alpha, with the same rows and partners, and estimate densities."""
     sample = clouds(LINE, derive_seed(SEED, "line"))
-    x, at = np.linspace(-4, 8, 241), np.linspace(0, 1, 201)
+    x, label_axis = np.linspace(-4, 8, 241), np.linspace(0, 1, 201)
     features, labels, lines = {}, {}, []
     for alpha in ALPHAS:
-        planned = plans(
+        plans = plan_epochs(
             sample,
             make_strategy("remix", alpha),
             seed=derive_seed(SEED, "line", "plan"),
-            epochs=_MORE * scale.draws,
+            epochs=_EXTRA_EPOCHS * scale.draws,
         )
-        made = made_rows(sample, planned)
-        features[alpha] = kernel_density(made.X[:, 0], x, FEATURE_WIDTH)
-        labels[alpha] = kernel_density(made.labels[:, 1], at, LABEL_WIDTH, mirrored=True)
-        lines.append({"alpha": alpha, **measure(made)})
+        rows = batch_rows(sample, plans)
+        features[alpha] = kernel_density(rows.X[:, 0], x, FEATURE_WIDTH)
+        labels[alpha] = kernel_density(rows.labels[:, 1], label_axis, LABEL_WIDTH, mirrored=True)
+        lines.append({"alpha": alpha, **measure_mixing(rows)})
     natural = kernel_density(sample.X[:, 0], x, FEATURE_WIDTH)
-    return Densities(sample, x, at, natural, features, labels, pd.DataFrame(lines))
+    return Densities(sample, x, label_axis, natural, features, labels, pd.DataFrame(lines))
 
 
-def measure(made: Made) -> dict[str, float]:
-    """How much was mixed: shares of all rows.
+def measure_mixing(rows: BatchRows) -> dict[str, float]:
+    """Measure how much was mixed, as shares of all rows.
 
     Returns:
         `soft_share` with a label within `SOFT`, `middle_share` with a feature within `MIDDLE`,
         `mean_label` of the rare class, `untouched_share` of rows within one per cent of one that
         was drawn.
     """
-    label, x = made.labels[:, 1], made.X[:, 0]
+    label, x = rows.labels[:, 1], rows.X[:, 0]
     return {
         "soft_share": float(((label > SOFT[0]) & (label < SOFT[1])).mean()),
         "middle_share": float(((x > MIDDLE[0]) & (x < MIDDLE[1])).mean()),
         "mean_label": float(label.mean()),
-        "untouched_share": float(made.own.mean()),
+        "untouched_share": float(rows.is_copy.mean()),
     }
 
 
@@ -93,17 +94,19 @@ def kernel_density(
     *,
     mirrored: bool = False,
 ) -> NDArray[np.float64]:
-    """Gaussian kernel density; with `mirrored`, of values in 0..1 folded back at both ends.
+    """Gaussian kernel density of values; with `mirrored`, of values in 0..1 folded at both ends.
 
-    Equal values are counted once with their number: unmixed batches repeat few rows often.
+    Equal values are evaluated once: unmixed batches repeat few rows often.
     """
-    known, counts = np.unique(values, return_counts=True)
-    found = np.zeros(len(at))
-    images = (known, -known, 2 - known) if mirrored else (known,)
+    values_present, counts = np.unique(values, return_counts=True)
+    total = np.zeros(len(at))
+    images = (
+        (values_present, -values_present, 2 - values_present) if mirrored else (values_present,)
+    )
     for centres in images:
-        for start in range(0, len(centres), _AT_ONCE):
-            part = slice(start, start + _AT_ONCE)
-            square = ((at[:, None] - centres[None, part]) / width) ** 2
-            found += np.exp(-square / 2) @ counts[part]
-    density: NDArray[np.float64] = found / (len(values) * width * np.sqrt(2 * np.pi))
+        for start in range(0, len(centres), _CHUNK):
+            chunk = slice(start, start + _CHUNK)
+            squared = ((at[:, None] - centres[None, chunk]) / width) ** 2
+            total += np.exp(-squared / 2) @ counts[chunk]
+    density: NDArray[np.float64] = total / (len(values) * width * np.sqrt(2 * np.pi))
     return density

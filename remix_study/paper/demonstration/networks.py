@@ -1,4 +1,4 @@
-"""Small networks trained by the package's own engine, one a data set, asked at given places."""
+"""Small networks, one a data set, trained by the package's engine and evaluated at points."""
 
 from __future__ import annotations
 
@@ -11,48 +11,48 @@ from numpy.typing import NDArray
 from remix_study.batches.strategies import Strategy
 from remix_study.batches.training_rows import TrainingRows
 from remix_study.data.preprocessing import Preprocessing, fit_preprocessing
+from remix_study.paper.demonstration.generated_data import Points, Sample
 from remix_study.paper.demonstration.scale import BATCH_SIZE, SEED
-from remix_study.paper.demonstration.sets import Rows, Sample
 from remix_study.seeds import derive_seed
 from remix_study.studyfile.schema import PRESETS, Training
 from remix_study.training.member import Member
 
 # The paper's rule for widths gives 2 units on two features, which bend around no ring.
 HIDDEN = (32, 32, 32)
-# Fixed, where a study takes as many as the machine has cores: the numbers are the same anywhere.
+# Fixed, not by the number of cores: the numbers are the same on every machine.
 _STACK = 5
 
 
 def probabilities(
     samples: Sequence[Sample],
-    places: Rows,
+    points: Points,
     strategies: Sequence[Strategy],
     *,
     purpose: str,
     epochs: int,
 ) -> list[NDArray[np.float64]]:
-    """Train one network a sample under each strategy, all from the same weights.
+    """Train one network a sample with each strategy, all from the same weights.
 
-    Preset "paper": the training loss alone lowers the rate and ends the training, so the places
-    decide nothing.
+    Preset "paper": the training loss alone lowers the rate and ends the training, so the points
+    have no influence.
 
     Args:
-        samples: what the networks learn from, one each.
-        places: (m, d) where their probabilities are wanted.
+        samples: data sets, each of one network.
+        points: (m, d) features whose probabilities are predicted.
         strategies: how batches are drawn, mixed and weighed.
-        purpose: seeds of weights, batches and dropout derive from it.
+        purpose: name from which seeds of weights, batches and dropout are derived.
         epochs: most epochs of a network.
 
     Returns:
-        One array (samples, m, K) a strategy.
+        Arrays (samples, m, K), one a strategy.
     """
     from remix_study.models.building import build_network
     from remix_study.training.engine import Engine
 
-    parts = _positions([sample.X for sample in samples], places)
-    X = np.concatenate([*(sample.X for sample in samples), places])
-    y = np.concatenate([*(sample.y for sample in samples), np.zeros(len(places), np.int32)])
-    prepared = fit_preprocessing(X, parts[:-1])
+    positions = _positions([sample.X for sample in samples], points)
+    X = np.concatenate([*(sample.X for sample in samples), points])
+    y = np.concatenate([*(sample.y for sample in samples), np.zeros(len(points), np.int32)])
+    prepared = fit_preprocessing(X, positions[:-1])
     n_classes = samples[0].n_classes
     engine = Engine(
         build_network(
@@ -69,24 +69,24 @@ def probabilities(
         prepared.centre,
         prepared.scale,
     )
-    asked = parts[-1].astype(np.int32)
+    test_rows = positions[-1].astype(np.int32)
     members = [
         Member(
             derive_seed(SEED, purpose, at, "member"),
-            training_rows(sample, prepared, at, parts[at]),
-            asked,
-            asked,
+            training_rows(sample, prepared, at, positions[at]),
+            test_rows,
+            test_rows,
         )
         for at, sample in enumerate(samples)
     ]
     training = Training(
         preset="paper", batch_size=BATCH_SIZE, **{**PRESETS["paper"], "epochs": epochs}
     )
-    found = []
+    predictions = []
     for strategy in strategies:
         outcomes = engine.fit(members, strategy, training)
-        found.append(np.stack([outcome.test for outcome in outcomes]).astype(np.float64))
-    return found
+        predictions.append(np.stack([outcome.test for outcome in outcomes]).astype(np.float64))
+    return predictions
 
 
 def training_rows(
@@ -95,13 +95,13 @@ def training_rows(
     member: int = 0,
     rows: NDArray[np.intp] | None = None,
 ) -> TrainingRows:
-    """A sample as a sampler sees it; `rows` are its positions, from 0 on when None."""
+    """A sample as samplers take it; `rows` are its positions, from 0 on when None."""
     rows = np.arange(len(sample.y)) if rows is None else rows
     features: Callable[[], NDArray[np.float32]] = lambda: prepared.apply(member, sample.X)  # noqa: E731
     return TrainingRows(rows.astype(np.int32), sample.y, sample.n_classes, features)
 
 
-def _positions(samples: Sequence[Rows], places: Rows) -> list[NDArray[np.intp]]:
-    """Where each sample and, last, the places stand when all are put after each other."""
-    ends = np.cumsum([0, *(len(rows) for rows in samples), len(places)])
+def _positions(samples: Sequence[Points], points: Points) -> list[NDArray[np.intp]]:
+    """Positions of each sample and, last, of the points in their concatenation."""
+    ends = np.cumsum([0, *(len(rows) for rows in samples), len(points)])
     return [np.arange(low, high) for low, high in pairwise(ends)]

@@ -1,49 +1,60 @@
-"""The demonstration as a folder: the page, figures, tables and manifest of a report."""
+"""The page of the demonstration, written as a folder with figures, tables and manifest."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 
-from remix_study.paper.demonstration import boundary, samples
-from remix_study.paper.demonstration.boundary import NATURAL_TRUTH, TRUTH
-from remix_study.paper.demonstration.densities import densities
-from remix_study.paper.demonstration.harm import TRAINED, harms
-from remix_study.paper.demonstration.networks import HIDDEN
-from remix_study.paper.demonstration.pictures import (
-    batches_of,
-    density_picture,
-    harm_curves,
-    harm_picture,
-    profile_picture,
-    seeds_picture,
-    segments_picture,
-    spread_picture,
-    surface_picture,
+from remix_study.paper.demonstration.blend_figures import (
+    blend_curves,
+    blend_figure,
+    density_figure,
 )
-from remix_study.paper.demonstration.readings import (
+from remix_study.paper.demonstration.blends import TRAINED, study_blends
+from remix_study.paper.demonstration.boundary import (
+    NATURAL_TRUTH,
+    STRATEGIES,
+    TRUTH,
+    BoundaryClaim,
+    Surfaces,
+    judge_boundary,
+    radial_profiles,
+    train_surfaces,
+)
+from remix_study.paper.demonstration.boundary_figures import (
+    profile_figure,
+    seed_figure,
+    surface_figure,
+)
+from remix_study.paper.demonstration.densities import densities
+from remix_study.paper.demonstration.generated_data import NEIGHBOURS, clouds, moons
+from remix_study.paper.demonstration.networks import HIDDEN
+from remix_study.paper.demonstration.sample_figures import (
+    segment_figure,
+    shown_batches,
+    spread_figure,
+)
+from remix_study.paper.demonstration.samples import copy_means, judge_copies
+from remix_study.paper.demonstration.scale import BATCH_SIZE, FULL, SEED, Scale
+from remix_study.paper.demonstration.sentences import (
+    blend_lines,
     boundary_headline,
     boundary_lines,
     density_lines,
-    harm_lines,
-    percent,
     sample_lines,
 )
-from remix_study.paper.demonstration.scale import BATCH_SIZE, FULL, SEED, Scale
-from remix_study.paper.demonstration.sets import NEIGHBOURS, clouds, moons
-from remix_study.report.figures import strategy_color
+from remix_study.paper.demonstration.tables import Column, frame_table, means_over_seeds
 from remix_study.report.folder import publish
-from remix_study.report.formatting import counted, listing, number
+from remix_study.report.formatting import counted, listing
 from remix_study.report.page import fill
-from remix_study.report.page_model import Block, Cell, Head, Section, Table
+from remix_study.report.page_model import Block, Section
 from remix_study.seeds import derive_seed
 
 
 def write_demonstration(output: Path, *, command: str, scale: Scale = FULL) -> Path:
-    """Draw the data, train the networks and write the page.
+    """Draw the data, train the networks and write the page of the demonstration.
 
     Args:
         output: the folder, as :func:`remix_study.report.page.write_report` takes it.
@@ -58,17 +69,17 @@ def write_demonstration(output: Path, *, command: str, scale: Scale = FULL) -> P
     """
 
     def write(folder: Path) -> None:
-        found = boundary.surfaces(scale)
-        copied = samples.copies(scale)
-        claim = boundary.judge(found.measures)
+        surfaces = train_surfaces(scale)
+        copied = copy_means(scale)
+        claim = judge_boundary(surfaces.measures)
         sections = [
-            _boundary_section(found, claim),
+            _boundary_section(surfaces, claim),
             _samples_section(copied, scale),
             _density_section(scale),
-            _harm_section(scale),
-            _how(scale),
+            _blend_section(scale),
+            _method_section(scale),
         ]
-        networks = scale.seeds * (len(boundary.STRATEGIES) + 2 * len(TRAINED))
+        networks = scale.seeds * (len(STRATEGIES) + 2 * len(TRAINED))
         fill(
             folder,
             sections,
@@ -82,7 +93,7 @@ def write_demonstration(output: Path, *, command: str, scale: Scale = FULL) -> P
                 "scale": asdict(scale),
                 "facts": {
                     "boundary": asdict(claim),
-                    "copies": asdict(samples.judge(copied, scale.seeds)),
+                    "copies": asdict(judge_copies(copied, scale.seeds)),
                 },
             },
         )
@@ -90,71 +101,29 @@ def write_demonstration(output: Path, *, command: str, scale: Scale = FULL) -> P
     return publish(output, write)
 
 
-@dataclass(frozen=True)
-class _Column:
-    """A column of a page's table; `sd` is the column with the spread, if any."""
-
-    name: str
-    head: str
-    digits: int = 3
-    share: bool = False
-    sd: str = ""
-
-    def cell(self, line: pd.Series) -> Cell:
-        value, spread = float(line[self.name]), float(line[self.sd]) if self.sd else float("nan")
-        text = percent(value) if self.share else number(value, self.digits)
-        if pd.isna(spread):
-            return Cell(text)
-        spread = 100 * spread if self.share else spread
-        return Cell(text, f"± {number(spread, 1 if self.share else self.digits)}")
-
-
-def _table(caption: str, frame: pd.DataFrame, columns: Sequence[_Column]) -> Table:
-    """One line a strategy or alpha; the first column of the frame names it."""
-    first = str(frame.columns[0])
-    rows = []
-    for _, line in frame.iterrows():
-        name = str(line[first]) if first == "strategy" else f"{line[first]:g}"
-        color = "" if first != "strategy" or name.startswith("truth") else _color(name)
-        rows.append(
-            (Cell(name, kind="name", color=color), *(column.cell(line) for column in columns))
-        )
-    return Table(caption, ((Head(first), *(Head(c.head) for c in columns)),), tuple(rows))
-
-
-def _color(label: str) -> str:
-    return strategy_color(label.split(" ")[0])
-
-
-def _spread(frame: pd.DataFrame) -> pd.DataFrame:
-    """Means over seeds and, with `_sd`, their standard deviations, one line a strategy."""
-    by_strategy = frame.drop(columns="seed").groupby("strategy", sort=False)
-    return by_strategy.mean().join(by_strategy.std().add_suffix("_sd")).reset_index()
-
-
-def _boundary_section(found: boundary.Surfaces, claim: boundary.BoundaryClaim) -> Section:
-    summary = _spread(found.measures)
+def _boundary_section(surfaces: Surfaces, claim: BoundaryClaim) -> Section:
+    summary = means_over_seeds(surfaces.measures)
     columns = (
-        _Column("minority_share", "plane called rare", share=True, sd="minority_share_sd"),
-        _Column("steepness", "steepness", 2, sd="steepness_sd"),
-        _Column("slope", "mean |grad p|", sd="slope_sd"),
-        _Column("band_share", "plane in doubt", share=True, sd="band_share_sd"),
-        _Column("error_equal", "distance from truth, equal shares", sd="error_equal_sd"),
-        _Column("error_natural", "distance from truth, shares as they are",
+        Column("minority_share", "plane called rare", share=True, sd="minority_share_sd"),
+        Column("steepness", "steepness", 2, sd="steepness_sd"),
+        Column("slope", "mean |grad p|", sd="slope_sd"),
+        Column("band_share", "plane in doubt", share=True, sd="band_share_sd"),
+        Column("error_equal", "distance from truth, equal shares", sd="error_equal_sd"),
+        Column("error_natural", "distance from truth, shares as they are",
                 sd="error_natural_sd"),
     )  # fmt: skip
     networks = summary[~summary["strategy"].isin([TRUTH, NATURAL_TRUTH])]
     truth = summary[~summary.index.isin(networks.index)]
     block = Block(
         headline=boundary_headline(claim),
-        text=boundary_lines(found.measures),
+        text=boundary_lines(surfaces.measures),
         pictures=(
-            surface_picture(found),
-            profile_picture(boundary.profiles(found)),
-            seeds_picture(found.measures),
+            surface_figure(surfaces),
+            profile_figure(radial_profiles(surfaces)),
+            seed_figure(surfaces.measures),
         ),
         tables=(
-            _table(
+            frame_table(
                 f"Means over {counted(claim.seeds, 'seed')} and standard deviations; steepness "
                 "and doubt are where p is within 0.1 to 0.9",
                 pd.concat([networks, truth]),
@@ -169,34 +138,34 @@ def _boundary_section(found: boundary.Surfaces, claim: boundary.BoundaryClaim) -
     )
     files = {
         "boundary": summary,
-        "boundary-by-seed": found.measures,
-        "boundary-profile": boundary.profiles(found),
+        "boundary-by-seed": surfaces.measures,
+        "boundary-profile": radial_profiles(surfaces),
     }
     return Section("figure-1", "Figure 1: the boundary around a ring", lead, (block,), files)
 
 
 def _samples_section(copied: pd.DataFrame, scale: Scale) -> Section:
     neighbours = clouds(NEIGHBOURS, derive_seed(SEED, "neighbours"))
-    shown = batches_of(
+    batches = shown_batches(
         neighbours, seed=derive_seed(SEED, "neighbours", "plan"), epochs=scale.draws
     )
-    half = moons(derive_seed(SEED, "moons", 0))
+    half_moons = moons(derive_seed(SEED, "moons", 0))
     columns = (
-        _Column("rows", "rare rows an epoch", 0),
-        _Column("distinct", "different ones", 0),
-        _Column("copy_share", "within 1 % of a real row", share=True),
-        _Column("outside_share", "outside the hull", share=True),
-        _Column("soft_share", "soft labels, of all rows", share=True),
-        _Column("smoted_share", "batches with a blend inside a class by SMOTE", share=True),
+        Column("rows", "rare rows an epoch", 0),
+        Column("distinct", "different ones", 0),
+        Column("copy_share", "within 1 % of a real row", share=True),
+        Column("outside_share", "outside the hull", share=True),
+        Column("soft_share", "soft labels, of all rows", share=True),
+        Column("smoted_share", "batches with a blend inside a class by SMOTE", share=True),
     )
     block = Block(
         text=sample_lines(copied),
         pictures=(
-            segments_picture(neighbours, shown),
-            spread_picture(half, seed=derive_seed(SEED, "moons 0", "plan")),
+            segment_figure(neighbours, batches),
+            spread_figure(half_moons, seed=derive_seed(SEED, "moons 0", "plan")),
         ),
         tables=(
-            _table(
+            frame_table(
                 f"The half-moons, means over {counted(scale.seeds, 'seed')} and "
                 f"{counted(scale.draws, 'epoch')} each; a row counts as rare where more than half "
                 "of its label does",
@@ -215,30 +184,30 @@ def _samples_section(copied: pd.DataFrame, scale: Scale) -> Section:
 
 
 def _density_section(scale: Scale) -> Section:
-    found = densities(scale)
+    result = densities(scale)
     columns = (
-        _Column("soft_share", "soft labels", share=True),
-        _Column("middle_share", "features in the middle", share=True),
-        _Column("untouched_share", "within 1 % of a real row", share=True),
-        _Column("mean_label", "mean label of the rare class"),
+        Column("soft_share", "soft labels", share=True),
+        Column("middle_share", "features in the middle", share=True),
+        Column("untouched_share", "within 1 % of a real row", share=True),
+        Column("mean_label", "mean label of the rare class"),
     )
     block = Block(
-        text=density_lines(found.table),
-        pictures=(density_picture(found),),
-        tables=(_table("Shares of all ReMix rows", found.table, columns),),
+        text=density_lines(result.table),
+        pictures=(density_figure(result),),
+        tables=(frame_table("Shares of all ReMix rows", result.table, columns),),
     )
     lead = (
         "ReMix on a common and a rare Gaussian, 1,000 rows around 0 and 50 around 4. Left the "
         "feature, right the label; ticks are real rows."
     )
-    curves = pd.DataFrame({"feature": found.x, "data": found.natural}).assign(
-        **{f"alpha {alpha:g}": values for alpha, values in found.features.items()}
+    curves = pd.DataFrame({"feature": result.x, "data": result.natural}).assign(
+        **{f"alpha {alpha:g}": values for alpha, values in result.features.items()}
     )
-    labels = pd.DataFrame({"label": found.labels_at}).assign(
-        **{f"alpha {alpha:g}": values for alpha, values in found.labels.items()}
+    labels = pd.DataFrame({"label": result.labels_at}).assign(
+        **{f"alpha {alpha:g}": values for alpha, values in result.labels.items()}
     )
     files = {
-        "densities": found.table,
+        "densities": result.table,
         "densities-features": curves,
         "densities-labels": labels,
     }
@@ -246,29 +215,29 @@ def _density_section(scale: Scale) -> Section:
     return Section("figure-4", title, lead, (block,), files)
 
 
-def _harm_section(scale: Scale) -> Section:
-    found = harms(scale)
+def _blend_section(scale: Scale) -> Section:
+    studies = study_blends(scale)
     names = ("two-clusters", "three-classes")
     tables = []
-    for harm in found:
-        both = harm.contradicted.merge(_spread(harm.scores), on="strategy")
+    for study in studies:
+        summary = study.contradicted.merge(means_over_seeds(study.scores), on="strategy")
         tables.append(
-            _table(
-                f"{harm.title}: rows against the data, and scores of networks on new rows with "
+            frame_table(
+                f"{study.title}: rows against the data, and scores of networks on new rows with "
                 "classes of equal size",
-                both,
+                summary,
                 (
-                    _Column("contradicted", "rows against the data", share=True),
-                    _Column("middle", "middle class found", share=True, sd="middle_sd"),
-                    _Column("g_mean", "g-mean", sd="g_mean_sd"),
+                    Column("contradicted", "rows against the data", share=True),
+                    Column("middle", "middle class found", share=True, sd="middle_sd"),
+                    Column("g_mean", "g-mean", sd="g_mean_sd"),
                 ),
             )
         )
     block = Block(
-        text=harm_lines(found),
+        text=blend_lines(studies),
         pictures=(
-            harm_picture(found),
-            *(harm_curves(harm, name) for harm, name in zip(found, names, strict=True)),
+            blend_figure(studies),
+            *(blend_curves(study, name) for study, name in zip(studies, names, strict=True)),
         ),
         tables=tuple(tables),
     )
@@ -278,15 +247,15 @@ def _harm_section(scale: Scale) -> Section:
         "over seeds."
     )
     files = {}
-    for harm, name in zip(found, names, strict=True):
-        files[f"blends-{name}"] = harm.contradicted
-        files[f"blends-{name}-scores"] = harm.scores
+    for study, name in zip(studies, names, strict=True):
+        files[f"blends-{name}"] = study.contradicted
+        files[f"blends-{name}-scores"] = study.scores
     title = "Figure 8: blends that speak against the data"
     return Section("figure-8", title, lead, (block,), files)
 
 
-def _how(scale: Scale) -> Section:
-    strategies = listing([strategy.label for strategy in boundary.STRATEGIES])
+def _method_section(scale: Scale) -> Section:
+    strategies = listing([strategy.label for strategy in STRATEGIES])
     text = (
         f"Everything derives from seed {SEED}. The strategies ({strategies}) are those of any "
         f"study, batches hold {BATCH_SIZE} rows, and all strategies of a seed share rows, initial "

@@ -1,4 +1,4 @@
-"""Figures 2 and 3: the rows that SMOTE and ReMix make, taken from real batch plans."""
+"""Figures 2 and 3: the rows that SMOTE and ReMix train on, taken from real batch plans."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from remix_study.batches.plan import BatchPlan, plan_epoch
 from remix_study.batches.plan_summary import summarise_plan
 from remix_study.batches.strategies import Strategy, make_strategy
 from remix_study.data.preprocessing import fit_preprocessing
+from remix_study.paper.demonstration.generated_data import Sample, moons
 from remix_study.paper.demonstration.networks import training_rows
 from remix_study.paper.demonstration.scale import BATCH_SIZE, FULL, SEED, Scale
-from remix_study.paper.demonstration.sets import Sample, moons
 from remix_study.seeds import derive_seed
 
-# A row that differs by less than this share of the way from one that was drawn is a copy of it.
+# A blend this close to one of its two rows, as a share of the way, is a copy of it.
 NEAR = 0.01
 STRATEGIES: tuple[Strategy, ...] = (
     make_strategy("smote"),
@@ -31,8 +31,8 @@ STRATEGIES: tuple[Strategy, ...] = (
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
-    """The rows of some epochs, batch after batch.
+class BatchRows:
+    """The n rows of one or more epochs, batch after batch.
 
     Attributes:
         X: (n, d) float64 features.
@@ -40,8 +40,8 @@ class Made:
         first: (n, d) features of the row that was drawn.
         second: (n, d) features of the row that it was blended with.
         weight: (n,) share of the first.
-        own: (n,) bool, both rows are one, or the blend is one of them.
-        rare: (n,) bool, the row that was drawn is of a rare class.
+        is_copy: (n,) bool, the blend equals a row of the data to within `NEAR`.
+        is_rare: (n,) bool, the row that was drawn is of a rare class.
         batch: (n,) number of the batch.
     """
 
@@ -50,18 +50,18 @@ class Made:
     first: NDArray[np.float64]
     second: NDArray[np.float64]
     weight: NDArray[np.float64]
-    own: NDArray[np.bool_]
-    rare: NDArray[np.bool_]
+    is_copy: NDArray[np.bool_]
+    is_rare: NDArray[np.bool_]
     batch: NDArray[np.intp]
 
-    def of_batches(self, batches: Sequence[int]) -> Made:
-        """The rows of these batches alone."""
-        kept = np.isin(self.batch, batches)
-        return Made(**{name: values[kept] for name, values in vars(self).items()})
+    def select_batches(self, batches: Sequence[int]) -> BatchRows:
+        """The rows of these batches."""
+        selected = np.isin(self.batch, batches)
+        return BatchRows(**{name: values[selected] for name, values in vars(self).items()})
 
 
-def plans(sample: Sample, strategy: Strategy, *, seed: int, epochs: int) -> list[BatchPlan]:
-    """The plans of some epochs, exactly those that a network would train on."""
+def plan_epochs(sample: Sample, strategy: Strategy, *, seed: int, epochs: int) -> list[BatchPlan]:
+    """Plan epochs exactly as a network would train on them."""
     prepared = fit_preprocessing(sample.X, [np.arange(len(sample.y))])
     training = training_rows(sample, prepared)
     return [
@@ -70,50 +70,53 @@ def plans(sample: Sample, strategy: Strategy, *, seed: int, epochs: int) -> list
     ]
 
 
-def made_rows(sample: Sample, planned: Sequence[BatchPlan]) -> Made:
-    """The rows and labels that plans stand for, in the units of the data."""
-    first = np.concatenate([plan.first.ravel() for plan in planned])
-    second = np.concatenate([plan.second.ravel() for plan in planned])
-    weight = np.concatenate([plan.weight.ravel() for plan in planned]).astype(np.float64)
-    share = np.concatenate([plan.label_weight.ravel() for plan in planned]).astype(np.float64)
-    hot = np.eye(sample.n_classes)[sample.y]
-    near = np.minimum(weight, 1 - weight) < NEAR
-    return Made(
-        X=weight[:, None] * sample.X[first] + (1 - weight[:, None]) * sample.X[second],
-        labels=share[:, None] * hot[first] + (1 - share[:, None]) * hot[second],
-        first=sample.X[first],
-        second=sample.X[second],
+def batch_rows(sample: Sample, plans: Sequence[BatchPlan]) -> BatchRows:
+    """Compute the rows and labels of batch plans, in the units of the data."""
+    first_rows = np.concatenate([plan.first.ravel() for plan in plans])
+    second_rows = np.concatenate([plan.second.ravel() for plan in plans])
+    weight = np.concatenate([plan.weight.ravel() for plan in plans]).astype(np.float64)
+    label_share = np.concatenate([plan.label_weight.ravel() for plan in plans]).astype(np.float64)
+    one_hot = np.eye(sample.n_classes)[sample.y]
+    is_near_end = np.minimum(weight, 1 - weight) < NEAR
+    return BatchRows(
+        X=weight[:, None] * sample.X[first_rows] + (1 - weight[:, None]) * sample.X[second_rows],
+        labels=label_share[:, None] * one_hot[first_rows]
+        + (1 - label_share[:, None]) * one_hot[second_rows],
+        first=sample.X[first_rows],
+        second=sample.X[second_rows],
         weight=weight,
-        own=near | (first == second),
-        rare=sample.y[first] > 0,
-        batch=np.arange(len(first)) // BATCH_SIZE,
+        is_copy=is_near_end | (first_rows == second_rows),
+        is_rare=sample.y[first_rows] > 0,
+        batch=np.arange(len(first_rows)) // BATCH_SIZE,
     )
 
 
-def facts(sample: Sample, strategy: Strategy, *, seed: int, epochs: int) -> dict[str, object]:
-    """What the rows of the rare class are, those that carry more than half of its label.
+def summarise_rows(
+    sample: Sample, strategy: Strategy, *, seed: int, epochs: int
+) -> dict[str, object]:
+    """Count and describe the rows whose label is mostly the rare class, on the average epoch.
 
     Returns:
-        `rows` and `distinct` (different feature vectors, in float32) an epoch, `copy_share` of
-        rows within `NEAR` of one that was drawn, `outside_share` of rows outside the convex hull
-        of the rare class, `soft_share` of rows with a label within 0.1 to 0.9, and `smoted_share`
-        of batches in which a row lies between two of its class.
+        `strategy`; `rows` and `distinct` (different feature vectors, in float32) an epoch;
+        `copy_share` of rows within `NEAR` of one that was drawn; `outside_share` of rows outside
+        the convex hull of the rare class; `soft_share` of rows with a label within 0.1 to 0.9;
+        `smoted_share` of batches in which a row lies between two of its class.
     """
-    planned = plans(sample, strategy, seed=seed, epochs=epochs)
+    plans = plan_epochs(sample, strategy, seed=seed, epochs=epochs)
     hull = Delaunay(sample.X[sample.y == 1])
     counts = []
-    for plan in planned:
-        made = made_rows(sample, [plan])
-        rare = made.labels[:, 1] > 0.5
-        X = made.X[rare]
+    for plan in plans:
+        rows = batch_rows(sample, [plan])
+        is_rare = rows.labels[:, 1] > 0.5
+        X = rows.X[is_rare]
         counts.append(
             {
                 "rows": len(X),
                 "distinct": len(np.unique(X.astype(np.float32), axis=0)),
-                "copy_share": float(made.own[rare].mean()),
+                "copy_share": float(rows.is_copy[is_rare].mean()),
                 "outside_share": _outside(hull, X),
                 "soft_share": float(
-                    ((made.labels[:, 1] > 0.1) & (made.labels[:, 1] < 0.9)).mean()
+                    ((rows.labels[:, 1] > 0.1) & (rows.labels[:, 1] < 0.9)).mean()
                 ),
                 "smoted_share": summarise_plan(plan, sample.y, sample.n_classes).smote_share,
             }
@@ -122,15 +125,15 @@ def facts(sample: Sample, strategy: Strategy, *, seed: int, epochs: int) -> dict
     return {"strategy": strategy.label, **{str(name): float(means[name]) for name in means.index}}
 
 
-def table(sample: Sample, *, purpose: str, epochs: int) -> pd.DataFrame:
-    """`facts` of every strategy, all on the same draws."""
+def strategy_table(sample: Sample, *, purpose: str, epochs: int) -> pd.DataFrame:
+    """:func:`summarise_rows` of every strategy, all on the same draws."""
     seed = derive_seed(SEED, purpose, "plan")
-    return pd.DataFrame([facts(sample, s, seed=seed, epochs=epochs) for s in STRATEGIES])
+    return pd.DataFrame([summarise_rows(sample, s, seed=seed, epochs=epochs) for s in STRATEGIES])
 
 
 @dataclass(frozen=True)
 class CopiesClaim:
-    """What an epoch of batches says to "resampled rows rarely repeat".
+    """Evidence on the claim "resampled rows rarely repeat", from epochs of batches.
 
     Attributes:
         seeds: data sets.
@@ -151,43 +154,45 @@ class CopiesClaim:
 
 
 def copies_claim(scale: Scale = FULL) -> CopiesClaim:
-    """Distinct rows of the rare class on the moons, means over data sets; nothing is trained."""
-    return judge(copies(scale), scale.seeds)
+    """Count the distinct rows of the rare class on the moons; no network is trained."""
+    return judge_copies(copy_means(scale), scale.seeds)
 
 
-def copies(scale: Scale) -> pd.DataFrame:
-    """`facts` of every strategy on the moons, means over data sets, one line a strategy."""
-    found = pd.concat(
+def copy_means(scale: Scale) -> pd.DataFrame:
+    """Average :func:`summarise_rows` over the moons of all seeds, one line a strategy."""
+    tables = pd.concat(
         [
-            table(moons(derive_seed(SEED, "moons", at)), purpose=f"moons {at}", epochs=scale.draws)
+            strategy_table(
+                moons(derive_seed(SEED, "moons", at)), purpose=f"moons {at}", epochs=scale.draws
+            )
             for at in range(scale.seeds)
         ]
     )
-    return found.groupby("strategy", sort=False).mean(numeric_only=True).reset_index()
+    return tables.groupby("strategy", sort=False).mean(numeric_only=True).reset_index()
 
 
-def judge(means: pd.DataFrame, seeds: int) -> CopiesClaim:
-    """The claim of the lines that :func:`copies` gives."""
-    by_strategy = means.set_index("strategy")
+def judge_copies(means: pd.DataFrame, seeds: int) -> CopiesClaim:
+    """Make the claim from the lines of :func:`copy_means`."""
+    table = means.set_index("strategy")
     rows, distinct, copy_share = (
-        {str(name): float(value) for name, value in by_strategy[column].items()}
+        {str(name): float(value) for name, value in table[column].items()}
         for column in ("rows", "distinct", "copy_share")
     )
     return CopiesClaim(seeds, rows, distinct, copy_share)
 
 
-def visible_batch(made: Made, low: float = 0.25, least: int = 3) -> int:
-    """The first batch whose blend shows; the first of all where none does.
+def first_visible_batch(rows: BatchRows, low: float = 0.25, least: int = 3) -> int:
+    """Number of the first batch whose blend a reader can see; 0 if no batch has one.
 
     Args:
-        made: rows of some epochs.
-        low: share that neither of two blended rows is below.
-        least: different real rows of the rare classes in the batch.
+        rows: rows of some epochs.
+        low: least share of either of two blended rows.
+        least: least number of different real rows of the rare classes in the batch.
     """
-    shows = np.minimum(made.weight, 1 - made.weight) >= low
-    for batch in np.unique(made.batch[shows]):
-        own = made.of_batches([batch])
-        if len(np.unique(own.first[own.rare], axis=0)) >= least:
+    shows = np.minimum(rows.weight, 1 - rows.weight) >= low
+    for batch in np.unique(rows.batch[shows]):
+        batch_rows = rows.select_batches([batch])
+        if len(np.unique(batch_rows.first[batch_rows.is_rare], axis=0)) >= least:
             return int(batch)
     return 0
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from remix_study.cli.main import main
-from remix_study.paper.demonstration import boundary_claim
+from remix_study.paper.demonstration.boundary import boundary_claim
 from remix_study.paper.demonstration.page import write_demonstration
 from remix_study.paper.demonstration.scale import Scale
 
@@ -27,28 +27,30 @@ sys.exit(main(sys.argv[1:]))
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Path:
+def folder(tmp_path_factory) -> Path:
     """The folder that the command wrote, in a current folder without a database."""
-    here = tmp_path_factory.mktemp("demonstration")
-    words = [sys.executable, "-c", SMALLER, "report", "--demonstration"]
-    ran = subprocess.run(words, cwd=here, capture_output=True, text=True, check=False)
-    assert (ran.returncode, ran.stderr) == (0, "")
-    assert ran.stdout == "report: demonstration/index.html\n"
-    assert [path.name for path in here.iterdir()] == ["demonstration"]
-    return here / "demonstration"
+    current_folder = tmp_path_factory.mktemp("demonstration")
+    command = [sys.executable, "-c", SMALLER, "report", "--demonstration"]
+    process = subprocess.run(
+        command, cwd=current_folder, capture_output=True, text=True, check=False
+    )
+    assert (process.returncode, process.stderr) == (0, "")
+    assert process.stdout == "report: demonstration/index.html\n"
+    assert [path.name for path in current_folder.iterdir()] == ["demonstration"]
+    return current_folder / "demonstration"
 
 
 @pytest.mark.slow
-def test_another_process_makes_the_same_bytes(made, tmp_path):
+def test_another_process_makes_the_same_bytes(folder, tmp_path):
     write_demonstration(tmp_path / "again", command="here", scale=TINY)
     for kind in ("figures", "tables"):
-        first = {path.name: path.read_bytes() for path in (made / kind).iterdir()}
+        first = {path.name: path.read_bytes() for path in (folder / kind).iterdir()}
         second = {path.name: path.read_bytes() for path in (tmp_path / "again" / kind).iterdir()}
         assert first == second
 
 
-def test_the_page_stands_alone(made):
-    page = (made / "index.html").read_text(encoding="utf-8")
+def test_the_page_stands_alone(folder):
+    page = (folder / "index.html").read_text(encoding="utf-8")
     assert not re.findall(r"""(?:src|href)=["']?(?!data:|#|tables/|manifest)[^"'>]+""", page)
     assert "@import" not in page
     assert "url(" not in page
@@ -57,40 +59,40 @@ def test_the_page_stands_alone(made):
     )
     assert len(shown) == 9
     assert len({alt for _, alt in shown}) == 9
-    assert len(list((made / "figures").iterdir())) == 18
+    assert len(list((folder / "figures").iterdir())) == 18
 
 
-def test_pictures_inside_pictures_are_inside(made):
-    for path in (made / "figures").glob("*.svg"):
-        inner = re.findall(rb'xlink:href="([^"]{0,20})', path.read_bytes())
-        assert all(target.startswith((b"#", b"data:")) for target in inner)
+def test_pictures_inside_pictures_are_inside(folder):
+    for path in (folder / "figures").glob("*.svg"):
+        targets = re.findall(rb'xlink:href="([^"]{0,20})', path.read_bytes())
+        assert all(target.startswith((b"#", b"data:")) for target in targets)
 
 
-def test_manifest_and_tables_tell_the_same(made):
-    manifest = json.loads((made / "manifest.json").read_text(encoding="utf-8"))
+def test_manifest_and_tables_tell_the_same(folder):
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["scale"] == vars(TINY)
-    claim = boundary_claim(made)
-    by_seed = pd.read_csv(made / "tables" / "boundary-by-seed.csv")
+    claim = boundary_claim(folder)
+    by_seed = pd.read_csv(folder / "tables" / "boundary-by-seed.csv")
     for name, value in claim.minority_share.items():
-        own = by_seed[by_seed["strategy"] == name]
-        assert len(own) == claim.seeds == TINY.seeds
-        assert own["minority_share"].mean() == pytest.approx(value, rel=1e-5)
-        assert own["steepness"].mean() == pytest.approx(
+        lines = by_seed[by_seed["strategy"] == name]
+        assert len(lines) == claim.seeds == TINY.seeds
+        assert lines["minority_share"].mean() == pytest.approx(value, rel=1e-5)
+        assert lines["steepness"].mean() == pytest.approx(
             claim.steepness[name], rel=1e-5, nan_ok=True
         )
-    files = {path.relative_to(made).as_posix() for path in made.rglob("*") if path.is_file()}
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert files == {*manifest["files"], "manifest.json"}
     for name in ("boundary", "samples", "densities", "blends-three-classes"):
         for ending in ("csv", "md", "tex"):
-            assert (made / "tables" / f"{name}.{ending}").stat().st_size > 100
+            assert (folder / "tables" / f"{name}.{ending}").stat().st_size > 100
 
 
 def test_it_takes_no_study(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["report", "quickstart", "--demonstration"]) == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert "--demonstration takes no study: leave out quickstart" in said
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "--demonstration takes no study: leave out quickstart" in error
     assert not list(tmp_path.iterdir())
 
 
@@ -103,10 +105,10 @@ def test_a_folder_with_other_files_is_refused(capsys, tmp_path):
 
 @pytest.mark.slow
 def test_the_committed_demonstration_is_what_the_command_makes(tmp_path):
-    words = [sys.executable, "-m", "remix_study", "report", "--demonstration", "--output", "new"]
-    subprocess.run(words, cwd=tmp_path, check=True)
-    kept = Path(__file__).parents[2] / "reports" / "demonstration"
-    new, old = boundary_claim(tmp_path / "new"), boundary_claim(kept)
+    command = [sys.executable, "-m", "remix_study", "report", "--demonstration", "--output", "new"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    committed = Path(__file__).parents[3] / "reports" / "demonstration"
+    new, old = boundary_claim(tmp_path / "new"), boundary_claim(committed)
     # Other processors round otherwise, and training makes that larger.
     assert new.minority_share == pytest.approx(old.minority_share, abs=0.02)
     assert new.steepness == pytest.approx(old.steepness, rel=0.2)

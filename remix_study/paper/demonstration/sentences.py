@@ -1,4 +1,4 @@
-"""What the figures show, in sentences made from their numbers."""
+"""Sentences on what the figures show, made from their numbers."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from remix_study.paper.demonstration.blends import FAINT_LABEL, BlendStudy
 from remix_study.paper.demonstration.boundary import CLAIMED, NATURAL_TRUTH, TRUTH, BoundaryClaim
 from remix_study.paper.demonstration.densities import MIDDLE, SOFT
-from remix_study.paper.demonstration.harm import FAINT_LABEL, Harm
+from remix_study.paper.demonstration.generated_data import MAJORITY, MINORITY
 from remix_study.paper.demonstration.scale import BATCH_SIZE
-from remix_study.paper.demonstration.sets import MAJORITY, MINORITY
 from remix_study.report.formatting import MISSING, counted, listing, number, plain, sentence
 
 REMIX = "remix (0.1)"
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """'12.3 %'."""
+    """A share in per cent, as in '12.3 %'; a dash if it is not finite."""
     return f"{number(100 * share, digits)} %" if math.isfinite(share) else MISSING
 
 
 def boundary_headline(claim: BoundaryClaim) -> str:
-    """The claim of Figure 1 and what became of it."""
+    """Say whether the claim of Figure 1 holds."""
     share, steepness = claim.minority_share, claim.steepness
     smaller = [name for name in CLAIMED[:2] if share[name] < share[REMIX]]
     steeper = [name for name in CLAIMED[:2] if steepness[name] > steepness[REMIX]]
@@ -44,7 +44,7 @@ def _than(names: Sequence[str]) -> str:
 
 
 def boundary_lines(measures: pd.DataFrame) -> tuple[str, ...]:
-    """Figure 1: where the boundary is, how sharp, and how true."""
+    """Describe Figure 1: where the boundary is, how steep, and how far from the truth."""
     means = measures.groupby("strategy", sort=False).mean(numeric_only=True)
     baseline, smote, remix = CLAIMED
 
@@ -53,9 +53,9 @@ def boundary_lines(measures: pd.DataFrame) -> tuple[str, ...]:
             [f"{name} {number(float(means[column][name]), digits)}" for name in CLAIMED]
         )
 
-    def seeds(column: str, other: str, *, more: bool) -> str:
+    def seeds_with(column: str, rival: str, *, more: bool) -> str:
         wide = measures.pivot(index="seed", columns="strategy", values=column)
-        wins = wide[remix] > wide[other] if more else wide[remix] < wide[other]
+        wins = wide[remix] > wide[rival] if more else wide[remix] < wide[rival]
         n = int(wide[remix].notna().sum())
         return f"{int(wins.sum())} of {n}"
 
@@ -69,7 +69,6 @@ def boundary_lines(measures: pd.DataFrame) -> tuple[str, ...]:
     steep, error = means["steepness"], means["error_equal"]
     networks = [name for name in means.index if name not in (TRUTH, NATURAL_TRUTH)]
     truest = error[networks].idxmin()
-    # A step that is not high is not steep either.
     flat = (
         " The baseline's step is gentle because it is low: its probability rises least."
         if steep[baseline] < steep[remix] and means["slope"][networks].idxmin() == baseline
@@ -84,15 +83,15 @@ def boundary_lines(measures: pd.DataFrame) -> tuple[str, ...]:
         f"Share of the plane that is called the rare class: {shares}. True would be "
         f"{percent(share[TRUTH])} at equal class shares and {percent(share[NATURAL_TRUTH])} at "
         f"those of the data. ReMix calls more of it rare than the baseline on "
-        f"{seeds('minority_share', baseline, more=True)} seeds and more than SMOTE on "
-        f"{seeds('minority_share', smote, more=True)}.",
+        f"{seeds_with('minority_share', baseline, more=True)} seeds and more than SMOTE on "
+        f"{seeds_with('minority_share', smote, more=True)}.",
         f"{push[0]}: the same batches without mixing (balance) call "
         f"{percent(share['balance'])} rare, so mixing moves the boundary {push[1]}.",
         f"Steepness, the mean slope where p is within 0.1 to 0.9: {each('steepness')}; of the "
         f"true probability at equal shares {number(steep[TRUTH], 2)}, at those of the data "
         f"{number(steep[NATURAL_TRUTH], 2)}. ReMix is gentler than SMOTE on "
-        f"{seeds('steepness', smote, more=False)} seeds and gentler than the baseline on "
-        f"{seeds('steepness', baseline, more=False)}.{flat}",
+        f"{seeds_with('steepness', smote, more=False)} seeds and gentler than the baseline on "
+        f"{seeds_with('steepness', baseline, more=False)}.{flat}",
         f"Mean |grad p| over the whole plane: {each('slope', 3)}. It measures the length of the "
         "boundary times the height of the step, so it grows with a boundary that is pushed out "
         "and does not tell a sharp step from a gentle one; steepness does.",
@@ -105,23 +104,23 @@ def boundary_lines(measures: pd.DataFrame) -> tuple[str, ...]:
 
 
 def sample_lines(means: pd.DataFrame) -> tuple[str, ...]:
-    """Figures 2 and 3: how many rows are new, and where they lie."""
+    """Describe Figures 2 and 3: how many rows are new, and where they lie."""
     lines = {str(line["strategy"]): line for line in means.to_dict("records")}
-    smote, one, five = lines["smote"], lines[REMIX], lines["remix (0.5)"]
+    smote, low, high = lines["smote"], lines[REMIX], lines["remix (0.5)"]
     in_a_batch = BATCH_SIZE * MINORITY / (MAJORITY + MINORITY)
-    rare = "rarely" if one["copy_share"] < 0.5 else "mostly"
+    how_often = "rarely" if low["copy_share"] < 0.5 else "mostly"
     return (
-        f"An epoch's batches hold {number(one['rows'], 0)} rows of the rare class, made from "
+        f"An epoch's batches hold {number(low['rows'], 0)} rows of the rare class, made from "
         f"{MINORITY} real ones. Different rows among them: "
         + listing([f"{name} {number(line['distinct'], 0)}" for name, line in lines.items()])
         + ".",
-        f"At alpha 0.1 ReMix's rows {rare} repeat: {percent(one['copy_share'], 0)} of them lie "
-        f"within one per cent of a real row, at alpha 0.5 {percent(five['copy_share'], 0)}, with "
-        f"SMOTE {percent(smote['copy_share'], 0)}. One lambda is drawn a batch, and Beta(0.1, "
+        f"At alpha 0.1 ReMix's rows {how_often} repeat: {percent(low['copy_share'], 0)} of them "
+        f"lie within one per cent of a real row, at alpha 0.5 {percent(high['copy_share'], 0)}, "
+        f"with SMOTE {percent(smote['copy_share'], 0)}. One lambda is drawn a batch, and Beta(0.1, "
         "0.1) is nearly 0 or nearly 1 most of the time.",
         f"Outside the convex hull of the rare class lie {percent(smote['outside_share'])} of "
-        f"SMOTE's rows, {percent(one['outside_share'])} of ReMix's at alpha 0.1 and "
-        f"{percent(five['outside_share'])} at alpha 0.5.",
+        f"SMOTE's rows, {percent(low['outside_share'])} of ReMix's at alpha 0.1 and "
+        f"{percent(high['outside_share'])} at alpha 0.5.",
         f"SMOTE sees only the rare rows of its batch, here {plain(round(in_a_batch, 1))} on "
         "average: in "
         f"{percent(1 - smote['smoted_share'], 0)} of its batches it has none to blend, and in the "
@@ -130,7 +129,7 @@ def sample_lines(means: pd.DataFrame) -> tuple[str, ...]:
 
 
 def density_lines(table: pd.DataFrame) -> tuple[str, ...]:
-    """Figure 4: how much alpha mixes."""
+    """Describe Figure 4: how much alpha mixes."""
     low, high = table.iloc[0], table.iloc[-1]
     rises = table["soft_share"].is_monotonic_increasing
     return (
@@ -147,22 +146,22 @@ def density_lines(table: pd.DataFrame) -> tuple[str, ...]:
     )
 
 
-def harm_lines(found: Sequence[Harm]) -> tuple[str, ...]:
-    """Figure 8: blends against the data, and what they cost."""
+def blend_lines(studies: Sequence[BlendStudy]) -> tuple[str, ...]:
+    """Describe Figure 8: blends that contradict the data, and what they cost."""
     lines = []
-    for harm in found:
-        by = harm.contradicted.set_index("strategy")["contradicted"]
+    for study in studies:
+        shares = study.contradicted.set_index("strategy")["contradicted"]
         lines.append(
-            f"{harm.title}: {percent(by[REMIX])} of ReMix's rows at alpha 0.1 and "
-            f"{percent(by['remix (1)'])} at alpha 1 lie where a class is likeliest that has less "
-            f"than {plain(FAINT_LABEL)} of their label; without mixing it is "
-            f"{percent(by['balance'])}, where classes overlap, and with SMOTE "
-            f"{percent(by['smote'])}."
+            f"{study.title}: {percent(shares[REMIX])} of ReMix's rows at alpha 0.1 and "
+            f"{percent(shares['remix (1)'])} at alpha 1 lie where a class is likeliest that has "
+            f"less than {plain(FAINT_LABEL)} of their label; without mixing it is "
+            f"{percent(shares['balance'])}, where classes overlap, and with SMOTE "
+            f"{percent(shares['smote'])}."
         )
-        wide = harm.scores.pivot(index="seed", columns="strategy", values="middle")
-        means = harm.scores.groupby("strategy").mean(numeric_only=True)
+        by_seed = study.scores.pivot(index="seed", columns="strategy", values="middle")
+        means = study.scores.groupby("strategy").mean(numeric_only=True)
         middle, score = means["middle"], means["g_mean"]
-        worse = {name: int((wide[name] < wide["balance"]).sum()) for name in wide}
+        times_worse = {name: int((by_seed[name] < by_seed["balance"]).sum()) for name in by_seed}
         lines.append(
             "Networks trained on them find "
             + listing(
@@ -174,8 +173,8 @@ def harm_lines(found: Sequence[Harm]) -> tuple[str, ...]:
                 ]
             )
             + f", and {percent(middle['smote'])} with smote; ReMix at alpha 0.1 finds fewer than "
-            f"balance on {worse[REMIX]} of {len(wide)} seeds, at alpha 0.5 on "
-            f"{worse['remix (0.5)']}. g-mean with balance {number(score['balance'])}, with "
+            f"balance on {times_worse[REMIX]} of {len(by_seed)} seeds, at alpha 0.5 on "
+            f"{times_worse['remix (0.5)']}. g-mean with balance {number(score['balance'])}, with "
             f"{REMIX} {number(score[REMIX])}, with remix (1) {number(score['remix (1)'])}."
         )
     return tuple(lines)

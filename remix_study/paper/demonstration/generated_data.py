@@ -1,8 +1,7 @@
-"""Made-up data of known densities: what is true at a place can be asked."""
+"""Generated data sets of known densities, so that the true class probabilities are known."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,7 @@ from scipy.special import ive
 
 from remix_study.seeds import derive_seed
 
-Rows = NDArray[np.float64]
+Points = NDArray[np.float64]
 
 # The rings: radius of the minority and of the majority, and the noise around both.
 RADII = (0.5, 1.0)
@@ -21,23 +20,20 @@ MAJORITY, MINORITY = 1000, 50
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Rows of one data set.
+    """Features and classes of one data set.
 
     Attributes:
         X: (n, d) features.
         y: (n,) int32 class codes, 0 the majority.
     """
 
-    X: Rows
+    X: Points
     y: NDArray[np.int32]
 
     @property
     def n_classes(self) -> int:
         """Number of classes K."""
         return int(self.y.max()) + 1
-
-
-Maker = Callable[[int], Sample]
 
 
 @dataclass(frozen=True)
@@ -87,62 +83,68 @@ def moons(seed: int) -> Sample:
     return Sample(X, y.astype(np.int32))
 
 
-def clouds(parts: tuple[Cloud, ...], seed: int, rows: int | None = None) -> Sample:
+def clouds(clusters: tuple[Cloud, ...], seed: int, rows: int | None = None) -> Sample:
     """Draw rows of Gaussian clusters in random order.
 
     Args:
-        parts: the clusters.
+        clusters: the clusters of all classes.
         seed: of the draw.
         rows: rows of every class, shared by its clusters; each cluster's own number when None.
     """
     rng = np.random.default_rng(_state(seed, "clouds"))
     sizes = [
-        part.rows if rows is None else rows // sum(other.code == part.code for other in parts)
-        for part in parts
+        cloud.rows if rows is None else rows // _cluster_count(clusters, cloud.code)
+        for cloud in clusters
     ]
     X = np.concatenate(
         [
-            rng.normal(part.centre, part.sd, (size, len(part.centre)))
-            for part, size in zip(parts, sizes, strict=True)
+            rng.normal(cloud.centre, cloud.sd, (size, len(cloud.centre)))
+            for cloud, size in zip(clusters, sizes, strict=True)
         ]
     )
-    y = np.repeat([part.code for part in parts], sizes).astype(np.int32)
+    y = np.repeat([cloud.code for cloud in clusters], sizes).astype(np.int32)
     order = rng.permutation(len(X))
     return Sample(X[order], y[order])
 
 
-def ring_densities(X: Rows) -> Rows:
-    """(n, 2) densities of the common and the rare ring; the noise is Gaussian around each."""
+def ring_densities(X: Points) -> Points:
+    """Densities (n, 2) of the common and the rare ring, with Gaussian noise around each."""
     distance = np.linalg.norm(X, axis=1)
-    found = [
+    densities = [
         np.exp(-((distance - radius) ** 2) / (2 * NOISE**2))
         * ive(0, distance * radius / NOISE**2)
         / (2 * np.pi * NOISE**2)
         for radius in reversed(RADII)
     ]
-    return np.stack(found, axis=1)
+    return np.stack(densities, axis=1)
 
 
-def cloud_densities(parts: tuple[Cloud, ...], X: Rows) -> Rows:
-    """(n, K) densities of the classes; the clusters of one class count alike."""
-    n_classes = max(part.code for part in parts) + 1
+def cloud_densities(clusters: tuple[Cloud, ...], X: Points) -> Points:
+    """Densities (n, K) of the classes; the clusters of a class have equal weight."""
+    n_classes = max(cloud.code for cloud in clusters) + 1
     density = np.zeros((len(X), n_classes))
-    for part in parts:
-        square = ((X - np.array(part.centre)) ** 2).sum(axis=1) / part.sd**2
-        own = np.exp(-square / 2) / (np.sqrt(2 * np.pi) * part.sd) ** len(part.centre)
-        density[:, part.code] += own / sum(other.code == part.code for other in parts)
+    for cloud in clusters:
+        squared = ((X - np.array(cloud.centre)) ** 2).sum(axis=1) / cloud.sd**2
+        gaussian = np.exp(-squared / 2) / (np.sqrt(2 * np.pi) * cloud.sd) ** len(cloud.centre)
+        density[:, cloud.code] += gaussian / _cluster_count(clusters, cloud.code)
     return density
 
 
-def posterior(densities: Rows, shares: tuple[float, ...] | None = None) -> Rows:
-    """(n, K) true class probabilities at these class shares, equal ones when None."""
+def posterior(densities: Points, shares: tuple[float, ...] | None = None) -> Points:
+    """True class probabilities (n, K) at these class shares, at equal ones when None."""
     weighted = densities * (1.0 if shares is None else np.array(shares))
     total = weighted.sum(axis=1, keepdims=True)
-    # Far from all rows every density is zero in float64; nothing is known there.
-    known: Rows = np.divide(weighted, total, out=np.full_like(weighted, np.nan), where=total > 0)
-    return known
+    # Far from all rows every density is zero in float64: the probabilities are NaN.
+    probabilities: Points = np.divide(
+        weighted, total, out=np.full_like(weighted, np.nan), where=total > 0
+    )
+    return probabilities
+
+
+def _cluster_count(clusters: tuple[Cloud, ...], code: int) -> int:
+    return sum(part.code == code for part in clusters)
 
 
 def _state(seed: int, purpose: str) -> int:
-    """A seed that scikit-learn takes (32 bits)."""
+    """Seed of 32 bits, as scikit-learn takes it."""
     return derive_seed(seed, "demonstration", purpose) % 2**32
