@@ -116,8 +116,8 @@ def sample_lines(means: pd.DataFrame) -> tuple[str, ...]:
         + ".",
         f"At alpha 0.1 ReMix's rows {how_often} repeat: {percent(low['copy_share'], 0)} of them "
         f"lie within one per cent of a real row, at alpha 0.5 {percent(high['copy_share'], 0)}, "
-        f"with SMOTE {percent(smote['copy_share'], 0)}. One lambda is drawn a batch, and Beta(0.1, "
-        "0.1) is nearly 0 or nearly 1 most of the time.",
+        f"with SMOTE {percent(smote['copy_share'], 0)}. One lambda is drawn a batch, and "
+        "Beta(0.1, 0.1) is nearly 0 or nearly 1 most of the time.",
         f"Outside the convex hull of the rare class lie {percent(smote['outside_share'])} of "
         f"SMOTE's rows, {percent(low['outside_share'])} of ReMix's at alpha 0.1 and "
         f"{percent(high['outside_share'])} at alpha 0.5.",
