@@ -11,7 +11,7 @@ import pytest
 from remix_study.batches.strategies import STRATEGIES
 from remix_study.metrics import METRICS
 from remix_study.study.checks import check_study
-from remix_study.studyfile.library import built_in
+from remix_study.studyfile.library import built_in_studies
 from remix_study.studyfile.parsing import parse_study
 
 ROOT = Path(__file__).parents[1]
@@ -40,7 +40,7 @@ def test_the_study_file_is_taken():
 
 
 def test_every_strategy_metric_and_built_in_study_is_named():
-    for name in [*STRATEGIES, *METRICS, *built_in()]:
+    for name in [*STRATEGIES, *METRICS, *built_in_studies()]:
         assert f"`{name}`" in TEXT, name
 
 

@@ -96,7 +96,7 @@ def run_command(options: argparse.Namespace, signals: Signals) -> int:
         # The backend looks once, when it is imported.
         os.environ.update(device_environment(options.devices))
     from remix_study.cli.display import Terminal, reporting
-    from remix_study.studyfile.outside_files import outside_lines
+    from remix_study.studyfile.outside_files import outside_file_notes
 
     signals.check()
     if options.dry_run and options.report:
@@ -113,7 +113,7 @@ def run_command(options: argparse.Namespace, signals: Signals) -> int:
 
         check_report(options.report, options.storage)
     console = Terminal(signals, stderr=options.json)
-    for line in outside_lines(study):
+    for line in outside_file_notes(study):
         console.print(f"note: {line}", highlight=False, markup=False, soft_wrap=True)
     with reporting(console) as reporter:
         summary = training_function(options)(
@@ -166,7 +166,7 @@ def _load_study(options: argparse.Namespace) -> Study:
     from remix_study.studyfile.library import find_study
     from remix_study.studyfile.parsing import load_study
 
-    study = load_study(find_study(options.study)).stacked(options.stack)
+    study = load_study(find_study(options.study)).with_stack(options.stack)
     if options.no_plugins:
         study = study.without_plugins()
     if study.has_plugins and study.allow_plugins:

@@ -10,6 +10,12 @@ import numpy as np
 
 from remix_study.errors import UsageError
 from remix_study.models.custom import import_builder
+from remix_study.studyfile.model_options import (
+    BUILT_IN_AUGMENTATION,
+    DEFAULT_FILL,
+    DEFAULT_ROTATION,
+    DEFAULT_SHIFT,
+)
 
 # Images on which a pipeline is tried when it is built.
 _N_TRIED = 4
@@ -74,7 +80,7 @@ def build_augmentation(
     """
     import keras
 
-    if name == "rotate-shift":
+    if name == BUILT_IN_AUGMENTATION:
         layer = rotate_shift(**options)
     else:
         builder = import_builder(name, "augmentation", allow_plugins=allow_plugins)
@@ -113,7 +119,9 @@ def build_augmentation(
     return Augmentation(layer, states)
 
 
-def rotate_shift(rotation: float = 20, shift: float = 0.2, fill: str = "nearest") -> Any:
+def rotate_shift(
+    rotation: float = DEFAULT_ROTATION, shift: float = DEFAULT_SHIFT, fill: str = DEFAULT_FILL
+) -> Any:
     """Rotate and then shift images at random.
 
     Args:

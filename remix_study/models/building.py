@@ -12,9 +12,6 @@ from remix_study.models.custom import build_custom
 from remix_study.models.mlp import build_mlp
 from remix_study.models.network import Network
 
-BUILT_IN = ("mlp", "cnn")
-"""Names of the built-in networks; other names are a user's own."""
-
 
 def build_network(
     name: str,

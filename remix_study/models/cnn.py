@@ -9,6 +9,7 @@ import numpy as np
 
 from remix_study.errors import UsageError
 from remix_study.models.network import Network, Weights
+from remix_study.studyfile.model_options import DEFAULT_DENSE_UNITS
 
 # Members whose initial weights are cached: every trial of a study starts them from the same ones.
 _N_CACHED = 256
@@ -19,7 +20,7 @@ def build_cnn(
     n_classes: int,
     *,
     filters: Sequence[int] | None = None,
-    dense: int = 64,
+    dense: int = DEFAULT_DENSE_UNITS,
     padding: str | None = None,
 ) -> Network:
     """Build convolutions with pooling, a dense layer and a linear output of K logits.

@@ -12,9 +12,7 @@ import numpy as np
 
 from remix_study.errors import UsageError
 from remix_study.models.network import Network, Weights
-
-ENTRY_POINTS = "remix_study.models"
-"""Entry point group under which an installed package registers builders by name."""
+from remix_study.studyfile.model_options import BUILT_IN_MODELS, MODEL_ENTRY_POINTS
 
 # Rows on which a model is tried when it is built.
 _N_TRIED = 32
@@ -40,7 +38,7 @@ def import_builder(name: str, kind: str, *, allow_plugins: bool) -> Callable[...
             f'{kind} "{name}" would run code of its own, which --no-plugins forbids; use a '
             "built-in one, or leave --no-plugins out"
         )
-    registered = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+    registered = {point.name: point for point in entry_points(group=MODEL_ENTRY_POINTS)}
     module_name, _, function = name.partition(":")
     try:
         if name in registered:
@@ -48,7 +46,7 @@ def import_builder(name: str, kind: str, *, allow_plugins: bool) -> Callable[...
         elif module_name and function:
             builder = getattr(importlib.import_module(module_name), function)
         else:
-            names = ", ".join(sorted(["mlp", "cnn", *registered]))
+            names = ", ".join(sorted([*BUILT_IN_MODELS, *registered]))
             raise UsageError(
                 f'{kind} "{name}" is unknown: write "package.module:function" or one of {names}'
             )

@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from remix_study.models.network import Network, Weights
+from remix_study.studyfile.model_options import DEFAULT_DROPOUT
 
 # Members whose initial weights are cached: every trial of a study starts them from the same ones.
 _N_CACHED = 256
@@ -24,7 +25,7 @@ def build_mlp(
     n_classes: int,
     *,
     hidden: Sequence[int] | None = None,
-    dropout: float = 0.1,
+    dropout: float = DEFAULT_DROPOUT,
 ) -> Network:
     """Build ``stack`` copies of a ReLU network with a linear output of K logits.
 

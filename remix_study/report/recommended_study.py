@@ -9,8 +9,8 @@ from typing import Any
 
 from remix_study.study.configurations import strategy_of
 from remix_study.studyfile.schema import Training
-from remix_study.studyfile.search_space import PARTS
-from remix_study.studyfile.validation import shown_key, toml
+from remix_study.studyfile.search_space import STRATEGY_PARTS
+from remix_study.studyfile.validation import as_toml, key_as_toml
 
 
 def study_text(original: str, info: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
@@ -28,7 +28,7 @@ def study_text(original: str, info: Mapping[str, Any], parameters: Mapping[str, 
     study["name"] = f"{study['name']}-chosen"[:100]
     problem = _problem(tables.get("problems", [{}]), info)
     space: dict[str, Any] = {
-        name: [parameters[name]] for name in ("strategy", *PARTS) if name in parameters
+        name: [parameters[name]] for name in ("strategy", *STRATEGY_PARTS) if name in parameters
     }
     if "alpha" in parameters:
         space["alpha"] = [parameters["alpha"]]
@@ -45,7 +45,7 @@ def study_text(original: str, info: Mapping[str, Any], parameters: Mapping[str, 
         if not table and name != "problems":
             continue
         head = f"[[{name}]]" if name == "problems" else f"[{name}]"
-        lines = [f"{shown_key(key)} = {toml(value)}" for key, value in table.items()]
+        lines = [f"{key_as_toml(key)} = {as_toml(value)}" for key, value in table.items()]
         texts.append("\n".join([head, *lines]))
     return "\n\n".join(texts) + "\n"
 

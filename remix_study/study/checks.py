@@ -10,12 +10,13 @@ from remix_study.batches.strategies import DEFAULT_STRATEGIES, STRATEGIES, takes
 from remix_study.data.dataset import Dataset
 from remix_study.errors import DataError, StudyFileError, UsageError, did_you_mean
 from remix_study.metrics import EXTRA_METRICS, METRICS
-from remix_study.models.building import BUILT_IN, check_input_shape
+from remix_study.models.building import check_input_shape
 from remix_study.study.configurations import configuration_of, grid_points
 from remix_study.study.optuna_parameters import all_choices
 from remix_study.study.search_checks import check_search
-from remix_study.studyfile.parsing import TIED
-from remix_study.studyfile.schema import Augmentation, Study
+from remix_study.studyfile.model_options import BUILT_IN_AUGMENTATION, BUILT_IN_MODELS
+from remix_study.studyfile.parsing import DEPENDENT_KEYS
+from remix_study.studyfile.schema import Study
 from remix_study.studyfile.search_space import Choice, Domain, Range, SearchSpace
 
 
@@ -39,8 +40,8 @@ def check_study(study: Study) -> None:
 
 def _check_names(study: Study) -> None:
     if not study.allow_plugins:
-        _check_built_in("model", study.model.name, BUILT_IN)
-        _check_built_in("augmentation", study.augmentation.name, [Augmentation().name])
+        _check_built_in("model", study.model.name, list(BUILT_IN_MODELS))
+        _check_built_in("augmentation", study.augmentation.name, [BUILT_IN_AUGMENTATION])
     for name in study.objectives:
         if name not in METRICS:
             raise StudyFileError(
@@ -131,9 +132,9 @@ def _shape(domain: Domain | None) -> Any:
 def _check_settings(study: Study) -> None:
     """Every bound and every listed value must be one that the study file itself could give."""
     ends = {name: _ends(domain) for name, domain in study.search.space.settings.items()}
-    tied = [[(name, value) for value in ends[name]] for name in TIED if name in ends]
+    tied = [[(name, value) for value in ends[name]] for name in DEPENDENT_KEYS if name in ends]
     cases = [dict(case) for case in itertools.product(*tied)]
-    cases += [{name: value} for name in ends if name not in TIED for value in ends[name]]
+    cases += [{name: value} for name in ends if name not in DEPENDENT_KEYS for value in ends[name]]
     for case in cases:
         for training in {spec.training for spec in study.problems}:
             configuration_of(case, training, study.model)

@@ -20,9 +20,10 @@ from remix_study.batches.strategies import (
     takes_alpha,
 )
 from remix_study.study.tables import point_key
-from remix_study.studyfile.parsing import check_model, override
+from remix_study.studyfile.model_options import check_model
+from remix_study.studyfile.parsing import override
 from remix_study.studyfile.schema import Model, Training
-from remix_study.studyfile.search_space import PARTS, Choice, Domain, SearchSpace
+from remix_study.studyfile.search_space import STRATEGY_PARTS, Choice, Domain, SearchSpace
 
 Parameters = dict[str, Any]
 
@@ -41,7 +42,7 @@ def label_of(parameters: Mapping[str, Any]) -> str:
     extra = [
         f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in parameters.items()
-        if name not in ("strategy", "alpha", *PARTS)
+        if name not in ("strategy", "alpha", *STRATEGY_PARTS)
     ]
     return ", ".join([strategy_of(parameters).label, *extra])
 

@@ -15,7 +15,7 @@ from remix_study.study.optuna_parameters import kind_of
 from remix_study.study.tables import point_key
 from remix_study.study.task import Task
 from remix_study.studyfile.search_space import Choice
-from remix_study.studyfile.validation import toml
+from remix_study.studyfile.validation import as_toml
 
 # A value longer than this is cut where a change is shown.
 _SHOWN = 60
@@ -156,7 +156,7 @@ def changes(
 
 
 def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else toml(value)
+    text = value if isinstance(value, str) else as_toml(value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 

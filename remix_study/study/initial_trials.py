@@ -8,7 +8,8 @@ from remix_study.batches.strategies import make_strategy
 from remix_study.study.algorithms import UNCONDITIONAL
 from remix_study.study.configurations import Parameters, encoded, strategy_of
 from remix_study.study.optuna_parameters import walk
-from remix_study.studyfile.schema import DROPOUT, Model, Study, Training
+from remix_study.studyfile.model_options import DEFAULT_DROPOUT
+from remix_study.studyfile.schema import Model, Study, Training
 from remix_study.studyfile.search_space import Choice, Domain, Range, SearchSpace
 
 REFERENCES = ("baseline", "remix")
@@ -58,7 +59,7 @@ def reference_points(names: tuple[str, ...]) -> SearchSpace:
 
 def _own_values(name: str, training: Training, model: Model) -> dict[str, Any]:
     strategy = make_strategy(name)
-    options = {"dropout": DROPOUT} | model.options
+    options = {"dropout": DEFAULT_DROPOUT} | model.options
     return {
         "strategy": name,
         "sampler": strategy.sampler,

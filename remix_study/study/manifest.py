@@ -11,7 +11,7 @@ from typing import Any
 import remix_study
 from remix_study.study.tables import utc_now
 from remix_study.study.task import Task
-from remix_study.studyfile.outside_files import outside
+from remix_study.studyfile.outside_files import outside_file
 
 _PACKAGES = ("keras", "tensorflow", "jax", "numpy", "optuna", "scikit-learn", "scipy", "pandas")
 
@@ -34,7 +34,7 @@ def manifest(task: Task, command: str) -> dict[str, Any]:
             "name": problem.dataset.name,
             "source": problem.dataset.source,
             "sha256": problem.dataset.sha256,
-            "outside": outside(study, task.spec),
+            "outside": outside_file(study, task.spec),
         },
         "seed": study.seed,
         "stack": task.stack,

@@ -10,7 +10,7 @@ from remix_study.study.configurations import grid_points, label_of
 from remix_study.study.fingerprint import plan
 from remix_study.study.search_tasks import family
 from remix_study.study.task import Task, prepare
-from remix_study.studyfile.outside_files import outside_lines
+from remix_study.studyfile.outside_files import outside_file_notes
 from remix_study.studyfile.schema import Study
 from remix_study.studyfile.search_space import SearchSpace
 from remix_study.training.backend import load_networks
@@ -60,7 +60,7 @@ def preview(study: Study, loading: AbstractContextManager[None] | None = None) -
         "asked": [] if grid else _asked(study.search.space),
         "points": [label_of(point) for point in points],
         "problems": problems,
-        "outside": outside_lines(study),
+        "outside": outside_file_notes(study),
         "outer": study.search.outer,
         "networks": sum(p["networks"] + p["networks_beside"] for p in problems),
     }

@@ -1,4 +1,4 @@
-"""The study files that come with the package."""
+"""Finding study files: by path, or by the name of one that comes with the package."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from remix_study.errors import StudyFileError, did_you_mean
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-# Beside the package in a source tree, inside it where it was installed.
+# Inside the package where it was installed, beside it in a source tree.
 _FOLDERS = (_PACKAGE / "studies", _PACKAGE.parent / "studies")
 
 
-def built_in() -> dict[str, Path]:
-    """Name -> file of every study that comes with the package."""
+def built_in_studies() -> dict[str, Path]:
+    """Map the name of every study that comes with the package to its file, in order of names."""
     for folder in _FOLDERS:
         if folder.is_dir():
             return {path.stem: path for path in sorted(folder.glob("*.toml"))}
@@ -21,12 +21,12 @@ def built_in() -> dict[str, Path]:
 
 
 def find_study(name: str) -> Path:
-    """The file that a user means: a path, or the name of a built-in study.
+    """Return the study file that a user names by its path or as a built-in study.
 
     Raises:
         StudyFileError: There is neither.
     """
-    studies = built_in()
+    studies = built_in_studies()
     # A folder may happen to be called like a built-in study.
     if os.path.isdir(name) and name in studies:
         return studies[name]
@@ -34,7 +34,7 @@ def find_study(name: str) -> Path:
         return Path(name)
     if name not in studies:
         raise StudyFileError(
-            f"{name}: there is no such study file, nor a built-in study of this name"
+            f"{name}: no study file, nor a built-in study of this name"
             f"{did_you_mean(name, studies)}"
         )
     return studies[name]

@@ -1,4 +1,8 @@
-"""Files that a study file names outside its own folder."""
+"""Data files that a study file names outside its own folder.
+
+They are read all the same, as data often lie elsewhere; but a study file may come from somebody
+else, and so every command says which they are.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,12 @@ import os
 from remix_study.studyfile.schema import ProblemSpec, Study
 
 
-def outside(study: Study, spec: ProblemSpec) -> str:
-    """Where a problem's file leads, if that is out of the study file's folder; "" otherwise.
-
-    Such a file is read all the same: data often lie elsewhere. But it is said, since a study file
-    may come from somebody else. A symbolic link that leads out of the folder leaves it, too.
+def outside_file(study: Study, spec: ProblemSpec) -> str:
+    """A problem's file or images if they are outside the study file's folder; "" otherwise.
 
     Returns:
-        The name as it stands in the study file, with the link's target if it is one.
+        The name as the study file has it. A symbolic link that leads out of the folder is
+        followed by its target: ``link.csv -> /elsewhere/data.csv``.
     """
     name = spec.file or spec.images
     if name is None:
@@ -27,10 +29,11 @@ def outside(study: Study, spec: ProblemSpec) -> str:
     return name
 
 
-def outside_lines(study: Study) -> list[str]:
-    """A line for every such file, in the words of the study file."""
-    found = [
-        (f"problems[{i}].{'file' if spec.file else 'images'}", outside(study, spec))
-        for i, spec in enumerate(study.problems)
-    ]
-    return [f"{key}: {name} is outside the study file's folder" for key, name in found if name]
+def outside_file_notes(study: Study) -> list[str]:
+    """One line for each data file outside the study file's folder, with its key."""
+    notes = []
+    for i, spec in enumerate(study.problems):
+        if name := outside_file(study, spec):
+            key = "file" if spec.file else "images"
+            notes.append(f"problems[{i}].{key}: {name} is outside the study file's folder")
+    return notes

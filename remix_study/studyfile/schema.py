@@ -1,4 +1,4 @@
-"""What a study is: the frozen objects that a study file becomes."""
+"""The frozen objects that a study file becomes, with the default of every key."""
 
 from __future__ import annotations
 
@@ -23,49 +23,42 @@ Label = str | Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 DEFAULT_STORAGE = "sqlite:///remix-study.db"
 """The database that is used unless another is named: a file in the current folder."""
 
-DROPOUT = 0.1
-"""Share of units that the built-in network drops unless told otherwise."""
-
 PRESETS: dict[str, dict[str, Any]] = {
-    # A look at the answer: small epochs, stopped and restored by the validation part.
-    "quick": {
-        "epochs": 200,
-        "schedule": "constant",
-        "stop": "early",
-        "start_from_epoch": 20,
-        "patience": 20,
-    },
+    # Early stopping by the validation part: the defaults of Training.
+    "quick": {},
     # The authors' training: Adam under Keras' plateau rule on the training loss. They ran 500
-    # epochs; a member whose loss no longer moves at the lowest rate is ended.
+    # epochs; here a member also ends when its loss no longer moves at the lowest rate.
     "paper": {"epochs": 500, "schedule": "plateau", "stop": "lowest-rate", "patience": 10},
 }
+"""Training keys that a preset sets where the file leaves them out."""
 
 
 class Training(Struct, frozen=True, forbid_unknown_fields=True):
-    """How a network is trained.
+    """How networks are trained: the keys of ``[training]`` and of a problem.
 
     Attributes:
         preset: ``quick`` or ``paper``; sets the keys that the file leaves out.
-        epochs: Most epochs a member may train.
+        epochs: Largest number of epochs of a member.
         batch_size: Rows of a mini-batch.
-        learning_rate: Adam's rate at the start.
+        learning_rate: Adam's learning rate at the start.
         schedule: ``constant``, or ``plateau`` on the training loss.
-        plateau_factor: What the rate is multiplied by on a plateau.
+        plateau_factor: Factor by which the rate is multiplied on a plateau.
         plateau_patience: Epochs without gain that make a plateau.
-        lowest_rate: The rate the schedule stops at.
+        lowest_rate: Rate below which the schedule does not go.
         stop: ``early`` (validation loss, best weights kept), ``lowest-rate`` (no relative gain of
             1e-4 in the training loss at the lowest rate) or ``never``.
-        start_from_epoch: Epochs that early stopping lets pass before it looks. A network that
-            is not rebalanced first learns the prior, and its balanced loss rises meanwhile; it
-            would be stopped before it has learned anything else.
+        start_from_epoch: Epoch from which early stopping compares losses. A network that is not
+            rebalanced first learns the class shares, and its balanced loss rises meanwhile;
+            stopped then, it would have learned nothing else.
         patience: Epochs without gain after which ``stop`` acts.
         monitor: Validation cross-entropy that early stopping watches: ``balanced`` over classes,
             or ``natural``.
-        on_nan: What a trial gets when a member diverged: ``fail``, or each metric's ``worst``.
-        stack: Networks trained in one program; 0 means that a CPU's cores share the folds of a
-            problem, and that an accelerator trains them all at once. Where it holds more than
-            one trial of a grid, trials share it; ``auto`` lets as many do so as pay on an
-            accelerator, and is 0 on a CPU.
+        on_nan: What becomes of a trial in which a member diverged: ``fail``, or ``worst``, each
+            metric's worst value for this member.
+        stack: Networks trained in one program. 0: a CPU's cores share the folds of a task, and
+            an accelerator trains them all at once. Trials of a grid share a program that holds
+            several of them; ``auto`` lets as many do so as pay on an accelerator, and is 0 on a
+            CPU.
         precision: ``float32``, or ``mixed``: products in bfloat16, for accelerators only.
     """
 
@@ -87,16 +80,17 @@ class Training(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Model(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which network: ``mlp``, ``cnn`` or a dotted name, and what its builder is given."""
+    """The network: ``mlp``, ``cnn`` or ``package.module:function``, and its builder's options."""
 
     name: str = "mlp"
     options: dict[str, Any] = {}
 
 
 class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is done to images by strategies that augment.
+    """What strategies that augment do to images.
 
-    ``rotate-shift``, or a dotted name of Keras layers, and what their builder is given.
+    ``rotate-shift``, or ``package.module:function`` that builds Keras layers, and the options of
+    the builder.
     """
 
     name: str = "rotate-shift"
@@ -104,13 +98,13 @@ class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CrossValidation(Struct, frozen=True, forbid_unknown_fields=True):
-    """Repeated stratified k-fold.
+    """Repeated stratified k-fold cross-validation.
 
     Attributes:
-        folds: k.
-        repeats: How often, each with its own shuffle.
-        validation: Share of each training part held out.
-        grouped: Whether rows of a group stay on one side.
+        folds: Number of folds k.
+        repeats: Number of repetitions, each with its own shuffle.
+        validation: Share of each training part that is held out for validation.
+        grouped: Whether all rows of a group are on one side of every split.
         redraw: Whether the rows that make a problem imbalanced are drawn anew for every repeat.
     """
 
@@ -122,10 +116,19 @@ class CrossValidation(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ProblemSpec(Struct, frozen=True, forbid_unknown_fields=True):
-    """One entry of ``[[problems]]``: data, which classes are rare, and how rare.
+    """One entry of ``[[problems]]``: the data, their rare classes, and how rare those are.
 
-    Data are a known data set, a ``file`` with a table, or ``images``: a folder or an NPZ file.
-    With several ratios in ``imbalance`` an entry stands for as many problems.
+    Attributes:
+        dataset: Name of a known data set.
+        file: Path of a table.
+        images: Path of a folder of images or of an NPZ file.
+        label: Column of ``file`` that holds the class.
+        groups: Column of ``file`` that holds the group of a row.
+        drop: Columns of ``file`` that are left out.
+        kind: ``binary`` (one rare class against the merged rest) or ``multi-class``.
+        minority: Rare classes.
+        imbalance: Ratios of rare rows to keep; each makes a problem of its own.
+        training: Training keys of this problem.
     """
 
     dataset: str | None = None
@@ -141,14 +144,14 @@ class ProblemSpec(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Search(Struct, frozen=True, forbid_unknown_fields=True):
-    """How points are chosen.
+    """How configurations are chosen.
 
     Attributes:
-        algorithm: A planned ``grid``, or one of Optuna's algorithms.
-        trials: How many trials an algorithm has.
-        constraints: What a point's validation means must fulfil, such as ``min_recall >= 0.5``
-            or ``brier <= 1.1 x baseline``.
-        prune: End trials between blocks of folds that are surely behind the best one.
+        algorithm: ``grid`` (all that the space holds), or one of Optuna's algorithms.
+        trials: Number of trials of an algorithm; None for a grid.
+        constraints: What validation means must fulfil, such as ``min_recall >= 0.5`` or
+            ``brier <= 1.1 x baseline``.
+        prune: Whether a trial ends after a block of folds that puts it behind the best one.
         outer: Folds around the whole search that score what searching this space finds.
         space: What may vary.
     """
@@ -166,16 +169,16 @@ class Study(Struct, frozen=True):
 
     Attributes:
         name: First half of each Optuna study's name, ``<name>/<problem>``.
-        seed: Every random draw derives from it.
-        objectives: Metrics that Optuna sees, on validation parts.
+        seed: Seed from which every random draw is derived.
+        objectives: Metrics of validation parts that Optuna optimises.
         extra_metrics: Metrics stored beside those of every study.
-        problems: Data and imbalance.
+        problems: Data sets and their imbalance.
         cv: Cross-validation.
         model: Network.
         training: Training keys that hold for every problem.
-        search: Points.
-        text: The file as it was read.
-        source: Where it came from, for messages.
+        search: Configurations.
+        text: Text of the file.
+        source: Path of the file; ``study`` for text that is in no file.
         augmentation: What strategies that augment do to images.
         note: A sentence that every output repeats.
         stack: What the command line puts in place of the file's ``training.stack``.
@@ -199,8 +202,8 @@ class Study(Struct, frozen=True):
     stack: Stack | None = None
     allow_plugins: bool = True
 
-    def stacked(self, stack: Stack | None) -> Study:
-        """The study with ``training.stack`` replaced in every problem, unless by None."""
+    def with_stack(self, stack: Stack | None) -> Study:
+        """Replace ``training.stack`` in every problem; None changes nothing."""
         if stack is None:
             return self
         problems = tuple(
@@ -210,20 +213,20 @@ class Study(Struct, frozen=True):
         return replace(self, problems=problems, training=training, stack=stack)
 
     def without_plugins(self) -> Study:
-        """The study with code of the user's own forbidden."""
+        """Forbid code of the user's own, such as a network."""
         return replace(self, allow_plugins=False)
 
     @property
     def has_plugins(self) -> bool:
-        """Whether the file names a network or an augmentation that may lie beside it."""
+        """Whether the file names a network or an augmentation of the user's own."""
         return ":" in self.model.name + self.augmentation.name
 
     @property
     def sha256(self) -> str:
-        """Hash of the file's text."""
+        """SHA-256 of the file's text, in hexadecimal digits."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     @property
     def folder(self) -> Path:
-        """Folder that paths in the file are relative to."""
+        """Folder of the file, to which paths in it are relative."""
         return Path(self.source).resolve().parent

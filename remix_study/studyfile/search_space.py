@@ -1,4 +1,4 @@
-"""The search space of a study file: lists to choose from and ranges to draw from."""
+"""The search space of a study file: lists to choose from, and ranges to draw from."""
 
 from __future__ import annotations
 
@@ -8,23 +8,26 @@ from typing import Any, TypeGuard
 from msgspec import Struct
 
 from remix_study.errors import StudyFileError, did_you_mean
-from remix_study.studyfile.validation import shown_key, toml
+from remix_study.studyfile.validation import as_toml, key_as_toml
 
 HIGHEST_ALPHA = 100.0
+"""Largest alpha; Beta(alpha, alpha) is nearly constant there."""
 
-# Keys that make up a strategy; all others set training or model keys.
-PARTS = ("sampler", "mixing", "loss")
+STRATEGY_PARTS = ("sampler", "mixing", "loss")
+"""Keys that make up a strategy, in place of its name."""
+
+# Training keys that one study has one value of.
 _NOT_SEARCHABLE = ("preset", "on_nan", "stack", "monitor", "precision")
 
 
 class Choice(Struct, frozen=True, tag=True):
-    """A list of values: of one type, but for lists of widths, which are tuples."""
+    """A list of values of one type; a list of widths in it is a tuple."""
 
     values: tuple[Any, ...]
 
 
 class Range(Struct, frozen=True, tag=True):
-    """All numbers from ``low`` to ``high``, drawn on a log scale where ``log``."""
+    """Numbers from ``low`` to ``high``; whole ones if ``integer``, on a log scale if ``log``."""
 
     low: float
     high: float
@@ -36,11 +39,11 @@ Domain = Choice | Range
 
 
 class SearchSpace(Struct, frozen=True):
-    """What may vary.
+    """What may vary, as ``[search.space]`` says.
 
     Attributes:
-        strategy: Named strategies; empty where the parts are given instead.
-        alpha: Domains of alpha by strategy; the key "" holds for all others.
+        strategy: Names of strategies; empty where parts are given in their place.
+        alpha: Domain of alpha for each strategy; the key "" is for all others.
         parts: Domains of ``sampler``, ``mixing`` and ``loss``.
         settings: Domains of training keys and ``model.*`` keys.
     """
@@ -51,7 +54,7 @@ class SearchSpace(Struct, frozen=True):
     settings: dict[str, Domain] = {}
 
     def alpha_of(self, strategy: str) -> Domain | None:
-        """The domain of alpha for a strategy, None where the file leaves it at its default."""
+        """The domain of alpha for a strategy; None where the file gives none."""
         return self.alpha.get(strategy, self.alpha.get(""))
 
 
@@ -62,42 +65,42 @@ def parse_space(
 
     Args:
         table: The table as TOML gives it.
-        grid: A grid takes lists only; ranges are for Optuna to draw from.
-        training_keys: Keys of ``[training]`` that exist, each an ``integer``, ``number`` or
-            ``name``.
+        grid: Whether the search is a grid, which takes lists only.
+        training_keys: What each key of ``[training]`` holds: ``integer``, ``number`` or ``name``.
 
     Raises:
-        StudyFileError: An unknown key, an empty or doubled list, a value out of range.
+        StudyFileError: A key is unknown, a list is empty or has a value twice, or a value is out
+            of range.
     """
     strategy: tuple[str, ...] = ()
     alpha: dict[str, Domain] = {}
     parts: dict[str, Choice] = {}
     settings: dict[str, Domain] = {}
     searchable = {key: kind for key, kind in training_keys.items() if key not in _NOT_SEARCHABLE}
-    for key, value in _flat(table).items():
-        where = f"search.space.{'.'.join(map(shown_key, key.split('.')))}"
+    for key, value in _dotted_keys(table).items():
+        where = f"search.space.{'.'.join(map(key_as_toml, key.split('.')))}"
         if key == "strategy":
             strategy = _names(value, where)
-        elif key in PARTS:
+        elif key in STRATEGY_PARTS:
             parts[key] = Choice(_names(value, where))
         elif key == "alpha" or key.startswith("alpha."):
             alpha[key.partition(".")[2]] = _alpha(value, where, grid)
         elif key.startswith("model.") or key in searchable:
             settings[key] = _domain(value, where, grid, searchable.get(key))
         else:
-            words = ["strategy", *PARTS, "alpha", "model.<key>", *searchable]
-            raise StudyFileError(f"{where}: unknown key{did_you_mean(key, words)}")
+            known_keys = ["strategy", *STRATEGY_PARTS, "alpha", "model.<key>", *searchable]
+            raise StudyFileError(f"{where}: unknown key{did_you_mean(key, known_keys)}")
     if strategy and parts:
         raise StudyFileError(f"search.space: give strategy or {', '.join(parts)}, not both")
     return SearchSpace(strategy=strategy, alpha=alpha, parts=parts, settings=settings)
 
 
-def _flat(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Undo what TOML makes of dotted keys: {"model": {"dropout": d}} -> {"model.dropout": d}."""
+def _dotted_keys(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Write tables of ``model`` and ``alpha`` as dotted keys, such as ``model.dropout``."""
     flat: dict[str, Any] = {}
     for key, value in table.items():
-        dotted = isinstance(value, Mapping) and not (key == "alpha" and _is_range(value))
-        if key in ("model", "alpha") and dotted:
+        is_table = isinstance(value, Mapping) and not (key == "alpha" and _is_range(value))
+        if key in ("model", "alpha") and is_table:
             flat |= {f"{key}.{inner}": domain for inner, domain in value.items()}
         else:
             flat[key] = value
@@ -111,14 +114,14 @@ def _is_range(value: Mapping[str, Any]) -> bool:
 def _names(value: Any, where: str) -> tuple[str, ...]:
     values = _list(value, where)
     if not all(isinstance(v, str) for v in values):
-        raise StudyFileError(f"{where}: expected a list of names (found {toml(value)})")
+        raise StudyFileError(f"{where}: expected a list of names (found {as_toml(value)})")
     return _choice(values, where, "name").values
 
 
 def _list(value: Any, where: str) -> list[Any]:
     if not isinstance(value, list) or not value:
         raise StudyFileError(
-            f"{where}: expected a list with at least one value (found {toml(value)})"
+            f"{where}: expected a list with at least one value (found {as_toml(value)})"
         )
     return value
 
@@ -134,7 +137,7 @@ def _alpha(value: Any, where: str, grid: bool) -> Domain:
 
 
 def _domain(value: Any, where: str, grid: bool, kind: str | None) -> Domain:
-    """Read a list or a range of a key that holds ``kind``, None where only its model knows."""
+    """Parse a list or a range of a key that holds ``kind``; None: only its network knows."""
     if not isinstance(value, Mapping):
         return _choice(_list(value, where), where, kind)
     if grid:
@@ -143,39 +146,39 @@ def _domain(value: Any, where: str, grid: bool, kind: str | None) -> Domain:
         )
     for key in value:
         if key not in Range.__struct_fields__[:3]:
-            raise StudyFileError(f"{where}.{shown_key(key)}: unknown key; known: low, high, log")
+            raise StudyFileError(f"{where}.{key_as_toml(key)}: unknown key; known: low, high, log")
     low, high, log = value.get("low"), value.get("high"), value.get("log", False)
     if kind == "name" or not (_is_number(low) and _is_number(high) and low < high):
-        wanted = "a list of names" if kind == "name" else "numbers low < high"
-        raise StudyFileError(f"{where}: expected {wanted} (found {toml(value)})")
+        expected = "a list of names" if kind == "name" else "numbers low < high"
+        raise StudyFileError(f"{where}: expected {expected} (found {as_toml(value)})")
     if not isinstance(log, bool):
-        raise StudyFileError(f"{where}.log: expected true or false (found {toml(log)})")
+        raise StudyFileError(f"{where}.log: expected true or false (found {as_toml(log)})")
     if log and low <= 0:
         raise StudyFileError(f"{where}.low: a log scale starts above 0 (found {low!r})")
-    whole = isinstance(low, int) and isinstance(high, int)
-    if kind == "integer" and not whole:
-        raise StudyFileError(f"{where}: expected whole numbers (found {toml(value)})")
-    return Range(float(low), float(high), log, whole and kind != "number")
+    is_whole = isinstance(low, int) and isinstance(high, int)
+    if kind == "integer" and not is_whole:
+        raise StudyFileError(f"{where}: expected whole numbers (found {as_toml(value)})")
+    return Range(float(low), float(high), log, is_whole and kind != "number")
 
 
 def _choice(values: list[Any], where: str, kind: str | None) -> Choice:
-    """A list as its key holds it; the values themselves are checked where they are used."""
-    found: list[Any] = [tuple(v) if isinstance(v, list) else v for v in values]
-    if not all(isinstance(v, str | bool) or _is_number(v) or _is_widths(v) for v in found):
+    """Parse a list; its values are checked in ``study``, where a configuration sets them."""
+    choices: list[Any] = [tuple(v) if isinstance(v, list) else v for v in values]
+    if not all(isinstance(v, str | bool) or _is_number(v) or _is_widths(v) for v in choices):
         raise StudyFileError(
             f"{where}: expected numbers, names, true or false, or lists of widths "
-            f"(found {toml(values)})"
+            f"(found {as_toml(values)})"
         )
-    if all(_is_number(v) for v in found):
-        if kind == "number" or any(isinstance(v, float) for v in found):
-            found = [float(v) for v in found]
+    if all(_is_number(v) for v in choices):
+        if kind == "number" or any(isinstance(v, float) for v in choices):
+            choices = [float(v) for v in choices]
     elif kind in ("integer", "number"):
-        raise StudyFileError(f"{where}: expected a list of numbers (found {toml(values)})")
-    if len({repr(v) for v in found}) < len(found):
-        raise StudyFileError(f"{where}: a value stands twice")
-    if len({type(v) for v in found}) > 1:
-        raise StudyFileError(f"{where}: expected values of one type (found {toml(values)})")
-    return Choice(tuple(found))
+        raise StudyFileError(f"{where}: expected a list of numbers (found {as_toml(values)})")
+    if len({repr(v) for v in choices}) < len(choices):
+        raise StudyFileError(f"{where}: lists a value twice; leave one out")
+    if len({type(v) for v in choices}) > 1:
+        raise StudyFileError(f"{where}: expected values of one type (found {as_toml(values)})")
+    return Choice(tuple(choices))
 
 
 def _is_widths(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Checking a table against a type, with complaints in the words of a study file."""
+"""Converting a TOML table into a typed object, with messages in the words of a study file."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ from remix_study.errors import StudyFileError, did_you_mean
 
 T = TypeVar("T")
 
-# A value longer than this is not repeated in a complaint.
-_SHOWN = 60
+# Characters of a value that a message repeats; a longer one is left out.
+_MAX_VALUE_LENGTH = 60
 
 
-def convert(table: Any, kind: type[T], where: str, *, beside: Collection[str] = ()) -> T:
-    """Make a frozen object of a table.
+def convert(table: Any, kind: type[T], where: str, *, other_keys: Collection[str] = ()) -> T:
+    """Convert a table into a frozen object.
 
     Args:
-        table: What TOML gave.
+        table: The table as TOML gives it.
         kind: A msgspec struct.
         where: The table's place in the study file, such as ``problems[0]``.
-        beside: Keys that the caller has taken out of the table, for the hint on an unknown one.
+        other_keys: Keys that the table may hold beside those of ``kind``, for the hint on an
+            unknown one.
 
     Raises:
-        StudyFileError: An unknown or missing key, a wrong type or a value out of range; the
-            message names the key and what is allowed.
+        StudyFileError: A key is unknown or missing, or a value has a wrong type or is out of
+            range; the message names the key and what is allowed.
     """
     try:
         return msgspec.convert(table, kind)
@@ -39,29 +40,30 @@ def convert(table: Any, kind: type[T], where: str, *, beside: Collection[str] = 
         fields = _fields(cast(Hashable, kind))
         if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", message, re.DOTALL):
             key = unknown[1]
-            text = f"{shown_key(key)}: unknown key{did_you_mean(key, [*_plain(fields), *beside])}"
+            known_keys = [*_plain_keys(fields), *other_keys]
+            text = f"{key_as_toml(key)}: unknown key{did_you_mean(key, known_keys)}"
         elif missing := re.fullmatch(r"Object missing required field `(.*)`", message):
             text = f"{missing[1]}: missing; write {describe(fields[missing[1]])}"
         else:
             allowed = describe(_type_at(fields, path))
-            text = f"{where}{path}: expected {allowed}{_found(table, path)}"
+            text = f"{where}{path}: expected {allowed}{_found_value(table, path)}"
             raise StudyFileError(text) from error
         raise StudyFileError(f"{where}{path}.{text}") from error
 
 
 def _type_at(fields: Mapping[str, inspect.Type], path: str) -> inspect.Type:
-    """The type that a complaint's path, such as ``.imbalance[1]``, points to."""
-    found = re.fullmatch(r"\.(\w+)(\[\d+\])?", path)
-    if found is None:
+    """The type at a path of msgspec's messages, such as ``.imbalance[1]``."""
+    match = re.fullmatch(r"\.(\w+)(\[\d+\])?", path)
+    if match is None:
         return inspect.DictType(inspect.StrType(), inspect.AnyType())
-    kind = fields[found[1]]
+    kind = fields[match[1]]
     lists = [kind, *kind.types] if isinstance(kind, inspect.UnionType) else [kind]
     items = [t.item_type for t in lists if isinstance(t, inspect.VarTupleType)]
-    return items[0] if found[2] and items else kind
+    return items[0] if match[2] and items else kind
 
 
 def describe(kind: inspect.Type) -> str:
-    """What a type allows, for a person."""
+    """Say what a type allows, such as "a whole number from 0"."""
     match kind:
         case inspect.BoolType():
             return "true or false"
@@ -91,18 +93,18 @@ def _bounds(kind: inspect.IntType | inspect.FloatType) -> str:
     low, high = "", ""
     if kind.gt is not None:
         low = f"above {kind.gt:g}"
-    elif _telling(kind.ge):
+    elif _is_shown(kind.ge):
         low = f"from {kind.ge:g}"
     if kind.lt is not None:
         high = f"below {kind.lt:g}"
-    elif _telling(kind.le):
+    elif _is_shown(kind.le):
         high = f"{'to' if low.startswith('from') else 'up to'} {kind.le:,.10g}"
     joint = " and " if high.startswith(("below", "up")) and low else " "
     return f" {low}{joint}{high}".rstrip() if low or high else ""
 
 
-def _telling(bound: float | None) -> bool:
-    """Whether a reader learns something from a bound; 2**63 is there for the database."""
+def _is_shown(bound: float | None) -> bool:
+    """Whether a message shows a bound; 2**63 is the database's and would tell a user nothing."""
     return bound is not None and abs(bound) < 2**53
 
 
@@ -113,13 +115,13 @@ def _fields(kind: Hashable) -> dict[str, inspect.Type]:
     return {field.encode_name: field.type for field in info.fields}
 
 
-def _plain(fields: Mapping[str, inspect.Type]) -> list[str]:
-    """Keys that this table itself may hold; what the caller parses apart is not among them."""
+def _plain_keys(fields: Mapping[str, inspect.Type]) -> list[str]:
+    """Keys that hold values; tables within the table are parsed by the caller."""
     return [key for key, kind in fields.items() if not isinstance(kind, inspect.StructType)]
 
 
-def _found(table: Any, path: str) -> str:
-    """The value at fault, where it is short enough to show."""
+def _found_value(table: Any, path: str) -> str:
+    """The end of a message: `` (found 3)``, or "" where the value is too long to show."""
     value = table
     for key, index in re.findall(r"\.(\w+)|\[(\d+)\]", path):
         if isinstance(value, Mapping) and key in value:
@@ -128,28 +130,27 @@ def _found(table: Any, path: str) -> str:
             value = value[int(index)]
         else:
             return ""
-    text = toml(value)
-    return f" (found {text})" if len(text) <= _SHOWN else ""
+    text = as_toml(value)
+    return f" (found {text})" if len(text) <= _MAX_VALUE_LENGTH else ""
 
 
-def toml(value: Any) -> str:
-    """A value about as it stands in a study file."""
+def as_toml(value: Any) -> str:
+    """Write a value as TOML, on one line."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
         return msgspec.json.encode(value).decode()
     if isinstance(value, list | tuple):
-        return f"[{', '.join(toml(item) for item in value)}]"
+        return f"[{', '.join(as_toml(item) for item in value)}]"
     if isinstance(value, Mapping):
-        return (
-            f"{{{', '.join(f'{shown_key(key)} = {toml(item)}' for key, item in value.items())}}}"
-        )
+        pairs = [f"{key_as_toml(key)} = {as_toml(item)}" for key, item in value.items()]
+        return f"{{{', '.join(pairs)}}}"
     if isinstance(value, int) and value.bit_length() > 256:
         # Python refuses to write out integers of thousands of digits.
         return "a huge number"
     return str(value)
 
 
-def shown_key(key: str) -> str:
-    """A key as it stands in a study file: in quotes where it must."""
-    return key if re.fullmatch(r"[\w-]+", key) else toml(key)
+def key_as_toml(key: str) -> str:
+    """Write a key as TOML, in quotes where it needs them."""
+    return key if re.fullmatch(r"[\w-]+", key) else as_toml(key)

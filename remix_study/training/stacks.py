@@ -5,7 +5,8 @@ from __future__ import annotations
 from remix_study.batches.losses import FOCAL
 from remix_study.batches.strategies import Strategy
 from remix_study.errors import UsageError
-from remix_study.studyfile.schema import DROPOUT, Model, Training
+from remix_study.studyfile.model_options import DEFAULT_DROPOUT
+from remix_study.studyfile.schema import Model, Training
 from remix_study.training import cores
 from remix_study.training.backend import backend
 
@@ -28,7 +29,7 @@ def dropout_rate(model: Model) -> float | None:
     """Return the rate of the masks that the stacked network is given; None for other networks."""
     if model.name != STACKED:
         return None
-    return float(model.options.get("dropout", DROPOUT))
+    return float(model.options.get("dropout", DEFAULT_DROPOUT))
 
 
 def has_accelerator() -> bool:

@@ -75,7 +75,7 @@ class WorkerSpec:
                 f"the workers' remix_study is version {__version__}, and the study was started by "
                 f"version {self.version}; install the same version on both sides"
             )
-        study = parse_study(self.text, self.source).stacked(self.stack)
+        study = parse_study(self.text, self.source).with_stack(self.stack)
         return study if self.allow_plugins else study.without_plugins()
 
     def without_manifest(self) -> WorkerSpec:

@@ -113,8 +113,8 @@ def test_looking_at_a_missing_database_creates_nothing(here, words, capfd):
         (("run", "--storag"), 2, "--storage: expected one argument; see remix-study run --help"),
         (("run", "a", "b"), 2, "unrecognized arguments: b; see remix-study --help"),
         (("run", "quickstrat"), 2, 'nor a built-in study of this name; did you mean "quickstart"'),
-        (("run", "missing.toml"), 2, "missing.toml: there is no such study file"),
-        (("run", "folder.toml"), 2, "folder.toml: a folder; name the study file in it"),
+        (("run", "missing.toml"), 2, "missing.toml: no such file, nor a built-in study"),
+        (("run", "folder.toml"), 2, "folder.toml: is a folder; name the study file in it"),
         (("run", "binary.toml"), 2, "binary.toml: not a text file in UTF-8"),
         (("run", "tiny.toml", "--storage", "results.db"), 3, "for example sqlite:///results.db"),
         (
@@ -131,7 +131,7 @@ def test_looking_at_a_missing_database_creates_nothing(here, words, capfd):
         ),
         (("status", "--storage", f"sqlite:///{'x' * 300}"), 3, "there is no such database"),
         (("status", "--storage", "sqlite:///no/x.db"), 3, "no: there is no such folder"),
-        (("report", "missing.toml"), 2, "missing.toml: there is no such study file"),
+        (("report", "missing.toml"), 2, "missing.toml: no such file, nor a built-in study"),
         (("datasets", "wein"), 2, 'there is no data set "wein"'),
     ],
 )

@@ -13,7 +13,7 @@ from remix_study.seeds import derive_seed
 from remix_study.study.configurations import Configuration, grid_points
 from remix_study.study.storage import open_reader
 from remix_study.study.task import prepare
-from remix_study.studyfile.library import built_in
+from remix_study.studyfile.library import built_in_studies
 from remix_study.studyfile.parsing import load_study, parse_study
 
 PUBLISHED = ["baseline", "cost", "smote", "mixup (0.1)", "remix (0.1)"]
@@ -106,7 +106,7 @@ class TestStudyFiles:
     """What the files of the paper's evaluation ask for, beyond being in order."""
 
     def study(self, name):
-        return load_study(built_in()[name])
+        return load_study(built_in_studies()[name])
 
     def problems(self, name):
         return [
@@ -144,7 +144,7 @@ class TestStudyFiles:
             assert self.rows(name) == PUBLISHED
 
     def test_what_makes_each_differ(self):
-        cv = {name: self.study(name).cv for name in built_in()}
+        cv = {name: self.study(name).cv for name in built_in_studies()}
         assert [name for name in cv if cv[name].redraw] == ["robustness"]
         assert [name for name in cv if cv[name].grouped] == ["robustness-grouped"]
         assert self.study("paper-repo").extra_metrics == ("brier_repo",)

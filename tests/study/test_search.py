@@ -364,7 +364,7 @@ CHECKS = {
     "outer": (text_of("tpe", more="outer = 1"), "search.outer: expected a whole number from 2"),
     "grid": (
         tiny(("[search.space]", "[search]\nouter = 5\n[search.space]")),
-        "search.outer: belongs to a search; a grid runs every point",
+        "search.outer: needs a search algorithm",
     ),
 }
 

@@ -330,7 +330,7 @@ class TestMadeUp:
         with pytest.raises(StudyFileError, match="stack: 4 -> 8"):
             run(with_stack(8))
         # The command line says the same as the file.
-        study = parse_study(with_stack(8), "tiny.toml").stacked(4)
+        study = parse_study(with_stack(8), "tiny.toml").with_stack(4)
         summary = runner.run(study, storage=f"sqlite:///{DATABASE}")
         assert (summary.done_before, summary.completed) == (5, 0)
 

@@ -1,4 +1,4 @@
-"""Study files: what they may say, and how they are told what they may not."""
+"""Parsing of study files: the objects that come out, and the message on every mistake."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from tiny_studies import TINY
 
 from remix_study.errors import StudyFileError
 from remix_study.study.checks import check_study
-from remix_study.studyfile.library import built_in, find_study
+from remix_study.studyfile.library import built_in_studies, find_study
 from remix_study.studyfile.parsing import load_study, override, parse_study
 from remix_study.studyfile.schema import PRESETS, Training
 
 HEAD = '[study]\nname = "a"\n'
 
 
-def complaint(text: str) -> str:
-    """The one line that a study file is answered with, after its name."""
+def error_message(text: str) -> str:
+    """The one-line message on a study file, after its name."""
     with pytest.raises(StudyFileError) as caught:
         check_study(parse_study(text, "my.toml"))
-    line = str(caught.value)
-    assert line.startswith("my.toml: ")
-    assert "\n" not in line
-    return line.removeprefix("my.toml: ")
+    message = str(caught.value)
+    assert message.startswith("my.toml: ")
+    assert "\n" not in message
+    return message.removeprefix("my.toml: ")
 
 
 def test_a_file_becomes_frozen_objects():
@@ -63,8 +63,8 @@ def test_a_problem_may_override_training_keys_alone():
 
 
 def test_every_study_that_is_shipped_is_in_order():
-    assert {"quickstart"} <= set(built_in())
-    for path in built_in().values():
+    assert {"quickstart"} <= set(built_in_studies())
+    for path in built_in_studies().values():
         check_study(load_study(path))
 
 
@@ -90,7 +90,10 @@ def test_every_study_that_is_shipped_is_in_order():
         (HEAD + "seed = -1", "study.seed: expected a whole number from 0 (found -1)"),
         (HEAD + "seed = 2.0", "study.seed: expected a whole number from 0 (found 2.0)"),
         (HEAD + "objectives = []", "study.objectives: expected a list with at least one of: text"),
-        (HEAD + 'objectives = ["bbs", "bbs"]', "study.objectives: a metric stands twice"),
+        (
+            HEAD + 'objectives = ["bbs", "bbs"]',
+            "study.objectives: lists a metric twice;",
+        ),
         (
             HEAD + 'objectives = ["gmean"]',
             'study.objectives: no metric "gmean"; did you mean "g_m',
@@ -101,7 +104,7 @@ def test_every_study_that_is_shipped_is_in_order():
         ),
         (
             HEAD + 'extra_metrics = ["brier_repo", "brier_repo"]',
-            "study.extra_metrics: a metric stands twice",
+            "study.extra_metrics: lists a metric twice; leave one out",
         ),
         (
             HEAD + 'objectives = ["brier_repo"]',
@@ -116,8 +119,8 @@ def test_every_study_that_is_shipped_is_in_order():
         ("problems = []\n" + HEAD, "problems: empty; write at least one [[problems]] table"),
     ],
 )
-def test_complaints_about_the_file_and_the_study(text, expected):
-    assert complaint(text).startswith(expected)
+def test_messages_about_the_file_and_the_study(text, expected):
+    assert error_message(text).startswith(expected)
 
 
 @pytest.mark.parametrize(
@@ -152,8 +155,8 @@ def test_complaints_about_the_file_and_the_study(text, expected):
         ),
     ],
 )
-def test_complaints_about_training(key, expected):
-    assert complaint(HEAD + "[training]\n" + key).startswith(expected)
+def test_messages_about_training(key, expected):
+    assert error_message(HEAD + "[training]\n" + key).startswith(expected)
 
 
 @pytest.mark.parametrize(
@@ -178,15 +181,18 @@ def test_complaints_about_training(key, expected):
         ("imbalance = [0.1]", "problems[0].minority: name the rare classes that imbalance is ab"),
         ("imbalance = [0.1, 1.7]", "problems[0].imbalance[1]: expected a number above 0 and up t"),
         ("imbalance = 0.1", "problems[0].imbalance: expected a list of: a number above 0 and up "),
-        ("imbalance = [0.1, 0.1]\nminority = [1]", "problems[0].imbalance: a ratio stands twice"),
+        (
+            "imbalance = [0.1, 0.1]\nminority = [1]",
+            "problems[0].imbalance: lists a ratio twice",
+        ),
         (
             "kind = 'binary'\nminority = [1, 2]",
             "problems[0].minority: a binary problem has one ra",
         ),
     ],
 )
-def test_complaints_about_problems(key, expected):
-    assert complaint(HEAD + "[[problems]]\n" + key).startswith(expected)
+def test_messages_about_problems(key, expected):
+    assert error_message(HEAD + "[[problems]]\n" + key).startswith(expected)
 
 
 @pytest.mark.parametrize(
@@ -204,27 +210,33 @@ def test_complaints_about_problems(key, expected):
         ("[model]\ndropout = 1", "model.dropout: expected a number from 0 and below 1 (found 1)"),
         ("[model]\nhidden = [4, 0]", "model.hidden[1]: expected a whole number from 1 to 100,000"),
         ("[model]\nhidden = []", "model.hidden: expected a list with at least one of: a whole nu"),
-        ("[model]\nname = 'a:b'\nx = 0x1" + "0" * 5000, "model.x: cannot be kept in a database"),
+        (
+            "[model]\nname = 'a:b'\nx = 0x1" + "0" * 5000,
+            "model.x: cannot be stored in the dat",
+        ),
         (
             "[search]\nalgorithm = 'bayes'",
             'search.algorithm: expected "cmaes" or "gp" or "grid" or "nsga2" or "qmc"',
         ),
         ("[search]\nalgorithm = 'tpe'", "search.trials: say how many trials tpe may run"),
-        ("[search]\ntrials = 3", "search.trials: a grid runs every point once; leave it out"),
+        (
+            "[search]\ntrials = 3",
+            "search.trials: a grid runs every configuration once;",
+        ),
         ("[search]\nspace = 3", "search.space: write it as a table, [search.space]"),
         ("[search]\nspaces = 3", 'search.spaces: unknown key; did you mean "space"?'),
     ],
 )
-def test_complaints_about_the_rest(text, expected):
-    assert complaint(HEAD + text).startswith(expected)
+def test_messages_about_the_rest(text, expected):
+    assert error_message(HEAD + text).startswith(expected)
 
 
 def test_files_that_cannot_be_read(tmp_path):
     missing, binary = tmp_path / "missing.toml", tmp_path / "binary.toml"
     binary.write_bytes(b"\xff\xfe\x00")
     for path, expected in (
-        (missing, "there is no such study file"),
-        (tmp_path, "a folder; name the study file in it"),
+        (missing, "no such file, nor a built-in study"),
+        (tmp_path, "is a folder; name the study file in it"),
         (binary, "not a text file in UTF-8"),
         (f"{tmp_path}/\0", "cannot be read"),
     ):
@@ -239,31 +251,31 @@ def test_a_byte_order_mark_and_windows_lines_are_no_mistake(tmp_path):
 
 
 def test_brackets_without_end_are_refused():
-    assert complaint("x = " + "[" * 5000).startswith("not valid TOML")
+    assert error_message("x = " + "[" * 5000).startswith("not valid TOML")
 
 
 def test_a_name_means_a_file_or_a_built_in_study(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "quickstart").mkdir()
-    assert find_study("quickstart") == built_in()["quickstart"]
+    assert find_study("quickstart") == built_in_studies()["quickstart"]
     (tmp_path / "mine").write_text(TINY)
     assert load_study(find_study("mine")).name == "tiny"
     with pytest.raises(StudyFileError, match=r'quickstrat: .* did you mean "quickstart"\?'):
         find_study("quickstrat")
-    with pytest.raises(StudyFileError, match="a folder"):
+    with pytest.raises(StudyFileError, match="is a folder"):
         load_study(find_study(str(tmp_path)))
-    with pytest.raises(StudyFileError, match="no such study file"):
+    with pytest.raises(StudyFileError, match="no study file, nor a built-in study"):
         find_study("x" * 5000)
 
 
-def test_a_point_may_set_what_the_file_may_set():
+def test_a_configuration_may_set_what_the_file_may_set():
     training = parse_study(TINY).training
     assert override(training, {"epochs": 9}).epochs == 9
     with pytest.raises(StudyFileError, match=r"search\.space\.epochs: expected a whole number"):
         override(training, {"epochs": 0})
 
 
-# Whatever a file says: an object or one complaint.
+# Whatever a file says: an object or one message.
 
 WORDS = st.sampled_from(
     ["study", "name", "seed", "objectives", "problems", "dataset", "minority", "imbalance",
@@ -306,25 +318,25 @@ def toml(value) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else repr(value)
 
 
-def answer(table: dict) -> None:
-    """A file of this content is taken, or refused with one line."""
+def assert_parsed_or_refused(table: dict) -> None:
+    """Assert that a file of this content is parsed, or refused with one short line."""
     text = "\n".join(f"{toml(key)} = {toml(value)}" for key, value in table.items())
-    line = "taken"
+    message = ""
     try:
         check_study(parse_study(text, "junk.toml"))
     except StudyFileError as error:
-        line = str(error)
-    assert "\n" not in line
-    assert len(line) < 1000
+        message = str(error)
+    assert "\n" not in message
+    assert len(message) < 1000
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.dictionaries(NAMES, VALUES, max_size=4))
-def test_junk_is_never_answered_with_anything_but_a_complaint(table):
-    answer(table)
+def test_any_other_content_is_refused_with_a_message(table):
+    assert_parsed_or_refused(table)
 
 
-GOOD = {
+VALID_STUDY = {
     "study": {"name": "a", "objectives": ["bbs"]},
     "problems": [{"dataset": "wine", "kind": "binary", "minority": [1], "imbalance": [0.1]}],
     "cv": {"folds": 2},
@@ -342,23 +354,26 @@ GOOD = {
         },
     },
 }
-PLACES = [
-    (section, key) for section, table in GOOD.items() if isinstance(table, dict) for key in table
-] + [("search", "space", key) for key in GOOD["search"]["space"]]
+KEY_PATHS = [
+    (section, key)
+    for section, table in VALID_STUDY.items()
+    if isinstance(table, dict)
+    for key in table
+] + [("search", "space", key) for key in VALID_STUDY["search"]["space"]]
 
 
-def test_the_study_that_is_spoilt_below_is_good():
-    answer(GOOD)
-    text = "\n".join(f"{key} = {toml(value)}" for key, value in GOOD.items())
+def test_the_valid_study_of_the_next_test_is_valid():
+    assert_parsed_or_refused(VALID_STUDY)
+    text = "\n".join(f"{key} = {toml(value)}" for key, value in VALID_STUDY.items())
     check_study(parse_study(text))
 
 
 @settings(max_examples=250, deadline=None)
-@given(st.sampled_from(PLACES), NAMES, VALUES, st.booleans())
-def test_a_good_study_with_one_thing_spoilt(place, name, value, instead):
-    spoilt = json.loads(json.dumps(GOOD))
-    table = spoilt
-    for key in place[:-1]:
+@given(st.sampled_from(KEY_PATHS), NAMES, VALUES, st.booleans())
+def test_a_valid_study_with_one_value_changed(key_path, name, value, replaces):
+    changed = json.loads(json.dumps(VALID_STUDY))
+    table = changed
+    for key in key_path[:-1]:
         table = table[key]
-    table[place[-1] if instead else name] = value
-    answer(spoilt)
+    table[key_path[-1] if replaces else name] = value
+    assert_parsed_or_refused(changed)

@@ -1,4 +1,4 @@
-"""Search spaces: lists, ranges, nested keys, and what may not stand in them."""
+"""Search spaces: lists, ranges, nested keys, and the message on every mistake."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import pytest
 
 from remix_study.errors import StudyFileError
+from remix_study.study.checks import check_study
 from remix_study.studyfile.parsing import parse_study
 from remix_study.studyfile.search_space import Choice, Range
 
@@ -27,7 +28,7 @@ def test_one_alpha_for_all_strategies_or_one_for_each():
     assert space.alpha_of("other") is None
 
 
-def test_a_range_is_not_taken_for_nested_keys():
+def test_a_range_is_no_table_of_nested_keys():
     assert space_of("alpha = {low = 0.1, high = 1}", search=True).alpha_of("remix") == Range(
         0.1, 1
     )
@@ -40,7 +41,7 @@ def test_model_keys_are_nested_whatever_they_are_called():
     assert space.settings == {"model.dropout": Range(0.0, 0.5), "model.low": Choice((1,))}
 
 
-def test_numbers_are_whole_where_their_key_is():
+def test_numbers_are_whole_where_their_key_holds_whole_numbers():
     space = space_of(
         "batch_size = {low = 8, high = 64, log = true}\nlearning_rate = {low = 1, high = 2}\n"
         "model.width = {low = 1, high = 9}\nmodel.rate = {low = 1, high = 9.5}\n",
@@ -81,16 +82,16 @@ def test_lists_hold_values_of_one_type():
         ('alpha = ["a"]', 'alpha: expected a list of numbers (found ["a"])'),
         ("alpha = 0.1", "alpha: expected a list with at least one value (found 0.1)"),
         ("alpha = []", "alpha: expected a list with at least one value (found [])"),
-        ("alpha = [0, 0.0]", "alpha: a value stands twice"),
-        ("alpha.remix = [2, 2]", "alpha.remix: a value stands twice"),
+        ("alpha = [0, 0.0]", "alpha: lists a value twice; leave one out"),
+        ("alpha.remix = [2, 2]", "alpha.remix: lists a value twice; leave one out"),
         ("alpha = {low = 0, high = 1}", "alpha: a grid needs a list of values; ranges are for "),
         ('strategy = "remix"', 'strategy: expected a list with at least one value (found "rem'),
         ("strategy = [1]", "strategy: expected a list of names (found [1])"),
-        ('strategy = ["remix", "remix"]', "strategy: a value stands twice"),
+        ('strategy = ["remix", "remix"]', "strategy: lists a value twice; leave one out"),
         ("batch_size = [8.5]", "batch_size: expected a whole number from 2 to 1,000,000 (fou"),
         ("batch_size = [1]", "batch_size: expected a whole number from 2 to 1,000,000 (found 1)"),
         ('batch_size = ["8"]', 'batch_size: expected a list of numbers (found ["8"])'),
-        ("batch_size = [8, 8]", "batch_size: a value stands twice"),
+        ("batch_size = [8, 8]", "batch_size: lists a value twice; leave one out"),
         ("learning_rate = [0.1, 99]", "learning_rate: expected a number above 0 and up to 10 (fo"),
         ("learning_rat = [0.1]", 'learning_rat: unknown key; did you mean "learning_rate"?'),
         ("on_nan = ['fail']", "on_nan: unknown key"),
@@ -102,9 +103,7 @@ def test_lists_hold_values_of_one_type():
         ("epochs = [5, 50]", "start_from_epoch: 20 leaves none of 5 epochs to choose from"),
     ],
 )  # fmt: skip
-def test_complaints_about_a_grid(text, expected):
-    from remix_study.study.checks import check_study
-
+def test_messages_about_a_grid(text, expected):
     with pytest.raises(StudyFileError, match=re.escape(f"my.toml: search.space.{expected}")):
         check_study(parse_study(f"{HEAD}[search.space]\n{text}", "my.toml"))
 
@@ -134,8 +133,6 @@ def test_complaints_about_a_grid(text, expected):
         ),
     ],
 )
-def test_complaints_about_a_search(text, expected):
-    from remix_study.study.checks import check_study
-
+def test_messages_about_a_search(text, expected):
     with pytest.raises(StudyFileError, match=re.escape(f"my.toml: search.space.{expected}")):
         check_study(parse_study(f"{HEAD}{SEARCH}[search.space]\n{text}", "my.toml"))

@@ -36,12 +36,12 @@ def test_a_stack_from_the_command_line_reaches_every_problem_of_every_worker(tmp
     text = TINY.replace("[[problems]]", "[[problems]]\nstack = 3") + (
         '[[problems]]\ndataset = "digits"\nkind = "binary"\nminority = [3]\n'
     )
-    study = parse_study(text, str(tmp_path / "tiny.toml")).stacked(stack)
+    study = parse_study(text, str(tmp_path / "tiny.toml")).with_stack(stack)
     spec = WorkerSpec.of(study, "sqlite:///x.db", "remix-study run", 2, WorkerLimits())
     decoded = WorkerSpec.decode(spec.encode()).study()
     assert [problem.training.stack for problem in decoded.problems] == [stack, stack]
     # Unless it says nothing.
-    plain = parse_study(text, str(tmp_path / "tiny.toml")).stacked(None)
+    plain = parse_study(text, str(tmp_path / "tiny.toml")).with_stack(None)
     spec = WorkerSpec.of(plain, "sqlite:///x.db", "remix-study run", 2, WorkerLimits())
     assert [problem.training.stack for problem in spec.study().problems] == [3, 0]
 

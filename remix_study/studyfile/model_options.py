@@ -1,0 +1,119 @@
+"""Options of ``[model]`` and ``[augmentation]``: keys, ranges and defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from remix_study.errors import StudyFileError
+from remix_study.studyfile.schema import Augmentation, Model
+from remix_study.studyfile.validation import convert
+
+DEFAULT_DROPOUT = 0.1
+"""Share of units that the network ``mlp`` drops (the paper's)."""
+
+DEFAULT_DENSE_UNITS = 64
+"""Units of the dense layer of the network ``cnn`` (the authors' code)."""
+
+DEFAULT_ROTATION, DEFAULT_SHIFT = 20.0, 0.2
+"""Largest angle in degrees and largest shift, as a share of an image's side, of the augmentation
+``rotate-shift`` (the paper's)."""
+
+DEFAULT_FILL: Literal["nearest"] = "nearest"
+"""Keras' ``fill_mode`` of ``rotate-shift`` (the authors' code)."""
+
+MODEL_ENTRY_POINTS = "remix_study.models"
+"""Group of entry points by which a package may register networks."""
+
+Width = Annotated[int, Meta(ge=1, le=100_000)]
+
+
+class MlpOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """Options of the network ``mlp``; :func:`.build_mlp` says what they mean."""
+
+    hidden: Annotated[tuple[Width, ...], Meta(min_length=1)] | None = None
+    dropout: Annotated[float, Meta(ge=0, lt=1)] = DEFAULT_DROPOUT
+
+
+class CnnOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """Options of the network ``cnn``; :func:`.build_cnn` says what they mean."""
+
+    filters: Annotated[tuple[Width, ...], Meta(min_length=1)] | None = None
+    dense: Width = DEFAULT_DENSE_UNITS
+    padding: Literal["valid", "same"] | None = None
+
+
+class RotateShiftOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """Options of the augmentation ``rotate-shift``; :func:`.rotate_shift` says what they mean."""
+
+    rotation: Annotated[float, Meta(ge=0, le=180)] = DEFAULT_ROTATION
+    shift: Annotated[float, Meta(ge=0, le=1)] = DEFAULT_SHIFT
+    fill: Literal["nearest", "constant", "reflect", "wrap"] = DEFAULT_FILL
+
+
+BUILT_IN_MODELS: dict[str, type[Struct]] = {"mlp": MlpOptions, "cnn": CnnOptions}
+"""Options of each built-in network, by its name."""
+
+BUILT_IN_AUGMENTATION = Augmentation().name
+"""Name of the one built-in augmentation."""
+
+
+def parse_model(table: Mapping[str, Any]) -> Model:
+    """Parse ``[model]``; raises as :func:`check_model`."""
+    model = convert(_name_and_options(table, Model().name), Model, "model")
+    check_model(model)
+    return model
+
+
+def check_model(model: Model) -> None:
+    """Check a network's name, and its options where it is a built-in one.
+
+    Raises:
+        StudyFileError: The name, an option or a value is unknown.
+    """
+    if model.name in BUILT_IN_MODELS:
+        convert(model.options, BUILT_IN_MODELS[model.name], "model", other_keys=["name"])
+        return
+    if ":" not in model.name and not entry_points(group=MODEL_ENTRY_POINTS, name=model.name):
+        names = ", ".join(f'"{name}"' for name in BUILT_IN_MODELS)
+        raise StudyFileError(
+            f'model.name: "{model.name}" is unknown; write {names} or "package.module:function"'
+        )
+    _check_encodable(model.options, "model")
+
+
+def parse_augmentation(table: Mapping[str, Any]) -> Augmentation:
+    """Parse ``[augmentation]``; raises as :func:`check_model`."""
+    contents = _name_and_options(table, BUILT_IN_AUGMENTATION)
+    augmentation = convert(contents, Augmentation, "augmentation")
+    if augmentation.name == BUILT_IN_AUGMENTATION:
+        convert(augmentation.options, RotateShiftOptions, "augmentation", other_keys=["name"])
+    elif ":" not in augmentation.name:
+        raise StudyFileError(
+            f'augmentation.name: "{augmentation.name}" is unknown; write '
+            f'"{BUILT_IN_AUGMENTATION}" or "package.module:function"'
+        )
+    else:
+        _check_encodable(augmentation.options, "augmentation")
+    return augmentation
+
+
+def _name_and_options(table: Mapping[str, Any], default_name: str) -> dict[str, Any]:
+    options = {key: value for key, value in table.items() if key != "name"}
+    return {"name": table.get("name", default_name), "options": options}
+
+
+def _check_encodable(options: Mapping[str, Any], where: str) -> None:
+    """Refuse options for a user's own code that the database cannot store as JSON."""
+    for key, value in options.items():
+        try:
+            msgspec.json.encode(value)
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise StudyFileError(
+                f"{where}.{key}: cannot be stored in the database ({error}); write text, "
+                "numbers, true or false, or lists of them"
+            ) from error
