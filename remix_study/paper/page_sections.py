@@ -31,7 +31,7 @@ def register(registry: SectionRegistry) -> None:
 
 def _claims(page: PageContext) -> tuple[Section, ...]:
     problems = (*page.roles.headline, *page.roles.curves)
-    return (claims.section(problems),) if claims.concerns(problems) else ()
+    return (claims.section(problems),) if claims.concerns_paper(problems) else ()
 
 
 def _robustness(page: PageContext) -> tuple[Section, ...]:

@@ -1,7 +1,7 @@
-"""Claims on alpha: C12 to C17 (Figure 7), wherever a study ran ReMix at enough alphas.
+"""Claims on alpha: C12 to C17 (Figure 7), checked where a study ran ReMix at enough alphas.
 
-Curves are means over the problems of a data set; the zero of alpha is no part of them, since the
-paper's range begins at 0.01. Slopes are those of a straight line through the mean scores.
+Curves are means over the problems of a data set, without alpha 0, since the paper's range begins
+at 0.01. Slopes are those of a straight line through the mean scores.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from scipy import stats
 
 from remix_study.metrics import PUBLISHED_METRICS, is_maximized, short_name
 from remix_study.paper.claims.evidence import Evidence
-from remix_study.paper.claims.findings import (
+from remix_study.paper.claims.limits import with_limits
+from remix_study.paper.claims.parts import (
     BETTER,
     EQUAL,
     NOT_WORSE,
     Contrast,
     Part,
     Side,
+    checked_part,
+    dataset_contrast,
     not_run,
-    of_datasets,
-    part,
 )
-from remix_study.paper.claims.limits import within
 from remix_study.paper.claims.rules import (
     ALPHA_RANGE,
     GOOD_ALPHA,
-    LEAST_ALPHAS,
     MOST_ALPHA,
     SMALL_LOSS,
 )
 from remix_study.report.formatting import counted, plain
 from remix_study.results.alpha_grids import (
+    LEAST_ALPHAS,
     Grid,
     at,
     datasets,
@@ -48,8 +48,8 @@ from remix_study.results.intervals import (
     corrected_standard_error,
 )
 
-Shape = Callable[[Sequence[Grid], str], tuple[bool, dict[str, float]]]
-Inference = Callable[[Mapping[str, Sequence[Grid]], str], Contrast]
+CheckShape = Callable[[Sequence[Grid], str], tuple[bool, dict[str, float]]]
+MakeContrast = Callable[[Mapping[str, Sequence[Grid]], str], Contrast]
 
 
 def stable(evidence: Evidence) -> list[Part]:
@@ -58,62 +58,66 @@ def stable(evidence: Evidence) -> list[Part]:
     The standard error is the largest of the alphas compared; one part a data set, which holds
     where it does on each of its problems.
     """
-    return _by_dataset(evidence, "g_mean", _stable, _ends(EQUAL))
+    return _parts_by_dataset(evidence, "g_mean", _is_stable, _compare_ends(EQUAL))
 
 
 def bbs_falls(evidence: Evidence) -> list[Part]:
     """C13: the rank correlation of alpha and balanced Brier is below zero within the range."""
-    return _by_dataset(evidence, "bbs", _falls, _ends(BETTER))
+    return _parts_by_dataset(evidence, "bbs", _is_falling, _compare_ends(BETTER))
 
 
 def seizure_gains(evidence: Evidence) -> list[Part]:
     """C14: on seizure g-mean rises with alpha at each ratio, most at the most extreme one."""
-    own = [grid for grid in _binary(evidence.grids) if grid.dataset == "seizure"]
-    if not own:
-        return [not_run("seizure", _none("seizure"))]
-    slopes = {grid.comparison.imbalance: slope(grid, "g_mean", ALPHA_RANGE) for grid in own}
-    numbers = _slope_numbers(own)
-    least = min(slopes)
-    rises = part("seizure, rises", min(slopes.values()) > 0, numbers, (), _basis(own))
+    grids = [grid for grid in _binary_grids(evidence.grids) if grid.dataset == "seizure"]
+    if not grids:
+        return [not_run("seizure", _no_grid("seizure"))]
+    slopes = {grid.comparison.imbalance: slope(grid, "g_mean", ALPHA_RANGE) for grid in grids}
+    numbers = _slope_numbers(grids)
+    most_extreme = min(slopes)
+    rising = checked_part("seizure, rises", min(slopes.values()) > 0, numbers, (), _basis(grids))
     if len(slopes) < 2:
-        return [rises, not_run("seizure, most at the most extreme ratio", "one ratio only")]
-    others = [value for ratio, value in slopes.items() if ratio != least]
-    most = part(
-        "seizure, most at the most extreme ratio", slopes[least] > max(others), {}, (), _basis(own)
+        return [rising, not_run("seizure, most at the most extreme ratio", "one ratio only")]
+    other_slopes = [value for ratio, value in slopes.items() if ratio != most_extreme]
+    steepest = checked_part(
+        "seizure, most at the most extreme ratio",
+        slopes[most_extreme] > max(other_slopes),
+        {},
+        (),
+        _basis(grids),
     )
-    return [rises, most]
+    return [rising, steepest]
 
 
 def musk_drops(evidence: Evidence) -> list[Part]:
     """C15: on musk the mean g-mean over its problems falls with alpha."""
-    own = [grid for grid in _binary(evidence.grids) if grid.dataset == "musk"]
-    if not own:
-        return [not_run("musk", _none("musk"))]
-    mean = float(np.mean([slope(grid, "g_mean", ALPHA_RANGE) for grid in own]))
-    numbers = {"mean slope": mean} | _slope_numbers(own)
-    return [part("musk", mean < 0, numbers, (), _basis(own))]
+    grids = [grid for grid in _binary_grids(evidence.grids) if grid.dataset == "musk"]
+    if not grids:
+        return [not_run("musk", _no_grid("musk"))]
+    mean = float(np.mean([slope(grid, "g_mean", ALPHA_RANGE) for grid in grids]))
+    numbers = {"mean slope": mean} | _slope_numbers(grids)
+    return [checked_part("musk", mean < 0, numbers, (), _basis(grids))]
 
 
 def large_alpha_can_degrade(evidence: Evidence) -> list[Part]:
     """C16: on some data set, alphas above `MOST_ALPHA` score worse than the best up to it.
 
     The best is chosen in each fold by its own validation part, since the best in hindsight would
-    win by chance alone; it is held against the mean over the larger alphas. "Can" needs one data
+    win by chance alone; it is compared with the mean over the larger alphas. "Can" needs one data
     set in one metric; inferred over all data sets in either.
     """
-    able = [
+    grids = [
         grid
         for grid in evidence.grids
         if grid.within(0, MOST_ALPHA) and any(alpha > MOST_ALPHA for alpha in grid.labels)
     ]
-    if not able:
+    if not grids:
         return [not_run("either metric", f"no study with ReMix above alpha {plain(MOST_ALPHA)}")]
     numbers: dict[str, float] = {}
     contrasts = []
     for metric in PUBLISHED_METRICS:
         sign = 1.0 if is_maximized(metric) else -1.0
         losses = {}
-        for dataset, own in datasets(able).items():
+        for dataset, dataset_grids in datasets(grids).items():
             losses[dataset] = float(
                 np.mean(
                     [
@@ -124,7 +128,7 @@ def large_alpha_can_degrade(evidence: Evidence) -> list[Part]:
                             .mean()
                             .mean()
                         )
-                        for grid in own
+                        for grid in dataset_grids
                     ]
                 )
             )
@@ -132,44 +136,50 @@ def large_alpha_can_degrade(evidence: Evidence) -> list[Part]:
             f"loss in {short_name(metric)} on {name}": loss for name, loss in losses.items()
         }
         contrasts.append(
-            of_datasets(f"{short_name(metric)} up to {plain(MOST_ALPHA)}", pd.Series(losses))
+            dataset_contrast(f"{short_name(metric)} up to {plain(MOST_ALPHA)}", pd.Series(losses))
         )
-    # One of the two is enough for "can": the one that speaks most for the claim is inferred from.
-    best = max(contrasts, key=_most_probable)
-    made = part("either metric", max(numbers.values()) > 0, numbers, [best], _basis(able))
-    return [within(made, [grid.comparison for grid in able])]
+    # "Can" needs one of the two: inferred from the contrast that supports the claim most.
+    most_supportive = max(contrasts, key=_support)
+    checked = checked_part(
+        "either metric", max(numbers.values()) > 0, numbers, [most_supportive], _basis(grids)
+    )
+    return [with_limits(checked, [grid.comparison for grid in grids])]
 
 
 def good_alpha(evidence: Evidence) -> list[Part]:
-    """C17: alpha 0.3 loses no more than `SMALL_LOSS` against each fold's own choice.
+    """C17: alpha 0.3 loses no more than `SMALL_LOSS` against each fold's choice by validation.
 
-    Over the mean of the data sets, in g-mean and in balanced Brier.
+    In the mean over data sets, in g-mean and in balanced Brier.
     """
-    able = [grid for grid in evidence.grids if at(grid, GOOD_ALPHA) is not None]
-    found = []
+    grids = [grid for grid in evidence.grids if at(grid, GOOD_ALPHA) is not None]
+    parts = []
     for metric in PUBLISHED_METRICS:
-        if not able:
-            missing = f"no study with enough alphas and {plain(GOOD_ALPHA)} among them"
-            found.append(not_run(short_name(metric), missing))
+        if not grids:
+            reason = f"no study with enough alphas and {plain(GOOD_ALPHA)} among them"
+            parts.append(not_run(short_name(metric), reason))
             continue
         regrets = {
-            dataset: float(np.mean([regret(grid, metric, GOOD_ALPHA).mean() for grid in own]))
-            for dataset, own in datasets(able).items()
+            dataset: float(
+                np.mean([regret(grid, metric, GOOD_ALPHA).mean() for grid in dataset_grids])
+            )
+            for dataset, dataset_grids in datasets(grids).items()
         }
         mean = float(np.mean(list(regrets.values())))
         numbers = {"mean regret": mean}
         numbers |= {f"regret on {name}": value for name, value in regrets.items()}
-        lead = of_datasets(
+        lead = dataset_contrast(
             f"{plain(GOOD_ALPHA)} against the choice", -pd.Series(regrets), NOT_WORSE
         )
-        made = part(short_name(metric), mean <= SMALL_LOSS, numbers, [lead], _basis(able))
-        found.append(within(made, [grid.comparison for grid in able]))
-    return found
+        checked = checked_part(
+            short_name(metric), mean <= SMALL_LOSS, numbers, [lead], _basis(grids)
+        )
+        parts.append(with_limits(checked, [grid.comparison for grid in grids]))
+    return parts
 
 
-def _stable(own: Sequence[Grid], metric: str) -> tuple[bool, dict[str, float]]:
+def _is_stable(grids: Sequence[Grid], metric: str) -> tuple[bool, dict[str, float]]:
     numbers, holds = {}, []
-    for grid in own:
+    for grid in grids:
         scores = grid.scores(metric, grid.within(*ALPHA_RANGE))
         means = scores.mean()
         spread = float(means.max() - means.min())
@@ -182,73 +192,81 @@ def _stable(own: Sequence[Grid], metric: str) -> tuple[bool, dict[str, float]]:
     return all(holds), numbers
 
 
-def _falls(own: Sequence[Grid], metric: str) -> tuple[bool, dict[str, float]]:
-    shared = sorted(set.intersection(*(set(grid.within(*ALPHA_RANGE)) for grid in own)))
-    means = [grid.scores(metric, shared).mean().to_numpy(dtype=np.float64) for grid in own]
+def _is_falling(grids: Sequence[Grid], metric: str) -> tuple[bool, dict[str, float]]:
+    alphas = sorted(set.intersection(*(set(grid.within(*ALPHA_RANGE)) for grid in grids)))
+    means = [grid.scores(metric, alphas).mean().to_numpy(dtype=np.float64) for grid in grids]
     curve = np.mean(means, axis=0).round(TIE_DECIMALS)
     if len(set(curve)) < 2:
         return False, {"rank correlation": float("nan")}
-    found = float(stats.spearmanr(shared, curve).statistic)
-    return found < 0, {"rank correlation": found}
+    correlation = float(stats.spearmanr(alphas, curve).statistic)
+    return correlation < 0, {"rank correlation": correlation}
 
 
-def _ends(agreeing: tuple[Side, ...]) -> Inference:
-    def made(own_by_dataset: Mapping[str, Sequence[Grid]], metric: str) -> Contrast:
+def _compare_ends(agreeing: tuple[Side, ...]) -> MakeContrast:
+    def infer(grids_by_dataset: Mapping[str, Sequence[Grid]], metric: str) -> Contrast:
         sign = 1.0 if is_maximized(metric) else -1.0
         changes = {}
-        for dataset, own in own_by_dataset.items():
-            found = []
-            for grid in own:
+        for dataset, grids in grids_by_dataset.items():
+            gains = []
+            for grid in grids:
                 alphas = grid.within(*ALPHA_RANGE)
                 ends = grid.scores(metric, [alphas[0], alphas[-1]]).mean().to_numpy(dtype=float)
-                found.append(sign * (ends[1] - ends[0]))
-            changes[dataset] = float(np.mean(found))
+                gains.append(sign * (ends[1] - ends[0]))
+            changes[dataset] = float(np.mean(gains))
         low, high = ALPHA_RANGE
         name = f"largest over smallest alpha from {plain(low)} to {plain(high)}"
-        return of_datasets(name, pd.Series(changes), agreeing)
+        return dataset_contrast(name, pd.Series(changes), agreeing)
 
-    return made
+    return infer
 
 
-def _by_dataset(evidence: Evidence, metric: str, check: Shape, infer: Inference) -> list[Part]:
-    able = [grid for grid in evidence.grids if len(grid.within(*ALPHA_RANGE)) >= LEAST_ALPHAS]
-    if not able:
+def _parts_by_dataset(
+    evidence: Evidence, metric: str, check: CheckShape, infer: MakeContrast
+) -> list[Part]:
+    grids = [grid for grid in evidence.grids if len(grid.within(*ALPHA_RANGE)) >= LEAST_ALPHAS]
+    if not grids:
         return [not_run(short_name(metric), "no study with ReMix at enough alphas")]
-    by_dataset = datasets(able)
-    shared = infer(by_dataset, metric)
-    found = []
-    for dataset, own in by_dataset.items():
-        holds, numbers = check(own, metric)
-        made = part(f"{dataset}, {short_name(metric)}", holds, numbers, [shared], _basis(own))
-        found.append(within(made, [grid.comparison for grid in own]))
-    return found
+    by_dataset = datasets(grids)
+    shared_contrast = infer(by_dataset, metric)
+    parts = []
+    for dataset, dataset_grids in by_dataset.items():
+        holds, numbers = check(dataset_grids, metric)
+        checked = checked_part(
+            f"{dataset}, {short_name(metric)}",
+            holds,
+            numbers,
+            [shared_contrast],
+            _basis(dataset_grids),
+        )
+        parts.append(with_limits(checked, [grid.comparison for grid in dataset_grids]))
+    return parts
 
 
-def _binary(found: Sequence[Grid]) -> list[Grid]:
+def _binary_grids(grids: Sequence[Grid]) -> list[Grid]:
     return [
         grid
-        for grid in found
+        for grid in grids
         if grid.comparison.kind == "binary" and len(grid.within(*ALPHA_RANGE)) >= LEAST_ALPHAS
     ]
 
 
-def _slope_numbers(own: Sequence[Grid]) -> dict[str, float]:
+def _slope_numbers(grids: Sequence[Grid]) -> dict[str, float]:
     numbers = {}
-    for grid in own:
-        where = grid.comparison.imbalance_name
+    for grid in grids:
+        ratio = grid.comparison.imbalance_name
         folds = slopes_by_fold(grid, "g_mean", ALPHA_RANGE)
         interval = corrected_interval(folds, grid.comparison.ratio)
-        numbers[f"slope, {where}"] = interval.mean
-        numbers[f"low, {where}"] = interval.low
-        numbers[f"high, {where}"] = interval.high
+        numbers[f"slope, {ratio}"] = interval.mean
+        numbers[f"low, {ratio}"] = interval.low
+        numbers[f"high, {ratio}"] = interval.high
     return numbers
 
 
-def _most_probable(made: Contrast) -> float:
-    return made.probability if made.posterior else -1.0
+def _support(contrast: Contrast) -> float:
+    return contrast.probability if contrast.posterior else -1.0
 
 
-def _none(dataset: str) -> str:
+def _no_grid(dataset: str) -> str:
     low, high = ALPHA_RANGE
     return (
         f"no binary problem of {dataset} with ReMix at {LEAST_ALPHAS} alphas "
@@ -256,6 +274,6 @@ def _none(dataset: str) -> str:
     )
 
 
-def _basis(own: Sequence[Grid]) -> str:
-    sets = len({grid.dataset for grid in own})
-    return f"{counted(len(own), 'problem')} of {counted(sets, 'data set')}"
+def _basis(grids: Sequence[Grid]) -> str:
+    sets = len({grid.dataset for grid in grids})
+    return f"{counted(len(grids), 'problem')} of {counted(sets, 'data set')}"

@@ -1,4 +1,4 @@
-"""Check every claim against the database."""
+"""Check every claim of the paper against the problems of a report."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import pandas as pd
 
 from remix_study.paper.claims.claims import CLAIMS, Claim
 from remix_study.paper.claims.evidence import Evidence
-from remix_study.paper.claims.findings import (
+from remix_study.paper.claims.parts import (
     Contrast,
     Descriptive,
     Inferential,
     Part,
-    all_of,
-    holds_of,
+    combine_descriptive,
+    combine_inferential,
 )
 from remix_study.paper.claims.rules import RIVALS
-from remix_study.paper.claims.score_matrix import both_kinds
+from remix_study.paper.claims.score_matrix import score_matrices
 from remix_study.results.comparison import Comparison
 from remix_study.results.friedman import smallest_p
 
@@ -26,11 +26,11 @@ ELSEWHERE = "shown by report --demonstration"
 
 
 @dataclass(frozen=True, eq=False)
-class Checked:
-    """A claim with what was found.
+class CheckedClaim:
+    """A claim with its verdicts on the problems of a report.
 
     Attributes:
-        claim: what was checked.
+        claim: the claim and its rule.
         parts: its statements; empty where another report shows it.
     """
 
@@ -39,32 +39,34 @@ class Checked:
 
     @property
     def descriptive(self) -> Descriptive | str:
-        return holds_of(self.parts) if self.claim.check else ELSEWHERE
+        """Verdict by the point estimates; `ELSEWHERE` if another report shows the claim."""
+        return combine_descriptive(self.parts) if self.claim.check else ELSEWHERE
 
     @property
     def inferential(self) -> Inferential:
-        return all_of([made.inferential for made in self.parts])
+        """Verdict by the posteriors over data sets."""
+        return combine_inferential([part.inferential for part in self.parts])
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """What was not run, each thing once."""
-        return tuple(dict.fromkeys(made.missing for made in self.parts if made.missing))
+        """What was not run, in words, each reason once."""
+        return tuple(dict.fromkeys(part.missing for part in self.parts if part.missing))
 
     @property
     def limits(self) -> tuple[str, ...]:
-        """What the parts rest on where it is less than the paper's images, each thing once."""
-        return tuple(dict.fromkeys(made.limits for made in self.parts if made.limits))
+        """Where parts rest on fewer images or folds than the paper's, in words, each once."""
+        return tuple(dict.fromkeys(part.limits for part in self.parts if part.limits))
 
     @property
     def hardest(self) -> Contrast | None:
-        """Of all differences the one whose posterior speaks least for the claim."""
-        tested = [c for made in self.parts for c in made.contrasts if c.posterior is not None]
-        return min(tested, key=lambda made: made.probability, default=None)
+        """The contrast with the least posterior probability of the claim."""
+        contrasts = [c for part in self.parts for c in part.contrasts if c.posterior is not None]
+        return min(contrasts, key=lambda contrast: contrast.probability, default=None)
 
 
 @dataclass(frozen=True)
-class Bound:
-    """What no test over this many data sets can show.
+class SmallestP:
+    """Smallest p-value that a test over the data sets of a kind can give.
 
     Attributes:
         kind: of problem.
@@ -79,87 +81,88 @@ class Bound:
     least_adjusted: float
 
 
-def check_claims(comparisons: Sequence[Comparison]) -> tuple[Checked, ...]:
-    """Every claim in its order, with the verdicts that follow from these problems."""
+def check_claims(comparisons: Sequence[Comparison]) -> tuple[CheckedClaim, ...]:
+    """Check every claim on these problems, in the order of the claims."""
     evidence = Evidence(comparisons)
     return tuple(
-        Checked(claim, tuple(claim.check(evidence)) if claim.check else ()) for claim in CLAIMS
+        CheckedClaim(claim, tuple(claim.check(evidence)) if claim.check else ())
+        for claim in CLAIMS
     )
 
 
-def bounds(comparisons: Sequence[Comparison]) -> tuple[Bound, ...]:
-    """What the data sets of each kind of problem are too few for."""
-    found = []
-    for board in both_kinds(comparisons, "tabular"):
-        n = len(set(board.datasets.values()))
+def smallest_p_values(comparisons: Sequence[Comparison]) -> tuple[SmallestP, ...]:
+    """Smallest possible p-values by kind of problem; without kinds that have no data set."""
+    values = []
+    for matrix in score_matrices(comparisons, "tabular"):
+        n = len(set(matrix.datasets.values()))
         if n:
-            least = smallest_p(n)
-            found.append(Bound(board.name, n, least, min(1.0, least * len(RIVALS))))
-    return tuple(found)
+            p = smallest_p(n)
+            values.append(SmallestP(matrix.name, n, p, min(1.0, p * len(RIVALS))))
+    return tuple(values)
 
 
-def table(checked: Sequence[Checked]) -> pd.DataFrame:
-    """One line a claim."""
+def claim_table(checked: Sequence[CheckedClaim]) -> pd.DataFrame:
+    """Verdicts as a table, one line a claim."""
     return pd.DataFrame(
         [
             {
-                "claim": made.claim.id,
-                "text": made.claim.text,
-                "place": made.claim.place,
-                "check": made.claim.rule,
-                "descriptive": made.descriptive,
-                "inferential": made.inferential,
-                "parts": len(made.parts),
-                "parts_that_hold": sum(p.descriptive == "holds" for p in made.parts),
-                "parts_not_run": sum(p.descriptive == "not run" for p in made.parts),
-                "missing": "; ".join(made.missing),
-                "limits": "; ".join(made.limits),
+                "claim": result.claim.id,
+                "text": result.claim.text,
+                "place": result.claim.place,
+                "check": result.claim.rule,
+                "descriptive": result.descriptive,
+                "inferential": result.inferential,
+                "parts": len(result.parts),
+                "parts_that_hold": sum(part.descriptive == "holds" for part in result.parts),
+                "parts_not_run": sum(part.descriptive == "not run" for part in result.parts),
+                "missing": "; ".join(result.missing),
+                "limits": "; ".join(result.limits),
             }
-            for made in checked
+            for result in checked
         ]
     )
 
 
-def table_of_parts(checked: Sequence[Checked]) -> pd.DataFrame:
-    """One line a claim, part and number."""
+def part_table(checked: Sequence[CheckedClaim]) -> pd.DataFrame:
+    """Parts as a table, one line a claim, part and number."""
     return pd.DataFrame(
         [
             {
-                "claim": made.claim.id,
-                "part": own.name,
-                "basis": own.basis,
-                "descriptive": own.descriptive,
-                "inferential": own.inferential,
+                "claim": result.claim.id,
+                "part": part.name,
+                "basis": part.basis,
+                "descriptive": part.descriptive,
+                "inferential": part.inferential,
                 "number": name,
                 "value": value,
-                "missing": own.missing,
+                "missing": part.missing,
             }
-            for made in checked
-            for own in made.parts
-            for name, value in (own.numbers or {"": float("nan")}).items()
+            for result in checked
+            for part in result.parts
+            for name, value in (part.numbers or {"": float("nan")}).items()
         ]
     )
 
 
-def table_of_contrasts(checked: Sequence[Checked]) -> pd.DataFrame:
-    """One line a claim, part and difference: the posterior and whether it agrees."""
+def contrast_table(checked: Sequence[CheckedClaim]) -> pd.DataFrame:
+    """Contrasts as a table, one line a claim, part and difference, with the posterior."""
     return pd.DataFrame(
         [
             {
-                "claim": made.claim.id,
-                "part": own.name,
-                "difference": found.name,
-                "datasets": len(found.differences),
-                "mean": float(found.differences.mean()),
-                "better": found.posterior.better if found.posterior else float("nan"),
-                "equal": found.posterior.equal if found.posterior else float("nan"),
-                "worse": found.posterior.worse if found.posterior else float("nan"),
-                "agreeing": " or ".join(found.agreeing),
-                "probability": found.probability,
-                "verdict": found.verdict,
+                "claim": result.claim.id,
+                "part": part.name,
+                "difference": contrast.name,
+                "datasets": len(contrast.differences),
+                "mean": float(contrast.differences.mean()),
+                "better": contrast.posterior.better if contrast.posterior else float("nan"),
+                "equal": contrast.posterior.equal if contrast.posterior else float("nan"),
+                "worse": contrast.posterior.worse if contrast.posterior else float("nan"),
+                "agreeing": " or ".join(contrast.agreeing),
+                "probability": contrast.probability,
+                "verdict": contrast.verdict,
             }
-            for made in checked
-            for own in made.parts
-            for found in own.contrasts
+            for result in checked
+            for part in result.parts
+            for contrast in part.contrasts
         ]
     )

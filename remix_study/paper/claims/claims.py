@@ -1,13 +1,13 @@
-"""The claims: what the paper says, where, and how it is checked."""
+"""The 25 claims: what the paper says, where, and the rule that checks it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from remix_study.paper.claims import alpha, costs, gain, images, order, rivals
+from remix_study.paper.claims import alpha, costs, gains, images, ranks, single_methods
 from remix_study.paper.claims.evidence import Evidence
-from remix_study.paper.claims.findings import Part
+from remix_study.paper.claims.parts import Part
 from remix_study.paper.claims.rules import ALPHA_RANGE, GOOD_ALPHA, MOST_ALPHA, MUCH_LARGER
 from remix_study.report.formatting import plain
 
@@ -17,7 +17,7 @@ _LOW, _HIGH = (plain(end) for end in ALPHA_RANGE)
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim and its rule.
+    """A claim of the paper and its rule.
 
     Attributes:
         id: as in "C1".
@@ -26,7 +26,7 @@ class Claim:
         rule: its check in one line.
         section: anchor of the section of the page that shows the numbers.
         check: computes the parts; None where another report shows the claim.
-        about: what the names of those numbers hold that a short table shows; "" for all.
+        about: text in the names of the numbers that the short table shows; "" for all.
     """
 
     id: str
@@ -45,7 +45,7 @@ CLAIMS = (
         "Table 2",
         "Its rank sum is the lowest of the five published rows in all four columns.",
         "ranks",
-        order.remix_first,
+        ranks.remix_first,
         "remix",
     ),
     Claim(
@@ -55,7 +55,7 @@ CLAIMS = (
         "Its rank sum in g-mean is the second lowest in both kinds; ReMix is better than SMOTE, "
         "SMOTE better than the rest.",
         "ranks",
-        order.smote_second,
+        ranks.smote_second,
         "smote",
     ),
     Claim(
@@ -65,7 +65,7 @@ CLAIMS = (
         "Its mean gain is the largest of the published rows over all problems and at each "
         "imbalance ratio.",
         "gains",
-        gain.remix_gains_most,
+        gains.remix_gains_most,
         "remix",
     ),
     Claim(
@@ -74,7 +74,7 @@ CLAIMS = (
         "Results",
         "Its mean gain there is the largest of all rows on both kinds.",
         "gains",
-        gain.remix_binary_greatest,
+        gains.remix_binary_greatest,
         "remix",
     ),
     Claim(
@@ -84,7 +84,7 @@ CLAIMS = (
         "The mean gain never rises from one ratio to the next more extreme one and is lower at "
         "the last.",
         "gains",
-        gain.gains_decline,
+        gains.gains_decline,
         "gain",
     ),
     Claim(
@@ -93,7 +93,7 @@ CLAIMS = (
         "Results",
         f"Its mean gain is at least {plain(MUCH_LARGER)} times that of the runner-up.",
         "gains",
-        gain.remix_calibrates_much_more,
+        gains.remix_calibrates_much_more,
         "ratio",
     ),
     Claim(
@@ -103,7 +103,7 @@ CLAIMS = (
         "Its lead over the best other published row is smaller there, in mean gain and in mean "
         "rank.",
         "gains",
-        gain.advantage_smaller,
+        gains.advantage_smaller,
     ),
     Claim(
         "C8",
@@ -111,7 +111,7 @@ CLAIMS = (
         "Table 2, binary",
         "Their rank sum is no lower than the baseline's in both scores.",
         "ranks",
-        rivals.weights_no_better,
+        single_methods.weights_no_better,
         "rank",
     ),
     Claim(
@@ -120,7 +120,7 @@ CLAIMS = (
         "Table 2",
         "Its rank sum in g-mean is the highest of the published rows in both kinds.",
         "ranks",
-        order.mixup_last,
+        ranks.mixup_last,
         "mixup",
     ),
     Claim(
@@ -130,7 +130,7 @@ CLAIMS = (
         "Its rank sum is the second lowest; ReMix is better than MixUp, MixUp better than the "
         "rest.",
         "ranks",
-        order.mixup_second,
+        ranks.mixup_second,
         "mixup",
     ),
     Claim(
@@ -140,7 +140,7 @@ CLAIMS = (
         "In-batch SMOTE and in-batch oversampling (balance) gain nothing over the baseline in "
         "plain Brier and class-wise ECE.",
         "gains",
-        rivals.resampling_does_not_calibrate,
+        single_methods.resampling_does_not_calibrate,
     ),
     Claim(
         "C12",
@@ -253,7 +253,7 @@ CLAIMS = (
         "asked here",
         "ReMix is better than balance, the same batches without mixing, in all five scores.",
         "ranks",
-        rivals.mixing_adds,
+        single_methods.mixing_adds,
     ),
     Claim(
         "C25",
@@ -261,6 +261,6 @@ CLAIMS = (
         "asked here",
         "ReMix is better than the logit-adjusted baseline in all five scores.",
         "ranks",
-        rivals.beats_prior_shift,
+        single_methods.beats_prior_shift,
     ),
 )

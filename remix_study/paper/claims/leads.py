@@ -1,4 +1,4 @@
-"""How far one row leads another, for the claims on gains and on single rivals."""
+"""Leads of one strategy over another, for claims on gains and on single methods."""
 
 from __future__ import annotations
 
@@ -7,59 +7,78 @@ from collections.abc import Sequence
 import pandas as pd
 
 from remix_study.metrics import short_name
-from remix_study.paper.claims.findings import (
+from remix_study.paper.claims.parts import (
     Contrast,
     Part,
-    contrast,
+    checked_part,
+    dataset_contrast,
     not_run,
-    of_datasets,
-    part,
+    problem_contrast,
 )
 from remix_study.paper.claims.score_matrix import ScoreMatrix
 
 
-def leads(board: ScoreMatrix, metric: str, better: str, worse: str) -> Contrast:
-    """The statement that one row is practically better than another."""
-    return contrast(f"{better} over {worse}", board.lead(metric, better, worse), board.datasets)
+def lead_contrast(matrix: ScoreMatrix, metric: str, better: str, worse: str) -> Contrast:
+    """The contrast of a claim that one strategy is better than another."""
+    return problem_contrast(
+        f"{better} over {worse}", matrix.lead(metric, better, worse), matrix.datasets
+    )
 
 
-def gains_of(board: ScoreMatrix, metric: str, rows: Sequence[str]) -> pd.DataFrame:
-    """(problems, rows) gains over the baseline, positive where the row is better."""
-    return pd.DataFrame({row: board.lead(metric, row, "baseline") for row in rows})
+def gains_over_baseline(
+    matrix: ScoreMatrix, metric: str, strategies: Sequence[str]
+) -> pd.DataFrame:
+    """Gains (problems, strategies) over the baseline, positive where the strategy is better."""
+    return pd.DataFrame(
+        {strategy: matrix.lead(metric, strategy, "baseline") for strategy in strategies}
+    )
 
 
-def by_dataset(board: ScoreMatrix, metric: str, rows: set[str]) -> pd.DataFrame:
-    gains = gains_of(board, metric, sorted(rows))
-    own = [board.datasets[str(problem)] for problem in gains.index]
-    return gains.groupby(own, sort=False).mean()
+def gains_by_dataset(matrix: ScoreMatrix, metric: str, strategies: set[str]) -> pd.DataFrame:
+    """Gains (data sets, strategies) over the baseline, the mean over the problems of each."""
+    gains = gains_over_baseline(matrix, metric, sorted(strategies))
+    datasets = [matrix.datasets[str(problem)] for problem in gains.index]
+    return gains.groupby(datasets, sort=False).mean()
 
 
-def across_kinds(
-    boards: Sequence[ScoreMatrix], metric: str, own: str, others: Sequence[str]
+def kind_contrasts(
+    matrices: Sequence[ScoreMatrix], metric: str, strategy: str, rivals: Sequence[str]
 ) -> list[Contrast]:
-    """The gain of a row on binary problems over gains on multi-class ones, by data set."""
-    binary, multi = (by_dataset(board, metric, {own, *others}) for board in boards)
+    """Contrast a strategy's gain on binary problems with gains on multi-class ones, by data set.
+
+    Args:
+        matrices: of binary and of multi-class problems.
+        metric: what is gained.
+        strategy: on binary problems.
+        rivals: strategies on multi-class problems, each with a contrast.
+    """
+    binary, multi = (gains_by_dataset(matrix, metric, {strategy, *rivals}) for matrix in matrices)
     shared = [name for name in binary.index if name in multi.index]
     return [
-        of_datasets(
-            f"{own} on binary over {row} on multi-class",
-            binary.loc[shared, own] - multi.loc[shared, row],
+        dataset_contrast(
+            f"{strategy} on binary over {rival} on multi-class",
+            binary.loc[shared, strategy] - multi.loc[shared, rival],
         )
-        for row in others
+        for rival in rivals
     ]
 
 
-def lacks(boards: Sequence[ScoreMatrix], rows: Sequence[str], metrics: Sequence[str]) -> str:
-    """What keeps these rows from being compared on any of the boards, in words."""
-    return "; ".join(filter(None, (board.lacking(rows, metrics) for board in boards)))
+def missing_on_any(
+    matrices: Sequence[ScoreMatrix], strategies: Sequence[str], metrics: Sequence[str]
+) -> str:
+    """What keeps strategies from being compared on any matrix, in words; "" if nothing does."""
+    return "; ".join(filter(None, (matrix.missing(strategies, metrics) for matrix in matrices)))
 
 
-def beats(board: ScoreMatrix, metric: str, row: str, others: Sequence[str]) -> Part:
-    name = f"{board.name}, {short_name(metric)}"
-    lacking = board.lacking((row, *others), [metric])
-    if lacking:
-        return not_run(name, lacking)
-    found = {other: board.lead(metric, row, other) for other in others}
-    numbers = {f"{row} over {other}": float(lead.mean()) for other, lead in found.items()}
-    contrasts = [leads(board, metric, row, other) for other in others]
-    return part(name, min(numbers.values()) > 0, numbers, contrasts, board.basis)
+def better_than_part(
+    matrix: ScoreMatrix, metric: str, strategy: str, rivals: Sequence[str]
+) -> Part:
+    """The part of a claim that a strategy's mean lead over each rival is above zero."""
+    name = f"{matrix.name}, {short_name(metric)}"
+    reason = matrix.missing((strategy, *rivals), [metric])
+    if reason:
+        return not_run(name, reason)
+    leads = {rival: matrix.lead(metric, strategy, rival) for rival in rivals}
+    numbers = {f"{strategy} over {rival}": float(lead.mean()) for rival, lead in leads.items()}
+    contrasts = [lead_contrast(matrix, metric, strategy, rival) for rival in rivals]
+    return checked_part(name, min(numbers.values()) > 0, numbers, contrasts, matrix.basis)

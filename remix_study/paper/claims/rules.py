@@ -1,4 +1,4 @@
-"""Every constant of the rules, with its reason; none was chosen by looking at a result.
+"""The constants of the rules, each with its reason; none was chosen by looking at a result.
 
 A claim has parts, such as one metric on one kind of problem. Each part has two verdicts.
 
@@ -17,9 +17,7 @@ What was not run, or has failed folds, is named and yields no verdict.
 
 from __future__ import annotations
 
-from remix_study.results.alpha_grids import LEAST_ALPHAS
 from remix_study.results.friedman import LEAST_UNITS
-from remix_study.results.rank_tests import SURE
 from remix_study.results.signed_rank import ROPE
 
 # Two data sets that agree already give a posterior of 0.96, which says more of the prior than of
@@ -27,8 +25,8 @@ from remix_study.results.signed_rank import ROPE
 LEAST_DATASETS = LEAST_UNITS
 
 # The strategies of the paper's Table 2 in its order; those that mix do so at `PUBLISHED_ALPHA`.
-PUBLISHED_ROWS = ("baseline", "cost", "smote", "mixup", "remix")
-RIVALS = tuple(name for name in PUBLISHED_ROWS if name != "remix")
+PUBLISHED_STRATEGIES = ("baseline", "cost", "smote", "mixup", "remix")
+RIVALS = tuple(name for name in PUBLISHED_STRATEGIES if name != "remix")
 # Figure 5 has no bar of its own for the baseline: its gain over itself is zero.
 GAINING_RIVALS = tuple(name for name in RIVALS if name != "baseline")
 
@@ -58,10 +56,3 @@ RARELY = 0.05
 IMAGES = "cifar"
 # What the paper ran on images; on fewer or in fewer folds an answer is a look.
 IMAGE_SET, IMAGE_FOLDS = "cifar10", 20
-
-__all__ = [
-    "ALPHA_RANGE", "CALIBRATION", "COPY", "EXISTING_RESAMPLING", "GAINING_RIVALS",
-    "GOOD_ALPHA", "IMAGES", "IMAGE_FOLDS", "IMAGE_SET", "LEAST_ALPHAS", "LEAST_DATASETS",
-    "MINIMAL_EXTRA", "MOST_ALPHA", "MUCH_LARGER", "PUBLISHED_ROWS", "RARELY",
-    "RIVALS", "ROPE", "SMALL_LOSS", "SURE",
-]  # fmt: skip

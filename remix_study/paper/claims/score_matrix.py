@@ -1,4 +1,4 @@
-"""The mean test scores that claims on rows are checked on: one board a kind of problem."""
+"""Mean test scores of strategies on the problems of one kind, for the claims on methods."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Literal
 import pandas as pd
 
 from remix_study.metrics import CORE_METRICS, is_maximized
-from remix_study.paper.claims.rules import IMAGES, PUBLISHED_ROWS
+from remix_study.paper.claims.rules import IMAGES, PUBLISHED_STRATEGIES
 from remix_study.report.formatting import counted, listing
 from remix_study.results.alphas import alpha_distance, nearest_alphas
 from remix_study.results.comparison import Comparison, Row
@@ -23,62 +23,63 @@ Domain = Literal["tabular", "images"]
 
 @dataclass(frozen=True, eq=False)
 class ScoreMatrix:
-    """The problems of one kind in one study, each strategy with one row.
+    """The problems of one kind in one study, each strategy with one method.
 
     Attributes:
         name: in words, such as "binary" or "binary images".
-        study: which study; a kind of problem is read from one study only, since the same
-            problems in another one were run otherwise.
+        study: the only study that is read, since the same problems in another one were run
+            otherwise.
         problems: in the order of the page.
-        rows: strategy -> problem -> its row; missing where it was not run on it.
+        methods: strategy -> problem -> its method; without problems that it was not run on.
     """
 
     name: str
     study: str
     problems: tuple[Comparison, ...]
-    rows: Mapping[str, Mapping[str, Row]]
+    methods: Mapping[str, Mapping[str, Row]]
 
     @property
     def datasets(self) -> dict[str, str]:
+        """Problem -> its data set."""
         return {c.problem: str(c.info["dataset"]) for c in self.problems}
 
     @property
     def basis(self) -> str:
-        """How many problems and data sets, in words."""
-        sets = len(set(self.datasets.values()))
-        return f"{counted(len(self.problems), 'problem')} of {counted(sets, 'data set')}"
+        """The number of problems and of data sets, in words."""
+        n_datasets = len(set(self.datasets.values()))
+        return f"{counted(len(self.problems), 'problem')} of {counted(n_datasets, 'data set')}"
 
-    def lacking(self, strategies: Sequence[str], metrics: Sequence[str] = CORE_METRICS) -> str:
+    def missing(self, strategies: Sequence[str], metrics: Sequence[str] = CORE_METRICS) -> str:
         """What keeps these strategies from being compared, in words; "" if nothing does."""
         if not self.problems:
             return f"no {self.name} problem"
-        found = []
+        reasons = []
         for strategy in strategies:
             absent, partial = [], []
             for comparison in self.problems:
-                row = self.rows.get(strategy, {}).get(comparison.problem)
-                if row is None:
+                method = self.methods.get(strategy, {}).get(comparison.problem)
+                if method is None:
                     absent.append(comparison.problem)
                 elif any(
-                    self._folds.get((comparison.problem, row.label, metric), 0)
+                    self._folds.get((comparison.problem, method.label, metric), 0)
                     < comparison.planned_folds
                     for metric in metrics
                 ):
                     partial.append(comparison.problem)
             if len(absent) == len(self.problems):
-                found.append(f"{strategy} was not run")
+                reasons.append(f"{strategy} was not run")
             elif absent:
-                found.append(f"{strategy} was not run on {_some(absent)}")
+                reasons.append(f"{strategy} was not run on {_shortened(absent)}")
             if partial:
-                found.append(f"{strategy} lacks folds of {_some(partial)}")
-        return "; ".join(found)
+                reasons.append(f"{strategy} lacks folds of {_shortened(partial)}")
+        return "; ".join(reasons)
 
     def means(self, metric: str, strategies: Sequence[str]) -> pd.DataFrame:
-        """(problems, strategies) mean test scores of strategies that lack nothing."""
+        """Mean test scores (problems, strategies) of strategies that lack no fold."""
         return pd.DataFrame(
             {
                 strategy: [
-                    self._means[c.problem, self.rows[strategy][c.problem].label, metric]
+                    self._means[c.problem, self.methods[strategy][c.problem].label, metric]
                     for c in self.problems
                 ]
                 for strategy in strategies
@@ -104,19 +105,19 @@ class ScoreMatrix:
             for label, count in c.scores["test", metric].count().items()
         }
 
-    def lead(self, metric: str, first: str, second: str) -> pd.Series[float]:
-        """By problem, first minus second, above zero where the first is better."""
-        means = self.means(metric, (first, second))
+    def lead(self, metric: str, strategy: str, rival: str) -> pd.Series[float]:
+        """Lead of a strategy over a rival by problem, above zero where the strategy is better."""
+        means = self.means(metric, (strategy, rival))
         sign = 1.0 if is_maximized(metric) else -1.0
-        return sign * (means[first] - means[second])
+        return sign * (means[strategy] - means[rival])
 
     def rank_sums(self, metric: str, strategies: Sequence[str]) -> pd.Series[float]:
-        """Sums of the ranks of these strategies among themselves; 1 is the best."""
+        """Sums over problems of the ranks of these strategies among themselves; 1 is the best."""
         ranks = rank_rows(self.means(metric, strategies), maximize=is_maximized(metric))
         return ranks.sum(axis=0).astype(float)
 
     def by_ratio(self) -> dict[float, list[str]]:
-        """Imbalance ratio -> its problems, the mildest first; NaN is left out."""
+        """Imbalance ratio -> its problems, the mildest first; without problems as they are."""
         ratios = sorted({c.imbalance for c in self.problems if not math.isnan(c.imbalance)})
         return {
             ratio: [c.problem for c in self.problems if c.imbalance == ratio]
@@ -124,61 +125,61 @@ class ScoreMatrix:
         }
 
 
-def make_score_matrix(comparisons: Sequence[Comparison], kind: str, domain: Domain) -> ScoreMatrix:
-    """The board of a kind, from the study that has most problems with all published rows.
+def score_matrix(comparisons: Sequence[Comparison], kind: str, domain: Domain) -> ScoreMatrix:
+    """The matrix of a kind, from the study with most problems that have all published strategies.
 
-    Of equals the study that has more problems counts, then the one that stands first.
+    Of equals the study with more problems is read, then the first.
     """
-    here = [
+    candidates = [
         c
         for c in comparisons
         if c.is_grid and c.kind == kind and is_image(c) == (domain == "images")
     ]
     by_study: dict[str, list[Comparison]] = {}
-    for comparison in here:
+    for comparison in candidates:
         by_study.setdefault(comparison.study, []).append(comparison)
 
-    def worth(study: str) -> tuple[int, int]:
-        own = by_study[study]
-        full = sum(set(PUBLISHED_ROWS) <= set(rows_of(c, domain)) for c in own)
-        return full, len(own)
+    def completeness(study: str) -> tuple[int, int]:
+        problems_ = by_study[study]
+        n_full = sum(set(PUBLISHED_STRATEGIES) <= set(strategy_rows(c, domain)) for c in problems_)
+        return n_full, len(problems_)
 
-    study = max(by_study, key=worth, default="")
+    study = max(by_study, key=completeness, default="")
     problems = tuple(by_study.get(study, ()))
     rows: dict[str, dict[str, Row]] = {}
     for comparison in problems:
-        for strategy, row in rows_of(comparison, domain).items():
+        for strategy, row in strategy_rows(comparison, domain).items():
             rows.setdefault(strategy, {})[comparison.problem] = row
     name = kind if domain == "tabular" else f"{kind} image"
     return ScoreMatrix(name, study, problems, rows)
 
 
-def both_kinds(
+def score_matrices(
     comparisons: Sequence[Comparison], domain: Domain
 ) -> tuple[ScoreMatrix, ScoreMatrix]:
-    """The boards of binary and of multi-class problems."""
-    binary, multi = (make_score_matrix(comparisons, kind, domain) for kind in KINDS)
+    """The matrices of binary and of multi-class problems."""
+    binary, multi = (score_matrix(comparisons, kind, domain) for kind in KINDS)
     return binary, multi
 
 
-def rows_of(comparison: Comparison, domain: Domain) -> dict[str, Row]:
-    """One row a strategy: at the main alpha, on images at the alpha nearest to it."""
+def strategy_rows(comparison: Comparison, domain: Domain) -> dict[str, Row]:
+    """Select one method a strategy: at the published alpha, on images at the nearest one."""
     return nearest_alphas(
-        (row.strategy, row)
-        for row in comparison.rows
-        if row.strategy
-        and not row.settings
-        and row.alpha != 0
-        and (domain != "tabular" or alpha_distance(row.alpha) <= 1e-9)
+        (method.strategy, method)
+        for method in comparison.rows
+        if method.strategy
+        and not method.settings
+        and method.alpha != 0
+        and (domain != "tabular" or alpha_distance(method.alpha) <= 1e-9)
     )
 
 
 def is_image(comparison: Comparison) -> bool:
-    """Whether the problem is one of the paper's image data set."""
+    """Whether the problem is made from the paper's image data set."""
     return str(comparison.info["dataset"]).startswith(IMAGES)
 
 
-def _some(names: Sequence[str], most: int = 3) -> str:
+def _shortened(names: Sequence[str], most: int = 3) -> str:
     if len(names) <= most:
         return listing(names)
     return listing([*names[:most], f"{len(names) - most} more"])

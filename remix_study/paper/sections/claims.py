@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 
 from remix_study.paper.claims.check import (
     ELSEWHERE,
-    Checked,
-    bounds,
+    CheckedClaim,
     check_claims,
-    table,
-    table_of_contrasts,
-    table_of_parts,
+    claim_table,
+    contrast_table,
+    part_table,
+    smallest_p_values,
 )
-from remix_study.paper.claims.findings import Part
-from remix_study.paper.claims.limits import reasons
-from remix_study.paper.claims.rules import LEAST_DATASETS, ROPE, SURE
+from remix_study.paper.claims.limits import reduction_notes
+from remix_study.paper.claims.parts import Part
+from remix_study.paper.claims.rules import LEAST_DATASETS
 from remix_study.paper.claims.score_matrix import is_image
 from remix_study.paper.published import PROBLEMS
 from remix_study.report.formatting import MISSING, counted, listing, number, plain, sentence
@@ -23,6 +23,8 @@ from remix_study.report.page_model import Block, Cell, Head, Section, Table
 from remix_study.results.comparison import Comparison
 from remix_study.results.friedman import LEVEL
 from remix_study.results.rank_sums import KINDS
+from remix_study.results.rank_tests import SURE
+from remix_study.results.signed_rank import ROPE
 
 TITLE = "The paper’s claims"
 LEAD = (
@@ -47,7 +49,7 @@ _MARKS = {
 SHOWN_PARTS = 4
 
 
-def concerns(comparisons: Sequence[Comparison]) -> bool:
+def concerns_paper(comparisons: Sequence[Comparison]) -> bool:
     """Whether planned points were run on problems that the paper speaks of.
 
     Those are its data sets, made as rare; what an algorithm chose is no row to compare.
@@ -63,50 +65,52 @@ def section(comparisons: Sequence[Comparison]) -> Section:
     """The section of the page: one table, and below it every part."""
     checked = check_claims(comparisons)
     blocks = [
-        Block(text=_reading(checked, comparisons), tables=(_page_table(checked),)),
-        *_details(checked),
+        Block(text=_summary_lines(checked, comparisons), tables=(_page_table(checked),)),
+        *_detail_blocks(checked),
     ]
-    files = {"claims": table(checked), "claims-parts": table_of_parts(checked)}
-    contrasts = table_of_contrasts(checked)
+    files = {"claims": claim_table(checked), "claims-parts": part_table(checked)}
+    contrasts = contrast_table(checked)
     if len(contrasts):
         files["claims-differences"] = contrasts
     return Section("claims", TITLE, LEAD, tuple(blocks), files)
 
 
-def _reading(checked: Sequence[Checked], comparisons: Sequence[Comparison]) -> tuple[str, ...]:
+def _summary_lines(
+    checked: Sequence[CheckedClaim], comparisons: Sequence[Comparison]
+) -> tuple[str, ...]:
     lines = []
     for words, name in (
         ("Hold", "holds"),
         ("Do not hold", "does not hold"),
         ("Were not run, or not in full", "not run"),
     ):
-        own = [made.claim.id for made in checked if made.descriptive == name]
-        if own:
-            lines.append(f"{words}: {listing(own)}.")
+        ids = [made.claim.id for made in checked if made.descriptive == name]
+        if ids:
+            lines.append(f"{words}: {listing(ids)}.")
     for words, name in (
         ("Supported by data set", "supported"),
         ("Contradicted by data set", "contradicted"),
         ("Undecided by data set", "undecided"),
     ):
-        own = [made.claim.id for made in checked if made.inferential == name]
-        if own:
-            lines.append(f"{words}: {listing(own)}.")
-    own = [made.claim.id for made in checked if made.limits]
-    if own:
-        why = "; ".join(note.rstrip(".") for note in reasons(comparisons))
-        lines.append(sentence(f"Of less than the paper’s images speak {listing(own)}: {why}"))
-    short = [
+        ids = [made.claim.id for made in checked if made.inferential == name]
+        if ids:
+            lines.append(f"{words}: {listing(ids)}.")
+    ids = [made.claim.id for made in checked if made.limits]
+    if ids:
+        why = "; ".join(note.rstrip(".") for note in reduction_notes(comparisons))
+        lines.append(sentence(f"Of less than the paper’s images speak {listing(ids)}: {why}"))
+    partial = [
         f"{there} of the {len(PROBLEMS[kind])} {kind} ones"
         for kind in KINDS
-        if (there := _there(kind, comparisons)) < len(PROBLEMS[kind])
+        if (there := _problem_count(kind, comparisons)) < len(PROBLEMS[kind])
     ]
-    if short:
-        lines.append(sentence(f"Of the paper’s problems this report has {listing(short)}"))
+    if partial:
+        lines.append(sentence(f"Of the paper’s problems this report has {listing(partial)}"))
     limits = [
         f"{counted(bound.datasets, f'{bound.kind} data set')} can give no smaller exact two-sided "
         f"p-value than {bound.least_p:.2g}, after Holm against the four other published rows "
         f"{bound.least_adjusted:.2g}"
-        for bound in bounds(comparisons)
+        for bound in smallest_p_values(comparisons)
         if bound.least_adjusted > LEVEL
     ]
     if limits:
@@ -120,12 +124,12 @@ def _reading(checked: Sequence[Checked], comparisons: Sequence[Comparison]) -> t
     return tuple(lines)
 
 
-def _there(kind: str, comparisons: Sequence[Comparison]) -> int:
-    here = {(str(c.info["dataset"]), c.imbalance) for c in comparisons if c.kind == kind}
-    return len(here & PROBLEMS[kind])
+def _problem_count(kind: str, comparisons: Sequence[Comparison]) -> int:
+    problems = {(str(c.info["dataset"]), c.imbalance) for c in comparisons if c.kind == kind}
+    return len(problems & PROBLEMS[kind])
 
 
-def _page_table(checked: Sequence[Checked]) -> Table:
+def _page_table(checked: Sequence[CheckedClaim]) -> Table:
     head = (
         Head("claim"),
         Head("what the paper says, and the check", kind="text"),
@@ -135,63 +139,65 @@ def _page_table(checked: Sequence[Checked]) -> Table:
     )
     rows = tuple(
         (
-            Cell(made.claim.id, made.claim.place, "name", link=made.claim.section),
-            Cell(made.claim.text, made.claim.rule, kind="text"),
-            Cell("", _short(made), kind="text"),
-            _descriptive(made),
-            _inferential(made),
+            Cell(result.claim.id, result.claim.place, "name", link=result.claim.section),
+            Cell(result.claim.text, result.claim.rule, kind="text"),
+            Cell("", _number_lines(result), kind="text"),
+            _descriptive_cell(result),
+            _inferential_cell(result),
         )
-        for made in checked
+        for result in checked
     )
     return Table("The claims and both verdicts", (head,), rows)
 
 
-def _short(made: Checked) -> str:
+def _number_lines(result: CheckedClaim) -> str:
     """The first parts with the numbers that the claim is about; all stand further down."""
-    shown = [part for part in made.parts if not part.missing]
-    found = []
-    for part in shown[:SHOWN_PARTS]:
-        about = {name: value for name, value in part.numbers.items() if made.claim.about in name}
-        found.append(f"{part.name}: {_numbers(about or part.numbers)}")
-    if len(shown) > SHOWN_PARTS:
-        found.append(f"{len(shown) - SHOWN_PARTS} more parts below")
-    return ". ".join(found)
+    parts = [part for part in result.parts if not part.missing]
+    lines = []
+    for part in parts[:SHOWN_PARTS]:
+        numbers = {
+            name: value for name, value in part.numbers.items() if result.claim.about in name
+        }
+        lines.append(f"{part.name}: {_join_numbers(numbers or part.numbers)}")
+    if len(parts) > SHOWN_PARTS:
+        lines.append(f"{len(parts) - SHOWN_PARTS} more parts below")
+    return ". ".join(lines)
 
 
-def _descriptive(made: Checked) -> Cell:
-    if made.descriptive == ELSEWHERE:
+def _descriptive_cell(result: CheckedClaim) -> Cell:
+    if result.descriptive == ELSEWHERE:
         return Cell("see the demonstration", ELSEWHERE, "verdict")
-    if made.missing and made.descriptive == "not run":
-        return Cell("not run", listing(made.missing), "verdict")
-    n = len(made.parts)
-    held = sum(part.descriptive == "holds" for part in made.parts)
-    details = [f"{held} of {n} parts"] if n > 1 else []
-    detail = "; ".join((*details, *made.limits))
-    return Cell(str(made.descriptive), detail, _look(str(made.descriptive)))
+    if result.missing and result.descriptive == "not run":
+        return Cell("not run", listing(result.missing), "verdict")
+    n = len(result.parts)
+    n_hold = sum(part.descriptive == "holds" for part in result.parts)
+    details = [f"{n_hold} of {n} parts"] if n > 1 else []
+    detail = "; ".join((*details, *result.limits))
+    return Cell(str(result.descriptive), detail, _kind(str(result.descriptive)))
 
 
-def _inferential(made: Checked) -> Cell:
-    hardest = made.hardest
-    if made.inferential in ("not run", "not tested") or hardest is None:
-        return Cell(made.inferential, kind="verdict")
+def _inferential_cell(result: CheckedClaim) -> Cell:
+    hardest = result.hardest
+    if result.inferential in ("not run", "not tested") or hardest is None:
+        return Cell(result.inferential, kind="verdict")
     detail = f"least {number(hardest.probability, 2)}: {hardest.name}"
-    return Cell(made.inferential, detail, _look(made.inferential))
+    return Cell(result.inferential, detail, _kind(result.inferential))
 
 
-def _details(checked: Sequence[Checked]) -> list[Block]:
+def _detail_blocks(checked: Sequence[CheckedClaim]) -> list[Block]:
     """The parts of each claim that was run, folded away under one heading each."""
     return [
         Block(
-            collapsed=f"{made.claim.id}: {made.claim.text}",
-            text=(made.claim.rule,),
-            tables=(_parts(made),),
+            collapsed=f"{result.claim.id}: {result.claim.text}",
+            text=(result.claim.rule,),
+            tables=(_part_table(result),),
         )
-        for made in checked
-        if any(part.descriptive != "not run" for part in made.parts)
+        for result in checked
+        if any(part.descriptive != "not run" for part in result.parts)
     ]
 
 
-def _parts(made: Checked) -> Table:
+def _part_table(result: CheckedClaim) -> Table:
     head = (
         Head("part"),
         Head("numbers", kind="text"),
@@ -202,34 +208,34 @@ def _parts(made: Checked) -> Table:
     rows = tuple(
         (
             Cell(part.name, ", ".join(filter(None, (part.basis, part.limits))), "name"),
-            Cell(part.missing or _numbers(part.numbers), kind="text"),
-            Cell(part.descriptive, kind=_look(part.descriptive)),
-            Cell(part.inferential, kind=_look(part.inferential)),
-            Cell(_posteriors(part), kind="text"),
+            Cell(part.missing or _join_numbers(part.numbers), kind="text"),
+            Cell(part.descriptive, kind=_kind(part.descriptive)),
+            Cell(part.inferential, kind=_kind(part.inferential)),
+            Cell(_join_posteriors(part), kind="text"),
         )
-        for part in made.parts
+        for part in result.parts
     )
-    return Table(f"{made.claim.id}, {made.claim.place}", (head,), rows)
+    return Table(f"{result.claim.id}, {result.claim.place}", (head,), rows)
 
 
-def _look(verdict: str) -> str:
+def _kind(verdict: str) -> str:
     return f"verdict {_MARKS.get(verdict, '')}".strip()
 
 
-def _numbers(numbers: Mapping[str, float]) -> str:
-    found = [
+def _join_numbers(numbers: Mapping[str, float]) -> str:
+    items = [
         f"{name} {plain(value) if float(value).is_integer() else number(value, 3)}"
         for name, value in numbers.items()
     ]
-    return "; ".join(found) or MISSING
+    return "; ".join(items) or MISSING
 
 
-def _posteriors(part: Part) -> str:
-    found = [
-        f"{made.name} {number(made.probability, 2)}"
-        for made in part.contrasts
-        if made.posterior is not None
+def _join_posteriors(part: Part) -> str:
+    items = [
+        f"{contrast.name} {number(contrast.probability, 2)}"
+        for contrast in part.contrasts
+        if contrast.posterior is not None
     ]
-    if found:
-        return "; ".join(found)
+    if items:
+        return "; ".join(items)
     return "too few data sets" if part.contrasts else MISSING

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from claim_studies import both_verdicts, claims_of
 
-from remix_study.paper.claims.check import check_claims
 from remix_study.paper.claims.rules import ALPHA_RANGE
 from remix_study.results.alpha_grids import find_grids, regret, slope, slopes_by_fold
 from remix_study.results.comparison import comparisons
@@ -32,26 +32,18 @@ def curve(problem, frames_of):
             for ratio in (0.05, 0.01)
         ]
         frames = frames_of(*problems)
-        facts = {made.problem: made for made in problems}
-        runs = {r.run: (facts[r.problem], r.alpha) for r in frames.runs.itertuples()}
+        problems_by_name = {item.problem: item for item in problems}
+        runs = {r.run: (problems_by_name[r.problem], r.alpha) for r in frames.runs.itertuples()}
         values = []
         for line in frames.scores.itertuples():
-            made, alpha = runs[line.run]
+            item, alpha = runs[line.run]
             alpha = 0.0 if np.isnan(alpha) else alpha
-            of = validation if validation and line.part == "validation" else score
-            value = of(made.dataset, made.imbalance, alpha, line.metric)
+            curve_of = validation if validation and line.part == "validation" else score
+            value = curve_of(item.dataset, item.imbalance, alpha, line.metric)
             values.append(value + wobble * (2 * line.repeat + line.fold - 1.5))
         return replace(frames, scores=frames.scores.assign(value=values))
 
     return make
-
-
-def checked_of(frames):
-    return {made.claim.id: made for made in check_claims(comparisons(frames))}
-
-
-def pair(made):
-    return made.descriptive, made.inferential
 
 
 def as_claimed(dataset, ratio, alpha, metric):
@@ -62,36 +54,36 @@ def as_claimed(dataset, ratio, alpha, metric):
 
 
 def test_curves_as_the_paper_draws_them(curve):
-    found = checked_of(curve(as_claimed))
-    for claim in ("C13", "C14", "C15", "C16"):
-        assert found[claim].descriptive == "holds", claim
-    numbers = found["C14"].parts[0].numbers
+    claims = claims_of(curve(as_claimed))
+    for name in ("C13", "C14", "C15", "C16"):
+        assert claims[name].descriptive == "holds", name
+    numbers = claims["C14"].parts[0].numbers
     assert numbers["slope, IR 0.05"] == pytest.approx(0.1)
     assert numbers["slope, IR 0.01"] == pytest.approx(0.2)
-    assert found["C15"].parts[0].numbers["mean slope"] == pytest.approx(-0.01)
+    assert claims["C15"].parts[0].numbers["mean slope"] == pytest.approx(-0.01)
     # Above 0.5 the two larger alphas lose 0.05 and 0.15 to the choice:
     # 0.4 on seizure, 0.01 on musk.
-    losses = found["C16"].parts[0].numbers
+    losses = claims["C16"].parts[0].numbers
     assert losses["loss in g-mean on seizure"] == pytest.approx(0.1)
     assert losses["loss in g-mean on musk"] == pytest.approx(0.1039)
-    assert found["C17"].parts[0].numbers["regret on seizure"] == pytest.approx(0.015)
+    assert claims["C17"].parts[0].numbers["regret on seizure"] == pytest.approx(0.015)
     # Two data sets decide nothing.
-    assert found["C13"].inferential == "undecided"
+    assert claims["C13"].inferential == "undecided"
 
 
 def test_curves_the_other_way_round(curve):
-    frames = curve(lambda *at: 1 - as_claimed(*at))
-    found = checked_of(frames)
-    for claim in ("C13", "C14", "C15"):
-        assert found[claim].descriptive == "does not hold", claim
+    frames = curve(lambda *place: 1 - as_claimed(*place))
+    claims = claims_of(frames)
+    for name in ("C13", "C14", "C15"):
+        assert claims[name].descriptive == "does not hold", name
 
 
 def test_the_steepest_ratio_must_be_the_most_extreme(curve):
     def score(_dataset, ratio, alpha, _metric):
         return 0.5 + (0.2 if ratio == 0.05 else 0.1) * alpha / 4
 
-    rises, most = checked_of(curve(score))["C14"].parts
-    assert (rises.descriptive, most.descriptive) == ("holds", "does not hold")
+    rising, steepest = claims_of(curve(score))["C14"].parts
+    assert (rising.descriptive, steepest.descriptive) == ("holds", "does not hold")
 
 
 def test_stability_is_held_against_the_corrected_error(curve):
@@ -99,13 +91,13 @@ def test_stability_is_held_against_the_corrected_error(curve):
         return 0.7 + (0.05 if metric == "g_mean" and alpha == 0.2 else 0.0)
 
     # Folds differ by sd 0.0129 and 0.129: corrected by sqrt(1/4 + 1), 0.0144 and 0.144.
-    steady = checked_of(curve(score, wobble=0.01))["C12"].parts[0]
+    steady = claims_of(curve(score, wobble=0.01))["C12"].parts[0]
     assert steady.numbers["spread, IR 0.05"] == pytest.approx(0.05)
     assert steady.numbers["corrected SE, IR 0.05"] == pytest.approx(
         0.01 * np.std([-1.5, -0.5, 0.5, 1.5], ddof=1) * np.sqrt(1 / 4 + 1), rel=0.01
     )
     assert steady.descriptive == "does not hold"
-    assert checked_of(curve(score, wobble=0.1))["C12"].parts[0].descriptive == "holds"
+    assert claims_of(curve(score, wobble=0.1))["C12"].parts[0].descriptive == "holds"
 
 
 def test_what_a_fixed_alpha_loses_is_by_the_choice_of_the_validation_part(curve):
@@ -122,47 +114,47 @@ def test_what_a_fixed_alpha_loses_is_by_the_choice_of_the_validation_part(curve)
     grid = find_grids(comparisons(frames))[0]
     assert regret(grid, "g_mean", 0.3).mean() == pytest.approx(0.505 - 0.53)
     assert regret(grid, "bbs", 0.3).mean() == pytest.approx(0.5 * (0.53 - 0.505))
-    found = checked_of(frames)["C17"]
-    assert [p.descriptive for p in found.parts] == ["holds", "does not hold"]
+    claim = claims_of(frames)["C17"]
+    assert [part.descriptive for part in claim.parts] == ["holds", "does not hold"]
     # Above 0.5 g-mean is better and balanced Brier worse than at the chosen 0.05.
-    numbers = checked_of(frames)["C16"].parts[0].numbers
+    numbers = claims_of(frames)["C16"].parts[0].numbers
     assert numbers["loss in g-mean on musk"] == pytest.approx(-0.145)
     assert numbers["loss in balanced Brier on musk"] == pytest.approx(0.0725)
 
 
 def test_three_data_sets_can_decide(curve):
     frames = curve(as_claimed, datasets=("musk", "seizure", "ozone"))
-    found = checked_of(frames)
-    assert pair(found["C13"]) == ("holds", "supported")
+    claims = claims_of(frames)
+    assert both_verdicts(claims["C13"]) == ("holds", "supported")
     flat = curve(lambda *_: 0.5, datasets=("musk", "seizure", "ozone"))
-    found = checked_of(flat)
-    assert (found["C12"].descriptive, found["C12"].inferential) == ("holds", "supported")
-    assert (found["C13"].descriptive, found["C13"].inferential) == (
+    claims = claims_of(flat)
+    assert (claims["C12"].descriptive, claims["C12"].inferential) == ("holds", "supported")
+    assert (claims["C13"].descriptive, claims["C13"].inferential) == (
         "does not hold",
         "contradicted",
     )
-    assert (found["C17"].descriptive, found["C17"].inferential) == ("holds", "supported")
+    assert (claims["C17"].descriptive, claims["C17"].inferential) == ("holds", "supported")
 
 
 def test_curves_on_fewer_images_say_so(curve):
-    found = checked_of(curve(as_claimed, datasets=("musk", "cifar10-small")))
-    limits = {made.name: made.limits for claim in ("C12", "C13") for made in found[claim].parts}
+    claims = claims_of(curve(as_claimed, datasets=("musk", "cifar10-small")))
+    limits = {part.name: part.limits for name in ("C12", "C13") for part in claims[name].parts}
     assert limits == {
         "musk, g-mean": "",
         "musk, balanced Brier": "",
         "cifar10-small, g-mean": "on cifar10-small only, 4 folds",
         "cifar10-small, balanced Brier": "on cifar10-small only, 4 folds",
     }
-    for claim in ("C16", "C17"):
-        assert found[claim].limits == ("on cifar10-small only, 4 folds",)
-    assert found["C15"].limits == ()
+    for name in ("C16", "C17"):
+        assert claims[name].limits == ("on cifar10-small only, 4 folds",)
+    assert claims["C15"].limits == ()
 
 
 def test_too_few_alphas_are_no_curve(curve):
-    found = checked_of(curve(as_claimed, alphas=(0.01, 0.1, 0.3)))
-    for claim in ("C12", "C13", "C14", "C15", "C16", "C17"):
-        assert pair(found[claim]) == ("not run", "not run")
-        assert found[claim].missing
+    claims = claims_of(curve(as_claimed, alphas=(0.01, 0.1, 0.3)))
+    for name in ("C12", "C13", "C14", "C15", "C16", "C17"):
+        assert both_verdicts(claims[name]) == ("not run", "not run")
+        assert claims[name].missing
 
 
 def test_slopes_of_folds_average_to_the_slope_of_the_means(frames_of, problem):

@@ -1,4 +1,4 @@
-"""What a rule finds: parts with numbers and two verdicts, and how verdicts add up."""
+"""Parts of a claim with their numbers and two verdicts, and the verdicts of the whole claim."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Literal
 
 import pandas as pd
 
-from remix_study.paper.claims.rules import LEAST_DATASETS, SURE
+from remix_study.paper.claims.rules import LEAST_DATASETS
+from remix_study.results.rank_tests import SURE
 from remix_study.results.signed_rank import Posterior, signed_rank_posterior
 
 Descriptive = Literal["holds", "does not hold", "not run"]
@@ -23,12 +24,12 @@ NOT_WORSE: tuple[Side, ...] = ("better", "equal")
 
 @dataclass(frozen=True, eq=False)
 class Contrast:
-    """One difference that a statement is about, by data set.
+    """One difference that a part of a claim is about, by data set.
 
     Attributes:
         name: what is compared.
-        differences: one a data set, problems averaged first.
-        agreeing: which sides of the posterior the statement names.
+        differences: indexed by data set, the mean over its problems.
+        agreeing: sides of the posterior that agree with the claim.
         posterior: None with fewer than `LEAST_DATASETS` data sets.
     """
 
@@ -39,13 +40,14 @@ class Contrast:
 
     @property
     def probability(self) -> float:
-        """Posterior probability of the statement; NaN without a posterior."""
+        """Posterior probability that the claim is right; NaN without a posterior."""
         if self.posterior is None:
             return float("nan")
         return sum(float(getattr(self.posterior, side)) for side in self.agreeing)
 
     @property
     def verdict(self) -> Inferential:
+        """Whether the posterior supports or contradicts the claim with more than `SURE`."""
         if self.probability > SURE:
             return "supported"
         if 1 - self.probability > SURE:
@@ -55,13 +57,13 @@ class Contrast:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """One statement of a claim.
+    """One statement of a claim, about one metric on one kind of problem or data set.
 
     Attributes:
-        name: which metric, kind of problem or data set.
-        numbers: what was computed: name -> value.
-        descriptive: of the point estimates.
-        contrasts: what is inferred from; empty where nothing is tested.
+        name: the metric, kind of problem or data set.
+        numbers: name -> value of what was computed.
+        descriptive: verdict by the point estimates.
+        contrasts: differences by data set for the inferential verdict; empty without one.
         missing: what was not run, in words; "" otherwise.
         basis: how many problems and data sets it rests on, in words.
         limits: where it rests on less than the paper's images, on what; "" otherwise.
@@ -77,32 +79,33 @@ class Part:
 
     @property
     def inferential(self) -> Inferential:
+        """Verdict by the posteriors of the contrasts."""
         if self.descriptive == "not run":
             return "not run"
         if not self.contrasts:
             return "not tested"
-        return all_of([contrast.verdict for contrast in self.contrasts])
+        return combine_inferential([contrast.verdict for contrast in self.contrasts])
 
 
-def part(
+def checked_part(
     name: str,
     holds: bool,
     numbers: Mapping[str, float],
     contrasts: Sequence[Contrast] = (),
     basis: str = "",
 ) -> Part:
-    """A part that could be checked."""
+    """A part with a descriptive verdict."""
     return Part(
         name, dict(numbers), "holds" if holds else "does not hold", tuple(contrasts), basis=basis
     )
 
 
 def not_run(name: str, missing: str) -> Part:
-    """A part that could not, with what it lacks."""
+    """A part without a verdict; `missing` says in words what was not run."""
     return Part(name, {}, "not run", missing=missing)
 
 
-def contrast(
+def problem_contrast(
     name: str,
     differences: pd.Series[float],
     datasets: Mapping[str, str],
@@ -112,33 +115,33 @@ def contrast(
 
     Args:
         name: what is compared.
-        differences: by problem.
+        differences: indexed by problem.
         datasets: problem -> its data set.
-        agreeing: the sides that the statement names.
+        agreeing: sides of the posterior that agree with the claim.
     """
-    own = [datasets[str(problem)] for problem in differences.index]
-    return of_datasets(name, differences.groupby(own, sort=False).mean(), agreeing)
+    names = [datasets[str(problem)] for problem in differences.index]
+    return dataset_contrast(name, differences.groupby(names, sort=False).mean(), agreeing)
 
 
-def of_datasets(
+def dataset_contrast(
     name: str, differences: pd.Series[float], agreeing: tuple[Side, ...] = BETTER
 ) -> Contrast:
-    """A contrast of differences that stand one a data set."""
-    enough = len(differences) >= LEAST_DATASETS
-    posterior = signed_rank_posterior(differences.to_numpy(dtype=float)) if enough else None
+    """Take the posterior of differences that are indexed by data set."""
+    has_enough = len(differences) >= LEAST_DATASETS
+    posterior = signed_rank_posterior(differences.to_numpy(dtype=float)) if has_enough else None
     return Contrast(name, differences, agreeing, posterior)
 
 
-def holds_of(parts: Sequence[Part]) -> Descriptive:
-    """A claim fails where a part does, and holds where all parts do."""
-    found = [made.descriptive for made in parts]
-    if "does not hold" in found:
+def combine_descriptive(parts: Sequence[Part]) -> Descriptive:
+    """Combine parts: a claim does not hold if one part does not, and holds if all do."""
+    verdicts = [part.descriptive for part in parts]
+    if "does not hold" in verdicts:
         return "does not hold"
-    return "not run" if "not run" in found or not found else "holds"
+    return "not run" if "not run" in verdicts or not verdicts else "holds"
 
 
-def all_of(found: Sequence[Inferential]) -> Inferential:
-    """Contradicted where one is, supported where all are that could be tested."""
-    tested = [verdict for verdict in found if verdict != "not tested"]
+def combine_inferential(verdicts: Sequence[Inferential]) -> Inferential:
+    """Combine verdicts: contradicted if one is, supported if all that were tested are."""
+    tested = [verdict for verdict in verdicts if verdict != "not tested"]
     order: tuple[Inferential, ...] = ("contradicted", "not run", "undecided", "supported")
     return next((verdict for verdict in order if verdict in tested), "not tested")
