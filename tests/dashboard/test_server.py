@@ -17,7 +17,7 @@ import pytest
 from chromium import request
 from tiny_studies import command
 
-from remix_study.cli.main import _parser, main
+from remix_study.cli.main import main, parser
 from remix_study.dashboard.server import for_this_machine, is_loopback
 
 README = Path(__file__).parents[2] / "README.md"
@@ -115,7 +115,7 @@ def answer_of(process: subprocess.Popen, port: int, path: str) -> dict:
 
 
 def test_by_default_it_is_this_machine():
-    options = _parser().parse_args(["dashboard"])
+    options = parser().parse_args(["dashboard"])
     assert (options.host, options.port, options.study) == ("127.0.0.1", 8080, None)
 
 
