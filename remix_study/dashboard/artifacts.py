@@ -10,12 +10,13 @@ from remix_study.results.calibration import (
     BALANCED,
     CORRECTED,
     NATURAL,
-    RowReliability,
-    rare_codes,
-    row_reliability,
+    MethodReliability,
+    method_reliability,
+    rare_class_codes,
 )
-from remix_study.results.comparison import Comparison, Row
-from remix_study.results.frames import Probabilities
+from remix_study.results.comparison import Comparison
+from remix_study.results.frames import ProbabilityReader
+from remix_study.results.methods import Method
 
 _KEPT = ("repeat", "fold", "n_train", "minority_train", "n_test", "minority_test", "epochs",
          "stopped", "failed")  # fmt: skip
@@ -27,7 +28,7 @@ _VIEWS = (
 )
 
 
-def fold_table(comparison: Comparison, row: Row) -> bytes:
+def fold_table(comparison: Comparison, row: Method) -> bytes:
     """CSV: one line a fold with its rows, epochs and validation scores.
 
     Args:
@@ -45,16 +46,16 @@ def fold_table(comparison: Comparison, row: Row) -> bytes:
 
 
 def reliability_diagram(
-    comparison: Comparison, row: Row, probabilities: Probabilities | None
+    comparison: Comparison, row: Method, probabilities: ProbabilityReader | None
 ) -> bytes | None:
     """PNG: forecasts of the rare classes against what came; None where every fold failed."""
     if probabilities is None:
         return None
-    found = row_reliability(comparison, row, probabilities, rare_codes(comparison))
+    found = method_reliability(comparison, row, probabilities, rare_class_codes(comparison))
     return None if found is None else _drawn(found)
 
 
-def _drawn(found: RowReliability) -> bytes:
+def _drawn(found: MethodReliability) -> bytes:
     with figure(4.2, 4.0) as made:
         axes = made.add_subplot()
         axes.plot([0, 1], [0, 1], color="#999999", linewidth=0.8)
@@ -64,6 +65,6 @@ def _drawn(found: RowReliability) -> bytes:
                 axes.plot(one.forecast, one.observed, style, label=name, markersize=4)
         axes.set(xlabel="mean forecast of a rare class", ylabel="share that came true",
                  xlim=(-0.02, 1.02), ylim=(-0.02, 1.02),
-                 title=f"{found.row.label[:40]}, validation rows")  # fmt: skip
+                 title=f"{found.method.label[:40]}, validation rows")  # fmt: skip
         axes.legend(loc="best")
         return render(made)[1]

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from remix_study.metrics import short_name
 from remix_study.report.figures import strategy_color
 from remix_study.report.formatting import label_with_direction, plain
-from remix_study.results.calibration import NATURAL, RowReliability
+from remix_study.results.calibration import NATURAL, MethodReliability
 from remix_study.results.rank_sums import RankTable
-from remix_study.results.sensitivity import Curve
+from remix_study.results.sensitivity import SensitivityCurve
 
 # Further digits are invisible and would fill the database.
 _DIGITS = 5
@@ -41,7 +41,7 @@ class Graph:
         return json.dumps({"data": self.data, "layout": self.layout}, allow_nan=False)
 
 
-def sensitivity_graph(metric: str, curves: Sequence[Curve]) -> Graph:
+def sensitivity_graph(metric: str, curves: Sequence[SensitivityCurve]) -> Graph:
     """An objective against alpha on a square-root axis, a line for each mixing strategy."""
     traces = []
     alphas = sorted({point.alpha for curve in curves for point in curve.points})
@@ -109,7 +109,7 @@ def ranks_graph(ranked: RankTable, kind: str, objectives: Sequence[str]) -> Grap
     )
 
 
-def calibration_graph(rows: Sequence[RowReliability]) -> Graph | None:
+def calibration_graph(rows: Sequence[MethodReliability]) -> Graph | None:
     """Reliability of the rare classes' forecasts at the natural class shares, a line a row."""
     if not rows:
         return None
@@ -130,13 +130,13 @@ def calibration_graph(rows: Sequence[RowReliability]) -> Graph | None:
             {
                 "type": "scatter",
                 "mode": "lines+markers",
-                "name": _text(row.row.label),
+                "name": _text(row.method.label),
                 "x": _numbers(found.forecast[filled]),
                 "y": _numbers(found.observed[filled]),
                 "text": [f"{count:,} forecasts" for count in found.counts[filled].tolist()],
                 "hovertemplate": "forecast %{x:.3f}, came %{y:.3f}, %{text}"
                 "<extra>%{fullData.name}</extra>",
-                "line": {"color": strategy_color(row.row.strategy)},
+                "line": {"color": strategy_color(row.method.strategy)},
             }
         )
     return Graph(

@@ -19,7 +19,8 @@ from remix_study.report.formatting import (
     thousands,
 )
 from remix_study.report.table_files import markdown_text
-from remix_study.results.comparison import Comparison, Row
+from remix_study.results.comparison import Comparison
+from remix_study.results.methods import Method
 
 _MARKS = re.compile(r"([\\`*_{}\[\]()#+.!|~$:@/-])")
 
@@ -76,7 +77,7 @@ be taken at their word.
 - Each trial's page has a note, its fold table and its reliability diagram."""
 
 
-def trial_note(comparison: Comparison, row: Row) -> str:
+def trial_note(comparison: Comparison, row: Method) -> str:
     """The strategy in words and the trial's mean validation scores."""
     sampler, mixing, loss = row.parts
     known = STRATEGIES.get(row.strategy)

@@ -22,9 +22,10 @@ from remix_study.dashboard.graphs import calibration_graph, ranks_graph, sensiti
 from remix_study.dashboard.overlay import Overlay
 from remix_study.dashboard.validation_parts import validation_only
 from remix_study.results import rank_sums, sensitivity
-from remix_study.results.calibration import DRAWN, calibrations
-from remix_study.results.comparison import Comparison, Row, comparisons
+from remix_study.results.calibration import DRAWN_STRATEGIES, method_reliabilities
+from remix_study.results.comparison import Comparison, comparisons
 from remix_study.results.frames import StudyFrames, load_frames
+from remix_study.results.methods import Method
 from remix_study.study import study_progress, tables
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Pages:
             ids = {problem: number for number, problem, _ in state}
             frames = validation_only(load_frames(self._storage.engine, [study]))
             found = comparisons(frames)
-            ranked = rank_sums.everything(rank_sums.rankable(found)[0])
+            ranked = rank_sums.all_ranks(rank_sums.rankable(found)[0])
             # All notes and graphs first: they are there at once, drawings take their time.
             for draw in (False, True):
                 for comparison in found:
@@ -103,20 +104,20 @@ class Pages:
                     found.setdefault(row.study, []).append((number, row.problem, count))
         return found
 
-    def _trials(self, overlay: Overlay, comparison: Comparison) -> list[tuple[Row, int, str]]:
+    def _trials(self, overlay: Overlay, comparison: Comparison) -> list[tuple[Method, int, str]]:
         """Each row with its trial's id and its run's UUID."""
         stored = {
             trial.user_attrs[tables.RUN_ATTRIBUTE]: trial._trial_id
             for trial in overlay.trials()
             if tables.RUN_ATTRIBUTE in trial.user_attrs
         }
-        numbers = [row.run for row in comparison.rows]
+        numbers = [row.run for row in comparison.methods]
         own = select(tables.runs.c.id, tables.runs.c.uuid).where(tables.runs.c.id.in_(numbers))
         with self._storage.engine.connect() as connection:
             uuids = {run.id: run.uuid for run in connection.execute(own)}
         return [
             (row, stored[uuids[row.run]], uuids[row.run])
-            for row in comparison.rows
+            for row in comparison.methods
             if uuids.get(row.run) in stored
         ]
 
@@ -143,16 +144,18 @@ def _page(
 ) -> None:
     """The study's own note and graphs."""
     overlay.note(notes.study_note(comparison))
-    curves = [curve for curve in sensitivity.curves([comparison]) if curve.several]
+    curves = [
+        curve for curve in sensitivity.sensitivity_curves([comparison]) if curve.has_several_alphas
+    ]
     for metric in comparison.objectives:
         drawn = [curve for curve in curves if curve.metric == metric]
         if drawn:
             overlay.graph(sensitivity_graph(metric, drawn))
-    remix = comparison.find("remix", PUBLISHED_ALPHA)
-    remix = remix or next((row for row in comparison.rows if row.strategy == "remix"), None)
+    remix = comparison.method("remix", PUBLISHED_ALPHA)
+    remix = remix or next((row for row in comparison.methods if row.strategy == "remix"), None)
     few = [
-        row for row in calibrations(comparison, frames.probabilities, remix)
-        if row.row.strategy in DRAWN
+        row for row in method_reliabilities(comparison, frames.probabilities, remix)
+        if row.method.strategy in DRAWN_STRATEGIES
     ]  # fmt: skip
     ranking = ranks_graph(ranked, comparison.kind, comparison.objectives)
     for graph in (ranking, calibration_graph(few)):

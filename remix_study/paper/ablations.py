@@ -16,13 +16,14 @@ import pandas as pd
 from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.metrics import is_maximized
 from remix_study.report.formatting import better_or_worse
-from remix_study.results.bounded import score_interval
-from remix_study.results.comparison import Comparison, Row
+from remix_study.results.comparison import Comparison
 from remix_study.results.friedman import LEVEL, holm
-from remix_study.results.intervals import Interval, paired_interval, rank_rows
+from remix_study.results.intervals import Interval, paired_interval, score_interval
+from remix_study.results.methods import Method
 from remix_study.results.paired import t_test
 from remix_study.results.probability_quality import Relation
 from remix_study.results.rank_sums import PUBLISHED
+from remix_study.results.ranking import rank_means
 from remix_study.results.study_roles import Check
 
 REMIX = f"remix ({PUBLISHED_ALPHA:g})"
@@ -43,7 +44,7 @@ class Line:
         epochs: median epochs of its networks, in the main study and in the check.
     """
 
-    row: Row
+    row: Method
     metric: str
     main: Interval
     other: Interval
@@ -110,7 +111,7 @@ class Checked:
 
 def compare(check: Check) -> Checked:
     """All numbers of one check."""
-    wanted = [row for row in check.main.rows if (row.strategy, row.alpha) in PUBLISHED]
+    wanted = [row for row in check.main.methods if (row.strategy, row.alpha) in PUBLISHED]
     metrics = check.main.objectives
     rows = [row for row in wanted if all(_complete(check, row.label, m) for m in metrics)]
     left_out = tuple(row.label for row in wanted if row not in rows)
@@ -127,7 +128,7 @@ def table(checked: Sequence[Checked]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "check": made.check.other.study,
+                "check": made.check.varied.study,
                 "study": made.check.main.study,
                 "problem": made.check.main.problem,
                 "metric": line.metric,
@@ -176,15 +177,15 @@ def _lead_columns(made: Checked, line: Line) -> dict[str, object]:
 
 
 def _complete(check: Check, label: str, metric: str) -> bool:
-    return not any(c.missing_folds(label, metric) for c in (check.main, check.other))
+    return not any(c.missing_folds(label, metric) for c in (check.main, check.varied))
 
 
-def _lines(check: Check, rows: Sequence[Row], metric: str) -> list[Line]:
+def _lines(check: Check, rows: Sequence[Method], metric: str) -> list[Line]:
     ratio = _ratio(check)
     labels = [row.label for row in rows]
-    ranks = [_ranks(c, labels, metric) for c in (check.main, check.other)]
+    ranks = [_ranks(c, labels, metric) for c in (check.main, check.varied)]
     changes = [
-        paired_interval(check.other.score(name, metric), check.main.score(name, metric), ratio)
+        paired_interval(check.varied.score(name, metric), check.main.score(name, metric), ratio)
         for name in labels
     ]
     tests = [t_test(change)[1] for change in changes]
@@ -194,13 +195,15 @@ def _lines(check: Check, rows: Sequence[Row], metric: str) -> list[Line]:
             row=row,
             metric=metric,
             main=score_interval(metric, check.main.score(row.label, metric), check.main.ratio),
-            other=score_interval(metric, check.other.score(row.label, metric), check.other.ratio),
+            other=score_interval(
+                metric, check.varied.score(row.label, metric), check.varied.ratio
+            ),
             change=change,
             p=p,
             holm_p=float(own),
             main_rank=ranks[0][row.label],
             other_rank=ranks[1][row.label],
-            epochs=(_epochs(check.main, row.label), _epochs(check.other, row.label)),
+            epochs=(_epochs(check.main, row.label), _epochs(check.varied, row.label)),
         )
         for row, change, p, own in zip(rows, changes, tests, adjusted, strict=True)
     ]
@@ -208,17 +211,17 @@ def _lines(check: Check, rows: Sequence[Row], metric: str) -> list[Line]:
 
 def _ranks(comparison: Comparison, labels: Sequence[str], metric: str) -> dict[str, float]:
     means = {name: float(comparison.score(name, metric).mean()) for name in labels}
-    ranks = rank_rows(pd.DataFrame([means]), maximize=is_maximized(metric))
+    ranks = rank_means(pd.DataFrame([means]), maximize=is_maximized(metric))
     return {name: float(ranks[name].iloc[0]) for name in labels}
 
 
 def _ratio(check: Check) -> float:
     # Where one side stops by validation rows the larger ratio is the careful one.
-    return max(check.main.ratio, check.other.ratio)
+    return max(check.main.ratio, check.varied.ratio)
 
 
 def _epochs(comparison: Comparison, label: str) -> float:
-    (run,) = (row.run for row in comparison.rows if row.label == label)
+    (run,) = (row.run for row in comparison.methods if row.label == label)
     return float(comparison.folds.loc[comparison.folds["run"] == run, "epochs"].median())
 
 
@@ -226,7 +229,7 @@ def _leads(check: Check, labels: Sequence[str], metric: str) -> list[Lead]:
     rivals = [name for name in labels if name != REMIX]
     if REMIX not in labels or not rivals:
         return []
-    sides = (check.main, check.other)
+    sides = (check.main, check.varied)
     ahead = [[c.score(REMIX, metric) - c.score(name, metric) for name in rivals] for c in sides]
     gaps = [
         [

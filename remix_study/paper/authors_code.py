@@ -20,8 +20,10 @@ from scipy import stats
 from remix_study.metrics import PUBLISHED_METRICS
 from remix_study.paper.published import PROBLEMS, RANK_SUMS
 from remix_study.report.formatting import plain
-from remix_study.results.comparison import Comparison, Row
-from remix_study.results.rank_sums import KINDS, PUBLISHED, Ranking, rank_where
+from remix_study.results.comparison import Comparison
+from remix_study.results.methods import Method
+from remix_study.results.rank_sums import KINDS, PUBLISHED, rank_methods
+from remix_study.results.ranking import Ranking
 
 REPO_SCORE = "brier_repo"
 REPO, MENDED = "repository", "mended"
@@ -171,7 +173,7 @@ def table(made: Reenacted) -> pd.DataFrame:
     )
 
 
-def strategy_of(row: Row) -> str:
+def strategy_of(row: Method) -> str:
     """The published strategy that a row stands for, with the repository's errors or without."""
     name = row.strategy.removesuffix("-repo")
     alpha = dict(PUBLISHED).get(name)
@@ -179,10 +181,10 @@ def strategy_of(row: Row) -> str:
     return name if name in NAMES and same and not row.settings else ""
 
 
-def five(comparison: Comparison) -> dict[str, Row]:
+def five(comparison: Comparison) -> dict[str, Method]:
     """The rows that stand for the published five; of two that stand for one, the repository's."""
-    found: dict[str, Row] = {}
-    for row in comparison.rows:
+    found: dict[str, Method] = {}
+    for row in comparison.methods:
         name = strategy_of(row)
         if name and (name not in found or row.strategy != name):
             found[name] = row
@@ -247,7 +249,7 @@ def _likeness(
 
 def _ranking(metric: str, here: Sequence[Comparison]) -> Ranking:
     labels = {row.label for c in here for row in five(c).values()}
-    (ranking,) = rank_where(here, (metric,), lambda row: row.label in labels).rankings
+    (ranking,) = rank_methods(here, (metric,), lambda row: row.label in labels).rankings
     return ranking
 
 

@@ -39,6 +39,6 @@ def _robustness(page: PageContext) -> tuple[Section, ...]:
 
 
 def _authors_code(page: PageContext) -> tuple[Section, ...]:
-    repository = page.roles.repository
+    repository = page.roles.authors_code
     corrected = [c for c in page.roles.main if c not in repository]
     return authors_code.sections(repository, corrected)

@@ -12,8 +12,9 @@ from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.metrics import PUBLISHED_METRICS, is_maximized
 from remix_study.results.comparison import Comparison
 from remix_study.results.intervals import paired_interval
-from remix_study.results.rank_sums import KINDS, Ranking, RankTable, published
-from remix_study.results.variants import Pair, pairs
+from remix_study.results.rank_sums import KINDS, RankTable, published_ranks
+from remix_study.results.ranking import Ranking
+from remix_study.results.variants import VariantPair, variant_pairs
 
 BASELINE = "baseline"
 REMIX = f"remix ({PUBLISHED_ALPHA:g})"
@@ -36,7 +37,7 @@ class Robustness:
     """
 
     variant: str
-    pairs: tuple[Pair, ...]
+    pairs: tuple[VariantPair, ...]
     plain: RankTable
     other: RankTable
     lines: pd.DataFrame
@@ -54,7 +55,7 @@ class Robustness:
 
 def robustness(comparisons: Sequence[Comparison]) -> tuple[Robustness, ...]:
     """Every variant that has problems in common with the plain ones."""
-    return tuple(_compare(name, own) for name, own in pairs(comparisons).items())
+    return tuple(_compare(name, own) for name, own in variant_pairs(comparisons).items())
 
 
 def spread(scores: pd.Series[float]) -> float:
@@ -66,7 +67,7 @@ def spread(scores: pd.Series[float]) -> float:
     return float(scores.groupby(level="repeat").mean().std(ddof=1)) if len(scores) else math.nan
 
 
-def _compare(name: str, own: tuple[Pair, ...]) -> Robustness:
+def _compare(name: str, own: tuple[VariantPair, ...]) -> Robustness:
     plain, other = _shared_rows(own)
     lines, gains = [], []
     for pair in own:
@@ -83,7 +84,7 @@ def _compare(name: str, own: tuple[Pair, ...]) -> Robustness:
             for label in ranking.sums.index
         }
         for metric in PUBLISHED_METRICS:
-            for row in plain.rows:
+            for row in plain.methods:
                 if row.label in labels:
                     lines.append(about | _line(pair, row.label, metric))
             if {BASELINE, REMIX} <= labels:
@@ -91,19 +92,19 @@ def _compare(name: str, own: tuple[Pair, ...]) -> Robustness:
     return Robustness(name, own, plain, other, pd.DataFrame(lines), pd.DataFrame(gains))
 
 
-def _shared_rows(own: Sequence[Pair]) -> tuple[RankTable, RankTable]:
+def _shared_rows(own: Sequence[VariantPair]) -> tuple[RankTable, RankTable]:
     """Both rankings, of the rows that are complete in both; else rank sums would not compare."""
-    first = published([pair.plain for pair in own])
-    second = published([pair.other for pair in own])
+    first = published_ranks([pair.plain for pair in own])
+    second = published_ranks([pair.varied for pair in own])
     kept = {kind: _labels(first, kind) & _labels(second, kind) for kind in KINDS}
 
     def only(comparison: Comparison) -> Comparison:
-        rows = tuple(row for row in comparison.rows if row.label in kept[comparison.kind])
-        return replace(comparison, rows=rows)
+        rows = tuple(row for row in comparison.methods if row.label in kept[comparison.kind])
+        return replace(comparison, methods=rows)
 
     ranked = (
-        published([only(pair.plain) for pair in own]),
-        published([only(pair.other) for pair in own]),
+        published_ranks([only(pair.plain) for pair in own]),
+        published_ranks([only(pair.varied) for pair in own]),
     )
     incomplete = tuple(dict.fromkeys((*first.incomplete, *second.incomplete)))
     return replace(ranked[0], incomplete=incomplete), ranked[1]
@@ -113,8 +114,8 @@ def _labels(ranked: RankTable, kind: str) -> set[str]:
     return {str(label) for r in ranked.rankings if r.kind == kind for label in r.sums.index}
 
 
-def _line(pair: Pair, label: str, metric: str) -> dict[str, object]:
-    plain, other = pair.plain.score(label, metric), pair.other.score(label, metric)
+def _line(pair: VariantPair, label: str, metric: str) -> dict[str, object]:
+    plain, other = pair.plain.score(label, metric), pair.varied.score(label, metric)
     sign = 1 if is_maximized(metric) else -1
     return {
         "row": label,
@@ -127,9 +128,9 @@ def _line(pair: Pair, label: str, metric: str) -> dict[str, object]:
     }
 
 
-def _gain(pair: Pair, metric: str) -> dict[str, object]:
+def _gain(pair: VariantPair, metric: str) -> dict[str, object]:
     made: dict[str, object] = {"metric": metric}
-    for name, comparison in (("plain", pair.plain), ("other", pair.other)):
+    for name, comparison in (("plain", pair.plain), ("other", pair.varied)):
         better, worse = comparison.score(REMIX, metric), comparison.score(BASELINE, metric)
         if not is_maximized(metric):
             better, worse = worse, better

@@ -15,8 +15,8 @@ from remix_study.report.sections.decision import headline
 from remix_study.report.sections.verdict import tally_lines
 from remix_study.results.comparison import comparisons
 from remix_study.results.frames import StudyFrames, load_frames
-from remix_study.results.study_roles import roles
-from remix_study.results.verdict import judge
+from remix_study.results.study_roles import study_roles
+from remix_study.results.verdict import problem_verdict
 from remix_study.study.storage import database_errors, open_reader
 
 MOST_PROBLEMS = 5
@@ -99,10 +99,12 @@ def outcome_lines(frames: StudyFrames) -> tuple[str, ...]:
     Nothing where all problems stand aside, such as those with rows drawn anew.
     """
     compared = comparisons(frames)
-    if not any(len(comparison.rows) for comparison in compared):
+    if not any(len(comparison.methods) for comparison in compared):
         return ("No point is complete yet, so there is nothing to judge.",)
     verdicts = [
-        judge(comparison, ()) for comparison in roles(compared).headline if comparison.rows
+        problem_verdict(comparison, ())
+        for comparison in study_roles(compared).headline
+        if comparison.methods
     ]
     if len(verdicts) > MOST_PROBLEMS:
         counts = tally_lines([verdict for verdict in verdicts if verdict.remix is not None])

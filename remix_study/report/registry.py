@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from remix_study.report.page_model import Block, Section
-from remix_study.results.calibration import RowReliability, calibrations
+from remix_study.results.calibration import MethodReliability, method_reliabilities
 from remix_study.results.comparison import Comparison, comparisons
-from remix_study.results.corrections import Corrected, corrected_rows
+from remix_study.results.corrections import CorrectedMethod, corrected_methods
 from remix_study.results.frames import StudyFrames
 from remix_study.results.rank_sums import RankTable
-from remix_study.results.study_roles import Roles, roles
-from remix_study.results.verdict import remix_row
+from remix_study.results.study_roles import StudyRoles, study_roles
+from remix_study.results.verdict import remix_method
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class PageContext:
 
     frames: StudyFrames
     comparisons: tuple[Comparison, ...]
-    roles: Roles
-    corrected: tuple[tuple[Comparison, Sequence[Corrected]], ...]
-    calibrations: tuple[tuple[Comparison, Sequence[RowReliability]], ...]
+    roles: StudyRoles
+    corrected: tuple[tuple[Comparison, Sequence[CorrectedMethod]], ...]
+    calibrations: tuple[tuple[Comparison, Sequence[MethodReliability]], ...]
     reference_ranks: ReferenceRanks | None = None
 
 
@@ -106,11 +106,11 @@ def make_context(frames: StudyFrames) -> PageContext:
     Stored probabilities are read once a problem: those of one problem fit in memory.
     """
     compared = tuple(comparisons(frames))
-    parts = roles(compared)
+    parts = study_roles(compared)
     corrected, reliabilities = [], []
     for comparison in parts.main:
         read = cache(frames.probabilities) if frames.probabilities else None
-        remix = remix_row(comparison)
-        corrected.append((comparison, corrected_rows(comparison, read, remix)))
-        reliabilities.append((comparison, calibrations(comparison, read, remix)))
+        remix = remix_method(comparison)
+        corrected.append((comparison, corrected_methods(comparison, read, remix)))
+        reliabilities.append((comparison, method_reliabilities(comparison, read, remix)))
     return PageContext(frames, compared, parts, tuple(corrected), tuple(reliabilities))

@@ -19,8 +19,8 @@ from remix_study.report.sections import (
     verdict,
 )
 from remix_study.results.comparison import Comparison
-from remix_study.results.corrections import Corrected
-from remix_study.results.verdict import judge
+from remix_study.results.corrections import CorrectedMethod
+from remix_study.results.verdict import problem_verdict
 
 
 def standard_sections() -> SectionRegistry:
@@ -41,12 +41,16 @@ def standard_sections() -> SectionRegistry:
 
 def _verdict(page: PageContext) -> list[Section]:
     pairs = zip(page.roles.headline, page.corrected, strict=True)
-    return [verdict.section([judge(c, _made_from(c, methods)) for c, (_, methods) in pairs])]
+    return [
+        verdict.section([problem_verdict(c, _made_from(c, methods)) for c, (_, methods) in pairs])
+    ]
 
 
-def _made_from(comparison: Comparison, corrected: Sequence[Corrected]) -> list[Corrected]:
+def _made_from(
+    comparison: Comparison, corrected: Sequence[CorrectedMethod]
+) -> list[CorrectedMethod]:
     """Corrected methods whose source is a method of this comparison."""
-    runs = {row.run for row in comparison.rows}
+    runs = {row.run for row in comparison.methods}
     return [method for method in corrected if method.source.run in runs]
 
 
@@ -59,7 +63,7 @@ def _sensitivity(page: PageContext) -> list[Section]:
 
 
 def _scores(page: PageContext) -> list[Section]:
-    return [scores.section((*page.roles.main, *page.roles.curves), page.roles.aside)]
+    return [scores.section((*page.roles.main, *page.roles.curves), page.roles.beside_main)]
 
 
 def _cost(page: PageContext) -> list[Section]:

@@ -16,7 +16,7 @@ LEAST_ALPHAS = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Grid:
+class AlphaGrid:
     """ReMix at several alphas above zero on one problem.
 
     Attributes:
@@ -35,7 +35,7 @@ class Grid:
     def name(self) -> str:
         return f"{self.dataset}, {self.comparison.imbalance_name}"
 
-    def within(self, low: float, high: float) -> list[float]:
+    def alphas_within(self, low: float, high: float) -> list[float]:
         return [alpha for alpha in self.labels if low <= alpha <= high]
 
     def scores(self, metric: str, alphas: Sequence[float], part: str = "test") -> pd.DataFrame:
@@ -44,7 +44,7 @@ class Grid:
             {a: self.comparison.score(self.labels[a], metric, part) for a in alphas}
         )
 
-    def chosen(self, metric: str, alphas: Sequence[float]) -> pd.Series[float]:
+    def chosen_scores(self, metric: str, alphas: Sequence[float]) -> pd.Series[float]:
         """By fold, the test score of the alpha that its own validation part finds best.
 
         Ties go to the smallest alpha.
@@ -57,13 +57,13 @@ class Grid:
         return pd.Series(values, index=test.index)
 
 
-def find_grids(comparisons: Sequence[Comparison]) -> tuple[Grid, ...]:
+def alpha_grids(comparisons: Sequence[Comparison]) -> tuple[AlphaGrid, ...]:
     """Every problem with enough alphas, once: in the study that has most of them."""
-    found: dict[tuple[str, str], Grid] = {}
+    found: dict[tuple[str, str], AlphaGrid] = {}
     for comparison in comparisons:
         rows = [
             row
-            for row in comparison.rows
+            for row in comparison.methods
             if row.strategy == "remix"
             and row.alpha
             and not row.settings
@@ -80,44 +80,44 @@ def find_grids(comparisons: Sequence[Comparison]) -> tuple[Grid, ...]:
         if not comparison.is_grid or len(labels) < LEAST_ALPHAS:
             continue
         if before is None or len(labels) > len(before.labels):
-            found[key] = Grid(comparison, dict(sorted(labels.items())))
+            found[key] = AlphaGrid(comparison, dict(sorted(labels.items())))
     return tuple(found.values())
 
 
-def datasets(found: Sequence[Grid]) -> dict[str, list[Grid]]:
+def grids_by_dataset(found: Sequence[AlphaGrid]) -> dict[str, list[AlphaGrid]]:
     """The problems of each data set."""
-    by_dataset: dict[str, list[Grid]] = {}
+    by_dataset: dict[str, list[AlphaGrid]] = {}
     for grid in found:
         by_dataset.setdefault(grid.dataset, []).append(grid)
     return by_dataset
 
 
-def regret(grid: Grid, metric: str, alpha: float) -> pd.Series[float]:
+def regret(grid: AlphaGrid, metric: str, alpha: float) -> pd.Series[float]:
     """By fold, what an alpha loses against the one its validation part would have chosen.
 
     Above zero where the fixed alpha is worse. The choice is among all alphas above zero.
     """
-    own = at(grid, alpha)
+    own = grid_alpha(grid, alpha)
     if own is None:
         return pd.Series(dtype=float)
     sign = 1.0 if is_maximized(metric) else -1.0
-    return sign * (grid.chosen(metric, list(grid.labels)) - grid.scores(metric, [own])[own])
+    return sign * (grid.chosen_scores(metric, list(grid.labels)) - grid.scores(metric, [own])[own])
 
 
-def slope(grid: Grid, metric: str, span: tuple[float, float]) -> float:
+def slope(grid: AlphaGrid, metric: str, span: tuple[float, float]) -> float:
     """Change of the mean test score with alpha by one, from a least-squares line."""
-    means = grid.scores(metric, grid.within(*span)).mean()
+    means = grid.scores(metric, grid.alphas_within(*span)).mean()
     return float(np.polyfit(means.index.to_numpy(dtype=float), means.to_numpy(dtype=float), 1)[0])
 
 
-def slopes_by_fold(grid: Grid, metric: str, span: tuple[float, float]) -> pd.Series[float]:
+def slopes_by_fold(grid: AlphaGrid, metric: str, span: tuple[float, float]) -> pd.Series[float]:
     """The same line through each fold's scores; their mean is the slope of the means."""
-    scores = grid.scores(metric, grid.within(*span)).dropna()
+    scores = grid.scores(metric, grid.alphas_within(*span)).dropna()
     alphas = scores.columns.to_numpy(dtype=float)
     values = np.polyfit(alphas, scores.to_numpy(dtype=float).T, 1)[0]
     return pd.Series(values, index=scores.index)
 
 
-def at(grid: Grid, alpha: float) -> float | None:
+def grid_alpha(grid: AlphaGrid, alpha: float) -> float | None:
     """The alpha as the grid has it; None if it has none."""
     return next((own for own in grid.labels if np.isclose(own, alpha)), None)

@@ -16,14 +16,14 @@ import pandas as pd
 from scipy import stats
 
 from remix_study.batches.strategies import PUBLISHED_ALPHA
-from remix_study.results.alpha_grids import Grid, at, regret
+from remix_study.results.alpha_grids import AlphaGrid, grid_alpha, regret
 from remix_study.results.intervals import Interval, corrected_interval
 
-FIXED = (PUBLISHED_ALPHA, 0.3)
+FIXED_ALPHAS = (PUBLISHED_ALPHA, 0.3)
 
 
 @dataclass(frozen=True, eq=False)
-class Trend:
+class AlphaTrend:
     """One metric over the alphas above zero of one problem.
 
     Attributes:
@@ -34,7 +34,7 @@ class Trend:
             were run.
     """
 
-    grid: Grid
+    grid: AlphaGrid
     metric: str
     slope: Interval
     correlation: Interval
@@ -42,12 +42,12 @@ class Trend:
     regrets: dict[float, Interval]
 
 
-def trends(grids: Sequence[Grid], metrics: Sequence[str]) -> tuple[Trend, ...]:
+def alpha_trends(grids: Sequence[AlphaGrid], metrics: Sequence[str]) -> tuple[AlphaTrend, ...]:
     """Every metric of every grid."""
     return tuple(_trend(grid, metric) for grid in grids for metric in metrics)
 
 
-def table(found: Sequence[Trend]) -> pd.DataFrame:
+def table(found: Sequence[AlphaTrend]) -> pd.DataFrame:
     """One line a problem and metric."""
     lines = []
     for made in found:
@@ -71,14 +71,14 @@ def table(found: Sequence[Trend]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def _trend(grid: Grid, metric: str) -> Trend:
+def _trend(grid: AlphaGrid, metric: str) -> AlphaTrend:
     alphas = list(grid.labels)
     scores = grid.scores(metric, alphas)
     values = scores.to_numpy(dtype=np.float64)
     ratio = grid.comparison.ratio
     slopes = np.polyfit(alphas, values.T, 1)[0]
     correlations = [_spearman(alphas, line) for line in values]
-    return Trend(
+    return AlphaTrend(
         grid,
         metric,
         corrected_interval(slopes, ratio),
@@ -88,8 +88,8 @@ def _trend(grid: Grid, metric: str) -> Trend:
             alpha: corrected_interval(
                 regret(grid, metric, alpha).to_numpy(dtype=np.float64), ratio
             )
-            for alpha in FIXED
-            if at(grid, alpha) is not None
+            for alpha in FIXED_ALPHAS
+            if grid_alpha(grid, alpha) is not None
         },
     )
 

@@ -17,13 +17,14 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from remix_study.results import posthoc
-from remix_study.results.comparison import Comparison, Row, row_order
-from remix_study.results.corrections import is_exact, sources
-from remix_study.results.frames import Probabilities
+from remix_study.results.comparison import Comparison
+from remix_study.results.corrections import is_exact, source_methods
+from remix_study.results.frames import ProbabilityReader
+from remix_study.results.methods import Method, method_order
 
 BINS = 10
 # More lines than these four cannot be told apart in a diagram; the tables have every strategy.
-DRAWN = ("baseline", "logit-adjusted", "balance", "remix")
+DRAWN_STRATEGIES = ("baseline", "logit-adjusted", "balance", "remix")
 NATURAL, BALANCED, CORRECTED = "natural", "balanced", "corrected"
 
 
@@ -49,17 +50,17 @@ class Reliability:
 
 
 @dataclass(frozen=True, eq=False)
-class RowReliability:
+class MethodReliability:
     """One row's reliability: as trained under both priors, and corrected under the natural one.
 
     Attributes:
         by_view: `NATURAL`, `BALANCED` and, where a correction could be made, `CORRECTED`.
-        exact: whether the correction is exact for what the row was trained on.
+        is_exact: whether the correction is exact for what the row was trained on.
     """
 
-    row: Row
+    method: Method
     by_view: Mapping[str, Reliability]
-    exact: bool
+    is_exact: bool
 
 
 def reliability(forecasts: ArrayLike, events: ArrayLike, weights: ArrayLike) -> Reliability:
@@ -89,9 +90,9 @@ def reliability(forecasts: ArrayLike, events: ArrayLike, weights: ArrayLike) -> 
     )
 
 
-def calibrations(
-    comparison: Comparison, probabilities: Probabilities | None, remix: Row | None
-) -> tuple[RowReliability, ...]:
+def method_reliabilities(
+    comparison: Comparison, probabilities: ProbabilityReader | None, remix: Method | None
+) -> tuple[MethodReliability, ...]:
     """The reliability of one row of each strategy; none without probabilities.
 
     Args:
@@ -99,18 +100,18 @@ def calibrations(
         probabilities: reads the stored probabilities.
         remix: the ReMix row that the report speaks of.
     """
-    rare = rare_codes(comparison)
+    rare = rare_class_codes(comparison)
     if probabilities is None or not comparison.is_grid or not rare:
         return ()
-    rows = [row for row in sources(comparison, remix) if row.strategy and not row.settings]
+    rows = [row for row in source_methods(comparison, remix) if row.strategy and not row.settings]
     made = (
-        row_reliability(comparison, row, probabilities, rare)
-        for row in sorted(rows, key=row_order)
+        method_reliability(comparison, row, probabilities, rare)
+        for row in sorted(rows, key=method_order)
     )
     return tuple(one for one in made if one is not None)
 
 
-def rare_codes(comparison: Comparison) -> list[int]:
+def rare_class_codes(comparison: Comparison) -> list[int]:
     """Codes of the rare classes; the smallest class where none was named."""
     classes: Sequence[str] = comparison.info["classes"]
     counts: Mapping[str, int] = comparison.info["counts"]
@@ -118,14 +119,14 @@ def rare_codes(comparison: Comparison) -> list[int]:
     return [list(classes).index(name) for name in named]
 
 
-def table(found: Sequence[tuple[Comparison, Sequence[RowReliability]]]) -> pd.DataFrame:
+def table(found: Sequence[tuple[Comparison, Sequence[MethodReliability]]]) -> pd.DataFrame:
     """One line a problem, row, view and bin."""
     return pd.DataFrame(
         [
             {
                 "study": comparison.study,
                 "problem": comparison.problem,
-                "row": made.row.label,
+                "row": made.method.label,
                 "prior": "balanced" if view == BALANCED else "natural",
                 "corrected": "yes" if view == CORRECTED else "no",
                 "bin_from": at / BINS,
@@ -141,9 +142,9 @@ def table(found: Sequence[tuple[Comparison, Sequence[RowReliability]]]) -> pd.Da
     )
 
 
-def row_reliability(
-    comparison: Comparison, row: Row, probabilities: Probabilities, rare: Sequence[int]
-) -> RowReliability | None:
+def method_reliability(
+    comparison: Comparison, row: Method, probabilities: ProbabilityReader, rare: Sequence[int]
+) -> MethodReliability | None:
     """One row's reliability for the classes of these codes; None where every fold failed."""
     folds = comparison.folds[(comparison.folds["run"] == row.run)]
     folds = folds[folds["failed"] == ""]
@@ -172,10 +173,12 @@ def row_reliability(
         back = np.concatenate(carried)
         pooled = np.concatenate([back[:, code] for code in rare])
         views[CORRECTED] = reliability(pooled, events, once)
-    return RowReliability(row, views, is_exact(row))
+    return MethodReliability(row, views, is_exact(row))
 
 
-def _back(row: Row, fold: Mapping[Any, Any], p: NDArray[np.float64]) -> NDArray[np.float64] | None:
+def _back(
+    row: Method, fold: Mapping[Any, Any], p: NDArray[np.float64]
+) -> NDArray[np.float64] | None:
     """Probabilities carried to the natural class shares; None where a class was never seen."""
     natural = np.asarray(fold["natural_prior"], dtype=np.float64)
     source = posthoc.scored_prior(fold["effective_prior"], natural, row.parts[2])

@@ -14,12 +14,13 @@ from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.metrics import METRICS, score
 from remix_study.results import posthoc
 from remix_study.results.alphas import nearest_alphas
-from remix_study.results.comparison import Comparison, Row
-from remix_study.results.frames import Probabilities
+from remix_study.results.comparison import Comparison
+from remix_study.results.frames import ProbabilityReader
 from remix_study.results.intervals import (
     corrected_interval,
     paired_interval,
 )
+from remix_study.results.methods import Method
 
 DIVIDED = "baseline / prior"
 THRESHOLD = "baseline + threshold"
@@ -30,28 +31,28 @@ _DECISIONS = ("g_mean", "balanced_accuracy", "min_recall")
 
 
 @dataclass(frozen=True, eq=False)
-class Corrected:
+class CorrectedMethod:
     """One corrected row.
 
     Attributes:
         name: such as "remix (0.1) corrected".
         source: the row whose probabilities were corrected.
         scores: metric -> test scores by fold; only what the correction can change.
-        exact: whether the correction is exact for what the source was trained on.
+        is_exact: whether the correction is exact for what the source was trained on.
     """
 
     name: str
-    source: Row
+    source: Method
     scores: Mapping[str, pd.Series[float]]
-    exact: bool
+    is_exact: bool
 
     def score(self, metric: str) -> pd.Series[float]:
         return self.scores.get(metric, pd.Series(dtype=float))
 
 
-def corrected_rows(
-    comparison: Comparison, probabilities: Probabilities | None, remix: Row | None
-) -> tuple[Corrected, ...]:
+def corrected_methods(
+    comparison: Comparison, probabilities: ProbabilityReader | None, remix: Method | None
+) -> tuple[CorrectedMethod, ...]:
     """Every corrected row of a planned problem, none where no probabilities are stored.
 
     Args:
@@ -62,8 +63,8 @@ def corrected_rows(
     """
     if probabilities is None or not comparison.is_grid:
         return ()
-    made: list[Corrected] = []
-    for row in sources(comparison, remix):
+    made: list[CorrectedMethod] = []
+    for row in source_methods(comparison, remix):
         scored: dict[str, dict[tuple[int, int], dict[str, float]]] = {}
         folds = comparison.folds[comparison.folds["run"] == row.run]
         folds = folds[folds["failed"] == ""]
@@ -78,11 +79,11 @@ def corrected_rows(
             frame = pd.DataFrame.from_dict(by_fold, orient="index")
             frame.index = pd.MultiIndex.from_tuples(by_fold, names=["repeat", "fold"])
             series = {str(metric): frame[metric].sort_index() for metric in frame}
-            made.append(Corrected(name, row, series, is_exact(row)))
+            made.append(CorrectedMethod(name, row, series, is_exact(row)))
     return tuple(made)
 
 
-def table(found: Sequence[tuple[Comparison, Sequence[Corrected]]]) -> pd.DataFrame:
+def table(found: Sequence[tuple[Comparison, Sequence[CorrectedMethod]]]) -> pd.DataFrame:
     """One line a problem, corrected row and metric, with the difference to its source."""
     lines = []
     for comparison, rows in found:
@@ -101,7 +102,7 @@ def table(found: Sequence[tuple[Comparison, Sequence[Corrected]]]) -> pd.DataFra
                         "problem": comparison.problem,
                         "row": row.name,
                         "source": row.source.label,
-                        "exact": "yes" if row.exact else "no",
+                        "exact": "yes" if row.is_exact else "no",
                         "metric": metric,
                         "mean": interval.mean,
                         "corrected_se": interval.standard_error,
@@ -114,24 +115,24 @@ def table(found: Sequence[tuple[Comparison, Sequence[Corrected]]]) -> pd.DataFra
     return pd.DataFrame(lines)
 
 
-def sources(comparison: Comparison, remix: Row | None) -> list[Row]:
+def source_methods(comparison: Comparison, remix: Method | None) -> list[Method]:
     """One row of each strategy: the mixing ones at the alpha nearest to that of `remix`."""
     target = remix.alpha if remix is not None and remix.alpha else PUBLISHED_ALPHA
     by_strategy = nearest_alphas(
-        (((row.family, row.settings), row) for row in comparison.rows), target
+        (((row.family, row.settings), row) for row in comparison.methods), target
     )
     if remix is not None:
         by_strategy[remix.family, remix.settings] = remix
     return list(by_strategy.values())
 
 
-def is_exact(row: Row) -> bool:
+def is_exact(row: Method) -> bool:
     """Whether Bayes' rule is exact for a row: its rows are those of the data, none mixed."""
     sampler, mixing, loss = row.parts
     return mixing == "none" and "smote" not in sampler and loss not in posthoc.APPROXIMATE_LOSSES
 
 
-def _is_shifted(row: Row, folds: pd.DataFrame) -> bool:
+def _is_shifted(row: Method, folds: pd.DataFrame) -> bool:
     """Whether the row was trained under other class shares than those of the data."""
     natural = np.stack(folds["natural_prior"].to_list())
     shares = np.stack(folds["effective_prior"].to_list()).mean(axis=0)
@@ -140,10 +141,10 @@ def _is_shifted(row: Row, folds: pd.DataFrame) -> bool:
 
 
 def _fold(
-    row: Row,
+    row: Method,
     fold: Mapping[Any, Any],
     place: tuple[int, int],
-    probabilities: Probabilities,
+    probabilities: ProbabilityReader,
     *,
     shifted: bool,
 ) -> dict[str, dict[str, float]]:

@@ -16,63 +16,65 @@ import pandas as pd
 from scipy import stats
 
 from remix_study.metrics import is_maximized
-from remix_study.results.comparison import Comparison, Row
+from remix_study.results.comparison import Comparison
+from remix_study.results.methods import Method
 
 # The mean rank correlation of epochs and score, over problems, from which on ending is said to
 # matter. Fixed before the runs that it is read on.
-MATTERS = 0.3
+NOTABLE_CORRELATION = 0.3
 # Fewer folds give no correlation worth averaging.
 LEAST_FOLDS = 10
 BASELINE = "baseline"
 
 
 @dataclass(frozen=True)
-class Ended:
+class TrainingLength:
     """When the networks of one row ended, over all its problems.
 
     Attributes:
         networks: those that did not fail.
-        ratio: median over problems of its median epochs over the baseline's; NaN without one.
+        baseline_ratio: median over problems of its median epochs over the baseline's; NaN without
+            one.
         stopped: why -> how many networks.
         correlations: metric -> mean over problems of Spearman's correlation of epochs and score
             over the folds; above zero where networks that trained longer are better.
         problems: metric -> how many problems that mean is over.
     """
 
-    row: Row
+    method: Method
     networks: int
-    median: float
-    least: int
-    most: int
-    ratio: float
+    median_epochs: float
+    fewest_epochs: int
+    most_epochs: int
+    baseline_ratio: float
     stopped: Mapping[str, int]
     correlations: Mapping[str, float]
     problems: Mapping[str, int]
 
     @property
-    def matters(self) -> tuple[str, ...]:
+    def correlated_metrics(self) -> tuple[str, ...]:
         """Metrics in which ending earlier went with another score."""
-        return tuple(m for m, r in self.correlations.items() if abs(r) >= MATTERS)
+        return tuple(m for m, r in self.correlations.items() if abs(r) >= NOTABLE_CORRELATION)
 
 
-def endings(comparisons: Sequence[Comparison]) -> tuple[Ended, ...]:
+def training_lengths(comparisons: Sequence[Comparison]) -> tuple[TrainingLength, ...]:
     """One entry a row of the planned problems."""
     usable = [c for c in comparisons if c.is_grid]
-    labels = dict.fromkeys(row.label for c in usable for row in c.rows)
+    labels = dict.fromkeys(row.label for c in usable for row in c.methods)
     return tuple(made for label in labels if (made := _ended(label, usable)) is not None)
 
 
-def table(found: Sequence[Ended]) -> pd.DataFrame:
+def table(found: Sequence[TrainingLength]) -> pd.DataFrame:
     """One line a row."""
     return pd.DataFrame(
         [
             {
-                "row": made.row.label,
+                "row": made.method.label,
                 "networks": made.networks,
-                "epochs_median": made.median,
-                "epochs_least": made.least,
-                "epochs_most": made.most,
-                "epochs_over_baseline": made.ratio,
+                "epochs_median": made.median_epochs,
+                "epochs_least": made.fewest_epochs,
+                "epochs_most": made.most_epochs,
+                "epochs_over_baseline": made.baseline_ratio,
                 "stopped": "; ".join(f"{why} {n}" for why, n in made.stopped.items()),
                 **{f"correlation_{metric}": r for metric, r in made.correlations.items()},
             }
@@ -81,7 +83,7 @@ def table(found: Sequence[Ended]) -> pd.DataFrame:
     )
 
 
-def costs(comparisons: Sequence[Comparison], runs: pd.DataFrame) -> pd.DataFrame:
+def study_costs(comparisons: Sequence[Comparison], runs: pd.DataFrame) -> pd.DataFrame:
     """One line a study: networks, epochs, steps, training time, wall time, peak memory.
 
     Wall time is that in which at least one trial of the study ran, so that a pause between two
@@ -129,19 +131,19 @@ def wall_seconds(runs: pd.DataFrame) -> float:
     return float(total.total_seconds())
 
 
-def _ended(label: str, usable: Sequence[Comparison]) -> Ended | None:
+def _ended(label: str, usable: Sequence[Comparison]) -> TrainingLength | None:
     epochs: list[pd.DataFrame] = []
     ratios: list[float] = []
     found: dict[str, list[float]] = {}
-    row: Row | None = None
+    row: Method | None = None
     for c in usable:
-        own = next((r for r in c.rows if r.label == label), None)
+        own = next((r for r in c.methods if r.label == label), None)
         folds = _folds(c, own)
         if own is None or folds.empty:
             continue
         row = row or own
         epochs.append(folds)
-        base = _folds(c, next((r for r in c.rows if r.label == BASELINE), None))
+        base = _folds(c, next((r for r in c.methods if r.label == BASELINE), None))
         if len(base):
             ratios.append(float(folds["epochs"].median() / base["epochs"].median()))
         for metric in c.objectives:
@@ -151,26 +153,26 @@ def _ended(label: str, usable: Sequence[Comparison]) -> Ended | None:
     if row is None:
         return None
     everything = pd.concat(epochs)
-    return Ended(
-        row=row,
+    return TrainingLength(
+        method=row,
         networks=len(everything),
-        median=float(everything["epochs"].median()),
-        least=int(everything["epochs"].min()),
-        most=int(everything["epochs"].max()),
-        ratio=float(np.median(ratios)) if ratios else math.nan,
+        median_epochs=float(everything["epochs"].median()),
+        fewest_epochs=int(everything["epochs"].min()),
+        most_epochs=int(everything["epochs"].max()),
+        baseline_ratio=float(np.median(ratios)) if ratios else math.nan,
         stopped={str(why): int(n) for why, n in everything["stopped"].value_counts().items()},
         correlations={metric: float(np.mean(rs)) for metric, rs in found.items()},
         problems={metric: len(rs) for metric, rs in found.items()},
     )
 
 
-def _folds(comparison: Comparison, row: Row | None) -> pd.DataFrame:
+def _folds(comparison: Comparison, row: Method | None) -> pd.DataFrame:
     folds = comparison.folds
     run = -1 if row is None else row.run
     return folds[(folds["run"] == run) & (folds["failed"] == "")]
 
 
-def _correlation(comparison: Comparison, row: Row, folds: pd.DataFrame, metric: str) -> float:
+def _correlation(comparison: Comparison, row: Method, folds: pd.DataFrame, metric: str) -> float:
     """Spearman's, positive where longer training is better; NaN where either does not vary."""
     epochs = folds.set_index(["repeat", "fold"])["epochs"]
     first, second = epochs.align(comparison.score(row.label, metric), join="inner")

@@ -18,7 +18,7 @@ from remix_study.errors import StorageError, UsageError, did_you_mean
 from remix_study.results.search_frames import SearchResult, load_searches
 from remix_study.study import study_progress, tables
 
-Probabilities = Callable[
+ProbabilityReader = Callable[
     [int, int, int, str], tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]
 ]
 
@@ -56,7 +56,7 @@ class StudyFrames:
     folds: pd.DataFrame
     scores: pd.DataFrame
     manifests: tuple[Mapping[str, Any], ...]
-    probabilities: Probabilities | None = None
+    probabilities: ProbabilityReader | None = None
     searches: tuple[SearchResult, ...] = ()
 
 
@@ -247,7 +247,7 @@ def _fold(found: Any, facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _reader(engine: Engine) -> Probabilities:
+def _reader(engine: Engine) -> ProbabilityReader:
     """Read probabilities when they are asked for: a run and the parts of a study at a time."""
 
     @lru_cache(maxsize=2)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from remix_study.results.intervals import check_rank_total
+from remix_study.results.ranking import check_rank_total
 
 LEVEL = 0.05
 # With fewer units no test is worth its p-value.
@@ -21,12 +21,12 @@ LEAST_UNITS = 3
 
 
 @dataclass(frozen=True)
-class Friedman:
+class FriedmanTest:
     """Whether the rows differ at all.
 
     Attributes:
         units: number N of problems or data sets.
-        rows: number k of rows.
+        methods: number k of rows.
         chi2: Friedman's statistic, k - 1 degrees of freedom.
         p: its p-value.
         f: the statistic of Iman and Davenport, k - 1 and (k - 1)(N - 1) degrees of freedom.
@@ -36,7 +36,7 @@ class Friedman:
     """
 
     units: int
-    rows: int
+    methods: int
     chi2: float
     p: float
     f: float
@@ -44,7 +44,7 @@ class Friedman:
     critical_difference: float
 
 
-def friedman(sums: ArrayLike, units: int, tied: float = 0.0) -> Friedman:
+def friedman_test(sums: ArrayLike, units: int, tied: float = 0.0) -> FriedmanTest:
     """Friedman's test with Iman and Davenport's correction, from rank sums.
 
     Args:
@@ -68,9 +68,9 @@ def friedman(sums: ArrayLike, units: int, tied: float = 0.0) -> Friedman:
         f_p = float(stats.f.sf(f, k - 1, (k - 1) * (units - 1)))
     else:
         f, f_p = float("inf"), float(math.factorial(k)) ** (1 - units)
-    return Friedman(
+    return FriedmanTest(
         units=units,
-        rows=k,
+        methods=k,
         chi2=chi2,
         p=float(stats.chi2.sf(chi2, k - 1)),
         f=f,
@@ -158,6 +158,6 @@ def smallest_p(units: int) -> float:
     return float(min(1.0, 2.0 ** (1 - units)))
 
 
-def too_few(units: int, rivals: int, level: float = LEVEL) -> bool:
+def has_too_few_units(units: int, rivals: int, level: float = LEVEL) -> bool:
     """Whether no exact test can be significant once it is adjusted for this many rivals."""
     return smallest_p(units) * rivals > level

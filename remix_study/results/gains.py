@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from remix_study.metrics import is_maximized
-from remix_study.results.comparison import Comparison, Row
+from remix_study.results.comparison import Comparison
+from remix_study.results.methods import Method
 from remix_study.results.rank_sums import RankTable
 
 ALL = "all"
@@ -28,7 +29,7 @@ class Gains:
     Attributes:
         kind: "binary" or "multi-class".
         metric: what was scored.
-        row: who gained.
+        method: who gained.
         gains: by problem, in the order of the page.
         groups: imbalance ratio in words -> its problems, the mildest first; `ALL` is the last.
         baseline: the baseline's mean score by problem.
@@ -36,29 +37,29 @@ class Gains:
 
     kind: str
     metric: str
-    row: Row
+    method: Method
     gains: pd.Series[float]
     groups: dict[str, list[str]]
     baseline: pd.Series[float]
 
-    def of(self, group: str) -> pd.Series[float]:
+    def in_group(self, group: str) -> pd.Series[float]:
         return self.gains[self.groups[group]]
 
     def mean(self, group: str = ALL) -> float:
-        return float(self.of(group).mean())
+        return float(self.in_group(group).mean())
 
     def median(self, group: str = ALL) -> float:
-        return float(self.of(group).median())
+        return float(self.in_group(group).median())
 
     @property
-    def carrier(self) -> str:
+    def most_influential(self) -> str:
         """The problem that moves the mean most when it is left out."""
         return str((self.gains - self.gains.mean()).abs().idxmax())
 
     @property
-    def without_carrier(self) -> float:
+    def mean_without_most_influential(self) -> float:
         """The mean gain without that problem; NaN with a single one."""
-        rest = self.gains.drop(self.carrier)
+        rest = self.gains.drop(self.most_influential)
         return float(rest.mean()) if len(rest) else math.nan
 
 
@@ -70,7 +71,7 @@ def gains(ranked: RankTable, comparisons: Sequence[Comparison]) -> tuple[Gains, 
         comparisons: the problems that were ranked.
     """
     by_problem = {c.problem: c for c in comparisons}
-    rows = {row.label: row for row in ranked.rows}
+    rows = {row.label: row for row in ranked.methods}
     found = []
     for ranking in ranked.rankings:
         base = next(
@@ -97,14 +98,14 @@ def table(found: Sequence[Gains]) -> pd.DataFrame:
             {
                 "kind": made.kind,
                 "metric": made.metric,
-                "row": made.row.label,
+                "row": made.method.label,
                 "imbalance": group,
                 "problems": len(problems),
                 "mean_gain": made.mean(group),
                 "median_gain": made.median(group),
-                "least": float(made.of(group).min()),
-                "most": float(made.of(group).max()),
-                "problems_better": int((made.of(group) > 0).sum()),
+                "least": float(made.in_group(group).min()),
+                "most": float(made.in_group(group).max()),
+                "problems_better": int((made.in_group(group) > 0).sum()),
                 "mean_of_baseline": float(made.baseline[problems].mean()),
             }
             for made in found
@@ -120,7 +121,7 @@ def table_by_problem(found: Sequence[Gains]) -> pd.DataFrame:
             {
                 "kind": made.kind,
                 "metric": made.metric,
-                "row": made.row.label,
+                "row": made.method.label,
                 "problem": problem,
                 "gain": gain,
             }

@@ -1,4 +1,4 @@
-"""Means, intervals and ranks that respect how repeated cross-validation reuses its rows.
+"""Means and their intervals under repeated cross-validation, which reuses its rows.
 
 The folds of a repeated cross-validation share training rows, so their scores are not
 independent and the usual standard error is too small. Nadeau and Bengio (2003) replace 1/J by
@@ -8,7 +8,7 @@ of freedom for J folds in all.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from remix_study.metrics import METRICS
+
 CONFIDENCE = 0.95
-# Means that differ by less than this are the same number summed in another order.
-TIE_DECIMALS = 12
 
 
 @dataclass(frozen=True)
@@ -122,49 +122,23 @@ def paired_interval(
     return corrected_interval((first - second).to_numpy(dtype=np.float64), ratio, confidence)
 
 
-def rank_rows(means: pd.DataFrame, *, maximize: bool) -> pd.DataFrame:
-    """Ranks within each problem; 1 is the best, ties share their average rank.
+def score_range(metric: str) -> tuple[float, float]:
+    """The lowest and the highest value of a metric; per-class ones such as `recall_0` too."""
+    known = METRICS.get(metric)
+    return 0.0, max(1.0, known.worst) if known is not None else 1.0
+
+
+def score_interval(metric: str, scores: ArrayLike, ratio: float) -> Interval:
+    """The corrected interval of a mean score, clipped to the range of its metric.
+
+    A g-mean of 1.012 does not exist. The standard error stays as it is; differences have no such
+    range and are never clipped.
 
     Args:
-        means: (problems, rows) one mean score each, none missing.
-        maximize: whether a higher score is better.
-
-    Returns:
-        (problems, rows) ranks.
-
-    Raises:
-        ValueError: a mean is missing.
+        metric: key of `METRICS`, or a per-class metric.
+        scores: (J,) one a fold.
+        ratio: n_test / n_train of the correction.
     """
-    values = means.to_numpy(dtype=np.float64)
-    if np.isnan(values).any():
-        raise ValueError("every row needs a score on every problem to be ranked")
-    ordered = np.round(-values if maximize else values, TIE_DECIMALS)
-    ranks = stats.rankdata(ordered, method="average", axis=1)
-    return pd.DataFrame(ranks, index=means.index, columns=means.columns)
-
-
-def rank_sums(ranks: pd.DataFrame) -> pd.Series[float]:
-    """Sum of each row's ranks over the problems, with the total checked.
-
-    Raises:
-        ValueError: the sums do not add up to N k (k + 1) / 2.
-    """
-    sums = ranks.sum(axis=0).astype(float)
-    check_rank_total(sums.to_numpy(dtype=np.float64), n_problems=len(ranks))
-    return sums
-
-
-def check_rank_total(sums: ArrayLike, *, n_problems: int) -> None:
-    """Refuse rank sums that no ranking with average ties can give.
-
-    Args:
-        sums: (k,) rank sums.
-        n_problems: number N of problems.
-
-    Raises:
-        ValueError: they do not add up to N k (k + 1) / 2.
-    """
-    array = np.asarray(sums, dtype=np.float64)
-    expected = n_problems * len(array) * (len(array) + 1) / 2
-    if not np.isclose(array.sum(), expected, rtol=0, atol=1e-6):
-        raise ValueError(f"rank sums total {array.sum():g}, not N k (k + 1) / 2 = {expected:g}")
+    interval = corrected_interval(scores, ratio)
+    low, high = np.clip((interval.low, interval.high), *score_range(metric))
+    return replace(interval, low=float(low), high=float(high))

@@ -13,13 +13,14 @@ from typing import Any
 
 import pandas as pd
 
-from remix_study.results.comparison import Comparison, row_order
+from remix_study.results.comparison import Comparison
+from remix_study.results.methods import method_order
 
 # What decides how a row of a study is trained and scored, apart from its strategy.
 _SHARED = ("cv", "problem", "model", "training", "augmentation")
 
 
-def recipe(comparison: Comparison) -> str | None:
+def training_recipe(comparison: Comparison) -> str | None:
     """A text that two problems share where they were split and trained alike; None if unknown.
 
     A search, or a grid that varies more than strategies, has no recipe for all its rows.
@@ -27,7 +28,7 @@ def recipe(comparison: Comparison) -> str | None:
     began = comparison.info.get("definition")
     if not isinstance(began, Mapping) or not comparison.is_grid:
         return None
-    if any(row.settings for row in comparison.rows):
+    if any(row.settings for row in comparison.methods):
         return None
     found = {name: began.get(name) for name in _SHARED} | {"seed": began["study"]["seed"]}
     # How many networks train together is a matter of last digits.
@@ -35,13 +36,13 @@ def recipe(comparison: Comparison) -> str | None:
     return json.dumps(found, sort_keys=True)
 
 
-def is_curve(comparison: Comparison) -> bool:
+def has_alpha_curve(comparison: Comparison) -> bool:
     """Whether some strategy was run at several alphas, which are no rivals of each other."""
-    families = [row.family for row in comparison.rows if row.alpha]
+    families = [row.family for row in comparison.methods if row.alpha]
     return len(set(families)) < len(families)
 
 
-def join(first: Comparison, others: Sequence[Comparison]) -> Comparison:
+def join_methods(first: Comparison, others: Sequence[Comparison]) -> Comparison:
     """The first one's problem with the rows that others add to it.
 
     Of a row that two studies have, the first one's counts.
@@ -52,11 +53,11 @@ def join(first: Comparison, others: Sequence[Comparison]) -> Comparison:
     """
     if not others:
         return first
-    rows = list(first.rows)
-    sources = [(first, list(first.rows))]
+    rows = list(first.methods)
+    sources = [(first, list(first.methods))]
     for other in others:
         labels = {row.label for row in rows}
-        added = [row for row in other.rows if row.label not in labels]
+        added = [row for row in other.methods if row.label not in labels]
         sources.append((other, added))
         rows += added
     scores = {
@@ -75,7 +76,7 @@ def join(first: Comparison, others: Sequence[Comparison]) -> Comparison:
     return replace(
         first,
         info=dict(first.info) | _progress([c for c, _ in sources]),
-        rows=tuple(sorted(rows, key=row_order)),
+        methods=tuple(sorted(rows, key=method_order)),
         folds=folds[folds["run"].isin(runs)],
         scores=scores,
     )

@@ -16,38 +16,39 @@ import pandas as pd
 from scipy import stats
 
 from remix_study.metrics import CORE_METRICS
-from remix_study.results.comparison import Comparison, Row
+from remix_study.results.comparison import Comparison
 from remix_study.results.friedman import holm
 from remix_study.results.intervals import Interval, paired_interval
+from remix_study.results.methods import Method
 
 REFERENCES = ("baseline", "remix")
 
 
 @dataclass(frozen=True)
-class Paired:
+class PairedTest:
     """One row against a reference in one metric.
 
     Attributes:
         reference: label of the row that it is held against.
-        row: its label.
+        method: its label.
         difference: row minus reference with its corrected interval.
         t: the statistic; infinite where every fold has the same difference.
-        freedom: degrees of freedom.
+        degrees_of_freedom: degrees of freedom.
         p: two-sided p-value.
         holm_p: the same, adjusted within the problem.
     """
 
     metric: str
     reference: str
-    row: str
+    method: str
     difference: Interval
     t: float
-    freedom: int
+    degrees_of_freedom: int
     p: float
     holm_p: float
 
 
-def paired_tests(comparison: Comparison, remix: Row | None) -> tuple[Paired, ...]:
+def paired_tests(comparison: Comparison, remix: Method | None) -> tuple[PairedTest, ...]:
     """Every row of a planned problem against the baseline and against ReMix.
 
     Args:
@@ -57,9 +58,10 @@ def paired_tests(comparison: Comparison, remix: Row | None) -> tuple[Paired, ...
     if not comparison.is_grid:
         return ()
     baseline = next(
-        (row for row in comparison.rows if row.strategy == "baseline" and not row.settings), None
+        (row for row in comparison.methods if row.strategy == "baseline" and not row.settings),
+        None,
     )
-    found: list[Paired] = []
+    found: list[PairedTest] = []
     for reference in (baseline, remix):
         if reference is not None:
             for metric in CORE_METRICS:
@@ -67,7 +69,7 @@ def paired_tests(comparison: Comparison, remix: Row | None) -> tuple[Paired, ...
     return tuple(found)
 
 
-def table(found: Sequence[tuple[Comparison, Sequence[Paired]]]) -> pd.DataFrame:
+def table(found: Sequence[tuple[Comparison, Sequence[PairedTest]]]) -> pd.DataFrame:
     """One line a problem, metric, reference and row."""
     return pd.DataFrame(
         [
@@ -76,7 +78,7 @@ def table(found: Sequence[tuple[Comparison, Sequence[Paired]]]) -> pd.DataFrame:
                 "problem": comparison.problem,
                 "metric": test.metric,
                 "reference": test.reference,
-                "row": test.row,
+                "row": test.method,
                 "difference": test.difference.mean,
                 "corrected_se": test.difference.standard_error,
                 "low": test.difference.low,
@@ -84,7 +86,7 @@ def table(found: Sequence[tuple[Comparison, Sequence[Paired]]]) -> pd.DataFrame:
                 "folds": test.difference.folds,
                 "test_train_ratio": comparison.ratio,
                 "t": test.t,
-                "degrees_of_freedom": test.freedom,
+                "degrees_of_freedom": test.degrees_of_freedom,
                 "p": test.p,
                 "holm_p": test.holm_p,
             }
@@ -94,10 +96,10 @@ def table(found: Sequence[tuple[Comparison, Sequence[Paired]]]) -> pd.DataFrame:
     )
 
 
-def _against(comparison: Comparison, reference: Row, metric: str) -> list[Paired]:
+def _against(comparison: Comparison, reference: Method, metric: str) -> list[PairedTest]:
     base = comparison.score(reference.label, metric)
-    made: list[tuple[Row, Interval, float, float]] = []
-    for row in comparison.rows:
+    made: list[tuple[Method, Interval, float, float]] = []
+    for row in comparison.methods:
         scores = comparison.score(row.label, metric)
         if row.label == reference.label or scores.empty or base.empty:
             continue
@@ -107,7 +109,7 @@ def _against(comparison: Comparison, reference: Row, metric: str) -> list[Paired
             made.append((row, difference, t, p))
     adjusted = holm([p for *_, p in made]) if made else np.empty(0)
     return [
-        Paired(
+        PairedTest(
             metric, reference.label, row.label, difference, t, difference.folds - 1, p, float(own)
         )
         for (row, difference, t, p), own in zip(made, adjusted, strict=True)

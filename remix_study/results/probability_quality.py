@@ -10,18 +10,19 @@ import numpy as np
 import pandas as pd
 
 from remix_study.metrics import NATURAL_METRICS, is_maximized
-from remix_study.results.comparison import Comparison, Row
-from remix_study.results.corrections import Corrected
+from remix_study.results.comparison import Comparison
+from remix_study.results.corrections import CorrectedMethod
 from remix_study.results.intervals import Interval, paired_interval
+from remix_study.results.methods import Method
 
 Relation = Literal["better", "worse", "unclear"]
-Mending = Literal[
+CorrectionOutcome = Literal[
     "not needed", "mended", "mended with temperature", "helped", "not mended", "unknown"
 ]
 
 
 @dataclass(frozen=True)
-class Trust:
+class ProbabilityQuality:
     """Whether ReMix's probabilities can be used at the natural class shares.
 
     Attributes:
@@ -30,8 +31,8 @@ class Trust:
         with_temperature: the same with a temperature on top.
         worse: metrics in which it is surely worse than the baseline.
         worse_corrected: metrics in which the corrected one is.
-        mending: what the correction does about those.
-        exact: whether the correction is exact.
+        correction_outcome: what the correction does about those.
+        is_exact: whether the correction is exact.
         below_guessing: rows whose log-loss or Brier is worse than telling every row the class
             shares.
     """
@@ -41,8 +42,8 @@ class Trust:
     with_temperature: Mapping[str, Interval]
     worse: tuple[str, ...]
     worse_corrected: tuple[str, ...]
-    mending: Mending
-    exact: bool
+    correction_outcome: CorrectionOutcome
+    is_exact: bool
     below_guessing: tuple[str, ...]
 
 
@@ -53,7 +54,7 @@ def relation(metric: str, interval: Interval) -> Relation:
     return "better" if (interval.mean > 0) == is_maximized(metric) else "worse"
 
 
-def differences(
+def score_differences(
     comparison: Comparison, label: str, scores: Mapping[str, pd.Series[float]]
 ) -> dict[str, Interval]:
     """The row of this label minus the other scores, in each metric that both have."""
@@ -65,16 +66,22 @@ def differences(
     return found
 
 
-def assess(comparison: Comparison, remix: Row, corrected: Sequence[Corrected]) -> Trust | None:
+def assess_probabilities(
+    comparison: Comparison, remix: Method, corrected: Sequence[CorrectedMethod]
+) -> ProbabilityQuality | None:
     """The finding on one ReMix row; None without a baseline to hold it against."""
     baseline = next(
-        (r for r in comparison.rows if r.strategy == "baseline" and r.settings == remix.settings),
+        (
+            r
+            for r in comparison.methods
+            if r.strategy == "baseline" and r.settings == remix.settings
+        ),
         None,
     )
     if baseline is None:
         return None
     reference = {metric: comparison.score(baseline.label, metric) for metric in NATURAL_METRICS}
-    as_trained = differences(comparison, remix.label, reference)
+    as_trained = score_differences(comparison, remix.label, reference)
     if not as_trained:
         return None
     by_name = {made.name: made for made in corrected}
@@ -83,26 +90,28 @@ def assess(comparison: Comparison, remix: Row, corrected: Sequence[Corrected]) -
     worse = _worse(as_trained)
     after = _against(comparison, back, reference)
     after_temperature = _against(comparison, softened, reference)
-    return Trust(
+    return ProbabilityQuality(
         as_trained=as_trained,
         corrected=after,
         with_temperature=after_temperature,
         worse=worse,
         worse_corrected=_worse(after),
-        mending=_mending(comparison, remix, back, worse, after, after_temperature),
-        exact=back.exact if back else False,
+        correction_outcome=_mending(comparison, remix, back, worse, after, after_temperature),
+        is_exact=back.is_exact if back else False,
         below_guessing=tuple(
             row.label for row in (baseline, remix) if _below_guessing(comparison, row)
         ),
     )
 
 
-def _worse(differences: Mapping[str, Interval]) -> tuple[str, ...]:
-    return tuple(m for m, interval in differences.items() if relation(m, interval) == "worse")
+def _worse(score_differences: Mapping[str, Interval]) -> tuple[str, ...]:
+    return tuple(
+        m for m, interval in score_differences.items() if relation(m, interval) == "worse"
+    )
 
 
 def _against(
-    comparison: Comparison, made: Corrected | None, reference: Mapping[str, pd.Series[float]]
+    comparison: Comparison, made: CorrectedMethod | None, reference: Mapping[str, pd.Series[float]]
 ) -> dict[str, Interval]:
     if made is None:
         return {}
@@ -115,12 +124,12 @@ def _against(
 
 def _mending(
     comparison: Comparison,
-    remix: Row,
-    back: Corrected | None,
+    remix: Method,
+    back: CorrectedMethod | None,
     worse: Sequence[str],
     after: Mapping[str, Interval],
     after_temperature: Mapping[str, Interval],
-) -> Mending:
+) -> CorrectionOutcome:
     if not worse:
         return "not needed"
     if back is None or not after:
@@ -142,7 +151,7 @@ def _mending(
     return "helped" if helped else "not mended"
 
 
-def _below_guessing(comparison: Comparison, row: Row) -> bool:
+def _below_guessing(comparison: Comparison, row: Method) -> bool:
     """Whether telling every row the class shares has a lower Brier score or log-loss."""
     folds = comparison.folds[(comparison.folds["run"] == row.run)]
     folds = folds[folds["failed"] == ""]

@@ -14,12 +14,10 @@ import pandas as pd
 from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.metrics import CORE_METRICS, PUBLISHED_METRICS, is_maximized, short_name
 from remix_study.results.alphas import nearest_alphas
-from remix_study.results.comparison import Comparison, Row, row_order
-from remix_study.results.intervals import (
-    rank_rows,
-    rank_sums,
-)
-from remix_study.results.variants import headline
+from remix_study.results.comparison import Comparison
+from remix_study.results.methods import Method, method_order
+from remix_study.results.ranking import Ranking, rank_means, sum_ranks
+from remix_study.results.variants import headline_problems
 
 PUBLISHED = (
     ("baseline", None),
@@ -78,35 +76,16 @@ class IncompleteMethod:
 
 
 @dataclass(frozen=True, eq=False)
-class Ranking:
-    """One metric of one kind of problem, ranked.
-
-    Attributes:
-        kind: "binary" or "multi-class".
-        metric: what was ranked.
-        means: (problems, rows) mean test scores.
-        ranks: (problems, rows).
-        sums: (rows,) rank sums; their total has been checked.
-    """
-
-    kind: str
-    metric: str
-    means: pd.DataFrame
-    ranks: pd.DataFrame
-    sums: pd.Series[float]
-
-
-@dataclass(frozen=True, eq=False)
 class RankTable:
     """The rankings of one set of methods.
 
     Attributes:
-        rows: the methods that at least one ranking has, in the order of the page.
+        methods: the methods that at least one ranking has, in the order of the page.
         rankings: one a kind of problem and metric.
         incomplete: methods that were left out of them.
     """
 
-    rows: tuple[Row, ...]
+    methods: tuple[Method, ...]
     rankings: tuple[Ranking, ...]
     incomplete: tuple[IncompleteMethod, ...]
 
@@ -115,21 +94,21 @@ def rankable(
     comparisons: Sequence[Comparison],
 ) -> tuple[tuple[Comparison, ...], tuple[ProblemNote, ...]]:
     """Select the problems that can be ranked, each once, and say what became of the others."""
-    plain = headline(comparisons)
+    plain = headline_problems(comparisons)
     planned = [c for c in plain if c.is_grid]
     notes = [
         ProblemNote(reason, problems)
         for reason, problems in (
             (SEARCHED, tuple(c.name for c in comparisons if not c.is_grid)),
             (VARIANT, tuple(c.name for c in comparisons if c not in plain)),
-            (NO_TRIALS, tuple(c.name for c in planned if not c.rows)),
+            (NO_TRIALS, tuple(c.name for c in planned if not c.methods)),
         )
         if problems
     ]
     chosen: dict[str, Comparison] = {}
     several: dict[str, None] = {}
     for comparison in planned:
-        if not comparison.rows:
+        if not comparison.methods:
             continue
         before = chosen.get(comparison.problem)
         if before is not None:
@@ -143,40 +122,27 @@ def rankable(
     return tuple(chosen.values()), tuple(notes)
 
 
-def published(
+def published_ranks(
     comparisons: Sequence[Comparison], metrics: Sequence[str] = PUBLISHED_METRICS
 ) -> RankTable:
     """The five published rows ranked alone; where one is missing, those that are common."""
-    return rank_where(comparisons, metrics, lambda row: (row.strategy, row.alpha) in PUBLISHED)
+    return rank_methods(comparisons, metrics, lambda row: (row.strategy, row.alpha) in PUBLISHED)
 
 
-def one_each(comparisons: Sequence[Comparison]) -> RankTable:
+def strategy_ranks(comparisons: Sequence[Comparison]) -> RankTable:
     """One row of each strategy: of those that mix, the alpha nearest to the published 0.1."""
     nearest = nearest_alphas(
         ((comparison.kind, row.family, row.settings), row)
         for comparison in comparisons
-        for row in comparison.rows
+        for row in comparison.methods
     )
     labels = {row.label for row in nearest.values()}
-    return rank_where(comparisons, CORE_METRICS, lambda row: row.label in labels)
+    return rank_methods(comparisons, CORE_METRICS, lambda row: row.label in labels)
 
 
-def by_dataset(ranking: Ranking, datasets: Mapping[str, str]) -> Ranking:
-    """The same rows ranked on each data set, the scores of its problems averaged first.
-
-    Args:
-        ranking: by problem.
-        datasets: problem -> its data set.
-    """
-    names = [datasets[str(problem)] for problem in ranking.means.index]
-    means = ranking.means.groupby(names, sort=False).mean()
-    ranks = rank_rows(means, maximize=is_maximized(ranking.metric))
-    return Ranking(ranking.kind, ranking.metric, means, ranks, rank_sums(ranks))
-
-
-def everything(comparisons: Sequence[Comparison]) -> RankTable:
+def all_ranks(comparisons: Sequence[Comparison]) -> RankTable:
     """All rows that are complete on every problem of a kind."""
-    return rank_where(comparisons, CORE_METRICS, lambda _: True)
+    return rank_methods(comparisons, CORE_METRICS, lambda _: True)
 
 
 def table(ranked: RankTable) -> pd.DataFrame:
@@ -217,19 +183,19 @@ def table_by_problem(ranked: RankTable) -> pd.DataFrame:
     )
 
 
-def layout(ranked: RankTable) -> pd.DataFrame:
+def published_layout(ranked: RankTable) -> pd.DataFrame:
     """The paper's layout: rows are strategies, columns the metrics of each kind."""
-    wide = pd.DataFrame({"row": [row.label for row in ranked.rows]})
+    wide = pd.DataFrame({"row": [row.label for row in ranked.methods]})
     for ranking in ranked.rankings:
         column = f"{ranking.kind} {short_name(ranking.metric)}"
         wide[column] = wide["row"].map(ranking.sums)
     return wide
 
 
-def rank_where(
+def rank_methods(
     comparisons: Sequence[Comparison],
     metrics: Sequence[str],
-    wanted: Callable[[Row], bool],
+    wanted: Callable[[Method], bool],
 ) -> RankTable:
     """Rank the wanted rows that are complete on every problem of a kind, in each metric.
 
@@ -240,10 +206,10 @@ def rank_where(
     """
     rankings: list[Ranking] = []
     incomplete: list[IncompleteMethod] = []
-    rows: dict[str, Row] = {}
+    rows: dict[str, Method] = {}
     for kind in KINDS:
         here = [c for c in comparisons if c.kind == kind]
-        candidates = {row.label: row for c in here for row in c.rows if wanted(row)}
+        candidates = {row.label: row for c in here for row in c.methods if wanted(row)}
         complete, left_out = _complete(kind, here, candidates, metrics)
         incomplete += left_out
         if not here or len(complete) < 2:
@@ -254,24 +220,24 @@ def rank_where(
                 {name: [float(c.score(name, metric).mean()) for c in here] for name in complete},
                 index=[c.problem for c in here],
             )
-            ranks = rank_rows(means, maximize=is_maximized(metric))
-            rankings.append(Ranking(kind, metric, means, ranks, rank_sums(ranks)))
-    ordered = tuple(sorted(rows.values(), key=row_order))
+            ranks = rank_means(means, maximize=is_maximized(metric))
+            rankings.append(Ranking(kind, metric, means, ranks, sum_ranks(ranks)))
+    ordered = tuple(sorted(rows.values(), key=method_order))
     return RankTable(ordered, tuple(rankings), tuple(incomplete))
 
 
 def _complete(
     kind: str,
     here: Sequence[Comparison],
-    candidates: Mapping[str, Row],
+    candidates: Mapping[str, Method],
     metrics: Sequence[str],
-) -> tuple[dict[str, Row], list[IncompleteMethod]]:
+) -> tuple[dict[str, Method], list[IncompleteMethod]]:
     """Split the candidates into those with every fold of every problem, and the others."""
-    complete: dict[str, Row] = {}
+    complete: dict[str, Method] = {}
     incomplete: list[IncompleteMethod] = []
-    for row in sorted(candidates.values(), key=row_order):
+    for row in sorted(candidates.values(), key=method_order):
         absent = tuple(
-            c.problem for c in here if row.label not in {other.label for other in c.rows}
+            c.problem for c in here if row.label not in {other.label for other in c.methods}
         )
         partial = tuple(
             MissingFolds(c.problem, missing, c.planned_folds)
@@ -288,5 +254,5 @@ def _complete(
 
 def _worth(comparison: Comparison) -> tuple[int, int]:
     """Published rows count first: a grid of alphas has many rows and nothing to rank them with."""
-    published = sum((row.strategy, row.alpha) in PUBLISHED for row in comparison.rows)
-    return published, len(comparison.rows)
+    published_ranks = sum((row.strategy, row.alpha) in PUBLISHED for row in comparison.methods)
+    return published_ranks, len(comparison.methods)

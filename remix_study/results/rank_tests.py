@@ -12,12 +12,13 @@ from remix_study.metrics import is_maximized
 from remix_study.results.comparison import Comparison
 from remix_study.results.friedman import (
     LEAST_UNITS,
-    Friedman,
+    FriedmanTest,
     against_control,
-    friedman,
+    friedman_test,
     tie_mass,
 )
-from remix_study.results.rank_sums import Ranking, RankTable, by_dataset
+from remix_study.results.rank_sums import RankTable
+from remix_study.results.ranking import Ranking, rank_by_dataset
 from remix_study.results.signed_rank import Posterior, signed_rank_posterior
 
 UNITS = ("problem", "data set")
@@ -29,7 +30,7 @@ class Opponent:
     """A row that ReMix is compared with on one metric.
 
     Attributes:
-        row: its label.
+        method: its label.
         mean_rank: over the units.
         holm_p: two-sided p-value of the difference in mean rank, adjusted after Holm.
         ahead: whether ReMix has the better mean rank.
@@ -37,7 +38,7 @@ class Opponent:
         posterior: of the Bayesian signed-rank test, from the side of ReMix.
     """
 
-    row: str
+    method: str
     mean_rank: float
     holm_p: float
     ahead: bool
@@ -59,19 +60,19 @@ class RankTest:
 
     ranking: Ranking
     unit: str
-    overall: Friedman | None
+    overall: FriedmanTest | None
     remix: str
     opponents: tuple[Opponent, ...]
 
     @property
-    def n(self) -> int:
+    def n_units(self) -> int:
         return len(self.ranking.ranks)
 
 
 def rank_tests(ranked: RankTable, comparisons: Sequence[Comparison]) -> tuple[RankTest, ...]:
     """Both units of every ranking; the data set is left out where it is the problem itself."""
     datasets = {c.problem: str(c.info["dataset"]) for c in comparisons}
-    remix = next((row.label for row in ranked.rows if row.strategy == "remix"), "")
+    remix = next((row.label for row in ranked.methods if row.strategy == "remix"), "")
     found = []
     for ranking in ranked.rankings:
         found.append(_test(ranking, "problem", remix))
@@ -94,8 +95,8 @@ def table(named: Mapping[str, Sequence[RankTest]]) -> pd.DataFrame:
                 "kind": test.ranking.kind,
                 "metric": test.ranking.metric,
                 "unit": test.unit,
-                "units": test.n,
-                "rows": test.overall.rows,
+                "units": test.n_units,
+                "rows": test.overall.methods,
                 "friedman_chi2": test.overall.chi2,
                 "friedman_p": test.overall.p,
                 "iman_davenport_f": test.overall.f,
@@ -118,10 +119,10 @@ def table_of_opponents(named: Mapping[str, Sequence[RankTest]]) -> pd.DataFrame:
                 "kind": test.ranking.kind,
                 "metric": test.ranking.metric,
                 "unit": test.unit,
-                "units": test.n,
+                "units": test.n_units,
                 "remix": test.remix,
-                "rival": rival.row,
-                "mean_rank_remix": float(test.ranking.sums[test.remix]) / test.n,
+                "rival": rival.method,
+                "mean_rank_remix": float(test.ranking.sums[test.remix]) / test.n_units,
                 "mean_rank_rival": rival.mean_rank,
                 "holm_p": rival.holm_p,
                 "mean_gain_of_remix": rival.difference,
@@ -138,7 +139,7 @@ def table_of_opponents(named: Mapping[str, Sequence[RankTest]]) -> pd.DataFrame:
 
 def _by_dataset(ranking: Ranking, datasets: Mapping[str, str]) -> Ranking | None:
     own = [datasets[str(problem)] for problem in ranking.means.index]
-    return by_dataset(ranking, datasets) if len(set(own)) < len(own) else None
+    return rank_by_dataset(ranking, datasets) if len(set(own)) < len(own) else None
 
 
 def _test(ranking: Ranking, unit: str, remix: str) -> RankTest:
@@ -146,7 +147,7 @@ def _test(ranking: Ranking, unit: str, remix: str) -> RankTest:
     if n < LEAST_UNITS:
         return RankTest(ranking, unit, None, remix, ())
     sums = ranking.sums.to_numpy(dtype=np.float64)
-    overall = friedman(sums, n, tie_mass(ranking.ranks.to_numpy(dtype=np.float64)))
+    overall = friedman_test(sums, n, tie_mass(ranking.ranks.to_numpy(dtype=np.float64)))
     if remix not in ranking.sums:
         return RankTest(ranking, unit, overall, "", ())
     labels = [str(label) for label in ranking.sums.index]
@@ -159,7 +160,7 @@ def _test(ranking: Ranking, unit: str, remix: str) -> RankTest:
         gain = sign * (ranking.means[remix] - ranking.means[label]).to_numpy(dtype=np.float64)
         opponents.append(
             Opponent(
-                row=label,
+                method=label,
                 mean_rank=float(ranking.sums[label]) / n,
                 holm_p=float(p),
                 ahead=bool(ranking.sums[remix] < ranking.sums[label]),

@@ -8,32 +8,32 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from remix_study.results.bounded import score_interval
-from remix_study.results.comparison import Comparison, Row
-from remix_study.results.intervals import Interval
+from remix_study.results.comparison import Comparison
+from remix_study.results.intervals import Interval, score_interval
+from remix_study.results.methods import Method
 
 
 @dataclass(frozen=True)
-class Result:
+class ScoreSummary:
     """One row's score in one metric on one problem."""
 
-    row: Row
+    method: Method
     metric: str
     interval: Interval
-    deviation: float
-    at_zero: int
+    standard_deviation: float
+    folds_at_zero: int
 
 
-def results(comparison: Comparison) -> tuple[Result, ...]:
+def score_summaries(comparison: Comparison) -> tuple[ScoreSummary, ...]:
     """Mean, standard deviation and corrected interval of each row and metric."""
     found = []
-    for row in comparison.rows:
+    for row in comparison.methods:
         for metric in comparison.metrics():
             scores = comparison.score(row.label, metric)
             if scores.empty:
                 continue
             found.append(
-                Result(
+                ScoreSummary(
                     row,
                     metric,
                     score_interval(metric, scores, comparison.ratio),
@@ -49,22 +49,22 @@ def table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "study": result.row.study,
+                "study": result.method.study,
                 "problem": comparison.problem,
-                "row": result.row.label,
+                "row": result.method.label,
                 "metric": result.metric,
                 "class": _class_of(comparison, result.metric),
                 "mean": result.interval.mean,
-                "sd": result.deviation,
+                "sd": result.standard_deviation,
                 "corrected_se": result.interval.standard_error,
                 "low": result.interval.low,
                 "high": result.interval.high,
                 "folds": result.interval.folds,
-                "folds_at_zero": result.at_zero,
+                "folds_at_zero": result.folds_at_zero,
                 "test_train_ratio": comparison.ratio,
             }
             for comparison in comparisons
-            for result in results(comparison)
+            for result in score_summaries(comparison)
         ]
     )
 
@@ -73,7 +73,7 @@ def table_of_training(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     """One line a problem and row: epochs, failed folds, minority rows, seconds."""
     lines = []
     for comparison in comparisons:
-        for row in comparison.rows:
+        for row in comparison.methods:
             folds = comparison.folds[comparison.folds["run"] == row.run]
             trained = folds[folds["failed"] == ""]
             lines.append(

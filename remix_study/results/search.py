@@ -12,9 +12,13 @@ import numpy as np
 import pandas as pd
 
 from remix_study.metrics import CORE_METRICS, is_maximized
-from remix_study.results.bounded import score_interval
 from remix_study.results.comparison import Comparison
-from remix_study.results.intervals import Interval, corrected_interval, paired_interval
+from remix_study.results.intervals import (
+    Interval,
+    corrected_interval,
+    paired_interval,
+    score_interval,
+)
 from remix_study.results.search_frames import SearchResult, SearchTrial
 from remix_study.study.choice import Candidate, choose
 from remix_study.study.configurations import strategy_of
@@ -29,7 +33,7 @@ OUTER_METRICS = tuple(metric for metric in CORE_METRICS if metric != "cwece")
 
 
 @dataclass(frozen=True)
-class Outer:
+class OuterScores:
     """Scores on the outer folds of what one choice found there.
 
     Attributes:
@@ -46,36 +50,36 @@ class Outer:
 
 
 @dataclass(frozen=True, eq=False)
-class Finding:
+class SearchSummary:
     """All that the section says of one problem's search.
 
     Attributes:
         chosen: objective -> its trial, None where no trial is complete.
         recommended: the simplest trial within one corrected standard error of the first
             objective's choice.
-        within: how many trials are.
+        n_near_best: how many trials are.
         front: trials that no other beats in every objective, on validation.
-        first: the references in the search or beside it, by strategy name.
+        references: the references in the search or beside it, by strategy name.
         importances: objective -> parameter -> share; empty with too few trials.
         outer: one a choice; empty without outer folds.
         folds: run -> metric -> part -> scores by fold.
     """
 
     comparison: Comparison
-    searched: SearchResult
+    result: SearchResult
     chosen: Mapping[str, SearchTrial]
     recommended: SearchTrial | None
-    within: int
+    n_near_best: int
     front: tuple[SearchTrial, ...]
-    first: Mapping[str, SearchTrial]
+    references: Mapping[str, SearchTrial]
     importances: Mapping[str, Mapping[str, float]]
-    outer: tuple[Outer, ...]
+    outer: tuple[OuterScores, ...]
     folds: Mapping[tuple[int, str, str], pd.Series[float]]
     ratio: float
 
     @property
     def complete(self) -> tuple[SearchTrial, ...]:
-        return tuple(trial for trial in self.searched.trials if trial.state == "COMPLETE")
+        return tuple(trial for trial in self.result.trials if trial.state == "COMPLETE")
 
     def score(self, trial: SearchTrial, metric: str, part: str) -> pd.Series[float]:
         return self.folds.get((trial.run, metric, part), pd.Series(dtype=float))
@@ -86,7 +90,7 @@ class Finding:
         return score_interval(metric, self.score(trial, metric, part), ratio)
 
 
-def find(comparison: Comparison, searched: SearchResult) -> Finding:
+def summarize_search(comparison: Comparison, searched: SearchResult) -> SearchSummary:
     """Everything that is to be said of a search, from its trials' validation scores."""
     objectives = comparison.objectives
     complete = [trial for trial in searched.trials if trial.state == "COMPLETE"]
@@ -112,15 +116,15 @@ def find(comparison: Comparison, searched: SearchResult) -> Finding:
         name = strategy_of(trial.parameters).name
         if name in ("baseline", "remix") and (trial in searched.references or trial.slot < 2):
             first.setdefault(name, trial)
-    return Finding(
+    return SearchSummary(
         comparison=comparison,
-        searched=searched,
+        result=searched,
         chosen=chosen,
         recommended=min(near, key=_simplicity, default=None),
-        within=len(near),
+        n_near_best=len(near),
         front=pareto_front(complete, objectives),
-        first=first,
-        importances=importances(complete, objectives),
+        references=first,
+        importances=parameter_importances(complete, objectives),
         outer=tuple(_outer(searched, objectives, folds)),
         folds=folds,
         ratio=ratio,
@@ -143,7 +147,7 @@ def pareto_front(
     return tuple(sorted(kept, key=lambda trial: (trial.values[0], trial.number)))
 
 
-def importances(
+def parameter_importances(
     trials: Sequence[SearchTrial], objectives: Sequence[str]
 ) -> dict[str, dict[str, float]]:
     """PED-ANOVA's share of each parameter in reaching the best tenth, by objective."""
@@ -223,7 +227,7 @@ def _outer(
     searched: SearchResult,
     objectives: Sequence[str],
     folds: Mapping[tuple[int, str, str], pd.Series[float]],
-) -> list[Outer]:
+) -> list[OuterScores]:
     if not searched.outer or len(searched.outer) < searched.planned_outer:
         return []
     choices = searched.outer_choices
@@ -250,7 +254,7 @@ def _outer(
         own = [trial for trial in searched.outer if trial.slot % len(choices) == place]
         compared = choice != "baseline" and "baseline" in choices
         found.append(
-            Outer(
+            OuterScores(
                 choice,
                 tuple(trial.label for trial in own),
                 {m: score_interval(m, means(choice, m), ratio) for m in metrics},

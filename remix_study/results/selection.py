@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from remix_study.metrics import is_maximized
-from remix_study.results.bounded import score_interval
-from remix_study.results.comparison import Comparison, Row
-from remix_study.results.intervals import Interval, paired_interval
+from remix_study.results.comparison import Comparison
+from remix_study.results.intervals import Interval, paired_interval, score_interval
+from remix_study.results.methods import Method
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,24 +35,24 @@ class Selection:
     """
 
     metric: str
-    overall: Row
+    overall: Method
     overall_test: Interval
     most_often: str
     times: int
     folds: int
     by_fold: pd.Series[float]
     by_fold_test: Interval
-    hindsight: Row
+    hindsight: Method
     hindsight_test: Interval
     within_error: tuple[str, ...]
     candidates: int
 
 
-def select(comparison: Comparison, metric: str) -> Selection | None:
+def select_by_validation(comparison: Comparison, metric: str) -> Selection | None:
     """Choose among all rows without a failed fold; None where there are not two."""
     rows = [
         row
-        for row in comparison.rows
+        for row in comparison.methods
         if not comparison.missing_folds(row.label, metric)
         and len(comparison.score(row.label, metric, "validation")) == comparison.planned_folds
     ]

@@ -12,23 +12,23 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from remix_study.results.bounded import score_interval
-from remix_study.results.comparison import Comparison, Row
-from remix_study.results.intervals import Interval, paired_interval
+from remix_study.results.comparison import Comparison
+from remix_study.results.intervals import Interval, paired_interval, score_interval
+from remix_study.results.methods import Method
 
 
 @dataclass(frozen=True)
-class Point:
+class CurvePoint:
     """One alpha of a curve; `difference` to alpha 0 is None at 0 and where 0 was not run."""
 
     alpha: float
-    row: str
+    method: str
     score: Interval
     difference: Interval | None
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
+class SensitivityCurve:
     """One metric against alpha for one mixing strategy on one problem.
 
     Attributes:
@@ -41,23 +41,23 @@ class Curve:
     family: str
     name: str
     metric: str
-    points: tuple[Point, ...]
+    points: tuple[CurvePoint, ...]
 
     @property
     def has_zero(self) -> bool:
         return self.points[0].alpha == 0
 
     @property
-    def several(self) -> bool:
+    def has_several_alphas(self) -> bool:
         """Whether more than one alpha above zero was run, so that there is a curve to see."""
         return sum(point.alpha > 0 for point in self.points) > 1
 
 
-def curves(comparisons: Sequence[Comparison]) -> tuple[Curve, ...]:
+def sensitivity_curves(comparisons: Sequence[Comparison]) -> tuple[SensitivityCurve, ...]:
     """Every objective against alpha, for each mixing strategy of each planned problem."""
     found = []
     for comparison in comparisons:
-        mixing = [row for row in comparison.rows if row.alpha is not None]
+        mixing = [row for row in comparison.methods if row.alpha is not None]
         if not comparison.is_grid:
             continue
         for family, settings in dict.fromkeys((row.family, row.settings) for row in mixing):
@@ -66,11 +66,11 @@ def curves(comparisons: Sequence[Comparison]) -> tuple[Curve, ...]:
             for metric in comparison.objectives:
                 points = _points(comparison, rows, metric)
                 if any(point.alpha > 0 for point in points):
-                    found.append(Curve(comparison, family, name, metric, points))
+                    found.append(SensitivityCurve(comparison, family, name, metric, points))
     return tuple(found)
 
 
-def table(found: Sequence[Curve]) -> pd.DataFrame:
+def table(found: Sequence[SensitivityCurve]) -> pd.DataFrame:
     """One line a problem, strategy, metric and alpha, with both intervals."""
     lines = [
         {
@@ -81,7 +81,7 @@ def table(found: Sequence[Curve]) -> pd.DataFrame:
             "strategy": curve.family,
             "metric": curve.metric,
             "alpha": point.alpha,
-            "row": point.row,
+            "row": point.method,
             "folds": point.score.folds,
             "mean": point.score.mean,
             "corrected_se": point.score.standard_error,
@@ -95,7 +95,7 @@ def table(found: Sequence[Curve]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def _points(comparison: Comparison, rows: Sequence[Row], metric: str) -> tuple[Point, ...]:
+def _points(comparison: Comparison, rows: Sequence[Method], metric: str) -> tuple[CurvePoint, ...]:
     by_alpha = {row.alpha: row for row in rows if row.alpha is not None}
     unmixed = comparison.unmixed(rows[0])
     if unmixed is not None:
@@ -111,5 +111,5 @@ def _points(comparison: Comparison, rows: Sequence[Row], metric: str) -> tuple[P
         if alpha > 0 and at_zero is not None and not at_zero.empty:
             change = paired_interval(scores, at_zero, comparison.ratio)
         score = score_interval(metric, scores, comparison.ratio)
-        points.append(Point(alpha, row.label, score, change))
+        points.append(CurvePoint(alpha, row.label, score, change))
     return tuple(points)

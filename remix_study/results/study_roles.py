@@ -14,12 +14,12 @@ from typing import Any
 
 from remix_study.batches.strategies import STRATEGIES
 from remix_study.results.comparison import Comparison
-from remix_study.results.joining import is_curve, join, recipe
+from remix_study.results.joining import has_alpha_curve, join_methods, training_recipe
 from remix_study.results.rank_sums import PUBLISHED
-from remix_study.results.variants import headline
+from remix_study.results.variants import headline_problems
 
 # Strategies that repeat what the authors' public repository does otherwise than the paper says.
-REENACTED = frozenset(name for name in STRATEGIES if name.endswith("-repo"))
+AUTHORS_CODE_STRATEGIES = frozenset(name for name in STRATEGIES if name.endswith("-repo"))
 _REPO_SCORE = "brier_repo"
 # What a check of the headline may change, and what it must share with the main problem.
 _CHANGED = ("model", "training", "augmentation")
@@ -35,12 +35,12 @@ class Check:
     """
 
     main: Comparison
-    other: Comparison
+    varied: Comparison
     changes: Mapping[str, tuple[Any, Any]]
 
 
 @dataclass(frozen=True)
-class Roles:
+class StudyRoles:
     """The problems of a report by what they are for.
 
     Attributes:
@@ -52,7 +52,7 @@ class Roles:
         curves: problems of the main ones again, with several alphas of a strategy.
         variants: rows drawn or split otherwise.
         checks: trained otherwise.
-        reenacted: as the authors' public repository does it.
+        authors_code_aside: as the authors' public repository does it.
     """
 
     main: tuple[Comparison, ...]
@@ -60,17 +60,17 @@ class Roles:
     curves: tuple[Comparison, ...]
     variants: tuple[Comparison, ...]
     checks: tuple[Check, ...]
-    reenacted: tuple[Comparison, ...]
+    authors_code_aside: tuple[Comparison, ...]
 
     @property
-    def aside(self) -> tuple[Comparison, ...]:
+    def beside_main(self) -> tuple[Comparison, ...]:
         """What has a section of its own, in its order."""
-        return (*self.variants, *(made.other for made in self.checks), *self.reenacted)
+        return (*self.variants, *(made.varied for made in self.checks), *self.authors_code_aside)
 
     @property
-    def repository(self) -> tuple[Comparison, ...]:
+    def authors_code(self) -> tuple[Comparison, ...]:
         """What is trained as the authors' repository does, aside or alone in the report."""
-        return self.reenacted or tuple(c for c in self.main if _reenacts(c))
+        return self.authors_code_aside or tuple(c for c in self.main if _reenacts(c))
 
     @property
     def studies_aside(self) -> dict[str, tuple[str, ...]]:
@@ -81,8 +81,8 @@ class Roles:
         by_role = {
             "curves": self.curves,
             "variants": self.variants,
-            "checks": tuple(check.other for check in self.checks),
-            "reenacted": self.reenacted,
+            "checks": tuple(check.varied for check in self.checks),
+            "reenacted": self.authors_code_aside,
         }
         return {
             role: tuple(dict.fromkeys(c.study for c in comparisons))
@@ -91,7 +91,7 @@ class Roles:
         }
 
 
-def roles(comparisons: Sequence[Comparison]) -> Roles:
+def study_roles(comparisons: Sequence[Comparison]) -> StudyRoles:
     """Tell the main problems from those beside them.
 
     A study stands aside only where there is something to stand beside: alone it is the headline.
@@ -101,7 +101,7 @@ def roles(comparisons: Sequence[Comparison]) -> Roles:
     rest = tuple(c for c in comparisons if c.study not in repo)
     if not rest:
         rest, reenacted = reenacted, ()
-    plain = headline(rest)
+    plain = headline_problems(rest)
     sizes = Counter(c.study for c in plain)
     main: list[Comparison] = []
     heads: list[Comparison] = []
@@ -112,16 +112,16 @@ def roles(comparisons: Sequence[Comparison]) -> Roles:
         joined: Comparison | None = None
         for own in groups:
             first, *others = sorted(own, key=_worth, reverse=True)
-            together = join(first, [c for c in others if not is_curve(c)])
+            together = join_methods(first, [c for c in others if not has_alpha_curve(c)])
             check = _check(joined, together) if joined else None
             if check is None:
                 main.append(together)
                 heads.append(first if _stands_alone(first) else together)
-                curves += [c for c in others if is_curve(c)]
+                curves += [c for c in others if has_alpha_curve(c)]
                 joined = joined or together
             else:
                 checks.append(check)
-    return Roles(
+    return StudyRoles(
         _named(_in_order(main, plain)),
         _named(_in_order(heads, plain)),
         _in_order(curves, plain),
@@ -135,7 +135,7 @@ def _reenacts(comparison: Comparison) -> bool:
     began = comparison.info.get("definition")
     head = began.get("study", {}) if isinstance(began, Mapping) else {}
     return _REPO_SCORE in head.get("extra_metrics", ()) or any(
-        row.strategy in REENACTED for row in comparison.rows
+        row.strategy in AUTHORS_CODE_STRATEGIES for row in comparison.methods
     )
 
 
@@ -150,24 +150,26 @@ def _by_recipe(here: Sequence[Comparison]) -> list[list[Comparison]]:
     """Comparisons that can be joined; one without a recipe by itself."""
     found: dict[object, list[Comparison]] = {}
     for c in here:
-        found.setdefault(recipe(c) or id(c), []).append(c)
+        found.setdefault(training_recipe(c) or id(c), []).append(c)
     return list(found.values())
 
 
 def _worth(comparison: Comparison) -> tuple[int, bool]:
     """The study of the published rows gives a joined problem its name."""
-    rows = sum((row.strategy, row.alpha) in PUBLISHED for row in comparison.rows)
-    return rows, not is_curve(comparison)
+    rows = sum((row.strategy, row.alpha) in PUBLISHED for row in comparison.methods)
+    return rows, not has_alpha_curve(comparison)
 
 
 def _stands_alone(comparison: Comparison) -> bool:
     """Whether the study has what a verdict compares."""
-    return {PUBLISHED[0], PUBLISHED[-1]} <= {(row.strategy, row.alpha) for row in comparison.rows}
+    return {PUBLISHED[0], PUBLISHED[-1]} <= {
+        (row.strategy, row.alpha) for row in comparison.methods
+    }
 
 
 def _check(main: Comparison, other: Comparison) -> Check | None:
     """The other one as a check of the main one; None where their folds are not the same."""
-    if recipe(main) is None or recipe(other) is None:
+    if training_recipe(main) is None or training_recipe(other) is None:
         return None
     first, second = main.info["definition"], other.info["definition"]
     if first["study"]["seed"] != second["study"]["seed"]:

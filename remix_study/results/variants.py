@@ -16,14 +16,14 @@ VARIANTS = (PLAIN, REDRAWN, GROUPED, BOTH)
 
 
 @dataclass(frozen=True)
-class Pair:
+class VariantPair:
     """A problem as it is and under a variant."""
 
     plain: Comparison
-    other: Comparison
+    varied: Comparison
 
 
-def variant(comparison: Comparison) -> str:
+def problem_variant(comparison: Comparison) -> str:
     """How the rows of a problem were drawn and split, one of `VARIANTS`.
 
     Redrawn: each repeat of the cross-validation draws the rare rows anew. Grouped: no group of
@@ -37,35 +37,37 @@ def variant(comparison: Comparison) -> str:
     return REDRAWN if redrawn else PLAIN
 
 
-def headline(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
+def headline_problems(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
     """The problems that ranks, gains and verdicts speak of, in their order.
 
     A variant stands aside where its plain problem is among them; alone it is the problem.
     """
     first: dict[tuple[str, str, str], int] = {}
     for c in comparisons:
-        place = VARIANTS.index(variant(c))
+        place = VARIANTS.index(problem_variant(c))
         first[_key(c)] = min(place, first.get(_key(c), place))
-    return tuple(c for c in comparisons if VARIANTS.index(variant(c)) == first[_key(c)])
+    return tuple(c for c in comparisons if VARIANTS.index(problem_variant(c)) == first[_key(c)])
 
 
-def pairs(comparisons: Sequence[Comparison]) -> dict[str, tuple[Pair, ...]]:
+def variant_pairs(comparisons: Sequence[Comparison]) -> dict[str, tuple[VariantPair, ...]]:
     """Variant -> its problems beside the plain ones; those without rows or partner left out."""
-    usable = [c for c in comparisons if c.is_grid and c.rows]
+    usable = [c for c in comparisons if c.is_grid and c.methods]
     plain: dict[tuple[str, str, str], Comparison] = {}
     for c in usable:
         before = plain.get(_key(c))
         # As ranks do where two studies hold a problem.
-        if variant(c) == PLAIN and (before is None or len(c.rows) > len(before.rows)):
+        if problem_variant(c) == PLAIN and (
+            before is None or len(c.methods) > len(before.methods)
+        ):
             plain[_key(c)] = c
     found = {}
     for name in VARIANTS[1:]:
         others: dict[tuple[str, str, str], Comparison] = {}
         for c in usable:
-            if variant(c) == name and _key(c) in plain:
+            if problem_variant(c) == name and _key(c) in plain:
                 others.setdefault(_key(c), c)
         if others:
-            found[name] = tuple(Pair(plain[key], other) for key, other in others.items())
+            found[name] = tuple(VariantPair(plain[key], other) for key, other in others.items())
     return found
 
 

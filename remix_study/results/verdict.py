@@ -9,11 +9,18 @@ import pandas as pd
 
 from remix_study.metrics import CORE_METRICS
 from remix_study.results.alphas import alpha_distance
-from remix_study.results.comparison import Comparison, Row
-from remix_study.results.corrections import DIVIDED, THRESHOLD, Corrected
+from remix_study.results.comparison import Comparison
+from remix_study.results.corrections import DIVIDED, THRESHOLD, CorrectedMethod
 from remix_study.results.intervals import Interval, paired_interval
-from remix_study.results.probability_quality import Relation, Trust, assess, differences, relation
-from remix_study.results.selection import Selection, select
+from remix_study.results.methods import Method
+from remix_study.results.probability_quality import (
+    ProbabilityQuality,
+    Relation,
+    assess_probabilities,
+    relation,
+    score_differences,
+)
+from remix_study.results.selection import Selection, select_by_validation
 
 RIVALS = ("baseline", "balance", "cost", "logit-adjusted")
 # From what is cheapest to run and explain to what is dearest.
@@ -60,25 +67,25 @@ class Verdict:
     """All findings on one problem."""
 
     comparison: Comparison
-    remix: Row | None
+    remix: Method | None
     rivals: tuple[Rival, ...]
-    absent: tuple[str, ...]
-    trust: Trust | None
+    missing_rivals: tuple[str, ...]
+    probability_quality: ProbabilityQuality | None
     selections: tuple[Selection, ...]
-    corrected: tuple[Corrected, ...]
+    corrected: tuple[CorrectedMethod, ...]
     least_test_rows: int
 
     def rival(self, name: str) -> Rival | None:
         return next((rival for rival in self.rivals if rival.name == name), None)
 
 
-def remix_row(comparison: Comparison) -> Row | None:
+def remix_method(comparison: Comparison) -> Method | None:
     """The ReMix row that the verdict speaks of: alpha 0.1, or else the alpha nearest to it."""
     rows = [
         row
-        for row in comparison.rows
+        for row in comparison.methods
         if row.alpha
-        and not row.augments
+        and not row.is_augmented
         and (row.strategy == "remix" or row.parts == ("balanced", "beta", "cross-entropy"))
     ]
     return min(
@@ -88,28 +95,30 @@ def remix_row(comparison: Comparison) -> Row | None:
     )
 
 
-def judge(comparison: Comparison, corrected: Sequence[Corrected]) -> Verdict:
+def problem_verdict(comparison: Comparison, corrected: Sequence[CorrectedMethod]) -> Verdict:
     """Every finding on a problem, from its scores and its corrected rows."""
-    remix = remix_row(comparison) if comparison.is_grid else None
+    remix = remix_method(comparison) if comparison.is_grid else None
     rivals = _rivals(comparison, remix, corrected) if remix else ()
     names = {rival.name for rival in rivals}
     metrics = dict.fromkeys((*comparison.objectives, PROBABILITY_METRIC))
     # What a search chose heeds its constraints; it has a section of its own.
-    selections = [select(comparison, metric) for metric in metrics if comparison.is_grid]
+    selections = [
+        select_by_validation(comparison, metric) for metric in metrics if comparison.is_grid
+    ]
     least = comparison.folds["minority_test"].min() if len(comparison.folds) else 0
     return Verdict(
         comparison=comparison,
         remix=remix,
         rivals=rivals,
-        absent=tuple(name for name in RIVALS if name not in names) if remix else (),
-        trust=assess(comparison, remix, corrected) if remix else None,
+        missing_rivals=tuple(name for name in RIVALS if name not in names) if remix else (),
+        probability_quality=assess_probabilities(comparison, remix, corrected) if remix else None,
         selections=tuple(made for made in selections if made is not None),
         corrected=tuple(corrected),
         least_test_rows=int(least),
     )
 
 
-def simpler(verdict: Verdict, selection: Selection) -> tuple[str, ...]:
+def simpler_methods(verdict: Verdict, selection: Selection) -> tuple[str, ...]:
     """What needs less than the chosen row and cannot be told from it, or is better, on test."""
     comparison, chosen, metric = verdict.comparison, selection.overall, selection.metric
     if chosen.strategy not in SIMPLICITY:
@@ -121,7 +130,7 @@ def simpler(verdict: Verdict, selection: Selection) -> tuple[str, ...]:
         options = [(name, made.score(metric))] if made else []
         options += [
             (row.label, comparison.score(row.label, metric))
-            for row in comparison.rows
+            for row in comparison.methods
             if row.strategy == name and row.settings == chosen.settings
         ]
         found += [
@@ -134,13 +143,13 @@ def simpler(verdict: Verdict, selection: Selection) -> tuple[str, ...]:
 
 
 def _rivals(
-    comparison: Comparison, remix: Row, corrected: Sequence[Corrected]
+    comparison: Comparison, remix: Method, corrected: Sequence[CorrectedMethod]
 ) -> tuple[Rival, ...]:
     rivals = []
     metrics = tuple(dict.fromkeys((*comparison.objectives, *CORE_METRICS)))
     for name in RIVALS:
         row = next(
-            (r for r in comparison.rows if r.strategy == name and r.settings == remix.settings),
+            (r for r in comparison.methods if r.strategy == name and r.settings == remix.settings),
             None,
         )
         if row is not None:
@@ -156,10 +165,10 @@ def _rivals(
 
 def _rival(
     comparison: Comparison,
-    remix: Row,
+    remix: Method,
     name: str,
     strategy: str,
     scores: Mapping[str, pd.Series[float]],
 ) -> Rival:
     means = {metric: float(values.mean()) for metric, values in scores.items() if len(values)}
-    return Rival(name, strategy, means, differences(comparison, remix.label, scores))
+    return Rival(name, strategy, means, score_differences(comparison, remix.label, scores))

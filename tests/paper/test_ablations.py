@@ -44,7 +44,7 @@ def test_numbers_are_those_of_scipy(check):
         expected = []
         for line in own:
             before = check.main.score(line.row.label, metric).to_numpy()
-            after = check.other.score(line.row.label, metric).to_numpy()
+            after = check.varied.score(line.row.label, metric).to_numpy()
             assert line.main.mean == pytest.approx(before.mean())
             assert line.other.mean == pytest.approx(after.mean())
             d = after - before
@@ -92,7 +92,7 @@ def test_leads_of_remix_are_those_of_scipy(check):
                 (c.score("remix (0.1)", metric) - c.score(name, metric)).to_numpy()
                 for name in rivals
             ]
-            for c in (check.main, check.other)
+            for c in (check.main, check.varied)
         ]
         changes = [after - before for before, after in zip(*gaps, strict=True)]
         expected = holm_by_hand([p_of(d, check.main.ratio) for d in changes])
@@ -169,10 +169,10 @@ def test_a_lost_difference_changes_the_conclusion(check):
 
 @pytest.mark.usefixtures("undrawn")
 def test_epochs_are_those_of_the_rows_that_both_have(check):
-    folds = check.other.folds
-    runs = [c.find("smote").run for c in (check.main, check.other)]
+    folds = check.varied.folds
+    runs = [c.method("smote").run for c in (check.main, check.varied)]
     longer = folds.assign(epochs=np.where(folds["run"] == runs[1], 500, folds["epochs"]))
-    made = Check(check.main, replace(check.other, folds=longer), check.changes)
+    made = Check(check.main, replace(check.varied, folds=longer), check.changes)
     ended = {line.row.label: line.epochs for line in compare(made).lines}
     before = check.main.folds.loc[check.main.folds["run"] == runs[0], "epochs"].median()
     assert ended["smote"] == (before, 500)
@@ -182,11 +182,11 @@ def test_epochs_are_those_of_the_rows_that_both_have(check):
 
 @pytest.mark.usefixtures("undrawn")
 def test_without_remix_nothing_is_concluded(check):
-    rows = tuple(row for row in check.other.rows if row.strategy != "remix")
+    rows = tuple(row for row in check.varied.methods if row.strategy != "remix")
     other = replace(
-        check.other,
-        rows=rows,
-        scores={k: f.drop(columns="remix (0.1)") for k, f in check.other.scores.items()},
+        check.varied,
+        methods=rows,
+        scores={k: f.drop(columns="remix (0.1)") for k, f in check.varied.scores.items()},
     )
     made = Check(check.main, other, check.changes)
     assert compare(made).changed("g_mean") is None
@@ -196,12 +196,12 @@ def test_without_remix_nothing_is_concluded(check):
 @pytest.mark.usefixtures("undrawn")
 def test_rows_that_are_not_complete_are_named(check):
     holes = with_scores(
-        check.other, "cost", "bbs", lambda own: own.mask(own.index == own.index[0])
+        check.varied, "cost", "bbs", lambda own: own.mask(own.index == own.index[0])
     )
     made = Check(check.main, holes, check.changes)
     assert compare(made).left_out == ("cost",)
     assert "cost" not in {line.row.label for line in compare(made).lines}
-    nothing = Check(check.main, replace(check.other, rows=(), scores={}), check.changes)
+    nothing = Check(check.main, replace(check.varied, methods=(), scores={}), check.changes)
     found = sections([nothing])
     assert "There is no row to compare yet." in words(found)
     assert not found[0].files

@@ -144,7 +144,7 @@ def test_verdicts_follow_from_nearness(build, monkeypatch, repo, main, verdict, 
 @pytest.mark.usefixtures("undrawn")
 def test_nothing_is_judged_before_all_problems_are_there(build):
     repo, main = build(everywhere(PUBLISHED_ORDER), everywhere(OTHER_ORDER, "g_mean", "bbs"))
-    partial = [replace(repo[0], rows=repo[0].rows[:-1]), *repo[1:]]
+    partial = [replace(repo[0], methods=repo[0].methods[:-1]), *repo[1:]]
     made = reenact(partial, main)
     assert made.partial == (repo[0].problem,)
     assert {c.verdict for c in made.columns} == {"not judged"}
@@ -160,7 +160,7 @@ def test_alone_it_says_what_is_missing(build, monkeypatch):
     monkeypatch.setattr(authors_code, "NEAR_RANKS", 1.5)
     repo, _ = build(everywhere(PUBLISHED_ORDER), everywhere(OTHER_ORDER, "g_mean", "bbs"))
     assert "cannot be said without the main studies" in words(sections(repo, []))
-    empty = [replace(c, rows=()) for c in repo]
+    empty = [replace(c, methods=()) for c in repo]
     assert "complete on no problem yet" in words(sections(empty, []))
     assert sections([], repo) == ()
 

@@ -15,7 +15,7 @@ from remix_study.paper.sections.robustness import sections
 from remix_study.report.page import write_report
 from remix_study.results.comparison import comparisons
 from remix_study.results.rank_sums import VARIANT, ProblemNote, rankable
-from remix_study.results.variants import headline, pairs, variant
+from remix_study.results.variants import headline_problems, problem_variant, variant_pairs
 
 ROWS = (
     ("baseline", None),
@@ -70,7 +70,7 @@ def without(frames, *names):
 
 
 def test_a_problem_says_how_its_rows_were_drawn(made):
-    found = {(c.study, c.problem): variant(c) for c in comparisons(made)}
+    found = {(c.study, c.problem): problem_variant(c) for c in comparisons(made)}
     assert found == {
         ("plain", MUSK): "plain",
         ("plain", DIGITS): "plain",
@@ -79,42 +79,44 @@ def test_a_problem_says_how_its_rows_were_drawn(made):
         ("grouped", MUSK): "grouped",
     }
     both = replace(made, problems=made.problems.assign(redraw=True, grouped=True))
-    assert {variant(c) for c in comparisons(both)} == {"grouped and redrawn"}
+    assert {problem_variant(c) for c in comparisons(both)} == {"grouped and redrawn"}
 
 
 def test_studies_that_say_nothing_are_plain(made):
-    assert {variant(c) for c in comparisons(without(made, "redraw", "grouped"))} == {"plain"}
+    assert {problem_variant(c) for c in comparisons(without(made, "redraw", "grouped"))} == {
+        "plain"
+    }
     unknown = replace(made, problems=made.problems.assign(redraw=np.nan, grouped=np.nan))
-    assert {variant(c) for c in comparisons(unknown)} == {"plain"}
+    assert {problem_variant(c) for c in comparisons(unknown)} == {"plain"}
 
 
 def test_the_headline_has_the_plain_problems_alone(made):
     compared = comparisons(made)
-    assert [(c.study, c.problem) for c in headline(compared)] == [
+    assert [(c.study, c.problem) for c in headline_problems(compared)] == [
         ("plain", MUSK),
         ("plain", DIGITS),
     ]
     usable, notes = rankable(compared)
     assert {c.study for c in usable} == {"plain"}
     # Of variants alone; a plain problem in two studies has a note of its own.
-    variants = tuple(c.name for c in compared if variant(c) != "plain")
+    variants = tuple(c.name for c in compared if problem_variant(c) != "plain")
     assert notes == (ProblemNote(VARIANT, variants),)
     assert "redrawn/musk-1-ir0.05" in variants
 
 
 def test_a_variant_without_its_plain_problem_is_the_problem(made):
     alone = [c for c in comparisons(made) if (c.study, c.problem) != ("plain", MUSK)]
-    assert [(c.study, c.problem) for c in headline(alone)] == [
+    assert [(c.study, c.problem) for c in headline_problems(alone)] == [
         ("plain", DIGITS),
         ("redrawn", MUSK),
     ]
     grouped = [c for c in alone if c.study == "grouped"]
-    assert headline(grouped) == tuple(grouped)
+    assert headline_problems(grouped) == tuple(grouped)
     assert not sections(grouped)
 
 
 def test_only_problems_that_both_have_are_paired(made):
-    found = pairs(comparisons(made))
+    found = variant_pairs(comparisons(made))
     assert {name: [p.plain.problem for p in own] for name, own in found.items()} == {
         "redrawn": [MUSK, DIGITS],
         "grouped": [MUSK],
@@ -125,7 +127,7 @@ def test_only_problems_that_both_have_are_paired(made):
 def test_another_imbalance_is_another_problem(made):
     problems = made.problems.copy()
     problems.loc[problems["study"] == "grouped", "imbalance"] = 0.01
-    assert "grouped" not in pairs(comparisons(replace(made, problems=problems)))
+    assert "grouped" not in variant_pairs(comparisons(replace(made, problems=problems)))
 
 
 def test_numbers_are_those_of_the_scores(made):
@@ -164,7 +166,9 @@ def test_rank_sums_are_of_the_shared_problems(made):
 def test_rows_that_one_side_lacks_are_ranked_on_neither(made):
     runs = made.runs[(made.runs["study"] != "redrawn") | (made.runs["row"] != "cost")]
     redrawn, grouped = robustness(comparisons(replace(made, runs=runs)))
-    assert [row.label for row in redrawn.plain.rows] == [row.label for row in redrawn.other.rows]
+    assert [row.label for row in redrawn.plain.methods] == [
+        row.label for row in redrawn.other.methods
+    ]
     assert "cost" not in set(redrawn.lines["row"])
     assert "cost" in set(grouped.lines["row"])
     for before, after in redrawn.rankings():

@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from remix_study.report.sections.sensitivity import section
-from remix_study.results.alpha_grids import find_grids
-from remix_study.results.alpha_regret import table, trends
+from remix_study.results.alpha_grids import alpha_grids
+from remix_study.results.alpha_regret import alpha_trends, table
 from remix_study.results.comparison import comparisons
 
 ALPHAS = [0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0]
@@ -23,7 +23,7 @@ def by_fold(frames, metric, part):
 
 def test_slopes_correlations_and_regrets_by_other_means(frames_of, problem):
     frames = frames_of(problem())
-    found = trends(find_grids(comparisons(frames)), ("g_mean", "bbs"))
+    found = alpha_trends(alpha_grids(comparisons(frames)), ("g_mean", "bbs"))
     assert [made.metric for made in found] == ["g_mean", "bbs"]
     for made, sign in zip(found, (1, -1), strict=True):
         test = by_fold(frames, made.metric, "test")

@@ -18,12 +18,12 @@ from remix_study.results.calibration import (
     BINS,
     CORRECTED,
     NATURAL,
-    calibrations,
-    rare_codes,
+    method_reliabilities,
+    rare_class_codes,
     reliability,
 )
 from remix_study.results.comparison import comparisons
-from remix_study.results.verdict import remix_row
+from remix_study.results.verdict import remix_method
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -32,7 +32,9 @@ ROWS = (("baseline", None), ("balance", None), ("remix", 0.1), ("logit-adjusted"
 
 def made_of(frames):
     (comparison,) = comparisons(frames)
-    return comparison, calibrations(comparison, frames.probabilities, remix_row(comparison))
+    return comparison, method_reliabilities(
+        comparison, frames.probabilities, remix_method(comparison)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +84,7 @@ def test_weighted_bins_by_a_plain_loop(forecasts):
 
 def test_each_network_is_calibrated_for_the_prior_it_saw(found):
     _, rows = found
-    by_name = {made.row.strategy: made.by_view for made in rows}
+    by_name = {made.method.strategy: made.by_view for made in rows}
     assert list(by_name) == ["baseline", "balance", "remix", "logit-adjusted"]
     # Gaussians with the true posterior: only chance and a little wobble are left.
     assert by_name["baseline"][NATURAL].error < 0.02
@@ -112,7 +114,7 @@ def test_several_rare_classes_are_pooled(frames_of, problem):
     p = np.random.default_rng(2).dirichlet(np.ones(3), len(y))
     frames = replace(frames_of(made), probabilities=lambda *_: (np.arange(len(y)), y, p))
     comparison, rows = made_of(frames)
-    assert rare_codes(comparison) == [1, 2]
+    assert rare_class_codes(comparison) == [1, 2]
     one = rows[0].by_view[NATURAL]
     assert one.counts.sum() == 2 * 2 * len(y)
     assert one.mean_forecast == pytest.approx(p[:, 1:].mean())
@@ -125,7 +127,7 @@ def test_reading_says_what_the_correction_does(found):
     comparison, rows = found
     made = section([(comparison, rows)])
     text = " ".join(made.blocks[0].text)
-    balance = next(one for one in rows if one.row.strategy == "balance").by_view
+    balance = next(one for one in rows if one.method.strategy == "balance").by_view
     words = f"balance from {balance[NATURAL].error:.3f} to {balance[CORRECTED].error:.3f}"
     assert words in text
     assert "remix (0.1) from" in text
@@ -161,7 +163,7 @@ def test_many_problems_have_means_first_and_diagrams_of_the_hardest(found):
     first = made.blocks[0]
     assert first.title == "Binary problems"
     remix = next(line for line in first.tables[0].rows if line[0].text.startswith("remix"))
-    own = next(r for r in rows if r.row.strategy == "remix")
+    own = next(r for r in rows if r.method.strategy == "remix")
     assert remix[1].text == number(own.by_view[NATURAL].error)
     assert remix[3].text == number(own.by_view[CORRECTED].error)
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from remix_study.results.comparison import comparisons
-from remix_study.results.verdict import remix_row
+from remix_study.results.verdict import remix_method
 
 
 def test_rows_stand_in_the_order_of_the_paper_then_the_rivals(frames_of, problem):
@@ -23,7 +23,7 @@ def test_rows_stand_in_the_order_of_the_paper_then_the_rivals(frames_of, problem
         ("baseline", None),
     )
     (found,) = comparisons(frames_of(problem(rows=rows)))
-    assert [row.label for row in found.rows] == [
+    assert [row.label for row in found.methods] == [
         "baseline",
         "smote",
         "balance",
@@ -50,27 +50,27 @@ def test_scores_are_those_of_the_frames_fold_by_fold(frames_of, problem):
 
 def test_the_zero_of_a_mixing_strategy_is_its_sampler_without_mixing(frames_of, problem):
     (found,) = comparisons(frames_of(problem()))
-    remix, mixup = found.find("remix", 0.1), found.find("mixup", 0.1)
+    remix, mixup = found.method("remix", 0.1), found.method("mixup", 0.1)
     assert found.unmixed(remix).label == "balance"
     assert found.unmixed(mixup).label == "baseline"
-    assert found.find("remix", 0.7) is None
+    assert found.method("remix", 0.7) is None
 
 
 def test_augmented_rows_have_a_zero_of_their_own(frames_of, problem):
     rows = (("balance", None), ("augment", None), ("remix", 0.1), ("remix-aug", 0.1))
     (found,) = comparisons(frames_of(problem(rows=rows)))
-    assert [row.label for row in found.rows] == [
+    assert [row.label for row in found.methods] == [
         "balance",
         "augment",
         "remix (0.1)",
         "remix-aug (0.1)",
     ]
-    assert found.unmixed(found.find("remix-aug", 0.1)).label == "augment"
-    assert found.unmixed(found.find("remix", 0.1)).label == "balance"
+    assert found.unmixed(found.method("remix-aug", 0.1)).label == "augment"
+    assert found.unmixed(found.method("remix", 0.1)).label == "balance"
     # What the verdict says of ReMix is about plain ReMix.
-    assert remix_row(found).label == "remix (0.1)"
+    assert remix_method(found).label == "remix (0.1)"
     (alone,) = comparisons(frames_of(problem(rows=(*rows[:2], rows[3]))))
-    assert remix_row(alone) is None
+    assert remix_method(alone) is None
 
 
 def test_failed_folds_have_no_scores(frames_of, problem):
@@ -78,7 +78,7 @@ def test_failed_folds_have_no_scores(frames_of, problem):
     folds = frames.folds.copy()
     folds.loc[(folds["run"] == 0) & (folds["repeat"] == 3), "failed"] = "not a number"
     (found,) = comparisons(replace(frames, folds=folds))
-    label = next(row.label for row in found.rows if row.run == 0)
+    label = next(row.label for row in found.methods if row.run == 0)
     assert len(found.score(label, "g_mean")) == 18
     assert found.missing_folds(label, "g_mean") == 2
 
@@ -103,20 +103,20 @@ def test_a_grid_over_other_settings_keeps_their_rows_apart(frames_of, problem):
         runs["run"] += 10 if rate == 0.01 else 0
         rates.append(runs)
     (found,) = comparisons(replace(frames, runs=pd.concat(rates, ignore_index=True)))
-    assert [row.label for row in found.rows] == [
+    assert [row.label for row in found.methods] == [
         "balance, learning_rate 0.001",
         "balance, learning_rate 0.01",
         "remix (0.1), learning_rate 0.001",
         "remix (0.1), learning_rate 0.01",
     ]
-    assert found.unmixed(found.rows[3]) is found.rows[1]
+    assert found.unmixed(found.methods[3]) is found.methods[1]
 
 
 def test_points_of_a_search_carry_their_trial(frames_of, problem):
     (found,) = comparisons(
         frames_of(problem(algorithm="tpe", rows=(("remix", 0.2), ("remix", 0.2))))
     )
-    assert [row.label for row in found.rows] == ["remix (0.2) #0", "remix (0.2) #1"]
+    assert [row.label for row in found.methods] == ["remix (0.2) #0", "remix (0.2) #1"]
 
 
 def test_easier_problems_stand_first_and_binary_before_multi_class(frames_of, problem, ratios_of):

@@ -8,9 +8,10 @@ import pytest
 from sklearn.metrics import brier_score_loss, log_loss
 
 from remix_study.report.sections.corrections import section
-from remix_study.results.comparison import Row, comparisons
-from remix_study.results.corrections import DIVIDED, THRESHOLD, corrected_rows, is_exact, table
-from remix_study.results.verdict import remix_row
+from remix_study.results.comparison import comparisons
+from remix_study.results.corrections import DIVIDED, THRESHOLD, corrected_methods, is_exact, table
+from remix_study.results.methods import Method
+from remix_study.results.verdict import remix_method
 
 ROWS = (
     ("baseline", None),
@@ -32,7 +33,7 @@ def frames(gaussians_of):
 @pytest.fixture(scope="module")
 def made(frames):
     (comparison,) = comparisons(frames)
-    return corrected_rows(comparison, frames.probabilities, remix_row(comparison))
+    return corrected_methods(comparison, frames.probabilities, remix_method(comparison))
 
 
 def by_name(made, name):
@@ -103,11 +104,11 @@ def test_correction_brings_the_posterior_of_the_baseline_back(frames, made):
     ],
 )
 def test_rivals_that_bayes_rule_holds_for(parts, exact):
-    assert is_exact(Row("a", 1, "a", parts, None, "", (), 0.0)) is exact
+    assert is_exact(Method("a", 1, "a", parts, None, "", (), 0.0)) is exact
 
 
 def test_only_unmixed_rows_are_called_exact(made):
-    exact = {row.name for row in made if row.exact}
+    exact = {row.name for row in made if row.is_exact}
     assert "balance corrected" in exact
     assert "cost corrected" in exact
     assert not exact & {"remix (0.1) corrected", "smote corrected", "mixup (0.1) + temperature"}
@@ -134,7 +135,7 @@ def test_the_temperature_is_fitted_on_validation_and_undoes_the_softening(gaussi
         return frames.probabilities(run, repeat, fold, part)
 
     (comparison,) = comparisons(frames)
-    made = corrected_rows(comparison, read, remix_row(comparison))
+    made = corrected_methods(comparison, read, remix_method(comparison))
     shifted = by_name(made, "remix (0.1) corrected").score("log_loss").mean()
     restored = by_name(made, "remix (0.1) corrected + temperature").score("log_loss").mean()
     baseline = comparison.score("baseline", "log_loss").mean()
@@ -153,13 +154,13 @@ def test_failed_folds_are_left_out(frames):
         return frames.probabilities(number, repeat, fold, part)
 
     (comparison,) = comparisons(replace(frames, folds=folds))
-    made = corrected_rows(comparison, read, None)
+    made = corrected_methods(comparison, read, None)
     assert len(by_name(made, "balance corrected").score("brier")) == 8
 
 
 def test_without_probabilities_there_is_a_sentence(frames):
     (comparison,) = comparisons(frames)
-    assert corrected_rows(comparison, None, None) == ()
+    assert corrected_methods(comparison, None, None) == ()
     made = section([(comparison, ())])
     assert "no stored probabilities" in made.blocks[0].text[0]
     assert made.files == {}

@@ -12,7 +12,7 @@ from scipy import stats
 
 from remix_study.report.sections.cost import section
 from remix_study.results.comparison import comparisons
-from remix_study.results.cost import costs, endings, wall_seconds
+from remix_study.results.cost import study_costs, training_lengths, wall_seconds
 
 ROWS = (("baseline", None), ("remix", 0.1))
 
@@ -50,7 +50,7 @@ def test_costs_are_sums_over_the_runs(frames):
         runs=frames.runs.assign(peak_memory_mb=[100.0, 900.0, 300.0, 200.0]),
         problems=frames.problems.assign(definition=[definition] * 2),
     )
-    (line,) = costs(comparisons(known), known.runs).to_dict("records")
+    (line,) = study_costs(comparisons(known), known.runs).to_dict("records")
     folds = known.folds
     steps = sum(f.epochs * (f.n_train // 64) for f in folds.itertuples())
     assert line["networks"] == len(folds) == 80
@@ -58,13 +58,13 @@ def test_costs_are_sums_over_the_runs(frames):
     assert line["steps"] == steps
     assert line["training_seconds"] == pytest.approx(4 * 2.5)
     assert line["peak_memory_mb"] == 900
-    (unknown,) = costs(comparisons(frames), frames.runs).to_dict("records")
+    (unknown,) = study_costs(comparisons(frames), frames.runs).to_dict("records")
     assert math.isnan(unknown["steps"])
     assert math.isnan(unknown["wall_seconds"])
 
 
 def test_correlations_and_ratios_are_those_of_scipy(frames):
-    found = {made.row.label: made for made in endings(comparisons(frames))}
+    found = {made.method.label: made for made in training_lengths(comparisons(frames))}
     runs, folds, scores = frames.runs, frames.folds, frames.scores
     expected, ratios = [], []
     for name in ("a-ir0.05", "b-ir0.05"):
@@ -79,8 +79,8 @@ def test_correlations_and_ratios_are_those_of_scipy(frames):
     remix = found["remix (0.1)"]
     assert remix.correlations["bbs"] == pytest.approx(np.mean(expected))
     assert remix.problems["bbs"] == 2
-    assert remix.ratio == pytest.approx(np.median(ratios))
-    assert found["baseline"].ratio == 1
+    assert remix.baseline_ratio == pytest.approx(np.median(ratios))
+    assert found["baseline"].baseline_ratio == 1
     assert remix.stopped == {"patience": 40}
 
 
@@ -100,5 +100,5 @@ def test_longer_training_that_helps_is_said(frames):
 def test_failed_folds_do_not_count(frames):
     folds = frames.folds.copy()
     folds.loc[folds["fold"] == 0, "failed"] = "NaN"
-    found = endings(comparisons(replace(frames, folds=folds)))
+    found = training_lengths(comparisons(replace(frames, folds=folds)))
     assert {made.networks for made in found} == {20}

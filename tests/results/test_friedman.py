@@ -15,11 +15,11 @@ from remix_study.results.friedman import (
     against_control,
     cliques,
     critical_difference,
-    friedman,
+    friedman_test,
+    has_too_few_units,
     holm,
     smallest_p,
     tie_mass,
-    too_few,
 )
 
 # Kind, metric, Friedman's chi2 and p, critical difference, adjusted p against ReMix of baseline,
@@ -34,7 +34,7 @@ AUDIT = [
 @pytest.mark.parametrize(("kind", "metric", "chi2", "p", "cd", "adjusted"), AUDIT)
 def test_the_consistent_columns_of_table_2(kind, metric, chi2, p, cd, adjusted):
     sums, units = RANK_SUMS[kind, metric], len(PROBLEMS[kind])
-    found = friedman(sums, units)
+    found = friedman_test(sums, units)
     assert found.chi2 == pytest.approx(chi2, abs=0.005)
     assert found.p == pytest.approx(p, rel=0.2)
     assert found.critical_difference == pytest.approx(cd, abs=5e-4)
@@ -48,7 +48,7 @@ def test_the_consistent_columns_of_table_2(kind, metric, chi2, p, cd, adjusted):
 def test_the_binary_balanced_brier_column_is_refused():
     sums = RANK_SUMS["binary", "bbs"]
     with pytest.raises(ValueError, match=r"268.*270"):
-        friedman(sums, 18)
+        friedman_test(sums, 18)
     with pytest.raises(ValueError, match=r"268.*270"):
         against_control(sums, 18, control=4)
 
@@ -61,7 +61,7 @@ def test_friedman_is_that_of_scipy_with_and_without_ties(seed, rows, units, ties
     ranks = stats.rankdata(scores, axis=1)
     if (ranks == ranks[:, :1]).all():
         return
-    found = friedman(ranks.sum(axis=0), units, tie_mass(ranks))
+    found = friedman_test(ranks.sum(axis=0), units, tie_mass(ranks))
     chi2, p = stats.friedmanchisquare(*scores.T)
     assert found.chi2 == pytest.approx(chi2)
     assert found.p == pytest.approx(p)
@@ -73,20 +73,20 @@ def test_iman_and_davenport_is_the_f_test_of_ranks():
     rows = 9 * ((ranks.mean(axis=0) - 2.5) ** 2).sum()
     rest = ((ranks - 2.5) ** 2).sum() - rows
     f = (rows / 3) / (rest / 24)
-    found = friedman(ranks.sum(axis=0), 9)
+    found = friedman_test(ranks.sum(axis=0), 9)
     assert found.f == pytest.approx(f)
     assert found.f_p == pytest.approx(stats.f.sf(f, 3, 24))
 
 
 def test_one_order_everywhere_is_the_most_that_can_be():
-    found = friedman([3, 6, 9], 3)
+    found = friedman_test([3, 6, 9], 3)
     assert found.chi2 == pytest.approx(6)
     assert math.isinf(found.f)
     assert found.f_p == pytest.approx(1 / 36)
 
 
 def test_rows_that_never_differ_do_not_differ():
-    found = friedman([6, 6, 6], 3, tie_mass(np.full((3, 3), 2.0)))
+    found = friedman_test([6, 6, 6], 3, tie_mass(np.full((3, 3), 2.0)))
     assert (found.chi2, found.p) == (0.0, 1.0)
 
 
@@ -118,5 +118,5 @@ def test_smallest_p_is_that_of_the_exact_test(units):
 
 def test_seven_data_sets_cannot_show_a_thing_against_four_rivals():
     assert smallest_p(7) * 4 == pytest.approx(0.0625)
-    assert too_few(7, 4)
-    assert not too_few(18, 4)
+    assert has_too_few_units(7, 4)
+    assert not has_too_few_units(18, 4)

@@ -9,7 +9,7 @@ import pytest
 from remix_study.report.sections.gains import section
 from remix_study.results.comparison import comparisons
 from remix_study.results.gains import ALL, gains, table, table_by_problem
-from remix_study.results.rank_sums import one_each, rankable
+from remix_study.results.rank_sums import rankable, strategy_ranks
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -18,7 +18,7 @@ ROWS = (("baseline", None), ("smote", None), ("mixup", 0.1), ("remix", 0.1), ("r
 
 def found_in(frames):
     usable, _ = rankable(comparisons(frames))
-    return gains(one_each(usable), usable)
+    return gains(strategy_ranks(usable), usable)
 
 
 def texts(made):
@@ -58,7 +58,7 @@ def test_gains_by_ratio_and_over_all(frames, metric):
 
 def test_positive_is_better_in_both_directions(frames_of, problem):
     made = found_in(frames_of(problem(rows=ROWS), noise=1e-4))
-    sign = {(g.metric, g.row.strategy): g.mean() > 0 for g in made}
+    sign = {(g.metric, g.method.strategy): g.mean() > 0 for g in made}
     assert sign["g_mean", "remix"]
     assert sign["bbs", "remix"]
     assert not sign["log_loss", "remix"]

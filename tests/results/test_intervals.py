@@ -1,4 +1,4 @@
-"""The corrected interval against baycomp's numbers and scipy; ranks against scipy and by hand."""
+"""Corrected intervals against baycomp and scipy; those of scores stay in the metric's range."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy import stats
 
+from remix_study.metrics import METRICS
+from remix_study.report.sections.decision import answers
+from remix_study.results.comparison import comparisons
 from remix_study.results.intervals import (
-    check_rank_total,
     corrected_interval,
     corrected_standard_error,
     influence_ratio,
     paired_interval,
-    rank_rows,
-    rank_sums,
+    score_interval,
+    score_range,
 )
+from remix_study.results.score_tables import table
+from remix_study.results.verdict import problem_verdict
 
 FIRST = np.array([0.81, 0.79, 0.83, 0.80, 0.78, 0.82, 0.84, 0.77, 0.80, 0.81])
 SECOND = np.array([0.78, 0.77, 0.80, 0.81, 0.75, 0.79, 0.83, 0.74, 0.76, 0.80])
+NEAR_ONE = np.array([0.99, 1.0, 0.90, 1.0, 0.93, 1.0])
 
 
 def test_variance_is_that_of_baycomp():
@@ -72,50 +75,36 @@ def test_pairs_are_those_folds_that_both_have():
     assert interval.mean == pytest.approx(((0.9 - 0.1) + (0.8 - 0.5)) / 2)
 
 
-def test_ranks_know_the_direction_and_share_ties():
-    means = pd.DataFrame({"a": [0.9, 0.5], "b": [0.9, 0.7], "c": [0.1, 0.6]}, index=["p", "q"])
-    assert rank_rows(means, maximize=True).to_numpy().tolist() == [[1.5, 1.5, 3], [3, 1, 2]]
-    assert rank_rows(means, maximize=False).to_numpy().tolist() == [[2.5, 2.5, 1], [1, 3, 2]]
+def test_an_interval_ends_where_the_metric_does():
+    usual = stats.ttest_1samp(NEAR_ONE, 0.0).confidence_interval(0.95)
+    assert usual.high > 1
+    found = score_interval("g_mean", NEAR_ONE, ratio=0.0)
+    assert (found.low, found.high) == (pytest.approx(usual.low), 1.0)
+    assert found.standard_error == pytest.approx(stats.sem(NEAR_ONE))
+    low = score_interval("bbs", 1 - NEAR_ONE, ratio=0.0)
+    assert (low.low, low.high) == (0.0, pytest.approx(1 - usual.low))
 
 
-def test_means_that_differ_by_rounding_alone_are_tied():
-    scores = [0.1, 0.2, 0.3]
-    forward, backward = sum(scores), sum(reversed(scores))
-    assert forward != backward
-    ranks = rank_rows(pd.DataFrame({"a": [forward], "b": [backward]}), maximize=True)
-    assert ranks.to_numpy().tolist() == [[1.5, 1.5]]
+def test_log_loss_may_exceed_one_and_per_class_scores_may_not():
+    assert score_range("log_loss") == (0.0, METRICS["log_loss"].worst)
+    assert score_interval("log_loss", [1.9, 2.1], ratio=0.0).high > 2.1
+    assert score_interval("recall_1", [1.0, 0.5], ratio=1.0).high == 1.0
 
 
-def test_a_missing_mean_is_not_ranked():
-    with pytest.raises(ValueError, match="every row"):
-        rank_rows(pd.DataFrame({"a": [0.1], "b": [np.nan]}), maximize=True)
+def test_one_fold_has_no_interval_to_clip():
+    found = score_interval("g_mean", [0.4], ratio=1.0)
+    assert math.isnan(found.low)
+    assert math.isnan(found.high)
 
 
-@given(
-    st.integers(1, 6).flatmap(
-        lambda rows: st.lists(
-            st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=rows, max_size=rows),
-            min_size=1,
-            max_size=8,
-        )
-    ),
-    st.booleans(),
-)
-def test_rank_sums_have_the_right_total_and_agree_with_scipy(scores, maximize):
-    means = pd.DataFrame(scores)
-    sums = rank_sums(rank_rows(means, maximize=maximize))
-    expected = sum(stats.rankdata([-v if maximize else v for v in row]) for row in scores)
-    assert sums.to_numpy() == pytest.approx(expected)
-
-
-@pytest.mark.parametrize(
-    ("sums", "problems"),
-    [((65, 70, 36, 77, 22), 18), ((31, 28, 24, 40, 12), 9), ((38, 36, 30, 22, 9), 9)],
-)
-def test_the_consistent_columns_of_table_2_pass(sums, problems):
-    check_rank_total(sums, n_problems=problems)
-
-
-def test_the_binary_bbs_column_of_table_2_is_refused():
-    with pytest.raises(ValueError, match=r"268.*270"):
-        check_rank_total((63, 66, 54, 63, 22), n_problems=18)
+def test_no_score_of_a_study_leaves_its_range(frames_of, problem):
+    (comparison,) = comparisons(frames_of(problem(level=0.85), spread=0.15))
+    lines = table([comparison])
+    inside = lines[lines["metric"] != "log_loss"]
+    assert (inside["high"] == 1.0).any()
+    assert inside[["low", "high"]].min().min() >= 0
+    assert inside[["low", "high"]].max().max() <= 1
+    found = problem_verdict(comparison, ())
+    text = " ".join(line for made in answers(found) for line in made.lines)
+    assert "on the test parts" in text
+    assert "to 1.000" in text.replace("\N{NO-BREAK SPACE}", " ")

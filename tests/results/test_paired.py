@@ -11,7 +11,7 @@ from scipy import stats
 from remix_study.report.sections.scores import section
 from remix_study.results.comparison import comparisons
 from remix_study.results.paired import paired_tests, table
-from remix_study.results.verdict import remix_row
+from remix_study.results.verdict import remix_method
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 FIVE = (("baseline", None), ("cost", None), ("smote", None), ("mixup", 0.1), ("remix", 0.1))
@@ -32,18 +32,18 @@ def scores(frames, row, metric):
 def test_statistics_are_those_of_the_formula(frames_of, problem):
     frames = frames_of(problem(rows=FIVE, early_stopping=False), noise=0.05)
     (found,) = comparisons(frames)
-    tests = paired_tests(found, remix_row(found))
+    tests = paired_tests(found, remix_method(found))
     own = [t for t in tests if (t.reference, t.metric) == ("baseline", "bbs")]
-    assert [t.row for t in own] == ["cost", "smote", "mixup (0.1)", "remix (0.1)"]
+    assert [t.method for t in own] == ["cost", "smote", "mixup (0.1)", "remix (0.1)"]
     sizes = frames.folds.iloc[0]
     ratio = sizes["n_test"] / sizes["n_train"]
     assert ratio == pytest.approx(1.43, abs=0.01)
     p_values = []
     for test in own:
-        d = scores(frames, test.row, "bbs") - scores(frames, "baseline", "bbs")
+        d = scores(frames, test.method, "bbs") - scores(frames, "baseline", "bbs")
         t = d.mean() / np.sqrt((1 / 20 + ratio) * d.var(ddof=1))
         p_values.append(2 * stats.t.sf(abs(t), 19))
-        assert (test.freedom, test.t) == (19, pytest.approx(t))
+        assert (test.degrees_of_freedom, test.t) == (19, pytest.approx(t))
         assert test.p == pytest.approx(p_values[-1])
     order = np.argsort(p_values)
     expected = np.maximum.accumulate([p_values[i] * (4 - at) for at, i in enumerate(order)])
@@ -51,8 +51,8 @@ def test_statistics_are_those_of_the_formula(frames_of, problem):
 
 
 def test_against_remix_is_the_other_way_round(comparison):
-    tests = paired_tests(comparison, remix_row(comparison))
-    by = {(t.reference, t.row, t.metric): t for t in tests}
+    tests = paired_tests(comparison, remix_method(comparison))
+    by = {(t.reference, t.method, t.metric): t for t in tests}
     one = by["baseline", "remix (0.1)", "g_mean"]
     other = by["remix (0.1)", "baseline", "g_mean"]
     assert one.difference.mean == pytest.approx(-other.difference.mean)
@@ -68,8 +68,8 @@ def test_equal_folds_are_no_difference_and_a_constant_one_is_sure(frames_of, pro
     value = value.mask(test & (frames.scores["run"] == run["cost"]), 0.75)
     (found,) = comparisons(replace(frames, scores=frames.scores.assign(value=value)))
     by = {
-        (t.row, t.metric): t
-        for t in paired_tests(found, remix_row(found))
+        (t.method, t.metric): t
+        for t in paired_tests(found, remix_method(found))
         if t.reference == "baseline"
     }
     assert (by["smote", "g_mean"].t, by["smote", "g_mean"].holm_p) == (0.0, 1.0)
@@ -88,7 +88,7 @@ def test_the_section_prints_ratio_and_degrees_of_freedom(comparison):
     lines = made.files["paired-tests"]
     assert len(lines) == 2 * 4 * 5
     assert (lines["degrees_of_freedom"] == 19).all()
-    tests = paired_tests(comparison, remix_row(comparison))
+    tests = paired_tests(comparison, remix_method(comparison))
     assert len(table([(comparison, tests)])) == len(lines)
 
 

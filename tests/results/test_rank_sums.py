@@ -12,9 +12,9 @@ from remix_study.results.comparison import comparisons
 from remix_study.results.rank_sums import (
     SEVERAL_STUDIES,
     ProblemNote,
-    everything,
-    layout,
-    published,
+    all_ranks,
+    published_layout,
+    published_ranks,
     rankable,
     table,
 )
@@ -45,18 +45,18 @@ def test_published_five_are_ranked_alone_and_by_kind(frames_of, problem, ratios_
         minority=("1", "2"),
     )
     binary_frames, frames = frames_of(*ratios_of()), frames_of(*ratios_of(), multi)
-    five = published(comparisons(frames))
+    five = published_ranks(comparisons(frames))
     assert {(r.kind, r.metric) for r in five.rankings} == {
         (kind, metric) for kind in ("binary", "multi-class") for metric in ("g_mean", "bbs")
     }
     rows = ["baseline", "cost", "smote", "mixup (0.1)", "remix (0.1)"]
-    assert [row.label for row in five.rows] == rows
+    assert [row.label for row in five.methods] == rows
     for metric, ascending in (("g_mean", False), ("bbs", True)):
         (found,) = [r for r in five.rankings if (r.kind, r.metric) == ("binary", metric)]
         expected = ranks_by_pandas(binary_frames, rows, metric, ascending=ascending)
         assert found.sums.to_dict() == expected.to_dict()
         assert found.sums.sum() == 3 * 5 * 6 / 2
-    wide = layout(five)
+    wide = published_layout(five)
     assert list(wide.columns) == [
         "row",
         "binary g-mean",
@@ -68,14 +68,14 @@ def test_published_five_are_ranked_alone_and_by_kind(frames_of, problem, ratios_
 
 
 def test_known_effects_give_the_known_order(frames_of, problem):
-    ranked = table(published(comparisons(frames_of(problem(rows=FIVE), noise=1e-4))))
+    ranked = table(published_ranks(comparisons(frames_of(problem(rows=FIVE), noise=1e-4))))
     order = ranked[ranked["metric"] == "g_mean"].sort_values("rank_sum")["row"].tolist()
     assert order == ["remix (0.1)", "smote", "cost", "baseline", "mixup (0.1)"]
 
 
 def test_all_rows_compete_at_their_own_fixed_alpha(frames_of, problem):
     frames = frames_of(problem())
-    every = everything(comparisons(frames))
+    every = all_ranks(comparisons(frames))
     (found,) = [r for r in every.rankings if r.metric == "log_loss"]
     expected = ranks_by_pandas(frames, frames.runs["row"], "log_loss", ascending=True)
     assert found.sums.to_dict() == expected.to_dict()
@@ -166,7 +166,7 @@ def test_ties_of_zero_g_mean_share_their_rank(frames_of, problem):
     scores.loc[zero, "value"] = 0.0
     (found,) = [
         r
-        for r in published(comparisons(replace(frames, scores=scores))).rankings
+        for r in published_ranks(comparisons(replace(frames, scores=scores))).rankings
         if r.metric == "g_mean"
     ]
     assert found.sums[["baseline", "cost", "smote"]].tolist() == [4.0, 4.0, 4.0]

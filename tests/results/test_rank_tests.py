@@ -11,7 +11,7 @@ from scipy import stats
 from remix_study.report.sections.rank_sums import section
 from remix_study.report.sections.rank_tests import blocks
 from remix_study.results.comparison import comparisons
-from remix_study.results.rank_sums import one_each
+from remix_study.results.rank_sums import strategy_ranks
 from remix_study.results.rank_tests import rank_tests, table, table_of_opponents
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -41,7 +41,7 @@ def frames(frames_of, problem):
 @pytest.fixture(scope="module")
 def tests(frames):
     found = comparisons(frames)
-    return rank_tests(one_each(found), found)
+    return rank_tests(strategy_ranks(found), found)
 
 
 def wide(frames, metric, unit):
@@ -59,7 +59,7 @@ def wide(frames, metric, unit):
 def test_friedman_by_problem_and_by_data_set(frames, tests, metric, unit):
     (found,) = [t for t in tests if (t.ranking.metric, t.unit) == (metric, unit)]
     scores = wide(frames, metric, unit)
-    assert found.n == len(scores) == {"problem": 9, "data set": 4}[unit]
+    assert found.n_units == len(scores) == {"problem": 9, "data set": 4}[unit]
     chi2, p = stats.friedmanchisquare(*scores.to_numpy().T)
     assert found.overall.chi2 == pytest.approx(chi2)
     assert found.overall.p == pytest.approx(p)
@@ -67,9 +67,9 @@ def test_friedman_by_problem_and_by_data_set(frames, tests, metric, unit):
     sums = scores.rank(axis=1, ascending=ascending).sum()
     assert found.ranking.sums.to_dict() == pytest.approx(sums.to_dict())
     for rival in found.opponents:
-        gain = scores["remix (0.1)"] - scores[rival.row]
+        gain = scores["remix (0.1)"] - scores[rival.method]
         assert rival.difference == pytest.approx(-gain.mean() if ascending else gain.mean())
-        assert rival.ahead == (sums["remix (0.1)"] < sums[rival.row])
+        assert rival.ahead == (sums["remix (0.1)"] < sums[rival.method])
 
 
 def test_holm_against_remix_by_hand(tests):
@@ -84,14 +84,14 @@ def test_holm_against_remix_by_hand(tests):
     highest = 0.0
     for place, row in enumerate(sorted(raw, key=lambda name: raw[name])):
         highest = min(1.0, max(highest, raw[row] * (4 - place)))
-        (rival,) = [r for r in found.opponents if r.row == row]
+        (rival,) = [r for r in found.opponents if r.method == row]
         assert rival.holm_p == pytest.approx(highest)
 
 
 def test_of_each_mixing_strategy_the_published_alpha_competes(frames_of, problem):
     rows = (("baseline", None), ("remix", 0.01), ("remix", 0.2), ("remix", 1.0))
     found = comparisons(frames_of(problem(rows=rows)))
-    assert [row.label for row in one_each(found).rows] == ["baseline", "remix (0.2)"]
+    assert [row.label for row in strategy_ranks(found).methods] == ["baseline", "remix (0.2)"]
 
 
 def test_files_have_both_units_and_probabilities(tests):
@@ -116,7 +116,7 @@ def test_what_four_data_sets_cannot_show_is_said(frames):
 
 def test_one_or_two_problems_give_a_sentence_and_no_test(frames_of, problem):
     found = comparisons(frames_of(problem(rows=FIVE), problem(problem="other", rows=FIVE)))
-    each = one_each(found)
+    each = strategy_ranks(found)
     (block,) = blocks(each, rank_tests(each, found))
     assert "With 2 problems no test is made by problem" in " ".join(block.text)
     assert "is 0.5." in block.text[0]
@@ -127,7 +127,7 @@ def test_one_or_two_problems_give_a_sentence_and_no_test(frames_of, problem):
 def test_without_remix_the_rows_are_tested_alone(frames_of, problem):
     made = [problem(problem=f"p{i}", rows=FIVE[:4], repeats=1) for i in range(3)]
     found = comparisons(frames_of(*made))
-    each = one_each(found)
+    each = strategy_ranks(found)
     tests = rank_tests(each, found)
     assert tests[0].overall is not None
     assert tests[0].opponents == ()

@@ -19,7 +19,7 @@ from remix_study.report.recommended_study import python_text, study_text
 from remix_study.report.sections.search import sections
 from remix_study.results.comparison import comparisons
 from remix_study.results.frames import load_frames
-from remix_study.results.search import find
+from remix_study.results.search import summarize_search
 from remix_study.results.search_frames import SearchTrial
 from remix_study.study import runner
 from remix_study.study.checks import check_study
@@ -70,7 +70,7 @@ def frames(folder):
 @pytest.fixture(scope="module")
 def found(frames):
     (comparison,) = comparisons(frames)
-    return find(comparison, frames.searches[0])
+    return summarize_search(comparison, frames.searches[0])
 
 
 def loaded(folder, name="tiny/wine"):
@@ -113,7 +113,7 @@ def test_recommended_is_the_simplest_within_one_corrected_error(frames, found):
         gap = wide[trial.run] - wide[found.chosen["g_mean"].run]
         if trial.feasible and abs(gap.mean()) <= np.sqrt((1 / 4 + ratio) * gap.var(ddof=1)):
             near.append(trial)
-    assert found.within == len(near)
+    assert found.n_near_best == len(near)
     assert found.recommended in near
 
     def parts(trial):
@@ -125,12 +125,12 @@ def test_recommended_is_the_simplest_within_one_corrected_error(frames, found):
 
 def test_outer_scores_are_means_of_test_scores_by_fold(folder, found):
     study = loaded(folder, "tiny/wine/outer")
-    scores = found.searched.scores
+    scores = found.result.scores
     for place, made in enumerate(found.outer):
         means = []
         for fold in range(2):
             (trial,) = (t for t in study.trials if t.user_attrs["slot"] == fold * 3 + place)
-            (run,) = (t.run for t in found.searched.outer if t.number == trial.number)
+            (run,) = (t.run for t in found.result.outer if t.number == trial.number)
             own = scores[(scores["run"] == run) & (scores["metric"] == "bbs")]
             means.append(own.loc[own["part"] == "test", "value"].mean())
         assert made.scores["bbs"].mean == pytest.approx(np.mean(means))
@@ -227,7 +227,7 @@ def test_missing_pieces_never_stop_the_section(frames):
 @pytest.mark.usefixtures("undrawn")
 def test_a_search_that_found_nothing_says_so(frames, found):
     (searched,) = frames.searches
-    first = found.first["baseline"]
+    first = found.references["baseline"]
     worse = [bad(t) for t in searched.trials if t is not first]
     trials = (replace(first, constraints={}), *worse)
     made = sections(comparisons(frames), (replace(searched, trials=trials),), ())

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from remix_study.results.comparison import comparisons
-from remix_study.results.selection import select
+from remix_study.results.selection import select_by_validation
 
 
 def wide(frames, metric, part):
@@ -22,7 +22,7 @@ def wide(frames, metric, part):
 def test_choices_overall_fold_by_fold_and_in_hindsight(frames_of, problem, metric, sign):
     frames = frames_of(problem(), noise=0.03)
     (comparison,) = comparisons(frames)
-    made = select(comparison, metric)
+    made = select_by_validation(comparison, metric)
     validation, test = wide(frames, metric, "validation"), wide(frames, metric, "test")
     overall = (sign * validation.mean()).idxmax()
     assert made.overall.label == overall
@@ -44,14 +44,16 @@ def test_test_scores_take_no_part_in_the_choice(frames_of, problem):
     scores = frames.scores.copy()
     test = scores["part"] == "test"
     scores.loc[test, "value"] = np.random.default_rng(0).random(test.sum())
-    before = select(comparisons(frames)[0], "g_mean")
-    after = select(comparisons(replace(frames, scores=scores))[0], "g_mean")
+    before = select_by_validation(comparisons(frames)[0], "g_mean")
+    after = select_by_validation(comparisons(replace(frames, scores=scores))[0], "g_mean")
     assert (before.overall, before.most_often) == (after.overall, after.most_often)
 
 
 def test_rows_within_error_are_those_whose_interval_holds_zero(frames_of, problem):
     rows = (("baseline", None), ("remix", 0.29), ("remix", 0.3), ("remix", 0.31))
-    made = select(comparisons(frames_of(problem(rows=rows), noise=0.005))[0], "g_mean")
+    made = select_by_validation(
+        comparisons(frames_of(problem(rows=rows), noise=0.005))[0], "g_mean"
+    )
     best = {"remix (0.29)", "remix (0.3)", "remix (0.31)"}
     assert {made.hindsight.label, *made.within_error} == best
 
@@ -60,9 +62,12 @@ def test_a_row_with_failed_folds_is_no_candidate(frames_of, problem):
     frames = frames_of(problem(rows=(("baseline", None), ("balance", None), ("remix", 0.3))))
     folds = frames.folds.copy()
     folds.loc[(folds["run"] == 2) & (folds["repeat"] == 0), "failed"] = "not a number"
-    made = select(comparisons(replace(frames, folds=folds))[0], "g_mean")
+    made = select_by_validation(comparisons(replace(frames, folds=folds))[0], "g_mean")
     assert made.candidates == 2
 
 
 def test_one_row_is_no_choice(frames_of, problem):
-    assert select(comparisons(frames_of(problem(rows=(("remix", 0.1),))))[0], "g_mean") is None
+    assert (
+        select_by_validation(comparisons(frames_of(problem(rows=(("remix", 0.1),))))[0], "g_mean")
+        is None
+    )

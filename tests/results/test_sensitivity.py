@@ -8,7 +8,7 @@ from scipy import stats
 
 from remix_study.report.sections.sensitivity import section
 from remix_study.results.comparison import comparisons
-from remix_study.results.sensitivity import curves, table
+from remix_study.results.sensitivity import sensitivity_curves, table
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -30,20 +30,20 @@ def test_zero_comes_from_balance_and_every_alpha_from_its_own_run(frames_of, pro
     frames = frames_of(problem())
     (curve,) = [
         curve
-        for curve in curves(comparisons(frames))
+        for curve in sensitivity_curves(comparisons(frames))
         if (curve.family, curve.metric) == ("remix", "g_mean")
     ]
     alphas = [point.alpha for point in curve.points]
     assert alphas == [0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0]
     for point in curve.points:
         row = "balance" if point.alpha == 0 else f"remix ({point.alpha:g})"
-        assert point.row == row
+        assert point.method == row
         assert point.score.mean == pytest.approx(fold_values(frames, row, "g_mean").mean())
 
 
 def test_difference_to_zero_is_the_corrected_paired_interval(frames_of, problem):
     frames = frames_of(problem(early_stopping=False))
-    lines = table(curves(comparisons(frames)))
+    lines = table(sensitivity_curves(comparisons(frames)))
     line = lines[(lines["row"] == "remix (0.4)") & (lines["metric"] == "bbs")].iloc[0]
     change = fold_values(frames, "remix (0.4)", "bbs") - fold_values(frames, "balance", "bbs")
     error = np.sqrt((1 / 20 + 1 / 0.7) * change.var(ddof=1))
@@ -57,7 +57,7 @@ def test_difference_to_zero_is_the_corrected_paired_interval(frames_of, problem)
 
 def test_zero_of_mixup_is_the_baseline(frames_of, problem):
     frames = frames_of(problem(rows=(("baseline", None), ("mixup", 0.1), ("mixup", 0.4))))
-    lines = table(curves(comparisons(frames)))
+    lines = table(sensitivity_curves(comparisons(frames)))
     zero = lines[(lines["metric"] == "g_mean") & (lines["alpha"] == 0)]
     assert zero["row"].tolist() == ["baseline"]
 

@@ -11,7 +11,7 @@ import pytest
 from remix_study.paper.page_sections import all_sections
 from remix_study.report.page import write_report
 from remix_study.results.comparison import comparisons
-from remix_study.results.study_roles import roles
+from remix_study.results.study_roles import study_roles
 
 FIVE = (("baseline", None), ("cost", None), ("smote", None), ("mixup", 0.1), ("remix", 0.1))
 REPO = (
@@ -79,39 +79,41 @@ def named(found):
 
 
 def test_each_problem_has_its_role(frames):
-    found = roles(comparisons(frames))
+    found = study_roles(comparisons(frames))
     assert named(found.main) == [("main", SEGMENT), ("main", OZONE)]
     assert named(found.headline) == named(found.main)
     assert named(found.curves) == [("curve", SEGMENT)]
     assert named(found.variants) == [("redrawn", SEGMENT)]
-    assert [named([c.main, c.other]) for c in found.checks] == [
+    assert [named([c.main, c.varied]) for c in found.checks] == [
         [("main", SEGMENT), ("check", SEGMENT)]
     ]
-    assert named(found.reenacted) == named(found.repository) == [("paper-repo", SEGMENT)]
+    assert (
+        named(found.authors_code_aside) == named(found.authors_code) == [("paper-repo", SEGMENT)]
+    )
     assert found.checks[0].changes == {"training.stop": ("lowest-rate", "never")}
 
 
 def test_rivals_stand_beside_the_main_rows_but_not_in_the_headline(frames):
-    found = roles(comparisons(frames))
+    found = study_roles(comparisons(frames))
     five = ["baseline", "cost", "smote", "mixup (0.1)", "remix (0.1)"]
     for joined, head in zip(found.main, found.headline, strict=True):
-        assert {row.label for row in head.rows} == set(five)
+        assert {row.label for row in head.methods} == set(five)
         # Alphas of one strategy are no rivals of each other: nothing of the curve.
         rest = {"undersample", "remix-chou (0.1)"}
-        assert {row.label for row in joined.rows} == set(five) | rest
-        assert {row.study for row in joined.rows if row.label in five} == {"main"}
+        assert {row.label for row in joined.methods} == set(five) | rest
+        assert {row.study for row in joined.methods if row.label in five} == {"main"}
 
 
 def test_joined_scores_are_those_of_their_own_runs(frames):
-    joined = roles(comparisons(frames)).main[0]
-    for row in joined.rows:
+    joined = study_roles(comparisons(frames)).main[0]
+    for row in joined.methods:
         own = frames.scores[
             (frames.scores["run"] == row.run)
             & (frames.scores["part"] == "test")
             & (frames.scores["metric"] == "bbs")
         ]
         assert joined.score(row.label, "bbs").mean() == pytest.approx(own["value"].mean())
-    assert set(joined.folds["run"]) == {row.run for row in joined.rows}
+    assert set(joined.folds["run"]) == {row.run for row in joined.methods}
 
 
 @pytest.mark.parametrize(
@@ -124,11 +126,11 @@ def test_joined_scores_are_those_of_their_own_runs(frames):
     ],
 )
 def test_a_side_study_alone_is_the_headline(frames, studies, main):
-    found = roles(comparisons(only(frames, *studies)))
+    found = study_roles(comparisons(only(frames, *studies)))
     assert {c.study for c in found.main} == {main}
     assert not found.checks
-    assert not found.aside
-    assert bool(found.repository) == (main == "paper-repo")
+    assert not found.beside_main
+    assert bool(found.authors_code) == (main == "paper-repo")
 
 
 def test_other_splits_are_no_check(frames):
@@ -141,7 +143,7 @@ def test_other_splits_are_no_check(frames):
         changed if is_other else own
         for own, is_other in zip(problems["definition"], other, strict=True)
     ]
-    found = roles(comparisons(replace(frames, problems=problems)))
+    found = study_roles(comparisons(replace(frames, problems=problems)))
     assert not found.checks
     assert ("check", SEGMENT) in named(found.main)
 

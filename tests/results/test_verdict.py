@@ -10,8 +10,8 @@ from scipy import stats
 
 from remix_study.report.sections.verdict import section
 from remix_study.results.comparison import comparisons
-from remix_study.results.corrections import DIVIDED, THRESHOLD, corrected_rows
-from remix_study.results.verdict import judge, remix_row, simpler
+from remix_study.results.corrections import DIVIDED, THRESHOLD, corrected_methods
+from remix_study.results.verdict import problem_verdict, remix_method, simpler_methods
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -27,8 +27,8 @@ GAUSS = (
 def verdicts(frames):
     found = []
     for comparison in comparisons(frames):
-        corrected = corrected_rows(comparison, frames.probabilities, remix_row(comparison))
-        found.append(judge(comparison, corrected))
+        corrected = corrected_methods(comparison, frames.probabilities, remix_method(comparison))
+        found.append(problem_verdict(comparison, corrected))
     return found
 
 
@@ -128,8 +128,8 @@ def test_a_balanced_network_is_mended_by_the_correction(gaussians_of):
     # ReMix here is a true posterior at shares 0.3: the correction is all that it needs.
     frames = gaussians_of(rows=GAUSS, shares={"remix": 0.3, "balance": 0.3}, repeats=10)
     (found,) = verdicts(frames)
-    assert set(found.trust.worse) == {"brier", "log_loss", "cwece"}
-    assert found.trust.mending == "mended"
+    assert set(found.probability_quality.worse) == {"brier", "log_loss", "cwece"}
+    assert found.probability_quality.correction_outcome == "mended"
     made = section([found])
     text = answer(made, "probabilities")
     assert "approximately, since its rows were mixed, they cannot be told from" in text
@@ -141,22 +141,22 @@ def test_a_softened_network_needs_a_temperature_on_top(gaussians_of):
         rows=GAUSS, shares={"remix": 0.5}, slopes={"remix": 0.35}, repeats=10, n=1200
     )
     (found,) = verdicts(frames)
-    assert found.trust.mending == "mended with temperature"
+    assert found.probability_quality.correction_outcome == "mended with temperature"
     assert "with a temperature fitted on validation" in answer(section([found]), "probabilities")
 
 
 def test_an_unbalanced_network_needs_no_correction(gaussians_of):
     frames = gaussians_of(rows=GAUSS, shares={"remix": 0.05})
     (found,) = verdicts(frames)
-    assert found.trust.mending == "not needed"
+    assert found.probability_quality.correction_outcome == "not needed"
     assert answer(section([found]), "probabilities").startswith("Not surely worse")
 
 
 def test_probabilities_worse_than_the_class_shares_are_called_so(gaussians_of):
     frames = gaussians_of(rows=GAUSS, shares={"remix": 0.9}, distance=1.0)
     (found,) = verdicts(frames)
-    assert "remix (0.1)" in found.trust.below_guessing
-    assert "baseline" not in found.trust.below_guessing
+    assert "remix (0.1)" in found.probability_quality.below_guessing
+    assert "baseline" not in found.probability_quality.below_guessing
 
 
 def test_rivals_without_training_are_compared_too(gaussians_of):
@@ -168,7 +168,7 @@ def test_rivals_without_training_are_compared_too(gaussians_of):
     assert found.rival(THRESHOLD).relation("bbs") is None
     chosen = next(made for made in found.selections if made.metric == "g_mean")
     if chosen.overall.strategy != "baseline":
-        assert DIVIDED in simpler(found, chosen)
+        assert DIVIDED in simpler_methods(found, chosen)
 
 
 def test_simpler_rows_stand_before_the_chosen_and_are_not_worse(frames_of, problem):
@@ -176,7 +176,7 @@ def test_simpler_rows_stand_before_the_chosen_and_are_not_worse(frames_of, probl
     (found,) = verdicts(frames)
     chosen = next(made for made in found.selections if made.metric == "g_mean")
     assert chosen.overall.label == "remix (0.3)"
-    assert simpler(found, chosen) == ()
+    assert simpler_methods(found, chosen) == ()
 
 
 def test_missing_rivals_are_named(frames_of, problem):

@@ -17,7 +17,7 @@ from remix_study.batches.strategies import compose
 from remix_study.errors import DataError, StudyFileError
 from remix_study.results.comparison import comparisons
 from remix_study.results.frames import load_frames
-from remix_study.results.search import find
+from remix_study.results.search import summarize_search
 from remix_study.study import runner
 from remix_study.study.configurations import strategy_of
 from remix_study.study.reporter import Reporter
@@ -70,7 +70,7 @@ def run(text: str, **options):
 def searched():
     frames = load_frames(open_reader(URL))
     (comparison,) = comparisons(frames)
-    return find(comparison, frames.searches[0])
+    return summarize_search(comparison, frames.searches[0])
 
 
 def by_study() -> dict[str, list[tuple[int, dict, list[float]]]]:
@@ -217,7 +217,7 @@ def test_a_search_finds_the_best_that_is_there_and_outer_folds_say_what_it_is_wo
                 strategy_of(trial.parameters),
                 Training(learning_rate=trial.parameters["learning_rate"]),
             )
-            for trial in found.searched.outer
+            for trial in found.result.outer
             if trial.slot % 2 == 0
         ]
     )
@@ -246,7 +246,7 @@ def test_where_nothing_is_better_only_outer_folds_say_so(monkeypatch):
         run(text_of(12, 2, seeded, algorithm="random").replace('"tiny"', f'"tiny{seed}"'))
     frames = load_frames(open_reader(URL))
     for comparison, one in zip(comparisons(frames), frames.searches, strict=True):
-        found = find(comparison, one)
+        found = summarize_search(comparison, one)
         chosen = found.chosen["balanced_accuracy"]
         best.append(found.score(chosen, "balanced_accuracy", "validation").mean())
         same.append(found.score(chosen, "balanced_accuracy", "test").mean())

@@ -35,21 +35,21 @@ from remix_study.paper.claims.rules import (
 from remix_study.report.formatting import counted, plain
 from remix_study.results.alpha_grids import (
     LEAST_ALPHAS,
-    Grid,
-    at,
-    datasets,
+    AlphaGrid,
+    grid_alpha,
+    grids_by_dataset,
     regret,
     slope,
     slopes_by_fold,
 )
 from remix_study.results.intervals import (
-    TIE_DECIMALS,
     corrected_interval,
     corrected_standard_error,
 )
+from remix_study.results.ranking import TIE_DECIMALS
 
-CheckShape = Callable[[Sequence[Grid], str], tuple[bool, dict[str, float]]]
-MakeContrast = Callable[[Mapping[str, Sequence[Grid]], str], Contrast]
+CheckShape = Callable[[Sequence[AlphaGrid], str], tuple[bool, dict[str, float]]]
+MakeContrast = Callable[[Mapping[str, Sequence[AlphaGrid]], str], Contrast]
 
 
 def stable(evidence: Evidence) -> list[Part]:
@@ -108,7 +108,7 @@ def large_alpha_can_degrade(evidence: Evidence) -> list[Part]:
     grids = [
         grid
         for grid in evidence.grids
-        if grid.within(0, MOST_ALPHA) and any(alpha > MOST_ALPHA for alpha in grid.labels)
+        if grid.alphas_within(0, MOST_ALPHA) and any(alpha > MOST_ALPHA for alpha in grid.labels)
     ]
     if not grids:
         return [not_run("either metric", f"no study with ReMix above alpha {plain(MOST_ALPHA)}")]
@@ -117,13 +117,13 @@ def large_alpha_can_degrade(evidence: Evidence) -> list[Part]:
     for metric in PUBLISHED_METRICS:
         sign = 1.0 if is_maximized(metric) else -1.0
         losses = {}
-        for dataset, dataset_grids in datasets(grids).items():
+        for dataset, dataset_grids in grids_by_dataset(grids).items():
             losses[dataset] = float(
                 np.mean(
                     [
                         sign
                         * (
-                            grid.chosen(metric, grid.within(0, MOST_ALPHA)).mean()
+                            grid.chosen_scores(metric, grid.alphas_within(0, MOST_ALPHA)).mean()
                             - grid.scores(metric, [a for a in grid.labels if a > MOST_ALPHA])
                             .mean()
                             .mean()
@@ -151,7 +151,7 @@ def good_alpha(evidence: Evidence) -> list[Part]:
 
     In the mean over data sets, in g-mean and in balanced Brier.
     """
-    grids = [grid for grid in evidence.grids if at(grid, GOOD_ALPHA) is not None]
+    grids = [grid for grid in evidence.grids if grid_alpha(grid, GOOD_ALPHA) is not None]
     parts = []
     for metric in PUBLISHED_METRICS:
         if not grids:
@@ -162,7 +162,7 @@ def good_alpha(evidence: Evidence) -> list[Part]:
             dataset: float(
                 np.mean([regret(grid, metric, GOOD_ALPHA).mean() for grid in dataset_grids])
             )
-            for dataset, dataset_grids in datasets(grids).items()
+            for dataset, dataset_grids in grids_by_dataset(grids).items()
         }
         mean = float(np.mean(list(regrets.values())))
         numbers = {"mean regret": mean}
@@ -177,10 +177,10 @@ def good_alpha(evidence: Evidence) -> list[Part]:
     return parts
 
 
-def _is_stable(grids: Sequence[Grid], metric: str) -> tuple[bool, dict[str, float]]:
+def _is_stable(grids: Sequence[AlphaGrid], metric: str) -> tuple[bool, dict[str, float]]:
     numbers, holds = {}, []
     for grid in grids:
-        scores = grid.scores(metric, grid.within(*ALPHA_RANGE))
+        scores = grid.scores(metric, grid.alphas_within(*ALPHA_RANGE))
         means = scores.mean()
         spread = float(means.max() - means.min())
         error = max(
@@ -192,8 +192,8 @@ def _is_stable(grids: Sequence[Grid], metric: str) -> tuple[bool, dict[str, floa
     return all(holds), numbers
 
 
-def _is_falling(grids: Sequence[Grid], metric: str) -> tuple[bool, dict[str, float]]:
-    alphas = sorted(set.intersection(*(set(grid.within(*ALPHA_RANGE)) for grid in grids)))
+def _is_falling(grids: Sequence[AlphaGrid], metric: str) -> tuple[bool, dict[str, float]]:
+    alphas = sorted(set.intersection(*(set(grid.alphas_within(*ALPHA_RANGE)) for grid in grids)))
     means = [grid.scores(metric, alphas).mean().to_numpy(dtype=np.float64) for grid in grids]
     curve = np.mean(means, axis=0).round(TIE_DECIMALS)
     if len(set(curve)) < 2:
@@ -203,13 +203,13 @@ def _is_falling(grids: Sequence[Grid], metric: str) -> tuple[bool, dict[str, flo
 
 
 def _compare_ends(agreeing: tuple[Side, ...]) -> MakeContrast:
-    def infer(grids_by_dataset: Mapping[str, Sequence[Grid]], metric: str) -> Contrast:
+    def infer(grids_by_dataset: Mapping[str, Sequence[AlphaGrid]], metric: str) -> Contrast:
         sign = 1.0 if is_maximized(metric) else -1.0
         changes = {}
         for dataset, grids in grids_by_dataset.items():
             gains = []
             for grid in grids:
-                alphas = grid.within(*ALPHA_RANGE)
+                alphas = grid.alphas_within(*ALPHA_RANGE)
                 ends = grid.scores(metric, [alphas[0], alphas[-1]]).mean().to_numpy(dtype=float)
                 gains.append(sign * (ends[1] - ends[0]))
             changes[dataset] = float(np.mean(gains))
@@ -223,10 +223,10 @@ def _compare_ends(agreeing: tuple[Side, ...]) -> MakeContrast:
 def _parts_by_dataset(
     evidence: Evidence, metric: str, check: CheckShape, infer: MakeContrast
 ) -> list[Part]:
-    grids = [grid for grid in evidence.grids if len(grid.within(*ALPHA_RANGE)) >= LEAST_ALPHAS]
+    grids = [grid for grid in evidence.grids if _has_curve(grid)]
     if not grids:
         return [not_run(short_name(metric), "no study with ReMix at enough alphas")]
-    by_dataset = datasets(grids)
+    by_dataset = grids_by_dataset(grids)
     shared_contrast = infer(by_dataset, metric)
     parts = []
     for dataset, dataset_grids in by_dataset.items():
@@ -242,15 +242,16 @@ def _parts_by_dataset(
     return parts
 
 
-def _binary_grids(grids: Sequence[Grid]) -> list[Grid]:
-    return [
-        grid
-        for grid in grids
-        if grid.comparison.kind == "binary" and len(grid.within(*ALPHA_RANGE)) >= LEAST_ALPHAS
-    ]
+def _binary_grids(grids: Sequence[AlphaGrid]) -> list[AlphaGrid]:
+    return [grid for grid in grids if grid.comparison.kind == "binary" and _has_curve(grid)]
 
 
-def _slope_numbers(grids: Sequence[Grid]) -> dict[str, float]:
+def _has_curve(grid: AlphaGrid) -> bool:
+    """Whether enough alphas of the grid lie in the range that the paper speaks of."""
+    return len(grid.alphas_within(*ALPHA_RANGE)) >= LEAST_ALPHAS
+
+
+def _slope_numbers(grids: Sequence[AlphaGrid]) -> dict[str, float]:
     numbers = {}
     for grid in grids:
         ratio = grid.comparison.imbalance_name
@@ -274,6 +275,6 @@ def _no_grid(dataset: str) -> str:
     )
 
 
-def _basis(grids: Sequence[Grid]) -> str:
+def _basis(grids: Sequence[AlphaGrid]) -> str:
     sets = len({grid.dataset for grid in grids})
     return f"{counted(len(grids), 'problem')} of {counted(sets, 'data set')}"

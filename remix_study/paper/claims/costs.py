@@ -77,7 +77,7 @@ def rarely_repeats(evidence: Evidence) -> list[Part]:
 
 def _epoch_seconds(comparison: Comparison, matrix: ScoreMatrix, strategy: str) -> float:
     method = matrix.methods[strategy][comparison.problem]
-    if method.beside:
+    if method.has_shared_time:
         return float("nan")
     epochs = comparison.folds.loc[comparison.folds["run"] == method.run, "epochs"].sum()
     return method.seconds / float(epochs) if epochs else float("nan")

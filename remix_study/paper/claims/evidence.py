@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from remix_study.paper.claims.score_matrix import ScoreMatrix, score_matrices
-from remix_study.results.alpha_grids import Grid, find_grids
+from remix_study.results.alpha_grids import AlphaGrid, alpha_grids
 from remix_study.results.comparison import Comparison
 
 
@@ -28,6 +28,6 @@ class Evidence:
         return score_matrices(self.comparisons, "images")
 
     @cached_property
-    def grids(self) -> tuple[Grid, ...]:
+    def grids(self) -> tuple[AlphaGrid, ...]:
         """Problems with ReMix at enough alphas."""
-        return find_grids(self.comparisons)
+        return alpha_grids(self.comparisons)

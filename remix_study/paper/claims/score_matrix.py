@@ -14,9 +14,10 @@ from remix_study.metrics import CORE_METRICS, is_maximized
 from remix_study.paper.claims.rules import IMAGES, PUBLISHED_STRATEGIES
 from remix_study.report.formatting import counted, listing
 from remix_study.results.alphas import alpha_distance, nearest_alphas
-from remix_study.results.comparison import Comparison, Row
-from remix_study.results.intervals import rank_rows
+from remix_study.results.comparison import Comparison
+from remix_study.results.methods import Method
 from remix_study.results.rank_sums import KINDS
+from remix_study.results.ranking import rank_means
 
 Domain = Literal["tabular", "images"]
 
@@ -36,7 +37,7 @@ class ScoreMatrix:
     name: str
     study: str
     problems: tuple[Comparison, ...]
-    methods: Mapping[str, Mapping[str, Row]]
+    methods: Mapping[str, Mapping[str, Method]]
 
     @property
     def datasets(self) -> dict[str, str]:
@@ -113,7 +114,7 @@ class ScoreMatrix:
 
     def rank_sums(self, metric: str, strategies: Sequence[str]) -> pd.Series[float]:
         """Sums over problems of the ranks of these strategies among themselves; 1 is the best."""
-        ranks = rank_rows(self.means(metric, strategies), maximize=is_maximized(metric))
+        ranks = rank_means(self.means(metric, strategies), maximize=is_maximized(metric))
         return ranks.sum(axis=0).astype(float)
 
     def by_ratio(self) -> dict[float, list[str]]:
@@ -146,7 +147,7 @@ def score_matrix(comparisons: Sequence[Comparison], kind: str, domain: Domain) -
 
     study = max(by_study, key=completeness, default="")
     problems = tuple(by_study.get(study, ()))
-    rows: dict[str, dict[str, Row]] = {}
+    rows: dict[str, dict[str, Method]] = {}
     for comparison in problems:
         for strategy, row in strategy_rows(comparison, domain).items():
             rows.setdefault(strategy, {})[comparison.problem] = row
@@ -162,11 +163,11 @@ def score_matrices(
     return binary, multi
 
 
-def strategy_rows(comparison: Comparison, domain: Domain) -> dict[str, Row]:
+def strategy_rows(comparison: Comparison, domain: Domain) -> dict[str, Method]:
     """Select one method a strategy: at the published alpha, on images at the nearest one."""
     return nearest_alphas(
         (method.strategy, method)
-        for method in comparison.rows
+        for method in comparison.methods
         if method.strategy
         and not method.settings
         and method.alpha != 0

@@ -51,7 +51,7 @@ def sections(checks: Sequence[Check]) -> tuple[Section, ...]:
 
 def _block(made: Checked) -> Block:
     check = made.check
-    title = f"{check.other.study}: {check.main.title}, {check.main.imbalance_name}"
+    title = f"{check.varied.study}: {check.main.title}, {check.main.imbalance_name}"
     text = [sentence(f"Changed: {_changes(check.changes)}")]
     if made.left_out:
         text.append(sentence(f"Not complete on both sides: {listing(made.left_out)}"))
@@ -83,7 +83,7 @@ def _changes(changes: Mapping[str, tuple[Any, Any]]) -> str:
 def _ended(made: Checked) -> str:
     """After how many epochs the networks of each row ended, on both sides."""
     own = made.lines_of(made.metrics[0])
-    study, other = made.check.main.study, made.check.other.study
+    study, other = made.check.main.study, made.check.varied.study
     ended = [
         f"{line.row.label} {plain(line.epochs[0])} and {plain(line.epochs[1])}" for line in own
     ]
@@ -177,7 +177,7 @@ def _moved(made: Checked, metric: str) -> str:
 
 def _table(made: Checked, metric: str) -> Table:
     own = made.lines_of(metric)
-    study, other = made.check.main.study, made.check.other.study
+    study, other = made.check.main.study, made.check.varied.study
     n = digits(metric)
     first = own[0].change
     head = (
@@ -240,7 +240,7 @@ def _picture(made: Checked) -> Picture:
     """A panel a metric: each row in the main study and in the check, with intervals."""
     metrics = made.metrics
     labels = list(dict.fromkeys(line.row.label for line in made.lines))
-    study, other = made.check.main.study, made.check.other.study
+    study, other = made.check.main.study, made.check.varied.study
     with figure(9.4, 1.1 + 0.34 * len(labels)) as drawn:
         grid = drawn.subplots(1, len(metrics), sharey=True, squeeze=False)
         for axes, metric in zip(grid[0], metrics, strict=True):

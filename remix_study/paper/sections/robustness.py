@@ -22,7 +22,7 @@ from remix_study.report.formatting import (
 from remix_study.report.page_model import Block, Cell, Head, Picture, Section, Table
 from remix_study.report.sections.rank_sums import incomplete_methods
 from remix_study.results.comparison import Comparison
-from remix_study.results.rank_sums import Ranking
+from remix_study.results.ranking import Ranking
 from remix_study.results.variants import BOTH, GROUPED, REDRAWN
 
 TITLE = "Robustness"
@@ -251,7 +251,7 @@ def _rank_table(made: Robustness) -> Table:
         ),
     )
     rows = []
-    for row in made.plain.rows:
+    for row in made.plain.methods:
         cells = [Cell(row.label, kind="name", color=strategy_color(row.strategy))]
         for before, after in found:
             if row.label not in after.sums:

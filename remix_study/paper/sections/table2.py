@@ -13,7 +13,7 @@ from remix_study.report.formatting import listing, number, plain
 from remix_study.report.page_model import Block, Cell, Head, Table
 from remix_study.report.registry import ReferenceRanks
 from remix_study.results.comparison import Comparison
-from remix_study.results.friedman import against_control, friedman
+from remix_study.results.friedman import against_control, friedman_test
 from remix_study.results.rank_sums import PUBLISHED, RankTable
 
 NAMES = tuple(name if alpha is None else f"{name} ({plain(alpha)})" for name, alpha in PUBLISHED)
@@ -61,7 +61,7 @@ def block() -> Block:
         sums, n = RANK_SUMS[kind, metric], len(PROBLEMS[kind])
         name = Cell(f"{kind}, {short_name(metric)}", kind="name")
         try:
-            found = friedman(sums, n)
+            found = friedman_test(sums, n)
             against = against_control(sums, n, len(sums) - 1)[:-1]
         except ValueError as error:
             refused.append(f"{kind} {short_name(metric)}: {error}")

@@ -15,17 +15,17 @@ from remix_study.report.formatting import (
     signed,
 )
 from remix_study.report.page_model import Block, Cell, Head, Table
-from remix_study.results.alpha_grids import LEAST_ALPHAS, find_grids
-from remix_study.results.alpha_regret import FIXED, Trend, table, trends
+from remix_study.results.alpha_grids import LEAST_ALPHAS, alpha_grids
+from remix_study.results.alpha_regret import FIXED_ALPHAS, AlphaTrend, alpha_trends, table
 from remix_study.results.comparison import Comparison
 from remix_study.results.intervals import Interval
 
 TITLE = "Trends over alpha, and what a fixed alpha loses"
 
 
-def block(comparisons: Sequence[Comparison]) -> tuple[Block | None, tuple[Trend, ...]]:
+def block(comparisons: Sequence[Comparison]) -> tuple[Block | None, tuple[AlphaTrend, ...]]:
     """The block and what it shows; None where no study ran ReMix at enough alphas."""
-    found = trends(find_grids(comparisons), PUBLISHED_METRICS)
+    found = alpha_trends(alpha_grids(comparisons), PUBLISHED_METRICS)
     if not found:
         return None, ()
     metrics = list(dict.fromkeys(made.metric for made in found))
@@ -43,7 +43,7 @@ def block(comparisons: Sequence[Comparison]) -> tuple[Block | None, tuple[Trend,
     ), found
 
 
-def _reading(metric: str, own: Sequence[Trend]) -> str:
+def _reading(metric: str, own: Sequence[AlphaTrend]) -> str:
     rises = sum(made.correlation.low > 0 for made in own)
     falls = sum(made.correlation.high < 0 for made in own)
     good, bad = (rises, falls) if is_maximized(metric) else (falls, rises)
@@ -51,7 +51,7 @@ def _reading(metric: str, own: Sequence[Trend]) -> str:
         f"{short_name(metric)} gets better with alpha on {good} and worse on {bad} of "
         f"{counted(len(own), 'problem')}, by the interval of the rank correlation"
     ]
-    for alpha in FIXED:
+    for alpha in FIXED_ALPHAS:
         there = [made.regrets[alpha] for made in own if alpha in made.regrets]
         if there:
             mean = sum(interval.mean for interval in there) / len(there)
@@ -62,13 +62,13 @@ def _reading(metric: str, own: Sequence[Trend]) -> str:
     return sentence("; ".join(parts))
 
 
-def _table(metric: str, own: Sequence[Trend]) -> Table:
+def _table(metric: str, own: Sequence[AlphaTrend]) -> Table:
     head = (
         Head("problem"),
         Head("slope"),
         Head("rank correlation"),
         Head("of the means"),
-        *(Head(f"regret of {plain(alpha)}") for alpha in FIXED),
+        *(Head(f"regret of {plain(alpha)}") for alpha in FIXED_ALPHAS),
     )
     better = 1.0 if is_maximized(metric) else -1.0
     rows = tuple(
@@ -77,7 +77,7 @@ def _table(metric: str, own: Sequence[Trend]) -> Table:
             _cell(made.slope, better),
             _cell(made.correlation, better),
             Cell(number(made.of_means, 2)),
-            *(_cell(made.regrets.get(alpha), -1.0) for alpha in FIXED),
+            *(_cell(made.regrets.get(alpha), -1.0) for alpha in FIXED_ALPHAS),
         )
         for made in own
     )

@@ -15,9 +15,9 @@ from remix_study.results.calibration import (
     BALANCED,
     BINS,
     CORRECTED,
-    DRAWN,
+    DRAWN_STRATEGIES,
     NATURAL,
-    RowReliability,
+    MethodReliability,
     table,
 )
 from remix_study.results.comparison import Comparison
@@ -44,7 +44,7 @@ FEW = 50
 SHOWN_OPEN = 3
 # Diagrams of still further ones are files of the folder alone, to keep the page small.
 ON_PAGE = 12
-Found = Sequence[tuple[Comparison, Sequence[RowReliability]]]
+Found = Sequence[tuple[Comparison, Sequence[MethodReliability]]]
 
 
 def section(found: Found) -> Section:
@@ -74,12 +74,12 @@ def _summaries(found: Found, drawn: str) -> list[Block]:
     once, _ = rankable([comparison for comparison, _ in found])
     for kind in dict.fromkeys(comparison.kind for comparison in once):
         here = [rows for c, rows in found if c.kind == kind and c in once]
-        labels = dict.fromkeys(made.row.label for rows in here for made in rows)
+        labels = dict.fromkeys(made.method.label for rows in here for made in rows)
         lines: list[tuple[Cell, ...]] = []
         means: dict[str, dict[str, float]] = {view: {} for view in VIEWS}
         for name in labels:
-            own = [made for rows in here for made in rows if made.row.label == name]
-            color = strategy_color(own[0].row.strategy)
+            own = [made for rows in here for made in rows if made.method.label == name]
+            color = strategy_color(own[0].method.strategy)
             cells = [Cell(name, counted(len(own), "problem"), "name", color=color)]
             for view in VIEWS:
                 errors = [made.by_view[view].error for made in own if view in made.by_view]
@@ -106,7 +106,7 @@ def _summaries(found: Found, drawn: str) -> list[Block]:
 
 def _block(
     comparison: Comparison,
-    rows: Sequence[RowReliability],
+    rows: Sequence[MethodReliability],
     before: Sequence[Block],
     *,
     drawn: bool,
@@ -115,7 +115,9 @@ def _block(
     folded = len(before) >= SHOWN_OPEN
     at = sum(len(block.pictures) for block in before)
     # A study without any of these shows the first few that it has.
-    shown = [made for made in rows if made.row.strategy in DRAWN] or rows[: len(DRAWN)]
+    shown = [made for made in rows if made.method.strategy in DRAWN_STRATEGIES] or rows[
+        : len(DRAWN_STRATEGIES)
+    ]
     pictures = (_picture(comparison, shown, at),) if drawn else ()
     text = _reading(rows)
     text += tuple(
@@ -132,9 +134,9 @@ def _block(
     )
 
 
-def _reading(rows: Sequence[RowReliability]) -> tuple[str, ...]:
+def _reading(rows: Sequence[MethodReliability]) -> tuple[str, ...]:
     share = rows[0].by_view[NATURAL].share
-    means = [f"{made.row.label} {number(made.by_view[NATURAL].mean_forecast)}" for made in rows]
+    means = [f"{made.method.label} {number(made.by_view[NATURAL].mean_forecast)}" for made in rows]
     best = {
         view: min(
             (made for made in rows if view in made.by_view),
@@ -153,14 +155,14 @@ def _reading(rows: Sequence[RowReliability]) -> tuple[str, ...]:
         ),
         sentence(
             "The smallest calibration error has "
-            f"{natural.row.label} at the natural class shares "
-            f"({number(natural.by_view[NATURAL].error)}) and {balanced.row.label} where classes "
-            f"count alike ({number(balanced.by_view[BALANCED].error)})"
+            f"{natural.method.label} at the natural class shares "
+            f"({number(natural.by_view[NATURAL].error)}) and {balanced.method.label} where "
+            f"classes count alike ({number(balanced.by_view[BALANCED].error)})"
         ),
     ]
     changes = [
-        f"{made.row.label} from {number(made.by_view[NATURAL].error)} to "
-        f"{number(made.by_view[CORRECTED].error)}" + ("" if made.exact else " (approximate)")
+        f"{made.method.label} from {number(made.by_view[NATURAL].error)} to "
+        f"{number(made.by_view[CORRECTED].error)}" + ("" if made.is_exact else " (approximate)")
         for made in rows
         if CORRECTED in made.by_view
     ]
@@ -171,7 +173,7 @@ def _reading(rows: Sequence[RowReliability]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _picture(comparison: Comparison, rows: Sequence[RowReliability], at: int) -> Picture:
+def _picture(comparison: Comparison, rows: Sequence[MethodReliability], at: int) -> Picture:
     views = [view for view in VIEWS if any(view in made.by_view for made in rows)]
     with figure(2.9 * len(views), 3.9) as made:
         grid = made.subplots(2, len(views), squeeze=False, height_ratios=(3, 1), sharex=True)
@@ -185,22 +187,22 @@ def _picture(comparison: Comparison, rows: Sequence[RowReliability], at: int) ->
         handles, labels = grid[0, 0].get_legend_handles_labels()
         made.legend(handles, labels, loc="outside upper left", ncols=len(rows))
         svg, png = render(made)
-    names = listing([made.row.label for made in rows])
+    names = listing([made.method.label for made in rows])
     alt = f"Reliability of the rare classes on {comparison.name}: {names}."
     return Picture(f"calibration-{at + 1}", "", alt, svg, png, at < ON_PAGE, wide=True)
 
 
-def _draw(top: Axes, bottom: Axes, view: str, rows: Sequence[RowReliability]) -> None:
+def _draw(top: Axes, bottom: Axes, view: str, rows: Sequence[MethodReliability]) -> None:
     top.plot([0, 1], [0, 1], color=FAINT, lw=1.2, zorder=1)
     for place, made in enumerate(rows):
         one = made.by_view.get(view)
-        color = strategy_color(made.row.strategy)
+        color = strategy_color(made.method.strategy)
         if one is None:
             # The baseline needs no correction; it stays for comparison.
             one = made.by_view[NATURAL]
         filled = one.counts > 0
         top.plot(one.forecast[filled], one.observed[filled], color=color, lw=1.2, zorder=2,
-                 label=made.row.label)  # fmt: skip
+                 label=made.method.label)  # fmt: skip
         few = filled & (one.counts < FEW)
         top.plot(one.forecast[few], one.observed[few], color=color, ls="", marker="o",
                  markersize=3.5, markerfacecolor="white", zorder=3)  # fmt: skip
@@ -218,7 +220,7 @@ def _draw(top: Axes, bottom: Axes, view: str, rows: Sequence[RowReliability]) ->
     top.set_xticks([0, 0.5, 1])
 
 
-def _page_table(comparison: Comparison, rows: Sequence[RowReliability]) -> Table:
+def _page_table(comparison: Comparison, rows: Sequence[MethodReliability]) -> Table:
     head = (
         Head("row"),
         Head("mean probability", "natural shares"),
@@ -226,7 +228,7 @@ def _page_table(comparison: Comparison, rows: Sequence[RowReliability]) -> Table
     )
     lines = []
     for made in rows:
-        cells = [Cell(made.row.label, kind="name", color=strategy_color(made.row.strategy))]
+        cells = [Cell(made.method.label, kind="name", color=strategy_color(made.method.strategy))]
         cells.append(Cell(number(made.by_view[NATURAL].mean_forecast)))
         for view in VIEWS:
             one = made.by_view.get(view)

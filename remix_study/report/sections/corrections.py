@@ -19,11 +19,12 @@ from remix_study.report.formatting import (
     signed,
 )
 from remix_study.report.page_model import Block, Cell, Head, Section, Table
-from remix_study.results.comparison import Comparison, Row
-from remix_study.results.corrections import Corrected, table
+from remix_study.results.comparison import Comparison
+from remix_study.results.corrections import CorrectedMethod, table
 from remix_study.results.intervals import (
     paired_interval,
 )
+from remix_study.results.methods import Method
 from remix_study.results.rank_sums import rankable
 
 LEAD = (
@@ -39,7 +40,7 @@ LEAD = (
 )
 
 
-def section(found: Sequence[tuple[Comparison, Sequence[Corrected]]]) -> Section:
+def section(found: Sequence[tuple[Comparison, Sequence[CorrectedMethod]]]) -> Section:
     """The section of the page, one block a problem that has corrected rows."""
     shown = [(comparison, rows) for comparison, rows in found if rows]
     blocks = tuple(_block(comparison, rows) for comparison, rows in shown)
@@ -52,7 +53,7 @@ def section(found: Sequence[tuple[Comparison, Sequence[Corrected]]]) -> Section:
     return Section("corrections", "Corrections without training", LEAD, blocks, files)
 
 
-def _summaries(found: Sequence[tuple[Comparison, Sequence[Corrected]]]) -> list[Block]:
+def _summaries(found: Sequence[tuple[Comparison, Sequence[CorrectedMethod]]]) -> list[Block]:
     """What each correction does on the average of a kind of problem."""
     blocks = []
     once, _ = rankable([comparison for comparison, _ in found])
@@ -93,7 +94,7 @@ def _summaries(found: Sequence[tuple[Comparison, Sequence[Corrected]]]) -> list[
     return blocks
 
 
-def _block(comparison: Comparison, rows: Sequence[Corrected]) -> Block:
+def _block(comparison: Comparison, rows: Sequence[CorrectedMethod]) -> Block:
     head = (
         Head("row"),
         *(Head(heading(m)) for m in CORE_METRICS),
@@ -107,7 +108,7 @@ def _block(comparison: Comparison, rows: Sequence[Corrected]) -> Block:
         for row in own:
             cells = [_cell(comparison, row, metric) for metric in CORE_METRICS]
             lines.append((Cell(row.name, kind="name", color=color), *cells))
-    inexact = [row.name for row in rows if not row.exact]
+    inexact = [row.name for row in rows if not row.is_exact]
     text = (
         (
             "Approximate, since their rows were mixed or interpolated, or their loss has no prior "
@@ -130,12 +131,12 @@ def _block(comparison: Comparison, rows: Sequence[Corrected]) -> Block:
     )
 
 
-def _source_cell(comparison: Comparison, source: Row, metric: str) -> Cell:
+def _source_cell(comparison: Comparison, source: Method, metric: str) -> Cell:
     scores = comparison.score(source.label, metric)
     return Cell(number(float(scores.mean()), digits(metric)) if len(scores) else "–")
 
 
-def _cell(comparison: Comparison, row: Corrected, metric: str) -> Cell:
+def _cell(comparison: Comparison, row: CorrectedMethod, metric: str) -> Cell:
     scores = row.score(metric)
     if scores.empty:
         return Cell("–", kind="")

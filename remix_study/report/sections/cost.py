@@ -22,7 +22,13 @@ from remix_study.report.formatting import (
 )
 from remix_study.report.page_model import Block, Cell, Head, Section, Table
 from remix_study.results.comparison import Comparison
-from remix_study.results.cost import MATTERS, Ended, costs, endings, table
+from remix_study.results.cost import (
+    NOTABLE_CORRELATION,
+    TrainingLength,
+    study_costs,
+    table,
+    training_lengths,
+)
 from remix_study.results.study_roles import Check
 
 TITLE = "Cost and epochs"
@@ -49,8 +55,8 @@ def section(
         checks: where one of them trains to another end, the text leads there.
         runs: `StudyFrames.runs`.
     """
-    found = costs(compared, runs)
-    ended = endings(main)
+    found = study_costs(compared, runs)
+    ended = training_lengths(main)
     if found.empty:
         return Section("cost", TITLE, LEAD, (Block(text=("No network was trained.",)),), {})
     blocks = [Block(text=(_total(found),), tables=(_cost_table(found),))]
@@ -96,17 +102,17 @@ def _cost_table(found: pd.DataFrame) -> Table:
     return Table("What each study took", (tuple(map(Head, ("study", *names))),), tuple(rows))
 
 
-def _reading(ended: Sequence[Ended]) -> list[str]:
+def _reading(ended: Sequence[TrainingLength]) -> list[str]:
     lines = []
-    remix = next((made for made in ended if made.row.strategy == "remix"), None)
-    if remix is not None and not math.isnan(remix.ratio):
-        side = "earlier than" if remix.ratio < 1 else "later than"
-        if remix.ratio == 1:
+    remix = next((made for made in ended if made.method.strategy == "remix"), None)
+    if remix is not None and not math.isnan(remix.baseline_ratio):
+        side = "earlier than" if remix.baseline_ratio < 1 else "later than"
+        if remix.baseline_ratio == 1:
             side = "when"
         lines.append(
             sentence(
-                f"{remix.row.label} ends {side} the baseline: after {number(remix.ratio, 2)} "
-                "times its epochs, median over problems"
+                f"{remix.method.label} ends {side} the baseline: after "
+                f"{number(remix.baseline_ratio, 2)} times its epochs, median over problems"
             )
         )
     if remix is not None:
@@ -123,13 +129,14 @@ def _reading(ended: Sequence[Ended]) -> list[str]:
                 )
             )
     sure = [
-        f"{made.row.label} in {listing([short_name(metric) for metric in made.matters])}"
+        f"{made.method.label} in "
+        f"{listing([short_name(metric) for metric in made.correlated_metrics])}"
         for made in ended
-        if made.matters
+        if made.correlated_metrics
     ]
     tested = [made for made in ended if made.correlations]
     if tested:
-        rule = f"a mean correlation of {plain(MATTERS)} or more, either way"
+        rule = f"a mean correlation of {plain(NOTABLE_CORRELATION)} or more, either way"
         lines.append(
             sentence(f"When a network ended matters, by {rule}, for {listing(sure)}")
             if sure
@@ -140,7 +147,7 @@ def _reading(ended: Sequence[Ended]) -> list[str]:
 
 def _checked(checks: Sequence[Check]) -> list[str]:
     longer = [
-        made.other.study
+        made.varied.study
         for made in checks
         if {"training.stop", "training.epochs"} & set(made.changes)
     ]
@@ -154,7 +161,7 @@ def _checked(checks: Sequence[Check]) -> list[str]:
     ]
 
 
-def _ended_table(ended: Sequence[Ended]) -> Table:
+def _ended_table(ended: Sequence[TrainingLength]) -> Table:
     metrics = list(dict.fromkeys(metric for made in ended for metric in made.correlations))
     head = (
         Head("row"),
@@ -177,10 +184,10 @@ def _ended_table(ended: Sequence[Ended]) -> Table:
         )
         rows.append(
             (
-                Cell(made.row.label, kind="name", color=strategy_color(made.row.strategy)),
+                Cell(made.method.label, kind="name", color=strategy_color(made.method.strategy)),
                 Cell(thousands(made.networks)),
-                Cell(plain(made.median), f"{made.least} to {made.most}"),
-                Cell(number(made.ratio, 2)),
+                Cell(plain(made.median_epochs), f"{made.fewest_epochs} to {made.most_epochs}"),
+                Cell(number(made.baseline_ratio, 2)),
                 Cell(
                     listing([f"{why} {thousands(n)}" for why, n in made.stopped.items()]),
                     kind="text",

@@ -17,13 +17,9 @@ from remix_study.report.formatting import (
 from remix_study.report.page_model import Answer
 from remix_study.report.sections.verdict_tables import remix_name
 from remix_study.results.intervals import Interval
-from remix_study.results.probability_quality import Relation, Trust
+from remix_study.results.probability_quality import ProbabilityQuality, Relation
 from remix_study.results.selection import Selection
-from remix_study.results.verdict import (
-    Rival,
-    Verdict,
-    simpler,
-)
+from remix_study.results.verdict import Rival, Verdict, simpler_methods
 
 _PURPOSE = {
     "g_mean": "decisions by g-mean",
@@ -50,8 +46,8 @@ def answers(verdict: Verdict) -> tuple[Answer, ...]:
     others = [rival for rival in verdict.rivals if rival not in (baseline, balance)]
     if others:
         found.append(Answer("Does something simpler do as well?", _simpler(verdict, others)))
-    if verdict.absent:
-        missing = f"Not in this study: {listing(verdict.absent)}."
+    if verdict.missing_rivals:
+        missing = f"Not in this study: {listing(verdict.missing_rivals)}."
         found.append(Answer("What is missing?", (missing,)))
     if verdict.remix is not None:
         question = "Can its probabilities be used at the natural class shares?"
@@ -70,7 +66,7 @@ def headline(verdict: Verdict) -> str:
     elif verdict.comparison.is_grid:
         parts.append("ReMix was not run here, so there is nothing to say about it")
     else:
-        n = counted(len(verdict.comparison.rows), "different point")
+        n = counted(len(verdict.comparison.methods), "different point")
         parts.append(
             f"Optuna chose {n} by validation scores; no fixed rows are compared here. What it "
             "found, and what that is worth, stands under Search"
@@ -175,7 +171,7 @@ def _simpler(verdict: Verdict, others: Sequence[Rival]) -> tuple[str, ...]:
 
 
 def _probabilities(verdict: Verdict) -> tuple[str, ...]:
-    trust, remix, comparison = verdict.trust, verdict.remix, verdict.comparison
+    trust, remix, comparison = verdict.probability_quality, verdict.remix, verdict.comparison
     if trust is None or remix is None:
         return ("Without a baseline there is nothing to hold them against.",)
     if trust.worse:
@@ -198,14 +194,14 @@ def _probabilities(verdict: Verdict) -> tuple[str, ...]:
         return tuple(lines)
     if not trust.corrected:
         return (*lines, "No probabilities are stored, so no correction could be tried.")
-    rest = "" if trust.exact else ", approximately, since its rows were mixed,"
+    rest = "" if trust.is_exact else ", approximately, since its rows were mixed,"
     lines.append(
         f"Corrected back to the natural class shares{rest} {_mending(trust)} Against the "
         f"baseline: {_all_differences(trust.corrected)}."
     )
     back = next(made for made in verdict.corrected if made.name == f"{remix.label} corrected")
     before, after = comparison.score(remix.label, "g_mean"), back.score("g_mean")
-    if trust.mending != "not mended" and len(after) and after.mean() < before.mean():
+    if trust.correction_outcome != "not mended" and len(after) and after.mean() < before.mean():
         lines.append(
             f"The correction takes g-mean from {number(float(before.mean()))} to "
             f"{number(float(after.mean()))}: decide by the probabilities as they come, report the "
@@ -214,14 +210,14 @@ def _probabilities(verdict: Verdict) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _mending(trust: Trust) -> str:
+def _mending(trust: ProbabilityQuality) -> str:
     return {
         "mended": "they cannot be told from the baseline’s.",
         "mended with temperature": "they are still worse; with a temperature fitted on validation "
         "on top they cannot be told from the baseline’s.",
         "helped": "they are better, but still worse than the baseline’s.",
         "not mended": "they are no better.",
-    }.get(trust.mending, "")
+    }.get(trust.correction_outcome, "")
 
 
 def _labels(metrics: Sequence[str]) -> list[str]:
@@ -250,7 +246,7 @@ def _choice(verdict: Verdict, made: Selection) -> str:
         f"{number(test.mean, n)} on the test parts ({span(test.low, test.high, n)})"
     ]
     if verdict.comparison.is_grid:
-        cheaper = simpler(verdict, made)
+        cheaper = simpler_methods(verdict, made)
         if cheaper:
             parts.append(f"Simpler, and not surely worse: {_some(cheaper)}")
         within = [made.hindsight.label, *made.within_error]

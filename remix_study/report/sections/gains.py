@@ -13,7 +13,7 @@ from remix_study.report.formatting import counted, digits, listing, sentence, si
 from remix_study.report.page_model import Block, Cell, Head, Picture, Section, Table
 from remix_study.results.comparison import Comparison
 from remix_study.results.gains import ALL, Gains, gains, table, table_by_problem
-from remix_study.results.rank_sums import one_each, rankable
+from remix_study.results.rank_sums import rankable, strategy_ranks
 
 TITLE = "Gains over the baseline"
 LEAD = (
@@ -30,7 +30,7 @@ CARRIES = 0.3
 def section(comparisons: Sequence[Comparison]) -> Section:
     """The section of the page, one block a kind of problem."""
     usable, _ = rankable(comparisons)
-    ranked = one_each(usable)
+    ranked = strategy_ranks(usable)
     found = gains(ranked, usable)
     if not found:
         text = "No row stands beside a complete baseline, so there is no gain to show."
@@ -67,17 +67,17 @@ def _reading(own: Sequence[Gains]) -> list[str]:
     order = sorted(own, key=lambda made: -made.mean())
     first = order[0]
     size = len(first.gains)
-    parts = [f"{made.row.label} {signed(made.mean(), n)}" for made in order]
+    parts = [f"{made.method.label} {signed(made.mean(), n)}" for made in order]
     text = f"{name}, mean gain over {counted(size, 'problem')}: {listing(parts)}"
     if size > 1:
         by_median = max(own, key=lambda made: made.median())
         if by_median is first:
-            text += f"; the median also puts {first.row.label} first"
+            text += f"; the median also puts {first.method.label} first"
         else:
-            text += f"; by the median {by_median.row.label} is first"
+            text += f"; by the median {by_median.method.label} is first"
         text += f" ({signed(by_median.median(), n)})"
     found = [sentence(text)]
-    for made in dict.fromkeys([first, *(made for made in own if made.row.strategy == "remix")]):
+    for made in dict.fromkeys([first, *(made for made in own if made.method.strategy == "remix")]):
         found += [line for line in (_by_ratio(made), _carried(made)) if line]
     return found
 
@@ -95,21 +95,22 @@ def _by_ratio(made: Gains) -> str:
     sizes = {len(made.groups[group]) for group in groups}
     rest = "; the ratios do not have the same data sets" if len(sizes) > 1 else ""
     return sentence(
-        f"{short_name(made.metric)}, {made.row.label} by imbalance ratio: {listing(parts)}{rest}"
+        f"{short_name(made.metric)}, {made.method.label} by imbalance ratio: "
+        f"{listing(parts)}{rest}"
     )
 
 
 def _carried(made: Gains) -> str:
     """Name the problem without which the mean gain would be another one."""
-    rest, mean = made.without_carrier, made.mean()
+    rest, mean = made.mean_without_most_influential, made.mean()
     if math.isnan(rest) or len(made.gains) < 3 or abs(rest - mean) < CARRIES * abs(mean):
         return ""
     n = digits(made.metric)
-    gain = float(made.gains[made.carrier])
+    gain = float(made.gains[made.most_influential])
     return sentence(
-        f"{short_name(made.metric)}: {made.carrier} ({signed(gain, n)}) carries much of the mean "
-        f"gain of {made.row.label}; without it the mean is {signed(rest, n)} instead of "
-        f"{signed(mean, n)}"
+        f"{short_name(made.metric)}: {made.most_influential} ({signed(gain, n)}) carries much "
+        f"of the mean gain of {made.method.label}; without it the mean is {signed(rest, n)} "
+        f"instead of {signed(mean, n)}"
     )
 
 
@@ -131,15 +132,15 @@ def _picture(kind: str, own: Sequence[Gains]) -> Picture:
         axes.set_ylabel(f"{short_name(metric)}: gain (positive is better)")
         legend(axes, max(2, len(own)))
         svg, png = render(made)
-    rows = listing([one.row.label for one in own])
+    rows = listing([one.method.label for one in own])
     alt = f"Gain in {short_name(metric)} over the baseline on {kind} problems: {rows}."
     return Picture(f"gains-{kind}-{metric}", "", alt, svg, png)
 
 
 def _draw(axes: Axes, one: Gains, groups: Sequence[str], shift: float, step: float) -> None:
-    color = strategy_color(one.row.strategy)
+    color = strategy_color(one.method.strategy)
     for at, group in enumerate(groups):
-        x, values = at + shift, one.of(group)
+        x, values = at + shift, one.in_group(group)
         if len(values) > 1:
             axes.plot([x] * len(values), values, ls="", marker="o", markersize=3.6, color=color,
                       alpha=0.55, markeredgewidth=0, zorder=2)  # fmt: skip
@@ -156,7 +157,7 @@ def _draw(axes: Axes, one: Gains, groups: Sequence[str], shift: float, step: flo
             markeredgewidth=0.6,
             ls="",
             zorder=3,
-            label=one.row.label if not at else None,
+            label=one.method.label if not at else None,
         )
 
 
@@ -176,7 +177,7 @@ def _page_table(own: Sequence[Gains]) -> Table:
     best = {group: max(made.mean(group) for made in own) for group in groups}
     rows = []
     for made in own:
-        cells = [Cell(made.row.label, kind="name", color=strategy_color(made.row.strategy))]
+        cells = [Cell(made.method.label, kind="name", color=strategy_color(made.method.strategy))]
         for group in groups:
             kind = "best" if made.mean(group) == best[group] else "number"
             median = f"median {signed(made.median(group), n)}"

@@ -123,7 +123,7 @@ def _study(own: Sequence[Comparison]) -> list[str]:
     info = own[0].info
     folds = pd.concat([c.folds for c in own])
     done, _ = progress(own)
-    seconds = sum(row.seconds for c in own for row in c.rows)
+    seconds = sum(row.seconds for c in own for row in c.methods)
     first = f"Study “{own[0].study}”: {counted(len(own), 'problem')}, {done}"
     if len(folds):
         first += f", {counted(len(folds), 'network')} in {duration(seconds)} of training"

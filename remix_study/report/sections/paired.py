@@ -20,13 +20,13 @@ from remix_study.report.formatting import (
 from remix_study.report.page_model import Block, Cell, Head, Table
 from remix_study.results.comparison import Comparison
 from remix_study.results.friedman import LEVEL
-from remix_study.results.paired import Paired
+from remix_study.results.paired import PairedTest
 
-Found = Sequence[tuple[Comparison, Sequence[Paired]]]
+Found = Sequence[tuple[Comparison, Sequence[PairedTest]]]
 TITLE = "Paired tests against the baseline and against ReMix"
 
 
-def tables(comparison: Comparison, tests: Sequence[Paired]) -> tuple[Table, ...]:
+def tables(comparison: Comparison, tests: Sequence[PairedTest]) -> tuple[Table, ...]:
     """One table a reference: differences, and below them Holm's p-values."""
     return tuple(
         _table(comparison, reference, [test for test in tests if test.reference == reference])
@@ -54,13 +54,13 @@ def counts(found: Found) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
-def _table(comparison: Comparison, reference: str, own: Sequence[Paired]) -> Table:
-    freedom = sorted({test.freedom for test in own})
+def _table(comparison: Comparison, reference: str, own: Sequence[PairedTest]) -> Table:
+    freedom = sorted({test.degrees_of_freedom for test in own})
     head = (Head("row"), *(Head(heading(metric)) for metric in CORE_METRICS))
-    by_place = {(test.row, test.metric): test for test in own}
-    strategies = {row.label: row.strategy for row in comparison.rows}
+    by_place = {(test.method, test.metric): test for test in own}
+    strategies = {row.label: row.strategy for row in comparison.methods}
     lines = []
-    for row in dict.fromkeys(test.row for test in own):
+    for row in dict.fromkeys(test.method for test in own):
         name = Cell(row, kind="name", color=strategy_color(strategies[row]))
         cells = (_cell(by_place.get((row, metric))) for metric in CORE_METRICS)
         lines.append((name, *cells))
@@ -73,7 +73,7 @@ def _table(comparison: Comparison, reference: str, own: Sequence[Paired]) -> Tab
     return Table(caption, (head,), tuple(lines))
 
 
-def _cell(test: Paired | None) -> Cell:
+def _cell(test: PairedTest | None) -> Cell:
     if test is None:
         return Cell(MISSING, kind="")
     kind = "number"
@@ -83,19 +83,19 @@ def _cell(test: Paired | None) -> Cell:
     return Cell(signed(test.difference.mean, digits(test.metric)), p, kind)
 
 
-def _sides(own: Sequence[Paired], row: str, metric: str) -> tuple[int, int, int]:
+def _sides(own: Sequence[PairedTest], row: str, metric: str) -> tuple[int, int, int]:
     """Problems on which a row is better, worse, and all that have the test."""
-    tests = [test for test in own if (test.row, test.metric) == (row, metric)]
+    tests = [test for test in own if (test.method, test.metric) == (row, metric)]
     sure = [better_or_worse(metric, t.difference.mean) for t in tests if t.holm_p <= LEVEL]
     return sure.count("better"), sure.count("worse"), len(tests)
 
 
-def _reading(reference: str, tests: Sequence[Paired]) -> str:
+def _reading(reference: str, tests: Sequence[PairedTest]) -> str:
     own = [test for test in tests if test.reference == reference]
     parts = []
     for metric in PUBLISHED_METRICS:
         found = []
-        for row in dict.fromkeys(test.row for test in own):
+        for row in dict.fromkeys(test.method for test in own):
             better, worse, n = _sides(own, row, metric)
             if better or worse:
                 found.append(f"{row} better on {better} and worse on {worse} of {n}")
@@ -103,11 +103,11 @@ def _reading(reference: str, tests: Sequence[Paired]) -> str:
     return sentence(f"Told from {reference} after Holm within each problem, {'; '.join(parts)}")
 
 
-def _counts(kind: str, reference: str, tests: Sequence[Paired]) -> Table:
+def _counts(kind: str, reference: str, tests: Sequence[PairedTest]) -> Table:
     own = [test for test in tests if test.reference == reference]
     head = (Head("row"), *(Head(heading(metric)) for metric in CORE_METRICS))
     lines = []
-    for row in dict.fromkeys(test.row for test in own):
+    for row in dict.fromkeys(test.method for test in own):
         cells = [Cell(row, kind="name")]
         for metric in CORE_METRICS:
             better, worse, n = _sides(own, row, metric)

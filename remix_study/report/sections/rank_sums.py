@@ -15,7 +15,8 @@ from remix_study.report.formatting import MISSING, counted, listing, number, pla
 from remix_study.report.page_model import Block, Cell, Head, Section, Table
 from remix_study.report.registry import ReferenceRanks
 from remix_study.report.sections import rank_tests as tests_in_words
-from remix_study.results.comparison import Comparison, Row
+from remix_study.results.comparison import Comparison
+from remix_study.results.methods import Method
 from remix_study.results.rank_sums import (
     KINDS,
     NO_TRIALS,
@@ -25,18 +26,18 @@ from remix_study.results.rank_sums import (
     VARIANT,
     IncompleteMethod,
     ProblemNote,
-    Ranking,
     RankTable,
-    everything,
-    layout,
-    one_each,
-    published,
+    all_ranks,
+    published_layout,
+    published_ranks,
     rankable,
+    strategy_ranks,
     table,
     table_by_problem,
 )
 from remix_study.results.rank_tests import rank_tests, table_of_opponents
 from remix_study.results.rank_tests import table as table_of_tests
+from remix_study.results.ranking import Ranking
 
 Details = Mapping[tuple[str, str, str], str]
 """(kind, metric, method) -> the small line below a rank sum."""
@@ -61,8 +62,8 @@ def section(comparisons: Sequence[Comparison], reference: ReferenceRanks | None 
         blocks.append(Block(text=problem_notes(notes)))
     if not usable:
         return Section("ranks", "Ranks", LEAD, tuple(blocks))
-    five, each, every = published(usable), one_each(usable), everything(usable)
-    natural = published(usable, NATURAL_METRICS)
+    five, each, every = published_ranks(usable), strategy_ranks(usable), all_ranks(usable)
+    natural = published_ranks(usable, NATURAL_METRICS)
     tests = {
         "published five": (*rank_tests(five, usable), *rank_tests(natural, usable)),
         "one row of each strategy": rank_tests(each, usable),
@@ -70,10 +71,13 @@ def section(comparisons: Sequence[Comparison], reference: ReferenceRanks | None 
     files: dict[str, pd.DataFrame] = {}
     blocks.append(_published_block(five, natural, usable, reference))
     if five.rankings:
-        files |= {"ranks-published": layout(five), "ranks-published-natural": layout(natural)}
+        files |= {
+            "ranks-published": published_layout(five),
+            "ranks-published-natural": published_layout(natural),
+        }
         if reference is not None:
             blocks.append(reference.block())
-        if {row.label for row in five.rows} != {row.label for row in each.rows}:
+        if {row.label for row in five.methods} != {row.label for row in each.methods}:
             blocks += tests_in_words.blocks(
                 five, tests["published five"], rows="the published five", name="five"
             )
@@ -158,7 +162,7 @@ def _published_block(
     reference: ReferenceRanks | None,
 ) -> Block:
     text = list(incomplete_methods(five.incomplete))
-    present = {(row.strategy, row.alpha) for c in usable for row in c.rows}
+    present = {(row.strategy, row.alpha) for c in usable for row in c.methods}
     absent = [_published_name(*row) for row in PUBLISHED if row not in present]
     if absent:
         text.insert(
@@ -227,7 +231,7 @@ def _page_table(
     ]
     measures = [Head(short_name(r.metric)) for kind in kinds for r in by_kind[kind]]
     rows = []
-    for row in ranked.rows:
+    for row in ranked.methods:
         if all(row.label not in ranking.sums for ranking in ranked.rankings):
             continue
         cells = [Cell(row.label, kind="name", color=strategy_color(row.strategy))]
@@ -247,7 +251,7 @@ def _page_table(
     )
 
 
-def _sum_cell(ranking: Ranking, row: Row, *, mean: bool, details: Details) -> Cell:
+def _sum_cell(ranking: Ranking, row: Method, *, mean: bool, details: Details) -> Cell:
     if row.label not in ranking.sums:
         return Cell(MISSING, kind="")
     value = float(ranking.sums[row.label])

@@ -17,7 +17,7 @@ from remix_study.report.formatting import (
     sentence,
 )
 from remix_study.report.page_model import Block, Cell, Head, Picture, Table
-from remix_study.results.friedman import LEAST_UNITS, LEVEL, cliques, smallest_p, too_few
+from remix_study.results.friedman import LEAST_UNITS, LEVEL, cliques, has_too_few_units, smallest_p
 from remix_study.results.rank_sums import RankTable
 from remix_study.results.rank_tests import SURE, UNITS, Opponent, RankTest
 from remix_study.results.signed_rank import ROPE
@@ -45,7 +45,7 @@ def blocks(
         rows: which rows they are, in words.
         name: what the names of the diagrams begin with.
     """
-    colors = {row.label: strategy_color(row.strategy) for row in ranked.rows}
+    colors = {row.label: strategy_color(row.strategy) for row in ranked.methods}
     found: list[Block] = []
     for kind in dict.fromkeys(test.ranking.kind for test in tests):
         own = [test for test in tests if test.ranking.kind == kind]
@@ -73,7 +73,7 @@ def _sentences(own: Sequence[RankTest]) -> list[str]:
         tests = [test for test in own if test.unit == unit]
         if not tests:
             continue
-        n = tests[0].n
+        n = tests[0].n_units
         if n < LEAST_UNITS:
             found.append(
                 f"With {counted(n, unit)} no test is made by {unit}: the smallest p-value that "
@@ -96,13 +96,13 @@ def _sentences(own: Sequence[RankTest]) -> list[str]:
 def _reading(test: RankTest) -> str:
     assert test.overall is not None
     start = (
-        f"{short_name(test.ranking.metric)} by {test.unit} ({test.n}): "
+        f"{short_name(test.ranking.metric)} by {test.unit} ({test.n_units}): "
         f"{_differ(test.overall.f_p)}; lowest mean rank {_leaders(test)}"
     )
     if not test.opponents:
         return f"{start}."
-    ahead = [r.row for r in test.opponents if r.holm_p <= LEVEL and r.ahead]
-    behind = [r.row for r in test.opponents if r.holm_p <= LEVEL and not r.ahead]
+    ahead = [r.method for r in test.opponents if r.holm_p <= LEVEL and r.ahead]
+    behind = [r.method for r in test.opponents if r.holm_p <= LEVEL and not r.ahead]
     parts = [f"after Holm {test.remix} is ahead of {listing(ahead)}"] if ahead else []
     if behind:
         parts.append(f"{'' if ahead else 'after Holm ' + test.remix + ' is '}behind "
@@ -115,7 +115,7 @@ def _reading(test: RankTest) -> str:
 def _posterior(test: RankTest) -> str:
     parts = []
     for words, name in (("better than", "better"), ("worse than", "worse"), ("equal to", "equal")):
-        rows = [r.row for r in test.opponents if getattr(r.posterior, name) > SURE]
+        rows = [r.method for r in test.opponents if getattr(r.posterior, name) > SURE]
         if rows:
             parts.append(f"practically {words} {listing(rows)}")
     if not parts:
@@ -132,7 +132,7 @@ def _natural(tests: Sequence[RankTest]) -> str:
     for test in natural:
         place = ""
         if test.remix:
-            rank = float(test.ranking.sums[test.remix]) / test.n
+            rank = float(test.ranking.sums[test.remix]) / test.n_units
             place = f" ({test.remix} {number(rank, 2)})"
         parts.append(f"{short_name(test.ranking.metric)} {_leaders(test)}{place}")
     return sentence(
@@ -147,7 +147,7 @@ def _limits(unit: str, n: int, rivals: int) -> str:
         f"What {counted(n, unit)} can show: the smallest two-sided p-value of an exact Wilcoxon "
         f"test is {p:.2g}, against {counted(rivals, 'row')} after Holm {min(1.0, p * rivals):.2g}"
     )
-    if too_few(n, rivals):
+    if has_too_few_units(n, rivals):
         text += (
             ", so no single comparison could be significant in it, whatever the scores; "
             "p-values from the normal approximation of ranks that are smaller promise too much"
@@ -162,7 +162,7 @@ def _differ(p: float) -> str:
 def _leaders(test: RankTest) -> str:
     least = float(test.ranking.sums.min())
     names = [str(name) for name, value in test.ranking.sums.items() if value == least]
-    return f"{listing(names)} ({number(least / test.n, 2)})"
+    return f"{listing(names)} ({number(least / test.n_units, 2)})"
 
 
 def _p(p: float, name: str = "") -> str:
@@ -177,7 +177,7 @@ def _picture(
     heights = []
     for test in tests:
         assert test.overall is not None
-        mean = sorted(float(value) / test.n for value in test.ranking.sums)
+        mean = sorted(float(value) / test.n_units for value in test.ranking.sums)
         bars = len(cliques(mean, test.overall.critical_difference))
         heights.append(lines_needed(len(mean), bars))
     with figure(5.2, 0.19 * sum(heights)) as made:
@@ -188,13 +188,13 @@ def _picture(
             draw_critical_difference(
                 axes,
                 names,
-                [float(value) / test.n for value in test.ranking.sums],
+                [float(value) / test.n_units for value in test.ranking.sums],
                 [colors[name] for name in names],
                 test.overall.critical_difference,
                 short_name(test.ranking.metric),
             )
         svg, png = render(made)
-    where = counted(tests[0].n, f"{kind} {unit}")
+    where = counted(tests[0].n_units, f"{kind} {unit}")
     return Picture(
         f"{name}-{unit.replace(' ', '-')}",
         f"Mean ranks by {unit} ({where}); rank 1 is the best, bars join rows that the critical "
@@ -221,13 +221,13 @@ def _tables(kind: str, tests: Sequence[RankTest]) -> list[Table]:
         rows.append((_name(test), *map(Cell, (*cells, *more))))
     made = [Table(f"Whether the rows differ on {kind} problems", (head,), tuple(rows))]
     if any(test.opponents for test in tests):
-        names = list(dict.fromkeys(rival.row for test in tests for rival in test.opponents))
+        names = list(dict.fromkeys(rival.method for test in tests for rival in test.opponents))
         head = (Head("metric"), Head("unit"), *(Head(f"{name}") for name in names))
         rows = []
         for test in tests:
-            by_name = {rival.row: rival for rival in test.opponents}
+            by_name = {rival.method: rival for rival in test.opponents}
             own = tuple(_rival_cell(by_name.get(name)) for name in names)
-            rows.append((_name(test), Cell(f"{test.unit} ({test.n})"), *own))
+            rows.append((_name(test), Cell(f"{test.unit} ({test.n_units})"), *own))
         caption = (
             f"{tests[0].remix} against each row on {kind} problems: Holm’s p-value, marked where "
             f"it is at most {plain(LEVEL)}, ▲ ReMix ahead, ▼ behind; below it the posterior "

@@ -31,13 +31,13 @@ from remix_study.report.formatting import (
 from remix_study.report.page_model import Block, Cell, Head, Picture, Section, Table
 from remix_study.report.sections import paired
 from remix_study.report.sections import scores_overview as overview
-from remix_study.results.bounded import score_interval
-from remix_study.results.comparison import Comparison, Row
-from remix_study.results.intervals import paired_interval
+from remix_study.results.comparison import Comparison
+from remix_study.results.intervals import paired_interval, score_interval
+from remix_study.results.methods import Method
 from remix_study.results.paired import paired_tests
 from remix_study.results.paired import table as table_of_tests
-from remix_study.results.score_tables import results, table, table_of_training
-from remix_study.results.verdict import remix_row
+from remix_study.results.score_tables import score_summaries, table, table_of_training
+from remix_study.results.verdict import remix_method
 
 # Of a search, the page shows this many points; the CSV has all.
 SHOWN_POINTS = 12
@@ -57,9 +57,9 @@ def section(comparisons: Sequence[Comparison], beside: Sequence[Comparison] = ()
         comparisons: the problems that the page shows.
         beside: further ones, which have sections of their own; only the table files have them.
     """
-    shown = [comparison for comparison in comparisons if comparison.rows]
-    tested = [(c, paired_tests(c, remix_row(c))) for c in shown]
-    rest = [comparison for comparison in beside if comparison.rows]
+    shown = [comparison for comparison in comparisons if comparison.methods]
+    tested = [(c, paired_tests(c, remix_method(c))) for c in shown]
+    rest = [comparison for comparison in beside if comparison.methods]
     many = crowded(shown)
     blocks: list[Block] = []
     for at, (comparison, tests) in enumerate(tested):
@@ -103,14 +103,16 @@ def wide_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     """Mean (sd) as text, one line a problem and row, for reading."""
     lines = []
     for comparison in comparisons:
-        found = {(result.row.label, result.metric): result for result in results(comparison)}
-        for row in comparison.rows:
+        found = {
+            (result.method.label, result.metric): result for result in score_summaries(comparison)
+        }
+        for row in comparison.methods:
             line = {"problem": comparison.name, "row": row.label}
             for metric in METRICS:
                 result = found.get((row.label, metric))
                 line[short_name(metric)] = (
                     f"{result.interval.mean:.{digits(metric)}f} "
-                    f"({result.deviation:.{digits(metric)}f})"
+                    f"({result.standard_deviation:.{digits(metric)}f})"
                     if result
                     else ""
                 )
@@ -119,7 +121,7 @@ def wide_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
 
 
 def _block(comparison: Comparison, at: int, *, drawn: bool) -> Block:
-    rows = comparison.rows
+    rows = comparison.methods
     text = [*_facts(comparison)]
     if not comparison.is_grid:
         text.append(_searched(comparison))
@@ -152,7 +154,7 @@ def _facts(comparison: Comparison) -> list[str]:
     ]
     zeros = [
         f"{row.label} in {count} of {len(scores)}"
-        for row in comparison.rows
+        for row in comparison.methods
         if len(scores := comparison.score(row.label, "g_mean"))
         and (count := int((scores == 0).sum()))
     ]
@@ -160,7 +162,7 @@ def _facts(comparison: Comparison) -> list[str]:
         sentences.append(
             sentence(f"Folds whose g-mean is 0, a class never found: {listing(zeros)}")
         )
-    labels = {row.run: row.label for row in comparison.rows}
+    labels = {row.run: row.label for row in comparison.methods}
     failed = folds[folds["failed"] != ""]
     for run, reasons in failed.groupby("run")["failed"]:
         sentences.append(
@@ -172,7 +174,7 @@ def _facts(comparison: Comparison) -> list[str]:
 
 def _searched(comparison: Comparison) -> str:
     metric = comparison.objectives[0]
-    n = len(comparison.rows)
+    n = len(comparison.methods)
     text = (
         f"Optuna ({comparison.info['algorithm']}) chose the {counted(n, 'different point')} by "
         "their validation scores"
@@ -182,12 +184,14 @@ def _searched(comparison: Comparison) -> str:
     return sentence(text + ". The best of many test scores is an optimistic number")
 
 
-def _best_by_validation(comparison: Comparison) -> tuple[Row, ...]:
+def _best_by_validation(comparison: Comparison) -> tuple[Method, ...]:
     sign = -1.0 if is_maximized(comparison.objectives[0]) else 1.0
-    return tuple(sorted(comparison.rows, key=lambda row: sign * row.values[0])[:SHOWN_POINTS])
+    return tuple(sorted(comparison.methods, key=lambda row: sign * row.values[0])[:SHOWN_POINTS])
 
 
-def _picture(comparison: Comparison, rows: Sequence[Row], metric: str, at: int) -> Picture | None:
+def _picture(
+    comparison: Comparison, rows: Sequence[Method], metric: str, at: int
+) -> Picture | None:
     shown = [row for row in rows if len(comparison.score(row.label, metric))]
     if not shown:
         return None
@@ -216,7 +220,7 @@ def _picture(comparison: Comparison, rows: Sequence[Row], metric: str, at: int) 
     )
 
 
-def _short(comparison: Comparison, row: Row) -> str:
+def _short(comparison: Comparison, row: Method) -> str:
     """A row's name in a figure: of a point that Optuna chose, strategy and trial."""
     name, _, number = row.label.rpartition(" #")
     name = name.partition(", ")[0]
@@ -225,7 +229,7 @@ def _short(comparison: Comparison, row: Row) -> str:
     return f"{name.partition(' (')[0]} #{number}"
 
 
-def _page_table(comparison: Comparison, rows: Sequence[Row]) -> Table:
+def _page_table(comparison: Comparison, rows: Sequence[Method]) -> Table:
     metrics = [metric for metric in METRICS if metric in comparison.metrics()]
     best = {metric: _best(comparison, rows, metric) for metric in metrics}
     head = (
@@ -245,7 +249,7 @@ def _page_table(comparison: Comparison, rows: Sequence[Row]) -> Table:
     )
 
 
-def _epochs(comparison: Comparison, row: Row) -> str:
+def _epochs(comparison: Comparison, row: Method) -> str:
     """'55 epochs, 41–143': median and range over the folds that did not fail."""
     folds = comparison.folds[comparison.folds["run"] == row.run]
     epochs = folds.loc[folds["failed"] == "", "epochs"]
@@ -255,7 +259,7 @@ def _epochs(comparison: Comparison, row: Row) -> str:
     return f"{epochs.median():.0f} epochs, {span}".replace(" ", SPACE)
 
 
-def _best(comparison: Comparison, rows: Sequence[Row], metric: str) -> str:
+def _best(comparison: Comparison, rows: Sequence[Method], metric: str) -> str:
     sign = 1.0 if is_maximized(metric) else -1.0
     means = {
         row.label: sign * float(scores.mean())
@@ -265,7 +269,7 @@ def _best(comparison: Comparison, rows: Sequence[Row], metric: str) -> str:
     return max(means, key=lambda name: means[name]) if means else ""
 
 
-def _score_cell(comparison: Comparison, row: Row, metric: str, best: str) -> Cell:
+def _score_cell(comparison: Comparison, row: Method, metric: str, best: str) -> Cell:
     scores = comparison.score(row.label, metric)
     if scores.empty:
         return Cell("–", kind="")

@@ -34,7 +34,7 @@ def blocks(comparisons: Sequence[Comparison]) -> tuple[Block, ...]:
 
 def _all_problems(here: Sequence[Comparison], metric: str) -> Picture:
     """A line a problem, a dot a row: means, without intervals, which the tables have."""
-    rows = {row.label: row for c in here for row in c.rows}
+    rows = {row.label: row for c in here for row in c.methods}
     # Strategies without a colour of their own cannot be told apart here; the tables have them.
     plain = [name for name, row in rows.items() if row.strategy not in COLORS]
     named = len(rows) - len(plain) + bool(plain)
@@ -71,5 +71,5 @@ def _all_problems(here: Sequence[Comparison], metric: str) -> Picture:
 
 def _zeros(here: Sequence[Comparison]) -> dict[str, int]:
     """How many folds of each row never found some class."""
-    labels = dict.fromkeys(row.label for c in here for row in c.rows)
+    labels = dict.fromkeys(row.label for c in here for row in c.methods)
     return {name: sum(int((c.score(name, "g_mean") == 0).sum()) for c in here) for name in labels}

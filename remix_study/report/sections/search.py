@@ -29,7 +29,7 @@ from remix_study.report.sections.search_tables import (
     table_of_trials,
 )
 from remix_study.results.comparison import Comparison
-from remix_study.results.search import Finding, find
+from remix_study.results.search import SearchSummary, summarize_search
 from remix_study.results.search_frames import SearchResult, SearchTrial
 from remix_study.studyfile.schema import Training
 
@@ -58,7 +58,7 @@ def sections(
     """The section of the page, none where nothing was searched."""
     by_name = {(search.study, search.problem): search for search in searches}
     found = [
-        find(c, by_name[c.study, c.problem])
+        summarize_search(c, by_name[c.study, c.problem])
         for c in comparisons
         if (c.study, c.problem) in by_name and by_name[c.study, c.problem].trials
     ]
@@ -79,7 +79,7 @@ def sections(
     return [Section("search", "Search", LEAD, tuple(blocks), files)]
 
 
-def _blocks(name: str, found: Finding, texts: Mapping[tuple[str, str], str]) -> list[Block]:
+def _blocks(name: str, found: SearchSummary, texts: Mapping[tuple[str, str], str]) -> list[Block]:
     comparison = found.comparison
     title = f"{comparison.title}, {comparison.imbalance_name}"
     if not found.chosen:
@@ -96,14 +96,14 @@ def _blocks(name: str, found: Finding, texts: Mapping[tuple[str, str], str]) -> 
     return [drawn, *_recommended(found, texts)]
 
 
-def _warnings(found: Finding) -> tuple[str, ...]:
+def _warnings(found: SearchSummary) -> tuple[str, ...]:
     warnings = []
     metric = found.comparison.objectives[0]
     if not found.chosen[metric].feasible:
         warnings.append(
             "No trial meets all constraints: the choice is among those that miss them least."
         )
-    for name, trial in found.first.items():
+    for name, trial in found.references.items():
         for objective, chosen in found.chosen.items():
             if trial is chosen:
                 warnings.append(
@@ -115,12 +115,12 @@ def _warnings(found: Finding) -> tuple[str, ...]:
                     f"By {short_name(objective)} the choice is below {_reference(name)}, which "
                     "its space lacks."
                 )
-    if found.searched.planned_outer and not found.outer:
+    if found.result.planned_outer and not found.outer:
         warnings.append("The searches within outer folds are not complete yet.")
     return tuple(warnings)
 
 
-def _better(metric: str, first: SearchTrial, second: SearchTrial, found: Finding) -> bool:
+def _better(metric: str, first: SearchTrial, second: SearchTrial, found: SearchSummary) -> bool:
     at = found.comparison.objectives.index(metric)
     gap = first.values[at] - second.values[at]
     return gap > 0 if is_maximized(metric) else gap < 0
@@ -130,20 +130,20 @@ def _reference(name: str) -> str:
     return "the baseline" if name == "baseline" else "ReMix as in the paper"
 
 
-def _headline(found: Finding) -> str:
+def _headline(found: SearchSummary) -> str:
     metric = found.comparison.objectives[0]
     chosen, simple = found.chosen[metric], found.recommended
     text = f"By {short_name(metric)} on validation: trial {chosen.number}, {chosen.label}"
     if simple is None or simple is chosen:
         return sentence(text)
     return (
-        f"{sentence(text)} {found.within} trials are within one corrected standard error of it; "
-        f"the simplest of them is trial {simple.number}, {simple.label}."
+        f"{sentence(text)} {found.n_near_best} trials are within one corrected standard error "
+        f"of it; the simplest of them is trial {simple.number}, {simple.label}."
     )
 
 
-def _reading(found: Finding) -> tuple[str, ...]:
-    comparison, searched = found.comparison, found.searched
+def _reading(found: SearchSummary) -> tuple[str, ...]:
+    comparison, searched = found.comparison, found.result
     complete = len(found.complete)
     pruned = len(searched.trials) - complete
     counts = counted(complete, "complete trial")
@@ -154,7 +154,7 @@ def _reading(found: Finding) -> tuple[str, ...]:
     first = [
         f"{_reference(name)} ({trial.label}{', beside the space' * (trial in beside)})"
         for beside in [searched.references]
-        for name, trial in found.first.items()
+        for name, trial in found.references.items()
     ]
     if first:
         lines.append(sentence(f"The search began with {listing(first)}"))
@@ -180,7 +180,7 @@ def _reading(found: Finding) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _outer_line(found: Finding, objective: str) -> str:
+def _outer_line(found: SearchSummary, objective: str) -> str:
     made = next(one for one in found.outer if one.choice == objective)
     n, score = digits(objective), made.scores[objective]
     chosen = found.interval(found.chosen[objective], objective, "test")
@@ -194,12 +194,12 @@ def _outer_line(found: Finding, objective: str) -> str:
     return sentence(text)
 
 
-def _recommended(found: Finding, texts: Mapping[tuple[str, str], str]) -> list[Block]:
+def _recommended(found: SearchSummary, texts: Mapping[tuple[str, str], str]) -> list[Block]:
     comparison, trial = found.comparison, found.recommended
     text = texts.get((comparison.study, comparison.problem))
     if trial is None:
         return []
-    training = found.searched.definition.get("training") or {}
+    training = found.result.definition.get("training") or {}
     keys = {key: training[key] for key in Training.__struct_fields__ if key in training}
     listings = [Listing("In Python, for a model of your own", python_text(trial.parameters, keys))]
     if text is not None:

@@ -19,7 +19,7 @@ from remix_study.report.figures import (
 )
 from remix_study.report.formatting import label_with_direction
 from remix_study.report.page_model import Picture
-from remix_study.results.search import Finding
+from remix_study.results.search import SearchSummary
 from remix_study.results.search_frames import SearchTrial
 from remix_study.study.configurations import strategy_of
 
@@ -32,7 +32,7 @@ _COLORS = {
 _KINDS = {"complete": "o", "misses a constraint": "x", "pruned": "v"}
 
 
-def pictures(name: str, found: Finding) -> list[Picture]:
+def pictures(name: str, found: SearchSummary) -> list[Picture]:
     """Every figure of a problem's search that its trials allow."""
     objectives = found.comparison.objectives
     made = [_history(f"{name}-history-{metric}", found, metric) for metric in objectives]
@@ -45,9 +45,9 @@ def pictures(name: str, found: Finding) -> list[Picture]:
     return made
 
 
-def _history(name: str, found: Finding, metric: str) -> Picture:
+def _history(name: str, found: SearchSummary, metric: str) -> Picture:
     at = found.comparison.objectives.index(metric)
-    trials = found.searched.trials
+    trials = found.result.trials
     places = {trial.number: place for place, trial in enumerate(trials, start=1)}
     best = np.maximum if is_maximized(metric) else np.minimum
     with figure(*PANEL_SIZE) as made:
@@ -63,7 +63,7 @@ def _history(name: str, found: Finding, metric: str) -> Picture:
             course = best.accumulate([trial.values[at] for trial in firm])
             x = [places[trial.number] for trial in firm]
             axes.step(x, course, where="post", color=strategy_color("remix"), lw=1.5, label="best")
-        for mark, trial in found.first.items():
+        for mark, trial in found.references.items():
             if trial.number in places and trial in trials:
                 axes.annotate(
                     "baseline" if mark == "baseline" else "ReMix",
@@ -88,7 +88,7 @@ def _kind(trial: SearchTrial) -> str:
     return "complete" if trial.feasible else "misses a constraint"
 
 
-def _front(name: str, found: Finding) -> Picture:
+def _front(name: str, found: SearchSummary) -> Picture:
     """The first two objectives: all trials, and those that no other beats, on both parts."""
     first, second = found.comparison.objectives[:2]
     front = set(found.front)
@@ -127,7 +127,7 @@ def _front(name: str, found: Finding) -> Picture:
         return Picture(name, "", alt, *render(made))
 
 
-def _importances(name: str, found: Finding) -> Picture:
+def _importances(name: str, found: SearchSummary) -> Picture:
     metrics = list(found.importances)
     names = sorted(
         {name for shares in found.importances.values() for name in shares},
@@ -149,7 +149,7 @@ def _importances(name: str, found: Finding) -> Picture:
         return Picture(name, "", "Importance of each parameter.", *render(made))
 
 
-def _alphas(name: str, found: Finding, metric: str) -> Picture:
+def _alphas(name: str, found: SearchSummary, metric: str) -> Picture:
     at = found.comparison.objectives.index(metric)
     own = [trial for trial in found.complete if "alpha" in trial.parameters]
     samplers = list(dict.fromkeys(_sampler(trial) for trial in own))

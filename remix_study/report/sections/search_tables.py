@@ -10,15 +10,15 @@ from remix_study.metrics import short_name
 from remix_study.report.formatting import counted, digits, heading, number
 from remix_study.report.page_model import Cell, Head, Table
 from remix_study.results.intervals import Interval
-from remix_study.results.search import Finding
+from remix_study.results.search import SearchSummary
 from remix_study.results.search_frames import SearchTrial
 
 
-def _shown(found: Finding) -> list[tuple[str, SearchTrial]]:
+def _shown(found: SearchSummary) -> list[tuple[str, SearchTrial]]:
     """Trials of the table, each with why it is there."""
     rows: list[tuple[str, SearchTrial]] = [
         ("baseline" if name == "baseline" else "ReMix as in the paper", trial)
-        for name, trial in found.first.items()
+        for name, trial in found.references.items()
     ]
     rows += [(f"chosen by {short_name(metric)}", trial) for metric, trial in found.chosen.items()]
     if found.recommended is not None:
@@ -26,7 +26,7 @@ def _shown(found: Finding) -> list[tuple[str, SearchTrial]]:
     return rows
 
 
-def choice_table(found: Finding) -> Table:
+def choice_table(found: SearchSummary) -> Table:
     objectives = found.comparison.objectives
     head = (
         (Head(""), *(Head(heading(m), span=2) for m in objectives)),
@@ -54,7 +54,7 @@ def _cell(metric: str, score: Interval) -> Cell:
     return Cell(number(score.mean, n), f"{number(score.low, n)} to {number(score.high, n)}")
 
 
-def outer_table(found: Finding) -> Table:
+def outer_table(found: SearchSummary) -> Table:
     metrics = list(found.outer[0].scores)
     rows = []
     for made in found.outer:
@@ -73,11 +73,11 @@ def outer_table(found: Finding) -> Table:
     )
 
 
-def table_of_trials(found: Finding) -> pd.DataFrame:
+def table_of_trials(found: SearchSummary) -> pd.DataFrame:
     """One line a trial, complete or pruned, in the order of the search."""
     front = {trial.number for trial in found.front}
     lines = []
-    for trial in found.searched.trials:
+    for trial in found.result.trials:
         line: dict[str, Any] = {
             "study": found.comparison.study,
             "problem": found.comparison.problem,
@@ -96,7 +96,7 @@ def table_of_trials(found: Finding) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def table_of_choices(found: Finding) -> pd.DataFrame:
+def table_of_choices(found: SearchSummary) -> pd.DataFrame:
     """One line a shown trial, objective and part, with its corrected interval."""
     return pd.DataFrame(
         [
@@ -122,7 +122,7 @@ def table_of_choices(found: Finding) -> pd.DataFrame:
     )
 
 
-def table_of_outer(found: Finding) -> pd.DataFrame:
+def table_of_outer(found: SearchSummary) -> pd.DataFrame:
     """One line a choice and metric: the unbiased score, and the gain on the baseline."""
     lines = []
     for made in found.outer:
@@ -147,7 +147,7 @@ def table_of_outer(found: Finding) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def table_of_importances(found: Finding) -> pd.DataFrame:
+def table_of_importances(found: SearchSummary) -> pd.DataFrame:
     """One line an objective and parameter."""
     return pd.DataFrame(
         [

@@ -36,7 +36,7 @@ from remix_study.report.formatting import (
 from remix_study.report.page_model import Block, Cell, Head, Picture, Section, Table
 from remix_study.report.sections import alpha_regret
 from remix_study.results.comparison import Comparison
-from remix_study.results.sensitivity import Curve, Point, curves, table
+from remix_study.results.sensitivity import CurvePoint, SensitivityCurve, sensitivity_curves, table
 
 LEAD = (
     "Alpha sets how much is mixed: 0 mixes nothing, larger values mix more evenly. The left panel "
@@ -48,13 +48,13 @@ LEAD = (
 
 def section(comparisons: Sequence[Comparison]) -> Section:
     """The section of the page with one block a mixing strategy and base problem."""
-    found = curves(comparisons)
+    found = sensitivity_curves(comparisons)
     names = sorted({(_extremeness(curve.comparison), curve.name) for curve in found})
     styles = line_styles(list(dict.fromkeys(name for _, name in names)))
     blocks: list[Block] = []
     single: list[str] = []
     for family in sorted(dict.fromkeys(curve.family for curve in found), key=_prominence):
-        own = [curve for curve in found if curve.family == family and curve.several]
+        own = [curve for curve in found if curve.family == family and curve.has_several_alphas]
         if not own:
             single.append(_single(family, [curve for curve in found if curve.family == family]))
         for at, base in enumerate(dict.fromkeys(_base(curve.comparison) for curve in own)):
@@ -95,7 +95,7 @@ def _base(comparison: Comparison) -> tuple[str, str]:
     return comparison.study, comparison.title
 
 
-def _block(name: str, here: Sequence[Curve], styles: dict[str, LineStyle]) -> Block:
+def _block(name: str, here: Sequence[SensitivityCurve], styles: dict[str, LineStyle]) -> Block:
     pictures: list[Picture] = []
     tables: list[Table] = []
     text: list[str] = []
@@ -113,7 +113,9 @@ def _block(name: str, here: Sequence[Curve], styles: dict[str, LineStyle]) -> Bl
     )
 
 
-def _pictures(name: str, own: Sequence[Curve], styles: dict[str, LineStyle]) -> list[Picture]:
+def _pictures(
+    name: str, own: Sequence[SensitivityCurve], styles: dict[str, LineStyle]
+) -> list[Picture]:
     color = strategy_color(own[0].family)
     metric = own[0].metric
     what = f"{strategy_name(own[0].family)} on {own[0].comparison.title}"
@@ -128,7 +130,9 @@ def _pictures(name: str, own: Sequence[Curve], styles: dict[str, LineStyle]) -> 
     return pictures
 
 
-def _overview(name: str, here: Sequence[Curve], styles: dict[str, LineStyle]) -> Picture:
+def _overview(
+    name: str, here: Sequence[SensitivityCurve], styles: dict[str, LineStyle]
+) -> Picture:
     """All panels of a block in one figure, for a paper or a README."""
     metrics = list(dict.fromkeys(curve.metric for curve in here))
     color = strategy_color(here[0].family)
@@ -146,7 +150,9 @@ def _overview(name: str, here: Sequence[Curve], styles: dict[str, LineStyle]) ->
     return Picture(name, "", f"{title}: sensitivity to alpha.", svg, png, on_page=False)
 
 
-def _draw_left(axes: Axes, own: Sequence[Curve], styles: dict[str, LineStyle], color: str) -> None:
+def _draw_left(
+    axes: Axes, own: Sequence[SensitivityCurve], styles: dict[str, LineStyle], color: str
+) -> None:
     series = [
         Series(
             curve.name,
@@ -163,7 +169,7 @@ def _draw_left(axes: Axes, own: Sequence[Curve], styles: dict[str, LineStyle], c
 
 
 def _draw_right(
-    axes: Axes, own: Sequence[Curve], styles: dict[str, LineStyle], color: str
+    axes: Axes, own: Sequence[SensitivityCurve], styles: dict[str, LineStyle], color: str
 ) -> bool:
     """Draw the differences to alpha 0; False if there are none."""
     series = []
@@ -181,11 +187,11 @@ def _draw_right(
     return True
 
 
-def _alphas(own: Sequence[Curve]) -> list[float]:
+def _alphas(own: Sequence[SensitivityCurve]) -> list[float]:
     return [0.0, *(point.alpha for curve in own for point in curve.points)]
 
 
-def _reading(curve: Curve) -> str:
+def _reading(curve: SensitivityCurve) -> str:
     where = f"{curve.name}, {short_name(curve.metric)}"
     if not curve.has_zero:
         return f"{where}: the same without mixing was not run, so there is no difference to show."
@@ -213,7 +219,7 @@ def _reading(curve: Curve) -> str:
     )
 
 
-def _single(strategy: str, own: Sequence[Curve]) -> str:
+def _single(strategy: str, own: Sequence[SensitivityCurve]) -> str:
     alphas = sorted({point.alpha for curve in own for point in curve.points if point.alpha > 0})
     return (
         f"{strategy_name(strategy)} was run at one alpha "
@@ -228,7 +234,7 @@ def _searched(names: Sequence[str]) -> str:
     )
 
 
-def _page_table(metric: str, own: Sequence[Curve]) -> Table:
+def _page_table(metric: str, own: Sequence[SensitivityCurve]) -> Table:
     alphas = sorted({point.alpha for curve in own for point in curve.points})
     head = (Head("alpha"), *(Head(curve.name) for curve in own))
     rows = []
@@ -247,7 +253,7 @@ def _page_table(metric: str, own: Sequence[Curve]) -> Table:
     )
 
 
-def _page_cell(metric: str, point: Point) -> Cell:
+def _page_cell(metric: str, point: CurvePoint) -> Cell:
     if point.difference is None:
         return Cell(number(point.score.mean))
     kind = "number"

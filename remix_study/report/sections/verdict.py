@@ -31,7 +31,7 @@ LEAD = (
 
 def section(verdicts: Sequence[Verdict]) -> Section:
     """The section at the top of the page."""
-    shown = [verdict for verdict in verdicts if verdict.comparison.rows]
+    shown = [verdict for verdict in verdicts if verdict.comparison.methods]
     blocks: list[Block] = []
     planned = [verdict for verdict in shown if verdict.remix is not None]
     if len(planned) > 1:

@@ -13,11 +13,7 @@ from remix_study.report.page_model import Cell, Head, Table
 from remix_study.results.intervals import Interval, paired_interval
 from remix_study.results.probability_quality import relation
 from remix_study.results.selection import Selection
-from remix_study.results.verdict import (
-    PROBABILITY_METRIC,
-    Verdict,
-    simpler,
-)
+from remix_study.results.verdict import PROBABILITY_METRIC, Verdict, simpler_methods
 
 
 def table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
@@ -63,7 +59,7 @@ def table_of_choices(verdicts: Sequence[Verdict]) -> pd.DataFrame:
                 "best_in_hindsight": made.hindsight.label,
                 "best_in_hindsight_test": made.hindsight_test.mean,
                 "within_error_of_it": "; ".join(made.within_error),
-                "simpler_and_not_worse": "; ".join(simpler(verdict, made)),
+                "simpler_and_not_worse": "; ".join(simpler_methods(verdict, made)),
             }
             for verdict in verdicts
             for made in verdict.selections
@@ -120,7 +116,7 @@ def glance_table(verdicts: Sequence[Verdict]) -> Table:
             rival = verdict.rival(name)
             differences = rival.differences if rival else {}
             cells += [_short_cell(m, differences.get(m)) for m in metrics]
-        trust = verdict.trust
+        trust = verdict.probability_quality
         for found in (trust.as_trained, trust.corrected) if trust else ({}, {}):
             cells.append(_short_cell(PROBABILITY_METRIC, found.get(PROBABILITY_METRIC)))
         chosen = {made.metric: made.overall.label for made in verdict.selections}

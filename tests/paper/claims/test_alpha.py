@@ -9,7 +9,7 @@ import pytest
 from claim_studies import both_verdicts, claims_of
 
 from remix_study.paper.claims.rules import ALPHA_RANGE
-from remix_study.results.alpha_grids import find_grids, regret, slope, slopes_by_fold
+from remix_study.results.alpha_grids import alpha_grids, regret, slope, slopes_by_fold
 from remix_study.results.comparison import comparisons
 
 ALPHAS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0, 2.0)
@@ -111,7 +111,7 @@ def test_what_a_fixed_alpha_loses_is_by_the_choice_of_the_validation_part(curve)
             abs(alpha - 0.05) * (-1 if metric == "g_mean" else 1) / 4 + 0.5
         ),
     )
-    grid = find_grids(comparisons(frames))[0]
+    grid = alpha_grids(comparisons(frames))[0]
     assert regret(grid, "g_mean", 0.3).mean() == pytest.approx(0.505 - 0.53)
     assert regret(grid, "bbs", 0.3).mean() == pytest.approx(0.5 * (0.53 - 0.505))
     claim = claims_of(frames)["C17"]
@@ -158,11 +158,11 @@ def test_too_few_alphas_are_no_curve(curve):
 
 
 def test_slopes_of_folds_average_to_the_slope_of_the_means(frames_of, problem):
-    grid = find_grids(comparisons(frames_of(problem())))[0]
+    grid = alpha_grids(comparisons(frames_of(problem())))[0]
     by_fold = slopes_by_fold(grid, "g_mean", ALPHA_RANGE)
     assert len(by_fold) == 20
     assert by_fold.mean() == pytest.approx(slope(grid, "g_mean", ALPHA_RANGE))
-    means = grid.scores("g_mean", grid.within(*ALPHA_RANGE)).mean()
+    means = grid.scores("g_mean", grid.alphas_within(*ALPHA_RANGE)).mean()
     alphas = means.index.to_numpy()
     expected = np.cov(alphas, means)[0, 1] / np.var(alphas, ddof=1)
     assert slope(grid, "g_mean", ALPHA_RANGE) == pytest.approx(expected)

@@ -1,0 +1,139 @@
+"""What is compared on a problem: methods, that is strategies at one alpha and one setting."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from remix_study.batches.strategies import STRATEGIES
+
+STRATEGY_KEYS = ("strategy", "sampler", "mixing", "alpha", "loss")
+"""Parameters of a trial that make its strategy; all others are settings."""
+
+STRATEGY_ORDER = (
+    *("baseline", "cost", "smote", "mixup", "balance", "augment", "remix", "remix-aug"),
+    "logit-adjusted",
+)
+"""Order of strategies in tables and figures; others follow by name."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A strategy at one fixed alpha and one setting, trained once on every fold.
+
+    Attributes:
+        label: unique within its problem, such as "remix (0.1)".
+        run: the run that holds its scores.
+        strategy: its name; "" for a composed one.
+        parts: sampler, mixing and loss.
+        alpha: mixing parameter; None where the strategy does not mix.
+        settings: what else the study varies, such as "learning_rate 0.01"; "" if nothing.
+        values: the trial's values: mean validation scores, one an objective.
+        seconds: training time; an equal share of it where `has_shared_time`.
+        study: the study that it was run in.
+        has_shared_time: whether it trained in one program with other trials, so that `seconds`
+            is a share of their time.
+    """
+
+    label: str
+    run: int
+    strategy: str
+    parts: tuple[str, str, str]
+    alpha: float | None
+    settings: str
+    values: tuple[float, ...]
+    seconds: float
+    study: str = ""
+    has_shared_time: bool = False
+
+    @property
+    def family(self) -> str:
+        """Name without alpha: the strategy, or the parts of a composed one joined by " + "."""
+        return self.strategy or " + ".join(
+            part for part in self.parts if part not in ("none", "cross-entropy")
+        )
+
+    @property
+    def is_augmented(self) -> bool:
+        """Whether its images were augmented, which `parts` do not tell."""
+        strategy = STRATEGIES.get(self.strategy)
+        return strategy is not None and strategy.augment
+
+
+def method_order(method: Method) -> tuple[int, str, str, float, str]:
+    """Sort key of methods: known strategies first, then by name, settings and alpha."""
+    strategy, alpha = method.strategy, method.alpha
+    place = STRATEGY_ORDER.index(strategy) if strategy in STRATEGY_ORDER else len(STRATEGY_ORDER)
+    return place, method.family, method.settings, -1.0 if alpha is None else alpha, method.label
+
+
+def is_same_alpha(first: float | None, second: float | None) -> bool:
+    """Whether two alphas are equal but for rounding; None, no mixing, equals only None."""
+    if first is None or second is None:
+        return first is second
+    return math.isclose(first, second)
+
+
+def methods_of_runs(runs: pd.DataFrame, *, grid: bool) -> tuple[Method, ...]:
+    """Make the methods of one problem from its runs, in the order of `method_order`.
+
+    Args:
+        runs: rows of `StudyFrames.runs`.
+        grid: whether the configurations were planned; labels of suggested ones end with their
+            trial's number, such as "remix (0.1) #12".
+    """
+    records = runs.sort_values("trial").to_dict("records")
+    settings = _settings([record["parameters"] for record in records]) if grid else []
+    methods: dict[str, Method] = {}
+    for place, record in enumerate(records):
+        setting = settings[place] if grid else ""
+        label = ", ".join(filter(None, (str(record["row"]), setting)))
+        if not grid:
+            label = f"{label} #{record['trial']}"
+        alpha = float(record["alpha"])
+        # A configuration that was run twice counts once: its seeds do not depend on the trial.
+        methods.setdefault(
+            label,
+            Method(
+                label=label,
+                run=int(record["run"]),
+                strategy=str(record["strategy"]),
+                parts=(str(record["sampler"]), str(record["mixing"]), str(record["loss"])),
+                alpha=None if math.isnan(alpha) else alpha,
+                settings=setting,
+                values=tuple(float(value) for value in record["values"]),
+                seconds=float(record["seconds"]),
+                study=str(record["study"]),
+                has_shared_time=_has_shared_time(record),
+            ),
+        )
+    return tuple(sorted(methods.values(), key=method_order))
+
+
+def _has_shared_time(record: Mapping[Any, Any]) -> bool:
+    """Whether a trial's seconds are a share of the time that passed, half of it at most."""
+    if not {"started", "finished"} <= record.keys():
+        return False
+    started, finished = (datetime.fromisoformat(record[name]) for name in ("started", "finished"))
+    return float(record["seconds"]) < 0.75 * (finished - started).total_seconds()
+
+
+def _settings(parameters: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What each configuration sets besides its strategy, if configurations differ in it."""
+    keys = dict.fromkeys(
+        key for configuration in parameters for key in configuration if key not in STRATEGY_KEYS
+    )
+    varied = [
+        key
+        for key in keys
+        if len({repr(configuration.get(key)) for configuration in parameters}) > 1
+    ]
+    return [
+        ", ".join(f"{key} {configuration[key]}" for key in varied if key in configuration)
+        for configuration in parameters
+    ]
