@@ -1,4 +1,4 @@
-"""What the benchmark runs: networks, data, folds, and the work counted in operations."""
+"""Networks, data and folds of the benchmarks, and their work counted in operations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        """As the tables write it: 36/128-64-32 B128."""
+        """Its name in the tables, such as 36/128-64-32 B128."""
         return f"{self.features}/{'-'.join(map(str, self.hidden))} B{self.batch}"
 
 
@@ -35,7 +35,7 @@ CASES = (
 
 @dataclass(frozen=True)
 class Size:
-    """How much is run: ``--quick`` cuts rows and epochs, never folds."""
+    """Rows, epochs and rounds of a benchmark; ``--quick`` lowers these, never the folds."""
 
     rows: int
     epochs: int
@@ -45,8 +45,8 @@ class Size:
 FULL, QUICK = Size(rows=6400, epochs=10, rounds=5), Size(rows=3000, epochs=3, rounds=4)
 
 
-def make_bench(case: Case, size: Size, **training: Any) -> Any:
-    """The problem of a case, with its folds, as a study makes it: two classes, one of 5 %."""
+def make_task(case: Case, size: Size, **training: Any) -> Any:
+    """Make the task of a case as a study does: two classes, one of 5 % of the rows."""
     from sklearn.datasets import make_classification
 
     from remix_study.data.arrays import from_arrays
@@ -65,7 +65,7 @@ def make_bench(case: Case, size: Size, **training: Any) -> Any:
 
 
 def make_study(case: Case, size: Size, **training: Any) -> Any:
-    """A study that watches the validation part every epoch and never stops before the last."""
+    """Make a study that watches the validation part every epoch and never stops early."""
     from remix_study.studyfile.parsing import parse_study
 
     keys = {
@@ -106,8 +106,8 @@ def make_study(case: Case, size: Size, **training: Any) -> Any:
     )
 
 
-def make_setting(task: Any, strategy: str) -> Any:
-    """The point of the study that trains under a strategy."""
+def make_configuration(task: Any, strategy: str) -> Any:
+    """Make the study's configuration of a strategy."""
     from remix_study.batches.strategies import make_strategy
     from remix_study.study.configurations import Configuration
 
@@ -115,10 +115,10 @@ def make_setting(task: Any, strategy: str) -> Any:
 
 
 def operations_per_fold_epoch(case: Case, task: Any, n_classes: int = 2) -> float:
-    """Floating-point operations of the products alone, mean over folds.
+    """Count the floating-point operations of a fold's epoch, of matrix products alone.
 
-    Forward 2 B i o a layer, backward twice that (weights and inputs) but for the inputs of the
-    first layer; validation forward.
+    Forward 2 B i o a layer; backward twice that (weights and inputs), but without the inputs of
+    the first layer; validation forward. The mean over folds.
     """
     widths = (case.features, *case.hidden, n_classes)
     products = [i * o for i, o in itertools.pairwise(widths)]
@@ -126,6 +126,6 @@ def operations_per_fold_epoch(case: Case, task: Any, n_classes: int = 2) -> floa
     step = 3 * forward - 2 * products[0]
     total = 0.0
     for fold in task.folds:
-        trained = len(fold.train) // case.batch * case.batch
-        total += trained * step + len(fold.validation) * forward
+        trained_rows = len(fold.train) // case.batch * case.batch
+        total += trained_rows * step + len(fold.validation) * forward
     return total / len(task.folds)

@@ -1,4 +1,4 @@
-"""The engine against the loop a careful user writes today, interleaved and repeated.
+"""The engine against the loop that a careful user writes, in rounds that take turns.
 
 python benchmarks/engine.py [--quick] [--json FILE] [--markdown FILE]
 """
@@ -16,18 +16,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cases import CASES, FULL, MEMBERS, QUICK, Case, Size, make_bench, operations_per_fold_epoch
+from cases import CASES, FULL, MEMBERS, QUICK, Case, Size, make_task, operations_per_fold_epoch
 from reuse import measure_reuse
 from tables import reuse_table, table
 from variants import serve
 
-# Epochs of the trial in which the cost of starting is spread.
+# Epochs of the trial over which the cost of starting is spread.
 TRIAL_EPOCHS = 30
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """One way of doing one case."""
+    """One way to train the networks of a case.
+
+    Attributes:
+        case: What is trained.
+        label: Its name in the table.
+        kind: Key of ``variants``.
+        strategy: How batches are drawn and mixed.
+        against: Label of the contestant that its ratios divide.
+    """
 
     case: Case
     label: str
@@ -37,43 +45,46 @@ class Contestant:
 
 
 def contestants(case: Case, size: Size) -> list[Contestant]:
-    """All ways of doing a case; ratios are to the loop under the same strategy."""
+    """List the contestants of a case; ratios are to the loop under the same strategy."""
     remix, smote = "loop, remix", "loop, smote by imbalanced-learn"
-    found = [
+    entries = [
         Contestant(case, remix, "loop", "remix", remix),
         Contestant(case, "scikit-learn MLPClassifier, no strategy", "sklearn", "baseline", remix),
         Contestant(case, "engine (TensorFlow), remix", "engine", "remix", remix),
     ]
     if size is FULL or case is CASES[0]:
-        found += [
+        entries += [
             Contestant(case, "engine (JAX), remix", "engine-jax", "remix", remix),
             Contestant(case, smote, "loop", "smote", smote),
             Contestant(case, "engine (TensorFlow), smote", "engine", "smote", smote),
         ]
-    return found
+    return entries
 
 
 class Worker:
-    """A process that does rounds of one contestant's work when asked."""
+    """A process that trains one contestant's rounds on request."""
 
     def __init__(self, kind: str, case: Case, size: Size, strategy: str) -> None:
         context = multiprocessing.get_context("spawn")
-        self._pipe, other = context.Pipe()
-        self._process = context.Process(target=serve, args=(other, kind, case, size, strategy))
+        self._pipe, worker_end = context.Pipe()
+        self._process = context.Process(
+            target=serve, args=(worker_end, kind, case, size, strategy)
+        )
         self._process.start()
-        # Closed on this side, so that a worker that dies is an end of file and no endless wait.
-        other.close()
+        # Closed on this side, so that the death of the worker is an end of file, not a long wait.
+        worker_end.close()
 
     def ready(self) -> None:
         """Wait until it has imported and loaded what it needs."""
         self._pipe.recv()
 
     def round(self, number: int) -> dict[str, list[float]]:
+        """Train a round; return its times."""
         self._pipe.send(number)
         return self._pipe.recv()  # type: ignore[no-any-return]
 
     def close(self) -> float:
-        """End the process; its peak resident size in MiB."""
+        """End the process; return its peak resident size in MiB."""
         self._pipe.send(None)
         peak: float = self._pipe.recv()
         self._process.join()
@@ -81,36 +92,37 @@ class Worker:
 
 
 def compare(case: Case, size: Size, skip: set[str]) -> list[dict[str, Any]]:
-    """Run all contestants of a case in turn, ``size.rounds`` times, and make rows."""
-    asked = [c for c in contestants(case, size) if c.kind not in skip]
-    workers = [Worker(c.kind, c.case, size, c.strategy) for c in asked]
+    """Run all contestants of a case in turn, ``size.rounds`` times; return the table's rows."""
+    entries = [c for c in contestants(case, size) if c.kind not in skip]
+    workers = [Worker(c.kind, c.case, size, c.strategy) for c in entries]
     matmul = Worker("matmul", case, size, "")
     for worker in (*workers, matmul):
         worker.ready()
-    found: list[dict[str, list[list[float]]]] = [
-        {"wall": [], "cpu": [], "first": []} for _ in asked
+    times: list[dict[str, list[list[float]]]] = [
+        {"wall": [], "cpu": [], "first": []} for _ in entries
     ]
     rates: list[float] = []
     for number in range(size.rounds):
         rates.append(max(matmul.round(number)["rate"]))
-        for own, worker in zip(found, workers, strict=True):
+        for worker_times, worker in zip(times, workers, strict=True):
             for key, values in worker.round(number).items():
-                own[key].append(values)
+                worker_times[key].append(values)
     matmul.close()
     rate = statistics.median(rates)
-    floor = operations_per_fold_epoch(case, make_bench(case, size)) / rate * 1e3
+    floor = operations_per_fold_epoch(case, make_task(case, size)) / rate * 1e3
     rows = []
-    measured = {c.label: own for c, own in zip(asked, found, strict=True)}
-    for contestant, own, worker in zip(asked, found, workers, strict=True):
-        loop = measured[contestant.against]
-        rows.append(_row(contestant, own, loop, floor) | {"peak_rss_mb": round(worker.close())})
+    by_label = {c.label: t for c, t in zip(entries, times, strict=True)}
+    for contestant, worker in zip(entries, workers, strict=True):
+        contestant_times, loop = by_label[contestant.label], by_label[contestant.against]
+        row = _row(contestant, contestant_times, loop, floor)
+        rows.append(row | {"peak_rss_mb": round(worker.close())})
     rows.append(
         {
             "config": case.name,
             "variant": f"floor: products at {rate / 1e9:.0f} GFLOP/s",
             "ms_per_fold_epoch": round(floor, 3),
             "cpu_ms_per_fold_epoch": None,
-            "ratio_to_loop": _rounded(_middle(measured[asked[0].label], "wall") / floor),
+            "ratio_to_loop": _rounded(_median(by_label[entries[0].label], "wall") / floor),
             "ratio_to_floor": 1.0,
             "peak_rss_mb": None,
             "matmul_gflops": [round(r / 1e9, 1) for r in rates],
@@ -121,41 +133,41 @@ def compare(case: Case, size: Size, skip: set[str]) -> list[dict[str, Any]]:
 
 def _row(
     contestant: Contestant,
-    own: dict[str, list[list[float]]],
+    times: dict[str, list[list[float]]],
     loop: dict[str, list[list[float]]],
     floor: float,
 ) -> dict[str, Any]:
-    wall, cpu = _middle(own, "wall"), _middle(own, "cpu")
-    # Each round of the one beside the same round of the other: what else ran hits both.
+    wall, cpu = _median(times, "wall"), _median(times, "cpu")
+    # Round by round: whatever else the machine did slowed both.
     by_round = [
         statistics.median(theirs) / statistics.median(mine)
-        for mine, theirs in zip(own["wall"], loop["wall"], strict=True)
+        for mine, theirs in zip(times["wall"], loop["wall"], strict=True)
     ]
-    first = own["first"][0][0] * (MEMBERS if contestant.kind.startswith("engine") else 1)
+    first = times["first"][0][0] * (MEMBERS if contestant.kind.startswith("engine") else 1)
     return {
         "config": contestant.case.name,
         "variant": contestant.label,
         "ms_per_fold_epoch": round(wall, 3),
         "cpu_ms_per_fold_epoch": round(cpu, 3),
-        "ratio_to_loop": _rounded(_middle(loop, "wall") / wall),
+        "ratio_to_loop": _rounded(_median(loop, "wall") / wall),
         "ratio_to_loop_range": [_rounded(min(by_round)), _rounded(max(by_round))],
-        "cpu_ratio_to_loop": _rounded(_middle(loop, "cpu") / cpu),
-        "ratio_to_loop_trial": _rounded(_trial(loop) / _trial(own)),
+        "cpu_ratio_to_loop": _rounded(_median(loop, "cpu") / cpu),
+        "ratio_to_loop_trial": _rounded(_trial(loop) / _trial(times)),
         "ratio_to_floor": _rounded(wall / floor),
         "seconds_to_first_epoch": round(first, 2),
-        "ms_range": [round(f(map(statistics.median, own["wall"])), 3) for f in (min, max)],
+        "ms_range": [round(f(map(statistics.median, times["wall"])), 3) for f in (min, max)],
     }
 
 
-def _middle(found: dict[str, list[list[float]]], key: str) -> float:
-    return statistics.median(value for values in found[key] for value in values)
+def _median(times: dict[str, list[list[float]]], key: str) -> float:
+    return statistics.median(value for values in times[key] for value in values)
 
 
-def _trial(found: dict[str, list[list[float]]]) -> float:
-    """Milliseconds per fold and epoch of a trial of 30 epochs, with what each trial pays anew."""
+def _trial(times: dict[str, list[list[float]]]) -> float:
+    """Milliseconds per fold and epoch of a trial of 30 epochs, with its cost of starting."""
     # The engine compiles in its first trial; a loop builds and traces in every fold.
-    first = statistics.median(value for values in found["first"] for value in values) * 1e3
-    return (first + (TRIAL_EPOCHS - 1) * _middle(found, "wall")) / TRIAL_EPOCHS
+    first = _median(times, "first") * 1e3
+    return (first + (TRIAL_EPOCHS - 1) * _median(times, "wall")) / TRIAL_EPOCHS
 
 
 def _rounded(value: float) -> float:
@@ -163,7 +175,7 @@ def _rounded(value: float) -> float:
 
 
 def main() -> None:
-    """Run, print, and write what was asked for."""
+    """Measure, print the tables and write the files that the options name."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--quick", action="store_true", help="fewer rows and epochs: about five minutes"

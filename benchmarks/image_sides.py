@@ -1,4 +1,4 @@
-"""The sides of the benchmark on images: the engine, a loop of one's own, the bare network."""
+"""The contestants on images: the engine, the loop of a careful user, the bare network."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ Work = Callable[[str], Round]
 Kind = Callable[[int, tuple[str, ...]], Work]
 
 
-def make_bench(epochs: int) -> Any:
-    """The problem with its folds, as a study makes it."""
+def make_task(epochs: int) -> Any:
+    """Make the task as a study does."""
     from remix_study.study.task import prepare
     from remix_study.studyfile.parsing import parse_study
 
@@ -50,35 +50,35 @@ def make_bench(epochs: int) -> Any:
 
 
 def timed(images: int, work: Callable[[], Any]) -> Round:
-    """Images trained a second, by the wall clock and by the CPU time of the process."""
+    """Images a second, by the wall clock and by the CPU time of the process."""
     wall, cpu = time.perf_counter(), time.process_time()
     work()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     return {"wall": images / wall, "cpu": images / cpu}
 
 
-def trained(task: Any, epochs: int) -> int:
-    """Images that all folds train on; those that are only scored are not counted."""
+def trained_images(task: Any, epochs: int) -> int:
+    """Count the images that all folds train on, without those that are only scored."""
     return sum(len(fold.train) // BATCH * BATCH for fold in task.folds) * epochs
 
 
 def engine(epochs: int, strategies: tuple[str, ...]) -> Work:
-    """A trial of the study, after one that compiled."""
+    """A trial of the study, after a first one that compiles."""
     from remix_study.batches.strategies import make_strategy
     from remix_study.study.configurations import Configuration
 
-    task = make_bench(epochs)
+    task = make_task(epochs)
 
     def fit(name: str) -> None:
         task.fit(Configuration(make_strategy(name), task.spec.training, task.study.model))
 
     for name in strategies:
         fit(name)
-    return lambda name: timed(trained(task, epochs), lambda: fit(name))
+    return lambda name: timed(trained_images(task, epochs), lambda: fit(name))
 
 
 def loop(epochs: int, strategies: tuple[str, ...]) -> Work:
-    """What a careful user writes; the same batches, best weights, validation and test scores."""
+    """A loop with the engine's batches, best weights, and validation and test probabilities."""
     import keras
     import numpy as np
     import tensorflow as tf
@@ -86,19 +86,19 @@ def loop(epochs: int, strategies: tuple[str, ...]) -> Work:
     from remix_study.batches.plan import plan_epoch
     from remix_study.batches.strategies import make_strategy
 
-    task = make_bench(epochs)
+    task = make_task(epochs)
     _, members = task._members()
     problem = task.problem
     X, Y = problem.X, np.eye(problem.K, dtype=np.float32)[problem.y]
 
     def batches(member: Any, name: str) -> Any:
-        strategy, turn = make_strategy(name), itertools.count()
+        strategy, epoch = make_strategy(name), itertools.count()
 
-        def plan() -> Any:
-            made = plan_epoch(
-                strategy, member.training, batch_size=BATCH, seed=member.seed, epoch=next(turn)
+        def batch_rows() -> Any:
+            epoch_plan = plan_epoch(
+                strategy, member.training, batch_size=BATCH, seed=member.seed, epoch=next(epoch)
             )
-            yield from zip(made.first, made.second, made.weight, strict=True)
+            yield from zip(epoch_plan.first, epoch_plan.second, epoch_plan.weight, strict=True)
 
         augment = keras.Sequential(
             [
@@ -120,13 +120,13 @@ def loop(epochs: int, strategies: tuple[str, ...]) -> Work:
             share = share[:, None, None, None]
             return share * images(first) + (1 - share) * images(second), y
 
-        kinds = [tf.TensorSpec((BATCH,), kind) for kind in (tf.int32, tf.int32, tf.float32)]
-        rows = tf.data.Dataset.from_generator(plan, output_signature=tuple(kinds))
+        specs = [tf.TensorSpec((BATCH,), dtype) for dtype in (tf.int32, tf.int32, tf.float32)]
+        rows = tf.data.Dataset.from_generator(batch_rows, output_signature=tuple(specs))
         return rows.map(blend, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
-    def fold(position: int, name: str) -> None:
+    def fit_fold(position: int, name: str) -> None:
         layers = keras.layers
-        part, member = task.folds[position], members[position]
+        fold, member = task.folds[position], members[position]
         model = keras.Sequential(
             [
                 keras.Input(X.shape[1:]),
@@ -140,25 +140,25 @@ def loop(epochs: int, strategies: tuple[str, ...]) -> Work:
             ]
         )
         model.compile("adam", keras.losses.CategoricalCrossentropy(from_logits=True))
-        held = X[part.validation] / np.float32(255), Y[part.validation]
+        validation = X[fold.validation] / np.float32(255), Y[fold.validation]
         model.fit(
             batches(member, name),
             epochs=epochs,
-            validation_data=held,
+            validation_data=validation,
             validation_batch_size=256,
             callbacks=[keras.callbacks.EarlyStopping(patience=epochs, restore_best_weights=True)],
             verbose=0,
         )
-        for rows in (part.validation, part.test):
+        for rows in (fold.validation, fold.test):
             model.predict(X[rows] / np.float32(255), batch_size=256, verbose=0)
 
     def fit(name: str) -> None:
         for position in range(len(task.folds)):
-            fold(position, name)
+            fit_fold(position, name)
 
-    # What TensorFlow and Keras do once a process, such as to load kernels, is no fold's work.
-    fold(0, strategies[0])
-    return lambda name: timed(trained(task, epochs), lambda: fit(name))
+    # TensorFlow and Keras do some work once a process, such as to load kernels.
+    fit_fold(0, strategies[0])
+    return lambda name: timed(trained_images(task, epochs), lambda: fit(name))
 
 
 def bare(epochs: int, strategies: tuple[str, ...]) -> Work:  # noqa: ARG001
@@ -176,7 +176,7 @@ def bare(epochs: int, strategies: tuple[str, ...]) -> Work:  # noqa: ARG001
 
     @tf.function(autograph=False)
     def passes() -> Any:
-        def body(step: Any, total: Any) -> tuple[Any, Any]:
+        def train_step(step: Any, total: Any) -> tuple[Any, Any]:
             with tf.GradientTape() as tape:
                 z = network.train(x + total, training=True)
                 loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(y, z))
@@ -185,7 +185,7 @@ def bare(epochs: int, strategies: tuple[str, ...]) -> Work:  # noqa: ARG001
             used = tf.add_n([tf.reduce_sum(gradient) for gradient in gradients])
             return step + 1, total + 1e-12 * used
 
-        return tf.while_loop(lambda step, _: step < STEPS, body, (0, 0.0))[1]
+        return tf.while_loop(lambda step, _: step < STEPS, train_step, (0, 0.0))[1]
 
     passes()
     return lambda _: timed(STEPS * BATCH, lambda: passes().numpy())

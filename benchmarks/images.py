@@ -1,4 +1,4 @@
-"""Images: the engine against a fresh ``model.fit`` a fold, and against the bare network.
+"""Images: the engine against one ``model.fit`` a fold, and against the bare network.
 
 python benchmarks/images.py [--rounds 3] [--epochs 10] [--strategy NAME] [--json FILE]
 
@@ -29,7 +29,7 @@ CLOCKS = {"wall": "wall clock", "cpu": "CPU time"}
 
 
 def serve(pipe: Connection, kind: str, epochs: int, strategies: tuple[str, ...]) -> None:
-    """Answer rounds until None is asked for."""
+    """Train rounds until None is received."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     work = KINDS[kind](epochs, strategies)
     pipe.send("ready")
@@ -37,48 +37,49 @@ def serve(pipe: Connection, kind: str, epochs: int, strategies: tuple[str, ...])
         while (name := pipe.recv()) is not None:
             pipe.send(work(name))
     except EOFError:
-        # Whoever asked has gone.
+        # The parent process has ended.
         return
 
 
 def measure(rounds: int, epochs: int, strategies: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Let the processes take turns; medians over rounds, and the range of the rounds' ratios."""
+    """Let the processes take turns; return medians over rounds, and the range of the ratios."""
     context = multiprocessing.get_context("spawn")
     pipes: dict[str, Connection] = {}
     processes = []
     for kind in KINDS:
-        pipes[kind], other = context.Pipe()
-        processes.append(context.Process(target=serve, args=(other, kind, epochs, strategies)))
+        pipes[kind], worker_end = context.Pipe()
+        arguments = worker_end, kind, epochs, strategies
+        processes.append(context.Process(target=serve, args=arguments))
         processes[-1].start()
-        other.close()
+        worker_end.close()
         pipes[kind].recv()
-    found: dict[str, list[dict[str, Round]]] = {name: [] for name in strategies}
+    by_strategy: dict[str, list[dict[str, Round]]] = {name: [] for name in strategies}
     for _ in range(rounds):
-        for name, own in found.items():
-            own.append({})
+        for name, speeds in by_strategy.items():
+            speeds.append({})
             for kind, pipe in pipes.items():
                 pipe.send(name)
-                own[-1][kind] = pipe.recv()
+                speeds[-1][kind] = pipe.recv()
     for pipe, process in zip(pipes.values(), processes, strict=True):
         pipe.send(None)
         process.join()
-    return [_row(name, own) for name, own in found.items()]
+    return [_row(name, speeds) for name, speeds in by_strategy.items()]
 
 
-def _row(name: str, own: list[dict[str, Round]]) -> dict[str, Any]:
+def _row(name: str, speeds: list[dict[str, Round]]) -> dict[str, Any]:
     row: dict[str, Any] = {"strategy": name}
     for clock in ("wall", "cpu"):
         for kind in KINDS:
-            row[f"{kind}_{clock}"] = round(statistics.median(r[kind][clock] for r in own))
+            row[f"{kind}_{clock}"] = round(statistics.median(r[kind][clock] for r in speeds))
         for over in ("loop", "bare"):
-            ratios = [r["engine"][clock] / r[over][clock] for r in own]
+            ratios = [r["engine"][clock] / r[over][clock] for r in speeds]
             row[f"engine/{over}_{clock}"] = round(statistics.median(ratios), 2)
             row[f"engine/{over}_{clock}_range"] = [round(min(ratios), 2), round(max(ratios), 2)]
     return row
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Markdown, one table a clock: images a second, and the ratios with their range."""
+    """Return a Markdown table for each clock: images a second, ratios and their range."""
     heads = ["strategy", *KINDS, "engine / loop", "range", "engine / bare", "range"]
     parts = []
     for clock, words in CLOCKS.items():
@@ -95,7 +96,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def machine() -> dict[str, Any]:
-    """What ran it, and how many processes wanted its cores by then."""
+    """Describe the machine, its packages and its load average now."""
     return {
         "machine": platform.machine(),
         "cores": multiprocessing.cpu_count(),
@@ -106,7 +107,7 @@ def machine() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run, print, and write what was asked for."""
+    """Measure, print the tables and write the files that the options name."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=10, help="of every fold in a round")
@@ -116,17 +117,17 @@ def main() -> None:
     options = parser.parse_args()
     before = machine()["load"][0]
     rows = measure(options.rounds, options.epochs, tuple(options.strategy or STRATEGIES))
-    made = {"rounds": options.rounds, "epochs": options.epochs, "load_before": before}
-    made |= machine()
-    packages = ", ".join(f"{name} {number}" for name, number in made["packages"].items())
+    facts = {"rounds": options.rounds, "epochs": options.epochs, "load_before": before}
+    facts |= machine()
+    packages = ", ".join(f"{name} {number}" for name, number in facts["packages"].items())
     text = (
-        f"2 folds, {options.epochs} epochs, {options.rounds} rounds; {made['machine']}, "
-        f"{made['cores']} cores, Python {made['python']}, {packages}; processes that wanted a "
-        f"core {before:g} before and {made['load'][0]:g} at the end\n\n{table(rows)}"
+        f"2 folds, {options.epochs} epochs, {options.rounds} rounds; {facts['machine']}, "
+        f"{facts['cores']} cores, Python {facts['python']}, {packages}; processes that wanted a "
+        f"core {before:g} before and {facts['load'][0]:g} at the end\n\n{table(rows)}"
     )
     print(text)
     if options.json:
-        options.json.write_text(json.dumps(made | {"rows": rows}, indent=1) + "\n")
+        options.json.write_text(json.dumps(facts | {"rows": rows}, indent=1) + "\n")
     if options.markdown:
         options.markdown.write_text(text + "\n")
 

@@ -12,13 +12,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from cases import CASES, Size, make_bench, make_setting, make_study
+from cases import CASES, Size, make_configuration, make_study, make_task
 
 SECOND = "second trial, ms from being asked to its first step"
 PROBLEM = "a new problem of other size, s to its first epoch"
 GROWTH = "resident size after 100 trials over that after 10, % more"
 OVERHEAD = "share of a point outside the compiled program, {}, %"
-TOLD = "of it claiming, asking and writing to the database, {}, %"
+DATABASE = "of it claiming, asking and writing to the database, {}, %"
 GOALS = {
     SECOND: 50.0,
     PROBLEM: 3.0,
@@ -29,58 +29,58 @@ GOALS = {
 
 
 def measure_reuse() -> dict[str, float]:
-    """Measure in a process of its own."""
+    """Measure in a process of its own; values by name."""
     context = multiprocessing.get_context("spawn")
-    pipe, other = context.Pipe()
-    process = context.Process(target=_serve, args=(other,))
+    pipe, worker_end = context.Pipe()
+    process = context.Process(target=_serve, args=(worker_end,))
     process.start()
-    other.close()
-    found: dict[str, float] = pipe.recv()
+    worker_end.close()
+    values: dict[str, float] = pipe.recv()
     process.join()
-    return found
+    return values
 
 
 def _serve(pipe: Connection) -> None:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    found = _trials() | _memory() | _overheads()
-    pipe.send({key: float(f"{value:.3g}") for key, value in found.items()})
+    values = _trials() | _memory() | _overheads()
+    pipe.send({key: float(f"{value:.3g}") for key, value in values.items()})
 
 
 def _trials() -> dict[str, float]:
     case, size = CASES[0], Size(rows=6400, epochs=3, rounds=1)
-    task = make_bench(case, size)
-    task.fit(make_setting(task, "remix"))
+    task = make_task(case, size)
+    task.fit(make_configuration(task, "remix"))
     program = next(iter(task._engines.values())).program
     times = []
     for name in ("baseline", "smote", "remix"):
-        first: list[float] = []
-        inner = program.train
-        program.train = _noting(inner, first)
-        asked = time.perf_counter()
-        task.fit(make_setting(task, name))
-        times.append((first[0] - asked) * 1e3)
-        program.train = inner
-    other = make_bench(case, replace(size, rows=5000))
+        starts: list[float] = []
+        train = program.train
+        program.train = _noting_start(train, starts)
+        began = time.perf_counter()
+        task.fit(make_configuration(task, name))
+        times.append((starts[0] - began) * 1e3)
+        program.train = train
+    smaller = make_task(case, replace(size, rows=5000))
     ends: list[float] = []
-    asked = time.perf_counter()
-    other.fit(make_setting(other, "remix"), lambda _: ends.append(time.perf_counter()))
-    return {SECOND: max(times), PROBLEM: ends[0] - asked}
+    began = time.perf_counter()
+    smaller.fit(make_configuration(smaller, "remix"), lambda _: ends.append(time.perf_counter()))
+    return {SECOND: max(times), PROBLEM: ends[0] - began}
 
 
-def _noting(inner: Callable[..., Any], first: list[float]) -> Callable[..., Any]:
-    def train(*arguments: Any, **keywords: Any) -> Any:
-        first.append(time.perf_counter())
-        return inner(*arguments, **keywords)
+def _noting_start(function: Callable[..., Any], starts: list[float]) -> Callable[..., Any]:
+    def noting(*arguments: Any, **keywords: Any) -> Any:
+        starts.append(time.perf_counter())
+        return function(*arguments, **keywords)
 
-    return train
+    return noting
 
 
 def _memory() -> dict[str, float]:
-    task = make_bench(CASES[2], Size(rows=2000, epochs=2, rounds=1))
+    task = make_task(CASES[2], Size(rows=2000, epochs=2, rounds=1))
     names = ("baseline", "remix", "smote")
     after_ten = 0.0
     for trial in range(100):
-        task.fit(make_setting(task, names[trial % len(names)]))
+        task.fit(make_configuration(task, names[trial % len(names)]))
         if trial == 9:
             after_ten = resident_mb()
     return {GROWTH: (resident_mb() / after_ten - 1) * 100}
@@ -93,7 +93,7 @@ def resident_mb() -> float:
 
 
 def _overheads() -> dict[str, float]:
-    """Whole points of a study in a database: what the program did not spend."""
+    """Measure trials of a study with its database: the share of time outside the program."""
     from sklearn.datasets import make_classification
 
     import remix_study
@@ -106,7 +106,7 @@ def _overheads() -> dict[str, float]:
     X, y = make_classification(
         size.rows, case.features, n_informative=10, weights=[0.95], random_state=0
     )
-    inside = [0.0]
+    seconds_inside = [0.0]
     for owner, name in (
         (Program, "train"),
         (Program, "start"),
@@ -114,38 +114,38 @@ def _overheads() -> dict[str, float]:
         (RowBlocks, "losses"),
         (RowBlocks, "logits"),
     ):
-        setattr(owner, name, _adding(getattr(owner, name), inside))
-    points: dict[str, tuple[float, float, float]] = {}
+        setattr(owner, name, _adding(getattr(owner, name), seconds_inside))
+    times: dict[str, tuple[float, float, float]] = {}
 
-    class Watch(Reporter):
-        """Splits the time from one point's end to the next one's; the first point compiles."""
+    class TimingReporter(Reporter):
+        """Splits the time between the ends of two trials; the first trial compiles."""
 
         def __init__(self) -> None:
             self.before = 0.0, time.perf_counter()
 
         def complete(self, label: str, values: Any, seconds: float) -> None:  # noqa: ARG002
-            now = inside[0], time.perf_counter()
+            now = seconds_inside[0], time.perf_counter()
             program, total = (b - a for a, b in zip(self.before, now, strict=True))
             self.before = now
-            points[label.split()[0]] = program, total - seconds, total
+            times[label.split()[0]] = program, total - seconds, total
 
     with tempfile.TemporaryDirectory() as folder:
         storage = f"sqlite:///{folder}/study.db"
-        remix_study.run(make_study(case, size), X, y, storage=storage, reporter=Watch())
-    found: dict[str, float] = {}
+        remix_study.run(make_study(case, size), X, y, storage=storage, reporter=TimingReporter())
+    shares: dict[str, float] = {}
     for name in ("remix", "smote"):
-        program, database, total = points[name]
-        # The stacks train at a time, each in a thread that is in the program or waits for plans.
-        found[OVERHEAD.format(name)] = (1 - program / stacks_at_a_time() / total) * 100
-        found[TOLD.format(name)] = database / total * 100
-    return found
+        program, database, total = times[name]
+        # Stacks train in threads, each of which is in the program or waits for plans.
+        shares[OVERHEAD.format(name)] = (1 - program / stacks_at_a_time() / total) * 100
+        shares[DATABASE.format(name)] = database / total * 100
+    return shares
 
 
-def _adding(inner: Callable[..., Any], total: list[float]) -> Callable[..., Any]:
+def _adding(function: Callable[..., Any], total: list[float]) -> Callable[..., Any]:
     def timed(*arguments: Any, **keywords: Any) -> Any:
         began = time.perf_counter()
         try:
-            return inner(*arguments, **keywords)
+            return function(*arguments, **keywords)
         finally:
             total[0] += time.perf_counter() - began
 

@@ -1,4 +1,4 @@
-"""How throughput grows with the networks in one program: trials alone, and side by side.
+"""Throughput by the number of networks in one program: one trial in it, or several.
 
 ``python benchmarks/stacks.py --members 20 100 400`` on an accelerator; on a CPU 10, 20, 40. The
 sizes take turns within each round, so whatever else the machine does hits all of them.
@@ -16,35 +16,35 @@ from operator import truediv
 from pathlib import Path
 from typing import Any
 
-from cases import CASES, MEMBERS, Case, Size, make_bench, make_setting
+from cases import CASES, MEMBERS, Case, Size, make_configuration, make_task
 
 
-class Side:
+class FullStacks:
     """Trials that fill stacks of one size, compiled and warmed up."""
 
     def __init__(self, case: Case, size: Size, stack: int) -> None:
-        """Compile."""
+        """Compile, and train once."""
         from remix_study.study.shared_program import trials_per_program
 
         self.stack = stack
-        self._task = make_bench(case, size, stack=stack)
+        self._task = make_task(case, size, stack=stack)
         self.trials = trials_per_program(self._task)
-        self._settings = [make_setting(self._task, "remix")] * self.trials
+        self._configurations = [make_configuration(self._task, "remix")] * self.trials
         self._epochs = size.epochs
         self.times: list[float] = []
-        self._task.fit_together(self._settings)
+        self._task.fit_together(self._configurations)
 
     def round(self) -> None:
-        """Train once and note the wall time of a fold's epoch, in milliseconds."""
+        """Train once and add the wall time of a fold's epoch to ``times``, in milliseconds."""
         began = time.perf_counter()
-        self._task.fit_together(self._settings)
+        self._task.fit_together(self._configurations)
         seconds = time.perf_counter() - began
         self.times.append(seconds / (self.trials * MEMBERS * self._epochs) * 1e3)
 
 
 def compare(case: Case, size: Size, stacks: list[int]) -> list[dict[str, Any]]:
-    """One row a size of stack."""
-    sides = [Side(case, size, stack) for stack in stacks]
+    """Measure stacks of several sizes in turn; return one row a size."""
+    sides = [FullStacks(case, size, stack) for stack in stacks]
     for _ in range(size.rounds):
         for side in sides:
             side.round()
@@ -64,7 +64,7 @@ def compare(case: Case, size: Size, stacks: list[int]) -> list[dict[str, Any]]:
 
 
 def device() -> str:
-    """What Keras runs on."""
+    """Name the device that Keras runs on."""
     import keras
 
     from remix_study.training.stacks import has_accelerator
@@ -82,7 +82,7 @@ def device() -> str:
 
 
 def main() -> None:
-    """Run and print."""
+    """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--members", type=int, nargs="+", default=[10, 20, 40])
     parser.add_argument("--rows", type=int, default=4000)

@@ -1,4 +1,4 @@
-"""What was measured, as Markdown."""
+"""The measured rows as Markdown tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from reuse import GOALS
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Markdown, one line a row."""
+    """Return the rows of the comparison as a Markdown table."""
     heads = {
         "config": "config",
         "variant": "variant",
@@ -36,10 +36,10 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def reuse_table(reuse: dict[str, float]) -> str:
-    """Markdown: what was measured, the goal, and whether it is met."""
+    """Return a Markdown table: each value, its goal, and whether it is met."""
     lines = ["| reuse | measured | goal |", "|---|---|---|"]
     for key, value in reuse.items():
         goal = GOALS.get(key)
-        words = "" if goal is None else f"< {goal:g}: {'met' if value < goal else 'missed'}"
-        lines.append(f"| {key} | {value:g} | {words} |")
+        verdict = "" if goal is None else f"< {goal:g}: {'met' if value < goal else 'missed'}"
+        lines.append(f"| {key} | {value:g} | {verdict} |")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The same work done several ways, each in a process of its own that is asked in turn."""
+"""The contestants: ways to train the same networks, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
-from cases import DROPOUT, MEMBERS, Case, Size, make_bench, make_setting
+from cases import DROPOUT, MEMBERS, Case, Size, make_configuration, make_task
 
 # A short trial is repeated until a round has lasted this long.
 _ROUND_SECONDS = 1.0
@@ -19,7 +19,7 @@ Work = Callable[[int], Round]
 
 
 def serve(pipe: Connection, kind: str, case: Case, size: Size, strategy: str) -> None:
-    """Answer rounds until None is asked for, then tell the peak resident size in MiB."""
+    """Train rounds until None is received, then send the peak resident size in MiB."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     os.environ["KERAS_BACKEND"] = "jax" if kind == "engine-jax" else "tensorflow"
     work = _KINDS[kind](case, size, strategy)
@@ -28,13 +28,13 @@ def serve(pipe: Connection, kind: str, case: Case, size: Size, strategy: str) ->
         while (number := pipe.recv()) is not None:
             pipe.send(work(number))
     except EOFError:
-        # Whoever asked has gone.
+        # The parent process has ended.
         return
     pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 class Clock:
-    """Wall and process-CPU time at the start of a fit and whenever folds have ended an epoch."""
+    """Wall and CPU time of this process at the start of a fit and after each epoch of folds."""
 
     def __init__(self, folds: int) -> None:
         self._folds = folds
@@ -44,48 +44,48 @@ class Clock:
         self._marks: list[tuple[int, float, float]] = []
 
     def mark(self, folds: int) -> None:
-        """``folds`` folds have ended an epoch; stacks of the engine do so one after another."""
+        """Note that so many folds have ended an epoch; the engine calls it stack by stack."""
         self._done += folds
         self._marks.append((self._done, time.perf_counter(), time.process_time()))
 
-    def into(self, found: Round) -> None:
+    def add_to(self, times: Round) -> None:
         """Add this fit's milliseconds per fold and epoch, and seconds a fold to the first epoch.
 
-        The first epoch of every fold is left out of the mean: it holds building, tracing and
-        compiling.
+        The mean leaves out the first epoch of every fold, in which networks are built, traced
+        and compiled.
         """
         first = next(mark for mark in self._marks if mark[0] >= self._folds)
         done, wall, cpu = (b - a for a, b in zip(first, self._marks[-1], strict=True))
-        found["wall"].append(wall * 1e3 / done)
-        found["cpu"].append(cpu * 1e3 / done)
-        found["first"].append((first[1] - self._started) / self._folds)
+        times["wall"].append(wall * 1e3 / done)
+        times["cpu"].append(cpu * 1e3 / done)
+        times["first"].append((first[1] - self._started) / self._folds)
 
 
 def _engine(case: Case, size: Size, strategy: str) -> Work:
-    import keras  # noqa: F401  (what every Keras user has imported before asking)
+    import keras  # noqa: F401  (every Keras user has imported it before training)
 
-    task = make_bench(case, size)
+    task = make_task(case, size)
 
     def work(_number: int) -> Round:
-        found: Round = {"wall": [], "cpu": [], "first": []}
+        times: Round = {"wall": [], "cpu": [], "first": []}
         began = time.perf_counter()
-        while not found["wall"] or time.perf_counter() - began < _ROUND_SECONDS:
+        while not times["wall"] or time.perf_counter() - began < _ROUND_SECONDS:
             clock = Clock(MEMBERS)
-            task.fit(make_setting(task, strategy), clock.mark)
-            clock.into(found)
-        return found
+            task.fit(make_configuration(task, strategy), clock.mark)
+            clock.add_to(times)
+        return times
 
     return work
 
 
 def _loop(case: Case, size: Size, strategy: str) -> Work:
-    """What a careful user writes: a fresh model a fold, NumPy batches, ``model.fit``."""
+    """The loop of a careful user: a new model a fold, NumPy batches, ``model.fit``."""
     import keras
     import numpy as np
 
     from remix_study.batches.plan import plan_epoch
 
-    task = make_bench(case, size)
+    task = make_task(case, size)
     prepared, members = task._members()
     one_hot = np.eye(2, dtype=np.float32)
 
@@ -94,7 +94,7 @@ def _loop(case: Case, size: Size, strategy: str) -> Work:
             super().__init__()
             self.member, self.X, self.epoch = members[position], X, -1
             self.Y = one_hot[task.problem.y]
-            self.setting = make_setting(task, strategy).strategy
+            self.strategy = make_configuration(task, strategy).strategy
             self.on_epoch_end()
 
         def __len__(self) -> int:
@@ -103,7 +103,7 @@ def _loop(case: Case, size: Size, strategy: str) -> Work:
         def on_epoch_end(self) -> None:
             self.epoch += 1
             self.plan = plan_epoch(
-                self.setting,
+                self.strategy,
                 self.member.training,
                 batch_size=case.batch,
                 seed=self.member.seed,
@@ -142,8 +142,8 @@ def _loop(case: Case, size: Size, strategy: str) -> Work:
     if strategy == "smote":
         strategy = "baseline"
 
-    def fold(position: int, found: Round) -> None:
-        held = task.folds[position].validation
+    def fit_fold(position: int, times: Round) -> None:
+        validation = task.folds[position].validation
         X = prepared.apply(position, task.problem.X)
         clock = Clock(1)
         layers: list[Any] = []
@@ -156,7 +156,7 @@ def _loop(case: Case, size: Size, strategy: str) -> Work:
         model.fit(
             batches(position, X),
             epochs=size.epochs,
-            validation_data=(X[held], one_hot[task.problem.y[held]]),
+            validation_data=(X[validation], one_hot[task.problem.y[validation]]),
             validation_batch_size=1024,
             callbacks=[
                 keras.callbacks.EarlyStopping(patience=size.epochs, restore_best_weights=True),
@@ -164,47 +164,47 @@ def _loop(case: Case, size: Size, strategy: str) -> Work:
             ],
             verbose=0,
         )
-        clock.into(found)
+        clock.add_to(times)
 
-    return _by_folds(fold, size)
+    return _by_folds(fit_fold, size)
 
 
 def _sklearn(case: Case, size: Size, _strategy: str) -> Work:
-    """MLPClassifier: Adam and the same widths; no strategy, no dropout."""
+    """scikit-learn's MLPClassifier: Adam and the same widths; no strategy, no dropout."""
     from sklearn.metrics import log_loss
     from sklearn.neural_network import MLPClassifier
 
-    task = make_bench(case, size)
+    task = make_task(case, size)
     prepared, _ = task._members()
 
-    def fold(position: int, found: Round) -> None:
-        part = task.folds[position]
+    def fit_fold(position: int, times: Round) -> None:
+        fold = task.folds[position]
         X, y = prepared.apply(position, task.problem.X), task.problem.y
         clock = Clock(1)
         model = MLPClassifier(case.hidden, batch_size=case.batch, alpha=0.0)
         for _ in range(size.epochs):
-            model.partial_fit(X[part.train], y[part.train], classes=[0, 1])
-            log_loss(y[part.validation], model.predict_proba(X[part.validation]), labels=[0, 1])
+            model.partial_fit(X[fold.train], y[fold.train], classes=[0, 1])
+            log_loss(y[fold.validation], model.predict_proba(X[fold.validation]), labels=[0, 1])
             clock.mark(1)
-        clock.into(found)
+        clock.add_to(times)
 
-    return _by_folds(fold, size)
+    return _by_folds(fit_fold, size)
 
 
-def _by_folds(fold: Callable[[int, Round], None], size: Size) -> Work:
-    """Share the folds among the rounds, so that all of them are timed once."""
+def _by_folds(fit_fold: Callable[[int, Round], None], size: Size) -> Work:
+    """Divide the folds among the rounds, so that each is trained once."""
 
     def work(number: int) -> Round:
-        found: Round = {"wall": [], "cpu": [], "first": []}
+        times: Round = {"wall": [], "cpu": [], "first": []}
         for position in range(number, MEMBERS, size.rounds):
-            fold(position, found)
-        return found
+            fit_fold(position, times)
+        return times
 
     return work
 
 
 def _matmul(_case: Case, _size: Size, _strategy: str) -> Work:
-    """The rate of a large product, the better of TensorFlow's and NumPy's, in operations/s."""
+    """Rates of a large product in TensorFlow and in NumPy, in operations a second."""
     import numpy as np
     import tensorflow as tf
 
@@ -212,7 +212,7 @@ def _matmul(_case: Case, _size: Size, _strategy: str) -> Work:
     host = np.random.default_rng(0).normal(size=(n, n)).astype(np.float32)
     device = tf.constant(host)
 
-    def timed(product: Callable[[], Any]) -> float:
+    def rate(product: Callable[[], Any]) -> float:
         product()
         began, count = time.perf_counter(), 0
         while time.perf_counter() - began < 0.4:
@@ -221,7 +221,7 @@ def _matmul(_case: Case, _size: Size, _strategy: str) -> Work:
         return 2 * n**3 * count / (time.perf_counter() - began)
 
     def work(_number: int) -> Round:
-        return {"rate": [timed(lambda: (device @ device).numpy()), timed(lambda: host @ host)]}
+        return {"rate": [rate(lambda: (device @ device).numpy()), rate(lambda: host @ host)]}
 
     return work
 

@@ -1,8 +1,8 @@
 """Throughput of several workers on short trials, and what study and database cost a trial.
 
-A trial here sleeps instead of training, so that cores are no limit and all that remains is this
-package's own: asking, claiming, telling. Rounds of all variants alternate, each on a database of
-its own.
+A trial here sleeps instead of training, so that cores are no limit, and the rest of its time is
+this package's: leases, Optuna, results. Rounds of all variants alternate, each on its own
+database.
 """
 
 from __future__ import annotations
@@ -21,16 +21,22 @@ ROOT = Path(__file__).resolve().parents[1]
 TESTS = ROOT / "tests"
 sys.path[:0] = [str(ROOT), str(TESTS), str(TESTS / "faults")]
 
-import cluster  # noqa: E402
+import postgresql_server  # noqa: E402
 from scene import study  # noqa: E402
 
 
 def measure(url: str, workers: int, trials: int, seconds: float) -> dict[str, float]:
-    """Run a study and read from the log of its executions how long each part took.
+    """Run a study and read the times of its trials from their log.
+
+    Args:
+        url: URL of the database.
+        workers: Worker processes.
+        trials: Trials of the study.
+        seconds: Duration of a trial.
 
     Returns:
-        ``per_minute``: trials a minute while all workers are at work. ``between``: milliseconds
-        between two trials of one worker, ``cpu``: its own CPU time of them.
+        ``per_minute``: trials a minute while all workers are busy. ``between``: milliseconds
+        between two trials of one worker; ``cpu``: its CPU time in them. Medians.
     """
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "tiny.toml").write_text(study(trials))
@@ -54,26 +60,26 @@ def measure(url: str, workers: int, trials: int, seconds: float) -> dict[str, fl
     marks = [(w, int(pid), float(at), float(cpu)) for w, pid, at, cpu in lines]
     ends = [at for word, _, at, _ in marks if word == "end"]
     assert len(ends) == trials
-    gaps, used, spans = [], [], []
+    gaps, cpu_times, spans = [], [], []
     for worker in {pid for _, pid, _, _ in marks}:
-        own = [(at, cpu) for word, pid, at, cpu in marks if pid == worker]
-        # Begin and end take turns; what lies between an end and the next begin is ours.
-        for (end, before), (begin, after) in zip(own[1:-1:2], own[2::2], strict=True):
+        times = [(at, cpu) for _, pid, at, cpu in marks if pid == worker]
+        # Begins and ends alternate: the gaps are from an end to the next begin.
+        for (end, before), (begin, after) in zip(times[1:-1:2], times[2::2], strict=True):
             gaps.append(begin - end)
-            used.append(after - before)
-        spans.append((own[0][0], own[-1][0]))
-    # While all are at work: from the last one's first trial to the first one's last.
+            cpu_times.append(after - before)
+        spans.append((times[0][0], times[-1][0]))
+    # While all workers are busy: from the latest first trial to the earliest last one.
     first, last = max(begin for begin, _ in spans), min(end for _, end in spans)
     inside = sum(first <= at <= last for at in ends)
     return {
         "per_minute": 60 * inside / (last - first),
         "between": 1000 * statistics.median(gaps),
-        "cpu": 1000 * statistics.median(used),
+        "cpu": 1000 * statistics.median(cpu_times),
     }
 
 
 def main() -> None:
-    """Measure and print a table."""
+    """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--seconds", type=float, default=2.0, help="of a trial")
@@ -81,9 +87,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    found: dict[tuple[str, int], list[dict[str, float]]] = {}
-    installed = cluster.programs() is not None
-    durable = cluster.running(durable=True) if installed else nullcontext()
+    measurements: dict[tuple[str, int], list[dict[str, float]]] = {}
+    installed = postgresql_server.programs() is not None
+    durable = postgresql_server.running(durable=True) if installed else nullcontext()
     with durable as server, tempfile.TemporaryDirectory() as folder:
         for number in range(options.rounds):
             for workers in options.workers:
@@ -91,17 +97,17 @@ def main() -> None:
                 if server is not None:
                     urls["PostgreSQL"] = server.create()
                 for name, url in urls.items():
-                    once = measure(url, workers, options.trials * workers, options.seconds)
-                    found.setdefault((name, workers), []).append(once)
-                    print(name, workers, once, file=sys.stderr, flush=True)
+                    values = measure(url, workers, options.trials * workers, options.seconds)
+                    measurements.setdefault((name, workers), []).append(values)
+                    print(name, workers, values, file=sys.stderr, flush=True)
     print("| database | workers | trials/min | between two, ms | range | % of a trial | CPU ms |")
     print("|---|---|---|---|---|---|---|")
-    for (name, workers), rounds in sorted(found.items()):
+    for (name, workers), rounds in sorted(measurements.items()):
         rate, between, cpu = (
-            statistics.median(once[key] for once in rounds)
+            statistics.median(values[key] for values in rounds)
             for key in ("per_minute", "between", "cpu")
         )
-        low, high = (f(once["between"] for once in rounds) for f in (min, max))
+        low, high = (f(values["between"] for values in rounds) for f in (min, max))
         print(
             f"| {name} | {workers} | {rate:.1f} | {between:.0f} | {low:.0f} to {high:.0f} | "
             f"{between / 10 / options.seconds:.1f} | {cpu:.0f} |"
@@ -109,7 +115,7 @@ def main() -> None:
     if options.json:
         rows = [
             {"database": name, "workers": workers, "rounds": rounds}
-            for (name, workers), rounds in found.items()
+            for (name, workers), rounds in measurements.items()
         ]
         options.json.write_text(json.dumps(rows, indent=2))
 
