@@ -1,4 +1,4 @@
-"""ReMix over a grid of alphas: curves, slopes and what a fixed alpha loses."""
+"""ReMix over a grid of alphas on one problem: scores, slopes and the regret of a fixed alpha."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from remix_study.metrics import PUBLISHED_METRICS, is_maximized
 from remix_study.results.comparison import Comparison
 
 LEAST_ALPHAS = 4
-"""A sensitivity study has at least this many alphas above zero; fewer draw no curve."""
+"""Alphas above zero that a sensitivity study has at least."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +21,7 @@ class AlphaGrid:
 
     Attributes:
         comparison: the problem.
-        labels: alpha -> its row, ascending; only rows without a failed fold.
+        labels: alpha -> label of its method, ascending; only methods without a failed fold.
     """
 
     comparison: Comparison
@@ -29,25 +29,32 @@ class AlphaGrid:
 
     @property
     def dataset(self) -> str:
-        return str(self.comparison.info["dataset"])
+        """Name of the data set that the problem was made from."""
+        return self.comparison.dataset
 
     @property
     def name(self) -> str:
+        """The problem in words, such as "seizure, IR 0.05"."""
         return f"{self.dataset}, {self.comparison.imbalance_name}"
 
     def alphas_within(self, low: float, high: float) -> list[float]:
+        """The alphas of the grid from `low` to `high`, both included, ascending."""
         return [alpha for alpha in self.labels if low <= alpha <= high]
 
     def scores(self, metric: str, alphas: Sequence[float], part: str = "test") -> pd.DataFrame:
-        """(folds, alphas) scores."""
+        """(folds, alphas) frame of scores in a metric on "test" or "validation" parts."""
         return pd.DataFrame(
-            {a: self.comparison.score(self.labels[a], metric, part) for a in alphas}
+            {alpha: self.comparison.score(self.labels[alpha], metric, part) for alpha in alphas}
         )
 
     def chosen_scores(self, metric: str, alphas: Sequence[float]) -> pd.Series[float]:
-        """By fold, the test score of the alpha that its own validation part finds best.
+        """Test score of the alpha that is best on a fold's validation part, fold by fold.
 
-        Ties go to the smallest alpha.
+        Of equal alphas the smallest is chosen.
+
+        Args:
+            metric: by which is chosen and which is returned.
+            alphas: those to choose from.
         """
         sign = 1.0 if is_maximized(metric) else -1.0
         validation = sign * self.scores(metric, alphas, "validation").to_numpy(dtype=np.float64)
@@ -58,60 +65,83 @@ class AlphaGrid:
 
 
 def alpha_grids(comparisons: Sequence[Comparison]) -> tuple[AlphaGrid, ...]:
-    """Every problem with enough alphas, once: in the study that has most of them."""
-    found: dict[tuple[str, str], AlphaGrid] = {}
+    """Make the grid of each problem with `LEAST_ALPHAS` alphas or more.
+
+    A problem that several studies have is taken from the one with most alphas.
+    """
+    grids: dict[tuple[str, str], AlphaGrid] = {}
     for comparison in comparisons:
-        rows = [
-            row
-            for row in comparison.methods
-            if row.strategy == "remix"
-            and row.alpha
-            and not row.settings
-            and not any(
-                comparison.missing_folds(row.label, metric)
-                or len(comparison.score(row.label, metric, "validation"))
-                < comparison.planned_folds
-                for metric in PUBLISHED_METRICS
-            )
-        ]
-        labels = {row.alpha: row.label for row in rows if row.alpha}
+        labels = _complete_labels(comparison) if comparison.is_grid else {}
         key = (comparison.kind, comparison.problem)
-        before = found.get(key)
-        if not comparison.is_grid or len(labels) < LEAST_ALPHAS:
+        if len(labels) < LEAST_ALPHAS:
             continue
-        if before is None or len(labels) > len(before.labels):
-            found[key] = AlphaGrid(comparison, dict(sorted(labels.items())))
-    return tuple(found.values())
+        if key not in grids or len(labels) > len(grids[key].labels):
+            grids[key] = AlphaGrid(comparison, labels)
+    return tuple(grids.values())
 
 
-def grids_by_dataset(found: Sequence[AlphaGrid]) -> dict[str, list[AlphaGrid]]:
-    """The problems of each data set."""
+def _complete_labels(comparison: Comparison) -> dict[float, str]:
+    """Alpha -> label of the ReMix methods that have every score, ascending."""
+    labels = {
+        method.alpha: method.label
+        for method in comparison.methods
+        if method.strategy == "remix"
+        and method.alpha
+        and not method.settings
+        and not any(_is_incomplete(comparison, method.label, m) for m in PUBLISHED_METRICS)
+    }
+    return dict(sorted(labels.items()))
+
+
+def _is_incomplete(comparison: Comparison, label: str, metric: str) -> bool:
+    n_validated = len(comparison.score(label, metric, "validation"))
+    return bool(comparison.missing_folds(label, metric)) or (
+        n_validated < comparison.planned_folds
+    )
+
+
+def grids_by_dataset(grids: Sequence[AlphaGrid]) -> dict[str, list[AlphaGrid]]:
+    """Data set -> its grids, in the order given."""
     by_dataset: dict[str, list[AlphaGrid]] = {}
-    for grid in found:
+    for grid in grids:
         by_dataset.setdefault(grid.dataset, []).append(grid)
     return by_dataset
 
 
 def regret(grid: AlphaGrid, metric: str, alpha: float) -> pd.Series[float]:
-    """By fold, what an alpha loses against the one its validation part would have chosen.
+    """What a fixed alpha loses against the alpha chosen on the validation part, fold by fold.
 
-    Above zero where the fixed alpha is worse. The choice is among all alphas above zero.
+    Args:
+        grid: the alphas to choose from, all above zero.
+        metric: by which is chosen and in which is lost.
+        alpha: the fixed one.
+
+    Returns:
+        Test score lost in each fold, above zero where the fixed alpha is worse; empty where the
+        grid does not have it.
     """
-    own = grid_alpha(grid, alpha)
-    if own is None:
+    fixed = grid_alpha(grid, alpha)
+    if fixed is None:
         return pd.Series(dtype=float)
     sign = 1.0 if is_maximized(metric) else -1.0
-    return sign * (grid.chosen_scores(metric, list(grid.labels)) - grid.scores(metric, [own])[own])
+    chosen = grid.chosen_scores(metric, list(grid.labels))
+    return sign * (chosen - grid.scores(metric, [fixed])[fixed])
 
 
 def slope(grid: AlphaGrid, metric: str, span: tuple[float, float]) -> float:
-    """Change of the mean test score with alpha by one, from a least-squares line."""
+    """Change of the mean test score per unit of alpha, from a least-squares line.
+
+    Args:
+        grid: the alphas that were run.
+        metric: what was scored.
+        span: least and greatest alpha of the line.
+    """
     means = grid.scores(metric, grid.alphas_within(*span)).mean()
     return float(np.polyfit(means.index.to_numpy(dtype=float), means.to_numpy(dtype=float), 1)[0])
 
 
 def slopes_by_fold(grid: AlphaGrid, metric: str, span: tuple[float, float]) -> pd.Series[float]:
-    """The same line through each fold's scores; their mean is the slope of the means."""
+    """The slope of the line through each fold's own scores; see `slope`, which is their mean."""
     scores = grid.scores(metric, grid.alphas_within(*span)).dropna()
     alphas = scores.columns.to_numpy(dtype=float)
     values = np.polyfit(alphas, scores.to_numpy(dtype=float).T, 1)[0]
@@ -119,5 +149,5 @@ def slopes_by_fold(grid: AlphaGrid, metric: str, span: tuple[float, float]) -> p
 
 
 def grid_alpha(grid: AlphaGrid, alpha: float) -> float | None:
-    """The alpha as the grid has it; None if it has none."""
-    return next((own for own in grid.labels if np.isclose(own, alpha)), None)
+    """The grid's own value of an alpha that is equal but for rounding; None if it has none."""
+    return next((known for known in grid.labels if np.isclose(known, alpha)), None)

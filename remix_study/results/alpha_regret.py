@@ -1,4 +1,4 @@
-"""How scores follow alpha over the whole grid, and what a fixed alpha loses.
+"""How scores change with alpha over a grid, and what a fixed alpha loses, with intervals.
 
 Both need ReMix at several alphas. A slope and a rank correlation are computed in each fold and
 averaged, so their intervals are the corrected ones of repeated cross-validation. The regret of a
@@ -20,6 +20,7 @@ from remix_study.results.alpha_grids import AlphaGrid, grid_alpha, regret
 from remix_study.results.intervals import Interval, corrected_interval
 
 FIXED_ALPHAS = (PUBLISHED_ALPHA, 0.3)
+"""Alphas whose regret is computed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,9 +28,11 @@ class AlphaTrend:
     """One metric over the alphas above zero of one problem.
 
     Attributes:
-        slope: change of the score with alpha by one, of a least-squares line a fold.
+        grid: the alphas and their scores.
+        metric: what was scored.
+        slope: change of the score per unit of alpha, of a least-squares line a fold.
         correlation: Spearman's, of alpha and score; folds whose scores are all equal count as 0.
-        of_means: Spearman's correlation of alpha and mean score; NaN if all means are equal.
+        correlation_of_means: Spearman's, of alpha and mean score; NaN if all means are equal.
         regrets: fixed alpha -> what it loses, above zero where it is worse; only alphas that
             were run.
     """
@@ -38,30 +41,30 @@ class AlphaTrend:
     metric: str
     slope: Interval
     correlation: Interval
-    of_means: float
+    correlation_of_means: float
     regrets: dict[float, Interval]
 
 
 def alpha_trends(grids: Sequence[AlphaGrid], metrics: Sequence[str]) -> tuple[AlphaTrend, ...]:
-    """Every metric of every grid."""
+    """Compute the trend of every metric over every grid."""
     return tuple(_trend(grid, metric) for grid in grids for metric in metrics)
 
 
-def table(found: Sequence[AlphaTrend]) -> pd.DataFrame:
-    """One line a problem and metric."""
+def table(trends: Sequence[AlphaTrend]) -> pd.DataFrame:
+    """Table of trends: one line a problem and metric."""
     lines = []
-    for made in found:
+    for trend in trends:
         line: dict[str, object] = {
-            "study": made.grid.comparison.study,
-            "problem": made.grid.comparison.problem,
-            "metric": made.metric,
-            "alphas": len(made.grid.labels),
-            "folds": made.slope.folds,
-            "correlation_of_means": made.of_means,
+            "study": trend.grid.comparison.study,
+            "problem": trend.grid.comparison.problem,
+            "metric": trend.metric,
+            "alphas": len(trend.grid.labels),
+            "folds": trend.slope.folds,
+            "correlation_of_means": trend.correlation_of_means,
         }
-        named = {"slope": made.slope, "correlation": made.correlation}
-        named |= {f"regret_{alpha:g}": made.regrets[alpha] for alpha in made.regrets}
-        for name, interval in named.items():
+        intervals = {"slope": trend.slope, "correlation": trend.correlation}
+        intervals |= {f"regret_{alpha:g}": regret for alpha, regret in trend.regrets.items()}
+        for name, interval in intervals.items():
             line |= {
                 name: interval.mean,
                 f"{name}_low": interval.low,
@@ -74,17 +77,17 @@ def table(found: Sequence[AlphaTrend]) -> pd.DataFrame:
 def _trend(grid: AlphaGrid, metric: str) -> AlphaTrend:
     alphas = list(grid.labels)
     scores = grid.scores(metric, alphas)
-    values = scores.to_numpy(dtype=np.float64)
+    by_fold = scores.to_numpy(dtype=np.float64)
     ratio = grid.comparison.ratio
-    slopes = np.polyfit(alphas, values.T, 1)[0]
-    correlations = [_spearman(alphas, line) for line in values]
+    slopes = np.polyfit(alphas, by_fold.T, 1)[0]
+    correlations = [_spearman(alphas, fold_scores) for fold_scores in by_fold]
     return AlphaTrend(
-        grid,
-        metric,
-        corrected_interval(slopes, ratio),
-        corrected_interval(np.nan_to_num(correlations), ratio),
-        _spearman(alphas, scores.mean().to_numpy(dtype=np.float64)),
-        {
+        grid=grid,
+        metric=metric,
+        slope=corrected_interval(slopes, ratio),
+        correlation=corrected_interval(np.nan_to_num(correlations), ratio),
+        correlation_of_means=_spearman(alphas, scores.mean().to_numpy(dtype=np.float64)),
+        regrets={
             alpha: corrected_interval(
                 regret(grid, metric, alpha).to_numpy(dtype=np.float64), ratio
             )
@@ -95,6 +98,7 @@ def _trend(grid: AlphaGrid, metric: str) -> AlphaTrend:
 
 
 def _spearman(alphas: Sequence[float], scores: np.ndarray) -> float:
+    """Spearman's rank correlation; NaN where all scores are equal."""
     if np.ptp(scores) == 0:
         return float("nan")
     return float(stats.spearmanr(alphas, scores).statistic)

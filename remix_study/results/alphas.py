@@ -1,4 +1,4 @@
-"""Distance between alphas: which of several alphas of a strategy is nearest the published one."""
+"""Distance between alphas, and which of a strategy's alphas is nearest to the published one."""
 
 from __future__ import annotations
 

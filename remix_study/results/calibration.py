@@ -23,14 +23,18 @@ from remix_study.results.frames import ProbabilityReader
 from remix_study.results.methods import Method, method_order
 
 BINS = 10
-# More lines than these four cannot be told apart in a diagram; the tables have every strategy.
+"""Bins of a reliability diagram, of equal width."""
+
 DRAWN_STRATEGIES = ("baseline", "logit-adjusted", "balance", "remix")
+"""Strategies of diagrams, where more lines cannot be told apart; tables have all strategies."""
+
 NATURAL, BALANCED, CORRECTED = "natural", "balanced", "corrected"
+"""Views: as trained, under the natural and the balanced prior; corrected, under the natural."""
 
 
 @dataclass(frozen=True, eq=False)
 class Reliability:
-    """Forecasts in bins of equal width.
+    """Forecasts of an event in bins, and how often the event came.
 
     Attributes:
         counts: (BINS,) forecasts in each bin, unweighted.
@@ -38,7 +42,7 @@ class Reliability:
         observed: (BINS,) weighted share of forecasts that came true; NaN in an empty bin.
         error: weighted mean distance of the two over the bins: the calibration error.
         mean_forecast: weighted mean over all forecasts.
-        share: weighted share that came true over all.
+        share: weighted share that came true, over all forecasts.
     """
 
     counts: NDArray[np.int64]
@@ -51,11 +55,12 @@ class Reliability:
 
 @dataclass(frozen=True, eq=False)
 class MethodReliability:
-    """One row's reliability: as trained under both priors, and corrected under the natural one.
+    """A method's reliability: as trained under both priors, corrected under the natural one.
 
     Attributes:
+        method: the method.
         by_view: `NATURAL`, `BALANCED` and, where a correction could be made, `CORRECTED`.
-        is_exact: whether the correction is exact for what the row was trained on.
+        is_exact: whether the correction is exact for what the method was trained on.
     """
 
     method: Method
@@ -72,114 +77,146 @@ def reliability(forecasts: ArrayLike, events: ArrayLike, weights: ArrayLike) -> 
         weights: (n,) above zero.
     """
     p = np.asarray(forecasts, dtype=np.float64)
-    hit = np.asarray(events, dtype=np.float64)
+    came = np.asarray(events, dtype=np.float64)
     w = np.asarray(weights, dtype=np.float64)
-    place = np.minimum((p * BINS).astype(np.int64), BINS - 1)
-    mass = np.bincount(place, w, BINS)
-    filled = mass > 0
-    safe = np.where(filled, mass, 1.0)
-    forecast = np.where(filled, np.bincount(place, w * p, BINS) / safe, np.nan)
-    observed = np.where(filled, np.bincount(place, w * hit, BINS) / safe, np.nan)
+    bins = np.minimum((p * BINS).astype(np.int64), BINS - 1)
+    mass = np.bincount(bins, w, BINS)
+    is_filled = mass > 0
+    divisor = np.where(is_filled, mass, 1.0)
+    forecast = np.where(is_filled, np.bincount(bins, w * p, BINS) / divisor, np.nan)
+    observed = np.where(is_filled, np.bincount(bins, w * came, BINS) / divisor, np.nan)
+    distances = (mass * np.abs(forecast - observed))[is_filled]
     return Reliability(
-        counts=np.bincount(place, minlength=BINS),
+        counts=np.bincount(bins, minlength=BINS),
         forecast=forecast,
         observed=observed,
-        error=float((mass[filled] * np.abs(forecast - observed)[filled]).sum() / mass.sum()),
+        error=float(distances.sum() / mass.sum()),
         mean_forecast=float((w * p).sum() / w.sum()),
-        share=float((w * hit).sum() / w.sum()),
+        share=float((w * came).sum() / w.sum()),
     )
 
 
 def method_reliabilities(
     comparison: Comparison, probabilities: ProbabilityReader | None, remix: Method | None
 ) -> tuple[MethodReliability, ...]:
-    """The reliability of one row of each strategy; none without probabilities.
+    """Compute the reliability of one method of each strategy, in the order of tables.
 
     Args:
         comparison: the problem.
-        probabilities: reads the stored probabilities.
-        remix: the ReMix row that the report speaks of.
+        probabilities: reads the stored probabilities; None where there are none.
+        remix: the ReMix method that the report speaks of; of each other mixing strategy the
+            nearest alpha is taken.
+
+    Returns:
+        Empty without probabilities and for a search; without methods whose every fold failed.
     """
     rare = rare_class_codes(comparison)
     if probabilities is None or not comparison.is_grid or not rare:
         return ()
-    rows = [row for row in source_methods(comparison, remix) if row.strategy and not row.settings]
-    made = (
-        method_reliability(comparison, row, probabilities, rare)
-        for row in sorted(rows, key=method_order)
+    methods = [
+        method
+        for method in source_methods(comparison, remix)
+        if method.strategy and not method.settings
+    ]
+    reliabilities = (
+        method_reliability(comparison, method, probabilities, rare)
+        for method in sorted(methods, key=method_order)
     )
-    return tuple(one for one in made if one is not None)
+    return tuple(reliability for reliability in reliabilities if reliability is not None)
 
 
 def rare_class_codes(comparison: Comparison) -> list[int]:
-    """Codes of the rare classes; the smallest class where none was named."""
+    """Codes of the problem's rare classes; that of the smallest class where none was named."""
     classes: Sequence[str] = comparison.info["classes"]
     counts: Mapping[str, int] = comparison.info["counts"]
-    named = comparison.info["minority"] or (min(counts, key=lambda name: counts[name]),)
-    return [list(classes).index(name) for name in named]
+    rare = comparison.info["minority"] or (min(counts, key=lambda name: counts[name]),)
+    return [list(classes).index(name) for name in rare]
 
 
-def table(found: Sequence[tuple[Comparison, Sequence[MethodReliability]]]) -> pd.DataFrame:
-    """One line a problem, row, view and bin."""
+def table(
+    problems: Sequence[tuple[Comparison, Sequence[MethodReliability]]],
+) -> pd.DataFrame:
+    """Table of reliabilities: one line a problem, method, view and bin."""
     return pd.DataFrame(
         [
             {
                 "study": comparison.study,
                 "problem": comparison.problem,
-                "row": made.method.label,
+                "row": method.method.label,
                 "prior": "balanced" if view == BALANCED else "natural",
                 "corrected": "yes" if view == CORRECTED else "no",
-                "bin_from": at / BINS,
-                "forecasts": int(one.counts[at]),
-                "mean_forecast": one.forecast[at],
-                "observed": one.observed[at],
+                "bin_from": place / BINS,
+                "forecasts": int(reliability.counts[place]),
+                "mean_forecast": reliability.forecast[place],
+                "observed": reliability.observed[place],
             }
-            for comparison, rows in found
-            for made in rows
-            for view, one in made.by_view.items()
-            for at in range(BINS)
+            for comparison, reliabilities in problems
+            for method in reliabilities
+            for view, reliability in method.by_view.items()
+            for place in range(BINS)
         ]
     )
 
 
 def method_reliability(
-    comparison: Comparison, row: Method, probabilities: ProbabilityReader, rare: Sequence[int]
+    comparison: Comparison,
+    method: Method,
+    probabilities: ProbabilityReader,
+    rare: Sequence[int],
 ) -> MethodReliability | None:
-    """One row's reliability for the classes of these codes; None where every fold failed."""
-    folds = comparison.folds[(comparison.folds["run"] == row.run)]
-    folds = folds[folds["failed"] == ""]
+    """Compute a method's reliability over its pooled test parts.
+
+    Args:
+        comparison: the problem.
+        method: one of its methods.
+        probabilities: reads the stored probabilities.
+        rare: codes of the classes whose forecasts are pooled.
+
+    Returns:
+        The reliability; None where every fold failed.
+    """
+    folds = comparison.trained_folds(method)
     if folds.empty:
         return None
-    labels, learnt, carried = [], [], []
+    codes_by_fold, learnt_by_fold, corrected_by_fold = [], [], []
     for fold in folds.to_dict("records"):
-        place = (int(fold["repeat"]), int(fold["fold"]))
-        _, y, p = probabilities(row.run, *place, "test")
-        labels.append(y)
-        learnt.append(p)
-        back = _back(row, fold, p)
-        if back is not None:
-            carried.append(back)
-    y, p = np.concatenate(labels), np.concatenate(learnt)
-    k = p.shape[1]
-    by_class = 1 / np.maximum(np.bincount(y, minlength=k), 1)
-    events = np.concatenate([y == code for code in rare])
-    once = np.ones(len(events))
-    pooled = np.concatenate([p[:, code] for code in rare])
-    views = {
-        NATURAL: reliability(pooled, events, once),
-        BALANCED: reliability(pooled, events, np.tile(by_class[y], len(rare))),
+        _, fold_codes, p = probabilities(
+            method.run, int(fold["repeat"]), int(fold["fold"]), "test"
+        )
+        codes_by_fold.append(fold_codes)
+        learnt_by_fold.append(p)
+        corrected = _at_natural_prior(method, fold, p)
+        if corrected is not None:
+            corrected_by_fold.append(corrected)
+    codes = np.concatenate(codes_by_fold)
+    n_classes = learnt_by_fold[0].shape[1]
+    events = np.concatenate([codes == code for code in rare])
+    equal_weights = np.ones(len(events))
+    class_weights = 1 / np.maximum(np.bincount(codes, minlength=n_classes), 1)
+    forecasts = _forecasts(learnt_by_fold, rare)
+    by_view = {
+        NATURAL: reliability(forecasts, events, equal_weights),
+        BALANCED: reliability(forecasts, events, np.tile(class_weights[codes], len(rare))),
     }
-    if len(carried) == len(folds) and row.strategy != "baseline":
-        back = np.concatenate(carried)
-        pooled = np.concatenate([back[:, code] for code in rare])
-        views[CORRECTED] = reliability(pooled, events, once)
-    return MethodReliability(row, views, is_exact(row))
+    if len(corrected_by_fold) == len(folds) and method.strategy != "baseline":
+        by_view[CORRECTED] = reliability(
+            _forecasts(corrected_by_fold, rare), events, equal_weights
+        )
+    return MethodReliability(method, by_view, is_exact(method))
 
 
-def _back(
-    row: Method, fold: Mapping[Any, Any], p: NDArray[np.float64]
+def _forecasts(
+    probabilities: Sequence[NDArray[np.float64]], rare: Sequence[int]
+) -> NDArray[np.float64]:
+    """(rows * rare classes,) the rare classes' columns of all folds, one after the other."""
+    pooled = np.concatenate(probabilities)
+    return np.concatenate([pooled[:, code] for code in rare])
+
+
+def _at_natural_prior(
+    method: Method, fold: Mapping[Any, Any], p: NDArray[np.float64]
 ) -> NDArray[np.float64] | None:
-    """Probabilities carried to the natural class shares; None where a class was never seen."""
+    """Probabilities corrected to the natural class shares; None if a class was never drawn."""
     natural = np.asarray(fold["natural_prior"], dtype=np.float64)
-    source = posthoc.scored_prior(fold["effective_prior"], natural, row.parts[2])
+    source = posthoc.scored_prior(fold["effective_prior"], natural, method.loss)
     return posthoc.to_prior(p, source, natural) if (source > 0).all() else None

@@ -1,8 +1,8 @@
-"""What the studies cost, and at which epochs their networks ended.
+"""What studies cost, and at which epochs networks ended.
 
-Whether ending early matters is read within a row: where folds of one problem that trained longer
-score better, the others were ended too early. That is a correlation of what happened, not a
-trial of longer training; a check of the headline is one.
+Whether ending early matters is read within a method: if folds of one problem that trained longer
+score better, the others were ended too early. That is a correlation of what happened, not an
+experiment with longer training; a check of the headline is one.
 """
 
 from __future__ import annotations
@@ -19,26 +19,33 @@ from remix_study.metrics import is_maximized
 from remix_study.results.comparison import Comparison
 from remix_study.results.methods import Method
 
-# The mean rank correlation of epochs and score, over problems, from which on ending is said to
-# matter. Fixed before the runs that it is read on.
 NOTABLE_CORRELATION = 0.3
-# Fewer folds give no correlation worth averaging.
+"""Mean rank correlation of epochs and score from which on ending is said to matter.
+
+Fixed before the runs that it is read on."""
+
 LEAST_FOLDS = 10
+"""Folds that a correlation is computed from at least."""
+
 BASELINE = "baseline"
 
 
 @dataclass(frozen=True)
 class TrainingLength:
-    """When the networks of one row ended, over all its problems.
+    """At which epochs the networks of one method ended, over all its problems.
 
     Attributes:
-        networks: those that did not fail.
+        method: the method, of the first problem that has it.
+        networks: number of networks that did not fail.
+        median_epochs: median over these networks.
+        fewest_epochs: of any of them.
+        most_epochs: of any of them.
         baseline_ratio: median over problems of its median epochs over the baseline's; NaN without
             one.
-        stopped: why -> how many networks.
+        stopped: reason -> number of networks that ended for it.
         correlations: metric -> mean over problems of Spearman's correlation of epochs and score
             over the folds; above zero where networks that trained longer are better.
-        problems: metric -> how many problems that mean is over.
+        problems: metric -> number of problems that this mean is over.
     """
 
     method: Method
@@ -53,42 +60,43 @@ class TrainingLength:
 
     @property
     def correlated_metrics(self) -> tuple[str, ...]:
-        """Metrics in which ending earlier went with another score."""
+        """Metrics whose mean correlation is notable, in either direction."""
         return tuple(m for m, r in self.correlations.items() if abs(r) >= NOTABLE_CORRELATION)
 
 
 def training_lengths(comparisons: Sequence[Comparison]) -> tuple[TrainingLength, ...]:
-    """One entry a row of the planned problems."""
-    usable = [c for c in comparisons if c.is_grid]
-    labels = dict.fromkeys(row.label for c in usable for row in c.methods)
-    return tuple(made for label in labels if (made := _ended(label, usable)) is not None)
+    """Summarize each method of the planned problems that has trained networks."""
+    planned = [c for c in comparisons if c.is_grid]
+    labels = dict.fromkeys(method.label for c in planned for method in c.methods)
+    lengths = (_training_length(label, planned) for label in labels)
+    return tuple(length for length in lengths if length is not None)
 
 
-def table(found: Sequence[TrainingLength]) -> pd.DataFrame:
-    """One line a row."""
+def table(lengths: Sequence[TrainingLength]) -> pd.DataFrame:
+    """Table of training lengths: one line a method."""
     return pd.DataFrame(
         [
             {
-                "row": made.method.label,
-                "networks": made.networks,
-                "epochs_median": made.median_epochs,
-                "epochs_least": made.fewest_epochs,
-                "epochs_most": made.most_epochs,
-                "epochs_over_baseline": made.baseline_ratio,
-                "stopped": "; ".join(f"{why} {n}" for why, n in made.stopped.items()),
-                **{f"correlation_{metric}": r for metric, r in made.correlations.items()},
+                "row": length.method.label,
+                "networks": length.networks,
+                "epochs_median": length.median_epochs,
+                "epochs_least": length.fewest_epochs,
+                "epochs_most": length.most_epochs,
+                "epochs_over_baseline": length.baseline_ratio,
+                "stopped": "; ".join(f"{why} {n}" for why, n in length.stopped.items()),
+                **{f"correlation_{metric}": r for metric, r in length.correlations.items()},
             }
-            for made in found
+            for length in lengths
         ]
     )
 
 
 def study_costs(comparisons: Sequence[Comparison], runs: pd.DataFrame) -> pd.DataFrame:
-    """One line a study: networks, epochs, steps, training time, wall time, peak memory.
+    """Table of costs: one line a study.
 
     Wall time is that in which at least one trial of the study ran, so that a pause between two
-    starts is not counted; two workers at once count once. Steps are None where a study does not
-    say its batch size.
+    starts is not counted, and two workers at once count once. Steps are NaN where a study does
+    not state its batch size.
 
     Args:
         comparisons: every problem of every study.
@@ -96,102 +104,103 @@ def study_costs(comparisons: Sequence[Comparison], runs: pd.DataFrame) -> pd.Dat
     """
     lines = []
     for study in dict.fromkeys(c.study for c in comparisons):
-        own = [c for c in comparisons if c.study == study]
-        here = runs[runs["study"] == study]
-        folds = pd.concat([c.folds for c in own])
-        steps = [_steps(c) for c in own]
+        problems = [c for c in comparisons if c.study == study]
+        study_runs = runs[runs["study"] == study]
+        folds = pd.concat([c.folds for c in problems])
+        steps = [_steps(c) for c in problems]
         lines.append(
             {
                 "study": study,
-                "problems": len(own),
-                "points": len(here),
+                "problems": len(problems),
+                "points": len(study_runs),
                 "networks": len(folds),
                 "epochs": int(folds["epochs"].sum()),
                 "steps": math.nan if any(map(math.isnan, steps)) else sum(steps),
-                "training_seconds": float(here["seconds"].sum()),
-                "wall_seconds": wall_seconds(here),
-                "peak_memory_mb": _peak(here),
+                "training_seconds": float(study_runs["seconds"].sum()),
+                "wall_seconds": wall_seconds(study_runs),
+                "peak_memory_mb": _peak_memory(study_runs),
             }
         )
     return pd.DataFrame(lines)
 
 
 def wall_seconds(runs: pd.DataFrame) -> float:
-    """Seconds in which at least one of the runs was under way; NaN where none says when."""
+    """Seconds in which at least one run was under way; NaN for runs without stored times.
+
+    Args:
+        runs: rows of `StudyFrames.runs`.
+    """
     if "started" not in runs or not len(runs):
         return math.nan
-    begin = pd.to_datetime(runs["started"], utc=True, format="ISO8601")
-    end = pd.to_datetime(runs["finished"], utc=True, format="ISO8601")
+    starts = pd.to_datetime(runs["started"], utc=True, format="ISO8601")
+    ends = pd.to_datetime(runs["finished"], utc=True, format="ISO8601")
     total, until = pd.Timedelta(0), None
-    for first, last in sorted(zip(begin, end, strict=True)):
-        start = first if until is None or first > until else until
-        if last > start:
-            total += last - start
-        until = last if until is None else max(until, last)
+    for start, end in sorted(zip(starts, ends, strict=True)):
+        uncounted = start if until is None or start > until else until
+        if end > uncounted:
+            total += end - uncounted
+        until = end if until is None else max(until, end)
     return float(total.total_seconds())
 
 
-def _ended(label: str, usable: Sequence[Comparison]) -> TrainingLength | None:
-    epochs: list[pd.DataFrame] = []
+def _training_length(label: str, comparisons: Sequence[Comparison]) -> TrainingLength | None:
+    method: Method | None = None
+    trained: list[pd.DataFrame] = []
     ratios: list[float] = []
-    found: dict[str, list[float]] = {}
-    row: Method | None = None
-    for c in usable:
-        own = next((r for r in c.methods if r.label == label), None)
-        folds = _folds(c, own)
-        if own is None or folds.empty:
+    correlations: dict[str, list[float]] = {}
+    for c in comparisons:
+        by_label = {m.label: m for m in c.methods}
+        folds = c.trained_folds(by_label.get(label))
+        if folds.empty:
             continue
-        row = row or own
-        epochs.append(folds)
-        base = _folds(c, next((r for r in c.methods if r.label == BASELINE), None))
-        if len(base):
-            ratios.append(float(folds["epochs"].median() / base["epochs"].median()))
+        method = method or by_label[label]
+        trained.append(folds)
+        baseline_folds = c.trained_folds(by_label.get(BASELINE))
+        if len(baseline_folds):
+            ratios.append(float(folds["epochs"].median() / baseline_folds["epochs"].median()))
         for metric in c.objectives:
-            r = _correlation(c, own, folds, metric)
-            if not math.isnan(r):
-                found.setdefault(metric, []).append(r)
-    if row is None:
+            correlation = _correlation(folds, c.score(label, metric), metric)
+            if not math.isnan(correlation):
+                correlations.setdefault(metric, []).append(correlation)
+    if method is None:
         return None
-    everything = pd.concat(epochs)
+    networks = pd.concat(trained)
     return TrainingLength(
-        method=row,
-        networks=len(everything),
-        median_epochs=float(everything["epochs"].median()),
-        fewest_epochs=int(everything["epochs"].min()),
-        most_epochs=int(everything["epochs"].max()),
+        method=method,
+        networks=len(networks),
+        median_epochs=float(networks["epochs"].median()),
+        fewest_epochs=int(networks["epochs"].min()),
+        most_epochs=int(networks["epochs"].max()),
         baseline_ratio=float(np.median(ratios)) if ratios else math.nan,
-        stopped={str(why): int(n) for why, n in everything["stopped"].value_counts().items()},
-        correlations={metric: float(np.mean(rs)) for metric, rs in found.items()},
-        problems={metric: len(rs) for metric, rs in found.items()},
+        stopped={str(why): int(n) for why, n in networks["stopped"].value_counts().items()},
+        correlations={metric: float(np.mean(rs)) for metric, rs in correlations.items()},
+        problems={metric: len(rs) for metric, rs in correlations.items()},
     )
 
 
-def _folds(comparison: Comparison, row: Method | None) -> pd.DataFrame:
-    folds = comparison.folds
-    run = -1 if row is None else row.run
-    return folds[(folds["run"] == run) & (folds["failed"] == "")]
+def _correlation(folds: pd.DataFrame, scores: pd.Series[float], metric: str) -> float:
+    """Spearman's correlation of epochs and score over folds, positive where longer is better.
 
-
-def _correlation(comparison: Comparison, row: Method, folds: pd.DataFrame, metric: str) -> float:
-    """Spearman's, positive where longer training is better; NaN where either does not vary."""
+    NaN with fewer than `LEAST_FOLDS` folds, and where epochs or scores do not vary.
+    """
     epochs = folds.set_index(["repeat", "fold"])["epochs"]
-    first, second = epochs.align(comparison.score(row.label, metric), join="inner")
-    if len(first) < LEAST_FOLDS or first.nunique() < 2 or second.nunique() < 2:
+    epochs, scores = epochs.align(scores, join="inner")
+    if len(epochs) < LEAST_FOLDS or epochs.nunique() < 2 or scores.nunique() < 2:
         return math.nan
     sign = 1.0 if is_maximized(metric) else -1.0
-    return sign * float(stats.spearmanr(first, second).statistic)
+    return sign * float(stats.spearmanr(epochs, scores).statistic)
 
 
 def _steps(comparison: Comparison) -> float:
-    """Gradient steps: epochs times the full batches of an epoch."""
-    began = comparison.info.get("definition")
-    training = began.get("training", {}) if isinstance(began, Mapping) else {}
-    size = training.get("batch_size")
-    if not isinstance(size, int):
+    """Gradient steps: epochs times the full batches of an epoch; NaN without a batch size."""
+    definition = comparison.info.get("definition")
+    training = definition.get("training", {}) if isinstance(definition, Mapping) else {}
+    batch_size = training.get("batch_size")
+    if not isinstance(batch_size, int):
         return math.nan
     folds = comparison.folds
-    return float((folds["epochs"] * (folds["n_train"] // size)).sum())
+    return float((folds["epochs"] * (folds["n_train"] // batch_size)).sum())
 
 
-def _peak(runs: pd.DataFrame) -> float:
+def _peak_memory(runs: pd.DataFrame) -> float:
     return float(runs["peak_memory_mb"].max()) if "peak_memory_mb" in runs else math.nan

@@ -59,6 +59,16 @@ class Method:
         )
 
     @property
+    def mixing(self) -> str:
+        """How drawn rows are mixed; "none" where they are not."""
+        return self.parts[1]
+
+    @property
+    def loss(self) -> str:
+        """Name of the loss."""
+        return self.parts[2]
+
+    @property
     def is_augmented(self) -> bool:
         """Whether its images were augmented, which `parts` do not tell."""
         strategy = STRATEGIES.get(self.strategy)

@@ -36,7 +36,7 @@ def test_slopes_correlations_and_regrets_by_other_means(frames_of, problem):
         assert made.slope.standard_error == pytest.approx(error, rel=0.01)
         correlations = [stats.spearmanr(ALPHAS, line)[0] for line in test.to_numpy()]
         assert made.correlation.mean == pytest.approx(np.mean(correlations))
-        assert made.of_means == pytest.approx(stats.spearmanr(ALPHAS, test.mean())[0])
+        assert made.correlation_of_means == pytest.approx(stats.spearmanr(ALPHAS, test.mean())[0])
         for fixed in (0.1, 0.3):
             lost = []
             for place, line in validation.iterrows():

@@ -76,7 +76,7 @@ def _table(metric: str, own: Sequence[AlphaTrend]) -> Table:
             Cell(made.grid.comparison.name, kind="name"),
             _cell(made.slope, better),
             _cell(made.correlation, better),
-            Cell(number(made.of_means, 2)),
+            Cell(number(made.correlation_of_means, 2)),
             *(_cell(made.regrets.get(alpha), -1.0) for alpha in FIXED_ALPHAS),
         )
         for made in own
