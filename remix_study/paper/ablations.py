@@ -1,9 +1,10 @@
-"""Checks of the headline: the same problem and splits, trained otherwise.
+"""Ablations of the headline: the same problem and folds with one change of training.
 
-The folds are the same, so a row is compared with itself fold by fold. The conclusion changes
-where ReMix stands otherwise to another row (better, worse, or not told apart, after Holm over the
-other rows); another order of the means alone is no other conclusion. Whether ReMix in particular
-gains or loses by the change is read from its lead over each other row, check against main study.
+The folds are the same, so a method is compared with itself fold by fold. The conclusion changes
+if ReMix compares differently with another method (better, worse, or no clear difference, after
+Holm over the other methods); another order of the means alone is not another conclusion. Whether
+ReMix in particular gains or loses by the change follows from its lead over each other method,
+check against main study.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.metrics import is_maximized
+from remix_study.paper.published import REMIX
 from remix_study.report.formatting import better_or_worse
 from remix_study.results.comparison import Comparison
 from remix_study.results.friedman import LEVEL, holm
@@ -26,11 +27,9 @@ from remix_study.results.rank_sums import PUBLISHED
 from remix_study.results.ranking import rank_means
 from remix_study.results.study_roles import Check
 
-REMIX = f"remix ({PUBLISHED_ALPHA:g})"
-
 
 @dataclass(frozen=True)
-class Line:
+class MethodChange:
     """One row in one metric, as in the main study and in the check.
 
     Attributes:
@@ -38,9 +37,9 @@ class Line:
         other: the same in the check.
         change: check minus main, paired by fold.
         p: two-sided p-value of the paired corrected t test.
-        holm_p: the same, adjusted over the rows of this metric.
-        main_rank: rank among the rows that both have.
-        other_rank: the same in the check.
+        holm_p: the same, adjusted over the methods of this metric.
+        rank_in_main: rank among the methods that both have.
+        rank_in_check: the same in the check.
         epochs: median epochs of its networks, in the main study and in the check.
     """
 
@@ -51,21 +50,21 @@ class Line:
     change: Interval
     p: float
     holm_p: float
-    main_rank: float
-    other_rank: float
+    rank_in_main: float
+    rank_in_check: float
     epochs: tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Lead:
-    """ReMix against one other row in one metric, in the main study and in the check.
+class LeadChange:
+    """ReMix against one other method in one metric, in the main study and in the check.
 
     Attributes:
-        rival: label of the other row.
+        rival: label of the other method.
         main: ReMix minus the rival in the main study.
         other: the same in the check.
         change: check minus main, paired by fold.
-        relations: how ReMix stands to it, (main, check), after Holm over the rivals of each.
+        relations: how ReMix compares with it, (main, check), after Holm over the rivals of each.
         holm_p: of the change, adjusted over the rivals.
     """
 
@@ -79,110 +78,137 @@ class Lead:
 
 
 @dataclass(frozen=True)
-class Checked:
-    """A check with its numbers.
+class Ablation:
+    """A check compared with its main study.
 
     Attributes:
-        lines: by metric, then by row; only rows that are complete in both.
-        leads: by metric, then by rival; none without ReMix.
-        left_out: rows that one side lacks.
+        lines: by metric, then by method; only methods that are complete in both.
+        leads: by metric, then by rival; empty without ReMix.
+        left_out: methods that are not complete in both.
     """
 
     check: Check
-    lines: tuple[Line, ...]
-    leads: tuple[Lead, ...]
+    lines: tuple[MethodChange, ...]
+    leads: tuple[LeadChange, ...]
     left_out: tuple[str, ...]
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(line.metric for line in self.lines))
+        """Metrics that were compared."""
+        return tuple(dict.fromkeys(change.metric for change in self.lines))
 
-    def lines_of(self, metric: str) -> tuple[Line, ...]:
-        return tuple(line for line in self.lines if line.metric == metric)
+    def lines_of(self, metric: str) -> tuple[MethodChange, ...]:
+        """Changes of the methods in one metric."""
+        return tuple(
+            method_change for method_change in self.lines if method_change.metric == metric
+        )
 
-    def leads_of(self, metric: str) -> tuple[Lead, ...]:
-        return tuple(lead for lead in self.leads if lead.metric == metric)
+    def leads_of(self, metric: str) -> tuple[LeadChange, ...]:
+        """Changes of ReMix's leads in one metric."""
+        return tuple(lead_change for lead_change in self.leads if lead_change.metric == metric)
 
-    def changed(self, metric: str) -> bool | None:
-        """Whether the conclusion is another one; None where nothing is concluded."""
-        leads = self.leads_of(metric)
-        return any(one.relations[0] != one.relations[1] for one in leads) if leads else None
+    def has_changed(self, metric: str) -> bool | None:
+        """Whether the conclusion is another one; None without ReMix and a rival."""
+        lead_changes = self.leads_of(metric)
+        return (
+            any(
+                lead_change.relations[0] != lead_change.relations[1]
+                for lead_change in lead_changes
+            )
+            if lead_changes
+            else None
+        )
 
 
-def compare(check: Check) -> Checked:
-    """All numbers of one check."""
-    wanted = [row for row in check.main.methods if (row.strategy, row.alpha) in PUBLISHED]
+def compare_check(check: Check) -> Ablation:
+    """Compare the published methods of a check with those of its main study."""
+    published = [
+        method for method in check.main.methods if (method.strategy, method.alpha) in PUBLISHED
+    ]
     metrics = check.main.objectives
-    rows = [row for row in wanted if all(_complete(check, row.label, m) for m in metrics)]
-    left_out = tuple(row.label for row in wanted if row not in rows)
-    lines: list[Line] = []
-    leads: list[Lead] = []
-    for metric in metrics if rows else ():
-        lines += _lines(check, rows, metric)
-        leads += _leads(check, [row.label for row in rows], metric)
-    return Checked(check, tuple(lines), tuple(leads), left_out)
+    methods = [
+        method
+        for method in published
+        if all(_is_complete(check, method.label, m) for m in metrics)
+    ]
+    left_out = tuple(method.label for method in published if method not in methods)
+    lines: list[MethodChange] = []
+    leads: list[LeadChange] = []
+    for metric in metrics if methods else ():
+        lines += _method_changes(check, methods, metric)
+        leads += _lead_changes(check, [method.label for method in methods], metric)
+    return Ablation(check, tuple(lines), tuple(leads), left_out)
 
 
-def table(checked: Sequence[Checked]) -> pd.DataFrame:
-    """One line a check, metric and row."""
+def ablation_table(ablations: Sequence[Ablation]) -> pd.DataFrame:
+    """Ablations as a table, one line a check, metric and method."""
     return pd.DataFrame(
         [
             {
-                "check": made.check.varied.study,
-                "study": made.check.main.study,
-                "problem": made.check.main.problem,
-                "metric": line.metric,
-                "row": line.row.label,
-                "mean": line.main.mean,
-                "low": line.main.low,
-                "high": line.main.high,
-                "rank": line.main_rank,
-                "mean_in_check": line.other.mean,
-                "low_in_check": line.other.low,
-                "high_in_check": line.other.high,
-                "rank_in_check": line.other_rank,
-                "change": line.change.mean,
-                "change_low": line.change.low,
-                "change_high": line.change.high,
-                "folds": line.change.folds,
-                "test_train_ratio": line.change.ratio,
-                "degrees_of_freedom": line.change.folds - 1,
-                "p": line.p,
-                "holm_p": line.holm_p,
-                "median_epochs": line.epochs[0],
-                "median_epochs_in_check": line.epochs[1],
-                **_lead_columns(made, line),
+                "check": ablation.check.varied.study,
+                "study": ablation.check.main.study,
+                "problem": ablation.check.main.problem,
+                "metric": change.metric,
+                "row": change.row.label,
+                "mean": change.main.mean,
+                "low": change.main.low,
+                "high": change.main.high,
+                "rank": change.rank_in_main,
+                "mean_in_check": change.other.mean,
+                "low_in_check": change.other.low,
+                "high_in_check": change.other.high,
+                "rank_in_check": change.rank_in_check,
+                "change": change.change.mean,
+                "change_low": change.change.low,
+                "change_high": change.change.high,
+                "folds": change.change.folds,
+                "test_train_ratio": change.change.ratio,
+                "degrees_of_freedom": change.change.folds - 1,
+                "p": change.p,
+                "holm_p": change.holm_p,
+                "median_epochs": change.epochs[0],
+                "median_epochs_in_check": change.epochs[1],
+                **_lead_columns(ablation, change),
             }
-            for made in checked
-            for line in made.lines
+            for ablation in ablations
+            for change in ablation.lines
         ]
     )
 
 
-def _lead_columns(made: Checked, line: Line) -> dict[str, object]:
-    """What ReMix's lead over this row is; empty cells in ReMix's own line."""
-    lead = next((one for one in made.leads_of(line.metric) if one.rival == line.row.label), None)
-    if lead is None:
+def _lead_columns(ablation: Ablation, change: MethodChange) -> dict[str, object]:
+    """Columns on ReMix's lead over a method; none in ReMix's own line."""
+    lead_change = next(
+        (
+            lead_change
+            for lead_change in ablation.leads_of(change.metric)
+            if lead_change.rival == change.row.label
+        ),
+        None,
+    )
+    if lead_change is None:
         return {}
     return {
-        "remix_minus_row": lead.main.mean,
-        "remix_is": lead.relations[0],
-        "remix_minus_row_in_check": lead.other.mean,
-        "remix_is_in_check": lead.relations[1],
-        "change_of_lead": lead.change.mean,
-        "change_of_lead_low": lead.change.low,
-        "change_of_lead_high": lead.change.high,
-        "change_of_lead_holm_p": lead.holm_p,
+        "remix_minus_row": lead_change.main.mean,
+        "remix_is": lead_change.relations[0],
+        "remix_minus_row_in_check": lead_change.other.mean,
+        "remix_is_in_check": lead_change.relations[1],
+        "change_of_lead": lead_change.change.mean,
+        "change_of_lead_low": lead_change.change.low,
+        "change_of_lead_high": lead_change.change.high,
+        "change_of_lead_holm_p": lead_change.holm_p,
     }
 
 
-def _complete(check: Check, label: str, metric: str) -> bool:
-    return not any(c.missing_folds(label, metric) for c in (check.main, check.varied))
+def _is_complete(check: Check, label: str, metric: str) -> bool:
+    return not any(
+        comparison.missing_folds(label, metric) for comparison in (check.main, check.varied)
+    )
 
 
-def _lines(check: Check, rows: Sequence[Method], metric: str) -> list[Line]:
+def _method_changes(check: Check, methods: Sequence[Method], metric: str) -> list[MethodChange]:
     ratio = _ratio(check)
-    labels = [row.label for row in rows]
+    labels = [method.label for method in methods]
     ranks = [_ranks(c, labels, metric) for c in (check.main, check.varied)]
     changes = [
         paired_interval(check.varied.score(name, metric), check.main.score(name, metric), ratio)
@@ -191,21 +217,21 @@ def _lines(check: Check, rows: Sequence[Method], metric: str) -> list[Line]:
     tests = [t_test(change)[1] for change in changes]
     adjusted = holm(tests)
     return [
-        Line(
-            row=row,
+        MethodChange(
+            row=method,
             metric=metric,
-            main=score_interval(metric, check.main.score(row.label, metric), check.main.ratio),
+            main=score_interval(metric, check.main.score(method.label, metric), check.main.ratio),
             other=score_interval(
-                metric, check.varied.score(row.label, metric), check.varied.ratio
+                metric, check.varied.score(method.label, metric), check.varied.ratio
             ),
             change=change,
             p=p,
-            holm_p=float(own),
-            main_rank=ranks[0][row.label],
-            other_rank=ranks[1][row.label],
-            epochs=(_epochs(check.main, row.label), _epochs(check.varied, row.label)),
+            holm_p=float(adjusted_p),
+            rank_in_main=ranks[0][method.label],
+            rank_in_check=ranks[1][method.label],
+            epochs=(_epochs(check.main, method.label), _epochs(check.varied, method.label)),
         )
-        for row, change, p, own in zip(rows, changes, tests, adjusted, strict=True)
+        for method, change, p, adjusted_p in zip(methods, changes, tests, adjusted, strict=True)
     ]
 
 
@@ -216,45 +242,45 @@ def _ranks(comparison: Comparison, labels: Sequence[str], metric: str) -> dict[s
 
 
 def _ratio(check: Check) -> float:
-    # Where one side stops by validation rows the larger ratio is the careful one.
+    # If one side stops by validation rows, the larger ratio is the conservative one.
     return max(check.main.ratio, check.varied.ratio)
 
 
 def _epochs(comparison: Comparison, label: str) -> float:
-    (run,) = (row.run for row in comparison.methods if row.label == label)
+    (run,) = (method.run for method in comparison.methods if method.label == label)
     return float(comparison.folds.loc[comparison.folds["run"] == run, "epochs"].median())
 
 
-def _leads(check: Check, labels: Sequence[str], metric: str) -> list[Lead]:
+def _lead_changes(check: Check, labels: Sequence[str], metric: str) -> list[LeadChange]:
     rivals = [name for name in labels if name != REMIX]
     if REMIX not in labels or not rivals:
         return []
     sides = (check.main, check.varied)
-    ahead = [[c.score(REMIX, metric) - c.score(name, metric) for name in rivals] for c in sides]
-    gaps = [
+    leads = [[c.score(REMIX, metric) - c.score(name, metric) for name in rivals] for c in sides]
+    intervals = [
         [
             paired_interval(c.score(REMIX, metric), c.score(name, metric), c.ratio)
             for name in rivals
         ]
         for c in sides
     ]
-    relations = [_relations(metric, side) for side in gaps]
-    changes = [paired_interval(b, a, _ratio(check)) for a, b in zip(*ahead, strict=True)]
+    relations = [_relations_after_holm(metric, side) for side in intervals]
+    changes = [
+        paired_interval(after, before, _ratio(check)) for before, after in zip(*leads, strict=True)
+    ]
     adjusted = holm([t_test(change)[1] for change in changes])
     return [
-        Lead(metric, name, main, other, change, (first, second), float(p))
-        for name, main, other, change, first, second, p in zip(
-            rivals, *gaps, changes, *relations, adjusted, strict=True
+        LeadChange(metric, name, in_main, in_check, change, (relation, check_relation), float(p))
+        for name, in_main, in_check, change, relation, check_relation, p in zip(
+            rivals, *intervals, changes, *relations, adjusted, strict=True
         )
     ]
 
 
-def _relations(metric: str, gaps: Sequence[Interval]) -> list[Relation]:
-    """How ReMix stands to each rival, after Holm over them."""
-    adjusted = holm([t_test(gap)[1] for gap in gaps])
+def _relations_after_holm(metric: str, intervals: Sequence[Interval]) -> list[Relation]:
+    """How ReMix compares with each rival, after Holm over them."""
+    adjusted = holm([t_test(interval)[1] for interval in intervals])
     return [
-        "unclear"
-        if p > LEVEL
-        else ("better" if better_or_worse(metric, gap.mean) == "better" else "worse")
-        for gap, p in zip(gaps, adjusted, strict=True)
+        "unclear" if p > LEVEL else better_or_worse(metric, interval.mean)
+        for interval, p in zip(intervals, adjusted, strict=True)
     ]

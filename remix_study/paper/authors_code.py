@@ -1,10 +1,10 @@
-"""Did the errors of the authors' public repository make the published Table 2?
+"""Whether the errors of the authors' public repository explain the published Table 2.
 
-Its five rows are trained again as the repository trains them and ranked alone. Their mean ranks
-are held against the published ones, and so are those of the five rows without the errors. One
-column of ranks stands for each side, fixed beforehand: the repository's rows scored as the
-repository scores them, the others by the right score. What counts as near, and what follows from
-it, stands here and was written before these rows were run in full.
+The five published methods are trained again as the repository trains them and ranked alone. Their
+mean ranks are compared with the published ones, and so are those of the five methods without the
+errors. One column of ranks represents each side, fixed beforehand: the repository's methods
+scored as the repository scores them, the others by the correct score. The constants that say what
+is near, and the rule of the verdict, were written before these methods were run in full.
 """
 
 from __future__ import annotations
@@ -18,252 +18,266 @@ import pandas as pd
 from scipy import stats
 
 from remix_study.metrics import PUBLISHED_METRICS
-from remix_study.paper.published import PROBLEMS, RANK_SUMS
+from remix_study.paper.published import PROBLEMS, RANK_SUMS, STRATEGIES, is_published
 from remix_study.report.formatting import plain
 from remix_study.results.comparison import Comparison
 from remix_study.results.methods import Method
 from remix_study.results.rank_sums import KINDS, PUBLISHED, rank_methods
 from remix_study.results.ranking import Ranking
 
-REPO_SCORE = "brier_repo"
-REPO, MENDED = "repository", "mended"
-# How the repository scores where that is not the right score. Of more than two classes its
-# balanced Brier score is the right one but for a constant factor.
-SCORED_AS = {("binary", "bbs"): REPO_SCORE}
-# Two columns are near where no row is off by more than this many ranks on the average problem,
+AUTHORS_SCORE = "brier_repo"
+AUTHORS_CODE, WITHOUT_ERRORS = "repository", "mended"
+# Scores that the repository computes incorrectly. Of more than two classes its balanced Brier
+# score is correct but for a constant factor.
+SCORED_AS = {("binary", "bbs"): AUTHORS_SCORE}
+# Two columns are near if no method differs by more than this many ranks on the average problem,
 # and the order is the same but for one pair of neighbours.
 NEAR_RANKS = 1.0
 NEAR_ORDER = 0.9
-NAMES = tuple(strategy for strategy, _ in PUBLISHED)
 
 Verdict = Literal["explained", "needs no errors", "not explained", "not judged"]
 
 
 @dataclass(frozen=True)
-class Likeness:
-    """One column of mean ranks beside a published one.
+class RankComparison:
+    """A column of mean ranks compared with a published one.
 
     Attributes:
-        whose: `REPO` or `MENDED`.
-        metric: what the rows were ranked by.
-        problems: how many there are.
-        ranks: mean rank by strategy, in the order of `NAMES`.
-        spearman: of the two columns; NaN where all rows tie.
-        kendall: tau-b of them.
-        largest: largest difference of two mean ranks.
-        mean: mean difference, without sign.
-        complete: whether these are as many problems as the paper has of the kind.
-        judged: whether it stands for its side; others are shown only.
+        side: `AUTHORS_CODE` or `WITHOUT_ERRORS`.
+        metric: the score by which methods were ranked.
+        n_problems: number of problems.
+        ranks: mean ranks, in the order of `STRATEGIES`.
+        spearman: rank correlation with the published column; NaN if all methods tie.
+        kendall: Kendall's tau-b with the published column.
+        largest_difference: largest absolute difference of two mean ranks.
+        mean_difference: mean absolute difference of mean ranks.
+        is_complete: whether these are as many problems as the paper has of the kind.
+        is_judged: whether it represents its side; others are only shown.
     """
 
-    whose: str
+    side: str
     metric: str
-    problems: int
+    n_problems: int
     ranks: tuple[float, ...]
     spearman: float
     kendall: float
-    largest: float
-    mean: float
-    complete: bool
-    judged: bool
+    largest_difference: float
+    mean_difference: float
+    is_complete: bool
+    is_judged: bool
 
     @property
-    def near(self) -> bool:
+    def is_near(self) -> bool:
+        """Whether the column is near the published one, by `NEAR_RANKS` and `NEAR_ORDER`."""
         # One swap of neighbours among five gives 0.9 but for the last digit.
-        return self.largest <= NEAR_RANKS and self.spearman >= NEAR_ORDER - 1e-9
+        return self.largest_difference <= NEAR_RANKS and self.spearman >= NEAR_ORDER - 1e-9
 
 
 @dataclass(frozen=True)
-class Column:
-    """One column of Table 2, as mean ranks, and what may have made it."""
+class PublishedColumn:
+    """A column of Table 2 as mean ranks, and the columns that are compared with it."""
 
     kind: str
     metric: str
     published: tuple[float, ...]
-    found: tuple[Likeness, ...]
+    candidates: tuple[RankComparison, ...]
 
-    def of(self, whose: str) -> Likeness | None:
-        """The column of ranks that stands for one side; None where it cannot be had."""
-        return next((one for one in self.found if one.whose == whose and one.judged), None)
+    def side_column(self, side: str) -> RankComparison | None:
+        """The column of ranks that represents a side; None if there is none."""
+        return next(
+            (
+                candidate
+                for candidate in self.candidates
+                if candidate.side == side and candidate.is_judged
+            ),
+            None,
+        )
 
     @property
     def verdict(self) -> Verdict:
         """Whether the errors explain the column.
 
-        They do where the repository's rows are near it and those without the errors are not;
-        where both are near the column needs no errors.
+        They do if the repository's methods are near it and those without the errors are not; if
+        both are near the column needs no errors.
         """
-        repo, mended = self.of(REPO), self.of(MENDED)
-        if repo is None or not repo.complete:
+        authors, without_errors = self.side_column(AUTHORS_CODE), self.side_column(WITHOUT_ERRORS)
+        if authors is None or not authors.is_complete:
             return "not judged"
-        if not repo.near:
+        if not authors.is_near:
             return "not explained"
-        if mended is None or not mended.complete:
+        if without_errors is None or not without_errors.is_complete:
             return "not judged"
-        return "needs no errors" if mended.near else "explained"
+        return "needs no errors" if without_errors.is_near else "explained"
 
 
 @dataclass(frozen=True, eq=False)
-class Reenacted:
-    """The study of the repository's rows beside Table 2.
+class Table2Comparison:
+    """The study of the repository's methods compared with Table 2.
 
     Attributes:
-        columns: those of Table 2 for which there is something to compare.
-        ratios: kind -> imbalance ratios of (these rows, Table 1), mildest first, where they
-            differ.
-        partial: problems that lack one of the five rows, or folds of it.
+        columns: columns of Table 2 that have a column of the repository's methods.
+        ratios: kind -> imbalance ratios of (the study, Table 1), mildest first, if they differ.
+        partial: problems that lack one of the five methods, or folds of it.
     """
 
-    columns: tuple[Column, ...]
+    columns: tuple[PublishedColumn, ...]
     ratios: dict[str, tuple[tuple[float, ...], tuple[float, ...]]]
     partial: tuple[str, ...]
 
 
-def reenact(repo: Sequence[Comparison], mended: Sequence[Comparison]) -> Reenacted:
-    """Compare the repository's rows, and the rows without its errors, with Table 2.
+def compare_with_table2(
+    authors: Sequence[Comparison], without_errors: Sequence[Comparison]
+) -> Table2Comparison:
+    """Compare the repository's methods, and those without its errors, with Table 2.
 
     Args:
-        repo: problems trained as the repository does.
-        mended: problems of the main studies, each once.
+        authors: problems trained as the repository does.
+        without_errors: problems of the main studies, each once.
     """
-    usable = [c for c in repo if _complete(c)]
+    complete = [c for c in authors if _has_all_methods(c)]
     columns = []
     for (kind, metric), sums in RANK_SUMS.items():
         published = tuple(value / len(PROBLEMS[kind]) for value in sums)
-        sides = {
-            REPO: [c for c in usable if c.kind == kind],
-            MENDED: [c for c in mended if c.kind == kind and _complete(c) and of_paper(c)],
+        problems = {
+            AUTHORS_CODE: [c for c in complete if c.kind == kind],
+            WITHOUT_ERRORS: [
+                c
+                for c in without_errors
+                if c.kind == kind and _has_all_methods(c) and is_published(c)
+            ],
         }
-        found = [
-            _likeness(whose, own, kind, published, sides[whose], judged)
-            for whose, own, judged in _candidates(kind, metric)
-            if sides[whose] and _scored(own, sides[whose])
+        candidates = [
+            _compare_ranks(side, ranked_by, kind, published, problems[side], is_judged)
+            for side, ranked_by, is_judged in _ranked_columns(kind, metric)
+            if problems[side] and _has_score(ranked_by, problems[side])
         ]
-        if any(one.whose == REPO and one.judged for one in found):
-            columns.append(Column(kind, metric, published, tuple(found)))
-    return Reenacted(
+        if any(candidate.side == AUTHORS_CODE and candidate.is_judged for candidate in candidates):
+            columns.append(PublishedColumn(kind, metric, published, tuple(candidates)))
+    return Table2Comparison(
         tuple(columns),
-        {kind: own for kind in KINDS if (own := _ratios(kind, usable))},
-        tuple(c.problem for c in repo if not _complete(c)),
+        {kind: ratios for kind in KINDS if (ratios := _differing_ratios(kind, complete))},
+        tuple(c.problem for c in authors if not _has_all_methods(c)),
     )
 
 
-def table(made: Reenacted) -> pd.DataFrame:
-    """One line a published column and candidate: the distances and what follows."""
+def table2_comparison_table(comparison: Table2Comparison) -> pd.DataFrame:
+    """The comparison as a table, one line a published column and candidate."""
     return pd.DataFrame(
         [
             {
                 "kind": column.kind,
                 "published_metric": column.metric,
-                "rows": one.whose,
-                "ranked_by": one.metric,
-                "problems": one.problems,
-                **{f"mean_rank_{n}": r for n, r in zip(NAMES, one.ranks, strict=True)},
-                "spearman": one.spearman,
-                "kendall": one.kendall,
-                "largest_difference": one.largest,
-                "mean_difference": one.mean,
-                "stands_for_its_side": "yes" if one.judged else "no",
-                "near": "yes" if one.near else "no",
+                "rows": candidate.side,
+                "ranked_by": candidate.metric,
+                "problems": candidate.n_problems,
+                **{
+                    f"mean_rank_{name}": rank
+                    for name, rank in zip(STRATEGIES, candidate.ranks, strict=True)
+                },
+                "spearman": candidate.spearman,
+                "kendall": candidate.kendall,
+                "largest_difference": candidate.largest_difference,
+                "mean_difference": candidate.mean_difference,
+                "stands_for_its_side": "yes" if candidate.is_judged else "no",
+                "near": "yes" if candidate.is_near else "no",
                 "errors": column.verdict,
             }
-            for column in made.columns
-            for one in column.found
+            for column in comparison.columns
+            for candidate in column.candidates
         ]
     )
 
 
-def strategy_of(row: Method) -> str:
-    """The published strategy that a row stands for, with the repository's errors or without."""
-    name = row.strategy.removesuffix("-repo")
+def published_strategy(method: Method) -> str:
+    """The published strategy of a method, with the repository's errors or without; "" if none."""
+    name = method.strategy.removesuffix("-repo")
     alpha = dict(PUBLISHED).get(name)
-    same = row.alpha is None if alpha is None else row.alpha == alpha
-    return name if name in NAMES and same and not row.settings else ""
+    has_alpha = method.alpha is None if alpha is None else method.alpha == alpha
+    return name if name in STRATEGIES and has_alpha and not method.settings else ""
 
 
-def five(comparison: Comparison) -> dict[str, Method]:
-    """The rows that stand for the published five; of two that stand for one, the repository's."""
-    found: dict[str, Method] = {}
-    for row in comparison.methods:
-        name = strategy_of(row)
-        if name and (name not in found or row.strategy != name):
-            found[name] = row
-    return found
+def published_methods(comparison: Comparison) -> dict[str, Method]:
+    """Strategy -> the method of the published five; with the repository's errors if both exist."""
+    methods: dict[str, Method] = {}
+    for method in comparison.methods:
+        name = published_strategy(method)
+        if name and (name not in methods or method.strategy != name):
+            methods[name] = method
+    return methods
 
 
-def _complete(comparison: Comparison) -> bool:
-    rows = five(comparison)
+def _has_all_methods(comparison: Comparison) -> bool:
+    methods = published_methods(comparison)
     return comparison.is_grid and all(
-        name in rows
-        and not any(comparison.missing_folds(rows[name].label, m) for m in PUBLISHED_METRICS)
-        for name in NAMES
+        name in methods
+        and not any(comparison.missing_folds(methods[name].label, m) for m in PUBLISHED_METRICS)
+        for name in STRATEGIES
     )
 
 
-def of_paper(comparison: Comparison) -> bool:
-    """Whether it is one of the problems of the paper's Table 1."""
-    place = (str(comparison.info["dataset"]), comparison.imbalance)
-    return place in PROBLEMS[comparison.kind]
+def _ranked_columns(kind: str, metric: str) -> list[tuple[str, str, bool]]:
+    """Columns to compare with a published one: (side, ranked by, whether it is judged)."""
+    score = SCORED_AS.get((kind, metric), metric)
+    others = [(AUTHORS_CODE, metric, False)] if score != metric else []
+    return [(AUTHORS_CODE, score, True), *others, (WITHOUT_ERRORS, metric, True)]
 
 
-def _candidates(kind: str, metric: str) -> list[tuple[str, str, bool]]:
-    """What is set beside a published column: (whose rows, ranked by which metric, judged)."""
-    own = SCORED_AS.get((kind, metric), metric)
-    shown = [(REPO, metric, False)] if own != metric else []
-    return [(REPO, own, True), *shown, (MENDED, metric, True)]
+def _has_score(metric: str, comparisons: Sequence[Comparison]) -> bool:
+    return all(
+        not c.missing_folds(method.label, metric)
+        for c in comparisons
+        for method in published_methods(c).values()
+    )
 
 
-def _scored(metric: str, here: Sequence[Comparison]) -> bool:
-    return all(not c.missing_folds(row.label, metric) for c in here for row in five(c).values())
-
-
-def _likeness(
-    whose: str,
+def _compare_ranks(
+    side: str,
     metric: str,
     kind: str,
     published: Sequence[float],
-    here: Sequence[Comparison],
-    judged: bool,
-) -> Likeness:
-    ranking = _ranking(metric, here)
+    comparisons: Sequence[Comparison],
+    is_judged: bool,
+) -> RankComparison:
+    ranking = _ranking(metric, comparisons)
     by_name = {
-        strategy_of(row): float(ranking.sums[row.label]) / len(here)
-        for row in five(here[0]).values()
+        published_strategy(method): float(ranking.sums[method.label]) / len(comparisons)
+        for method in published_methods(comparisons[0]).values()
     }
-    ranks = np.array([by_name[name] for name in NAMES])
-    off = np.abs(ranks - np.asarray(published))
-    flat = np.ptp(ranks) == 0
-    return Likeness(
-        whose=whose,
+    ranks = np.array([by_name[name] for name in STRATEGIES])
+    differences = np.abs(ranks - np.asarray(published))
+    is_flat = np.ptp(ranks) == 0
+    return RankComparison(
+        side=side,
         metric=metric,
-        problems=len(here),
+        n_problems=len(comparisons),
         ranks=tuple(float(rank) for rank in ranks),
-        spearman=float("nan") if flat else float(stats.spearmanr(ranks, published).statistic),
-        kendall=float("nan") if flat else float(stats.kendalltau(ranks, published).statistic),
-        largest=float(off.max()),
-        mean=float(off.mean()),
-        complete=len(here) == len(PROBLEMS[kind]),
-        judged=judged,
+        spearman=float("nan") if is_flat else float(stats.spearmanr(ranks, published).statistic),
+        kendall=float("nan") if is_flat else float(stats.kendalltau(ranks, published).statistic),
+        largest_difference=float(differences.max()),
+        mean_difference=float(differences.mean()),
+        is_complete=len(comparisons) == len(PROBLEMS[kind]),
+        is_judged=is_judged,
     )
 
 
-def _ranking(metric: str, here: Sequence[Comparison]) -> Ranking:
-    labels = {row.label for c in here for row in five(c).values()}
-    (ranking,) = rank_methods(here, (metric,), lambda row: row.label in labels).rankings
+def _ranking(metric: str, comparisons: Sequence[Comparison]) -> Ranking:
+    labels = {method.label for c in comparisons for method in published_methods(c).values()}
+    (ranking,) = rank_methods(
+        comparisons, (metric,), lambda method: method.label in labels
+    ).rankings
     return ranking
 
 
-def _ratios(
-    kind: str, here: Sequence[Comparison]
+def _differing_ratios(
+    kind: str, comparisons: Sequence[Comparison]
 ) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    own = {c.imbalance for c in here if c.kind == kind}
-    paper = {ratio for _, ratio in PROBLEMS[kind]}
-    if not own or own <= paper:
+    ratios = {c.imbalance for c in comparisons if c.kind == kind}
+    published = {ratio for _, ratio in PROBLEMS[kind]}
+    if not ratios or ratios <= published:
         return None
-    first, second = (tuple(sorted(ratios, reverse=True)) for ratios in (own, paper))
-    return first, second
+    return tuple(sorted(ratios, reverse=True)), tuple(sorted(published, reverse=True))
 
 
-def ratios_in_words(ratios: Sequence[float]) -> str:
-    """'0.25, 0.1, 0.05'."""
+def join_ratios(ratios: Sequence[float]) -> str:
+    """Ratios in a line, as in '0.25, 0.1, 0.05'."""
     return ", ".join(plain(ratio) for ratio in ratios)

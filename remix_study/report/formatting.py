@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 from remix_study.metrics import is_maximized, short_name
 from remix_study.results.intervals import Interval
@@ -49,6 +50,11 @@ def difference(interval: Interval, digits: int = 3) -> str:
 def plain(value: float) -> str:
     """A number as a person would write it: 0.05, 1, 0.025."""
     return f"{value:g}"
+
+
+def p_value(value: float) -> str:
+    """A p-value with two significant digits; '< 0.0001' below that."""
+    return f"{value:.2g}" if value >= 1e-4 else "< 0.0001"
 
 
 def thousands(value: int) -> str:
@@ -112,6 +118,6 @@ def digits(metric: str) -> int:
     return 4 if metric in ("brier", "log_loss", "ece", "cwece") else 3
 
 
-def better_or_worse(metric: str, gain: float) -> str:
+def better_or_worse(metric: str, gain: float) -> Literal["better", "worse"]:
     """What the sign of a difference in this metric means."""
     return "better" if (gain > 0) == is_maximized(metric) else "worse"

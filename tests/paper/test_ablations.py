@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from remix_study.paper.ablations import compare
+from remix_study.paper.ablations import compare_check
 from remix_study.paper.sections.ablations import sections
 from remix_study.results.comparison import comparisons
 from remix_study.results.study_roles import Check
@@ -25,8 +25,10 @@ def check(frames_of, problem):
     return Check(first, second, {"model.hidden": (None, [197, 197])})
 
 
-def words(found):
-    return " ".join(text for section in found for block in section.blocks for text in block.text)
+def text_of(page_sections):
+    return " ".join(
+        text for section in page_sections for block in section.blocks for text in block.text
+    )
 
 
 def with_scores(comparison, label, metric, change):
@@ -37,12 +39,12 @@ def with_scores(comparison, label, metric, change):
 
 
 def test_numbers_are_those_of_scipy(check):
-    made = compare(check)
-    assert len(made.lines) == 2 * len(FIVE)
+    ablation = compare_check(check)
+    assert len(ablation.lines) == 2 * len(FIVE)
     for metric in ("g_mean", "bbs"):
-        own = [line for line in made.lines if line.metric == metric]
+        changes = [line for line in ablation.lines if line.metric == metric]
         expected = []
-        for line in own:
+        for line in changes:
             before = check.main.score(line.row.label, metric).to_numpy()
             after = check.varied.score(line.row.label, metric).to_numpy()
             assert line.main.mean == pytest.approx(before.mean())
@@ -53,17 +55,18 @@ def test_numbers_are_those_of_scipy(check):
             assert line.change.mean == pytest.approx(d.mean())
             low, high = stats.t.interval(0.95, len(d) - 1, d.mean(), error)
             assert (line.change.low, line.change.high) == pytest.approx((low, high))
-        assert [line.p for line in own] == pytest.approx(expected)
+        assert [line.p for line in changes] == pytest.approx(expected)
         # Holm by hand: the i-th smallest p times what is left, never falling.
         order = np.argsort(expected)
         raised = np.maximum.accumulate(np.array(expected)[order] * np.arange(5, 0, -1))
         adjusted = np.empty(5)
         adjusted[order] = np.minimum(raised, 1)
-        assert [line.holm_p for line in own] == pytest.approx(adjusted)
+        assert [line.holm_p for line in changes] == pytest.approx(adjusted)
         sign = -1 if metric == "g_mean" else 1
         for side in ("main", "other"):
-            means = [sign * getattr(line, side).mean for line in own]
-            ranks = [getattr(line, f"{side}_rank") for line in own]
+            means = [sign * getattr(line, side).mean for line in changes]
+            rank = "rank_in_main" if side == "main" else "rank_in_check"
+            ranks = [getattr(line, rank) for line in changes]
             assert ranks == list(stats.rankdata(means))
 
 
@@ -82,39 +85,39 @@ def p_of(d, ratio):
 
 
 def test_leads_of_remix_are_those_of_scipy(check):
-    made = compare(check)
+    ablation = compare_check(check)
     rivals = ("baseline", "cost", "smote", "mixup (0.1)")
     for metric in ("g_mean", "bbs"):
-        leads = made.leads_of(metric)
-        assert tuple(one.rival for one in leads) == rivals
-        gaps = [
+        leads = ablation.leads_of(metric)
+        assert tuple(lead.rival for lead in leads) == rivals
+        side_leads = [
             [
                 (c.score("remix (0.1)", metric) - c.score(name, metric)).to_numpy()
                 for name in rivals
             ]
             for c in (check.main, check.varied)
         ]
-        changes = [after - before for before, after in zip(*gaps, strict=True)]
+        changes = [after - before for before, after in zip(*side_leads, strict=True)]
         expected = holm_by_hand([p_of(d, check.main.ratio) for d in changes])
-        assert [one.holm_p for one in leads] == pytest.approx(expected)
-        for one, d in zip(leads, changes, strict=True):
-            assert one.change.mean == pytest.approx(d.mean())
-        for side, own in enumerate(gaps):
-            adjusted = holm_by_hand([p_of(d, check.main.ratio) for d in own])
-            for one, d, p in zip(leads, own, adjusted, strict=True):
+        assert [lead.holm_p for lead in leads] == pytest.approx(expected)
+        for lead, d in zip(leads, changes, strict=True):
+            assert lead.change.mean == pytest.approx(d.mean())
+        for side, differences in enumerate(side_leads):
+            adjusted = holm_by_hand([p_of(d, check.main.ratio) for d in differences])
+            for lead, d, p in zip(leads, differences, adjusted, strict=True):
                 better = (d.mean() > 0) == (metric == "g_mean")
                 relation = ("better" if better else "worse") if p <= 0.05 else "unclear"
-                assert one.relations[side] == relation
-    assert {one.relations[0] for one in made.leads} >= {"better", "unclear"}
+                assert lead.relations[side] == relation
+    assert {lead.relations[0] for lead in ablation.leads} >= {"better", "unclear"}
 
 
 @pytest.mark.usefixtures("undrawn")
 def test_the_same_scores_keep_the_conclusion(check):
-    same = Check(check.main, replace(check.main, study="check"), check.changes)
-    made = compare(same)
-    assert not any(made.changed(metric) for metric in made.metrics)
-    assert {line.p for line in made.lines} == {1.0}
-    text = words(sections([same]))
+    unchanged = Check(check.main, replace(check.main, study="check"), check.changes)
+    ablation = compare_check(unchanged)
+    assert not any(ablation.has_changed(metric) for metric in ablation.metrics)
+    assert {line.p for line in ablation.lines} == {1.0}
+    text = text_of(sections([unchanged]))
     assert "G-mean: the conclusion stays the same: in both ReMix is better than baseline" in text
     assert "remix (0.1) is first in both" in text
     assert "over baseline by 0.000" in text
@@ -126,15 +129,15 @@ def test_the_same_scores_keep_the_conclusion(check):
 @pytest.mark.usefixtures("undrawn")
 def test_another_first_row_alone_is_no_other_conclusion(check):
     """SMOTE passes ReMix by a hair and neither is told from the other on either side."""
-    ahead = check.main.score("remix (0.1)", "g_mean") + 1e-4
-    noise = np.resize([0.2, -0.2], len(ahead))
-    near, past = (
-        with_scores(check.main, "smote", "g_mean", lambda _, by=by: ahead + noise + by)
+    remix_scores = check.main.score("remix (0.1)", "g_mean") + 1e-4
+    noise = np.resize([0.2, -0.2], len(remix_scores))
+    behind, passing = (
+        with_scores(check.main, "smote", "g_mean", lambda _, by=by: remix_scores + noise + by)
         for by in (-1e-3, 1e-3)
     )
-    made = Check(near, replace(past, study="check"), check.changes)
-    assert compare(made).changed("g_mean") is False
-    text = words(sections([made]))
+    ablation_check = Check(behind, replace(passing, study="check"), check.changes)
+    assert compare_check(ablation_check).has_changed("g_mean") is False
+    text = text_of(sections([ablation_check]))
     assert "By the means smote is first instead of remix (0.1)" in text
     assert "smote from 2 to 1" in text
 
@@ -142,10 +145,10 @@ def test_another_first_row_alone_is_no_other_conclusion(check):
 @pytest.mark.usefixtures("undrawn")
 def test_a_rival_that_passes_remix_changes_the_conclusion(check):
     turned = with_scores(check.main, "smote", "g_mean", lambda _: 1.0)
-    made = Check(check.main, replace(turned, study="check"), check.changes)
-    assert compare(made).changed("g_mean")
-    assert not compare(made).changed("bbs")
-    text = words(sections([made]))
+    ablation_check = Check(check.main, replace(turned, study="check"), check.changes)
+    assert compare_check(ablation_check).has_changed("g_mean")
+    assert not compare_check(ablation_check).has_changed("bbs")
+    text = text_of(sections([ablation_check]))
     assert "G-mean: the conclusion changes: ReMix is worse than smote" in text
     assert "against ReMix over smote" in text
     assert "smote better by" in text
@@ -156,13 +159,13 @@ def test_a_lost_difference_changes_the_conclusion(check):
     """The same order, but ReMix can no longer be told from the baseline."""
     rng = np.random.default_rng(1)
     noisy = with_scores(
-        check.main, "baseline", "bbs", lambda own: own + rng.normal(0, 0.4, len(own))
+        check.main, "baseline", "bbs", lambda scores: scores + rng.normal(0, 0.4, len(scores))
     )
     frame = noisy.scores["test", "bbs"]
     assert frame["remix (0.1)"].mean() == frame.mean().min()
-    made = Check(check.main, replace(noisy, study="check"), check.changes)
-    assert compare(made).changed("bbs")
-    text = words(sections([made]))
+    ablation_check = Check(check.main, replace(noisy, study="check"), check.changes)
+    assert compare_check(ablation_check).has_changed("bbs")
+    text = text_of(sections([ablation_check]))
     assert "ReMix is not told apart from baseline" in text
     assert "where in main it is better than it" in text
 
@@ -172,39 +175,39 @@ def test_epochs_are_those_of_the_rows_that_both_have(check):
     folds = check.varied.folds
     runs = [c.method("smote").run for c in (check.main, check.varied)]
     longer = folds.assign(epochs=np.where(folds["run"] == runs[1], 500, folds["epochs"]))
-    made = Check(check.main, replace(check.varied, folds=longer), check.changes)
-    ended = {line.row.label: line.epochs for line in compare(made).lines}
+    ablation_check = Check(check.main, replace(check.varied, folds=longer), check.changes)
+    epochs = {line.row.label: line.epochs for line in compare_check(ablation_check).lines}
     before = check.main.folds.loc[check.main.folds["run"] == runs[0], "epochs"].median()
-    assert ended["smote"] == (before, 500)
-    assert ended["cost"][1] < 500
-    assert f"smote {before:g} and 500" in words(sections([made]))
+    assert epochs["smote"] == (before, 500)
+    assert epochs["cost"][1] < 500
+    assert f"smote {before:g} and 500" in text_of(sections([ablation_check]))
 
 
 @pytest.mark.usefixtures("undrawn")
 def test_without_remix_nothing_is_concluded(check):
-    rows = tuple(row for row in check.varied.methods if row.strategy != "remix")
-    other = replace(
+    methods = tuple(row for row in check.varied.methods if row.strategy != "remix")
+    without_remix = replace(
         check.varied,
-        methods=rows,
+        methods=methods,
         scores={k: f.drop(columns="remix (0.1)") for k, f in check.varied.scores.items()},
     )
-    made = Check(check.main, other, check.changes)
-    assert compare(made).changed("g_mean") is None
-    assert "nothing is concluded without ReMix" in words(sections([made]))
+    ablation_check = Check(check.main, without_remix, check.changes)
+    assert compare_check(ablation_check).has_changed("g_mean") is None
+    assert "nothing is concluded without ReMix" in text_of(sections([ablation_check]))
 
 
 @pytest.mark.usefixtures("undrawn")
 def test_rows_that_are_not_complete_are_named(check):
-    holes = with_scores(
-        check.varied, "cost", "bbs", lambda own: own.mask(own.index == own.index[0])
+    incomplete = with_scores(
+        check.varied, "cost", "bbs", lambda scores: scores.mask(scores.index == scores.index[0])
     )
-    made = Check(check.main, holes, check.changes)
-    assert compare(made).left_out == ("cost",)
-    assert "cost" not in {line.row.label for line in compare(made).lines}
+    ablation_check = Check(check.main, incomplete, check.changes)
+    assert compare_check(ablation_check).left_out == ("cost",)
+    assert "cost" not in {line.row.label for line in compare_check(ablation_check).lines}
     nothing = Check(check.main, replace(check.varied, methods=(), scores={}), check.changes)
-    found = sections([nothing])
-    assert "There is no row to compare yet." in words(found)
-    assert not found[0].files
+    page_sections = sections([nothing])
+    assert "There is no row to compare yet." in text_of(page_sections)
+    assert not page_sections[0].files
 
 
 def test_without_checks_there_is_no_section():

@@ -10,9 +10,9 @@ import pytest
 from scipy import stats
 
 from remix_study.paper import authors_code
-from remix_study.paper.authors_code import MENDED, NAMES, REPO, reenact
-from remix_study.paper.class_weight_effect import acting, rank_distances
-from remix_study.paper.published import PROBLEMS, RANK_SUMS
+from remix_study.paper.authors_code import AUTHORS_CODE, WITHOUT_ERRORS, compare_with_table2
+from remix_study.paper.class_weight_effect import rank_distances, weight_effects
+from remix_study.paper.published import PROBLEMS, RANK_SUMS, STRATEGIES
 from remix_study.paper.sections.authors_code import sections
 from remix_study.results.comparison import comparisons
 
@@ -24,12 +24,12 @@ PUBLISHED_ORDER = ("remix", "smote", "baseline", "cost", "mixup")
 OTHER_ORDER = ("cost", "remix", "mixup", "smote", "baseline")
 
 
-def places(kind, ratios=None):
-    found = sorted(PROBLEMS[kind], key=str)
-    return [(dataset, (ratios or {}).get(ratio, ratio)) for dataset, ratio in found]
+def problem_keys(kind, ratios=None):
+    keys = sorted(PROBLEMS[kind], key=str)
+    return [(dataset, (ratios or {}).get(ratio, ratio)) for dataset, ratio in keys]
 
 
-def scored(frames, orders):
+def with_order(frames, orders):
     """The frames with scores set so that rows are ranked in a given order, by study and metric."""
     runs = frames.runs.set_index("run")
     lines = []
@@ -49,19 +49,21 @@ def scored(frames, orders):
 def build(frames_of, problem):
     """Both sides on the paper's problems, each side in the order that is asked for."""
 
-    def make(repo, main, kind="binary", ratios=None):
-        made = []
+    def make(authors_order, main_order, kind="binary", ratios=None):
+        problems = []
         for study, rows, changed in (("paper-repo", ERRORS, ratios), ("main", FIVE, None)):
-            made += [
+            problems += [
                 problem(
                     problem=f"{dataset}-ir{ratio}", dataset=dataset, imbalance=ratio, kind=kind,
                     rows=rows, study=study, repeats=1, folds=2,
                 )
-                for dataset, ratio in places(kind, changed)
+                for dataset, ratio in problem_keys(kind, changed)
             ]  # fmt: skip
-        frames = scored(frames_of(*made), {"paper-repo": repo, "main": main})
-        found = comparisons(frames)
-        return [[c for c in found if c.study == study] for study in ("paper-repo", "main")]
+        frames = with_order(
+            frames_of(*problems), {"paper-repo": authors_order, "main": main_order}
+        )
+        compared = comparisons(frames)
+        return [[c for c in compared if c.study == study] for study in ("paper-repo", "main")]
 
     return make
 
@@ -70,55 +72,61 @@ def everywhere(order, *metrics):
     return dict.fromkeys(metrics or ("g_mean", "bbs", "brier_repo"), order)
 
 
-def column(made, kind, metric):
-    return next(c for c in made.columns if (c.kind, c.metric) == (kind, metric))
+def column(comparison, kind, metric):
+    return next(c for c in comparison.columns if (c.kind, c.metric) == (kind, metric))
 
 
-def words(found):
-    return " ".join(text for section in found for block in section.blocks for text in block.text)
+def text_of(page_sections):
+    return " ".join(
+        text for section in page_sections for block in section.blocks for text in block.text
+    )
 
 
 def test_distances_are_those_of_scipy(build):
-    made = reenact(*build(everywhere(PUBLISHED_ORDER), everywhere(OTHER_ORDER, "g_mean", "bbs")))
-    found = column(made, "binary", "g_mean")
+    comparison = compare_with_table2(
+        *build(everywhere(PUBLISHED_ORDER), everywhere(OTHER_ORDER, "g_mean", "bbs"))
+    )
+    published_column = column(comparison, "binary", "g_mean")
     published = [value / 18 for value in RANK_SUMS["binary", "g_mean"]]
-    assert list(found.published) == pytest.approx(published)
-    for one, order in zip(found.found, (PUBLISHED_ORDER, OTHER_ORDER), strict=True):
-        ranks = [order.index(name) + 1 for name in NAMES]
-        assert list(one.ranks) == ranks
-        assert one.spearman == pytest.approx(stats.spearmanr(ranks, published).statistic)
-        assert one.kendall == pytest.approx(stats.kendalltau(ranks, published).statistic)
-        off = [abs(a - b) for a, b in zip(ranks, published, strict=True)]
-        assert one.largest == pytest.approx(max(off))
-        assert one.mean == pytest.approx(sum(off) / 5)
+    assert list(published_column.published) == pytest.approx(published)
+    for candidate, order in zip(
+        published_column.candidates, (PUBLISHED_ORDER, OTHER_ORDER), strict=True
+    ):
+        ranks = [order.index(name) + 1 for name in STRATEGIES]
+        assert list(candidate.ranks) == ranks
+        assert candidate.spearman == pytest.approx(stats.spearmanr(ranks, published).statistic)
+        assert candidate.kendall == pytest.approx(stats.kendalltau(ranks, published).statistic)
+        differences = [abs(a - b) for a, b in zip(ranks, published, strict=True)]
+        assert candidate.largest_difference == pytest.approx(max(differences))
+        assert candidate.mean_difference == pytest.approx(sum(differences) / 5)
 
 
 def test_the_balanced_brier_column_has_the_repositorys_score_beside_the_right_one(build):
-    made = reenact(*build(
+    comparison = compare_with_table2(*build(
         {"g_mean": OTHER_ORDER, "bbs": OTHER_ORDER, "brier_repo": PUBLISHED_ORDER},
         everywhere(OTHER_ORDER, "g_mean", "bbs"),
     ))  # fmt: skip
-    found = column(made, "binary", "bbs").found
-    assert [(one.whose, one.metric) for one in found] == [
-        (REPO, "brier_repo"),
-        (REPO, "bbs"),
-        (MENDED, "bbs"),
+    candidates = column(comparison, "binary", "bbs").candidates
+    assert [(candidate.side, candidate.metric) for candidate in candidates] == [
+        (AUTHORS_CODE, "brier_repo"),
+        (AUTHORS_CODE, "bbs"),
+        (WITHOUT_ERRORS, "bbs"),
     ]
-    assert found[0].ranks != found[1].ranks == found[2].ranks
+    assert candidates[0].ranks != candidates[1].ranks == candidates[2].ranks
     # A right score that comes near by chance is no second try.
-    assert [one.judged for one in found] == [True, False, True]
+    assert [candidate.is_judged for candidate in candidates] == [True, False, True]
 
 
 def test_only_the_repositorys_own_score_decides(build, monkeypatch):
     monkeypatch.setattr(authors_code, "NEAR_RANKS", 1.5)
-    near = ("remix", "smote", "baseline", "mixup", "cost")
-    made = reenact(*build(
-        {"g_mean": OTHER_ORDER, "bbs": near, "brier_repo": OTHER_ORDER},
+    near_order = ("remix", "smote", "baseline", "mixup", "cost")
+    comparison = compare_with_table2(*build(
+        {"g_mean": OTHER_ORDER, "bbs": near_order, "brier_repo": OTHER_ORDER},
         everywhere(OTHER_ORDER, "g_mean", "bbs"),
     ))  # fmt: skip
-    found = column(made, "binary", "bbs")
-    assert [one.near for one in found.found] == [False, True, False]
-    assert found.verdict == "not explained"
+    published_column = column(comparison, "binary", "bbs")
+    assert [candidate.is_near for candidate in published_column.candidates] == [False, True, False]
+    assert published_column.verdict == "not explained"
 
 
 @pytest.mark.parametrize(
@@ -135,21 +143,26 @@ def test_verdicts_follow_from_nearness(build, monkeypatch, repo, main, verdict, 
     # One order on all problems is further from an average than any real study.
     monkeypatch.setattr(authors_code, "NEAR_RANKS", 1.5)
     sides = build(everywhere(repo), everywhere(main, "g_mean", "bbs"))
-    assert column(reenact(*sides), "binary", "g_mean").verdict == verdict
-    text = words(sections(*sides))
+    assert column(compare_with_table2(*sides), "binary", "g_mean").verdict == verdict
+    text = text_of(sections(*sides))
     assert words_of_it in text
     assert ("that is 1 of 2 columns" in text) == (verdict == "explained")
 
 
 @pytest.mark.usefixtures("undrawn")
 def test_nothing_is_judged_before_all_problems_are_there(build):
-    repo, main = build(everywhere(PUBLISHED_ORDER), everywhere(OTHER_ORDER, "g_mean", "bbs"))
-    partial = [replace(repo[0], methods=repo[0].methods[:-1]), *repo[1:]]
-    made = reenact(partial, main)
-    assert made.partial == (repo[0].problem,)
-    assert {c.verdict for c in made.columns} == {"not judged"}
-    assert {one.problems for c in made.columns for one in c.found if one.whose == REPO} == {17}
-    text = words(sections(partial, main))
+    authors, main = build(everywhere(PUBLISHED_ORDER), everywhere(OTHER_ORDER, "g_mean", "bbs"))
+    partial = [replace(authors[0], methods=authors[0].methods[:-1]), *authors[1:]]
+    comparison = compare_with_table2(partial, main)
+    assert comparison.partial == (authors[0].problem,)
+    assert {c.verdict for c in comparison.columns} == {"not judged"}
+    assert {
+        candidate.n_problems
+        for c in comparison.columns
+        for candidate in c.candidates
+        if candidate.side == AUTHORS_CODE
+    } == {17}
+    text = text_of(sections(partial, main))
     assert "Of 18 problems 1 lack" in text
     assert "The errors explain" not in text
     assert "errors explain none" not in text
@@ -158,11 +171,11 @@ def test_nothing_is_judged_before_all_problems_are_there(build):
 @pytest.mark.usefixtures("undrawn")
 def test_alone_it_says_what_is_missing(build, monkeypatch):
     monkeypatch.setattr(authors_code, "NEAR_RANKS", 1.5)
-    repo, _ = build(everywhere(PUBLISHED_ORDER), everywhere(OTHER_ORDER, "g_mean", "bbs"))
-    assert "cannot be said without the main studies" in words(sections(repo, []))
-    empty = [replace(c, methods=()) for c in repo]
-    assert "complete on no problem yet" in words(sections(empty, []))
-    assert sections([], repo) == ()
+    authors, _ = build(everywhere(PUBLISHED_ORDER), everywhere(OTHER_ORDER, "g_mean", "bbs"))
+    assert "cannot be said without the main studies" in text_of(sections(authors, []))
+    empty = [replace(c, methods=()) for c in authors]
+    assert "complete on no problem yet" in text_of(sections(empty, []))
+    assert sections([], authors) == ()
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -174,40 +187,42 @@ def test_other_imbalance_ratios_are_said(build):
         kind="multi-class",
         ratios=harder,
     )
-    text = words(sections(*sides))
+    text = text_of(sections(*sides))
     assert "ratios 0.05, 0.025, 0.01, Table 1 of the paper names 0.25, 0.1, 0.05" in text
     assert "only 0.05 in common" in text
     assert "The errors, its other imbalance ratios among them, do not explain" in text
-    made = reenact(*sides)
+    comparison = compare_with_table2(*sides)
     # Its score of several classes is the right one but for a factor: no column of its own.
-    metrics = {one.metric for one in column(made, "multi-class", "bbs").found}
+    metrics = {
+        candidate.metric for candidate in column(comparison, "multi-class", "bbs").candidates
+    }
     assert metrics == {"bbs"}
 
 
 @pytest.mark.usefixtures("undrawn")
 def test_class_weights_are_told_from_the_baseline_by_scipys_test(build):
-    repo, main = build(everywhere(PUBLISHED_ORDER), everywhere(OTHER_ORDER, "g_mean", "bbs"))
+    authors, main = build(everywhere(PUBLISHED_ORDER), everywhere(OTHER_ORDER, "g_mean", "bbs"))
     random = np.random.default_rng(0)
     sides, p = [], []
-    for place, c in enumerate(repo):
+    for number, c in enumerate(authors):
         # The same scores on seven problems, noise around a shift or around none.
         base = c.scores["test", "g_mean"]["baseline"]
-        shift, spread = (0.02 * place, 1e-5) if place % 2 else (0.0, 0.01)
-        noise = random.normal(shift, spread, len(base)) if place >= 7 else np.zeros(len(base))
+        shift, spread = (0.02 * number, 1e-5) if number % 2 else (0.0, 0.01)
+        noise = random.normal(shift, spread, len(base)) if number >= 7 else np.zeros(len(base))
         frame = c.scores["test", "g_mean"].assign(**{"cost-repo": base + noise})
         sides.append(replace(c, scores={**c.scores, ("test", "g_mean"): frame}))
         j, difference = len(base), base + noise - base
         error = np.sqrt(np.var(difference, ddof=1) * (1 / j + c.ratio))
         p.append(2 * stats.t.sf(abs(difference.mean() / error), j - 1) if error else 1.0)
     # Holm by hand: from the smallest on, until one is not significant.
-    steps = [own <= 0.05 / (18 - rank) for rank, own in enumerate(sorted(p))]
+    steps = [value <= 0.05 / (18 - rank) for rank, value in enumerate(sorted(p))]
     expected = steps.index(False)
     assert 0 < expected < 11, "both outcomes are to be seen"
-    found = {(one.metric, one.whose): one for one in acting(sides, main)}
-    one = found["g_mean", REPO]
-    assert (one.problems, one.same, one.apart) == (18, 7, expected)
-    assert found["bbs", REPO].same == 0
-    text = words(sections(sides, main))
+    effects = {(effect.metric, effect.side): effect for effect in weight_effects(sides, main)}
+    effect = effects["g_mean", AUTHORS_CODE]
+    assert (effect.n_problems, effect.n_equal, effect.n_different) == (18, 7, expected)
+    assert effects["bbs", AUTHORS_CODE].n_equal == 0
+    text = text_of(sections(sides, main))
     assert f"told from the baseline on {expected} of 18 in binary g-mean" in text
     assert "after Holm over the problems; with the very same scores" in text
     assert "share their rank, on 7 in binary g-mean." in text
@@ -215,7 +230,11 @@ def test_class_weights_are_told_from_the_baseline_by_scipys_test(build):
 
 
 def test_mean_ranks_of_class_weights_and_baseline_as_in_table_2(build):
-    made = reenact(*build(everywhere(PUBLISHED_ORDER), everywhere(OTHER_ORDER, "g_mean", "bbs")))
-    distances = rank_distances(column(made, "binary", "g_mean"))
-    assert distances == {"published": pytest.approx(5 / 18), REPO: 1, MENDED: 4}
-    assert rank_distances(column(made, "binary", "bbs"))["published"] == pytest.approx(3 / 18)
+    comparison = compare_with_table2(
+        *build(everywhere(PUBLISHED_ORDER), everywhere(OTHER_ORDER, "g_mean", "bbs"))
+    )
+    distances = rank_distances(column(comparison, "binary", "g_mean"))
+    assert distances == {"published": pytest.approx(5 / 18), AUTHORS_CODE: 1, WITHOUT_ERRORS: 4}
+    assert rank_distances(column(comparison, "binary", "bbs"))["published"] == pytest.approx(
+        3 / 18
+    )

@@ -26,10 +26,10 @@ from remix_study.paper.claims.parts import (
 from remix_study.paper.claims.rules import (
     GAINING_RIVALS,
     MUCH_LARGER,
-    PUBLISHED_STRATEGIES,
     RIVALS,
 )
 from remix_study.paper.claims.score_matrix import ScoreMatrix
+from remix_study.paper.published import STRATEGIES
 from remix_study.report.formatting import plain
 
 GAINING = (*GAINING_RIVALS, "remix")
@@ -129,13 +129,13 @@ def advantage_smaller(evidence: Evidence) -> list[Part]:
     for metric in PUBLISHED_METRICS:
         parts.append(_smaller_lead_part(matrices, metric))
         name = f"{short_name(metric)}, mean ranks"
-        reason = missing_on_any(matrices, PUBLISHED_STRATEGIES, [metric])
+        reason = missing_on_any(matrices, STRATEGIES, [metric])
         if reason:
             parts.append(not_run(name, reason))
             continue
         numbers = {}
         for matrix in matrices:
-            ranks = matrix.rank_sums(metric, PUBLISHED_STRATEGIES) / len(matrix.problems)
+            ranks = matrix.rank_sums(metric, STRATEGIES) / len(matrix.problems)
             best_rival = float(ranks[list(RIVALS)].min())
             numbers[f"lead, {matrix.name}"] = best_rival - float(ranks["remix"])
         binary, multi = numbers.values()
@@ -190,7 +190,7 @@ def _decline_part(matrix: ScoreMatrix, strategy: str) -> Part:
 
 def _smaller_lead_part(matrices: Sequence[ScoreMatrix], metric: str) -> Part:
     name = f"{short_name(metric)}, gains"
-    reason = missing_on_any(matrices, PUBLISHED_STRATEGIES, [metric])
+    reason = missing_on_any(matrices, STRATEGIES, [metric])
     if reason:
         return not_run(name, reason)
     numbers = {}

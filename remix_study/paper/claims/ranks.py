@@ -11,8 +11,9 @@ from remix_study.metrics import PUBLISHED_METRICS, short_name
 from remix_study.paper.claims.evidence import Evidence
 from remix_study.paper.claims.leads import lead_contrast
 from remix_study.paper.claims.parts import Part, checked_part, not_run
-from remix_study.paper.claims.rules import PUBLISHED_STRATEGIES, RIVALS
+from remix_study.paper.claims.rules import RIVALS
 from remix_study.paper.claims.score_matrix import ScoreMatrix
+from remix_study.paper.published import STRATEGIES
 
 RankRule = Callable[["pd.Series[float]"], bool]
 
@@ -44,15 +45,15 @@ def mixup_last(evidence: Evidence) -> list[Part]:
     """C9: MixUp has the highest rank sum in g-mean."""
     parts = []
     for matrix in evidence.tabular:
-        reason = matrix.missing(PUBLISHED_STRATEGIES, ["g_mean"])
+        reason = matrix.missing(STRATEGIES, ["g_mean"])
         name = f"{matrix.name}, {short_name('g_mean')}"
         if reason:
             parts.append(not_run(name, reason))
             continue
-        sums = matrix.rank_sums("g_mean", PUBLISHED_STRATEGIES)
+        sums = matrix.rank_sums("g_mean", STRATEGIES)
         contrasts = [
             lead_contrast(matrix, "g_mean", rival, "mixup")
-            for rival in PUBLISHED_STRATEGIES
+            for rival in STRATEGIES
             if rival != "mixup"
         ]
         holds = bool((sums.drop("mixup") < sums["mixup"]).all())
@@ -103,10 +104,10 @@ def _order_part(
         rest: strategies behind the chain.
     """
     name = f"{matrix.name}, {short_name(metric)}"
-    reason = matrix.missing(PUBLISHED_STRATEGIES, [metric])
+    reason = matrix.missing(STRATEGIES, [metric])
     if reason:
         return not_run(name, reason)
-    sums = matrix.rank_sums(metric, PUBLISHED_STRATEGIES)
+    sums = matrix.rank_sums(metric, STRATEGIES)
     contrasts = [lead_contrast(matrix, metric, a, b) for a, b in pairwise(chain)]
     contrasts += [lead_contrast(matrix, metric, chain[-1], rival) for rival in rest]
     return checked_part(name, holds(sums), rank_numbers(sums), contrasts, matrix.basis)

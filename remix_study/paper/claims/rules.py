@@ -17,6 +17,7 @@ What was not run, or has failed folds, is named and yields no verdict.
 
 from __future__ import annotations
 
+from remix_study.paper.published import STRATEGIES
 from remix_study.results.friedman import LEAST_UNITS
 from remix_study.results.signed_rank import ROPE
 
@@ -24,9 +25,7 @@ from remix_study.results.signed_rank import ROPE
 # them; three is what the paper has in its multi-class half.
 LEAST_DATASETS = LEAST_UNITS
 
-# The strategies of the paper's Table 2 in its order; those that mix do so at `PUBLISHED_ALPHA`.
-PUBLISHED_STRATEGIES = ("baseline", "cost", "smote", "mixup", "remix")
-RIVALS = tuple(name for name in PUBLISHED_STRATEGIES if name != "remix")
+RIVALS = tuple(name for name in STRATEGIES if name != "remix")
 # Figure 5 has no bar of its own for the baseline: its gain over itself is zero.
 GAINING_RIVALS = tuple(name for name in RIVALS if name != "baseline")
 

@@ -11,7 +11,8 @@ from typing import Literal
 import pandas as pd
 
 from remix_study.metrics import CORE_METRICS, is_maximized
-from remix_study.paper.claims.rules import IMAGES, PUBLISHED_STRATEGIES
+from remix_study.paper.claims.rules import IMAGES
+from remix_study.paper.published import STRATEGIES
 from remix_study.report.formatting import counted, listing
 from remix_study.results.alphas import alpha_distance, nearest_alphas
 from remix_study.results.comparison import Comparison
@@ -142,7 +143,7 @@ def score_matrix(comparisons: Sequence[Comparison], kind: str, domain: Domain) -
 
     def completeness(study: str) -> tuple[int, int]:
         problems_ = by_study[study]
-        n_full = sum(set(PUBLISHED_STRATEGIES) <= set(strategy_rows(c, domain)) for c in problems_)
+        n_full = sum(set(STRATEGIES) <= set(strategy_rows(c, domain)) for c in problems_)
         return n_full, len(problems_)
 
     study = max(by_study, key=completeness, default="")

@@ -12,8 +12,9 @@ from remix_study.paper.claims.parts import (
     not_run,
     problem_contrast,
 )
-from remix_study.paper.claims.rules import CALIBRATION, EXISTING_RESAMPLING, PUBLISHED_STRATEGIES
+from remix_study.paper.claims.rules import CALIBRATION, EXISTING_RESAMPLING
 from remix_study.paper.claims.score_matrix import ScoreMatrix
+from remix_study.paper.published import STRATEGIES
 
 
 def weights_no_better(evidence: Evidence) -> list[Part]:
@@ -22,11 +23,11 @@ def weights_no_better(evidence: Evidence) -> list[Part]:
     parts = []
     for metric in PUBLISHED_METRICS:
         name = f"{matrix.name}, {short_name(metric)}"
-        reason = matrix.missing(PUBLISHED_STRATEGIES, [metric])
+        reason = matrix.missing(STRATEGIES, [metric])
         if reason:
             parts.append(not_run(name, reason))
             continue
-        sums = matrix.rank_sums(metric, PUBLISHED_STRATEGIES)
+        sums = matrix.rank_sums(metric, STRATEGIES)
         lead = matrix.lead(metric, "cost", "baseline")
         numbers = {
             "rank sum of cost": float(sums["cost"]),

@@ -1,4 +1,4 @@
-"""The checks section: one problem trained otherwise, and whether that changes the conclusion."""
+"""The checks section: one problem trained differently, and whether the conclusion changes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from remix_study.metrics import short_name
-from remix_study.paper.ablations import Checked, Lead, compare, table
+from remix_study.paper.ablations import (
+    Ablation,
+    LeadChange,
+    MethodChange,
+    ablation_table,
+    compare_check,
+)
 from remix_study.report.figures import FAINT, INK, figure, render, strategy_color
 from remix_study.report.formatting import (
     MISSING,
@@ -17,6 +23,7 @@ from remix_study.report.formatting import (
     label_with_direction,
     listing,
     number,
+    p_value,
     plain,
     sentence,
     signed,
@@ -41,145 +48,158 @@ _RELATIONS = {
 
 
 def sections(checks: Sequence[Check]) -> tuple[Section, ...]:
-    """The section of the page; none where no study stands beside a main one as a check."""
+    """The section of the page; none without a check."""
     if not checks:
         return ()
-    found = [compare(check) for check in checks]
-    files = {"checks": table(found)} if any(made.lines for made in found) else {}
-    return (Section("checks", TITLE, LEAD, tuple(map(_block, found)), files),)
+    ablations = [compare_check(check) for check in checks]
+    files = (
+        {"checks": ablation_table(ablations)}
+        if any(ablation.lines for ablation in ablations)
+        else {}
+    )
+    return (Section("checks", TITLE, LEAD, tuple(map(_block, ablations)), files),)
 
 
-def _block(made: Checked) -> Block:
-    check = made.check
+def _block(ablation: Ablation) -> Block:
+    check = ablation.check
     title = f"{check.varied.study}: {check.main.title}, {check.main.imbalance_name}"
     text = [sentence(f"Changed: {_changes(check.changes)}")]
-    if made.left_out:
-        text.append(sentence(f"Not complete on both sides: {listing(made.left_out)}"))
-    if not made.lines:
+    if ablation.left_out:
+        text.append(sentence(f"Not complete on both sides: {listing(ablation.left_out)}"))
+    if not ablation.lines:
         text.append("There is no row to compare yet.")
         return Block(title=title, text=tuple(text))
-    text.append(_ended(made))
-    for metric in made.metrics:
-        text += [_conclusion(made, metric), _led(made, metric), _moved(made, metric)]
+    text.append(_epochs_line(ablation))
+    for metric in ablation.metrics:
+        text += [
+            _conclusion_line(ablation, metric),
+            _lead_line(ablation, metric),
+            _change_line(ablation, metric),
+        ]
     return Block(
         title=title,
         text=tuple(line for line in text if line),
-        pictures=(_picture(made),),
-        tables=tuple(_table(made, metric) for metric in made.metrics),
+        pictures=(_picture(ablation),),
+        tables=tuple(_table(ablation, metric) for metric in ablation.metrics),
     )
 
 
 def _changes(changes: Mapping[str, tuple[Any, Any]]) -> str:
-    def said(value: Any) -> str:
+    def show(value: Any) -> str:
         if value is None:
             return "as the problem's size gives it"
         return str(value).strip("[]")
 
     return "; ".join(
-        f"{name} from {said(before)} to {said(after)}" for name, (before, after) in changes.items()
+        f"{name} from {show(before)} to {show(after)}" for name, (before, after) in changes.items()
     )
 
 
-def _ended(made: Checked) -> str:
-    """After how many epochs the networks of each row ended, on both sides."""
-    own = made.lines_of(made.metrics[0])
-    study, other = made.check.main.study, made.check.varied.study
-    ended = [
-        f"{line.row.label} {plain(line.epochs[0])} and {plain(line.epochs[1])}" for line in own
+def _epochs_line(ablation: Ablation) -> str:
+    """Say after how many epochs the networks of each method ended, on both sides."""
+    changes = ablation.lines_of(ablation.metrics[0])
+    study, other = ablation.check.main.study, ablation.check.varied.study
+    epochs = [
+        f"{line.row.label} {plain(line.epochs[0])} and {plain(line.epochs[1])}" for line in changes
     ]
     return (
-        f"Median epochs after which networks ended, in {study} and in {other}: {listing(ended)}."
+        f"Median epochs after which networks ended, in {study} and in {other}: {listing(epochs)}."
     )
 
 
-def _conclusion(made: Checked, metric: str) -> str:
-    study = made.check.main.study
-    changed = made.changed(metric)
-    if changed is None:
+def _conclusion_line(ablation: Ablation, metric: str) -> str:
+    study = ablation.check.main.study
+    has_changed = ablation.has_changed(metric)
+    if has_changed is None:
         return sentence(
             f"{short_name(metric)}: nothing is concluded without ReMix and another row"
         )
-    leads, n = made.leads_of(metric), digits(metric)
-    if not changed:
-        kept = [f"{_RELATIONS[of]} {listing(names)}" for of, names in _grouped(leads).items()]
-        text = f"the conclusion stays the same: in both ReMix is {listing(kept)}"
-    else:
-        turned = [
-            f"{_RELATIONS[one.relations[1]]} {one.rival}, {difference(one.other, n)}, where in "
-            f"{study} it is {_RELATIONS[one.relations[0]]} it, {difference(one.main, n)}"
-            for one in leads
-            if one.relations[0] != one.relations[1]
+    leads, n = ablation.leads_of(metric), digits(metric)
+    if not has_changed:
+        relations = [
+            f"{_RELATIONS[relation]} {listing(names)}"
+            for relation, names in _rivals_by_relation(leads).items()
         ]
-        text = f"the conclusion changes: ReMix is {listing(turned)}"
-    first, second = (_first(made, metric, side) for side in ("main_rank", "other_rank"))
+        text = f"the conclusion stays the same: in both ReMix is {listing(relations)}"
+    else:
+        turns = [
+            f"{_RELATIONS[lead.relations[1]]} {lead.rival}, {difference(lead.other, n)}, where in "
+            f"{study} it is {_RELATIONS[lead.relations[0]]} it, {difference(lead.main, n)}"
+            for lead in leads
+            if lead.relations[0] != lead.relations[1]
+        ]
+        text = f"the conclusion changes: ReMix is {listing(turns)}"
+    changes = ablation.lines_of(metric)
+    main_leaders = _leaders(changes, [change.rank_in_main for change in changes])
+    check_leaders = _leaders(changes, [change.rank_in_check for change in changes])
     text += (
-        f". By the means {listing(first)} is first in both"
-        if first == second
-        else f". By the means {listing(second)} is first instead of {listing(first)}"
+        f". By the means {listing(main_leaders)} is first in both"
+        if main_leaders == check_leaders
+        else f". By the means {listing(check_leaders)} is first instead of {listing(main_leaders)}"
     )
     return sentence(f"{short_name(metric)}: {text}")
 
 
-def _grouped(leads: Sequence[Lead]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for one in leads:
-        found.setdefault(one.relations[1], []).append(one.rival)
-    return found
+def _rivals_by_relation(leads: Sequence[LeadChange]) -> dict[str, list[str]]:
+    by_relation: dict[str, list[str]] = {}
+    for lead in leads:
+        by_relation.setdefault(lead.relations[1], []).append(lead.rival)
+    return by_relation
 
 
-def _first(made: Checked, metric: str, rank: str) -> list[str]:
-    own = made.lines_of(metric)
-    least = min(getattr(line, rank) for line in own)
-    return [line.row.label for line in own if getattr(line, rank) == least]
+def _leaders(changes: Sequence[MethodChange], ranks: Sequence[float]) -> list[str]:
+    return [
+        change.row.label for change, rank in zip(changes, ranks, strict=True) if rank == min(ranks)
+    ]
 
 
-def _led(made: Checked, metric: str) -> str:
-    """Whether the change of training is to ReMix's gain or loss, against the others."""
-    leads = made.leads_of(metric)
+def _lead_line(ablation: Ablation, metric: str) -> str:
+    """Say whether ReMix gains or loses by the change, against each other method."""
+    leads = ablation.leads_of(metric)
     if not leads:
         return ""
     n = digits(metric)
-    moved = [
-        f"over {one.rival} by {signed(one.change.mean, n)} "
-        f"({span(one.change.low, one.change.high, n)})"
-        for one in leads
+    moves = [
+        f"over {lead.rival} by {signed(lead.change.mean, n)} "
+        f"({span(lead.change.low, lead.change.high, n)})"
+        for lead in leads
     ]
-    sure = [
-        f"{'for' if better_or_worse(metric, one.change.mean) == 'better' else 'against'} ReMix "
-        f"over {one.rival}"
-        for one in leads
-        if one.holm_p <= LEVEL
+    clear = [
+        f"{'for' if better_or_worse(metric, lead.change.mean) == 'better' else 'against'} ReMix "
+        f"over {lead.rival}"
+        for lead in leads
+        if lead.holm_p <= LEVEL
     ]
     return sentence(
         f"{label_with_direction(metric)}: ReMix’s difference to the others changes "
-        f"{listing(moved)}; surely so after Holm: {listing(sure) or 'none'}"
+        f"{listing(moves)}; surely so after Holm: {listing(clear) or 'none'}"
     )
 
 
-def _moved(made: Checked, metric: str) -> str:
-    own = made.lines_of(metric)
-    sure = [
+def _change_line(ablation: Ablation, metric: str) -> str:
+    changes = ablation.lines_of(metric)
+    clear = [
         f"{line.row.label} {better_or_worse(metric, line.change.mean)} by "
         f"{number(abs(line.change.mean), digits(metric))}"
-        for line in own
+        for line in changes
         if line.holm_p <= LEVEL
     ]
-    moved = [
-        f"{line.row.label} from {plain(line.main_rank)} to {plain(line.other_rank)}"
-        for line in own
-        if line.main_rank != line.other_rank
+    moves = [
+        f"{line.row.label} from {plain(line.rank_in_main)} to {plain(line.rank_in_check)}"
+        for line in changes
+        if line.rank_in_main != line.rank_in_check
     ]
     text = f"{short_name(metric)}: told from itself in the main study after Holm: "
-    text += listing(sure) if sure else f"none of the {counted(len(own), 'row')}"
-    text += f". Ranks that change: {listing(moved) or 'none'}"
+    text += listing(clear) if clear else f"none of the {counted(len(changes), 'row')}"
+    text += f". Ranks that change: {listing(moves) or 'none'}"
     return sentence(text)
 
 
-def _table(made: Checked, metric: str) -> Table:
-    own = made.lines_of(metric)
-    study, other = made.check.main.study, made.check.varied.study
+def _table(ablation: Ablation, metric: str) -> Table:
+    changes = ablation.lines_of(metric)
+    study, other = ablation.check.main.study, ablation.check.varied.study
     n = digits(metric)
-    first = own[0].change
+    first_change = changes[0].change
     head = (
         Head("row"),
         Head(study, "95 % interval"),
@@ -191,9 +211,9 @@ def _table(made: Checked, metric: str) -> Table:
         Head("change of ReMix minus row", "95 % interval"),
         Head("Holm’s p"),
     )
-    leads = {one.rival: one for one in made.leads_of(metric)}
+    leads = {lead.rival: lead for lead in ablation.leads_of(metric)}
     rows = []
-    for line in own:
+    for line in changes:
         kind = "number"
         if line.holm_p <= LEVEL:
             kind = better_or_worse(metric, line.change.mean)
@@ -201,25 +221,25 @@ def _table(made: Checked, metric: str) -> Table:
             (
                 Cell(line.row.label, kind="name", color=strategy_color(line.row.strategy)),
                 Cell(number(line.main.mean, n), span(line.main.low, line.main.high, n)),
-                Cell(plain(line.main_rank)),
+                Cell(plain(line.rank_in_main)),
                 Cell(number(line.other.mean, n), span(line.other.low, line.other.high, n)),
-                Cell(plain(line.other_rank)),
+                Cell(plain(line.rank_in_check)),
                 Cell(
                     signed(line.change.mean, n), span(line.change.low, line.change.high, n), kind
                 ),
-                Cell(_p(line.holm_p)),
+                Cell(p_value(line.holm_p)),
                 *_lead_cells(leads.get(line.row.label), metric),
             )
         )
     caption = (
         f"{short_name(metric)}: {other} against {study}, paired corrected resampled t test, "
-        f"n_test/n_train {plain(round(first.ratio, 2))}, "
-        f"{counted(first.folds - 1, 'degree')} of freedom"
+        f"n_test/n_train {plain(round(first_change.ratio, 2))}, "
+        f"{counted(first_change.folds - 1, 'degree')} of freedom"
     )
     return Table(caption, (head,), tuple(rows))
 
 
-def _lead_cells(lead: Lead | None, metric: str) -> tuple[Cell, Cell]:
+def _lead_cells(lead: LeadChange | None, metric: str) -> tuple[Cell, Cell]:
     if lead is None:
         return Cell(MISSING), Cell(MISSING)
     n, kind = digits(metric), "number"
@@ -228,23 +248,19 @@ def _lead_cells(lead: Lead | None, metric: str) -> tuple[Cell, Cell]:
     change = lead.change
     return (
         Cell(signed(change.mean, n), span(change.low, change.high, n), kind),
-        Cell(_p(lead.holm_p)),
+        Cell(p_value(lead.holm_p)),
     )
 
 
-def _p(value: float) -> str:
-    return f"{value:.2g}" if value >= 1e-4 else "< 0.0001"
-
-
-def _picture(made: Checked) -> Picture:
-    """A panel a metric: each row in the main study and in the check, with intervals."""
-    metrics = made.metrics
-    labels = list(dict.fromkeys(line.row.label for line in made.lines))
-    study, other = made.check.main.study, made.check.varied.study
-    with figure(9.4, 1.1 + 0.34 * len(labels)) as drawn:
-        grid = drawn.subplots(1, len(metrics), sharey=True, squeeze=False)
+def _picture(ablation: Ablation) -> Picture:
+    """Draw a panel a metric: each method in the main study and in the check."""
+    metrics = ablation.metrics
+    labels = list(dict.fromkeys(line.row.label for line in ablation.lines))
+    study, other = ablation.check.main.study, ablation.check.varied.study
+    with figure(9.4, 1.1 + 0.34 * len(labels)) as fig:
+        grid = fig.subplots(1, len(metrics), sharey=True, squeeze=False)
         for axes, metric in zip(grid[0], metrics, strict=True):
-            for line in made.lines_of(metric):
+            for line in ablation.lines_of(metric):
                 height = labels.index(line.row.label)
                 axes.axhline(height, color=FAINT, lw=0.4, zorder=0)
                 color = strategy_color(line.row.strategy)
@@ -260,7 +276,7 @@ def _picture(made: Checked) -> Picture:
         axes.tick_params(axis="y", length=0)
         axes.plot([], [], ls="", marker="o", color=INK, markerfacecolor="white", label=study)
         axes.plot([], [], ls="", marker="o", color=INK, label=other)
-        drawn.legend(loc="outside upper left", ncols=2)
-        svg, png = render(drawn)
+        fig.legend(loc="outside upper left", ncols=2)
+        svg, png = render(fig)
     alt = f"Scores of {listing(labels)} in {study} and in {other}, with corrected intervals."
-    return Picture(f"checks-{other}-{made.check.main.problem}", "", alt, svg, png, wide=True)
+    return Picture(f"checks-{other}-{ablation.check.main.problem}", "", alt, svg, png, wide=True)

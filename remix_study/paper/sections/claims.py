@@ -1,4 +1,4 @@
-"""The claims section: what the paper says, and what these problems say to it."""
+"""The claims section: what the paper says and whether it holds on these problems."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from remix_study.paper.claims.limits import reduction_notes
 from remix_study.paper.claims.parts import Part
 from remix_study.paper.claims.rules import LEAST_DATASETS
 from remix_study.paper.claims.score_matrix import is_image
-from remix_study.paper.published import PROBLEMS
+from remix_study.paper.published import PROBLEMS, is_published, problem_key
 from remix_study.report.formatting import MISSING, counted, listing, number, plain, sentence
 from remix_study.report.page_model import Block, Cell, Head, Section, Table
 from remix_study.results.comparison import Comparison
@@ -50,19 +50,12 @@ SHOWN_PARTS = 4
 
 
 def concerns_paper(comparisons: Sequence[Comparison]) -> bool:
-    """Whether planned points were run on problems that the paper speaks of.
-
-    Those are its data sets, made as rare; what an algorithm chose is no row to compare.
-    """
-    return any(
-        is_image(c) or (str(c.info["dataset"]), c.imbalance) in PROBLEMS.get(c.kind, ())
-        for c in comparisons
-        if c.is_grid
-    )
+    """Whether planned configurations were run on problems of the paper or on its images."""
+    return any(is_image(c) or is_published(c) for c in comparisons if c.is_grid)
 
 
 def section(comparisons: Sequence[Comparison]) -> Section:
-    """The section of the page: one table, and below it every part."""
+    """The section of the page: a table of the claims, then each claim with its parts."""
     checked = check_claims(comparisons)
     blocks = [
         Block(text=_summary_lines(checked, comparisons), tables=(_page_table(checked),)),
@@ -125,8 +118,8 @@ def _summary_lines(
 
 
 def _problem_count(kind: str, comparisons: Sequence[Comparison]) -> int:
-    problems = {(str(c.info["dataset"]), c.imbalance) for c in comparisons if c.kind == kind}
-    return len(problems & PROBLEMS[kind])
+    keys = {problem_key(c) for c in comparisons if c.kind == kind}
+    return len(keys & PROBLEMS[kind])
 
 
 def _page_table(checked: Sequence[CheckedClaim]) -> Table:
@@ -151,7 +144,7 @@ def _page_table(checked: Sequence[CheckedClaim]) -> Table:
 
 
 def _number_lines(result: CheckedClaim) -> str:
-    """The first parts with the numbers that the claim is about; all stand further down."""
+    """The first parts with the numbers that the claim is about; the details have all."""
     parts = [part for part in result.parts if not part.missing]
     lines = []
     for part in parts[:SHOWN_PARTS]:
@@ -185,7 +178,7 @@ def _inferential_cell(result: CheckedClaim) -> Cell:
 
 
 def _detail_blocks(checked: Sequence[CheckedClaim]) -> list[Block]:
-    """The parts of each claim that was run, folded away under one heading each."""
+    """The parts of each claim that was run, each claim in a folded block."""
     return [
         Block(
             collapsed=f"{result.claim.id}: {result.claim.text}",

@@ -1,4 +1,4 @@
-"""The robustness section: the headline with rows drawn or split otherwise."""
+"""The robustness section: the headline on variants of its problems."""
 
 from __future__ import annotations
 
@@ -8,21 +8,25 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from remix_study.metrics import PUBLISHED_METRICS, short_name
-from remix_study.paper.robustness import BASELINE, REMIX, Robustness, robustness
+from remix_study.paper.published import REMIX
+from remix_study.paper.robustness import VariantComparison, compare_variants
+from remix_study.paper.sections.robustness_sentences import (
+    by_kind_and_metric,
+    fall_lines,
+    gain_lines,
+    rank_lines,
+    spread_lines,
+)
 from remix_study.report.figures import FAINT, INK, figure, render, strategy_color
 from remix_study.report.formatting import (
     MISSING,
     counted,
-    listing,
-    number,
     plain,
-    sentence,
     signed,
 )
 from remix_study.report.page_model import Block, Cell, Head, Picture, Section, Table
 from remix_study.report.sections.rank_sums import incomplete_methods
 from remix_study.results.comparison import Comparison
-from remix_study.results.ranking import Ranking
 from remix_study.results.variants import BOTH, GROUPED, REDRAWN
 
 TITLE = "Robustness"
@@ -40,191 +44,108 @@ _SHORT = {REDRAWN: "redrawn", GROUPED: "grouped", BOTH: "both"}
 
 
 def sections(comparisons: Sequence[Comparison]) -> tuple[Section, ...]:
-    """The section of the page; none where no study has such problems beside plain ones."""
-    found = robustness(comparisons)
-    if not found:
+    """The section of the page; none if no study has variants of plain problems."""
+    variants = compare_variants(comparisons)
+    if not variants:
         return ()
     files = {
-        "robustness-ranks": pd.concat([_rank_lines(made) for made in found], ignore_index=True),
-        "robustness-gains": pd.concat([made.gains for made in found], ignore_index=True),
-        "robustness": pd.concat([made.lines for made in found], ignore_index=True),
+        "robustness-ranks": pd.concat(
+            [_rank_frame(variant) for variant in variants], ignore_index=True
+        ),
+        "robustness-gains": pd.concat([variant.gains for variant in variants], ignore_index=True),
+        "robustness": pd.concat([variant.lines for variant in variants], ignore_index=True),
     }
-    blocks = tuple(_block(made) for made in found)
+    blocks = tuple(_block(variant) for variant in variants)
     return (
-        Section("robustness", TITLE, LEAD, blocks, {k: v for k, v in files.items() if len(v)}),
+        Section(
+            "robustness",
+            TITLE,
+            LEAD,
+            blocks,
+            {name: table for name, table in files.items() if len(table)},
+        ),
     )
 
 
-def _block(made: Robustness) -> Block:
-    title = _TITLES[made.variant]
-    left_out = incomplete_methods(made.plain.incomplete)
-    if not made.plain.rankings:
-        alone = "Fewer than two of the published rows are complete in both: nothing to compare."
-        return Block(title=title, text=(*left_out, alone))
+def _block(variant: VariantComparison) -> Block:
+    title = _TITLES[variant.name]
+    left_out = incomplete_methods(variant.plain.incomplete)
+    if not variant.plain.rankings:
+        nothing = "Fewer than two of the published rows are complete in both: nothing to compare."
+        return Block(title=title, text=(*left_out, nothing))
     text = (
         *left_out,
-        *_ranks(made),
-        *_gains(made),
-        *(_falls(made) if made.variant != REDRAWN else ()),
-        *(_spreads(made) if made.variant != GROUPED else ()),
+        *rank_lines(variant),
+        *gain_lines(variant),
+        *(fall_lines(variant) if variant.name != REDRAWN else ()),
+        *(spread_lines(variant) if variant.name != GROUPED else ()),
     )
-    pictures = (_picture(made),) if len(made.gains) else ()
-    tables = [_rank_table(made)]
-    if len(made.gains):
-        tables.append(_gain_table(made))
+    pictures = (_picture(variant),) if len(variant.gains) else ()
+    tables = [_rank_table(variant)]
+    if len(variant.gains):
+        tables.append(_gain_table(variant))
     return Block(title=title, text=text, pictures=pictures, tables=tuple(tables))
 
 
-def _order(ranking: Ranking) -> list[str]:
-    return [str(name) for name in ranking.sums.sort_values(kind="stable").index]
-
-
-def _ranks(made: Robustness) -> list[str]:
-    found = []
-    for before, after in made.rankings():
-        where = f"{before.kind} problems, {short_name(before.metric)}"
-        n = counted(len(before.means), "problem")
-        if before.sums.equals(after.sums):
-            found.append(sentence(f"{where} ({n}): all rank sums stay the same"))
-            continue
-        first, second = (_first(ranking) for ranking in (before, after))
-        text = f"{where} ({n}): "
-        if _order(before) == _order(after):
-            text += f"the order stays {listing(_order(before))}"
-        elif first == second:
-            text += f"{first} stays first, the order behind it changes"
-        else:
-            text += f"first is {second} instead of {first}"
-        if REMIX in before.sums:
-            text += (
-                f"; the rank sum of {REMIX} goes from {plain(float(before.sums[REMIX]))} to "
-                f"{plain(float(after.sums[REMIX]))}"
-            )
-        found.append(sentence(text))
-    return found
-
-
-def _first(ranking: Ranking) -> str:
-    best = ranking.sums[ranking.sums == ranking.sums.min()]
-    return listing([str(name) for name in best.index])
-
-
-def _gains(made: Robustness) -> list[str]:
-    found = []
-    for (kind, metric), own in _by_kind_and_metric(made.gains):
-        kept = int(((own["plain"] > 0) == (own["other"] > 0)).sum())
-        found.append(
-            sentence(
-                f"{kind} problems, {short_name(metric)}: ReMix's mean gain over the baseline is "
-                f"{signed(own['other'].mean())} {made.variant} and {signed(own['plain'].mean())} "
-                f"plain; its sign is the same on {kept} of {counted(len(own), 'problem')}"
-            )
-        )
-    return found
-
-
-def _falls(made: Robustness) -> list[str]:
-    """How much of the plain scores comes from relatives of test rows in training."""
-    found = []
-    for metric in PUBLISHED_METRICS:
-        own = made.lines[made.lines["metric"] == metric]
-        for dataset, here in own.groupby("dataset", sort=False):
-            means = here.groupby("row", sort=False)[["plain", "other", "change"]].mean()
-            worse = int((here["change"] < 0).sum())
-            parts = [
-                f"{row} from {number(float(means['plain'][row]))} to "
-                f"{number(float(means['other'][row]))}"
-                for row in (BASELINE, REMIX)
-                if row in means.index
-            ]
-            found.append(
-                sentence(
-                    f"groups kept together, {dataset}, {short_name(metric)}: "
-                    f"{listing(parts) or 'no common row'}; worse for {worse} of "
-                    f"{counted(len(here), 'problem and row', 'problems and rows')}, mean change "
-                    f"{signed(here['change'].mean())}"
-                )
-            )
-    return found
-
-
-def _spreads(made: Robustness) -> list[str]:
-    found = []
-    for (kind, metric), own in _by_kind_and_metric(made.lines):
-        before, after = own["spread_plain"].median(), own["spread_other"].median()
-        ratio = (own["spread_other"] / own["spread_plain"].where(own["spread_plain"] > 0)).median()
-        wider = int((own["spread_other"] > own["spread_plain"]).sum())
-        found.append(
-            sentence(
-                f"{kind} problems, {short_name(metric)}: the standard deviation over repeats has "
-                f"the median {number(after)} {made.variant} and {number(before)} plain, "
-                f"the median ratio is {number(ratio, 2)}; it is larger for {wider} of "
-                f"{counted(len(own), 'problem and row', 'problems and rows')}"
-            )
-        )
-    return found
-
-
-def _by_kind_and_metric(frame: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:
-    if frame.empty:
-        return []
-    return [
-        ((str(key[0]), str(key[1])), own)
-        for key, own in frame.groupby(["kind", "metric"], sort=False)
-        if isinstance(key, tuple)
+def _picture(variant: VariantComparison) -> Picture:
+    """Draw ReMix's gains on each problem, plain and under the variant, and its spread."""
+    problems = list(dict.fromkeys(variant.gains["problem"]))
+    remix_scores = variant.lines[
+        (variant.lines["row"] == REMIX) & (variant.lines["metric"] == "g_mean")
     ]
-
-
-def _picture(made: Robustness) -> Picture:
-    """Dumbbells: ReMix's gain on each problem, plain and under the variant; last its spread."""
-    problems = list(dict.fromkeys(made.gains["problem"]))
-    own = made.lines[(made.lines["row"] == REMIX) & (made.lines["metric"] == "g_mean")]
-    last = (
+    right = (
         ("spread_plain", "spread_other", f"sd of {REMIX}'s g-mean over repeats")
-        if made.variant != GROUPED
+        if variant.name != GROUPED
         else ("plain", "other", f"g-mean of {REMIX}")
     )
-    with figure(9.4, 1.3 + 0.24 * len(problems)) as drawn:
-        axes = drawn.subplots(1, 3, sharey=True)
-        for place, metric in zip(axes, PUBLISHED_METRICS, strict=False):
-            gains = made.gains[made.gains["metric"] == metric].set_index("problem")
-            place.axvline(0, color="#888888", lw=0.8, zorder=1)
-            _dumbbells(place, gains.loc[problems, "plain"], gains.loc[problems, "other"])
-            place.set_xlabel(f"gain in {short_name(metric)}")
-        lines = own.set_index("problem").loc[problems]
-        _dumbbells(axes[2], lines[last[0]], lines[last[1]])
-        axes[2].set_xlabel(last[2])
+    with figure(9.4, 1.3 + 0.24 * len(problems)) as fig:
+        axes = fig.subplots(1, 3, sharey=True)
+        for ax, metric in zip(axes, PUBLISHED_METRICS, strict=False):
+            gains = variant.gains[variant.gains["metric"] == metric].set_index("problem")
+            ax.axvline(0, color="#888888", lw=0.8, zorder=1)
+            _dumbbells(ax, gains.loc[problems, "plain"], gains.loc[problems, "other"])
+            ax.set_xlabel(f"gain in {short_name(metric)}")
+        lines = remix_scores.set_index("problem").loc[problems]
+        _dumbbells(axes[2], lines[right[0]], lines[right[1]])
+        axes[2].set_xlabel(right[2])
         axes[0].set_yticks(range(len(problems)), problems)
         axes[0].set_ylim(len(problems) - 0.4, -0.6)
         color = strategy_color("remix")
         axes[0].plot([], [], ls="", marker="o", color=INK, markerfacecolor="white", label="plain")
-        axes[0].plot([], [], ls="", marker="o", color=color, label=_SHORT[made.variant])
-        drawn.legend(loc="outside upper left", ncols=2)
-        svg, png = render(drawn)
+        axes[0].plot([], [], ls="", marker="o", color=color, label=_SHORT[variant.name])
+        fig.legend(loc="outside upper left", ncols=2)
+        svg, png = render(fig)
     alt = (
         f"ReMix's gain over the baseline in g-mean and balanced Brier on each problem, plain and "
-        f"{made.variant}, and {last[2]}."
+        f"{variant.name}, and {right[2]}."
     )
-    return Picture(f"robustness-{made.variant.replace(' ', '-')}", "", alt, svg, png, wide=True)
+    return Picture(f"robustness-{variant.name.replace(' ', '-')}", "", alt, svg, png, wide=True)
 
 
-def _dumbbells(axes: Axes, before: pd.Series, after: pd.Series) -> None:
+def _dumbbells(axes: Axes, plain: pd.Series, variant: pd.Series) -> None:
     color = strategy_color("remix")
-    for height, (first, second) in enumerate(zip(before, after, strict=True)):
+    for height, (plain_value, variant_value) in enumerate(zip(plain, variant, strict=True)):
         axes.axhline(height, color=FAINT, lw=0.4, zorder=0)
-        axes.plot([first, second], [height, height], color=color, lw=1.4, alpha=0.5, zorder=2)
-        axes.plot(first, height, marker="o", markersize=5, color=INK, markerfacecolor="white",
-                  zorder=3)  # fmt: skip
-        axes.plot(second, height, marker="o", markersize=5, color=color, zorder=4)
+        axes.plot(
+            [plain_value, variant_value],
+            [height, height],
+            color=color,
+            lw=1.4,
+            alpha=0.5,
+            zorder=2,
+        )
+        axes.plot(plain_value, height, marker="o", markersize=5, color=INK,
+                  markerfacecolor="white", zorder=3)  # fmt: skip
+        axes.plot(variant_value, height, marker="o", markersize=5, color=color, zorder=4)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
 
 
-def _rank_lines(made: Robustness) -> pd.DataFrame:
+def _rank_frame(variant: VariantComparison) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "variant": made.variant,
+                "variant": variant.name,
                 "kind": before.kind,
                 "metric": before.metric,
                 "row": row,
@@ -232,14 +153,14 @@ def _rank_lines(made: Robustness) -> pd.DataFrame:
                 "rank_sum_plain": rank_sum,
                 "rank_sum_other": float(after.sums[str(row)]),
             }
-            for before, after in made.rankings()
+            for before, after in variant.rankings()
             for row, rank_sum in before.sums.items()
         ]
     )
 
 
-def _rank_table(made: Robustness) -> Table:
-    found = made.rankings()
+def _rank_table(variant: VariantComparison) -> Table:
+    rankings = variant.rankings()
     head = (
         Head("row"),
         *(
@@ -247,13 +168,13 @@ def _rank_table(made: Robustness) -> Table:
                 f"{before.kind}, {short_name(before.metric)}",
                 counted(len(before.means), "problem"),
             )
-            for before, _ in found
+            for before, _ in rankings
         ),
     )
     rows = []
-    for row in made.plain.methods:
+    for row in variant.plain.methods:
         cells = [Cell(row.label, kind="name", color=strategy_color(row.strategy))]
-        for before, after in found:
+        for before, after in rankings:
             if row.label not in after.sums:
                 cells.append(Cell(MISSING, kind=""))
                 continue
@@ -261,21 +182,21 @@ def _rank_table(made: Robustness) -> Table:
             kind = "best" if value == after.sums.min() else "number"
             cells.append(Cell(plain(value), f"plain {plain(float(before.sums[row.label]))}", kind))
         rows.append(tuple(cells))
-    caption = f"Rank sums {made.variant}, below them those of the same problems plain"
+    caption = f"Rank sums {variant.name}, below them those of the same problems plain"
     return Table(caption, (head,), tuple(rows))
 
 
-def _gain_table(made: Robustness) -> Table:
-    columns = [(kind, metric) for (kind, metric), _ in _by_kind_and_metric(made.gains)]
+def _gain_table(variant: VariantComparison) -> Table:
+    columns = [(kind, metric) for (kind, metric), _ in by_kind_and_metric(variant.gains)]
     head = (
         Head("data set"),
         *(Head(f"{kind}, {short_name(metric)}") for kind, metric in columns),
     )
-    means = made.gains.groupby(["dataset", "kind", "metric"], sort=False)[
+    means = variant.gains.groupby(["dataset", "kind", "metric"], sort=False)[
         ["plain", "other"]
     ].mean()
     rows = []
-    for dataset in dict.fromkeys(made.gains["dataset"]):
+    for dataset in dict.fromkeys(variant.gains["dataset"]):
         cells = [Cell(str(dataset), kind="name")]
         for kind, metric in columns:
             key = (dataset, kind, metric)
@@ -285,5 +206,5 @@ def _gain_table(made: Robustness) -> Table:
             after, before = (float(means[name][key]) for name in ("other", "plain"))
             cells.append(Cell(signed(after), f"plain {signed(before)}"))
         rows.append(tuple(cells))
-    caption = f"ReMix's mean gain over the baseline {made.variant}, by data set"
+    caption = f"ReMix's mean gain over the baseline {variant.name}, by data set"
     return Table(caption, (head,), tuple(rows))
