@@ -50,7 +50,7 @@ def make_task(case: Case, size: Size, **training: Any) -> Any:
     from sklearn.datasets import make_classification
 
     from remix_study.data.arrays import from_arrays
-    from remix_study.study.task import prepare
+    from remix_study.study.task_preparation import prepare_tasks
 
     X, y = make_classification(
         size.rows,
@@ -61,7 +61,8 @@ def make_task(case: Case, size: Size, **training: Any) -> Any:
         class_sep=0.8,
         random_state=0,
     )
-    return prepare(make_study(case, size, **training), from_arrays(X, y, name="synthetic"))[0]
+    study = make_study(case, size, **training)
+    return prepare_tasks(study, from_arrays(X, y, name="synthetic"))[0]
 
 
 def make_study(case: Case, size: Size, **training: Any) -> Any:

@@ -42,11 +42,11 @@ Kind = Callable[[int, tuple[str, ...]], Work]
 
 def make_task(epochs: int) -> Any:
     """Make the task as a study does."""
-    from remix_study.study.task import prepare
+    from remix_study.study.task_preparation import prepare_tasks
     from remix_study.studyfile.parsing import parse_study
 
     text = STUDY.format(epochs=epochs, strategies=json.dumps(STRATEGIES))
-    return prepare(parse_study(text))[0]
+    return prepare_tasks(parse_study(text))[0]
 
 
 def timed(images: int, work: Callable[[], Any]) -> Round:
@@ -87,7 +87,7 @@ def loop(epochs: int, strategies: tuple[str, ...]) -> Work:
     from remix_study.batches.strategies import make_strategy
 
     task = make_task(epochs)
-    _, members = task._members()
+    members = task.members.members
     problem = task.problem
     X, Y = problem.X, np.eye(problem.K, dtype=np.float32)[problem.y]
 

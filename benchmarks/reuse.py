@@ -50,7 +50,7 @@ def _trials() -> dict[str, float]:
     case, size = CASES[0], Size(rows=6400, epochs=3, rounds=1)
     task = make_task(case, size)
     task.fit(make_configuration(task, "remix"))
-    program = next(iter(task._engines.values())).program
+    program = task.engines[0].program
     times = []
     for name in ("baseline", "smote", "remix"):
         starts: list[float] = []

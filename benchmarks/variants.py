@@ -86,7 +86,7 @@ def _loop(case: Case, size: Size, strategy: str) -> Work:
     from remix_study.batches.plan import plan_epoch
 
     task = make_task(case, size)
-    prepared, members = task._members()
+    prepared, members = task.members.preprocessing, task.members.members
     one_hot = np.eye(2, dtype=np.float32)
 
     class Batches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -175,7 +175,7 @@ def _sklearn(case: Case, size: Size, _strategy: str) -> Work:
     from sklearn.neural_network import MLPClassifier
 
     task = make_task(case, size)
-    prepared, _ = task._members()
+    prepared = task.members.preprocessing
 
     def fit_fold(position: int, times: Round) -> None:
         fold = task.folds[position]

@@ -29,7 +29,7 @@ from remix_study.models.augmentation import build_augmentation
 from remix_study.models.building import build_network
 from remix_study.report.table_files import csv_text, markdown_text
 from remix_study.study.checks import check_study
-from remix_study.study.task import prepare
+from remix_study.study.task_preparation import prepare_tasks
 from remix_study.study.worker_limits import WorkerLimits
 from remix_study.studyfile.parsing import parse_study
 from remix_study.workers.worker_spec import WorkerSpec
@@ -202,7 +202,7 @@ def test_forbidden_code_is_refused_by_checks_builders_and_worker_processes(here,
     with pytest.raises(UsageError, match="--no-plugins forbids"):
         build_augmentation("evil:build", (8, 8, 1), {}, allow_plugins=False)
     with pytest.raises(UsageError, match="--no-plugins forbids"):
-        prepare(study)[0].network_parameters(study.model)
+        prepare_tasks(study)[0].network_parameters(study.model)
     assert not Path("ran").exists()
     # Where it is allowed, the same name is imported.
     with pytest.raises(UsageError, match="cannot be imported"):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from remix_study.cli.arguments import add_json, add_storage, port_number, study_names
-from remix_study.errors import DONE, UsageError, did_you_mean
+from remix_study.errors import DONE, UsageError
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
@@ -41,8 +41,9 @@ def add_command(commands: Any) -> None:
 
 
 def _dashboard(options: argparse.Namespace, signals: Signals) -> int:
+    from remix_study.study.database_errors import database_errors
     from remix_study.study.runner import quiet_optuna
-    from remix_study.study.storage import database_errors, open_reader, open_storage
+    from remix_study.study.storage import open_reader, open_storage
 
     url = options.storage
     with quiet_optuna(), database_errors(url):
@@ -114,14 +115,12 @@ def _chosen(word: str | None, written: RDBStorage) -> tuple[str | None, dict[str
     Raises:
         UsageError: The database does not hold it.
     """
-    from remix_study.study.study_progress import own_studies
+    from remix_study.study.study_selection import check_names, registered_studies
 
     name = study_names([word])[0] if word else None
     with written.engine.connect() as connection:
-        entries = own_studies(connection)
-    stored = sorted({entry.study for _, entry in entries})
-    if name is not None and name not in stored:
-        raise UsageError(f'the database holds no study "{name}"{did_you_mean(name, stored)}')
+        entries = registered_studies(connection)
+    check_names(entries, [name] if name else [])
     return name, {entry.name: number for number, entry in entries if name in (None, entry.study)}
 
 

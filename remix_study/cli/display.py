@@ -34,7 +34,7 @@ class Lines(Reporter):
     def __init__(self, console: Console) -> None:
         """Write to ``console``."""
         self._console = console
-        self._points = self._done = 0
+        self._configurations = self._done = 0
 
     @contextmanager
     def loading(self) -> Iterator[None]:
@@ -42,14 +42,14 @@ class Lines(Reporter):
         with hidden_stderr():
             yield
 
-    def problem(self, task: Task, points: int, done: int) -> None:
+    def problem(self, task: Task, configurations: int, done: int) -> None:
         """Say what begins, and what a reader must know of it."""
-        self._points, self._done = points, done
+        self._configurations, self._done = configurations, done
         counts = ", ".join(
             f"{name}: {count}"
             for name, count in zip(task.problem.classes, task.problem.counts, strict=True)
         )
-        state = f"{done} of {points} points complete"
+        state = f"{done} of {configurations} points complete"
         self._say(f"[bold]{escape(task.name)}[/bold]  {state}; rows {escape(counts)}")
         for note in task.problem.notes:
             self._say(f"  note: {escape(note)}")
@@ -58,7 +58,7 @@ class Lines(Reporter):
         """Say what a point scored on its validation parts."""
         self._done += 1
         scores = "  ".join(f"{METRICS[name].short} {value:.4f}" for name, value in values.items())
-        place = f"[{self._done}/{self._points}]"
+        place = f"[{self._done}/{self._configurations}]"
         self._say(f"  {escape(place):9} {escape(label):24} {scores}  {seconds:.1f} s")
 
     def failed(self, label: str, reason: str) -> None:
@@ -69,10 +69,10 @@ class Lines(Reporter):
         """Say that a point will be tried again, and why."""
         self._say(f"  [yellow]again[/yellow] {escape(label)}: {escape(reason)}")
 
-    def turn(self, name: str, points: int, done: int) -> None:
+    def switch_problem(self, name: str, configurations: int, done: int) -> None:
         """Say of which problem the next lines are."""
-        self._points, self._done = points, done
-        self._say(f"[bold]{escape(name)}[/bold]  {done} of {points} points complete")
+        self._configurations, self._done = configurations, done
+        self._say(f"[bold]{escape(name)}[/bold]  {done} of {configurations} points complete")
 
     def note(self, text: str) -> None:
         """Say what happened."""
@@ -92,24 +92,26 @@ class Live(Lines):
         self._all = progress.add_task("", total=None, unit="points")
         self._now = progress.add_task("", total=None, unit="fold-epochs", visible=False)
 
-    def problem(self, task: Task, points: int, done: int) -> None:
+    def problem(self, task: Task, configurations: int, done: int) -> None:
         """Start the bar over."""
-        super().problem(task, points, done)
-        self._start(task.name, points, done)
+        super().problem(task, configurations, done)
+        self._start(task.name, configurations, done)
 
-    def turn(self, name: str, points: int, done: int) -> None:
+    def switch_problem(self, name: str, configurations: int, done: int) -> None:
         """Start the bar over."""
-        super().turn(name, points, done)
-        self._start(name, points, done)
+        super().switch_problem(name, configurations, done)
+        self._start(name, configurations, done)
 
-    def _start(self, name: str, points: int, done: int) -> None:
-        self._progress.reset(self._all, total=points, completed=done, description=escape(name))
+    def _start(self, name: str, configurations: int, done: int) -> None:
+        self._progress.reset(
+            self._all, total=configurations, completed=done, description=escape(name)
+        )
 
-    def trial(self, label: str, members: int, most_epochs: int) -> None:
+    def trial(self, label: str, members: int, max_epochs: int) -> None:
         """Show the point that begins; early stopping may end it sooner."""
         self._progress.reset(
             self._now,
-            total=members * most_epochs,
+            total=members * max_epochs,
             description=f"  {escape(label)}",
             visible=True,
         )

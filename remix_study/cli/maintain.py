@@ -51,9 +51,9 @@ def add_command(commands: Any) -> None:
 
 
 def _repair(options: argparse.Namespace, signals: Signals) -> int:
-    from remix_study.study.doctor.repair import repair
+    from remix_study.study.doctor.repair import repair_database
 
-    findings = repair(
+    findings = repair_database(
         options.storage,
         free_all=options.all,
         prune=options.prune,
@@ -74,7 +74,7 @@ def _repair(options: argparse.Namespace, signals: Signals) -> int:
 def _export(options: argparse.Namespace, _signals: Signals) -> int:
     from remix_study.study.archive.files import write_archive
     from remix_study.study.archive.snapshot import open_source, read_studies
-    from remix_study.study.storage import database_errors
+    from remix_study.study.database_errors import database_errors
 
     names = study_names(options.studies)
     with database_errors(options.storage):
@@ -93,12 +93,13 @@ def _export(options: argparse.Namespace, _signals: Signals) -> int:
 
 def _import(options: argparse.Namespace, signals: Signals) -> int:
     from remix_study.study.archive.files import read_archive
-    from remix_study.study.archive.restore import restore_all, settled
+    from remix_study.study.archive.restore import close_open_trials, restore_all
+    from remix_study.study.database_errors import database_errors, url_without_password
     from remix_study.study.runner import quiet_optuna
-    from remix_study.study.storage import database_errors, open_storage, shown
+    from remix_study.study.storage import open_storage
 
-    shown(options.storage)
-    snapshots = [settled(snapshot) for snapshot in read_archive(options.path)]
+    shown = url_without_password(options.storage)
+    snapshots = [close_open_trials(snapshot) for snapshot in read_archive(options.path)]
     with quiet_optuna(), database_errors(options.storage):
         storage = open_storage(options.storage)
         try:
@@ -107,9 +108,7 @@ def _import(options: argparse.Namespace, signals: Signals) -> int:
         finally:
             storage.remove_session()
             storage.engine.dispose()
-    _print_names(
-        options, "imported", [snapshot.name for snapshot in snapshots], shown(options.storage)
-    )
+    _print_names(options, "imported", [snapshot.name for snapshot in snapshots], shown)
     return DONE
 
 

@@ -34,9 +34,10 @@ def add_command(commands: Any) -> None:
 
 def report_command(studies: Sequence[str], storage: str) -> str:
     """The command line that writes the page of studies, without passwords."""
-    from remix_study.study.storage import shown
+    from remix_study.study.database_errors import url_without_password
 
-    return shlex.join(["remix-study", "report", *studies, "--storage", shown(storage)])
+    shown = url_without_password(storage)
+    return shlex.join(["remix-study", "report", *studies, "--storage", shown])
 
 
 def _report(options: argparse.Namespace, signals: Signals) -> int:
@@ -45,7 +46,8 @@ def _report(options: argparse.Namespace, signals: Signals) -> int:
     from remix_study.paper.page_sections import all_sections
     from remix_study.report.page import write_report
     from remix_study.results.frames import load_frames
-    from remix_study.study.storage import database_errors, open_reader
+    from remix_study.study.database_errors import database_errors
+    from remix_study.study.storage import open_reader
 
     names = study_names(options.studies)
     with database_errors(options.storage):

@@ -105,9 +105,9 @@ def run_command(options: argparse.Namespace, signals: Signals) -> int:
     if options.dry_run:
         return _preview(study, as_json=options.json)
 
-    from remix_study.study.storage import shown
+    from remix_study.study.database_errors import url_without_password
 
-    storage = shown(options.storage)
+    storage = url_without_password(options.storage)
     if options.report:
         from remix_study.report.outcome import check_report
 
@@ -189,11 +189,11 @@ def _print_json(options: argparse.Namespace, study: str, storage: str, summary: 
     answer: dict[str, Any] = {
         "study": study,
         "storage": storage,
-        "points": summary.points,
-        "complete_before": summary.done_before,
+        "points": summary.configurations,
+        "complete_before": summary.complete_before,
         "completed": summary.completed,
         "complete": summary.complete,
-        "failures": [vars(failure) for failure in summary.failures],
+        "failures": [failure.as_json() for failure in summary.failures],
         "report": str(report) if report else None,
     }
     print(json.dumps(answer, indent=2))
@@ -203,12 +203,12 @@ def _print_summary(
     options: argparse.Namespace, study: str, storage: str, summary: Summary, console: Terminal
 ) -> None:
     """How much is complete, what was found, and where the page is or how to make it."""
-    unfinished = summary.points - summary.complete - len(summary.failures)
+    unfinished = summary.configurations - summary.complete - len(summary.failures)
     elsewhere = f", {unfinished} being worked on elsewhere" if unfinished > 0 else ""
     say = partial(console.print, highlight=False, markup=False, emoji=False, soft_wrap=True)
     say(
-        f"{summary.complete} of {summary.points} points complete, {summary.completed} of them "
-        f"new{elsewhere}, in {storage}"
+        f"{summary.complete} of {summary.configurations} points complete, "
+        f"{summary.completed} of them new{elsewhere}, in {storage}"
     )
     if options.joins:
         return

@@ -26,7 +26,8 @@ from remix_study.results.calibration import DRAWN_STRATEGIES, method_reliabiliti
 from remix_study.results.comparison import Comparison, comparisons
 from remix_study.results.frames import StudyFrames, load_frames
 from remix_study.results.methods import Method
-from remix_study.study import study_progress, tables
+from remix_study.study import optuna_tables, tables
+from remix_study.study.study_selection import registered_studies
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
@@ -95,10 +96,10 @@ class Pages:
     def _states(self) -> dict[str, list[tuple[int, str, int]]]:
         """(Optuna's id, problem, ended trials) of each study; another answer means a change."""
         found: dict[str, list[tuple[int, str, int]]] = {}
-        own, state = study_progress.trials.c.study_id, study_progress.trials.c.state
+        own, state = optuna_tables.trials.c.study_id, optuna_tables.trials.c.state
         ended = select(func.count()).where(state.in_(["COMPLETE", "FAIL"]))
         with self._storage.engine.connect() as connection:
-            for number, row in study_progress.own_studies(connection):
+            for number, row in registered_studies(connection):
                 if not self._wanted or row.study in self._wanted:
                     count = connection.execute(ended.where(own == number)).scalar_one()
                     found.setdefault(row.study, []).append((number, row.problem, count))

@@ -17,7 +17,8 @@ from remix_study.results.comparison import comparisons
 from remix_study.results.frames import StudyFrames, load_frames
 from remix_study.results.study_roles import study_roles
 from remix_study.results.verdict import problem_verdict
-from remix_study.study.storage import database_errors, open_reader
+from remix_study.study.database_errors import database_errors
+from remix_study.study.storage import open_reader
 
 MOST_PROBLEMS = 5
 """With more problems than this, lines count over them instead of telling each."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,9 +13,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, String, and_, cast, select
 
-from remix_study.errors import StorageError, UsageError, did_you_mean
 from remix_study.results.search_frames import SearchResult, load_searches
-from remix_study.study import study_progress, tables
+from remix_study.study import optuna_tables, tables
+from remix_study.study.packing import unpack
+from remix_study.study.study_progress import Progress, read_progress
+from remix_study.study.study_selection import select_studies
 
 ProbabilityReader = Callable[
     [int, int, int, str], tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]
@@ -77,11 +78,11 @@ def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
     scores: list[tuple[Any, ...]] = []
     manifests: list[Mapping[str, Any]] = []
     with engine.connect() as connection:
-        entries = _chosen(connection, names)
+        entries = _selected(connection, names)
         searches = load_searches(connection, entries)
         # Parts of a search are no problems of their own.
         chosen = [(study_id, row) for study_id, row in entries if not row.facts.get("role")]
-        progress = {found.name: found for found in study_progress.read_progress(engine)}
+        progress = {found.name: found for found in read_progress(engine)}
         for study_id, row in chosen:
             found = _complete_runs(connection, study_id)
             runs += [_run(row, run, trial, values) for run, trial, values in found]
@@ -125,23 +126,16 @@ _SCORE_COLUMNS = ["run", "repeat", "fold", "part", "metric", "value"]
 _AT_ONCE = 500
 
 
-def _chosen(connection: Connection, names: Collection[str]) -> list[tuple[int, Any]]:
-    """Optuna's id and our row of every study that is asked for."""
-    entries = study_progress.own_studies(connection)
-    if not entries:
-        raise StorageError("the database holds no study yet; run one first")
-    there = sorted({row.study for _, row in entries})
-    for name in names:
-        if name not in there:
-            raise UsageError(f'the database holds no study "{name}"{did_you_mean(name, there)}')
-    if not names:
-        return entries
+def _selected(connection: Connection, names: Collection[str]) -> list[tuple[int, Any]]:
+    """Optuna's id and our row of every study that is asked for, in the order of the names."""
     order = list(dict.fromkeys(names))
-    chosen = [entry for entry in entries if entry[1].study in order]
-    return sorted(chosen, key=lambda entry: order.index(entry[1].study))
+    return sorted(
+        select_studies(connection, names),
+        key=lambda entry: order.index(entry[1].study) if order else 0,
+    )
 
 
-def _problem(row: Any, progress: study_progress.Progress) -> dict[str, Any]:
+def _problem(row: Any, progress: Progress) -> dict[str, Any]:
     facts = row.facts
     imbalance = facts["imbalance"]
     return {
@@ -168,25 +162,21 @@ def _complete_runs(
     connection: Connection, study_id: int
 ) -> list[tuple[Any, int, tuple[float, ...]]]:
     """Our row, number and values of every COMPLETE trial, each point once, the first of it."""
-    mark = study_progress.trial_attributes
+    mark = optuna_tables.trial_attributes
     found = connection.execute(
-        select(study_progress.trials.c.trial_id, study_progress.trials.c.number, mark.c.value_json)
-        .join(mark, and_(mark.c.trial_id == study_progress.trials.c.trial_id))
-        .where(study_progress.trials.c.study_id == study_id)
-        .where(cast(study_progress.trials.c.state, String) == "COMPLETE")
+        select(optuna_tables.trials.c.trial_id, optuna_tables.trials.c.number, mark.c.value_json)
+        .join(mark, and_(mark.c.trial_id == optuna_tables.trials.c.trial_id))
+        .where(optuna_tables.trials.c.study_id == study_id)
+        .where(cast(optuna_tables.trials.c.state, String) == "COMPLETE")
         .where(mark.c.key == tables.RUN_ATTRIBUTE)
-        .order_by(study_progress.trials.c.number)
+        .order_by(optuna_tables.trials.c.number)
     ).all()
     by_uuid = {json.loads(row.value_json): row for row in found}
     values: dict[int, list[float]] = {}
     stored = connection.execute(
-        select(study_progress.values)
-        .join(
-            study_progress.trials,
-            study_progress.trials.c.trial_id == study_progress.values.c.trial_id,
+        optuna_tables.rows_of_trials(optuna_tables.values, study_id).order_by(
+            optuna_tables.values.c.objective
         )
-        .where(study_progress.trials.c.study_id == study_id)
-        .order_by(study_progress.values.c.objective)
     )
     for row in stored:
         values.setdefault(row.trial_id, []).append(row.value)
@@ -271,12 +261,8 @@ def _reader(engine: Engine) -> ProbabilityReader:
     ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
         uuid, blobs = of_run(run)
         packed_rows, packed_labels = of_study(uuid)[repeat, fold, part]
-        rows, labels = _unpack(packed_rows, np.int32), _unpack(packed_labels, np.int32)
-        found = _unpack(blobs[repeat, fold, part], np.float32).reshape(len(rows), -1)
+        rows, labels = unpack(packed_rows, np.int32), unpack(packed_labels, np.int32)
+        found = unpack(blobs[repeat, fold, part], np.float32).reshape(len(rows), -1)
         return rows.astype(np.int64), labels, found.astype(np.float64)
 
     return read
-
-
-def _unpack(blob: bytes, kind: type[Any]) -> NDArray[Any]:
-    return np.frombuffer(zlib.decompress(blob), kind)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, column, select, table
+from sqlalchemy import Connection, select
 
-from remix_study.study import study_progress, tables
+from remix_study.study import optuna_tables, tables
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,35 +126,29 @@ def _newest(trials: Sequence[SearchTrial]) -> tuple[SearchTrial, ...]:
     return tuple(by_slot[slot] for slot in sorted(by_slot))
 
 
-# Where Optuna keeps constraints.
-_system_attributes = table(
-    "trial_system_attributes", column("trial_id"), column("key"), column("value_json")
-)
-
-
 def _trials(connection: Connection, study_id: int, study_uuid: str) -> tuple[SearchTrial, ...]:
     ids = {
         row.trial_id: row
         for row in connection.execute(
-            select(study_progress.trials).where(study_progress.trials.c.study_id == study_id)
+            select(optuna_tables.trials).where(optuna_tables.trials.c.study_id == study_id)
         )
-        if row.state in ("COMPLETE", "PRUNED")
+        if row.state in optuna_tables.SCORED_STATES
     }
     marks: dict[int, dict[str, Any]] = {number: {} for number in ids}
-    for row in _of(connection, study_progress.trial_attributes, study_id):
+    for row in _of(connection, optuna_tables.trial_attributes, study_id):
         if row.key in (tables.SLOT_ATTRIBUTE, tables.RUN_ATTRIBUTE) and row.trial_id in ids:
             marks[row.trial_id][row.key] = json.loads(row.value_json)
     asked: dict[int, dict[str, tuple[float, str]]] = {}
-    for row in _of(connection, study_progress.parameters, study_id):
+    for row in _of(connection, optuna_tables.parameters, study_id):
         distribution = row.distribution_json
         asked.setdefault(row.trial_id, {})[row.param_name] = (row.param_value, distribution)
     values: dict[int, dict[int, float]] = {}
-    for row in _of(connection, study_progress.values, study_id):
+    for row in _of(connection, optuna_tables.values, study_id):
         values.setdefault(row.trial_id, {})[row.objective] = row.value
     constraints: dict[int, dict[str, float]] = {}
-    for row in _of(connection, _system_attributes, study_id):
-        if row.key.startswith("constraints:"):
-            name = row.key.removeprefix("constraints:")
+    for row in _of(connection, optuna_tables.system_attributes, study_id):
+        if row.key.startswith(optuna_tables.CONSTRAINT):
+            name = row.key.removeprefix(optuna_tables.CONSTRAINT)
             constraints.setdefault(row.trial_id, {})[name] = json.loads(row.value_json)
     runs = {
         row.uuid: row
@@ -184,11 +178,7 @@ def _trials(connection: Connection, study_id: int, study_uuid: str) -> tuple[Sea
 
 
 def _of(connection: Connection, source: Any, study_id: int) -> Sequence[Any]:
-    return connection.execute(
-        select(source)
-        .join(study_progress.trials, study_progress.trials.c.trial_id == source.c.trial_id)
-        .where(study_progress.trials.c.study_id == study_id)
-    ).all()
+    return connection.execute(optuna_tables.rows_of_trials(source, study_id)).all()
 
 
 def _scores(connection: Connection, runs: Sequence[int]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Training the claimed points whose trials have begun."""
+"""Training the leased configurations of a worker whose trials are open."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from remix_study.study.evaluation import (
     evaluate,
     evaluate_together,
 )
-from remix_study.study.pruning import should_prune
+from remix_study.study.pruning import pruning_rule
 from remix_study.study.reporter import Reporter
-from remix_study.study.retry import patiently
+from remix_study.study.retry import retry_transient
 from remix_study.study.signals import Signals
 from remix_study.study.trials import TakenOver, Trials
 
@@ -26,127 +26,138 @@ if TYPE_CHECKING:
     from optuna.trial import Trial
 
 
-class Crashed(Exception):
-    """Training raised something, a lack of memory for one; it may go well another time."""
+class TrainingCrashed(Exception):
+    """Raised when training crashed, for example out of memory; a retry may succeed."""
 
 
 @dataclass(eq=False)
 class ActiveTrial:
-    """A claimed point.
+    """A configuration this worker has leased, and its open Optuna trial.
 
     Attributes:
-        point: Its key.
-        slot: The slot of a search that it is; None for a point of a grid.
-        label: How a person knows it.
-        trial: Its trial while that is open.
-        parameters: What it trains.
+        key: Of the configuration, or of the slot of a search.
+        slot: The slot; None for a configuration of a grid.
+        label: Its name for people.
+        trial: The trial, None before it begins and after it is closed.
+        parameters: What it trains, once known.
     """
 
-    point: str
+    key: str
     slot: int | None
     label: str
     trial: Trial | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
 
 
-Result = Evaluation | MembersFailed | TakenOver
-"""What a point has scored, or what ended its trial alone."""
+TrialResult = Evaluation | MembersFailed | TakenOver
+"""Scores of a trial, or what ended this trial alone."""
 
 
-def each(going: Sequence[ActiveTrial], do: Callable[[ActiveTrial], None]) -> None:
-    """Do something for each, whatever becomes of the others; the first error is raised then."""
+def for_each(active: Sequence[ActiveTrial], action: Callable[[ActiveTrial], None]) -> None:
+    """Apply an action to all trials, also after one has raised; then raise the first error."""
     errors: list[Exception] = []
-    for one in going:
+    for trial in active:
         try:
-            do(one)
+            action(trial)
         except Exception as error:
             errors.append(error)
     if errors:
         raise errors[0]
 
 
-def train(
-    trials: Trials, going: Sequence[ActiveTrial], told: Reporter, signals: Signals
-) -> Sequence[Result]:
-    """Train points, side by side if there are several.
+def train_trials(
+    trials: Trials, active: Sequence[ActiveTrial], reporter: Reporter, signals: Signals
+) -> Sequence[TrialResult]:
+    """Train configurations, side by side if there are several.
 
     Args:
-        trials: Of their problem.
-        going: With a trial each.
-        told: Told what happens.
-        signals: Looked at after every epoch.
+        trials: Of their task.
+        active: With an open trial each.
+        reporter: Receives the epochs.
+        signals: Checked after every epoch.
 
     Raises:
-        Crashed: Training raised something.
+        TrainingCrashed: Training raised something.
     """
 
     def on_epoch(members: int) -> None:
         signals.check()
-        told.epoch(members)
+        reporter.epoch(members)
 
-    if not going:
+    if not active:
         return ()
     try:
-        if len(going) > 1:
-            return _together(trials, going, told, on_epoch)
-        return [_alone(trials, going[0], told, signals, on_epoch)]
+        if len(active) > 1:
+            return _train_together(trials, active, reporter, on_epoch)
+        return [_train_alone(trials, active[0], reporter, signals, on_epoch)]
     except (MembersFailed, TakenOver) as error:
         return [error]
     except RemixStudyError:
         raise
     except Exception as error:
-        # Whatever a signal's exception became on its way, it was a signal.
+        # Libraries may have turned a signal's exception into one of theirs.
         if signals.received is not None:
             raise
         # A program that failed may have left anything in memory.
         trials.task.free()
-        raise Crashed(_where(error)) from error
+        raise TrainingCrashed(_describe_crash(error)) from error
 
 
-def last_line(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """An exception in one line."""
     if isinstance(error, RemixStudyError):
         return str(error)
     return traceback.format_exception_only(error)[-1].strip()
 
 
-def _alone(
+def _train_alone(
     trials: Trials,
-    one: ActiveTrial,
-    told: Reporter,
+    active: ActiveTrial,
+    reporter: Reporter,
     signals: Signals,
     on_epoch: Callable[[int], None],
 ) -> Evaluation:
-    task, trial = trials.task, one.trial
+    task, trial = trials.task, active.trial
     assert trial is not None
-    setting = configuration_of(one.parameters, task.spec.training, task.study.model)
-    block, judge = trials.block(one.slot), should_prune(trials, trial, one.slot)
+    configuration = configuration_of(active.parameters, task.spec.training, task.study.model)
+    block, rule = trials.block(active.slot), pruning_rule(trials, trial, active.slot)
     members = len(task.folds if block is None else task.blocks[block])
-    told.trial(one.label, members, setting.training.epochs)
+    reporter.trial(active.label, members, configuration.training.epochs)
 
-    def behind(scores: dict[int, float]) -> bool:
-        return judge is not None and patiently(lambda: judge(scores), signals)
+    def should_prune(scores: dict[int, float]) -> bool:
+        return rule is not None and retry_transient(lambda: rule(scores), signals)
 
-    return evaluate(task, one.parameters, setting, on_epoch, block=block, should_prune=behind)
+    return evaluate(
+        task,
+        active.parameters,
+        configuration,
+        on_epoch,
+        block=block,
+        should_prune=should_prune,
+    )
 
 
-def _together(
-    trials: Trials, going: Sequence[ActiveTrial], told: Reporter, on_epoch: Callable[[int], None]
+def _train_together(
+    trials: Trials,
+    active: Sequence[ActiveTrial],
+    reporter: Reporter,
+    on_epoch: Callable[[int], None],
 ) -> list[Evaluation | MembersFailed]:
     task = trials.task
-    asked = [
-        (one.parameters, configuration_of(one.parameters, task.spec.training, task.study.model))
-        for one in going
+    training, model = task.spec.training, task.study.model
+    configurations = [
+        (trial.parameters, configuration_of(trial.parameters, training, model)) for trial in active
     ]
-    label = f"{going[0].label} and {len(going) - 1} beside it"
-    told.trial(label, len(going) * len(task.folds), asked[0][1].training.epochs)
-    return evaluate_together(task, asked, on_epoch)
+    label = f"{active[0].label} and {len(active) - 1} beside it"
+    epochs = configurations[0][1].training.epochs
+    reporter.trial(label, len(active) * len(task.folds), epochs)
+    return evaluate_together(task, configurations, on_epoch)
 
 
-def _where(error: Exception) -> str:
+def _describe_crash(error: Exception) -> str:
     """What training raised, and the line that raised it."""
     if isinstance(error, MemoryError):
         return "out of memory"
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    return f"{last_line(error)}{place}"
+    return f"{describe_error(error)}{place}"

@@ -1,4 +1,4 @@
-"""Where points come from: a plan, or one of Optuna's algorithms seeded for its slot."""
+"""Samplers of Optuna: planned parameters, or a search algorithm seeded for each slot."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 PACKAGES = {"gp": "torch", "cmaes": "cmaes"}
-"""What an algorithm needs beside Optuna; the package's extra is called like the algorithm."""
+"""Packages that algorithms need beside Optuna; the extra is named like the algorithm."""
 
 UNCONDITIONAL = ("nsga2", "gp", "cmaes", "qmc")
-"""Algorithms that know no conditions: they are asked for every parameter in each trial."""
+"""Algorithms without conditional parameters: each trial suggests every parameter."""
 
-_SURELY = 0.05
-"""Where Wilcoxon's test ends a trial. Its folds share rows, which the test does not know: it is
-bolder than this says."""
+# Level of Wilcoxon's test at which a trial is pruned. Folds share rows, which the test ignores, so
+# that it prunes more often than this level says.
+_P_THRESHOLD = 0.05
 
-# Optuna's own 50 would leave most searches in their first generation.
+# With Optuna's default of 50 most searches would end in their first generation.
 _POPULATION = 12
 
 
 class PlannedSampler(BaseSampler):
-    """Gives a trial the parameters of a planned point."""
+    """Sampler that gives a trial the parameters of a planned configuration."""
 
     def __init__(self, parameters: dict[str, Any]) -> None:
-        """Take the point."""
+        """Take the parameters by name."""
         self._parameters = parameters
 
     def infer_relative_search_space(
@@ -70,36 +70,36 @@ class PlannedSampler(BaseSampler):
 
 
 class FirstSampler(PlannedSampler):
-    """Gives a search's first trials their parameters, as if its algorithm had drawn them.
+    """Sampler that gives a search's initial trials their parameters as if the algorithm drew them.
 
-    The algorithm writes down what it needs to take such a trial for its own: to NSGA-II it
-    belongs to the first generation.
+    The algorithm stores what makes such a trial one of its own: for NSGA-II it belongs to the
+    first generation.
     """
 
     def __init__(self, parameters: dict[str, Any], algorithm: BaseSampler) -> None:
-        """Take the point and the algorithm."""
+        """Take the parameters by name, and the search's algorithm."""
         super().__init__(parameters)
         self._algorithm = algorithm
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """As the algorithm does."""
+        """The algorithm's relative search space."""
         return self._algorithm.infer_relative_search_space(study, trial)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Let the algorithm draw, and give the planned values in place of its own."""
+        """Let the algorithm draw, and return the planned values in place of its own."""
         drawn = self._algorithm.sample_relative(study, trial, search_space)
-        # Where it was run again, later trials may all have had what it lacks.
+        # Where it is repeated, later trials may have extended the search space.
         return {name: value for name, value in self._parameters.items() if name in drawn}
 
 
 class _SobolSampler(QMCSampler):
-    """Optuna's quasi-random sequence, its points by slot.
+    """Optuna's quasi-random sequence, indexed by slot.
 
-    Optuna counts them as they are asked for, so that an interrupted trial would leave a gap.
+    Optuna counts trials as they begin, so that an interrupted trial would leave a gap.
     """
 
     def __init__(self, seed: int, slot: int) -> None:
@@ -111,7 +111,7 @@ class _SobolSampler(QMCSampler):
 
 
 class _EvolutionSampler(CmaEsSampler):
-    """CMA-ES, its draws by slot: Optuna's also depend on how many trials were interrupted."""
+    """CMA-ES that draws by slot; Optuna's draws also depend on interrupted trials."""
 
     def __init__(self, seed: int, slot: int) -> None:
         super().__init__(seed=seed, warn_independent_sampling=False)
@@ -120,24 +120,23 @@ class _EvolutionSampler(CmaEsSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        placed = copy(trial)
-        placed.number = self._slot
-        return super().sample_relative(study, placed, search_space)
+        renumbered = copy(trial)
+        renumbered.number = self._slot
+        return super().sample_relative(study, renumbered, search_space)
 
 
 def make_sampler(algorithm: str, seed: int, name: str, slot: int) -> BaseSampler:
-    """Optuna's algorithm, seeded for one slot.
+    """Make Optuna's sampler of a search algorithm, seeded for one slot.
 
-    A fresh one for every trial, seeded by its place in the order of trials: a search that was
-    interrupted goes on as it would have, which a sampler seeded once cannot. What an algorithm
-    keeps between trials, it keeps in the database: NSGA-II its generations and parents, CMA-ES
-    its state.
+    Every trial has a new one, seeded by its place in the order of trials: an interrupted search
+    then continues as it would have, which a sampler seeded once cannot. Algorithms keep their
+    state between trials in the database: NSGA-II its generations and parents, CMA-ES its state.
 
     Args:
         algorithm: ``tpe``, ``random``, ``nsga2``, ``gp``, ``cmaes`` or ``qmc``.
         seed: The study's seed.
         name: Name of the Optuna study.
-        slot: The trial's place; one that was interrupted is asked again under its number.
+        slot: The trial's place in the order of trials; an interrupted trial is repeated in it.
     """
     # Optuna takes 32-bit seeds.
     state = derive_seed(seed, name, "algorithm", slot) % 2**32
@@ -159,9 +158,9 @@ def make_sampler(algorithm: str, seed: int, name: str, slot: int) -> BaseSampler
 
 
 def make_pruner() -> BasePruner:
-    """Wilcoxon's signed-rank test of a trial's folds against the same folds of the best one."""
+    """Make Optuna's pruner: a signed-rank test against the same folds of the best trial."""
     from optuna.pruners import WilcoxonPruner
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        return WilcoxonPruner(p_threshold=_SURELY)
+        return WilcoxonPruner(p_threshold=_P_THRESHOLD)

@@ -31,7 +31,7 @@ def run(
     storage: str = DEFAULT_STORAGE,
     reporter: Reporter | None = None,
 ) -> Summary:
-    """Run every point of a study that is not complete yet.
+    """Run every configuration of a study that is not complete yet.
 
     Args:
         study: A study file's path, the name of a built-in study, or a study as
@@ -39,21 +39,21 @@ def run(
         X: Features (n, d), an array or a data frame, or images, uint8 (n, height, width,
             channels); for the problems that name neither a data set nor a file nor images.
         y: Classes (n,), numbers or names.
-        groups: Groups (n,) that a split must not part.
-        name: What the data are called in the database and in reports.
+        groups: Groups (n,) that no split may part.
+        name: Name of the data in the database and in reports.
         storage: URL of the database; results are added to it.
-        reporter: Told what happens; nothing is printed by default.
+        reporter: Receives the events of the run; nothing is printed by default.
 
     Returns:
-        How many points were complete before, were completed and failed.
+        How many configurations were complete before, were completed and failed.
 
     Raises:
         StudyFileError: The study file, or a change in it since the study began.
         DataError: The data.
         StorageError: The database.
-        UsageError: Arguments that do not go together, a model that cannot be used.
+        UsageError: Arguments that contradict each other, or a model that cannot be used.
     """
-    parsed = _study(study)
+    parsed = _load_study(study)
     if (X is None) != (y is None):
         raise UsageError("give X and y together, or neither")
     if X is None and groups is not None:
@@ -67,7 +67,7 @@ def run(
             )
         data = from_arrays(X, y, groups=groups, name=name)
     signals = Signals()
-    with signals.installed(signal.SIGINT) if _may_handle() else nullcontext():
+    with signals.installed(signal.SIGINT) if _is_ctrl_c_ours() else nullcontext():
         return run_study(
             parsed,
             storage=storage,
@@ -78,7 +78,7 @@ def run(
         )
 
 
-def _study(study: str | Path | Study) -> Study:
+def _load_study(study: str | Path | Study) -> Study:
     if isinstance(study, Study):
         return study
     if not isinstance(study, str | Path):
@@ -89,8 +89,8 @@ def _study(study: str | Path | Study) -> Study:
     return load_study(find_study(str(study)))
 
 
-def _may_handle() -> bool:
-    """Whether Ctrl-C is Python's own business here, so that it may wait while we write."""
+def _is_ctrl_c_ours() -> bool:
+    """Whether no other code handles Ctrl-C, so that it may wait while results are written."""
     return (
         threading.current_thread() is threading.main_thread()
         and signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -1,4 +1,4 @@
-"""Folds in blocks: trained together, and looked at before the next block begins."""
+"""Blocks of folds: trained together, and judged before the next block begins."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import numpy as np
 
 from remix_study.data.folds import Fold
 
-FEWEST = 5
-"""Folds of a block: with fewer, no difference in signs could be told from chance at 5 %."""
+MIN_FOLDS = 5
+"""Fewest folds of a block: with fewer, no signed-rank test can reach 5 %."""
 
 
 def by_repeat(folds: Sequence[Fold]) -> tuple[tuple[int, ...], ...]:
-    """Positions of the folds in blocks of whole repeats, the larger blocks first."""
+    """Group the positions of folds into blocks of whole repeats, the larger blocks first."""
     repeats = list(dict.fromkeys(fold.repeat for fold in folds))
-    count = min(len(repeats), max(1, len(folds) // FEWEST))
+    count = min(len(repeats), max(1, len(folds) // MIN_FOLDS))
     return tuple(
-        tuple(at for at, fold in enumerate(folds) if fold.repeat in set(part.tolist()))
-        for part in np.array_split(np.array(repeats), count)
+        tuple(at for at, fold in enumerate(folds) if fold.repeat in set(block.tolist()))
+        for block in np.array_split(np.array(repeats), count)
     )
 
 
 def by_fold(folds: Sequence[Fold]) -> tuple[tuple[int, ...], ...]:
-    """Positions of the folds, those of the same number in all repeats together."""
+    """Group the positions of folds by number, each with its repeats."""
     numbers = dict.fromkeys(fold.fold for fold in folds)
     return tuple(
         tuple(at for at, fold in enumerate(folds) if fold.fold == number) for number in numbers

@@ -1,4 +1,4 @@
-"""What a study file says of strategies, metrics and settings, held against the package."""
+"""Checks of a study file that need data, batches, models or Optuna's algorithms."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from remix_study.data.dataset import Dataset
 from remix_study.errors import DataError, StudyFileError, UsageError, did_you_mean
 from remix_study.metrics import EXTRA_METRICS, METRICS
 from remix_study.models.building import check_input_shape
-from remix_study.study.configurations import configuration_of, grid_points
+from remix_study.study.configurations import configuration_of, grid_configurations
 from remix_study.study.optuna_parameters import all_choices
 from remix_study.study.search_checks import check_search
 from remix_study.studyfile.model_options import BUILT_IN_AUGMENTATION, BUILT_IN_MODELS
@@ -21,7 +21,7 @@ from remix_study.studyfile.search_space import Choice, Domain, Range, SearchSpac
 
 
 def check_study(study: Study) -> None:
-    """Check what only the rest of the package can tell, before any data are read.
+    """Check a study file against the package, before any data are read.
 
     Raises:
         StudyFileError: An unknown metric, strategy or part, a training or model value out of
@@ -30,7 +30,7 @@ def check_study(study: Study) -> None:
     try:
         _check_names(study)
         _check_alpha(study.search.space, grid=study.search.algorithm == "grid")
-        _check_settings(study)
+        _check_values(study)
         check_search(study)
     except UsageError as error:
         raise StudyFileError(f"{study.source}: search.space: {error}") from error
@@ -53,13 +53,13 @@ def _check_names(study: Study) -> None:
                 f'study.extra_metrics: no extra metric "{name}"{did_you_mean(name, EXTRA_METRICS)}'
             )
     space = study.search.space
-    chosen = {"strategy": space.strategy, **{p: c.values for p, c in space.parts.items()}}
-    for part, names in chosen.items():
-        words = all_choices()[part]
+    used = {"strategy": space.strategy, **{p: c.values for p, c in space.parts.items()}}
+    for part, names in used.items():
+        known_names = all_choices()[part]
         for name in names:
-            if name not in words:
+            if name not in known_names:
                 raise StudyFileError(
-                    f'search.space.{part}: no {part} "{name}"{did_you_mean(name, words)}'
+                    f'search.space.{part}: no {part} "{name}"{did_you_mean(name, known_names)}'
                 )
 
 
@@ -78,7 +78,7 @@ def augmenting(space: SearchSpace) -> list[str]:
 
 
 def check_kind(study: Study, dataset: Dataset) -> None:
-    """Refuse a network or strategies that are for the other kind of data.
+    """Refuse a network or strategies for the other kind of data: tables or images.
 
     Raises:
         DataError: Names the data set and what to write.
@@ -96,7 +96,7 @@ def check_kind(study: Study, dataset: Dataset) -> None:
 
 
 def _check_alpha(space: SearchSpace, *, grid: bool) -> None:
-    """Alpha must stand where something is mixed, and be one thing throughout a search."""
+    """Refuse alpha where nothing is mixed, and values that a search cannot hold together."""
     if space.parts:
         mixed = set(space.parts.get("mixing", Choice(())).values) - {"none"}
         mixing, known_names = [""] if mixed else [], []
@@ -106,15 +106,22 @@ def _check_alpha(space: SearchSpace, *, grid: bool) -> None:
     for name in filter(None, space.alpha):
         where = f"search.space.alpha.{name}"
         if name not in known_names:
-            reason = "parts make no named strategy" if space.parts else "no such strategy is asked"
+            reason = (
+                "a space of parts has no named strategies"
+                if space.parts
+                else "search.space.strategy does not name it"
+            )
             raise StudyFileError(f"{where}: {reason}{did_you_mean(name, mixing)}")
         if name not in mixing:
             raise StudyFileError(f"{where}: {name} mixes nothing; leave it out")
     if space.alpha and not mixing:
         raise StudyFileError("search.space.alpha: nothing here is mixed; leave it out")
     if grid:
-        if not grid_points(space):
-            raise StudyFileError("search.space: no point is left, as smote is not mixed")
+        if not grid_configurations(space):
+            raise StudyFileError(
+                "search.space: no configuration is left, as smote is not mixed; add another "
+                'sampler, or "none" to mixing'
+            )
         return
     shapes = {_shape(space.alpha_of(name)) for name in mixing} - {None}
     if len(shapes) > 1:
@@ -125,13 +132,13 @@ def _check_alpha(space: SearchSpace, *, grid: bool) -> None:
 
 
 def _shape(domain: Domain | None) -> Any:
-    """What Optuna wants to be the same wherever a parameter is asked."""
+    """What Optuna requires to be equal wherever a parameter is suggested."""
     return domain.log if isinstance(domain, Range) else domain
 
 
-def _check_settings(study: Study) -> None:
-    """Every bound and every listed value must be one that the study file itself could give."""
-    ends = {name: _ends(domain) for name, domain in study.search.space.settings.items()}
+def _check_values(study: Study) -> None:
+    """Refuse bounds and listed values that the study file itself could not give."""
+    ends = {name: _values_to_check(domain) for name, domain in study.search.space.settings.items()}
     tied = [[(name, value) for value in ends[name]] for name in DEPENDENT_KEYS if name in ends]
     cases = [dict(case) for case in itertools.product(*tied)]
     cases += [{name: value} for name in ends if name not in DEPENDENT_KEYS for value in ends[name]]
@@ -140,7 +147,7 @@ def _check_settings(study: Study) -> None:
             configuration_of(case, training, study.model)
 
 
-def _ends(domain: Domain) -> tuple[Any, ...]:
+def _values_to_check(domain: Domain) -> tuple[Any, ...]:
     if isinstance(domain, Choice):
         return domain.values
     ends = (domain.low, domain.high)
@@ -151,17 +158,17 @@ def check_batch_size(space: SearchSpace, batch_size: int, rows: int, problem: st
     """Refuse batches that the training rows of a fold do not fill.
 
     Args:
-        space: May ask for other sizes.
-        batch_size: What holds where it does not.
+        space: May vary the batch size.
+        batch_size: The size where it does not.
         rows: Training rows of the smallest fold.
         problem: Its name.
 
     Raises:
-        StudyFileError: Names size, rows and problem.
+        StudyFileError: Batches are larger.
     """
     largest, source = batch_size, ""
     if domain := space.settings.get("batch_size"):
-        largest, source = max(_ends(domain)), " of search.space"
+        largest, source = max(_values_to_check(domain)), " of search.space"
     if largest > rows:
         raise StudyFileError(
             f"batch_size: {largest}{source} exceeds the {rows} training rows of a fold of "

@@ -1,4 +1,4 @@
-"""Which trial of a search its validation means choose."""
+"""Choosing a trial of a search by its validation means."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Candidate:
-    """A COMPLETE trial as a choice sees it.
+    """A COMPLETE trial that may be chosen.
 
     Attributes:
         number: Optuna's number of the trial.
         values: Its validation means, one an objective.
-        constraints: How far it lies beyond each constraint; 0 or less where it is met.
+        constraints: How far it lies beyond each constraint; 0 or less where it is fulfilled.
     """
 
     number: int
@@ -22,24 +22,30 @@ class Candidate:
 
     @property
     def violation(self) -> float:
-        """Sum of what lies beyond the constraints, 0 where all are met."""
+        """Sum of the excesses over the constraints, 0 where all are fulfilled."""
         return sum(max(0.0, beyond) for beyond in self.constraints.values())
 
 
 def choose(candidates: Sequence[Candidate], objective: int, *, maximize: bool) -> Candidate | None:
-    """The best trial by one objective among those that meet the constraints.
+    """Choose the best trial by one objective among those that fulfil the constraints.
 
-    Where none meets them all, those that miss them least are left to choose from. Ties go to the
-    trial that came first.
+    Where none fulfils them all, the choice is among those with the least violation. Of equal
+    trials the first is chosen.
 
     Args:
         candidates: Trials, in any order.
         objective: Position of the objective.
-        maximize: Whether more of it is better.
+        maximize: Whether a larger value is better.
+
+    Returns:
+        None without candidates.
     """
     if not candidates:
         return None
     least = min(candidate.violation for candidate in candidates)
-    left = [candidate for candidate in candidates if candidate.violation <= least]
+    eligible = [candidate for candidate in candidates if candidate.violation <= least]
     sign = -1.0 if maximize else 1.0
-    return min(left, key=lambda one: (sign * one.values[objective], one.number))
+    return min(
+        eligible,
+        key=lambda candidate: (sign * candidate.values[objective], candidate.number),
+    )

@@ -1,4 +1,4 @@
-"""Points of a search space: what a grid plans, and what a point's parameters mean."""
+"""Configurations: those that a grid plans, and what their parameters mean."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from remix_study.batches.strategies import (
     make_strategy,
     takes_alpha,
 )
-from remix_study.study.tables import point_key
+from remix_study.study.tables import configuration_key
 from remix_study.studyfile.model_options import check_model
 from remix_study.studyfile.parsing import override
 from remix_study.studyfile.schema import Model, Training
@@ -30,7 +30,7 @@ Parameters = dict[str, Any]
 
 @dataclass(frozen=True)
 class Configuration:
-    """What a point means for one problem."""
+    """What the parameters of one trial mean for a problem."""
 
     strategy: Strategy
     training: Training
@@ -38,7 +38,7 @@ class Configuration:
 
 
 def label_of(parameters: Mapping[str, Any]) -> str:
-    """How tables name a point: the strategy, and what else it sets."""
+    """Name of a configuration in tables: its strategy, and the other keys that it sets."""
     extra = [
         f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in parameters.items()
@@ -48,7 +48,7 @@ def label_of(parameters: Mapping[str, Any]) -> str:
 
 
 def strategy_of(parameters: Mapping[str, Any]) -> Strategy:
-    """The strategy that a point names or puts together; ``baseline`` where it does neither.
+    """The strategy that parameters name or compose; ``baseline`` where they do neither.
 
     Raises:
         UsageError: Parts that do not exist or do not go together.
@@ -63,49 +63,49 @@ def strategy_of(parameters: Mapping[str, Any]) -> Strategy:
 def configuration_of(
     parameters: Mapping[str, Any], training: Training, model: Model
 ) -> Configuration:
-    """What a trial's parameters mean, on top of a problem's training keys and the model's.
+    """What a trial's parameters mean, applied to a problem's training keys and the model.
 
     Raises:
         StudyFileError: A value that the study file could not hold either.
         UsageError: Parts that do not exist or do not go together.
     """
-    own = {k: v for k, v in parameters.items() if k in Training.__struct_fields__}
+    training_keys = {k: v for k, v in parameters.items() if k in Training.__struct_fields__}
     options = {k[6:]: _decoded(v) for k, v in parameters.items() if k.startswith("model.")}
-    if own:
-        training = override(training, own)
+    if training_keys:
+        training = override(training, training_keys)
     if options:
         model = msgspec.structs.replace(model, options=model.options | options)
         check_model(model)
     return Configuration(strategy_of(parameters), training, model)
 
 
-def grid_points(space: SearchSpace) -> list[Parameters]:
-    """All points of a grid, each once, in the order of the file.
+def grid_configurations(space: SearchSpace) -> list[Parameters]:
+    """All configurations of a grid, each once, in the order of the file.
 
-    ReMix at alpha 0 is ``balance`` and MixUp at alpha 0 is ``baseline``: one point each.
+    ReMix at alpha 0 is ``balance`` and MixUp at alpha 0 is ``baseline``: each appears once.
     """
-    settings = [
+    lists = [
         [(name, encoded(value)) for value in domain.values]
         for name, domain in space.settings.items()
         if isinstance(domain, Choice)
     ]
-    points: dict[str, Parameters] = {}
-    for base in _part_points(space) if space.parts else _strategy_points(space):
-        for extra in itertools.product(*settings):
-            point = base | dict(extra)
-            points.setdefault(point_key(point), point)
-    return list(points.values())
+    configurations: dict[str, Parameters] = {}
+    for strategy in _composed_strategies(space) if space.parts else _named_strategies(space):
+        for keys in itertools.product(*lists):
+            parameters = strategy | dict(keys)
+            configurations.setdefault(configuration_key(parameters), parameters)
+    return list(configurations.values())
 
 
-def _strategy_points(space: SearchSpace) -> Iterator[Parameters]:
+def _named_strategies(space: SearchSpace) -> Iterator[Parameters]:
     for name in space.strategy or DEFAULT_STRATEGIES:
         for alpha in _alphas(space.alpha_of(name)) if takes_alpha(name) else (None,):
             strategy = make_strategy(name, alpha)
-            point: Parameters = {"strategy": strategy.name}
-            yield point | ({"alpha": strategy.alpha} if strategy.has_mixing else {})
+            parameters: Parameters = {"strategy": strategy.name}
+            yield parameters | ({"alpha": strategy.alpha} if strategy.has_mixing else {})
 
 
-def _part_points(space: SearchSpace) -> Iterator[Parameters]:
+def _composed_strategies(space: SearchSpace) -> Iterator[Parameters]:
     def values(part: str, default: str) -> tuple[str, ...]:
         return space.parts[part].values if part in space.parts else (default,)
 
@@ -118,8 +118,12 @@ def _part_points(space: SearchSpace) -> Iterator[Parameters]:
             continue
         for alpha in _alphas(space.alpha_of("")) if mixing != "none" else (None,):
             strategy = compose(sampler, mixing, alpha, loss)
-            point: Parameters = {"sampler": sampler, "mixing": strategy.mixing, "loss": loss}
-            yield point | ({"alpha": strategy.alpha} if strategy.has_mixing else {})
+            parameters: Parameters = {
+                "sampler": sampler,
+                "mixing": strategy.mixing,
+                "loss": loss,
+            }
+            yield parameters | ({"alpha": strategy.alpha} if strategy.has_mixing else {})
 
 
 def _alphas(domain: Domain | None) -> tuple[float, ...]:
@@ -127,7 +131,7 @@ def _alphas(domain: Domain | None) -> tuple[float, ...]:
 
 
 def encoded(value: Any) -> Any:
-    """A value as Optuna can hold it: widths (128, 64) become "[128, 64]"."""
+    """A value as Optuna can store it: widths (128, 64) become "[128, 64]"."""
     return json.dumps(value) if isinstance(value, tuple) else value
 
 

@@ -1,4 +1,4 @@
-"""What the validation means of a point must fulfil to be worth choosing."""
+"""Constraints of a search: bounds on the validation means of a configuration."""
 
 from __future__ import annotations
 
@@ -19,7 +19,13 @@ _HINT = 'write for example "min_recall >= 0.5" or "brier <= 1.1 x baseline"'
 
 @dataclass(frozen=True)
 class Margin:
-    """How far a mean lies beyond a bound; 0 or less where the constraint is met."""
+    """How far a mean lies beyond a bound.
+
+    Attributes:
+        beyond: 0 or less where the constraint is fulfilled.
+        mean: Validation mean of the metric.
+        bound: The bound.
+    """
 
     beyond: float
     mean: float
@@ -49,11 +55,11 @@ class Constraint:
     relative: bool
 
     def margin(self, means: Mapping[str, float], baseline: Mapping[str, float]) -> Margin:
-        """How a point's validation means stand to the bound.
+        """Compare a configuration's validation means with the bound.
 
         Args:
             means: Validation mean of each metric.
-            baseline: Those of the baseline; what it lacks makes a relative bound NaN.
+            baseline: Those of the baseline; a relative bound is NaN where a metric is missing.
         """
         bound = self.number
         if self.relative:
@@ -66,12 +72,12 @@ def parse_constraint(text: str) -> Constraint:
     """Read a constraint.
 
     Raises:
-        StudyFileError: It is none, or its metric is unknown.
+        StudyFileError: The text is no constraint, or its metric is unknown.
     """
-    found = _FORM.fullmatch(text.strip())
-    if found is None:
+    match = _FORM.fullmatch(text.strip())
+    if match is None:
         raise StudyFileError(f'search.constraints: cannot read "{text}"; {_HINT}')
-    metric = found["metric"]
+    metric = match["metric"]
     if metric not in METRICS:
         raise StudyFileError(
             f'search.constraints: no metric "{metric}"{did_you_mean(metric, METRICS)}'
@@ -79,7 +85,7 @@ def parse_constraint(text: str) -> Constraint:
     return Constraint(
         text=" ".join(text.split()),
         metric=metric,
-        at_most=found["sign"] == "<=",
-        number=float(found["number"]),
-        relative=found["relative"] is not None,
+        at_most=match["sign"] == "<=",
+        number=float(match["number"]),
+        relative=match["relative"] is not None,
     )

@@ -1,4 +1,4 @@
-"""Trials: points trained on every fold, scored on validation and test rows."""
+"""Evaluating configurations: trained on every fold, scored on validation and test rows."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ PARTS = ("validation", "test")
 
 
 class MembersFailed(Exception):
-    """Members diverged or cannot be scored, and the study file says that the trial then fails."""
+    """Raised when members diverged or cannot be scored, so that their trial fails."""
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What a trial found.
+    """Scores, probabilities and curves of one trial, one entry per trained fold.
 
     Attributes:
         uuid: Identity of the run.
-        setting: What was trained.
-        parameters: The point as Optuna holds it.
-        places: Positions of the folds that were trained, in order.
+        configuration: What was trained.
+        parameters: The configuration as Optuna holds it.
+        positions: Positions of the folds that were trained, in order.
         outcomes: One a trained fold.
         scores: One (part -> metric -> value) a trained fold.
         pruned: Whether the trial was ended before its last block.
@@ -44,9 +44,9 @@ class Evaluation:
     """
 
     uuid: str
-    setting: Configuration
+    configuration: Configuration
     parameters: dict[str, Any]
-    places: tuple[int, ...]
+    positions: tuple[int, ...]
     outcomes: tuple[Any, ...]
     scores: tuple[dict[str, dict[str, float]], ...]
     values: tuple[float, ...]
@@ -57,7 +57,7 @@ class Evaluation:
     pruned: bool = False
 
     def validation(self, metric: str) -> np.ndarray[Any, Any]:
-        """A metric's validation score on every trained fold."""
+        """A metric's validation score on every trained fold, NaN where it is undefined."""
         return np.array([fold["validation"].get(metric, np.nan) for fold in self.scores])
 
     def means(self) -> dict[str, float]:
@@ -68,101 +68,113 @@ class Evaluation:
 def evaluate(
     task: Task,
     parameters: dict[str, Any],
-    setting: Configuration,
+    configuration: Configuration,
     on_epoch: Callable[[int], None] | None = None,
     *,
     block: int | None = None,
     should_prune: Callable[[dict[int, float]], bool] | None = None,
 ) -> Evaluation:
-    """Train and score one point, block by block.
+    """Train and score one configuration, block by block.
 
     The value that Optuna gets is made of validation scores alone: the test scores go into the
     project's own tables, and only reports read them.
 
     Args:
-        task: The problem.
-        parameters: The point as Optuna holds it.
-        setting: What it means.
+        task: The task.
+        parameters: The configuration as Optuna holds it.
+        configuration: What it means.
         on_epoch: Called after every epoch of a stack with its running members.
         block: The only block of the task to train; all of them when None.
-        hopeless: Told each block's validation scores of the first objective by fold, it says
-            whether the trial ends there.
+        should_prune: Called with each block's validation scores of the first objective by fold
+            position; returns whether the trial ends there.
 
     Raises:
         MembersFailed: Some member diverged, under ``on_nan = "fail"``, or an objective cannot
             be computed.
     """
     started, clock = utc_now(), time.perf_counter()
-    todo = task.blocks if block is None else (task.blocks[block],)
-    trained = _Trained()
+    blocks = task.blocks if block is None else (task.blocks[block],)
+    objective = task.study.objectives[0]
+    trained = _TrainedFolds()
     pruned = False
-    for number, part in enumerate(todo, start=1):
-        trained += _judged(task, setting, part, task.fit(setting, on_epoch, part))
-        first = task.study.objectives[0]
-        scores = trained.scores[-len(part) :]
-        seen = {at: one["validation"][first] for at, one in zip(part, scores, strict=True)}
-        if should_prune and should_prune(seen) and number < len(todo):
+    for number, positions in enumerate(blocks, start=1):
+        outcomes = task.fit(configuration, on_epoch, positions)
+        trained += _score_folds(task, configuration, positions, outcomes)
+        block_scores = trained.scores[-len(positions) :]
+        scores = {
+            position: fold_scores["validation"][objective]
+            for position, fold_scores in zip(positions, block_scores, strict=True)
+        }
+        if should_prune and should_prune(scores) and number < len(blocks):
             pruned = True
             break
     times = started, utc_now(), time.perf_counter() - clock
-    return _evaluation(task, parameters, setting, trained, times, pruned=pruned)
+    return _make_evaluation(task, parameters, configuration, trained, times, pruned=pruned)
 
 
 def evaluate_together(
     task: Task,
-    asked: Sequence[tuple[dict[str, Any], Configuration]],
+    configurations: Sequence[tuple[dict[str, Any], Configuration]],
     on_epoch: Callable[[int], None] | None = None,
 ) -> list[Evaluation | MembersFailed]:
-    """Train points of a grid side by side, and score each; one that fails is no other's matter.
+    """Train configurations of a grid side by side, and score each.
 
     Args:
-        task: The problem.
-        asked: Points as Optuna holds them, and what they mean.
+        task: The task.
+        configurations: Each as Optuna holds it, and what it means.
         on_epoch: As for :func:`evaluate`.
+
+    Returns:
+        One evaluation a configuration, or the error that ended this one alone.
     """
     started, clock = utc_now(), time.perf_counter()
-    outcomes = task.fit_together([setting for _, setting in asked], on_epoch)
-    times = started, utc_now(), (time.perf_counter() - clock) / len(asked)
-    found: list[Evaluation | MembersFailed] = []
-    for (parameters, setting), own in zip(asked, outcomes, strict=True):
+    all_outcomes = task.fit_together([meant for _, meant in configurations], on_epoch)
+    times = started, utc_now(), (time.perf_counter() - clock) / len(configurations)
+    results: list[Evaluation | MembersFailed] = []
+    for (parameters, configuration), outcomes in zip(configurations, all_outcomes, strict=True):
         try:
-            trained = _judged(task, setting, range(len(task.folds)), own)
-            found.append(_evaluation(task, parameters, setting, trained, times))
+            trained = _score_folds(task, configuration, range(len(task.folds)), outcomes)
+            results.append(_make_evaluation(task, parameters, configuration, trained, times))
         except MembersFailed as error:
-            found.append(error)
-    return found
+            results.append(error)
+    return results
 
 
 @dataclass(frozen=True)
-class _Trained:
-    """Folds that were trained, with what they scored."""
+class _TrainedFolds:
+    """Folds that were trained, with their scores."""
 
-    places: tuple[int, ...] = ()
+    positions: tuple[int, ...] = ()
     outcomes: tuple[Any, ...] = ()
     scores: tuple[dict[str, dict[str, float]], ...] = ()
 
-    def __add__(self, more: _Trained) -> _Trained:
-        return _Trained(
-            self.places + more.places, self.outcomes + more.outcomes, self.scores + more.scores
+    def __add__(self, more: _TrainedFolds) -> _TrainedFolds:
+        return _TrainedFolds(
+            self.positions + more.positions,
+            self.outcomes + more.outcomes,
+            self.scores + more.scores,
         )
 
 
-def _judged(
-    task: Task, setting: Configuration, places: Sequence[int], outcomes: Sequence[Any]
-) -> _Trained:
-    trained = [_checked(outcome) for outcome in outcomes]
-    failed = [outcome.failed for outcome in trained if outcome.failed]
-    if failed and setting.training.on_nan == "fail":
-        raise MembersFailed(f"{len(failed)} of {len(trained)} folds diverged: {failed[0]}")
-    scores = [_scores(task, at, one) for at, one in zip(places, trained, strict=True)]
-    return _Trained(tuple(places), tuple(trained), tuple(scores))
+def _score_folds(
+    task: Task, configuration: Configuration, positions: Sequence[int], outcomes: Sequence[Any]
+) -> _TrainedFolds:
+    checked = [_fail_if_not_finite(outcome) for outcome in outcomes]
+    failures = [outcome.failed for outcome in checked if outcome.failed]
+    if failures and configuration.training.on_nan == "fail":
+        raise MembersFailed(f"{len(failures)} of {len(checked)} folds diverged: {failures[0]}")
+    scores = [
+        _scores(task, position, outcome)
+        for position, outcome in zip(positions, checked, strict=True)
+    ]
+    return _TrainedFolds(tuple(positions), tuple(checked), tuple(scores))
 
 
-def _evaluation(
+def _make_evaluation(
     task: Task,
     parameters: dict[str, Any],
-    setting: Configuration,
-    trained: _Trained,
+    configuration: Configuration,
+    trained: _TrainedFolds,
     times: tuple[str, str, float],
     *,
     pruned: bool = False,
@@ -176,14 +188,14 @@ def _evaluation(
             raise MembersFailed(f"{name} cannot be computed: a validation part lacks classes")
     return Evaluation(
         uuid=str(uuid.uuid4()),
-        setting=setting,
+        configuration=configuration,
         parameters=parameters,
-        places=trained.places,
+        positions=trained.positions,
         outcomes=trained.outcomes,
         scores=trained.scores,
         values=values,
-        network_parameters=task.network_parameters(setting.model),
-        # Taken at one place: reports tell by them who trained beside others.
+        network_parameters=task.network_parameters(configuration.model),
+        # Equal times tell reports which trials trained side by side.
         started=times[0],
         finished=times[1],
         seconds=times[2],
@@ -191,8 +203,8 @@ def _evaluation(
     )
 
 
-def _checked(outcome: Any) -> Any:
-    """Fail a member that the last step of all made useless: no loss was computed after it."""
+def _fail_if_not_finite(outcome: Any) -> Any:
+    """Fail a member that its very last step made useless: no loss was computed after it."""
     if outcome.failed or np.isfinite(outcome.validation).all() & np.isfinite(outcome.test).all():
         return outcome
     return replace(outcome, stopped="failed", failed="its probabilities are not finite")

@@ -1,4 +1,4 @@
-"""Where a database file lies: SQLite's locks cannot be trusted on a network file system."""
+"""File system of a database file: SQLite's locks are not safe on a network file system."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _NETWORK = {
 }  # fmt: skip
 
 
-def check_place(storage: str) -> None:
-    """Refuse several workers on a SQLite file that machines may share.
+def check_filesystem(storage: str) -> None:
+    """Refuse a SQLite file on a network file system, for several workers.
 
     Raises:
         StorageError: The file lies on a network file system.
@@ -33,16 +33,16 @@ def check_place(storage: str) -> None:
 
 
 def file_system(path: str, mounts: Path = Path("/proc/mounts")) -> str:
-    """The type of file system that a path lies on, "" where the system does not tell."""
+    """Type of the file system of a path, "" where the system has no list of mounts."""
     try:
         lines = mounts.read_text().splitlines()
     except OSError:
         return ""
-    place, best, kind = Path(os.path.realpath(path)), -1, ""
+    real_path, depth, kind = Path(os.path.realpath(path)), -1, ""
     for line in lines:
-        _, point, found, *_ = line.split(" ")
-        folder = Path(point.encode().decode("unicode_escape"))
-        # The last of those mounted at one place is the one that is seen.
-        if len(folder.parts) >= best and place.is_relative_to(folder):
-            best, kind = len(folder.parts), found
+        _, mount, mount_kind, *_ = line.split(" ")
+        folder = Path(mount.encode().decode("unicode_escape"))
+        # Of several mounts on one folder the last one is visible.
+        if len(folder.parts) >= depth and real_path.is_relative_to(folder):
+            depth, kind = len(folder.parts), mount_kind
     return kind

@@ -1,4 +1,4 @@
-"""What a study's numbers depend on, and what may change in its file once it has begun."""
+"""Fingerprint of a task: what its numbers depend on, which stays as it was when it began."""
 
 from __future__ import annotations
 
@@ -8,36 +8,39 @@ from typing import Any
 
 import msgspec
 
-from remix_study.study.configurations import encoded, grid_points, label_of
+from remix_study.study.configurations import encoded, grid_configurations, label_of
 from remix_study.study.constraints import parse_constraint
 from remix_study.study.initial_trials import outer_choices
 from remix_study.study.optuna_parameters import kind_of
-from remix_study.study.tables import point_key
+from remix_study.study.tables import configuration_key
 from remix_study.study.task import Task
 from remix_study.studyfile.search_space import Choice
 from remix_study.studyfile.validation import as_toml
 
-# A value longer than this is cut where a change is shown.
-_SHOWN = 60
+# Characters of a value in a message on a change; longer ones are cut.
+_MAX_SHOWN = 60
 
 
-def plan(task: Task) -> dict[str, Any]:
-    """What there is to do: keys of the grid's points, or how many trials a search has."""
+def planned_work(task: Task) -> dict[str, Any]:
+    """Keys of a grid's configurations (``planned``) and how many ``trials`` complete the task."""
     search = task.study.search
     if task.role == "outer":
         choices = outer_choices(task.study, task.spec.training)
         return {"planned": [], "trials": (search.outer or 0) * len(choices)}
     if search.algorithm != "grid":
         return {"planned": [], "trials": search.trials}
-    points = [point_key(point) for point in grid_points(search.space)]
-    return {"planned": points, "trials": len(points)}
+    keys = [configuration_key(parameters) for parameters in grid_configurations(search.space)]
+    return {"planned": keys, "trials": len(keys)}
 
 
-def definition(task: Task) -> dict[str, Any]:
+def fingerprint(task: Task) -> dict[str, Any]:
     """Everything that a study's numbers depend on and that therefore stays as it began.
 
-    Named as in the study file. A grid's points are not part of it: points may be added. Optuna
-    fixes the choices of a setting that is a name, and whether a number is whole.
+    Named as in the study file. A grid's configurations are not part of it: more may be added.
+    Optuna fixes the choices of a key whose values are names, and whether a number is whole.
+
+    Returns:
+        Sections of the study file, as JSON would hold them.
     """
     study, problem, spec = task.study, task.problem, task.spec
     search = study.search
@@ -52,12 +55,12 @@ def definition(task: Task) -> dict[str, Any]:
         }
     head: dict[str, Any] = {"seed": study.seed, "objectives": list(study.objectives)}
     cv = msgspec.to_builtins(study.cv)
-    # Absent where not asked for, as in databases from before there were such keys.
+    # Absent unless used, as in databases from before these keys existed.
     if study.extra_metrics:
         head["extra_metrics"] = list(study.extra_metrics)
     if not study.cv.redraw:
         del cv["redraw"]
-    found = {
+    sections = {
         "study": head,
         "cv": cv,
         "model": {"name": study.model.name, **study.model.options},
@@ -70,30 +73,30 @@ def definition(task: Task) -> dict[str, Any]:
             "imbalance": problem.imbalance,
             "rows": int(problem.counts.sum()),
         },
-        "search": {"algorithm": search.algorithm, "space": space, **_rules(task)},
+        "search": {"algorithm": search.algorithm, "space": space, **_search_rules(task)},
     }
     if problem.dataset.has_images:
-        chosen = study.augmentation
-        found["augmentation"] = {"name": chosen.name, **chosen.options}
-    # Through JSON and back, as the database will give it.
-    return msgspec.json.decode(msgspec.json.encode(found))  # type: ignore[no-any-return]
+        augmentation = study.augmentation
+        sections["augmentation"] = {"name": augmentation.name, **augmentation.options}
+    # Through JSON and back, as the database will return it.
+    return msgspec.json.decode(msgspec.json.encode(sections))  # type: ignore[no-any-return]
 
 
-def _rules(task: Task) -> dict[str, Any]:
-    """What else decides what a search asks and keeps, where the file says so."""
+def _search_rules(task: Task) -> dict[str, Any]:
+    """Constraints, pruning and outer folds, where the study file has them."""
     search = task.study.search
-    found: dict[str, Any] = {}
+    rules: dict[str, Any] = {}
     if search.constraints:
-        found["constraints"] = [parse_constraint(text).text for text in search.constraints]
+        rules["constraints"] = [parse_constraint(text).text for text in search.constraints]
     if search.prune:
-        found["prune"] = True
+        rules["prune"] = True
     if task.role in ("inner", "outer"):
-        found["outer"] = search.outer
-    return found
+        rules["outer"] = search.outer
+    return rules
 
 
-def facts(task: Task) -> dict[str, Any]:
-    """What reports and the dashboard say of a problem."""
+def problem_facts(task: Task) -> dict[str, Any]:
+    """What reports and the dashboard need to know of a task, as the database stores it."""
     problem, study, training = task.problem, task.study, task.spec.training
     return {
         "dataset": problem.dataset.name,
@@ -126,38 +129,38 @@ def facts(task: Task) -> dict[str, Any]:
     }
 
 
-def changes(
+def study_changes(
     task: Task, began: Mapping[str, Any], planned: Sequence[str], trials: int
 ) -> list[str]:
-    """What a study file does to a study besides adding points.
+    """How a study file contradicts a study that has begun; more configurations do not.
 
     Args:
-        task: The problem as the file has it now.
-        began: Its definition when the study began.
-        planned: Keys of the points of its grid when it was last run.
+        task: The task as the file has it now.
+        began: Its fingerprint when the study began.
+        planned: Keys of the configurations of its grid when it was last run.
         trials: Trials that it then had.
 
     Returns:
         Differences such as ``training.epochs: 2 -> 3``.
     """
-    before, now = _flat(began), _flat(definition(task))
-    found = [
+    before, now = _flat(began), _flat(fingerprint(task))
+    changes = [
         f"{name}: {_short(before.get(name, 'absent'))} -> {_short(now.get(name, 'absent'))}"
         for name in sorted(before.keys() | now.keys())
         if before.get(name) != now.get(name)
     ]
-    new = plan(task)
-    gone = [label_of(json.loads(k)) for k in planned if k not in new["planned"]]
-    if not found and gone:
-        return [f"search.space: {_short(', '.join(gone))} taken out"]
-    if not found and new["trials"] < trials:
-        return [f"search.trials: {trials} -> {new['trials']}"]
-    return found
+    work = planned_work(task)
+    removed = [label_of(json.loads(key)) for key in planned if key not in work["planned"]]
+    if not changes and removed:
+        return [f"search.space: {_short(', '.join(removed))} taken out"]
+    if not changes and work["trials"] < trials:
+        return [f"search.trials: {trials} -> {work['trials']}"]
+    return changes
 
 
 def _short(value: Any) -> str:
     text = value if isinstance(value, str) else as_toml(value)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 3]}..."
 
 
 def _flat(table: Mapping[str, Any], path: str = "") -> dict[str, Any]:

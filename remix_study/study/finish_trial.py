@@ -1,19 +1,21 @@
-"""How a trial ends: told with all that belongs to it, failed, or closed for a dead worker."""
+"""How a trial ends: complete with all its rows, failed, or closed for a dead worker."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import TrialState
 from sqlalchemy import Connection, delete, insert, select
 
-from remix_study.study import leases, study_progress, tables
-from remix_study.study.baseline_trial import margins
+from remix_study.study import leases, optuna_tables, tables
+from remix_study.study.baseline_trial import constraint_margins
 from remix_study.study.constraints import Constraint, Margin
 from remix_study.study.evaluation import Evaluation
-from remix_study.study.record import erase, record
-from remix_study.study.registration import LONGEST_ATTRIBUTE
-from remix_study.study.trial_attributes import attributes
+from remix_study.study.record import delete_run, record_trial
+from remix_study.study.registration import MAX_ATTRIBUTE_LENGTH
+from remix_study.study.trial_attributes import trial_attributes
 from remix_study.study.trial_status import DIED, FAILED, FINAL, NOT_PLANNED
 from remix_study.study.trials import TakenOver, Trials
 
@@ -22,70 +24,74 @@ if TYPE_CHECKING:
     from optuna.trial import Trial
 
 
-def tell(trials: Trials, trial: Trial, found: Evaluation, slot: int | None) -> None:
-    """Our rows first, in one transaction, then Optuna: COMPLETE means all is there.
+def finish_trial(trials: Trials, trial: Trial, evaluation: Evaluation, slot: int | None) -> None:
+    """Write the trial's rows in one transaction, then mark it COMPLETE or PRUNED.
 
-    To do it twice comes to the same.
+    Readers may rely on such trials having all their rows. Calling it twice has the same effect as
+    calling it once.
 
     Raises:
         MembersFailed: A constraint cannot be computed.
-        TakenOver: The trial was closed meanwhile; nothing of it is kept.
+        TakenOver: The trial was closed meanwhile; none of its rows is kept.
     """
-    from optuna.exceptions import UpdateFinishedTrialError
-    from optuna.trial import TrialState
-
     storage = trials.storage
-    own = {tables.RUN_ATTRIBUTE: found.uuid, **attributes(trials.task, found)}
-    own |= {} if slot is None else {tables.SLOT_ATTRIBUTE: slot}
-    beyond = margins(trials, found, slot)
+    attributes = {
+        tables.RUN_ATTRIBUTE: evaluation.uuid,
+        **trial_attributes(trials.task, evaluation),
+    }
+    attributes |= {} if slot is None else {tables.SLOT_ATTRIBUTE: slot}
+    margins = constraint_margins(trials, evaluation, slot)
     # The dashboard shows user attributes, and no constraints of this kind.
-    own |= {f"constraint {one.text}": str(margin) for one, margin in beyond.items()}
-    state = TrialState.PRUNED if found.pruned else TrialState.COMPLETE
+    attributes |= {f"constraint {c.text}": str(margin) for c, margin in margins.items()}
+    state = TrialState.PRUNED if evaluation.pruned else TrialState.COMPLETE
     try:
-        _constrain(storage, trial, beyond)
+        _set_constraints(storage, trial, margins)
         with storage.engine.begin() as connection:
-            _describe(connection, trial, own)
-            record(connection, trials.entry.uuid, trials.task, found)
-        storage.set_trial_state_values(trial._trial_id, state, found.values)
+            _set_attributes(connection, trial, attributes)
+            record_trial(connection, trials.registered.uuid, trials.task, evaluation)
+        storage.set_trial_state_values(trial._trial_id, state, evaluation.values)
     except UpdateFinishedTrialError as error:
         stored = storage.get_trial(trial._trial_id)
-        mine = stored.user_attrs.get(tables.RUN_ATTRIBUTE) == found.uuid
-        if mine and stored.state == state:
-            # Told before, on a connection that was lost before it could say so.
+        is_same_run = stored.user_attrs.get(tables.RUN_ATTRIBUTE) == evaluation.uuid
+        if is_same_run and stored.state == state:
+            # Finished by an earlier call, whose connection was lost before the answer came.
             return
-        erase(storage.engine, found.uuid)
+        delete_run(storage.engine, evaluation.uuid)
         raise TakenOver from error
 
 
-def _constrain(storage: RDBStorage, trial: Trial, beyond: dict[Constraint, Margin]) -> None:
-    """Tell Optuna of constraints, those that it does not know of yet."""
-    known = storage.get_trial(trial._trial_id).constraints if beyond else {}
-    for constraint, margin in beyond.items():
-        if constraint.text not in known:
+def _set_constraints(storage: RDBStorage, trial: Trial, margins: dict[Constraint, Margin]) -> None:
+    """Store those constraints of a trial that Optuna does not have yet."""
+    stored = storage.get_trial(trial._trial_id).constraints if margins else {}
+    for constraint, margin in margins.items():
+        if constraint.text not in stored:
             trial.set_constraint(constraint.text, margin.beyond)
 
 
-def _describe(connection: Connection, trial: Trial, told: dict[str, Any]) -> None:
-    """Set a running trial's user attributes; Optuna takes a transaction for each."""
-    from optuna.exceptions import UpdateFinishedTrialError
+def _set_attributes(connection: Connection, trial: Trial, attributes: dict[str, Any]) -> None:
+    """Set user attributes of a running trial; Optuna takes a transaction for each.
 
-    rows, own = (
-        study_progress.trial_attributes,
-        study_progress.trials.c.trial_id == trial._trial_id,
+    Raises:
+        UpdateFinishedTrialError: The trial is not running any more.
+    """
+    table, all_trials = optuna_tables.trial_attributes, optuna_tables.trials
+    state = (
+        select(all_trials.c.state)
+        .where(all_trials.c.trial_id == trial._trial_id)
+        .with_for_update()
     )
-    values = [
-        {"trial_id": trial._trial_id, "key": name, "value_json": json.dumps(value)}
-        for name, value in told.items()
-    ]
-    state = select(study_progress.trials.c.state).where(own).with_for_update()
     if connection.execute(state).scalar_one_or_none() != "RUNNING":
         raise UpdateFinishedTrialError
-    mine = (rows.c.trial_id == trial._trial_id) & rows.c.key.in_(told)
-    connection.execute(delete(rows).where(mine))
-    connection.execute(insert(rows), values)
+    replaced = (table.c.trial_id == trial._trial_id) & table.c.key.in_(attributes)
+    connection.execute(delete(table).where(replaced))
+    rows = [
+        {"trial_id": trial._trial_id, "key": name, "value_json": json.dumps(value)}
+        for name, value in attributes.items()
+    ]
+    connection.execute(insert(table), rows)
 
 
-def fail(
+def fail_trial(
     storage: RDBStorage,
     trial_id: int,
     reason: str,
@@ -93,20 +99,17 @@ def fail(
     *,
     final: bool = False,
 ) -> None:
-    """Close a trial as FAIL and take out what it had written, unless it is closed already.
+    """Close a trial as FAIL and delete its rows, unless it is closed already.
 
     Args:
         storage: The database.
         trial_id: Optuna's id.
         reason: Kept with the trial.
-        slot: The slot that it used up; None if it is to be asked again.
+        slot: The slot that it used up; None if it is to be asked for again.
         final: Whether it would fail again if it were tried again.
     """
-    from optuna.exceptions import UpdateFinishedTrialError
-    from optuna.trial import TrialState
-
     try:
-        storage.set_trial_user_attr(trial_id, FAILED, reason[:LONGEST_ATTRIBUTE])
+        storage.set_trial_user_attr(trial_id, FAILED, reason[:MAX_ATTRIBUTE_LENGTH])
         if slot is not None:
             storage.set_trial_user_attr(trial_id, tables.SLOT_ATTRIBUTE, slot)
         if final:
@@ -117,23 +120,24 @@ def fail(
     run = storage.get_trial(trial_id).user_attrs.get(tables.RUN_ATTRIBUTE)
     if run is not None:
         # Only now, when nobody can complete the trial any more.
-        erase(storage.engine, run)
+        delete_run(storage.engine, run)
 
 
-def free_dead(trials: Trials) -> None:
-    """Close trials whose worker is gone, and those that somebody enqueued beside a grid."""
+def close_dead_trials(trials: Trials) -> None:
+    """Close trials whose worker is gone, and those that a person enqueued beside a grid."""
     engine = trials.storage.engine
-    leases.bury(engine)
+    leases.remove_dead_workers(engine)
     for trial in trials.in_state("WAITING") if trials.planned else ():
-        fail(trials.storage, trial._trial_id, NOT_PLANNED)
-    # Trials first: a living worker claims its point before it asks for the trial, and gives
-    # it back after it has closed the trial.
+        fail_trial(trials.storage, trial._trial_id, NOT_PLANNED)
+    # Trials are read before leases: a living worker takes its lease before it begins the trial,
+    # and gives it back after it has closed the trial.
     running = trials.in_state("RUNNING")
     with engine.connect() as connection:
-        worked_on = set(leases.claimed(connection, trials.entry.uuid).values())
-    if None in worked_on:
-        # One of the trials may be that of a worker which is just asking for it.
+        leased = leases.leased_configurations(connection, trials.registered.uuid)
+    leased_trials = set(leased.values())
+    if None in leased_trials:
+        # One of the running trials may belong to a worker that is just beginning it.
         return
     for trial in running:
-        if trial.number not in worked_on:
-            fail(trials.storage, trial._trial_id, DIED)
+        if trial.number not in leased_trials:
+            fail_trial(trials.storage, trial._trial_id, DIED)

@@ -1,4 +1,4 @@
-"""What every search begins with, so that it never ends below it unnoticed."""
+"""Initial trials of a search: the references, so that no search ends below them unnoticed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ REFERENCES = ("baseline", "remix")
 """Plain training, and ReMix at the alpha of the paper."""
 
 
-def first_points(study: Study, training: Training) -> dict[str, Parameters]:
-    """Parameters of the references that a search space holds.
+def initial_configurations(study: Study, training: Training) -> dict[str, Parameters]:
+    """Parameters of the references that a search space contains.
 
-    Keys that the search frees have the study file's own values, or the nearest of the space.
+    Keys that the search varies have the study file's values, or the nearest ones of the space.
 
     Args:
         study: Its search space, algorithm and model.
@@ -28,36 +28,39 @@ def first_points(study: Study, training: Training) -> dict[str, Parameters]:
     Returns:
         Name -> parameters as Optuna is to hold them, baseline first.
     """
-    found = {}
+    references = {}
+    everything = study.search.algorithm in UNCONDITIONAL
     for name in REFERENCES:
-        asked: Parameters = {}
-        own = _own_values(name, training, study.model)
+        parameters: Parameters = {}
+        values = _reference_values(name, training, study.model)
 
-        def ask(key: str, domain: Domain, asked: Parameters = asked, own: Any = own) -> Any:
-            asked[key] = _nearest(domain, own.get(key))
-            return asked[key]
+        def suggest(
+            key: str, domain: Domain, parameters: Parameters = parameters, values: Any = values
+        ) -> Any:
+            parameters[key] = _nearest(domain, values.get(key))
+            return parameters[key]
 
-        everything = study.search.algorithm in UNCONDITIONAL
-        point = walk(study.search.space, ask, everything=everything)
-        if strategy_of(point).name == name:
-            found[name] = asked
-    return found
+        configuration = walk(study.search.space, suggest, everything=everything)
+        if strategy_of(configuration).name == name:
+            references[name] = parameters
+    return references
 
 
 def outer_choices(study: Study, training: Training) -> tuple[str, ...]:
-    """What is scored on each outer fold: what every objective chose, and the baseline."""
-    there = "baseline" in first_points(study, training)
-    return (*study.objectives, *(("baseline",) if there else ()))
+    """What is scored on each outer fold: the choice by each objective, and the baseline."""
+    has_baseline = "baseline" in initial_configurations(study, training)
+    return (*study.objectives, *(("baseline",) if has_baseline else ()))
 
 
-def reference_points(names: tuple[str, ...]) -> SearchSpace:
-    """A grid of references, for those that a search space lacks."""
+def reference_space(names: tuple[str, ...]) -> SearchSpace:
+    """The space of a grid of references, for those that a search space lacks."""
     mixing = [name for name in names if make_strategy(name).has_mixing]
     alpha: dict[str, Domain] = {name: Choice((make_strategy(name).alpha,)) for name in mixing}
     return SearchSpace(strategy=names, alpha=alpha)
 
 
-def _own_values(name: str, training: Training, model: Model) -> dict[str, Any]:
+def _reference_values(name: str, training: Training, model: Model) -> dict[str, Any]:
+    """Value of every key that a search may vary, for a reference."""
     strategy = make_strategy(name)
     options = {"dropout": DEFAULT_DROPOUT} | model.options
     return {
@@ -72,13 +75,13 @@ def _own_values(name: str, training: Training, model: Model) -> dict[str, Any]:
 
 
 def _nearest(domain: Domain, value: Any) -> Any:
-    """The value of a domain that is nearest to a given one, the first where none is near."""
-    numeric = isinstance(value, int | float) and not isinstance(value, bool)
+    """The value of a domain nearest to a given one; its first value where none is comparable."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if isinstance(domain, Range):
-        number = min(max(float(value), domain.low), domain.high) if numeric else domain.low
+        number = min(max(float(value), domain.low), domain.high) if is_number else domain.low
         return round(number) if domain.integer else number
     if isinstance(value, list):
         value = tuple(value)
-    if numeric and all(isinstance(v, int | float) for v in domain.values):
-        return min(domain.values, key=lambda other: abs(other - value))
+    if is_number and all(isinstance(v, int | float) for v in domain.values):
+        return min(domain.values, key=lambda candidate: abs(candidate - value))
     return encoded(value if value in domain.values else domain.values[0])

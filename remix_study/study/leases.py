@@ -1,92 +1,95 @@
-"""Who works on which point, and whether it still lives.
+"""Leases: which worker works on which configuration, and which workers live.
 
-A point is claimed by inserting its row: the database refuses the second. A claim counts only as
-long as its worker lives; that is known at once on this machine, elsewhere by its heartbeat.
+A lease is taken by inserting its row: the database refuses the second. It counts only as long as
+its worker lives; see :mod:`remix_study.study.liveness`.
 """
 
 from __future__ import annotations
 
 import os
-import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from remix_study.errors import StorageError
-from remix_study.study import tables
+from remix_study.study import liveness, tables
 from remix_study.study.tables import utc_now
 
 HEARTBEAT = 30.0
-"""Seconds between two signs of life."""
-
-GRACE = timedelta(seconds=300)
-"""How long a worker on another machine may be silent before its point is given away."""
-
-_RUNNING = "running"
+"""Seconds between two heartbeats of a worker."""
 
 
 class Worker:
-    """This process, as the database knows it."""
+    """This process as a worker in the database.
+
+    Attributes:
+        uuid: Its identity.
+    """
 
     def __init__(self, engine: Engine, heartbeat: float = HEARTBEAT) -> None:
         """Register the worker.
+
+        Args:
+            engine: To the database.
+            heartbeat: Seconds between two heartbeats.
 
         Raises:
             StorageError: The database is a file that a worker on another machine uses.
         """
         self.uuid = str(uuid.uuid4())
         self._engine, self._heartbeat = engine, heartbeat
-        self._show_up()
+        self.sign()
 
-    def _show_up(self) -> None:
+    def sign(self) -> None:
+        """Note that the worker lives; register (again) where the database does not know it.
+
+        A machine that slept was taken for dead meanwhile, and its worker removed.
+
+        Raises:
+            StorageError: As for the constructor.
+        """
         with self._engine.begin() as connection:
             self._sign(connection)
 
     def _sign(self, connection: Connection) -> None:
-        """Give a sign of life; register (again) where nobody knows this worker.
-
-        A machine that slept was taken for dead meanwhile, and its worker struck off.
-        """
-        mine = tables.workers.c.uuid == self.uuid
-        seen = update(tables.workers).where(mine).values(seen=utc_now())
+        is_own = tables.workers.c.uuid == self.uuid
+        seen = update(tables.workers).where(is_own).values(seen=utc_now())
         if connection.execute(seen).rowcount:
             return
         if connection.dialect.name == "sqlite":
-            _refuse_other_machines(connection)
+            _check_one_machine(connection)
         connection.execute(
             insert(tables.workers).values(
                 uuid=self.uuid,
-                host=_host(),
-                boot=_boot(),
+                host=liveness.host_name(),
+                boot=liveness.boot_id(),
                 pid=os.getpid(),
-                started=_started(os.getpid()),
+                started=liveness.process_start(os.getpid()),
                 seen=utc_now(),
             )
         )
 
     @contextmanager
-    def beating(self, beat: Callable[[], object]) -> Iterator[None]:
-        """Give signs of life while the block runs; ``beat()`` is called with each."""
+    def heartbeat(self, on_beat: Callable[[], object]) -> Iterator[None]:
+        """Sign regularly while the block runs; ``on_beat()`` is called each time."""
         done = threading.Event()
 
-        def keep_on() -> None:
+        def beat() -> None:
             while not done.wait(self._heartbeat):
                 try:
-                    self._show_up()
-                    beat()
+                    self.sign()
+                    on_beat()
                 except Exception:
-                    # A database locked or away for a moment must not end the heartbeat. What
-                    # stays wrong is met and named by the thread that works.
+                    # A database that is away for a moment must not end the heartbeat. An error
+                    # that persists is met and reported by the thread that works.
                     continue
 
-        thread = threading.Thread(target=keep_on, name="heartbeat", daemon=True)
+        thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
         thread.start()
         try:
             yield
@@ -94,165 +97,115 @@ class Worker:
             done.set()
             thread.join()
 
-    def claim(self, study_uuid: str, point: str) -> bool:
-        """Try to take a point; False where another worker has it."""
+    def acquire(self, study_uuid: str, key: str) -> bool:
+        """Try to lease a configuration.
+
+        Returns:
+            Whether this worker has it now; False where another worker does.
+        """
         try:
             with self._engine.begin() as connection:
                 self._sign(connection)
                 connection.execute(
-                    insert(tables.claims).values(
-                        study_uuid=study_uuid, point=point, worker_uuid=self.uuid
+                    insert(tables.leases).values(
+                        study_uuid=study_uuid, point=key, worker_uuid=self.uuid
                     )
                 )
         except IntegrityError:
-            # Its own, where the connection was lost before the answer came.
-            return self.holds(study_uuid, point)
+            # Its own lease, where the connection was lost before the answer came.
+            return self.holds(study_uuid, key)
         return True
 
-    def assign(self, study_uuid: str, point: str, trial: int) -> bool:
-        """Note which trial works on a claimed point; False where the claim is lost."""
-        with self._engine.begin() as connection:
-            own = _is(study_uuid, point, self.uuid)
-            found = connection.execute(update(tables.claims).where(own).values(trial=trial))
-        return found.rowcount > 0
+    def assign_trial(self, study_uuid: str, key: str, trial: int) -> bool:
+        """Note which trial, by Optuna's number, works on a leased configuration.
 
-    def holds(self, study_uuid: str, point: str) -> bool:
-        """Whether a point is still this worker's: one that was taken for dead loses its own."""
+        Returns:
+            False where the lease is lost.
+        """
+        with self._engine.begin() as connection:
+            is_own = _is_lease(study_uuid, key, self.uuid)
+            result = connection.execute(update(tables.leases).where(is_own).values(trial=trial))
+        return result.rowcount > 0
+
+    def holds(self, study_uuid: str, key: str) -> bool:
+        """Whether this worker still has a lease; it loses all when it is taken for dead."""
+        query = select(tables.leases).where(_is_lease(study_uuid, key, self.uuid))
         with self._engine.connect() as connection:
-            own = select(tables.claims).where(_is(study_uuid, point, self.uuid))
-            return connection.execute(own).first() is not None
+            return connection.execute(query).first() is not None
 
-    def release(self, study_uuid: str, point: str) -> None:
-        """Give a point back."""
+    def release(self, study_uuid: str, key: str) -> None:
+        """Give a lease back."""
         with self._engine.begin() as connection:
-            connection.execute(delete(tables.claims).where(_is(study_uuid, point, self.uuid)))
+            connection.execute(delete(tables.leases).where(_is_lease(study_uuid, key, self.uuid)))
 
-    def leave(self) -> None:
-        """Take the worker out of the database with whatever it still claims."""
+    def unregister(self) -> None:
+        """Remove the worker from the database with the leases that it still has."""
         with self._engine.begin() as connection:
             connection.execute(
-                delete(tables.claims).where(tables.claims.c.worker_uuid == self.uuid)
+                delete(tables.leases).where(tables.leases.c.worker_uuid == self.uuid)
             )
             connection.execute(delete(tables.workers).where(tables.workers.c.uuid == self.uuid))
 
 
-def machine() -> str:
-    """Which machine this is; containers on one share it."""
-    return _boot() or socket.gethostname()
-
-
-def living(connection: Connection) -> set[str]:
+def living_workers(connection: Connection) -> set[str]:
     """UUIDs of the workers that live."""
-    return {row.uuid for row in connection.execute(select(tables.workers)) if _lives(row)}
+    rows = connection.execute(select(tables.workers))
+    return {row.uuid for row in rows if liveness.is_alive(row)}
 
 
-def bury(engine: Engine) -> None:
-    """Take out dead workers and free what they claimed."""
+def remove_dead_workers(engine: Engine) -> None:
+    """Remove dead workers with their leases."""
     with engine.connect() as connection:
-        known = connection.execute(select(tables.workers)).all()
+        rows = connection.execute(select(tables.workers)).all()
     # Only those seen to be dead: others may be registering at this moment.
-    for row in [row for row in known if not _lives(row)]:
-        # One that comes back at this moment, and claims again, is left to the next burial.
+    for row in [row for row in rows if not liveness.is_alive(row)]:
+        # One that signs at this moment, and takes a lease again, is left to the next call.
         with suppress(IntegrityError), engine.begin() as connection:
-            own, workers = tables.claims.c.worker_uuid == row.uuid, tables.workers.c
-            connection.execute(delete(tables.claims).where(own))
-            silent = (workers.uuid == row.uuid) & (workers.seen == row.seen)
-            connection.execute(delete(tables.workers).where(silent))
+            workers = tables.workers.c
+            connection.execute(
+                delete(tables.leases).where(tables.leases.c.worker_uuid == row.uuid)
+            )
+            is_silent = (workers.uuid == row.uuid) & (workers.seen == row.seen)
+            connection.execute(delete(tables.workers).where(is_silent))
 
 
-def claimed(
+def leased_configurations(
     connection: Connection, study_uuid: str, *, but: Worker | None = None
 ) -> dict[str, int | None]:
-    """Points of a study that are being worked on, each with its trial if it has one.
+    """Keys of leased configurations of a study, each with its trial's number if it has one.
 
     Args:
         connection: To the database.
         study_uuid: The study.
-        but: Whose claims are left out.
+        but: A worker whose leases are left out.
     """
-    all_claims = tables.claims.c
-    wanted = all_claims.study_uuid == study_uuid
+    columns = tables.leases.c
+    condition = columns.study_uuid == study_uuid
     if but is not None:
-        wanted &= all_claims.worker_uuid != but.uuid
-    found = connection.execute(select(all_claims.point, all_claims.trial).where(wanted))
-    return {row.point: row.trial for row in found}
+        condition &= columns.worker_uuid != but.uuid
+    rows = connection.execute(select(columns.point, columns.trial).where(condition))
+    return {row.point: row.trial for row in rows}
 
 
-def _is(study_uuid: str, point: str, worker_uuid: str) -> Any:
-    claims = tables.claims.c
+def _is_lease(study_uuid: str, key: str, worker_uuid: str) -> Any:
+    columns = tables.leases.c
     return (
-        (claims.study_uuid == study_uuid)
-        & (claims.point == point)
-        & (claims.worker_uuid == worker_uuid)
+        (columns.study_uuid == study_uuid)
+        & (columns.point == key)
+        & (columns.worker_uuid == worker_uuid)
     )
 
 
-def _lives(worker: Row[Any]) -> bool:
-    heard = datetime.now(UTC) - datetime.fromisoformat(worker.seen) < GRACE
-    if worker.host != _host():
-        return heard
-    # The same machine: a process is there or not, and after a reboot none is.
-    same = bool(worker.boot == _boot() and worker.started == _started(worker.pid))
-    return same and (heard or not (worker.started == _RUNNING or _is_stopped(worker.pid)))
+def _check_one_machine(connection: Connection) -> None:
+    """Refuse a SQLite file that another machine works on: its locks hold on one machine only.
 
-
-def _refuse_other_machines(connection: Connection) -> None:
-    """SQLite's locks and shared memory hold on one machine only.
-
-    Containers on one machine have names of their own, and the same boot.
+    Containers on one machine have host names of their own, and the same boot.
     """
     for row in connection.execute(select(tables.workers)):
-        if row.host != _host() and row.boot != _boot() and _lives(row):
+        is_here = row.host == liveness.host_name() or row.boot == liveness.boot_id()
+        if not is_here and liveness.is_alive(row):
             raise StorageError(
                 f"workers on {row.host.split()[0]} use this SQLite file, which is safe on one "
                 "machine only; for more take PostgreSQL (where they ended, or the file is a copy, "
-                f"try again in {GRACE.seconds // 60} minutes)"
+                f"try again in {liveness.GRACE.seconds // 60} minutes)"
             )
-
-
-def _host() -> str:
-    """The machine as far as its processes can be seen; containers cannot see each other's."""
-    try:
-        return f"{socket.gethostname()} {os.readlink('/proc/self/ns/pid')}"
-    except OSError:
-        return socket.gethostname()
-
-
-def _boot() -> str:
-    """Identity of this run of the machine, "" where the system does not tell."""
-    path = Path("/proc/sys/kernel/random/boot_id")
-    return path.read_text().strip() if path.exists() else ""
-
-
-def _started(pid: int) -> str:
-    """When a process began, in the system's own count; "gone" where there is none.
-
-    A process id is given out again: with its start it names one process only. Where the system
-    does not tell the start, "running".
-    """
-    if Path("/proc/self/stat").exists():
-        fields = _stat(pid)
-        # A zombie has ended, only nobody has asked how.
-        return "gone" if not fields or fields[0] == "Z" else fields[19]
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return "gone"
-    except PermissionError:
-        # Another user's process.
-        return _RUNNING
-    return _RUNNING
-
-
-def _is_stopped(pid: int) -> bool:
-    """Whether a process is held, as by Ctrl-Z: it is there, and may never go on."""
-    fields = _stat(pid)
-    return bool(fields) and fields[0] in "Tt"
-
-
-def _stat(pid: int) -> list[str]:
-    """What Linux tells of a process after its name, its state first; nothing if it is gone."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return []

@@ -1,4 +1,4 @@
-"""What made the numbers: file, data, versions, seeds, command, machine."""
+"""The manifest of a run: study file, data, versions, seed, command, machine."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _PACKAGES = ("keras", "tensorflow", "jax", "numpy", "optuna", "scikit-learn", "s
 
 
 def manifest(task: Task, command: str) -> dict[str, Any]:
-    """Describe a run of one problem.
+    """Describe a run of one task.
 
     Args:
-        task: The problem, with its data and folds.
-        command: The command line, or how the run was called.
+        task: The task, with its data and folds.
+        command: The command line, or the call in Python.
     """
     study, problem = task.study, task.problem
     return {
@@ -40,20 +40,20 @@ def manifest(task: Task, command: str) -> dict[str, Any]:
         "stack": task.stack,
         "remix_study": remix_study.__version__,
         "python": platform.python_version(),
-        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
+        "packages": {name: number for name in _PACKAGES if (number := package_version(name))},
         "backend": _backend(),
         "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
     }
 
 
 def _backend() -> str:
-    # Keras may also have it from a file of its own.
+    # Keras may also read its backend from a file of its own.
     keras = sys.modules.get("keras")
     return keras.config.backend() if keras else os.environ.get("KERAS_BACKEND", "tensorflow")
 
 
-def _version(name: str) -> str:
-    """The version in use, "" where there is none: JAX is optional."""
+def package_version(name: str) -> str:
+    """Version of an installed package, "" where it is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:

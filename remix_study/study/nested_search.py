@@ -1,4 +1,4 @@
-"""What the trials of one problem know of each other: first points, and choices to be scored."""
+"""How the searches of one problem depend on each other: references, inner and outer trials."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from remix_study.metrics import METRICS
 from remix_study.study.choice import Candidate, choose
-from remix_study.study.registration import enter
-from remix_study.study.retry import patiently
+from remix_study.study.registration import register_study
+from remix_study.study.retry import retry_transient
 from remix_study.study.signals import Signals
 from remix_study.study.task import Task
-from remix_study.study.trial_status import complete, problem_trials
+from remix_study.study.trial_status import complete_configurations, load_trials
 from remix_study.study.trials import Trials
 from remix_study.study.worker_limits import Start
 
@@ -21,84 +21,88 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 
-def entered(
+def register_tasks(
     storage: RDBStorage,
-    families: Sequence[Sequence[Task]],
+    task_groups: Sequence[Sequence[Task]],
     signals: Signals,
     starts: Mapping[str, Start] | None = None,
 ) -> list[Trials]:
-    """Enter problems, each with what belongs to its search, in the order in which they run.
+    """Register the tasks of all problems in the database.
 
     Args:
         storage: The database.
-        families: As :func:`remix_study.study.search_tasks.family` gives them.
-        signals: Looked at while a database is waited for.
-        starts: Where they stood, by name; as they stand now for those not named.
+        task_groups: One group a problem, as :func:`remix_study.study.search_tasks.search_tasks`
+            returns it.
+        signals: Checked while the program waits for a database.
+        starts: State of the tasks when the run began, by name; the present state for others.
+
+    Returns:
+        The trials of each task, in the order in which they run.
 
     Raises:
         StudyFileError: A change in the study file that its studies do not allow.
     """
-    began = starts or {}
-    found = []
-    for tasks in families:
+    starts = starts or {}
+    all_trials = []
+    for tasks in task_groups:
         group = [
-            problem_trials(
+            load_trials(
                 storage,
                 task,
-                patiently(partial(enter, storage, task), signals),
-                began.get(task.name),
+                retry_transient(partial(register_study, storage, task), signals),
+                starts.get(task.name),
             )
             for task in tasks
         ]
-        relate(group)
-        found += group
-    return found
+        link_trials(group)
+        all_trials += group
+    return all_trials
 
 
-def relate(found: Sequence[Trials]) -> None:
-    """Tell a search of its references, and the outer folds of the searches within them.
+def link_trials(group: Sequence[Trials]) -> None:
+    """Link each search to its references, and outer trials to the inner searches.
 
     Args:
-        found: Trials of one problem, as :func:`remix_study.study.search_tasks.family` orders its
-            tasks.
+        group: Trials of one problem's tasks, in the order of
+            :func:`remix_study.study.search_tasks.search_tasks`.
     """
-    beside = None
-    for trials in found:
+    references = None
+    for trials in group:
         if trials.task.role == "references":
-            beside = trials
+            references = trials
         elif trials.task.role == "outer":
-            trials.inner = tuple(other for other in found if other.task.role == "inner")
-            take_choices(trials)
+            trials.inner = tuple(member for member in group if member.task.role == "inner")
+            update_outer_slots(trials)
         else:
-            trials.references, beside = beside, None
+            trials.references, references = references, None
 
 
-def take_choices(outer: Trials) -> None:
-    """Look up what finished inner searches chose; each choice is a slot to score.
+def update_outer_slots(outer: Trials) -> None:
+    """Fix the parameters of outer trials: what each finished inner search chooses.
 
-    Other trials than those on outer folds stay as they are.
+    Trials of other roles stay as they are.
     """
     if not outer.inner:
         return
-    outer.given = {}
+    outer.fixed = {}
     for fold, search in enumerate(outer.inner):
-        if len(complete(search)) < search.total:
+        if len(complete_configurations(search)) < search.total:
             continue
         for position, choice in enumerate(outer.choices):
             slot = fold * len(outer.choices) + position
             if choice == "baseline":
-                outer.given[slot] = dict(search.given[0])
-            elif found := chosen(search, position):
-                outer.given[slot] = dict(found.params)
+                outer.fixed[slot] = dict(search.fixed[0])
+            elif trial := chosen_trial(search, position):
+                outer.fixed[slot] = dict(trial.params)
 
 
-def chosen(search: Trials, objective: int) -> FrozenTrial | None:
-    """The trial that a search's validation means choose by one objective."""
+def chosen_trial(search: Trials, objective: int) -> FrozenTrial | None:
+    """The trial that a search's validation means choose by one objective, None without trials."""
     trials = {trial.number: trial for trial in search.in_state("COMPLETE")}
     candidates = [
         Candidate(trial.number, tuple(trial.values), trial.constraints)
         for trial in trials.values()
     ]
     metric = METRICS[search.task.study.objectives[objective]]
-    found = choose(candidates, objective, maximize=metric.is_maximized)
-    return None if found is None else trials[found.number]
+    candidate = choose(candidates, objective, maximize=metric.is_maximized)
+    return None if candidate is None else trials[candidate.number]

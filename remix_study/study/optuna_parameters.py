@@ -1,4 +1,4 @@
-"""Points as Optuna holds them: suggested by it, or planned and only written down by it."""
+"""Configurations as Optuna holds them: suggested by it, or planned and only stored by it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Choices = Mapping[str, tuple[str, ...]]
 
 
 def all_choices() -> dict[str, tuple[str, ...]]:
-    """Every name that a strategy or a part of one can have in this version of the package."""
+    """Names of all strategies, and of all parts of strategies, in this version of the package."""
     return {
         "strategy": tuple(STRATEGIES),
         "sampler": tuple(SAMPLERS),
@@ -31,56 +31,56 @@ def all_choices() -> dict[str, tuple[str, ...]]:
 
 
 def suggest(trial: Trial, space: SearchSpace, *, everything: bool = False) -> Parameters:
-    """Let Optuna choose a point; see :func:`walk`."""
+    """Let Optuna choose a configuration; see :func:`walk`."""
     return walk(space, lambda name, domain: _suggest(trial, name, domain), everything=everything)
 
 
 def walk(
-    space: SearchSpace, ask: Callable[[str, Domain], Any], *, everything: bool = False
+    space: SearchSpace, choose: Callable[[str, Domain], Any], *, everything: bool = False
 ) -> Parameters:
-    """Put a point together by asking for one parameter after the other.
+    """Build a configuration by choosing one parameter after the other.
 
-    Alpha is asked only where something is mixed, and ``mixing`` not of SMOTE, whose rows are
+    Alpha is chosen only where something is mixed, and ``mixing`` not with SMOTE, whose rows are
     blends already.
 
     Args:
         space: What may vary.
-        ask: Answers with a value of the domain.
-        everything: Ask for every parameter in each case, for algorithms that know no
-            conditions; what then has no meaning is left out of the point.
+        choose: Returns a value of a domain, given the parameter's name and the domain.
+        everything: Whether to choose every parameter in each case, for algorithms without
+            conditional parameters; those without effect are left out of the result.
 
     Returns:
-        The point: what has a meaning of that which was asked.
+        Those of the chosen parameters that have an effect.
     """
-    point: Parameters = {}
+    parameters: Parameters = {}
 
-    def part(name: str, domain: Domain, *, meant: bool = True) -> Any:
-        value = ask(name, domain) if meant or everything else None
-        if meant:
-            point[name] = value
+    def add(name: str, domain: Domain, *, has_effect: bool = True) -> Any:
+        value = choose(name, domain) if has_effect or everything else None
+        if has_effect:
+            parameters[name] = value
         return value
 
     if space.parts:
-        drawn = {"sampler": "natural", "mixing": "none"}
+        parts = {"sampler": "natural", "mixing": "none"}
         for name in ("sampler", "mixing", "loss"):
             if name in space.parts:
-                meant = not (name == "mixing" and drawn["sampler"] in SMOTE_SAMPLERS)
-                value = part(name, space.parts[name], meant=meant)
-                drawn |= {name: value} if meant else {}
-        mixes, alpha = drawn["mixing"] != "none", space.alpha_of("")
+                has_effect = not (name == "mixing" and parts["sampler"] in SMOTE_SAMPLERS)
+                value = add(name, space.parts[name], has_effect=has_effect)
+                parts |= {name: value} if has_effect else {}
+        is_mixed, alpha = parts["mixing"] != "none", space.alpha_of("")
     else:
-        strategy = part("strategy", Choice(space.strategy or DEFAULT_STRATEGIES))
-        mixes, alpha = takes_alpha(strategy), space.alpha_of(strategy)
-    meant = mixes and alpha is not None
-    if domain := alpha if meant else any_alpha(space):
-        part("alpha", domain, meant=meant)
+        strategy = add("strategy", Choice(space.strategy or DEFAULT_STRATEGIES))
+        is_mixed, alpha = takes_alpha(strategy), space.alpha_of(strategy)
+    has_alpha = is_mixed and alpha is not None
+    if domain := alpha if has_alpha else any_alpha(space):
+        add("alpha", domain, has_effect=has_alpha)
     for name, domain in space.settings.items():
-        part(name, domain)
-    return point
+        add(name, domain)
+    return parameters
 
 
 def any_alpha(space: SearchSpace) -> Domain | None:
-    """The domain of alpha, whichever strategy is asked first."""
+    """The domain of alpha of the first strategy that has one, None without any."""
     mixing = [name for name in space.strategy or DEFAULT_STRATEGIES if takes_alpha(name)]
     domains = [space.alpha_of(name) for name in ([""] if space.parts else mixing)]
     return next((domain for domain in domains if domain is not None), None)
@@ -97,36 +97,36 @@ def _suggest(trial: Trial, name: str, domain: Domain) -> Any:
 def distributions(
     parameters: Mapping[str, Any], space: SearchSpace, choices: Choices
 ) -> dict[str, BaseDistribution]:
-    """Optuna's distributions for a planned point.
+    """Optuna's distributions for a planned configuration.
 
-    Optuna fixes the choices of a categorical parameter with the first trial, so ``strategy`` and
-    its parts offer all that the package knew when the study began, and lists of numbers become
-    ranges: that is what lets points be added.
+    Optuna fixes the choices of a categorical parameter with the first trial. So that more
+    configurations can be added, ``strategy`` and its parts offer all names that the package had
+    when the study began, and lists of numbers become ranges.
 
     Args:
-        parameters: The point.
-        space: Where it comes from.
+        parameters: The configuration.
+        space: Its search space.
         choices: Names of strategies and parts as the study began.
 
     Raises:
-        StudyFileError: A name that the package did not know when the study began.
+        StudyFileError: A name that the package did not have when the study began.
     """
     from optuna.distributions import CategoricalDistribution, FloatDistribution
 
-    found: dict[str, BaseDistribution] = {}
+    by_name: dict[str, BaseDistribution] = {}
     for name in parameters:
         if name == "alpha":
-            found[name] = FloatDistribution(0.0, HIGHEST_ALPHA)
+            by_name[name] = FloatDistribution(0.0, HIGHEST_ALPHA)
         elif name in choices:
             if parameters[name] not in choices[name]:
                 raise StudyFileError(
                     f'search.space.{name}: "{parameters[name]}" came with a later version of the '
                     "package than the study began with; give the study another name"
                 )
-            found[name] = CategoricalDistribution(choices[name])
+            by_name[name] = CategoricalDistribution(choices[name])
         else:
-            found[name] = _distribution(space.settings[name])
-    return found
+            by_name[name] = _distribution(space.settings[name])
+    return by_name
 
 
 def _distribution(domain: Domain) -> BaseDistribution:
@@ -142,7 +142,7 @@ def _distribution(domain: Domain) -> BaseDistribution:
 
 
 def kind_of(choice: Choice) -> str:
-    """What a grid's list holds: ``integers``, ``numbers`` or ``names``; only names are fixed."""
+    """Kind of a grid's list: ``integers``, ``numbers`` or ``names``; only names are fixed."""
     types = {type(value) for value in choice.values}
     if types == {int}:
         return "integers"

@@ -1,4 +1,4 @@
-"""Ending a search's trial early, where its first folds say that it is surely behind the best."""
+"""Pruning: a search's trial ends early where its first folds are clearly behind the best trial."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
+from optuna.exceptions import UpdateFinishedTrialError
 
 from remix_study.study.algorithms import make_pruner
 from remix_study.study.trials import TakenOver, Trials
@@ -14,28 +15,28 @@ if TYPE_CHECKING:
     from optuna.trial import Trial
 
 
-def should_prune(
+def pruning_rule(
     trials: Trials, trial: Trial, slot: int | None
 ) -> Callable[[dict[int, float]], bool] | None:
-    """Whether a trial is surely behind the best one; None where the study does not prune.
+    """Build the rule that decides whether a trial is pruned; None where the study never prunes.
 
-    What it gives takes scores by fold, and raises TakenOver where the trial was closed meanwhile.
+    The rule takes validation scores of the first objective by fold position and reports them to
+    Optuna; it raises TakenOver where the trial was closed meanwhile. Trials with fixed parameters
+    report, and are never pruned.
     """
     if slot is None or trials.task.role == "outer" or not trials.task.study.search.prune:
         return None
-    from optuna.exceptions import UpdateFinishedTrialError
+    trials.registered.optuna.pruner = make_pruner()
+    reported: set[int] = set()
 
-    trials.entry.optuna.pruner = make_pruner()
-    told: set[int] = set()
-
-    def judge(scores: dict[int, float]) -> bool:
+    def should_prune(scores: dict[int, float]) -> bool:
         try:
-            for place, score in scores.items():
-                if np.isfinite(score) and place not in told:
-                    trial.report(score, place)
-                    told.add(place)
+            for position, score in scores.items():
+                if np.isfinite(score) and position not in reported:
+                    trial.report(score, position)
+                    reported.add(position)
         except UpdateFinishedTrialError as error:
             raise TakenOver from error
-        return slot not in trials.given and trial.should_prune()
+        return slot not in trials.fixed and trial.should_prune()
 
-    return judge
+    return should_prune

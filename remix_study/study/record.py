@@ -1,47 +1,48 @@
-"""Writing a trial's folds into the project's tables, in one transaction."""
+"""Rows of a trial and of a study in the project's tables: written and deleted as a whole."""
 
 from __future__ import annotations
 
 import math
-import zlib
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 
 from remix_study.study import tables
 from remix_study.study.configurations import label_of
 from remix_study.study.evaluation import Evaluation, peak_memory_mb
+from remix_study.study.packing import pack
 from remix_study.study.task import Task
 
 
-def record(connection: Connection, study_uuid: str, task: Task, found: Evaluation) -> None:
+def record_trial(
+    connection: Connection, study_uuid: str, task: Task, evaluation: Evaluation
+) -> None:
     """Write everything a report needs of a trial, once, within the caller's transaction."""
-    strategy = found.setting.strategy
-    own = select(tables.runs.c.id).where(tables.runs.c.uuid == found.uuid)
-    if connection.execute(own).first() is not None:
+    strategy = evaluation.configuration.strategy
+    recorded = select(tables.runs.c.id).where(tables.runs.c.uuid == evaluation.uuid)
+    if connection.execute(recorded).first() is not None:
         return
     run = connection.execute(
         insert(tables.runs).values(
-            uuid=found.uuid,
+            uuid=evaluation.uuid,
             study_uuid=study_uuid,
-            label=label_of(found.parameters),
+            label=label_of(evaluation.parameters),
             strategy=strategy.name,
             sampler=strategy.sampler,
             mixing=strategy.mixing,
             alpha=strategy.alpha if strategy.has_mixing else None,
             loss=strategy.loss,
-            parameters=found.parameters,
-            network_parameters=found.network_parameters,
-            seconds=found.seconds,
+            parameters=evaluation.parameters,
+            network_parameters=evaluation.network_parameters,
+            seconds=evaluation.seconds,
             peak_memory_mb=peak_memory_mb(),
-            started=found.started,
-            finished=found.finished,
+            started=evaluation.started,
+            finished=evaluation.finished,
         )
     )
     (run_id,) = run.inserted_primary_key or (None,)
-    folds, scores, probabilities = _rows(task, found, run_id)
+    folds, scores, probabilities = _fold_rows(task, evaluation, run_id)
     connection.execute(insert(tables.folds), folds)
     connection.execute(insert(tables.scores), scores)
     if probabilities:
@@ -65,13 +66,24 @@ def record_parts(connection: Connection, study_uuid: str, task: Task) -> None:
     connection.execute(insert(tables.parts), rows)
 
 
-def erase(engine: Engine, run_uuid: str) -> None:
-    """Take out the rows of a run whose trial was never told."""
+def delete_run(engine: Engine, run_uuid: str) -> None:
+    """Delete the rows of a run whose trial has no scores."""
     with engine.begin() as connection:
-        ids = select(tables.runs.c.id).where(tables.runs.c.uuid == run_uuid)
-        for table in (tables.probabilities, tables.scores, tables.folds):
-            connection.execute(delete(table).where(table.c.run_id.in_(ids)))
+        run_ids = select(tables.runs.c.id).where(tables.runs.c.uuid == run_uuid)
+        for table in tables.OF_RUNS:
+            connection.execute(delete(table).where(table.c.run_id.in_(run_ids)))
         connection.execute(delete(tables.runs).where(tables.runs.c.uuid == run_uuid))
+
+
+def delete_study_rows(engine: Engine, study_uuid: str) -> None:
+    """Delete every row of a study in the project's tables; Optuna's study stays."""
+    with engine.begin() as connection:
+        run_ids = select(tables.runs.c.id).where(tables.runs.c.study_uuid == study_uuid)
+        for table in tables.OF_RUNS:
+            connection.execute(delete(table).where(table.c.run_id.in_(run_ids)))
+        for table in (tables.runs, *tables.OF_STUDIES):
+            connection.execute(delete(table).where(table.c.study_uuid == study_uuid))
+        connection.execute(delete(tables.studies).where(tables.studies.c.uuid == study_uuid))
 
 
 def validation_means(engine: Engine, run_uuid: str) -> dict[str, float]:
@@ -87,26 +99,22 @@ def validation_means(engine: Engine, run_uuid: str) -> dict[str, float]:
         return {metric: float(mean) for metric, mean in connection.execute(query)}
 
 
-def pack(array: NDArray[Any]) -> bytes:
-    """Compress an array's bytes; its type and shape are the column's."""
-    return zlib.compress(np.ascontiguousarray(array).tobytes(), 1)
-
-
-def _rows(
-    task: Task, found: Evaluation, run_id: int | None
+def _fold_rows(
+    task: Task, evaluation: Evaluation, run_id: int | None
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
-    folds, scores, probabilities = [], [], []
-    trained = [task.folds[place] for place in found.places]
-    for fold, outcome, scored in zip(trained, found.outcomes, found.scores, strict=True):
-        place = {"run_id": run_id, "repeat": fold.repeat, "fold": fold.fold}
+    """Rows of the tables of folds, scores and probabilities."""
+    fold_rows, score_rows, probability_rows = [], [], []
+    trained = [task.folds[position] for position in evaluation.positions]
+    for fold, outcome, parts in zip(trained, evaluation.outcomes, evaluation.scores, strict=True):
+        key = {"run_id": run_id, "repeat": fold.repeat, "fold": fold.fold}
         positions = {"train": fold.train, "validation": fold.validation, "test": fold.test}
         counts = {
             part: np.bincount(task.problem.y[rows], minlength=task.problem.K).tolist()
             for part, rows in positions.items()
         }
         monitor = outcome.monitor if len(outcome.monitor) else np.full_like(outcome.loss, np.nan)
-        folds.append(
-            place
+        fold_rows.append(
+            key
             | {
                 "counts": counts,
                 "epochs": outcome.epochs,
@@ -116,13 +124,14 @@ def _rows(
                 "curves": pack(np.stack([outcome.loss, monitor, outcome.rates])),
             }
         )
-        for part, values in scored.items():
-            scores += [
-                place | {"part": part, "metric": metric, "value": value}
+        for part, values in parts.items():
+            score_rows += [
+                key | {"part": part, "metric": metric, "value": value}
                 for metric, value in values.items()
                 if not math.isnan(value)
             ]
-        for part, predicted in (("validation", outcome.validation), ("test", outcome.test)):
+        for part, probabilities in (("validation", outcome.validation), ("test", outcome.test)):
             if not outcome.failed:
-                probabilities.append(place | {"part": part, "probabilities": pack(predicted)})
-    return folds, scores, probabilities
+                row = {"part": part, "probabilities": pack(probabilities)}
+                probability_rows.append(key | row)
+    return fold_rows, score_rows, probability_rows

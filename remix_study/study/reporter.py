@@ -1,4 +1,4 @@
-"""What a run tells while it goes on, and what it answers in the end."""
+"""What a run reports while it goes on, and what it returns in the end."""
 
 from __future__ import annotations
 
@@ -12,11 +12,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Failure:
-    """A point that could not be finished."""
+    """A configuration that the run has given up.
+
+    Attributes:
+        study: ``<study>/<problem>``.
+        configuration: Its label.
+        reason: Why its last trial failed.
+    """
 
     study: str
-    point: str
+    configuration: str
     reason: str
+
+    def as_json(self) -> dict[str, str]:
+        """The failure as commands print it for programs."""
+        return {"study": self.study, "point": self.configuration, "reason": self.reason}
 
 
 @dataclass(eq=False)
@@ -24,51 +34,51 @@ class Summary:
     """What a run did.
 
     Attributes:
-        points: Points of all problems.
-        done_before: Points that were complete when it began.
-        completed: Points it completed.
-        complete: Points that are complete now; another process may have added to them.
-        failures: Points that failed.
-        ran: Trials it began.
-        recycled: Whether it ended before its time, to be followed by another process.
+        configurations: Configurations of all tasks.
+        complete_before: Configurations that were complete when the run began.
+        completed: Configurations that the run completed.
+        complete: Configurations that are complete now; other processes may have added to them.
+        failures: Configurations that failed.
+        started: Trials that the run began.
+        recycled: Whether the process ended early, to be followed by another one.
     """
 
-    points: int = 0
-    done_before: int = 0
+    configurations: int = 0
+    complete_before: int = 0
     completed: int = 0
     complete: int = 0
     failures: list[Failure] = field(default_factory=list)
-    ran: int = 0
+    started: int = 0
     recycled: bool = False
 
 
 class Reporter:
-    """What is told while a study runs; this one says nothing."""
+    """Receives the events of a run; this one ignores them all."""
 
     def loading(self) -> AbstractContextManager[None]:
-        """Surrounds the import of Keras and TensorFlow, which takes seconds."""
+        """Surround the import of Keras and its backend, which takes seconds."""
         return nullcontext()
 
-    def problem(self, task: Task, points: int, done: int) -> None:
-        """A problem begins with ``done`` of ``points`` complete."""
+    def problem(self, task: Task, configurations: int, done: int) -> None:
+        """A task begins with ``done`` of its configurations complete."""
 
-    def trial(self, label: str, members: int, most_epochs: int) -> None:
-        """A point begins to train."""
+    def trial(self, label: str, members: int, max_epochs: int) -> None:
+        """A configuration begins to train ``members`` networks."""
 
     def epoch(self, members: int) -> None:
         """``members`` networks trained an epoch."""
 
     def complete(self, label: str, values: dict[str, float], seconds: float) -> None:
-        """A point is done."""
+        """A configuration is complete; ``values`` are its objectives."""
 
     def failed(self, label: str, reason: str) -> None:
-        """A point failed, or was taken over by another process."""
+        """A configuration failed, or was taken over by another process."""
 
     def retried(self, label: str, reason: str) -> None:
-        """A point failed and will be tried again."""
+        """A configuration failed and will be tried again."""
 
-    def turn(self, name: str, points: int, done: int) -> None:
-        """What follows is of the problem ``name``, of which ``done`` points are complete."""
+    def switch_problem(self, name: str, configurations: int, done: int) -> None:
+        """The next events are of another task, with ``done`` of its configurations complete."""
 
     def note(self, text: str) -> None:
-        """Something happened that a person should know: a worker died, say."""
+        """Something happened that a person should know: a worker died, for example."""

@@ -1,4 +1,4 @@
-"""Waiting for a database that is away for a time: a server restarts, a file is locked."""
+"""Retrying what fails while the database is away for a time: restarted, or locked."""
 
 from __future__ import annotations
 
@@ -6,36 +6,38 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from remix_study.study.database_errors import is_transient
 from remix_study.study.signals import Signals
-from remix_study.study.storage import passes
 
-PATIENCE = 300.0
-"""Seconds that a worker waits for its database before it gives up."""
+RETRY_SECONDS = 300.0
+"""How long a worker waits for its database before it gives up."""
 
+# Seconds between two tries, doubled from the first to the second number.
 _PAUSES = (0.1, 10.0)
 
 T = TypeVar("T")
 
 
-def patiently(do: Callable[[], T], signals: Signals) -> T:
-    """Do something with the database, again and again while it is away.
+def retry_transient(operation: Callable[[], T], signals: Signals) -> T:
+    """Call an operation on the database, again and again while the database is away.
 
-    A trial may have trained for hours: its scores are worth some minutes. What is done must come
-    to the same when it is done twice, as nobody knows whether a lost connection lost a commit.
+    A trial may have trained for hours: its scores are worth some minutes. The operation must have
+    the same effect when it is done twice, as nobody knows whether a lost connection lost a commit.
 
     Args:
-        do: What to do.
-        signals: One that has come ends the patience, even where signals have to wait.
+        operation: What to call.
+        signals: One that has come ends the tries, also where signals have to wait.
 
     Raises:
-        Exception: What ``do`` raises, at once where it is nothing that passes.
+        Exception: What the operation raises, at once where the error is not transient.
     """
-    end, pause = time.monotonic() + PATIENCE, _PAUSES[0]
+    end, pause = time.monotonic() + RETRY_SECONDS, _PAUSES[0]
     while True:
         try:
-            return do()
+            return operation()
         except Exception as error:
-            if signals.received is not None or time.monotonic() > end or not passes(error):
+            is_late = time.monotonic() > end
+            if signals.received is not None or is_late or not is_transient(error):
                 raise
         time.sleep(pause)
         pause = min(2 * pause, _PAUSES[1])

@@ -1,4 +1,4 @@
-"""Running a study: everything its file plans and the database does not hold yet."""
+"""Running a study: all configurations that its file plans and the database lacks."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import optuna
 from sqlalchemy import Engine
 
 from remix_study.data.dataset import Dataset
 from remix_study.study.checks import check_study
+from remix_study.study.database_errors import database_errors
 from remix_study.study.leases import Worker
-from remix_study.study.nested_search import entered
+from remix_study.study.nested_search import register_tasks
 from remix_study.study.reporter import Reporter, Summary
-from remix_study.study.retry import patiently
-from remix_study.study.search_tasks import family
+from remix_study.study.retry import retry_transient
+from remix_study.study.search_tasks import search_tasks
 from remix_study.study.signals import Signals
-from remix_study.study.storage import database_errors, open_storage
-from remix_study.study.task import prepare
+from remix_study.study.storage import open_storage
+from remix_study.study.task_preparation import prepare_tasks
 from remix_study.study.trial_loop import TrialLoop
-from remix_study.study.trial_status import complete
+from remix_study.study.trial_status import complete_configurations
 from remix_study.study.trials import Trials
 from remix_study.study.worker_limits import WorkerLimits
 from remix_study.studyfile.schema import DEFAULT_STORAGE, Study
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from optuna.storages import RDBStorage
 
 # Seconds between two looks at what others still work on.
-_LOOK = 3.0
+_POLL_SECONDS = 3.0
 
 
 def run(
@@ -42,19 +44,19 @@ def run(
     reporter: Reporter | None = None,
     signals: Signals | None = None,
     command: str = "",
-    terms: WorkerLimits | None = None,
+    limits: WorkerLimits | None = None,
     cores: int = 0,
 ) -> Summary:
-    """Run every point of a study that is not complete.
+    """Run every configuration of a study that is not complete.
 
     Args:
         study: What to run.
         storage: URL of the database.
         data: Data for problems that name none.
-        reporter: Told what happens.
+        reporter: Receives the events.
         signals: Keeps signals away while results are written.
         command: Command line for the manifest.
-        terms: When this process has done its part; when nothing is left to claim.
+        limits: When this process ends; when nothing is left to lease by default.
         cores: Cores that training may use on a CPU; 0 for all that this process may use.
 
     Returns:
@@ -67,92 +69,95 @@ def run(
         StorageError: The database.
     """
     check_study(study)
-    families = [family(task) for task in prepare(study, data, cores=cores)]
-    told, signals, terms = reporter or Reporter(), signals or Signals(), terms or WorkerLimits()
-    summary = Summary()
+    task_groups = [search_tasks(task) for task in prepare_tasks(study, data, cores=cores)]
+    reporter, signals = reporter or Reporter(), signals or Signals()
+    limits, summary = limits or WorkerLimits(), Summary()
     signals.check()
-    with opened_storage(storage, signals, patient=terms.patient) as opened:
-        # All problems are entered first, so that a change is refused before any training.
-        problems = entered(opened, families, signals, terms.starts)
-        _load(study, problems, told, signals)
-        with _employed(opened.engine, signals) as worker:
-            works = [
-                TrialLoop(trials, worker, told, signals, summary, terms) for trials in problems
+    with run_storage(storage, signals, retry=limits.retries_opening) as opened:
+        # All tasks are registered first, so that a change is refused before any training.
+        all_trials = register_tasks(opened, task_groups, signals, limits.starts)
+        _load_networks(study, all_trials, reporter, signals)
+        with _registered_worker(opened.engine, signals) as worker:
+            loops = [
+                TrialLoop(trials, worker, reporter, signals, summary, limits)
+                for trials in all_trials
             ]
-            while _others_work(works, command) and not summary.recycled:
-                if not (terms.wait or any(work.waits for work in works)):
+            while _run_loops(loops, command) and not summary.recycled:
+                if not (limits.waits or any(loop.waits_for_baseline for loop in loops)):
                     break
                 signals.check()
-                time.sleep(_LOOK)
-            for work in works:
-                work.finish()
+                time.sleep(_POLL_SECONDS)
+            for loop in loops:
+                loop.finish()
     return summary
 
 
-def _others_work(works: list[TrialLoop], command: str) -> bool:
-    """Do all that can be claimed; whether others still work on something."""
-    left = False
-    for work in works:
-        left |= work.do(command)
-        if work.trials.task.role != "references":
-            # The search beside them has their rows and programs.
-            work.trials.task.free()
-        if work.summary.recycled:
+def _run_loops(loops: list[TrialLoop], command: str) -> bool:
+    """Train all that can be leased; returns whether others still work on something."""
+    others_work = False
+    for loop in loops:
+        others_work |= loop.run(command)
+        if loop.trials.task.role != "references":
+            # The search that follows references uses their rows and programs.
+            loop.trials.task.free()
+        if loop.summary.recycled:
             break
-    return left
+    return others_work
 
 
 @contextmanager
-def opened_storage(url: str, signals: Signals, *, patient: bool = False) -> Iterator[RDBStorage]:
-    """The database of a run, closed in the end; what its driver says is a StorageError.
+def run_storage(url: str, signals: Signals, *, retry: bool = False) -> Iterator[RDBStorage]:
+    """Open a database for a run and close it in the end; errors of its driver become StorageError.
 
     Args:
         url: Where it is.
         signals: Kept away while tables are made.
-        patient: Whether to wait where it is away.
+        retry: Whether to wait for a database that cannot be opened yet.
     """
     with quiet_optuna(), database_errors(url):
         with signals.critical():
-            opened = (
-                patiently(lambda: open_storage(url), signals) if patient else open_storage(url)
+            storage = (
+                retry_transient(lambda: open_storage(url), signals) if retry else open_storage(url)
             )
         try:
-            yield opened
+            yield storage
         finally:
-            opened.remove_session()
-            opened.engine.dispose()
+            storage.remove_session()
+            storage.engine.dispose()
 
 
-def _load(study: Study, problems: list[Trials], told: Reporter, signals: Signals) -> None:
+def _load_networks(
+    study: Study, all_trials: list[Trials], reporter: Reporter, signals: Signals
+) -> None:
     """Load Keras if there is anything to train."""
-    unfinished = [trials for trials in problems if len(complete(trials)) < trials.total]
+    unfinished = [
+        trials for trials in all_trials if len(complete_configurations(trials)) < trials.total
+    ]
     signals.check()
     if unfinished:
-        with told.loading(), signals.critical():
+        with reporter.loading(), signals.critical():
             load_networks()
     for trials in unfinished:
-        # A model of the user's own is found wanting before any trial begins.
+        # Reports an unusable model of the user's own before any trial begins.
         trials.task.network_parameters(study.model)
 
 
 @contextmanager
-def _employed(engine: Engine, signals: Signals) -> Iterator[Worker]:
-    worker = patiently(lambda: Worker(engine), signals)
+def _registered_worker(engine: Engine, signals: Signals) -> Iterator[Worker]:
+    worker = retry_transient(lambda: Worker(engine), signals)
     try:
         yield worker
     finally:
         with signals.critical():
-            patiently(worker.leave, signals)
+            retry_transient(worker.unregister, signals)
 
 
 @contextmanager
 def quiet_optuna() -> Iterator[None]:
-    """Optuna tells of every study it creates or opens; what matters is told by the reporter."""
-    import optuna
-
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(max(before, optuna.logging.WARNING))
-    # A connection that breaks is an error of ours in one line; its pool would add a traceback.
+    """Hide Optuna's messages on studies it creates or opens; reporters tell what matters."""
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(max(verbosity, optuna.logging.WARNING))
+    # A connection that breaks is a one-line error of ours; its pool would add a traceback.
     pools = logging.getLogger("sqlalchemy.pool")
     level = pools.level
     pools.setLevel(logging.CRITICAL)
@@ -160,4 +165,4 @@ def quiet_optuna() -> Iterator[None]:
         yield
     finally:
         pools.setLevel(level)
-        optuna.logging.set_verbosity(before)
+        optuna.logging.set_verbosity(verbosity)

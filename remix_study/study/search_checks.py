@@ -1,4 +1,4 @@
-"""What a search asks of its algorithm, held against what the algorithm can do."""
+"""Checks of a search against the abilities of its algorithm."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from remix_study.batches.strategies import DEFAULT_STRATEGIES, takes_alpha
 from remix_study.errors import StudyFileError
 from remix_study.study.algorithms import PACKAGES, UNCONDITIONAL
-from remix_study.study.blocks import FEWEST
+from remix_study.study.blocks import MIN_FOLDS
 from remix_study.study.constraints import parse_constraint
 from remix_study.study.optuna_parameters import any_alpha
 from remix_study.studyfile.schema import Study
@@ -27,7 +27,7 @@ def check_search(study: Study) -> None:
         return
     texts = [parse_constraint(text).text for text in search.constraints]
     if len(set(texts)) < len(texts):
-        raise StudyFileError("search.constraints: one stands twice")
+        raise StudyFileError("search.constraints: one is there twice; leave one out")
     if search.outer and study.cv.redraw:
         raise StudyFileError(
             "search.outer: rows that are drawn anew for every repeat have no outer folds; leave "
@@ -51,13 +51,13 @@ def _check_prune(study: Study) -> None:
         return
     if len(study.objectives) > 1:
         raise StudyFileError(
-            "search.prune: needs one objective; with several, no trial is surely the worse one"
+            "search.prune: needs one objective; of several, none alone decides what is pruned"
         )
     folds = study.cv.folds * study.cv.repeats
-    if study.cv.repeats < 2 or folds < 2 * FEWEST:
+    if study.cv.repeats < 2 or folds < 2 * MIN_FOLDS:
         raise StudyFileError(
-            f"search.prune: needs cv.repeats of 2 or more and {2 * FEWEST} folds in all, to stop "
-            f"between two blocks (found {folds})"
+            f"search.prune: needs cv.repeats of 2 or more and {2 * MIN_FOLDS} folds in all, to "
+            f"stop between two blocks (found {folds})"
         )
 
 
@@ -73,12 +73,12 @@ def _check_one_alpha(algorithm: str, space: SearchSpace) -> None:
 
 
 def _check_cmaes(study: Study) -> None:
-    """CMA-ES moves a point in a space of numbers; it has nothing to say on names."""
+    """Refuse what CMA-ES cannot search: names, constraints, several objectives, one range."""
     space = study.search.space
     if len(study.objectives) > 1:
-        raise StudyFileError(f'search.algorithm: "cmaes" knows one objective only; {_INSTEAD}')
+        raise StudyFileError(f'search.algorithm: "cmaes" takes one objective only; {_INSTEAD}')
     if study.search.constraints:
-        raise StudyFileError(f'search.constraints: "cmaes" does not heed them; {_INSTEAD}')
+        raise StudyFileError(f'search.constraints: "cmaes" ignores them; {_INSTEAD}')
     if not space.parts and len(space.strategy) != 1:
         raise StudyFileError(
             f'search.space.strategy: "cmaes" chooses numbers only; name one, or {_INSTEAD}'

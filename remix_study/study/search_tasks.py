@@ -1,4 +1,4 @@
-"""What belongs to a search beside itself: its references, and searches within outer folds."""
+"""The tasks of one problem's search: references beside it, and searches within outer folds."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from remix_study.data.folds import make_folds, make_outer_folds
 from remix_study.errors import DataError
 from remix_study.study.checks import check_batch_size
 from remix_study.study.constraints import parse_constraint
-from remix_study.study.initial_trials import REFERENCES, first_points, reference_points
+from remix_study.study.initial_trials import REFERENCES, initial_configurations, reference_space
 from remix_study.study.task import Task
 from remix_study.studyfile.schema import Search
 
 
-def family(task: Task) -> list[Task]:
-    """A problem's tasks in the order in which they run; a grid is alone.
+def search_tasks(task: Task) -> list[Task]:
+    """A problem's tasks in the order in which they run; a grid has one.
 
     Raises:
         DataError: A class has too few rows for the folds within an outer fold.
@@ -28,58 +28,58 @@ def family(task: Task) -> list[Task]:
     if search.algorithm == "grid":
         return [task]
     try:
-        found = [*_references(task), task]
+        tasks = [*_reference_tasks(task), task]
         if search.outer is not None:
-            outer = _outer(task, search.outer)
-            relative = any(parse_constraint(text).relative for text in search.constraints)
-            for inner in _inner(task, outer):
-                found += [*(_references(inner) if relative else ()), inner]
-            found.append(outer)
+            outer = _outer_task(task, search.outer)
+            is_relative = any(parse_constraint(text).relative for text in search.constraints)
+            for inner in _inner_tasks(task, outer):
+                tasks += [*(_reference_tasks(inner) if is_relative else ()), inner]
+            tasks.append(outer)
     except DataError as error:
         raise DataError(f"{task.study.source}: {error}") from error
-    return found
+    return tasks
 
 
-def _references(task: Task) -> Iterator[Task]:
-    """The references that the space lacks: a grid beside the search, on the same folds."""
-    there = first_points(task.study, task.spec.training)
-    absent = tuple(name for name in REFERENCES if name not in there)
-    if absent:
-        search = Search(space=reference_points(absent))
+def _reference_tasks(task: Task) -> Iterator[Task]:
+    """A grid of the references that the search space lacks, on the same folds."""
+    contained = initial_configurations(task.study, task.spec.training)
+    missing = tuple(name for name in REFERENCES if name not in contained)
+    if missing:
+        search = Search(space=reference_space(missing))
         study = msgspec.structs.replace(task.study, search=search)
         parent = task.parent or task.problem.name
         yield replace(task, study=study, role="references", parent=parent)
 
 
-def _outer(task: Task, folds: int) -> Task:
-    """What the inner searches choose is trained on all they had, and scored on the rest."""
+def _outer_task(task: Task, n_folds: int) -> Task:
+    """The choices of the inner searches, trained on all rows these had and scored on the rest."""
     study, parent = task.study, task.problem.name
     problem = replace(task.problem, name=f"{parent}/outer")
-    made = make_outer_folds(
+    folds = make_outer_folds(
         problem,
-        folds=folds,
+        folds=n_folds,
         repeats=study.cv.repeats,
         validation=study.cv.validation,
         grouped=study.cv.grouped,
         seed=study.seed,
     )
-    return replace(task.fresh(), problem=problem, folds=made, role="outer", parent=parent)
+    return replace(task.fresh(), problem=problem, folds=folds, role="outer", parent=parent)
 
 
-def _inner(task: Task, outer: Task) -> Iterator[Task]:
-    """The whole search again on the training rows of each outer fold, which is all it has."""
+def _inner_tasks(task: Task, outer: Task) -> Iterator[Task]:
+    """The whole search again on the training and validation rows of each outer fold."""
     study, parent = task.study, task.problem.name
     for fold in outer.folds:
         if fold.repeat > 0:
             continue
-        kept = np.sort(np.concatenate([fold.train, fold.validation]))
+        rows = np.sort(np.concatenate([fold.train, fold.validation]))
         problem = replace(
             task.problem,
             name=f"{parent}/outer {fold.fold + 1}",
-            rows=task.problem.rows[kept],
-            y=task.problem.y[kept],
+            rows=task.problem.rows[rows],
+            y=task.problem.y[rows],
         )
-        made = make_folds(
+        folds = make_folds(
             problem,
             folds=study.cv.folds,
             repeats=study.cv.repeats,
@@ -87,6 +87,6 @@ def _inner(task: Task, outer: Task) -> Iterator[Task]:
             grouped=study.cv.grouped,
             seed=study.seed,
         )
-        fewest = min(len(inner.train) for inner in made)
+        fewest = min(len(inner.train) for inner in folds)
         check_batch_size(study.search.space, task.spec.training.batch_size, fewest, problem.name)
-        yield replace(task.fresh(), problem=problem, folds=made, role="inner", parent=parent)
+        yield replace(task.fresh(), problem=problem, folds=folds, role="inner", parent=parent)

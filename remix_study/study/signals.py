@@ -1,4 +1,4 @@
-"""Being stopped: SIGINT and SIGTERM end a run in order, but never in the middle of a write."""
+"""Signals: SIGINT and SIGTERM end a run in order, never in the middle of a write."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal asked the run to end; the shell expects 128 + its number as exit code."""
+    """Raised when a signal has come; the exit code of the process is 128 + the signal's number."""
 
     def __init__(self, number: int) -> None:
         """Remember which signal."""
@@ -20,36 +20,36 @@ class Stopped(KeyboardInterrupt):
 
 
 class Signals:
-    """Turns signals into :class:`Stopped`, at once or when a critical section is left.
+    """Turns signals into :class:`Stopped`, at once or at the end of a critical section.
 
-    Not installed it does nothing, and every method may be called all the same.
+    Without handlers installed it does nothing, and every method may still be called.
 
     Attributes:
-        received: The first signal that came, None before.
+        received: Number of the first signal that came, None before.
     """
 
     def __init__(self) -> None:
-        """No signal has come, and nothing is critical."""
+        """Begin without a signal, outside critical sections."""
         self.received: int | None = None
         self._depth = 0
 
     @contextmanager
     def installed(self, *numbers: int) -> Iterator[None]:
-        """Handle these signals while the block runs, SIGINT and SIGTERM unless told otherwise."""
-        chosen = numbers or (signal.SIGINT, signal.SIGTERM)
-        before = {number: signal.signal(number, self._handle) for number in chosen}
+        """Handle signals while the block runs, SIGINT and SIGTERM by default."""
+        handled = numbers or (signal.SIGINT, signal.SIGTERM)
+        previous = {number: signal.signal(number, self._handle) for number in handled}
         hook = sys.unraisablehook
-        sys.unraisablehook = _but_stopped(hook)
+        sys.unraisablehook = _without_stopped(hook)
         try:
             yield
         finally:
             sys.unraisablehook = hook
-            for number, handler in before.items():
+            for number, handler in previous.items():
                 signal.signal(number, handler)
 
     @contextmanager
     def critical(self) -> Iterator[None]:
-        """Let signals wait until the block, and every critical one around it, is done."""
+        """Delay signals until the block, and every critical section around it, has ended."""
         self._depth += 1
         try:
             yield
@@ -59,10 +59,10 @@ class Signals:
             self.check()
 
     def check(self) -> None:
-        """Stop if a signal has come: for loops and between long calls.
+        """Stop if a signal has come; called in loops and between long calls.
 
-        An exception that is raised in a destructor or a weak reference's callback is lost, and
-        importing and compiling are full of those.
+        A handler's exception is lost when it is raised in a destructor or in the callback of a
+        weak reference, which is likely while modules are imported and programs compiled.
 
         Raises:
             Stopped: A signal has come.
@@ -77,8 +77,8 @@ class Signals:
             self.check()
 
 
-def _but_stopped(hook: Callable[[Any], object]) -> Callable[[Any], object]:
-    """A hook for exceptions that get lost; it prints all but a signal's, which comes again."""
+def _without_stopped(hook: Callable[[Any], object]) -> Callable[[Any], object]:
+    """A hook for lost exceptions that ignores :class:`Stopped`, which :meth:`check` repeats."""
 
     def report(lost: Any) -> None:
         if not isinstance(lost.exc_value, Stopped):

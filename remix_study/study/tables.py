@@ -1,6 +1,6 @@
 """The project's own tables, in the same database as Optuna's.
 
-Rows hang on UUIDs that also stand in Optuna's user attributes, never on Optuna's trial ids:
+Rows refer to UUIDs that are also kept in Optuna's user attributes, never to Optuna's trial ids:
 SQLite gives those out again after a deletion, and a rename in the dashboard makes new ones.
 """
 
@@ -29,19 +29,19 @@ metadata = MetaData()
 SCHEMA = 1
 """Version of these tables; a database without one is of version 1."""
 
-# User attributes of Optuna's studies and trials that reports and later runs look for.
+# User attributes of Optuna's studies and trials that reports and later runs read.
 STUDY_ATTRIBUTE = "remix_study"
 RUN_ATTRIBUTE = "remix_run"
 SLOT_ATTRIBUTE = "slot"
 
 
 def utc_now() -> str:
-    """The time as every table here holds it: UTC, ISO 8601 to the millisecond."""
+    """The present time as every table here has it: UTC, ISO 8601 to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def point_key(parameters: Mapping[str, Any]) -> str:
-    """A point's identity, as plans and claims hold it, whatever the order of its parameters."""
+def configuration_key(parameters: Mapping[str, Any]) -> str:
+    """Identity of a configuration in plans and leases, whatever the order of its parameters."""
     return json.dumps(dict(sorted(parameters.items())))
 
 
@@ -57,10 +57,12 @@ studies = Table(
     Column("study", String(256), nullable=False),
     Column("problem", String(256), nullable=False),
     Column("created", String(32), nullable=False),
-    Column("definition", JSON, nullable=False),  # what must not change while a study runs
-    Column("facts", JSON, nullable=False),  # what reports say of the problem
-    Column("planned", JSON, nullable=False),  # keys of the grid's points, or [] for a search
-    Column("trials", Integer, nullable=False),  # how many COMPLETE trials make it done
+    Column(
+        "definition", JSON, nullable=False
+    ),  # fingerprint: what must not change while a study runs
+    Column("facts", JSON, nullable=False),  # what reports need to know of the problem
+    Column("planned", JSON, nullable=False),  # keys of a grid's configurations, [] for a search
+    Column("trials", Integer, nullable=False),  # how many COMPLETE trials complete it
 )
 
 manifests = Table(
@@ -149,12 +151,19 @@ workers = Table(
     Column("seen", String(32), nullable=False),
 )
 
-# A point being worked on. The primary key is what keeps two workers from the same point.
-claims = Table(
+# A worker's lease on a configuration, or on a slot of a search. The primary key keeps two workers
+# from the same one.
+leases = Table(
     "remix_claims",
     metadata,
     Column("study_uuid", ForeignKey("remix_studies.uuid"), primary_key=True),
-    Column("point", String(1024), primary_key=True),
+    Column("point", String(1024), primary_key=True),  # key of the configuration, or of the slot
     Column("worker_uuid", ForeignKey("remix_workers.uuid"), nullable=False),
     Column("trial", Integer),
 )
+
+OF_RUNS = (probabilities, scores, folds)
+"""Tables whose rows belong to a run."""
+
+OF_STUDIES = (parts, manifests, leases)
+"""Tables whose rows belong to a study, apart from its runs."""

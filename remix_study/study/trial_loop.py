@@ -1,36 +1,42 @@
-"""Working through a problem's points: claimed one at a time, or as many as train side by side."""
+"""Running a task's configurations, leased one at a time or as many as train side by side."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from sqlalchemy import insert
 
-from remix_study.study import baseline_trial, leases, tables
-from remix_study.study.active_trial import ActiveTrial, Crashed, Result, each, last_line, train
-from remix_study.study.baseline_trial import NO_BASELINE
-from remix_study.study.configurations import Configuration, configuration_of, label_of
+from remix_study.study import tables
+from remix_study.study.active_trial import (
+    ActiveTrial,
+    TrainingCrashed,
+    TrialResult,
+    describe_error,
+    for_each,
+    train_trials,
+)
+from remix_study.study.baseline_trial import is_baseline_missing
+from remix_study.study.configuration_queue import ConfigurationQueue
+from remix_study.study.configurations import label_of
 from remix_study.study.evaluation import Evaluation, MembersFailed
-from remix_study.study.finish_trial import fail, free_dead, tell
+from remix_study.study.finish_trial import close_dead_trials, fail_trial, finish_trial
 from remix_study.study.leases import Worker
 from remix_study.study.manifest import manifest
-from remix_study.study.nested_search import take_choices
-from remix_study.study.remaining import given_up, left, waits
+from remix_study.study.nested_search import update_outer_slots
 from remix_study.study.reporter import Reporter, Summary
-from remix_study.study.retry import patiently
-from remix_study.study.shared_program import share_program, trials_per_program
+from remix_study.study.retry import retry_transient
 from remix_study.study.signals import Signals
-from remix_study.study.start_trial import ask, suggested
+from remix_study.study.start_trial import start_trial, suggest_parameters
 from remix_study.study.trial_status import (
     INTERRUPTED,
-    MOST_TRIES,
+    NO_BASELINE,
     TAKEN_OVER,
-    complete,
-    settled,
-    tried,
+    complete_configurations,
+    has_baseline_failed,
+    open_configurations,
+    run_failures,
 )
 from remix_study.study.trials import TakenOver, Trials
 from remix_study.study.worker_limits import WorkerLimits
@@ -40,241 +46,199 @@ T = TypeVar("T")
 
 @dataclass(eq=False)
 class TrialLoop:
-    """One problem's points, and who works on them.
+    """A worker's loop over the configurations of one task.
 
     Attributes:
-        trials: The problem's trials.
+        trials: The trials of the task.
         worker: This process.
-        told: Told what happens.
+        reporter: Receives the events.
         signals: Keeps signals away while something is written.
         summary: What was done is added to it.
-        terms: When it has done its part.
-        waits: Whether nothing can be done before another worker has trained the baseline.
+        limits: When the worker ends.
+        waits_for_baseline: Whether nothing can begin before another worker has trained the
+            baseline.
     """
 
     trials: Trials
     worker: Worker
-    told: Reporter
+    reporter: Reporter
     signals: Signals
     summary: Summary
-    terms: WorkerLimits
-    waits: bool = False
-    _begun: bool = False
-    _told_hopeless: bool = False
-    _lost: Counter[str] = field(default_factory=Counter)
+    limits: WorkerLimits
+    waits_for_baseline: bool = False
+    _has_begun: bool = False
+    _has_reported_baseline: bool = False
+    _queue: ConfigurationQueue = field(init=False)
 
-    def do(self, command: str) -> bool:
-        """Run points until none is left to claim; ``command`` goes into the manifest.
+    def __post_init__(self) -> None:
+        """Begin with the first configuration of the plan."""
+        self._queue = ConfigurationQueue(self.trials, self.worker)
 
-        May be called again, to look for what others have left.
+    def run(self, command: str) -> bool:
+        """Train configurations until none is left to lease.
+
+        May be called again, to look for what other workers have left.
+
+        Args:
+            command: For the manifest.
 
         Returns:
             Whether others still work on some.
         """
-        self._patiently(lambda: free_dead(self.trials))
-        self._patiently(lambda: take_choices(self.trials))
-        if not self._begun:
+        self._retry(lambda: close_dead_trials(self.trials))
+        self._retry(lambda: update_outer_slots(self.trials))
+        if not self._has_begun:
             self._begin(command)
-        freed = True
-        while going := self._patiently(self._claim):
-            self._work_on(going)
-            self.summary.ran += len(going)
-            freed = False
-            if self.terms.most and self.summary.ran >= self.terms.most:
+        is_idle = True
+        while active := self._retry(self._lease):
+            self._train(active)
+            self.summary.started += len(active)
+            is_idle = False
+            if self.limits.max_trials and self.summary.started >= self.limits.max_trials:
                 self.summary.recycled = True
                 return False
-        if not freed:
+        if not is_idle:
             # A worker may have died meanwhile.
-            return self.do(command)
-        others = self._patiently(self._left)
-        self.waits = others and self._patiently(lambda: baseline_trial.is_lacking(self.trials))
-        return others
+            return self.run(command)
+        others_work = self._retry(self._others_work)
+        self.waits_for_baseline = others_work and self._retry(
+            lambda: is_baseline_missing(self.trials)
+        )
+        return others_work
 
-    def _left(self) -> bool:
-        if baseline_trial.has_failed(self.trials) and not self._told_hopeless:
-            self._told_hopeless = True
-            self.told.failed("all others", NO_BASELINE)
-        if not left(self.trials):
-            # The last trial of a search may just have settled what it chooses.
-            take_choices(self.trials)
-        return bool(left(self.trials))
+    def _others_work(self) -> bool:
+        if has_baseline_failed(self.trials) and not self._has_reported_baseline:
+            self._has_reported_baseline = True
+            self.reporter.failed("all others", NO_BASELINE)
+        if not open_configurations(self.trials):
+            # The last trial of an inner search may just have decided what it chooses.
+            update_outer_slots(self.trials)
+        return bool(open_configurations(self.trials))
 
     def finish(self) -> None:
-        """Add what has become of the points to the summary."""
-        done = self._patiently(lambda: complete(self.trials))
-        self.summary.points += self.trials.total
-        self.summary.complete += min(len(done), self.trials.total)
-        self.summary.failures += self._patiently(lambda: given_up(self.trials)).values()
+        """Add the task's configurations to the summary."""
+        complete = self._retry(lambda: complete_configurations(self.trials))
+        self.summary.configurations += self.trials.total
+        self.summary.complete += min(len(complete), self.trials.total)
+        self.summary.failures += self._retry(lambda: run_failures(self.trials)).values()
 
     def _begin(self, command: str) -> None:
-        self._begun = True
-        total, done = self.trials.total, len(complete(self.trials))
-        self.summary.done_before += min(done, total)
-        self.told.problem(self.trials.task, total, min(done, total))
-        if done < total and self.terms.manifest:
-            self._patiently(lambda: self._keep_manifest(command))
+        self._has_begun = True
+        total, n_complete = self.trials.total, len(complete_configurations(self.trials))
+        self.summary.complete_before += min(n_complete, total)
+        self.reporter.problem(self.trials.task, total, min(n_complete, total))
+        if n_complete < total and self.limits.writes_manifest:
+            self._retry(lambda: self._write_manifest(command))
 
-    def _claim(self) -> list[ActiveTrial]:
-        """Claim the next point, and those that train beside it."""
-        first = self._next()
-        if first is None:
-            return []
-        return [
-            ActiveTrial(point, self.trials.slot(point), point) for point in self._beside(first)
-        ]
+    def _lease(self) -> list[ActiveTrial]:
+        limit = self.limits.max_trials
+        return self._queue.lease(limit - self.summary.started if limit else None)
 
-    def _next(self) -> str | None:
-        """Claim the first point that is neither settled nor another worker's."""
-        closed = self._closed()
-        for point in self.trials.points:
-            if point not in closed and not waits(self.trials, point) and self._take(point):
-                return point
-        return None
-
-    def _beside(self, first: str) -> list[str]:
-        """Claim more points that one program trains, with the first in the order of the plan.
-
-        Workers share what is open. A point that has failed is tried alone: it may have been what
-        brought the others down.
-        """
-        found, most = [first], trials_per_program(self.trials.task)
-        if self.terms.most:
-            most = min(most, self.terms.most - self.summary.ran)
-        if most == 1 or first in (tried_before := tried(self.trials)):
-            return found
-        with self.trials.storage.engine.connect() as connection:
-            workers = max(1, len(leases.living(connection)))
-        closed = self._closed() | tried_before | {first}
-        open_ = [point for point in self.trials.points if point not in closed]
-        most = min(most, -(-(len(open_) + 1) // workers))
-        setting = self._setting(first)
-        for point in open_:
-            if len(found) == most:
-                break
-            if share_program(setting, self._setting(point)) and self._take(point):
-                found.append(point)
-        return found
-
-    def _closed(self) -> set[str]:
-        """Points that are not to be claimed."""
-        with self.trials.storage.engine.connect() as connection:
-            # Between points this worker holds none, but for one whose claim was lost on its way.
-            held = leases.claimed(connection, self.trials.entry.uuid, but=self.worker)
-        lost = {point for point, times in self._lost.items() if times == MOST_TRIES}
-        return held.keys() | settled(self.trials) | lost
-
-    def _take(self, point: str) -> bool:
-        """Claim a point; False where another worker has it, or has just finished it."""
-        if not self.worker.claim(self.trials.entry.uuid, point):
-            return False
-        if point not in settled(self.trials):
-            return True
-        self.worker.release(self.trials.entry.uuid, point)
-        return False
-
-    def _setting(self, point: str) -> Configuration:
-        task = self.trials.task
-        return configuration_of(self.trials.planned[point], task.spec.training, task.study.model)
-
-    def _work_on(self, going: list[ActiveTrial]) -> None:
-        """Run claimed points; whatever happens, their claims are given back."""
+    def _train(self, active: list[ActiveTrial]) -> None:
+        """Train leased configurations; whatever happens, their leases are given back."""
         try:
-            with self.worker.beating(lambda: self._beat(going)):
-                begun = [one for one in going if self._ends_well(one, self._begin_trial)]
-                found = train(self.trials, begun, self.told, self.signals)
-                # What has been trained is kept, though a signal may have come.
+            with self.worker.heartbeat(lambda: self._record_heartbeats(active)):
+                begun = [trial for trial in active if self._ends_alone(trial, self._start)]
+                results = train_trials(self.trials, begun, self.reporter, self.signals)
+                # Results are kept, also where a signal has come.
                 with self.signals.critical():
-                    self._tell(begun, found)
-        except Crashed as error:
+                    self._finish_all(begun, results)
+        except TrainingCrashed as error:
             with self.signals.critical():
-                for one in (one for one in going if one.trial is not None):
-                    self._fail(one, str(error))
-                    again = one.point not in self._patiently(lambda: given_up(self.trials))
-                    (self.told.retried if again else self.told.failed)(one.label, str(error))
+                for trial in [trial for trial in active if trial.trial is not None]:
+                    self._fail(trial, str(error))
+                    given_up = self._retry(lambda: run_failures(self.trials))
+                    is_final = trial.key in given_up
+                    report = self.reporter.failed if is_final else self.reporter.retried
+                    report(trial.label, str(error))
         except BaseException as error:
-            # Interrupted, or a defect: the trials are closed, the next run takes them again.
-            interrupted = isinstance(error, KeyboardInterrupt) or self.signals.received
-            reason = INTERRUPTED if interrupted else last_line(error)
+            # Interrupted, or a defect: the trials are closed, and the next run repeats them.
+            is_interrupted = isinstance(error, KeyboardInterrupt) or self.signals.received
+            reason = INTERRUPTED if is_interrupted else describe_error(error)
             with self.signals.critical():
-                each(going, lambda one: self._fail(one, reason))
+                for_each(active, lambda trial: self._fail(trial, reason))
             raise
         finally:
             with self.signals.critical():
-                each(going, self._release)
+                for_each(active, self._release)
 
-    def _beat(self, going: Sequence[ActiveTrial]) -> None:
-        for trial in [one.trial for one in going]:
+    def _record_heartbeats(self, active: Sequence[ActiveTrial]) -> None:
+        for trial in [active_trial.trial for active_trial in active]:
             if trial is not None:
                 self.trials.storage.record_heartbeat(trial._trial_id)
 
-    def _ends_well(self, one: ActiveTrial, do: Callable[[ActiveTrial], None]) -> bool:
-        """Do something for one trial; what ends that trial alone ends no other."""
+    def _ends_alone(self, trial: ActiveTrial, action: Callable[[ActiveTrial], None]) -> bool:
+        """Apply an action to one trial; what ends this trial ends no other.
+
+        Returns:
+            Whether the trial goes on.
+        """
         try:
-            do(one)
+            action(trial)
         except TakenOver:
-            self._lost[one.point] += 1
-            self._fail(one, TAKEN_OVER)
-            self.told.failed(one.label, TAKEN_OVER)
+            self._queue.times_lost[trial.key] += 1
+            self._fail(trial, TAKEN_OVER)
+            self.reporter.failed(trial.label, TAKEN_OVER)
             return False
         except MembersFailed as error:
-            self._fail(one, str(error), final=True)
-            self.told.failed(one.label, str(error))
+            self._fail(trial, str(error), final=True)
+            self.reporter.failed(trial.label, str(error))
             return False
         return True
 
-    def _begin_trial(self, one: ActiveTrial) -> None:
+    def _start(self, active: ActiveTrial) -> None:
         with self.signals.critical():
-            one.trial = trial = self._patiently(lambda: ask(self.trials, one.point))
-            study_uuid, number = self.trials.entry.uuid, trial.number
-            if not self._patiently(lambda: self.worker.assign(study_uuid, one.point, number)):
+            active.trial = trial = self._retry(lambda: start_trial(self.trials, active.key))
+            uuid, number = self.trials.registered.uuid, trial.number
+            if not self._retry(lambda: self.worker.assign_trial(uuid, active.key, number)):
                 raise TakenOver
-        one.parameters = self._patiently(lambda: suggested(self.trials, trial, one.point))
-        one.label = label_of(one.parameters)
+        active.parameters = self._retry(lambda: suggest_parameters(self.trials, trial, active.key))
+        active.label = label_of(active.parameters)
 
-    def _patiently(self, do: Callable[[], T]) -> T:
-        return patiently(do, self.signals)
+    def _retry(self, operation: Callable[[], T]) -> T:
+        return retry_transient(operation, self.signals)
 
-    def _release(self, one: ActiveTrial) -> None:
-        self._patiently(lambda: self.worker.release(self.trials.entry.uuid, one.point))
+    def _release(self, active: ActiveTrial) -> None:
+        self._retry(lambda: self.worker.release(self.trials.registered.uuid, active.key))
 
-    def _tell(self, begun: Sequence[ActiveTrial], found: Sequence[Result]) -> None:
-        """Put all results into the database, then say so: nobody may be left to hear it."""
-        results = dict(zip((one.point for one in begun), found, strict=True))
-        kept = [
-            one
-            for one in begun
-            if self._ends_well(one, lambda one: self._keep(one, results[one.point]))
+    def _finish_all(self, begun: Sequence[ActiveTrial], results: Sequence[TrialResult]) -> None:
+        """Write all results into the database before any is reported, which may raise."""
+        result_of = dict(zip((trial.key for trial in begun), results, strict=True))
+        finished = [
+            trial
+            for trial in begun
+            if self._ends_alone(trial, lambda trial: self._finish(trial, result_of[trial.key]))
         ]
-        for one in kept:
-            result = results[one.point]
-            assert isinstance(result, Evaluation)
-            values = dict(zip(self.trials.task.study.objectives, result.values, strict=True))
-            told = f"{one.label}, pruned" if result.pruned else one.label
-            self.told.complete(told, values, result.seconds)
+        for trial in finished:
+            evaluation = result_of[trial.key]
+            assert isinstance(evaluation, Evaluation)
+            values = dict(zip(self.trials.task.study.objectives, evaluation.values, strict=True))
+            label = f"{trial.label}, pruned" if evaluation.pruned else trial.label
+            self.reporter.complete(label, values, evaluation.seconds)
 
-    def _keep(self, one: ActiveTrial, found: Result) -> None:
-        if not isinstance(found, Evaluation):
-            raise found
-        trial, study_uuid = one.trial, self.trials.entry.uuid
+    def _finish(self, active: ActiveTrial, result: TrialResult) -> None:
+        if not isinstance(result, Evaluation):
+            raise result
+        trial, uuid = active.trial, self.trials.registered.uuid
         assert trial is not None
-        if not self._patiently(lambda: self.worker.holds(study_uuid, one.point)):
+        if not self._retry(lambda: self.worker.holds(uuid, active.key)):
             raise TakenOver
-        self._patiently(lambda: tell(self.trials, trial, found, one.slot))
-        one.trial = None
+        self._retry(lambda: finish_trial(self.trials, trial, result, active.slot))
+        active.trial = None
         self.summary.completed += 1
 
-    def _fail(self, one: ActiveTrial, reason: str, *, final: bool = False) -> None:
-        """Close the trial of a point, if it has begun and is open."""
-        if one.trial is not None:
-            number, storage = one.trial._trial_id, self.trials.storage
-            slot = one.slot if final else None
+    def _fail(self, active: ActiveTrial, reason: str, *, final: bool = False) -> None:
+        """Close a trial as failed, if it has begun and is open."""
+        if active.trial is not None:
+            number, storage = active.trial._trial_id, self.trials.storage
+            slot = active.slot if final else None
             with self.signals.critical():
-                self._patiently(lambda: fail(storage, number, reason, slot, final=final))
-                one.trial = None
+                self._retry(lambda: fail_trial(storage, number, reason, slot, final=final))
+                active.trial = None
 
-    def _keep_manifest(self, command: str) -> None:
+    def _write_manifest(self, command: str) -> None:
         row = {
-            "study_uuid": self.trials.entry.uuid,
+            "study_uuid": self.trials.registered.uuid,
             "manifest": manifest(self.trials.task, command),
         }
         with self.trials.storage.engine.begin() as connection:

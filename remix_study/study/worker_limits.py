@@ -1,4 +1,4 @@
-"""How a process takes part in a study."""
+"""How long a worker process takes part in a study, and how it treats other workers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Start:
-    """Where a problem stood when the run began that a process belongs to.
+    """State of a task when the run began that a worker process belongs to.
 
     Attributes:
-        trials: Trials that there were; what failed before may be tried again.
+        trials: Number of trials at that time; failures among them may be tried again.
         slots: Slots of a search that the run may use; 0 for a grid.
     """
 
@@ -21,18 +21,18 @@ class Start:
 
 @dataclass(frozen=True)
 class WorkerLimits:
-    """When a process has done its part.
+    """How many trials a worker process runs, and whether it waits for others.
 
     Attributes:
-        most: Trials after which it ends, so that another may take its place; 0 for no end.
-        wait: Whether it stays while others still work, to take over what they leave.
-        starts: Where the problems stood, by name; as they stand now for those not named.
-        manifest: Whether it adds a manifest.
-        patient: Whether it waits for a database that cannot be opened yet.
+        max_trials: Trials after which it ends, so that another may take its place; 0 for no end.
+        waits: Whether it stays while others still work, to take over what they leave.
+        starts: State of the tasks when the run began, by name; the present state for others.
+        writes_manifest: Whether it adds a manifest.
+        retries_opening: Whether it waits for a database that cannot be opened yet.
     """
 
-    most: int = 0
-    wait: bool = False
+    max_trials: int = 0
+    waits: bool = False
     starts: Mapping[str, Start] = field(default_factory=dict)
-    manifest: bool = True
-    patient: bool = False
+    writes_manifest: bool = True
+    retries_opening: bool = False

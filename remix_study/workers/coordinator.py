@@ -8,13 +8,16 @@ from functools import partial
 
 from remix_study import errors
 from remix_study.errors import RemixStudyError, WorkersDied
-from remix_study.study.finish_trial import free_dead
-from remix_study.study.nested_search import take_choices
-from remix_study.study.remaining import given_up, left
+from remix_study.study.finish_trial import close_dead_trials
+from remix_study.study.nested_search import update_outer_slots
 from remix_study.study.reporter import Reporter, Summary
-from remix_study.study.retry import patiently
+from remix_study.study.retry import retry_transient
 from remix_study.study.signals import Signals
-from remix_study.study.trial_status import complete
+from remix_study.study.trial_status import (
+    complete_configurations,
+    open_configurations,
+    run_failures,
+)
 from remix_study.study.trials import Trials
 from remix_study.workers.worker_spec import Event
 
@@ -42,9 +45,9 @@ class Coordinator:
         """Close trials of dead workers and count; returns whether anything is left to do."""
         unfinished = []
         for name, trials in self.problems.items():
-            free_dead(trials)
-            self._complete[name] = min(len(complete(trials)), trials.total)
-            self.summary.done_before += self._complete[name]
+            close_dead_trials(trials)
+            self._complete[name] = min(len(complete_configurations(trials)), trials.total)
+            self.summary.complete_before += self._complete[name]
             if self._complete[name] < trials.total:
                 unfinished.append(name)
         for name in unfinished[:1]:
@@ -83,13 +86,14 @@ class Coordinator:
         """
         is_unfinished = False
         for trials in self.problems.values():
-            patiently(partial(free_dead, trials), self.signals)
-            patiently(partial(take_choices, trials), self.signals)
-            complete_keys = patiently(partial(complete, trials), self.signals)
-            is_unfinished |= bool(patiently(partial(left, trials), self.signals))
-            self.summary.points += trials.total
+            retry_transient(partial(close_dead_trials, trials), self.signals)
+            retry_transient(partial(update_outer_slots, trials), self.signals)
+            complete_keys = retry_transient(partial(complete_configurations, trials), self.signals)
+            open_keys = retry_transient(partial(open_configurations, trials), self.signals)
+            is_unfinished |= bool(open_keys)
+            self.summary.configurations += trials.total
             self.summary.complete += min(len(complete_keys), trials.total)
-            self.summary.failures += given_up(trials).values()
+            self.summary.failures += run_failures(trials).values()
         if is_unfinished and self._failed_start:
             raise WorkersDied(
                 f"worker processes died before they began a trial ({self._failed_start}), and "
@@ -102,5 +106,5 @@ class Coordinator:
         if name not in self._announced:
             self.reporter.problem(trials.task, trials.total, self._complete[name])
         elif name != self._announced[-1]:
-            self.reporter.turn(name, trials.total, self._complete[name])
+            self.reporter.switch_problem(name, trials.total, self._complete[name])
         self._announced.append(name)

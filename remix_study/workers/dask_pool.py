@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.engine import make_url
 
 from remix_study.errors import StorageError, UsageError, WorkersDied
-from remix_study.study.leases import machine
+from remix_study.study.liveness import machine_id
 from remix_study.study.reporter import Reporter, Summary
 from remix_study.study.signals import Signals
 from remix_study.studyfile.schema import Study
@@ -65,7 +65,7 @@ def run_on_dask(
         machines = _machines_of_workers(client, address)
         if not machines:
             raise UsageError(f"--dask {address}: the cluster has no workers yet; start some")
-        is_elsewhere = bool(set(machines.values()) - {machine()})
+        is_elsewhere = bool(set(machines.values()) - {machine_id()})
         if make_url(storage).get_backend_name() == "sqlite" and is_elsewhere:
             raise StorageError(
                 f"{storage}: the Dask workers are on other machines, and SQLite is safe on one "
@@ -102,7 +102,7 @@ def _connect(address: str) -> Client:
 def _machines_of_workers(client: Client, address: str) -> dict[str, str]:
     """Map the address of each Dask worker to its machine."""
     try:
-        return dict(client.run(machine))
+        return dict(client.run(machine_id))
     except Exception as error:
         # Dask raises here whatever its workers raised.
         raise UsageError(

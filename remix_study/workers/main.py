@@ -41,12 +41,12 @@ class JsonReporter(Reporter):
         with hidden_stderr():
             yield
 
-    def problem(self, task: Task, points: int, done: int) -> None:
+    def problem(self, task: Task, configurations: int, done: int) -> None:
         """Name the task of the events that follow."""
         self._problem = task.name
         self.write("problem")
 
-    def trial(self, label: str, members: int, most_epochs: int) -> None:
+    def trial(self, label: str, members: int, max_epochs: int) -> None:
         """Write that a configuration begins to train."""
         self.write("trial", label=label)
 
@@ -85,7 +85,7 @@ def main() -> int:
                 reporter=reporter,
                 signals=signals,
                 command=spec.command,
-                terms=spec.limits,
+                limits=spec.limits,
                 cores=spec.cores,
             )
             reporter.write("end", recycled=summary.recycled)

@@ -10,13 +10,13 @@ from functools import partial
 
 from remix_study.errors import UsageError
 from remix_study.study.checks import check_study
-from remix_study.study.filesystem import check_place
-from remix_study.study.nested_search import entered
+from remix_study.study.filesystem import check_filesystem
+from remix_study.study.nested_search import register_tasks
 from remix_study.study.reporter import Reporter, Summary
-from remix_study.study.runner import opened_storage
-from remix_study.study.search_tasks import family
+from remix_study.study.runner import run_storage
+from remix_study.study.search_tasks import search_tasks
 from remix_study.study.signals import Signals
-from remix_study.study.task import prepare
+from remix_study.study.task_preparation import prepare_tasks
 from remix_study.study.worker_limits import WorkerLimits
 from remix_study.studyfile.schema import Study
 from remix_study.training import cores
@@ -88,7 +88,7 @@ def check_worker_pool(study: Study, storage: str, pool: WorkerPool) -> None:
             "in every problem"
         )
     if pool.workers > 1 or pool.wait:
-        check_place(storage)
+        check_filesystem(storage)
 
 
 RunWorkers = Callable[[Coordinator, WorkerSpec], None]
@@ -126,14 +126,17 @@ def run_worker_pool(
     signals = signals or Signals()
     check_study(study)
     check_worker_pool(study, storage, pool)
-    families = [family(task) for task in prepare(study)]
+    task_groups = [search_tasks(task) for task in prepare_tasks(study)]
     signals.check()
-    with opened_storage(storage, signals) as opened:
-        problems = {trials.task.name: trials for trials in entered(opened, families, signals)}
+    with run_storage(storage, signals) as opened:
+        all_trials = register_tasks(opened, task_groups, signals)
+        problems = {trials.task.name: trials for trials in all_trials}
         coordinator = Coordinator(problems, reporter or Reporter(), signals)
         if coordinator.begin():
             starts = {name: trials.start for name, trials in problems.items()}
-            limits = WorkerLimits(most=pool.recycle, wait=pool.wait, starts=starts, patient=True)
+            limits = WorkerLimits(
+                max_trials=pool.recycle, waits=pool.wait, starts=starts, retries_opening=True
+            )
             spec = WorkerSpec.of(study, storage, command, pool.cores, limits)
             # The connection is unused while workers run, and a server may restart.
             opened.remove_session()

@@ -80,7 +80,7 @@ class WorkerSpec:
 
     def without_manifest(self) -> WorkerSpec:
         """The spec for every process but the pool's first, which alone adds a manifest."""
-        return replace(self, limits=replace(self.limits, manifest=False))
+        return replace(self, limits=replace(self.limits, writes_manifest=False))
 
     def encode(self) -> bytes:
         """The spec as one line of JSON."""

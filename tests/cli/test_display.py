@@ -78,7 +78,7 @@ def test_lines_of_several_workers_name_their_problem(terminal):
     console = Console(file=out, force_terminal=terminal, width=90, color_system=None)
     with reporting(console) as reporter:
         reporter.problem(task(), 3, 0)
-        reporter.turn("study/other[2]", 9, 4)
+        reporter.switch_problem("study/other[2]", 9, 4)
         reporter.complete("cost", {"bbs": 0.1}, 1)
         reporter.retried("remix [0.1]", "out of memory")
         reporter.note("a worker died at [cost] (SIGKILL)")

@@ -267,8 +267,8 @@ def test_a_dry_run_says_what_would_run_and_creates_nothing(study, capfd):
     assert main(["run", "tiny.toml", "--dry-run"]) == 0
     out = capfd.readouterr().out
     assert "tiny: grid, 6 networks in all" in out
-    assert "points: baseline; balance; remix (0.1)" in out
-    assert "3 points x 2 folds = 6 networks of 7 parameters, 2 epochs at most" in out
+    assert "configurations: baseline; balance; remix (0.1)" in out
+    assert "3 configurations x 2 folds = 6 networks of 7 parameters, 2 epochs at most" in out
     assert content(study.parent) == before
 
 
@@ -281,7 +281,7 @@ def test_a_dry_run_of_a_search_says_what_is_asked(study, capfd):
         )
     )
     assert main(["run", "tiny.toml", "--dry-run"]) == 0
-    assert "asked of Optuna: strategy, alpha, learning_rate" in capfd.readouterr().out
+    assert "suggested by Optuna: strategy, alpha, learning_rate" in capfd.readouterr().out
 
 
 @pytest.mark.usefixtures("here", "pretended")

@@ -23,7 +23,7 @@ from remix_study.results.search import summarize_search
 from remix_study.results.search_frames import SearchTrial
 from remix_study.study import runner
 from remix_study.study.checks import check_study
-from remix_study.study.configurations import grid_points, label_of
+from remix_study.study.configurations import grid_configurations, label_of
 from remix_study.study.storage import open_reader
 from remix_study.studyfile.parsing import parse_study
 
@@ -145,7 +145,7 @@ def test_the_recommended_point_becomes_a_study_file_that_runs_it(found):
         text = study_text(TEXT, found.comparison.info, trial.parameters)
         study = parse_study(text, "pasted.toml")
         check_study(study)
-        (point,) = grid_points(study.search.space)
+        (point,) = grid_configurations(study.search.space)
         settings = {k: v for k, v in trial.parameters.items() if k in ("learning_rate",)}
         assert study.training.learning_rate == settings["learning_rate"]
         assert str(study.model.options["hidden"]) == trial.parameters["model.hidden"]

@@ -42,7 +42,7 @@ def test_a_data_frame_with_text_and_gaps_is_really_trained_on(here, data, capfd)
     frame.loc[3, "b"] = np.nan
     labels = np.where(y, "rare", "common")
     summary = remix_study.run(parse_study(ARRAYS), frame, labels, name="mine", storage=URL)
-    assert (summary.points, summary.completed, summary.failures) == (3, 3, [])
+    assert (summary.configurations, summary.completed, summary.failures) == (3, 3, [])
     out, errors = capfd.readouterr()
     assert out == ""
     assert "Trial" not in errors
@@ -50,7 +50,7 @@ def test_a_data_frame_with_text_and_gaps_is_really_trained_on(here, data, capfd)
     assert query(here / "x.db", "SELECT name FROM remix_studies") == [("tiny/mine",)]
     assert_clean(here / "x.db")
     again = remix_study.run(parse_study(ARRAYS), frame, labels, name="mine", storage=URL)
-    assert (again.done_before, again.completed) == (3, 0)
+    assert (again.complete_before, again.completed) == (3, 0)
 
 
 @pytest.mark.usefixtures("fast")

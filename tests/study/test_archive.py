@@ -179,11 +179,11 @@ def test_an_import_that_is_killed_is_begun_anew_by_the_next(mine, here):
     code = (
         "import os, signal, sys\n"
         "from remix_study.study.archive import restore\n"
-        "write = restore._write\n"
+        "write = restore.write_rows\n"
         "def killed(*words):\n"
         "    write(*words)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
-        "restore._write = killed\n"
+        "restore.write_rows = killed\n"
         "from remix_study.cli.main import main\n"
         f"main(['import', 'kept.json', '--storage', '{X}'])\n"
     )
@@ -327,7 +327,7 @@ def test_what_is_no_archive(archives, tmp_path, capsys, monkeypatch):
 def test_nothing_is_overwritten_and_what_is_missing_is_named(mine, here, capsys, monkeypatch):
     (here / "kept.json").write_text("mine")
     words = ["export", "--storage", mine, "--output"]
-    assert refused([*words, "kept.json"], capsys).startswith("kept.json is there already;")
+    assert refused([*words, "kept.json"], capsys).startswith("kept.json exists already;")
     assert (here / "kept.json").read_text() == "mine"
     assert refused(["export", "tinny", *words[1:], "new"], capsys) == (
         'the database holds no study "tinny"; did you mean "tiny"?'

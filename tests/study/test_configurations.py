@@ -9,8 +9,8 @@ import pytest
 from remix_study.batches.strategies import DEFAULT_STRATEGIES
 from remix_study.errors import StudyFileError
 from remix_study.study.checks import check_study
-from remix_study.study.configurations import configuration_of, grid_points, label_of
-from remix_study.study.tables import point_key
+from remix_study.study.configurations import configuration_of, grid_configurations, label_of
+from remix_study.study.tables import configuration_key
 from remix_study.studyfile.parsing import parse_study
 
 HEAD = '[study]\nname = "a"\n'
@@ -24,7 +24,7 @@ def study_of(text: str, before: str = ""):
 
 
 def points(text: str) -> list[dict]:
-    return grid_points(study_of(text).search.space)
+    return grid_configurations(study_of(text).search.space)
 
 
 def test_without_a_space_every_strategy_is_one_point():
@@ -82,7 +82,7 @@ def test_a_setting_is_what_the_point_says_on_top_of_the_file():
         'strategy = ["remix"]\nlearning_rate = [0.5]\nmodel.hidden = [[8, 4]]',
         "[model]\ndropout = 0.3\n",
     )
-    (point,) = grid_points(study.search.space)
+    (point,) = grid_configurations(study.search.space)
     setting = configuration_of(point, study.training, study.model)
     assert (setting.strategy.name, setting.strategy.alpha) == ("remix", 0.1)
     assert setting.training.learning_rate == 0.5
@@ -94,7 +94,7 @@ def test_names_that_look_like_numbers_stay_names():
     study = study_of('model.kind = ["4", "8-4"]', '[model]\nname = "a:b"\n')
     kinds = {
         configuration_of(point, study.training, study.model).model.options["kind"]
-        for point in grid_points(study.search.space)
+        for point in grid_configurations(study.search.space)
     }
     assert kinds == {"4", "8-4"}
 
@@ -120,8 +120,8 @@ def test_labels(point, label):
 
 
 def test_the_order_of_parameters_is_of_no_matter():
-    assert point_key({"b": 1, "a": 0.1}) == point_key({"a": 0.1, "b": 1})
-    assert point_key({"a": 0.1}) != point_key({"a": 0.10000000000000002})
+    assert configuration_key({"b": 1, "a": 0.1}) == configuration_key({"a": 0.1, "b": 1})
+    assert configuration_key({"a": 0.1}) != configuration_key({"a": 0.10000000000000002})
 
 
 @pytest.mark.parametrize(
@@ -140,17 +140,20 @@ def test_the_order_of_parameters_is_of_no_matter():
         ("alpha.cost = [1]", "search.space.alpha.cost: cost mixes nothing; leave it out"),
         (
             "alpha.remux = [1]",
-            "search.space.alpha.remux: no such strategy is asked; did you mean ",
+            "search.space.alpha.remux: search.space.strategy does not name it; did you mean ",
         ),
         (
             'strategy = ["remix"]\nalpha.mixup = [1]',
-            "search.space.alpha.mixup: no such strategy i",
+            "search.space.alpha.mixup: search.space.strategy does",
         ),
         (
             'mixing = ["beta"]\nalpha.remix = [1]',
-            "search.space.alpha.remix: parts make no named s",
+            "search.space.alpha.remix: a space of parts has no named s",
         ),
-        ('sampler = ["smote"]\nmixing = ["beta"]', "search.space: no point is left, as smote is "),
+        (
+            'sampler = ["smote"]\nmixing = ["beta"]',
+            "search.space: no configuration is left, as smote is ",
+        ),
     ],
 )
 def test_spaces_that_make_no_sense(text, expected):

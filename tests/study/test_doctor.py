@@ -74,7 +74,7 @@ def test_a_killed_workers_trial_is_freed_at_once(here, capsys):
 
     code, lines = repaired(capsys, "--dry-run")
     assert code == 1
-    assert lines[0].startswith("left: 1 point claimed by workers that are gone; run `repair`")
+    assert lines[0].startswith("left: 1 lease of workers that are gone; run `repair`")
     assert "left: tiny/wine: trial 1 is RUNNING and nobody works on it" in lines[2]
     assert [state for *_, state in trials(DATABASE)] == ["COMPLETE", "RUNNING"]
 
@@ -135,7 +135,7 @@ CLAIM = "INSERT INTO remix_claims (study_uuid, point, worker_uuid) VALUES ('{}',
         ),
         ([STRAY], "remix_manifests: 1 row of studies that are not there"),
         ([BEGUN, STRAY], "old/wine: a study that was deleted before it ran"),
-        ([CLAIM], "1 point claimed by workers that are gone"),
+        ([CLAIM], "1 lease of workers that are gone"),
     ],
 )
 def test_rows_that_hang_on_nothing_go(capsys, broken, said):

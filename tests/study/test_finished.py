@@ -235,7 +235,7 @@ def test_a_network_of_ones_own_from_beside_the_study_file(own, here):
         ('name = "own_networks:missing"', "cannot be imported"),
         ('name = "own_networks:not_a_function"', "is not a function"),
         ('name = "own_networks:no_model"', "returned str, not a Keras model"),
-        ('name = "own_networks:too_wide"', "one column a class"),
+        ('name = "own_networks:too_wide"', "one column for each class"),
         ('name = "own_networks:small"\ndepth = 3', "cannot be built: "),
     ],
 )

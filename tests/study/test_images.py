@@ -14,8 +14,8 @@ from remix_study.cli.main import main
 from remix_study.errors import DataError, StudyFileError, UsageError
 from remix_study.study.api import run
 from remix_study.study.checks import check_study
-from remix_study.study.fingerprint import changes, definition, facts, plan
-from remix_study.study.task import prepare
+from remix_study.study.fingerprint import fingerprint, planned_work, problem_facts, study_changes
+from remix_study.study.task_preparation import prepare_tasks
 from remix_study.studyfile.parsing import parse_study
 
 IMAGES = """
@@ -80,23 +80,23 @@ def test_it_runs_to_a_report(here: Path, capsys):
 
 
 def test_what_a_study_of_images_depends_on():
-    (task,) = prepare(study())
-    began = definition(task)
+    (task,) = prepare_tasks(study())
+    began = fingerprint(task)
     assert began["augmentation"] == {"name": "rotate-shift", "rotation": 10}
-    assert facts(task)["n_features"] == 64
-    assert facts(task)["notes"][-1] == "one repeat: a look"
-    (other,) = prepare(study(("rotation = 10", "rotation = 20")))
-    made = plan(task)
-    assert changes(other, began, made["planned"], 3) == ["augmentation.rotation: 10 -> 20"]
+    assert problem_facts(task)["n_features"] == 64
+    assert problem_facts(task)["notes"][-1] == "one repeat: a look"
+    (other,) = prepare_tasks(study(("rotation = 10", "rotation = 20")))
+    made = planned_work(task)
+    assert study_changes(other, began, made["planned"], 3) == ["augmentation.rotation: 10 -> 20"]
     # Nothing was ever said of it in studies of tables, which go on as they began.
     table = parse_study('[study]\nname = "a"\n[[problems]]\ndataset = "digits"\n')
-    assert "augmentation" not in definition(prepare(table)[0])
+    assert "augmentation" not in fingerprint(prepare_tasks(table)[0])
 
 
 def test_data_and_members_share_the_pixels():
     """Members hold row numbers; what SMOTE asks for is a view that makes rows one by one."""
-    (task,) = prepare(study())
-    _, members = task._members()
+    (task,) = prepare_tasks(study())
+    members = task.members.members
     for fold, member in zip(task.folds, members, strict=True):
         pixels = member.training.features()
         assert pixels.images is task.problem.dataset.X
@@ -123,7 +123,7 @@ def test_data_and_members_share_the_pixels():
 )
 def test_the_other_kind_of_network_is_refused_before_any_training(change, message):
     with pytest.raises(DataError) as caught:
-        prepare(study(change))
+        prepare_tasks(study(change))
     assert str(caught.value).startswith(f"my.toml: problems[0]: {message}")
 
 
@@ -133,20 +133,20 @@ def test_tables_are_not_augmented():
         'strategy = ["baseline", "augment", "remix-aug"]\n'
     )
     with pytest.raises(DataError) as caught:
-        prepare(parse_study(text, "my.toml"))
+        prepare_tasks(parse_study(text, "my.toml"))
     assert str(caught.value) == (
         "my.toml: problems[0]: data set wine is a table, and augment and remix-aug turn and shift "
         "images; leave them out of search.space.strategy"
     )
     # Those that a file does not name are never among them.
-    prepare(parse_study('[study]\nname = "a"\n[[problems]]\ndataset = "digits"\n'))
+    prepare_tasks(parse_study('[study]\nname = "a"\n[[problems]]\ndataset = "digits"\n'))
 
 
 def test_a_network_for_colours_refuses_a_grey_data_set():
     changed = study(
         ('name = "cnn"\nfilters = [4, 4]\ndense = 6', 'name = "small_images:rgb_only"')
     )
-    (task,) = prepare(changed)
+    (task,) = prepare_tasks(changed)
     with pytest.raises(
         UsageError, match=r"digits-images: .*\(8, 8, 3\), but the data.s rows .* \(8, 8, 1\)"
     ):
@@ -186,7 +186,7 @@ def complaint(*change: tuple[str, str]) -> str:
         (("strategy = [", "alpha.augment = [0.1]\nstrategy = ["), "augment mixes nothing"),
         (
             ('strategy = ["smote", "augment", "remix-aug"]', "alpha.remix-aug = [0.1]"),
-            "search.space.alpha.remix-aug: no such strategy is asked",
+            "search.space.alpha.remix-aug: search.space.strategy does not name it",
         ),
     ],
 )
@@ -206,12 +206,12 @@ def test_images_of_ones_own(here: Path):
         'dataset = "digits-images"\nkind = "binary"\nminority = [8]\nimbalance = [0.25]',
         'images = "pets"',
     )
-    (task,) = prepare(study(own, ("batch_size = 32", "batch_size = 4")))
+    (task,) = prepare_tasks(study(own, ("batch_size = 32", "batch_size = 4")))
     assert task.problem.name == "pets"
     assert task.problem.counts.tolist() == [12, 12]
     (here / "pets" / "dog" / "3.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
     with pytest.raises(DataError, match=r"my.toml: problems\[0\]: .*pets/dog/3.png: cannot be"):
-        prepare(study(own))
+        prepare_tasks(study(own))
     given = study((own[0], ""), ("batch_size = 32", "batch_size = 4"))
     X = rng.integers(0, 256, (24, 12, 12, 3), np.uint8)
     summary = run(given, X, ["a", "b"] * 12, name="mine", storage="sqlite:///mine.db")

@@ -15,15 +15,16 @@ import pytest
 from sqlalchemy import create_engine, insert, select, update
 
 from remix_study.errors import StorageError
-from remix_study.study import leases, tables
-from remix_study.study.leases import GRACE, Worker
-from remix_study.study.storage import _make_safe
+from remix_study.study import leases, liveness, tables
+from remix_study.study.leases import Worker
+from remix_study.study.liveness import GRACE
+from remix_study.study.storage import allow_several_writers
 
 
 @pytest.fixture
 def engine(here):
     engine = create_engine(f"sqlite:///{here}/x.db", connect_args={"timeout": 60})
-    _make_safe(engine)
+    allow_several_writers(engine)
     tables.metadata.create_all(engine)
     yield engine
     engine.dispose()
@@ -31,12 +32,12 @@ def engine(here):
 
 def living(engine):
     with engine.connect() as connection:
-        return leases.living(connection)
+        return leases.living_workers(connection)
 
 
 def claimed(engine):
     with engine.connect() as connection:
-        return leases.claimed(connection, "study")
+        return leases.leased_configurations(connection, "study")
 
 
 def register(engine, uuid, **changes):
@@ -44,10 +45,10 @@ def register(engine, uuid, **changes):
     with engine.begin() as connection:
         row = {
             "uuid": uuid,
-            "host": leases._host(),
-            "boot": leases._boot(),
+            "host": liveness.host_name(),
+            "boot": liveness.boot_id(),
             "pid": os.getpid(),
-            "started": leases._started(os.getpid()),
+            "started": liveness.process_start(os.getpid()),
             "seen": tables.utc_now(),
         }
         connection.execute(insert(tables.workers).values(row | changes))
@@ -59,25 +60,25 @@ def ago(time_ago: timedelta) -> str:
 
 def test_a_point_is_claimed_once(engine):
     one, other = Worker(engine), Worker(engine)
-    assert one.claim("study", "p")
-    assert not other.claim("study", "p")
+    assert one.acquire("study", "p")
+    assert not other.acquire("study", "p")
     # Its own once more, where the answer to the first time was lost.
-    assert one.claim("study", "p")
-    assert other.claim("study", "q")
-    assert one.claim("another study", "q")
-    one.assign("study", "p", 7)
+    assert one.acquire("study", "p")
+    assert other.acquire("study", "q")
+    assert one.acquire("another study", "q")
+    one.assign_trial("study", "p", 7)
     assert claimed(engine) == {"p": 7, "q": None}
     other.release("study", "p")
     assert claimed(engine) == {"p": 7, "q": None}, "only its owner gives a point back"
     one.release("study", "p")
-    assert other.claim("study", "p")
+    assert other.acquire("study", "p")
 
 
 def test_who_leaves_takes_its_claims_along(engine):
     one, other = Worker(engine), Worker(engine)
-    one.claim("study", "p")
-    other.claim("study", "q")
-    one.leave()
+    one.acquire("study", "p")
+    other.acquire("study", "q")
+    one.unregister()
     assert claimed(engine) == {"q": None}
     assert living(engine) == {other.uuid}
 
@@ -100,7 +101,7 @@ def test_a_process_id_that_was_given_out_again_is_another_process(engine):
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 def test_a_zombie_is_dead(engine):
     zombie = subprocess.Popen([sys.executable, "-c", ""])
-    started = leases._started(zombie.pid)
+    started = liveness.process_start(zombie.pid)
     while Path(f"/proc/{zombie.pid}/stat").read_text().split()[2] != "Z":
         time.sleep(0.01)
     register(engine, "zombie", pid=zombie.pid, started=started)
@@ -120,20 +121,20 @@ def test_without_proc_a_silent_process_is_dead_too(engine):
     register(engine, "heard", started="running")
     assert living(engine) == set(), "the start of this process is known here"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(leases, "_started", lambda _pid: "running")
+        patch.setattr(liveness, "process_start", lambda _pid: "running")
         register(engine, "silent", started="running", seen=ago(GRACE * 2))
         assert living(engine) == {"heard"}
 
 
 def test_burying_frees_what_the_dead_had_claimed(engine):
     living_one = Worker(engine)
-    living_one.claim("study", "kept")
+    living_one.acquire("study", "kept")
     register(engine, "dead", started="1")
     with engine.begin() as connection:
         connection.execute(
-            insert(tables.claims).values(study_uuid="study", point="freed", worker_uuid="dead")
+            insert(tables.leases).values(study_uuid="study", point="freed", worker_uuid="dead")
         )
-    leases.bury(engine)
+    leases.remove_dead_workers(engine)
     assert claimed(engine) == {"kept": None}
     with engine.connect() as connection:
         assert connection.execute(select(tables.workers.c.uuid)).scalars().all() == [
@@ -145,9 +146,9 @@ def test_a_worker_that_was_buried_alive_registers_again(engine):
     worker = Worker(engine)
     with engine.begin() as connection:
         connection.execute(update(tables.workers).values(started="1"))
-    leases.bury(engine)
+    leases.remove_dead_workers(engine)
     assert living(engine) == set()
-    assert worker.claim("study", "p")
+    assert worker.acquire("study", "p")
     assert living(engine) == {worker.uuid}
 
 
@@ -164,7 +165,7 @@ def test_a_heart_beats_and_goes_on_after_an_error(engine):
         if len(beats) == 3:
             often.set()
 
-    with worker.beating(beat):
+    with worker.heartbeat(beat):
         assert often.wait(10)
     with engine.connect() as connection:
         assert connection.execute(select(tables.workers.c.seen)).scalar_one() != "long ago"
@@ -176,7 +177,7 @@ def test_many_claim_at_once_and_each_point_goes_to_one(engine):
     got: list[str] = []
 
     def claim_all(worker):
-        got.extend(point for point in map(str, range(12)) if worker.claim("study", point))
+        got.extend(point for point in map(str, range(12)) if worker.acquire("study", point))
 
     threads = [threading.Thread(target=claim_all, args=(worker,)) for worker in workers]
     for thread in threads:
@@ -188,14 +189,14 @@ def test_many_claim_at_once_and_each_point_goes_to_one(engine):
 
 def test_a_lost_claim_is_noticed(engine):
     worker = Worker(engine)
-    worker.claim("study", "p")
+    worker.acquire("study", "p")
     assert worker.holds("study", "p")
-    assert worker.assign("study", "p", 1)
+    assert worker.assign_trial("study", "p", 1)
     with engine.begin() as connection:
         connection.execute(update(tables.workers).values(started="1"))
-    leases.bury(engine)
+    leases.remove_dead_workers(engine)
     assert not worker.holds("study", "p")
-    assert not worker.assign("study", "p", 1)
+    assert not worker.assign_trial("study", "p", 1)
     assert not worker.holds("study", "q")
 
 
@@ -203,9 +204,9 @@ def test_a_lost_claim_is_noticed(engine):
 def test_a_process_that_is_held_is_dead_after_its_grace_and_a_silent_one_is_not(engine):
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as held:
         os.kill(held.pid, signal.SIGSTOP)
-        while not leases._is_stopped(held.pid):
+        while not liveness.is_stopped(held.pid):
             time.sleep(0.01)
-        started = leases._started(held.pid)
+        started = liveness.process_start(held.pid)
         register(engine, "just held", pid=held.pid, started=started)
         register(engine, "held", pid=held.pid, started=started, seen=ago(GRACE * 2))
         register(engine, "silent", seen=ago(GRACE * 2))
@@ -229,13 +230,13 @@ def test_who_comes_back_at_its_burial_lives(engine, monkeypatch):
     worker = Worker(engine)
     with engine.begin() as connection:
         connection.execute(update(tables.workers).values(seen=ago(GRACE * 2)))
-    lives = leases._lives
+    is_alive = liveness.is_alive
 
     def comes_back(_row):
-        worker._show_up()
+        worker.sign()
         return False
 
-    monkeypatch.setattr(leases, "_lives", comes_back)
-    leases.bury(engine)
-    monkeypatch.setattr(leases, "_lives", lives)
+    monkeypatch.setattr(liveness, "is_alive", comes_back)
+    leases.remove_dead_workers(engine)
+    monkeypatch.setattr(liveness, "is_alive", is_alive)
     assert living(engine) == {worker.uuid}

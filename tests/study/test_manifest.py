@@ -12,13 +12,13 @@ from tiny_studies import TINY
 
 import remix_study
 from remix_study.study import manifest
-from remix_study.study.task import prepare
+from remix_study.study.task_preparation import prepare_tasks
 from remix_study.studyfile.parsing import parse_study
 
 
 @pytest.mark.usefixtures("pretended")
 def test_it_names_what_made_the_numbers():
-    (task,) = prepare(parse_study(TINY, "tiny.toml"))
+    (task,) = prepare_tasks(parse_study(TINY, "tiny.toml"))
     found = json.loads(json.dumps(manifest.manifest(task, "a command")))
     assert found["command"] == "a command"
     assert found["file"]["text"] == TINY
@@ -33,4 +33,4 @@ def test_it_names_what_made_the_numbers():
 
 
 def test_a_package_under_another_name_is_no_trouble():
-    assert manifest._version("no-such-package") == ""
+    assert manifest.package_version("no-such-package") == ""

@@ -21,10 +21,10 @@ from remix_study.results.search import summarize_search
 from remix_study.study import runner
 from remix_study.study.configurations import strategy_of
 from remix_study.study.reporter import Reporter
-from remix_study.study.search_tasks import family
+from remix_study.study.search_tasks import search_tasks
 from remix_study.study.signals import Signals, Stopped
 from remix_study.study.storage import open_reader
-from remix_study.study.task import prepare
+from remix_study.study.task_preparation import prepare_tasks
 from remix_study.studyfile.parsing import parse_study
 from remix_study.studyfile.schema import Training
 
@@ -89,8 +89,8 @@ def by_study() -> dict[str, list[tuple[int, dict, list[float]]]]:
 
 @pytest.mark.usefixtures("pretended")
 def test_an_inner_search_has_nothing_of_its_outer_fold():
-    (task,) = prepare(parse_study(text_of(2, 3), "tiny.toml"))
-    *inner, outer = family(task)[1:]
+    (task,) = prepare_tasks(parse_study(text_of(2, 3), "tiny.toml"))
+    *inner, outer = search_tasks(task)[1:]
     assert [b.role for b in inner] == ["inner"] * 3
     tested = []
     for fold, search in enumerate(inner):
@@ -123,8 +123,10 @@ def test_an_inner_search_has_nothing_of_its_outer_fold():
 
 
 def test_several_networks_a_fold_differ_in_validation_rows_alone():
-    (task,) = prepare(parse_study(text_of(2, 3, ("repeats = 1", "repeats = 2")), "tiny.toml"))
-    outer = family(task)[-1]
+    (task,) = prepare_tasks(
+        parse_study(text_of(2, 3, ("repeats = 1", "repeats = 2")), "tiny.toml")
+    )
+    outer = search_tasks(task)[-1]
     assert outer.blocks == ((0, 3), (1, 4), (2, 5))
     for first, second in outer.blocks:
         one, other = outer.folds[first], outer.folds[second]
@@ -150,7 +152,7 @@ def test_a_nested_search_resumes_as_it_would_have_gone_on():
     text = text_of(3, 2, algorithm="random")
     whole = run(text)
     # Search, two inner ones, then choice and baseline on two outer folds.
-    assert (whole.points, whole.complete) == (3 + 2 * 3 + 2 * 2, 13)
+    assert (whole.configurations, whole.complete) == (3 + 2 * 3 + 2 * 2, 13)
     expected = by_study()
     assert {name: len(found) for name, found in expected.items()} == {
         "tiny/wine": 3,
@@ -175,7 +177,7 @@ def test_a_search_made_longer_scores_what_it_then_chooses(monkeypatch):
     run(text_of(2, 2))
     before = searched().outer[0].labels
     more = run(text_of(7, 2))
-    assert more.complete == more.points
+    assert more.complete == more.configurations
     found = searched()
     assert found.outer[0].labels != before
     assert len(found.outer[0].labels) == 2

@@ -7,9 +7,9 @@ import pytest
 
 from remix_study.study.algorithms import PlannedSampler, make_sampler
 from remix_study.study.checks import check_study
-from remix_study.study.configurations import configuration_of, grid_points
+from remix_study.study.configurations import configuration_of, grid_configurations
 from remix_study.study.optuna_parameters import all_choices, distributions, suggest
-from remix_study.study.tables import point_key
+from remix_study.study.tables import configuration_key
 from remix_study.studyfile.parsing import parse_study
 
 HEAD = '[study]\nname = "a"\n'
@@ -88,19 +88,21 @@ GRIDS = {
 def test_a_point_is_the_same_after_a_trip_through_sqlite(text, storage):
     space = study_of(text).search.space
     study = optuna.create_study(storage=storage, study_name="trip")
-    planned = grid_points(space)
+    planned = grid_configurations(space)
     for point in planned:
         study.sampler = PlannedSampler(point)
         study.tell(study.ask(distributions(point, space, all_choices())), 0.0)
     again = optuna.load_study(storage="sqlite:///x.db", study_name="trip")
-    assert [point_key(t.params) for t in again.trials] == [point_key(p) for p in planned]
+    assert [configuration_key(t.params) for t in again.trials] == [
+        configuration_key(p) for p in planned
+    ]
 
 
 def test_numbers_may_be_added_to_a_grid_that_has_begun():
     study = optuna.create_study()
     for values in ("[0.1, 0.2]", "[0.1, 0.2, 5]"):
         space = study_of(f'strategy = ["cost"]\nlearning_rate = {values}').search.space
-        for point in grid_points(space):
+        for point in grid_configurations(space):
             study.sampler = PlannedSampler(point)
             study.ask(distributions(point, space, all_choices()))
     assert [trial.params["learning_rate"] for trial in study.trials] == [0.1, 0.2, 0.1, 0.2, 5.0]

@@ -6,8 +6,8 @@ import numpy as np
 
 from remix_study.data.arrays import from_arrays
 from remix_study.data.dataset import Dataset
-from remix_study.study.fingerprint import changes, definition, facts
-from remix_study.study.task import prepare
+from remix_study.study.fingerprint import fingerprint, problem_facts, study_changes
+from remix_study.study.task_preparation import prepare_tasks
 from remix_study.studyfile.parsing import parse_study
 
 
@@ -35,12 +35,12 @@ batch_size = 16
 class TestTask:
     def setup_method(self):
         plain_study = STUDY.replace("redraw = true", "")
-        (self.task,) = prepare(parse_study(STUDY), toy_dataset(300, 120))
-        (self.plain,) = prepare(parse_study(plain_study), toy_dataset(300, 120))
+        (self.task,) = prepare_tasks(parse_study(STUDY), toy_dataset(300, 120))
+        (self.plain,) = prepare_tasks(parse_study(plain_study), toy_dataset(300, 120))
 
     def test_members_use_rows_of_their_draw_alone(self):
         problem = self.task.problem
-        _, members = self.task._members()
+        members = self.task.members.members
         assert len(problem.rows) > problem.counts.sum()
         for fold, member in zip(self.task.folds, members, strict=True):
             draw = problem.draws[fold.repeat]
@@ -49,25 +49,27 @@ class TestTask:
             np.testing.assert_array_equal(member.training.y, problem.y[member.training.rows])
 
     def test_preprocessing_is_fitted_on_inner_training_rows_alone(self):
-        prepared, _ = self.task._members()
+        prepared = self.task.members.preprocessing
         for position, fold in enumerate(self.task.folds):
             training = self.task.problem.X[fold.train]
             np.testing.assert_allclose(prepared.centre[position], training.mean(axis=0))
             np.testing.assert_allclose(prepared.scale[position], training.std(axis=0))
 
     def test_redraw_is_part_of_the_definition_only_where_it_is_set(self):
-        now, before = definition(self.task), definition(self.plain)
+        now, before = fingerprint(self.task), fingerprint(self.plain)
         assert now["cv"]["redraw"] is True
         assert "redraw" not in before["cv"]
         assert "extra_metrics" not in before["study"]
         assert now["problem"]["rows"] == before["problem"]["rows"] == 330
-        assert changes(self.task, before, [], 0) == ["cv.redraw: absent -> true"]
-        assert facts(self.task)["redraw"] is True
-        assert facts(self.plain)["redraw"] is False
-        assert facts(self.task)["counts"] == facts(self.plain)["counts"] == [300, 30]
-        assert facts(self.task)["n_rows"] == 330
+        assert study_changes(self.task, before, [], 0) == ["cv.redraw: absent -> true"]
+        assert problem_facts(self.task)["redraw"] is True
+        assert problem_facts(self.plain)["redraw"] is False
+        assert (
+            problem_facts(self.task)["counts"] == problem_facts(self.plain)["counts"] == [300, 30]
+        )
+        assert problem_facts(self.task)["n_rows"] == 330
 
     def test_a_problem_without_an_imbalance_is_the_same_in_every_repeat(self):
         two_problems = STUDY.replace("[cv]", "[[problems]]\ndataset = 'wine'\n[cv]")
-        tasks = prepare(parse_study(two_problems), toy_dataset(300, 120))
+        tasks = prepare_tasks(parse_study(two_problems), toy_dataset(300, 120))
         assert [bool(task.problem.draws) for task in tasks] == [True, False]

@@ -12,14 +12,14 @@ from tiny_studies import TINY, tiny
 
 from remix_study.errors import StudyFileError
 from remix_study.study import tables
-from remix_study.study.registration import LONGEST_ATTRIBUTE, enter
+from remix_study.study.registration import MAX_ATTRIBUTE_LENGTH, register_study
 from remix_study.study.storage import open_storage
-from remix_study.study.task import prepare
+from remix_study.study.task_preparation import prepare_tasks
 from remix_study.studyfile.parsing import load_study, parse_study
 
 
 def task_of(text: str = TINY):
-    (task,) = prepare(parse_study(text, "tiny.toml"))
+    (task,) = prepare_tasks(parse_study(text, "tiny.toml"))
     return task
 
 
@@ -30,7 +30,7 @@ def count(storage, table) -> int:
 
 def test_a_study_is_described_where_the_dashboard_looks(storage):
     task = task_of()
-    entry = enter(storage, task)
+    entry = register_study(storage, task)
     study = optuna.load_study(study_name="tiny/wine", storage=storage)
     assert study.metric_names == ["g-mean", "BBS"]
     assert [d.name for d in study.directions] == ["MAXIMIZE", "MINIMIZE"]
@@ -45,14 +45,14 @@ def test_long_descriptions_are_cut(storage):
     Path("many.csv").write_text("x,y\n" + dataset)
     text = tiny(('dataset = "wine"', 'file = "many.csv"\nlabel = "y"'), ("batch_size = 16", ""))
     Path("tiny.toml").write_text(text)
-    (task,) = prepare(load_study("tiny.toml"))
-    enter(storage, task)
+    (task,) = prepare_tasks(load_study("tiny.toml"))
+    register_study(storage, task)
     attributes = optuna.load_study(study_name=task.name, storage=storage).user_attrs
-    assert max(len(str(value)) for value in attributes.values()) == LONGEST_ATTRIBUTE
+    assert max(len(str(value)) for value in attributes.values()) == MAX_ATTRIBUTE_LENGTH
 
 
 def test_entering_again_changes_nothing(storage):
-    one, other = enter(storage, task_of()), enter(storage, task_of())
+    one, other = register_study(storage, task_of()), register_study(storage, task_of())
     assert one.uuid == other.uuid
     assert count(storage, tables.studies) == 1
 
@@ -63,7 +63,7 @@ def test_many_may_begin_a_study_at_once(storage):
     def begin():
         own = open_storage("sqlite:///x.db")
         ready.wait()
-        entries.append(enter(own, task).uuid)
+        entries.append(register_study(own, task).uuid)
         own.remove_session()
         own.engine.dispose()
 
@@ -82,7 +82,7 @@ def test_another_programs_study_is_not_touched(storage):
     study = optuna.create_study(study_name="tiny/wine", storage=storage)
     study.tell(study.ask(), 1.0)
     with pytest.raises(StudyFileError, match='"tiny/wine" that another program made'):
-        enter(storage, task_of())
+        register_study(storage, task_of())
     assert study.user_attrs == {}
 
 
@@ -92,7 +92,7 @@ def test_a_copied_study_without_our_rows_is_not_touched(storage):
     )
     study.set_user_attr(tables.STUDY_ATTRIBUTE, "nowhere to be found")
     with pytest.raises(StudyFileError, match='"tiny/wine" that another program made'):
-        enter(storage, task_of())
+        register_study(storage, task_of())
 
 
 CHANGES = {
@@ -115,37 +115,37 @@ CHANGES = {
 
 @pytest.mark.parametrize(("old", "new", "shown"), [(o, n, s) for o, (n, s) in CHANGES.items()])
 def test_what_would_change_the_numbers_is_refused(old, new, shown, storage):
-    entry = enter(storage, task_of())
+    entry = register_study(storage, task_of())
     entry.optuna.ask()
     with pytest.raises(StudyFileError) as caught:
-        enter(storage, task_of(tiny((old, new))))
+        register_study(storage, task_of(tiny((old, new))))
     assert str(caught.value) == (
         f"tiny.toml: tiny/wine began with other settings ({shown}); undo the change, or give the "
         "study another name"
     )
-    assert enter(storage, task_of()).uuid == entry.uuid
+    assert register_study(storage, task_of()).uuid == entry.uuid
 
 
 @pytest.mark.parametrize(("old", "new"), [(old, new) for old, (new, _) in CHANGES.items()])
 def test_a_study_without_trials_has_not_begun(old, new, storage):
-    enter(storage, task_of())
-    enter(storage, task_of(tiny((old, new))))
+    register_study(storage, task_of())
+    register_study(storage, task_of(tiny((old, new))))
     assert count(storage, tables.studies) == 1
     study = optuna.load_study(study_name="tiny/wine", storage=storage)
     assert len(study.directions) == 2
-    entry = enter(storage, task_of(tiny((old, new))))
+    entry = register_study(storage, task_of(tiny((old, new))))
     assert entry.uuid == study.user_attrs[tables.STUDY_ATTRIBUTE]
 
 
 def test_points_may_be_added(storage):
-    enter(storage, task_of()).optuna.ask()
+    register_study(storage, task_of()).optuna.ask()
     more = tiny(("[0.0, 0.1]", "[0.0, 0.1, 0.5]"), ('["baseline", ', '["baseline", "cost", '))
-    enter(storage, task_of(more))
+    register_study(storage, task_of(more))
     with storage.engine.connect() as connection:
         planned = connection.execute(select(tables.studies.c.planned)).scalar_one()
     assert len(planned) == 5
     with pytest.raises(StudyFileError, match=r"cost, remix \(0\.5\) taken out"):
-        enter(storage, task_of())
+        register_study(storage, task_of())
 
 
 def test_trials_may_be_added_to_a_search(storage):
@@ -153,26 +153,26 @@ def test_trials_may_be_added_to_a_search(storage):
         head = f'[search]\nalgorithm = "tpe"\ntrials = {trials}\n[search.space]'
         return task_of(tiny(("[search.space]", head)))
 
-    enter(storage, search(3)).optuna.ask()
-    enter(storage, search(5))
+    register_study(storage, search(3)).optuna.ask()
+    register_study(storage, search(5))
     with pytest.raises(StudyFileError, match=r"search\.trials: 5 -> 4"):
-        enter(storage, search(4))
+        register_study(storage, search(4))
 
 
 def test_a_search_space_is_part_of_a_search(storage):
     text = tiny(("[search.space]", '[search]\nalgorithm = "tpe"\ntrials = 3\n[search.space]'))
-    enter(storage, task_of(text)).optuna.ask()
+    register_study(storage, task_of(text)).optuna.ask()
     with pytest.raises(
         StudyFileError, match=r"search\.space\.alpha\.remix\.values: \[0\.0, 0\.1\] -> "
     ):
-        enter(storage, task_of(text.replace("[0.0, 0.1]", "[0.0, 0.2]")))
+        register_study(storage, task_of(text.replace("[0.0, 0.1]", "[0.0, 0.2]")))
 
 
 def test_changed_data_are_refused(storage):
     rows = "".join(f"{i % 7},{i % 2}\n" for i in range(200))
     Path("own.csv").write_text("x,y\n" + rows)
     text = tiny(('dataset = "wine"', 'file = "own.csv"\nlabel = "y"'))
-    enter(storage, task_of(text)).optuna.ask()
+    register_study(storage, task_of(text)).optuna.ask()
     Path("own.csv").write_text("x,y\n" + rows.replace("6,", "5,", 1))
     with pytest.raises(StudyFileError, match=r"problem\.sha256: \w+"):
-        enter(storage, task_of(text))
+        register_study(storage, task_of(text))

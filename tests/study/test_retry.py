@@ -1,4 +1,4 @@
-"""What passes is waited for; what does not is said at once."""
+"""Transient errors are retried, others raised at once."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from remix_study.study import retry
-from remix_study.study.retry import patiently
+from remix_study.study.database_errors import is_transient
+from remix_study.study.retry import retry_transient
 from remix_study.study.signals import Signals
-from remix_study.study.storage import passes
 
 
-class Postgres(Exception):
+class PostgresError(Exception):
     """A driver's error with PostgreSQL's state."""
 
     def __init__(self, state: str | None) -> None:
@@ -31,30 +31,30 @@ def operational(orig: Exception, **options) -> OperationalError:
         (operational(sqlite3.OperationalError("database is locked")), True),
         (operational(sqlite3.OperationalError("database or disk is full")), False),
         (operational(sqlite3.OperationalError("attempt to write a readonly database")), False),
-        (operational(Postgres(None)), True),
-        (operational(Postgres("57P01")), True),
-        (operational(Postgres("57P03")), True),
-        (operational(Postgres("40P01")), True),
-        (operational(Postgres("08006")), True),
-        (operational(Postgres("53100")), False),
-        (operational(Postgres("57014")), False),
-        (operational(Postgres("53100"), connection_invalidated=True), True),
-        (IntegrityError("INSERT", {}, Postgres("23505")), False),
+        (operational(PostgresError(None)), True),
+        (operational(PostgresError("57P01")), True),
+        (operational(PostgresError("57P03")), True),
+        (operational(PostgresError("40P01")), True),
+        (operational(PostgresError("08006")), True),
+        (operational(PostgresError("53100")), False),
+        (operational(PostgresError("57014")), False),
+        (operational(PostgresError("53100"), connection_invalidated=True), True),
+        (IntegrityError("INSERT", {}, PostgresError("23505")), False),
         (ZeroDivisionError(), False),
     ],
 )
-def test_what_passes(error, expected):
-    assert passes(error) is expected
+def test_which_errors_are_transient(error, expected):
+    assert is_transient(error) is expected
     # As Optuna wraps it.
     wrapped = RuntimeError()
     wrapped.__cause__ = error
-    assert passes(wrapped) is expected
+    assert is_transient(wrapped) is expected
 
 
 @pytest.fixture
-def slept(monkeypatch):
-    """Pauses instead of sleeping them; the clock goes on by them."""
-    pauses = []
+def pauses(monkeypatch):
+    """Pauses of the retries, which move a clock instead of being pauses."""
+    pauses: list[float] = []
     clock = SimpleNamespace(sleep=pauses.append, monotonic=lambda: sum(pauses))
     monkeypatch.setattr(retry, "time", clock)
     return pauses
@@ -64,36 +64,37 @@ LOCKED = operational(sqlite3.OperationalError("database is locked"))
 
 
 def failing(times: int, error: Exception):
-    left = [error] * times
+    """An operation that raises so often, and then succeeds."""
+    errors = [error] * times
 
-    def do():
-        if left:
-            raise left.pop()
+    def operation():
+        if errors:
+            raise errors.pop()
         return "done"
 
-    return do
+    return operation
 
 
-def test_it_goes_on_when_the_database_is_back(slept):
-    assert patiently(failing(4, LOCKED), Signals()) == "done"
-    assert slept == [0.1, 0.2, 0.4, 0.8]
+def test_an_operation_succeeds_when_the_database_is_back(pauses):
+    assert retry_transient(failing(4, LOCKED), Signals()) == "done"
+    assert pauses == [0.1, 0.2, 0.4, 0.8]
 
 
-def test_it_ends_some_day(slept):
+def test_retries_end_after_some_minutes(pauses):
     with pytest.raises(OperationalError):
-        patiently(failing(10_000, LOCKED), Signals())
-    assert 300 < sum(slept) < 330
+        retry_transient(failing(10_000, LOCKED), Signals())
+    assert 300 < sum(pauses) < 330
 
 
-def test_what_does_not_pass_is_said_at_once(slept):
+def test_other_errors_are_raised_at_once(pauses):
     with pytest.raises(ZeroDivisionError):
-        patiently(failing(1, ZeroDivisionError()), Signals())
-    assert slept == []
+        retry_transient(failing(1, ZeroDivisionError()), Signals())
+    assert pauses == []
 
 
-def test_a_signal_ends_it(slept):
+def test_a_signal_ends_the_retries(pauses):
     signals = Signals()
     signals.received = 2
     with pytest.raises(OperationalError):
-        patiently(failing(1, LOCKED), signals)
-    assert slept == []
+        retry_transient(failing(1, LOCKED), signals)
+    assert pauses == []

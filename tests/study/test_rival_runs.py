@@ -10,9 +10,9 @@ from remix_study.batches.strategies import make_strategy
 from remix_study.cli.main import main
 from remix_study.results.frames import load_frames
 from remix_study.seeds import derive_seed
-from remix_study.study.configurations import Configuration, grid_points
+from remix_study.study.configurations import Configuration, grid_configurations
 from remix_study.study.storage import open_reader
-from remix_study.study.task import prepare
+from remix_study.study.task_preparation import prepare_tasks
 from remix_study.studyfile.library import built_in_studies
 from remix_study.studyfile.parsing import load_study, parse_study
 
@@ -34,7 +34,7 @@ def rows_of(text: str) -> str:
 
 class TestCostRepo:
     def setup_method(self):
-        (self.task,) = prepare(parse_study(tiny()))
+        (self.task,) = prepare_tasks(parse_study(tiny()))
 
     def fit(self, name):
         model, training = self.task.study.model, self.task.spec.training
@@ -46,7 +46,7 @@ class TestCostRepo:
             assert np.abs(one.test - other.test).max() > 1e-3
             np.testing.assert_array_equal(other.test, again.test)
         # Its weights never act: the baseline with these seeds gives the same networks.
-        for member in self.task._members()[1]:
+        for member in self.task.members.members:
             object.__setattr__(member, "seed", derive_seed(member.seed, "class-weighted-inert"))
         for one, other in zip(self.fit("baseline"), cost, strict=True):
             np.testing.assert_array_equal(one.test, other.test)
@@ -118,7 +118,7 @@ class TestStudyFiles:
     def rows(self, name):
         from remix_study.study.configurations import label_of
 
-        return [label_of(point) for point in grid_points(self.study(name).search.space)]
+        return [label_of(point) for point in grid_configurations(self.study(name).search.space)]
 
     def test_the_same_27_problems_everywhere(self):
         paper = self.problems("paper-binary") + self.problems("paper-multiclass")

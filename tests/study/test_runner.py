@@ -53,11 +53,11 @@ class Heard(Reporter):
         self.lines.append((name, *words))
         self.then.get(name, lambda: None)()
 
-    def problem(self, task, points, done):
-        self.hear("problem", task.name, points, done)
+    def problem(self, task, configurations, done):
+        self.hear("problem", task.name, configurations, done)
 
-    def trial(self, label, members, most_epochs):
-        self.hear("trial", label, members, most_epochs)
+    def trial(self, label, members, max_epochs):
+        self.hear("trial", label, members, max_epochs)
 
     def epoch(self, members):
         self.hear("epoch", members)
@@ -100,7 +100,12 @@ def manifests() -> int:
 def test_a_run_runs_everything_and_the_next_one_nothing():
     heard = Heard()
     first = run(reporter=heard)
-    assert (first.points, first.done_before, first.completed, first.complete) == (3, 0, 3, 3)
+    assert (first.configurations, first.complete_before, first.completed, first.complete) == (
+        3,
+        0,
+        3,
+        3,
+    )
     assert heard.lines[0] == ("problem", "tiny/wine", 3, 0)
     assert [line for line in heard.lines if line[0] == "complete"] == [
         ("complete", label, "g_mean", "bbs") for label in ("baseline", "balance", "remix (0.1)")
@@ -109,7 +114,12 @@ def test_a_run_runs_everything_and_the_next_one_nothing():
     before = trials(DATABASE), manifests()
 
     again = run()
-    assert (again.points, again.done_before, again.completed, again.complete) == (3, 3, 0, 3)
+    assert (again.configurations, again.complete_before, again.completed, again.complete) == (
+        3,
+        3,
+        0,
+        3,
+    )
     assert (trials(DATABASE), manifests()) == before
     assert_clean(DATABASE)
 
@@ -124,7 +134,7 @@ def test_added_points_are_all_that_runs():
     run()
     before = complete_values(DATABASE)
     added = run(tiny(("[0.0, 0.1]", "[0.0, 0.1, 0.7]"), ('["baseline"', '["cost", "baseline"')))
-    assert (added.points, added.done_before, added.completed) == (5, 3, 2)
+    assert (added.configurations, added.complete_before, added.completed) == (5, 3, 2)
     now = complete_values(DATABASE)
     assert {point: now[point] for point in before} == before
     assert manifests() == 2
@@ -133,7 +143,7 @@ def test_added_points_are_all_that_runs():
 def test_added_problems_are_all_that_runs():
     run()
     more = run(tiny(('"wine"', '"wine"\n[[problems]]\ndataset = "breast_cancer"')))
-    assert (more.points, more.done_before, more.completed) == (6, 3, 3)
+    assert (more.configurations, more.complete_before, more.completed) == (6, 3, 3)
 
 
 def test_a_change_in_one_problem_is_refused_before_any_other_runs():
@@ -149,9 +159,9 @@ def test_failed_points_are_run_again_by_the_next_run_alone():
     for attempt in (1, 2):
         heard = Heard()
         summary = run(text, reporter=heard)
-        assert (summary.points, summary.complete, len(summary.failures)) == (6, 3, 3)
+        assert (summary.configurations, summary.complete, len(summary.failures)) == (6, 3, 3)
         assert summary.failures[0].study == "tiny/wine"
-        assert summary.failures[0].point == "baseline, learning_rate 2"
+        assert summary.failures[0].configuration == "baseline, learning_rate 2"
         assert summary.failures[0].reason == "2 of 2 folds diverged: made up to fail"
         assert sum(line[0] == "failed" for line in heard.lines) == 3
         assert [state for *_, state in trials(DATABASE)].count("FAIL") == 3 * attempt
@@ -187,7 +197,7 @@ def test_an_interrupted_search_goes_on_as_it_would_have(algorithm):
             run(text, reporter=Heard(trial=after(count, signals())), signals=stop)
         assert_clean(DATABASE)
     rest = run(text)
-    assert rest.done_before > 0
+    assert rest.complete_before > 0
     assert complete_values(DATABASE) == expected
     assert sorted(attributes("slot")) == list(range(14))
 
@@ -228,10 +238,10 @@ def test_a_stopped_run_leaves_a_clean_database(what, number):
 
 
 WRITES = {
-    "asking": (trial_loop, "ask"),
-    "telling": (trial_loop, "tell"),
+    "asking": (trial_loop, "start_trial"),
+    "telling": (trial_loop, "finish_trial"),
     "releasing": (Worker, "release"),
-    "leaving": (Worker, "leave"),
+    "leaving": (Worker, "unregister"),
 }
 
 
@@ -257,14 +267,14 @@ def test_a_signal_while_something_is_written_waits(place, monkeypatch):
 
 
 def test_a_signal_while_an_interrupted_trial_is_closed_waits(monkeypatch):
-    fail, stop = trial_loop.fail, Signals()
+    fail, stop = trial_loop.fail_trial, Signals()
 
     def interrupted(*arguments, **options):
         signals()()
         fail(*arguments, **options)
         signals()()
 
-    monkeypatch.setattr(trial_loop, "fail", interrupted)
+    monkeypatch.setattr(trial_loop, "fail_trial", interrupted)
     with pytest.raises(Stopped), stop.installed():
         run(reporter=Heard(epoch=after(2, signals())), signals=stop)
     assert_clean(DATABASE)
@@ -285,7 +295,7 @@ def test_a_defect_closes_the_trial_and_shows_itself(monkeypatch):
     def broken(*_arguments):
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr(trial_loop, "tell", broken)
+    monkeypatch.setattr(trial_loop, "finish_trial", broken)
     with pytest.raises(ZeroDivisionError):
         run()
     assert_clean(DATABASE)
@@ -322,7 +332,7 @@ def test_a_point_that_always_raises_is_given_up_and_the_next_run_tries_it_again(
     monkeypatch.setattr(Task, "fit", raising(4, "balance"))
     summary = run()
     assert (summary.complete, len(summary.failures)) == (2, 1)
-    assert summary.failures[0].point == "balance"
+    assert summary.failures[0].configuration == "balance"
     assert summary.failures[0].reason.endswith(", 3 times")
     assert [state for *_, state in trials(DATABASE)].count("FAIL") == 3
     assert run().complete == 3
@@ -375,7 +385,7 @@ def test_a_point_that_another_process_took_over_is_not_counted(monkeypatch):
     def taken(*_arguments):
         raise TakenOver
 
-    monkeypatch.setattr(trial_loop, "tell", taken)
+    monkeypatch.setattr(trial_loop, "finish_trial", taken)
     heard = Heard()
     summary = run(reporter=heard)
     assert (summary.completed, summary.failures) == (0, [])
@@ -406,7 +416,7 @@ def test_two_runs_at_once_share_the_points():
 def test_what_a_dead_worker_leaves_meanwhile_is_taken_up(monkeypatch):
     """Its claim is freed at the end of the first pass over the plan."""
     taken = []
-    claim = Worker.claim
+    claim = Worker.acquire
 
     def claim_but_once(self, study_uuid, point):
         if "baseline" in point and not taken:
@@ -414,7 +424,7 @@ def test_what_a_dead_worker_leaves_meanwhile_is_taken_up(monkeypatch):
             return False
         return claim(self, study_uuid, point)
 
-    monkeypatch.setattr(Worker, "claim", claim_but_once)
+    monkeypatch.setattr(Worker, "acquire", claim_but_once)
     assert run().complete == 3
 
 
@@ -433,12 +443,12 @@ def test_batches_that_no_fold_fills_are_refused_before_training():
 
 
 def test_a_problem_that_stands_twice_is_refused():
-    with pytest.raises(StudyFileError, match=r"problems\[1\]: wine stands twice"):
+    with pytest.raises(StudyFileError, match=r"problems\[1\]: wine is there twice"):
         run(tiny(('dataset = "wine"', 'dataset = "wine"\n[[problems]]\ndataset = "wine"')))
 
 
 def test_a_full_disk_is_named_and_what_was_done_is_kept(monkeypatch):
-    tell, runs = trial_loop.tell, []
+    tell, runs = trial_loop.finish_trial, []
 
     def full(trials, *arguments):
         runs.append(1)
@@ -448,13 +458,13 @@ def test_a_full_disk_is_named_and_what_was_done_is_kept(monkeypatch):
                 connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
         tell(trials, *arguments)
 
-    monkeypatch.setattr(trial_loop, "tell", full)
+    monkeypatch.setattr(trial_loop, "finish_trial", full)
     with pytest.raises(StorageError, match="database or disk is full; make room and run again"):
         run()
-    monkeypatch.setattr(trial_loop, "tell", tell)
+    monkeypatch.setattr(trial_loop, "finish_trial", tell)
     assert len(complete_values(DATABASE)) == 1
     rest = run()
-    assert (rest.done_before, rest.complete) == (1, 3)
+    assert (rest.complete_before, rest.complete) == (1, 3)
     assert_clean(DATABASE)
 
 

@@ -146,7 +146,7 @@ def test_baseline_and_the_papers_remix_come_first(algorithm, first):
 def test_what_a_space_lacks_of_them_is_run_beside_it():
     space = (MIXED[0], 'sampler = ["balanced", "smote"]\nlearning_rate = {low = 0.01, high = 1.0}')
     summary = run(text_of("random", trials=3, space=space))
-    assert (summary.points, summary.complete) == (5, 5)
+    assert (summary.configurations, summary.complete) == (5, 5)
     beside = study("tiny/wine/references").get_trials()
     assert [trial.params for trial in beside] == [
         {"strategy": "baseline"},
@@ -234,7 +234,7 @@ def test_constraints_may_speak_of_a_baseline_beside_the_space(failing, monkeypat
     limits = 'constraints = ["brier <= 2 x baseline"]'
     summary = run(text_of("random", trials=2, space=space, more=limits))
     if failing:
-        assert [failure.point for failure in summary.failures][-1] == "all others"
+        assert [failure.configuration for failure in summary.failures][-1] == "all others"
         assert summary.complete == 0
     else:
         assert summary.complete == 4
@@ -312,7 +312,7 @@ def test_hopeless_trials_end_between_blocks_and_keep_their_scores(monkeypatch):
 CHECKS = {
     "cmaes, several": (
         text_of("cmaes"),
-        'search.algorithm: "cmaes" knows one objective only; use "tpe"',
+        'search.algorithm: "cmaes" takes one objective only; use "tpe"',
     ),
     "cmaes, names": (
         text_of("cmaes", ONE),
@@ -330,7 +330,7 @@ CHECKS = {
     ),
     "cmaes, constraints": (
         text_of("cmaes", ONE, space=NUMBERS, more='constraints = ["bbs <= 1"]'),
-        'search.constraints: "cmaes" does not heed them; use "tpe"',
+        'search.constraints: "cmaes" ignores them; use "tpe"',
     ),
     "alphas": (
         text_of(
@@ -359,7 +359,7 @@ CHECKS = {
     ),
     "twice": (
         text_of("tpe", more='constraints = ["bbs <= 1", "bbs  <= 1"]'),
-        "search.constraints: one stands twice",
+        "search.constraints: one is there twice; leave one out",
     ),
     "outer": (text_of("tpe", more="outer = 1"), "search.outer: expected a whole number from 2"),
     "grid": (

@@ -10,12 +10,21 @@ import pytest
 from tiny_studies import assert_clean, query, tiny, trials
 
 from remix_study.errors import StudyFileError
-from remix_study.study import active_trial, leases, runner, shared_program, trial_loop
+from remix_study.study import (
+    active_trial,
+    configuration_queue,
+    leases,
+    program_stack,
+    runner,
+    shared_program,
+    trial_loop,
+)
 from remix_study.study.configurations import configuration_of
 from remix_study.study.leases import Worker
 from remix_study.study.reporter import Reporter
 from remix_study.study.signals import Signals, Stopped
-from remix_study.study.task import Task, prepare
+from remix_study.study.task import Task
+from remix_study.study.task_preparation import prepare_tasks
 from remix_study.study.worker_limits import WorkerLimits
 from remix_study.studyfile.parsing import parse_study
 
@@ -35,19 +44,19 @@ def run(text, **options):
 
 
 def task_of(text):
-    return prepare(parse_study(text, "tiny.toml"))[0]
+    return prepare_tasks(parse_study(text, "tiny.toml"))[0]
 
 
 @pytest.fixture
 def groups(monkeypatch):
     """The points of every group that trained, in order."""
-    found, train = [], active_trial.train
+    found, train = [], active_trial.train_trials
 
     def seen(trials_, these, *others):
         found.append([one.label for one in these])
         return train(trials_, these, *others)
 
-    monkeypatch.setattr(trial_loop, "train", seen)
+    monkeypatch.setattr(trial_loop, "train_trials", seen)
     return found
 
 
@@ -86,9 +95,9 @@ def test_auto_fills_an_accelerator_and_leaves_a_cpu_as_it_is(monkeypatch):
     # Points of another program would be no company.
     rates = ("[search.space]", "[search.space]\nlearning_rate = [0.001, 0.01, 0.1]")
     assert task_of(with_stack('"auto"', rates)).stack == 10
-    monkeypatch.setattr(shared_program, "AUTO", 7)
+    monkeypatch.setattr(program_stack, "MAX_AUTO_STACK", 7)
     assert (task.stack, shared_program.trials_per_program(task)) == (6, 3)
-    monkeypatch.setattr(shared_program, "AUTO", 1)
+    monkeypatch.setattr(program_stack, "MAX_AUTO_STACK", 1)
     assert (task.stack, shared_program.trials_per_program(task)) == (2, 1)
     monkeypatch.setattr("remix_study.training.stacks.has_accelerator", lambda: False)
     monkeypatch.setattr("remix_study.training.stacks.stacks_at_a_time", lambda _cores: 2)
@@ -142,7 +151,7 @@ def test_trials_that_share_a_stack_score_what_they_do_alone(groups, monkeypatch)
     assert sorted(map(len, groups)) == [2, 6]
     shared = stored()
     DATABASE.unlink()
-    monkeypatch.setattr(trial_loop, "trials_per_program", lambda _task: 1)
+    monkeypatch.setattr(configuration_queue, "trials_per_program", lambda _task: 1)
     run(text)
     assert [len(group) for group in groups[2:]] == [1] * 8
     alone = stored()
@@ -195,16 +204,16 @@ class TestMadeUp:
     def test_all_points_complete_in_groups_of_what_fits(self, groups):
         summary = run(with_stack(4))
         assert groups == [FIVE[:2], FIVE[2:4], FIVE[4:]]
-        assert (summary.complete, summary.ran) == (5, 5)
+        assert (summary.complete, summary.started) == (5, 5)
         assert_clean(DATABASE)
 
     def test_what_others_do_or_have_done_is_left_to_them(self, groups):
-        run(with_stack(100), terms=WorkerLimits(most=2))
+        run(with_stack(100), limits=WorkerLimits(max_trials=2))
         run(with_stack(100))
         assert groups == [FIVE[:2], FIVE[2:]]
 
     def test_a_process_that_is_to_be_followed_takes_no_more_than_its_share(self, groups):
-        summary = run(with_stack(8), terms=WorkerLimits(most=3))
+        summary = run(with_stack(8), limits=WorkerLimits(max_trials=3))
         assert groups == [FIVE[:3]]
         assert summary.recycled
 
@@ -215,12 +224,12 @@ class TestMadeUp:
         assert all(label.endswith("learning_rate 0.001") for label in groups[0])
 
     def test_workers_share_what_is_open(self, groups):
-        run(with_stack(100), terms=WorkerLimits(most=1))
+        run(with_stack(100), limits=WorkerLimits(max_trials=1))
         from remix_study.study.storage import open_storage
 
         other = Worker(open_storage(f"sqlite:///{DATABASE}").engine)
         run(with_stack(100))
-        other.leave()
+        other.unregister()
         assert groups == [FIVE[:1], FIVE[1:3], FIVE[3:4], FIVE[4:]]
 
     def test_results_are_kept_though_nobody_hears_of_them(self):
@@ -245,7 +254,7 @@ class TestMadeUp:
         monkeypatch.setattr(Task, "fit", diverging)
         heard = Heard()
         summary = run(with_stack(100), reporter=heard)
-        assert [failure.point for failure in summary.failures] == [FIVE[2]]
+        assert [failure.configuration for failure in summary.failures] == [FIVE[2]]
         others = [("complete", label) for label in FIVE if label != FIVE[2]]
         assert heard.lines == [("failed", FIVE[2]), *others]
         assert_clean(DATABASE)
@@ -262,7 +271,7 @@ class TestMadeUp:
         summary = run(with_stack(100))
         assert groups == [FIVE, [FIVE[0]], [FIVE[1]], [FIVE[1]], *([one] for one in FIVE[2:])]
         assert summary.complete == 4
-        assert [failure.point for failure in summary.failures] == [FIVE[1]]
+        assert [failure.configuration for failure in summary.failures] == [FIVE[1]]
         assert summary.failures[0].reason.endswith(", 3 times")
         assert_clean(DATABASE)
 
@@ -332,11 +341,11 @@ class TestMadeUp:
         # The command line says the same as the file.
         study = parse_study(with_stack(8), "tiny.toml").with_stack(4)
         summary = runner.run(study, storage=f"sqlite:///{DATABASE}")
-        assert (summary.done_before, summary.completed) == (5, 0)
+        assert (summary.complete_before, summary.completed) == (5, 0)
 
     def test_a_claim_whose_answer_was_lost_is_this_workers(self, groups, monkeypatch):
         """The connection dies after the second claim was written and before it was answered."""
-        claim, calls = Worker.claim, []
+        claim, calls = Worker.acquire, []
 
         def cut(self, study_uuid, point):
             taken = claim(self, study_uuid, point)
@@ -350,7 +359,7 @@ class TestMadeUp:
 
             return OperationalError("", {}, Exception("database is locked"))
 
-        monkeypatch.setattr(Worker, "claim", cut)
+        monkeypatch.setattr(Worker, "acquire", cut)
         run(with_stack(100))
         assert groups == [FIVE]
 
@@ -363,10 +372,10 @@ def test_claims_of_a_worker_may_be_left_out():
     engine = open_storage(f"sqlite:///{DATABASE}").engine
     mine, others = Worker(engine), Worker(engine)
     (uuid,) = query(DATABASE, "SELECT DISTINCT study_uuid FROM remix_runs")[0]
-    assert mine.claim(uuid, "a")
-    assert mine.claim(uuid, "a")
-    assert not others.claim(uuid, "a")
-    assert others.claim(uuid, "b")
+    assert mine.acquire(uuid, "a")
+    assert mine.acquire(uuid, "a")
+    assert not others.acquire(uuid, "a")
+    assert others.acquire(uuid, "b")
     with engine.connect() as connection:
-        assert set(leases.claimed(connection, uuid)) == {"a", "b"}
-        assert set(leases.claimed(connection, uuid, but=mine)) == {"b"}
+        assert set(leases.leased_configurations(connection, uuid)) == {"a", "b"}
+        assert set(leases.leased_configurations(connection, uuid, but=mine)) == {"b"}

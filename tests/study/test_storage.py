@@ -18,7 +18,8 @@ from sqlalchemy.exc import OperationalError
 
 import remix_study
 from remix_study.errors import StorageError
-from remix_study.study.storage import database_errors, open_reader, open_storage, shown
+from remix_study.study.database_errors import database_errors, url_without_password
+from remix_study.study.storage import open_reader, open_storage
 
 
 def url_of(path: Path) -> str:
@@ -58,7 +59,7 @@ def refusal(open_it, url: str) -> str:
     ],
 )
 def test_a_password_is_never_shown(url, expected):
-    text = shown(url)
+    text = url_without_password(url)
     assert "secret" not in text
     assert "cret" not in text
     if expected:

@@ -18,7 +18,7 @@ from remix_study.data.arrays import from_arrays
 from remix_study.errors import UsageError
 from remix_study.study import task as task_module
 from remix_study.study.configurations import Configuration
-from remix_study.study.task import prepare
+from remix_study.study.task_preparation import prepare_tasks
 from remix_study.studyfile.parsing import parse_study
 from remix_study.studyfile.schema import Model
 from remix_study.training import compiled_problem
@@ -43,7 +43,7 @@ def task_of(extra=""):
     rng = np.random.default_rng(0)
     y = np.arange(120) % 2
     data = from_arrays(rng.normal(size=(120, 4)) + y[:, None], y)
-    return prepare(parse_study(STUDY + extra), data)[0]
+    return prepare_tasks(parse_study(STUDY + extra), data)[0]
 
 
 def resident_mb():
@@ -80,7 +80,7 @@ def test_memory_stays_flat_over_a_hundred_long_trials():
 
 def test_a_search_over_widths_keeps_a_few_programs_and_the_latest(monkeypatch):
     monkeypatch.setattr(compiled_problem, "Program", kept_program)
-    monkeypatch.setattr(task_module, "_ENGINES", 2)
+    monkeypatch.setattr(task_module, "_MAX_ENGINES", 2)
     task = task_of()
     by_width = {}
     for width in (3, 4, 5, 3):
@@ -88,7 +88,7 @@ def test_a_search_over_widths_keeps_a_few_programs_and_the_latest(monkeypatch):
         configuration = Configuration(make_strategy("baseline"), task.spec.training, model)
         outcomes = task.fit(configuration)
         assert_same_bits(by_width.setdefault(width, outcomes), outcomes)
-    kept = [engine.network.train.layers[1].output.shape[-1] for engine in task._engines.values()]
+    kept = [engine.network.train.layers[1].output.shape[-1] for engine in task.engines]
     assert kept == [5, 3]
 
 

@@ -13,7 +13,7 @@ from remix_study.batches.strategies import make_strategy, strategy_names
 from remix_study.data.arrays import from_arrays
 from remix_study.errors import StudyFileError, UsageError
 from remix_study.study.configurations import Configuration
-from remix_study.study.task import prepare
+from remix_study.study.task_preparation import prepare_tasks
 from remix_study.studyfile.parsing import parse_study
 from remix_study.training import compiled_problem
 
@@ -43,7 +43,7 @@ def _kept_programs(monkeypatch):
 
 
 def task_of(X, y, batch=16):
-    return prepare(parse_study(STUDY.format(batch=batch)), from_arrays(X, y))[0]
+    return prepare_tasks(parse_study(STUDY.format(batch=batch)), from_arrays(X, y))[0]
 
 
 def fit(task, name="remix"):

@@ -20,11 +20,11 @@ class RecordingReporter(Reporter):
     def __init__(self) -> None:
         self.events = []
 
-    def problem(self, task, points, done):
-        self.events.append(("problem", task, points, done))
+    def problem(self, task, configurations, done):
+        self.events.append(("problem", task, configurations, done))
 
-    def turn(self, name, points, done):
-        self.events.append(("turn", name, points, done))
+    def switch_problem(self, name, configurations, done):
+        self.events.append(("switch_problem", name, configurations, done))
 
     def complete(self, label, values, seconds):
         self.events.append(("complete", label, values, seconds))
@@ -39,24 +39,24 @@ class RecordingReporter(Reporter):
         self.events.append(("note", text))
 
 
-def trials(name: str, complete: set[str], settled: set[str]) -> SimpleNamespace:
+def trials(name: str, complete: set[str], finished: set[str]) -> SimpleNamespace:
     """A task of three configurations as the database holds it."""
     return SimpleNamespace(
         task=name,
         total=3,
         inner=(),
-        complete=complete,
-        left={"p", "q", "r"} - settled,
-        given_up={key: Failure(name, key, "why") for key in settled - complete},
+        complete_configurations=complete,
+        open_configurations={"p", "q", "r"} - finished,
+        run_failures={key: Failure(name, key, "why") for key in finished - complete},
     )
 
 
 @pytest.fixture
 def coordinator(monkeypatch):
     """A coordinator of two tasks whose namespaces hold what the database would answer."""
-    monkeypatch.setattr(coordinators, "free_dead", lambda _trials: None)
-    for look in ("complete", "left", "given_up"):
-        monkeypatch.setattr(coordinators, look, attrgetter(look))
+    monkeypatch.setattr(coordinators, "close_dead_trials", lambda _trials: None)
+    for name in ("complete_configurations", "open_configurations", "run_failures"):
+        monkeypatch.setattr(coordinators, name, attrgetter(name))
     problems = {"a": trials("a", {"p"}, {"p"}), "b": trials("b", {"p", "q"}, {"p", "q", "r"})}
     return Coordinator(problems, RecordingReporter(), Signals())
 
@@ -78,11 +78,11 @@ def test_lines_of_two_problems_are_told_apart(coordinator):
         ("problem", "b", 3, 2),
         complete,
         complete,
-        ("turn", "a", 3, 2),
+        ("switch_problem", "a", 3, 2),
         complete,
         ("retried", "y", "why"),
     ]
-    assert (coordinator.summary.completed, coordinator.summary.done_before) == (4, 3)
+    assert (coordinator.summary.completed, coordinator.summary.complete_before) == (4, 3)
 
 
 def test_a_workers_error_is_raised_by_the_coordinator(coordinator):
@@ -99,7 +99,7 @@ def test_untried_configurations_are_an_error_only_where_workers_could_not_begin(
     coordinator.handle_event({"kind": "died", "how": "SIGKILL", "label": "cost", "last": False})
     coordinator.finish()
     summary = coordinator.summary
-    assert (summary.points, summary.complete) == (6, 3)
+    assert (summary.configurations, summary.complete) == (6, 3)
     assert summary.failures == [Failure("b", "r", "why")]
     coordinator.handle_event({"kind": "died", "how": "SIGKILL", "label": "", "last": True})
     with pytest.raises(WorkersDied, match=r"\(SIGKILL\), and configurations are left") as caught:

@@ -21,7 +21,9 @@ TINY = '[study]\nname = "tiny"\n[[problems]]\ndataset = "wine"\n'
 @pytest.fixture
 def spec(tmp_path) -> WorkerSpec:
     study = parse_study(TINY, str(tmp_path / "tiny.toml"))
-    limits = WorkerLimits(most=3, wait=True, starts={"tiny/wine": Start(4, 0)}, patient=True)
+    limits = WorkerLimits(
+        max_trials=3, waits=True, starts={"tiny/wine": Start(4, 0)}, retries_opening=True
+    )
     return WorkerSpec.of(study, "postgresql://me:secret@h/db", "remix-study run", 2, limits)
 
 
@@ -57,8 +59,8 @@ def test_a_spec_of_another_version_is_refused(spec, monkeypatch):
 
 
 def test_only_the_first_process_adds_a_manifest(spec):
-    assert spec.limits.manifest
-    assert not spec.without_manifest().limits.manifest
+    assert spec.limits.writes_manifest
+    assert not spec.without_manifest().limits.writes_manifest
     assert spec.without_manifest().limits.starts == spec.limits.starts
 
 

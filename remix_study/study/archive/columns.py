@@ -1,6 +1,6 @@
-"""Studies as tables of plain columns, all studies in one table, for CSV and Parquet.
+"""Snapshots as tables of plain columns, all studies in one table, for CSV and Parquet.
 
-An array becomes as many rows; every table but that of the studies begins with the study's name.
+An array becomes one row an entry; all tables but ``studies`` begin with the study's name.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from remix_study.study.archive.layout import ARRAYS, TABLES, Fields, Kind, Recor
 
 _STUDY = "study_name"
 _SHARE = "probability_"
-# What a spreadsheet would run; an apostrophe before it is taken off again.
+# A spreadsheet would run cells that begin so; an apostrophe goes before them, and off again.
 _RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")
 
 Columns = dict[str, list[Any] | np.ndarray[Any, Any]]
-# (table, its plain fields) -> plain cells and the other columns of each group of rows.
+# (table, its plain fields) -> plain cells and the other columns of each record.
 Groups = Callable[[str, Sequence[str]], Iterator[tuple[list[Any], Columns]]]
 
 
 def write_csv(snapshots: Sequence[Snapshot], folder: Path) -> None:
-    """Write a CSV file a table, numbers with all their digits."""
+    """Write one CSV file a table, numbers with all their digits."""
     for table, fields in TABLES.items():
         names = _names(table, fields, snapshots)
         with open(folder / f"{table}.csv", "w", encoding="utf-8", newline="") as file:
-            # With both characters in the line's end, cells that hold either are quoted.
+            # With both characters in the line end, cells that contain either are quoted.
             writer = csv.writer(file, lineterminator="\r\n")
             writer.writerow(names)
             for snapshot in snapshots:
-                found = _columns(snapshot, table, fields, names)
-                writer.writerows(zip(*(_texts(found[name]) for name in names), strict=True))
+                columns = _columns(snapshot, table, fields, names)
+                writer.writerows(zip(*(_texts(columns[name]) for name in names), strict=True))
 
 
 def _texts(column: list[Any] | np.ndarray[Any, Any]) -> list[Any]:
-    """Cells whose text gives back the value."""
+    """A column as cells whose text gives back the value."""
     if not isinstance(column, np.ndarray):
         return [_cell(value) for value in column]
     if column.dtype != np.float32:
@@ -61,7 +61,7 @@ def read_csv(folder: Path) -> list[Snapshot]:
     Raises:
         OSError, ValueError, LookupError: Something is missing or damaged.
     """
-    # Cells of JSON are longer than what the module expects.
+    # Cells of JSON exceed the module's default limit.
     csv.field_size_limit(2**31 - 1)
 
     def groups(table: str, plain: Sequence[str]) -> Iterator[tuple[list[Any], Columns]]:
@@ -74,30 +74,30 @@ def read_csv(folder: Path) -> list[Snapshot]:
 def _csv_groups(
     rows: Iterator[list[str]], plain: Sequence[str], where: str
 ) -> Iterator[tuple[list[Any], Columns]]:
-    """Neighbouring lines with equal plain cells, and their other columns."""
+    """Group neighbouring lines with equal plain cells; yield these and their other columns."""
     names = next(rows, [])
-    places = [names.index(name) for name in plain]
-    others = [place for place in range(len(names)) if place not in places]
+    plain_positions = [names.index(name) for name in plain]
+    others = [position for position in range(len(names)) if position not in plain_positions]
     key: list[str] | None = None
     group: list[list[str]] = []
     for row in rows:
         if len(row) != len(names):
             raise ValueError(f"{where}: a line that is too short or too long")
-        own = [row[place] for place in places]
-        if group and (own != key or not others):
+        cells = [row[position] for position in plain_positions]
+        if group and (cells != key or not others):
             yield key or [], {names[p]: [line[p] for line in group] for p in others}
             group = []
-        key = own
+        key = cells
         group.append(row)
     if group:
         yield key or [], {names[p]: [line[p] for line in group] for p in others}
 
 
 def need_pyarrow() -> None:
-    """Refuse Parquet where nothing can write it.
+    """Check that pyarrow is installed.
 
     Raises:
-        UsageError: Says what to install.
+        UsageError: It is not.
     """
     try:
         import pyarrow.parquet  # noqa: F401
@@ -109,7 +109,7 @@ def need_pyarrow() -> None:
 
 
 def write_parquet(snapshots: Sequence[Snapshot], folder: Path) -> None:
-    """Write a Parquet file a table, a row group a study."""
+    """Write one Parquet file a table, one row group a study."""
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -126,10 +126,10 @@ def write_parquet(snapshots: Sequence[Snapshot], folder: Path) -> None:
         schema = pa.schema([(name, types.get(kinds[name], pa.string())) for name in names])
         with parquet.ParquetWriter(folder / f"{table}.parquet", schema) as writer:
             for snapshot in snapshots:
-                found = _columns(snapshot, table, fields, names)
-                arrays = [pa.array(found[field.name], field.type) for field in schema]
-                one = pa.Table.from_arrays(arrays, schema=schema)
-                writer.write_table(one, row_group_size=max(1, one.num_rows))
+                columns = _columns(snapshot, table, fields, names)
+                arrays = [pa.array(columns[field.name], field.type) for field in schema]
+                rows = pa.Table.from_arrays(arrays, schema=schema)
+                writer.write_table(rows, row_group_size=max(1, rows.num_rows))
 
 
 def read_parquet(folder: Path) -> list[Snapshot]:
@@ -148,35 +148,35 @@ def read_parquet(folder: Path) -> list[Snapshot]:
     return _snapshots(groups, text=False)
 
 
-def _parquet_groups(found: Any, plain: Sequence[str]) -> Iterator[tuple[list[Any], Columns]]:
-    """Neighbouring rows with equal plain cells, and their other columns."""
+def _parquet_groups(rows: Any, plain: Sequence[str]) -> Iterator[tuple[list[Any], Columns]]:
+    """Group neighbouring rows with equal plain cells; yield these and their other columns."""
     import pyarrow.compute as pc
 
-    if not found.num_rows:
+    if not rows.num_rows:
         return
-    others = [name for name in found.column_names if name not in plain]
-    new = np.ones(found.num_rows, bool)
+    others = [name for name in rows.column_names if name not in plain]
+    is_first = np.ones(rows.num_rows, bool)
     if others:
-        new[1:] = False
+        is_first[1:] = False
         for name in plain:
-            column = found[name].combine_chunks()
-            new[1:] |= pc.not_equal(column[1:], column[:-1]).to_numpy(zero_copy_only=False)
-    begins = np.flatnonzero(new)
-    ends = [*begins[1:], found.num_rows]
-    keys = zip(*(found[name].take(begins).to_pylist() for name in plain), strict=True)
-    columns = {name: found[name].to_numpy() for name in others}
-    for key, begin, end in zip(keys, begins, ends, strict=True):
-        yield list(key), {name: column[begin:end] for name, column in columns.items()}
+            column = rows[name].combine_chunks()
+            is_first[1:] |= pc.not_equal(column[1:], column[:-1]).to_numpy(zero_copy_only=False)
+    starts = np.flatnonzero(is_first)
+    stops = [*starts[1:], rows.num_rows]
+    keys = zip(*(rows[name].take(starts).to_pylist() for name in plain), strict=True)
+    columns = {name: rows[name].to_numpy() for name in others}
+    for key, start, stop in zip(keys, starts, stops, strict=True):
+        yield list(key), {name: column[start:stop] for name, column in columns.items()}
 
 
 def _names(table: str, fields: Fields, snapshots: Sequence[Snapshot]) -> list[str]:
-    """The columns of a table, in order; as many shares as the study with most classes has."""
+    """Names of a table's columns, in order, with one probability for each class of any study."""
     names = [] if table == "studies" else [_STUDY]
     for name, kind in fields.items():
         if kind == Kind.SHARES:
-            most = max((len(s.study["facts"]["classes"]) for s in snapshots), default=0)
-            # For whoever reads the table alone; an import takes them from the parts.
-            names += ["row", "class", *(f"{_SHARE}{code}" for code in range(most))]
+            n_classes = max((len(s.study["facts"]["classes"]) for s in snapshots), default=0)
+            # Rows and classes are for readers of this table; an import takes them from the parts.
+            names += ["row", "class", *(f"{_SHARE}{code}" for code in range(n_classes))]
         else:
             names.append(name)
     if table == "curves":
@@ -185,9 +185,9 @@ def _names(table: str, fields: Fields, snapshots: Sequence[Snapshot]) -> list[st
 
 
 def _kinds(fields: Fields, names: Sequence[str]) -> dict[str, Kind]:
-    more = {"epoch": Kind.WHOLES, "row": Kind.WHOLES, "class": Kind.WHOLES, _STUDY: Kind.TEXT}
+    added = {"epoch": Kind.WHOLES, "row": Kind.WHOLES, "class": Kind.WHOLES, _STUDY: Kind.TEXT}
     shares = {name: Kind.SHARES for name in names if name.startswith(_SHARE)}
-    return more | shares | {name: kind for name, kind in fields.items() if name in names}
+    return added | shares | {name: kind for name, kind in fields.items() if name in names}
 
 
 def _columns(snapshot: Snapshot, table: str, fields: Fields, names: Sequence[str]) -> Columns:
@@ -195,21 +195,21 @@ def _columns(snapshot: Snapshot, table: str, fields: Fields, names: Sequence[str
     records = snapshot.tables[table]
     arrays = [name for name, kind in fields.items() if kind in ARRAYS]
     repeats = np.array([len(record[arrays[0]]) if arrays else 1 for record in records], int)
-    found: Columns = {_STUDY: [snapshot.name] * int(repeats.sum())}
+    columns: Columns = {_STUDY: [snapshot.name] * int(repeats.sum())}
     for name, kind in fields.items():
         if kind in (Kind.WHOLES, Kind.REALS):
-            found[name] = _joined([record[name] for record in records], kind)
+            columns[name] = _joined([record[name] for record in records], kind)
         elif kind == Kind.SHARES:
-            found |= _shares(snapshot, records, names)
+            columns |= _shares(snapshot, records, names)
         else:
             plain = [record[name] for record in records]
             if kind == Kind.JSON:
                 plain = [json.dumps(value) for value in plain]
-            found[name] = [v for v, n in zip(plain, repeats, strict=True) for _ in range(n)]
+            columns[name] = [v for v, n in zip(plain, repeats, strict=True) for _ in range(n)]
     if table == "curves":
         epochs = [np.arange(1, n + 1) for n in repeats]
-        found["epoch"] = _joined(epochs, Kind.WHOLES)
-    return found
+        columns["epoch"] = _joined(epochs, Kind.WHOLES)
+    return columns
 
 
 def _joined(arrays: Sequence[Any], kind: Kind) -> np.ndarray[Any, Any]:
@@ -217,54 +217,59 @@ def _joined(arrays: Sequence[Any], kind: Kind) -> np.ndarray[Any, Any]:
 
 
 def _shares(snapshot: Snapshot, records: Sequence[Record], names: Sequence[str]) -> Columns:
-    parts = {_part(part): part for part in snapshot.tables["parts"]}
-    found: Columns = {
-        name: _joined([parts[_part(record)][name] for record in records], Kind.WHOLES)
+    """Rows, classes and probabilities; NaN for classes that the study does not have."""
+    parts = {_part_key(part): part for part in snapshot.tables["parts"]}
+    columns: Columns = {
+        name: _joined([parts[_part_key(record)][name] for record in records], Kind.WHOLES)
         for name in ("row", "class")
     }
     for name in names:
         if name.startswith(_SHARE):
             code = int(name.removeprefix(_SHARE))
-            own = [
-                r["probability"][:, code]
-                if code < r["probability"].shape[1]
-                else np.full(len(r["probability"]), np.nan)
-                for r in records
+            probabilities = [
+                record["probability"][:, code]
+                if code < record["probability"].shape[1]
+                else np.full(len(record["probability"]), np.nan)
+                for record in records
             ]
-            found[name] = _joined(own, Kind.REALS)
-    return found
+            columns[name] = _joined(probabilities, Kind.REALS)
+    return columns
 
 
-def _part(record: Record) -> tuple[int, int, str]:
+def _part_key(record: Record) -> tuple[int, int, str]:
     return record["repeat"], record["fold"], record["part"]
 
 
 def _snapshots(groups: Groups, *, text: bool) -> list[Snapshot]:
-    """Put studies together again; ``text`` where every cell is text."""
-    own = list(TABLES["studies"])
-    heads = [_plain(own, cells, TABLES["studies"], text) for cells, _ in groups("studies", own)]
-    classes = {head["name"]: len(head["facts"]["classes"]) for head in heads}
-    found: dict[str, dict[str, list[Record]]] = {
-        head["name"]: {table: [] for table in TABLES} | {"studies": [head]} for head in heads
+    """Assemble snapshots from all tables; ``text`` where every cell is text."""
+    fields_of_study = TABLES["studies"]
+    studies = [
+        _record(list(fields_of_study), cells, fields_of_study, text)
+        for cells, _ in groups("studies", list(fields_of_study))
+    ]
+    n_classes = {study["name"]: len(study["facts"]["classes"]) for study in studies}
+    contents: dict[str, dict[str, list[Record]]] = {
+        study["name"]: {table: [] for table in TABLES} | {"studies": [study]} for study in studies
     }
     for table, fields in TABLES.items():
         if table == "studies":
             continue
         plain = [_STUDY, *(name for name, kind in fields.items() if kind not in ARRAYS)]
         for cells, columns in groups(table, plain):
-            head = _plain(plain, cells, {_STUDY: Kind.TEXT, **fields}, text)
-            study = head.pop(_STUDY)
+            record = _record(plain, cells, {_STUDY: Kind.TEXT, **fields}, text)
+            study = record.pop(_STUDY)
             for name, kind in fields.items():
                 if kind == Kind.SHARES:
-                    shares = [columns[f"{_SHARE}{code}"] for code in range(classes[study])]
-                    head[name] = np.stack([_array(one, Kind.REALS) for one in shares], axis=1)
+                    shares = [columns[f"{_SHARE}{code}"] for code in range(n_classes[study])]
+                    arrays = [_array(share, Kind.REALS) for share in shares]
+                    record[name] = np.stack(arrays, axis=1)
                 elif kind in ARRAYS:
-                    head[name] = _array(columns[name], kind)
-            found[study][table].append({name: head[name] for name in fields})
-    return [Snapshot(made) for made in found.values()]
+                    record[name] = _array(columns[name], kind)
+            contents[study][table].append({name: record[name] for name in fields})
+    return [Snapshot(tables) for tables in contents.values()]
 
 
-def _plain(names: Sequence[str], cells: Sequence[Any], fields: Fields, text: bool) -> Record:
+def _record(names: Sequence[str], cells: Sequence[Any], fields: Fields, text: bool) -> Record:
     return {
         name: _value(cell, fields[name], text) for name, cell in zip(names, cells, strict=True)
     }

@@ -1,4 +1,4 @@
-"""Archives as files: one JSON document, or a folder of CSV or Parquet tables."""
+"""Archive files: one JSON document, or a folder of CSV or Parquet tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from remix_study.study.archive.layout import VERSION, Snapshot
 from remix_study.study.tables import utc_now
 
 HEAD = "archive.json"
-"""In a folder: what its tables are."""
+"""Name of the file in a folder that describes the tables beside it."""
 
 _MARK = "remix_study archive"
 FORMATS = ("json", "csv", "parquet")
@@ -26,11 +26,11 @@ def write_archive(snapshots: Sequence[Snapshot], output: Path, form: str) -> Non
     """Write studies into a new file (``json``) or folder (``csv``, ``parquet``).
 
     Raises:
-        UsageError: There is something of this name, it cannot be written, or what the format
+        UsageError: The file or folder exists or cannot be written, or a package that the format
             needs is not installed.
     """
     if output.exists() or output.is_symlink():
-        raise UsageError(f"{output} is there already; name another, nothing is overwritten")
+        raise UsageError(f"{output} exists already; name another one, nothing is overwritten")
     if form == "parquet":
         columns.need_pyarrow()
     head = {
@@ -46,16 +46,16 @@ def write_archive(snapshots: Sequence[Snapshot], output: Path, form: str) -> Non
         with tempfile.TemporaryDirectory(
             dir=output.parent, prefix=f".{output.name}-", ignore_cleanup_errors=True
         ) as scratch:
-            made = Path(scratch) / "archive"
+            archive = Path(scratch) / "archive"
             if form == "json":
-                jsonfile.write(snapshots, head, made)
+                jsonfile.write(snapshots, head, archive)
             else:
-                made.mkdir()
-                (made / HEAD).write_text(json.dumps(head, indent=2) + "\n", encoding="utf-8")
+                archive.mkdir()
+                (archive / HEAD).write_text(json.dumps(head, indent=2) + "\n", encoding="utf-8")
                 write = columns.write_csv if form == "csv" else columns.write_parquet
-                write(snapshots, made)
-            # Only a whole archive gets the name.
-            shutil.move(made, output)
+                write(snapshots, archive)
+            # Only a complete archive gets the name.
+            shutil.move(archive, output)
     except OSError as error:
         raise UsageError(f"{output}: cannot be written ({error.strerror or error})") from error
 
@@ -66,41 +66,41 @@ def read_archive(path: Path) -> list[Snapshot]:
     Raises:
         DataError: It is no archive, damaged, changed since it was written, or made by a later
             version.
-        UsageError: What its format needs is not installed.
+        UsageError: A package that its format needs is not installed.
     """
-    document = _document(path / HEAD if path.is_dir() else path)
+    document = _read_document(path / HEAD if path.is_dir() else path)
     try:
-        found = _snapshots(path, document)
-        digests = {snapshot.name: snapshot.digest() for snapshot in found}
+        snapshots = _read_snapshots(path, document)
+        digests = {snapshot.name: snapshot.digest() for snapshot in snapshots}
     except OSError as error:
         raise DataError(f"{error.filename or path}: cannot be read ({error.strerror})") from error
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise DataError(f"{path}: a damaged archive ({reason}); export it again") from error
-    wrong = [name for name, digest in document["studies"].items() if digests.get(name) != digest]
-    if wrong or len(found) != len(document["studies"]):
+    changed = [name for name, digest in document["studies"].items() if digests.get(name) != digest]
+    if changed or len(snapshots) != len(document["studies"]):
         raise DataError(
-            f"{path}: {(wrong or ['it'])[0]} is not what was exported; a file was changed, or is "
+            f"{path}: {(changed or ['it'])[0]} is not what was exported; a file was changed or is "
             "incomplete; export it again"
         )
-    return found
+    return snapshots
 
 
-def _snapshots(path: Path, document: dict[str, Any]) -> list[Snapshot]:
+def _read_snapshots(path: Path, document: dict[str, Any]) -> list[Snapshot]:
     if not path.is_dir():
-        return jsonfile.snapshots(document)
+        return jsonfile.read(document)
     if document.get("tables") == "parquet":
         columns.need_pyarrow()
         return columns.read_parquet(path)
     return columns.read_csv(path)
 
 
-def _document(path: Path) -> dict[str, Any]:
+def _read_document(path: Path) -> dict[str, Any]:
     """The JSON of a file, or of a folder's head."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise DataError(f"{path}: there is no such archive") from error
+        raise DataError(f"{path}: no such archive") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:

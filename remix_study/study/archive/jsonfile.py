@@ -1,4 +1,4 @@
-"""Studies as one JSON document, a record a line."""
+"""Snapshots as one JSON document, one record a line."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 from remix_study.study.archive.layout import ARRAYS, TABLES, Kind, Record, Snapshot
 
-# JSON has no word for these, and takes -0 for an integer, which has no sign.
+# JSON cannot write these numbers, and reads -0 as an integer, which has no sign.
 _WORDS = {"nan": "null", "inf": '"Infinity"', "-inf": '"-Infinity"', "-0": "-0.0"}
 
 
 def write(snapshots: Sequence[Snapshot], head: Mapping[str, Any], path: Path) -> None:
-    """Write the document."""
+    """Write snapshots as a document that begins with the keys of ``head``."""
     with open(path, "w", encoding="utf-8") as file:
-        begin = json.dumps({**head}, indent=2).removesuffix("\n}")
-        file.write(f'{begin},\n  "content": [')
-        for place, snapshot in enumerate(snapshots):
-            file.write(",\n{" if place else "\n{")
+        opening = json.dumps({**head}, indent=2).removesuffix("\n}")
+        file.write(f'{opening},\n  "content": [')
+        for position, snapshot in enumerate(snapshots):
+            file.write(",\n{" if position else "\n{")
             for number, (table, fields) in enumerate(TABLES.items()):
                 file.write(f'{"," if number else ""}\n"{table}": [')
                 _write_records(snapshot.tables[table], fields, file)
@@ -32,14 +32,14 @@ def write(snapshots: Sequence[Snapshot], head: Mapping[str, Any], path: Path) ->
 
 
 def _write_records(records: Sequence[Record], fields: Mapping[str, Kind], file: TextIO) -> None:
-    for place, record in enumerate(records):
-        cells = [f'"{name}": {_text(record[name], kind)}' for name, kind in fields.items()]
-        file.write(f"{',' if place else ''}\n{{{', '.join(cells)}}}")
+    for position, record in enumerate(records):
+        cells = [f'"{name}": {_to_text(record[name], kind)}' for name, kind in fields.items()]
+        file.write(f"{',' if position else ''}\n{{{', '.join(cells)}}}")
 
 
-def _text(value: Any, kind: Kind) -> str:
+def _to_text(value: Any, kind: Kind) -> str:
     if kind == Kind.SHARES:
-        return f"[{', '.join(_text(row, Kind.REALS) for row in value)}]"
+        return f"[{', '.join(_to_text(row, Kind.REALS) for row in value)}]"
     if kind == Kind.REALS:
         return f"[{', '.join(_WORDS.get(word, word) for word in in_digits(value))}]"
     if kind == Kind.WHOLES:
@@ -50,12 +50,12 @@ def _text(value: Any, kind: Kind) -> str:
 
 
 def in_digits(values: NDArray[np.float32]) -> list[str]:
-    """Single precision in nine digits, from which every value comes back bit by bit."""
+    """Numbers of single precision in nine digits, which give back every bit."""
     return [f"{value:.9g}" for value in values.tolist()]
 
 
-def snapshots(document: Mapping[str, Any]) -> list[Snapshot]:
-    """The studies in a document.
+def read(document: Mapping[str, Any]) -> list[Snapshot]:
+    """Read the snapshots in a document.
 
     Raises:
         ValueError, TypeError, KeyError: It is damaged.
@@ -64,7 +64,7 @@ def snapshots(document: Mapping[str, Any]) -> list[Snapshot]:
         Snapshot(
             {
                 table: [
-                    {name: _read(record[name], kind) for name, kind in fields.items()}
+                    {name: _to_value(record[name], kind) for name, kind in fields.items()}
                     for record in content[table]
                 ]
                 for table, fields in TABLES.items()
@@ -74,7 +74,7 @@ def snapshots(document: Mapping[str, Any]) -> list[Snapshot]:
     ]
 
 
-def _read(value: Any, kind: Kind) -> Any:
+def _to_value(value: Any, kind: Kind) -> Any:
     if kind in (Kind.REALS, Kind.SHARES):
         rows = value if kind == Kind.REALS else [_floats(row) for row in value]
         return np.array(_floats(rows) if kind == Kind.REALS else rows, np.float32)

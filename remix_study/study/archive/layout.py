@@ -1,4 +1,4 @@
-"""What an archive holds of a study: tables, their fields, and what each field is."""
+"""Layout of an archive: tables, their fields, and the kind of each field."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from typing import Any
 import numpy as np
 
 VERSION = 1
-"""Of the layout below."""
+"""Version of the layout."""
 
 
 class Kind(Enum):
-    """What a field holds; the value is its type as an array."""
+    """Kind of a field; the value is its dtype as an array."""
 
     TEXT = "str"
     MAYBE = "str or none"
     JSON = "json"
     WHOLE = "int64"
     REAL = "float64"
-    # Arrays, one entry an epoch or a row of the data.
+    # Arrays with one entry an epoch, or a row of the data.
     WHOLES = "int32"
     REALS = "float32"
     SHARES = "float32 (n, K)"
@@ -38,7 +38,7 @@ TABLES: Mapping[str, Fields] = {
     "studies": {
         "uuid": Kind.TEXT,
         "name": Kind.TEXT,
-        "title": Kind.TEXT,  # Optuna's name; the dashboard can change it
+        "title": Kind.TEXT,  # name of the Optuna study, which the dashboard can change
         "study": Kind.TEXT,
         "problem": Kind.TEXT,
         "created": Kind.TEXT,
@@ -108,7 +108,7 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """All that a database holds of one problem's study, but for who is working on it.
+    """All that a database holds of one problem's study, without workers and leases.
 
     Attributes:
         tables: Table -> records with the fields of :data:`TABLES`. Real numbers are None where
@@ -128,27 +128,27 @@ class Snapshot:
         return str(self.study["name"])
 
     def digest(self) -> str:
-        """A hash of every number and text, whatever database or file they stand in."""
-        found = hashlib.sha256()
+        """SHA-256 of every number and text, the same for every database and file format."""
+        digest = hashlib.sha256()
         for table, fields in TABLES.items():
             for record in self.tables[table]:
-                found.update(table.encode())
+                digest.update(table.encode())
                 for field, kind in fields.items():
-                    found.update(_bytes(record[field], kind))
-        return found.hexdigest()
+                    digest.update(_bytes(record[field], kind))
+        return digest.hexdigest()
 
 
 def _bytes(value: Any, kind: Kind) -> bytes:
     if kind not in ARRAYS:
-        # The order of keys is no part of an attribute.
+        # The order of keys does not matter in an attribute.
         return json.dumps(value, sort_keys=True).encode() + b"\n"
     array = np.ascontiguousarray(value)
     if array.dtype.kind == "f":
-        # There are many NaN and they all mean the same.
+        # NaN has many bit patterns.
         array = np.where(np.isnan(array), np.float32(np.nan), array)
     return f"{array.dtype} {array.shape}\n".encode() + array.tobytes()
 
 
 def real(value: float | None) -> float | None:
-    """A real number as records hold it."""
+    """A real number as records hold it: None for NaN."""
     return None if value is None or math.isnan(value) else float(value)

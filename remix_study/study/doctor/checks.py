@@ -10,23 +10,21 @@ from typing import Any
 from sqlalchemy import Connection, String, Table, cast, func, select
 
 from remix_study.errors import StorageError
-from remix_study.study import leases, study_progress, tables
-
-# Tables whose rows hang on a run, and on a study.
-OF_RUNS = (tables.probabilities, tables.scores, tables.folds)
-OF_STUDIES = (tables.parts, tables.manifests, tables.claims)
+from remix_study.study import leases, optuna_tables, tables
+from remix_study.study.study_progress import trial_keys
+from remix_study.study.study_selection import registered_studies
 
 
 @dataclass(frozen=True)
-class Trial:
-    """A trial of one of our studies.
+class StoredTrial:
+    """A trial of one of the project's studies.
 
     Attributes:
         id: Optuna's id.
         study: ``<study>/<problem>``.
         number: Optuna's number.
-        state: Optuna's word.
-        run: UUID of the run that it says is its own, None before it ended.
+        state: Optuna's name of its state.
+        run: UUID of the run with its scores, None before it ended.
     """
 
     id: int
@@ -36,104 +34,104 @@ class Trial:
     run: str | None
 
     def __str__(self) -> str:
-        """How a line names it."""
+        """Its name in messages."""
         return f"{self.study}: trial {self.number}"
 
 
 @dataclass(eq=False)
-class Findings:
-    """All that is wrong.
+class Defects:
+    """All defects of a database.
 
     Attributes:
         workers: Rows of workers that are gone, or of all that are to be taken for gone.
-        claims: Claims without a living worker: (study's UUID, point).
+        leases: Leases without a living worker: (study's UUID, key).
         running: Trials that nobody works on.
-        half: Runs whose trial did not complete: (UUID, its trial).
-        orphans: Table -> how many rows hang on a run that is not there.
-        strays: Table -> how many rows hang on a study that is not there.
-        begun: Studies that have neither a place in Optuna nor a run: (UUID, name).
-        deleted: Studies with runs that have no place in Optuna: (UUID, name, runs).
-        lost: Runs without a trial in a study that is there: (study, runs).
-        bare: COMPLETE trials whose rows are not there, or not all of them.
-        doubled: COMPLETE trials beside another one of the same point.
-        shared: Names of Optuna's studies that share our rows.
-        references: Optuna's own tables with references to rows that are not there.
+        half: Runs whose trial failed: (UUID, its trial).
+        orphans: Table -> how many rows belong to a run that is not there.
+        strays: Table -> how many rows belong to a study that is not there.
+        begun: Studies without an Optuna study and without runs: (UUID, name).
+        deleted: Studies with runs, without an Optuna study: (UUID, name, number of runs).
+        lost: Runs without a trial in a study that is there: (study, number of runs).
+        bare: COMPLETE trials that lack rows.
+        doubled: COMPLETE trials beside another one of the same configuration.
+        shared: Names of studies whose rows two of Optuna's studies share.
+        references: Optuna's own tables -> how many rows refer to rows that are not there.
     """
 
     workers: list[Any] = field(default_factory=list)
-    claims: list[tuple[str, str]] = field(default_factory=list)
-    running: list[Trial] = field(default_factory=list)
-    half: list[tuple[str, Trial]] = field(default_factory=list)
+    leases: list[tuple[str, str]] = field(default_factory=list)
+    running: list[StoredTrial] = field(default_factory=list)
+    half: list[tuple[str, StoredTrial]] = field(default_factory=list)
     orphans: dict[str, int] = field(default_factory=dict)
     strays: dict[str, int] = field(default_factory=dict)
     begun: list[tuple[str, str]] = field(default_factory=list)
     deleted: list[tuple[str, str, int]] = field(default_factory=list)
     lost: list[tuple[str, int]] = field(default_factory=list)
-    bare: list[Trial] = field(default_factory=list)
-    doubled: list[Trial] = field(default_factory=list)
+    bare: list[StoredTrial] = field(default_factory=list)
+    doubled: list[StoredTrial] = field(default_factory=list)
     shared: list[str] = field(default_factory=list)
     references: dict[str, int] = field(default_factory=dict)
 
 
-def look(connection: Connection, *, free_all: bool = False) -> Findings:
-    """Look for everything at once.
+def check_database(connection: Connection, *, free_all: bool = False) -> Defects:
+    """Look for every kind of defect.
 
     Args:
         connection: To the database; nothing is written.
-        free_all: Take every worker for gone.
+        free_all: Whether to take every worker for gone.
 
     Raises:
         StorageError: The file itself is damaged.
     """
-    found = Findings()
+    defects = Defects()
     if connection.dialect.name == "sqlite":
-        _check_file(connection, found)
-    _workers(connection, free_all, found)
-    entries = study_progress.own_studies(connection)
-    for study_id, row in entries:
-        _study(connection, study_id, row, free_all, found)
-    uuids = Counter(row.uuid for _, row in entries)
-    found.shared = sorted({row.name for _, row in entries if uuids[row.uuid] > 1})
-    _leftovers(connection, set(uuids), found)
-    return found
+        _check_file(connection, defects)
+    _check_workers(connection, free_all, defects)
+    registered = registered_studies(connection)
+    for study_id, row in registered:
+        _check_study(connection, study_id, row, free_all, defects)
+    uuids = Counter(row.uuid for _, row in registered)
+    defects.shared = sorted({row.name for _, row in registered if uuids[row.uuid] > 1})
+    _check_leftovers(connection, set(uuids), defects)
+    return defects
 
 
-def _check_file(connection: Connection, found: Findings) -> None:
-    said = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
-    if said != "ok":
+def _check_file(connection: Connection, defects: Defects) -> None:
+    answer = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
+    if answer != "ok":
         raise StorageError(
-            f"the file is damaged ({said}); copy it, then save what can be read with `export` or "
-            "sqlite3's .recover, and go on with a new database"
+            f"the file is damaged ({answer}); copy it, then save what can be read with `export` "
+            "or sqlite3's .recover, and go on with a new database"
         )
     broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-    ours = tables.metadata.tables.keys()
-    found.references = dict(Counter(row[0] for row in broken if row[0] not in ours))
+    our_tables = tables.metadata.tables.keys()
+    defects.references = dict(Counter(row[0] for row in broken if row[0] not in our_tables))
 
 
-def _workers(connection: Connection, free_all: bool, found: Findings) -> None:
-    alive = set() if free_all else leases.living(connection)
+def _check_workers(connection: Connection, free_all: bool, defects: Defects) -> None:
+    alive = set() if free_all else leases.living_workers(connection)
     workers = connection.execute(select(tables.workers)).all()
-    found.workers = [worker for worker in workers if worker.uuid not in alive]
-    # A worker is in its table before it claims anything.
-    known = {worker.uuid for worker in workers}
-    found.claims = [
-        (claim.study_uuid, claim.point)
-        for claim in connection.execute(select(tables.claims))
-        if claim.worker_uuid not in alive & known
+    defects.workers = [worker for worker in workers if worker.uuid not in alive]
+    # A worker is in its table before it has a lease.
+    registered = {worker.uuid for worker in workers}
+    defects.leases = [
+        (lease.study_uuid, lease.point)
+        for lease in connection.execute(select(tables.leases))
+        if lease.worker_uuid not in alive & registered
     ]
 
 
-def _study(
-    connection: Connection, study_id: int, row: Any, free_all: bool, found: Findings
+def _check_study(
+    connection: Connection, study_id: int, row: Any, free_all: bool, defects: Defects
 ) -> None:
-    # Trials first: a living worker claims its point before it asks for the trial.
-    trials = _trials(connection, study_id, row.name)
-    dead = {point for study, point in found.claims if study == row.uuid}
-    held = leases.claimed(connection, row.uuid)
-    working = {trial for point, trial in held.items() if point not in dead}
-    if free_all or None not in working:
+    # Trials are read before leases: a living worker takes its lease before it begins the trial.
+    trials = _stored_trials(connection, study_id, row.name)
+    dead_keys = {key for study, key in defects.leases if study == row.uuid}
+    leased = leases.leased_configurations(connection, row.uuid)
+    leased_trials = {trial for key, trial in leased.items() if key not in dead_keys}
+    if free_all or None not in leased_trials:
         running = [trial for trial in trials if trial.state == "RUNNING"]
-        found.running += [trial for trial in running if trial.number not in working]
+        defects.running += [trial for trial in running if trial.number not in leased_trials]
     runs = {
         run.uuid: run.id
         for run in connection.execute(
@@ -143,35 +141,37 @@ def _study(
         )
     }
     owners = {trial.run: trial for trial in trials if trial.run is not None}
-    found.half += [
+    defects.half += [
         (uuid, owners[uuid]) for uuid in runs if uuid in owners and owners[uuid].state == "FAIL"
     ]
-    if lost := len(runs.keys() - owners.keys()):
-        found.lost.append((row.name, lost))
-    whole = _whole(connection, row)
+    if n_lost := len(runs.keys() - owners.keys()):
+        defects.lost.append((row.name, n_lost))
+    whole = _whole_runs(connection, row)
     complete = [trial for trial in trials if trial.state == "COMPLETE"]
-    found.bare += [
+    defects.bare += [
         trial for trial in complete if trial.run not in runs or runs[trial.run] not in whole
     ]
-    _doubled(connection, study_id, row, complete, found)
+    _check_doubled(connection, study_id, row, complete, defects)
 
 
-def _trials(connection: Connection, study_id: int, name: str) -> list[Trial]:
-    trials, mark = study_progress.trials, study_progress.trial_attributes
-    says = (mark.c.trial_id == trials.c.trial_id) & (mark.c.key == tables.RUN_ATTRIBUTE)
+def _stored_trials(connection: Connection, study_id: int, name: str) -> list[StoredTrial]:
+    trials, attributes = optuna_tables.trials, optuna_tables.trial_attributes
+    has_run = (attributes.c.trial_id == trials.c.trial_id) & (
+        attributes.c.key == tables.RUN_ATTRIBUTE
+    )
     rows = connection.execute(
         select(
             trials.c.trial_id,
             trials.c.number,
             cast(trials.c.state, String).label("state"),
-            mark.c.value_json,
+            attributes.c.value_json,
         )
-        .join(mark, says, isouter=True)
+        .join(attributes, has_run, isouter=True)
         .where(trials.c.study_id == study_id)
         .order_by(trials.c.number)
     )
     return [
-        Trial(
+        StoredTrial(
             row.trial_id,
             name,
             row.number,
@@ -182,75 +182,80 @@ def _trials(connection: Connection, study_id: int, name: str) -> list[Trial]:
     ]
 
 
-def _whole(connection: Connection, row: Any) -> set[int]:
-    """Ids of the runs that have all folds, scores of both parts, and what was predicted."""
+def _whole_runs(connection: Connection, row: Any) -> set[int]:
+    """Ids of the runs of a study that have all folds, scores and probabilities of both parts."""
     # A trial on outer folds trains one of them, in all repeats.
-    outer = row.facts.get("role") == "outer"
-    wanted = row.facts["repeats"] * (1 if outer else row.facts["folds"])
+    is_outer = row.facts.get("role") == "outer"
+    n_folds = row.facts["repeats"] * (1 if is_outer else row.facts["folds"])
     folds = _counts(connection, row.uuid, tables.folds)
-    good = _counts(connection, row.uuid, tables.folds, tables.folds.c.failed == "")
+    trained = _counts(connection, row.uuid, tables.folds, tables.folds.c.failed == "")
     scores = _counts(connection, row.uuid, tables.scores)
-    shares = _counts(connection, row.uuid, tables.probabilities)
+    probabilities = _counts(connection, row.uuid, tables.probabilities)
     return {
         run
         for run, count in folds.items()
-        if count == wanted
-        and scores.get(run) == 2 * wanted
-        and shares.get(run, 0) == 2 * good.get(run, 0)
+        if count == n_folds
+        and scores.get(run) == 2 * n_folds
+        and probabilities.get(run, 0) == 2 * trained.get(run, 0)
     }
 
 
-def _counts(connection: Connection, own: str, table: Table, *only: Any) -> dict[int, int]:
-    """For each run of a study, how many different folds, or parts of them, a table has."""
+def _counts(
+    connection: Connection, study_uuid: str, table: Table, *conditions: Any
+) -> dict[int, int]:
+    """Number of distinct folds, or parts of folds, that a table has of each run of a study."""
     keys = [column for column in table.primary_key if column.name != "metric"]
-    places = (
+    distinct = (
         select(*keys)
         .join(tables.runs, tables.runs.c.id == table.c.run_id)
-        .where(tables.runs.c.study_uuid == own, *only)
+        .where(tables.runs.c.study_uuid == study_uuid, *conditions)
         .distinct()
         .subquery()
     )
-    query = select(places.c.run_id, func.count()).group_by(places.c.run_id)
+    query = select(distinct.c.run_id, func.count()).group_by(distinct.c.run_id)
     return {run: count for run, count in connection.execute(query)}
 
 
-def _doubled(
-    connection: Connection, study_id: int, row: Any, complete: list[Trial], found: Findings
+def _check_doubled(
+    connection: Connection,
+    study_id: int,
+    row: Any,
+    complete: list[StoredTrial],
+    defects: Defects,
 ) -> None:
-    """A planned point, or a slot of a search, that has more than one COMPLETE trial."""
+    """A planned configuration, or a slot of a search, has more than one COMPLETE trial."""
     if row.facts.get("role") == "outer":
         # A search that was made longer may have chosen again.
         return
-    points = study_progress.points_of(connection, study_id, row)
-    seen = set()
+    keys = trial_keys(connection, study_id, row)
+    complete_keys = set()
     for trial in complete:
-        point = points.get(trial.id)
-        if point in seen:
-            found.doubled.append(trial)
-        elif point is not None and (point in row.planned or not row.planned):
-            seen.add(point)
+        key = keys.get(trial.id)
+        if key in complete_keys:
+            defects.doubled.append(trial)
+        elif key is not None and (key in row.planned or not row.planned):
+            complete_keys.add(key)
 
 
-def _leftovers(connection: Connection, bound: set[str], found: Findings) -> None:
-    """Rows that hang on nothing, and studies that Optuna does not know any more."""
-    for table in OF_RUNS:
-        query = select(func.count()).where(table.c.run_id.not_in(select(tables.runs.c.id)))
-        if count := connection.execute(query.select_from(table)).scalar_one():
-            found.orphans[table.name] = count
-    for table in (*OF_STUDIES, tables.runs):
-        theirs = table.c.study_uuid.not_in(select(tables.studies.c.uuid))
-        if count := connection.execute(
-            select(func.count()).select_from(table).where(theirs)
-        ).scalar_one():
-            found.strays[table.name] = count
+def _check_leftovers(connection: Connection, bound: set[str], defects: Defects) -> None:
+    """Rows that belong to nothing, and studies that Optuna does not know any more."""
+    for table in tables.OF_RUNS:
+        is_orphan = table.c.run_id.not_in(select(tables.runs.c.id))
+        if count := _count(connection, table, is_orphan):
+            defects.orphans[table.name] = count
+    for table in (*tables.OF_STUDIES, tables.runs):
+        is_stray = table.c.study_uuid.not_in(select(tables.studies.c.uuid))
+        if count := _count(connection, table, is_stray):
+            defects.strays[table.name] = count
     for row in connection.execute(select(tables.studies.c.uuid, tables.studies.c.name)):
         if row.uuid not in bound:
-            count = connection.execute(
-                select(func.count())
-                .select_from(tables.runs)
-                .where(tables.runs.c.study_uuid == row.uuid)
-            ).scalar_one()
-            if count:
-                found.deleted.append((row.uuid, row.name, count))
+            n_runs = _count(connection, tables.runs, tables.runs.c.study_uuid == row.uuid)
+            if n_runs:
+                defects.deleted.append((row.uuid, row.name, n_runs))
             else:
-                found.begun.append((row.uuid, row.name))
+                defects.begun.append((row.uuid, row.name))
+
+
+def _count(connection: Connection, table: Table, condition: Any) -> int:
+    query = select(func.count()).select_from(table).where(condition)
+    return connection.execute(query).scalar_one()

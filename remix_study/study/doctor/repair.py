@@ -1,54 +1,35 @@
-"""Putting a database in order: dead trials freed, rows that hang on nothing taken out.
+"""Repairing a database: dead trials are closed, rows that belong to nothing deleted.
 
-Nothing that a command could still show is ever removed, unless the user asks for it.
+Nothing that a command could still show is ever deleted, unless the user asks for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Delete, Engine, delete, select
+from sqlalchemy import delete, select
 
 from remix_study.errors import StorageError
 from remix_study.study import tables
-from remix_study.study.archive.restore import forget
-from remix_study.study.doctor.checks import OF_RUNS, OF_STUDIES, Findings, Trial, look
-from remix_study.study.record import erase
+from remix_study.study.database_errors import database_errors, url_without_password
+from remix_study.study.doctor.checks import Defects, StoredTrial, check_database
+from remix_study.study.doctor.findings import Finding, counted, make_finding
+from remix_study.study.finish_trial import fail_trial
+from remix_study.study.record import delete_run, delete_study_rows
 from remix_study.study.signals import Signals
-from remix_study.study.storage import database_errors, open_reader, open_storage, shown
+from remix_study.study.storage import open_reader, open_storage
+from remix_study.study.trial_status import DIED
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
 
-Fix = Callable[["RDBStorage"], object]
+Repair = Callable[["RDBStorage"], None]
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is, or was, wrong.
-
-    Attributes:
-        kind: A word for programs.
-        text: What it is, for a person.
-        repaired: Whether it is put right now.
-        advice: What to do where it is not.
-    """
-
-    kind: str
-    text: str
-    repaired: bool
-    advice: str = ""
-
-    def line(self) -> str:
-        """The finding in a line."""
-        if self.repaired:
-            return f"repaired: {self.text}"
-        return f"left: {self.text}" + (f"; {self.advice}" if self.advice else "")
-
-
-def repair(
+def repair_database(
     url: str,
     *,
     free_all: bool = False,
@@ -56,7 +37,7 @@ def repair(
     dry_run: bool = False,
     signals: Signals | None = None,
 ) -> list[Finding]:
-    """Look for what is wrong and put right what can be without losing anything.
+    """Find what is wrong and repair what can be repaired without losing anything.
 
     Freed are the trials of workers that are gone: ended on this machine, or not heard of for the
     grace period. A second call finds nothing that the first has repaired.
@@ -64,7 +45,7 @@ def repair(
     Args:
         url: The database.
         free_all: Free every running trial; right only when no worker runs.
-        prune: Take out the rows of studies that were deleted in Optuna's dashboard.
+        prune: Delete the rows of studies that were deleted in Optuna's dashboard.
         dry_run: Only look.
         signals: Keeps signals away while something is written.
 
@@ -76,150 +57,112 @@ def repair(
         reader = open_reader(url)
         try:
             with reader.connect() as connection:
-                found = look(connection, free_all=free_all)
+                defects = check_database(connection, free_all=free_all)
         except StorageError as error:
-            raise StorageError(f"{shown(url)}: {error}") from error
+            raise StorageError(f"{url_without_password(url)}: {error}") from error
         finally:
             reader.dispose()
-        wrong = list(_judged(found, prune=prune))
-        if dry_run or not any(fix for _, fix in wrong):
-            return [finding for finding, _ in wrong]
+        plan = list(_plan_repairs(defects, prune=prune))
+        if dry_run or not any(repair for _, repair in plan):
+            return [finding for finding, _ in plan]
         storage = open_storage(url)
         try:
-            done = []
-            for finding, fix in wrong:
-                if fix is not None:
+            findings = []
+            for finding, repair in plan:
+                if repair is not None:
                     with signals.critical():
-                        fix(storage)
-                repaired = fix is not None
-                done.append(Finding(finding.kind, finding.text, repaired, finding.advice))
+                        repair(storage)
+                findings.append(replace(finding, repaired=repair is not None))
         finally:
             storage.remove_session()
             storage.engine.dispose()
-    return done
+    return findings
 
 
-def _judged(found: Findings, *, prune: bool) -> Iterator[tuple[Finding, Fix | None]]:
-    """Every finding with what puts it right, in the order in which that is to be done."""
-
-    def one(
-        kind: str, text: str, fix: Fix | None = None, advice: str = "run `repair` to put it right"
-    ) -> tuple[Finding, Fix | None]:
-        return Finding(kind, text, False, advice), fix
-
-    if found.claims:
-        points = _counted(len(found.claims), "point")
-        yield one("claim", f"{points} claimed by workers that are gone", _free(found.claims))
-    for worker in found.workers:
+def _plan_repairs(defects: Defects, *, prune: bool) -> Iterator[tuple[Finding, Repair | None]]:
+    """Every finding with its repair, None without one, in the order of the repairs."""
+    if defects.leases:
+        finding = make_finding("claim", count=counted(len(defects.leases), "lease"))
+        yield finding, partial(_delete_leases, defects.leases)
+    for worker in defects.workers:
         host = worker.host.split()[0]
-        text = f"worker {worker.pid} on {host}, last heard of {worker.seen}, is gone"
-        yield one("worker", text, _strike_off(worker.uuid))
-    for trial in found.running:
-        yield one("running", f"{trial} is RUNNING and nobody works on it", _close(trial))
-    for uuid, trial in found.half:
-        yield one("half", f"{trial} failed and has rows of results", _erase(uuid))
-    for name, count in found.orphans.items():
-        text = f"{name}: {_counted(count, 'row')} of runs that are not there"
-        yield one("orphans", text, _sweep_runs(name))
-    for name, count in found.strays.items():
-        text = f"{name}: {_counted(count, 'row')} of studies that are not there"
+        finding = make_finding("worker", pid=worker.pid, host=host, seen=worker.seen)
+        yield finding, partial(_delete_worker, worker.uuid)
+    for trial in defects.running:
+        yield make_finding("running", trial=trial), partial(_close, trial)
+    for uuid, trial in defects.half:
+        yield make_finding("half", trial=trial), partial(_delete_run, uuid)
+    for name, count in defects.orphans.items():
+        finding = make_finding("orphans", table=name, count=counted(count, "row"))
+        yield finding, partial(_delete_orphans, name)
+    for name, count in defects.strays.items():
+        values = {"table": name, "count": counted(count, "row")}
         if name == tables.runs.name:
-            yield one("strays", text, advice="their study cannot be told; nothing reads them")
+            yield make_finding("stray runs", **values), None
         else:
-            yield one("strays", text, _sweep_studies(name))
-    for uuid, name in found.begun:
-        yield one("begun", f"{name}: a study that was deleted before it ran", _forget(uuid))
-    for uuid, name, runs in found.deleted:
-        text = f"{name}: {_counted(runs, 'run')} of a study that was deleted in Optuna"
-        fix = _forget(uuid) if prune else None
-        yield one("deleted", text, fix, "`repair --prune` takes them out")
-    for name, runs in found.lost:
-        text = f"{name}: {_counted(runs, 'run')} that no trial knows"
-        yield one("lost", text, advice="reports leave them out")
-    for trial in found.bare:
-        yield one(
-            "bare",
-            f"{trial} is COMPLETE and rows of its results are not there",
-            advice="bring the study back from an export, or delete it and run it again",
-        )
-    for trial in found.doubled:
-        text = f"{trial} is COMPLETE, and so is another of the same point"
-        yield one("doubled", text, advice="reports count the first")
-    for name in found.shared:
-        text = f"{name}: two of Optuna's studies share its rows"
-        yield one("shared", text, advice="delete one of them in Optuna's dashboard")
-    for name, count in found.references.items():
-        text = f"{name}: {_counted(count, 'row')} that refer to rows which are not there"
-        yield one("references", text, advice="export what you need and import it elsewhere")
+            yield make_finding("strays", **values), partial(_delete_strays, name)
+    for uuid, name in defects.begun:
+        yield make_finding("begun", study=name), partial(_delete_study, uuid)
+    for uuid, name, n_runs in defects.deleted:
+        finding = make_finding("deleted", study=name, count=counted(n_runs, "run"))
+        yield finding, partial(_delete_study, uuid) if prune else None
+    for name, n_runs in defects.lost:
+        yield make_finding("lost", study=name, count=counted(n_runs, "run")), None
+    for trial in defects.bare:
+        yield make_finding("bare", trial=trial), None
+    for trial in defects.doubled:
+        yield make_finding("doubled", trial=trial), None
+    for name in defects.shared:
+        yield make_finding("shared", study=name), None
+    for name, count in defects.references.items():
+        yield make_finding("references", table=name, count=counted(count, "row")), None
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def _free(claims: list[tuple[str, str]]) -> Fix:
-    def fix(storage: RDBStorage) -> None:
-        own = tables.claims.c
-        with storage.engine.begin() as connection:
-            for study, point in claims:
-                connection.execute(
-                    delete(tables.claims).where(own.study_uuid == study, own.point == point)
-                )
-
-    return fix
-
-
-def _strike_off(uuid: str) -> Fix:
-    def fix(storage: RDBStorage) -> None:
-        own = tables.claims.c.worker_uuid == uuid
-        with storage.engine.begin() as connection:
-            connection.execute(delete(tables.claims).where(own))
-            connection.execute(delete(tables.workers).where(tables.workers.c.uuid == uuid))
-
-    return fix
-
-
-def _close(trial: Trial) -> Fix:
-    def fix(storage: RDBStorage) -> None:
-        from optuna.exceptions import UpdateFinishedTrialError
-        from optuna.trial import TrialState
-
-        try:
-            storage.set_trial_user_attr(trial.id, "failed", "its worker died")
-            storage.set_trial_state_values(trial.id, TrialState.FAIL)
-        except UpdateFinishedTrialError:
-            # Its worker lives after all, and was faster.
-            return
-        run = storage.get_trial(trial.id).user_attrs.get(tables.RUN_ATTRIBUTE)
-        if run is not None:
-            erase(storage.engine, run)
-
-    return fix
-
-
-def _erase(run_uuid: str) -> Fix:
-    return lambda storage: erase(storage.engine, run_uuid)
-
-
-def _forget(study_uuid: str) -> Fix:
-    return lambda storage: forget(storage.engine, study_uuid)
-
-
-def _sweep_runs(name: str) -> Fix:
-    (table,) = (table for table in OF_RUNS if table.name == name)
-    return lambda storage: _delete(
-        storage.engine, delete(table).where(table.c.run_id.not_in(select(tables.runs.c.id)))
+def _delete_leases(leases: list[tuple[str, str]], storage: RDBStorage) -> None:
+    columns = tables.leases.c
+    _execute(
+        storage,
+        *(
+            delete(tables.leases).where(columns.study_uuid == study, columns.point == key)
+            for study, key in leases
+        ),
     )
 
 
-def _sweep_studies(name: str) -> Fix:
-    (table,) = (table for table in OF_STUDIES if table.name == name)
-    there = select(tables.studies.c.uuid)
-    return lambda storage: _delete(
-        storage.engine, delete(table).where(table.c.study_uuid.not_in(there))
+def _delete_worker(uuid: str, storage: RDBStorage) -> None:
+    _execute(
+        storage,
+        delete(tables.leases).where(tables.leases.c.worker_uuid == uuid),
+        delete(tables.workers).where(tables.workers.c.uuid == uuid),
     )
 
 
-def _delete(engine: Engine, statement: Delete) -> None:
-    with engine.begin() as connection:
-        connection.execute(statement)
+def _close(trial: StoredTrial, storage: RDBStorage) -> None:
+    # Does nothing where its worker lives after all, and was faster.
+    fail_trial(storage, trial.id, DIED)
+
+
+def _delete_run(uuid: str, storage: RDBStorage) -> None:
+    delete_run(storage.engine, uuid)
+
+
+def _delete_study(uuid: str, storage: RDBStorage) -> None:
+    delete_study_rows(storage.engine, uuid)
+
+
+def _delete_orphans(name: str, storage: RDBStorage) -> None:
+    table = tables.metadata.tables[name]
+    _execute(storage, delete(table).where(table.c.run_id.not_in(select(tables.runs.c.id))))
+
+
+def _delete_strays(name: str, storage: RDBStorage) -> None:
+    table = tables.metadata.tables[name]
+    known = select(tables.studies.c.uuid)
+    _execute(storage, delete(table).where(table.c.study_uuid.not_in(known)))
+
+
+def _execute(storage: RDBStorage, *statements: Any) -> None:
+    """Execute statements in one transaction."""
+    with storage.engine.begin() as connection:
+        for statement in statements:
+            connection.execute(statement)

@@ -34,7 +34,7 @@ def _install() -> None:
     import simulated_training
     from made_up_data import make_up_data
 
-    from remix_study.study import leases, runner
+    from remix_study.study import leases, liveness, runner
     from remix_study.study.task import Task
 
     simulated_training.pretend(setattr)
@@ -61,13 +61,13 @@ def _install() -> None:
         return outcomes
 
     Task.fit = fit
-    runner._LOOK = 0.2
+    runner._POLL_SECONDS = 0.2
     if seconds := os.environ.get("PRETEND_GRACE"):
-        leases.GRACE = timedelta(seconds=float(seconds))
+        liveness.GRACE = timedelta(seconds=float(seconds))
         leases.Worker.__init__.__defaults__ = (float(seconds) / 5,)
     if host := os.environ.get("PRETEND_HOST"):
-        leases._host = lambda: host
-        leases._boot = lambda: f"boot of {host}"
+        liveness.host_name = lambda: host
+        liveness.boot_id = lambda: f"boot of {host}"
 
 
 if "PRETEND_LOG" in os.environ:

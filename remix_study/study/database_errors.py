@@ -1,0 +1,118 @@
+"""Errors of database drivers: in one line without passwords; which of them are transient."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
+
+from remix_study.errors import RemixStudyError, StorageError, masked
+from remix_study.studyfile.schema import DEFAULT_STORAGE
+
+_NO_SPACE = "; make room and run again, finished trials are kept"
+_HINTS = {
+    "file is not a database": "; name another file with --storage",
+    "unable to open database file": "; does its folder exist, and may it be written?",
+    "attempt to write a readonly database": "; make the file and its folder writable",
+    "database or disk is full": _NO_SPACE,
+    "disk I/O error": f"; is the disk full?{_NO_SPACE[1:]}",
+    "database disk image is malformed": "; the file is damaged, put a copy of it in its place",
+    "database is locked": "; another program holds it, close that and run again",
+}
+# PostgreSQL's messages name files and speak the server's language; its codes do not.
+_HINTS_BY_CODE = {"53100": f"; the server's disk is full{_NO_SPACE}"}
+# PostgreSQL's classes of transient errors: connections, deadlocks, a server that stops or starts.
+_TRANSIENT = ("08", "40", "57P0")
+
+
+def parse_url(url: str) -> URL:
+    """Parse the URL of a database.
+
+    Raises:
+        StorageError: It is no URL.
+    """
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError) as error:
+        # The text may still contain a password.
+        text = masked(re.sub(r"(?<=:)[^:@]*(?=@)", "***", str(url)))
+        suggestion = DEFAULT_STORAGE if ":" in text else f"sqlite:///{text}"
+        raise StorageError(
+            f'"{text}" is not a database URL; write for example {suggestion}'
+        ) from error
+
+
+def url_without_password(url: str) -> str:
+    """The URL of a database as it may be printed.
+
+    Raises:
+        StorageError: It is no URL.
+    """
+    parsed = parse_url(url)
+    secret_keys = [key for key in parsed.query if "pass" in key.lower() or "pwd" in key.lower()]
+    if parsed.password is None and not secret_keys:
+        return str(url)
+    hidden = parsed.update_query_dict(dict.fromkeys(secret_keys, "hidden"))
+    return masked(hidden.render_as_string(hide_password=True))
+
+
+def is_transient(error: Exception) -> bool:
+    """Whether the database is away or locked for a time: a server that restarts, for example."""
+    cause = driver_error(error)
+    if not isinstance(cause, DBAPIError):
+        return False
+    if cause.connection_invalidated:
+        return True
+    if isinstance(cause.orig, sqlite3.Error):
+        return "locked" in str(cause.orig)
+    # Where no connection came about there is no state yet.
+    state = getattr(cause.orig, "sqlstate", None)
+    return isinstance(cause, OperationalError) and (state is None or state.startswith(_TRANSIENT))
+
+
+@contextmanager
+def database_errors(url: str) -> Iterator[None]:
+    """Turn errors of a driver into one line that names the database.
+
+    Raises:
+        StorageError: In place of any error of the driver, also where Optuna has wrapped it.
+    """
+    try:
+        yield
+    except RemixStudyError:
+        raise
+    except Exception as error:
+        cause = driver_error(error)
+        if cause is None:
+            raise
+        original = cause.orig if isinstance(cause, DBAPIError) else cause
+        reason = (str(original).strip() or type(original).__name__).splitlines()[0]
+        code = getattr(original, "sqlstate", None) or ""
+        hint = _HINTS_BY_CODE.get(code, _HINTS.get(reason, ""))
+        name = url_without_password(url)
+        # A driver's exception may hold the connection, and that its password.
+        chained = error if name == url else None
+        raise StorageError(f"{name}: {_without_secrets(reason, url)}{hint}") from chained
+
+
+def driver_error(error: Exception) -> SQLAlchemyError | None:
+    """The driver's error in an exception, which Optuna may have wrapped; None without one."""
+    cause = error if isinstance(error, SQLAlchemyError) else error.__cause__
+    return cause if isinstance(cause, SQLAlchemyError) else None
+
+
+def _without_secrets(reason: str, url: str) -> str:
+    """A driver's message without any part of the password: an @ in it makes a part a host."""
+    parsed = parse_url(url)
+    values = [value for key, value in parsed.query.items() if "pass" in key or "pwd" in key]
+    secrets = [str(parsed.password or ""), *map(str, values)]
+    if parsed.host and "@" in parsed.host:
+        secrets += parsed.host.split("@")[:-1]
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        pattern = re.escape(secret) if len(secret) > 3 else rf"\b{re.escape(secret)}\b"
+        reason = re.sub(pattern, "***", reason)
+    return reason

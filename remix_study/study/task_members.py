@@ -1,0 +1,103 @@
+"""The members of a task, one a fold, and the rows of its problem as a program takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from remix_study.batches.smote import FeatureRows
+from remix_study.batches.training_rows import TrainingRows
+from remix_study.data.folds import Fold
+from remix_study.data.images import ImageRows
+from remix_study.data.preprocessing import Preprocessing, fit_preprocessing
+from remix_study.data.problems import Problem
+from remix_study.seeds import derive_seed
+from remix_study.training.member import Member
+
+# A feature this many times its range away from zero would lose digits in float32.
+_FAR = 1e3
+
+
+@dataclass(frozen=True, eq=False)
+class TaskMembers:
+    """The members of a task, and how their rows are preprocessed.
+
+    Attributes:
+        problem: The problem.
+        preprocessing: Fitted on each fold's training rows; None for images.
+        members: One a fold.
+    """
+
+    problem: Problem
+    preprocessing: Preprocessing | None
+    members: list[Member]
+
+    def features(self) -> tuple[NDArray[Any], ...]:
+        """The problem's rows as a program takes them, with fill, centre and scale of each member.
+
+        Returns:
+            Rows, float32 (n, d) or images, and three arrays (folds, d), of no columns for images.
+        """
+        prepared = self.preprocessing
+        if prepared is None:
+            empty = np.zeros((len(self.members), 0))
+            return self.problem.dataset.X[self.problem.rows], empty, empty, empty
+        origin = far_origin(self.problem.X)
+        X = (self.problem.X - origin).astype(np.float32)
+        return X, prepared.fill - origin, prepared.centre - origin, prepared.scale
+
+
+def make_members(problem: Problem, folds: Sequence[Fold], seed: int) -> TaskMembers:
+    """Fit the preprocessing of every fold and make its member.
+
+    Args:
+        problem: The problem.
+        folds: Its cross-validation.
+        seed: The study's seed.
+    """
+    preprocessing = None
+    if not problem.dataset.has_images:
+        preprocessing = fit_preprocessing(problem.X, [fold.train for fold in folds])
+    members = [
+        _make_member(problem, position, fold, preprocessing, seed)
+        for position, fold in enumerate(folds)
+    ]
+    return TaskMembers(problem, preprocessing, members)
+
+
+def _make_member(
+    problem: Problem, position: int, fold: Fold, preprocessing: Preprocessing | None, seed: int
+) -> Member:
+    @lru_cache(1)
+    def features() -> FeatureRows:
+        if preprocessing is None:
+            return ImageRows(problem.dataset.X, problem.rows[fold.train])
+        return preprocessing.apply(position, problem.X[fold.train])
+
+    member_seed = derive_seed(seed, problem.name, fold.repeat, fold.fold, "member")
+    rows = TrainingRows(fold.train.astype(np.int32), problem.y[fold.train], problem.K, features)
+    return Member(member_seed, rows, fold.validation.astype(np.int32), fold.test.astype(np.int32))
+
+
+def far_origin(X: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What to subtract from each feature before it becomes float32, 0 for nearly all.
+
+    Standardising undoes any shift, so this changes no result; it only keeps the digits of a
+    feature such as a time stamp, whose values lie far from zero and close to each other.
+
+    Args:
+        X: Features (n, d).
+
+    Returns:
+        float64 (d,).
+    """
+    with np.errstate(invalid="ignore"):
+        low, high = np.nanmin(X, axis=0, initial=np.inf), np.nanmax(X, axis=0, initial=-np.inf)
+        is_far = np.maximum(np.abs(low), np.abs(high)) > _FAR * (high - low)
+        middle = (low + high) / 2
+    return np.where(is_far & np.isfinite(middle), middle, 0.0)

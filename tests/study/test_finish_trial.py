@@ -1,0 +1,226 @@
+"""Finishing trials: all rows in the database or none, and never those of another worker."""
+
+from __future__ import annotations
+
+import numpy as np
+import optuna
+import pytest
+from sqlalchemy import func, select
+from tiny_studies import TINY, tiny
+
+from remix_study.study import leases, tables, trial_attributes
+from remix_study.study.configurations import configuration_of
+from remix_study.study.evaluation import Evaluation, MembersFailed, evaluate
+from remix_study.study.finish_trial import close_dead_trials, fail_trial, finish_trial
+from remix_study.study.leases import Worker
+from remix_study.study.record import record_trial
+from remix_study.study.registration import MAX_ATTRIBUTE_LENGTH, register_study
+from remix_study.study.start_trial import start_trial
+from remix_study.study.task_preparation import prepare_tasks
+from remix_study.study.trial_status import complete_configurations, load_trials
+from remix_study.study.trials import TakenOver, Trials
+from remix_study.studyfile.parsing import parse_study
+from remix_study.training.engine_version import ENGINE_VERSION
+
+pytestmark = pytest.mark.usefixtures("pretended")
+
+BASELINE = '{"strategy": "baseline"}'
+
+
+@pytest.fixture
+def trials(storage) -> Trials:
+    """Trials of the tiny study's task."""
+    (task,) = prepare_tasks(parse_study(TINY, "tiny.toml"))
+    return load_trials(storage, task, register_study(storage, task))
+
+
+def train(trials: Trials) -> Evaluation:
+    task, parameters = trials.task, trials.planned[BASELINE]
+    configuration = configuration_of(parameters, task.spec.training, task.study.model)
+    return evaluate(task, parameters, configuration)
+
+
+def count_rows(trials: Trials) -> dict[str, int]:
+    """Number of rows in each of the project's tables of runs."""
+    with trials.storage.engine.connect() as connection:
+        return {
+            table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in (tables.runs, tables.folds, tables.scores, tables.probabilities)
+        }
+
+
+NO_ROWS = {"remix_runs": 0, "remix_folds": 0, "remix_scores": 0, "remix_probabilities": 0}
+
+
+def states(trials: Trials) -> list[str]:
+    return [trial.state.name for trial in trials.registered.optuna.get_trials()]
+
+
+def test_a_finished_trial_has_all_its_rows(trials):
+    trial = start_trial(trials, BASELINE)
+    evaluation = train(trials)
+    finish_trial(trials, trial, evaluation, None)
+    assert states(trials) == ["COMPLETE"]
+    assert complete_configurations(trials) == {BASELINE}
+    stored = trials.registered.optuna.trials[0]
+    assert stored.values == list(evaluation.values)
+    assert stored.user_attrs[tables.RUN_ATTRIBUTE] == evaluation.uuid
+    metrics = {metric for fold in evaluation.scores for part in fold.values() for metric in part}
+    assert count_rows(trials) == {
+        "remix_runs": 1,
+        "remix_folds": 2,
+        "remix_scores": 2 * 2 * len(metrics),
+        "remix_probabilities": 4,
+    }
+
+
+def test_values_are_means_of_validation_scores(trials):
+    evaluation = train(trials)
+    for name, value in zip(("g_mean", "bbs"), evaluation.values, strict=True):
+        assert value == np.mean([fold["validation"][name] for fold in evaluation.scores])
+        assert value != np.mean([fold["test"][name] for fold in evaluation.scores])
+
+
+def test_attributes_know_nothing_of_test_rows(trials, monkeypatch):
+    """A trial with other test predictions gets the same attributes."""
+    attributes = []
+    for has_other_tests in (False, True):
+        evaluation = train(trials)
+        if has_other_tests:
+            for fold in evaluation.scores:
+                fold["test"] = dict.fromkeys(fold["test"], 0.123)
+            for outcome in evaluation.outcomes:
+                outcome.test[:] = 1 / 3
+        monkeypatch.setattr(trial_attributes, "peak_memory_mb", lambda: 1.0)
+        object.__setattr__(evaluation, "seconds", 1.0)
+        attributes.append(
+            (trial_attributes.trial_attributes(trials.task, evaluation), evaluation.values)
+        )
+    assert attributes[0] == attributes[1]
+
+
+def test_attributes_are_short_texts_and_plain_numbers(trials):
+    trial = start_trial(trials, BASELINE)
+    finish_trial(trials, trial, train(trials), None)
+    attributes = trials.registered.optuna.trials[0].user_attrs
+    assert attributes["row"] == "baseline"
+    assert attributes["epochs"] == "median 4, 4 to 4"
+    assert attributes["engine_version"] == ENGINE_VERSION
+    assert set(attributes) > {"validation g-mean", "validation BBS", "folds failed", "seconds"}
+    assert all(len(str(value)) < 200 for value in attributes.values())
+    assert {type(value) for value in attributes.values()} == {str, int, float}
+
+
+def test_a_failed_trial_keeps_its_reason_and_nothing_else(trials):
+    trial = start_trial(trials, BASELINE)
+    evaluation = train(trials)
+    trial.set_user_attr(tables.RUN_ATTRIBUTE, evaluation.uuid)
+    with trials.storage.engine.begin() as connection:
+        record_trial(connection, trials.registered.uuid, trials.task, evaluation)
+    fail_trial(trials.storage, trial._trial_id, "because " * 100)
+    assert states(trials) == ["FAIL"]
+    reason = trials.registered.optuna.trials[0].user_attrs["failed"]
+    assert reason.startswith("because")
+    assert len(reason) == MAX_ATTRIBUTE_LENGTH
+    assert count_rows(trials) == NO_ROWS
+    assert complete_configurations(trials) == set()
+
+
+def test_a_complete_trial_cannot_be_failed(trials):
+    trial = start_trial(trials, BASELINE)
+    finish_trial(trials, trial, train(trials), None)
+    before = count_rows(trials)
+    fail_trial(trials.storage, trial._trial_id, "too late")
+    assert states(trials) == ["COMPLETE"]
+    assert count_rows(trials) == before
+
+
+@pytest.mark.parametrize("when", ["before", "while"])
+def test_a_trial_that_was_taken_over_leaves_nothing(trials, when, monkeypatch):
+    trial = start_trial(trials, BASELINE)
+
+    close = trials.storage.set_trial_state_values
+
+    def take_over(*arguments):
+        # All rows are written before the state.
+        assert count_rows(trials) != NO_ROWS
+        close(trial._trial_id, optuna.trial.TrialState.FAIL)
+        return close(*arguments)
+
+    if when == "before":
+        close(trial._trial_id, optuna.trial.TrialState.FAIL)
+    else:
+        monkeypatch.setattr(trials.storage, "set_trial_state_values", take_over)
+    with pytest.raises(TakenOver):
+        finish_trial(trials, trial, train(trials), None)
+    assert states(trials) == ["FAIL"]
+    assert count_rows(trials) == NO_ROWS
+
+
+def test_the_trial_of_a_dead_worker_is_closed_and_its_rows_deleted(trials):
+    trial = start_trial(trials, BASELINE)
+    evaluation = train(trials)
+    trial.set_user_attr(tables.RUN_ATTRIBUTE, evaluation.uuid)
+    with trials.storage.engine.begin() as connection:
+        record_trial(connection, trials.registered.uuid, trials.task, evaluation)
+    close_dead_trials(trials)
+    assert states(trials) == ["FAIL"]
+    assert trials.registered.optuna.trials[0].user_attrs["failed"] == "its worker died"
+    assert count_rows(trials) == NO_ROWS
+
+
+def test_the_trial_of_a_living_worker_is_left_alone(trials):
+    worker = Worker(trials.storage.engine)
+    for key, has_trial in (("p", True), ("q", False)):
+        worker.acquire(trials.registered.uuid, key)
+        if has_trial:
+            worker.assign_trial(trials.registered.uuid, key, start_trial(trials, BASELINE).number)
+        close_dead_trials(trials)
+        assert states(trials) == ["RUNNING"]
+    # While a worker is about to begin one, a trial without a lease may be its own.
+    start_trial(trials, BASELINE)
+    close_dead_trials(trials)
+    assert states(trials) == ["RUNNING", "RUNNING"]
+    worker.release(trials.registered.uuid, "q")
+    close_dead_trials(trials)
+    assert states(trials) == ["RUNNING", "FAIL"]
+
+
+def test_a_trial_that_completes_while_the_dead_are_looked_for(trials, monkeypatch):
+    """Its lease is gone by the time leases are read, but it was RUNNING a moment before."""
+    trial = start_trial(trials, BASELINE)
+    evaluation = train(trials)
+
+    def complete_first(*arguments):
+        if states(trials) == ["RUNNING"]:
+            finish_trial(trials, trial, evaluation, None)
+        return leased_configurations(*arguments)
+
+    leased_configurations = leases.leased_configurations
+    monkeypatch.setattr(leases, "leased_configurations", complete_first)
+    close_dead_trials(trials)
+    assert states(trials) == ["COMPLETE"]
+    assert count_rows(trials)["remix_runs"] == 1
+
+
+def test_a_member_whose_last_step_broke_it_is_failed(trials, monkeypatch):
+    fit = type(trials.task).fit
+
+    def break_one(self, configuration, on_epoch=None, positions=None):
+        outcomes = fit(self, configuration, on_epoch, positions)
+        outcomes[1].test[0] = np.nan
+        return outcomes
+
+    monkeypatch.setattr(type(trials.task), "fit", break_one)
+    with pytest.raises(MembersFailed, match="1 of 2 folds diverged: its probabilities are not fi"):
+        train(trials)
+
+
+def test_a_score_that_cannot_be_computed_fails_the_trial(storage, monkeypatch):
+    (task,) = prepare_tasks(parse_study(tiny(('"g_mean", "bbs"', '"roc_auc"')), "tiny.toml"))
+    trials = load_trials(storage, task, register_study(storage, task))
+    monkeypatch.setattr(
+        "remix_study.study.evaluation.score", lambda *_arguments: {"roc_auc": float("nan")}
+    )
+    with pytest.raises(MembersFailed, match="roc_auc cannot be computed"):
+        train(trials)
