@@ -64,6 +64,15 @@ class Comparison:
         return float(self.info["imbalance"])
 
     @property
+    def definition(self) -> Mapping[str, Any] | None:
+        """All that the study's numbers depend on, by sections and keys of its file; None if old.
+
+        Databases of early versions do not hold it.
+        """
+        definition = self.info.get("definition")
+        return definition if isinstance(definition, Mapping) else None
+
+    @property
     def planned_folds(self) -> int:
         """Number of folds of all repeats."""
         return int(self.info["folds"]) * int(self.info["repeats"])
@@ -105,6 +114,17 @@ class Comparison:
                 method
                 for method in self.methods
                 if method.strategy == strategy and is_same_alpha(method.alpha, alpha)
+            ),
+            None,
+        )
+
+    def first_method(self, strategy: str, settings: str = "") -> Method | None:
+        """The first method of a strategy with these settings; None if the problem has none."""
+        return next(
+            (
+                method
+                for method in self.methods
+                if method.strategy == strategy and method.settings == settings
             ),
             None,
         )

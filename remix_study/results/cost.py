@@ -193,9 +193,7 @@ def _correlation(folds: pd.DataFrame, scores: pd.Series[float], metric: str) -> 
 
 def _steps(comparison: Comparison) -> float:
     """Gradient steps: epochs times the full batches of an epoch; NaN without a batch size."""
-    definition = comparison.info.get("definition")
-    training = definition.get("training", {}) if isinstance(definition, Mapping) else {}
-    batch_size = training.get("batch_size")
+    batch_size = (comparison.definition or {}).get("training", {}).get("batch_size")
     if not isinstance(batch_size, int):
         return math.nan
     folds = comparison.folds

@@ -1,7 +1,7 @@
 """Tests on rank sums over problems, as Demšar (2006) recommends them.
 
-A problem here is whatever was ranked once: a problem of the study, or a data set with the scores
-of its problems averaged first. All p-values treat these units as independent.
+The unit is whatever was ranked once: a problem of the study, or a data set with the scores of its
+problems averaged first. All p-values treat units as independent.
 """
 
 from __future__ import annotations
@@ -16,17 +16,19 @@ from scipy import stats
 from remix_study.results.ranking import check_rank_total
 
 LEVEL = 0.05
-# With fewer units no test is worth its p-value.
+"""Level of significance of every test."""
+
 LEAST_UNITS = 3
+"""Units that a test is made with at least."""
 
 
 @dataclass(frozen=True)
 class FriedmanTest:
-    """Whether the rows differ at all.
+    """Friedman's test of whether methods differ at all.
 
     Attributes:
         units: number N of problems or data sets.
-        methods: number k of rows.
+        methods: number k of methods.
         chi2: Friedman's statistic, k - 1 degrees of freedom.
         p: its p-value.
         f: the statistic of Iman and Davenport, k - 1 and (k - 1)(N - 1) degrees of freedom.
@@ -50,7 +52,8 @@ def friedman_test(sums: ArrayLike, units: int, tied: float = 0.0) -> FriedmanTes
     Args:
         sums: (k,) rank sums.
         units: number N of units that were ranked.
-        tied: sum of t^3 - t over all groups of t tied rows, see `tie_mass`; 0 corrects nothing.
+        tied: sum of t^3 - t over all groups of t tied methods, see `tie_mass`; 0 corrects
+            nothing.
 
     Raises:
         ValueError: no ranking of N units can give these sums.
@@ -60,11 +63,11 @@ def friedman_test(sums: ArrayLike, units: int, tied: float = 0.0) -> FriedmanTes
     k = len(array)
     chi2 = 12 / (units * k * (k + 1)) * float((array**2).sum()) - 3 * units * (k + 1)
     untied = 1 - tied / (units * k * (k**2 - 1))
-    # All rows tied on every unit: nothing differs.
+    # All methods tied on every unit: nothing differs.
     chi2 = chi2 / untied if untied > 0 else 0.0
-    room = units * (k - 1) - chi2
-    if room > 1e-9:
-        f = (units - 1) * chi2 / room
+    distance_to_bound = units * (k - 1) - chi2
+    if distance_to_bound > 1e-9:
+        f = (units - 1) * chi2 / distance_to_bound
         f_p = float(stats.f.sf(f, k - 1, (k - 1) * (units - 1)))
     else:
         f, f_p = float("inf"), float(math.factorial(k)) ** (1 - units)
@@ -80,36 +83,44 @@ def friedman_test(sums: ArrayLike, units: int, tied: float = 0.0) -> FriedmanTes
 
 
 def tie_mass(ranks: ArrayLike) -> float:
-    """Sum of t^3 - t over the groups of t tied rows in each unit.
+    """Sum of t^3 - t over the groups of t tied methods in each unit.
 
     Args:
-        ranks: (units, rows).
+        ranks: (units, methods).
     """
-    found = 0.0
-    for line in np.asarray(ranks, dtype=np.float64):
-        _, sizes = np.unique(line, return_counts=True)
-        found += float((sizes.astype(np.float64) ** 3 - sizes).sum())
-    return found
+    mass = 0.0
+    for unit_ranks in np.asarray(ranks, dtype=np.float64):
+        _, sizes = np.unique(unit_ranks, return_counts=True)
+        mass += float((sizes.astype(np.float64) ** 3 - sizes).sum())
+    return mass
 
 
-def critical_difference(rows: int, units: int, level: float = LEVEL) -> float:
+def critical_difference(methods: int, units: int, level: float = LEVEL) -> float:
     """Nemenyi's critical difference of two mean ranks: q sqrt(k (k + 1) / 6 N).
 
     The q is that of the studentised range with infinitely many degrees of freedom, over sqrt(2).
+
+    Args:
+        methods: number k of methods.
+        units: number N of units.
+        level: of significance.
     """
-    q = float(stats.studentized_range.ppf(1 - level, rows, np.inf)) / np.sqrt(2)
-    return float(q * np.sqrt(rows * (rows + 1) / (6 * units)))
+    q = float(stats.studentized_range.ppf(1 - level, methods, np.inf)) / np.sqrt(2)
+    return float(q * np.sqrt(methods * (methods + 1) / (6 * units)))
 
 
 def against_control(sums: ArrayLike, units: int, control: int) -> NDArray[np.float64]:
-    """Two-sided p-values of each row against one, adjusted after Holm; NaN for that one.
+    """Two-sided p-values of each method against one, adjusted after Holm; NaN for that one.
 
     The difference of two mean ranks over sqrt(k (k + 1) / 6 N) is taken as normal.
 
     Args:
         sums: (k,) rank sums.
         units: number N of units.
-        control: place of the row that the others are compared with.
+        control: place of the method that the others are compared with.
+
+    Returns:
+        (k,) p-values.
 
     Raises:
         ValueError: no ranking of N units can give these sums.
@@ -118,14 +129,18 @@ def against_control(sums: ArrayLike, units: int, control: int) -> NDArray[np.flo
     mean = np.asarray(sums, dtype=np.float64) / units
     k = len(mean)
     z = (mean - mean[control]) / np.sqrt(k * (k + 1) / (6 * units))
-    others = np.arange(k) != control
-    found = np.full(k, np.nan)
-    found[others] = holm(2 * stats.norm.sf(np.abs(z[others])))
-    return found
+    is_other = np.arange(k) != control
+    p = np.full(k, np.nan)
+    p[is_other] = holm(2 * stats.norm.sf(np.abs(z[is_other])))
+    return p
 
 
 def holm(p: ArrayLike) -> NDArray[np.float64]:
-    """P-values adjusted after Holm (1979), in the order in which they came."""
+    """P-values adjusted after Holm (1979), in their given order.
+
+    Args:
+        p: (n,) p-values of one family.
+    """
     array = np.asarray(p, dtype=np.float64)
     order = np.argsort(array, kind="stable")
     stepped = array[order] * np.arange(len(array), 0, -1)
@@ -135,22 +150,22 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
 
 
 def cliques(mean_ranks: ArrayLike, distance: float) -> tuple[tuple[int, int], ...]:
-    """Longest runs of rows that the critical difference does not part.
+    """Longest runs of methods whose mean ranks differ by less than the critical difference.
 
     Args:
         mean_ranks: (k,) ascending.
         distance: the critical difference.
 
     Returns:
-        First and last place of each run of two rows or more, none within another.
+        First and last place of each run of two methods or more, none within another.
     """
     ranks = np.asarray(mean_ranks, dtype=np.float64)
-    found: list[tuple[int, int]] = []
+    runs: list[tuple[int, int]] = []
     for first in range(len(ranks)):
         last = int(np.flatnonzero(ranks - ranks[first] < distance)[-1])
-        if last > first and (not found or last > found[-1][1]):
-            found.append((first, last))
-    return tuple(found)
+        if last > first and (not runs or last > runs[-1][1]):
+            runs.append((first, last))
+    return tuple(runs)
 
 
 def smallest_p(units: int) -> float:
@@ -159,5 +174,11 @@ def smallest_p(units: int) -> float:
 
 
 def has_too_few_units(units: int, rivals: int, level: float = LEVEL) -> bool:
-    """Whether no exact test can be significant once it is adjusted for this many rivals."""
+    """Whether no exact signed-rank test can be significant once it is adjusted for its rivals.
+
+    Args:
+        units: number N of units.
+        rivals: number of methods that one is compared with.
+        level: of significance.
+    """
     return smallest_p(units) * rivals > level

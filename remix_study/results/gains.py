@@ -1,7 +1,8 @@
-"""What each row gains over the baseline, by imbalance ratio and over all (Figure 5 of the paper).
+"""What each method gains over the baseline, by imbalance ratio and over all problems.
 
-A gain is positive where the row is better, whatever the direction of the metric. Means hide that
-one problem can carry them, so medians and that problem stand beside them.
+A gain is positive where the method is better, whatever the direction of the metric. Since one
+problem can dominate a mean, medians and the mean without that problem are given as well. Over
+imbalance ratios these are the bars of Figure 5 of the paper.
 """
 
 from __future__ import annotations
@@ -19,17 +20,20 @@ from remix_study.results.methods import Method
 from remix_study.results.rank_sums import RankTable
 
 ALL = "all"
+"""Name of the group of all problems."""
+
 AS_IT_IS = "as it is"
+"""Name of the group of problems whose data were not made imbalanced."""
 
 
 @dataclass(frozen=True, eq=False)
 class Gains:
-    """One row's gains on the problems of one kind in one metric.
+    """One method's gains on the problems of one kind in one metric.
 
     Attributes:
         kind: "binary" or "multi-class".
         metric: what was scored.
-        method: who gained.
+        method: the method.
         gains: by problem, in the order of the page.
         groups: imbalance ratio in words -> its problems, the mildest first; `ALL` is the last.
         baseline: the baseline's mean score by problem.
@@ -43,17 +47,20 @@ class Gains:
     baseline: pd.Series[float]
 
     def in_group(self, group: str) -> pd.Series[float]:
+        """Gains on the problems of one group, by problem."""
         return self.gains[self.groups[group]]
 
     def mean(self, group: str = ALL) -> float:
+        """Mean gain over the problems of one group."""
         return float(self.in_group(group).mean())
 
     def median(self, group: str = ALL) -> float:
+        """Median gain over the problems of one group."""
         return float(self.in_group(group).median())
 
     @property
     def most_influential(self) -> str:
-        """The problem that moves the mean most when it is left out."""
+        """The problem without which the mean changes most."""
         return str((self.gains - self.gains.mean()).abs().idxmax())
 
     @property
@@ -64,79 +71,93 @@ class Gains:
 
 
 def gains(ranked: RankTable, comparisons: Sequence[Comparison]) -> tuple[Gains, ...]:
-    """Gains of every ranked row; none for a kind whose baseline is not complete.
+    """Compute the gains of every ranked method in every ranked metric.
 
     Args:
-        ranked: which rows are complete on every problem of a kind, with their means.
+        ranked: which methods are complete on every problem of a kind, with their means.
         comparisons: the problems that were ranked.
+
+    Returns:
+        Gains; none for a kind whose baseline is not complete.
     """
     by_problem = {c.problem: c for c in comparisons}
-    rows = {row.label: row for row in ranked.methods}
-    found = []
+    methods = {method.label: method for method in ranked.methods}
+    all_gains = []
     for ranking in ranked.rankings:
-        base = next(
-            (name for name in ranking.means if rows[str(name)].strategy == "baseline"), None
+        labels = [str(label) for label in ranking.means]
+        baseline_label = next(
+            (label for label in labels if methods[label].strategy == "baseline"), None
         )
-        if base is None:
+        if baseline_label is None:
             continue
         sign = 1.0 if is_maximized(ranking.metric) else -1.0
-        here = [by_problem[str(problem)] for problem in ranking.means.index]
-        groups = _groups(here)
-        baseline = ranking.means[base]
-        for name in ranking.means:
-            if name != base:
-                gain = sign * (ranking.means[name] - baseline)
-                row = rows[str(name)]
-                found.append(Gains(ranking.kind, ranking.metric, row, gain, groups, baseline))
-    return tuple(found)
+        groups = _groups([by_problem[str(problem)] for problem in ranking.means.index])
+        baseline = ranking.means[baseline_label]
+        all_gains += [
+            Gains(
+                kind=ranking.kind,
+                metric=ranking.metric,
+                method=methods[label],
+                gains=sign * (ranking.means[label] - baseline),
+                groups=groups,
+                baseline=baseline,
+            )
+            for label in labels
+            if label != baseline_label
+        ]
+    return tuple(all_gains)
 
 
-def table(found: Sequence[Gains]) -> pd.DataFrame:
-    """One line a kind, metric, row and imbalance ratio, with `ALL` for every problem."""
+def table(all_gains: Sequence[Gains]) -> pd.DataFrame:
+    """Table of gains: one line a kind, metric, method and group of problems."""
     return pd.DataFrame(
         [
             {
-                "kind": made.kind,
-                "metric": made.metric,
-                "row": made.method.label,
+                "kind": gains.kind,
+                "metric": gains.metric,
+                "row": gains.method.label,
                 "imbalance": group,
                 "problems": len(problems),
-                "mean_gain": made.mean(group),
-                "median_gain": made.median(group),
-                "least": float(made.in_group(group).min()),
-                "most": float(made.in_group(group).max()),
-                "problems_better": int((made.in_group(group) > 0).sum()),
-                "mean_of_baseline": float(made.baseline[problems].mean()),
+                "mean_gain": gains.mean(group),
+                "median_gain": gains.median(group),
+                "least": float(gains.in_group(group).min()),
+                "most": float(gains.in_group(group).max()),
+                "problems_better": int((gains.in_group(group) > 0).sum()),
+                "mean_of_baseline": float(gains.baseline[problems].mean()),
             }
-            for made in found
-            for group, problems in made.groups.items()
+            for gains in all_gains
+            for group, problems in gains.groups.items()
         ]
     )
 
 
-def table_by_problem(found: Sequence[Gains]) -> pd.DataFrame:
-    """One line a kind, metric, row and problem."""
+def table_by_problem(all_gains: Sequence[Gains]) -> pd.DataFrame:
+    """Table of gains: one line a kind, metric, method and problem."""
     return pd.DataFrame(
         [
             {
-                "kind": made.kind,
-                "metric": made.metric,
-                "row": made.method.label,
+                "kind": gains.kind,
+                "metric": gains.metric,
+                "row": gains.method.label,
                 "problem": problem,
                 "gain": gain,
             }
-            for made in found
-            for problem, gain in made.gains.items()
+            for gains in all_gains
+            for problem, gain in gains.gains.items()
         ]
     )
 
 
-def _groups(here: Sequence[Comparison]) -> dict[str, list[str]]:
-    ratios = sorted({c.imbalance for c in here if not math.isnan(c.imbalance)}, reverse=True)
+def _groups(comparisons: Sequence[Comparison]) -> dict[str, list[str]]:
+    """Imbalance ratio in words -> its problems; `AS_IT_IS` first, the mildest next, `ALL` last."""
+    ratios = sorted(
+        {c.imbalance for c in comparisons if not math.isnan(c.imbalance)}, reverse=True
+    )
     groups = {
-        f"IR {ratio:g}": [c.problem for c in here if c.imbalance == ratio] for ratio in ratios
+        f"IR {ratio:g}": [c.problem for c in comparisons if c.imbalance == ratio]
+        for ratio in ratios
     }
-    as_it_is = [c.problem for c in here if np.isnan(c.imbalance)]
+    as_it_is = [c.problem for c in comparisons if np.isnan(c.imbalance)]
     if as_it_is:
         groups = {AS_IT_IS: as_it_is} | groups
-    return groups | {ALL: [c.problem for c in here]}
+    return groups | {ALL: [c.problem for c in comparisons]}

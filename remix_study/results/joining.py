@@ -1,13 +1,13 @@
-"""Rows of one problem that were run in several studies, on the same splits and in the same way.
+"""Joining methods of one problem that were run in several studies.
 
-Such studies differ in nothing but their strategies, so their rows stand side by side: fold by
-fold they saw the same rows of the data.
+Studies that split and train a problem in the same way differ only in their strategies: fold by
+fold their methods saw the same rows of data, so they can be compared as if they were of one study.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,72 +16,79 @@ import pandas as pd
 from remix_study.results.comparison import Comparison
 from remix_study.results.methods import method_order
 
-# What decides how a row of a study is trained and scored, apart from its strategy.
-_SHARED = ("cv", "problem", "model", "training", "augmentation")
+# Sections of a study's definition that decide, besides its strategy, how a method is trained.
+_RECIPE_SECTIONS = ("cv", "problem", "model", "training", "augmentation")
 
 
 def training_recipe(comparison: Comparison) -> str | None:
-    """A text that two problems share where they were split and trained alike; None if unknown.
+    """Text that is equal for two problems which were split and trained alike.
 
-    A search, or a grid that varies more than strategies, has no recipe for all its rows.
+    Returns:
+        JSON; None if it is not known, and for a search or a grid that varies more than
+        strategies, whose methods were not all trained alike.
     """
-    began = comparison.info.get("definition")
-    if not isinstance(began, Mapping) or not comparison.is_grid:
+    definition = comparison.definition
+    if definition is None or not comparison.is_grid:
         return None
-    if any(row.settings for row in comparison.methods):
+    if any(method.settings for method in comparison.methods):
         return None
-    found = {name: began.get(name) for name in _SHARED} | {"seed": began["study"]["seed"]}
-    # How many networks train together is a matter of last digits.
-    found["training"] = {k: v for k, v in (found["training"] or {}).items() if k != "stack"}
-    return json.dumps(found, sort_keys=True)
+    recipe = {name: definition.get(name) for name in _RECIPE_SECTIONS}
+    recipe["seed"] = definition["study"]["seed"]
+    # The number of networks in one program changes no more than last digits.
+    training = recipe["training"] or {}
+    recipe["training"] = {key: value for key, value in training.items() if key != "stack"}
+    return json.dumps(recipe, sort_keys=True)
 
 
 def has_alpha_curve(comparison: Comparison) -> bool:
-    """Whether some strategy was run at several alphas, which are no rivals of each other."""
-    families = [row.family for row in comparison.methods if row.alpha]
+    """Whether some strategy was run at several alphas, which are not compared as rivals."""
+    families = [method.family for method in comparison.methods if method.alpha]
     return len(set(families)) < len(families)
 
 
 def join_methods(first: Comparison, others: Sequence[Comparison]) -> Comparison:
-    """The first one's problem with the rows that others add to it.
-
-    Of a row that two studies have, the first one's counts.
+    """Add the methods of other comparisons of the same problem to the first one.
 
     Args:
-        first: the comparison whose name and study the joined one has.
+        first: the comparison whose name and study the joined one has; where two have a method of
+            one label, the earlier one's counts.
         others: comparisons of the same recipe.
+
+    Returns:
+        The joined comparison, its methods in the order of tables.
     """
     if not others:
         return first
-    rows = list(first.methods)
-    sources = [(first, list(first.methods))]
+    methods = list(first.methods)
+    contributions = [(first, list(first.methods))]
     for other in others:
-        labels = {row.label for row in rows}
-        added = [row for row in other.methods if row.label not in labels]
-        sources.append((other, added))
-        rows += added
+        labels = {method.label for method in methods}
+        added = [method for method in other.methods if method.label not in labels]
+        contributions.append((other, added))
+        methods += added
+    comparisons = [comparison for comparison, _ in contributions]
     scores = {
         key: pd.concat(
             [
-                c.scores[key][[row.label for row in own if row.label in c.scores[key]]]
-                for c, own in sources
+                c.scores[key][[m.label for m in added if m.label in c.scores[key]]]
+                for c, added in contributions
                 if key in c.scores
             ],
             axis=1,
         ).sort_index()
-        for key in dict.fromkeys(key for c, _ in sources for key in c.scores)
+        for key in dict.fromkeys(key for c in comparisons for key in c.scores)
     }
-    runs = [row.run for row in rows]
-    folds = pd.concat([c.folds for c, _ in sources], ignore_index=True)
+    folds = pd.concat([c.folds for c in comparisons], ignore_index=True)
     return replace(
         first,
-        info=dict(first.info) | _progress([c for c, _ in sources]),
-        methods=tuple(sorted(rows, key=method_order)),
-        folds=folds[folds["run"].isin(runs)],
+        info=dict(first.info) | _total_counts(comparisons),
+        methods=tuple(sorted(methods, key=method_order)),
+        folds=folds[folds["run"].isin([method.run for method in methods])],
         scores=scores,
     )
 
 
-def _progress(sources: Sequence[Comparison]) -> dict[str, Any]:
+def _total_counts(comparisons: Sequence[Comparison]) -> dict[str, Any]:
+    """Planned, complete and failed configurations of all comparisons together."""
     names = ("planned", "complete", "failed")
-    return {name: sum(int(c.info[name]) for c in sources) for name in names}
+    return {name: sum(int(c.info[name]) for c in comparisons) for name in names}

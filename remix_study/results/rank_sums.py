@@ -1,7 +1,7 @@
-"""Rank sums over problems, in the layout of Bellinger et al., Table 2.
+"""Rank sums of methods over problems, as in Table 2 of Bellinger et al.
 
-A row is a strategy at one fixed alpha, never the best of its grid: picking the best would
-compare a choice made on test rows with rows that had none.
+A method is ranked at its one fixed alpha, never as the best of a grid of alphas: the best would be
+chosen on the same test rows that it is compared on.
 """
 
 from __future__ import annotations
@@ -19,16 +19,19 @@ from remix_study.results.methods import Method, method_order
 from remix_study.results.ranking import Ranking, rank_means, sum_ranks
 from remix_study.results.variants import headline_problems
 
-PUBLISHED = (
+PUBLISHED: tuple[tuple[str, float | None], ...] = (
     ("baseline", None),
     ("cost", None),
     ("smote", None),
     ("mixup", PUBLISHED_ALPHA),
     ("remix", PUBLISHED_ALPHA),
 )
-KINDS = ("binary", "multi-class")
+"""Strategy and alpha of the methods of the paper's Table 2, in its order."""
 
-# Why problems are not ranked, or not from every study that has them.
+KINDS = ("binary", "multi-class")
+"""Kinds of problems, which are ranked apart."""
+
+# Reasons why problems are not ranked, or not from every study that has them.
 SEARCHED, VARIANT, NO_TRIALS, SEVERAL_STUDIES = "searched", "variant", "no trials", "studies"
 
 
@@ -90,10 +93,22 @@ class RankTable:
     incomplete: tuple[IncompleteMethod, ...]
 
 
+def is_published(method: Method) -> bool:
+    """Whether a method is one of the five of the paper's Table 2."""
+    return (method.strategy, method.alpha) in PUBLISHED
+
+
 def rankable(
     comparisons: Sequence[Comparison],
 ) -> tuple[tuple[Comparison, ...], tuple[ProblemNote, ...]]:
-    """Select the problems that can be ranked, each once, and say what became of the others."""
+    """Select the problems that can be ranked, and note what became of the others.
+
+    Of a problem that several studies have, the one with most published methods is taken, then
+    the one with most methods.
+
+    Returns:
+        The problems, each once, and the notes.
+    """
     plain = headline_problems(comparisons)
     planned = [c for c in plain if c.is_grid]
     notes = [
@@ -105,154 +120,162 @@ def rankable(
         )
         if problems
     ]
-    chosen: dict[str, Comparison] = {}
-    several: dict[str, None] = {}
+    selected: dict[str, Comparison] = {}
+    repeated: dict[str, None] = {}
     for comparison in planned:
         if not comparison.methods:
             continue
-        before = chosen.get(comparison.problem)
-        if before is not None:
-            chosen[comparison.problem] = max((before, comparison), key=_worth)
-            several[comparison.problem] = None
+        problem = comparison.problem
+        if problem in selected:
+            repeated[problem] = None
+            selected[problem] = max(selected[problem], comparison, key=_priority)
         else:
-            chosen[comparison.problem] = comparison
-    for study in dict.fromkeys(chosen[problem].study for problem in several):
-        problems = tuple(problem for problem in several if chosen[problem].study == study)
+            selected[problem] = comparison
+    for study in dict.fromkeys(selected[problem].study for problem in repeated):
+        problems = tuple(problem for problem in repeated if selected[problem].study == study)
         notes.append(ProblemNote(SEVERAL_STUDIES, problems, study))
-    return tuple(chosen.values()), tuple(notes)
+    return tuple(selected.values()), tuple(notes)
 
 
 def published_ranks(
     comparisons: Sequence[Comparison], metrics: Sequence[str] = PUBLISHED_METRICS
 ) -> RankTable:
-    """The five published rows ranked alone; where one is missing, those that are common."""
-    return rank_methods(comparisons, metrics, lambda row: (row.strategy, row.alpha) in PUBLISHED)
+    """Rank the five published methods alone; if one is missing, those that all problems have."""
+    return rank_methods(comparisons, metrics, is_published)
 
 
 def strategy_ranks(comparisons: Sequence[Comparison]) -> RankTable:
-    """One row of each strategy: of those that mix, the alpha nearest to the published 0.1."""
+    """Rank one method of each strategy; if it mixes, that with alpha nearest to the published."""
     nearest = nearest_alphas(
-        ((comparison.kind, row.family, row.settings), row)
+        ((comparison.kind, method.family, method.settings), method)
         for comparison in comparisons
-        for row in comparison.methods
+        for method in comparison.methods
     )
-    labels = {row.label for row in nearest.values()}
-    return rank_methods(comparisons, CORE_METRICS, lambda row: row.label in labels)
+    labels = {method.label for method in nearest.values()}
+    return rank_methods(comparisons, CORE_METRICS, lambda method: method.label in labels)
 
 
 def all_ranks(comparisons: Sequence[Comparison]) -> RankTable:
-    """All rows that are complete on every problem of a kind."""
+    """Rank all methods that are complete on every problem of a kind."""
     return rank_methods(comparisons, CORE_METRICS, lambda _: True)
 
 
 def table(ranked: RankTable) -> pd.DataFrame:
-    """One line a kind, metric and row: rank sum, mean rank, number of problems."""
+    """Table of rank sums: one line a kind, metric and method."""
     return pd.DataFrame(
         [
             {
                 "kind": ranking.kind,
                 "metric": ranking.metric,
-                "row": row,
+                "row": label,
                 "rank_sum": rank_sum,
                 "mean_rank": rank_sum / len(ranking.ranks),
                 "problems": len(ranking.ranks),
                 "rows_ranked": len(ranking.sums),
             }
             for ranking in ranked.rankings
-            for row, rank_sum in ranking.sums.items()
+            for label, rank_sum in ranking.sums.items()
         ]
     )
 
 
 def table_by_problem(ranked: RankTable) -> pd.DataFrame:
-    """One line a problem, metric and row: the mean and its rank."""
+    """Table of ranks: one line a problem, metric and method, with its mean score."""
     return pd.DataFrame(
         [
             {
                 "kind": ranking.kind,
                 "metric": ranking.metric,
                 "problem": problem,
-                "row": row,
-                "mean": ranking.means.loc[problem, row],
-                "rank": ranking.ranks.loc[problem, row],
+                "row": label,
+                "mean": ranking.means.loc[problem, label],
+                "rank": ranking.ranks.loc[problem, label],
             }
             for ranking in ranked.rankings
             for problem in ranking.ranks.index
-            for row in ranking.ranks.columns
+            for label in ranking.ranks.columns
         ]
     )
 
 
 def published_layout(ranked: RankTable) -> pd.DataFrame:
-    """The paper's layout: rows are strategies, columns the metrics of each kind."""
-    wide = pd.DataFrame({"row": [row.label for row in ranked.methods]})
+    """Table of rank sums in the paper's layout: a line a method, a column a kind and metric."""
+    layout = pd.DataFrame({"row": [method.label for method in ranked.methods]})
     for ranking in ranked.rankings:
         column = f"{ranking.kind} {short_name(ranking.metric)}"
-        wide[column] = wide["row"].map(ranking.sums)
-    return wide
+        layout[column] = layout["row"].map(ranking.sums)
+    return layout
 
 
 def rank_methods(
     comparisons: Sequence[Comparison],
     metrics: Sequence[str],
-    wanted: Callable[[Method], bool],
+    is_wanted: Callable[[Method], bool],
 ) -> RankTable:
-    """Rank the wanted rows that are complete on every problem of a kind, in each metric.
+    """Rank the wanted methods that are complete on every problem of a kind, in each metric.
 
     Args:
         comparisons: the problems, each once.
         metrics: what to rank.
-        wanted: which rows take part.
+        is_wanted: says of a method whether it takes part.
+
+    Returns:
+        Rankings of kinds with two such methods or more.
     """
     rankings: list[Ranking] = []
     incomplete: list[IncompleteMethod] = []
-    rows: dict[str, Method] = {}
+    methods: dict[str, Method] = {}
     for kind in KINDS:
-        here = [c for c in comparisons if c.kind == kind]
-        candidates = {row.label: row for c in here for row in c.methods if wanted(row)}
-        complete, left_out = _complete(kind, here, candidates, metrics)
+        problems = [c for c in comparisons if c.kind == kind]
+        candidates = {m.label: m for c in problems for m in c.methods if is_wanted(m)}
+        complete, left_out = _split_complete(kind, problems, candidates, metrics)
         incomplete += left_out
-        if not here or len(complete) < 2:
+        if len(complete) < 2:
             continue
-        rows |= complete
+        methods |= complete
         for metric in metrics:
             means = pd.DataFrame(
-                {name: [float(c.score(name, metric).mean()) for c in here] for name in complete},
-                index=[c.problem for c in here],
+                {
+                    label: [float(c.score(label, metric).mean()) for c in problems]
+                    for label in complete
+                },
+                index=[c.problem for c in problems],
             )
             ranks = rank_means(means, maximize=is_maximized(metric))
             rankings.append(Ranking(kind, metric, means, ranks, sum_ranks(ranks)))
-    ordered = tuple(sorted(rows.values(), key=method_order))
+    ordered = tuple(sorted(methods.values(), key=method_order))
     return RankTable(ordered, tuple(rankings), tuple(incomplete))
 
 
-def _complete(
+def _split_complete(
     kind: str,
-    here: Sequence[Comparison],
+    problems: Sequence[Comparison],
     candidates: Mapping[str, Method],
     metrics: Sequence[str],
 ) -> tuple[dict[str, Method], list[IncompleteMethod]]:
     """Split the candidates into those with every fold of every problem, and the others."""
     complete: dict[str, Method] = {}
     incomplete: list[IncompleteMethod] = []
-    for row in sorted(candidates.values(), key=method_order):
+    for method in sorted(candidates.values(), key=method_order):
         absent = tuple(
-            c.problem for c in here if row.label not in {other.label for other in c.methods}
+            c.problem for c in problems if method.label not in {m.label for m in c.methods}
         )
         partial = tuple(
             MissingFolds(c.problem, missing, c.planned_folds)
-            for c in here
+            for c in problems
             if c.problem not in absent
-            and (missing := max(c.missing_folds(row.label, metric) for metric in metrics))
+            and (missing := max(c.missing_folds(method.label, metric) for metric in metrics))
         )
         if absent or partial:
-            incomplete.append(IncompleteMethod(kind, row.label, absent, partial))
+            incomplete.append(IncompleteMethod(kind, method.label, absent, partial))
         else:
-            complete[row.label] = row
+            complete[method.label] = method
     return complete, incomplete
 
 
-def _worth(comparison: Comparison) -> tuple[int, int]:
-    """Published rows count first: a grid of alphas has many rows and nothing to rank them with."""
-    published_ranks = sum((row.strategy, row.alpha) in PUBLISHED for row in comparison.methods)
-    return published_ranks, len(comparison.methods)
+def _priority(comparison: Comparison) -> tuple[int, int]:
+    """Order of studies that have the same problem.
+
+    Published methods count first: a grid of alphas has many methods and nothing to rank them with.
+    """
+    return sum(map(is_published, comparison.methods)), len(comparison.methods)

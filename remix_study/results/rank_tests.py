@@ -1,4 +1,4 @@
-"""Every test on one ranking, with the problem and with the data set as the unit."""
+"""Tests of ReMix against other methods over problems, and over data sets."""
 
 from __future__ import annotations
 
@@ -22,40 +22,43 @@ from remix_study.results.ranking import Ranking, rank_by_dataset
 from remix_study.results.signed_rank import Posterior, signed_rank_posterior
 
 UNITS = ("problem", "data set")
+"""What counts as one observation of a test."""
+
 SURE = 0.95
+"""Posterior probability from which on a relation counts as certain."""
 
 
 @dataclass(frozen=True)
 class Opponent:
-    """A row that ReMix is compared with on one metric.
+    """A method that ReMix is compared with in one metric.
 
     Attributes:
         method: its label.
         mean_rank: over the units.
         holm_p: two-sided p-value of the difference in mean rank, adjusted after Holm.
-        ahead: whether ReMix has the better mean rank.
-        difference: mean score of ReMix minus this row, above zero where ReMix is better.
-        posterior: of the Bayesian signed-rank test, from the side of ReMix.
+        is_behind: whether ReMix has the better mean rank.
+        difference: mean score of ReMix minus this method, above zero where ReMix is better.
+        posterior: of the Bayesian signed-rank test: ReMix better, equal or worse.
     """
 
     method: str
     mean_rank: float
     holm_p: float
-    ahead: bool
+    is_behind: bool
     difference: float
     posterior: Posterior
 
 
 @dataclass(frozen=True, eq=False)
 class RankTest:
-    """The tests on one ranking.
+    """The tests on one ranking: of all methods together, and of ReMix against each other one.
 
     Attributes:
         ranking: what was tested, with the unit as its index.
         unit: one of `UNITS`.
         overall: Friedman's test; None with fewer than `LEAST_UNITS` units.
-        remix: label of the ReMix row, "" if there is none.
-        opponents: the other rows against it; empty where there is no test or no ReMix.
+        remix: label of the ReMix method, "" if there is none.
+        opponents: the other methods; empty where there is no test or no ReMix.
     """
 
     ranking: Ranking
@@ -66,27 +69,33 @@ class RankTest:
 
     @property
     def n_units(self) -> int:
+        """Number of problems or data sets."""
         return len(self.ranking.ranks)
 
 
 def rank_tests(ranked: RankTable, comparisons: Sequence[Comparison]) -> tuple[RankTest, ...]:
-    """Both units of every ranking; the data set is left out where it is the problem itself."""
-    datasets = {c.problem: str(c.info["dataset"]) for c in comparisons}
-    remix = next((row.label for row in ranked.methods if row.strategy == "remix"), "")
-    found = []
-    for ranking in ranked.rankings:
-        found.append(_test(ranking, "problem", remix))
-        own = _by_dataset(ranking, datasets)
-        if own is not None:
-            found.append(_test(own, "data set", remix))
-    return tuple(found)
-
-
-def table(named: Mapping[str, Sequence[RankTest]]) -> pd.DataFrame:
-    """One line a set of rows, kind, metric and unit: Friedman, Iman-Davenport, Nemenyi.
+    """Test every ranking over problems, and over data sets if some hold several problems.
 
     Args:
-        named: name of the set of rows -> its tests.
+        ranked: the rankings.
+        comparisons: the problems that were ranked.
+    """
+    datasets = {c.problem: c.dataset for c in comparisons}
+    remix = next((m.label for m in ranked.methods if m.strategy == "remix"), "")
+    tests = []
+    for ranking in ranked.rankings:
+        tests.append(_rank_test(ranking, "problem", remix))
+        ranked_datasets = [datasets[str(problem)] for problem in ranking.means.index]
+        if len(set(ranked_datasets)) < len(ranked_datasets):
+            tests.append(_rank_test(rank_by_dataset(ranking, datasets), "data set", remix))
+    return tuple(tests)
+
+
+def table(tests_by_set: Mapping[str, Sequence[RankTest]]) -> pd.DataFrame:
+    """Table of tests of all methods: one line a set of methods, kind, metric and unit.
+
+    Args:
+        tests_by_set: name of the set of methods -> its tests.
     """
     return pd.DataFrame(
         [
@@ -103,15 +112,19 @@ def table(named: Mapping[str, Sequence[RankTest]]) -> pd.DataFrame:
                 "iman_davenport_p": test.overall.f_p,
                 "nemenyi_cd": test.overall.critical_difference,
             }
-            for name, tests in named.items()
+            for name, tests in tests_by_set.items()
             for test in tests
             if test.overall is not None
         ]
     )
 
 
-def table_of_opponents(named: Mapping[str, Sequence[RankTest]]) -> pd.DataFrame:
-    """One line a set of rows, kind, metric, unit and rival of ReMix."""
+def table_of_opponents(tests_by_set: Mapping[str, Sequence[RankTest]]) -> pd.DataFrame:
+    """Table of tests of ReMix: one line a set of methods, kind, metric, unit and opponent.
+
+    Args:
+        tests_by_set: name of the set of methods -> its tests.
+    """
     return pd.DataFrame(
         [
             {
@@ -121,28 +134,23 @@ def table_of_opponents(named: Mapping[str, Sequence[RankTest]]) -> pd.DataFrame:
                 "unit": test.unit,
                 "units": test.n_units,
                 "remix": test.remix,
-                "rival": rival.method,
+                "rival": opponent.method,
                 "mean_rank_remix": float(test.ranking.sums[test.remix]) / test.n_units,
-                "mean_rank_rival": rival.mean_rank,
-                "holm_p": rival.holm_p,
-                "mean_gain_of_remix": rival.difference,
-                "remix_better": rival.posterior.better,
-                "practically_equal": rival.posterior.equal,
-                "rival_better": rival.posterior.worse,
+                "mean_rank_rival": opponent.mean_rank,
+                "holm_p": opponent.holm_p,
+                "mean_gain_of_remix": opponent.difference,
+                "remix_better": opponent.posterior.better,
+                "practically_equal": opponent.posterior.equal,
+                "rival_better": opponent.posterior.worse,
             }
-            for name, tests in named.items()
+            for name, tests in tests_by_set.items()
             for test in tests
-            for rival in test.opponents
+            for opponent in test.opponents
         ]
     )
 
 
-def _by_dataset(ranking: Ranking, datasets: Mapping[str, str]) -> Ranking | None:
-    own = [datasets[str(problem)] for problem in ranking.means.index]
-    return rank_by_dataset(ranking, datasets) if len(set(own)) < len(own) else None
-
-
-def _test(ranking: Ranking, unit: str, remix: str) -> RankTest:
+def _rank_test(ranking: Ranking, unit: str, remix: str) -> RankTest:
     n = len(ranking.ranks)
     if n < LEAST_UNITS:
         return RankTest(ranking, unit, None, remix, ())
@@ -163,7 +171,7 @@ def _test(ranking: Ranking, unit: str, remix: str) -> RankTest:
                 method=label,
                 mean_rank=float(ranking.sums[label]) / n,
                 holm_p=float(p),
-                ahead=bool(ranking.sums[remix] < ranking.sums[label]),
+                is_behind=bool(ranking.sums[remix] < ranking.sums[label]),
                 difference=float(gain.mean()),
                 posterior=signed_rank_posterior(gain),
             )

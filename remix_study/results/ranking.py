@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from remix_study.errors import join_names
 from remix_study.metrics import is_maximized
 
 TIE_DECIMALS = 12
@@ -23,9 +24,9 @@ class Ranking:
     Attributes:
         kind: "binary" or "multi-class".
         metric: what was ranked.
-        means: (problems, rows) mean test scores.
-        ranks: (problems, rows).
-        sums: (rows,) rank sums; their total has been checked.
+        means: (problems, methods) mean test scores.
+        ranks: (problems, methods) ranks within each problem; 1 is the best.
+        sums: (methods,) rank sums; their total has been checked.
     """
 
     kind: str
@@ -36,28 +37,38 @@ class Ranking:
 
 
 def rank_means(means: pd.DataFrame, *, maximize: bool) -> pd.DataFrame:
-    """Ranks within each problem; 1 is the best, ties share their average rank.
+    """Rank methods within each problem; 1 is the best, ties share their average rank.
 
     Args:
-        means: (problems, rows) one mean score each, none missing.
+        means: (problems, methods) mean scores, none missing.
         maximize: whether a higher score is better.
 
     Returns:
-        (problems, rows) ranks.
+        (problems, methods) ranks.
 
     Raises:
         ValueError: a mean is missing.
     """
     values = means.to_numpy(dtype=np.float64)
     if np.isnan(values).any():
-        raise ValueError("every row needs a score on every problem to be ranked")
+        missing = means.columns[np.isnan(values).any(axis=0)]
+        raise ValueError(
+            "every method needs a mean score on every problem to be ranked; missing for "
+            f"{join_names(map(str, missing))}"
+        )
     ordered = np.round(-values if maximize else values, TIE_DECIMALS)
     ranks = stats.rankdata(ordered, method="average", axis=1)
     return pd.DataFrame(ranks, index=means.index, columns=means.columns)
 
 
 def sum_ranks(ranks: pd.DataFrame) -> pd.Series[float]:
-    """Sum of each row's ranks over the problems, with the total checked.
+    """Sum each method's ranks over the problems, and check the total.
+
+    Args:
+        ranks: (problems, methods).
+
+    Returns:
+        (methods,) rank sums.
 
     Raises:
         ValueError: the sums do not add up to N k (k + 1) / 2.
@@ -84,7 +95,7 @@ def check_rank_total(sums: ArrayLike, *, n_problems: int) -> None:
 
 
 def rank_by_dataset(ranking: Ranking, datasets: Mapping[str, str]) -> Ranking:
-    """The same rows ranked on each data set, the scores of its problems averaged first.
+    """Rank the same methods on each data set, after averaging the scores of its problems.
 
     Args:
         ranking: by problem.

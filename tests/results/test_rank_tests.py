@@ -69,7 +69,7 @@ def test_friedman_by_problem_and_by_data_set(frames, tests, metric, unit):
     for rival in found.opponents:
         gain = scores["remix (0.1)"] - scores[rival.method]
         assert rival.difference == pytest.approx(-gain.mean() if ascending else gain.mean())
-        assert rival.ahead == (sums["remix (0.1)"] < sums[rival.method])
+        assert rival.is_behind == (sums["remix (0.1)"] < sums[rival.method])
 
 
 def test_holm_against_remix_by_hand(tests):

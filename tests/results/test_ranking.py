@@ -27,7 +27,7 @@ def test_means_that_differ_by_rounding_alone_are_tied():
 
 
 def test_a_missing_mean_is_not_ranked():
-    with pytest.raises(ValueError, match="every row"):
+    with pytest.raises(ValueError, match="missing for b"):
         rank_means(pd.DataFrame({"a": [0.1], "b": [np.nan]}), maximize=True)
 
 

@@ -129,7 +129,7 @@ def test_a_balanced_network_is_mended_by_the_correction(gaussians_of):
     frames = gaussians_of(rows=GAUSS, shares={"remix": 0.3, "balance": 0.3}, repeats=10)
     (found,) = verdicts(frames)
     assert set(found.probability_quality.worse) == {"brier", "log_loss", "cwece"}
-    assert found.probability_quality.correction_outcome == "mended"
+    assert found.probability_quality.correction_outcome == "sufficient"
     made = section([found])
     text = answer(made, "probabilities")
     assert "approximately, since its rows were mixed, they cannot be told from" in text
@@ -141,7 +141,7 @@ def test_a_softened_network_needs_a_temperature_on_top(gaussians_of):
         rows=GAUSS, shares={"remix": 0.5}, slopes={"remix": 0.35}, repeats=10, n=1200
     )
     (found,) = verdicts(frames)
-    assert found.probability_quality.correction_outcome == "mended with temperature"
+    assert found.probability_quality.correction_outcome == "sufficient with temperature"
     assert "with a temperature fitted on validation" in answer(section([found]), "probabilities")
 
 

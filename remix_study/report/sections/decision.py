@@ -201,7 +201,7 @@ def _probabilities(verdict: Verdict) -> tuple[str, ...]:
     )
     back = next(made for made in verdict.corrected if made.name == f"{remix.label} corrected")
     before, after = comparison.score(remix.label, "g_mean"), back.score("g_mean")
-    if trust.correction_outcome != "not mended" and len(after) and after.mean() < before.mean():
+    if trust.correction_outcome != "none" and len(after) and after.mean() < before.mean():
         lines.append(
             f"The correction takes g-mean from {number(float(before.mean()))} to "
             f"{number(float(after.mean()))}: decide by the probabilities as they come, report the "
@@ -212,11 +212,11 @@ def _probabilities(verdict: Verdict) -> tuple[str, ...]:
 
 def _mending(trust: ProbabilityQuality) -> str:
     return {
-        "mended": "they cannot be told from the baseline’s.",
-        "mended with temperature": "they are still worse; with a temperature fitted on validation "
-        "on top they cannot be told from the baseline’s.",
-        "helped": "they are better, but still worse than the baseline’s.",
-        "not mended": "they are no better.",
+        "sufficient": "they cannot be told from the baseline’s.",
+        "sufficient with temperature": "they are still worse; with a temperature fitted on "
+        "validation on top they cannot be told from the baseline’s.",
+        "partial": "they are better, but still worse than the baseline’s.",
+        "none": "they are no better.",
     }.get(trust.correction_outcome, "")
 
 

@@ -101,8 +101,8 @@ def _reading(test: RankTest) -> str:
     )
     if not test.opponents:
         return f"{start}."
-    ahead = [r.method for r in test.opponents if r.holm_p <= LEVEL and r.ahead]
-    behind = [r.method for r in test.opponents if r.holm_p <= LEVEL and not r.ahead]
+    ahead = [r.method for r in test.opponents if r.holm_p <= LEVEL and r.is_behind]
+    behind = [r.method for r in test.opponents if r.holm_p <= LEVEL and not r.is_behind]
     parts = [f"after Holm {test.remix} is ahead of {listing(ahead)}"] if ahead else []
     if behind:
         parts.append(f"{'' if ahead else 'after Holm ' + test.remix + ' is '}behind "
@@ -247,6 +247,6 @@ def _rival_cell(rival: Opponent | None) -> Cell:
     p = rival.posterior
     kind = "number"
     if rival.holm_p <= LEVEL:
-        kind = "better" if rival.ahead else "worse"
+        kind = "better" if rival.is_behind else "worse"
     chances = " / ".join(number(value, 2) for value in (p.better, p.equal, p.worse))
     return Cell(_p(rival.holm_p), chances, kind)
