@@ -22,7 +22,7 @@ TESTS = ROOT / "tests"
 sys.path[:0] = [str(ROOT), str(TESTS), str(TESTS / "faults")]
 
 import postgresql_server  # noqa: E402
-from scene import study  # noqa: E402
+from run_folder import study_text  # noqa: E402
 
 
 def measure(url: str, workers: int, trials: int, seconds: float) -> dict[str, float]:
@@ -39,7 +39,7 @@ def measure(url: str, workers: int, trials: int, seconds: float) -> dict[str, fl
         between two trials of one worker; ``cpu``: its CPU time in them. Medians.
     """
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "tiny.toml").write_text(study(trials))
+        Path(folder, "tiny.toml").write_text(study_text(trials))
         log = Path(folder, "times.log")
         subprocess.run(
             [
@@ -49,9 +49,9 @@ def measure(url: str, workers: int, trials: int, seconds: float) -> dict[str, fl
             cwd=folder,
             env=os.environ | {
                 "PYTHONPATH": os.pathsep.join([str(TESTS / "faults" / "hook"), *sys.path[:2]]),
-                "PRETEND_LOG": str(Path(folder, "executions.log")),
-                "PRETEND_TIMES": str(log),
-                "PRETEND_SECONDS": str(seconds),
+                "SIMULATED_LOG": str(Path(folder, "executions.log")),
+                "SIMULATED_TIMES": str(log),
+                "SIMULATED_SECONDS": str(seconds),
             },
             stdout=subprocess.DEVNULL,
             check=True,

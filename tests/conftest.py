@@ -1,4 +1,4 @@
-"""What tests of studies share: a folder, made-up training, and one study that really ran."""
+"""Fixtures of tests of studies: folders, databases, simulated training, a trained study."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def here(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture
-def pretended(monkeypatch) -> None:
-    """Made-up training instead of Keras."""
-    from simulated_training import pretend
+def simulated(monkeypatch) -> None:
+    """Simulated training in the place of Keras."""
+    from simulated_training import simulate_training
 
-    pretend(monkeypatch.setattr)
+    simulate_training(monkeypatch.setattr)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
-"""The command line with made-up training: for tests of everything around the training.
+"""The command line with simulated training: for tests of everything around the training.
 
-Run as a script it is ``remix-study``; imported, :func:`pretend` patches one process. The networks
-of a point answer what a hash of the point says, so equal points have equal scores.
+Run as a script it is ``remix-study``; imported, :func:`simulate_training` patches one process.
+Predictions are drawn from a hash of the configuration: equal configurations have equal scores.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ EPOCHS = 4
 
 
 @dataclass(frozen=True, eq=False)
-class MadeUp:
-    """What a member's training would have given."""
+class SimulatedOutcome:
+    """What a member's training returns: its predictions, epochs and curves."""
 
     validation: np.ndarray
     test: np.ndarray
@@ -43,10 +43,10 @@ class MadeUp:
 
 
 def fit(self: Task, setting, on_epoch=None, places=None):
-    """Take a while, call back, and answer."""
+    """Predict for all folds, or those at some positions, after ``SIMULATED_SECONDS``."""
     folds = [self.folds[place] for place in (range(len(self.folds)) if places is None else places)]
     for _ in range(EPOCHS):
-        time.sleep(float(os.environ.get("PRETEND_SECONDS", "0")) / EPOCHS)
+        time.sleep(float(os.environ.get("SIMULATED_SECONDS", "0")) / EPOCHS)
         if on_epoch:
             on_epoch(len(folds))
     text = f"{setting.strategy} {setting.training} {setting.model}"
@@ -58,20 +58,20 @@ def fit(self: Task, setting, on_epoch=None, places=None):
             for rows in (fold.validation, fold.test)
         )
         failed = "made up to fail" if setting.training.learning_rate > 1 else ""
-        outcomes.append(MadeUp(validation, test, failed=failed))
+        outcomes.append(SimulatedOutcome(validation, test, failed=failed))
     return outcomes
 
 
 def fit_together(self: Task, settings, on_epoch=None):
-    """Answer for each point what it would have been alone."""
+    """Predict for each configuration what it would predict alone."""
     return [self.fit(setting, on_epoch) for setting in settings]
 
 
-def pretend_quality(setattr, quality) -> None:
+def simulate_quality(setattr, quality) -> None:
     """Patch this process with networks that are right about a known share of all rows.
 
-    Whether a point is right about a row is drawn once, so that rows which helped to choose a
-    point through one fold flatter it in every other.
+    Whether a configuration is right about a row is drawn once for all folds: a row that helped
+    to choose it in one fold also favours it in the others.
 
     Args:
         setattr: That of pytest's monkeypatch.
@@ -80,38 +80,38 @@ def pretend_quality(setattr, quality) -> None:
 
     def draw(task: Task, setting, rows):
         share = quality(setting.strategy, setting.training)
-        made = setting.strategy
-        parts = made.sampler, made.mixing, made.alpha, made.loss, made.augment
+        strategy = setting.strategy
+        parts = strategy.sampler, strategy.mixing, strategy.alpha, strategy.loss, strategy.augment
         text = f"{parts} {setting.training} {setting.model}"
-        of_all = np.random.default_rng(derive_seed(text)).random(len(task.problem.dataset.y))
-        right = of_all[task.problem.rows[rows]] < share
-        answer = (task.problem.y[rows] + ~right) % task.problem.K
-        return np.eye(task.problem.K, dtype=np.float32)[answer]
+        uniform = np.random.default_rng(derive_seed(text)).random(len(task.problem.dataset.y))
+        is_right = uniform[task.problem.rows[rows]] < share
+        predicted = (task.problem.y[rows] + ~is_right) % task.problem.K
+        return np.eye(task.problem.K, dtype=np.float32)[predicted]
 
     def fit(self: Task, setting, _on_epoch=None, places=None):
         chosen = range(len(self.folds)) if places is None else places
         return [
-            MadeUp(draw(self, setting, fold.validation), draw(self, setting, fold.test))
+            SimulatedOutcome(draw(self, setting, fold.validation), draw(self, setting, fold.test))
             for fold in (self.folds[place] for place in chosen)
         ]
 
-    pretend(setattr)
+    simulate_training(setattr)
     setattr(Task, "fit", fit)
 
 
-def pretend_outcome(setattr) -> None:
-    """Patch this process so that a run reads its results for a page alone: that takes a second."""
+def skip_conclusion(setattr) -> None:
+    """Patch this process so that a run without a page reads no results, which takes a second."""
     conclude = run_command.conclude_run
 
-    def hasty(options, study):
-        nothing = SimpleNamespace(lines=(), index=None)
-        return conclude(options, study) if options.report else nothing
+    def conclude_for_page(options, study):
+        no_outcome = SimpleNamespace(lines=(), index=None)
+        return conclude(options, study) if options.report else no_outcome
 
-    setattr(run_command, "conclude_run", hasty)
+    setattr(run_command, "conclude_run", conclude_for_page)
 
 
-def pretend(setattr) -> None:
-    """Patch this process; ``setattr`` is that of pytest's monkeypatch, or Python's own."""
+def simulate_training(setattr) -> None:
+    """Patch this process; ``setattr`` is Python's own or that of pytest's monkeypatch."""
     setattr(Task, "fit", fit)
     setattr(Task, "network_parameters", lambda _task, _model: 7)
     setattr(Task, "fit_together", fit_together)
@@ -124,7 +124,7 @@ def pretend(setattr) -> None:
 if __name__ == "__main__":
     from made_up_data import make_up_data
 
-    pretend(setattr)
-    pretend_outcome(setattr)
+    simulate_training(setattr)
+    skip_conclusion(setattr)
     make_up_data(setattr)
     sys.exit(main())

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from simulated_training import pretend
+from simulated_training import simulate_training
 from tiny_studies import tiny
 
 import remix_study
@@ -162,7 +162,7 @@ MODEL = ("[model]\nhidden = [4]", '[model]\nname = "evil:build"')
 EVIL = "from pathlib import Path\nPath('ran').write_text('')\n"
 
 
-@pytest.mark.usefixtures("pretended")
+@pytest.mark.usefixtures("simulated")
 def test_code_runs_only_where_the_user_named_it_and_did_not_forbid_it(here, capsys, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     (here / "evil.py").write_text(EVIL)
@@ -232,7 +232,7 @@ ROWS = "x,y\n" + "".join(f"{i},{'ab'[i % 2]}\n" for i in range(160))
 OWN = 'file = "{}"\nlabel = "y"'
 
 
-@pytest.mark.usefixtures("pretended")
+@pytest.mark.usefixtures("simulated")
 def test_a_file_outside_the_study_files_folder_is_told_of(tmp_path, monkeypatch, capsys):
     (folder := tmp_path / "studies" / "mine").mkdir(parents=True)
     for place in (tmp_path / "far.csv", folder / "near.csv"):
@@ -289,7 +289,7 @@ class Page(html.parser.HTMLParser):
 @pytest.fixture
 def hostile(here, monkeypatch):
     """A report of a study whose every name is meant to break something."""
-    pretend(monkeypatch.setattr)
+    simulate_training(monkeypatch.setattr)
     name = f"{NASTY}.csv"
     rng = np.random.default_rng(0)
     with open(name, "w", newline="") as file:

@@ -1,4 +1,4 @@
-"""Tiny studies, commands as processes of their own, and a look into databases."""
+"""Tiny studies, commands as processes of their own, and queries of databases."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pathlib import Path
 
 import remix_study
 
-PRETEND = Path(__file__).with_name("simulated_training.py")
+SIMULATION = Path(__file__).with_name("simulated_training.py")
 
-# Three points: alpha 0 of remix is balance.
+# Three configurations: remix with alpha 0 is balance.
 TINY = """
 [study]
 name = "tiny"
@@ -51,14 +51,16 @@ def tiny(*changes: tuple[str, str]) -> str:
     return text
 
 
-def command(*words: str, cwd: Path, pretend: bool = False, seconds: float = 0) -> subprocess.Popen:
-    """Start ``remix-study`` as a process, with made-up training of some seconds if asked."""
-    program = [str(PRETEND)] if pretend else ["-m", "remix_study"]
-    paths = os.pathsep.join([str(Path(remix_study.__file__).parents[1]), str(PRETEND.parent)])
+def command(
+    *words: str, cwd: Path, simulated: bool = False, seconds: float = 0
+) -> subprocess.Popen:
+    """Start ``remix-study`` as a process, with training that takes seconds or is simulated."""
+    program = [str(SIMULATION)] if simulated else ["-m", "remix_study"]
+    paths = os.pathsep.join([str(Path(remix_study.__file__).parents[1]), str(SIMULATION.parent)])
     return subprocess.Popen(
         [sys.executable, *program, *words],
         cwd=cwd,
-        env=os.environ | {"PYTHONPATH": paths, "PRETEND_SECONDS": str(seconds)},
+        env=os.environ | {"PYTHONPATH": paths, "SIMULATED_SECONDS": str(seconds)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -66,7 +68,7 @@ def command(*words: str, cwd: Path, pretend: bool = False, seconds: float = 0) -
 
 
 def query(database: Path, sql: str) -> list[tuple]:
-    """Ask a database without ever locking it."""
+    """Query a SQLite file without locking it."""
     uri = f"{database.resolve().as_uri()}?mode=ro"
     with closing(sqlite3.connect(uri, uri=True, timeout=30)) as connection:
         return connection.execute(sql).fetchall()
@@ -76,61 +78,61 @@ def wait_for(database: Path, states: dict[str, int], process: subprocess.Popen) 
     """Wait until there are at least so many trials in each state."""
     for _ in range(6000):
         try:
-            found = dict(query(database, "SELECT state, count(*) FROM trials GROUP BY state"))
+            counts = dict(query(database, "SELECT state, count(*) FROM trials GROUP BY state"))
         except sqlite3.OperationalError:
-            found = {}
-        if all(found.get(state, 0) >= count for state, count in states.items()):
+            counts = {}
+        if all(counts.get(state, 0) >= count for state, count in states.items()):
             return
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
-    raise AssertionError(f"never came to {states}, only to {found}")
+    raise AssertionError(f"never came to {states}, only to {counts}")
 
 
 def trials(database: Path) -> list[tuple]:
-    """(study, point, state) of every trial, in order."""
+    """(study, parameters, state) of every trial, in order."""
     rows = query(
         database,
         "SELECT t.trial_id, s.study_name, t.state FROM trials t JOIN studies s USING (study_id) "
         "ORDER BY t.trial_id",
     )
-    points: dict[int, dict[str, object]] = {}
+    parameters: dict[int, dict[str, object]] = {}
     for trial, name, value, text in query(
         database, "SELECT trial_id, param_name, param_value, distribution_json FROM trial_params"
     ):
         distribution = json.loads(text)
         choices = distribution["attributes"].get("choices")
-        points.setdefault(trial, {})[name] = choices[int(value)] if choices else value
-    return [(study, str(sorted(points.get(trial, {}).items())), s) for trial, study, s in rows]
+        parameters.setdefault(trial, {})[name] = choices[int(value)] if choices else value
+    return [(study, str(sorted(parameters.get(trial, {}).items())), s) for trial, study, s in rows]
 
 
 def complete_values(database: Path) -> dict[tuple[str, str], list[tuple[int, float]]]:
-    """Values of each study's COMPLETE points, and proof that each is there once."""
-    done = [(study, point) for study, point, state in trials(database) if state == "COMPLETE"]
-    assert len(done) == len(set(done)), "a point was run twice"
+    """Values of each study's COMPLETE configurations; asserts that each is there once."""
+    keys = [(study, text) for study, text, state in trials(database) if state == "COMPLETE"]
+    assert len(keys) == len(set(keys)), "a configuration was run twice"
     rows = query(
         database,
         "SELECT trial_id, objective, value FROM trial_values ORDER BY trial_id, objective",
     )
-    order = query(database, "SELECT trial_id FROM trials WHERE state = 'COMPLETE' ORDER BY 1")
+    ids = query(database, "SELECT trial_id FROM trials WHERE state = 'COMPLETE' ORDER BY 1")
     values: dict[int, list[tuple[int, float]]] = {}
     for trial, objective, value in rows:
         values.setdefault(trial, []).append((objective, value))
-    return {point: values[trial] for point, (trial,) in zip(done, order, strict=True)}
+    return {key: values[trial] for key, (trial,) in zip(keys, ids, strict=True)}
 
 
 def assert_clean(database: Path) -> None:
-    """Nothing runs, nobody claims or works, and no row of ours is without its trial."""
+    """Assert that nothing runs or is leased, and that no row of ours is without its trial."""
     states = {state for _, _, state in trials(database)}
     assert states <= {"COMPLETE", "FAIL"}, states
     assert query(database, "SELECT * FROM remix_claims") == []
     assert query(database, "SELECT * FROM remix_workers") == []
-    told = query(
+    uuids = query(
         database,
         "SELECT value_json FROM trial_user_attributes a JOIN trials t USING (trial_id) "
         "WHERE key = 'remix_run' AND state = 'COMPLETE'",
     )
     runs = query(database, "SELECT uuid FROM remix_runs")
-    assert sorted(json.loads(text) for (text,) in told) == sorted(uuid for (uuid,) in runs)
+    assert sorted(json.loads(text) for (text,) in uuids) == sorted(uuid for (uuid,) in runs)
     for table in ("folds", "scores", "probabilities"):
         orphans = f"SELECT * FROM remix_{table} WHERE run_id NOT IN (SELECT id FROM remix_runs)"
         assert query(database, orphans) == []

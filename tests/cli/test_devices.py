@@ -24,7 +24,7 @@ def test_other_words_are_refused(words):
         device_list(words)
 
 
-@pytest.mark.usefixtures("pretended")
+@pytest.mark.usefixtures("simulated")
 @pytest.mark.parametrize(("words", "cuda", "jax"), [("0,1", "0,1", ""), ("cpu", "-1", "cpu")])
 def test_devices_are_chosen_before_the_backend_is_imported(here, monkeypatch, words, cuda, jax):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")

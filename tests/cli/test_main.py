@@ -18,7 +18,7 @@ from remix_study.cli.main import main
 @pytest.fixture
 def study(request, here) -> Path:
     """The tiny study's file, and made-up training."""
-    request.getfixturevalue("pretended")
+    request.getfixturevalue("simulated")
     path = here / "tiny.toml"
     path.write_text(TINY)
     return path
@@ -284,7 +284,7 @@ def test_a_dry_run_of_a_search_says_what_is_asked(study, capfd):
     assert "suggested by Optuna: strategy, alpha, learning_rate" in capfd.readouterr().out
 
 
-@pytest.mark.usefixtures("here", "pretended")
+@pytest.mark.usefixtures("here", "simulated")
 def test_the_built_in_study_is_the_default(capfd):
     assert main(["run", "--dry-run", "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["study"] == "quickstart"

@@ -27,7 +27,7 @@ def trained(finished, here) -> Path:
 @pytest.fixture
 def untrained(request, here) -> Path:
     """A folder with the tiny study alone; training is made up."""
-    request.getfixturevalue("pretended")
+    request.getfixturevalue("simulated")
     (here / "tiny.toml").write_text(TINY)
     return here
 
@@ -138,7 +138,7 @@ def test_a_dry_run_has_nothing_to_report(capfd):
 def test_a_run_that_is_stopped_writes_no_page(here):
     (here / "tiny.toml").write_text(TINY)
     words = ("run", "tiny.toml", "--report", "page")
-    process = command(*words, cwd=here, pretend=True, seconds=2)
+    process = command(*words, cwd=here, simulated=True, seconds=2)
     wait_for(here / "remix-study.db", {"COMPLETE": 1, "RUNNING": 1}, process)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)

@@ -231,7 +231,7 @@ def test_a_failure_is_told_once_and_ends_nothing(copied, capsys, monkeypatch):
     assert copied.exists()
 
 
-@pytest.mark.usefixtures("pretended")
+@pytest.mark.usefixtures("simulated")
 def test_a_search_has_notes_and_files_and_no_graph_of_a_grid(here):
     search = ("[search.space]", '[search]\nalgorithm = "random"\ntrials = 3\n\n[search.space]')
     (here / "tiny.toml").write_text(tiny(search))

@@ -1,4 +1,4 @@
-"""Databases to hurt: a SQLite file, and a private PostgreSQL server where it is installed."""
+"""Folders of runs on a SQLite file, and on a private PostgreSQL server where it is installed."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from scene import Scene
+from run_folder import RunFolder
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def scene(request, tmp_path):
-    """A study's folder and its database, in both kinds unless a test says which."""
+def folder(request, tmp_path):
+    """A folder of a study, on either kind of database unless a test says which."""
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path}/x.db"
     else:
         url = request.getfixturevalue("server").create()
-    scene = Scene(tmp_path, url)
-    yield scene
-    scene.close()
+    folder = RunFolder(tmp_path, url)
+    yield folder
+    folder.close()
 
 
 @pytest.fixture
-def file_scene(tmp_path):
-    """The same on SQLite alone."""
-    scene = Scene(tmp_path, f"sqlite:///{tmp_path}/x.db")
-    yield scene
-    scene.close()
+def sqlite_folder(tmp_path):
+    """A folder of a study on SQLite."""
+    folder = RunFolder(tmp_path, f"sqlite:///{tmp_path}/x.db")
+    yield folder
+    folder.close()

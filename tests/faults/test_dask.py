@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from scene import HOLD, PATHS, study
+from run_folder import HOLD, PATHS, study_text
 
 pytest.importorskip("distributed")
 
@@ -25,17 +25,17 @@ if __name__ == "__main__":
 
 
 @pytest.fixture
-def cluster(file_scene):
-    """Address of a cluster; its workers make up training as everybody here does."""
-    script = file_scene.folder / "cluster.py"
+def cluster(sqlite_folder):
+    """Address of a cluster whose workers simulate training."""
+    script = sqlite_folder.path / "cluster.py"
     script.write_text(CLUSTER)
     process = subprocess.Popen(
         [sys.executable, str(script)],
         env=os.environ
         | {
             "PYTHONPATH": os.pathsep.join(map(str, PATHS)),
-            "PRETEND_LOG": str(file_scene.log),
-            "PRETEND_HOLD": HOLD,
+            "SIMULATED_LOG": str(sqlite_folder.log),
+            "SIMULATED_HOLD": HOLD,
         },
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -48,44 +48,46 @@ def cluster(file_scene):
 
 
 @pytest.mark.slow
-def test_workers_on_a_cluster_share_the_points_and_a_killed_one_is_replaced(cluster, file_scene):
-    file_scene.write(study(4))
+def test_workers_on_a_cluster_share_configurations_and_a_killed_one_is_replaced(
+    cluster, sqlite_folder
+):
+    sqlite_folder.write(study_text(4))
     words = ("run", "tiny.toml", "--dask", cluster, "--report", "page")
-    running = file_scene.start(*words)
-    os.kill(file_scene.held()[0], signal.SIGKILL)
-    file_scene.go()
-    code, out, errors = file_scene.end(running)
+    running = sqlite_folder.start(*words)
+    os.kill(sqlite_folder.wait_until_held()[0], signal.SIGKILL)
+    sqlite_folder.release()
+    code, out, errors = sqlite_folder.wait(running)
     assert (code, errors) == (0, "")
     assert "[4/4]" in out
     assert out.endswith("\nreport: page/index.html\n")
-    assert (file_scene.folder / "page" / "index.html").is_file()
+    assert (sqlite_folder.path / "page" / "index.html").is_file()
     assert "(SIGKILL), another takes its place" in out
-    file_scene.assert_whole(4)
-    assert len(file_scene.begun()) == 5
+    sqlite_folder.assert_consistent(4)
+    assert len(sqlite_folder.started_trials()) == 5
     # The same again has nothing to do.
-    assert file_scene.run("run", "tiny.toml", "--dask", cluster)[0] == 0
-    assert len(file_scene.begun()) == 5
+    assert sqlite_folder.run("run", "tiny.toml", "--dask", cluster)[0] == 0
+    assert len(sqlite_folder.started_trials()) == 5
 
 
 @pytest.mark.slow
-def test_ctrl_c_stops_the_workers_on_the_cluster(cluster, file_scene):
-    file_scene.write(study(4))
+def test_ctrl_c_stops_the_workers_on_the_cluster(cluster, sqlite_folder):
+    sqlite_folder.write(study_text(4))
     words = ("run", "tiny.toml", "--dask", cluster, "--workers", "2", "--report", "page")
-    running = file_scene.start(*words)
-    file_scene.held()
+    running = sqlite_folder.start(*words)
+    sqlite_folder.wait_until_held()
     running.send_signal(signal.SIGINT)
-    code, _, _ = file_scene.end(running)
+    code, _, _ = sqlite_folder.wait(running)
     assert code == 130
-    assert not (file_scene.folder / "page").exists()
-    file_scene.until(lambda: not file_scene.at_work())
-    assert file_scene.states()["RUNNING"] == 0
-    assert file_scene.query("SELECT * FROM remix_workers") == []
+    assert not (sqlite_folder.path / "page").exists()
+    sqlite_folder.wait_until(lambda: not sqlite_folder.processes_in_trials())
+    assert sqlite_folder.trial_states()["RUNNING"] == 0
+    assert sqlite_folder.query("SELECT * FROM remix_workers") == []
 
 
 @pytest.mark.slow
-def test_a_cluster_that_is_not_there_is_one_line(file_scene):
-    file_scene.write(study(3))
-    code, out, errors = file_scene.run("run", "tiny.toml", "--dask", "127.0.0.1:1")
+def test_a_cluster_that_is_not_there_is_one_line(sqlite_folder):
+    sqlite_folder.write(study_text(3))
+    code, out, errors = sqlite_folder.run("run", "tiny.toml", "--dask", "127.0.0.1:1")
     assert (code, out) == (2, "")
     assert errors.startswith("remix-study: --dask 127.0.0.1:1: no scheduler answers (")
     assert errors.count("\n") == 1

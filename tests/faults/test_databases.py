@@ -16,46 +16,46 @@ from pathlib import Path
 
 import postgresql_server
 import pytest
-from scene import BOTH, HOLD, Scene, both, study
+from run_folder import BOTH_DATABASES, HOLD, RunFolder, on_both_databases, study_text
 from sqlalchemy import text
 
 TWO = ("run", "tiny.toml", "--workers", "2")
 
 
-def test_three_processes_begin_a_fresh_database_at_once(scene):
-    scene.write(study(7))
-    started = [scene.start("run", "tiny.toml", seconds=0.2) for _ in range(3)]
+def test_three_processes_begin_a_fresh_database_at_once(folder):
+    folder.write(study_text(7))
+    started = [folder.start("run", "tiny.toml", seconds=0.2) for _ in range(3)]
     for process in started:
-        code, _, errors = scene.end(process)
+        code, _, errors = folder.wait(process)
         assert (code, errors) == (0, "")
-    scene.assert_whole(7)
-    assert len(scene.begun()) == 7
-    assert scene.query("SELECT count(*) FROM remix_studies") == [(1,)]
-    assert scene.query("SELECT version FROM remix_schema") == [(1,)]
+    folder.assert_consistent(7)
+    assert len(folder.started_trials()) == 7
+    assert folder.query("SELECT count(*) FROM remix_studies") == [(1,)]
+    assert folder.query("SELECT version FROM remix_schema") == [(1,)]
 
 
-@BOTH
-def test_a_database_that_is_locked_for_seconds_is_waited_for(scene):
-    scene.write(study(5))
-    running = scene.start("run", "tiny.toml", seconds=0.2)
-    scene.until(lambda: scene.states()["COMPLETE"] >= 1)
-    with scene.engine.connect() as connection:
+@BOTH_DATABASES
+def test_a_database_that_is_locked_for_seconds_is_waited_for(folder):
+    folder.write(study_text(5))
+    running = folder.start("run", "tiny.toml", seconds=0.2)
+    folder.wait_until(lambda: folder.trial_states()["COMPLETE"] >= 1)
+    with folder.engine.connect() as connection:
         if connection.dialect.name == "sqlite":
             # Python's driver would begin a transaction of its own.
             connection.connection.driver_connection.isolation_level = None
-            scene.until(lambda: _locked(connection.connection.driver_connection))
+            folder.wait_until(lambda: _locked(connection.connection.driver_connection))
         else:
             connection.execute(text("LOCK TABLE trials, remix_claims IN ACCESS EXCLUSIVE MODE"))
-        begun = len(scene.begun())
+        begun = len(folder.started_trials())
         time.sleep(3)
-        assert len(scene.begun()) <= begun + 1
+        assert len(folder.started_trials()) <= begun + 1
         connection.rollback()
         if connection.dialect.name == "sqlite":
             connection.connection.driver_connection.execute("ROLLBACK")
-    code, _, errors = scene.end(running)
+    code, _, errors = folder.wait(running)
     assert (code, errors) == (0, "")
-    scene.assert_whole(5)
-    assert len(scene.begun()) == 5
+    folder.assert_consistent(5)
+    assert len(folder.started_trials()) == 5
 
 
 def _locked(connection: sqlite3.Connection) -> bool:
@@ -66,22 +66,22 @@ def _locked(connection: sqlite3.Connection) -> bool:
     return True
 
 
-def test_a_file_that_cannot_grow_stops_the_workers_and_keeps_what_is_done(file_scene):
-    file_scene.write(study(4))
-    running = file_scene.start(*TWO, PRETEND_HOLD=HOLD)
-    workers = file_scene.held()
-    before = file_scene.kept()
+def test_a_file_that_cannot_grow_stops_the_workers_and_keeps_complete_trials(sqlite_folder):
+    sqlite_folder.write(study_text(4))
+    running = sqlite_folder.start(*TWO, SIMULATED_HOLD=HOLD)
+    workers = sqlite_folder.wait_until_held()
+    before = sqlite_folder.complete_rows()
     for pid in workers:
         # Not even one page.
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (4096, 4096))
-    file_scene.go()
-    code, _, errors = file_scene.end(running)
+    sqlite_folder.release()
+    code, _, errors = sqlite_folder.wait(running)
     assert code == 3
     assert errors.count("\n") == 1
     assert "make room and run again, finished trials are kept" in errors
-    assert file_scene.run()[0] == 0
-    file_scene.assert_whole(4)
-    after = file_scene.kept()
+    assert sqlite_folder.run()[0] == 0
+    sqlite_folder.assert_consistent(4)
+    after = sqlite_folder.complete_rows()
     assert {trial: after[trial] for trial in before} == before
 
 
@@ -89,12 +89,12 @@ def test_a_file_that_cannot_grow_stops_the_workers_and_keeps_what_is_done(file_s
 def mounted(size: str) -> Iterator[Path]:
     """A folder with a disk of its own."""
     folder = Path(tempfile.mkdtemp(prefix="remix-disk-"))
-    made = subprocess.run(
+    mount = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={size},mode=777", "none", str(folder)],
         capture_output=True,
         check=False,
     )
-    if made.returncode:
+    if mount.returncode:
         folder.rmdir()
         pytest.skip("only root may mount a disk")
     try:
@@ -105,19 +105,19 @@ def mounted(size: str) -> Iterator[Path]:
 
 
 @pytest.fixture
-def small(request, tmp_path):
-    """A study's folder and a small disk with all that its database is made of."""
+def small_disk(request, tmp_path):
+    """A folder of a study, and a small disk with all files of its database."""
     if request.param == "sqlite":
         with mounted("24m") as disk:
-            scene = Scene(tmp_path, f"sqlite:///{disk}/x.db")
-            yield scene, disk
-            scene.close()
+            folder = RunFolder(tmp_path, f"sqlite:///{disk}/x.db")
+            yield folder, disk
+            folder.close()
         return
     request.getfixturevalue("_postgresql")
     with mounted("96m") as disk, postgresql_server.running(place=disk) as server:
-        scene = Scene(tmp_path, server.create())
-        yield scene, disk
-        scene.close()
+        folder = RunFolder(tmp_path, server.create())
+        yield folder, disk
+        folder.close()
 
 
 def fill(disk: Path) -> None:
@@ -130,70 +130,70 @@ def fill(disk: Path) -> None:
                 continue
 
 
-@both("small")
-def test_a_full_disk_is_one_line_and_nothing_is_lost(small):
-    scene, disk = small
-    scene.write(study(60))
-    running = scene.start("run", "tiny.toml", seconds=0.02)
-    scene.until(lambda: scene.states()["COMPLETE"] >= 1)
+@on_both_databases("small_disk")
+def test_a_full_disk_is_one_line_and_nothing_is_lost(small_disk):
+    folder, disk = small_disk
+    folder.write(study_text(60))
+    running = folder.start("run", "tiny.toml", seconds=0.02)
+    folder.wait_until(lambda: folder.trial_states()["COMPLETE"] >= 1)
     fill(disk)
-    code, _, errors = scene.end(running)
+    code, _, errors = folder.wait(running)
     assert code == 3, errors
     assert errors.count("\n") == 1
     assert "make room" in errors
-    before = scene.kept()
+    before = folder.complete_rows()
     (disk / "filler").unlink()
-    code, _, errors = scene.run()
+    code, _, errors = folder.run()
     assert (code, errors) == (0, "")
-    scene.assert_whole(60)
-    after = scene.kept()
+    folder.assert_consistent(60)
+    after = folder.complete_rows()
     assert {trial: after[trial] for trial in before} == before
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A database with three points, as a file that may be copied."""
-    scene = Scene(tmp_path_factory.mktemp("finished"), "sqlite:///x.db")
-    scene.write(study(3))
-    assert scene.run()[0] == 0
-    scene.close()
-    path = scene.folder / "x.db"
+    """A SQLite file with three complete configurations, to be copied."""
+    folder = RunFolder(tmp_path_factory.mktemp("finished"), "sqlite:///x.db")
+    folder.write(study_text(3))
+    assert folder.run()[0] == 0
+    folder.close()
+    path = folder.path / "x.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return path
 
 
-def garbage(path: Path) -> None:
+def overwrite(path: Path) -> None:
     content = bytearray(path.read_bytes())
-    # The first page says what tables there are; all others are spoilt.
+    # The first page, which lists the tables, stays.
     content[4096:] = b"\xff" * (len(content) - 4096)
     path.write_bytes(content)
 
 
-def halved(path: Path) -> None:
+def truncate(path: Path) -> None:
     os.truncate(path, path.stat().st_size // 8192 * 4096)
 
 
-@pytest.mark.parametrize("damage", [garbage, halved])
-def test_a_damaged_file_is_one_line_and_stays_as_it_is(file_scene, finished, damage):
-    path = file_scene.folder / "x.db"
+@pytest.mark.parametrize("damage", [overwrite, truncate])
+def test_a_damaged_file_is_one_line_and_stays_as_it_is(sqlite_folder, finished, damage):
+    path = sqlite_folder.path / "x.db"
     shutil.copy(finished, path)
     damage(path)
     before = path.read_bytes()
-    file_scene.write(study(5))
-    code, _, errors = file_scene.run(*TWO)
+    sqlite_folder.write(study_text(5))
+    code, _, errors = sqlite_folder.run(*TWO)
     assert code == 3
     assert errors.count("\n") == 1
     assert "x.db: " in errors
     assert path.read_bytes() == before
-    assert file_scene.begun() == []
+    assert sqlite_folder.started_trials() == []
 
 
-def test_a_database_that_may_not_be_written_is_one_line(scene, finished):
-    scene.write(study(3))
+def test_a_database_that_may_not_be_written_is_one_line(folder, finished):
+    folder.write(study_text(3))
     prefix = ()
-    if scene.engine.dialect.name == "sqlite":
-        path = scene.folder / "x.db"
+    if folder.engine.dialect.name == "sqlite":
+        path = folder.path / "x.db"
         shutil.copy(finished, path)
         path.chmod(0o444)
         if os.getuid() == 0:
@@ -201,75 +201,75 @@ def test_a_database_that_may_not_be_written_is_one_line(scene, finished):
                 pytest.skip("root may write everywhere")
             prefix = ("setpriv", "--inh-caps=-all", "--bounding-set=-dac_override")
     else:
-        assert scene.run()[0] == 0
-        name = scene.engine.url.database
-        with scene.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        assert folder.run()[0] == 0
+        name = folder.engine.url.database
+        with folder.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(
                 text(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
             )
-    begun, before = len(scene.begun()), scene.kept()
-    scene.write(study(5))
-    code, _, errors = scene.run("run", "tiny.toml", prefix=prefix)
+    begun, before = len(folder.started_trials()), folder.complete_rows()
+    folder.write(study_text(5))
+    code, _, errors = folder.run("run", "tiny.toml", prefix=prefix)
     assert code == 3
     assert errors.count("\n") == 1
     assert "readonly database" in errors or "read-only transaction" in errors
-    assert len(scene.begun()) == begun
-    assert scene.kept() == before
+    assert len(folder.started_trials()) == begun
+    assert folder.complete_rows() == before
 
 
-@BOTH
+@BOTH_DATABASES
 @pytest.mark.slow
-def test_a_study_file_that_was_changed_is_refused_before_any_worker_starts(scene):
-    scene.write(study(3))
-    assert scene.run()[0] == 0
-    begun, before = len(scene.begun()), scene.kept()
-    scene.write(study(5).replace("batch_size = 16", "batch_size = 8"))
-    code, out, errors = scene.run(*TWO)
+def test_a_study_file_that_was_changed_is_refused_before_any_worker_starts(folder):
+    folder.write(study_text(3))
+    assert folder.run()[0] == 0
+    begun, before = len(folder.started_trials()), folder.complete_rows()
+    folder.write(study_text(5).replace("batch_size = 16", "batch_size = 8"))
+    code, out, errors = folder.run(*TWO)
     assert (code, out) == (2, "")
     assert "tiny.toml: tiny/wine began with other settings (training.batch_size: 16 -> 8" in errors
-    assert len(scene.begun()) == begun
-    assert scene.kept() == before
-    scene.write(study(5))
-    assert scene.run()[0] == 0
-    scene.assert_whole(5)
+    assert len(folder.started_trials()) == begun
+    assert folder.complete_rows() == before
+    folder.write(study_text(5))
+    assert folder.run()[0] == 0
+    folder.assert_consistent(5)
 
 
 @pytest.mark.parametrize("how", ["fast", pytest.param("immediate", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("scene", ["postgresql"], indirect=True)
-def test_a_server_that_restarts_in_mid_study_costs_no_trial(scene, server, how):
-    scene.write(study(4))
-    running = scene.start(*TWO, PRETEND_HOLD=HOLD)
-    scene.held()
+@pytest.mark.parametrize("folder", ["postgresql"], indirect=True)
+def test_a_server_that_restarts_in_mid_study_costs_no_trial(folder, server, how):
+    folder.write(study_text(4))
+    running = folder.start(*TWO, SIMULATED_HOLD=HOLD)
+    folder.wait_until_held()
     server.stop(how)
-    # Trials end meanwhile, and have nowhere to go.
-    scene.go()
-    scene.until(lambda: len(scene.ended()) == 4)
+    # Trials end while the server is away.
+    folder.release()
+    folder.wait_until(lambda: len(folder.finished_trials()) == 4)
     time.sleep(1)
     assert running.poll() is None
     server.start()
-    code, _, errors = scene.end(running)
+    code, _, errors = folder.wait(running)
     assert (code, errors) == (0, "")
-    scene.assert_whole(4)
-    assert len(scene.begun()) == 4
-    assert scene.states() == {"COMPLETE": 4}
+    folder.assert_consistent(4)
+    assert len(folder.started_trials()) == 4
+    assert folder.trial_states() == {"COMPLETE": 4}
 
 
-@BOTH
-def test_sqlite_is_refused_to_a_second_machine_and_postgresql_is_not(scene):
-    scene.write(study(4))
-    first = scene.start("worker", "tiny.toml", PRETEND_HOST="one", PRETEND_HOLD="baseline")
-    scene.until(scene.begun)
+@BOTH_DATABASES
+def test_sqlite_is_refused_to_a_second_machine_and_postgresql_is_not(folder):
+    folder.write(study_text(4))
+    first = folder.start("worker", "tiny.toml", SIMULATED_HOST="one", SIMULATED_HOLD="baseline")
+    folder.wait_until(folder.started_trials)
     words = ("worker", "tiny.toml", "--no-wait")
-    code, _, errors = scene.run(*words, PRETEND_HOST="two")
-    if scene.engine.dialect.name == "sqlite":
+    code, _, errors = folder.run(*words, SIMULATED_HOST="two")
+    if folder.engine.dialect.name == "sqlite":
         assert code == 3
         assert "workers on one use this SQLite file, which is safe on one machine only" in errors
         first.send_signal(signal.SIGTERM)
-        assert scene.end(first)[0] == 143
+        assert folder.wait(first)[0] == 143
         return
     assert (code, errors) == (0, "")
-    scene.go()
-    assert scene.end(first)[0] == 0
-    scene.assert_whole(4)
-    assert len({pid for pid, _ in scene.begun()}) == 2
-    assert len(scene.begun()) == 4
+    folder.release()
+    assert folder.wait(first)[0] == 0
+    folder.assert_consistent(4)
+    assert len({pid for pid, _ in folder.started_trials()}) == 2
+    assert len(folder.started_trials()) == 4

@@ -8,137 +8,148 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from scene import BOTH, HOLD, STOPPED, Scene, study
+from run_folder import BOTH_DATABASES, HOLD, STOPPED, RunFolder, study_text
 
 TWO = ("run", "tiny.toml", "--workers", "2")
 
 
-def gone(scene: Scene) -> None:
-    """Wait until no worker is left."""
-    scene.until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid, _ in scene.begun()))
+def wait_until_gone(folder: RunFolder) -> None:
+    """Wait until no worker process is left."""
+    folder.wait_until(
+        lambda: not any(os.path.exists(f"/proc/{pid}") for pid, _ in folder.started_trials())
+    )
 
 
-def test_one_of_two_workers_is_killed(scene):
-    scene.write(study(4))
-    running = scene.start(*TWO, PRETEND_HOLD=HOLD)
-    victim, _ = scene.held()
+def test_one_of_two_workers_is_killed(folder):
+    folder.write(study_text(4))
+    running = folder.start(*TWO, SIMULATED_HOLD=HOLD)
+    victim, _ = folder.wait_until_held()
     # Anybody may read the command line of a process.
     assert "secret" not in Path(f"/proc/{victim}/cmdline").read_text()
-    before = scene.kept()
+    before = folder.complete_rows()
     os.kill(victim, signal.SIGKILL)
-    # Another takes up the point at once, while the living one still works on its own.
-    scene.until(lambda: len(scene.begun()) == 5 and scene.states()["RUNNING"] == 2)
-    scene.go()
-    code, out, errors = scene.end(running)
+    # Another takes over the configuration at once, while the living one still trains its own.
+    folder.wait_until(
+        lambda: len(folder.started_trials()) == 5 and folder.trial_states()["RUNNING"] == 2
+    )
+    folder.release()
+    code, out, errors = folder.wait(running)
     assert (code, errors) == (0, "")
     assert "(SIGKILL), another takes its place" in out
-    scene.assert_whole(4)
-    after = scene.kept()
+    folder.assert_consistent(4)
+    after = folder.complete_rows()
     assert {trial: after[trial] for trial in before} == before
-    assert scene.reasons() == ["its worker died"]
+    assert folder.failure_reasons() == ["its worker died"]
     # The trial that was killed ran once more, no other did.
-    assert sorted(Counter(label for _, label in scene.begun()).values()) == [1, 1, 1, 2]
-    assert set(Counter(label for _, label in scene.ended()).values()) == {1}
+    assert sorted(Counter(label for _, label in folder.started_trials()).values()) == [
+        1,
+        1,
+        1,
+        2,
+    ]
+    assert set(Counter(label for _, label in folder.finished_trials()).values()) == {1}
 
 
-@BOTH
-def test_all_workers_and_their_parent_are_killed(scene):
-    scene.write(study(4))
-    running = scene.start(*TWO, PRETEND_HOLD=HOLD)
-    victims = scene.held()
-    before = scene.kept()
+@BOTH_DATABASES
+def test_all_workers_and_their_coordinator_are_killed(folder):
+    folder.write(study_text(4))
+    running = folder.start(*TWO, SIMULATED_HOLD=HOLD)
+    victims = folder.wait_until_held()
+    before = folder.complete_rows()
     for pid in (running.pid, *victims):
         os.kill(pid, signal.SIGKILL)
     running.communicate()
-    assert scene.states()["RUNNING"] == 2
-    code, _, errors = scene.run(*TWO)
+    assert folder.trial_states()["RUNNING"] == 2
+    code, _, errors = folder.run(*TWO)
     assert (code, errors) == (0, "")
-    scene.assert_whole(4)
-    after = scene.kept()
+    folder.assert_consistent(4)
+    after = folder.complete_rows()
     assert {trial: after[trial] for trial in before} == before
-    assert scene.reasons() == ["its worker died"] * 2
+    assert folder.failure_reasons() == ["its worker died"] * 2
 
 
-def test_workers_whose_parent_is_killed_stop_in_order(file_scene):
-    file_scene.write(study(4))
-    running = file_scene.start(*TWO, PRETEND_HOLD=HOLD)
-    file_scene.held()
+def test_workers_whose_coordinator_is_killed_stop_in_order(sqlite_folder):
+    sqlite_folder.write(study_text(4))
+    running = sqlite_folder.start(*TWO, SIMULATED_HOLD=HOLD)
+    sqlite_folder.wait_until_held()
     running.kill()
     running.communicate()
-    gone(file_scene)
-    assert file_scene.states()["RUNNING"] == 0
-    assert file_scene.reasons() == ["interrupted"] * 2
-    assert file_scene.query("SELECT * FROM remix_workers") == []
+    wait_until_gone(sqlite_folder)
+    assert sqlite_folder.trial_states()["RUNNING"] == 0
+    assert sqlite_folder.failure_reasons() == ["interrupted"] * 2
+    assert sqlite_folder.query("SELECT * FROM remix_workers") == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@BOTH
-def test_a_signal_stops_the_workers_and_leaves_nothing_running(scene, number):
-    scene.write(study(4))
-    running = scene.start(*TWO, PRETEND_HOLD=HOLD)
-    scene.held()
-    before = scene.kept()
+@BOTH_DATABASES
+def test_a_signal_stops_the_workers_and_leaves_nothing_running(folder, number):
+    folder.write(study_text(4))
+    running = folder.start(*TWO, SIMULATED_HOLD=HOLD)
+    folder.wait_until_held()
+    before = folder.complete_rows()
     running.send_signal(number)
-    code, _, errors = scene.end(running)
+    code, _, errors = folder.wait(running)
     assert (code, errors) == (128 + number, STOPPED)
-    gone(scene)
-    assert scene.states()["RUNNING"] == 0
-    assert scene.query("SELECT * FROM remix_claims") == []
-    assert scene.query("SELECT * FROM remix_workers") == []
-    assert scene.reasons() == ["interrupted"] * 2
-    assert scene.run()[0] == 0
-    scene.assert_whole(4)
-    after = scene.kept()
+    wait_until_gone(folder)
+    assert folder.trial_states()["RUNNING"] == 0
+    assert folder.query("SELECT * FROM remix_claims") == []
+    assert folder.query("SELECT * FROM remix_workers") == []
+    assert folder.failure_reasons() == ["interrupted"] * 2
+    assert folder.run()[0] == 0
+    folder.assert_consistent(4)
+    after = folder.complete_rows()
     assert {trial: after[trial] for trial in before} == before
 
 
-@BOTH
-def test_a_worker_that_is_frozen_beyond_its_grace_is_taken_over_and_goes_on(scene):
-    scene.write(study(4))
+@BOTH_DATABASES
+def test_a_worker_that_is_frozen_beyond_its_grace_is_taken_over_and_goes_on(folder):
+    folder.write(study_text(4))
     words = ("worker", "tiny.toml", "--workers", "2")
-    running = scene.start(*words, PRETEND_HOLD=HOLD, PRETEND_GRACE="2")
-    frozen, _ = scene.held()
-    label = [label for pid, label in scene.begun() if pid == frozen][-1]
+    running = folder.start(*words, SIMULATED_HOLD=HOLD, SIMULATED_GRACE="2")
+    frozen, _ = folder.wait_until_held()
+    label = [label for pid, label in folder.started_trials() if pid == frozen][-1]
     os.kill(frozen, signal.SIGSTOP)
-    scene.go()
-    scene.until(lambda: scene.states()["COMPLETE"] == 4)
-    # All is done, the frozen worker's point too; only now it finds out.
-    assert [found for _, found in scene.begun()].count(label) == 2
-    before = scene.kept()
+    folder.release()
+    folder.wait_until(lambda: folder.trial_states()["COMPLETE"] == 4)
+    # All are complete, that of the frozen worker too; it notices when it continues.
+    assert [started for _, started in folder.started_trials()].count(label) == 2
+    before = folder.complete_rows()
     os.kill(frozen, signal.SIGCONT)
-    code, out, errors = scene.end(running)
+    code, out, errors = folder.wait(running)
     assert (code, errors) == (0, "")
     assert f"{label}: another process has taken it over" in out
-    scene.assert_whole(4)
-    assert scene.kept() == before
-    assert scene.reasons() == ["its worker died"]
+    folder.assert_consistent(4)
+    assert folder.complete_rows() == before
+    assert folder.failure_reasons() == ["its worker died"]
 
 
-def test_a_reader_that_goes_away_stops_the_run_in_order(file_scene):
-    file_scene.write(study(6))
-    running = file_scene.start("run", "tiny.toml", seconds=0.2)
+def test_a_reader_that_goes_away_stops_the_run_in_order(sqlite_folder):
+    sqlite_folder.write(study_text(6))
+    running = sqlite_folder.start("run", "tiny.toml", seconds=0.2)
     running.stdout.readline()
     running.stdout.close()
     running.wait(timeout=120)
     assert running.returncode == 141
     assert running.stderr.read() == STOPPED
     running.stderr.close()
-    assert file_scene.states()["RUNNING"] == 0
-    done = file_scene.states()["COMPLETE"]
+    assert sqlite_folder.trial_states()["RUNNING"] == 0
+    done = sqlite_folder.trial_states()["COMPLETE"]
     assert 1 <= done < 6
-    assert file_scene.run()[0] == 0
-    file_scene.assert_whole(6)
+    assert sqlite_folder.run()[0] == 0
+    sqlite_folder.assert_consistent(6)
 
 
-def test_a_process_with_trials_side_by_side_is_killed(scene):
+def test_a_process_with_trials_side_by_side_is_killed(folder):
     """None of them had scores, so all are run again, and none is left RUNNING."""
-    scene.write(study(4, stack="8"))
-    running = scene.start("run", "tiny.toml", PRETEND_HOLD=HOLD)
-    scene.until(lambda: len(scene.at_work()) == 1 and scene.states()["RUNNING"] == 4)
+    folder.write(study_text(4, stack="8"))
+    running = folder.start("run", "tiny.toml", SIMULATED_HOLD=HOLD)
+    folder.wait_until(
+        lambda: len(folder.processes_in_trials()) == 1 and folder.trial_states()["RUNNING"] == 4
+    )
     os.kill(running.pid, signal.SIGKILL)
     running.communicate()
-    scene.go()
-    code, _, errors = scene.run()
+    folder.release()
+    code, _, errors = folder.run()
     assert (code, errors) == (0, "")
-    scene.assert_whole(4)
-    assert scene.reasons() == ["its worker died"] * 4
+    folder.assert_consistent(4)
+    assert folder.failure_reasons() == ["its worker died"] * 4

@@ -1,37 +1,37 @@
-"""Several workers: every point once, the budget kept, processes recycled."""
+"""Several workers: every configuration once, processes recycled, the numbers of one process."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
-from scene import BOTH, study
+from run_folder import BOTH_DATABASES, study_text
 from tiny_studies import command, complete_values, query, tiny
 
 
-@BOTH
-def test_workers_share_the_points_and_are_recycled(scene):
-    scene.write(study(9))
+@BOTH_DATABASES
+def test_workers_share_the_configurations_and_are_recycled(folder):
+    folder.write(study_text(9))
     words = ("run", "tiny.toml", "--workers", "2", "--recycle", "3", "--report", "page")
-    code, out, errors = scene.run(*words, seconds=0.2)
+    code, out, errors = folder.run(*words, seconds=0.2)
     assert (code, errors) == (0, "")
     assert out.startswith("tiny/wine  0 of 9 points complete; rows")
     assert "[9/9]" in out
     assert out.endswith("\nreport: page/index.html\n")
-    assert "secret" not in out + (scene.folder / "page" / "index.html").read_text()
-    scene.assert_whole(9)
+    assert "secret" not in out + (folder.path / "page" / "index.html").read_text()
+    folder.assert_consistent(9)
     # Nobody ran more than three trials, and no trial ran twice.
-    pids = [pid for pid, _ in scene.begun()]
+    pids = [pid for pid, _ in folder.started_trials()]
     assert len(pids) == 9
     assert max(map(pids.count, pids)) <= 3
-    assert len(scene.query("SELECT * FROM remix_manifests")) == 1
+    assert len(folder.query("SELECT * FROM remix_manifests")) == 1
 
 
 @pytest.mark.slow
 def test_two_workers_give_the_numbers_of_one(tmp_path):
     """Real training, to the last bit: a worker's share of the cores changes no stack."""
     (tmp_path / "tiny.toml").write_text(tiny(("epochs = 2", "epochs = 20")))
-    found = []
+    results = []
     for name, more in (("one", ()), ("two", ("--workers", "2"))):
         words = ("run", "tiny.toml", *more, "--storage", f"sqlite:///{name}.db")
         process = command(*words, cwd=tmp_path)
@@ -41,6 +41,6 @@ def test_two_workers_give_the_numbers_of_one(tmp_path):
         scores = "SELECT label, repeat, fold, part, metric, value FROM remix_scores s"
         join = "JOIN remix_runs r ON r.id = s.run_id ORDER BY 1, 2, 3, 4, 5"
         ((manifest,),) = query(database, "SELECT manifest FROM remix_manifests")
-        found.append((query(database, f"{scores} {join}"), json.loads(manifest)["stack"]))
+        results.append((query(database, f"{scores} {join}"), json.loads(manifest)["stack"]))
         assert len(complete_values(database)) == 3
-    assert found[0] == found[1]
+    assert results[0] == results[1]

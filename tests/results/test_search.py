@@ -11,7 +11,7 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
-from simulated_training import pretend_quality
+from simulated_training import simulate_quality
 from tiny_studies import tiny
 
 from remix_study.report.page import write_report
@@ -55,7 +55,7 @@ def folder(tmp_path_factory):
     os.chdir(folder)
     try:
         with pytest.MonkeyPatch.context() as patch:
-            pretend_quality(patch.setattr, quality)
+            simulate_quality(patch.setattr, quality)
             runner.run(parse_study(TEXT, "tiny.toml"), storage="sqlite:///x.db")
         yield folder
     finally:

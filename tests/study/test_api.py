@@ -31,7 +31,7 @@ def data():
 @pytest.fixture
 def fast(request, here):
     """Made-up training in an empty folder."""
-    request.getfixturevalue("pretended")
+    request.getfixturevalue("simulated")
     return here
 
 

@@ -59,7 +59,7 @@ def test_a_good_database_is_not_touched(mine, capsys):
 
 def test_a_killed_workers_trial_is_freed_at_once(here, capsys):
     (here / "tiny.toml").write_text(TINY)
-    process = command("run", "tiny.toml", cwd=here, pretend=True, seconds=2)
+    process = command("run", "tiny.toml", cwd=here, simulated=True, seconds=2)
     wait_for(DATABASE, {"COMPLETE": 1, "RUNNING": 1}, process)
     # While its worker lives nothing is wrong.
     assert repaired(capsys) == (0, ["nothing is wrong"])

@@ -22,7 +22,7 @@ from remix_study.study.trials import TakenOver, Trials
 from remix_study.studyfile.parsing import parse_study
 from remix_study.training.engine_version import ENGINE_VERSION
 
-pytestmark = pytest.mark.usefixtures("pretended")
+pytestmark = pytest.mark.usefixtures("simulated")
 
 BASELINE = '{"strategy": "baseline"}'
 

@@ -16,7 +16,7 @@ from remix_study.study.task_preparation import prepare_tasks
 from remix_study.studyfile.parsing import parse_study
 
 
-@pytest.mark.usefixtures("pretended")
+@pytest.mark.usefixtures("simulated")
 def test_it_names_what_made_the_numbers():
     (task,) = prepare_tasks(parse_study(TINY, "tiny.toml"))
     found = json.loads(json.dumps(manifest.manifest(task, "a command")))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
-from simulated_training import pretend_quality
+from simulated_training import simulate_quality
 from tiny_studies import assert_clean, query, tiny
 
 from remix_study.batches.strategies import compose
@@ -87,7 +87,7 @@ def by_study() -> dict[str, list[tuple[int, dict, list[float]]]]:
     }
 
 
-@pytest.mark.usefixtures("pretended")
+@pytest.mark.usefixtures("simulated")
 def test_an_inner_search_has_nothing_of_its_outer_fold():
     (task,) = prepare_tasks(parse_study(text_of(2, 3), "tiny.toml"))
     *inner, outer = search_tasks(task)[1:]
@@ -147,7 +147,7 @@ class Stopper(Reporter):
             signal.raise_signal(signal.SIGINT)
 
 
-@pytest.mark.usefixtures("pretended")
+@pytest.mark.usefixtures("simulated")
 def test_a_nested_search_resumes_as_it_would_have_gone_on():
     text = text_of(3, 2, algorithm="random")
     whole = run(text)
@@ -173,7 +173,7 @@ def test_a_nested_search_resumes_as_it_would_have_gone_on():
 
 
 def test_a_search_made_longer_scores_what_it_then_chooses(monkeypatch):
-    pretend_quality(monkeypatch.setattr, quality)
+    simulate_quality(monkeypatch.setattr, quality)
     run(text_of(2, 2))
     before = searched().outer[0].labels
     more = run(text_of(7, 2))
@@ -187,7 +187,7 @@ def test_a_search_made_longer_scores_what_it_then_chooses(monkeypatch):
 
 
 def test_outer_folds_of_another_number_are_refused(monkeypatch):
-    pretend_quality(monkeypatch.setattr, quality)
+    simulate_quality(monkeypatch.setattr, quality)
     run(text_of(2, 2))
     with pytest.raises(StudyFileError, match=r"search\.outer: 2 -> 3"):
         run(text_of(2, 3))
@@ -203,7 +203,7 @@ def test_classes_too_small_for_folds_within_folds_are_refused_before_training():
 
 
 def test_a_search_finds_the_best_that_is_there_and_outer_folds_say_what_it_is_worth(monkeypatch):
-    pretend_quality(monkeypatch.setattr, quality)
+    simulate_quality(monkeypatch.setattr, quality)
     run(text_of(20, 2, ('dataset = "wine"', 'dataset = "breast_cancer"')))
     found = searched()
     chosen = found.chosen["balanced_accuracy"]
@@ -240,7 +240,7 @@ def test_a_search_finds_the_best_that_is_there_and_outer_folds_say_what_it_is_wo
 @pytest.mark.slow
 def test_where_nothing_is_better_only_outer_folds_say_so(monkeypatch):
     """Every point is right about 70 % of all rows, so the truth of any choice is 0.7."""
-    pretend_quality(monkeypatch.setattr, lambda *_: 0.7)
+    simulate_quality(monkeypatch.setattr, lambda *_: 0.7)
     best, same, outer = [], [], []
     for seed in range(16):
         seeded = ('name = "tiny"', f'name = "tiny"\nseed = {seed}')

@@ -105,7 +105,7 @@ def test_processes_that_start_at_once_run_no_point_twice(here):
     points = ", ".join(f"{i / 10}" for i in range(8))
     (here / "tiny.toml").write_text(tiny(("0.0, 0.1", points)))
     started = [
-        command("run", "tiny.toml", "--json", cwd=here, pretend=True, seconds=0.05)
+        command("run", "tiny.toml", "--json", cwd=here, simulated=True, seconds=0.05)
         for _ in range(2)
     ]
     answers = []

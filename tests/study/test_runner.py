@@ -21,7 +21,7 @@ from remix_study.study.task import Task
 from remix_study.study.trials import TakenOver
 from remix_study.studyfile.parsing import parse_study
 
-pytestmark = pytest.mark.usefixtures("pretended")
+pytestmark = pytest.mark.usefixtures("simulated")
 DATABASE = Path("x.db")
 
 SEARCH = ("[search.space]", '[search]\nalgorithm = "tpe"\ntrials = 14\n[search.space]')

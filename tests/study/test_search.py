@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
-from simulated_training import pretend_quality
+from simulated_training import simulate_quality
 from tiny_studies import assert_clean, command, query, tiny, trials, wait_for
 
 from remix_study.errors import StudyFileError
@@ -83,7 +83,7 @@ class Stopper(Reporter):
 
 
 @pytest.mark.parametrize("algorithm", ["tpe", "random", "nsga2", "qmc", "cmaes", "gp"])
-@pytest.mark.usefixtures("pretended")
+@pytest.mark.usefixtures("simulated")
 def test_an_interrupted_search_asks_the_points_it_would_have_asked(algorithm):
     if algorithm in search_checks.PACKAGES:
         pytest.importorskip(search_checks.PACKAGES[algorithm])
@@ -111,12 +111,14 @@ def test_an_interrupted_search_asks_the_points_it_would_have_asked(algorithm):
 def test_a_search_that_was_killed_goes_on_as_it_would_have(here):
     """Killed in its second generation, with made-up training in a process of its own."""
     Path("tiny.toml").write_text(text_of("nsga2", trials=16))
-    whole = command("run", "tiny.toml", "--storage", "sqlite:///whole.db", cwd=here, pretend=True)
-    killed = command("run", "tiny.toml", "--storage", URL, cwd=here, pretend=True, seconds=0.2)
+    whole = command(
+        "run", "tiny.toml", "--storage", "sqlite:///whole.db", cwd=here, simulated=True
+    )
+    killed = command("run", "tiny.toml", "--storage", URL, cwd=here, simulated=True, seconds=0.2)
     wait_for(DATABASE, {"COMPLETE": 13, "RUNNING": 1}, killed)
     killed.kill()
     killed.communicate()
-    rest = command("run", "tiny.toml", "--storage", URL, cwd=here, pretend=True)
+    rest = command("run", "tiny.toml", "--storage", URL, cwd=here, simulated=True)
     for process in (rest, whole):
         _, said = process.communicate()
         assert process.returncode == 0, said
@@ -132,7 +134,7 @@ def test_a_search_that_was_killed_goes_on_as_it_would_have(here):
         ("qmc", {"sampler": "natural", "mixing": "none", "alpha": 0.1, "learning_rate": 0.001}),
     ],
 )
-@pytest.mark.usefixtures("pretended")
+@pytest.mark.usefixtures("simulated")
 def test_baseline_and_the_papers_remix_come_first(algorithm, first):
     run(text_of(algorithm, trials=3))
     remix = {"sampler": "balanced", "mixing": "beta", "alpha": 0.1, "learning_rate": 0.001}
@@ -142,7 +144,7 @@ def test_baseline_and_the_papers_remix_come_first(algorithm, first):
     assert len(query(DATABASE, "SELECT * FROM studies")) == 1
 
 
-@pytest.mark.usefixtures("pretended")
+@pytest.mark.usefixtures("simulated")
 def test_what_a_space_lacks_of_them_is_run_beside_it():
     space = (MIXED[0], 'sampler = ["balanced", "smote"]\nlearning_rate = {low = 0.01, high = 1.0}')
     summary = run(text_of("random", trials=3, space=space))
@@ -163,7 +165,7 @@ def test_what_a_space_lacks_of_them_is_run_beside_it():
     assert_clean(DATABASE)
 
 
-@pytest.mark.usefixtures("pretended")
+@pytest.mark.usefixtures("simulated")
 def test_a_first_point_that_failed_is_run_again_by_the_next_run(monkeypatch):
     from remix_study.study import active_trial
     from remix_study.study.evaluation import MembersFailed
@@ -187,7 +189,7 @@ def test_a_first_point_that_failed_is_run_again_by_the_next_run(monkeypatch):
     assert [slot for slot, *_ in points()] == [0, 1, 2, 3]
 
 
-@pytest.mark.usefixtures("pretended")
+@pytest.mark.usefixtures("simulated")
 def test_constraints_hold_validation_means_against_bounds_and_the_baseline():
     limits = 'constraints = ["min_recall >= 0.2", "brier <= 1.01 x baseline"]'
     run(text_of("tpe", trials=12, more=limits))
@@ -218,7 +220,7 @@ def test_constraints_hold_validation_means_against_bounds_and_the_baseline():
 
 
 @pytest.mark.parametrize("failing", [False, True])
-@pytest.mark.usefixtures("pretended")
+@pytest.mark.usefixtures("simulated")
 def test_constraints_may_speak_of_a_baseline_beside_the_space(failing, monkeypatch):
     from remix_study.study.task import Task
 
@@ -241,10 +243,10 @@ def test_constraints_may_speak_of_a_baseline_beside_the_space(failing, monkeypat
         assert [len(trial.constraints) for trial in study().get_trials()] == [1, 1]
 
 
-@pytest.mark.usefixtures("pretended")
+@pytest.mark.usefixtures("simulated")
 def test_two_workers_wait_for_the_baseline_that_constraints_speak_of(monkeypatch):
     """Two threads, as two processes: each with an engine and a worker of its own."""
-    monkeypatch.setenv("PRETEND_SECONDS", "0.3")
+    monkeypatch.setenv("SIMULATED_SECONDS", "0.3")
     text = text_of("random", trials=4, more='constraints = ["brier <= 2 x baseline"]')
     summaries, ready = [], threading.Barrier(2)
 
@@ -277,7 +279,7 @@ PRUNED = (ONE, ("repeats = 1", "repeats = 6"))
 
 
 def test_hopeless_trials_end_between_blocks_and_keep_their_scores(monkeypatch):
-    pretend_quality(monkeypatch.setattr, quality)
+    simulate_quality(monkeypatch.setattr, quality)
     text = text_of("tpe", *PRUNED, trials=14, more="prune = true")
     assert run(text).complete == 14
     kept = dict(

@@ -197,7 +197,7 @@ class Heard(Reporter):
         self.lines.append(("retried", label))
 
 
-@pytest.mark.usefixtures("pretended", "_blank_here", "one_core")
+@pytest.mark.usefixtures("simulated", "_blank_here", "one_core")
 class TestMadeUp:
     """Everything around the training."""
 
@@ -324,7 +324,7 @@ class TestMadeUp:
         fit = Task.fit
 
         def slow(self, setting, on_epoch=None, places=None):
-            monkeypatch.setenv("PRETEND_SECONDS", "0.2")
+            monkeypatch.setenv("SIMULATED_SECONDS", "0.2")
             return fit(self, setting, on_epoch, places)
 
         monkeypatch.setattr(Task, "fit", slow)
@@ -364,7 +364,7 @@ class TestMadeUp:
         assert groups == [FIVE]
 
 
-@pytest.mark.usefixtures("pretended", "_blank_here")
+@pytest.mark.usefixtures("simulated", "_blank_here")
 def test_claims_of_a_worker_may_be_left_out():
     run(with_stack(4))
     from remix_study.study.storage import open_storage

@@ -33,7 +33,7 @@ def trials_of(storage, text: str) -> Trials:
     return load_trials(storage, task, register_study(storage, task))
 
 
-@pytest.mark.usefixtures("pretended")
+@pytest.mark.usefixtures("simulated")
 def test_a_grid_with_failed_configurations(storage):
     trials_of(storage, tiny(GRID))
     assert counts() == {"planned": 12, "missing": 12}
@@ -41,7 +41,7 @@ def test_a_grid_with_failed_configurations(storage):
     assert counts() == {"planned": 12, "complete": 6, "failed": 6, "missing": 6}
 
 
-@pytest.mark.usefixtures("storage", "pretended")
+@pytest.mark.usefixtures("storage", "simulated")
 def test_a_search_counts_slots():
     text = tiny(SEARCH, RATES)
     summary = runner.run(parse_study(text), storage="sqlite:///x.db")
@@ -72,7 +72,7 @@ def test_a_study_that_was_deleted_in_the_dashboard_is_left_out(storage):
     assert counts()["missing"] == 3
 
 
-@pytest.mark.usefixtures("pretended")
+@pytest.mark.usefixtures("simulated")
 def test_a_trial_enqueued_by_hand_does_not_count(storage):
     trials = trials_of(storage, TINY)
     trials.registered.optuna.enqueue_trial({"strategy": "cost"})

@@ -1,8 +1,9 @@
-"""Python imports this at its start: data and training are made up in every process, and counted.
+"""Imported by Python at its start: simulates data and training in every process, and logs trials.
 
-Each trial appends a line to ``PRETEND_LOG`` when it begins and when it ends, and clock and CPU
-time to ``PRETEND_TIMES``. ``PRETEND_FAULT`` is ``<label of a point>=<kill|raise|nan>``. Points in
-``PRETEND_HOLD`` stay in training until there is a file ``go``.
+Each trial appends a line to ``SIMULATED_LOG`` when it begins and when it ends, and clock and CPU
+time to ``SIMULATED_TIMES``. ``SIMULATED_FAULT`` is ``<label>=<kill|raise|nan>``: what the trial of
+this configuration does. Configurations in ``SIMULATED_HOLD`` stay in training until there is a
+file ``go`` beside the log.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from pathlib import Path
 
 
 def _log(word: str, label: str) -> None:
-    _append("PRETEND_LOG", f"{word}\t{os.getpid()}\t{label}\n")
-    _append("PRETEND_TIMES", f"{word}\t{os.getpid()}\t{time.time()}\t{time.process_time()}\n")
+    _append("SIMULATED_LOG", f"{word}\t{os.getpid()}\t{label}\n")
+    _append("SIMULATED_TIMES", f"{word}\t{os.getpid()}\t{time.time()}\t{time.process_time()}\n")
 
 
 def _append(name: str, line: str) -> None:
@@ -37,40 +38,41 @@ def _install() -> None:
     from remix_study.study import leases, liveness, runner
     from remix_study.study.task import Task
 
-    simulated_training.pretend(setattr)
-    simulated_training.pretend_outcome(setattr)
+    simulated_training.simulate_training(setattr)
+    simulated_training.skip_conclusion(setattr)
     make_up_data(setattr)
-    made_up = Task.fit
-    log, held = Path(os.environ["PRETEND_LOG"]), os.environ.get("PRETEND_HOLD", "").split(";")
-    place, _, fault = os.environ.get("PRETEND_FAULT", "").rpartition("=")
+    simulated_fit = Task.fit
+    log = Path(os.environ["SIMULATED_LOG"])
+    held_labels = os.environ.get("SIMULATED_HOLD", "").split(";")
+    faulty_label, _, fault = os.environ.get("SIMULATED_FAULT", "").rpartition("=")
 
     def fit(self, setting, on_epoch=None, places=None):
         label = setting.strategy.label
         _log("begin", label)
-        if fault == "kill" and label == place:
+        if fault == "kill" and label == faulty_label:
             os.kill(os.getpid(), signal.SIGKILL)
-        if fault == "raise" and label == place:
+        if fault == "raise" and label == faulty_label:
             raise ZeroDivisionError("made up")
-        while label in held and not (log.parent / "go").exists():
+        while label in held_labels and not (log.parent / "go").exists():
             time.sleep(0.02)
             on_epoch(0)
-        outcomes = made_up(self, setting, on_epoch, places)
-        if fault == "nan" and place in ("", label):
+        outcomes = simulated_fit(self, setting, on_epoch, places)
+        if fault == "nan" and faulty_label in ("", label):
             outcomes = [replace(outcome, failed="made up") for outcome in outcomes]
         _log("end", label)
         return outcomes
 
     Task.fit = fit
     runner._POLL_SECONDS = 0.2
-    if seconds := os.environ.get("PRETEND_GRACE"):
+    if seconds := os.environ.get("SIMULATED_GRACE"):
         liveness.GRACE = timedelta(seconds=float(seconds))
         leases.Worker.__init__.__defaults__ = (float(seconds) / 5,)
-    if host := os.environ.get("PRETEND_HOST"):
+    if host := os.environ.get("SIMULATED_HOST"):
         liveness.host_name = lambda: host
         liveness.boot_id = lambda: f"boot of {host}"
 
 
-if "PRETEND_LOG" in os.environ:
+if "SIMULATED_LOG" in os.environ:
     try:
         _install()
     except Exception:
