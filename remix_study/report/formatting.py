@@ -74,6 +74,16 @@ def listing(items: Sequence[str]) -> str:
     return ", ".join(items[:-1]) + " and " + items[-1]
 
 
+def first_names(names: Sequence[str], most: int) -> list[str]:
+    """The names, or the first of them and how many more there are."""
+    return list(names) if len(names) <= most else [*names[:most], f"{len(names) - most} more"]
+
+
+def kind_title(kind: str) -> str:
+    """The title of a kind of problems, as in 'Binary problems'."""
+    return f"{kind[:1].upper()}{kind[1:]} problems"
+
+
 def duration(seconds: float) -> str:
     """Seconds as a person would say them: '42 s', '2 min 31 s', '3 h 05 min'."""
     if not math.isfinite(seconds):

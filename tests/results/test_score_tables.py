@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from remix_study.report.sections.scores import SHOWN_POINTS, section
+from remix_study.report.sections.scores import SHOWN_CONFIGURATIONS, section
 from remix_study.results.comparison import comparisons
 from remix_study.results.score_tables import table, table_of_training
 
@@ -94,12 +94,12 @@ def test_per_class_scores_name_their_class(frames_of, problem):
 
 
 def test_a_long_search_shows_the_best_by_validation(frames_of, problem):
-    rows = tuple(("remix", 0.01 * (i + 1)) for i in range(SHOWN_POINTS + 5))
+    rows = tuple(("remix", 0.01 * (i + 1)) for i in range(SHOWN_CONFIGURATIONS + 5))
     frames = frames_of(problem(algorithm="tpe", rows=rows))
     made = section(comparisons(frames))
     shown = [row[0].text for row in made.blocks[0].tables[0].rows]
     values = frames.runs["values"].map(lambda v: v[0])
-    best = frames.runs.loc[values.sort_values(ascending=False).index[:SHOWN_POINTS]]
+    best = frames.runs.loc[values.sort_values(ascending=False).index[:SHOWN_CONFIGURATIONS]]
     assert shown == [f"{line.row} #{line.trial}" for line in best.itertuples()]
     assert len(made.files["results"]) == len(rows)
 

@@ -13,12 +13,15 @@ import pandas as pd
 from remix_study.metrics import CORE_METRICS, is_maximized
 from remix_study.paper.claims.rules import IMAGES
 from remix_study.paper.published import STRATEGIES
-from remix_study.report.formatting import counted, listing
+from remix_study.report.formatting import counted, first_names, listing
 from remix_study.results.alphas import alpha_distance, nearest_alphas
 from remix_study.results.comparison import Comparison
 from remix_study.results.methods import Method
 from remix_study.results.rank_sums import KINDS
 from remix_study.results.ranking import rank_means
+
+# A reason names this many problems.
+MOST_NAMES = 3
 
 Domain = Literal["tabular", "images"]
 
@@ -71,9 +74,13 @@ class ScoreMatrix:
             if len(absent) == len(self.problems):
                 reasons.append(f"{strategy} was not run")
             elif absent:
-                reasons.append(f"{strategy} was not run on {_shortened(absent)}")
+                reasons.append(
+                    f"{strategy} was not run on {listing(first_names(absent, MOST_NAMES))}"
+                )
             if partial:
-                reasons.append(f"{strategy} lacks folds of {_shortened(partial)}")
+                reasons.append(
+                    f"{strategy} lacks folds of {listing(first_names(partial, MOST_NAMES))}"
+                )
         return "; ".join(reasons)
 
     def means(self, metric: str, strategies: Sequence[str]) -> pd.DataFrame:
@@ -179,9 +186,3 @@ def strategy_rows(comparison: Comparison, domain: Domain) -> dict[str, Method]:
 def is_image(comparison: Comparison) -> bool:
     """Whether the problem is made from the paper's image data set."""
     return str(comparison.info["dataset"]).startswith(IMAGES)
-
-
-def _shortened(names: Sequence[str], most: int = 3) -> str:
-    if len(names) <= most:
-        return listing(names)
-    return listing([*names[:most], f"{len(names) - most} more"])

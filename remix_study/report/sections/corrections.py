@@ -1,4 +1,4 @@
-"""The corrections section: corrected rows beside those that they were made from."""
+"""The corrections section: corrected methods beside those that were corrected."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from remix_study.report.formatting import (
     counted,
     digits,
     heading,
+    kind_title,
     listing,
     number,
     signed,
@@ -40,12 +41,12 @@ LEAD = (
 )
 
 
-def section(found: Sequence[tuple[Comparison, Sequence[CorrectedMethod]]]) -> Section:
-    """The section of the page, one block a problem that has corrected rows."""
-    shown = [(comparison, rows) for comparison, rows in found if rows]
-    blocks = tuple(_block(comparison, rows) for comparison, rows in shown)
+def section(corrected: Sequence[tuple[Comparison, Sequence[CorrectedMethod]]]) -> Section:
+    """The section of the page, one block a problem with corrected methods."""
+    shown = [(comparison, methods) for comparison, methods in corrected if methods]
+    blocks = tuple(_block(comparison, methods) for comparison, methods in shown)
     if crowded(shown):
-        blocks = (*_summaries(shown), *map(fold, blocks))
+        blocks = (*_kind_summaries(shown), *map(fold, blocks))
     if not shown:
         text = "There are no stored probabilities of planned points to correct."
         return Section("corrections", "Corrections without training", LEAD, (Block(text=(text,)),))
@@ -53,68 +54,74 @@ def section(found: Sequence[tuple[Comparison, Sequence[CorrectedMethod]]]) -> Se
     return Section("corrections", "Corrections without training", LEAD, blocks, files)
 
 
-def _summaries(found: Sequence[tuple[Comparison, Sequence[CorrectedMethod]]]) -> list[Block]:
-    """What each correction does on the average of a kind of problem."""
+def _kind_summaries(
+    corrected: Sequence[tuple[Comparison, Sequence[CorrectedMethod]]],
+) -> list[Block]:
+    """Mean effect of each correction by kind of problem."""
     blocks = []
-    once, _ = rankable([comparison for comparison, _ in found])
-    for kind in dict.fromkeys(comparison.kind for comparison in once):
-        here = [(c, rows) for c, rows in found if c.kind == kind and c in once]
-        names = dict.fromkeys(row.name for _, rows in here for row in rows)
-        lines, better = [], []
+    ranked, _ = rankable([comparison for comparison, _ in corrected])
+    for kind in dict.fromkeys(comparison.kind for comparison in ranked):
+        problems = [(c, methods) for c, methods in corrected if c.kind == kind and c in ranked]
+        names = dict.fromkeys(method.name for _, methods in problems for method in methods)
+        lines, improved = [], []
         for name in names:
-            own = [(c, row) for c, rows in here for row in rows if row.name == name]
-            color = strategy_color(own[0][1].source.strategy)
-            cells = [Cell(name, counted(len(own), "problem"), "name", color=color)]
+            same_correction = [
+                (c, method) for c, methods in problems for method in methods if method.name == name
+            ]
+            color = strategy_color(same_correction[0][1].source.strategy)
+            cells = [Cell(name, counted(len(same_correction), "problem"), "name", color=color)]
             for metric in CORE_METRICS:
                 changes = [
-                    float(row.score(metric).mean() - c.score(row.source.label, metric).mean())
-                    for c, row in own
-                    if len(row.score(metric))
+                    float(
+                        method.score(metric).mean() - c.score(method.source.label, metric).mean()
+                    )
+                    for c, method in same_correction
+                    if len(method.score(metric))
                 ]
                 if not changes:
                     cells.append(Cell("–", kind=""))
                     continue
-                good = sum(better_or_worse(metric, change) == "better" for change in changes)
+                n_better = sum(better_or_worse(metric, change) == "better" for change in changes)
                 mean = sum(changes) / len(changes)
-                cells.append(Cell(signed(mean, digits(metric)), f"better on {good}"))
-                if metric == "log_loss" and good > len(changes) / 2:
-                    better.append(f"{name} ({good} of {len(changes)})")
+                cells.append(Cell(signed(mean, digits(metric)), f"better on {n_better}"))
+                if metric == "log_loss" and n_better > len(changes) / 2:
+                    improved.append(f"{name} ({n_better} of {len(changes)})")
             lines.append(tuple(cells))
         text = (
-            f"Log-loss is lower than before on most problems with {listing(better)}."
-            if better
+            f"Log-loss is lower than before on most problems with {listing(improved)}."
+            if improved
             else "No correction lowers the log-loss on most problems."
         )
         caption = f"Difference to the row that was corrected, mean over {kind} problems"
         head = (Head("row"), *(Head(heading(metric)) for metric in CORE_METRICS))
-        title = f"{kind[0].upper()}{kind[1:]} problems"
+        title = kind_title(kind)
         blocks.append(
             Block(title=title, text=(text,), tables=(Table(caption, (head,), tuple(lines)),))
         )
     return blocks
 
 
-def _block(comparison: Comparison, rows: Sequence[CorrectedMethod]) -> Block:
+def _block(comparison: Comparison, methods: Sequence[CorrectedMethod]) -> Block:
     head = (
         Head("row"),
         *(Head(heading(m)) for m in CORE_METRICS),
     )
     lines: list[tuple[Cell, ...]] = []
-    for source in dict.fromkeys(row.source for row in rows):
-        own = [row for row in rows if row.source == source]
+    for source in dict.fromkeys(method.source for method in methods):
+        corrected = [method for method in methods if method.source == source]
         color = strategy_color(source.strategy)
-        plain = [_source_cell(comparison, source, metric) for metric in CORE_METRICS]
-        lines.append((Cell(source.label, kind="name", color=color), *plain))
-        for row in own:
-            cells = [_cell(comparison, row, metric) for metric in CORE_METRICS]
-            lines.append((Cell(row.name, kind="name", color=color), *cells))
-    inexact = [row.name for row in rows if not row.is_exact]
+        source_cells = [_source_cell(comparison, source, metric) for metric in CORE_METRICS]
+        lines.append((Cell(source.label, kind="name", color=color), *source_cells))
+        for method in corrected:
+            cells = [_cell(comparison, method, metric) for metric in CORE_METRICS]
+            lines.append((Cell(method.name, kind="name", color=color), *cells))
+    approximate = [method.name for method in methods if not method.is_exact]
     text = (
         (
             "Approximate, since their rows were mixed or interpolated, or their loss has no prior "
-            f"of its own: {listing(inexact)}.",
+            f"of its own: {listing(approximate)}.",
         )
-        if inexact
+        if approximate
         else ()
     )
     return Block(
@@ -136,11 +143,11 @@ def _source_cell(comparison: Comparison, source: Method, metric: str) -> Cell:
     return Cell(number(float(scores.mean()), digits(metric)) if len(scores) else "–")
 
 
-def _cell(comparison: Comparison, row: CorrectedMethod, metric: str) -> Cell:
-    scores = row.score(metric)
+def _cell(comparison: Comparison, method: CorrectedMethod, metric: str) -> Cell:
+    scores = method.score(metric)
     if scores.empty:
         return Cell("–", kind="")
-    before = comparison.score(row.source.label, metric)
+    before = comparison.score(method.source.label, metric)
     change = paired_interval(scores, before, comparison.ratio)
     kind = better_or_worse(metric, change.mean) if change.excludes_zero else "number"
     n = digits(metric)

@@ -1,4 +1,4 @@
-"""The section on cost: what the studies took, and whether the epochs of their ends matter."""
+"""The section on cost: time and memory of the studies, and whether longer training is better."""
 
 from __future__ import annotations
 
@@ -51,40 +51,42 @@ def section(
 
     Args:
         compared: every problem of every study.
-        main: problems whose rows are compared, each once.
-        checks: where one of them trains to another end, the text leads there.
+        main: problems whose methods are compared, each once.
+        checks: the text refers to those that train to another end.
         runs: `StudyFrames.runs`.
     """
-    found = study_costs(compared, runs)
-    ended = training_lengths(main)
-    if found.empty:
+    costs = study_costs(compared, runs)
+    lengths = training_lengths(main)
+    if costs.empty:
         return Section("cost", TITLE, LEAD, (Block(text=("No network was trained.",)),), {})
-    blocks = [Block(text=(_total(found),), tables=(_cost_table(found),))]
-    files = {"cost": found}
-    if ended:
-        text = (*_reading(ended), *_checked(checks))
+    blocks = [Block(text=(_total_line(costs),), tables=(_cost_table(costs),))]
+    files = {"cost": costs}
+    if lengths:
+        text = (*_length_lines(lengths), *_check_lines(checks))
         blocks.append(
-            Block(title="Epochs at which networks ended", text=text, tables=(_ended_table(ended),))
+            Block(
+                title="Epochs at which networks ended", text=text, tables=(_length_table(lengths),)
+            )
         )
-        files["epochs"] = table(ended)
+        files["epochs"] = table(lengths)
     return Section("cost", TITLE, LEAD, tuple(blocks), files)
 
 
-def _total(found: pd.DataFrame) -> str:
+def _total_line(costs: pd.DataFrame) -> str:
     text = (
-        f"{counted(int(found['networks'].sum()), 'network')} in "
-        f"{duration(float(found['training_seconds'].sum()))} of training"
+        f"{counted(int(costs['networks'].sum()), 'network')} in "
+        f"{duration(float(costs['training_seconds'].sum()))} of training"
     )
-    peak = float(found["peak_memory_mb"].max())
+    peak = float(costs["peak_memory_mb"].max())
     if not math.isnan(peak):
         text += f", at most {thousands(round(peak))} MB of memory"
     return sentence(text)
 
 
-def _cost_table(found: pd.DataFrame) -> Table:
+def _cost_table(costs: pd.DataFrame) -> Table:
     names = ("problems", "points", "networks", "epochs", "steps", "training", "wall time", "peak")
     rows = []
-    for line in found.to_dict("records"):
+    for line in costs.to_dict("records"):
         counts = (
             Cell(thousands(int(line[name])) if not math.isnan(line[name]) else MISSING)
             for name in ("problems", "points", "networks", "epochs", "steps")
@@ -102,9 +104,9 @@ def _cost_table(found: pd.DataFrame) -> Table:
     return Table("What each study took", (tuple(map(Head, ("study", *names))),), tuple(rows))
 
 
-def _reading(ended: Sequence[TrainingLength]) -> list[str]:
+def _length_lines(lengths: Sequence[TrainingLength]) -> list[str]:
     lines = []
-    remix = next((made for made in ended if made.method.strategy == "remix"), None)
+    remix = next((length for length in lengths if length.method.strategy == "remix"), None)
     if remix is not None and not math.isnan(remix.baseline_ratio):
         side = "earlier than" if remix.baseline_ratio < 1 else "later than"
         if remix.baseline_ratio == 1:
@@ -117,9 +119,9 @@ def _reading(ended: Sequence[TrainingLength]) -> list[str]:
         )
     if remix is not None:
         parts = [
-            f"{short_name(metric)} {signed(r, 2)} over "
+            f"{short_name(metric)} {signed(correlation, 2)} over "
             f"{counted(remix.problems[metric], 'problem')}"
-            for metric, r in remix.correlations.items()
+            for metric, correlation in remix.correlations.items()
         ]
         if parts:
             lines.append(
@@ -128,41 +130,41 @@ def _reading(ended: Sequence[TrainingLength]) -> list[str]:
                     f"rank correlation of {listing(parts)}"
                 )
             )
-    sure = [
-        f"{made.method.label} in "
-        f"{listing([short_name(metric) for metric in made.correlated_metrics])}"
-        for made in ended
-        if made.correlated_metrics
+    notable = [
+        f"{length.method.label} in "
+        f"{listing([short_name(metric) for metric in length.correlated_metrics])}"
+        for length in lengths
+        if length.correlated_metrics
     ]
-    tested = [made for made in ended if made.correlations]
+    tested = [length for length in lengths if length.correlations]
     if tested:
         rule = f"a mean correlation of {plain(NOTABLE_CORRELATION)} or more, either way"
         lines.append(
-            sentence(f"When a network ended matters, by {rule}, for {listing(sure)}")
-            if sure
+            sentence(f"When a network ended matters, by {rule}, for {listing(notable)}")
+            if notable
             else f"When a network ended matters for no row, by {rule}."
         )
     return lines
 
 
-def _checked(checks: Sequence[Check]) -> list[str]:
-    longer = [
-        made.varied.study
-        for made in checks
-        if {"training.stop", "training.epochs"} & set(made.changes)
+def _check_lines(checks: Sequence[Check]) -> list[str]:
+    studies = [
+        check.varied.study
+        for check in checks
+        if {"training.stop", "training.epochs"} & set(check.changes)
     ]
-    if not longer:
+    if not studies:
         return []
     return [
         sentence(
-            f"{listing(longer)} trains one problem to another end, which tells more than these "
+            f"{listing(studies)} trains one problem to another end, which tells more than these "
             "correlations: see Checks"
         )
     ]
 
 
-def _ended_table(ended: Sequence[TrainingLength]) -> Table:
-    metrics = list(dict.fromkeys(metric for made in ended for metric in made.correlations))
+def _length_table(lengths: Sequence[TrainingLength]) -> Table:
+    metrics = list(dict.fromkeys(metric for length in lengths for metric in length.correlations))
     head = (
         Head("row"),
         Head("networks"),
@@ -175,21 +177,27 @@ def _ended_table(ended: Sequence[TrainingLength]) -> Table:
         ),
     )
     rows = []
-    for made in ended:
+    for length in lengths:
         cells = (
-            Cell(signed(made.correlations[metric], 2), counted(made.problems[metric], "problem"))
-            if metric in made.correlations
+            Cell(
+                signed(length.correlations[metric], 2), counted(length.problems[metric], "problem")
+            )
+            if metric in length.correlations
             else Cell(MISSING, kind="")
             for metric in metrics
         )
         rows.append(
             (
-                Cell(made.method.label, kind="name", color=strategy_color(made.method.strategy)),
-                Cell(thousands(made.networks)),
-                Cell(plain(made.median_epochs), f"{made.fewest_epochs} to {made.most_epochs}"),
-                Cell(number(made.baseline_ratio, 2)),
                 Cell(
-                    listing([f"{why} {thousands(n)}" for why, n in made.stopped.items()]),
+                    length.method.label, kind="name", color=strategy_color(length.method.strategy)
+                ),
+                Cell(thousands(length.networks)),
+                Cell(
+                    plain(length.median_epochs), f"{length.fewest_epochs} to {length.most_epochs}"
+                ),
+                Cell(number(length.baseline_ratio, 2)),
+                Cell(
+                    listing([f"{reason} {thousands(n)}" for reason, n in length.stopped.items()]),
                     kind="text",
                 ),
                 *cells,

@@ -1,4 +1,4 @@
-"""The verdict in words: every sentence is put together from the numbers, none is typed."""
+"""Sentences of the verdict, each made from the numbers: a headline, then questions and answers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from remix_study.report.formatting import (
     counted,
     difference,
     digits,
+    first_names,
     listing,
     number,
     sentence,
@@ -35,34 +36,38 @@ MOST_NAMES = 5
 
 
 def answers(verdict: Verdict) -> tuple[Answer, ...]:
-    """The questions of a reader who has to decide, answered from the numbers."""
-    found: list[Answer] = []
+    """The questions of a reader who has to decide, with answers made from the numbers."""
+    questions: list[Answer] = []
     baseline, balance = verdict.rival("baseline"), verdict.rival("balance")
     if baseline:
-        found.append(Answer("Does ReMix help?", (_help(verdict, baseline, "the baseline"),)))
+        questions.append(
+            Answer("Does ReMix help?", (_help_line(verdict, baseline, "the baseline"),))
+        )
     if balance:
         question = "Does its mixing help?"
-        found.append(Answer(question, (_help(verdict, balance, "balancing alone"),)))
+        questions.append(Answer(question, (_help_line(verdict, balance, "balancing alone"),)))
     others = [rival for rival in verdict.rivals if rival not in (baseline, balance)]
     if others:
-        found.append(Answer("Does something simpler do as well?", _simpler(verdict, others)))
+        questions.append(
+            Answer("Does something simpler do as well?", _simpler_lines(verdict, others))
+        )
     if verdict.missing_rivals:
         missing = f"Not in this study: {listing(verdict.missing_rivals)}."
-        found.append(Answer("What is missing?", (missing,)))
+        questions.append(Answer("What is missing?", (missing,)))
     if verdict.remix is not None:
         question = "Can its probabilities be used at the natural class shares?"
-        found.append(Answer(question, _probabilities(verdict)))
+        questions.append(Answer(question, _probability_lines(verdict)))
     if verdict.selections:
-        lines = tuple(_choice(verdict, made) for made in verdict.selections)
-        found.append(Answer("What would validation choose?", lines))
-    return tuple(found)
+        lines = tuple(_choice_line(verdict, selection) for selection in verdict.selections)
+        questions.append(Answer("What would validation choose?", lines))
+    return tuple(questions)
 
 
 def headline(verdict: Verdict) -> str:
     """The verdict in one or two sentences."""
     parts = []
     if verdict.remix is not None:
-        parts.append(_standing_in_short(verdict))
+        parts.append(_comparison_phrase(verdict))
     elif verdict.comparison.is_grid:
         parts.append("ReMix was not run here, so there is nothing to say about it")
     else:
@@ -72,105 +77,105 @@ def headline(verdict: Verdict) -> str:
             "found, and what that is worth, stands under Search"
         )
     chosen: dict[str, list[str]] = {}
-    for made in verdict.selections:
-        chosen.setdefault(made.overall.label, []).append(_purpose(made.metric))
+    for selection in verdict.selections:
+        chosen.setdefault(selection.overall.label, []).append(_purpose(selection.metric))
     if chosen:
-        words = [f"{row} for {listing(purposes)}" for row, purposes in chosen.items()]
-        parts.append(f"The validation parts choose {'; '.join(words)}")
-    return " ".join(sentence(part) for part in parts)
+        choices = [f"{row} for {listing(purposes)}" for row, purposes in chosen.items()]
+        parts.append(f"The validation parts choose {'; '.join(choices)}")
+    return " ".join(sentence(text) for text in parts)
 
 
-def _standing_in_short(verdict: Verdict) -> str:
+def _comparison_phrase(verdict: Verdict) -> str:
     name, parts = remix_name(verdict), []
     baseline, balance = verdict.rival("baseline"), verdict.rival("balance")
     if baseline:
         better, worse = _metrics(verdict, baseline, "better"), _metrics(verdict, baseline, "worse")
         if better or worse:
-            words = [f"better than the baseline on {listing(better)}"] if better else []
-            words += [f"worse than the baseline on {listing(worse)}"] if worse else []
-            parts.append(f"{name} is {' and '.join(words)}")
+            phrases = [f"better than the baseline on {listing(better)}"] if better else []
+            phrases += [f"worse than the baseline on {listing(worse)}"] if worse else []
+            parts.append(f"{name} is {' and '.join(phrases)}")
         else:
             parts.append(f"{name} cannot be told from the baseline")
     if balance:
         better, worse = _metrics(verdict, balance, "better"), _metrics(verdict, balance, "worse")
         if better or worse:
-            words = [f"gains on {listing(better)}"] if better else []
-            words += [f"costs on {listing(worse)}"] if worse else []
-            parts.append(f"mixing {' and '.join(words)} against balancing alone")
+            phrases = [f"gains on {listing(better)}"] if better else []
+            phrases += [f"costs on {listing(worse)}"] if worse else []
+            parts.append(f"mixing {' and '.join(phrases)} against balancing alone")
         else:
             parts.append("mixing adds nothing that these folds show to balancing alone")
     return "; ".join(parts) or f"{name} has neither a baseline nor balancing to be held against"
 
 
-def _metrics(verdict: Verdict, rival: Rival, wanted: Relation) -> list[str]:
+def _metrics(verdict: Verdict, rival: Rival, relation: Relation) -> list[str]:
     return [
         short_name(metric)
         for metric in verdict.comparison.objectives
-        if rival.relation(metric) == wanted
+        if rival.relation(metric) == relation
     ]
 
 
-def _help(verdict: Verdict, rival: Rival, words: str) -> str:
-    found = {rival.relation(metric) for metric in verdict.comparison.objectives} - {None}
-    if found == {"better"}:
+def _help_line(verdict: Verdict, rival: Rival, rival_name: str) -> str:
+    relations = {rival.relation(metric) for metric in verdict.comparison.objectives} - {None}
+    if relations == {"better"}:
         start = "Yes"
-    elif found == {"worse"}:
+    elif relations == {"worse"}:
         start = "No, it harms"
-    elif found <= {"unclear"}:
+    elif relations <= {"unclear"}:
         start = "These folds cannot show it"
-    elif {"better", "worse"} <= found:
+    elif {"better", "worse"} <= relations:
         start = "Both ways"
-    elif "better" in found:
+    elif "better" in relations:
         start = "Partly"
     else:
         start = "No, in part it harms"
     parts = []
-    for wanted, relation_words in RELATIONS:
+    for relation, relation_words in RELATIONS:
         metrics = [
             f"{short_name(metric)} {difference(rival.differences[metric], digits(metric))}"
             for metric in verdict.comparison.objectives
-            if rival.relation(metric) == wanted
+            if rival.relation(metric) == relation
         ]
         if metrics:
             parts.append(f"{relation_words} on {listing(metrics)}")
-    return sentence(f"{start}. Against {words}: {', '.join(parts)}")
+    return sentence(f"{start}. Against {rival_name}: {', '.join(parts)}")
 
 
-def _simpler(verdict: Verdict, others: Sequence[Rival]) -> tuple[str, ...]:
+def _simpler_lines(verdict: Verdict, rivals: Sequence[Rival]) -> tuple[str, ...]:
     objectives = verdict.comparison.objectives
-    equal = [
+    as_good = [
         rival.name
-        for rival in others
+        for rival in rivals
         if all(rival.relation(metric) in ("unclear", "worse", None) for metric in objectives)
     ]
-    if equal:
-        lines = [f"Yes, as far as these folds can tell: {quoted(equal)}."]
-    elif all(rival.relation(m) in ("better", None) for rival in others for m in objectives):
+    if as_good:
+        lines = [f"Yes, as far as these folds can tell: {quoted(as_good)}."]
+    elif all(rival.relation(m) in ("better", None) for rival in rivals for m in objectives):
         lines = ["No, ReMix is surely better than each rival without mixing."]
     else:
         lines = ["Not on every score."]
     for metric in objectives:
         parts = []
-        for wanted, words in (
+        for relation, phrase in (
             ("worse", "surely better are"),
             ("unclear", "not told from it are"),
             ("better", "surely behind are"),
         ):
             names = [
                 f"{rival.name} ({number(rival.means[metric], digits(metric))})"
-                for rival in others
-                if rival.relation(metric) == wanted
+                for rival in rivals
+                if rival.relation(metric) == relation
             ]
             if names:
-                parts.append(f"{words} {quoted(names)}")
+                parts.append(f"{phrase} {quoted(names)}")
         if parts and verdict.remix is not None:
-            own = float(verdict.comparison.score(verdict.remix.label, metric).mean())
-            start = f"On {short_name(metric)} ReMix has {number(own, digits(metric))}"
+            remix_mean = float(verdict.comparison.score(verdict.remix.label, metric).mean())
+            start = f"On {short_name(metric)} ReMix has {number(remix_mean, digits(metric))}"
             lines.append(sentence(f"{start}; {'; '.join(parts)}"))
     return tuple(lines)
 
 
-def _probabilities(verdict: Verdict) -> tuple[str, ...]:
+def _probability_lines(verdict: Verdict) -> tuple[str, ...]:
     trust, remix, comparison = verdict.probability_quality, verdict.remix, verdict.comparison
     if trust is None or remix is None:
         return ("Without a baseline there is nothing to hold them against.",)
@@ -194,23 +199,32 @@ def _probabilities(verdict: Verdict) -> tuple[str, ...]:
         return tuple(lines)
     if not trust.corrected:
         return (*lines, "No probabilities are stored, so no correction could be tried.")
-    rest = "" if trust.is_exact else ", approximately, since its rows were mixed,"
+    how = "" if trust.is_exact else ", approximately, since its rows were mixed,"
     lines.append(
-        f"Corrected back to the natural class shares{rest} {_mending(trust)} Against the "
+        f"Corrected back to the natural class shares{how} {_correction_phrase(trust)} Against the "
         f"baseline: {_all_differences(trust.corrected)}."
     )
-    back = next(made for made in verdict.corrected if made.name == f"{remix.label} corrected")
-    before, after = comparison.score(remix.label, "g_mean"), back.score("g_mean")
-    if trust.correction_outcome != "none" and len(after) and after.mean() < before.mean():
+    corrected_remix = next(
+        method for method in verdict.corrected if method.name == f"{remix.label} corrected"
+    )
+    uncorrected, corrected_scores = (
+        comparison.score(remix.label, "g_mean"),
+        corrected_remix.score("g_mean"),
+    )
+    if (
+        trust.correction_outcome != "none"
+        and len(corrected_scores)
+        and corrected_scores.mean() < uncorrected.mean()
+    ):
         lines.append(
-            f"The correction takes g-mean from {number(float(before.mean()))} to "
-            f"{number(float(after.mean()))}: decide by the probabilities as they come, report the "
-            "corrected ones."
+            f"The correction takes g-mean from {number(float(uncorrected.mean()))} to "
+            f"{number(float(corrected_scores.mean()))}: decide by the probabilities as they come, "
+            "report the corrected ones."
         )
     return tuple(lines)
 
 
-def _mending(trust: ProbabilityQuality) -> str:
+def _correction_phrase(trust: ProbabilityQuality) -> str:
     return {
         "sufficient": "they cannot be told from the baseline’s.",
         "sufficient with temperature": "they are still worse; with a temperature fitted on "
@@ -224,12 +238,12 @@ def _labels(metrics: Sequence[str]) -> list[str]:
     return [short_name(metric) for metric in metrics]
 
 
-def _all_differences(found: Mapping[str, Interval]) -> str:
+def _all_differences(differences: Mapping[str, Interval]) -> str:
     return listing(
         [
-            f"{short_name(metric)} {difference(found[metric], digits(metric))}"
+            f"{short_name(metric)} {difference(differences[metric], digits(metric))}"
             for metric in NATURAL_METRICS
-            if metric in found
+            if metric in differences
         ]
     )
 
@@ -238,37 +252,30 @@ def _purpose(metric: str) -> str:
     return _PURPOSE.get(metric, short_name(metric))
 
 
-def _choice(verdict: Verdict, made: Selection) -> str:
-    n = digits(made.metric)
-    test = made.overall_test
+def _choice_line(verdict: Verdict, selection: Selection) -> str:
+    n = digits(selection.metric)
+    test = selection.overall_test
     parts = [
-        f"For {_purpose(made.metric)}: {made.overall.label}, with "
+        f"For {_purpose(selection.metric)}: {selection.overall.label}, with "
         f"{number(test.mean, n)} on the test parts ({span(test.low, test.high, n)})"
     ]
     if verdict.comparison.is_grid:
-        cheaper = simpler_methods(verdict, made)
+        cheaper = first_names(simpler_methods(verdict, selection), MOST_NAMES)
         if cheaper:
-            parts.append(f"Simpler, and not surely worse: {_some(cheaper)}")
-        within = [made.hindsight.label, *made.within_error]
-        if len(within) > 1:
+            parts.append(f"Simpler, and not surely worse: {quoted(cheaper)}")
+        best_methods = [selection.hindsight.label, *selection.within_error]
+        if len(best_methods) > 1:
             parts.append(
-                f"{_share(len(within), made.candidates)} rows are within error of the best, "
-                f"{made.hindsight.label} ({number(made.hindsight_test.mean, n)})"
+                f"{_share(len(best_methods), selection.candidates)} rows are within error of the "
+                f"best, {selection.hindsight.label} ({number(selection.hindsight_test.mean, n)})"
             )
-    return " ".join(sentence(part) for part in parts)
+    return " ".join(sentence(text) for text in parts)
 
 
-def _share(part: int, whole: int) -> str:
-    return f"all {whole}" if part == whole else f"{part} of {whole}"
-
-
-def _some(names: Sequence[str]) -> str:
-    shown = list(names[:MOST_NAMES])
-    if len(names) > len(shown):
-        shown.append(f"{len(names) - len(shown)} more")
-    return quoted(shown)
+def _share(n: int, total: int) -> str:
+    return f"all {total}" if n == total else f"{n} of {total}"
 
 
 def quoted(names: Sequence[str]) -> str:
-    """A list of names, some of which hold a comma of their own."""
+    """A list of names, separated by semicolons if a name contains a comma."""
     return "; ".join(names) if any("," in name for name in names) else listing(names)

@@ -1,4 +1,4 @@
-"""What was run, in how much time, and how to read the rest of the page."""
+"""The section on what was run and in how much time, with a guide to the page."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ READING = (
 
 
 def progress(comparisons: Sequence[Comparison]) -> tuple[str, bool]:
-    """How far the studies are, in one line, and whether they are complete."""
+    """Say how many configurations are complete, in one line, and whether all are."""
     planned = sum(int(c.info["planned"]) for c in comparisons)
     complete = sum(int(c.info["complete"]) for c in comparisons)
     failed = sum(int(c.info["failed"]) for c in comparisons)
@@ -52,7 +52,7 @@ def progress(comparisons: Sequence[Comparison]) -> tuple[str, bool]:
 
 
 def table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
-    """One line a problem: what it is made of and how far it is."""
+    """Problems as a table: classes, rows, cross-validation and progress, one line a problem."""
     return pd.DataFrame(
         [
             {
@@ -100,9 +100,9 @@ def section(
         for role, studies in (studies_aside or {}).items()
     )
     text = tuple(
-        part
+        line
         for study in dict.fromkeys(c.study for c in comparisons)
-        for part in _study([c for c in comparisons if c.study == study])
+        for line in _study_lines([c for c in comparisons if c.study == study])
     )
     blocks = (
         *([Block(title="Studies beside the headline", text=aside)] if aside else []),
@@ -115,22 +115,22 @@ def section(
 def _reading_guide(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
     if all(c.is_grid for c in comparisons):
         return READING
-    first, *rest = READING
-    return (f"{first} What a search chose is an exception, see Search.", *rest)
+    scores_note, *notes = READING
+    return (f"{scores_note} What a search chose is an exception, see Search.", *notes)
 
 
-def _study(own: Sequence[Comparison]) -> list[str]:
-    info = own[0].info
-    folds = pd.concat([c.folds for c in own])
-    done, _ = progress(own)
-    seconds = sum(row.seconds for c in own for row in c.methods)
-    first = f"Study “{own[0].study}”: {counted(len(own), 'problem')}, {done}"
+def _study_lines(problems: Sequence[Comparison]) -> list[str]:
+    info = problems[0].info
+    folds = pd.concat([c.folds for c in problems])
+    how_complete, _ = progress(problems)
+    seconds = sum(row.seconds for c in problems for row in c.methods)
+    text = f"Study “{problems[0].study}”: {counted(len(problems), 'problem')}, {how_complete}"
     if len(folds):
-        first += f", {counted(len(folds), 'network')} in {duration(seconds)} of training"
-    sentences = [sentence(first)]
+        text += f", {counted(len(folds), 'network')} in {duration(seconds)} of training"
+    sentences = [sentence(text)]
     training = f"Preset “{info['preset']}”"
-    monitors = list(dict.fromkeys(monitor_name(str(c.info["monitor"])) for c in own))
-    if any(c.info["early_stopping"] for c in own):
+    monitors = list(dict.fromkeys(monitor_name(str(c.info["monitor"])) for c in problems))
+    if any(c.info["early_stopping"] for c in problems):
         training += (
             f" with early stopping, which watched the {listing(monitors)}, the same for every "
             "strategy"
@@ -144,10 +144,10 @@ def _study(own: Sequence[Comparison]) -> list[str]:
             f"(median, range {epochs.min():g} to {epochs.max():g})"
         )
     sentences.append(sentence(training))
-    notes = dict.fromkeys((c.name, note) for c in own for note in c.info["notes"])
+    notes = dict.fromkeys((c.name, note) for c in problems for note in c.info["notes"])
     for note in dict.fromkeys(note for _, note in notes):
-        names = [name for name, other in notes if other == note]
-        where = "All problems" if len(names) == len(own) > 1 else listing(names)
+        names = [name for name, other_note in notes if other_note == note]
+        where = "All problems" if len(names) == len(problems) > 1 else listing(names)
         sentences.append(f"{where}: {note}")
     return sentences
 

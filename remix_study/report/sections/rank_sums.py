@@ -1,4 +1,4 @@
-"""The ranks section: the published five in the paper's layout, then all rows."""
+"""The ranks section: the published five methods in the paper's layout, then all methods."""
 
 from __future__ import annotations
 
@@ -11,10 +11,18 @@ from remix_study.metrics import NATURAL_METRICS, short_name
 from remix_study.report.figures import (
     strategy_color,
 )
-from remix_study.report.formatting import MISSING, counted, listing, number, plain, sentence
+from remix_study.report.formatting import (
+    MISSING,
+    counted,
+    first_names,
+    listing,
+    number,
+    plain,
+    sentence,
+)
 from remix_study.report.page_model import Block, Cell, Head, Section, Table
 from remix_study.report.registry import ReferenceRanks
-from remix_study.report.sections import rank_tests as tests_in_words
+from remix_study.report.sections import rank_tests as rank_test_blocks
 from remix_study.results.comparison import Comparison
 from remix_study.results.methods import Method
 from remix_study.results.rank_sums import (
@@ -38,6 +46,9 @@ from remix_study.results.rank_sums import (
 from remix_study.results.rank_tests import rank_tests, table_of_opponents
 from remix_study.results.rank_tests import table as table_of_tests
 from remix_study.results.ranking import Ranking
+
+MOST_NAMES = 4
+"""A sentence on problems names this many of them."""
 
 Details = Mapping[tuple[str, str, str], str]
 """(kind, metric, method) -> the small line below a rank sum."""
@@ -78,25 +89,25 @@ def section(comparisons: Sequence[Comparison], reference: ReferenceRanks | None 
         if reference is not None:
             blocks.append(reference.block())
         if {row.label for row in five.methods} != {row.label for row in each.methods}:
-            blocks += tests_in_words.blocks(
+            blocks += rank_test_blocks.blocks(
                 five, tests["published five"], rows="the published five", name="five"
             )
-    blocks += tests_in_words.blocks(each, tests["one row of each strategy"])
-    for name, made in (
+    blocks += rank_test_blocks.blocks(each, tests["one row of each strategy"])
+    for name, frame in (
         ("rank-tests", table_of_tests(tests)),
         ("rank-tests-remix", table_of_opponents(tests)),
     ):
-        if len(made):
-            files[name] = made
+        if len(frame):
+            files[name] = frame
     if every.rankings:
-        parts = [
+        kinds = [
             (
-                replace(every, rankings=own),
-                f"Rank sums of all rows on {counted(len(own[0].ranks), f'{kind} problem')}, "
+                replace(every, rankings=rankings),
+                f"Rank sums of all rows on {counted(len(rankings[0].ranks), f'{kind} problem')}, "
                 "mean rank below",
             )
             for kind in KINDS
-            if (own := tuple(r for r in every.rankings if r.kind == kind))
+            if (rankings := tuple(r for r in every.rankings if r.kind == kind))
         ]
         blocks.append(
             Block(
@@ -108,7 +119,8 @@ def section(comparisons: Sequence[Comparison], reference: ReferenceRanks | None 
                     "five.",
                 ),
                 tables=tuple(
-                    _page_table(part, caption, mean=True, grouped=False) for part, caption in parts
+                    _page_table(table_ranks, caption, mean=True, grouped=False)
+                    for table_ranks, caption in kinds
                 ),
             )
         )
@@ -124,7 +136,8 @@ def problem_notes(notes: Sequence[ProblemNote]) -> tuple[str, ...]:
 def _problem_note(note: ProblemNote) -> str:
     if note.reason == SEVERAL_STUDIES:
         verb = "is" if len(note.problems) == 1 else "are"
-        return f"{_some(note.problems)} {verb} in more than one study; ranked from {note.study}."
+        names = listing(first_names(note.problems, MOST_NAMES))
+        return f"{names} {verb} in more than one study; ranked from {note.study}."
     reasons = {
         SEARCHED: "Optuna chose the points, so no row stands at one fixed alpha on every problem",
         VARIANT: "rows drawn or split otherwise, compared under robustness",
@@ -140,19 +153,13 @@ def incomplete_methods(methods: Sequence[IncompleteMethod]) -> tuple[str, ...]:
 
 def _incomplete_method(method: IncompleteMethod) -> str:
     if method.absent:
-        why = f"it was not run on {_some(method.absent)}"
+        why = f"it was not run on {listing(first_names(method.absent, MOST_NAMES))}"
     else:
         partial = [
             f"{p.missing} of {counted(p.planned, 'fold')} of {p.problem}" for p in method.partial
         ]
         why = f"it has no score in {listing(partial)}"
     return f"{method.kind} problems: {method.method} is left out, {why}."
-
-
-def _some(names: Sequence[str], most: int = 4) -> str:
-    if len(names) <= most:
-        return listing(names)
-    return listing([*names[:most], f"{len(names) - most} more"])
 
 
 def _published_block(
@@ -173,7 +180,7 @@ def _published_block(
     if not five.rankings:
         text.append("Fewer than two of the five published rows are complete: nothing to rank.")
         return Block(title="The published five", text=tuple(text))
-    text += _sizes(five, usable)
+    text += _size_lines(five, usable)
     caption = "Rank sums, the layout of Table 2 of the paper"
     details = _reference_details(reference, five, usable) if reference else {}
     if details:
@@ -194,22 +201,25 @@ def _reference_details(
     reference: ReferenceRanks, five: RankTable, usable: Sequence[Comparison]
 ) -> Details:
     sums = reference.beside(five, usable)
-    return {place: f"{reference.name} {plain(value)}" for place, value in sums.items()}
+    return {key: f"{reference.name} {plain(value)}" for key, value in sums.items()}
 
 
 def _published_name(strategy: str, alpha: float | None) -> str:
     return strategy if alpha is None else f"{strategy} ({plain(alpha)})"
 
 
-def _sizes(ranked: RankTable, usable: Sequence[Comparison]) -> tuple[str, ...]:
+def _size_lines(ranked: RankTable, usable: Sequence[Comparison]) -> tuple[str, ...]:
     sentences = []
     for kind in dict.fromkeys(ranking.kind for ranking in ranked.rankings):
-        here = [c for c in usable if c.kind == kind]
-        datasets = {str(c.info["dataset"]) for c in here}
-        text = f"{kind}: {counted(len(here), 'problem')} from {counted(len(datasets), 'data set')}"
-        if len(here) == 1:
+        problems = [c for c in usable if c.kind == kind]
+        datasets = {str(c.info["dataset"]) for c in problems}
+        text = (
+            f"{kind}: {counted(len(problems), 'problem')} from "
+            f"{counted(len(datasets), 'data set')}"
+        )
+        if len(problems) == 1:
             text += ", so a rank sum is no more than one order"
-        elif len(datasets) < len(here):
+        elif len(datasets) < len(problems):
             text += "; problems made from one data set are not independent of each other"
         sentences.append(sentence(text))
     return tuple(sentences)
@@ -229,14 +239,16 @@ def _page_table(
         Head(kind, counted(len(by_kind[kind][0].ranks), "problem"), len(by_kind[kind]))
         for kind in kinds
     ]
-    measures = [Head(short_name(r.metric)) for kind in kinds for r in by_kind[kind]]
+    metrics = [Head(short_name(r.metric)) for kind in kinds for r in by_kind[kind]]
     rows = []
-    for row in ranked.methods:
-        if all(row.label not in ranking.sums for ranking in ranked.rankings):
+    for method in ranked.methods:
+        if all(method.label not in ranking.sums for ranking in ranked.rankings):
             continue
-        cells = [Cell(row.label, kind="name", color=strategy_color(row.strategy))]
+        cells = [Cell(method.label, kind="name", color=strategy_color(method.strategy))]
         for kind in kinds:
-            cells += [_sum_cell(r, row, mean=mean, details=details or {}) for r in by_kind[kind]]
+            cells += [
+                _sum_cell(r, method, mean=mean, details=details or {}) for r in by_kind[kind]
+            ]
         rows.append(tuple(cells))
     total = [Cell("total", "N k (k + 1) / 2", kind="name")]
     for kind in kinds:
@@ -245,7 +257,7 @@ def _page_table(
             total.append(Cell(plain(float(ranking.sums.sum())), f"{n} × {k} × {k + 1} / 2"))
     return Table(
         caption,
-        (*([(Head(""), *groups)] if grouped else []), (Head("row"), *measures)),
+        (*([(Head(""), *groups)] if grouped else []), (Head("row"), *metrics)),
         tuple(rows),
         (tuple(total),),
     )

@@ -1,4 +1,4 @@
-"""What tests say about the ranks: blocks of the ranks section, one a kind of problem."""
+"""Tests of the ranks, as blocks of the ranks section, one a kind of problem."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from remix_study.report.formatting import (
     heading,
     listing,
     number,
+    p_value,
     plain,
     sentence,
 )
@@ -40,67 +41,72 @@ def blocks(
     """One block a kind of problem: reading, diagrams, and the tables folded away.
 
     Args:
-        ranked: the rows.
-        tests: of their rankings.
-        rows: which rows they are, in words.
-        name: what the names of the diagrams begin with.
+        ranked: the methods.
+        tests: tests of their rankings.
+        rows: which methods they are, in words.
+        name: part of the diagrams' file names; "" for none.
     """
     colors = {row.label: strategy_color(row.strategy) for row in ranked.methods}
-    found: list[Block] = []
+    kind_blocks: list[Block] = []
     for kind in dict.fromkeys(test.ranking.kind for test in tests):
-        own = [test for test in tests if test.ranking.kind == kind]
-        tested = [test for test in own if test.overall is not None]
+        kind_tests = [test for test in tests if test.ranking.kind == kind]
+        tested = [test for test in kind_tests if test.overall is not None]
         pictures = [
-            _picture("-".join(filter(None, ("ranks", name, kind))), kind, unit, shown, colors)
+            _picture("-".join(filter(None, ("ranks", name, kind))), kind, unit, unit_tests, colors)
             for unit in UNITS
-            if (shown := [test for test in tested if test.unit == unit])
+            if (unit_tests := [test for test in tested if test.unit == unit])
         ]
-        found.append(
+        kind_blocks.append(
             Block(
                 title=f"Tests on {kind} problems, {rows}",
-                text=(*([READING] if tested and not found else []), *_sentences(own)),
+                text=(
+                    *([READING] if tested and not kind_blocks else []),
+                    *_test_lines(kind_tests),
+                ),
                 pictures=tuple(pictures),
                 tables=tuple(_tables(kind, tested)),
                 folded="The tests in numbers",
             )
         )
-    return tuple(found)
+    return tuple(kind_blocks)
 
 
-def _sentences(own: Sequence[RankTest]) -> list[str]:
-    found = []
+def _test_lines(tests: Sequence[RankTest]) -> list[str]:
+    lines = []
     for unit in UNITS:
-        tests = [test for test in own if test.unit == unit]
-        if not tests:
+        unit_tests = [test for test in tests if test.unit == unit]
+        if not unit_tests:
             continue
-        n = tests[0].n_units
+        n = unit_tests[0].n_units
         if n < LEAST_UNITS:
-            found.append(
+            lines.append(
                 f"With {counted(n, unit)} no test is made by {unit}: the smallest p-value that "
                 f"an exact two-sided test could give is {plain(smallest_p(n))}."
             )
             continue
-        found += [_reading(test) for test in tests if test.ranking.metric in PUBLISHED_METRICS]
-        found.append(_natural(tests))
-        rivals = len(tests[0].opponents)
-        if rivals:
-            found.append(_limits(unit, n, rivals))
-    if {test.unit for test in own} == set(UNITS):
-        found.append(
+        lines += [
+            _test_line(test) for test in unit_tests if test.ranking.metric in PUBLISHED_METRICS
+        ]
+        lines.append(_natural_line(unit_tests))
+        n_opponents = len(unit_tests[0].opponents)
+        if n_opponents:
+            lines.append(_limit_line(unit, n, n_opponents))
+    if {test.unit for test in tests} == set(UNITS):
+        lines.append(
             "By problem, the imbalance ratios of one data set count as independent, which they "
             "are not: those p-values are too small."
         )
-    return [text for text in found if text]
+    return [text for text in lines if text]
 
 
-def _reading(test: RankTest) -> str:
+def _test_line(test: RankTest) -> str:
     assert test.overall is not None
-    start = (
+    text = (
         f"{short_name(test.ranking.metric)} by {test.unit} ({test.n_units}): "
-        f"{_differ(test.overall.f_p)}; lowest mean rank {_leaders(test)}"
+        f"{_difference_phrase(test.overall.f_p)}; lowest mean rank {_leaders(test)}"
     )
     if not test.opponents:
-        return f"{start}."
+        return f"{text}."
     ahead = [r.method for r in test.opponents if r.holm_p <= LEVEL and r.is_behind]
     behind = [r.method for r in test.opponents if r.holm_p <= LEVEL and not r.is_behind]
     parts = [f"after Holm {test.remix} is ahead of {listing(ahead)}"] if ahead else []
@@ -109,39 +115,43 @@ def _reading(test: RankTest) -> str:
                      f"{listing(behind)}")  # fmt: skip
     if not parts:
         parts.append(f"after Holm {test.remix} cannot be told from any row")
-    return f"{start}; {' and '.join(parts)}; {_posterior(test)}."
+    return f"{text}; {' and '.join(parts)}; {_posterior_phrase(test)}."
 
 
-def _posterior(test: RankTest) -> str:
+def _posterior_phrase(test: RankTest) -> str:
     parts = []
-    for words, name in (("better than", "better"), ("worse than", "worse"), ("equal to", "equal")):
+    for phrase, name in (
+        ("better than", "better"),
+        ("worse than", "worse"),
+        ("equal to", "equal"),
+    ):
         rows = [r.method for r in test.opponents if getattr(r.posterior, name) > SURE]
         if rows:
-            parts.append(f"practically {words} {listing(rows)}")
+            parts.append(f"practically {phrase} {listing(rows)}")
     if not parts:
         return f"no posterior probability exceeds {plain(SURE)}"
     return f"with a posterior probability above {plain(SURE)} it is {', '.join(parts)}"
 
 
-def _natural(tests: Sequence[RankTest]) -> str:
-    """The metrics at the natural class shares, in one sentence: who leads."""
+def _natural_line(tests: Sequence[RankTest]) -> str:
+    """Say who leads in the metrics at the natural class shares."""
     natural = [test for test in tests if test.ranking.metric in NATURAL_METRICS]
     if not natural:
         return ""
     parts = []
     for test in natural:
-        place = ""
+        remix_rank = ""
         if test.remix:
-            rank = float(test.ranking.sums[test.remix]) / test.n_units
-            place = f" ({test.remix} {number(rank, 2)})"
-        parts.append(f"{short_name(test.ranking.metric)} {_leaders(test)}{place}")
+            mean_rank = float(test.ranking.sums[test.remix]) / test.n_units
+            remix_rank = f" ({test.remix} {number(mean_rank, 2)})"
+        parts.append(f"{short_name(test.ranking.metric)} {_leaders(test)}{remix_rank}")
     return sentence(
         f"Lowest mean rank by {tests[0].unit} where a shift of the prior is punished: "
         f"{'; '.join(parts)}"
     )
 
 
-def _limits(unit: str, n: int, rivals: int) -> str:
+def _limit_line(unit: str, n: int, rivals: int) -> str:
     p = smallest_p(n)
     text = (
         f"What {counted(n, unit)} can show: the smallest two-sided p-value of an exact Wilcoxon "
@@ -155,20 +165,16 @@ def _limits(unit: str, n: int, rivals: int) -> str:
     return sentence(text)
 
 
-def _differ(p: float) -> str:
-    return f"the rows {'differ' if p <= LEVEL else 'are not shown to differ'} ({_p(p, 'p ')})"
+def _difference_phrase(p: float) -> str:
+    equals = "= " if p >= 1e-4 else ""
+    verb = "differ" if p <= LEVEL else "are not shown to differ"
+    return f"the rows {verb} (p {equals}{p_value(p)})"
 
 
 def _leaders(test: RankTest) -> str:
-    least = float(test.ranking.sums.min())
-    names = [str(name) for name, value in test.ranking.sums.items() if value == least]
-    return f"{listing(names)} ({number(least / test.n_units, 2)})"
-
-
-def _p(p: float, name: str = "") -> str:
-    if p < 1e-4:
-        return f"{name}< 0.0001"
-    return f"{name}{'= ' if name else ''}{p:.2g}"
+    least_sum = float(test.ranking.sums.min())
+    names = [str(name) for name, value in test.ranking.sums.items() if value == least_sum]
+    return f"{listing(names)} ({number(least_sum / test.n_units, 2)})"
 
 
 def _picture(
@@ -180,8 +186,8 @@ def _picture(
         mean = sorted(float(value) / test.n_units for value in test.ranking.sums)
         bars = len(cliques(mean, test.overall.critical_difference))
         heights.append(lines_needed(len(mean), bars))
-    with figure(5.2, 0.19 * sum(heights)) as made:
-        grid = made.subplots(len(tests), 1, squeeze=False, height_ratios=heights)[:, 0]
+    with figure(5.2, 0.19 * sum(heights)) as fig:
+        grid = fig.subplots(len(tests), 1, squeeze=False, height_ratios=heights)[:, 0]
         for axes, test in zip(grid, tests, strict=True):
             assert test.overall is not None
             names = [str(name) for name in test.ranking.sums.index]
@@ -193,7 +199,7 @@ def _picture(
                 test.overall.critical_difference,
                 short_name(test.ranking.metric),
             )
-        svg, png = render(made)
+        svg, png = render(fig)
     where = counted(tests[0].n_units, f"{kind} {unit}")
     return Picture(
         f"{name}-{unit.replace(' ', '-')}",
@@ -214,27 +220,31 @@ def _tables(kind: str, tests: Sequence[RankTest]) -> list[Table]:
     )
     rows = []
     for test in tests:
-        found = test.overall
-        assert found is not None
-        cells = (test.unit, str(found.units), number(found.chi2, 2), _p(found.p))
-        more = (number(found.f, 2), _p(found.f_p), number(found.critical_difference, 2))
-        rows.append((_name(test), *map(Cell, (*cells, *more))))
-    made = [Table(f"Whether the rows differ on {kind} problems", (head,), tuple(rows))]
+        overall = test.overall
+        assert overall is not None
+        cells = (test.unit, str(overall.units), number(overall.chi2, 2), p_value(overall.p))
+        f_cells = (
+            number(overall.f, 2),
+            p_value(overall.f_p),
+            number(overall.critical_difference, 2),
+        )
+        rows.append((_name(test), *map(Cell, (*cells, *f_cells))))
+    tables = [Table(f"Whether the rows differ on {kind} problems", (head,), tuple(rows))]
     if any(test.opponents for test in tests):
         names = list(dict.fromkeys(rival.method for test in tests for rival in test.opponents))
         head = (Head("metric"), Head("unit"), *(Head(f"{name}") for name in names))
         rows = []
         for test in tests:
             by_name = {rival.method: rival for rival in test.opponents}
-            own = tuple(_rival_cell(by_name.get(name)) for name in names)
-            rows.append((_name(test), Cell(f"{test.unit} ({test.n_units})"), *own))
+            opponent_cells = tuple(_rival_cell(by_name.get(name)) for name in names)
+            rows.append((_name(test), Cell(f"{test.unit} ({test.n_units})"), *opponent_cells))
         caption = (
             f"{tests[0].remix} against each row on {kind} problems: Holm’s p-value, marked where "
             f"it is at most {plain(LEVEL)}, ▲ ReMix ahead, ▼ behind; below it the posterior "
             "probabilities that ReMix is better / equal / worse"
         )
-        made.append(Table(caption, (head,), tuple(rows)))
-    return made
+        tables.append(Table(caption, (head,), tuple(rows)))
+    return tables
 
 
 def _name(test: RankTest) -> Cell:
@@ -249,4 +259,4 @@ def _rival_cell(rival: Opponent | None) -> Cell:
     if rival.holm_p <= LEVEL:
         kind = "better" if rival.is_behind else "worse"
     chances = " / ".join(number(value, 2) for value in (p.better, p.equal, p.worse))
-    return Cell(_p(rival.holm_p), chances, kind)
+    return Cell(p_value(rival.holm_p), chances, kind)

@@ -1,4 +1,4 @@
-"""The results section: a figure and a table of test scores for each problem."""
+"""The results section: a figure and a table of test scores of each problem."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from remix_study.report.formatting import (
 )
 from remix_study.report.page_model import Block, Cell, Head, Picture, Section, Table
 from remix_study.report.sections import paired
-from remix_study.report.sections import scores_overview as overview
+from remix_study.report.sections import scores_overview as scores_overview
 from remix_study.results.comparison import Comparison
 from remix_study.results.intervals import paired_interval, score_interval
 from remix_study.results.methods import Method
@@ -39,8 +39,8 @@ from remix_study.results.paired import table as table_of_tests
 from remix_study.results.score_tables import score_summaries, table, table_of_training
 from remix_study.results.verdict import remix_method
 
-# Of a search, the page shows this many points; the CSV has all.
-SHOWN_POINTS = 12
+# Configurations of a search on the page; the CSV has all.
+SHOWN_CONFIGURATIONS = 12
 LEAD = (
     "The figures show mean test scores with corrected 95 % intervals; the grey line is the mean "
     "of the baseline. The tables have the mean over the folds and below it the standard deviation "
@@ -55,35 +55,39 @@ def section(comparisons: Sequence[Comparison], beside: Sequence[Comparison] = ()
 
     Args:
         comparisons: the problems that the page shows.
-        beside: further ones, which have sections of their own; only the table files have them.
+        beside: problems with sections of their own, for the table files only.
     """
     shown = [comparison for comparison in comparisons if comparison.methods]
-    tested = [(c, paired_tests(c, remix_method(c))) for c in shown]
-    rest = [comparison for comparison in beside if comparison.methods]
-    many = crowded(shown)
+    tests_by_problem = [(c, paired_tests(c, remix_method(c))) for c in shown]
+    others = [comparison for comparison in beside if comparison.methods]
+    is_crowded = crowded(shown)
     blocks: list[Block] = []
-    for at, (comparison, tests) in enumerate(tested):
-        block = _block(comparison, at, drawn=not many)
-        own = paired.tables(comparison, tests)
-        if many:
-            blocks.append(fold(replace(block, tables=(*block.tables, *own))))
+    for place, (comparison, tests) in enumerate(tests_by_problem):
+        block = _block(comparison, place, is_drawn=not is_crowded)
+        test_tables = paired.tables(comparison, tests)
+        if is_crowded:
+            blocks.append(fold(replace(block, tables=(*block.tables, *test_tables))))
         else:
             blocks.append(block)
-            if own:
-                blocks.append(Block(tables=own, folded=paired.TITLE))
-    blocks = [*(overview.blocks(shown) if many else ()), *paired.counts(tested), *blocks]
+            if test_tables:
+                blocks.append(Block(tables=test_tables, folded=paired.TITLE))
+    blocks = [
+        *(scores_overview.blocks(shown) if is_crowded else ()),
+        *paired.counts(tests_by_problem),
+        *blocks,
+    ]
     files = {}
     if shown:
         files = {
-            "results": wide_table([*shown, *rest]),
-            "results-long": _long(shown, rest),
-            "training": table_of_training([*shown, *rest]),
+            "results": wide_table([*shown, *others]),
+            "results-long": _long_table(shown, others),
+            "training": table_of_training([*shown, *others]),
         }
-        tests_table = table_of_tests(tested)
+        tests_table = table_of_tests(tests_by_problem)
         if len(tests_table):
             files["paired-tests"] = tests_table
-        if rest:
-            names = listing(list(dict.fromkeys(c.study for c in rest)))
+        if others:
+            names = listing(list(dict.fromkeys(c.study for c in others)))
             text = f"The rows of {names} have no tables here; they are in the files results, "
             blocks.append(Block(text=(text + "results-long and training.",)))
     else:
@@ -91,25 +95,25 @@ def section(comparisons: Sequence[Comparison], beside: Sequence[Comparison] = ()
     return Section("results", "Results", LEAD, tuple(blocks), files)
 
 
-def _long(shown: Sequence[Comparison], rest: Sequence[Comparison]) -> pd.DataFrame:
-    """All results of the problems shown; of the others those of the core metrics alone."""
-    beside = table(rest)
-    if len(beside):
-        beside = beside[beside["metric"].isin(CORE_METRICS)]
-    return pd.concat([table(shown), beside], ignore_index=True)
+def _long_table(shown: Sequence[Comparison], others: Sequence[Comparison]) -> pd.DataFrame:
+    """All results of the problems shown, and those of the others in the core metrics."""
+    other_table = table(others)
+    if len(other_table):
+        other_table = other_table[other_table["metric"].isin(CORE_METRICS)]
+    return pd.concat([table(shown), other_table], ignore_index=True)
 
 
 def wide_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
-    """Mean (sd) as text, one line a problem and row, for reading."""
+    """Mean (sd) as text, one line a problem and method."""
     lines = []
     for comparison in comparisons:
-        found = {
+        summaries = {
             (result.method.label, result.metric): result for result in score_summaries(comparison)
         }
         for row in comparison.methods:
             line = {"problem": comparison.name, "row": row.label}
             for metric in METRICS:
-                result = found.get((row.label, metric))
+                result = summaries.get((row.label, metric))
                 line[short_name(metric)] = (
                     f"{result.interval.mean:.{digits(metric)}f} "
                     f"({result.standard_deviation:.{digits(metric)}f})"
@@ -120,36 +124,37 @@ def wide_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def _block(comparison: Comparison, at: int, *, drawn: bool) -> Block:
-    rows = comparison.methods
-    text = [*_facts(comparison)]
+def _block(comparison: Comparison, place: int, *, is_drawn: bool) -> Block:
+    methods = comparison.methods
+    text = [*_fact_lines(comparison)]
     if not comparison.is_grid:
-        text.append(_searched(comparison))
-        rows = _best_by_validation(comparison)
+        text.append(_search_line(comparison))
+        methods = _best_by_validation(comparison)
     pictures = [
         picture
         for metric in comparison.objectives
-        if drawn and (picture := _picture(comparison, rows, metric, at))
+        if is_drawn and (picture := _picture(comparison, methods, metric, place))
     ]
     return Block(
         title=f"{comparison.title}, {comparison.imbalance_name}",
         text=tuple(text),
         pictures=tuple(pictures),
-        tables=(_page_table(comparison, rows),),
+        tables=(_page_table(comparison, methods),),
     )
 
 
-def _facts(comparison: Comparison) -> list[str]:
+def _fact_lines(comparison: Comparison) -> list[str]:
     folds = comparison.folds
     info = comparison.info
-    least = [int(folds[f"minority_{part}"].min()) for part in ("train", "validation", "test")]
+    fewest = [int(folds[f"minority_{part}"].min()) for part in ("train", "validation", "test")]
     sentences = [
         sentence(
             f"Problem {comparison.name}, {counted(int(info['repeats']), 'repeat')} of "
             f"{counted(int(info['folds']), 'fold')}. The smallest fold has "
-            f"{thousands(least[0])} rows of the rarest class in its training part, "
-            f"{thousands(least[1])} in its validation part and {thousands(least[2])} in its test "
-            f"part. n_test/n_train of the corrected error is {plain(round(comparison.ratio, 2))}"
+            f"{thousands(fewest[0])} rows of the rarest class in its training part, "
+            f"{thousands(fewest[1])} in its validation part and {thousands(fewest[2])} in its "
+            "test part. n_test/n_train of the corrected error is "
+            f"{plain(round(comparison.ratio, 2))}"
         )
     ]
     zeros = [
@@ -172,47 +177,53 @@ def _facts(comparison: Comparison) -> list[str]:
     return sentences
 
 
-def _searched(comparison: Comparison) -> str:
+def _search_line(comparison: Comparison) -> str:
     metric = comparison.objectives[0]
     n = len(comparison.methods)
     text = (
         f"Optuna ({comparison.info['algorithm']}) chose the {counted(n, 'different point')} by "
         "their validation scores"
     )
-    if n > SHOWN_POINTS:
-        text += f"; shown are the {SHOWN_POINTS} with the best validation {short_name(metric)}"
+    if n > SHOWN_CONFIGURATIONS:
+        text += (
+            f"; shown are the {SHOWN_CONFIGURATIONS} with the best validation {short_name(metric)}"
+        )
     return sentence(text + ". The best of many test scores is an optimistic number")
 
 
 def _best_by_validation(comparison: Comparison) -> tuple[Method, ...]:
     sign = -1.0 if is_maximized(comparison.objectives[0]) else 1.0
-    return tuple(sorted(comparison.methods, key=lambda row: sign * row.values[0])[:SHOWN_POINTS])
+    return tuple(
+        sorted(comparison.methods, key=lambda method: sign * method.values[0])[
+            :SHOWN_CONFIGURATIONS
+        ]
+    )
 
 
 def _picture(
-    comparison: Comparison, rows: Sequence[Method], metric: str, at: int
+    comparison: Comparison, methods: Sequence[Method], metric: str, place: int
 ) -> Picture | None:
-    shown = [row for row in rows if len(comparison.score(row.label, metric))]
+    shown = [method for method in methods if len(comparison.score(method.label, metric))]
     if not shown:
         return None
-    baseline = next((row for row in shown if row.strategy == "baseline"), None)
+    baseline = next((method for method in shown if method.strategy == "baseline"), None)
     points = [
-        score_interval(metric, comparison.score(row.label, metric), comparison.ratio)
-        for row in shown
+        score_interval(metric, comparison.score(method.label, metric), comparison.ratio)
+        for method in shown
     ]
-    with figure(4.5, 0.75 + 0.21 * len(shown)) as made:
-        axes = made.add_subplot()
+    with figure(4.5, 0.75 + 0.21 * len(shown)) as fig:
+        axes = fig.add_subplot()
         draw_dots(
             axes,
-            [_short(comparison, row) for row in shown],
-            [strategy_color(row.strategy) for row in shown],
+            [_short_label(comparison, method) for method in shown],
+            [strategy_color(method.strategy) for method in shown],
             points,
             points[shown.index(baseline)].mean if baseline else None,
         )
         axes.set_xlabel(label_with_direction(metric))
-        svg, png = render(made)
+        svg, png = render(fig)
     return Picture(
-        f"results-{at + 1}-{metric}",
+        f"results-{place + 1}-{metric}",
         "",
         f"{short_name(metric)} of every row on {comparison.name}, with corrected 95 % intervals.",
         svg,
@@ -220,26 +231,28 @@ def _picture(
     )
 
 
-def _short(comparison: Comparison, row: Method) -> str:
-    """A row's name in a figure: of a point that Optuna chose, strategy and trial."""
-    name, _, number = row.label.rpartition(" #")
+def _short_label(comparison: Comparison, method: Method) -> str:
+    """A method's name in a figure; strategy and trial if Optuna chose the configuration."""
+    name, _, trial = method.label.rpartition(" #")
     name = name.partition(", ")[0]
-    if comparison.is_grid or not number:
-        return row.label
-    return f"{name.partition(' (')[0]} #{number}"
+    if comparison.is_grid or not trial:
+        return method.label
+    return f"{name.partition(' (')[0]} #{trial}"
 
 
-def _page_table(comparison: Comparison, rows: Sequence[Method]) -> Table:
+def _page_table(comparison: Comparison, methods: Sequence[Method]) -> Table:
     metrics = [metric for metric in METRICS if metric in comparison.metrics()]
-    best = {metric: _best(comparison, rows, metric) for metric in metrics}
+    best = {metric: _best_label(comparison, methods, metric) for metric in metrics}
     head = (
         Head("row"),
         *(Head(heading(m)) for m in metrics),
     )
     body = []
-    for row in rows:
-        name = Cell(row.label, _epochs(comparison, row), "name", strategy_color(row.strategy))
-        scores = (_score_cell(comparison, row, metric, best[metric]) for metric in metrics)
+    for method in methods:
+        name = Cell(
+            method.label, _epochs_text(comparison, method), "name", strategy_color(method.strategy)
+        )
+        scores = (_score_cell(comparison, method, metric, best[metric]) for metric in metrics)
         body.append((name, *scores))
     return Table(
         f"Test scores on {comparison.name}: mean and standard deviation over "
@@ -249,9 +262,9 @@ def _page_table(comparison: Comparison, rows: Sequence[Method]) -> Table:
     )
 
 
-def _epochs(comparison: Comparison, row: Method) -> str:
+def _epochs_text(comparison: Comparison, method: Method) -> str:
     """'55 epochs, 41–143': median and range over the folds that did not fail."""
-    folds = comparison.folds[comparison.folds["run"] == row.run]
+    folds = comparison.folds[comparison.folds["run"] == method.run]
     epochs = folds.loc[folds["failed"] == "", "epochs"]
     if epochs.empty:
         return "no fold ended well"
@@ -259,23 +272,23 @@ def _epochs(comparison: Comparison, row: Method) -> str:
     return f"{epochs.median():.0f} epochs, {span}".replace(" ", SPACE)
 
 
-def _best(comparison: Comparison, rows: Sequence[Method], metric: str) -> str:
+def _best_label(comparison: Comparison, methods: Sequence[Method], metric: str) -> str:
     sign = 1.0 if is_maximized(metric) else -1.0
     means = {
-        row.label: sign * float(scores.mean())
-        for row in rows
-        if len(scores := comparison.score(row.label, metric))
+        method.label: sign * float(scores.mean())
+        for method in methods
+        if len(scores := comparison.score(method.label, metric))
     }
     return max(means, key=lambda name: means[name]) if means else ""
 
 
-def _score_cell(comparison: Comparison, row: Method, metric: str, best: str) -> Cell:
-    scores = comparison.score(row.label, metric)
+def _score_cell(comparison: Comparison, method: Method, metric: str, best: str) -> Cell:
+    scores = comparison.score(method.label, metric)
     if scores.empty:
         return Cell("–", kind="")
     n = digits(metric)
     kind = "number"
-    if row.label == best:
+    if method.label == best:
         kind = "best"
     elif not paired_interval(
         scores, comparison.score(best, metric), comparison.ratio

@@ -14,20 +14,23 @@ from remix_study.results.search import SearchSummary
 from remix_study.results.search_frames import SearchTrial
 
 
-def _shown(found: SearchSummary) -> list[tuple[str, SearchTrial]]:
-    """Trials of the table, each with why it is there."""
+def _shown_trials(summary: SearchSummary) -> list[tuple[str, SearchTrial]]:
+    """Trials of the table, each with the reason why it is shown."""
     rows: list[tuple[str, SearchTrial]] = [
         ("baseline" if name == "baseline" else "ReMix as in the paper", trial)
-        for name, trial in found.references.items()
+        for name, trial in summary.references.items()
     ]
-    rows += [(f"chosen by {short_name(metric)}", trial) for metric, trial in found.chosen.items()]
-    if found.recommended is not None:
-        rows.append(("recommended", found.recommended))
+    rows += [
+        (f"chosen by {short_name(metric)}", trial) for metric, trial in summary.chosen.items()
+    ]
+    if summary.recommended is not None:
+        rows.append(("recommended", summary.recommended))
     return rows
 
 
-def choice_table(found: SearchSummary) -> Table:
-    objectives = found.comparison.objectives
+def choice_table(summary: SearchSummary) -> Table:
+    """The table of the page with references, chosen and recommended trials."""
+    objectives = summary.comparison.objectives
     head = (
         (Head(""), *(Head(heading(m), span=2) for m in objectives)),
         (
@@ -36,11 +39,11 @@ def choice_table(found: SearchSummary) -> Table:
         ),
     )
     rows = []
-    for why, trial in _shown(found):
-        cells = [Cell(f"{why}: trial {trial.number}", trial.label, "name")]
+    for choice, trial in _shown_trials(summary):
+        cells = [Cell(f"{choice}: trial {trial.number}", trial.label, "name")]
         for metric in objectives:
             for part in ("validation", "test"):
-                cells.append(_cell(metric, found.interval(trial, metric, part)))
+                cells.append(_cell(metric, summary.interval(trial, metric, part)))
         rows.append(tuple(cells))
     return Table(
         "Means over folds; chosen and recommended trials are optimistic in both columns",
@@ -54,17 +57,18 @@ def _cell(metric: str, score: Interval) -> Cell:
     return Cell(number(score.mean, n), f"{number(score.low, n)} to {number(score.high, n)}")
 
 
-def outer_table(found: SearchSummary) -> Table:
-    metrics = list(found.outer[0].scores)
+def outer_table(summary: SearchSummary) -> Table:
+    """The table of the page with scores on outer folds."""
+    metrics = list(summary.outer[0].scores)
     rows = []
-    for made in found.outer:
-        words = (
-            "baseline" if made.choice == "baseline" else f"searched by {short_name(made.choice)}"
+    for outer in summary.outer:
+        choice = (
+            "baseline" if outer.choice == "baseline" else f"searched by {short_name(outer.choice)}"
         )
-        cells = [Cell(words, "; ".join(dict.fromkeys(made.labels)), "name")]
-        cells += [_cell(metric, made.scores[metric]) for metric in metrics]
+        cells = [Cell(choice, "; ".join(dict.fromkeys(outer.labels)), "name")]
+        cells += [_cell(metric, outer.scores[metric]) for metric in metrics]
         rows.append(tuple(cells))
-    folds = found.outer[0].scores[metrics[0]].folds
+    folds = summary.outer[0].scores[metrics[0]].folds
     return Table(
         f"Without bias: scores on {counted(folds, 'outer fold')}, of networks trained on all "
         "other rows with what a search among these rows chose",
@@ -73,14 +77,14 @@ def outer_table(found: SearchSummary) -> Table:
     )
 
 
-def table_of_trials(found: SearchSummary) -> pd.DataFrame:
-    """One line a trial, complete or pruned, in the order of the search."""
-    front = {trial.number for trial in found.front}
-    lines = []
-    for trial in found.result.trials:
-        line: dict[str, Any] = {
-            "study": found.comparison.study,
-            "problem": found.comparison.problem,
+def trial_table(summary: SearchSummary) -> pd.DataFrame:
+    """Trials as a table, one line a complete or pruned trial, in the order of the search."""
+    front = {trial.number for trial in summary.front}
+    rows = []
+    for trial in summary.result.trials:
+        row: dict[str, Any] = {
+            "study": summary.comparison.study,
+            "problem": summary.comparison.problem,
             "trial": trial.number,
             "slot": trial.slot,
             "state": trial.state,
@@ -88,22 +92,22 @@ def table_of_trials(found: SearchSummary) -> pd.DataFrame:
             "feasible": trial.feasible,
             "front": trial.number in front,
         }
-        for metric in found.comparison.objectives:
+        for metric in summary.comparison.objectives:
             for part in ("validation", "test"):
-                scores = found.score(trial, metric, part)
-                line[f"{metric}_{part}"] = float(scores.mean())
-        lines.append(line | {"folds": len(scores)})
-    return pd.DataFrame(lines)
+                scores = summary.score(trial, metric, part)
+                row[f"{metric}_{part}"] = float(scores.mean())
+        rows.append(row | {"folds": len(scores)})
+    return pd.DataFrame(rows)
 
 
-def table_of_choices(found: SearchSummary) -> pd.DataFrame:
-    """One line a shown trial, objective and part, with its corrected interval."""
+def choice_frame(summary: SearchSummary) -> pd.DataFrame:
+    """Shown trials as a table, one line a trial, objective and part, with corrected intervals."""
     return pd.DataFrame(
         [
             {
-                "study": found.comparison.study,
-                "problem": found.comparison.problem,
-                "choice": why,
+                "study": summary.comparison.study,
+                "problem": summary.comparison.problem,
+                "choice": choice,
                 "trial": trial.number,
                 "row": trial.label,
                 "metric": metric,
@@ -112,27 +116,27 @@ def table_of_choices(found: SearchSummary) -> pd.DataFrame:
                 "corrected_se": score.standard_error,
                 "low": score.low,
                 "high": score.high,
-                "optimistic": why.startswith(("chosen", "recommended")),
+                "optimistic": choice.startswith(("chosen", "recommended")),
             }
-            for why, trial in _shown(found)
-            for metric in found.comparison.objectives
+            for choice, trial in _shown_trials(summary)
+            for metric in summary.comparison.objectives
             for part in ("validation", "test")
-            for score in [found.interval(trial, metric, part)]
+            for score in [summary.interval(trial, metric, part)]
         ]
     )
 
 
-def table_of_outer(found: SearchSummary) -> pd.DataFrame:
-    """One line a choice and metric: the unbiased score, and the gain on the baseline."""
-    lines = []
-    for made in found.outer:
-        for metric, score in made.scores.items():
-            gain = made.gains.get(metric)
-            lines.append(
+def outer_frame(summary: SearchSummary) -> pd.DataFrame:
+    """Unbiased scores as a table, one line a choice and metric, with the gain on the baseline."""
+    rows = []
+    for outer in summary.outer:
+        for metric, score in outer.scores.items():
+            gain = outer.gains.get(metric)
+            rows.append(
                 {
-                    "study": found.comparison.study,
-                    "problem": found.comparison.problem,
-                    "choice": made.choice,
+                    "study": summary.comparison.study,
+                    "problem": summary.comparison.problem,
+                    "choice": outer.choice,
                     "metric": metric,
                     "outer_folds": score.folds,
                     "mean": score.mean,
@@ -141,24 +145,24 @@ def table_of_outer(found: SearchSummary) -> pd.DataFrame:
                     "gain": gain.mean if gain else float("nan"),
                     "gain_low": gain.low if gain else float("nan"),
                     "gain_high": gain.high if gain else float("nan"),
-                    "chosen": "; ".join(made.labels),
+                    "chosen": "; ".join(outer.labels),
                 }
             )
-    return pd.DataFrame(lines)
+    return pd.DataFrame(rows)
 
 
-def table_of_importances(found: SearchSummary) -> pd.DataFrame:
-    """One line an objective and parameter."""
+def importance_frame(summary: SearchSummary) -> pd.DataFrame:
+    """Importances as a table, one line an objective and parameter."""
     return pd.DataFrame(
         [
             {
-                "study": found.comparison.study,
-                "problem": found.comparison.problem,
+                "study": summary.comparison.study,
+                "problem": summary.comparison.problem,
                 "metric": metric,
                 "parameter": name,
                 "importance": share,
             }
-            for metric, shares in found.importances.items()
+            for metric, shares in summary.importances.items()
             for name, share in shares.items()
         ]
     )

@@ -1,4 +1,4 @@
-"""The verdict section: for each problem what must be known first, then the answers."""
+"""The verdict section: warnings, headline and answers of each problem."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from remix_study.report.formatting import counted, listing, number, plain, sente
 from remix_study.report.page_model import Block, Section
 from remix_study.report.sections.decision import RELATIONS, answers, headline
 from remix_study.report.sections.verdict_tables import (
+    choice_frame,
     choice_table,
     difference_table,
     glance_table,
     table,
-    table_of_choices,
 )
 from remix_study.results.probability_quality import Relation
 from remix_study.results.verdict import FEW_FOLDS, FEW_ROWS, Verdict
@@ -36,48 +36,50 @@ def section(verdicts: Sequence[Verdict]) -> Section:
     planned = [verdict for verdict in shown if verdict.remix is not None]
     if len(planned) > 1:
         blocks.append(Block(text=tally_lines(planned), tables=(glance_table(planned),)))
-    folded = "The differences behind this" if len(shown) > SHOWN_OPEN else ""
-    own = [_block(verdict, folded) for verdict in shown]
-    blocks += map(fold, own) if crowded(shown) else own
+    table_title = "The differences behind this" if len(shown) > SHOWN_OPEN else ""
+    problem_blocks = [_block(verdict, table_title) for verdict in shown]
+    blocks += map(fold, problem_blocks) if crowded(shown) else problem_blocks
     if not shown:
         blocks = [Block(text=("No point is complete yet, so there is nothing to judge.",))]
-    found = table(shown)
-    files = {"verdict": found} if len(found) else {}
-    chosen = table_of_choices(shown)
-    files |= {"choices": chosen} if len(chosen) else {}
+    differences = table(shown)
+    files = {"verdict": differences} if len(differences) else {}
+    choices = choice_frame(shown)
+    files |= {"choices": choices} if len(choices) else {}
     return Section("verdict", "Verdict", LEAD, tuple(blocks), files)
 
 
 def tally_lines(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
-    """How often ReMix is better and worse than the baseline and than balancing alone."""
+    """Say how often ReMix is better and worse than the baseline and than balancing alone."""
     sentences = []
     for metric in dict.fromkeys(m for v in verdicts for m in v.comparison.objectives):
         parts = []
-        for name, words in (
+        for name, rival_name in (
             ("baseline", "the baseline"),
             ("balance", "balancing without mixing"),
         ):
-            found = [
+            relations = [
                 relation
                 for verdict in verdicts
                 if (rival := verdict.rival(name)) and (relation := rival.relation(metric))
             ]
-            if found:
-                parts.append(f"against {words} {_tally(found)}")
+            if relations:
+                parts.append(f"against {rival_name} {_tally(relations)}")
         if parts:
             sentences.append(sentence(f"ReMix on {short_name(metric)}: {'; '.join(parts)}"))
     return tuple(sentences)
 
 
-def _tally(found: Sequence[Relation]) -> str:
-    n = len(found)
-    counts = [(name, found.count(wanted)) for wanted, name in RELATIONS if wanted in found]
+def _tally(relations: Sequence[Relation]) -> str:
+    n = len(relations)
+    counts = [
+        (name, relations.count(relation)) for relation, name in RELATIONS if relation in relations
+    ]
     if len(counts) == 1:
         return f"{counts[0][0]} on {'both' if n == 2 else f'all {n}'} problems"
     return f"{listing([f'{name} on {count}' for name, count in counts])} of {n} problems"
 
 
-def _block(verdict: Verdict, folded: str) -> Block:
+def _block(verdict: Verdict, table_title: str) -> Block:
     comparison = verdict.comparison
     tables = [difference_table(verdict)] if verdict.rivals else []
     if verdict.selections and comparison.is_grid:
@@ -88,30 +90,30 @@ def _block(verdict: Verdict, folded: str) -> Block:
         headline=headline(verdict),
         answers=answers(verdict),
         tables=tuple(tables),
-        folded=folded,
+        folded=table_title,
     )
 
 
 def _warnings(verdict: Verdict) -> tuple[str, ...]:
     comparison = verdict.comparison
-    found = []
+    warnings = []
     missing = int(comparison.info["planned"]) - int(comparison.info["complete"])
     if missing > 0:
-        found.append(f"Without {counted(missing, 'point')} still to run: this may change.")
+        warnings.append(f"Without {counted(missing, 'point')} still to run: this may change.")
     if comparison.planned_folds < FEW_FOLDS:
-        found.append(
+        warnings.append(
             f"Only {counted(comparison.planned_folds, 'fold')}: intervals are wide and little "
             "can be told apart. Ten repeats of two folds show far more."
         )
-    least = verdict.least_test_rows
-    if least < FEW_ROWS:
-        found.append(
-            f"Only {counted(least, 'row')} of the rarest class in the smallest test part: one row "
-            f"moves its recall by {number(1 / max(least, 1), 2)}."
+    fewest = verdict.least_test_rows
+    if fewest < FEW_ROWS:
+        warnings.append(
+            f"Only {counted(fewest, 'row')} of the rarest class in the smallest test part: one "
+            f"row moves its recall by {number(1 / max(fewest, 1), 2)}."
         )
     if verdict.remix is not None and verdict.remix.alpha != PUBLISHED_ALPHA:
-        found.append(
+        warnings.append(
             f"ReMix at alpha {plain(PUBLISHED_ALPHA)}, the published one, was not run: this "
             f"speaks of alpha {plain(verdict.remix.alpha or 0.0)}."
         )
-    return tuple(found)
+    return tuple(warnings)

@@ -17,7 +17,7 @@ from remix_study.results.verdict import PROBABILITY_METRIC, Verdict, simpler_met
 
 
 def table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
-    """One line a problem, rival and metric: ReMix minus the rival."""
+    """Differences as a table, ReMix minus rival, one line a problem, rival and metric."""
     return pd.DataFrame(
         [
             {
@@ -40,35 +40,35 @@ def table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
     )
 
 
-def table_of_choices(verdicts: Sequence[Verdict]) -> pd.DataFrame:
-    """One line a problem and metric: what validation chose and what it scores on test."""
+def choice_frame(verdicts: Sequence[Verdict]) -> pd.DataFrame:
+    """Choices of validation as a table, one line a problem and metric, with test scores."""
     return pd.DataFrame(
         [
             {
                 "study": verdict.comparison.study,
                 "problem": verdict.comparison.problem,
-                "metric": made.metric,
-                "chosen_overall": made.overall.label,
-                "chosen_overall_test": made.overall_test.mean,
-                "chosen_most_often": made.most_often,
-                "times": made.times,
-                "folds": made.folds,
-                "fold_by_fold_test": made.by_fold_test.mean,
-                "fold_by_fold_low": made.by_fold_test.low,
-                "fold_by_fold_high": made.by_fold_test.high,
-                "best_in_hindsight": made.hindsight.label,
-                "best_in_hindsight_test": made.hindsight_test.mean,
-                "within_error_of_it": "; ".join(made.within_error),
-                "simpler_and_not_worse": "; ".join(simpler_methods(verdict, made)),
+                "metric": selection.metric,
+                "chosen_overall": selection.overall.label,
+                "chosen_overall_test": selection.overall_test.mean,
+                "chosen_most_often": selection.most_often,
+                "times": selection.times,
+                "folds": selection.folds,
+                "fold_by_fold_test": selection.by_fold_test.mean,
+                "fold_by_fold_low": selection.by_fold_test.low,
+                "fold_by_fold_high": selection.by_fold_test.high,
+                "best_in_hindsight": selection.hindsight.label,
+                "best_in_hindsight_test": selection.hindsight_test.mean,
+                "within_error_of_it": "; ".join(selection.within_error),
+                "simpler_and_not_worse": "; ".join(simpler_methods(verdict, selection)),
             }
             for verdict in verdicts
-            for made in verdict.selections
+            for selection in verdict.selections
         ]
     )
 
 
 def difference_table(verdict: Verdict) -> Table:
-    """ReMix minus each rival, for the page."""
+    """The table of the page with ReMix minus each rival."""
     metrics = [
         metric
         for metric in dict.fromkeys((*verdict.comparison.objectives, *CORE_METRICS))
@@ -91,7 +91,7 @@ def difference_table(verdict: Verdict) -> Table:
 
 
 def glance_table(verdicts: Sequence[Verdict]) -> Table:
-    """One line a problem: the differences that decide."""
+    """The table of the page with the main differences, one line a problem."""
     metrics = list(dict.fromkeys(m for v in verdicts for m in v.comparison.objectives))
     arrows = [heading(m) for m in metrics]
     groups = (
@@ -117,9 +117,11 @@ def glance_table(verdicts: Sequence[Verdict]) -> Table:
             differences = rival.differences if rival else {}
             cells += [_short_cell(m, differences.get(m)) for m in metrics]
         trust = verdict.probability_quality
-        for found in (trust.as_trained, trust.corrected) if trust else ({}, {}):
-            cells.append(_short_cell(PROBABILITY_METRIC, found.get(PROBABILITY_METRIC)))
-        chosen = {made.metric: made.overall.label for made in verdict.selections}
+        for interval_by_metric in (trust.as_trained, trust.corrected) if trust else ({}, {}):
+            cells.append(
+                _short_cell(PROBABILITY_METRIC, interval_by_metric.get(PROBABILITY_METRIC))
+            )
+        chosen = {selection.metric: selection.overall.label for selection in verdict.selections}
         cells += [Cell(chosen.get(metric, MISSING), kind="short") for metric in metrics]
         rows.append(tuple(cells))
     return Table(
@@ -137,7 +139,7 @@ def _short_cell(metric: str, interval: Interval | None) -> Cell:
 
 
 def choice_table(verdict: Verdict) -> Table:
-    """What the validation parts choose and what it scores on the test parts, for the page."""
+    """The table of the page with the choices of validation and their test scores."""
     head = (
         Head("chosen by"),
         Head("over all folds", kind="text"),
@@ -147,17 +149,21 @@ def choice_table(verdict: Verdict) -> Table:
     )
     rows = tuple(
         (
-            Cell(heading(made.metric), kind="name"),
-            _chosen_cell(made.overall.label, made.overall_test, digits(made.metric)),
+            Cell(heading(selection.metric), kind="name"),
             _chosen_cell(
-                f"{made.most_often}, {made.times} of {made.folds}",
-                made.by_fold_test,
-                digits(made.metric),
+                selection.overall.label, selection.overall_test, digits(selection.metric)
             ),
-            _change_cell(made.metric, against_fixed(verdict, made)),
-            _chosen_cell(made.hindsight.label, made.hindsight_test, digits(made.metric)),
+            _chosen_cell(
+                f"{selection.most_often}, {selection.times} of {selection.folds}",
+                selection.by_fold_test,
+                digits(selection.metric),
+            ),
+            _change_cell(selection.metric, against_fixed(verdict, selection)),
+            _chosen_cell(
+                selection.hindsight.label, selection.hindsight_test, digits(selection.metric)
+            ),
         )
-        for made in verdict.selections
+        for selection in verdict.selections
     )
     return Table(
         "What the validation parts choose, and what that scores on the test parts. Over all "
@@ -168,17 +174,17 @@ def choice_table(verdict: Verdict) -> Table:
 
 
 def remix_name(verdict: Verdict) -> str:
-    """'ReMix (0.1)'."""
+    """ReMix with its alpha, as in 'ReMix (0.1)'."""
     alpha = verdict.remix.alpha if verdict.remix else None
     return f"ReMix ({plain(alpha)})" if alpha else "ReMix"
 
 
-def against_fixed(verdict: Verdict, made: Selection) -> Interval | None:
-    """What choosing in every fold gains over ReMix at its fixed alpha."""
+def against_fixed(verdict: Verdict, selection: Selection) -> Interval | None:
+    """Gain of choosing in every fold over ReMix at its fixed alpha; None without ReMix."""
     if verdict.remix is None:
         return None
-    fixed = verdict.comparison.score(verdict.remix.label, made.metric)
-    return paired_interval(made.by_fold, fixed, verdict.comparison.ratio)
+    fixed = verdict.comparison.score(verdict.remix.label, selection.metric)
+    return paired_interval(selection.by_fold, fixed, verdict.comparison.ratio)
 
 
 def _chosen_cell(name: str, interval: Interval, n: int) -> Cell:
