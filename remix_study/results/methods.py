@@ -22,6 +22,10 @@ STRATEGY_ORDER = (
 """Order of strategies in tables and figures; others follow by name."""
 
 
+SIMPLEST_FIRST = ("baseline", "cost", "logit-adjusted", "balance", "smote", "mixup", "remix")
+"""Strategies from the one that is cheapest to run and to explain to the most expensive one."""
+
+
 @dataclass(frozen=True)
 class Method:
     """A strategy at one fixed alpha and one setting, trained once on every fold.

@@ -1,4 +1,4 @@
-"""Every score of every row: mean, spread and corrected error, problem by problem."""
+"""Every score of every method, problem by problem, and how its networks trained."""
 
 from __future__ import annotations
 
@@ -15,7 +15,15 @@ from remix_study.results.methods import Method
 
 @dataclass(frozen=True)
 class ScoreSummary:
-    """One row's score in one metric on one problem."""
+    """One method's score in one metric on one problem.
+
+    Attributes:
+        method: the method.
+        metric: what was scored.
+        interval: mean test score over the folds with its corrected interval.
+        standard_deviation: over the folds; NaN with one fold.
+        folds_at_zero: number of folds with a score of exactly 0.
+    """
 
     method: Method
     metric: str
@@ -25,62 +33,58 @@ class ScoreSummary:
 
 
 def score_summaries(comparison: Comparison) -> tuple[ScoreSummary, ...]:
-    """Mean, standard deviation and corrected interval of each row and metric."""
-    found = []
-    for row in comparison.methods:
-        for metric in comparison.metrics():
-            scores = comparison.score(row.label, metric)
-            if scores.empty:
-                continue
-            found.append(
-                ScoreSummary(
-                    row,
-                    metric,
-                    score_interval(metric, scores, comparison.ratio),
-                    float(scores.std(ddof=1)) if len(scores) > 1 else math.nan,
-                    int((scores == 0).sum()),
-                )
-            )
-    return tuple(found)
+    """Summarize the test scores of each method in each metric that it has."""
+    return tuple(
+        ScoreSummary(
+            method=method,
+            metric=metric,
+            interval=score_interval(metric, scores, comparison.ratio),
+            standard_deviation=float(scores.std(ddof=1)) if len(scores) > 1 else math.nan,
+            folds_at_zero=int((scores == 0).sum()),
+        )
+        for method in comparison.methods
+        for metric in comparison.metrics()
+        if not (scores := comparison.score(method.label, metric)).empty
+    )
 
 
 def table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
-    """One line a problem, row and metric; per-class metrics name their class."""
+    """Table of scores: one line a problem, method and metric; per-class metrics name a class."""
     return pd.DataFrame(
         [
             {
-                "study": result.method.study,
+                "study": summary.method.study,
                 "problem": comparison.problem,
-                "row": result.method.label,
-                "metric": result.metric,
-                "class": _class_of(comparison, result.metric),
-                "mean": result.interval.mean,
-                "sd": result.standard_deviation,
-                "corrected_se": result.interval.standard_error,
-                "low": result.interval.low,
-                "high": result.interval.high,
-                "folds": result.interval.folds,
-                "folds_at_zero": result.folds_at_zero,
+                "row": summary.method.label,
+                "metric": summary.metric,
+                "class": _class_of(comparison, summary.metric),
+                "mean": summary.interval.mean,
+                "sd": summary.standard_deviation,
+                "corrected_se": summary.interval.standard_error,
+                "low": summary.interval.low,
+                "high": summary.interval.high,
+                "folds": summary.interval.folds,
+                "folds_at_zero": summary.folds_at_zero,
                 "test_train_ratio": comparison.ratio,
             }
             for comparison in comparisons
-            for result in score_summaries(comparison)
+            for summary in score_summaries(comparison)
         ]
     )
 
 
 def table_of_training(comparisons: Sequence[Comparison]) -> pd.DataFrame:
-    """One line a problem and row: epochs, failed folds, minority rows, seconds."""
+    """Table of training: one line a problem and method, with epochs, rare rows and seconds."""
     lines = []
     for comparison in comparisons:
-        for row in comparison.methods:
-            folds = comparison.folds[comparison.folds["run"] == row.run]
-            trained = folds[folds["failed"] == ""]
+        for method in comparison.methods:
+            folds = comparison.folds[comparison.folds["run"] == method.run]
+            trained = comparison.trained_folds(method)
             lines.append(
                 {
-                    "study": row.study,
+                    "study": method.study,
                     "problem": comparison.problem,
-                    "row": row.label,
+                    "row": method.label,
                     "folds": len(folds),
                     "failed_folds": int((folds["failed"] != "").sum()),
                     "epochs_median": float(trained["epochs"].median()),
@@ -89,13 +93,14 @@ def table_of_training(comparisons: Sequence[Comparison]) -> pd.DataFrame:
                     "minority_train_least": int(folds["minority_train"].min()),
                     "minority_validation_least": int(folds["minority_validation"].min()),
                     "minority_test_least": int(folds["minority_test"].min()),
-                    "seconds": row.seconds,
+                    "seconds": method.seconds,
                 }
             )
     return pd.DataFrame(lines)
 
 
 def _class_of(comparison: Comparison, metric: str) -> str:
+    """Name of the class of a per-class metric such as `recall_0`; "" for other metrics."""
     name, _, code = metric.rpartition("_")
     if name in ("recall", "brier") and code.isdigit():
         return str(comparison.info["classes"][int(code)])

@@ -1,4 +1,4 @@
-"""What the validation parts would have chosen, and what that choice scores on the test parts."""
+"""Which method validation parts choose, and what that choice scores on test parts."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ class Selection:
     """The choice by one metric on one problem.
 
     Attributes:
-        metric: by which was chosen and is scored.
-        overall: the row with the best mean validation score over all folds.
-        overall_test: its test score.
-        most_often: the row that most folds chose by their own validation part.
-        times: in how many folds.
-        folds: in how many folds there was a choice.
-        by_fold: (J,) test score of what each fold chose.
-        by_fold_test: its interval; no row of a fold's test part took part in its choice.
-        hindsight: the row with the best mean test score, which nobody can choose beforehand.
-        hindsight_test: its test score, an optimistic number.
-        within_error: labels of the rows whose paired difference to `hindsight` in the test parts
-            cannot be told from zero, the best first.
-        candidates: how many rows there were to choose from.
+        metric: what was chosen by and is scored.
+        overall: the method with the best mean validation score over all folds.
+        overall_test: its mean test score.
+        most_often: label of the method that most folds choose by their own validation part.
+        times: number of folds that choose it.
+        folds: number J of folds.
+        by_fold: (J,) test score of what each fold chooses.
+        by_fold_test: mean of these; no row of a fold's test part takes part in its choice.
+        hindsight: the method with the best mean test score, which cannot be known beforehand.
+        hindsight_test: its mean test score, an optimistic number.
+        within_error: labels of methods whose paired difference to `hindsight` on test parts may
+            be zero, the best first.
+        candidates: number of methods to choose from.
     """
 
     metric: str
@@ -49,44 +49,52 @@ class Selection:
 
 
 def select_by_validation(comparison: Comparison, metric: str) -> Selection | None:
-    """Choose among all rows without a failed fold; None where there are not two."""
-    rows = [
-        row
-        for row in comparison.methods
-        if not comparison.missing_folds(row.label, metric)
-        and len(comparison.score(row.label, metric, "validation")) == comparison.planned_folds
+    """Choose among all methods without a failed fold by their validation scores.
+
+    Args:
+        comparison: the problem.
+        metric: what is chosen by.
+
+    Returns:
+        The choice; None with fewer than two such methods.
+    """
+    methods = [
+        method
+        for method in comparison.methods
+        if not comparison.missing_folds(method.label, metric)
+        and len(comparison.score(method.label, metric, "validation")) == comparison.planned_folds
     ]
-    if len(rows) < 2:
+    if len(methods) < 2:
         return None
-    labels = [row.label for row in rows]
+    labels = [method.label for method in methods]
     sign = 1.0 if is_maximized(metric) else -1.0
     validation = sign * comparison.scores["validation", metric][labels]
     test = comparison.scores["test", metric][labels]
-    # Ties go to the row that stands first, the simpler one.
-    overall = rows[labels.index(str(validation.mean().idxmax()))]
-    hindsight = rows[labels.index(str((sign * test.mean()).idxmax()))]
-    chosen = validation.to_numpy(dtype=np.float64).argmax(axis=1)
-    values = test.to_numpy(dtype=np.float64)[np.arange(len(chosen)), chosen]
-    by_fold = pd.Series(values, index=test.index)
-    (most_often, times), *_ = Counter(labels[at] for at in chosen).most_common(1)
-    order = (sign * test.mean()).sort_values(ascending=False, kind="stable").index
-    within = tuple(
+    # Ties go to the first method, which is the simpler one.
+    overall = methods[labels.index(str(validation.mean().idxmax()))]
+    hindsight = methods[labels.index(str((sign * test.mean()).idxmax()))]
+    choices = validation.to_numpy(dtype=np.float64).argmax(axis=1)
+    chosen_scores = test.to_numpy(dtype=np.float64)[np.arange(len(choices)), choices]
+    by_fold = pd.Series(chosen_scores, index=test.index)
+    (most_often, times), *_ = Counter(labels[choice] for choice in choices).most_common(1)
+    best_first = (sign * test.mean()).sort_values(ascending=False, kind="stable").index
+    within_error = tuple(
         str(label)
-        for label in order
+        for label in best_first
         if label != hindsight.label
         and not paired_interval(test[label], test[hindsight.label], comparison.ratio).excludes_zero
     )
     return Selection(
-        metric,
-        overall,
-        score_interval(metric, test[overall.label], comparison.ratio),
-        most_often,
-        times,
-        len(chosen),
-        by_fold,
-        score_interval(metric, by_fold, comparison.ratio),
-        hindsight,
-        score_interval(metric, test[hindsight.label], comparison.ratio),
-        within,
-        len(rows),
+        metric=metric,
+        overall=overall,
+        overall_test=score_interval(metric, test[overall.label], comparison.ratio),
+        most_often=most_often,
+        times=times,
+        folds=len(choices),
+        by_fold=by_fold,
+        by_fold_test=score_interval(metric, by_fold, comparison.ratio),
+        hindsight=hindsight,
+        hindsight_test=score_interval(metric, test[hindsight.label], comparison.ratio),
+        within_error=within_error,
+        candidates=len(methods),
     )

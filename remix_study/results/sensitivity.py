@@ -1,7 +1,7 @@
-"""How each objective depends on alpha, and what alpha changes against no mixing at all.
+"""How each objective depends on alpha, and what mixing changes against none.
 
-No mixing is a strategy of its own: ReMix at alpha 0 is `balance`, MixUp at alpha 0 is
-`baseline`. Each is one run, so the zero of a curve is taken from that row.
+No mixing is a strategy of its own: ReMix at alpha 0 is `balance`, MixUp at alpha 0 is `baseline`.
+The point at alpha 0 of a curve is that strategy's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,14 @@ from remix_study.results.methods import Method
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """One alpha of a curve; `difference` to alpha 0 is None at 0 and where 0 was not run."""
+    """One alpha of a curve.
+
+    Attributes:
+        alpha: 0 without mixing.
+        method: label of the method.
+        score: mean test score with its corrected interval.
+        difference: score minus that at alpha 0; None at 0 and where 0 was not run.
+    """
 
     alpha: float
     method: str
@@ -32,9 +39,11 @@ class SensitivityCurve:
     """One metric against alpha for one mixing strategy on one problem.
 
     Attributes:
+        comparison: the problem.
         family: the strategy's name, or the parts of a composed one.
         name: the imbalance in words, with what else the study varies.
-        points: by alpha; the first is alpha 0 if that was run.
+        metric: what was scored.
+        points: by ascending alpha; the first is alpha 0 if that was run.
     """
 
     comparison: Comparison
@@ -45,38 +54,41 @@ class SensitivityCurve:
 
     @property
     def has_zero(self) -> bool:
+        """Whether the strategy without mixing was run."""
         return self.points[0].alpha == 0
 
     @property
     def has_several_alphas(self) -> bool:
-        """Whether more than one alpha above zero was run, so that there is a curve to see."""
+        """Whether more than one alpha above zero was run."""
         return sum(point.alpha > 0 for point in self.points) > 1
 
 
 def sensitivity_curves(comparisons: Sequence[Comparison]) -> tuple[SensitivityCurve, ...]:
-    """Every objective against alpha, for each mixing strategy of each planned problem."""
-    found = []
+    """Make the curves of each objective, for each mixing strategy of each planned problem."""
+    curves = []
     for comparison in comparisons:
-        mixing = [row for row in comparison.methods if row.alpha is not None]
         if not comparison.is_grid:
             continue
-        for family, settings in dict.fromkeys((row.family, row.settings) for row in mixing):
-            rows = [row for row in mixing if (row.family, row.settings) == (family, settings)]
+        by_family: dict[tuple[str, str], list[Method]] = {}
+        for method in comparison.methods:
+            if method.alpha is not None:
+                by_family.setdefault((method.family, method.settings), []).append(method)
+        for (family, settings), methods in by_family.items():
             name = ", ".join(filter(None, (comparison.imbalance_name, settings)))
             for metric in comparison.objectives:
-                points = _points(comparison, rows, metric)
+                points = _points(comparison, methods, metric)
                 if any(point.alpha > 0 for point in points):
-                    found.append(SensitivityCurve(comparison, family, name, metric, points))
-    return tuple(found)
+                    curves.append(SensitivityCurve(comparison, family, name, metric, points))
+    return tuple(curves)
 
 
-def table(found: Sequence[SensitivityCurve]) -> pd.DataFrame:
-    """One line a problem, strategy, metric and alpha, with both intervals."""
+def table(curves: Sequence[SensitivityCurve]) -> pd.DataFrame:
+    """Table of curves: one line a problem, strategy, metric and alpha, with both intervals."""
     lines = [
         {
             "study": curve.comparison.study,
             "problem": curve.comparison.problem,
-            "dataset": str(curve.comparison.info["dataset"]),
+            "dataset": curve.comparison.dataset,
             "imbalance": curve.name,
             "strategy": curve.family,
             "metric": curve.metric,
@@ -89,27 +101,30 @@ def table(found: Sequence[SensitivityCurve]) -> pd.DataFrame:
             "difference_low": point.difference.low if point.difference else math.nan,
             "difference_high": point.difference.high if point.difference else math.nan,
         }
-        for curve in found
+        for curve in curves
         for point in curve.points
     ]
     return pd.DataFrame(lines)
 
 
-def _points(comparison: Comparison, rows: Sequence[Method], metric: str) -> tuple[CurvePoint, ...]:
-    by_alpha = {row.alpha: row for row in rows if row.alpha is not None}
-    unmixed = comparison.unmixed(rows[0])
+def _points(
+    comparison: Comparison, methods: Sequence[Method], metric: str
+) -> tuple[CurvePoint, ...]:
+    by_alpha = {method.alpha: method for method in methods if method.alpha is not None}
+    unmixed = comparison.unmixed(methods[0])
     if unmixed is not None:
         by_alpha.setdefault(0.0, unmixed)
-    zero = by_alpha.get(0.0)
-    at_zero = comparison.score(zero.label, metric) if zero else None
+    scores_at_zero = pd.Series(dtype=float)
+    if 0.0 in by_alpha:
+        scores_at_zero = comparison.score(by_alpha[0.0].label, metric)
     points = []
-    for alpha, row in sorted(by_alpha.items()):
-        scores = comparison.score(row.label, metric)
+    for alpha, method in sorted(by_alpha.items()):
+        scores = comparison.score(method.label, metric)
         if scores.empty:
             continue
-        change = None
-        if alpha > 0 and at_zero is not None and not at_zero.empty:
-            change = paired_interval(scores, at_zero, comparison.ratio)
-        score = score_interval(metric, scores, comparison.ratio)
-        points.append(CurvePoint(alpha, row.label, score, change))
+        difference = None
+        if alpha > 0 and not scores_at_zero.empty:
+            difference = paired_interval(scores, scores_at_zero, comparison.ratio)
+        interval = score_interval(metric, scores, comparison.ratio)
+        points.append(CurvePoint(alpha, method.label, interval, difference))
     return tuple(points)

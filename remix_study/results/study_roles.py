@@ -1,8 +1,8 @@
-"""What each problem of a report is there for: the headline, or one of the studies beside it.
+"""Roles of problems: those that are ranked and judged, and those that answer a question of them.
 
-Ranks, gains, claims and verdicts speak of the main problems alone, each once. What repeats a main
-problem with one thing changed answers a question about the headline and has a section of its own:
-counted in it, the same rows of data would count twice.
+Ranks, gains, claims and verdicts are of the main problems alone, each once. A study that repeats
+a main problem with one thing changed is supplementary and has a section of its own: if it were
+ranked as well, the same rows of data would count twice.
 """
 
 from __future__ import annotations
@@ -15,22 +15,25 @@ from typing import Any
 from remix_study.batches.strategies import STRATEGIES
 from remix_study.results.comparison import Comparison
 from remix_study.results.joining import has_alpha_curve, join_methods, training_recipe
-from remix_study.results.rank_sums import PUBLISHED
+from remix_study.results.rank_sums import PUBLISHED, is_published
 from remix_study.results.variants import headline_problems
 
-# Strategies that repeat what the authors' public repository does otherwise than the paper says.
 AUTHORS_CODE_STRATEGIES = frozenset(name for name in STRATEGIES if name.endswith("-repo"))
-_REPO_SCORE = "brier_repo"
-# What a check of the headline may change, and what it must share with the main problem.
-_CHANGED = ("model", "training", "augmentation")
-_SHARED = ("cv", "problem")
+"""Strategies as the authors' public repository has them, where it differs from the paper."""
+
+_AUTHORS_CODE_METRIC = "brier_repo"
+# Sections of a definition that a check may change, and those it must share with the main problem.
+_CHECKED_SECTIONS = ("model", "training", "augmentation")
+_SHARED_SECTIONS = ("cv", "problem")
 
 
 @dataclass(frozen=True)
 class Check:
-    """A main problem, and the same problem and splits trained otherwise.
+    """A main problem, and the same problem on the same folds, trained otherwise.
 
     Attributes:
+        main: as the main study trains it.
+        varied: trained otherwise.
         changes: setting as a study file names it -> (in the main study, in the check).
     """
 
@@ -41,18 +44,18 @@ class Check:
 
 @dataclass(frozen=True)
 class StudyRoles:
-    """The problems of a report by what they are for.
+    """The problems of a report by role.
 
     Attributes:
         main: problems of the main studies; studies of one recipe are joined to one comparison
             a problem.
-        headline: the same problems with the rows that gains, claims and verdicts speak of: those
-            of the main study where it has ReMix and the baseline itself, so that no study added
-            later changes a verdict.
-        curves: problems of the main ones again, with several alphas of a strategy.
-        variants: rows drawn or split otherwise.
-        checks: trained otherwise.
-        authors_code_aside: as the authors' public repository does it.
+        headline: the same problems, with the methods that gains, claims and verdicts are of:
+            those of the main study if it has ReMix and the baseline itself, so that a study that
+            is added later changes no verdict.
+        curves: main problems again, with several alphas of a strategy.
+        variants: problems with rows drawn or split otherwise.
+        checks: problems trained otherwise.
+        authors_code_aside: problems trained as the authors' public repository does it.
     """
 
     main: tuple[Comparison, ...]
@@ -64,25 +67,25 @@ class StudyRoles:
 
     @property
     def beside_main(self) -> tuple[Comparison, ...]:
-        """What has a section of its own, in its order."""
-        return (*self.variants, *(made.varied for made in self.checks), *self.authors_code_aside)
+        """Supplementary problems that have a section of their own, in its order."""
+        return (*self.variants, *(check.varied for check in self.checks), *self.authors_code_aside)
 
     @property
     def authors_code(self) -> tuple[Comparison, ...]:
-        """What is trained as the authors' repository does, aside or alone in the report."""
-        return self.authors_code_aside or tuple(c for c in self.main if _reenacts(c))
+        """Problems trained as the authors' repository does it, supplementary or main ones."""
+        return self.authors_code_aside or tuple(c for c in self.main if _is_authors_code(c))
 
     @property
     def studies_aside(self) -> dict[str, tuple[str, ...]]:
-        """Role -> names of the studies in it, for the roles beside the headline that are taken.
+        """Role -> names of its supplementary studies; only roles that have some.
 
-        The roles are "curves", "variants", "checks" and "reenacted".
+        The roles are "curves", "variants", "checks" and "authors_code".
         """
         by_role = {
             "curves": self.curves,
             "variants": self.variants,
             "checks": tuple(check.varied for check in self.checks),
-            "reenacted": self.authors_code_aside,
+            "authors_code": self.authors_code_aside,
         }
         return {
             role: tuple(dict.fromkeys(c.study for c in comparisons))
@@ -92,113 +95,121 @@ class StudyRoles:
 
 
 def study_roles(comparisons: Sequence[Comparison]) -> StudyRoles:
-    """Tell the main problems from those beside them.
+    """Give each problem of a report its role.
 
-    A study stands aside only where there is something to stand beside: alone it is the headline.
+    A study is supplementary only to others: one that is alone in a report is the main one.
     """
-    repo = {c.study for c in comparisons if _reenacts(c)}
-    reenacted = tuple(c for c in comparisons if c.study in repo)
-    rest = tuple(c for c in comparisons if c.study not in repo)
+    authors_studies = {c.study for c in comparisons if _is_authors_code(c)}
+    authors_code = tuple(c for c in comparisons if c.study in authors_studies)
+    rest = tuple(c for c in comparisons if c.study not in authors_studies)
     if not rest:
-        rest, reenacted = reenacted, ()
+        rest, authors_code = authors_code, ()
     plain = headline_problems(rest)
-    sizes = Counter(c.study for c in plain)
+    study_sizes = Counter(c.study for c in plain)
     main: list[Comparison] = []
-    heads: list[Comparison] = []
+    headline: list[Comparison] = []
     curves: list[Comparison] = []
     checks: list[Check] = []
-    for here in _by_problem(plain):
-        groups = sorted(_by_recipe(here), key=lambda own: -max(sizes[c.study] for c in own))
-        joined: Comparison | None = None
-        for own in groups:
-            first, *others = sorted(own, key=_worth, reverse=True)
-            together = join_methods(first, [c for c in others if not has_alpha_curve(c)])
-            check = _check(joined, together) if joined else None
+    for same_problem in _by_problem(plain):
+        by_recipe = sorted(
+            _by_recipe(same_problem),
+            key=lambda same_recipe: -max(study_sizes[c.study] for c in same_recipe),
+        )
+        first_main: Comparison | None = None
+        for same_recipe in by_recipe:
+            first, *others = sorted(same_recipe, key=_priority, reverse=True)
+            joined = join_methods(first, [c for c in others if not has_alpha_curve(c)])
+            check = _check(first_main, joined) if first_main else None
             if check is None:
-                main.append(together)
-                heads.append(first if _stands_alone(first) else together)
+                main.append(joined)
+                headline.append(first if _has_remix_and_baseline(first) else joined)
                 curves += [c for c in others if has_alpha_curve(c)]
-                joined = joined or together
+                first_main = first_main or joined
             else:
                 checks.append(check)
     return StudyRoles(
-        _named(_in_order(main, plain)),
-        _named(_in_order(heads, plain)),
-        _in_order(curves, plain),
-        tuple(c for c in rest if c not in plain),
-        tuple(checks),
-        reenacted,
+        main=_with_short_names(_in_order(main, plain)),
+        headline=_with_short_names(_in_order(headline, plain)),
+        curves=_in_order(curves, plain),
+        variants=tuple(c for c in rest if c not in plain),
+        checks=tuple(checks),
+        authors_code_aside=authors_code,
     )
 
 
-def _reenacts(comparison: Comparison) -> bool:
-    began = comparison.info.get("definition")
-    head = began.get("study", {}) if isinstance(began, Mapping) else {}
-    return _REPO_SCORE in head.get("extra_metrics", ()) or any(
-        row.strategy in AUTHORS_CODE_STRATEGIES for row in comparison.methods
+def _is_authors_code(comparison: Comparison) -> bool:
+    """Whether a study trains as the authors' repository does, by its metrics or strategies."""
+    study = (comparison.definition or {}).get("study", {})
+    return _AUTHORS_CODE_METRIC in study.get("extra_metrics", ()) or any(
+        method.strategy in AUTHORS_CODE_STRATEGIES for method in comparison.methods
     )
 
 
-def _by_problem(plain: Sequence[Comparison]) -> list[list[Comparison]]:
-    found: dict[tuple[str, str], list[Comparison]] = {}
-    for c in plain:
-        found.setdefault((c.kind, c.problem), []).append(c)
-    return list(found.values())
+def _by_problem(comparisons: Sequence[Comparison]) -> list[list[Comparison]]:
+    groups: dict[tuple[str, str], list[Comparison]] = {}
+    for c in comparisons:
+        groups.setdefault((c.kind, c.problem), []).append(c)
+    return list(groups.values())
 
 
-def _by_recipe(here: Sequence[Comparison]) -> list[list[Comparison]]:
-    """Comparisons that can be joined; one without a recipe by itself."""
-    found: dict[object, list[Comparison]] = {}
-    for c in here:
-        found.setdefault(training_recipe(c) or id(c), []).append(c)
-    return list(found.values())
+def _by_recipe(comparisons: Sequence[Comparison]) -> list[list[Comparison]]:
+    """Groups of comparisons that can be joined; one without a known recipe is by itself."""
+    groups: dict[object, list[Comparison]] = {}
+    for c in comparisons:
+        groups.setdefault(training_recipe(c) or id(c), []).append(c)
+    return list(groups.values())
 
 
-def _worth(comparison: Comparison) -> tuple[int, bool]:
-    """The study of the published rows gives a joined problem its name."""
-    rows = sum((row.strategy, row.alpha) in PUBLISHED for row in comparison.methods)
-    return rows, not has_alpha_curve(comparison)
+def _priority(comparison: Comparison) -> tuple[int, bool]:
+    """Order of studies of one recipe: the one with most published methods names the problem."""
+    return sum(map(is_published, comparison.methods)), not has_alpha_curve(comparison)
 
 
-def _stands_alone(comparison: Comparison) -> bool:
-    """Whether the study has what a verdict compares."""
-    return {PUBLISHED[0], PUBLISHED[-1]} <= {
-        (row.strategy, row.alpha) for row in comparison.methods
-    }
+def _has_remix_and_baseline(comparison: Comparison) -> bool:
+    """Whether the study has the two methods that every verdict compares."""
+    methods = {(method.strategy, method.alpha) for method in comparison.methods}
+    return {PUBLISHED[0], PUBLISHED[-1]} <= methods
 
 
-def _check(main: Comparison, other: Comparison) -> Check | None:
-    """The other one as a check of the main one; None where their folds are not the same."""
-    if training_recipe(main) is None or training_recipe(other) is None:
+def _check(main: Comparison, varied: Comparison) -> Check | None:
+    """Make the second problem a check of the first; None where their folds are not the same."""
+    if training_recipe(main) is None or training_recipe(varied) is None:
         return None
-    first, second = main.info["definition"], other.info["definition"]
+    first, second = main.info["definition"], varied.info["definition"]
     if first["study"]["seed"] != second["study"]["seed"]:
         return None
-    if any(first.get(name) != second.get(name) for name in _SHARED):
+    if any(first.get(section) != second.get(section) for section in _SHARED_SECTIONS):
         return None
-    before, after = (
-        {
-            f"{name}.{key}": value
-            for name in _CHANGED
-            for key, value in (began.get(name) or {}).items()
-            if (name, key) != ("training", "stack")
-        }
-        for began in (first, second)
-    )
+    before, after = _checked_settings(first), _checked_settings(second)
     changes = {
         name: (before.get(name), after.get(name))
-        for name in (*before, *(name for name in after if name not in before))
+        for name in dict.fromkeys((*before, *after))
         if before.get(name) != after.get(name)
     }
-    return Check(main, other, changes)
+    return Check(main, varied, changes)
 
 
-def _in_order(found: Sequence[Comparison], plain: Sequence[Comparison]) -> tuple[Comparison, ...]:
-    places = {(c.study, c.kind, c.problem): at for at, c in enumerate(plain)}
-    return tuple(sorted(found, key=lambda c: places[c.study, c.kind, c.problem]))
+def _checked_settings(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that a check may change: "section.key" -> value.
+
+    The number of networks in one program is none, since it changes no more than last digits.
+    """
+    return {
+        f"{section}.{key}": value
+        for section in _CHECKED_SECTIONS
+        for key, value in (definition.get(section) or {}).items()
+        if (section, key) != ("training", "stack")
+    }
 
 
-def _named(main: Sequence[Comparison]) -> tuple[Comparison, ...]:
-    """Each by its problem alone where that tells it from the other main ones."""
-    times = Counter(c.problem for c in main)
-    return tuple(replace(c, name=c.problem) if times[c.problem] == 1 else c for c in main)
+def _in_order(
+    comparisons: Sequence[Comparison], order: Sequence[Comparison]
+) -> tuple[Comparison, ...]:
+    places = {(c.study, c.kind, c.problem): place for place, c in enumerate(order)}
+    return tuple(sorted(comparisons, key=lambda c: places[c.study, c.kind, c.problem]))
+
+
+def _with_short_names(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
+    """Name each by its problem alone, if no other comparison has the same problem."""
+    times = Counter(c.problem for c in comparisons)
+    return tuple(replace(c, name=c.problem) if times[c.problem] == 1 else c for c in comparisons)

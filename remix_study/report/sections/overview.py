@@ -81,7 +81,7 @@ _ASIDE = {
     "curves": "several alphas of one strategy, shown under sensitivity",
     "variants": "rows drawn or split otherwise, compared under robustness",
     "checks": "trained otherwise, compared under checks",
-    "reenacted": "trained as the authors’ repository does, compared with Table 2",
+    "authors_code": "trained as the authors’ repository does, compared with Table 2",
 }
 
 
