@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from remix_study.cli.arguments import add_json, add_storage, port_number, study_names
-from remix_study.errors import DONE, UsageError
+from remix_study.errors import DONE
 
 if TYPE_CHECKING:
-    from optuna.storages import RDBStorage
-
     from remix_study.study.signals import Signals
 
 
@@ -41,106 +39,51 @@ def add_command(commands: Any) -> None:
 
 
 def _dashboard(options: argparse.Namespace, signals: Signals) -> int:
-    from remix_study.study.database_errors import database_errors
-    from remix_study.study.runner import quiet_optuna
-    from remix_study.study.storage import open_reader, open_storage
+    from remix_study.dashboard.pages import Pages, RenewalThread
+    from remix_study.dashboard.server import Server, application
+    from remix_study.dashboard.storages import artifact_folder, open_storages, study_ids
 
-    url = options.storage
-    with quiet_optuna(), database_errors(url):
-        # A reader makes no database where there is none.
-        open_reader(url).dispose()
-        written = open_storage(url)
-        try:
-            shown = _as_shown(written)
-            try:
-                return _serve(options, signals, written, shown)
-            finally:
-                shown.remove_session()
-                shown.engine.dispose()
-        finally:
-            written.remove_session()
-            written.engine.dispose()
-
-
-def _serve(
-    options: argparse.Namespace, signals: Signals, written: RDBStorage, shown: RDBStorage
-) -> int:
-    from remix_study.dashboard.pages import Keeper, Pages
-    from remix_study.dashboard.server import Server, application, is_loopback
-
-    name, numbers = _chosen(options.study, written)
-    folder = _folder(options.artifacts, written)
-    with Server(options.host, options.port, application(shown, folder), signals) as server:
-        host = f"[{options.host}]" if ":" in options.host else options.host
-        address = f"http://{host}:{server.server_port}/dashboard"
-        pages = {study: f"{address}/studies/{number}" for study, number in numbers.items()}
-        if options.json:
-            artifacts = None if folder is None else str(folder)
-            answer = {"address": address, "studies": pages, "artifacts": artifacts}
-            print(json.dumps(answer), flush=True)
-        else:
-            width = max(map(len, pages), default=0)
-            for study, page in pages.items() if options.study else ():
-                print(f"{study:{width}}  {page}")
-            print(f"dashboard: {address} (Ctrl-C ends it)", flush=True)
-        if not is_loopback(options.host):
-            print(
-                f"remix-study: note: whoever reaches {host} can change and delete studies; the "
-                "dashboard asks for no password",
-                file=sys.stderr,
+    with open_storages(options.storage) as storages:
+        study = study_names([options.study])[0] if options.study else None
+        ids = study_ids(storages.written, study)
+        folder = artifact_folder(options.artifacts, storages.written)
+        app = application(storages.shown, folder)
+        with Server(options.host, options.port, app, signals) as server:
+            _print_addresses(options, server.server_port, ids, folder)
+            studies = [study] if study else []
+            renewal = RenewalThread(
+                Pages(storages.shown, storages.written.engine, folder, studies)
             )
-        keeper = Keeper(Pages(shown, written.engine, folder, [name] if name else []))
-        keeper.start()
-        try:
-            server.serve_forever(poll_interval=0.2)
-        finally:
-            with signals.critical():
-                keeper.end()
+            renewal.start()
+            try:
+                server.serve_forever(poll_interval=0.2)
+            finally:
+                with signals.critical():
+                    renewal.end()
     return DONE
 
 
-def _as_shown(written: RDBStorage) -> RDBStorage:
-    """The database as the dashboard reads it: whoever reads must lock nobody out."""
-    from optuna.storages import RDBStorage
+def _print_addresses(
+    options: argparse.Namespace, port: int, ids: dict[str, int], folder: Path | None
+) -> None:
+    """Print where the dashboard and each of the chosen studies are."""
+    from remix_study.dashboard.server import is_loopback
 
-    text = written.url.replace("{", "{{").replace("}", "}}")
-    sqlite = written.engine.dialect.name == "sqlite"
-    options = {"connect_args": {"timeout": 60}} if sqlite else {"pool_pre_ping": True}
-    return RDBStorage(text, engine_kwargs=options, skip_table_creation=True)
-
-
-def _chosen(word: str | None, written: RDBStorage) -> tuple[str | None, dict[str, int]]:
-    """The study's name and Optuna's id of each of its problems.
-
-    Raises:
-        UsageError: The database does not hold it.
-    """
-    from remix_study.study.study_selection import check_names, registered_studies
-
-    name = study_names([word])[0] if word else None
-    with written.engine.connect() as connection:
-        entries = registered_studies(connection)
-    check_names(entries, [name] if name else [])
-    return name, {entry.name: number for number, entry in entries if name in (None, entry.study)}
-
-
-def _folder(named: Path | None, written: RDBStorage) -> Path | None:
-    """Where artifacts are kept, made if it is not there.
-
-    Raises:
-        UsageError: It cannot be.
-    """
-    if named is None:
-        database = written.engine.url.database
-        if written.engine.dialect.name != "sqlite" or not database:
-            return None
-        path = Path(database)
-        named = path.with_name(f"{path.stem}-artifacts")
-    try:
-        named.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"{named}: cannot be a folder for artifacts ({error.strerror}); name another one with "
-            "--artifacts"
-        ) from error
-    return named
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    address = f"http://{host}:{port}/dashboard"
+    pages = {study: f"{address}/studies/{study_id}" for study, study_id in ids.items()}
+    if options.json:
+        artifacts = None if folder is None else str(folder)
+        answer = {"address": address, "studies": pages, "artifacts": artifacts}
+        print(json.dumps(answer), flush=True)
+    else:
+        width = max(map(len, pages), default=0)
+        for study, page in pages.items() if options.study else ():
+            print(f"{study:{width}}  {page}")
+        print(f"dashboard: {address} (Ctrl-C ends it)", flush=True)
+    if not is_loopback(options.host):
+        print(
+            f"remix-study: note: whoever reaches {host} can change and delete studies; the "
+            "dashboard asks for no password",
+            file=sys.stderr,
+        )

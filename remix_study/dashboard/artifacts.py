@@ -1,4 +1,4 @@
-"""A trial's artifacts: its fold table and the reliability of its validation forecasts."""
+"""Artifacts of a trial: a table of its folds, and a reliability diagram of validation rows."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from remix_study.results.comparison import Comparison
 from remix_study.results.frames import ProbabilityReader
 from remix_study.results.methods import Method
 
-_KEPT = ("repeat", "fold", "n_train", "minority_train", "n_test", "minority_test", "epochs",
-         "stopped", "failed")  # fmt: skip
-_NAMES = {"n_test": "n_validation", "minority_test": "minority_validation"}
+_COLUMNS = ("repeat", "fold", "n_train", "minority_train", "n_test", "minority_test", "epochs",
+            "stopped", "failed")  # fmt: skip
+_NEW_NAMES = {"n_test": "n_validation", "minority_test": "minority_validation"}
 _VIEWS = (
     (NATURAL, "natural class shares", "-o"),
     (BALANCED, "classes weighted alike", "--s"),
@@ -28,43 +28,48 @@ _VIEWS = (
 )
 
 
-def fold_table(comparison: Comparison, row: Method) -> bytes:
-    """CSV: one line a fold with its rows, epochs and validation scores.
+def fold_table(comparison: Comparison, method: Method) -> bytes:
+    """Write a CSV file with one line a fold: its rows, epochs and validation scores.
 
     Args:
         comparison: A problem of frames of :func:`.validation_only`.
-        row: The trial.
+        method: The method of the trial.
     """
-    folds = comparison.folds[comparison.folds["run"] == row.run].sort_values(["repeat", "fold"])
-    table = folds[list(_KEPT)].rename(columns=_NAMES).set_index(["repeat", "fold"])
+    folds = comparison.folds[comparison.folds["run"] == method.run].sort_values(["repeat", "fold"])
+    table = folds[list(_COLUMNS)].rename(columns=_NEW_NAMES).set_index(["repeat", "fold"])
     scores = {
-        f"validation {metric}": found
+        f"validation {metric}": values
         for metric in comparison.metrics()
-        if len(found := comparison.score(row.label, metric))
+        if len(values := comparison.score(method.label, metric))
     }
     return csv_text(table.join(pd.DataFrame(scores)).reset_index()).encode()
 
 
 def reliability_diagram(
-    comparison: Comparison, row: Method, probabilities: ProbabilityReader | None
+    comparison: Comparison, method: Method, probabilities: ProbabilityReader | None
 ) -> bytes | None:
-    """PNG: forecasts of the rare classes against what came; None where every fold failed."""
+    """Draw, as a PNG file, how often rare classes came against how often they were forecast.
+
+    Returns:
+        The file; None where every fold failed or no probabilities are stored.
+    """
     if probabilities is None:
         return None
-    found = method_reliability(comparison, row, probabilities, rare_class_codes(comparison))
-    return None if found is None else _drawn(found)
+    rare = rare_class_codes(comparison)
+    reliability = method_reliability(comparison, method, probabilities, rare)
+    return None if reliability is None else _draw(reliability)
 
 
-def _drawn(found: MethodReliability) -> bytes:
-    with figure(4.2, 4.0) as made:
-        axes = made.add_subplot()
+def _draw(reliability: MethodReliability) -> bytes:
+    with figure(4.2, 4.0) as drawing:
+        axes = drawing.add_subplot()
         axes.plot([0, 1], [0, 1], color="#999999", linewidth=0.8)
         for view, name, style in _VIEWS:
-            if view in found.by_view:
-                one = found.by_view[view]
-                axes.plot(one.forecast, one.observed, style, label=name, markersize=4)
+            if view in reliability.by_view:
+                bins = reliability.by_view[view]
+                axes.plot(bins.forecast, bins.observed, style, label=name, markersize=4)
         axes.set(xlabel="mean forecast of a rare class", ylabel="share that came true",
                  xlim=(-0.02, 1.02), ylim=(-0.02, 1.02),
-                 title=f"{found.method.label[:40]}, validation rows")  # fmt: skip
+                 title=f"{reliability.method.label[:40]}, validation rows")  # fmt: skip
         axes.legend(loc="best")
-        return render(made)[1]
+        return render(drawing)[1]

@@ -1,4 +1,4 @@
-"""Our figures as Plotly graphs: the JSON that Plotly draws, made of plain dictionaries."""
+"""Figures of a study as Plotly graphs: dictionaries in the form that Plotly draws."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from remix_study.results.calibration import NATURAL, MethodReliability
 from remix_study.results.rank_sums import RankTable
 from remix_study.results.sensitivity import SensitivityCurve
 
-# Further digits are invisible and would fill the database.
-_DIGITS = 5
+# Decimals of a number; further ones are invisible and would fill the database.
+_DECIMALS = 5
 
 
 @dataclass(frozen=True)
 class Graph:
-    """What ``save_plotly_graph_object`` takes for a figure.
+    """A figure as ``save_plotly_graph_object`` takes it.
 
     Attributes:
-        name: Its id: letters, digits, hyphens and underscores.
-        data: Traces.
-        layout: Layout.
+        name: Id of letters, digits, hyphens and underscores.
+        data: Plotly's traces.
+        layout: Plotly's layout.
     """
 
     name: str
@@ -37,12 +37,12 @@ class Graph:
     layout: dict[str, Any]
 
     def to_json(self) -> str:
-        """The figure as JSON; the same figure gives the same text."""
+        """The figure as JSON; equal figures give equal texts."""
         return json.dumps({"data": self.data, "layout": self.layout}, allow_nan=False)
 
 
 def sensitivity_graph(metric: str, curves: Sequence[SensitivityCurve]) -> Graph:
-    """An objective against alpha on a square-root axis, a line for each mixing strategy."""
+    """An objective against alpha on a square-root axis, with a line for each mixing strategy."""
     traces = []
     alphas = sorted({point.alpha for curve in curves for point in curve.points})
     for curve in curves:
@@ -75,43 +75,43 @@ def sensitivity_graph(metric: str, curves: Sequence[SensitivityCurve]) -> Graph:
     )
 
 
-def ranks_graph(ranked: RankTable, kind: str, objectives: Sequence[str]) -> Graph | None:
-    """Mean rank of every row over the problems of a kind; None where nothing can be ranked."""
+def ranks_graph(rank_table: RankTable, kind: str, objectives: Sequence[str]) -> Graph | None:
+    """Mean rank of every method over the problems of a kind; None where nothing is ranked."""
     traces = []
-    problems = 0
-    for ranking in ranked.rankings:
+    n_problems = 0
+    for ranking in rank_table.rankings:
         if ranking.kind != kind or ranking.metric not in objectives:
             continue
-        problems = len(ranking.ranks)
-        means = ranking.sums / problems
+        n_problems = len(ranking.ranks)
+        mean_ranks = ranking.sums / n_problems
         traces.append(
             {
                 "type": "bar",
                 "orientation": "h",
                 "name": short_name(ranking.metric),
-                "x": _numbers(means.to_list()),
-                "y": [_text(str(row)) for row in means.index],
+                "x": _numbers(mean_ranks.to_list()),
+                "y": [_text(str(label)) for label in mean_ranks.index],
                 "hovertemplate": "%{y}: %{x:.2f}<extra>%{fullData.name}</extra>",
             }
         )
     if not traces:
         return None
-    over = "one problem" if problems == 1 else f"{problems} problems"
+    problems = "one problem" if n_problems == 1 else f"{n_problems} problems"
     return Graph(
         "ranks",
         traces,
         _layout(
-            f"Mean rank of validation means over {over}",
+            f"Mean rank of validation means over {problems}",
             {"title": {"text": "mean rank (1 is best)"}, "rangemode": "tozero"},
-            # The first row on top, and room for its name.
+            # The first method on top, and room for its name.
             {"autorange": "reversed", "automargin": True, "type": "category"},
         ),
     )
 
 
-def calibration_graph(rows: Sequence[MethodReliability]) -> Graph | None:
-    """Reliability of the rare classes' forecasts at the natural class shares, a line a row."""
-    if not rows:
+def calibration_graph(reliabilities: Sequence[MethodReliability]) -> Graph | None:
+    """Reliability of rare classes at the natural class shares, with a line for each method."""
+    if not reliabilities:
         return None
     diagonal = {
         "type": "scatter",
@@ -123,20 +123,20 @@ def calibration_graph(rows: Sequence[MethodReliability]) -> Graph | None:
         "hoverinfo": "skip",
     }
     traces: list[dict[str, Any]] = [diagonal]
-    for row in rows:
-        found = row.by_view[NATURAL]
-        filled = found.counts > 0
+    for reliability in reliabilities:
+        bins, method = reliability.by_view[NATURAL], reliability.method
+        is_filled = bins.counts > 0
         traces.append(
             {
                 "type": "scatter",
                 "mode": "lines+markers",
-                "name": _text(row.method.label),
-                "x": _numbers(found.forecast[filled]),
-                "y": _numbers(found.observed[filled]),
-                "text": [f"{count:,} forecasts" for count in found.counts[filled].tolist()],
+                "name": _text(method.label),
+                "x": _numbers(bins.forecast[is_filled]),
+                "y": _numbers(bins.observed[is_filled]),
+                "text": [f"{count:,} forecasts" for count in bins.counts[is_filled].tolist()],
                 "hovertemplate": "forecast %{x:.3f}, came %{y:.3f}, %{text}"
                 "<extra>%{fullData.name}</extra>",
-                "line": {"color": strategy_color(row.method.strategy)},
+                "line": {"color": strategy_color(method.strategy)},
             }
         )
     return Graph(
@@ -161,9 +161,9 @@ def _layout(title: str, x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:
 
 
 def _numbers(values: Sequence[float] | NDArray[np.float64]) -> list[float]:
-    return [round(float(value), _DIGITS) if math.isfinite(value) else 0.0 for value in values]
+    return [round(float(value), _DECIMALS) if math.isfinite(value) else 0.0 for value in values]
 
 
 def _text(name: str) -> str:
-    """A name that Plotly shows as it is: it reads a few tags, and nothing else."""
+    """Escape a name for Plotly, which interprets a few tags."""
     return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

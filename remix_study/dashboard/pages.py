@@ -1,7 +1,7 @@
-"""Keeping the pages of studies: notes, graphs and artifacts, renewed when trials have ended.
+"""Renewing the pages of studies: notes, graphs and artifacts, whenever trials have ended.
 
-The process that serves the dashboard does this, never one that trains: no trial waits for it or
-can fail by it.
+The process that serves the dashboard does this, never one that trains, so that no trial waits for
+it or can fail by it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.dashboard import notes
 from remix_study.dashboard.artifacts import fold_table, reliability_diagram
 from remix_study.dashboard.graphs import calibration_graph, ranks_graph, sensitivity_graph
-from remix_study.dashboard.overlay import Overlay
+from remix_study.dashboard.study_attributes import StudyAttributes
 from remix_study.dashboard.validation_parts import validation_only
 from remix_study.results import rank_sums, sensitivity
 from remix_study.results.calibration import DRAWN_STRATEGIES, method_reliabilities
@@ -32,11 +32,11 @@ from remix_study.study.study_selection import registered_studies
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
 
-# Seconds between two looks, and how much longer at least than the last look took.
-_PAUSE = 10.0
-_REST = 15
+# Seconds between two renewals at least, and how many times as long as the last one took.
+_PAUSE_SECONDS = 10.0
+_PAUSE_FACTOR = 15
 
-_TABLE, _DIAGRAM = "folds.csv", "reliability-validation.png"
+_FOLD_TABLE, _DIAGRAM = "folds.csv", "reliability-validation.png"
 
 
 class Pages:
@@ -45,8 +45,8 @@ class Pages:
     Args:
         storage: The database as the dashboard reads it.
         engine: The same, for writing; its transactions lock the database from their beginning.
-        folder: Where artifacts are kept; None keeps none.
-        studies: Names as in their study files; all when empty.
+        folder: Folder of artifacts; None for no artifacts.
+        studies: Names of studies; all where empty.
     """
 
     def __init__(
@@ -56,137 +56,148 @@ class Pages:
         folder: Path | None = None,
         studies: Sequence[str] = (),
     ) -> None:
-        """Nothing is renewed yet."""
+        """Renew nothing yet."""
         self._storage, self._engine, self._folder = storage, engine, folder
-        self._wanted = studies
-        self._seen: dict[str, Any] = {}
+        self._studies = studies
+        self._renewed_states: dict[str, Any] = {}
 
     def renew(self, stop: threading.Event | None = None) -> int:
         """Renew the pages of studies that have changed since the last time.
 
         Args:
-            stop: Ends it between two pages.
+            stop: Ends the renewal between two pages.
 
         Returns:
-            How many entries of the database were written.
+            Number of database entries that were written.
         """
-        written = 0
+        n_written = 0
         for study, state in self._states().items():
-            if self._seen.get(study) == state:
+            if self._renewed_states.get(study) == state:
                 continue
-            ids = {problem: number for number, problem, _ in state}
+            study_ids = {problem: study_id for study_id, problem, _ in state}
             frames = validation_only(load_frames(self._storage.engine, [study]))
-            found = comparisons(frames)
-            ranked = rank_sums.all_ranks(rank_sums.rankable(found)[0])
-            # All notes and graphs first: they are there at once, drawings take their time.
-            for draw in (False, True):
-                for comparison in found:
+            problems = comparisons(frames)
+            rank_table = rank_sums.all_ranks(rank_sums.rankable(problems)[0])
+            # Notes and graphs of all problems first, as drawing artifacts takes long.
+            for is_artifact in (False, True):
+                for comparison in problems:
                     if stop is not None and stop.is_set():
-                        return written
-                    overlay = Overlay(self._storage, ids[comparison.problem])
-                    if draw:
-                        self._papers(overlay, comparison, frames)
+                        return n_written
+                    attributes = StudyAttributes(self._storage, study_ids[comparison.problem])
+                    if is_artifact:
+                        self._add_artifacts(attributes, comparison, frames)
                     else:
-                        _page(overlay, comparison, frames, ranked)
-                        self._notes(overlay, comparison)
-                    written += overlay.write(self._engine)
-            self._seen[study] = state
-        return written
+                        _set_study_page(attributes, comparison, frames, rank_table)
+                        self._set_trial_notes(attributes, comparison)
+                    n_written += attributes.write(self._engine)
+            self._renewed_states[study] = state
+        return n_written
 
     def _states(self) -> dict[str, list[tuple[int, str, int]]]:
-        """(Optuna's id, problem, ended trials) of each study; another answer means a change."""
-        found: dict[str, list[tuple[int, str, int]]] = {}
-        own, state = optuna_tables.trials.c.study_id, optuna_tables.trials.c.state
-        ended = select(func.count()).where(state.in_(["COMPLETE", "FAIL"]))
+        """(Optuna's study id, problem, number of ended trials) of every problem, by study."""
+        states: dict[str, list[tuple[int, str, int]]] = {}
+        trials = optuna_tables.trials.c
+        ended = select(func.count()).where(trials.state.in_(["COMPLETE", "FAIL"]))
         with self._storage.engine.connect() as connection:
-            for number, row in registered_studies(connection):
-                if not self._wanted or row.study in self._wanted:
-                    count = connection.execute(ended.where(own == number)).scalar_one()
-                    found.setdefault(row.study, []).append((number, row.problem, count))
-        return found
+            for study_id, entry in registered_studies(connection):
+                if not self._studies or entry.study in self._studies:
+                    n_ended = connection.execute(ended.where(trials.study_id == study_id))
+                    state = (study_id, entry.problem, n_ended.scalar_one())
+                    states.setdefault(entry.study, []).append(state)
+        return states
 
-    def _trials(self, overlay: Overlay, comparison: Comparison) -> list[tuple[Method, int, str]]:
-        """Each row with its trial's id and its run's UUID."""
-        stored = {
+    def _trials(
+        self, attributes: StudyAttributes, comparison: Comparison
+    ) -> list[tuple[Method, int, str]]:
+        """Each method of the study with its trial's id and its run's UUID."""
+        trial_ids = {
             trial.user_attrs[tables.RUN_ATTRIBUTE]: trial._trial_id
-            for trial in overlay.trials()
+            for trial in attributes.trials()
             if tables.RUN_ATTRIBUTE in trial.user_attrs
         }
-        numbers = [row.run for row in comparison.methods]
-        own = select(tables.runs.c.id, tables.runs.c.uuid).where(tables.runs.c.id.in_(numbers))
+        runs = tables.runs.c
+        shown = runs.id.in_([method.run for method in comparison.methods])
         with self._storage.engine.connect() as connection:
-            uuids = {run.id: run.uuid for run in connection.execute(own)}
+            rows = connection.execute(select(runs.id, runs.uuid).where(shown))
+            uuids = {row.id: row.uuid for row in rows}
         return [
-            (row, stored[uuids[row.run]], uuids[row.run])
-            for row in comparison.methods
-            if uuids.get(row.run) in stored
+            (method, trial_ids[uuids[method.run]], uuids[method.run])
+            for method in comparison.methods
+            if uuids.get(method.run) in trial_ids
         ]
 
-    def _notes(self, overlay: Overlay, comparison: Comparison) -> None:
-        for row, trial, _ in self._trials(overlay, comparison):
-            overlay.note(notes.trial_note(comparison, row), trial)
+    def _set_trial_notes(self, attributes: StudyAttributes, comparison: Comparison) -> None:
+        for method, trial_id, _ in self._trials(attributes, comparison):
+            attributes.set_note(notes.trial_note(comparison, method), trial_id)
 
-    def _papers(self, overlay: Overlay, comparison: Comparison, frames: StudyFrames) -> None:
+    def _add_artifacts(
+        self, attributes: StudyAttributes, comparison: Comparison, frames: StudyFrames
+    ) -> None:
         folder = self._folder
         if folder is None:
             return
-        for row, trial, run in self._trials(overlay, comparison):
-            if overlay.lacks(folder, trial, run, _TABLE):
-                made = fold_table(comparison, row)
-                overlay.artifact(folder, trial, run, _TABLE, "text/csv", made)
-            if overlay.lacks(folder, trial, run, _DIAGRAM):
-                drawn = reliability_diagram(comparison, row, frames.probabilities)
-                if drawn is not None:
-                    overlay.artifact(folder, trial, run, _DIAGRAM, "image/png", drawn)
+        for method, trial_id, run in self._trials(attributes, comparison):
+            if attributes.needs_artifact(folder, trial_id, run, _FOLD_TABLE):
+                table = fold_table(comparison, method)
+                attributes.add_artifact(folder, trial_id, run, _FOLD_TABLE, "text/csv", table)
+            if attributes.needs_artifact(folder, trial_id, run, _DIAGRAM):
+                diagram = reliability_diagram(comparison, method, frames.probabilities)
+                if diagram is not None:
+                    attributes.add_artifact(folder, trial_id, run, _DIAGRAM, "image/png", diagram)
 
 
-def _page(
-    overlay: Overlay, comparison: Comparison, frames: StudyFrames, ranked: rank_sums.RankTable
+def _set_study_page(
+    attributes: StudyAttributes,
+    comparison: Comparison,
+    frames: StudyFrames,
+    rank_table: rank_sums.RankTable,
 ) -> None:
-    """The study's own note and graphs."""
-    overlay.note(notes.study_note(comparison))
+    """Set the note and the graphs of a study."""
+    attributes.set_note(notes.study_note(comparison))
     curves = [
         curve for curve in sensitivity.sensitivity_curves([comparison]) if curve.has_several_alphas
     ]
     for metric in comparison.objectives:
-        drawn = [curve for curve in curves if curve.metric == metric]
-        if drawn:
-            overlay.graph(sensitivity_graph(metric, drawn))
+        metric_curves = [curve for curve in curves if curve.metric == metric]
+        if metric_curves:
+            attributes.set_graph(sensitivity_graph(metric, metric_curves))
     remix = comparison.method("remix", PUBLISHED_ALPHA)
-    remix = remix or next((row for row in comparison.methods if row.strategy == "remix"), None)
-    few = [
-        row for row in method_reliabilities(comparison, frames.probabilities, remix)
-        if row.method.strategy in DRAWN_STRATEGIES
-    ]  # fmt: skip
-    ranking = ranks_graph(ranked, comparison.kind, comparison.objectives)
-    for graph in (ranking, calibration_graph(few)):
+    if remix is None:
+        remix = next((m for m in comparison.methods if m.strategy == "remix"), None)
+    reliabilities = [
+        reliability
+        for reliability in method_reliabilities(comparison, frames.probabilities, remix)
+        if reliability.method.strategy in DRAWN_STRATEGIES
+    ]
+    ranks = ranks_graph(rank_table, comparison.kind, comparison.objectives)
+    for graph in (ranks, calibration_graph(reliabilities)):
         if graph is not None and comparison.is_grid:
-            overlay.graph(graph)
+            attributes.set_graph(graph)
 
 
-class Keeper(threading.Thread):
-    """Renews pages in the background; what goes wrong is said once and tried again."""
+class RenewalThread(threading.Thread):
+    """A thread that renews pages again and again; a failure is printed once and tried again."""
 
     def __init__(self, pages: Pages) -> None:
         """Begin with :meth:`start`, end with :meth:`end`."""
         super().__init__(name="pages", daemon=True)
-        self._pages, self._halt, self._told = pages, threading.Event(), ""
+        self._pages, self._stop_event, self._last_failure = pages, threading.Event(), ""
 
     def run(self) -> None:
-        """Renew, then rest many times as long as it took."""
+        """Renew, then pause for many times as long as it took."""
         pause = 0.0
-        while not self._halt.wait(pause):
+        while not self._stop_event.wait(pause):
             before = time.thread_time()
             try:
-                self._pages.renew(self._halt)
+                self._pages.renew(self._stop_event)
             except Exception as error:
-                said = (str(error).strip() or type(error).__name__).splitlines()[0]
-                if said != self._told:
-                    print(f"remix-study: pages were not renewed: {said}", file=sys.stderr)
-                self._told = said
-            pause = max(_PAUSE, _REST * (time.thread_time() - before))
+                failure = (str(error).strip() or type(error).__name__).splitlines()[0]
+                if failure != self._last_failure:
+                    print(f"remix-study: pages were not renewed: {failure}", file=sys.stderr)
+                self._last_failure = failure
+            pause = max(_PAUSE_SECONDS, _PAUSE_FACTOR * (time.thread_time() - before))
 
     def end(self) -> None:
-        """Stop after the page at hand."""
-        self._halt.set()
+        """Stop after the current page."""
+        self._stop_event.set()
         self.join(timeout=10)

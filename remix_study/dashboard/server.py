@@ -1,4 +1,4 @@
-"""Serving optuna-dashboard: on this machine only, unless the user names another address."""
+"""Serving optuna-dashboard, on this machine only unless the user names another address."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def application(storage: RDBStorage, folder: Path | None) -> Application:
-    """The dashboard over a database and a folder of artifacts."""
+    """The dashboard of a database and a folder of artifacts, as a WSGI application."""
     from optuna.artifacts import FileSystemArtifactStore
     from optuna_dashboard import wsgi
 
     store = None if folder is None else FileSystemArtifactStore(folder)
-    made: Application = wsgi(storage, artifact_store=store)
-    return made
+    app: Application = wsgi(storage, artifact_store=store)
+    return app
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a host of this name."""
+    """Whether only this machine can reach a host of this name or address."""
     if host.strip("[]").lower() == "localhost":
         return True
     try:
@@ -39,14 +39,14 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def for_this_machine(app: Application) -> Application:
-    """Refuse requests that were sent to another name than this machine's own.
+def restrict_to_localhost(app: Application) -> Application:
+    """Refuse requests whose ``Host`` is not this machine.
 
-    A page anywhere can let its own name lead to 127.0.0.1, and a browser would then let it read
-    and change studies: the dashboard asks for no password.
+    Any web page can let its own name resolve to 127.0.0.1, and a browser would then let it read
+    and change studies, as the dashboard asks for no password (DNS rebinding).
     """
 
-    def guarded(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+    def restricted(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         name = str(environ.get("HTTP_HOST", ""))
         name = name if name.endswith("]") else name.rpartition(":")[0] or name
         if not is_loopback(name):
@@ -54,30 +54,30 @@ def for_this_machine(app: Application) -> Application:
             return [b"This dashboard answers to localhost only.\n"]
         return app(environ, start)
 
-    return guarded
+    return restricted
 
 
-class _Handler(WSGIRequestHandler):
-    """Writes no line for every request."""
+class _SilentHandler(WSGIRequestHandler):
+    """A handler that prints no line for a request."""
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 class Server(ThreadingMixIn, WSGIServer):
-    """One thread a request: a browser keeps connections open that it does not use."""
+    """A server with one thread a request: browsers keep connections open that they do not use."""
 
     daemon_threads = True
 
     def __init__(self, host: str, port: int, app: Application, signals: Signals) -> None:
-        """Listen.
+        """Listen on an address of this machine; port 0 is any that is free.
 
         Raises:
-            UsageError: Somebody else listens there, or the address is none of this machine's.
+            UsageError: The port is in use, or the address is not of this machine.
         """
         self._signals = signals
         try:
-            super().__init__((host, port), _Handler)
+            super().__init__((host, port), _SilentHandler)
         except OverflowError as error:
             raise UsageError(f"--port {port}: write a number from 0 to 65535") from error
         except OSError as error:
@@ -89,8 +89,8 @@ class Server(ThreadingMixIn, WSGIServer):
                 f"cannot listen on {host}, port {port}: {error.strerror or error}; choose others "
                 "with --host and --port"
             ) from error
-        self.set_app(for_this_machine(app) if is_loopback(host) else app)
+        self.set_app(restrict_to_localhost(app) if is_loopback(host) else app)
 
     def service_actions(self) -> None:
-        """Between requests: stop if a signal has come."""
+        """Stop if a signal has come; called between requests."""
         self._signals.check()

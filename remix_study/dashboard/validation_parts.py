@@ -1,7 +1,7 @@
-"""Studies as the dashboard may show them: with validation parts where test parts were.
+"""Frames of a study as the dashboard may show them: validation parts in the place of test parts.
 
-Whoever looks at a running study can act on what is seen: stop it, change it, choose. So the
-reports' own curves, ranks and diagrams are drawn here from validation parts, and test scores and
+Whoever looks at a running study may act on what it shows: stop it, change it, choose. The curves,
+ranks and diagrams of reports are therefore made of validation parts here; test scores and
 probabilities are dropped before anything is computed.
 """
 
@@ -16,10 +16,10 @@ from remix_study.results.frames import StudyFrames
 
 
 def validation_only(frames: StudyFrames) -> StudyFrames:
-    """The frames with the validation part in the place of the test part, and no test part.
+    """Replace test parts by validation parts, scores and probabilities alike.
 
-    The rows that judge are then the validation rows and none is set aside, which is what the
-    corrected standard errors are told.
+    Corrected standard errors then count the validation rows as the rows that are scored, and none
+    as held out for validation.
     """
     scores = frames.scores[frames.scores["part"] == "validation"].assign(part="test")
     folds = frames.folds.assign(
@@ -28,13 +28,13 @@ def validation_only(frames: StudyFrames) -> StudyFrames:
         n_validation=0,
         minority_validation=0,
     )
-    stored = frames.probabilities
-    if stored is None:
+    read_stored = frames.probabilities
+    if read_stored is None:
         return replace(frames, scores=scores, folds=folds)
 
     def probabilities(
         run: int, repeat: int, fold: int, _part: str
     ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
-        return stored(run, repeat, fold, "validation")
+        return read_stored(run, repeat, fold, "validation")
 
     return replace(frames, scores=scores, folds=folds, probabilities=probabilities)

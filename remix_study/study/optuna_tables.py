@@ -15,6 +15,10 @@ study_attributes = table(
     "study_user_attributes", column("study_id"), column("key"), column("value_json")
 )
 
+study_system_attributes = table(
+    "study_system_attributes", column("study_id"), column("key"), column("value_json")
+)
+
 trials = table("trials", column("trial_id"), column("number"), column("study_id"), column("state"))
 
 # A categorical parameter's value is the position of its choice.

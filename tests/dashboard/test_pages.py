@@ -1,4 +1,4 @@
-"""What the dashboard shows of a study that really ran, asked through its own REST API."""
+"""What the dashboard shows of a trained study, asked through its own REST API."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ import pytest
 from chromium import ask, request
 from tiny_studies import query, tiny
 
-from remix_study.cli.dashboard import _as_shown
 from remix_study.cli.main import main
-from remix_study.dashboard.notes import escaped
-from remix_study.dashboard.pages import Keeper, Pages
+from remix_study.dashboard.notes import escape_markdown
+from remix_study.dashboard.pages import Pages, RenewalThread
 from remix_study.dashboard.server import application
-from remix_study.study.storage import open_storage
+from remix_study.dashboard.storages import open_storages
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning"),
@@ -29,22 +28,17 @@ pytestmark = [
 
 
 @contextmanager
-def opened(database: Path):
-    """(pages, dashboard, the storage that it reads) of a database."""
+def dashboard_of(database: Path):
+    """The pages and the dashboard's application of a database."""
     folder = database.with_suffix("")
     folder.mkdir(exist_ok=True)
-    written = open_storage(f"sqlite:///{database}")
-    shown = _as_shown(written)
-    try:
-        yield Pages(shown, written.engine, folder), application(shown, folder), shown
-    finally:
-        for storage in (shown, written):
-            storage.remove_session()
-            storage.engine.dispose()
+    with open_storages(f"sqlite:///{database}") as storages:
+        pages = Pages(storages.shown, storages.written.engine, folder)
+        yield pages, application(storages.shown, folder)
 
 
 @pytest.fixture
-def copied(finished, here) -> Path:
+def database(finished, here) -> Path:
     """A copy of the finished study's database."""
     shutil.copy(finished, here / "shown.db")
     return here / "shown.db"
@@ -66,49 +60,54 @@ def graphs(detail: dict) -> dict[str, dict]:
     return {g["id"]: json.loads(g["graph_object"]) for g in detail["plotly_graph_objects"]}
 
 
-def test_a_study_has_its_note_and_its_graphs(copied):
-    with opened(copied) as (pages, app, _):
+def test_a_study_has_its_note_and_its_graphs(database):
+    with dashboard_of(database) as (pages, app):
         assert ask(app, "/api/studies/1")["note"]["body"] == ""
         assert pages.renew() > 0
         detail = ask(app, "/api/studies/1")
-        found = graphs(detail)
+        figures = graphs(detail)
         values = query(
-            copied,
+            database,
             "SELECT value FROM trial_values v JOIN trials t USING (trial_id) WHERE objective = 0 "
             "ORDER BY number",
         )
     note = detail["note"]["body"]
-    for text in ("wine", "class_0", "59", "2-fold", "validation rows", "3 points of a grid"):
+    for text in (
+        "wine",
+        "class_0",
+        "59",
+        "2-fold",
+        "validation rows",
+        "3 configurations of a grid",
+    ):
         assert text in note, (text, note)
     # One alpha above zero is no curve.
-    assert set(found) == {"ranks", "calibration"}
-    ranks = found["ranks"]["data"]
+    assert set(figures) == {"ranks", "calibration"}
+    ranks = figures["ranks"]["data"]
     assert [trace["name"] for trace in ranks] == ["g-mean", "balanced Brier"]
-    ordered = dict(
-        zip(("baseline", "balance", "remix (0.1)"), [v for (v,) in values], strict=True)
-    )
-    shown = dict(zip(ranks[0]["y"], ranks[0]["x"], strict=True))
-    # Ties share a rank, so ranks say what the values say.
-    for one in ordered:
-        for other in ordered:
-            assert (shown[one] < shown[other]) == (ordered[one] > ordered[other])
-    assert sum(shown.values()) == pytest.approx(6)
-    lines = {trace["name"]: trace for trace in found["calibration"]["data"]}
-    assert set(lines) == {"calibrated", *ordered}
-    for name in ordered:
-        # Two folds' validation rows and one rare class.
-        counts = [int(text.split()[0].replace(",", "")) for text in lines[name]["text"]]
-        assert sum(counts) == query_validation_rows(copied)
+    labels = ("baseline", "balance", "remix (0.1)")
+    value_of = dict(zip(labels, [value for (value,) in values], strict=True))
+    rank_of = dict(zip(ranks[0]["y"], ranks[0]["x"], strict=True))
+    # Methods of equal values share a rank.
+    for label in labels:
+        for rival in labels:
+            assert (rank_of[label] < rank_of[rival]) == (value_of[label] > value_of[rival])
+    assert sum(rank_of.values()) == pytest.approx(6)
+    lines = {trace["name"]: trace for trace in figures["calibration"]["data"]}
+    assert set(lines) == {"calibrated", *labels}
+    for label in labels:
+        # One rare class: as many forecasts as validation rows.
+        counts = [int(text.split()[0].replace(",", "")) for text in lines[label]["text"]]
+        assert sum(counts) == n_validation_rows(database)
 
 
-def query_validation_rows(database: Path) -> int:
-    (row,) = query(database, "SELECT counts FROM remix_folds WHERE run_id = 1 AND fold = 0")
-    (other,) = query(database, "SELECT counts FROM remix_folds WHERE run_id = 1 AND fold = 1")
-    return sum(sum(json.loads(text)["validation"]) for (text,) in (row, other))
+def n_validation_rows(database: Path) -> int:
+    counts = query(database, "SELECT counts FROM remix_folds WHERE run_id = 1")
+    return sum(sum(json.loads(text)["validation"]) for (text,) in counts)
 
 
-def test_a_trial_has_a_note_its_fold_table_and_its_reliability_diagram(copied):
-    with opened(copied) as (pages, app, _):
+def test_a_trial_has_a_note_its_fold_table_and_its_reliability_diagram(database):
+    with dashboard_of(database) as (pages, app):
         pages.renew()
         trials = ask(app, "/api/studies/1")["trials"]
         assert len(trials) == 3
@@ -137,72 +136,72 @@ def test_a_trial_has_a_note_its_fold_table_and_its_reliability_diagram(copied):
             assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 10
 
 
-def test_no_test_score_or_probability_is_looked_at(copied, here):
-    shutil.copy(copied, here / "blind.db")
+def test_no_test_score_or_probability_is_read(database, here):
+    shutil.copy(database, here / "no-test-parts.db")
     change(
-        here / "blind.db",
+        here / "no-test-parts.db",
         "DELETE FROM remix_scores WHERE part = 'test'",
         "DELETE FROM remix_probabilities WHERE part = 'test'",
     )
-    for name in ("shown.db", "blind.db"):
-        with opened(here / name) as (pages, _, _):
+    for name in ("shown.db", "no-test-parts.db"):
+        with dashboard_of(here / name) as (pages, _):
             pages.renew()
-    assert system_attributes(here / "shown.db") == system_attributes(here / "blind.db")
+    assert system_attributes(here / "shown.db") == system_attributes(here / "no-test-parts.db")
     for path in (here / "shown").iterdir():
-        assert path.read_bytes() == (here / "blind" / path.name).read_bytes()
-    # And validation scores are: others give other pages.
-    shutil.copy(here / "blind.db", here / "other.db")
+        assert path.read_bytes() == (here / "no-test-parts" / path.name).read_bytes()
+    # Validation scores are read: other scores give other pages.
+    shutil.copy(here / "no-test-parts.db", here / "other.db")
     change(here / "other.db", "UPDATE remix_scores SET value = value / 2 WHERE run_id = 1")
-    with opened(here / "other.db") as (pages, _, _):
+    with dashboard_of(here / "other.db") as (pages, _):
         assert pages.renew() > 0
 
 
-def test_pages_are_renewed_when_a_trial_has_ended_and_only_then(copied, here):
-    change(copied, "UPDATE trials SET state = 'RUNNING' WHERE number = 2")
-    with opened(copied) as (pages, app, _):
+def test_pages_are_renewed_when_a_trial_has_ended_and_only_then(database, here):
+    change(database, "UPDATE trials SET state = 'RUNNING' WHERE number = 2")
+    with dashboard_of(database) as (pages, app):
         pages.renew()
         before = graphs(ask(app, "/api/studies/1"))
         assert pages.renew() == 0
-        change(copied, "UPDATE trials SET state = 'COMPLETE' WHERE number = 2")
+        change(database, "UPDATE trials SET state = 'COMPLETE' WHERE number = 2")
         assert pages.renew() > 0
         after = graphs(ask(app, "/api/studies/1"))
     assert "remix (0.1)" not in before["ranks"]["data"][0]["y"]
     assert "remix (0.1)" in after["ranks"]["data"][0]["y"]
     # Another process finds all as it should be, and writes nothing.
     stamps = {path: path.stat().st_mtime_ns for path in (here / "shown").iterdir()}
-    with opened(copied) as (pages, _, _):
+    with dashboard_of(database) as (pages, _):
         assert pages.renew() == 0
     assert stamps == {path: path.stat().st_mtime_ns for path in (here / "shown").iterdir()}
 
 
-def test_what_a_person_wrote_or_deleted_stays(copied):
-    with opened(copied) as (pages, app, _):
+def test_what_a_person_wrote_or_deleted_stays(database):
+    with dashboard_of(database) as (pages, app):
         pages.renew()
         detail = ask(app, "/api/studies/1")
         version = detail["note"]["version"] + 1
         body = {"body": "mine", "version": version}
         assert request(app, "/api/studies/1/note", "PUT", body)[0].startswith("204")
         trial = detail["trials"][0]
-        gone = trial["artifacts"][0]["artifact_id"]
-        path = f"/api/artifacts/1/{trial['trial_id']}/{gone}"
+        deleted = trial["artifacts"][0]["artifact_id"]
+        path = f"/api/artifacts/1/{trial['trial_id']}/{deleted}"
         # optuna-dashboard 0.21 deletes it and then stumbles over the trial being finished.
         request(app, path, "DELETE")
     # A file that is lost comes back.
-    lost = next((copied.parent / "shown").iterdir())
+    lost = next((database.parent / "shown").iterdir())
     content = lost.read_bytes()
     lost.unlink()
-    with opened(copied) as (pages, app, _):
+    with dashboard_of(database) as (pages, app):
         pages.renew()
         detail = ask(app, "/api/studies/1")
     assert detail["note"]["body"] == "mine"
-    assert gone not in [meta["artifact_id"] for meta in detail["trials"][0]["artifacts"]]
+    assert deleted not in [meta["artifact_id"] for meta in detail["trials"][0]["artifacts"]]
     assert lost.read_bytes() == content
 
 
-def test_pages_wait_for_a_writer_and_lock_none_out(copied):
-    with opened(copied) as (pages, app, _):
+def test_pages_wait_for_a_writer_and_lock_none_out(database):
+    with dashboard_of(database) as (pages, app):
         pages.renew()
-        with closing(sqlite3.connect(copied, isolation_level=None)) as writer:
+        with closing(sqlite3.connect(database, isolation_level=None)) as writer:
             writer.execute("BEGIN IMMEDIATE")
             assert ask(app, "/api/studies/1")["note"]["body"]
             # Nothing has changed, so there is nothing to wait for.
@@ -210,25 +209,25 @@ def test_pages_wait_for_a_writer_and_lock_none_out(copied):
             writer.execute("ROLLBACK")
 
 
-def test_a_failure_is_told_once_and_ends_nothing(copied, capsys, monkeypatch):
-    monkeypatch.setattr("remix_study.dashboard.pages._PAUSE", 0.01)
-    monkeypatch.setattr("remix_study.dashboard.pages._REST", 0)
+def test_a_failure_is_printed_once_and_ends_nothing(database, capsys, monkeypatch):
+    monkeypatch.setattr("remix_study.dashboard.pages._PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("remix_study.dashboard.pages._PAUSE_FACTOR", 0)
     calls = []
 
-    class Broken:
+    class FailingPages:
         def renew(self, _stop):
             calls.append(1)
             raise OSError("no room\nsecond line")
 
-    keeper = Keeper(Broken())
-    keeper.start()
+    renewal = RenewalThread(FailingPages())
+    renewal.start()
     while len(calls) < 3:
-        keeper.join(0.01)
-        assert keeper.is_alive()
-    keeper.end()
-    assert not keeper.is_alive()
+        renewal.join(0.01)
+        assert renewal.is_alive()
+    renewal.end()
+    assert not renewal.is_alive()
     assert capsys.readouterr().err == "remix-study: pages were not renewed: no room\n"
-    assert copied.exists()
+    assert database.exists()
 
 
 @pytest.mark.usefixtures("simulated")
@@ -236,22 +235,22 @@ def test_a_search_has_notes_and_files_and_no_graph_of_a_grid(here):
     search = ("[search.space]", '[search]\nalgorithm = "random"\ntrials = 3\n\n[search.space]')
     (here / "tiny.toml").write_text(tiny(search))
     assert main(["run", "tiny.toml"]) == 0
-    with opened(here / "remix-study.db") as (pages, app, _):
+    with dashboard_of(here / "remix-study.db") as (pages, app):
         pages.renew()
         detail = ask(app, "/api/studies/1")
     assert graphs(detail) == {}
     assert "3 trials of a search" in detail["note"]["body"]
-    points = {str(trial["params"]) for trial in detail["trials"]}
-    told = [trial for trial in detail["trials"] if trial["note"]["body"]]
-    # A point that was drawn twice is told once, as in reports.
-    assert len(told) == len(points) > 1
-    assert all(len(trial["artifacts"]) == 2 for trial in told)
+    configurations = {str(trial["params"]) for trial in detail["trials"]}
+    with_note = [trial for trial in detail["trials"] if trial["note"]["body"]]
+    # A configuration that was drawn twice is one method, as in reports.
+    assert len(with_note) == len(configurations) > 1
+    assert all(len(trial["artifacts"]) == 2 for trial in with_note)
 
 
-def test_a_name_in_a_note_is_shown_as_it_is():
+def test_a_name_in_a_note_is_escaped():
     hostile = "<img src=x onerror=alert(1)> [a](javascript:b) **c** `d` $e$ |f|\n# g"
-    text = escaped(hostile)
+    text = escape_markdown(hostile)
     assert "<" not in text
     assert "\n" not in text
-    for mark in "[]*`$|#(":
-        assert text.count(mark) == text.count(f"\\{mark}"), mark
+    for character in "[]*`$|#(":
+        assert text.count(character) == text.count(f"\\{character}"), character

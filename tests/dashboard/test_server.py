@@ -18,27 +18,26 @@ from chromium import request
 from tiny_studies import command
 
 from remix_study.cli.main import main, parser
-from remix_study.dashboard.server import for_this_machine, is_loopback
+from remix_study.dashboard.server import is_loopback, restrict_to_localhost
 
 README = Path(__file__).parents[2] / "README.md"
 
 
 def listening(pid: int) -> set[str]:
     """Addresses on which a process listens, as the kernel writes them."""
-    links = (Path(f"/proc/{pid}/fd")).iterdir()
-    own = set()
-    for link in links:
+    sockets = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
         try:
-            own.add(str(link.readlink()))
+            sockets.add(str(link.readlink()))
         except OSError:
             continue
-    found = set()
+    addresses = set()
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
             fields = line.split()
-            if fields[3] == "0A" and f"socket:[{fields[9]}]" in own:
-                found.add(fields[1].split(":")[0])
-    return found
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
+                addresses.add(fields[1].split(":")[0])
+    return addresses
 
 
 @pytest.fixture
@@ -53,21 +52,21 @@ def served(finished, here):
 
 
 def test_it_listens_on_this_machine_alone_and_ends_with_a_signal(served, here):
-    process, told = served
-    assert told["address"].startswith("http://127.0.0.1:")
-    assert told["studies"] == {"tiny/wine": f"{told['address']}/studies/1"}
+    process, answer = served
+    assert answer["address"].startswith("http://127.0.0.1:")
+    assert answer["studies"] == {"tiny/wine": f"{answer['address']}/studies/1"}
     assert listening(process.pid) == {"0100007F"}
-    port = int(told["address"].split(":")[2].split("/")[0])
+    port = int(answer["address"].split(":")[2].split("/")[0])
     # A browser opens connections that it does not use.
     with socket.create_connection(("127.0.0.1", port)):
         for host, status in (("localhost", 200), ("evil.example", 403)):
-            asking = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-            asking.request("GET", "/api/studies", headers={"Host": f"{host}:{port}"})
-            answer = asking.getresponse()
-            assert answer.status == status
-            text = answer.read()
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            connection.request("GET", "/api/studies", headers={"Host": f"{host}:{port}"})
+            response = connection.getresponse()
+            assert response.status == status
+            text = response.read()
             assert (b"tiny/wine" in text) == (status == 200)
-            asking.close()
+            connection.close()
         assert main(["dashboard", "--port", str(port)]) == 2
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
@@ -81,8 +80,8 @@ def test_plain_optuna_dashboard_opens_a_database_of_ours(finished, here):
     shutil.copy(finished, here / "remix-study.db")
     (words,) = re.findall(r"`(optuna-dashboard sqlite:.*)`", README.read_text())
     program, url = words.split()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
     process = subprocess.Popen(
         [Path(sys.executable).with_name(program), url, "--port", str(port)],
         cwd=here,
@@ -90,9 +89,9 @@ def test_plain_optuna_dashboard_opens_a_database_of_ours(finished, here):
         stderr=subprocess.DEVNULL,
     )
     try:
-        studies = answer_of(process, port, "/api/studies")["study_summaries"]
+        studies = json_answer(process, port, "/api/studies")["study_summaries"]
         assert [study["study_name"] for study in studies] == ["tiny/wine"]
-        first = answer_of(process, port, f"/api/studies/{studies[0]['study_id']}")["trials"][0]
+        first = json_answer(process, port, f"/api/studies/{studies[0]['study_id']}")["trials"][0]
         assert first["state"] == "Complete"
         assert {parameter["name"] for parameter in first["params"]} == {"strategy"}
     finally:
@@ -100,8 +99,8 @@ def test_plain_optuna_dashboard_opens_a_database_of_ours(finished, here):
         process.wait(timeout=30)
 
 
-def answer_of(process: subprocess.Popen, port: int, path: str) -> dict:
-    """The JSON that a server answers, once it does."""
+def json_answer(process: subprocess.Popen, port: int, path: str) -> dict:
+    """The JSON that a server answers, waiting until it listens."""
     while process.poll() is None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         try:
@@ -147,9 +146,9 @@ def test_a_port_in_use_is_named(finished, here, capsys):
         port = taken.getsockname()[1]
         assert main(["dashboard", "--port", str(port)]) == 2
     assert f"port {port} of 127.0.0.1 is in use; name another one" in capsys.readouterr().err
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as caught:
         main(["dashboard", "--port", "70000"])
-    assert left.value.code == 2
+    assert caught.value.code == 2
 
 
 @pytest.mark.parametrize(
@@ -170,5 +169,5 @@ def test_what_only_this_machine_can_reach(host, loopback):
         return [b"x"]
 
     for name in (host, f"{host}:8080"):
-        status, _, _ = request(for_this_machine(app), "/", host=name)
+        status, _, _ = request(restrict_to_localhost(app), "/", host=name)
         assert status.startswith("200" if loopback else "403"), name
