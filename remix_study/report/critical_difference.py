@@ -1,4 +1,4 @@
-"""The critical-difference diagram: rows on an axis of mean ranks, bars over what is not parted."""
+"""The critical-difference diagram: methods on an axis of mean ranks, bars over equals."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _BAR_STEP = 0.34
 _LINE = 0.8
 
 
-def lines_needed(rows: int, bars: int) -> float:
+def lines_needed(methods: int, bars: int) -> float:
     """Height of a diagram in lines of text."""
-    return 2.6 + _first_label(bars) + _LINE * ((rows + 1) // 2)
+    return 2.6 + _first_label(bars) + _LINE * ((methods + 1) // 2)
 
 
 def draw_critical_difference(
@@ -32,12 +32,12 @@ def draw_critical_difference(
     """Draw one diagram; rank 1, the best, is on the left.
 
     Args:
-        axes: where; its own axes are taken away.
-        labels: (k,) names of the rows.
-        mean_ranks: (k,).
-        colors: (k,).
+        axes: a panel of the figure; its own axes are hidden.
+        labels: (k,) names of the methods.
+        mean_ranks: (k,) mean ranks of the methods.
+        colors: (k,) colours of the methods.
         distance: the critical difference, drawn to scale above the axis.
-        title: above the diagram, to the right of the bar.
+        title: text above the bar of the critical difference.
     """
     k = len(labels)
     order = sorted(range(k), key=lambda i: (mean_ranks[i], labels[i]))
@@ -53,21 +53,26 @@ def draw_critical_difference(
     axes.plot([1, 1 + reach], [-1.45, -1.45], color=INK, lw=0.9)
     for end in (1.0, 1 + reach):
         axes.plot([end, end], [-1.57, -1.33], color=INK, lw=0.9)
-    more = " (longer than the axis)" if distance > reach else ""
-    axes.text(1, -1.7, f"{title}, CD {number(distance, 2)}{more}", ha="left", va="bottom")
-    for level, (first, last) in enumerate(bars):
+    note = " (longer than the axis)" if distance > reach else ""
+    axes.text(1, -1.7, f"{title}, CD {number(distance, 2)}{note}", ha="left", va="bottom")
+    for level, (first_member, last_member) in enumerate(bars):
         height = _FIRST_BAR + _BAR_STEP * level
-        ends = [ranks[first] - 0.05, ranks[last] + 0.05]
+        ends = [ranks[first_member] - 0.05, ranks[last_member] + 0.05]
         axes.plot(ends, [height, height], color=INK, lw=2.4, solid_capstyle="round")
     left = (k + 1) // 2
     margin = 0.12 * (k - 1)
-    for place, i in enumerate(order):
-        on_left = place < left
-        line = place if on_left else k - 1 - place
-        height = _first_label(len(bars)) + _LINE * line
+    for order_number, i in enumerate(order):
+        on_left = order_number < left
+        line_number = order_number if on_left else k - 1 - order_number
+        height = _first_label(len(bars)) + _LINE * line_number
         end = 1 - margin if on_left else k + margin
-        axes.plot([ranks[place], ranks[place], end], [0, height, height], color=colors[i], lw=1.1)
-        axes.plot(ranks[place], 0, marker="o", markersize=4, color=colors[i], zorder=3)
+        axes.plot(
+            [ranks[order_number], ranks[order_number], end],
+            [0, height, height],
+            color=colors[i],
+            lw=1.1,
+        )
+        axes.plot(ranks[order_number], 0, marker="o", markersize=4, color=colors[i], zorder=3)
         axes.text(
             end + (-0.04 if on_left else 0.04) * (k - 1),
             height,

@@ -1,7 +1,8 @@
-"""How every figure looks, and how it becomes SVG and PNG.
+"""The style of all figures, their axes and marks, and rendering as SVG and PNG.
 
-Colours are Okabe and Ito's, which people with any common colour blindness tell apart. A strategy
-has the same colour in every figure and table, an imbalance ratio the same line and marker.
+Colours are Okabe and Ito's, which readers with any common colour blindness can distinguish. A
+strategy has the same colour in every figure and table, an imbalance ratio the same line and
+marker.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ _MARKERS = ("o", "s", "^", "D", "v")
 _STYLE: Any = {
     "font.size": 9.5,
     "font.family": "sans-serif",
-    # What an SVG names for its text; Verdana is as wide where DejaVu is missing.
+    # Named in the SVG for its text; Verdana has the same width if DejaVu is missing.
     "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],
     "axes.edgecolor": "#888888",
     "axes.labelcolor": INK,
@@ -61,7 +62,7 @@ _STYLE: Any = {
     "axes.titlelocation": "left",
     "axes.formatter.useoffset": False,
     "text.color": INK,
-    # A name with dollar signs is no formula.
+    # Names with dollar signs are not formulas.
     "text.parse_math": False,
     "xtick.color": "#666666",
     "ytick.color": "#666666",
@@ -77,7 +78,7 @@ _STYLE: Any = {
 
 @dataclass(frozen=True)
 class LineStyle:
-    """How the line of one imbalance ratio is drawn; `shade` in 0..1 darkens its colour."""
+    """Style of the line of one imbalance ratio; `shade` in 0..1 darkens its colour."""
 
     dashes: str | tuple[int, tuple[float, ...]]
     marker: str
@@ -86,7 +87,7 @@ class LineStyle:
 
 @dataclass(frozen=True)
 class Series:
-    """One line of a panel: a position, a mean and an interval for each point."""
+    """A line of a panel: a position and an interval for each point."""
 
     name: str
     x: tuple[float, ...]
@@ -95,12 +96,12 @@ class Series:
 
 
 def strategy_color(strategy: str) -> str:
-    """The colour of a strategy, the same everywhere."""
+    """Colour of a strategy, the same in every figure and table."""
     return COLORS.get(strategy, OTHER_COLOR)
 
 
 def line_styles(names: Sequence[str]) -> dict[str, LineStyle]:
-    """A line style for each name, given in the order in which they become more extreme."""
+    """A line style for each name; names are ordered from the mildest to the most extreme."""
     return {
         name: LineStyle(
             _LINES[i % len(_LINES)],
@@ -113,25 +114,25 @@ def line_styles(names: Sequence[str]) -> dict[str, LineStyle]:
 
 @contextmanager
 def figure(width: float, height: float) -> Iterator[Figure]:
-    """A figure in the reports' style; sizes in inches."""
+    """Open a figure in the style of the reports; sizes in inches."""
     with mpl.rc_context(_STYLE):
         yield Figure(figsize=(width, height), layout="constrained")
 
 
-def render(made: Figure) -> tuple[bytes, bytes]:
-    """The figure as (SVG, PNG); the same figure gives the same bytes."""
+def render(fig: Figure) -> tuple[bytes, bytes]:
+    """Render the figure as (SVG, PNG); the same figure gives the same bytes."""
     with mpl.rc_context(_STYLE):
         svg, png = io.BytesIO(), io.BytesIO()
-        # Lay out once; each format would do it again.
-        made.draw_without_rendering()
-        made.set_layout_engine("none")
-        made.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-        made.savefig(png, format="png", dpi=120, metadata={"Software": None})
-    return compact(svg.getvalue()), _palette(png)
+        # Lay out once instead of once a format.
+        fig.draw_without_rendering()
+        fig.set_layout_engine("none")
+        fig.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+        fig.savefig(png, format="png", dpi=120, metadata={"Software": None})
+    return compact(svg.getvalue()), _reduce_colors(png)
 
 
-def _palette(png: io.BytesIO) -> bytes:
-    """The picture in at most 64 colours: a fifth of the bytes, the same to the eye."""
+def _reduce_colors(png: io.BytesIO) -> bytes:
+    """Reduce the picture to 64 colours, for a fifth of the bytes."""
     from PIL import Image
 
     small = io.BytesIO()
@@ -142,60 +143,62 @@ def _palette(png: io.BytesIO) -> bytes:
 
 
 def alpha_axis(axes: Axes, alphas: Sequence[float]) -> None:
-    """A square-root axis: zero is a place on it and small alphas stay apart."""
+    """Set a square-root scale, which has a zero and separates small alphas."""
     axes.set_xscale("function", functions=(_signed_root, _signed_square))
     top = max(alphas)
     axes.set_xlim(-0.0016 * top, top * 1.06)
-    labelled = _spread(sorted(set(alphas)), top)
+    labelled = _label_alphas(sorted(set(alphas)), top)
     axes.set_xticks(labelled, [plain(alpha) for alpha in labelled])
     axes.set_xticks([alpha for alpha in sorted(set(alphas)) if alpha not in labelled], minor=True)
     axes.set_xlabel("alpha (square-root scale)")
 
 
 def draw_scores(axes: Axes, series: Sequence[Series], color: str) -> None:
-    """Means with bands of one corrected standard error."""
-    for line in series:
-        shade = _darken(color, line.style.shade)
-        mean = np.array([point.mean for point in line.points])
-        error = np.array([point.standard_error for point in line.points])
-        # An interval reaches further than one error, save where it was clipped to the range.
-        low = np.maximum(mean - error, [point.low for point in line.points])
-        high = np.minimum(mean + error, [point.high for point in line.points])
-        axes.fill_between(line.x, low, high, color=shade, alpha=0.13, lw=0)
+    """Draw means with bands of one corrected standard error."""
+    for curve in series:
+        shade = _darken(color, curve.style.shade)
+        mean = np.array([point.mean for point in curve.points])
+        error = np.array([point.standard_error for point in curve.points])
+        # An interval is wider than one error, unless it was clipped to the metric's range.
+        low = np.maximum(mean - error, [point.low for point in curve.points])
+        high = np.minimum(mean + error, [point.high for point in curve.points])
+        axes.fill_between(curve.x, low, high, color=shade, alpha=0.13, lw=0)
         axes.plot(
-            line.x,
+            curve.x,
             mean,
             color=shade,
-            linestyle=line.style.dashes,
-            marker=line.style.marker,
+            linestyle=curve.style.dashes,
+            marker=curve.style.marker,
             markersize=5,
             markeredgecolor="white",
             markeredgewidth=0.5,
             lw=1.5,
-            label=line.name,
+            label=curve.name,
             clip_on=False,
             zorder=3,
         )
 
 
 def draw_differences(axes: Axes, series: Sequence[Series], color: str) -> None:
-    """Differences with their corrected intervals; hollow where the interval holds zero."""
+    """Draw differences with corrected intervals; a mark is hollow if its interval holds zero."""
     axes.axhline(0, color="#888888", lw=0.8, zorder=1)
     axes.plot(0, 0, marker="o", markersize=3.5, color="#888888", zorder=2)
-    for i, line in enumerate(series):
-        shade = _darken(color, line.style.shade)
-        shift = 0.011 * (i - (len(series) - 1) / 2) * np.sqrt(max(line.x))
-        x = _signed_square(_signed_root(line.x) + shift)
-        mean = [point.mean for point in line.points]
-        axes.plot(x, mean, color=shade, linestyle=line.style.dashes, lw=0.9, alpha=0.6, zorder=2)
-        axes.plot([], [], color=shade, linestyle=line.style.dashes, marker=line.style.marker,
-                  markersize=4, lw=0.9, label=line.name)  # fmt: skip
-        for at, point in zip(x, line.points, strict=True):
-            axes.plot([at, at], [point.low, point.high], color=shade, lw=1.1, zorder=3)
+    for i, curve in enumerate(series):
+        shade = _darken(color, curve.style.shade)
+        shift = 0.011 * (i - (len(series) - 1) / 2) * np.sqrt(max(curve.x))
+        x = _signed_square(_signed_root(curve.x) + shift)
+        mean = [point.mean for point in curve.points]
+        axes.plot(x, mean, color=shade, linestyle=curve.style.dashes, lw=0.9, alpha=0.6, zorder=2)
+        axes.plot([], [], color=shade, linestyle=curve.style.dashes, marker=curve.style.marker,
+                  markersize=4, lw=0.9, label=curve.name)  # fmt: skip
+        for x_position, point in zip(x, curve.points, strict=True):
             axes.plot(
-                at,
+                [x_position, x_position], [point.low, point.high], color=shade, lw=1.1, zorder=3
+            )
+            axes.plot(
+                x_position,
                 point.mean,
-                marker=line.style.marker,
+                marker=curve.style.marker,
                 markersize=4.5,
                 color=shade,
                 markerfacecolor=shade if point.excludes_zero else "white",
@@ -211,7 +214,7 @@ def draw_dots(
     points: Sequence[Interval],
     reference: float | None,
 ) -> None:
-    """One dot and interval a row, the first row on top, with a line at the reference."""
+    """Draw a dot and an interval a label, the first on top, with a line at the reference."""
     heights = np.arange(len(labels))
     if reference is not None:
         axes.axvline(reference, color=FAINT, lw=1.2, zorder=1)
@@ -225,7 +228,7 @@ def draw_dots(
 
 
 def legend(axes: Axes, n_lines: int) -> None:
-    """A legend above the panel where there is more than one line."""
+    """Draw a legend above the panel if there is more than one line."""
     if n_lines > 1:
         axes.legend(
             loc="lower left",
@@ -248,13 +251,13 @@ def _signed_square(x: ArrayLike) -> NDArray[np.float64]:
     return np.sign(array) * np.square(array)
 
 
-def _spread(alphas: Sequence[float], top: float) -> list[float]:
-    # The ends and the published alpha are labelled first, the others where there is room.
-    first = [alphas[0], alphas[-1], *(alpha for alpha in alphas if alpha == PUBLISHED_ALPHA)]
+def _label_alphas(alphas: Sequence[float], top: float) -> list[float]:
+    # The ends and the published alpha are labelled first, then alphas that do not overlap.
+    preferred = [alphas[0], alphas[-1], *(alpha for alpha in alphas if alpha == PUBLISHED_ALPHA)]
     chosen: list[float] = []
-    for alpha in [*first, *alphas]:
-        place = np.sqrt(alpha / top)
-        if all(abs(place - np.sqrt(other / top)) > 0.068 for other in chosen):
+    for alpha in [*preferred, *alphas]:
+        position = np.sqrt(alpha / top)
+        if all(abs(position - np.sqrt(labelled / top)) > 0.068 for labelled in chosen):
             chosen.append(alpha)
     return sorted(chosen)
 

@@ -1,4 +1,4 @@
-"""The folder of a report: what may be replaced, and how it is written whole or not at all."""
+"""The folder of a report, which is replaced as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from remix_study.errors import UsageError
 
 MANIFEST = "manifest.json"
 MARK = "remix_study report"
-"""What the manifest of a report says under ``made_by``."""
+"""Value of ``made_by`` in the manifest of a report."""
 
 
 def check_folder(output: Path) -> None:
-    """Refuse a folder that :func:`publish` would refuse; to be called before hours of training.
+    """Refuse a folder that :func:`publish` would refuse, before a study is trained.
 
     Raises:
         UsageError: The folder holds files that no report wrote, is a file, or cannot be written.
@@ -26,20 +26,26 @@ def check_folder(output: Path) -> None:
         folder = output.absolute().parent
         while not folder.exists():
             folder = folder.parent
-        for place in (folder, output) if output.exists() else (folder,):
-            tempfile.TemporaryDirectory(dir=place, prefix=f".{output.name}-").cleanup()
+        for writable in (folder, output) if output.exists() else (folder,):
+            tempfile.TemporaryDirectory(dir=writable, prefix=f".{output.name}-").cleanup()
     except OSError as error:
         raise _cannot_write(output, error) from error
 
 
 def publish(output: Path, write: Callable[[Path], None]) -> Path:
-    """Let a folder be written whole or not at all; with a manifest that names its files.
+    """Write a folder as a whole or not at all, in place of a report that is there.
 
     Args:
-        output: the folder that is wanted.
-        write: writes `index.html` and all else into an empty folder.
+        output: the folder of the report.
+        write: writes `index.html` and all other files into an empty folder.
+
+    Returns:
+        The path of `index.html`.
+
+    Raises:
+        UsageError: The folder holds files that no report wrote, is a file, or cannot be written.
     """
-    old = _report_files(output)
+    old_files = _report_files(output)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(
@@ -47,7 +53,7 @@ def publish(output: Path, write: Callable[[Path], None]) -> Path:
         ) as scratch:
             folder = Path(scratch)
             write(folder)
-            _replace(output, folder, old)
+            _replace(output, folder, old_files)
     except OSError as error:
         raise _cannot_write(output, error) from error
     return output / "index.html"
@@ -58,36 +64,40 @@ def _cannot_write(output: Path, error: OSError) -> UsageError:
 
 
 def _report_files(output: Path) -> list[Path]:
-    """The files of a report that is there already, by its manifest; hidden files do not count."""
+    """Files of a report in the folder, relative to it; hidden files are ignored.
+
+    Raises:
+        UsageError: The folder holds files that its manifest does not name, or is a file.
+    """
     if not output.exists():
         return []
     if not output.is_dir():
         raise UsageError(f"{output} is a file; name a folder for the report")
-    there = {
+    files = {
         path.relative_to(output)
         for path in output.rglob("*")
         if not path.is_dir() and not path.name.startswith(".")
     }
-    if not there:
+    if not files:
         return []
-    known: set[Path] = set()
+    report_files: set[Path] = set()
     try:
         manifest = json.loads((output / MANIFEST).read_text(encoding="utf-8"))
         if manifest["made_by"] == MARK:
-            known = {Path(MANIFEST), *(Path(name) for name in manifest["files"])}
+            report_files = {Path(MANIFEST), *(Path(name) for name in manifest["files"])}
     except (OSError, ValueError, KeyError, TypeError):
-        known = set()
-    strange = sorted(there - known)
-    if strange:
+        report_files = set()
+    foreign = sorted(files - report_files)
+    if foreign:
         raise UsageError(
-            f"{output} holds files that no report wrote ({strange[0]}); name another folder"
+            f"{output} holds files that no report wrote ({foreign[0]}); name another folder"
         )
-    return sorted(there)
+    return sorted(files)
 
 
-def _replace(output: Path, folder: Path, old: Sequence[Path]) -> None:
+def _replace(output: Path, folder: Path, old_files: Sequence[Path]) -> None:
     output.mkdir(exist_ok=True)
-    for name in old:
+    for name in old_files:
         (output / name).unlink()
     for path in sorted(folder.rglob("*")):
         target = output / path.relative_to(folder)

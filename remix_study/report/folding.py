@@ -1,4 +1,4 @@
-"""How a page of many problems stays readable: overviews first, the problems folded away."""
+"""Folding of blocks on pages with many problems, which show overviews first."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from dataclasses import replace
 from remix_study.report.page_model import Block
 from remix_study.results.comparison import Comparison
 
-# With more problems than this a reader wants the whole first and looks single problems up.
 MANY = 12
+"""With more problems than this, blocks of single problems are folded."""
 
 
-def crowded(problems: Sequence[object]) -> bool:
-    """Whether there are too many problems to show each at once."""
+def has_many_problems(problems: Sequence[object]) -> bool:
+    """Whether blocks of single problems are folded."""
     return len(problems) > MANY
 
 
 def fold(block: Block) -> Block:
-    """The block behind its own title."""
+    """The block folded behind its title."""
     return replace(block, title="", collapsed=block.title)
 
 
-def hardest(comparisons: Sequence[Comparison]) -> set[str]:
-    """Of each data set and kind the name of the problem with the most extreme imbalance."""
-    chosen: dict[tuple[str, str], Comparison] = {}
+def hardest_problems(comparisons: Sequence[Comparison]) -> set[str]:
+    """Names of the problems with the most extreme imbalance of each data set and kind."""
+    hardest: dict[tuple[str, str], Comparison] = {}
     for comparison in comparisons:
         key = (comparison.kind, comparison.title)
-        before = chosen.get(key)
-        if before is None or comparison.imbalance < before.imbalance:
-            chosen[key] = comparison
-    return {comparison.name for comparison in chosen.values()}
+        current = hardest.get(key)
+        if current is None or comparison.imbalance < current.imbalance:
+            hardest[key] = comparison
+    return {comparison.name for comparison in hardest.values()}

@@ -1,4 +1,4 @@
-"""How the reports write numbers, lists and names."""
+"""Numbers, lists and names as text, for pages and notes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MONITORS = {
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A number with fixed decimals and a real minus sign; a dash when there is none."""
+    """A number with fixed decimals and a real minus sign; a dash if it is not finite."""
     if not math.isfinite(value):
         return MISSING
     # Adding zero takes the sign off a negative zero.
@@ -37,7 +37,7 @@ def signed(value: float, digits: int = 3) -> str:
 
 
 def span(low: float, high: float, digits: int = 3) -> str:
-    """'0.794 to 0.933', which no line break parts."""
+    """A range without line breaks, as in '0.794 to 0.933'."""
     return f"{number(low, digits)}{SPACE}to{SPACE}{number(high, digits)}"
 
 
@@ -48,7 +48,7 @@ def difference(interval: Interval, digits: int = 3) -> str:
 
 
 def plain(value: float) -> str:
-    """A number as a person would write it: 0.05, 1, 0.025."""
+    """A number without trailing zeros: 0.05, 1, 0.025."""
     return f"{value:g}"
 
 
@@ -63,12 +63,12 @@ def thousands(value: int) -> str:
 
 
 def counted(n: int, noun: str, plural: str = "") -> str:
-    """'1 fold', '20 folds'."""
+    """A count with its noun: '1 fold', '20 folds'."""
     return f"{thousands(n)} {noun if n == 1 else plural or noun + 's'}"
 
 
 def listing(items: Sequence[str]) -> str:
-    """'a', 'a and b', 'a, b and c'."""
+    """Items in a line: 'a', 'a and b', 'a, b and c'."""
     if len(items) < 2:
         return "".join(items)
     return ", ".join(items[:-1]) + " and " + items[-1]
@@ -85,7 +85,7 @@ def kind_title(kind: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person would say them: '42 s', '2 min 31 s', '3 h 05 min'."""
+    """Seconds as a duration: '42 s', '2 min 31 s', '3 h 05 min'."""
     if not math.isfinite(seconds):
         return MISSING
     whole = round(seconds)
@@ -103,31 +103,31 @@ def sentence(text: str) -> str:
 
 
 def strategy_name(strategy: str) -> str:
-    """How prose names a strategy; tables keep the name that a study file uses."""
+    """Name of a strategy in sentences; tables keep the name of the study file."""
     return _NAMES.get(strategy, strategy)
 
 
 def monitor_name(monitor: str) -> str:
-    """What early stopping watched, in words."""
+    """Name of the score that early stopping watches."""
     return _MONITORS.get(monitor, monitor)
 
 
 def label_with_direction(metric: str) -> str:
-    """'g-mean (higher is better)'."""
+    """Name and direction of a metric, as in 'g-mean (higher is better)'."""
     return f"{short_name(metric)} ({'higher' if is_maximized(metric) else 'lower'} is better)"
 
 
 def heading(metric: str) -> str:
-    """The name over a column, with an arrow towards the better side."""
+    """Name of a metric over a column, with an arrow towards better scores."""
     arrow = "↑" if is_maximized(metric) else "↓"
     return f"{short_name(metric)}{SPACE}{arrow}".replace("-", "\N{NON-BREAKING HYPHEN}")
 
 
 def digits(metric: str) -> int:
-    """Decimals that a metric is written with; those near zero get one more."""
+    """Number of decimals of a metric; one more for metrics near zero."""
     return 4 if metric in ("brier", "log_loss", "ece", "cwece") else 3
 
 
 def better_or_worse(metric: str, gain: float) -> Literal["better", "worse"]:
-    """What the sign of a difference in this metric means."""
+    """Whether a difference of this sign is an improvement of the metric."""
     return "better" if (gain > 0) == is_maximized(metric) else "worse"

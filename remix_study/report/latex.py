@@ -1,4 +1,4 @@
-"""Tables as LaTeX with booktabs, whatever the cells say."""
+"""Tables as LaTeX with booktabs; any text in cells is escaped."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-# A table of more lines than a page has is broken over pages.
 PAGE_LINES = 45
+"""A table with more lines is a `longtable`, which breaks over pages."""
 _ESCAPES = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -30,7 +30,7 @@ _ESCAPES = str.maketrans(
         "\N{NO-BREAK SPACE}": "~",
         "\N{WORD JOINER}": "",
         "\N{NON-BREAKING HYPHEN}": "-",
-        # After the end of a line these would be its arguments.
+        # After the end of a line LaTeX would read these as its arguments.
         "[": "{[}",
         "*": "{*}",
     }
@@ -51,7 +51,7 @@ def latex_text(frame: pd.DataFrame, digits: int = 4) -> str:
     columns = "".join("r" if right else "l" for right in numeric)
     long = len(frame) > PAGE_LINES
     name = "longtable" if long else "tabular"
-    head = _line([escape(str(column)) for column in frame.columns])
+    head = _table_line([escape(str(column)) for column in frame.columns])
     lines = [
         f"% \\usepackage{{booktabs{',longtable' if long else ''}}}",
         f"\\begin{{{name}}}{{@{{}}{columns}@{{}}}}",
@@ -60,7 +60,7 @@ def latex_text(frame: pd.DataFrame, digits: int = 4) -> str:
         "\\midrule",
         *(["\\endhead", "\\bottomrule", "\\endlastfoot"] if long else []),
         *(
-            _line([_cell(value, digits) for value in row])
+            _table_line([_cell(value, digits) for value in row])
             for row in frame.itertuples(index=False, name=None)
         ),
         *([] if long else ["\\bottomrule"]),
@@ -70,12 +70,14 @@ def latex_text(frame: pd.DataFrame, digits: int = 4) -> str:
 
 
 def escape(text: str) -> str:
-    """Text that LaTeX prints as it is and never runs."""
-    kept = "".join(letter if letter.isprintable() or letter in _SPACES else " " for letter in text)
-    return kept.translate(_ESCAPES)
+    """Escape text so that LaTeX prints it and runs none of it."""
+    printable = "".join(
+        character if character.isprintable() or character in _SPACES else " " for character in text
+    )
+    return printable.translate(_ESCAPES)
 
 
-def _line(cells: list[str]) -> str:
+def _table_line(cells: list[str]) -> str:
     return " & ".join(cells) + r" \\"
 
 
@@ -97,7 +99,7 @@ def _infinite(value: float) -> str:
 
 
 def _number(text: str) -> str:
-    """A minus sign and a power of ten as mathematics writes them."""
+    """A number with its minus sign and power of ten in mathematical notation."""
     mantissa, _, power = text.partition("e")
     if power:
         return f"${mantissa} \\times 10^{{{int(power)}}}$"

@@ -1,4 +1,4 @@
-"""What a run of a study ends with: its page, and what was found in a few lines."""
+"""The end of a run: the results in a few lines, and the page."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from remix_study.study.database_errors import database_errors
 from remix_study.study.storage import open_reader
 
 MOST_PROBLEMS = 5
-"""With more problems than this, lines count over them instead of telling each."""
+"""With more problems than this, lines count problems instead of naming each."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run found.
+    """The results of a run.
 
     Attributes:
         lines: sentences, one a problem or one a metric.
@@ -41,7 +41,7 @@ def check_report(output: Path, storage: str) -> None:
     """Refuse a folder that cannot become a report, before anything is trained.
 
     Args:
-        output: the folder that is wanted.
+        output: the folder of the report.
         storage: URL of the run's database.
 
     Raises:
@@ -67,7 +67,7 @@ def conclude(
     command: str,
     registry: SectionRegistry | None = None,
 ) -> Outcome:
-    """Say what a study's complete trials show, and write its page if a folder is given.
+    """Summarize the complete trials of a study, and write its page if a folder is given.
 
     Args:
         study: the study's name.
@@ -95,13 +95,13 @@ def conclude(
 
 
 def outcome_lines(frames: StudyFrames) -> tuple[str, ...]:
-    """The headline of each problem's verdict, or counts over problems where there are many.
+    """The headline of each problem's verdict, or counts over problems if there are many.
 
-    Nothing where all problems stand aside, such as those with rows drawn anew.
+    Nothing if no problem belongs to the headline, such as with variants alone.
     """
     compared = comparisons(frames)
     if not any(len(comparison.methods) for comparison in compared):
-        return ("No point is complete yet, so there is nothing to judge.",)
+        return ("No configuration is complete yet, so there are no results.",)
     verdicts = [
         problem_verdict(comparison, ())
         for comparison in study_roles(compared).headline
@@ -115,5 +115,5 @@ def outcome_lines(frames: StudyFrames) -> tuple[str, ...]:
         f"{verdict.comparison.title}, {verdict.comparison.imbalance_name}: {headline(verdict)}"
         for verdict in verdicts[:MOST_PROBLEMS]
     ]
-    more = len(verdicts) - len(lines)
-    return (*lines, f"And {more} more problems: see the report.") if more else tuple(lines)
+    n_more = len(verdicts) - len(lines)
+    return (*lines, f"And {n_more} more problems: see the report.") if n_more else tuple(lines)

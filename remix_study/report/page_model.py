@@ -1,4 +1,4 @@
-"""What a report is made of before it becomes a page and files."""
+"""The parts of a page before they become HTML and files: sections, blocks, tables, pictures."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a page's table.
+    """A cell of a table on the page.
 
     Attributes:
-        text: what it says.
+        text: the text of the cell.
         detail: a second, smaller line.
-        kind: how it looks: "name", "number", "best", "close", "better", "worse", "text", "verdict"
-            or ""; several are parted by spaces.
-        color: a swatch before the text, as a CSS colour.
-        link: anchor of the section of the page that the text leads to; "" for none.
+        kind: style of the cell, one or several of "name", "number", "best", "close", "better",
+            "worse", "text", "short" and "verdict", separated by spaces; "" for none.
+        color: CSS colour of a swatch before the text; "" for none.
+        link: anchor of the section that the text links to; "" for none.
     """
 
     text: str
@@ -30,7 +30,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Head:
-    """One header cell, over `span` columns; `kind` as of the cells below it."""
+    """A header cell over `span` columns; `kind` as in the cells below it."""
 
     text: str
     detail: str = ""
@@ -40,7 +40,7 @@ class Head:
 
 @dataclass(frozen=True)
 class Table:
-    """A table as the page shows it; the first cell of each row names the row."""
+    """A table on the page; the first cell of a row is its header."""
 
     caption: str
     head: tuple[tuple[Head, ...], ...]
@@ -50,12 +50,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure in both formats.
+    """A figure as SVG and PNG.
 
     Attributes:
-        name: its file name without ending.
-        on_page: whether the page shows it, or only the folder has it.
-        wide: whether it takes the whole width of the page.
+        name: file name without ending.
+        on_page: whether the page shows it; otherwise it is a file of the folder only.
+        wide: whether it has the whole width of the page.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Listing:
-    """Text to copy, letter by letter."""
+    """Text to copy, such as a study file."""
 
     caption: str
     text: str
@@ -77,7 +77,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Answer:
-    """A reader's question and the lines that answer it."""
+    """A question of a reader and the lines that answer it."""
 
     question: str
     lines: tuple[str, ...]
@@ -88,13 +88,13 @@ class Block:
     """A part of a section: text, then figures, then tables, then text to copy.
 
     Attributes:
-        title: its heading.
-        warnings: what a reader must know before anything else.
-        headline: the part in one sentence.
-        answers: questions and answers.
+        title: heading of the block.
+        warnings: sentences shown first.
+        headline: the block in one or two sentences.
+        answers: questions with their answers.
         text: paragraphs, or a list if there are several.
-        folded: the line that opens the tables; empty shows them at once.
-        collapsed: the line that opens the whole block; empty shows it at once.
+        folded: title of the folded tables; "" shows them open.
+        collapsed: title of the folded block; "" shows it open.
     """
 
     title: str = ""
@@ -114,8 +114,8 @@ class Section:
     """A section of the page and the table files that belong to it.
 
     Attributes:
-        anchor: its id in the page.
-        files: file name without ending -> the table written as CSV, Markdown and LaTeX.
+        anchor: id of the section in the page.
+        files: file name without ending -> table, written as CSV, Markdown and LaTeX.
     """
 
     anchor: str

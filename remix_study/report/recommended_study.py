@@ -1,4 +1,4 @@
-"""A trial's point as a study file, and as Python, ready to paste."""
+"""The configuration of a trial as a study file and as Python code, ready to paste."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from remix_study.studyfile.validation import as_toml, key_as_toml
 
 
 def study_text(original: str, info: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
-    """The study file with one problem and one point in place of its search.
+    """The study file with one problem and one configuration in place of its search.
 
     Args:
-        original: Text of the file that the search ran.
-        info: The problem's facts.
-        parameters: The point.
+        original: Text of the study file of the search.
+        info: The problem's facts, as `Comparison.info` has them.
+        parameters: Parameters of the trial.
     """
     tables = tomllib.loads(original)
-    own = {k: v for k, v in parameters.items() if k in Training.__struct_fields__}
-    options = {k[6:]: _plain(v) for k, v in parameters.items() if k.startswith("model.")}
+    training = {k: v for k, v in parameters.items() if k in Training.__struct_fields__}
+    options = {k[6:]: _parse_list(v) for k, v in parameters.items() if k.startswith("model.")}
     study = dict(tables["study"])
     study["name"] = f"{study['name']}-chosen"[:100]
     problem = _problem(tables.get("problems", [{}]), info)
@@ -34,10 +34,10 @@ def study_text(original: str, info: Mapping[str, Any], parameters: Mapping[str, 
         space["alpha"] = [parameters["alpha"]]
     sections = {
         "study": study,
-        "problems": {key: value for key, value in problem.items() if key not in own},
+        "problems": {key: value for key, value in problem.items() if key not in training},
         "cv": tables.get("cv", {}),
         "model": tables.get("model", {}) | options,
-        "training": tables.get("training", {}) | own,
+        "training": tables.get("training", {}) | training,
         "search.space": space,
     }
     texts = []
@@ -51,17 +51,17 @@ def study_text(original: str, info: Mapping[str, Any], parameters: Mapping[str, 
 
 
 def python_text(parameters: Mapping[str, Any], training: Mapping[str, Any]) -> str:
-    """Batches and compilation for a Keras model of one's own, as far as Keras has the parts.
+    """Python code for batches and compilation of a Keras model, as far as Keras has the parts.
 
     Args:
-        parameters: The point.
+        parameters: Parameters of the trial.
         training: Training keys of the problem.
     """
     strategy = strategy_of(parameters)
     keys = dict(training) | dict(parameters)
     lines = ["import keras", "import remix_study", ""]
     size = f"batch_size={keys['batch_size']}"
-    # Plain batches need no ReMix; with mixing off it is the sampler that is left.
+    # Without mixing, ReMix only samples.
     words = [f"alpha={strategy.alpha if strategy.has_mixing else 0.0!r}", size]
     if strategy.sampler != "balanced":
         words.append(f'sampler="{strategy.sampler}"')
@@ -92,21 +92,23 @@ def python_text(parameters: Mapping[str, Any], training: Mapping[str, Any]) -> s
 
 
 def _problem(entries: list[dict[str, Any]], info: Mapping[str, Any]) -> dict[str, Any]:
-    """The entry of the file that a problem comes from, at the problem's own imbalance."""
+    """The entry of the study file that fits a problem best, with the problem's imbalance only."""
     imbalance = info["imbalance"]
     ratio = None if imbalance is None or imbalance != imbalance else imbalance
 
     def fits(entry: dict[str, Any]) -> int:
-        """How much of the problem an entry names."""
+        """Score of how many facts of the problem an entry names."""
         names = str(entry.get("dataset", entry.get("file", "")))
-        same = bool(names) and str(info["dataset"]) in names
-        rare = [str(label) for label in entry.get("minority", [])] == list(info["minority"])
-        return 4 * same + 2 * rare + (ratio in entry.get("imbalance", [None]))
+        is_same = bool(names) and str(info["dataset"]) in names
+        has_same_minority = [str(label) for label in entry.get("minority", [])] == list(
+            info["minority"]
+        )
+        return 4 * is_same + 2 * has_same_minority + (ratio in entry.get("imbalance", [None]))
 
     # The first of the entries that fit best.
-    chosen = min(entries, key=lambda entry: -fits(entry))
-    return chosen | ({"imbalance": [ratio]} if ratio is not None else {})
+    best_entry = min(entries, key=lambda entry: -fits(entry))
+    return best_entry | ({"imbalance": [ratio]} if ratio is not None else {})
 
 
-def _plain(value: Any) -> Any:
+def _parse_list(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) and value.startswith("[") else value

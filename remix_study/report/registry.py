@@ -1,8 +1,4 @@
-"""What a report page is made of: sections in a fixed order, and published ranks beside ours.
-
-A package adds to the page by registering with a :class:`SectionRegistry`; the page itself knows
-only the registry.
-"""
+"""The sections of a report page, which packages register, and what all sections are made from."""
 
 from __future__ import annotations
 
@@ -106,11 +102,11 @@ def make_context(frames: StudyFrames) -> PageContext:
     Stored probabilities are read once a problem: those of one problem fit in memory.
     """
     compared = tuple(comparisons(frames))
-    parts = study_roles(compared)
+    roles = study_roles(compared)
     corrected, reliabilities = [], []
-    for comparison in parts.main:
+    for comparison in roles.main:
         read = cache(frames.probabilities) if frames.probabilities else None
         remix = remix_method(comparison)
         corrected.append((comparison, corrected_methods(comparison, read, remix)))
         reliabilities.append((comparison, method_reliabilities(comparison, read, remix)))
-    return PageContext(frames, compared, parts, tuple(corrected), tuple(reliabilities))
+    return PageContext(frames, compared, roles, tuple(corrected), tuple(reliabilities))

@@ -1,10 +1,10 @@
-"""SVG files made small enough that many of them fit into one page."""
+"""Compact SVG, so that many figures fit into one page."""
 
 from __future__ import annotations
 
 import re
 
-# Beyond a tenth of a point nobody sees a difference; scales and colours are no lengths.
+# Lengths are rounded to a tenth of a point; scales and colours are left alone.
 _LONG = re.compile(rb"(?<![\d.])(-?\d+\.\d)\d+(?![\d.e])")
 _LENGTHS = re.compile(rb' (?:d|x|y|width|height|transform)="[^"]*"')
 _NO_TURN = re.compile(rb' transform="rotate\(-0 [^"]*\)"')
@@ -18,7 +18,7 @@ _IDS = re.compile(rb'<g id="[^"]*"')
 def compact(svg: bytes) -> bytes:
     """The same drawing in fewer bytes: tenths of a point, no comments, no indentation.
 
-    What stands between the tags is text that a reader sees; it keeps every digit.
+    Text between tags is left as it is.
     """
     svg = re.sub(rb"<!--.*?-->|<metadata>.*?</metadata>", b"", svg, flags=re.DOTALL)
     svg = re.sub(rb"<[^>]+>", lambda tag: _LENGTHS.sub(_shorten, tag[0]), svg)
@@ -38,7 +38,7 @@ def _shorten(lengths: re.Match[bytes]) -> bytes:
 
 
 def _without_bare_groups(svg: bytes) -> bytes:
-    """Take out groups that say nothing; what is in them stays."""
+    """Remove groups without attributes and keep their content."""
     bare: list[bool] = []
 
     def keep(tag: re.Match[bytes]) -> bytes:

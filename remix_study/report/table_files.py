@@ -1,4 +1,4 @@
-"""Tables as files: CSV that no spreadsheet runs, Markdown that no cell breaks."""
+"""Tables as CSV without formulas and as escaped Markdown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 
 def csv_text(frame: pd.DataFrame) -> str:
-    """The frame as CSV; text that a spreadsheet would run begins with an apostrophe."""
+    """The frame as CSV; text that a spreadsheet would run as a formula gets an apostrophe."""
     safe = frame.map(_no_formula)
     safe.columns = pd.Index([_no_formula(str(column)) for column in frame.columns])
     return safe.to_csv(index=False, lineterminator="\n", float_format="%.6g")

@@ -89,12 +89,12 @@ def test_failed_points_are_exit_code_1_and_a_page(untrained, capfd):
     assert "<td>3 of 6</td>" in visible_text(untrained / "page" / "index.html")
 
 
-def test_without_any_complete_point_there_is_nothing_to_judge(untrained, capfd):
+def test_without_a_complete_trial_there_are_no_results(untrained, capfd):
     (untrained / "tiny.toml").write_text(tiny(("epochs = 2", "epochs = 2\nlearning_rate = 2.0")))
     code, lines, _ = run(capfd, "--report", "page")
     assert code == 1
     assert lines[-2:] == [
-        "No point is complete yet, so there is nothing to judge.",
+        "No configuration is complete yet, so there are no results.",
         "report: page/index.html",
     ]
 

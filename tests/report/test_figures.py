@@ -11,18 +11,18 @@ from PIL import Image
 from remix_study.report.figures import figure, render
 
 
-def drawn():
-    with figure(3, 2) as made:
-        axes = made.add_subplot()
+def rendered():
+    with figure(3, 2) as fig:
+        axes = fig.add_subplot()
         axes.plot([0.123456, 0.5], [0.0, 1.0])
         # A line without points becomes an empty group.
         axes.plot([], [], marker="o", label="empty")
         axes.set_xticks([0.2, 0.4], ["IR 0.025", "0.12345 & <b>"])
-        return render(made)
+        return render(fig)
 
 
 def test_text_keeps_every_digit_and_lines_do_not():
-    svg = drawn()[0].decode()
+    svg = rendered()[0].decode()
     assert ">IR 0.025</text>" in svg
     assert ">0.12345 &amp; &lt;b&gt;</text>" in svg
     lengths = " ".join(re.findall(r' (?:d|x|y)="([^"]*)"', svg))
@@ -35,13 +35,13 @@ def test_text_keeps_every_digit_and_lines_do_not():
 
 
 def test_the_same_figure_gives_the_same_bytes():
-    assert drawn() == drawn()
+    assert rendered() == rendered()
 
 
 def test_a_png_keeps_its_size_and_colours():
-    with figure(2, 1) as made:
-        made.add_subplot().set_facecolor("#cc3311")
-    _, png = render(made)
+    with figure(2, 1) as fig:
+        fig.add_subplot().set_facecolor("#cc3311")
+    _, png = render(fig)
     picture = Image.open(io.BytesIO(png))
     assert picture.size == (240, 120)
     assert picture.convert("RGB").getpixel((135, 45)) == (0xCC, 0x33, 0x11)

@@ -58,9 +58,9 @@ def test_each_special_character(text, escaped):
 
 @given(st.text())
 def test_nothing_of_the_text_is_left_to_run(text):
-    made = escape(text)
-    known = r"\{\\char34\}|\\(?:text[a-z]+\{\}|ensuremath\{-\}|[&%$#_{}])|\{\[\}|\{\*\}"
-    rest = re.sub(known, "", made)
+    escaped = escape(text)
+    escapes = r"\{\\char34\}|\\(?:text[a-z]+\{\}|ensuremath\{-\}|[&%$#_{}])|\{\[\}|\{\*\}"
+    rest = re.sub(escapes, "", escaped)
     assert not set(rest) & set('\\&%$#_{}^\n[*"')
 
 

@@ -38,4 +38,4 @@ def test_many_searches_are_told_in_part(frames_of, many):
 
 def test_nothing_complete_is_said(frames_of, problem):
     lines = outcome_lines(frames_of(problem(rows=())))
-    assert lines == ("No point is complete yet, so there is nothing to judge.",)
+    assert lines == ("No configuration is complete yet, so there are no results.",)

@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 
 from remix_study.errors import UsageError
-from remix_study.report.page import LONG, write_report
+from remix_study.report.page import study_facts, write_report
+from remix_study.report.page_files import LONG
 
 COMMAND = "remix-study report made --output report"
 
@@ -106,12 +107,12 @@ def test_each_figure_and_table_has_every_format(report):
         paths = list((report.parent / folder).iterdir())
         assert paths
         for stem in {path.stem for path in paths}:
-            found = {path.suffix for path in paths if path.stem == stem}
+            suffixes = {path.suffix for path in paths if path.stem == stem}
             if folder == "tables":
                 lines = (report.parent / folder / f"{stem}.csv").read_text().count("\n") - 1
-                assert found == (endings if lines <= LONG else {".csv"})
+                assert suffixes == (endings if lines <= LONG else {".csv"})
             else:
-                assert found == endings
+                assert suffixes == endings
 
 
 def test_the_page_says_what_was_run(report):
@@ -143,11 +144,11 @@ def test_an_unfinished_study_says_so_at_the_top(tmp_path, frames_of, problem, sm
 
 @pytest.mark.usefixtures("undrawn")
 def test_notes_of_the_data_are_repeated(tmp_path, frames_of, ratios_of, problem):
-    made = [
+    problems = [
         replace(p, notes=("downsampled to 400 of 900 rows",))
         for p in ratios_of(problem(rows=(("baseline", None),)))
     ]
-    text = write_report(frames_of(*made), tmp_path / "r", command=COMMAND).read_text()
+    text = write_report(frames_of(*problems), tmp_path / "r", command=COMMAND).read_text()
     assert "All problems: downsampled to 400 of 900 rows" in text
 
 
@@ -236,18 +237,18 @@ def test_a_report_replaces_itself_and_leaves_no_old_file(tmp_path, frames_of, pr
 @pytest.mark.usefixtures("undrawn")
 def test_folders_of_strangers_are_refused_untouched(tmp_path, frames_of, problem, small):
     frames = frames_of(problem(rows=small))
-    stranger = tmp_path / "thesis"
-    stranger.mkdir()
-    (stranger / "thesis.tex").write_text("years of work")
+    thesis = tmp_path / "thesis"
+    thesis.mkdir()
+    (thesis / "thesis.tex").write_text("years of work")
     with pytest.raises(UsageError, match=r"thesis\.tex"):
-        write_report(frames, stranger, command=COMMAND)
-    assert [path.name for path in stranger.iterdir()] == ["thesis.tex"]
-    own = tmp_path / "report"
-    write_report(frames_of(problem(rows=())), own, command=COMMAND)
-    (own / "tables" / "mine.csv").write_text("a")
+        write_report(frames, thesis, command=COMMAND)
+    assert [path.name for path in thesis.iterdir()] == ["thesis.tex"]
+    report_folder = tmp_path / "report"
+    write_report(frames_of(problem(rows=())), report_folder, command=COMMAND)
+    (report_folder / "tables" / "mine.csv").write_text("a")
     with pytest.raises(UsageError, match=r"mine\.csv"):
-        write_report(frames, own, command=COMMAND)
-    assert (own / "index.html").is_file()
+        write_report(frames, report_folder, command=COMMAND)
+    assert (report_folder / "index.html").is_file()
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -270,13 +271,11 @@ def test_a_file_in_the_way_is_one_clear_error(tmp_path, frames_of, problem, smal
 
 
 def test_the_manifest_has_each_study_file_once():
-    from remix_study.report.page import _about
-
     file = {"text": "[study]\n", "sha256": "ab"}
-    found = _about(
+    facts = study_facts(
         [{"problem": "a", "file": file}, {"problem": "b", "file": file}, {"study": "c"}]
     )
-    assert found == {
+    assert facts == {
         "studies": [
             {"problem": "a", "file": {"sha256": "ab"}},
             {"problem": "b", "file": {"sha256": "ab"}},

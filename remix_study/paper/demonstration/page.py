@@ -48,7 +48,7 @@ from remix_study.paper.demonstration.sentences import (
 from remix_study.paper.demonstration.tables import Column, frame_table, means_over_seeds
 from remix_study.report.folder import publish
 from remix_study.report.formatting import counted, listing
-from remix_study.report.page import fill
+from remix_study.report.page_files import write_page
 from remix_study.report.page_model import Block, Section
 from remix_study.seeds import derive_seed
 
@@ -80,7 +80,7 @@ def write_demonstration(output: Path, *, command: str, scale: Scale = FULL) -> P
             _method_section(scale),
         ]
         networks = scale.seeds * (len(STRATEGIES) + 2 * len(TRAINED))
-        fill(
+        write_page(
             folder,
             sections,
             title="ReMix demonstrated",

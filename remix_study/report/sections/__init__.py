@@ -1,1 +1,7 @@
-"""The sections of the page: numbers made elsewhere, put into words, tables and figures."""
+"""The sections of every report page: selections from `results/` as text, tables and figures.
+
+In: comparisons of problems or what was computed from them, as each section's function takes it.
+Out: a section with its table files. Read `overview` first, the simplest one; `verdict` with
+`decision` and `verdict_tables` opens the page. Places on the page are given by
+`report.standard_sections`.
+"""

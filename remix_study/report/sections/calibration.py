@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from remix_study.report.figures import FAINT, INK, figure, render, strategy_color
-from remix_study.report.folding import crowded, fold, hardest
+from remix_study.report.folding import fold, hardest_problems, has_many_problems
 from remix_study.report.formatting import (
     MISSING,
     counted,
@@ -62,12 +62,14 @@ def section(reliabilities: Reliabilities) -> Section:
     if not shown:
         text = "There are no stored probabilities of planned points to bin."
         return Section("calibration", TITLE, lead, (Block(text=(text,)),))
-    is_crowded = crowded(shown)
-    drawn_names = hardest([c for c, _ in shown]) if is_crowded else {c.name for c, _ in shown}
+    many_problems = has_many_problems(shown)
+    drawn_names = (
+        hardest_problems([c for c, _ in shown]) if many_problems else {c.name for c, _ in shown}
+    )
     blocks: tuple[Block, ...] = ()
     for comparison, methods in shown:
         blocks += (_block(comparison, methods, blocks, is_drawn=comparison.name in drawn_names),)
-    if is_crowded:
+    if many_problems:
         text = (
             f"Diagrams are drawn for the most extreme imbalance of each data set, "
             f"{len(drawn_names)} of the {len(shown)} problems; all have a table."

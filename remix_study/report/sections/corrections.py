@@ -8,7 +8,7 @@ from remix_study.metrics import CORE_METRICS
 from remix_study.report.figures import (
     strategy_color,
 )
-from remix_study.report.folding import crowded, fold
+from remix_study.report.folding import fold, has_many_problems
 from remix_study.report.formatting import (
     better_or_worse,
     counted,
@@ -45,7 +45,7 @@ def section(corrected: Sequence[tuple[Comparison, Sequence[CorrectedMethod]]]) -
     """The section of the page, one block a problem with corrected methods."""
     shown = [(comparison, methods) for comparison, methods in corrected if methods]
     blocks = tuple(_block(comparison, methods) for comparison, methods in shown)
-    if crowded(shown):
+    if has_many_problems(shown):
         blocks = (*_kind_summaries(shown), *map(fold, blocks))
     if not shown:
         text = "There are no stored probabilities of planned points to correct."

@@ -14,7 +14,7 @@ from remix_study.report.figures import (
     render,
     strategy_color,
 )
-from remix_study.report.folding import crowded, fold
+from remix_study.report.folding import fold, has_many_problems
 from remix_study.report.formatting import (
     JOINER,
     SPACE,
@@ -60,19 +60,19 @@ def section(comparisons: Sequence[Comparison], beside: Sequence[Comparison] = ()
     shown = [comparison for comparison in comparisons if comparison.methods]
     tests_by_problem = [(c, paired_tests(c, remix_method(c))) for c in shown]
     others = [comparison for comparison in beside if comparison.methods]
-    is_crowded = crowded(shown)
+    many_problems = has_many_problems(shown)
     blocks: list[Block] = []
     for place, (comparison, tests) in enumerate(tests_by_problem):
-        block = _block(comparison, place, is_drawn=not is_crowded)
+        block = _block(comparison, place, is_drawn=not many_problems)
         test_tables = paired.tables(comparison, tests)
-        if is_crowded:
+        if many_problems:
             blocks.append(fold(replace(block, tables=(*block.tables, *test_tables))))
         else:
             blocks.append(block)
             if test_tables:
                 blocks.append(Block(tables=test_tables, folded=paired.TITLE))
     blocks = [
-        *(scores_overview.blocks(shown) if is_crowded else ()),
+        *(scores_overview.blocks(shown) if many_problems else ()),
         *paired.counts(tests_by_problem),
         *blocks,
     ]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.metrics import short_name
-from remix_study.report.folding import crowded, fold
+from remix_study.report.folding import fold, has_many_problems
 from remix_study.report.formatting import counted, listing, number, plain, sentence
 from remix_study.report.page_model import Block, Section
 from remix_study.report.sections.decision import RELATIONS, answers, headline
@@ -38,7 +38,7 @@ def section(verdicts: Sequence[Verdict]) -> Section:
         blocks.append(Block(text=tally_lines(planned), tables=(glance_table(planned),)))
     table_title = "The differences behind this" if len(shown) > SHOWN_OPEN else ""
     problem_blocks = [_block(verdict, table_title) for verdict in shown]
-    blocks += map(fold, problem_blocks) if crowded(shown) else problem_blocks
+    blocks += map(fold, problem_blocks) if has_many_problems(shown) else problem_blocks
     if not shown:
         blocks = [Block(text=("No point is complete yet, so there is nothing to judge.",))]
     differences = table(shown)
