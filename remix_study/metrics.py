@@ -29,6 +29,9 @@ BINS = 15
 SMALLEST = float(np.finfo(np.float32).eps)
 """Log-loss clips probabilities to [SMALLEST, 1 - SMALLEST], as scikit-learn does for float32."""
 
+WORST_LOG_LOSS = float(-np.log(SMALLEST))
+"""Log-loss of a row whose class has probability 0, after clipping."""
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -40,6 +43,7 @@ class Metric:
         direction: Optuna's word for the better direction.
         worst: Worst possible value, finite: what a diverged network may be scored with.
         short: Name for a narrow column.
+        bounds: Lowest and highest possible value; no interval of a mean leaves them.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Metric:
     direction: Literal["maximize", "minimize"]
     worst: float
     short: str
+    bounds: tuple[float, float] = (0.0, 1.0)
 
     @property
     def is_maximized(self) -> bool:
@@ -60,7 +65,9 @@ METRICS: dict[str, Metric] = {
         Metric("g_mean", "geometric mean of the recalls", "maximize", 0.0, "g-mean"),
         Metric("bbs", "balanced Brier score", "minimize", 1.0, "BBS"),
         Metric("brier", "Brier score (half scale)", "minimize", 1.0, "Brier"),
-        Metric("log_loss", "log-loss", "minimize", float(-np.log(SMALLEST)), "log-loss"),
+        Metric(
+            "log_loss", "log-loss", "minimize", WORST_LOG_LOSS, "log-loss", (0.0, WORST_LOG_LOSS)
+        ),
         Metric("balanced_accuracy", "balanced accuracy", "maximize", 0.0, "bal. acc."),
         Metric("min_recall", "lowest recall of a class", "maximize", 0.0, "min. recall"),
         Metric("roc_auc", "ROC-AUC (one-vs-rest, macro)", "maximize", 0.0, "AUC"),

@@ -7,6 +7,8 @@ The loss of one row with soft label y and logits z is
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,9 +16,22 @@ from remix_study.batches.names import look_up
 
 CROSS_ENTROPY, FOCAL, INERT = "cross-entropy", "focal", "class-weighted-inert"
 
-LOSSES = (CROSS_ENTROPY, "class-weighted", "logit-adjusted", FOCAL, "class-balanced", INERT)
-"""``class-weighted-inert`` is the cross-entropy: its class weights have no effect, as in the
-authors' published code."""
+LOSSES: dict[str, Literal["natural", "balanced", "towards balanced"]] = {
+    CROSS_ENTROPY: "natural",
+    "class-weighted": "balanced",
+    "logit-adjusted": "balanced",
+    FOCAL: "towards balanced",
+    "class-balanced": "towards balanced",
+    INERT: "natural",
+}
+"""Name of each loss -> the class prior under which its network's probabilities are posteriors.
+
+``natural``: that of the rows trained on. ``balanced``: that prior divided by the class shares of
+the training rows, as if each class had been seen 1/share times as often. ``towards balanced``: the
+loss only leans that way, and no prior makes the probabilities posteriors.
+``class-weighted-inert`` is the cross-entropy: its class weights have no effect, as in the authors'
+published code.
+"""
 
 FOCAL_GAMMA = 2.0
 """Exponent of the focal loss (Lin et al. 2017)."""
@@ -81,7 +96,7 @@ def loss_vectors(
     """Per-class weights w and offsets o of a loss, computed from a member's training rows.
 
     Args:
-        loss: One of ``LOSSES``.
+        loss: A key of ``LOSSES``.
         y: (n,) class codes of the inner training rows.
         n_classes: Length of both results.
 
@@ -92,7 +107,7 @@ def loss_vectors(
     Raises:
         UsageError: No loss has this name.
     """
-    look_up("loss", loss, {key: key for key in LOSSES})
+    look_up("loss", loss, LOSSES)
     ones, zeros = np.ones(n_classes, np.float32), np.zeros(n_classes, np.float32)
     if loss in ("class-weighted", FOCAL):
         return class_weights(y, n_classes).astype(np.float32), zeros

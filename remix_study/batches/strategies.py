@@ -30,7 +30,7 @@ class Strategy:
         mixing: A key of ``MIXINGS``.
         alpha: Parameter of the mixing coefficient's distribution: Beta(alpha, 1) for
             ``balanced-mixup``, else Beta(alpha, alpha); 0 without mixing.
-        loss: One of ``LOSSES``.
+        loss: A key of ``LOSSES``.
         description: One sentence for pages.
         augment: Whether each drawn row is randomly transformed; for images only.
     """
@@ -195,7 +195,7 @@ def compose(
         sampler: A key of ``SAMPLERS``.
         mixing: A key of ``MIXINGS``.
         alpha: For mixings other than ``none``; 0.1 when None. Alpha 0 is ``mixing="none"``.
-        loss: One of ``LOSSES``.
+        loss: A key of ``LOSSES``.
         augment: Whether each drawn row is randomly transformed; for images only.
 
     Returns:
@@ -207,7 +207,7 @@ def compose(
     """
     look_up("sampler", sampler, SAMPLERS)
     look_up("mixing", mixing, MIXINGS)
-    look_up("loss", loss, {key: key for key in LOSSES})
+    look_up("loss", loss, LOSSES)
     if alpha is not None:
         check_alpha(alpha)
     if mixing == "none" and alpha:

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from remix_study.batches.losses import LOSSES
+from remix_study.batches.samplers import SMOTE_SAMPLERS
 from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.metrics import METRICS, score
 from remix_study.results import posthoc
@@ -154,8 +156,8 @@ def is_exact(method: Method) -> bool:
     sampler = method.parts[0]
     return (
         method.mixing == "none"
-        and "smote" not in sampler
-        and method.loss not in posthoc.APPROXIMATE_LOSSES
+        and sampler not in SMOTE_SAMPLERS
+        and LOSSES[method.loss] != "towards balanced"
     )
 
 

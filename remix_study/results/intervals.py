@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from remix_study.metrics import METRICS
+from remix_study.metrics import EXTRA_METRICS, METRICS
 
 CONFIDENCE = 0.95
 
@@ -124,8 +124,8 @@ def paired_interval(
 
 def score_range(metric: str) -> tuple[float, float]:
     """The lowest and the highest value of a metric; per-class ones such as `recall_0` too."""
-    known = METRICS.get(metric)
-    return 0.0, max(1.0, known.worst) if known is not None else 1.0
+    known = METRICS.get(metric) or EXTRA_METRICS.get(metric)
+    return known.bounds if known else (0.0, 1.0)
 
 
 def score_interval(metric: str, scores: ArrayLike, ratio: float) -> Interval:

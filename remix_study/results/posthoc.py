@@ -12,11 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 
-# Losses that divide by the class shares of the training rows: what the network answers is as if
-# each class had been seen 1/share times as often.
-BALANCING_LOSSES = ("class-weighted", "logit-adjusted")
-# Losses that only lean that way: no prior makes their answers posteriors.
-APPROXIMATE_LOSSES = ("focal", "class-balanced")
+from remix_study.batches.losses import LOSSES
+
 SMALLEST = 1e-12
 TILTS = np.linspace(0, 3, 121)
 # Few validation rows may be told apart without error, which would ask for a temperature of zero.
@@ -29,15 +26,15 @@ def scored_prior(shares: ArrayLike, training_prior: ArrayLike, loss: str) -> NDA
     Args:
         shares: (K,) class shares of what it was trained on, by label mass.
         training_prior: (K,) class shares of its training rows.
-        loss: "cross-entropy", or one of `BALANCING_LOSSES`: class weights N/(K n_c), and the
-            logit-adjusted loss whose raw outputs are scored; both divide by the training prior.
-            `APPROXIMATE_LOSSES` are taken for one of them.
+        loss: a key of `LOSSES`. Class weights N/(K n_c) and the logit-adjusted loss, whose raw
+            outputs are scored, divide by the training prior; losses that only lean towards equal
+            shares are taken for one of them.
 
     Returns:
         (K,) shares that sum to 1.
     """
     prior = np.asarray(shares, dtype=np.float64)
-    if loss in (*BALANCING_LOSSES, *APPROXIMATE_LOSSES):
+    if LOSSES[loss] != "natural":
         prior = prior / np.asarray(training_prior, dtype=np.float64)
     return np.asarray(prior / prior.sum(), dtype=np.float64)
 

@@ -26,7 +26,7 @@ def all_choices() -> dict[str, tuple[str, ...]]:
         "strategy": tuple(STRATEGIES),
         "sampler": tuple(SAMPLERS),
         "mixing": tuple(MIXINGS),
-        "loss": LOSSES,
+        "loss": tuple(LOSSES),
     }
 
 
