@@ -165,11 +165,18 @@ def parameter_importances(
             # That low values count as good; the signs above see to it.
             warnings.simplefilter("ignore", UserWarning)
             return {
-                metric: optuna.importance.get_param_importances(study, target=_value(at))
+                metric: sorted_shares(
+                    optuna.importance.get_param_importances(study, target=_value(at))
+                )
                 for at, metric in enumerate(objectives)
             }
     finally:
         optuna.logging.set_verbosity(before)
+
+
+def sorted_shares(shares: Mapping[str, float]) -> dict[str, float]:
+    """Sort by share, then by name: Optuna leaves ties in the order of a set of strings."""
+    return dict(sorted(shares.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _value(at: int) -> Callable[[Any], float]:

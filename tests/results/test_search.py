@@ -19,7 +19,7 @@ from remix_study.report.recommended_study import python_text, study_text
 from remix_study.report.sections.search import sections
 from remix_study.results.comparison import comparisons
 from remix_study.results.frames import load_frames
-from remix_study.results.search import summarize_search
+from remix_study.results.search import sorted_shares, summarize_search
 from remix_study.results.search_frames import SearchTrial
 from remix_study.study import runner
 from remix_study.study.checks import check_study
@@ -239,3 +239,8 @@ def test_a_search_that_found_nothing_says_so(frames, found):
 def bad(trial: SearchTrial) -> SearchTrial:
     """The same trial with the worst of values, and as little in the way as the first."""
     return replace(trial, values=(0.0, 1.0), constraints={})
+
+
+def test_equal_importances_stand_in_the_order_of_their_names():
+    shares = {"mixing": 0.25, "sampler": 0.5, "alpha": 0.25}
+    assert list(sorted_shares(shares)) == ["sampler", "alpha", "mixing"]
