@@ -15,8 +15,8 @@ from remix_study.results.calibration import (
     rare_class_codes,
 )
 from remix_study.results.comparison import Comparison
-from remix_study.results.frames import ProbabilityReader
 from remix_study.results.methods import Method
+from remix_study.results.probabilities import ProbabilityReader
 
 _COLUMNS = ("repeat", "fold", "n_train", "minority_train", "n_test", "minority_test", "epochs",
             "stopped", "failed")  # fmt: skip

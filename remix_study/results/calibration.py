@@ -19,8 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 from remix_study.results import posthoc
 from remix_study.results.comparison import Comparison
 from remix_study.results.corrections import is_exact, source_methods
-from remix_study.results.frames import ProbabilityReader
 from remix_study.results.methods import Method, method_order
+from remix_study.results.probabilities import ProbabilityReader
 
 BINS = 10
 """Bins of a reliability diagram, of equal width."""

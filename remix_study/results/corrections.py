@@ -17,9 +17,9 @@ from remix_study.metrics import METRICS, score
 from remix_study.results import posthoc
 from remix_study.results.alphas import nearest_alphas
 from remix_study.results.comparison import Comparison
-from remix_study.results.frames import ProbabilityReader
 from remix_study.results.intervals import corrected_interval, paired_interval
 from remix_study.results.methods import Method
+from remix_study.results.probabilities import ProbabilityReader
 
 DIVIDED = "baseline / prior"
 """Name of the method that divides the baseline's probabilities by the class shares."""

@@ -1,43 +1,56 @@
-"""What the reports read of a study: tidy data frames, filled from the database."""
+"""Studies as tidy data frames, read from the database."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, String, and_, cast, select
+from sqlalchemy import Connection, Engine, String, cast, select
 
+from remix_study.results.probabilities import ProbabilityReader, probability_reader
 from remix_study.results.search_frames import SearchResult, load_searches
 from remix_study.study import optuna_tables, tables
-from remix_study.study.packing import unpack
 from remix_study.study.study_progress import Progress, read_progress
-from remix_study.study.study_selection import select_studies
+from remix_study.study.study_selection import Registered, select_studies
 
-ProbabilityReader = Callable[
-    [int, int, int, str], tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]
-]
+_RUN_COLUMNS = [
+    "run", "study", "problem", "trial", "row", "strategy", "sampler", "mixing", "alpha", "loss",
+    "seconds", "values", "parameters", "started", "finished", "peak_memory_mb",
+]  # fmt: skip
+_FOLD_COLUMNS = [
+    "run", "repeat", "fold", "n_train", "n_validation", "n_test", "minority_train",
+    "minority_validation", "minority_test", "epochs", "stopped", "failed", "effective_prior",
+    "natural_prior", "distinct_share",
+]  # fmt: skip
+_COPIED_COLUMNS = (
+    "sampler", "mixing", "loss", "seconds", "parameters", "started", "finished", "peak_memory_mb",
+)  # fmt: skip
+_SCORE_COLUMNS = ["run", "repeat", "fold", "part", "metric", "value"]
+
+# SQLite takes some thousand values in one statement.
+_VALUES_PER_STATEMENT = 500
 
 
 @dataclass(frozen=True, eq=False)
 class StudyFrames:
-    """One or more studies, as the reports see them.
+    """Tidy frames of one or more studies.
 
     Attributes:
         problems: one row a problem (one Optuna study): `study`, `problem`, `dataset`, `kind`,
             `imbalance` (NaN: as it is), `classes` (tuple), `minority` (tuple of class names),
             `counts` (dict class name -> rows), `notes` (tuple), `n_rows`, `n_features`, `folds`,
-            `repeats`, `validation` (share), `grouped` and `redraw` (bool; rows of a group on one
-            side, rows drawn anew for every repeat), `early_stopping` (bool), `monitor`, `preset`,
-            `objectives` (tuple of metric names), `algorithm`, `planned`, `complete`, `failed`,
-            `definition` (dict: all that the study's numbers depend on, as its file names it).
-        runs: one row a complete trial: `run` (int), `study`, `problem`, `trial`, `row` (label),
-            `strategy` ("" when composed), `sampler`, `mixing`, `alpha` (NaN where none), `loss`,
+            `repeats`, `validation` (share), `grouped` and `redraw` (bool; rows of a group in one
+            part, rows drawn anew for every repeat), `early_stopping` (bool), `monitor`, `preset`,
+            `objectives` (tuple of metric names), `algorithm`, `planned`, `complete`, `failed`
+            (numbers of configurations), `definition` (dict: all that the study's numbers depend
+            on, as its file names it).
+        runs: one row a complete trial: `run` (int), `study`, `problem`, `trial`, `row` (label of
+            its strategy and alpha), `strategy` ("" when composed), `sampler`, `mixing`, `alpha`
+            (NaN without mixing), `loss`,
             `seconds`, `values` (tuple), `parameters` (dict), `started` and `finished` (UTC, ISO
             8601), `peak_memory_mb`.
         folds: one row a run, repeat and fold: `run`, `repeat`, `fold`, `n_train`,
@@ -46,10 +59,9 @@ class StudyFrames:
             `effective_prior` and `natural_prior` (tuples of K shares), `distinct_share` (distinct
             rows drawn in an epoch over rows drawn).
         scores: tidy: `run`, `repeat`, `fold`, `part` ("validation" | "test"), `metric`, `value`.
-        manifests: how each problem was run, one dictionary a run that had something to do.
-        probabilities: (run, repeat, fold, part) -> (row ids, class codes (n,), (n, K)); None
-            where a database holds none.
-        searches: what is to be said of searches beyond their complete trials.
+        manifests: how each problem was run, one dictionary for each start that trained something.
+        probabilities: reads stored probabilities; None where there are none.
+        searches: of each search what `runs` has not: order, pruned trials, outer folds.
     """
 
     problems: pd.DataFrame
@@ -65,9 +77,9 @@ def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
     """Read studies from the database; a trial counts once Optuna holds it as COMPLETE.
 
     Args:
-        engine: Where to read, as :func:`remix_study.study.storage.open_reader` gives it.
-        names: Studies to read, by the name in their study file, in the order that the report
-            shall have; all, by name, when empty.
+        engine: where to read, as :func:`remix_study.study.storage.open_reader` gives it.
+        names: studies to read, by the name in their study file, in the wanted order; all, by
+            name, when empty.
 
     Raises:
         StorageError: The database holds no study.
@@ -78,19 +90,22 @@ def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
     scores: list[tuple[Any, ...]] = []
     manifests: list[Mapping[str, Any]] = []
     with engine.connect() as connection:
-        entries = _selected(connection, names)
-        searches = load_searches(connection, entries)
+        registered = _selected_studies(connection, names)
+        searches = load_searches(connection, registered)
         # Parts of a search are no problems of their own.
-        chosen = [(study_id, row) for study_id, row in entries if not row.facts.get("role")]
-        progress = {found.name: found for found in read_progress(engine)}
-        for study_id, row in chosen:
-            found = _complete_runs(connection, study_id)
-            runs += [_run(row, run, trial, values) for run, trial, values in found]
-            numbers = [run.id for run, _, _ in found]
-            folds += [_fold(f, row.facts) for f in _of_runs(connection, tables.folds, numbers)]
+        problems = [(study_id, row) for study_id, row in registered if not row.facts.get("role")]
+        progress = {problem.name: problem for problem in read_progress(engine)}
+        for study_id, row in problems:
+            trials = _complete_trials(connection, study_id)
+            runs += [_run_record(row, trial) for trial in trials]
+            run_ids = [trial.run.id for trial in trials]
+            folds += [
+                _fold_record(fold, row.facts)
+                for fold in _rows_of_runs(connection, tables.folds, run_ids)
+            ]
             scores += [
                 (score.run_id, score.repeat, score.fold, score.part, score.metric, score.value)
-                for score in _of_runs(connection, tables.scores, numbers)
+                for score in _rows_of_runs(connection, tables.scores, run_ids)
             ]
             manifests += connection.execute(
                 select(tables.manifests.c.manifest)
@@ -98,48 +113,39 @@ def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
                 .order_by(tables.manifests.c.id)
             ).scalars()
     return StudyFrames(
-        problems=pd.DataFrame([_problem(row, progress[row.name]) for _, row in chosen]),
+        problems=pd.DataFrame([_problem_record(row, progress[row.name]) for _, row in problems]),
         runs=pd.DataFrame(runs, columns=_RUN_COLUMNS),
         folds=pd.DataFrame(folds, columns=_FOLD_COLUMNS),
         scores=pd.DataFrame(scores, columns=_SCORE_COLUMNS),
         manifests=tuple(manifests),
-        probabilities=_reader(engine),
+        probabilities=probability_reader(engine),
         searches=searches,
     )
 
 
-_RUN_COLUMNS = [
-    "run", "study", "problem", "trial", "row", "strategy", "sampler", "mixing", "alpha", "loss",
-    "seconds", "values", "parameters", "started", "finished", "peak_memory_mb",
-]  # fmt: skip
-_FOLD_COLUMNS = [
-    "run", "repeat", "fold", "n_train", "n_validation", "n_test", "minority_train",
-    "minority_validation", "minority_test", "epochs", "stopped", "failed", "effective_prior",
-    "natural_prior", "distinct_share",
-]  # fmt: skip
-_AS_THEY_ARE = (
-    "sampler", "mixing", "loss", "seconds", "parameters", "started", "finished", "peak_memory_mb",
-)  # fmt: skip
-_SCORE_COLUMNS = ["run", "repeat", "fold", "part", "metric", "value"]
+@dataclass(frozen=True)
+class _CompleteTrial:
+    """A COMPLETE trial: its row of `tables.runs`, Optuna's number and values."""
 
-# SQLite takes some thousand values in one statement.
-_AT_ONCE = 500
+    run: Any
+    number: int
+    values: tuple[float, ...]
 
 
-def _selected(connection: Connection, names: Collection[str]) -> list[tuple[int, Any]]:
-    """Optuna's id and our row of every study that is asked for, in the order of the names."""
+def _selected_studies(connection: Connection, names: Collection[str]) -> list[Registered]:
+    """The studies of these names, in the order of the names; all, by name, when empty."""
     order = list(dict.fromkeys(names))
     return sorted(
         select_studies(connection, names),
-        key=lambda entry: order.index(entry[1].study) if order else 0,
+        key=lambda registered: order.index(registered[1].study) if order else 0,
     )
 
 
-def _problem(row: Any, progress: Progress) -> dict[str, Any]:
+def _problem_record(row: Any, progress: Progress) -> dict[str, Any]:
     facts = row.facts
     imbalance = facts["imbalance"]
     return {
-        # Facts that databases from before there were such keys lack.
+        # Databases of early versions do not have these two.
         "grouped": False,
         "redraw": False,
         **{name: value for name, value in facts.items() if name != "choices"},
@@ -158,111 +164,86 @@ def _problem(row: Any, progress: Progress) -> dict[str, Any]:
     }
 
 
-def _complete_runs(
-    connection: Connection, study_id: int
-) -> list[tuple[Any, int, tuple[float, ...]]]:
-    """Our row, number and values of every COMPLETE trial, each point once, the first of it."""
-    mark = optuna_tables.trial_attributes
-    found = connection.execute(
-        select(optuna_tables.trials.c.trial_id, optuna_tables.trials.c.number, mark.c.value_json)
-        .join(mark, and_(mark.c.trial_id == optuna_tables.trials.c.trial_id))
-        .where(optuna_tables.trials.c.study_id == study_id)
-        .where(cast(optuna_tables.trials.c.state, String) == "COMPLETE")
-        .where(mark.c.key == tables.RUN_ATTRIBUTE)
-        .order_by(optuna_tables.trials.c.number)
+def _complete_trials(connection: Connection, study_id: int) -> list[_CompleteTrial]:
+    """COMPLETE trials of a study, of each configuration the first."""
+    trials, attributes = optuna_tables.trials, optuna_tables.trial_attributes
+    bindings = connection.execute(
+        select(trials.c.trial_id, trials.c.number, attributes.c.value_json)
+        .join(attributes, attributes.c.trial_id == trials.c.trial_id)
+        .where(trials.c.study_id == study_id)
+        .where(cast(trials.c.state, String) == "COMPLETE")
+        .where(attributes.c.key == tables.RUN_ATTRIBUTE)
+        .order_by(trials.c.number)
     ).all()
-    by_uuid = {json.loads(row.value_json): row for row in found}
+    by_uuid = {json.loads(binding.value_json): binding for binding in bindings}
     values: dict[int, list[float]] = {}
-    stored = connection.execute(
+    for row in connection.execute(
         optuna_tables.rows_of_trials(optuna_tables.values, study_id).order_by(
             optuna_tables.values.c.objective
         )
-    )
-    for row in stored:
+    ):
         values.setdefault(row.trial_id, []).append(row.value)
-    runs, seen = [], set()
-    for start in range(0, len(by_uuid), _AT_ONCE):
-        part = list(by_uuid)[start : start + _AT_ONCE]
+    complete: dict[str, _CompleteTrial] = {}
+    for uuids in _chunks(list(by_uuid)):
         for run in connection.execute(
-            select(tables.runs).where(tables.runs.c.uuid.in_(part)).order_by(tables.runs.c.id)
+            select(tables.runs).where(tables.runs.c.uuid.in_(uuids)).order_by(tables.runs.c.id)
         ):
             trial = by_uuid[run.uuid]
-            point = json.dumps(run.parameters, sort_keys=True)
-            if point not in seen:
-                runs.append((run, trial.number, tuple(values.get(trial.trial_id, ()))))
-            seen.add(point)
-    return runs
+            configuration = json.dumps(run.parameters, sort_keys=True)
+            complete.setdefault(
+                configuration,
+                _CompleteTrial(run, trial.number, tuple(values.get(trial.trial_id, ()))),
+            )
+    return list(complete.values())
 
 
-def _run(row: Any, run: Any, trial: int, values: tuple[float, ...]) -> dict[str, Any]:
-    composed = "strategy" not in run.parameters
+def _run_record(row: Any, trial: _CompleteTrial) -> dict[str, Any]:
+    run = trial.run
+    is_composed = "strategy" not in run.parameters
     return {
         "run": run.id,
         "study": row.study,
         "problem": row.problem,
-        "trial": trial,
+        "trial": trial.number,
         "row": run.label,
-        "strategy": "" if composed and "+" in run.strategy else run.strategy,
+        "strategy": "" if is_composed and "+" in run.strategy else run.strategy,
         "alpha": np.nan if run.alpha is None else run.alpha,
-        "values": values,
-        **{name: getattr(run, name) for name in _AS_THEY_ARE},
+        "values": trial.values,
+        **{name: getattr(run, name) for name in _COPIED_COLUMNS},
     }
 
 
-def _of_runs(connection: Connection, source: Any, numbers: list[int]) -> list[Any]:
-    found: list[Any] = []
-    for start in range(0, len(numbers), _AT_ONCE):
-        part = numbers[start : start + _AT_ONCE]
-        found += connection.execute(select(source).where(source.c.run_id.in_(part))).all()
-    # Sums of floats depend on their order, which must not be the database's choice.
+def _fold_record(fold: Any, facts: Mapping[str, Any]) -> dict[str, Any]:
+    classes = facts["classes"]
+    rare = [classes.index(name) for name in facts["minority"]] or list(range(len(classes)))
+    record = {"run": fold.run_id, "repeat": fold.repeat, "fold": fold.fold}
+    for part, counts in fold.counts.items():
+        record[f"n_{part}"] = sum(counts)
+        record[f"minority_{part}"] = min(counts[code] for code in rare)
+    train_counts = np.array(fold.counts["train"])
+    return record | {
+        "epochs": fold.epochs,
+        "stopped": fold.stopped,
+        "failed": fold.failed,
+        "effective_prior": tuple(fold.trained_on["class_shares"]),
+        "natural_prior": tuple((train_counts / train_counts.sum()).tolist()),
+        "distinct_share": fold.trained_on["distinct_share"],
+    }
+
+
+def _rows_of_runs(connection: Connection, source: Any, run_ids: Sequence[int]) -> list[Any]:
+    """Rows of a table that belong to these runs, by primary key.
+
+    Sums of floats depend on their order, which must not be the database's choice.
+    """
+    rows: list[Any] = []
+    for ids in _chunks(run_ids):
+        rows += connection.execute(select(source).where(source.c.run_id.in_(ids))).all()
     keys = [column.name for column in source.primary_key]
-    return sorted(found, key=lambda row: tuple(getattr(row, key) for key in keys))
+    return sorted(rows, key=lambda row: tuple(getattr(row, key) for key in keys))
 
 
-def _fold(found: Any, facts: Mapping[str, Any]) -> dict[str, Any]:
-    rare = [facts["classes"].index(name) for name in facts["minority"]]
-    rare = rare or list(range(len(facts["classes"])))
-    row = {"run": found.run_id, "repeat": found.repeat, "fold": found.fold}
-    for part, counts in found.counts.items():
-        row[f"n_{part}"] = sum(counts)
-        row[f"minority_{part}"] = min(counts[code] for code in rare)
-    train = np.array(found.counts["train"])
-    return row | {
-        "epochs": found.epochs,
-        "stopped": found.stopped,
-        "failed": found.failed,
-        "effective_prior": tuple(found.trained_on["class_shares"]),
-        "natural_prior": tuple((train / train.sum()).tolist()),
-        "distinct_share": found.trained_on["distinct_share"],
-    }
-
-
-def _reader(engine: Engine) -> ProbabilityReader:
-    """Read probabilities when they are asked for: a run and the parts of a study at a time."""
-
-    @lru_cache(maxsize=2)
-    def of_run(run: int) -> tuple[str, dict[tuple[int, int, str], bytes]]:
-        own = tables.probabilities.c
-        study = select(tables.runs.c.study_uuid).where(tables.runs.c.id == run)
-        with engine.connect() as connection:
-            found = connection.execute(select(tables.probabilities).where(own.run_id == run)).all()
-            uuid = connection.execute(study).scalar_one()
-        return uuid, {(row.repeat, row.fold, row.part): row.probabilities for row in found}
-
-    @lru_cache(maxsize=1)
-    def of_study(uuid: str) -> dict[tuple[int, int, str], tuple[bytes, bytes]]:
-        query = select(tables.parts).where(tables.parts.c.study_uuid == uuid)
-        with engine.connect() as connection:
-            found = connection.execute(query).all()
-        return {(row.repeat, row.fold, row.part): (row.rows, row.labels) for row in found}
-
-    def read(
-        run: int, repeat: int, fold: int, part: str
-    ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
-        uuid, blobs = of_run(run)
-        packed_rows, packed_labels = of_study(uuid)[repeat, fold, part]
-        rows, labels = unpack(packed_rows, np.int32), unpack(packed_labels, np.int32)
-        found = unpack(blobs[repeat, fold, part], np.float32).reshape(len(rows), -1)
-        return rows.astype(np.int64), labels, found.astype(np.float64)
-
-    return read
+def _chunks(values: Sequence[Any]) -> list[Sequence[Any]]:
+    """The values in parts that fit into one statement each."""
+    starts = range(0, len(values), _VALUES_PER_STATEMENT)
+    return [values[start : start + _VALUES_PER_STATEMENT] for start in starts]

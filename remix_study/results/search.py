@@ -1,68 +1,44 @@
-"""What a search found: its choice, the trade-offs, and what the choice is worth elsewhere."""
+"""What a search found: its choices, the recommended trial and the front of its objectives."""
 
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from remix_study.metrics import CORE_METRICS, is_maximized
+from remix_study.metrics import is_maximized
 from remix_study.results.comparison import Comparison
-from remix_study.results.intervals import (
-    Interval,
-    corrected_interval,
-    paired_interval,
-    score_interval,
-)
+from remix_study.results.importances import parameter_importances
+from remix_study.results.intervals import Interval, paired_interval, score_interval
+from remix_study.results.methods import SIMPLEST_FIRST
+from remix_study.results.outer_scores import FoldScores, OuterScores, outer_scores
 from remix_study.results.search_frames import SearchResult, SearchTrial
 from remix_study.study.choice import Candidate, choose
 from remix_study.study.configurations import strategy_of
 
-# From what is cheapest to run and explain to what is dearest.
-SIMPLICITY = ("baseline", "cost", "logit-adjusted", "balance", "smote", "mixup", "remix")
-# Fewer complete trials say nothing on which parameter matters.
-FEWEST_FOR_IMPORTANCE = 10
-
-OUTER_METRICS = tuple(metric for metric in CORE_METRICS if metric != "cwece")
-"""Scores shown of outer folds beside the objectives."""
-
-
-@dataclass(frozen=True)
-class OuterScores:
-    """Scores on the outer folds of what one choice found there.
-
-    Attributes:
-        choice: the objective that chose, or "baseline".
-        labels: what was chosen without each outer fold.
-        scores: metric -> interval over the outer folds, each a mean over its networks.
-        gains: metric -> interval of what the choice has more than the baseline; empty for it.
-    """
-
-    choice: str
-    labels: tuple[str, ...]
-    scores: Mapping[str, Interval]
-    gains: Mapping[str, Interval]
+_PLAIN_PARTS = ("natural", "none", "cross-entropy")
 
 
 @dataclass(frozen=True, eq=False)
 class SearchSummary:
-    """All that the section says of one problem's search.
+    """All findings on one problem's search.
 
     Attributes:
-        chosen: objective -> its trial, None where no trial is complete.
+        comparison: the problem.
+        result: the search as stored.
+        chosen: objective -> the trial that it chooses; empty where no trial is complete.
         recommended: the simplest trial within one corrected standard error of the first
-            objective's choice.
-        n_near_best: how many trials are.
-        front: trials that no other beats in every objective, on validation.
-        references: the references in the search or beside it, by strategy name.
+            objective's choice; None where no trial is complete.
+        n_near_best: number of trials within that error.
+        front: feasible trials that no other one beats in every objective, on validation parts.
+        references: strategy -> its trial, of baseline and ReMix.
         importances: objective -> parameter -> share; empty with too few trials.
-        outer: one a choice; empty without outer folds.
-        folds: run -> metric -> part -> scores by fold.
+        outer: one entry a choice; empty without outer folds.
+        scores: (run, metric, part) -> scores by (repeat, fold).
+        validation_ratio: n_validation / n_train, for intervals of validation scores.
     """
 
     comparison: Comparison
@@ -74,202 +50,154 @@ class SearchSummary:
     references: Mapping[str, SearchTrial]
     importances: Mapping[str, Mapping[str, float]]
     outer: tuple[OuterScores, ...]
-    folds: Mapping[tuple[int, str, str], pd.Series[float]]
-    ratio: float
+    scores: FoldScores
+    validation_ratio: float
 
     @property
     def complete(self) -> tuple[SearchTrial, ...]:
-        return tuple(trial for trial in self.result.trials if trial.state == "COMPLETE")
+        """Trials that were not pruned."""
+        return _complete_trials(self.result)
 
     def score(self, trial: SearchTrial, metric: str, part: str) -> pd.Series[float]:
-        return self.folds.get((trial.run, metric, part), pd.Series(dtype=float))
+        """Scores of a trial by (repeat, fold); empty where it has none."""
+        return self.scores.get((trial.run, metric, part), pd.Series(dtype=float))
 
     def interval(self, trial: SearchTrial, metric: str, part: str) -> Interval:
-        """The mean over folds; on validation its error counts validation rows as test rows."""
-        ratio = self.comparison.ratio if part == "test" else self.ratio
+        """The mean score of a trial over the folds, with its corrected interval.
+
+        Args:
+            trial: one of the search.
+            metric: what was scored.
+            part: "test" or "validation", whose rows take the place of test rows in the
+                correction.
+        """
+        ratio = self.comparison.ratio if part == "test" else self.validation_ratio
         return score_interval(metric, self.score(trial, metric, part), ratio)
 
 
-def summarize_search(comparison: Comparison, searched: SearchResult) -> SearchSummary:
-    """Everything that is to be said of a search, from its trials' validation scores."""
+def summarize_search(comparison: Comparison, search: SearchResult) -> SearchSummary:
+    """Compute all findings on a search; only validation scores choose.
+
+    Args:
+        comparison: the problem.
+        search: its search.
+    """
     objectives = comparison.objectives
-    complete = [trial for trial in searched.trials if trial.state == "COMPLETE"]
-    by_number = {trial.number: trial for trial in complete}
-    candidates = [Candidate(t.number, t.values, t.constraints) for t in complete]
-    chosen = {}
-    for at, metric in enumerate(objectives):
-        found = choose(candidates, at, maximize=is_maximized(metric))
-        if found is not None:
-            chosen[metric] = by_number[found.number]
-    folds = {
+    complete = _complete_trials(search)
+    chosen = _chosen_trials(complete, objectives)
+    scores = {
         (int(str(run)), str(metric), str(part)): group.set_index(["repeat", "fold"])["value"]
-        for (run, metric, part), group in searched.scores.groupby(["run", "metric", "part"])
+        for (run, metric, part), group in search.scores.groupby(["run", "metric", "part"])
     }
-    own = searched.sizes[searched.sizes["run"].isin([trial.run for trial in complete])]
-    ratio = float(own["n_validation"].sum() / own["n_train"].sum()) if len(own) else math.nan
-    near: list[SearchTrial] = []
+    sizes = search.sizes[search.sizes["run"].isin([trial.run for trial in complete])]
+    ratio = math.nan
+    if len(sizes):
+        ratio = float(sizes["n_validation"].sum() / sizes["n_train"].sum())
+    near_best: list[SearchTrial] = []
     if chosen:
-        best, metric = chosen[objectives[0]], objectives[0]
-        near = [t for t in complete if _near(t, best, metric, folds, ratio)]
-    first: dict[str, SearchTrial] = {}
-    for trial in (*searched.references, *searched.trials[:2]):
-        name = strategy_of(trial.parameters).name
-        if name in ("baseline", "remix") and (trial in searched.references or trial.slot < 2):
-            first.setdefault(name, trial)
+        metric = objectives[0]
+        best = chosen[metric]
+        near_best = [t for t in complete if _is_near(t, best, metric, scores, ratio)]
     return SearchSummary(
         comparison=comparison,
-        result=searched,
+        result=search,
         chosen=chosen,
-        recommended=min(near, key=_simplicity, default=None),
-        n_near_best=len(near),
+        recommended=min(near_best, key=_simplicity, default=None),
+        n_near_best=len(near_best),
         front=pareto_front(complete, objectives),
-        references=first,
+        references=_references(search),
         importances=parameter_importances(complete, objectives),
-        outer=tuple(_outer(searched, objectives, folds)),
-        folds=folds,
-        ratio=ratio,
+        outer=outer_scores(search, objectives, scores),
+        scores=scores,
+        validation_ratio=ratio,
     )
 
 
 def pareto_front(
     trials: Sequence[SearchTrial], objectives: Sequence[str]
 ) -> tuple[SearchTrial, ...]:
-    """Trials that meet their constraints and that no other such trial beats, by first values."""
-    left = [trial for trial in trials if trial.feasible]
-    if not left:
+    """Select the feasible trials that no other feasible one beats, by ascending first value.
+
+    A trial is beaten by one that is nowhere worse and better in one objective.
+
+    Args:
+        trials: complete trials.
+        objectives: the search's metrics, in the order of the trials' values.
+    """
+    feasible = [trial for trial in trials if trial.is_feasible]
+    if not feasible:
         return ()
     signs = np.array([-1.0 if is_maximized(metric) else 1.0 for metric in objectives])
-    values = np.array([trial.values for trial in left]) * signs
-    beaten = [
-        bool(((values <= own).all(axis=1) & (values < own).any(axis=1)).any()) for own in values
+    losses = np.array([trial.values for trial in feasible]) * signs
+    is_beaten = [
+        bool(((losses <= trial_losses).all(axis=1) & (losses < trial_losses).any(axis=1)).any())
+        for trial_losses in losses
     ]
-    kept = [trial for trial, worse in zip(left, beaten, strict=True) if not worse]
-    return tuple(sorted(kept, key=lambda trial: (trial.values[0], trial.number)))
+    front = [trial for trial, beaten in zip(feasible, is_beaten, strict=True) if not beaten]
+    return tuple(sorted(front, key=lambda trial: (trial.values[0], trial.number)))
 
 
-def parameter_importances(
-    trials: Sequence[SearchTrial], objectives: Sequence[str]
-) -> dict[str, dict[str, float]]:
-    """PED-ANOVA's share of each parameter in reaching the best tenth, by objective."""
-    if len(trials) < FEWEST_FOR_IMPORTANCE:
-        return {}
-    import optuna
-
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        study = optuna.create_study(directions=["minimize"] * len(objectives))
-        signs = [-1.0 if is_maximized(metric) else 1.0 for metric in objectives]
-        study.add_trials([_frozen(trial, signs) for trial in trials])
-        with warnings.catch_warnings():
-            # That low values count as good; the signs above see to it.
-            warnings.simplefilter("ignore", UserWarning)
-            return {
-                metric: sorted_shares(
-                    optuna.importance.get_param_importances(study, target=_value(at))
-                )
-                for at, metric in enumerate(objectives)
-            }
-    finally:
-        optuna.logging.set_verbosity(before)
+def _complete_trials(search: SearchResult) -> tuple[SearchTrial, ...]:
+    return tuple(trial for trial in search.trials if trial.state == "COMPLETE")
 
 
-def sorted_shares(shares: Mapping[str, float]) -> dict[str, float]:
-    """Sort by share, then by name: Optuna leaves ties in the order of a set of strings."""
-    return dict(sorted(shares.items(), key=lambda item: (-item[1], item[0])))
+def _chosen_trials(
+    complete: Sequence[SearchTrial], objectives: Sequence[str]
+) -> dict[str, SearchTrial]:
+    """Objective -> the trial that it chooses."""
+    by_number = {trial.number: trial for trial in complete}
+    candidates = [Candidate(t.number, t.values, t.constraints) for t in complete]
+    chosen = {}
+    for place, metric in enumerate(objectives):
+        choice = choose(candidates, place, maximize=is_maximized(metric))
+        if choice is not None:
+            chosen[metric] = by_number[choice.number]
+    return chosen
 
 
-def _value(at: int) -> Callable[[Any], float]:
-    return lambda trial: float(trial.values[at])
+def _references(search: SearchResult) -> dict[str, SearchTrial]:
+    """Baseline and ReMix, trained besides the search or as its first two trials."""
+    candidates = [*search.references, *(trial for trial in search.trials[:2] if trial.slot < 2)]
+    references: dict[str, SearchTrial] = {}
+    for trial in candidates:
+        name = strategy_of(trial.parameters).name
+        if name in ("baseline", "remix"):
+            references.setdefault(name, trial)
+    return references
 
 
-def _frozen(trial: SearchTrial, signs: Sequence[float]) -> Any:
-    from optuna.distributions import json_to_distribution
-    from optuna.trial import create_trial
-
-    distributions = {name: json_to_distribution(text) for name, (_, text) in trial.asked.items()}
-    values = {name: value for name, (value, _) in trial.asked.items()}
-    return create_trial(
-        params={n: d.to_external_repr(values[n]) for n, d in distributions.items()},
-        distributions=distributions,
-        values=[sign * value for sign, value in zip(signs, trial.values, strict=True)],
-    )
-
-
-def _near(
-    trial: SearchTrial,
-    best: SearchTrial,
-    metric: str,
-    folds: Mapping[tuple[int, str, str], pd.Series[float]],
-    ratio: float,
+def _is_near(
+    trial: SearchTrial, best: SearchTrial, metric: str, scores: FoldScores, ratio: float
 ) -> bool:
-    """Whether a trial lies within one corrected standard error of the best, as good otherwise."""
+    """Whether a trial violates constraints no more than the best, and scores within its error.
+
+    The error is one corrected standard error of their difference on validation parts.
+    """
     if trial is best:
         return True
-    if sum(max(0.0, b) for b in trial.constraints.values()) > sum(
-        max(0.0, b) for b in best.constraints.values()
-    ):
+    if _violation(trial) > _violation(best):
         return False
     key = (metric, "validation")
-    own, other = folds.get((trial.run, *key)), folds.get((best.run, *key))
-    if own is None or other is None:
+    trial_scores, best_scores = scores.get((trial.run, *key)), scores.get((best.run, *key))
+    if trial_scores is None or best_scores is None:
         return False
-    gap = paired_interval(own, other, ratio)
-    return bool(abs(gap.mean) <= gap.standard_error)
+    difference = paired_interval(trial_scores, best_scores, ratio)
+    return bool(abs(difference.mean) <= difference.standard_error)
+
+
+def _violation(trial: SearchTrial) -> float:
+    """Sum of the excesses over the constraints; 0 where all are met."""
+    return Candidate(trial.number, trial.values, trial.constraints).violation
 
 
 def _simplicity(trial: SearchTrial) -> tuple[int, int, float, int]:
-    """Sorts trials: fewer parts, then the known order, then smaller networks, then as asked."""
+    """Sort key of trials: fewer parts, simpler strategy, smaller network, earlier slot first."""
     strategy = strategy_of(trial.parameters)
-    defaults = ("natural", "none", "cross-entropy")
     parts = (strategy.sampler, strategy.mixing, strategy.loss)
-    changed = sum(part != usual for part, usual in zip(parts, defaults, strict=True))
-    known = SIMPLICITY.index(strategy.name) if strategy.name in SIMPLICITY else len(SIMPLICITY)
+    n_parts = sum(part != plain for part, plain in zip(parts, _PLAIN_PARTS, strict=True))
+    place = len(SIMPLEST_FIRST)
+    if strategy.name in SIMPLEST_FIRST:
+        place = SIMPLEST_FIRST.index(strategy.name)
     hidden = trial.parameters.get("model.hidden", "[]")
-    widths = [float(w) for w in str(hidden).strip("[]()").split(",") if w.strip()]
-    return changed, known, sum(widths), trial.slot
-
-
-def _outer(
-    searched: SearchResult,
-    objectives: Sequence[str],
-    folds: Mapping[tuple[int, str, str], pd.Series[float]],
-) -> list[OuterScores]:
-    if not searched.outer or len(searched.outer) < searched.planned_outer:
-        return []
-    choices = searched.outer_choices
-    sizes = searched.sizes[searched.sizes["run"].isin([t.run for t in searched.outer])]
-    ratio = float(sizes["n_test"].sum() / (sizes["n_train"] + sizes["n_validation"]).sum())
-
-    def means(choice: str, metric: str) -> pd.Series[float]:
-        """Mean test score of the networks of each outer fold."""
-        place = choices.index(choice)
-        own = [trial for trial in searched.outer if trial.slot % len(choices) == place]
-        return pd.Series(
-            {
-                trial.slot // len(choices): float(folds[trial.run, metric, "test"].mean())
-                for trial in own
-                if (trial.run, metric, "test") in folds
-            },
-            dtype=float,
-        )
-
-    metrics = list(dict.fromkeys((*objectives, *OUTER_METRICS)))
-    found = []
-    for choice in choices:
-        place = choices.index(choice)
-        own = [trial for trial in searched.outer if trial.slot % len(choices) == place]
-        compared = choice != "baseline" and "baseline" in choices
-        found.append(
-            OuterScores(
-                choice,
-                tuple(trial.label for trial in own),
-                {m: score_interval(m, means(choice, m), ratio) for m in metrics},
-                {
-                    m: corrected_interval(means(choice, m) - means("baseline", m), ratio)
-                    for m in metrics
-                    if compared
-                },
-            )
-        )
-    return found
+    widths = [float(width) for width in str(hidden).strip("[]()").split(",") if width.strip()]
+    return n_parts, place, sum(widths), trial.slot

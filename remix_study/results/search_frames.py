@@ -1,4 +1,4 @@
-"""What the reports read of searches beyond their complete trials: order, pruning, outer folds."""
+"""Searches as the database holds them: order of trials, pruned ones, outer folds."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ import pandas as pd
 from sqlalchemy import Connection, select
 
 from remix_study.study import optuna_tables, tables
+from remix_study.study.study_selection import Registered
 
 
 @dataclass(frozen=True, eq=False)
 class SearchTrial:
-    """A trial that ended well, or was pruned.
+    """A complete or pruned trial of a search.
 
     Attributes:
         number: Optuna's number.
         slot: its place in the search; -1 where it has none.
         state: "COMPLETE" or "PRUNED".
         run: the run that holds its scores.
-        label: the point in words.
-        parameters: the point.
+        label: the configuration in words.
+        parameters: the configuration.
         values: validation means, one an objective, over the folds it trained.
-        constraints: how far it lies beyond each; 0 or less where it is met.
-        asked: what Optuna holds: name -> (internal value, distribution as JSON).
+        constraints: excess over each constraint; 0 or less where it is met.
+        optuna_parameters: name -> (Optuna's internal value, distribution as JSON).
     """
 
     number: int
@@ -37,26 +38,30 @@ class SearchTrial:
     parameters: Mapping[str, Any]
     values: tuple[float, ...]
     constraints: Mapping[str, float]
-    asked: Mapping[str, tuple[float, str]]
+    optuna_parameters: Mapping[str, tuple[float, str]]
 
     @property
-    def feasible(self) -> bool:
-        return all(beyond <= 0 for beyond in self.constraints.values())
+    def is_feasible(self) -> bool:
+        """Whether all constraints are met."""
+        return all(excess <= 0 for excess in self.constraints.values())
 
 
 @dataclass(frozen=True, eq=False)
 class SearchResult:
-    """One problem's search.
+    """All stored trials of one problem's search.
 
     Attributes:
+        study: name of the study.
+        problem: name of the problem.
         trials: in the order of their slots.
-        references: baseline and ReMix where they lie outside the space, trained beside it.
-        outer: what was scored on outer folds, by fold and what chose it.
-        planned_outer: how many of these there are to be; 0 without outer folds.
-        outer_choices: an objective each, and "baseline" where the space holds it.
+        references: baseline and ReMix, trained besides where the search space lacks them.
+        outer: trials on outer folds, by fold and by what chose them.
+        planned_outer: planned number of these; 0 without outer folds.
+        outer_choices: what chooses on each outer fold: an objective each, and "baseline" where
+            the space holds it.
         scores: tidy scores of all these runs: `run`, `repeat`, `fold`, `part`, `metric`, `value`.
         sizes: rows of each fold's parts: `run`, `n_train`, `n_validation`, `n_test`.
-        definition: the study's definition, as it began.
+        definition: the study's definition when it began.
     """
 
     study: str
@@ -72,81 +77,89 @@ class SearchResult:
 
 
 def load_searches(
-    connection: Connection, entries: Sequence[tuple[int, Any]]
+    connection: Connection, registered: Sequence[Registered]
 ) -> tuple[SearchResult, ...]:
-    """Read the searches among the studies; a grid has none.
+    """Read the searches among the studies.
 
     Args:
         connection: to the database.
-        entries: Optuna's id and our row of each study, parts of searches among them.
+        registered: Optuna's id and our row of each study, parts of searches included.
     """
-    found = []
-    for study_id, row in entries:
-        if row.facts["algorithm"] == "grid" or row.facts.get("role"):
-            continue
-        parts = {
-            other.facts["role"]: (other_id, other)
-            for other_id, other in entries
-            if other.study == row.study and other.facts.get("parent") == row.problem
-        }
-        beside, outer = parts.get("references"), parts.get("outer")
-        trials = _trials(connection, study_id, row.uuid)
-        references = _trials(connection, beside[0], beside[1].uuid) if beside else ()
-        last = _newest(_trials(connection, outer[0], outer[1].uuid)) if outer else ()
-        runs = [trial.run for trial in (*trials, *references, *last)]
-        n_objectives = len(row.facts["objectives"])
-        inner = sum(
-            other.study == row.study
-            and other.facts.get("parent") == row.problem
-            and other.facts.get("role") == "inner"
-            for _, other in entries
-        )
-        per_fold = outer[1].trials // inner if outer and inner else n_objectives
-        choices = (*row.facts["objectives"], *["baseline"] * (per_fold - n_objectives))
-        found.append(
-            SearchResult(
-                study=row.study,
-                problem=row.problem,
-                trials=trials,
-                references=references,
-                outer=last,
-                planned_outer=outer[1].trials if outer else 0,
-                outer_choices=tuple(choices),
-                scores=_scores(connection, runs),
-                sizes=_sizes(connection, runs),
-                definition=row.definition,
-            )
-        )
-    return tuple(found)
+    return tuple(
+        _search(connection, study_id, row, registered)
+        for study_id, row in registered
+        if row.facts["algorithm"] != "grid" and not row.facts.get("role")
+    )
 
 
-def _newest(trials: Sequence[SearchTrial]) -> tuple[SearchTrial, ...]:
-    """The last trial of each slot: a search that was made longer may have chosen again."""
+def _search(
+    connection: Connection, study_id: int, row: Any, registered: Sequence[Registered]
+) -> SearchResult:
+    parts = [
+        (part_id, part)
+        for part_id, part in registered
+        if part.study == row.study and part.facts.get("parent") == row.problem
+    ]
+    by_role = {part.facts["role"]: (part_id, part) for part_id, part in parts}
+    trials = _trials(connection, study_id, row.uuid)
+    references: tuple[SearchTrial, ...] = ()
+    if "references" in by_role:
+        part_id, part = by_role["references"]
+        references = _trials(connection, part_id, part.uuid)
+    outer: tuple[SearchTrial, ...] = ()
+    planned_outer = 0
+    choices = list(row.facts["objectives"])
+    if "outer" in by_role:
+        part_id, part = by_role["outer"]
+        outer = _newest_of_slots(_trials(connection, part_id, part.uuid))
+        planned_outer = part.trials
+        n_outer_folds = sum(part.facts.get("role") == "inner" for _, part in parts)
+        if n_outer_folds:
+            # One trial more a fold than there are objectives is the baseline's.
+            choices += ["baseline"] * (planned_outer // n_outer_folds - len(choices))
+    runs = [trial.run for trial in (*trials, *references, *outer)]
+    return SearchResult(
+        study=row.study,
+        problem=row.problem,
+        trials=trials,
+        references=references,
+        outer=outer,
+        planned_outer=planned_outer,
+        outer_choices=tuple(choices),
+        scores=_scores(connection, runs),
+        sizes=_sizes(connection, runs),
+        definition=row.definition,
+    )
+
+
+def _newest_of_slots(trials: Sequence[SearchTrial]) -> tuple[SearchTrial, ...]:
+    """The last trial of each slot: a search that was prolonged may have chosen again."""
     by_slot = {trial.slot: trial for trial in sorted(trials, key=lambda trial: trial.number)}
     return tuple(by_slot[slot] for slot in sorted(by_slot))
 
 
 def _trials(connection: Connection, study_id: int, study_uuid: str) -> tuple[SearchTrial, ...]:
-    ids = {
+    """Complete and pruned trials of one Optuna study, by slot and number."""
+    stored = {
         row.trial_id: row
         for row in connection.execute(
             select(optuna_tables.trials).where(optuna_tables.trials.c.study_id == study_id)
         )
         if row.state in optuna_tables.SCORED_STATES
     }
-    marks: dict[int, dict[str, Any]] = {number: {} for number in ids}
-    for row in _of(connection, optuna_tables.trial_attributes, study_id):
-        if row.key in (tables.SLOT_ATTRIBUTE, tables.RUN_ATTRIBUTE) and row.trial_id in ids:
-            marks[row.trial_id][row.key] = json.loads(row.value_json)
-    asked: dict[int, dict[str, tuple[float, str]]] = {}
-    for row in _of(connection, optuna_tables.parameters, study_id):
-        distribution = row.distribution_json
-        asked.setdefault(row.trial_id, {})[row.param_name] = (row.param_value, distribution)
+    attributes: dict[int, dict[str, Any]] = {trial_id: {} for trial_id in stored}
+    for row in _rows_of_study(connection, optuna_tables.trial_attributes, study_id):
+        if row.key in (tables.SLOT_ATTRIBUTE, tables.RUN_ATTRIBUTE) and row.trial_id in stored:
+            attributes[row.trial_id][row.key] = json.loads(row.value_json)
+    parameters: dict[int, dict[str, tuple[float, str]]] = {}
+    for row in _rows_of_study(connection, optuna_tables.parameters, study_id):
+        parameter = (row.param_value, row.distribution_json)
+        parameters.setdefault(row.trial_id, {})[row.param_name] = parameter
     values: dict[int, dict[int, float]] = {}
-    for row in _of(connection, optuna_tables.values, study_id):
+    for row in _rows_of_study(connection, optuna_tables.values, study_id):
         values.setdefault(row.trial_id, {})[row.objective] = row.value
     constraints: dict[int, dict[str, float]] = {}
-    for row in _of(connection, optuna_tables.system_attributes, study_id):
+    for row in _rows_of_study(connection, optuna_tables.system_attributes, study_id):
         if row.key.startswith(optuna_tables.CONSTRAINT):
             name = row.key.removeprefix(optuna_tables.CONSTRAINT)
             constraints.setdefault(row.trial_id, {})[name] = json.loads(row.value_json)
@@ -156,35 +169,35 @@ def _trials(connection: Connection, study_id: int, study_uuid: str) -> tuple[Sea
             select(tables.runs).where(tables.runs.c.study_uuid == study_uuid)
         )
     }
-    found = []
-    for trial_id, row in ids.items():
-        run = runs.get(marks[trial_id].get(tables.RUN_ATTRIBUTE))
-        if run is not None:
-            own = values.get(trial_id, {})
-            found.append(
-                SearchTrial(
-                    number=row.number,
-                    slot=marks[trial_id].get(tables.SLOT_ATTRIBUTE, -1),
-                    state=row.state,
-                    run=run.id,
-                    label=run.label,
-                    parameters=run.parameters,
-                    values=tuple(own[at] for at in sorted(own)),
-                    constraints=constraints.get(trial_id, {}),
-                    asked=asked.get(trial_id, {}),
-                )
+    trials = []
+    for trial_id, row in stored.items():
+        run = runs.get(attributes[trial_id].get(tables.RUN_ATTRIBUTE))
+        if run is None:
+            continue
+        by_objective = values.get(trial_id, {})
+        trials.append(
+            SearchTrial(
+                number=row.number,
+                slot=attributes[trial_id].get(tables.SLOT_ATTRIBUTE, -1),
+                state=row.state,
+                run=run.id,
+                label=run.label,
+                parameters=run.parameters,
+                values=tuple(by_objective[objective] for objective in sorted(by_objective)),
+                constraints=constraints.get(trial_id, {}),
+                optuna_parameters=parameters.get(trial_id, {}),
             )
-    return tuple(sorted(found, key=lambda trial: (trial.slot, trial.number)))
+        )
+    return tuple(sorted(trials, key=lambda trial: (trial.slot, trial.number)))
 
 
-def _of(connection: Connection, source: Any, study_id: int) -> Sequence[Any]:
+def _rows_of_study(connection: Connection, source: Any, study_id: int) -> Sequence[Any]:
     return connection.execute(optuna_tables.rows_of_trials(source, study_id)).all()
 
 
 def _scores(connection: Connection, runs: Sequence[int]) -> pd.DataFrame:
     scores = tables.scores.c
-    columns = ["run", "repeat", "fold", "part", "metric", "value"]
-    found = [
+    rows = [
         tuple(row)
         for run in runs
         for row in connection.execute(
@@ -193,16 +206,16 @@ def _scores(connection: Connection, runs: Sequence[int]) -> pd.DataFrame:
             ).where(scores.run_id == run)
         )
     ]
-    return pd.DataFrame(found, columns=columns)
+    return pd.DataFrame(rows, columns=["run", "repeat", "fold", "part", "metric", "value"])
 
 
 def _sizes(connection: Connection, runs: Sequence[int]) -> pd.DataFrame:
     folds = tables.folds.c
-    found = [
+    rows = [
         (row.run_id, *(sum(row.counts[part]) for part in ("train", "validation", "test")))
         for run in runs
         for row in connection.execute(
             select(folds.run_id, folds.counts).where(folds.run_id == run)
         )
     ]
-    return pd.DataFrame(found, columns=["run", "n_train", "n_validation", "n_test"])
+    return pd.DataFrame(rows, columns=["run", "n_train", "n_validation", "n_test"])

@@ -19,7 +19,8 @@ from remix_study.report.recommended_study import python_text, study_text
 from remix_study.report.sections.search import sections
 from remix_study.results.comparison import comparisons
 from remix_study.results.frames import load_frames
-from remix_study.results.search import sorted_shares, summarize_search
+from remix_study.results.importances import sorted_shares
+from remix_study.results.search import summarize_search
 from remix_study.results.search_frames import SearchTrial
 from remix_study.study import runner
 from remix_study.study.checks import check_study
@@ -111,7 +112,7 @@ def test_recommended_is_the_simplest_within_one_corrected_error(frames, found):
     near = []
     for trial in found.complete:
         gap = wide[trial.run] - wide[found.chosen["g_mean"].run]
-        if trial.feasible and abs(gap.mean()) <= np.sqrt((1 / 4 + ratio) * gap.var(ddof=1)):
+        if trial.is_feasible and abs(gap.mean()) <= np.sqrt((1 / 4 + ratio) * gap.var(ddof=1)):
             near.append(trial)
     assert found.n_near_best == len(near)
     assert found.recommended in near

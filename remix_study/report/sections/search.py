@@ -105,7 +105,7 @@ def _blocks(
 def _warnings(summary: SearchSummary) -> tuple[str, ...]:
     warnings = []
     metric = summary.comparison.objectives[0]
-    if not summary.chosen[metric].feasible:
+    if not summary.chosen[metric].is_feasible:
         warnings.append(
             "No trial meets all constraints: the choice is among those that miss them least."
         )
@@ -116,7 +116,7 @@ def _warnings(summary: SearchSummary) -> tuple[str, ...]:
                     f"No trial did better than {_reference(name)} by {short_name(objective)} on "
                     "validation: there the search found nothing."
                 )
-            elif _is_better(objective, trial, chosen, summary) and trial.feasible:
+            elif _is_better(objective, trial, chosen, summary) and trial.is_feasible:
                 warnings.append(
                     f"By {short_name(objective)} the choice is below {_reference(name)}, which "
                     "its space lacks."
@@ -168,7 +168,7 @@ def _summary_lines(summary: SearchSummary) -> tuple[str, ...]:
         lines.append(sentence(f"The search began with {listing(starts)}"))
     constraints = {name for trial in search.trials for name in trial.constraints}
     if constraints:
-        met = sum(trial.feasible for trial in summary.complete)
+        met = sum(trial.is_feasible for trial in summary.complete)
         lines.append(
             f"{met} of {complete} complete trials meet {listing(sorted(constraints))} on "
             "validation; only these can be chosen."

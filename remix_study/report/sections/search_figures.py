@@ -61,7 +61,7 @@ def _history(name: str, summary: SearchSummary, metric: str) -> Picture:
                     [t.values[place] for t in kind_trials],
                 )
                 axes.plot(x, y, marker, ms=4, color=color, label=kind, clip_on=False)
-        choosable = [trial for trial in trials if trial.state == "COMPLETE" and trial.feasible]
+        choosable = [trial for trial in trials if trial.state == "COMPLETE" and trial.is_feasible]
         if choosable:
             course = running_best.accumulate([trial.values[place] for trial in choosable])
             x = [positions[trial.number] for trial in choosable]
@@ -88,7 +88,7 @@ def _history(name: str, summary: SearchSummary, metric: str) -> Picture:
 def _kind(trial: SearchTrial) -> str:
     if trial.state == "PRUNED":
         return "pruned"
-    return "complete" if trial.feasible else "misses a constraint"
+    return "complete" if trial.is_feasible else "misses a constraint"
 
 
 def _front(name: str, summary: SearchSummary) -> Picture:
@@ -97,14 +97,14 @@ def _front(name: str, summary: SearchSummary) -> Picture:
     front = set(summary.front)
     with figure(*PANEL_SIZE) as fig:
         axes = fig.add_subplot()
-        missing = [trial for trial in summary.complete if not trial.feasible]
+        missing = [trial for trial in summary.complete if not trial.is_feasible]
         if missing:
             axes.plot(
                 [trial.values[0] for trial in missing],
                 [trial.values[1] for trial in missing],
                 "x", ms=4, color="#bbbbbb", label="misses a constraint",
             )  # fmt: skip
-        others = [trial for trial in summary.complete if trial.feasible and trial not in front]
+        others = [trial for trial in summary.complete if trial.is_feasible and trial not in front]
         if others:
             axes.plot(
                 [trial.values[0] for trial in others],

@@ -89,7 +89,7 @@ def trial_table(summary: SearchSummary) -> pd.DataFrame:
             "slot": trial.slot,
             "state": trial.state,
             "row": trial.label,
-            "feasible": trial.feasible,
+            "feasible": trial.is_feasible,
             "front": trial.number in front,
         }
         for metric in summary.comparison.objectives:
