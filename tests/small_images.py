@@ -97,7 +97,7 @@ class SmallImages(SmallProblem):
 
 
 def rgb_only(input_shape, n_classes):
-    """Wants colours, whatever it is told."""
+    """A network for colour images, even where the input shape has one channel."""
     return keras.Sequential(
         [
             keras.Input((*input_shape[:2], 3)),
@@ -114,7 +114,7 @@ def flip(input_shape, share=1.0):  # noqa: ARG001
 
 
 def always(input_shape):  # noqa: ARG001
-    """No draw at all: every image is turned upside down."""
+    """Turns every image upside down, without random draws."""
 
     @keras.saving.register_keras_serializable("small_images")
     class UpsideDown(keras.layers.Layer):

@@ -31,7 +31,7 @@ def batches(problem, member, strategy):
     "name", ["dense", "conv", "batch_norm", "attention", "penalised", "subclassed"]
 )
 def test_any_model_equals_model_fit_on_the_same_batches(problem, name):
-    """Two members: weights and batch norm's state are each one's own, for two trials."""
+    """Two members in a second trial: weights and batch norm's state are not shared."""
     members, strategy = problem.members((96, 64)), make_strategy("remix")
     engine = problem.engine(members, name=f"user_nets:{name}")
     engine.fit(members, make_strategy("baseline"), short_training(epochs=2))

@@ -53,7 +53,7 @@ def test_stacked_members_equal_networks_trained_alone(problem, name):
 
 
 def test_a_stack_equals_model_fit_on_the_same_batches(problem):
-    """Without dropout Keras' own ``fit`` can be asked."""
+    """Without dropout, which Keras draws differently."""
     members, strategy = problem.members(), make_strategy("remix")
     engine = problem.engine(members, dropout=0.0)
     engine.fit(members, strategy, short_training(epochs=1))
@@ -75,7 +75,7 @@ def test_a_stack_equals_model_fit_on_the_same_batches(problem):
 
 
 def test_members_with_fewer_steps_wait(problem):
-    """Unequal folds: each takes its own number of steps, and momentum does not move it on."""
+    """Folds of unequal sizes: a member's weights do not move after its last step of an epoch."""
     members, strategy = problem.members((64, 112, 80)), make_strategy("baseline")
     engine = problem.engine(members)
     engine.fit(members, strategy, short_training(epochs=3))
