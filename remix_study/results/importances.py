@@ -23,7 +23,8 @@ def parameter_importances(
         objectives: the search's metrics, in the order of the trials' values.
 
     Returns:
-        Objective -> parameter -> share, the largest first; empty with fewer than `LEAST_TRIALS` trials.
+        Objective -> parameter -> share, the largest first; empty with fewer than `LEAST_TRIALS`
+        trials.
     """
     if len(trials) < LEAST_TRIALS:
         return {}
