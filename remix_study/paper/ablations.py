@@ -43,7 +43,7 @@ class MethodChange:
         epochs: median epochs of its networks, in the main study and in the check.
     """
 
-    row: Method
+    method: Method
     metric: str
     main: Interval
     other: Interval
@@ -149,7 +149,7 @@ def ablation_table(ablations: Sequence[Ablation]) -> pd.DataFrame:
                 "study": ablation.check.main.study,
                 "problem": ablation.check.main.problem,
                 "metric": change.metric,
-                "row": change.row.label,
+                "row": change.method.label,
                 "mean": change.main.mean,
                 "low": change.main.low,
                 "high": change.main.high,
@@ -182,7 +182,7 @@ def _lead_columns(ablation: Ablation, change: MethodChange) -> dict[str, object]
         (
             lead_change
             for lead_change in ablation.leads_of(change.metric)
-            if lead_change.rival == change.row.label
+            if lead_change.rival == change.method.label
         ),
         None,
     )
@@ -218,7 +218,7 @@ def _method_changes(check: Check, methods: Sequence[Method], metric: str) -> lis
     adjusted = holm(tests)
     return [
         MethodChange(
-            row=method,
+            method=method,
             metric=metric,
             main=score_interval(metric, check.main.score(method.label, metric), check.main.ratio),
             other=score_interval(

@@ -50,7 +50,7 @@ def _made_from(
     comparison: Comparison, corrected: Sequence[CorrectedMethod]
 ) -> list[CorrectedMethod]:
     """Corrected methods whose source is a method of this comparison."""
-    runs = {row.run for row in comparison.methods}
+    runs = {method.run for method in comparison.methods}
     return [method for method in corrected if method.source.run in runs]
 
 

@@ -45,8 +45,8 @@ def test_numbers_are_those_of_scipy(check):
         changes = [line for line in ablation.lines if line.metric == metric]
         expected = []
         for line in changes:
-            before = check.main.score(line.row.label, metric).to_numpy()
-            after = check.varied.score(line.row.label, metric).to_numpy()
+            before = check.main.score(line.method.label, metric).to_numpy()
+            after = check.varied.score(line.method.label, metric).to_numpy()
             assert line.main.mean == pytest.approx(before.mean())
             assert line.other.mean == pytest.approx(after.mean())
             d = after - before
@@ -176,7 +176,7 @@ def test_epochs_are_those_of_the_rows_that_both_have(check):
     runs = [c.method("smote").run for c in (check.main, check.varied)]
     longer = folds.assign(epochs=np.where(folds["run"] == runs[1], 500, folds["epochs"]))
     ablation_check = Check(check.main, replace(check.varied, folds=longer), check.changes)
-    epochs = {line.row.label: line.epochs for line in compare_check(ablation_check).lines}
+    epochs = {line.method.label: line.epochs for line in compare_check(ablation_check).lines}
     before = check.main.folds.loc[check.main.folds["run"] == runs[0], "epochs"].median()
     assert epochs["smote"] == (before, 500)
     assert epochs["cost"][1] < 500
@@ -203,7 +203,7 @@ def test_rows_that_are_not_complete_are_named(check):
     )
     ablation_check = Check(check.main, incomplete, check.changes)
     assert compare_check(ablation_check).left_out == ("cost",)
-    assert "cost" not in {line.row.label for line in compare_check(ablation_check).lines}
+    assert "cost" not in {line.method.label for line in compare_check(ablation_check).lines}
     nothing = Check(check.main, replace(check.varied, methods=(), scores={}), check.changes)
     page_sections = sections([nothing])
     assert "There is no row to compare yet." in text_of(page_sections)

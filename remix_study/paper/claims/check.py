@@ -72,7 +72,7 @@ class SmallestP:
         kind: of problem.
         datasets: how many there are.
         least_p: smallest two-sided p-value of an exact signed-rank test.
-        least_adjusted: the same after Holm against the four other published rows.
+        least_adjusted: the same after Holm against the four other published methods.
     """
 
     kind: str

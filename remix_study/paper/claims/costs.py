@@ -29,7 +29,10 @@ def little_computation(evidence: Evidence) -> list[Part]:
             parts.append(not_run(name, reason))
             continue
         seconds = pd.DataFrame(
-            [[_epoch_seconds(c, matrix, row) for row in strategies] for c in matrix.problems],
+            [
+                [_epoch_seconds(c, matrix, strategy) for strategy in strategies]
+                for c in matrix.problems
+            ],
             columns=strategies,
         )
         if not (seconds > 0).to_numpy().all():

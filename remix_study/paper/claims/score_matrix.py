@@ -150,17 +150,17 @@ def score_matrix(comparisons: Sequence[Comparison], kind: str, domain: Domain) -
 
     def completeness(study: str) -> tuple[int, int]:
         problems_ = by_study[study]
-        n_full = sum(set(STRATEGIES) <= set(strategy_rows(c, domain)) for c in problems_)
+        n_full = sum(set(STRATEGIES) <= set(strategy_methods(c, domain)) for c in problems_)
         return n_full, len(problems_)
 
     study = max(by_study, key=completeness, default="")
     problems = tuple(by_study.get(study, ()))
-    rows: dict[str, dict[str, Method]] = {}
+    methods: dict[str, dict[str, Method]] = {}
     for comparison in problems:
-        for strategy, row in strategy_rows(comparison, domain).items():
-            rows.setdefault(strategy, {})[comparison.problem] = row
+        for strategy, method in strategy_methods(comparison, domain).items():
+            methods.setdefault(strategy, {})[comparison.problem] = method
     name = kind if domain == "tabular" else f"{kind} image"
-    return ScoreMatrix(name, study, problems, rows)
+    return ScoreMatrix(name, study, problems, methods)
 
 
 def score_matrices(
@@ -171,7 +171,7 @@ def score_matrices(
     return binary, multi
 
 
-def strategy_rows(comparison: Comparison, domain: Domain) -> dict[str, Method]:
+def strategy_methods(comparison: Comparison, domain: Domain) -> dict[str, Method]:
     """Select one method a strategy: at the published alpha, on images at the nearest one."""
     return nearest_alphas(
         (method.strategy, method)

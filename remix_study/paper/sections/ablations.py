@@ -98,13 +98,13 @@ def _changes(changes: Mapping[str, tuple[Any, Any]]) -> str:
 def _epochs_line(ablation: Ablation) -> str:
     """Say after how many epochs the networks of each method ended, on both sides."""
     changes = ablation.lines_of(ablation.metrics[0])
-    study, other = ablation.check.main.study, ablation.check.varied.study
+    study, check_study = ablation.check.main.study, ablation.check.varied.study
     epochs = [
-        f"{line.row.label} {plain(line.epochs[0])} and {plain(line.epochs[1])}" for line in changes
+        f"{line.method.label} {plain(line.epochs[0])} and {plain(line.epochs[1])}"
+        for line in changes
     ]
-    return (
-        f"Median epochs after which networks ended, in {study} and in {other}: {listing(epochs)}."
-    )
+    studies = f"in {study} and in {check_study}"
+    return f"Median epochs after which networks ended, {studies}: {listing(epochs)}."
 
 
 def _conclusion_line(ablation: Ablation, metric: str) -> str:
@@ -149,7 +149,9 @@ def _rivals_by_relation(leads: Sequence[LeadChange]) -> dict[str, list[str]]:
 
 def _leaders(changes: Sequence[MethodChange], ranks: Sequence[float]) -> list[str]:
     return [
-        change.row.label for change, rank in zip(changes, ranks, strict=True) if rank == min(ranks)
+        change.method.label
+        for change, rank in zip(changes, ranks, strict=True)
+        if rank == min(ranks)
     ]
 
 
@@ -179,13 +181,13 @@ def _lead_line(ablation: Ablation, metric: str) -> str:
 def _change_line(ablation: Ablation, metric: str) -> str:
     changes = ablation.lines_of(metric)
     clear = [
-        f"{line.row.label} {better_or_worse(metric, line.change.mean)} by "
+        f"{line.method.label} {better_or_worse(metric, line.change.mean)} by "
         f"{number(abs(line.change.mean), digits(metric))}"
         for line in changes
         if line.holm_p <= LEVEL
     ]
     moves = [
-        f"{line.row.label} from {plain(line.rank_in_main)} to {plain(line.rank_in_check)}"
+        f"{line.method.label} from {plain(line.rank_in_main)} to {plain(line.rank_in_check)}"
         for line in changes
         if line.rank_in_main != line.rank_in_check
     ]
@@ -197,14 +199,14 @@ def _change_line(ablation: Ablation, metric: str) -> str:
 
 def _table(ablation: Ablation, metric: str) -> Table:
     changes = ablation.lines_of(metric)
-    study, other = ablation.check.main.study, ablation.check.varied.study
+    study, check_study = ablation.check.main.study, ablation.check.varied.study
     n = digits(metric)
     first_change = changes[0].change
     head = (
         Head("row"),
         Head(study, "95 % interval"),
         Head("rank"),
-        Head(other, "95 % interval"),
+        Head(check_study, "95 % interval"),
         Head("rank"),
         Head("change", "95 % interval"),
         Head("Holm’s p"),
@@ -219,7 +221,7 @@ def _table(ablation: Ablation, metric: str) -> Table:
             kind = better_or_worse(metric, line.change.mean)
         rows.append(
             (
-                Cell(line.row.label, kind="name", color=strategy_color(line.row.strategy)),
+                Cell(line.method.label, kind="name", color=strategy_color(line.method.strategy)),
                 Cell(number(line.main.mean, n), span(line.main.low, line.main.high, n)),
                 Cell(plain(line.rank_in_main)),
                 Cell(number(line.other.mean, n), span(line.other.low, line.other.high, n)),
@@ -228,11 +230,11 @@ def _table(ablation: Ablation, metric: str) -> Table:
                     signed(line.change.mean, n), span(line.change.low, line.change.high, n), kind
                 ),
                 Cell(p_value(line.holm_p)),
-                *_lead_cells(leads.get(line.row.label), metric),
+                *_lead_cells(leads.get(line.method.label), metric),
             )
         )
     caption = (
-        f"{short_name(metric)}: {other} against {study}, paired corrected resampled t test, "
+        f"{short_name(metric)}: {check_study} against {study}, paired corrected resampled t test, "
         f"n_test/n_train {plain(round(first_change.ratio, 2))}, "
         f"{counted(first_change.folds - 1, 'degree')} of freedom"
     )
@@ -255,16 +257,19 @@ def _lead_cells(lead: LeadChange | None, metric: str) -> tuple[Cell, Cell]:
 def _picture(ablation: Ablation) -> Picture:
     """Draw a panel a metric: each method in the main study and in the check."""
     metrics = ablation.metrics
-    labels = list(dict.fromkeys(line.row.label for line in ablation.lines))
-    study, other = ablation.check.main.study, ablation.check.varied.study
+    labels = list(dict.fromkeys(change.method.label for change in ablation.lines))
+    study, check_study = ablation.check.main.study, ablation.check.varied.study
     with figure(9.4, 1.1 + 0.34 * len(labels)) as fig:
         grid = fig.subplots(1, len(metrics), sharey=True, squeeze=False)
         for axes, metric in zip(grid[0], metrics, strict=True):
-            for line in ablation.lines_of(metric):
-                height = labels.index(line.row.label)
+            for change in ablation.lines_of(metric):
+                height = labels.index(change.method.label)
                 axes.axhline(height, color=FAINT, lw=0.4, zorder=0)
-                color = strategy_color(line.row.strategy)
-                for shift, point, fill in ((-0.14, line.main, "white"), (0.14, line.other, color)):
+                color = strategy_color(change.method.strategy)
+                for shift, point, fill in (
+                    (-0.14, change.main, "white"),
+                    (0.14, change.other, color),
+                ):
                     at = height + shift
                     axes.plot([point.low, point.high], [at, at], color=color, lw=1.4, alpha=0.55)
                     axes.plot(point.mean, at, marker="o", markersize=5, color=color,
@@ -275,8 +280,10 @@ def _picture(ablation: Ablation) -> Picture:
         axes.set_ylim(len(labels) - 0.4, -0.6)
         axes.tick_params(axis="y", length=0)
         axes.plot([], [], ls="", marker="o", color=INK, markerfacecolor="white", label=study)
-        axes.plot([], [], ls="", marker="o", color=INK, label=other)
+        axes.plot([], [], ls="", marker="o", color=INK, label=check_study)
         fig.legend(loc="outside upper left", ncols=2)
         svg, png = render(fig)
-    alt = f"Scores of {listing(labels)} in {study} and in {other}, with corrected intervals."
-    return Picture(f"checks-{other}-{ablation.check.main.problem}", "", alt, svg, png, wide=True)
+    alt = f"Scores of {listing(labels)} in {study} and in {check_study}, with corrected intervals."
+    return Picture(
+        f"checks-{check_study}-{ablation.check.main.problem}", "", alt, svg, png, wide=True
+    )

@@ -77,7 +77,7 @@ def _summary_lines(
         ("Do not hold", "does not hold"),
         ("Were not run, or not in full", "not run"),
     ):
-        ids = [made.claim.id for made in checked if made.descriptive == name]
+        ids = [result.claim.id for result in checked if result.descriptive == name]
         if ids:
             lines.append(f"{words}: {listing(ids)}.")
     for words, name in (
@@ -85,17 +85,17 @@ def _summary_lines(
         ("Contradicted by data set", "contradicted"),
         ("Undecided by data set", "undecided"),
     ):
-        ids = [made.claim.id for made in checked if made.inferential == name]
+        ids = [result.claim.id for result in checked if result.inferential == name]
         if ids:
             lines.append(f"{words}: {listing(ids)}.")
-    ids = [made.claim.id for made in checked if made.limits]
+    ids = [result.claim.id for result in checked if result.limits]
     if ids:
         why = "; ".join(note.rstrip(".") for note in reduction_notes(comparisons))
         lines.append(sentence(f"Of less than the paper’s images speak {listing(ids)}: {why}"))
     partial = [
-        f"{there} of the {len(PROBLEMS[kind])} {kind} ones"
+        f"{count} of the {len(PROBLEMS[kind])} {kind} ones"
         for kind in KINDS
-        if (there := _problem_count(kind, comparisons)) < len(PROBLEMS[kind])
+        if (count := _problem_count(kind, comparisons)) < len(PROBLEMS[kind])
     ]
     if partial:
         lines.append(sentence(f"Of the paper’s problems this report has {listing(partial)}"))

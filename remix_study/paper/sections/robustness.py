@@ -148,13 +148,13 @@ def _rank_frame(variant: VariantComparison) -> pd.DataFrame:
                 "variant": variant.name,
                 "kind": before.kind,
                 "metric": before.metric,
-                "row": row,
+                "row": method,
                 "problems": len(before.means),
                 "rank_sum_plain": rank_sum,
-                "rank_sum_other": float(after.sums[str(row)]),
+                "rank_sum_other": float(after.sums[str(method)]),
             }
             for before, after in variant.rankings()
-            for row, rank_sum in before.sums.items()
+            for method, rank_sum in before.sums.items()
         ]
     )
 
@@ -172,15 +172,17 @@ def _rank_table(variant: VariantComparison) -> Table:
         ),
     )
     rows = []
-    for row in variant.plain.methods:
-        cells = [Cell(row.label, kind="name", color=strategy_color(row.strategy))]
+    for method in variant.plain.methods:
+        cells = [Cell(method.label, kind="name", color=strategy_color(method.strategy))]
         for before, after in rankings:
-            if row.label not in after.sums:
+            if method.label not in after.sums:
                 cells.append(Cell(MISSING, kind=""))
                 continue
-            value = float(after.sums[row.label])
+            value = float(after.sums[method.label])
             kind = "best" if value == after.sums.min() else "number"
-            cells.append(Cell(plain(value), f"plain {plain(float(before.sums[row.label]))}", kind))
+            cells.append(
+                Cell(plain(value), f"plain {plain(float(before.sums[method.label]))}", kind)
+            )
         rows.append(tuple(cells))
     caption = f"Rank sums {variant.name}, below them those of the same problems plain"
     return Table(caption, (head,), tuple(rows))

@@ -62,10 +62,10 @@ def fall_lines(variant: VariantComparison) -> list[str]:
             means = dataset_scores.groupby("row", sort=False)[["plain", "other", "change"]].mean()
             n_worse = int((dataset_scores["change"] < 0).sum())
             parts = [
-                f"{row} from {number(float(means['plain'][row]))} to "
-                f"{number(float(means['other'][row]))}"
-                for row in (BASELINE, REMIX)
-                if row in means.index
+                f"{method} from {number(float(means['plain'][method]))} to "
+                f"{number(float(means['other'][method]))}"
+                for method in (BASELINE, REMIX)
+                if method in means.index
             ]
             lines.append(
                 sentence(

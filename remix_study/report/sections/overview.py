@@ -123,7 +123,7 @@ def _study_lines(problems: Sequence[Comparison]) -> list[str]:
     info = problems[0].info
     folds = pd.concat([c.folds for c in problems])
     how_complete, _ = progress(problems)
-    seconds = sum(row.seconds for c in problems for row in c.methods)
+    seconds = sum(method.seconds for c in problems for method in c.methods)
     text = f"Study “{problems[0].study}”: {counted(len(problems), 'problem')}, {how_complete}"
     if len(folds):
         text += f", {counted(len(folds), 'network')} in {duration(seconds)} of training"

@@ -61,11 +61,11 @@ def _table(comparison: Comparison, reference: str, reference_tests: Sequence[Pai
     degrees = sorted({test.degrees_of_freedom for test in reference_tests})
     head = (Head("row"), *(Head(heading(metric)) for metric in CORE_METRICS))
     by_method_and_metric = {(test.method, test.metric): test for test in reference_tests}
-    strategies = {row.label: row.strategy for row in comparison.methods}
+    strategies = {method.label: method.strategy for method in comparison.methods}
     rows = []
-    for row in dict.fromkeys(test.method for test in reference_tests):
-        name = Cell(row, kind="name", color=strategy_color(strategies[row]))
-        cells = (_cell(by_method_and_metric.get((row, metric))) for metric in CORE_METRICS)
+    for method in dict.fromkeys(test.method for test in reference_tests):
+        name = Cell(method, kind="name", color=strategy_color(strategies[method]))
+        cells = (_cell(by_method_and_metric.get((method, metric))) for metric in CORE_METRICS)
         rows.append((name, *cells))
     caption = (
         f"Difference to {reference} on {comparison.name}, below it Holm’s p: paired corrected "
@@ -85,9 +85,9 @@ def _cell(test: PairedTest | None) -> Cell:
     return Cell(signed(test.difference.mean, digits(test.metric)), p_value(test.holm_p), kind)
 
 
-def _clear_counts(tests: Sequence[PairedTest], row: str, metric: str) -> tuple[int, int, int]:
+def _clear_counts(tests: Sequence[PairedTest], method: str, metric: str) -> tuple[int, int, int]:
     """Count problems on which a method is clearly better, clearly worse, and tested."""
-    method_tests = [test for test in tests if (test.method, test.metric) == (row, metric)]
+    method_tests = [test for test in tests if (test.method, test.metric) == (method, metric)]
     clear = [better_or_worse(metric, t.difference.mean) for t in method_tests if t.holm_p <= LEVEL]
     return clear.count("better"), clear.count("worse"), len(method_tests)
 
@@ -97,10 +97,10 @@ def _count_line(reference: str, tests: Sequence[PairedTest]) -> str:
     parts = []
     for metric in PUBLISHED_METRICS:
         method_counts = []
-        for row in dict.fromkeys(test.method for test in reference_tests):
-            better, worse, n = _clear_counts(reference_tests, row, metric)
+        for method in dict.fromkeys(test.method for test in reference_tests):
+            better, worse, n = _clear_counts(reference_tests, method, metric)
             if better or worse:
-                method_counts.append(f"{row} better on {better} and worse on {worse} of {n}")
+                method_counts.append(f"{method} better on {better} and worse on {worse} of {n}")
         parts.append(f"{short_name(metric)}: {listing(method_counts) or 'no row'}")
     return sentence(f"Told from {reference} after Holm within each problem, {'; '.join(parts)}")
 
@@ -109,10 +109,10 @@ def _count_table(kind: str, reference: str, tests: Sequence[PairedTest]) -> Tabl
     reference_tests = [test for test in tests if test.reference == reference]
     head = (Head("row"), *(Head(heading(metric)) for metric in CORE_METRICS))
     rows = []
-    for row in dict.fromkeys(test.method for test in reference_tests):
-        cells = [Cell(row, kind="name")]
+    for method in dict.fromkeys(test.method for test in reference_tests):
+        cells = [Cell(method, kind="name")]
         for metric in CORE_METRICS:
-            better, worse, n = _clear_counts(reference_tests, row, metric)
+            better, worse, n = _clear_counts(reference_tests, method, metric)
             cells.append(Cell(f"▲ {better}  ▼ {worse}", f"of {counted(n, 'problem')}"))
         rows.append(tuple(cells))
     caption = f"{kind} problems on which a row is surely better ▲ or worse ▼ than {reference}"

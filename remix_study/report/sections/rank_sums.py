@@ -73,47 +73,56 @@ def section(comparisons: Sequence[Comparison], reference: ReferenceRanks | None 
         blocks.append(Block(text=problem_notes(notes)))
     if not usable:
         return Section("ranks", "Ranks", LEAD, tuple(blocks))
-    five, each, every = published_ranks(usable), strategy_ranks(usable), all_ranks(usable)
+    published_five, one_a_strategy, all_methods = (
+        published_ranks(usable),
+        strategy_ranks(usable),
+        all_ranks(usable),
+    )
     natural = published_ranks(usable, NATURAL_METRICS)
     tests = {
-        "published five": (*rank_tests(five, usable), *rank_tests(natural, usable)),
-        "one row of each strategy": rank_tests(each, usable),
+        "published five": (*rank_tests(published_five, usable), *rank_tests(natural, usable)),
+        "one row of each strategy": rank_tests(one_a_strategy, usable),
     }
     files: dict[str, pd.DataFrame] = {}
-    blocks.append(_published_block(five, natural, usable, reference))
-    if five.rankings:
+    blocks.append(_published_block(published_five, natural, usable, reference))
+    if published_five.rankings:
         files |= {
-            "ranks-published": published_layout(five),
+            "ranks-published": published_layout(published_five),
             "ranks-published-natural": published_layout(natural),
         }
         if reference is not None:
             blocks.append(reference.block())
-        if {row.label for row in five.methods} != {row.label for row in each.methods}:
+        if {method.label for method in published_five.methods} != {
+            method.label for method in one_a_strategy.methods
+        }:
             blocks += rank_test_blocks.blocks(
-                five, tests["published five"], rows="the published five", name="five"
+                published_five,
+                tests["published five"],
+                description="the published five",
+                name="five",
             )
-    blocks += rank_test_blocks.blocks(each, tests["one row of each strategy"])
+    blocks += rank_test_blocks.blocks(one_a_strategy, tests["one row of each strategy"])
     for name, frame in (
         ("rank-tests", table_of_tests(tests)),
         ("rank-tests-remix", table_of_opponents(tests)),
     ):
         if len(frame):
             files[name] = frame
-    if every.rankings:
+    if all_methods.rankings:
         kinds = [
             (
-                replace(every, rankings=rankings),
+                replace(all_methods, rankings=rankings),
                 f"Rank sums of all rows on {counted(len(rankings[0].ranks), f'{kind} problem')}, "
                 "mean rank below",
             )
             for kind in KINDS
-            if (rankings := tuple(r for r in every.rankings if r.kind == kind))
+            if (rankings := tuple(r for r in all_methods.rankings if r.kind == kind))
         ]
         blocks.append(
             Block(
                 title="All rows",
                 text=(
-                    *incomplete_methods(every.incomplete),
+                    *incomplete_methods(all_methods.incomplete),
                     "A rank sum depends on which rows compete: many alphas of one strategy push "
                     "each other and the rest apart. Read it beside the table of the published "
                     "five.",
@@ -124,7 +133,7 @@ def section(comparisons: Sequence[Comparison], reference: ReferenceRanks | None 
                 ),
             )
         )
-        files |= {"ranks": table(every), "ranks-by-problem": table_by_problem(every)}
+        files |= {"ranks": table(all_methods), "ranks-by-problem": table_by_problem(all_methods)}
     return Section("ranks", "Ranks", LEAD, tuple(blocks), files)
 
 
@@ -163,33 +172,33 @@ def _incomplete_method(method: IncompleteMethod) -> str:
 
 
 def _published_block(
-    five: RankTable,
+    published_five: RankTable,
     natural: RankTable,
     usable: Sequence[Comparison],
     reference: ReferenceRanks | None,
 ) -> Block:
-    text = list(incomplete_methods(five.incomplete))
-    present = {(row.strategy, row.alpha) for c in usable for row in c.methods}
-    absent = [_published_name(*row) for row in PUBLISHED if row not in present]
+    text = list(incomplete_methods(published_five.incomplete))
+    present = {(method.strategy, method.alpha) for c in usable for method in c.methods}
+    absent = [_published_name(*method) for method in PUBLISHED if method not in present]
     if absent:
         text.insert(
             0,
             f"Of the five published rows this study has no {listing(absent)}; "
             "the others are ranked alone.",
         )
-    if not five.rankings:
+    if not published_five.rankings:
         text.append("Fewer than two of the five published rows are complete: nothing to rank.")
         return Block(title="The published five", text=tuple(text))
-    text += _size_lines(five, usable)
+    text += _size_lines(published_five, usable)
     caption = "Rank sums, the layout of Table 2 of the paper"
-    details = _reference_details(reference, five, usable) if reference else {}
+    details = _reference_details(reference, published_five, usable) if reference else {}
     if details:
         caption += ", below each the published one"
     return Block(
         title="The published five",
         text=tuple(text),
         tables=(
-            _page_table(five, caption, mean=False, details=details),
+            _page_table(published_five, caption, mean=False, details=details),
             _page_table(
                 natural, "The same rows where a shift of the prior is punished", mean=False
             ),
@@ -198,9 +207,9 @@ def _published_block(
 
 
 def _reference_details(
-    reference: ReferenceRanks, five: RankTable, usable: Sequence[Comparison]
+    reference: ReferenceRanks, published_five: RankTable, usable: Sequence[Comparison]
 ) -> Details:
-    sums = reference.beside(five, usable)
+    sums = reference.beside(published_five, usable)
     return {key: f"{reference.name} {plain(value)}" for key, value in sums.items()}
 
 
@@ -263,11 +272,11 @@ def _page_table(
     )
 
 
-def _sum_cell(ranking: Ranking, row: Method, *, mean: bool, details: Details) -> Cell:
-    if row.label not in ranking.sums:
+def _sum_cell(ranking: Ranking, method: Method, *, mean: bool, details: Details) -> Cell:
+    if method.label not in ranking.sums:
         return Cell(MISSING, kind="")
-    value = float(ranking.sums[row.label])
+    value = float(ranking.sums[method.label])
     is_best = value == ranking.sums.min()
     mean_rank = number(value / len(ranking.ranks), 2) if mean else ""
-    detail = details.get((ranking.kind, ranking.metric, row.label), mean_rank)
+    detail = details.get((ranking.kind, ranking.metric, method.label), mean_rank)
     return Cell(plain(value), detail, "best" if is_best else "number")

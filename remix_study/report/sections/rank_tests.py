@@ -35,7 +35,7 @@ READING = (
 def blocks(
     ranked: RankTable,
     tests: Sequence[RankTest],
-    rows: str = "one row of each strategy",
+    description: str = "one row of each strategy",
     name: str = "",
 ) -> tuple[Block, ...]:
     """One block a kind of problem: reading, diagrams, and the tables folded away.
@@ -43,10 +43,10 @@ def blocks(
     Args:
         ranked: the methods.
         tests: tests of their rankings.
-        rows: which methods they are, in words.
+        description: which methods they are, in words.
         name: part of the diagrams' file names; "" for none.
     """
-    colors = {row.label: strategy_color(row.strategy) for row in ranked.methods}
+    colors = {method.label: strategy_color(method.strategy) for method in ranked.methods}
     kind_blocks: list[Block] = []
     for kind in dict.fromkeys(test.ranking.kind for test in tests):
         kind_tests = [test for test in tests if test.ranking.kind == kind]
@@ -58,7 +58,7 @@ def blocks(
         ]
         kind_blocks.append(
             Block(
-                title=f"Tests on {kind} problems, {rows}",
+                title=f"Tests on {kind} problems, {description}",
                 text=(
                     *([READING] if tested and not kind_blocks else []),
                     *_test_lines(kind_tests),
@@ -125,9 +125,9 @@ def _posterior_phrase(test: RankTest) -> str:
         ("worse than", "worse"),
         ("equal to", "equal"),
     ):
-        rows = [r.method for r in test.opponents if getattr(r.posterior, name) > SURE]
-        if rows:
-            parts.append(f"practically {phrase} {listing(rows)}")
+        opponents = [r.method for r in test.opponents if getattr(r.posterior, name) > SURE]
+        if opponents:
+            parts.append(f"practically {phrase} {listing(opponents)}")
     if not parts:
         return f"no posterior probability exceeds {plain(SURE)}"
     return f"with a posterior probability above {plain(SURE)} it is {', '.join(parts)}"

@@ -110,10 +110,10 @@ def wide_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
         summaries = {
             (result.method.label, result.metric): result for result in score_summaries(comparison)
         }
-        for row in comparison.methods:
-            line = {"problem": comparison.name, "row": row.label}
+        for method in comparison.methods:
+            line = {"problem": comparison.name, "row": method.label}
             for metric in METRICS:
-                result = summaries.get((row.label, metric))
+                result = summaries.get((method.label, metric))
                 line[short_name(metric)] = (
                     f"{result.interval.mean:.{digits(metric)}f} "
                     f"({result.standard_deviation:.{digits(metric)}f})"
@@ -158,16 +158,16 @@ def _fact_lines(comparison: Comparison) -> list[str]:
         )
     ]
     zeros = [
-        f"{row.label} in {count} of {len(scores)}"
-        for row in comparison.methods
-        if len(scores := comparison.score(row.label, "g_mean"))
+        f"{method.label} in {count} of {len(scores)}"
+        for method in comparison.methods
+        if len(scores := comparison.score(method.label, "g_mean"))
         and (count := int((scores == 0).sum()))
     ]
     if zeros:
         sentences.append(
             sentence(f"Folds whose g-mean is 0, a class never found: {listing(zeros)}")
         )
-    labels = {row.run: row.label for row in comparison.methods}
+    labels = {method.run: method.label for method in comparison.methods}
     failed = folds[folds["failed"] != ""]
     for run, reasons in failed.groupby("run")["failed"]:
         sentences.append(

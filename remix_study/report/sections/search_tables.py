@@ -16,16 +16,16 @@ from remix_study.results.search_frames import SearchTrial
 
 def _shown_trials(summary: SearchSummary) -> list[tuple[str, SearchTrial]]:
     """Trials of the table, each with the reason why it is shown."""
-    rows: list[tuple[str, SearchTrial]] = [
+    trials: list[tuple[str, SearchTrial]] = [
         ("baseline" if name == "baseline" else "ReMix as in the paper", trial)
         for name, trial in summary.references.items()
     ]
-    rows += [
+    trials += [
         (f"chosen by {short_name(metric)}", trial) for metric, trial in summary.chosen.items()
     ]
     if summary.recommended is not None:
-        rows.append(("recommended", summary.recommended))
-    return rows
+        trials.append(("recommended", summary.recommended))
+    return trials
 
 
 def choice_table(summary: SearchSummary) -> Table:
