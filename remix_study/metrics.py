@@ -122,6 +122,11 @@ def is_maximized(name: str) -> bool:
     return find_metric(name).is_maximized
 
 
+def better_or_worse(name: str, difference: float) -> Literal["better", "worse"]:
+    """Whether the first of two scores is better, by the sign of first minus second."""
+    return "better" if (difference > 0) == is_maximized(name) else "worse"
+
+
 def short_name(name: str) -> str:
     """Name a metric as pages and tables do; a per-class one such as ``recall_0`` stays as it is.
 

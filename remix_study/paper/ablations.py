@@ -14,9 +14,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from remix_study.metrics import is_maximized
+from remix_study.metrics import better_or_worse, is_maximized
 from remix_study.paper.published import REMIX
-from remix_study.report.formatting import better_or_worse
 from remix_study.results.comparison import Comparison
 from remix_study.results.friedman import LEVEL, holm
 from remix_study.results.intervals import Interval, paired_interval, score_interval

@@ -18,6 +18,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
+from PIL import Image
 
 from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.report.formatting import plain
@@ -133,8 +134,6 @@ def render(fig: Figure) -> tuple[bytes, bytes]:
 
 def _reduce_colors(png: io.BytesIO) -> bytes:
     """Reduce the picture to 64 colours, for a fifth of the bytes."""
-    from PIL import Image
-
     small = io.BytesIO()
     png.seek(0)
     colours = Image.open(png).convert("RGB").quantize(64, dither=Image.Dither.NONE)

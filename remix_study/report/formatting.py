@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 from remix_study.metrics import is_maximized, short_name
 from remix_study.results.intervals import Interval
@@ -126,8 +125,3 @@ def heading(metric: str) -> str:
 def digits(metric: str) -> int:
     """Number of decimals of a metric; one more for metrics near zero."""
     return 4 if metric in ("brier", "log_loss", "ece", "cwece") else 3
-
-
-def better_or_worse(metric: str, gain: float) -> Literal["better", "worse"]:
-    """Whether a difference of this sign is an improvement of the metric."""
-    return "better" if (gain > 0) == is_maximized(metric) else "worse"

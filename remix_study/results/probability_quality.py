@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from remix_study.metrics import NATURAL_METRICS, is_maximized
+from remix_study.metrics import NATURAL_METRICS, better_or_worse
 from remix_study.results.comparison import Comparison
 from remix_study.results.corrections import CorrectedMethod
 from remix_study.results.intervals import Interval, paired_interval
@@ -56,7 +56,7 @@ def relation(metric: str, interval: Interval) -> Relation:
     """Say what a difference in a metric means: better, worse, or unclear if it may be zero."""
     if not interval.excludes_zero:
         return "unclear"
-    return "better" if (interval.mean > 0) == is_maximized(metric) else "worse"
+    return better_or_worse(metric, interval.mean)
 
 
 def score_differences(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -98,8 +99,6 @@ def draw_batch_rows(
 
 def label_scale(fig: Figure, axes: Sequence[Axes], text: str, colors: Any = SOFT) -> None:
     """Draw the colour scale of the rare class's share beside the panels."""
-    from matplotlib.cm import ScalarMappable
-
     bar = fig.colorbar(ScalarMappable(cmap=colors), ax=list(axes), shrink=0.75, aspect=24,
                         pad=0.015)  # fmt: skip
     bar.set_label(text)

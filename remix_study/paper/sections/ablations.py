@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from remix_study.metrics import short_name
+from remix_study.metrics import better_or_worse, short_name
 from remix_study.paper.ablations import (
     Ablation,
     LeadChange,
@@ -16,7 +16,6 @@ from remix_study.paper.ablations import (
 from remix_study.report.figures import FAINT, INK, figure, render, strategy_color
 from remix_study.report.formatting import (
     MISSING,
-    better_or_worse,
     counted,
     difference,
     digits,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from remix_study.metrics import CORE_METRICS
+from remix_study.metrics import CORE_METRICS, better_or_worse
 from remix_study.report.figures import (
     strategy_color,
 )
 from remix_study.report.folding import fold, has_many_problems
 from remix_study.report.formatting import (
-    better_or_worse,
     counted,
     digits,
     heading,

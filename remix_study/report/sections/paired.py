@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from remix_study.metrics import CORE_METRICS, PUBLISHED_METRICS, short_name
+from remix_study.metrics import CORE_METRICS, PUBLISHED_METRICS, better_or_worse, short_name
 from remix_study.report.figures import strategy_color
 from remix_study.report.formatting import (
     MISSING,
-    better_or_worse,
     counted,
     digits,
     heading,

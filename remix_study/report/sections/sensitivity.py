@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from remix_study.metrics import short_name
+from remix_study.metrics import better_or_worse, short_name
 from remix_study.report.figures import (
     PANEL_SIZE,
     LineStyle,
@@ -22,7 +22,6 @@ from remix_study.report.figures import (
     strategy_color,
 )
 from remix_study.report.formatting import (
-    better_or_worse,
     counted,
     difference,
     label_with_direction,
