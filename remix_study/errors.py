@@ -1,4 +1,4 @@
-"""The few mistakes a user can make, each with the exit code the command line answers with."""
+"""Errors that a user can put right, each with the exit code of the command line."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import re
 from collections.abc import Iterable
 
 DONE = 0
-SOME_POINTS_FAILED = 1
+SOME_CONFIGURATIONS_FAILED = 1
 BAD_INPUT = 2
 BAD_DATABASE = 3
-
 
 # From the user's name to the last @ before a space: a password may hold an @ itself.
 _PASSWORD = re.compile(r"""(\w:/{1,2}[^\s:/@"]*:)[^\s"]*@""")
@@ -18,42 +17,46 @@ _SECRET_KEY = re.compile(r"""([?&]\w*(?:pass|pwd)\w*=)[^\s&"]*""", re.IGNORECASE
 
 
 def masked(text: str) -> str:
-    """The text without the passwords of the URLs in it."""
+    """Replace passwords of URLs in a text by three asterisks."""
     return _SECRET_KEY.sub(r"\1***", _PASSWORD.sub(r"\1***@", text))
 
 
 class RemixStudyError(Exception):
-    """Something the user can put right; its message is one line and says how."""
+    """An error that the user can put right; its message is one line and says how.
+
+    Attributes:
+        exit_code: Exit code of the command line.
+    """
 
     exit_code = BAD_INPUT
 
     def __init__(self, message: str = "") -> None:
-        """Put what others said, such as a driver or a user's own file, into one line too."""
+        """Join the lines of a message, which may be a driver's, and mask its passwords."""
         super().__init__(masked(" ".join(line.strip() for line in message.splitlines())))
 
 
 class StudyFileError(RemixStudyError):
-    """The study file: not TOML, an unknown key, a wrong type, a value out of range."""
+    """The study file is not TOML, or has an unknown key, a wrong type or a value out of range."""
 
 
 class DataError(RemixStudyError):
-    """The data: a missing file or column, a class with too few rows, text where numbers belong."""
+    """A data file or column is missing, a class has too few rows, or a cell is no number."""
 
 
 class UsageError(RemixStudyError):
-    """The arguments of a command or of a public function."""
+    """Arguments of a command or of a public function are wrong."""
 
 
 class StorageError(RemixStudyError):
-    """The database: missing, not one, locked, full, or begun with another study file."""
+    """The database is missing, damaged, locked, full, or holds another study of this name."""
 
     exit_code = BAD_DATABASE
 
 
 class WorkersDied(RemixStudyError):
-    """Worker processes died before they could begin anything."""
+    """Worker processes died before they could begin a trial."""
 
-    exit_code = SOME_POINTS_FAILED
+    exit_code = SOME_CONFIGURATIONS_FAILED
 
 
 def did_you_mean(name: str, known_names: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""What several commands ask of the command line: types of arguments, and options they share."""
+"""Arguments of several commands: their types, and options that commands share."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ EXIT_CODES = (
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that says what is wrong in one line."""
+    """An argument parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Print the line, without passwords, and exit with the code of bad input."""
+        """Print a message without passwords, and exit with the code of bad input."""
         self.exit(BAD_INPUT, f"{self.prog}: {masked(message)}; see {self.prog} --help\n")
 
 
@@ -40,28 +40,28 @@ def add_json(command: argparse.ArgumentParser) -> None:
 
 
 def device_list(text: str) -> str:
-    """Accelerators by number as in "0,1", or "cpu"."""
+    """Check a list of accelerators: numbers as in "0,1", or "cpu"."""
     if text != "cpu" and not re.fullmatch(r"\d+(,\d+)*", text):
         raise argparse.ArgumentTypeError(f'"{text}": write numbers as in 0,1, or cpu')
     return text
 
 
 def worker_count(text: str) -> int:
-    """How many worker processes, 1 to 1000."""
+    """Parse a number of worker processes, 1 to 1000."""
     if not text.isdecimal() or not 1 <= int(text) <= 1000:
         raise argparse.ArgumentTypeError(f'"{text}": write how many, such as 2')
     return int(text)
 
 
 def trial_count(text: str) -> int:
-    """How many trials; 0 sets no limit."""
+    """Parse a number of trials; 0 sets no limit."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f'"{text}": write how many, or 0 for no limit')
     return int(text)
 
 
 def stack_size(text: str) -> int | str:
-    """Networks in one program, 1 to 10,000, or "auto"."""
+    """Parse a number of networks in one program, 1 to 10,000, or "auto"."""
     if text == "auto":
         return text
     if not text.isdecimal() or not 1 <= int(text) <= 10_000:
@@ -70,14 +70,14 @@ def stack_size(text: str) -> int | str:
 
 
 def port_number(text: str) -> int:
-    """A TCP port; 0 stands for any that is free."""
+    """Parse a TCP port; 0 stands for any that is free."""
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f'"{text}": write a number from 0 to 65535')
     return int(text)
 
 
 def study_names(words: Sequence[str]) -> list[str]:
-    """The studies that a user names: each word is a study file, read for its name, or a name.
+    """Names of the studies that a user means: each word is a study file or a study's name.
 
     Raises:
         StudyFileError: A study file cannot be read.

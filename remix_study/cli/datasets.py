@@ -26,41 +26,22 @@ def add_command(commands: Any) -> None:
 
 
 def _datasets(options: argparse.Namespace, _signals: Signals) -> int:
-    code = DONE
-    if options.name == "check":
-        code, text = check_text(as_json=options.json)
-    elif options.name:
-        text = describe_text(options.name, as_json=options.json)
-    else:
-        text = list_text(as_json=options.json)
-    print(text)
-    return code
+    from remix_study.data.dataset_info import check_all, overview
 
-
-def list_text(*, as_json: bool) -> str:
-    """Every data set in a line, without opening a file."""
-    from remix_study.data.dataset_info import overview
-
-    return _table(overview(), as_json)
-
-
-def check_text(*, as_json: bool) -> tuple[int, str]:
-    """Load and verify each data set whose files are there; exit code and text.
-
-    A data set whose files are absent is no failure; one that is damaged or another file is.
-    """
-    from remix_study.data.dataset_info import check_all
-
-    checked = check_all()
-    is_refused = any(info.state == "refused" for info in checked)
-    return (BAD_INPUT if is_refused else DONE), _table(checked, as_json)
+    if options.name not in (None, "check"):
+        print(describe_text(options.name, as_json=options.json))
+        return DONE
+    datasets = check_all() if options.name else overview()
+    print(_table(datasets, options.json))
+    # Absent files are no failure; files that are damaged or of another edition are.
+    return BAD_INPUT if any(info.state == "refused" for info in datasets) else DONE
 
 
 def describe_text(name: str, *, as_json: bool) -> str:
-    """One data set in full.
+    """All facts of one data set.
 
     Raises:
-        DataError: The name is not known.
+        DataError: There is no data set of this name.
     """
     from remix_study.data.dataset_info import describe
 

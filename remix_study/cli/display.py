@@ -1,4 +1,4 @@
-"""What a person sees while a study runs: a live display, or plain lines without a terminal."""
+"""What a person sees while a study runs: a live display in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -10,13 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
 from remix_study.metrics import METRICS
@@ -28,119 +22,112 @@ if TYPE_CHECKING:
     from remix_study.study.task import Task
 
 
-class Lines(Reporter):
-    """One line for every problem and point."""
+class LineReporter(Reporter):
+    """A reporter that prints a line for every task and configuration."""
 
     def __init__(self, console: Console) -> None:
-        """Write to ``console``."""
+        """Print to ``console``."""
         self._console = console
-        self._configurations = self._done = 0
+        self._total = self._n_complete = 0
 
     @contextmanager
     def loading(self) -> Iterator[None]:
-        """Hide what TensorFlow says while it is loaded."""
+        """Hide what TensorFlow prints while it is imported."""
         with hidden_stderr():
             yield
 
     def problem(self, task: Task, configurations: int, done: int) -> None:
-        """Say what begins, and what a reader must know of it."""
-        self._configurations, self._done = configurations, done
+        """Print the task's progress, its class counts and its notes."""
+        problem = task.problem
         counts = ", ".join(
-            f"{name}: {count}"
-            for name, count in zip(task.problem.classes, task.problem.counts, strict=True)
+            f"{name}: {count}" for name, count in zip(problem.classes, problem.counts, strict=True)
         )
-        state = f"{done} of {configurations} points complete"
-        self._say(f"[bold]{escape(task.name)}[/bold]  {state}; rows {escape(counts)}")
-        for note in task.problem.notes:
-            self._say(f"  note: {escape(note)}")
-
-    def complete(self, label: str, values: dict[str, float], seconds: float) -> None:
-        """Say what a point scored on its validation parts."""
-        self._done += 1
-        scores = "  ".join(f"{METRICS[name].short} {value:.4f}" for name, value in values.items())
-        place = f"[{self._done}/{self._configurations}]"
-        self._say(f"  {escape(place):9} {escape(label):24} {scores}  {seconds:.1f} s")
-
-    def failed(self, label: str, reason: str) -> None:
-        """Say why a point failed."""
-        self._say(f"  [red]failed[/red] {escape(label)}: {escape(reason)}")
-
-    def retried(self, label: str, reason: str) -> None:
-        """Say that a point will be tried again, and why."""
-        self._say(f"  [yellow]again[/yellow] {escape(label)}: {escape(reason)}")
+        self._start_task(task.name, configurations, done, f"; rows {counts}")
+        for note in problem.notes:
+            self.note(note)
 
     def switch_problem(self, name: str, configurations: int, done: int) -> None:
-        """Say of which problem the next lines are."""
-        self._configurations, self._done = configurations, done
-        self._say(f"[bold]{escape(name)}[/bold]  {done} of {configurations} points complete")
+        """Print the progress of the task that the next lines belong to."""
+        self._start_task(name, configurations, done)
+
+    def complete(self, label: str, values: dict[str, float], seconds: float) -> None:
+        """Print a configuration's objectives on its validation parts."""
+        self._n_complete += 1
+        scores = "  ".join(f"{METRICS[name].short} {value:.4f}" for name, value in values.items())
+        progress = f"[{self._n_complete}/{self._total}]"
+        self._print(f"  {escape(progress):9} {escape(label):24} {scores}  {seconds:.1f} s")
+
+    def failed(self, label: str, reason: str) -> None:
+        """Print why a configuration failed."""
+        self._print(f"  [red]failed[/red] {escape(label)}: {escape(reason)}")
+
+    def retried(self, label: str, reason: str) -> None:
+        """Print why a configuration will be tried again."""
+        self._print(f"  [yellow]again[/yellow] {escape(label)}: {escape(reason)}")
 
     def note(self, text: str) -> None:
-        """Say what happened."""
-        self._say(f"  note: {escape(text)}")
+        """Print a note."""
+        self._print(f"  note: {escape(text)}")
 
-    def _say(self, text: str) -> None:
+    def _start_task(self, name: str, total: int, n_complete: int, facts: str = "") -> None:
+        self._total, self._n_complete = total, n_complete
+        progress = f"{n_complete} of {total} configurations complete"
+        self._print(f"[bold]{escape(name)}[/bold]  {progress}{escape(facts)}")
+
+    def _print(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True)
 
 
-class Live(Lines):
-    """The same lines above a display of what runs now and how long it will take."""
+class LiveReporter(LineReporter):
+    """Prints the same lines above bars of what is training and how long it will take."""
 
     def __init__(self, console: Console, progress: Progress) -> None:
-        """Add two rows to ``progress``: the problem's points, and the point's fold-epochs."""
+        """Add bars to ``progress``: the task's configurations, the configuration's fold-epochs."""
         super().__init__(console)
         self._progress = progress
-        self._all = progress.add_task("", total=None, unit="points")
-        self._now = progress.add_task("", total=None, unit="fold-epochs", visible=False)
+        self._task_bar = progress.add_task("", total=None, unit="configurations")
+        self._trial_bar = progress.add_task("", total=None, unit="fold-epochs", visible=False)
 
-    def problem(self, task: Task, configurations: int, done: int) -> None:
-        """Start the bar over."""
-        super().problem(task, configurations, done)
-        self._start(task.name, configurations, done)
-
-    def switch_problem(self, name: str, configurations: int, done: int) -> None:
-        """Start the bar over."""
-        super().switch_problem(name, configurations, done)
-        self._start(name, configurations, done)
-
-    def _start(self, name: str, configurations: int, done: int) -> None:
+    def _start_task(self, name: str, total: int, n_complete: int, facts: str = "") -> None:
+        super()._start_task(name, total, n_complete, facts)
         self._progress.reset(
-            self._all, total=configurations, completed=done, description=escape(name)
+            self._task_bar, total=total, completed=n_complete, description=escape(name)
         )
 
     def trial(self, label: str, members: int, max_epochs: int) -> None:
-        """Show the point that begins; early stopping may end it sooner."""
+        """Show the configuration that begins to train; early stopping may end it sooner."""
         self._progress.reset(
-            self._now,
+            self._trial_bar,
             total=members * max_epochs,
             description=f"  {escape(label)}",
             visible=True,
         )
 
     def epoch(self, members: int) -> None:
-        """Count fold-epochs."""
-        self._progress.advance(self._now, members)
+        """Count an epoch of ``members`` folds."""
+        self._progress.advance(self._trial_bar, members)
 
     def complete(self, label: str, values: dict[str, float], seconds: float) -> None:
-        """Move the bar on."""
+        """Print the line and count the configuration."""
         super().complete(label, values, seconds)
-        self._progress.advance(self._all)
+        self._progress.advance(self._task_bar)
 
     def failed(self, label: str, reason: str) -> None:
-        """Move the bar on."""
+        """Print the line and count the configuration."""
         super().failed(label, reason)
-        self._progress.advance(self._all)
+        self._progress.advance(self._task_bar)
 
 
-class Terminal(Console):
-    """A console whose reader may go away, as that of ``run | head`` does."""
+class RunConsole(Console):
+    """A console that stops the run when nobody reads it any more, as in ``run | head``."""
 
     def __init__(self, signals: Signals, **options: Any) -> None:
-        """Stop by ``signals`` when nobody reads any more."""
+        """Stop by ``signals``; ``options`` are Rich's."""
         super().__init__(**options)
         self._signals = signals
 
     def on_broken_pipe(self) -> NoReturn:
-        """Stop in order, as if SIGPIPE had come; Rich would exit on the spot."""
+        """Stop in order, as if SIGPIPE had come; Rich would exit at once."""
         self.quiet = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
         self._signals.received = self._signals.received or signal.SIGPIPE
@@ -148,12 +135,12 @@ class Terminal(Console):
 
 
 @contextmanager
-def reporting(console: Console) -> Iterator[Reporter]:
+def console_reporter(console: Console) -> Iterator[Reporter]:
     """A reporter for this console: live in a terminal, lines elsewhere."""
     if not console.is_terminal:
-        yield Lines(console)
+        yield LineReporter(console)
         return
-    # In a narrow terminal the name gives way, never the numbers.
+    # In a narrow terminal the name is cut, never the numbers.
     name = Column(ratio=1, no_wrap=True, overflow="ellipsis")
     columns = (
         TextColumn("{task.description}", table_column=name),
@@ -164,4 +151,4 @@ def reporting(console: Console) -> Iterator[Reporter]:
         TimeRemainingColumn(table_column=Column(no_wrap=True)),
     )
     with Progress(*columns, console=console, transient=True, expand=True) as progress:
-        yield Live(console, progress)
+        yield LiveReporter(console, progress)

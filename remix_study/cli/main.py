@@ -1,4 +1,4 @@
-"""The program: reads the command line, runs one command, and turns errors into exit codes."""
+"""The program: parses the command line, runs one command, and turns errors into exit codes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"remix-study: {error}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
-        # The reader of our output has gone, as in `status | head`; nothing is left to say.
+        # Nobody reads the output any more, as in `status | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except (KeyboardInterrupt, Exception):
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parser() -> Parser:
-    """The parser of all commands; each parsed command has its function as ``command``."""
+    """The parser of all commands; it sets ``command`` to the function of the one that is given."""
     program = Parser(
         prog="remix-study",
         description="Does ReMix help on my imbalanced data?",

@@ -42,10 +42,10 @@ def add_command(commands: Any) -> None:
                         help="default: json")  # fmt: skip
     export.set_defaults(command=_export)
 
-    bring = commands.add_parser("import", help="bring exported studies into a database")
-    bring.add_argument("path", type=Path, metavar="PATH", help="what export wrote")
-    bring.set_defaults(command=_import)
-    for command in (repair, export, bring):
+    import_ = commands.add_parser("import", help="bring exported studies into a database")
+    import_.add_argument("path", type=Path, metavar="PATH", help="what export wrote")
+    import_.set_defaults(command=_import)
+    for command in (repair, export, import_):
         add_storage(command)
         add_json(command)
 
@@ -60,54 +60,43 @@ def _repair(options: argparse.Namespace, signals: Signals) -> int:
         dry_run=options.dry_run,
         signals=signals,
     )
-    left = [finding for finding in findings if not finding.repaired]
+    unrepaired = [finding for finding in findings if not finding.repaired]
     if options.json:
-        answer = {"findings": [vars(finding) for finding in findings], "left": len(left)}
+        answer = {"findings": [vars(finding) for finding in findings], "left": len(unrepaired)}
         print(json.dumps(answer, indent=2))
     else:
         for finding in findings:
             print(finding.line())
-        print("nothing is wrong" if not findings else f"{len(findings)} found, {len(left)} left")
-    return 1 if left else DONE
+        counts = f"{len(findings)} found, {len(unrepaired)} left"
+        print(counts if findings else "nothing is wrong")
+    return 1 if unrepaired else DONE
 
 
 def _export(options: argparse.Namespace, _signals: Signals) -> int:
     from remix_study.study.archive.files import write_archive
     from remix_study.study.archive.snapshot import open_source, read_studies
     from remix_study.study.database_errors import database_errors
+    from remix_study.study.storage import closing
 
     names = study_names(options.studies)
-    with database_errors(options.storage):
-        storage = open_source(options.storage)
-        try:
-            snapshots = list(read_studies(storage, names))
-        finally:
-            storage.remove_session()
-            storage.engine.dispose()
+    with database_errors(options.storage), closing(open_source(options.storage)) as storage:
+        snapshots = list(read_studies(storage, names))
     write_archive(snapshots, options.output, options.format)
-    _print_names(
-        options, "exported", [snapshot.name for snapshot in snapshots], str(options.output)
-    )
+    names = [snapshot.name for snapshot in snapshots]
+    _print_names(options, "exported", names, str(options.output))
     return DONE
 
 
 def _import(options: argparse.Namespace, signals: Signals) -> int:
     from remix_study.study.archive.files import read_archive
     from remix_study.study.archive.restore import close_open_trials, restore_all
-    from remix_study.study.database_errors import database_errors, url_without_password
-    from remix_study.study.runner import quiet_optuna
-    from remix_study.study.storage import open_storage
+    from remix_study.study.database_errors import url_without_password
+    from remix_study.study.runner import run_storage
 
     shown = url_without_password(options.storage)
     snapshots = [close_open_trials(snapshot) for snapshot in read_archive(options.path)]
-    with quiet_optuna(), database_errors(options.storage):
-        storage = open_storage(options.storage)
-        try:
-            with signals.critical():
-                restore_all(storage, snapshots)
-        finally:
-            storage.remove_session()
-            storage.engine.dispose()
+    with run_storage(options.storage, signals) as storage, signals.critical():
+        restore_all(storage, snapshots)
     _print_names(options, "imported", [snapshot.name for snapshot in snapshots], shown)
     return DONE
 

@@ -1,4 +1,4 @@
-"""The command ``run``: train what a study file plans and the database does not hold yet."""
+"""The command ``run``: train the configurations of a study file that the database lacks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import shlex
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -22,11 +21,11 @@ from remix_study.cli.arguments import (
     worker_count,
 )
 from remix_study.cli.report import report_command
-from remix_study.errors import DONE, SOME_POINTS_FAILED, UsageError
+from remix_study.errors import DONE, SOME_CONFIGURATIONS_FAILED, UsageError
 from remix_study.studyfile.schema import DEFAULT_STORAGE
 
 if TYPE_CHECKING:
-    from remix_study.cli.display import Terminal
+    from remix_study.cli.display import RunConsole
     from remix_study.report.outcome import Outcome
     from remix_study.study.reporter import Summary
     from remix_study.study.signals import Signals
@@ -88,14 +87,14 @@ def run_command(options: argparse.Namespace, signals: Signals) -> int:
     Raises:
         RemixStudyError: Bad input, or a database that cannot be used.
     """
-    # TensorFlow speaks of devices it did not find; a person at a CPU need not read that.
+    # Hides TensorFlow's messages about accelerators that it did not find.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if options.devices and not options.workers:
         from remix_study.workers.pool import device_environment
 
-        # The backend looks once, when it is imported.
+        # The backend looks for devices once, when it is imported.
         os.environ.update(device_environment(options.devices))
-    from remix_study.cli.display import Terminal, reporting
+    from remix_study.cli.display import RunConsole, console_reporter
     from remix_study.studyfile.outside_files import outside_file_notes
 
     signals.check()
@@ -112,26 +111,26 @@ def run_command(options: argparse.Namespace, signals: Signals) -> int:
         from remix_study.report.outcome import check_report
 
         check_report(options.report, options.storage)
-    console = Terminal(signals, stderr=options.json)
+    console = RunConsole(signals, stderr=options.json)
     for line in outside_file_notes(study):
         console.print(f"note: {line}", highlight=False, markup=False, soft_wrap=True)
-    with reporting(console) as reporter:
+    with console_reporter(console) as reporter:
         summary = training_function(options)(
             study,
             storage=options.storage,
             reporter=reporter,
             signals=signals,
-            command=_words(options, storage),
+            command=_command_line(options, storage),
         )
     if options.json:
         _print_json(options, study.name, storage, summary)
     else:
         _print_summary(options, study.name, storage, summary, console)
-    return SOME_POINTS_FAILED if summary.failures else DONE
+    return SOME_CONFIGURATIONS_FAILED if summary.failures else DONE
 
 
 def training_function(options: argparse.Namespace) -> Callable[..., Summary]:
-    """What runs the study: this process, processes of its own, or a Dask cluster."""
+    """The function that runs the study: in this process, in a worker pool, or on Dask."""
     if not (options.joins or options.workers or options.dask):
         if options.recycle is not None:
             raise UsageError("--recycle is about worker processes; give --workers, too")
@@ -152,7 +151,7 @@ def training_function(options: argparse.Namespace) -> Callable[..., Summary]:
 
 
 def conclude_run(options: argparse.Namespace, study: str) -> Outcome:
-    """What the run found, and its page if one is asked for."""
+    """What the run found, and its page where ``--report`` asks for it."""
     from remix_study.paper.page_sections import all_sections
     from remix_study.report.outcome import conclude
 
@@ -163,15 +162,14 @@ def conclude_run(options: argparse.Namespace, study: str) -> Outcome:
 
 
 def _load_study(options: argparse.Namespace) -> Study:
+    from remix_study.models.custom import add_plugin_folder
     from remix_study.studyfile.library import find_study
     from remix_study.studyfile.parsing import load_study
 
     study = load_study(find_study(options.study)).with_stack(options.stack)
     if options.no_plugins:
         study = study.without_plugins()
-    if study.has_plugins and study.allow_plugins:
-        # A network of the user's own is looked for beside the study file, too.
-        sys.path.append(str(study.folder))
+    add_plugin_folder(study)
     return study
 
 
@@ -179,50 +177,45 @@ def _preview(study: Study, *, as_json: bool) -> int:
     from remix_study.study.preview import preview, preview_text
     from remix_study.training.backend import hidden_stderr
 
-    plan = preview(study, hidden_stderr())
-    print(json.dumps(plan, indent=2) if as_json else preview_text(plan))
+    summary = preview(study, hidden_stderr())
+    print(json.dumps(summary, indent=2) if as_json else preview_text(summary))
     return DONE
 
 
 def _print_json(options: argparse.Namespace, study: str, storage: str, summary: Summary) -> None:
-    report = conclude_run(options, study).index if options.report else None
-    answer: dict[str, Any] = {
-        "study": study,
-        "storage": storage,
-        "points": summary.configurations,
-        "complete_before": summary.complete_before,
-        "completed": summary.completed,
-        "complete": summary.complete,
-        "failures": [failure.as_json() for failure in summary.failures],
-        "report": str(report) if report else None,
-    }
-    print(json.dumps(answer, indent=2))
+    index = conclude_run(options, study).index if options.report else None
+    answer = {"study": study, "storage": storage, **summary.as_json()}
+    print(json.dumps({**answer, "report": str(index) if index else None}, indent=2))
 
 
 def _print_summary(
-    options: argparse.Namespace, study: str, storage: str, summary: Summary, console: Terminal
+    options: argparse.Namespace,
+    study: str,
+    storage: str,
+    summary: Summary,
+    console: RunConsole,
 ) -> None:
-    """How much is complete, what was found, and where the page is or how to make it."""
-    unfinished = summary.configurations - summary.complete - len(summary.failures)
-    elsewhere = f", {unfinished} being worked on elsewhere" if unfinished > 0 else ""
-    say = partial(console.print, highlight=False, markup=False, emoji=False, soft_wrap=True)
-    say(
-        f"{summary.complete} of {summary.configurations} points complete, "
+    """Print how much is complete, what was found, and where the page is or how to make it."""
+    n_open = summary.configurations - summary.complete - len(summary.failures)
+    elsewhere = f", {n_open} in training elsewhere" if n_open > 0 else ""
+    print_line = partial(console.print, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    print_line(
+        f"{summary.complete} of {summary.configurations} configurations complete, "
         f"{summary.completed} of them new{elsewhere}, in {storage}"
     )
     if options.joins:
         return
     outcome = conclude_run(options, study)
     for line in outcome.lines:
-        say(line)
+        print_line(line)
     if outcome.index:
-        say(f"report: {outcome.index}")
+        print_line(f"report: {outcome.index}")
     else:
-        say(f"for the page: {report_command([study], options.storage)}")
+        print_line(f"for the page: {report_command([study], options.storage)}")
 
 
-def _words(options: argparse.Namespace, storage: str) -> str:
-    """The command for the manifest, without passwords."""
+def _command_line(options: argparse.Namespace, storage: str) -> str:
+    """The command line for the manifest, without passwords."""
     words = ["remix-study", "worker" if options.joins else "run", options.study]
     words += [] if options.storage == DEFAULT_STORAGE else ["--storage", storage]
     words += ["--workers", str(options.workers)] if options.workers else []

@@ -1,4 +1,4 @@
-"""The command ``status``: how far the studies in a database are."""
+"""The command ``status``: configurations of the studies in a database, by their status."""
 
 from __future__ import annotations
 

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from remix_study.cli.arguments import (
-    EXIT_CODES,
-    add_json,
-    add_storage,
-    device_list,
-    worker_count,
-)
+from remix_study.cli.arguments import EXIT_CODES, add_json, add_storage, device_list, worker_count
 from remix_study.cli.run import add_training_options, run_command
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from remix_study.errors import UsageError
 from remix_study.study.database_errors import database_errors
 from remix_study.study.runner import quiet_optuna
-from remix_study.study.storage import open_reader, open_storage, optuna_url
+from remix_study.study.storage import closing, open_reader, open_storage, optuna_url
 from remix_study.study.study_selection import check_names, registered_studies
 
 if TYPE_CHECKING:
@@ -43,24 +43,14 @@ def open_storages(url: str) -> Iterator[DashboardStorages]:
     with quiet_optuna(), database_errors(url):
         # A reader creates no database where there is none.
         open_reader(url).dispose()
-        written = open_storage(url)
-        try:
+        with closing(open_storage(url)) as written:
             is_sqlite = written.engine.dialect.name == "sqlite"
             options = {"connect_args": {"timeout": 60}} if is_sqlite else {"pool_pre_ping": True}
-            shown = RDBStorage(
-                optuna_url(written.engine.url), engine_kwargs=options, skip_table_creation=True
-            )
-            try:
+            text = optuna_url(written.engine.url)
+            with closing(
+                RDBStorage(text, engine_kwargs=options, skip_table_creation=True)
+            ) as shown:
                 yield DashboardStorages(shown, written)
-            finally:
-                _close(shown)
-        finally:
-            _close(written)
-
-
-def _close(storage: RDBStorage) -> None:
-    storage.remove_session()
-    storage.engine.dispose()
 
 
 def study_ids(storage: RDBStorage, study: str | None) -> dict[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import random
+import sys
 from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from typing import Any
@@ -13,11 +14,18 @@ import numpy as np
 from remix_study.errors import UsageError
 from remix_study.models.network import Network, Weights
 from remix_study.studyfile.model_options import BUILT_IN_MODELS, MODEL_ENTRY_POINTS
+from remix_study.studyfile.schema import Study
 
 # Rows on which a model is tried when it is built.
 _N_TRIED = 32
 # Keras takes 32-bit seeds.
 _N_SEEDS = 2**32
+
+
+def add_plugin_folder(study: Study) -> None:
+    """Let a user's own modules be imported from the folder of the study file that names them."""
+    if study.has_plugins and study.allow_plugins:
+        sys.path.append(str(study.folder))
 
 
 def import_builder(name: str, kind: str, *, allow_plugins: bool) -> Callable[..., Any]:

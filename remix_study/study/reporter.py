@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from remix_study.study.task import Task
@@ -50,6 +50,16 @@ class Summary:
     failures: list[Failure] = field(default_factory=list)
     started: int = 0
     recycled: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """The summary as commands print it for programs."""
+        return {
+            "points": self.configurations,
+            "complete_before": self.complete_before,
+            "completed": self.completed,
+            "complete": self.complete,
+            "failures": [failure.as_json() for failure in self.failures],
+        }
 
 
 class Reporter:

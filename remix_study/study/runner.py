@@ -20,7 +20,7 @@ from remix_study.study.reporter import Reporter, Summary
 from remix_study.study.retry import retry_transient
 from remix_study.study.search_tasks import search_tasks
 from remix_study.study.signals import Signals
-from remix_study.study.storage import open_storage
+from remix_study.study.storage import closing, open_storage
 from remix_study.study.task_preparation import prepare_tasks
 from remix_study.study.trial_loop import TrialLoop
 from remix_study.study.trial_status import complete_configurations
@@ -119,11 +119,8 @@ def run_storage(url: str, signals: Signals, *, retry: bool = False) -> Iterator[
             storage = (
                 retry_transient(lambda: open_storage(url), signals) if retry else open_storage(url)
             )
-        try:
+        with closing(storage):
             yield storage
-        finally:
-            storage.remove_session()
-            storage.engine.dispose()
 
 
 def _load_networks(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +108,16 @@ def open_reader(url: str) -> Engine:
             raise StorageError(f"{url_without_password(url)}: holds no study of remix_study")
         _check_schema(engine, url)
     return engine
+
+
+@contextmanager
+def closing(storage: RDBStorage) -> Iterator[RDBStorage]:
+    """Close all connections of a storage in the end."""
+    try:
+        yield storage
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
 
 
 def optuna_url(url: URL) -> str:

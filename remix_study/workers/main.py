@@ -13,6 +13,7 @@ from typing import BinaryIO
 import msgspec
 
 from remix_study.errors import DONE, RemixStudyError
+from remix_study.models.custom import add_plugin_folder
 from remix_study.study.reporter import Reporter
 from remix_study.study.runner import run
 from remix_study.study.signals import Signals
@@ -77,8 +78,7 @@ def main() -> int:
             # The coordinator holds the other end of standard input: where that closes, it is gone.
             threading.Thread(target=_stop_at_end_of_input, daemon=True).start()
             study = spec.study()
-            if study.has_plugins and study.allow_plugins:
-                sys.path.append(str(study.folder))
+            add_plugin_folder(study)
             summary = run(
                 study,
                 storage=spec.storage,

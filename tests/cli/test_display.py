@@ -1,4 +1,4 @@
-"""What a person sees of a run: lines anywhere, a display in a terminal."""
+"""Reporters of the command line: plain lines anywhere, a live display in a terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from remix_study.cli.display import reporting
+from remix_study.cli.display import console_reporter
 
 
 def task(notes=()):
@@ -18,11 +18,11 @@ def task(notes=()):
     return SimpleNamespace(name="study/problem[1]", problem=problem)
 
 
-def told(terminal: bool) -> str:
-    """Everything that a run of two points writes."""
+def output_of_run(terminal: bool) -> str:
+    """Everything that a run of two configurations writes."""
     out = io.StringIO()
     console = Console(file=out, force_terminal=terminal, width=60, color_system=None)
-    with reporting(console) as reporter:
+    with console_reporter(console) as reporter:
         with reporter.loading():
             pass
         reporter.problem(task(["a note [of] which a reader must know, " * 3]), 3, 1)
@@ -39,8 +39,8 @@ def told(terminal: bool) -> str:
 
 def test_without_a_terminal_there_are_plain_lines():
     note = "  note: " + "a note [of] which a reader must know, " * 3
-    assert told(terminal=False).splitlines() == [
-        "study/problem[1]  1 of 3 points complete; rows rest: 90, [x]: 10",
+    assert output_of_run(terminal=False).splitlines() == [
+        "study/problem[1]  1 of 3 configurations complete; rows rest: 90, [x]: 10",
         note,
         "  [2/3]     remix (0.1), model.hidden [8, 4] g-mean 0.9123  BBS 0.1000  1.2 s",
         "  failed cost: 1 of 2 folds diverged: [nan]",
@@ -48,12 +48,12 @@ def test_without_a_terminal_there_are_plain_lines():
 
 
 def test_a_terminal_shows_the_lines_and_what_runs_now():
-    text = told(terminal=True)
-    assert "study/problem[1]  1 of 3 points complete; rows rest: 90, [x]: 10" in text
+    text = output_of_run(terminal=True)
+    assert "study/problem[1]  1 of 3 configurations complete; rows rest: 90, [x]: 10" in text
     assert "  failed cost: 1 of 2 folds diverged: [nan]" in text
-    assert re.search(r"study/prob\S+ ━+ 3/3 +points +left 0:00:00", text)
-    # The name gives way to the numbers.
-    assert re.search(r"  cost, lea\S*… +━* 0/100 fold-epochs left -:--:--", text)
+    assert re.search(r"study/prob\S+ ━+ 3/3 +configurations +left 0:00:00", text)
+    # The name is cut, not the numbers.
+    assert re.search(r"  cost, le\S*… +━* +0/100 fold-epochs +left -:--:--", text)
     # The cursor was hidden for the display, and comes back.
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
 
@@ -63,7 +63,7 @@ def test_the_cursor_comes_back_when_the_run_is_stopped():
     console = Console(file=out, force_terminal=True, width=60, color_system=None)
 
     def stop():
-        with reporting(console) as reporter:
+        with console_reporter(console) as reporter:
             reporter.problem(task(), 3, 1)
             raise KeyboardInterrupt
 
@@ -76,16 +76,16 @@ def test_the_cursor_comes_back_when_the_run_is_stopped():
 def test_lines_of_several_workers_name_their_problem(terminal):
     out = io.StringIO()
     console = Console(file=out, force_terminal=terminal, width=90, color_system=None)
-    with reporting(console) as reporter:
+    with console_reporter(console) as reporter:
         reporter.problem(task(), 3, 0)
         reporter.switch_problem("study/other[2]", 9, 4)
         reporter.complete("cost", {"bbs": 0.1}, 1)
         reporter.retried("remix [0.1]", "out of memory")
         reporter.note("a worker died at [cost] (SIGKILL)")
     text = out.getvalue()
-    assert "study/other[2]  4 of 9 points complete" in text
+    assert "study/other[2]  4 of 9 configurations complete" in text
     assert "  [5/9]     cost" in text
     assert "  again remix [0.1]: out of memory" in text
     assert "  note: a worker died at [cost] (SIGKILL)" in text
     if terminal:
-        assert re.search(r"study/other\S+ +[━╸╺ ]*5/9 +points", text)
+        assert re.search(r"study/other\S+ +[━╸╺ ]*5/9 +configurations", text)

@@ -1,4 +1,4 @@
-"""The command line: answers, exit codes, and one line for every mistake."""
+"""The command line: output, exit codes, and one line for every mistake."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from remix_study.cli.main import main
 
 @pytest.fixture
 def study(request, here) -> Path:
-    """The tiny study's file, and made-up training."""
+    """The tiny study's file, and simulated training."""
     request.getfixturevalue("simulated")
     path = here / "tiny.toml"
     path.write_text(TINY)
     return path
 
 
-def content(folder: Path) -> dict[str, str]:
+def file_hashes(folder: Path) -> dict[str, str]:
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in folder.rglob("*")
@@ -32,12 +32,12 @@ def content(folder: Path) -> dict[str, str]:
     }
 
 
-def refusal(capfd, *words: str) -> tuple[int, str]:
+def error_of(capfd, *words: str) -> tuple[int, str]:
     """Exit code and the one line on standard error; nothing on standard output."""
     try:
         code = main(words)
-    except SystemExit as done:
-        code = done.code
+    except SystemExit as caught:
+        code = caught.code
     out, errors = capfd.readouterr()
     assert out == ""
     assert errors.count("\n") == 1, errors
@@ -45,7 +45,7 @@ def refusal(capfd, *words: str) -> tuple[int, str]:
     return code, errors.strip()
 
 
-# The ten kinds of bad input, each changing one thing of a study that is right.
+# Kinds of bad input, each by one change to a valid study.
 BAD = {
     "not TOML": ("[study]", "[study", "not valid TOML: "),
     "unknown key": ("epochs = 2", "epoch = 2", 'training.epoch: unknown key; did you mean'),
@@ -70,12 +70,12 @@ BAD = {
 @pytest.mark.parametrize("dry", [(), ("--dry-run",)], ids=["run", "dry"])
 def test_bad_input_is_one_line_and_exit_code_2(study, old, new, expected, dry, capfd, monkeypatch):
     if "no.where" in new:
-        # Made-up training never looks at the model.
+        # Simulated training builds no model.
         monkeypatch.undo()
         monkeypatch.chdir(study.parent)
     (study.parent / "one.csv").write_text("x,y\n" + "1.5,a\n" * 40)
     study.write_text(tiny((old, new)))
-    code, line = refusal(capfd, "run", "tiny.toml", *dry)
+    code, line = error_of(capfd, "run", "tiny.toml", *dry)
     assert code == 2
     assert expected in line
     if "model" not in expected:
@@ -87,22 +87,22 @@ def test_a_database_that_is_none_is_exit_code_3(study, capfd):
     with closing(sqlite3.connect(study.parent / "music.db")) as connection:
         connection.execute("CREATE TABLE albums (title TEXT)")
         connection.commit()
-    before = content(study.parent)
+    before = file_hashes(study.parent)
     for words in (("run", "tiny.toml"), ("status",), ("report",)):
-        code, line = refusal(capfd, *words, "--storage", "sqlite:///thesis.db")
+        code, line = error_of(capfd, *words, "--storage", "sqlite:///thesis.db")
         assert (code, "file is not a database" in line) == (3, True)
-        code, line = refusal(capfd, *words, "--storage=sqlite:///music.db")
+        code, line = error_of(capfd, *words, "--storage=sqlite:///music.db")
         assert code == 3
         assert "a database of something else" in line or "holds no study of remix_study" in line
-    assert content(study.parent) == before
+    assert file_hashes(study.parent) == before
 
 
 @pytest.mark.parametrize("words", [("status",), ("status", "--json"), ("report",)])
-def test_looking_at_a_missing_database_creates_nothing(here, words, capfd):
-    code, line = refusal(capfd, *words)
+def test_reading_a_missing_database_creates_nothing(here, words, capfd):
+    code, line = error_of(capfd, *words)
     assert code == 3
     assert line == "remix-study: remix-study.db: there is no such database; run a study first"
-    assert content(here) == {}
+    assert file_hashes(here) == {}
 
 
 @pytest.mark.parametrize(
@@ -138,27 +138,27 @@ def test_looking_at_a_missing_database_creates_nothing(here, words, capfd):
 def test_other_mistakes(study, words, code, expected, capfd):
     (study.parent / "folder.toml").mkdir()
     (study.parent / "binary.toml").write_bytes(b"\xff\x00")
-    found, line = refusal(capfd, *words)
-    assert found == code
+    exit_code, line = error_of(capfd, *words)
+    assert exit_code == code
     assert expected in line
 
 
 def test_names_that_the_database_does_not_hold(finished, here, capfd):
     storage = f"--storage=sqlite:///{finished}"
-    code, line = refusal(capfd, "report", "tinny", storage)
+    code, line = error_of(capfd, "report", "tinny", storage)
     assert (code, 'no study "tinny"; did you mean "tiny"?' in line) == (2, True)
-    code, line = refusal(capfd, "report", "tiny", storage, "--output", "/proc/no/report")
+    code, line = error_of(capfd, "report", "tiny", storage, "--output", "/proc/no/report")
     assert (code, "/proc/no/report" in line) == (2, True)
     (here / "file").write_text("")
-    code, line = refusal(capfd, "report", storage, "--output", "file")
+    code, line = error_of(capfd, "report", storage, "--output", "file")
     assert (code, "file" in line) == (2, True)
 
 
 @pytest.mark.usefixtures("study")
-def test_a_password_is_in_no_complaint(capfd):
+def test_a_password_is_in_no_message(capfd):
     for url in ("postgresql://me:secret@127.0.0.1:9/x", "postgresql//me:secret@h/x"):
         for words in (("run", "tiny.toml"), ("status",), ("report",)):
-            code, line = refusal(capfd, *words, f"--storage={url}")
+            code, line = error_of(capfd, *words, f"--storage={url}")
             assert code == 3
             assert "secret" not in line
 
@@ -170,14 +170,16 @@ def test_a_run_from_the_first_line_to_the_manifest(capfd):
     assert errors == ""
     lines = out.splitlines()
     assert lines[0] == (
-        "tiny/wine  0 of 3 points complete; rows class_0: 59, class_1: 71, class_2: 48"
+        "tiny/wine  0 of 3 configurations complete; rows class_0: 59, class_1: 71, class_2: 48"
     )
     assert [line.split()[:2] for line in lines[1:4]] == [
         ["[1/3]", "baseline"],
         ["[2/3]", "balance"],
         ["[3/3]", "remix"],
     ]
-    assert lines[4] == ("3 of 3 points complete, 3 of them new, in sqlite:///remix-study.db")
+    assert lines[4] == (
+        "3 of 3 configurations complete, 3 of them new, in sqlite:///remix-study.db"
+    )
     ((text,),) = query(Path("remix-study.db"), "SELECT manifest FROM remix_manifests")
     manifest = json.loads(text)
     assert manifest["command"] == "remix-study run tiny.toml"
@@ -190,7 +192,7 @@ def test_a_run_from_the_first_line_to_the_manifest(capfd):
 
 
 @pytest.mark.usefixtures("study")
-def test_json_is_all_there_is_on_standard_output(capfd):
+def test_json_is_alone_on_standard_output(capfd):
     answers = {}
     for text in (
         "run tiny.toml",
@@ -221,19 +223,19 @@ def test_json_is_all_there_is_on_standard_output(capfd):
     assert (status["name"], status["planned"], status["complete"]) == ("tiny/wine", 3, 3)
 
 
-def test_failed_points_are_exit_code_1(study, capfd):
+def test_failed_configurations_are_exit_code_1(study, capfd):
     study.write_text(tiny(('"remix"]', '"remix"]\nlearning_rate = [0.1, 2.0]')))
     assert main(["run", "tiny.toml"]) == 1
     out = capfd.readouterr().out
     assert "failed baseline, learning_rate 2: 2 of 2 folds diverged: made up to fail" in out
-    assert "3 of 6 points complete, 3 of them new, in sqlite" in out
+    assert "3 of 6 configurations complete, 3 of them new, in sqlite" in out
     assert main(["run", "tiny.toml", "--json"]) == 1
     answer = json.loads(capfd.readouterr().out)
     assert len(answer["failures"]) == 3
     assert answer["failures"][0]["study"] == "tiny/wine"
 
 
-def test_what_must_be_known_of_a_problem_is_said(study, capfd):
+def test_notes_of_a_problem_are_printed(study, capfd):
     study.write_text(
         tiny(('"wine"', '"wine"\nkind = "binary"\nminority = ["class_1"]\nimbalance = [0.9]'))
     )
@@ -244,7 +246,7 @@ def test_what_must_be_known_of_a_problem_is_said(study, capfd):
     assert "the majority was reduced from 107 to 79 rows" in capfd.readouterr().out
 
 
-def test_status_counts_what_is_left(study, capfd):
+def test_status_counts_failed_and_missing_configurations(study, capfd):
     study.write_text(tiny(('"remix"]', '"remix"]\nlearning_rate = [0.1, 2.0]')))
     main(["run", "tiny.toml"])
     capfd.readouterr()
@@ -262,18 +264,18 @@ def test_status_counts_what_is_left(study, capfd):
     assert line.split() == ["tiny/wine", "6", "3", "0", "3", "0", "3"]
 
 
-def test_a_dry_run_says_what_would_run_and_creates_nothing(study, capfd):
-    before = content(study.parent)
+def test_a_dry_run_prints_what_would_run_and_creates_nothing(study, capfd):
+    before = file_hashes(study.parent)
     assert main(["run", "tiny.toml", "--dry-run"]) == 0
     out = capfd.readouterr().out
     assert "tiny: grid, 6 networks in all" in out
     assert "configurations: baseline; balance; remix (0.1)" in out
     assert "3 configurations x 2 folds = 6 networks of 7 parameters, 2 epochs at most" in out
-    assert content(study.parent) == before
+    assert file_hashes(study.parent) == before
 
 
 @pytest.mark.usefixtures("here")
-def test_a_dry_run_of_a_search_says_what_is_asked(study, capfd):
+def test_a_dry_run_of_a_search_prints_what_optuna_suggests(study, capfd):
     study.write_text(
         tiny(
             ("[search.space]", '[search]\nalgorithm = "tpe"\ntrials = 5\n[search.space]'),
@@ -291,10 +293,10 @@ def test_the_built_in_study_is_the_default(capfd):
 
 
 @pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["--version"]])
-def test_help_is_an_answer(words, capfd):
-    with pytest.raises(SystemExit) as done:
+def test_help_is_exit_code_0(words, capfd):
+    with pytest.raises(SystemExit) as caught:
         main(words)
-    assert done.value.code == 0
+    assert caught.value.code == 0
     out = capfd.readouterr().out
     assert __version__ in out or "exit codes: 0 done" in " ".join(out.split())
 

@@ -1,4 +1,4 @@
-"""What a run ends with: what was found in a few lines, and the page in the folder of --report."""
+"""The end of a run: what was found in a few lines, and the page in the folder of ``--report``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def trained(finished, here) -> Path:
 
 @pytest.fixture
 def untrained(request, here) -> Path:
-    """A folder with the tiny study alone; training is made up."""
+    """A folder with the tiny study alone; training is simulated."""
     request.getfixturevalue("simulated")
     (here / "tiny.toml").write_text(TINY)
     return here
@@ -81,9 +81,9 @@ def test_json_has_the_page_and_stays_json(untrained, capfd):
     assert (untrained / "page" / "index.html").is_file()
 
 
-def test_failed_points_are_exit_code_1_and_a_page(untrained, capfd):
-    more = '"remix"]\nlearning_rate = [0.1, 2.0]'
-    (untrained / "tiny.toml").write_text(tiny(('"remix"]', more)))
+def test_failed_configurations_are_exit_code_1_and_a_page(untrained, capfd):
+    rates = '"remix"]\nlearning_rate = [0.1, 2.0]'
+    (untrained / "tiny.toml").write_text(tiny(('"remix"]', rates)))
     code, lines, _ = run(capfd, "--report", "page")
     assert (code, lines[-1]) == (1, "report: page/index.html")
     assert "<td>3 of 6</td>" in visible_text(untrained / "page" / "index.html")

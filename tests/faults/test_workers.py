@@ -15,7 +15,7 @@ def test_workers_share_the_configurations_and_are_recycled(folder):
     words = ("run", "tiny.toml", "--workers", "2", "--recycle", "3", "--report", "page")
     code, out, errors = folder.run(*words, seconds=0.2)
     assert (code, errors) == (0, "")
-    assert out.startswith("tiny/wine  0 of 9 points complete; rows")
+    assert out.startswith("tiny/wine  0 of 9 configurations complete; rows")
     assert "[9/9]" in out
     assert out.endswith("\nreport: page/index.html\n")
     assert "secret" not in out + (folder.path / "page" / "index.html").read_text()

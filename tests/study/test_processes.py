@@ -63,7 +63,7 @@ def test_a_run_that_is_stopped_and_killed_is_finished_by_the_next(here):
     out, errors = stopped.communicate(timeout=60)
     assert stopped.returncode == 143
     assert errors == "remix-study: stopped; run the same command to go on\n"
-    assert "tiny/wine  0 of 5 points complete" in out
+    assert "tiny/wine  0 of 5 configurations complete" in out
     assert_clean(DATABASE)
     first = kept(DATABASE)
 

@@ -20,7 +20,7 @@ from remix_study.study.doctor.findings import Finding, counted, make_finding
 from remix_study.study.finish_trial import fail_trial
 from remix_study.study.record import delete_run, delete_study_rows
 from remix_study.study.signals import Signals
-from remix_study.study.storage import open_reader, open_storage
+from remix_study.study.storage import closing, open_reader, open_storage
 from remix_study.study.trial_status import DIED
 
 if TYPE_CHECKING:
@@ -65,17 +65,13 @@ def repair_database(
         plan = list(_plan_repairs(defects, prune=prune))
         if dry_run or not any(repair for _, repair in plan):
             return [finding for finding, _ in plan]
-        storage = open_storage(url)
-        try:
-            findings = []
+        findings = []
+        with closing(open_storage(url)) as storage:
             for finding, repair in plan:
                 if repair is not None:
                     with signals.critical():
                         repair(storage)
                 findings.append(replace(finding, repaired=repair is not None))
-        finally:
-            storage.remove_session()
-            storage.engine.dispose()
     return findings
 
 
