@@ -1,4 +1,4 @@
-"""What others wrote - a study file, data, an archive - runs no code and changes no page."""
+"""What others wrote - a study file, data, a database - runs no code and changes no page."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_a_pickle_explodes_nowhere(bomb, here, finished, monkeypatch, capsys):
         assert main(["run", "bad.toml", "--dry-run"]) == 2
     Path("bad.toml").write_bytes(bomb)
     assert main(["run", "bad.toml", "--dry-run"]) == 2
-    assert main(["import", "kept.json", "--storage", "sqlite:///new.db"]) == 2
+    assert main(["import", "kept.json", "--storage", "sqlite:///new.db"]) == 3
     for table, column in [
         ("remix_probabilities", "probabilities"),
         ("remix_folds", "curves"),
@@ -148,12 +148,15 @@ def test_a_pickle_explodes_nowhere(bomb, here, finished, monkeypatch, capsys):
         with closing(sqlite3.connect("x.db")) as connection:
             connection.execute(f"UPDATE {table} SET {column} = ?", (bomb,))
             connection.commit()
-        for words in (["status"], ["report"], ["repair"], ["export", "--output", "out.json"]):
+        for words in (["status"], ["report"], ["repair"], ["export", "--output", "kept"]):
             # Not every command has a line for damage of this kind.
             with contextlib.suppress(Exception):
                 main([*words, "--storage", "sqlite:///x.db"])
-        shutil.rmtree("report", ignore_errors=True)
-        Path("out.json").unlink(missing_ok=True)
+        with contextlib.suppress(Exception):
+            main(["import", "x.db", "--storage", "sqlite:///new.db"])
+        for name in ("report", "kept"):
+            shutil.rmtree(name, ignore_errors=True)
+        Path("new.db").unlink(missing_ok=True)
     assert not Path("exploded").exists()
     capsys.readouterr()
 
@@ -333,9 +336,17 @@ def test_hostile_names_change_no_output(hostile, here, capsys):
     json.loads((hostile / "manifest.json").read_text())
     for form in ("csv", "json"):
         assert main(["export", "--output", f"kept-{form}", "--format", form]) == 0
-        assert main(["import", f"kept-{form}", "--storage", f"sqlite:///{form}.db"]) == 0
+    for path in (here / "kept-csv").glob("*.csv"):
+        with open(path, newline="") as file:
+            assert not [
+                cell
+                for line in csv.reader(file)
+                for cell in line
+                if cell.startswith(("=", "@", "\t", "\r"))
+            ]
+    assert main(["import", "remix-study.db", "--storage", "sqlite:///other.db"]) == 0
     # All of it stays below the folders that were named.
-    assert {path.name for path in here.iterdir()} >= {"report", "kept-csv", "csv.db"}
+    assert {path.name for path in here.iterdir()} >= {"report", "kept-csv", "other.db"}
     capsys.readouterr()
 
 
@@ -386,6 +397,7 @@ def test_what_is_no_password_stays():
         ["status", "--storage", "postgresql+psycopg://me:s3cr3t@127.0.0.1:9/d"],
         ["repair", "--storage", "postgresql+psycopg://me:s3cr3t@127.0.0.1:9/d"],
         ["export", "--output", "x", "--storage", "postgresql+psycopg://me:s3@s3cr3t@h.invalid/d"],
+        ["import", "postgresql+psycopg://me:s3cr3t@127.0.0.1:9/d"],
         ["status", "--json", "--storage", "postgresql+psycopg://h.invalid/d?password=s3cr3t"],
         ["status", "--storage", "s3cr3t+psycopg://me:s3cr3t@h:x/d".replace("s3cr3t+", "pg+")],
     ],

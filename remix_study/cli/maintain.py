@@ -34,16 +34,20 @@ def add_command(commands: Any) -> None:
     repair.add_argument("--dry-run", action="store_true", help="list what is wrong, and stop")
     repair.set_defaults(command=_repair)
 
-    export = commands.add_parser("export", help="write studies of a database to files")
+    export = commands.add_parser("export", help="write results of studies to files, for reading")
     export.add_argument("studies", nargs="*", metavar="STUDY", help="names or files; default: all")
     export.add_argument("--output", type=Path, required=True, metavar="PATH",
-                        help="a new file (json) or folder (csv, parquet)")  # fmt: skip
-    export.add_argument("--format", choices=("json", "csv", "parquet"), default="json",
-                        help="default: json")  # fmt: skip
+                        help="a new folder (csv, parquet) or file (json)")  # fmt: skip
+    export.add_argument("--format", choices=("csv", "parquet", "json"), default="csv",
+                        help="default: csv; json leaves probabilities out")  # fmt: skip
     export.set_defaults(command=_export)
 
-    import_ = commands.add_parser("import", help="bring exported studies into a database")
-    import_.add_argument("path", type=Path, metavar="PATH", help="what export wrote")
+    import_ = commands.add_parser("import", help="bring in studies of another database")
+    import_.add_argument("source", metavar="PATH_OR_URL",
+                         help="the other database: an SQLite file or a URL")  # fmt: skip
+    import_.add_argument(
+        "studies", nargs="*", metavar="STUDY", help="names or files; default: all"
+    )
     import_.set_defaults(command=_import)
     for command in (repair, export, import_):
         add_storage(command)
@@ -73,31 +77,36 @@ def _repair(options: argparse.Namespace, signals: Signals) -> int:
 
 
 def _export(options: argparse.Namespace, _signals: Signals) -> int:
-    from remix_study.study.archive.files import write_archive
-    from remix_study.study.archive.snapshot import open_source, read_studies
+    from remix_study.results.export import write_export
+    from remix_study.results.frames import load_frames
     from remix_study.study.database_errors import database_errors
-    from remix_study.study.storage import closing
+    from remix_study.study.storage import open_reader
 
     names = study_names(options.studies)
-    with database_errors(options.storage), closing(open_source(options.storage)) as storage:
-        snapshots = list(read_studies(storage, names))
-    write_archive(snapshots, options.output, options.format)
-    names = [snapshot.name for snapshot in snapshots]
+    with database_errors(options.storage):
+        engine = open_reader(options.storage)
+        frames = load_frames(engine, names)
+        write_export(frames, options.output, options.format)
+        engine.dispose()
+    problems = zip(frames.problems["study"], frames.problems["problem"], strict=True)
+    names = [f"{study}/{problem}" for study, problem in problems]
     _print_names(options, "exported", names, str(options.output))
     return DONE
 
 
 def _import(options: argparse.Namespace, signals: Signals) -> int:
-    from remix_study.study.archive.files import read_archive
-    from remix_study.study.archive.restore import close_open_trials, restore_all
     from remix_study.study.database_errors import url_without_password
-    from remix_study.study.runner import run_storage
+    from remix_study.study.runner import quiet_optuna, run_storage
+    from remix_study.study.transfer import transfer_studies
+    from remix_study.study.transfer_source import open_source, source_url
 
+    names = study_names(options.studies)
     shown = url_without_password(options.storage)
-    snapshots = [close_open_trials(snapshot) for snapshot in read_archive(options.path)]
-    with run_storage(options.storage, signals) as storage, signals.critical():
-        restore_all(storage, snapshots)
-    _print_names(options, "imported", [snapshot.name for snapshot in snapshots], shown)
+    with quiet_optuna(), open_source(source_url(options.source)) as source:
+        selected = source.select(names)
+        with run_storage(options.storage, signals) as target, signals.critical():
+            transfer_studies(source, target, selected)
+    _print_names(options, "imported", [row.name for _, row in selected], shown)
     return DONE
 
 

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import numbers
-import re
 from typing import Any
 
 import pandas as pd
 
-# A spreadsheet reads a text cell that begins with one of these as a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-# A class may be called -1.
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
+from remix_study.results.export_tables import without_formulas
 
 
 def csv_text(frame: pd.DataFrame) -> str:
     """The frame as CSV; text that a spreadsheet would run as a formula gets an apostrophe."""
-    safe = frame.map(_no_formula)
-    safe.columns = pd.Index([_no_formula(str(column)) for column in frame.columns])
-    return safe.to_csv(index=False, lineterminator="\n", float_format="%.6g")
+    return without_formulas(frame).to_csv(index=False, lineterminator="\n", float_format="%.6g")
 
 
 def markdown_text(frame: pd.DataFrame, digits: int = 4) -> str:
@@ -31,12 +25,6 @@ def markdown_text(frame: pd.DataFrame, digits: int = 4) -> str:
         for row in frame.itertuples(index=False, name=None)
     ]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
-
-
-def _no_formula(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(_FORMULA) and not _NUMBER.fullmatch(value):
-        return f"'{value}"
-    return value
 
 
 def _markdown_cell(value: Any, digits: int) -> str:

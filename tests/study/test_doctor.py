@@ -14,7 +14,8 @@ import pytest
 from tiny_studies import TINY, assert_clean, command, query, trials, wait_for
 
 from remix_study.cli.main import main
-from remix_study.study.archive.snapshot import open_source, read_studies
+from remix_study.study.transfer_rows import rows_digest
+from remix_study.study.transfer_source import open_source
 
 DATABASE = Path("remix-study.db")
 
@@ -36,11 +37,10 @@ def change(*statements: str) -> None:
 
 
 def digest() -> str:
-    storage = open_source("sqlite:///remix-study.db")
-    (found,) = read_studies(storage)
-    storage.remove_session()
-    storage.engine.dispose()
-    return found.digest()
+    with open_source("sqlite:///remix-study.db") as source:
+        (registered,) = source.select()
+        study = source.optuna_study(registered)
+        return study.content() + rows_digest(source.rows(study))
 
 
 @pytest.fixture

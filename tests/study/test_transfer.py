@@ -1,0 +1,305 @@
+"""Studies brought from one database into another, bit by bit."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+import signal
+import sqlite3
+import struct
+import subprocess
+import sys
+import zlib
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+import sqlalchemy
+from tiny_studies import TINY, query, tiny, trials
+
+from remix_study.cli.main import main
+from remix_study.study import transfer
+
+X = "sqlite:///x.db"
+
+# Every number and text of a study, whatever ids a database gave its rows.
+_QUERIES = (
+    "SELECT uuid, name, study, problem, created, trials, definition, facts, planned "
+    "FROM remix_studies",
+    "SELECT study_uuid, manifest FROM remix_manifests ORDER BY id",
+    "SELECT * FROM remix_parts ORDER BY 1, 2, 3, 4",
+    "SELECT uuid, study_uuid, label, strategy, sampler, mixing, alpha, loss, parameters, "
+    "network_parameters, seconds, peak_memory_mb, started, finished FROM remix_runs ORDER BY id",
+    *(
+        f"SELECT uuid, x.* FROM {table} x JOIN remix_runs r ON r.id = x.run_id ORDER BY {order}"
+        for table, order in [
+            ("remix_folds", "uuid, repeat, fold"),
+            ("remix_scores", "uuid, repeat, fold, part, metric"),
+            ("remix_probabilities", "uuid, repeat, fold, part"),
+        ]
+    ),
+    "SELECT number, state, datetime_start, datetime_complete FROM trials ORDER BY number",
+    *(
+        f"SELECT number, x.* FROM {table} x JOIN trials t ON t.trial_id = x.trial_id"
+        for table in ("trial_values", "trial_params", "trial_user_attributes")
+    ),
+    "SELECT x.* FROM study_user_attributes x",
+    "SELECT x.* FROM study_system_attributes x",
+)
+_IDS = ("run_id", "trial_id", "study_id", *(f"trial_{x}_id" for x in ("value", "param")),
+        *(f"{x}_user_attribute_id" for x in ("trial", "study")),
+        "study_system_attribute_id")  # fmt: skip
+
+
+def content(url: str) -> list[list[str]]:
+    engine = sqlalchemy.create_engine(url)
+    contents = []
+    with engine.connect() as connection:
+        for sql in _QUERIES:
+            rows = connection.execute(sqlalchemy.text(sql)).mappings()
+            contents.append(
+                sorted(
+                    repr([(k, _bits(v)) for k, v in row.items() if k not in _IDS]) for row in rows
+                )
+            )
+    engine.dispose()
+    return contents
+
+
+def _bits(value):
+    if isinstance(value, float):
+        return struct.pack("<d", value).hex()
+    if isinstance(value, bytes):
+        return zlib.decompress(value).hex()
+    if isinstance(value, dict | list):
+        return json.dumps(value)
+    return str(value)
+
+
+def report(storage: str, folder: str) -> dict[str, bytes]:
+    assert main(["report", "--storage", storage, "--output", folder]) == 0
+    kept = [*Path(folder, "tables").iterdir(), *Path(folder, "figures").glob("*.svg")]
+    assert len(kept) > 20
+    return {path.name: path.read_bytes() for path in kept}
+
+
+def refused(words: list[str], capsys, code: int = 2) -> str:
+    capsys.readouterr()
+    assert main(words) == code
+    said = capsys.readouterr().err
+    assert said.startswith("remix-study: ")
+    assert said.count("\n") == 1
+    return said.removeprefix("remix-study: ").strip()
+
+
+@pytest.fixture(scope="module")
+def postgres(server):
+    return server.create()
+
+
+@pytest.fixture
+def mine(here, finished) -> str:
+    """A copy of the finished study's database, and its study file."""
+    shutil.copy(finished, here / "mine.db")
+    (here / "tiny.toml").write_text(TINY)
+    return "sqlite:///mine.db"
+
+
+def change(database: Path, *statements: tuple[str, tuple]) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        for statement, values in statements:
+            connection.execute(statement, values)
+        connection.commit()
+
+
+def test_a_study_comes_back_bit_by_bit_and_is_done_there(mine, capsys):
+    assert main(["import", "mine.db", "--storage", X]) == 0
+    assert capsys.readouterr().out == "imported tiny/wine\nimported 1 in all: sqlite:///x.db\n"
+    assert content(X) == content(mine)
+    assert main(["run", "tiny.toml", "--storage", X, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["complete_before"], answer["completed"]) == (3, 0)
+    assert content(X) == content(mine)
+
+
+@pytest.mark.usefixtures("here")
+def test_reports_of_both_databases_are_the_same_bytes(mine):
+    assert main(["import", mine, "tiny", "--storage", X]) == 0
+    assert report(X, "theirs") == report(mine, "ours")
+
+
+def test_sqlite_to_postgresql_and_back(mine, postgres, capsys):
+    assert main(["import", "mine.db", "--storage", postgres]) == 0
+    assert main(["run", "tiny.toml", "--storage", postgres, "--json"]) == 0
+    assert '"completed": 0' in capsys.readouterr().out
+    assert report(postgres, "theirs") == report(mine, "ours")
+    assert main(["import", postgres, "--storage", X]) == 0
+    assert content(X) == content(mine)
+    refused(["import", "mine.db", "--storage", postgres], capsys, 3)
+
+
+def test_a_database_that_holds_the_study_is_left_as_it_is(mine, here, capsys):
+    shutil.copy(here / "mine.db", here / "copy.db")
+    change(here / "copy.db", ("UPDATE remix_scores SET value = 0.5", ()))
+    before = content(mine)
+    for source in ("mine.db", "copy.db"):
+        assert refused(["import", source, "--storage", mine], capsys, 3) == (
+            "tiny/wine: the database holds this study already; name another database, or delete "
+            "the study there first"
+        )
+    assert content(mine) == before
+
+
+def test_an_import_neither_writes_to_the_source_nor_waits_for_a_writer(mine, here):
+    before = (here / "mine.db").read_bytes()
+    with closing(sqlite3.connect(here / "mine.db")) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        assert main(["import", mine, "--storage", X]) == 0
+    assert (here / "mine.db").read_bytes() == before
+
+
+def test_an_import_that_is_killed_is_begun_anew_by_the_next(mine, here):
+    code = (
+        "import os, signal, sys\n"
+        "from remix_study.study import transfer\n"
+        "write = transfer.write_rows\n"
+        "def killed(*words):\n"
+        "    write(*words)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "transfer.write_rows = killed\n"
+        "from remix_study.cli.main import main\n"
+        f"main(['import', 'mine.db', '--storage', '{X}'])\n"
+    )
+    process = subprocess.run([sys.executable, "-c", code], cwd=here, check=False)
+    assert process.returncode == -signal.SIGKILL
+    assert [state for *_, state in trials(here / "x.db")] == ["COMPLETE"] * 3
+    assert query(here / "x.db", "SELECT * FROM remix_studies") == []
+    assert main(["import", "mine.db", "--storage", X]) == 0
+    assert content(X) == content(mine)
+
+
+@pytest.fixture
+def two_studies(mine, request) -> str:
+    """The copy with a second study, ``b``, whose training was simulated."""
+    request.getfixturevalue("simulated")
+    Path("b.toml").write_text(tiny(('name = "tiny"', 'name = "b"')))
+    assert main(["run", "b.toml", "--storage", mine]) == 0
+    return mine
+
+
+def test_only_the_named_studies_come(two_studies, capsys):
+    assert refused(["import", two_studies, "tinny", "--storage", X], capsys) == (
+        'the database holds no study "tinny"; did you mean "tiny"?'
+    )
+    assert not Path("x.db").exists()
+    assert main(["import", two_studies, "tiny.toml", "--storage", X, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"imported": ["tiny/wine"], "in": X}
+    assert query(Path("x.db"), "SELECT name FROM remix_studies") == [("tiny/wine",)]
+    # Rows of another study move the ids.
+    assert main(["import", two_studies, "b", "--storage", X]) == 0
+    assert len(query(Path("x.db"), "SELECT DISTINCT run_id FROM remix_scores")) == 6
+    both = [sorted(rows) for rows in content(two_studies)]
+    assert [sorted(rows) for rows in content(X)] == both
+
+
+def test_studies_come_whole_or_not_at_all(two_studies, monkeypatch, capsys):
+    # A run of the second study is there already.
+    assert main(["import", two_studies, "b", "--storage", X]) == 0
+    optuna.delete_study(study_name="b/wine", storage=X)
+    for table in ("remix_studies", "remix_manifests", "remix_parts"):
+        change(Path("x.db"), (f"DELETE FROM {table}", ()))
+    change(
+        Path("mine.db"),
+        ("UPDATE studies SET study_name = 'z/wine' WHERE study_name = 'b/wine'", ()),
+    )
+    before = content(X)
+    said = refused(["import", two_studies, "--storage", X], capsys, 3)
+    assert said.startswith("b/wine: rows contradict each other")
+    assert content(X) == before
+
+    # What the database gives back is compared with what was written.
+    def write_other_rows(connection, blocks):
+        write_rows(connection, blocks)
+        connection.execute(sqlalchemy.text("UPDATE remix_scores SET value = value + 1e-15"))
+
+    write_rows = transfer.write_rows
+    monkeypatch.setattr(transfer, "write_rows", write_other_rows)
+    said = refused(["import", two_studies, "tiny", "--storage", "sqlite:///y.db"], capsys, 3)
+    assert "does not give back what was written" in said
+    assert not any(content("sqlite:///y.db"))
+
+
+def test_a_damaged_row_is_named_and_nothing_is_kept(mine, capsys):
+    change(Path("mine.db"), ("UPDATE remix_folds SET counts = '{' WHERE run_id = 2", ()))
+    said = refused(["import", mine, "--storage", X], capsys, 3)
+    assert said.startswith("tiny/wine: rows that cannot be read (")
+    assert not any(content(X))
+
+
+def test_a_trial_that_was_running_has_failed_elsewhere(mine, capsys):
+    study = optuna.load_study(study_name="tiny/wine", storage=mine)
+    study.ask()
+    study.enqueue_trial({"strategy": "cost"})
+    assert main(["import", mine, "--storage", X]) == 0
+    assert [state for *_, state in trials(Path("x.db"))] == ["COMPLETE"] * 3 + ["FAIL"] * 2
+    assert [state for *_, state in trials(Path("mine.db"))][3:] == ["RUNNING", "WAITING"]
+    capsys.readouterr()
+    assert main(["status", "--storage", X, "--json"]) == 0
+    (status,) = json.loads(capsys.readouterr().out)
+    assert (status["complete"], status["dead"], status["missing"]) == (3, 0, 0)
+
+
+HOSTILE = ["=cmd()", "'x", "a\r\nb", "\rc", 'd"e', "-1", "+1", "@f", "g,h", "", "\tü 😀", "＝x"]
+
+
+def test_any_text_and_any_number_survives(mine):
+    numbers = [5e-324, -0.0, 0.1, 1.7976931348623157e308, 1e-7, 123456789.123456789, float("inf")]
+    random_bits = np.random.default_rng(0).bytes(40_000)
+    change(
+        Path("mine.db"),
+        *(
+            ("UPDATE remix_scores SET value = ? WHERE rowid = ?", (number, row))
+            for row, number in enumerate(numbers, 1)
+        ),
+        *(
+            (
+                "UPDATE remix_folds SET failed = ?, counts = ? WHERE run_id = ? AND fold = ?",
+                (text, json.dumps({text: [text]}), position // 2 % 3 + 1, position % 2),
+            )
+            for position, text in enumerate(HOSTILE[6:])
+        ),
+        (
+            "UPDATE remix_manifests SET manifest = ?",
+            (json.dumps({"texts": HOSTILE, "numbers": numbers[:-1]}),),
+        ),
+        ("UPDATE remix_probabilities SET probabilities = ?", (zlib.compress(random_bits),)),
+    )
+    assert main(["import", mine, "--storage", X]) == 0
+    assert content(X) == content(mine)
+    assert query(Path("x.db"), "SELECT count(*) FROM remix_scores WHERE value = 9e999") == [(1,)]
+
+
+@pytest.mark.usefixtures("mine")
+def test_what_is_no_database_of_studies(here, capsys):
+    (here / "half.db").write_bytes((here / "mine.db").read_bytes()[:5000])
+    (here / "p.pkl").write_bytes(pickle.dumps({"format": "remix_study"}))
+    (here / "text.json").write_text("[" * 100_000)
+    (here / "empty.db").write_bytes(b"")
+    (here / "folder").mkdir()
+    change(here / "other.db", ("CREATE TABLE songs (name)", ()))
+    shutil.copy(here / "mine.db", here / "later.db")
+    change(here / "later.db", ("UPDATE remix_schema SET version = version + 1", ()))
+    sources = {
+        "half.db": "", "p.pkl": "not a database", "text.json": "not a database",
+        "empty.db": "holds no study of remix_study", "folder": "a folder, not a database",
+        "absent.db": "there is no such database", "other.db": "holds no study of remix_study",
+        "later.db": "install a newer remix_study",
+    }  # fmt: skip
+    for source, words in sources.items():
+        said = refused(["import", source, "--storage", X], capsys, 3)
+        assert source in said
+        assert words in said
+    assert not (here / "x.db").exists()
