@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 import pytest
+from made_up_studies import MadeUpProblem, made_up_frames
 
 from remix_study.paper.claims.check import check_claims
 from remix_study.results.comparison import comparisons
@@ -32,7 +33,7 @@ def score_of(metric: str, gain: float) -> float:
 
 
 @pytest.fixture(scope="session")
-def study(problem, frames_of):
+def study():
     """Frames of several data sets whose scores are what a function says of each row."""
 
     def make(
@@ -44,7 +45,7 @@ def study(problem, frames_of):
         name: str = "made",
     ):
         problems = [
-            problem(
+            MadeUpProblem(
                 problem=f"{dataset}-{kind}-ir{ratio:g}",
                 study=name,
                 dataset=dataset,
@@ -54,13 +55,13 @@ def study(problem, frames_of):
                 minority=("1",),
                 folds=2,
                 repeats=1,
-                rows=tuple(rows),
+                methods=tuple(rows),
             )
             for kind, names in datasets.items()
             for dataset in names
             for ratio in ratios
         ]
-        frames = frames_of(*problems)
+        frames = made_up_frames(*problems)
         problems_by_name = {item.problem: item for item in problems}
         rows_by_run = {
             run.run: (problems_by_name[run.problem], run.strategy, run.alpha)

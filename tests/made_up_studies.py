@@ -1,9 +1,9 @@
-"""Made-up studies with known effects: what every report test reads."""
+"""Frames of studies that were never run, whose methods have known effects."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
@@ -14,7 +14,6 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from remix_study.metrics import score
 from remix_study.results.frames import StudyFrames
 
 PARTS = {
@@ -27,7 +26,7 @@ PARTS = {
     "logit-adjusted": ("natural", "none", "logit-adjusted"),
 }
 ALPHAS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0)
-# How far each strategy stands from the baseline; the sign is that of an improvement.
+# Improvement of each strategy over the baseline.
 EFFECTS = {
     "baseline": 0.0,
     "cost": 0.08,
@@ -42,8 +41,8 @@ METRICS = (*MAXIMIZED[:1], "bbs", "brier", "log_loss", *MAXIMIZED[1:], "ece", "c
 
 
 @dataclass(frozen=True)
-class MadeProblem:
-    """One problem of a made-up study and the rows that were run on it."""
+class MadeUpProblem:
+    """One problem of a made-up study, and the methods (strategy, alpha) that were run on it."""
 
     problem: str = "digits-3-ir0.05"
     study: str = "made"
@@ -59,7 +58,7 @@ class MadeProblem:
     early_stopping: bool = True
     algorithm: str = "grid"
     objectives: tuple[str, ...] = ("g_mean", "bbs")
-    rows: tuple[tuple[str, float | None], ...] = (
+    methods: tuple[tuple[str, float | None], ...] = (
         *((name, None) for name in PARTS if name not in ("mixup", "remix")),
         ("mixup", 0.1),
         *(("remix", alpha) for alpha in ALPHAS),
@@ -68,12 +67,8 @@ class MadeProblem:
     level: float = 0.7
 
 
-Change = Callable[[dict[str, Any]], None]
-Factory = Callable[..., StudyFrames]
-
-
 def effect(strategy: str, alpha: float | None, metric: str) -> float:
-    """The improvement that a row was given, in the direction of the metric."""
+    """Difference of a method's scores to the baseline's in this metric."""
     bend = 0.0
     if strategy == "remix" and alpha is not None:
         # Best at alpha 0.3, in every metric.
@@ -86,125 +81,141 @@ def effect(strategy: str, alpha: float | None, metric: str) -> float:
 
 
 def label_of(strategy: str, alpha: float | None) -> str:
+    """Label of a method, as databases have it."""
     return strategy if alpha is None else f"{strategy} ({alpha:g})"
 
 
-def make_frames(
-    *problems: MadeProblem, seed: int = 7, noise: float = 0.01, spread: float = 0.03
+def made_up_frames(
+    *problems: MadeUpProblem, seed: int = 7, noise: float = 0.01, spread: float = 0.03
 ) -> StudyFrames:
-    """Frames whose scores are level + effect + what the fold does to all + own noise."""
+    """Frames whose scores are level + effect + a fold's effect on all methods + noise.
+
+    Args:
+        problems: the problems; each further one has a level that is 0.05 lower. One of default
+            values where none is given.
+        seed: of all random numbers.
+        noise: standard deviation of the noise of each score.
+        spread: standard deviation of the folds' effects.
+    """
     rng = np.random.default_rng(seed)
     tables: dict[str, list[dict[str, Any]]] = {
         name: [] for name in ("problems", "runs", "folds", "scores")
     }
-    run = 0
-    for at, made in enumerate(problems or (MadeProblem(),)):
-        counts = made.counts or {
-            name: 60 if name in made.minority else 1200 for name in made.classes
+    for place, problem in enumerate(problems or (MadeUpProblem(),)):
+        counts = problem.counts or {
+            name: 60 if name in problem.minority else 1200 for name in problem.classes
         }
-        n = sum(counts.values())
-        n_test = n // made.folds
-        n_validation = round(0.3 * (n - n_test))
-        n_train = n - n_test - n_validation
-        rare = min(counts.values())
-        tables["problems"].append(
-            {
-                "study": made.study,
-                "problem": made.problem,
-                "dataset": made.dataset,
-                "kind": made.kind,
-                "imbalance": made.imbalance,
-                "classes": made.classes,
-                "minority": made.minority,
-                "counts": counts,
-                "notes": made.notes,
-                "n_rows": n,
-                "n_features": 64,
-                "folds": made.folds,
-                "repeats": made.repeats,
-                "validation": 0.3,
-                "grouped": False,
-                "redraw": False,
-                "early_stopping": made.early_stopping,
-                "monitor": "balanced",
-                "preset": "quick",
-                "objectives": made.objectives,
-                "algorithm": made.algorithm,
-                "planned": made.planned if made.planned is not None else len(made.rows),
-                "complete": len(made.rows),
-                "failed": 0,
-            }
-        )
-        fold_effect = rng.normal(0, spread, (made.repeats, made.folds, len(METRICS), 2))
-        for trial, (strategy, alpha) in enumerate(made.rows):
-            unknown = ("balanced", "none" if alpha is None else "beta", "cross-entropy")
-            sampler, mixing, loss = PARTS.get(strategy, unknown)
+        tables["problems"].append(_problem_record(problem, counts))
+        fold_effects = rng.normal(0, spread, (problem.repeats, problem.folds, len(METRICS), 2))
+        level = problem.level - 0.05 * place
+        for trial, (strategy, alpha) in enumerate(problem.methods):
+            run = len(tables["runs"])
             validation: dict[str, list[float]] = {metric: [] for metric in METRICS}
-            for repeat in range(made.repeats):
-                for fold in range(made.folds):
-                    tables["folds"].append(
-                        {
-                            "run": run,
-                            "repeat": repeat,
-                            "fold": fold,
-                            "n_train": n_train,
-                            "n_validation": n_validation,
-                            "n_test": n_test,
-                            "minority_train": round(rare * n_train / n),
-                            "minority_validation": round(rare * n_validation / n),
-                            "minority_test": rare // made.folds,
-                            "epochs": 40 + (run * 7 + repeat * 3 + fold) % 31,
-                            "stopped": "patience",
-                            "failed": "",
-                            "effective_prior": tuple([1 / len(counts)] * len(counts)),
-                            "natural_prior": tuple(c / n for c in counts.values()),
-                            "distinct_share": 0.55 if sampler == "balanced" else 1.0,
-                        }
-                    )
-                    for place, metric in enumerate(METRICS):
-                        level = made.level - 0.05 * at
-                        level = level if metric in MAXIMIZED else 1 - level
+            for repeat in range(problem.repeats):
+                for fold in range(problem.folds):
+                    key = {"run": run, "repeat": repeat, "fold": fold}
+                    tables["folds"].append(key | _fold_record(problem, counts, strategy, key))
+                    for metric_place, metric in enumerate(METRICS):
+                        mean = level if metric in MAXIMIZED else 1 - level
                         for side, part in enumerate(("validation", "test")):
-                            value = level + effect(strategy, alpha, metric)
-                            value += fold_effect[repeat, fold, place, side]
+                            value = mean + effect(strategy, alpha, metric)
+                            value += fold_effects[repeat, fold, metric_place, side]
                             value = float(np.clip(value + rng.normal(0, noise), 0, 1))
                             if part == "validation":
                                 validation[metric].append(value)
                             tables["scores"].append(
-                                {
-                                    "run": run,
-                                    "repeat": repeat,
-                                    "fold": fold,
-                                    "part": part,
-                                    "metric": metric,
-                                    "value": value,
-                                }
+                                key | {"part": part, "metric": metric, "value": value}
                             )
-            tables["runs"].append(
-                {
-                    "run": run,
-                    "study": made.study,
-                    "problem": made.problem,
-                    "trial": trial,
-                    "row": label_of(strategy, alpha),
-                    "strategy": strategy,
-                    "sampler": sampler,
-                    "mixing": mixing,
-                    "alpha": math.nan if alpha is None else alpha,
-                    "loss": loss,
-                    "seconds": 2.5,
-                    "values": tuple(float(np.mean(validation[m])) for m in made.objectives),
-                    "parameters": {"strategy": strategy, "alpha": alpha},
-                }
-            )
-            run += 1
+            means = tuple(float(np.mean(validation[metric])) for metric in problem.objectives)
+            record = _run_record(problem, run, trial, strategy, alpha)
+            tables["runs"].append(record | {"values": means})
     return StudyFrames(
         problems=pd.DataFrame(tables["problems"]),
         runs=_frame(tables["runs"], RUN_COLUMNS),
         folds=_frame(tables["folds"], FOLD_COLUMNS),
         scores=_frame(tables["scores"], SCORE_COLUMNS),
-        manifests=tuple({"study": made.study} for made in problems),
+        manifests=tuple({"study": problem.study} for problem in problems),
     )
+
+
+def _problem_record(problem: MadeUpProblem, counts: Mapping[str, int]) -> dict[str, Any]:
+    planned = len(problem.methods) if problem.planned is None else problem.planned
+    return {
+        "study": problem.study,
+        "problem": problem.problem,
+        "dataset": problem.dataset,
+        "kind": problem.kind,
+        "imbalance": problem.imbalance,
+        "classes": problem.classes,
+        "minority": problem.minority,
+        "counts": counts,
+        "notes": problem.notes,
+        "n_rows": sum(counts.values()),
+        "n_features": 64,
+        "folds": problem.folds,
+        "repeats": problem.repeats,
+        "validation": 0.3,
+        "grouped": False,
+        "redraw": False,
+        "early_stopping": problem.early_stopping,
+        "monitor": "balanced",
+        "preset": "quick",
+        "objectives": problem.objectives,
+        "algorithm": problem.algorithm,
+        "planned": planned,
+        "complete": len(problem.methods),
+        "failed": 0,
+    }
+
+
+def _fold_record(
+    problem: MadeUpProblem, counts: Mapping[str, int], strategy: str, key: Mapping[str, int]
+) -> dict[str, Any]:
+    n, rare = sum(counts.values()), min(counts.values())
+    n_test = n // problem.folds
+    n_validation = round(0.3 * (n - n_test))
+    n_train = n - n_test - n_validation
+    sampler = _parts(strategy, None)[0]
+    return {
+        "n_train": n_train,
+        "n_validation": n_validation,
+        "n_test": n_test,
+        "minority_train": round(rare * n_train / n),
+        "minority_validation": round(rare * n_validation / n),
+        "minority_test": rare // problem.folds,
+        "epochs": 40 + (key["run"] * 7 + key["repeat"] * 3 + key["fold"]) % 31,
+        "stopped": "patience",
+        "failed": "",
+        "effective_prior": tuple([1 / len(counts)] * len(counts)),
+        "natural_prior": tuple(count / n for count in counts.values()),
+        "distinct_share": 0.55 if sampler == "balanced" else 1.0,
+    }
+
+
+def _run_record(
+    problem: MadeUpProblem, run: int, trial: int, strategy: str, alpha: float | None
+) -> dict[str, Any]:
+    sampler, mixing, loss = _parts(strategy, alpha)
+    return {
+        "run": run,
+        "study": problem.study,
+        "problem": problem.problem,
+        "trial": trial,
+        "row": label_of(strategy, alpha),
+        "strategy": strategy,
+        "sampler": sampler,
+        "mixing": mixing,
+        "alpha": math.nan if alpha is None else alpha,
+        "loss": loss,
+        "seconds": 2.5,
+        "parameters": {"strategy": strategy, "alpha": alpha},
+    }
+
+
+def _parts(strategy: str, alpha: float | None) -> tuple[str, str, str]:
+    """Sampler, mixing and loss; unknown strategies balance batches, and mix if alpha is given."""
+    mixing = "none" if alpha is None else "beta"
+    return PARTS.get(strategy, ("balanced", mixing, "cross-entropy"))
 
 
 def _frame(lines: list[dict[str, Any]], columns: str) -> pd.DataFrame:
@@ -221,8 +232,8 @@ FOLD_COLUMNS = (
 SCORE_COLUMNS = "run repeat fold part metric value"
 
 
-def three_ratios(base: MadeProblem = MadeProblem()) -> tuple[MadeProblem, ...]:
-    """The same base problem at three imbalance ratios."""
+def at_three_ratios(base: MadeUpProblem = MadeUpProblem()) -> tuple[MadeUpProblem, ...]:
+    """The problem at three imbalance ratios, the mildest first."""
     return tuple(
         replace(
             base,
@@ -237,119 +248,9 @@ def three_ratios(base: MadeProblem = MadeProblem()) -> tuple[MadeProblem, ...]:
     )
 
 
-def make_gaussian_frames(
-    *,
-    rows: Sequence[tuple[str, float | None]],
-    share: float = 0.05,
-    n: int = 600,
-    folds: int = 2,
-    repeats: int = 5,
-    slopes: Mapping[str, float] | None = None,
-    shares: Mapping[str, float] | None = None,
-    seed: int = 3,
-    distance: float = 2.5,
-    objectives: tuple[str, ...] = ("g_mean", "bbs"),
-) -> StudyFrames:
-    """Frames with probabilities: two Gaussians, so every posterior is known.
-
-    Args:
-        rows: strategies and alphas.
-        share: of the rare class.
-        slopes: strategy -> factor on its logits; 1 is the true posterior.
-        shares: strategy -> share of the rare class that it was trained on; 0.5 for those that
-            balance batches, the natural one for the others.
-        distance: between the two means, in standard deviations.
-    """
-    rng = np.random.default_rng(seed)
-    n_rare = round(share * n)
-    y = np.r_[np.zeros(n - n_rare, np.int32), np.ones(n_rare, np.int32)]
-    made = MadeProblem(
-        problem="gauss",
-        dataset="gauss",
-        imbalance=math.nan,
-        classes=("common", "rare"),
-        minority=("rare",),
-        counts={"common": n - n_rare, "rare": n_rare},
-        folds=folds,
-        repeats=repeats,
-        rows=tuple(rows),
-        objectives=objectives,
-    )
-    frames = make_frames(made)
-    x = rng.normal(distance * (y - 0.5), 1)
-    natural = n_rare / n
-    stored: dict[tuple[int, int, int, str], tuple[Any, Any, Any]] = {}
-    scores: list[tuple[Any, ...]] = []
-    parts: dict[tuple[int, int], dict[str, Any]] = {}
-    for repeat in range(repeats):
-        order = rng.permutation(n)
-        fold_of = np.empty(n, int)
-        for code in (0, 1):
-            own = order[y[order] == code]
-            fold_of[own] = np.arange(len(own)) % folds
-        for fold in range(folds):
-            rest = order[fold_of[order] != fold]
-            parts[repeat, fold] = {
-                "test": np.flatnonzero(fold_of == fold),
-                "validation": np.sort(rest[: round(0.3 * len(rest))]),
-            }
-    effective = {}
-    for run in frames.runs.itertuples():
-        sampler, _, loss = PARTS[run.strategy]
-        usual = natural if sampler == "natural" else 0.5
-        trained = (shares or {}).get(run.strategy, usual)
-        effective[run.run] = (1 - trained, trained)
-        scored = 0.5 if loss != "cross-entropy" else trained
-        for (repeat, fold), rows_of in parts.items():
-            wobble = np.random.default_rng([seed, run.run, repeat, fold]).normal(0, 0.05, 2)
-            for part, chosen in rows_of.items():
-                logit = distance * x[chosen] + math.log(scored / (1 - scored))
-                logit = logit * (slopes or {}).get(run.strategy, 1.0) * (1 + wobble[0]) + wobble[1]
-                p = 1 / (1 + np.exp(-logit))
-                p = np.c_[1 - p, p]
-                stored[run.run, repeat, fold, part] = (chosen, y[chosen], p)
-                for metric, value in score(y[chosen], p, 2).items():
-                    scores.append((run.run, repeat, fold, part, metric, value))
-    own = frames.folds.copy()
-    own["natural_prior"] = [(1 - natural, natural)] * len(own)
-    own["effective_prior"] = [effective[run] for run in own["run"]]
-    table = pd.DataFrame(scores, columns=SCORE_COLUMNS.split())
-    runs = frames.runs.copy()
-    validation = table[table["part"] == "validation"].groupby(["run", "metric"])["value"].mean()
-    runs["values"] = [tuple(validation[run, m] for m in objectives) for run in runs["run"]]
-    return replace(
-        frames,
-        runs=runs,
-        folds=own,
-        scores=table,
-        probabilities=lambda run, repeat, fold, part: stored[run, repeat, fold, part],
-    )
-
-
-@pytest.fixture(scope="session")
-def gaussians_of() -> Factory:
-    return make_gaussian_frames
-
-
-@pytest.fixture(scope="session")
-def problem() -> type[MadeProblem]:
-    return MadeProblem
-
-
-@pytest.fixture(scope="session")
-def frames_of() -> Factory:
-    return make_frames
-
-
-@pytest.fixture(scope="session")
-def ratios_of() -> Callable[..., Sequence[MadeProblem]]:
-    return three_ratios
-
-
 @pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures are made but not rendered, for tests that look at everything else."""
-
+def unrendered_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make figures without rendering them, for tests that look at everything else."""
     dot = BytesIO()
     Image.new("RGB", (1, 1)).save(dot, format="png")
 

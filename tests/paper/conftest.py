@@ -1,14 +1,6 @@
-"""The made-up studies that these tests read."""
+"""Studies with known scores, and figures that are not rendered."""
 
 from claim_studies import paper_frames, study
-from made_up_studies import frames_of, gaussians_of, problem, ratios_of, undrawn
+from made_up_studies import unrendered_figures
 
-__all__ = [
-    "frames_of",
-    "gaussians_of",
-    "paper_frames",
-    "problem",
-    "ratios_of",
-    "study",
-    "undrawn",
-]
+__all__ = ["paper_frames", "study", "unrendered_figures"]

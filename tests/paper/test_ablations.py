@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from made_up_studies import MadeUpProblem, made_up_frames
 from scipy import stats
 
 from remix_study.paper.ablations import compare_check
@@ -18,9 +19,9 @@ FIVE = (("baseline", None), ("cost", None), ("smote", None), ("mixup", 0.1), ("r
 
 
 @pytest.fixture(scope="module")
-def check(frames_of, problem):
-    main = problem(rows=FIVE, repeats=5, study="main", early_stopping=False)
-    frames = frames_of(main, replace(main, study="check"), spread=0.1)
+def check():
+    main = MadeUpProblem(methods=FIVE, repeats=5, study="main", early_stopping=False)
+    frames = made_up_frames(main, replace(main, study="check"), spread=0.1)
     first, second = comparisons(frames)
     return Check(first, second, {"model.hidden": (None, [197, 197])})
 
@@ -111,7 +112,7 @@ def test_leads_of_remix_are_those_of_scipy(check):
     assert {lead.relations[0] for lead in ablation.leads} >= {"better", "unclear"}
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unrendered_figures")
 def test_the_same_scores_keep_the_conclusion(check):
     unchanged = Check(check.main, replace(check.main, study="check"), check.changes)
     ablation = compare_check(unchanged)
@@ -126,7 +127,7 @@ def test_the_same_scores_keep_the_conclusion(check):
     assert "model.hidden from as the problem's size gives it to 197, 197" in text
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unrendered_figures")
 def test_another_first_row_alone_is_no_other_conclusion(check):
     """SMOTE passes ReMix by a hair and neither is told from the other on either side."""
     remix_scores = check.main.score("remix (0.1)", "g_mean") + 1e-4
@@ -142,7 +143,7 @@ def test_another_first_row_alone_is_no_other_conclusion(check):
     assert "smote from 2 to 1" in text
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unrendered_figures")
 def test_a_rival_that_passes_remix_changes_the_conclusion(check):
     turned = with_scores(check.main, "smote", "g_mean", lambda _: 1.0)
     ablation_check = Check(check.main, replace(turned, study="check"), check.changes)
@@ -154,7 +155,7 @@ def test_a_rival_that_passes_remix_changes_the_conclusion(check):
     assert "smote better by" in text
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unrendered_figures")
 def test_a_lost_difference_changes_the_conclusion(check):
     """The same order, but ReMix can no longer be told from the baseline."""
     rng = np.random.default_rng(1)
@@ -170,7 +171,7 @@ def test_a_lost_difference_changes_the_conclusion(check):
     assert "where in main it is better than it" in text
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unrendered_figures")
 def test_epochs_are_those_of_the_rows_that_both_have(check):
     folds = check.varied.folds
     runs = [c.method("smote").run for c in (check.main, check.varied)]
@@ -183,7 +184,7 @@ def test_epochs_are_those_of_the_rows_that_both_have(check):
     assert f"smote {before:g} and 500" in text_of(sections([ablation_check]))
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unrendered_figures")
 def test_without_remix_nothing_is_concluded(check):
     methods = tuple(row for row in check.varied.methods if row.strategy != "remix")
     without_remix = replace(
@@ -196,7 +197,7 @@ def test_without_remix_nothing_is_concluded(check):
     assert "nothing is concluded without ReMix" in text_of(sections([ablation_check]))
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unrendered_figures")
 def test_rows_that_are_not_complete_are_named(check):
     incomplete = with_scores(
         check.varied, "cost", "bbs", lambda scores: scores.mask(scores.index == scores.index[0])
@@ -214,7 +215,7 @@ def test_without_checks_there_is_no_section():
     assert sections([]) == ()
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unrendered_figures")
 def test_the_table_has_a_line_a_metric_and_row(check):
     (section,) = sections([check])
     frame = section.files["checks"]

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from made_up_studies import MadeUpProblem, made_up_frames
 from scipy import stats
 
 from remix_study.paper import authors_code
@@ -46,21 +47,21 @@ def with_order(frames, orders):
 
 
 @pytest.fixture(scope="module")
-def build(frames_of, problem):
+def build():
     """Both sides on the paper's problems, each side in the order that is asked for."""
 
     def make(authors_order, main_order, kind="binary", ratios=None):
         problems = []
         for study, rows, changed in (("paper-repo", ERRORS, ratios), ("main", FIVE, None)):
             problems += [
-                problem(
+                MadeUpProblem(
                     problem=f"{dataset}-ir{ratio}", dataset=dataset, imbalance=ratio, kind=kind,
-                    rows=rows, study=study, repeats=1, folds=2,
+                    methods=rows, study=study, repeats=1, folds=2,
                 )
                 for dataset, ratio in problem_keys(kind, changed)
             ]  # fmt: skip
         frames = with_order(
-            frames_of(*problems), {"paper-repo": authors_order, "main": main_order}
+            made_up_frames(*problems), {"paper-repo": authors_order, "main": main_order}
         )
         compared = comparisons(frames)
         return [[c for c in compared if c.study == study] for study in ("paper-repo", "main")]
@@ -138,7 +139,7 @@ def test_only_the_repositorys_own_score_decides(build, monkeypatch):
         (OTHER_ORDER, OTHER_ORDER, "not explained", "do not explain this column"),
     ],
 )
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unrendered_figures")
 def test_verdicts_follow_from_nearness(build, monkeypatch, repo, main, verdict, words_of_it):
     # One order on all problems is further from an average than any real study.
     monkeypatch.setattr(authors_code, "NEAR_RANKS", 1.5)
@@ -149,7 +150,7 @@ def test_verdicts_follow_from_nearness(build, monkeypatch, repo, main, verdict, 
     assert ("that is 1 of 2 columns" in text) == (verdict == "explained")
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unrendered_figures")
 def test_nothing_is_judged_before_all_problems_are_there(build):
     authors, main = build(everywhere(PUBLISHED_ORDER), everywhere(OTHER_ORDER, "g_mean", "bbs"))
     partial = [replace(authors[0], methods=authors[0].methods[:-1]), *authors[1:]]
@@ -168,7 +169,7 @@ def test_nothing_is_judged_before_all_problems_are_there(build):
     assert "errors explain none" not in text
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unrendered_figures")
 def test_alone_it_says_what_is_missing(build, monkeypatch):
     monkeypatch.setattr(authors_code, "NEAR_RANKS", 1.5)
     authors, _ = build(everywhere(PUBLISHED_ORDER), everywhere(OTHER_ORDER, "g_mean", "bbs"))
@@ -178,7 +179,7 @@ def test_alone_it_says_what_is_missing(build, monkeypatch):
     assert sections([], authors) == ()
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unrendered_figures")
 def test_other_imbalance_ratios_are_said(build):
     harder = {0.25: 0.05, 0.1: 0.025, 0.05: 0.01}
     sides = build(
@@ -199,7 +200,7 @@ def test_other_imbalance_ratios_are_said(build):
     assert metrics == {"bbs"}
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unrendered_figures")
 def test_class_weights_are_told_from_the_baseline_by_scipys_test(build):
     authors, main = build(everywhere(PUBLISHED_ORDER), everywhere(OTHER_ORDER, "g_mean", "bbs"))
     random = np.random.default_rng(0)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from made_up_studies import MadeUpProblem, made_up_frames
 
 from remix_study.paper.page_sections import all_sections
 from remix_study.paper.published import REMIX
@@ -29,12 +30,12 @@ MUSK, DIGITS = "musk-1-ir0.05", "digits-3-ir0.05"
 
 
 @pytest.fixture(scope="module")
-def frames(frames_of, problem):
+def frames():
     """Plain musk and digits, both redrawn, and musk with its groups kept together."""
-    musk = problem(problem=MUSK, dataset="musk", rows=ROWS, repeats=4, study="plain")
-    digits = problem(problem=DIGITS, rows=ROWS, repeats=4, study="plain")
+    musk = MadeUpProblem(problem=MUSK, dataset="musk", methods=ROWS, repeats=4, study="plain")
+    digits = MadeUpProblem(problem=DIGITS, methods=ROWS, repeats=4, study="plain")
     # Frames place each further problem 0.05 lower.
-    generated = frames_of(
+    generated = made_up_frames(
         musk,
         digits,
         replace(musk, study="redrawn"),
@@ -196,7 +197,7 @@ def test_spread_is_over_repeats():
     assert repeat_sd(pd.Series([0.1, 0.3, 0.2, 0.4, 0.3, 0.5], index=index)) == pytest.approx(0.1)
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unrendered_figures")
 def test_the_text_follows_the_numbers(frames):
     text = text_of(sections(comparisons(frames)))
     _, grouped = compare_variants(comparisons(frames))
@@ -216,7 +217,7 @@ def test_the_text_follows_the_numbers(frames):
     assert f"is +{gains['other'].mean():.3f} redrawn and +{gains['plain'].mean():.3f}" in text
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unrendered_figures")
 def test_a_turned_order_is_said(frames):
     """Where the variant prefers another row, the text must not call the order the same."""
     runs, scores = frames.runs, frames.scores.copy()
@@ -246,7 +247,7 @@ def test_the_page_keeps_them_apart(frames, tmp_path):
         assert f"tables/{name}.tex" in names
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unrendered_figures")
 def test_without_variants_there_is_no_section(frames, tmp_path):
     plain = replace(frames, problems=frames.problems[frames.problems["study"] == "plain"])
     page = page_of(plain, tmp_path)

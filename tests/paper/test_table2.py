@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import pytest
+from made_up_studies import MadeUpProblem, made_up_frames
 
 from remix_study.paper.published import PROBLEMS, RANK_SUMS
 from remix_study.paper.sections.table2 import TABLE2
 from remix_study.report.sections.rank_sums import section
 from remix_study.results.comparison import comparisons
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
 
 FIVE = (("baseline", None), ("cost", None), ("smote", None), ("mixup", 0.1), ("remix", 0.1))
 
 
-def paper_problems(problem, kind, drop=0):
+def paper_problems(kind, drop=0):
     multi = kind == "multi-class"
     return [
-        problem(
+        MadeUpProblem(
             problem=f"{dataset}-1-ir{ratio}",
             dataset=dataset,
             imbalance=ratio,
             kind=kind,
             classes=("0", "1", "2") if multi else ("rest", "1"),
             minority=("1", "2") if multi else ("1",),
-            rows=FIVE,
+            methods=FIVE,
             repeats=1,
         )
         for dataset, ratio in sorted(PROBLEMS[kind])[drop:]
@@ -32,8 +33,8 @@ def paper_problems(problem, kind, drop=0):
 
 
 @pytest.mark.parametrize("drop", [0, 1])
-def test_published_sums_stand_beside_ours_only_on_the_same_problems(frames_of, problem, drop):
-    problems = comparisons(frames_of(*paper_problems(problem, "multi-class", drop)))
+def test_published_sums_stand_beside_ours_only_on_the_same_problems(drop):
+    problems = comparisons(made_up_frames(*paper_problems("multi-class", drop)))
     blocks = section(problems, TABLE2).blocks
     five = next(block for block in blocks if block.title == "The published five")
     details = [row[1].detail for row in five.tables[0].rows]

@@ -12,6 +12,8 @@ from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
+from gaussian_studies import gaussian_frames
+from made_up_studies import MadeUpProblem, at_three_ratios, made_up_frames
 
 from remix_study.errors import UsageError
 from remix_study.report.page import study_facts, write_report
@@ -27,9 +29,9 @@ def small():
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory, frames_of, problem, small):
+def report(tmp_path_factory, small):
     output = tmp_path_factory.mktemp("made") / "report"
-    return write_report(frames_of(problem(rows=small)), output, command=COMMAND)
+    return write_report(made_up_frames(MadeUpProblem(methods=small)), output, command=COMMAND)
 
 
 class Links(HTMLParser):
@@ -124,8 +126,10 @@ def test_the_page_says_what_was_run(report):
     assert COMMAND in text
 
 
-def test_the_same_study_gives_the_same_files(report, tmp_path, frames_of, problem, small):
-    again = write_report(frames_of(problem(rows=small)), tmp_path / "again", command=COMMAND)
+def test_the_same_study_gives_the_same_files(report, tmp_path, small):
+    again = write_report(
+        made_up_frames(MadeUpProblem(methods=small)), tmp_path / "again", command=COMMAND
+    )
     folders = [
         json.loads((path.parent / "manifest.json").read_text())["files"]
         for path in (report, again)
@@ -134,29 +138,29 @@ def test_the_same_study_gives_the_same_files(report, tmp_path, frames_of, proble
     assert first == second
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_an_unfinished_study_says_so_at_the_top(tmp_path, frames_of, problem, small):
-    frames = frames_of(problem(rows=small, planned=26))
+@pytest.mark.usefixtures("unrendered_figures")
+def test_an_unfinished_study_says_so_at_the_top(tmp_path, small):
+    frames = made_up_frames(MadeUpProblem(methods=small, planned=26))
     text = write_report(frames, tmp_path / "r", command=COMMAND).read_text(encoding="utf-8")
     assert "Incomplete: 4 of 26 points." in text
     assert text.index("Incomplete: 4 of 26") < text.index("<main>")
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_notes_of_the_data_are_repeated(tmp_path, frames_of, ratios_of, problem):
+@pytest.mark.usefixtures("unrendered_figures")
+def test_notes_of_the_data_are_repeated(tmp_path):
     problems = [
         replace(p, notes=("downsampled to 400 of 900 rows",))
-        for p in ratios_of(problem(rows=(("baseline", None),)))
+        for p in at_three_ratios(MadeUpProblem(methods=(("baseline", None),)))
     ]
-    text = write_report(frames_of(*problems), tmp_path / "r", command=COMMAND).read_text()
+    text = write_report(made_up_frames(*problems), tmp_path / "r", command=COMMAND).read_text()
     assert "All problems: downsampled to 400 of 900 rows" in text
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_names_from_the_data_cannot_become_markup(tmp_path, frames_of, problem, small):
-    frames = frames_of(
-        problem(
-            rows=small,
+@pytest.mark.usefixtures("unrendered_figures")
+def test_names_from_the_data_cannot_become_markup(tmp_path, small):
+    frames = made_up_frames(
+        MadeUpProblem(
+            methods=small,
             dataset="<script>alert(1)</script>",
             classes=("rest", "a|b<i>"),
             minority=("a|b<i>",),
@@ -174,22 +178,22 @@ def test_names_from_the_data_cannot_become_markup(tmp_path, frames_of, problem, 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"rows": ()},
-        {"rows": (("baseline", None),)},
-        {"rows": (("remix", 0.1),)},
+        {"methods": ()},
+        {"methods": (("baseline", None),)},
+        {"methods": (("remix", 0.1),)},
         {"algorithm": "tpe"},
         {"objectives": ("log_loss",)},
         {"folds": 2, "repeats": 1},
-        {"rows": (("remix", 0.1), ("remix", 0.2)), "repeats": 1},
+        {"methods": (("remix", 0.1), ("remix", 0.2)), "repeats": 1},
     ],
 )
-def test_missing_pieces_never_stop_a_report(tmp_path, frames_of, problem, small, changes):
-    frames = frames_of(problem(**{"rows": small, **changes}))
+def test_missing_pieces_never_stop_a_report(tmp_path, small, changes):
+    frames = made_up_frames(MadeUpProblem(**{"methods": small, **changes}))
     read(write_report(frames, tmp_path / "r", command=COMMAND))
 
 
-def test_stored_probabilities_are_drawn_and_corrected(tmp_path, gaussians_of, small):
-    path = write_report(gaussians_of(rows=small[:3]), tmp_path / "r", command=COMMAND)
+def test_stored_probabilities_are_drawn_and_corrected(tmp_path, small):
+    path = write_report(gaussian_frames(methods=small[:3]), tmp_path / "r", command=COMMAND)
     text = path.read_text(encoding="utf-8")
     ElementTree.parse(path.parent / "figures" / "calibration-1.svg")
     assert '<figure class="wide">' in text
@@ -197,46 +201,46 @@ def test_stored_probabilities_are_drawn_and_corrected(tmp_path, gaussians_of, sm
     read(path)
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_a_collapsed_block_opens_with_its_title(tmp_path, monkeypatch, gaussians_of, small):
+@pytest.mark.usefixtures("unrendered_figures")
+def test_a_collapsed_block_opens_with_its_title(tmp_path, monkeypatch, small):
     monkeypatch.setattr("remix_study.report.sections.calibration.SHOWN_OPEN", 0)
-    path = write_report(gaussians_of(rows=small[:2]), tmp_path / "r", command=COMMAND)
+    path = write_report(gaussian_frames(methods=small[:2]), tmp_path / "r", command=COMMAND)
     text = path.read_text(encoding="utf-8")
     assert '<details class="block"><summary>gauss, class rare against the rest, as it is' in text
     read(path)
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_composed_points_of_a_search_are_shown(tmp_path, frames_of, problem, small):
-    frames = frames_of(problem(rows=small, algorithm="tpe"))
+@pytest.mark.usefixtures("unrendered_figures")
+def test_composed_points_of_a_search_are_shown(tmp_path, small):
+    frames = made_up_frames(MadeUpProblem(methods=small, algorithm="tpe"))
     runs = frames.runs.assign(strategy="", row="balanced + beta")
     text = write_report(replace(frames, runs=runs), tmp_path / "r", command=COMMAND).read_text()
     assert "balanced + beta #3" in text
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_no_problem_at_all_is_still_a_page(tmp_path, frames_of, problem):
-    frames = frames_of(problem(rows=()))
+@pytest.mark.usefixtures("unrendered_figures")
+def test_no_problem_at_all_is_still_a_page(tmp_path):
+    frames = made_up_frames(MadeUpProblem(methods=()))
     empty = replace(frames, problems=pd.DataFrame(columns=frames.problems.columns))
     read(write_report(empty, tmp_path / "r", command=COMMAND))
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_a_report_replaces_itself_and_leaves_no_old_file(tmp_path, frames_of, problem, small):
+@pytest.mark.usefixtures("unrendered_figures")
+def test_a_report_replaces_itself_and_leaves_no_old_file(tmp_path, small):
     output = tmp_path / "report"
-    write_report(frames_of(problem(rows=small)), output, command=COMMAND)
+    write_report(made_up_frames(MadeUpProblem(methods=small)), output, command=COMMAND)
     before = {path.name for path in (output / "figures").iterdir()}
     (output / ".hidden").write_text("kept")
-    write_report(frames_of(problem(rows=small[:2])), output, command=COMMAND)
+    write_report(made_up_frames(MadeUpProblem(methods=small[:2])), output, command=COMMAND)
     after = {path.name for path in (output / "figures").iterdir()}
     assert "sensitivity-remix-1.svg" in before - after
     assert (output / ".hidden").read_text() == "kept"
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_folders_of_strangers_are_refused_untouched(tmp_path, frames_of, problem, small):
-    frames = frames_of(problem(rows=small))
+@pytest.mark.usefixtures("unrendered_figures")
+def test_folders_of_strangers_are_refused_untouched(tmp_path, small):
+    frames = made_up_frames(MadeUpProblem(methods=small))
     thesis = tmp_path / "thesis"
     thesis.mkdir()
     (thesis / "thesis.tex").write_text("years of work")
@@ -244,29 +248,35 @@ def test_folders_of_strangers_are_refused_untouched(tmp_path, frames_of, problem
         write_report(frames, thesis, command=COMMAND)
     assert [path.name for path in thesis.iterdir()] == ["thesis.tex"]
     report_folder = tmp_path / "report"
-    write_report(frames_of(problem(rows=())), report_folder, command=COMMAND)
+    write_report(made_up_frames(MadeUpProblem(methods=())), report_folder, command=COMMAND)
     (report_folder / "tables" / "mine.csv").write_text("a")
     with pytest.raises(UsageError, match=r"mine\.csv"):
         write_report(frames, report_folder, command=COMMAND)
     assert (report_folder / "index.html").is_file()
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_a_manifest_of_something_else_makes_no_report(tmp_path, frames_of, problem, small):
+@pytest.mark.usefixtures("unrendered_figures")
+def test_a_manifest_of_something_else_makes_no_report(tmp_path, small):
     folder = tmp_path / "app"
     folder.mkdir()
     (folder / "manifest.json").write_text('{"name": "an app", "files": []}')
     with pytest.raises(UsageError, match=r"manifest\.json"):
-        write_report(frames_of(problem(rows=small)), folder, command=COMMAND)
+        write_report(made_up_frames(MadeUpProblem(methods=small)), folder, command=COMMAND)
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_a_file_in_the_way_is_one_clear_error(tmp_path, frames_of, problem, small):
+@pytest.mark.usefixtures("unrendered_figures")
+def test_a_file_in_the_way_is_one_clear_error(tmp_path, small):
     (tmp_path / "report").write_text("a file")
     with pytest.raises(UsageError, match="is a file"):
-        write_report(frames_of(problem(rows=small)), tmp_path / "report", command=COMMAND)
+        write_report(
+            made_up_frames(MadeUpProblem(methods=small)), tmp_path / "report", command=COMMAND
+        )
     with pytest.raises(UsageError, match="cannot write"):
-        write_report(frames_of(problem(rows=small)), tmp_path / "report" / "x", command=COMMAND)
+        write_report(
+            made_up_frames(MadeUpProblem(methods=small)),
+            tmp_path / "report" / "x",
+            command=COMMAND,
+        )
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from made_up_studies import MadeUpProblem, made_up_frames
 
 from remix_study.paper.page_sections import all_sections, register
 from remix_study.report.page_model import Section
@@ -13,9 +14,11 @@ FIVE = (("baseline", None), ("cost", None), ("smote", None), ("mixup", 0.1), ("r
 
 
 @pytest.fixture
-def context(frames_of, problem):
+def context():
     """One problem of the paper with its five methods."""
-    return make_context(frames_of(problem(dataset="musk", problem="musk-1-ir0.05", rows=FIVE)))
+    return make_context(
+        made_up_frames(MadeUpProblem(dataset="musk", problem="musk-1-ir0.05", methods=FIVE))
+    )
 
 
 def anchors(registry, context):
@@ -38,7 +41,7 @@ def test_a_place_is_given_once():
         register(registry)
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unrendered_figures")
 def test_the_paper_adds_its_claims_and_table(context):
     pages = [registry.make_sections(context) for registry in (standard_sections(), all_sections())]
     names = [[section.anchor for section in page] for page in pages]

@@ -1,5 +1,5 @@
-"""The made-up studies that these tests read."""
+"""Figures of pages that these tests write are not rendered."""
 
-from made_up_studies import frames_of, gaussians_of, problem, ratios_of, undrawn
+from made_up_studies import unrendered_figures
 
-__all__ = ["frames_of", "gaussians_of", "problem", "ratios_of", "undrawn"]
+__all__ = ["unrendered_figures"]

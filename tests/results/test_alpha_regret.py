@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from made_up_studies import MadeUpProblem, made_up_frames
 from scipy import stats
 
 from remix_study.report.sections.sensitivity import section
@@ -21,8 +22,8 @@ def by_fold(frames, metric, part):
     return own.pivot_table(index=["repeat", "fold"], columns="alpha", values="value")
 
 
-def test_slopes_correlations_and_regrets_by_other_means(frames_of, problem):
-    frames = frames_of(problem())
+def test_slopes_correlations_and_regrets_by_other_means():
+    frames = made_up_frames(MadeUpProblem())
     found = alpha_trends(alpha_grids(comparisons(frames)), ("g_mean", "bbs"))
     assert [made.metric for made in found] == ["g_mean", "bbs"]
     for made, sign in zip(found, (1, -1), strict=True):
@@ -48,9 +49,9 @@ def test_slopes_correlations_and_regrets_by_other_means(frames_of, problem):
     assert lines["regret_0.1"].tolist() == [made.regrets[0.1].mean for made in found]
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_the_section_says_what_a_fixed_alpha_loses(frames_of, problem):
-    made = section(comparisons(frames_of(problem())))
+@pytest.mark.usefixtures("unrendered_figures")
+def test_the_section_says_what_a_fixed_alpha_loses():
+    made = section(comparisons(made_up_frames(MadeUpProblem())))
     text = " ".join(line for block in made.blocks for line in block.text)
     # The made-up curve is best at 0.3, which therefore loses least.
     assert "alpha 0.1 loses" in text
@@ -59,7 +60,9 @@ def test_the_section_says_what_a_fixed_alpha_loses(frames_of, problem):
     assert (lines["regret_0.3"] < lines["regret_0.1"]).all()
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_one_alpha_makes_no_trend(frames_of, problem):
-    made = section(comparisons(frames_of(problem(rows=(("baseline", None), ("remix", 0.1))))))
+@pytest.mark.usefixtures("unrendered_figures")
+def test_one_alpha_makes_no_trend():
+    made = section(
+        comparisons(made_up_frames(MadeUpProblem(methods=(("baseline", None), ("remix", 0.1)))))
+    )
     assert "trends" not in made.files

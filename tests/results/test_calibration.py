@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from gaussian_studies import gaussian_frames
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up_studies import MadeUpProblem, made_up_frames
 from sklearn.calibration import calibration_curve
 
 from remix_study.report.formatting import number
@@ -25,7 +27,7 @@ from remix_study.results.calibration import (
 from remix_study.results.comparison import comparisons
 from remix_study.results.verdict import remix_method
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
 
 ROWS = (("baseline", None), ("balance", None), ("remix", 0.1), ("logit-adjusted", None))
 
@@ -38,8 +40,8 @@ def made_of(frames):
 
 
 @pytest.fixture(scope="module")
-def frames(gaussians_of):
-    return gaussians_of(rows=ROWS, n=2000, repeats=3, share=0.1, slopes={"remix": 0.6})
+def frames():
+    return gaussian_frames(methods=ROWS, n=2000, repeats=3, share=0.1, slopes={"remix": 0.6})
 
 
 @pytest.fixture(scope="module")
@@ -104,15 +106,15 @@ def test_pooled_forecasts_are_all_test_rows_once_a_repeat(found):
         assert made.by_view[BALANCED].share == pytest.approx(0.5)
 
 
-def test_several_rare_classes_are_pooled(frames_of, problem):
+def test_several_rare_classes_are_pooled():
     classes = ("0", "1", "2")
-    made = problem(
-        kind="multi-class", classes=classes, minority=("1", "2"), rows=ROWS[:2], repeats=1,
+    made = MadeUpProblem(
+        kind="multi-class", classes=classes, minority=("1", "2"), methods=ROWS[:2], repeats=1,
         counts={"0": 50, "1": 5, "2": 5},
     )  # fmt: skip
     y = np.r_[np.zeros(25, int), 1, 1, 2, 2, 2]
     p = np.random.default_rng(2).dirichlet(np.ones(3), len(y))
-    frames = replace(frames_of(made), probabilities=lambda *_: (np.arange(len(y)), y, p))
+    frames = replace(made_up_frames(made), probabilities=lambda *_: (np.arange(len(y)), y, p))
     comparison, rows = made_of(frames)
     assert rare_class_codes(comparison) == [1, 2]
     one = rows[0].by_view[NATURAL]
@@ -168,8 +170,8 @@ def test_many_problems_have_means_first_and_diagrams_of_the_hardest(found):
     assert remix[3].text == number(own.by_view[CORRECTED].error)
 
 
-def test_without_probabilities_there_is_a_sentence(frames_of, problem):
-    frames = frames_of(problem(rows=ROWS))
+def test_without_probabilities_there_is_a_sentence():
+    frames = made_up_frames(MadeUpProblem(methods=ROWS))
     comparison, rows = made_of(frames)
     assert rows == ()
     made = section([(comparison, rows)])

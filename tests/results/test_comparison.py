@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from made_up_studies import MadeUpProblem, at_three_ratios, made_up_frames
 
 from remix_study.results.comparison import comparisons
 from remix_study.results.verdict import remix_method
 
 
-def test_rows_stand_in_the_order_of_the_paper_then_the_rivals(frames_of, problem):
+def test_rows_stand_in_the_order_of_the_paper_then_the_rivals():
     rows = (
         ("logit-adjusted", None),
         ("remix", 1.0),
@@ -22,7 +23,7 @@ def test_rows_stand_in_the_order_of_the_paper_then_the_rivals(frames_of, problem
         ("smote", None),
         ("baseline", None),
     )
-    (found,) = comparisons(frames_of(problem(rows=rows)))
+    (found,) = comparisons(made_up_frames(MadeUpProblem(methods=rows)))
     assert [row.label for row in found.methods] == [
         "baseline",
         "smote",
@@ -34,8 +35,8 @@ def test_rows_stand_in_the_order_of_the_paper_then_the_rivals(frames_of, problem
     ]
 
 
-def test_scores_are_those_of_the_frames_fold_by_fold(frames_of, problem):
-    frames = frames_of(problem())
+def test_scores_are_those_of_the_frames_fold_by_fold():
+    frames = made_up_frames(MadeUpProblem())
     (found,) = comparisons(frames)
     run = int(frames.runs.loc[frames.runs["row"] == "remix (0.3)", "run"].iloc[0])
     for part in ("validation", "test"):
@@ -48,17 +49,17 @@ def test_scores_are_those_of_the_frames_fold_by_fold(frames_of, problem):
         assert found.score("remix (0.3)", "bbs", part).to_dict() == expected
 
 
-def test_the_zero_of_a_mixing_strategy_is_its_sampler_without_mixing(frames_of, problem):
-    (found,) = comparisons(frames_of(problem()))
+def test_the_zero_of_a_mixing_strategy_is_its_sampler_without_mixing():
+    (found,) = comparisons(made_up_frames(MadeUpProblem()))
     remix, mixup = found.method("remix", 0.1), found.method("mixup", 0.1)
     assert found.unmixed(remix).label == "balance"
     assert found.unmixed(mixup).label == "baseline"
     assert found.method("remix", 0.7) is None
 
 
-def test_augmented_rows_have_a_zero_of_their_own(frames_of, problem):
+def test_augmented_rows_have_a_zero_of_their_own():
     rows = (("balance", None), ("augment", None), ("remix", 0.1), ("remix-aug", 0.1))
-    (found,) = comparisons(frames_of(problem(rows=rows)))
+    (found,) = comparisons(made_up_frames(MadeUpProblem(methods=rows)))
     assert [row.label for row in found.methods] == [
         "balance",
         "augment",
@@ -69,12 +70,12 @@ def test_augmented_rows_have_a_zero_of_their_own(frames_of, problem):
     assert found.unmixed(found.method("remix", 0.1)).label == "balance"
     # What the verdict says of ReMix is about plain ReMix.
     assert remix_method(found).label == "remix (0.1)"
-    (alone,) = comparisons(frames_of(problem(rows=(*rows[:2], rows[3]))))
+    (alone,) = comparisons(made_up_frames(MadeUpProblem(methods=(*rows[:2], rows[3]))))
     assert remix_method(alone) is None
 
 
-def test_failed_folds_have_no_scores(frames_of, problem):
-    frames = frames_of(problem())
+def test_failed_folds_have_no_scores():
+    frames = made_up_frames(MadeUpProblem())
     folds = frames.folds.copy()
     folds.loc[(folds["run"] == 0) & (folds["repeat"] == 3), "failed"] = "not a number"
     (found,) = comparisons(replace(frames, folds=folds))
@@ -84,18 +85,18 @@ def test_failed_folds_have_no_scores(frames_of, problem):
 
 
 @pytest.mark.parametrize(("early", "ratio"), [(True, 1.0), (False, 1 / 0.7)])
-def test_ratio_follows_the_stopping(frames_of, problem, early, ratio):
-    (found,) = comparisons(frames_of(problem(early_stopping=early)))
+def test_ratio_follows_the_stopping(early, ratio):
+    (found,) = comparisons(made_up_frames(MadeUpProblem(early_stopping=early)))
     assert found.ratio == pytest.approx(ratio)
 
 
-def test_a_problem_of_two_studies_is_told_apart(frames_of, problem):
-    first, second = comparisons(frames_of(problem(), problem(study="other")))
+def test_a_problem_of_two_studies_is_told_apart():
+    first, second = comparisons(made_up_frames(MadeUpProblem(), MadeUpProblem(study="other")))
     assert (first.name, second.name) == ("made/digits-3-ir0.05", "other/digits-3-ir0.05")
 
 
-def test_a_grid_over_other_settings_keeps_their_rows_apart(frames_of, problem):
-    frames = frames_of(problem(rows=(("balance", None), ("remix", 0.1))))
+def test_a_grid_over_other_settings_keeps_their_rows_apart():
+    frames = made_up_frames(MadeUpProblem(methods=(("balance", None), ("remix", 0.1))))
     rates = []
     for rate in (0.001, 0.01):
         runs = frames.runs.copy()
@@ -112,18 +113,20 @@ def test_a_grid_over_other_settings_keeps_their_rows_apart(frames_of, problem):
     assert found.unmixed(found.methods[3]) is found.methods[1]
 
 
-def test_points_of_a_search_carry_their_trial(frames_of, problem):
+def test_points_of_a_search_carry_their_trial():
     (found,) = comparisons(
-        frames_of(problem(algorithm="tpe", rows=(("remix", 0.2), ("remix", 0.2))))
+        made_up_frames(MadeUpProblem(algorithm="tpe", methods=(("remix", 0.2), ("remix", 0.2))))
     )
     assert [row.label for row in found.methods] == ["remix (0.2) #0", "remix (0.2) #1"]
 
 
-def test_easier_problems_stand_first_and_binary_before_multi_class(frames_of, problem, ratios_of):
-    multi = problem(
+def test_easier_problems_stand_first_and_binary_before_multi_class():
+    multi = MadeUpProblem(
         problem="several", kind="multi-class", classes=("0", "1", "2"), minority=("1",)
     )
-    found = comparisons(frames_of(multi, *reversed(ratios_of()), problem(study="later")))
+    found = comparisons(
+        made_up_frames(multi, *reversed(at_three_ratios()), MadeUpProblem(study="later"))
+    )
     assert [(c.study, c.problem) for c in found] == [
         ("made", "digits-3-ir0.05"),
         ("made", "digits-3-ir0.025"),
@@ -133,11 +136,11 @@ def test_easier_problems_stand_first_and_binary_before_multi_class(frames_of, pr
     ]
 
 
-def test_problems_are_named_in_words(frames_of, problem):
+def test_problems_are_named_in_words():
     binary, natural, multi = comparisons(
-        frames_of(
-            problem(),
-            problem(
+        made_up_frames(
+            MadeUpProblem(),
+            MadeUpProblem(
                 problem="wine-0_1-ir0.1",
                 dataset="wine",
                 kind="multi-class",
@@ -145,7 +148,7 @@ def test_problems_are_named_in_words(frames_of, problem):
                 minority=("0", "1"),
                 imbalance=0.1,
             ),
-            problem(
+            MadeUpProblem(
                 problem="cancer",
                 dataset="cancer",
                 imbalance=math.nan,

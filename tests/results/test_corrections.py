@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from gaussian_studies import gaussian_frames
 from sklearn.metrics import brier_score_loss, log_loss
 
 from remix_study.report.sections.corrections import section
@@ -26,8 +27,10 @@ ROWS = (
 
 
 @pytest.fixture(scope="module")
-def frames(gaussians_of):
-    return gaussians_of(rows=ROWS, shares={"balance": 0.3, "remix": 0.3}, slopes={"remix": 0.6})
+def frames():
+    return gaussian_frames(
+        methods=ROWS, shares={"balance": 0.3, "remix": 0.3}, slopes={"remix": 0.6}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -119,10 +122,10 @@ def test_the_threshold_changes_decisions_and_nothing_else(made):
     assert set(row.scores) == {"g_mean", "balanced_accuracy", "min_recall", "recall_0", "recall_1"}
 
 
-def test_the_temperature_is_fitted_on_validation_and_undoes_the_softening(gaussians_of):
+def test_the_temperature_is_fitted_on_validation_and_undoes_the_softening():
     # ReMix's logits are shrunk by 0.6: a temperature and the change of prior bring them back.
-    frames = gaussians_of(
-        rows=(("baseline", None), ("remix", 0.1)),
+    frames = gaussian_frames(
+        methods=(("baseline", None), ("remix", 0.1)),
         shares={"remix": 0.3},
         slopes={"remix": 0.6},
         n=6000,

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from made_up_studies import MadeUpProblem, made_up_frames
 from scipy import stats
 
 from remix_study.report.sections.cost import section
@@ -18,9 +19,9 @@ ROWS = (("baseline", None), ("remix", 0.1))
 
 
 @pytest.fixture(scope="module")
-def frames(frames_of, problem):
-    first = problem(problem="a-ir0.05", rows=ROWS)
-    return frames_of(first, replace(first, problem="b-ir0.05"))
+def frames():
+    first = MadeUpProblem(problem="a-ir0.05", methods=ROWS)
+    return made_up_frames(first, replace(first, problem="b-ir0.05"))
 
 
 def words(found):

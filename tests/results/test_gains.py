@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from made_up_studies import MadeUpProblem, at_three_ratios, made_up_frames
 
 from remix_study.report.sections.gains import section
 from remix_study.results.comparison import comparisons
 from remix_study.results.gains import ALL, gains, table, table_by_problem
 from remix_study.results.rank_sums import rankable, strategy_ranks
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
 
 ROWS = (("baseline", None), ("smote", None), ("mixup", 0.1), ("remix", 0.1), ("remix", 1.0))
 
@@ -26,9 +27,13 @@ def texts(made):
 
 
 @pytest.fixture(scope="module")
-def frames(frames_of, problem, ratios_of):
-    second = problem(problem="other-ir0.01", dataset="other", imbalance=0.01, rows=ROWS, repeats=2)
-    return frames_of(*ratios_of(problem(rows=ROWS, repeats=2)), second, noise=0.05)
+def frames():
+    second = MadeUpProblem(
+        problem="other-ir0.01", dataset="other", imbalance=0.01, methods=ROWS, repeats=2
+    )
+    return made_up_frames(
+        *at_three_ratios(MadeUpProblem(methods=ROWS, repeats=2)), second, noise=0.05
+    )
 
 
 def by_pandas(frames, metric, row):
@@ -56,8 +61,8 @@ def test_gains_by_ratio_and_over_all(frames, metric):
             assert own.loc[f"IR {value:g}", "problems"] == len(here)
 
 
-def test_positive_is_better_in_both_directions(frames_of, problem):
-    made = found_in(frames_of(problem(rows=ROWS), noise=1e-4))
+def test_positive_is_better_in_both_directions():
+    made = found_in(made_up_frames(MadeUpProblem(methods=ROWS), noise=1e-4))
     sign = {(g.metric, g.method.strategy): g.mean() > 0 for g in made}
     assert sign["g_mean", "remix"]
     assert sign["bbs", "remix"]
@@ -73,8 +78,10 @@ def test_by_problem_has_one_line_each(frames):
     assert own["gain"].to_dict() == pytest.approx(expected.to_dict())
 
 
-def test_the_problem_that_carries_a_mean_is_named(frames_of, problem, ratios_of):
-    frames = frames_of(*ratios_of(problem(rows=ROWS[:4], repeats=1)), noise=1e-3)
+def test_the_problem_that_carries_a_mean_is_named():
+    frames = made_up_frames(
+        *at_three_ratios(MadeUpProblem(methods=ROWS[:4], repeats=1)), noise=1e-3
+    )
     scores = frames.scores.copy()
     run = frames.runs[
         (frames.runs["row"] == "remix (0.1)") & (frames.runs["problem"] == "digits-3-ir0.01")
@@ -97,14 +104,14 @@ def test_reading_and_figures_of_a_study(frames):
     ]  # fmt: skip
 
 
-def test_without_a_baseline_there_is_a_sentence(frames_of, problem):
-    made = section(comparisons(frames_of(problem(rows=ROWS[1:]))))
+def test_without_a_baseline_there_is_a_sentence():
+    made = section(comparisons(made_up_frames(MadeUpProblem(methods=ROWS[1:]))))
     assert "no gain to show" in texts(made)
     assert made.files == {}
 
 
-def test_data_as_they_are_have_their_own_group(frames_of, problem):
-    first = problem(imbalance=float("nan"), problem="a", rows=ROWS[:2])
-    second = problem(problem="b", rows=ROWS[:2])
-    found = found_in(frames_of(first, second))
+def test_data_as_they_are_have_their_own_group():
+    first = MadeUpProblem(imbalance=float("nan"), problem="a", methods=ROWS[:2])
+    second = MadeUpProblem(problem="b", methods=ROWS[:2])
+    found = found_in(made_up_frames(first, second))
     assert list(found[0].groups) == ["as it is", "IR 0.05", ALL]

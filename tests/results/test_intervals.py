@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from made_up_studies import MadeUpProblem, made_up_frames
 from scipy import stats
 
 from remix_study.metrics import METRICS
@@ -97,8 +98,8 @@ def test_one_fold_has_no_interval_to_clip():
     assert math.isnan(found.high)
 
 
-def test_no_score_of_a_study_leaves_its_range(frames_of, problem):
-    (comparison,) = comparisons(frames_of(problem(level=0.85), spread=0.15))
+def test_no_score_of_a_study_leaves_its_range():
+    (comparison,) = comparisons(made_up_frames(MadeUpProblem(level=0.85), spread=0.15))
     lines = table([comparison])
     inside = lines[lines["metric"] != "log_loss"]
     assert (inside["high"] == 1.0).any()

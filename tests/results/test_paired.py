@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from made_up_studies import MadeUpProblem, made_up_frames
 from scipy import stats
 
 from remix_study.report.sections.scores import section
@@ -13,13 +14,15 @@ from remix_study.results.comparison import comparisons
 from remix_study.results.paired import paired_tests, table
 from remix_study.results.verdict import remix_method
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
 FIVE = (("baseline", None), ("cost", None), ("smote", None), ("mixup", 0.1), ("remix", 0.1))
 
 
 @pytest.fixture
-def comparison(frames_of, problem):
-    (found,) = comparisons(frames_of(problem(rows=FIVE, early_stopping=False), noise=0.05))
+def comparison():
+    (found,) = comparisons(
+        made_up_frames(MadeUpProblem(methods=FIVE, early_stopping=False), noise=0.05)
+    )
     return found
 
 
@@ -29,8 +32,8 @@ def scores(frames, row, metric):
     return own[own["run"] == runs[row]].sort_values(["repeat", "fold"])["value"].to_numpy()
 
 
-def test_statistics_are_those_of_the_formula(frames_of, problem):
-    frames = frames_of(problem(rows=FIVE, early_stopping=False), noise=0.05)
+def test_statistics_are_those_of_the_formula():
+    frames = made_up_frames(MadeUpProblem(methods=FIVE, early_stopping=False), noise=0.05)
     (found,) = comparisons(frames)
     tests = paired_tests(found, remix_method(found))
     own = [t for t in tests if (t.reference, t.metric) == ("baseline", "bbs")]
@@ -60,8 +63,8 @@ def test_against_remix_is_the_other_way_round(comparison):
     assert {t.reference for t in tests} == {"baseline", "remix (0.1)"}
 
 
-def test_equal_folds_are_no_difference_and_a_constant_one_is_sure(frames_of, problem):
-    frames = frames_of(problem(rows=FIVE))
+def test_equal_folds_are_no_difference_and_a_constant_one_is_sure():
+    frames = made_up_frames(MadeUpProblem(methods=FIVE))
     run = frames.runs.set_index("row")["run"]
     test = (frames.scores["part"] == "test") & (frames.scores["metric"] == "g_mean")
     value = frames.scores["value"].where(~test, 0.5)
@@ -76,8 +79,8 @@ def test_equal_folds_are_no_difference_and_a_constant_one_is_sure(frames_of, pro
     assert (by["cost", "g_mean"].t, by["cost", "g_mean"].holm_p) == (np.inf, 0.0)
 
 
-def test_a_search_has_no_reference(frames_of, problem):
-    (found,) = comparisons(frames_of(problem(algorithm="tpe")))
+def test_a_search_has_no_reference():
+    (found,) = comparisons(made_up_frames(MadeUpProblem(algorithm="tpe")))
     assert paired_tests(found, None) == ()
 
 
@@ -92,9 +95,11 @@ def test_the_section_prints_ratio_and_degrees_of_freedom(comparison):
     assert len(table([(comparison, tests)])) == len(lines)
 
 
-def test_many_problems_are_counted_drawn_together_and_folded(frames_of, problem):
-    made_problems = [problem(problem=f"p{n}", rows=FIVE[:2], repeats=2) for n in range(14)]
-    made = section(comparisons(frames_of(*made_problems)))
+def test_many_problems_are_counted_drawn_together_and_folded():
+    made_problems = [
+        MadeUpProblem(problem=f"p{n}", methods=FIVE[:2], repeats=2) for n in range(14)
+    ]
+    made = section(comparisons(made_up_frames(*made_problems)))
     names = [picture.name for block in made.blocks for picture in block.pictures]
     assert names == ["results-made-binary-g_mean", "results-made-binary-bbs"]
     assert sum(bool(block.collapsed) for block in made.blocks) == 14

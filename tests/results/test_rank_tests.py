@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from made_up_studies import MadeUpProblem, made_up_frames
 from scipy import stats
 
 from remix_study.report.sections.rank_sums import section
@@ -14,28 +15,30 @@ from remix_study.results.comparison import comparisons
 from remix_study.results.rank_sums import strategy_ranks
 from remix_study.results.rank_tests import rank_tests, table, table_of_opponents
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
 
 FIVE = (("baseline", None), ("cost", None), ("smote", None), ("mixup", 0.1), ("remix", 0.1))
 SIZES = {"musk": 3, "segment": 3, "ozone": 2, "aps": 1}
 
 
 @pytest.fixture(scope="module")
-def frames(frames_of, problem):
+def frames():
     """Nine problems from four data sets of different size."""
     made = [
-        problem(
+        MadeUpProblem(
             problem=f"{dataset}-{at}",
             dataset=dataset,
             imbalance=(0.05, 0.025, 0.01)[at],
-            rows=(*FIVE, ("remix", 0.4)),
+            methods=(*FIVE, ("remix", 0.4)),
             repeats=2,
             level=0.5,
         )
         for dataset, size in SIZES.items()
         for at in range(size)
     ]
-    return frames_of(*(replace(p, level=0.5 + 0.05 * i) for i, p in enumerate(made)), noise=0.1)
+    return made_up_frames(
+        *(replace(p, level=0.5 + 0.05 * i) for i, p in enumerate(made)), noise=0.1
+    )
 
 
 @pytest.fixture(scope="module")
@@ -88,9 +91,9 @@ def test_holm_against_remix_by_hand(tests):
         assert rival.holm_p == pytest.approx(highest)
 
 
-def test_of_each_mixing_strategy_the_published_alpha_competes(frames_of, problem):
+def test_of_each_mixing_strategy_the_published_alpha_competes():
     rows = (("baseline", None), ("remix", 0.01), ("remix", 0.2), ("remix", 1.0))
-    found = comparisons(frames_of(problem(rows=rows)))
+    found = comparisons(made_up_frames(MadeUpProblem(methods=rows)))
     assert [row.label for row in strategy_ranks(found).methods] == ["baseline", "remix (0.2)"]
 
 
@@ -114,8 +117,10 @@ def test_what_four_data_sets_cannot_show_is_said(frames):
     assert names == ["ranks-binary-problem", "ranks-binary-data-set"]
 
 
-def test_one_or_two_problems_give_a_sentence_and_no_test(frames_of, problem):
-    found = comparisons(frames_of(problem(rows=FIVE), problem(problem="other", rows=FIVE)))
+def test_one_or_two_problems_give_a_sentence_and_no_test():
+    found = comparisons(
+        made_up_frames(MadeUpProblem(methods=FIVE), MadeUpProblem(problem="other", methods=FIVE))
+    )
     each = strategy_ranks(found)
     (block,) = blocks(each, rank_tests(each, found))
     assert "With 2 problems no test is made by problem" in " ".join(block.text)
@@ -124,9 +129,9 @@ def test_one_or_two_problems_give_a_sentence_and_no_test(frames_of, problem):
     assert "rank-tests" not in section(found).files
 
 
-def test_without_remix_the_rows_are_tested_alone(frames_of, problem):
-    made = [problem(problem=f"p{i}", rows=FIVE[:4], repeats=1) for i in range(3)]
-    found = comparisons(frames_of(*made))
+def test_without_remix_the_rows_are_tested_alone():
+    made = [MadeUpProblem(problem=f"p{i}", methods=FIVE[:4], repeats=1) for i in range(3)]
+    found = comparisons(made_up_frames(*made))
     each = strategy_ranks(found)
     tests = rank_tests(each, found)
     assert tests[0].overall is not None

@@ -6,20 +6,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from made_up_studies import MadeUpProblem, made_up_frames
 
 from remix_study.report.sections.scores import SHOWN_CONFIGURATIONS, section
 from remix_study.results.comparison import comparisons
 from remix_study.results.score_tables import table, table_of_training
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
 
 
 def texts(made):
     return " ".join(text for block in made.blocks for text in block.text)
 
 
-def test_mean_deviation_and_corrected_error(frames_of, problem):
-    frames = frames_of(problem())
+def test_mean_deviation_and_corrected_error():
+    frames = made_up_frames(MadeUpProblem())
     lines = table(comparisons(frames)).set_index(["row", "metric"])
     joined = frames.scores[frames.scores["part"] == "test"].merge(frames.runs[["run", "row"]])
     for (row, metric), values in joined.groupby(["row", "metric"])["value"]:
@@ -30,8 +31,8 @@ def test_mean_deviation_and_corrected_error(frames_of, problem):
         assert line["folds"] == 20
 
 
-def test_epochs_and_minority_rows(frames_of, problem):
-    frames = frames_of(problem())
+def test_epochs_and_minority_rows():
+    frames = made_up_frames(MadeUpProblem())
     lines = table_of_training(comparisons(frames)).set_index("row")
     run = int(frames.runs.loc[frames.runs["row"] == "cost", "run"].iloc[0])
     folds = frames.folds[frames.folds["run"] == run]
@@ -40,8 +41,8 @@ def test_epochs_and_minority_rows(frames_of, problem):
     assert lines.loc["cost", "minority_test_least"] == 30
 
 
-def test_folds_with_zero_g_mean_are_counted_and_said(frames_of, problem):
-    frames = frames_of(problem())
+def test_folds_with_zero_g_mean_are_counted_and_said():
+    frames = made_up_frames(MadeUpProblem())
     scores = frames.scores.copy()
     zero = (
         (scores["run"] == 0)
@@ -57,8 +58,8 @@ def test_folds_with_zero_g_mean_are_counted_and_said(frames_of, problem):
     assert "g-mean is 0, a class never found: baseline in 6 of 20" in texts(section(found))
 
 
-def test_failed_folds_are_said_with_their_reason(frames_of, problem):
-    frames = frames_of(problem())
+def test_failed_folds_are_said_with_their_reason():
+    frames = made_up_frames(MadeUpProblem())
     folds = frames.folds.copy()
     folds.loc[(folds["run"] == 0) & (folds["repeat"] == 0), "failed"] = "loss is not a number"
     made = section(comparisons(replace(frames, folds=folds)))
@@ -67,8 +68,8 @@ def test_failed_folds_are_said_with_their_reason(frames_of, problem):
     assert training.loc["baseline", "failed_folds"] == 2
 
 
-def test_a_run_whose_every_fold_failed_has_a_row_without_numbers(frames_of, problem):
-    frames = frames_of(problem())
+def test_a_run_whose_every_fold_failed_has_a_row_without_numbers():
+    frames = made_up_frames(MadeUpProblem())
     folds = frames.folds.copy()
     folds.loc[folds["run"] == 0, "failed"] = "loss is not a number"
     made = section(comparisons(replace(frames, folds=folds)))
@@ -76,16 +77,16 @@ def test_a_run_whose_every_fold_failed_has_a_row_without_numbers(frames_of, prob
     assert [cell.text for cell in row[:3]] == ["baseline", "–", "–"]
 
 
-def test_the_best_is_bold_and_what_is_within_error_is_marked(frames_of, problem):
+def test_the_best_is_bold_and_what_is_within_error_is_marked():
     rows = (("baseline", None), ("remix", 0.3), ("remix", 0.31))
-    made = section(comparisons(frames_of(problem(rows=rows), noise=0.004)))
+    made = section(comparisons(made_up_frames(MadeUpProblem(methods=rows), noise=0.004)))
     kinds = [row[1].kind for row in made.blocks[0].tables[0].rows]
     assert kinds[0] == "number"
     assert sorted(kinds[1:]) == ["best", "close"]
 
 
-def test_per_class_scores_name_their_class(frames_of, problem):
-    frames = frames_of(problem())
+def test_per_class_scores_name_their_class():
+    frames = made_up_frames(MadeUpProblem())
     scores = frames.scores.copy()
     scores.loc[scores["metric"] == "ece", "metric"] = "recall_1"
     lines = table(comparisons(replace(frames, scores=scores)))
@@ -93,9 +94,9 @@ def test_per_class_scores_name_their_class(frames_of, problem):
     assert lines.loc[lines["metric"] == "bbs", "class"].unique().tolist() == [""]
 
 
-def test_a_long_search_shows_the_best_by_validation(frames_of, problem):
+def test_a_long_search_shows_the_best_by_validation():
     rows = tuple(("remix", 0.01 * (i + 1)) for i in range(SHOWN_CONFIGURATIONS + 5))
-    frames = frames_of(problem(algorithm="tpe", rows=rows))
+    frames = made_up_frames(MadeUpProblem(algorithm="tpe", methods=rows))
     made = section(comparisons(frames))
     shown = [row[0].text for row in made.blocks[0].tables[0].rows]
     values = frames.runs["values"].map(lambda v: v[0])
@@ -104,6 +105,6 @@ def test_a_long_search_shows_the_best_by_validation(frames_of, problem):
     assert len(made.files["results"]) == len(rows)
 
 
-def test_nothing_complete_is_a_sentence(frames_of, problem):
-    made = section(comparisons(frames_of(problem(rows=()))))
+def test_nothing_complete_is_a_sentence():
+    made = section(comparisons(made_up_frames(MadeUpProblem(methods=()))))
     assert texts(made) == "No point is complete yet."

@@ -186,7 +186,7 @@ class Text(HTMLParser):
         self.words.append(data)
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unrendered_figures")
 def test_the_page_tells_what_is_optimistic_and_what_is_not(tmp_path, frames, found):
     page = write_report(frames, tmp_path / "r", command="x")
     text = " ".join(" ".join(Text(page.read_text(encoding="utf-8")).words).split())
@@ -210,7 +210,7 @@ def test_the_page_tells_what_is_optimistic_and_what_is_not(tmp_path, frames, fou
     }  # fmt: skip
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unrendered_figures")
 def test_missing_pieces_never_stop_the_section(frames):
     (searched,) = frames.searches
     for changes in (
@@ -225,7 +225,7 @@ def test_missing_pieces_never_stop_the_section(frames):
         assert bool(made) == bool(changes.get("trials", True))
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unrendered_figures")
 def test_a_search_that_found_nothing_says_so(frames, found):
     (searched,) = frames.searches
     first = found.references["baseline"]

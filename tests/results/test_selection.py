@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from made_up_studies import MadeUpProblem, made_up_frames
 
 from remix_study.results.comparison import comparisons
 from remix_study.results.selection import select_by_validation
@@ -19,8 +20,8 @@ def wide(frames, metric, part):
 
 
 @pytest.mark.parametrize(("metric", "sign"), [("g_mean", 1), ("bbs", -1)])
-def test_choices_overall_fold_by_fold_and_in_hindsight(frames_of, problem, metric, sign):
-    frames = frames_of(problem(), noise=0.03)
+def test_choices_overall_fold_by_fold_and_in_hindsight(metric, sign):
+    frames = made_up_frames(MadeUpProblem(), noise=0.03)
     (comparison,) = comparisons(frames)
     made = select_by_validation(comparison, metric)
     validation, test = wide(frames, metric, "validation"), wide(frames, metric, "test")
@@ -39,8 +40,8 @@ def test_choices_overall_fold_by_fold_and_in_hindsight(frames_of, problem, metri
     assert made.candidates == len(frames.runs)
 
 
-def test_test_scores_take_no_part_in_the_choice(frames_of, problem):
-    frames = frames_of(problem(), noise=0.03)
+def test_test_scores_take_no_part_in_the_choice():
+    frames = made_up_frames(MadeUpProblem(), noise=0.03)
     scores = frames.scores.copy()
     test = scores["part"] == "test"
     scores.loc[test, "value"] = np.random.default_rng(0).random(test.sum())
@@ -49,25 +50,29 @@ def test_test_scores_take_no_part_in_the_choice(frames_of, problem):
     assert (before.overall, before.most_often) == (after.overall, after.most_often)
 
 
-def test_rows_within_error_are_those_whose_interval_holds_zero(frames_of, problem):
+def test_rows_within_error_are_those_whose_interval_holds_zero():
     rows = (("baseline", None), ("remix", 0.29), ("remix", 0.3), ("remix", 0.31))
     made = select_by_validation(
-        comparisons(frames_of(problem(rows=rows), noise=0.005))[0], "g_mean"
+        comparisons(made_up_frames(MadeUpProblem(methods=rows), noise=0.005))[0], "g_mean"
     )
     best = {"remix (0.29)", "remix (0.3)", "remix (0.31)"}
     assert {made.hindsight.label, *made.within_error} == best
 
 
-def test_a_row_with_failed_folds_is_no_candidate(frames_of, problem):
-    frames = frames_of(problem(rows=(("baseline", None), ("balance", None), ("remix", 0.3))))
+def test_a_row_with_failed_folds_is_no_candidate():
+    frames = made_up_frames(
+        MadeUpProblem(methods=(("baseline", None), ("balance", None), ("remix", 0.3)))
+    )
     folds = frames.folds.copy()
     folds.loc[(folds["run"] == 2) & (folds["repeat"] == 0), "failed"] = "not a number"
     made = select_by_validation(comparisons(replace(frames, folds=folds))[0], "g_mean")
     assert made.candidates == 2
 
 
-def test_one_row_is_no_choice(frames_of, problem):
+def test_one_row_is_no_choice():
     assert (
-        select_by_validation(comparisons(frames_of(problem(rows=(("remix", 0.1),))))[0], "g_mean")
+        select_by_validation(
+            comparisons(made_up_frames(MadeUpProblem(methods=(("remix", 0.1),))))[0], "g_mean"
+        )
         is None
     )

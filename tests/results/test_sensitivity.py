@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from made_up_studies import MadeUpProblem, at_three_ratios, made_up_frames
 from scipy import stats
 
 from remix_study.report.sections.sensitivity import section
 from remix_study.results.comparison import comparisons
 from remix_study.results.sensitivity import sensitivity_curves, table
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
 
 
 def fold_values(frames, row, metric):
@@ -26,8 +27,8 @@ def texts(made):
     return " ".join(text for block in made.blocks for text in block.text)
 
 
-def test_zero_comes_from_balance_and_every_alpha_from_its_own_run(frames_of, problem):
-    frames = frames_of(problem())
+def test_zero_comes_from_balance_and_every_alpha_from_its_own_run():
+    frames = made_up_frames(MadeUpProblem())
     (curve,) = [
         curve
         for curve in sensitivity_curves(comparisons(frames))
@@ -41,8 +42,8 @@ def test_zero_comes_from_balance_and_every_alpha_from_its_own_run(frames_of, pro
         assert point.score.mean == pytest.approx(fold_values(frames, row, "g_mean").mean())
 
 
-def test_difference_to_zero_is_the_corrected_paired_interval(frames_of, problem):
-    frames = frames_of(problem(early_stopping=False))
+def test_difference_to_zero_is_the_corrected_paired_interval():
+    frames = made_up_frames(MadeUpProblem(early_stopping=False))
     lines = table(sensitivity_curves(comparisons(frames)))
     line = lines[(lines["row"] == "remix (0.4)") & (lines["metric"] == "bbs")].iloc[0]
     change = fold_values(frames, "remix (0.4)", "bbs") - fold_values(frames, "balance", "bbs")
@@ -55,15 +56,17 @@ def test_difference_to_zero_is_the_corrected_paired_interval(frames_of, problem)
     assert line["corrected_se"] == pytest.approx(np.sqrt((1 / 20 + 1 / 0.7) * single.var(ddof=1)))
 
 
-def test_zero_of_mixup_is_the_baseline(frames_of, problem):
-    frames = frames_of(problem(rows=(("baseline", None), ("mixup", 0.1), ("mixup", 0.4))))
+def test_zero_of_mixup_is_the_baseline():
+    frames = made_up_frames(
+        MadeUpProblem(methods=(("baseline", None), ("mixup", 0.1), ("mixup", 0.4)))
+    )
     lines = table(sensitivity_curves(comparisons(frames)))
     zero = lines[(lines["metric"] == "g_mean") & (lines["alpha"] == 0)]
     assert zero["row"].tolist() == ["baseline"]
 
 
-def test_imbalance_ratios_are_lines_of_one_panel(frames_of, ratios_of):
-    made = section(comparisons(frames_of(*ratios_of())))
+def test_imbalance_ratios_are_lines_of_one_panel():
+    made = section(comparisons(made_up_frames(*at_three_ratios())))
     (block,) = [block for block in made.blocks if block.pictures]
     assert block.title == "ReMix on digits, class 3 against the rest"
     names = [picture.name for picture in block.pictures]
@@ -78,25 +81,29 @@ def test_imbalance_ratios_are_lines_of_one_panel(frames_of, ratios_of):
     assert heads == ["alpha", "IR 0.05", "IR 0.025", "IR 0.01"]
 
 
-def test_reading_names_the_alphas_that_are_surely_better(frames_of, problem):
+def test_reading_names_the_alphas_that_are_surely_better():
     # With almost no noise of its own every alpha stands apart from zero.
-    frames = frames_of(
-        problem(rows=(("balance", None), ("remix", 0.1), ("remix", 0.3))), noise=1e-4
+    frames = made_up_frames(
+        MadeUpProblem(methods=(("balance", None), ("remix", 0.1), ("remix", 0.3))), noise=1e-4
     )
     text = texts(section(comparisons(frames)))
     assert "IR 0.05, g-mean: better than alpha 0 at 0.1 and 0.3" in text
     assert "IR 0.05, balanced Brier: better than alpha 0 at 0.1 and 0.3" in text
 
 
-def test_one_alpha_is_a_sentence_and_a_line_of_the_table(frames_of, problem):
-    made = section(comparisons(frames_of(problem(rows=(("baseline", None), ("mixup", 0.1))))))
+def test_one_alpha_is_a_sentence_and_a_line_of_the_table():
+    made = section(
+        comparisons(made_up_frames(MadeUpProblem(methods=(("baseline", None), ("mixup", 0.1)))))
+    )
     assert "MixUp was run at one alpha (0.1)" in texts(made)
     assert not any(block.pictures for block in made.blocks)
     assert set(made.files["sensitivity"]["alpha"]) == {0.0, 0.1}
 
 
-def test_without_a_zero_there_is_a_curve_but_no_difference(frames_of, problem):
-    made = section(comparisons(frames_of(problem(rows=(("remix", 0.1), ("remix", 0.4))))))
+def test_without_a_zero_there_is_a_curve_but_no_difference():
+    made = section(
+        comparisons(made_up_frames(MadeUpProblem(methods=(("remix", 0.1), ("remix", 0.4)))))
+    )
     assert "the same without mixing was not run" in texts(made)
     (block,) = made.blocks
     assert [picture.name for picture in block.pictures if picture.on_page] == [
@@ -109,9 +116,9 @@ def test_without_a_zero_there_is_a_curve_but_no_difference(frames_of, problem):
     ("changes", "expected"),
     [
         ({"algorithm": "tpe"}, "Optuna chose the points"),
-        ({"rows": (("baseline", None), ("cost", None))}, "nothing depends on alpha"),
-        ({"rows": ()}, "nothing depends on alpha"),
+        ({"methods": (("baseline", None), ("cost", None))}, "nothing depends on alpha"),
+        ({"methods": ()}, "nothing depends on alpha"),
     ],
 )
-def test_what_has_no_curve_gives_a_sentence(frames_of, problem, changes, expected):
-    assert expected in texts(section(comparisons(frames_of(problem(**changes)))))
+def test_what_has_no_curve_gives_a_sentence(changes, expected):
+    assert expected in texts(section(comparisons(made_up_frames(MadeUpProblem(**changes)))))

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from made_up_studies import MadeUpProblem, made_up_frames
 
 from remix_study.paper.page_sections import all_sections
 from remix_study.report.page import write_report
@@ -38,19 +39,21 @@ def definition(study, problem, *, redraw=False, **training):
 
 
 @pytest.fixture(scope="module")
-def frames(frames_of, problem):
+def frames():
     """Main studies of two problems, rivals, a curve, a check, a variant and the repository's."""
-    segment = problem(problem=SEGMENT, dataset="segment", rows=FIVE, repeats=3, study="main")
+    segment = MadeUpProblem(
+        problem=SEGMENT, dataset="segment", methods=FIVE, repeats=3, study="main"
+    )
     ozone = replace(segment, problem=OZONE, dataset="ozone", imbalance=0.025)
-    made = frames_of(
+    made = made_up_frames(
         segment,
         ozone,
-        replace(segment, study="curve", rows=CURVE),
-        replace(segment, study="rivals", rows=RIVALS),
-        replace(ozone, study="rivals", rows=RIVALS),
+        replace(segment, study="curve", methods=CURVE),
+        replace(segment, study="rivals", methods=RIVALS),
+        replace(ozone, study="rivals", methods=RIVALS),
         replace(segment, study="check"),
         replace(segment, study="redrawn"),
-        replace(segment, study="paper-repo", rows=REPO),
+        replace(segment, study="paper-repo", methods=REPO),
     )
     problems = made.problems
     return replace(
@@ -148,7 +151,7 @@ def test_other_splits_are_no_check(frames):
     assert ("check", SEGMENT) in named(found.main)
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unrendered_figures")
 def test_studies_beside_change_no_headline_number(frames, tmp_path):
     """The files that a verdict is read from are letter by letter those of the main study."""
     write_report(only(frames, "main"), tmp_path / "main", command="here", registry=all_sections())
@@ -173,7 +176,7 @@ def test_studies_beside_change_no_headline_number(frames, tmp_path):
         assert f'<section id="{anchor}">' in text
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unrendered_figures")
 @pytest.mark.parametrize("study", ["paper-repo", "check", "rivals"])
 def test_each_side_study_has_a_report_of_its_own(frames, tmp_path, study):
     page = write_report(

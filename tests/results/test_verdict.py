@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from gaussian_studies import gaussian_frames
+from made_up_studies import MadeUpProblem, at_three_ratios, made_up_frames
 from scipy import stats
 
 from remix_study.report.sections.verdict import section
@@ -13,7 +15,7 @@ from remix_study.results.comparison import comparisons
 from remix_study.results.corrections import DIVIDED, THRESHOLD, corrected_methods
 from remix_study.results.verdict import problem_verdict, remix_method, simpler_methods
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
 
 GAUSS = (
     ("baseline", None),
@@ -46,8 +48,8 @@ def answer(made, question, block=0):
     return " ".join(lines).replace("\N{NO-BREAK SPACE}", " ")
 
 
-def test_differences_are_corrected_and_paired(frames_of, problem):
-    frames = frames_of(problem(), noise=0.02)
+def test_differences_are_corrected_and_paired():
+    frames = made_up_frames(MadeUpProblem(), noise=0.02)
     (found,) = verdicts(frames)
     joined = frames.scores[
         (frames.scores["metric"] == "bbs") & (frames.scores["part"] == "test")
@@ -63,8 +65,8 @@ def test_differences_are_corrected_and_paired(frames_of, problem):
         )
 
 
-def test_what_was_put_in_is_said(frames_of, problem):
-    made = section(verdicts(frames_of(problem(), noise=1e-4)))
+def test_what_was_put_in_is_said():
+    made = section(verdicts(made_up_frames(MadeUpProblem(), noise=1e-4)))
     assert words(made).startswith("ReMix (0.1) is better than the baseline on g-mean")
     assert answer(made, "Does ReMix help?").startswith("Yes. Against the baseline: better on")
     assert answer(made, "Does its mixing help?").startswith("Yes.")
@@ -73,8 +75,8 @@ def test_what_was_put_in_is_said(frames_of, problem):
     assert answer(made, "probabilities").startswith("Not as they come: worse than the baseline’s")
 
 
-def test_what_the_folds_cannot_show_is_not_claimed(frames_of, problem):
-    made = section(verdicts(frames_of(problem(), noise=0.4)))
+def test_what_the_folds_cannot_show_is_not_claimed():
+    made = section(verdicts(made_up_frames(MadeUpProblem(), noise=0.4)))
     assert "cannot be told from the baseline" in words(made)
     assert "mixing adds nothing that these folds show" in words(made)
     assert answer(made, "Does ReMix help?").startswith("These folds cannot show it.")
@@ -82,8 +84,10 @@ def test_what_the_folds_cannot_show_is_not_claimed(frames_of, problem):
     assert "rows are within error of the best" in answer(made, "validation")
 
 
-def test_harm_is_called_harm(frames_of, problem):
-    frames = frames_of(problem(rows=(("baseline", None), ("remix", 0.1))), noise=1e-4)
+def test_harm_is_called_harm():
+    frames = made_up_frames(
+        MadeUpProblem(methods=(("baseline", None), ("remix", 0.1))), noise=1e-4
+    )
     scores = frames.scores.copy()
     remix = scores["run"] == int(
         frames.runs.loc[frames.runs["strategy"] == "remix", "run"].iloc[0]
@@ -95,10 +99,10 @@ def test_harm_is_called_harm(frames_of, problem):
     assert "is worse than the baseline on g-mean and balanced Brier" in words(made)
 
 
-def test_few_folds_and_few_rows_come_first(frames_of, problem):
-    frames = frames_of(
-        problem(
-            repeats=2, counts={"rest": 1200, "3": 12}, rows=(("baseline", None), ("remix", 0.1))
+def test_few_folds_and_few_rows_come_first():
+    frames = made_up_frames(
+        MadeUpProblem(
+            repeats=2, counts={"rest": 1200, "3": 12}, methods=(("baseline", None), ("remix", 0.1))
         )
     )
     block = section(verdicts(frames)).blocks[0]
@@ -107,26 +111,28 @@ def test_few_folds_and_few_rows_come_first(frames_of, problem):
     assert "0.17" in block.warnings[1]
 
 
-def test_enough_folds_and_rows_need_no_warning(frames_of, problem):
-    (block,) = section(verdicts(frames_of(problem()))).blocks
+def test_enough_folds_and_rows_need_no_warning():
+    (block,) = section(verdicts(made_up_frames(MadeUpProblem()))).blocks
     assert block.warnings == ()
 
 
-def test_points_still_to_run_come_first(frames_of, problem):
-    (block,) = section(verdicts(frames_of(problem(planned=20)))).blocks
+def test_points_still_to_run_come_first():
+    (block,) = section(verdicts(made_up_frames(MadeUpProblem(planned=20)))).blocks
     assert "6 points still to run" in block.warnings[0]
 
 
-def test_another_alpha_than_the_published_is_stated(frames_of, problem):
-    frames = frames_of(problem(rows=(("baseline", None), ("remix", 0.05), ("remix", 0.5))))
+def test_another_alpha_than_the_published_is_stated():
+    frames = made_up_frames(
+        MadeUpProblem(methods=(("baseline", None), ("remix", 0.05), ("remix", 0.5)))
+    )
     (found,) = verdicts(frames)
     assert found.remix.alpha == 0.05
     assert "this speaks of alpha 0.05" in words(section([found]))
 
 
-def test_a_balanced_network_is_mended_by_the_correction(gaussians_of):
+def test_a_balanced_network_is_mended_by_the_correction():
     # ReMix here is a true posterior at shares 0.3: the correction is all that it needs.
-    frames = gaussians_of(rows=GAUSS, shares={"remix": 0.3, "balance": 0.3}, repeats=10)
+    frames = gaussian_frames(methods=GAUSS, shares={"remix": 0.3, "balance": 0.3}, repeats=10)
     (found,) = verdicts(frames)
     assert set(found.probability_quality.worse) == {"brier", "log_loss", "cwece"}
     assert found.probability_quality.correction_outcome == "sufficient"
@@ -136,31 +142,31 @@ def test_a_balanced_network_is_mended_by_the_correction(gaussians_of):
     assert "decide by the probabilities as they come" in text
 
 
-def test_a_softened_network_needs_a_temperature_on_top(gaussians_of):
-    frames = gaussians_of(
-        rows=GAUSS, shares={"remix": 0.5}, slopes={"remix": 0.35}, repeats=10, n=1200
+def test_a_softened_network_needs_a_temperature_on_top():
+    frames = gaussian_frames(
+        methods=GAUSS, shares={"remix": 0.5}, slopes={"remix": 0.35}, repeats=10, n=1200
     )
     (found,) = verdicts(frames)
     assert found.probability_quality.correction_outcome == "sufficient with temperature"
     assert "with a temperature fitted on validation" in answer(section([found]), "probabilities")
 
 
-def test_an_unbalanced_network_needs_no_correction(gaussians_of):
-    frames = gaussians_of(rows=GAUSS, shares={"remix": 0.05})
+def test_an_unbalanced_network_needs_no_correction():
+    frames = gaussian_frames(methods=GAUSS, shares={"remix": 0.05})
     (found,) = verdicts(frames)
     assert found.probability_quality.correction_outcome == "not needed"
     assert answer(section([found]), "probabilities").startswith("Not surely worse")
 
 
-def test_probabilities_worse_than_the_class_shares_are_called_so(gaussians_of):
-    frames = gaussians_of(rows=GAUSS, shares={"remix": 0.9}, distance=1.0)
+def test_probabilities_worse_than_the_class_shares_are_called_so():
+    frames = gaussian_frames(methods=GAUSS, shares={"remix": 0.9}, distance=1.0)
     (found,) = verdicts(frames)
     assert "remix (0.1)" in found.probability_quality.below_guessing
     assert "baseline" not in found.probability_quality.below_guessing
 
 
-def test_rivals_without_training_are_compared_too(gaussians_of):
-    frames = gaussians_of(rows=GAUSS)
+def test_rivals_without_training_are_compared_too():
+    frames = gaussian_frames(methods=GAUSS)
     (found,) = verdicts(frames)
     divided = found.rival(DIVIDED)
     assert divided.relation("bbs") == "unclear"
@@ -171,21 +177,23 @@ def test_rivals_without_training_are_compared_too(gaussians_of):
         assert DIVIDED in simpler_methods(found, chosen)
 
 
-def test_simpler_rows_stand_before_the_chosen_and_are_not_worse(frames_of, problem):
-    frames = frames_of(problem(), noise=1e-4)
+def test_simpler_rows_stand_before_the_chosen_and_are_not_worse():
+    frames = made_up_frames(MadeUpProblem(), noise=1e-4)
     (found,) = verdicts(frames)
     chosen = next(made for made in found.selections if made.metric == "g_mean")
     assert chosen.overall.label == "remix (0.3)"
     assert simpler_methods(found, chosen) == ()
 
 
-def test_missing_rivals_are_named(frames_of, problem):
-    made = section(verdicts(frames_of(problem(rows=(("baseline", None), ("remix", 0.1))))))
+def test_missing_rivals_are_named():
+    made = section(
+        verdicts(made_up_frames(MadeUpProblem(methods=(("baseline", None), ("remix", 0.1)))))
+    )
     assert "Not in this study: balance, cost and logit-adjusted." in words(made)
 
 
-def test_many_problems_get_a_summary_first(frames_of, ratios_of):
-    made = section(verdicts(frames_of(*ratios_of(), noise=1e-4)))
+def test_many_problems_get_a_summary_first():
+    made = section(verdicts(made_up_frames(*at_three_ratios(), noise=1e-4)))
     assert "against the baseline better on all 3 problems" in made.blocks[0].text[0]
     (glance,) = made.blocks[0].tables
     assert [row[0].text for row in glance.rows] == [
@@ -195,9 +203,11 @@ def test_many_problems_get_a_summary_first(frames_of, ratios_of):
     ]
 
 
-def test_a_search_says_what_it_chose(frames_of, problem):
+def test_a_search_says_what_it_chose():
     rows = tuple(("remix", alpha) for alpha in (0.1, 0.3, 0.5))
-    made = section(verdicts(frames_of(problem(algorithm="tpe", rows=rows), noise=1e-4)))
+    made = section(
+        verdicts(made_up_frames(MadeUpProblem(algorithm="tpe", methods=rows), noise=1e-4))
+    )
     assert "Optuna chose 3 different points" in words(made)
     assert "stands under Search" in words(made)
     # Its choice heeds constraints, which the scores here know nothing of.
@@ -205,5 +215,5 @@ def test_a_search_says_what_it_chose(frames_of, problem):
 
 
 @pytest.mark.parametrize("rows", [(), (("baseline", None),), (("remix", 0.1),)])
-def test_too_little_gives_words_all_the_same(frames_of, problem, rows):
-    assert words(section(verdicts(frames_of(problem(rows=rows)))))
+def test_too_little_gives_words_all_the_same(rows):
+    assert words(section(verdicts(made_up_frames(MadeUpProblem(methods=rows)))))

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from claim_studies import both_verdicts, claims_of
+from made_up_studies import MadeUpProblem, made_up_frames
 
 from remix_study.paper.claims.rules import ALPHA_RANGE
 from remix_study.results.alpha_grids import alpha_grids, regret, slope, slopes_by_fold
@@ -16,22 +17,22 @@ ALPHAS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0, 2.0)
 
 
 @pytest.fixture
-def curve(problem, frames_of):
+def curve():
     """Frames of ReMix on a grid; the curve says each score of (dataset, ratio, alpha, metric)."""
 
     def make(score, *, datasets=("musk", "seizure"), alphas=ALPHAS, validation=None, wobble=0.0):
         problems = [
-            problem(
+            MadeUpProblem(
                 problem=f"{dataset}-1-ir{ratio:g}",
                 dataset=dataset,
                 imbalance=ratio,
                 repeats=2,
-                rows=(("balance", None), *(("remix", alpha) for alpha in alphas)),
+                methods=(("balance", None), *(("remix", alpha) for alpha in alphas)),
             )
             for dataset in datasets
             for ratio in (0.05, 0.01)
         ]
-        frames = frames_of(*problems)
+        frames = made_up_frames(*problems)
         problems_by_name = {item.problem: item for item in problems}
         runs = {r.run: (problems_by_name[r.problem], r.alpha) for r in frames.runs.itertuples()}
         values = []
@@ -157,8 +158,8 @@ def test_too_few_alphas_are_no_curve(curve):
         assert claims[name].missing
 
 
-def test_slopes_of_folds_average_to_the_slope_of_the_means(frames_of, problem):
-    grid = alpha_grids(comparisons(frames_of(problem())))[0]
+def test_slopes_of_folds_average_to_the_slope_of_the_means():
+    grid = alpha_grids(comparisons(made_up_frames(MadeUpProblem())))[0]
     by_fold = slopes_by_fold(grid, "g_mean", ALPHA_RANGE)
     assert len(by_fold) == 20
     assert by_fold.mean() == pytest.approx(slope(grid, "g_mean", ALPHA_RANGE))

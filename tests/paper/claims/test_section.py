@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 from claim_studies import FIVE, SEVEN
+from made_up_studies import MadeUpProblem, made_up_frames
 
 from remix_study.paper.claims.check import (
     check_claims,
@@ -31,25 +32,25 @@ from remix_study.results.comparison import comparisons
 from remix_study.results.rank_tests import SURE
 
 
-def test_answers_on_fewer_images_say_so(frames_of, problem):
+def test_answers_on_fewer_images_say_so():
     """In the verdict's cell and in the reading, with what the data set says of itself."""
     small = "cifar10-small: 6,000 of 60,000 images"
     rows = (*SEVEN[:4], ("remix", 0.1), ("augment", None), ("remix-aug", 0.1))
 
     def section_of(dataset, repeats, notes=()):
         problems = [
-            problem(
+            MadeUpProblem(
                 problem=f"{dataset}-{kind}",
                 dataset=dataset,
                 kind=kind,
                 imbalance=0.25,
                 repeats=repeats,
-                rows=rows,
+                methods=rows,
                 notes=(*notes, f"{dataset}-{kind}: the majority was reduced"),
             )
             for kind in ("binary", "multi-class")
         ]
-        return section(comparisons(frames_of(*problems)))
+        return section(comparisons(made_up_frames(*problems)))
 
     reading, cells = limits_shown(section_of("cifar10-small", 1, (small, "1 repeat: a look.")))
     assert reading == (
@@ -114,15 +115,15 @@ def test_all_claims_are_there_once_and_every_table_has_them(paper_frames):
     assert np.allclose(contrasts[["better", "equal", "worse"]].dropna().sum(axis=1), 1)
 
 
-def test_the_section_is_for_the_problems_of_the_paper(frames_of, problem, paper_frames):
+def test_the_section_is_for_the_problems_of_the_paper(paper_frames):
     assert concerns_paper(comparisons(paper_frames))
-    assert not concerns_paper(comparisons(frames_of(problem(rows=FIVE))))
+    assert not concerns_paper(comparisons(made_up_frames(MadeUpProblem(methods=FIVE))))
     assert not concerns_paper(
-        comparisons(frames_of(problem(dataset="musk", imbalance=0.5, rows=FIVE)))
+        comparisons(made_up_frames(MadeUpProblem(dataset="musk", imbalance=0.5, methods=FIVE)))
     )
-    musk = problem(dataset="musk", imbalance=0.05, rows=FIVE)
-    assert concerns_paper(comparisons(frames_of(musk)))
-    assert not concerns_paper(comparisons(frames_of(replace(musk, algorithm="tpe"))))
+    musk = MadeUpProblem(dataset="musk", imbalance=0.05, methods=FIVE)
+    assert concerns_paper(comparisons(made_up_frames(musk)))
+    assert not concerns_paper(comparisons(made_up_frames(replace(musk, algorithm="tpe"))))
 
 
 def test_the_section_says_what_was_found_and_what_cannot_be(paper_frames):
