@@ -1,4 +1,4 @@
-"""Studies from Python: arrays, data frames, groups, and the mistakes one can make."""
+"""Studies from Python: arrays, data frames, groups, and messages on wrong arguments."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tiny_studies import assert_clean, complete_values, query, tiny
 
 import remix_study
 from remix_study.errors import DataError, StudyFileError, UsageError
+from remix_study.study.packing import unpack
 from remix_study.study.reporter import Reporter
 from remix_study.studyfile.parsing import load_study, parse_study
 
@@ -29,8 +30,8 @@ def data():
 
 
 @pytest.fixture
-def fast(request, here):
-    """Made-up training in an empty folder."""
+def folder(request, here):
+    """Simulated training in an empty folder."""
     request.getfixturevalue("simulated")
     return here
 
@@ -53,7 +54,7 @@ def test_a_data_frame_with_text_and_gaps_is_really_trained_on(here, data, capfd)
     assert (again.complete_before, again.completed) == (3, 0)
 
 
-@pytest.mark.usefixtures("fast")
+@pytest.mark.usefixtures("folder")
 def test_arrays_that_changed_are_refused(data):
     X, y, _ = data
     remix_study.run(parse_study(ARRAYS), X, y, storage=URL)
@@ -61,38 +62,39 @@ def test_arrays_that_changed_are_refused(data):
         remix_study.run(parse_study(ARRAYS), X + 1, y, storage=URL)
 
 
-def test_one_study_runs_on_many_data(fast, data):
+def test_one_study_runs_on_several_data_sets(folder, data):
     X, y, _ = data
     for name in ("one", "two"):
         summary = remix_study.run(parse_study(ARRAYS), X, y, name=name, storage=URL)
         assert summary.completed == 3
-    assert len(complete_values(fast / "x.db")) == 6
+    assert len(complete_values(folder / "x.db")) == 6
 
 
-def test_groups_stay_together(fast, data):
+def test_groups_stay_together(folder, data):
     X, y, groups = data
     text = ARRAYS.replace("repeats = 1", "repeats = 1\ngrouped = true")
     remix_study.run(parse_study(text), X, y, groups=groups, storage=URL)
     parts = {}
-    for fold, part, rows in query(fast / "x.db", "SELECT fold, part, rows FROM remix_parts"):
-        import zlib
-
-        kept = np.frombuffer(zlib.decompress(rows), np.int32)
-        parts[fold, part] = set(groups[kept])
+    for fold, part, rows in query(folder / "x.db", "SELECT fold, part, rows FROM remix_parts"):
+        parts[fold, part] = set(groups[unpack(rows, np.int32)])
     for fold in (0, 1):
         assert not parts[fold, "test"] & parts[fold, "validation"]
     assert not parts[0, "test"] & parts[1, "test"]
 
 
-def test_a_study_is_a_path_a_name_or_an_object(fast):
-    (fast / "tiny.toml").write_text(tiny())
-    for study in (fast / "tiny.toml", str(fast / "tiny.toml"), load_study(fast / "tiny.toml")):
+def test_a_study_is_a_path_a_name_or_an_object(folder):
+    (folder / "tiny.toml").write_text(tiny())
+    for study in (
+        folder / "tiny.toml",
+        str(folder / "tiny.toml"),
+        load_study(folder / "tiny.toml"),
+    ):
         assert remix_study.run(study, storage=URL).complete == 3
     with pytest.raises(StudyFileError, match="nor a built-in study"):
         remix_study.run("quickstrat", storage=URL)
 
 
-def test_mistakes_are_named(fast, data):
+def test_wrong_arguments_are_named(folder, data):
     X, y, groups = data
     study = parse_study(ARRAYS)
     for arguments, keywords, error, expected in (
@@ -114,13 +116,13 @@ def test_mistakes_are_named(fast, data):
     ):
         with pytest.raises(error, match=expected):
             remix_study.run(*arguments, storage=URL, **keywords)
-    assert not (fast / "x.db").exists()
+    assert not (folder / "x.db").exists()
 
 
-def test_an_interrupt_from_the_keyboard_leaves_a_clean_database(fast, data):
+def test_an_interrupt_from_the_keyboard_leaves_a_clean_database(folder, data):
     X, y, _ = data
 
-    class Impatient(Reporter):
+    class InterruptingReporter(Reporter):
         def epoch(self, _members):
             os.kill(os.getpid(), signal.SIGINT)
 
@@ -128,29 +130,31 @@ def test_an_interrupt_from_the_keyboard_leaves_a_clean_database(fast, data):
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
-            remix_study.run(parse_study(ARRAYS), X, y, storage=URL, reporter=Impatient())
+            remix_study.run(
+                parse_study(ARRAYS), X, y, storage=URL, reporter=InterruptingReporter()
+            )
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
-    assert_clean(fast / "x.db")
+    assert_clean(folder / "x.db")
 
 
-@pytest.mark.usefixtures("fast")
+@pytest.mark.usefixtures("folder")
 def test_it_runs_in_a_thread_and_beside_a_handler_of_the_users_own(data):
     X, y, _ = data
-    found = []
+    summaries = []
     thread = threading.Thread(
-        target=lambda: found.append(remix_study.run(parse_study(ARRAYS), X, y, storage=URL))
+        target=lambda: summaries.append(remix_study.run(parse_study(ARRAYS), X, y, storage=URL))
     )
     thread.start()
     thread.join()
-    assert found[0].complete == 3
+    assert summaries[0].complete == 3
 
-    def own(number, frame): ...
+    def handler(number, frame): ...
 
-    before = signal.signal(signal.SIGINT, own)
+    before = signal.signal(signal.SIGINT, handler)
     try:
         remix_study.run(parse_study(ARRAYS), X, y, name="b", storage=URL)
-        assert signal.getsignal(signal.SIGINT) is own
+        assert signal.getsignal(signal.SIGINT) is handler
     finally:
         signal.signal(signal.SIGINT, before)

@@ -1,4 +1,4 @@
-"""Planned points: which there are, what they mean, and what they are called."""
+"""Configurations of a grid: which there are, what they mean, and their labels."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ def study_of(text: str, before: str = ""):
     return study
 
 
-def points(text: str) -> list[dict]:
+def configurations(text: str) -> list[dict]:
     return grid_configurations(study_of(text).search.space)
 
 
-def test_without_a_space_every_strategy_is_one_point():
-    found = points("")
-    assert [point["strategy"] for point in found] == list(DEFAULT_STRATEGIES)
-    assert [point["alpha"] for point in found if "alpha" in point] == [0.1, 0.1]
+def test_without_a_space_every_strategy_is_one_configuration():
+    grid = configurations("")
+    assert [parameters["strategy"] for parameters in grid] == list(DEFAULT_STRATEGIES)
+    assert [parameters["alpha"] for parameters in grid if "alpha" in parameters] == [0.1, 0.1]
 
 
-def test_alpha_nought_is_the_strategy_that_does_not_mix():
-    found = points(
+def test_alpha_0_is_the_strategy_that_does_not_mix():
+    grid = configurations(
         'strategy = ["baseline", "balance", "mixup", "remix"]\n'
         "alpha.remix = [0.0, 0.1]\nalpha.mixup = [0, 0.3]"
     )
-    assert found == [
+    assert grid == [
         {"strategy": "baseline"},
         {"strategy": "balance"},
         {"strategy": "mixup", "alpha": 0.3},
@@ -47,19 +47,19 @@ def test_alpha_nought_is_the_strategy_that_does_not_mix():
 
 
 def test_only_strategies_that_mix_take_the_common_alpha():
-    found = points('strategy = ["cost", "mixup", "remix"]\nalpha = [0.1, 0.2]')
-    assert found == [
+    grid = configurations('strategy = ["cost", "mixup", "remix"]\nalpha = [0.1, 0.2]')
+    assert grid == [
         {"strategy": "cost"},
         *({"strategy": s, "alpha": a} for s in ("mixup", "remix") for a in (0.1, 0.2)),
     ]
 
 
 def test_parts_are_combined_but_smote_is_not_mixed():
-    found = points(
+    grid = configurations(
         'sampler = ["natural", "smote"]\nmixing = ["none", "beta", "beta-sample"]\n'
         "alpha = [0.0, 0.2]"
     )
-    assert found == [
+    assert grid == [
         {"sampler": "natural", "mixing": "none", "loss": "cross-entropy"},
         {"sampler": "natural", "mixing": "beta", "loss": "cross-entropy", "alpha": 0.2},
         {"sampler": "natural", "mixing": "beta-sample", "loss": "cross-entropy", "alpha": 0.2},
@@ -67,40 +67,42 @@ def test_parts_are_combined_but_smote_is_not_mixed():
     ]
 
 
-def test_settings_multiply_the_points():
-    found = points(
+def test_listed_values_are_combined():
+    grid = configurations(
         'strategy = ["baseline", "remix"]\nalpha = [0.1]\nlearning_rate = [0.1, 1]\n'
         "model.hidden = [[8], [8, 4]]\nbatch_size = [16, 32]"
     )
-    seen = [(p["strategy"], p["learning_rate"], p["model.hidden"], p["batch_size"]) for p in found]
+    combinations = [
+        (p["strategy"], p["learning_rate"], p["model.hidden"], p["batch_size"]) for p in grid
+    ]
     expected = itertools.product(["baseline", "remix"], [0.1, 1.0], ["[8]", "[8, 4]"], [16, 32])
-    assert seen == list(expected)
+    assert combinations == list(expected)
 
 
-def test_a_setting_is_what_the_point_says_on_top_of_the_file():
+def test_parameters_are_applied_on_top_of_the_file():
     study = study_of(
         'strategy = ["remix"]\nlearning_rate = [0.5]\nmodel.hidden = [[8, 4]]',
         "[model]\ndropout = 0.3\n",
     )
-    (point,) = grid_configurations(study.search.space)
-    setting = configuration_of(point, study.training, study.model)
-    assert (setting.strategy.name, setting.strategy.alpha) == ("remix", 0.1)
-    assert setting.training.learning_rate == 0.5
-    assert setting.training.epochs == study.training.epochs
-    assert setting.model.options == {"dropout": 0.3, "hidden": [8, 4]}
+    (parameters,) = grid_configurations(study.search.space)
+    configuration = configuration_of(parameters, study.training, study.model)
+    assert (configuration.strategy.name, configuration.strategy.alpha) == ("remix", 0.1)
+    assert configuration.training.learning_rate == 0.5
+    assert configuration.training.epochs == study.training.epochs
+    assert configuration.model.options == {"dropout": 0.3, "hidden": [8, 4]}
 
 
 def test_names_that_look_like_numbers_stay_names():
     study = study_of('model.kind = ["4", "8-4"]', '[model]\nname = "a:b"\n')
     kinds = {
-        configuration_of(point, study.training, study.model).model.options["kind"]
-        for point in grid_configurations(study.search.space)
+        configuration_of(parameters, study.training, study.model).model.options["kind"]
+        for parameters in grid_configurations(study.search.space)
     }
     assert kinds == {"4", "8-4"}
 
 
 @pytest.mark.parametrize(
-    ("point", "label"),
+    ("parameters", "label"),
     [
         ({"strategy": "cost"}, "cost"),
         ({"strategy": "remix", "alpha": 0.1}, "remix (0.1)"),
@@ -115,11 +117,11 @@ def test_names_that_look_like_numbers_stay_names():
         ({"learning_rate": 0.1}, "baseline, learning_rate 0.1"),
     ],
 )
-def test_labels(point, label):
-    assert label_of(point) == label
+def test_labels(parameters, label):
+    assert label_of(parameters) == label
 
 
-def test_the_order_of_parameters_is_of_no_matter():
+def test_the_order_of_parameters_does_not_matter():
     assert configuration_key({"b": 1, "a": 0.1}) == configuration_key({"a": 0.1, "b": 1})
     assert configuration_key({"a": 0.1}) != configuration_key({"a": 0.10000000000000002})
 
@@ -156,14 +158,14 @@ def test_the_order_of_parameters_is_of_no_matter():
         ),
     ],
 )
-def test_spaces_that_make_no_sense(text, expected):
+def test_contradictory_spaces_are_refused(text, expected):
     with pytest.raises(StudyFileError) as caught:
-        points(text)
+        configurations(text)
     assert str(caught.value).startswith(f"my.toml: {expected}")
 
 
 @pytest.mark.parametrize(
-    ("remix", "mixup", "fits"),
+    ("remix", "mixup", "is_valid"),
     [
         ("{low = 0.1, high = 1}", "{low = 0.2, high = 2}", True),
         ("{low = 0.1, high = 1, log = true}", "{low = 0.2, high = 2}", False),
@@ -172,16 +174,16 @@ def test_spaces_that_make_no_sense(text, expected):
         ("[0.1, 0.2]", "[0.1, 0.2]", True),
     ],
 )
-def test_optuna_must_take_alpha_for_one_parameter_in_a_search(remix, mixup, fits):
+def test_a_search_has_one_distribution_of_alpha(remix, mixup, is_valid):
     text = f"alpha.remix = {remix}\nalpha.mixup = {mixup}"
-    if fits:
+    if is_valid:
         study_of(text, SEARCH)
         return
     with pytest.raises(StudyFileError, match=r"search\.space\.alpha: a search needs the same"):
         study_of(text, SEARCH)
 
 
-def test_every_problem_must_be_able_to_take_every_setting():
+def test_every_value_must_fit_every_problem():
     problems = '[[problems]]\ndataset = "wine"\n[[problems]]\ndataset = "digits"\n'
     start = "start_from_epoch = 60\nepochs = 90\n"
     study_of("epochs = [50, 90]", problems)

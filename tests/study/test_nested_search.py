@@ -1,4 +1,4 @@
-"""Searches within outer folds: what they see, what they choose, and what that is worth."""
+"""Searches within outer folds: the rows they use, their choices, and the scores of these."""
 
 from __future__ import annotations
 
@@ -67,13 +67,13 @@ def run(text: str, **options):
     return runner.run(parse_study(text, "tiny.toml"), storage=URL, **options)
 
 
-def searched():
+def search_result():
     frames = load_frames(open_reader(URL))
     (comparison,) = comparisons(frames)
     return summarize_search(comparison, frames.searches[0])
 
 
-def by_study() -> dict[str, list[tuple[int, dict, list[float]]]]:
+def scored_trials_by_study() -> dict[str, list[tuple[int, dict, list[float]]]]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     complete = (optuna.trial.TrialState.COMPLETE,)
     return {
@@ -88,17 +88,17 @@ def by_study() -> dict[str, list[tuple[int, dict, list[float]]]]:
 
 
 @pytest.mark.usefixtures("simulated")
-def test_an_inner_search_has_nothing_of_its_outer_fold():
+def test_an_inner_search_has_no_test_row_of_its_outer_fold():
     (task,) = prepare_tasks(parse_study(text_of(2, 3), "tiny.toml"))
     *inner, outer = search_tasks(task)[1:]
-    assert [b.role for b in inner] == ["inner"] * 3
+    assert [part.role for part in inner] == ["inner"] * 3
     tested = []
     for fold, search in enumerate(inner):
-        held = outer.problem.rows[outer.folds[fold].test]
-        assert not set(held) & set(search.problem.rows)
-        assert len(held) + len(search.problem.rows) == len(task.problem.rows)
+        test_rows = outer.problem.rows[outer.folds[fold].test]
+        assert not set(test_rows) & set(search.problem.rows)
+        assert len(test_rows) + len(search.problem.rows) == len(task.problem.rows)
         assert len(search.problem.X) == len(search.problem.rows)
-        tested += held.tolist()
+        tested += test_rows.tolist()
     assert sorted(tested) == task.problem.rows.tolist()
 
     run(text_of(2, 3))
@@ -128,33 +128,35 @@ def test_several_networks_a_fold_differ_in_validation_rows_alone():
     )
     outer = search_tasks(task)[-1]
     assert outer.blocks == ((0, 3), (1, 4), (2, 5))
-    for first, second in outer.blocks:
-        one, other = outer.folds[first], outer.folds[second]
-        assert one.test.tolist() == other.test.tolist()
-        assert one.validation.tolist() != other.validation.tolist()
-        assert sorted([*one.train, *one.validation]) == sorted([*other.train, *other.validation])
+    for position, repeated in outer.blocks:
+        first, second = outer.folds[position], outer.folds[repeated]
+        assert first.test.tolist() == second.test.tolist()
+        assert first.validation.tolist() != second.validation.tolist()
+        assert sorted([*first.train, *first.validation]) == sorted(
+            [*second.train, *second.validation]
+        )
 
 
-class Stopper(Reporter):
+class InterruptingReporter(Reporter):
     """Interrupts the n-th trial after it has begun."""
 
     def __init__(self, count: int) -> None:
-        self.left = count
+        self.remaining = count
 
     def trial(self, *_):
-        self.left -= 1
-        if self.left == 0:
+        self.remaining -= 1
+        if self.remaining == 0:
             signal.raise_signal(signal.SIGINT)
 
 
 @pytest.mark.usefixtures("simulated")
-def test_a_nested_search_resumes_as_it_would_have_gone_on():
+def test_an_interrupted_nested_search_continues_as_it_would_have():
     text = text_of(3, 2, algorithm="random")
     whole = run(text)
     # Search, two inner ones, then choice and baseline on two outer folds.
     assert (whole.configurations, whole.complete) == (3 + 2 * 3 + 2 * 2, 13)
-    expected = by_study()
-    assert {name: len(found) for name, found in expected.items()} == {
+    expected = scored_trials_by_study()
+    assert {name: len(trials) for name, trials in expected.items()} == {
         "tiny/wine": 3,
         "tiny/wine/outer 1": 3,
         "tiny/wine/outer 2": 3,
@@ -165,9 +167,9 @@ def test_a_nested_search_resumes_as_it_would_have_gone_on():
     for stopped_at in (5, 4, 3):
         stop = Signals()
         with pytest.raises(Stopped), stop.installed():
-            run(text, reporter=Stopper(stopped_at), signals=stop)
+            run(text, reporter=InterruptingReporter(stopped_at), signals=stop)
     run(text)
-    assert by_study() == expected
+    assert scored_trials_by_study() == expected
     assert run(text).completed == 0
     assert_clean(DATABASE)
 
@@ -175,10 +177,10 @@ def test_a_nested_search_resumes_as_it_would_have_gone_on():
 def test_a_search_made_longer_scores_what_it_then_chooses(monkeypatch):
     simulate_quality(monkeypatch.setattr, quality)
     run(text_of(2, 2))
-    before = searched().outer[0].labels
+    before = search_result().outer[0].labels
     more = run(text_of(7, 2))
     assert more.complete == more.configurations
-    found = searched()
+    found = search_result()
     assert found.outer[0].labels != before
     assert len(found.outer[0].labels) == 2
     for fold, label in enumerate(found.outer[0].labels, start=1):
@@ -202,15 +204,15 @@ def test_classes_too_small_for_folds_within_folds_are_refused_before_training():
         run(text_of(2, 2, rare))
 
 
-def test_a_search_finds_the_best_that_is_there_and_outer_folds_say_what_it_is_worth(monkeypatch):
+def test_outer_folds_give_an_unbiased_score_of_the_choice(monkeypatch):
     simulate_quality(monkeypatch.setattr, quality)
     run(text_of(20, 2, ('dataset = "wine"', 'dataset = "breast_cancer"')))
-    found = searched()
+    found = search_result()
     chosen = found.chosen["balanced_accuracy"]
-    own = Training(learning_rate=chosen.parameters["learning_rate"])
+    training = Training(learning_rate=chosen.parameters["learning_rate"])
     assert (chosen.parameters["sampler"], chosen.parameters["mixing"]) == ("balanced", "beta")
-    own_truth = quality(strategy_of(chosen.parameters), own)
-    assert own_truth > BEST - 0.1
+    true_score = quality(strategy_of(chosen.parameters), training)
+    assert true_score > BEST - 0.1
     searching, baseline = found.outer
     assert searching.choice == "balanced_accuracy"
     truth = np.mean(
@@ -225,8 +227,8 @@ def test_a_search_finds_the_best_that_is_there_and_outer_folds_say_what_it_is_wo
     )
     error = np.sqrt(truth * (1 - truth) / 569)
     assert abs(searching.scores["balanced_accuracy"].mean - truth) < 2 * error
-    # What the searches themselves say of their choice is too good.
-    assert found.score(chosen, "balanced_accuracy", "validation").mean() > own_truth + error
+    # The scores with which the searches choose are too high.
+    assert found.score(chosen, "balanced_accuracy", "validation").mean() > true_score + error
     inner = [
         optuna.load_study(study_name=f"tiny/breast_cancer/outer {fold}", storage=URL).best_value
         for fold in (1, 2)
@@ -238,17 +240,17 @@ def test_a_search_finds_the_best_that_is_there_and_outer_folds_say_what_it_is_wo
 
 
 @pytest.mark.slow
-def test_where_nothing_is_better_only_outer_folds_say_so(monkeypatch):
-    """Every point is right about 70 % of all rows, so the truth of any choice is 0.7."""
+def test_only_outer_folds_show_that_nothing_is_better(monkeypatch):
+    """Every configuration is right about 70 % of all rows, so the true score of any is 0.7."""
     simulate_quality(monkeypatch.setattr, lambda *_: 0.7)
     best, same, outer = [], [], []
     for seed in range(16):
         seeded = ('name = "tiny"', f'name = "tiny"\nseed = {seed}')
-        # The draws of a point's rows depend on the point, which the seed of the search moves.
+        # The seed of the search moves the configurations, and with them the draws of their rows.
         run(text_of(12, 2, seeded, algorithm="random").replace('"tiny"', f'"tiny{seed}"'))
     frames = load_frames(open_reader(URL))
-    for comparison, one in zip(comparisons(frames), frames.searches, strict=True):
-        found = summarize_search(comparison, one)
+    for comparison, search in zip(comparisons(frames), frames.searches, strict=True):
+        found = summarize_search(comparison, search)
         chosen = found.chosen["balanced_accuracy"]
         best.append(found.score(chosen, "balanced_accuracy", "validation").mean())
         same.append(found.score(chosen, "balanced_accuracy", "test").mean())

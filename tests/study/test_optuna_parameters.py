@@ -1,4 +1,4 @@
-"""Points in Optuna's hands: asked conditionally, and the same after a trip to the database."""
+"""Configurations as Optuna holds them: suggested conditionally, and stored without a loss."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def study_of(text, search=False):
 
 
 def suggested(text, count=60):
-    """Points that Optuna's random sampler makes of a space."""
+    """Configurations that Optuna's random sampler draws from a space."""
     study = study_of(text, search=True)
-    asked = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
-    found = []
+    optuna_study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    configurations = []
     for _ in range(count):
-        trial = asked.ask()
-        point = suggest(trial, study.search.space)
-        assert point == trial.params
-        configuration_of(point, study.training, study.model)
-        found.append(point)
-    return found
+        trial = optuna_study.ask()
+        parameters = suggest(trial, study.search.space)
+        assert parameters == trial.params
+        configuration_of(parameters, study.training, study.model)
+        configurations.append(parameters)
+    return configurations
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -41,36 +41,36 @@ def _quiet():
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
-def test_alpha_is_asked_where_something_is_mixed_and_nowhere_else():
-    found = suggested(
+def test_alpha_is_suggested_only_where_something_is_mixed():
+    configurations = suggested(
         'sampler = ["natural", "balanced", "smote"]\nmixing = ["none", "beta"]\n'
         "alpha = {low = 0.01, high = 1, log = true}"
     )
-    for point in found:
-        assert ("mixing" in point) == (point["sampler"] != "smote")
-        assert ("alpha" in point) == (point.get("mixing") == "beta")
-    # Each case was drawn: the claims above are about something.
-    kinds = {(point["sampler"], point.get("mixing")) for point in found}
+    for parameters in configurations:
+        assert ("mixing" in parameters) == (parameters["sampler"] != "smote")
+        assert ("alpha" in parameters) == (parameters.get("mixing") == "beta")
+    # Each case was drawn, so that the assertions above can fail.
+    kinds = {(parameters["sampler"], parameters.get("mixing")) for parameters in configurations}
     assert len(kinds) == 5
 
 
 def test_alpha_belongs_to_named_strategies_that_mix():
-    found = suggested('strategy = ["cost", "remix", "mixup"]\nalpha.remix = [0.1, 0.2]')
-    for point in found:
-        assert ("alpha" in point) == (point["strategy"] == "remix")
-    assert {point["strategy"] for point in found} == {"cost", "remix", "mixup"}
+    configurations = suggested('strategy = ["cost", "remix", "mixup"]\nalpha.remix = [0.1, 0.2]')
+    for parameters in configurations:
+        assert ("alpha" in parameters) == (parameters["strategy"] == "remix")
+    assert {parameters["strategy"] for parameters in configurations} == {"cost", "remix", "mixup"}
 
 
-def test_settings_keep_their_types():
-    found = suggested(
+def test_values_keep_their_types():
+    configurations = suggested(
         "batch_size = {low = 8, high = 64, log = true}\nlearning_rate = {low = 1, high = 2}\n"
         'model.hidden = [[8], [8, 4]]\nschedule = ["constant", "plateau"]'
     )
-    for point in found:
-        assert type(point["batch_size"]) is int
-        assert type(point["learning_rate"]) is float
-        assert point["model.hidden"] in ("[8]", "[8, 4]")
-        assert point["schedule"] in ("constant", "plateau")
+    for parameters in configurations:
+        assert type(parameters["batch_size"]) is int
+        assert type(parameters["learning_rate"]) is float
+        assert parameters["model.hidden"] in ("[8]", "[8, 4]")
+        assert parameters["schedule"] in ("constant", "plateau")
 
 
 GRIDS = {
@@ -85,14 +85,14 @@ GRIDS = {
 
 
 @pytest.mark.parametrize("text", GRIDS.values(), ids=GRIDS)
-def test_a_point_is_the_same_after_a_trip_through_sqlite(text, storage):
+def test_a_configuration_is_stored_without_a_loss(text, storage):
     space = study_of(text).search.space
-    study = optuna.create_study(storage=storage, study_name="trip")
+    study = optuna.create_study(storage=storage, study_name="stored")
     planned = grid_configurations(space)
-    for point in planned:
-        study.sampler = PlannedSampler(point)
-        study.tell(study.ask(distributions(point, space, all_choices())), 0.0)
-    again = optuna.load_study(storage="sqlite:///x.db", study_name="trip")
+    for parameters in planned:
+        study.sampler = PlannedSampler(parameters)
+        study.tell(study.ask(distributions(parameters, space, all_choices())), 0.0)
+    again = optuna.load_study(storage="sqlite:///x.db", study_name="stored")
     assert [configuration_key(t.params) for t in again.trials] == [
         configuration_key(p) for p in planned
     ]
@@ -102,20 +102,20 @@ def test_numbers_may_be_added_to_a_grid_that_has_begun():
     study = optuna.create_study()
     for values in ("[0.1, 0.2]", "[0.1, 0.2, 5]"):
         space = study_of(f'strategy = ["cost"]\nlearning_rate = {values}').search.space
-        for point in grid_configurations(space):
-            study.sampler = PlannedSampler(point)
-            study.ask(distributions(point, space, all_choices()))
+        for parameters in grid_configurations(space):
+            study.sampler = PlannedSampler(parameters)
+            study.ask(distributions(parameters, space, all_choices()))
     assert [trial.params["learning_rate"] for trial in study.trials] == [0.1, 0.2, 0.1, 0.2, 5.0]
 
 
 def test_an_algorithm_draws_by_seed_study_and_slot():
-    def drawn(*place):
-        study = optuna.create_study(sampler=make_sampler("random", *place))
+    def drawn(*seeds):
+        study = optuna.create_study(sampler=make_sampler("random", *seeds))
         return suggest(
             study.ask(), study_of("learning_rate = {low = 1, high = 2}", True).search.space
         )
 
     assert drawn(1, "a/wine", 0) == drawn(1, "a/wine", 0)
     others = [drawn(2, "a/wine", 0), drawn(1, "b/wine", 0), drawn(1, "a/wine", 1)]
-    rates = {point["learning_rate"] for point in [drawn(1, "a/wine", 0), *others]}
+    rates = {parameters["learning_rate"] for parameters in [drawn(1, "a/wine", 0), *others]}
     assert len(rates) == 4

@@ -1,4 +1,4 @@
-"""Entering a study: begun once by however many, and afterwards only added to."""
+"""Registering a study: begun once by several processes, and afterwards only extended."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def count(storage, table) -> int:
         return connection.execute(select(func.count()).select_from(table)).scalar_one()
 
 
-def test_a_study_is_described_where_the_dashboard_looks(storage):
+def test_the_dashboard_finds_a_description(storage):
     task = task_of()
-    entry = register_study(storage, task)
+    registered = register_study(storage, task)
     study = optuna.load_study(study_name="tiny/wine", storage=storage)
     assert study.metric_names == ["g-mean", "BBS"]
     assert [d.name for d in study.directions] == ["MAXIMIZE", "MINIMIZE"]
     assert study.user_attrs["rows of each class"] == "class_0: 59, class_1: 71, class_2: 48"
     assert study.user_attrs["values are"] == "means over folds of validation scores"
-    assert study.user_attrs[tables.STUDY_ATTRIBUTE] == entry.uuid
+    assert study.user_attrs[tables.STUDY_ATTRIBUTE] == registered.uuid
     assert count(storage, tables.parts) == 2 * len(task.folds)
 
 
@@ -51,29 +51,29 @@ def test_long_descriptions_are_cut(storage):
     assert max(len(str(value)) for value in attributes.values()) == MAX_ATTRIBUTE_LENGTH
 
 
-def test_entering_again_changes_nothing(storage):
-    one, other = register_study(storage, task_of()), register_study(storage, task_of())
-    assert one.uuid == other.uuid
+def test_registering_again_changes_nothing(storage):
+    first, second = register_study(storage, task_of()), register_study(storage, task_of())
+    assert first.uuid == second.uuid
     assert count(storage, tables.studies) == 1
 
 
-def test_many_may_begin_a_study_at_once(storage):
-    task, entries, ready = task_of(), [], threading.Barrier(4)
+def test_several_threads_may_begin_a_study_at_once(storage):
+    task, uuids, ready = task_of(), [], threading.Barrier(4)
 
     def begin():
-        own = open_storage("sqlite:///x.db")
+        connection = open_storage("sqlite:///x.db")
         ready.wait()
-        entries.append(register_study(own, task).uuid)
-        own.remove_session()
-        own.engine.dispose()
+        uuids.append(register_study(connection, task).uuid)
+        connection.remove_session()
+        connection.engine.dispose()
 
     threads = [threading.Thread(target=begin) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(entries) == 4
-    assert len(set(entries)) == 1
+    assert len(uuids) == 4
+    assert len(set(uuids)) == 1
     assert count(storage, tables.studies) == 1
     assert count(storage, tables.parts) == 2 * len(task.folds)
 
@@ -90,7 +90,7 @@ def test_a_copied_study_without_our_rows_is_not_touched(storage):
     study = optuna.create_study(
         study_name="tiny/wine", storage=storage, directions=["maximize", "minimize"]
     )
-    study.set_user_attr(tables.STUDY_ATTRIBUTE, "nowhere to be found")
+    study.set_user_attr(tables.STUDY_ATTRIBUTE, "unknown")
     with pytest.raises(StudyFileError, match='"tiny/wine" that another program made'):
         register_study(storage, task_of())
 
@@ -113,31 +113,31 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize(("old", "new", "shown"), [(o, n, s) for o, (n, s) in CHANGES.items()])
-def test_what_would_change_the_numbers_is_refused(old, new, shown, storage):
-    entry = register_study(storage, task_of())
-    entry.optuna.ask()
+@pytest.mark.parametrize(("old", "new", "message"), [(o, n, s) for o, (n, s) in CHANGES.items()])
+def test_changes_of_the_numbers_are_refused(old, new, message, storage):
+    registered = register_study(storage, task_of())
+    registered.optuna.ask()
     with pytest.raises(StudyFileError) as caught:
         register_study(storage, task_of(tiny((old, new))))
     assert str(caught.value) == (
-        f"tiny.toml: tiny/wine began with other settings ({shown}); undo the change, or give the "
-        "study another name"
+        f"tiny.toml: tiny/wine began with other settings ({message}); undo the change, or give "
+        "the study another name"
     )
-    assert register_study(storage, task_of()).uuid == entry.uuid
+    assert register_study(storage, task_of()).uuid == registered.uuid
 
 
 @pytest.mark.parametrize(("old", "new"), [(old, new) for old, (new, _) in CHANGES.items()])
-def test_a_study_without_trials_has_not_begun(old, new, storage):
+def test_a_study_without_trials_may_change(old, new, storage):
     register_study(storage, task_of())
     register_study(storage, task_of(tiny((old, new))))
     assert count(storage, tables.studies) == 1
     study = optuna.load_study(study_name="tiny/wine", storage=storage)
     assert len(study.directions) == 2
-    entry = register_study(storage, task_of(tiny((old, new))))
-    assert entry.uuid == study.user_attrs[tables.STUDY_ATTRIBUTE]
+    registered = register_study(storage, task_of(tiny((old, new))))
+    assert registered.uuid == study.user_attrs[tables.STUDY_ATTRIBUTE]
 
 
-def test_points_may_be_added(storage):
+def test_configurations_may_be_added(storage):
     register_study(storage, task_of()).optuna.ask()
     more = tiny(("[0.0, 0.1]", "[0.0, 0.1, 0.5]"), ('["baseline", ', '["baseline", "cost", '))
     register_study(storage, task_of(more))
@@ -159,7 +159,7 @@ def test_trials_may_be_added_to_a_search(storage):
         register_study(storage, search(4))
 
 
-def test_a_search_space_is_part_of_a_search(storage):
+def test_the_space_of_a_search_may_not_change(storage):
     text = tiny(("[search.space]", '[search]\nalgorithm = "tpe"\ntrials = 3\n[search.space]'))
     register_study(storage, task_of(text)).optuna.ask()
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""Signals: at once, after a critical section, or again where the first exception was lost."""
+"""Signals: at once, after a critical section, or again where the exception was lost."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_a_signal_becomes_an_exception_with_the_code_of_the_shell(number, code):
     assert signals.received == number
 
 
-def test_it_is_a_keyboard_interrupt_so_that_nobody_takes_it_for_an_error():
+def test_stopped_is_a_keyboard_interrupt():
     with pytest.raises(KeyboardInterrupt), Signals().installed():
         stop_me()
 
@@ -44,7 +44,7 @@ def test_a_critical_section_is_finished_first():
     assert done == ["inner", "outer"]
 
 
-def test_many_signals_in_a_critical_section_are_one():
+def test_several_signals_in_a_critical_section_are_one():
     signals, done = Signals(), []
 
     def work():
@@ -69,15 +69,15 @@ def test_an_error_in_a_critical_section_is_not_hidden_by_a_signal():
         work()
 
 
-def test_a_signal_lost_in_a_destructor_comes_again(capfd):
-    class Dying:
+def test_a_signal_lost_in_a_destructor_is_raised_by_check(capfd):
+    class SignallingDestructor:
         def __del__(self):
             stop_me()
 
     signals = Signals()
     with signals.installed():
-        dying = [Dying()]
-        dying.clear()
+        objects = [SignallingDestructor()]
+        objects.clear()
         assert signals.received == signal.SIGTERM
         with pytest.raises(Stopped):
             signals.check()
@@ -85,21 +85,21 @@ def test_a_signal_lost_in_a_destructor_comes_again(capfd):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_other_exceptions_in_destructors_are_still_told():
-    class Dying:
+def test_other_exceptions_in_destructors_are_still_reported():
+    class RaisingDestructor:
         def __del__(self):
             raise ZeroDivisionError("in a destructor")
 
-    told = []
+    reported = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.unraisablehook", told.append)
+        patch.setattr("sys.unraisablehook", reported.append)
         with Signals().installed():
-            dying = [Dying()]
-            dying.clear()
-    assert [type(lost.exc_value) for lost in told] == [ZeroDivisionError]
+            objects = [RaisingDestructor()]
+            objects.clear()
+    assert [type(lost.exc_value) for lost in reported] == [ZeroDivisionError]
 
 
-def test_the_handlers_that_were_there_come_back():
+def test_previous_handlers_are_restored():
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with Signals().installed():
         assert signal.getsignal(signal.SIGINT) != before[0]

@@ -1,4 +1,4 @@
-"""The database: opened by many at once, never somebody else's, never with its password shown."""
+"""Opening databases: by several processes, never another program's, never showing passwords."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import optuna
 import pytest
 from optuna.study import StudyDirection
 from sqlalchemy.exc import OperationalError
@@ -35,12 +36,14 @@ def content(folder: Path) -> dict[str, str]:
     }
 
 
-def said(url: str, error: Exception) -> None:
+def raise_in_database(url: str, error: Exception) -> None:
+    """Raise a driver's error while a database is used."""
     with database_errors(url):
         raise error
 
 
 def refusal(open_it, url: str) -> str:
+    """The one-line message with which a database is refused."""
     with pytest.raises(StorageError) as caught:
         open_it(url)
     assert "\n" not in str(caught.value)
@@ -86,7 +89,7 @@ def test_a_password_is_never_shown(url, expected):
     ],
 )
 @pytest.mark.parametrize("open_it", [open_storage, open_reader])
-def test_what_is_no_database(url, expected, open_it, here):
+def test_other_urls_are_refused(url, expected, open_it, here):
     text = refusal(open_it, url)
     assert text.startswith(expected)
     assert "secret" not in text
@@ -102,7 +105,7 @@ def test_readers_create_nothing(here):
 
 
 @pytest.mark.parametrize("open_it", [open_storage, open_reader])
-def test_a_text_file_stays_as_it_is(open_it, here):
+def test_a_text_file_is_not_changed(open_it, here):
     (here / "x.db").write_text("my thesis\n" * 1000)
     before = content(here)
     text = refusal(open_it, "sqlite:///x.db")
@@ -129,9 +132,7 @@ def test_another_programs_database_stays_as_it_is(open_it, here):
 
 
 @pytest.mark.usefixtures("here")
-def test_a_database_that_optuna_made_is_taken():
-    import optuna
-
+def test_a_database_of_optuna_alone_is_extended():
     optuna.create_study(storage="sqlite:///x.db", study_name="other")
     assert (
         refusal(open_reader, "sqlite:///x.db") == "sqlite:///x.db: holds no study of remix_study"
@@ -143,7 +144,7 @@ def test_a_database_that_optuna_made_is_taken():
 
 @pytest.mark.parametrize("tables", [["studies"], ["version_info", "trials"]])
 @pytest.mark.usefixtures("here")
-def test_a_database_whose_making_was_killed_is_finished(tables):
+def test_a_database_whose_creation_was_killed_is_completed(tables):
     from optuna.storages._rdb.models import BaseModel
     from sqlalchemy import create_engine
 
@@ -162,28 +163,28 @@ def test_a_database_of_another_schema_is_named(here):
     assert "no longer compatible with the table schema" in refusal(open_storage, "sqlite:///x.db")
 
 
-def test_odd_names_are_names(here):
-    odd = here / "100% {x} #1?&.db"
-    open_storage(url_of(odd).replace("%", "%25").replace("?", "%3F"))
-    made = [path.name for path in here.iterdir() if path.suffix == ".db"]
-    assert len(made) == 1
-    open_reader(f"sqlite:///{made[0].replace('?', '%3F')}")
+def test_special_characters_in_file_names(here):
+    path = here / "100% {x} #1?&.db"
+    open_storage(url_of(path).replace("%", "%25").replace("?", "%3F"))
+    names = [path.name for path in here.iterdir() if path.suffix == ".db"]
+    assert len(names) == 1
+    open_reader(f"sqlite:///{names[0].replace('?', '%3F')}")
 
 
-def test_drivers_speak_through_one_line():
+def test_errors_of_drivers_are_one_line():
     full = OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))
     with pytest.raises(StorageError, match=r"^sqlite:///x\.db: database or disk is full; make "):
-        said("sqlite:///x.db", full)
+        raise_in_database("sqlite:///x.db", full)
     psycopg = pytest.importorskip("psycopg")
     refused = psycopg.errors.DiskFull('could not extend file "base/5/16384": No space left')
     hint = r"No space left; the server's disk is full; make room and run again"
     with pytest.raises(StorageError, match=hint):
-        said("postgresql+psycopg://h/x", OperationalError("INSERT", {}, refused))
+        raise_in_database("postgresql+psycopg://h/x", OperationalError("INSERT", {}, refused))
     with pytest.raises(ZeroDivisionError):
-        said("sqlite:///x.db", ZeroDivisionError())
+        raise_in_database("sqlite:///x.db", ZeroDivisionError())
 
 
-def test_what_optuna_wraps_is_the_drivers_error_too(here):
+def test_driver_errors_that_optuna_wraps_are_found(here):
     storage = open_storage("sqlite:///x.db")
     with closing(sqlite3.connect(here / "x.db")) as connection:
         connection.execute("DROP TABLE study_directions")
@@ -208,7 +209,7 @@ def test_a_reader_does_not_lock_out_a_writer():
         connection.exec_driver_sql("DELETE FROM studies")
 
 
-def test_many_processes_may_open_a_fresh_database_at_once(here):
+def test_several_processes_may_create_a_database(here):
     code = (
         "import time, sys, optuna, optuna.storages._rdb.models\n"
         "from remix_study.study.storage import open_storage\n"
@@ -216,7 +217,7 @@ def test_many_processes_may_open_a_fresh_database_at_once(here):
         "for i in range(3): open_storage(f'sqlite:///{i}.db')\n"
     )
     root = str(Path(remix_study.__file__).parents[1])
-    started = [
+    processes = [
         subprocess.Popen(
             [sys.executable, "-c", code, str(time.time() + 2)],
             cwd=here,
@@ -226,7 +227,7 @@ def test_many_processes_may_open_a_fresh_database_at_once(here):
         )
         for _ in range(3)
     ]
-    for process in started:
+    for process in processes:
         _, errors = process.communicate()
         assert process.returncode == 0, errors
     for number in range(3):
@@ -239,7 +240,7 @@ def test_many_processes_may_open_a_fresh_database_at_once(here):
 
 
 @pytest.mark.parametrize("open_it", [open_storage, open_reader])
-def test_a_database_of_a_later_version_is_refused_and_stays(open_it, here):
+def test_a_database_of_a_later_version_is_refused_and_not_changed(open_it, here):
     open_storage("sqlite:///x.db").engine.dispose()
     with closing(sqlite3.connect(here / "x.db")) as connection:
         assert connection.execute("SELECT version FROM remix_schema").fetchall() == [(1,)]
@@ -267,7 +268,7 @@ def test_a_database_without_a_version_is_of_the_first(here):
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg", "postgres"])
-def test_a_missing_driver_is_named_with_what_installs_it(scheme, monkeypatch):
+def test_a_missing_driver_is_named_with_its_extra(scheme, monkeypatch):
     monkeypatch.setitem(sys.modules, "psycopg", None)
     text = refusal(open_storage, f"{scheme}://me:secret@127.0.0.1:1/x")
     assert text == (

@@ -1,11 +1,9 @@
-"""Real processes on a real database: killed, stopped, started twice."""
+"""Runs in real processes: stopped, killed and continued, or two at a time."""
 
 from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -22,31 +20,31 @@ from tiny_studies import (
 
 from remix_study.cli.main import main
 
-# Five points of some tenths of a second.
+# Five configurations of some tenths of a second each.
 LONGER = tiny(("epochs = 2", "epochs = 200"), ("[0.0, 0.1]", "[0.0, 0.1, 0.2, 0.3]"))
 DATABASE = Path("remix-study.db")
 
 
-def kept(database: Path) -> dict[int, list]:
-    """Every row that hangs on a COMPLETE trial, by the trial."""
-    found: dict[int, list] = {}
+def rows_of_complete_trials(database: Path) -> dict[int, list]:
+    """Every row of each COMPLETE trial, by its number."""
+    rows_of: dict[int, list] = {}
     for table in ("trials", "trial_params", "trial_values", "trial_user_attributes"):
         for row in query(
             database,
             f"SELECT trial_id, x.* FROM {table} x JOIN trials t USING (trial_id) "
             "WHERE t.state = 'COMPLETE' ORDER BY 1, 2, 3",
         ):
-            found.setdefault(row[0], []).append(row)
-    for number, rows in found.items():
+            rows_of.setdefault(row[0], []).append(row)
+    for number, rows in rows_of.items():
         uuid = next(json.loads(row[-1]) for row in rows if "remix_run" in row)
         ((run, *_),) = query(database, f"SELECT * FROM remix_runs WHERE uuid = '{uuid}'")
         for table in ("folds", "scores", "probabilities"):
-            found[number] += query(database, f"SELECT * FROM remix_{table} WHERE run_id = {run}")
-    return found
+            rows_of[number] += query(database, f"SELECT * FROM remix_{table} WHERE run_id = {run}")
+    return rows_of
 
 
 def scores(database: Path) -> list[tuple]:
-    """Every score of every fold and part, by point."""
+    """Every score of every fold and part, by configuration."""
     return query(
         database,
         "SELECT r.label, s.repeat, s.fold, s.part, s.metric, s.value FROM remix_scores s "
@@ -65,7 +63,7 @@ def test_a_run_that_is_stopped_and_killed_is_finished_by_the_next(here):
     assert errors == "remix-study: stopped; run the same command to go on\n"
     assert "tiny/wine  0 of 5 configurations complete" in out
     assert_clean(DATABASE)
-    first = kept(DATABASE)
+    first = rows_of_complete_trials(DATABASE)
 
     killed = command("run", "tiny.toml", cwd=here)
     wait_for(DATABASE, {"COMPLETE": len(first) + 1, "RUNNING": 1}, killed)
@@ -73,17 +71,17 @@ def test_a_run_that_is_stopped_and_killed_is_finished_by_the_next(here):
     killed.communicate(timeout=60)
     assert killed.returncode == -signal.SIGKILL
     assert [state for *_, state in trials(DATABASE)].count("RUNNING") == 1
-    second = kept(DATABASE)
+    second = rows_of_complete_trials(DATABASE)
     assert {trial: second[trial] for trial in first} == first
 
     assert main(["run", "tiny.toml"]) == 0
     assert_clean(DATABASE)
-    last = kept(DATABASE)
+    last = rows_of_complete_trials(DATABASE)
     assert {trial: last[trial] for trial in second} == second
     values = complete_values(DATABASE)
     assert len(values) == 5
 
-    # What was interrupted twice has the numbers of what never was.
+    # A study that was interrupted twice has the numbers of one that never was.
     assert main(["run", "tiny.toml", "--storage", "sqlite:///whole.db"]) == 0
     assert complete_values(Path("whole.db")) == values
     assert scores(Path("whole.db")) == scores(DATABASE)
@@ -101,9 +99,9 @@ def test_ctrl_c_in_the_first_seconds_is_no_traceback(here, seconds):
     assert out == ""
 
 
-def test_processes_that_start_at_once_run_no_point_twice(here):
-    points = ", ".join(f"{i / 10}" for i in range(8))
-    (here / "tiny.toml").write_text(tiny(("0.0, 0.1", points)))
+def test_processes_that_start_together_run_no_configuration_twice(here):
+    alphas = ", ".join(f"{i / 10}" for i in range(8))
+    (here / "tiny.toml").write_text(tiny(("0.0, 0.1", alphas)))
     started = [
         command("run", "tiny.toml", "--json", cwd=here, simulated=True, seconds=0.05)
         for _ in range(2)
@@ -118,22 +116,3 @@ def test_processes_that_start_at_once_run_no_point_twice(here):
     assert len(complete_values(DATABASE)) == 9
     assert len(query(DATABASE, "SELECT * FROM remix_studies")) == 1
     assert_clean(DATABASE)
-
-
-def test_help_and_status_are_light_and_so_is_the_package(finished):
-    heavy = ("keras", "tensorflow", "optuna", "pandas", "sklearn", "scipy", "matplotlib")
-    code = (
-        "import sys, remix_study\n"
-        "light = {m for m in sys.modules if '.' not in m}\n"
-        "assert not {'numpy', 'sqlalchemy', 'msgspec'} & light, light\n"
-        "from remix_study.cli.main import main\n"
-        f"assert main(['status', '--storage', 'sqlite:///{finished}']) == 0\n"
-        "try: main(['--help'])\n"
-        "except SystemExit as done: assert not done.code\n"
-        f"print(sorted(set(sys.modules) & set({heavy})))\n"
-    )
-    begin = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
-    # Far below what any of those takes; a tighter bound would fail on a busy machine.
-    assert time.perf_counter() - begin < 5

@@ -1,4 +1,4 @@
-"""A task whose problem is drawn anew for every repeat: members, preprocessing, definition."""
+"""A task whose problem is redrawn for every repeat: members, preprocessing, fingerprint."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ batch_size = 16
 """
 
 
-class TestTask:
+class TestRedrawnTask:
     def setup_method(self):
         plain_study = STUDY.replace("redraw = true", "")
         (self.task,) = prepare_tasks(parse_study(STUDY), toy_dataset(300, 120))
@@ -49,13 +49,13 @@ class TestTask:
             np.testing.assert_array_equal(member.training.y, problem.y[member.training.rows])
 
     def test_preprocessing_is_fitted_on_inner_training_rows_alone(self):
-        prepared = self.task.members.preprocessing
+        preprocessing = self.task.members.preprocessing
         for position, fold in enumerate(self.task.folds):
             training = self.task.problem.X[fold.train]
-            np.testing.assert_allclose(prepared.centre[position], training.mean(axis=0))
-            np.testing.assert_allclose(prepared.scale[position], training.std(axis=0))
+            np.testing.assert_allclose(preprocessing.centre[position], training.mean(axis=0))
+            np.testing.assert_allclose(preprocessing.scale[position], training.std(axis=0))
 
-    def test_redraw_is_part_of_the_definition_only_where_it_is_set(self):
+    def test_redraw_is_part_of_the_fingerprint_only_where_it_is_set(self):
         now, before = fingerprint(self.task), fingerprint(self.plain)
         assert now["cv"]["redraw"] is True
         assert "redraw" not in before["cv"]

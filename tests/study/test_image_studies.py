@@ -1,4 +1,4 @@
-"""Studies of images: what is taken, what is refused in one line, and one that really runs."""
+"""Studies of images: data, networks and strategies that fit, and one that really runs."""
 
 from __future__ import annotations
 
@@ -86,23 +86,23 @@ def test_what_a_study_of_images_depends_on():
     assert problem_facts(task)["n_features"] == 64
     assert problem_facts(task)["notes"][-1] == "one repeat: a look"
     (other,) = prepare_tasks(study(("rotation = 10", "rotation = 20")))
-    made = planned_work(task)
-    assert study_changes(other, began, made["planned"], 3) == ["augmentation.rotation: 10 -> 20"]
-    # Nothing was ever said of it in studies of tables, which go on as they began.
+    planned = planned_work(task)["planned"]
+    assert study_changes(other, began, planned, 3) == ["augmentation.rotation: 10 -> 20"]
+    # Studies of tables do not have the key, so that those that began without it continue.
     table = parse_study('[study]\nname = "a"\n[[problems]]\ndataset = "digits"\n')
     assert "augmentation" not in fingerprint(prepare_tasks(table)[0])
 
 
 def test_data_and_members_share_the_pixels():
-    """Members hold row numbers; what SMOTE asks for is a view that makes rows one by one."""
+    """Members hold row numbers; SMOTE gets a view that makes rows one by one."""
     (task,) = prepare_tasks(study())
     members = task.members.members
     for fold, member in zip(task.folds, members, strict=True):
         pixels = member.training.features()
         assert pixels.images is task.problem.dataset.X
-        found = pixels[np.array([[0, 3]])]
+        selected = pixels[np.array([[0, 3]])]
         rows = task.problem.rows[fold.train][[0, 3]]
-        np.testing.assert_array_equal(found[0], task.problem.dataset.X[rows] / np.float32(255))
+        np.testing.assert_array_equal(selected[0], task.problem.dataset.X[rows] / np.float32(255))
         assert pixels.shape == (len(fold.train), 8, 8, 1)
 
 
@@ -138,7 +138,7 @@ def test_tables_are_not_augmented():
         "my.toml: problems[0]: data set wine is a table, and augment and remix-aug turn and shift "
         "images; leave them out of search.space.strategy"
     )
-    # Those that a file does not name are never among them.
+    # The default strategies never augment.
     prepare_tasks(parse_study('[study]\nname = "a"\n[[problems]]\ndataset = "digits"\n'))
 
 
@@ -153,7 +153,7 @@ def test_a_network_for_colours_refuses_a_grey_data_set():
         task.network_parameters(changed.model)
 
 
-def complaint(*change: tuple[str, str]) -> str:
+def refusal(*change: tuple[str, str]) -> str:
     with pytest.raises(StudyFileError) as caught:
         check_study(study(*change))
     return str(caught.value).removeprefix("my.toml: ")
@@ -191,7 +191,7 @@ def complaint(*change: tuple[str, str]) -> str:
     ],
 )
 def test_study_files_that_are_refused(change, message):
-    assert message in complaint(change)
+    assert message in refusal(change)
 
 
 def test_images_of_ones_own(here: Path):
@@ -202,17 +202,17 @@ def test_images_of_ones_own(here: Path):
         for number in range(12):
             pixels = rng.integers(0, 256, (12, 12, 3), np.uint8)
             Image.fromarray(pixels).save(here / "pets" / name / f"{number}.png")
-    own = (
+    folder = (
         'dataset = "digits-images"\nkind = "binary"\nminority = [8]\nimbalance = [0.25]',
         'images = "pets"',
     )
-    (task,) = prepare_tasks(study(own, ("batch_size = 32", "batch_size = 4")))
+    (task,) = prepare_tasks(study(folder, ("batch_size = 32", "batch_size = 4")))
     assert task.problem.name == "pets"
     assert task.problem.counts.tolist() == [12, 12]
     (here / "pets" / "dog" / "3.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
     with pytest.raises(DataError, match=r"my.toml: problems\[0\]: .*pets/dog/3.png: cannot be"):
-        prepare_tasks(study(own))
-    given = study((own[0], ""), ("batch_size = 32", "batch_size = 4"))
+        prepare_tasks(study(folder))
+    arrays = study((folder[0], ""), ("batch_size = 32", "batch_size = 4"))
     X = rng.integers(0, 256, (24, 12, 12, 3), np.uint8)
-    summary = run(given, X, ["a", "b"] * 12, name="mine", storage="sqlite:///mine.db")
+    summary = run(arrays, X, ["a", "b"] * 12, name="mine", storage="sqlite:///mine.db")
     assert (summary.completed, summary.failures) == (3, [])

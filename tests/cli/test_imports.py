@@ -1,0 +1,24 @@
+"""Commands import no library that they do not need."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+
+def test_help_and_status_import_no_heavy_library(finished):
+    heavy = ("keras", "tensorflow", "optuna", "pandas", "sklearn", "scipy", "matplotlib")
+    code = (
+        "import sys, remix_study\n"
+        "light = {m for m in sys.modules if '.' not in m}\n"
+        "assert not {'numpy', 'sqlalchemy', 'msgspec'} & light, light\n"
+        "from remix_study.cli.main import main\n"
+        f"assert main(['status', '--storage', 'sqlite:///{finished}']) == 0\n"
+        "try: main(['--help'])\n"
+        "except SystemExit as done: assert not done.code\n"
+        f"print(sorted(set(sys.modules) & set({heavy})))\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert process.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,266 @@
+"""The trial loop under signals, defects, crashes and takeovers; with simulated training."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+from tiny_studies import TINY, assert_clean, complete_values, query, tiny, trials
+
+from remix_study.errors import UsageError
+from remix_study.study import runner, trial_loop
+from remix_study.study.leases import Worker
+from remix_study.study.reporter import Reporter
+from remix_study.study.signals import Signals, Stopped
+from remix_study.study.task import Task
+from remix_study.study.trials import TakenOver
+from remix_study.studyfile.parsing import parse_study
+
+pytestmark = pytest.mark.usefixtures("simulated")
+DATABASE = Path("x.db")
+
+SEARCH = ("[search.space]", '[search]\nalgorithm = "tpe"\ntrials = 14\n[search.space]')
+MIXED_SPACE = (
+    'strategy = ["baseline", "remix"]\nalpha.remix = [0.0, 0.1]',
+    'sampler = ["natural", "balanced", "smote"]\nmixing = ["none", "beta"]\n'
+    "alpha = {low = 0.01, high = 1, log = true}\nlearning_rate = {low = 0.001, high = 2}",
+)
+
+
+@pytest.fixture(autouse=True)
+def _database(here, _blank):
+    """An empty database in an empty folder."""
+    shutil.copy(_blank, here / DATABASE)
+
+
+def run(text: str = TINY, **options):
+    study = parse_study(text, "tiny.toml")
+    return runner.run(study, storage=f"sqlite:///{DATABASE}", **options)
+
+
+class RecordingReporter(Reporter):
+    """Records events, and calls an action at those of a given name."""
+
+    def __init__(self, **actions):
+        self.events, self.actions = [], actions
+
+    def record(self, name, *words):
+        self.events.append((name, *words))
+        self.actions.get(name, lambda: None)()
+
+    def problem(self, task, configurations, done):
+        self.record("problem", task.name, configurations, done)
+
+    def trial(self, label, members, max_epochs):
+        self.record("trial", label, members, max_epochs)
+
+    def epoch(self, members):
+        self.record("epoch", members)
+
+    def complete(self, label, values, _seconds):
+        self.record("complete", label, *values)
+
+    def failed(self, label, reason):
+        self.record("failed", label, reason)
+
+    def retried(self, label, reason):
+        self.record("retried", label, reason)
+
+
+def at_call(count: int, action):
+    """An action that is done at the n-th call only."""
+    calls = iter(range(1, 1000))
+
+    def act_once():
+        if next(calls) == count:
+            action()
+
+    return act_once
+
+
+def sending(number=signal.SIGINT):
+    """An action that sends a signal to this process."""
+    return lambda: os.kill(os.getpid(), number)
+
+
+def attributes(key: str) -> list:
+    """Values of a user attribute of the trials, in order."""
+    rows = query(DATABASE, "SELECT key, value_json FROM trial_user_attributes ORDER BY trial_id")
+    return [json.loads(value) for name, value in rows if name == key]
+
+
+def manifests() -> int:
+    return len(query(DATABASE, "SELECT * FROM remix_manifests"))
+
+
+@pytest.mark.parametrize("event", ["trial", "epoch", "complete"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_leaves_a_clean_database(event, number):
+    stop = Signals()
+    with pytest.raises(Stopped) as stopped, stop.installed():
+        run(reporter=RecordingReporter(**{event: at_call(2, sending(number))}), signals=stop)
+    assert stopped.value.exit_code == 128 + number
+    assert_clean(DATABASE)
+    assert attributes("failed") == ([] if event == "complete" else ["interrupted"])
+    rest = run()
+    assert rest.complete == 3
+    assert len(complete_values(DATABASE)) == 3
+
+
+WRITES = {
+    "start": (trial_loop, "start_trial"),
+    "finish": (trial_loop, "finish_trial"),
+    "release": (Worker, "release"),
+    "unregister": (Worker, "unregister"),
+}
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_a_signal_while_something_is_written_waits(write, monkeypatch):
+    """Also two of them: people press Ctrl-C again."""
+    owner, name = WRITES[write]
+    original, stop = getattr(owner, name), Signals()
+
+    def interrupted(*arguments):
+        sending(signal.SIGTERM)()
+        result = original(*arguments)
+        sending(signal.SIGINT)()
+        return result
+
+    monkeypatch.setattr(owner, name, interrupted)
+    with pytest.raises(Stopped), stop.installed():
+        run(signals=stop)
+    assert stop.received == signal.SIGTERM
+    assert_clean(DATABASE)
+    n_complete = len(complete_values(DATABASE))
+    assert n_complete == {"start": 0, "finish": 1, "release": 1, "unregister": 3}[write]
+
+
+def test_a_signal_while_an_interrupted_trial_is_closed_waits(monkeypatch):
+    fail, stop = trial_loop.fail_trial, Signals()
+
+    def interrupted(*arguments, **options):
+        sending()()
+        fail(*arguments, **options)
+        sending()()
+
+    monkeypatch.setattr(trial_loop, "fail_trial", interrupted)
+    with pytest.raises(Stopped), stop.installed():
+        run(reporter=RecordingReporter(epoch=at_call(2, sending())), signals=stop)
+    assert_clean(DATABASE)
+    assert [state for *_, state in trials(DATABASE)] == ["FAIL"]
+
+
+def test_a_lost_signal_stops_the_run_at_the_next_epoch():
+    stop, reporter = (
+        Signals(),
+        RecordingReporter(epoch=at_call(2, lambda: setattr(stop, "received", signal.SIGINT))),
+    )
+    with pytest.raises(Stopped):
+        run(reporter=reporter, signals=stop)
+    assert sum(event[0] == "epoch" for event in reporter.events) == 2
+
+
+def test_a_defect_closes_the_trial_and_is_raised(monkeypatch):
+    def broken(*_arguments):
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr(trial_loop, "finish_trial", broken)
+    with pytest.raises(ZeroDivisionError):
+        run()
+    assert_clean(DATABASE)
+    assert attributes("failed") == ["ZeroDivisionError: a defect"]
+
+
+def raising(times: int, label: str):
+    """Training that raises the first times with one strategy."""
+    fit, calls = Task.fit, []
+
+    def fit_or_raise(self, configuration, on_epoch=None, positions=None):
+        if configuration.strategy.label == label:
+            calls.append(label)
+            if len(calls) <= times:
+                raise ZeroDivisionError("a defect")
+        return fit(self, configuration, on_epoch, positions)
+
+    return fit_or_raise
+
+
+def test_training_that_raises_is_retried_and_the_others_go_on(monkeypatch):
+    monkeypatch.setattr(Task, "fit", raising(2, "balance"))
+    reporter = RecordingReporter()
+    summary = run(reporter=reporter)
+    assert (summary.complete, summary.failures) == (3, [])
+    reasons = attributes("failed")
+    assert len(reasons) == 2
+    assert reasons[0].startswith("ZeroDivisionError: a defect (test_runner.py, line ")
+    assert ("retried", "balance", reasons[0]) in reporter.events
+    assert_clean(DATABASE)
+
+
+def test_a_configuration_that_always_raises_is_given_up_until_the_next_run(monkeypatch):
+    monkeypatch.setattr(Task, "fit", raising(4, "balance"))
+    summary = run()
+    assert (summary.complete, len(summary.failures)) == (2, 1)
+    assert summary.failures[0].configuration == "balance"
+    assert summary.failures[0].reason.endswith(", 3 times")
+    assert [state for *_, state in trials(DATABASE)].count("FAIL") == 3
+    assert run().complete == 3
+    assert_clean(DATABASE)
+
+
+def test_a_slot_that_always_raises_is_given_up_too(monkeypatch):
+    text = tiny(SEARCH, MIXED_SPACE).replace("high = 2}", "high = 0.5}").replace("tpe", "random")
+    fit, slots = Task.fit, []
+
+    def broken(self, configuration, on_epoch=None, positions=None):
+        slots.append(len(slots))
+        if len(complete_values(DATABASE)) == 3:
+            raise ZeroDivisionError
+        return fit(self, configuration, on_epoch, positions)
+
+    monkeypatch.setattr(Task, "fit", broken)
+    summary = run(text)
+    assert (summary.complete, len(summary.failures)) == (3, 11)
+    assert len(slots) == 3 + 11 * 3
+    monkeypatch.setattr(Task, "fit", fit)
+    # None of the slots was used: the search ends as it would have without the defect.
+    assert run(text).complete == 14
+    assert sorted(attributes("slot")) == list(range(14))
+
+
+def test_an_unusable_model_leaves_no_trial(monkeypatch):
+    def unusable(*_arguments):
+        raise UsageError("a model without inputs")
+
+    monkeypatch.setattr(Task, "network_parameters", unusable)
+    with pytest.raises(UsageError):
+        run()
+    assert trials(DATABASE) == []
+    monkeypatch.setattr(Task, "network_parameters", lambda *_arguments: 7)
+    # The study has no trial yet, so that its model may change.
+    assert run(tiny(("[4]", "[5]"))).complete == 3
+
+
+def test_a_lack_of_memory_is_a_failure_of_the_configuration(monkeypatch):
+    def full(*_arguments):
+        raise MemoryError
+
+    monkeypatch.setattr(Task, "fit", full)
+    summary = run()
+    assert [failure.reason for failure in summary.failures] == ["out of memory, 3 times"] * 3
+
+
+def test_a_trial_that_another_process_took_over_is_not_counted(monkeypatch):
+    def taken(*_arguments):
+        raise TakenOver
+
+    monkeypatch.setattr(trial_loop, "finish_trial", taken)
+    reporter = RecordingReporter()
+    summary = run(reporter=reporter)
+    assert (summary.completed, summary.failures) == (0, [])
+    assert ("failed", "baseline", "another process has taken it over") in reporter.events

@@ -1,0 +1,61 @@
+"""Built-in study files of the paper's evaluation: problems, methods, and how they differ."""
+
+from __future__ import annotations
+
+from remix_study.study.configurations import grid_configurations, label_of
+from remix_study.studyfile.library import built_in_studies
+from remix_study.studyfile.parsing import load_study
+
+PUBLISHED = ["baseline", "cost", "smote", "mixup (0.1)", "remix (0.1)"]
+
+
+class TestStudyFiles:
+    def study(self, name):
+        return load_study(built_in_studies()[name])
+
+    def problems(self, name):
+        return [
+            (spec.dataset, spec.kind, spec.minority, ratio, spec.training)
+            for spec in self.study(name).problems
+            for ratio in spec.imbalance
+        ]
+
+    def methods(self, name):
+        return [
+            label_of(parameters)
+            for parameters in grid_configurations(self.study(name).search.space)
+        ]
+
+    def test_the_same_27_problems_everywhere(self):
+        paper = self.problems("paper-binary") + self.problems("paper-multiclass")
+        assert len(paper) == 27
+        assert self.problems("rivals") == self.problems("robustness") == paper
+        repo = self.problems("paper-repo")
+        assert repo[:18] == paper[:18]
+        assert [p[:3] for p in repo[18:]] == [p[:3] for p in paper[18:]]
+        assert [p[3] for p in repo[18:]] == [0.05, 0.025, 0.01] * 3
+        grouped = self.problems("robustness-grouped")
+        assert grouped == [p for p in paper if p[0] in ("musk", "seizure")]
+        assert len(grouped) == 9
+
+    def test_methods(self):
+        assert self.methods("paper-repo") == [
+            "baseline", "cost-repo", "smote-repo", "mixup (0.1)", "remix-repo (0.1)",
+        ]  # fmt: skip
+        assert self.methods("rivals") == [
+            "undersample", "smote-dataset", "focal", "class-balanced", "remix-chou (0.1)",
+            "balanced-mixup (0.1)",
+        ]  # fmt: skip
+        for name in ("robustness", "robustness-grouped", "check-width", "check-epochs"):
+            assert self.methods(name) == PUBLISHED
+
+    def test_differences(self):
+        cv = {name: self.study(name).cv for name in built_in_studies()}
+        assert [name for name in cv if cv[name].redraw] == ["robustness"]
+        assert [name for name in cv if cv[name].grouped] == ["robustness-grouped"]
+        assert self.study("paper-repo").extra_metrics == ("brier_repo",)
+        width = int(2 * (64 + 10) / 0.75)
+        assert self.study("check-width").model.options == {"hidden": [width] * 3}
+        (spec,) = self.study("check-epochs").problems
+        assert (spec.training.stop, spec.training.epochs) == ("never", 500)
+        assert spec.training.schedule == "plateau"
