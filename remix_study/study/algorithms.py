@@ -7,6 +7,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from optuna.exceptions import ExperimentalWarning
+from optuna.pruners import BasePruner, WilcoxonPruner
 from optuna.samplers import (
     BaseSampler,
     CmaEsSampler,
@@ -21,7 +22,6 @@ from remix_study.seeds import derive_seed
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
-    from optuna.pruners import BasePruner
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
@@ -159,8 +159,6 @@ def make_sampler(algorithm: str, seed: int, name: str, slot: int) -> BaseSampler
 
 def make_pruner() -> BasePruner:
     """Make Optuna's pruner: a signed-rank test against the same folds of the best trial."""
-    from optuna.pruners import WilcoxonPruner
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         return WilcoxonPruner(p_threshold=_P_THRESHOLD)

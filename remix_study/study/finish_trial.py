@@ -105,7 +105,7 @@ def fail_trial(
         storage: The database.
         trial_id: Optuna's id.
         reason: Kept with the trial.
-        slot: The slot that it used up; None if it is to be asked for again.
+        slot: The slot that it used up; None if it is to be used again.
         final: Whether it would fail again if it were tried again.
     """
     try:
@@ -124,7 +124,7 @@ def fail_trial(
 
 
 def close_dead_trials(trials: Trials) -> None:
-    """Close trials whose worker is gone, and those that a person enqueued beside a grid."""
+    """Close trials whose worker is gone, and trials of a grid that a person enqueued."""
     engine = trials.storage.engine
     leases.remove_dead_workers(engine)
     for trial in trials.in_state("WAITING") if trials.planned else ():

@@ -14,7 +14,7 @@ from sqlalchemy import Row
 GRACE = timedelta(seconds=300)
 """How long a worker on another machine may be silent before it counts as dead."""
 
-# Start of a process that exists, where its start cannot be told.
+# Start of a process that exists, where its start is unknown.
 _RUNNING = "running"
 _GONE = "gone"
 
@@ -48,7 +48,7 @@ def process_start(pid: int) -> str:
     boot stay the same when the machine's clock is set.
 
     Returns:
-        The ticks; "running" for a process whose start cannot be told (not on Linux, or hidden from
+        The ticks; "running" for a process whose start is unknown (not on Linux, or hidden from
         this user); "gone" where there is no such process, or a zombie.
     """
     try:
@@ -66,7 +66,8 @@ def process_start(pid: int) -> str:
                 return str(round(seconds * os.sysconf("SC_CLK_TCK")))
     except psutil.NoSuchProcess:
         return _GONE
-    except psutil.AccessDenied:
+    except (psutil.AccessDenied, OSError, RuntimeError):
+        # Whether such a worker lives is left to its heartbeat.
         return _RUNNING
 
 

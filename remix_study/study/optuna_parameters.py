@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
 from remix_study.batches.losses import LOSSES
 from remix_study.batches.mixing import MIXINGS
 from remix_study.batches.samplers import SAMPLERS, SMOTE_SAMPLERS
@@ -14,7 +21,6 @@ from remix_study.study.configurations import Parameters, encoded
 from remix_study.studyfile.search_space import HIGHEST_ALPHA, Choice, Domain, SearchSpace
 
 if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
     from optuna.trial import Trial
 
 Choices = Mapping[str, tuple[str, ...]]
@@ -111,8 +117,6 @@ def distributions(
     Raises:
         StudyFileError: A name that the package did not have when the study began.
     """
-    from optuna.distributions import CategoricalDistribution, FloatDistribution
-
     by_name: dict[str, BaseDistribution] = {}
     for name in parameters:
         if name == "alpha":
@@ -130,8 +134,6 @@ def distributions(
 
 
 def _distribution(domain: Domain) -> BaseDistribution:
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
     assert isinstance(domain, Choice)
     kind = kind_of(domain)
     if kind == "integers":

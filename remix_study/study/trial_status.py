@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial
 
-# User attributes of trials: the slot a trial was asked for, why it failed, and that it would
+# User attributes of trials: the slot that a trial fills, why it failed, and that it would
 # fail again.
 ASKED_FOR = "slot asked for"
 FAILED = "failed"
@@ -182,7 +182,7 @@ def _given_up(trials: Trials, ended: list[FrozenTrial]) -> dict[str, Failure]:
 
 
 def used_slots(trials: Trials) -> set[int]:
-    """Slots of a search that need not be asked for again.
+    """Slots of a search that need no further trial.
 
     Their trial ended by itself, COMPLETE, PRUNED or FAIL. A slot with fixed parameters is used
     only by a trial with scores, and a slot of outer folds only by the parameters that are chosen

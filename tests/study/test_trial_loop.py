@@ -197,7 +197,7 @@ def test_training_that_raises_is_retried_and_the_others_go_on(monkeypatch):
     assert (summary.complete, summary.failures) == (3, [])
     reasons = attributes("failed")
     assert len(reasons) == 2
-    assert reasons[0].startswith("ZeroDivisionError: a defect (test_runner.py, line ")
+    assert reasons[0].startswith("ZeroDivisionError: a defect (test_trial_loop.py, line ")
     assert ("retried", "balance", reasons[0]) in reporter.events
     assert_clean(DATABASE)
 

@@ -17,7 +17,7 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "strays": ("{table}: {count} of studies that are not there", _REPAIR),
     "stray runs": (
         "{table}: {count} of studies that are not there",
-        "nothing tells which study they are of; no command reads them",
+        "their study is unknown; no command reads them",
     ),
     "begun": ("{study}: a study that was deleted before it ran", _REPAIR),
     "deleted": (
