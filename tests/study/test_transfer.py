@@ -44,14 +44,19 @@ _QUERIES = (
     "SELECT number, state, datetime_start, datetime_complete FROM trials ORDER BY number",
     *(
         f"SELECT number, x.* FROM {table} x JOIN trials t ON t.trial_id = x.trial_id"
-        for table in ("trial_values", "trial_params", "trial_user_attributes")
+        for table in (
+            "trial_values",
+            "trial_params",
+            "trial_user_attributes",
+            "trial_system_attributes",
+        )
     ),
     "SELECT x.* FROM study_user_attributes x",
     "SELECT x.* FROM study_system_attributes x",
 )
 _IDS = ("run_id", "trial_id", "study_id", *(f"trial_{x}_id" for x in ("value", "param")),
-        *(f"{x}_user_attribute_id" for x in ("trial", "study")),
-        "study_system_attribute_id")  # fmt: skip
+        "param_id", *(f"{x}_user_attribute_id" for x in ("trial", "study")),
+        *(f"{x}_system_attribute_id" for x in ("trial", "study")))  # fmt: skip
 
 
 def content(url: str) -> list[list[str]]:
@@ -201,8 +206,25 @@ def test_only_the_named_studies_come(two_studies, capsys):
     # Rows of another study move the ids.
     assert main(["import", two_studies, "b", "--storage", X]) == 0
     assert len(query(Path("x.db"), "SELECT DISTINCT run_id FROM remix_scores")) == 6
-    both = [sorted(rows) for rows in content(two_studies)]
-    assert [sorted(rows) for rows in content(X)] == both
+    assert content(X) == content(two_studies)
+
+
+SEARCH = (
+    ('name = "tiny"', 'name = "s"'),
+    ("[search.space]", '[search]\nalgorithm = "random"\ntrials = 6\nouter = 2\n'
+     'constraints = ["log_loss <= 2.0"]\n\n[search.space]'),
+)  # fmt: skip
+
+
+@pytest.mark.usefixtures("here", "simulated")
+def test_a_search_comes_with_all_its_parts(capsys):
+    Path("s.toml").write_text(tiny(*SEARCH))
+    assert main(["run", "s.toml", "--storage", "sqlite:///s.db"]) == 0
+    assert main(["import", "s.db", "s", "--storage", X]) == 0
+    assert "imported 4 in all" in capsys.readouterr().out
+    assert content(X) == content("sqlite:///s.db")
+    assert main(["run", "s.toml", "--storage", X, "--json"]) == 0
+    assert '"completed": 0' in capsys.readouterr().out
 
 
 def test_studies_come_whole_or_not_at_all(two_studies, monkeypatch, capsys):
