@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from remix_study.version import __version__
+
 __all__ = ["ReMix", "__version__", "run"]
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import os
 import sys
 from collections.abc import Sequence
 
-from remix_study import __version__
 from remix_study.cli import dashboard, datasets, maintain, report, run, status, worker
 from remix_study.cli.arguments import EXIT_CODES, Parser
 from remix_study.errors import DONE, RemixStudyError
 from remix_study.study.signals import Signals
+from remix_study.version import __version__
 
 _COMMANDS = (run, worker, status, report, datasets, maintain, dashboard)
 

@@ -14,12 +14,12 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from remix_study import __version__
 from remix_study.report.folder import MANIFEST, MARK
 from remix_study.report.formatting import SPACE
 from remix_study.report.latex import latex_text
 from remix_study.report.page_model import Picture, Section
 from remix_study.report.table_files import csv_text, markdown_text
+from remix_study.version import __version__
 
 LONG = 400
 """A longer table is data that nobody reads or prints; it is written as CSV only."""

@@ -8,10 +8,10 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-import remix_study
 from remix_study.study.tables import utc_now
 from remix_study.study.task import Task
 from remix_study.studyfile.outside_files import outside_file
+from remix_study.version import __version__
 
 _PACKAGES = ("keras", "tensorflow", "jax", "numpy", "optuna", "scikit-learn", "scipy", "pandas")
 
@@ -38,7 +38,7 @@ def manifest(task: Task, command: str) -> dict[str, Any]:
         },
         "seed": study.seed,
         "stack": task.stack,
-        "remix_study": remix_study.__version__,
+        "remix_study": __version__,
         "python": platform.python_version(),
         "packages": {name: number for name in _PACKAGES if (number := package_version(name))},
         "backend": _backend(),

@@ -11,11 +11,11 @@ from typing import Any
 
 import msgspec
 
-from remix_study import __version__
 from remix_study.errors import UsageError
 from remix_study.study.worker_limits import WorkerLimits
 from remix_study.studyfile.parsing import parse_study
 from remix_study.studyfile.schema import Stack, Study
+from remix_study.version import __version__
 
 Event = dict[str, Any]
 """A message of a worker process; ``kind`` is ``problem``, ``trial``, ``complete``, ``failed``,
