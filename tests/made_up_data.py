@@ -1,6 +1,7 @@
-"""Data and folds without scikit-learn, whose import is most of what a short process does.
+"""Simulated data and folds, for processes whose training is simulated, too.
 
-For processes whose training is made up, too. Folds are stratified, as the real ones are.
+They save the import of scikit-learn, which takes most of a short process's time. Folds are
+stratified, as the real ones are.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ SIZES = {"class_0": 59, "class_1": 71, "class_2": 48}
 
 
 def load(name: str) -> Dataset:
-    """As many rows of as many classes as ``wine`` has, whatever the name."""
+    """Data of the size of ``wine``, whatever the name."""
     y = np.repeat(np.arange(len(SIZES), dtype=np.int32), list(SIZES.values()))
     X = np.random.default_rng(0).normal(size=(len(y), 2))
     classes = tuple(SIZES)
@@ -37,21 +38,23 @@ def load(name: str) -> Dataset:
 
 
 def repeat(problem, n_folds, number, validation, seed):
-    """One shuffle of stratified k-fold: each class is dealt to the folds in turn."""
+    """One repetition of stratified k-fold: rows of a class go to the folds in turn."""
     rng = np.random.default_rng(derive_seed(seed, problem.name, number))
     order = rng.permutation(len(problem.y))
     order = order[np.argsort(problem.y[order], kind="stable")]
-    dealt = np.empty(len(order), dtype=int)
-    dealt[order] = np.arange(len(order))
-    every = round(1 / validation)
+    # Position of each row in the order of classes.
+    position = np.empty(len(order), dtype=int)
+    position[order] = np.arange(len(order))
+    validation_step = round(1 / validation)
     for fold in range(n_folds):
-        rest = dealt % n_folds != fold
-        held = rest & (dealt // n_folds % every == 0)
-        parts = (np.flatnonzero(part) for part in (rest & ~held, held, ~rest))
+        is_test = position % n_folds == fold
+        is_validation = ~is_test & (position // n_folds % validation_step == 0)
+        is_training = ~is_test & ~is_validation
+        parts = (np.flatnonzero(part) for part in (is_training, is_validation, is_test))
         yield Fold(number, fold, *parts)
 
 
 def make_up_data(setattr) -> None:
-    """Patch this process; ``setattr`` is that of pytest's monkeypatch, or Python's own."""
+    """Patch this process; ``setattr`` is Python's own or that of pytest's monkeypatch."""
     setattr(named_datasets, "load_from_sklearn", load)
     setattr(folds, "stratified_folds", repeat)

@@ -47,7 +47,7 @@ def calls(tree: ast.AST) -> list[ast.Call]:
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
-def test_no_module_reads_what_can_run_code(path):
+def test_no_module_reads_a_format_that_can_run_code(path):
     tree = ast.parse(path.read_text())
     imported = set()
     for node in ast.walk(tree):
@@ -55,32 +55,32 @@ def test_no_module_reads_what_can_run_code(path):
             imported |= {name.name.split(".")[0] for name in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
             imported.add((node.module or "").split(".")[0])
-    # CIFAR-10 is published as pickles; its reader knows three harmless names and no other, which
-    # a malicious batch shows among the tests of images.
+    # CIFAR-10 is published as pickles; its reader allows three harmless names alone, which
+    # tests/data/test_cifar.py shows with a malicious batch.
     assert imported & _RUNNERS <= ({"pickle"} if path == PACKAGE / _PICKLES else set())
     assert "os.system(" not in path.read_text()
     for call in calls(tree):
         name = call.func.attr if isinstance(call.func, ast.Attribute) else None
         name = call.func.id if isinstance(call.func, ast.Name) else name
         base = call.func.value if isinstance(call.func, ast.Attribute) else None
-        compiles = name == "compile" and isinstance(base, ast.Name) and base.id == "re"
-        model = name == "compile" and path.parent.name in ("training", "models")
-        assert name not in _CALLS or compiles or model, ast.unparse(call)
-        words = {word.arg: word.value for word in call.keywords}
-        for arg in ("allow_pickle", "shell"):
-            if arg in words:
-                assert getattr(words[arg], "value", True) is False, ast.unparse(call)
+        is_regex = name == "compile" and isinstance(base, ast.Name) and base.id == "re"
+        is_model = name == "compile" and path.parent.name in ("training", "models")
+        assert name not in _CALLS or is_regex or is_model, ast.unparse(call)
+        keywords = {keyword.arg: keyword.value for keyword in call.keywords}
+        for key in ("allow_pickle", "shell"):
+            if key in keywords:
+                assert getattr(keywords[key], "value", True) is False, ast.unparse(call)
         if name == "load" and isinstance(base, ast.Name) and base.id in ("np", "numpy"):
-            assert "allow_pickle" in words, ast.unparse(call)
+            assert "allow_pickle" in keywords, ast.unparse(call)
 
 
-def test_only_a_users_own_names_are_imported():
-    found = {
+def test_only_names_of_the_users_own_are_imported():
+    importers = {
         path.relative_to(PACKAGE).as_posix()
         for path in PACKAGE.rglob("*.py")
         if "import_module" in path.read_text() or ".load()" in path.read_text()
     }
-    assert found == {"models/custom.py", _PICKLES}
+    assert importers == {"models/custom.py", _PICKLES}
     reader = (PACKAGE / _PICKLES).read_text()
     # The one use of the module is the reader's base class.
     uses = {node.attr for node in ast.walk(ast.parse(reader)) if is_pickle(node)}
@@ -97,16 +97,16 @@ def is_pickle(node):
     )
 
 
-def test_nothing_listens():
+def test_only_the_dashboard_listens():
     for path in PACKAGE.rglob("*.py"):
         text = path.read_text()
         assert "0.0.0.0" not in text, path
-        found = re.search(
+        server_call = re.search(
             r"\.listen\(|\.bind\(|make_server|run_server|http\.server|WSGIServer|socketserver",
             text,
         )
-        # The dashboard is there to be looked at; tests/dashboard/test_server.py says from where.
-        assert not found or path == PACKAGE / "dashboard" / "server.py", path
+        # tests/dashboard/test_server.py checks on which address.
+        assert not server_call or path == PACKAGE / "dashboard" / "server.py", path
 
 
 class Bomb:
@@ -118,13 +118,13 @@ class Bomb:
 
 @pytest.fixture
 def bomb(here) -> bytes:
-    found = pickle.dumps(Bomb())
-    pickle.loads(found).close()
+    content = pickle.dumps(Bomb())
+    pickle.loads(content).close()
     (here / "exploded").unlink()
-    return found
+    return content
 
 
-def test_a_pickle_explodes_nowhere(bomb, here, finished, monkeypatch, capsys):
+def test_no_command_unpickles_anything(bomb, here, finished, monkeypatch, capsys):
     monkeypatch.setenv("REMIX_STUDY_CACHE", str(here))
     np.savez("wine-k.npz", key=np.array([Bomb()], dtype=object))
     assert load_cached("wine", "k") is None
@@ -149,7 +149,7 @@ def test_a_pickle_explodes_nowhere(bomb, here, finished, monkeypatch, capsys):
             connection.execute(f"UPDATE {table} SET {column} = ?", (bomb,))
             connection.commit()
         for words in (["status"], ["report"], ["repair"], ["export", "--output", "kept"]):
-            # Not every command has a line for damage of this kind.
+            # Not every command has a message for damage of this kind.
             with contextlib.suppress(Exception):
                 main([*words, "--storage", "sqlite:///x.db"])
         with contextlib.suppress(Exception):
@@ -236,14 +236,14 @@ OWN = 'file = "{}"\nlabel = "y"'
 
 
 @pytest.mark.usefixtures("simulated")
-def test_a_file_outside_the_study_files_folder_is_told_of(tmp_path, monkeypatch, capsys):
+def test_a_file_outside_the_study_files_folder_is_noted(tmp_path, monkeypatch, capsys):
     (folder := tmp_path / "studies" / "mine").mkdir(parents=True)
-    for place in (tmp_path / "far.csv", folder / "near.csv"):
-        place.write_text(ROWS)
+    for path in (tmp_path / "far.csv", folder / "near.csv"):
+        path.write_text(ROWS)
     (folder / "link.csv").symlink_to(tmp_path / "far.csv")
     (folder / "loop.csv").symlink_to("near.csv")
     monkeypatch.chdir(tmp_path)
-    told = {
+    noted_names = {
         "near.csv": "",
         "./../mine/near.csv": "",
         "loop.csv": "",
@@ -251,18 +251,18 @@ def test_a_file_outside_the_study_files_folder_is_told_of(tmp_path, monkeypatch,
         f"{tmp_path}/far.csv": f"{tmp_path}/far.csv",
         "link.csv": f"link.csv -> {tmp_path}/far.csv",
     }
-    for number, (name, line) in enumerate(told.items()):
+    for number, (name, noted_name) in enumerate(noted_names.items()):
         text = tiny(('dataset = "wine"', OWN.format(name)), ('"tiny"', f'"tiny{number}"'))
         (folder / "t.toml").write_text(text)
-        expected = f"note: problems[0].file: {line} is outside the study file's folder"
+        expected = f"note: problems[0].file: {noted_name} is outside the study file's folder"
         for words in (["--dry-run"], []):
             capsys.readouterr()
             assert main(["run", "studies/mine/t.toml", *words]) == 0
-            assert (expected in capsys.readouterr().out.splitlines()) == bool(line)
+            assert (expected in capsys.readouterr().out.splitlines()) == bool(noted_name)
         with closing(sqlite3.connect("remix-study.db")) as connection:
             query = "SELECT manifest FROM remix_manifests ORDER BY id DESC LIMIT 1"
             manifest = json.loads(connection.execute(query).fetchone()[0])
-        assert manifest["data"]["outside"] == line
+        assert manifest["data"]["outside"] == noted_name
 
 
 # ---- names from data
@@ -272,7 +272,7 @@ NASTY = "$x^{_<img src=x onerror=alert(1)>"
 
 
 class Page(html.parser.HTMLParser):
-    """Every tag and attribute of a page."""
+    """Tags, event attributes and texts of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -291,7 +291,7 @@ class Page(html.parser.HTMLParser):
 
 @pytest.fixture
 def hostile(here, monkeypatch):
-    """A report of a study whose every name is meant to break something."""
+    """A report of a study whose names are all markup, formulas or commands."""
     simulate_training(monkeypatch.setattr)
     name = f"{NASTY}.csv"
     rng = np.random.default_rng(0)
@@ -327,8 +327,8 @@ def test_hostile_names_change_no_output(hostile, here, capsys):
         with open(path, newline="") as file:
             cells = [cell for line in csv.reader(file) for cell in line]
         for cell in cells:
-            safe = not cell.startswith(("=", "@", "+", "-", "\t", "\r"))
-            assert safe or re.fullmatch(r"[+-]?[\d.e+-]+", cell), (path.name, cell)
+            is_safe = not cell.startswith(("=", "@", "+", "-", "\t", "\r"))
+            assert is_safe or re.fullmatch(r"[+-]?[\d.e+-]+", cell), (path.name, cell)
     for path in (hostile / "tables").glob("*.md"):
         assert not re.search(r"<\w", path.read_text()), path.name
     for path in (hostile / "tables").glob("*.tex"):
@@ -345,7 +345,7 @@ def test_hostile_names_change_no_output(hostile, here, capsys):
                 if cell.startswith(("=", "@", "\t", "\r"))
             ]
     assert main(["import", "remix-study.db", "--storage", "sqlite:///other.db"]) == 0
-    # All of it stays below the folders that were named.
+    # All files are in the folders that were named.
     assert {path.name for path in here.iterdir()} >= {"report", "kept-csv", "other.db"}
     capsys.readouterr()
 
@@ -377,13 +377,13 @@ def test_names_that_look_like_numbers_stay_numbers():
     ],
 )
 def test_a_password_in_any_message_is_masked(text):
-    for shown in (masked(text), str(RemixStudyError(text))):
-        assert "secret" not in shown
-        assert "ret:x" not in shown
-        assert "***" in shown
+    for message in (masked(text), str(RemixStudyError(text))):
+        assert "secret" not in message
+        assert "ret:x" not in message
+        assert "***" in message
 
 
-def test_what_is_no_password_stays():
+def test_other_text_is_not_masked():
     for text in ("sqlite:///C:/a@b.db", "see https://h/a@b", "data/a:b@c.csv", "a: b@c"):
         assert masked(text) == text
 
@@ -403,12 +403,12 @@ def test_what_is_no_password_stays():
     ],
 )
 @pytest.mark.usefixtures("here")
-def test_no_complaint_holds_a_password(words, capfd):
+def test_no_message_holds_a_password(words, capfd):
     pytest.importorskip("psycopg")
     try:
         code = main(words)
-    except SystemExit as left:
-        code = left.code
+    except SystemExit as caught:
+        code = caught.code
     out, errors = capfd.readouterr()
     assert code in (2, 3)
     assert errors.count("\n") == 1

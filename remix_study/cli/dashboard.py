@@ -45,14 +45,14 @@ def _dashboard(options: argparse.Namespace, signals: Signals) -> int:
 
     with open_storages(options.storage) as storages:
         study = study_names([options.study])[0] if options.study else None
-        ids = study_ids(storages.written, study)
-        folder = artifact_folder(options.artifacts, storages.written)
-        app = application(storages.shown, folder)
+        ids = study_ids(storages.pages, study)
+        folder = artifact_folder(options.artifacts, storages.pages)
+        app = application(storages.dashboard, folder)
         with Server(options.host, options.port, app, signals) as server:
             _print_addresses(options, server.server_port, ids, folder)
             studies = [study] if study else []
             renewal = RenewalThread(
-                Pages(storages.shown, storages.written.engine, folder, studies)
+                Pages(storages.dashboard, storages.pages.engine, folder, studies)
             )
             renewal.start()
             try:

@@ -116,9 +116,9 @@ class Pages:
             if tables.RUN_ATTRIBUTE in trial.user_attrs
         }
         runs = tables.runs.c
-        shown = runs.id.in_([method.run for method in comparison.methods])
+        is_shown = runs.id.in_([method.run for method in comparison.methods])
         with self._storage.engine.connect() as connection:
-            rows = connection.execute(select(runs.id, runs.uuid).where(shown))
+            rows = connection.execute(select(runs.id, runs.uuid).where(is_shown))
             uuids = {row.id: row.uuid for row in rows}
         return [
             (method, trial_ids[uuids[method.run]], uuids[method.run])

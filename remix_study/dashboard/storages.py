@@ -23,12 +23,12 @@ class DashboardStorages:
     """One database, opened twice.
 
     Attributes:
-        shown: What optuna-dashboard reads and writes; a reader locks nobody out.
-        written: What pages are written to; transactions lock the database from their beginning.
+        dashboard: What optuna-dashboard reads and writes; it locks nobody out while it reads.
+        pages: What pages are written to; transactions lock the database from their beginning.
     """
 
-    shown: RDBStorage
-    written: RDBStorage
+    dashboard: RDBStorage
+    pages: RDBStorage
 
 
 @contextmanager
@@ -43,14 +43,14 @@ def open_storages(url: str) -> Iterator[DashboardStorages]:
     with quiet_optuna(), database_errors(url):
         # A reader creates no database where there is none.
         open_reader(url).dispose()
-        with closing(open_storage(url)) as written:
-            is_sqlite = written.engine.dialect.name == "sqlite"
+        with closing(open_storage(url)) as pages:
+            is_sqlite = pages.engine.dialect.name == "sqlite"
             options = {"connect_args": {"timeout": 60}} if is_sqlite else {"pool_pre_ping": True}
-            text = optuna_url(written.engine.url)
+            text = optuna_url(pages.engine.url)
             with closing(
                 RDBStorage(text, engine_kwargs=options, skip_table_creation=True)
-            ) as shown:
-                yield DashboardStorages(shown, written)
+            ) as dashboard:
+                yield DashboardStorages(dashboard, pages)
 
 
 def study_ids(storage: RDBStorage, study: str | None) -> dict[str, int]:

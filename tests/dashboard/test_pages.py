@@ -13,8 +13,8 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 import pytest
-from chromium import ask, request
 from tiny_studies import query, tiny
+from wsgi_client import get_json, request
 
 from remix_study.cli.main import main
 from remix_study.dashboard.notes import escape_markdown
@@ -33,8 +33,8 @@ def dashboard_of(database: Path):
     folder = database.with_suffix("")
     folder.mkdir(exist_ok=True)
     with open_storages(f"sqlite:///{database}") as storages:
-        pages = Pages(storages.shown, storages.written.engine, folder)
-        yield pages, application(storages.shown, folder)
+        pages = Pages(storages.dashboard, storages.pages.engine, folder)
+        yield pages, application(storages.dashboard, folder)
 
 
 @pytest.fixture
@@ -62,9 +62,9 @@ def graphs(detail: dict) -> dict[str, dict]:
 
 def test_a_study_has_its_note_and_its_graphs(database):
     with dashboard_of(database) as (pages, app):
-        assert ask(app, "/api/studies/1")["note"]["body"] == ""
+        assert get_json(app, "/api/studies/1")["note"]["body"] == ""
         assert pages.renew() > 0
-        detail = ask(app, "/api/studies/1")
+        detail = get_json(app, "/api/studies/1")
         figures = graphs(detail)
         values = query(
             database,
@@ -109,7 +109,7 @@ def n_validation_rows(database: Path) -> int:
 def test_a_trial_has_a_note_its_fold_table_and_its_reliability_diagram(database):
     with dashboard_of(database) as (pages, app):
         pages.renew()
-        trials = ask(app, "/api/studies/1")["trials"]
+        trials = get_json(app, "/api/studies/1")["trials"]
         assert len(trials) == 3
         assert "repeating rows" in trials[1]["note"]["body"]
         assert "Alpha is 0.1." in trials[2]["note"]["body"]
@@ -160,11 +160,11 @@ def test_pages_are_renewed_when_a_trial_has_ended_and_only_then(database, here):
     change(database, "UPDATE trials SET state = 'RUNNING' WHERE number = 2")
     with dashboard_of(database) as (pages, app):
         pages.renew()
-        before = graphs(ask(app, "/api/studies/1"))
+        before = graphs(get_json(app, "/api/studies/1"))
         assert pages.renew() == 0
         change(database, "UPDATE trials SET state = 'COMPLETE' WHERE number = 2")
         assert pages.renew() > 0
-        after = graphs(ask(app, "/api/studies/1"))
+        after = graphs(get_json(app, "/api/studies/1"))
     assert "remix (0.1)" not in before["ranks"]["data"][0]["y"]
     assert "remix (0.1)" in after["ranks"]["data"][0]["y"]
     # Another process finds all as it should be, and writes nothing.
@@ -177,7 +177,7 @@ def test_pages_are_renewed_when_a_trial_has_ended_and_only_then(database, here):
 def test_what_a_person_wrote_or_deleted_stays(database):
     with dashboard_of(database) as (pages, app):
         pages.renew()
-        detail = ask(app, "/api/studies/1")
+        detail = get_json(app, "/api/studies/1")
         version = detail["note"]["version"] + 1
         body = {"body": "mine", "version": version}
         assert request(app, "/api/studies/1/note", "PUT", body)[0].startswith("204")
@@ -186,16 +186,16 @@ def test_what_a_person_wrote_or_deleted_stays(database):
         path = f"/api/artifacts/1/{trial['trial_id']}/{deleted}"
         # optuna-dashboard 0.21 deletes it and then stumbles over the trial being finished.
         request(app, path, "DELETE")
-    # A file that is lost comes back.
-    lost = next((database.parent / "shown").iterdir())
-    content = lost.read_bytes()
-    lost.unlink()
+    # A file that was deleted otherwise is written again.
+    file = next((database.parent / "shown").iterdir())
+    content = file.read_bytes()
+    file.unlink()
     with dashboard_of(database) as (pages, app):
         pages.renew()
-        detail = ask(app, "/api/studies/1")
+        detail = get_json(app, "/api/studies/1")
     assert detail["note"]["body"] == "mine"
     assert deleted not in [meta["artifact_id"] for meta in detail["trials"][0]["artifacts"]]
-    assert lost.read_bytes() == content
+    assert file.read_bytes() == content
 
 
 def test_pages_wait_for_a_writer_and_lock_none_out(database):
@@ -203,7 +203,7 @@ def test_pages_wait_for_a_writer_and_lock_none_out(database):
         pages.renew()
         with closing(sqlite3.connect(database, isolation_level=None)) as writer:
             writer.execute("BEGIN IMMEDIATE")
-            assert ask(app, "/api/studies/1")["note"]["body"]
+            assert get_json(app, "/api/studies/1")["note"]["body"]
             # Nothing has changed, so there is nothing to wait for.
             assert pages.renew() == 0
             writer.execute("ROLLBACK")
@@ -237,7 +237,7 @@ def test_a_search_has_notes_and_files_and_no_graph_of_a_grid(here):
     assert main(["run", "tiny.toml"]) == 0
     with dashboard_of(here / "remix-study.db") as (pages, app):
         pages.renew()
-        detail = ask(app, "/api/studies/1")
+        detail = get_json(app, "/api/studies/1")
     assert graphs(detail) == {}
     assert "3 trials of a search" in detail["note"]["body"]
     configurations = {str(trial["params"]) for trial in detail["trials"]}

@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 import pytest
-from chromium import request
 from tiny_studies import command
+from wsgi_client import request
 
 from remix_study.cli.main import main, parser
 from remix_study.dashboard.server import is_loopback, restrict_to_localhost

@@ -114,7 +114,7 @@ def small_disk(request, tmp_path):
             folder.close()
         return
     request.getfixturevalue("_postgresql")
-    with mounted("96m") as disk, postgresql_server.running(place=disk) as server:
+    with mounted("96m") as disk, postgresql_server.running(folder=disk) as server:
         folder = RunFolder(tmp_path, server.create())
         yield folder, disk
         folder.close()

@@ -32,8 +32,8 @@ def test_two_workers_give_the_numbers_of_one(tmp_path):
     """Real training, to the last bit: a worker's share of the cores changes no stack."""
     (tmp_path / "tiny.toml").write_text(tiny(("epochs = 2", "epochs = 20")))
     results = []
-    for name, more in (("one", ()), ("two", ("--workers", "2"))):
-        words = ("run", "tiny.toml", *more, "--storage", f"sqlite:///{name}.db")
+    for name, options in (("one", ()), ("two", ("--workers", "2"))):
+        words = ("run", "tiny.toml", *options, "--storage", f"sqlite:///{name}.db")
         process = command(*words, cwd=tmp_path)
         _, errors = process.communicate(timeout=500)
         assert (process.returncode, errors) == (0, "")

@@ -1,4 +1,4 @@
-"""Requests to a WSGI application, as a browser would send them."""
+"""A client of a WSGI application that needs no port."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import json
 
 
 def request(app, path: str, method: str = "GET", body: dict | None = None, host="localhost:80"):
-    """The status line, headers and bytes of an answer."""
-    answer = {}
+    """Send a request; returns the status line, headers and bytes of the response."""
+    response = {}
 
     def start_response(status, headers, _exc_info=None):
-        answer.update(status=status, headers=dict(headers))
+        response.update(status=status, headers=dict(headers))
 
     content = b"" if body is None else json.dumps(body).encode()
     url, _, parameters = path.partition("?")
@@ -27,15 +27,15 @@ def request(app, path: str, method: str = "GET", body: dict | None = None, host=
         "wsgi.url_scheme": "http",
         "wsgi.input": io.BytesIO(content),
     }
-    found = app(environ, start_response)
-    content = b"".join(found)
-    if hasattr(found, "close"):
-        found.close()
-    return answer["status"], answer["headers"], content
+    chunks = app(environ, start_response)
+    content = b"".join(chunks)
+    if hasattr(chunks, "close"):
+        chunks.close()
+    return response["status"], response["headers"], content
 
 
-def ask(app, path: str) -> dict:
-    """The JSON that answers a GET."""
+def get_json(app, path: str) -> dict:
+    """Send a GET request; returns the JSON of the response."""
     status, _, content = request(app, path)
     assert status.startswith("200"), (status, content[:300])
     return json.loads(content)
