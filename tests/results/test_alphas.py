@@ -1,4 +1,4 @@
-"""Which of several alphas is nearest the published one, on a logarithmic scale."""
+"""Distances between alphas, and the nearest alpha, on a logarithmic scale."""
 
 from __future__ import annotations
 

@@ -82,12 +82,12 @@ def scores(folder) -> dict[tuple[str, str, str], np.ndarray]:
         join remix_studies s on s.uuid = r.study_uuid
         where x.part = 'test' order by x.repeat, x.fold
     """
-    found: dict[tuple[str, str, str], list[float]] = {}
+    by_key: dict[tuple[str, str, str], list[float]] = {}
     with closing(sqlite3.connect(folder / "chain.db")) as connection:
         for problem, strategy, metric, value in connection.execute(query):
-            found.setdefault((problem, strategy, metric), []).append(value)
-    assert {len(values) for values in found.values()} == {4}
-    return {key: np.array(values) for key, values in found.items()}
+            by_key.setdefault((problem, strategy, metric), []).append(value)
+    assert {len(values) for values in by_key.values()} == {4}
+    return {key: np.array(values) for key, values in by_key.items()}
 
 
 def table(folder: Path, name: str) -> list[dict[str, str]]:
@@ -142,16 +142,16 @@ def test_gains_are_differences_of_means(folder, scores):
 
 def test_results_and_paired_tests_are_those_of_the_formula(folder, scores):
     for line in table(folder, "results-long"):
-        own = scores[line["problem"], name_of(line["row"]), line["metric"]]
-        if np.isnan(own).any():
+        fold_scores = scores[line["problem"], name_of(line["row"]), line["metric"]]
+        if np.isnan(fold_scores).any():
             continue
-        assert float(line["mean"]) == pytest.approx(own.mean(), rel=1e-5)
-        assert float(line["sd"]) == pytest.approx(own.std(ddof=1), rel=1e-5)
-        assert int(line["folds_at_zero"]) == (own == 0).sum()
+        assert float(line["mean"]) == pytest.approx(fold_scores.mean(), rel=1e-5)
+        assert float(line["sd"]) == pytest.approx(fold_scores.std(ddof=1), rel=1e-5)
+        assert int(line["folds_at_zero"]) == (fold_scores == 0).sum()
         # The paper preset stops by the training loss: 70 % of the other half trains.
         ratio = float(line["test_train_ratio"])
         assert ratio == pytest.approx(1 / 0.7, rel=0.02)
-        error = np.sqrt((1 / 4 + ratio) * own.var(ddof=1))
+        error = np.sqrt((1 / 4 + ratio) * fold_scores.var(ddof=1))
         assert float(line["corrected_se"]) == pytest.approx(error, rel=1e-5)
     lines = table(folder, "paired-tests")
     assert {name_of(line["reference"]) for line in lines} == {"baseline", "remix"}

@@ -1,4 +1,4 @@
-"""Which runs become rows, in what order, and which scores they are given."""
+"""Methods of a comparison, their order and scores, and the names of problems in words."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from remix_study.results.comparison import comparisons
 from remix_study.results.verdict import remix_method
 
 
-def test_rows_stand_in_the_order_of_the_paper_then_the_rivals():
-    rows = (
+def test_methods_are_in_the_order_of_the_paper_then_by_name():
+    methods = (
         ("logit-adjusted", None),
         ("remix", 1.0),
         ("zebra", None),
@@ -23,8 +23,8 @@ def test_rows_stand_in_the_order_of_the_paper_then_the_rivals():
         ("smote", None),
         ("baseline", None),
     )
-    (found,) = comparisons(made_up_frames(MadeUpProblem(methods=rows)))
-    assert [row.label for row in found.methods] == [
+    (comparison,) = comparisons(made_up_frames(MadeUpProblem(methods=methods)))
+    assert [method.label for method in comparison.methods] == [
         "baseline",
         "smote",
         "balance",
@@ -37,7 +37,7 @@ def test_rows_stand_in_the_order_of_the_paper_then_the_rivals():
 
 def test_scores_are_those_of_the_frames_fold_by_fold():
     frames = made_up_frames(MadeUpProblem())
-    (found,) = comparisons(frames)
+    (comparison,) = comparisons(frames)
     run = int(frames.runs.loc[frames.runs["row"] == "remix (0.3)", "run"].iloc[0])
     for part in ("validation", "test"):
         scores = frames.scores[
@@ -46,31 +46,31 @@ def test_scores_are_those_of_the_frames_fold_by_fold():
             & (frames.scores["metric"] == "bbs")
         ]
         expected = {(line.repeat, line.fold): line.value for line in scores.itertuples()}
-        assert found.score("remix (0.3)", "bbs", part).to_dict() == expected
+        assert comparison.score("remix (0.3)", "bbs", part).to_dict() == expected
 
 
-def test_the_zero_of_a_mixing_strategy_is_its_sampler_without_mixing():
-    (found,) = comparisons(made_up_frames(MadeUpProblem()))
-    remix, mixup = found.method("remix", 0.1), found.method("mixup", 0.1)
-    assert found.unmixed(remix).label == "balance"
-    assert found.unmixed(mixup).label == "baseline"
-    assert found.method("remix", 0.7) is None
+def test_unmixed_is_the_same_sampler_without_mixing():
+    (comparison,) = comparisons(made_up_frames(MadeUpProblem()))
+    remix, mixup = comparison.method("remix", 0.1), comparison.method("mixup", 0.1)
+    assert comparison.unmixed(remix).label == "balance"
+    assert comparison.unmixed(mixup).label == "baseline"
+    assert comparison.method("remix", 0.7) is None
 
 
-def test_augmented_rows_have_a_zero_of_their_own():
-    rows = (("balance", None), ("augment", None), ("remix", 0.1), ("remix-aug", 0.1))
-    (found,) = comparisons(made_up_frames(MadeUpProblem(methods=rows)))
-    assert [row.label for row in found.methods] == [
+def test_unmixed_of_an_augmented_method_is_augmented():
+    methods = (("balance", None), ("augment", None), ("remix", 0.1), ("remix-aug", 0.1))
+    (comparison,) = comparisons(made_up_frames(MadeUpProblem(methods=methods)))
+    assert [method.label for method in comparison.methods] == [
         "balance",
         "augment",
         "remix (0.1)",
         "remix-aug (0.1)",
     ]
-    assert found.unmixed(found.method("remix-aug", 0.1)).label == "augment"
-    assert found.unmixed(found.method("remix", 0.1)).label == "balance"
+    assert comparison.unmixed(comparison.method("remix-aug", 0.1)).label == "augment"
+    assert comparison.unmixed(comparison.method("remix", 0.1)).label == "balance"
     # What the verdict says of ReMix is about plain ReMix.
-    assert remix_method(found).label == "remix (0.1)"
-    (alone,) = comparisons(made_up_frames(MadeUpProblem(methods=(*rows[:2], rows[3]))))
+    assert remix_method(comparison).label == "remix (0.1)"
+    (alone,) = comparisons(made_up_frames(MadeUpProblem(methods=(*methods[:2], methods[3]))))
     assert remix_method(alone) is None
 
 
@@ -78,24 +78,24 @@ def test_failed_folds_have_no_scores():
     frames = made_up_frames(MadeUpProblem())
     folds = frames.folds.copy()
     folds.loc[(folds["run"] == 0) & (folds["repeat"] == 3), "failed"] = "not a number"
-    (found,) = comparisons(replace(frames, folds=folds))
-    label = next(row.label for row in found.methods if row.run == 0)
-    assert len(found.score(label, "g_mean")) == 18
-    assert found.missing_folds(label, "g_mean") == 2
+    (comparison,) = comparisons(replace(frames, folds=folds))
+    label = next(method.label for method in comparison.methods if method.run == 0)
+    assert len(comparison.score(label, "g_mean")) == 18
+    assert comparison.missing_folds(label, "g_mean") == 2
 
 
 @pytest.mark.parametrize(("early", "ratio"), [(True, 1.0), (False, 1 / 0.7)])
-def test_ratio_follows_the_stopping(early, ratio):
-    (found,) = comparisons(made_up_frames(MadeUpProblem(early_stopping=early)))
-    assert found.ratio == pytest.approx(ratio)
+def test_ratio_depends_on_early_stopping(early, ratio):
+    (comparison,) = comparisons(made_up_frames(MadeUpProblem(early_stopping=early)))
+    assert comparison.ratio == pytest.approx(ratio)
 
 
-def test_a_problem_of_two_studies_is_told_apart():
+def test_a_problem_of_two_studies_is_named_with_its_study():
     first, second = comparisons(made_up_frames(MadeUpProblem(), MadeUpProblem(study="other")))
     assert (first.name, second.name) == ("made/digits-3-ir0.05", "other/digits-3-ir0.05")
 
 
-def test_a_grid_over_other_settings_keeps_their_rows_apart():
+def test_methods_of_different_settings_are_different():
     frames = made_up_frames(MadeUpProblem(methods=(("balance", None), ("remix", 0.1))))
     rates = []
     for rate in (0.001, 0.01):
@@ -103,31 +103,31 @@ def test_a_grid_over_other_settings_keeps_their_rows_apart():
         runs["parameters"] = [{**old, "learning_rate": rate} for old in runs["parameters"]]
         runs["run"] += 10 if rate == 0.01 else 0
         rates.append(runs)
-    (found,) = comparisons(replace(frames, runs=pd.concat(rates, ignore_index=True)))
-    assert [row.label for row in found.methods] == [
+    (comparison,) = comparisons(replace(frames, runs=pd.concat(rates, ignore_index=True)))
+    assert [method.label for method in comparison.methods] == [
         "balance, learning_rate 0.001",
         "balance, learning_rate 0.01",
         "remix (0.1), learning_rate 0.001",
         "remix (0.1), learning_rate 0.01",
     ]
-    assert found.unmixed(found.methods[3]) is found.methods[1]
+    assert comparison.unmixed(comparison.methods[3]) is comparison.methods[1]
 
 
-def test_points_of_a_search_carry_their_trial():
-    (found,) = comparisons(
+def test_labels_of_searched_configurations_end_with_the_trial():
+    (comparison,) = comparisons(
         made_up_frames(MadeUpProblem(algorithm="tpe", methods=(("remix", 0.2), ("remix", 0.2))))
     )
-    assert [row.label for row in found.methods] == ["remix (0.2) #0", "remix (0.2) #1"]
+    assert [method.label for method in comparison.methods] == ["remix (0.2) #0", "remix (0.2) #1"]
 
 
-def test_easier_problems_stand_first_and_binary_before_multi_class():
+def test_milder_problems_come_first_and_binary_before_multi_class():
     multi = MadeUpProblem(
         problem="several", kind="multi-class", classes=("0", "1", "2"), minority=("1",)
     )
-    found = comparisons(
+    problems = comparisons(
         made_up_frames(multi, *reversed(at_three_ratios()), MadeUpProblem(study="later"))
     )
-    assert [(c.study, c.problem) for c in found] == [
+    assert [(c.study, c.problem) for c in problems] == [
         ("made", "digits-3-ir0.05"),
         ("made", "digits-3-ir0.025"),
         ("made", "digits-3-ir0.01"),

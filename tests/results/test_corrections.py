@@ -1,4 +1,4 @@
-"""Corrected rows of a whole study, against scores computed here from the same Gaussians."""
+"""Corrected methods of a study against scores computed here from the same Gaussians."""
 
 from __future__ import annotations
 
@@ -6,15 +6,23 @@ from dataclasses import replace
 
 import pytest
 from gaussian_studies import gaussian_frames
+from made_up_studies import MadeUpProblem, made_up_frames
 from sklearn.metrics import brier_score_loss, log_loss
 
 from remix_study.report.sections.corrections import section
 from remix_study.results.comparison import comparisons
-from remix_study.results.corrections import DIVIDED, THRESHOLD, corrected_methods, is_exact, table
+from remix_study.results.corrections import (
+    DIVIDED,
+    THRESHOLD,
+    corrected_methods,
+    is_exact,
+    source_methods,
+    table,
+)
 from remix_study.results.methods import Method
 from remix_study.results.verdict import remix_method
 
-ROWS = (
+METHODS = (
     ("baseline", None),
     ("cost", None),
     ("smote", None),
@@ -29,22 +37,22 @@ ROWS = (
 @pytest.fixture(scope="module")
 def frames():
     return gaussian_frames(
-        methods=ROWS, shares={"balance": 0.3, "remix": 0.3}, slopes={"remix": 0.6}
+        methods=METHODS, shares={"balance": 0.3, "remix": 0.3}, slopes={"remix": 0.6}
     )
 
 
 @pytest.fixture(scope="module")
-def made(frames):
+def corrected(frames):
     (comparison,) = comparisons(frames)
     return corrected_methods(comparison, frames.probabilities, remix_method(comparison))
 
 
-def by_name(made, name):
-    return next(row for row in made if row.name == name)
+def by_name(corrected, name):
+    return next(method for method in corrected if method.name == name)
 
 
-def test_which_rows_are_made(made):
-    assert [row.name for row in made] == [
+def test_one_method_of_each_strategy_is_corrected(corrected):
+    assert [method.name for method in corrected] == [
         DIVIDED,
         THRESHOLD,
         "baseline + temperature",
@@ -58,39 +66,39 @@ def test_which_rows_are_made(made):
     ]
 
 
-def test_balance_is_corrected_from_the_measured_share(frames, made):
+def test_balance_is_corrected_from_the_measured_share(frames, corrected):
     run = int(frames.runs.loc[frames.runs["row"] == "balance", "run"].iloc[0])
     share = frames.folds["natural_prior"].iloc[0][1]
-    row = by_name(made, "balance corrected")
-    for (repeat, fold), found in row.score("log_loss").items():
+    method = by_name(corrected, "balance corrected")
+    for (repeat, fold), score in method.score("log_loss").items():
         _, y, p = frames.probabilities(run, repeat, fold, "test")
         odds = p[:, 1] / p[:, 0] * (share / 0.3) * ((1 - 0.3) / (1 - share))
         expected = odds / (1 + odds)
-        assert found == pytest.approx(log_loss(y, expected), rel=1e-5)
-        assert row.score("brier").loc[(repeat, fold)] == pytest.approx(
+        assert score == pytest.approx(log_loss(y, expected), rel=1e-5)
+        assert method.score("brier").loc[(repeat, fold)] == pytest.approx(
             brier_score_loss(y, expected)
         )
 
 
-def test_cost_and_logit_adjustment_are_corrected_from_equal_shares(frames, made):
+def test_cost_and_logit_adjustment_are_corrected_from_equal_shares(frames, corrected):
     share = frames.folds["natural_prior"].iloc[0][1]
     for name in ("cost", "logit-adjusted"):
         run = int(frames.runs.loc[frames.runs["row"] == name, "run"].iloc[0])
         _, y, p = frames.probabilities(run, 0, 0, "test")
         odds = p[:, 1] / p[:, 0] * share / (1 - share)
         expected = log_loss(y, odds / (1 + odds))
-        assert by_name(made, f"{name} corrected").score("log_loss").loc[(0, 0)] == pytest.approx(
-            expected, rel=1e-5
-        )
+        assert by_name(corrected, f"{name} corrected").score("log_loss").loc[
+            (0, 0)
+        ] == pytest.approx(expected, rel=1e-5)
 
 
-def test_correction_brings_the_posterior_of_the_baseline_back(frames, made):
+def test_corrected_log_loss_is_that_of_the_baseline(frames, corrected):
     (comparison,) = comparisons(frames)
     baseline = comparison.score("baseline", "log_loss").mean()
     assert comparison.score("balance", "log_loss").mean() > baseline + 0.05
     for name in ("balance", "cost", "logit-adjusted"):
-        corrected = by_name(made, f"{name} corrected").score("log_loss").mean()
-        assert corrected == pytest.approx(baseline, abs=0.01)
+        log_loss_of_it = by_name(corrected, f"{name} corrected").score("log_loss").mean()
+        assert log_loss_of_it == pytest.approx(baseline, abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -106,20 +114,42 @@ def test_correction_brings_the_posterior_of_the_baseline_back(frames, made):
         (("natural", "none", "class-balanced"), False),
     ],
 )
-def test_rivals_that_bayes_rule_holds_for(parts, exact):
+def test_correction_is_exact_for_unmixed_rows_of_the_data(parts, exact):
     assert is_exact(Method("a", 1, "a", parts, None, "", (), 0.0)) is exact
 
 
-def test_only_unmixed_rows_are_called_exact(made):
-    exact = {row.name for row in made if row.is_exact}
+def test_sources_have_the_alpha_nearest_to_the_published_by_ratio():
+    methods = (
+        ("baseline", None),
+        ("remix", 0.01),
+        ("remix", 0.2),
+        ("mixup", 0.01),
+        ("mixup", 0.2),
+    )
+    (comparison,) = comparisons(made_up_frames(MadeUpProblem(methods=methods)))
+    for remix in (None, comparison.method("remix", 0.2)):
+        sources = [method.label for method in source_methods(comparison, remix)]
+        assert sources == ["baseline", "mixup (0.2)", "remix (0.2)"]
+    sources = source_methods(comparison, comparison.method("remix", 0.01))
+    assert [method.label for method in sources] == ["baseline", "mixup (0.01)", "remix (0.01)"]
+
+
+def test_only_unmixed_methods_are_exact(corrected):
+    exact = {method.name for method in corrected if method.is_exact}
     assert "balance corrected" in exact
     assert "cost corrected" in exact
     assert not exact & {"remix (0.1) corrected", "smote corrected", "mixup (0.1) + temperature"}
 
 
-def test_the_threshold_changes_decisions_and_nothing_else(made):
-    row = by_name(made, THRESHOLD)
-    assert set(row.scores) == {"g_mean", "balanced_accuracy", "min_recall", "recall_0", "recall_1"}
+def test_the_threshold_changes_decisions_and_nothing_else(corrected):
+    method = by_name(corrected, THRESHOLD)
+    assert set(method.scores) == {
+        "g_mean",
+        "balanced_accuracy",
+        "min_recall",
+        "recall_0",
+        "recall_1",
+    }
 
 
 def test_the_temperature_is_fitted_on_validation_and_undoes_the_softening():
@@ -131,20 +161,20 @@ def test_the_temperature_is_fitted_on_validation_and_undoes_the_softening():
         n=6000,
         repeats=1,
     )
-    seen = []
+    parts_read = []
 
     def read(run, repeat, fold, part):
-        seen.append(part)
+        parts_read.append(part)
         return frames.probabilities(run, repeat, fold, part)
 
     (comparison,) = comparisons(frames)
-    made = corrected_methods(comparison, read, remix_method(comparison))
-    shifted = by_name(made, "remix (0.1) corrected").score("log_loss").mean()
-    restored = by_name(made, "remix (0.1) corrected + temperature").score("log_loss").mean()
+    corrected = corrected_methods(comparison, read, remix_method(comparison))
+    shifted = by_name(corrected, "remix (0.1) corrected").score("log_loss").mean()
+    restored = by_name(corrected, "remix (0.1) corrected + temperature").score("log_loss").mean()
     baseline = comparison.score("baseline", "log_loss").mean()
     assert shifted > baseline + 0.005
     assert restored == pytest.approx(baseline, abs=0.002)
-    assert set(seen) == {"validation", "test"}
+    assert set(parts_read) == {"validation", "test"}
 
 
 def test_failed_folds_are_left_out(frames):
@@ -157,23 +187,23 @@ def test_failed_folds_are_left_out(frames):
         return frames.probabilities(number, repeat, fold, part)
 
     (comparison,) = comparisons(replace(frames, folds=folds))
-    made = corrected_methods(comparison, read, None)
-    assert len(by_name(made, "balance corrected").score("brier")) == 8
+    corrected = corrected_methods(comparison, read, None)
+    assert len(by_name(corrected, "balance corrected").score("brier")) == 8
 
 
 def test_without_probabilities_there_is_a_sentence(frames):
     (comparison,) = comparisons(frames)
     assert corrected_methods(comparison, None, None) == ()
-    made = section([(comparison, ())])
-    assert "no stored probabilities" in made.blocks[0].text[0]
-    assert made.files == {}
+    corrected = section([(comparison, ())])
+    assert "no stored probabilities" in corrected.blocks[0].text[0]
+    assert corrected.files == {}
 
 
-def test_table_has_the_difference_to_the_source(frames, made):
+def test_table_has_the_difference_to_the_source(frames, corrected):
     (comparison,) = comparisons(frames)
-    lines = table([(comparison, made)])
+    lines = table([(comparison, corrected)])
     line = lines[(lines["row"] == "balance corrected") & (lines["metric"] == "brier")].iloc[0]
-    change = by_name(made, "balance corrected").score("brier") - comparison.score(
+    change = by_name(corrected, "balance corrected").score("brier") - comparison.score(
         "balance", "brier"
     )
     assert line["difference_to_source"] == pytest.approx(change.mean())

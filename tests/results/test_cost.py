@@ -15,17 +15,17 @@ from remix_study.report.sections.cost import section
 from remix_study.results.comparison import comparisons
 from remix_study.results.cost import study_costs, training_lengths, wall_seconds
 
-ROWS = (("baseline", None), ("remix", 0.1))
+METHODS = (("baseline", None), ("remix", 0.1))
 
 
 @pytest.fixture(scope="module")
 def frames():
-    first = MadeUpProblem(problem="a-ir0.05", methods=ROWS)
+    first = MadeUpProblem(problem="a-ir0.05", methods=METHODS)
     return made_up_frames(first, replace(first, problem="b-ir0.05"))
 
 
-def words(found):
-    return " ".join(text for block in found.blocks for text in block.text)
+def words(page_section):
+    return " ".join(text for block in page_section.blocks for text in block.text)
 
 
 def times(*pairs):
@@ -65,33 +65,33 @@ def test_costs_are_sums_over_the_runs(frames):
 
 
 def test_correlations_and_ratios_are_those_of_scipy(frames):
-    found = {made.method.label: made for made in training_lengths(comparisons(frames))}
+    lengths = {length.method.label: length for length in training_lengths(comparisons(frames))}
     runs, folds, scores = frames.runs, frames.folds, frames.scores
     expected, ratios = [], []
     for name in ("a-ir0.05", "b-ir0.05"):
-        own = runs[(runs["problem"] == name) & (runs["row"] == "remix (0.1)")]["run"].item()
-        base = runs[(runs["problem"] == name) & (runs["row"] == "baseline")]["run"].item()
-        epochs = folds[folds["run"] == own].sort_values(["repeat", "fold"])["epochs"]
+        run = runs[(runs["problem"] == name) & (runs["row"] == "remix (0.1)")]["run"].item()
+        baseline_run = runs[(runs["problem"] == name) & (runs["row"] == "baseline")]["run"].item()
+        epochs = folds[folds["run"] == run].sort_values(["repeat", "fold"])["epochs"]
         value = scores[
-            (scores["run"] == own) & (scores["part"] == "test") & (scores["metric"] == "bbs")
+            (scores["run"] == run) & (scores["part"] == "test") & (scores["metric"] == "bbs")
         ].sort_values(["repeat", "fold"])["value"]
         expected.append(-stats.spearmanr(epochs, value).statistic)
-        ratios.append(epochs.median() / folds[folds["run"] == base]["epochs"].median())
-    remix = found["remix (0.1)"]
+        ratios.append(epochs.median() / folds[folds["run"] == baseline_run]["epochs"].median())
+    remix = lengths["remix (0.1)"]
     assert remix.correlations["bbs"] == pytest.approx(np.mean(expected))
     assert remix.problems["bbs"] == 2
     assert remix.baseline_ratio == pytest.approx(np.median(ratios))
-    assert found["baseline"].baseline_ratio == 1
+    assert lengths["baseline"].baseline_ratio == 1
     assert remix.stopped == {"patience": 40}
 
 
-def test_longer_training_that_helps_is_said(frames):
+def test_longer_training_that_helps_is_stated(frames):
     # Scores that follow the epochs: ended too early.
     epochs = frames.folds.set_index(["run", "repeat", "fold"])["epochs"]
     scores = frames.scores.copy()
-    own = scores["metric"] == "g_mean"
-    keys = pd.MultiIndex.from_frame(scores.loc[own, ["run", "repeat", "fold"]])
-    scores.loc[own, "value"] = epochs.reindex(keys).to_numpy() / 100
+    is_g_mean = scores["metric"] == "g_mean"
+    keys = pd.MultiIndex.from_frame(scores.loc[is_g_mean, ["run", "repeat", "fold"]])
+    scores.loc[is_g_mean, "value"] = epochs.reindex(keys).to_numpy() / 100
     helped = replace(frames, scores=scores)
     text = words(section(comparisons(helped), comparisons(helped), [], helped.runs))
     assert "g-mean +1.00 over 2 problems" in text
@@ -101,5 +101,5 @@ def test_longer_training_that_helps_is_said(frames):
 def test_failed_folds_do_not_count(frames):
     folds = frames.folds.copy()
     folds.loc[folds["fold"] == 0, "failed"] = "NaN"
-    found = training_lengths(comparisons(replace(frames, folds=folds)))
-    assert {made.networks for made in found} == {20}
+    lengths = training_lengths(comparisons(replace(frames, folds=folds)))
+    assert {length.networks for length in lengths} == {20}

@@ -34,15 +34,15 @@ AUDIT = [
 @pytest.mark.parametrize(("kind", "metric", "chi2", "p", "cd", "adjusted"), AUDIT)
 def test_the_consistent_columns_of_table_2(kind, metric, chi2, p, cd, adjusted):
     sums, units = RANK_SUMS[kind, metric], len(PROBLEMS[kind])
-    found = friedman_test(sums, units)
-    assert found.chi2 == pytest.approx(chi2, abs=0.005)
-    assert found.p == pytest.approx(p, rel=0.2)
-    assert found.critical_difference == pytest.approx(cd, abs=5e-4)
+    test = friedman_test(sums, units)
+    assert test.chi2 == pytest.approx(chi2, abs=0.005)
+    assert test.p == pytest.approx(p, rel=0.2)
+    assert test.critical_difference == pytest.approx(cd, abs=5e-4)
     against = against_control(sums, units, control=4)
     assert math.isnan(against[4])
     # The audit gives one digit where it is small and three decimals where it is not.
-    for own, known in zip(against, adjusted, strict=False):
-        assert own == pytest.approx(known, rel=0.35 if known < 5e-3 else 0.06)
+    for adjusted_p, known in zip(against, adjusted, strict=False):
+        assert adjusted_p == pytest.approx(known, rel=0.35 if known < 5e-3 else 0.06)
 
 
 def test_the_binary_balanced_brier_column_is_refused():
@@ -55,48 +55,48 @@ def test_the_binary_balanced_brier_column_is_refused():
 
 @settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(3, 7), st.integers(3, 12), st.booleans())
-def test_friedman_is_that_of_scipy_with_and_without_ties(seed, rows, units, ties):
-    scores = np.random.default_rng(seed).random((units, rows))
+def test_friedman_is_that_of_scipy_with_and_without_ties(seed, methods, units, ties):
+    scores = np.random.default_rng(seed).random((units, methods))
     scores = np.round(scores, 1) if ties else scores
     ranks = stats.rankdata(scores, axis=1)
     if (ranks == ranks[:, :1]).all():
         return
-    found = friedman_test(ranks.sum(axis=0), units, tie_mass(ranks))
+    test = friedman_test(ranks.sum(axis=0), units, tie_mass(ranks))
     chi2, p = stats.friedmanchisquare(*scores.T)
-    assert found.chi2 == pytest.approx(chi2)
-    assert found.p == pytest.approx(p)
+    assert test.chi2 == pytest.approx(chi2)
+    assert test.p == pytest.approx(p)
 
 
 def test_iman_and_davenport_is_the_f_test_of_ranks():
     # Without ties it is the two-way analysis of variance of the ranks.
     ranks = stats.rankdata(np.random.default_rng(1).random((9, 4)), axis=1)
-    rows = 9 * ((ranks.mean(axis=0) - 2.5) ** 2).sum()
-    rest = ((ranks - 2.5) ** 2).sum() - rows
-    f = (rows / 3) / (rest / 24)
-    found = friedman_test(ranks.sum(axis=0), 9)
-    assert found.f == pytest.approx(f)
-    assert found.f_p == pytest.approx(stats.f.sf(f, 3, 24))
+    between = 9 * ((ranks.mean(axis=0) - 2.5) ** 2).sum()
+    within = ((ranks - 2.5) ** 2).sum() - between
+    f = (between / 3) / (within / 24)
+    test = friedman_test(ranks.sum(axis=0), 9)
+    assert test.f == pytest.approx(f)
+    assert test.f_p == pytest.approx(stats.f.sf(f, 3, 24))
 
 
 def test_one_order_everywhere_is_the_most_that_can_be():
-    found = friedman_test([3, 6, 9], 3)
-    assert found.chi2 == pytest.approx(6)
-    assert math.isinf(found.f)
-    assert found.f_p == pytest.approx(1 / 36)
+    test = friedman_test([3, 6, 9], 3)
+    assert test.chi2 == pytest.approx(6)
+    assert math.isinf(test.f)
+    assert test.f_p == pytest.approx(1 / 36)
 
 
-def test_rows_that_never_differ_do_not_differ():
-    found = friedman_test([6, 6, 6], 3, tie_mass(np.full((3, 3), 2.0)))
-    assert (found.chi2, found.p) == (0.0, 1.0)
+def test_methods_that_are_always_tied_do_not_differ():
+    test = friedman_test([6, 6, 6], 3, tie_mass(np.full((3, 3), 2.0)))
+    assert (test.chi2, test.p) == (0.0, 1.0)
 
 
 @pytest.mark.parametrize(
-    ("rows", "q"), [(2, 1.960), (3, 2.343), (5, 2.728), (7, 2.949), (10, 3.164)]
+    ("methods", "q"), [(2, 1.960), (3, 2.343), (5, 2.728), (7, 2.949), (10, 3.164)]
 )
-def test_critical_difference_uses_the_published_q(rows, q):
+def test_critical_difference_uses_the_published_q(methods, q):
     # Demšar (2006), Table 5a.
-    expected = q * math.sqrt(rows * (rows + 1) / (6 * 14))
-    assert critical_difference(rows, 14) == pytest.approx(expected, abs=1.5e-3)
+    expected = q * math.sqrt(methods * (methods + 1) / (6 * 14))
+    assert critical_difference(methods, 14) == pytest.approx(expected, abs=1.5e-3)
 
 
 def test_holm_by_hand():
@@ -116,7 +116,7 @@ def test_smallest_p_is_that_of_the_exact_test(units):
     assert smallest_p(units) == pytest.approx(exact)
 
 
-def test_seven_data_sets_cannot_show_a_thing_against_four_rivals():
+def test_seven_data_sets_are_too_few_for_four_rivals():
     assert smallest_p(7) * 4 == pytest.approx(0.0625)
     assert has_too_few_units(7, 4)
     assert not has_too_few_units(18, 4)

@@ -79,9 +79,9 @@ def test_pairs_are_those_folds_that_both_have():
 def test_an_interval_ends_where_the_metric_does():
     usual = stats.ttest_1samp(NEAR_ONE, 0.0).confidence_interval(0.95)
     assert usual.high > 1
-    found = score_interval("g_mean", NEAR_ONE, ratio=0.0)
-    assert (found.low, found.high) == (pytest.approx(usual.low), 1.0)
-    assert found.standard_error == pytest.approx(stats.sem(NEAR_ONE))
+    interval = score_interval("g_mean", NEAR_ONE, ratio=0.0)
+    assert (interval.low, interval.high) == (pytest.approx(usual.low), 1.0)
+    assert interval.standard_error == pytest.approx(stats.sem(NEAR_ONE))
     low = score_interval("bbs", 1 - NEAR_ONE, ratio=0.0)
     assert (low.low, low.high) == (0.0, pytest.approx(1 - usual.low))
 
@@ -93,9 +93,9 @@ def test_log_loss_may_exceed_one_and_per_class_scores_may_not():
 
 
 def test_one_fold_has_no_interval_to_clip():
-    found = score_interval("g_mean", [0.4], ratio=1.0)
-    assert math.isnan(found.low)
-    assert math.isnan(found.high)
+    interval = score_interval("g_mean", [0.4], ratio=1.0)
+    assert math.isnan(interval.low)
+    assert math.isnan(interval.high)
 
 
 def test_no_score_of_a_study_leaves_its_range():
@@ -105,7 +105,7 @@ def test_no_score_of_a_study_leaves_its_range():
     assert (inside["high"] == 1.0).any()
     assert inside[["low", "high"]].min().min() >= 0
     assert inside[["low", "high"]].max().max() <= 1
-    found = problem_verdict(comparison, ())
-    text = " ".join(line for made in answers(found) for line in made.lines)
+    verdict = problem_verdict(comparison, ())
+    text = " ".join(line for answer in answers(verdict) for line in answer.lines)
     assert "on the test parts" in text
     assert "to 1.000" in text.replace("\N{NO-BREAK SPACE}", " ")

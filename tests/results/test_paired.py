@@ -20,75 +20,79 @@ FIVE = (("baseline", None), ("cost", None), ("smote", None), ("mixup", 0.1), ("r
 
 @pytest.fixture
 def comparison():
-    (found,) = comparisons(
-        made_up_frames(MadeUpProblem(methods=FIVE, early_stopping=False), noise=0.05)
-    )
-    return found
+    problem = MadeUpProblem(methods=FIVE, early_stopping=False)
+    return comparisons(made_up_frames(problem, noise=0.05))[0]
 
 
-def scores(frames, row, metric):
+def scores(frames, method, metric):
     runs = frames.runs.set_index("row")["run"]
-    own = frames.scores[(frames.scores["part"] == "test") & (frames.scores["metric"] == metric)]
-    return own[own["run"] == runs[row]].sort_values(["repeat", "fold"])["value"].to_numpy()
+    test_scores = frames.scores[
+        (frames.scores["part"] == "test") & (frames.scores["metric"] == metric)
+    ]
+    return (
+        test_scores[test_scores["run"] == runs[method]]
+        .sort_values(["repeat", "fold"])["value"]
+        .to_numpy()
+    )
 
 
 def test_statistics_are_those_of_the_formula():
     frames = made_up_frames(MadeUpProblem(methods=FIVE, early_stopping=False), noise=0.05)
-    (found,) = comparisons(frames)
-    tests = paired_tests(found, remix_method(found))
-    own = [t for t in tests if (t.reference, t.metric) == ("baseline", "bbs")]
-    assert [t.method for t in own] == ["cost", "smote", "mixup (0.1)", "remix (0.1)"]
+    (comparison,) = comparisons(frames)
+    tests = paired_tests(comparison, remix_method(comparison))
+    against_baseline = [t for t in tests if (t.reference, t.metric) == ("baseline", "bbs")]
+    assert [t.method for t in against_baseline] == ["cost", "smote", "mixup (0.1)", "remix (0.1)"]
     sizes = frames.folds.iloc[0]
     ratio = sizes["n_test"] / sizes["n_train"]
     assert ratio == pytest.approx(1.43, abs=0.01)
     p_values = []
-    for test in own:
+    for test in against_baseline:
         d = scores(frames, test.method, "bbs") - scores(frames, "baseline", "bbs")
         t = d.mean() / np.sqrt((1 / 20 + ratio) * d.var(ddof=1))
         p_values.append(2 * stats.t.sf(abs(t), 19))
         assert (test.degrees_of_freedom, test.t) == (19, pytest.approx(t))
         assert test.p == pytest.approx(p_values[-1])
     order = np.argsort(p_values)
-    expected = np.maximum.accumulate([p_values[i] * (4 - at) for at, i in enumerate(order)])
-    assert [own[i].holm_p for i in order] == pytest.approx(np.minimum(expected, 1))
+    expected = np.maximum.accumulate([p_values[i] * (4 - place) for place, i in enumerate(order)])
+    assert [against_baseline[i].holm_p for i in order] == pytest.approx(np.minimum(expected, 1))
 
 
-def test_against_remix_is_the_other_way_round(comparison):
+def test_swapping_method_and_reference_swaps_the_sign(comparison):
     tests = paired_tests(comparison, remix_method(comparison))
-    by = {(t.reference, t.method, t.metric): t for t in tests}
-    one = by["baseline", "remix (0.1)", "g_mean"]
-    other = by["remix (0.1)", "baseline", "g_mean"]
-    assert one.difference.mean == pytest.approx(-other.difference.mean)
-    assert one.p == pytest.approx(other.p)
+    by_key = {(t.reference, t.method, t.metric): t for t in tests}
+    forward = by_key["baseline", "remix (0.1)", "g_mean"]
+    backward = by_key["remix (0.1)", "baseline", "g_mean"]
+    assert forward.difference.mean == pytest.approx(-backward.difference.mean)
+    assert forward.p == pytest.approx(backward.p)
     assert {t.reference for t in tests} == {"baseline", "remix (0.1)"}
 
 
-def test_equal_folds_are_no_difference_and_a_constant_one_is_sure():
+def test_equal_folds_have_p_one_and_a_constant_difference_p_zero():
     frames = made_up_frames(MadeUpProblem(methods=FIVE))
     run = frames.runs.set_index("row")["run"]
     test = (frames.scores["part"] == "test") & (frames.scores["metric"] == "g_mean")
     value = frames.scores["value"].where(~test, 0.5)
     value = value.mask(test & (frames.scores["run"] == run["cost"]), 0.75)
-    (found,) = comparisons(replace(frames, scores=frames.scores.assign(value=value)))
-    by = {
+    (comparison,) = comparisons(replace(frames, scores=frames.scores.assign(value=value)))
+    by_key = {
         (t.method, t.metric): t
-        for t in paired_tests(found, remix_method(found))
+        for t in paired_tests(comparison, remix_method(comparison))
         if t.reference == "baseline"
     }
-    assert (by["smote", "g_mean"].t, by["smote", "g_mean"].holm_p) == (0.0, 1.0)
-    assert (by["cost", "g_mean"].t, by["cost", "g_mean"].holm_p) == (np.inf, 0.0)
+    assert (by_key["smote", "g_mean"].t, by_key["smote", "g_mean"].holm_p) == (0.0, 1.0)
+    assert (by_key["cost", "g_mean"].t, by_key["cost", "g_mean"].holm_p) == (np.inf, 0.0)
 
 
 def test_a_search_has_no_reference():
-    (found,) = comparisons(made_up_frames(MadeUpProblem(algorithm="tpe")))
-    assert paired_tests(found, None) == ()
+    (comparison,) = comparisons(made_up_frames(MadeUpProblem(algorithm="tpe")))
+    assert paired_tests(comparison, None) == ()
 
 
 def test_the_section_prints_ratio_and_degrees_of_freedom(comparison):
-    made = section([comparison])
-    captions = [table.caption for block in made.blocks for table in block.tables]
+    page_section = section([comparison])
+    captions = [table.caption for block in page_section.blocks for table in block.tables]
     assert any("n_test/n_train 1.43, 19 degrees of freedom" in caption for caption in captions)
-    lines = made.files["paired-tests"]
+    lines = page_section.files["paired-tests"]
     assert len(lines) == 2 * 4 * 5
     assert (lines["degrees_of_freedom"] == 19).all()
     tests = paired_tests(comparison, remix_method(comparison))
@@ -99,9 +103,9 @@ def test_many_problems_are_counted_drawn_together_and_folded():
     made_problems = [
         MadeUpProblem(problem=f"p{n}", methods=FIVE[:2], repeats=2) for n in range(14)
     ]
-    made = section(comparisons(made_up_frames(*made_problems)))
-    names = [picture.name for block in made.blocks for picture in block.pictures]
+    page_section = section(comparisons(made_up_frames(*made_problems)))
+    names = [picture.name for block in page_section.blocks for picture in block.pictures]
     assert names == ["results-made-binary-g_mean", "results-made-binary-bbs"]
-    assert sum(bool(block.collapsed) for block in made.blocks) == 14
-    text = " ".join(line for block in made.blocks for line in block.text)
+    assert sum(bool(block.collapsed) for block in page_section.blocks) == 14
+    text = " ".join(line for block in page_section.blocks for line in block.text)
     assert "Told from baseline after Holm within each problem" in text

@@ -98,11 +98,11 @@ def test_plain_training_scores_what_it_was_trained_on():
 
 
 @pytest.mark.parametrize("true", [0.5, 1.0, 2.5])
-def test_the_temperature_that_was_put_in_is_found(true):
+def test_the_known_temperature_is_fitted(true):
     x, y = draw(100_000, 0.3)
     distorted = with_temperature(posterior(x, (0.7, 0.3)), 1 / true)
-    found = fit_temperature(y, distorted)
-    assert found == pytest.approx(true, rel=0.05)
+    temperature = fit_temperature(y, distorted)
+    assert temperature == pytest.approx(true, rel=0.05)
     assert with_temperature(distorted, true) == pytest.approx(posterior(x, (0.7, 0.3)), abs=1e-4)
 
 
@@ -110,8 +110,8 @@ def test_a_temperature_can_be_fitted_before_a_change_of_prior():
     x, y = draw(100_000, NATURAL[1])
     learnt = np.array([0.6, 0.4])
     softened = with_temperature(posterior(x, learnt), 1 / 0.5)
-    found = fit_temperature(y, softened, NATURAL / learnt)
-    assert found == pytest.approx(0.5, rel=0.05)
+    temperature = fit_temperature(y, softened, NATURAL / learnt)
+    assert temperature == pytest.approx(0.5, rel=0.05)
 
 
 def test_temperature_keeps_every_decision():
@@ -138,13 +138,13 @@ def test_the_chosen_threshold_has_the_best_g_mean_of_all_thresholds():
     p = posterior(x, NATURAL)
 
     def g_mean(threshold):
-        said = p[:, 1] > threshold
-        return np.sqrt(said[y == 1].mean() * (~said[y == 0]).mean())
+        is_chosen = p[:, 1] > threshold
+        return np.sqrt(is_chosen[y == 1].mean() * (~is_chosen[y == 0]).mean())
 
     best = max(g_mean(threshold) for threshold in np.unique(p[:, 1]))
-    chosen = tilt(p, NATURAL, choose_tilt(y, p, NATURAL))[:, 1] > 0.5
-    found = np.sqrt(chosen[y == 1].mean() * (~chosen[y == 0]).mean())
-    assert found == pytest.approx(best, abs=0.005)
+    is_chosen = tilt(p, NATURAL, choose_tilt(y, p, NATURAL))[:, 1] > 0.5
+    reached = np.sqrt(is_chosen[y == 1].mean() * (~is_chosen[y == 0]).mean())
+    assert reached == pytest.approx(best, abs=0.005)
     # Symmetric Gaussians are cut best in the middle: dividing by the prior, a tilt of 1.
     assert choose_tilt(y, p, NATURAL) == pytest.approx(1.0, abs=0.25)
 

@@ -1,4 +1,4 @@
-"""Tests on ranks of a study against scipy and pandas, both units, and what is said of few."""
+"""Tests on ranks of a study against scipy and pandas, over problems and over data sets."""
 
 from __future__ import annotations
 
@@ -24,32 +24,34 @@ SIZES = {"musk": 3, "segment": 3, "ozone": 2, "aps": 1}
 @pytest.fixture(scope="module")
 def frames():
     """Nine problems from four data sets of different size."""
-    made = [
+    problems = [
         MadeUpProblem(
-            problem=f"{dataset}-{at}",
+            problem=f"{dataset}-{place}",
             dataset=dataset,
-            imbalance=(0.05, 0.025, 0.01)[at],
+            imbalance=(0.05, 0.025, 0.01)[place],
             methods=(*FIVE, ("remix", 0.4)),
             repeats=2,
             level=0.5,
         )
         for dataset, size in SIZES.items()
-        for at in range(size)
+        for place in range(size)
     ]
     return made_up_frames(
-        *(replace(p, level=0.5 + 0.05 * i) for i, p in enumerate(made)), noise=0.1
+        *(replace(p, level=0.5 + 0.05 * i) for i, p in enumerate(problems)), noise=0.1
     )
 
 
 @pytest.fixture(scope="module")
 def tests(frames):
-    found = comparisons(frames)
-    return rank_tests(strategy_ranks(found), found)
+    problems = comparisons(frames)
+    return rank_tests(strategy_ranks(problems), problems)
 
 
 def wide(frames, metric, unit):
-    own = frames.scores[(frames.scores["part"] == "test") & (frames.scores["metric"] == metric)]
-    joined = own.merge(frames.runs[["run", "problem", "row"]]).merge(
+    test_scores = frames.scores[
+        (frames.scores["part"] == "test") & (frames.scores["metric"] == metric)
+    ]
+    joined = test_scores.merge(frames.runs[["run", "problem", "row"]]).merge(
         frames.problems[["problem", "dataset"]]
     )
     joined = joined[joined["row"] != "remix (0.4)"]
@@ -60,41 +62,44 @@ def wide(frames, metric, unit):
 @pytest.mark.parametrize("metric", ["g_mean", "bbs", "brier", "log_loss", "cwece"])
 @pytest.mark.parametrize("unit", ["problem", "data set"])
 def test_friedman_by_problem_and_by_data_set(frames, tests, metric, unit):
-    (found,) = [t for t in tests if (t.ranking.metric, t.unit) == (metric, unit)]
+    (test,) = [t for t in tests if (t.ranking.metric, t.unit) == (metric, unit)]
     scores = wide(frames, metric, unit)
-    assert found.n_units == len(scores) == {"problem": 9, "data set": 4}[unit]
+    assert test.n_units == len(scores) == {"problem": 9, "data set": 4}[unit]
     chi2, p = stats.friedmanchisquare(*scores.to_numpy().T)
-    assert found.overall.chi2 == pytest.approx(chi2)
-    assert found.overall.p == pytest.approx(p)
+    assert test.overall.chi2 == pytest.approx(chi2)
+    assert test.overall.p == pytest.approx(p)
     ascending = metric != "g_mean"
     sums = scores.rank(axis=1, ascending=ascending).sum()
-    assert found.ranking.sums.to_dict() == pytest.approx(sums.to_dict())
-    for rival in found.opponents:
+    assert test.ranking.sums.to_dict() == pytest.approx(sums.to_dict())
+    for rival in test.opponents:
         gain = scores["remix (0.1)"] - scores[rival.method]
         assert rival.difference == pytest.approx(-gain.mean() if ascending else gain.mean())
         assert rival.is_behind == (sums["remix (0.1)"] < sums[rival.method])
 
 
 def test_holm_against_remix_by_hand(tests):
-    (found,) = [t for t in tests if (t.ranking.metric, t.unit) == ("g_mean", "problem")]
-    mean = found.ranking.sums / 9
+    (test,) = [t for t in tests if (t.ranking.metric, t.unit) == ("g_mean", "problem")]
+    mean = test.ranking.sums / 9
     error = np.sqrt(5 * 6 / (6 * 9))
     raw = {
-        row: 2 * stats.norm.sf(abs(mean[row] - mean["remix (0.1)"]) / error)
-        for row in mean.index
-        if row != "remix (0.1)"
+        label: 2 * stats.norm.sf(abs(mean[label] - mean["remix (0.1)"]) / error)
+        for label in mean.index
+        if label != "remix (0.1)"
     }
     highest = 0.0
-    for place, row in enumerate(sorted(raw, key=lambda name: raw[name])):
-        highest = min(1.0, max(highest, raw[row] * (4 - place)))
-        (rival,) = [r for r in found.opponents if r.method == row]
+    for place, label in enumerate(sorted(raw, key=lambda name: raw[name])):
+        highest = min(1.0, max(highest, raw[label] * (4 - place)))
+        (rival,) = [r for r in test.opponents if r.method == label]
         assert rival.holm_p == pytest.approx(highest)
 
 
-def test_of_each_mixing_strategy_the_published_alpha_competes():
-    rows = (("baseline", None), ("remix", 0.01), ("remix", 0.2), ("remix", 1.0))
-    found = comparisons(made_up_frames(MadeUpProblem(methods=rows)))
-    assert [row.label for row in strategy_ranks(found).methods] == ["baseline", "remix (0.2)"]
+def test_each_mixing_strategy_is_ranked_at_the_alpha_nearest_to_the_published():
+    methods = (("baseline", None), ("remix", 0.01), ("remix", 0.2), ("remix", 1.0))
+    problems = comparisons(made_up_frames(MadeUpProblem(methods=methods)))
+    assert [method.label for method in strategy_ranks(problems).methods] == [
+        "baseline",
+        "remix (0.2)",
+    ]
 
 
 def test_files_have_both_units_and_probabilities(tests):
@@ -106,34 +111,34 @@ def test_files_have_both_units_and_probabilities(tests):
     assert len(table({"all": tests})) == 10
 
 
-def test_what_four_data_sets_cannot_show_is_said(frames):
-    made = section(comparisons(frames))
-    text = " ".join(text for block in made.blocks for text in block.text)
+def test_text_says_what_four_data_sets_cannot_show(frames):
+    page_section = section(comparisons(frames))
+    text = " ".join(text for block in page_section.blocks for text in block.text)
     assert "smallest two-sided p-value of an exact Wilcoxon test is 0.12, " in text
     assert "against 4 rows after Holm 0.5" in text
     assert "no single comparison could be significant" in text
     assert "g-mean by data set (4)" in text
-    names = [picture.name for block in made.blocks for picture in block.pictures]
+    names = [picture.name for block in page_section.blocks for picture in block.pictures]
     assert names == ["ranks-binary-problem", "ranks-binary-data-set"]
 
 
-def test_one_or_two_problems_give_a_sentence_and_no_test():
-    found = comparisons(
+def test_two_problems_are_not_tested():
+    problems = comparisons(
         made_up_frames(MadeUpProblem(methods=FIVE), MadeUpProblem(problem="other", methods=FIVE))
     )
-    each = strategy_ranks(found)
-    (block,) = blocks(each, rank_tests(each, found))
+    ranked = strategy_ranks(problems)
+    (block,) = blocks(ranked, rank_tests(ranked, problems))
     assert "With 2 problems no test is made by problem" in " ".join(block.text)
     assert "is 0.5." in block.text[0]
     assert block.pictures == block.tables == ()
-    assert "rank-tests" not in section(found).files
+    assert "rank-tests" not in section(problems).files
 
 
-def test_without_remix_the_rows_are_tested_alone():
-    made = [MadeUpProblem(problem=f"p{i}", methods=FIVE[:4], repeats=1) for i in range(3)]
-    found = comparisons(made_up_frames(*made))
-    each = strategy_ranks(found)
-    tests = rank_tests(each, found)
+def test_without_remix_all_methods_are_tested_together_alone():
+    made_up = [MadeUpProblem(problem=f"p{i}", methods=FIVE[:4], repeats=1) for i in range(3)]
+    problems = comparisons(made_up_frames(*made_up))
+    ranked = strategy_ranks(problems)
+    tests = rank_tests(ranked, problems)
     assert tests[0].overall is not None
     assert tests[0].opponents == ()
-    assert len(blocks(each, tests)[0].tables) == 1
+    assert len(blocks(ranked, tests)[0].tables) == 1

@@ -1,4 +1,4 @@
-"""The search section against Optuna's own answers and plain pandas, on a study that was run."""
+"""Searches against Optuna's own answers and plain pandas, on a study that was run."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def frames(folder):
 
 
 @pytest.fixture(scope="module")
-def found(frames):
+def summary(frames):
     (comparison,) = comparisons(frames)
     return summarize_search(comparison, frames.searches[0])
 
@@ -85,65 +85,65 @@ def test_parts_of_a_search_are_no_problems_of_their_own(frames):
     assert len(frames.searches) == 1
 
 
-def test_front_and_choice_are_those_of_optuna(folder, found):
+def test_front_and_choice_are_those_of_optuna(folder, summary):
     study = loaded(folder)
-    assert {t.number for t in found.front} == {t.number for t in study.best_trials}
+    assert {t.number for t in summary.front} == {t.number for t in study.best_trials}
     feasible = [t for t in study.trials if all(v <= 0 for v in t.constraints.values())]
     assert 0 < len(feasible) < 16
-    assert found.chosen["g_mean"].number == max(feasible, key=lambda t: t.values[0]).number
-    assert found.chosen["bbs"].number == min(feasible, key=lambda t: t.values[1]).number
+    assert summary.chosen["g_mean"].number == max(feasible, key=lambda t: t.values[0]).number
+    assert summary.chosen["bbs"].number == min(feasible, key=lambda t: t.values[1]).number
 
 
-def test_importances_are_those_of_optuna(folder, found):
+def test_importances_are_those_of_optuna(folder, summary):
     study = loaded(folder)
     with pytest.warns(UserWarning, match="low `target` values"):
-        own = optuna.importance.get_param_importances(study, target=lambda t: -t.values[0])
-    assert found.importances["g_mean"] == pytest.approx(own)
-    assert set(found.importances) == {"g_mean", "bbs"}
+        expected = optuna.importance.get_param_importances(study, target=lambda t: -t.values[0])
+    assert summary.importances["g_mean"] == pytest.approx(expected)
+    assert set(summary.importances) == {"g_mean", "bbs"}
 
 
-def test_recommended_is_the_simplest_within_one_corrected_error(frames, found):
+def test_recommended_is_the_simplest_within_one_corrected_error(frames, summary):
     scores = frames.scores
     wide = scores[(scores["part"] == "validation") & (scores["metric"] == "g_mean")].pivot(
         index=["repeat", "fold"], columns="run", values="value"
     )
-    folds = frames.folds[frames.folds["run"] == found.chosen["g_mean"].run]
+    folds = frames.folds[frames.folds["run"] == summary.chosen["g_mean"].run]
     ratio = folds["n_validation"].mean() / folds["n_train"].mean()
     near = []
-    for trial in found.complete:
-        gap = wide[trial.run] - wide[found.chosen["g_mean"].run]
+    for trial in summary.complete:
+        gap = wide[trial.run] - wide[summary.chosen["g_mean"].run]
         if trial.is_feasible and abs(gap.mean()) <= np.sqrt((1 / 4 + ratio) * gap.var(ddof=1)):
             near.append(trial)
-    assert found.n_near_best == len(near)
-    assert found.recommended in near
+    assert summary.n_near_best == len(near)
+    assert summary.recommended in near
 
     def parts(trial):
         point = trial.parameters
         return (point["sampler"] != "natural") + (point.get("mixing", "none") != "none")
 
-    assert parts(found.recommended) == min(map(parts, near))
+    assert parts(summary.recommended) == min(map(parts, near))
 
 
-def test_outer_scores_are_means_of_test_scores_by_fold(folder, found):
+def test_outer_scores_are_means_of_test_scores_by_fold(folder, summary):
     study = loaded(folder, "tiny/wine/outer")
-    scores = found.result.scores
-    for place, made in enumerate(found.outer):
+    scores = summary.result.scores
+    for place, outer in enumerate(summary.outer):
         means = []
         for fold in range(2):
             (trial,) = (t for t in study.trials if t.user_attrs["slot"] == fold * 3 + place)
-            (run,) = (t.run for t in found.result.outer if t.number == trial.number)
-            own = scores[(scores["run"] == run) & (scores["metric"] == "bbs")]
-            means.append(own.loc[own["part"] == "test", "value"].mean())
-        assert made.scores["bbs"].mean == pytest.approx(np.mean(means))
+            (run,) = (t.run for t in summary.result.outer if t.number == trial.number)
+            run_scores = scores[(scores["run"] == run) & (scores["metric"] == "bbs")]
+            means.append(run_scores.loc[run_scores["part"] == "test", "value"].mean())
+        assert outer.scores["bbs"].mean == pytest.approx(np.mean(means))
         spread = np.std(means, ddof=1)
         # Two outer folds, each as large as what trained and stopped its networks.
-        assert made.scores["bbs"].standard_error == pytest.approx(spread * np.sqrt(0.5 + 1))
-    assert [made.choice for made in found.outer] == ["g_mean", "bbs", "baseline"]
+        assert outer.scores["bbs"].standard_error == pytest.approx(spread * np.sqrt(0.5 + 1))
+    assert [outer.choice for outer in summary.outer] == ["g_mean", "bbs", "baseline"]
 
 
-def test_the_recommended_point_becomes_a_study_file_that_runs_it(found):
-    for trial in found.complete:
-        text = study_text(TEXT, found.comparison.info, trial.parameters)
+def test_the_recommended_configuration_becomes_a_study_file_that_runs_it(summary):
+    for trial in summary.complete:
+        text = study_text(TEXT, summary.comparison.info, trial.parameters)
         study = parse_study(text, "pasted.toml")
         check_study(study)
         (point,) = grid_configurations(study.search.space)
@@ -154,7 +154,7 @@ def test_the_recommended_point_becomes_a_study_file_that_runs_it(found):
         assert tomllib.loads(text)["study"]["name"] == "tiny-chosen"
 
 
-def test_a_point_becomes_code_that_makes_its_batches():
+def test_a_configuration_becomes_code_that_makes_its_batches():
     keras = pytest.importorskip("keras")
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(60, 3)), np.arange(60) % 3
@@ -187,11 +187,11 @@ class Text(HTMLParser):
 
 
 @pytest.mark.usefixtures("unrendered_figures")
-def test_the_page_tells_what_is_optimistic_and_what_is_not(tmp_path, frames, found):
+def test_the_page_says_which_scores_are_optimistic(tmp_path, frames, summary):
     page = write_report(frames, tmp_path / "r", command="x")
     text = " ".join(" ".join(Text(page.read_text(encoding="utf-8")).words).split())
     assert "Both scores of a chosen trial are optimistic" in text
-    assert f"By g-mean on validation: trial {found.chosen['g_mean'].number}" in text
+    assert f"By g-mean on validation: trial {summary.chosen['g_mean'].number}" in text
     assert "Searching this space by g-mean is worth" in text
     assert "Against the baseline on the same outer folds" in text
     assert "complete trials meet min_recall >= 0.58 on validation" in text
@@ -211,28 +211,30 @@ def test_the_page_tells_what_is_optimistic_and_what_is_not(tmp_path, frames, fou
 
 
 @pytest.mark.usefixtures("unrendered_figures")
-def test_missing_pieces_never_stop_the_section(frames):
-    (searched,) = frames.searches
+def test_the_section_of_an_incomplete_search(frames):
+    (search,) = frames.searches
     for changes in (
         {"outer": ()},
         {"outer": (), "planned_outer": 0},
-        {"trials": searched.trials[:1]},
+        {"trials": search.trials[:1]},
         {"trials": ()},
-        {"trials": tuple(replace(t, state="PRUNED") for t in searched.trials)},
-        {"trials": tuple(replace(t, constraints={"c": 1.0}) for t in searched.trials)},
+        {"trials": tuple(replace(t, state="PRUNED") for t in search.trials)},
+        {"trials": tuple(replace(t, constraints={"c": 1.0}) for t in search.trials)},
     ):
-        made = sections(comparisons(frames), (replace(searched, **changes),), frames.manifests)
-        assert bool(made) == bool(changes.get("trials", True))
+        page_section = sections(
+            comparisons(frames), (replace(search, **changes),), frames.manifests
+        )
+        assert bool(page_section) == bool(changes.get("trials", True))
 
 
 @pytest.mark.usefixtures("unrendered_figures")
-def test_a_search_that_found_nothing_says_so(frames, found):
-    (searched,) = frames.searches
-    first = found.references["baseline"]
-    worse = [bad(t) for t in searched.trials if t is not first]
+def test_a_search_that_is_no_better_than_the_baseline_warns(frames, summary):
+    (search,) = frames.searches
+    first = summary.references["baseline"]
+    worse = [bad(t) for t in search.trials if t is not first]
     trials = (replace(first, constraints={}), *worse)
-    made = sections(comparisons(frames), (replace(searched, trials=trials),), ())
-    warnings = " ".join(made[0].blocks[0].warnings)
+    page_section = sections(comparisons(frames), (replace(search, trials=trials),), ())
+    warnings = " ".join(page_section[0].blocks[0].warnings)
     assert "No trial did better than the baseline by g-mean on validation" in warnings
     assert "ReMix" not in warnings
 
@@ -242,6 +244,6 @@ def bad(trial: SearchTrial) -> SearchTrial:
     return replace(trial, values=(0.0, 1.0), constraints={})
 
 
-def test_equal_importances_stand_in_the_order_of_their_names():
+def test_equal_importances_are_in_the_order_of_their_names():
     shares = {"mixing": 0.25, "sampler": 0.5, "alpha": 0.25}
     assert list(sorted_shares(shares)) == ["sampler", "alpha", "mixing"]

@@ -1,4 +1,4 @@
-"""The choice of the validation parts against a choice made here by plain NumPy."""
+"""The choice by validation parts against a choice made here by plain NumPy."""
 
 from __future__ import annotations
 
@@ -23,21 +23,23 @@ def wide(frames, metric, part):
 def test_choices_overall_fold_by_fold_and_in_hindsight(metric, sign):
     frames = made_up_frames(MadeUpProblem(), noise=0.03)
     (comparison,) = comparisons(frames)
-    made = select_by_validation(comparison, metric)
+    selection = select_by_validation(comparison, metric)
     validation, test = wide(frames, metric, "validation"), wide(frames, metric, "test")
     overall = (sign * validation.mean()).idxmax()
-    assert made.overall.label == overall
-    assert made.overall_test.mean == pytest.approx(test[overall].mean())
+    assert selection.overall.label == overall
+    assert selection.overall_test.mean == pytest.approx(test[overall].mean())
     chosen = [
         (fold, max(validation.columns, key=lambda row: sign * validation.loc[fold, row]))
         for fold in validation.index
     ]
-    assert made.by_fold.tolist() == pytest.approx([test.loc[fold, row] for fold, row in chosen])
+    assert selection.by_fold.tolist() == pytest.approx(
+        [test.loc[fold, row] for fold, row in chosen]
+    )
     counts = pd.Series([row for _, row in chosen]).value_counts()
-    assert made.times == counts.max()
-    assert counts[made.most_often] == counts.max()
-    assert made.hindsight.label == (sign * test.mean()).idxmax()
-    assert made.candidates == len(frames.runs)
+    assert selection.times == counts.max()
+    assert counts[selection.most_often] == counts.max()
+    assert selection.hindsight.label == (sign * test.mean()).idxmax()
+    assert selection.candidates == len(frames.runs)
 
 
 def test_test_scores_take_no_part_in_the_choice():
@@ -50,26 +52,26 @@ def test_test_scores_take_no_part_in_the_choice():
     assert (before.overall, before.most_often) == (after.overall, after.most_often)
 
 
-def test_rows_within_error_are_those_whose_interval_holds_zero():
-    rows = (("baseline", None), ("remix", 0.29), ("remix", 0.3), ("remix", 0.31))
-    made = select_by_validation(
-        comparisons(made_up_frames(MadeUpProblem(methods=rows), noise=0.005))[0], "g_mean"
+def test_methods_within_error_are_those_whose_interval_holds_zero():
+    methods = (("baseline", None), ("remix", 0.29), ("remix", 0.3), ("remix", 0.31))
+    selection = select_by_validation(
+        comparisons(made_up_frames(MadeUpProblem(methods=methods), noise=0.005))[0], "g_mean"
     )
     best = {"remix (0.29)", "remix (0.3)", "remix (0.31)"}
-    assert {made.hindsight.label, *made.within_error} == best
+    assert {selection.hindsight.label, *selection.within_error} == best
 
 
-def test_a_row_with_failed_folds_is_no_candidate():
+def test_a_method_with_failed_folds_is_no_candidate():
     frames = made_up_frames(
         MadeUpProblem(methods=(("baseline", None), ("balance", None), ("remix", 0.3)))
     )
     folds = frames.folds.copy()
     folds.loc[(folds["run"] == 2) & (folds["repeat"] == 0), "failed"] = "not a number"
-    made = select_by_validation(comparisons(replace(frames, folds=folds))[0], "g_mean")
-    assert made.candidates == 2
+    selection = select_by_validation(comparisons(replace(frames, folds=folds))[0], "g_mean")
+    assert selection.candidates == 2
 
 
-def test_one_row_is_no_choice():
+def test_a_single_method_is_no_choice():
     assert (
         select_by_validation(
             comparisons(made_up_frames(MadeUpProblem(methods=(("remix", 0.1),))))[0], "g_mean"

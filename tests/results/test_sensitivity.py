@@ -1,4 +1,4 @@
-"""Curves against alpha: zero from the right row, numbers as plain NumPy and scipy give them."""
+"""Curves against alpha, with intervals by plain NumPy and scipy."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def fold_values(frames, row, metric):
     return chosen.sort_values(["repeat", "fold"])["value"].to_numpy()
 
 
-def texts(made):
-    return " ".join(text for block in made.blocks for text in block.text)
+def texts(page_section):
+    return " ".join(text for block in page_section.blocks for text in block.text)
 
 
-def test_zero_comes_from_balance_and_every_alpha_from_its_own_run():
+def test_alpha_zero_is_balance_and_every_other_alpha_its_own_run():
     frames = made_up_frames(MadeUpProblem())
     (curve,) = [
         curve
@@ -56,7 +56,7 @@ def test_difference_to_zero_is_the_corrected_paired_interval():
     assert line["corrected_se"] == pytest.approx(np.sqrt((1 / 20 + 1 / 0.7) * single.var(ddof=1)))
 
 
-def test_zero_of_mixup_is_the_baseline():
+def test_alpha_zero_of_mixup_is_the_baseline():
     frames = made_up_frames(
         MadeUpProblem(methods=(("baseline", None), ("mixup", 0.1), ("mixup", 0.4)))
     )
@@ -66,8 +66,8 @@ def test_zero_of_mixup_is_the_baseline():
 
 
 def test_imbalance_ratios_are_lines_of_one_panel():
-    made = section(comparisons(made_up_frames(*at_three_ratios())))
-    (block,) = [block for block in made.blocks if block.pictures]
+    page_section = section(comparisons(made_up_frames(*at_three_ratios())))
+    (block,) = [block for block in page_section.blocks if block.pictures]
     assert block.title == "ReMix on digits, class 3 against the rest"
     names = [picture.name for picture in block.pictures]
     assert names == [
@@ -81,7 +81,7 @@ def test_imbalance_ratios_are_lines_of_one_panel():
     assert heads == ["alpha", "IR 0.05", "IR 0.025", "IR 0.01"]
 
 
-def test_reading_names_the_alphas_that_are_surely_better():
+def test_text_names_the_alphas_that_are_better():
     # With almost no noise of its own every alpha stands apart from zero.
     frames = made_up_frames(
         MadeUpProblem(methods=(("balance", None), ("remix", 0.1), ("remix", 0.3))), noise=1e-4
@@ -91,21 +91,21 @@ def test_reading_names_the_alphas_that_are_surely_better():
     assert "IR 0.05, balanced Brier: better than alpha 0 at 0.1 and 0.3" in text
 
 
-def test_one_alpha_is_a_sentence_and_a_line_of_the_table():
-    made = section(
+def test_one_alpha_is_told_in_text_and_table():
+    page_section = section(
         comparisons(made_up_frames(MadeUpProblem(methods=(("baseline", None), ("mixup", 0.1)))))
     )
-    assert "MixUp was run at one alpha (0.1)" in texts(made)
-    assert not any(block.pictures for block in made.blocks)
-    assert set(made.files["sensitivity"]["alpha"]) == {0.0, 0.1}
+    assert "MixUp was run at one alpha (0.1)" in texts(page_section)
+    assert not any(block.pictures for block in page_section.blocks)
+    assert set(page_section.files["sensitivity"]["alpha"]) == {0.0, 0.1}
 
 
 def test_without_a_zero_there_is_a_curve_but_no_difference():
-    made = section(
+    page_section = section(
         comparisons(made_up_frames(MadeUpProblem(methods=(("remix", 0.1), ("remix", 0.4)))))
     )
-    assert "the same without mixing was not run" in texts(made)
-    (block,) = made.blocks
+    assert "the same without mixing was not run" in texts(page_section)
+    (block,) = page_section.blocks
     assert [picture.name for picture in block.pictures if picture.on_page] == [
         "sensitivity-remix-1-g_mean",
         "sensitivity-remix-1-bbs",
@@ -120,5 +120,5 @@ def test_without_a_zero_there_is_a_curve_but_no_difference():
         ({"methods": ()}, "nothing depends on alpha"),
     ],
 )
-def test_what_has_no_curve_gives_a_sentence(changes, expected):
+def test_a_study_without_curves_says_why(changes, expected):
     assert expected in texts(section(comparisons(made_up_frames(MadeUpProblem(**changes)))))

@@ -1,4 +1,4 @@
-"""The Bayesian signed-rank test against baycomp's numbers and a slow literal one."""
+"""The Bayesian signed-rank test against baycomp's numbers and a literal loop."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ CASES = [
 
 @pytest.mark.parametrize(("differences", "known"), CASES)
 def test_probabilities_are_those_of_baycomp_and_of_the_literal_one(differences, known):
-    found = signed_rank_posterior(differences)
-    own = (found.worse, found.equal, found.better)
-    assert sum(own) == pytest.approx(1)
-    assert own == pytest.approx(known, abs=0.012)
-    assert own == pytest.approx(slow(differences, 0.01), abs=0.03)
+    posterior = signed_rank_posterior(differences)
+    probabilities = (posterior.worse, posterior.equal, posterior.better)
+    assert sum(probabilities) == pytest.approx(1)
+    assert probabilities == pytest.approx(known, abs=0.012)
+    assert probabilities == pytest.approx(slow(differences, 0.01), abs=0.03)
 
 
 def test_a_sum_on_the_edge_of_the_region_counts_half_to_each_side():
@@ -47,12 +47,12 @@ def test_a_sum_on_the_edge_of_the_region_counts_half_to_each_side():
     assert exact == scaled
 
 
-def test_the_other_way_round_swaps_better_and_worse():
+def test_negated_differences_swap_better_and_worse():
     d = np.array([0.2, 0.1, -0.15, 0.04])
     there, back = signed_rank_posterior(d), signed_rank_posterior(-d)
     assert (there.better, there.worse) == (back.worse, back.better)
 
 
-def test_clear_differences_are_sure():
+def test_clear_differences_have_probability_one():
     assert signed_rank_posterior(np.full(7, 0.05)).better > 0.99
     assert signed_rank_posterior(np.full(7, -0.05)).worse > 0.99

@@ -1,4 +1,4 @@
-"""Which problem of a report is there for what, and what joining studies must leave alone."""
+"""Roles of problems in a report, and what joining studies must not change."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def frames():
         problem=SEGMENT, dataset="segment", methods=FIVE, repeats=3, study="main"
     )
     ozone = replace(segment, problem=OZONE, dataset="ozone", imbalance=0.025)
-    made = made_up_frames(
+    all_frames = made_up_frames(
         segment,
         ozone,
         replace(segment, study="curve", methods=CURVE),
@@ -55,9 +55,9 @@ def frames():
         replace(segment, study="redrawn"),
         replace(segment, study="paper-repo", methods=REPO),
     )
-    problems = made.problems
+    problems = all_frames.problems
     return replace(
-        made,
+        all_frames,
         problems=problems.assign(
             redraw=problems["study"] == "redrawn",
             definition=[
@@ -77,46 +77,48 @@ def only(frames, *studies):
     return replace(frames, problems=frames.problems[frames.problems["study"].isin(studies)])
 
 
-def named(found):
-    return [(c.study, c.problem) for c in found]
+def named(problems):
+    return [(c.study, c.problem) for c in problems]
 
 
 def test_each_problem_has_its_role(frames):
-    found = study_roles(comparisons(frames))
-    assert named(found.main) == [("main", SEGMENT), ("main", OZONE)]
-    assert named(found.headline) == named(found.main)
-    assert named(found.curves) == [("curve", SEGMENT)]
-    assert named(found.variants) == [("redrawn", SEGMENT)]
-    assert [named([c.main, c.varied]) for c in found.checks] == [
+    roles = study_roles(comparisons(frames))
+    assert named(roles.main) == [("main", SEGMENT), ("main", OZONE)]
+    assert named(roles.headline) == named(roles.main)
+    assert named(roles.curves) == [("curve", SEGMENT)]
+    assert named(roles.variants) == [("redrawn", SEGMENT)]
+    assert [named([c.main, c.varied]) for c in roles.checks] == [
         [("main", SEGMENT), ("check", SEGMENT)]
     ]
     assert (
-        named(found.authors_code_aside) == named(found.authors_code) == [("paper-repo", SEGMENT)]
+        named(roles.authors_code_aside) == named(roles.authors_code) == [("paper-repo", SEGMENT)]
     )
-    assert found.checks[0].changes == {"training.stop": ("lowest-rate", "never")}
+    assert roles.checks[0].changes == {"training.stop": ("lowest-rate", "never")}
 
 
-def test_rivals_stand_beside_the_main_rows_but_not_in_the_headline(frames):
-    found = study_roles(comparisons(frames))
+def test_rivals_join_the_main_methods_but_not_the_headline(frames):
+    roles = study_roles(comparisons(frames))
     five = ["baseline", "cost", "smote", "mixup (0.1)", "remix (0.1)"]
-    for joined, head in zip(found.main, found.headline, strict=True):
-        assert {row.label for row in head.methods} == set(five)
+    for joined, head in zip(roles.main, roles.headline, strict=True):
+        assert {method.label for method in head.methods} == set(five)
         # Alphas of one strategy are no rivals of each other: nothing of the curve.
         rest = {"undersample", "remix-chou (0.1)"}
-        assert {row.label for row in joined.methods} == set(five) | rest
-        assert {row.study for row in joined.methods if row.label in five} == {"main"}
+        assert {method.label for method in joined.methods} == set(five) | rest
+        assert {method.study for method in joined.methods if method.label in five} == {"main"}
 
 
 def test_joined_scores_are_those_of_their_own_runs(frames):
     joined = study_roles(comparisons(frames)).main[0]
-    for row in joined.methods:
-        own = frames.scores[
-            (frames.scores["run"] == row.run)
+    for method in joined.methods:
+        run_scores = frames.scores[
+            (frames.scores["run"] == method.run)
             & (frames.scores["part"] == "test")
             & (frames.scores["metric"] == "bbs")
         ]
-        assert joined.score(row.label, "bbs").mean() == pytest.approx(own["value"].mean())
-    assert set(joined.folds["run"]) == {row.run for row in joined.methods}
+        assert joined.score(method.label, "bbs").mean() == pytest.approx(
+            run_scores["value"].mean()
+        )
+    assert set(joined.folds["run"]) == {method.run for method in joined.methods}
 
 
 @pytest.mark.parametrize(
@@ -128,31 +130,31 @@ def test_joined_scores_are_those_of_their_own_runs(frames):
         (("rivals",), "rivals"),
     ],
 )
-def test_a_side_study_alone_is_the_headline(frames, studies, main):
-    found = study_roles(comparisons(only(frames, *studies)))
-    assert {c.study for c in found.main} == {main}
-    assert not found.checks
-    assert not found.beside_main
-    assert bool(found.authors_code) == (main == "paper-repo")
+def test_a_supplementary_study_alone_is_the_main_one(frames, studies, main):
+    roles = study_roles(comparisons(only(frames, *studies)))
+    assert {c.study for c in roles.main} == {main}
+    assert not roles.checks
+    assert not roles.beside_main
+    assert bool(roles.authors_code) == (main == "paper-repo")
 
 
 def test_other_splits_are_no_check(frames):
     """Rows of other folds cannot be paired; such a study is a problem of its own."""
     problems = frames.problems.copy()
-    other = problems["study"] == "check"
+    is_check = problems["study"] == "check"
     changed = definition("check", SEGMENT, stop="never")
     changed["cv"]["repeats"] = 5
     problems["definition"] = [
-        changed if is_other else own
-        for own, is_other in zip(problems["definition"], other, strict=True)
+        changed if is_changed else stored
+        for stored, is_changed in zip(problems["definition"], is_check, strict=True)
     ]
-    found = study_roles(comparisons(replace(frames, problems=problems)))
-    assert not found.checks
-    assert ("check", SEGMENT) in named(found.main)
+    roles = study_roles(comparisons(replace(frames, problems=problems)))
+    assert not roles.checks
+    assert ("check", SEGMENT) in named(roles.main)
 
 
 @pytest.mark.usefixtures("unrendered_figures")
-def test_studies_beside_change_no_headline_number(frames, tmp_path):
+def test_supplementary_studies_change_no_headline_number(frames, tmp_path):
     """The files that a verdict is read from are letter by letter those of the main study."""
     write_report(only(frames, "main"), tmp_path / "main", command="here", registry=all_sections())
     page = write_report(frames, tmp_path / "all", command="here", registry=all_sections())
@@ -178,7 +180,7 @@ def test_studies_beside_change_no_headline_number(frames, tmp_path):
 
 @pytest.mark.usefixtures("unrendered_figures")
 @pytest.mark.parametrize("study", ["paper-repo", "check", "rivals"])
-def test_each_side_study_has_a_report_of_its_own(frames, tmp_path, study):
+def test_a_report_of_one_supplementary_study(frames, tmp_path, study):
     page = write_report(
         only(frames, study), tmp_path / "r", command="here", registry=all_sections()
     )

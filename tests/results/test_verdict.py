@@ -1,4 +1,4 @@
-"""Findings on studies whose truth was put in, and the words that they are given."""
+"""Verdicts on studies with known effects, and the sentences of their section."""
 
 from __future__ import annotations
 
@@ -27,30 +27,32 @@ GAUSS = (
 
 
 def verdicts(frames):
-    found = []
-    for comparison in comparisons(frames):
-        corrected = corrected_methods(comparison, frames.probabilities, remix_method(comparison))
-        found.append(problem_verdict(comparison, corrected))
-    return found
+    return [
+        problem_verdict(
+            comparison,
+            corrected_methods(comparison, frames.probabilities, remix_method(comparison)),
+        )
+        for comparison in comparisons(frames)
+    ]
 
 
-def words(made):
+def words(page_section):
     parts = []
-    for block in made.blocks:
+    for block in page_section.blocks:
         parts += [*block.warnings, block.headline, *block.text]
         parts += [line for answer in block.answers for line in answer.lines]
     return " ".join(parts).replace("\N{NO-BREAK SPACE}", " ")
 
 
-def answer(made, question, block=0):
-    shown = [block for block in made.blocks if block.answers]
+def answer(page_section, question, block=0):
+    shown = [block for block in page_section.blocks if block.answers]
     lines = next(a.lines for a in shown[block].answers if question in a.question)
     return " ".join(lines).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_differences_are_corrected_and_paired():
     frames = made_up_frames(MadeUpProblem(), noise=0.02)
-    (found,) = verdicts(frames)
+    (verdict,) = verdicts(frames)
     joined = frames.scores[
         (frames.scores["metric"] == "bbs") & (frames.scores["part"] == "test")
     ].merge(frames.runs[["run", "row"]])
@@ -58,30 +60,34 @@ def test_differences_are_corrected_and_paired():
     for name in ("baseline", "balance", "cost", "logit-adjusted"):
         change = wide["remix (0.1)"] - wide[name]
         reach = stats.t.ppf(0.975, 19) * np.sqrt(1.05 * change.var(ddof=1))
-        interval = found.rival(name).differences["bbs"]
+        interval = verdict.rival(name).differences["bbs"]
         assert interval.mean == pytest.approx(change.mean())
         assert (interval.low, interval.high) == pytest.approx(
             (change.mean() - reach, change.mean() + reach)
         )
 
 
-def test_what_was_put_in_is_said():
-    made = section(verdicts(made_up_frames(MadeUpProblem(), noise=1e-4)))
-    assert words(made).startswith("ReMix (0.1) is better than the baseline on g-mean")
-    assert answer(made, "Does ReMix help?").startswith("Yes. Against the baseline: better on")
-    assert answer(made, "Does its mixing help?").startswith("Yes.")
-    assert "No, ReMix is surely better than each rival" in answer(made, "simpler")
+def test_known_effects_are_stated():
+    page_section = section(verdicts(made_up_frames(MadeUpProblem(), noise=1e-4)))
+    assert words(page_section).startswith("ReMix (0.1) is better than the baseline on g-mean")
+    assert answer(page_section, "Does ReMix help?").startswith(
+        "Yes. Against the baseline: better on"
+    )
+    assert answer(page_section, "Does its mixing help?").startswith("Yes.")
+    assert "No, ReMix is surely better than each rival" in answer(page_section, "simpler")
     # What helps the balanced measures was made to harm the natural ones.
-    assert answer(made, "probabilities").startswith("Not as they come: worse than the baseline’s")
+    assert answer(page_section, "probabilities").startswith(
+        "Not as they come: worse than the baseline’s"
+    )
 
 
-def test_what_the_folds_cannot_show_is_not_claimed():
-    made = section(verdicts(made_up_frames(MadeUpProblem(), noise=0.4)))
-    assert "cannot be told from the baseline" in words(made)
-    assert "mixing adds nothing that these folds show" in words(made)
-    assert answer(made, "Does ReMix help?").startswith("These folds cannot show it.")
-    assert answer(made, "simpler").startswith("Yes, as far as these folds can tell: cost")
-    assert "rows are within error of the best" in answer(made, "validation")
+def test_what_the_folds_cannot_show_is_not_stated():
+    page_section = section(verdicts(made_up_frames(MadeUpProblem(), noise=0.4)))
+    assert "cannot be told from the baseline" in words(page_section)
+    assert "mixing adds nothing that these folds show" in words(page_section)
+    assert answer(page_section, "Does ReMix help?").startswith("These folds cannot show it.")
+    assert answer(page_section, "simpler").startswith("Yes, as far as these folds can tell: cost")
+    assert "rows are within error of the best" in answer(page_section, "validation")
 
 
 def test_harm_is_called_harm():
@@ -94,12 +100,12 @@ def test_harm_is_called_harm():
     )
     scores.loc[remix & (scores["metric"] == "g_mean"), "value"] -= 0.5
     scores.loc[remix & (scores["metric"] == "bbs"), "value"] += 0.5
-    made = section(verdicts(replace(frames, scores=scores)))
-    assert answer(made, "Does ReMix help?").startswith("No, it harms.")
-    assert "is worse than the baseline on g-mean and balanced Brier" in words(made)
+    page_section = section(verdicts(replace(frames, scores=scores)))
+    assert answer(page_section, "Does ReMix help?").startswith("No, it harms.")
+    assert "is worse than the baseline on g-mean and balanced Brier" in words(page_section)
 
 
-def test_few_folds_and_few_rows_come_first():
+def test_few_folds_and_few_rows_are_warned_of_first():
     frames = made_up_frames(
         MadeUpProblem(
             repeats=2, counts={"rest": 1200, "3": 12}, methods=(("baseline", None), ("remix", 0.1))
@@ -116,7 +122,7 @@ def test_enough_folds_and_rows_need_no_warning():
     assert block.warnings == ()
 
 
-def test_points_still_to_run_come_first():
+def test_missing_configurations_are_warned_of_first():
     (block,) = section(verdicts(made_up_frames(MadeUpProblem(planned=20)))).blocks
     assert "6 points still to run" in block.warnings[0]
 
@@ -125,19 +131,19 @@ def test_another_alpha_than_the_published_is_stated():
     frames = made_up_frames(
         MadeUpProblem(methods=(("baseline", None), ("remix", 0.05), ("remix", 0.5)))
     )
-    (found,) = verdicts(frames)
-    assert found.remix.alpha == 0.05
-    assert "this speaks of alpha 0.05" in words(section([found]))
+    (verdict,) = verdicts(frames)
+    assert verdict.remix.alpha == 0.05
+    assert "this speaks of alpha 0.05" in words(section([verdict]))
 
 
-def test_a_balanced_network_is_mended_by_the_correction():
+def test_the_correction_suffices_for_a_balanced_network():
     # ReMix here is a true posterior at shares 0.3: the correction is all that it needs.
     frames = gaussian_frames(methods=GAUSS, shares={"remix": 0.3, "balance": 0.3}, repeats=10)
-    (found,) = verdicts(frames)
-    assert set(found.probability_quality.worse) == {"brier", "log_loss", "cwece"}
-    assert found.probability_quality.correction_outcome == "sufficient"
-    made = section([found])
-    text = answer(made, "probabilities")
+    (verdict,) = verdicts(frames)
+    assert set(verdict.probability_quality.worse) == {"brier", "log_loss", "cwece"}
+    assert verdict.probability_quality.correction_outcome == "sufficient"
+    page_section = section([verdict])
+    text = answer(page_section, "probabilities")
     assert "approximately, since its rows were mixed, they cannot be told from" in text
     assert "decide by the probabilities as they come" in text
 
@@ -146,56 +152,56 @@ def test_a_softened_network_needs_a_temperature_on_top():
     frames = gaussian_frames(
         methods=GAUSS, shares={"remix": 0.5}, slopes={"remix": 0.35}, repeats=10, n=1200
     )
-    (found,) = verdicts(frames)
-    assert found.probability_quality.correction_outcome == "sufficient with temperature"
-    assert "with a temperature fitted on validation" in answer(section([found]), "probabilities")
+    (verdict,) = verdicts(frames)
+    assert verdict.probability_quality.correction_outcome == "sufficient with temperature"
+    assert "with a temperature fitted on validation" in answer(section([verdict]), "probabilities")
 
 
 def test_an_unbalanced_network_needs_no_correction():
     frames = gaussian_frames(methods=GAUSS, shares={"remix": 0.05})
-    (found,) = verdicts(frames)
-    assert found.probability_quality.correction_outcome == "not needed"
-    assert answer(section([found]), "probabilities").startswith("Not surely worse")
+    (verdict,) = verdicts(frames)
+    assert verdict.probability_quality.correction_outcome == "not needed"
+    assert answer(section([verdict]), "probabilities").startswith("Not surely worse")
 
 
-def test_probabilities_worse_than_the_class_shares_are_called_so():
+def test_probabilities_worse_than_the_class_shares_are_named():
     frames = gaussian_frames(methods=GAUSS, shares={"remix": 0.9}, distance=1.0)
-    (found,) = verdicts(frames)
-    assert "remix (0.1)" in found.probability_quality.below_guessing
-    assert "baseline" not in found.probability_quality.below_guessing
+    (verdict,) = verdicts(frames)
+    assert "remix (0.1)" in verdict.probability_quality.below_guessing
+    assert "baseline" not in verdict.probability_quality.below_guessing
 
 
 def test_rivals_without_training_are_compared_too():
     frames = gaussian_frames(methods=GAUSS)
-    (found,) = verdicts(frames)
-    divided = found.rival(DIVIDED)
+    (verdict,) = verdicts(frames)
+    divided = verdict.rival(DIVIDED)
     assert divided.relation("bbs") == "unclear"
-    assert found.rival(THRESHOLD).relation("g_mean") is not None
-    assert found.rival(THRESHOLD).relation("bbs") is None
-    chosen = next(made for made in found.selections if made.metric == "g_mean")
+    assert verdict.rival(THRESHOLD).relation("g_mean") is not None
+    assert verdict.rival(THRESHOLD).relation("bbs") is None
+    chosen = next(selection for selection in verdict.selections if selection.metric == "g_mean")
     if chosen.overall.strategy != "baseline":
-        assert DIVIDED in simpler_methods(found, chosen)
+        assert DIVIDED in simpler_methods(verdict, chosen)
 
 
-def test_simpler_rows_stand_before_the_chosen_and_are_not_worse():
+def test_nothing_simpler_is_named_where_the_chosen_method_is_better():
     frames = made_up_frames(MadeUpProblem(), noise=1e-4)
-    (found,) = verdicts(frames)
-    chosen = next(made for made in found.selections if made.metric == "g_mean")
+    (verdict,) = verdicts(frames)
+    chosen = next(selection for selection in verdict.selections if selection.metric == "g_mean")
     assert chosen.overall.label == "remix (0.3)"
-    assert simpler_methods(found, chosen) == ()
+    assert simpler_methods(verdict, chosen) == ()
 
 
 def test_missing_rivals_are_named():
-    made = section(
+    page_section = section(
         verdicts(made_up_frames(MadeUpProblem(methods=(("baseline", None), ("remix", 0.1)))))
     )
-    assert "Not in this study: balance, cost and logit-adjusted." in words(made)
+    assert "Not in this study: balance, cost and logit-adjusted." in words(page_section)
 
 
 def test_many_problems_get_a_summary_first():
-    made = section(verdicts(made_up_frames(*at_three_ratios(), noise=1e-4)))
-    assert "against the baseline better on all 3 problems" in made.blocks[0].text[0]
-    (glance,) = made.blocks[0].tables
+    page_section = section(verdicts(made_up_frames(*at_three_ratios(), noise=1e-4)))
+    assert "against the baseline better on all 3 problems" in page_section.blocks[0].text[0]
+    (glance,) = page_section.blocks[0].tables
     assert [row[0].text for row in glance.rows] == [
         "digits-3-ir0.05",
         "digits-3-ir0.025",
@@ -203,17 +209,25 @@ def test_many_problems_get_a_summary_first():
     ]
 
 
-def test_a_search_says_what_it_chose():
-    rows = tuple(("remix", alpha) for alpha in (0.1, 0.3, 0.5))
-    made = section(
-        verdicts(made_up_frames(MadeUpProblem(algorithm="tpe", methods=rows), noise=1e-4))
+def test_the_verdict_on_a_search_refers_to_its_section():
+    methods = tuple(("remix", alpha) for alpha in (0.1, 0.3, 0.5))
+    page_section = section(
+        verdicts(made_up_frames(MadeUpProblem(algorithm="tpe", methods=methods), noise=1e-4))
     )
-    assert "Optuna chose 3 different points" in words(made)
-    assert "stands under Search" in words(made)
+    assert "Optuna chose 3 different points" in words(page_section)
+    assert "stands under Search" in words(page_section)
     # Its choice heeds constraints, which the scores here know nothing of.
-    assert "would validation choose" not in words(made)
+    assert "would validation choose" not in words(page_section)
 
 
-@pytest.mark.parametrize("rows", [(), (("baseline", None),), (("remix", 0.1),)])
-def test_too_little_gives_words_all_the_same(rows):
-    assert words(section(verdicts(made_up_frames(MadeUpProblem(methods=rows)))))
+@pytest.mark.parametrize(
+    ("methods", "expected"),
+    [
+        ((), "nothing to judge"),
+        ((("baseline", None),), "ReMix was not run"),
+        ((("remix", 0.1),), "neither a baseline nor balancing"),
+    ],
+)
+def test_a_study_with_too_little_to_compare_says_what_is_missing(methods, expected):
+    page_section = section(verdicts(made_up_frames(MadeUpProblem(methods=methods))))
+    assert expected in words(page_section)
