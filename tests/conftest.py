@@ -10,10 +10,16 @@ from pathlib import Path
 import optuna
 import postgresql_server
 import pytest
+from hypothesis import settings
 from tiny_studies import TINY
 
 from remix_study.cli.main import main
 from remix_study.study.storage import open_storage
+
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture
