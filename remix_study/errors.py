@@ -16,7 +16,7 @@ _PASSWORD = re.compile(r"""(\w:/{1,2}[^\s:/@"]*:)[^\s"]*@""")
 _SECRET_KEY = re.compile(r"""([?&]\w*(?:pass|pwd)\w*=)[^\s&"]*""", re.IGNORECASE)
 
 
-def masked(text: str) -> str:
+def mask_passwords(text: str) -> str:
     """Replace passwords of URLs in a text by three asterisks."""
     return _SECRET_KEY.sub(r"\1***", _PASSWORD.sub(r"\1***@", text))
 
@@ -32,7 +32,7 @@ class RemixStudyError(Exception):
 
     def __init__(self, message: str = "") -> None:
         """Join the lines of a message, which may be a driver's, and mask its passwords."""
-        super().__init__(masked(" ".join(line.strip() for line in message.splitlines())))
+        super().__init__(mask_passwords(" ".join(line.strip() for line in message.splitlines())))
 
 
 class StudyFileError(RemixStudyError):

@@ -24,7 +24,7 @@ from tiny_studies import tiny
 import remix_study
 from remix_study.cli.main import main
 from remix_study.data.cache import load_cached
-from remix_study.errors import RemixStudyError, StudyFileError, UsageError, masked
+from remix_study.errors import RemixStudyError, StudyFileError, UsageError, mask_passwords
 from remix_study.models.augmentation import build_augmentation
 from remix_study.models.building import build_network
 from remix_study.report.table_files import csv_text, markdown_text
@@ -377,7 +377,7 @@ def test_names_that_look_like_numbers_stay_numbers():
     ],
 )
 def test_a_password_in_any_message_is_masked(text):
-    for message in (masked(text), str(RemixStudyError(text))):
+    for message in (mask_passwords(text), str(RemixStudyError(text))):
         assert "secret" not in message
         assert "ret:x" not in message
         assert "***" in message
@@ -385,7 +385,7 @@ def test_a_password_in_any_message_is_masked(text):
 
 def test_other_text_is_not_masked():
     for text in ("sqlite:///C:/a@b.db", "see https://h/a@b", "data/a:b@c.csv", "a: b@c"):
-        assert masked(text) == text
+        assert mask_passwords(text) == text
 
 
 @pytest.mark.parametrize(

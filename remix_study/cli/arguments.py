@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from remix_study.errors import BAD_INPUT, masked
+from remix_study.errors import BAD_INPUT, mask_passwords
 from remix_study.studyfile.schema import DEFAULT_STORAGE
 
 EXIT_CODES = (
@@ -23,7 +23,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print a message without passwords, and exit with the code of bad input."""
-        self.exit(BAD_INPUT, f"{self.prog}: {masked(message)}; see {self.prog} --help\n")
+        self.exit(BAD_INPUT, f"{self.prog}: {mask_passwords(message)}; see {self.prog} --help\n")
 
 
 def add_storage(command: argparse.ArgumentParser) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def add_command(commands: Any) -> None:
     """Add the command to the program's parser."""
     dashboard: argparse.ArgumentParser = commands.add_parser(
-        "dashboard", help="look at studies in Optuna's dashboard, also while they run"
+        "dashboard", help="show studies in Optuna's dashboard, also while they run"
     )
     dashboard.add_argument(
         "study", nargs="?", metavar="STUDY", help="a name or file; default: all of the database"

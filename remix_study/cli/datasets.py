@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 def add_command(commands: Any) -> None:
     """Add the command to the program's parser."""
-    command = commands.add_parser("datasets", help="what data sets there are")
+    command = commands.add_parser("datasets", help="list the data sets")
     command.add_argument(
-        "name", nargs="?", help='one of them in full, or "check" to load and verify each'
+        "name", nargs="?", help='all facts of one of them, or "check" to load and verify each'
     )
     add_json(command)
     command.set_defaults(command=_datasets)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from remix_study.study.signals import Signals
 
 _REPAIR_CODES = (
-    "exit codes: 0 nothing is wrong any more, 1 something is left to do, 2 bad input, 3 database"
+    "exit codes: 0 nothing is wrong any more, 1 some findings are left, 2 bad input, 3 database"
 )
 
 
@@ -25,11 +25,11 @@ def add_command(commands: Any) -> None:
     )
     repair.add_argument(
         "--all", action="store_true",
-        help="free every running trial; for when you know that no worker runs",
+        help="free every running trial; only where no worker runs any more",
     )  # fmt: skip
     repair.add_argument(
         "--prune", action="store_true",
-        help="also take out rows of studies that were deleted in Optuna's dashboard",
+        help="also delete rows of studies that were deleted in Optuna's dashboard",
     )  # fmt: skip
     repair.add_argument("--dry-run", action="store_true", help="list what is wrong, and stop")
     repair.set_defaults(command=_repair)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def add_command(commands: Any) -> None:
     """Add the command to the program's parser."""
     command = commands.add_parser(
-        "run", help="run what a study file plans and is not done", epilog=EXIT_CODES
+        "run", help="train the configurations of a study that are not complete", epilog=EXIT_CODES
     )
     command.add_argument(
         "study", nargs="?", default="quickstart", metavar="STUDY",
@@ -55,7 +55,7 @@ def add_command(commands: Any) -> None:
         help="write the page of this study into this folder at the end; not with --dry-run",
     )  # fmt: skip
     command.add_argument(
-        "--workers", type=worker_count, metavar="N", help="processes that share the work"
+        "--workers", type=worker_count, metavar="N", help="number of processes that train"
     )
     add_training_options(command)
     add_storage(command)
@@ -72,12 +72,12 @@ def add_training_options(command: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     command.add_argument(
         "--stack", type=stack_size, metavar="N",
-        help="networks in one program, of several trials where it holds them; auto: what "
-        "pays on an accelerator (default: as the file says)",
+        help="networks in one program, of several trials if it is large enough; auto: as many "
+        "as pay on an accelerator (default: as the file says)",
     )  # fmt: skip
     command.add_argument(
         "--no-plugins", action="store_true",
-        help="refuse a study file that names code of its own, such as a model",
+        help="refuse a study file that names code of its own, such as a network",
     )  # fmt: skip
 
 
@@ -133,7 +133,7 @@ def training_function(options: argparse.Namespace) -> Callable[..., Summary]:
     """The function that runs the study: in this process, in a worker pool, or on Dask."""
     if not (options.joins or options.workers or options.dask):
         if options.recycle is not None:
-            raise UsageError("--recycle is about worker processes; give --workers, too")
+            raise UsageError("--recycle needs worker processes; give --workers, too")
         from remix_study.study.runner import run
 
         return run

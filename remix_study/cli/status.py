@@ -18,7 +18,7 @@ _COLUMNS = ("planned", "complete", "running", "failed", "dead", "missing")
 
 def add_command(commands: Any) -> None:
     """Add the command to the program's parser."""
-    command = commands.add_parser("status", help="how far the studies in a database are")
+    command = commands.add_parser("status", help="count the configurations of studies by status")
     add_storage(command)
     add_json(command)
     command.set_defaults(command=_status)

@@ -19,14 +19,14 @@ def add_command(commands: Any) -> None:
         "study", metavar="STUDY", help="a study file, or the name of a built-in one"
     )
     command.add_argument(
-        "--no-wait", action="store_true", help="end as soon as others work on all that is left"
+        "--no-wait", action="store_true", help="end as soon as others train all that is left"
     )
     command.add_argument(
-        "--devices", type=device_list, metavar="LIST", help="as of run; each worker sees one"
+        "--devices", type=device_list, metavar="LIST", help="as for run; each worker sees one"
     )
     command.add_argument(
         "--workers", type=worker_count, metavar="N", default=1,
-        help="processes that share the work (default: 1)",
+        help="number of processes that train (default: 1)",
     )  # fmt: skip
     add_training_options(command)
     add_storage(command)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
-from remix_study.errors import RemixStudyError, StorageError, masked
+from remix_study.errors import RemixStudyError, StorageError, mask_passwords
 from remix_study.studyfile.schema import DEFAULT_STORAGE
 
 _NO_SPACE = "; make room and run again, finished trials are kept"
@@ -39,7 +39,7 @@ def parse_url(url: str) -> URL:
         return make_url(url)
     except (ArgumentError, ValueError) as error:
         # The text may still contain a password.
-        text = masked(re.sub(r"(?<=:)[^:@]*(?=@)", "***", str(url)))
+        text = mask_passwords(re.sub(r"(?<=:)[^:@]*(?=@)", "***", str(url)))
         suggestion = DEFAULT_STORAGE if ":" in text else f"sqlite:///{text}"
         raise StorageError(
             f'"{text}" is not a database URL; write for example {suggestion}'
@@ -57,7 +57,7 @@ def url_without_password(url: str) -> str:
     if parsed.password is None and not secret_keys:
         return str(url)
     hidden = parsed.update_query_dict(dict.fromkeys(secret_keys, "hidden"))
-    return masked(hidden.render_as_string(hide_password=True))
+    return mask_passwords(hidden.render_as_string(hide_password=True))
 
 
 def is_transient(error: Exception) -> bool:

@@ -1,7 +1,6 @@
 """Data files that a study file names outside its own folder.
 
-They are read all the same, as data often lie elsewhere; but a study file may come from somebody
-else, and so every command says which they are.
+They are read, as data often lie elsewhere, but noted: a study file may be somebody else's.
 """
 
 from __future__ import annotations

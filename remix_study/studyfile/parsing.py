@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct, inspect
 
 from remix_study.errors import StudyFileError, did_you_mean
+from remix_study.metrics import PUBLISHED_METRICS
 from remix_study.studyfile.model_options import parse_augmentation, parse_model
 from remix_study.studyfile.schema import (
     PRESETS,
@@ -42,7 +43,7 @@ DEPENDENT_KEYS = (
 class _StudyTable(Struct, frozen=True, forbid_unknown_fields=True):
     name: Name
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 2020
-    objectives: Annotated[tuple[str, ...], Meta(min_length=1)] = ("g_mean", "bbs")
+    objectives: Annotated[tuple[str, ...], Meta(min_length=1)] = PUBLISHED_METRICS
     extra_metrics: tuple[str, ...] = ()
     note: Annotated[str, Meta(max_length=500)] = ""
 
