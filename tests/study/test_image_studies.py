@@ -85,9 +85,9 @@ def test_what_a_study_of_images_depends_on():
     assert began["augmentation"] == {"name": "rotate-shift", "rotation": 10}
     assert problem_facts(task)["n_features"] == 64
     assert problem_facts(task)["notes"][-1] == "one repeat: a look"
-    (other,) = prepare_tasks(study(("rotation = 10", "rotation = 20")))
+    (changed,) = prepare_tasks(study(("rotation = 10", "rotation = 20")))
     planned = planned_work(task)["planned"]
-    assert study_changes(other, began, planned, 3) == ["augmentation.rotation: 10 -> 20"]
+    assert study_changes(changed, began, planned, 3) == ["augmentation.rotation: 10 -> 20"]
     # Studies of tables do not have the key, so that those that began without it continue.
     table = parse_study('[study]\nname = "a"\n[[problems]]\ndataset = "digits"\n')
     assert "augmentation" not in fingerprint(prepare_tasks(table)[0])

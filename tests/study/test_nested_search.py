@@ -67,7 +67,7 @@ def run(text: str, **options):
     return runner.run(parse_study(text, "tiny.toml"), storage=URL, **options)
 
 
-def search_result():
+def search_summary():
     frames = load_frames(open_reader(URL))
     (comparison,) = comparisons(frames)
     return summarize_search(comparison, frames.searches[0])
@@ -177,13 +177,13 @@ def test_an_interrupted_nested_search_continues_as_it_would_have():
 def test_a_search_made_longer_scores_what_it_then_chooses(monkeypatch):
     simulate_quality(monkeypatch.setattr, quality)
     run(text_of(2, 2))
-    before = search_result().outer[0].labels
+    before = search_summary().outer[0].labels
     more = run(text_of(7, 2))
     assert more.complete == more.configurations
-    found = search_result()
-    assert found.outer[0].labels != before
-    assert len(found.outer[0].labels) == 2
-    for fold, label in enumerate(found.outer[0].labels, start=1):
+    summary = search_summary()
+    assert summary.outer[0].labels != before
+    assert len(summary.outer[0].labels) == 2
+    for fold, label in enumerate(summary.outer[0].labels, start=1):
         inner = optuna.load_study(study_name=f"tiny/wine/outer {fold}", storage=URL)
         assert label == inner.best_trial.user_attrs["row"]
 
@@ -207,13 +207,13 @@ def test_classes_too_small_for_folds_within_folds_are_refused_before_training():
 def test_outer_folds_give_an_unbiased_score_of_the_choice(monkeypatch):
     simulate_quality(monkeypatch.setattr, quality)
     run(text_of(20, 2, ('dataset = "wine"', 'dataset = "breast_cancer"')))
-    found = search_result()
-    chosen = found.chosen["balanced_accuracy"]
+    summary = search_summary()
+    chosen = summary.chosen["balanced_accuracy"]
     training = Training(learning_rate=chosen.parameters["learning_rate"])
     assert (chosen.parameters["sampler"], chosen.parameters["mixing"]) == ("balanced", "beta")
     true_score = quality(strategy_of(chosen.parameters), training)
     assert true_score > BEST - 0.1
-    searching, baseline = found.outer
+    searching, baseline = summary.outer
     assert searching.choice == "balanced_accuracy"
     truth = np.mean(
         [
@@ -221,14 +221,14 @@ def test_outer_folds_give_an_unbiased_score_of_the_choice(monkeypatch):
                 strategy_of(trial.parameters),
                 Training(learning_rate=trial.parameters["learning_rate"]),
             )
-            for trial in found.result.outer
+            for trial in summary.summary.outer
             if trial.slot % 2 == 0
         ]
     )
     error = np.sqrt(truth * (1 - truth) / 569)
     assert abs(searching.scores["balanced_accuracy"].mean - truth) < 2 * error
     # The scores with which the searches choose are too high.
-    assert found.score(chosen, "balanced_accuracy", "validation").mean() > true_score + error
+    assert summary.score(chosen, "balanced_accuracy", "validation").mean() > true_score + error
     inner = [
         optuna.load_study(study_name=f"tiny/breast_cancer/outer {fold}", storage=URL).best_value
         for fold in (1, 2)
@@ -250,11 +250,11 @@ def test_only_outer_folds_show_that_nothing_is_better(monkeypatch):
         run(text_of(12, 2, seeded, algorithm="random").replace('"tiny"', f'"tiny{seed}"'))
     frames = load_frames(open_reader(URL))
     for comparison, search in zip(comparisons(frames), frames.searches, strict=True):
-        found = summarize_search(comparison, search)
-        chosen = found.chosen["balanced_accuracy"]
-        best.append(found.score(chosen, "balanced_accuracy", "validation").mean())
-        same.append(found.score(chosen, "balanced_accuracy", "test").mean())
-        outer.append(found.outer[0].scores["balanced_accuracy"].mean)
+        summary = summarize_search(comparison, search)
+        chosen = summary.chosen["balanced_accuracy"]
+        best.append(summary.score(chosen, "balanced_accuracy", "validation").mean())
+        same.append(summary.score(chosen, "balanced_accuracy", "test").mean())
+        outer.append(summary.outer[0].scores["balanced_accuracy"].mean)
     error = np.std(outer, ddof=1) / np.sqrt(len(outer))
     assert abs(np.mean(outer) - 0.7) < 3 * error
     assert np.mean(best) > 0.7 + 5 * error

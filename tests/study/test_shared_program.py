@@ -93,7 +93,7 @@ def test_stacks_that_train_at_a_time_are_all_filled(monkeypatch):
 @pytest.mark.usefixtures("accelerator")
 def test_auto_fills_an_accelerator_and_leaves_a_cpu_as_it_is(monkeypatch):
     task = task_of(with_stack('"auto"'))
-    # Five points of two folds, all in one program.
+    # Five configurations of two folds, all in one program.
     assert (task.stack, shared_program.trials_per_program(task)) == (10, 5)
     # Configurations of another program do not share it.
     rates = ("[search.space]", "[search.space]\nlearning_rate = [0.001, 0.01, 0.1]")

@@ -86,9 +86,9 @@ def _bits(value):
 
 def report(storage: str, folder: str) -> dict[str, bytes]:
     assert main(["report", "--storage", storage, "--output", folder]) == 0
-    kept = [*Path(folder, "tables").iterdir(), *Path(folder, "figures").glob("*.svg")]
-    assert len(kept) > 20
-    return {path.name: path.read_bytes() for path in kept}
+    paths = [*Path(folder, "tables").iterdir(), *Path(folder, "figures").glob("*.svg")]
+    assert len(paths) > 20
+    return {path.name: path.read_bytes() for path in paths}
 
 
 def refused(words: list[str], capsys, code: int = 2) -> str:
