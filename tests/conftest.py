@@ -16,7 +16,6 @@ from tiny_studies import TINY
 from remix_study.cli.main import main
 from remix_study.study.storage import open_storage
 
-
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")

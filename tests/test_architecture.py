@@ -15,6 +15,7 @@ import remix_study
 PACKAGE = Path(remix_study.__file__).parent
 # A room may import from itself and from rooms before it.
 ROOMS = (
+    "version",
     "errors",
     "seeds",
     "metrics",
