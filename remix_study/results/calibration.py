@@ -26,7 +26,7 @@ BINS = 10
 """Bins of a reliability diagram, of equal width."""
 
 DRAWN_STRATEGIES = ("baseline", "logit-adjusted", "balance", "remix")
-"""Strategies of diagrams, where more lines cannot be told apart; tables have all strategies."""
+"""Strategies of diagrams, which are readable with few lines; tables have all strategies."""
 
 NATURAL, BALANCED, CORRECTED = "natural", "balanced", "corrected"
 """Views: as trained, under the natural and the balanced prior; corrected, under the natural."""

@@ -1,9 +1,9 @@
 """Corrections of probabilities that need no training, as functions of arrays.
 
-A classifier that was trained under other class shares than those of the data can be carried
-from one prior to another by Bayes' rule, p'_c ~ p_c target_c / source_c (Saerens et al. 2002).
-That is exact where the rows of a class are those of the data, only more or fewer of them; mixed
-or interpolated rows follow another distribution, and there it is an approximation.
+The probabilities of a classifier that was trained under other class shares than those of the data
+are corrected by Bayes' rule, p'_c ~ p_c target_c / source_c (Saerens et al. 2002). That is exact
+if the training rows of a class are those of the data, only more or fewer of them. Mixed or
+interpolated rows follow another distribution, for which it is an approximation.
 """
 
 from __future__ import annotations
@@ -13,11 +13,16 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 
 from remix_study.batches.losses import LOSSES
+from remix_study.errors import join_names
 
 SMALLEST = 1e-12
+"""Probabilities below this are raised to it before logarithms and divisions."""
+
 TILTS = np.linspace(0, 3, 121)
-# Few validation rows may be told apart without error, which would ask for a temperature of zero.
+"""Tilts to choose from."""
+
 LOG_TEMPERATURES = (np.log(0.2), np.log(5.0))
+"""Bounds of log temperatures: a few validation rows without any error would ask for zero."""
 
 
 def scored_prior(shares: ArrayLike, training_prior: ArrayLike, loss: str) -> NDArray[np.float64]:
@@ -42,25 +47,32 @@ def scored_prior(shares: ArrayLike, training_prior: ArrayLike, loss: str) -> NDA
 def to_prior(
     probabilities: ArrayLike, source: ArrayLike, target: ArrayLike
 ) -> NDArray[np.float64]:
-    """Carry posteriors from one class prior to another: p_c target_c / source_c, normalised.
+    """Correct posteriors from one class prior to another: p_c target_c / source_c, normalised.
 
     Args:
         probabilities: (n, K) posteriors under `source`.
         source: (K,) prior that they were learnt under, each above zero.
-        target: (K,) prior that is wanted.
+        target: (K,) wanted prior.
+
+    Returns:
+        (n, K) posteriors under `target`.
 
     Raises:
         ValueError: a class has no share in `source`.
     """
     learnt = np.asarray(source, dtype=np.float64)
     if (learnt <= 0).any():
-        raise ValueError("a class that was never trained on cannot be given a share afterwards")
+        classes = join_names(map(str, np.flatnonzero(learnt <= 0)))
+        raise ValueError(
+            f"source has no share of class {classes}: probabilities of a class that was never "
+            "trained on cannot be corrected"
+        )
     p = np.clip(np.asarray(probabilities, dtype=np.float64), SMALLEST, None)
     return _normalised(p * (np.asarray(target, dtype=np.float64) / learnt))
 
 
 def balanced(probabilities: ArrayLike, prior: ArrayLike) -> NDArray[np.float64]:
-    """Posteriors as if every class were as frequent: p_c / prior_c, normalised.
+    """Correct posteriors to equal class shares: p_c / prior_c, normalised.
 
     Args:
         probabilities: (n, K) posteriors under `prior`.
@@ -71,7 +83,7 @@ def balanced(probabilities: ArrayLike, prior: ArrayLike) -> NDArray[np.float64]:
 
 
 def tilt(probabilities: ArrayLike, prior: ArrayLike, amount: float) -> NDArray[np.float64]:
-    """Probabilities divided by prior^amount, normalised; their largest is the decision.
+    """Divide probabilities by prior^amount and normalise; the decision is the largest one.
 
     With two classes this is a threshold: class 1 is chosen where p_1 / p_0 exceeds
     (prior_1 / prior_0)^amount. 0 is the usual threshold of one half, 1 divides by the prior.
@@ -81,7 +93,7 @@ def tilt(probabilities: ArrayLike, prior: ArrayLike, amount: float) -> NDArray[n
 
 
 def choose_tilt(y: ArrayLike, probabilities: ArrayLike, prior: ArrayLike) -> float:
-    """The tilt with the best g-mean on these rows; among equals the one nearest to 1.
+    """Choose the tilt with the best g-mean on these rows; among equals the one nearest to 1.
 
     Args:
         y: (n,) class codes of the validation rows.
@@ -113,13 +125,13 @@ def with_temperature(probabilities: ArrayLike, temperature: float) -> NDArray[np
 def fit_temperature(
     y: ArrayLike, probabilities: ArrayLike, shift: ArrayLike | None = None
 ) -> float:
-    """The temperature with the smallest log-loss on these rows (Guo et al. 2017).
+    """Fit the temperature with the smallest log-loss on these rows (Guo et al. 2017).
 
     Args:
         y: (n,) class codes of the validation rows.
         probabilities: (n, K) their probabilities.
-        shift: (K,) what the probabilities are multiplied with after the temperature, target over
-            source where they are then carried to another prior; None for nothing.
+        shift: (K,) factors of the probabilities after the temperature: target over source where
+            they are then corrected to another prior; None for no factors.
 
     Returns:
         A temperature in [0.2, 5].
@@ -132,8 +144,8 @@ def fit_temperature(
         p = _normalised(with_temperature(probabilities, float(np.exp(log_temperature))) * factor)
         return float(-np.log(np.clip(p[rows, codes], SMALLEST, None)).mean())
 
-    found = minimize_scalar(loss, bounds=LOG_TEMPERATURES, method="bounded")
-    return float(np.exp(found.x))
+    minimum = minimize_scalar(loss, bounds=LOG_TEMPERATURES, method="bounded")
+    return float(np.exp(minimum.x))
 
 
 def _normalised(p: NDArray[np.float64]) -> NDArray[np.float64]:

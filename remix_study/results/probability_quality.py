@@ -16,7 +16,7 @@ from remix_study.results.intervals import Interval, paired_interval
 from remix_study.results.methods import Method
 
 Relation = Literal["better", "worse", "unclear"]
-"""How one method stands to another; "unclear" where the interval holds zero."""
+"""How one method compares with another; "unclear" where the interval holds zero."""
 
 CorrectionOutcome = Literal[
     "not needed", "sufficient", "sufficient with temperature", "partial", "none", "unknown"

@@ -53,7 +53,7 @@ class Rival:
     differences: Mapping[str, Interval]
 
     def relation(self, metric: str) -> Relation | None:
-        """How ReMix stands to this method; None where there is nothing to compare."""
+        """How ReMix compares with this method; None where there is nothing to compare."""
         interval = self.differences.get(metric)
         return None if interval is None else relation(metric, interval)
 
