@@ -221,7 +221,7 @@ def test_outer_folds_give_an_unbiased_score_of_the_choice(monkeypatch):
                 strategy_of(trial.parameters),
                 Training(learning_rate=trial.parameters["learning_rate"]),
             )
-            for trial in summary.summary.outer
+            for trial in summary.result.outer
             if trial.slot % 2 == 0
         ]
     )
