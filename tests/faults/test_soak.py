@@ -7,17 +7,17 @@ from run_folder import study_text
 
 
 @pytest.mark.parametrize(
-    ("points", "workers"),
+    ("configurations", "workers"),
     [(100, 4), pytest.param(2000, 8, marks=pytest.mark.slow)],
 )
-def test_trivial_trials_in_one_file(sqlite_folder, points, workers):
-    sqlite_folder.write(study_text(points))
+def test_trivial_trials_in_one_file(sqlite_folder, configurations, workers):
+    sqlite_folder.write(study_text(configurations))
     running = sqlite_folder.start("run", "tiny.toml", "--workers", str(workers), "--recycle", "0")
     _, errors = running.communicate(timeout=3600)
     assert (running.returncode, errors) == (0, "")
-    sqlite_folder.assert_consistent(points)
-    assert sqlite_folder.trial_states() == {"COMPLETE": points}
+    sqlite_folder.assert_consistent(configurations)
+    assert sqlite_folder.trial_states() == {"COMPLETE": configurations}
     labels = [label for _, label in sqlite_folder.started_trials()]
-    assert len(labels) == len(set(labels)) == points
+    assert len(labels) == len(set(labels)) == configurations
     pids = [pid for pid, _ in sqlite_folder.started_trials()]
     assert len(set(pids)) == workers
