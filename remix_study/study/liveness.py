@@ -48,8 +48,8 @@ def process_start(pid: int) -> str:
     boot stay the same when the machine's clock is set.
 
     Returns:
-        The ticks; "running" for a process whose start is unknown (not on Linux, or hidden from
-        this user); "gone" where there is no such process, or a zombie.
+        The ticks; "running" for a process whose start is unknown (not on Linux, or not readable
+        for this user); "gone" where there is no such process, or a zombie.
     """
     try:
         while True:
@@ -67,15 +67,15 @@ def process_start(pid: int) -> str:
     except psutil.NoSuchProcess:
         return _GONE
     except (psutil.AccessDenied, OSError, RuntimeError):
-        # Whether such a worker lives is left to its heartbeat.
-        return _RUNNING
+        # Whether such a worker lives is left to its heartbeat, unless nothing has its process id.
+        return _RUNNING if psutil.pid_exists(pid) else _GONE
 
 
 def is_stopped(pid: int) -> bool:
     """Whether a process is suspended, as by Ctrl-Z: it exists, and may never continue."""
     try:
         status = psutil.Process(pid).status()
-    except psutil.Error:
+    except (psutil.Error, OSError):
         return False
     return status in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
 
@@ -92,6 +92,10 @@ def is_alive(worker: Row[Any]) -> bool:
         return is_recent
     # A process of this machine exists or not, and after a reboot none does.
     start = process_start(worker.pid)
-    exists = worker.boot == boot_id() and start in (worker.started, _RUNNING)
-    is_certain = start != _RUNNING and not is_stopped(worker.pid)
+    # The start may have been unknown to the worker itself, or be unknown now.
+    is_known = _RUNNING not in (start, worker.started)
+    exists = worker.boot == boot_id() and start != _GONE
+    if is_known:
+        exists = exists and start == worker.started
+    is_certain = is_known and not is_stopped(worker.pid)
     return bool(exists and (is_recent or is_certain))
