@@ -104,8 +104,8 @@ def _import(options: argparse.Namespace, signals: Signals) -> int:
     shown = url_without_password(options.storage)
     with quiet_optuna(), open_source(source_url(options.source)) as source:
         selected = source.select(names)
-        with run_storage(options.storage, signals) as target, signals.critical():
-            transfer_studies(source, target, selected)
+        with run_storage(options.storage, signals) as target:
+            transfer_studies(source, target, selected, signals)
     _print_names(options, "imported", [row.name for _, row in selected], shown)
     return DONE
 

@@ -43,11 +43,11 @@ def write_export(frames: StudyFrames, output: Path, form: str) -> None:
     Raises:
         UsageError: The output exists or cannot be written, or pyarrow is not installed.
     """
-    if output.exists() or output.is_symlink():
-        raise UsageError(f"{output} exists already; name another one, nothing is overwritten")
-    if form == "parquet":
-        _check_pyarrow()
     try:
+        if output.exists() or output.is_symlink():
+            raise UsageError(f"{output} exists already; name another one, nothing is overwritten")
+        if form == "parquet":
+            _check_pyarrow()
         output.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(
             dir=output.parent, prefix=f".{output.name}-", ignore_cleanup_errors=True

@@ -53,7 +53,7 @@ def probability_frames(frames: StudyFrames) -> Iterator[pd.DataFrame]:
         folds = trained[trained["run"] == run["run"]]
         try:
             parts = _run_probabilities(frames, run, folds, classes[run["study"], run["problem"]])
-        except (zlib.error, ValueError, LookupError) as error:
+        except (zlib.error, ValueError, TypeError, LookupError) as error:
             raise StorageError(
                 f"{run['study']}/{run['problem']}: probabilities of trial {run['trial']} cannot "
                 f"be read ({error}); the database is damaged"

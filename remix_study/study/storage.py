@@ -52,7 +52,7 @@ def open_storage(url: str) -> RDBStorage:
     """
     from optuna.storages import RDBStorage
 
-    parsed = _usable_url(url)
+    parsed = usable_url(url)
     is_sqlite = parsed.get_backend_name() == "sqlite"
     options: dict[str, Any] = {"pool_pre_ping": True}
     if is_sqlite:
@@ -88,7 +88,7 @@ def open_reader(url: str) -> Engine:
     Raises:
         StorageError: It is not there, cannot be read, or holds no study of this project.
     """
-    parsed = _usable_url(url)
+    parsed = usable_url(url)
     if parsed.get_backend_name() == "sqlite":
         _check_file(parsed)
         path = Path(parsed.database or "")
@@ -125,7 +125,7 @@ def optuna_url(url: URL) -> str:
     return url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
 
 
-def _usable_url(url: str) -> URL:
+def usable_url(url: str) -> URL:
     """Parse a URL and check that its driver is installed."""
     parsed = parse_url(url)
     if parsed.drivername in _POSTGRESQL:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import optuna
 from optuna.storages import RDBStorage
@@ -16,7 +19,8 @@ from remix_study.errors import DataError, StorageError
 from remix_study.study import optuna_tables, tables
 from remix_study.study.record import delete_study_rows
 from remix_study.study.registration import bind_study
-from remix_study.study.study_selection import Registered
+from remix_study.study.signals import Signals
+from remix_study.study.study_selection import Registered, registered_studies
 from remix_study.study.transfer_rows import Digest, read_rows, rows_digest, write_rows
 from remix_study.study.transfer_source import OptunaStudy, Source, read_optuna_study
 from remix_study.study.trial_status import FAILED
@@ -27,7 +31,14 @@ UNFINISHED = "remix_import"
 _ATTRIBUTES_OF_ENDED = (tables.RUN_ATTRIBUTE, tables.SLOT_ATTRIBUTE)
 
 
-def transfer_studies(source: Source, target: RDBStorage, selected: Sequence[Registered]) -> None:
+# Keys of a study's attributes that hold a trial's id: notes and files of optuna-dashboard, and the
+# digest of a note of ours.
+_KEY_OF_TRIAL = re.compile(r"(dashboard:|dashboard:artifacts:|remix_study:note:)(\d+)(:.*)?")
+
+
+def transfer_studies(
+    source: Source, target: RDBStorage, selected: Sequence[Registered], signals: Signals
+) -> None:
     """Write studies into another database: all of them, or none where one cannot be written.
 
     Trials that run in the source, or wait, are FAIL in the target: no worker there continues them.
@@ -36,6 +47,7 @@ def transfer_studies(source: Source, target: RDBStorage, selected: Sequence[Regi
         source: Where they are read; nothing is written there.
         target: Where they are written.
         selected: As :meth:`Source.select` returns them.
+        signals: Looked at between studies; one that comes takes out what has been written.
 
     Raises:
         StorageError: The target holds one of them, a row is damaged, another process began one
@@ -46,12 +58,15 @@ def transfer_studies(source: Source, target: RDBStorage, selected: Sequence[Regi
     written: list[OptunaStudy] = []
     try:
         for registered in selected:
+            signals.check()
             study = _close_open_trials(source.optuna_study(registered))
-            _transfer_study(source, target, study)
-            written.append(study)
-    except Exception:
-        for study in written:
-            _delete_study(target, study)
+            with signals.critical():
+                _transfer_study(source, target, study)
+                written.append(study)
+    except BaseException:
+        with signals.critical():
+            for study in written:
+                _delete_study(target, study)
         raise
 
 
@@ -60,14 +75,24 @@ def _check_absent(source: Source, target: RDBStorage, selected: Sequence[Registe
     target_ids = {study.study_name: study._study_id for study in target.get_all_studies()}
     with target.engine.connect() as connection:
         uuids = set(connection.execute(select(tables.studies.c.uuid)).scalars())
+        registered = {row.uuid: row.name for _, row in registered_studies(connection)}
     for study_id, row in selected:
         target_id = target_ids.get(source.storage.get_study_name_from_id(study_id))
         is_taken = target_id is not None and not _is_unfinished(target, target_id)
-        if row.uuid in uuids or is_taken:
+        if row.uuid in uuids - registered.keys():
             raise StorageError(
-                f"{row.name}: the database holds this study already; name another database, or "
-                "delete the study there first"
+                f"{row.name}: the database holds rows of this study, which was deleted in Optuna; "
+                "run remix-study repair --prune there first"
             )
+        if row.uuid in uuids or row.name in registered.values() or is_taken:
+            raise _is_there(row.name)
+
+
+def _is_there(name: str) -> StorageError:
+    return StorageError(
+        f"{name}: the database holds this study already; name another database, or delete the "
+        "study there first"
+    )
 
 
 def _is_unfinished(target: RDBStorage, study_id: int) -> bool:
@@ -75,14 +100,15 @@ def _is_unfinished(target: RDBStorage, study_id: int) -> bool:
 
 
 def _close_open_trials(study: OptunaStudy) -> OptunaStudy:
-    """Mark trials that were running or waiting as FAIL."""
+    """Mark trials that were running or waiting as FAIL; give each trial a start and an end."""
+    # Optuna's times are local and have no zone.
+    created = datetime.fromisoformat(study.created).astimezone().replace(tzinfo=None)
     for trial in study.trials:
+        # A trial that was closed while it waited has no start.
+        trial.datetime_start = trial.datetime_start or trial.datetime_complete or created
         if trial.state.is_finished():
+            trial.datetime_complete = trial.datetime_complete or trial.datetime_start
             continue
-        if trial.datetime_start is None:
-            # Optuna's times are local and have no zone.
-            moment = datetime.fromisoformat(study.created).astimezone()
-            trial.datetime_start = moment.replace(tzinfo=None)
         trial.datetime_complete = trial.datetime_start
         trial.state = TrialState.FAIL
         trial.values = None
@@ -98,7 +124,7 @@ def _transfer_study(source: Source, target: RDBStorage, study: OptunaStudy) -> N
     What a killed import has left of the same study is deleted first. The study is bound to the
     project's tables with its last row; until then no command but this one looks at it.
     """
-    study_id = _write_optuna_study(target, study)
+    study_id, study = _write_optuna_study(target, study)
     digest = Digest()
     try:
         with target.engine.begin() as connection:
@@ -106,15 +132,13 @@ def _transfer_study(source: Source, target: RDBStorage, study: OptunaStudy) -> N
             _mark_finished(connection, study_id)
             bind_study(connection, study_id, study.uuid)
     except IntegrityError as error:
-        if tables.STUDY_ATTRIBUTE not in target.get_study_user_attrs(study_id):
-            target.delete_study(study_id)
+        _discard(target, study_id)
         raise StorageError(
             f"{study.name}: rows contradict each other, or another process began this study "
             "meanwhile; nothing of it was imported"
         ) from error
-    except StorageError:
-        # A damaged row of the source.
-        target.delete_study(study_id)
+    except BaseException:
+        _discard(target, study_id)
         raise
     if not _is_equal(target, study_id, study, digest.hexdigest()):
         _delete_study(target, study)
@@ -124,25 +148,65 @@ def _transfer_study(source: Source, target: RDBStorage, study: OptunaStudy) -> N
         )
 
 
-def _write_optuna_study(target: RDBStorage, study: OptunaStudy) -> int:
-    """Write Optuna's part of a study and mark it as unfinished; return Optuna's id."""
-    if any(study.title == existing.study_name for existing in target.get_all_studies()):
-        optuna.delete_study(study_name=study.title, storage=target)
-    created = optuna.create_study(
-        storage=target, study_name=study.title, directions=study.directions
-    )
-    created.set_user_attr(UNFINISHED, True)
-    study_id = target.get_study_id_from_name(study.title)
-    for name, value in study.system_attributes.items():
-        target.set_study_system_attr(study_id, name, value)
-    for name, value in study.user_attributes.items():
-        created.set_user_attr(name, value)
+def _discard(target: RDBStorage, study_id: int) -> None:
+    """Delete what was written of a study, unless another process has bound it meanwhile."""
+    # The connection may be what failed; an unfinished study is deleted by the next import.
+    with suppress(Exception):
+        if tables.STUDY_ATTRIBUTE not in target.get_study_user_attrs(study_id):
+            target.delete_study(study_id)
+
+
+def _write_optuna_study(target: RDBStorage, study: OptunaStudy) -> tuple[int, OptunaStudy]:
+    """Write Optuna's part of a study and mark it as unfinished.
+
+    Returns:
+        Optuna's id of the study, and the study with the target's ids of trials in its attributes.
+
+    Raises:
+        StorageError: Another process began this study meanwhile.
+        DataError: Optuna refuses a trial.
+    """
+    for existing in target.get_all_studies():
+        if study.title == existing.study_name:
+            if not _is_unfinished(target, existing._study_id):
+                raise _is_there(study.name)
+            target.delete_study(existing._study_id)
     try:
+        created = optuna.create_study(
+            storage=target, study_name=study.title, directions=study.directions
+        )
+    except optuna.exceptions.DuplicatedStudyError as error:
+        raise _is_there(study.name) from error
+    study_id = target.get_study_id_from_name(study.title)
+    try:
+        created.set_user_attr(UNFINISHED, True)
         created.add_trials(study.trials)
+        pairs = zip(study.trials, target.get_all_trials(study_id), strict=True)
+        trial_ids = {before._trial_id: after._trial_id for before, after in pairs}
+        attributes = _with_trial_ids(study.system_attributes, trial_ids)
+        for name, value in attributes.items():
+            target.set_study_system_attr(study_id, name, value)
+        for name, value in study.user_attributes.items():
+            created.set_user_attr(name, value)
     except (ValueError, TypeError, KeyError) as error:
-        target.delete_study(study_id)
+        _discard(target, study_id)
         raise DataError(f"{study.name}: a trial that Optuna refuses: {error}") from error
-    return study_id
+    except BaseException:
+        _discard(target, study_id)
+        raise
+    return study_id, replace(study, system_attributes=attributes)
+
+
+def _with_trial_ids(attributes: Mapping[str, Any], ids: Mapping[int, int]) -> dict[str, Any]:
+    """A study's attributes with the target's ids of trials in their keys."""
+
+    def key(name: str) -> str:
+        match = _KEY_OF_TRIAL.fullmatch(name)
+        if match is None or int(match[2]) not in ids:
+            return name
+        return f"{match[1]}{ids[int(match[2])]}{match[3] or ''}"
+
+    return {key(name): value for name, value in attributes.items()}
 
 
 def _mark_finished(connection: Connection, study_id: int) -> None:
@@ -169,5 +233,6 @@ def _is_equal(target: RDBStorage, study_id: int, study: OptunaStudy, digest: str
 
 
 def _delete_study(target: RDBStorage, study: OptunaStudy) -> None:
-    optuna.delete_study(study_name=study.title, storage=target)
+    # Rows first: rows without a study could be deleted by repair alone.
     delete_study_rows(target.engine, study.uuid)
+    optuna.delete_study(study_name=study.title, storage=target)

@@ -13,13 +13,13 @@ from optuna.distributions import distribution_to_json
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL
 
 from remix_study.errors import StorageError
 from remix_study.study import tables
-from remix_study.study.database_errors import database_errors
+from remix_study.study.database_errors import database_errors, url_without_password
 from remix_study.study.optuna_tables import SCORED_STATES
-from remix_study.study.storage import closing, open_reader, optuna_url
+from remix_study.study.storage import closing, open_reader, optuna_url, usable_url
 from remix_study.study.study_selection import Registered, select_studies
 from remix_study.study.transfer_rows import Block, comparable, read_rows
 
@@ -128,13 +128,23 @@ class Source:
             StorageError: The database holds no study.
             UsageError: It holds none of this name.
         """
-        with self.storage.engine.connect() as connection:
+        with self._readable(), self.storage.engine.connect() as connection:
             return select_studies(connection, names)
 
     def optuna_study(self, registered: Registered) -> OptunaStudy:
         """Optuna's part of a study; a running trial is read as it is."""
-        with database_errors(self.url):
+        with database_errors(self.url), self._readable():
             return read_optuna_study(self.storage, *registered)
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
+        except (ValueError, TypeError) as error:
+            raise StorageError(
+                f"{url_without_password(self.url)}: a study that cannot be read ({error}); the "
+                "database is damaged"
+            ) from error
 
     def rows(self, study: OptunaStudy) -> Iterator[Block]:
         """The project's rows of a study, in blocks.
@@ -153,7 +163,10 @@ class Source:
 
 def source_url(path_or_url: str) -> str:
     """The URL of a database that a user names by URL or as an SQLite file."""
-    return path_or_url if _URL.match(path_or_url) else f"sqlite:///{path_or_url}"
+    if _URL.match(path_or_url):
+        return path_or_url
+    # In a URL these two begin an escape and the options.
+    return "sqlite:///" + path_or_url.replace("%", "%25").replace("?", "%3F")
 
 
 @contextmanager
@@ -164,11 +177,15 @@ def open_source(url: str) -> Iterator[Source]:
         StorageError: It is not there, cannot be read, or holds no study of this project.
     """
     open_reader(url).dispose()
-    parsed = make_url(url)
+    parsed = usable_url(url)
     if parsed.get_backend_name() == "sqlite":
         uri = Path(parsed.database or "").resolve().as_uri()
         parsed = URL.create(parsed.drivername, database=uri, query={"mode": "ro", "uri": "true"})
     with database_errors(url):
-        storage = RDBStorage(optuna_url(parsed), skip_table_creation=True)
+        try:
+            storage = RDBStorage(optuna_url(parsed), skip_table_creation=True)
+        except RuntimeError as error:
+            # Optuna's tables are of another version of Optuna.
+            raise StorageError(f"{url_without_password(url)}: {error}") from error
         with closing(storage):
             yield Source(url, storage)

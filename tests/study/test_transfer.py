@@ -18,6 +18,7 @@ import numpy as np
 import optuna
 import pytest
 import sqlalchemy
+from optuna_dashboard import get_note, save_note
 from tiny_studies import TINY, query, tiny, trials
 
 from remix_study.cli.main import main
@@ -272,6 +273,86 @@ def test_a_trial_that_was_running_has_failed_elsewhere(mine, capsys):
     assert main(["status", "--storage", X, "--json"]) == 0
     (status,) = json.loads(capsys.readouterr().out)
     assert (status["complete"], status["dead"], status["missing"]) == (3, 0, 0)
+
+
+def test_a_trial_that_was_closed_while_it_waited_comes_along(mine):
+    study = optuna.load_study(study_name="tiny/wine", storage=mine)
+    study.enqueue_trial({"strategy": "cost"})
+    waiting = study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.WAITING])[0]
+    study._storage.set_trial_state_values(waiting._trial_id, optuna.trial.TrialState.FAIL)
+    assert main(["import", mine, "--storage", X]) == 0
+    assert [state for *_, state in trials(Path("x.db"))] == ["COMPLETE"] * 3 + ["FAIL"]
+
+
+def test_a_note_stays_with_its_trial(two_studies):
+    study = optuna.load_study(study_name="tiny/wine", storage=two_studies)
+    save_note(optuna.trial.Trial(study, study.trials[2]._trial_id), "my note")
+    # Another study first, so that the trials have other ids.
+    assert main(["import", two_studies, "b", "--storage", X]) == 0
+    assert main(["import", two_studies, "tiny", "--storage", X]) == 0
+    target = optuna.load_study(study_name="tiny/wine", storage=X)
+    ids = [[trial._trial_id for trial in each.trials] for each in (study, target)]
+    assert ids[0] != ids[1]
+    notes = [get_note(optuna.trial.Trial(target, trial_id)) for trial_id in ids[1]]
+    assert notes == ["", "", "my note"]
+
+
+def test_a_study_that_somebody_began_meanwhile_is_left_alone(mine, monkeypatch, capsys):
+    def begin_too(*_arguments):
+        optuna.create_study(study_name="tiny/wine", storage=X).ask()
+
+    monkeypatch.setattr(transfer, "_check_absent", begin_too)
+    said = refused(["import", mine, "--storage", X], capsys, 3)
+    assert said.startswith("tiny/wine: the database holds this study already")
+    assert [state for *_, state in trials(Path("x.db"))] == ["RUNNING"]
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
+def test_whatever_breaks_an_import_leaves_nothing_behind(two_studies, error, monkeypatch):
+    write_rows, calls = transfer.write_rows, []
+
+    def break_at_the_second(connection, blocks):
+        calls.append(None)
+        if len(calls) == 2:
+            raise error
+        write_rows(connection, blocks)
+
+    monkeypatch.setattr(transfer, "write_rows", break_at_the_second)
+    with pytest.raises(type(error)):
+        main(["import", two_studies, "--storage", X])
+    assert not any(content(X))
+
+
+def test_a_study_renamed_in_the_dashboard_does_not_come_twice(mine, capsys):
+    assert main(["run", "tiny.toml", "--storage", X]) == 0
+    change(Path("mine.db"), ("UPDATE studies SET study_name = 'mine'", ()))
+    change(Path("mine.db"), ("UPDATE remix_studies SET uuid = 'other'", ()))
+    change(Path("mine.db"), ("UPDATE study_user_attributes SET value_json = '\"other\"' "
+                             "WHERE key = 'remix_study'", ()))  # fmt: skip
+    before = content(X)
+    said = refused(["import", mine, "--storage", X], capsys, 3)
+    assert "holds this study already" in said
+    assert content(X) == before
+
+
+@pytest.mark.parametrize("name", ["q?r.db", "w #%20 {s} é.db"])
+def test_a_file_may_have_any_name(mine, here, name):
+    shutil.copy(here / "mine.db", here / name)
+    assert main(["import", name, "--storage", X]) == 0
+    assert content(X) == content(mine)
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("UPDATE alembic_version SET version_num = 'v2.6.0.a'", "optuna storage upgrade"),
+        ("UPDATE remix_studies SET facts = '{'", "the database is damaged"),
+        ("UPDATE trial_user_attributes SET value_json = '{'", "the database is damaged"),
+    ],
+)
+def test_a_source_that_cannot_be_read_is_one_line(mine, statement, words, capsys):
+    change(Path("mine.db"), (statement, ()))
+    assert words in refused(["import", mine, "--storage", X], capsys, 3)
 
 
 HOSTILE = ["=cmd()", "'x", "a\r\nb", "\rc", 'd"e', "-1", "+1", "@f", "g,h", "", "\tü 😀", "＝x"]
