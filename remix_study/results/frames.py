@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, String, cast, select
 from remix_study.results.probabilities import ProbabilityReader, probability_reader
 from remix_study.results.search_frames import SearchResult, load_searches
 from remix_study.study import optuna_tables, tables
+from remix_study.study.database_errors import damaged_rows
 from remix_study.study.study_progress import Progress, read_progress
 from remix_study.study.study_selection import Registered, select_studies
 
@@ -82,14 +83,14 @@ def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
             name, when empty.
 
     Raises:
-        StorageError: The database holds no study.
+        StorageError: The database holds no study, or is damaged.
         UsageError: It holds none of this name.
     """
     runs: list[dict[str, Any]] = []
     folds: list[dict[str, Any]] = []
     scores: list[tuple[Any, ...]] = []
     manifests: list[Mapping[str, Any]] = []
-    with engine.connect() as connection:
+    with damaged_rows(), engine.connect() as connection:
         registered = _selected_studies(connection, names)
         searches = load_searches(connection, registered)
         # Parts of a search are no problems of their own.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -27,6 +28,21 @@ _HINTS = {
 _HINTS_BY_CODE = {"53100": f"; the server's disk is full{_NO_SPACE}"}
 # PostgreSQL's classes of transient errors: connections, deadlocks, a server that stops or starts.
 _TRANSIENT = ("08", "40", "57P0")
+
+
+@contextmanager
+def damaged_rows() -> Iterator[None]:
+    """Turn JSON of the database that cannot be read into one line.
+
+    Raises:
+        StorageError: A row holds text that is no JSON.
+    """
+    try:
+        yield
+    except json.JSONDecodeError as error:
+        raise StorageError(
+            f"the database is damaged: a row is no JSON ({error}); put a copy of it in its place"
+        ) from error
 
 
 def parse_url(url: str) -> URL:

@@ -8,12 +8,13 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 
-from remix_study.data.folds import make_folds, make_outer_folds
+from remix_study.data.folds import make_outer_folds
 from remix_study.errors import DataError
 from remix_study.study.checks import check_batch_size
 from remix_study.study.constraints import parse_constraint
 from remix_study.study.initial_trials import REFERENCES, initial_configurations, reference_space
 from remix_study.study.task import Task
+from remix_study.study.task_preparation import study_folds
 from remix_study.studyfile.schema import Search
 
 
@@ -79,14 +80,7 @@ def _inner_tasks(task: Task, outer: Task) -> Iterator[Task]:
             rows=task.problem.rows[rows],
             y=task.problem.y[rows],
         )
-        folds = make_folds(
-            problem,
-            folds=study.cv.folds,
-            repeats=study.cv.repeats,
-            validation=study.cv.validation,
-            grouped=study.cv.grouped,
-            seed=study.seed,
-        )
+        folds = study_folds(study, problem)
         fewest = min(len(inner.train) for inner in folds)
         check_batch_size(study.search.space, task.spec.training.batch_size, fewest, problem.name)
         yield replace(task.fresh(), problem=problem, folds=folds, role="inner", parent=parent)

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select
 
 from remix_study.study import leases, optuna_tables, tables
+from remix_study.study.database_errors import damaged_rows
 from remix_study.study.study_selection import registered_studies
 from remix_study.study.tables import configuration_key
 
@@ -38,7 +39,7 @@ class Progress:
 
 def read_progress(engine: Engine) -> list[Progress]:
     """Count the configurations of every study of this project in the database, by name."""
-    with engine.connect() as connection:
+    with damaged_rows(), engine.connect() as connection:
         return [
             _progress(connection, study_id, row)
             for study_id, row in registered_studies(connection)

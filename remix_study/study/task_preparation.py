@@ -6,10 +6,10 @@ from dataclasses import replace
 from functools import partial
 
 from remix_study.data.dataset import Dataset
-from remix_study.data.folds import make_folds
+from remix_study.data.folds import Fold, make_folds
 from remix_study.data.images import load_images
 from remix_study.data.named_datasets import load_dataset
-from remix_study.data.problems import make_problem
+from remix_study.data.problems import Problem, make_problem
 from remix_study.data.redraw import make_redrawn_problem
 from remix_study.data.table_file import load_file
 from remix_study.errors import DataError, StudyFileError
@@ -67,14 +67,7 @@ def _make_task(
         imbalance=imbalance,
         seed=study.seed,
     )
-    folds = make_folds(
-        problem,
-        folds=study.cv.folds,
-        repeats=study.cv.repeats,
-        validation=study.cv.validation,
-        grouped=study.cv.grouped,
-        seed=study.seed,
-    )
+    folds = study_folds(study, problem)
     fewest = min(len(fold.train) for fold in folds)
     check_batch_size(study.search.space, spec.training.batch_size, fewest, problem.name)
     if dataset.groups is not None and not study.cv.grouped:
@@ -95,3 +88,19 @@ def _load_dataset(study: Study, spec: ProblemSpec, data: Dataset | None) -> Data
     if data is None:
         raise StudyFileError("dataset: missing; name a data set, a file or images")
     return data
+
+
+def study_folds(study: Study, problem: Problem) -> tuple[Fold, ...]:
+    """The folds of a problem as the study's ``[cv]`` table says.
+
+    Raises:
+        DataError: A class has too few rows (or groups), or there are no groups.
+    """
+    return make_folds(
+        problem,
+        folds=study.cv.folds,
+        repeats=study.cv.repeats,
+        validation=study.cv.validation,
+        grouped=study.cv.grouped,
+        seed=study.seed,
+    )

@@ -110,12 +110,12 @@ def compare(reference: Mapping[str, Rows], present: Mapping[str, Rows]) -> tuple
     """
     differences, counts, added = [], [], 0
     for table, expected in reference.items():
-        found = present[table]
-        new = [place for place in found if place not in expected]
+        rows = present[table]
+        new = [place for place in rows if place not in expected]
         if table == "facts":
             added, new = len(new), []
         differing = [
-            place for place in expected if place not in found or found[place] != expected[place]
+            place for place in expected if place not in rows or rows[place] != expected[place]
         ]
         if differing or new:
             first = (differing or new)[0]

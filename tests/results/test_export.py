@@ -211,3 +211,11 @@ def test_a_full_disk_leaves_no_half_export(mine):
     # SQLite's own files beside the database are no export.
     names = {path.name for path in mine.iterdir()}
     assert names - {"mine.db-shm", "mine.db-wal"} == {"mine.db", "tiny.toml"}
+
+
+@pytest.mark.usefixtures("mine")
+@pytest.mark.parametrize("words", [["report"], ["status"], [*EXPORT, "out"]])
+def test_a_damaged_row_is_one_line(words, capsys):
+    change(("UPDATE remix_studies SET facts = '{'", ()))
+    storage = [] if "--storage" in words else ["--storage", "sqlite:///mine.db"]
+    assert "the database is damaged: a row is no JSON" in refused([*words, *storage], capsys, 3)
