@@ -22,14 +22,16 @@ from sqlalchemy import text
 TWO = ("run", "tiny.toml", "--workers", "2")
 
 
+@BOTH_DATABASES
 def test_three_processes_begin_a_fresh_database_at_once(folder):
-    folder.write(study_text(7))
-    started = [folder.start("run", "tiny.toml", seconds=0.2) for _ in range(3)]
+    folder.write(study_text(20))
+    started = [folder.start("run", "tiny.toml", seconds=0.05) for _ in range(3)]
     for process in started:
         code, _, errors = folder.wait(process)
         assert (code, errors) == (0, "")
-    folder.assert_consistent(7)
-    assert len(folder.started_trials()) == 7
+    folder.assert_consistent(20)
+    assert len(folder.started_trials()) == 20
+    assert len({pid for pid, _ in folder.started_trials()}) == 3
     assert folder.query("SELECT count(*) FROM remix_studies") == [(1,)]
     assert folder.query("SELECT version FROM remix_schema") == [(1,)]
 
@@ -133,7 +135,7 @@ def fill(disk: Path) -> None:
 @on_both_databases("small_disk")
 def test_a_full_disk_is_one_line_and_nothing_is_lost(small_disk):
     folder, disk = small_disk
-    folder.write(study_text(60))
+    folder.write(study_text(40))
     running = folder.start("run", "tiny.toml", seconds=0.02)
     folder.wait_until(lambda: folder.trial_states()["COMPLETE"] >= 1)
     fill(disk)
@@ -145,7 +147,7 @@ def test_a_full_disk_is_one_line_and_nothing_is_lost(small_disk):
     (disk / "filler").unlink()
     code, _, errors = folder.run()
     assert (code, errors) == (0, "")
-    folder.assert_consistent(60)
+    folder.assert_consistent(40)
     after = folder.complete_rows()
     assert {trial: after[trial] for trial in before} == before
 
@@ -189,6 +191,7 @@ def test_a_damaged_file_is_one_line_and_stays_as_it_is(sqlite_folder, finished, 
     assert sqlite_folder.started_trials() == []
 
 
+@BOTH_DATABASES
 def test_a_database_that_may_not_be_written_is_one_line(folder, finished):
     folder.write(study_text(3))
     prefix = ()
@@ -257,10 +260,9 @@ def test_a_server_that_restarts_in_mid_study_costs_no_trial(folder, server, how)
 @BOTH_DATABASES
 def test_sqlite_is_refused_to_a_second_machine_and_postgresql_is_not(folder):
     folder.write(study_text(4))
-    first = folder.start("worker", "tiny.toml", SIMULATED_HOST="one", SIMULATED_HOLD="baseline")
+    first = folder.start("run", "tiny.toml", SIMULATED_HOST="one", SIMULATED_HOLD="baseline")
     folder.wait_until(folder.started_trials)
-    words = ("worker", "tiny.toml", "--no-wait")
-    code, _, errors = folder.run(*words, SIMULATED_HOST="two")
+    code, _, errors = folder.run(SIMULATED_HOST="two")
     if folder.engine.dialect.name == "sqlite":
         assert code == 3
         assert "workers on one use this SQLite file, which is safe on one machine only" in errors

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 
+import pytest
 from run_folder import BOTH_DATABASES, study_text
 
 
@@ -12,6 +13,7 @@ def failures(out: str) -> list[dict[str, str]]:
     return json.loads(out)["failures"]
 
 
+@pytest.mark.slow
 @BOTH_DATABASES
 def test_a_configuration_that_kills_its_worker_is_given_up_after_three_workers(folder):
     folder.write(study_text(4))
@@ -31,9 +33,7 @@ def test_a_configuration_that_kills_its_worker_is_given_up_after_three_workers(f
     assert len(folder.started_trials()) == 3 + 3 + 1
 
 
-def test_configurations_that_share_a_program_with_a_deadly_one_complete(
-    sqlite_folder,
-):
+def test_configurations_that_share_a_program_with_a_deadly_one_complete(sqlite_folder):
     """The first death is that of the whole group; then each is tried alone."""
     sqlite_folder.write(study_text(4, stack="8"))
     code, out, _ = sqlite_folder.run(
@@ -45,6 +45,11 @@ def test_configurations_that_share_a_program_with_a_deadly_one_complete(
     ]
     sqlite_folder.assert_consistent(4, failed=1)
     assert sqlite_folder.trial_states() == {"COMPLETE": 3, "FAIL": 4 + 2}
+    # Without the fault, the next run retries this configuration alone.
+    begun = len(sqlite_folder.started_trials())
+    assert sqlite_folder.run()[0] == 0
+    sqlite_folder.assert_consistent(4)
+    assert [label for _, label in sqlite_folder.started_trials()[begun:]] == ["balance"]
 
 
 @BOTH_DATABASES
@@ -66,10 +71,9 @@ def test_a_configuration_that_raises_is_tried_three_times(folder):
 def test_networks_that_all_diverge_fail_once_and_are_reported(folder):
     folder.write(study_text(3))
     code, out, _ = folder.run(
-        "run", "tiny.toml", "--workers", "2", "--json", SIMULATED_FAULT="=nan"
+        "run", "tiny.toml", "--workers", "1", "--json", SIMULATED_FAULT="=nan"
     )
     assert code == 1
-    # Two workers may begin in either order.
     assert {f["point"]: f["reason"] for f in failures(out)} == dict.fromkeys(
         ("baseline", "balance", "remix (0.001)"), "2 of 2 folds diverged: made up"
     )
@@ -88,10 +92,18 @@ def test_networks_that_all_diverge_may_count_as_the_worst(folder):
     assert folder.query("SELECT count(*) FROM remix_probabilities") == [(0,)]
 
 
-@BOTH_DATABASES
-def test_the_budget_of_a_search_is_kept_by_all_workers_together(folder):
+@pytest.mark.parametrize(
+    ("folder", "trials", "recycle"),
+    [
+        ("sqlite", 7, 0),
+        pytest.param("sqlite", 12, 5, marks=pytest.mark.slow),
+        pytest.param("postgresql", 12, 5, marks=pytest.mark.slow),
+    ],
+    indirect=["folder"],
+)
+def test_the_budget_of_a_search_is_kept_by_all_workers_together(folder, trials, recycle):
     search = (
-        '[search]\nalgorithm = "tpe"\ntrials = 12\n[search.space]\n'
+        f'[search]\nalgorithm = "tpe"\ntrials = {trials}\n[search.space]\n'
         "learning_rate = {low = 0.001, high = 0.5}"
     )
     folder.write(
@@ -99,11 +111,10 @@ def test_the_budget_of_a_search_is_kept_by_all_workers_together(folder):
         .replace("[search.space]", search)
         .replace("[0.0, 0.001]", "{low = 0.1, high = 1.0}")
     )
-    code, _, errors = folder.run(
-        "run", "tiny.toml", "--workers", "2", "--recycle", "5", seconds=0.05
-    )
+    words = ("run", "tiny.toml", "--workers", "2", "--recycle", str(recycle))
+    code, _, errors = folder.run(*words, seconds=0.05)
     assert (code, errors) == (0, "")
-    assert folder.trial_states() == {"COMPLETE": 12}
-    assert len(folder.started_trials()) == 12
+    assert folder.trial_states() == {"COMPLETE": trials}
+    assert len(folder.started_trials()) == trials
     slots = folder.query("SELECT value_json FROM trial_user_attributes WHERE key = 'slot'")
-    assert sorted(int(slot) for (slot,) in slots) == list(range(12))
+    assert sorted(int(slot) for (slot,) in slots) == list(range(trials))

@@ -20,6 +20,7 @@ def wait_until_gone(folder: RunFolder) -> None:
     )
 
 
+@BOTH_DATABASES
 def test_one_of_two_workers_is_killed(folder):
     folder.write(study_text(4))
     running = folder.start(*TWO, SIMULATED_HOLD=HOLD)
@@ -41,12 +42,8 @@ def test_one_of_two_workers_is_killed(folder):
     assert {trial: after[trial] for trial in before} == before
     assert folder.failure_reasons() == ["its worker died"]
     # The trial that was killed ran once more, no other did.
-    assert sorted(Counter(label for _, label in folder.started_trials()).values()) == [
-        1,
-        1,
-        1,
-        2,
-    ]
+    starts = Counter(label for _, label in folder.started_trials())
+    assert sorted(starts.values()) == [1, 1, 1, 2]
     assert set(Counter(label for _, label in folder.finished_trials()).values()) == {1}
 
 
@@ -80,7 +77,9 @@ def test_workers_whose_coordinator_is_killed_stop_in_order(sqlite_folder):
     assert sqlite_folder.query("SELECT * FROM remix_workers") == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 @BOTH_DATABASES
 def test_a_signal_stops_the_workers_and_leaves_nothing_running(folder, number):
     folder.write(study_text(4))
@@ -139,6 +138,9 @@ def test_a_reader_that_goes_away_stops_the_run_in_order(sqlite_folder):
     sqlite_folder.assert_consistent(6)
 
 
+@pytest.mark.parametrize(
+    "folder", [pytest.param("sqlite", marks=pytest.mark.slow), "postgresql"], indirect=True
+)
 def test_a_process_with_trials_side_by_side_is_killed(folder):
     """None of them had scores, so all are run again, and none is left RUNNING."""
     folder.write(study_text(4, stack="8"))

@@ -6,10 +6,8 @@ import pytest
 from run_folder import study_text
 
 
-@pytest.mark.parametrize(
-    ("configurations", "workers"),
-    [(100, 4), pytest.param(2000, 8, marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("configurations", "workers"), [(100, 4), (2000, 8)])
 def test_trivial_trials_in_one_file(sqlite_folder, configurations, workers):
     sqlite_folder.write(study_text(configurations))
     running = sqlite_folder.start("run", "tiny.toml", "--workers", str(workers), "--recycle", "0")

@@ -11,20 +11,28 @@ from tiny_studies import command, complete_values, query, tiny
 
 @BOTH_DATABASES
 def test_workers_share_the_configurations_and_are_recycled(folder):
-    folder.write(study_text(9))
-    words = ("run", "tiny.toml", "--workers", "2", "--recycle", "3", "--report", "page")
+    folder.write(study_text(7))
+    words = ("run", "tiny.toml", "--workers", "2", "--recycle", "3")
     code, out, errors = folder.run(*words, seconds=0.2)
     assert (code, errors) == (0, "")
-    assert out.startswith("tiny/wine  0 of 9 configurations complete; rows")
-    assert "[9/9]" in out
-    assert out.endswith("\nreport: page/index.html\n")
-    assert "secret" not in out + (folder.path / "page" / "index.html").read_text()
-    folder.assert_consistent(9)
+    assert out.startswith("tiny/wine  0 of 7 configurations complete; rows")
+    assert "[7/7]" in out
+    folder.assert_consistent(7)
     # Nobody ran more than three trials, and no trial ran twice.
     pids = [pid for pid, _ in folder.started_trials()]
-    assert len(pids) == 9
+    assert len(pids) == 7
     assert max(map(pids.count, pids)) <= 3
     assert len(folder.query("SELECT * FROM remix_manifests")) == 1
+
+
+@pytest.mark.slow
+@BOTH_DATABASES
+def test_workers_are_followed_by_the_page(folder):
+    folder.write(study_text(3))
+    code, out, errors = folder.run("run", "tiny.toml", "--workers", "2", "--report", "page")
+    assert (code, errors) == (0, "")
+    assert out.endswith("\nreport: page/index.html\n")
+    assert "secret" not in (folder.path / "page" / "index.html").read_text()
 
 
 @pytest.mark.slow
