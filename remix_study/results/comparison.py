@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
+from remix_study.results.effects import Effects
 from remix_study.results.frames import StudyFrames
 from remix_study.results.intervals import influence_ratio
 from remix_study.results.methods import Method, is_same_alpha, methods_of_runs
@@ -81,6 +83,11 @@ class Comparison:
     def is_grid(self) -> bool:
         """Whether configurations were planned; those that Optuna suggested are not compared."""
         return str(self.info["algorithm"]) == "grid"
+
+    @cached_property
+    def effects(self) -> Effects:
+        """Mean scores and differences of the methods, with their intervals."""
+        return Effects(self.scores, self.ratio)
 
     def score(self, label: str, metric: str, part: str = "test") -> pd.Series[float]:
         """Scores of a method by (repeat, fold), without folds that have none.

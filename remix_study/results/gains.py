@@ -15,12 +15,16 @@ import numpy as np
 import pandas as pd
 
 from remix_study.metrics import is_maximized
+from remix_study.results.columns import Record, frame_of
 from remix_study.results.comparison import Comparison
 from remix_study.results.methods import Method
 from remix_study.results.rank_sums import RankTable
 
 ALL = "all"
 """Name of the group of all problems."""
+
+CARRYING_SHARE = 0.3
+"""A problem carries a mean gain that changes by this share or more without it."""
 
 AS_IT_IS = "as it is"
 """Name of the group of problems whose data were not made imbalanced."""
@@ -58,6 +62,20 @@ class Gains:
         """Median gain over the problems of one group."""
         return float(self.in_group(group).median())
 
+    def baseline_mean(self, group: str) -> float:
+        """Mean score of the baseline over the problems of one group."""
+        return float(self.baseline[self.groups[group]].mean())
+
+    @property
+    def n_better(self) -> int:
+        """Number of problems with a gain above zero."""
+        return int((self.gains > 0).sum())
+
+    @property
+    def has_unequal_groups(self) -> bool:
+        """Whether the imbalance ratios differ in their number of problems."""
+        return len({len(names) for group, names in self.groups.items() if group != ALL}) > 1
+
     @property
     def most_influential(self) -> str:
         """The problem without which the mean changes most."""
@@ -68,6 +86,12 @@ class Gains:
         """The mean gain without that problem; NaN with a single one."""
         rest = self.gains.drop(self.most_influential)
         return float(rest.mean()) if len(rest) else math.nan
+
+    @property
+    def is_carried(self) -> bool:
+        """Whether the mean of three problems or more rests much on a single one."""
+        change = abs(self.mean_without_most_influential - self.mean())
+        return len(self.gains) >= 3 and change >= CARRYING_SHARE * abs(self.mean())
 
 
 def gains(ranked: RankTable, comparisons: Sequence[Comparison]) -> tuple[Gains, ...]:
@@ -110,41 +134,43 @@ def gains(ranked: RankTable, comparisons: Sequence[Comparison]) -> tuple[Gains, 
 
 def table(all_gains: Sequence[Gains]) -> pd.DataFrame:
     """Table of gains: one line a kind, metric, method and group of problems."""
-    return pd.DataFrame(
-        [
-            {
-                "kind": gains.kind,
-                "metric": gains.metric,
-                "row": gains.method.label,
-                "imbalance": group,
-                "problems": len(problems),
-                "mean_gain": gains.mean(group),
-                "median_gain": gains.median(group),
-                "least": float(gains.in_group(group).min()),
-                "most": float(gains.in_group(group).max()),
-                "problems_better": int((gains.in_group(group) > 0).sum()),
-                "mean_of_baseline": float(gains.baseline[problems].mean()),
-            }
+    return frame_of(
+        (
+            Record(all=gains, group=group, gains=gains.in_group(group))
             for gains in all_gains
-            for group, problems in gains.groups.items()
-        ]
+            for group in gains.groups
+        ),
+        {
+            "kind": "all.kind",
+            "metric": "all.metric",
+            "row": "all.method.label",
+            "imbalance": "group",
+            "problems": lambda line: len(line.gains),
+            "mean_gain": lambda line: line.all.mean(line.group),
+            "median_gain": lambda line: line.all.median(line.group),
+            "least": lambda line: line.gains.min(),
+            "most": lambda line: line.gains.max(),
+            "problems_better": lambda line: int((line.gains > 0).sum()),
+            "mean_of_baseline": lambda line: line.all.baseline_mean(line.group),
+        },
     )
 
 
 def table_by_problem(all_gains: Sequence[Gains]) -> pd.DataFrame:
     """Table of gains: one line a kind, metric, method and problem."""
-    return pd.DataFrame(
-        [
-            {
-                "kind": gains.kind,
-                "metric": gains.metric,
-                "row": gains.method.label,
-                "problem": problem,
-                "gain": gain,
-            }
+    return frame_of(
+        (
+            Record(all=gains, problem=problem, gain=gain)
             for gains in all_gains
             for problem, gain in gains.gains.items()
-        ]
+        ),
+        {
+            "kind": "all.kind",
+            "metric": "all.metric",
+            "row": "all.method.label",
+            "problem": "problem",
+            "gain": "gain",
+        },
     )
 
 

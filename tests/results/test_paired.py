@@ -40,7 +40,7 @@ def test_statistics_are_those_of_the_formula():
     frames = made_up_frames(MadeUpProblem(methods=FIVE, early_stopping=False), noise=0.05)
     (comparison,) = comparisons(frames)
     tests = paired_tests(comparison, remix_method(comparison))
-    against_baseline = [t for t in tests if (t.reference, t.metric) == ("baseline", "bbs")]
+    against_baseline = [t for t in tests if (t.against, t.metric) == ("baseline", "bbs")]
     assert [t.method for t in against_baseline] == ["cost", "smote", "mixup (0.1)", "remix (0.1)"]
     sizes = frames.folds.iloc[0]
     ratio = sizes["n_test"] / sizes["n_train"]
@@ -59,12 +59,12 @@ def test_statistics_are_those_of_the_formula():
 
 def test_swapping_method_and_reference_swaps_the_sign(comparison):
     tests = paired_tests(comparison, remix_method(comparison))
-    by_key = {(t.reference, t.method, t.metric): t for t in tests}
+    by_key = {(t.against, t.method, t.metric): t for t in tests}
     forward = by_key["baseline", "remix (0.1)", "g_mean"]
     backward = by_key["remix (0.1)", "baseline", "g_mean"]
-    assert forward.difference.mean == pytest.approx(-backward.difference.mean)
+    assert forward.mean == pytest.approx(-backward.mean)
     assert forward.p == pytest.approx(backward.p)
-    assert {t.reference for t in tests} == {"baseline", "remix (0.1)"}
+    assert {t.against for t in tests} == {"baseline", "remix (0.1)"}
 
 
 def test_equal_folds_have_p_one_and_a_constant_difference_p_zero():
@@ -77,7 +77,7 @@ def test_equal_folds_have_p_one_and_a_constant_difference_p_zero():
     by_key = {
         (t.method, t.metric): t
         for t in paired_tests(comparison, remix_method(comparison))
-        if t.reference == "baseline"
+        if t.against == "baseline"
     }
     assert (by_key["smote", "g_mean"].t, by_key["smote", "g_mean"].holm_p) == (0.0, 1.0)
     assert (by_key["cost", "g_mean"].t, by_key["cost", "g_mean"].holm_p) == (np.inf, 0.0)

@@ -1,143 +1,63 @@
-"""The gains section: gains over the baseline, and problems that carry the mean."""
+"""The gains section: gains over the baseline by imbalance ratio."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 
 from remix_study.metrics import PUBLISHED_METRICS, short_name
 from remix_study.report.figures import INK, figure, legend, render, strategy_color
-from remix_study.report.formatting import counted, digits, kind_title, listing, sentence, signed
+from remix_study.report.formatting import counted, digits, kind_title, listing, signed
 from remix_study.report.page_model import Block, Cell, Head, Picture, Section, Table
+from remix_study.report.page_tables import Column, line_table, method_cell
+from remix_study.report.sentences import SENTENCES
 from remix_study.results.comparison import Comparison
 from remix_study.results.gains import ALL, Gains, gains, table, table_by_problem
 from remix_study.results.rank_sums import rankable, strategy_ranks
 
 TITLE = "Gains over the baseline"
-LEAD = (
-    "A gain is the mean test score of a row minus that of the baseline on the same problem, with "
-    "the sign that makes positive better. Small dots are problems, diamonds their mean, black "
-    "ticks their median: where the two part, a few problems carry the mean. Of each strategy "
-    "that mixes, the alpha nearest to 0.1 is shown."
-)
 PICTURED = PUBLISHED_METRICS
-# A problem is named if the mean gain changes by this share or more without it.
-CARRYING_SHARE = 0.3
 
 
 def section(comparisons: Sequence[Comparison]) -> Section:
     """The section of the page, one block a kind of problem."""
     usable, _ = rankable(comparisons)
-    ranked = strategy_ranks(usable)
-    all_gains = gains(ranked, usable)
+    all_gains = gains(strategy_ranks(usable), usable)
+    lead = SENTENCES.text("gains.lead")
     if not all_gains:
-        text = "No row stands beside a complete baseline, so there is no gain to show."
-        return Section("gains", TITLE, LEAD, (Block(text=(text,)),))
-    blocks = tuple(
-        _block(kind, [method_gains for method_gains in all_gains if method_gains.kind == kind])
-        for kind in dict.fromkeys(method_gains.kind for method_gains in all_gains)
-    )
+        return Section("gains", TITLE, lead, (Block(text=SENTENCES.paragraphs("gains.no_gains")),))
+    kinds = dict.fromkeys(method_gains.kind for method_gains in all_gains)
+    blocks = tuple(_block(kind, [g for g in all_gains if g.kind == kind]) for kind in kinds)
     files = {"gains": table(all_gains), "gains-by-problem": table_by_problem(all_gains)}
-    return Section("gains", TITLE, LEAD, blocks, files)
+    return Section("gains", TITLE, lead, blocks, files)
 
 
 def _block(kind: str, kind_gains: Sequence[Gains]) -> Block:
-    metrics = list(dict.fromkeys(method_gains.metric for method_gains in kind_gains))
-    text: list[str] = []
-    for metric in metrics:
-        if metric in PICTURED:
-            text += _gain_lines(
-                [method_gains for method_gains in kind_gains if method_gains.metric == metric]
-            )
+    by_metric: dict[str, list[Gains]] = {}
+    for method_gains in kind_gains:
+        by_metric.setdefault(method_gains.metric, []).append(method_gains)
+    pictured = {metric: by_metric[metric] for metric in PICTURED if metric in by_metric}
     return Block(
         title=kind_title(kind),
-        text=tuple(text),
-        pictures=tuple(
-            _picture(
-                kind,
-                [method_gains for method_gains in kind_gains if method_gains.metric == metric],
-            )
-            for metric in metrics
-            if metric in PICTURED
-        ),
-        tables=tuple(
-            _page_table([method_gains for method_gains in kind_gains if method_gains.metric == m])
-            for m in metrics
-        ),
+        text=SENTENCES.paragraphs("gains.block", [_facts(g) for g in pictured.values()], ALL),
+        pictures=tuple(_picture(kind, metric_gains) for metric_gains in pictured.values()),
+        tables=tuple(_page_table(metric_gains) for metric_gains in by_metric.values()),
         folded="The gains in numbers",
     )
 
 
-def _gain_lines(metric_gains: Sequence[Gains]) -> list[str]:
-    n, name = digits(metric_gains[0].metric), short_name(metric_gains[0].metric)
-    order = sorted(metric_gains, key=lambda method_gains: -method_gains.mean())
-    leader = order[0]
-    n_problems = len(leader.gains)
-    means = [
-        f"{method_gains.method.label} {signed(method_gains.mean(), n)}" for method_gains in order
-    ]
-    text = f"{name}, mean gain over {counted(n_problems, 'problem')}: {listing(means)}"
-    if n_problems > 1:
-        by_median = max(metric_gains, key=lambda method_gains: method_gains.median())
-        if by_median is leader:
-            text += f"; the median also puts {leader.method.label} first"
-        else:
-            text += f"; by the median {by_median.method.label} is first"
-        text += f" ({signed(by_median.median(), n)})"
-    lines = [sentence(text)]
-    for method_gains in dict.fromkeys(
-        [
-            leader,
-            *(
-                method_gains
-                for method_gains in metric_gains
-                if method_gains.method.strategy == "remix"
-            ),
-        ]
-    ):
-        lines += [
-            line for line in (_ratio_line(method_gains), _carrier_line(method_gains)) if line
-        ]
-    return lines
-
-
-def _ratio_line(method_gains: Gains) -> str:
-    groups = [group for group in method_gains.groups if group != ALL]
-    if len(groups) < 2:
-        return ""
-    n = digits(method_gains.metric)
-    parts = [
-        f"{signed(method_gains.mean(group), n)} at {group} "
-        f"(baseline {float(method_gains.baseline[method_gains.groups[group]].mean()):.{n}f})"
-        for group in groups
-    ]
-    sizes = {len(method_gains.groups[group]) for group in groups}
-    note = "; the ratios do not have the same data sets" if len(sizes) > 1 else ""
-    return sentence(
-        f"{short_name(method_gains.metric)}, {method_gains.method.label} by imbalance ratio: "
-        f"{listing(parts)}{note}"
-    )
-
-
-def _carrier_line(method_gains: Gains) -> str:
-    """Name the problem that carries the mean gain; "" if none does."""
-    mean_without, mean = method_gains.mean_without_most_influential, method_gains.mean()
-    if (
-        math.isnan(mean_without)
-        or len(method_gains.gains) < 3
-        or abs(mean_without - mean) < CARRYING_SHARE * abs(mean)
-    ):
-        return ""
-    n = digits(method_gains.metric)
-    problem = method_gains.most_influential
-    gain = signed(float(method_gains.gains[problem]), n)
-    return sentence(
-        f"{short_name(method_gains.metric)}: {problem} ({gain}) carries much of the mean gain of "
-        f"{method_gains.method.label}; without it the mean is {signed(mean_without, n)} instead "
-        f"of {signed(mean, n)}"
-    )
+def _facts(metric_gains: Sequence[Gains]) -> dict[str, Any]:
+    """Methods in one metric by mean gain, the best by median, and those described further."""
+    order = sorted(metric_gains, key=lambda g: -g.mean())
+    remix = [g for g in metric_gains if g.method.strategy == "remix"]
+    return {
+        "metric": order[0].metric,
+        "order": order,
+        "by_median": max(metric_gains, key=lambda g: g.median()),
+        "described": list(dict.fromkeys([order[0], *remix])),
+    }
 
 
 def _picture(kind: str, metric_gains: Sequence[Gains]) -> Picture:
@@ -198,30 +118,26 @@ def _shown_groups(method_gains: Gains) -> list[str]:
 
 
 def _page_table(metric_gains: Sequence[Gains]) -> Table:
-    metric, n = metric_gains[0].metric, digits(metric_gains[0].metric)
-    groups = _shown_groups(metric_gains[0])
-    head = (
-        Head("row"),
-        *(Head(group, counted(len(metric_gains[0].groups[group]), "problem")) for group in groups),
-        Head("better on"),
+    first = metric_gains[0]
+    n, groups = digits(first.metric), _shown_groups(first)
+
+    def group_column(group: str) -> Column[Gains]:
+        best = max(g.mean(group) for g in metric_gains)
+        return Column(
+            Head(group, counted(len(first.groups[group]), "problem")),
+            lambda g: Cell(
+                signed(g.mean(group), n),
+                f"median {signed(g.median(group), n)}",
+                "best" if g.mean(group) == best else "number",
+            ),
+        )
+
+    return line_table(
+        f"Gain in {short_name(first.metric)} over the baseline, mean and below it median",
+        metric_gains,
+        (
+            Column("row", lambda g: method_cell(g.method)),
+            *map(group_column, groups),
+            Column("better on", lambda g: f"{g.n_better} of {len(g.gains)}"),
+        ),
     )
-    best = {
-        group: max(method_gains.mean(group) for method_gains in metric_gains) for group in groups
-    }
-    rows = []
-    for method_gains in metric_gains:
-        cells = [
-            Cell(
-                method_gains.method.label,
-                kind="name",
-                color=strategy_color(method_gains.method.strategy),
-            )
-        ]
-        for group in groups:
-            kind = "best" if method_gains.mean(group) == best[group] else "number"
-            median = f"median {signed(method_gains.median(group), n)}"
-            cells.append(Cell(signed(method_gains.mean(group), n), median, kind))
-        cells.append(Cell(f"{int((method_gains.gains > 0).sum())} of {len(method_gains.gains)}"))
-        rows.append(tuple(cells))
-    caption = f"Gain in {short_name(metric)} over the baseline, mean and below it median"
-    return Table(caption, (head,), tuple(rows))

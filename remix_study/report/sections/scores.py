@@ -29,14 +29,14 @@ from remix_study.report.formatting import (
     thousands,
 )
 from remix_study.report.page_model import Block, Cell, Head, Picture, Section, Table
+from remix_study.report.page_tables import ABSENT, method_cell
 from remix_study.report.sections import paired
 from remix_study.report.sections import scores_overview as scores_overview
 from remix_study.results.comparison import Comparison
-from remix_study.results.intervals import paired_interval, score_interval
 from remix_study.results.methods import Method
 from remix_study.results.paired import paired_tests
 from remix_study.results.paired import table as table_of_tests
-from remix_study.results.score_tables import score_summaries, table, table_of_training
+from remix_study.results.score_tables import table, table_of_training
 from remix_study.results.verdict import remix_method
 
 # Configurations of a search on the page; the CSV has all.
@@ -107,18 +107,12 @@ def wide_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     """Mean (sd) as text, one line a problem and method."""
     lines = []
     for comparison in comparisons:
-        summaries = {
-            (result.method.label, result.metric): result for result in score_summaries(comparison)
-        }
         for method in comparison.methods:
             line = {"problem": comparison.name, "row": method.label}
             for metric in METRICS:
-                result = summaries.get((method.label, metric))
+                score, n = comparison.effects.score(method.label, metric), digits(metric)
                 line[short_name(metric)] = (
-                    f"{result.interval.mean:.{digits(metric)}f} "
-                    f"({result.standard_deviation:.{digits(metric)}f})"
-                    if result
-                    else ""
+                    f"{score.mean:.{n}f} ({score.standard_deviation:.{n}f})" if score else ""
                 )
             lines.append(line)
     return pd.DataFrame(lines)
@@ -203,22 +197,23 @@ def _best_by_validation(comparison: Comparison) -> tuple[Method, ...]:
 def _picture(
     comparison: Comparison, methods: Sequence[Method], metric: str, place: int
 ) -> Picture | None:
-    shown = [method for method in methods if len(comparison.score(method.label, metric))]
-    if not shown:
+    points = {
+        method: score.interval
+        for method in methods
+        if (score := comparison.effects.score(method.label, metric))
+    }
+    if not points:
         return None
+    shown = list(points)
     baseline = next((method for method in shown if method.strategy == "baseline"), None)
-    points = [
-        score_interval(metric, comparison.score(method.label, metric), comparison.ratio)
-        for method in shown
-    ]
     with figure(4.5, 0.75 + 0.21 * len(shown)) as fig:
         axes = fig.add_subplot()
         draw_dots(
             axes,
             [_short_label(comparison, method) for method in shown],
             [strategy_color(method.strategy) for method in shown],
-            points,
-            points[shown.index(baseline)].mean if baseline else None,
+            list(points.values()),
+            points[baseline].mean if baseline else None,
         )
         axes.set_xlabel(label_with_direction(metric))
         svg, png = render(fig)
@@ -249,9 +244,7 @@ def _page_table(comparison: Comparison, methods: Sequence[Method]) -> Table:
     )
     body = []
     for method in methods:
-        name = Cell(
-            method.label, _epochs_text(comparison, method), "name", strategy_color(method.strategy)
-        )
+        name = method_cell(method, _epochs_text(comparison, method))
         scores = (_score_cell(comparison, method, metric, best[metric]) for metric in metrics)
         body.append((name, *scores))
     return Table(
@@ -275,23 +268,23 @@ def _epochs_text(comparison: Comparison, method: Method) -> str:
 def _best_label(comparison: Comparison, methods: Sequence[Method], metric: str) -> str:
     sign = 1.0 if is_maximized(metric) else -1.0
     means = {
-        method.label: sign * float(scores.mean())
+        method.label: sign * score.mean
         for method in methods
-        if len(scores := comparison.score(method.label, metric))
+        if (score := comparison.effects.score(method.label, metric))
     }
     return max(means, key=lambda name: means[name]) if means else ""
 
 
 def _score_cell(comparison: Comparison, method: Method, metric: str, best: str) -> Cell:
-    scores = comparison.score(method.label, metric)
-    if scores.empty:
-        return Cell("–", kind="")
-    n = digits(metric)
+    score = comparison.effects.score(method.label, metric)
+    if score is None:
+        return ABSENT
     kind = "number"
     if method.label == best:
         kind = "best"
-    elif not paired_interval(
-        scores, comparison.score(best, metric), comparison.ratio
-    ).excludes_zero:
-        kind = "close"
-    return Cell(number(float(scores.mean()), n), number(float(scores.std(ddof=1)), n), kind)
+    else:
+        difference = comparison.effects.difference(method.label, best, metric)
+        if difference is not None and difference.relation == "unclear":
+            kind = "close"
+    n = digits(metric)
+    return Cell(number(score.mean, n), number(score.standard_deviation, n), kind)

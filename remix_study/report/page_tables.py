@@ -1,0 +1,127 @@
+"""Tables of the page from records: one record a line, or one record a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from remix_study.metrics import is_maximized
+from remix_study.report.figures import strategy_color
+from remix_study.report.formatting import MISSING, digits, number, signed
+from remix_study.report.page_model import Cell, Head, Table
+from remix_study.results.effects import Difference
+from remix_study.results.intervals import Interval
+from remix_study.results.methods import Method
+
+Record = TypeVar("Record")
+ABSENT = Cell(MISSING, kind="")
+"""The cell of what does not exist."""
+
+
+@dataclass(frozen=True)
+class Column(Generic[Record]):
+    """A column of a table with one line a record.
+
+    Attributes:
+        head: the cell above it, or its text.
+        cell: makes the cell of a record, or its text.
+    """
+
+    head: Head | str
+    cell: Callable[[Record], Cell | str]
+
+
+def line_table(
+    caption: str, records: Iterable[Record], columns: Sequence[Column[Record]]
+) -> Table:
+    """Make a table with one line a record; the first column names it."""
+    head = tuple(Head(c.head) if isinstance(c.head, str) else c.head for c in columns)
+    rows = []
+    for record in records:
+        cells = [column.cell(record) for column in columns]
+        rows.append(
+            tuple(
+                Cell(cell, kind="number" if place else "name") if isinstance(cell, str) else cell
+                for place, cell in enumerate(cells)
+            )
+        )
+    return Table(caption, (head,), tuple(rows))
+
+
+def cross_table(
+    caption: str,
+    records: Iterable[Record],
+    *,
+    corner: str,
+    row: Callable[[Record], Cell],
+    column: Callable[[Record], Head],
+    cell: Callable[[Record], Cell],
+) -> Table:
+    """Make a table with one record a cell; rows and columns are in the order of the records.
+
+    Args:
+        caption: the caption.
+        records: one a cell.
+        corner: text above the names of the rows.
+        row: the name cell of the record's row; equal cells are one row.
+        column: the head of the record's column; equal heads are one column.
+        cell: the record's cell; where a row has no record in a column stands `ABSENT`.
+    """
+    cells: dict[Cell, dict[Head, Cell]] = {}
+    heads: dict[Head, None] = {}
+    for record in records:
+        head = column(record)
+        heads[head] = None
+        cells.setdefault(row(record), {})[head] = cell(record)
+    rows = (
+        (name, *(by_head.get(head, ABSENT) for head in heads)) for name, by_head in cells.items()
+    )
+    return Table(caption, ((Head(corner), *heads),), tuple(rows))
+
+
+def method_cell(method: Method, detail: str = "") -> Cell:
+    """The name of a method with the colour of its strategy."""
+    return Cell(method.label, detail, "name", strategy_color(method.strategy))
+
+
+def difference_cell(difference: Difference | None, *, ends: bool = True) -> Cell:
+    """A difference, marked ▲ or ▼ where its interval excludes zero, with the interval's ends."""
+    if difference is None:
+        return ABSENT
+    n, relation = digits(difference.metric), difference.relation
+    return Cell(
+        signed(difference.mean, n),
+        ends_text(difference.interval, n) if ends else "",
+        "number" if relation == "unclear" else relation,
+    )
+
+
+def interval_cell(interval: Interval | None, sign: float) -> Cell:
+    """A signed number with the ends of its interval, marked where that excludes zero.
+
+    Args:
+        interval: the number; None for `ABSENT`.
+        sign: 1 where more is better, -1 where less is.
+    """
+    if interval is None:
+        return ABSENT
+    kind = "number"
+    if interval.excludes_zero:
+        kind = "better" if interval.mean * sign > 0 else "worse"
+    return Cell(signed(interval.mean), ends_text(interval, 3), kind)
+
+
+def ends_text(interval: Interval, n: int) -> str:
+    """Both ends of the interval of a difference, as in '+0.010 to +0.052'."""
+    return f"{signed(interval.low, n)} to {signed(interval.high, n)}"
+
+
+def number_cell(value: float | None, n: int = 3) -> Cell:
+    """A number; `ABSENT` for None."""
+    return ABSENT if value is None else Cell(number(value, n))
+
+
+def better_sign(metric: str) -> float:
+    """1 where a higher score is better, -1 where a lower one is."""
+    return 1.0 if is_maximized(metric) else -1.0

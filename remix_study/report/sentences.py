@@ -1,0 +1,107 @@
+"""Sentences of the page: Jinja macros that get facts and return plain text.
+
+Each section has a file `templates/<section>.jinja` of macros. A macro writes paragraphs separated
+by empty lines; line breaks within a paragraph mean nothing. Macros decide how a fact is worded,
+never what is a fact. All functions of `formatting` are known in them, as functions and as filters.
+Items of a sentence are written in a loop, each followed by a broken bar, and put together by
+`{% filter items %}` ("a, b and c") or `{% filter joined %}` ("a; b; c").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import jinja2
+
+from remix_study.batches.strategies import PUBLISHED_ALPHA
+from remix_study.metrics import better_or_worse, is_maximized, short_name
+from remix_study.report import formatting
+
+_FUNCTIONS: Mapping[str, Any] = {
+    **{
+        name: function
+        for name, function in vars(formatting).items()
+        if callable(function) and not name.startswith("_")
+    },
+    "short_name": short_name,
+    "is_maximized": is_maximized,
+    "better_or_worse": better_or_worse,
+}
+
+
+SEPARATOR = "¦"
+"""Stands between the items of a text that the filters `items` and `joined` take apart."""
+
+
+def _items(text: str, default: str = "") -> str:
+    """Separated items in a line, as in 'a, b and c'; the default where there are none."""
+    return formatting.listing(_separated(text)) or default
+
+
+def _joined(text: str, joint: str = "; ") -> str:
+    """Separated items with semicolons between them."""
+    return joint.join(_separated(text))
+
+
+def _separated(text: str) -> list[str]:
+    return [item for part in text.split(SEPARATOR) if (item := part.strip(" \n"))]
+
+
+class Sentences:
+    """The sentences of one package's templates.
+
+    Args:
+        package: package with a folder `templates`.
+    """
+
+    def __init__(self, package: str) -> None:
+        self._environment = jinja2.Environment(
+            loader=jinja2.PackageLoader(package),
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            # Text is escaped where the page is written.
+            autoescape=False,
+        )
+        self._environment.globals.update(_FUNCTIONS, PUBLISHED_ALPHA=PUBLISHED_ALPHA)
+        self._environment.filters.update(_FUNCTIONS, items=_items, joined=_joined)
+
+    def paragraphs(self, macro: str, *facts: Any, **named_facts: Any) -> tuple[str, ...]:
+        """The paragraphs of a macro; none where it writes nothing.
+
+        Args:
+            macro: "<file>.<macro>", such as "gains.block".
+            *facts: arguments of the macro.
+            **named_facts: arguments of the macro by name.
+        """
+        file, _, name = macro.partition(".")
+        module = self._module(file)
+        text = str(getattr(module, name)(*facts, **named_facts))
+        # Only blanks and line breaks are folded: a space that must not break is part of a text.
+        folded = (re.sub(r"[ \n]+", " ", part).strip(" ") for part in re.split(r"\n\s*\n", text))
+        return tuple(formatting.sentence(part) for part in folded if part)
+
+    def text(self, macro: str, *facts: Any, **named_facts: Any) -> str:
+        """The paragraphs of a macro in one line."""
+        return " ".join(self.paragraphs(macro, *facts, **named_facts))
+
+    def phrase(self, macro: str, *facts: Any, **named_facts: Any) -> str:
+        """The text of a macro as it is, for captions and titles: no full stop is added."""
+        file, _, name = macro.partition(".")
+        text = str(getattr(self._module(file), name)(*facts, **named_facts))
+        return re.sub(r"[ \n]+", " ", text).strip(" ")
+
+    def _module(self, file: str) -> Any:
+        return _load(self._environment, file)
+
+
+@cache
+def _load(environment: jinja2.Environment, file: str) -> Any:
+    return environment.get_template(f"{file}.jinja").module
+
+
+SENTENCES = Sentences("remix_study.report")
+"""Sentences of the standard sections."""
