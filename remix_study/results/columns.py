@@ -1,13 +1,16 @@
-"""Tables from records: each column is declared by its name and the path of its values."""
+"""Records put in groups, and tables from records, whose columns are named with their values' path."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from operator import attrgetter
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
+
+Key = TypeVar("Key", bound=Hashable)
+Item = TypeVar("Item")
 
 Record = SimpleNamespace
 """What a line is made of, by name: `Record(problem=comparison, score=score)`."""
@@ -33,3 +36,11 @@ def frame_of(
     return pd.DataFrame(
         [{name: get(record) for name, get in getters.items()} for record in records]
     )
+
+
+def grouped(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:
+    """Put items in groups: key -> its items; keys and items in the order given."""
+    groups: dict[Key, list[Item]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
