@@ -1,4 +1,4 @@
-"""Records put in groups, and tables from records, whose columns are named with their values' path."""
+"""Records in groups, and tables from records: a column is named with the path of its values."""
 
 from __future__ import annotations
 
