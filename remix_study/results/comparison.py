@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from remix_study.results.effects import Effects
@@ -98,12 +99,28 @@ class Comparison:
             part: "test" or "validation".
 
         Returns:
-            The scores; empty where the problem has no such method or metric.
+            The scores, not to be changed; empty where the problem has no such method or metric.
         """
+        by_key = self._scores_by_key
+        key = label, metric, part
+        if key not in by_key:
+            by_key[key] = self._present_scores(label, metric, part)
+        return by_key[key]
+
+    @cached_property
+    def _scores_by_key(self) -> dict[tuple[str, str, str], pd.Series[float]]:
+        """What `score` returned, by its arguments: a page asks for each series many times."""
+        return {}
+
+    def _present_scores(self, label: str, metric: str, part: str) -> pd.Series[float]:
         frame = self.scores.get((part, metric))
         if frame is None or label not in frame:
             return pd.Series(dtype=float)
-        return frame[label].dropna()
+        values = frame[label].to_numpy()
+        is_present = ~np.isnan(values)
+        # Methods with all folds share one index, so that to pair them needs no alignment.
+        index = frame.index if is_present.all() else frame.index[is_present]
+        return pd.Series(values[is_present], index=index, name=label)
 
     def metrics(self, part: str = "test") -> tuple[str, ...]:
         """Names of the metrics that this part has scores in."""

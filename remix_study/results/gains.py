@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -52,7 +53,11 @@ class Gains:
 
     def in_group(self, group: str) -> pd.Series[float]:
         """Gains on the problems of one group, by problem."""
-        return self.gains[self.groups[group]]
+        return self._by_group[group]
+
+    @cached_property
+    def _by_group(self) -> dict[str, pd.Series[float]]:
+        return {group: self.gains[problems] for group, problems in self.groups.items()}
 
     def mean(self, group: str = ALL) -> float:
         """Mean gain over the problems of one group."""

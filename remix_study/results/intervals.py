@@ -9,6 +9,7 @@ of freedom for J folds in all.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -103,8 +104,13 @@ def corrected_interval(
     folds = len(present)
     mean = float(np.mean(present)) if folds else float("nan")
     error = corrected_standard_error(present, ratio)
-    reach = error * float(stats.t.ppf((1 + confidence) / 2, folds - 1)) if folds > 1 else np.nan
+    reach = error * _t_quantile((1 + confidence) / 2, folds - 1) if folds > 1 else np.nan
     return Interval(mean, error, mean - reach, mean + reach, folds, ratio)
+
+
+@cache
+def _t_quantile(probability: float, degrees_of_freedom: int) -> float:
+    return float(stats.t.ppf(probability, degrees_of_freedom))
 
 
 def paired_interval(
@@ -118,8 +124,10 @@ def paired_interval(
         ratio: n_test / n_train, see `influence_ratio`.
         confidence: coverage of the interval, in (0, 1).
     """
-    first, second = first.align(second, join="inner")
-    return corrected_interval((first - second).to_numpy(dtype=np.float64), ratio, confidence)
+    if first.index is not second.index:
+        first, second = first.align(second, join="inner")
+    differences = first.to_numpy(dtype=np.float64) - second.to_numpy(dtype=np.float64)
+    return corrected_interval(differences, ratio, confidence)
 
 
 def score_range(metric: str) -> tuple[float, float]:
