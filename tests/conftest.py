@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import optuna
 import postgresql_server
 import pytest
 from hypothesis import settings
+from optuna.storages._rdb.storage import _VersionManager
 from tiny_studies import TINY
 
 from remix_study.cli.main import main
@@ -26,6 +28,31 @@ def here(tmp_path, monkeypatch) -> Path:
     """An empty current folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _migrations() -> Iterator[None]:
+    """Optuna's migration scripts are imported once, not for every database that is opened."""
+    load, scripts = _VersionManager._create_alembic_script, []
+
+    def load_once(manager):
+        if not scripts:
+            scripts.append(load(manager))
+        return scripts[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_VersionManager, "_create_alembic_script", load_once)
+        yield
+
+
+@pytest.fixture
+def kept_programs(monkeypatch) -> None:
+    """Programs compiled once for all tests of this process, however many studies they train."""
+    from small_problems import kept_program
+
+    from remix_study.training import compiled_problem
+
+    monkeypatch.setattr(compiled_problem, "Program", kept_program)
 
 
 @pytest.fixture

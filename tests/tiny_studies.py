@@ -74,7 +74,9 @@ def query(database: Path, sql: str) -> list[tuple]:
         return connection.execute(sql).fetchall()
 
 
-def wait_for(database: Path, states: dict[str, int], process: subprocess.Popen) -> None:
+def wait_for(
+    database: Path, states: dict[str, int], process: subprocess.Popen | None = None
+) -> None:
     """Wait until there are at least so many trials in each state."""
     for _ in range(6000):
         try:
@@ -83,7 +85,7 @@ def wait_for(database: Path, states: dict[str, int], process: subprocess.Popen) 
             counts = {}
         if all(counts.get(state, 0) >= count for state, count in states.items()):
             return
-        assert process.poll() is None, process.communicate()
+        assert process is None or process.poll() is None, process.communicate()
         time.sleep(0.01)
     raise AssertionError(f"never came to {states}, only to {counts}")
 

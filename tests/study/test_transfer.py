@@ -131,7 +131,7 @@ def test_a_study_comes_back_bit_by_bit_and_is_done_there(mine, capsys):
     assert content(X) == content(mine)
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.slow
 def test_reports_of_both_databases_are_the_same_bytes(mine):
     assert main(["import", mine, "tiny", "--storage", X]) == 0
     assert report(X, "theirs") == report(mine, "ours")
@@ -323,6 +323,7 @@ def test_whatever_breaks_an_import_leaves_nothing_behind(two_studies, error, mon
     assert not any(content(X))
 
 
+@pytest.mark.usefixtures("simulated")
 def test_a_study_renamed_in_the_dashboard_does_not_come_twice(mine, capsys):
     assert main(["run", "tiny.toml", "--storage", X]) == 0
     change(Path("mine.db"), ("UPDATE studies SET study_name = 'mine'", ()))
