@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import shutil
 import signal
+import threading
 from pathlib import Path
 
 import pytest
-from tiny_studies import TINY, command, tiny, wait_for
+from tiny_studies import TINY, tiny, wait_for
 
 from remix_study.cli.main import main
 
@@ -65,6 +67,7 @@ def test_workers_that_find_nothing_to_do_write_the_page(trained, capfd):
     assert (trained / "page" / "index.html").is_file()
 
 
+@pytest.mark.usefixtures("simulated")
 def test_the_page_is_of_this_study_alone(trained, capfd):
     (trained / "tiny.toml").write_text(tiny(('"tiny"', '"second"')))
     # A page of the first study is replaced by that of the second.
@@ -74,18 +77,12 @@ def test_the_page_is_of_this_study_alone(trained, capfd):
     assert "<title>ReMix study: second" in text
 
 
-def test_json_has_the_page_and_stays_json(untrained, capfd):
-    code, lines, _ = run(capfd, "--report", "page", "--json")
-    answer = json.loads("\n".join(lines))
-    assert (code, answer["complete"], answer["report"]) == (0, 3, "page/index.html")
-    assert (untrained / "page" / "index.html").is_file()
-
-
-def test_failed_configurations_are_exit_code_1_and_a_page(untrained, capfd):
+def test_failed_configurations_are_exit_code_1_and_a_page_and_json_stays_json(untrained, capfd):
     rates = '"remix"]\nlearning_rate = [0.1, 2.0]'
     (untrained / "tiny.toml").write_text(tiny(('"remix"]', rates)))
-    code, lines, _ = run(capfd, "--report", "page")
-    assert (code, lines[-1]) == (1, "report: page/index.html")
+    code, lines, _ = run(capfd, "--report", "page", "--json")
+    answer = json.loads("\n".join(lines))
+    assert (code, answer["complete"], answer["report"]) == (1, 3, "page/index.html")
     assert "<td>3 of 6</td>" in visible_text(untrained / "page" / "index.html")
 
 
@@ -135,16 +132,18 @@ def test_a_dry_run_has_nothing_to_report(capfd):
     assert not Path("page").exists()
 
 
-def test_a_run_that_is_stopped_writes_no_page(here):
-    (here / "tiny.toml").write_text(TINY)
-    words = ("run", "tiny.toml", "--report", "page")
-    process = command(*words, cwd=here, simulated=True, seconds=2)
-    wait_for(here / "remix-study.db", {"COMPLETE": 1, "RUNNING": 1}, process)
-    process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "report: " not in out
-    assert {path.name.partition(".db")[0] for path in here.iterdir()} == {
+def test_a_run_that_is_stopped_writes_no_page(untrained, capfd, monkeypatch):
+    monkeypatch.setenv("SIMULATED_SECONDS", "1")
+
+    def interrupt_the_second_trial():
+        wait_for(untrained / "remix-study.db", {"COMPLETE": 1, "RUNNING": 1})
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt_the_second_trial).start()
+    code, lines, _ = run(capfd, "--report", "page")
+    assert code == 130
+    assert not [line for line in lines if "report: " in line]
+    assert {path.name.partition(".db")[0] for path in untrained.iterdir()} == {
         "tiny.toml",
         "remix-study",
     }

@@ -44,6 +44,24 @@ def database(finished, here) -> Path:
     return here / "shown.db"
 
 
+@pytest.fixture(scope="module")
+def with_pages(finished, tmp_path_factory) -> Path:
+    """A copy whose pages are drawn, beside the folder of its artifacts; not to be written to."""
+    path = tmp_path_factory.mktemp("pages") / "shown.db"
+    shutil.copy(finished, path)
+    with dashboard_of(path) as (pages, app):
+        assert get_json(app, "/api/studies/1")["note"]["body"] == ""
+        assert pages.renew() > 0
+    return path
+
+
+@pytest.fixture
+def renewed(with_pages, here) -> Path:
+    """A copy of the finished study's database with its pages, which are drawn once."""
+    shutil.copytree(with_pages.parent, here, dirs_exist_ok=True)
+    return here / "shown.db"
+
+
 def change(database: Path, *statements: str) -> None:
     with closing(sqlite3.connect(database)) as connection, connection:
         for statement in statements:
@@ -60,14 +78,12 @@ def graphs(detail: dict) -> dict[str, dict]:
     return {g["id"]: json.loads(g["graph_object"]) for g in detail["plotly_graph_objects"]}
 
 
-def test_a_study_has_its_note_and_its_graphs(database):
-    with dashboard_of(database) as (pages, app):
-        assert get_json(app, "/api/studies/1")["note"]["body"] == ""
-        assert pages.renew() > 0
+def test_a_study_has_its_note_and_its_graphs(renewed):
+    with dashboard_of(renewed) as (_, app):
         detail = get_json(app, "/api/studies/1")
         figures = graphs(detail)
         values = query(
-            database,
+            renewed,
             "SELECT value FROM trial_values v JOIN trials t USING (trial_id) WHERE objective = 0 "
             "ORDER BY number",
         )
@@ -98,7 +114,7 @@ def test_a_study_has_its_note_and_its_graphs(database):
     for label in labels:
         # One rare class: as many forecasts as validation rows.
         counts = [int(text.split()[0].replace(",", "")) for text in lines[label]["text"]]
-        assert sum(counts) == n_validation_rows(database)
+        assert sum(counts) == n_validation_rows(renewed)
 
 
 def n_validation_rows(database: Path) -> int:
@@ -106,9 +122,8 @@ def n_validation_rows(database: Path) -> int:
     return sum(sum(json.loads(text)["validation"]) for (text,) in counts)
 
 
-def test_a_trial_has_a_note_its_fold_table_and_its_reliability_diagram(database):
-    with dashboard_of(database) as (pages, app):
-        pages.renew()
+def test_a_trial_has_a_note_its_fold_table_and_its_reliability_diagram(renewed):
+    with dashboard_of(renewed) as (_, app):
         trials = get_json(app, "/api/studies/1")["trials"]
         assert len(trials) == 3
         assert "repeating rows" in trials[1]["note"]["body"]
@@ -136,21 +151,21 @@ def test_a_trial_has_a_note_its_fold_table_and_its_reliability_diagram(database)
             assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 10
 
 
-def test_no_test_score_or_probability_is_read(database, here):
+def test_no_test_score_or_probability_is_read(database, with_pages, here):
     shutil.copy(database, here / "no-test-parts.db")
     change(
         here / "no-test-parts.db",
         "DELETE FROM remix_scores WHERE part = 'test'",
         "DELETE FROM remix_probabilities WHERE part = 'test'",
     )
-    for name in ("shown.db", "no-test-parts.db"):
-        with dashboard_of(here / name) as (pages, _):
-            pages.renew()
-    assert system_attributes(here / "shown.db") == system_attributes(here / "no-test-parts.db")
-    for path in (here / "shown").iterdir():
+    with dashboard_of(here / "no-test-parts.db") as (pages, _):
+        pages.renew()
+    assert system_attributes(with_pages) == system_attributes(here / "no-test-parts.db")
+    for path in with_pages.with_suffix("").iterdir():
         assert path.read_bytes() == (here / "no-test-parts" / path.name).read_bytes()
     # Validation scores are read: other scores give other pages.
     shutil.copy(here / "no-test-parts.db", here / "other.db")
+    shutil.copytree(here / "no-test-parts", here / "other")
     change(here / "other.db", "UPDATE remix_scores SET value = value / 2 WHERE run_id = 1")
     with dashboard_of(here / "other.db") as (pages, _):
         assert pages.renew() > 0
@@ -174,9 +189,8 @@ def test_pages_are_renewed_when_a_trial_has_ended_and_only_then(database, here):
     assert stamps == {path: path.stat().st_mtime_ns for path in (here / "shown").iterdir()}
 
 
-def test_what_a_person_wrote_or_deleted_stays(database):
-    with dashboard_of(database) as (pages, app):
-        pages.renew()
+def test_what_a_person_wrote_or_deleted_stays(renewed):
+    with dashboard_of(renewed) as (_, app):
         detail = get_json(app, "/api/studies/1")
         version = detail["note"]["version"] + 1
         body = {"body": "mine", "version": version}
@@ -187,10 +201,10 @@ def test_what_a_person_wrote_or_deleted_stays(database):
         # optuna-dashboard 0.21 deletes it and then stumbles over the trial being finished.
         request(app, path, "DELETE")
     # A file that was deleted otherwise is written again.
-    file = next((database.parent / "shown").iterdir())
+    file = next((renewed.parent / "shown").iterdir())
     content = file.read_bytes()
     file.unlink()
-    with dashboard_of(database) as (pages, app):
+    with dashboard_of(renewed) as (pages, app):
         pages.renew()
         detail = get_json(app, "/api/studies/1")
     assert detail["note"]["body"] == "mine"
@@ -198,10 +212,10 @@ def test_what_a_person_wrote_or_deleted_stays(database):
     assert file.read_bytes() == content
 
 
-def test_pages_wait_for_a_writer_and_lock_none_out(database):
-    with dashboard_of(database) as (pages, app):
+def test_pages_wait_for_a_writer_and_lock_none_out(renewed):
+    with dashboard_of(renewed) as (pages, app):
         pages.renew()
-        with closing(sqlite3.connect(database, isolation_level=None)) as writer:
+        with closing(sqlite3.connect(renewed, isolation_level=None)) as writer:
             writer.execute("BEGIN IMMEDIATE")
             assert get_json(app, "/api/studies/1")["note"]["body"]
             # Nothing has changed, so there is nothing to wait for.
