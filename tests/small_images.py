@@ -96,6 +96,11 @@ class SmallImages(SmallProblem):
         return np.concatenate(xs), labels.reshape(-1, self.n_classes)
 
 
+def forget_programs():
+    """Compile anew from here on, for a test that counts what is compiled."""
+    _PROGRAMS.clear()
+
+
 def rgb_only(input_shape, n_classes):
     """A network for colour images, even where the input shape has one channel."""
     return keras.Sequential(

@@ -94,6 +94,11 @@ def short_training(**keys):
     return Training(**{"epochs": 1, "batch_size": 16, "stop": "never"} | keys)
 
 
+def forget_programs():
+    """Compile anew from here on, for a test that counts what is compiled."""
+    _PROGRAMS.clear()
+
+
 def kept_program(network, **options):
     """A program for networks of one architecture, kept for this process; takes what Program does.
 

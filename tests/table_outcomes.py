@@ -1,10 +1,11 @@
 """Outcomes on a table, by strategy and kind of model, for a process that repeats them.
 
-python table_outcomes.py FILE [--models]
+python table_outcomes.py FILE [MODEL...]
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
 
@@ -13,8 +14,6 @@ from small_problems import SmallProblem, short_training
 from user_nets import fixed_start
 
 from remix_study.batches.strategies import make_strategy, strategy_names
-
-MODELS = ("batch_norm", "conv", "attention")
 
 
 def outcome_arrays(strategies, models=()):
@@ -47,7 +46,7 @@ def _arrays_of(run, outcomes):
 
 
 if __name__ == "__main__":
-    with_models = "--models" in sys.argv
-    np.savez(sys.argv[1], **outcome_arrays(strategy_names(), MODELS if with_models else ()))
-    if with_models:
+    file, *models = sys.argv[1:]
+    np.savez(file, **outcome_arrays(strategy_names(), models))
+    if os.environ.get("KERAS_BACKEND") == "jax":
         assert "tensorflow" not in sys.modules

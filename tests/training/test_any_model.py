@@ -28,7 +28,15 @@ def batches(problem, member, strategy):
 
 
 @pytest.mark.parametrize(
-    "name", ["dense", "conv", "batch_norm", "attention", "penalised", "subclassed"]
+    "name",
+    [
+        "dense",
+        "conv",
+        "batch_norm",
+        pytest.param("attention", marks=pytest.mark.slow),
+        "penalised",
+        "subclassed",
+    ],
 )
 def test_any_model_equals_model_fit_on_the_same_batches(problem, name):
     """Two members in a second trial: weights and batch norm's state are not shared."""

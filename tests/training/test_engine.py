@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from outcome_checks import assert_close, assert_same_bits, largest_difference
 from reference_training import assert_same_weights, dense_reference, fit_by_keras
-from small_problems import SmallProblem, short_training
+from small_problems import SmallProblem, forget_programs, short_training
 
 from remix_study.batches.plan import plan_epoch
 from remix_study.batches.strategies import make_strategy, strategy_names
@@ -27,6 +27,24 @@ def compiled_by_keras(*layers):
     model = keras.Sequential(layers)
     model.compile("adam", keras.losses.CategoricalCrossentropy(from_logits=True))
     return model
+
+
+def test_one_compilation_serves_all_strategies_alphas_and_rates_but_the_focal_loss(problem):
+    """The first test of this file: those that follow train on its programs."""
+    forget_programs()
+    members = problem.members()
+    engine = problem.engine(members)
+    for name, alpha in (("baseline", None), ("remix", 0.1), ("remix", 0.7), ("smote", None)):
+        engine.fit(members, make_strategy(name, alpha), short_training(epochs=2))
+    engine.fit(members, make_strategy("cost"), short_training(learning_rate=0.01), dropout=0.3)
+    plain = engine.fit(members, make_strategy("cost"), short_training(epochs=2))
+    assert engine.program.traces == {"train": 1, "forward": 1, "choose": 0}
+    focal = engine.fit(members, make_strategy("focal"), short_training(epochs=2))
+    again = engine.fit(members, make_strategy("cost"), short_training(epochs=2))
+    assert engine.program.traces == {"train": 2, "forward": 1, "choose": 0}
+    assert_same_bits(again, plain)
+    for outcome, plain_outcome in zip(focal, plain, strict=True):
+        assert np.abs(outcome.test - plain_outcome.test).max() > 1e-3
 
 
 @pytest.mark.parametrize("name", strategy_names())
@@ -76,7 +94,7 @@ def test_a_stack_equals_model_fit_on_the_same_batches(problem):
 
 def test_members_with_fewer_steps_wait(problem):
     """Folds of unequal sizes: a member's weights do not move after its last step of an epoch."""
-    members, strategy = problem.members((64, 112, 80)), make_strategy("baseline")
+    members, strategy = problem.members((64, 96, 80)), make_strategy("baseline")
     engine = problem.engine(members)
     engine.fit(members, strategy, short_training(epochs=3))
     reference = dense_reference(5, (8, 6), 3)
@@ -95,7 +113,7 @@ def test_an_epoch_longer_than_a_chunk_is_the_same_epoch(problem, monkeypatch):
 
 
 def test_rows_are_predicted_in_blocks_of_one_shape(problem, monkeypatch):
-    members, strategy = problem.members((64, 112, 80)), make_strategy("baseline")
+    members, strategy = problem.members((64, 96, 80)), make_strategy("baseline")
     one_block = problem.engine(members).fit(members, strategy, short_training())
     monkeypatch.setattr(engine_module, "_BLOCK", 7)
     blocks_of_7 = problem.engine(members).fit(members, strategy, short_training())
@@ -122,22 +140,6 @@ def test_a_second_trial_starts_afresh_and_repeats_bit_for_bit(problem):
     engine.fit(members, make_strategy("cost"), short_training(epochs=3))
     again = engine.fit(members, make_strategy("remix", 0.3), short_training(epochs=2))
     assert_same_bits(again, first)
-
-
-def test_one_compilation_serves_all_strategies_alphas_and_rates_but_the_focal_loss(problem):
-    members = problem.members()
-    engine = problem.engine(members, fresh=True)
-    for name, alpha in (("baseline", None), ("remix", 0.1), ("remix", 0.7), ("smote", None)):
-        engine.fit(members, make_strategy(name, alpha), short_training(epochs=2))
-    engine.fit(members, make_strategy("cost"), short_training(learning_rate=0.01), dropout=0.3)
-    plain = engine.fit(members, make_strategy("cost"), short_training(epochs=2))
-    assert engine.program.traces == {"train": 1, "forward": 1, "choose": 0}
-    focal = engine.fit(members, make_strategy("focal"), short_training(epochs=2))
-    again = engine.fit(members, make_strategy("cost"), short_training(epochs=2))
-    assert engine.program.traces == {"train": 2, "forward": 1, "choose": 0}
-    assert_same_bits(again, plain)
-    for outcome, plain_outcome in zip(focal, plain, strict=True):
-        assert np.abs(outcome.test - plain_outcome.test).max() > 1e-3
 
 
 def test_dropout_is_an_input_and_acts(problem):
@@ -224,11 +226,11 @@ def test_epochs_are_reported_as_they_run(problem):
 
 
 def test_what_was_trained_on_is_counted_for_the_epochs_a_member_ran(problem):
-    members = problem.members((64, 112, 80))
+    members = problem.members((64, 96, 80))
     outcomes = problem.engine(members).fit(
         members, make_strategy("balance"), short_training(epochs=4)
     )
-    for outcome, steps in zip(outcomes, (4, 7, 5), strict=True):
+    for outcome, steps in zip(outcomes, (4, 6, 5), strict=True):
         assert outcome.trained_on.epochs == 4
         assert outcome.trained_on.batches == 4 * steps
         np.testing.assert_allclose(outcome.trained_on.class_shares, 1 / 3, atol=0.05)
@@ -239,23 +241,22 @@ STRATEGIES = (
     ("cost-repo", None),
     ("smote", None),
     ("remix", 0.3),
-    ("undersample", None),
     ("logit-adjusted", None),
 )
 
 
 def test_strategies_that_share_stacks_are_each_what_it_is_alone(problem):
     """Bit for bit, in stacks that end in the middle of a strategy's members and are not full."""
-    members, strategies = problem.members((64, 112, 80)), [make_strategy(*s) for s in STRATEGIES]
+    members, strategies = problem.members((64, 96, 80)), [make_strategy(*s) for s in STRATEGIES]
     keys = short_training(epochs=6, stop="early", start_from_epoch=1, patience=2)
-    engine = problem.engine(members, 4)
+    engine = problem.engine(members, 2)
     outcomes = engine.fit(members, strategies, keys)
-    assert [outcome.failed for outcome in outcomes] == [""] * 18
+    assert [outcome.failed for outcome in outcomes] == [""] * 15
     for number, strategy in enumerate(strategies):
         expected = engine.fit(members, strategy, keys)
         assert_same_bits(outcomes[3 * number : 3 * number + 3], expected)
     # No two strategies or members trained alike.
-    assert len({outcome.test.tobytes() for outcome in outcomes}) == 18
+    assert len({outcome.test.tobytes() for outcome in outcomes}) == 15
 
 
 def test_some_folds_under_several_strategies(problem):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from outcome_checks import assert_close, assert_same_bits
 from reference_training import assert_same_weights, fit_by_keras
-from small_images import SmallImages
+from small_images import SmallImages, forget_programs
 from small_problems import SmallProblem, short_training
 
 from remix_study.batches.plan import plan_epoch
@@ -28,6 +28,17 @@ def reference(images):
     model = keras.models.clone_model(images.engine(images.members()).network.train)
     model.compile("adam", keras.losses.CategoricalCrossentropy(from_logits=True))
     return model
+
+
+def test_one_program_with_and_one_without_augmentation(images):
+    """The first test of this file: those that follow train on its programs."""
+    forget_programs()
+    members = images.members()
+    engine = images.engine(members)
+    for name in strategy_names(images=True):
+        engine.fit(members, make_strategy(name), short_training())
+    # The focal loss has a program of its own, and so has augmentation of one row or of two.
+    assert engine.program.traces == {"train": 4, "forward": 1, "choose": 0}
 
 
 @pytest.mark.parametrize("name", ["baseline", "smote", "remix", "augment", "remix-aug"])
@@ -72,15 +83,6 @@ def test_it_repeats_bit_for_bit_whatever_it_is_trained_beside(images):
     assert_same_bits(engine.fit(members[1:], strategy, keys), first[1:])
     compiled_again = images.engine(members, fresh=True)
     assert_same_bits(compiled_again.fit(members, strategy, keys), first)
-
-
-def test_one_program_with_and_one_without_augmentation(images):
-    members = images.members()
-    engine = images.engine(members, fresh=True)
-    for name in strategy_names(images=True):
-        engine.fit(members, make_strategy(name), short_training())
-    # The focal loss has a program of its own, and so has augmentation of one row or of two.
-    assert engine.program.traces == {"train": 4, "forward": 1, "choose": 0}
 
 
 def test_mixing_is_off_where_alpha_is_and_augmentation_is_not(images):

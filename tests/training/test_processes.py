@@ -30,7 +30,7 @@ def arrays_elsewhere(module, file, *arguments, **environment):
 
 @pytest.fixture(scope="module")
 def here():
-    return table_outcomes.outcome_arrays(strategy_names(), table_outcomes.MODELS)
+    return table_outcomes.outcome_arrays(strategy_names(), ["batch_norm"])
 
 
 def test_another_process_gives_the_same_bits(here, tmp_path):
@@ -42,8 +42,18 @@ def test_another_process_gives_the_same_bits(here, tmp_path):
 
 def test_jax_gives_the_same_results(here, tmp_path):
     """Every strategy on the same plans and masks; probabilities within 2e-5, no TensorFlow."""
+    assert_jax_agrees(here, tmp_path, ["batch_norm"])
+
+
+@pytest.mark.slow
+def test_jax_trains_other_models_alike(tmp_path):
+    models = ["conv", "attention"]
+    assert_jax_agrees(table_outcomes.outcome_arrays(strategy_names(), models), tmp_path, models)
+
+
+def assert_jax_agrees(here, tmp_path, models):
     pytest.importorskip("jax")
-    there = arrays_elsewhere(table_outcomes, tmp_path / "jax.npz", "--models", KERAS_BACKEND="jax")
+    there = arrays_elsewhere(table_outcomes, tmp_path / "jax.npz", *models, KERAS_BACKEND="jax")
     assert there.keys() == here.keys()
     for name, array in there.items():
         if name.endswith("epochs"):

@@ -22,6 +22,7 @@ from remix_study.study.task_preparation import prepare_tasks
 from remix_study.studyfile.parsing import parse_study
 from remix_study.studyfile.schema import Model
 from remix_study.training import compiled_problem
+from remix_study.training.engine import Engine
 
 STUDY = """
 [study]
@@ -79,8 +80,19 @@ def test_memory_stays_flat_over_a_hundred_long_trials():
 
 
 def test_a_search_over_widths_keeps_a_few_programs_and_the_latest(monkeypatch):
+    """The width that returns is trained, on an engine that is built again."""
     monkeypatch.setattr(compiled_problem, "Program", kept_program)
     monkeypatch.setattr(task_module, "_MAX_ENGINES", 2)
+    fit, engines = Engine.fit, []
+
+    def fit_width_3(engine, *arguments, **keys):
+        engines.append(engine)
+        return fit(engine, *arguments, **keys) if width_of(engine) == 3 else []
+
+    def width_of(engine):
+        return engine.network.train.layers[1].output.shape[-1]
+
+    monkeypatch.setattr(Engine, "fit", fit_width_3)
     task = task_of()
     by_width = {}
     for width in (3, 4, 5, 3):
@@ -88,8 +100,9 @@ def test_a_search_over_widths_keeps_a_few_programs_and_the_latest(monkeypatch):
         configuration = Configuration(make_strategy("baseline"), task.spec.training, model)
         outcomes = task.fit(configuration)
         assert_same_bits(by_width.setdefault(width, outcomes), outcomes)
-    kept = [engine.network.train.layers[1].output.shape[-1] for engine in task.engines]
-    assert kept == [5, 3]
+    assert len(by_width[3]) == 2
+    assert engines[3] is not engines[0]
+    assert [width_of(engine) for engine in task.engines] == [5, 3]
 
 
 def test_an_interrupt_ends_all_stacks_and_the_next_trial_is_whole():
@@ -119,9 +132,9 @@ def test_mixed_precision_trains_close_to_full_precision():
 
     problem = SmallProblem()
     members, strategy = problem.members(), make_strategy("remix")
-    full = problem.engine(members, dropout=0.0).fit(members, strategy, short_training(epochs=2))
+    full = problem.engine(members).fit(members, strategy, short_training(epochs=2))
     with layer_precision("mixed"):
-        engine = problem.engine(members, dropout=0.0, fresh=True)
+        engine = problem.engine(members, fresh=True)
     mixed = engine.fit(members, strategy, short_training(epochs=2))
     differences = [
         np.abs(outcome.test - expected.test).max()

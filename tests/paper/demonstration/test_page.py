@@ -1,5 +1,7 @@
-"""The demonstration's page, by the command line in a process of its own and once more here."""
+"""The demonstration's page, by the command line here and once more in a process of its own."""
 
+import contextlib
+import io
 import json
 import re
 import subprocess
@@ -10,16 +12,19 @@ import pandas as pd
 import pytest
 
 from remix_study.cli.main import main
+from remix_study.paper.demonstration import networks
 from remix_study.paper.demonstration.boundary import boundary_claim
 from remix_study.paper.demonstration.page import write_demonstration
 from remix_study.paper.demonstration.scale import Scale
 
 TINY = Scale(seeds=2, epochs=3, side=31, draws=3)
+HIDDEN = (8,)
 # The command itself, with less to train.
 SMALLER = f"""
 import sys
-from remix_study.paper.demonstration import page
+from remix_study.paper.demonstration import networks, page
 from remix_study.paper.demonstration.scale import Scale
+networks.HIDDEN = {HIDDEN!r}
 page.write_demonstration.__kwdefaults__["scale"] = {TINY!r}
 from remix_study.cli.main import main
 sys.exit(main(sys.argv[1:]))
@@ -30,19 +35,26 @@ sys.exit(main(sys.argv[1:]))
 def folder(tmp_path_factory) -> Path:
     """The folder that the command wrote, in a current folder without a database."""
     current_folder = tmp_path_factory.mktemp("demonstration")
-    command = [sys.executable, "-c", SMALLER, "report", "--demonstration"]
-    process = subprocess.run(
-        command, cwd=current_folder, capture_output=True, text=True, check=False
-    )
-    assert (process.returncode, process.stderr) == (0, "")
-    assert process.stdout == "report: demonstration/index.html\n"
+    out, errors = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(errors),
+    ):
+        patch.chdir(current_folder)
+        patch.setattr(networks, "HIDDEN", HIDDEN)
+        patch.setitem(write_demonstration.__kwdefaults__, "scale", TINY)
+        assert main(["report", "--demonstration"]) == 0
+    assert (out.getvalue(), errors.getvalue()) == ("report: demonstration/index.html\n", "")
     assert [path.name for path in current_folder.iterdir()] == ["demonstration"]
     return current_folder / "demonstration"
 
 
 @pytest.mark.slow
 def test_another_process_makes_the_same_bytes(folder, tmp_path):
-    write_demonstration(tmp_path / "again", command="here", scale=TINY)
+    command = [sys.executable, "-c", SMALLER, "report", "--demonstration", "--output", "again"]
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stderr) == (0, "")
     for kind in ("figures", "tables"):
         first = {path.name: path.read_bytes() for path in (folder / kind).iterdir()}
         second = {path.name: path.read_bytes() for path in (tmp_path / "again" / kind).iterdir()}
