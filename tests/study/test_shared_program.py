@@ -147,7 +147,7 @@ def test_which_configurations_share_a_program():
     )
 
 
-@pytest.mark.usefixtures("_blank_here")
+@pytest.mark.usefixtures("_blank_here", "kept_programs")
 def test_trials_that_share_a_stack_have_the_scores_of_trials_alone(groups, monkeypatch):
     """Real networks: at the same stack, equal in every bit."""
     text = with_stack(6, ("strategy = [", 'strategy = ["cost-repo", "smote", "undersample", '))

@@ -107,6 +107,7 @@ def test_ctrl_c_in_the_first_seconds_is_no_traceback(here, seconds):
     assert out == ""
 
 
+@pytest.mark.slow
 def test_processes_that_start_together_run_no_configuration_twice(here):
     alphas = ", ".join(f"{i / 10}" for i in range(8))
     (here / "tiny.toml").write_text(tiny(("0.0, 0.1", alphas)))

@@ -209,6 +209,7 @@ def test_a_reader_does_not_lock_out_a_writer():
         connection.exec_driver_sql("DELETE FROM studies")
 
 
+@pytest.mark.slow
 def test_several_processes_may_create_a_database(here):
     code = (
         "import time, sys, optuna, optuna.storages._rdb.models\n"

@@ -1,4 +1,4 @@
-"""Strategies of the authors' code and of rivals in studies that really run."""
+"""Strategies of the authors' code and of rivals in studies."""
 
 from __future__ import annotations
 
@@ -52,6 +52,7 @@ class TestCostRepo:
             np.testing.assert_array_equal(plain.test, weighted.test)
 
 
+@pytest.mark.usefixtures("simulated")
 def test_an_extra_metric_is_stored_on_every_fold_and_is_no_objective(here):
     (here / "tiny.toml").write_text(
         with_repository_strategies(tiny(RARE, EXTRA_METRIC, ("repeats = 1", "repeats = 2")))
@@ -71,6 +72,7 @@ def test_an_extra_metric_is_stored_on_every_fold_and_is_no_objective(here):
         assert score["value"] == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.usefixtures("simulated")
 def test_redrawn_repeats_store_the_rows_that_they_scored(here):
     text = tiny(RARE, ("repeats = 1", "repeats = 3\nredraw = true"))
     (here / "tiny.toml").write_text(text)
