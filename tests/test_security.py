@@ -307,7 +307,7 @@ def hostile(here, monkeypatch):
     )
     (here / "odd.toml").write_text(tiny(*changes))
     assert main(["run", "odd.toml"]) == 0
-    assert main(["report", "--output", "report"]) == 0
+    assert main(["report", "--output", "report", "--latex", "--figures"]) == 0
     return here / "report"
 
 

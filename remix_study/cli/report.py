@@ -27,6 +27,10 @@ def add_command(commands: Any) -> None:
                          help="demonstrate ReMix on made-up data; needs no database")  # fmt: skip
     command.add_argument("--output", type=Path, metavar="DIR",
                          help="folder to write (default: report, or demonstration)")  # fmt: skip
+    command.add_argument("--latex", action="store_true",
+                         help="write tables as LaTeX and Markdown, too")  # fmt: skip
+    command.add_argument("--figures", action="store_true",
+                         help="write all figures as SVG and PNG files, too")  # fmt: skip
     add_storage(command)
     add_json(command)
     command.set_defaults(command=_report)
@@ -45,6 +49,7 @@ def _report(options: argparse.Namespace, signals: Signals) -> int:
         return _demonstrate(options, signals)
     from remix_study.paper.page_sections import all_sections
     from remix_study.report.page import write_report
+    from remix_study.report.page_files import Formats
     from remix_study.results.frames import load_frames
     from remix_study.study.database_errors import database_errors
     from remix_study.study.storage import open_reader
@@ -55,7 +60,10 @@ def _report(options: argparse.Namespace, signals: Signals) -> int:
         frames = load_frames(engine, names)
         output = options.output or Path("report")
         command = report_command(names, options.storage)
-        index = write_report(frames, output, command=command, registry=all_sections())
+        formats = Formats(latex=options.latex, figures=options.figures)
+        index = write_report(
+            frames, output, command=command, registry=all_sections(), formats=formats
+        )
         engine.dispose()
     _print_index(options, index)
     return DONE
@@ -69,6 +77,7 @@ def _demonstrate(options: argparse.Namespace, signals: Signals) -> int:
         )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from remix_study.paper.demonstration.page import write_demonstration
+    from remix_study.report.page_files import Formats
     from remix_study.training.backend import hidden_stderr, load_networks
 
     with hidden_stderr():
@@ -76,7 +85,8 @@ def _demonstrate(options: argparse.Namespace, signals: Signals) -> int:
     signals.check()
     output = options.output or Path("demonstration")
     command = shlex.join(["remix-study", "report", "--demonstration"])
-    _print_index(options, write_demonstration(output, command=command))
+    formats = Formats(latex=options.latex, figures=options.figures)
+    _print_index(options, write_demonstration(output, command=command, formats=formats))
     return DONE
 
 

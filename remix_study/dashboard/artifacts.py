@@ -72,4 +72,5 @@ def _draw(reliability: MethodReliability) -> bytes:
                  xlim=(-0.02, 1.02), ylim=(-0.02, 1.02),
                  title=f"{reliability.method.label[:40]}, validation rows")  # fmt: skip
         axes.legend(loc="best")
-        return render(drawing)[1]
+        _, png = render(drawing)
+        return png()

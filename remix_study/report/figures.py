@@ -8,9 +8,10 @@ marker.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import matplotlib as mpl
@@ -120,23 +121,27 @@ def figure(width: float, height: float) -> Iterator[Figure]:
         yield Figure(figsize=(width, height), layout="constrained")
 
 
-def render(fig: Figure) -> tuple[bytes, bytes]:
-    """Render the figure as (SVG, PNG); the same figure gives the same bytes."""
+def render(fig: Figure) -> tuple[bytes, Callable[[], bytes]]:
+    """Render the figure as SVG, and as PNG once that is asked for.
+
+    The same figure gives the same bytes. Most PNGs are never looked at, and take longer to make.
+    """
     with mpl.rc_context(_STYLE):
-        svg, png = io.BytesIO(), io.BytesIO()
+        svg = io.BytesIO()
         # Lay out once instead of once a format.
         fig.draw_without_rendering()
         fig.set_layout_engine("none")
         fig.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-        fig.savefig(png, format="png", dpi=120, metadata={"Software": None})
-    return compact(svg.getvalue()), _reduce_colors(png)
+    return compact(svg.getvalue()), partial(_render_png, fig)
 
 
-def _reduce_colors(png: io.BytesIO) -> bytes:
-    """Reduce the picture to 64 colours, for a fifth of the bytes."""
-    small = io.BytesIO()
-    png.seek(0)
-    colours = Image.open(png).convert("RGB").quantize(64, dither=Image.Dither.NONE)
+def _render_png(fig: Figure) -> bytes:
+    """Render the figure as PNG with 64 colours, a fifth of the bytes of all colours."""
+    full, small = io.BytesIO(), io.BytesIO()
+    with mpl.rc_context(_STYLE):
+        fig.savefig(full, format="png", dpi=120, metadata={"Software": None})
+    full.seek(0)
+    colours = Image.open(full).convert("RGB").quantize(64, dither=Image.Dither.NONE)
     colours.save(small, format="png", optimize=True)
     return small.getvalue()
 

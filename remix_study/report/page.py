@@ -8,7 +8,7 @@ from typing import Any
 
 from remix_study.report.folder import publish
 from remix_study.report.formatting import listing, sentence
-from remix_study.report.page_files import write_page
+from remix_study.report.page_files import PAGE_ONLY, Formats, write_page
 from remix_study.report.registry import SectionRegistry, make_context
 from remix_study.report.sections import overview
 from remix_study.report.standard_sections import standard_sections
@@ -21,6 +21,7 @@ def write_report(
     *,
     command: str,
     registry: SectionRegistry | None = None,
+    formats: Formats = PAGE_ONLY,
 ) -> Path:
     """Write the report of the studies into a folder.
 
@@ -31,6 +32,7 @@ def write_report(
         output: the folder; made with its parents if it is missing.
         command: the command line that makes this report, for the page and the manifest.
         registry: the sections of the page; :func:`standard_sections` when None.
+        formats: what is written beside the page and its CSV tables.
 
     Returns:
         The path of `index.html`.
@@ -39,10 +41,12 @@ def write_report(
         UsageError: the folder holds files that no report wrote, is a file, or cannot be written.
     """
     sections = standard_sections() if registry is None else registry
-    return publish(output, lambda folder: _write(frames, folder, sections, command))
+    return publish(output, lambda folder: _write(frames, folder, sections, command, formats))
 
 
-def _write(frames: StudyFrames, folder: Path, registry: SectionRegistry, command: str) -> None:
+def _write(
+    frames: StudyFrames, folder: Path, registry: SectionRegistry, command: str, formats: Formats
+) -> None:
     context = make_context(frames)
     compared = context.comparisons
     studies = list(dict.fromkeys(c.study for c in compared))
@@ -55,6 +59,7 @@ def _write(frames: StudyFrames, folder: Path, registry: SectionRegistry, command
         complete=complete,
         command=command,
         about=study_facts(frames.manifests),
+        formats=formats,
     )
 
 

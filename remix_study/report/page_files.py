@@ -1,31 +1,54 @@
-"""The files of a page: `index.html`, figures, tables and the manifest with their hashes."""
+"""The files of a page: `index.html`, `README.md`, tables, figures, and the manifest."""
 
 from __future__ import annotations
 
-import base64
+import gzip
 import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
 import pandas as pd
+from markupsafe import Markup
 
 from remix_study.report.folder import MANIFEST, MARK
 from remix_study.report.formatting import SPACE
 from remix_study.report.latex import latex_text
 from remix_study.report.page_model import Picture, Section
+from remix_study.report.readme import readme
 from remix_study.report.table_files import csv_text, markdown_text
 from remix_study.version import __version__
 
 LONG = 400
 """A longer table is data that nobody reads or prints; it is written as CSV only."""
 
-_WRITERS = {"csv": csv_text, "md": markdown_text, "tex": latex_text}
-_FORMAT_NAMES = {"csv": "CSV", "md": "Markdown", "tex": "LaTeX"}
+VERY_LONG = 2000
+"""The CSV file of a longer table is compressed."""
+
+_TEXTS = {"csv": csv_text, "csv.gz": csv_text, "md": markdown_text, "tex": latex_text}
+_FORMAT_NAMES = {"csv": "CSV", "csv.gz": "CSV (gzip)", "md": "Markdown", "tex": "LaTeX"}
+
+
+@dataclass(frozen=True)
+class Formats:
+    """What is written beside the page, its CSV tables and the manifest.
+
+    Attributes:
+        latex: tables as LaTeX and Markdown, for a paper.
+        figures: all figures as SVG and PNG.
+    """
+
+    latex: bool = False
+    figures: bool = False
+
+
+PAGE_ONLY = Formats()
 
 
 def write_page(
@@ -37,8 +60,9 @@ def write_page(
     complete: bool,
     command: str,
     about: Mapping[str, Any],
+    formats: Formats = PAGE_ONLY,
 ) -> None:
-    """Write the page, its figures and tables and the manifest into an empty folder.
+    """Write the page, its tables, the README and the manifest into an empty folder.
 
     Args:
         folder: an empty folder.
@@ -48,34 +72,40 @@ def write_page(
         complete: whether all that was planned is complete, for the colour of the status.
         command: the command line that makes the page.
         about: further entries of the manifest.
+        formats: what else is written.
     """
-    for name in ("figures", "tables"):
-        (folder / name).mkdir()
-    for section in sections:
-        for block in section.blocks:
-            for picture in block.pictures:
-                (folder / "figures" / f"{picture.name}.svg").write_bytes(picture.svg)
-                (folder / "figures" / f"{picture.name}.png").write_bytes(picture.png)
-        for name, frame in section.files.items():
-            for ending in _endings(frame):
-                path = folder / "tables" / f"{name}.{ending}"
-                path.write_text(_WRITERS[ending](frame), encoding="utf-8")
+    tables = {name: frame for section in sections for name, frame in section.files.items()}
+    endings = {name: _endings(frame, formats) for name, frame in tables.items()}
+    for name, frame in tables.items():
+        for ending in endings[name]:
+            content = _TEXTS[ending](frame).encode()
+            # Without the time of day, so that the same table is the same file.
+            content = gzip.compress(content, mtime=0) if ending.endswith(".gz") else content
+            _write(folder / "tables" / f"{name}.{ending}", content)
+    readme_text, readme_pictures = readme(sections, title, status, command)
+    _write(folder / "README.md", readme_text.encode())
+    for picture in readme_pictures:
+        _write(folder / "figures" / f"{picture.name}.png", picture.png())
+    if formats.figures:
+        for picture in _pictures(sections):
+            _write(folder / "figures" / f"{picture.name}.svg", picture.svg)
+            _write(folder / "figures" / f"{picture.name}.png", picture.png())
     timestamp = datetime.now(UTC).replace(microsecond=0).isoformat()
     page = _render(
         title=title,
         status=status,
         complete=complete,
         sections=sections,
+        formats=formats,
         tables={
-            name: [(ending, _FORMAT_NAMES[ending]) for ending in _endings(frame)]
-            for section in sections
-            for name, frame in section.files.items()
+            name: [(ending, _FORMAT_NAMES[ending]) for ending in table_endings]
+            for name, table_endings in endings.items()
         },
         command=command,
         made=timestamp,
         version=__version__,
     )
-    (folder / "index.html").write_text(page, encoding="utf-8")
+    _write(folder / "index.html", page.encode())
     manifest: dict[str, Any] = {
         "made_by": MARK,
         "version": __version__,
@@ -89,11 +119,21 @@ def write_page(
         },
     }
     text = json.dumps(manifest, indent=2, ensure_ascii=False, default=str)
-    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    _write(folder / MANIFEST, f"{text}\n".encode())
 
 
-def _endings(frame: pd.DataFrame) -> list[str]:
-    return list(_WRITERS) if len(frame) <= LONG else ["csv"]
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+
+
+def _pictures(sections: Sequence[Section]) -> list[Picture]:
+    return [p for section in sections for block in section.blocks for p in block.pictures]
+
+
+def _endings(frame: pd.DataFrame, formats: Formats) -> list[str]:
+    csv = "csv" if len(frame) <= VERY_LONG else "csv.gz"
+    return [csv, "md", "tex"] if formats.latex and len(frame) <= LONG else [csv]
 
 
 def _render(*, sections: Sequence[Section], **values: Any) -> str:
@@ -110,8 +150,12 @@ def _render(*, sections: Sequence[Section], **values: Any) -> str:
     return template.render(sections=sections, **values)
 
 
-def _data_uri(picture: Picture) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(picture.svg).decode("ascii")
+_UNQUOTED = "".join(map(chr, range(32, 127))).translate(str.maketrans("", "", '#%"&'))
+
+
+def _data_uri(picture: Picture) -> Markup:
+    # A third smaller than base64; only what ends an address or starts an escape is quoted.
+    return Markup("data:image/svg+xml," + quote(picture.svg.strip(), safe=_UNQUOTED))
 
 
 def _typeset(text: str) -> str:

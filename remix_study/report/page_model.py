@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -50,10 +50,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure as SVG and PNG.
+    """A figure.
 
     Attributes:
         name: file name without ending.
+        svg: the figure as SVG.
+        png: makes the figure as PNG.
         on_page: whether the page shows it; otherwise it is a file of the folder only.
         wide: whether it has the whole width of the page.
     """
@@ -62,7 +64,7 @@ class Picture:
     caption: str
     alt: str
     svg: bytes
-    png: bytes
+    png: Callable[[], bytes]
     on_page: bool = True
     wide: bool = False
 

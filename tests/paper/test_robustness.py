@@ -15,6 +15,7 @@ from remix_study.paper.published import REMIX
 from remix_study.paper.robustness import compare_variants, repeat_sd
 from remix_study.paper.sections.robustness import sections
 from remix_study.report.page import write_report
+from remix_study.report.page_files import Formats
 from remix_study.results.comparison import comparisons
 from remix_study.results.rank_sums import VARIANT, ProblemNote, rankable
 from remix_study.results.variants import headline_problems, problem_variant, variant_pairs
@@ -65,7 +66,13 @@ def text_of(page_sections):
 
 
 def page_of(frames, folder):
-    index = write_report(frames, folder / "r", command="here", registry=all_sections())
+    index = write_report(
+        frames,
+        folder / "r",
+        command="here",
+        registry=all_sections(),
+        formats=Formats(figures=True),
+    )
     return index.read_text(encoding="utf-8")
 
 
@@ -241,10 +248,10 @@ def test_the_page_keeps_them_apart(frames, tmp_path):
     assert set(pd.read_csv(tables / "gains-by-problem.csv")["problem"]) == {MUSK, DIGITS}
     assert pd.read_csv(tables / "problems.csv")["study"].nunique() == 3
     names = json.loads((tmp_path / "r" / "manifest.json").read_text())["files"]
-    for name in ("robustness-redrawn.svg", "robustness-grouped.png"):
-        assert f"figures/{name}" in names
+    for name in ("redrawn", "grouped"):
+        assert f"figures/robustness-{name}.svg" in names
     for name in ("robustness", "robustness-ranks", "robustness-gains"):
-        assert f"tables/{name}.tex" in names
+        assert f"tables/{name}.csv" in names
 
 
 @pytest.mark.usefixtures("unrendered_figures")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
+from urllib.parse import unquote_to_bytes
 from xml.etree import ElementTree
 
 import pandas as pd
@@ -17,7 +18,8 @@ from made_up_studies import MadeUpProblem, at_three_ratios, made_up_frames
 
 from remix_study.errors import UsageError
 from remix_study.report.page import study_facts, write_report
-from remix_study.report.page_files import LONG
+from remix_study.report.page_files import LONG, VERY_LONG, Formats, write_page
+from remix_study.report.page_model import Section
 
 COMMAND = "remix-study report made --output report"
 
@@ -31,7 +33,9 @@ def small():
 @pytest.fixture(scope="module")
 def report(tmp_path_factory, small):
     output = tmp_path_factory.mktemp("made") / "report"
-    return write_report(made_up_frames(MadeUpProblem(methods=small)), output, command=COMMAND)
+    frames = made_up_frames(MadeUpProblem(methods=small))
+    formats = Formats(latex=True, figures=True)
+    return write_report(frames, output, command=COMMAND, formats=formats)
 
 
 class Links(HTMLParser):
@@ -66,16 +70,17 @@ def read(path):
 def test_the_page_loads_nothing_from_outside_itself(report):
     page = read(report)
     assert page.sources
-    assert all(source.startswith("data:image/svg+xml;base64,") for source in page.sources)
+    assert all(source.startswith("data:image/svg+xml,") for source in page.sources)
     text = report.read_text(encoding="utf-8")
     assert "<script" not in text
     assert "@import" not in text
-    assert "url(" not in text
+    # Drawings refer to their own parts.
+    assert not re.search(r"url\((?!%23)", text)
     assert not re.search(r'(href|src)="https?:', text)
 
 
 def test_pictures_of_the_page_are_the_files_of_the_folder(report):
-    shown = {base64.b64decode(source.partition(",")[2]) for source in read(report).sources}
+    shown = {unquote_to_bytes(source.partition(",")[2]) + b"\n" for source in read(report).sources}
     files = {path.read_bytes() for path in (report.parent / "figures").glob("*.svg")}
     assert shown <= files
     for svg in files:
@@ -128,7 +133,10 @@ def test_the_page_says_what_was_run(report):
 
 def test_the_same_study_gives_the_same_files(report, tmp_path, small):
     again = write_report(
-        made_up_frames(MadeUpProblem(methods=small)), tmp_path / "again", command=COMMAND
+        made_up_frames(MadeUpProblem(methods=small)),
+        tmp_path / "again",
+        command=COMMAND,
+        formats=Formats(latex=True, figures=True),
     )
     folders = [
         json.loads((path.parent / "manifest.json").read_text())["files"]
@@ -193,7 +201,12 @@ def test_missing_pieces_never_stop_a_report(tmp_path, small, changes):
 
 
 def test_stored_probabilities_are_drawn_and_corrected(tmp_path, small):
-    path = write_report(gaussian_frames(methods=small[:3]), tmp_path / "r", command=COMMAND)
+    path = write_report(
+        gaussian_frames(methods=small[:3]),
+        tmp_path / "r",
+        command=COMMAND,
+        formats=Formats(figures=True),
+    )
     text = path.read_text(encoding="utf-8")
     ElementTree.parse(path.parent / "figures" / "calibration-1.svg")
     assert '<figure class="wide">' in text
@@ -232,8 +245,9 @@ def test_a_report_replaces_itself_and_leaves_no_old_file(tmp_path, small):
     before = {path.name for path in (output / "figures").iterdir()}
     (output / ".hidden").write_text("kept")
     write_report(made_up_frames(MadeUpProblem(methods=small[:2])), output, command=COMMAND)
-    after = {path.name for path in (output / "figures").iterdir()}
-    assert "sensitivity-remix-1.svg" in before - after
+    after = {path.name for path in (output / "figures").glob("*")}
+    assert before == {"sensitivity-remix-1.png"}
+    assert after == set()
     assert (output / ".hidden").read_text() == "kept"
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
 
@@ -293,3 +307,35 @@ def test_the_manifest_has_each_study_file_once():
         ],
         "study_files": {"ab": "[study]\n"},
     }
+
+
+@pytest.mark.usefixtures("unrendered_figures")
+def test_the_page_alone_has_csv_tables_and_a_readme(tmp_path, small):
+    page = write_report(made_up_frames(MadeUpProblem(methods=small)), tmp_path / "r", command="c")
+    files = {path.relative_to(page.parent).as_posix() for path in page.parent.rglob("*.*")}
+    assert {"index.html", "README.md", "manifest.json"} < files
+    others = files - {"index.html", "README.md", "manifest.json"}
+    figures = {name for name in others if name.startswith("figures/")}
+    assert figures == {"figures/sensitivity-remix-1.png"}
+    assert all(name.endswith(".csv") for name in others - figures)
+    text = (page.parent / "README.md").read_text(encoding="utf-8")
+    assert "**digits, class 3 against the rest, IR 0.05:** ReMix (0.1) is " in text
+    assert "(figures/sensitivity-remix-1.png)" in text
+    assert "\n| row | binary g-mean | binary balanced Brier |\n| --- | ---: | ---: |\n" in text
+    assert "`report --latex`" not in text
+
+
+def test_a_table_of_thousands_of_lines_is_compressed(tmp_path):
+    lines = pd.DataFrame({"row": ["remix"] * (VERY_LONG + 1), "mean": 0.25})
+    sections = [Section("a", "A", "", (), {"long": lines, "short": lines[:VERY_LONG]})]
+    for _ in range(2):
+        folder = tmp_path / "r"
+        folder.mkdir()
+        write_page(folder, sections, title="t", status="s", complete=True, command="c", about={})
+        assert {p.name for p in (folder / "tables").iterdir()} == {"long.csv.gz", "short.csv"}
+        content = (folder / "tables" / "long.csv.gz").read_bytes()
+        target = tmp_path / hashlib.sha256(content).hexdigest()
+        shutil.rmtree(target, ignore_errors=True)
+        folder.rename(target)
+    (first,) = (path for path in tmp_path.iterdir())
+    pd.testing.assert_frame_equal(pd.read_csv(first / "tables" / "long.csv.gz"), lines)

@@ -16,6 +16,6 @@ def test_an_image_fills_its_panel():
         svg, _ = render(fig)
         width = axes.get_window_extent().width * 72 / fig.dpi
     tag = re.search(rb"<image [^>]*>", svg)[0]
-    factor = float(re.search(rb'transform="matrix\(([\d.]+) ', tag)[1])
-    pixels = float(re.search(rb' width="([\d.]+)"', tag)[1])
+    factor = float(re.search(rb"transform='matrix\(([\d.]+) ", tag)[1])
+    pixels = float(re.search(rb" width='([\d.]+)'", tag)[1])
     assert abs(factor * pixels - width) < 1

@@ -48,18 +48,25 @@ from remix_study.paper.demonstration.sentences import (
 from remix_study.paper.demonstration.tables import Column, frame_table, means_over_seeds
 from remix_study.report.folder import publish
 from remix_study.report.formatting import counted, listing
-from remix_study.report.page_files import write_page
+from remix_study.report.page_files import PAGE_ONLY, Formats, write_page
 from remix_study.report.page_model import Block, Section
 from remix_study.seeds import derive_seed
 
 
-def write_demonstration(output: Path, *, command: str, scale: Scale = FULL) -> Path:
+def write_demonstration(
+    output: Path,
+    *,
+    command: str,
+    scale: Scale = FULL,
+    formats: Formats = PAGE_ONLY,
+) -> Path:
     """Draw the data, train the networks and write the page of the demonstration.
 
     Args:
         output: the folder, as :func:`remix_study.report.page.write_report` takes it.
         command: the command line, for the page and the manifest.
         scale: how much is drawn and trained.
+        formats: what is written beside the page and its CSV tables.
 
     Returns:
         The path of `index.html`.
@@ -96,6 +103,7 @@ def write_demonstration(output: Path, *, command: str, scale: Scale = FULL) -> P
                     "copies": asdict(judge_copies(copied, scale.seeds)),
                 },
             },
+            formats=formats,
         )
 
     return publish(output, write)
