@@ -47,7 +47,7 @@ def sensitivity_graph(metric: str, curves: Sequence[SensitivityCurve]) -> Graph:
     alphas = sorted({point.alpha for curve in curves for point in curve.points})
     for curve in curves:
         points = [point for point in curve.points if math.isfinite(point.score.mean)]
-        errors = [point.score.standard_error for point in points]
+        errors = [point.score.interval.standard_error for point in points]
         traces.append(
             {
                 "type": "scatter",

@@ -1,18 +1,32 @@
-"""ReMix over a grid of alphas on one problem: scores, slopes and the regret of a fixed alpha."""
+"""ReMix over a grid of alphas on one problem: trends, and what a fixed alpha loses.
+
+Slopes, rank correlations and regrets are taken in each fold and averaged, so their intervals are
+the corrected ones of repeated cross-validation. The regret of a fixed alpha is against the alpha
+that each fold's own validation part would have chosen: no row of a test part takes part in it.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
-from remix_study.metrics import PUBLISHED_METRICS, is_maximized
+from remix_study.batches.strategies import PUBLISHED_ALPHA
+from remix_study.metrics import PUBLISHED_METRICS, better_or_worse, is_maximized
+from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
+from remix_study.results.effects import Relation
+from remix_study.results.intervals import Interval, corrected_interval
 
 LEAST_ALPHAS = 4
-"""Alphas above zero that a sensitivity study has at least."""
+"""Alphas above zero that a grid has at least."""
+
+FIXED_ALPHAS = (PUBLISHED_ALPHA, 0.3)
+"""Alphas whose regret is computed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +34,6 @@ class AlphaGrid:
     """ReMix at several alphas above zero on one problem.
 
     Attributes:
-        comparison: the problem.
         labels: alpha -> label of its method, ascending; only methods without a failed fold.
     """
 
@@ -51,17 +64,12 @@ class AlphaGrid:
         """Test score of the alpha that is best on a fold's validation part, fold by fold.
 
         Of equal alphas the smallest is chosen.
-
-        Args:
-            metric: by which is chosen and which is returned.
-            alphas: those to choose from.
         """
         sign = 1.0 if is_maximized(metric) else -1.0
         validation = sign * self.scores(metric, alphas, "validation").to_numpy(dtype=np.float64)
         test = self.scores(metric, alphas)
-        places = validation.argmax(axis=1)
-        values = test.to_numpy(dtype=np.float64)[np.arange(len(test)), places]
-        return pd.Series(values, index=test.index)
+        values = test.to_numpy(dtype=np.float64)
+        return pd.Series(values[np.arange(len(test)), validation.argmax(axis=1)], test.index)
 
 
 def alpha_grids(comparisons: Sequence[Comparison]) -> tuple[AlphaGrid, ...]:
@@ -69,15 +77,10 @@ def alpha_grids(comparisons: Sequence[Comparison]) -> tuple[AlphaGrid, ...]:
 
     A problem that several studies have is taken from the one with most alphas.
     """
-    grids: dict[tuple[str, str], AlphaGrid] = {}
-    for comparison in comparisons:
-        labels = _complete_labels(comparison) if comparison.is_grid else {}
-        key = (comparison.kind, comparison.problem)
-        if len(labels) < LEAST_ALPHAS:
-            continue
-        if key not in grids or len(labels) > len(grids[key].labels):
-            grids[key] = AlphaGrid(comparison, labels)
-    return tuple(grids.values())
+    grids = [AlphaGrid(c, _complete_labels(c)) for c in comparisons if c.is_grid]
+    large_grids = [grid for grid in grids if len(grid.labels) >= LEAST_ALPHAS]
+    by_problem = grouped(large_grids, lambda g: (g.comparison.kind, g.comparison.problem))
+    return tuple(max(same, key=lambda grid: len(grid.labels)) for same in by_problem.values())
 
 
 def _complete_labels(comparison: Comparison) -> dict[float, str]:
@@ -88,31 +91,28 @@ def _complete_labels(comparison: Comparison) -> dict[float, str]:
         if method.strategy == "remix"
         and method.alpha
         and not method.settings
-        and not any(_is_incomplete(comparison, method.label, m) for m in PUBLISHED_METRICS)
+        and all(comparison.has_all_scores(method.label, metric) for metric in PUBLISHED_METRICS)
     }
     return dict(sorted(labels.items()))
 
 
-def _is_incomplete(comparison: Comparison, label: str, metric: str) -> bool:
-    n_validated = len(comparison.score(label, metric, "validation"))
-    return bool(comparison.missing_folds(label, metric)) or (
-        n_validated < comparison.planned_folds
-    )
-
-
 def grids_by_dataset(grids: Sequence[AlphaGrid]) -> dict[str, list[AlphaGrid]]:
     """Data set -> its grids, in the order given."""
-    by_dataset: dict[str, list[AlphaGrid]] = {}
-    for grid in grids:
-        by_dataset.setdefault(grid.dataset, []).append(grid)
-    return by_dataset
+    return grouped(grids, lambda grid: grid.dataset)
+
+
+def grid_alpha(grid: AlphaGrid, alpha: float) -> float | None:
+    """The grid's own value of an alpha that is equal but for rounding; None if it has none."""
+    return next((known for known in grid.labels if np.isclose(known, alpha)), None)
 
 
 def regret(grid: AlphaGrid, metric: str, alpha: float) -> pd.Series[float]:
     """What a fixed alpha loses against the alpha chosen on the validation part, fold by fold.
 
+    No row of a test part takes part in the choice.
+
     Args:
-        grid: the alphas to choose from, all above zero.
+        grid: the alphas to choose from.
         metric: by which is chosen and in which is lost.
         alpha: the fixed one.
 
@@ -129,25 +129,91 @@ def regret(grid: AlphaGrid, metric: str, alpha: float) -> pd.Series[float]:
 
 
 def slope(grid: AlphaGrid, metric: str, span: tuple[float, float]) -> float:
-    """Change of the mean test score per unit of alpha, from a least-squares line.
-
-    Args:
-        grid: the alphas that were run.
-        metric: what was scored.
-        span: least and greatest alpha of the line.
-    """
+    """Change of the mean test score per unit of alpha: a least-squares line within a span."""
     means = grid.scores(metric, grid.alphas_within(*span)).mean()
     return float(np.polyfit(means.index.to_numpy(dtype=float), means.to_numpy(dtype=float), 1)[0])
 
 
-def slopes_by_fold(grid: AlphaGrid, metric: str, span: tuple[float, float]) -> pd.Series[float]:
+def slopes_by_fold(
+    grid: AlphaGrid, metric: str, span: tuple[float, float] = (0, math.inf)
+) -> pd.Series[float]:
     """The slope of the line through each fold's own scores; see `slope`, which is their mean."""
     scores = grid.scores(metric, grid.alphas_within(*span)).dropna()
     alphas = scores.columns.to_numpy(dtype=float)
-    values = np.polyfit(alphas, scores.to_numpy(dtype=float).T, 1)[0]
-    return pd.Series(values, index=scores.index)
+    return pd.Series(np.polyfit(alphas, scores.to_numpy(dtype=float).T, 1)[0], scores.index)
 
 
-def grid_alpha(grid: AlphaGrid, alpha: float) -> float | None:
-    """The grid's own value of an alpha that is equal but for rounding; None if it has none."""
-    return next((known for known in grid.labels if np.isclose(known, alpha)), None)
+@dataclass(frozen=True, eq=False)
+class AlphaTrend:
+    """One metric over the alphas above zero of one problem.
+
+    Attributes:
+        slope: change of the score per unit of alpha, of a least-squares line a fold.
+        correlation: Spearman's, of alpha and score; folds whose scores are all equal count as 0.
+        correlation_of_means: Spearman's, of alpha and mean score; NaN if all means are equal.
+        regrets: fixed alpha -> what it loses; only alphas that were run.
+    """
+
+    grid: AlphaGrid
+    metric: str
+    slope: Interval
+    correlation: Interval
+    correlation_of_means: float
+    regrets: dict[float, Interval]
+
+    @property
+    def relation(self) -> Relation:
+        """Whether scores get better or worse with alpha, by the correlation's interval."""
+        if not self.correlation.excludes_zero:
+            return "unclear"
+        return better_or_worse(self.metric, self.correlation.mean)
+
+
+def alpha_trends(grids: Sequence[AlphaGrid], metrics: Sequence[str]) -> tuple[AlphaTrend, ...]:
+    """Compute the trend of every metric over every grid."""
+    return tuple(_trend(grid, metric) for grid in grids for metric in metrics)
+
+
+def trend_table(trends: Sequence[AlphaTrend]) -> pd.DataFrame:
+    """Table of trends: one line a problem and metric."""
+    lines = []
+    for trend in trends:
+        line: dict[str, object] = {
+            "study": trend.grid.comparison.study,
+            "problem": trend.grid.comparison.problem,
+            "metric": trend.metric,
+            "alphas": len(trend.grid.labels),
+            "folds": trend.slope.folds,
+            "correlation_of_means": trend.correlation_of_means,
+        }
+        intervals = {"slope": trend.slope, "correlation": trend.correlation}
+        intervals |= {f"regret_{alpha:g}": lost for alpha, lost in trend.regrets.items()}
+        for name, i in intervals.items():
+            line |= {name: i.mean, f"{name}_low": i.low, f"{name}_high": i.high}
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def _trend(grid: AlphaGrid, metric: str) -> AlphaTrend:
+    alphas, ratio = list(grid.labels), grid.comparison.ratio
+    scores = grid.scores(metric, alphas)
+    correlations = [_spearman(alphas, by_fold) for by_fold in scores.to_numpy(dtype=np.float64)]
+    return AlphaTrend(
+        grid=grid,
+        metric=metric,
+        slope=corrected_interval(slopes_by_fold(grid, metric), ratio),
+        correlation=corrected_interval(np.nan_to_num(correlations), ratio),
+        correlation_of_means=_spearman(alphas, scores.mean().to_numpy(dtype=np.float64)),
+        regrets={
+            alpha: corrected_interval(regret(grid, metric, alpha), ratio)
+            for alpha in FIXED_ALPHAS
+            if grid_alpha(grid, alpha) is not None
+        },
+    )
+
+
+def _spearman(alphas: Sequence[float], scores: np.ndarray) -> float:
+    """Spearman's rank correlation; NaN where all scores are equal."""
+    if np.ptp(scores) == 0:
+        return float("nan")
+    return float(stats.spearmanr(alphas, scores).statistic)

@@ -173,6 +173,11 @@ class Comparison:
         """Number of planned folds without a test score of this method in the metric."""
         return self.planned_folds - len(self.score(label, metric))
 
+    def has_all_scores(self, label: str, metric: str) -> bool:
+        """Whether every planned fold has a validation and a test score of this method."""
+        validation = self.score(label, metric, "validation")
+        return len(validation) == self.planned_folds and not self.missing_folds(label, metric)
+
 
 def comparisons(frames: StudyFrames) -> tuple[Comparison, ...]:
     """Make a comparison of every problem of the frames, the milder imbalance first."""

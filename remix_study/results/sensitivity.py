@@ -12,26 +12,22 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from remix_study.results.columns import Record, frame_of, grouped
 from remix_study.results.comparison import Comparison
-from remix_study.results.intervals import Interval, paired_interval, score_interval
+from remix_study.results.effects import Difference, Relation, Score
+from remix_study.results.intervals import corrected_interval
 from remix_study.results.methods import Method
+
+_NOT_RUN = corrected_interval((), math.nan)
 
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """One alpha of a curve.
-
-    Attributes:
-        alpha: 0 without mixing.
-        method: label of the method.
-        score: mean test score with its corrected interval.
-        difference: score minus that at alpha 0; None at 0 and where 0 was not run.
-    """
+    """One alpha of a curve; `difference` to alpha 0 is None at 0 and where 0 was not run."""
 
     alpha: float
-    method: str
-    score: Interval
-    difference: Interval | None
+    score: Score
+    difference: Difference | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,10 +35,8 @@ class SensitivityCurve:
     """One metric against alpha for one mixing strategy on one problem.
 
     Attributes:
-        comparison: the problem.
         family: the strategy's name, or the parts of a composed one.
         name: the imbalance in words, with what else the study varies.
-        metric: what was scored.
         points: by ascending alpha; the first is alpha 0 if that was run.
     """
 
@@ -53,78 +47,86 @@ class SensitivityCurve:
     points: tuple[CurvePoint, ...]
 
     @property
-    def has_zero(self) -> bool:
-        """Whether the strategy without mixing was run."""
-        return self.points[0].alpha == 0
+    def alphas(self) -> list[float]:
+        """The alphas above zero."""
+        return [point.alpha for point in self.points if point.alpha > 0]
 
     @property
     def has_several_alphas(self) -> bool:
         """Whether more than one alpha above zero was run."""
-        return sum(point.alpha > 0 for point in self.points) > 1
+        return len(self.alphas) > 1
+
+    @property
+    def largest(self) -> CurvePoint | None:
+        """The point with the largest difference to alpha 0; None if alpha 0 was not run."""
+        sizes = [(abs(p.difference.mean), p) for p in self.points if p.difference]
+        return max(sizes, key=lambda size: size[0])[1] if sizes else None
+
+    def alphas_told_from_zero(self, relation: Relation) -> list[float]:
+        """The alphas that are "better" or "worse" than alpha 0, or "unclear"."""
+        return [p.alpha for p in self.points if p.difference and p.difference.relation == relation]
 
 
 def sensitivity_curves(comparisons: Sequence[Comparison]) -> tuple[SensitivityCurve, ...]:
     """Make the curves of each objective, for each mixing strategy of each planned problem."""
     curves = []
     for comparison in comparisons:
-        if not comparison.is_grid:
-            continue
-        by_family: dict[tuple[str, str], list[Method]] = {}
-        for method in comparison.methods:
-            if method.alpha is not None:
-                by_family.setdefault((method.family, method.settings), []).append(method)
+        mixed = [m for m in comparison.methods if comparison.is_grid and m.alpha is not None]
+        by_family = grouped(mixed, lambda method: (method.family, method.settings))
         for (family, settings), methods in by_family.items():
             name = ", ".join(filter(None, (comparison.imbalance_name, settings)))
-            for metric in comparison.objectives:
-                points = _points(comparison, methods, metric)
-                if any(point.alpha > 0 for point in points):
-                    curves.append(SensitivityCurve(comparison, family, name, metric, points))
-    return tuple(curves)
-
-
-def table(curves: Sequence[SensitivityCurve]) -> pd.DataFrame:
-    """Table of curves: one line a problem, strategy, metric and alpha, with both intervals."""
-    lines = [
-        {
-            "study": curve.comparison.study,
-            "problem": curve.comparison.problem,
-            "dataset": curve.comparison.dataset,
-            "imbalance": curve.name,
-            "strategy": curve.family,
-            "metric": curve.metric,
-            "alpha": point.alpha,
-            "row": point.method,
-            "folds": point.score.folds,
-            "mean": point.score.mean,
-            "corrected_se": point.score.standard_error,
-            "difference_to_zero": point.difference.mean if point.difference else math.nan,
-            "difference_low": point.difference.low if point.difference else math.nan,
-            "difference_high": point.difference.high if point.difference else math.nan,
-        }
-        for curve in curves
-        for point in curve.points
-    ]
-    return pd.DataFrame(lines)
+            curves += [
+                SensitivityCurve(
+                    comparison, family, name, metric, _points(comparison, methods, metric)
+                )
+                for metric in comparison.objectives
+            ]
+    return tuple(curve for curve in curves if curve.alphas)
 
 
 def _points(
     comparison: Comparison, methods: Sequence[Method], metric: str
 ) -> tuple[CurvePoint, ...]:
-    by_alpha = {method.alpha: method for method in methods if method.alpha is not None}
-    unmixed = comparison.unmixed(methods[0])
-    if unmixed is not None:
-        by_alpha.setdefault(0.0, unmixed)
-    scores_at_zero = pd.Series(dtype=float)
-    if 0.0 in by_alpha:
-        scores_at_zero = comparison.score(by_alpha[0.0].label, metric)
-    points = []
-    for alpha, method in sorted(by_alpha.items()):
-        scores = comparison.score(method.label, metric)
-        if scores.empty:
-            continue
-        difference = None
-        if alpha > 0 and not scores_at_zero.empty:
-            difference = paired_interval(scores, scores_at_zero, comparison.ratio)
-        interval = score_interval(metric, scores, comparison.ratio)
-        points.append(CurvePoint(alpha, method.label, interval, difference))
-    return tuple(points)
+    labels = {method.alpha: method.label for method in methods if method.alpha is not None}
+    if unmixed := comparison.unmixed(methods[0]):
+        labels.setdefault(0.0, unmixed.label)
+    effects, zero = comparison.effects, labels.get(0.0)
+    return tuple(
+        CurvePoint(
+            alpha, score, effects.difference(label, zero, metric) if alpha and zero else None
+        )
+        for alpha, label in sorted(labels.items())
+        if (score := effects.score(label, metric))
+    )
+
+
+def table(curves: Sequence[SensitivityCurve]) -> pd.DataFrame:
+    """Table of curves: one line a problem, strategy, metric and alpha, with both intervals."""
+    return frame_of(
+        (
+            Record(
+                curve=curve,
+                point=point,
+                score=point.score.interval,
+                change=point.difference.interval if point.difference else _NOT_RUN,
+            )
+            for curve in curves
+            for point in curve.points
+        ),
+        {
+            "study": "curve.comparison.study",
+            "problem": "curve.comparison.problem",
+            "dataset": "curve.comparison.dataset",
+            "imbalance": "curve.name",
+            "strategy": "curve.family",
+            "metric": "curve.metric",
+            "alpha": "point.alpha",
+            "row": "point.score.method",
+            "folds": "score.folds",
+            "mean": "score.mean",
+            "corrected_se": "score.standard_error",
+            "difference_to_zero": "change.mean",
+            "difference_low": "change.low",
+            "difference_high": "change.high",
+        },
+    )

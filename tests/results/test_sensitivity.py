@@ -38,7 +38,7 @@ def test_alpha_zero_is_balance_and_every_other_alpha_its_own_run():
     assert alphas == [0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0]
     for point in curve.points:
         row = "balance" if point.alpha == 0 else f"remix ({point.alpha:g})"
-        assert point.method == row
+        assert point.score.method == row
         assert point.score.mean == pytest.approx(fold_values(frames, row, "g_mean").mean())
 
 

@@ -1,13 +1,15 @@
-"""The sensitivity section: panels of each mixing strategy against alpha."""
+"""The sensitivity section: panels of each mixing strategy against alpha, and trends over it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from matplotlib.axes import Axes
 
-from remix_study.metrics import better_or_worse, short_name
+from remix_study.metrics import PUBLISHED_METRICS, short_name
 from remix_study.report.figures import (
     PANEL_SIZE,
     LineStyle,
@@ -22,252 +24,215 @@ from remix_study.report.figures import (
     strategy_color,
 )
 from remix_study.report.formatting import (
-    counted,
-    difference,
     label_with_direction,
-    listing,
     number,
     plain,
-    sentence,
     signed,
     strategy_name,
 )
-from remix_study.report.page_model import Block, Cell, Head, Picture, Section, Table
-from remix_study.report.sections.alpha_regret import trend_block
-from remix_study.results.alpha_regret import table as trend_table
+from remix_study.report.page_model import Block, Cell, Picture, Section, Table
+from remix_study.report.page_tables import (
+    Column,
+    better_sign,
+    ends_text,
+    interval_cell,
+    line_table,
+)
+from remix_study.report.sentences import SENTENCES
+from remix_study.results.alpha_grids import (
+    FIXED_ALPHAS,
+    LEAST_ALPHAS,
+    AlphaTrend,
+    alpha_grids,
+    alpha_trends,
+    trend_table,
+)
+from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
+from remix_study.results.effects import Difference, Score
+from remix_study.results.intervals import Interval
 from remix_study.results.sensitivity import CurvePoint, SensitivityCurve, sensitivity_curves, table
 
-LEAD = (
-    "Alpha sets how much is mixed: 0 mixes nothing, larger values mix more evenly. The left panel "
-    "shows the mean test score over the folds, its band one corrected standard error to each "
-    "side. The right panel shows what alpha changes against alpha 0 on the same folds, with its "
-    "corrected 95 % interval; a hollow mark means that the interval holds zero."
-)
+Curves = Sequence[SensitivityCurve]
 
 
 def section(comparisons: Sequence[Comparison]) -> Section:
     """The section of the page with one block a mixing strategy and base problem."""
-    all_curves = sensitivity_curves(comparisons)
-    names = sorted({(_extremeness(curve.comparison), curve.name) for curve in all_curves})
+    curves = sensitivity_curves(comparisons)
+    names = sorted({(_extremeness(curve.comparison), curve.name) for curve in curves})
     styles = line_styles(list(dict.fromkeys(name for _, name in names)))
     blocks: list[Block] = []
-    single_lines: list[str] = []
-    for family in sorted(dict.fromkeys(curve.family for curve in all_curves), key=_prominence):
-        several = [
-            curve for curve in all_curves if curve.family == family and curve.has_several_alphas
-        ]
+    single_alphas: dict[str, list[float]] = {}
+    by_family = grouped(curves, lambda curve: curve.family)
+    for family in sorted(by_family, key=lambda family: (family != "remix", family)):
+        several = [curve for curve in by_family[family] if curve.has_several_alphas]
         if not several:
-            single_lines.append(
-                _single_line(family, [curve for curve in all_curves if curve.family == family])
-            )
-        for place, base in enumerate(dict.fromkeys(_base(curve.comparison) for curve in several)):
-            problem_curves = [curve for curve in several if _base(curve.comparison) == base]
-            name = f"sensitivity-{_file_name(family)}-{place + 1}"
-            blocks.append(_block(name, problem_curves, styles))
-    block, trends = trend_block(comparisons)
-    if block is not None:
-        blocks.append(block)
-    if single_lines:
-        blocks.append(Block(text=tuple(single_lines)))
+            single_alphas[family] = sorted({a for c in by_family[family] for a in c.alphas})
+        by_base = grouped(several, lambda c: (c.comparison.study, c.comparison.title))
+        file_name = "".join(letter if letter.isalnum() else "-" for letter in family)
+        blocks += [
+            _curves_block(f"sensitivity-{file_name}-{place}", base_curves, styles)
+            for place, base_curves in enumerate(by_base.values(), start=1)
+        ]
+    trends = alpha_trends(alpha_grids(comparisons), PUBLISHED_METRICS)
+    if trends:
+        blocks.append(_trends_block(trends))
     searched = [c.name for c in comparisons if not c.is_grid]
-    if searched:
-        blocks.append(Block(text=(_search_line(searched),)))
-    if not all_curves and not searched:
-        blocks.append(
-            Block(text=("No strategy of this study mixes, so nothing depends on alpha.",))
-        )
-    files = {"sensitivity": table(all_curves)} if all_curves else {}
+    remarks = (
+        SENTENCES.paragraphs("sensitivity.single_alphas", single_alphas),
+        SENTENCES.paragraphs("sensitivity.searched", searched),
+        () if curves or searched else SENTENCES.paragraphs("sensitivity.nothing"),
+    )
+    blocks += [Block(text=text) for text in remarks if text]
+    files = {"sensitivity": table(curves)} if curves else {}
     if trends:
         files["trends"] = trend_table(trends)
-    return Section("sensitivity", "Sensitivity to alpha", LEAD, tuple(blocks), files)
-
-
-def _prominence(family: str) -> tuple[bool, str]:
-    return family != "remix", family
-
-
-def _file_name(family: str) -> str:
-    return "".join(letter if letter.isalnum() else "-" for letter in family)
+    lead = SENTENCES.text("sensitivity.lead")
+    return Section("sensitivity", "Sensitivity to alpha", lead, tuple(blocks), files)
 
 
 def _extremeness(comparison: Comparison) -> float:
     return 0.0 if math.isnan(comparison.imbalance) else -comparison.imbalance
 
 
-def _base(comparison: Comparison) -> tuple[str, str]:
-    return comparison.study, comparison.title
-
-
-def _block(name: str, curves: Sequence[SensitivityCurve], styles: dict[str, LineStyle]) -> Block:
-    pictures: list[Picture] = []
-    tables: list[Table] = []
-    text: list[str] = []
-    for metric in dict.fromkeys(curve.metric for curve in curves):
-        metric_curves = [curve for curve in curves if curve.metric == metric]
-        pictures += _pictures(name, metric_curves, styles)
-        tables.append(_page_table(metric, metric_curves))
-        text += [_curve_line(curve) for curve in metric_curves]
+def _curves_block(name: str, curves: Curves, styles: Mapping[str, LineStyle]) -> Block:
+    by_metric = grouped(curves, lambda curve: curve.metric)
+    title = f"{strategy_name(curves[0].family)} on {curves[0].comparison.title}"
+    pictures = [
+        picture
+        for metric_curves in by_metric.values()
+        for panel in _PANELS
+        if (picture := _panel_picture(name, title, metric_curves, panel, styles))
+    ]
+    width, height = PANEL_SIZE
+    with figure(2 * width, height * len(by_metric)) as fig:
+        grid = fig.subplots(len(by_metric), 2, squeeze=False)
+        for row, metric_curves in zip(grid, by_metric.values(), strict=True):
+            for axes, panel in zip(row, _PANELS, strict=True):
+                if not _draw(axes, metric_curves, panel, styles):
+                    axes.set_axis_off()
+        grid[0, 0].set_title(title, pad=24)
+        # All panels in one figure, for a paper or a README.
+        overview = Picture(
+            name, "", f"{title}: sensitivity to alpha.", *render(fig), on_page=False
+        )
     return Block(
-        title=f"{strategy_name(curves[0].family)} on {curves[0].comparison.title}",
-        text=tuple(text),
-        pictures=(*pictures, _overview(name, curves, styles)),
-        tables=tuple(tables),
+        title=title,
+        text=SENTENCES.paragraphs(
+            "sensitivity.curves", [curve for group in by_metric.values() for curve in group]
+        ),
+        pictures=(*pictures, overview),
+        tables=tuple(_curve_table(metric, group) for metric, group in by_metric.items()),
         folded="The numbers behind these panels",
     )
 
 
-def _pictures(
-    name: str, metric_curves: Sequence[SensitivityCurve], styles: dict[str, LineStyle]
-) -> list[Picture]:
-    color = strategy_color(metric_curves[0].family)
-    metric = metric_curves[0].metric
-    what = f"{strategy_name(metric_curves[0].family)} on {metric_curves[0].comparison.title}"
+@dataclass(frozen=True)
+class _Panel:
+    """One of the two panels of a metric; `{}` in its texts is the metric's name."""
+
+    suffix: str
+    effect: Callable[[CurvePoint], Score | Difference | None]
+    draw: Callable[[Axes, Sequence[Series], str], None]
+    label: Callable[[str], str]
+    alt: str
+
+
+_PANELS = (
+    _Panel("", lambda point: point.score, draw_scores, label_with_direction, "{} against alpha"),
+    _Panel(
+        "-difference",
+        lambda point: point.difference,
+        draw_differences,
+        lambda metric: f"{short_name(metric)}: difference to alpha 0",
+        "Difference in {} to alpha 0",
+    ),
+)
+
+
+def _panel_picture(
+    name: str, title: str, curves: Curves, panel: _Panel, styles: Mapping[str, LineStyle]
+) -> Picture | None:
+    metric = curves[0].metric
+    alt = panel.alt.format(short_name(metric))
     with figure(*PANEL_SIZE) as fig:
-        _draw_left(fig.add_subplot(), metric_curves, styles, color)
-        alt = f"{short_name(metric)} against alpha, {what}."
-        pictures = [Picture(f"{name}-{metric}", "", alt, *render(fig))]
-    with figure(*PANEL_SIZE) as fig:
-        if _draw_right(fig.add_subplot(), metric_curves, styles, color):
-            alt = f"Difference in {short_name(metric)} to alpha 0, {what}."
-            pictures.append(Picture(f"{name}-{metric}-difference", "", alt, *render(fig)))
-    return pictures
+        if not _draw(fig.add_subplot(), curves, panel, styles):
+            return None
+        return Picture(f"{name}-{metric}{panel.suffix}", "", f"{alt}, {title}.", *render(fig))
 
 
-def _overview(
-    name: str, curves: Sequence[SensitivityCurve], styles: dict[str, LineStyle]
-) -> Picture:
-    """Draw all panels of a block in one figure, for a paper or a README."""
-    metrics = list(dict.fromkeys(curve.metric for curve in curves))
-    color = strategy_color(curves[0].family)
-    title = f"{strategy_name(curves[0].family)} on {curves[0].comparison.title}"
-    width, height = PANEL_SIZE
-    with figure(2 * width, height * len(metrics)) as fig:
-        grid = fig.subplots(len(metrics), 2, squeeze=False)
-        for (left, right), metric in zip(grid, metrics, strict=True):
-            metric_curves = [curve for curve in curves if curve.metric == metric]
-            _draw_left(left, metric_curves, styles, color)
-            if not _draw_right(right, metric_curves, styles, color):
-                right.set_axis_off()
-        grid[0, 0].set_title(title, pad=24)
-        svg, png = render(fig)
-    return Picture(name, "", f"{title}: sensitivity to alpha.", svg, png, on_page=False)
-
-
-def _draw_left(
-    axes: Axes, metric_curves: Sequence[SensitivityCurve], styles: dict[str, LineStyle], color: str
-) -> None:
-    series = [
-        Series(
-            curve.name,
-            tuple(point.alpha for point in curve.points),
-            tuple(point.score for point in curve.points),
-            styles[curve.name],
-        )
-        for curve in metric_curves
-    ]
-    draw_scores(axes, series, color)
-    alpha_axis(axes, _alphas(metric_curves))
-    axes.set_ylabel(label_with_direction(metric_curves[0].metric))
-    legend(axes, len(series))
-
-
-def _draw_right(
-    axes: Axes, metric_curves: Sequence[SensitivityCurve], styles: dict[str, LineStyle], color: str
-) -> bool:
-    """Draw the differences to alpha 0; False if there are none."""
+def _draw(axes: Axes, curves: Curves, panel: _Panel, styles: Mapping[str, LineStyle]) -> bool:
+    """Draw the curves of one metric; False if there is nothing to draw."""
     series = []
-    for curve in metric_curves:
-        pairs = [(point.alpha, point.difference) for point in curve.points if point.difference]
+    for curve in curves:
+        pairs = [(p.alpha, effect.interval) for p in curve.points if (effect := panel.effect(p))]
         if pairs:
-            alphas, differences = zip(*pairs, strict=True)
-            series.append(Series(curve.name, alphas, differences, styles[curve.name]))
-    if not series:
-        return False
-    draw_differences(axes, series, color)
-    alpha_axis(axes, _alphas(metric_curves))
-    axes.set_ylabel(f"{short_name(metric_curves[0].metric)}: difference to alpha 0")
-    legend(axes, len(series))
-    return True
+            alphas, intervals = zip(*pairs, strict=True)
+            series.append(Series(curve.name, alphas, intervals, styles[curve.name]))
+    if series:
+        panel.draw(axes, series, strategy_color(curves[0].family))
+        alpha_axis(axes, [0.0, *(point.alpha for curve in curves for point in curve.points)])
+        axes.set_ylabel(panel.label(curves[0].metric))
+        legend(axes, len(series))
+    return bool(series)
 
 
-def _alphas(some_curves: Sequence[SensitivityCurve]) -> list[float]:
-    return [0.0, *(point.alpha for curve in some_curves for point in curve.points)]
-
-
-def _curve_line(curve: SensitivityCurve) -> str:
-    where = f"{curve.name}, {short_name(curve.metric)}"
-    if not curve.has_zero:
-        return f"{where}: the same without mixing was not run, so there is no difference to show."
-    parts = []
-    for direction in ("better", "worse"):
-        alphas = [
-            plain(point.alpha)
-            for point in curve.points
-            if point.difference
-            and point.difference.excludes_zero
-            and better_or_worse(curve.metric, point.difference.mean) == direction
-        ]
-        if alphas:
-            parts.append(f"{direction} than alpha 0 at {listing(alphas)}")
-    if not parts:
-        parts.append("no alpha can be told from alpha 0")
-    biggest = max(
-        (point for point in curve.points if point.difference),
-        key=lambda point: abs(point.difference.mean) if point.difference else 0.0,
-    )
-    assert biggest.difference is not None
-    return sentence(
-        f"{where}: {listing(parts)}; the largest difference is {difference(biggest.difference)} "
-        f"at alpha {plain(biggest.alpha)}"
+def _curve_table(metric: str, curves: Curves) -> Table:
+    points = [point for curve in curves for point in curve.points]
+    folds = max(point.score.interval.folds for point in points)
+    return line_table(
+        SENTENCES.phrase("sensitivity.table_caption", metric, folds),
+        sorted({point.alpha for point in points}),
+        (Column("alpha", plain), *(Column(c.name, partial(_point_cell, c)) for c in curves)),
     )
 
 
-def _single_line(strategy: str, strategy_curves: Sequence[SensitivityCurve]) -> str:
-    alphas = sorted(
-        {point.alpha for curve in strategy_curves for point in curve.points if point.alpha > 0}
-    )
-    return (
-        f"{strategy_name(strategy)} was run at one alpha "
-        f"({listing([plain(alpha) for alpha in alphas])}), which makes no curve."
-    )
-
-
-def _search_line(names: Sequence[str]) -> str:
-    return (
-        f"{listing(names)}: Optuna chose the points, so alpha does not vary alone there and no "
-        "curve is drawn."
-    )
-
-
-def _page_table(metric: str, metric_curves: Sequence[SensitivityCurve]) -> Table:
-    alphas = sorted({point.alpha for curve in metric_curves for point in curve.points})
-    head = (Head("alpha"), *(Head(curve.name) for curve in metric_curves))
-    rows = []
-    for alpha in alphas:
-        cells = [Cell(plain(alpha), kind="name")]
-        for curve in metric_curves:
-            point = next((p for p in curve.points if p.alpha == alpha), None)
-            cells.append(_page_cell(metric, point) if point else Cell("", kind=""))
-        rows.append(tuple(cells))
-    folds = max(point.score.folds for curve in metric_curves for point in curve.points)
-    return Table(
-        f"{label_with_direction(metric)}: mean over {counted(folds, 'fold')}, below it the "
-        "difference to alpha 0 with its 95 % interval",
-        (head,),
-        tuple(rows),
-    )
-
-
-def _page_cell(metric: str, point: CurvePoint) -> Cell:
+def _point_cell(curve: SensitivityCurve, alpha: float) -> Cell:
+    point = next((point for point in curve.points if point.alpha == alpha), None)
+    if point is None:
+        return Cell("", kind="")
+    mean = number(point.score.mean)
     if point.difference is None:
-        return Cell(number(point.score.mean))
-    kind = "number"
-    if point.difference.excludes_zero:
-        kind = better_or_worse(metric, point.difference.mean)
-    interval = point.difference
-    return Cell(
-        number(point.score.mean),
-        f"{signed(interval.mean)} ({signed(interval.low)} to {signed(interval.high)})",
-        kind,
+        return Cell(mean)
+    relation = point.difference.relation
+    detail = f"{signed(point.difference.mean)} ({ends_text(point.difference.interval, 3)})"
+    return Cell(mean, detail, "number" if relation == "unclear" else relation)
+
+
+def _trends_block(trends: Sequence[AlphaTrend]) -> Block:
+    by_metric = grouped(trends, lambda trend: trend.metric)
+    facts = [
+        (metric, group, {alpha: _regrets(group, alpha) for alpha in FIXED_ALPHAS})
+        for metric, group in by_metric.items()
+    ]
+    return Block(
+        title="Trends over alpha, and what a fixed alpha loses",
+        text=SENTENCES.paragraphs("sensitivity.trends", facts, LEAST_ALPHAS),
+        tables=tuple(_trend_table(metric, group) for metric, group in by_metric.items()),
+    )
+
+
+def _regrets(trends: Sequence[AlphaTrend], alpha: float) -> list[Interval]:
+    return [trend.regrets[alpha] for trend in trends if alpha in trend.regrets]
+
+
+def _trend_table(metric: str, trends: Sequence[AlphaTrend]) -> Table:
+    sign = better_sign(metric)
+
+    def regret_column(alpha: float) -> Column[AlphaTrend]:
+        return Column(
+            f"regret of {plain(alpha)}",
+            lambda trend: interval_cell(trend.regrets.get(alpha), -1.0),
+        )
+
+    return line_table(
+        SENTENCES.phrase("sensitivity.trend_caption", metric),
+        trends,
+        (
+            Column("problem", lambda trend: trend.grid.comparison.name),
+            Column("slope", lambda trend: interval_cell(trend.slope, sign)),
+            Column("rank correlation", lambda trend: interval_cell(trend.correlation, sign)),
+            Column("of the means", lambda trend: number(trend.correlation_of_means, 2)),
+            *map(regret_column, FIXED_ALPHAS),
+        ),
     )

@@ -8,8 +8,7 @@ from made_up_studies import MadeUpProblem, made_up_frames
 from scipy import stats
 
 from remix_study.report.sections.sensitivity import section
-from remix_study.results.alpha_grids import alpha_grids
-from remix_study.results.alpha_regret import alpha_trends, table
+from remix_study.results.alpha_grids import alpha_grids, alpha_trends, trend_table
 from remix_study.results.comparison import comparisons
 
 ALPHAS = [0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0]
@@ -46,7 +45,7 @@ def test_slopes_correlations_and_regrets_by_other_means():
                 chosen = max(ALPHAS, key=lambda alpha, line=line: sign * line[alpha])
                 lost.append(sign * (test.loc[place, chosen] - test.loc[place, fixed]))
             assert trend.regrets[fixed].mean == pytest.approx(np.mean(lost))
-    lines = table(trends)
+    lines = trend_table(trends)
     assert lines["alphas"].tolist() == [8, 8]
     assert lines["regret_0.1"].tolist() == [trend.regrets[0.1].mean for trend in trends]
 
