@@ -4,7 +4,8 @@ Each section has a file `templates/<section>.jinja` of macros. A macro writes pa
 by empty lines; line breaks within a paragraph mean nothing. Macros decide how a fact is worded,
 never what is a fact. All functions of `formatting` are known in them, as functions and as filters.
 Items of a sentence are written in a loop, each followed by a broken bar, and put together by
-`{% filter items %}` ("a, b and c") or `{% filter joined %}` ("a; b; c").
+`{% filter items %}` ("a, b and c") or `{% filter joined %}` ("a; b; c"). A paragraph begins with a
+capital letter, but for a name that the filter `as_written` keeps.
 """
 
 from __future__ import annotations
@@ -34,6 +35,13 @@ _FUNCTIONS: Mapping[str, Any] = {
 
 SEPARATOR = "¦"
 """Stands between the items of a text that the filters `items` and `joined` take apart."""
+
+_KEPT = "\0"
+
+
+def _as_written(name: str) -> str:
+    """A name at the start of a paragraph whose first letter stays as it is."""
+    return _KEPT + name
 
 
 def _items(text: str, default: str = "") -> str:
@@ -67,7 +75,9 @@ class Sentences:
             autoescape=False,
         )
         self._environment.globals.update(_FUNCTIONS, PUBLISHED_ALPHA=PUBLISHED_ALPHA)
-        self._environment.filters.update(_FUNCTIONS, items=_items, joined=_joined)
+        self._environment.filters.update(
+            _FUNCTIONS, items=_items, joined=_joined, as_written=_as_written
+        )
 
     def paragraphs(self, macro: str, *facts: Any, **named_facts: Any) -> tuple[str, ...]:
         """The paragraphs of a macro; none where it writes nothing.
@@ -82,7 +92,7 @@ class Sentences:
         text = str(getattr(module, name)(*facts, **named_facts))
         # Only blanks and line breaks are folded: a space that must not break is part of a text.
         folded = (re.sub(r"[ \n]+", " ", part).strip(" ") for part in re.split(r"\n\s*\n", text))
-        return tuple(formatting.sentence(part) for part in folded if part)
+        return tuple(formatting.sentence(part).replace(_KEPT, "") for part in folded if part)
 
     def text(self, macro: str, *facts: Any, **named_facts: Any) -> str:
         """The paragraphs of a macro in one line."""
