@@ -103,7 +103,7 @@ def outcome_lines(frames: StudyFrames) -> tuple[str, ...]:
     if not any(len(comparison.methods) for comparison in compared):
         return ("No configuration is complete yet, so there are no results.",)
     verdicts = [
-        problem_verdict(comparison, ())
+        problem_verdict(comparison)
         for comparison in study_roles(compared).headline
         if comparison.methods
     ]

@@ -9,7 +9,7 @@ from functools import cache
 from remix_study.report.page_model import Block, Section
 from remix_study.results.calibration import MethodReliability, method_reliabilities
 from remix_study.results.comparison import Comparison, comparisons
-from remix_study.results.corrections import CorrectedMethod, corrected_methods
+from remix_study.results.corrections import corrected_methods, with_methods
 from remix_study.results.frames import StudyFrames
 from remix_study.results.rank_sums import RankTable
 from remix_study.results.study_roles import StudyRoles, study_roles
@@ -39,16 +39,15 @@ class PageContext:
     Attributes:
         frames: the studies as read from the database.
         comparisons: every problem of every study.
-        roles: which problem is compared for which purpose.
-        corrected: problems of `roles.main`, each with its corrected methods.
-        calibrations: the same problems, each with the reliability of its methods.
+        roles: which problem is compared for which purpose; those of `roles.main` and
+            `roles.headline` have their corrected methods.
+        calibrations: problems of `roles.main`, each with the reliability of its methods.
         reference_ranks: published rank sums that were registered.
     """
 
     frames: StudyFrames
     comparisons: tuple[Comparison, ...]
     roles: StudyRoles
-    corrected: tuple[tuple[Comparison, Sequence[CorrectedMethod]], ...]
     calibrations: tuple[tuple[Comparison, Sequence[MethodReliability]], ...]
     reference_ranks: ReferenceRanks | None = None
 
@@ -103,10 +102,13 @@ def make_context(frames: StudyFrames) -> PageContext:
     """
     compared = tuple(comparisons(frames))
     roles = study_roles(compared)
-    corrected, reliabilities = [], []
-    for comparison in roles.main:
+    main, headline, reliabilities = [], [], []
+    for comparison, for_headline in zip(roles.main, roles.headline, strict=True):
         read = cache(frames.probabilities) if frames.probabilities else None
         remix = remix_method(comparison)
-        corrected.append((comparison, corrected_methods(comparison, read, remix)))
-        reliabilities.append((comparison, method_reliabilities(comparison, read, remix)))
-    return PageContext(frames, compared, roles, tuple(corrected), tuple(reliabilities))
+        corrected = corrected_methods(comparison, read, remix)
+        main.append(with_methods(comparison, corrected))
+        headline.append(with_methods(for_headline, corrected))
+        reliabilities.append((main[-1], method_reliabilities(comparison, read, remix)))
+    roles = replace(roles, main=tuple(main), headline=tuple(headline))
+    return PageContext(frames, compared, roles, tuple(reliabilities))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from remix_study.report.page_model import Section
 from remix_study.report.registry import PageContext, SectionRegistry
 from remix_study.report.sections import (
@@ -18,8 +16,6 @@ from remix_study.report.sections import (
     sensitivity,
     verdict,
 )
-from remix_study.results.comparison import Comparison
-from remix_study.results.corrections import CorrectedMethod
 from remix_study.results.verdict import problem_verdict
 
 
@@ -34,24 +30,13 @@ def standard_sections() -> SectionRegistry:
     registry.add(70, lambda page: [gains.section(page.roles.headline)])
     registry.add(80, _scores)
     registry.add(120, lambda page: [calibration.section(page.calibrations)])
-    registry.add(130, lambda page: [corrections.section(page.corrected)])
+    registry.add(130, lambda page: [corrections.section(page.roles.main)])
     registry.add(140, _cost)
     return registry
 
 
 def _verdict(page: PageContext) -> list[Section]:
-    pairs = zip(page.roles.headline, page.corrected, strict=True)
-    return [
-        verdict.section([problem_verdict(c, _made_from(c, methods)) for c, (_, methods) in pairs])
-    ]
-
-
-def _made_from(
-    comparison: Comparison, corrected: Sequence[CorrectedMethod]
-) -> list[CorrectedMethod]:
-    """Corrected methods whose source is a method of this comparison."""
-    runs = {method.run for method in comparison.methods}
-    return [method for method in corrected if method.source.run in runs]
+    return [verdict.section([problem_verdict(comparison) for comparison in page.roles.headline])]
 
 
 def _search(page: PageContext) -> list[Section]:

@@ -14,7 +14,7 @@ import pandas as pd
 from remix_study.results.effects import Effects
 from remix_study.results.frames import StudyFrames
 from remix_study.results.intervals import influence_ratio
-from remix_study.results.methods import Method, is_same_alpha, methods_of_runs
+from remix_study.results.methods import CorrectedMethod, Method, is_same_alpha, methods_of_runs
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +33,8 @@ class Comparison:
         folds: `StudyFrames.folds` of these methods.
         scores: (part, metric) -> (folds, methods) frame; NaN where a fold failed.
         ratio: n_test / n_train of the corrected standard error.
+        corrected: methods made from stored probabilities, whose test scores are among `scores`;
+            empty unless `corrections.with_methods` added them.
     """
 
     study: str
@@ -45,6 +47,7 @@ class Comparison:
     folds: pd.DataFrame
     scores: Mapping[tuple[str, str], pd.DataFrame]
     ratio: float
+    corrected: tuple[CorrectedMethod, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -123,8 +126,13 @@ class Comparison:
         return pd.Series(values[is_present], index=index, name=label)
 
     def metrics(self, part: str = "test") -> tuple[str, ...]:
-        """Names of the metrics that this part has scores in."""
-        return tuple(metric for scored_part, metric in self.scores if scored_part == part)
+        """Names of the metrics that trained methods have scores in on this part."""
+        labels = {method.label for method in self.methods}
+        return tuple(
+            metric
+            for (scored_part, metric), frame in self.scores.items()
+            if scored_part == part and not labels.isdisjoint(frame)
+        )
 
     def trained_folds(self, method: Method | None) -> pd.DataFrame:
         """Rows of `folds` of this method that did not fail; none for None."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,19 +13,20 @@ from numpy.typing import NDArray
 from remix_study.batches.losses import LOSSES
 from remix_study.batches.samplers import SMOTE_SAMPLERS
 from remix_study.batches.strategies import PUBLISHED_ALPHA
-from remix_study.metrics import METRICS, score
+from remix_study.metrics import CORE_METRICS, METRICS, score
 from remix_study.results import posthoc
 from remix_study.results.alphas import nearest_alphas
+from remix_study.results.columns import Record, frame_of, grouped
 from remix_study.results.comparison import Comparison
-from remix_study.results.intervals import corrected_interval, paired_interval
-from remix_study.results.methods import Method
+from remix_study.results.effects import Difference
+from remix_study.results.methods import CorrectedMethod, Method
 from remix_study.results.probabilities import ProbabilityReader
 
 DIVIDED = "baseline / prior"
-"""Name of the method that divides the baseline's probabilities by the class shares."""
+"""Label of the method that divides the baseline's probabilities by the class shares."""
 
 THRESHOLD = "baseline + threshold"
-"""Name of the method that decides by the threshold with the best validation g-mean."""
+"""Label of the method that decides by the threshold with the best validation g-mean."""
 
 SAME_PRIOR = 0.05
 """Class shares within this relative distance of the natural ones are not corrected."""
@@ -34,33 +35,12 @@ SAME_PRIOR = 0.05
 _DECISION_METRICS = ("g_mean", "balanced_accuracy", "min_recall")
 
 MetricScores = dict[str, float]
-"""Metric -> score of one fold."""
-
-
-@dataclass(frozen=True, eq=False)
-class CorrectedMethod:
-    """A method made from another one's stored probabilities.
-
-    Attributes:
-        name: such as "remix (0.1) corrected".
-        source: the method whose probabilities were corrected.
-        scores: metric -> test scores by fold; only what the correction can change.
-        is_exact: whether the correction is exact for what the source was trained on.
-    """
-
-    name: str
-    source: Method
-    scores: Mapping[str, pd.Series[float]]
-    is_exact: bool
-
-    def score(self, metric: str) -> pd.Series[float]:
-        """Test scores by (repeat, fold); empty where the correction does not change the metric."""
-        return self.scores.get(metric, pd.Series(dtype=float))
+"""Metric -> score of one fold; only metrics that the correction can change."""
 
 
 def corrected_methods(
     comparison: Comparison, probabilities: ProbabilityReader | None, remix: Method | None
-) -> tuple[CorrectedMethod, ...]:
+) -> dict[CorrectedMethod, pd.DataFrame]:
     """Correct the stored probabilities of one method of each strategy, and score them.
 
     Args:
@@ -70,68 +50,127 @@ def corrected_methods(
             nearest alpha is taken.
 
     Returns:
-        All corrected methods; empty without probabilities and for a search.
+        Corrected method -> (folds, metrics) frame of its test scores; empty without
+        probabilities and for a search.
     """
     if probabilities is None or not comparison.is_grid:
-        return ()
-    methods: list[CorrectedMethod] = []
+        return {}
+    methods = {}
     for source in source_methods(comparison, remix):
+        scores: dict[str, dict[tuple[int, int], MetricScores]] = {}
         folds = comparison.trained_folds(source)
-        if folds.empty:
-            continue
-        is_shifted = _is_shifted(source, folds)
-        scores_by_name: dict[str, dict[tuple[int, int], MetricScores]] = {}
+        is_shifted = len(folds) > 0 and _is_shifted(source, folds)
         for fold in folds.to_dict("records"):
             place = (int(fold["repeat"]), int(fold["fold"]))
             corrected = _corrected_scores(
                 source, fold, place, probabilities, is_shifted=is_shifted
             )
-            for name, scores in corrected.items():
-                scores_by_name.setdefault(name, {})[place] = scores
-        for name, by_fold in scores_by_name.items():
-            methods.append(CorrectedMethod(name, source, _series(by_fold), is_exact(source)))
-    return tuple(methods)
+            for label, fold_scores in corrected.items():
+                scores.setdefault(label, {})[place] = fold_scores
+        for label, by_fold in scores.items():
+            methods[CorrectedMethod(label, source, is_exact(source))] = pd.DataFrame(
+                by_fold.values(), pd.MultiIndex.from_tuples(by_fold, names=["repeat", "fold"])
+            )
+    return methods
 
 
-def _series(by_fold: dict[tuple[int, int], MetricScores]) -> dict[str, pd.Series[float]]:
-    """Metric -> scores indexed by (repeat, fold)."""
-    frame = pd.DataFrame.from_dict(by_fold, orient="index")
-    frame.index = pd.MultiIndex.from_tuples(by_fold, names=["repeat", "fold"])
-    return {str(metric): frame[metric].sort_index() for metric in frame}
+def with_methods(
+    comparison: Comparison, corrected: Mapping[CorrectedMethod, pd.DataFrame]
+) -> Comparison:
+    """The problem with the corrected methods whose sources it has, and with their test scores.
+
+    Args:
+        comparison: the problem.
+        corrected: methods and their scores, as :func:`corrected_methods` gives them.
+    """
+    runs = {method.run for method in comparison.methods}
+    methods = {m: scores for m, scores in corrected.items() if m.source.run in runs}
+    scores = dict(comparison.scores)
+    for metric in dict.fromkeys(str(name) for frame in methods.values() for name in frame):
+        columns = {m.label: frame[metric] for m, frame in methods.items() if metric in frame}
+        stored = [scores["test", metric]] if ("test", metric) in scores else []
+        scores["test", metric] = pd.concat([*stored, pd.DataFrame(columns)], axis=1).sort_index()
+    return replace(comparison, corrected=tuple(methods), scores=scores)
 
 
-def table(problems: Sequence[tuple[Comparison, Sequence[CorrectedMethod]]]) -> pd.DataFrame:
+def table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     """Table of corrected methods: one line a problem, method and metric.
 
     Metrics of single classes are left out. Each line has the difference to the source.
     """
-    lines = []
-    for comparison, methods in problems:
-        for method in methods:
-            for metric, scores in method.scores.items():
-                if metric not in METRICS:
-                    continue
-                interval = corrected_interval(scores, comparison.ratio)
-                change = paired_interval(
-                    scores, comparison.score(method.source.label, metric), comparison.ratio
-                )
-                lines.append(
-                    {
-                        "study": comparison.study,
-                        "problem": comparison.problem,
-                        "row": method.name,
-                        "source": method.source.label,
-                        "exact": "yes" if method.is_exact else "no",
-                        "metric": metric,
-                        "mean": interval.mean,
-                        "corrected_se": interval.standard_error,
-                        "folds": interval.folds,
-                        "difference_to_source": change.mean,
-                        "difference_low": change.low,
-                        "difference_high": change.high,
-                    }
-                )
-    return pd.DataFrame(lines)
+    return frame_of(
+        (
+            Record(problem=c, method=method, score=score, change=change)
+            for c in comparisons
+            for method in c.corrected
+            for metric in METRICS
+            if (score := c.effects.score(method.label, metric))
+            and (change := c.effects.difference(method.label, method.source.label, metric))
+        ),
+        {
+            "study": "problem.study",
+            "problem": "problem.problem",
+            "row": "method.label",
+            "source": "method.source.label",
+            "exact": lambda line: "yes" if line.method.is_exact else "no",
+            "metric": "score.metric",
+            "mean": "score.mean",
+            "corrected_se": "score.interval.standard_error",
+            "folds": "score.interval.folds",
+            "difference_to_source": "change.mean",
+            "difference_low": "change.interval.low",
+            "difference_high": "change.interval.high",
+        },
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class CorrectionSummary:
+    """What one correction changes on several problems.
+
+    Attributes:
+        label: of the corrected method.
+        strategy: of what was corrected.
+        problems: number of problems that have the method.
+        differences: metric -> corrected minus uncorrected, one a problem that has both.
+    """
+
+    label: str
+    strategy: str
+    problems: int
+    differences: Mapping[str, Sequence[Difference]]
+
+    def mean_change(self, metric: str) -> float:
+        """Mean over the problems."""
+        changes = [difference.mean for difference in self.differences[metric]]
+        return sum(changes) / len(changes)
+
+    def n_better(self, metric: str) -> int:
+        """The number of problems whose mean changes for the better."""
+        return [difference.direction for difference in self.differences[metric]].count("better")
+
+
+def correction_summaries(comparisons: Sequence[Comparison]) -> tuple[CorrectionSummary, ...]:
+    """Put together what each correction changes on these problems in the core metrics."""
+    by_label = grouped(
+        ((c, method) for c in comparisons for method in c.corrected), lambda pair: pair[1].label
+    )
+    return tuple(
+        CorrectionSummary(
+            label,
+            pairs[0][1].strategy,
+            len(pairs),
+            {
+                metric: [
+                    difference
+                    for c, method in pairs
+                    if (difference := c.effects.difference(label, method.source.label, metric))
+                ]
+                for metric in CORE_METRICS
+            },
+        )
+        for label, pairs in by_label.items()
+    )
 
 
 def source_methods(comparison: Comparison, remix: Method | None) -> list[Method]:

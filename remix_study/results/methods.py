@@ -79,6 +79,26 @@ class Method:
         return strategy is not None and strategy.augment
 
 
+@dataclass(frozen=True)
+class CorrectedMethod:
+    """A method made from another one's stored probabilities, such as "remix (0.1) corrected".
+
+    Attributes:
+        label: unique within its problem; the problem's scores have it like those of any method.
+        source: the method whose probabilities were corrected.
+        is_exact: whether the correction is exact for what the source was trained on.
+    """
+
+    label: str
+    source: Method
+    is_exact: bool
+
+    @property
+    def strategy(self) -> str:
+        """The strategy of the source."""
+        return self.source.strategy
+
+
 def method_order(method: Method) -> tuple[int, str, str, float, str]:
     """Sort key of methods: known strategies first, then by name, settings and alpha."""
     strategy, alpha = method.strategy, method.alpha

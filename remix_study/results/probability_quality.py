@@ -11,9 +11,8 @@ import pandas as pd
 
 from remix_study.metrics import NATURAL_METRICS, better_or_worse
 from remix_study.results.comparison import Comparison
-from remix_study.results.corrections import CorrectedMethod
 from remix_study.results.intervals import Interval, paired_interval
-from remix_study.results.methods import Method
+from remix_study.results.methods import CorrectedMethod, Method
 
 Relation = Literal["better", "worse", "unclear"]
 """How one method compares with another; "unclear" where the interval holds zero."""
@@ -97,7 +96,7 @@ def assess_probabilities(
     as_trained = score_differences(comparison, remix.label, reference)
     if not as_trained:
         return None
-    by_name = {method.name: method for method in corrected}
+    by_name = {method.label: method for method in corrected}
     at_natural_prior = by_name.get(f"{remix.label} corrected")
     softened = by_name.get(f"{remix.label} corrected + temperature")
     differences = _corrected_differences(comparison, at_natural_prior, reference)
@@ -139,9 +138,7 @@ def _corrected_differences(
     """Metric -> corrected method minus reference; empty without the method."""
     if corrected is None:
         return {}
-    return _paired_intervals(
-        {metric: corrected.score(metric) for metric in reference}, reference, comparison.ratio
-    )
+    return score_differences(comparison, corrected.label, reference)
 
 
 def _paired_intervals(

@@ -10,9 +10,9 @@ import pandas as pd
 from remix_study.metrics import CORE_METRICS
 from remix_study.results.alphas import alpha_distance
 from remix_study.results.comparison import Comparison
-from remix_study.results.corrections import DIVIDED, THRESHOLD, CorrectedMethod
+from remix_study.results.corrections import DIVIDED, THRESHOLD
 from remix_study.results.intervals import Interval, paired_interval
-from remix_study.results.methods import SIMPLEST_FIRST, Method
+from remix_study.results.methods import SIMPLEST_FIRST, CorrectedMethod, Method
 from remix_study.results.probability_quality import (
     ProbabilityQuality,
     Relation,
@@ -99,13 +99,9 @@ def remix_method(comparison: Comparison) -> Method | None:
     return min(candidates, key=lambda method: alpha_distance(method.alpha), default=None)
 
 
-def problem_verdict(comparison: Comparison, corrected: Sequence[CorrectedMethod]) -> Verdict:
-    """Compute all findings on a problem.
-
-    Args:
-        comparison: the problem.
-        corrected: its corrected methods; empty without stored probabilities.
-    """
+def problem_verdict(comparison: Comparison) -> Verdict:
+    """Compute all findings on a problem."""
+    corrected = comparison.corrected
     remix = remix_method(comparison) if comparison.is_grid else None
     rivals = _rivals(comparison, remix, corrected) if remix else ()
     names = {rival.name for rival in rivals}
@@ -122,7 +118,7 @@ def problem_verdict(comparison: Comparison, corrected: Sequence[CorrectedMethod]
         missing_rivals=tuple(name for name in RIVALS if name not in names) if remix else (),
         probability_quality=assess_probabilities(comparison, remix, corrected) if remix else None,
         selections=tuple(selection for selection in selections if selection is not None),
-        corrected=tuple(corrected),
+        corrected=corrected,
         least_test_rows=int(least_test_rows),
     )
 
@@ -140,7 +136,7 @@ def simpler_methods(verdict: Verdict, selection: Selection) -> tuple[str, ...]:
     for name in SIMPLICITY[: SIMPLICITY.index(chosen.strategy)]:
         corrected = _corrected_method(verdict.corrected, name)
         if corrected is not None:
-            candidates.append((name, corrected.score(metric)))
+            candidates.append((name, comparison.score(corrected.label, metric)))
         candidates += [
             (method.label, comparison.score(method.label, metric))
             for method in comparison.methods
@@ -155,7 +151,7 @@ def simpler_methods(verdict: Verdict, selection: Selection) -> tuple[str, ...]:
 
 
 def _corrected_method(corrected: Sequence[CorrectedMethod], name: str) -> CorrectedMethod | None:
-    return next((method for method in corrected if method.name == name), None)
+    return next((method for method in corrected if method.label == name), None)
 
 
 def _rivals(
@@ -171,7 +167,7 @@ def _rivals(
     for name in (DIVIDED, THRESHOLD):
         corrected_method = _corrected_method(corrected, name)
         if corrected_method is not None:
-            scores = {metric: corrected_method.score(metric) for metric in metrics}
+            scores = {metric: comparison.score(name, metric) for metric in metrics}
             rivals.append(_rival(comparison, remix, name, "baseline", scores))
     return tuple(rival for rival in rivals if rival.differences)
 

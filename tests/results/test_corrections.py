@@ -18,6 +18,7 @@ from remix_study.results.corrections import (
     is_exact,
     source_methods,
     table,
+    with_methods,
 )
 from remix_study.results.methods import Method
 from remix_study.results.verdict import remix_method
@@ -44,15 +45,15 @@ def frames():
 @pytest.fixture(scope="module")
 def corrected(frames):
     (comparison,) = comparisons(frames)
-    return corrected_methods(comparison, frames.probabilities, remix_method(comparison))
+    return with_corrections(comparison, frames.probabilities)
 
 
-def by_name(corrected, name):
-    return next(method for method in corrected if method.name == name)
+def with_corrections(comparison, read):
+    return with_methods(comparison, corrected_methods(comparison, read, remix_method(comparison)))
 
 
 def test_one_method_of_each_strategy_is_corrected(corrected):
-    assert [method.name for method in corrected] == [
+    assert [method.label for method in corrected.corrected] == [
         DIVIDED,
         THRESHOLD,
         "baseline + temperature",
@@ -69,13 +70,12 @@ def test_one_method_of_each_strategy_is_corrected(corrected):
 def test_balance_is_corrected_from_the_measured_share(frames, corrected):
     run = int(frames.runs.loc[frames.runs["row"] == "balance", "run"].iloc[0])
     share = frames.folds["natural_prior"].iloc[0][1]
-    method = by_name(corrected, "balance corrected")
-    for (repeat, fold), score in method.score("log_loss").items():
+    for (repeat, fold), score in corrected.score("balance corrected", "log_loss").items():
         _, y, p = frames.probabilities(run, repeat, fold, "test")
         odds = p[:, 1] / p[:, 0] * (share / 0.3) * ((1 - 0.3) / (1 - share))
         expected = odds / (1 + odds)
         assert score == pytest.approx(log_loss(y, expected), rel=1e-5)
-        assert method.score("brier").loc[(repeat, fold)] == pytest.approx(
+        assert corrected.score("balance corrected", "brier").loc[(repeat, fold)] == pytest.approx(
             brier_score_loss(y, expected)
         )
 
@@ -87,9 +87,9 @@ def test_cost_and_logit_adjustment_are_corrected_from_equal_shares(frames, corre
         _, y, p = frames.probabilities(run, 0, 0, "test")
         odds = p[:, 1] / p[:, 0] * share / (1 - share)
         expected = log_loss(y, odds / (1 + odds))
-        assert by_name(corrected, f"{name} corrected").score("log_loss").loc[
-            (0, 0)
-        ] == pytest.approx(expected, rel=1e-5)
+        assert corrected.score(f"{name} corrected", "log_loss").loc[(0, 0)] == pytest.approx(
+            expected, rel=1e-5
+        )
 
 
 def test_corrected_log_loss_is_that_of_the_baseline(frames, corrected):
@@ -97,7 +97,7 @@ def test_corrected_log_loss_is_that_of_the_baseline(frames, corrected):
     baseline = comparison.score("baseline", "log_loss").mean()
     assert comparison.score("balance", "log_loss").mean() > baseline + 0.05
     for name in ("balance", "cost", "logit-adjusted"):
-        log_loss_of_it = by_name(corrected, f"{name} corrected").score("log_loss").mean()
+        log_loss_of_it = corrected.score(f"{name} corrected", "log_loss").mean()
         assert log_loss_of_it == pytest.approx(baseline, abs=0.01)
 
 
@@ -135,15 +135,15 @@ def test_sources_have_the_alpha_nearest_to_the_published_by_ratio():
 
 
 def test_only_unmixed_methods_are_exact(corrected):
-    exact = {method.name for method in corrected if method.is_exact}
+    exact = {method.label for method in corrected.corrected if method.is_exact}
     assert "balance corrected" in exact
     assert "cost corrected" in exact
     assert not exact & {"remix (0.1) corrected", "smote corrected", "mixup (0.1) + temperature"}
 
 
 def test_the_threshold_changes_decisions_and_nothing_else(corrected):
-    method = by_name(corrected, THRESHOLD)
-    assert set(method.scores) == {
+    metrics = {metric for part, metric in corrected.scores if part == "test"}
+    assert {metric for metric in metrics if len(corrected.score(THRESHOLD, metric))} == {
         "g_mean",
         "balanced_accuracy",
         "min_recall",
@@ -168,9 +168,9 @@ def test_the_temperature_is_fitted_on_validation_and_undoes_the_softening():
         return frames.probabilities(run, repeat, fold, part)
 
     (comparison,) = comparisons(frames)
-    corrected = corrected_methods(comparison, read, remix_method(comparison))
-    shifted = by_name(corrected, "remix (0.1) corrected").score("log_loss").mean()
-    restored = by_name(corrected, "remix (0.1) corrected + temperature").score("log_loss").mean()
+    corrected = with_corrections(comparison, read)
+    shifted = corrected.score("remix (0.1) corrected", "log_loss").mean()
+    restored = corrected.score("remix (0.1) corrected + temperature", "log_loss").mean()
     baseline = comparison.score("baseline", "log_loss").mean()
     assert shifted > baseline + 0.005
     assert restored == pytest.approx(baseline, abs=0.002)
@@ -187,25 +187,22 @@ def test_failed_folds_are_left_out(frames):
         return frames.probabilities(number, repeat, fold, part)
 
     (comparison,) = comparisons(replace(frames, folds=folds))
-    corrected = corrected_methods(comparison, read, None)
-    assert len(by_name(corrected, "balance corrected").score("brier")) == 8
+    corrected = with_methods(comparison, corrected_methods(comparison, read, None))
+    assert len(corrected.score("balance corrected", "brier")) == 8
 
 
 def test_without_probabilities_there_is_a_sentence(frames):
     (comparison,) = comparisons(frames)
-    assert corrected_methods(comparison, None, None) == ()
-    corrected = section([(comparison, ())])
-    assert "no stored probabilities" in corrected.blocks[0].text[0]
-    assert corrected.files == {}
+    assert corrected_methods(comparison, None, None) == {}
+    page_section = section([comparison])
+    assert "no stored probabilities" in page_section.blocks[0].text[0]
+    assert page_section.files == {}
 
 
-def test_table_has_the_difference_to_the_source(frames, corrected):
-    (comparison,) = comparisons(frames)
-    lines = table([(comparison, corrected)])
+def test_table_has_the_difference_to_the_source(corrected):
+    lines = table([corrected])
     line = lines[(lines["row"] == "balance corrected") & (lines["metric"] == "brier")].iloc[0]
-    change = by_name(corrected, "balance corrected").score("brier") - comparison.score(
-        "balance", "brier"
-    )
+    change = corrected.score("balance corrected", "brier") - corrected.score("balance", "brier")
     assert line["difference_to_source"] == pytest.approx(change.mean())
     assert line["source"] == "balance"
     assert line["exact"] == "yes"

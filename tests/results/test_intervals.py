@@ -105,7 +105,7 @@ def test_no_score_of_a_study_leaves_its_range():
     assert (inside["high"] == 1.0).any()
     assert inside[["low", "high"]].min().min() >= 0
     assert inside[["low", "high"]].max().max() <= 1
-    verdict = problem_verdict(comparison, ())
+    verdict = problem_verdict(comparison)
     text = " ".join(line for answer in answers(verdict) for line in answer.lines)
     assert "on the test parts" in text
     assert "to 1.000" in text.replace("\N{NO-BREAK SPACE}", " ")

@@ -12,7 +12,7 @@ from scipy import stats
 
 from remix_study.report.sections.verdict import section
 from remix_study.results.comparison import comparisons
-from remix_study.results.corrections import DIVIDED, THRESHOLD, corrected_methods
+from remix_study.results.corrections import DIVIDED, THRESHOLD, corrected_methods, with_methods
 from remix_study.results.verdict import problem_verdict, remix_method, simpler_methods
 
 pytestmark = pytest.mark.usefixtures("unrendered_figures")
@@ -29,8 +29,10 @@ GAUSS = (
 def verdicts(frames):
     return [
         problem_verdict(
-            comparison,
-            corrected_methods(comparison, frames.probabilities, remix_method(comparison)),
+            with_methods(
+                comparison,
+                corrected_methods(comparison, frames.probabilities, remix_method(comparison)),
+            )
         )
         for comparison in comparisons(frames)
     ]

@@ -205,11 +205,11 @@ def _probability_lines(verdict: Verdict) -> tuple[str, ...]:
         f"baseline: {_all_differences(trust.corrected)}."
     )
     corrected_remix = next(
-        method for method in verdict.corrected if method.name == f"{remix.label} corrected"
+        method for method in verdict.corrected if method.label == f"{remix.label} corrected"
     )
     uncorrected, corrected_scores = (
         comparison.score(remix.label, "g_mean"),
-        corrected_remix.score("g_mean"),
+        comparison.score(corrected_remix.label, "g_mean"),
     )
     if (
         trust.correction_outcome != "none"
