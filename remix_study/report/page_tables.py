@@ -12,7 +12,7 @@ from remix_study.report.formatting import MISSING, digits, number, signed
 from remix_study.report.page_model import Cell, Head, Table
 from remix_study.results.effects import Difference
 from remix_study.results.intervals import Interval
-from remix_study.results.methods import CorrectedMethod, Method
+from remix_study.results.methods import AnyMethod
 
 Record = TypeVar("Record")
 ABSENT = Cell(MISSING, kind="")
@@ -80,7 +80,7 @@ def cross_table(
     return Table(caption, ((Head(corner), *heads),), tuple(rows))
 
 
-def method_cell(method: Method | CorrectedMethod, detail: str = "") -> Cell:
+def method_cell(method: AnyMethod, detail: str = "") -> Cell:
     """The name of a method with the colour of its strategy."""
     return Cell(method.label, detail, "name", strategy_color(method.strategy))
 

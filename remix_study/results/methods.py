@@ -99,6 +99,10 @@ class CorrectedMethod:
         return self.source.strategy
 
 
+AnyMethod = Method | CorrectedMethod
+"""Trained, or made from one that was trained."""
+
+
 def method_order(method: Method) -> tuple[int, str, str, float, str]:
     """Sort key of methods: known strategies first, then by name, settings and alpha."""
     strategy, alpha = method.strategy, method.alpha

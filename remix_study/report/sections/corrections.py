@@ -21,7 +21,7 @@ from remix_study.report.sentences import SENTENCES
 from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.corrections import CorrectionSummary, correction_summaries, table
-from remix_study.results.methods import CorrectedMethod, Method
+from remix_study.results.methods import AnyMethod, Method
 from remix_study.results.rank_sums import rankable
 
 TITLE = "Corrections without training"
@@ -78,12 +78,11 @@ def _kind_block(kind: str, comparisons: Sequence[Comparison]) -> Block:
 
 
 def _block(comparison: Comparison) -> Block:
-    by_source = grouped(comparison.corrected, lambda method: method.source)
-    methods = [
-        method for source, corrected in by_source.items() for method in (source, *corrected)
-    ]
+    methods: list[AnyMethod] = []
+    for source, corrected in grouped(comparison.corrected, lambda m: m.source).items():
+        methods += [source, *corrected]
 
-    def metric_column(metric: str) -> Column[Method | CorrectedMethod]:
+    def metric_column(metric: str) -> Column[AnyMethod]:
         return Column(heading(metric), lambda method: _score_cell(comparison, method, metric))
 
     return Block(
@@ -94,13 +93,13 @@ def _block(comparison: Comparison) -> Block:
                 f"Test scores on {comparison.name}, mean over "
                 f"{counted(comparison.planned_folds, 'fold')}",
                 methods,
-                (Column("row", lambda m: method_cell(m)), *map(metric_column, CORE_METRICS)),
+                (Column("row", method_cell), *map(metric_column, CORE_METRICS)),
             ),
         ),
     )
 
 
-def _score_cell(comparison: Comparison, method: Method | CorrectedMethod, metric: str) -> Cell:
+def _score_cell(comparison: Comparison, method: AnyMethod, metric: str) -> Cell:
     """The mean of a method, and below it the difference to what it was made from."""
     score = comparison.effects.score(method.label, metric)
     if score is None:
