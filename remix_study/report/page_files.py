@@ -28,7 +28,7 @@ from remix_study.version import __version__
 LONG = 400
 """A longer table is data that nobody reads or prints; it is written as CSV only."""
 
-VERY_LONG = 2000
+VERY_LONG = 1000
 """The CSV file of a longer table is compressed."""
 
 _TEXTS = {"csv": csv_text, "csv.gz": csv_text, "md": markdown_text, "tex": latex_text}

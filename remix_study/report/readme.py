@@ -30,8 +30,9 @@ def readme(
     parts = [f"# {escape(title)}", escape(status), *_headlines(sections)]
     pictures: list[Picture] = []
     shown = [by_anchor[anchor] for anchor in ("sensitivity", "ranks") if anchor in by_anchor]
-    for section in shown or sections:
-        picture, table = _first_picture(section), _first_table(section) if shown else None
+    has_curves = any(_first_table(section) for section in shown)
+    for section in shown if has_curves else sections:
+        picture, table = _first_picture(section), _first_table(section) if has_curves else None
         if picture is None and table is None:
             continue
         parts.append(f"## {escape(section.title)}")

@@ -8,6 +8,7 @@ makes of a database.
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import json
 import runpy
@@ -60,11 +61,12 @@ def report_tables(database: Path, studies: Sequence[str], output: Path) -> dict[
     if code:
         raise RuntimeError(f"remix-study {' '.join(words)} ended with exit code {code}")
     tables = {}
-    for path in sorted(output.glob("tables/*.csv")):
-        text = path.read_bytes().decode()
+    for path in sorted(output.glob("tables/*.csv*")):
+        content = path.read_bytes()
+        text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
         if text not in full_texts:
             raise RuntimeError(f"{path.name} was not written by pandas.DataFrame.to_csv")
-        tables[path.stem] = Table(text, full_texts[text])
+        tables[path.name.partition(".csv")[0]] = Table(text, full_texts[text])
     return tables
 
 
