@@ -24,11 +24,9 @@ class FullStacks:
 
     def __init__(self, case: Case, size: Size, stack: int) -> None:
         """Compile, and train once."""
-        from remix_study.study.shared_program import trials_per_program
-
         self.stack = stack
         self._task = make_task(case, size, stack=stack)
-        self.trials = trials_per_program(self._task)
+        self.trials = self._task.trials_per_program
         self._configurations = [make_configuration(self._task, "remix")] * self.trials
         self._epochs = size.epochs
         self.times: list[float] = []

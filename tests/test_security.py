@@ -30,7 +30,7 @@ from remix_study.models.building import build_network
 from remix_study.report.table_files import csv_text, markdown_text
 from remix_study.study.checks import check_study
 from remix_study.study.task_preparation import prepare_tasks
-from remix_study.study.worker_limits import WorkerLimits
+from remix_study.study.trial_loop import WorkerLimits
 from remix_study.studyfile.parsing import parse_study
 from remix_study.workers.worker_spec import WorkerSpec
 

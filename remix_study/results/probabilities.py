@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine, select
 
 from remix_study.study import tables
-from remix_study.study.packing import unpack
+from remix_study.study.tables import unpack
 
 ProbabilityReader = Callable[
     [int, int, int, str], tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]

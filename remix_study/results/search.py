@@ -16,8 +16,8 @@ from remix_study.results.intervals import Interval, paired_interval, score_inter
 from remix_study.results.methods import SIMPLEST_FIRST
 from remix_study.results.outer_scores import FoldScores, OuterScores, outer_scores
 from remix_study.results.search_frames import SearchResult, SearchTrial
-from remix_study.study.choice import Candidate, choose
 from remix_study.study.configurations import strategy_of
+from remix_study.study.constraints import Candidate, choose
 
 _PLAIN_PARTS = ("natural", "none", "cross-entropy")
 

@@ -71,7 +71,7 @@ def evaluate(
     configuration: Configuration,
     on_epoch: Callable[[int], None] | None = None,
     *,
-    block: int | None = None,
+    blocks: Sequence[tuple[int, ...]] = (),
     should_prune: Callable[[dict[int, float]], bool] | None = None,
 ) -> Evaluation:
     """Train and score one configuration, block by block.
@@ -84,7 +84,7 @@ def evaluate(
         parameters: The configuration as Optuna holds it.
         configuration: What it means.
         on_epoch: Called after every epoch of a stack with its running members.
-        block: The only block of the task to train; all of them when None.
+        blocks: Positions of the folds to train, block by block; those of the task when empty.
         should_prune: Called with each block's validation scores of the first objective by fold
             position; returns whether the trial ends there.
 
@@ -93,7 +93,7 @@ def evaluate(
             be computed.
     """
     started, clock = utc_now(), time.perf_counter()
-    blocks = task.blocks if block is None else (task.blocks[block],)
+    blocks = blocks or task.blocks
     objective = task.study.objectives[0]
     trained = _TrainedFolds()
     pruned = False

@@ -10,7 +10,6 @@ import msgspec
 
 from remix_study.study.configurations import encoded, grid_configurations, label_of
 from remix_study.study.constraints import parse_constraint
-from remix_study.study.initial_trials import outer_choices
 from remix_study.study.optuna_parameters import kind_of
 from remix_study.study.tables import configuration_key
 from remix_study.study.task import Task
@@ -24,9 +23,6 @@ _MAX_SHOWN = 60
 def planned_work(task: Task) -> dict[str, Any]:
     """Keys of a grid's configurations (``planned``) and how many ``trials`` complete the task."""
     search = task.study.search
-    if task.role == "outer":
-        choices = outer_choices(task.study, task.spec.training)
-        return {"planned": [], "trials": (search.outer or 0) * len(choices)}
     if search.algorithm != "grid":
         return {"planned": [], "trials": search.trials}
     keys = [configuration_key(parameters) for parameters in grid_configurations(search.space)]

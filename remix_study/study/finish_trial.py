@@ -1,4 +1,4 @@
-"""How a trial ends: complete with all its rows, failed, or closed for a dead worker."""
+"""How a trial ends: with scores and all its rows, or closed for a dead worker."""
 
 from __future__ import annotations
 
@@ -10,21 +10,19 @@ from optuna.trial import TrialState
 from sqlalchemy import Connection, delete, insert, select
 
 from remix_study.study import leases, optuna_tables, tables
-from remix_study.study.baseline_trial import constraint_margins
 from remix_study.study.constraints import Constraint, Margin
 from remix_study.study.evaluation import Evaluation
 from remix_study.study.record import delete_run, record_trial
-from remix_study.study.registration import MAX_ATTRIBUTE_LENGTH
+from remix_study.study.schedule import Schedule, slot_of
 from remix_study.study.trial_attributes import trial_attributes
-from remix_study.study.trial_status import DIED, FAILED, FINAL, NOT_PLANNED
-from remix_study.study.trials import TakenOver, Trials
+from remix_study.study.trials import DIED, TakenOver, Trials, fail_trial
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
     from optuna.trial import Trial
 
 
-def finish_trial(trials: Trials, trial: Trial, evaluation: Evaluation, slot: int | None) -> None:
+def finish_trial(schedule: Schedule, trial: Trial, evaluation: Evaluation, key: str) -> None:
     """Write the trial's rows in one transaction, then mark it COMPLETE or PRUNED.
 
     Readers may rely on such trials having all their rows. Calling it twice has the same effect as
@@ -34,13 +32,14 @@ def finish_trial(trials: Trials, trial: Trial, evaluation: Evaluation, slot: int
         MembersFailed: A constraint cannot be computed.
         TakenOver: The trial was closed meanwhile; none of its rows is kept.
     """
+    trials, slot = schedule.trials, slot_of(key)
     storage = trials.storage
     attributes = {
         tables.RUN_ATTRIBUTE: evaluation.uuid,
         **trial_attributes(trials.task, evaluation),
     }
     attributes |= {} if slot is None else {tables.SLOT_ATTRIBUTE: slot}
-    margins = constraint_margins(trials, evaluation, slot)
+    margins = schedule.margins(evaluation, key)
     # The dashboard shows user attributes, and no constraints of this kind.
     attributes |= {f"constraint {c.text}": str(margin) for c, margin in margins.items()}
     state = TrialState.PRUNED if evaluation.pruned else TrialState.COMPLETE
@@ -91,44 +90,10 @@ def _set_attributes(connection: Connection, trial: Trial, attributes: dict[str, 
     connection.execute(insert(table), rows)
 
 
-def fail_trial(
-    storage: RDBStorage,
-    trial_id: int,
-    reason: str,
-    slot: int | None = None,
-    *,
-    final: bool = False,
-) -> None:
-    """Close a trial as FAIL and delete its rows, unless it is closed already.
-
-    Args:
-        storage: The database.
-        trial_id: Optuna's id.
-        reason: Kept with the trial.
-        slot: The slot that it used up; None if it is to be used again.
-        final: Whether it would fail again if it were tried again.
-    """
-    try:
-        storage.set_trial_user_attr(trial_id, FAILED, reason[:MAX_ATTRIBUTE_LENGTH])
-        if slot is not None:
-            storage.set_trial_user_attr(trial_id, tables.SLOT_ATTRIBUTE, slot)
-        if final:
-            storage.set_trial_user_attr(trial_id, FINAL, True)
-        storage.set_trial_state_values(trial_id, TrialState.FAIL)
-    except UpdateFinishedTrialError:
-        return
-    run = storage.get_trial(trial_id).user_attrs.get(tables.RUN_ATTRIBUTE)
-    if run is not None:
-        # Only now, when nobody can complete the trial any more.
-        delete_run(storage.engine, run)
-
-
 def close_dead_trials(trials: Trials) -> None:
-    """Close trials whose worker is gone, and trials of a grid that a person enqueued."""
+    """Close trials whose worker is gone."""
     engine = trials.storage.engine
     leases.remove_dead_workers(engine)
-    for trial in trials.in_state("WAITING") if trials.planned else ():
-        fail_trial(trials.storage, trial._trial_id, NOT_PLANNED)
     # Trials are read before leases: a living worker takes its lease before it begins the trial,
     # and gives it back after it has closed the trial.
     running = trials.in_state("RUNNING")

@@ -72,8 +72,7 @@ def preview(study: Study, loading: AbstractContextManager[None] | None = None) -
 
 def _count_networks(task: Task) -> int:
     """Networks of a part of a search where no trial is pruned."""
-    n_trials = int(planned_work(task)["trials"])
-    return n_trials * (task.study.cv.repeats if task.role == "outer" else len(task.folds))
+    return int(planned_work(task)["trials"]) * task.folds_per_trial
 
 
 def _suggested_names(space: SearchSpace) -> list[str]:

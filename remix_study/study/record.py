@@ -11,7 +11,6 @@ from sqlalchemy import Connection, Engine, delete, func, insert, select
 from remix_study.study import tables
 from remix_study.study.configurations import label_of
 from remix_study.study.evaluation import Evaluation, peak_memory_mb
-from remix_study.study.packing import pack
 from remix_study.study.task import Task
 
 
@@ -57,8 +56,8 @@ def record_parts(connection: Connection, study_uuid: str, task: Task) -> None:
             "repeat": fold.repeat,
             "fold": fold.fold,
             "part": part,
-            "rows": pack(task.problem.rows[positions].astype(np.int32)),
-            "labels": pack(task.problem.y[positions].astype(np.int32)),
+            "rows": tables.pack(task.problem.rows[positions].astype(np.int32)),
+            "labels": tables.pack(task.problem.y[positions].astype(np.int32)),
         }
         for fold in task.folds
         for part, positions in (("validation", fold.validation), ("test", fold.test))
@@ -121,7 +120,7 @@ def _fold_rows(
                 "stopped": outcome.stopped,
                 "failed": outcome.failed,
                 "trained_on": outcome.trained_on.as_dict(),
-                "curves": pack(np.stack([outcome.loss, monitor, outcome.rates])),
+                "curves": tables.pack(np.stack([outcome.loss, monitor, outcome.rates])),
             }
         )
         for part, values in parts.items():
@@ -132,6 +131,6 @@ def _fold_rows(
             ]
         for part, probabilities in (("validation", outcome.validation), ("test", outcome.test)):
             if not outcome.failed:
-                row = {"part": part, "probabilities": pack(probabilities)}
+                row = {"part": part, "probabilities": tables.pack(probabilities)}
                 probability_rows.append(key | row)
     return fold_rows, score_rows, probability_rows

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import optuna
@@ -15,17 +16,18 @@ from remix_study.data.dataset import Dataset
 from remix_study.study.checks import check_study
 from remix_study.study.database_errors import database_errors
 from remix_study.study.leases import Worker
-from remix_study.study.nested_search import register_tasks
+from remix_study.study.registration import register_study
 from remix_study.study.reporter import Reporter, Summary
 from remix_study.study.retry import retry_transient
+from remix_study.study.schedule import Schedule
+from remix_study.study.schedules import make_schedules
 from remix_study.study.search_tasks import search_tasks
 from remix_study.study.signals import Signals
 from remix_study.study.storage import closing, open_storage
+from remix_study.study.task import Task
 from remix_study.study.task_preparation import prepare_tasks
-from remix_study.study.trial_loop import TrialLoop
-from remix_study.study.trial_status import complete_configurations
-from remix_study.study.trials import Trials
-from remix_study.study.worker_limits import WorkerLimits
+from remix_study.study.trial_loop import TrialLoop, WorkerLimits
+from remix_study.study.trials import Start, Trials
 from remix_study.studyfile.schema import DEFAULT_STORAGE, Study
 from remix_study.training.backend import load_networks
 
@@ -75,12 +77,12 @@ def run(
     signals.check()
     with run_storage(storage, signals, retry=limits.retries_opening) as opened:
         # All tasks are registered first, so that a change is refused before any training.
-        all_trials = register_tasks(opened, task_groups, signals, limits.starts)
-        _load_networks(study, all_trials, reporter, signals)
+        schedules = register_tasks(opened, task_groups, signals, limits.starts)
+        _load_networks(study, schedules, reporter, signals)
         with _registered_worker(opened.engine, signals) as worker:
             loops = [
-                TrialLoop(trials, worker, reporter, signals, summary, limits)
-                for trials in all_trials
+                TrialLoop(schedule, worker, reporter, signals, summary, limits)
+                for schedule in schedules
             ]
             while _run_loops(loops, command) and not summary.recycled:
                 if not (limits.waits or any(loop.waits_for_baseline for loop in loops)):
@@ -95,14 +97,46 @@ def run(
 def _run_loops(loops: list[TrialLoop], command: str) -> bool:
     """Train all that can be leased; returns whether others still work on something."""
     others_work = False
-    for loop in loops:
+    for loop, following in zip(loops, [*loops[1:], None], strict=True):
         others_work |= loop.run(command)
-        if loop.trials.task.role != "references":
-            # The search that follows references uses their rows and programs.
-            loop.trials.task.free()
+        task = loop.trials.task
+        # The search that follows its references uses their rows and programs.
+        if following is None or not task.shares_engines(following.trials.task):
+            task.free()
         if loop.summary.recycled:
             break
     return others_work
+
+
+def register_tasks(
+    storage: RDBStorage,
+    task_groups: Sequence[Sequence[Task]],
+    signals: Signals,
+    starts: Mapping[str, Start] | None = None,
+) -> list[Schedule]:
+    """Register the tasks of all problems in the database.
+
+    Args:
+        storage: The database.
+        task_groups: One group a problem, as :func:`remix_study.study.search_tasks.search_tasks`
+            returns it.
+        signals: Checked while the program waits for a database.
+        starts: State of the tasks when the run began, by name; the present state for others.
+
+    Returns:
+        The schedule of each task, in the order in which they run.
+
+    Raises:
+        StudyFileError: A change in the study file that its studies do not allow.
+    """
+    schedules = []
+    for tasks in task_groups:
+        group = [
+            Trials(storage, task, retry_transient(partial(register_study, storage, task), signals))
+            for task in tasks
+        ]
+        schedules += make_schedules(group, starts)
+    return schedules
 
 
 @contextmanager
@@ -124,19 +158,17 @@ def run_storage(url: str, signals: Signals, *, retry: bool = False) -> Iterator[
 
 
 def _load_networks(
-    study: Study, all_trials: list[Trials], reporter: Reporter, signals: Signals
+    study: Study, schedules: list[Schedule], reporter: Reporter, signals: Signals
 ) -> None:
     """Load Keras if there is anything to train."""
-    unfinished = [
-        trials for trials in all_trials if len(complete_configurations(trials)) < trials.total
-    ]
+    unfinished = [schedule for schedule in schedules if schedule.n_complete() < schedule.total]
     signals.check()
     if unfinished:
         with reporter.loading(), signals.critical():
             load_networks()
-    for trials in unfinished:
+    for schedule in unfinished:
         # Reports an unusable model of the user's own before any trial begins.
-        trials.task.network_parameters(study.model)
+        schedule.trials.task.network_parameters(study.model)
 
 
 @contextmanager

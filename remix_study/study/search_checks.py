@@ -7,9 +7,9 @@ from importlib.util import find_spec
 from remix_study.batches.strategies import DEFAULT_STRATEGIES, takes_alpha
 from remix_study.errors import StudyFileError
 from remix_study.study.algorithms import PACKAGES, UNCONDITIONAL
-from remix_study.study.blocks import MIN_FOLDS
 from remix_study.study.constraints import parse_constraint
 from remix_study.study.optuna_parameters import any_alpha
+from remix_study.study.program_stack import MIN_FOLDS
 from remix_study.studyfile.schema import Study
 from remix_study.studyfile.search_space import Range, SearchSpace
 

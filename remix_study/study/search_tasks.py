@@ -12,7 +12,12 @@ from remix_study.data.folds import make_outer_folds
 from remix_study.errors import DataError
 from remix_study.study.checks import check_batch_size
 from remix_study.study.constraints import parse_constraint
-from remix_study.study.initial_trials import REFERENCES, initial_configurations, reference_space
+from remix_study.study.initial_trials import (
+    REFERENCES,
+    initial_configurations,
+    outer_choices,
+    reference_space,
+)
 from remix_study.study.task import Task
 from remix_study.study.task_preparation import study_folds
 from remix_study.studyfile.schema import Search
@@ -64,7 +69,11 @@ def _outer_task(task: Task, n_folds: int) -> Task:
         grouped=study.cv.grouped,
         seed=study.seed,
     )
-    return replace(task.fresh(), problem=problem, folds=folds, role="outer", parent=parent)
+    n_trials = n_folds * len(outer_choices(study, task.spec.training))
+    search = msgspec.structs.replace(study.search, trials=n_trials)
+    study = msgspec.structs.replace(study, search=search)
+    outer = replace(task.fresh(), study=study, problem=problem, folds=folds)
+    return replace(outer, role="outer", parent=parent)
 
 
 def _inner_tasks(task: Task, outer: Task) -> Iterator[Task]:

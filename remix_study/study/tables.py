@@ -7,10 +7,13 @@ SQLite gives those out again after a deletion, and a rename in the dashboard mak
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import (
     JSON,
     Column,
@@ -43,6 +46,27 @@ def utc_now() -> str:
 def configuration_key(parameters: Mapping[str, Any]) -> str:
     """Identity of a configuration in plans and leases, whatever the order of its parameters."""
     return json.dumps(dict(sorted(parameters.items())))
+
+
+def pack(array: NDArray[Any]) -> bytes:
+    """Compress an array's bytes; its dtype and shape are those of the column."""
+    return zlib.compress(np.ascontiguousarray(array).tobytes(), 1)
+
+
+def unpack(blob: bytes, dtype: type[Any]) -> NDArray[Any]:
+    """Decompress the bytes of an array.
+
+    Args:
+        blob: As :func:`pack` returns it.
+        dtype: The column's dtype.
+
+    Returns:
+        A flat, read-only array.
+
+    Raises:
+        zlib.error, ValueError: The bytes are damaged.
+    """
+    return np.frombuffer(zlib.decompress(blob), dtype)
 
 
 schema = Table(

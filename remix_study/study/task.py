@@ -14,12 +14,12 @@ from remix_study.errors import UsageError
 from remix_study.models.augmentation import Augmentation, build_augmentation
 from remix_study.models.building import build_network, layer_precision
 from remix_study.models.network import Network
-from remix_study.study import blocks
 from remix_study.study.checks import augmenting
-from remix_study.study.configurations import Configuration
-from remix_study.study.program_stack import program_stack
+from remix_study.study.configurations import Configuration, Parameters, configuration_of
+from remix_study.study.program_stack import Blocks, by_fold, by_repeat, program_stack
 from remix_study.study.task_members import TaskMembers, make_members
 from remix_study.studyfile.schema import Model, ProblemSpec, Study
+from remix_study.training import stacks
 from remix_study.training.stacks import STACKED, check_precision, dropout_rate
 
 if TYPE_CHECKING:
@@ -73,13 +73,18 @@ class Task:
         return f"{self.study.name}/{self.problem.name}{part}"
 
     @property
-    def blocks(self) -> tuple[tuple[int, ...], ...]:
+    def blocks(self) -> Blocks:
         """Positions of the folds that train together, in the order in which they do."""
         if self.role == "outer":
-            return blocks.by_fold(self.folds)
+            return by_fold(self.folds)
         if self.study.search.prune and self.role != "references":
-            return blocks.by_repeat(self.folds)
+            return by_repeat(self.folds)
         return (tuple(range(len(self.folds))),)
+
+    @property
+    def folds_per_trial(self) -> int:
+        """How many folds a trial trains that is not pruned."""
+        return len(self.blocks[0] if self.role == "outer" else self.folds)
 
     @property
     def shares_programs(self) -> bool:
@@ -99,6 +104,22 @@ class Task:
         return program_stack(
             self.study, self.spec.training, members, is_shared=self.shares_programs
         )
+
+    @property
+    def trials_per_program(self) -> int:
+        """How many trials train side by side: as many as the stacks that train at a time hold.
+
+        One where a stack does not hold two: it would be full anyway.
+        """
+        if self.spec.training.stack == 0 or not self.shares_programs:
+            return 1
+        if self.stack < 2 * len(self.folds):
+            return 1
+        return self.stack * stacks.stacks_at_a_time(self.cores) // len(self.folds)
+
+    def configuration(self, parameters: Parameters) -> Configuration:
+        """What the parameters of a trial mean here."""
+        return configuration_of(parameters, self.spec.training, self.study.model)
 
     @property
     def engines(self) -> list[Engine]:
@@ -174,6 +195,10 @@ class Task:
     def fresh(self) -> Task:
         """The same task with nothing built yet, for other rows or folds."""
         return replace(self, _cache=_Cache())
+
+    def shares_engines(self, other: Task) -> bool:
+        """Whether another task trains with the same members and engines."""
+        return self._cache is other._cache
 
     def free(self) -> None:
         """Release members and compiled engines; they are made again when needed."""

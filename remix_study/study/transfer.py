@@ -23,7 +23,7 @@ from remix_study.study.signals import Signals
 from remix_study.study.study_selection import Registered, registered_studies
 from remix_study.study.transfer_rows import Digest, read_rows, rows_digest, write_rows
 from remix_study.study.transfer_source import OptunaStudy, Source, read_optuna_study
-from remix_study.study.trial_status import FAILED
+from remix_study.study.trials import FAILED
 
 # Attribute of an Optuna study until all of it is written.
 UNFINISHED = "remix_import"

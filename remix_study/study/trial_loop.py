@@ -2,46 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from sqlalchemy import insert
 
 from remix_study.study import tables
-from remix_study.study.active_trial import (
+from remix_study.study.active_trials import (
     ActiveTrial,
+    ConfigurationQueue,
     TrainingCrashed,
     TrialResult,
     describe_error,
     for_each,
     train_trials,
 )
-from remix_study.study.baseline_trial import is_baseline_missing
-from remix_study.study.configuration_queue import ConfigurationQueue
 from remix_study.study.configurations import label_of
 from remix_study.study.evaluation import Evaluation, MembersFailed
-from remix_study.study.finish_trial import close_dead_trials, fail_trial, finish_trial
+from remix_study.study.finish_trial import close_dead_trials, finish_trial
 from remix_study.study.leases import Worker
 from remix_study.study.manifest import manifest
-from remix_study.study.nested_search import update_outer_slots
 from remix_study.study.reporter import Reporter, Summary
 from remix_study.study.retry import retry_transient
-from remix_study.study.signals import Signals
-from remix_study.study.start_trial import start_trial, suggest_parameters
-from remix_study.study.trial_status import (
-    INTERRUPTED,
+from remix_study.study.schedule import (
+    ALL_OTHERS,
     NO_BASELINE,
-    TAKEN_OVER,
-    complete_configurations,
-    has_baseline_failed,
-    open_configurations,
+    Schedule,
     run_failures,
+    slot_of,
 )
-from remix_study.study.trials import TakenOver, Trials
-from remix_study.study.worker_limits import WorkerLimits
+from remix_study.study.signals import Signals
+from remix_study.study.trials import (
+    INTERRUPTED,
+    TAKEN_OVER,
+    Start,
+    TakenOver,
+    Trials,
+    fail_trial,
+)
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class WorkerLimits:
+    """How many trials a worker process runs, and whether it waits for others.
+
+    Attributes:
+        max_trials: Trials after which it ends, so that another may take its place; 0 for no end.
+        waits: Whether it stays while others still work, to take over what they leave.
+        starts: State of the tasks when the run began, by name; the present state for others.
+        writes_manifest: Whether it adds a manifest.
+        retries_opening: Whether it waits for a database that cannot be opened yet.
+    """
+
+    max_trials: int = 0
+    waits: bool = False
+    starts: Mapping[str, Start] = field(default_factory=dict)
+    writes_manifest: bool = True
+    retries_opening: bool = False
 
 
 @dataclass(eq=False)
@@ -49,7 +69,7 @@ class TrialLoop:
     """A worker's loop over the configurations of one task.
 
     Attributes:
-        trials: The trials of the task.
+        schedule: What the task trains.
         worker: This process.
         reporter: Receives the events.
         signals: Keeps signals away while something is written.
@@ -59,7 +79,7 @@ class TrialLoop:
             baseline.
     """
 
-    trials: Trials
+    schedule: Schedule
     worker: Worker
     reporter: Reporter
     signals: Signals
@@ -72,7 +92,12 @@ class TrialLoop:
 
     def __post_init__(self) -> None:
         """Begin with the first configuration of the plan."""
-        self._queue = ConfigurationQueue(self.trials, self.worker)
+        self._queue = ConfigurationQueue(self.schedule, self.worker)
+
+    @property
+    def trials(self) -> Trials:
+        """The trials of the task."""
+        return self.schedule.trials
 
     def run(self, command: str) -> bool:
         """Train configurations until none is left to lease.
@@ -86,7 +111,7 @@ class TrialLoop:
             Whether others still work on some.
         """
         self._retry(lambda: close_dead_trials(self.trials))
-        self._retry(lambda: update_outer_slots(self.trials))
+        self._retry(self.schedule.update)
         if not self._has_begun:
             self._begin(command)
         is_idle = True
@@ -100,33 +125,31 @@ class TrialLoop:
         if not is_idle:
             # A worker may have died meanwhile.
             return self.run(command)
-        others_work = self._retry(self._others_work)
-        self.waits_for_baseline = others_work and self._retry(
-            lambda: is_baseline_missing(self.trials)
-        )
-        return others_work
+        return self._retry(self._others_work)
 
     def _others_work(self) -> bool:
-        if has_baseline_failed(self.trials) and not self._has_reported_baseline:
+        baseline = self.schedule.baseline_state()
+        if baseline == "failed" and not self._has_reported_baseline:
             self._has_reported_baseline = True
-            self.reporter.failed("all others", NO_BASELINE)
-        if not open_configurations(self.trials):
+            self.reporter.failed(ALL_OTHERS, NO_BASELINE)
+        if not self.schedule.open():
             # The last trial of an inner search may just have decided what it chooses.
-            update_outer_slots(self.trials)
-        return bool(open_configurations(self.trials))
+            self.schedule.update()
+        others_work = bool(self.schedule.open())
+        self.waits_for_baseline = others_work and baseline == "missing"
+        return others_work
 
     def finish(self) -> None:
         """Add the task's configurations to the summary."""
-        complete = self._retry(lambda: complete_configurations(self.trials))
-        self.summary.configurations += self.trials.total
-        self.summary.complete += min(len(complete), self.trials.total)
-        self.summary.failures += self._retry(lambda: run_failures(self.trials)).values()
+        self.summary.configurations += self.schedule.total
+        self.summary.complete += self._retry(self.schedule.n_complete)
+        self.summary.failures += self._retry(lambda: run_failures(self.schedule)).values()
 
     def _begin(self, command: str) -> None:
         self._has_begun = True
-        total, n_complete = self.trials.total, len(complete_configurations(self.trials))
-        self.summary.complete_before += min(n_complete, total)
-        self.reporter.problem(self.trials.task, total, min(n_complete, total))
+        total, n_complete = self.schedule.total, self.schedule.n_complete()
+        self.summary.complete_before += n_complete
+        self.reporter.problem(self.trials.task, total, n_complete)
         if n_complete < total and self.limits.writes_manifest:
             self._retry(lambda: self._write_manifest(command))
 
@@ -139,7 +162,7 @@ class TrialLoop:
         try:
             with self.worker.heartbeat(lambda: self._record_heartbeats(active)):
                 begun = [trial for trial in active if self._ends_alone(trial, self._start)]
-                results = train_trials(self.trials, begun, self.reporter, self.signals)
+                results = train_trials(self.schedule, begun, self.reporter, self.signals)
                 # Results are kept, also where a signal has come.
                 with self.signals.critical():
                     self._finish_all(begun, results)
@@ -147,7 +170,7 @@ class TrialLoop:
             with self.signals.critical():
                 for trial in [trial for trial in active if trial.trial is not None]:
                     self._fail(trial, str(error))
-                    given_up = self._retry(lambda: run_failures(self.trials))
+                    given_up = self._retry(lambda: run_failures(self.schedule))
                     is_final = trial.key in given_up
                     report = self.reporter.failed if is_final else self.reporter.retried
                     report(trial.label, str(error))
@@ -188,11 +211,11 @@ class TrialLoop:
 
     def _start(self, active: ActiveTrial) -> None:
         with self.signals.critical():
-            active.trial = trial = self._retry(lambda: start_trial(self.trials, active.key))
+            active.trial = trial = self._retry(lambda: self.schedule.start(active.key))
             uuid, number = self.trials.registered.uuid, trial.number
             if not self._retry(lambda: self.worker.assign_trial(uuid, active.key, number)):
                 raise TakenOver
-        active.parameters = self._retry(lambda: suggest_parameters(self.trials, trial, active.key))
+        active.parameters = self._retry(lambda: self.schedule.parameters(trial, active.key))
         active.label = label_of(active.parameters)
 
     def _retry(self, operation: Callable[[], T]) -> T:
@@ -223,7 +246,7 @@ class TrialLoop:
         assert trial is not None
         if not self._retry(lambda: self.worker.holds(uuid, active.key)):
             raise TakenOver
-        self._retry(lambda: finish_trial(self.trials, trial, result, active.slot))
+        self._retry(lambda: finish_trial(self.schedule, trial, result, active.key))
         active.trial = None
         self.summary.completed += 1
 
@@ -231,7 +254,7 @@ class TrialLoop:
         """Close a trial as failed, if it has begun and is open."""
         if active.trial is not None:
             number, storage = active.trial._trial_id, self.trials.storage
-            slot = active.slot if final else None
+            slot = slot_of(active.key) if final else None
             with self.signals.critical():
                 self._retry(lambda: fail_trial(storage, number, reason, slot, final=final))
                 active.trial = None

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from remix_study import errors
 from remix_study.errors import RemixStudyError, WorkersDied
 from remix_study.study.finish_trial import close_dead_trials
-from remix_study.study.nested_search import update_outer_slots
 from remix_study.study.reporter import Reporter, Summary
 from remix_study.study.retry import retry_transient
+from remix_study.study.schedule import Schedule, run_failures
 from remix_study.study.signals import Signals
-from remix_study.study.trial_status import (
-    complete_configurations,
-    open_configurations,
-    run_failures,
-)
-from remix_study.study.trials import Trials
 from remix_study.workers.worker_spec import Event
 
 
@@ -27,13 +22,13 @@ class Coordinator:
     """Passes events of worker processes on to a reporter, and counts configurations.
 
     Attributes:
-        problems: Trials of each task, by its name.
+        schedules: What each task trains.
         reporter: Receives the events.
         signals: A signal ends the wait for a database that is away.
         summary: What the run did.
     """
 
-    problems: dict[str, Trials]
+    schedules: Sequence[Schedule]
     reporter: Reporter
     signals: Signals
     summary: Summary = field(default_factory=Summary)
@@ -44,11 +39,12 @@ class Coordinator:
     def begin(self) -> bool:
         """Close trials of dead workers and count; returns whether anything is left to do."""
         unfinished = []
-        for name, trials in self.problems.items():
-            close_dead_trials(trials)
-            self._complete[name] = min(len(complete_configurations(trials)), trials.total)
+        for schedule in self.schedules:
+            close_dead_trials(schedule.trials)
+            name = schedule.trials.task.name
+            self._complete[name] = schedule.n_complete()
             self.summary.complete_before += self._complete[name]
-            if self._complete[name] < trials.total:
+            if self._complete[name] < schedule.total:
                 unfinished.append(name)
         for name in unfinished[:1]:
             self._announce(name)
@@ -85,15 +81,13 @@ class Coordinator:
             WorkersDied: Workers could not begin a trial, and configurations are left.
         """
         is_unfinished = False
-        for trials in self.problems.values():
-            retry_transient(partial(close_dead_trials, trials), self.signals)
-            retry_transient(partial(update_outer_slots, trials), self.signals)
-            complete_keys = retry_transient(partial(complete_configurations, trials), self.signals)
-            open_keys = retry_transient(partial(open_configurations, trials), self.signals)
-            is_unfinished |= bool(open_keys)
-            self.summary.configurations += trials.total
-            self.summary.complete += min(len(complete_keys), trials.total)
-            self.summary.failures += run_failures(trials).values()
+        for schedule in self.schedules:
+            retry_transient(partial(close_dead_trials, schedule.trials), self.signals)
+            retry_transient(schedule.update, self.signals)
+            is_unfinished |= bool(retry_transient(schedule.open, self.signals))
+            self.summary.configurations += schedule.total
+            self.summary.complete += retry_transient(schedule.n_complete, self.signals)
+            self.summary.failures += run_failures(schedule).values()
         if is_unfinished and self._failed_start:
             raise WorkersDied(
                 f"worker processes died before they began a trial ({self._failed_start}), and "
@@ -102,9 +96,9 @@ class Coordinator:
 
     def _announce(self, name: str) -> None:
         """Report which task the next event belongs to, where that is not the last one's."""
-        trials = self.problems[name]
+        (schedule,) = (s for s in self.schedules if s.trials.task.name == name)
         if name not in self._announced:
-            self.reporter.problem(trials.task, trials.total, self._complete[name])
+            self.reporter.problem(schedule.trials.task, schedule.total, self._complete[name])
         elif name != self._announced[-1]:
-            self.reporter.switch_problem(name, trials.total, self._complete[name])
+            self.reporter.switch_problem(name, schedule.total, self._complete[name])
         self._announced.append(name)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
-from remix_study.errors import UsageError
+from sqlalchemy.engine import make_url
+
+from remix_study.errors import StorageError, UsageError
 from remix_study.study.checks import check_study
-from remix_study.study.filesystem import check_filesystem
-from remix_study.study.nested_search import register_tasks
 from remix_study.study.reporter import Reporter, Summary
-from remix_study.study.runner import run_storage
+from remix_study.study.runner import register_tasks, run_storage
 from remix_study.study.search_tasks import search_tasks
 from remix_study.study.signals import Signals
 from remix_study.study.task_preparation import prepare_tasks
-from remix_study.study.worker_limits import WorkerLimits
+from remix_study.study.trial_loop import WorkerLimits
 from remix_study.studyfile.schema import Study
 from remix_study.training import cores
 from remix_study.workers.coordinator import Coordinator
@@ -30,6 +32,10 @@ DEFAULT_RECYCLE = 100
 _POLL_SECONDS = 0.05
 # Environment variables that limit the threads of linear algebra libraries.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_NETWORK = {
+    "9p", "afs", "beegfs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "glusterfs", "gpfs",
+    "lustre", "ncpfs", "nfs", "nfs4", "panfs", "pvfs2", "smb3", "smbfs",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,39 @@ def check_worker_pool(study: Study, storage: str, pool: WorkerPool) -> None:
         check_filesystem(storage)
 
 
+def check_filesystem(storage: str) -> None:
+    """Refuse a SQLite file on a network file system, for several workers.
+
+    Raises:
+        StorageError: The file lies on a network file system.
+    """
+    url = make_url(storage)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return
+    kind = file_system(url.database)
+    if kind in _NETWORK:
+        raise StorageError(
+            f"{url.database}: lies on a network file system ({kind}), where SQLite is not safe "
+            "for several workers; put it on a local disk, or take PostgreSQL"
+        )
+
+
+def file_system(path: str, mounts: Path = Path("/proc/mounts")) -> str:
+    """Type of the file system of a path, "" where the system has no list of mounts."""
+    try:
+        lines = mounts.read_text().splitlines()
+    except OSError:
+        return ""
+    real_path, depth, kind = Path(os.path.realpath(path)), -1, ""
+    for line in lines:
+        _, mount, mount_kind, *_ = line.split(" ")
+        folder = Path(mount.encode().decode("unicode_escape"))
+        # Of several mounts on one folder the last one is visible.
+        if len(folder.parts) >= depth and real_path.is_relative_to(folder):
+            depth, kind = len(folder.parts), mount_kind
+    return kind
+
+
 RunWorkers = Callable[[Coordinator, WorkerSpec], None]
 """Starts the worker processes of a spec and handles their events until all have ended."""
 
@@ -129,11 +168,10 @@ def run_worker_pool(
     task_groups = [search_tasks(task) for task in prepare_tasks(study)]
     signals.check()
     with run_storage(storage, signals) as opened:
-        all_trials = register_tasks(opened, task_groups, signals)
-        problems = {trials.task.name: trials for trials in all_trials}
-        coordinator = Coordinator(problems, reporter or Reporter(), signals)
+        schedules = register_tasks(opened, task_groups, signals)
+        coordinator = Coordinator(schedules, reporter or Reporter(), signals)
         if coordinator.begin():
-            starts = {name: trials.start for name, trials in problems.items()}
+            starts = {s.trials.task.name: s.trials.start for s in schedules}
             limits = WorkerLimits(
                 max_trials=pool.recycle, waits=pool.wait, starts=starts, retries_opening=True
             )

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from remix_study.errors import UsageError
-from remix_study.study.worker_limits import WorkerLimits
+from remix_study.study.trial_loop import WorkerLimits
 from remix_study.studyfile.parsing import parse_study
 from remix_study.studyfile.schema import Stack, Study
 from remix_study.version import __version__

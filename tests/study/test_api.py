@@ -13,8 +13,8 @@ from tiny_studies import assert_clean, complete_values, query, tiny
 
 import remix_study
 from remix_study.errors import DataError, StudyFileError, UsageError
-from remix_study.study.packing import unpack
 from remix_study.study.reporter import Reporter
+from remix_study.study.tables import unpack
 from remix_study.studyfile.parsing import load_study, parse_study
 
 ARRAYS = tiny(('dataset = "wine"', ""))

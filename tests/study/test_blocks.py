@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from tiny_studies import tiny
 
-from remix_study.study.blocks import MIN_FOLDS, by_fold, by_repeat
 from remix_study.study.configurations import configuration_of
+from remix_study.study.program_stack import MIN_FOLDS, by_fold, by_repeat
 from remix_study.study.task_preparation import prepare_tasks
 from remix_study.studyfile.parsing import parse_study
 

@@ -11,14 +11,14 @@ from tiny_studies import TINY, tiny
 from remix_study.study import leases, tables, trial_attributes
 from remix_study.study.configurations import configuration_of
 from remix_study.study.evaluation import Evaluation, MembersFailed, evaluate
-from remix_study.study.finish_trial import close_dead_trials, fail_trial, finish_trial
+from remix_study.study.finish_trial import close_dead_trials, finish_trial
 from remix_study.study.leases import Worker
 from remix_study.study.record import record_trial
 from remix_study.study.registration import MAX_ATTRIBUTE_LENGTH, register_study
-from remix_study.study.start_trial import start_trial
+from remix_study.study.schedule import finished
+from remix_study.study.schedules import GridSchedule, make_schedules
 from remix_study.study.task_preparation import prepare_tasks
-from remix_study.study.trial_status import complete_configurations, load_trials
-from remix_study.study.trials import TakenOver, Trials
+from remix_study.study.trials import TakenOver, Trials, fail_trial
 from remix_study.studyfile.parsing import parse_study
 from remix_study.training.engine_version import ENGINE_VERSION
 
@@ -27,15 +27,26 @@ pytestmark = pytest.mark.usefixtures("simulated")
 BASELINE = '{"strategy": "baseline"}'
 
 
+def schedule_of(storage, text: str) -> GridSchedule:
+    (task,) = prepare_tasks(parse_study(text, "tiny.toml"))
+    (schedule,) = make_schedules([Trials(storage, task, register_study(storage, task))])
+    return schedule
+
+
 @pytest.fixture
-def trials(storage) -> Trials:
+def schedule(storage) -> GridSchedule:
+    """The tiny study's grid."""
+    return schedule_of(storage, TINY)
+
+
+@pytest.fixture
+def trials(schedule) -> Trials:
     """Trials of the tiny study's task."""
-    (task,) = prepare_tasks(parse_study(TINY, "tiny.toml"))
-    return load_trials(storage, task, register_study(storage, task))
+    return schedule.trials
 
 
 def train(trials: Trials) -> Evaluation:
-    task, parameters = trials.task, trials.planned[BASELINE]
+    task, parameters = trials.task, {"strategy": "baseline"}
     configuration = configuration_of(parameters, task.spec.training, task.study.model)
     return evaluate(task, parameters, configuration)
 
@@ -56,12 +67,12 @@ def states(trials: Trials) -> list[str]:
     return [trial.state.name for trial in trials.registered.optuna.get_trials()]
 
 
-def test_a_finished_trial_has_all_its_rows(trials):
-    trial = start_trial(trials, BASELINE)
+def test_a_finished_trial_has_all_its_rows(schedule, trials):
+    trial = schedule.start(BASELINE)
     evaluation = train(trials)
-    finish_trial(trials, trial, evaluation, None)
+    finish_trial(schedule, trial, evaluation, BASELINE)
     assert states(trials) == ["COMPLETE"]
-    assert complete_configurations(trials) == {BASELINE}
+    assert finished(schedule) == {BASELINE}
     stored = trials.registered.optuna.trials[0]
     assert stored.values == list(evaluation.values)
     assert stored.user_attrs[tables.RUN_ATTRIBUTE] == evaluation.uuid
@@ -99,9 +110,9 @@ def test_attributes_know_nothing_of_test_rows(trials, monkeypatch):
     assert attributes[0] == attributes[1]
 
 
-def test_attributes_are_short_texts_and_plain_numbers(trials):
-    trial = start_trial(trials, BASELINE)
-    finish_trial(trials, trial, train(trials), None)
+def test_attributes_are_short_texts_and_plain_numbers(schedule, trials):
+    trial = schedule.start(BASELINE)
+    finish_trial(schedule, trial, train(trials), BASELINE)
     attributes = trials.registered.optuna.trials[0].user_attrs
     assert attributes["row"] == "baseline"
     assert attributes["epochs"] == "median 4, 4 to 4"
@@ -111,8 +122,8 @@ def test_attributes_are_short_texts_and_plain_numbers(trials):
     assert {type(value) for value in attributes.values()} == {str, int, float}
 
 
-def test_a_failed_trial_keeps_its_reason_and_nothing_else(trials):
-    trial = start_trial(trials, BASELINE)
+def test_a_failed_trial_keeps_its_reason_and_nothing_else(schedule, trials):
+    trial = schedule.start(BASELINE)
     evaluation = train(trials)
     trial.set_user_attr(tables.RUN_ATTRIBUTE, evaluation.uuid)
     with trials.storage.engine.begin() as connection:
@@ -123,12 +134,12 @@ def test_a_failed_trial_keeps_its_reason_and_nothing_else(trials):
     assert reason.startswith("because")
     assert len(reason) == MAX_ATTRIBUTE_LENGTH
     assert count_rows(trials) == NO_ROWS
-    assert complete_configurations(trials) == set()
+    assert finished(schedule) == set()
 
 
-def test_a_complete_trial_cannot_be_failed(trials):
-    trial = start_trial(trials, BASELINE)
-    finish_trial(trials, trial, train(trials), None)
+def test_a_complete_trial_cannot_be_failed(schedule, trials):
+    trial = schedule.start(BASELINE)
+    finish_trial(schedule, trial, train(trials), BASELINE)
     before = count_rows(trials)
     fail_trial(trials.storage, trial._trial_id, "too late")
     assert states(trials) == ["COMPLETE"]
@@ -136,8 +147,8 @@ def test_a_complete_trial_cannot_be_failed(trials):
 
 
 @pytest.mark.parametrize("when", ["before", "while"])
-def test_a_trial_that_was_taken_over_leaves_nothing(trials, when, monkeypatch):
-    trial = start_trial(trials, BASELINE)
+def test_a_trial_that_was_taken_over_leaves_nothing(schedule, trials, when, monkeypatch):
+    trial = schedule.start(BASELINE)
 
     close = trials.storage.set_trial_state_values
 
@@ -152,13 +163,13 @@ def test_a_trial_that_was_taken_over_leaves_nothing(trials, when, monkeypatch):
     else:
         monkeypatch.setattr(trials.storage, "set_trial_state_values", take_over)
     with pytest.raises(TakenOver):
-        finish_trial(trials, trial, train(trials), None)
+        finish_trial(schedule, trial, train(trials), BASELINE)
     assert states(trials) == ["FAIL"]
     assert count_rows(trials) == NO_ROWS
 
 
-def test_the_trial_of_a_dead_worker_is_closed_and_its_rows_deleted(trials):
-    trial = start_trial(trials, BASELINE)
+def test_the_trial_of_a_dead_worker_is_closed_and_its_rows_deleted(schedule, trials):
+    trial = schedule.start(BASELINE)
     evaluation = train(trials)
     trial.set_user_attr(tables.RUN_ATTRIBUTE, evaluation.uuid)
     with trials.storage.engine.begin() as connection:
@@ -169,16 +180,16 @@ def test_the_trial_of_a_dead_worker_is_closed_and_its_rows_deleted(trials):
     assert count_rows(trials) == NO_ROWS
 
 
-def test_the_trial_of_a_living_worker_is_left_alone(trials):
+def test_the_trial_of_a_living_worker_is_left_alone(schedule, trials):
     worker = Worker(trials.storage.engine)
     for key, has_trial in (("p", True), ("q", False)):
         worker.acquire(trials.registered.uuid, key)
         if has_trial:
-            worker.assign_trial(trials.registered.uuid, key, start_trial(trials, BASELINE).number)
+            worker.assign_trial(trials.registered.uuid, key, schedule.start(BASELINE).number)
         close_dead_trials(trials)
         assert states(trials) == ["RUNNING"]
     # While a worker is about to begin one, a trial without a lease may be its own.
-    start_trial(trials, BASELINE)
+    schedule.start(BASELINE)
     close_dead_trials(trials)
     assert states(trials) == ["RUNNING", "RUNNING"]
     worker.release(trials.registered.uuid, "q")
@@ -186,14 +197,14 @@ def test_the_trial_of_a_living_worker_is_left_alone(trials):
     assert states(trials) == ["RUNNING", "FAIL"]
 
 
-def test_a_trial_that_completes_while_the_dead_are_looked_for(trials, monkeypatch):
+def test_a_trial_that_completes_while_the_dead_are_looked_for(schedule, trials, monkeypatch):
     """Its lease is gone by the time leases are read, but it was RUNNING a moment before."""
-    trial = start_trial(trials, BASELINE)
+    trial = schedule.start(BASELINE)
     evaluation = train(trials)
 
     def complete_first(*arguments):
         if states(trials) == ["RUNNING"]:
-            finish_trial(trials, trial, evaluation, None)
+            finish_trial(schedule, trial, evaluation, BASELINE)
         return leased_configurations(*arguments)
 
     leased_configurations = leases.leased_configurations
@@ -217,8 +228,7 @@ def test_a_member_whose_last_step_broke_it_is_failed(trials, monkeypatch):
 
 
 def test_a_score_that_cannot_be_computed_fails_the_trial(storage, monkeypatch):
-    (task,) = prepare_tasks(parse_study(tiny(('"g_mean", "bbs"', '"roc_auc"')), "tiny.toml"))
-    trials = load_trials(storage, task, register_study(storage, task))
+    trials = schedule_of(storage, tiny(('"g_mean", "bbs"', '"roc_auc"'))).trials
     monkeypatch.setattr(
         "remix_study.study.evaluation.score", lambda *_arguments: {"roc_auc": float("nan")}
     )

@@ -15,7 +15,7 @@ from made_up_data import make_up_data
 from simulated_training import simulate_quality
 from tiny_studies import assert_clean, command, query, tiny, trials, wait_for
 
-from remix_study.study import active_trial, runner, search_checks
+from remix_study.study import active_trials, runner, search_checks
 from remix_study.study.evaluation import MembersFailed
 from remix_study.study.reporter import Reporter
 from remix_study.study.signals import Signals, Stopped
@@ -168,7 +168,7 @@ def test_references_that_a_space_lacks_are_trained_beside_it():
 
 @pytest.mark.usefixtures("simulated")
 def test_a_failed_initial_trial_is_repeated_by_the_next_run(monkeypatch):
-    evaluate, failed = active_trial.evaluate, []
+    evaluate, failed = active_trials.evaluate, []
 
     def fail_once(task, parameters, *rest, **options):
         if not failed:
@@ -176,7 +176,7 @@ def test_a_failed_initial_trial_is_repeated_by_the_next_run(monkeypatch):
             raise MembersFailed("made up to fail")
         return evaluate(task, parameters, *rest, **options)
 
-    monkeypatch.setattr(active_trial, "evaluate", fail_once)
+    monkeypatch.setattr(active_trials, "evaluate", fail_once)
     text = text_of("tpe", trials=4, more='constraints = ["bbs <= 1.5 x baseline"]')
     first = run(text)
     # Without the baseline no trial can be compared with it.

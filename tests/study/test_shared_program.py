@@ -13,22 +13,20 @@ from tiny_studies import assert_clean, query, tiny, trials
 
 from remix_study.errors import StudyFileError
 from remix_study.study import (
-    active_trial,
-    configuration_queue,
+    active_trials,
     leases,
     program_stack,
     runner,
-    shared_program,
     trial_loop,
 )
-from remix_study.study.configurations import configuration_of
 from remix_study.study.leases import Worker
+from remix_study.study.program_stack import program_key
 from remix_study.study.reporter import Reporter
 from remix_study.study.signals import Signals, Stopped
 from remix_study.study.storage import open_storage
 from remix_study.study.task import Task
 from remix_study.study.task_preparation import prepare_tasks
-from remix_study.study.worker_limits import WorkerLimits
+from remix_study.study.trial_loop import WorkerLimits
 from remix_study.studyfile.parsing import parse_study
 
 DATABASE = Path("x.db")
@@ -53,11 +51,11 @@ def task_of(text):
 @pytest.fixture
 def groups(monkeypatch):
     """Labels of every group of configurations that trained together, in order."""
-    labels, train = [], active_trial.train_trials
+    labels, train = [], active_trials.train_trials
 
-    def recording(trials_, active, *others):
+    def recording(schedule, active, *others):
         labels.append([trial.label for trial in active])
-        return train(trials_, active, *others)
+        return train(schedule, active, *others)
 
     monkeypatch.setattr(trial_loop, "train_trials", recording)
     return labels
@@ -75,76 +73,68 @@ def accelerator(monkeypatch):
 
 @pytest.mark.usefixtures("one_core")
 def test_a_trial_alone_unless_the_file_asks_for_more():
-    assert shared_program.trials_per_program(task_of(tiny(ALPHAS))) == 1
+    assert task_of(tiny(ALPHAS)).trials_per_program == 1
 
 
 @pytest.mark.parametrize(("stack", "trials_"), [(1, 1), (2, 1), (3, 1), (4, 2), (7, 3), (100, 50)])
 @pytest.mark.usefixtures("one_core")
 def test_as_many_trials_as_fit_train_at_once(stack, trials_):
     task = task_of(with_stack(stack))
-    assert (task.stack, shared_program.trials_per_program(task)) == (stack, trials_)
+    assert (task.stack, task.trials_per_program) == (stack, trials_)
 
 
 def test_stacks_that_train_at_a_time_are_all_filled(monkeypatch):
     monkeypatch.setattr("remix_study.training.stacks.stacks_at_a_time", lambda _cores: 2)
-    assert shared_program.trials_per_program(task_of(with_stack(4))) == 4
+    assert task_of(with_stack(4)).trials_per_program == 4
 
 
 @pytest.mark.usefixtures("accelerator")
 def test_auto_fills_an_accelerator_and_leaves_a_cpu_as_it_is(monkeypatch):
     task = task_of(with_stack('"auto"'))
     # Five configurations of two folds, all in one program.
-    assert (task.stack, shared_program.trials_per_program(task)) == (10, 5)
+    assert (task.stack, task.trials_per_program) == (10, 5)
     # Configurations of another program do not share it.
     rates = ("[search.space]", "[search.space]\nlearning_rate = [0.001, 0.01, 0.1]")
     assert task_of(with_stack('"auto"', rates)).stack == 10
     monkeypatch.setattr(program_stack, "MAX_AUTO_STACK", 7)
-    assert (task.stack, shared_program.trials_per_program(task)) == (6, 3)
+    assert (task.stack, task.trials_per_program) == (6, 3)
     monkeypatch.setattr(program_stack, "MAX_AUTO_STACK", 1)
-    assert (task.stack, shared_program.trials_per_program(task)) == (2, 1)
+    assert (task.stack, task.trials_per_program) == (2, 1)
     monkeypatch.setattr("remix_study.training.stacks.has_accelerator", lambda: False)
     monkeypatch.setattr("remix_study.training.stacks.stacks_at_a_time", lambda _cores: 2)
     plain = task_of(tiny(ALPHAS))
     assert task.stack == plain.stack
-    assert shared_program.trials_per_program(task) == 1
+    assert task.trials_per_program == 1
 
 
 @pytest.mark.usefixtures("accelerator")
 def test_searches_and_networks_without_a_member_axis_do_not_share():
     search = ("[search.space]", '[search]\nalgorithm = "random"\ntrials = 4\n[search.space]')
-    assert shared_program.trials_per_program(task_of(with_stack(100, search))) == 1
+    assert task_of(with_stack(100, search)).trials_per_program == 1
     assert task_of(with_stack('"auto"', search)).stack == 2
     custom = ("hidden = [4]", 'name = "user_nets:dropout"')
-    assert shared_program.trials_per_program(task_of(with_stack(100, custom))) == 1
+    assert task_of(with_stack(100, custom)).trials_per_program == 1
 
 
 def test_a_stack_that_is_full_with_one_trial_is_left_to_it(monkeypatch):
     monkeypatch.setattr("remix_study.training.stacks.stacks_at_a_time", lambda _cores: 8)
-    assert shared_program.trials_per_program(task_of(with_stack(3))) == 1
+    assert task_of(with_stack(3)).trials_per_program == 1
 
 
 def test_which_configurations_share_a_program():
     task = task_of(tiny())
 
-    def configuration(**parameters):
-        return configuration_of(parameters, task.spec.training, task.study.model)
+    def key(**parameters):
+        return program_key(task.configuration(parameters))
 
-    remix = configuration(strategy="remix", alpha=0.1)
+    remix = key(strategy="remix", alpha=0.1)
     for name in ("baseline", "smote", "cost-repo", "logit-adjusted", "undersample"):
-        assert shared_program.share_program(remix, configuration(strategy=name))
-    assert not shared_program.share_program(remix, configuration(strategy="focal"))
-    assert not shared_program.share_program(
-        remix, configuration(strategy="baseline", learning_rate=0.01)
-    )
-    assert not shared_program.share_program(
-        remix, configuration(strategy="baseline", **{"model.dropout": 0.5})
-    )
-    assert not shared_program.share_program(
-        remix, configuration(strategy="baseline", **{"model.hidden": "[5]"})
-    )
-    assert shared_program.share_program(
-        configuration(strategy="focal"), configuration(strategy="focal")
-    )
+        assert key(strategy=name) == remix
+    assert key(strategy="focal") != remix
+    assert key(strategy="baseline", learning_rate=0.01) != remix
+    assert key(strategy="baseline", **{"model.dropout": 0.5}) != remix
+    assert key(strategy="baseline", **{"model.hidden": "[5]"}) != remix
+    assert key(strategy="focal") == key(strategy="focal")
 
 
 @pytest.mark.usefixtures("_blank_here", "kept_programs")
@@ -156,7 +146,7 @@ def test_trials_that_share_a_stack_have_the_scores_of_trials_alone(groups, monke
     assert sorted(map(len, groups)) == [2, 6]
     shared = stored()
     DATABASE.unlink()
-    monkeypatch.setattr(configuration_queue, "trials_per_program", lambda _task: 1)
+    monkeypatch.setattr(Task, "trials_per_program", 1)
     run(text)
     assert [len(group) for group in groups[2:]] == [1] * 8
     alone = stored()

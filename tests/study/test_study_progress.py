@@ -8,10 +8,9 @@ from tiny_studies import TINY, tiny
 from remix_study.study import runner, study_progress
 from remix_study.study.leases import Worker
 from remix_study.study.registration import register_study
-from remix_study.study.start_trial import start_trial
+from remix_study.study.schedules import GridSchedule, make_schedules
 from remix_study.study.storage import open_reader
 from remix_study.study.task_preparation import prepare_tasks
-from remix_study.study.trial_status import load_trials
 from remix_study.study.trials import Trials
 from remix_study.studyfile.parsing import parse_study
 
@@ -28,14 +27,15 @@ def counts() -> dict[str, int]:
     return {name: count for name in names if (count := getattr(progress, name))}
 
 
-def trials_of(storage, text: str) -> Trials:
+def schedule_of(storage, text: str) -> GridSchedule:
     (task,) = prepare_tasks(parse_study(text, "tiny.toml"))
-    return load_trials(storage, task, register_study(storage, task))
+    (schedule,) = make_schedules([Trials(storage, task, register_study(storage, task))])
+    return schedule
 
 
 @pytest.mark.usefixtures("simulated")
 def test_a_grid_with_failed_configurations(storage):
-    trials_of(storage, tiny(GRID))
+    schedule_of(storage, tiny(GRID))
     assert counts() == {"planned": 12, "missing": 12}
     runner.run(parse_study(tiny(GRID)), storage="sqlite:///x.db")
     assert counts() == {"planned": 12, "complete": 6, "failed": 6, "missing": 6}
@@ -51,12 +51,13 @@ def test_a_search_counts_slots():
 
 
 def test_running_and_dead_configurations(storage):
-    trials = trials_of(storage, TINY)
+    schedule = schedule_of(storage, TINY)
+    uuid = schedule.trials.registered.uuid
     worker = Worker(storage.engine)
-    running, dead, _ = trials.planned
-    worker.acquire(trials.registered.uuid, running)
-    worker.assign_trial(trials.registered.uuid, running, start_trial(trials, running).number)
-    start_trial(trials, dead)
+    running, dead, _ = schedule.configurations()
+    worker.acquire(uuid, running)
+    worker.assign_trial(uuid, running, schedule.start(running).number)
+    schedule.start(dead)
     assert counts() == {"planned": 3, "running": 1, "dead": 1, "missing": 2}
     worker.unregister()
     assert counts() == {"planned": 3, "dead": 2, "missing": 3}
@@ -65,16 +66,16 @@ def test_running_and_dead_configurations(storage):
 def test_a_study_that_was_deleted_in_the_dashboard_is_left_out(storage):
     import optuna
 
-    trials_of(storage, TINY)
+    schedule_of(storage, TINY)
     optuna.delete_study(study_name="tiny/wine", storage=storage)
     assert study_progress.read_progress(open_reader("sqlite:///x.db")) == []
-    trials_of(storage, tiny(("epochs = 2", "epochs = 3")))
+    schedule_of(storage, tiny(("epochs = 2", "epochs = 3")))
     assert counts()["missing"] == 3
 
 
 @pytest.mark.usefixtures("simulated")
 def test_a_trial_enqueued_by_hand_does_not_count(storage):
-    trials = trials_of(storage, TINY)
+    trials = schedule_of(storage, TINY).trials
     trials.registered.optuna.enqueue_trial({"strategy": "cost"})
     summary = runner.run(parse_study(TINY), storage="sqlite:///x.db")
     assert summary.complete == 3

@@ -21,6 +21,7 @@ from tiny_studies import assert_clean, complete_values, tiny, trials
 from remix_study.errors import UsageError
 from remix_study.study import trial_loop
 from remix_study.study.leases import Worker
+from remix_study.study.schedules import GridSchedule
 from remix_study.study.signals import Signals, Stopped
 from remix_study.study.task import Task
 from remix_study.study.trials import TakenOver
@@ -49,7 +50,7 @@ def test_a_stopped_run_leaves_a_clean_database(event, number):
 
 
 WRITES = {
-    "start": (trial_loop, "start_trial"),
+    "start": (GridSchedule, "start"),
     "finish": (trial_loop, "finish_trial"),
     "release": (Worker, "release"),
     "unregister": (Worker, "unregister"),

@@ -21,7 +21,7 @@ class RecordingReporter(Reporter):
         self.events = []
 
     def problem(self, task, configurations, done):
-        self.events.append(("problem", task, configurations, done))
+        self.events.append(("problem", task.name, configurations, done))
 
     def switch_problem(self, name, configurations, done):
         self.events.append(("switch_problem", name, configurations, done))
@@ -39,14 +39,14 @@ class RecordingReporter(Reporter):
         self.events.append(("note", text))
 
 
-def trials(name: str, complete: set[str], finished: set[str]) -> SimpleNamespace:
-    """A task of three configurations as the database holds it."""
+def schedule(name: str, complete: set[str], finished: set[str]) -> SimpleNamespace:
+    """A schedule of three configurations as the database holds it."""
     return SimpleNamespace(
-        task=name,
+        trials=SimpleNamespace(task=SimpleNamespace(name=name)),
         total=3,
-        inner=(),
-        complete_configurations=complete,
-        open_configurations={"p", "q", "r"} - finished,
+        n_complete=lambda: len(complete),
+        open=lambda: {"p", "q", "r"} - finished,
+        update=lambda: None,
         run_failures={key: Failure(name, key, "why") for key in finished - complete},
     )
 
@@ -55,10 +55,9 @@ def trials(name: str, complete: set[str], finished: set[str]) -> SimpleNamespace
 def coordinator(monkeypatch):
     """A coordinator of two tasks whose namespaces hold what the database would answer."""
     monkeypatch.setattr(coordinators, "close_dead_trials", lambda _trials: None)
-    for name in ("complete_configurations", "open_configurations", "run_failures"):
-        monkeypatch.setattr(coordinators, name, attrgetter(name))
-    problems = {"a": trials("a", {"p"}, {"p"}), "b": trials("b", {"p", "q"}, {"p", "q", "r"})}
-    return Coordinator(problems, RecordingReporter(), Signals())
+    monkeypatch.setattr(coordinators, "run_failures", attrgetter("run_failures"))
+    schedules = [schedule("a", {"p"}, {"p"}), schedule("b", {"p", "q"}, {"p", "q", "r"})]
+    return Coordinator(schedules, RecordingReporter(), Signals())
 
 
 def complete_event(problem: str) -> dict:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from remix_study.errors import StorageError, UsageError
-from remix_study.study import filesystem
 from remix_study.studyfile.parsing import parse_study
 from remix_study.training import cores
+from remix_study.workers import pool as pools
 from remix_study.workers.pool import WorkerPool, check_worker_pool, device_environment
 
 STUDY = '[study]\nname = "tiny"\n[[problems]]\n{}\n'
@@ -47,9 +47,34 @@ def test_data_that_only_this_process_has_are_refused():
 
 def test_sqlite_on_a_network_file_system_is_refused_to_several(monkeypatch):
     study = parse_study(STUDY.format('dataset = "wine"'), "tiny.toml")
-    monkeypatch.setattr(filesystem, "file_system", lambda _path: "nfs4")
+    monkeypatch.setattr(pools, "file_system", lambda _path: "nfs4")
     for pool in (WorkerPool(2), WorkerPool(1, wait=True)):
         with pytest.raises(StorageError, match=r"x\.db: lies on a network file system \(nfs4\)"):
             check_worker_pool(study, "sqlite:///x.db", pool)
         check_worker_pool(study, "postgresql://h/x", pool)
     check_worker_pool(study, "sqlite:///x.db", WorkerPool(1))
+
+
+MOUNTS = """\
+/dev/sda / ext4 rw 0 0
+server:/home /home nfs4 rw 0 0
+/dev/sdb /home/local\\040disk xfs rw 0 0
+none /run/nfs tmpfs rw 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/x.db", "ext4"),
+        ("/home/me/x.db", "nfs4"),
+        ("/home/local disk/x.db", "xfs"),
+        ("/homely/x.db", "ext4"),
+        ("/run/nfs/x.db", "tmpfs"),
+    ],
+)
+def test_a_path_lies_on_the_deepest_mount(tmp_path, path, kind):
+    mounts = tmp_path / "mounts"
+    mounts.write_text(MOUNTS)
+    assert pools.file_system(path, mounts) == kind
+    assert pools.file_system(path, tmp_path / "none") == ""

@@ -8,7 +8,8 @@ import time
 import pytest
 
 from remix_study.errors import UsageError
-from remix_study.study.worker_limits import Start, WorkerLimits
+from remix_study.study.trial_loop import WorkerLimits
+from remix_study.study.trials import Start
 from remix_study.studyfile.parsing import parse_study
 from remix_study.workers import worker_process as worker_processes
 from remix_study.workers import worker_spec as worker_specs

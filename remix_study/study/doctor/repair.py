@@ -17,11 +17,10 @@ from remix_study.study import tables
 from remix_study.study.database_errors import database_errors, url_without_password
 from remix_study.study.doctor.checks import Defects, StoredTrial, check_database
 from remix_study.study.doctor.findings import Finding, counted, make_finding
-from remix_study.study.finish_trial import fail_trial
 from remix_study.study.record import delete_run, delete_study_rows
 from remix_study.study.signals import Signals
 from remix_study.study.storage import closing, open_reader, open_storage
-from remix_study.study.trial_status import DIED
+from remix_study.study.trials import DIED, fail_trial
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage

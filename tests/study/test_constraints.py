@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from remix_study.study.choice import Candidate, choose
+from remix_study.study.constraints import Candidate, choose
 
 BEST = Candidate(0, (0.9, 0.5), {"a": 0.2, "b": -1.0})
 GOOD = Candidate(1, (0.7, 0.2), {"a": 0.0, "b": -1.0})

@@ -1,0 +1,244 @@
+"""A worker's active trials: leased in the order of the plan, trained alone or side by side."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from remix_study.errors import RemixStudyError
+from remix_study.study import leases
+from remix_study.study.evaluation import (
+    Evaluation,
+    MembersFailed,
+    evaluate,
+    evaluate_together,
+)
+from remix_study.study.leases import Worker
+from remix_study.study.program_stack import program_key
+from remix_study.study.reporter import Reporter
+from remix_study.study.retry import retry_transient
+from remix_study.study.schedule import MAX_TRIES, Schedule, finished, with_failures
+from remix_study.study.signals import Signals
+from remix_study.study.trials import TakenOver
+
+if TYPE_CHECKING:
+    from optuna.trial import Trial
+
+
+class TrainingCrashed(Exception):
+    """Raised when training crashed, for example out of memory; a retry may succeed."""
+
+
+@dataclass(eq=False)
+class ActiveTrial:
+    """A configuration this worker has leased, and its open Optuna trial.
+
+    Attributes:
+        key: Of the configuration, or of the slot of a search.
+        label: Its name for people.
+        trial: The trial, None before it begins and after it is closed.
+        parameters: What it trains, once known.
+    """
+
+    key: str
+    label: str
+    trial: Trial | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class ConfigurationQueue:
+    """Leases a task's configurations to one worker, in the order of the plan.
+
+    Attributes:
+        schedule: What the task trains.
+        worker: This process.
+        times_lost: How often another worker has taken over a trial of this one, by key.
+    """
+
+    schedule: Schedule
+    worker: Worker
+    times_lost: Counter[str] = field(default_factory=Counter)
+
+    def lease(self, max_trials: int | None) -> list[ActiveTrial]:
+        """Lease the next configuration, and those that train beside it.
+
+        Args:
+            max_trials: How many at most; None for as many as one program trains.
+
+        Returns:
+            Trials that have not begun; none where nothing can be leased.
+        """
+        first = self._lease_first()
+        if first is None:
+            return []
+        keys = [first, *self._lease_companions(first, max_trials)]
+        return [ActiveTrial(key, key) for key in keys]
+
+    def _lease_first(self) -> str | None:
+        """Lease the first configuration that is neither finished nor another worker's."""
+        closed = self._closed()
+        for key in self.schedule.configurations():
+            if key not in closed and self.schedule.can_begin(key) and self._acquire(key):
+                return key
+        return None
+
+    def _lease_companions(self, first: str, max_trials: int | None) -> list[str]:
+        """Lease more configurations that one program trains with the first.
+
+        Workers share what is open. A configuration that has failed is tried alone: it may have
+        been the reason why the others crashed.
+        """
+        task = self.schedule.trials.task
+        limit = task.trials_per_program
+        if max_trials is not None:
+            limit = min(limit, max_trials)
+        if limit == 1 or first in (failed := with_failures(self.schedule)):
+            return []
+        with self.schedule.trials.storage.engine.connect() as connection:
+            n_workers = max(1, len(leases.living_workers(connection)))
+        closed = self._closed() | failed | {first}
+        candidates = [key for key in self.schedule.configurations() if key not in closed]
+        limit = min(limit, -(-(len(candidates) + 1) // n_workers))
+        program = program_key(task.configuration(json.loads(first)))
+        companions: list[str] = []
+        for key in candidates:
+            if len(companions) + 1 == limit:
+                break
+            if program_key(task.configuration(json.loads(key))) == program and self._acquire(key):
+                companions.append(key)
+        return companions
+
+    def _closed(self) -> set[str]:
+        """Keys that are not to be leased."""
+        with self.schedule.trials.storage.engine.connect() as connection:
+            # Between trials this worker holds no lease, unless the answer to one was lost.
+            leased = leases.leased_configurations(
+                connection, self.schedule.trials.registered.uuid, but=self.worker
+            )
+        lost = {key for key, times in self.times_lost.items() if times == MAX_TRIES}
+        return leased.keys() | finished(self.schedule) | lost
+
+    def _acquire(self, key: str) -> bool:
+        """Lease a configuration; False where another worker has it, or has just finished it."""
+        if not self.worker.acquire(self.schedule.trials.registered.uuid, key):
+            return False
+        if key not in finished(self.schedule):
+            return True
+        self.worker.release(self.schedule.trials.registered.uuid, key)
+        return False
+
+
+TrialResult = Evaluation | MembersFailed | TakenOver
+"""Scores of a trial, or what ended this trial alone."""
+
+
+def for_each(active: Sequence[ActiveTrial], action: Callable[[ActiveTrial], None]) -> None:
+    """Apply an action to all trials, also after one has raised; then raise the first error."""
+    errors: list[Exception] = []
+    for trial in active:
+        try:
+            action(trial)
+        except Exception as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+
+
+def train_trials(
+    schedule: Schedule, active: Sequence[ActiveTrial], reporter: Reporter, signals: Signals
+) -> Sequence[TrialResult]:
+    """Train configurations, side by side if there are several.
+
+    Args:
+        schedule: Of their task.
+        active: With an open trial each.
+        reporter: Receives the epochs.
+        signals: Checked after every epoch.
+
+    Raises:
+        TrainingCrashed: Training raised something.
+    """
+
+    def on_epoch(members: int) -> None:
+        signals.check()
+        reporter.epoch(members)
+
+    if not active:
+        return ()
+    try:
+        if len(active) > 1:
+            return _train_together(schedule, active, reporter, on_epoch)
+        return [_train_alone(schedule, active[0], reporter, signals, on_epoch)]
+    except (MembersFailed, TakenOver) as error:
+        return [error]
+    except RemixStudyError:
+        raise
+    except Exception as error:
+        # Libraries may have turned a signal's exception into one of theirs.
+        if signals.received is not None:
+            raise
+        # A program that failed may have left anything in memory.
+        schedule.trials.task.free()
+        raise TrainingCrashed(_describe_crash(error)) from error
+
+
+def describe_error(error: BaseException) -> str:
+    """An exception in one line."""
+    if isinstance(error, RemixStudyError):
+        return str(error)
+    return traceback.format_exception_only(error)[-1].strip()
+
+
+def _train_alone(
+    schedule: Schedule,
+    active: ActiveTrial,
+    reporter: Reporter,
+    signals: Signals,
+    on_epoch: Callable[[int], None],
+) -> Evaluation:
+    task, trial = schedule.trials.task, active.trial
+    assert trial is not None
+    configuration = task.configuration(active.parameters)
+    blocks, rule = schedule.blocks(active.key), schedule.pruning_rule(trial, active.key)
+    reporter.trial(active.label, sum(map(len, blocks)), configuration.training.epochs)
+
+    def should_prune(scores: dict[int, float]) -> bool:
+        return rule is not None and retry_transient(lambda: rule(scores), signals)
+
+    return evaluate(
+        task,
+        active.parameters,
+        configuration,
+        on_epoch,
+        blocks=blocks,
+        should_prune=should_prune,
+    )
+
+
+def _train_together(
+    schedule: Schedule,
+    active: Sequence[ActiveTrial],
+    reporter: Reporter,
+    on_epoch: Callable[[int], None],
+) -> list[Evaluation | MembersFailed]:
+    task = schedule.trials.task
+    configurations = [(trial.parameters, task.configuration(trial.parameters)) for trial in active]
+    label = f"{active[0].label} and {len(active) - 1} beside it"
+    epochs = configurations[0][1].training.epochs
+    reporter.trial(label, len(active) * len(task.folds), epochs)
+    return evaluate_together(task, configurations, on_epoch)
+
+
+def _describe_crash(error: Exception) -> str:
+    """What training raised, and the line that raised it."""
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"{describe_error(error)}{place}"

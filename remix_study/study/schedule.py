@@ -1,0 +1,171 @@
+"""What a schedule is: which configurations a task trains, and what has become of each.
+
+A grid's configurations are known by their keys, the trials of a search by their slots: the places
+in the order of its trials, whose keys are ``slot 0`` and so on.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from remix_study.study.configurations import Parameters, label_of
+from remix_study.study.constraints import Constraint, Margin
+from remix_study.study.evaluation import Evaluation
+from remix_study.study.reporter import Failure
+from remix_study.study.trials import DIED, FAILED, FINAL, NO_TRY, SCORED, Trials
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial, Trial
+
+MAX_TRIES = 3
+"""Trials of a configuration that may die or crash in a run before the run gives it up."""
+
+NO_BASELINE = "the baseline has failed, and constraints are relative to it"
+ALL_OTHERS = "all others"
+_SLOT = "slot "
+
+
+class Schedule(Protocol):
+    """Which configurations a task trains, in which order, and what each of them waits for.
+
+    Attributes:
+        trials: The trials of the task.
+    """
+
+    trials: Trials
+
+    @property
+    @abstractmethod
+    def total(self) -> int:
+        """How many trials with scores complete the task."""
+
+    @abstractmethod
+    def n_complete(self) -> int:
+        """How many of them there are."""
+
+    @abstractmethod
+    def configurations(self) -> list[str]:
+        """Keys of all that the run may train, in order."""
+
+    @abstractmethod
+    def key_of(self, trial: FrozenTrial) -> str:
+        """The key of a trial's configuration or slot."""
+
+    @abstractmethod
+    def done(self, ended: Sequence[FrozenTrial]) -> set[str]:
+        """Keys that need no further trial, by what trials that have ended left."""
+
+    @abstractmethod
+    def start(self, key: str) -> Trial:
+        """Begin the trial of a leased configuration, as RUNNING."""
+
+    @abstractmethod
+    def parameters(self, trial: Trial, key: str) -> Parameters:
+        """Parameters of an open trial; in a search Optuna chooses them now."""
+
+    def slots(self) -> int:
+        """Slots that a run which begins now may use; 0 for a grid."""
+        return 0
+
+    def open(self) -> set[str]:
+        """Keys of what any worker may still train in this run."""
+        return set(self.configurations()) - finished(self)
+
+    def can_begin(self, key: str) -> bool:  # noqa: ARG002
+        """Whether all is there that a configuration depends on."""
+        return True
+
+    def baseline_state(self) -> Literal["ready", "missing", "failed"]:
+        """Whether constraints that are relative to the baseline have what they need."""
+        return "ready"
+
+    def blocks(self, key: str) -> tuple[tuple[int, ...], ...]:  # noqa: ARG002
+        """Positions of the folds that a configuration trains, block by block."""
+        return self.trials.task.blocks
+
+    def pruning_rule(
+        self,
+        trial: Trial,  # noqa: ARG002
+        key: str,  # noqa: ARG002
+    ) -> Callable[[dict[int, float]], bool] | None:
+        """The rule that decides whether a trial is pruned; None where it never is."""
+        return None
+
+    def margins(self, evaluation: Evaluation, key: str) -> dict[Constraint, Margin]:  # noqa: ARG002
+        """How far a trial lies beyond each constraint of a search."""
+        return {}
+
+    def update(self) -> None:
+        """Take in what finished trials of other tasks, or people, have changed."""
+        return
+
+
+def slot_key(slot: int) -> str:
+    """The key of a slot of a search, in leases and in reports of failures."""
+    return f"{_SLOT}{slot}"
+
+
+def slot_of(key: str) -> int | None:
+    """The slot that a key stands for; None for a configuration of a grid."""
+    return int(key.removeprefix(_SLOT)) if key.startswith(_SLOT) else None
+
+
+def finished(schedule: Schedule) -> set[str]:
+    """Keys of configurations, or slots, that are complete, used up or given up in this run."""
+    ended = schedule.trials.ended()
+    return schedule.done(ended) | _given_up(schedule, ended).keys()
+
+
+def run_failures(schedule: Schedule) -> dict[str, Failure]:
+    """All that the run will not try again, by key, those that lack a baseline in one entry.
+
+    One try is enough for a network that diverged: the same seeds would make it diverge again. A
+    worker that died or code that raised gets :data:`MAX_TRIES`.
+    """
+    failures = _given_up(schedule, schedule.trials.ended())
+    if schedule.baseline_state() == "failed":
+        failures[ALL_OTHERS] = Failure(schedule.trials.task.name, ALL_OTHERS, NO_BASELINE)
+    return failures
+
+
+def with_failures(schedule: Schedule) -> set[str]:
+    """Keys of configurations, or slots, whose trial has died or failed in this run."""
+    return set(_failed_tries(schedule, schedule.trials.in_state("FAIL")))
+
+
+def known_key(schedule: Schedule, trial: FrozenTrial) -> str:
+    """Key of a trial that has ended; it does not change any more and is computed once."""
+    keys = schedule.trials.keys
+    if trial.number not in keys:
+        keys[trial.number] = schedule.key_of(trial)
+    return keys[trial.number]
+
+
+def _failed_tries(
+    schedule: Schedule, ended: Sequence[FrozenTrial]
+) -> dict[str, list[FrozenTrial]]:
+    tries: dict[str, list[FrozenTrial]] = {}
+    for trial in ended:
+        counts = trial.user_attrs.get(FAILED) not in NO_TRY
+        is_recent = trial.number >= schedule.trials.start.trials
+        if trial.state.name == "FAIL" and counts and is_recent:
+            tries.setdefault(known_key(schedule, trial), []).append(trial)
+    return tries
+
+
+def _given_up(schedule: Schedule, ended: Sequence[FrozenTrial]) -> dict[str, Failure]:
+    failures = {}
+    for key, failed in _failed_tries(schedule, ended).items():
+        final = [trial for trial in failed if FINAL in trial.user_attrs]
+        if final or len(failed) >= MAX_TRIES:
+            last = (final or failed)[-1]
+            reason = str(last.user_attrs.get(FAILED, DIED))
+            reason += "" if final else f", {len(failed)} times"
+            label = label_of(last.params) if last.params else key
+            failures[key] = Failure(schedule.trials.task.name, label, reason)
+    if failures:
+        for key in schedule.done([trial for trial in ended if trial.state.name in SCORED]):
+            failures.pop(key, None)
+    return failures

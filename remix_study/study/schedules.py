@@ -1,0 +1,184 @@
+"""The three schedules: a grid, a search, and the choices of the searches within outer folds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from optuna.trial import Trial, TrialState, create_trial
+
+from remix_study.study import tables
+from remix_study.study.algorithms import PlannedSampler
+from remix_study.study.configurations import Parameters, grid_configurations
+from remix_study.study.initial_trials import outer_choices
+from remix_study.study.optuna_parameters import distributions
+from remix_study.study.schedule import Schedule, known_key, slot_key, slot_of
+from remix_study.study.search_schedule import SearchSchedule, SlotSchedule
+from remix_study.study.tables import configuration_key
+from remix_study.study.trials import NOT_PLANNED, Start, Trials, fail_trial
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial
+
+
+def make_schedules(
+    group: Sequence[Trials], starts: Mapping[str, Start] | None = None
+) -> list[Schedule]:
+    """Make the schedules of one problem's tasks, each with those that it depends on.
+
+    Args:
+        group: Trials of the tasks, in the order of
+            :func:`remix_study.study.search_tasks.search_tasks`.
+        starts: State of the tasks when the run began, by name; the present state for others.
+    """
+    schedules: list[Schedule] = []
+    references: Schedule | None = None
+    inner: list[SearchSchedule] = []
+    for trials in group:
+        schedule: Schedule
+        if trials.task.role == "outer":
+            schedule = NestedSchedule(trials, inner)
+        elif trials.task.study.search.algorithm == "grid":
+            schedule = references = GridSchedule(trials)
+        else:
+            schedule, references = SearchSchedule(trials, references), None
+            if trials.task.role == "inner":
+                inner.append(schedule)
+        n_trials = len(trials.registered.optuna.get_trials(deepcopy=False))
+        present = Start(n_trials, schedule.slots())
+        trials.start = (starts or {}).get(trials.task.name, present)
+        schedules.append(schedule)
+    return schedules
+
+
+@dataclass(eq=False)
+class GridSchedule(Schedule):
+    """The configurations of a grid, all of them planned before the first is trained.
+
+    Attributes:
+        trials: The trials of the task.
+        planned: Parameters of the configurations by key.
+    """
+
+    trials: Trials
+    planned: dict[str, Parameters] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Plan the grid, once."""
+        space = self.trials.task.study.search.space
+        self.planned = {configuration_key(p): p for p in grid_configurations(space)}
+
+    @property
+    def total(self) -> int:
+        """Number of configurations."""
+        return len(self.planned)
+
+    def n_complete(self) -> int:
+        """Planned configurations with a COMPLETE trial."""
+        return len(self.done(self.trials.in_state("COMPLETE")) & self.planned.keys())
+
+    def configurations(self) -> list[str]:
+        """Keys of the configurations."""
+        return list(self.planned)
+
+    def key_of(self, trial: FrozenTrial) -> str:
+        """The key of a trial's parameters."""
+        return configuration_key(trial.params)
+
+    def done(self, ended: Sequence[FrozenTrial]) -> set[str]:
+        """Keys of COMPLETE trials."""
+        return {known_key(self, trial) for trial in ended if trial.state.name == "COMPLETE"}
+
+    def start(self, key: str) -> Trial:
+        """Begin a trial with all its parameters at once; ``ask`` takes a transaction each."""
+        registered, parameters = self.trials.registered, self.planned[key]
+        study, space = registered.optuna, self.trials.task.study.search.space
+        study.sampler = PlannedSampler(parameters)
+        fixed = distributions(parameters, space, registered.choices)
+        running = create_trial(state=TrialState.RUNNING, params=parameters, distributions=fixed)
+        return Trial(study, self.trials.storage.create_new_trial(study._study_id, running))
+
+    def parameters(self, _trial: Trial, key: str) -> Parameters:
+        """The planned parameters."""
+        return self.planned[key]
+
+    def update(self) -> None:
+        """Close trials that a person enqueued."""
+        for trial in self.trials.in_state("WAITING"):
+            fail_trial(self.trials.storage, trial._trial_id, NOT_PLANNED)
+
+
+@dataclass(eq=False)
+class NestedSchedule(SlotSchedule):
+    """What the inner searches choose by each objective, and the baseline, on the outer folds.
+
+    Attributes:
+        trials: The trials of the task.
+        inner: The searches, one an outer fold.
+        choices: What is scored on each outer fold: names of objectives, and ``baseline``.
+        fixed: Parameters of the slots of those outer folds whose search is complete.
+    """
+
+    trials: Trials
+    inner: Sequence[SearchSchedule]
+    choices: tuple[str, ...] = field(init=False)
+    fixed: dict[int, Parameters] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Read what the inner searches have chosen."""
+        task = self.trials.task
+        self.choices = outer_choices(task.study, task.spec.training)
+        self.update()
+
+    def n_complete(self) -> int:
+        """Trials of what is chosen now."""
+        return len(self.done(self.trials.ended()))
+
+    def slots(self) -> int:
+        """All of them."""
+        return self.total
+
+    def done(self, ended: Sequence[FrozenTrial]) -> set[str]:
+        """Keys of slots that have scores of the parameters that are chosen now."""
+        chosen = {slot: configuration_key(choice) for slot, choice in self.fixed.items()}
+        return {
+            slot_key(slot)
+            for trial in ended
+            if (slot := trial.user_attrs.get(tables.SLOT_ATTRIBUTE)) in chosen
+            and trial.state.name != "FAIL"
+            and configuration_key(trial.params) == chosen[slot]
+        }
+
+    def open(self) -> set[str]:
+        """Keys of slots to train, now or once nothing of their inner search is open."""
+        undecided = [fold for fold, search in enumerate(self.inner) if search.open()]
+        n = len(self.choices)
+        slots = {fold * n + position for fold in undecided for position in range(n)}
+        return super().open() & {slot_key(slot) for slot in slots | self.fixed.keys()}
+
+    def can_begin(self, key: str) -> bool:
+        """Whether the slot's inner search has chosen."""
+        return slot_of(key) in self.fixed
+
+    def sampler(self, slot: int) -> BaseSampler:
+        """The chosen parameters."""
+        return PlannedSampler(self.fixed[slot])
+
+    def blocks(self, key: str) -> tuple[tuple[int, ...], ...]:
+        """The one outer fold that a slot belongs to, in all its repeats."""
+        return (self.trials.task.blocks[(slot_of(key) or 0) // len(self.choices)],)
+
+    def update(self) -> None:
+        """Fix the parameters of slots: what each finished inner search chooses."""
+        self.fixed = {}
+        for fold, search in enumerate(self.inner):
+            if search.n_complete() < search.total:
+                continue
+            for position, choice in enumerate(self.choices):
+                slot = fold * len(self.choices) + position
+                if choice == "baseline":
+                    self.fixed[slot] = dict(search.fixed[0])
+                elif trial := search.chosen(position):
+                    self.fixed[slot] = dict(trial.params)

@@ -1,0 +1,229 @@
+"""Schedules of slots: a search, whose trials an algorithm of Optuna chooses one by one."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+from optuna.exceptions import UpdateFinishedTrialError
+
+from remix_study.metrics import METRICS
+from remix_study.study import tables
+from remix_study.study.algorithms import (
+    UNCONDITIONAL,
+    FirstSampler,
+    make_pruner,
+    make_sampler,
+)
+from remix_study.study.configurations import Parameters
+from remix_study.study.constraints import Candidate, Constraint, Margin, choose, parse_constraint
+from remix_study.study.evaluation import Evaluation, MembersFailed
+from remix_study.study.initial_trials import initial_configurations
+from remix_study.study.optuna_parameters import suggest
+from remix_study.study.record import validation_means
+from remix_study.study.schedule import Schedule, finished, slot_key, slot_of
+from remix_study.study.tables import configuration_key
+from remix_study.study.trials import ASKED_FOR, NOT_FIRST, SCORED, TakenOver, Trials, fail_trial
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial, Trial
+
+
+class SlotSchedule(Schedule, Protocol):
+    """A schedule of slots, whose parameters become known one after the other.
+
+    Attributes:
+        fixed: Parameters of the slots that no algorithm chooses.
+    """
+
+    fixed: dict[int, Parameters]
+
+    @abstractmethod
+    def sampler(self, slot: int) -> BaseSampler:
+        """What gives the trial of a slot its parameters."""
+
+    @property
+    def total(self) -> int:
+        """Trials that the study asks for."""
+        return self.trials.task.study.search.trials or 0
+
+    def configurations(self) -> list[str]:
+        """Keys of the slots."""
+        return [slot_key(slot) for slot in range(self.trials.start.slots)]
+
+    def key_of(self, trial: FrozenTrial) -> str:
+        """The key of the slot that a trial was to fill."""
+        slot = trial.user_attrs.get(ASKED_FOR)
+        return f"trial {trial.number}" if slot is None else slot_key(slot)
+
+    def start(self, key: str) -> Trial:
+        """Begin the trial of a slot."""
+        slot, study = slot_of(key), self.trials.registered.optuna
+        assert slot is not None
+        study.sampler = self.sampler(slot)
+        while _is_enqueued(trial := study.ask()) and slot in self.fixed:
+            # A person enqueued it; Optuna hands out such trials first.
+            fail_trial(self.trials.storage, trial._trial_id, NOT_FIRST)
+        trial.set_user_attr(ASKED_FOR, slot)
+        return trial
+
+    def parameters(self, trial: Trial, key: str) -> Parameters:  # noqa: ARG002
+        """What the sampler chooses for an open trial."""
+        search = self.trials.task.study.search
+        return suggest(trial, search.space, everything=search.algorithm in UNCONDITIONAL)
+
+
+@dataclass(eq=False)
+class SearchSchedule(SlotSchedule):
+    """The trials of a search, one a slot; the first slots hold the references of its space.
+
+    Attributes:
+        trials: The trials of the task.
+        references: The references that the search space lacks, trained before the search.
+        fixed: Parameters of the slots that the algorithm does not choose.
+        has_baseline: Whether the baseline is the first of them.
+        constraints: What the trials must fulfil.
+    """
+
+    trials: Trials
+    references: Schedule | None = None
+    fixed: dict[int, Parameters] = field(init=False)
+    has_baseline: bool = field(init=False)
+    constraints: tuple[Constraint, ...] = field(init=False)
+    _baseline_means: dict[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        """Plan the initial trials, once."""
+        task = self.trials.task
+        initial = initial_configurations(task.study, task.spec.training)
+        self.fixed, self.has_baseline = dict(enumerate(initial.values())), "baseline" in initial
+        self.constraints = tuple(map(parse_constraint, task.study.search.constraints))
+
+    def n_complete(self) -> int:
+        """COMPLETE and PRUNED trials."""
+        return min(len(self.trials.in_state(*SCORED)), self.total)
+
+    def slots(self) -> int:
+        """Slots that a run which begins now may use.
+
+        A slot seeds what Optuna draws there. A trial that failed by itself has used its slot up:
+        the same seed would suggest the same parameters. The first runs use ``total`` slots; one
+        more run of a search that then lacks trials replaces those that failed.
+        """
+        n_used = len(self.done(self.trials.ended()))
+        return self.total if n_used < self.total else n_used + self.total - self.n_complete()
+
+    def done(self, ended: Sequence[FrozenTrial]) -> set[str]:
+        """Keys of slots whose trial ended by itself; those of initial trials need scores."""
+        return {
+            slot_key(slot)
+            for trial in ended
+            if (slot := trial.user_attrs.get(tables.SLOT_ATTRIBUTE)) is not None
+            and not (slot in self.fixed and trial.state.name == "FAIL")
+        }
+
+    def open(self) -> set[str]:
+        """Keys of slots that any worker may still use in this run."""
+        return set() if self.baseline_state() == "failed" else super().open()
+
+    def can_begin(self, key: str) -> bool:
+        """Whether the baseline is there where constraints are relative to it, or this is it."""
+        return self._is_baseline(key) or not self._is_baseline_missing()
+
+    def baseline_state(self) -> Literal["ready", "missing", "failed"]:
+        """Whether constraints that are relative to the baseline have what they need."""
+        if not self._is_baseline_missing():
+            return "ready"
+        owner, key = self._baseline()
+        # It may have become complete just before that look.
+        if (owner is None or key in finished(owner)) and self._is_baseline_missing():
+            return "failed"
+        return "missing"
+
+    def sampler(self, slot: int) -> BaseSampler:
+        """The study's algorithm, seeded for a slot."""
+        task = self.trials.task
+        algorithm = make_sampler(task.study.search.algorithm, task.study.seed, task.name, slot)
+        return FirstSampler(self.fixed[slot], algorithm) if slot in self.fixed else algorithm
+
+    def pruning_rule(self, trial: Trial, key: str) -> Callable[[dict[int, float]], bool] | None:
+        """Build the rule that decides whether a trial is pruned; None where the study never does.
+
+        The rule takes validation scores of the first objective by fold position and reports them
+        to Optuna; it raises TakenOver where the trial was closed meanwhile. Initial trials report,
+        and are never pruned.
+        """
+        if not self.trials.task.study.search.prune:
+            return None
+        self.trials.registered.optuna.pruner = make_pruner()
+        is_initial, reported = slot_of(key) in self.fixed, set[int]()
+
+        def should_prune(scores: dict[int, float]) -> bool:
+            try:
+                for position, score in scores.items():
+                    if np.isfinite(score) and position not in reported:
+                        trial.report(score, position)
+                        reported.add(position)
+            except UpdateFinishedTrialError as error:
+                raise TakenOver from error
+            return not is_initial and trial.should_prune()
+
+        return should_prune
+
+    def margins(self, evaluation: Evaluation, key: str) -> dict[Constraint, Margin]:
+        """How far a trial lies beyond each constraint.
+
+        Raises:
+            MembersFailed: A constraint cannot be computed.
+        """
+        if not self.constraints:
+            return {}
+        means = evaluation.means()
+        baseline = means if self._is_baseline(key) else self.baseline_means() or {}
+        margins = {bound: bound.margin(means, baseline) for bound in self.constraints}
+        for constraint, margin in margins.items():
+            if not np.isfinite(margin.beyond):
+                raise MembersFailed(f'constraint "{constraint.text}" cannot be computed')
+        return margins
+
+    def chosen(self, objective: int) -> FrozenTrial | None:
+        """The trial that validation means choose by one objective, None without trials."""
+        trials = {trial.number: trial for trial in self.trials.in_state("COMPLETE")}
+        candidates = [
+            Candidate(trial.number, tuple(trial.values), trial.constraints)
+            for trial in trials.values()
+        ]
+        metric = METRICS[self.trials.task.study.objectives[objective]]
+        candidate = choose(candidates, objective, maximize=metric.is_maximized)
+        return None if candidate is None else trials[candidate.number]
+
+    def baseline_means(self) -> dict[str, float] | None:
+        """Validation mean of each metric of the baseline, None while it has not been trained."""
+        owner, key = self._baseline()
+        if self._baseline_means is None and owner is not None:
+            for trial in owner.trials.in_state("COMPLETE"):
+                if key in owner.done([trial]):
+                    run = trial.user_attrs[tables.RUN_ATTRIBUTE]
+                    self._baseline_means = validation_means(self.trials.storage.engine, run)
+        return self._baseline_means
+
+    def _baseline(self) -> tuple[Schedule | None, str]:
+        """Whose trial the baseline is, and its key."""
+        if self.has_baseline:
+            return self, slot_key(0)
+        return self.references, configuration_key({"strategy": "baseline"})
+
+    def _is_baseline(self, key: str) -> bool:
+        return self.has_baseline and slot_of(key) == 0
+
+    def _is_baseline_missing(self) -> bool:
+        is_relative = any(constraint.relative for constraint in self.constraints)
+        return is_relative and self.baseline_means() is None
+
+
+def _is_enqueued(trial: Trial) -> bool:
+    return "fixed_params" in trial._cached_frozen_trial.system_attrs
