@@ -40,6 +40,7 @@ def _install() -> None:
 
     simulated_training.simulate_training(setattr)
     simulated_training.skip_conclusion(setattr)
+    simulated_training.skip_migrations(setattr)
     make_up_data(setattr)
     simulated_fit = Task.fit
     log = Path(os.environ["SIMULATED_LOG"])
