@@ -26,6 +26,7 @@ from remix_study.results.calibration import DRAWN_STRATEGIES, method_reliabiliti
 from remix_study.results.comparison import Comparison, comparisons
 from remix_study.results.frames import StudyFrames, load_frames
 from remix_study.results.methods import Method
+from remix_study.results.problem_choice import rankable
 from remix_study.study import optuna_tables, tables
 from remix_study.study.study_selection import registered_studies
 
@@ -77,7 +78,7 @@ class Pages:
             study_ids = {problem: study_id for study_id, problem, _ in state}
             frames = validation_only(load_frames(self._storage.engine, [study]))
             problems = comparisons(frames)
-            rank_table = rank_sums.all_ranks(rank_sums.rankable(problems)[0])
+            rank_table = rank_sums.all_ranks(rankable(problems)[0])
             # Notes and graphs of all problems first, as drawing artifacts takes long.
             for is_artifact in (False, True):
                 for comparison in problems:

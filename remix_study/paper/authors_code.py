@@ -21,9 +21,8 @@ from remix_study.metrics import PUBLISHED_METRICS
 from remix_study.paper.published import PROBLEMS, RANK_SUMS, STRATEGIES, is_published
 from remix_study.report.formatting import plain
 from remix_study.results.comparison import Comparison
-from remix_study.results.methods import Method
-from remix_study.results.rank_sums import KINDS, PUBLISHED, rank_methods
-from remix_study.results.ranking import Ranking
+from remix_study.results.methods import PUBLISHED, Method
+from remix_study.results.rank_sums import KINDS, Ranking, rank_methods
 
 AUTHORS_SCORE = "brier_repo"
 AUTHORS_CODE, WITHOUT_ERRORS = "repository", "mended"

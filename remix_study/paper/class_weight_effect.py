@@ -20,9 +20,9 @@ from remix_study.paper.authors_code import (
 from remix_study.paper.published import STRATEGIES, is_published
 from remix_study.results.comparison import Comparison
 from remix_study.results.effects import t_test
-from remix_study.results.friedman import LEVEL, holm
 from remix_study.results.intervals import paired_interval
 from remix_study.results.rank_sums import KINDS
+from remix_study.results.significance import LEVEL, holm
 
 _BASELINE, _COST = STRATEGIES.index("baseline"), STRATEGIES.index("cost")
 

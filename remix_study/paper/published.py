@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from remix_study.results.comparison import Comparison
-from remix_study.results.rank_sums import PUBLISHED
+from remix_study.results.methods import PUBLISHED
 
 STRATEGIES = tuple(strategy for strategy, _ in PUBLISHED)
 """Strategies of the five published methods, in the order of Table 2."""

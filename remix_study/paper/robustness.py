@@ -12,9 +12,8 @@ from remix_study.metrics import PUBLISHED_METRICS, is_maximized
 from remix_study.paper.published import REMIX
 from remix_study.results.comparison import Comparison
 from remix_study.results.intervals import paired_interval
-from remix_study.results.rank_sums import KINDS, RankTable, published_ranks
-from remix_study.results.ranking import Ranking
-from remix_study.results.variants import VariantPair, variant_pairs
+from remix_study.results.problem_choice import VariantPair, variant_pairs
+from remix_study.results.rank_sums import KINDS, Ranking, RankTable, published_ranks
 
 BASELINE = "baseline"
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from remix_study.report.figures import INK
 from remix_study.report.formatting import number
-from remix_study.results.friedman import cliques
+from remix_study.results.significance import cliques
 
 # Heights in lines of text, downwards from the axis.
 _FIRST_BAR = 0.55

@@ -15,11 +15,10 @@ from remix_study.batches.samplers import SMOTE_SAMPLERS
 from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.metrics import CORE_METRICS, METRICS, score
 from remix_study.results import posthoc
-from remix_study.results.alphas import nearest_alphas
 from remix_study.results.columns import Record, frame_of, grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.effects import Difference
-from remix_study.results.methods import CorrectedMethod, Method
+from remix_study.results.methods import CorrectedMethod, Method, nearest_alphas
 from remix_study.results.probabilities import ProbabilityReader
 
 DIVIDED = "baseline / prior"

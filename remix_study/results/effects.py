@@ -18,8 +18,8 @@ import pandas as pd
 from scipy import stats
 
 from remix_study.metrics import better_or_worse
-from remix_study.results.friedman import holm
 from remix_study.results.intervals import Interval, paired_interval, score_interval
+from remix_study.results.significance import holm
 
 Relation = Literal["better", "worse", "unclear"]
 """How one method compares with another; "unclear" where the interval holds zero."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
-from remix_study.batches.strategies import STRATEGIES
+from remix_study.batches.strategies import PUBLISHED_ALPHA, STRATEGIES
+
+Key = TypeVar("Key", bound=Hashable)
 
 STRATEGY_KEYS = ("strategy", "sampler", "mixing", "alpha", "loss")
 """Parameters of a trial that make its strategy; all others are settings."""
@@ -24,6 +26,15 @@ STRATEGY_ORDER = (
 
 SIMPLEST_FIRST = ("baseline", "cost", "logit-adjusted", "balance", "smote", "mixup", "remix")
 """Strategies from the one that is cheapest to run and to explain to the most expensive one."""
+
+PUBLISHED: tuple[tuple[str, float | None], ...] = (
+    ("baseline", None),
+    ("cost", None),
+    ("smote", None),
+    ("mixup", PUBLISHED_ALPHA),
+    ("remix", PUBLISHED_ALPHA),
+)
+"""Strategy and alpha of the methods of the paper's Table 2, in its order."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +126,44 @@ def is_same_alpha(first: float | None, second: float | None) -> bool:
     if first is None or second is None:
         return first is second
     return math.isclose(first, second)
+
+
+def is_published(method: Method) -> bool:
+    """Whether a method is one of the five of the paper's Table 2."""
+    return (method.strategy, method.alpha) in PUBLISHED
+
+
+def alpha_distance(alpha: float | None, target: float = PUBLISHED_ALPHA) -> float:
+    """Distance on the logarithmic scale on which alphas are compared: ``|log(alpha / target)|``.
+
+    Args:
+        alpha: Alpha of a method.
+        target: The alpha to be near to, above 0.
+
+    Returns:
+        The distance; 0 for a method that does not mix (alpha None or 0).
+    """
+    return abs(math.log(alpha / target)) if alpha else 0.0
+
+
+def nearest_alphas(
+    methods: Iterable[tuple[Key, Method]], target: float = PUBLISHED_ALPHA
+) -> dict[Key, Method]:
+    """Select for each key the method whose alpha is nearest, the first among equals.
+
+    Args:
+        methods: Methods, each with the key (such as its strategy) of which one is selected.
+        target: The alpha to be near to, above 0.
+
+    Returns:
+        Key -> method, in the order in which keys come first.
+    """
+    nearest: dict[Key, Method] = {}
+    for key, method in methods:
+        distance = alpha_distance(method.alpha, target)
+        if key not in nearest or distance < alpha_distance(nearest[key].alpha, target):
+            nearest[key] = method
+    return nearest
 
 
 def methods_of_runs(runs: pd.DataFrame, *, grid: bool) -> tuple[Method, ...]:

@@ -1,4 +1,4 @@
-"""Rank sums of methods over problems, as in Table 2 of Bellinger et al.
+"""Ranks of methods within each problem and their sums, as in Table 2 of Bellinger et al.
 
 A method is ranked at its one fixed alpha, never as the best of a grid of alphas: the best would be
 chosen on the same test rows that it is compared on.
@@ -6,50 +6,25 @@ chosen on the same test rows that it is compared on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+from scipy import stats
 
-from remix_study.batches.strategies import PUBLISHED_ALPHA
+from remix_study.errors import join_names
 from remix_study.metrics import CORE_METRICS, PUBLISHED_METRICS, is_maximized, short_name
-from remix_study.results.alphas import nearest_alphas
+from remix_study.results.columns import Record, frame_of, grouped
 from remix_study.results.comparison import Comparison
-from remix_study.results.methods import Method, method_order
-from remix_study.results.ranking import Ranking, rank_means, sum_ranks
-from remix_study.results.variants import headline_problems
-
-PUBLISHED: tuple[tuple[str, float | None], ...] = (
-    ("baseline", None),
-    ("cost", None),
-    ("smote", None),
-    ("mixup", PUBLISHED_ALPHA),
-    ("remix", PUBLISHED_ALPHA),
-)
-"""Strategy and alpha of the methods of the paper's Table 2, in its order."""
+from remix_study.results.methods import Method, is_published, method_order, nearest_alphas
+from remix_study.results.significance import check_rank_total
 
 KINDS = ("binary", "multi-class")
 """Kinds of problems, which are ranked apart."""
 
-# Reasons why problems are not ranked, or not from every study that has them.
-SEARCHED, VARIANT, NO_TRIALS, SEVERAL_STUDIES = "searched", "variant", "no trials", "studies"
-
-
-@dataclass(frozen=True)
-class ProblemNote:
-    """What became of problems that are not ranked, or not from every study.
-
-    Attributes:
-        reason: `SEARCHED`: Optuna chose the configurations, so that methods differ between
-            problems; `VARIANT`: rows drawn or split otherwise than in a plain problem;
-            `NO_TRIALS`: nothing is complete; `SEVERAL_STUDIES`: only one study's is ranked.
-        problems: their names.
-        study: the study that they are ranked from; "" for the other reasons.
-    """
-
-    reason: str
-    problems: tuple[str, ...]
-    study: str = ""
+TIE_DECIMALS = 12
+"""Means that are equal at this many decimals are the same number summed in another order."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +41,6 @@ class IncompleteMethod:
     """A method that is not ranked on the problems of a kind, because it lacks some of them.
 
     Attributes:
-        kind: "binary" or "multi-class".
         method: its label.
         absent: problems that it was not run on.
         partial: problems where folds failed or were not trained.
@@ -76,6 +50,37 @@ class IncompleteMethod:
     method: str
     absent: tuple[str, ...]
     partial: tuple[MissingFolds, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """One metric of one kind of problem, ranked.
+
+    Attributes:
+        means: (problems, methods) mean test scores.
+        ranks: (problems, methods) ranks within each problem; 1 is the best.
+        sums: (methods,) rank sums; their total has been checked.
+    """
+
+    kind: str
+    metric: str
+    means: pd.DataFrame
+    ranks: pd.DataFrame
+    sums: pd.Series[float]
+
+    @property
+    def mean_ranks(self) -> pd.Series[float]:
+        """(methods,) mean ranks."""
+        return self.sums / len(self.ranks)
+
+    def by_dataset(self, datasets: Mapping[str, str]) -> Ranking:
+        """Rank the same methods on each data set, after averaging the scores of its problems.
+
+        Args:
+            datasets: problem -> its data set.
+        """
+        names = [datasets[str(problem)] for problem in self.means.index]
+        return _ranking(self.kind, self.metric, self.means.groupby(names, sort=False).mean())
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,49 +97,10 @@ class RankTable:
     rankings: tuple[Ranking, ...]
     incomplete: tuple[IncompleteMethod, ...]
 
-
-def is_published(method: Method) -> bool:
-    """Whether a method is one of the five of the paper's Table 2."""
-    return (method.strategy, method.alpha) in PUBLISHED
-
-
-def rankable(
-    comparisons: Sequence[Comparison],
-) -> tuple[tuple[Comparison, ...], tuple[ProblemNote, ...]]:
-    """Select the problems that can be ranked, and note what became of the others.
-
-    Of a problem that several studies have, the one with most published methods is taken, then
-    the one with most methods.
-
-    Returns:
-        The problems, each once, and the notes.
-    """
-    plain = headline_problems(comparisons)
-    planned = [c for c in plain if c.is_grid]
-    notes = [
-        ProblemNote(reason, problems)
-        for reason, problems in (
-            (SEARCHED, tuple(c.name for c in comparisons if not c.is_grid)),
-            (VARIANT, tuple(c.name for c in comparisons if c not in plain)),
-            (NO_TRIALS, tuple(c.name for c in planned if not c.methods)),
-        )
-        if problems
-    ]
-    selected: dict[str, Comparison] = {}
-    repeated: dict[str, None] = {}
-    for comparison in planned:
-        if not comparison.methods:
-            continue
-        problem = comparison.problem
-        if problem in selected:
-            repeated[problem] = None
-            selected[problem] = max(selected[problem], comparison, key=_priority)
-        else:
-            selected[problem] = comparison
-    for study in dict.fromkeys(selected[problem].study for problem in repeated):
-        problems = tuple(problem for problem in repeated if selected[problem].study == study)
-        notes.append(ProblemNote(SEVERAL_STUDIES, problems, study))
-    return tuple(selected.values()), tuple(notes)
+    @property
+    def by_kind(self) -> dict[str, list[Ranking]]:
+        """Kind of problem -> its rankings."""
+        return grouped(self.rankings, lambda ranking: ranking.kind)
 
 
 def published_ranks(
@@ -160,53 +126,6 @@ def all_ranks(comparisons: Sequence[Comparison]) -> RankTable:
     return rank_methods(comparisons, CORE_METRICS, lambda _: True)
 
 
-def table(ranked: RankTable) -> pd.DataFrame:
-    """Table of rank sums: one line a kind, metric and method."""
-    return pd.DataFrame(
-        [
-            {
-                "kind": ranking.kind,
-                "metric": ranking.metric,
-                "row": label,
-                "rank_sum": rank_sum,
-                "mean_rank": rank_sum / len(ranking.ranks),
-                "problems": len(ranking.ranks),
-                "rows_ranked": len(ranking.sums),
-            }
-            for ranking in ranked.rankings
-            for label, rank_sum in ranking.sums.items()
-        ]
-    )
-
-
-def table_by_problem(ranked: RankTable) -> pd.DataFrame:
-    """Table of ranks: one line a problem, metric and method, with its mean score."""
-    return pd.DataFrame(
-        [
-            {
-                "kind": ranking.kind,
-                "metric": ranking.metric,
-                "problem": problem,
-                "row": label,
-                "mean": ranking.means.loc[problem, label],
-                "rank": ranking.ranks.loc[problem, label],
-            }
-            for ranking in ranked.rankings
-            for problem in ranking.ranks.index
-            for label in ranking.ranks.columns
-        ]
-    )
-
-
-def published_layout(ranked: RankTable) -> pd.DataFrame:
-    """Table of rank sums in the paper's layout: a line a method, a column a kind and metric."""
-    layout = pd.DataFrame({"row": [method.label for method in ranked.methods]})
-    for ranking in ranked.rankings:
-        column = f"{ranking.kind} {short_name(ranking.metric)}"
-        layout[column] = layout["row"].map(ranking.sums)
-    return layout
-
-
 def rank_methods(
     comparisons: Sequence[Comparison],
     metrics: Sequence[str],
@@ -224,58 +143,127 @@ def rank_methods(
     """
     rankings: list[Ranking] = []
     incomplete: list[IncompleteMethod] = []
-    methods: dict[str, Method] = {}
+    ranked: dict[str, Method] = {}
     for kind in KINDS:
         problems = [c for c in comparisons if c.kind == kind]
-        candidates = {m.label: m for c in problems for m in c.methods if is_wanted(m)}
-        complete, left_out = _split_complete(kind, problems, candidates, metrics)
-        incomplete += left_out
-        if len(complete) < 2:
+        wanted = {m.label: m for c in problems for m in c.methods if is_wanted(m)}
+        left_out = {m.method: m for m in _incomplete(kind, problems, wanted, metrics)}
+        incomplete += left_out.values()
+        methods = {label: wanted[label] for label in _ordered(wanted) if label not in left_out}
+        if len(methods) < 2:
             continue
-        methods |= complete
+        ranked |= methods
         for metric in metrics:
-            means = pd.DataFrame(
-                {
-                    label: [float(c.score(label, metric).mean()) for c in problems]
-                    for label in complete
-                },
-                index=[c.problem for c in problems],
-            )
-            ranks = rank_means(means, maximize=is_maximized(metric))
-            rankings.append(Ranking(kind, metric, means, ranks, sum_ranks(ranks)))
-    ordered = tuple(sorted(methods.values(), key=method_order))
+            scores = {
+                label: [float(c.score(label, metric).mean()) for c in problems]
+                for label in methods
+            }
+            means = pd.DataFrame(scores, index=[c.problem for c in problems])
+            rankings.append(_ranking(kind, metric, means))
+    ordered = tuple(ranked[label] for label in _ordered(ranked))
     return RankTable(ordered, tuple(rankings), tuple(incomplete))
 
 
-def _split_complete(
+def _ordered(methods: Mapping[str, Method]) -> list[str]:
+    return sorted(methods, key=lambda label: method_order(methods[label]))
+
+
+def _incomplete(
     kind: str,
     problems: Sequence[Comparison],
-    candidates: Mapping[str, Method],
+    labels: Mapping[str, Method],
     metrics: Sequence[str],
-) -> tuple[dict[str, Method], list[IncompleteMethod]]:
-    """Split the candidates into those with every fold of every problem, and the others."""
-    complete: dict[str, Method] = {}
-    incomplete: list[IncompleteMethod] = []
-    for method in sorted(candidates.values(), key=method_order):
-        absent = tuple(
-            c.problem for c in problems if method.label not in {m.label for m in c.methods}
-        )
+) -> Iterator[IncompleteMethod]:
+    """The methods that have not every fold of every problem."""
+    for label in _ordered(labels):
+        absent = tuple(c.problem for c in problems if label not in {m.label for m in c.methods})
         partial = tuple(
             MissingFolds(c.problem, missing, c.planned_folds)
             for c in problems
             if c.problem not in absent
-            and (missing := max(c.missing_folds(method.label, metric) for metric in metrics))
+            and (missing := max(c.missing_folds(label, metric) for metric in metrics))
         )
         if absent or partial:
-            incomplete.append(IncompleteMethod(kind, method.label, absent, partial))
-        else:
-            complete[method.label] = method
-    return complete, incomplete
+            yield IncompleteMethod(kind, label, absent, partial)
 
 
-def _priority(comparison: Comparison) -> tuple[int, int]:
-    """Order of studies that have the same problem.
+def _ranking(kind: str, metric: str, means: pd.DataFrame) -> Ranking:
+    ranks = rank_means(means, maximize=is_maximized(metric))
+    return Ranking(kind, metric, means, ranks, sum_ranks(ranks))
 
-    Published methods count first: a grid of alphas has many methods and nothing to rank them with.
+
+def rank_means(means: pd.DataFrame, *, maximize: bool) -> pd.DataFrame:
+    """Rank methods within each problem; 1 is the best, ties share their average rank.
+
+    Args:
+        means: (problems, methods) mean scores.
+        maximize: whether a higher score is better.
+
+    Returns:
+        (problems, methods) ranks.
+
+    Raises:
+        ValueError: a mean is missing.
     """
-    return sum(map(is_published, comparison.methods)), len(comparison.methods)
+    values = means.to_numpy(dtype=np.float64)
+    if np.isnan(values).any():
+        missing = means.columns[np.isnan(values).any(axis=0)]
+        raise ValueError(
+            "every method needs a mean score on every problem to be ranked; missing for "
+            f"{join_names(map(str, missing))}"
+        )
+    ordered = np.round(-values if maximize else values, TIE_DECIMALS)
+    ranks = stats.rankdata(ordered, method="average", axis=1)
+    return pd.DataFrame(ranks, index=means.index, columns=means.columns)
+
+
+def sum_ranks(ranks: pd.DataFrame) -> pd.Series[float]:
+    """(methods,) sums of the (problems, methods) ranks, their total checked."""
+    sums = ranks.sum(axis=0).astype(float)
+    check_rank_total(sums.to_numpy(dtype=np.float64), n_problems=len(ranks))
+    return sums
+
+
+def table(ranked: RankTable) -> pd.DataFrame:
+    """Table of rank sums: one line a kind, metric and method."""
+    return frame_of(
+        (Record(ranking=r, row=str(label)) for r in ranked.rankings for label in r.sums.index),
+        {
+            "kind": "ranking.kind",
+            "metric": "ranking.metric",
+            "row": "row",
+            "rank_sum": lambda line: line.ranking.sums[line.row],
+            "mean_rank": lambda line: line.ranking.mean_ranks[line.row],
+            "problems": lambda line: len(line.ranking.ranks),
+            "rows_ranked": lambda line: len(line.ranking.sums),
+        },
+    )
+
+
+def table_by_problem(ranked: RankTable) -> pd.DataFrame:
+    """Table of ranks: one line a problem, metric and method, with its mean score."""
+    return frame_of(
+        (
+            Record(ranking=ranking, problem=problem, row=label)
+            for ranking in ranked.rankings
+            for problem in ranking.ranks.index
+            for label in ranking.ranks.columns
+        ),
+        {
+            "kind": "ranking.kind",
+            "metric": "ranking.metric",
+            "problem": "problem",
+            "row": "row",
+            "mean": lambda line: line.ranking.means.loc[line.problem, line.row],
+            "rank": lambda line: line.ranking.ranks.loc[line.problem, line.row],
+        },
+    )
+
+
+def published_layout(ranked: RankTable) -> pd.DataFrame:
+    """Table of rank sums in the paper's layout: a line a method, a column a kind and metric."""
+    layout = pd.DataFrame({"row": [method.label for method in ranked.methods]})
+    for ranking in ranked.rankings:
+        column = f"{ranking.kind} {short_name(ranking.metric)}"
+        layout[column] = layout["row"].map(ranking.sums)
+    return layout

@@ -10,16 +10,16 @@ import pandas as pd
 
 from remix_study.metrics import is_maximized
 from remix_study.results.comparison import Comparison
-from remix_study.results.friedman import (
+from remix_study.results.rank_sums import Ranking, RankTable
+from remix_study.results.significance import (
     LEAST_UNITS,
     FriedmanTest,
+    Posterior,
     against_control,
     friedman_test,
+    signed_rank_posterior,
     tie_mass,
 )
-from remix_study.results.rank_sums import RankTable
-from remix_study.results.ranking import Ranking, rank_by_dataset
-from remix_study.results.signed_rank import Posterior, signed_rank_posterior
 
 UNITS = ("problem", "data set")
 """What counts as one observation of a test."""
@@ -87,7 +87,7 @@ def rank_tests(ranked: RankTable, comparisons: Sequence[Comparison]) -> tuple[Ra
         tests.append(_rank_test(ranking, "problem", remix))
         ranked_datasets = [datasets[str(problem)] for problem in ranking.means.index]
         if len(set(ranked_datasets)) < len(ranked_datasets):
-            tests.append(_rank_test(rank_by_dataset(ranking, datasets), "data set", remix))
+            tests.append(_rank_test(ranking.by_dataset(datasets), "data set", remix))
     return tuple(tests)
 
 

@@ -1,22 +1,27 @@
 """Roles of problems: those that are ranked and judged, and those that answer a question of them.
 
-Ranks, gains, claims and verdicts are of the main problems alone, each once. A study that repeats
-a main problem with one thing changed is supplementary and has a section of its own: if it were
-ranked as well, the same rows of data would count twice.
+Ranks, gains, claims and verdicts are of the main problems alone, each once. Studies that split and
+train a problem in the same way differ only in their strategies, so their methods are joined: fold
+by fold they saw the same rows. A study that repeats a main problem with one thing changed is
+supplementary and has a section of its own: if it were ranked as well, the same rows of data would
+count twice.
 """
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pandas as pd
+
 from remix_study.batches.strategies import STRATEGIES
+from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
-from remix_study.results.joining import has_alpha_curve, join_methods, training_recipe
-from remix_study.results.rank_sums import PUBLISHED, is_published
-from remix_study.results.variants import headline_problems
+from remix_study.results.methods import PUBLISHED, Method, is_published, method_order
+from remix_study.results.problem_choice import headline_problems
 
 AUTHORS_CODE_STRATEGIES = frozenset(name for name in STRATEGIES if name.endswith("-repo"))
 """Strategies as the authors' public repository has them, where it differs from the paper."""
@@ -32,8 +37,6 @@ class Check:
     """A main problem, and the same problem on the same folds, trained otherwise.
 
     Attributes:
-        main: as the main study trains it.
-        varied: trained otherwise.
         changes: setting as a study file names it -> (in the main study, in the check).
     """
 
@@ -110,20 +113,18 @@ def study_roles(comparisons: Sequence[Comparison]) -> StudyRoles:
     headline: list[Comparison] = []
     curves: list[Comparison] = []
     checks: list[Check] = []
-    for same_problem in _by_problem(plain):
-        by_recipe = sorted(
-            _by_recipe(same_problem),
-            key=lambda same_recipe: -max(study_sizes[c.study] for c in same_recipe),
-        )
+    for same_problem in grouped(plain, lambda c: (c.kind, c.problem)).values():
+        # One without a known recipe is by itself.
+        by_recipe = grouped(same_problem, lambda c: training_recipe(c) or id(c)).values()
         first_main: Comparison | None = None
-        for same_recipe in by_recipe:
+        for same_recipe in sorted(by_recipe, key=lambda g: -max(study_sizes[c.study] for c in g)):
             first, *others = sorted(same_recipe, key=_priority, reverse=True)
-            joined = join_methods(first, [c for c in others if not has_alpha_curve(c)])
+            joined = _join_methods(first, [c for c in others if not _has_alpha_curve(c)])
             check = _check(first_main, joined) if first_main else None
             if check is None:
                 main.append(joined)
                 headline.append(first if _has_remix_and_baseline(first) else joined)
-                curves += [c for c in others if has_alpha_curve(c)]
+                curves += [c for c in others if _has_alpha_curve(c)]
                 first_main = first_main or joined
             else:
                 checks.append(check)
@@ -145,30 +146,76 @@ def _is_authors_code(comparison: Comparison) -> bool:
     )
 
 
-def _by_problem(comparisons: Sequence[Comparison]) -> list[list[Comparison]]:
-    groups: dict[tuple[str, str], list[Comparison]] = {}
-    for c in comparisons:
-        groups.setdefault((c.kind, c.problem), []).append(c)
-    return list(groups.values())
+def training_recipe(comparison: Comparison) -> str | None:
+    """Text that is equal for two problems which were split and trained alike.
+
+    Returns:
+        JSON; None if it is not known, and for a search or a grid that varies more than
+        strategies, whose methods were not all trained alike.
+    """
+    definition = comparison.definition
+    if definition is None or not comparison.is_grid or any(m.settings for m in comparison.methods):
+        return None
+    recipe = {name: definition.get(name) for name in (*_SHARED_SECTIONS, *_CHECKED_SECTIONS)}
+    recipe["seed"] = definition["study"]["seed"]
+    recipe["training"] = _without_stack(recipe["training"])
+    return json.dumps(recipe, sort_keys=True)
 
 
-def _by_recipe(comparisons: Sequence[Comparison]) -> list[list[Comparison]]:
-    """Groups of comparisons that can be joined; one without a known recipe is by itself."""
-    groups: dict[object, list[Comparison]] = {}
-    for c in comparisons:
-        groups.setdefault(training_recipe(c) or id(c), []).append(c)
-    return list(groups.values())
+def _without_stack(training: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The number of networks in one program changes no more than last digits."""
+    return {key: value for key, value in (training or {}).items() if key != "stack"}
 
 
 def _priority(comparison: Comparison) -> tuple[int, bool]:
     """Order of studies of one recipe: the one with most published methods names the problem."""
-    return sum(map(is_published, comparison.methods)), not has_alpha_curve(comparison)
+    return sum(map(is_published, comparison.methods)), not _has_alpha_curve(comparison)
+
+
+def _has_alpha_curve(comparison: Comparison) -> bool:
+    """Whether some strategy was run at several alphas, which are not compared as rivals."""
+    families = [method.family for method in comparison.methods if method.alpha]
+    return len(set(families)) < len(families)
 
 
 def _has_remix_and_baseline(comparison: Comparison) -> bool:
     """Whether the study has the two methods that every verdict compares."""
     methods = {(method.strategy, method.alpha) for method in comparison.methods}
     return {PUBLISHED[0], PUBLISHED[-1]} <= methods
+
+
+def _join_methods(first: Comparison, others: Sequence[Comparison]) -> Comparison:
+    """Add the methods of comparisons of the same recipe; the earlier one of a label counts."""
+    if not others:
+        return first
+    comparisons = (first, *others)
+    methods: dict[str, Method] = {}
+    added: list[list[str]] = []
+    for comparison in comparisons:
+        new = {m.label: m for m in comparison.methods if m.label not in methods}
+        methods |= new
+        added.append(list(new))
+    scores = {
+        key: pd.concat(
+            [
+                c.scores[key].filter(labels)
+                for c, labels in zip(comparisons, added, strict=True)
+                if key in c.scores
+            ],
+            axis=1,
+        ).sort_index()
+        for key in dict.fromkeys(key for c in comparisons for key in c.scores)
+    }
+    folds = pd.concat([c.folds for c in comparisons], ignore_index=True)
+    counts = ("planned", "complete", "failed")
+    totals = {name: sum(int(c.info[name]) for c in comparisons) for name in counts}
+    return replace(
+        first,
+        info=dict(first.info) | totals,
+        methods=tuple(sorted(methods.values(), key=method_order)),
+        folds=folds[folds["run"].isin([method.run for method in methods.values()])],
+        scores=scores,
+    )
 
 
 def _check(main: Comparison, varied: Comparison) -> Check | None:
@@ -190,16 +237,10 @@ def _check(main: Comparison, varied: Comparison) -> Check | None:
 
 
 def _checked_settings(definition: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings that a check may change: "section.key" -> value.
-
-    The number of networks in one program is none, since it changes no more than last digits.
-    """
-    return {
-        f"{section}.{key}": value
-        for section in _CHECKED_SECTIONS
-        for key, value in (definition.get(section) or {}).items()
-        if (section, key) != ("training", "stack")
-    }
+    """Settings that a check may change: "section.key" -> value."""
+    sections = {name: definition.get(name) or {} for name in _CHECKED_SECTIONS}
+    sections["training"] = _without_stack(sections["training"])
+    return {f"{name}.{key}": v for name, section in sections.items() for key, v in section.items()}
 
 
 def _in_order(

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from remix_study.metrics import CORE_METRICS
-from remix_study.results.alphas import alpha_distance
 from remix_study.results.comparison import Comparison
 from remix_study.results.corrections import DIVIDED, THRESHOLD
 from remix_study.results.intervals import Interval, paired_interval
-from remix_study.results.methods import SIMPLEST_FIRST, CorrectedMethod, Method
+from remix_study.results.methods import SIMPLEST_FIRST, CorrectedMethod, Method, alpha_distance
 from remix_study.results.probability_quality import (
     ProbabilityQuality,
     Relation,

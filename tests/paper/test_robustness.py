@@ -17,8 +17,14 @@ from remix_study.paper.sections.robustness import sections
 from remix_study.report.page import write_report
 from remix_study.report.page_files import Formats
 from remix_study.results.comparison import comparisons
-from remix_study.results.rank_sums import VARIANT, ProblemNote, rankable
-from remix_study.results.variants import headline_problems, problem_variant, variant_pairs
+from remix_study.results.problem_choice import (
+    VARIANT,
+    ProblemNote,
+    headline_problems,
+    problem_variant,
+    rankable,
+    variant_pairs,
+)
 
 ROWS = (
     ("baseline", None),

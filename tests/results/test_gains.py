@@ -10,7 +10,8 @@ from made_up_studies import MadeUpProblem, at_three_ratios, made_up_frames
 from remix_study.report.sections.gains import section
 from remix_study.results.comparison import comparisons
 from remix_study.results.gains import ALL, gains, table, table_by_problem
-from remix_study.results.rank_sums import rankable, strategy_ranks
+from remix_study.results.problem_choice import rankable
+from remix_study.results.rank_sums import strategy_ranks
 
 pytestmark = pytest.mark.usefixtures("unrendered_figures")
 

@@ -46,7 +46,7 @@ from remix_study.results.intervals import (
     corrected_interval,
     corrected_standard_error,
 )
-from remix_study.results.ranking import TIE_DECIMALS
+from remix_study.results.rank_sums import TIE_DECIMALS
 
 CheckShape = Callable[[Sequence[AlphaGrid], str], tuple[bool, dict[str, float]]]
 MakeContrast = Callable[[Mapping[str, Sequence[AlphaGrid]], str], Contrast]

@@ -20,7 +20,7 @@ from remix_study.paper.claims.parts import (
 from remix_study.paper.claims.rules import RIVALS
 from remix_study.paper.claims.score_matrix import score_matrices
 from remix_study.results.comparison import Comparison
-from remix_study.results.friedman import smallest_p
+from remix_study.results.significance import smallest_p
 
 ELSEWHERE = "shown by report --demonstration"
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from remix_study.paper.claims.rules import LEAST_DATASETS
 from remix_study.results.rank_tests import SURE
-from remix_study.results.signed_rank import Posterior, signed_rank_posterior
+from remix_study.results.significance import Posterior, signed_rank_posterior
 
 Descriptive = Literal["holds", "does not hold", "not run"]
 Inferential = Literal["supported", "contradicted", "undecided", "not run", "not tested"]

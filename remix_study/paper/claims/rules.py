@@ -18,8 +18,7 @@ What was not run, or has failed folds, is named and yields no verdict.
 from __future__ import annotations
 
 from remix_study.paper.published import STRATEGIES
-from remix_study.results.friedman import LEAST_UNITS
-from remix_study.results.signed_rank import ROPE
+from remix_study.results.significance import LEAST_UNITS, ROPE
 
 # Two data sets that agree already give a posterior of 0.96, which says more of the prior than of
 # them; three is what the paper has in its multi-class half.

@@ -14,11 +14,9 @@ from remix_study.metrics import CORE_METRICS, is_maximized
 from remix_study.paper.claims.rules import IMAGES
 from remix_study.paper.published import STRATEGIES
 from remix_study.report.formatting import counted, first_names, listing
-from remix_study.results.alphas import alpha_distance, nearest_alphas
 from remix_study.results.comparison import Comparison
-from remix_study.results.methods import Method
-from remix_study.results.rank_sums import KINDS
-from remix_study.results.ranking import rank_means
+from remix_study.results.methods import Method, alpha_distance, nearest_alphas
+from remix_study.results.rank_sums import KINDS, rank_means
 
 # A reason names this many problems.
 MOST_NAMES = 3

@@ -29,7 +29,7 @@ from remix_study.report.formatting import (
     span,
 )
 from remix_study.report.page_model import Block, Cell, Head, Picture, Section, Table
-from remix_study.results.friedman import LEVEL
+from remix_study.results.significance import LEVEL
 from remix_study.results.study_roles import Check
 
 TITLE = "Checks"

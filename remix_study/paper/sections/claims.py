@@ -21,10 +21,9 @@ from remix_study.paper.published import PROBLEMS, is_published, problem_key
 from remix_study.report.formatting import MISSING, counted, listing, number, plain, sentence
 from remix_study.report.page_model import Block, Cell, Head, Section, Table
 from remix_study.results.comparison import Comparison
-from remix_study.results.friedman import LEVEL
 from remix_study.results.rank_sums import KINDS
 from remix_study.results.rank_tests import SURE
-from remix_study.results.signed_rank import ROPE
+from remix_study.results.significance import LEVEL, ROPE
 
 TITLE = "The paper’s claims"
 LEAD = (

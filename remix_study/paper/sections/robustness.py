@@ -27,7 +27,7 @@ from remix_study.report.formatting import (
 from remix_study.report.page_model import Block, Cell, Head, Picture, Section, Table
 from remix_study.report.sections.rank_sums import incomplete_methods
 from remix_study.results.comparison import Comparison
-from remix_study.results.variants import BOTH, GROUPED, REDRAWN
+from remix_study.results.problem_choice import BOTH, GROUPED, REDRAWN
 
 TITLE = "Robustness"
 LEAD = (

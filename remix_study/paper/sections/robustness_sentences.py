@@ -8,7 +8,7 @@ from remix_study.metrics import PUBLISHED_METRICS, short_name
 from remix_study.paper.published import REMIX
 from remix_study.paper.robustness import BASELINE, VariantComparison
 from remix_study.report.formatting import counted, listing, number, plain, sentence, signed
-from remix_study.results.ranking import Ranking
+from remix_study.results.rank_sums import Ranking
 
 
 def rank_lines(variant: VariantComparison) -> list[str]:

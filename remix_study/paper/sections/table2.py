@@ -13,8 +13,8 @@ from remix_study.report.formatting import listing, number, plain
 from remix_study.report.page_model import Block, Cell, Head, Table
 from remix_study.report.registry import ReferenceRanks
 from remix_study.results.comparison import Comparison
-from remix_study.results.friedman import against_control, friedman_test
 from remix_study.results.rank_sums import RankTable
+from remix_study.results.significance import against_control, friedman_test
 
 
 def beside(five: RankTable, usable: Sequence[Comparison]) -> dict[tuple[str, str, str], float]:

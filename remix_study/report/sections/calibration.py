@@ -29,7 +29,7 @@ from remix_study.results.calibration import (
     table,
 )
 from remix_study.results.comparison import Comparison
-from remix_study.results.rank_sums import rankable
+from remix_study.results.problem_choice import rankable
 
 TITLE = "Calibration of the rare classes"
 VIEWS = {

@@ -22,7 +22,7 @@ from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.corrections import CorrectionSummary, correction_summaries, table
 from remix_study.results.methods import AnyMethod, Method
-from remix_study.results.rank_sums import rankable
+from remix_study.results.problem_choice import rankable
 
 TITLE = "Corrections without training"
 

@@ -15,7 +15,8 @@ from remix_study.report.page_tables import Column, line_table, method_cell
 from remix_study.report.sentences import SENTENCES
 from remix_study.results.comparison import Comparison
 from remix_study.results.gains import ALL, Gains, gains, table, table_by_problem
-from remix_study.results.rank_sums import rankable, strategy_ranks
+from remix_study.results.problem_choice import rankable
+from remix_study.results.rank_sums import strategy_ranks
 
 TITLE = "Gains over the baseline"
 PICTURED = PUBLISHED_METRICS

@@ -12,7 +12,7 @@ from remix_study.report.page_tables import cross_table, method_cell
 from remix_study.report.sentences import SENTENCES
 from remix_study.results.comparison import Comparison
 from remix_study.results.effects import Difference
-from remix_study.results.friedman import LEVEL
+from remix_study.results.significance import LEVEL
 
 ProblemTests = Sequence[tuple[Comparison, Sequence[Difference]]]
 TITLE = "Paired tests against the baseline and against ReMix"

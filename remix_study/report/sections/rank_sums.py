@@ -24,28 +24,29 @@ from remix_study.report.page_model import Block, Cell, Head, Section, Table
 from remix_study.report.registry import ReferenceRanks
 from remix_study.report.sections import rank_tests as rank_test_blocks
 from remix_study.results.comparison import Comparison
-from remix_study.results.methods import Method
-from remix_study.results.rank_sums import (
-    KINDS,
+from remix_study.results.methods import PUBLISHED, Method
+from remix_study.results.problem_choice import (
     NO_TRIALS,
-    PUBLISHED,
     SEARCHED,
     SEVERAL_STUDIES,
     VARIANT,
-    IncompleteMethod,
     ProblemNote,
+    rankable,
+)
+from remix_study.results.rank_sums import (
+    KINDS,
+    IncompleteMethod,
+    Ranking,
     RankTable,
     all_ranks,
     published_layout,
     published_ranks,
-    rankable,
     strategy_ranks,
     table,
     table_by_problem,
 )
 from remix_study.results.rank_tests import rank_tests, table_of_opponents
 from remix_study.results.rank_tests import table as table_of_tests
-from remix_study.results.ranking import Ranking
 
 MOST_NAMES = 4
 """A sentence on problems names this many of them."""

@@ -18,10 +18,16 @@ from remix_study.report.formatting import (
     sentence,
 )
 from remix_study.report.page_model import Block, Cell, Head, Picture, Table
-from remix_study.results.friedman import LEAST_UNITS, LEVEL, cliques, has_too_few_units, smallest_p
 from remix_study.results.rank_sums import RankTable
 from remix_study.results.rank_tests import SURE, UNITS, Opponent, RankTest
-from remix_study.results.signed_rank import ROPE
+from remix_study.results.significance import (
+    LEAST_UNITS,
+    LEVEL,
+    ROPE,
+    cliques,
+    has_too_few_units,
+    smallest_p,
+)
 
 READING = (
     "Friedman’s test asks whether the rows differ at all (Iman and Davenport’s F is less timid); "

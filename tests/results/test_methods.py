@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from remix_study.results.alphas import alpha_distance, nearest_alphas
+from remix_study.results.methods import alpha_distance, nearest_alphas
 
 
 @dataclass(frozen=True)
