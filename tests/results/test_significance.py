@@ -1,4 +1,4 @@
-"""Tests over problems against scipy, baycomp, tables, hand-computed values and the audit of Table 2."""
+"""Tests over problems against scipy, baycomp, hand-computed values and the audit of Table 2."""
 
 from __future__ import annotations
 
