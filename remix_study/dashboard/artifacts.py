@@ -12,7 +12,6 @@ from remix_study.results.calibration import (
     NATURAL,
     MethodReliability,
     method_reliability,
-    rare_class_codes,
 )
 from remix_study.results.comparison import Comparison
 from remix_study.results.methods import Method
@@ -55,8 +54,7 @@ def reliability_diagram(
     """
     if probabilities is None:
         return None
-    rare = rare_class_codes(comparison)
-    reliability = method_reliability(comparison, method, probabilities, rare)
+    reliability = method_reliability(comparison, method, probabilities)
     return None if reliability is None else _draw(reliability)
 
 

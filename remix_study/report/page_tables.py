@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from remix_study.metrics import is_maximized
 from remix_study.report.figures import strategy_color
-from remix_study.report.formatting import MISSING, digits, number, signed
+from remix_study.report.formatting import MISSING, digits, heading, number, signed
 from remix_study.report.page_model import Cell, Head, Table
 from remix_study.results.effects import Difference
 from remix_study.results.intervals import Interval
@@ -78,6 +78,22 @@ def cross_table(
         (name, *(by_head.get(head, ABSENT) for head in heads)) for name, by_head in cells.items()
     )
     return Table(caption, ((Head(corner), *heads),), tuple(rows))
+
+
+def metric_columns(
+    metrics: Iterable[str], cell: Callable[[Record, str], Cell | str]
+) -> list[Column[Record]]:
+    """A column for each metric, with an arrow towards better scores above it.
+
+    Args:
+        metrics: names of the metrics.
+        cell: makes the cell of a record in a metric.
+    """
+
+    def column(metric: str) -> Column[Record]:
+        return Column(heading(metric), lambda record: cell(record, metric))
+
+    return [column(metric) for metric in metrics]
 
 
 def method_cell(method: AnyMethod, detail: str = "") -> Cell:

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from remix_study.results import posthoc
+from remix_study.results.columns import Record, frame_of
 from remix_study.results.comparison import Comparison
 from remix_study.results.corrections import is_exact, source_methods
 from remix_study.results.methods import Method, method_order
-from remix_study.results.probabilities import ProbabilityReader
+from remix_study.results.probabilities import ProbabilityReader, scored_prior, to_prior
 
 BINS = 10
 """Bins of a reliability diagram, of equal width."""
@@ -58,7 +57,6 @@ class MethodReliability:
     """A method's reliability: as trained under both priors, corrected under the natural one.
 
     Attributes:
-        method: the method.
         by_view: `NATURAL`, `BALANCED` and, where a correction could be made, `CORRECTED`.
         is_exact: whether the correction is exact for what the method was trained on.
     """
@@ -110,19 +108,15 @@ def method_reliabilities(
     Returns:
         Empty without probabilities and for a search; without methods whose every fold failed.
     """
-    rare = rare_class_codes(comparison)
-    if probabilities is None or not comparison.is_grid or not rare:
+    if probabilities is None or not comparison.is_grid:
         return ()
-    methods = [
-        method
-        for method in source_methods(comparison, remix)
-        if method.strategy and not method.settings
-    ]
-    reliabilities = (
-        method_reliability(comparison, method, probabilities, rare)
-        for method in sorted(methods, key=method_order)
+    return tuple(
+        reliability
+        for method in sorted(source_methods(comparison, remix), key=method_order)
+        if method.strategy
+        and not method.settings
+        and (reliability := method_reliability(comparison, method, probabilities))
     )
-    return tuple(reliability for reliability in reliabilities if reliability is not None)
 
 
 def rare_class_codes(comparison: Comparison) -> list[int]:
@@ -137,47 +131,36 @@ def table(
     problems: Sequence[tuple[Comparison, Sequence[MethodReliability]]],
 ) -> pd.DataFrame:
     """Table of reliabilities: one line a problem, method, view and bin."""
-    return pd.DataFrame(
-        [
-            {
-                "study": comparison.study,
-                "problem": comparison.problem,
-                "row": method.method.label,
-                "prior": "balanced" if view == BALANCED else "natural",
-                "corrected": "yes" if view == CORRECTED else "no",
-                "bin_from": place / BINS,
-                "forecasts": int(reliability.counts[place]),
-                "mean_forecast": reliability.forecast[place],
-                "observed": reliability.observed[place],
-            }
+    return frame_of(
+        (
+            Record(problem=comparison, method=r.method, view=view, bins=bins, place=place)
             for comparison, reliabilities in problems
-            for method in reliabilities
-            for view, reliability in method.by_view.items()
+            for r in reliabilities
+            for view, bins in r.by_view.items()
             for place in range(BINS)
-        ]
+        ),
+        {
+            "study": "problem.study",
+            "problem": "problem.problem",
+            "row": "method.label",
+            "prior": lambda line: "balanced" if line.view == BALANCED else "natural",
+            "corrected": lambda line: "yes" if line.view == CORRECTED else "no",
+            "bin_from": lambda line: line.place / BINS,
+            "forecasts": lambda line: int(line.bins.counts[line.place]),
+            "mean_forecast": lambda line: line.bins.forecast[line.place],
+            "observed": lambda line: line.bins.observed[line.place],
+        },
     )
 
 
 def method_reliability(
-    comparison: Comparison,
-    method: Method,
-    probabilities: ProbabilityReader,
-    rare: Sequence[int],
+    comparison: Comparison, method: Method, probabilities: ProbabilityReader
 ) -> MethodReliability | None:
-    """Compute a method's reliability over its pooled test parts.
-
-    Args:
-        comparison: the problem.
-        method: one of its methods.
-        probabilities: reads the stored probabilities.
-        rare: codes of the classes whose forecasts are pooled.
-
-    Returns:
-        The reliability; None where every fold failed.
-    """
+    """Compute a method's reliability over its pooled test parts; None where every fold failed."""
     folds = comparison.trained_folds(method)
     if folds.empty:
         return None
+    rare = rare_class_codes(comparison)
     codes_by_fold, learnt_by_fold, corrected_by_fold = [], [], []
     for fold in folds.to_dict("records"):
         _, fold_codes, p = probabilities(
@@ -185,14 +168,15 @@ def method_reliability(
         )
         codes_by_fold.append(fold_codes)
         learnt_by_fold.append(p)
-        corrected = _at_natural_prior(method, fold, p)
-        if corrected is not None:
-            corrected_by_fold.append(corrected)
+        natural = np.asarray(fold["natural_prior"], dtype=np.float64)
+        source = scored_prior(fold["effective_prior"], natural, method.loss)
+        # A class that was never drawn cannot be corrected.
+        if (source > 0).all():
+            corrected_by_fold.append(to_prior(p, source, natural))
     codes = np.concatenate(codes_by_fold)
-    n_classes = learnt_by_fold[0].shape[1]
     events = np.concatenate([codes == code for code in rare])
     equal_weights = np.ones(len(events))
-    class_weights = 1 / np.maximum(np.bincount(codes, minlength=n_classes), 1)
+    class_weights = 1 / np.maximum(np.bincount(codes, minlength=learnt_by_fold[0].shape[1]), 1)
     forecasts = _forecasts(learnt_by_fold, rare)
     by_view = {
         NATURAL: reliability(forecasts, events, equal_weights),
@@ -209,14 +193,4 @@ def _forecasts(
     probabilities: Sequence[NDArray[np.float64]], rare: Sequence[int]
 ) -> NDArray[np.float64]:
     """(rows * rare classes,) the rare classes' columns of all folds, one after the other."""
-    pooled = np.concatenate(probabilities)
-    return np.concatenate([pooled[:, code] for code in rare])
-
-
-def _at_natural_prior(
-    method: Method, fold: Mapping[Any, Any], p: NDArray[np.float64]
-) -> NDArray[np.float64] | None:
-    """Probabilities corrected to the natural class shares; None if a class was never drawn."""
-    natural = np.asarray(fold["natural_prior"], dtype=np.float64)
-    source = posthoc.scored_prior(fold["effective_prior"], natural, method.loss)
-    return posthoc.to_prior(p, source, natural) if (source > 0).all() else None
+    return np.concatenate(probabilities)[:, rare].ravel(order="F")

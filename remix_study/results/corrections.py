@@ -14,12 +14,20 @@ from remix_study.batches.losses import LOSSES
 from remix_study.batches.samplers import SMOTE_SAMPLERS
 from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.metrics import CORE_METRICS, METRICS, score
-from remix_study.results import posthoc
 from remix_study.results.columns import Record, frame_of, grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.effects import Difference
 from remix_study.results.methods import CorrectedMethod, Method, nearest_alphas
-from remix_study.results.probabilities import ProbabilityReader
+from remix_study.results.probabilities import (
+    ProbabilityReader,
+    balanced,
+    choose_tilt,
+    fit_temperature,
+    scored_prior,
+    tilt,
+    to_prior,
+    with_temperature,
+)
 
 DIVIDED = "baseline / prior"
 """Label of the method that divides the baseline's probabilities by the class shares."""
@@ -31,10 +39,7 @@ SAME_PRIOR = 0.05
 """Class shares within this relative distance of the natural ones are not corrected."""
 
 # What a decision rule changes; the probabilities themselves stay as they are.
-_DECISION_METRICS = ("g_mean", "balanced_accuracy", "min_recall")
-
-MetricScores = dict[str, float]
-"""Metric -> score of one fold; only metrics that the correction can change."""
+_DECISION_METRICS = ("g_mean", "balanced_accuracy", "min_recall", "recall_")
 
 
 def corrected_methods(
@@ -49,23 +54,26 @@ def corrected_methods(
             nearest alpha is taken.
 
     Returns:
-        Corrected method -> (folds, metrics) frame of its test scores; empty without
-        probabilities and for a search.
+        Corrected method -> (folds, metrics) frame of its test scores, in metrics that the
+        correction can change; empty without probabilities and for a search.
     """
     if probabilities is None or not comparison.is_grid:
         return {}
     methods = {}
     for source in source_methods(comparison, remix):
-        scores: dict[str, dict[tuple[int, int], MetricScores]] = {}
         folds = comparison.trained_folds(source)
         is_shifted = len(folds) > 0 and _is_shifted(source, folds)
+        scores: dict[str, dict[tuple[int, int], dict[str, float]]] = {}
         for fold in folds.to_dict("records"):
-            place = (int(fold["repeat"]), int(fold["fold"]))
-            corrected = _corrected_scores(
-                source, fold, place, probabilities, is_shifted=is_shifted
-            )
-            for label, fold_scores in corrected.items():
-                scores.setdefault(label, {})[place] = fold_scores
+            place = int(fold["repeat"]), int(fold["fold"])
+            _, y, p = probabilities(source.run, *place, "test")
+            validation = probabilities(source.run, *place, "validation")[1:]
+            for label, corrected in _corrected(source, fold, p, validation, is_shifted).items():
+                scores.setdefault(label, {})[place] = {
+                    metric: value
+                    for metric, value in score(y, corrected, p.shape[1]).items()
+                    if not label.startswith(THRESHOLD) or metric.startswith(_DECISION_METRICS)
+                }
         for label, by_fold in scores.items():
             methods[CorrectedMethod(label, source, is_exact(source))] = pd.DataFrame(
                 by_fold.values(), pd.MultiIndex.from_tuples(by_fold, names=["repeat", "fold"])
@@ -128,16 +136,17 @@ class CorrectionSummary:
     """What one correction changes on several problems.
 
     Attributes:
-        label: of the corrected method.
-        strategy: of what was corrected.
-        problems: number of problems that have the method.
+        method: the corrected method of the first problem.
         differences: metric -> corrected minus uncorrected, one a problem that has both.
     """
 
-    label: str
-    strategy: str
-    problems: int
+    method: CorrectedMethod
     differences: Mapping[str, Sequence[Difference]]
+
+    @property
+    def n_problems(self) -> int:
+        """Number of problems that have the method."""
+        return max(map(len, self.differences.values()))
 
     def mean_change(self, metric: str) -> float:
         """Mean over the problems."""
@@ -151,34 +160,22 @@ class CorrectionSummary:
 
 def correction_summaries(comparisons: Sequence[Comparison]) -> tuple[CorrectionSummary, ...]:
     """Put together what each correction changes on these problems in the core metrics."""
-    by_label = grouped(
-        ((c, method) for c in comparisons for method in c.corrected), lambda pair: pair[1].label
-    )
+    by_label = grouped(((c, m) for c in comparisons for m in c.corrected), lambda p: p[1].label)
     return tuple(
-        CorrectionSummary(
-            label,
-            pairs[0][1].strategy,
-            len(pairs),
-            {
-                metric: [
-                    difference
-                    for c, method in pairs
-                    if (difference := c.effects.difference(label, method.source.label, metric))
-                ]
-                for metric in CORE_METRICS
-            },
-        )
-        for label, pairs in by_label.items()
+        CorrectionSummary(pairs[0][1], {name: _changes(pairs, name) for name in CORE_METRICS})
+        for pairs in by_label.values()
     )
+
+
+def _changes(pairs: Sequence[tuple[Comparison, CorrectedMethod]], metric: str) -> list[Difference]:
+    changes = (c.effects.difference(m.label, m.source.label, metric) for c, m in pairs)
+    return [change for change in changes if change]
 
 
 def source_methods(comparison: Comparison, remix: Method | None) -> list[Method]:
-    """Select one method of each strategy and setting.
+    """Select one method of each strategy and setting, and ReMix.
 
-    Args:
-        comparison: the problem.
-        remix: is among them; the nearest alpha to its own is taken of each mixing strategy, or
-            the nearest to the published alpha if it is None.
+    Of each mixing strategy it is the alpha nearest to ReMix's, or to the published one.
     """
     target = remix.alpha if remix is not None and remix.alpha else PUBLISHED_ALPHA
     by_strategy = nearest_alphas(
@@ -201,76 +198,45 @@ def is_exact(method: Method) -> bool:
 
 def _is_shifted(method: Method, folds: pd.DataFrame) -> bool:
     """Whether a method was trained under other class shares than those of the data."""
-    natural = np.stack(folds["natural_prior"].to_list())
+    natural = np.stack(folds["natural_prior"].to_list()).mean(axis=0)
     shares = np.stack(folds["effective_prior"].to_list()).mean(axis=0)
-    effective = posthoc.scored_prior(shares, natural.mean(axis=0), method.loss)
-    return bool((np.abs(effective / natural.mean(axis=0) - 1) > SAME_PRIOR).any())
+    effective = scored_prior(shares, natural, method.loss)
+    return bool((np.abs(effective / natural - 1) > SAME_PRIOR).any())
 
 
-def _corrected_scores(
+def _corrected(
     source: Method,
     fold: Mapping[Any, Any],
-    place: tuple[int, int],
-    probabilities: ProbabilityReader,
-    *,
-    is_shifted: bool,
-) -> dict[str, MetricScores]:
-    """Name of a corrected method -> its test scores on one fold."""
-    _, y, p = probabilities(source.run, *place, "test")
-    _, y_validation, p_validation = probabilities(source.run, *place, "validation")
-    natural = np.asarray(fold["natural_prior"], dtype=np.float64)
-    if source.strategy == "baseline":
-        return _corrected_baseline(source, y, p, y_validation, p_validation, natural)
-    prior = natural
-    if is_shifted:
-        prior = posthoc.scored_prior(fold["effective_prior"], natural, source.loss)
-    if (prior <= 0).any():
-        return {}
-    n_classes = p.shape[1]
-    name = source.label
-    scores: dict[str, MetricScores] = {}
-    if is_shifted:
-        name = f"{source.label} corrected"
-        scores[name] = score(y, posthoc.to_prior(p, prior, natural), n_classes)
-    if source.mixing != "none":
-        # The temperature acts on what was learnt, so it comes before the change of prior.
-        temperature = posthoc.fit_temperature(y_validation, p_validation, natural / prior)
-        softened = posthoc.with_temperature(p, temperature)
-        softened = posthoc.to_prior(softened, prior, natural)
-        scores[f"{name} + temperature"] = score(y, softened, n_classes)
-    return scores
-
-
-def _corrected_baseline(
-    baseline: Method,
-    y: NDArray[np.int32],
     p: NDArray[np.float64],
-    y_validation: NDArray[np.int32],
-    p_validation: NDArray[np.float64],
-    natural: NDArray[np.float64],
-) -> dict[str, MetricScores]:
-    """The baseline divided by the prior, with a threshold, and with a temperature.
+    validation: tuple[NDArray[np.int32], NDArray[np.float64]],
+    is_shifted: bool,
+) -> dict[str, NDArray[np.float64]]:
+    """Correct the probabilities of one fold: label of a corrected method -> (n, K) probabilities.
 
     Args:
-        baseline: the method.
-        y: (n,) class codes of the test part.
+        source: the method.
+        fold: row of `Comparison.folds`.
         p: (n, K) probabilities of the test part.
-        y_validation: (m,) class codes of the validation part.
-        p_validation: (m, K) probabilities of the validation part.
-        natural: (K,) class shares of the training rows.
+        validation: class codes and probabilities of the validation part.
+        is_shifted: whether the method was trained under other class shares.
     """
-    n_classes = p.shape[1]
-    suffix = f", {baseline.settings}" if baseline.settings else ""
-    amount = posthoc.choose_tilt(y_validation, p_validation, natural)
-    decided = score(y, posthoc.tilt(p, natural, amount), n_classes)
-    temperature = posthoc.fit_temperature(y_validation, p_validation)
-    softened = posthoc.with_temperature(p, temperature)
-    return {
-        DIVIDED + suffix: score(y, posthoc.balanced(p, natural), n_classes),
-        THRESHOLD + suffix: {
-            metric: value
-            for metric, value in decided.items()
-            if metric in _DECISION_METRICS or metric.startswith("recall_")
-        },
-        f"{baseline.label} + temperature": score(y, softened, n_classes),
-    }
+    natural = np.asarray(fold["natural_prior"], dtype=np.float64)
+    if source.strategy == "baseline":
+        suffix = f", {source.settings}" if source.settings else ""
+        return {
+            DIVIDED + suffix: balanced(p, natural),
+            THRESHOLD + suffix: tilt(p, natural, choose_tilt(*validation, natural)),
+            f"{source.label} + temperature": with_temperature(p, fit_temperature(*validation)),
+        }
+    prior = scored_prior(fold["effective_prior"], natural, source.loss) if is_shifted else natural
+    if (prior <= 0).any():
+        return {}
+    label, corrected = source.label, {}
+    if is_shifted:
+        label = f"{label} corrected"
+        corrected[label] = to_prior(p, prior, natural)
+    if source.mixing != "none":
+        # The temperature acts on what was learnt, so it comes before the change of prior.
+        softened = with_temperature(p, fit_temperature(*validation, natural / prior))
+        corrected[f"{label} + temperature"] = to_prior(softened, prior, natural)
+    return corrected

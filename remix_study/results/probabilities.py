@@ -1,4 +1,11 @@
-"""Reading stored probabilities from the database when they are needed."""
+"""Stored probabilities: reading them, and corrections of them as functions of arrays.
+
+The probabilities of a classifier that was trained under other class shares than those of the data
+are corrected by Bayes' rule, p'_c ~ p_c target_c / source_c (Saerens et al. 2002). That is exact
+if the training rows of a class are those of the data, only more or fewer of them. Mixed or
+interpolated rows follow another distribution, for which it is an approximation. In all functions
+y is (n,) class codes, probabilities are (n, K), and a prior is (K,) class shares, each above zero.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +13,12 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize_scalar
 from sqlalchemy import Engine, select
 
+from remix_study.batches.losses import LOSSES
+from remix_study.errors import join_names
 from remix_study.study import tables
 from remix_study.study.tables import unpack
 
@@ -18,6 +28,15 @@ ProbabilityReader = Callable[
 """Takes run, repeat, fold and part; returns (n,) row ids, (n,) class codes, (n, K) probabilities.
 
 Parts are "validation" and "test"."""
+
+SMALLEST = 1e-12
+"""Probabilities below this are raised to it before logarithms and divisions."""
+
+TILTS = np.linspace(0, 3, 121)
+"""Tilts to choose from."""
+
+LOG_TEMPERATURES = (np.log(0.2), np.log(5.0))
+"""Bounds of log temperatures: a few validation rows without any error would ask for zero."""
 
 
 def probability_reader(engine: Engine) -> ProbabilityReader:
@@ -55,3 +74,102 @@ def probability_reader(engine: Engine) -> ProbabilityReader:
         return rows.astype(np.int64), codes, p.astype(np.float64)
 
     return read
+
+
+def scored_prior(shares: ArrayLike, training_prior: ArrayLike, loss: str) -> NDArray[np.float64]:
+    """The class prior under which a network's probabilities are posteriors.
+
+    Args:
+        shares: class shares of what it was trained on, by label mass.
+        training_prior: class shares of its training rows.
+        loss: a key of `LOSSES`. Class weights N/(K n_c) and the logit-adjusted loss, whose raw
+            outputs are scored, divide by the training prior; losses that only lean towards equal
+            shares are taken for one of them.
+    """
+    prior = np.asarray(shares, dtype=np.float64)
+    if LOSSES[loss] != "natural":
+        prior = prior / np.asarray(training_prior, dtype=np.float64)
+    return np.asarray(prior / prior.sum(), dtype=np.float64)
+
+
+def to_prior(
+    probabilities: ArrayLike, source: ArrayLike, target: ArrayLike
+) -> NDArray[np.float64]:
+    """Correct posteriors from one class prior to another: p_c target_c / source_c, normalised.
+
+    Raises:
+        ValueError: a class has no share in `source`.
+    """
+    learnt = np.asarray(source, dtype=np.float64)
+    if (learnt <= 0).any():
+        classes = join_names(map(str, np.flatnonzero(learnt <= 0)))
+        raise ValueError(
+            f"source has no share of class {classes}: probabilities of a class that was never "
+            "trained on cannot be corrected"
+        )
+    p = np.clip(np.asarray(probabilities, dtype=np.float64), SMALLEST, None)
+    return _normalised(p * (np.asarray(target, dtype=np.float64) / learnt))
+
+
+def balanced(probabilities: ArrayLike, prior: ArrayLike) -> NDArray[np.float64]:
+    """Correct posteriors to equal class shares: p_c / prior_c, normalised."""
+    source = np.asarray(prior, dtype=np.float64)
+    return to_prior(probabilities, source, np.full(len(source), 1 / len(source)))
+
+
+def tilt(probabilities: ArrayLike, prior: ArrayLike, amount: float) -> NDArray[np.float64]:
+    """Divide probabilities by prior^amount and normalise; the decision is the largest one.
+
+    With two classes this is a threshold: class 1 is chosen where p_1 / p_0 exceeds
+    (prior_1 / prior_0)^amount. 0 is the usual threshold of one half, 1 divides by the prior.
+    """
+    powers = np.asarray(prior, dtype=np.float64) ** amount
+    return to_prior(probabilities, powers, np.ones_like(powers))
+
+
+def choose_tilt(y: ArrayLike, probabilities: ArrayLike, prior: ArrayLike) -> float:
+    """Choose one of `TILTS`, with the best g-mean on these rows; among equals the nearest to 1."""
+    codes = np.asarray(y)
+    present = np.unique(codes)
+    p = np.log(np.clip(np.asarray(probabilities, dtype=np.float64), SMALLEST, None))
+    shift = np.log(np.asarray(prior, dtype=np.float64))
+    scores = np.empty(len(TILTS))
+    for at, amount in enumerate(TILTS):
+        hit = (p - amount * shift).argmax(axis=1) == codes
+        scores[at] = np.prod([hit[codes == code].mean() for code in present])
+    best = TILTS[scores == scores.max()]
+    return float(best[np.abs(best - 1).argmin()])
+
+
+def with_temperature(probabilities: ArrayLike, temperature: float) -> NDArray[np.float64]:
+    """softmax(log p / temperature): above 1 softens, below 1 sharpens."""
+    p = np.clip(np.asarray(probabilities, dtype=np.float64), SMALLEST, None)
+    logits = np.log(p) / temperature
+    return _normalised(np.exp(logits - logits.max(axis=1, keepdims=True)))
+
+
+def fit_temperature(
+    y: ArrayLike, probabilities: ArrayLike, shift: ArrayLike | None = None
+) -> float:
+    """Fit the temperature with the smallest log-loss on these rows (Guo et al. 2017).
+
+    Args:
+        y: class codes of the validation rows.
+        probabilities: theirs.
+        shift: (K,) factors of the probabilities after the temperature: target over source where
+            they are then corrected to another prior; None for no factors.
+    """
+    codes = np.asarray(y)
+    rows = np.arange(len(codes))
+    factor = 1.0 if shift is None else np.asarray(shift, dtype=np.float64)
+
+    def loss(log_temperature: float) -> float:
+        p = _normalised(with_temperature(probabilities, float(np.exp(log_temperature))) * factor)
+        return float(-np.log(np.clip(p[rows, codes], SMALLEST, None)).mean())
+
+    minimum = minimize_scalar(loss, bounds=LOG_TEMPERATURES, method="bounded")
+    return float(np.exp(minimum.x))
+
+
+def _normalised(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(p / p.sum(axis=1, keepdims=True), dtype=np.float64)

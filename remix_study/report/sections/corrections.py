@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from remix_study.metrics import CORE_METRICS
-from remix_study.report.figures import strategy_color
 from remix_study.report.folding import fold, has_many_problems
-from remix_study.report.formatting import counted, digits, heading, kind_title, number, signed
+from remix_study.report.formatting import counted, digits, kind_title, number, signed
 from remix_study.report.page_model import Block, Cell, Section
 from remix_study.report.page_tables import (
     ABSENT,
@@ -16,6 +15,7 @@ from remix_study.report.page_tables import (
     difference_cell,
     line_table,
     method_cell,
+    metric_columns,
 )
 from remix_study.report.sentences import SENTENCES
 from remix_study.results.columns import grouped
@@ -36,10 +36,8 @@ def section(comparisons: Sequence[Comparison]) -> Section:
         return Section("corrections", TITLE, lead, (Block(text=text),))
     blocks = [_block(comparison) for comparison in shown]
     if has_many_problems(shown):
-        ranked, _ = rankable(shown)
-        kinds = dict.fromkeys(comparison.kind for comparison in ranked)
-        summaries = [_kind_block(kind, [c for c in ranked if c.kind == kind]) for kind in kinds]
-        blocks = [*summaries, *map(fold, blocks)]
+        by_kind = grouped(rankable(shown)[0], lambda comparison: comparison.kind)
+        blocks = [*(_kind_block(*kind) for kind in by_kind.items()), *map(fold, blocks)]
     return Section("corrections", TITLE, lead, tuple(blocks), {"corrections": table(shown)})
 
 
@@ -47,22 +45,14 @@ def _kind_block(kind: str, comparisons: Sequence[Comparison]) -> Block:
     """Mean effect of each correction on the problems of one kind."""
     summaries = correction_summaries(comparisons)
 
-    def name_cell(summary: CorrectionSummary) -> Cell:
-        problems = counted(summary.problems, "problem")
-        return Cell(summary.label, problems, "name", strategy_color(summary.strategy))
+    def cell(summary: CorrectionSummary, metric: str) -> Cell:
+        if not summary.differences[metric]:
+            return ABSENT
+        mean = signed(summary.mean_change(metric), digits(metric))
+        return Cell(mean, f"better on {summary.n_better(metric)}")
 
-    def metric_column(metric: str) -> Column[CorrectionSummary]:
-        return Column(
-            heading(metric),
-            lambda s: (
-                Cell(
-                    signed(s.mean_change(metric), digits(metric)),
-                    f"better on {s.n_better(metric)}",
-                )
-                if s.differences[metric]
-                else ABSENT
-            ),
-        )
+    def name(summary: CorrectionSummary) -> Cell:
+        return method_cell(summary.method, counted(summary.n_problems, "problem"))
 
     return Block(
         title=kind_title(kind),
@@ -71,7 +61,7 @@ def _kind_block(kind: str, comparisons: Sequence[Comparison]) -> Block:
             line_table(
                 f"Difference to the row that was corrected, mean over {kind} problems",
                 summaries,
-                (Column("row", name_cell), *map(metric_column, CORE_METRICS)),
+                (Column("row", name), *metric_columns(CORE_METRICS, cell)),
             ),
         ),
     )
@@ -82,8 +72,17 @@ def _block(comparison: Comparison) -> Block:
     for source, corrected in grouped(comparison.corrected, lambda m: m.source).items():
         methods += [source, *corrected]
 
-    def metric_column(metric: str) -> Column[AnyMethod]:
-        return Column(heading(metric), lambda method: _score_cell(comparison, method, metric))
+    def cell(method: AnyMethod, metric: str) -> Cell:
+        """The mean of a method, and below it the difference to what it was made from."""
+        score = comparison.effects.score(method.label, metric)
+        if score is None:
+            return ABSENT
+        mean = number(score.mean, digits(metric))
+        if isinstance(method, Method):
+            return Cell(mean)
+        change = comparison.effects.difference(method.label, method.source.label, metric)
+        change_cell = difference_cell(change, ends=False)
+        return replace(change_cell, text=mean, detail=change_cell.text)
 
     return Block(
         title=f"{comparison.title}, {comparison.imbalance_name}",
@@ -93,20 +92,7 @@ def _block(comparison: Comparison) -> Block:
                 f"Test scores on {comparison.name}, mean over "
                 f"{counted(comparison.planned_folds, 'fold')}",
                 methods,
-                (Column("row", method_cell), *map(metric_column, CORE_METRICS)),
+                (Column("row", method_cell), *metric_columns(CORE_METRICS, cell)),
             ),
         ),
     )
-
-
-def _score_cell(comparison: Comparison, method: AnyMethod, metric: str) -> Cell:
-    """The mean of a method, and below it the difference to what it was made from."""
-    score = comparison.effects.score(method.label, metric)
-    if score is None:
-        return ABSENT
-    mean = number(score.mean, digits(metric))
-    if isinstance(method, Method):
-        return Cell(mean)
-    change = comparison.effects.difference(method.label, method.source.label, metric)
-    cell = difference_cell(change, ends=False)
-    return replace(cell, text=mean, detail=cell.text)

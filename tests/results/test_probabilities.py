@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 
-from remix_study.results.posthoc import (
+from remix_study.results.probabilities import (
     balanced,
     choose_tilt,
     fit_temperature,
