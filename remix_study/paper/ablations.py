@@ -17,10 +17,9 @@ import pandas as pd
 from remix_study.metrics import better_or_worse, is_maximized
 from remix_study.paper.published import REMIX
 from remix_study.results.comparison import Comparison
-from remix_study.results.effects import t_test
+from remix_study.results.effects import Relation, t_test
 from remix_study.results.intervals import Interval, paired_interval, score_interval
 from remix_study.results.methods import PUBLISHED, Method
-from remix_study.results.probability_quality import Relation
 from remix_study.results.rank_sums import rank_means
 from remix_study.results.significance import LEVEL, holm
 from remix_study.results.study_roles import Check

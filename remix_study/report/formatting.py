@@ -78,6 +78,11 @@ def first_names(names: Sequence[str], most: int) -> list[str]:
     return list(names) if len(names) <= most else [*names[:most], f"{len(names) - most} more"]
 
 
+def label_listing(labels: Sequence[str]) -> str:
+    """Labels of methods in a line, separated by semicolons if one contains a comma."""
+    return "; ".join(labels) if any("," in label for label in labels) else listing(labels)
+
+
 def kind_title(kind: str) -> str:
     """The title of a kind of problems, as in 'Binary problems'."""
     return f"{kind[:1].upper()}{kind[1:]} problems"

@@ -11,8 +11,7 @@ from remix_study.errors import UsageError
 from remix_study.report.folder import check_folder
 from remix_study.report.page import write_report
 from remix_study.report.registry import SectionRegistry
-from remix_study.report.sections.decision import headline
-from remix_study.report.sections.verdict import tally_lines
+from remix_study.report.sections.verdict import headline, tally_lines
 from remix_study.results.comparison import comparisons
 from remix_study.results.frames import StudyFrames, load_frames
 from remix_study.results.study_roles import study_roles

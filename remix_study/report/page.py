@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from remix_study.report.folder import publish
-from remix_study.report.formatting import listing, sentence
+from remix_study.report.formatting import listing
 from remix_study.report.page_files import PAGE_ONLY, Formats, write_page
 from remix_study.report.registry import SectionRegistry, make_context
 from remix_study.report.sections import overview
+from remix_study.report.sentences import SENTENCES
 from remix_study.report.standard_sections import standard_sections
 from remix_study.results.frames import StudyFrames
 
@@ -50,13 +51,13 @@ def _write(
     context = make_context(frames)
     compared = context.comparisons
     studies = list(dict.fromkeys(c.study for c in compared))
-    status, complete = overview.progress(compared)
+    progress = overview.progress(compared)
     write_page(
         folder,
         registry.make_sections(context),
         title=f"ReMix study: {listing(studies)}" if studies else "ReMix study",
-        status=sentence(status),
-        complete=complete,
+        status=SENTENCES.text("overview.progress", progress),
+        complete=progress.is_complete,
         command=command,
         about=study_facts(frames.manifests),
         formats=formats,

@@ -20,6 +20,7 @@ import jinja2
 from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.metrics import better_or_worse, is_maximized, short_name
 from remix_study.report import formatting
+from remix_study.report.page_model import Answer
 
 _FUNCTIONS: Mapping[str, Any] = {
     **{
@@ -97,6 +98,16 @@ class Sentences:
     def text(self, macro: str, *facts: Any, **named_facts: Any) -> str:
         """The paragraphs of a macro in one line."""
         return " ".join(self.paragraphs(macro, *facts, **named_facts))
+
+    def answers(self, macro: str, *facts: Any, **named_facts: Any) -> tuple[Answer, ...]:
+        """The questions among the paragraphs of a macro, each with the lines that follow it."""
+        lines: dict[str, list[str]] = {}
+        for paragraph in self.paragraphs(macro, *facts, **named_facts):
+            if paragraph.endswith("?"):
+                question = lines.setdefault(paragraph, [])
+            else:
+                question.append(paragraph)
+        return tuple(Answer(question, tuple(answer)) for question, answer in lines.items())
 
     def phrase(self, macro: str, *facts: Any, **named_facts: Any) -> str:
         """The text of a macro as it is, for captions and titles: no full stop is added."""

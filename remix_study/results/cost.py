@@ -8,7 +8,7 @@ experiment with longer training; a check of the headline is one.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ import pandas as pd
 from scipy import stats
 
 from remix_study.metrics import is_maximized
+from remix_study.results.columns import frame_of, grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.methods import Method
 
@@ -27,8 +28,6 @@ Fixed before the runs that it is read on."""
 LEAST_FOLDS = 10
 """Folds that a correlation is computed from at least."""
 
-BASELINE = "baseline"
-
 
 @dataclass(frozen=True)
 class TrainingLength:
@@ -36,10 +35,7 @@ class TrainingLength:
 
     Attributes:
         method: the method, of the first problem that has it.
-        networks: number of networks that did not fail.
-        median_epochs: median over these networks.
-        fewest_epochs: of any of them.
-        most_epochs: of any of them.
+        networks: number of networks that did not fail; epochs are of these.
         baseline_ratio: median over problems of its median epochs over the baseline's; NaN without
             one.
         stopped: reason -> number of networks that ended for it.
@@ -59,6 +55,11 @@ class TrainingLength:
     problems: Mapping[str, int]
 
     @property
+    def has_baseline(self) -> bool:
+        """Whether a problem has the baseline, too."""
+        return not math.isnan(self.baseline_ratio)
+
+    @property
     def correlated_metrics(self) -> tuple[str, ...]:
         """Metrics whose mean correlation is notable, in either direction."""
         return tuple(m for m, r in self.correlations.items() if abs(r) >= NOTABLE_CORRELATION)
@@ -72,22 +73,29 @@ def training_lengths(comparisons: Sequence[Comparison]) -> tuple[TrainingLength,
     return tuple(length for length in lengths if length is not None)
 
 
+def metrics_of(lengths: Sequence[TrainingLength]) -> tuple[str, ...]:
+    """Metrics in which some method has a correlation."""
+    return tuple(dict.fromkeys(metric for length in lengths for metric in length.correlations))
+
+
 def table(lengths: Sequence[TrainingLength]) -> pd.DataFrame:
     """Table of training lengths: one line a method."""
-    return pd.DataFrame(
-        [
-            {
-                "row": length.method.label,
-                "networks": length.networks,
-                "epochs_median": length.median_epochs,
-                "epochs_least": length.fewest_epochs,
-                "epochs_most": length.most_epochs,
-                "epochs_over_baseline": length.baseline_ratio,
-                "stopped": "; ".join(f"{why} {n}" for why, n in length.stopped.items()),
-                **{f"correlation_{metric}": r for metric, r in length.correlations.items()},
-            }
-            for length in lengths
-        ]
+
+    def correlation(metric: str) -> Callable[[TrainingLength], float]:
+        return lambda length: length.correlations.get(metric, math.nan)
+
+    return frame_of(
+        lengths,
+        {
+            "row": "method.label",
+            "networks": "networks",
+            "epochs_median": "median_epochs",
+            "epochs_least": "fewest_epochs",
+            "epochs_most": "most_epochs",
+            "epochs_over_baseline": "baseline_ratio",
+            "stopped": lambda line: "; ".join(f"{why} {n}" for why, n in line.stopped.items()),
+            **{f"correlation_{metric}": correlation(metric) for metric in metrics_of(lengths)},
+        },
     )
 
 
@@ -103,11 +111,9 @@ def study_costs(comparisons: Sequence[Comparison], runs: pd.DataFrame) -> pd.Dat
         runs: `StudyFrames.runs`.
     """
     lines = []
-    for study in dict.fromkeys(c.study for c in comparisons):
-        problems = [c for c in comparisons if c.study == study]
+    for study, problems in grouped(comparisons, lambda c: c.study).items():
         study_runs = runs[runs["study"] == study]
         folds = pd.concat([c.folds for c in problems])
-        steps = [_steps(c) for c in problems]
         lines.append(
             {
                 "study": study,
@@ -115,7 +121,7 @@ def study_costs(comparisons: Sequence[Comparison], runs: pd.DataFrame) -> pd.Dat
                 "points": len(study_runs),
                 "networks": len(folds),
                 "epochs": int(folds["epochs"].sum()),
-                "steps": math.nan if any(map(math.isnan, steps)) else sum(steps),
+                "steps": sum(map(_steps, problems)),
                 "training_seconds": float(study_runs["seconds"].sum()),
                 "wall_seconds": wall_seconds(study_runs),
                 "peak_memory_mb": _peak_memory(study_runs),
@@ -155,7 +161,7 @@ def _training_length(label: str, comparisons: Sequence[Comparison]) -> TrainingL
             continue
         method = method or by_label[label]
         trained.append(folds)
-        baseline_folds = c.trained_folds(by_label.get(BASELINE))
+        baseline_folds = c.trained_folds(by_label.get("baseline"))
         if len(baseline_folds):
             ratios.append(float(folds["epochs"].median() / baseline_folds["epochs"].median()))
         for metric in c.objectives:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 
-from remix_study.metrics import NATURAL_METRICS, better_or_worse
+from remix_study.metrics import NATURAL_METRICS
 from remix_study.results.comparison import Comparison
-from remix_study.results.intervals import Interval, paired_interval
-from remix_study.results.methods import CorrectedMethod, Method
-
-Relation = Literal["better", "worse", "unclear"]
-"""How one method compares with another; "unclear" where the interval holds zero."""
+from remix_study.results.corrections import is_exact
+from remix_study.results.effects import Difference, Score
+from remix_study.results.methods import Method
 
 CorrectionOutcome = Literal[
     "not needed", "sufficient", "sufficient with temperature", "partial", "none", "unknown"
@@ -23,6 +20,8 @@ CorrectionOutcome = Literal[
 """What a correction does about metrics that are worse than the baseline's: it was not needed,
 leaves none worse (alone, or with a temperature on top), makes one better, makes none better, or
 could not be computed."""
+
+Differences = Mapping[str, Difference]
 
 
 @dataclass(frozen=True)
@@ -33,58 +32,62 @@ class ProbabilityQuality:
         as_trained: metric -> ReMix minus baseline.
         corrected: the same for ReMix corrected to the natural shares; empty if unknown.
         with_temperature: the same with a temperature on top.
-        worse: metrics in which ReMix is worse than the baseline.
-        worse_corrected: metrics in which the corrected one is.
-        correction_outcome: what the correction does about `worse`.
+        change: metric -> corrected ReMix minus ReMix as trained.
+        g_mean: of ReMix as trained, and corrected; None where unknown.
         is_exact: whether the correction is exact.
         below_guessing: labels of methods whose log-loss or Brier score is worse than that of
             predicting the class shares for every row.
     """
 
-    as_trained: Mapping[str, Interval]
-    corrected: Mapping[str, Interval]
-    with_temperature: Mapping[str, Interval]
-    worse: tuple[str, ...]
-    worse_corrected: tuple[str, ...]
-    correction_outcome: CorrectionOutcome
+    as_trained: Differences
+    corrected: Differences
+    with_temperature: Differences
+    change: Differences
+    g_mean: tuple[Score | None, Score | None]
     is_exact: bool
     below_guessing: tuple[str, ...]
 
+    @property
+    def worse(self) -> tuple[str, ...]:
+        """Metrics in which ReMix is worse than the baseline."""
+        return _worse(self.as_trained)
 
-def relation(metric: str, interval: Interval) -> Relation:
-    """Say what a difference in a metric means: better, worse, or unclear if it may be zero."""
-    if not interval.excludes_zero:
-        return "unclear"
-    return better_or_worse(metric, interval.mean)
+    @property
+    def worse_corrected(self) -> tuple[str, ...]:
+        """Metrics in which the corrected one is."""
+        return _worse(self.corrected)
+
+    @property
+    def correction_outcome(self) -> CorrectionOutcome:
+        """What the correction does about `worse`."""
+        if not self.worse:
+            return "not needed"
+        if not self.corrected:
+            return "unknown"
+        if not self.worse_corrected:
+            return "sufficient"
+        if self.with_temperature and not _worse(self.with_temperature):
+            return "sufficient with temperature"
+        changes = [self.change[metric] for metric in self.worse if metric in self.change]
+        return "partial" if any(c.relation == "better" for c in changes) else "none"
+
+    @property
+    def costs_g_mean(self) -> bool:
+        """Whether decisions by the corrected probabilities have a lower g-mean."""
+        as_trained, corrected = self.g_mean
+        return bool(as_trained and corrected and corrected.mean < as_trained.mean)
 
 
-def score_differences(
-    comparison: Comparison, label: str, scores: Mapping[str, pd.Series[float]]
-) -> dict[str, Interval]:
-    """Differences of a method and other scores, with intervals.
-
-    Args:
-        comparison: the problem.
-        label: of the method.
-        scores: metric -> the other scores by fold.
-
-    Returns:
-        Metric -> method minus other, for metrics that both have.
-    """
-    return _paired_intervals(
-        {metric: comparison.score(label, metric) for metric in scores}, scores, comparison.ratio
-    )
+def _worse(differences: Differences) -> tuple[str, ...]:
+    return tuple(metric for metric, d in differences.items() if d.relation == "worse")
 
 
-def assess_probabilities(
-    comparison: Comparison, remix: Method, corrected: Sequence[CorrectedMethod]
-) -> ProbabilityQuality | None:
+def assess_probabilities(comparison: Comparison, remix: Method) -> ProbabilityQuality | None:
     """Compare a ReMix method's probabilities with the baseline's, as trained and corrected.
 
     Args:
-        comparison: the problem.
+        comparison: the problem, with its corrected methods if there are probabilities.
         remix: the method.
-        corrected: corrected methods of the problem, that of `remix` among them if there is one.
 
     Returns:
         The finding; None without a baseline of the same settings.
@@ -92,94 +95,26 @@ def assess_probabilities(
     baseline = comparison.first_method("baseline", remix.settings)
     if baseline is None:
         return None
-    reference = {metric: comparison.score(baseline.label, metric) for metric in NATURAL_METRICS}
-    as_trained = score_differences(comparison, remix.label, reference)
+    effects, corrected = comparison.effects, f"{remix.label} corrected"
+
+    def differences(label: str, against: Method) -> Differences:
+        by_metric = {m: effects.difference(label, against.label, m) for m in NATURAL_METRICS}
+        return {metric: d for metric, d in by_metric.items() if d}
+
+    as_trained = differences(remix.label, baseline)
     if not as_trained:
         return None
-    by_name = {method.label: method for method in corrected}
-    at_natural_prior = by_name.get(f"{remix.label} corrected")
-    softened = by_name.get(f"{remix.label} corrected + temperature")
-    differences = _corrected_differences(comparison, at_natural_prior, reference)
-    softened_differences = _corrected_differences(comparison, softened, reference)
     return ProbabilityQuality(
         as_trained=as_trained,
-        corrected=differences,
-        with_temperature=softened_differences,
-        worse=_worse_metrics(as_trained),
-        worse_corrected=_worse_metrics(differences),
-        correction_outcome=_correction_outcome(
-            as_trained,
-            differences,
-            softened_differences,
-            _corrected_differences(
-                comparison,
-                at_natural_prior,
-                {metric: comparison.score(remix.label, metric) for metric in reference},
-            ),
-        ),
-        is_exact=at_natural_prior.is_exact if at_natural_prior else False,
+        corrected=differences(corrected, baseline),
+        with_temperature=differences(f"{corrected} + temperature", baseline),
+        change=differences(corrected, remix),
+        g_mean=(effects.score(remix.label, "g_mean"), effects.score(corrected, "g_mean")),
+        is_exact=is_exact(remix),
         below_guessing=tuple(
             method.label for method in (baseline, remix) if _is_below_guessing(comparison, method)
         ),
     )
-
-
-def _worse_metrics(differences: Mapping[str, Interval]) -> tuple[str, ...]:
-    return tuple(
-        metric for metric, interval in differences.items() if relation(metric, interval) == "worse"
-    )
-
-
-def _corrected_differences(
-    comparison: Comparison,
-    corrected: CorrectedMethod | None,
-    reference: Mapping[str, pd.Series[float]],
-) -> dict[str, Interval]:
-    """Metric -> corrected method minus reference; empty without the method."""
-    if corrected is None:
-        return {}
-    return score_differences(comparison, corrected.label, reference)
-
-
-def _paired_intervals(
-    scores: Mapping[str, pd.Series[float]],
-    reference: Mapping[str, pd.Series[float]],
-    ratio: float,
-) -> dict[str, Interval]:
-    return {
-        metric: paired_interval(scores[metric], reference_scores, ratio)
-        for metric, reference_scores in reference.items()
-        if len(scores[metric]) and len(reference_scores)
-    }
-
-
-def _correction_outcome(
-    as_trained: Mapping[str, Interval],
-    corrected: Mapping[str, Interval],
-    with_temperature: Mapping[str, Interval],
-    change: Mapping[str, Interval],
-) -> CorrectionOutcome:
-    """What the correction does about metrics in which ReMix is worse than the baseline.
-
-    Args:
-        as_trained: metric -> ReMix minus baseline.
-        corrected: metric -> corrected ReMix minus baseline.
-        with_temperature: the same with a temperature on top.
-        change: metric -> corrected ReMix minus ReMix.
-    """
-    worse = _worse_metrics(as_trained)
-    if not worse:
-        return "not needed"
-    if not corrected:
-        return "unknown"
-    if not _worse_metrics(corrected):
-        return "sufficient"
-    if with_temperature and not _worse_metrics(with_temperature):
-        return "sufficient with temperature"
-    has_helped = any(
-        metric in change and relation(metric, change[metric]) == "better" for metric in worse
-    )
-    return "partial" if has_helped else "none"
 
 
 def _is_below_guessing(comparison: Comparison, method: Method) -> bool:
@@ -193,6 +128,6 @@ def _is_below_guessing(comparison: Comparison, method: Method) -> bool:
         "log_loss": float(-(shares * np.log(np.maximum(shares, 1e-12))).sum(axis=1).mean()),
     }
     return any(
-        len(scores := comparison.score(method.label, metric)) and scores.mean() > value
+        (score := comparison.effects.score(method.label, metric)) and score.mean > value
         for metric, value in guess.items()
     )

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
+from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.metrics import CORE_METRICS
+from remix_study.results.columns import Record, frame_of, grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.corrections import DIVIDED, THRESHOLD
-from remix_study.results.intervals import Interval, paired_interval
-from remix_study.results.methods import SIMPLEST_FIRST, CorrectedMethod, Method, alpha_distance
-from remix_study.results.probability_quality import (
-    ProbabilityQuality,
-    Relation,
-    assess_probabilities,
-    relation,
-    score_differences,
-)
+from remix_study.results.effects import Difference, Relation
+from remix_study.results.methods import Method, alpha_distance
+from remix_study.results.probability_quality import ProbabilityQuality, assess_probabilities
 from remix_study.results.selection import Selection, select_by_validation
 
 RIVALS = ("baseline", "balance", "cost", "logit-adjusted")
 """Strategies without mixing that ReMix is compared with."""
-
-SIMPLICITY = (THRESHOLD, DIVIDED, *SIMPLEST_FIRST)
-"""Strategies and corrections of the baseline, the simplest first."""
 
 PROBABILITY_METRIC = "log_loss"
 """A method is chosen by this metric too, for uses of its probabilities."""
@@ -40,21 +34,30 @@ class Rival:
     """A method that ReMix is compared with.
 
     Attributes:
-        name: the method's strategy, or the name of a corrected method.
+        name: the method's strategy, or the label of a corrected method.
         strategy: its strategy; of a corrected one "baseline", whose probabilities it has.
         means: metric -> its mean test score.
-        differences: metric -> ReMix minus this method.
+        differences: metric -> ReMix minus this method; objectives and core metrics.
+        objectives: metrics that the study optimises.
     """
 
     name: str
     strategy: str
     means: Mapping[str, float]
-    differences: Mapping[str, Interval]
+    differences: Mapping[str, Difference]
+    objectives: tuple[str, ...]
 
     def relation(self, metric: str) -> Relation | None:
         """How ReMix compares with this method; None where there is nothing to compare."""
-        interval = self.differences.get(metric)
-        return None if interval is None else relation(metric, interval)
+        difference = self.differences.get(metric)
+        return difference.relation if difference else None
+
+    @property
+    def by_relation(self) -> dict[Relation, list[Difference]]:
+        """Differences in the objectives, by what they are."""
+        differences = [self.differences[m] for m in self.objectives if m in self.differences]
+        relations: dict[Relation, list[Difference]] = {"better": [], "worse": [], "unclear": []}
+        return relations | grouped(differences, lambda difference: difference.relation)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,25 +68,89 @@ class Verdict:
         comparison: the problem.
         remix: the ReMix method; None without one, and for a search.
         rivals: what it is compared with.
-        missing_rivals: strategies of `RIVALS` that were not run.
         probability_quality: of ReMix; None without a baseline.
         selections: what validation chooses by each objective and by `PROBABILITY_METRIC`.
-        corrected: corrected methods of the problem.
-        least_test_rows: smallest number of test rows of a rare class in a fold.
     """
 
     comparison: Comparison
     remix: Method | None
     rivals: tuple[Rival, ...]
-    missing_rivals: tuple[str, ...]
     probability_quality: ProbabilityQuality | None
     selections: tuple[Selection, ...]
-    corrected: tuple[CorrectedMethod, ...]
-    least_test_rows: int
 
     def rival(self, name: str) -> Rival | None:
         """The rival of this name; None if it was not run."""
         return next((rival for rival in self.rivals if rival.name == name), None)
+
+    @property
+    def baseline(self) -> Rival | None:
+        """The plain network."""
+        return self.rival("baseline")
+
+    @property
+    def balance(self) -> Rival | None:
+        """Balancing without mixing."""
+        return self.rival("balance")
+
+    @property
+    def others(self) -> tuple[Rival, ...]:
+        """Rivals other than these two."""
+        return tuple(rival for rival in self.rivals if rival.name not in RIVALS[:2])
+
+    @property
+    def as_good_rivals(self) -> list[str]:
+        """Names of those of `others` that ReMix is better than on no objective."""
+        return [rival.name for rival in self.others if not rival.by_relation["better"]]
+
+    @property
+    def is_better_than_others(self) -> bool:
+        """Whether ReMix is better than each of `others` on every objective."""
+        return not any(
+            rival.by_relation["worse"] or rival.by_relation["unclear"] for rival in self.others
+        )
+
+    @property
+    def missing_rivals(self) -> tuple[str, ...]:
+        """Strategies of `RIVALS` that were not run."""
+        return tuple(name for name in RIVALS if self.remix and not self.rival(name))
+
+    @property
+    def remix_name(self) -> str:
+        """ReMix with its alpha, as in "ReMix (0.1)"."""
+        return f"ReMix ({self.remix.alpha:g})" if self.remix else "ReMix"
+
+    @property
+    def is_at_another_alpha(self) -> bool:
+        """Whether ReMix was not run at the published alpha."""
+        return self.remix is not None and self.remix.alpha != PUBLISHED_ALPHA
+
+    @property
+    def remix_means(self) -> dict[str, float]:
+        """Objective -> mean test score of ReMix."""
+        if self.remix is None:
+            return {}
+        effects = self.comparison.effects
+        scores = [effects.score(self.remix.label, m) for m in self.comparison.objectives]
+        return {score.metric: score.mean for score in scores if score}
+
+    @property
+    def choices(self) -> dict[str, list[str]]:
+        """Label of a chosen method -> metrics by which validation chooses it."""
+        groups = grouped(self.selections, lambda selection: selection.overall.label)
+        return {
+            label: [selection.metric for selection in group] for label, group in groups.items()
+        }
+
+    @property
+    def open_configurations(self) -> int:
+        """Number of planned configurations that are not complete."""
+        return int(self.comparison.info["planned"]) - int(self.comparison.info["complete"])
+
+    @property
+    def least_test_rows(self) -> int:
+        """Smallest number of test rows of a rare class in a fold."""
+        folds = self.comparison.folds
+        return int(folds["minority_test"].min()) if len(folds) else 0
 
 
 def remix_method(comparison: Comparison) -> Method | None:
@@ -99,84 +166,103 @@ def remix_method(comparison: Comparison) -> Method | None:
 
 
 def problem_verdict(comparison: Comparison) -> Verdict:
-    """Compute all findings on a problem."""
-    corrected = comparison.corrected
-    remix = remix_method(comparison) if comparison.is_grid else None
-    rivals = _rivals(comparison, remix, corrected) if remix else ()
-    names = {rival.name for rival in rivals}
-    metrics = dict.fromkeys((*comparison.objectives, PROBABILITY_METRIC))
-    # What a search chooses depends on its constraints and is in `SearchSummary`.
+    """Compute all findings on a problem, with its corrected methods if it has some."""
+    if not comparison.is_grid:
+        # What a search chooses depends on its constraints and is in `SearchSummary`.
+        return Verdict(comparison, None, (), None, ())
+    remix = remix_method(comparison)
     selections = [
-        select_by_validation(comparison, metric) for metric in metrics if comparison.is_grid
+        select_by_validation(comparison, metric, remix)
+        for metric in dict.fromkeys((*comparison.objectives, PROBABILITY_METRIC))
     ]
-    least_test_rows = comparison.folds["minority_test"].min() if len(comparison.folds) else 0
     return Verdict(
         comparison=comparison,
         remix=remix,
-        rivals=rivals,
-        missing_rivals=tuple(name for name in RIVALS if name not in names) if remix else (),
-        probability_quality=assess_probabilities(comparison, remix, corrected) if remix else None,
-        selections=tuple(selection for selection in selections if selection is not None),
-        corrected=corrected,
-        least_test_rows=int(least_test_rows),
+        rivals=_rivals(comparison, remix) if remix else (),
+        probability_quality=assess_probabilities(comparison, remix) if remix else None,
+        selections=tuple(selection for selection in selections if selection),
     )
 
 
-def simpler_methods(verdict: Verdict, selection: Selection) -> tuple[str, ...]:
-    """Labels of methods that are simpler than the chosen one and not worse on test parts.
-
-    A method that is better, or whose difference may be zero, is not worse.
-    """
-    comparison, chosen, metric = verdict.comparison, selection.overall, selection.metric
-    if chosen.strategy not in SIMPLICITY:
-        return ()
-    chosen_scores = comparison.score(chosen.label, metric)
-    candidates: list[tuple[str, pd.Series[float]]] = []
-    for name in SIMPLICITY[: SIMPLICITY.index(chosen.strategy)]:
-        corrected = _corrected_method(verdict.corrected, name)
-        if corrected is not None:
-            candidates.append((name, comparison.score(corrected.label, metric)))
-        candidates += [
-            (method.label, comparison.score(method.label, metric))
-            for method in comparison.methods
-            if method.strategy == name and method.settings == chosen.settings
-        ]
-    return tuple(
-        label
-        for label, scores in candidates
-        if len(scores) == len(chosen_scores)
-        and relation(metric, paired_interval(chosen_scores, scores, comparison.ratio)) != "better"
-    )
-
-
-def _corrected_method(corrected: Sequence[CorrectedMethod], name: str) -> CorrectedMethod | None:
-    return next((method for method in corrected if method.label == name), None)
-
-
-def _rivals(
-    comparison: Comparison, remix: Method, corrected: Sequence[CorrectedMethod]
-) -> tuple[Rival, ...]:
+def _rivals(comparison: Comparison, remix: Method) -> tuple[Rival, ...]:
+    stored = ((name, comparison.first_method(name, remix.settings)) for name in RIVALS)
+    labels = [(name, name, method.label) for name, method in stored if method]
+    labels += [(name, "baseline", name) for name in (DIVIDED, THRESHOLD)]
     rivals = []
-    metrics = tuple(dict.fromkeys((*comparison.objectives, *CORE_METRICS)))
-    for name in RIVALS:
-        method = comparison.first_method(name, remix.settings)
-        if method is not None:
-            scores = {metric: comparison.score(method.label, metric) for metric in metrics}
-            rivals.append(_rival(comparison, remix, name, name, scores))
-    for name in (DIVIDED, THRESHOLD):
-        corrected_method = _corrected_method(corrected, name)
-        if corrected_method is not None:
-            scores = {metric: comparison.score(name, metric) for metric in metrics}
-            rivals.append(_rival(comparison, remix, name, "baseline", scores))
-    return tuple(rival for rival in rivals if rival.differences)
+    for name, strategy, label in labels:
+        means, differences = {}, {}
+        for metric in dict.fromkeys((*comparison.objectives, *CORE_METRICS)):
+            score = comparison.effects.score(label, metric)
+            difference = comparison.effects.difference(remix.label, label, metric)
+            if score and difference:
+                means[metric], differences[metric] = score.mean, difference
+        if differences:
+            rivals.append(Rival(name, strategy, means, differences, comparison.objectives))
+    return tuple(rivals)
 
 
-def _rival(
-    comparison: Comparison,
-    remix: Method,
-    name: str,
-    strategy: str,
-    scores: Mapping[str, pd.Series[float]],
-) -> Rival:
-    means = {metric: float(by_fold.mean()) for metric, by_fold in scores.items() if len(by_fold)}
-    return Rival(name, strategy, means, score_differences(comparison, remix.label, scores))
+def tally(verdicts: Sequence[Verdict]) -> dict[str, dict[str, Counter[Relation]]]:
+    """Count how ReMix compares over problems: objective -> rival -> relation -> problems.
+
+    Rivals are the baseline and balancing without mixing; objectives without either are left out.
+    """
+    counts: dict[str, dict[str, Counter[Relation]]] = {}
+    for metric in dict.fromkeys(m for v in verdicts for m in v.comparison.objectives):
+        for name in RIVALS[:2]:
+            rivals = [rival for verdict in verdicts if (rival := verdict.rival(name))]
+            relations = [relation for rival in rivals if (relation := rival.relation(metric))]
+            if relations:
+                counts.setdefault(metric, {})[name] = Counter(relations)
+    return counts
+
+
+def table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
+    """Table of differences, ReMix minus rival: one line a problem, rival and metric."""
+    return frame_of(
+        (
+            Record(problem=verdict.comparison, rival=rival, difference=difference)
+            for verdict in verdicts
+            for rival in verdict.rivals
+            for difference in rival.differences.values()
+        ),
+        {
+            "study": "problem.study",
+            "problem": "problem.problem",
+            "remix": "difference.method",
+            "rival": "rival.name",
+            "metric": "difference.metric",
+            "difference": "difference.mean",
+            "low": "difference.interval.low",
+            "high": "difference.interval.high",
+            "folds": "difference.interval.folds",
+            "relation": "difference.relation",
+        },
+    )
+
+
+def choice_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
+    """Table of validation's choices with their test scores: one line a problem and metric."""
+    return frame_of(
+        (
+            Record(problem=verdict.comparison, choice=selection)
+            for verdict in verdicts
+            for selection in verdict.selections
+        ),
+        {
+            "study": "problem.study",
+            "problem": "problem.problem",
+            "metric": "choice.metric",
+            "chosen_overall": "choice.overall.label",
+            "chosen_overall_test": "choice.overall_test.mean",
+            "chosen_most_often": "choice.most_often",
+            "times": "choice.times",
+            "folds": "choice.folds",
+            "fold_by_fold_test": "choice.by_fold_test.mean",
+            "fold_by_fold_low": "choice.by_fold_test.interval.low",
+            "fold_by_fold_high": "choice.by_fold_test.interval.high",
+            "best_in_hindsight": "choice.hindsight.method",
+            "best_in_hindsight_test": "choice.hindsight.mean",
+            "within_error_of_it": lambda record: "; ".join(record.choice.within_error),
+            "simpler_and_not_worse": lambda record: "; ".join(record.choice.simpler),
+        },
+    )

@@ -11,7 +11,7 @@ from made_up_studies import MadeUpProblem, made_up_frames
 from scipy import stats
 
 from remix_study.metrics import METRICS
-from remix_study.report.sections.decision import answers
+from remix_study.report.sections.verdict import section
 from remix_study.results.comparison import comparisons
 from remix_study.results.intervals import (
     corrected_interval,
@@ -106,6 +106,8 @@ def test_no_score_of_a_study_leaves_its_range():
     assert inside[["low", "high"]].min().min() >= 0
     assert inside[["low", "high"]].max().max() <= 1
     verdict = problem_verdict(comparison)
-    text = " ".join(line for answer in answers(verdict) for line in answer.lines)
+    text = " ".join(
+        line for answer in section([verdict]).blocks[0].answers for line in answer.lines
+    )
     assert "on the test parts" in text
     assert "to 1.000" in text.replace("\N{NO-BREAK SPACE}", " ")

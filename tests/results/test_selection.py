@@ -38,7 +38,7 @@ def test_choices_overall_fold_by_fold_and_in_hindsight(metric, sign):
     counts = pd.Series([row for _, row in chosen]).value_counts()
     assert selection.times == counts.max()
     assert counts[selection.most_often] == counts.max()
-    assert selection.hindsight.label == (sign * test.mean()).idxmax()
+    assert selection.hindsight.method == (sign * test.mean()).idxmax()
     assert selection.candidates == len(frames.runs)
 
 
@@ -58,7 +58,7 @@ def test_methods_within_error_are_those_whose_interval_holds_zero():
         comparisons(made_up_frames(MadeUpProblem(methods=methods), noise=0.005))[0], "g_mean"
     )
     best = {"remix (0.29)", "remix (0.3)", "remix (0.31)"}
-    assert {selection.hindsight.label, *selection.within_error} == best
+    assert {selection.hindsight.method, *selection.within_error} == best
 
 
 def test_a_method_with_failed_folds_is_no_candidate():

@@ -13,7 +13,7 @@ from scipy import stats
 from remix_study.report.sections.verdict import section
 from remix_study.results.comparison import comparisons
 from remix_study.results.corrections import DIVIDED, THRESHOLD, corrected_methods, with_methods
-from remix_study.results.verdict import problem_verdict, remix_method, simpler_methods
+from remix_study.results.verdict import problem_verdict, remix_method
 
 pytestmark = pytest.mark.usefixtures("unrendered_figures")
 
@@ -62,7 +62,7 @@ def test_differences_are_corrected_and_paired():
     for name in ("baseline", "balance", "cost", "logit-adjusted"):
         change = wide["remix (0.1)"] - wide[name]
         reach = stats.t.ppf(0.975, 19) * np.sqrt(1.05 * change.var(ddof=1))
-        interval = verdict.rival(name).differences["bbs"]
+        interval = verdict.rival(name).differences["bbs"].interval
         assert interval.mean == pytest.approx(change.mean())
         assert (interval.low, interval.high) == pytest.approx(
             (change.mean() - reach, change.mean() + reach)
@@ -182,7 +182,7 @@ def test_rivals_without_training_are_compared_too():
     assert verdict.rival(THRESHOLD).relation("bbs") is None
     chosen = next(selection for selection in verdict.selections if selection.metric == "g_mean")
     if chosen.overall.strategy != "baseline":
-        assert DIVIDED in simpler_methods(verdict, chosen)
+        assert DIVIDED in chosen.simpler
 
 
 def test_nothing_simpler_is_named_where_the_chosen_method_is_better():
@@ -190,7 +190,7 @@ def test_nothing_simpler_is_named_where_the_chosen_method_is_better():
     (verdict,) = verdicts(frames)
     chosen = next(selection for selection in verdict.selections if selection.metric == "g_mean")
     assert chosen.overall.label == "remix (0.3)"
-    assert simpler_methods(verdict, chosen) == ()
+    assert chosen.simpler == ()
 
 
 def test_missing_rivals_are_named():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
 from remix_study.metrics import short_name
-from remix_study.report.figures import strategy_color
 from remix_study.report.formatting import (
     MISSING,
     counted,
@@ -16,15 +16,17 @@ from remix_study.report.formatting import (
     listing,
     number,
     plain,
-    sentence,
     signed,
     thousands,
 )
 from remix_study.report.page_model import Block, Cell, Head, Section, Table
+from remix_study.report.page_tables import ABSENT, Column, line_table, method_cell
+from remix_study.report.sentences import SENTENCES
 from remix_study.results.comparison import Comparison
 from remix_study.results.cost import (
     NOTABLE_CORRELATION,
     TrainingLength,
+    metrics_of,
     study_costs,
     table,
     training_lengths,
@@ -32,13 +34,6 @@ from remix_study.results.cost import (
 from remix_study.results.study_roles import Check
 
 TITLE = "Cost and epochs"
-LEAD = (
-    "Training time adds up the trials; wall time is that in which at least one trial of a study "
-    "ran, on whatever else the machine did. Peak memory is that of the process. Networks end by "
-    "their own training loss or validation part, so strategies end at different epochs: the "
-    "second table shows when, and whether networks of one row and problem that trained longer "
-    "scored better."
-)
 
 
 def section(
@@ -55,152 +50,87 @@ def section(
         checks: the text refers to those that train to another end.
         runs: `StudyFrames.runs`.
     """
+    lead = SENTENCES.text("cost.lead")
     costs = study_costs(compared, runs)
-    lengths = training_lengths(main)
     if costs.empty:
-        return Section("cost", TITLE, LEAD, (Block(text=("No network was trained.",)),), {})
-    blocks = [Block(text=(_total_line(costs),), tables=(_cost_table(costs),))]
-    files = {"cost": costs}
-    if lengths:
-        text = (*_length_lines(lengths), *_check_lines(checks))
-        blocks.append(
-            Block(
-                title="Epochs at which networks ended", text=text, tables=(_length_table(lengths),)
-            )
-        )
-        files["epochs"] = table(lengths)
-    return Section("cost", TITLE, LEAD, tuple(blocks), files)
-
-
-def _total_line(costs: pd.DataFrame) -> str:
-    text = (
-        f"{counted(int(costs['networks'].sum()), 'network')} in "
-        f"{duration(float(costs['training_seconds'].sum()))} of training"
+        return Section("cost", TITLE, lead, (Block(text=SENTENCES.paragraphs("cost.nothing")),))
+    total = SENTENCES.paragraphs(
+        "cost.total",
+        int(costs["networks"].sum()),
+        float(costs["training_seconds"].sum()),
+        _memory(costs["peak_memory_mb"].max()),
     )
-    peak = float(costs["peak_memory_mb"].max())
-    if not math.isnan(peak):
-        text += f", at most {thousands(round(peak))} MB of memory"
-    return sentence(text)
+    blocks, files = [Block(text=total, tables=(_cost_table(costs),))], {"cost": costs}
+    if lengths := training_lengths(main):
+        text = SENTENCES.paragraphs(
+            "cost.lengths",
+            lengths,
+            next((length for length in lengths if length.method.strategy == "remix"), None),
+            NOTABLE_CORRELATION,
+            [check.varied.study for check in checks if _changes_end(check)],
+        )
+        title = "Epochs at which networks ended"
+        blocks.append(Block(title=title, text=text, tables=(_length_table(lengths),)))
+        files["epochs"] = table(lengths)
+    return Section("cost", TITLE, lead, tuple(blocks), files)
+
+
+def _changes_end(check: Check) -> bool:
+    """Whether the check trains to another end."""
+    return not {"training.stop", "training.epochs"}.isdisjoint(check.changes)
+
+
+def _memory(megabytes: float) -> str:
+    return "" if math.isnan(megabytes) else f"{thousands(round(megabytes))} MB"
 
 
 def _cost_table(costs: pd.DataFrame) -> Table:
-    names = ("problems", "points", "networks", "epochs", "steps", "training", "wall time", "peak")
-    rows = []
-    for line in costs.to_dict("records"):
-        counts = (
-            Cell(thousands(int(line[name])) if not math.isnan(line[name]) else MISSING)
-            for name in ("problems", "points", "networks", "epochs", "steps")
+    def count(name: str) -> Column[dict[str, Any]]:
+        return Column(
+            name, lambda line: MISSING if math.isnan(line[name]) else thousands(int(line[name]))
         )
-        peak = float(line["peak_memory_mb"])
-        rows.append(
-            (
-                Cell(str(line["study"]), kind="name"),
-                *counts,
-                Cell(duration(float(line["training_seconds"]))),
-                Cell(duration(float(line["wall_seconds"]))),
-                Cell(MISSING if math.isnan(peak) else f"{thousands(round(peak))} MB"),
-            )
-        )
-    return Table("What each study took", (tuple(map(Head, ("study", *names))),), tuple(rows))
 
-
-def _length_lines(lengths: Sequence[TrainingLength]) -> list[str]:
-    lines = []
-    remix = next((length for length in lengths if length.method.strategy == "remix"), None)
-    if remix is not None and not math.isnan(remix.baseline_ratio):
-        side = "earlier than" if remix.baseline_ratio < 1 else "later than"
-        if remix.baseline_ratio == 1:
-            side = "when"
-        lines.append(
-            sentence(
-                f"{remix.method.label} ends {side} the baseline: after "
-                f"{number(remix.baseline_ratio, 2)} times its epochs, median over problems"
-            )
-        )
-    if remix is not None:
-        parts = [
-            f"{short_name(metric)} {signed(correlation, 2)} over "
-            f"{counted(remix.problems[metric], 'problem')}"
-            for metric, correlation in remix.correlations.items()
-        ]
-        if parts:
-            lines.append(
-                sentence(
-                    f"Within a problem, its networks that trained longer are better by a mean "
-                    f"rank correlation of {listing(parts)}"
-                )
-            )
-    notable = [
-        f"{length.method.label} in "
-        f"{listing([short_name(metric) for metric in length.correlated_metrics])}"
-        for length in lengths
-        if length.correlated_metrics
-    ]
-    tested = [length for length in lengths if length.correlations]
-    if tested:
-        rule = f"a mean correlation of {plain(NOTABLE_CORRELATION)} or more, either way"
-        lines.append(
-            sentence(f"When a network ended matters, by {rule}, for {listing(notable)}")
-            if notable
-            else f"When a network ended matters for no row, by {rule}."
-        )
-    return lines
-
-
-def _check_lines(checks: Sequence[Check]) -> list[str]:
-    studies = [
-        check.varied.study
-        for check in checks
-        if {"training.stop", "training.epochs"} & set(check.changes)
-    ]
-    if not studies:
-        return []
-    return [
-        sentence(
-            f"{listing(studies)} trains one problem to another end, which tells more than these "
-            "correlations: see Checks"
-        )
-    ]
+    return line_table(
+        "What each study took",
+        [{str(name): value for name, value in line.items()} for line in costs.to_dict("records")],
+        (
+            Column("study", lambda line: str(line["study"])),
+            *map(count, ("problems", "points", "networks", "epochs", "steps")),
+            Column("training", lambda line: duration(line["training_seconds"])),
+            Column("wall time", lambda line: duration(line["wall_seconds"])),
+            Column("peak", lambda line: _memory(line["peak_memory_mb"]) or MISSING),
+        ),
+    )
 
 
 def _length_table(lengths: Sequence[TrainingLength]) -> Table:
-    metrics = list(dict.fromkeys(metric for length in lengths for metric in length.correlations))
-    head = (
-        Head("row"),
-        Head("networks"),
-        Head("epochs", "median, range"),
-        Head("over the baseline’s", "median ratio"),
-        Head("ended by", kind="text"),
-        *(
-            Head(f"longer is better: {short_name(metric)}", "mean correlation")
-            for metric in metrics
+    def correlation(metric: str) -> Column[TrainingLength]:
+        def cell(length: TrainingLength) -> Cell:
+            if metric not in length.correlations:
+                return ABSENT
+            problems = counted(length.problems[metric], "problem")
+            return Cell(signed(length.correlations[metric], 2), problems)
+
+        return Column(Head(f"longer is better: {short_name(metric)}", "mean correlation"), cell)
+
+    def ends(length: TrainingLength) -> Cell:
+        reasons = [f"{reason} {thousands(n)}" for reason, n in length.stopped.items()]
+        return Cell(listing(reasons), kind="text")
+
+    return line_table(
+        "Epochs, and whether they matter",
+        lengths,
+        (
+            Column("row", lambda length: method_cell(length.method)),
+            Column("networks", lambda length: thousands(length.networks)),
+            Column(
+                Head("epochs", "median, range"),
+                lambda n: Cell(plain(n.median_epochs), f"{n.fewest_epochs} to {n.most_epochs}"),
+            ),
+            Column(
+                Head("over the baseline’s", "median ratio"), lambda n: number(n.baseline_ratio, 2)
+            ),
+            Column(Head("ended by", kind="text"), ends),
+            *map(correlation, metrics_of(lengths)),
         ),
     )
-    rows = []
-    for length in lengths:
-        cells = (
-            Cell(
-                signed(length.correlations[metric], 2), counted(length.problems[metric], "problem")
-            )
-            if metric in length.correlations
-            else Cell(MISSING, kind="")
-            for metric in metrics
-        )
-        rows.append(
-            (
-                Cell(
-                    length.method.label, kind="name", color=strategy_color(length.method.strategy)
-                ),
-                Cell(thousands(length.networks)),
-                Cell(
-                    plain(length.median_epochs), f"{length.fewest_epochs} to {length.most_epochs}"
-                ),
-                Cell(number(length.baseline_ratio, 2)),
-                Cell(
-                    listing([f"{reason} {thousands(n)}" for reason, n in length.stopped.items()]),
-                    kind="text",
-                ),
-                *cells,
-            )
-        )
-    return Table("Epochs, and whether they matter", (head,), tuple(rows))

@@ -1,119 +1,180 @@
-"""The verdict section: warnings, headline and answers of each problem."""
+"""The verdict section: warnings, headline and answers of each problem, and the numbers behind."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-from remix_study.batches.strategies import PUBLISHED_ALPHA
-from remix_study.metrics import short_name
+from remix_study.metrics import CORE_METRICS, short_name
+from remix_study.report.figures import strategy_color
 from remix_study.report.folding import fold, has_many_problems
-from remix_study.report.formatting import counted, listing, number, plain, sentence
-from remix_study.report.page_model import Block, Section
-from remix_study.report.sections.decision import RELATIONS, answers, headline
-from remix_study.report.sections.verdict_tables import (
-    choice_frame,
+from remix_study.report.formatting import MISSING, digits, heading, number, span
+from remix_study.report.page_model import Block, Cell, Head, Section, Table
+from remix_study.report.page_tables import Column, difference_cell, line_table
+from remix_study.report.sentences import SENTENCES
+from remix_study.results.effects import Difference, Score
+from remix_study.results.probability_quality import ProbabilityQuality
+from remix_study.results.selection import Selection
+from remix_study.results.verdict import (
+    FEW_FOLDS,
+    FEW_ROWS,
+    PROBABILITY_METRIC,
+    Rival,
+    Verdict,
     choice_table,
-    difference_table,
-    glance_table,
     table,
+    tally,
 )
-from remix_study.results.probability_quality import Relation
-from remix_study.results.verdict import FEW_FOLDS, FEW_ROWS, Verdict
 
 # With more problems than this the tables of each are folded away.
 SHOWN_OPEN = 2
-LEAD = (
-    "Differences are paired by fold, with corrected 95 % intervals in brackets. “Not told apart” "
-    "means that the interval holds zero: these folds cannot show a difference, which is no proof "
-    "that there is none."
-)
 
 
 def section(verdicts: Sequence[Verdict]) -> Section:
     """The section at the top of the page."""
     shown = [verdict for verdict in verdicts if verdict.comparison.methods]
-    blocks: list[Block] = []
-    planned = [verdict for verdict in shown if verdict.remix is not None]
-    if len(planned) > 1:
-        blocks.append(Block(text=tally_lines(planned), tables=(glance_table(planned),)))
+    planned = [verdict for verdict in shown if verdict.remix]
     table_title = "The differences behind this" if len(shown) > SHOWN_OPEN else ""
-    problem_blocks = [_block(verdict, table_title) for verdict in shown]
-    blocks += map(fold, problem_blocks) if has_many_problems(shown) else problem_blocks
+    blocks = [_block(verdict, table_title) for verdict in shown]
+    if has_many_problems(shown):
+        blocks = list(map(fold, blocks))
+    if len(planned) > 1:
+        blocks.insert(0, Block(text=tally_lines(planned), tables=(_glance_table(planned),)))
     if not shown:
-        blocks = [Block(text=("No point is complete yet, so there is nothing to judge.",))]
-    differences = table(shown)
-    files = {"verdict": differences} if len(differences) else {}
-    choices = choice_frame(shown)
-    files |= {"choices": choices} if len(choices) else {}
-    return Section("verdict", "Verdict", LEAD, tuple(blocks), files)
+        blocks = [Block(text=SENTENCES.paragraphs("verdict.nothing"))]
+    frames = {"verdict": table(shown), "choices": choice_table(shown)}
+    files = {name: frame for name, frame in frames.items() if len(frame)}
+    return Section("verdict", "Verdict", SENTENCES.text("verdict.lead"), tuple(blocks), files)
+
+
+def headline(verdict: Verdict) -> str:
+    """The verdict in one or two sentences."""
+    return SENTENCES.text("verdict.headline", verdict)
 
 
 def tally_lines(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
-    """Say how often ReMix is better and worse than the baseline and than balancing alone."""
-    sentences = []
-    for metric in dict.fromkeys(m for v in verdicts for m in v.comparison.objectives):
-        parts = []
-        for name, rival_name in (
-            ("baseline", "the baseline"),
-            ("balance", "balancing without mixing"),
-        ):
-            relations = [
-                relation
-                for verdict in verdicts
-                if (rival := verdict.rival(name)) and (relation := rival.relation(metric))
-            ]
-            if relations:
-                parts.append(f"against {rival_name} {_tally(relations)}")
-        if parts:
-            sentences.append(sentence(f"ReMix on {short_name(metric)}: {'; '.join(parts)}"))
-    return tuple(sentences)
-
-
-def _tally(relations: Sequence[Relation]) -> str:
-    n = len(relations)
-    counts = [
-        (name, relations.count(relation)) for relation, name in RELATIONS if relation in relations
-    ]
-    if len(counts) == 1:
-        return f"{counts[0][0]} on {'both' if n == 2 else f'all {n}'} problems"
-    return f"{listing([f'{name} on {count}' for name, count in counts])} of {n} problems"
+    """How often ReMix is better and worse than the baseline and than balancing, one a metric."""
+    return SENTENCES.paragraphs("verdict.tally", tally(verdicts))
 
 
 def _block(verdict: Verdict, table_title: str) -> Block:
-    comparison = verdict.comparison
-    tables = [difference_table(verdict)] if verdict.rivals else []
-    if verdict.selections and comparison.is_grid:
-        tables.append(choice_table(verdict))
+    tables = [_difference_table(verdict)] if verdict.rivals else []
+    tables += [_selection_table(verdict)] if verdict.selections else []
     return Block(
-        title=f"{comparison.title}, {comparison.imbalance_name}",
-        warnings=_warnings(verdict),
+        title=f"{verdict.comparison.title}, {verdict.comparison.imbalance_name}",
+        warnings=SENTENCES.paragraphs("verdict.warnings", verdict, FEW_FOLDS, FEW_ROWS),
         headline=headline(verdict),
-        answers=answers(verdict),
+        answers=SENTENCES.answers("verdict.answers", verdict),
         tables=tuple(tables),
         folded=table_title,
     )
 
 
-def _warnings(verdict: Verdict) -> tuple[str, ...]:
-    comparison = verdict.comparison
-    warnings = []
-    missing = int(comparison.info["planned"]) - int(comparison.info["complete"])
-    if missing > 0:
-        warnings.append(f"Without {counted(missing, 'point')} still to run: this may change.")
-    if comparison.planned_folds < FEW_FOLDS:
-        warnings.append(
-            f"Only {counted(comparison.planned_folds, 'fold')}: intervals are wide and little "
-            "can be told apart. Ten repeats of two folds show far more."
+def _difference_table(verdict: Verdict) -> Table:
+    """ReMix minus each rival."""
+
+    def column(metric: str) -> Column[Rival]:
+        return Column(
+            heading(metric), lambda rival: difference_cell(rival.differences.get(metric))
         )
-    fewest = verdict.least_test_rows
-    if fewest < FEW_ROWS:
-        warnings.append(
-            f"Only {counted(fewest, 'row')} of the rarest class in the smallest test part: one "
-            f"row moves its recall by {number(1 / max(fewest, 1), 2)}."
-        )
-    if verdict.remix is not None and verdict.remix.alpha != PUBLISHED_ALPHA:
-        warnings.append(
-            f"ReMix at alpha {plain(PUBLISHED_ALPHA)}, the published one, was not run: this "
-            f"speaks of alpha {plain(verdict.remix.alpha or 0.0)}."
-        )
-    return tuple(warnings)
+
+    metrics = [
+        metric
+        for metric in dict.fromkeys((*verdict.comparison.objectives, *CORE_METRICS))
+        if any(metric in rival.differences for rival in verdict.rivals)
+    ]
+    return line_table(
+        f"{verdict.remix_name} minus each rival on the test parts of {verdict.comparison.name}: "
+        "▲ better, ▼ worse, no mark: not told apart",
+        verdict.rivals,
+        (
+            Column("against", lambda r: Cell(r.name, "", "name", strategy_color(r.strategy))),
+            *map(column, metrics),
+        ),
+    )
+
+
+def _glance_table(verdicts: Sequence[Verdict]) -> Table:
+    """The main differences, one line a problem."""
+    metrics = list(dict.fromkeys(m for v in verdicts for m in v.comparison.objectives))
+
+    def rival_column(name: str, metric: str) -> Column[Verdict]:
+        def change(verdict: Verdict) -> Difference | None:
+            rival = verdict.rival(name)
+            return rival.differences.get(metric) if rival else None
+
+        return _short_column(heading(metric), change)
+
+    def choice_column(metric: str) -> Column[Verdict]:
+        def cell(verdict: Verdict) -> Cell:
+            labels = [label for label, chosen in verdict.choices.items() if metric in chosen]
+            return Cell(labels[0] if labels else MISSING, kind="short")
+
+        return Column(Head(short_name(metric), kind="text"), cell)
+
+    def log_loss_column(
+        head: str, differences: Callable[[ProbabilityQuality], Mapping[str, Difference]]
+    ) -> Column[Verdict]:
+        def change(verdict: Verdict) -> Difference | None:
+            quality = verdict.probability_quality
+            return differences(quality).get(PROBABILITY_METRIC) if quality else None
+
+        return _short_column(head, change)
+
+    columns = (
+        Column[Verdict]("problem", lambda verdict: verdict.comparison.name),
+        *(rival_column(name, metric) for name in ("baseline", "balance") for metric in metrics),
+        log_loss_column("as trained", lambda quality: quality.as_trained),
+        log_loss_column("corrected", lambda quality: quality.corrected),
+        *map(choice_column, metrics),
+    )
+    caption = "Every problem at a glance: ▲ better, ▼ worse, no mark: not told apart"
+    glance = line_table(caption, verdicts, columns)
+    groups = (
+        Head(""),
+        Head("ReMix − baseline", span=len(metrics)),
+        Head("ReMix − balance", "what mixing adds", span=len(metrics)),
+        Head("log-loss − baseline", span=2),
+        Head("choice of validation", span=len(metrics)),
+    )
+    return replace(glance, head=(groups, *glance.head))
+
+
+def _short_column(head: str, change: Callable[[Verdict], Difference | None]) -> Column[Verdict]:
+    return Column(head, lambda verdict: difference_cell(change(verdict), ends=False))
+
+
+def _selection_table(verdict: Verdict) -> Table:
+    """The choices of validation and their test scores."""
+    return line_table(
+        "What the validation parts choose, and what that scores on the test parts. Over all "
+        "folds, a validation row of one fold is a test row of another; fold by fold it never is",
+        verdict.selections,
+        (
+            Column("chosen by", lambda selection: heading(selection.metric)),
+            _score_column("over all folds", lambda s: (s.overall.label, s.overall_test)),
+            _score_column(
+                "fold by fold, most often",
+                lambda s: (f"{s.most_often}, {s.times} of {s.folds}", s.by_fold_test),
+            ),
+            Column(
+                f"fold by fold against {verdict.remix_name}",
+                lambda s: difference_cell(s.by_fold_gain),
+            ),
+            _score_column(
+                "best on test, in hindsight", lambda s: (s.hindsight.method, s.hindsight)
+            ),
+        ),
+    )
+
+
+def _score_column(
+    head: str, named_score: Callable[[Selection], tuple[str, Score]]
+) -> Column[Selection]:
+    def cell(selection: Selection) -> Cell:
+        name, score = named_score(selection)
+        n = digits(score.metric)
+        ends = span(score.interval.low, score.interval.high, n)
+        return Cell(name, f"{number(score.mean, n)} ({ends})", kind="short")
+
+    return Column(Head(head, kind="text"), cell)
