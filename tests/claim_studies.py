@@ -95,7 +95,7 @@ def paper_frames(study):
     return study(as_claimed, datasets=TWO_KINDS)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def claims_of(frames):
     return {claim.claim.id: claim for claim in check_claims(comparisons(frames))}
 

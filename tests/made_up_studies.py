@@ -120,7 +120,7 @@ def made_up_frames(
                         for side, part in enumerate(("validation", "test")):
                             value = mean + effect(strategy, alpha, metric)
                             value += fold_effects[repeat, fold, metric_place, side]
-                            value = float(np.clip(value + rng.normal(0, noise), 0, 1))
+                            value = min(max(float(value + rng.normal(0, noise)), 0.0), 1.0)
                             if part == "validation":
                                 validation[metric].append(value)
                             tables["scores"].append(
@@ -251,6 +251,11 @@ def at_three_ratios(base: MadeUpProblem = MadeUpProblem()) -> tuple[MadeUpProble
 @pytest.fixture
 def unrendered_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make figures without rendering them, for tests that look at everything else."""
+    leave_figures_empty(monkeypatch)
+
+
+def leave_figures_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Save figures as a dot, until the patch ends: drawing takes most of a report's time."""
     dot = BytesIO()
     Image.new("RGB", (1, 1)).save(dot, format="png")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_up_studies import leave_figures_empty
 from scipy import stats
 
 from remix_study.cli.main import main
@@ -62,14 +63,12 @@ def folder(tmp_path_factory) -> Path:
     if not data or not (Path(data) / "ozone").exists():
         pytest.skip("REMIX_STUDY_DATA has no ozone")
     folder = tmp_path_factory.mktemp("chain")
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        leave_figures_empty(patch)
         Path("chain.toml").write_text(STUDY)
         assert main(["run", "chain.toml", "--storage", "sqlite:///chain.db"]) == 0
         assert main(["report", "--storage", "sqlite:///chain.db", "--output", "report"]) == 0
-    finally:
-        os.chdir(before)
     return folder
 
 
