@@ -102,28 +102,12 @@ class Comparison:
             part: "test" or "validation".
 
         Returns:
-            The scores, not to be changed; empty where the problem has no such method or metric.
+            The scores; empty where the problem has no such method or metric.
         """
-        by_key = self._scores_by_key
-        key = label, metric, part
-        if key not in by_key:
-            by_key[key] = self._present_scores(label, metric, part)
-        return by_key[key]
-
-    @cached_property
-    def _scores_by_key(self) -> dict[tuple[str, str, str], pd.Series[float]]:
-        """What `score` returned, by its arguments: a page asks for each series many times."""
-        return {}
-
-    def _present_scores(self, label: str, metric: str, part: str) -> pd.Series[float]:
         frame = self.scores.get((part, metric))
         if frame is None or label not in frame:
             return pd.Series(dtype=float)
-        values = frame[label].to_numpy()
-        is_present = ~np.isnan(values)
-        # Methods with all folds share one index, so that to pair them needs no alignment.
-        index = frame.index if is_present.all() else frame.index[is_present]
-        return pd.Series(values[is_present], index=index, name=label)
+        return frame[label].dropna()
 
     def metrics(self, part: str = "test") -> tuple[str, ...]:
         """Names of the metrics that trained methods have scores in on this part."""
@@ -260,15 +244,11 @@ def _scores_by_fold(
     # With arrays, since to pivot and to slice wide frames takes several times as long.
     n_folds = int(scores["fold"].max()) + 1
     folds, rows = np.unique(scores["repeat"] * n_folds + scores["fold"], return_inverse=True)
-    index = pd.MultiIndex.from_arrays(
-        [folds // n_folds, folds % n_folds], names=["repeat", "fold"]
-    )
-    places = {run: place for place, run in enumerate(labels)}
-    columns = scores["run"].map(places).to_numpy()
-    names = pd.Index(list(labels.values()), name="run")
-    values = scores["value"].to_numpy()
-    frames = {}
+    index = pd.MultiIndex.from_arrays(divmod(folds, n_folds), names=["repeat", "fold"])
+    columns = scores["run"].map({run: place for place, run in enumerate(labels)}).to_numpy()
+    names, values = pd.Index(list(labels.values()), name="run"), scores["value"].to_numpy()
     lines_by_key = scores.groupby(["part", "metric"]).indices
+    frames = {}
     for part, metric in scores[["part", "metric"]].drop_duplicates().itertuples(index=False):
         lines = lines_by_key[part, metric]
         table = np.full((len(index), len(names)), np.nan)

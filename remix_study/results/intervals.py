@@ -20,6 +20,7 @@ from scipy import stats
 from remix_study.metrics import EXTRA_METRICS, METRICS
 
 CONFIDENCE = 0.95
+_t_quantile = cache(stats.t.ppf)
 
 
 @dataclass(frozen=True)
@@ -104,13 +105,8 @@ def corrected_interval(
     folds = len(present)
     mean = float(np.mean(present)) if folds else float("nan")
     error = corrected_standard_error(present, ratio)
-    reach = error * _t_quantile((1 + confidence) / 2, folds - 1) if folds > 1 else np.nan
+    reach = error * float(_t_quantile((1 + confidence) / 2, folds - 1)) if folds > 1 else np.nan
     return Interval(mean, error, mean - reach, mean + reach, folds, ratio)
-
-
-@cache
-def _t_quantile(probability: float, degrees_of_freedom: int) -> float:
-    return float(stats.t.ppf(probability, degrees_of_freedom))
 
 
 def paired_interval(
