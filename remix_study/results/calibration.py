@@ -65,6 +65,16 @@ class MethodReliability:
     by_view: Mapping[str, Reliability]
     is_exact: bool
 
+    def error(self, view: str) -> float | None:
+        """The calibration error in a view; None where there is none."""
+        return self.by_view[view].error if view in self.by_view else None
+
+
+def mean_error(reliabilities: Sequence[MethodReliability], view: str) -> float | None:
+    """The mean calibration error of those that have this view; None without any."""
+    errors = [error for r in reliabilities if (error := r.error(view)) is not None]
+    return float(np.mean(errors)) if errors else None
+
 
 def reliability(forecasts: ArrayLike, events: ArrayLike, weights: ArrayLike) -> Reliability:
     """Bin forecasts of an event and compare them with how often it came.
