@@ -26,7 +26,7 @@ from remix_study.studyfile.schema import DEFAULT_STORAGE
 
 if TYPE_CHECKING:
     from remix_study.cli.display import RunConsole
-    from remix_study.report.outcome import Outcome
+    from remix_study.report.page import Outcome
     from remix_study.study.reporter import Summary
     from remix_study.study.signals import Signals
     from remix_study.studyfile.schema import Study
@@ -108,7 +108,7 @@ def run_command(options: argparse.Namespace, signals: Signals) -> int:
 
     storage = url_without_password(options.storage)
     if options.report:
-        from remix_study.report.outcome import check_report
+        from remix_study.report.page import check_report
 
         check_report(options.report, options.storage)
     console = RunConsole(signals, stderr=options.json)
@@ -153,7 +153,7 @@ def training_function(options: argparse.Namespace) -> Callable[..., Summary]:
 def conclude_run(options: argparse.Namespace, study: str) -> Outcome:
     """What the run found, and its page where ``--report`` asks for it."""
     from remix_study.paper.page_sections import all_sections
-    from remix_study.report.outcome import conclude
+    from remix_study.report.page import conclude
 
     command = report_command([study], options.storage)
     return conclude(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from remix_study.paper.sections import ablations, authors_code, claims, robustness
 from remix_study.paper.sections.table2 import TABLE2
 from remix_study.report.page_model import Section
-from remix_study.report.registry import PageContext, SectionRegistry
-from remix_study.report.standard_sections import standard_sections
+from remix_study.report.registry import PageContext, SectionRegistry, standard_sections
 
 
 def all_sections() -> SectionRegistry:

@@ -1,19 +1,43 @@
-"""The report page of studies: from frames to a folder that opens anywhere."""
+"""The report of studies: from frames to a folder that opens anywhere, and the end of a run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from remix_study.report.folder import publish
+from sqlalchemy.engine import make_url
+
+from remix_study.errors import UsageError
 from remix_study.report.formatting import listing
-from remix_study.report.page_files import PAGE_ONLY, Formats, write_page
-from remix_study.report.registry import SectionRegistry, make_context
+from remix_study.report.page_files import PAGE_ONLY, Formats, check_folder, publish, write_page
+from remix_study.report.registry import SectionRegistry, make_context, standard_sections
 from remix_study.report.sections import overview
+from remix_study.report.sections.verdict import headline, tally_lines
 from remix_study.report.sentences import SENTENCES
-from remix_study.report.standard_sections import standard_sections
-from remix_study.results.frames import StudyFrames
+from remix_study.results.comparison import comparisons
+from remix_study.results.frames import StudyFrames, load_frames
+from remix_study.results.study_roles import study_roles
+from remix_study.results.verdict import problem_verdict
+from remix_study.study.database_errors import database_errors
+from remix_study.study.storage import open_reader
+
+MOST_PROBLEMS = 5
+"""With more problems than this, the lines of a run count problems instead of naming each."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The results of a run.
+
+    Attributes:
+        lines: sentences, one a problem or one a metric.
+        index: the path of the page's `index.html`; None where none was asked for.
+    """
+
+    lines: tuple[str, ...]
+    index: Path | None = None
 
 
 def write_report(
@@ -41,27 +65,23 @@ def write_report(
     Raises:
         UsageError: the folder holds files that no report wrote, is a file, or cannot be written.
     """
-    sections = standard_sections() if registry is None else registry
-    return publish(output, lambda folder: _write(frames, folder, sections, command, formats))
 
+    def write(folder: Path) -> None:
+        context = make_context(frames)
+        studies = list(dict.fromkeys(c.study for c in context.comparisons))
+        progress = overview.progress(context.comparisons)
+        write_page(
+            folder,
+            (registry or standard_sections()).make_sections(context),
+            title=f"ReMix study: {listing(studies)}" if studies else "ReMix study",
+            status=SENTENCES.text("overview.progress", progress),
+            complete=progress.is_complete,
+            command=command,
+            about=study_facts(frames.manifests),
+            formats=formats,
+        )
 
-def _write(
-    frames: StudyFrames, folder: Path, registry: SectionRegistry, command: str, formats: Formats
-) -> None:
-    context = make_context(frames)
-    compared = context.comparisons
-    studies = list(dict.fromkeys(c.study for c in compared))
-    progress = overview.progress(compared)
-    write_page(
-        folder,
-        registry.make_sections(context),
-        title=f"ReMix study: {listing(studies)}" if studies else "ReMix study",
-        status=SENTENCES.text("overview.progress", progress),
-        complete=progress.is_complete,
-        command=command,
-        about=study_facts(frames.manifests),
-        formats=formats,
-    )
+    return publish(output, write)
 
 
 def study_facts(manifests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -77,3 +97,79 @@ def study_facts(manifests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             texts[file.get("sha256", "")] = file.pop("text")
         studies.append({**manifest, "file": file} if file else manifest)
     return {"studies": studies, "study_files": texts}
+
+
+def check_report(output: Path, storage: str) -> None:
+    """Refuse a folder that cannot become a report, before anything is trained.
+
+    Args:
+        output: the folder of the report.
+        storage: URL of the run's database.
+
+    Raises:
+        UsageError: The folder holds files that no report wrote, is a file, cannot be written, or
+            would hold the database.
+    """
+    check_folder(output)
+    url = make_url(storage)
+    if url.get_backend_name() == "sqlite" and url.database:
+        database = Path(url.database)
+        if database.resolve().is_relative_to(output.resolve()):
+            raise UsageError(
+                f"{output}: the report needs a folder of its own, and the database {database} "
+                "would be in this one; name another folder"
+            )
+
+
+def conclude(
+    study: str,
+    storage: str,
+    output: Path | None = None,
+    *,
+    command: str,
+    registry: SectionRegistry | None = None,
+) -> Outcome:
+    """Summarize the complete trials of a study, and write its page if a folder is given.
+
+    Args:
+        study: the study's name.
+        storage: URL of the database.
+        output: the folder of the page.
+        command: the command line that makes the page, for the page and its manifest.
+        registry: the sections of the page; those of every page when None.
+
+    Raises:
+        StorageError: The database cannot be read.
+        UsageError: The folder cannot be written.
+    """
+    with database_errors(storage):
+        engine = open_reader(storage)
+        try:
+            frames = load_frames(engine, [study])
+            index = (
+                write_report(frames, output, command=command, registry=registry)
+                if output
+                else None
+            )
+            return Outcome(outcome_lines(frames), index)
+        finally:
+            engine.dispose()
+
+
+def outcome_lines(frames: StudyFrames) -> tuple[str, ...]:
+    """The headline of each problem's verdict, or counts over problems if there are many.
+
+    Nothing if no problem belongs to the headline, such as with variants alone.
+    """
+    compared = comparisons(frames)
+    if not any(len(comparison.methods) for comparison in compared):
+        return SENTENCES.paragraphs("verdict.no_results")
+    headlines = [c for c in study_roles(compared).headline if c.methods]
+    verdicts = [problem_verdict(comparison) for comparison in headlines]
+    if len(verdicts) > MOST_PROBLEMS:
+        counts = tally_lines([verdict for verdict in verdicts if verdict.remix])
+        if counts:
+            return counts
+    shown = verdicts[:MOST_PROBLEMS]
+    lines = [f"{verdict.comparison.full_title}: {headline(verdict)}" for verdict in shown]
+    return *lines, *SENTENCES.paragraphs("verdict.more_problems", len(verdicts) - len(shown))

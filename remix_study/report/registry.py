@@ -1,4 +1,4 @@
-"""The sections of a report page, which packages register, and what all sections are made from."""
+"""The sections of a page and their places, and what all of them are made from."""
 
 from __future__ import annotations
 
@@ -6,30 +6,26 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-from remix_study.report.page_model import Block, Section
+from remix_study.report.page_model import Section
+from remix_study.report.sections import (
+    calibration,
+    corrections,
+    cost,
+    gains,
+    overview,
+    rank_sums,
+    scores,
+    search,
+    sensitivity,
+    verdict,
+)
+from remix_study.report.sections.rank_sums import ReferenceRanks
 from remix_study.results.calibration import MethodReliability, method_reliabilities
 from remix_study.results.comparison import Comparison, comparisons
 from remix_study.results.corrections import corrected_methods, with_methods
 from remix_study.results.frames import StudyFrames
-from remix_study.results.rank_sums import RankTable
 from remix_study.results.study_roles import StudyRoles, study_roles
-from remix_study.results.verdict import remix_method
-
-
-@dataclass(frozen=True)
-class ReferenceRanks:
-    """Rank sums that were published elsewhere, for the section on ranks.
-
-    Attributes:
-        name: what a cell calls them, such as "paper".
-        beside: (ranks of the published five, their problems) -> (kind, metric, method) -> the
-            published rank sum; empty where it cannot stand beside ours.
-        block: makes the published table as a block of the section.
-    """
-
-    name: str
-    beside: Callable[[RankTable, Sequence[Comparison]], Mapping[tuple[str, str, str], float]]
-    block: Callable[[], Block]
+from remix_study.results.verdict import problem_verdict, remix_method
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,12 +55,14 @@ MakeSections = Callable[[PageContext], Sequence[Section]]
 class SectionRegistry:
     """The sections of a page by place.
 
-    Places are whole numbers; the page shows sections in their order. The built-in ones are tens
-    (see :mod:`remix_study.report.standard_sections`), so that others fit between them.
+    Places are whole numbers; the page shows sections in their order.
+
+    Args:
+        makers: place -> what makes its sections.
     """
 
-    def __init__(self) -> None:
-        self._makers: dict[int, MakeSections] = {}
+    def __init__(self, makers: Mapping[int, MakeSections] | None = None) -> None:
+        self._makers = dict(makers or {})
         self._reference_ranks: ReferenceRanks | None = None
 
     def add(self, place: int, make: MakeSections) -> None:
@@ -93,6 +91,32 @@ class SectionRegistry:
         return [
             section for place in sorted(self._makers) for section in self._makers[place](context)
         ]
+
+
+STANDARD_SECTIONS: Mapping[int, MakeSections] = {
+    20: lambda page: [verdict.section([problem_verdict(c) for c in page.roles.headline])],
+    30: lambda page: search.sections(
+        page.comparisons, page.frames.searches, page.frames.manifests
+    ),
+    40: lambda page: [overview.section(page.comparisons, page.roles.studies_aside)],
+    50: lambda page: [sensitivity.section((*page.roles.headline, *page.roles.curves))],
+    60: lambda page: [rank_sums.section(page.roles.main, page.reference_ranks)],
+    70: lambda page: [gains.section(page.roles.headline)],
+    80: lambda page: [
+        scores.section((*page.roles.main, *page.roles.curves), page.roles.beside_main)
+    ],
+    120: lambda page: [calibration.section(page.calibrations)],
+    130: lambda page: [corrections.section(page.roles.main)],
+    140: lambda page: [
+        cost.section(page.comparisons, page.roles.main, page.roles.checks, page.frames.runs)
+    ],
+}
+"""The sections of every page; the places are tens, so that others fit between them."""
+
+
+def standard_sections() -> SectionRegistry:
+    """A registry with the sections of every page; packages add theirs between or behind them."""
+    return SectionRegistry(STANDARD_SECTIONS)
 
 
 def make_context(frames: StudyFrames) -> PageContext:

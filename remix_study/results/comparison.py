@@ -50,6 +50,11 @@ class Comparison:
     corrected: tuple[CorrectedMethod, ...] = ()
 
     @property
+    def full_title(self) -> str:
+        """The problem in words, with its imbalance."""
+        return f"{self.title}, {self.imbalance_name}"
+
+    @property
     def kind(self) -> str:
         """Kind of problem: "binary" or "multi-class"."""
         return str(self.info["kind"])

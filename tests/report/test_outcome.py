@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from made_up_studies import MadeUpProblem, made_up_frames
 
-from remix_study.report.outcome import MOST_PROBLEMS, outcome_lines
+from remix_study.report.page import MOST_PROBLEMS, outcome_lines
 
 ROWS = (("baseline", None), ("balance", None), ("remix", 0.1))
 

@@ -7,8 +7,7 @@ from made_up_studies import MadeUpProblem, made_up_frames
 
 from remix_study.paper.page_sections import all_sections, register
 from remix_study.report.page_model import Section
-from remix_study.report.registry import SectionRegistry, make_context
-from remix_study.report.standard_sections import standard_sections
+from remix_study.report.registry import SectionRegistry, make_context, standard_sections
 
 FIVE = (("baseline", None), ("cost", None), ("smote", None), ("mixup", 0.1), ("remix", 0.1))
 

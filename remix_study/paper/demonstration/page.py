@@ -46,9 +46,8 @@ from remix_study.paper.demonstration.sentences import (
     sample_lines,
 )
 from remix_study.paper.demonstration.tables import Column, frame_table, means_over_seeds
-from remix_study.report.folder import publish
 from remix_study.report.formatting import counted, listing
-from remix_study.report.page_files import PAGE_ONLY, Formats, write_page
+from remix_study.report.page_files import PAGE_ONLY, Formats, publish, write_page
 from remix_study.report.page_model import Block, Section
 from remix_study.seeds import derive_seed
 

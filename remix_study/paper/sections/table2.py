@@ -11,7 +11,7 @@ from remix_study.paper.published import METHODS, PROBLEMS, RANK_SUMS, STRATEGIES
 from remix_study.report.figures import strategy_color
 from remix_study.report.formatting import listing, number, plain
 from remix_study.report.page_model import Block, Cell, Head, Table
-from remix_study.report.registry import ReferenceRanks
+from remix_study.report.sections.rank_sums import ReferenceRanks
 from remix_study.results.comparison import Comparison
 from remix_study.results.rank_sums import RankTable
 from remix_study.results.significance import against_control, friedman_test

@@ -2,5 +2,5 @@
 
 In: comparisons of problems or what was computed from them, as each section's function takes it.
 Out: a section with its table files. Read `overview` first, the simplest one; `verdict`
-opens the page. Places on the page are given by `report.standard_sections`.
+opens the page. Places on the page are given by `report.registry`.
 """

@@ -106,9 +106,7 @@ def _study_lines(problems: Sequence[Comparison]) -> tuple[str, ...]:
 
 def _page_table(comparisons: Sequence[Comparison], n_studies: int) -> Table:
     columns = [
-        Column[Comparison](
-            "problem", lambda c: Cell(c.problem, f"{c.title}, {c.imbalance_name}", "name")
-        ),
+        Column[Comparison]("problem", lambda c: Cell(c.problem, c.full_title, "name")),
         Column(Head("study", kind="text"), lambda c: Cell(c.study, kind="text")),
         Column("rows", lambda c: thousands(int(c.info["n_rows"]))),
         Column("features", lambda c: thousands(int(c.info["n_features"]))),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -21,7 +21,6 @@ from remix_study.report.formatting import (
     sentence,
 )
 from remix_study.report.page_model import Block, Cell, Head, Section, Table
-from remix_study.report.registry import ReferenceRanks
 from remix_study.report.sections import rank_tests as rank_test_blocks
 from remix_study.results.comparison import Comparison
 from remix_study.results.methods import PUBLISHED, Method
@@ -59,6 +58,22 @@ LEAD = (
     "best, ties share the average rank. A low rank sum is good. A row is a strategy at one fixed "
     "alpha, never the best of its grid."
 )
+
+
+@dataclass(frozen=True)
+class ReferenceRanks:
+    """Rank sums that were published elsewhere, for the section on ranks.
+
+    Attributes:
+        name: what a cell calls them, such as "paper".
+        beside: (ranks of the published five, their problems) -> (kind, metric, method) -> the
+            published rank sum; empty where it cannot stand beside ours.
+        block: makes the published table as a block of the section.
+    """
+
+    name: str
+    beside: Callable[[RankTable, Sequence[Comparison]], Mapping[tuple[str, str, str], float]]
+    block: Callable[[], Block]
 
 
 def section(comparisons: Sequence[Comparison], reference: ReferenceRanks | None = None) -> Section:

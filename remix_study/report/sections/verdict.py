@@ -61,7 +61,7 @@ def _block(verdict: Verdict, table_title: str) -> Block:
     tables = [_difference_table(verdict)] if verdict.rivals else []
     tables += [_selection_table(verdict)] if verdict.selections else []
     return Block(
-        title=f"{verdict.comparison.title}, {verdict.comparison.imbalance_name}",
+        title=verdict.comparison.full_title,
         warnings=SENTENCES.paragraphs("verdict.warnings", verdict, FEW_FOLDS, FEW_ROWS),
         headline=headline(verdict),
         answers=SENTENCES.answers("verdict.answers", verdict),
