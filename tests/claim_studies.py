@@ -9,7 +9,7 @@ from functools import lru_cache
 import pytest
 from made_up_studies import MadeUpProblem, made_up_frames
 
-from remix_study.paper.claims.check import check_claims
+from remix_study.paper.claims import check_claims
 from remix_study.results.comparison import comparisons
 
 FIVE = (("baseline", None), ("cost", None), ("smote", None), ("mixup", 0.1), ("remix", 0.1))

@@ -6,33 +6,28 @@ at 0.01. Slopes are those of a straight line through the mean scores.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from remix_study.metrics import PUBLISHED_METRICS, is_maximized, short_name
-from remix_study.paper.claims.evidence import Evidence
-from remix_study.paper.claims.limits import with_limits
-from remix_study.paper.claims.parts import (
+from remix_study.paper.claims.evidence import Evidence, NotRun
+from remix_study.paper.claims.verdicts import (
     BETTER,
     EQUAL,
     NOT_WORSE,
     Contrast,
     Part,
     Side,
-    checked_part,
-    dataset_contrast,
-    not_run,
+    Subjects,
+    claim,
+    part_on,
 )
-from remix_study.paper.claims.rules import (
-    ALPHA_RANGE,
-    GOOD_ALPHA,
-    MOST_ALPHA,
-    SMALL_LOSS,
-)
-from remix_study.report.formatting import counted, plain
+from remix_study.report.formatting import plain
 from remix_study.results.alpha_grids import (
     LEAST_ALPHAS,
     AlphaGrid,
@@ -42,208 +37,212 @@ from remix_study.results.alpha_grids import (
     slope,
     slopes_by_fold,
 )
-from remix_study.results.intervals import (
-    corrected_interval,
-    corrected_standard_error,
-)
+from remix_study.results.comparison import Comparison
+from remix_study.results.intervals import corrected_interval
 from remix_study.results.rank_sums import TIE_DECIMALS
+from remix_study.results.significance import ROPE
 
-CheckShape = Callable[[Sequence[AlphaGrid], str], tuple[bool, dict[str, float]]]
-MakeContrast = Callable[[Mapping[str, Sequence[AlphaGrid]], str], Contrast]
+Grids = Sequence[AlphaGrid]
+
+# The range the paper speaks of, both ends included.
+ALPHA_RANGE = (0.01, 0.4)
+# Above it, says the paper, performance can degrade.
+MOST_ALPHA = 0.5
+GOOD_ALPHA = 0.3
+# A score lost by less than the region of practical equivalence is no loss.
+SMALL_LOSS = ROPE
 
 
-def stable(evidence: Evidence) -> list[Part]:
-    """C12: within the range, no two alphas' mean g-means differ by more than a corrected SE.
+def _by_dataset(metric: str) -> Callable[[Evidence], Subjects]:
+    """Name of each data set -> its grids and all grids."""
 
-    The standard error is the largest of the alphas compared; one part a data set, which holds
-    where it does on each of its problems.
+    def select(evidence: Evidence) -> Subjects:
+        grids = [grid for grid in evidence.grids if _has_curve(grid)]
+        names = {f"{name}, {short_name(metric)}": g for name, g in grids_by_dataset(grids).items()}
+        return {name: (shared, grids) for name, shared in names.items()} or {
+            short_name(metric): ([], [])
+        }
+
+    return select
+
+
+@claim("C12", "Sensitivity", "sensitivity", on=_by_dataset("g_mean"))
+def stable(grids: Grids, all_grids: Grids) -> Part:
+    """G-mean is stable for alpha between 0.01 and 0.4.
+
+    On every problem the best and the worst mean in that range differ by no more than a
+    corrected standard error; the ends are practically equal.
     """
-    return _parts_by_dataset(evidence, "g_mean", _is_stable, _compare_ends(EQUAL))
+    contrasts = _contrast_ends(all_grids, "g_mean", EQUAL)
+    numbers: dict[str, float] = {}
+    holds = []
+    for grid in grids:
+        effects, ratio = grid.comparison.effects, grid.comparison.imbalance_name
+        labels = [grid.labels[alpha] for alpha in grid.alphas_within(*ALPHA_RANGE)]
+        scores = [score for label in labels if (score := effects.score(label, "g_mean"))]
+        means = [score.mean for score in scores]
+        spread = max(means) - min(means)
+        # The largest of the errors of the alphas compared.
+        error = max(score.interval.standard_error for score in scores)
+        numbers |= {f"spread, {ratio}": spread, f"corrected SE, {ratio}": error}
+        holds.append(spread <= error)
+    return part_on(_problems(grids), all(holds), numbers, contrasts)
 
 
-def bbs_falls(evidence: Evidence) -> list[Part]:
-    """C13: the rank correlation of alpha and balanced Brier is below zero within the range."""
-    return _parts_by_dataset(evidence, "bbs", _is_falling, _compare_ends(BETTER))
+@claim("C13", "Sensitivity", "sensitivity", on=_by_dataset("bbs"))
+def bbs_falls(grids: Grids, all_grids: Grids) -> Part:
+    """Balanced Brier falls with alpha up to 0.4.
+
+    The rank correlation of alpha and balanced Brier is below zero on every data set.
+    """
+    contrasts = _contrast_ends(all_grids, "bbs", BETTER)
+    alphas = sorted(set.intersection(*(set(grid.alphas_within(*ALPHA_RANGE)) for grid in grids)))
+    means = [grid.scores("bbs", alphas).mean().to_numpy(dtype=np.float64) for grid in grids]
+    curve = np.mean(means, axis=0).round(TIE_DECIMALS)
+    is_flat = len(set(curve)) < 2
+    correlation = math.nan if is_flat else float(stats.spearmanr(alphas, curve).statistic)
+    numbers = {"rank correlation": correlation}
+    return part_on(_problems(grids), correlation < 0, numbers, contrasts)
 
 
-def seizure_gains(evidence: Evidence) -> list[Part]:
-    """C14: on seizure g-mean rises with alpha at each ratio, most at the most extreme one."""
-    grids = [grid for grid in _binary_grids(evidence.grids) if grid.dataset == "seizure"]
+def _seizure(evidence: Evidence) -> Subjects:
+    grids = _binary_curves(evidence, "seizure")
     if not grids:
-        return [not_run("seizure", _no_grid("seizure"))]
+        return {"seizure": ([], False)}
+    return {
+        "seizure, rises": (grids, False),
+        "seizure, most at the most extreme ratio": (grids, True),
+    }
+
+
+@claim("C14", "Sensitivity", "sensitivity", "slope", on=_seizure)
+def seizure_gains(grids: Grids, is_on_steepest: bool) -> Part:
+    """Larger alpha helps on seizure, most at the most extreme ratio.
+
+    The slope of g-mean over alpha from 0.01 to 0.4 is above zero at each ratio and largest at
+    the most extreme one.
+    """
+    if not grids:
+        raise NotRun(_no_curve("seizure"))
     slopes = {grid.comparison.imbalance: slope(grid, "g_mean", ALPHA_RANGE) for grid in grids}
-    numbers = _slope_numbers(grids)
-    most_extreme = min(slopes)
-    rising = checked_part("seizure, rises", min(slopes.values()) > 0, numbers, (), _basis(grids))
+    problems = _problems(grids)
+    if not is_on_steepest:
+        return part_on(problems, min(slopes.values()) > 0, _slope_numbers(grids))
     if len(slopes) < 2:
-        return [rising, not_run("seizure, most at the most extreme ratio", "one ratio only")]
-    other_slopes = [value for ratio, value in slopes.items() if ratio != most_extreme]
-    steepest = checked_part(
-        "seizure, most at the most extreme ratio",
-        slopes[most_extreme] > max(other_slopes),
-        {},
-        (),
-        _basis(grids),
-    )
-    return [rising, steepest]
+        raise NotRun("one ratio only")
+    most_extreme = slopes.pop(min(slopes))
+    return part_on(problems, most_extreme > max(slopes.values()))
 
 
-def musk_drops(evidence: Evidence) -> list[Part]:
-    """C15: on musk the mean g-mean over its problems falls with alpha."""
-    grids = [grid for grid in _binary_grids(evidence.grids) if grid.dataset == "musk"]
-    if not grids:
-        return [not_run("musk", _no_grid("musk"))]
-    mean = float(np.mean([slope(grid, "g_mean", ALPHA_RANGE) for grid in grids]))
-    numbers = {"mean slope": mean} | _slope_numbers(grids)
-    return [checked_part("musk", mean < 0, numbers, (), _basis(grids))]
+@claim(
+    "C15",
+    "Sensitivity",
+    "sensitivity",
+    "mean slope",
+    on=lambda e: {"musk": (_binary_curves(e, "musk"),)},
+)
+def musk_drops(grids: Grids) -> Part:
+    """Larger alpha lowers g-mean a little on musk.
 
-
-def large_alpha_can_degrade(evidence: Evidence) -> list[Part]:
-    """C16: on some data set, alphas above `MOST_ALPHA` score worse than the best up to it.
-
-    The best is chosen in each fold by its own validation part, since the best in hindsight would
-    win by chance alone; it is compared with the mean over the larger alphas. "Can" needs one data
-    set in one metric; inferred over all data sets in either.
+    The mean slope of g-mean over alpha from 0.01 to 0.4 is below zero.
     """
+    if not grids:
+        raise NotRun(_no_curve("musk"))
+    mean = float(np.mean([slope(grid, "g_mean", ALPHA_RANGE) for grid in grids]))
+    return part_on(_problems(grids), mean < 0, {"mean slope": mean} | _slope_numbers(grids))
+
+
+@claim("C16", "Demonstration, Figure 4", "sensitivity", on=lambda e: {"either metric": (e.grids,)})
+def large_alpha_can_degrade(all_grids: Grids) -> Part:
+    """Alpha above 0.5 can degrade performance.
+
+    On some data set the larger alphas score worse, in either score, than the alpha up to 0.5
+    that each fold's validation part chooses.
+    """
+    # The best in hindsight would win by chance alone, so each fold chooses by its validation part.
     grids = [
-        grid
-        for grid in evidence.grids
-        if grid.alphas_within(0, MOST_ALPHA) and any(alpha > MOST_ALPHA for alpha in grid.labels)
+        grid for grid in all_grids if grid.alphas_within(0, MOST_ALPHA) and _alphas_above(grid)
     ]
     if not grids:
-        return [not_run("either metric", f"no study with ReMix above alpha {plain(MOST_ALPHA)}")]
+        raise NotRun(f"no study with ReMix above alpha {plain(MOST_ALPHA)}")
     numbers: dict[str, float] = {}
     contrasts = []
     for metric in PUBLISHED_METRICS:
-        sign = 1.0 if is_maximized(metric) else -1.0
-        losses = {}
-        for dataset, dataset_grids in grids_by_dataset(grids).items():
-            losses[dataset] = float(
-                np.mean(
-                    [
-                        sign
-                        * (
-                            grid.chosen_scores(metric, grid.alphas_within(0, MOST_ALPHA)).mean()
-                            - grid.scores(metric, [a for a in grid.labels if a > MOST_ALPHA])
-                            .mean()
-                            .mean()
-                        )
-                        for grid in dataset_grids
-                    ]
-                )
-            )
-        numbers |= {
-            f"loss in {short_name(metric)} on {name}": loss for name, loss in losses.items()
-        }
-        contrasts.append(
-            dataset_contrast(f"{short_name(metric)} up to {plain(MOST_ALPHA)}", pd.Series(losses))
-        )
+        losses = _mean_by_dataset(grids, partial(_loss_above, metric=metric))
+        numbers |= {f"loss in {short_name(metric)} on {name}": x for name, x in losses.items()}
+        contrasts.append(Contrast(f"{short_name(metric)} up to {plain(MOST_ALPHA)}", losses))
     # "Can" needs one of the two: inferred from the contrast that supports the claim most.
-    most_supportive = max(contrasts, key=_support)
-    checked = checked_part(
-        "either metric", max(numbers.values()) > 0, numbers, [most_supportive], _basis(grids)
-    )
-    return [with_limits(checked, [grid.comparison for grid in grids])]
+    most_supportive = max(contrasts, key=lambda contrast: contrast.probability)
+    return part_on(_problems(grids), max(numbers.values()) > 0, numbers, [most_supportive])
 
 
-def good_alpha(evidence: Evidence) -> list[Part]:
-    """C17: alpha 0.3 loses no more than `SMALL_LOSS` against each fold's choice by validation.
+@claim(
+    "C17",
+    "Sensitivity",
+    "sensitivity",
+    "mean",
+    on=lambda e: {short_name(metric): (e.grids, metric) for metric in PUBLISHED_METRICS},
+)
+def good_alpha(all_grids: Grids, metric: str) -> Part:
+    """Alpha 0.3 is a good setting.
 
-    In the mean over data sets, in g-mean and in balanced Brier.
+    In both scores it loses at most the region of practical equivalence against the alpha that
+    each fold's validation part chooses.
     """
-    grids = [grid for grid in evidence.grids if grid_alpha(grid, GOOD_ALPHA) is not None]
-    parts = []
-    for metric in PUBLISHED_METRICS:
-        if not grids:
-            reason = f"no study with enough alphas and {plain(GOOD_ALPHA)} among them"
-            parts.append(not_run(short_name(metric), reason))
-            continue
-        regrets = {
-            dataset: float(
-                np.mean([regret(grid, metric, GOOD_ALPHA).mean() for grid in dataset_grids])
-            )
-            for dataset, dataset_grids in grids_by_dataset(grids).items()
-        }
-        mean = float(np.mean(list(regrets.values())))
-        numbers = {"mean regret": mean}
-        numbers |= {f"regret on {name}": value for name, value in regrets.items()}
-        lead = dataset_contrast(
-            f"{plain(GOOD_ALPHA)} against the choice", -pd.Series(regrets), NOT_WORSE
-        )
-        checked = checked_part(
-            short_name(metric), mean <= SMALL_LOSS, numbers, [lead], _basis(grids)
-        )
-        parts.append(with_limits(checked, [grid.comparison for grid in grids]))
-    return parts
-
-
-def _is_stable(grids: Sequence[AlphaGrid], metric: str) -> tuple[bool, dict[str, float]]:
-    numbers, holds = {}, []
-    for grid in grids:
-        scores = grid.scores(metric, grid.alphas_within(*ALPHA_RANGE))
-        means = scores.mean()
-        spread = float(means.max() - means.min())
-        error = max(
-            corrected_standard_error(scores[alpha], grid.comparison.ratio) for alpha in scores
-        )
-        numbers[f"spread, {grid.comparison.imbalance_name}"] = spread
-        numbers[f"corrected SE, {grid.comparison.imbalance_name}"] = error
-        holds.append(spread <= error)
-    return all(holds), numbers
-
-
-def _is_falling(grids: Sequence[AlphaGrid], metric: str) -> tuple[bool, dict[str, float]]:
-    alphas = sorted(set.intersection(*(set(grid.alphas_within(*ALPHA_RANGE)) for grid in grids)))
-    means = [grid.scores(metric, alphas).mean().to_numpy(dtype=np.float64) for grid in grids]
-    curve = np.mean(means, axis=0).round(TIE_DECIMALS)
-    if len(set(curve)) < 2:
-        return False, {"rank correlation": float("nan")}
-    correlation = float(stats.spearmanr(alphas, curve).statistic)
-    return correlation < 0, {"rank correlation": correlation}
-
-
-def _compare_ends(agreeing: tuple[Side, ...]) -> MakeContrast:
-    def infer(grids_by_dataset: Mapping[str, Sequence[AlphaGrid]], metric: str) -> Contrast:
-        sign = 1.0 if is_maximized(metric) else -1.0
-        changes = {}
-        for dataset, grids in grids_by_dataset.items():
-            gains = []
-            for grid in grids:
-                alphas = grid.alphas_within(*ALPHA_RANGE)
-                ends = grid.scores(metric, [alphas[0], alphas[-1]]).mean().to_numpy(dtype=float)
-                gains.append(sign * (ends[1] - ends[0]))
-            changes[dataset] = float(np.mean(gains))
-        low, high = ALPHA_RANGE
-        name = f"largest over smallest alpha from {plain(low)} to {plain(high)}"
-        return dataset_contrast(name, pd.Series(changes), agreeing)
-
-    return infer
-
-
-def _parts_by_dataset(
-    evidence: Evidence, metric: str, check: CheckShape, infer: MakeContrast
-) -> list[Part]:
-    grids = [grid for grid in evidence.grids if _has_curve(grid)]
+    grids = [grid for grid in all_grids if grid_alpha(grid, GOOD_ALPHA) is not None]
     if not grids:
-        return [not_run(short_name(metric), "no study with ReMix at enough alphas")]
+        raise NotRun(f"no study with enough alphas and {plain(GOOD_ALPHA)} among them")
+    losses = _mean_by_dataset(grids, lambda g: float(regret(g, metric, GOOD_ALPHA).mean()))
+    mean = float(np.mean(losses))
+    numbers = {"mean regret": mean} | {f"regret on {name}": x for name, x in losses.items()}
+    contrast = Contrast(f"{plain(GOOD_ALPHA)} against the choice", -losses, NOT_WORSE)
+    return part_on(_problems(grids), mean <= SMALL_LOSS, numbers, [contrast])
+
+
+def _contrast_ends(grids: Grids, metric: str, agreeing: tuple[Side, ...]) -> list[Contrast]:
+    """Contrast both ends of the range over all data sets.
+
+    Raises:
+        NotRun: there is no grid.
+    """
+    if not grids:
+        raise NotRun("no study with ReMix at enough alphas")
+
+    def rise(grid: AlphaGrid) -> float:
+        means = grid.scores(metric, grid.alphas_within(*ALPHA_RANGE)).mean()
+        return _sign(metric) * float(means.iloc[-1] - means.iloc[0])
+
+    name = "largest over smallest alpha from {} to {}".format(*map(plain, ALPHA_RANGE))
+    return [Contrast(name, _mean_by_dataset(grids, rise), agreeing)]
+
+
+def _loss_above(grid: AlphaGrid, metric: str) -> float:
+    """How much worse the alphas above `MOST_ALPHA` are than each fold's choice of the others."""
+    chosen = grid.chosen_scores(metric, grid.alphas_within(0, MOST_ALPHA))
+    above = grid.scores(metric, _alphas_above(grid))
+    return _sign(metric) * float(chosen.mean() - above.mean().mean())
+
+
+def _alphas_above(grid: AlphaGrid) -> list[float]:
+    return [alpha for alpha in grid.labels if alpha > MOST_ALPHA]
+
+
+def _sign(metric: str) -> float:
+    return 1.0 if is_maximized(metric) else -1.0
+
+
+def _mean_by_dataset(grids: Grids, value: Callable[[AlphaGrid], float]) -> pd.Series[float]:
+    """Mean of a value over the problems of each data set."""
     by_dataset = grids_by_dataset(grids)
-    shared_contrast = infer(by_dataset, metric)
-    parts = []
-    for dataset, dataset_grids in by_dataset.items():
-        holds, numbers = check(dataset_grids, metric)
-        checked = checked_part(
-            f"{dataset}, {short_name(metric)}",
-            holds,
-            numbers,
-            [shared_contrast],
-            _basis(dataset_grids),
-        )
-        parts.append(with_limits(checked, [grid.comparison for grid in dataset_grids]))
-    return parts
+    return pd.Series({name: float(np.mean([*map(value, g)])) for name, g in by_dataset.items()})
 
 
-def _binary_grids(grids: Sequence[AlphaGrid]) -> list[AlphaGrid]:
-    return [grid for grid in grids if grid.comparison.kind == "binary" and _has_curve(grid)]
+def _binary_curves(evidence: Evidence, dataset: str) -> list[AlphaGrid]:
+    return [
+        grid
+        for grid in evidence.grids
+        if grid.comparison.kind == "binary" and grid.dataset == dataset and _has_curve(grid)
+    ]
 
 
 def _has_curve(grid: AlphaGrid) -> bool:
@@ -251,30 +250,21 @@ def _has_curve(grid: AlphaGrid) -> bool:
     return len(grid.alphas_within(*ALPHA_RANGE)) >= LEAST_ALPHAS
 
 
-def _slope_numbers(grids: Sequence[AlphaGrid]) -> dict[str, float]:
-    numbers = {}
+def _no_curve(dataset: str) -> str:
+    low, high = map(plain, ALPHA_RANGE)
+    enough = f"{LEAST_ALPHAS} alphas from {low} to {high}"
+    return f"no binary problem of {dataset} with ReMix at {enough}"
+
+
+def _slope_numbers(grids: Grids) -> dict[str, float]:
+    numbers: dict[str, float] = {}
     for grid in grids:
-        ratio = grid.comparison.imbalance_name
         folds = slopes_by_fold(grid, "g_mean", ALPHA_RANGE)
         interval = corrected_interval(folds, grid.comparison.ratio)
-        numbers[f"slope, {ratio}"] = interval.mean
-        numbers[f"low, {ratio}"] = interval.low
-        numbers[f"high, {ratio}"] = interval.high
+        ends = {"slope": interval.mean, "low": interval.low, "high": interval.high}
+        numbers |= {f"{key}, {grid.comparison.imbalance_name}": x for key, x in ends.items()}
     return numbers
 
 
-def _support(contrast: Contrast) -> float:
-    return contrast.probability if contrast.posterior else -1.0
-
-
-def _no_grid(dataset: str) -> str:
-    low, high = ALPHA_RANGE
-    return (
-        f"no binary problem of {dataset} with ReMix at {LEAST_ALPHAS} alphas "
-        f"from {plain(low)} to {plain(high)}"
-    )
-
-
-def _basis(grids: Sequence[AlphaGrid]) -> str:
-    sets = len({grid.dataset for grid in grids})
-    return f"{counted(len(grids), 'problem')} of {counted(sets, 'data set')}"
+def _problems(grids: Grids) -> list[Comparison]:
+    return [grid.comparison for grid in grids]

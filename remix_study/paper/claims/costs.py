@@ -2,93 +2,88 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from remix_study.batches.strategies import PUBLISHED_ALPHA
-from remix_study.paper.claims.evidence import Evidence
-from remix_study.paper.claims.parts import Part, checked_part, not_run, problem_contrast
-from remix_study.paper.claims.rules import COPY, MINIMAL_EXTRA, RARELY
-from remix_study.paper.claims.score_matrix import ScoreMatrix
+from remix_study.paper.claims.evidence import NotRun, ScoreMatrix
+from remix_study.paper.claims.verdicts import Part, claim, contrasts_of, part_on
 from remix_study.results.comparison import Comparison
 
+# "Minimal additional computation": at most a tenth more time per epoch.
+MINIMAL_EXTRA = 1.1
+# A mixed row within a tenth of the way to its partner is a copy for all that a network sees.
+COPY = 0.1
+# "Rarely": at most one row in twenty.
+RARELY = 0.05
 
-def little_computation(evidence: Evidence) -> list[Part]:
-    """C22: an epoch of ReMix takes at most `MINIMAL_EXTRA` times the baseline's, SMOTE's longer.
 
-    The ratio is the median over problems of seconds per epoch over the baseline's. Nothing is
-    inferred: wall times of one machine are no sample.
+@claim(
+    "C22",
+    "Introduction",
+    "results",
+    on=lambda e: {f"{matrix.kind}, seconds per epoch": (matrix,) for matrix in e.tabular},
+)
+def little_computation(matrix: ScoreMatrix) -> Part:
+    """ReMix needs little more computation; the neighbours of SMOTE slow a batch down.
+
+    The median time of an epoch is at most a tenth above the baseline's, and SMOTE's is
+    longer. Wall time on whatever machine ran it.
     """
-    parts = []
-    for matrix in evidence.tabular:
-        strategies = ("baseline", "smote", "remix")
-        name = f"{matrix.name}, seconds per epoch"
-        reason = matrix.missing(strategies, ["g_mean"])
-        if reason:
-            parts.append(not_run(name, reason))
-            continue
-        seconds = pd.DataFrame(
-            [
-                [_epoch_seconds(c, matrix, strategy) for strategy in strategies]
-                for c in matrix.problems
-            ],
-            columns=strategies,
-        )
-        if not (seconds > 0).to_numpy().all():
-            parts.append(not_run(name, "training times of trials alone"))
-            continue
-        ratios = seconds.div(seconds["baseline"], axis=0).median()
-        numbers = {
-            "remix over baseline": float(ratios["remix"]),
-            "smote over baseline": float(ratios["smote"]),
-        }
-        holds = ratios["remix"] <= MINIMAL_EXTRA and ratios["smote"] > ratios["remix"]
-        parts.append(checked_part(name, bool(holds), numbers, (), matrix.basis))
-    return parts
-
-
-def rarely_repeats(evidence: Evidence) -> list[Part]:
-    """C23: at most `RARELY` of the rows of an epoch are repeats that mixing leaves as they are.
-
-    A row is a repeat if the epoch drew it before. Mixing leaves it as it is if lambda, which is
-    Beta(alpha, alpha), lies within `COPY` of 0 or 1; the two are taken as independent.
-    """
-    unmixed = 1 - float(
-        np.diff(stats.beta(PUBLISHED_ALPHA, PUBLISHED_ALPHA).cdf([COPY, 1 - COPY]))[0]
+    # Nothing is inferred: wall times of one machine are no sample.
+    strategies = ("baseline", "smote", "remix")
+    matrix.require(*strategies)
+    seconds = pd.DataFrame(
+        {s: [_epoch_seconds(c, matrix, s) for c in matrix.problems] for s in strategies}
     )
-    parts = []
-    for matrix in evidence.tabular:
-        name = f"{matrix.name}, share of repeats"
-        reason = matrix.missing(["remix"], ["g_mean"])
-        shares = [] if reason else [_distinct_share(c, matrix) for c in matrix.problems]
-        if reason or np.isnan(shares).any():
-            parts.append(not_run(name, reason or "shares of distinct rows"))
-            continue
-        repeated = 1 - pd.Series(shares, index=[c.problem for c in matrix.problems])
-        repeats = repeated * unmixed
-        numbers = {
-            "drawn again": float(repeated.mean()),
-            "hardly mixed": unmixed,
-            "share of repeats": float(repeats.mean()),
-        }
-        contrasts = [problem_contrast("below the limit", RARELY - repeats, matrix.datasets)]
-        holds = float(repeats.mean()) <= RARELY
-        parts.append(checked_part(name, holds, numbers, contrasts, matrix.basis))
-    return parts
+    if not (seconds > 0).to_numpy().all():
+        raise NotRun("training times of trials alone")
+    ratios = seconds.div(seconds["baseline"], axis=0).median()
+    numbers = {f"{strategy} over baseline": ratios[strategy] for strategy in ("remix", "smote")}
+    holds = ratios["remix"] <= MINIMAL_EXTRA and ratios["smote"] > ratios["remix"]
+    return part_on(matrix.problems, holds, numbers)
+
+
+@claim(
+    "C23",
+    "Introduction, advantage a",
+    "results",
+    on=lambda e: {f"{matrix.kind}, share of repeats": (matrix,) for matrix in e.tabular},
+)
+def rarely_repeats(matrix: ScoreMatrix) -> Part:
+    """The rows that ReMix resamples rarely repeat.
+
+    At most one row in twenty of an epoch was drawn before and then hardly mixed.
+    """
+    matrix.require("remix")
+    # Mixing leaves a row as it is if lambda, which is Beta(alpha, alpha), lies within `COPY` of 0
+    # or 1; that and whether the epoch drew the row before are taken as independent.
+    unmixed = 1 - np.diff(stats.beta(PUBLISHED_ALPHA, PUBLISHED_ALPHA).cdf([COPY, 1 - COPY]))[0]
+    repeated = pd.Series({c.problem: 1 - _distinct_share(c, matrix) for c in matrix.problems})
+    if repeated.isna().any():
+        raise NotRun("shares of distinct rows")
+    repeats = repeated * unmixed
+    numbers = {
+        "drawn again": repeated.mean(),
+        "hardly mixed": unmixed,
+        "share of repeats": repeats.mean(),
+    }
+    below = contrasts_of(matrix, pd.DataFrame({"below the limit": RARELY - repeats}))
+    return part_on(matrix.problems, repeats.mean() <= RARELY, numbers, below)
 
 
 def _epoch_seconds(comparison: Comparison, matrix: ScoreMatrix, strategy: str) -> float:
     method = matrix.methods[strategy][comparison.problem]
-    if method.has_shared_time:
-        return float("nan")
     epochs = comparison.folds.loc[comparison.folds["run"] == method.run, "epochs"].sum()
-    return method.seconds / float(epochs) if epochs else float("nan")
+    return method.seconds / float(epochs) if epochs and not method.has_shared_time else math.nan
 
 
 def _distinct_share(comparison: Comparison, matrix: ScoreMatrix) -> float:
     method = matrix.methods["remix"][comparison.problem]
     folds = comparison.folds[comparison.folds["run"] == method.run]
     if "distinct_share" not in folds:
-        return float("nan")
+        return math.nan
     return float(folds["distinct_share"].astype(float).mean())

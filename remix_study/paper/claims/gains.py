@@ -1,209 +1,257 @@
-"""Claims on gains over the baseline: C3 to C7 (Figure 5)."""
+"""Claims on gains over the baseline: C3 to C7 (Figure 5), and on images C18 to C20 (Figure 6)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pandas as pd
 
 from remix_study.metrics import PUBLISHED_METRICS, short_name
-from remix_study.paper.claims.evidence import Evidence
-from remix_study.paper.claims.leads import (
-    gains_by_dataset,
-    gains_over_baseline,
-    kind_contrasts,
-    lead_contrast,
-    missing_on_any,
+from remix_study.paper.claims.evidence import (
+    Evidence,
+    NotRun,
+    ScoreMatrix,
+    basis_of,
+    in_metric,
+    limits_of,
+    named,
+    order,
 )
-from remix_study.paper.claims.parts import (
+from remix_study.paper.claims.methods import better_part
+from remix_study.paper.claims.verdicts import (
+    Contrast,
     Part,
-    checked_part,
-    dataset_contrast,
-    not_run,
-    problem_contrast,
+    claim,
+    contrasts_of,
+    part_on,
 )
-from remix_study.paper.claims.rules import (
-    GAINING_RIVALS,
-    MUCH_LARGER,
-    RIVALS,
-)
-from remix_study.paper.claims.score_matrix import ScoreMatrix
 from remix_study.paper.published import STRATEGIES
 from remix_study.report.formatting import plain
 
+# Figure 5 has no bar of its own for the baseline: its gain over itself is zero.
+GAINING_RIVALS = ("cost", "smote", "mixup")
 GAINING = (*GAINING_RIVALS, "remix")
+ON_IMAGES = (*GAINING, "augment", "remix-aug")
+# "Much larger": half as much again is the least that the words can mean.
+MUCH_LARGER = 1.5
 
 
-def remix_gains_most(evidence: Evidence) -> list[Part]:
-    """C3: ReMix has the largest mean gain, over all problems and at each imbalance ratio."""
-    parts = []
-    for matrix in evidence.tabular:
-        for metric in PUBLISHED_METRICS:
-            name = f"{matrix.name}, {short_name(metric)}"
-            reason = matrix.missing(("baseline", *GAINING), [metric])
-            if reason:
-                parts.append(not_run(name, reason))
-                continue
-            gains = gains_over_baseline(matrix, metric, GAINING)
-            parts.append(_largest_gain_part(f"{name}, all", matrix, gains))
-            for ratio, problems in matrix.by_ratio().items():
-                part_name = f"{name}, IR {plain(ratio)}"
-                parts.append(_largest_gain_part(part_name, matrix, gains.loc[problems]))
-    return parts
-
-
-def remix_binary_greatest(evidence: Evidence) -> list[Part]:
-    """C4: of all strategies on both kinds, ReMix on binary problems gains most g-mean."""
-    matrices = evidence.tabular
-    reason = missing_on_any(matrices, ("baseline", *GAINING), ["g_mean"])
-    if reason:
-        return [not_run(short_name("g_mean"), reason)]
-    means = {
-        (matrix.name, strategy): float(gain)
-        for matrix in matrices
-        for strategy, gain in gains_over_baseline(matrix, "g_mean", GAINING).mean().items()
-    }
-    remix_gain = means.pop((matrices[0].name, "remix"))
-    contrasts = [
-        lead_contrast(matrices[0], "g_mean", "remix", strategy) for strategy in GAINING_RIVALS
-    ]
-    contrasts += kind_contrasts(matrices, "g_mean", "remix", GAINING)
-    numbers = {f"remix, {matrices[0].name}": remix_gain} | {
-        f"{strategy}, {kind}": gain for (kind, strategy), gain in means.items()
-    }
-    basis = " and ".join(f"{matrix.basis} ({matrix.name})" for matrix in matrices)
-    return [
-        checked_part(
-            short_name("g_mean"), remix_gain > max(means.values()), numbers, contrasts, basis
-        )
-    ]
-
-
-def gains_decline(evidence: Evidence) -> list[Part]:
-    """C5: the g-mean gains of ReMix and SMOTE fall as binary problems get more extreme.
-
-    The mean gain at each ratio may not rise from one to the next more extreme one and must be
-    lower at the last than at the first. Inferred from the data sets that have both.
-    """
-    matrix = evidence.tabular[0]
-    return [_decline_part(matrix, strategy) for strategy in ("remix", "smote")]
-
-
-def remix_calibrates_much_more(evidence: Evidence) -> list[Part]:
-    """C6: ReMix's balanced Brier gain is at least `MUCH_LARGER` times any other's."""
-    parts = []
-    for matrix in evidence.tabular:
-        name = f"{matrix.name}, {short_name('bbs')}"
-        reason = matrix.missing(("baseline", *GAINING), ["bbs"])
-        if reason:
-            parts.append(not_run(name, reason))
+def _with_ratios(evidence: Evidence) -> dict[str, tuple[ScoreMatrix]]:
+    """All problems of a kind in a metric, then those of each ratio."""
+    groups = {}
+    for matrix in in_metric(evidence.tabular, *PUBLISHED_METRICS):
+        if matrix.missing(*STRATEGIES):
+            groups[matrix.name] = (matrix,)
             continue
-        gains = gains_over_baseline(matrix, "bbs", GAINING)
-        means = gains.mean()
-        runner_up = float(means[list(GAINING_RIVALS)].max())
-        remix_gain = float(means["remix"])
-        numbers = {f"gain of {strategy}": float(gain) for strategy, gain in means.items()}
-        if runner_up > 0:
-            numbers["ratio to the runner-up"] = remix_gain / runner_up
-        contrasts = [
-            problem_contrast(
-                f"remix over {plain(MUCH_LARGER)} times {strategy}",
-                gains["remix"] - MUCH_LARGER * gains[strategy].clip(lower=0),
-                matrix.datasets,
-            )
-            for strategy in GAINING_RIVALS
-        ]
-        holds = remix_gain > 0 and remix_gain >= MUCH_LARGER * runner_up
-        parts.append(checked_part(name, holds, numbers, contrasts, matrix.basis))
-    return parts
+        for group, problems in ({"all": matrix} | matrix.by_ratio()).items():
+            groups[f"{matrix.name}, {group}"] = (problems,)
+    return groups
 
 
-def advantage_smaller(evidence: Evidence) -> list[Part]:
-    """C7: ReMix's lead over the best other published strategy is smaller on multi-class problems.
+@claim("C3", "Figure 5", "gains", "remix", on=_with_ratios)
+def remix_gains_most(matrix: ScoreMatrix) -> Part:
+    """ReMix gains most over the baseline, in g-mean and in balanced Brier.
 
-    In mean gain and in mean rank. Inferred from the data sets that have both kinds of problems.
+    Its mean gain is the largest of the published rows over all problems and at each imbalance
+    ratio.
     """
-    parts = []
-    matrices = evidence.tabular
-    for metric in PUBLISHED_METRICS:
-        parts.append(_smaller_lead_part(matrices, metric))
-        name = f"{short_name(metric)}, mean ranks"
-        reason = missing_on_any(matrices, STRATEGIES, [metric])
-        if reason:
-            parts.append(not_run(name, reason))
-            continue
-        numbers = {}
-        for matrix in matrices:
-            ranks = matrix.rank_sums(metric, STRATEGIES) / len(matrix.problems)
-            best_rival = float(ranks[list(RIVALS)].min())
-            numbers[f"lead, {matrix.name}"] = best_rival - float(ranks["remix"])
-        binary, multi = numbers.values()
-        parts.append(checked_part(name, multi < binary, numbers))
-    return parts
+    part = _order_part(matrix, ["remix"], GAINING)
+    n_datasets = len({c.dataset for c in matrix.problems})
+    return replace(part, basis=f"{len(matrix.problems)} problems of {n_datasets} data sets")
 
 
-def _largest_gain_part(name: str, matrix: ScoreMatrix, gains: pd.DataFrame) -> Part:
-    means = gains.mean()
-    contrasts = [
-        problem_contrast(
-            f"remix over {strategy}", gains["remix"] - gains[strategy], matrix.datasets
-        )
-        for strategy in GAINING_RIVALS
-    ]
-    numbers = {f"gain of {strategy}": float(gain) for strategy, gain in means.items()}
-    holds = bool((means.drop("remix") < means["remix"]).all())
-    sets = len({matrix.datasets[str(problem)] for problem in gains.index})
-    basis = f"{len(gains)} problems of {sets} data sets"
-    return checked_part(name, holds, numbers, contrasts, basis)
+@claim("C4", "Results", "gains", "remix", on=lambda e: {short_name("g_mean"): e.tabular})
+def remix_binary_greatest(binary: ScoreMatrix, multi: ScoreMatrix) -> Part:
+    """The greatest gains in g-mean are those of ReMix on binary problems.
+
+    Its mean gain there is the largest of all rows on both kinds.
+    """
+    _require_both(binary, multi, *STRATEGIES)
+    gains = {
+        f"{strategy}, {matrix.kind}": float(gain)
+        for matrix in (binary, multi)
+        for strategy, gain in matrix.gains(*GAINING).mean().items()
+    }
+    remix_gain = gains.pop("remix, binary")
+    leads = contrasts_of(binary, binary.leads(*order(["remix"], GAINING)))
+    contrasts = (*leads, *_contrast_kinds(binary, multi, GAINING))
+    bases = [f"{basis_of(matrix.problems)} ({matrix.kind})" for matrix in (binary, multi)]
+    holds = remix_gain > max(gains.values())
+    return Part(
+        "", holds, {"remix, binary": remix_gain} | gains, contrasts, basis=" and ".join(bases)
+    )
 
 
-def _decline_part(matrix: ScoreMatrix, strategy: str) -> Part:
-    name = f"{matrix.name}, {short_name('g_mean')} of {strategy}"
-    reason = matrix.missing(("baseline", strategy), ["g_mean"])
+@claim(
+    "C5",
+    "Results, binary",
+    "gains",
+    "gain",
+    on=lambda e: {f"{e.tabular[0].name} of {s}": (e.tabular[0], s) for s in ("remix", "smote")},
+)
+def gains_decline(matrix: ScoreMatrix, strategy: str) -> Part:
+    """The g-mean gains of ReMix and SMOTE decline as the imbalance grows.
+
+    The mean gain never rises from one ratio to the next more extreme one and is lower at the
+    last.
+    """
+    matrix.require("baseline", strategy)
     ratios = matrix.by_ratio()
-    if reason or len(ratios) < 2:
-        return not_run(name, reason or "fewer than two imbalance ratios")
-    gains = matrix.lead("g_mean", strategy, "baseline")
-    scores = matrix.means("g_mean", [strategy])[strategy]
-    means = [float(gains[problems].mean()) for problems in ratios.values()]
-    numbers = {
-        f"gain at IR {plain(ratio)}": mean for ratio, mean in zip(ratios, means, strict=True)
-    }
-    numbers |= {
-        f"g-mean at IR {plain(ratio)}": float(scores[problems].mean())
-        for ratio, problems in ratios.items()
-    }
-    never_rises = [later <= earlier for earlier, later in pairwise(means)]
-    mildest, harshest = ratios[max(ratios)], ratios[min(ratios)]
-    end_gains = [
-        gains[problems].groupby([matrix.datasets[p] for p in problems], sort=False).mean()
-        for problems in (mildest, harshest)
-    ]
-    decline = (end_gains[0] - end_gains[1]).dropna()
-    contrasts = [
-        dataset_contrast("gain at the mildest over that at the most extreme ratio", decline)
-    ]
-    holds = all(never_rises) and means[-1] < means[0]
-    return checked_part(name, holds, numbers, contrasts, matrix.basis)
+    if len(ratios) < 2:
+        raise NotRun("fewer than two imbalance ratios")
+    gains = {ratio: m.gains(strategy) for ratio, m in ratios.items()}
+    means = [gain[strategy].mean() for gain in gains.values()]
+    numbers = {f"gain at {ratio}": mean for ratio, mean in zip(ratios, means, strict=True)}
+    numbers |= {f"g-mean at {ratio}": m.means[strategy].mean() for ratio, m in ratios.items()}
+    holds = all(later <= earlier for earlier, later in pairwise(means)) and means[-1] < means[0]
+    # Inferred from the data sets that have both ends.
+    mildest, *_, harshest = (matrix.by_dataset(gain)[strategy] for gain in gains.values())
+    name = "gain at the mildest over that at the most extreme ratio"
+    contrast = Contrast(name, (mildest - harshest).dropna())
+    return part_on(matrix.problems, holds, numbers, [contrast])
 
 
-def _smaller_lead_part(matrices: Sequence[ScoreMatrix], metric: str) -> Part:
-    name = f"{short_name(metric)}, gains"
-    reason = missing_on_any(matrices, STRATEGIES, [metric])
-    if reason:
-        return not_run(name, reason)
-    numbers = {}
-    leads_by_dataset = []
-    for matrix in matrices:
-        gains = gains_over_baseline(matrix, metric, GAINING)
-        means = gains.mean()
-        best_rival = max(0.0, float(means[list(GAINING_RIVALS)].max()))
-        numbers[f"lead, {matrix.name}"] = float(means["remix"]) - best_rival
-        dataset_gains = gains_by_dataset(matrix, metric, set(GAINING))
-        best_rivals = dataset_gains[list(GAINING_RIVALS)].max(axis=1).clip(lower=0)
-        leads_by_dataset.append(dataset_gains["remix"] - best_rivals)
-    binary, multi = numbers.values()
-    lead_changes = (leads_by_dataset[0] - leads_by_dataset[1]).dropna()
-    contrasts = [dataset_contrast("lead on binary over lead on multi-class", lead_changes)]
-    return checked_part(name, multi < binary, numbers, contrasts)
+@claim("C6", "Results", "gains", "ratio", on=lambda e: named(e.tabular, "bbs"))
+def remix_calibrates_much_more(matrix: ScoreMatrix) -> Part:
+    """ReMix improves balanced Brier much more than the others do.
+
+    Its mean gain is at least 1.5 times that of the runner-up.
+    """
+    matrix.require(*STRATEGIES)
+    gains = matrix.gains(*GAINING)
+    means = gains.mean()
+    runner_up = means.drop("remix").max()
+    numbers = {f"gain of {strategy}": gain for strategy, gain in means.items()}
+    if runner_up > 0:
+        numbers["ratio to the runner-up"] = means["remix"] / runner_up
+    bars = MUCH_LARGER * gains[list(GAINING_RIVALS)].clip(lower=0)
+    surplus = bars.rsub(gains["remix"], axis=0)
+    surplus.columns = [f"remix over {plain(MUCH_LARGER)} times {rival}" for rival in bars]
+    holds = means["remix"] > 0 and means["remix"] >= MUCH_LARGER * runner_up
+    return part_on(matrix.problems, holds, numbers, contrasts_of(matrix, surplus))
+
+
+@claim(
+    "C7",
+    "Discussion, multi-class",
+    "gains",
+    on=lambda e: {
+        f"{short_name(metric)}, {what}": (*in_metric(e.tabular, metric), what)
+        for metric in PUBLISHED_METRICS
+        for what in ("gains", "mean ranks")
+    },
+)
+def advantage_smaller(binary: ScoreMatrix, multi: ScoreMatrix, what: str) -> Part:
+    """The advantage of ReMix is smaller on multi-class problems.
+
+    Its lead over the best other published row is smaller there, in mean gain and in mean rank.
+    """
+    kinds = (binary, multi)
+    _require_both(*kinds, *STRATEGIES)
+    if what == "mean ranks":
+        ranks = [matrix.rank_sums() / len(matrix.problems) for matrix in kinds]
+        leads = [mean.drop("remix").min() - mean["remix"] for mean in ranks]
+        return _smaller_part("lead", kinds, leads)
+    gains = [matrix.gains(*GAINING) for matrix in kinds]
+    leads = [_lead(gain.mean().to_frame().T).item() for gain in gains]
+    # Inferred from the data sets that have both kinds of problems.
+    on_binary, on_multi = (_lead(m.by_dataset(g)) for m, g in zip(kinds, gains, strict=True))
+    changes = (on_binary - on_multi).dropna()
+    contrast = Contrast("lead on binary over lead on multi-class", changes)
+    return _smaller_part("lead", kinds, leads, [contrast])
+
+
+@claim("C18", "Figure 6", "gains", on=lambda e: named(e.images, *PUBLISHED_METRICS))
+def remix_first_on_images(matrix: ScoreMatrix) -> Part:
+    """On images ReMix gains more than MixUp, class weights and SMOTE.
+
+    Its mean gains in g-mean and balanced Brier are larger than each of theirs.
+    """
+    return better_part(matrix, *GAINING_RIVALS)
+
+
+@claim(
+    "C19",
+    "Figure 6",
+    "gains",
+    on=lambda e: {
+        f"{matrix.name}: {top[0]}, then {top[1]}": (matrix, top)
+        for kind, top in zip(
+            e.images, (("remix-aug", "augment"), ("augment", "remix-aug")), strict=True
+        )
+        for matrix in in_metric([kind], *PUBLISHED_METRICS)
+    },
+)
+def augmentation_order(matrix: ScoreMatrix, top: Sequence[str]) -> Part:
+    """On binary images ReMix with augmentation is first and augmentation alone second; on
+    multi-class images the other way round.
+
+    The two largest mean gains are theirs, in that order, in both scores.
+    """
+    return _order_part(matrix, top, ON_IMAGES)
+
+
+@claim(
+    "C20",
+    "Figure 6",
+    "gains",
+    on=lambda e: {short_name(metric): in_metric(e.images, metric) for metric in PUBLISHED_METRICS},
+)
+def image_gains_smaller(binary: ScoreMatrix, multi: ScoreMatrix) -> Part:
+    """The gains are smaller on multi-class images.
+
+    The mean gain of ReMix is smaller there, in both scores.
+    """
+    kinds = (binary, multi)
+    _require_both(*kinds, "baseline", "remix")
+    gains = [matrix.gains("remix")["remix"].mean() for matrix in kinds]
+    part = _smaller_part("gain of remix", kinds, gains, _contrast_kinds(*kinds, ["remix"]))
+    return replace(part, limits=limits_of([*binary.problems, *multi.problems]))
+
+
+def _order_part(matrix: ScoreMatrix, top: Sequence[str], strategies: Sequence[str]) -> Part:
+    """A part that holds where the top strategies gain most, in this order."""
+    matrix.require("baseline", *strategies)
+    gains = matrix.gains(*strategies).mean()
+    pairs = order(top, strategies)
+    holds = all(gains[better] > gains[worse] for better, worse in pairs)
+    numbers = {f"gain of {strategy}": gain for strategy, gain in gains.items()}
+    return part_on(matrix.problems, holds, numbers, contrasts_of(matrix, matrix.leads(*pairs)))
+
+
+def _smaller_part(
+    number: str,
+    kinds: Sequence[ScoreMatrix],
+    values: Sequence[float],
+    contrasts: Sequence[Contrast] = (),
+) -> Part:
+    """A part that holds where a number is smaller on multi-class than on binary problems."""
+    binary, multi = map(float, values)
+    numbers = {f"{number}, {kinds[0].kind}": binary, f"{number}, {kinds[1].kind}": multi}
+    return Part("", multi < binary, numbers, tuple(contrasts))
+
+
+def _lead(gains: pd.DataFrame) -> pd.Series[float]:
+    """ReMix's lead over the best of its rivals in each line, the baseline among them."""
+    return gains["remix"] - gains[list(GAINING_RIVALS)].max(axis=1).clip(lower=0)
+
+
+def _contrast_kinds(
+    binary: ScoreMatrix, multi: ScoreMatrix, rivals: Sequence[str]
+) -> list[Contrast]:
+    """Contrast ReMix's gain on binary problems with rivals' on multi-class ones, by data set."""
+    first, second = (matrix.by_dataset(matrix.gains(*rivals)) for matrix in (binary, multi))
+    shared = [name for name in first.index if name in second.index]
+    name = "remix on binary over {} on multi-class"
+    return [
+        Contrast(name.format(rival), first.loc[shared, "remix"] - second.loc[shared, rival])
+        for rival in rivals
+    ]
+
+
+def _require_both(binary: ScoreMatrix, multi: ScoreMatrix, *strategies: str) -> None:
+    missing = [matrix.missing(*strategies) for matrix in (binary, multi)]
+    if any(missing):
+        raise NotRun("; ".join(filter(None, missing)))

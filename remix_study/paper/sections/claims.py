@@ -2,50 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from remix_study.paper.claims.check import (
-    ELSEWHERE,
-    CheckedClaim,
-    check_claims,
-    claim_table,
-    contrast_table,
-    part_table,
-    smallest_p_values,
-)
-from remix_study.paper.claims.limits import reduction_notes
-from remix_study.paper.claims.parts import Part
-from remix_study.paper.claims.rules import LEAST_DATASETS
-from remix_study.paper.claims.score_matrix import is_image
-from remix_study.paper.published import PROBLEMS, is_published, problem_key
-from remix_study.report.formatting import MISSING, counted, listing, number, plain, sentence
+import pandas as pd
+
+from remix_study.paper.claims import check_claims
+from remix_study.paper.claims.evidence import evidence_of, is_image, is_reduced
+from remix_study.paper.claims.verdicts import ELSEWHERE, LEAST_DATASETS, CheckedClaim, Part
+from remix_study.paper.published import PROBLEMS, STRATEGIES, is_published, problem_key
+from remix_study.paper.sentences import SENTENCES
+from remix_study.report.formatting import number
 from remix_study.report.page_model import Block, Cell, Head, Section, Table
+from remix_study.report.page_tables import Column, line_table
+from remix_study.results.columns import Record, frame_of
 from remix_study.results.comparison import Comparison
 from remix_study.results.rank_sums import KINDS
 from remix_study.results.rank_tests import SURE
-from remix_study.results.significance import LEVEL, ROPE
+from remix_study.results.significance import LEVEL, ROPE, smallest_p
 
 TITLE = "The paper’s claims"
-LEAD = (
-    "Two verdicts each, by rules that were written before the paper's 27 tabular problems were "
-    "first run; a first run of the alphas on musk and seizure (C12 to C17) had been seen by then. "
-    "Descriptive: the "
-    "order or sign of the mean test scores; a claim holds where every part of it does. "
-    "Inferential: scores are averaged over the problems of a data set, and a Bayesian "
-    "signed-rank test asks whether the claim is true of data sets; it is supported or "
-    f"contradicted where the posterior probability exceeds {plain(SURE)}, undecided otherwise. "
-    f"Differences within {plain(ROPE)} count as equal, so a claim of a difference can hold in the "
-    f"mean and still be contradicted. With fewer than {LEAST_DATASETS} data sets nothing is "
-    "inferred."
-)
+# Of the numbers of a claim, the table on the page shows this many parts.
+SHOWN_PARTS = 4
 _MARKS = {
     "holds": "better",
     "supported": "better",
     "does not hold": "worse",
     "contradicted": "worse",
 }
-# Of the numbers of a claim, the table on the page shows this many parts.
-SHOWN_PARTS = 4
 
 
 def concerns_paper(comparisons: Sequence[Comparison]) -> bool:
@@ -56,178 +41,207 @@ def concerns_paper(comparisons: Sequence[Comparison]) -> bool:
 def section(comparisons: Sequence[Comparison]) -> Section:
     """The section of the page: a table of the claims, then each claim with its parts."""
     checked = check_claims(comparisons)
-    blocks = [
-        Block(text=_summary_lines(checked, comparisons), tables=(_page_table(checked),)),
-        *_detail_blocks(checked),
-    ]
-    files = {"claims": claim_table(checked), "claims-parts": part_table(checked)}
-    contrasts = contrast_table(checked)
-    if len(contrasts):
-        files["claims-differences"] = contrasts
-    return Section("claims", TITLE, LEAD, tuple(blocks), files)
-
-
-def _summary_lines(
-    checked: Sequence[CheckedClaim], comparisons: Sequence[Comparison]
-) -> tuple[str, ...]:
-    lines = []
-    for words, name in (
-        ("Hold", "holds"),
-        ("Do not hold", "does not hold"),
-        ("Were not run, or not in full", "not run"),
-    ):
-        ids = [result.claim.id for result in checked if result.descriptive == name]
-        if ids:
-            lines.append(f"{words}: {listing(ids)}.")
-    for words, name in (
-        ("Supported by data set", "supported"),
-        ("Contradicted by data set", "contradicted"),
-        ("Undecided by data set", "undecided"),
-    ):
-        ids = [result.claim.id for result in checked if result.inferential == name]
-        if ids:
-            lines.append(f"{words}: {listing(ids)}.")
-    ids = [result.claim.id for result in checked if result.limits]
-    if ids:
-        why = "; ".join(note.rstrip(".") for note in reduction_notes(comparisons))
-        lines.append(sentence(f"Of less than the paper’s images speak {listing(ids)}: {why}"))
-    partial = [
-        f"{count} of the {len(PROBLEMS[kind])} {kind} ones"
+    counts = [
+        (kind, len(keys & PROBLEMS[kind]), len(PROBLEMS[kind]))
         for kind in KINDS
-        if (count := _problem_count(kind, comparisons)) < len(PROBLEMS[kind])
+        if not (keys := {problem_key(c) for c in comparisons if c.kind == kind}) >= PROBLEMS[kind]
     ]
-    if partial:
-        lines.append(sentence(f"Of the paper’s problems this report has {listing(partial)}"))
-    limits = [
-        f"{counted(bound.datasets, f'{bound.kind} data set')} can give no smaller exact two-sided "
-        f"p-value than {bound.least_p:.2g}, after Holm against the four other published rows "
-        f"{bound.least_adjusted:.2g}"
-        for bound in smallest_p_values(comparisons)
-        if bound.least_adjusted > LEVEL
-    ]
-    if limits:
-        lines.append(
-            sentence(
-                f"{'; '.join(limits)}: no single comparison by data set could be significant, "
-                "whatever the scores. The posterior is a milder judge, since its prior weighs "
-                "half a data set: a few that agree are enough for it"
-            )
-        )
-    return tuple(lines)
-
-
-def _problem_count(kind: str, comparisons: Sequence[Comparison]) -> int:
-    keys = {problem_key(c) for c in comparisons if c.kind == kind}
-    return len(keys & PROBLEMS[kind])
-
-
-def _page_table(checked: Sequence[CheckedClaim]) -> Table:
-    head = (
-        Head("claim"),
-        Head("what the paper says, and the check", kind="text"),
-        Head("our numbers", kind="text"),
-        Head("in the mean", kind="verdict"),
-        Head("by data set", kind="verdict"),
+    bounds = [bound for bound in smallest_p_values(comparisons) if bound.least_adjusted > LEVEL]
+    text = SENTENCES.paragraphs(
+        "claims.summary", checked, _reduction_notes(comparisons), counts, bounds
     )
-    rows = tuple(
-        (
-            Cell(result.claim.id, result.claim.place, "name", link=result.claim.section),
-            Cell(result.claim.text, result.claim.rule, kind="text"),
-            Cell("", _number_lines(result), kind="text"),
-            _descriptive_cell(result),
-            _inferential_cell(result),
-        )
-        for result in checked
-    )
-    return Table("The claims and both verdicts", (head,), rows)
-
-
-def _number_lines(result: CheckedClaim) -> str:
-    """The first parts with the numbers that the claim is about; the details have all."""
-    parts = [part for part in result.parts if not part.missing]
-    lines = []
-    for part in parts[:SHOWN_PARTS]:
-        numbers = {
-            name: value for name, value in part.numbers.items() if result.claim.about in name
-        }
-        lines.append(f"{part.name}: {_join_numbers(numbers or part.numbers)}")
-    if len(parts) > SHOWN_PARTS:
-        lines.append(f"{len(parts) - SHOWN_PARTS} more parts below")
-    return ". ".join(lines)
-
-
-def _descriptive_cell(result: CheckedClaim) -> Cell:
-    if result.descriptive == ELSEWHERE:
-        return Cell("see the demonstration", ELSEWHERE, "verdict")
-    if result.missing and result.descriptive == "not run":
-        return Cell("not run", listing(result.missing), "verdict")
-    n = len(result.parts)
-    n_hold = sum(part.descriptive == "holds" for part in result.parts)
-    details = [f"{n_hold} of {n} parts"] if n > 1 else []
-    detail = "; ".join((*details, *result.limits))
-    return Cell(str(result.descriptive), detail, _kind(str(result.descriptive)))
-
-
-def _inferential_cell(result: CheckedClaim) -> Cell:
-    hardest = result.hardest
-    if result.inferential in ("not run", "not tested") or hardest is None:
-        return Cell(result.inferential, kind="verdict")
-    detail = f"least {number(hardest.probability, 2)}: {hardest.name}"
-    return Cell(result.inferential, detail, _kind(result.inferential))
-
-
-def _detail_blocks(checked: Sequence[CheckedClaim]) -> list[Block]:
-    """The parts of each claim that was run, each claim in a folded block."""
-    return [
+    details = [
         Block(
             collapsed=f"{result.claim.id}: {result.claim.text}",
             text=(result.claim.rule,),
             tables=(_part_table(result),),
         )
         for result in checked
-        if any(part.descriptive != "not run" for part in result.parts)
+        if any(not part.missing for part in result.parts)
     ]
+    files = {"claims": claim_table(checked), "claims-parts": part_table(checked)}
+    contrasts = contrast_table(checked)
+    if len(contrasts):
+        files["claims-differences"] = contrasts
+    lead = SENTENCES.text("claims.lead", SURE, ROPE, LEAST_DATASETS)
+    blocks = (Block(text=text, tables=(_page_table(checked),)), *details)
+    return Section("claims", TITLE, lead, blocks, files)
+
+
+@dataclass(frozen=True)
+class SmallestP:
+    """Smallest p-value that a test over the data sets of a kind can give.
+
+    Attributes:
+        datasets: how many there are.
+        least_p: smallest two-sided p-value of an exact signed-rank test.
+        least_adjusted: the same after Holm against the four other published methods.
+    """
+
+    kind: str
+    datasets: int
+    least_p: float
+    least_adjusted: float
+
+
+def smallest_p_values(comparisons: Sequence[Comparison]) -> tuple[SmallestP, ...]:
+    """Smallest possible p-values by kind of problem; without kinds that have no data set."""
+    counts = {
+        m.kind: len({c.dataset for c in m.problems}) for m in evidence_of(comparisons).tabular
+    }
+    return tuple(
+        SmallestP(kind, n, p, min(1.0, p * (len(STRATEGIES) - 1)))
+        for kind, n in counts.items()
+        if n and (p := smallest_p(n))
+    )
+
+
+def _reduction_notes(comparisons: Sequence[Comparison]) -> list[str]:
+    """Notes of data sets and studies on reduced problems, each once; none on a single problem."""
+    notes = [
+        note
+        for c in comparisons
+        if is_reduced(c)
+        for note in c.info["notes"]
+        if not note.startswith(f"{c.problem}:")
+    ]
+    return list(dict.fromkeys(notes))
+
+
+def _page_table(checked: Sequence[CheckedClaim]) -> Table:
+    return line_table(
+        "The claims and both verdicts",
+        checked,
+        (
+            Column(
+                "claim", lambda r: Cell(r.claim.id, r.claim.place, "name", link=r.claim.section)
+            ),
+            Column(
+                Head("what the paper says, and the check", kind="text"),
+                lambda r: Cell(r.claim.text, r.claim.rule, "text"),
+            ),
+            Column(Head("our numbers", kind="text"), _numbers_cell),
+            Column(Head("in the mean", kind="verdict"), _descriptive_cell),
+            Column(Head("by data set", kind="verdict"), _inferential_cell),
+        ),
+    )
+
+
+def _numbers_cell(result: CheckedClaim) -> Cell:
+    """The first parts with the numbers that the claim is about; the details have all."""
+    parts = [part for part in result.parts if not part.missing]
+    detail = SENTENCES.phrase("claims.short_numbers", result, parts, SHOWN_PARTS)
+    return Cell("", detail, "text")
+
+
+def _descriptive_cell(result: CheckedClaim) -> Cell:
+    if result.descriptive == ELSEWHERE:
+        return Cell("see the demonstration", ELSEWHERE, "verdict")
+    detail = SENTENCES.phrase("claims.descriptive_detail", result)
+    return Cell(result.descriptive, detail, _kind(result.descriptive))
+
+
+def _inferential_cell(result: CheckedClaim) -> Cell:
+    detail = ""
+    if result.hardest and result.inferential not in ("not run", "not tested"):
+        detail = f"least {number(result.hardest.probability, 2)}: {result.hardest.name}"
+    return Cell(result.inferential, detail, _kind(result.inferential) if detail else "verdict")
 
 
 def _part_table(result: CheckedClaim) -> Table:
-    head = (
-        Head("part"),
-        Head("numbers", kind="text"),
-        Head("in the mean", kind="verdict"),
-        Head("by data set", kind="verdict"),
-        Head("posterior of the claim", kind="text"),
+    columns: tuple[Column[Part], ...] = (
+        Column(
+            "part", lambda p: Cell(p.name, ", ".join(filter(None, (p.basis, p.limits))), "name")
+        ),
+        Column(
+            Head("numbers", kind="text"),
+            lambda p: Cell(
+                p.missing or SENTENCES.phrase("claims.numbers", p.numbers), kind="text"
+            ),
+        ),
+        Column(
+            Head("in the mean", kind="verdict"),
+            lambda p: Cell(p.descriptive, kind=_kind(p.descriptive)),
+        ),
+        Column(
+            Head("by data set", kind="verdict"),
+            lambda p: Cell(p.inferential, kind=_kind(p.inferential)),
+        ),
+        Column(
+            Head("posterior of the claim", kind="text"),
+            lambda p: Cell(SENTENCES.phrase("claims.posteriors", p), kind="text"),
+        ),
     )
-    rows = tuple(
-        (
-            Cell(part.name, ", ".join(filter(None, (part.basis, part.limits))), "name"),
-            Cell(part.missing or _join_numbers(part.numbers), kind="text"),
-            Cell(part.descriptive, kind=_kind(part.descriptive)),
-            Cell(part.inferential, kind=_kind(part.inferential)),
-            Cell(_join_posteriors(part), kind="text"),
-        )
-        for part in result.parts
-    )
-    return Table(f"{result.claim.id}, {result.claim.place}", (head,), rows)
+    return line_table(f"{result.claim.id}, {result.claim.place}", result.parts, columns)
 
 
 def _kind(verdict: str) -> str:
     return f"verdict {_MARKS.get(verdict, '')}".strip()
 
 
-def _join_numbers(numbers: Mapping[str, float]) -> str:
-    items = [
-        f"{name} {plain(value) if float(value).is_integer() else number(value, 3)}"
-        for name, value in numbers.items()
-    ]
-    return "; ".join(items) or MISSING
+def claim_table(checked: Sequence[CheckedClaim]) -> pd.DataFrame:
+    """Verdicts as a table, one line a claim."""
+
+    return frame_of(
+        checked,
+        {
+            "claim": "claim.id",
+            "text": "claim.text",
+            "place": "claim.place",
+            "check": "claim.rule",
+            "descriptive": "descriptive",
+            "inferential": "inferential",
+            "parts": lambda result: len(result.parts),
+            "parts_that_hold": lambda result: sum(part.holds for part in result.parts),
+            "parts_not_run": lambda result: sum(bool(part.missing) for part in result.parts),
+            "missing": lambda result: "; ".join(result.missing),
+            "limits": lambda result: "; ".join(result.limits),
+        },
+    )
 
 
-def _join_posteriors(part: Part) -> str:
-    items = [
-        f"{contrast.name} {number(contrast.probability, 2)}"
-        for contrast in part.contrasts
-        if contrast.posterior is not None
-    ]
-    if items:
-        return "; ".join(items)
-    return "too few data sets" if part.contrasts else MISSING
+def part_table(checked: Sequence[CheckedClaim]) -> pd.DataFrame:
+    """Parts as a table, one line a claim, part and number."""
+    return frame_of(
+        (
+            Record(claim=result.claim.id, part=part, number=name, value=value)
+            for result in checked
+            for part in result.parts
+            for name, value in (part.numbers or {"": math.nan}).items()
+        ),
+        {
+            "claim": "claim",
+            "part": "part.name",
+            "basis": "part.basis",
+            "descriptive": "part.descriptive",
+            "inferential": "part.inferential",
+            "number": "number",
+            "value": "value",
+            "missing": "part.missing",
+        },
+    )
+
+
+def contrast_table(checked: Sequence[CheckedClaim]) -> pd.DataFrame:
+    """Contrasts as a table, one line a claim, part and difference, with the posterior."""
+    return frame_of(
+        (
+            Record(claim=result.claim.id, part=part.name, contrast=contrast)
+            for result in checked
+            for part in result.parts
+            for contrast in part.contrasts
+        ),
+        {
+            "claim": "claim",
+            "part": "part",
+            "difference": "contrast.name",
+            "datasets": lambda line: len(line.contrast.differences),
+            "mean": lambda line: float(line.contrast.differences.mean()),
+            "better": "contrast.posterior.better",
+            "equal": "contrast.posterior.equal",
+            "worse": "contrast.posterior.worse",
+            "agreeing": lambda line: " or ".join(line.contrast.agreeing),
+            "probability": "contrast.probability",
+            "verdict": "contrast.verdict",
+        },
+    )

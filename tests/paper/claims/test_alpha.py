@@ -9,7 +9,7 @@ import pytest
 from claim_studies import both_verdicts, claims_of
 from made_up_studies import MadeUpProblem, made_up_frames
 
-from remix_study.paper.claims.rules import ALPHA_RANGE
+from remix_study.paper.claims.alpha import ALPHA_RANGE
 from remix_study.results.alpha_grids import alpha_grids, regret, slope, slopes_by_fold
 from remix_study.results.comparison import comparisons
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from claim_studies import SEVEN, TWO_KINDS, as_claimed, both_verdicts, claims_of, part_of, verdicts
 
-from remix_study.paper.claims.check import ELSEWHERE
+from remix_study.paper.claims.verdicts import ELSEWHERE
 
 
 def test_what_the_paper_says_is_found_where_it_is_true(paper_frames):

@@ -9,25 +9,24 @@ import pandas as pd
 from claim_studies import FIVE, SEVEN
 from made_up_studies import MadeUpProblem, made_up_frames
 
-from remix_study.paper.claims.check import (
-    check_claims,
-    claim_table,
-    contrast_table,
-    part_table,
-    smallest_p_values,
-)
-from remix_study.paper.claims.claims import CLAIMS
-from remix_study.paper.claims.parts import (
+from remix_study.paper.claims import CLAIMS, check_claims
+from remix_study.paper.claims.verdicts import (
     BETTER,
     EQUAL,
     NOT_BETTER,
-    checked_part,
+    Contrast,
+    Part,
     combine_descriptive,
     combine_inferential,
-    dataset_contrast,
-    not_run,
 )
-from remix_study.paper.sections.claims import concerns_paper, section
+from remix_study.paper.sections.claims import (
+    claim_table,
+    concerns_paper,
+    contrast_table,
+    part_table,
+    section,
+    smallest_p_values,
+)
 from remix_study.results.comparison import comparisons
 from remix_study.results.rank_tests import SURE
 
@@ -82,21 +81,17 @@ def test_bounds_are_computed_from_the_data_sets(paper_frames):
 
 
 def test_two_data_sets_decide_nothing():
-    assert dataset_contrast("x", pd.Series([0.5, 0.5]), BETTER).verdict == "undecided"
-    assert dataset_contrast("x", pd.Series([0.5, 0.5, 0.5]), BETTER).verdict == "supported"
-    assert dataset_contrast("x", pd.Series([0.5, 0.5, 0.5]), NOT_BETTER).verdict == "contradicted"
-    assert dataset_contrast("x", pd.Series([0.0] * 3), EQUAL).verdict == "supported"
-    contrast = dataset_contrast("x", pd.Series([0.5, -0.5, 0.4]), BETTER)
+    assert Contrast("x", pd.Series([0.5, 0.5]), BETTER).verdict == "undecided"
+    assert Contrast("x", pd.Series([0.5, 0.5, 0.5]), BETTER).verdict == "supported"
+    assert Contrast("x", pd.Series([0.5, 0.5, 0.5]), NOT_BETTER).verdict == "contradicted"
+    assert Contrast("x", pd.Series([0.0] * 3), EQUAL).verdict == "supported"
+    contrast = Contrast("x", pd.Series([0.5, -0.5, 0.4]), BETTER)
     assert contrast.verdict == "undecided"
     assert 1 - SURE <= contrast.probability <= SURE
 
 
 def test_how_verdicts_add_up():
-    yes, no, none = (
-        checked_part("a", True, {}),
-        checked_part("b", False, {}),
-        not_run("c", "nothing"),
-    )
+    yes, no, none = Part("a", holds=True), Part("b", holds=False), Part("c", missing="nothing")
     assert combine_descriptive([yes, yes]) == "holds"
     assert combine_descriptive([yes, none]) == "not run"
     assert combine_descriptive([yes, none, no]) == "does not hold"
