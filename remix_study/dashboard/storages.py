@@ -43,7 +43,7 @@ def open_storages(url: str) -> Iterator[DashboardStorages]:
     with quiet_optuna(), database_errors(url):
         # A reader creates no database where there is none.
         open_reader(url).dispose()
-        with closing(open_storage(url)) as pages:
+        with closing(open_storage(url, upgrade=False)) as pages:
             is_sqlite = pages.engine.dialect.name == "sqlite"
             options = {"connect_args": {"timeout": 60}} if is_sqlite else {"pool_pre_ping": True}
             text = optuna_url(pages.engine.url)

@@ -6,11 +6,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
 
+import msgspec
+
 from remix_study.errors import UsageError
-from remix_study.models.cnn import build_cnn
+from remix_study.models.cnn import DEFAULT_FILTERS, build_cnn, default_padding
 from remix_study.models.custom import build_custom
-from remix_study.models.mlp import build_mlp
+from remix_study.models.mlp import build_mlp, default_hidden
 from remix_study.models.network import Network
+from remix_study.studyfile.model_options import BUILT_IN_MODELS
 
 
 def build_network(
@@ -41,6 +44,24 @@ def build_network(
     if name == "cnn":
         return build_cnn(input_shape, n_classes, **options)
     return build_custom(name, input_shape, n_classes, options, allow_plugins=allow_plugins)
+
+
+def resolved_options(
+    name: str, options: Mapping[str, Any], input_shape: tuple[int, ...], n_classes: int
+) -> dict[str, Any]:
+    """Every option of a built-in network with the value that it has on these data.
+
+    The options of a user's own network are returned as they are: only its builder knows the rest.
+    """
+    if name not in BUILT_IN_MODELS:
+        return dict(options)
+    values = msgspec.to_builtins(msgspec.convert(options, BUILT_IN_MODELS[name]))
+    if name == "mlp":
+        values["hidden"] = values["hidden"] or default_hidden(input_shape[0], n_classes)
+        return values  # type: ignore[no-any-return]
+    values["filters"] = values["filters"] or DEFAULT_FILTERS
+    values["padding"] = values["padding"] or default_padding(input_shape, len(values["filters"]))
+    return values  # type: ignore[no-any-return]
 
 
 def check_input_shape(name: str, input_shape: tuple[int, ...]) -> None:

@@ -11,6 +11,9 @@ from remix_study.errors import UsageError
 from remix_study.models.network import Network, Weights
 from remix_study.studyfile.model_options import DEFAULT_DENSE_UNITS
 
+DEFAULT_FILTERS = (32, 64)
+"""Filters of the convolutions where the study file names none."""
+
 # Members whose initial weights are cached: every trial of a study starts them from the same ones.
 _N_CACHED = 256
 
@@ -45,9 +48,8 @@ def build_cnn(
     """
     import keras
 
-    filters = (32, 64) if filters is None else tuple(filters)
-    if padding is None:
-        padding = "valid" if _shortest_side(input_shape, len(filters), "valid") > 0 else "same"
+    filters = DEFAULT_FILTERS if filters is None else tuple(filters)
+    padding = padding or default_padding(input_shape, len(filters))
     if _shortest_side(input_shape, len(filters), padding) < 1:
         size = " x ".join(map(str, input_shape[:2]))
         raise UsageError(
@@ -88,6 +90,11 @@ def build_cnn(
         has_logits=True,
         initial_weights=initial_weights,
     )
+
+
+def default_padding(input_shape: tuple[int, ...], n_convolutions: int) -> str:
+    """``valid``, but ``same`` where an image is too small for it."""
+    return "valid" if _shortest_side(input_shape, n_convolutions, "valid") > 0 else "same"
 
 
 def _shortest_side(input_shape: tuple[int, ...], poolings: int, padding: str) -> int:

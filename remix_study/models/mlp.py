@@ -19,6 +19,11 @@ def paper_width(n_features: int, n_classes: int) -> int:
     return max(1, int(2 * (n_features + n_classes) / 3))
 
 
+def default_hidden(n_features: int, n_classes: int) -> tuple[int, ...]:
+    """Widths of the hidden layers of a network whose study file names none."""
+    return (paper_width(n_features, n_classes),) * 3
+
+
 def build_mlp(
     stack: int,
     n_features: int,
@@ -47,7 +52,7 @@ def build_mlp(
     """
     import keras
 
-    widths = tuple(hidden) if hidden is not None else (paper_width(n_features, n_classes),) * 3
+    widths = tuple(hidden) if hidden is not None else default_hidden(n_features, n_classes)
     mask_units = widths[:-1] if dropout > 0 else ()
 
     def dense(units: int, activation: str | None) -> keras.layers.Layer:

@@ -20,7 +20,8 @@ from remix_study.study.study_selection import Registered, select_studies
 
 _RUN_COLUMNS = [
     "run", "study", "problem", "trial", "row", "strategy", "sampler", "mixing", "alpha", "loss",
-    "seconds", "values", "parameters", "started", "finished", "peak_memory_mb",
+    "seconds", "values", "parameters", "started", "finished", "peak_memory_mb", "engine_version",
+    "trials_in_program", "other_workers",
 ]  # fmt: skip
 _FOLD_COLUMNS = [
     "run", "repeat", "fold", "n_train", "n_validation", "n_test", "minority_train",
@@ -30,6 +31,7 @@ _FOLD_COLUMNS = [
 _COPIED_COLUMNS = (
     "sampler", "mixing", "loss", "seconds", "parameters", "started", "finished", "peak_memory_mb",
 )  # fmt: skip
+_FACTS = ("engine_version", "trials_in_program", "other_workers")
 _SCORE_COLUMNS = ["run", "repeat", "fold", "part", "metric", "value"]
 
 # SQLite takes some thousand values in one statement.
@@ -53,7 +55,9 @@ class StudyFrames:
             its strategy and alpha), `strategy` ("" when composed), `sampler`, `mixing`, `alpha`
             (NaN without mixing), `loss`,
             `seconds`, `values` (tuple), `parameters` (dict), `started` and `finished` (UTC, ISO
-            8601), `peak_memory_mb`.
+            8601), `peak_memory_mb`; and as far as it was stored, NaN in databases of the first
+            schema: `engine_version`, `trials_in_program` (trained side by side, this one
+            included), `other_workers` (processes that trained on the machine meanwhile).
         folds: one row a run, repeat and fold: `run`, `repeat`, `fold`, `n_train`,
             `n_validation`, `n_test`, `minority_train`, `minority_validation`, `minority_test`
             (smallest count over the rare classes), `epochs`, `stopped`, `failed` (reason or ""),
@@ -187,7 +191,9 @@ def _complete_trials(connection: Connection, study_id: int) -> list[_CompleteTri
     complete: dict[str, _CompleteTrial] = {}
     for uuids in _chunks(list(by_uuid)):
         for run in connection.execute(
-            select(tables.runs).where(tables.runs.c.uuid.in_(uuids)).order_by(tables.runs.c.id)
+            tables.select_rows(connection, tables.runs)
+            .where(tables.runs.c.uuid.in_(uuids))
+            .order_by(tables.runs.c.id)
         ):
             trial = by_uuid[run.uuid]
             configuration = json.dumps(run.parameters, sort_keys=True)
@@ -211,6 +217,7 @@ def _run_record(row: Any, trial: _CompleteTrial) -> dict[str, Any]:
         "alpha": np.nan if run.alpha is None else run.alpha,
         "values": trial.values,
         **{name: getattr(run, name) for name in _COPIED_COLUMNS},
+        **{name: (run.facts or {}).get(name, np.nan) for name in _FACTS},
     }
 
 

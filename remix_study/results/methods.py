@@ -203,7 +203,14 @@ def methods_of_runs(runs: pd.DataFrame, *, grid: bool) -> tuple[Method, ...]:
 
 
 def _has_shared_time(record: Mapping[Any, Any]) -> bool:
-    """Whether a trial's seconds are a share of the time that passed, half of it at most."""
+    """Whether a trial trained in one program with others.
+
+    Databases of the first schema do not tell; there its seconds are then a share of the time that
+    passed, half of it at most.
+    """
+    n_trials = record.get("trials_in_program", math.nan)
+    if not math.isnan(n_trials):
+        return bool(n_trials > 1)
     if not {"started", "finished"} <= record.keys():
         return False
     started, finished = (datetime.fromisoformat(record[name]) for name in ("started", "finished"))

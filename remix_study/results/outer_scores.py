@@ -51,16 +51,16 @@ def outer_scores(
     """
     if not search.outer or len(search.outer) < search.planned_outer:
         return ()
-    choices = search.outer_choices
+    choices = tuple(dict.fromkeys(trial.chosen_by for trial in search.outer))
     sizes = search.sizes[search.sizes["run"].isin([trial.run for trial in search.outer])]
     ratio = float(sizes["n_test"].sum() / (sizes["n_train"] + sizes["n_validation"]).sum())
     metrics = list(dict.fromkeys((*objectives, *OUTER_METRICS)))
     trials = {
-        choice: [t for t in search.outer if t.slot % len(choices) == choices.index(choice)]
+        choice: [trial for trial in search.outer if trial.chosen_by == choice]
         for choice in choices
     }
     means = {
-        (choice, metric): _means(trials[choice], len(choices), metric, scores)
+        (choice, metric): _means(trials[choice], metric, scores)
         for choice in choices
         for metric in metrics
     }
@@ -79,13 +79,11 @@ def outer_scores(
     )
 
 
-def _means(
-    trials: Sequence[SearchTrial], n_choices: int, metric: str, scores: FoldScores
-) -> pd.Series[float]:
+def _means(trials: Sequence[SearchTrial], metric: str, scores: FoldScores) -> pd.Series[float]:
     """Mean test score of the networks of each outer fold, by outer fold."""
     return pd.Series(
         {
-            trial.slot // n_choices: float(scores[trial.run, metric, "test"].mean())
+            trial.outer_fold: float(scores[trial.run, metric, "test"].mean())
             for trial in trials
             if (trial.run, metric, "test") in scores
         },

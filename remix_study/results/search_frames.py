@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -28,6 +28,8 @@ class SearchTrial:
         values: validation means, one an objective, over the folds it trained.
         constraints: excess over each constraint; 0 or less where it is met.
         optuna_parameters: name -> (Optuna's internal value, distribution as JSON).
+        outer_fold: the outer fold that it was trained on; -1 for none.
+        chosen_by: what chose its configuration there: an objective, or "baseline".
     """
 
     number: int
@@ -39,6 +41,8 @@ class SearchTrial:
     values: tuple[float, ...]
     constraints: Mapping[str, float]
     optuna_parameters: Mapping[str, tuple[float, str]]
+    outer_fold: int = -1
+    chosen_by: str = ""
 
     @property
     def is_feasible(self) -> bool:
@@ -57,8 +61,6 @@ class SearchResult:
         references: baseline and ReMix, trained besides where the search space lacks them.
         outer: trials on outer folds, by fold and by what chose them.
         planned_outer: planned number of these; 0 without outer folds.
-        outer_choices: what chooses on each outer fold: an objective each, and "baseline" where
-            the space holds it.
         scores: tidy scores of all these runs: `run`, `repeat`, `fold`, `part`, `metric`, `value`.
         sizes: rows of each fold's parts: `run`, `n_train`, `n_validation`, `n_test`.
         definition: the study's definition when it began.
@@ -70,7 +72,6 @@ class SearchResult:
     references: tuple[SearchTrial, ...]
     outer: tuple[SearchTrial, ...]
     planned_outer: int
-    outer_choices: tuple[str, ...]
     scores: pd.DataFrame
     sizes: pd.DataFrame
     definition: Mapping[str, Any]
@@ -108,15 +109,12 @@ def _search(
         references = _trials(connection, part_id, part.uuid)
     outer: tuple[SearchTrial, ...] = ()
     planned_outer = 0
-    choices = list(row.facts["objectives"])
     if "outer" in by_role:
         part_id, part = by_role["outer"]
         outer = _newest_of_slots(_trials(connection, part_id, part.uuid))
         planned_outer = part.trials
         n_outer_folds = sum(part.facts.get("role") == "inner" for _, part in parts)
-        if n_outer_folds:
-            # One trial more a fold than there are objectives is the baseline's.
-            choices += ["baseline"] * (planned_outer // n_outer_folds - len(choices))
+        outer = _with_choices(outer, row.facts["objectives"], planned_outer, n_outer_folds)
     runs = [trial.run for trial in (*trials, *references, *outer)]
     return SearchResult(
         study=row.study,
@@ -125,7 +123,6 @@ def _search(
         references=references,
         outer=outer,
         planned_outer=planned_outer,
-        outer_choices=tuple(choices),
         scores=_scores(connection, runs),
         sizes=_sizes(connection, runs),
         definition=row.definition,
@@ -136,6 +133,27 @@ def _newest_of_slots(trials: Sequence[SearchTrial]) -> tuple[SearchTrial, ...]:
     """The last trial of each slot: a search that was prolonged may have chosen again."""
     by_slot = {trial.slot: trial for trial in sorted(trials, key=lambda trial: trial.number)}
     return tuple(by_slot[slot] for slot in sorted(by_slot))
+
+
+def _with_choices(
+    outer: Sequence[SearchTrial], objectives: Sequence[str], planned: int, n_folds: int
+) -> tuple[SearchTrial, ...]:
+    """Say of trials of the first schema which outer fold they are of, and what chose them.
+
+    Their slots tell it: on each fold, one for each objective, then one for the baseline where the
+    search space holds it. Later schemas store it.
+    """
+    choices = [*objectives, "baseline"][: planned // n_folds] if n_folds else []
+    return tuple(
+        trial
+        if trial.chosen_by or not choices
+        else replace(
+            trial,
+            outer_fold=trial.slot // len(choices),
+            chosen_by=choices[trial.slot % len(choices)],
+        )
+        for trial in outer
+    )
 
 
 def _trials(connection: Connection, study_id: int, study_uuid: str) -> tuple[SearchTrial, ...]:
@@ -166,7 +184,9 @@ def _trials(connection: Connection, study_id: int, study_uuid: str) -> tuple[Sea
     runs = {
         row.uuid: row
         for row in connection.execute(
-            select(tables.runs).where(tables.runs.c.study_uuid == study_uuid)
+            tables.select_rows(connection, tables.runs).where(
+                tables.runs.c.study_uuid == study_uuid
+            )
         )
     }
     trials = []
@@ -174,7 +194,7 @@ def _trials(connection: Connection, study_id: int, study_uuid: str) -> tuple[Sea
         run = runs.get(attributes[trial_id].get(tables.RUN_ATTRIBUTE))
         if run is None:
             continue
-        by_objective = values.get(trial_id, {})
+        by_objective, facts = values.get(trial_id, {}), run.facts or {}
         trials.append(
             SearchTrial(
                 number=row.number,
@@ -186,6 +206,8 @@ def _trials(connection: Connection, study_id: int, study_uuid: str) -> tuple[Sea
                 values=tuple(by_objective[objective] for objective in sorted(by_objective)),
                 constraints=constraints.get(trial_id, {}),
                 optuna_parameters=parameters.get(trial_id, {}),
+                outer_fold=facts.get("outer_fold", -1),
+                chosen_by=facts.get("chosen_by", ""),
             )
         )
     return tuple(sorted(trials, key=lambda trial: (trial.slot, trial.number)))

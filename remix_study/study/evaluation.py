@@ -41,6 +41,7 @@ class Evaluation:
         seconds: Wall time; of trials that trained side by side each has its share.
         started: UTC, ISO 8601.
         finished: UTC, ISO 8601.
+        trials_in_program: Trials that trained side by side in one program, this one included.
     """
 
     uuid: str
@@ -55,6 +56,7 @@ class Evaluation:
     started: str
     finished: str
     pruned: bool = False
+    trials_in_program: int = 1
 
     def validation(self, metric: str) -> np.ndarray[Any, Any]:
         """A metric's validation score on every trained fold, NaN where it is undefined."""
@@ -134,7 +136,8 @@ def evaluate_together(
     for (parameters, configuration), outcomes in zip(configurations, all_outcomes, strict=True):
         try:
             trained = _score_folds(task, configuration, range(len(task.folds)), outcomes)
-            results.append(_make_evaluation(task, parameters, configuration, trained, times))
+            evaluation = _make_evaluation(task, parameters, configuration, trained, times)
+            results.append(replace(evaluation, trials_in_program=len(configurations)))
         except MembersFailed as error:
             results.append(error)
     return results
@@ -195,7 +198,6 @@ def _make_evaluation(
         scores=trained.scores,
         values=values,
         network_parameters=task.network_parameters(configuration.model),
-        # Equal times tell reports which trials trained side by side.
         started=times[0],
         finished=times[1],
         seconds=times[2],

@@ -1,4 +1,9 @@
-"""Fingerprint of a task: what its numbers depend on, which stays as it was when it began."""
+"""Fingerprint of a task: what its numbers depend on, which stays as it was when it began.
+
+Compared are the values that all keys have, defaults included: a study that began at one default
+does not go on at another, and a key that is written out at its default is no change. A key that a
+later version adds goes into :data:`ADDED_KEYS`.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +13,32 @@ from typing import Any
 
 import msgspec
 
+from remix_study.batches.strategies import (
+    DEFAULT_STRATEGIES,
+    PUBLISHED_ALPHA,
+    make_strategy,
+    takes_alpha,
+)
+from remix_study.models.building import resolved_options
 from remix_study.study.configurations import encoded, grid_configurations, label_of
 from remix_study.study.constraints import parse_constraint
 from remix_study.study.optuna_parameters import kind_of
 from remix_study.study.tables import configuration_key
 from remix_study.study.task import Task
+from remix_study.studyfile.model_options import BUILT_IN_AUGMENTATION, RotateShiftOptions
+from remix_study.studyfile.schema import Search
 from remix_study.studyfile.search_space import Choice
 from remix_study.studyfile.validation import as_toml
+from remix_study.training.engine_version import ENGINE_VERSION
+
+ADDED_KEYS: Mapping[str, Any] = {
+    "study.extra_metrics": [],
+    "cv.redraw": False,
+    "search.constraints": [],
+    "search.prune": False,
+    "search.outer": None,
+}
+"""Value that keys have in studies which began before there were these keys, or without them."""
 
 # Characters of a value in a message on a change; longer ones are cut.
 _MAX_SHOWN = 60
@@ -29,11 +53,11 @@ def planned_work(task: Task) -> dict[str, Any]:
     return {"planned": keys, "trials": len(keys)}
 
 
-def fingerprint(task: Task) -> dict[str, Any]:
-    """Everything that a study's numbers depend on and that therefore stays as it began.
+def definition(task: Task) -> dict[str, Any]:
+    """Everything that a study's numbers depend on, as the study file has it.
 
-    Named as in the study file. A grid's configurations are not part of it: more may be added.
-    Optuna fixes the choices of a key whose values are names, and whether a number is whole.
+    A grid's configurations are not part of it: more may be added. Optuna fixes the choices of a
+    key whose values are names, and whether a number is whole.
 
     Returns:
         Sections of the study file, as JSON would hold them.
@@ -76,6 +100,40 @@ def fingerprint(task: Task) -> dict[str, Any]:
         sections["augmentation"] = {"name": augmentation.name, **augmentation.options}
     # Through JSON and back, as the database will return it.
     return msgspec.json.decode(msgspec.json.encode(sections))  # type: ignore[no-any-return]
+
+
+def resolved_settings(task: Task) -> dict[str, Any]:
+    """The definition of a task with the value of every key that its file leaves out.
+
+    Keys that the search space varies are left as the file has them, and a strategy whose alpha
+    does not vary has its default.
+    """
+    settings, study, problem = definition(task), task.study, task.problem
+    model, shape = study.model, problem.dataset.row_shape
+    options = resolved_options(model.name, model.options, shape, problem.K)
+    varied = study.search.space.settings.keys()
+    settings["model"] |= {k: v for k, v in options.items() if f"model.{k}" not in varied}
+    if problem.dataset.has_images and study.augmentation.name == BUILT_IN_AUGMENTATION:
+        rotate_shift = msgspec.convert(study.augmentation.options, RotateShiftOptions)
+        settings["augmentation"] |= msgspec.to_builtins(rotate_shift)
+    if study.search.algorithm != "grid":
+        settings["search"]["space"] |= _resolved_strategies(study.search)
+    settings["engine_version"] = ENGINE_VERSION
+    return msgspec.json.decode(msgspec.json.encode(settings))  # type: ignore[no-any-return]
+
+
+def _resolved_strategies(search: Search) -> dict[str, Any]:
+    """Strategies that a search chooses from, and the alpha of each: its domain or a number."""
+    space, names = search.space, search.space.strategy or DEFAULT_STRATEGIES
+    if space.parts:
+        fixed = {} if space.alpha_of("") else {"": PUBLISHED_ALPHA}
+        return {"alpha": fixed | msgspec.to_builtins(space.alpha)}
+    fixed = {
+        name: make_strategy(name).alpha
+        for name in names
+        if takes_alpha(name) and space.alpha_of(name) is None
+    }
+    return {"strategy": names, "alpha": fixed | msgspec.to_builtins(space.alpha)}
 
 
 def _search_rules(task: Task) -> dict[str, Any]:
@@ -132,14 +190,14 @@ def study_changes(
 
     Args:
         task: The task as the file has it now.
-        began: Its fingerprint when the study began.
+        began: Its resolved settings when the study began.
         planned: Keys of the configurations of its grid when it was last run.
         trials: Trials that it then had.
 
     Returns:
         Differences such as ``training.epochs: 2 -> 3``.
     """
-    before, now = _flat(began), _flat(fingerprint(task))
+    before, now = ({**ADDED_KEYS, **_flat(s)} for s in (began, resolved_settings(task)))
     changes = [
         f"{name}: {_short(before.get(name, 'absent'))} -> {_short(now.get(name, 'absent'))}"
         for name in sorted(before.keys() | now.keys())

@@ -16,17 +16,27 @@ from remix_study.study.record import delete_run, record_trial
 from remix_study.study.schedule import Schedule, slot_of
 from remix_study.study.trial_attributes import trial_attributes
 from remix_study.study.trials import DIED, TakenOver, Trials, fail_trial
+from remix_study.training.engine_version import ENGINE_VERSION
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
     from optuna.trial import Trial
 
 
-def finish_trial(schedule: Schedule, trial: Trial, evaluation: Evaluation, key: str) -> None:
+def finish_trial(
+    schedule: Schedule, trial: Trial, evaluation: Evaluation, key: str, other_workers: int = 0
+) -> None:
     """Write the trial's rows in one transaction, then mark it COMPLETE or PRUNED.
 
     Readers may rely on such trials having all their rows. Calling it twice has the same effect as
     calling it once.
+
+    Args:
+        schedule: Of its task.
+        trial: The open trial.
+        evaluation: What it has given.
+        key: Of its configuration or slot.
+        other_workers: Processes on this machine that trained at the same time.
 
     Raises:
         MembersFailed: A constraint cannot be computed.
@@ -42,12 +52,18 @@ def finish_trial(schedule: Schedule, trial: Trial, evaluation: Evaluation, key: 
     margins = schedule.margins(evaluation, key)
     # The dashboard shows user attributes, and no constraints of this kind.
     attributes |= {f"constraint {c.text}": str(margin) for c, margin in margins.items()}
+    facts = {
+        "engine_version": ENGINE_VERSION,
+        "trials_in_program": evaluation.trials_in_program,
+        "other_workers": other_workers,
+        **schedule.facts(key),
+    }
     state = TrialState.PRUNED if evaluation.pruned else TrialState.COMPLETE
     try:
         _set_constraints(storage, trial, margins)
         with storage.engine.begin() as connection:
             _set_attributes(connection, trial, attributes)
-            record_trial(connection, trials.registered.uuid, trials.task, evaluation)
+            record_trial(connection, trials.registered.uuid, trials.task, evaluation, facts)
         storage.set_trial_state_values(trial._trial_id, state, evaluation.values)
     except UpdateFinishedTrialError as error:
         stored = storage.get_trial(trial._trial_id)

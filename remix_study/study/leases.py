@@ -133,6 +133,16 @@ class Worker:
         with self._engine.connect() as connection:
             return connection.execute(query).first() is not None
 
+    def others_at_work(self) -> int:
+        """Number of other workers on this machine that hold a lease now, of any study here."""
+        has_lease = tables.workers.c.uuid.in_(select(tables.leases.c.worker_uuid))
+        query = select(tables.workers).where(has_lease, tables.workers.c.uuid != self.uuid)
+        with self._engine.connect() as connection:
+            return sum(
+                liveness.is_here(row) and liveness.is_alive(row)
+                for row in connection.execute(query)
+            )
+
     def release(self, study_uuid: str, key: str) -> None:
         """Give a lease back."""
         with self._engine.begin() as connection:
@@ -197,13 +207,9 @@ def _is_lease(study_uuid: str, key: str, worker_uuid: str) -> Any:
 
 
 def _check_one_machine(connection: Connection) -> None:
-    """Refuse a SQLite file that another machine works on: its locks hold on one machine only.
-
-    Containers on one machine have host names of their own, and the same boot.
-    """
+    """Refuse a SQLite file that another machine works on: its locks hold on one machine only."""
     for row in connection.execute(select(tables.workers)):
-        is_here = row.host == liveness.host_name() or row.boot == liveness.boot_id()
-        if not is_here and liveness.is_alive(row):
+        if not liveness.is_here(row) and liveness.is_alive(row):
             raise StorageError(
                 f"workers on {row.host.split()[0]} use this SQLite file, which is safe on one "
                 "machine only; for more take PostgreSQL (where they ended, or the file is a copy, "

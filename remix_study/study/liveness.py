@@ -80,6 +80,15 @@ def is_stopped(pid: int) -> bool:
     return status in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
 
 
+def is_here(worker: Row[Any]) -> bool:
+    """Whether a worker is, or was, on this machine; its containers share the boot, not the name.
+
+    Args:
+        worker: Its row in the table of workers.
+    """
+    return bool(worker.host == host_name() or worker.boot == boot_id())
+
+
 def is_alive(worker: Row[Any]) -> bool:
     """Whether a worker lives: known at once on this machine, elsewhere by its heartbeat.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,21 @@ from remix_study.study.task import Task
 
 
 def record_trial(
-    connection: Connection, study_uuid: str, task: Task, evaluation: Evaluation
+    connection: Connection,
+    study_uuid: str,
+    task: Task,
+    evaluation: Evaluation,
+    facts: Mapping[str, Any],
 ) -> None:
-    """Write everything a report needs of a trial, once, within the caller's transaction."""
+    """Write everything a report needs of a trial, once, within the caller's transaction.
+
+    Args:
+        connection: To the database.
+        study_uuid: Identity of the study.
+        task: The task.
+        evaluation: What the trial has given.
+        facts: How it was trained; see :data:`remix_study.study.tables.runs`.
+    """
     strategy = evaluation.configuration.strategy
     recorded = select(tables.runs.c.id).where(tables.runs.c.uuid == evaluation.uuid)
     if connection.execute(recorded).first() is not None:
@@ -38,6 +51,7 @@ def record_trial(
             peak_memory_mb=peak_memory_mb(),
             started=evaluation.started,
             finished=evaluation.finished,
+            facts=dict(facts),
         )
     )
     (run_id,) = run.inserted_primary_key or (None,)

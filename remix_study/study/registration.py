@@ -13,13 +13,20 @@ import optuna
 from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from remix_study.errors import StudyFileError
+from remix_study.errors import StorageError, StudyFileError
 from remix_study.metrics import METRICS
 from remix_study.study import optuna_tables, tables
-from remix_study.study.fingerprint import fingerprint, planned_work, problem_facts, study_changes
+from remix_study.study.fingerprint import (
+    definition,
+    planned_work,
+    problem_facts,
+    resolved_settings,
+    study_changes,
+)
 from remix_study.study.optuna_parameters import all_choices
 from remix_study.study.record import delete_study_rows, record_parts
 from remix_study.study.task import Task
+from remix_study.training.engine_version import ENGINE_VERSION
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
@@ -58,6 +65,7 @@ def register_study(storage: RDBStorage, task: Task) -> RegisteredStudy:
     Raises:
         StudyFileError: The database holds a study of this name that began with other settings or
             data (the message shows what differs), or one that another program made.
+        StorageError: The study has trials of another version of the engine.
     """
     directions = [METRICS[name].direction for name in task.study.objectives]
     study = optuna.create_study(
@@ -73,12 +81,9 @@ def register_study(storage: RDBStorage, task: Task) -> RegisteredStudy:
     row = _study_row(storage, study_uuid)
     if row is None:
         raise _foreign_study(task)
-    changes = study_changes(task, row.definition, row.planned, row.trials)
+    changes = study_changes(task, row.settings, row.planned, row.trials)
     if changes and study.get_trials(deepcopy=False):
-        raise StudyFileError(
-            f"{task.study.source}: {task.name} began with other settings "
-            f"({'; '.join(changes)}); undo the change, or give the study another name"
-        )
+        raise _refusal(task, row.settings["engine_version"], changes)
     if changes:
         optuna.delete_study(study_name=task.name, storage=storage)
         delete_study_rows(storage.engine, study_uuid)
@@ -91,6 +96,20 @@ def register_study(storage: RDBStorage, task: Task) -> RegisteredStudy:
         )
     choices = {name: tuple(values) for name, values in row.facts["choices"].items()}
     return RegisteredStudy(study_uuid, study, choices)
+
+
+def _refusal(task: Task, engine_version: int, changes: list[str]) -> Exception:
+    """Why a study with trials does not continue."""
+    if engine_version != ENGINE_VERSION:
+        return StorageError(
+            f"{task.name}: its trials are of engine version {engine_version}, and this "
+            f"remix_study trains with version {ENGINE_VERSION}, whose numbers differ; report, "
+            "export and dashboard read them as they are, to train more give the study another name"
+        )
+    return StudyFileError(
+        f"{task.study.source}: {task.name} began with other settings ({'; '.join(changes)}); "
+        "write the earlier values into the file, or give the study another name"
+    )
 
 
 def _foreign_study(task: Task) -> StudyFileError:
@@ -122,7 +141,8 @@ def _begin(storage: RDBStorage, task: Task, study: OptunaStudy) -> str:
         "study": task.study.name,
         "problem": task.problem.name,
         "created": tables.utc_now(),
-        "definition": fingerprint(task),
+        "definition": definition(task),
+        "settings": resolved_settings(task),
         "facts": problem_facts(task) | {"choices": all_choices()},
         **planned_work(task),
     }

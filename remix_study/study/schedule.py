@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from remix_study.study.configurations import Parameters, label_of
 from remix_study.study.constraints import Constraint, Margin
@@ -95,6 +95,10 @@ class Schedule(Protocol):
 
     def margins(self, evaluation: Evaluation, key: str) -> dict[Constraint, Margin]:  # noqa: ARG002
         """How far a trial lies beyond each constraint of a search."""
+        return {}
+
+    def facts(self, key: str) -> dict[str, Any]:  # noqa: ARG002
+        """What is stored with a trial's run of why its parameters were trained."""
         return {}
 
     def update(self) -> None:

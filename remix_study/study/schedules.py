@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from optuna.trial import Trial, TrialState, create_trial
 
@@ -119,12 +119,14 @@ class NestedSchedule(SlotSchedule):
         inner: The searches, one an outer fold.
         choices: What is scored on each outer fold: names of objectives, and ``baseline``.
         fixed: Parameters of the slots of those outer folds whose search is complete.
+        chosen: Number of the inner search's trial that was chosen, by slot; none for the baseline.
     """
 
     trials: Trials
     inner: Sequence[SearchSchedule]
     choices: tuple[str, ...] = field(init=False)
     fixed: dict[int, Parameters] = field(init=False)
+    chosen: dict[int, int] = field(init=False)
 
     def __post_init__(self) -> None:
         """Read what the inner searches have chosen."""
@@ -170,9 +172,16 @@ class NestedSchedule(SlotSchedule):
         """The one outer fold that a slot belongs to, in all its repeats."""
         return (self.trials.task.blocks[(slot_of(key) or 0) // len(self.choices)],)
 
+    def facts(self, key: str) -> dict[str, Any]:
+        """The outer fold, what chose its configuration, and which trial that was."""
+        slot = slot_of(key) or 0
+        fold, position = divmod(slot, len(self.choices))
+        choice, number = self.choices[position], self.chosen.get(slot)
+        return {"outer_fold": fold, "chosen_by": choice, "chosen_trial": number}
+
     def update(self) -> None:
         """Fix the parameters of slots: what each finished inner search chooses."""
-        self.fixed = {}
+        self.fixed, self.chosen = {}, {}
         for fold, search in enumerate(self.inner):
             if search.n_complete() < search.total:
                 continue
@@ -182,3 +191,4 @@ class NestedSchedule(SlotSchedule):
                     self.fixed[slot] = dict(search.fixed[0])
                 elif trial := search.chosen(position):
                     self.fixed[slot] = dict(trial.params)
+                    self.chosen[slot] = trial.number

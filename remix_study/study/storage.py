@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
-from sqlalchemy import Engine, create_engine, event, insert, inspect, select
+from sqlalchemy import Engine, create_engine, event, inspect
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import NoSuchModuleError
 
 from remix_study.errors import StorageError
 from remix_study.study import tables
@@ -23,6 +23,7 @@ from remix_study.study.database_errors import (
     parse_url,
     url_without_password,
 )
+from remix_study.study.upgrade import check_schema, create_tables
 from remix_study.studyfile.schema import DEFAULT_STORAGE
 
 if TYPE_CHECKING:
@@ -40,15 +41,16 @@ _POSTGRESQL = ("postgresql", "postgres")
 _INSTALL_HINTS = {"psycopg": 'install it with pip install "remix-study[postgres]"'}
 
 
-def open_storage(url: str) -> RDBStorage:
+def open_storage(url: str, *, upgrade: bool = True) -> RDBStorage:
     """Open the database for writing; create it, Optuna's tables and ours where missing.
 
     Args:
         url: SQLAlchemy URL, such as ``sqlite:///remix-study.db``.
+        upgrade: Whether to upgrade tables of an earlier version.
 
     Raises:
         StorageError: Not a URL, not a database, a database of something else, no driver, no
-            server, not writable.
+            server, not writable, used by workers of an earlier version, or made by a later one.
     """
     from optuna.storages import RDBStorage
 
@@ -66,8 +68,7 @@ def open_storage(url: str) -> RDBStorage:
                 storage = RDBStorage(optuna_url(parsed), engine_kwargs=dict(options))
                 if is_sqlite:
                     allow_several_writers(storage.engine)
-                tables.metadata.create_all(storage.engine)
-                _check_schema(storage.engine, url, new=True)
+                create_tables(storage.engine, url, upgrade=upgrade)
                 return storage
             except RuntimeError as error:
                 # Optuna's message on a schema of another version.
@@ -106,7 +107,7 @@ def open_reader(url: str) -> Engine:
     with database_errors(url):
         if not inspect(engine).has_table(tables.studies.name):
             raise StorageError(f"{url_without_password(url)}: holds no study of remix_study")
-        _check_schema(engine, url)
+        check_schema(engine, url)
     return engine
 
 
@@ -138,32 +139,6 @@ def usable_url(url: str) -> URL:
             f"{parsed.drivername}: no driver for such a database is installed ({hint})"
         ) from error
     return parsed
-
-
-def _check_schema(engine: Engine, url: str, *, new: bool = False) -> None:
-    """Refuse tables that a later version of this package has written.
-
-    Args:
-        engine: The open database.
-        url: Named in the message.
-        new: Whether to write the version where there is none.
-    """
-    if not new and not inspect(engine).has_table(tables.schema.name):
-        return
-    with engine.connect() as connection:
-        versions = connection.execute(select(tables.schema.c.version)).scalars().all()
-    if any(version > tables.SCHEMA for version in versions):
-        raise StorageError(
-            f"{url_without_password(url)}: its tables are of version {max(versions)}, and this "
-            f"remix_study knows version {tables.SCHEMA}; install a newer remix_study"
-        )
-    if new and not versions:
-        try:
-            with engine.begin() as connection:
-                connection.execute(insert(tables.schema).values(version=tables.SCHEMA))
-        except IntegrityError:
-            # Another process came first.
-            return
 
 
 def _check_file(url: URL) -> None:

@@ -17,7 +17,9 @@ Registered = tuple[int, Any]
 
 def registered_studies(connection: Connection) -> list[Registered]:
     """Every study that exists both in Optuna's tables and in the project's, by name."""
-    rows = {row.uuid: row for row in connection.execute(select(tables.studies))}
+    rows = {
+        row.uuid: row for row in connection.execute(tables.select_rows(connection, tables.studies))
+    }
     studies, attributes = optuna_tables.studies, optuna_tables.study_attributes
     bindings = connection.execute(
         select(studies.c.study_id, studies.c.study_name, attributes.c.value_json)

@@ -17,20 +17,25 @@ from numpy.typing import NDArray
 from sqlalchemy import (
     JSON,
     Column,
+    Connection,
     Float,
     ForeignKey,
     Integer,
     LargeBinary,
     MetaData,
+    Select,
     String,
     Table,
     Text,
+    inspect,
+    null,
+    select,
 )
 
 metadata = MetaData()
 
-SCHEMA = 1
-"""Version of these tables; a database without one is of version 1."""
+SCHEMA = 2
+"""Version of these tables; :mod:`remix_study.study.upgrade` brings earlier ones up to it."""
 
 # User attributes of Optuna's studies and trials that reports and later runs read.
 STUDY_ATTRIBUTE = "remix_study"
@@ -69,6 +74,12 @@ def unpack(blob: bytes, dtype: type[Any]) -> NDArray[Any]:
     return np.frombuffer(zlib.decompress(blob), dtype)
 
 
+def select_rows(connection: Connection, table: Table) -> Select[Any]:
+    """A query for whole rows of a table; columns that an earlier version lacks are None."""
+    stored = {column["name"] for column in inspect(connection).get_columns(table.name)}
+    return select(*(c if c.name in stored else null().label(c.name) for c in table.c))
+
+
 schema = Table(
     "remix_schema", metadata, Column("version", Integer, primary_key=True, autoincrement=False)
 )
@@ -81,12 +92,12 @@ studies = Table(
     Column("study", String(256), nullable=False),
     Column("problem", String(256), nullable=False),
     Column("created", String(32), nullable=False),
-    Column(
-        "definition", JSON, nullable=False
-    ),  # fingerprint: what must not change while a study runs
+    Column("definition", JSON, nullable=False),  # sections of the study file, as it has them
     Column("facts", JSON, nullable=False),  # what reports need to know of the problem
     Column("planned", JSON, nullable=False),  # keys of a grid's configurations, [] for a search
     Column("trials", Integer, nullable=False),  # how many COMPLETE trials complete it
+    # Fingerprint: the value of every key, defaults included. NULL in version 1.
+    Column("settings", JSON),
 )
 
 manifests = Table(
@@ -127,6 +138,9 @@ runs = Table(
     Column("peak_memory_mb", Float(53), nullable=False),
     Column("started", String(32), nullable=False),
     Column("finished", String(32), nullable=False),
+    # How it was trained: engine_version, trials_in_program, other_workers, and of a trial on an
+    # outer fold outer_fold, chosen_by and chosen_trial. NULL in version 1.
+    Column("facts", JSON),
 )
 
 folds = Table(

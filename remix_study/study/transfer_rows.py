@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, insert, select
 
 from remix_study.study import tables
+from remix_study.study.upgrade import FACTS_OF_VERSION_1, settings_of_version_1
 
 Row = dict[str, Any]
 Block = tuple[Table, list[Row]]
@@ -41,17 +42,30 @@ def read_rows(
     Raises:
         ValueError, TypeError: A row is damaged.
     """
-    query = select(tables.studies).where(tables.studies.c.uuid == study_uuid)
-    yield tables.studies, [dict(row) for row in connection.execute(query).mappings()]
+    query = tables.select_rows(connection, tables.studies)
+    rows = connection.execute(query.where(tables.studies.c.uuid == study_uuid)).mappings()
+    yield tables.studies, [_upgraded_study(row) for row in rows]
     for table in _OF_STUDIES:
         query = select(table).where(table.c.study_uuid == study_uuid)
         yield table, _without_ids(connection.execute(query).mappings(), table)
+    runs = tables.select_rows(connection, tables.runs)
     for run_id in _run_ids(connection, run_uuids):
-        query = select(tables.runs).where(tables.runs.c.id == run_id)
-        yield tables.runs, _without_ids(connection.execute(query).mappings(), tables.runs)
+        rows = connection.execute(runs.where(tables.runs.c.id == run_id)).mappings()
+        yield (
+            tables.runs,
+            [
+                {**row, "facts": row["facts"] or FACTS_OF_VERSION_1}
+                for row in _without_ids(rows, tables.runs)
+            ],
+        )
         for table in tables.OF_RUNS:
             query = select(table).where(table.c.run_id == run_id)
             yield table, _without_ids(connection.execute(query).mappings(), table)
+
+
+def _upgraded_study(row: Any) -> Row:
+    settings = row["settings"] or settings_of_version_1(row["definition"], row["facts"])
+    return {**row, "settings": settings}
 
 
 def _run_ids(connection: Connection, run_uuids: Collection[str]) -> list[int]:

@@ -161,11 +161,13 @@ class TrialLoop:
         """Train leased configurations; whatever happens, their leases are given back."""
         try:
             with self.worker.heartbeat(lambda: self._record_heartbeats(active)):
+                others = self._retry(self.worker.others_at_work)
                 begun = [trial for trial in active if self._ends_alone(trial, self._start)]
                 results = train_trials(self.schedule, begun, self.reporter, self.signals)
                 # Results are kept, also where a signal has come.
                 with self.signals.critical():
-                    self._finish_all(begun, results)
+                    others = max(others, self._retry(self.worker.others_at_work))
+                    self._finish_all(begun, results, others)
         except TrainingCrashed as error:
             with self.signals.critical():
                 for trial in [trial for trial in active if trial.trial is not None]:
@@ -224,13 +226,17 @@ class TrialLoop:
     def _release(self, active: ActiveTrial) -> None:
         self._retry(lambda: self.worker.release(self.trials.registered.uuid, active.key))
 
-    def _finish_all(self, begun: Sequence[ActiveTrial], results: Sequence[TrialResult]) -> None:
+    def _finish_all(
+        self, begun: Sequence[ActiveTrial], results: Sequence[TrialResult], others: int
+    ) -> None:
         """Write all results into the database before any is reported, which may raise."""
         result_of = dict(zip((trial.key for trial in begun), results, strict=True))
         finished = [
             trial
             for trial in begun
-            if self._ends_alone(trial, lambda trial: self._finish(trial, result_of[trial.key]))
+            if self._ends_alone(
+                trial, lambda trial: self._finish(trial, result_of[trial.key], others)
+            )
         ]
         for trial in finished:
             evaluation = result_of[trial.key]
@@ -239,14 +245,14 @@ class TrialLoop:
             label = f"{trial.label}, pruned" if evaluation.pruned else trial.label
             self.reporter.complete(label, values, evaluation.seconds)
 
-    def _finish(self, active: ActiveTrial, result: TrialResult) -> None:
+    def _finish(self, active: ActiveTrial, result: TrialResult, others: int) -> None:
         if not isinstance(result, Evaluation):
             raise result
         trial, uuid = active.trial, self.trials.registered.uuid
         assert trial is not None
         if not self._retry(lambda: self.worker.holds(uuid, active.key)):
             raise TakenOver
-        self._retry(lambda: finish_trial(self.schedule, trial, result, active.key))
+        self._retry(lambda: finish_trial(self.schedule, trial, result, active.key, others))
         active.trial = None
         self.summary.completed += 1
 

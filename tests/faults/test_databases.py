@@ -33,7 +33,7 @@ def test_three_processes_begin_a_fresh_database_at_once(folder):
     assert len(folder.started_trials()) == 20
     assert len({pid for pid, _ in folder.started_trials()}) == 3
     assert folder.query("SELECT count(*) FROM remix_studies") == [(1,)]
-    assert folder.query("SELECT version FROM remix_schema") == [(1,)]
+    assert folder.query("SELECT version FROM remix_schema") == [(2,)]
     for table in ("alembic_version", "version_info"):
         assert folder.query(f"SELECT count(*) FROM {table}") == [(1,)]
 

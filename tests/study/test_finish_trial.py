@@ -127,7 +127,7 @@ def test_a_failed_trial_keeps_its_reason_and_nothing_else(schedule, trials):
     evaluation = train(trials)
     trial.set_user_attr(tables.RUN_ATTRIBUTE, evaluation.uuid)
     with trials.storage.engine.begin() as connection:
-        record_trial(connection, trials.registered.uuid, trials.task, evaluation)
+        record_trial(connection, trials.registered.uuid, trials.task, evaluation, {})
     fail_trial(trials.storage, trial._trial_id, "because " * 100)
     assert states(trials) == ["FAIL"]
     reason = trials.registered.optuna.trials[0].user_attrs["failed"]
@@ -173,7 +173,7 @@ def test_the_trial_of_a_dead_worker_is_closed_and_its_rows_deleted(schedule, tri
     evaluation = train(trials)
     trial.set_user_attr(tables.RUN_ATTRIBUTE, evaluation.uuid)
     with trials.storage.engine.begin() as connection:
-        record_trial(connection, trials.registered.uuid, trials.task, evaluation)
+        record_trial(connection, trials.registered.uuid, trials.task, evaluation, {})
     close_dead_trials(trials)
     assert states(trials) == ["FAIL"]
     assert trials.registered.optuna.trials[0].user_attrs["failed"] == "its worker died"

@@ -120,8 +120,8 @@ def test_changes_of_the_numbers_are_refused(old, new, message, storage):
     with pytest.raises(StudyFileError) as caught:
         register_study(storage, task_of(tiny((old, new))))
     assert str(caught.value) == (
-        f"tiny.toml: tiny/wine began with other settings ({message}); undo the change, or give "
-        "the study another name"
+        f"tiny.toml: tiny/wine began with other settings ({message}); write the earlier values "
+        "into the file, or give the study another name"
     )
     assert register_study(storage, task_of()).uuid == registered.uuid
 

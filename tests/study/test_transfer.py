@@ -28,12 +28,12 @@ X = "sqlite:///x.db"
 
 # Every number and text of a study, whatever ids a database gave its rows.
 _QUERIES = (
-    "SELECT uuid, name, study, problem, created, trials, definition, facts, planned "
+    "SELECT uuid, name, study, problem, created, trials, definition, facts, planned, settings "
     "FROM remix_studies",
     "SELECT study_uuid, manifest FROM remix_manifests ORDER BY id",
     "SELECT * FROM remix_parts ORDER BY 1, 2, 3, 4",
     "SELECT uuid, study_uuid, label, strategy, sampler, mixing, alpha, loss, parameters, "
-    "network_parameters, seconds, peak_memory_mb, started, finished FROM remix_runs ORDER BY id",
+    "network_parameters, seconds, peak_memory_mb, started, finished, facts FROM remix_runs ORDER BY id",
     *(
         f"SELECT uuid, x.* FROM {table} x JOIN remix_runs r ON r.id = x.run_id ORDER BY {order}"
         for table, order in [
