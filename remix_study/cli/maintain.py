@@ -55,7 +55,7 @@ def add_command(commands: Any) -> None:
 
 
 def _repair(options: argparse.Namespace, signals: Signals) -> int:
-    from remix_study.study.doctor.repair import repair_database
+    from remix_study.study.doctor import repair_database
 
     findings = repair_database(
         options.storage,
@@ -97,15 +97,16 @@ def _export(options: argparse.Namespace, _signals: Signals) -> int:
 def _import(options: argparse.Namespace, signals: Signals) -> int:
     from remix_study.study.database_errors import url_without_password
     from remix_study.study.runner import quiet_optuna, run_storage
-    from remix_study.study.transfer import transfer_studies
-    from remix_study.study.transfer_source import open_source, source_url
+    from remix_study.study.transfer import open_source, source_url, transfer_studies
 
     names = study_names(options.studies)
     shown = url_without_password(options.storage)
-    with quiet_optuna(), open_source(source_url(options.source)) as source:
-        selected = source.select(names)
-        with run_storage(options.storage, signals) as target:
-            transfer_studies(source, target, selected, signals)
+    with (
+        quiet_optuna(),
+        open_source(source_url(options.source), names) as (source, selected),
+        run_storage(options.storage, signals) as target,
+    ):
+        transfer_studies(source, target.engine, selected, signals)
     _print_names(options, "imported", [row.name for _, row in selected], shown)
     return DONE
 

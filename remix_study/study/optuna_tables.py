@@ -38,6 +38,8 @@ system_attributes = table(
     "trial_system_attributes", column("trial_id"), column("key"), column("value_json")
 )
 
+versions = table("alembic_version", column("version_num"))
+
 CONSTRAINT = "constraints:"
 """Beginning of the key of a constraint in a trial's system attributes."""
 

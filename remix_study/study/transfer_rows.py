@@ -1,143 +1,218 @@
-"""Rows of a study in the project's tables: read from one database, written into another.
+"""Rows of a study without the ids of its database: read from one, written into another.
 
-Ids that a database gives its rows differ between databases, so rows travel without them, in blocks
-``(table, rows)``: the study itself, its manifests and parts, then one run after the other, each
-followed by its folds, scores and probabilities. No more than one run is in memory.
+Rows come in blocks ``(table, rows)``: Optuna's part of a study, then the project's. In place of a
+trial's id they have its number. No more than one run with its probabilities is in memory.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
+from optuna.storages._rdb.models import BaseModel
+from optuna.trial import TrialState
 from sqlalchemy import Connection, Table, insert, select
 
 from remix_study.study import tables
+from remix_study.study.optuna_tables import SCORED_STATES
+from remix_study.study.trials import FAILED
 from remix_study.study.upgrade import FACTS_OF_VERSION_1, settings_of_version_1
 
 Row = dict[str, Any]
 Block = tuple[Table, list[Row]]
 
-_OF_STUDIES = tuple(table for table in tables.OF_STUDIES if table is not tables.leases)
+_OPTUNA = BaseModel.metadata.tables
+_STUDIES, _TRIALS = _OPTUNA["studies"], _OPTUNA["trials"]
+_OF_TRIALS = tuple(
+    _OPTUNA[f"trial_{name}"]
+    for name in ("params", "values", "intermediate_values", "user_attributes", "system_attributes")
+)
+_OF_STUDIES = tuple(
+    _OPTUNA[f"study_{name}"] for name in ("directions", "user_attributes", "system_attributes")
+)
+# A trial that ends gets these first; one that was brought while it ran must not seem to have.
+_ATTRIBUTES_OF_ENDED = (tables.RUN_ATTRIBUTE, tables.SLOT_ATTRIBUTE, FAILED)
+# Keys of a study's attributes that hold a trial's id, or its number after #: notes and files of
+# optuna-dashboard, and the digest of a note of ours.
+_KEY_OF_TRIAL = re.compile(r"(dashboard:|dashboard:artifacts:|remix_study:note:)(#?)(\d+)(:.*)?")
 # SQLite takes some thousand values in one statement.
-_ROWS_PER_QUERY = 500
+_ROWS_PER_STATEMENT = 500
 
 
-def read_rows(
-    connection: Connection, study_uuid: str, run_uuids: Collection[str]
-) -> Iterator[Block]:
-    """Read a study's rows, except those of workers and leases.
+def read_study(connection: Connection, study_id: int, row: Any) -> Iterator[Block]:
+    """Read a study in the order in which it can be written.
+
+    Trials that run or wait are read as failed, and rows of the first schema as upgraded ones. The
+    order of rows does not depend on the database.
 
     Args:
         connection: To the database that holds the study.
-        study_uuid: Identity of the study.
-        run_uuids: Identities of the runs to read, which are those of trials with scores.
-
-    Yields:
-        Blocks in the order in which they can be written. Rows are in the order of their primary
-        keys, which does not depend on the database.
+        study_id: Optuna's id.
+        row: Its row in the project's table of studies.
 
     Raises:
         ValueError, TypeError: A row is damaged.
     """
-    query = tables.select_rows(connection, tables.studies)
-    rows = connection.execute(query.where(tables.studies.c.uuid == study_uuid)).mappings()
-    yield tables.studies, [_upgraded_study(row) for row in rows]
-    for table in _OF_STUDIES:
-        query = select(table).where(table.c.study_uuid == study_uuid)
-        yield table, _without_ids(connection.execute(query).mappings(), table)
-    runs = tables.select_rows(connection, tables.runs)
-    for run_id in _run_ids(connection, run_uuids):
-        rows = connection.execute(runs.where(tables.runs.c.id == run_id)).mappings()
-        yield (
-            tables.runs,
-            [
-                {**row, "facts": row["facts"] or FACTS_OF_VERSION_1}
-                for row in _without_ids(rows, tables.runs)
-            ],
+    yield _STUDIES, _rows(connection, _STUDIES, _STUDIES.c.study_id == study_id)
+    of_study = _TRIALS.c.study_id == study_id
+    trials = connection.execute(select(_TRIALS).where(of_study).order_by(_TRIALS.c.number)).all()
+    numbers = {trial.trial_id: trial.number for trial in trials}
+    open_trials = {trial.number for trial in trials if not trial.state.is_finished()}
+    yield _TRIALS, [_closed(trial, row.created) for trial in trials]
+    run_uuids = set()
+    for table in _OF_TRIALS:
+        rows = _rows(
+            connection, table, table.c.trial_id.in_(select(_TRIALS.c.trial_id).where(of_study))
         )
-        for table in tables.OF_RUNS:
-            query = select(table).where(table.c.run_id == run_id)
-            yield table, _without_ids(connection.execute(query).mappings(), table)
+        for trial_row in rows:
+            # A trial that began after the look at the trials has no number.
+            trial_row["trial_id"] = numbers.get(trial_row["trial_id"])
+        rows = [
+            trial_row
+            for trial_row in rows
+            if trial_row["trial_id"] is not None
+            and not (trial_row["trial_id"] in open_trials and _is_of_ended(table, trial_row))
+        ]
+        if table.name == "trial_user_attributes":
+            rows += [_why_closed(number) for number in open_trials]
+            run_uuids = _scored_runs(trials, rows)
+        yield table, sorted(rows, key=comparable)
+    for table in _OF_STUDIES:
+        rows = [
+            study_row
+            | ({"key": _key(study_row["key"], numbers, "#")} if "key" in study_row else {})
+            for study_row in _rows(connection, table, table.c.study_id == study_id)
+            if study_row.get("key") != tables.STUDY_ATTRIBUTE
+        ]
+        yield table, sorted(rows, key=comparable)
+    yield from _project_rows(connection, row.uuid, run_uuids)
 
 
-def _upgraded_study(row: Any) -> Row:
-    settings = row["settings"] or settings_of_version_1(row["definition"], row["facts"])
-    return {**row, "settings": settings}
+def _closed(trial: Any, created: str) -> Row:
+    """A row of Optuna's trials; a trial that is open becomes FAIL."""
+    row = dict(trial._mapping)
+    if not trial.state.is_finished():
+        # Optuna's times are UTC and have no zone.
+        began = datetime.fromisoformat(created).astimezone(UTC).replace(tzinfo=None)
+        ended = trial.datetime_start or began
+        row |= {"state": TrialState.FAIL, "datetime_start": ended, "datetime_complete": ended}
+    return {name: value for name, value in row.items() if name not in ("trial_id", "study_id")}
 
 
-def _run_ids(connection: Connection, run_uuids: Collection[str]) -> list[int]:
-    """Ids of runs in ascending order."""
-    uuids = list(run_uuids)
-    run_ids: list[int] = []
-    for start in range(0, len(uuids), _ROWS_PER_QUERY):
-        part = uuids[start : start + _ROWS_PER_QUERY]
-        run_ids += connection.execute(
-            select(tables.runs.c.id).where(tables.runs.c.uuid.in_(part))
-        ).scalars()
-    return sorted(run_ids)
+def _is_of_ended(table: Table, row: Row) -> bool:
+    """Whether only a trial that has ended may have a row."""
+    return table.name == "trial_values" or row.get("key") in _ATTRIBUTES_OF_ENDED
 
 
-def _without_ids(rows: Iterable[Any], table: Table) -> list[Row]:
-    keys = [column.name for column in table.primary_key]
+def _why_closed(number: int) -> Row:
+    reason = json.dumps("was not finished when the study was imported")
+    return {"trial_id": number, "key": FAILED, "value_json": reason}
+
+
+def _scored_runs(trials: Sequence[Any], attributes: Sequence[Row]) -> set[str]:
+    """UUIDs of the runs whose rows count: those of trials with scores."""
+    scored = {trial.number for trial in trials if trial.state.name in SCORED_STATES}
+    return {
+        json.loads(row["value_json"])
+        for row in attributes
+        if row["key"] == tables.RUN_ATTRIBUTE and row["trial_id"] in scored
+    }
+
+
+def _key(key: str, ids: Mapping[int, int], mark: str) -> str:
+    """Key of a study's attribute with a number (after #) for a trial's id, or the reverse."""
+    match = _KEY_OF_TRIAL.fullmatch(key)
+    if match is None or match[2] == mark or int(match[3]) not in ids:
+        return key
+    return f"{match[1]}{mark}{ids[int(match[3])]}{match[4] or ''}"
+
+
+def _project_rows(connection: Connection, study_uuid: str, run_uuids: set[str]) -> Iterator[Block]:
+    """Rows of a study in the project's tables, except those of workers and leases."""
+    studies = _rows(connection, tables.studies, tables.studies.c.uuid == study_uuid)
+    for study in studies:
+        study["settings"] = study["settings"] or settings_of_version_1(
+            study["definition"], study["facts"]
+        )
+    yield tables.studies, studies
+    for table in (tables.manifests, tables.parts):
+        yield table, _rows(connection, table, table.c.study_uuid == study_uuid)
+    of_study = tables.runs.c.study_uuid == study_uuid
+    query = tables.select_rows(connection, tables.runs).where(of_study).order_by(tables.runs.c.id)
+    for run in connection.execute(query).mappings().all():
+        if run["uuid"] in run_uuids:
+            row = {name: value for name, value in run.items() if name != "id"}
+            yield tables.runs, [row | {"facts": run["facts"] or FACTS_OF_VERSION_1}]
+            for table in tables.OF_RUNS:
+                yield table, _rows(connection, table, table.c.run_id == run["id"])
+
+
+def _rows(connection: Connection, table: Table, condition: Any) -> list[Row]:
+    """Rows by their primary key, without it where the database chose it, nor the study's id."""
+    query = tables.select_rows(connection, table) if table is tables.studies else select(table)
+    keys = [key.name for key in table.primary_key]
     # Sorted here: databases do not agree on the order of letters.
-    ordered = sorted(rows, key=lambda row: tuple(row[key] for key in keys))
-    return [
-        {name: value for name, value in row.items() if name not in ("id", "run_id")}
-        for row in ordered
-    ]
+    rows = sorted(
+        connection.execute(query.where(condition)).mappings(),
+        key=lambda row: tuple(row[key] for key in keys),
+    )
+    for row in rows:
+        # Optuna's text is checked as well.
+        json.loads(row.get("value_json") or "null")
+    is_chosen = len(keys) == 1 and keys != ["uuid"]
+    left_out = {"run_id", "study_id", *(keys if is_chosen else ())}
+    return [{name: value for name, value in row.items() if name not in left_out} for row in rows]
 
 
-def write_rows(connection: Connection, blocks: Iterable[Block]) -> None:
-    """Write rows in the caller's transaction; runs get new ids in their old order.
+def write_study(connection: Connection, blocks: Iterable[Block]) -> int:
+    """Write a study in the caller's transaction, with ids that the database gives.
+
+    Returns:
+        Optuna's id of the study.
 
     Raises:
         IntegrityError: The database holds one of the rows already.
     """
-    run_id = None
+    study_id = run_id = 0
+    trial_ids: dict[int, int] = {}
     for table, rows in blocks:
-        if table is tables.runs:
-            for row in rows:
-                result = connection.execute(insert(table).values(row))
-                (run_id,) = result.inserted_primary_key or (None,)
+        if table is _STUDIES:
+            (study_id,) = connection.execute(insert(table), rows[0]).inserted_primary_key or (0,)
             continue
-        if "run_id" in table.c:
-            rows = [{"run_id": run_id, **row} for row in rows]
-        for start in range(0, len(rows), _ROWS_PER_QUERY):
-            connection.execute(insert(table), rows[start : start + _ROWS_PER_QUERY])
-
-
-class Digest:
-    """SHA-256 of blocks of rows, the same for every database that holds the same rows."""
-
-    def __init__(self) -> None:
-        """Begin with no rows."""
-        self._hash = hashlib.sha256()
-
-    def passing(self, blocks: Iterable[Block]) -> Iterator[Block]:
-        """Yield blocks as they are and take each into the digest."""
-        for table, rows in blocks:
-            self._hash.update(f"{table.name} {comparable(rows)}\n".encode())
-            yield table, rows
-
-    def hexdigest(self) -> str:
-        """The digest of all blocks that have passed."""
-        return self._hash.hexdigest()
-
-
-def rows_digest(blocks: Iterable[Block]) -> str:
-    """The digest of blocks, in hexadecimal."""
-    digest = Digest()
-    for _ in digest.passing(blocks):
-        pass
-    return digest.hexdigest()
+        if table is tables.runs:
+            (run_id,) = connection.execute(insert(table), rows[0]).inserted_primary_key or (0,)
+            continue
+        if table in _OF_TRIALS:
+            rows = [row | {"trial_id": trial_ids[row["trial_id"]]} for row in rows]
+        elif "study_id" in table.c:
+            rows = [row | {"study_id": study_id} for row in rows]
+            rows = [
+                row | ({"key": _key(row["key"], trial_ids, "")} if "key" in row else {})
+                for row in rows
+            ]
+        elif "run_id" in table.c:
+            rows = [row | {"run_id": run_id} for row in rows]
+        for start in range(0, len(rows), _ROWS_PER_STATEMENT):
+            connection.execute(insert(table), rows[start : start + _ROWS_PER_STATEMENT])
+        if table is _TRIALS:
+            ids = select(_TRIALS.c.number, _TRIALS.c.trial_id)
+            of_study = _TRIALS.c.study_id == study_id
+            trial_ids = {
+                row.number: row.trial_id for row in connection.execute(ids.where(of_study))
+            }
+    return study_id
 
 
 def comparable(value: Any) -> str:
-    """Text that is equal for equal values: keys sorted, floats with all their digits."""
-    return json.dumps(value, sort_keys=True, default=_text)
+    """Text that is equal for equal values: keys sorted, floats with all their digits.
+
+    SQLite stores no sign of a zero.
+    """
+    text = json.dumps(value, sort_keys=True, default=_text)
+    return re.sub(r"-0\.0(?=[,\]}])", "0.0", text)
 
 
 def _text(value: Any) -> str:

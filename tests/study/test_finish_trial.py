@@ -122,6 +122,17 @@ def test_attributes_are_short_texts_and_plain_numbers(schedule, trials):
     assert {type(value) for value in attributes.values()} == {str, int, float}
 
 
+def test_how_a_trial_was_trained_is_stored_with_its_run(schedule, trials):
+    finish_trial(schedule, schedule.start(BASELINE), train(trials), BASELINE, 3)
+    with trials.storage.engine.connect() as connection:
+        facts = connection.execute(select(tables.runs.c.facts)).scalar_one()
+    assert facts == {
+        "engine_version": ENGINE_VERSION,
+        "trials_in_program": 1,
+        "other_workers": 3,
+    }
+
+
 def test_a_failed_trial_keeps_its_reason_and_nothing_else(schedule, trials):
     trial = schedule.start(BASELINE)
     evaluation = train(trials)

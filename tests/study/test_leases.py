@@ -54,6 +54,20 @@ def register(engine, uuid, **changes):
         connection.execute(insert(tables.workers).values(row | changes))
 
 
+def test_workers_of_this_machine_at_work_are_counted(engine):
+    worker, other = Worker(engine), Worker(engine)
+    for uuid, changes in {"elsewhere": {"host": "other", "boot": "b"}, "dead": {"pid": 1}}.items():
+        register(engine, uuid, **changes)
+        with engine.begin() as connection:
+            lease = {"study_uuid": "study", "point": uuid, "worker_uuid": uuid}
+            connection.execute(insert(tables.leases).values(lease))
+    assert worker.acquire("study", "a")
+    assert (worker.others_at_work(), other.others_at_work()) == (0, 1)
+    assert other.acquire("study", "b")
+    assert other.acquire("study", "c")
+    assert (worker.others_at_work(), other.others_at_work()) == (1, 1)
+
+
 def ago(time_ago: timedelta) -> str:
     return (datetime.now(UTC) - time_ago).isoformat(timespec="milliseconds")
 

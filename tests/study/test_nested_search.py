@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import zlib
@@ -120,6 +121,34 @@ def test_an_inner_search_has_no_test_row_of_its_outer_fold():
         }
         assert rows[f"wine/outer {fold + 1}"]
         assert not rows[f"wine/outer {fold + 1}"] & rows["wine/outer"]
+
+
+@pytest.mark.usefixtures("simulated")
+def test_what_each_outer_fold_chose_is_stored_with_its_trial():
+    run(text_of(3, 2))
+    runs = query(
+        DATABASE,
+        "SELECT r.facts, r.parameters, t.value_json FROM remix_runs r JOIN remix_studies s ON "
+        "s.uuid = r.study_uuid JOIN trial_user_attributes a ON a.value_json = '\"' || r.uuid || "
+        "'\"' JOIN trial_user_attributes t ON t.trial_id = a.trial_id AND t.key = 'slot' "
+        "WHERE s.name = 'tiny/wine/outer' ORDER BY 3",
+    )
+    facts = [json.loads(text) for text, _, _ in runs]
+    assert [(each["outer_fold"], each["chosen_by"]) for each in facts] == [
+        (fold, choice) for fold in (0, 1) for choice in ("balanced_accuracy", "baseline")
+    ]
+    for each, (_, parameters, _) in zip(facts, runs, strict=True):
+        if each["chosen_by"] != "baseline":
+            inner = optuna.load_study(
+                study_name=f"tiny/wine/outer {each['outer_fold'] + 1}", storage=URL
+            )
+            chosen = inner.trials[each["chosen_trial"]]
+            assert chosen.params.items() >= json.loads(parameters).items()
+            assert chosen.value == inner.best_value
+    outer = load_frames(open_reader(URL)).searches[0].outer
+    assert [(trial.outer_fold, trial.chosen_by) for trial in outer] == [
+        (each["outer_fold"], each["chosen_by"]) for each in facts
+    ]
 
 
 def test_several_networks_a_fold_differ_in_validation_rows_alone():

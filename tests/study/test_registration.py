@@ -10,12 +10,15 @@ import pytest
 from sqlalchemy import func, select
 from tiny_studies import TINY, tiny
 
-from remix_study.errors import StudyFileError
-from remix_study.study import tables
+from remix_study.batches.strategies import DEFAULT_STRATEGIES
+from remix_study.errors import StorageError, StudyFileError
+from remix_study.models import building
+from remix_study.study import fingerprint, registration, tables
 from remix_study.study.registration import MAX_ATTRIBUTE_LENGTH, register_study
 from remix_study.study.storage import open_storage
 from remix_study.study.task_preparation import prepare_tasks
 from remix_study.studyfile.parsing import load_study, parse_study
+from remix_study.studyfile.schema import PRESETS
 
 
 def task_of(text: str = TINY):
@@ -176,3 +179,64 @@ def test_changed_data_are_refused(storage):
     Path("own.csv").write_text("x,y\n" + rows.replace("6,", "5,", 1))
     with pytest.raises(StudyFileError, match=r"problem\.sha256: \w+"):
         register_study(storage, task_of(text))
+
+
+NO_MODEL = ("[model]\nhidden = [4]\n", "")
+
+
+def test_a_key_written_out_at_its_default_is_no_change(storage):
+    text = tiny(NO_MODEL)
+    uuid = register_study(storage, task_of(text)).uuid
+    register_study(storage, task_of(text)).optuna.ask()
+    # int(2 (13 + 3) / 3) three times
+    written = tiny(
+        NO_MODEL,
+        (
+            "[training]",
+            "[model]\nhidden = [10, 10, 10]\ndropout = 0.1\n\n[training]\npatience = 20",
+        ),
+        ("repeats = 1", "repeats = 1\nredraw = false\nvalidation = 0.3"),
+        ('objectives = ["g_mean", "bbs"]', 'objectives = ["g_mean", "bbs"]\nseed = 2020'),
+    )
+    assert register_study(storage, task_of(written)).uuid == uuid
+
+
+def test_a_search_may_write_out_its_default_strategies(storage):
+    space = ('strategy = ["baseline", "remix"]\nalpha.remix = [0.0, 0.1]', "learning_rate = [0.1]")
+    head = ("[search.space]", '[search]\nalgorithm = "random"\ntrials = 3\n[search.space]')
+    register_study(storage, task_of(tiny(space, head))).optuna.ask()
+    written = f"strategy = {list(DEFAULT_STRATEGIES)}\n{space[1]}"
+    register_study(storage, task_of(tiny((space[0], written), head)))
+    with pytest.raises(StudyFileError, match=r"search\.space\.alpha\.mixup: 0\.1 -> absent"):
+        register_study(
+            storage, task_of(tiny((space[0], f'strategy = ["cost"]\n{space[1]}'), head))
+        )
+
+
+def test_a_study_does_not_go_on_at_another_default(storage, monkeypatch):
+    text = tiny(NO_MODEL)
+    register_study(storage, task_of(text)).optuna.ask()
+    monkeypatch.setattr(building, "default_hidden", lambda *_shape: (128, 64))
+    with pytest.raises(StudyFileError, match=r"\(model\.hidden: \[10, 10, 10\] -> \[128, 64\]\)"):
+        register_study(storage, task_of(text))
+    register_study(storage, task_of(tiny(("hidden = [4]", "hidden = [10, 10, 10]"))))
+
+
+def test_a_preset_that_changes_changes_no_study_that_has_begun(storage, monkeypatch):
+    register_study(storage, task_of()).optuna.ask()
+    monkeypatch.setitem(PRESETS, "quick", {"patience": 7})
+    with pytest.raises(StudyFileError, match=r"\(training\.patience: 20 -> 7\)"):
+        register_study(storage, task_of())
+    register_study(storage, task_of(tiny(("[training]", "[training]\npatience = 20"))))
+
+
+def test_a_study_without_trials_begins_anew_with_another_engine(storage, monkeypatch):
+    first = register_study(storage, task_of()).uuid
+    for module in (registration, fingerprint):
+        monkeypatch.setattr(module, "ENGINE_VERSION", 7)
+    second = register_study(storage, task_of())
+    assert second.uuid != first
+    second.optuna.ask()
+    monkeypatch.undo()
+    with pytest.raises(StorageError, match="of engine version 7, and this remix_study trains"):
+        register_study(storage, task_of())

@@ -145,6 +145,7 @@ def test_trials_that_share_a_stack_have_the_scores_of_trials_alone(groups, monke
     run(text)
     assert sorted(map(len, groups)) == [2, 6]
     shared = stored()
+    assert trials_in_programs() == [2] * 2 + [6] * 6
     DATABASE.unlink()
     monkeypatch.setattr(Task, "trials_per_program", 1)
     run(text)
@@ -152,7 +153,13 @@ def test_trials_that_share_a_stack_have_the_scores_of_trials_alone(groups, monke
     alone = stored()
     assert len(shared) == 8
     assert shared == alone
+    assert trials_in_programs() == [1] * 8
     assert_clean(DATABASE)
+
+
+def trials_in_programs() -> list[int]:
+    facts = query(DATABASE, "SELECT json_extract(facts, '$.trials_in_program') FROM remix_runs")
+    return sorted(number for (number,) in facts)
 
 
 def stored():

@@ -33,7 +33,8 @@ _QUERIES = (
     "SELECT study_uuid, manifest FROM remix_manifests ORDER BY id",
     "SELECT * FROM remix_parts ORDER BY 1, 2, 3, 4",
     "SELECT uuid, study_uuid, label, strategy, sampler, mixing, alpha, loss, parameters, "
-    "network_parameters, seconds, peak_memory_mb, started, finished, facts FROM remix_runs ORDER BY id",
+    "network_parameters, seconds, peak_memory_mb, started, finished, facts FROM remix_runs "
+    "ORDER BY id",
     *(
         f"SELECT uuid, x.* FROM {table} x JOIN remix_runs r ON r.id = x.run_id ORDER BY {order}"
         for table, order in [
@@ -147,6 +148,29 @@ def test_sqlite_to_postgresql_and_back(mine, postgres, capsys):
     refused(["import", "mine.db", "--storage", postgres], capsys, 3)
 
 
+@pytest.mark.slow
+def test_a_zero_loses_its_sign_in_sqlite(mine, postgres):
+    assert main(["import", "mine.db", "--storage", postgres]) == 0
+    engine = sqlalchemy.create_engine(postgres)
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.text("UPDATE remix_scores SET value = '-0.0'"))
+    engine.dispose()
+    assert main(["import", postgres, "--storage", X]) == 0
+    assert query(Path("x.db"), "SELECT DISTINCT value FROM remix_scores") == [(0.0,)]
+
+
+def test_of_two_imports_at_once_one_brings_the_study(mine, here, capsys):
+    code = f"from remix_study.cli.main import main; exit(main(['import', 'mine.db', '--storage', '{X}']))"
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code], cwd=here, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    ends = sorted((process.communicate()[1], process.returncode) for process in processes)
+    assert [code for _, code in ends] == [0, 3]
+    assert "holds this study already" in ends[1][0]
+    assert content(X) == content(mine)
+
+
 def test_a_database_that_holds_the_study_is_left_as_it_is(mine, here, capsys):
     shutil.copy(here / "mine.db", here / "copy.db")
     change(here / "copy.db", ("UPDATE remix_scores SET value = 0.5", ()))
@@ -171,18 +195,17 @@ def test_an_import_that_is_killed_is_begun_anew_by_the_next(mine, here):
     code = (
         "import os, signal, sys\n"
         "from remix_study.study import transfer\n"
-        "write = transfer.write_rows\n"
+        "write = transfer.write_study\n"
         "def killed(*words):\n"
         "    write(*words)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
-        "transfer.write_rows = killed\n"
+        "transfer.write_study = killed\n"
         "from remix_study.cli.main import main\n"
         f"main(['import', 'mine.db', '--storage', '{X}'])\n"
     )
     process = subprocess.run([sys.executable, "-c", code], cwd=here, check=False)
     assert process.returncode == -signal.SIGKILL
-    assert [state for *_, state in trials(here / "x.db")] == ["COMPLETE"] * 3
-    assert query(here / "x.db", "SELECT * FROM remix_studies") == []
+    assert not any(content(X))
     assert main(["import", "mine.db", "--storage", X]) == 0
     assert content(X) == content(mine)
 
@@ -245,11 +268,12 @@ def test_studies_come_whole_or_not_at_all(two_studies, monkeypatch, capsys):
 
     # What the database gives back is compared with what was written.
     def write_other_rows(connection, blocks):
-        write_rows(connection, blocks)
+        study_id = write_study(connection, blocks)
         connection.execute(sqlalchemy.text("UPDATE remix_scores SET value = value + 1e-15"))
+        return study_id
 
-    write_rows = transfer.write_rows
-    monkeypatch.setattr(transfer, "write_rows", write_other_rows)
+    write_study = transfer.write_study
+    monkeypatch.setattr(transfer, "write_study", write_other_rows)
     said = refused(["import", two_studies, "tiny", "--storage", "sqlite:///y.db"], capsys, 3)
     assert "does not give back what was written" in said
     assert not any(content("sqlite:///y.db"))
@@ -258,7 +282,7 @@ def test_studies_come_whole_or_not_at_all(two_studies, monkeypatch, capsys):
 def test_a_damaged_row_is_named_and_nothing_is_kept(mine, capsys):
     change(Path("mine.db"), ("UPDATE remix_folds SET counts = '{' WHERE run_id = 2", ()))
     said = refused(["import", mine, "--storage", X], capsys, 3)
-    assert said.startswith("tiny/wine: rows that cannot be read (")
+    assert "a study that cannot be read (" in said
     assert not any(content(X))
 
 
@@ -298,26 +322,24 @@ def test_a_note_stays_with_its_trial(two_studies):
 
 
 def test_a_study_that_somebody_began_meanwhile_is_left_alone(mine, monkeypatch, capsys):
-    def begin_too(*_arguments):
-        optuna.create_study(study_name="tiny/wine", storage=X).ask()
-
-    monkeypatch.setattr(transfer, "_check_absent", begin_too)
+    optuna.create_study(study_name="tiny/wine", storage=X).ask()
+    monkeypatch.setattr(transfer, "_check_absent", lambda *_arguments: None)
     said = refused(["import", mine, "--storage", X], capsys, 3)
-    assert said.startswith("tiny/wine: the database holds this study already")
+    assert "another process began this study meanwhile" in said
     assert [state for *_, state in trials(Path("x.db"))] == ["RUNNING"]
 
 
 @pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
 def test_whatever_breaks_an_import_leaves_nothing_behind(two_studies, error, monkeypatch):
-    write_rows, calls = transfer.write_rows, []
+    write_study, calls = transfer.write_study, []
 
     def break_at_the_second(connection, blocks):
         calls.append(None)
         if len(calls) == 2:
             raise error
-        write_rows(connection, blocks)
+        return write_study(connection, blocks)
 
-    monkeypatch.setattr(transfer, "write_rows", break_at_the_second)
+    monkeypatch.setattr(transfer, "write_study", break_at_the_second)
     with pytest.raises(type(error)):
         main(["import", two_studies, "--storage", X])
     assert not any(content(X))

@@ -15,8 +15,8 @@ from tiny_studies import TINY, assert_clean, command, query, trials, wait_for
 
 from remix_study.cli.main import main
 from remix_study.study.tables import utc_now
-from remix_study.study.transfer_rows import rows_digest
-from remix_study.study.transfer_source import open_source
+from remix_study.study.transfer import open_source
+from remix_study.study.transfer_rows import comparable, read_study
 
 DATABASE = Path("remix-study.db")
 
@@ -40,10 +40,10 @@ def change(*statements: str) -> None:
 
 def digest() -> str:
     """Hash of the study in the database."""
-    with open_source("sqlite:///remix-study.db") as source:
-        (registered,) = source.select()
-        study = source.optuna_study(registered)
-        return study.content() + rows_digest(source.rows(study))
+    with open_source("sqlite:///remix-study.db", ()) as (connection, ((study_id, row),)):
+        return comparable(
+            [(table.name, rows) for table, rows in read_study(connection, study_id, row)]
+        )
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ ORPHAN = "INSERT INTO remix_scores VALUES (99, 0, 0, 'test', 'brier', 0.5)"
 STRAY = "INSERT INTO remix_manifests (study_uuid, manifest) VALUES ('gone', '{}')"
 BEGUN = (
     "INSERT INTO remix_studies SELECT 'gone', 'old/wine', study, problem, created, definition, "
-    "facts, planned, trials FROM remix_studies"
+    "facts, planned, trials, settings FROM remix_studies"
 )
 LEASE = "INSERT INTO remix_claims (study_uuid, point, worker_uuid) VALUES ('{}', 'p', 'nobody')"
 

@@ -1,0 +1,296 @@
+"""Checking a database and repairing what can be repaired without a loss.
+
+In comes the URL of a database; out come findings, each repaired or with advice. Nothing that a
+command could still show is ever deleted, unless the user asks for it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import Connection, Delete, Engine, String, Table, cast, delete, func, select
+
+from remix_study.errors import StorageError
+from remix_study.study import leases, optuna_tables, tables
+from remix_study.study.database_errors import database_errors, url_without_password
+from remix_study.study.record import delete_run, delete_study_rows
+from remix_study.study.signals import Signals
+from remix_study.study.storage import closing, open_reader, open_storage
+from remix_study.study.study_progress import trial_keys
+from remix_study.study.study_selection import registered_studies
+from remix_study.study.trials import DIED, fail_trial
+
+if TYPE_CHECKING:
+    from optuna.storages import RDBStorage
+
+_REPAIR = "run `repair` to put it right"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is, or was, wrong.
+
+    Attributes:
+        kind: A word for programs.
+        text: What it is, for a person.
+        repaired: Whether it is repaired now.
+        advice: What to do where it is not.
+    """
+
+    kind: str
+    text: str
+    repaired: bool = False
+    advice: str = _REPAIR
+
+    def line(self) -> str:
+        """The finding in a line."""
+        return f"repaired: {self.text}" if self.repaired else f"left: {self.text}; {self.advice}"
+
+
+Repair = Callable[["RDBStorage"], None]
+Defect = tuple[Finding, Repair | None]
+"""A finding, and what repairs it; None where nothing does without a loss."""
+
+
+def repair_database(
+    url: str,
+    *,
+    free_all: bool = False,
+    prune: bool = False,
+    dry_run: bool = False,
+    signals: Signals | None = None,
+) -> list[Finding]:
+    """Find what is wrong and repair what can be repaired without losing anything.
+
+    Freed are the trials of workers that are gone: ended on this machine, or not heard of for the
+    grace period. A second call finds nothing that the first has repaired.
+
+    Args:
+        url: The database.
+        free_all: Free every running trial; right only when no worker runs.
+        prune: Delete the rows of studies that were deleted in Optuna's dashboard.
+        dry_run: Only look.
+        signals: Keeps signals away while something is written.
+
+    Raises:
+        StorageError: The database cannot be opened, or its file is damaged.
+    """
+    signals = signals or Signals()
+    with database_errors(url):
+        reader = open_reader(url)
+        try:
+            with reader.connect() as connection:
+                defects = list(_check_database(connection, free_all, prune))
+        except StorageError as error:
+            raise StorageError(f"{url_without_password(url)}: {error}") from error
+        finally:
+            reader.dispose()
+        if dry_run or not any(repair for _, repair in defects):
+            return [finding for finding, _ in defects]
+        findings = []
+        with closing(open_storage(url)) as storage:
+            for finding, repair in defects:
+                if repair is not None:
+                    with signals.critical():
+                        repair(storage)
+                findings.append(replace(finding, repaired=repair is not None))
+    return findings
+
+
+def _check_database(connection: Connection, free_all: bool, prune: bool) -> Iterator[Defect]:
+    """Yield every defect with its repair, in the order of the repairs; nothing is written."""
+    broken: Counter[str] = Counter()
+    if connection.dialect.name == "sqlite":
+        answer = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
+        if answer != "ok":
+            raise StorageError(
+                f"the file is damaged ({answer}); copy it, then save what can be read with "
+                "`export` or sqlite3's .recover, and go on with a new database"
+            )
+        references = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        broken.update(row[0] for row in references if row[0] not in tables.metadata.tables)
+    # Leases are read before workers: a worker is in its table before it has a lease.
+    all_leases = connection.execute(select(tables.leases)).all()
+    living = set() if free_all else leases.living_workers(connection)
+    dead_leases = [lease for lease in all_leases if lease.worker_uuid not in living]
+    if dead_leases:
+        text = f"{_counted(len(dead_leases), 'lease')} of workers that are gone"
+        of_dead = tables.leases.c.worker_uuid.in_({lease.worker_uuid for lease in dead_leases})
+        yield Finding("claim", text), _execute(delete(tables.leases).where(of_dead))
+    for worker in connection.execute(select(tables.workers)).all():
+        if worker.uuid not in living:
+            host = worker.host.split()[0]
+            text = f"worker {worker.pid} on {host}, last heard of {worker.seen}, is gone"
+            # Leases that it has taken meanwhile go first.
+            its_leases = delete(tables.leases).where(tables.leases.c.worker_uuid == worker.uuid)
+            its_row = delete(tables.workers).where(tables.workers.c.uuid == worker.uuid)
+            yield Finding("worker", text), _execute(its_leases, its_row)
+    registered = registered_studies(connection)
+    for study_id, row in registered:
+        dead_keys = {lease.point for lease in dead_leases if lease.study_uuid == row.uuid}
+        yield from _check_study(connection, study_id, row, dead_keys, free_all)
+    uuids = Counter(row.uuid for _, row in registered)
+    yield from _check_leftovers(connection, set(uuids), prune)
+    for name in sorted({row.name for _, row in registered if uuids[row.uuid] > 1}):
+        text = f"{name}: two of Optuna's studies share its rows"
+        yield Finding("shared", text, advice="delete one of them in Optuna's dashboard"), None
+    for name, count in broken.items():
+        text = f"{name}: {_counted(count, 'row')} that refer to rows which are not there"
+        advice = "export what you need and import it elsewhere"
+        yield Finding("references", text, advice=advice), None
+
+
+def _check_study(
+    connection: Connection, study_id: int, row: Any, dead_keys: set[str], free_all: bool
+) -> Iterator[Defect]:
+    """Trials that nobody works on, trials and runs that do not fit, configurations done twice."""
+    # Trials are read before leases: a living worker takes its lease before it begins the trial.
+    trials = _stored_trials(connection, study_id)
+    leased = leases.leased_configurations(connection, row.uuid)
+    numbers = {number for key, number in leased.items() if key not in dead_keys}
+    runs = tables.runs.c
+    of_study = select(runs.uuid, runs.id).where(runs.study_uuid == row.uuid)
+    run_ids = {run.uuid: run.id for run in connection.execute(of_study)}
+    whole = _whole_runs(connection, row)
+    keys = trial_keys(connection, study_id, row)
+    complete_keys = set()
+    for trial in trials:
+        name = f"{row.name}: trial {trial.number}"
+        is_free = trial.number not in numbers and (free_all or None not in numbers)
+        if trial.state == "RUNNING" and is_free:
+            # Closing does nothing where its worker lives after all, and was faster.
+            finding = Finding("running", f"{name} is RUNNING and nobody works on it")
+            yield finding, partial(fail_trial, trial_id=trial.trial_id, reason=DIED)
+        if trial.state == "FAIL" and trial.run is not None and trial.run in run_ids:
+            finding = Finding("half", f"{name} failed and has rows of results")
+            yield finding, _with_engine(delete_run, trial.run)
+        if trial.state != "COMPLETE":
+            continue
+        if run_ids.get(trial.run) not in whole:
+            text = f"{name} is COMPLETE and rows of its results are not there"
+            advice = "bring the study back from a copy, or delete it and run it again"
+            yield Finding("bare", text, advice=advice), None
+        key = keys.get(trial.trial_id)
+        # A search that was made longer may have chosen again on outer folds.
+        if key in complete_keys and row.facts.get("role") != "outer":
+            text = f"{name} is COMPLETE, and so is another of the same configuration"
+            yield Finding("doubled", text, advice="reports count the first"), None
+        if key is not None and (key in row.planned or not row.planned):
+            complete_keys.add(key)
+    if n_lost := len(run_ids.keys() - {trial.run for trial in trials}):
+        text = f"{row.name}: {_counted(n_lost, 'run')} that no trial knows"
+        yield Finding("lost", text, advice="reports leave them out"), None
+
+
+class _StoredTrial(NamedTuple):
+    """A trial, and the UUID of its run; None before it ended."""
+
+    trial_id: int
+    number: int
+    state: str
+    run: str | None
+
+
+def _stored_trials(connection: Connection, study_id: int) -> list[_StoredTrial]:
+    trials, attributes = optuna_tables.trials.c, optuna_tables.trial_attributes.c
+    has_run = (attributes.trial_id == trials.trial_id) & (attributes.key == tables.RUN_ATTRIBUTE)
+    query = (
+        select(trials.trial_id, trials.number, cast(trials.state, String), attributes.value_json)
+        .join(optuna_tables.trial_attributes, has_run, isouter=True)
+        .where(trials.study_id == study_id)
+        .order_by(trials.number)
+    )
+    return [
+        _StoredTrial(trial_id, number, state, json.loads(run or "null"))
+        for trial_id, number, state, run in connection.execute(query)
+    ]
+
+
+def _whole_runs(connection: Connection, row: Any) -> set[int]:
+    """Ids of the runs of a study that have all folds, scores and probabilities of both parts."""
+    # A trial on outer folds trains one of them, in all repeats.
+    is_outer = row.facts.get("role") == "outer"
+    n_folds = row.facts["repeats"] * (1 if is_outer else row.facts["folds"])
+    folds = _counts(connection, row.uuid, tables.folds)
+    trained = _counts(connection, row.uuid, tables.folds, tables.folds.c.failed == "")
+    scores = _counts(connection, row.uuid, tables.scores)
+    probabilities = _counts(connection, row.uuid, tables.probabilities)
+    return {
+        run
+        for run, count in folds.items()
+        if (count, scores[run], probabilities[run]) == (n_folds, 2 * n_folds, 2 * trained[run])
+    }
+
+
+def _counts(
+    connection: Connection, study_uuid: str, table: Table, *conditions: Any
+) -> Counter[int]:
+    """Number of distinct folds, or parts of folds, that a table has of each run of a study."""
+    keys = [column for column in table.primary_key if column.name != "metric"]
+    distinct = (
+        select(*keys)
+        .join(tables.runs, tables.runs.c.id == table.c.run_id)
+        .where(tables.runs.c.study_uuid == study_uuid, *conditions)
+        .distinct()
+        .subquery()
+    )
+    query = select(distinct.c.run_id, func.count()).group_by(distinct.c.run_id)
+    return Counter({run: count for run, count in connection.execute(query)})
+
+
+def _check_leftovers(connection: Connection, bound: set[str], prune: bool) -> Iterator[Defect]:
+    """Rows that belong to nothing, and studies that Optuna does not know any more."""
+    checks = [(table, table.c.run_id, tables.runs.c.id, "orphans") for table in tables.OF_RUNS]
+    uuid = tables.studies.c.uuid
+    of_studies = (*tables.OF_STUDIES, tables.runs)
+    checks += [(table, table.c.study_uuid, uuid, "strays") for table in of_studies]
+    for table, key, owner, kind in checks:
+        is_stray = key.not_in(select(owner))
+        if count := _count(connection, table, is_stray):
+            owners = owner.table.name.removeprefix("remix_")
+            text = f"{table.name}: {_counted(count, 'row')} of {owners} that are not there"
+            if table is tables.runs:
+                advice = "their study is unknown; no command reads them"
+                yield Finding(kind, text, advice=advice), None
+            else:
+                yield Finding(kind, text), _execute(delete(table).where(is_stray))
+    for row in connection.execute(select(uuid, tables.studies.c.name)).all():
+        if row.uuid in bound:
+            continue
+        repair = _with_engine(delete_study_rows, row.uuid)
+        n_runs = _count(connection, tables.runs, tables.runs.c.study_uuid == row.uuid)
+        if n_runs:
+            text = f"{row.name}: {_counted(n_runs, 'run')} of a study that was deleted in Optuna"
+            finding = Finding("deleted", text, advice="`repair --prune` takes them out")
+            yield finding, repair if prune else None
+        else:
+            yield Finding("begun", f"{row.name}: a study that was deleted before it ran"), repair
+
+
+def _count(connection: Connection, table: Table, condition: Any) -> int:
+    query = select(func.count()).select_from(table).where(condition)
+    return connection.execute(query).scalar_one()
+
+
+def _execute(*statements: Delete) -> Repair:
+    """A repair by statements in one transaction."""
+
+    def repair(storage: RDBStorage) -> None:
+        with storage.engine.begin() as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    return repair
+
+
+def _with_engine(function: Callable[[Engine, str], None], uuid: str) -> Repair:
+    return lambda storage: function(storage.engine, uuid)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
