@@ -189,14 +189,12 @@ def test_a_key_written_out_at_its_default_is_no_change(storage):
     uuid = register_study(storage, task_of(text)).uuid
     register_study(storage, task_of(text)).optuna.ask()
     # int(2 (13 + 3) / 3) three times
+    model = "[model]\nhidden = [10, 10, 10]\ndropout = 0.1\n\n[training]\npatience = 20"
     written = tiny(
         NO_MODEL,
-        (
-            "[training]",
-            "[model]\nhidden = [10, 10, 10]\ndropout = 0.1\n\n[training]\npatience = 20",
-        ),
+        ("[training]", model),
         ("repeats = 1", "repeats = 1\nredraw = false\nvalidation = 0.3"),
-        ('objectives = ["g_mean", "bbs"]', 'objectives = ["g_mean", "bbs"]\nseed = 2020'),
+        ('name = "tiny"', 'name = "tiny"\nseed = 2020'),
     )
     assert register_study(storage, task_of(written)).uuid == uuid
 
@@ -207,10 +205,9 @@ def test_a_search_may_write_out_its_default_strategies(storage):
     register_study(storage, task_of(tiny(space, head))).optuna.ask()
     written = f"strategy = {list(DEFAULT_STRATEGIES)}\n{space[1]}"
     register_study(storage, task_of(tiny((space[0], written), head)))
+    cost = tiny((space[0], f'strategy = ["cost"]\n{space[1]}'), head)
     with pytest.raises(StudyFileError, match=r"search\.space\.alpha\.mixup: 0\.1 -> absent"):
-        register_study(
-            storage, task_of(tiny((space[0], f'strategy = ["cost"]\n{space[1]}'), head))
-        )
+        register_study(storage, task_of(cost))
 
 
 def test_a_study_does_not_go_on_at_another_default(storage, monkeypatch):

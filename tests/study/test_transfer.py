@@ -19,7 +19,7 @@ import optuna
 import pytest
 import sqlalchemy
 from optuna_dashboard import get_note, save_note
-from tiny_studies import TINY, query, tiny, trials
+from tiny_studies import TINY, command, query, tiny, trials
 
 from remix_study.cli.main import main
 from remix_study.study import transfer
@@ -88,8 +88,8 @@ def _bits(value):
 
 def report(storage: str, folder: str) -> dict[str, bytes]:
     assert main(["report", "--storage", storage, "--output", folder]) == 0
-    paths = [*Path(folder, "tables").iterdir(), *Path(folder, "figures").glob("*.svg")]
-    assert len(paths) > 20
+    paths = list(Path(folder, "tables").iterdir())
+    assert len(paths) > 10
     return {path.name: path.read_bytes() for path in paths}
 
 
@@ -149,7 +149,8 @@ def test_sqlite_to_postgresql_and_back(mine, postgres, capsys):
 
 
 @pytest.mark.slow
-def test_a_zero_loses_its_sign_in_sqlite(mine, postgres):
+@pytest.mark.usefixtures("mine")
+def test_a_zero_loses_its_sign_in_sqlite(postgres):
     assert main(["import", "mine.db", "--storage", postgres]) == 0
     engine = sqlalchemy.create_engine(postgres)
     with engine.begin() as connection:
@@ -159,15 +160,12 @@ def test_a_zero_loses_its_sign_in_sqlite(mine, postgres):
     assert query(Path("x.db"), "SELECT DISTINCT value FROM remix_scores") == [(0.0,)]
 
 
-def test_of_two_imports_at_once_one_brings_the_study(mine, here, capsys):
-    code = f"from remix_study.cli.main import main; exit(main(['import', 'mine.db', '--storage', '{X}']))"
-    processes = [
-        subprocess.Popen([sys.executable, "-c", code], cwd=here, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    ends = sorted((process.communicate()[1], process.returncode) for process in processes)
-    assert [code for _, code in ends] == [0, 3]
-    assert "holds this study already" in ends[1][0]
+def test_of_two_imports_at_once_one_brings_the_study(mine, here):
+    words = ["import", "mine.db", "--storage", X]
+    processes = [command(*words, cwd=here) for _ in range(2)]
+    errors = [process.communicate()[1] for process in processes]
+    assert sorted(process.returncode for process in processes) == [0, 3]
+    assert "holds this study already" in "".join(errors)
     assert content(X) == content(mine)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from golden.report_tables import report_tables
-from sqlalchemy import create_engine, select
+from sqlalchemy import NullPool, create_engine, select
 from tiny_studies import query
 
 from remix_study.cli.main import main
@@ -241,13 +241,13 @@ def test_an_upgrade_that_is_killed_on_postgresql(old, server):
     url = server.create()
     copy_to_postgresql(old, url)
     kill_in_an_upgrade(url)
-    with create_engine(url).connect() as connection:
+    with create_engine(url, poolclass=NullPool).connect() as connection:
         assert connection.execute(select(tables.schema.c.version)).scalar_one() == 1
         columns = "SELECT count(*) FROM information_schema.columns WHERE column_name = 'settings'"
         assert connection.exec_driver_sql(columns).scalar_one() == 0
     assert main(["status", "--storage", url]) == 0
     assert main(["run", "grid.toml", "--storage", url]) == 0
-    with create_engine(url).connect() as connection:
+    with create_engine(url, poolclass=NullPool).connect() as connection:
         assert connection.execute(select(tables.schema.c.version)).scalar_one() == 2
         settings = connection.execute(select(tables.studies.c.settings)).scalars().all()
     assert all(value["engine_version"] == 1 for value in settings)
@@ -256,7 +256,7 @@ def test_an_upgrade_that_is_killed_on_postgresql(old, server):
 def copy_to_postgresql(database: Path, url: str) -> None:
     """Bring the studies to a server, and its tables back to the first version."""
     assert main(["import", str(database), "--storage", url]) == 0
-    with create_engine(url).begin() as connection:
+    with create_engine(url, poolclass=NullPool).begin() as connection:
         connection.exec_driver_sql("ALTER TABLE remix_studies DROP COLUMN settings")
         connection.exec_driver_sql("ALTER TABLE remix_runs DROP COLUMN facts")
         connection.exec_driver_sql("UPDATE remix_schema SET version = 1")
