@@ -15,6 +15,7 @@ from simulated_training import simulate_quality
 from tiny_studies import tiny
 
 from remix_study.report.page import write_report
+from remix_study.report.page_files import Formats
 from remix_study.report.recommended_study import python_text, study_text
 from remix_study.report.sections.search import sections
 from remix_study.results.comparison import comparisons
@@ -188,7 +189,7 @@ class Text(HTMLParser):
 
 @pytest.mark.usefixtures("unrendered_figures")
 def test_the_page_says_which_scores_are_optimistic(tmp_path, frames, summary):
-    page = write_report(frames, tmp_path / "r", command="x")
+    page = write_report(frames, tmp_path / "r", command="x", formats=Formats(figures=True))
     text = " ".join(" ".join(Text(page.read_text(encoding="utf-8")).words).split())
     assert "Both scores of a chosen trial are optimistic" in text
     assert f"By g-mean on validation: trial {summary.chosen['g_mean'].number}" in text
