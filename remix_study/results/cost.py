@@ -67,10 +67,15 @@ class TrainingLength:
 
 def training_lengths(comparisons: Sequence[Comparison]) -> tuple[TrainingLength, ...]:
     """Summarize each method of the planned problems that has trained networks."""
-    planned = [c for c in comparisons if c.is_grid]
-    labels = dict.fromkeys(method.label for c in planned for method in c.methods)
-    lengths = (_training_length(label, planned) for label in labels)
-    return tuple(length for length in lengths if length is not None)
+    trained = [
+        (c, method)
+        for c in comparisons
+        if c.is_grid
+        for method in c.methods
+        if len(c.trained_folds(method))
+    ]
+    by_label = grouped(trained, lambda pair: pair[1].label)
+    return tuple(_training_length(same_method) for same_method in by_label.values())
 
 
 def metrics_of(lengths: Sequence[TrainingLength]) -> tuple[str, ...]:
@@ -149,30 +154,22 @@ def wall_seconds(runs: pd.DataFrame) -> float:
     return float(total.total_seconds())
 
 
-def _training_length(label: str, comparisons: Sequence[Comparison]) -> TrainingLength | None:
-    method: Method | None = None
-    trained: list[pd.DataFrame] = []
+def _training_length(problems: Sequence[tuple[Comparison, Method]]) -> TrainingLength:
+    networks = pd.concat([c.trained_folds(method) for c, method in problems])
     ratios: list[float] = []
     correlations: dict[str, list[float]] = {}
-    for c in comparisons:
-        by_label = {m.label: m for m in c.methods}
-        folds = c.trained_folds(by_label.get(label))
-        if folds.empty:
-            continue
-        method = method or by_label[label]
-        trained.append(folds)
-        baseline_folds = c.trained_folds(by_label.get("baseline"))
+    for c, method in problems:
+        folds = c.trained_folds(method)
+        baseline = next((m for m in c.methods if m.label == "baseline"), None)
+        baseline_folds = c.trained_folds(baseline)
         if len(baseline_folds):
             ratios.append(float(folds["epochs"].median() / baseline_folds["epochs"].median()))
         for metric in c.objectives:
-            correlation = _correlation(folds, c.score(label, metric), metric)
+            correlation = _correlation(folds, c.score(method.label, metric), metric)
             if not math.isnan(correlation):
                 correlations.setdefault(metric, []).append(correlation)
-    if method is None:
-        return None
-    networks = pd.concat(trained)
     return TrainingLength(
-        method=method,
+        method=problems[0][1],
         networks=len(networks),
         median_epochs=float(networks["epochs"].median()),
         fewest_epochs=int(networks["epochs"].min()),

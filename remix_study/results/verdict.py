@@ -83,18 +83,8 @@ class Verdict:
         return next((rival for rival in self.rivals if rival.name == name), None)
 
     @property
-    def baseline(self) -> Rival | None:
-        """The plain network."""
-        return self.rival("baseline")
-
-    @property
-    def balance(self) -> Rival | None:
-        """Balancing without mixing."""
-        return self.rival("balance")
-
-    @property
     def others(self) -> tuple[Rival, ...]:
-        """Rivals other than these two."""
+        """Rivals but the baseline and balancing."""
         return tuple(rival for rival in self.rivals if rival.name not in RIVALS[:2])
 
     @property
@@ -124,14 +114,10 @@ class Verdict:
         """Whether ReMix was not run at the published alpha."""
         return self.remix is not None and self.remix.alpha != PUBLISHED_ALPHA
 
-    @property
-    def remix_means(self) -> dict[str, float]:
-        """Objective -> mean test score of ReMix."""
-        if self.remix is None:
-            return {}
-        effects = self.comparison.effects
-        scores = [effects.score(self.remix.label, m) for m in self.comparison.objectives]
-        return {score.metric: score.mean for score in scores if score}
+    def others_by_relation(self, metric: str) -> dict[Relation | None, list[Rival]]:
+        """What ReMix is in a metric -> those of `others` that it is compared with in it."""
+        compared = [rival for rival in self.others if metric in rival.differences]
+        return grouped(compared, lambda rival: rival.relation(metric))
 
     @property
     def choices(self) -> dict[str, list[str]]:
