@@ -1,13 +1,18 @@
-"""Every score of every method, problem by problem, and how its networks trained."""
+"""Every score of every method, how its networks trained, and tests against two of the methods."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
-from remix_study.results.columns import Record, frame_of
+from remix_study.metrics import CORE_METRICS
+from remix_study.results.columns import Record, frame_of, grouped
 from remix_study.results.comparison import Comparison
+from remix_study.results.effects import Difference
+from remix_study.results.methods import Method
+from remix_study.results.significance import LEVEL
 
 
 def table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
@@ -38,35 +43,114 @@ def table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     )
 
 
-def table_of_training(comparisons: Sequence[Comparison]) -> pd.DataFrame:
-    """Table of training: one line a problem and method, with epochs, rare rows and seconds."""
-    lines = []
-    for comparison in comparisons:
-        for method in comparison.methods:
-            folds = comparison.folds[comparison.folds["run"] == method.run]
-            trained = comparison.trained_folds(method)
-            lines.append(
-                {
-                    "study": method.study,
-                    "problem": comparison.problem,
-                    "row": method.label,
-                    "folds": len(folds),
-                    "failed_folds": int((folds["failed"] != "").sum()),
-                    "epochs_median": float(trained["epochs"].median()),
-                    "epochs_least": float(trained["epochs"].min()),
-                    "epochs_most": float(trained["epochs"].max()),
-                    "minority_train_least": int(folds["minority_train"].min()),
-                    "minority_validation_least": int(folds["minority_validation"].min()),
-                    "minority_test_least": int(folds["minority_test"].min()),
-                    "seconds": method.seconds,
-                }
-            )
-    return pd.DataFrame(lines)
-
-
 def _class_of(comparison: Comparison, metric: str) -> str:
     """Name of the class of a per-class metric such as `recall_0`; "" for other metrics."""
     name, _, code = metric.rpartition("_")
     if name in ("recall", "brier") and code.isdigit():
         return str(comparison.info["classes"][int(code)])
     return ""
+
+
+def table_of_training(comparisons: Sequence[Comparison]) -> pd.DataFrame:
+    """Table of training: one line a problem and method, with epochs, rare rows and seconds."""
+    return frame_of(
+        (
+            Record(
+                problem=c,
+                method=method,
+                folds=c.folds[c.folds["run"] == method.run],
+                epochs=c.trained_folds(method)["epochs"],
+            )
+            for c in comparisons
+            for method in c.methods
+        ),
+        {
+            "study": "method.study",
+            "problem": "problem.problem",
+            "row": "method.label",
+            "folds": lambda line: len(line.folds),
+            "failed_folds": lambda line: int((line.folds["failed"] != "").sum()),
+            "epochs_median": lambda line: float(line.epochs.median()),
+            "epochs_least": lambda line: float(line.epochs.min()),
+            "epochs_most": lambda line: float(line.epochs.max()),
+            "minority_train_least": lambda line: int(line.folds["minority_train"].min()),
+            "minority_validation_least": lambda line: int(line.folds["minority_validation"].min()),
+            "minority_test_least": lambda line: int(line.folds["minority_test"].min()),
+            "seconds": "method.seconds",
+        },
+    )
+
+
+def paired_tests(comparison: Comparison, remix: Method | None) -> tuple[Difference, ...]:
+    """Test every method of a planned problem against the baseline and against ReMix.
+
+    Args:
+        comparison: the problem.
+        remix: the ReMix method that the report speaks of; None tests against the baseline alone.
+
+    Returns:
+        Differences in each core metric, with Holm's p-values; empty for a search.
+    """
+    if not comparison.is_grid:
+        return ()
+    labels = [method.label for method in comparison.methods]
+    return tuple(
+        difference
+        for reference in (comparison.first_method("baseline"), remix)
+        if reference is not None
+        for metric in CORE_METRICS
+        for difference in comparison.effects.family(labels, reference.label, metric)
+    )
+
+
+def clear_direction(test: Difference) -> str:
+    """Whether Holm's p-value tells better or worse; "" where it does not."""
+    return test.direction if test.holm_p <= LEVEL else ""
+
+
+@dataclass(frozen=True)
+class ClearCount:
+    """On how many problems a method is clearly better or worse than the reference."""
+
+    method: str
+    metric: str
+    better: int
+    worse: int
+    problems: int
+
+
+def count_clear(tests: Sequence[Difference]) -> list[ClearCount]:
+    """Count, over the tests of several problems against one reference, those that are clear."""
+    counts = []
+    for (method, metric), same in grouped(tests, lambda t: (t.method, t.metric)).items():
+        directions = [clear_direction(test) for test in same]
+        counts.append(
+            ClearCount(
+                method, metric, directions.count("better"), directions.count("worse"), len(same)
+            )
+        )
+    return counts
+
+
+def table_of_tests(problems: Sequence[tuple[Comparison, Sequence[Difference]]]) -> pd.DataFrame:
+    """Table of tests: one line a problem, metric, reference and method."""
+    return frame_of(
+        (Record(problem=problem, test=test) for problem, tests in problems for test in tests),
+        {
+            "study": "problem.study",
+            "problem": "problem.problem",
+            "metric": "test.metric",
+            "reference": "test.against",
+            "row": "test.method",
+            "difference": "test.mean",
+            "corrected_se": "test.interval.standard_error",
+            "low": "test.interval.low",
+            "high": "test.interval.high",
+            "folds": "test.interval.folds",
+            "test_train_ratio": "problem.ratio",
+            "t": "test.t",
+            "degrees_of_freedom": "test.degrees_of_freedom",
+            "p": "test.p",
+            "holm_p": "test.holm_p",
+        },
+    )

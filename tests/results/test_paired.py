@@ -11,7 +11,7 @@ from scipy import stats
 
 from remix_study.report.sections.scores import section
 from remix_study.results.comparison import comparisons
-from remix_study.results.paired import paired_tests, table
+from remix_study.results.score_tables import paired_tests, table_of_tests
 from remix_study.results.verdict import remix_method
 
 pytestmark = pytest.mark.usefixtures("unrendered_figures")
@@ -96,7 +96,7 @@ def test_the_section_prints_ratio_and_degrees_of_freedom(comparison):
     assert len(lines) == 2 * 4 * 5
     assert (lines["degrees_of_freedom"] == 19).all()
     tests = paired_tests(comparison, remix_method(comparison))
-    assert len(table([(comparison, tests)])) == len(lines)
+    assert len(table_of_tests([(comparison, tests)])) == len(lines)
 
 
 def test_many_problems_are_counted_drawn_together_and_folded():

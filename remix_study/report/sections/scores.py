@@ -7,10 +7,13 @@ from dataclasses import replace
 
 import pandas as pd
 
-from remix_study.metrics import CORE_METRICS, METRICS, is_maximized, short_name
+from remix_study.metrics import CORE_METRICS, METRICS, short_name
 from remix_study.report.figures import (
+    COLORS,
+    FAINT,
     draw_dots,
     figure,
+    legend,
     render,
     strategy_color,
 )
@@ -20,34 +23,33 @@ from remix_study.report.formatting import (
     SPACE,
     counted,
     digits,
-    heading,
     label_with_direction,
-    listing,
     number,
-    plain,
-    sentence,
-    thousands,
 )
-from remix_study.report.page_model import Block, Cell, Head, Picture, Section, Table
-from remix_study.report.page_tables import ABSENT, method_cell
+from remix_study.report.page_model import Block, Cell, Picture, Section, Table
+from remix_study.report.page_tables import (
+    ABSENT,
+    Column,
+    better_sign,
+    line_table,
+    method_cell,
+    metric_columns,
+)
 from remix_study.report.sections import paired
-from remix_study.report.sections import scores_overview as scores_overview
+from remix_study.report.sentences import SENTENCES
+from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.methods import Method
-from remix_study.results.paired import paired_tests
-from remix_study.results.paired import table as table_of_tests
-from remix_study.results.score_tables import table, table_of_training
+from remix_study.results.score_tables import (
+    paired_tests,
+    table,
+    table_of_tests,
+    table_of_training,
+)
 from remix_study.results.verdict import remix_method
 
 # Configurations of a search on the page; the CSV has all.
 SHOWN_CONFIGURATIONS = 12
-LEAD = (
-    "The figures show mean test scores with corrected 95 % intervals; the grey line is the mean "
-    "of the baseline. The tables have the mean over the folds and below it the standard deviation "
-    "over the folds. Bold is the best mean of a column (↑ higher is better, ↓ lower is better). A "
-    "dotted line marks rows whose paired difference to that best row cannot be told from zero. "
-    "Below each row stand the epochs after which its networks ended, median and range."
-)
 
 
 def section(comparisons: Sequence[Comparison], beside: Sequence[Comparison] = ()) -> Section:
@@ -58,10 +60,15 @@ def section(comparisons: Sequence[Comparison], beside: Sequence[Comparison] = ()
         beside: problems with sections of their own, for the table files only.
     """
     shown = [comparison for comparison in comparisons if comparison.methods]
-    tests_by_problem = [(c, paired_tests(c, remix_method(c))) for c in shown]
     others = [comparison for comparison in beside if comparison.methods]
+    lead = SENTENCES.text("scores.lead")
+    if not shown:
+        nothing = Block(text=SENTENCES.paragraphs("scores.nothing"))
+        return Section("results", "Results", lead, (nothing,))
     many_problems = has_many_problems(shown)
-    blocks: list[Block] = []
+    tests_by_problem = [(c, paired_tests(c, remix_method(c))) for c in shown]
+    blocks = _overview_blocks(shown) if many_problems else []
+    blocks += paired.counts([(c, tests) for c, tests in tests_by_problem if tests])
     for place, (comparison, tests) in enumerate(tests_by_problem):
         block = _block(comparison, place, is_drawn=not many_problems)
         test_tables = paired.tables(comparison, tests)
@@ -71,36 +78,20 @@ def section(comparisons: Sequence[Comparison], beside: Sequence[Comparison] = ()
             blocks.append(block)
             if test_tables:
                 blocks.append(Block(tables=test_tables, folded=paired.TITLE))
-    blocks = [
-        *(scores_overview.blocks(shown) if many_problems else ()),
-        *paired.counts(tests_by_problem),
-        *blocks,
-    ]
-    files = {}
-    if shown:
-        files = {
-            "results": wide_table([*shown, *others]),
-            "results-long": _long_table(shown, others),
-            "training": table_of_training([*shown, *others]),
-        }
-        tests_table = table_of_tests(tests_by_problem)
-        if len(tests_table):
-            files["paired-tests"] = tests_table
-        if others:
-            names = listing(list(dict.fromkeys(c.study for c in others)))
-            text = f"The rows of {names} have no tables here; they are in the files results, "
-            blocks.append(Block(text=(text + "results-long and training.",)))
-    else:
-        blocks = [Block(text=("No point is complete yet.",))]
-    return Section("results", "Results", LEAD, tuple(blocks), files)
-
-
-def _long_table(shown: Sequence[Comparison], others: Sequence[Comparison]) -> pd.DataFrame:
-    """All results of the problems shown, and those of the others in the core metrics."""
     other_table = table(others)
     if len(other_table):
         other_table = other_table[other_table["metric"].isin(CORE_METRICS)]
-    return pd.concat([table(shown), other_table], ignore_index=True)
+        studies = list(dict.fromkeys(c.study for c in others))
+        blocks.append(Block(text=SENTENCES.paragraphs("scores.beside", studies)))
+    files = {
+        "results": wide_table([*shown, *others]),
+        "results-long": pd.concat([table(shown), other_table], ignore_index=True),
+        "training": table_of_training([*shown, *others]),
+        "paired-tests": table_of_tests(tests_by_problem),
+    }
+    if files["paired-tests"].empty:
+        del files["paired-tests"]
+    return Section("results", "Results", lead, tuple(blocks), files)
 
 
 def wide_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
@@ -119,11 +110,19 @@ def wide_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
 
 
 def _block(comparison: Comparison, place: int, *, is_drawn: bool) -> Block:
-    methods = comparison.methods
-    text = [*_fact_lines(comparison)]
+    methods, folds = comparison.methods, comparison.folds
+    labels = {method.run: method.label for method in methods}
+    failures = [
+        {"label": labels[int(str(run))], "folds": len(reasons), "reasons": sorted(set(reasons))}
+        for run, reasons in folds[folds["failed"] != ""].groupby("run")["failed"]
+    ]
+    fewest = {name: folds[f"minority_{name}"].min() for name in ("train", "validation", "test")}
+    text = SENTENCES.paragraphs("scores.problem", comparison, fewest, failures)
     if not comparison.is_grid:
-        text.append(_search_line(comparison))
-        methods = _best_by_validation(comparison)
+        text += SENTENCES.paragraphs("scores.search", comparison, SHOWN_CONFIGURATIONS)
+        sign = better_sign(comparison.objectives[0])
+        best_first = sorted(methods, key=lambda method: -sign * method.values[0])
+        methods = tuple(best_first[:SHOWN_CONFIGURATIONS])
     pictures = [
         picture
         for metric in comparison.objectives
@@ -131,66 +130,9 @@ def _block(comparison: Comparison, place: int, *, is_drawn: bool) -> Block:
     ]
     return Block(
         title=f"{comparison.title}, {comparison.imbalance_name}",
-        text=tuple(text),
+        text=text,
         pictures=tuple(pictures),
         tables=(_page_table(comparison, methods),),
-    )
-
-
-def _fact_lines(comparison: Comparison) -> list[str]:
-    folds = comparison.folds
-    info = comparison.info
-    fewest = [int(folds[f"minority_{part}"].min()) for part in ("train", "validation", "test")]
-    sentences = [
-        sentence(
-            f"Problem {comparison.name}, {counted(int(info['repeats']), 'repeat')} of "
-            f"{counted(int(info['folds']), 'fold')}. The smallest fold has "
-            f"{thousands(fewest[0])} rows of the rarest class in its training part, "
-            f"{thousands(fewest[1])} in its validation part and {thousands(fewest[2])} in its "
-            "test part. n_test/n_train of the corrected error is "
-            f"{plain(round(comparison.ratio, 2))}"
-        )
-    ]
-    zeros = [
-        f"{method.label} in {count} of {len(scores)}"
-        for method in comparison.methods
-        if len(scores := comparison.score(method.label, "g_mean"))
-        and (count := int((scores == 0).sum()))
-    ]
-    if zeros:
-        sentences.append(
-            sentence(f"Folds whose g-mean is 0, a class never found: {listing(zeros)}")
-        )
-    labels = {method.run: method.label for method in comparison.methods}
-    failed = folds[folds["failed"] != ""]
-    for run, reasons in failed.groupby("run")["failed"]:
-        sentences.append(
-            f"{labels[int(str(run))]} failed in {counted(len(reasons), 'fold')} "
-            f"({'; '.join(sorted(set(reasons)))}) and is averaged over the others."
-        )
-    return sentences
-
-
-def _search_line(comparison: Comparison) -> str:
-    metric = comparison.objectives[0]
-    n = len(comparison.methods)
-    text = (
-        f"Optuna ({comparison.info['algorithm']}) chose the {counted(n, 'different point')} by "
-        "their validation scores"
-    )
-    if n > SHOWN_CONFIGURATIONS:
-        text += (
-            f"; shown are the {SHOWN_CONFIGURATIONS} with the best validation {short_name(metric)}"
-        )
-    return sentence(text + ". The best of many test scores is an optimistic number")
-
-
-def _best_by_validation(comparison: Comparison) -> tuple[Method, ...]:
-    sign = -1.0 if is_maximized(comparison.objectives[0]) else 1.0
-    return tuple(
-        sorted(comparison.methods, key=lambda method: sign * method.values[0])[
-            :SHOWN_CONFIGURATIONS
-        ]
     )
 
 
@@ -204,87 +146,129 @@ def _picture(
     }
     if not points:
         return None
-    shown = list(points)
-    baseline = next((method for method in shown if method.strategy == "baseline"), None)
-    with figure(4.5, 0.75 + 0.21 * len(shown)) as fig:
+    baseline = next((method for method in points if method.strategy == "baseline"), None)
+    with figure(4.5, 0.75 + 0.21 * len(points)) as fig:
         axes = fig.add_subplot()
         draw_dots(
             axes,
-            [_short_label(comparison, method) for method in shown],
-            [strategy_color(method.strategy) for method in shown],
+            [_short_label(comparison, method) for method in points],
+            [strategy_color(method.strategy) for method in points],
             list(points.values()),
             points[baseline].mean if baseline else None,
         )
         axes.set_xlabel(label_with_direction(metric))
         svg, png = render(fig)
-    return Picture(
-        f"results-{place + 1}-{metric}",
-        "",
-        f"{short_name(metric)} of every row on {comparison.name}, with corrected 95 % intervals.",
-        svg,
-        png,
-    )
+    alt = f"{short_name(metric)} of every row on {comparison.name}, with corrected 95 % intervals."
+    return Picture(f"results-{place + 1}-{metric}", "", alt, svg, png)
 
 
 def _short_label(comparison: Comparison, method: Method) -> str:
     """A method's name in a figure; strategy and trial if Optuna chose the configuration."""
     name, _, trial = method.label.rpartition(" #")
-    name = name.partition(", ")[0]
     if comparison.is_grid or not trial:
         return method.label
-    return f"{name.partition(' (')[0]} #{trial}"
+    return f"{name.partition(', ')[0].partition(' (')[0]} #{trial}"
 
 
 def _page_table(comparison: Comparison, methods: Sequence[Method]) -> Table:
+    effects = comparison.effects
     metrics = [metric for metric in METRICS if metric in comparison.metrics()]
-    best = {metric: _best_label(comparison, methods, metric) for metric in metrics}
-    head = (
-        Head("row"),
-        *(Head(heading(m)) for m in metrics),
-    )
-    body = []
-    for method in methods:
-        name = method_cell(method, _epochs_text(comparison, method))
-        scores = (_score_cell(comparison, method, metric, best[metric]) for metric in metrics)
-        body.append((name, *scores))
-    return Table(
+
+    def best(metric: str) -> str:
+        means = {m.label: s.mean for m in methods if (s := effects.score(m.label, metric))}
+        sign = better_sign(metric)
+        return max(means, key=lambda label: sign * means[label], default="")
+
+    best_labels = {metric: best(metric) for metric in metrics}
+
+    def cell(method: Method, metric: str) -> Cell:
+        score, best_label, n = (
+            effects.score(method.label, metric),
+            best_labels[metric],
+            digits(metric),
+        )
+        if score is None:
+            return ABSENT
+        difference = effects.difference(method.label, best_label, metric)
+        kind = "number"
+        if method.label == best_label:
+            kind = "best"
+        elif difference is not None and difference.relation == "unclear":
+            kind = "close"
+        n = digits(metric)
+        return Cell(number(score.mean, n), number(score.standard_deviation, n), kind)
+
+    return line_table(
         f"Test scores on {comparison.name}: mean and standard deviation over "
         f"{counted(comparison.planned_folds, 'fold')}",
-        (head,),
-        tuple(body),
+        methods,
+        (
+            Column("row", lambda method: method_cell(method, _epochs_text(comparison, method))),
+            *metric_columns(metrics, cell),
+        ),
     )
 
 
 def _epochs_text(comparison: Comparison, method: Method) -> str:
     """'55 epochs, 41–143': median and range over the folds that did not fail."""
-    folds = comparison.folds[comparison.folds["run"] == method.run]
-    epochs = folds.loc[folds["failed"] == "", "epochs"]
+    epochs = comparison.trained_folds(method)["epochs"]
     if epochs.empty:
         return "no fold ended well"
     span = f"{epochs.min():g}–{JOINER}{epochs.max():g}"
     return f"{epochs.median():.0f} epochs, {span}".replace(" ", SPACE)
 
 
-def _best_label(comparison: Comparison, methods: Sequence[Method], metric: str) -> str:
-    sign = 1.0 if is_maximized(metric) else -1.0
-    means = {
-        method.label: sign * score.mean
-        for method in methods
-        if (score := comparison.effects.score(method.label, metric))
-    }
-    return max(means, key=lambda name: means[name]) if means else ""
+def _overview_blocks(comparisons: Sequence[Comparison]) -> list[Block]:
+    """All problems of a study and kind in one figure a metric, on pages with many problems."""
+    blocks = []
+    planned = [c for c in comparisons if c.is_grid]
+    for (study, kind), problems in grouped(planned, lambda c: (c.study, c.kind)).items():
+        labels = dict.fromkeys(method.label for c in problems for method in c.methods)
+        scores = {label: [c.effects.score(label, "g_mean") for c in problems] for label in labels}
+        zeros = {
+            label: sum(score.folds_at_zero for score in label_scores if score)
+            for label, label_scores in scores.items()
+        }
+        blocks.append(
+            Block(
+                title=f"{study}: {counted(len(problems), f'{kind} problem')}",
+                text=SENTENCES.paragraphs("scores.overview", zeros),
+                pictures=tuple(_overview_picture(problems, m) for m in problems[0].objectives),
+            )
+        )
+    return blocks
 
 
-def _score_cell(comparison: Comparison, method: Method, metric: str, best: str) -> Cell:
-    score = comparison.effects.score(method.label, metric)
-    if score is None:
-        return ABSENT
-    kind = "number"
-    if method.label == best:
-        kind = "best"
-    else:
-        difference = comparison.effects.difference(method.label, best, metric)
-        if difference is not None and difference.relation == "unclear":
-            kind = "close"
-    n = digits(metric)
-    return Cell(number(score.mean, n), number(score.standard_deviation, n), kind)
+def _overview_picture(problems: Sequence[Comparison], metric: str) -> Picture:
+    """Draw a line a problem and a dot a method, at its mean score."""
+    methods = {method.label: method for c in problems for method in c.methods}
+    # Strategies without a colour of their own share one; the tables tell them apart.
+    uncoloured = [name for name, method in methods.items() if method.strategy not in COLORS]
+    n_named = len(methods) - len(uncoloured) + bool(uncoloured)
+    with figure(5.2, 1.0 + 0.2 * len(problems)) as fig:
+        axes = fig.add_subplot()
+        for height in range(len(problems)):
+            axes.axhline(height, color=FAINT, lw=0.6, zorder=1)
+        for name, method in methods.items():
+            scores = [c.effects.score(name, metric) for c in problems]
+            points = [(score.mean, height) for height, score in enumerate(scores) if score]
+            if not points:
+                continue
+            x, y = zip(*points, strict=True)
+            is_small = name in uncoloured
+            legend_name = name if not is_small else "_" if name != uncoloured[0] else "other rows"
+            axes.plot(x, y, ls="", marker="o", alpha=0.85, label=legend_name,
+                      markersize=3 if is_small else 4.5, color=strategy_color(method.strategy),
+                      markeredgewidth=0, zorder=2 if is_small else 3)  # fmt: skip
+        axes.set_yticks(
+            range(len(problems)), [f"{c.info['dataset']}, {c.imbalance_name}" for c in problems]
+        )
+        axes.set_ylim(len(problems) - 0.4, -0.6)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel(label_with_direction(metric))
+        if n_named <= len(COLORS) + 1:
+            legend(axes, n_named)
+        svg, png = render(fig)
+    n_problems = counted(len(problems), f"{problems[0].kind} problem")
+    alt = f"Mean {short_name(metric)} of every row on {n_problems}."
+    return Picture(f"results-{problems[0].study}-{problems[0].kind}-{metric}", "", alt, svg, png)
