@@ -26,8 +26,8 @@ def add_command(commands: Any) -> None:
 
 def _status(options: argparse.Namespace, _signals: Signals) -> int:
     from remix_study.study.database_errors import database_errors
+    from remix_study.study.optuna_tables import read_progress
     from remix_study.study.storage import open_reader
-    from remix_study.study.study_progress import read_progress
 
     with database_errors(options.storage):
         engine = open_reader(options.storage)

@@ -28,7 +28,7 @@ from remix_study.results.frames import StudyFrames, load_frames
 from remix_study.results.methods import Method
 from remix_study.results.problem_choice import rankable
 from remix_study.study import optuna_tables, tables
-from remix_study.study.study_selection import registered_studies
+from remix_study.study.optuna_tables import registered_studies
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage

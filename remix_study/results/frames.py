@@ -15,8 +15,7 @@ from remix_study.results.probabilities import ProbabilityReader, probability_rea
 from remix_study.results.search_frames import SearchResult, load_searches
 from remix_study.study import optuna_tables, tables
 from remix_study.study.database_errors import damaged_rows
-from remix_study.study.study_progress import Progress, read_progress
-from remix_study.study.study_selection import Registered, select_studies
+from remix_study.study.optuna_tables import Progress, Registered, read_progress, select_studies
 
 _RUN_COLUMNS = [
     "run", "study", "problem", "trial", "row", "strategy", "sampler", "mixing", "alpha", "loss",

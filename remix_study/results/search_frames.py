@@ -11,7 +11,7 @@ import pandas as pd
 from sqlalchemy import Connection, select
 
 from remix_study.study import optuna_tables, tables
-from remix_study.study.study_selection import Registered
+from remix_study.study.optuna_tables import Registered
 
 
 @dataclass(frozen=True, eq=False)

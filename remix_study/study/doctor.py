@@ -18,11 +18,10 @@ from sqlalchemy import Connection, Delete, Engine, String, Table, cast, delete, 
 from remix_study.errors import StorageError
 from remix_study.study import leases, optuna_tables, tables
 from remix_study.study.database_errors import database_errors, url_without_password
+from remix_study.study.optuna_tables import registered_studies, trial_keys
 from remix_study.study.record import delete_run, delete_study_rows
 from remix_study.study.signals import Signals
 from remix_study.study.storage import closing, open_reader, open_storage
-from remix_study.study.study_progress import trial_keys
-from remix_study.study.study_selection import registered_studies
 from remix_study.study.trials import DIED, fail_trial
 
 if TYPE_CHECKING:

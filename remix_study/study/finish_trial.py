@@ -12,9 +12,8 @@ from sqlalchemy import Connection, delete, insert, select
 from remix_study.study import leases, optuna_tables, tables
 from remix_study.study.constraints import Constraint, Margin
 from remix_study.study.evaluation import Evaluation
-from remix_study.study.record import delete_run, record_trial
+from remix_study.study.record import delete_run, record_trial, trial_attributes
 from remix_study.study.schedule import Schedule, slot_of
-from remix_study.study.trial_attributes import trial_attributes
 from remix_study.study.trials import DIED, TakenOver, Trials, fail_trial
 from remix_study.training.engine_version import ENGINE_VERSION
 

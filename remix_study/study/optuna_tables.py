@@ -1,13 +1,22 @@
-"""Optuna's own tables, as far as this package reads or writes them directly.
+"""Studies as a database has them: Optuna's own tables, the project's studies, how far each is.
 
-Loading Optuna takes seconds, and its interface takes a transaction for each attribute.
+Read by SQL alone: loading Optuna takes seconds, and its interface takes a transaction for each
+attribute.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, TableClause, column, select, table
+from sqlalchemy import Connection, Engine, Select, TableClause, column, select, table
+
+from remix_study.errors import StorageError, UsageError, did_you_mean
+from remix_study.study import leases, tables
+from remix_study.study.database_errors import damaged_rows
+from remix_study.study.tables import configuration_key
 
 studies = table("studies", column("study_id"), column("study_name"))
 
@@ -54,3 +63,143 @@ def rows_of_trials(source: TableClause, study_id: int) -> Select[Any]:
         .join(trials, trials.c.trial_id == source.c.trial_id)
         .where(trials.c.study_id == study_id)
     )
+
+
+Registered = tuple[int, Any]
+"""Optuna's study id, and the row of :data:`remix_study.study.tables.studies`."""
+
+
+def registered_studies(connection: Connection) -> list[Registered]:
+    """Every study that exists both in Optuna's tables and in the project's, by name."""
+    rows = {
+        row.uuid: row for row in connection.execute(tables.select_rows(connection, tables.studies))
+    }
+    attributes = study_attributes.c
+    bindings = connection.execute(
+        select(studies.c.study_id, studies.c.study_name, attributes.value_json)
+        .join(study_attributes, studies.c.study_id == attributes.study_id)
+        .where(attributes.key == tables.STUDY_ATTRIBUTE)
+    )
+    # Sorted here: databases do not agree on the order of letters.
+    return [
+        (study_id, rows[uuid])
+        for study_id, _, text in sorted(bindings, key=lambda binding: binding.study_name)
+        if (uuid := json.loads(text)) in rows
+    ]
+
+
+def check_names(registered: Collection[Registered], names: Collection[str]) -> None:
+    """Refuse names of studies that a database does not hold.
+
+    Raises:
+        UsageError: Names the first, and similar ones that it holds.
+    """
+    known_names = sorted({row.study for _, row in registered})
+    for name in names:
+        if name not in known_names:
+            raise UsageError(
+                f'the database holds no study "{name}"{did_you_mean(name, known_names)}'
+            )
+
+
+def select_studies(connection: Connection, names: Collection[str] = ()) -> list[Registered]:
+    """Registered studies of those that a user names, one a problem, by name.
+
+    Args:
+        connection: To the database.
+        names: Names of study files' studies; all studies when empty.
+
+    Raises:
+        StorageError: The database holds no study.
+        UsageError: It holds none of this name.
+    """
+    registered = registered_studies(connection)
+    if not registered:
+        raise StorageError("the database holds no study yet; run one first")
+    check_names(registered, names)
+    return [entry for entry in registered if not names or entry[1].study in names]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A task's configurations by status.
+
+    Attributes:
+        name: ``<study>/<problem>``.
+        planned: Configurations of a grid, or trials of a search.
+        complete: Configurations with a COMPLETE trial, or one that the search has pruned.
+        failed: Configurations, or slots of a search, whose trials all failed, none running.
+        running: Configurations that a living worker works on.
+        dead: Trials left RUNNING by a worker that is gone; the next run frees them.
+        missing: Configurations that are neither complete nor running.
+    """
+
+    name: str
+    planned: int
+    complete: int
+    failed: int
+    running: int
+    dead: int
+    missing: int
+
+
+def read_progress(engine: Engine) -> list[Progress]:
+    """Count the configurations of every study of this project in the database, by name."""
+    with damaged_rows(), engine.connect() as connection:
+        return [
+            _progress(connection, study_id, row)
+            for study_id, row in registered_studies(connection)
+        ]
+
+
+def _progress(connection: Connection, study_id: int, row: Any) -> Progress:
+    alive = leases.living_workers(connection)
+    leased = {
+        lease.point: lease.trial
+        for lease in connection.execute(
+            select(tables.leases).where(tables.leases.c.study_uuid == row.uuid)
+        )
+        if lease.worker_uuid in alive
+    }
+    stored = connection.execute(select(trials).where(trials.c.study_id == study_id)).all()
+    leased_trials = {number for number in leased.values() if number is not None}
+    dead = sum(trial.state == "RUNNING" and trial.number not in leased_trials for trial in stored)
+    keys = trial_keys(connection, study_id, row)
+    scored = {keys.get(trial.trial_id) for trial in stored if trial.state in SCORED_STATES}
+    with_failures = {keys.get(trial.trial_id) for trial in stored if trial.state == "FAIL"}
+    # A trial without a configuration or slot is not part of the plan.
+    planned = set(row.planned) or set(keys.values())
+    complete = min(len(scored & planned), row.trials)
+    failed = len((with_failures & planned) - scored - leased.keys())
+    missing = max(0, row.trials - complete - len(leased))
+    return Progress(row.name, row.trials, complete, failed, len(leased), dead, missing)
+
+
+def trial_keys(connection: Connection, study_id: int, row: Any) -> dict[int, str]:
+    """Keys of configurations, or of used slots of a search, by Optuna's trial id.
+
+    Args:
+        connection: To the database.
+        study_id: Optuna's id of the study.
+        row: Its row in the project's table of studies.
+    """
+    if row.planned:
+        return _configuration_keys(connection, study_id)
+    is_slot = trial_attributes.c.key == tables.SLOT_ATTRIBUTE
+    rows = connection.execute(rows_of_trials(trial_attributes, study_id).where(is_slot))
+    return {each.trial_id: f"slot {each.value_json}" for each in rows}
+
+
+def _configuration_keys(connection: Connection, study_id: int) -> dict[int, str]:
+    """Keys of the trials' configurations, as the plan has them."""
+    rows = connection.execute(rows_of_trials(parameters, study_id))
+    configurations: dict[int, dict[str, Any]] = {}
+    for row in rows:
+        distribution = json.loads(row.distribution_json)
+        value: Any = row.param_value
+        if distribution["name"] == "CategoricalDistribution":
+            value = distribution["attributes"]["choices"][int(value)]
+        elif distribution["name"] == "IntDistribution":
+            value = int(value)
+        configurations.setdefault(row.trial_id, {})[row.param_name] = value
+    return {trial: configuration_key(each) for trial, each in configurations.items()}

@@ -1,18 +1,99 @@
-"""Rows of a trial and of a study in the project's tables: written and deleted as a whole."""
+"""What a run writes: its manifest, the rows of each trial, and attributes that people see."""
 
 from __future__ import annotations
 
 import math
+import os
+import platform
+import sys
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 
+from remix_study.metrics import METRICS
 from remix_study.study import tables
 from remix_study.study.configurations import label_of
 from remix_study.study.evaluation import Evaluation, peak_memory_mb
+from remix_study.study.tables import MAX_ATTRIBUTE_LENGTH, utc_now
 from remix_study.study.task import Task
+from remix_study.studyfile.outside_files import outside_file
+from remix_study.training.engine_version import ENGINE_VERSION
+from remix_study.version import __version__
+
+_PACKAGES = ("keras", "tensorflow", "jax", "numpy", "optuna", "scikit-learn", "scipy", "pandas")
+
+
+def manifest(task: Task, command: str) -> dict[str, Any]:
+    """Describe a run of one task.
+
+    Args:
+        task: The task, with its data and folds.
+        command: The command line, or the call in Python.
+    """
+    study, problem = task.study, task.problem
+    return {
+        "study": study.name,
+        "problem": problem.name,
+        "command": command,
+        "started": utc_now(),
+        "file": {"text": study.text, "sha256": study.sha256},
+        "data": {
+            "name": problem.dataset.name,
+            "source": problem.dataset.source,
+            "sha256": problem.dataset.sha256,
+            "outside": outside_file(study, task.spec),
+        },
+        "seed": study.seed,
+        "stack": task.stack,
+        "remix_study": __version__,
+        "python": platform.python_version(),
+        "packages": {name: number for name in _PACKAGES if (number := package_version(name))},
+        "backend": _backend(),
+        "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+    }
+
+
+def _backend() -> str:
+    # Keras may also read its backend from a file of its own.
+    keras = sys.modules.get("keras")
+    return keras.config.backend() if keras else os.environ.get("KERAS_BACKEND", "tensorflow")
+
+
+def package_version(name: str) -> str:
+    """Version of an installed package, "" where it is not installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        # TensorFlow, for one, is also published under other names.
+        return str(getattr(sys.modules.get(name), "__version__", ""))
+
+
+def trial_attributes(task: Task, evaluation: Evaluation) -> dict[str, Any]:
+    """Label, validation scores and cost of a trial; no value comes from test rows."""
+    epochs = [outcome.epochs for outcome in evaluation.outcomes]
+    n_failed = sum(bool(outcome.failed) for outcome in evaluation.outcomes)
+    attributes: dict[str, Any] = {"row": label_of(evaluation.parameters)[:MAX_ATTRIBUTE_LENGTH]}
+    for name in task.study.objectives:
+        scores = evaluation.validation(name)
+        sd = np.std(scores, ddof=1) if len(scores) > 1 else 0.0
+        attributes[f"validation {METRICS[name].short}"] = f"{np.mean(scores):.4f} (sd {sd:.4f})"
+    fewest = min(
+        int(np.bincount(task.problem.y[fold.train], minlength=task.problem.K).min())
+        for fold in task.folds
+    )
+    if evaluation.pruned:
+        attributes["pruned"] = f"after {len(evaluation.positions)} of {len(task.folds)} folds"
+    return attributes | {
+        "fewest training rows of a class": fewest,
+        "epochs": f"median {int(np.median(epochs))}, {min(epochs)} to {max(epochs)}",
+        "folds failed": n_failed,
+        "seconds": round(evaluation.seconds, 2),
+        "peak memory (MiB)": round(peak_memory_mb()),
+        "engine_version": ENGINE_VERSION,
+    }
 
 
 def record_trial(

@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from optuna.storages import RDBStorage
     from optuna.study import Study as OptunaStudy
 
-# Longer texts stretch the dashboard's pages.
-MAX_ATTRIBUTE_LENGTH = 190
-
 _ROLES = {
     "references": "baseline and the paper's ReMix, which its space lacks",
     "inner": "the search again, without one outer fold",
@@ -133,7 +130,7 @@ def _begin(storage: RDBStorage, task: Task, study: OptunaStudy) -> str:
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study.set_metric_names([METRICS[name].short for name in task.study.objectives])
     for name, text in _study_attributes(task).items():
-        study.set_user_attr(name, text[:MAX_ATTRIBUTE_LENGTH])
+        study.set_user_attr(name, text[: tables.MAX_ATTRIBUTE_LENGTH])
     study_uuid = str(uuid.uuid4())
     row = {
         "uuid": study_uuid,

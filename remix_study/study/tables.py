@@ -42,6 +42,9 @@ STUDY_ATTRIBUTE = "remix_study"
 RUN_ATTRIBUTE = "remix_run"
 SLOT_ATTRIBUTE = "slot"
 
+# Longer texts stretch the dashboard's pages.
+MAX_ATTRIBUTE_LENGTH = 190
+
 
 def utc_now() -> str:
     """The present time as every table here has it: UTC, ISO 8601 to the millisecond."""

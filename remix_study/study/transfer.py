@@ -14,10 +14,10 @@ from sqlalchemy.exc import IntegrityError
 from remix_study.errors import StorageError
 from remix_study.study import optuna_tables, tables
 from remix_study.study.database_errors import database_errors, url_without_password
+from remix_study.study.optuna_tables import Registered, registered_studies, select_studies
 from remix_study.study.registration import bind_study
 from remix_study.study.signals import Signals
 from remix_study.study.storage import open_reader
-from remix_study.study.study_selection import Registered, registered_studies, select_studies
 from remix_study.study.transfer_rows import Block, comparable, read_study, write_study
 
 # One letter is a drive of Windows.

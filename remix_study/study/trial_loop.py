@@ -22,7 +22,7 @@ from remix_study.study.configurations import label_of
 from remix_study.study.evaluation import Evaluation, MembersFailed
 from remix_study.study.finish_trial import close_dead_trials, finish_trial
 from remix_study.study.leases import Worker
-from remix_study.study.manifest import manifest
+from remix_study.study.record import manifest
 from remix_study.study.reporter import Reporter, Summary
 from remix_study.study.retry import retry_transient
 from remix_study.study.schedule import (

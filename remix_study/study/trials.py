@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 
 from remix_study.study import tables
 from remix_study.study.record import delete_run
-from remix_study.study.registration import MAX_ATTRIBUTE_LENGTH, RegisteredStudy
+from remix_study.study.registration import RegisteredStudy
 from remix_study.study.task import Task
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def fail_trial(
         final: Whether it would fail again if it were tried again.
     """
     try:
-        storage.set_trial_user_attr(trial_id, FAILED, reason[:MAX_ATTRIBUTE_LENGTH])
+        storage.set_trial_user_attr(trial_id, FAILED, reason[: tables.MAX_ATTRIBUTE_LENGTH])
         if slot is not None:
             storage.set_trial_user_attr(trial_id, tables.SLOT_ATTRIBUTE, slot)
         if final:

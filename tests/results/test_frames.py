@@ -13,8 +13,8 @@ from tiny_studies import TINY
 from remix_study.data.named_datasets import load_dataset
 from remix_study.errors import StorageError, UsageError
 from remix_study.results.frames import load_frames
+from remix_study.study.optuna_tables import read_progress
 from remix_study.study.storage import open_reader
-from remix_study.study.study_progress import read_progress
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ import pytest
 from sqlalchemy import func, select
 from tiny_studies import TINY, tiny
 
-from remix_study.study import leases, tables, trial_attributes
+from remix_study.study import leases, record, tables
 from remix_study.study.configurations import configuration_of
 from remix_study.study.evaluation import Evaluation, MembersFailed, evaluate
 from remix_study.study.finish_trial import close_dead_trials, finish_trial
 from remix_study.study.leases import Worker
 from remix_study.study.record import record_trial
-from remix_study.study.registration import MAX_ATTRIBUTE_LENGTH, register_study
+from remix_study.study.registration import register_study
 from remix_study.study.schedule import finished
 from remix_study.study.schedules import GridSchedule, make_schedules
 from remix_study.study.task_preparation import prepare_tasks
@@ -102,11 +102,9 @@ def test_attributes_know_nothing_of_test_rows(trials, monkeypatch):
                 fold["test"] = dict.fromkeys(fold["test"], 0.123)
             for outcome in evaluation.outcomes:
                 outcome.test[:] = 1 / 3
-        monkeypatch.setattr(trial_attributes, "peak_memory_mb", lambda: 1.0)
+        monkeypatch.setattr(record, "peak_memory_mb", lambda: 1.0)
         object.__setattr__(evaluation, "seconds", 1.0)
-        attributes.append(
-            (trial_attributes.trial_attributes(trials.task, evaluation), evaluation.values)
-        )
+        attributes.append((record.trial_attributes(trials.task, evaluation), evaluation.values))
     assert attributes[0] == attributes[1]
 
 
@@ -143,7 +141,7 @@ def test_a_failed_trial_keeps_its_reason_and_nothing_else(schedule, trials):
     assert states(trials) == ["FAIL"]
     reason = trials.registered.optuna.trials[0].user_attrs["failed"]
     assert reason.startswith("because")
-    assert len(reason) == MAX_ATTRIBUTE_LENGTH
+    assert len(reason) == tables.MAX_ATTRIBUTE_LENGTH
     assert count_rows(trials) == NO_ROWS
     assert finished(schedule) == set()
 

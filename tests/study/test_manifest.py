@@ -11,7 +11,7 @@ import pytest
 from tiny_studies import TINY
 
 import remix_study
-from remix_study.study import manifest
+from remix_study.study import record
 from remix_study.study.task_preparation import prepare_tasks
 from remix_study.studyfile.parsing import parse_study
 
@@ -20,7 +20,7 @@ from remix_study.studyfile.parsing import parse_study
 def test_it_describes_the_run():
     (task,) = prepare_tasks(parse_study(TINY, "tiny.toml"))
     begin = datetime.now(UTC)
-    description = json.loads(json.dumps(manifest.manifest(task, "a command")))
+    description = json.loads(json.dumps(record.manifest(task, "a command")))
     end = datetime.now(UTC)
     assert description["command"] == "a command"
     assert description["file"]["text"] == TINY
@@ -39,4 +39,4 @@ def test_it_describes_the_run():
 
 
 def test_a_package_that_is_not_installed_has_no_version():
-    assert manifest.package_version("no-such-package") == ""
+    assert record.package_version("no-such-package") == ""

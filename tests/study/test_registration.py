@@ -14,7 +14,7 @@ from remix_study.batches.strategies import DEFAULT_STRATEGIES
 from remix_study.errors import StorageError, StudyFileError
 from remix_study.models import building
 from remix_study.study import fingerprint, registration, tables
-from remix_study.study.registration import MAX_ATTRIBUTE_LENGTH, register_study
+from remix_study.study.registration import register_study
 from remix_study.study.storage import open_storage
 from remix_study.study.task_preparation import prepare_tasks
 from remix_study.studyfile.parsing import load_study, parse_study
@@ -51,7 +51,7 @@ def test_long_descriptions_are_cut(storage):
     (task,) = prepare_tasks(load_study("tiny.toml"))
     register_study(storage, task)
     attributes = optuna.load_study(study_name=task.name, storage=storage).user_attrs
-    assert max(len(str(value)) for value in attributes.values()) == MAX_ATTRIBUTE_LENGTH
+    assert max(len(str(value)) for value in attributes.values()) == tables.MAX_ATTRIBUTE_LENGTH
 
 
 def test_registering_again_changes_nothing(storage):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tiny_studies import TINY, tiny
 
-from remix_study.study import runner, study_progress
+from remix_study.study import optuna_tables, runner
 from remix_study.study.leases import Worker
 from remix_study.study.registration import register_study
 from remix_study.study.schedules import GridSchedule, make_schedules
@@ -21,7 +21,7 @@ RATES = ('"remix"]', '"remix"]\nlearning_rate = {low = 0.5, high = 2.5}')
 
 def counts() -> dict[str, int]:
     """Counts of the one task that are not zero."""
-    (progress,) = study_progress.read_progress(open_reader("sqlite:///x.db"))
+    (progress,) = optuna_tables.read_progress(open_reader("sqlite:///x.db"))
     assert progress.name == "tiny/wine"
     names = ("planned", "complete", "running", "failed", "dead", "missing")
     return {name: count for name in names if (count := getattr(progress, name))}
@@ -68,7 +68,7 @@ def test_a_study_that_was_deleted_in_the_dashboard_is_left_out(storage):
 
     schedule_of(storage, TINY)
     optuna.delete_study(study_name="tiny/wine", storage=storage)
-    assert study_progress.read_progress(open_reader("sqlite:///x.db")) == []
+    assert optuna_tables.read_progress(open_reader("sqlite:///x.db")) == []
     schedule_of(storage, tiny(("epochs = 2", "epochs = 3")))
     assert counts()["missing"] == 3
 
