@@ -143,17 +143,15 @@ def _with_choices(
     Their slots tell it: on each fold, one for each objective, then one for the baseline where the
     search space holds it. Later schemas store it.
     """
-    choices = [*objectives, "baseline"][: planned // n_folds] if n_folds else []
-    return tuple(
-        trial
-        if trial.chosen_by or not choices
-        else replace(
-            trial,
-            outer_fold=trial.slot // len(choices),
-            chosen_by=choices[trial.slot % len(choices)],
-        )
-        for trial in outer
-    )
+    if all(trial.chosen_by for trial in outer):
+        return tuple(outer)
+    choices = [*objectives, "baseline"][: planned // n_folds]
+
+    def with_choice(trial: SearchTrial) -> SearchTrial:
+        fold, position = divmod(trial.slot, len(choices))
+        return replace(trial, outer_fold=fold, chosen_by=choices[position])
+
+    return tuple(trial if trial.chosen_by else with_choice(trial) for trial in outer)
 
 
 def _trials(connection: Connection, study_id: int, study_uuid: str) -> tuple[SearchTrial, ...]:
