@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.metrics import CORE_METRICS
 from remix_study.results.columns import Record, frame_of, grouped
 from remix_study.results.comparison import Comparison
@@ -88,18 +87,6 @@ class Verdict:
         return tuple(rival for rival in self.rivals if rival.name not in RIVALS[:2])
 
     @property
-    def as_good_rivals(self) -> list[str]:
-        """Names of those of `others` that ReMix is better than on no objective."""
-        return [rival.name for rival in self.others if not rival.by_relation["better"]]
-
-    @property
-    def is_better_than_others(self) -> bool:
-        """Whether ReMix is better than each of `others` on every objective."""
-        return not any(
-            rival.by_relation["worse"] or rival.by_relation["unclear"] for rival in self.others
-        )
-
-    @property
     def missing_rivals(self) -> tuple[str, ...]:
         """Strategies of `RIVALS` that were not run."""
         return tuple(name for name in RIVALS if self.remix and not self.rival(name))
@@ -108,11 +95,6 @@ class Verdict:
     def remix_name(self) -> str:
         """ReMix with its alpha, as in "ReMix (0.1)"."""
         return f"ReMix ({self.remix.alpha:g})" if self.remix else "ReMix"
-
-    @property
-    def is_at_another_alpha(self) -> bool:
-        """Whether ReMix was not run at the published alpha."""
-        return self.remix is not None and self.remix.alpha != PUBLISHED_ALPHA
 
     def others_by_relation(self, metric: str) -> dict[Relation | None, list[Rival]]:
         """What ReMix is in a metric -> those of `others` that it is compared with in it."""
@@ -126,11 +108,6 @@ class Verdict:
         return {
             label: [selection.metric for selection in group] for label, group in groups.items()
         }
-
-    @property
-    def open_configurations(self) -> int:
-        """Number of planned configurations that are not complete."""
-        return int(self.comparison.info["planned"]) - int(self.comparison.info["complete"])
 
     @property
     def least_test_rows(self) -> int:

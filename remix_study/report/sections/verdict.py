@@ -13,7 +13,6 @@ from remix_study.report.page_model import Block, Cell, Head, Section, Table
 from remix_study.report.page_tables import Column, difference_cell, line_table
 from remix_study.report.sentences import SENTENCES
 from remix_study.results.effects import Difference, Score
-from remix_study.results.probability_quality import ProbabilityQuality
 from remix_study.results.selection import Selection
 from remix_study.results.verdict import (
     FEW_FOLDS,
@@ -98,12 +97,17 @@ def _glance_table(verdicts: Sequence[Verdict]) -> Table:
     """The main differences, one line a problem."""
     metrics = list(dict.fromkeys(m for v in verdicts for m in v.comparison.objectives))
 
-    def rival_column(name: str, metric: str) -> Column[Verdict]:
-        def change(verdict: Verdict) -> Difference | None:
-            rival = verdict.rival(name)
-            return rival.differences.get(metric) if rival else None
+    def change_column(
+        head: str, metric: str, differences: Callable[[Verdict], Mapping[str, Difference] | None]
+    ) -> Column[Verdict]:
+        return Column(
+            head, lambda v: difference_cell((differences(v) or {}).get(metric), ends=False)
+        )
 
-        return _short_column(heading(metric), change)
+    def rival_column(name: str, metric: str) -> Column[Verdict]:
+        return change_column(
+            heading(metric), metric, lambda v: r.differences if (r := v.rival(name)) else None
+        )
 
     def choice_column(metric: str) -> Column[Verdict]:
         def cell(verdict: Verdict) -> Cell:
@@ -112,20 +116,20 @@ def _glance_table(verdicts: Sequence[Verdict]) -> Table:
 
         return Column(Head(short_name(metric), kind="text"), cell)
 
-    def log_loss_column(
-        head: str, differences: Callable[[ProbabilityQuality], Mapping[str, Difference]]
-    ) -> Column[Verdict]:
-        def change(verdict: Verdict) -> Difference | None:
-            quality = verdict.probability_quality
-            return differences(quality).get(PROBABILITY_METRIC) if quality else None
-
-        return _short_column(head, change)
-
     columns = (
         Column[Verdict]("problem", lambda verdict: verdict.comparison.name),
-        *(rival_column(name, metric) for name in ("baseline", "balance") for metric in metrics),
-        log_loss_column("as trained", lambda quality: quality.as_trained),
-        log_loss_column("corrected", lambda quality: quality.corrected),
+        *(rival_column("baseline", metric) for metric in metrics),
+        *(rival_column("balance", metric) for metric in metrics),
+        change_column(
+            "as trained",
+            PROBABILITY_METRIC,
+            lambda v: v.probability_quality.as_trained if v.probability_quality else None,
+        ),
+        change_column(
+            "corrected",
+            PROBABILITY_METRIC,
+            lambda v: v.probability_quality.corrected if v.probability_quality else None,
+        ),
         *map(choice_column, metrics),
     )
     caption = "Every problem at a glance: ▲ better, ▼ worse, no mark: not told apart"
@@ -138,10 +142,6 @@ def _glance_table(verdicts: Sequence[Verdict]) -> Table:
         Head("choice of validation", span=len(metrics)),
     )
     return replace(glance, head=(groups, *glance.head))
-
-
-def _short_column(head: str, change: Callable[[Verdict], Difference | None]) -> Column[Verdict]:
-    return Column(head, lambda verdict: difference_cell(change(verdict), ends=False))
 
 
 def _selection_table(verdict: Verdict) -> Table:
