@@ -61,7 +61,7 @@ def sections(checks: Sequence[Check]) -> tuple[Section, ...]:
 
 def _block(ablation: Ablation) -> Block:
     check = ablation.check
-    title = f"{check.varied.study}: {check.main.title}, {check.main.imbalance_name}"
+    title = f"{check.varied.study}: {check.main.full_title}"
     text = [sentence(f"Changed: {_changes(check.changes)}")]
     if ablation.left_out:
         text.append(sentence(f"Not complete on both sides: {listing(ablation.left_out)}"))

@@ -59,7 +59,7 @@ def section(reliabilities: Reliabilities) -> Section:
         pictures = (_picture(comparison, methods, n_drawn),) if comparison.name in drawn else ()
         n_drawn += len(pictures)
         block = Block(
-            title=f"{comparison.title}, {comparison.imbalance_name}",
+            title=comparison.full_title,
             text=SENTENCES.paragraphs("calibration.problem", methods, pictures),
             pictures=pictures,
             tables=(_page_table(comparison, methods),),

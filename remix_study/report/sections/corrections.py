@@ -85,7 +85,7 @@ def _block(comparison: Comparison) -> Block:
         return replace(change_cell, text=mean, detail=change_cell.text)
 
     return Block(
-        title=f"{comparison.title}, {comparison.imbalance_name}",
+        title=comparison.full_title,
         text=SENTENCES.paragraphs("corrections.approximate", comparison.corrected),
         tables=(
             line_table(

@@ -129,7 +129,7 @@ def _block(comparison: Comparison, place: int, *, is_drawn: bool) -> Block:
         if is_drawn and (picture := _picture(comparison, methods, metric, place))
     ]
     return Block(
-        title=f"{comparison.title}, {comparison.imbalance_name}",
+        title=comparison.full_title,
         text=text,
         pictures=tuple(pictures),
         tables=(_page_table(comparison, methods),),

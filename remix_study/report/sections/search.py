@@ -87,7 +87,7 @@ def _blocks(
     name: str, summary: SearchSummary, study_files: Mapping[tuple[str, str], str]
 ) -> list[Block]:
     comparison = summary.comparison
-    title = f"{comparison.title}, {comparison.imbalance_name}"
+    title = comparison.full_title
     if not summary.chosen:
         return [Block(title=title, text=("No trial is complete yet.",))]
     tables = [choice_table(summary), *([outer_table(summary)] if summary.outer else [])]
