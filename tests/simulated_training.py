@@ -19,7 +19,7 @@ from remix_study.batches.plan_summary import PlanSummary
 from remix_study.cli import run as run_command
 from remix_study.cli.main import main
 from remix_study.seeds import derive_seed
-from remix_study.study import preview, runner
+from remix_study.study import runner
 from remix_study.study.task import Task
 from remix_study.training import stacks
 
@@ -140,8 +140,7 @@ def simulate_training(setattr) -> None:
     setattr(Task, "fit_together", fit_together)
     setattr(Task, "stack", property(lambda task: int(task.spec.training.stack or 1)))
     setattr(stacks, "has_accelerator", lambda: False)
-    for module in (runner, preview):
-        setattr(module, "load_networks", lambda: None)
+    setattr(runner, "load_networks", lambda: None)
 
 
 if __name__ == "__main__":

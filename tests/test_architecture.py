@@ -52,7 +52,12 @@ BUDGETS = {
     "cli": 1000,
 }
 # Rooms that are still larger than that; these numbers may only become smaller.
-LARGER_TODAY = {"study": 6520, "results": 5200, "report": 4700, "paper": 6060}
+LARGER_TODAY = {
+    "study": 6042,
+    "results": 5200,
+    "report": 4700,
+    "paper": 6060,
+}
 
 
 @cache

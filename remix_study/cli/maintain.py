@@ -96,7 +96,7 @@ def _export(options: argparse.Namespace, _signals: Signals) -> int:
 
 def _import(options: argparse.Namespace, signals: Signals) -> int:
     from remix_study.study.database_errors import url_without_password
-    from remix_study.study.runner import quiet_optuna, run_storage
+    from remix_study.study.storage import quiet_optuna, run_storage
     from remix_study.study.transfer import open_source, source_url, transfer_studies
 
     names = study_names(options.studies)

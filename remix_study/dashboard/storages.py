@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from remix_study.errors import UsageError
 from remix_study.study.database_errors import database_errors
 from remix_study.study.optuna_tables import check_names, registered_studies
-from remix_study.study.runner import quiet_optuna
-from remix_study.study.storage import closing, open_reader, open_storage, optuna_url
+from remix_study.study.storage import closing, open_reader, open_storage, optuna_url, quiet_optuna
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from remix_study.errors import RemixStudyError
 from remix_study.study import leases
+from remix_study.study.configurations import program_key
+from remix_study.study.database_errors import retry_transient
 from remix_study.study.evaluation import (
     Evaluation,
     MembersFailed,
@@ -19,9 +21,7 @@ from remix_study.study.evaluation import (
     evaluate_together,
 )
 from remix_study.study.leases import Worker
-from remix_study.study.program_stack import program_key
 from remix_study.study.reporter import Reporter
-from remix_study.study.retry import retry_transient
 from remix_study.study.schedule import MAX_TRIES, Schedule, finished, with_failures
 from remix_study.study.signals import Signals
 from remix_study.study.trials import TakenOver
@@ -43,12 +43,14 @@ class ActiveTrial:
         label: Its name for people.
         trial: The trial, None before it begins and after it is closed.
         parameters: What it trains, once known.
+        result: Scores, once it is trained, or what ended this trial alone.
     """
 
     key: str
     label: str
     trial: Trial | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
+    result: Evaluation | MembersFailed | TakenOver | None = None
 
 
 @dataclass(eq=False)
@@ -66,27 +68,21 @@ class ConfigurationQueue:
     times_lost: Counter[str] = field(default_factory=Counter)
 
     def lease(self, max_trials: int | None) -> list[ActiveTrial]:
-        """Lease the next configuration, and those that train beside it.
+        """Lease the first configuration that is neither finished nor another worker's.
 
         Args:
-            max_trials: How many at most; None for as many as one program trains.
+            max_trials: How many at most, with those that train beside it; None for as many as one
+                program trains.
 
         Returns:
             Trials that have not begun; none where nothing can be leased.
         """
-        first = self._lease_first()
-        if first is None:
-            return []
-        keys = [first, *self._lease_companions(first, max_trials)]
-        return [ActiveTrial(key, key) for key in keys]
-
-    def _lease_first(self) -> str | None:
-        """Lease the first configuration that is neither finished nor another worker's."""
         closed = self._closed()
         for key in self.schedule.configurations():
             if key not in closed and self.schedule.can_begin(key) and self._acquire(key):
-                return key
-        return None
+                keys = [key, *self._lease_companions(key, max_trials)]
+                return [ActiveTrial(key, key) for key in keys]
+        return []
 
     def _lease_companions(self, first: str, max_trials: int | None) -> list[str]:
         """Lease more configurations that one program trains with the first.
@@ -134,10 +130,6 @@ class ConfigurationQueue:
         return False
 
 
-TrialResult = Evaluation | MembersFailed | TakenOver
-"""Scores of a trial, or what ended this trial alone."""
-
-
 def for_each(active: Sequence[ActiveTrial], action: Callable[[ActiveTrial], None]) -> None:
     """Apply an action to all trials, also after one has raised; then raise the first error."""
     errors: list[Exception] = []
@@ -152,14 +144,8 @@ def for_each(active: Sequence[ActiveTrial], action: Callable[[ActiveTrial], None
 
 def train_trials(
     schedule: Schedule, active: Sequence[ActiveTrial], reporter: Reporter, signals: Signals
-) -> Sequence[TrialResult]:
-    """Train configurations, side by side if there are several.
-
-    Args:
-        schedule: Of their task.
-        active: With an open trial each.
-        reporter: Receives the epochs.
-        signals: Checked after every epoch.
+) -> None:
+    """Train open trials, side by side if there are several, and give each its result.
 
     Raises:
         TrainingCrashed: Training raised something.
@@ -169,14 +155,17 @@ def train_trials(
         signals.check()
         reporter.epoch(members)
 
-    if not active:
-        return ()
+    task = schedule.trials.task
     try:
         if len(active) > 1:
-            return _train_together(schedule, active, reporter, on_epoch)
-        return [_train_alone(schedule, active[0], reporter, signals, on_epoch)]
-    except (MembersFailed, TakenOver) as error:
-        return [error]
+            label = f"{active[0].label} and {len(active) - 1} beside it"
+            epochs = task.configuration(active[0].parameters).training.epochs
+            reporter.trial(label, len(active) * len(task.folds), epochs)
+            results = evaluate_together(task, [trial.parameters for trial in active], on_epoch)
+            for trial, result in zip(active, results, strict=True):
+                trial.result = result
+        elif active:
+            active[0].result = _train_alone(schedule, active[0], reporter, signals, on_epoch)
     except RemixStudyError:
         raise
     except Exception as error:
@@ -184,15 +173,8 @@ def train_trials(
         if signals.received is not None:
             raise
         # A program that failed may have left anything in memory.
-        schedule.trials.task.free()
+        task.free()
         raise TrainingCrashed(_describe_crash(error)) from error
-
-
-def describe_error(error: BaseException) -> str:
-    """An exception in one line."""
-    if isinstance(error, RemixStudyError):
-        return str(error)
-    return traceback.format_exception_only(error)[-1].strip()
 
 
 def _train_alone(
@@ -201,38 +183,29 @@ def _train_alone(
     reporter: Reporter,
     signals: Signals,
     on_epoch: Callable[[int], None],
-) -> Evaluation:
+) -> Evaluation | MembersFailed | TakenOver:
     task, trial = schedule.trials.task, active.trial
     assert trial is not None
-    configuration = task.configuration(active.parameters)
     blocks, rule = schedule.blocks(active.key), schedule.pruning_rule(trial, active.key)
-    reporter.trial(active.label, sum(map(len, blocks)), configuration.training.epochs)
+    epochs = task.configuration(active.parameters).training.epochs
+    reporter.trial(active.label, sum(map(len, blocks)), epochs)
 
     def should_prune(scores: dict[int, float]) -> bool:
         return rule is not None and retry_transient(lambda: rule(scores), signals)
 
-    return evaluate(
-        task,
-        active.parameters,
-        configuration,
-        on_epoch,
-        blocks=blocks,
-        should_prune=should_prune,
-    )
+    try:
+        return evaluate(
+            task, active.parameters, on_epoch, blocks=blocks, should_prune=should_prune
+        )
+    except (MembersFailed, TakenOver) as error:
+        return error
 
 
-def _train_together(
-    schedule: Schedule,
-    active: Sequence[ActiveTrial],
-    reporter: Reporter,
-    on_epoch: Callable[[int], None],
-) -> list[Evaluation | MembersFailed]:
-    task = schedule.trials.task
-    configurations = [(trial.parameters, task.configuration(trial.parameters)) for trial in active]
-    label = f"{active[0].label} and {len(active) - 1} beside it"
-    epochs = configurations[0][1].training.epochs
-    reporter.trial(label, len(active) * len(task.folds), epochs)
-    return evaluate_together(task, configurations, on_epoch)
+def describe_error(error: BaseException) -> str:
+    """An exception in one line."""
+    if isinstance(error, RemixStudyError):
+        return str(error)
+    return traceback.format_exception_only(error)[-1].strip()
 
 
 def _describe_crash(error: Exception) -> str:

@@ -40,10 +40,9 @@ _POPULATION = 12
 
 
 class PlannedSampler(BaseSampler):
-    """Sampler that gives a trial the parameters of a planned configuration."""
+    """Sampler that gives a trial the parameters of a planned configuration, by name."""
 
     def __init__(self, parameters: dict[str, Any]) -> None:
-        """Take the parameters by name."""
         self._parameters = parameters
 
     def infer_relative_search_space(
@@ -77,7 +76,6 @@ class FirstSampler(PlannedSampler):
     """
 
     def __init__(self, parameters: dict[str, Any], algorithm: BaseSampler) -> None:
-        """Take the parameters by name, and the search's algorithm."""
         super().__init__(parameters)
         self._algorithm = algorithm
 
@@ -136,7 +134,7 @@ def make_sampler(algorithm: str, seed: int, name: str, slot: int) -> BaseSampler
         algorithm: ``tpe``, ``random``, ``nsga2``, ``gp``, ``cmaes`` or ``qmc``.
         seed: The study's seed.
         name: Name of the Optuna study.
-        slot: The trial's place in the order of trials; an interrupted trial is repeated in it.
+        slot: The trial's place in the order of trials.
     """
     # Optuna takes 32-bit seeds.
     state = derive_seed(seed, name, "algorithm", slot) % 2**32

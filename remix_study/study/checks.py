@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
-from remix_study.batches.strategies import DEFAULT_STRATEGIES, STRATEGIES, takes_alpha
+from remix_study.batches.strategies import DEFAULT_STRATEGIES, takes_alpha
 from remix_study.data.dataset import Dataset
 from remix_study.errors import DataError, StudyFileError, UsageError, did_you_mean
 from remix_study.metrics import EXTRA_METRICS, METRICS
 from remix_study.models.building import check_input_shape
-from remix_study.study.configurations import configuration_of, grid_configurations
-from remix_study.study.optuna_parameters import all_choices
-from remix_study.study.search_checks import check_search
+from remix_study.study.algorithms import PACKAGES, UNCONDITIONAL
+from remix_study.study.configurations import augmenting, configuration_of, grid_configurations
+from remix_study.study.constraints import parse_constraint
+from remix_study.study.search_parameters import all_choices, any_alpha
+from remix_study.study.task import MIN_FOLDS
 from remix_study.studyfile.model_options import BUILT_IN_AUGMENTATION, BUILT_IN_MODELS
 from remix_study.studyfile.parsing import DEPENDENT_KEYS
 from remix_study.studyfile.schema import Study
 from remix_study.studyfile.search_space import Choice, Domain, Range, SearchSpace
+
+_INSTEAD = 'use "tpe"'
 
 
 def check_study(study: Study) -> None:
@@ -31,7 +36,8 @@ def check_study(study: Study) -> None:
         _check_names(study)
         _check_alpha(study.search.space, grid=study.search.algorithm == "grid")
         _check_values(study)
-        check_search(study)
+        if study.search.algorithm != "grid":
+            _check_search(study)
     except UsageError as error:
         raise StudyFileError(f"{study.source}: search.space: {error}") from error
     except StudyFileError as error:
@@ -42,25 +48,16 @@ def _check_names(study: Study) -> None:
     if not study.allow_plugins:
         _check_built_in("model", study.model.name, list(BUILT_IN_MODELS))
         _check_built_in("augmentation", study.augmentation.name, [BUILT_IN_AUGMENTATION])
-    for name in study.objectives:
-        if name not in METRICS:
-            raise StudyFileError(
-                f'study.objectives: no metric "{name}"{did_you_mean(name, METRICS)}'
-            )
-    for name in study.extra_metrics:
-        if name not in EXTRA_METRICS:
-            raise StudyFileError(
-                f'study.extra_metrics: no extra metric "{name}"{did_you_mean(name, EXTRA_METRICS)}'
-            )
-    space = study.search.space
-    used = {"strategy": space.strategy, **{p: c.values for p, c in space.parts.items()}}
-    for part, names in used.items():
-        known_names = all_choices()[part]
+    space, choices = study.search.space, all_choices()
+    for key, kind, names, known_names in (
+        ("study.objectives", "metric", study.objectives, METRICS),
+        ("study.extra_metrics", "extra metric", study.extra_metrics, EXTRA_METRICS),
+        ("search.space.strategy", "strategy", space.strategy, choices["strategy"]),
+        *((f"search.space.{p}", p, c.values, choices[p]) for p, c in space.parts.items()),
+    ):
         for name in names:
             if name not in known_names:
-                raise StudyFileError(
-                    f'search.space.{part}: no {part} "{name}"{did_you_mean(name, known_names)}'
-                )
+                raise StudyFileError(f'{key}: no {kind} "{name}"{did_you_mean(name, known_names)}')
 
 
 def _check_built_in(section: str, name: str, built_in: Sequence[str]) -> None:
@@ -70,11 +67,6 @@ def _check_built_in(section: str, name: str, built_in: Sequence[str]) -> None:
             f'{section}.name: "{name}" would run code of its own, which --no-plugins forbids; '
             f'write "{built_in[0]}", or leave --no-plugins out'
         )
-
-
-def augmenting(space: SearchSpace) -> list[str]:
-    """The strategies of a space that augment images."""
-    return [name for name in space.strategy if name in STRATEGIES and STRATEGIES[name].augment]
 
 
 def check_kind(study: Study, dataset: Dataset) -> None:
@@ -162,9 +154,6 @@ def check_batch_size(space: SearchSpace, batch_size: int, rows: int, problem: st
         batch_size: The size where it does not.
         rows: Training rows of the smallest fold.
         problem: Its name.
-
-    Raises:
-        StudyFileError: Batches are larger.
     """
     largest, source = batch_size, ""
     if domain := space.settings.get("batch_size"):
@@ -174,3 +163,77 @@ def check_batch_size(space: SearchSpace, batch_size: int, rows: int, problem: st
             f"batch_size: {largest}{source} exceeds the {rows} training rows of a fold of "
             f"{problem}; lower it"
         )
+
+
+def _check_search(study: Study) -> None:
+    """Refuse what a search's algorithm cannot do, and an algorithm without its package."""
+    search = study.search
+    texts = [parse_constraint(text).text for text in search.constraints]
+    if len(set(texts)) < len(texts):
+        raise StudyFileError("search.constraints: one is there twice; leave one out")
+    if search.outer and study.cv.redraw:
+        raise StudyFileError(
+            "search.outer: rows that are drawn anew for every repeat have no outer folds; leave "
+            "it or cv.redraw out"
+        )
+    _check_prune(study)
+    if search.algorithm in UNCONDITIONAL:
+        _check_one_alpha(search.algorithm, search.space)
+    if search.algorithm == "cmaes":
+        _check_cmaes(study)
+    package = PACKAGES.get(search.algorithm)
+    if package and find_spec(package) is None:
+        raise StudyFileError(
+            f'search.algorithm: "{search.algorithm}" needs {package}, which is not installed; '
+            f'pip install "remix-study[{search.algorithm}]"'
+        )
+
+
+def _check_prune(study: Study) -> None:
+    if not study.search.prune:
+        return
+    if len(study.objectives) > 1:
+        raise StudyFileError(
+            "search.prune: needs one objective; of several, none alone decides what is pruned"
+        )
+    folds = study.cv.folds * study.cv.repeats
+    if study.cv.repeats < 2 or folds < 2 * MIN_FOLDS:
+        raise StudyFileError(
+            f"search.prune: needs cv.repeats of 2 or more and {2 * MIN_FOLDS} folds in all, to "
+            f"stop between two blocks (found {folds})"
+        )
+
+
+def _check_one_alpha(algorithm: str, space: SearchSpace) -> None:
+    if space.parts:
+        return
+    mixing = [name for name in space.strategy or DEFAULT_STRATEGIES if takes_alpha(name)]
+    if len({space.alpha_of(name) for name in mixing} - {None}) > 1:
+        raise StudyFileError(
+            f'search.space.alpha: "{algorithm}" needs the same alpha for every strategy, or '
+            f"{_INSTEAD}"
+        )
+
+
+def _check_cmaes(study: Study) -> None:
+    """Refuse what CMA-ES cannot search: names, constraints, several objectives, one range."""
+    space = study.search.space
+    if len(study.objectives) > 1:
+        raise StudyFileError(f'search.algorithm: "cmaes" takes one objective only; {_INSTEAD}')
+    if study.search.constraints:
+        raise StudyFileError(f'search.constraints: "cmaes" ignores them; {_INSTEAD}')
+    if not space.parts and len(space.strategy) != 1:
+        raise StudyFileError(
+            f'search.space.strategy: "cmaes" chooses numbers only; name one, or {_INSTEAD}'
+        )
+    alpha = any_alpha(space)
+    domains = {**space.parts, **({"alpha": alpha} if alpha else {}), **space.settings}
+    ranges = [name for name, domain in domains.items() if isinstance(domain, Range)]
+    for name, domain in domains.items():
+        if not isinstance(domain, Range) and len(domain.values) > 1:
+            raise StudyFileError(
+                f'search.space.{name}: "cmaes" chooses numbers only; give one value or a range '
+                f"{{low, high}}, or {_INSTEAD}"
+            )
+    if len(ranges) < 2:
+        raise StudyFileError(f'search.space: "cmaes" needs two ranges or more; {_INSTEAD}')

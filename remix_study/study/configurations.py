@@ -1,10 +1,11 @@
-"""Configurations: those that a grid plans, and what their parameters mean."""
+"""Configurations: those that a grid plans, what they mean, and which share a program."""
 
 from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from remix_study.batches.samplers import SMOTE_SAMPLERS
 from remix_study.batches.strategies import (
     DEFAULT_STRATEGIES,
     PUBLISHED_ALPHA,
+    STRATEGIES,
     Strategy,
     compose,
     make_strategy,
@@ -22,10 +24,14 @@ from remix_study.batches.strategies import (
 from remix_study.study.tables import configuration_key
 from remix_study.studyfile.model_options import check_model
 from remix_study.studyfile.parsing import override
-from remix_study.studyfile.schema import Model, Training
+from remix_study.studyfile.schema import Model, Study, Training
 from remix_study.studyfile.search_space import STRATEGY_PARTS, Choice, Domain, SearchSpace
+from remix_study.training import stacks
 
 Parameters = dict[str, Any]
+
+MAX_AUTO_STACK = 400
+"""Most networks that ``stack = "auto"`` puts into one program on an accelerator."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +54,7 @@ def label_of(parameters: Mapping[str, Any]) -> str:
 
 
 def strategy_of(parameters: Mapping[str, Any]) -> Strategy:
-    """The strategy that parameters name or compose; ``baseline`` where they do neither.
-
-    Raises:
-        UsageError: Parts that do not exist or do not go together.
-    """
+    """The strategy that parameters name or compose; ``baseline`` where they do neither."""
     alpha = parameters.get("alpha")
     if "strategy" in parameters:
         return make_strategy(parameters["strategy"], alpha)
@@ -139,3 +141,37 @@ def _decoded(value: Any) -> Any:
     if isinstance(value, str) and value.startswith("["):
         return json.loads(value)
     return list(value) if isinstance(value, tuple) else value
+
+
+def augmenting(space: SearchSpace) -> list[str]:
+    """The strategies of a space that augment images."""
+    return [name for name in space.strategy if name in STRATEGIES and STRATEGIES[name].augment]
+
+
+def program_stack(study: Study, training: Training, members: int, *, is_shared: bool) -> int:
+    """How many networks train in one program.
+
+    A trial of twenty small networks leaves an accelerator idle most of the time: of a grid, as
+    many trials share a stack as it holds. A network's numbers depend neither on its position in a
+    stack nor on its neighbours: they are those of a trial alone in a stack of that size.
+
+    Args:
+        study: With the grid, where trials share programs.
+        training: With the key ``stack``.
+        members: Networks that one trial trains at a time.
+        is_shared: Whether several trials may share a program.
+    """
+    if training.stack == "auto" and stacks.has_accelerator() and is_shared:
+        groups = Counter(
+            program_key(configuration_of(parameters, training, study.model))
+            for parameters in grid_configurations(study.search.space)
+        )
+        return members * max(1, min(max(groups.values()), MAX_AUTO_STACK // members))
+    return stacks.stack_size(members) if training.stack in (0, "auto") else int(training.stack)
+
+
+def program_key(configuration: Configuration) -> tuple[Hashable, ...]:
+    """Equal for configurations that one compiled program can train."""
+    options = json.dumps(configuration.model.options, sort_keys=True, default=str)
+    key = stacks.program_key(configuration.strategy)
+    return configuration.model.name, options, configuration.training, key

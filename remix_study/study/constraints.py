@@ -19,13 +19,7 @@ _HINT = 'write for example "min_recall >= 0.5" or "brier <= 1.1 x baseline"'
 
 @dataclass(frozen=True)
 class Margin:
-    """How far a mean lies beyond a bound.
-
-    Attributes:
-        beyond: 0 or less where the constraint is fulfilled.
-        mean: Validation mean of the metric.
-        bound: The bound.
-    """
+    """How far a validation mean lies beyond a bound: 0 or less where the constraint is met."""
 
     beyond: float
     mean: float
@@ -57,9 +51,7 @@ class Constraint:
     def margin(self, means: Mapping[str, float], baseline: Mapping[str, float]) -> Margin:
         """Compare a configuration's validation means with the bound.
 
-        Args:
-            means: Validation mean of each metric.
-            baseline: Those of the baseline; a relative bound is NaN where a metric is missing.
+        A relative bound is NaN where the baseline's means lack the metric.
         """
         bound = self.number
         if self.relative:
@@ -93,12 +85,12 @@ def parse_constraint(text: str) -> Constraint:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A COMPLETE trial that may be chosen.
+    """A COMPLETE trial that may be chosen, by Optuna's number.
 
     Attributes:
         number: Optuna's number of the trial.
         values: Its validation means, one an objective.
-        constraints: How far it lies beyond each constraint; 0 or less where it is fulfilled.
+        constraints: How far it lies beyond each constraint.
     """
 
     number: int
@@ -115,15 +107,7 @@ def choose(candidates: Sequence[Candidate], objective: int, *, maximize: bool) -
     """Choose the best trial by one objective among those that fulfil the constraints.
 
     Where none fulfils them all, the choice is among those with the least violation. Of equal
-    trials the first is chosen.
-
-    Args:
-        candidates: Trials, in any order.
-        objective: Position of the objective.
-        maximize: Whether a larger value is better.
-
-    Returns:
-        None without candidates.
+    trials the first is chosen; None without candidates.
     """
     if not candidates:
         return None

@@ -1,17 +1,20 @@
-"""Errors of database drivers: in one line without passwords; which of them are transient."""
+"""Errors of database drivers: in one line without passwords; retried where they are transient."""
 
 from __future__ import annotations
 
 import json
 import re
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
 from remix_study.errors import RemixStudyError, StorageError, mask_passwords
+from remix_study.study.signals import Signals
 from remix_study.studyfile.schema import DEFAULT_STORAGE
 
 _NO_SPACE = "; make room and run again, finished trials are kept"
@@ -28,6 +31,14 @@ _HINTS = {
 _HINTS_BY_CODE = {"53100": f"; the server's disk is full{_NO_SPACE}"}
 # PostgreSQL's classes of transient errors: connections, deadlocks, a server that stops or starts.
 _TRANSIENT = ("08", "40", "57P0")
+
+RETRY_SECONDS = 300.0
+"""How long a worker waits for its database before it gives up."""
+
+# Seconds between two tries, doubled from the first to the second number.
+_PAUSES = (0.1, 10.0)
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -88,6 +99,31 @@ def is_transient(error: Exception) -> bool:
     # Where no connection came about there is no state yet.
     state = getattr(cause.orig, "sqlstate", None)
     return isinstance(cause, OperationalError) and (state is None or state.startswith(_TRANSIENT))
+
+
+def retry_transient(operation: Callable[[], T], signals: Signals) -> T:
+    """Call an operation on the database, again and again while the database is away.
+
+    A trial may have trained for hours: its scores are worth some minutes. The operation must have
+    the same effect when it is done twice, as nobody knows whether a lost connection lost a commit.
+
+    Args:
+        operation: What to call.
+        signals: One that has come ends the tries, also where signals have to wait.
+
+    Raises:
+        Exception: What the operation raises, at once where the error is not transient.
+    """
+    end, pause = time.monotonic() + RETRY_SECONDS, _PAUSES[0]
+    while True:
+        try:
+            return operation()
+        except Exception as error:
+            is_late = time.monotonic() > end
+            if signals.received is not None or is_late or not is_transient(error):
+                raise
+        time.sleep(pause)
+        pause = min(2 * pause, _PAUSES[1])
 
 
 @contextmanager

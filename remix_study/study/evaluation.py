@@ -15,7 +15,7 @@ import numpy as np
 from remix_study.metrics import METRICS, find_metric, score
 from remix_study.study.configurations import Configuration
 from remix_study.study.tables import utc_now
-from remix_study.study.task import Task
+from remix_study.study.task import Blocks, Task
 
 PARTS = ("validation", "test")
 
@@ -31,7 +31,7 @@ class Evaluation:
     Attributes:
         uuid: Identity of the run.
         configuration: What was trained.
-        parameters: The configuration as Optuna holds it.
+        parameters: The same as Optuna holds it.
         positions: Positions of the folds that were trained, in order.
         outcomes: One a trained fold.
         scores: One (part -> metric -> value) a trained fold.
@@ -70,10 +70,9 @@ class Evaluation:
 def evaluate(
     task: Task,
     parameters: dict[str, Any],
-    configuration: Configuration,
     on_epoch: Callable[[int], None] | None = None,
     *,
-    blocks: Sequence[tuple[int, ...]] = (),
+    blocks: Blocks = (),
     should_prune: Callable[[dict[int, float]], bool] | None = None,
 ) -> Evaluation:
     """Train and score one configuration, block by block.
@@ -84,9 +83,8 @@ def evaluate(
     Args:
         task: The task.
         parameters: The configuration as Optuna holds it.
-        configuration: What it means.
         on_epoch: Called after every epoch of a stack with its running members.
-        blocks: Positions of the folds to train, block by block; those of the task when empty.
+        blocks: The blocks of folds to train; those of the task when empty.
         should_prune: Called with each block's validation scores of the first objective by fold
             position; returns whether the trial ends there.
 
@@ -94,19 +92,15 @@ def evaluate(
         MembersFailed: Some member diverged, under ``on_nan = "fail"``, or an objective cannot
             be computed.
     """
+    configuration, objective = task.configuration(parameters), task.study.objectives[0]
     started, clock = utc_now(), time.perf_counter()
-    blocks = blocks or task.blocks
-    objective = task.study.objectives[0]
-    trained = _TrainedFolds()
-    pruned = False
+    trained: list[_Fold] = []
+    pruned, blocks = False, blocks or task.blocks
     for number, positions in enumerate(blocks, start=1):
         outcomes = task.fit(configuration, on_epoch, positions)
-        trained += _score_folds(task, configuration, positions, outcomes)
-        block_scores = trained.scores[-len(positions) :]
-        scores = {
-            position: fold_scores["validation"][objective]
-            for position, fold_scores in zip(positions, block_scores, strict=True)
-        }
+        block = _score_folds(task, configuration, positions, outcomes)
+        trained += block
+        scores = {position: parts["validation"][objective] for position, _, parts in block}
         if should_prune and should_prune(scores) and number < len(blocks):
             pruned = True
             break
@@ -116,93 +110,81 @@ def evaluate(
 
 def evaluate_together(
     task: Task,
-    configurations: Sequence[tuple[dict[str, Any], Configuration]],
+    all_parameters: Sequence[dict[str, Any]],
     on_epoch: Callable[[int], None] | None = None,
 ) -> list[Evaluation | MembersFailed]:
     """Train configurations of a grid side by side, and score each.
 
-    Args:
-        task: The task.
-        configurations: Each as Optuna holds it, and what it means.
-        on_epoch: As for :func:`evaluate`.
-
     Returns:
         One evaluation a configuration, or the error that ended this one alone.
     """
+    configurations = [task.configuration(parameters) for parameters in all_parameters]
     started, clock = utc_now(), time.perf_counter()
-    all_outcomes = task.fit_together([meant for _, meant in configurations], on_epoch)
+    all_outcomes = task.fit_together(configurations, on_epoch)
     times = started, utc_now(), (time.perf_counter() - clock) / len(configurations)
     results: list[Evaluation | MembersFailed] = []
-    for (parameters, configuration), outcomes in zip(configurations, all_outcomes, strict=True):
+    for parameters, meaning, outcomes in zip(
+        all_parameters, configurations, all_outcomes, strict=True
+    ):
         try:
-            trained = _score_folds(task, configuration, range(len(task.folds)), outcomes)
-            evaluation = _make_evaluation(task, parameters, configuration, trained, times)
+            trained = _score_folds(task, meaning, range(len(task.folds)), outcomes)
+            evaluation = _make_evaluation(task, parameters, meaning, trained, times)
             results.append(replace(evaluation, trials_in_program=len(configurations)))
         except MembersFailed as error:
             results.append(error)
     return results
 
 
-@dataclass(frozen=True)
-class _TrainedFolds:
-    """Folds that were trained, with their scores."""
-
-    positions: tuple[int, ...] = ()
-    outcomes: tuple[Any, ...] = ()
-    scores: tuple[dict[str, dict[str, float]], ...] = ()
-
-    def __add__(self, more: _TrainedFolds) -> _TrainedFolds:
-        return _TrainedFolds(
-            self.positions + more.positions,
-            self.outcomes + more.outcomes,
-            self.scores + more.scores,
-        )
+_Fold = tuple[int, Any, dict[str, dict[str, float]]]
+"""Position of a fold that was trained, its outcome and its scores."""
 
 
 def _score_folds(
     task: Task, configuration: Configuration, positions: Sequence[int], outcomes: Sequence[Any]
-) -> _TrainedFolds:
+) -> list[_Fold]:
     checked = [_fail_if_not_finite(outcome) for outcome in outcomes]
     failures = [outcome.failed for outcome in checked if outcome.failed]
     if failures and configuration.training.on_nan == "fail":
         raise MembersFailed(f"{len(failures)} of {len(checked)} folds diverged: {failures[0]}")
-    scores = [
-        _scores(task, position, outcome)
+    return [
+        (position, outcome, _scores(task, position, outcome))
         for position, outcome in zip(positions, checked, strict=True)
     ]
-    return _TrainedFolds(tuple(positions), tuple(checked), tuple(scores))
 
 
 def _make_evaluation(
     task: Task,
     parameters: dict[str, Any],
     configuration: Configuration,
-    trained: _TrainedFolds,
+    trained: Sequence[_Fold],
     times: tuple[str, str, float],
     *,
     pruned: bool = False,
 ) -> Evaluation:
-    values = tuple(
-        float(np.mean([fold["validation"][name] for fold in trained.scores]))
-        for name in task.study.objectives
-    )
-    for name, value in zip(task.study.objectives, values, strict=True):
-        if not np.isfinite(value):
-            raise MembersFailed(f"{name} cannot be computed: a validation part lacks classes")
-    return Evaluation(
+    positions, outcomes, scores = zip(*trained, strict=True)
+    # Equal times tell reports which trials trained side by side.
+    started, finished, seconds = times
+    evaluation = Evaluation(
         uuid=str(uuid.uuid4()),
         configuration=configuration,
         parameters=parameters,
-        positions=trained.positions,
-        outcomes=trained.outcomes,
-        scores=trained.scores,
-        values=values,
+        positions=positions,
+        outcomes=outcomes,
+        scores=scores,
+        values=tuple(
+            float(np.mean([fold["validation"][name] for fold in scores]))
+            for name in task.study.objectives
+        ),
         network_parameters=task.network_parameters(configuration.model),
-        started=times[0],
-        finished=times[1],
-        seconds=times[2],
+        started=started,
+        finished=finished,
+        seconds=seconds,
         pruned=pruned,
     )
+    for name, value in zip(task.study.objectives, evaluation.values, strict=True):
+        if not np.isfinite(value):
+            raise MembersFailed(f"{name} cannot be computed: a validation part lacks classes")
+    return evaluation
 
 
 def _fail_if_not_finite(outcome: Any) -> Any:

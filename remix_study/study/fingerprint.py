@@ -22,7 +22,7 @@ from remix_study.batches.strategies import (
 from remix_study.models.building import resolved_options
 from remix_study.study.configurations import encoded, grid_configurations, label_of
 from remix_study.study.constraints import parse_constraint
-from remix_study.study.optuna_parameters import kind_of
+from remix_study.study.search_parameters import kind_of
 from remix_study.study.tables import configuration_key
 from remix_study.study.task import Task
 from remix_study.studyfile.model_options import BUILT_IN_AUGMENTATION, RotateShiftOptions

@@ -23,8 +23,8 @@ from remix_study.study.fingerprint import (
     resolved_settings,
     study_changes,
 )
-from remix_study.study.optuna_parameters import all_choices
 from remix_study.study.record import delete_study_rows, record_parts
+from remix_study.study.search_parameters import all_choices
 from remix_study.study.task import Task
 from remix_study.training.engine_version import ENGINE_VERSION
 

@@ -31,14 +31,14 @@ class Failure:
 
 @dataclass(eq=False)
 class Summary:
-    """What a run did.
+    """What a run did, in configurations of all tasks.
 
     Attributes:
-        configurations: Configurations of all tasks.
-        complete_before: Configurations that were complete when the run began.
-        completed: Configurations that the run completed.
-        complete: Configurations that are complete now; other processes may have added to them.
-        failures: Configurations that failed.
+        configurations: How many there are.
+        complete_before: How many were complete when the run began.
+        completed: How many the run completed.
+        complete: How many are complete now; other processes may have added to them.
+        failures: Those that failed.
         started: Trials that the run began.
         recycled: Whether the process ended early, to be followed by another one.
     """

@@ -1,33 +1,32 @@
-"""Running a study: all configurations that its file plans and the database lacks."""
+"""Running what a study file plans and the database lacks, and previewing what that would be."""
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import optuna
 from sqlalchemy import Engine
 
 from remix_study.data.dataset import Dataset
 from remix_study.study.checks import check_study
-from remix_study.study.database_errors import database_errors
+from remix_study.study.configurations import grid_configurations, label_of
+from remix_study.study.database_errors import retry_transient
+from remix_study.study.fingerprint import planned_work
 from remix_study.study.leases import Worker
 from remix_study.study.registration import register_study
 from remix_study.study.reporter import Reporter, Summary
-from remix_study.study.retry import retry_transient
 from remix_study.study.schedule import Schedule
 from remix_study.study.schedules import make_schedules
-from remix_study.study.search_tasks import search_tasks
 from remix_study.study.signals import Signals
-from remix_study.study.storage import closing, open_storage
+from remix_study.study.storage import run_storage
 from remix_study.study.task import Task
-from remix_study.study.task_preparation import prepare_tasks
+from remix_study.study.task_preparation import prepare_tasks, search_tasks
 from remix_study.study.trial_loop import TrialLoop, WorkerLimits
 from remix_study.study.trials import Start, Trials
+from remix_study.studyfile.outside_files import outside_file_notes
 from remix_study.studyfile.schema import DEFAULT_STORAGE, Study
 from remix_study.training.backend import load_networks
 
@@ -60,9 +59,6 @@ def run(
         command: Command line for the manifest.
         limits: When this process ends; when nothing is left to lease by default.
         cores: Cores that training may use on a CPU; 0 for all that this process may use.
-
-    Returns:
-        What was done; nothing where the study is finished.
 
     Raises:
         StudyFileError: The study file or a change in it.
@@ -114,17 +110,13 @@ def register_tasks(
     signals: Signals,
     starts: Mapping[str, Start] | None = None,
 ) -> list[Schedule]:
-    """Register the tasks of all problems in the database.
+    """Register the tasks of all problems in the database, one group a problem.
 
     Args:
         storage: The database.
-        task_groups: One group a problem, as :func:`remix_study.study.search_tasks.search_tasks`
-            returns it.
+        task_groups: The tasks of each problem, in the order in which they run.
         signals: Checked while the program waits for a database.
         starts: State of the tasks when the run began, by name; the present state for others.
-
-    Returns:
-        The schedule of each task, in the order in which they run.
 
     Raises:
         StudyFileError: A change in the study file that its studies do not allow.
@@ -137,24 +129,6 @@ def register_tasks(
         ]
         schedules += make_schedules(group, starts)
     return schedules
-
-
-@contextmanager
-def run_storage(url: str, signals: Signals, *, retry: bool = False) -> Iterator[RDBStorage]:
-    """Open a database for a run and close it in the end; errors of its driver become StorageError.
-
-    Args:
-        url: Where it is.
-        signals: Kept away while tables are made.
-        retry: Whether to wait for a database that cannot be opened yet.
-    """
-    with quiet_optuna(), database_errors(url):
-        with signals.critical():
-            storage = (
-                retry_transient(lambda: open_storage(url), signals) if retry else open_storage(url)
-            )
-        with closing(storage):
-            yield storage
 
 
 def _load_networks(
@@ -181,17 +155,83 @@ def _registered_worker(engine: Engine, signals: Signals) -> Iterator[Worker]:
             retry_transient(worker.unregister, signals)
 
 
-@contextmanager
-def quiet_optuna() -> Iterator[None]:
-    """Hide Optuna's messages on studies it creates or opens; reporters tell what matters."""
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(max(verbosity, optuna.logging.WARNING))
-    # A connection that breaks is a one-line error of ours; its pool would add a traceback.
-    pools = logging.getLogger("sqlalchemy.pool")
-    level = pools.level
-    pools.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        pools.setLevel(level)
-        optuna.logging.set_verbosity(verbosity)
+def preview(study: Study, loading: AbstractContextManager[None] | None = None) -> dict[str, Any]:
+    """Load the data, make the folds, count configurations and networks.
+
+    Args:
+        study: The study.
+        loading: Surrounds the import of Keras and its backend, after the study file and the data
+            have been checked.
+
+    Returns:
+        The keys that ``run --dry-run --json`` prints; ``points`` are configurations.
+
+    Raises:
+        StudyFileError, DataError, UsageError: As for :func:`run`.
+    """
+    check_study(study)
+    search, tasks = study.search, prepare_tasks(study)
+    with loading or nullcontext():
+        load_networks()
+    problems = [_preview_problem(task) for task in tasks]
+    is_grid = search.algorithm == "grid"
+    # Alpha only where something is mixed.
+    alpha = ["alpha"] if search.space.alpha else []
+    suggested = [*(search.space.parts or ["strategy"]), *alpha, *search.space.settings]
+    return {
+        "study": study.name,
+        "algorithm": search.algorithm,
+        "asked": [] if is_grid else suggested,
+        "points": [label_of(p) for p in grid_configurations(search.space)] if is_grid else [],
+        "problems": problems,
+        "outside": outside_file_notes(study),
+        "outer": search.outer,
+        "networks": sum(entry["networks"] + entry["networks_beside"] for entry in problems),
+    }
+
+
+def _preview_problem(task: Task) -> dict[str, Any]:
+    problem, n_trials = task.problem, planned_work(task)["trials"]
+    beside = [part for part in search_tasks(task) if part is not task]
+    return {
+        "study": task.name,
+        "rows": dict(zip(problem.classes, problem.counts.tolist(), strict=True)),
+        "features": problem.dataset.n_features,
+        "points": n_trials,
+        "folds": len(task.folds),
+        "networks": n_trials * len(task.folds),
+        # Where no trial is pruned.
+        "networks_beside": sum(
+            planned_work(part)["trials"] * part.folds_per_trial for part in beside
+        ),
+        "parameters": task.network_parameters(task.study.model),
+        "epochs_at_most": task.spec.training.epochs,
+        "notes": list(problem.notes),
+    }
+
+
+def preview_text(summary: dict[str, Any]) -> str:
+    """What :func:`preview` returns, as lines for a person."""
+    lines = ["{study}: {algorithm}, {networks} networks in all".format(**summary)]
+    if summary["asked"]:
+        lines.append(f"suggested by Optuna: {', '.join(summary['asked'])}")
+    lines += [f"note: {line}" for line in summary["outside"]]
+    if summary["points"]:
+        lines.append(f"configurations: {'; '.join(summary['points'])}")
+    for problem in summary["problems"]:
+        rows = ", ".join(f"{name}: {count}" for name, count in problem["rows"].items())
+        lines += [
+            problem["study"],
+            f"  {problem['points']} configurations x {problem['folds']} folds = "
+            f"{problem['networks']} networks of {problem['parameters']:,} parameters, "
+            f"{problem['epochs_at_most']} epochs at most",
+            *([_beside_line(problem, summary["outer"])] if problem["networks_beside"] else []),
+            f"  {problem['features']} features; rows {rows}",
+            *(f"  note: {note}" for note in problem["notes"]),
+        ]
+    return "\n".join(lines)
+
+
+def _beside_line(problem: dict[str, Any], outer: int | None) -> str:
+    what = f"the search again within {outer} outer folds" if outer else "baseline and ReMix"
+    return f"  beside it {what}: {problem['networks_beside']} networks"

@@ -14,6 +14,7 @@ from remix_study.study.configurations import Parameters, label_of
 from remix_study.study.constraints import Constraint, Margin
 from remix_study.study.evaluation import Evaluation
 from remix_study.study.reporter import Failure
+from remix_study.study.task import Blocks
 from remix_study.study.trials import DIED, FAILED, FINAL, NO_TRY, SCORED, Trials
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ MAX_TRIES = 3
 NO_BASELINE = "the baseline has failed, and constraints are relative to it"
 ALL_OTHERS = "all others"
 _SLOT = "slot "
+
+PruningRule = Callable[[dict[int, float]], bool]
+"""Whether to end a trial, from validation scores of the first objective by fold position."""
 
 
 class Schedule(Protocol):
@@ -65,6 +69,10 @@ class Schedule(Protocol):
     def parameters(self, trial: Trial, key: str) -> Parameters:
         """Parameters of an open trial; in a search Optuna chooses them now."""
 
+    def label(self, trial: FrozenTrial, key: str) -> str:
+        """Name of a trial's configuration for people; its key where that is not known."""
+        return label_of(trial.params) if trial.params else key
+
     def slots(self) -> int:
         """Slots that a run which begins now may use; 0 for a grid."""
         return 0
@@ -73,7 +81,7 @@ class Schedule(Protocol):
         """Keys of what any worker may still train in this run."""
         return set(self.configurations()) - finished(self)
 
-    def can_begin(self, key: str) -> bool:  # noqa: ARG002
+    def can_begin(self, _key: str) -> bool:
         """Whether all is there that a configuration depends on."""
         return True
 
@@ -81,19 +89,15 @@ class Schedule(Protocol):
         """Whether constraints that are relative to the baseline have what they need."""
         return "ready"
 
-    def blocks(self, key: str) -> tuple[tuple[int, ...], ...]:  # noqa: ARG002
+    def blocks(self, _key: str) -> Blocks:
         """Positions of the folds that a configuration trains, block by block."""
         return self.trials.task.blocks
 
-    def pruning_rule(
-        self,
-        trial: Trial,  # noqa: ARG002
-        key: str,  # noqa: ARG002
-    ) -> Callable[[dict[int, float]], bool] | None:
+    def pruning_rule(self, _trial: Trial, _key: str) -> PruningRule | None:
         """The rule that decides whether a trial is pruned; None where it never is."""
         return None
 
-    def margins(self, evaluation: Evaluation, key: str) -> dict[Constraint, Margin]:  # noqa: ARG002
+    def margins(self, _evaluation: Evaluation, _key: str) -> dict[Constraint, Margin]:
         """How far a trial lies beyond each constraint of a search."""
         return {}
 
@@ -167,8 +171,7 @@ def _given_up(schedule: Schedule, ended: Sequence[FrozenTrial]) -> dict[str, Fai
             last = (final or failed)[-1]
             reason = str(last.user_attrs.get(FAILED, DIED))
             reason += "" if final else f", {len(failed)} times"
-            label = label_of(last.params) if last.params else key
-            failures[key] = Failure(schedule.trials.task.name, label, reason)
+            failures[key] = Failure(schedule.trials.task.name, schedule.label(last, key), reason)
     if failures:
         for key in schedule.done([trial for trial in ended if trial.state.name in SCORED]):
             failures.pop(key, None)

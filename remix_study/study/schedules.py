@@ -11,11 +11,11 @@ from optuna.trial import Trial, TrialState, create_trial
 from remix_study.study import tables
 from remix_study.study.algorithms import PlannedSampler
 from remix_study.study.configurations import Parameters, grid_configurations
-from remix_study.study.initial_trials import outer_choices
-from remix_study.study.optuna_parameters import distributions
 from remix_study.study.schedule import Schedule, known_key, slot_key, slot_of
+from remix_study.study.search_parameters import distributions, outer_choices
 from remix_study.study.search_schedule import SearchSchedule, SlotSchedule
 from remix_study.study.tables import configuration_key
+from remix_study.study.task import Blocks
 from remix_study.study.trials import NOT_PLANNED, Start, Trials, fail_trial
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def make_schedules(
 
     Args:
         group: Trials of the tasks, in the order of
-            :func:`remix_study.study.search_tasks.search_tasks`.
+            :func:`remix_study.study.task_preparation.search_tasks`.
         starts: State of the tasks when the run began, by name; the present state for others.
     """
     schedules: list[Schedule] = []
@@ -46,9 +46,9 @@ def make_schedules(
             schedule, references = SearchSchedule(trials, references), None
             if trials.task.role == "inner":
                 inner.append(schedule)
-        n_trials = len(trials.registered.optuna.get_trials(deepcopy=False))
-        present = Start(n_trials, schedule.slots())
-        trials.start = (starts or {}).get(trials.task.name, present)
+        trials.start = (starts or {}).get(trials.task.name) or Start(
+            len(trials.registered.optuna.get_trials(deepcopy=False)), schedule.slots()
+        )
         schedules.append(schedule)
     return schedules
 
@@ -168,7 +168,7 @@ class NestedSchedule(SlotSchedule):
         """The chosen parameters."""
         return PlannedSampler(self.fixed[slot])
 
-    def blocks(self, key: str) -> tuple[tuple[int, ...], ...]:
+    def blocks(self, key: str) -> Blocks:
         """The one outer fold that a slot belongs to, in all its repeats."""
         return (self.trials.task.blocks[(slot_of(key) or 0) // len(self.choices)],)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -12,19 +12,13 @@ from optuna.exceptions import UpdateFinishedTrialError
 
 from remix_study.metrics import METRICS
 from remix_study.study import tables
-from remix_study.study.algorithms import (
-    UNCONDITIONAL,
-    FirstSampler,
-    make_pruner,
-    make_sampler,
-)
-from remix_study.study.configurations import Parameters
+from remix_study.study.algorithms import FirstSampler, make_pruner, make_sampler
+from remix_study.study.configurations import Parameters, label_of
 from remix_study.study.constraints import Candidate, Constraint, Margin, choose, parse_constraint
 from remix_study.study.evaluation import Evaluation, MembersFailed
-from remix_study.study.initial_trials import initial_configurations
-from remix_study.study.optuna_parameters import suggest
 from remix_study.study.record import validation_means
-from remix_study.study.schedule import Schedule, finished, slot_key, slot_of
+from remix_study.study.schedule import PruningRule, Schedule, finished, slot_key, slot_of
+from remix_study.study.search_parameters import effective, initial_configurations, suggest
 from remix_study.study.tables import configuration_key
 from remix_study.study.trials import ASKED_FOR, NOT_FIRST, SCORED, TakenOver, Trials, fail_trial
 
@@ -60,6 +54,13 @@ class SlotSchedule(Schedule, Protocol):
         slot = trial.user_attrs.get(ASKED_FOR)
         return f"trial {trial.number}" if slot is None else slot_key(slot)
 
+    def label(self, trial: FrozenTrial, key: str) -> str:
+        """Name of a trial's configuration, its key where its parameters were never complete."""
+        try:
+            return label_of(effective(trial.params, self.trials.task.study.search))
+        except KeyError:
+            return key
+
     def start(self, key: str) -> Trial:
         """Begin the trial of a slot."""
         slot, study = slot_of(key), self.trials.registered.optuna
@@ -71,10 +72,9 @@ class SlotSchedule(Schedule, Protocol):
         trial.set_user_attr(ASKED_FOR, slot)
         return trial
 
-    def parameters(self, trial: Trial, key: str) -> Parameters:  # noqa: ARG002
+    def parameters(self, trial: Trial, _key: str) -> Parameters:
         """What the sampler chooses for an open trial."""
-        search = self.trials.task.study.search
-        return suggest(trial, search.space, everything=search.algorithm in UNCONDITIONAL)
+        return suggest(trial, self.trials.task.study.search)
 
 
 @dataclass(eq=False)
@@ -150,12 +150,11 @@ class SearchSchedule(SlotSchedule):
         algorithm = make_sampler(task.study.search.algorithm, task.study.seed, task.name, slot)
         return FirstSampler(self.fixed[slot], algorithm) if slot in self.fixed else algorithm
 
-    def pruning_rule(self, trial: Trial, key: str) -> Callable[[dict[int, float]], bool] | None:
+    def pruning_rule(self, trial: Trial, key: str) -> PruningRule | None:
         """Build the rule that decides whether a trial is pruned; None where the study never does.
 
-        The rule takes validation scores of the first objective by fold position and reports them
-        to Optuna; it raises TakenOver where the trial was closed meanwhile. Initial trials report,
-        and are never pruned.
+        The rule reports the scores to Optuna; it raises TakenOver where the trial was closed
+        meanwhile. Initial trials report, and are never pruned.
         """
         if not self.trials.task.study.search.prune:
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import time
@@ -21,8 +22,10 @@ from remix_study.study.database_errors import (
     database_errors,
     driver_error,
     parse_url,
+    retry_transient,
     url_without_password,
 )
+from remix_study.study.signals import Signals
 from remix_study.study.upgrade import check_schema, create_tables
 from remix_study.studyfile.schema import DEFAULT_STORAGE
 
@@ -119,6 +122,42 @@ def closing(storage: RDBStorage) -> Iterator[RDBStorage]:
     finally:
         storage.remove_session()
         storage.engine.dispose()
+
+
+@contextmanager
+def run_storage(url: str, signals: Signals, *, retry: bool = False) -> Iterator[RDBStorage]:
+    """Open a database for a run and close it in the end; errors of its driver become StorageError.
+
+    Args:
+        url: Where it is.
+        signals: Kept away while tables are made.
+        retry: Whether to wait for a database that cannot be opened yet.
+    """
+    with quiet_optuna(), database_errors(url):
+        with signals.critical():
+            storage = (
+                retry_transient(lambda: open_storage(url), signals) if retry else open_storage(url)
+            )
+        with closing(storage):
+            yield storage
+
+
+@contextmanager
+def quiet_optuna() -> Iterator[None]:
+    """Hide Optuna's messages on studies it creates or opens; reporters tell what matters."""
+    import optuna
+
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(max(verbosity, optuna.logging.WARNING))
+    # A connection that breaks is a one-line error of ours; its pool would add a traceback.
+    pools = logging.getLogger("sqlalchemy.pool")
+    level = pools.level
+    pools.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        pools.setLevel(level)
+        optuna.logging.set_verbosity(verbosity)
 
 
 def optuna_url(url: URL) -> str:

@@ -8,18 +8,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from remix_study.data.folds import Fold
 from remix_study.data.problems import Problem
 from remix_study.errors import UsageError
 from remix_study.models.augmentation import Augmentation, build_augmentation
 from remix_study.models.building import build_network, layer_precision
 from remix_study.models.network import Network
-from remix_study.study.checks import augmenting
-from remix_study.study.configurations import Configuration, Parameters, configuration_of
-from remix_study.study.program_stack import Blocks, by_fold, by_repeat, program_stack
-from remix_study.study.task_members import TaskMembers, make_members
+from remix_study.study.configurations import (
+    Configuration,
+    Parameters,
+    augmenting,
+    configuration_of,
+    program_stack,
+)
 from remix_study.studyfile.schema import Model, ProblemSpec, Study
 from remix_study.training import stacks
+from remix_study.training.fold_members import FoldMembers, make_members
 from remix_study.training.stacks import STACKED, check_precision, dropout_rate
 
 if TYPE_CHECKING:
@@ -30,6 +36,12 @@ Role = Literal["", "references", "inner", "outer"]
 """References: trials beside a search, of what its space lacks. Inner: a search within an outer
 fold. Outer: what the inner searches chose, on the outer folds."""
 
+Blocks = tuple[tuple[int, ...], ...]
+"""Positions of folds that train together, block by block."""
+
+MIN_FOLDS = 5
+"""Fewest folds of a block: with fewer, no signed-rank test can reach 5 %."""
+
 # Compiled engines kept at a time; a search over widths would otherwise collect one for each.
 _MAX_ENGINES = 3
 
@@ -38,7 +50,7 @@ _MAX_ENGINES = 3
 class _Cache:
     """What a task builds once and uses again; a search shares it with its references."""
 
-    members: TaskMembers | None = None
+    members: FoldMembers | None = None
     engines: OrderedDict[str, Engine] = field(default_factory=OrderedDict)
     parameters: dict[str, int] = field(default_factory=dict)
 
@@ -77,7 +89,7 @@ class Task:
         """Positions of the folds that train together, in the order in which they do."""
         if self.role == "outer":
             return by_fold(self.folds)
-        if self.study.search.prune and self.role != "references":
+        if self.study.search.prune:
             return by_repeat(self.folds)
         return (tuple(range(len(self.folds))),)
 
@@ -93,17 +105,14 @@ class Task:
         They may in a grid, where trials are planned and train all folds at once. A search suggests
         a trial from the scores of earlier ones, and the parts of a search have its stack.
         """
-        is_stacked = self.study.model.name == STACKED
         is_grid = self.study.search.algorithm == "grid" and not self.role
-        return is_grid and is_stacked and len(self.blocks) == 1
+        return is_grid and self.study.model.name == STACKED
 
     @property
     def stack(self) -> int:
         """Networks in one program."""
-        members = max(map(len, self.blocks))
-        return program_stack(
-            self.study, self.spec.training, members, is_shared=self.shares_programs
-        )
+        members, is_shared = max(map(len, self.blocks)), self.shares_programs
+        return program_stack(self.study, self.spec.training, members, is_shared=is_shared)
 
     @property
     def trials_per_program(self) -> int:
@@ -127,7 +136,7 @@ class Task:
         return list(self._cache.engines.values())
 
     @property
-    def members(self) -> TaskMembers:
+    def members(self) -> FoldMembers:
         """One member a fold, made when the first trial trains."""
         if self._cache.members is None:
             self._cache.members = make_members(self.problem, self.folds, self.study.seed)
@@ -148,8 +157,7 @@ class Task:
                 depend on which others train with it.
 
         Raises:
-            UsageError: The model cannot be built or does not fit the data, or mixed precision is
-                asked for without an accelerator.
+            UsageError: The model cannot be used, or mixed precision without an accelerator.
         """
         return self._fit([configuration], on_epoch, positions)
 
@@ -182,11 +190,7 @@ class Task:
         )
 
     def network_parameters(self, model: Model) -> int:
-        """Trainable parameters of one network.
-
-        Raises:
-            UsageError: The model cannot be built, or does not fit the data.
-        """
+        """Trainable parameters of one network; UsageError where it cannot be built."""
         key = _model_key(model)
         if key not in self._cache.parameters:
             self._cache.parameters[key] = self._build_network(model, 1).parameters
@@ -230,6 +234,7 @@ class Task:
         # Dropout's rate is an input of the program; only whether there is any shapes it.
         rate = dropout_rate(model)
         masked = {} if rate is None else {"dropout": rate > 0}
+        # References share the engines of their search, whose strategies may augment.
         is_augmented = bool(augmenting(self.study.search.space))
         key = _model_key(model, masked, batch_size, self.stack, is_augmented)
         engines = self._cache.engines
@@ -264,3 +269,21 @@ class Task:
 
 def _model_key(model: Model, masked: dict[str, bool] | None = None, *more: int) -> str:
     return json.dumps([model.name, model.options | (masked or {}), *more], default=str)
+
+
+def by_repeat(folds: Sequence[Fold]) -> Blocks:
+    """Group the positions of folds into blocks of whole repeats, the larger blocks first."""
+    repeats = list(dict.fromkeys(fold.repeat for fold in folds))
+    count = min(len(repeats), max(1, len(folds) // MIN_FOLDS))
+    return tuple(
+        tuple(at for at, fold in enumerate(folds) if fold.repeat in set(block.tolist()))
+        for block in np.array_split(np.array(repeats), count)
+    )
+
+
+def by_fold(folds: Sequence[Fold]) -> Blocks:
+    """Group the positions of folds by number, each with its repeats."""
+    numbers = dict.fromkeys(fold.fold for fold in folds)
+    return tuple(
+        tuple(at for at, fold in enumerate(folds) if fold.fold == number) for number in numbers
+    )

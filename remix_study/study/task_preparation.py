@@ -1,12 +1,21 @@
-"""From a study file to tasks: data loaded, made imbalanced, split into folds, checked."""
+"""From a study file to tasks: data loaded, made imbalanced, split into folds, checked.
+
+A search has more tasks than its problem: references that its space lacks, trained beside it, and
+with outer folds the search again within each of them and a task that scores what those choose.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from typing import Any
+
+import msgspec
+import numpy as np
 
 from remix_study.data.dataset import Dataset
-from remix_study.data.folds import Fold, make_folds
+from remix_study.data.folds import Fold, make_folds, make_outer_folds
 from remix_study.data.images import load_images
 from remix_study.data.named_datasets import load_dataset
 from remix_study.data.problems import Problem, make_problem
@@ -14,8 +23,15 @@ from remix_study.data.redraw import make_redrawn_problem
 from remix_study.data.table_file import load_file
 from remix_study.errors import DataError, StudyFileError
 from remix_study.study.checks import check_batch_size, check_kind
+from remix_study.study.constraints import parse_constraint
+from remix_study.study.search_parameters import (
+    REFERENCES,
+    initial_configurations,
+    outer_choices,
+    reference_space,
+)
 from remix_study.study.task import Task
-from remix_study.studyfile.schema import ProblemSpec, Study
+from remix_study.studyfile.schema import ProblemSpec, Search, Study
 
 _LEAK = (
     "the rows come in groups that these splits part, so test rows have close relatives in "
@@ -56,6 +72,29 @@ def prepare_tasks(study: Study, data: Dataset | None = None, *, cores: int = 0) 
     return all_tasks
 
 
+def search_tasks(task: Task) -> list[Task]:
+    """A problem's tasks in the order in which they run; a grid has one.
+
+    Raises:
+        DataError: A class has too few rows for the folds within an outer fold.
+        StudyFileError: Batches that the training rows within an outer fold do not fill.
+    """
+    search = task.study.search
+    if search.algorithm == "grid":
+        return [task]
+    try:
+        tasks = [*_reference_tasks(task), task]
+        if search.outer is not None:
+            outer = _outer_task(task, search.outer)
+            is_relative = any(parse_constraint(text).relative for text in search.constraints)
+            for inner in _inner_tasks(task, outer):
+                tasks += [*(_reference_tasks(inner) if is_relative else ()), inner]
+            tasks.append(outer)
+    except DataError as error:
+        raise DataError(f"{task.study.source}: {error}") from error
+    return tasks
+
+
 def _make_task(
     study: Study, spec: ProblemSpec, dataset: Dataset, imbalance: float | None, cores: int
 ) -> Task:
@@ -67,13 +106,10 @@ def _make_task(
         imbalance=imbalance,
         seed=study.seed,
     )
-    folds = study_folds(study, problem)
-    fewest = min(len(fold.train) for fold in folds)
-    check_batch_size(study.search.space, spec.training.batch_size, fewest, problem.name)
-    if dataset.groups is not None and not study.cv.grouped:
-        problem = replace(problem, notes=(*problem.notes, _LEAK))
-    if study.note:
-        problem = replace(problem, notes=(*problem.notes, study.note))
+    folds = _checked_folds(study, spec, problem)
+    is_leaking = dataset.groups is not None and not study.cv.grouped
+    notes = [note for note in (_LEAK if is_leaking else "", study.note) if note]
+    problem = replace(problem, notes=(*problem.notes, *notes))
     return Task(study, spec, problem, folds, cores=cores)
 
 
@@ -90,17 +126,54 @@ def _load_dataset(study: Study, spec: ProblemSpec, data: Dataset | None) -> Data
     return data
 
 
-def study_folds(study: Study, problem: Problem) -> tuple[Fold, ...]:
-    """The folds of a problem as the study's ``[cv]`` table says.
+def _checked_folds(study: Study, spec: ProblemSpec, problem: Problem) -> tuple[Fold, ...]:
+    """The folds of a problem, whose training rows fill the study's batches."""
+    folds = make_folds(problem, folds=study.cv.folds, seed=study.seed, **_fold_rules(study))
+    fewest = min(len(fold.train) for fold in folds)
+    check_batch_size(study.search.space, spec.training.batch_size, fewest, problem.name)
+    return folds
 
-    Raises:
-        DataError: A class has too few rows (or groups), or there are no groups.
-    """
-    return make_folds(
-        problem,
-        folds=study.cv.folds,
-        repeats=study.cv.repeats,
-        validation=study.cv.validation,
-        grouped=study.cv.grouped,
-        seed=study.seed,
-    )
+
+def _fold_rules(study: Study) -> dict[str, Any]:
+    cv = study.cv
+    return {"repeats": cv.repeats, "validation": cv.validation, "grouped": cv.grouped}
+
+
+def _reference_tasks(task: Task) -> Iterator[Task]:
+    """A grid of the references that the search space lacks, on the same folds."""
+    contained = initial_configurations(task.study, task.spec.training)
+    missing = tuple(name for name in REFERENCES if name not in contained)
+    if missing:
+        search = Search(space=reference_space(missing))
+        study = msgspec.structs.replace(task.study, search=search)
+        parent = task.parent or task.problem.name
+        yield replace(task, study=study, role="references", parent=parent)
+
+
+def _outer_task(task: Task, n_folds: int) -> Task:
+    """The choices of the inner searches, trained on all rows these had and scored on the rest."""
+    study, parent = task.study, task.problem.name
+    problem = replace(task.problem, name=f"{parent}/outer")
+    folds = make_outer_folds(problem, folds=n_folds, seed=study.seed, **_fold_rules(study))
+    n_trials = n_folds * len(outer_choices(study, task.spec.training))
+    search = msgspec.structs.replace(study.search, trials=n_trials)
+    study = msgspec.structs.replace(study, search=search)
+    outer = replace(task.fresh(), study=study, problem=problem, folds=folds)
+    return replace(outer, role="outer", parent=parent)
+
+
+def _inner_tasks(task: Task, outer: Task) -> Iterator[Task]:
+    """The whole search again on the training and validation rows of each outer fold."""
+    parent = task.problem.name
+    for fold in outer.folds:
+        if fold.repeat > 0:
+            continue
+        rows = np.sort(np.concatenate([fold.train, fold.validation]))
+        problem = replace(
+            task.problem,
+            name=f"{parent}/outer {fold.fold + 1}",
+            rows=task.problem.rows[rows],
+            y=task.problem.y[rows],
+        )
+        folds = _checked_folds(task.study, task.spec, problem)
+        yield replace(task.fresh(), problem=problem, folds=folds, role="inner", parent=parent)

@@ -13,18 +13,16 @@ from remix_study.study.active_trials import (
     ActiveTrial,
     ConfigurationQueue,
     TrainingCrashed,
-    TrialResult,
     describe_error,
     for_each,
     train_trials,
 )
 from remix_study.study.configurations import label_of
+from remix_study.study.database_errors import retry_transient
 from remix_study.study.evaluation import Evaluation, MembersFailed
-from remix_study.study.finish_trial import close_dead_trials, finish_trial
 from remix_study.study.leases import Worker
 from remix_study.study.record import manifest
 from remix_study.study.reporter import Reporter, Summary
-from remix_study.study.retry import retry_transient
 from remix_study.study.schedule import (
     ALL_OTHERS,
     NO_BASELINE,
@@ -39,7 +37,9 @@ from remix_study.study.trials import (
     Start,
     TakenOver,
     Trials,
+    close_dead_trials,
     fail_trial,
+    finish_trial,
 )
 
 T = TypeVar("T")
@@ -162,12 +162,12 @@ class TrialLoop:
         try:
             with self.worker.heartbeat(lambda: self._record_heartbeats(active)):
                 others = self._retry(self.worker.others_at_work)
-                begun = [trial for trial in active if self._ends_alone(trial, self._start)]
-                results = train_trials(self.schedule, begun, self.reporter, self.signals)
+                begun = [trial for trial in active if self._goes_on(trial, self._start)]
+                train_trials(self.schedule, begun, self.reporter, self.signals)
                 # Results are kept, also where a signal has come.
                 with self.signals.critical():
                     others = max(others, self._retry(self.worker.others_at_work))
-                    self._finish_all(begun, results, others)
+                    self._finish_all(begun, others)
         except TrainingCrashed as error:
             with self.signals.critical():
                 for trial in [trial for trial in active if trial.trial is not None]:
@@ -192,12 +192,8 @@ class TrialLoop:
             if trial is not None:
                 self.trials.storage.record_heartbeat(trial._trial_id)
 
-    def _ends_alone(self, trial: ActiveTrial, action: Callable[[ActiveTrial], None]) -> bool:
-        """Apply an action to one trial; what ends this trial ends no other.
-
-        Returns:
-            Whether the trial goes on.
-        """
+    def _goes_on(self, trial: ActiveTrial, action: Callable[[ActiveTrial], None]) -> bool:
+        """Whether a trial goes on after an action; what ends this trial ends no other."""
         try:
             action(trial)
         except TakenOver:
@@ -226,33 +222,33 @@ class TrialLoop:
     def _release(self, active: ActiveTrial) -> None:
         self._retry(lambda: self.worker.release(self.trials.registered.uuid, active.key))
 
-    def _finish_all(
-        self, begun: Sequence[ActiveTrial], results: Sequence[TrialResult], others: int
-    ) -> None:
+    def _finish_all(self, begun: Sequence[ActiveTrial], others: int) -> None:
         """Write all results into the database before any is reported, which may raise."""
-        result_of = dict(zip((trial.key for trial in begun), results, strict=True))
         finished = [
-            trial
-            for trial in begun
-            if self._ends_alone(
-                trial, lambda trial: self._finish(trial, result_of[trial.key], others)
-            )
+            trial for trial in begun if self._goes_on(trial, lambda t: self._finish(t, others))
         ]
         for trial in finished:
-            evaluation = result_of[trial.key]
+            evaluation = trial.result
             assert isinstance(evaluation, Evaluation)
             values = dict(zip(self.trials.task.study.objectives, evaluation.values, strict=True))
             label = f"{trial.label}, pruned" if evaluation.pruned else trial.label
             self.reporter.complete(label, values, evaluation.seconds)
 
-    def _finish(self, active: ActiveTrial, result: TrialResult, others: int) -> None:
+    def _finish(self, active: ActiveTrial, other_workers: int) -> None:
+        trial, result, uuid = active.trial, active.result, self.trials.registered.uuid
+        assert trial is not None
+        assert result is not None
         if not isinstance(result, Evaluation):
             raise result
-        trial, uuid = active.trial, self.trials.registered.uuid
-        assert trial is not None
         if not self._retry(lambda: self.worker.holds(uuid, active.key)):
             raise TakenOver
-        self._retry(lambda: finish_trial(self.schedule, trial, result, active.key, others))
+
+        def write() -> None:
+            margins = self.schedule.margins(result, active.key)
+            facts = {"other_workers": other_workers, **self.schedule.facts(active.key)}
+            finish_trial(self.trials, trial, result, slot_of(active.key), margins, facts)
+
+        self._retry(write)
         active.trial = None
         self.summary.completed += 1
 
@@ -266,9 +262,6 @@ class TrialLoop:
                 active.trial = None
 
     def _write_manifest(self, command: str) -> None:
-        row = {
-            "study_uuid": self.trials.registered.uuid,
-            "manifest": manifest(self.trials.task, command),
-        }
+        study, text = self.trials.registered.uuid, manifest(self.trials.task, command)
         with self.trials.storage.engine.begin() as connection:
-            connection.execute(insert(tables.manifests).values(row))
+            connection.execute(insert(tables.manifests).values(study_uuid=study, manifest=text))

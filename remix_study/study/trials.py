@@ -1,21 +1,27 @@
-"""The trials of one task in the database: read by state, and closed where they fail."""
+"""The trials of one task in the database: read by state, finished with all their rows, closed."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
+from sqlalchemy import Connection, delete, insert, select
 
-from remix_study.study import tables
-from remix_study.study.record import delete_run
+from remix_study.study import leases, optuna_tables, tables
+from remix_study.study.constraints import Constraint, Margin
+from remix_study.study.evaluation import Evaluation
+from remix_study.study.record import delete_run, record_trial, trial_attributes
 from remix_study.study.registration import RegisteredStudy
 from remix_study.study.task import Task
+from remix_study.training.engine_version import ENGINE_VERSION
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
-    from optuna.trial import FrozenTrial
+    from optuna.trial import FrozenTrial, Trial
 
 # User attributes of trials: the slot that a trial fills, why it failed, and that it would
 # fail again.
@@ -31,8 +37,7 @@ NOT_FIRST = "not one of the first points"
 NO_TRY = (INTERRUPTED, TAKEN_OVER, NOT_PLANNED, NOT_FIRST)
 """Reasons of failures that do not count as a try of the configuration."""
 
-SCORED = ("COMPLETE", "PRUNED")
-"""States of trials that have scores."""
+SCORED = optuna_tables.SCORED_STATES
 
 
 class TakenOver(Exception):
@@ -80,6 +85,82 @@ class Trials:
         return self.in_state(*SCORED, "FAIL")
 
 
+def finish_trial(
+    trials: Trials,
+    trial: Trial,
+    evaluation: Evaluation,
+    slot: int | None = None,
+    margins: Mapping[Constraint, Margin] | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the trial's rows in one transaction, then mark it COMPLETE or PRUNED.
+
+    Readers may rely on such trials having all their rows. Calling it twice has the same effect as
+    calling it once.
+
+    Args:
+        trials: The trials of its task.
+        trial: The open trial.
+        evaluation: Its scores.
+        slot: The slot of a search that it uses up.
+        margins: How far it lies beyond each constraint of a search.
+        facts: What else is known now and stored: the outer fold of a nested search, for example.
+
+    Raises:
+        TakenOver: The trial was closed meanwhile; none of its rows is kept.
+    """
+    storage, margins = trials.storage, margins or {}
+    attributes = {
+        tables.RUN_ATTRIBUTE: evaluation.uuid,
+        **trial_attributes(trials.task, evaluation),
+        **({} if slot is None else {tables.SLOT_ATTRIBUTE: slot}),
+        # The dashboard shows user attributes, and no constraints of this kind.
+        **{f"constraint {bound.text}": str(margin) for bound, margin in margins.items()},
+    }
+    facts = {
+        "engine_version": ENGINE_VERSION,
+        "trials_in_program": evaluation.trials_in_program,
+        **(facts or {}),
+    }
+    state = TrialState.PRUNED if evaluation.pruned else TrialState.COMPLETE
+    try:
+        stored = storage.get_trial(trial._trial_id).constraints if margins else {}
+        for bound, margin in margins.items():
+            if bound.text not in stored:
+                trial.set_constraint(bound.text, margin.beyond)
+        with storage.engine.begin() as connection:
+            _set_attributes(connection, trial, attributes)
+            record_trial(connection, trials.registered.uuid, trials.task, evaluation, facts)
+        storage.set_trial_state_values(trial._trial_id, state, evaluation.values)
+    except UpdateFinishedTrialError as error:
+        closed = storage.get_trial(trial._trial_id)
+        is_same_run = closed.user_attrs.get(tables.RUN_ATTRIBUTE) == evaluation.uuid
+        if is_same_run and closed.state == state:
+            # Finished by an earlier call, whose connection was lost before the answer came.
+            return
+        delete_run(storage.engine, evaluation.uuid)
+        raise TakenOver from error
+
+
+def _set_attributes(connection: Connection, trial: Trial, attributes: dict[str, Any]) -> None:
+    """Set user attributes of a running trial; Optuna takes a transaction for each.
+
+    Raises:
+        UpdateFinishedTrialError: The trial is not running any more.
+    """
+    table, states = optuna_tables.trial_attributes.c, optuna_tables.trials.c
+    state = select(states.state).where(states.trial_id == trial._trial_id).with_for_update()
+    if connection.execute(state).scalar_one_or_none() != "RUNNING":
+        raise UpdateFinishedTrialError
+    is_replaced = (table.trial_id == trial._trial_id) & table.key.in_(attributes)
+    connection.execute(delete(optuna_tables.trial_attributes).where(is_replaced))
+    rows = [
+        {"trial_id": trial._trial_id, "key": name, "value_json": json.dumps(value)}
+        for name, value in attributes.items()
+    ]
+    connection.execute(insert(optuna_tables.trial_attributes), rows)
+
+
 def fail_trial(
     storage: RDBStorage,
     trial_id: int,
@@ -110,3 +191,21 @@ def fail_trial(
     if run is not None:
         # Only now, when nobody can complete the trial any more.
         delete_run(storage.engine, run)
+
+
+def close_dead_trials(trials: Trials) -> None:
+    """Close trials whose worker is gone."""
+    engine = trials.storage.engine
+    leases.remove_dead_workers(engine)
+    # Trials are read before leases: a living worker takes its lease before it begins the trial,
+    # and gives it back after it has closed the trial.
+    running = trials.in_state("RUNNING")
+    with engine.connect() as connection:
+        leased = leases.leased_configurations(connection, trials.registered.uuid)
+    leased_trials = set(leased.values())
+    if None in leased_trials:
+        # One of the running trials may belong to a worker that is just beginning it.
+        return
+    for trial in running:
+        if trial.number not in leased_trials:
+            fail_trial(trials.storage, trial._trial_id, DIED)

@@ -9,11 +9,11 @@ from functools import partial
 
 from remix_study import errors
 from remix_study.errors import RemixStudyError, WorkersDied
-from remix_study.study.finish_trial import close_dead_trials
+from remix_study.study.database_errors import retry_transient
 from remix_study.study.reporter import Reporter, Summary
-from remix_study.study.retry import retry_transient
 from remix_study.study.schedule import Schedule, run_failures
 from remix_study.study.signals import Signals
+from remix_study.study.trials import close_dead_trials
 from remix_study.workers.worker_spec import Event
 
 

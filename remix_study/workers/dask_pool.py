@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.engine import make_url
 
 from remix_study.errors import StorageError, UsageError, WorkersDied
-from remix_study.study.liveness import machine_id
+from remix_study.study.leases import machine_id
 from remix_study.study.reporter import Reporter, Summary
 from remix_study.study.signals import Signals
 from remix_study.studyfile.schema import Study

@@ -15,10 +15,10 @@ from sqlalchemy.engine import make_url
 from remix_study.errors import StorageError, UsageError
 from remix_study.study.checks import check_study
 from remix_study.study.reporter import Reporter, Summary
-from remix_study.study.runner import register_tasks, run_storage
-from remix_study.study.search_tasks import search_tasks
+from remix_study.study.runner import register_tasks
 from remix_study.study.signals import Signals
-from remix_study.study.task_preparation import prepare_tasks
+from remix_study.study.storage import run_storage
+from remix_study.study.task_preparation import prepare_tasks, search_tasks
 from remix_study.study.trial_loop import WorkerLimits
 from remix_study.studyfile.schema import Study
 from remix_study.training import cores

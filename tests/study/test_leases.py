@@ -10,14 +10,15 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 from sqlalchemy import create_engine, insert, select, update
 
 from remix_study.errors import StorageError
-from remix_study.study import leases, liveness, tables
-from remix_study.study.leases import Worker
-from remix_study.study.liveness import GRACE
+from remix_study.study import leases, tables
+from remix_study.study.leases import GRACE, Worker
 from remix_study.study.storage import allow_several_writers
 
 
@@ -45,10 +46,10 @@ def register(engine, uuid, **changes):
     with engine.begin() as connection:
         row = {
             "uuid": uuid,
-            "host": liveness.host_name(),
-            "boot": liveness.boot_id(),
+            "host": leases.host_name(),
+            "boot": leases.boot_id(),
             "pid": os.getpid(),
-            "started": liveness.process_start(os.getpid()),
+            "started": leases.process_start(os.getpid()),
             "seen": tables.utc_now(),
         }
         connection.execute(insert(tables.workers).values(row | changes))
@@ -115,7 +116,7 @@ def test_a_process_id_that_was_given_out_again_is_another_process(engine):
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 def test_a_zombie_is_dead(engine):
     zombie = subprocess.Popen([sys.executable, "-c", ""])
-    started = liveness.process_start(zombie.pid)
+    started = leases.process_start(zombie.pid)
     while Path(f"/proc/{zombie.pid}/stat").read_text().split()[2] != "Z":
         time.sleep(0.01)
     register(engine, "zombie", pid=zombie.pid, started=started)
@@ -135,7 +136,7 @@ def test_without_proc_a_silent_process_is_dead_too(engine):
     register(engine, "heard", started="running")
     assert living_workers(engine) == {"heard"}, "it did not know its own start"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(liveness, "process_start", lambda _pid: "running")
+        patch.setattr(leases, "process_start", lambda _pid: "running")
         register(engine, "silent", started="running", seen=ago(GRACE * 2))
         assert living_workers(engine) == {"heard"}
 
@@ -216,9 +217,9 @@ def test_a_lost_lease_is_noticed(engine):
 def test_a_suspended_process_is_dead_after_its_grace_and_a_silent_one_is_not(engine):
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as suspended:
         os.kill(suspended.pid, signal.SIGSTOP)
-        while not liveness.is_stopped(suspended.pid):
+        while not leases.is_stopped(suspended.pid):
             time.sleep(0.01)
-        started = liveness.process_start(suspended.pid)
+        started = leases.process_start(suspended.pid)
         register(engine, "just suspended", pid=suspended.pid, started=started)
         register(engine, "suspended", pid=suspended.pid, started=started, seen=ago(GRACE * 2))
         register(engine, "silent", seen=ago(GRACE * 2))
@@ -242,13 +243,88 @@ def test_a_worker_that_signs_while_it_is_removed_lives(engine, monkeypatch):
     worker = Worker(engine)
     with engine.begin() as connection:
         connection.execute(update(tables.workers).values(seen=ago(GRACE * 2)))
-    is_alive = liveness.is_alive
+    is_alive = leases.is_alive
 
     def sign_and_die(_row):
         worker.sign()
         return False
 
-    monkeypatch.setattr(liveness, "is_alive", sign_and_die)
+    monkeypatch.setattr(leases, "is_alive", sign_and_die)
     leases.remove_dead_workers(engine)
-    monkeypatch.setattr(liveness, "is_alive", is_alive)
+    monkeypatch.setattr(leases, "is_alive", is_alive)
     assert living_workers(engine) == {worker.uuid}
+
+
+linux = pytest.mark.skipif(not psutil.LINUX, reason="only Linux tells the start of a process")
+
+
+def ticks(pid: int) -> str:
+    """Start of a process as the kernel counts it, which databases hold."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+
+
+@linux
+def test_the_start_is_the_kernels_count_of_ticks():
+    assert leases.process_start(os.getpid()) == ticks(os.getpid())
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        assert leases.process_start(child.pid) == ticks(child.pid)
+        child.stdin.close()
+
+
+@linux
+def test_a_clock_that_is_set_meanwhile_does_not_change_the_start(monkeypatch):
+    boot = psutil.boot_time()
+    boots = iter([boot + 3600, boot, boot, boot])
+    monkeypatch.setattr(psutil, "boot_time", lambda: next(boots))
+    assert leases.process_start(os.getpid()) == ticks(os.getpid())
+
+
+def test_a_process_that_has_ended_is_gone():
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    assert leases.process_start(child.pid) == "gone"
+    assert not leases.is_stopped(child.pid)
+
+
+@pytest.mark.parametrize("error", [psutil.AccessDenied(), PermissionError(), RuntimeError()])
+def test_a_process_whose_start_is_unknown_is_running(error, monkeypatch):
+    def refuse(_pid):
+        raise error
+
+    monkeypatch.setattr(psutil, "Process", refuse)
+    assert leases.process_start(os.getpid()) == "running"
+
+
+def test_a_process_id_that_nobody_has_is_gone_however_little_can_be_read(monkeypatch):
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+
+    def refuse():
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(psutil, "boot_time", refuse)
+    assert leases.process_start(child.pid) == "gone"
+    assert leases.process_start(os.getpid()) == "running"
+
+
+def test_a_process_that_cannot_be_read_does_not_count_as_stopped(monkeypatch):
+    def refuse(_pid):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(psutil, "Process", refuse)
+    assert not leases.is_stopped(os.getpid())
+
+
+@pytest.mark.parametrize("started", [None, "running"])
+def test_a_worker_that_is_heard_lives_also_where_it_did_not_know_its_start(started):
+    worker = SimpleNamespace(
+        pid=os.getpid(),
+        host=leases.host_name(),
+        boot=leases.boot_id(),
+        started=started or leases.process_start(os.getpid()),
+        seen=datetime.now(UTC).isoformat(),
+    )
+    assert leases.is_alive(worker)
+    silent = SimpleNamespace(**vars(worker) | {"seen": "2020-01-01T00:00:00+00:00"})
+    # Its start would tell that it is still the same process; without it, silence decides.
+    assert leases.is_alive(silent) == (started is None and psutil.LINUX)

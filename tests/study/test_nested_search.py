@@ -22,10 +22,9 @@ from remix_study.results.search import summarize_search
 from remix_study.study import runner
 from remix_study.study.configurations import strategy_of
 from remix_study.study.reporter import Reporter
-from remix_study.study.search_tasks import search_tasks
 from remix_study.study.signals import Signals, Stopped
 from remix_study.study.storage import open_reader
-from remix_study.study.task_preparation import prepare_tasks
+from remix_study.study.task_preparation import prepare_tasks, search_tasks
 from remix_study.studyfile.parsing import parse_study
 from remix_study.studyfile.schema import Training
 

@@ -218,13 +218,13 @@ def test_a_problem_that_is_there_twice_is_refused():
 def test_a_full_disk_is_named_and_complete_trials_are_kept(monkeypatch):
     finish_trial, calls = trial_loop.finish_trial, []
 
-    def full(schedule, *arguments):
+    def full(trials, *arguments):
         calls.append(1)
         if len(calls) == 2:
-            with schedule.trials.storage.engine.begin() as connection:
+            with trials.storage.engine.begin() as connection:
                 (pages,) = connection.exec_driver_sql("PRAGMA page_count").one()
                 connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
-        finish_trial(schedule, *arguments)
+        finish_trial(trials, *arguments)
 
     monkeypatch.setattr(trial_loop, "finish_trial", full)
     with pytest.raises(StorageError, match="database or disk is full; make room and run again"):

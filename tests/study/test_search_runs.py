@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
+import recorded_runs
 from made_up_data import make_up_data
 from simulated_training import simulate_quality
 from tiny_studies import assert_clean, command, query, tiny, trials, wait_for
 
-from remix_study.study import active_trials, runner, search_checks
+from remix_study.study import active_trials, checks, runner
 from remix_study.study.evaluation import MembersFailed
 from remix_study.study.reporter import Reporter
 from remix_study.study.signals import Signals, Stopped
@@ -86,8 +87,8 @@ class InterruptingReporter(Reporter):
 @pytest.mark.parametrize("algorithm", ["tpe", "random", "qmc", "cmaes", "gp"])
 @pytest.mark.usefixtures("simulated")
 def test_an_interrupted_search_continues_as_it_would_have(algorithm):
-    if algorithm in search_checks.PACKAGES:
-        pytest.importorskip(search_checks.PACKAGES[algorithm])
+    if algorithm in checks.PACKAGES:
+        pytest.importorskip(checks.PACKAGES[algorithm])
     # A Gaussian process must come past 10 at random.
     count = 12 if algorithm == "gp" else 8
     changes = [ONE] if algorithm in ("cmaes", "gp") else []
@@ -305,3 +306,15 @@ def test_pruned_trials_end_between_blocks_and_keep_their_scores(monkeypatch):
         run(text, reporter=InterruptingReporter(9), signals=stop)
     run(text)
     assert scored_trials() == expected
+
+
+@pytest.mark.usefixtures("simulated")
+@pytest.mark.parametrize("algorithm", ["nsga2", "qmc"])
+def test_a_failed_trial_is_named_by_the_parameters_that_have_an_effect(algorithm):
+    """Algorithms without conditional parameters suggest alpha also where nothing is mixed."""
+    text = tiny(recorded_runs.SEARCH, recorded_runs.MIXED_SPACE)
+    summary = run(text.replace("tpe", algorithm))
+    labels = [failure.configuration for failure in summary.failures]
+    assert summary.complete + len(labels) == 14
+    assert labels
+    assert all(", learning_rate " in label for label in labels)

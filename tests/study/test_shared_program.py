@@ -14,13 +14,13 @@ from tiny_studies import assert_clean, query, tiny, trials
 from remix_study.errors import StudyFileError
 from remix_study.study import (
     active_trials,
+    configurations,
     leases,
-    program_stack,
     runner,
     trial_loop,
 )
+from remix_study.study.configurations import program_key
 from remix_study.study.leases import Worker
-from remix_study.study.program_stack import program_key
 from remix_study.study.reporter import Reporter
 from remix_study.study.signals import Signals, Stopped
 from remix_study.study.storage import open_storage
@@ -96,9 +96,9 @@ def test_auto_fills_an_accelerator_and_leaves_a_cpu_as_it_is(monkeypatch):
     # Configurations of another program do not share it.
     rates = ("[search.space]", "[search.space]\nlearning_rate = [0.001, 0.01, 0.1]")
     assert task_of(with_stack('"auto"', rates)).stack == 10
-    monkeypatch.setattr(program_stack, "MAX_AUTO_STACK", 7)
+    monkeypatch.setattr(configurations, "MAX_AUTO_STACK", 7)
     assert (task.stack, task.trials_per_program) == (6, 3)
-    monkeypatch.setattr(program_stack, "MAX_AUTO_STACK", 1)
+    monkeypatch.setattr(configurations, "MAX_AUTO_STACK", 1)
     assert (task.stack, task.trials_per_program) == (2, 1)
     monkeypatch.setattr("remix_study.training.stacks.has_accelerator", lambda: False)
     monkeypatch.setattr("remix_study.training.stacks.stacks_at_a_time", lambda _cores: 2)

@@ -24,7 +24,7 @@ from remix_study.cli.main import main
 from remix_study.models import building
 from remix_study.results.frames import load_frames
 from remix_study.study import fingerprint, registration, tables, upgrade
-from remix_study.study.liveness import boot_id, host_name, process_start
+from remix_study.study.leases import boot_id, host_name, process_start
 from remix_study.study.storage import open_reader, open_storage
 from remix_study.study.tables import utc_now
 

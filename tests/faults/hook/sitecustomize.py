@@ -35,7 +35,7 @@ def _install() -> None:
     import simulated_training
     from made_up_data import make_up_data
 
-    from remix_study.study import leases, liveness, runner
+    from remix_study.study import leases, runner
     from remix_study.study.task import Task
 
     simulated_training.simulate_training(setattr)
@@ -66,11 +66,11 @@ def _install() -> None:
     Task.fit = fit
     runner._POLL_SECONDS = 0.2
     if seconds := os.environ.get("SIMULATED_GRACE"):
-        liveness.GRACE = timedelta(seconds=float(seconds))
+        leases.GRACE = timedelta(seconds=float(seconds))
         leases.Worker.__init__.__defaults__ = (float(seconds) / 5,)
     if host := os.environ.get("SIMULATED_HOST"):
-        liveness.host_name = lambda: host
-        liveness.boot_id = lambda: f"boot of {host}"
+        leases.host_name = lambda: host
+        leases.boot_id = lambda: f"boot of {host}"
 
 
 if "SIMULATED_LOG" in os.environ:

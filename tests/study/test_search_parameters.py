@@ -8,7 +8,7 @@ import pytest
 from remix_study.study.algorithms import PlannedSampler, make_sampler
 from remix_study.study.checks import check_study
 from remix_study.study.configurations import configuration_of, grid_configurations
-from remix_study.study.optuna_parameters import all_choices, distributions, suggest
+from remix_study.study.search_parameters import all_choices, distributions, suggest
 from remix_study.study.tables import configuration_key
 from remix_study.studyfile.parsing import parse_study
 
@@ -29,7 +29,7 @@ def suggested(text, count=60):
     configurations = []
     for _ in range(count):
         trial = optuna_study.ask()
-        parameters = suggest(trial, study.search.space)
+        parameters = suggest(trial, study.search)
         assert parameters == trial.params
         configuration_of(parameters, study.training, study.model)
         configurations.append(parameters)
@@ -111,9 +111,7 @@ def test_numbers_may_be_added_to_a_grid_that_has_begun():
 def test_an_algorithm_draws_by_seed_study_and_slot():
     def drawn(*seeds):
         study = optuna.create_study(sampler=make_sampler("random", *seeds))
-        return suggest(
-            study.ask(), study_of("learning_rate = {low = 1, high = 2}", True).search.space
-        )
+        return suggest(study.ask(), study_of("learning_rate = {low = 1, high = 2}", True).search)
 
     assert drawn(1, "a/wine", 0) == drawn(1, "a/wine", 0)
     others = [drawn(2, "a/wine", 0), drawn(1, "b/wine", 0), drawn(1, "a/wine", 1)]

@@ -8,9 +8,8 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from remix_study.study import retry
-from remix_study.study.database_errors import is_transient
-from remix_study.study.retry import retry_transient
+from remix_study.study import database_errors
+from remix_study.study.database_errors import is_transient, retry_transient
 from remix_study.study.signals import Signals
 
 
@@ -56,7 +55,7 @@ def pauses(monkeypatch):
     """Pauses of the retries, which move a clock instead of being pauses."""
     pauses: list[float] = []
     clock = SimpleNamespace(sleep=pauses.append, monotonic=lambda: sum(pauses))
-    monkeypatch.setattr(retry, "time", clock)
+    monkeypatch.setattr(database_errors, "time", clock)
     return pauses
 
 

@@ -6,7 +6,7 @@ import pytest
 from tiny_studies import tiny
 
 from remix_study.errors import StudyFileError
-from remix_study.study import search_checks
+from remix_study.study import checks
 from remix_study.study.checks import check_study
 from remix_study.studyfile.parsing import parse_study
 
@@ -97,7 +97,7 @@ def test_what_a_search_cannot_do_is_refused_in_one_line(text, expected):
 
 @pytest.mark.parametrize(("algorithm", "package"), [("gp", "torch"), ("cmaes", "cmaes")])
 def test_a_package_that_is_missing_is_named_with_its_extra(algorithm, package, monkeypatch):
-    monkeypatch.setattr(search_checks, "find_spec", lambda _: None)
+    monkeypatch.setattr(checks, "find_spec", lambda _: None)
     with pytest.raises(StudyFileError) as caught:
         check_study(parse_study(text_of(algorithm, ONE, space=NUMBERS), "tiny.toml"))
     assert str(caught.value) == (

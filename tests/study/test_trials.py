@@ -9,16 +9,20 @@ from sqlalchemy import func, select
 from tiny_studies import TINY, tiny
 
 from remix_study.study import leases, record, tables
-from remix_study.study.configurations import configuration_of
 from remix_study.study.evaluation import Evaluation, MembersFailed, evaluate
-from remix_study.study.finish_trial import close_dead_trials, finish_trial
 from remix_study.study.leases import Worker
 from remix_study.study.record import record_trial
 from remix_study.study.registration import register_study
 from remix_study.study.schedule import finished
 from remix_study.study.schedules import GridSchedule, make_schedules
 from remix_study.study.task_preparation import prepare_tasks
-from remix_study.study.trials import TakenOver, Trials, fail_trial
+from remix_study.study.trials import (
+    TakenOver,
+    Trials,
+    close_dead_trials,
+    fail_trial,
+    finish_trial,
+)
 from remix_study.studyfile.parsing import parse_study
 from remix_study.training.engine_version import ENGINE_VERSION
 
@@ -46,9 +50,7 @@ def trials(schedule) -> Trials:
 
 
 def train(trials: Trials) -> Evaluation:
-    task, parameters = trials.task, {"strategy": "baseline"}
-    configuration = configuration_of(parameters, task.spec.training, task.study.model)
-    return evaluate(task, parameters, configuration)
+    return evaluate(trials.task, {"strategy": "baseline"})
 
 
 def count_rows(trials: Trials) -> dict[str, int]:
@@ -70,7 +72,7 @@ def states(trials: Trials) -> list[str]:
 def test_a_finished_trial_has_all_its_rows(schedule, trials):
     trial = schedule.start(BASELINE)
     evaluation = train(trials)
-    finish_trial(schedule, trial, evaluation, BASELINE)
+    finish_trial(trials, trial, evaluation)
     assert states(trials) == ["COMPLETE"]
     assert finished(schedule) == {BASELINE}
     stored = trials.registered.optuna.trials[0]
@@ -110,7 +112,7 @@ def test_attributes_know_nothing_of_test_rows(trials, monkeypatch):
 
 def test_attributes_are_short_texts_and_plain_numbers(schedule, trials):
     trial = schedule.start(BASELINE)
-    finish_trial(schedule, trial, train(trials), BASELINE)
+    finish_trial(trials, trial, train(trials))
     attributes = trials.registered.optuna.trials[0].user_attrs
     assert attributes["row"] == "baseline"
     assert attributes["epochs"] == "median 4, 4 to 4"
@@ -121,7 +123,7 @@ def test_attributes_are_short_texts_and_plain_numbers(schedule, trials):
 
 
 def test_how_a_trial_was_trained_is_stored_with_its_run(schedule, trials):
-    finish_trial(schedule, schedule.start(BASELINE), train(trials), BASELINE, 3)
+    finish_trial(trials, schedule.start(BASELINE), train(trials), facts={"other_workers": 3})
     with trials.storage.engine.connect() as connection:
         facts = connection.execute(select(tables.runs.c.facts)).scalar_one()
     assert facts == {
@@ -148,7 +150,7 @@ def test_a_failed_trial_keeps_its_reason_and_nothing_else(schedule, trials):
 
 def test_a_complete_trial_cannot_be_failed(schedule, trials):
     trial = schedule.start(BASELINE)
-    finish_trial(schedule, trial, train(trials), BASELINE)
+    finish_trial(trials, trial, train(trials))
     before = count_rows(trials)
     fail_trial(trials.storage, trial._trial_id, "too late")
     assert states(trials) == ["COMPLETE"]
@@ -172,7 +174,7 @@ def test_a_trial_that_was_taken_over_leaves_nothing(schedule, trials, when, monk
     else:
         monkeypatch.setattr(trials.storage, "set_trial_state_values", take_over)
     with pytest.raises(TakenOver):
-        finish_trial(schedule, trial, train(trials), BASELINE)
+        finish_trial(trials, trial, train(trials))
     assert states(trials) == ["FAIL"]
     assert count_rows(trials) == NO_ROWS
 
@@ -213,7 +215,7 @@ def test_a_trial_that_completes_while_the_dead_are_looked_for(schedule, trials, 
 
     def complete_first(*arguments):
         if states(trials) == ["RUNNING"]:
-            finish_trial(schedule, trial, evaluation, BASELINE)
+            finish_trial(trials, trial, evaluation)
         return leased_configurations(*arguments)
 
     leased_configurations = leases.leased_configurations

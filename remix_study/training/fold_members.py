@@ -1,4 +1,4 @@
-"""The members of a task, one a fold, and the rows of its problem as a program takes them."""
+"""The members of a problem, one a fold, and its rows as a program takes them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _FAR = 1e3
 
 
 @dataclass(frozen=True, eq=False)
-class TaskMembers:
-    """The members of a task, and how their rows are preprocessed.
+class FoldMembers:
+    """The members of a problem, and how their rows are preprocessed.
 
     Attributes:
         problem: The problem.
@@ -52,14 +52,8 @@ class TaskMembers:
         return X, prepared.fill - origin, prepared.centre - origin, prepared.scale
 
 
-def make_members(problem: Problem, folds: Sequence[Fold], seed: int) -> TaskMembers:
-    """Fit the preprocessing of every fold and make its member.
-
-    Args:
-        problem: The problem.
-        folds: Its cross-validation.
-        seed: The study's seed.
-    """
+def make_members(problem: Problem, folds: Sequence[Fold], seed: int) -> FoldMembers:
+    """Fit the preprocessing of every fold and make its member, seeded by the study's seed."""
     preprocessing = None
     if not problem.dataset.has_images:
         preprocessing = fit_preprocessing(problem.X, [fold.train for fold in folds])
@@ -67,7 +61,7 @@ def make_members(problem: Problem, folds: Sequence[Fold], seed: int) -> TaskMemb
         _make_member(problem, position, fold, preprocessing, seed)
         for position, fold in enumerate(folds)
     ]
-    return TaskMembers(problem, preprocessing, members)
+    return FoldMembers(problem, preprocessing, members)
 
 
 def _make_member(
