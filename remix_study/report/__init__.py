@@ -4,6 +4,6 @@ In: frames of one or more studies and a registry of sections. Out: a folder with
 which loads nothing from outside itself, figures, tables and a manifest with their hashes. Read
 `page` first, then `registry`, which says what a page is made of and in which order. `page_model`
 has the parts of a section, `page_tables` makes tables of records, `sentences` text of facts;
-`formatting` and `figures` say how numbers and figures look; `page_files`, `table_files`, `latex`
-and `svg` write them.
+`formatting` and `figures` say how numbers and figures look; `page_files` and `table_files` write
+them.
 """

@@ -8,6 +8,7 @@ marker.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +24,6 @@ from PIL import Image
 
 from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.report.formatting import plain
-from remix_study.report.svg import compact
 from remix_study.results.intervals import Interval
 
 COLORS = {
@@ -41,13 +41,9 @@ OTHER_COLOR = "#999999"
 INK = "#222222"
 FAINT = "#d9d9d9"
 PANEL_SIZE = (4.5, 3.1)
-_LINES: tuple[str | tuple[int, tuple[float, ...]], ...] = (
-    "-",
-    (0, (5, 1.8)),
-    (0, (1.2, 1.4)),
-    (0, (6, 1.6, 1.2, 1.6)),
-    (0, (3, 1, 1, 1, 1, 1)),
-)
+Dashes = str | tuple[int, tuple[float, ...]]
+_LINES: tuple[Dashes, ...] = ("-", (0, (5, 1.8)), (0, (1.2, 1.4)), (0, (6, 1.6, 1.2, 1.6)),
+                              (0, (3, 1, 1, 1, 1, 1)))  # fmt: skip
 _MARKERS = ("o", "s", "^", "D", "v")
 _STYLE: Any = {
     "font.size": 9.5,
@@ -82,7 +78,7 @@ _STYLE: Any = {
 class LineStyle:
     """Style of the line of one imbalance ratio; `shade` in 0..1 darkens its colour."""
 
-    dashes: str | tuple[int, tuple[float, ...]]
+    dashes: Dashes
     marker: str
     shade: float
 
@@ -104,12 +100,9 @@ def strategy_color(strategy: str) -> str:
 
 def line_styles(names: Sequence[str]) -> dict[str, LineStyle]:
     """A line style for each name; names are ordered from the mildest to the most extreme."""
+    n = max(1, len(names) - 1)
     return {
-        name: LineStyle(
-            _LINES[i % len(_LINES)],
-            _MARKERS[i % len(_MARKERS)],
-            0.45 * i / max(1, len(names) - 1),
-        )
+        name: LineStyle(_LINES[i % len(_LINES)], _MARKERS[i % len(_MARKERS)], 0.45 * i / n)
         for i, name in enumerate(names)
     }
 
@@ -132,7 +125,7 @@ def render(fig: Figure) -> tuple[bytes, Callable[[], bytes]]:
         fig.draw_without_rendering()
         fig.set_layout_engine("none")
         fig.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-    return compact(svg.getvalue()), partial(_render_png, fig)
+    return _compact(svg.getvalue()), partial(_render_png, fig)
 
 
 def _render_png(fig: Figure) -> bytes:
@@ -167,20 +160,9 @@ def draw_scores(axes: Axes, series: Sequence[Series], color: str) -> None:
         low = np.maximum(mean - error, [point.low for point in curve.points])
         high = np.minimum(mean + error, [point.high for point in curve.points])
         axes.fill_between(curve.x, low, high, color=shade, alpha=0.13, lw=0)
-        axes.plot(
-            curve.x,
-            mean,
-            color=shade,
-            linestyle=curve.style.dashes,
-            marker=curve.style.marker,
-            markersize=5,
-            markeredgecolor="white",
-            markeredgewidth=0.5,
-            lw=1.5,
-            label=curve.name,
-            clip_on=False,
-            zorder=3,
-        )
+        axes.plot(curve.x, mean, color=shade, ls=curve.style.dashes, lw=1.5, label=curve.name,
+                  marker=curve.style.marker, markersize=5, markeredgecolor="white",
+                  markeredgewidth=0.5, clip_on=False, zorder=3)  # fmt: skip
 
 
 def draw_differences(axes: Axes, series: Sequence[Series], color: str) -> None:
@@ -196,28 +178,17 @@ def draw_differences(axes: Axes, series: Sequence[Series], color: str) -> None:
         axes.plot([], [], color=shade, linestyle=curve.style.dashes, marker=curve.style.marker,
                   markersize=4, lw=0.9, label=curve.name)  # fmt: skip
         for x_position, point in zip(x, curve.points, strict=True):
-            axes.plot(
-                [x_position, x_position], [point.low, point.high], color=shade, lw=1.1, zorder=3
-            )
-            axes.plot(
-                x_position,
-                point.mean,
-                marker=curve.style.marker,
-                markersize=4.5,
-                color=shade,
-                markerfacecolor=shade if point.excludes_zero else "white",
-                markeredgewidth=1.1,
-                zorder=4,
-            )
+            ends = [point.low, point.high]
+            axes.plot([x_position] * 2, ends, color=shade, lw=1.1, zorder=3)
+            axes.plot(x_position, point.mean, marker=curve.style.marker, markersize=4.5,
+                      color=shade, markerfacecolor=shade if point.excludes_zero else "white",
+                      markeredgewidth=1.1, zorder=4)  # fmt: skip
 
 
 def draw_dots(
-    axes: Axes,
-    labels: Sequence[str],
-    colors: Sequence[str],
-    points: Sequence[Interval],
+    axes: Axes, labels: Sequence[str], colors: Sequence[str], points: Sequence[Interval],
     reference: float | None,
-) -> None:
+) -> None:  # fmt: skip
     """Draw a dot and an interval a label, the first on top, with a line at the reference."""
     heights = np.arange(len(labels))
     if reference is not None:
@@ -234,15 +205,9 @@ def draw_dots(
 def legend(axes: Axes, n_lines: int) -> None:
     """Draw a legend above the panel if there is more than one line."""
     if n_lines > 1:
-        axes.legend(
-            loc="lower left",
-            bbox_to_anchor=(0, 1.0),
-            ncols=min(n_lines, 3),
-            borderaxespad=0.1,
-            borderpad=0.2,
-            handlelength=2.6,
-            columnspacing=1.4,
-        )
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=min(n_lines, 3),
+                    borderaxespad=0.1, borderpad=0.2, handlelength=2.6,
+                    columnspacing=1.4)  # fmt: skip
 
 
 def _signed_root(x: ArrayLike) -> NDArray[np.float64]:
@@ -270,3 +235,55 @@ def _darken(color: str, amount: float) -> tuple[float, float, float]:
     red, green, blue = mpl.colors.to_rgb(color)
     keep = 1 - amount
     return red * keep, green * keep, blue * keep
+
+
+# Lengths are rounded to a tenth of a point; scales and colours are left alone.
+_LONG = re.compile(rb"(?<![\d.])(-?\d+\.\d)\d+(?![\d.e])")
+_LENGTHS = re.compile(rb' (?:d|x|y|width|height|transform)="[^"]*"')
+_NO_TURN = re.compile(rb' transform="rotate\(-0 [^"]*\)"')
+_FONT = b"font-family: 'DejaVu Sans', 'Verdana', sans-serif; "
+_STYLES = re.compile(rb' style="[^"]*"')
+_GROUPS = re.compile(rb"<g\b[^>]*>|</g>")
+_EMPTY = re.compile(rb"<g\b[^>]*/>")
+_IDS = re.compile(rb'<g id="[^"]*"')
+
+
+def _compact(svg: bytes) -> bytes:
+    """The same drawing in fewer bytes: tenths of a point, no comments, no line breaks.
+
+    Text between tags is left as it is.
+    """
+    svg = re.sub(rb"<!--.*?-->|<metadata>.*?</metadata>", b"", svg, flags=re.DOTALL)
+    svg = re.sub(rb"<[^>]+>", lambda tag: _LENGTHS.sub(_shorten, tag[0]), svg)
+    svg = _IDS.sub(b"<g", svg)
+    svg = _NO_TURN.sub(b"", svg).replace(_FONT, b"")
+    svg = svg.replace(b"<svg ", b'<svg style="%s" ' % _FONT.strip(b"; ").replace(b"'", b""), 1)
+    svg = _STYLES.sub(lambda style: style[0].replace(b": ", b":").replace(b"; ", b";"), svg)
+    svg = _without_bare_groups(_EMPTY.sub(b"", svg))
+    svg = re.sub(rb"\n\s*", b" ", re.sub(rb">\n\s*<", b"><", svg)).strip()
+    return re.sub(rb"<[^>]+>", _with_single_quotes, svg) + b"\n"
+
+
+def _shorten(lengths: re.Match[bytes]) -> bytes:
+    if b"matrix(" in lengths[0]:
+        # An image's size is its pixels times this factor.
+        return lengths[0]
+    return _LONG.sub(rb"\1", lengths[0]).replace(b" \n", b" ").replace(b" L ", b"L")
+
+
+def _with_single_quotes(tag: re.Match[bytes]) -> bytes:
+    """Attributes in single quotes: in the address of a picture, double ones take three bytes."""
+    return tag[0] if b"'" in tag[0] else tag[0].replace(b'"', b"'")
+
+
+def _without_bare_groups(svg: bytes) -> bytes:
+    """Remove groups without attributes and keep their content."""
+    bare: list[bool] = []
+
+    def keep(tag: re.Match[bytes]) -> bytes:
+        if tag[0] == b"</g>":
+            return b"" if bare.pop() else tag[0]
+        bare.append(tag[0] == b"<g>")
+        return b"" if bare[-1] else tag[0]
+
+    return _GROUPS.sub(keep, svg)

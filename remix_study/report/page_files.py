@@ -24,10 +24,9 @@ from markupsafe import Markup
 
 from remix_study.errors import UsageError
 from remix_study.report.formatting import SPACE
-from remix_study.report.latex import latex_text
 from remix_study.report.page_model import Picture, Section
 from remix_study.report.readme import readme
-from remix_study.report.table_files import csv_text, markdown_text
+from remix_study.report.table_files import csv_text, latex_text, markdown_text
 from remix_study.version import __version__
 
 MANIFEST = "manifest.json"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
+
+from remix_study.results.comparison import Comparison
 
 
 @dataclass(frozen=True)
@@ -125,3 +127,28 @@ class Section:
     lead: str
     blocks: tuple[Block, ...] = ()
     files: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+
+MANY = 12
+"""With more problems than this, blocks of single problems are folded."""
+
+
+def has_many_problems(problems: Sequence[object]) -> bool:
+    """Whether blocks of single problems are folded."""
+    return len(problems) > MANY
+
+
+def fold(block: Block) -> Block:
+    """The block folded behind its title."""
+    return replace(block, title="", collapsed=block.title)
+
+
+def hardest_problems(comparisons: Sequence[Comparison]) -> set[str]:
+    """Names of the problems with the most extreme imbalance of each data set and kind."""
+    hardest: dict[tuple[str, str], Comparison] = {}
+    for comparison in comparisons:
+        key = (comparison.kind, comparison.title)
+        current = hardest.get(key)
+        if current is None or comparison.imbalance < current.imbalance:
+            hardest[key] = comparison
+    return {comparison.name for comparison in hardest.values()}

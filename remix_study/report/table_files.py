@@ -1,4 +1,7 @@
-"""Tables as CSV without formulas and as escaped Markdown."""
+"""Tables as CSV without formulas, as escaped Markdown, and as LaTeX with booktabs.
+
+Text of any kind in cells stays text: nothing of it is run or becomes markup.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,35 @@ from typing import Any
 import pandas as pd
 
 from remix_study.results.export_tables import without_formulas
+
+PAGE_LINES = 45
+"""A table with more lines is a `longtable`, which breaks over pages."""
+_ESCAPES = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "&": r"\&",
+        "%": r"\%",
+        "$": r"\$",
+        "#": r"\#",
+        "_": r"\_",
+        "{": r"\{",
+        "}": r"\}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        '"': r"{\char34}",
+        "−": r"\ensuremath{-}",
+        "\N{NO-BREAK SPACE}": "~",
+        "\N{WORD JOINER}": "",
+        "\N{NON-BREAKING HYPHEN}": "-",
+        # After the end of a line LaTeX would read these as its arguments.
+        "[": "{[}",
+        "*": "{*}",
+    }
+)
+_SPACES = ("\N{NO-BREAK SPACE}", "\N{WORD JOINER}")
 
 
 def csv_text(frame: pd.DataFrame) -> str:
@@ -28,12 +60,72 @@ def markdown_text(frame: pd.DataFrame, digits: int = 4) -> str:
 
 
 def _markdown_cell(value: Any, digits: int) -> str:
+    text = _number(value, digits)
+    if text is not None or not isinstance(value, str):
+        return str(value) if text is None else text
+    text = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = text.replace("\\", "\\\\").replace("|", "\\|").replace("[", "\\[")
+    return " ".join(text.split())
+
+
+def latex_text(frame: pd.DataFrame, digits: int = 4) -> str:
+    """The frame as a `tabular`, or as a `longtable` where it is longer than a page.
+
+    Args:
+        frame: names of columns become the head.
+        digits: significant digits of numbers.
+    """
+    numeric = [pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes]
+    columns = "".join("r" if right else "l" for right in numeric)
+    long = len(frame) > PAGE_LINES
+    name = "longtable" if long else "tabular"
+    head = _table_line([escape(str(column)) for column in frame.columns])
+    lines = [
+        f"% \\usepackage{{booktabs{',longtable' if long else ''}}}",
+        f"\\begin{{{name}}}{{@{{}}{columns}@{{}}}}",
+        "\\toprule",
+        head,
+        "\\midrule",
+        *(["\\endhead", "\\bottomrule", "\\endlastfoot"] if long else []),
+        *(
+            _table_line([_latex_cell(value, digits) for value in row])
+            for row in frame.itertuples(index=False, name=None)
+        ),
+        *([] if long else ["\\bottomrule"]),
+        f"\\end{{{name}}}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def escape(text: str) -> str:
+    """Escape text so that LaTeX prints it and runs none of it."""
+    printable = "".join(
+        character if character.isprintable() or character in _SPACES else " " for character in text
+    )
+    return printable.translate(_ESCAPES)
+
+
+def _table_line(cells: list[str]) -> str:
+    return " & ".join(cells) + r" \\"
+
+
+def _latex_cell(value: Any, digits: int) -> str:
+    """Text escaped; a number with minus sign, infinity and power of ten as mathematics."""
+    text = _number(value, digits)
+    if text is None:
+        return escape(str(value))
+    mantissa, _, power = text.replace("inf", r"\infty").partition("e")
+    if power:
+        return f"${mantissa} \\times 10^{{{int(power)}}}$"
+    return f"${mantissa}$" if mantissa.startswith(("-", "\\")) else mantissa
+
+
+def _number(value: Any, digits: int) -> str | None:
+    """A number with so many significant digits, "" where it is missing; None for other values."""
     if isinstance(value, str):
-        text = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        text = text.replace("\\", "\\\\").replace("|", "\\|").replace("[", "\\[")
-        return " ".join(text.split())
+        return None
     if pd.isna(value):
         return ""
     if isinstance(value, numbers.Integral):
         return str(int(value))
-    return f"{float(value):.{digits}g}" if isinstance(value, numbers.Real) else str(value)
+    return f"{float(value):.{digits}g}" if isinstance(value, numbers.Real) else None

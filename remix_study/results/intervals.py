@@ -28,10 +28,8 @@ class Interval:
     """A mean over folds with its corrected interval.
 
     Attributes:
-        mean: mean over the folds, NaN without any.
+        mean: NaN without any fold.
         standard_error: corrected standard error of the mean, NaN with fewer than two folds.
-        low: lower end of the interval.
-        high: upper end of the interval.
         folds: number J of folds that have a value.
         ratio: n_test / n_train used in the correction.
     """
@@ -76,14 +74,11 @@ def _present(values: ArrayLike) -> NDArray[np.float64]:
 
 
 def corrected_standard_error(values: ArrayLike, ratio: float) -> float:
-    """Standard error of a mean over folds: sqrt((1/J + n_test/n_train) s^2).
+    """Standard error of a mean over folds: sqrt((1/J + n_test/n_train) s^2); NaN below two.
 
     Args:
         values: (J,) one score or difference a fold; values that are not finite are left out.
         ratio: n_test / n_train, see `influence_ratio`.
-
-    Returns:
-        The standard error; NaN with fewer than two values.
     """
     present = _present(values)
     if len(present) < 2:
@@ -91,39 +86,27 @@ def corrected_standard_error(values: ArrayLike, ratio: float) -> float:
     return float(np.sqrt((1 / len(present) + ratio) * np.var(present, ddof=1)))
 
 
-def corrected_interval(
-    values: ArrayLike, ratio: float, confidence: float = CONFIDENCE
-) -> Interval:
-    """The mean over folds with its corrected t interval, J - 1 degrees of freedom.
+def corrected_interval(values: ArrayLike, ratio: float) -> Interval:
+    """The mean over folds with its corrected 95 % t interval, J - 1 degrees of freedom.
 
     Args:
         values: (J,) one score or difference a fold; values that are not finite are left out.
         ratio: n_test / n_train, see `influence_ratio`.
-        confidence: coverage of the interval, in (0, 1).
     """
     present = _present(values)
     folds = len(present)
     mean = float(np.mean(present)) if folds else float("nan")
     error = corrected_standard_error(present, ratio)
-    reach = error * float(_t_quantile((1 + confidence) / 2, folds - 1)) if folds > 1 else np.nan
+    reach = error * float(_t_quantile((1 + CONFIDENCE) / 2, folds - 1)) if folds > 1 else np.nan
     return Interval(mean, error, mean - reach, mean + reach, folds, ratio)
 
 
-def paired_interval(
-    first: pd.Series[Any], second: pd.Series[Any], ratio: float, confidence: float = CONFIDENCE
-) -> Interval:
-    """The corrected interval of first - second over the folds that both have.
-
-    Args:
-        first: scores indexed by fold.
-        second: scores indexed by fold; the index names the same folds.
-        ratio: n_test / n_train, see `influence_ratio`.
-        confidence: coverage of the interval, in (0, 1).
-    """
+def paired_interval(first: pd.Series[Any], second: pd.Series[Any], ratio: float) -> Interval:
+    """The corrected interval of first - second over the folds that both have, by their index."""
     if first.index is not second.index:
         first, second = first.align(second, join="inner")
     differences = first.to_numpy(dtype=np.float64) - second.to_numpy(dtype=np.float64)
-    return corrected_interval(differences, ratio, confidence)
+    return corrected_interval(differences, ratio)
 
 
 def score_range(metric: str) -> tuple[float, float]:
@@ -137,11 +120,6 @@ def score_interval(metric: str, scores: ArrayLike, ratio: float) -> Interval:
 
     A g-mean of 1.012 does not exist. The standard error stays as it is; differences have no such
     range and are never clipped.
-
-    Args:
-        metric: key of `METRICS`, or a per-class metric.
-        scores: (J,) one a fold.
-        ratio: n_test / n_train of the correction.
     """
     interval = corrected_interval(scores, ratio)
     low, high = np.clip((interval.low, interval.high), *score_range(metric))

@@ -6,6 +6,7 @@ import io
 import re
 from xml.etree import ElementTree
 
+import numpy as np
 from PIL import Image
 
 from remix_study.report.figures import figure, render
@@ -47,3 +48,15 @@ def test_a_png_keeps_its_size_and_colours():
     picture = Image.open(io.BytesIO(png()))
     assert picture.size == (240, 120)
     assert picture.convert("RGB").getpixel((135, 45)) == (0xCC, 0x33, 0x11)
+
+
+def test_an_image_fills_its_panel():
+    with figure(3.37, 2.91) as fig:
+        axes = fig.add_subplot()
+        axes.imshow(np.eye(121), interpolation="none")
+        svg, _ = render(fig)
+        width = axes.get_window_extent().width * 72 / fig.dpi
+    tag = re.search(rb"<image [^>]*>", svg)[0]
+    factor = float(re.search(rb"transform='matrix\(([\d.]+) ", tag)[1])
+    pixels = float(re.search(rb" width='([\d.]+)'", tag)[1])
+    assert abs(factor * pixels - width) < 1

@@ -9,9 +9,18 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from remix_study.report.figures import FAINT, INK, figure, render, strategy_color
-from remix_study.report.folding import fold, hardest_problems, has_many_problems
 from remix_study.report.formatting import counted, kind_title, listing, number, thousands
-from remix_study.report.page_model import Block, Cell, Head, Picture, Section, Table
+from remix_study.report.page_model import (
+    Block,
+    Cell,
+    Head,
+    Picture,
+    Section,
+    Table,
+    fold,
+    hardest_problems,
+    has_many_problems,
+)
 from remix_study.report.page_tables import Column, line_table, method_cell, number_cell
 from remix_study.report.sentences import SENTENCES
 from remix_study.results.calibration import (

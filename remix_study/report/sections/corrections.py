@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from remix_study.metrics import CORE_METRICS
-from remix_study.report.folding import fold, has_many_problems
 from remix_study.report.formatting import counted, digits, kind_title, number, signed
-from remix_study.report.page_model import Block, Cell, Section
+from remix_study.report.page_model import Block, Cell, Section, fold, has_many_problems
 from remix_study.report.page_tables import (
     ABSENT,
     Column,

@@ -17,7 +17,6 @@ from remix_study.report.figures import (
     render,
     strategy_color,
 )
-from remix_study.report.folding import fold, has_many_problems
 from remix_study.report.formatting import (
     JOINER,
     SPACE,
@@ -26,7 +25,15 @@ from remix_study.report.formatting import (
     label_with_direction,
     number,
 )
-from remix_study.report.page_model import Block, Cell, Picture, Section, Table
+from remix_study.report.page_model import (
+    Block,
+    Cell,
+    Picture,
+    Section,
+    Table,
+    fold,
+    has_many_problems,
+)
 from remix_study.report.page_tables import (
     ABSENT,
     Column,

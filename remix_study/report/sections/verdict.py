@@ -7,9 +7,16 @@ from dataclasses import replace
 
 from remix_study.metrics import CORE_METRICS, short_name
 from remix_study.report.figures import strategy_color
-from remix_study.report.folding import fold, has_many_problems
 from remix_study.report.formatting import MISSING, digits, heading, number, span
-from remix_study.report.page_model import Block, Cell, Head, Section, Table
+from remix_study.report.page_model import (
+    Block,
+    Cell,
+    Head,
+    Section,
+    Table,
+    fold,
+    has_many_problems,
+)
 from remix_study.report.page_tables import Column, difference_cell, line_table
 from remix_study.report.sentences import SENTENCES
 from remix_study.results.effects import Difference, Score
