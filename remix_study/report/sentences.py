@@ -18,7 +18,13 @@ from typing import Any
 import jinja2
 
 from remix_study.batches.strategies import PUBLISHED_ALPHA
-from remix_study.metrics import better_or_worse, is_maximized, short_name
+from remix_study.metrics import (
+    NATURAL_METRICS,
+    PUBLISHED_METRICS,
+    better_or_worse,
+    is_maximized,
+    short_name,
+)
 from remix_study.report import formatting
 from remix_study.report.page_model import Answer
 
@@ -75,7 +81,12 @@ class Sentences:
             # Text is escaped where the page is written.
             autoescape=False,
         )
-        self._environment.globals.update(_FUNCTIONS, PUBLISHED_ALPHA=PUBLISHED_ALPHA)
+        self._environment.globals.update(
+            _FUNCTIONS,
+            PUBLISHED_ALPHA=PUBLISHED_ALPHA,
+            PUBLISHED_METRICS=PUBLISHED_METRICS,
+            NATURAL_METRICS=NATURAL_METRICS,
+        )
         self._environment.filters.update(
             _FUNCTIONS, items=_items, joined=_joined, as_written=_as_written
         )

@@ -9,15 +9,20 @@ import numpy as np
 import pandas as pd
 
 from remix_study.metrics import is_maximized
+from remix_study.results.columns import Record, frame_of
 from remix_study.results.comparison import Comparison
+from remix_study.results.effects import Relation
 from remix_study.results.rank_sums import Ranking, RankTable
 from remix_study.results.significance import (
     LEAST_UNITS,
+    LEVEL,
     FriedmanTest,
     Posterior,
     against_control,
     friedman_test,
+    has_too_few_units,
     signed_rank_posterior,
+    smallest_p,
     tie_mass,
 )
 
@@ -48,6 +53,13 @@ class Opponent:
     difference: float
     posterior: Posterior
 
+    @property
+    def relation(self) -> Relation:
+        """Whether ReMix ranks better or worse, by Holm's p-value."""
+        if self.holm_p > LEVEL:
+            return "unclear"
+        return "better" if self.is_behind else "worse"
+
 
 @dataclass(frozen=True, eq=False)
 class RankTest:
@@ -72,6 +84,43 @@ class RankTest:
         """Number of problems or data sets."""
         return len(self.ranking.ranks)
 
+    @property
+    def leaders(self) -> list[str]:
+        """Labels of the methods with the lowest mean rank."""
+        ranks = self.ranking.mean_ranks
+        return [str(label) for label in ranks.index[ranks == ranks.min()]]
+
+    @property
+    def smallest_p(self) -> float:
+        """The smallest p-value that an exact test of this many units can give."""
+        return smallest_p(self.n_units)
+
+    @property
+    def smallest_holm_p(self) -> float:
+        """The same, adjusted for the number of opponents."""
+        return min(1.0, self.smallest_p * len(self.opponents))
+
+    @property
+    def has_too_few_units(self) -> bool:
+        """Whether no exact test could be significant once it is adjusted for the opponents."""
+        return has_too_few_units(self.n_units, len(self.opponents))
+
+    def mean_rank(self, label: str) -> float:
+        """Mean rank of a method."""
+        return float(self.ranking.mean_ranks[label])
+
+    def opponents_that_are(self, relation: Relation) -> list[str]:
+        """Labels of the opponents to which ReMix has this relation."""
+        return [rival.method for rival in self.opponents if rival.relation == relation]
+
+    def surely(self, side: str) -> list[str]:
+        """Labels of the opponents of which the posterior is sure.
+
+        Args:
+            side: "better", "equal" or "worse": what ReMix is.
+        """
+        return [r.method for r in self.opponents if getattr(r.posterior, side) > SURE]
+
 
 def rank_tests(ranked: RankTable, comparisons: Sequence[Comparison]) -> tuple[RankTest, ...]:
     """Test every ranking over problems, and over data sets if some hold several problems.
@@ -89,65 +138,6 @@ def rank_tests(ranked: RankTable, comparisons: Sequence[Comparison]) -> tuple[Ra
         if len(set(ranked_datasets)) < len(ranked_datasets):
             tests.append(_rank_test(ranking.by_dataset(datasets), "data set", remix))
     return tuple(tests)
-
-
-def table(tests_by_set: Mapping[str, Sequence[RankTest]]) -> pd.DataFrame:
-    """Table of tests of all methods: one line a set of methods, kind, metric and unit.
-
-    Args:
-        tests_by_set: name of the set of methods -> its tests.
-    """
-    return pd.DataFrame(
-        [
-            {
-                "rows_ranked": name,
-                "kind": test.ranking.kind,
-                "metric": test.ranking.metric,
-                "unit": test.unit,
-                "units": test.n_units,
-                "rows": test.overall.methods,
-                "friedman_chi2": test.overall.chi2,
-                "friedman_p": test.overall.p,
-                "iman_davenport_f": test.overall.f,
-                "iman_davenport_p": test.overall.f_p,
-                "nemenyi_cd": test.overall.critical_difference,
-            }
-            for name, tests in tests_by_set.items()
-            for test in tests
-            if test.overall is not None
-        ]
-    )
-
-
-def table_of_opponents(tests_by_set: Mapping[str, Sequence[RankTest]]) -> pd.DataFrame:
-    """Table of tests of ReMix: one line a set of methods, kind, metric, unit and opponent.
-
-    Args:
-        tests_by_set: name of the set of methods -> its tests.
-    """
-    return pd.DataFrame(
-        [
-            {
-                "rows_ranked": name,
-                "kind": test.ranking.kind,
-                "metric": test.ranking.metric,
-                "unit": test.unit,
-                "units": test.n_units,
-                "remix": test.remix,
-                "rival": opponent.method,
-                "mean_rank_remix": float(test.ranking.sums[test.remix]) / test.n_units,
-                "mean_rank_rival": opponent.mean_rank,
-                "holm_p": opponent.holm_p,
-                "mean_gain_of_remix": opponent.difference,
-                "remix_better": opponent.posterior.better,
-                "practically_equal": opponent.posterior.equal,
-                "rival_better": opponent.posterior.worse,
-            }
-            for name, tests in tests_by_set.items()
-            for test in tests
-            for opponent in test.opponents
-        ]
-    )
 
 
 def _rank_test(ranking: Ranking, unit: str, remix: str) -> RankTest:
@@ -169,7 +159,7 @@ def _rank_test(ranking: Ranking, unit: str, remix: str) -> RankTest:
         opponents.append(
             Opponent(
                 method=label,
-                mean_rank=float(ranking.sums[label]) / n,
+                mean_rank=float(ranking.mean_ranks[label]),
                 holm_p=float(p),
                 is_behind=bool(ranking.sums[remix] < ranking.sums[label]),
                 difference=float(gain.mean()),
@@ -177,3 +167,65 @@ def _rank_test(ranking: Ranking, unit: str, remix: str) -> RankTest:
             )
         )
     return RankTest(ranking, unit, overall, remix, tuple(opponents))
+
+
+_KEYS = {
+    "rows_ranked": "set",
+    "kind": "test.ranking.kind",
+    "metric": "test.ranking.metric",
+    "unit": "test.unit",
+    "units": "test.n_units",
+}
+
+
+def table(tests_by_set: Mapping[str, Sequence[RankTest]]) -> pd.DataFrame:
+    """Table of tests of all methods: one line a set of methods, kind, metric and unit.
+
+    Args:
+        tests_by_set: name of the set of methods -> its tests.
+    """
+    return frame_of(
+        (
+            Record(set=name, test=test)
+            for name, tests in tests_by_set.items()
+            for test in tests
+            if test.overall is not None
+        ),
+        {
+            **_KEYS,
+            "rows": "test.overall.methods",
+            "friedman_chi2": "test.overall.chi2",
+            "friedman_p": "test.overall.p",
+            "iman_davenport_f": "test.overall.f",
+            "iman_davenport_p": "test.overall.f_p",
+            "nemenyi_cd": "test.overall.critical_difference",
+        },
+    )
+
+
+def table_of_opponents(tests_by_set: Mapping[str, Sequence[RankTest]]) -> pd.DataFrame:
+    """Table of tests of ReMix: one line a set of methods, kind, metric, unit and opponent.
+
+    Args:
+        tests_by_set: name of the set of methods -> its tests.
+    """
+    return frame_of(
+        (
+            Record(set=name, test=test, rival=opponent)
+            for name, tests in tests_by_set.items()
+            for test in tests
+            for opponent in test.opponents
+        ),
+        {
+            **_KEYS,
+            "remix": "test.remix",
+            "rival": "rival.method",
+            "mean_rank_remix": lambda line: line.test.mean_rank(line.test.remix),
+            "mean_rank_rival": "rival.mean_rank",
+            "holm_p": "rival.holm_p",
+            "mean_gain_of_remix": "rival.difference",
+            "remix_better": "rival.posterior.better",
+            "practically_equal": "rival.posterior.equal",
+            "rival_better": "rival.posterior.worse",
+        },
+    )

@@ -52,6 +52,11 @@ class FriedmanTest:
     f_p: float
     critical_difference: float
 
+    @property
+    def is_significant(self) -> bool:
+        """Whether the methods differ, by F."""
+        return self.f_p <= LEVEL
+
 
 def friedman_test(sums: ArrayLike, units: int, tied: float = 0.0) -> FriedmanTest:
     """Friedman's test with Iman and Davenport's correction, from rank sums.

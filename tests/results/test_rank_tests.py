@@ -10,7 +10,7 @@ from made_up_studies import MadeUpProblem, made_up_frames
 from scipy import stats
 
 from remix_study.report.sections.rank_sums import section
-from remix_study.report.sections.rank_tests import blocks
+from remix_study.report.sections.rank_tests import blocks_of_tests
 from remix_study.results.comparison import comparisons
 from remix_study.results.rank_sums import strategy_ranks
 from remix_study.results.rank_tests import rank_tests, table, table_of_opponents
@@ -127,7 +127,7 @@ def test_two_problems_are_not_tested():
         made_up_frames(MadeUpProblem(methods=FIVE), MadeUpProblem(problem="other", methods=FIVE))
     )
     ranked = strategy_ranks(problems)
-    (block,) = blocks(ranked, rank_tests(ranked, problems))
+    (block,) = blocks_of_tests(ranked, rank_tests(ranked, problems))
     assert "With 2 problems no test is made by problem" in " ".join(block.text)
     assert "is 0.5." in block.text[0]
     assert block.pictures == block.tables == ()
@@ -141,4 +141,4 @@ def test_without_remix_all_methods_are_tested_together_alone():
     tests = rank_tests(ranked, problems)
     assert tests[0].overall is not None
     assert tests[0].opponents == ()
-    assert len(blocks(ranked, tests)[0].tables) == 1
+    assert len(blocks_of_tests(ranked, tests)[0].tables) == 1

@@ -2,48 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
-from remix_study.metrics import NATURAL_METRICS, PUBLISHED_METRICS, short_name
-from remix_study.report.critical_difference import draw_critical_difference, lines_needed
-from remix_study.report.figures import figure, render, strategy_color
-from remix_study.report.formatting import (
-    MISSING,
-    counted,
-    heading,
-    listing,
-    number,
-    p_value,
-    plain,
-    sentence,
-)
-from remix_study.report.page_model import Block, Cell, Head, Picture, Table
+from matplotlib.axes import Axes
+
+from remix_study.metrics import short_name
+from remix_study.report.figures import INK, figure, render, strategy_color
+from remix_study.report.formatting import counted, heading, listing, number, p_value
+from remix_study.report.page_model import Block, Cell, Picture, Table
+from remix_study.report.page_tables import ABSENT, Column, line_table
+from remix_study.report.sentences import SENTENCES
+from remix_study.results.columns import grouped
 from remix_study.results.rank_sums import RankTable
-from remix_study.results.rank_tests import SURE, UNITS, Opponent, RankTest
-from remix_study.results.significance import (
-    LEAST_UNITS,
-    LEVEL,
-    ROPE,
-    cliques,
-    has_too_few_units,
-    smallest_p,
-)
+from remix_study.results.rank_tests import SURE, RankTest
+from remix_study.results.significance import LEVEL, ROPE, cliques
 
-READING = (
-    "Friedman’s test asks whether the rows differ at all (Iman and Davenport’s F is less timid); "
-    "mean ranks closer than Nemenyi’s critical difference, joined by a bar, are not told apart; "
-    "Holm’s p-values compare each row with ReMix alone. The Bayesian signed-rank test looks at "
-    "the size of the differences: it gives the probabilities that ReMix is better, worse, or "
-    f"within {plain(ROPE)} of a row, which counts as equal."
-)
+Tests = Sequence[RankTest]
+
+# Heights of a diagram in lines of text, downwards from the axis.
+_FIRST_BAR = 0.55
+_BAR_STEP = 0.34
+_LINE = 0.8
 
 
-def blocks(
-    ranked: RankTable,
-    tests: Sequence[RankTest],
-    description: str = "one row of each strategy",
-    name: str = "",
-) -> tuple[Block, ...]:
+def blocks_of_tests(
+    ranked: RankTable, tests: Tests, description: str = "one row of each strategy", name: str = ""
+) -> list[Block]:
     """One block a kind of problem: reading, diagrams, and the tables folded away.
 
     Args:
@@ -53,216 +39,151 @@ def blocks(
         name: part of the diagrams' file names; "" for none.
     """
     colors = {method.label: strategy_color(method.strategy) for method in ranked.methods}
-    kind_blocks: list[Block] = []
-    for kind in dict.fromkeys(test.ranking.kind for test in tests):
-        kind_tests = [test for test in tests if test.ranking.kind == kind]
+    blocks: list[Block] = []
+    for kind, kind_tests in grouped(tests, lambda test: test.ranking.kind).items():
         tested = [test for test in kind_tests if test.overall is not None]
-        pictures = [
-            _picture("-".join(filter(None, ("ranks", name, kind))), kind, unit, unit_tests, colors)
-            for unit in UNITS
-            if (unit_tests := [test for test in tested if test.unit == unit])
-        ]
-        kind_blocks.append(
+        reading = SENTENCES.paragraphs("ranks.reading", ROPE) if tested and not blocks else ()
+        lines = SENTENCES.paragraphs("ranks.tests", _by_unit(kind_tests), SURE)
+        file_name = "-".join(filter(None, ("ranks", name, kind)))
+        blocks.append(
             Block(
                 title=f"Tests on {kind} problems, {description}",
-                text=(
-                    *([READING] if tested and not kind_blocks else []),
-                    *_test_lines(kind_tests),
+                text=(*reading, *lines),
+                pictures=tuple(
+                    _picture(file_name, unit_tests, colors)
+                    for unit_tests in _by_unit(tested).values()
                 ),
-                pictures=tuple(pictures),
                 tables=tuple(_tables(kind, tested)),
                 folded="The tests in numbers",
             )
         )
-    return tuple(kind_blocks)
+    return blocks
 
 
-def _test_lines(tests: Sequence[RankTest]) -> list[str]:
-    lines = []
-    for unit in UNITS:
-        unit_tests = [test for test in tests if test.unit == unit]
-        if not unit_tests:
-            continue
-        n = unit_tests[0].n_units
-        if n < LEAST_UNITS:
-            lines.append(
-                f"With {counted(n, unit)} no test is made by {unit}: the smallest p-value that "
-                f"an exact two-sided test could give is {plain(smallest_p(n))}."
-            )
-            continue
-        lines += [
-            _test_line(test) for test in unit_tests if test.ranking.metric in PUBLISHED_METRICS
-        ]
-        lines.append(_natural_line(unit_tests))
-        n_opponents = len(unit_tests[0].opponents)
-        if n_opponents:
-            lines.append(_limit_line(unit, n, n_opponents))
-    if {test.unit for test in tests} == set(UNITS):
-        lines.append(
-            "By problem, the imbalance ratios of one data set count as independent, which they "
-            "are not: those p-values are too small."
-        )
-    return [text for text in lines if text]
+def _by_unit(tests: Tests) -> dict[str, list[RankTest]]:
+    return grouped(tests, lambda test: test.unit)
 
 
-def _test_line(test: RankTest) -> str:
-    assert test.overall is not None
-    text = (
-        f"{short_name(test.ranking.metric)} by {test.unit} ({test.n_units}): "
-        f"{_difference_phrase(test.overall.f_p)}; lowest mean rank {_leaders(test)}"
-    )
-    if not test.opponents:
-        return f"{text}."
-    ahead = [r.method for r in test.opponents if r.holm_p <= LEVEL and r.is_behind]
-    behind = [r.method for r in test.opponents if r.holm_p <= LEVEL and not r.is_behind]
-    parts = [f"after Holm {test.remix} is ahead of {listing(ahead)}"] if ahead else []
-    if behind:
-        parts.append(f"{'' if ahead else 'after Holm ' + test.remix + ' is '}behind "
-                     f"{listing(behind)}")  # fmt: skip
-    if not parts:
-        parts.append(f"after Holm {test.remix} cannot be told from any row")
-    return f"{text}; {' and '.join(parts)}; {_posterior_phrase(test)}."
-
-
-def _posterior_phrase(test: RankTest) -> str:
-    parts = []
-    for phrase, name in (
-        ("better than", "better"),
-        ("worse than", "worse"),
-        ("equal to", "equal"),
-    ):
-        opponents = [r.method for r in test.opponents if getattr(r.posterior, name) > SURE]
-        if opponents:
-            parts.append(f"practically {phrase} {listing(opponents)}")
-    if not parts:
-        return f"no posterior probability exceeds {plain(SURE)}"
-    return f"with a posterior probability above {plain(SURE)} it is {', '.join(parts)}"
-
-
-def _natural_line(tests: Sequence[RankTest]) -> str:
-    """Say who leads in the metrics at the natural class shares."""
-    natural = [test for test in tests if test.ranking.metric in NATURAL_METRICS]
-    if not natural:
-        return ""
-    parts = []
-    for test in natural:
-        remix_rank = ""
-        if test.remix:
-            mean_rank = float(test.ranking.sums[test.remix]) / test.n_units
-            remix_rank = f" ({test.remix} {number(mean_rank, 2)})"
-        parts.append(f"{short_name(test.ranking.metric)} {_leaders(test)}{remix_rank}")
-    return sentence(
-        f"Lowest mean rank by {tests[0].unit} where a shift of the prior is punished: "
-        f"{'; '.join(parts)}"
-    )
-
-
-def _limit_line(unit: str, n: int, rivals: int) -> str:
-    p = smallest_p(n)
-    text = (
-        f"What {counted(n, unit)} can show: the smallest two-sided p-value of an exact Wilcoxon "
-        f"test is {p:.2g}, against {counted(rivals, 'row')} after Holm {min(1.0, p * rivals):.2g}"
-    )
-    if has_too_few_units(n, rivals):
-        text += (
-            ", so no single comparison could be significant in it, whatever the scores; "
-            "p-values from the normal approximation of ranks that are smaller promise too much"
-        )
-    return sentence(text)
-
-
-def _difference_phrase(p: float) -> str:
-    equals = "= " if p >= 1e-4 else ""
-    verb = "differ" if p <= LEVEL else "are not shown to differ"
-    return f"the rows {verb} (p {equals}{p_value(p)})"
-
-
-def _leaders(test: RankTest) -> str:
-    least_sum = float(test.ranking.sums.min())
-    names = [str(name) for name, value in test.ranking.sums.items() if value == least_sum]
-    return f"{listing(names)} ({number(least_sum / test.n_units, 2)})"
-
-
-def _picture(
-    name: str, kind: str, unit: str, tests: Sequence[RankTest], colors: dict[str, str]
-) -> Picture:
-    heights = []
-    for test in tests:
-        assert test.overall is not None
-        mean = sorted(float(value) / test.n_units for value in test.ranking.sums)
-        bars = len(cliques(mean, test.overall.critical_difference))
-        heights.append(lines_needed(len(mean), bars))
-    with figure(5.2, 0.19 * sum(heights)) as fig:
-        grid = fig.subplots(len(tests), 1, squeeze=False, height_ratios=heights)[:, 0]
-        for axes, test in zip(grid, tests, strict=True):
-            assert test.overall is not None
-            names = [str(name) for name in test.ranking.sums.index]
-            draw_critical_difference(
-                axes,
-                names,
-                [float(value) / test.n_units for value in test.ranking.sums],
-                [colors[name] for name in names],
-                test.overall.critical_difference,
-                short_name(test.ranking.metric),
-            )
-        svg, png = render(fig)
-    where = counted(tests[0].n_units, f"{kind} {unit}")
-    return Picture(
-        f"{name}-{unit.replace(' ', '-')}",
-        f"Mean ranks by {unit} ({where}); rank 1 is the best, bars join rows that the critical "
-        "difference (CD) does not part.",
-        "Critical-difference diagrams of "
-        f"{listing([short_name(t.ranking.metric) for t in tests])}, {where}.",
-        svg,
-        png,
-    )
-
-
-def _tables(kind: str, tests: Sequence[RankTest]) -> list[Table]:
+def _tables(kind: str, tests: Tests) -> list[Table]:
     if not tests:
         return []
-    head = tuple(
-        Head(text) for text in ("metric", "unit", "N", "Friedman χ²", "p", "F", "p of F", "CD")
-    )
-    rows = []
-    for test in tests:
-        overall = test.overall
-        assert overall is not None
-        cells = (test.unit, str(overall.units), number(overall.chi2, 2), p_value(overall.p))
-        f_cells = (
-            number(overall.f, 2),
-            p_value(overall.f_p),
-            number(overall.critical_difference, 2),
-        )
-        rows.append((_name(test), *map(Cell, (*cells, *f_cells))))
-    tables = [Table(f"Whether the rows differ on {kind} problems", (head,), tuple(rows))]
-    if any(test.opponents for test in tests):
-        names = list(dict.fromkeys(rival.method for test in tests for rival in test.opponents))
-        head = (Head("metric"), Head("unit"), *(Head(f"{name}") for name in names))
-        rows = []
-        for test in tests:
-            by_name = {rival.method: rival for rival in test.opponents}
-            opponent_cells = tuple(_rival_cell(by_name.get(name)) for name in names)
-            rows.append((_name(test), Cell(f"{test.unit} ({test.n_units})"), *opponent_cells))
-        caption = (
-            f"{tests[0].remix} against each row on {kind} problems: Holm’s p-value, marked where "
-            f"it is at most {plain(LEVEL)}, ▲ ReMix ahead, ▼ behind; below it the posterior "
-            "probabilities that ReMix is better / equal / worse"
-        )
-        tables.append(Table(caption, (head,), tuple(rows)))
+    metric = Column[RankTest]("metric", lambda test: heading(test.ranking.metric))
+    two_digits = partial(number, digits=2)
+
+    def column(head: str, field: str, text: Callable[[Any], str]) -> Column[RankTest]:
+        return Column(head, lambda test: text(getattr(test.overall, field)))
+
+    columns = [
+        column("N", "units", str),
+        column("Friedman χ²", "chi2", two_digits),
+        column("p", "p", p_value),
+        column("F", "f", two_digits),
+        column("p of F", "f_p", p_value),
+        column("CD", "critical_difference", two_digits),
+    ]
+    unit = Column[RankTest]("unit", lambda test: test.unit)
+    tables = [
+        line_table(f"Whether the rows differ on {kind} problems", tests, (metric, unit, *columns))
+    ]
+    rivals = list(dict.fromkeys(rival.method for test in tests for rival in test.opponents))
+    if rivals:
+        caption = SENTENCES.phrase("ranks.opponents_caption", tests[0].remix, kind, LEVEL)
+        unit = Column("unit", lambda test: f"{test.unit} ({test.n_units})")
+        columns = [Column(rival, partial(_rival_cell, rival)) for rival in rivals]
+        tables.append(line_table(caption, tests, (metric, unit, *columns)))
     return tables
 
 
-def _name(test: RankTest) -> Cell:
-    return Cell(heading(test.ranking.metric), kind="name")
-
-
-def _rival_cell(rival: Opponent | None) -> Cell:
+def _rival_cell(method: str, test: RankTest) -> Cell:
+    rival = next((rival for rival in test.opponents if rival.method == method), None)
     if rival is None:
-        return Cell(MISSING, kind="")
+        return ABSENT
     p = rival.posterior
-    kind = "number"
-    if rival.holm_p <= LEVEL:
-        kind = "better" if rival.is_behind else "worse"
     chances = " / ".join(number(value, 2) for value in (p.better, p.equal, p.worse))
+    kind = "number" if rival.relation == "unclear" else rival.relation
     return Cell(p_value(rival.holm_p), chances, kind)
+
+
+def _picture(name: str, tests: Tests, colors: Mapping[str, str]) -> Picture:
+    """Critical-difference diagrams of the tests with one unit, one a metric."""
+    first = tests[0]
+    heights = [_diagram_height(test) for test in tests]
+    with figure(5.2, 0.19 * sum(heights)) as fig:
+        grid = fig.subplots(len(tests), 1, squeeze=False, height_ratios=heights)[:, 0]
+        for axes, test in zip(grid, tests, strict=True):
+            draw_critical_difference(axes, test, colors)
+        rendered = render(fig)
+    units = counted(first.n_units, f"{first.ranking.kind} {first.unit}")
+    metrics = listing([short_name(test.ranking.metric) for test in tests])
+    return Picture(
+        f"{name}-{first.unit.replace(' ', '-')}",
+        SENTENCES.phrase("ranks.diagram_caption", first.unit, units),
+        f"Critical-difference diagrams of {metrics}, {units}.",
+        *rendered,
+    )
+
+
+def _critical_difference(test: RankTest) -> float:
+    assert test.overall is not None
+    return test.overall.critical_difference
+
+
+def _diagram_height(test: RankTest) -> float:
+    """In lines of text."""
+    mean_ranks = sorted(test.ranking.mean_ranks)
+    bars = cliques(mean_ranks, _critical_difference(test))
+    return 2.6 + _first_label(len(bars)) + _LINE * ((len(mean_ranks) + 1) // 2)
+
+
+def _first_label(bars: int) -> float:
+    return _FIRST_BAR + _BAR_STEP * bars + 0.45
+
+
+def draw_critical_difference(axes: Axes, test: RankTest, colors: Mapping[str, str]) -> None:
+    """Draw the methods on an axis of mean ranks, rank 1 on the left, and bars over equals.
+
+    Args:
+        axes: a panel of the figure; its own axes are hidden.
+        test: the ranking and its critical difference, drawn to scale above the axis.
+        colors: label of a method -> its colour.
+    """
+    by_label = {str(label): float(rank) for label, rank in test.ranking.mean_ranks.items()}
+    labels = sorted(by_label, key=lambda label: (by_label[label], label))
+    ranks = [by_label[label] for label in labels]
+    k, distance = len(labels), _critical_difference(test)
+    bars = cliques(ranks, distance)
+    axes.plot([1, k], [0, 0], color=INK, lw=0.9)
+    for tick in range(1, k + 1):
+        axes.plot([tick, tick], [0, -0.22], color=INK, lw=0.9)
+        # Numbers of two digits would run into each other.
+        if k < 10 or tick % 2:
+            axes.text(tick, -0.32, str(tick), ha="center", va="bottom", fontsize=8)
+    reach = min(distance, k - 1.0)
+    axes.plot([1, 1 + reach], [-1.45, -1.45], color=INK, lw=0.9)
+    for end in (1.0, 1 + reach):
+        axes.plot([end, end], [-1.57, -1.33], color=INK, lw=0.9)
+    note = " (longer than the axis)" if distance > reach else ""
+    title = f"{short_name(test.ranking.metric)}, CD {number(distance, 2)}{note}"
+    axes.text(1, -1.7, title, ha="left", va="bottom")
+    for level, (first_member, last_member) in enumerate(bars):
+        height = _FIRST_BAR + _BAR_STEP * level
+        ends = [ranks[first_member] - 0.05, ranks[last_member] + 0.05]
+        axes.plot(ends, [height, height], color=INK, lw=2.4, solid_capstyle="round")
+    left, margin = (k + 1) // 2, 0.12 * (k - 1)
+    for place, (label, rank) in enumerate(zip(labels, ranks, strict=True)):
+        is_left = place < left
+        height = _first_label(len(bars)) + _LINE * (place if is_left else k - 1 - place)
+        end = 1 - margin if is_left else k + margin
+        axes.plot([rank, rank, end], [0, height, height], color=colors[label], lw=1.1)
+        axes.plot(rank, 0, marker="o", markersize=4, color=colors[label], zorder=3)
+        axes.text(
+            end + (-0.04 if is_left else 0.04) * (k - 1),
+            height,
+            f"{label} {number(rank, 2)}",
+            ha="right" if is_left else "left",
+            va="center",
+            fontsize=8.5,
+        )
+    axes.set_xlim(1 - 0.75 * (k - 1), k + 0.75 * (k - 1))
+    axes.set_ylim(_first_label(len(bars)) + _LINE * left, -2.6)
+    axes.set_axis_off()
