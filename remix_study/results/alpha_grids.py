@@ -107,18 +107,9 @@ def grid_alpha(grid: AlphaGrid, alpha: float) -> float | None:
 
 
 def regret(grid: AlphaGrid, metric: str, alpha: float) -> pd.Series[float]:
-    """What a fixed alpha loses against the alpha chosen on the validation part, fold by fold.
+    """Test score that a fixed alpha loses against the one chosen on validation, fold by fold.
 
-    No row of a test part takes part in the choice.
-
-    Args:
-        grid: the alphas to choose from.
-        metric: by which is chosen and in which is lost.
-        alpha: the fixed one.
-
-    Returns:
-        Test score lost in each fold, above zero where the fixed alpha is worse; empty where the
-        grid does not have it.
+    Above zero where the fixed alpha is worse; empty where the grid does not have it.
     """
     fixed = grid_alpha(grid, alpha)
     if fixed is None:
@@ -172,6 +163,11 @@ class AlphaTrend:
 def alpha_trends(grids: Sequence[AlphaGrid], metrics: Sequence[str]) -> tuple[AlphaTrend, ...]:
     """Compute the trend of every metric over every grid."""
     return tuple(_trend(grid, metric) for grid in grids for metric in metrics)
+
+
+def regrets(trends: Sequence[AlphaTrend], alpha: float) -> list[Interval]:
+    """What a fixed alpha loses in the trends that have it."""
+    return [trend.regrets[alpha] for trend in trends if alpha in trend.regrets]
 
 
 def trend_table(trends: Sequence[AlphaTrend]) -> pd.DataFrame:

@@ -22,8 +22,6 @@ class Comparison:
     """One problem of one study with all that a comparison of its methods needs.
 
     Attributes:
-        study: name of the study.
-        problem: name of the problem within its study.
         name: the problem's name, unique in the report ("<study>/<problem>" where two studies
             share it).
         title: the problem in words, without its imbalance ratio.
@@ -102,12 +100,9 @@ class Comparison:
         """Scores of a method by (repeat, fold), without folds that have none.
 
         Args:
-            label: of the method.
+            label: of the method; without scores, as where it was not run, they are empty.
             metric: name of the metric.
             part: "test" or "validation".
-
-        Returns:
-            The scores; empty where the problem has no such method or metric.
         """
         frame = self.scores.get((part, metric))
         if frame is None or label not in frame:
@@ -130,25 +125,13 @@ class Comparison:
 
     def method(self, strategy: str, alpha: float | None = None) -> Method | None:
         """The first method of a strategy at this alpha; None if the problem has no such method."""
-        return next(
-            (
-                method
-                for method in self.methods
-                if method.strategy == strategy and is_same_alpha(method.alpha, alpha)
-            ),
-            None,
-        )
+        same = (m for m in self.methods if m.strategy == strategy)
+        return next((method for method in same if is_same_alpha(method.alpha, alpha)), None)
 
     def first_method(self, strategy: str, settings: str = "") -> Method | None:
         """The first method of a strategy with these settings; None if the problem has none."""
-        return next(
-            (
-                method
-                for method in self.methods
-                if method.strategy == strategy and method.settings == settings
-            ),
-            None,
-        )
+        same = (m for m in self.methods if m.strategy == strategy)
+        return next((method for method in same if method.settings == settings), None)
 
     def unmixed(self, mixed: Method) -> Method | None:
         """The method that differs from this one only in not mixing; None if it was not run.
@@ -156,15 +139,9 @@ class Comparison:
         For `remix` that is `balance`, for `mixup` `baseline`, for `remix-aug` `augment`.
         """
         sampler, _, loss = mixed.parts
-        return next(
-            (
-                method
-                for method in self.methods
-                if method.parts == (sampler, "none", loss)
-                and (method.settings, method.is_augmented) == (mixed.settings, mixed.is_augmented)
-            ),
-            None,
-        )
+        others = (m for m in self.methods if m.parts == (sampler, "none", loss))
+        wanted = mixed.settings, mixed.is_augmented
+        return next((m for m in others if (m.settings, m.is_augmented) == wanted), None)
 
     def missing_folds(self, label: str, metric: str) -> int:
         """Number of planned folds without a test score of this method in the metric."""

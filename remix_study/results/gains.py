@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from remix_study.metrics import is_maximized
-from remix_study.results.columns import Record, frame_of
+from remix_study.results.columns import Record, frame_of, grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.methods import Method
 from remix_study.results.rank_sums import RankTable
@@ -36,9 +36,6 @@ class Gains:
     """One method's gains on the problems of one kind in one metric.
 
     Attributes:
-        kind: "binary" or "multi-class".
-        metric: what was scored.
-        method: the method.
         gains: by problem, in the order of the page.
         groups: imbalance ratio in words -> its problems, the mildest first; `ALL` is the last.
         baseline: the baseline's mean score by problem.
@@ -102,37 +99,30 @@ class Gains:
 def gains(ranked: RankTable, comparisons: Sequence[Comparison]) -> tuple[Gains, ...]:
     """Compute the gains of every ranked method in every ranked metric.
 
-    Args:
-        ranked: which methods are complete on every problem of a kind, with their means.
-        comparisons: the problems that were ranked.
-
-    Returns:
-        Gains; none for a kind whose baseline is not complete.
+    A kind of problems whose baseline is not complete has none.
     """
     by_problem = {c.problem: c for c in comparisons}
     methods = {method.label: method for method in ranked.methods}
     all_gains = []
     for ranking in ranked.rankings:
-        labels = [str(label) for label in ranking.means]
-        baseline_label = next(
-            (label for label in labels if methods[label].strategy == "baseline"), None
-        )
-        if baseline_label is None:
+        ranked_methods = [methods[str(label)] for label in ranking.means]
+        reference = next((m for m in ranked_methods if m.strategy == "baseline"), None)
+        if reference is None:
             continue
         sign = 1.0 if is_maximized(ranking.metric) else -1.0
         groups = _groups([by_problem[str(problem)] for problem in ranking.means.index])
-        baseline = ranking.means[baseline_label]
+        baseline = ranking.means[reference.label]
         all_gains += [
             Gains(
                 kind=ranking.kind,
                 metric=ranking.metric,
-                method=methods[label],
-                gains=sign * (ranking.means[label] - baseline),
+                method=method,
+                gains=sign * (ranking.means[method.label] - baseline),
                 groups=groups,
                 baseline=baseline,
             )
-            for label in labels
-            if label != baseline_label
+            for method in ranked_methods
+            if method is not reference
         ]
     return tuple(all_gains)
 
@@ -181,14 +171,9 @@ def table_by_problem(all_gains: Sequence[Gains]) -> pd.DataFrame:
 
 def _groups(comparisons: Sequence[Comparison]) -> dict[str, list[str]]:
     """Imbalance ratio in words -> its problems; `AS_IT_IS` first, the mildest next, `ALL` last."""
-    ratios = sorted(
-        {c.imbalance for c in comparisons if not math.isnan(c.imbalance)}, reverse=True
-    )
+    by_ratio = grouped(comparisons, lambda c: math.inf if np.isnan(c.imbalance) else c.imbalance)
     groups = {
-        f"IR {ratio:g}": [c.problem for c in comparisons if c.imbalance == ratio]
-        for ratio in ratios
+        f"IR {ratio:g}" if math.isfinite(ratio) else AS_IT_IS: [c.problem for c in same]
+        for ratio, same in sorted(by_ratio.items(), reverse=True)
     }
-    as_it_is = [c.problem for c in comparisons if np.isnan(c.imbalance)]
-    if as_it_is:
-        groups = {AS_IT_IS: as_it_is} | groups
     return groups | {ALL: [c.problem for c in comparisons]}

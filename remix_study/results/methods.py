@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from remix_study.batches.strategies import PUBLISHED_ALPHA, STRATEGIES
+from remix_study.results.columns import grouped
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -22,7 +23,6 @@ STRATEGY_ORDER = (
     "logit-adjusted",
 )
 """Order of strategies in tables and figures; others follow by name."""
-
 
 SIMPLEST_FIRST = ("baseline", "cost", "logit-adjusted", "balance", "smote", "mixup", "remix")
 """Strategies from the one that is cheapest to run and to explain to the most expensive one."""
@@ -49,10 +49,8 @@ class Method:
         alpha: mixing parameter; None where the strategy does not mix.
         settings: what else the study varies, such as "learning_rate 0.01"; "" if nothing.
         values: the trial's values: mean validation scores, one an objective.
-        seconds: training time; an equal share of it where `has_shared_time`.
-        study: the study that it was run in.
-        has_shared_time: whether it trained in one program with other trials, so that `seconds`
-            is a share of their time.
+        seconds: training time; an equal share of it where `has_shared_time`, since it trained in
+            one program with other trials.
     """
 
     label: str
@@ -134,15 +132,7 @@ def is_published(method: Method) -> bool:
 
 
 def alpha_distance(alpha: float | None, target: float = PUBLISHED_ALPHA) -> float:
-    """Distance on the logarithmic scale on which alphas are compared: ``|log(alpha / target)|``.
-
-    Args:
-        alpha: Alpha of a method.
-        target: The alpha to be near to, above 0.
-
-    Returns:
-        The distance; 0 for a method that does not mix (alpha None or 0).
-    """
+    """Distance of alphas, ``|log(alpha / target)|``; 0 for a method that does not mix."""
     return abs(math.log(alpha / target)) if alpha else 0.0
 
 
@@ -154,16 +144,12 @@ def nearest_alphas(
     Args:
         methods: Methods, each with the key (such as its strategy) of which one is selected.
         target: The alpha to be near to, above 0.
-
-    Returns:
-        Key -> method, in the order in which keys come first.
     """
-    nearest: dict[Key, Method] = {}
-    for key, method in methods:
-        distance = alpha_distance(method.alpha, target)
-        if key not in nearest or distance < alpha_distance(nearest[key].alpha, target):
-            nearest[key] = method
-    return nearest
+    by_key = grouped(methods, lambda pair: pair[0])
+    return {
+        key: min((m for _, m in pairs), key=lambda method: alpha_distance(method.alpha, target))
+        for key, pairs in by_key.items()
+    }
 
 
 def methods_of_runs(runs: pd.DataFrame, *, grid: bool) -> tuple[Method, ...]:
@@ -175,30 +161,29 @@ def methods_of_runs(runs: pd.DataFrame, *, grid: bool) -> tuple[Method, ...]:
             trial's number, such as "remix (0.1) #12".
     """
     records = runs.sort_values("trial").to_dict("records")
-    settings = _settings([record["parameters"] for record in records]) if grid else []
+    settings = (
+        _settings([record["parameters"] for record in records]) if grid else [""] * len(runs)
+    )
     methods: dict[str, Method] = {}
-    for place, record in enumerate(records):
-        setting = settings[place] if grid else ""
+    for record, setting in zip(records, settings, strict=True):
         label = ", ".join(filter(None, (str(record["row"]), setting)))
         if not grid:
             label = f"{label} #{record['trial']}"
         alpha = float(record["alpha"])
-        # A configuration that was run twice counts once: its seeds do not depend on the trial.
-        methods.setdefault(
-            label,
-            Method(
-                label=label,
-                run=int(record["run"]),
-                strategy=str(record["strategy"]),
-                parts=(str(record["sampler"]), str(record["mixing"]), str(record["loss"])),
-                alpha=None if math.isnan(alpha) else alpha,
-                settings=setting,
-                values=tuple(float(value) for value in record["values"]),
-                seconds=float(record["seconds"]),
-                study=str(record["study"]),
-                has_shared_time=_has_shared_time(record),
-            ),
+        method = Method(
+            label=label,
+            run=int(record["run"]),
+            strategy=str(record["strategy"]),
+            parts=(str(record["sampler"]), str(record["mixing"]), str(record["loss"])),
+            alpha=None if math.isnan(alpha) else alpha,
+            settings=setting,
+            values=tuple(float(value) for value in record["values"]),
+            seconds=float(record["seconds"]),
+            study=str(record["study"]),
+            has_shared_time=_has_shared_time(record),
         )
+        # A configuration that was run twice counts once: its seeds do not depend on the trial.
+        methods.setdefault(label, method)
     return tuple(sorted(methods.values(), key=method_order))
 
 
@@ -219,15 +204,8 @@ def _has_shared_time(record: Mapping[Any, Any]) -> bool:
 
 def _settings(parameters: Sequence[Mapping[str, Any]]) -> list[str]:
     """What each configuration sets besides its strategy, if configurations differ in it."""
-    keys = dict.fromkeys(
-        key for configuration in parameters for key in configuration if key not in STRATEGY_KEYS
-    )
-    varied = [
-        key
-        for key in keys
-        if len({repr(configuration.get(key)) for configuration in parameters}) > 1
-    ]
+    keys = dict.fromkeys(key for each in parameters for key in each if key not in STRATEGY_KEYS)
+    varied = [key for key in keys if len({repr(each.get(key)) for each in parameters}) > 1]
     return [
-        ", ".join(f"{key} {configuration[key]}" for key in varied if key in configuration)
-        for configuration in parameters
+        ", ".join(f"{key} {each[key]}" for key in varied if key in each) for each in parameters
     ]

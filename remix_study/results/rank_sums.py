@@ -41,7 +41,6 @@ class IncompleteMethod:
     """A method that is not ranked on the problems of a kind, because it lacks some of them.
 
     Attributes:
-        method: its label.
         absent: problems that it was not run on.
         partial: problems where folds failed or were not trained.
     """
@@ -133,13 +132,12 @@ def rank_methods(
 ) -> RankTable:
     """Rank the wanted methods that are complete on every problem of a kind, in each metric.
 
+    Kinds of problems with fewer than two such methods have no rankings.
+
     Args:
         comparisons: the problems, each once.
         metrics: what to rank.
         is_wanted: says of a method whether it takes part.
-
-    Returns:
-        Rankings of kinds with two such methods or more.
     """
     rankings: list[Ranking] = []
     incomplete: list[IncompleteMethod] = []
@@ -196,11 +194,8 @@ def rank_means(means: pd.DataFrame, *, maximize: bool) -> pd.DataFrame:
     """Rank methods within each problem; 1 is the best, ties share their average rank.
 
     Args:
-        means: (problems, methods) mean scores.
+        means: (problems, methods) mean scores, as the ranks that are returned.
         maximize: whether a higher score is better.
-
-    Returns:
-        (problems, methods) ranks.
 
     Raises:
         ValueError: a mean is missing.

@@ -26,9 +26,6 @@ from remix_study.results.significance import (
     tie_mass,
 )
 
-UNITS = ("problem", "data set")
-"""What counts as one observation of a test."""
-
 SURE = 0.95
 """Posterior probability from which on a relation counts as certain."""
 
@@ -38,8 +35,6 @@ class Opponent:
     """A method that ReMix is compared with in one metric.
 
     Attributes:
-        method: its label.
-        mean_rank: over the units.
         holm_p: two-sided p-value of the difference in mean rank, adjusted after Holm.
         is_behind: whether ReMix has the better mean rank.
         difference: mean score of ReMix minus this method, above zero where ReMix is better.
@@ -66,8 +61,7 @@ class RankTest:
     """The tests on one ranking: of all methods together, and of ReMix against each other one.
 
     Attributes:
-        ranking: what was tested, with the unit as its index.
-        unit: one of `UNITS`.
+        ranking: what was tested, with the unit, "problem" or "data set", as its index.
         overall: Friedman's test; None with fewer than `LEAST_UNITS` units.
         remix: label of the ReMix method, "" if there is none.
         opponents: the other methods; empty where there is no test or no ReMix.
@@ -114,21 +108,12 @@ class RankTest:
         return [rival.method for rival in self.opponents if rival.relation == relation]
 
     def surely(self, side: str) -> list[str]:
-        """Labels of the opponents of which the posterior is sure.
-
-        Args:
-            side: "better", "equal" or "worse": what ReMix is.
-        """
+        """Labels of the opponents than which ReMix surely is "better", "equal" or "worse"."""
         return [r.method for r in self.opponents if getattr(r.posterior, side) > SURE]
 
 
 def rank_tests(ranked: RankTable, comparisons: Sequence[Comparison]) -> tuple[RankTest, ...]:
-    """Test every ranking over problems, and over data sets if some hold several problems.
-
-    Args:
-        ranked: the rankings.
-        comparisons: the problems that were ranked.
-    """
+    """Test every ranking over problems, and over data sets if some hold several problems."""
     datasets = {c.problem: c.dataset for c in comparisons}
     remix = next((m.label for m in ranked.methods if m.strategy == "remix"), "")
     tests = []
@@ -151,23 +136,24 @@ def _rank_test(ranking: Ranking, unit: str, remix: str) -> RankTest:
     labels = [str(label) for label in ranking.sums.index]
     adjusted = against_control(sums, n, labels.index(remix))
     sign = 1.0 if is_maximized(ranking.metric) else -1.0
-    opponents = []
-    for label, p in zip(labels, adjusted, strict=True):
-        if label == remix:
-            continue
-        gain = sign * (ranking.means[remix] - ranking.means[label]).to_numpy(dtype=np.float64)
-        opponents.append(
-            Opponent(
-                method=label,
-                mean_rank=float(ranking.mean_ranks[label]),
-                holm_p=float(p),
-                is_behind=bool(ranking.sums[remix] < ranking.sums[label]),
-                difference=float(gain.mean()),
-                posterior=signed_rank_posterior(gain),
-            )
+    gains = {label: sign * (ranking.means[remix] - ranking.means[label]) for label in labels}
+    opponents = tuple(
+        Opponent(
+            method=label,
+            mean_rank=float(ranking.mean_ranks[label]),
+            holm_p=float(p),
+            is_behind=bool(ranking.sums[remix] < ranking.sums[label]),
+            difference=float(gains[label].to_numpy().mean()),
+            posterior=signed_rank_posterior(gains[label]),
         )
-    return RankTest(ranking, unit, overall, remix, tuple(opponents))
+        for label, p in zip(labels, adjusted, strict=True)
+        if label != remix
+    )
+    return RankTest(ranking, unit, overall, remix, opponents)
 
+
+TestsBySet = Mapping[str, Sequence[RankTest]]
+"""Name of a set of methods -> its tests."""
 
 _KEYS = {
     "rows_ranked": "set",
@@ -178,12 +164,8 @@ _KEYS = {
 }
 
 
-def table(tests_by_set: Mapping[str, Sequence[RankTest]]) -> pd.DataFrame:
-    """Table of tests of all methods: one line a set of methods, kind, metric and unit.
-
-    Args:
-        tests_by_set: name of the set of methods -> its tests.
-    """
+def table(tests_by_set: TestsBySet) -> pd.DataFrame:
+    """Table of tests of all methods: one line a set of methods, kind, metric and unit."""
     return frame_of(
         (
             Record(set=name, test=test)
@@ -203,12 +185,8 @@ def table(tests_by_set: Mapping[str, Sequence[RankTest]]) -> pd.DataFrame:
     )
 
 
-def table_of_opponents(tests_by_set: Mapping[str, Sequence[RankTest]]) -> pd.DataFrame:
-    """Table of tests of ReMix: one line a set of methods, kind, metric, unit and opponent.
-
-    Args:
-        tests_by_set: name of the set of methods -> its tests.
-    """
+def table_of_opponents(tests_by_set: TestsBySet) -> pd.DataFrame:
+    """Table of tests of ReMix: one line a set of methods, kind, metric, unit and opponent."""
     return frame_of(
         (
             Record(set=name, test=test, rival=opponent)

@@ -3,6 +3,8 @@
 The unit is whatever was ranked once: a problem of the study, or a data set with the scores of its
 problems averaged first. All tests treat units as independent. Those on rank sums are as Demšar
 (2006) recommends them, the signed-rank test is that of Benavoli et al. (2014, 2017).
+
+Rank sums are (k,) sums over N units; sums that no ranking of N units can give are a ValueError.
 """
 
 from __future__ import annotations
@@ -29,6 +31,18 @@ DRAWS = 20_000
 _SEED = 2014
 
 
+def check_rank_total(sums: ArrayLike, *, n_problems: int) -> None:
+    """Refuse rank sums that no ranking with average ties can give.
+
+    Raises:
+        ValueError: they do not add up to N k (k + 1) / 2.
+    """
+    array = np.asarray(sums, dtype=np.float64)
+    expected = n_problems * len(array) * (len(array) + 1) / 2
+    if not np.isclose(array.sum(), expected, rtol=0, atol=1e-6):
+        raise ValueError(f"rank sums total {array.sum():g}, not N k (k + 1) / 2 = {expected:g}")
+
+
 @dataclass(frozen=True)
 class FriedmanTest:
     """Friedman's test of whether methods differ at all.
@@ -36,8 +50,7 @@ class FriedmanTest:
     Attributes:
         units: number N of problems or data sets.
         methods: number k of methods.
-        chi2: Friedman's statistic, k - 1 degrees of freedom.
-        p: its p-value.
+        chi2: Friedman's statistic, k - 1 degrees of freedom; `p` is its p-value.
         f: the statistic of Iman and Davenport, k - 1 and (k - 1)(N - 1) degrees of freedom.
         f_p: its p-value; where every unit has the same order and F has no bound, the exact
             probability of that, (1 / k!)^(N - 1).
@@ -64,11 +77,7 @@ def friedman_test(sums: ArrayLike, units: int, tied: float = 0.0) -> FriedmanTes
     Args:
         sums: (k,) rank sums.
         units: number N of units that were ranked.
-        tied: sum of t^3 - t over all groups of t tied methods, see `tie_mass`; 0 corrects
-            nothing.
-
-    Raises:
-        ValueError: no ranking of N units can give these sums.
+        tied: what `tie_mass` gives; 0 corrects nothing.
     """
     check_rank_total(sums, n_problems=units)
     array = np.asarray(sums, dtype=np.float64)
@@ -83,39 +92,12 @@ def friedman_test(sums: ArrayLike, units: int, tied: float = 0.0) -> FriedmanTes
         f_p = float(stats.f.sf(f, k - 1, (k - 1) * (units - 1)))
     else:
         f, f_p = float("inf"), float(math.factorial(k)) ** (1 - units)
-    return FriedmanTest(
-        units=units,
-        methods=k,
-        chi2=chi2,
-        p=float(stats.chi2.sf(chi2, k - 1)),
-        f=f,
-        f_p=f_p,
-        critical_difference=critical_difference(k, units),
-    )
-
-
-def check_rank_total(sums: ArrayLike, *, n_problems: int) -> None:
-    """Refuse rank sums that no ranking with average ties can give.
-
-    Args:
-        sums: (k,) rank sums.
-        n_problems: number N of problems.
-
-    Raises:
-        ValueError: they do not add up to N k (k + 1) / 2.
-    """
-    array = np.asarray(sums, dtype=np.float64)
-    expected = n_problems * len(array) * (len(array) + 1) / 2
-    if not np.isclose(array.sum(), expected, rtol=0, atol=1e-6):
-        raise ValueError(f"rank sums total {array.sum():g}, not N k (k + 1) / 2 = {expected:g}")
+    p = float(stats.chi2.sf(chi2, k - 1))
+    return FriedmanTest(units, k, chi2, p, f, f_p, critical_difference(k, units))
 
 
 def tie_mass(ranks: ArrayLike) -> float:
-    """Sum of t^3 - t over the groups of t tied methods in each unit.
-
-    Args:
-        ranks: (units, methods).
-    """
+    """Sum of t^3 - t over the groups of t tied methods in each unit of (units, methods) ranks."""
     mass = 0.0
     for unit_ranks in np.asarray(ranks, dtype=np.float64):
         _, sizes = np.unique(unit_ranks, return_counts=True)
@@ -123,58 +105,13 @@ def tie_mass(ranks: ArrayLike) -> float:
     return mass
 
 
-def critical_difference(methods: int, units: int, level: float = LEVEL) -> float:
+def critical_difference(methods: int, units: int) -> float:
     """Nemenyi's critical difference of two mean ranks: q sqrt(k (k + 1) / 6 N).
 
     The q is that of the studentised range with infinitely many degrees of freedom, over sqrt(2).
-
-    Args:
-        methods: number k of methods.
-        units: number N of units.
-        level: of significance.
     """
-    q = float(stats.studentized_range.ppf(1 - level, methods, np.inf)) / np.sqrt(2)
+    q = float(stats.studentized_range.ppf(1 - LEVEL, methods, np.inf)) / np.sqrt(2)
     return float(q * np.sqrt(methods * (methods + 1) / (6 * units)))
-
-
-def against_control(sums: ArrayLike, units: int, control: int) -> NDArray[np.float64]:
-    """Two-sided p-values of each method against one, adjusted after Holm; NaN for that one.
-
-    The difference of two mean ranks over sqrt(k (k + 1) / 6 N) is taken as normal.
-
-    Args:
-        sums: (k,) rank sums.
-        units: number N of units.
-        control: place of the method that the others are compared with.
-
-    Returns:
-        (k,) p-values.
-
-    Raises:
-        ValueError: no ranking of N units can give these sums.
-    """
-    check_rank_total(sums, n_problems=units)
-    mean = np.asarray(sums, dtype=np.float64) / units
-    k = len(mean)
-    z = (mean - mean[control]) / np.sqrt(k * (k + 1) / (6 * units))
-    is_other = np.arange(k) != control
-    p = np.full(k, np.nan)
-    p[is_other] = holm(2 * stats.norm.sf(np.abs(z[is_other])))
-    return p
-
-
-def holm(p: ArrayLike) -> NDArray[np.float64]:
-    """P-values adjusted after Holm (1979), in their given order.
-
-    Args:
-        p: (n,) p-values of one family.
-    """
-    array = np.asarray(p, dtype=np.float64)
-    order = np.argsort(array, kind="stable")
-    stepped = array[order] * np.arange(len(array), 0, -1)
-    adjusted = np.empty_like(array)
-    adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
-    return adjusted
 
 
 def cliques(mean_ranks: ArrayLike, distance: float) -> tuple[tuple[int, int], ...]:
@@ -196,20 +133,44 @@ def cliques(mean_ranks: ArrayLike, distance: float) -> tuple[tuple[int, int], ..
     return tuple(runs)
 
 
+def against_control(sums: ArrayLike, units: int, control: int) -> NDArray[np.float64]:
+    """Two-sided p-values of each method against one, adjusted after Holm; NaN for that one.
+
+    The difference of two mean ranks over sqrt(k (k + 1) / 6 N) is taken as normal.
+
+    Args:
+        sums: (k,) rank sums.
+        units: number N of units.
+        control: place of the method that the others are compared with.
+    """
+    check_rank_total(sums, n_problems=units)
+    mean = np.asarray(sums, dtype=np.float64) / units
+    k = len(mean)
+    z = (mean - mean[control]) / np.sqrt(k * (k + 1) / (6 * units))
+    is_other = np.arange(k) != control
+    p = np.full(k, np.nan)
+    p[is_other] = holm(2 * stats.norm.sf(np.abs(z[is_other])))
+    return p
+
+
+def holm(p: ArrayLike) -> NDArray[np.float64]:
+    """The p-values of one family adjusted after Holm (1979), in their given order."""
+    array = np.asarray(p, dtype=np.float64)
+    order = np.argsort(array, kind="stable")
+    stepped = array[order] * np.arange(len(array), 0, -1)
+    adjusted = np.empty_like(array)
+    adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
+    return adjusted
+
+
 def smallest_p(units: int) -> float:
     """The smallest two-sided p-value that an exact Wilcoxon signed-rank test can give."""
     return float(min(1.0, 2.0 ** (1 - units)))
 
 
-def has_too_few_units(units: int, rivals: int, level: float = LEVEL) -> bool:
-    """Whether no exact signed-rank test can be significant once it is adjusted for its rivals.
-
-    Args:
-        units: number N of units.
-        rivals: number of methods that one is compared with.
-        level: of significance.
-    """
-    return smallest_p(units) * rivals > level
+def has_too_few_units(units: int, rivals: int) -> bool:
+    """Whether no exact signed-rank test can be significant once it is adjusted for its rivals."""
+    return smallest_p(units) * rivals > LEVEL
 
 
 @dataclass(frozen=True)
@@ -229,23 +190,17 @@ def signed_rank_posterior(differences: ArrayLike, rope: float = ROPE) -> Posteri
     differences lies above, within or below the region of practical equivalence, sum w_i w_j over
     the pairs in each; the side with the largest is counted. This is what baycomp's
     `SignedRankTest` computes one draw at a time; here all draws are one product of matrices,
-    since a page needs hundreds of tests.
+    since a page needs hundreds of tests. The draws are the same in every call.
 
     Args:
         differences: (N,) one a problem or data set.
-        rope: half the width of the region of practical equivalence, in units of the score; above
-            zero.
-
-    Returns:
-        The probabilities, from `DRAWS` draws that are the same in every call.
+        rope: half the width of the region of practical equivalence, above zero.
     """
     values = np.r_[0.0, np.asarray(differences, dtype=np.float64)]
     sums = values[:, None] + values
-    above = _step(sums - 2 * rope)
-    below = _step(-sums - 2 * rope)
     weights = _draws(len(values))
-    right = ((weights @ above) * weights).sum(axis=1)
-    left = ((weights @ below) * weights).sum(axis=1)
+    right = ((weights @ _step(sums - 2 * rope)) * weights).sum(axis=1)
+    left = ((weights @ _step(-sums - 2 * rope)) * weights).sum(axis=1)
     winner = np.stack([left, 1 - left - right, right], axis=1).argmax(axis=1)
     worse, equal, better = np.bincount(winner, minlength=3) / DRAWS
     return Posterior(better=float(better), equal=float(equal), worse=float(worse))

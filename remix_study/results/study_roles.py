@@ -80,10 +80,7 @@ class StudyRoles:
 
     @property
     def studies_aside(self) -> dict[str, tuple[str, ...]]:
-        """Role -> names of its supplementary studies; only roles that have some.
-
-        The roles are "curves", "variants", "checks" and "authors_code".
-        """
+        """Role -> names of its supplementary studies; only roles that have some."""
         by_role = {
             "curves": self.curves,
             "variants": self.variants,
@@ -123,7 +120,9 @@ def study_roles(comparisons: Sequence[Comparison]) -> StudyRoles:
             check = _check(first_main, joined) if first_main else None
             if check is None:
                 main.append(joined)
-                headline.append(first if _has_remix_and_baseline(first) else joined)
+                methods = {(method.strategy, method.alpha) for method in first.methods}
+                # Every verdict compares ReMix with the baseline.
+                headline.append(first if {PUBLISHED[0], PUBLISHED[-1]} <= methods else joined)
                 curves += [c for c in others if _has_alpha_curve(c)]
                 first_main = first_main or joined
             else:
@@ -149,9 +148,8 @@ def _is_authors_code(comparison: Comparison) -> bool:
 def training_recipe(comparison: Comparison) -> str | None:
     """Text that is equal for two problems which were split and trained alike.
 
-    Returns:
-        JSON; None if it is not known, and for a search or a grid that varies more than
-        strategies, whose methods were not all trained alike.
+    None if it is not known, and for a search or a grid that varies more than strategies, whose
+    methods were not all trained alike.
     """
     definition = comparison.definition
     if definition is None or not comparison.is_grid or any(m.settings for m in comparison.methods):
@@ -176,12 +174,6 @@ def _has_alpha_curve(comparison: Comparison) -> bool:
     """Whether some strategy was run at several alphas, which are not compared as rivals."""
     families = [method.family for method in comparison.methods if method.alpha]
     return len(set(families)) < len(families)
-
-
-def _has_remix_and_baseline(comparison: Comparison) -> bool:
-    """Whether the study has the two methods that every verdict compares."""
-    methods = {(method.strategy, method.alpha) for method in comparison.methods}
-    return {PUBLISHED[0], PUBLISHED[-1]} <= methods
 
 
 def _join_methods(first: Comparison, others: Sequence[Comparison]) -> Comparison:

@@ -11,22 +11,11 @@ from remix_study.report.page_model import Block, Cell, Head, Section, Table
 from remix_study.report.page_tables import ABSENT, Column, line_table, method_cell
 from remix_study.report.sections.rank_tests import blocks_of_tests
 from remix_study.report.sentences import SENTENCES
+from remix_study.results import rank_sums, rank_tests
 from remix_study.results.comparison import Comparison
 from remix_study.results.methods import PUBLISHED, Method
 from remix_study.results.problem_choice import rankable
-from remix_study.results.rank_sums import (
-    IncompleteMethod,
-    Ranking,
-    RankTable,
-    all_ranks,
-    published_layout,
-    published_ranks,
-    strategy_ranks,
-    table,
-    table_by_problem,
-)
-from remix_study.results.rank_tests import rank_tests, table_of_opponents
-from remix_study.results.rank_tests import table as table_of_tests
+from remix_study.results.rank_sums import IncompleteMethod, Ranking, RankTable, published_ranks
 
 Details = Mapping[tuple[str, str, str], str]
 """(kind, metric, method) -> the small line below a rank sum."""
@@ -61,21 +50,24 @@ def section(comparisons: Sequence[Comparison], reference: ReferenceRanks | None 
     if not usable:
         return Section("ranks", "Ranks", lead, tuple(blocks))
     five, natural = published_ranks(usable), published_ranks(usable, NATURAL_METRICS)
-    strategies, every_row = strategy_ranks(usable), all_ranks(usable)
+    strategies, every_row = rank_sums.strategy_ranks(usable), rank_sums.all_ranks(usable)
     tests = {
-        "published five": (*rank_tests(five, usable), *rank_tests(natural, usable)),
-        "one row of each strategy": rank_tests(strategies, usable),
+        "published five": (
+            *rank_tests.rank_tests(five, usable),
+            *rank_tests.rank_tests(natural, usable),
+        ),
+        "one row of each strategy": rank_tests.rank_tests(strategies, usable),
     }
     files = {
-        "rank-tests": table_of_tests(tests),
-        "rank-tests-remix": table_of_opponents(tests),
-        "ranks": table(every_row),
-        "ranks-by-problem": table_by_problem(every_row),
+        "rank-tests": rank_tests.table(tests),
+        "rank-tests-remix": rank_tests.table_of_opponents(tests),
+        "ranks": rank_sums.table(every_row),
+        "ranks-by-problem": rank_sums.table_by_problem(every_row),
     }
     blocks.append(_published_block(five, natural, usable, reference))
     if five.rankings:
-        files["ranks-published"] = published_layout(five)
-        files["ranks-published-natural"] = published_layout(natural)
+        files["ranks-published"] = rank_sums.published_layout(five)
+        files["ranks-published-natural"] = rank_sums.published_layout(natural)
         if reference is not None:
             blocks.append(reference.block())
         if {m.label for m in five.methods} != {m.label for m in strategies.methods}:

@@ -10,19 +10,8 @@ from functools import partial
 from matplotlib.axes import Axes
 
 from remix_study.metrics import PUBLISHED_METRICS, short_name
-from remix_study.report.figures import (
-    PANEL_SIZE,
-    LineStyle,
-    Series,
-    alpha_axis,
-    draw_differences,
-    draw_scores,
-    figure,
-    legend,
-    line_styles,
-    render,
-    strategy_color,
-)
+from remix_study.report import figures
+from remix_study.report.figures import LineStyle, Series
 from remix_study.report.formatting import (
     label_with_direction,
     number,
@@ -39,18 +28,11 @@ from remix_study.report.page_tables import (
     line_table,
 )
 from remix_study.report.sentences import SENTENCES
-from remix_study.results.alpha_grids import (
-    FIXED_ALPHAS,
-    LEAST_ALPHAS,
-    AlphaTrend,
-    alpha_grids,
-    alpha_trends,
-    trend_table,
-)
+from remix_study.results import alpha_grids
+from remix_study.results.alpha_grids import FIXED_ALPHAS, AlphaTrend
 from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.effects import Difference, Score
-from remix_study.results.intervals import Interval
 from remix_study.results.sensitivity import CurvePoint, SensitivityCurve, sensitivity_curves, table
 
 Curves = Sequence[SensitivityCurve]
@@ -60,7 +42,7 @@ def section(comparisons: Sequence[Comparison]) -> Section:
     """The section of the page with one block a mixing strategy and base problem."""
     curves = sensitivity_curves(comparisons)
     names = sorted({(_extremeness(curve.comparison), curve.name) for curve in curves})
-    styles = line_styles(list(dict.fromkeys(name for _, name in names)))
+    styles = figures.line_styles(list(dict.fromkeys(name for _, name in names)))
     blocks: list[Block] = []
     single_alphas: dict[str, list[float]] = {}
     by_family = grouped(curves, lambda curve: curve.family)
@@ -74,7 +56,7 @@ def section(comparisons: Sequence[Comparison]) -> Section:
             _curves_block(f"sensitivity-{file_name}-{place}", base_curves, styles)
             for place, base_curves in enumerate(by_base.values(), start=1)
         ]
-    trends = alpha_trends(alpha_grids(comparisons), PUBLISHED_METRICS)
+    trends = alpha_grids.alpha_trends(alpha_grids.alpha_grids(comparisons), PUBLISHED_METRICS)
     if trends:
         blocks.append(_trends_block(trends))
     searched = [c.name for c in comparisons if not c.is_grid]
@@ -86,7 +68,7 @@ def section(comparisons: Sequence[Comparison]) -> Section:
     blocks += [Block(text=text) for text in remarks if text]
     files = {"sensitivity": table(curves)} if curves else {}
     if trends:
-        files["trends"] = trend_table(trends)
+        files["trends"] = alpha_grids.trend_table(trends)
     lead = SENTENCES.text("sensitivity.lead")
     return Section("sensitivity", "Sensitivity to alpha", lead, tuple(blocks), files)
 
@@ -104,8 +86,8 @@ def _curves_block(name: str, curves: Curves, styles: Mapping[str, LineStyle]) ->
         for panel in _PANELS
         if (picture := _panel_picture(name, title, metric_curves, panel, styles))
     ]
-    width, height = PANEL_SIZE
-    with figure(2 * width, height * len(by_metric)) as fig:
+    width, height = figures.PANEL_SIZE
+    with figures.figure(2 * width, height * len(by_metric)) as fig:
         grid = fig.subplots(len(by_metric), 2, squeeze=False)
         for row, metric_curves in zip(grid, by_metric.values(), strict=True):
             for axes, panel in zip(row, _PANELS, strict=True):
@@ -114,7 +96,7 @@ def _curves_block(name: str, curves: Curves, styles: Mapping[str, LineStyle]) ->
         grid[0, 0].set_title(title, pad=24)
         # All panels in one figure, for a paper or a README.
         overview = Picture(
-            name, "", f"{title}: sensitivity to alpha.", *render(fig), on_page=False
+            name, "", f"{title}: sensitivity to alpha.", *figures.render(fig), on_page=False
         )
     return Block(
         title=title,
@@ -139,11 +121,17 @@ class _Panel:
 
 
 _PANELS = (
-    _Panel("", lambda point: point.score, draw_scores, label_with_direction, "{} against alpha"),
+    _Panel(
+        "",
+        lambda point: point.score,
+        figures.draw_scores,
+        label_with_direction,
+        "{} against alpha",
+    ),
     _Panel(
         "-difference",
         lambda point: point.difference,
-        draw_differences,
+        figures.draw_differences,
         lambda metric: f"{short_name(metric)}: difference to alpha 0",
         "Difference in {} to alpha 0",
     ),
@@ -155,10 +143,12 @@ def _panel_picture(
 ) -> Picture | None:
     metric = curves[0].metric
     alt = panel.alt.format(short_name(metric))
-    with figure(*PANEL_SIZE) as fig:
+    with figures.figure(*figures.PANEL_SIZE) as fig:
         if not _draw(fig.add_subplot(), curves, panel, styles):
             return None
-        return Picture(f"{name}-{metric}{panel.suffix}", "", f"{alt}, {title}.", *render(fig))
+        return Picture(
+            f"{name}-{metric}{panel.suffix}", "", f"{alt}, {title}.", *figures.render(fig)
+        )
 
 
 def _draw(axes: Axes, curves: Curves, panel: _Panel, styles: Mapping[str, LineStyle]) -> bool:
@@ -170,10 +160,12 @@ def _draw(axes: Axes, curves: Curves, panel: _Panel, styles: Mapping[str, LineSt
             alphas, intervals = zip(*pairs, strict=True)
             series.append(Series(curve.name, alphas, intervals, styles[curve.name]))
     if series:
-        panel.draw(axes, series, strategy_color(curves[0].family))
-        alpha_axis(axes, [0.0, *(point.alpha for curve in curves for point in curve.points)])
+        panel.draw(axes, series, figures.strategy_color(curves[0].family))
+        figures.alpha_axis(
+            axes, [0.0, *(point.alpha for curve in curves for point in curve.points)]
+        )
         axes.set_ylabel(panel.label(curves[0].metric))
-        legend(axes, len(series))
+        figures.legend(axes, len(series))
     return bool(series)
 
 
@@ -202,18 +194,14 @@ def _point_cell(curve: SensitivityCurve, alpha: float) -> Cell:
 def _trends_block(trends: Sequence[AlphaTrend]) -> Block:
     by_metric = grouped(trends, lambda trend: trend.metric)
     facts = [
-        (metric, group, {alpha: _regrets(group, alpha) for alpha in FIXED_ALPHAS})
+        (metric, group, {alpha: alpha_grids.regrets(group, alpha) for alpha in FIXED_ALPHAS})
         for metric, group in by_metric.items()
     ]
     return Block(
         title="Trends over alpha, and what a fixed alpha loses",
-        text=SENTENCES.paragraphs("sensitivity.trends", facts, LEAST_ALPHAS),
+        text=SENTENCES.paragraphs("sensitivity.trends", facts, alpha_grids.LEAST_ALPHAS),
         tables=tuple(_trend_table(metric, group) for metric, group in by_metric.items()),
     )
-
-
-def _regrets(trends: Sequence[AlphaTrend], alpha: float) -> list[Interval]:
-    return [trend.regrets[alpha] for trend in trends if alpha in trend.regrets]
 
 
 def _trend_table(metric: str, trends: Sequence[AlphaTrend]) -> Table:
