@@ -45,11 +45,6 @@ class AlphaGrid:
         """Name of the data set that the problem was made from."""
         return self.comparison.dataset
 
-    @property
-    def name(self) -> str:
-        """The problem in words, such as "seizure, IR 0.05"."""
-        return f"{self.dataset}, {self.comparison.imbalance_name}"
-
     def alphas_within(self, low: float, high: float) -> list[float]:
         """The alphas of the grid from `low` to `high`, both included, ascending."""
         return [alpha for alpha in self.labels if low <= alpha <= high]

@@ -13,13 +13,13 @@ from remix_study.report.formatting import counted, digits, kind_title, listing, 
 from remix_study.report.page_model import Block, Cell, Head, Picture, Section, Table
 from remix_study.report.page_tables import Column, line_table, method_cell
 from remix_study.report.sentences import SENTENCES
+from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.gains import ALL, Gains, gains, table, table_by_problem
 from remix_study.results.problem_choice import rankable
 from remix_study.results.rank_sums import strategy_ranks
 
 TITLE = "Gains over the baseline"
-PICTURED = PUBLISHED_METRICS
 
 
 def section(comparisons: Sequence[Comparison]) -> Section:
@@ -29,21 +29,19 @@ def section(comparisons: Sequence[Comparison]) -> Section:
     lead = SENTENCES.text("gains.lead")
     if not all_gains:
         return Section("gains", TITLE, lead, (Block(text=SENTENCES.paragraphs("gains.no_gains")),))
-    kinds = dict.fromkeys(method_gains.kind for method_gains in all_gains)
-    blocks = tuple(_block(kind, [g for g in all_gains if g.kind == kind]) for kind in kinds)
+    by_kind = grouped(all_gains, lambda gains: gains.kind)
+    blocks = tuple(_block(kind, kind_gains) for kind, kind_gains in by_kind.items())
     files = {"gains": table(all_gains), "gains-by-problem": table_by_problem(all_gains)}
     return Section("gains", TITLE, lead, blocks, files)
 
 
 def _block(kind: str, kind_gains: Sequence[Gains]) -> Block:
-    by_metric: dict[str, list[Gains]] = {}
-    for method_gains in kind_gains:
-        by_metric.setdefault(method_gains.metric, []).append(method_gains)
-    pictured = {metric: by_metric[metric] for metric in PICTURED if metric in by_metric}
+    by_metric = grouped(kind_gains, lambda gains: gains.metric)
+    pictured = [by_metric[metric] for metric in PUBLISHED_METRICS if metric in by_metric]
     return Block(
         title=kind_title(kind),
-        text=SENTENCES.paragraphs("gains.block", [_facts(g) for g in pictured.values()], ALL),
-        pictures=tuple(_picture(kind, metric_gains) for metric_gains in pictured.values()),
+        text=SENTENCES.paragraphs("gains.block", [_facts(gains) for gains in pictured], ALL),
+        pictures=tuple(_picture(kind, gains) for gains in pictured),
         tables=tuple(_page_table(metric_gains) for metric_gains in by_metric.values()),
         folded="The gains in numbers",
     )
@@ -68,14 +66,12 @@ def _picture(kind: str, metric_gains: Sequence[Gains]) -> Picture:
         axes = fig.add_subplot()
         axes.axhline(0, color="#888888", lw=0.8, zorder=1)
         step = 0.82 / len(metric_gains)
-        for number_, method_gains in enumerate(metric_gains):
-            _draw(axes, method_gains, groups, (number_ - (len(metric_gains) - 1) / 2) * step, step)
+        for place, method_gains in enumerate(metric_gains):
+            _draw(axes, method_gains, groups, (place - (len(metric_gains) - 1) / 2) * step, step)
         for border in range(1, len(groups)):
             axes.axvline(border - 0.5, color="#e3e3e3", lw=0.8, zorder=0)
-        names = [
-            f"{group}\n{counted(len(metric_gains[0].groups[group]), 'problem')}"
-            for group in groups
-        ]
+        sizes = [counted(len(metric_gains[0].groups[group]), "problem") for group in groups]
+        names = [f"{group}\n{size}" for group, size in zip(groups, sizes, strict=True)]
         axes.set_xticks(range(len(groups)), names)
         axes.set_xlim(-0.5, len(groups) - 0.5)
         axes.tick_params(axis="x", length=0)
@@ -99,18 +95,9 @@ def _draw(
             half = 0.4 * step
             median = method_gains.median(group)
             axes.plot([x - half, x + half], [median, median], color=INK, lw=1.4, zorder=4)
-        axes.plot(
-            x,
-            method_gains.mean(group),
-            marker="D",
-            markersize=5.5,
-            color=color,
-            markeredgecolor="white",
-            markeredgewidth=0.6,
-            ls="",
-            zorder=3,
-            label=method_gains.method.label if not position else None,
-        )
+        label = None if position else method_gains.method.label
+        axes.plot(x, method_gains.mean(group), ls="", marker="D", markersize=5.5, color=color,
+                  markeredgecolor="white", markeredgewidth=0.6, zorder=3, label=label)  # fmt: skip
 
 
 def _shown_groups(method_gains: Gains) -> list[str]:
