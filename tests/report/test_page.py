@@ -1,4 +1,4 @@
-"""The folder as a reader and another program find it."""
+"""The folder as a reader and another program find it, and the lines that a run ends with."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from gaussian_studies import gaussian_frames
 from made_up_studies import MadeUpProblem, at_three_ratios, made_up_frames
 
 from remix_study.errors import UsageError
-from remix_study.report.page import study_facts, write_report
+from remix_study.report.page import MOST_PROBLEMS, outcome_lines, study_facts, write_report
 from remix_study.report.page_files import LONG, VERY_LONG, Formats, write_page
 from remix_study.report.page_model import Section
 
+THREE_METHODS = (("baseline", None), ("balance", None), ("remix", 0.1))
 COMMAND = "remix-study report made --output report"
 
 
@@ -339,3 +340,36 @@ def test_a_table_of_thousands_of_lines_is_compressed(tmp_path):
         folder.rename(target)
     (first,) = (path for path in tmp_path.iterdir())
     pd.testing.assert_frame_equal(pd.read_csv(first / "tables" / "long.csv.gz"), lines)
+
+
+@pytest.fixture
+def many():
+    """Problems of one study, by their number."""
+    return lambda count, **options: [
+        MadeUpProblem(methods=THREE_METHODS, problem=f"problem-{at}", **options)
+        for at in range(count)
+    ]
+
+
+def test_a_few_problems_have_a_line_each(many):
+    lines = outcome_lines(made_up_frames(*many(MOST_PROBLEMS)))
+    assert len(lines) == MOST_PROBLEMS
+    assert all("ReMix (0.1) " in line for line in lines)
+
+
+def test_many_problems_are_counted(many):
+    lines = outcome_lines(made_up_frames(*many(MOST_PROBLEMS + 1)))
+    assert len(lines) == 2
+    assert all(line.startswith("ReMix on ") for line in lines)
+    assert all(str(MOST_PROBLEMS + 1) in line for line in lines)
+
+
+def test_many_searches_are_told_in_part(many):
+    lines = outcome_lines(made_up_frames(*many(MOST_PROBLEMS + 2, algorithm="tpe")))
+    assert len(lines) == MOST_PROBLEMS + 1
+    assert lines[-1] == "And 2 more problems: see the report."
+
+
+def test_nothing_complete_is_said():
+    lines = outcome_lines(made_up_frames(MadeUpProblem(methods=())))
+    assert lines == ("No configuration is complete yet, so there are no results.",)
