@@ -71,7 +71,11 @@ def open_storage(url: str, *, upgrade: bool = True) -> RDBStorage:
                 storage = RDBStorage(optuna_url(parsed), engine_kwargs=dict(options))
                 if is_sqlite:
                     allow_several_writers(storage.engine)
-                create_tables(storage.engine, url, upgrade=upgrade)
+                try:
+                    create_tables(storage.engine, url, upgrade=upgrade)
+                except BaseException:
+                    storage.engine.dispose()
+                    raise
                 return storage
             except RuntimeError as error:
                 # Optuna's message on a schema of another version.
