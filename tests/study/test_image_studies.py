@@ -14,8 +14,15 @@ from remix_study.cli.main import main
 from remix_study.errors import DataError, StudyFileError, UsageError
 from remix_study.study.api import run
 from remix_study.study.checks import check_study
-from remix_study.study.fingerprint import fingerprint, planned_work, problem_facts, study_changes
+from remix_study.study.fingerprint import (
+    definition,
+    planned_work,
+    problem_facts,
+    resolved_settings,
+    study_changes,
+)
 from remix_study.study.task_preparation import prepare_tasks
+from remix_study.study.upgrade import settings_of_version_1
 from remix_study.studyfile.parsing import parse_study
 
 IMAGES = """
@@ -81,16 +88,25 @@ def test_it_runs_to_a_report(here: Path, capsys):
 
 def test_what_a_study_of_images_depends_on():
     (task,) = prepare_tasks(study())
-    began = fingerprint(task)
-    assert began["augmentation"] == {"name": "rotate-shift", "rotation": 10}
+    began = resolved_settings(task)
+    assert began["augmentation"] == {
+        "name": "rotate-shift",
+        "rotation": 10.0,
+        "shift": 0.2,
+        "fill": "nearest",
+    }
+    # Two convolutions with pooling leave nothing of 8 x 8 pixels unless they are padded.
+    assert began["model"]["padding"] == "same"
+    earlier = settings_of_version_1(definition(task), problem_facts(task))
+    assert study_changes(task, earlier, [], 0) == []
     assert problem_facts(task)["n_features"] == 64
     assert problem_facts(task)["notes"][-1] == "one repeat: a look"
     (changed,) = prepare_tasks(study(("rotation = 10", "rotation = 20")))
     planned = planned_work(task)["planned"]
-    assert study_changes(changed, began, planned, 3) == ["augmentation.rotation: 10 -> 20"]
+    assert study_changes(changed, began, planned, 3) == ["augmentation.rotation: 10.0 -> 20.0"]
     # Studies of tables do not have the key, so that those that began without it continue.
     table = parse_study('[study]\nname = "a"\n[[problems]]\ndataset = "digits"\n')
-    assert "augmentation" not in fingerprint(prepare_tasks(table)[0])
+    assert "augmentation" not in resolved_settings(prepare_tasks(table)[0])
 
 
 def test_data_and_members_share_the_pixels():
