@@ -21,20 +21,13 @@ def register(registry: SectionRegistry) -> None:
     Raises:
         ValueError: They were added before.
     """
-    registry.add(10, _claims)
-    registry.add(90, _robustness)
+    registry.add(10, lambda page: claims.sections((*page.roles.headline, *page.roles.curves)))
+    registry.add(
+        90, lambda page: robustness.sections((*page.roles.headline, *page.roles.variants))
+    )
     registry.add(100, lambda page: ablations.sections(page.roles.checks))
     registry.add(110, _authors_code)
     registry.set_reference_ranks(TABLE2)
-
-
-def _claims(page: PageContext) -> tuple[Section, ...]:
-    problems = (*page.roles.headline, *page.roles.curves)
-    return (claims.section(problems),) if claims.concerns_paper(problems) else ()
-
-
-def _robustness(page: PageContext) -> tuple[Section, ...]:
-    return robustness.sections((*page.roles.headline, *page.roles.variants))
 
 
 def _authors_code(page: PageContext) -> tuple[Section, ...]:

@@ -7,6 +7,7 @@ five methods with average ties can give.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 
 from remix_study.results.comparison import Comparison
 from remix_study.results.methods import PUBLISHED
@@ -42,11 +43,7 @@ PROBLEMS: Mapping[str, frozenset[tuple[str, float]]] = {
         }.items()
         for ratio in ratios
     ),
-    "multi-class": frozenset(
-        (dataset, ratio)
-        for dataset in ("seizure", "optdigits", "satimage")
-        for ratio in (0.25, 0.1, 0.05)
-    ),
+    "multi-class": frozenset(product(("seizure", "optdigits", "satimage"), (0.25, 0.1, 0.05))),
 }
 """Kind -> its problems in Table 1, as (data set, imbalance ratio)."""
 

@@ -53,20 +53,7 @@ GOOD_ALPHA = 0.3
 SMALL_LOSS = ROPE
 
 
-def _by_dataset(metric: str) -> Callable[[Evidence], Subjects]:
-    """Name of each data set -> its grids and all grids."""
-
-    def select(evidence: Evidence) -> Subjects:
-        grids = [grid for grid in evidence.grids if _has_curve(grid)]
-        names = {f"{name}, {short_name(metric)}": g for name, g in grids_by_dataset(grids).items()}
-        return {name: (shared, grids) for name, shared in names.items()} or {
-            short_name(metric): ([], [])
-        }
-
-    return select
-
-
-@claim("C12", "Sensitivity", "sensitivity", on=_by_dataset("g_mean"))
+@claim("C12", "Sensitivity", "sensitivity", on=lambda e: _by_dataset(e, "g_mean"))
 def stable(grids: Grids, all_grids: Grids) -> Part:
     """G-mean is stable for alpha between 0.01 and 0.4.
 
@@ -89,7 +76,7 @@ def stable(grids: Grids, all_grids: Grids) -> Part:
     return part_on(_problems(grids), all(holds), numbers, contrasts)
 
 
-@claim("C13", "Sensitivity", "sensitivity", on=_by_dataset("bbs"))
+@claim("C13", "Sensitivity", "sensitivity", on=lambda e: _by_dataset(e, "bbs"))
 def bbs_falls(grids: Grids, all_grids: Grids) -> Part:
     """Balanced Brier falls with alpha up to 0.4.
 
@@ -105,50 +92,41 @@ def bbs_falls(grids: Grids, all_grids: Grids) -> Part:
     return part_on(_problems(grids), correlation < 0, numbers, contrasts)
 
 
-def _seizure(evidence: Evidence) -> Subjects:
-    grids = _binary_curves(evidence, "seizure")
-    if not grids:
-        return {"seizure": ([], False)}
-    return {
-        "seizure, rises": (grids, False),
-        "seizure, most at the most extreme ratio": (grids, True),
-    }
-
-
-@claim("C14", "Sensitivity", "sensitivity", "slope", on=_seizure)
-def seizure_gains(grids: Grids, is_on_steepest: bool) -> Part:
+@claim("C14", "Sensitivity", "sensitivity", "slope", on=lambda e: _seizure(_curves(e, "seizure")))
+def seizure_gains(grids: Grids, is_on_steepest: bool = False) -> Part:
     """Larger alpha helps on seizure, most at the most extreme ratio.
 
     The slope of g-mean over alpha from 0.01 to 0.4 is above zero at each ratio and largest at
     the most extreme one.
     """
-    if not grids:
-        raise NotRun(_no_curve("seizure"))
-    slopes = {grid.comparison.imbalance: slope(grid, "g_mean", ALPHA_RANGE) for grid in grids}
-    problems = _problems(grids)
+    ratios = [grid.comparison.imbalance for grid in grids]
+    slopes = dict(zip(ratios, _slopes(grids, "seizure"), strict=True))
     if not is_on_steepest:
-        return part_on(problems, min(slopes.values()) > 0, _slope_numbers(grids))
+        return part_on(_problems(grids), min(slopes.values()) > 0, _slope_numbers(grids))
     if len(slopes) < 2:
         raise NotRun("one ratio only")
     most_extreme = slopes.pop(min(slopes))
-    return part_on(problems, most_extreme > max(slopes.values()))
+    return part_on(_problems(grids), most_extreme > max(slopes.values()))
+
+
+def _seizure(grids: Grids) -> Subjects:
+    if not grids:
+        return {"seizure": [grids]}
+    return {
+        "seizure, rises": [grids],
+        "seizure, most at the most extreme ratio": [grids, True],
+    }
 
 
 @claim(
-    "C15",
-    "Sensitivity",
-    "sensitivity",
-    "mean slope",
-    on=lambda e: {"musk": (_binary_curves(e, "musk"),)},
+    "C15", "Sensitivity", "sensitivity", "mean slope", on=lambda e: {"musk": [_curves(e, "musk")]}
 )
 def musk_drops(grids: Grids) -> Part:
     """Larger alpha lowers g-mean a little on musk.
 
     The mean slope of g-mean over alpha from 0.01 to 0.4 is below zero.
     """
-    if not grids:
-        raise NotRun(_no_curve("musk"))
-    mean = float(np.mean([slope(grid, "g_mean", ALPHA_RANGE) for grid in grids]))
+    mean = float(np.mean(_slopes(grids, "musk")))
     return part_on(_problems(grids), mean < 0, {"mean slope": mean} | _slope_numbers(grids))
 
 
@@ -199,12 +177,16 @@ def good_alpha(all_grids: Grids, metric: str) -> Part:
     return part_on(_problems(grids), mean <= SMALL_LOSS, numbers, [contrast])
 
 
-def _contrast_ends(grids: Grids, metric: str, agreeing: tuple[Side, ...]) -> list[Contrast]:
-    """Contrast both ends of the range over all data sets.
+def _by_dataset(evidence: Evidence, metric: str) -> Subjects:
+    """Data set and metric -> the data set's grids and all grids."""
+    grids, name = [grid for grid in evidence.grids if _has_curve(grid)], short_name(metric)
+    if not grids:
+        return {name: ([], [])}
+    return {f"{dataset}, {name}": (g, grids) for dataset, g in grids_by_dataset(grids).items()}
 
-    Raises:
-        NotRun: there is no grid.
-    """
+
+def _contrast_ends(grids: Grids, metric: str, agreeing: tuple[Side, ...]) -> list[Contrast]:
+    """Contrast both ends of the range over all data sets; raises `NotRun` without a grid."""
     if not grids:
         raise NotRun("no study with ReMix at enough alphas")
 
@@ -237,12 +219,9 @@ def _mean_by_dataset(grids: Grids, value: Callable[[AlphaGrid], float]) -> pd.Se
     return pd.Series({name: float(np.mean([*map(value, g)])) for name, g in by_dataset.items()})
 
 
-def _binary_curves(evidence: Evidence, dataset: str) -> list[AlphaGrid]:
-    return [
-        grid
-        for grid in evidence.grids
-        if grid.comparison.kind == "binary" and grid.dataset == dataset and _has_curve(grid)
-    ]
+def _curves(evidence: Evidence, dataset: str) -> list[AlphaGrid]:
+    grids = grids_by_dataset(evidence.grids).get(dataset, [])
+    return [grid for grid in grids if grid.comparison.kind == "binary" and _has_curve(grid)]
 
 
 def _has_curve(grid: AlphaGrid) -> bool:
@@ -250,10 +229,12 @@ def _has_curve(grid: AlphaGrid) -> bool:
     return len(grid.alphas_within(*ALPHA_RANGE)) >= LEAST_ALPHAS
 
 
-def _no_curve(dataset: str) -> str:
-    low, high = map(plain, ALPHA_RANGE)
-    enough = f"{LEAST_ALPHAS} alphas from {low} to {high}"
-    return f"no binary problem of {dataset} with ReMix at {enough}"
+def _slopes(grids: Grids, dataset: str) -> list[float]:
+    """Slope of g-mean on each problem; raises `NotRun` without a grid."""
+    if not grids:
+        enough = f"{LEAST_ALPHAS} alphas from {plain(ALPHA_RANGE[0])} to {plain(ALPHA_RANGE[1])}"
+        raise NotRun(f"no binary problem of {dataset} with ReMix at {enough}")
+    return [slope(grid, "g_mean", ALPHA_RANGE) for grid in grids]
 
 
 def _slope_numbers(grids: Grids) -> dict[str, float]:

@@ -76,13 +76,13 @@ def rarely_repeats(matrix: ScoreMatrix) -> Part:
 
 
 def _epoch_seconds(comparison: Comparison, matrix: ScoreMatrix, strategy: str) -> float:
-    method = matrix.methods[strategy][comparison.problem]
+    method = matrix.methods[comparison.problem][strategy]
     epochs = comparison.folds.loc[comparison.folds["run"] == method.run, "epochs"].sum()
     return method.seconds / float(epochs) if epochs and not method.has_shared_time else math.nan
 
 
 def _distinct_share(comparison: Comparison, matrix: ScoreMatrix) -> float:
-    method = matrix.methods["remix"][comparison.problem]
+    method = matrix.methods[comparison.problem]["remix"]
     folds = comparison.folds[comparison.folds["run"] == method.run]
     if "distinct_share" not in folds:
         return math.nan

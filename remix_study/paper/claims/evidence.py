@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Literal
 
-import numpy as np
 import pandas as pd
 
 from remix_study.metrics import is_maximized, short_name
@@ -25,16 +23,9 @@ IMAGES = "cifar"
 # What the paper ran on images; on fewer or in fewer folds an answer is a look.
 IMAGE_SET, IMAGE_FOLDS = "cifar10", 20
 
-Domain = Literal["tabular", "images"]
-
 
 class NotRun(Exception):
-    """What a part of a claim needs was not run.
-
-    Args:
-        missing: what, in words.
-        limits: of the problems that it would rest on.
-    """
+    """What a part of a claim needs was not run: what, and the limits of the part's problems."""
 
     def __init__(self, missing: str, limits: str = "") -> None:
         super().__init__(missing)
@@ -49,8 +40,7 @@ class ScoreMatrix:
         kind: in words, such as "binary" or "binary image".
         problems: in the order of the page; all of one study, since the same problems in another
             one were run otherwise.
-        methods: strategy -> problem -> its method; without problems that it was not run on.
-        metric: what was scored.
+        methods: problem -> strategy -> its method.
     """
 
     kind: str
@@ -65,29 +55,26 @@ class ScoreMatrix:
 
     @cached_property
     def means(self) -> pd.DataFrame:
-        """(problems, strategies) mean scores; NaN where a strategy lacks a fold."""
-        return pd.DataFrame(
-            {
-                strategy: [self._mean(c, methods.get(c.problem)) for c in self.problems]
-                for strategy, methods in self.methods.items()
-            },
-            index=[c.problem for c in self.problems],
-        )
+        """(problems, strategies) mean scores; NaN where a strategy lacks a fold or was not run."""
+        means = {c.problem: self._means_on(c) for c in self.problems}
+        return pd.DataFrame.from_dict(means, orient="index")
 
-    def _mean(self, comparison: Comparison, method: Method | None) -> float:
-        if method is None or comparison.missing_folds(method.label, self.metric):
-            return math.nan
-        score = comparison.effects.score(method.label, self.metric)
-        return score.mean if score else math.nan
+    def _means_on(self, comparison: Comparison) -> dict[str, float]:
+        return {
+            strategy: score.mean
+            for strategy, method in self.methods[comparison.problem].items()
+            if not comparison.missing_folds(method.label, self.metric)
+            and (score := comparison.effects.score(method.label, self.metric))
+        }
 
     def missing(self, *strategies: str) -> str:
         """What keeps these strategies from being compared, in words; "" if nothing does."""
-        names, lacks = [c.problem for c in self.problems], []
+        runs = {c.problem: self.methods[c.problem] for c in self.problems}
+        lacks = []
         for strategy in strategies:
-            methods = self.methods.get(strategy, {})
-            absent = [name for name in names if name not in methods]
-            present = [name for name in names if name in methods]
-            partial = [name for name in present if np.isnan(self.means[strategy][name])]
+            absent = [name for name, methods in runs.items() if strategy not in methods]
+            complete = self.means.get(strategy, pd.Series(dtype=float)).dropna()
+            partial = [name for name in runs if name not in absent and name not in complete]
             lacks.append((strategy, absent, partial))
         return SENTENCES.phrase("claims.missing", self, lacks)
 
@@ -138,10 +125,13 @@ class Evidence:
 
 def evidence_of(comparisons: Sequence[Comparison]) -> Evidence:
     """Select from the problems of a report: matrices in g-mean, and grids of enough alphas."""
+    planned = [c for c in comparisons if c.is_grid]
+    tables = [c for c in planned if not is_image(c)]
+    images = [c for c in planned if is_image(c)]
     binary, multi = KINDS
     return Evidence(
-        (_matrix(comparisons, binary, "tabular"), _matrix(comparisons, multi, "tabular")),
-        (_matrix(comparisons, binary, "images"), _matrix(comparisons, multi, "images")),
+        (_matrix(tables, binary), _matrix(tables, multi)),
+        (_matrix(images, binary, " image"), _matrix(images, multi, " image")),
         alpha_grids(comparisons),
     )
 
@@ -162,33 +152,22 @@ def order(top: Sequence[str], strategies: Sequence[str]) -> list[tuple[str, str]
     return [*pairwise(top), *((top[-1], other) for other in others)]
 
 
-def _matrix(comparisons: Sequence[Comparison], kind: str, domain: Domain) -> ScoreMatrix:
+def _matrix(comparisons: Sequence[Comparison], kind: str, noun: str = "") -> ScoreMatrix:
     """The matrix of a kind, from the study with most problems that have all published strategies.
 
     Of equals the study with more problems is read, then the first.
     """
-    by_study = grouped(
-        (
-            c
-            for c in comparisons
-            if c.is_grid and c.kind == kind and is_image(c) == (domain == "images")
-        ),
-        lambda c: c.study,
-    )
+    by_study = grouped((c for c in comparisons if c.kind == kind), lambda c: c.study)
 
     def completeness(problems: Sequence[Comparison]) -> tuple[int, int]:
-        n_full = sum(set(STRATEGIES) <= set(_methods(c, domain)) for c in problems)
-        return n_full, len(problems)
+        return sum(set(STRATEGIES) <= set(_methods(c)) for c in problems), len(problems)
 
     problems = max(by_study.values(), key=completeness, default=[])
-    methods: dict[str, dict[str, Method]] = {}
-    for comparison in problems:
-        for strategy, method in _methods(comparison, domain).items():
-            methods.setdefault(strategy, {})[comparison.problem] = method
-    return ScoreMatrix(kind if domain == "tabular" else f"{kind} image", tuple(problems), methods)
+    methods = {c.problem: _methods(c) for c in problems}
+    return ScoreMatrix(f"{kind}{noun}", tuple(problems), methods)
 
 
-def _methods(comparison: Comparison, domain: Domain) -> dict[str, Method]:
+def _methods(comparison: Comparison) -> dict[str, Method]:
     """One method a strategy: at the published alpha, on images at the nearest one."""
     return nearest_alphas(
         (method.strategy, method)
@@ -196,7 +175,7 @@ def _methods(comparison: Comparison, domain: Domain) -> dict[str, Method]:
         if method.strategy
         and not method.settings
         and method.alpha != 0
-        and (domain == "images" or alpha_distance(method.alpha) <= 1e-9)
+        and (is_image(comparison) or alpha_distance(method.alpha) <= 1e-9)
     )
 
 

@@ -34,8 +34,12 @@ from remix_study.report.formatting import plain
 GAINING_RIVALS = ("cost", "smote", "mixup")
 GAINING = (*GAINING_RIVALS, "remix")
 ON_IMAGES = (*GAINING, "augment", "remix-aug")
+TOP_ON_IMAGES = (("remix-aug", "augment"), ("augment", "remix-aug"))
 # "Much larger": half as much again is the least that the words can mean.
 MUCH_LARGER = 1.5
+
+Kinds = Sequence[ScoreMatrix]
+"""The matrices of binary and of multi-class problems."""
 
 
 def _with_ratios(evidence: Evidence) -> dict[str, tuple[ScoreMatrix]]:
@@ -62,22 +66,22 @@ def remix_gains_most(matrix: ScoreMatrix) -> Part:
     return replace(part, basis=f"{len(matrix.problems)} problems of {n_datasets} data sets")
 
 
-@claim("C4", "Results", "gains", "remix", on=lambda e: {short_name("g_mean"): e.tabular})
-def remix_binary_greatest(binary: ScoreMatrix, multi: ScoreMatrix) -> Part:
+@claim("C4", "Results", "gains", "remix", on=lambda e: {short_name("g_mean"): [e.tabular]})
+def remix_binary_greatest(kinds: Kinds) -> Part:
     """The greatest gains in g-mean are those of ReMix on binary problems.
 
     Its mean gain there is the largest of all rows on both kinds.
     """
-    _require_both(binary, multi, *STRATEGIES)
+    _require_both(kinds, *STRATEGIES)
     gains = {
         f"{strategy}, {matrix.kind}": float(gain)
-        for matrix in (binary, multi)
+        for matrix in kinds
         for strategy, gain in matrix.gains(*GAINING).mean().items()
     }
     remix_gain = gains.pop("remix, binary")
-    leads = contrasts_of(binary, binary.leads(*order(["remix"], GAINING)))
-    contrasts = (*leads, *_contrast_kinds(binary, multi, GAINING))
-    bases = [f"{basis_of(matrix.problems)} ({matrix.kind})" for matrix in (binary, multi)]
+    leads = contrasts_of(kinds[0], kinds[0].leads(*order(["remix"], GAINING)))
+    contrasts = (*leads, *_contrast_kinds(kinds, GAINING))
+    bases = [f"{basis_of(matrix.problems)} ({matrix.kind})" for matrix in kinds]
     holds = remix_gain > max(gains.values())
     return Part(
         "", holds, {"remix, binary": remix_gain} | gains, contrasts, basis=" and ".join(bases)
@@ -138,18 +142,17 @@ def remix_calibrates_much_more(matrix: ScoreMatrix) -> Part:
     "Discussion, multi-class",
     "gains",
     on=lambda e: {
-        f"{short_name(metric)}, {what}": (*in_metric(e.tabular, metric), what)
+        f"{short_name(metric)}, {what}": (in_metric(e.tabular, metric), what)
         for metric in PUBLISHED_METRICS
         for what in ("gains", "mean ranks")
     },
 )
-def advantage_smaller(binary: ScoreMatrix, multi: ScoreMatrix, what: str) -> Part:
+def advantage_smaller(kinds: Kinds, what: str) -> Part:
     """The advantage of ReMix is smaller on multi-class problems.
 
     Its lead over the best other published row is smaller there, in mean gain and in mean rank.
     """
-    kinds = (binary, multi)
-    _require_both(*kinds, *STRATEGIES)
+    _require_both(kinds, *STRATEGIES)
     if what == "mean ranks":
         ranks = [matrix.rank_sums() / len(matrix.problems) for matrix in kinds]
         leads = [mean.drop("remix").min() - mean["remix"] for mean in ranks]
@@ -157,9 +160,8 @@ def advantage_smaller(binary: ScoreMatrix, multi: ScoreMatrix, what: str) -> Par
     gains = [matrix.gains(*GAINING) for matrix in kinds]
     leads = [_lead(gain.mean().to_frame().T).item() for gain in gains]
     # Inferred from the data sets that have both kinds of problems.
-    on_binary, on_multi = (_lead(m.by_dataset(g)) for m, g in zip(kinds, gains, strict=True))
-    changes = (on_binary - on_multi).dropna()
-    contrast = Contrast("lead on binary over lead on multi-class", changes)
+    binary, multi = (_lead(m.by_dataset(g)) for m, g in zip(kinds, gains, strict=True))
+    contrast = Contrast("lead on binary over lead on multi-class", (binary - multi).dropna())
     return _smaller_part("lead", kinds, leads, [contrast])
 
 
@@ -178,9 +180,7 @@ def remix_first_on_images(matrix: ScoreMatrix) -> Part:
     "gains",
     on=lambda e: {
         f"{matrix.name}: {top[0]}, then {top[1]}": (matrix, top)
-        for kind, top in zip(
-            e.images, (("remix-aug", "augment"), ("augment", "remix-aug")), strict=True
-        )
+        for kind, top in zip(e.images, TOP_ON_IMAGES, strict=True)
         for matrix in in_metric([kind], *PUBLISHED_METRICS)
     },
 )
@@ -197,18 +197,19 @@ def augmentation_order(matrix: ScoreMatrix, top: Sequence[str]) -> Part:
     "C20",
     "Figure 6",
     "gains",
-    on=lambda e: {short_name(metric): in_metric(e.images, metric) for metric in PUBLISHED_METRICS},
+    on=lambda e: {
+        short_name(metric): [in_metric(e.images, metric)] for metric in PUBLISHED_METRICS
+    },
 )
-def image_gains_smaller(binary: ScoreMatrix, multi: ScoreMatrix) -> Part:
+def image_gains_smaller(kinds: Kinds) -> Part:
     """The gains are smaller on multi-class images.
 
     The mean gain of ReMix is smaller there, in both scores.
     """
-    kinds = (binary, multi)
-    _require_both(*kinds, "baseline", "remix")
+    _require_both(kinds, "baseline", "remix")
     gains = [matrix.gains("remix")["remix"].mean() for matrix in kinds]
-    part = _smaller_part("gain of remix", kinds, gains, _contrast_kinds(*kinds, ["remix"]))
-    return replace(part, limits=limits_of([*binary.problems, *multi.problems]))
+    part = _smaller_part("gain of remix", kinds, gains, _contrast_kinds(kinds, ["remix"]))
+    return replace(part, limits=limits_of([c for m in kinds for c in m.problems]))
 
 
 def _order_part(matrix: ScoreMatrix, top: Sequence[str], strategies: Sequence[str]) -> Part:
@@ -222,10 +223,7 @@ def _order_part(matrix: ScoreMatrix, top: Sequence[str], strategies: Sequence[st
 
 
 def _smaller_part(
-    number: str,
-    kinds: Sequence[ScoreMatrix],
-    values: Sequence[float],
-    contrasts: Sequence[Contrast] = (),
+    number: str, kinds: Kinds, values: Sequence[float], contrasts: Sequence[Contrast] = ()
 ) -> Part:
     """A part that holds where a number is smaller on multi-class than on binary problems."""
     binary, multi = map(float, values)
@@ -238,11 +236,9 @@ def _lead(gains: pd.DataFrame) -> pd.Series[float]:
     return gains["remix"] - gains[list(GAINING_RIVALS)].max(axis=1).clip(lower=0)
 
 
-def _contrast_kinds(
-    binary: ScoreMatrix, multi: ScoreMatrix, rivals: Sequence[str]
-) -> list[Contrast]:
+def _contrast_kinds(kinds: Kinds, rivals: Sequence[str]) -> list[Contrast]:
     """Contrast ReMix's gain on binary problems with rivals' on multi-class ones, by data set."""
-    first, second = (matrix.by_dataset(matrix.gains(*rivals)) for matrix in (binary, multi))
+    first, second = (matrix.by_dataset(matrix.gains(*rivals)) for matrix in kinds)
     shared = [name for name in first.index if name in second.index]
     name = "remix on binary over {} on multi-class"
     return [
@@ -251,7 +247,7 @@ def _contrast_kinds(
     ]
 
 
-def _require_both(binary: ScoreMatrix, multi: ScoreMatrix, *strategies: str) -> None:
-    missing = [matrix.missing(*strategies) for matrix in (binary, multi)]
-    if any(missing):
-        raise NotRun("; ".join(filter(None, missing)))
+def _require_both(kinds: Kinds, *strategies: str) -> None:
+    missing = [reason for matrix in kinds if (reason := matrix.missing(*strategies))]
+    if missing:
+        raise NotRun("; ".join(missing))

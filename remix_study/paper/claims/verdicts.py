@@ -50,12 +50,9 @@ NOT_WORSE: tuple[Side, ...] = ("better", "equal")
 
 @dataclass(frozen=True, eq=False)
 class Contrast:
-    """One difference that a part of a claim is about, by data set.
+    """One difference that a part of a claim is about, by data set, the mean over its problems.
 
-    Attributes:
-        name: what is compared.
-        differences: indexed by data set, the mean over its problems.
-        agreeing: sides of the posterior that agree with the claim.
+    `agreeing` names the sides of the posterior that agree with the claim.
     """
 
     name: str
@@ -92,8 +89,6 @@ class Part:
     """One statement of a claim, about one metric on one kind of problem or data set.
 
     Attributes:
-        holds: whether the point estimates are as the claim says.
-        contrasts: for the inferential verdict; empty without one.
         missing: what was not run, in words; "" otherwise.
         basis: how many problems and data sets it rests on, in words.
         limits: where it rests on less than the paper's images, on what; "" otherwise.
@@ -161,8 +156,6 @@ class Claim:
     """A claim of the paper and its rule.
 
     Attributes:
-        text: the claim in one line.
-        rule: its check in one line.
         place: where the paper makes it.
         section: anchor of the section of the page that shows the numbers.
         check: computes the parts; None where another report shows the claim.
@@ -185,8 +178,8 @@ def claim(
 
     Args:
         id: as in `Claim`, and so are the next three.
-        on: name of each part -> arguments of the rule. The rule returns the part without its
-            name, or raises `NotRun`.
+        on: name of each part -> arguments of the rule, which returns the part without its name
+            or raises `NotRun`.
     """
 
     def declare(rule: Callable[..., Part]) -> Claim:
@@ -199,10 +192,14 @@ def claim(
         def check(evidence: Evidence) -> list[Part]:
             return [part(name, subject) for name, subject in on(evidence).items()]
 
-        text, words = (" ".join(lines.split()) for lines in (rule.__doc__ or "").split("\n\n"))
-        return Claim(id, text, words, place, section, check, about)
+        text, _, words = (rule.__doc__ or "").partition("\n\n")
+        return Claim(id, _in_line(text), _in_line(words), place, section, check, about)
 
     return declare
+
+
+def _in_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 @dataclass(frozen=True, eq=False)

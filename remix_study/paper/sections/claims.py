@@ -13,7 +13,6 @@ from remix_study.paper.claims.evidence import evidence_of, is_image, is_reduced
 from remix_study.paper.claims.verdicts import ELSEWHERE, LEAST_DATASETS, CheckedClaim, Part
 from remix_study.paper.published import PROBLEMS, STRATEGIES, is_published, problem_key
 from remix_study.paper.sentences import SENTENCES
-from remix_study.report.formatting import number
 from remix_study.report.page_model import Block, Cell, Head, Section, Table
 from remix_study.report.page_tables import Column, line_table
 from remix_study.results.columns import Record, frame_of
@@ -31,30 +30,40 @@ _MARKS = {
     "does not hold": "worse",
     "contradicted": "worse",
 }
+_MEAN, _BY_DATASET = Head("in the mean", kind="verdict"), Head("by data set", kind="verdict")
 
 
-def concerns_paper(comparisons: Sequence[Comparison]) -> bool:
-    """Whether planned configurations were run on problems of the paper or on its images."""
-    return any(is_image(c) or is_published(c) for c in comparisons if c.is_grid)
+@dataclass(frozen=True)
+class SmallestP:
+    """Smallest two-sided p-value of an exact signed-rank test over the data sets of a kind."""
+
+    kind: str
+    datasets: int
+    least_p: float
+
+    @property
+    def least_adjusted(self) -> float:
+        """The same after Holm against the four other published methods."""
+        return min(1.0, self.least_p * (len(STRATEGIES) - 1))
+
+
+def sections(comparisons: Sequence[Comparison]) -> tuple[Section, ...]:
+    """The section of the page; none without planned runs on the paper's problems or images."""
+    concerns_paper = any(is_image(c) or is_published(c) for c in comparisons if c.is_grid)
+    return (section(comparisons),) if concerns_paper else ()
 
 
 def section(comparisons: Sequence[Comparison]) -> Section:
     """The section of the page: a table of the claims, then each claim with its parts."""
     checked = check_claims(comparisons)
-    counts = [
-        (kind, len(keys & PROBLEMS[kind]), len(PROBLEMS[kind]))
-        for kind in KINDS
-        if not (keys := {problem_key(c) for c in comparisons if c.kind == kind}) >= PROBLEMS[kind]
-    ]
     bounds = [bound for bound in smallest_p_values(comparisons) if bound.least_adjusted > LEVEL]
-    text = SENTENCES.paragraphs(
-        "claims.summary", checked, _reduction_notes(comparisons), counts, bounds
-    )
+    facts = (checked, _reduction_notes(comparisons), _problem_counts(comparisons), bounds)
+    summary = SENTENCES.paragraphs("claims.summary", *facts)
     details = [
         Block(
             collapsed=f"{result.claim.id}: {result.claim.text}",
             text=(result.claim.rule,),
-            tables=(_part_table(result),),
+            tables=(_parts_of(result),),
         )
         for result in checked
         if any(not part.missing for part in result.parts)
@@ -64,119 +73,86 @@ def section(comparisons: Sequence[Comparison]) -> Section:
     if len(contrasts):
         files["claims-differences"] = contrasts
     lead = SENTENCES.text("claims.lead", SURE, ROPE, LEAST_DATASETS)
-    blocks = (Block(text=text, tables=(_page_table(checked),)), *details)
+    blocks = (Block(text=summary, tables=(_overview(checked),)), *details)
     return Section("claims", TITLE, lead, blocks, files)
-
-
-@dataclass(frozen=True)
-class SmallestP:
-    """Smallest p-value that a test over the data sets of a kind can give.
-
-    Attributes:
-        datasets: how many there are.
-        least_p: smallest two-sided p-value of an exact signed-rank test.
-        least_adjusted: the same after Holm against the four other published methods.
-    """
-
-    kind: str
-    datasets: int
-    least_p: float
-    least_adjusted: float
 
 
 def smallest_p_values(comparisons: Sequence[Comparison]) -> tuple[SmallestP, ...]:
     """Smallest possible p-values by kind of problem; without kinds that have no data set."""
-    counts = {
-        m.kind: len({c.dataset for c in m.problems}) for m in evidence_of(comparisons).tabular
-    }
-    return tuple(
-        SmallestP(kind, n, p, min(1.0, p * (len(STRATEGIES) - 1)))
-        for kind, n in counts.items()
-        if n and (p := smallest_p(n))
-    )
+    matrices = evidence_of(comparisons).tabular
+    counts = {matrix.kind: len({c.dataset for c in matrix.problems}) for matrix in matrices}
+    return tuple(SmallestP(kind, n, smallest_p(n)) for kind, n in counts.items() if n)
+
+
+def _problem_counts(comparisons: Sequence[Comparison]) -> list[tuple[str, int, int]]:
+    """(kind, how many of the paper's problems the report has, how many there are), if not all."""
+    keys = {kind: {problem_key(c) for c in comparisons if c.kind == kind} for kind in KINDS}
+    return [
+        (kind, len(keys[kind] & PROBLEMS[kind]), len(PROBLEMS[kind]))
+        for kind in KINDS
+        if not keys[kind] >= PROBLEMS[kind]
+    ]
 
 
 def _reduction_notes(comparisons: Sequence[Comparison]) -> list[str]:
     """Notes of data sets and studies on reduced problems, each once; none on a single problem."""
-    notes = [
-        note
-        for c in comparisons
-        if is_reduced(c)
-        for note in c.info["notes"]
-        if not note.startswith(f"{c.problem}:")
-    ]
-    return list(dict.fromkeys(notes))
+    notes = [(c.problem, note) for c in comparisons if is_reduced(c) for note in c.info["notes"]]
+    return list(dict.fromkeys(note for name, note in notes if not note.startswith(f"{name}:")))
 
 
-def _page_table(checked: Sequence[CheckedClaim]) -> Table:
-    return line_table(
-        "The claims and both verdicts",
-        checked,
-        (
-            Column(
-                "claim", lambda r: Cell(r.claim.id, r.claim.place, "name", link=r.claim.section)
-            ),
-            Column(
-                Head("what the paper says, and the check", kind="text"),
-                lambda r: Cell(r.claim.text, r.claim.rule, "text"),
-            ),
-            Column(Head("our numbers", kind="text"), _numbers_cell),
-            Column(Head("in the mean", kind="verdict"), _descriptive_cell),
-            Column(Head("by data set", kind="verdict"), _inferential_cell),
-        ),
+def _overview(checked: Sequence[CheckedClaim]) -> Table:
+    def name(result: CheckedClaim) -> Cell:
+        return Cell(result.claim.id, result.claim.place, "name", link=result.claim.section)
+
+    def numbers(result: CheckedClaim) -> Cell:
+        # The first parts with the numbers that the claim is about; the details have all.
+        parts = [part for part in result.parts if not part.missing]
+        detail = SENTENCES.phrase("claims.short_numbers", result, parts, SHOWN_PARTS)
+        return Cell("", detail, "text")
+
+    def descriptive(result: CheckedClaim) -> Cell:
+        if result.descriptive == ELSEWHERE:
+            return Cell("see the demonstration", ELSEWHERE, "verdict")
+        detail = SENTENCES.phrase("claims.descriptive_detail", result)
+        return _verdict(result.descriptive, detail)
+
+    def inferential(result: CheckedClaim) -> Cell:
+        detail = SENTENCES.phrase("claims.inferential_detail", result)
+        return _verdict(result.inferential, detail)
+
+    claim = Head("what the paper says, and the check", kind="text")
+    columns: Sequence[Column[CheckedClaim]] = (
+        Column("claim", name),
+        Column(claim, lambda result: Cell(result.claim.text, result.claim.rule, "text")),
+        Column(Head("our numbers", kind="text"), numbers),
+        Column(_MEAN, descriptive),
+        Column(_BY_DATASET, inferential),
     )
+    return line_table("The claims and both verdicts", checked, columns)
 
 
-def _numbers_cell(result: CheckedClaim) -> Cell:
-    """The first parts with the numbers that the claim is about; the details have all."""
-    parts = [part for part in result.parts if not part.missing]
-    detail = SENTENCES.phrase("claims.short_numbers", result, parts, SHOWN_PARTS)
-    return Cell("", detail, "text")
+def _parts_of(result: CheckedClaim) -> Table:
+    def numbers(part: Part) -> Cell:
+        return Cell(part.missing or SENTENCES.phrase("claims.numbers", part.numbers), kind="text")
 
+    def posteriors(part: Part) -> Cell:
+        return Cell(SENTENCES.phrase("claims.posteriors", part), kind="text")
 
-def _descriptive_cell(result: CheckedClaim) -> Cell:
-    if result.descriptive == ELSEWHERE:
-        return Cell("see the demonstration", ELSEWHERE, "verdict")
-    detail = SENTENCES.phrase("claims.descriptive_detail", result)
-    return Cell(result.descriptive, detail, _kind(result.descriptive))
+    def name(part: Part) -> Cell:
+        return Cell(part.name, ", ".join(filter(None, (part.basis, part.limits))), "name")
 
-
-def _inferential_cell(result: CheckedClaim) -> Cell:
-    detail = ""
-    if result.hardest and result.inferential not in ("not run", "not tested"):
-        detail = f"least {number(result.hardest.probability, 2)}: {result.hardest.name}"
-    return Cell(result.inferential, detail, _kind(result.inferential) if detail else "verdict")
-
-
-def _part_table(result: CheckedClaim) -> Table:
-    columns: tuple[Column[Part], ...] = (
-        Column(
-            "part", lambda p: Cell(p.name, ", ".join(filter(None, (p.basis, p.limits))), "name")
-        ),
-        Column(
-            Head("numbers", kind="text"),
-            lambda p: Cell(
-                p.missing or SENTENCES.phrase("claims.numbers", p.numbers), kind="text"
-            ),
-        ),
-        Column(
-            Head("in the mean", kind="verdict"),
-            lambda p: Cell(p.descriptive, kind=_kind(p.descriptive)),
-        ),
-        Column(
-            Head("by data set", kind="verdict"),
-            lambda p: Cell(p.inferential, kind=_kind(p.inferential)),
-        ),
-        Column(
-            Head("posterior of the claim", kind="text"),
-            lambda p: Cell(SENTENCES.phrase("claims.posteriors", p), kind="text"),
-        ),
+    columns: Sequence[Column[Part]] = (
+        Column("part", name),
+        Column(Head("numbers", kind="text"), numbers),
+        Column(_MEAN, lambda part: _verdict(part.descriptive)),
+        Column(_BY_DATASET, lambda part: _verdict(part.inferential)),
+        Column(Head("posterior of the claim", kind="text"), posteriors),
     )
     return line_table(f"{result.claim.id}, {result.claim.place}", result.parts, columns)
 
 
-def _kind(verdict: str) -> str:
-    return f"verdict {_MARKS.get(verdict, '')}".strip()
+def _verdict(verdict: str, detail: str = "") -> Cell:
+    return Cell(verdict, detail, f"verdict {_MARKS.get(verdict, '')}".strip())
 
 
 def claim_table(checked: Sequence[CheckedClaim]) -> pd.DataFrame:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import numpy as np
+from dataclasses import replace
 
 from remix_study.metrics import short_name
 from remix_study.paper.published import METHODS, PROBLEMS, RANK_SUMS, STRATEGIES, has_same_problems
+from remix_study.paper.sentences import SENTENCES
 from remix_study.report.figures import strategy_color
-from remix_study.report.formatting import listing, number, plain
+from remix_study.report.formatting import number, plain
 from remix_study.report.page_model import Block, Cell, Head, Table
+from remix_study.report.page_tables import Column, line_table
 from remix_study.report.sections.rank_sums import ReferenceRanks
 from remix_study.results.comparison import Comparison
 from remix_study.results.rank_sums import RankTable
 from remix_study.results.significance import against_control, friedman_test
+
+TEST_HEADS = ("column", "Friedman χ²", "p", "CD", *(f"Holm p against {m}" for m in METHODS[:-1]))
 
 
 def beside(five: RankTable, usable: Sequence[Comparison]) -> dict[tuple[str, str, str], float]:
@@ -22,75 +25,58 @@ def beside(five: RankTable, usable: Sequence[Comparison]) -> dict[tuple[str, str
 
     It can if all five methods were ranked on exactly the paper's problems of the kind.
     """
-    sums = {}
-    for ranking in five.rankings:
-        key = (ranking.kind, ranking.metric)
-        if has_same_problems(ranking.kind, usable) and set(ranking.sums.index) == set(METHODS):
-            for name, value in zip(METHODS, RANK_SUMS[key], strict=True):
-                sums[*key, name] = value
-    return sums
+    return {
+        (ranking.kind, ranking.metric, name): value
+        for ranking in five.rankings
+        if has_same_problems(ranking.kind, usable) and set(ranking.sums.index) == set(METHODS)
+        for name, value in zip(METHODS, RANK_SUMS[ranking.kind, ranking.metric], strict=True)
+    }
 
 
 def block() -> Block:
     """The published table as a folded block, with the tests that its sums allow."""
-    keys = list(RANK_SUMS)
-    head = (
-        Head("row"),
-        *(
-            Head(f"{kind}, {short_name(metric)}", f"{len(PROBLEMS[kind])} problems")
-            for kind, metric in keys
-        ),
-    )
-    rows = tuple(
-        (
-            Cell(name, kind="name", color=strategy_color(STRATEGIES[place])),
-            *(
-                Cell(
-                    plain(RANK_SUMS[key][place]),
-                    kind="best" if RANK_SUMS[key][place] == min(RANK_SUMS[key]) else "number",
-                )
-                for key in keys
+    lines, refusals = [], []
+    for kind, metric in RANK_SUMS:
+        try:
+            lines.append(_test_cells(kind, metric))
+        except ValueError as error:
+            refused = [Cell("refused", kind="")] * (len(TEST_HEADS) - 1)
+            lines.append((_name(kind, metric), *refused))
+            refusals.append(f"{kind} {short_name(metric)}: {error}")
+    caption = "What the published sums tell, without a correction for ties"
+    tests = Table(caption, (tuple(map(Head, TEST_HEADS)),), tuple(lines))
+    text = SENTENCES.paragraphs("table2.block", refusals)
+    return Block(text=text, tables=(_rank_sums(), tests), folded="Table 2 of the paper")
+
+
+def _rank_sums() -> Table:
+    def column(kind: str, metric: str) -> Column[int]:
+        sums = RANK_SUMS[kind, metric]
+        return Column(
+            Head(f"{kind}, {short_name(metric)}", f"{len(PROBLEMS[kind])} problems"),
+            lambda place: Cell(
+                plain(sums[place]), kind="best" if sums[place] == min(sums) else "number"
             ),
         )
-        for place, name in enumerate(METHODS)
-    )
-    test_rows, refusals = [], []
-    for kind, metric in keys:
-        sums, n = RANK_SUMS[kind, metric], len(PROBLEMS[kind])
-        name = Cell(f"{kind}, {short_name(metric)}", kind="name")
-        try:
-            test = friedman_test(sums, n)
-            p_values = against_control(sums, n, len(sums) - 1)[:-1]
-        except ValueError as error:
-            refusals.append(f"{kind} {short_name(metric)}: {error}")
-            test_rows.append(
-                (name, *(Cell("refused", kind="") for _ in range(3 + len(METHODS) - 1)))
-            )
-            continue
-        cells = (number(test.chi2, 2), f"{test.p:.1g}", number(test.critical_difference, 3))
-        adjusted = (f"{float(p):.2g}" for p in np.asarray(p_values))
-        test_rows.append((name, *map(Cell, (*cells, *adjusted))))
-    total = (
-        Cell("total", kind="name"),
-        *(Cell(plain(float(sum(RANK_SUMS[key])))) for key in keys),
-    )
-    tests = (
-        Head("column"),
-        *(Head(text) for text in ("Friedman χ²", "p", "CD")),
-        *(Head(f"Holm p against {name}") for name in METHODS[:-1]),
-    )
-    return Block(
-        text=(
-            "Table 2 as it was printed follows for reference; its problems are not independent, "
-            f"so its p-values are too small. No test is made on {listing(refusals)}.",
-        ),
-        tables=(
-            Table("Published rank sums (Table 2)", (head,), rows, (total,)),
-            Table("What the published sums tell, without a correction for ties", (tests,),
-                  tuple(test_rows)),
-        ),
-        folded="Table 2 of the paper",
-    )  # fmt: skip
+
+    def name(place: int) -> Cell:
+        return Cell(METHODS[place], kind="name", color=strategy_color(STRATEGIES[place]))
+
+    columns = (Column("row", name), *(column(*key) for key in RANK_SUMS))
+    table = line_table("Published rank sums (Table 2)", range(len(METHODS)), columns)
+    totals = [Cell(plain(sum(sums))) for sums in RANK_SUMS.values()]
+    return replace(table, foot=((Cell("total", kind="name"), *totals),))
+
+
+def _name(kind: str, metric: str) -> Cell:
+    return Cell(f"{kind}, {short_name(metric)}", kind="name")
+
+
+def _test_cells(kind: str, metric: str) -> tuple[Cell, ...]:
+    sums, n = RANK_SUMS[kind, metric], len(PROBLEMS[kind])
+    test, p_values = friedman_test(sums, n), against_control(sums, n, len(sums) - 1)[:-1]
+    numbers = (number(test.chi2, 2), f"{test.p:.1g}", number(test.critical_difference, 3))
+    return (_name(kind, metric), *map(Cell, (*numbers, *(f"{float(p):.2g}" for p in p_values))))
 
 
 TABLE2 = ReferenceRanks("paper", beside, block)

@@ -9,7 +9,7 @@ import pandas as pd
 from claim_studies import FIVE, SEVEN
 from made_up_studies import MadeUpProblem, made_up_frames
 
-from remix_study.paper.claims import CLAIMS, check_claims
+from remix_study.paper.claims import CLAIMS, alpha, check_claims, gains
 from remix_study.paper.claims.verdicts import (
     BETTER,
     EQUAL,
@@ -21,10 +21,10 @@ from remix_study.paper.claims.verdicts import (
 )
 from remix_study.paper.sections.claims import (
     claim_table,
-    concerns_paper,
     contrast_table,
     part_table,
     section,
+    sections,
     smallest_p_values,
 )
 from remix_study.results.comparison import comparisons
@@ -110,15 +110,28 @@ def test_all_claims_are_there_once_and_every_table_has_them(paper_frames):
     assert np.allclose(contrasts[["better", "equal", "worse"]].dropna().sum(axis=1), 1)
 
 
+def test_words_name_the_constants_of_the_rules():
+    claims = {claim.id: f"{claim.text} {claim.rule}" for claim in CLAIMS}
+    for names, constant in (
+        (("C6",), gains.MUCH_LARGER),
+        (("C12", "C14", "C15"), alpha.ALPHA_RANGE[0]),
+        (("C12", "C13", "C14", "C15"), alpha.ALPHA_RANGE[1]),
+        (("C16",), alpha.MOST_ALPHA),
+        (("C17",), alpha.GOOD_ALPHA),
+    ):
+        for name in names:
+            assert f" {constant:g}" in claims[name], name
+
+
 def test_the_section_is_for_the_problems_of_the_paper(paper_frames):
-    assert concerns_paper(comparisons(paper_frames))
-    assert not concerns_paper(comparisons(made_up_frames(MadeUpProblem(methods=FIVE))))
-    assert not concerns_paper(
+    assert sections(comparisons(paper_frames))
+    assert not sections(comparisons(made_up_frames(MadeUpProblem(methods=FIVE))))
+    assert not sections(
         comparisons(made_up_frames(MadeUpProblem(dataset="musk", imbalance=0.5, methods=FIVE)))
     )
     musk = MadeUpProblem(dataset="musk", imbalance=0.05, methods=FIVE)
-    assert concerns_paper(comparisons(made_up_frames(musk)))
-    assert not concerns_paper(comparisons(made_up_frames(replace(musk, algorithm="tpe"))))
+    assert sections(comparisons(made_up_frames(musk)))
+    assert not sections(comparisons(made_up_frames(replace(musk, algorithm="tpe"))))
 
 
 def test_the_section_says_what_was_found_and_what_cannot_be(paper_frames):
