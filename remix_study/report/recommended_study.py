@@ -12,6 +12,16 @@ from remix_study.studyfile.schema import Training
 from remix_study.studyfile.search_space import STRATEGY_PARTS
 from remix_study.studyfile.validation import as_toml, key_as_toml
 
+_LOSS_CODE = {
+    "class-weighted": "counts = np.bincount(y)\n"
+    "loss = keras.losses.CategoricalFocalCrossentropy("
+    "alpha=len(y) / (len(counts) * counts), gamma=0.0)",
+    "logit-adjusted": "offset = np.log(np.bincount(y) / len(y)).astype('float32')\n"
+    "def loss(truth, logits):  # the last layer has no softmax\n"
+    "    return keras.losses.categorical_crossentropy(truth, logits + offset, from_logits=True)",
+}
+"""Python code of the losses that Keras has no function for."""
+
 
 def study_text(original: str, info: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
     """The study file with one problem and one configuration in place of its search.
@@ -59,36 +69,26 @@ def python_text(parameters: Mapping[str, Any], training: Mapping[str, Any]) -> s
     """
     strategy = strategy_of(parameters)
     keys = dict(training) | dict(parameters)
-    lines = ["import keras", "import remix_study", ""]
-    size = f"batch_size={keys['batch_size']}"
     # Without mixing, ReMix only samples.
-    words = [f"alpha={strategy.alpha if strategy.has_mixing else 0.0!r}", size]
+    words = [f"alpha={strategy.alpha if strategy.has_mixing else 0.0!r}"]
+    words.append(f"batch_size={keys['batch_size']}")
     if strategy.sampler != "balanced":
         words.append(f'sampler="{strategy.sampler}"')
     if strategy.mixing == "beta-sample":
         words.append("per_sample=True")
-    lines.append(f"batches = remix_study.ReMix(X, y, {', '.join(words)})")
-    loss = "keras.losses.CategoricalCrossentropy()"
-    if strategy.loss == "class-weighted":
-        lines += [
-            "counts = np.bincount(y)",
-            "loss = keras.losses.CategoricalFocalCrossentropy("
-            "alpha=len(y) / (len(counts) * counts), gamma=0.0)",
-        ]
-        lines.insert(1, "import numpy as np")
-        loss = "loss"
-    elif strategy.loss == "logit-adjusted":
-        lines += [
-            "offset = np.log(np.bincount(y) / len(y)).astype('float32')",
-            "def loss(truth, logits):  # the last layer has no softmax",
-            "    return keras.losses.categorical_crossentropy("
-            "truth, logits + offset, from_logits=True)",
-        ]
-        lines.insert(1, "import numpy as np")
-        loss = "loss"
-    rate = f"keras.optimizers.Adam({keys['learning_rate']!r})"
-    lines += [f"model.compile({rate}, {loss})", f"model.fit(batches, epochs={keys['epochs']})"]
-    return "\n".join(lines) + "\n"
+    loss_code = _LOSS_CODE.get(strategy.loss)
+    loss = "loss" if loss_code else "keras.losses.CategoricalCrossentropy()"
+    lines = (
+        "import keras",
+        "import numpy as np" if loss_code else None,
+        "import remix_study",
+        "",
+        f"batches = remix_study.ReMix(X, y, {', '.join(words)})",
+        loss_code,
+        f"model.compile(keras.optimizers.Adam({keys['learning_rate']!r}), {loss})",
+        f"model.fit(batches, epochs={keys['epochs']})",
+    )
+    return "\n".join(line for line in lines if line is not None) + "\n"
 
 
 def _problem(entries: list[dict[str, Any]], info: Mapping[str, Any]) -> dict[str, Any]:

@@ -129,7 +129,9 @@ def study_costs(comparisons: Sequence[Comparison], runs: pd.DataFrame) -> pd.Dat
                 "steps": sum(map(_steps, problems)),
                 "training_seconds": float(study_runs["seconds"].sum()),
                 "wall_seconds": wall_seconds(study_runs),
-                "peak_memory_mb": _peak_memory(study_runs),
+                "peak_memory_mb": float(
+                    study_runs.get("peak_memory_mb", pd.Series(math.nan)).max()
+                ),
             }
         )
     return pd.DataFrame(lines)
@@ -145,12 +147,10 @@ def wall_seconds(runs: pd.DataFrame) -> float:
         return math.nan
     starts = pd.to_datetime(runs["started"], utc=True, format="ISO8601")
     ends = pd.to_datetime(runs["finished"], utc=True, format="ISO8601")
-    total, until = pd.Timedelta(0), None
+    total, until = pd.Timedelta(0), starts.min()
     for start, end in sorted(zip(starts, ends, strict=True)):
-        uncounted = start if until is None or start > until else until
-        if end > uncounted:
-            total += end - uncounted
-        until = end if until is None else max(until, end)
+        total += max(end - max(start, until), pd.Timedelta(0))
+        until = max(until, end)
     return float(total.total_seconds())
 
 
@@ -201,7 +201,3 @@ def _steps(comparison: Comparison) -> float:
         return math.nan
     folds = comparison.folds
     return float((folds["epochs"] * (folds["n_train"] // batch_size)).sum())
-
-
-def _peak_memory(runs: pd.DataFrame) -> float:
-    return float(runs["peak_memory_mb"].max()) if "peak_memory_mb" in runs else math.nan
