@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
+from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
 
 
@@ -15,7 +16,6 @@ class Cell:
     """A cell of a table on the page.
 
     Attributes:
-        text: the text of the cell.
         detail: a second, smaller line.
         kind: style of the cell, one or several of "name", "number", "best", "close", "better",
             "worse", "text", "short" and "verdict", separated by spaces; "" for none.
@@ -56,7 +56,6 @@ class Picture:
 
     Attributes:
         name: file name without ending.
-        svg: the figure as SVG.
         png: makes the figure as PNG.
         on_page: whether the page shows it; otherwise it is a file of the folder only.
         wide: whether it has the whole width of the page.
@@ -92,7 +91,6 @@ class Block:
     """A part of a section: text, then figures, then tables, then text to copy.
 
     Attributes:
-        title: heading of the block.
         warnings: sentences shown first.
         headline: the block in one or two sentences.
         answers: questions with their answers.
@@ -145,10 +143,5 @@ def fold(block: Block) -> Block:
 
 def hardest_problems(comparisons: Sequence[Comparison]) -> set[str]:
     """Names of the problems with the most extreme imbalance of each data set and kind."""
-    hardest: dict[tuple[str, str], Comparison] = {}
-    for comparison in comparisons:
-        key = (comparison.kind, comparison.title)
-        current = hardest.get(key)
-        if current is None or comparison.imbalance < current.imbalance:
-            hardest[key] = comparison
-    return {comparison.name for comparison in hardest.values()}
+    groups = grouped(comparisons, lambda c: (c.kind, c.title)).values()
+    return {min(group, key=lambda c: c.imbalance).name for group in groups}

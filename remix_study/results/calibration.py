@@ -109,14 +109,8 @@ def method_reliabilities(
 ) -> tuple[MethodReliability, ...]:
     """Compute the reliability of one method of each strategy, in the order of tables.
 
-    Args:
-        comparison: the problem.
-        probabilities: reads the stored probabilities; None where there are none.
-        remix: the ReMix method that the report speaks of; of each other mixing strategy the
-            nearest alpha is taken.
-
-    Returns:
-        Empty without probabilities and for a search; without methods whose every fold failed.
+    There are none without probabilities and for a search, nor of methods whose every fold failed.
+    Arguments are those of :func:`.corrected_methods`.
     """
     if probabilities is None or not comparison.is_grid:
         return ()

@@ -84,12 +84,7 @@ def corrected_methods(
 def with_methods(
     comparison: Comparison, corrected: Mapping[CorrectedMethod, pd.DataFrame]
 ) -> Comparison:
-    """The problem with the corrected methods whose sources it has, and with their test scores.
-
-    Args:
-        comparison: the problem.
-        corrected: methods and their scores, as :func:`corrected_methods` gives them.
-    """
+    """The problem with the corrected methods whose sources it has, and with their test scores."""
     runs = {method.run for method in comparison.methods}
     methods = {m: scores for m, scores in corrected.items() if m.source.run in runs}
     scores = dict(comparison.scores)
@@ -141,12 +136,8 @@ class CorrectionSummary:
     """
 
     method: CorrectedMethod
+    n_problems: int
     differences: Mapping[str, Sequence[Difference]]
-
-    @property
-    def n_problems(self) -> int:
-        """Number of problems that have the method."""
-        return max(map(len, self.differences.values()))
 
     def mean_change(self, metric: str) -> float:
         """Mean over the problems."""
@@ -161,15 +152,15 @@ class CorrectionSummary:
 def correction_summaries(comparisons: Sequence[Comparison]) -> tuple[CorrectionSummary, ...]:
     """Put together what each correction changes on these problems in the core metrics."""
     by_label = grouped(((c, m) for c in comparisons for m in c.corrected), lambda p: p[1].label)
-    return tuple(
-        CorrectionSummary(pairs[0][1], {name: _changes(pairs, name) for name in CORE_METRICS})
-        for pairs in by_label.values()
-    )
-
-
-def _changes(pairs: Sequence[tuple[Comparison, CorrectedMethod]], metric: str) -> list[Difference]:
-    changes = (c.effects.difference(m.label, m.source.label, metric) for c, m in pairs)
-    return [change for change in changes if change]
+    summaries = []
+    for pairs in by_label.values():
+        changes = {
+            metric: [c.effects.difference(m.label, m.source.label, metric) for c, m in pairs]
+            for metric in CORE_METRICS
+        }
+        differences = {name: [d for d in values if d] for name, values in changes.items()}
+        summaries.append(CorrectionSummary(pairs[0][1], len(pairs), differences))
+    return tuple(summaries)
 
 
 def source_methods(comparison: Comparison, remix: Method | None) -> list[Method]:
@@ -211,14 +202,9 @@ def _corrected(
     validation: tuple[NDArray[np.int32], NDArray[np.float64]],
     is_shifted: bool,
 ) -> dict[str, NDArray[np.float64]]:
-    """Correct the probabilities of one fold: label of a corrected method -> (n, K) probabilities.
+    """Correct the test part's probabilities p, (n, K): label of a corrected method -> the same.
 
-    Args:
-        source: the method.
-        fold: row of `Comparison.folds`.
-        p: (n, K) probabilities of the test part.
-        validation: class codes and probabilities of the validation part.
-        is_shifted: whether the method was trained under other class shares.
+    Temperature and threshold are chosen with class codes and probabilities of the validation part.
     """
     natural = np.asarray(fold["natural_prior"], dtype=np.float64)
     if source.strategy == "baseline":

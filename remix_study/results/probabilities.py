@@ -40,11 +40,7 @@ LOG_TEMPERATURES = (np.log(0.2), np.log(5.0))
 
 
 def probability_reader(engine: Engine) -> ProbabilityReader:
-    """Make a reader that keeps the last runs and the parts of one study in memory.
-
-    Args:
-        engine: where to read, as :func:`remix_study.study.storage.open_reader` gives it.
-    """
+    """Make a reader that keeps the last runs and the parts of one study in memory."""
 
     @lru_cache(maxsize=2)
     def packed_probabilities(run: int) -> tuple[str, dict[tuple[int, int, str], bytes]]:
