@@ -38,7 +38,7 @@ class Constraint:
         text: As the study file has it.
         metric: A key of ``METRICS``.
         at_most: Whether the bound is an upper one.
-        number: The bound, or the factor of the baseline's mean.
+        number: The bound, or the factor of the baseline's mean where ``relative``.
         relative: Whether the bound is a multiple of what the baseline has.
     """
 

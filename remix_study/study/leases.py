@@ -58,9 +58,6 @@ class Worker:
         """Note that the worker lives; register (again) where the database does not know it.
 
         A machine that slept was taken for dead meanwhile, and its worker removed.
-
-        Raises:
-            StorageError: As for the constructor.
         """
         with self._engine.begin() as connection:
             self._sign(connection)
@@ -118,11 +115,7 @@ class Worker:
         return True
 
     def assign_trial(self, study_uuid: str, key: str, trial: int) -> bool:
-        """Note which trial, by Optuna's number, works on a leased configuration.
-
-        Returns:
-            False where the lease is lost.
-        """
+        """Note the trial of a leased configuration by number; False where the lease is lost."""
         is_lease = self._is_lease(study_uuid, key)
         with self._engine.begin() as connection:
             result = connection.execute(update(tables.leases).where(is_lease).values(trial=trial))
@@ -178,10 +171,7 @@ def remove_dead_workers(engine: Engine) -> None:
 def leased_configurations(
     connection: Connection, study_uuid: str, *, but: Worker | None = None
 ) -> dict[str, int | None]:
-    """Keys of leased configurations of a study, each with its trial's number if it has one.
-
-    Leases of the worker ``but`` are left out.
-    """
+    """Leased configurations of a study: key -> number of the trial; without those of ``but``."""
     condition = _leases.study_uuid == study_uuid
     if but is not None:
         condition &= _leases.worker_uuid != but.uuid
@@ -244,10 +234,9 @@ def boot_id() -> str:
 
 
 def process_start(pid: int) -> str:
-    """When a process began, in clock ticks since the boot of the machine.
+    """When a process began, in clock ticks since the boot: they stay when the clock is set.
 
-    A process id is given out again: with its start it identifies one process. Ticks since the
-    boot stay the same when the machine's clock is set.
+    A process id is given out again: with its start it identifies one process.
 
     Returns:
         The ticks; "running" for a process whose start is unknown (not on Linux, or not readable

@@ -12,13 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Failure:
-    """A configuration that the run has given up.
-
-    Attributes:
-        study: ``<study>/<problem>``.
-        configuration: Its label.
-        reason: Why its last trial failed.
-    """
+    """A configuration that the run has given up, and why its last trial failed."""
 
     study: str
     configuration: str

@@ -120,9 +120,8 @@ class Task:
 
         One where a stack does not hold two: it would be full anyway.
         """
-        if self.spec.training.stack == 0 or not self.shares_programs:
-            return 1
-        if self.stack < 2 * len(self.folds):
+        is_shared = self.spec.training.stack != 0 and self.shares_programs
+        if not is_shared or self.stack < 2 * len(self.folds):
             return 1
         return self.stack * stacks.stacks_at_a_time(self.cores) // len(self.folds)
 
@@ -164,11 +163,7 @@ class Task:
     def fit_together(
         self, configurations: Sequence[Configuration], on_epoch: OnEpoch | None = None
     ) -> list[list[Outcome]]:
-        """Train all folds with several configurations of one program, side by side.
-
-        Returns:
-            The outcomes of each configuration, fold by fold.
-        """
+        """Train all folds with several configurations of one program; outcomes of each by fold."""
         outcomes, n = self._fit(configurations, on_epoch), len(self.folds)
         return [outcomes[start : start + n] for start in range(0, len(outcomes), n)]
 

@@ -169,7 +169,7 @@ def fail_trial(
     *,
     final: bool = False,
 ) -> None:
-    """Close a trial as FAIL and delete its rows, unless it is closed already.
+    """Close a trial, by Optuna's id, as FAIL and delete its rows, unless it is closed already.
 
     Args:
         storage: The database.
