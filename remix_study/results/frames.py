@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, Engine, String, cast, select
+from sqlalchemy import Connection, Engine, select
 
 from remix_study.results.probabilities import ProbabilityReader, probability_reader
-from remix_study.results.search_frames import SearchResult, load_searches
-from remix_study.study import optuna_tables, tables
+from remix_study.results.search_frames import (
+    SearchResult,
+    StoredTrial,
+    load_searches,
+    rows_of_runs,
+    stored_trials,
+    tidy_scores,
+)
+from remix_study.study import tables
 from remix_study.study.database_errors import damaged_rows
 from remix_study.study.optuna_tables import Progress, Registered, read_progress, select_studies
 
@@ -31,10 +38,6 @@ _COPIED_COLUMNS = (
     "sampler", "mixing", "loss", "seconds", "parameters", "started", "finished", "peak_memory_mb",
 )  # fmt: skip
 _FACTS = ("engine_version", "trials_in_program", "other_workers")
-_SCORE_COLUMNS = ["run", "repeat", "fold", "part", "metric", "value"]
-
-# SQLite takes some thousand values in one statement.
-_VALUES_PER_STATEMENT = 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +79,27 @@ class StudyFrames:
     probabilities: ProbabilityReader | None = None
     searches: tuple[SearchResult, ...] = ()
 
+    def validation_only(self) -> StudyFrames:
+        """Validation parts in the place of test parts, which nothing made from them can show.
+
+        Corrected standard errors then count the validation rows as the rows that are scored, and
+        none as held out for validation.
+        """
+        read_stored = self.probabilities
+        return replace(
+            self,
+            scores=self.scores[self.scores["part"] == "validation"].assign(part="test"),
+            folds=self.folds.assign(
+                n_test=self.folds["n_validation"],
+                minority_test=self.folds["minority_validation"],
+                n_validation=0,
+                minority_validation=0,
+            ),
+            probabilities=read_stored
+            and (lambda run, repeat, fold, _: read_stored(run, repeat, fold, "validation")),
+            searches=(),
+        )
+
 
 def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
     """Read studies from the database; a trial counts once Optuna holds it as COMPLETE.
@@ -91,7 +115,7 @@ def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
     """
     runs: list[dict[str, Any]] = []
     folds: list[dict[str, Any]] = []
-    scores: list[tuple[Any, ...]] = []
+    scores: list[Any] = []
     manifests: list[Mapping[str, Any]] = []
     with damaged_rows(), engine.connect() as connection:
         registered = _selected_studies(connection, names)
@@ -100,17 +124,14 @@ def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
         problems = [(study_id, row) for study_id, row in registered if not row.facts.get("role")]
         progress = {problem.name: problem for problem in read_progress(engine)}
         for study_id, row in problems:
-            trials = _complete_trials(connection, study_id)
+            trials = _complete_trials(connection, study_id, row)
             runs += [_run_record(row, trial) for trial in trials]
-            run_ids = [trial.run.id for trial in trials]
+            run_ids = [trial.run for trial in trials]
             folds += [
                 _fold_record(fold, row.facts)
-                for fold in _rows_of_runs(connection, tables.folds, run_ids)
+                for fold in rows_of_runs(connection, tables.folds, run_ids)
             ]
-            scores += [
-                (score.run_id, score.repeat, score.fold, score.part, score.metric, score.value)
-                for score in _rows_of_runs(connection, tables.scores, run_ids)
-            ]
+            scores += rows_of_runs(connection, tables.scores, run_ids)
             manifests += connection.execute(
                 select(tables.manifests.c.manifest)
                 .where(tables.manifests.c.study_uuid == row.uuid)
@@ -120,20 +141,11 @@ def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
         problems=pd.DataFrame([_problem_record(row, progress[row.name]) for _, row in problems]),
         runs=pd.DataFrame(runs, columns=_RUN_COLUMNS),
         folds=pd.DataFrame(folds, columns=_FOLD_COLUMNS),
-        scores=pd.DataFrame(scores, columns=_SCORE_COLUMNS),
+        scores=tidy_scores(scores),
         manifests=tuple(manifests),
         probabilities=probability_reader(engine),
         searches=searches,
     )
-
-
-@dataclass(frozen=True)
-class _CompleteTrial:
-    """A COMPLETE trial: its row of `tables.runs`, Optuna's number and values."""
-
-    run: Any
-    number: int
-    values: tuple[float, ...]
 
 
 def _selected_studies(connection: Connection, names: Collection[str]) -> list[Registered]:
@@ -168,43 +180,17 @@ def _problem_record(row: Any, progress: Progress) -> dict[str, Any]:
     }
 
 
-def _complete_trials(connection: Connection, study_id: int) -> list[_CompleteTrial]:
+def _complete_trials(connection: Connection, study_id: int, study: Any) -> list[StoredTrial]:
     """COMPLETE trials of a study, of each configuration the first."""
-    trials, attributes = optuna_tables.trials, optuna_tables.trial_attributes
-    bindings = connection.execute(
-        select(trials.c.trial_id, trials.c.number, attributes.c.value_json)
-        .join(attributes, attributes.c.trial_id == trials.c.trial_id)
-        .where(trials.c.study_id == study_id)
-        .where(cast(trials.c.state, String) == "COMPLETE")
-        .where(attributes.c.key == tables.RUN_ATTRIBUTE)
-        .order_by(trials.c.number)
-    ).all()
-    by_uuid = {json.loads(binding.value_json): binding for binding in bindings}
-    values: dict[int, list[float]] = {}
-    for row in connection.execute(
-        optuna_tables.rows_of_trials(optuna_tables.values, study_id).order_by(
-            optuna_tables.values.c.objective
-        )
-    ):
-        values.setdefault(row.trial_id, []).append(row.value)
-    complete: dict[str, _CompleteTrial] = {}
-    for uuids in _chunks(list(by_uuid)):
-        for run in connection.execute(
-            tables.select_rows(connection, tables.runs)
-            .where(tables.runs.c.uuid.in_(uuids))
-            .order_by(tables.runs.c.id)
-        ):
-            trial = by_uuid[run.uuid]
-            configuration = json.dumps(run.parameters, sort_keys=True)
-            complete.setdefault(
-                configuration,
-                _CompleteTrial(run, trial.number, tuple(values.get(trial.trial_id, ()))),
-            )
-    return list(complete.values())
+    trials: dict[str, StoredTrial] = {}
+    for trial in sorted(stored_trials(connection, study_id, study), key=lambda trial: trial.run):
+        if trial.is_complete:
+            trials.setdefault(json.dumps(trial.parameters, sort_keys=True), trial)
+    return list(trials.values())
 
 
-def _run_record(row: Any, trial: _CompleteTrial) -> dict[str, Any]:
-    run = trial.run
+def _run_record(row: Any, trial: StoredTrial) -> dict[str, Any]:
+    run = trial.row
     is_composed = "strategy" not in run.parameters
     return {
         "run": run.id,
@@ -236,21 +222,3 @@ def _fold_record(fold: Any, facts: Mapping[str, Any]) -> dict[str, Any]:
         "natural_prior": tuple((train_counts / train_counts.sum()).tolist()),
         "distinct_share": fold.trained_on["distinct_share"],
     }
-
-
-def _rows_of_runs(connection: Connection, source: Any, run_ids: Sequence[int]) -> list[Any]:
-    """Rows of a table that belong to these runs, by primary key.
-
-    Sums of floats depend on their order, which must not be the database's choice.
-    """
-    rows: list[Any] = []
-    for ids in _chunks(run_ids):
-        rows += connection.execute(select(source).where(source.c.run_id.in_(ids))).all()
-    keys = [column.name for column in source.primary_key]
-    return sorted(rows, key=lambda row: tuple(getattr(row, key) for key in keys))
-
-
-def _chunks(values: Sequence[Any]) -> list[Sequence[Any]]:
-    """The values in parts that fit into one statement each."""
-    starts = range(0, len(values), _VALUES_PER_STATEMENT)
-    return [values[start : start + _VALUES_PER_STATEMENT] for start in starts]

@@ -1,48 +1,69 @@
-"""Searches as the database holds them: order of trials, pruned ones, outer folds."""
+"""Trials as the database holds them; of searches their order, pruned trials and outer folds."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, TableClause, select
 
+from remix_study.results.columns import grouped
 from remix_study.study import optuna_tables, tables
 from remix_study.study.optuna_tables import Registered
 
+# SQLite takes some thousand values in one statement.
+_VALUES_PER_STATEMENT = 500
+
 
 @dataclass(frozen=True, eq=False)
-class SearchTrial:
-    """A complete or pruned trial of a search.
+class StoredTrial:
+    """A complete or pruned trial.
 
     Attributes:
         number: Optuna's number.
-        slot: its place in the search; -1 where it has none.
+        slot: its place in a search; -1 where it has none.
         state: "COMPLETE" or "PRUNED".
-        run: the run that holds its scores.
-        label: the configuration in words.
-        parameters: the configuration.
         values: validation means, one an objective, over the folds it trained.
         constraints: excess over each constraint; 0 or less where it is met.
         optuna_parameters: name -> (Optuna's internal value, distribution as JSON).
-        outer_fold: the outer fold that it was trained on; -1 for none.
+        row: its row of `tables.runs`.
+        outer_fold: the outer fold of a search that it was trained on; -1 for none.
         chosen_by: what chose its configuration there: an objective, or "baseline".
     """
 
     number: int
     slot: int
     state: str
-    run: int
-    label: str
-    parameters: Mapping[str, Any]
     values: tuple[float, ...]
     constraints: Mapping[str, float]
     optuna_parameters: Mapping[str, tuple[float, str]]
+    row: Any
     outer_fold: int = -1
     chosen_by: str = ""
+
+    @property
+    def run(self) -> int:
+        """The run that holds its scores."""
+        return int(self.row.id)
+
+    @property
+    def label(self) -> str:
+        """The configuration in words."""
+        return str(self.row.label)
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The configuration."""
+        parameters: Mapping[str, Any] = self.row.parameters
+        return parameters
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it was not pruned."""
+        return self.state == "COMPLETE"
 
     @property
     def is_feasible(self) -> bool:
@@ -55,26 +76,28 @@ class SearchResult:
     """All stored trials of one problem's search.
 
     Attributes:
-        study: name of the study.
-        problem: name of the problem.
         trials: in the order of their slots.
         references: baseline and ReMix, trained besides where the search space lacks them.
         outer: trials on outer folds, by fold and by what chose them.
         planned_outer: planned number of these; 0 without outer folds.
-        scores: tidy scores of all these runs: `run`, `repeat`, `fold`, `part`, `metric`, `value`.
+        scores: of all these runs, see `tidy_scores`.
         sizes: rows of each fold's parts: `run`, `n_train`, `n_validation`, `n_test`.
         definition: the study's definition when it began.
     """
 
     study: str
     problem: str
-    trials: tuple[SearchTrial, ...]
-    references: tuple[SearchTrial, ...]
-    outer: tuple[SearchTrial, ...]
+    trials: tuple[StoredTrial, ...]
+    references: tuple[StoredTrial, ...]
+    outer: tuple[StoredTrial, ...]
     planned_outer: int
     scores: pd.DataFrame
     sizes: pd.DataFrame
     definition: Mapping[str, Any]
+
+    def sizes_of(self, trials: Iterable[StoredTrial]) -> pd.DataFrame:
+        """The lines of `sizes` of these trials."""
+        return self.sizes[self.sizes["run"].isin([trial.run for trial in trials])]
 
 
 def load_searches(
@@ -102,19 +125,19 @@ def _search(
         if part.study == row.study and part.facts.get("parent") == row.problem
     ]
     by_role = {part.facts["role"]: (part_id, part) for part_id, part in parts}
-    trials = _trials(connection, study_id, row.uuid)
-    references: tuple[SearchTrial, ...] = ()
+    trials = stored_trials(connection, study_id, row)
+    references, outer, planned_outer = (), (), 0
     if "references" in by_role:
-        part_id, part = by_role["references"]
-        references = _trials(connection, part_id, part.uuid)
-    outer: tuple[SearchTrial, ...] = ()
-    planned_outer = 0
+        references = stored_trials(connection, *by_role["references"])
     if "outer" in by_role:
-        part_id, part = by_role["outer"]
-        outer = _newest_of_slots(_trials(connection, part_id, part.uuid))
-        planned_outer = part.trials
+        planned_outer = by_role["outer"][1].trials
         n_outer_folds = sum(part.facts.get("role") == "inner" for _, part in parts)
-        outer = _with_choices(outer, row.facts["objectives"], planned_outer, n_outer_folds)
+        outer = _with_choices(
+            _newest_of_slots(stored_trials(connection, *by_role["outer"])),
+            row.facts["objectives"],
+            planned_outer,
+            n_outer_folds,
+        )
     runs = [trial.run for trial in (*trials, *references, *outer)]
     return SearchResult(
         study=row.study,
@@ -123,21 +146,27 @@ def _search(
         references=references,
         outer=outer,
         planned_outer=planned_outer,
-        scores=_scores(connection, runs),
-        sizes=_sizes(connection, runs),
+        scores=tidy_scores(rows_of_runs(connection, tables.scores, runs)),
+        sizes=pd.DataFrame(
+            [
+                (fold.run_id, *(sum(fold.counts[p]) for p in ("train", "validation", "test")))
+                for fold in rows_of_runs(connection, tables.folds, runs)
+            ],
+            columns=["run", "n_train", "n_validation", "n_test"],
+        ),
         definition=row.definition,
     )
 
 
-def _newest_of_slots(trials: Sequence[SearchTrial]) -> tuple[SearchTrial, ...]:
+def _newest_of_slots(trials: Sequence[StoredTrial]) -> tuple[StoredTrial, ...]:
     """The last trial of each slot: a search that was prolonged may have chosen again."""
     by_slot = {trial.slot: trial for trial in sorted(trials, key=lambda trial: trial.number)}
     return tuple(by_slot[slot] for slot in sorted(by_slot))
 
 
 def _with_choices(
-    outer: Sequence[SearchTrial], objectives: Sequence[str], planned: int, n_folds: int
-) -> tuple[SearchTrial, ...]:
+    outer: Sequence[StoredTrial], objectives: Sequence[str], planned: int, n_folds: int
+) -> tuple[StoredTrial, ...]:
     """Say of trials of the first schema which outer fold they are of, and what chose them.
 
     Their slots tell it: on each fold, one for each objective, then one for the baseline where the
@@ -147,95 +176,85 @@ def _with_choices(
         return tuple(outer)
     choices = [*objectives, "baseline"][: planned // n_folds]
 
-    def with_choice(trial: SearchTrial) -> SearchTrial:
+    def with_choice(trial: StoredTrial) -> StoredTrial:
         fold, position = divmod(trial.slot, len(choices))
         return replace(trial, outer_fold=fold, chosen_by=choices[position])
 
     return tuple(trial if trial.chosen_by else with_choice(trial) for trial in outer)
 
 
-def _trials(connection: Connection, study_id: int, study_uuid: str) -> tuple[SearchTrial, ...]:
-    """Complete and pruned trials of one Optuna study, by slot and number."""
-    stored = {
-        row.trial_id: row
-        for row in connection.execute(
-            select(optuna_tables.trials).where(optuna_tables.trials.c.study_id == study_id)
-        )
-        if row.state in optuna_tables.SCORED_STATES
-    }
-    attributes: dict[int, dict[str, Any]] = {trial_id: {} for trial_id in stored}
-    for row in _rows_of_study(connection, optuna_tables.trial_attributes, study_id):
-        if row.key in (tables.SLOT_ATTRIBUTE, tables.RUN_ATTRIBUTE) and row.trial_id in stored:
-            attributes[row.trial_id][row.key] = json.loads(row.value_json)
-    parameters: dict[int, dict[str, tuple[float, str]]] = {}
-    for row in _rows_of_study(connection, optuna_tables.parameters, study_id):
-        parameter = (row.param_value, row.distribution_json)
-        parameters.setdefault(row.trial_id, {})[row.param_name] = parameter
-    values: dict[int, dict[int, float]] = {}
-    for row in _rows_of_study(connection, optuna_tables.values, study_id):
-        values.setdefault(row.trial_id, {})[row.objective] = row.value
-    constraints: dict[int, dict[str, float]] = {}
-    for row in _rows_of_study(connection, optuna_tables.system_attributes, study_id):
-        if row.key.startswith(optuna_tables.CONSTRAINT):
-            name = row.key.removeprefix(optuna_tables.CONSTRAINT)
-            constraints.setdefault(row.trial_id, {})[name] = json.loads(row.value_json)
-    runs = {
-        row.uuid: row
-        for row in connection.execute(
-            tables.select_rows(connection, tables.runs).where(
-                tables.runs.c.study_uuid == study_uuid
-            )
-        )
-    }
+def stored_trials(connection: Connection, study_id: int, study: Any) -> tuple[StoredTrial, ...]:
+    """Read the complete and pruned trials of a study, by slot and number.
+
+    Args:
+        connection: to the database.
+        study_id: Optuna's id of the study.
+        study: our row of it.
+    """
+
+    def by_trial(source: TableClause) -> dict[int, list[Any]]:
+        rows = connection.execute(optuna_tables.rows_of_trials(source, study_id))
+        return grouped(rows, lambda row: int(row.trial_id))
+
+    attributes, values = by_trial(optuna_tables.trial_attributes), by_trial(optuna_tables.values)
+    constraints = by_trial(optuna_tables.system_attributes)
+    parameters = by_trial(optuna_tables.parameters)
+    select_runs = tables.select_rows(connection, tables.runs)
+    of_study = tables.runs.c.study_uuid == study.uuid
+    runs = {run.uuid: run for run in connection.execute(select_runs.where(of_study))}
+    is_of_study = optuna_tables.trials.c.study_id == study_id
     trials = []
-    for trial_id, row in stored.items():
-        run = runs.get(attributes[trial_id].get(tables.RUN_ATTRIBUTE))
-        if run is None:
+    for row in connection.execute(select(optuna_tables.trials).where(is_of_study)):
+        facts = {
+            attribute.key: json.loads(attribute.value_json)
+            for attribute in attributes.get(row.trial_id, ())
+            if attribute.key in (tables.SLOT_ATTRIBUTE, tables.RUN_ATTRIBUTE)
+        }
+        run = runs.get(facts.get(tables.RUN_ATTRIBUTE))
+        if run is None or row.state not in optuna_tables.SCORED_STATES:
             continue
-        by_objective, facts = values.get(trial_id, {}), run.facts or {}
+        by_objective = {v.objective: v.value for v in values.get(row.trial_id, ())}
         trials.append(
-            SearchTrial(
+            StoredTrial(
                 number=row.number,
-                slot=attributes[trial_id].get(tables.SLOT_ATTRIBUTE, -1),
+                slot=facts.get(tables.SLOT_ATTRIBUTE, -1),
                 state=row.state,
-                run=run.id,
-                label=run.label,
-                parameters=run.parameters,
                 values=tuple(by_objective[objective] for objective in sorted(by_objective)),
-                constraints=constraints.get(trial_id, {}),
-                optuna_parameters=parameters.get(trial_id, {}),
-                outer_fold=facts.get("outer_fold", -1),
-                chosen_by=facts.get("chosen_by", ""),
+                constraints={
+                    attribute.key.removeprefix(optuna_tables.CONSTRAINT): json.loads(
+                        attribute.value_json
+                    )
+                    for attribute in constraints.get(row.trial_id, ())
+                    if attribute.key.startswith(optuna_tables.CONSTRAINT)
+                },
+                optuna_parameters={
+                    parameter.param_name: (parameter.param_value, parameter.distribution_json)
+                    for parameter in parameters.get(row.trial_id, ())
+                },
+                row=run,
+                outer_fold=(run.facts or {}).get("outer_fold", -1),
+                chosen_by=(run.facts or {}).get("chosen_by", ""),
             )
         )
     return tuple(sorted(trials, key=lambda trial: (trial.slot, trial.number)))
 
 
-def _rows_of_study(connection: Connection, source: Any, study_id: int) -> Sequence[Any]:
-    return connection.execute(optuna_tables.rows_of_trials(source, study_id)).all()
+def tidy_scores(rows: Iterable[Any]) -> pd.DataFrame:
+    """Rows of `tables.scores` as a frame: `run`, `repeat`, `fold`, `part`, `metric`, `value`."""
+    return pd.DataFrame(
+        [(row.run_id, row.repeat, row.fold, row.part, row.metric, row.value) for row in rows],
+        columns=["run", "repeat", "fold", "part", "metric", "value"],
+    )
 
 
-def _scores(connection: Connection, runs: Sequence[int]) -> pd.DataFrame:
-    scores = tables.scores.c
-    rows = [
-        tuple(row)
-        for run in runs
-        for row in connection.execute(
-            select(
-                scores.run_id, scores.repeat, scores.fold, scores.part, scores.metric, scores.value
-            ).where(scores.run_id == run)
-        )
-    ]
-    return pd.DataFrame(rows, columns=["run", "repeat", "fold", "part", "metric", "value"])
+def rows_of_runs(connection: Connection, source: Any, run_ids: Sequence[int]) -> list[Any]:
+    """Rows of a table that belong to these runs, by primary key.
 
-
-def _sizes(connection: Connection, runs: Sequence[int]) -> pd.DataFrame:
-    folds = tables.folds.c
-    rows = [
-        (row.run_id, *(sum(row.counts[part]) for part in ("train", "validation", "test")))
-        for run in runs
-        for row in connection.execute(
-            select(folds.run_id, folds.counts).where(folds.run_id == run)
-        )
-    ]
-    return pd.DataFrame(rows, columns=["run", "n_train", "n_validation", "n_test"])
+    Sums of floats depend on their order, which must not be the database's choice.
+    """
+    rows: list[Any] = []
+    for start in range(0, len(run_ids), _VALUES_PER_STATEMENT):
+        ids = run_ids[start : start + _VALUES_PER_STATEMENT]
+        rows += connection.execute(select(source).where(source.c.run_id.in_(ids))).all()
+    keys = [column.name for column in source.primary_key]
+    return sorted(rows, key=lambda row: tuple(getattr(row, key) for key in keys))
