@@ -10,7 +10,7 @@ from remix_study.metrics import is_maximized
 from remix_study.report.figures import strategy_color
 from remix_study.report.formatting import MISSING, digits, heading, number, signed
 from remix_study.report.page_model import Cell, Head, Table
-from remix_study.results.effects import Difference
+from remix_study.results.effects import Difference, Score
 from remix_study.results.intervals import Interval
 from remix_study.results.methods import AnyMethod
 
@@ -99,6 +99,14 @@ def metric_columns(
 def method_cell(method: AnyMethod, detail: str = "") -> Cell:
     """The name of a method with the colour of its strategy."""
     return Cell(method.label, detail, "name", strategy_color(method.strategy))
+
+
+def score_cell(score: Score | None) -> Cell:
+    """A mean score with the ends of its interval."""
+    if score is None:
+        return ABSENT
+    n, interval = digits(score.metric), score.interval
+    return Cell(number(score.mean, n), f"{number(interval.low, n)} to {number(interval.high, n)}")
 
 
 def difference_cell(difference: Difference | None, *, ends: bool = True) -> Cell:

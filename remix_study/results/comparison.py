@@ -191,7 +191,7 @@ def _comparison(
         info=problem,
         methods=methods,
         folds=folds,
-        scores=_scores_by_fold(scores[scores["run"].isin(list(labels))], labels),
+        scores=scores_by_fold(scores[scores["run"].isin(list(labels))], labels),
         ratio=ratio,
     )
 
@@ -217,7 +217,7 @@ def _in_page_order(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(problems, key=place)
 
 
-def _scores_by_fold(
+def scores_by_fold(
     scores: pd.DataFrame, labels: Mapping[int, str]
 ) -> dict[tuple[str, str], pd.DataFrame]:
     """(part, metric) -> (folds, methods) frame, its columns in the order of the labels."""

@@ -116,16 +116,20 @@ class Effects:
     Args:
         scores: (part, metric) -> (folds, methods) frame; NaN where a fold failed.
         ratio: n_test / n_train of the corrected standard error.
+        part: the scored part, whose rows `ratio` counts as n_test.
     """
 
-    def __init__(self, scores: Mapping[tuple[str, str], pd.DataFrame], ratio: float) -> None:
+    def __init__(
+        self, scores: Mapping[tuple[str, str], pd.DataFrame], ratio: float, part: str = "test"
+    ) -> None:
         self._by_fold = scores
         self._ratio = ratio
+        self._part = part
         self._scores: dict[tuple[str, str], Score | None] = {}
         self._differences: dict[tuple[str, str, str], Difference | None] = {}
 
     def score(self, method: str, metric: str) -> Score | None:
-        """The mean test score of a method; None where it has none in this metric.
+        """The mean score of a method; None where it has none in this metric.
 
         Args:
             method: label of the method.
@@ -137,7 +141,7 @@ class Effects:
         return self._scores[key]
 
     def difference(self, method: str, against: str, metric: str) -> Difference | None:
-        """The difference of two methods on test parts; None where one has no such score.
+        """The difference of two methods; None where one has no such score.
 
         Args:
             method: label of the method.
@@ -176,7 +180,7 @@ class Effects:
         )
 
     def _fold_scores(self, method: str, metric: str) -> pd.Series[Any]:
-        frame = self._by_fold.get(("test", metric))
+        frame = self._by_fold.get((self._part, metric))
         if frame is None or method not in frame:
             return pd.Series(dtype=float)
         return frame[method].dropna()

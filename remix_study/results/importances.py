@@ -6,16 +6,21 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
 from remix_study.metrics import is_maximized
-from remix_study.results.search_frames import SearchTrial
+from remix_study.results.columns import Record, frame_of
+from remix_study.results.comparison import Comparison
+from remix_study.results.search_frames import StoredTrial
 
 LEAST_TRIALS = 10
 """Complete trials that importances are computed from at least."""
 
+Importances = Mapping[str, Mapping[str, float]]
+"""Objective -> parameter -> share, the largest first."""
 
-def parameter_importances(
-    trials: Sequence[SearchTrial], objectives: Sequence[str]
-) -> dict[str, dict[str, float]]:
+
+def parameter_importances(trials: Sequence[StoredTrial], objectives: Sequence[str]) -> Importances:
     """Compute PED-ANOVA's share of each parameter in reaching the best tenth of the trials.
 
     Args:
@@ -23,8 +28,7 @@ def parameter_importances(
         objectives: the search's metrics, in the order of the trials' values.
 
     Returns:
-        Objective -> parameter -> share, the largest first; empty with fewer than `LEAST_TRIALS`
-        trials.
+        Empty with fewer than `LEAST_TRIALS` trials.
     """
     if len(trials) < LEAST_TRIALS:
         return {}
@@ -58,7 +62,7 @@ def _value_of(objective: int) -> Callable[[Any], float]:
     return lambda trial: float(trial.values[objective])
 
 
-def _frozen_trial(trial: SearchTrial, signs: Sequence[float]) -> Any:
+def _frozen_trial(trial: StoredTrial, signs: Sequence[float]) -> Any:
     """The trial as Optuna has it, its values multiplied by the signs."""
     from optuna.distributions import json_to_distribution
     from optuna.trial import create_trial
@@ -71,4 +75,23 @@ def _frozen_trial(trial: SearchTrial, signs: Sequence[float]) -> Any:
         params=parameters,
         distributions=distributions,
         values=[sign * value for sign, value in zip(signs, trial.values, strict=True)],
+    )
+
+
+def table(problems: Sequence[tuple[Comparison, Importances]]) -> pd.DataFrame:
+    """Table of importances: one line a problem, objective and parameter."""
+    return frame_of(
+        (
+            Record(problem=problem, metric=metric, parameter=parameter, share=share)
+            for problem, importances in problems
+            for metric, shares in importances.items()
+            for parameter, share in shares.items()
+        ),
+        {
+            "study": "problem.study",
+            "problem": "problem.problem",
+            "metric": "metric",
+            "parameter": "parameter",
+            "importance": "share",
+        },
     )

@@ -1,25 +1,55 @@
-"""What a search found: its choices, the recommended trial and the front of its objectives."""
+"""What a search found: its choices, the recommended trial, the front, and what searching is worth.
+
+Only validation scores choose. The trials of the search are the methods of its effects, named by
+their runs, since a search may train one configuration several times.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from remix_study.metrics import is_maximized
-from remix_study.results.comparison import Comparison
-from remix_study.results.importances import parameter_importances
-from remix_study.results.intervals import Interval, paired_interval, score_interval
+from remix_study.metrics import CORE_METRICS, is_maximized, short_name
+from remix_study.results.columns import Record, frame_of, grouped
+from remix_study.results.comparison import Comparison, scores_by_fold
+from remix_study.results.effects import Difference, Effects, Score
+from remix_study.results.importances import Importances, parameter_importances
+from remix_study.results.intervals import corrected_interval
 from remix_study.results.methods import SIMPLEST_FIRST
-from remix_study.results.outer_scores import FoldScores, OuterScores, outer_scores
-from remix_study.results.search_frames import SearchResult, SearchTrial
+from remix_study.results.search_frames import SearchResult, StoredTrial
 from remix_study.study.configurations import strategy_of
-from remix_study.study.constraints import Candidate, choose
+from remix_study.study.constraints import choose
+
+OUTER_METRICS = tuple(metric for metric in CORE_METRICS if metric != "cwece")
+"""Scores of outer folds that are computed besides the objectives."""
+
+REFERENCES = {"baseline": "baseline", "remix": "ReMix as in the paper"}
+"""Strategies that a search begins with, or that are trained besides -> how tables call them."""
 
 _PLAIN_PARTS = ("natural", "none", "cross-entropy")
+_NO_INTERVAL = corrected_interval((), math.nan)
+
+
+@dataclass(frozen=True)
+class OuterScores:
+    """What one criterion's choices are worth on outer folds, which took no part in the search.
+
+    Attributes:
+        choice: the objective that chose, or "baseline".
+        labels: the configuration chosen for each outer fold.
+        scores: by metric; each fold counts once, with the mean over its networks.
+        gains: metric -> the choice minus the baseline; empty for the baseline, and without it.
+    """
+
+    choice: str
+    labels: tuple[str, ...]
+    scores: Mapping[str, Score]
+    gains: Mapping[str, Difference]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,175 +59,245 @@ class SearchSummary:
     Attributes:
         comparison: the problem.
         result: the search as stored.
-        chosen: objective -> the trial that it chooses; empty where no trial is complete.
-        recommended: the simplest trial within one corrected standard error of the first
-            objective's choice; None where no trial is complete.
-        n_near_best: number of trials within that error.
-        front: feasible trials that no other one beats in every objective, on validation parts.
-        references: strategy -> its trial, of baseline and ReMix.
-        importances: objective -> parameter -> share; empty with too few trials.
-        outer: one entry a choice; empty without outer folds.
-        scores: (run, metric, part) -> scores by (repeat, fold).
-        validation_ratio: n_validation / n_train, for intervals of validation scores.
     """
 
     comparison: Comparison
     result: SearchResult
-    chosen: Mapping[str, SearchTrial]
-    recommended: SearchTrial | None
-    n_near_best: int
-    front: tuple[SearchTrial, ...]
-    references: Mapping[str, SearchTrial]
-    importances: Mapping[str, Mapping[str, float]]
-    outer: tuple[OuterScores, ...]
-    scores: FoldScores
-    validation_ratio: float
+
+    @cached_property
+    def complete(self) -> tuple[StoredTrial, ...]:
+        """Trials that were not pruned."""
+        return tuple(trial for trial in self.result.trials if trial.is_complete)
+
+    @cached_property
+    def chosen(self) -> dict[str, StoredTrial]:
+        """Objective -> the trial that it chooses; empty where no trial is complete."""
+        by_number = {trial.number: trial for trial in self.complete}
+        candidates = [trial.candidate for trial in self.complete]
+        return {
+            metric: by_number[choice.number]
+            for place, metric in enumerate(self.comparison.objectives)
+            if (choice := choose(candidates, place, maximize=is_maximized(metric)))
+        }
 
     @property
-    def complete(self) -> tuple[SearchTrial, ...]:
-        """Trials that were not pruned."""
-        return _complete_trials(self.result)
+    def choice(self) -> StoredTrial:
+        """The first objective's choice."""
+        return self.chosen[self.comparison.objectives[0]]
 
-    def score(self, trial: SearchTrial, metric: str, part: str) -> pd.Series[float]:
-        """Scores of a trial by (repeat, fold); empty where it has none."""
-        return self.scores.get((trial.run, metric, part), pd.Series(dtype=float))
+    @cached_property
+    def near_best(self) -> tuple[StoredTrial, ...]:
+        """Complete trials within one corrected standard error of the first objective's choice."""
+        return tuple(trial for trial in self.complete if self._is_near_best(trial))
 
-    def interval(self, trial: SearchTrial, metric: str, part: str) -> Interval:
-        """The mean score of a trial over the folds, with its corrected interval.
+    @cached_property
+    def recommended(self) -> StoredTrial | None:
+        """The simplest of `near_best`; None where no trial is complete."""
+        return min(self.near_best, key=_simplicity, default=None)
 
-        Args:
-            trial: one of the search.
-            metric: what was scored.
-            part: "test" or "validation", whose rows take the place of test rows in the
-                correction.
+    @cached_property
+    def references(self) -> dict[str, StoredTrial]:
+        """Baseline and ReMix by strategy, trained besides the search or as its first trials."""
+        first = [trial for trial in self.result.trials[:2] if trial.slot < 2]
+        by_strategy = grouped(
+            [*self.result.references, *first], lambda trial: strategy_of(trial.parameters).name
+        )
+        return {name: trials[0] for name, trials in by_strategy.items() if name in REFERENCES}
+
+    @property
+    def shown_trials(self) -> list[tuple[str, StoredTrial]]:
+        """References, chosen and recommended trials, each behind what it is."""
+        trials = [(REFERENCES[name], trial) for name, trial in self.references.items()]
+        trials += [(f"chosen by {short_name(m)}", trial) for m, trial in self.chosen.items()]
+        return [*trials, *([("recommended", self.recommended)] if self.recommended else [])]
+
+    @cached_property
+    def front(self) -> tuple[StoredTrial, ...]:
+        """Feasible trials that no other one beats on validation parts, by the first objective.
+
+        A trial is beaten by one that is nowhere worse and better in one objective.
         """
-        ratio = self.comparison.ratio if part == "test" else self.validation_ratio
-        return score_interval(metric, self.score(trial, metric, part), ratio)
+        feasible = [trial for trial in self.complete if trial.is_feasible]
+        signs = [-1.0 if is_maximized(metric) else 1.0 for metric in self.comparison.objectives]
+        losses = np.array([trial.values for trial in feasible]).reshape(-1, len(signs)) * signs
+        front = [
+            trial
+            for trial, loss in zip(feasible, losses, strict=True)
+            if not ((losses <= loss).all(axis=1) & (losses < loss).any(axis=1)).any()
+        ]
+        return tuple(sorted(front, key=lambda trial: (trial.values[0], trial.number)))
+
+    @cached_property
+    def importances(self) -> Importances:
+        """Objective -> parameter -> share; empty with too few trials."""
+        return parameter_importances(self.complete, self.comparison.objectives)
+
+    def score(self, trial: StoredTrial, metric: str, part: str) -> Score | None:
+        """The mean score of a trial on "validation" or "test" parts; None where it has none.
+
+        The rows of validation parts take the place of test rows in the correction.
+        """
+        return self._effects[part].score(str(trial.run), metric)
+
+    def is_better(self, trial: StoredTrial, rival: StoredTrial, metric: str) -> bool:
+        """Whether a trial has a better validation mean than another one in an objective."""
+        place = self.comparison.objectives.index(metric)
+        difference = trial.values[place] - rival.values[place]
+        return difference > 0 if is_maximized(metric) else difference < 0
+
+    @cached_property
+    def outer(self) -> tuple[OuterScores, ...]:
+        """What each choice is worth; empty without outer folds, and while some are missing."""
+        trials = self.result.outer
+        if not trials or len(trials) < self.result.planned_outer:
+            return ()
+        sizes = self.result.sizes_of(trials)
+        ratio = float(sizes["n_test"].sum() / (sizes["n_train"] + sizes["n_validation"]).sum())
+        metrics = tuple(dict.fromkeys((*self.comparison.objectives, *OUTER_METRICS)))
+        by_choice = grouped(trials, lambda trial: trial.chosen_by)
+        means = {
+            ("test", m): pd.DataFrame({c: self._outer_means(t, m) for c, t in by_choice.items()})
+            for m in metrics
+        }
+        effects = Effects(means, ratio)
+        return tuple(
+            OuterScores(
+                choice=choice,
+                labels=tuple(trial.label for trial in choice_trials),
+                scores={m: score for m in metrics if (score := effects.score(choice, m))},
+                gains={
+                    m: gain
+                    for m in metrics
+                    if choice != "baseline" and (gain := effects.difference(choice, "baseline", m))
+                },
+            )
+            for choice, choice_trials in by_choice.items()
+        )
+
+    def _outer_means(self, trials: Sequence[StoredTrial], metric: str) -> pd.Series[float]:
+        """Mean test score of the networks of each outer fold, by outer fold."""
+        scores = {trial.outer_fold: self.score(trial, metric, "test") for trial in trials}
+        return pd.Series({fold: s.mean for fold, s in scores.items() if s}, dtype=float)
+
+    @cached_property
+    def _effects(self) -> dict[str, Effects]:
+        """Part -> effects of the trials, named by their runs."""
+        search = self.result
+        trials = (*search.trials, *search.references, *search.outer)
+        labels = {trial.run: str(trial.run) for trial in trials}
+        scores = scores_by_fold(search.scores[search.scores["run"].isin(list(labels))], labels)
+        sizes = search.sizes_of(self.complete)
+        validation_ratio = math.nan
+        if len(sizes):
+            validation_ratio = float(sizes["n_validation"].sum() / sizes["n_train"].sum())
+        ratios = {"test": self.comparison.ratio, "validation": validation_ratio}
+        return {part: Effects(scores, ratio, part) for part, ratio in ratios.items()}
+
+    def _is_near_best(self, trial: StoredTrial) -> bool:
+        """Whether a trial violates constraints no more than the choice, and is within its error.
+
+        The error is one corrected standard error of their difference on validation parts.
+        """
+        best, metric = self.choice, self.comparison.objectives[0]
+        if trial is best:
+            return True
+        if trial.candidate.violation > best.candidate.violation:
+            return False
+        gap = self._effects["validation"].difference(str(trial.run), str(best.run), metric)
+        return gap is not None and abs(gap.mean) <= gap.interval.standard_error
 
 
-def summarize_search(comparison: Comparison, search: SearchResult) -> SearchSummary:
-    """Compute all findings on a search; only validation scores choose.
-
-    Args:
-        comparison: the problem.
-        search: its search.
-    """
-    objectives = comparison.objectives
-    complete = _complete_trials(search)
-    chosen = _chosen_trials(complete, objectives)
-    scores = {
-        (int(str(run)), str(metric), str(part)): group.set_index(["repeat", "fold"])["value"]
-        for (run, metric, part), group in search.scores.groupby(["run", "metric", "part"])
-    }
-    sizes = search.sizes[search.sizes["run"].isin([trial.run for trial in complete])]
-    ratio = math.nan
-    if len(sizes):
-        ratio = float(sizes["n_validation"].sum() / sizes["n_train"].sum())
-    near_best: list[SearchTrial] = []
-    if chosen:
-        metric = objectives[0]
-        best = chosen[metric]
-        near_best = [t for t in complete if _is_near(t, best, metric, scores, ratio)]
-    return SearchSummary(
-        comparison=comparison,
-        result=search,
-        chosen=chosen,
-        recommended=min(near_best, key=_simplicity, default=None),
-        n_near_best=len(near_best),
-        front=pareto_front(complete, objectives),
-        references=_references(search),
-        importances=parameter_importances(complete, objectives),
-        outer=outer_scores(search, objectives, scores),
-        scores=scores,
-        validation_ratio=ratio,
-    )
-
-
-def pareto_front(
-    trials: Sequence[SearchTrial], objectives: Sequence[str]
-) -> tuple[SearchTrial, ...]:
-    """Select the feasible trials that no other feasible one beats, by ascending first value.
-
-    A trial is beaten by one that is nowhere worse and better in one objective.
-
-    Args:
-        trials: complete trials.
-        objectives: the search's metrics, in the order of the trials' values.
-    """
-    feasible = [trial for trial in trials if trial.is_feasible]
-    if not feasible:
-        return ()
-    signs = np.array([-1.0 if is_maximized(metric) else 1.0 for metric in objectives])
-    losses = np.array([trial.values for trial in feasible]) * signs
-    is_beaten = [
-        bool(((losses <= trial_losses).all(axis=1) & (losses < trial_losses).any(axis=1)).any())
-        for trial_losses in losses
-    ]
-    front = [trial for trial, beaten in zip(feasible, is_beaten, strict=True) if not beaten]
-    return tuple(sorted(front, key=lambda trial: (trial.values[0], trial.number)))
-
-
-def _complete_trials(search: SearchResult) -> tuple[SearchTrial, ...]:
-    return tuple(trial for trial in search.trials if trial.state == "COMPLETE")
-
-
-def _chosen_trials(
-    complete: Sequence[SearchTrial], objectives: Sequence[str]
-) -> dict[str, SearchTrial]:
-    """Objective -> the trial that it chooses."""
-    by_number = {trial.number: trial for trial in complete}
-    candidates = [Candidate(t.number, t.values, t.constraints) for t in complete]
-    chosen = {}
-    for place, metric in enumerate(objectives):
-        choice = choose(candidates, place, maximize=is_maximized(metric))
-        if choice is not None:
-            chosen[metric] = by_number[choice.number]
-    return chosen
-
-
-def _references(search: SearchResult) -> dict[str, SearchTrial]:
-    """Baseline and ReMix, trained besides the search or as its first two trials."""
-    candidates = [*search.references, *(trial for trial in search.trials[:2] if trial.slot < 2)]
-    references: dict[str, SearchTrial] = {}
-    for trial in candidates:
-        name = strategy_of(trial.parameters).name
-        if name in ("baseline", "remix"):
-            references.setdefault(name, trial)
-    return references
-
-
-def _is_near(
-    trial: SearchTrial, best: SearchTrial, metric: str, scores: FoldScores, ratio: float
-) -> bool:
-    """Whether a trial violates constraints no more than the best, and scores within its error.
-
-    The error is one corrected standard error of their difference on validation parts.
-    """
-    if trial is best:
-        return True
-    if _violation(trial) > _violation(best):
-        return False
-    key = (metric, "validation")
-    trial_scores, best_scores = scores.get((trial.run, *key)), scores.get((best.run, *key))
-    if trial_scores is None or best_scores is None:
-        return False
-    difference = paired_interval(trial_scores, best_scores, ratio)
-    return bool(abs(difference.mean) <= difference.standard_error)
-
-
-def _violation(trial: SearchTrial) -> float:
-    """Sum of the excesses over the constraints; 0 where all are met."""
-    return Candidate(trial.number, trial.values, trial.constraints).violation
-
-
-def _simplicity(trial: SearchTrial) -> tuple[int, int, float, int]:
+def _simplicity(trial: StoredTrial) -> tuple[int, int, float, int]:
     """Sort key of trials: fewer parts, simpler strategy, smaller network, earlier slot first."""
     strategy = strategy_of(trial.parameters)
     parts = (strategy.sampler, strategy.mixing, strategy.loss)
     n_parts = sum(part != plain for part, plain in zip(parts, _PLAIN_PARTS, strict=True))
-    place = len(SIMPLEST_FIRST)
-    if strategy.name in SIMPLEST_FIRST:
-        place = SIMPLEST_FIRST.index(strategy.name)
+    place = [*SIMPLEST_FIRST, strategy.name].index(strategy.name)
     hidden = trial.parameters.get("model.hidden", "[]")
     widths = [float(width) for width in str(hidden).strip("[]()").split(",") if width.strip()]
     return n_parts, place, sum(widths), trial.slot
+
+
+def table_of_trials(summaries: Sequence[SearchSummary]) -> pd.DataFrame:
+    """Table of trials: one line a complete or pruned trial, in the order of the search."""
+    rows = []
+    for summary, trial in ((s, trial) for s in summaries for trial in s.result.trials):
+        scores = {
+            f"{metric}_{part}": summary.score(trial, metric, part)
+            for metric in summary.comparison.objectives
+            for part in ("validation", "test")
+        }
+        rows.append(
+            {
+                "study": summary.comparison.study,
+                "problem": summary.comparison.problem,
+                "trial": trial.number,
+                "slot": trial.slot,
+                "state": trial.state,
+                "row": trial.label,
+                "feasible": trial.is_feasible,
+                "front": trial in summary.front,
+                **{name: score.mean if score else math.nan for name, score in scores.items()},
+                "folds": max(score.interval.folds if score else 0 for score in scores.values()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def table_of_choices(summaries: Sequence[SearchSummary]) -> pd.DataFrame:
+    """Table of shown trials: one line a trial, objective and part, with corrected intervals."""
+    return frame_of(
+        (
+            Record(problem=s.comparison, choice=choice, trial=trial, part=part, score=score)
+            for s in summaries
+            for choice, trial in s.shown_trials
+            for metric in s.comparison.objectives
+            for part in ("validation", "test")
+            if (score := s.score(trial, metric, part))
+        ),
+        {
+            "study": "problem.study",
+            "problem": "problem.problem",
+            "choice": "choice",
+            "trial": "trial.number",
+            "row": "trial.label",
+            "metric": "score.metric",
+            "part": "part",
+            "mean": "score.mean",
+            "corrected_se": "score.interval.standard_error",
+            "low": "score.interval.low",
+            "high": "score.interval.high",
+            "optimistic": lambda line: line.choice.startswith(("chosen", "recommended")),
+        },
+    )
+
+
+def table_of_outer_scores(summaries: Sequence[SearchSummary]) -> pd.DataFrame:
+    """Table of unbiased scores: one line a choice and metric, with the gain on the baseline."""
+    return frame_of(
+        (
+            Record(
+                problem=s.comparison,
+                outer=outer,
+                score=score,
+                gain=outer.gains[metric].interval if metric in outer.gains else _NO_INTERVAL,
+            )
+            for s in summaries
+            for outer in s.outer
+            for metric, score in outer.scores.items()
+        ),
+        {
+            "study": "problem.study",
+            "problem": "problem.problem",
+            "choice": "outer.choice",
+            "metric": "score.metric",
+            "outer_folds": "score.interval.folds",
+            "mean": "score.mean",
+            "low": "score.interval.low",
+            "high": "score.interval.high",
+            "gain": "gain.mean",
+            "gain_low": "gain.low",
+            "gain_high": "gain.high",
+            "chosen": lambda line: "; ".join(line.outer.labels),
+        },
+    )

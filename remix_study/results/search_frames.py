@@ -12,6 +12,7 @@ from sqlalchemy import Connection, TableClause, select
 
 from remix_study.results.columns import grouped
 from remix_study.study import optuna_tables, tables
+from remix_study.study.constraints import Candidate
 from remix_study.study.optuna_tables import Registered
 
 # SQLite takes some thousand values in one statement.
@@ -70,6 +71,16 @@ class StoredTrial:
         """Whether all constraints are met."""
         return all(excess <= 0 for excess in self.constraints.values())
 
+    @property
+    def is_choosable(self) -> bool:
+        """Whether it is complete and meets all constraints."""
+        return self.is_complete and self.is_feasible
+
+    @property
+    def candidate(self) -> Candidate:
+        """What a choice depends on."""
+        return Candidate(self.number, self.values, self.constraints)
+
 
 @dataclass(frozen=True, eq=False)
 class SearchResult:
@@ -94,6 +105,11 @@ class SearchResult:
     scores: pd.DataFrame
     sizes: pd.DataFrame
     definition: Mapping[str, Any]
+
+    @property
+    def constraints(self) -> list[str]:
+        """The constraints that trials had to meet."""
+        return sorted({name for trial in self.trials for name in trial.constraints})
 
     def sizes_of(self, trials: Iterable[StoredTrial]) -> pd.DataFrame:
         """The lines of `sizes` of these trials."""
@@ -126,7 +142,9 @@ def _search(
     ]
     by_role = {part.facts["role"]: (part_id, part) for part_id, part in parts}
     trials = stored_trials(connection, study_id, row)
-    references, outer, planned_outer = (), (), 0
+    references: tuple[StoredTrial, ...] = ()
+    outer: tuple[StoredTrial, ...] = ()
+    planned_outer = 0
     if "references" in by_role:
         references = stored_trials(connection, *by_role["references"])
     if "outer" in by_role:

@@ -21,8 +21,8 @@ from remix_study.report.sections.search import sections
 from remix_study.results.comparison import comparisons
 from remix_study.results.frames import load_frames
 from remix_study.results.importances import sorted_shares
-from remix_study.results.search import summarize_search
-from remix_study.results.search_frames import SearchTrial
+from remix_study.results.search import SearchSummary
+from remix_study.results.search_frames import StoredTrial
 from remix_study.study import runner
 from remix_study.study.checks import check_study
 from remix_study.study.configurations import grid_configurations, label_of
@@ -72,7 +72,7 @@ def frames(folder):
 @pytest.fixture(scope="module")
 def summary(frames):
     (comparison,) = comparisons(frames)
-    return summarize_search(comparison, frames.searches[0])
+    return SearchSummary(comparison, frames.searches[0])
 
 
 def loaded(folder, name="tiny/wine"):
@@ -115,7 +115,7 @@ def test_recommended_is_the_simplest_within_one_corrected_error(frames, summary)
         gap = wide[trial.run] - wide[summary.chosen["g_mean"].run]
         if trial.is_feasible and abs(gap.mean()) <= np.sqrt((1 / 4 + ratio) * gap.var(ddof=1)):
             near.append(trial)
-    assert summary.n_near_best == len(near)
+    assert list(summary.near_best) == near
     assert summary.recommended in near
 
     def parts(trial):
@@ -138,7 +138,9 @@ def test_outer_scores_are_means_of_test_scores_by_fold(folder, summary):
         assert outer.scores["bbs"].mean == pytest.approx(np.mean(means))
         spread = np.std(means, ddof=1)
         # Two outer folds, each as large as what trained and stopped its networks.
-        assert outer.scores["bbs"].standard_error == pytest.approx(spread * np.sqrt(0.5 + 1))
+        assert outer.scores["bbs"].interval.standard_error == pytest.approx(
+            spread * np.sqrt(0.5 + 1)
+        )
     assert [outer.choice for outer in summary.outer] == ["g_mean", "bbs", "baseline"]
 
 
@@ -240,7 +242,7 @@ def test_a_search_that_is_no_better_than_the_baseline_warns(frames, summary):
     assert "ReMix" not in warnings
 
 
-def bad(trial: SearchTrial) -> SearchTrial:
+def bad(trial: StoredTrial) -> StoredTrial:
     """The same trial with the worst of values, and as little in the way as the first."""
     return replace(trial, values=(0.0, 1.0), constraints={})
 

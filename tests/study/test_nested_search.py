@@ -18,7 +18,7 @@ from remix_study.batches.strategies import compose
 from remix_study.errors import DataError, StudyFileError
 from remix_study.results.comparison import comparisons
 from remix_study.results.frames import load_frames
-from remix_study.results.search import summarize_search
+from remix_study.results.search import SearchSummary
 from remix_study.study import runner
 from remix_study.study.configurations import strategy_of
 from remix_study.study.reporter import Reporter
@@ -70,7 +70,7 @@ def run(text: str, **options):
 def search_summary():
     frames = load_frames(open_reader(URL))
     (comparison,) = comparisons(frames)
-    return summarize_search(comparison, frames.searches[0])
+    return SearchSummary(comparison, frames.searches[0])
 
 
 def scored_trials_by_study() -> dict[str, list[tuple[int, dict, list[float]]]]:
@@ -278,7 +278,7 @@ def test_only_outer_folds_show_that_nothing_is_better(monkeypatch):
         run(text_of(12, 2, seeded, algorithm="random").replace('"tiny"', f'"tiny{seed}"'))
     frames = load_frames(open_reader(URL))
     for comparison, search in zip(comparisons(frames), frames.searches, strict=True):
-        summary = summarize_search(comparison, search)
+        summary = SearchSummary(comparison, search)
         chosen = summary.chosen["balanced_accuracy"]
         best.append(summary.score(chosen, "balanced_accuracy", "validation").mean())
         same.append(summary.score(chosen, "balanced_accuracy", "test").mean())

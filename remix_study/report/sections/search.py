@@ -2,52 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
-import pandas as pd
+import numpy as np
+from matplotlib.axes import Axes
 
 from remix_study.metrics import is_maximized, short_name
-from remix_study.report.formatting import (
-    counted,
-    difference,
-    digits,
-    listing,
-    number,
-    sentence,
-    span,
+from remix_study.report.figures import (
+    FAINT,
+    INK,
+    PANEL_SIZE,
+    alpha_axis,
+    figure,
+    render,
+    strategy_color,
 )
-from remix_study.report.page_model import Block, Listing, Section
+from remix_study.report.formatting import heading, label_with_direction
+from remix_study.report.page_model import Block, Cell, Head, Listing, Picture, Section, Table
+from remix_study.report.page_tables import Column, line_table, metric_columns, score_cell
 from remix_study.report.recommended_study import python_text, study_text
-from remix_study.report.sections.search_figures import pictures
-from remix_study.report.sections.search_tables import (
-    choice_frame,
-    choice_table,
-    importance_frame,
-    outer_frame,
-    outer_table,
-    trial_table,
-)
+from remix_study.report.sentences import SENTENCES
+from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
-from remix_study.results.search import SearchSummary, summarize_search
-from remix_study.results.search_frames import SearchResult, SearchTrial
+from remix_study.results.importances import table
+from remix_study.results.search import (
+    OuterScores,
+    SearchSummary,
+    table_of_choices,
+    table_of_outer_scores,
+    table_of_trials,
+)
+from remix_study.results.search_frames import SearchResult, StoredTrial
+from remix_study.study.configurations import strategy_of
 from remix_study.studyfile.schema import Training
 
-LEAD = (
-    "Optuna chose what to train next from validation scores alone. Both scores of a chosen trial "
-    "are optimistic: on validation because it was chosen by them, and on the test parts because "
-    "in repeated cross-validation every test row of one fold is a training or validation row of "
-    "another, and so helped to choose. Only outer folds, which a search has never seen, say "
-    "without such a bias what searching is worth."
-)
-_ALGORITHMS = {
-    "tpe": "Tree-structured Parzen estimator",
-    "random": "Random search",
-    "nsga2": "NSGA-II",
-    "gp": "Gaussian process",
-    "cmaes": "CMA-ES",
-    "qmc": "Sobol sequence",
+_SAMPLER_COLORS = {
+    "natural": strategy_color("baseline"),
+    "balanced": strategy_color("remix"),
+    "balanced-dataset": strategy_color("balance"),
+    "smote": strategy_color("smote"),
 }
+_OBJECTIVE_COLORS = tuple(map(strategy_color, ("balance", "remix", "cost")))
+_GREY, _LIGHT_GREY = "#999999", "#bbbbbb"
+_ALPHA_TICKS = (0.01, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 
 
 def sections(
@@ -56,170 +56,237 @@ def sections(
     manifests: Sequence[Mapping[str, Any]],
 ) -> list[Section]:
     """The section of the page; none without a search."""
-    by_name = {(search.study, search.problem): search for search in searches}
+    by_name = {(search.study, search.problem): search for search in searches if search.trials}
     summaries = [
-        summarize_search(c, by_name[c.study, c.problem])
-        for c in comparisons
-        if (c.study, c.problem) in by_name and by_name[c.study, c.problem].trials
+        SearchSummary(comparison, by_name[comparison.study, comparison.problem])
+        for comparison in comparisons
+        if (comparison.study, comparison.problem) in by_name
     ]
     if not summaries:
         return []
     study_files = {(m["study"], m["problem"]): m["file"]["text"] for m in manifests if "file" in m}
     blocks = []
     for place, summary in enumerate(summaries, start=1):
-        blocks += _blocks(f"search-{place}", summary, study_files)
+        blocks.append(_block(f"search-{place}", summary))
+        if summary.recommended:
+            blocks.append(_recommended_block(summary, summary.recommended, study_files))
     files = {
-        "search-trials": pd.concat(
-            [trial_table(summary) for summary in summaries], ignore_index=True
-        ),
-        "search-choices": pd.concat(
-            [choice_frame(summary) for summary in summaries], ignore_index=True
-        ),
+        "search-trials": table_of_trials(summaries),
+        "search-choices": table_of_choices(summaries),
+        "search-outer": table_of_outer_scores(summaries),
+        "search-importances": table([(s.comparison, s.importances) for s in summaries]),
     }
-    outer = [outer_frame(summary) for summary in summaries if summary.outer]
-    weighed = [importance_frame(summary) for summary in summaries if summary.importances]
-    files |= {"search-outer": pd.concat(outer, ignore_index=True)} if outer else {}
-    files |= {"search-importances": pd.concat(weighed, ignore_index=True)} if weighed else {}
-    return [Section("search", "Search", LEAD, tuple(blocks), files)]
+    files = {name: table for name, table in files.items() if not table.empty}
+    return [Section("search", "Search", SENTENCES.text("search.lead"), tuple(blocks), files)]
 
 
-def _blocks(
-    name: str, summary: SearchSummary, study_files: Mapping[tuple[str, str], str]
-) -> list[Block]:
+def _block(name: str, summary: SearchSummary) -> Block:
     comparison = summary.comparison
     title = comparison.full_title
     if not summary.chosen:
-        return [Block(title=title, text=("No trial is complete yet.",))]
-    tables = [choice_table(summary), *([outer_table(summary)] if summary.outer else [])]
-    block = Block(
+        return Block(title=title, text=SENTENCES.paragraphs("search.nothing"))
+    return Block(
         title=title,
-        warnings=_warnings(summary),
-        headline=_headline(summary),
-        text=_summary_lines(summary),
-        pictures=tuple(pictures(name, summary)),
-        tables=tuple(tables),
-    )
-    return [block, *_recommended_blocks(summary, study_files)]
-
-
-def _warnings(summary: SearchSummary) -> tuple[str, ...]:
-    warnings = []
-    metric = summary.comparison.objectives[0]
-    if not summary.chosen[metric].is_feasible:
-        warnings.append(
-            "No trial meets all constraints: the choice is among those that miss them least."
-        )
-    for name, trial in summary.references.items():
-        for objective, chosen in summary.chosen.items():
-            if trial is chosen:
-                warnings.append(
-                    f"No trial did better than {_reference(name)} by {short_name(objective)} on "
-                    "validation: there the search found nothing."
-                )
-            elif _is_better(objective, trial, chosen, summary) and trial.is_feasible:
-                warnings.append(
-                    f"By {short_name(objective)} the choice is below {_reference(name)}, which "
-                    "its space lacks."
-                )
-    if summary.result.planned_outer and not summary.outer:
-        warnings.append("The searches within outer folds are not complete yet.")
-    return tuple(warnings)
-
-
-def _is_better(
-    metric: str, trial: SearchTrial, rival: SearchTrial, summary: SearchSummary
-) -> bool:
-    place = summary.comparison.objectives.index(metric)
-    difference_ = trial.values[place] - rival.values[place]
-    return difference_ > 0 if is_maximized(metric) else difference_ < 0
-
-
-def _reference(name: str) -> str:
-    return "the baseline" if name == "baseline" else "ReMix as in the paper"
-
-
-def _headline(summary: SearchSummary) -> str:
-    metric = summary.comparison.objectives[0]
-    chosen, recommended = summary.chosen[metric], summary.recommended
-    text = f"By {short_name(metric)} on validation: trial {chosen.number}, {chosen.label}"
-    if recommended is None or recommended is chosen:
-        return sentence(text)
-    return (
-        f"{sentence(text)} {summary.n_near_best} trials are within one corrected standard error "
-        f"of it; the simplest of them is trial {recommended.number}, {recommended.label}."
+        warnings=SENTENCES.paragraphs("search.warnings", summary),
+        headline=SENTENCES.text("search.headline", summary),
+        text=SENTENCES.paragraphs("search.block", summary),
+        pictures=_pictures(name, summary),
+        tables=(_choice_table(summary), *([_outer_table(summary)] if summary.outer else [])),
     )
 
 
-def _summary_lines(summary: SearchSummary) -> tuple[str, ...]:
-    comparison, search = summary.comparison, summary.result
-    complete = len(summary.complete)
-    pruned = len(search.trials) - complete
-    counts = counted(complete, "complete trial")
-    if pruned:
-        counts += f" and {pruned} that were ended between blocks of folds as surely worse"
-    algorithm = str(comparison.info["algorithm"])
-    lines = [sentence(f"{_ALGORITHMS.get(algorithm, algorithm)}: {counts}")]
-    starts = [
-        f"{_reference(name)} ({trial.label}{', beside the space' * (trial in references)})"
-        for references in [search.references]
-        for name, trial in summary.references.items()
-    ]
-    if starts:
-        lines.append(sentence(f"The search began with {listing(starts)}"))
-    constraints = {name for trial in search.trials for name in trial.constraints}
-    if constraints:
-        met = sum(trial.is_feasible for trial in summary.complete)
-        lines.append(
-            f"{met} of {complete} complete trials meet {listing(sorted(constraints))} on "
-            "validation; only these can be chosen."
-        )
-    lines += [
-        _outer_line(summary, objective) for objective in comparison.objectives if summary.outer
-    ]
-    if not summary.outer and not search.planned_outer:
-        lines.append(
-            "No unbiased score: set search.outer = 5 to repeat the whole search within outer "
-            "folds, at six times the work."
-        )
-    for metric, shares in summary.importances.items():
-        top = [f"{name} {share:.0%}" for name, share in list(shares.items())[:3] if share > 0.005]
-        if top:
-            lines.append(
-                sentence(f"What decides on {short_name(metric)} (PED-ANOVA): {listing(top)}")
-            )
-    return tuple(lines)
-
-
-def _outer_line(summary: SearchSummary, objective: str) -> str:
-    outer = next(outer_ for outer_ in summary.outer if outer_.choice == objective)
-    n, score = digits(objective), outer.scores[objective]
-    chosen = summary.interval(summary.chosen[objective], objective, "test")
-    text = (
-        f"Searching this space by {short_name(objective)} is worth {number(score.mean, n)} "
-        f"({span(score.low, score.high, n)}) on {counted(score.folds, 'outer fold')}; the chosen "
-        f"trial’s own test score is {number(chosen.mean, n)}, from networks trained on fewer rows"
-    )
-    if gain := outer.gains.get(objective):
-        text += f". Against the baseline on the same outer folds: {difference(gain, n)}"
-    return sentence(text)
-
-
-def _recommended_blocks(
-    summary: SearchSummary, study_files: Mapping[tuple[str, str], str]
-) -> list[Block]:
-    comparison, trial = summary.comparison, summary.recommended
+def _recommended_block(
+    summary: SearchSummary, trial: StoredTrial, study_files: Mapping[tuple[str, str], str]
+) -> Block:
+    comparison = summary.comparison
     text = study_files.get((comparison.study, comparison.problem))
-    if trial is None:
-        return []
     training = summary.result.definition.get("training") or {}
     keys = {key: training[key] for key in Training.__struct_fields__ if key in training}
     listings = [Listing("In Python, for a model of your own", python_text(trial.parameters, keys))]
     if text is not None:
         recommended_study = study_text(text, comparison.info, trial.parameters)
         listings.insert(0, Listing("As a study file", recommended_study))
-    return [
-        Block(
-            collapsed=f"Recommended for {comparison.name}: trial {trial.number}, ready to paste",
-            listings=tuple(listings),
+    return Block(
+        collapsed=f"Recommended for {comparison.name}: trial {trial.number}, ready to paste",
+        listings=tuple(listings),
+    )
+
+
+def _choice_table(summary: SearchSummary) -> Table:
+    """References, chosen and recommended trials with both scores in each objective."""
+    objectives = summary.comparison.objectives
+
+    def score_column(metric: str, part: str) -> Column[tuple[str, StoredTrial]]:
+        return Column(part, lambda shown: score_cell(summary.score(shown[1], metric, part)))
+
+    def name(shown: tuple[str, StoredTrial]) -> Cell:
+        choice, trial = shown
+        return Cell(f"{choice}: trial {trial.number}", trial.label, "name")
+
+    table = line_table(
+        "Means over folds; chosen and recommended trials are optimistic in both columns",
+        summary.shown_trials,
+        (
+            Column("trial", name),
+            *(score_column(m, part) for m in objectives for part in ("validation", "test")),
+        ),
+    )
+    metrics = (Head(""), *(Head(heading(metric), span=2) for metric in objectives))
+    return replace(table, head=(metrics, *table.head))
+
+
+def _outer_table(summary: SearchSummary) -> Table:
+    scores = summary.outer[0].scores
+
+    def name(outer: OuterScores) -> Cell:
+        choice = outer.choice
+        words = choice if choice == "baseline" else f"searched by {short_name(choice)}"
+        return Cell(words, "; ".join(dict.fromkeys(outer.labels)), "name")
+
+    return line_table(
+        SENTENCES.phrase("search.outer_caption", next(iter(scores.values()))),
+        summary.outer,
+        (
+            Column("choice", name),
+            *metric_columns(scores, lambda outer, metric: score_cell(outer.scores.get(metric))),
+        ),
+    )
+
+
+def _pictures(name: str, summary: SearchSummary) -> tuple[Picture, ...]:
+    """All figures of a problem's search for which there are trials."""
+    objectives = summary.comparison.objectives
+    names = {metric: short_name(metric) for metric in objectives}
+    pictures = [
+        _picture(
+            f"{name}-history-{metric}",
+            f"Validation {names[metric]} of each trial, and the best so far.",
+            partial(_draw_history, summary=summary, metric=metric),
         )
+        for metric in objectives
     ]
+    if len(objectives) > 1:
+        metrics = " and ".join(names[metric] for metric in objectives[:2])
+        alt = f"Trade-offs between {metrics}, validation and test."
+        pictures.append(_picture(f"{name}-front", alt, partial(_draw_front, summary=summary)))
+    if summary.importances:
+        pictures.append(
+            _picture(
+                f"{name}-importances",
+                "Importance of each parameter.",
+                partial(_draw_importances, importances=summary.importances),
+            )
+        )
+    mixed = [trial for trial in summary.complete if "alpha" in trial.parameters]
+    pictures += [
+        _picture(
+            f"{name}-alpha-{metric}",
+            f"Validation {names[metric]} against alpha, by sampler.",
+            partial(_draw_alphas, trials=mixed, place=place, metric=metric),
+        )
+        for place, metric in enumerate(objectives)
+        if mixed
+    ]
+    return tuple(pictures)
+
+
+def _picture(name: str, alt: str, draw: Callable[[Axes], None]) -> Picture:
+    with figure(*PANEL_SIZE) as fig:
+        axes = fig.add_subplot()
+        draw(axes)
+        axes.legend(
+            loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0.1, borderpad=0.2,
+            handlelength=1.4, columnspacing=1.1, fontsize=8,
+        )  # fmt: skip
+        return Picture(name, "", alt, *render(fig))
+
+
+def _draw_history(axes: Axes, summary: SearchSummary, metric: str) -> None:
+    place = summary.comparison.objectives.index(metric)
+    trials = summary.result.trials
+    positions = {trial: position for position, trial in enumerate(trials, start=1)}
+    groups = {
+        "complete": ("o", strategy_color("balance"), [t for t in trials if t.is_choosable]),
+        "misses a constraint": ("x", _GREY, [t for t in summary.complete if not t.is_feasible]),
+        "pruned": ("v", _GREY, [t for t in trials if not t.is_complete]),
+    }
+    for label, (marker, color, group) in groups.items():
+        if group:
+            axes.plot([positions[t] for t in group], [t.values[place] for t in group], marker,
+                      ms=4, color=color, label=label, clip_on=False)  # fmt: skip
+    choosable = [trial for trial in trials if trial.is_choosable]
+    if choosable:
+        running_best = np.maximum if is_maximized(metric) else np.minimum
+        course = running_best.accumulate([trial.values[place] for trial in choosable])
+        axes.step([positions[trial] for trial in choosable], course, where="post",
+                  color=strategy_color("remix"), lw=1.5, label="best")  # fmt: skip
+    for strategy, trial in summary.references.items():
+        if trial in positions:
+            axes.annotate(
+                "baseline" if strategy == "baseline" else "ReMix",
+                (positions[trial], trial.values[place]),
+                textcoords="offset points", xytext=(4, 5), fontsize=8, color=INK,
+            )  # fmt: skip
+        else:
+            axes.axhline(trial.values[place], color=FAINT, lw=1, zorder=0)
+    axes.set_xlabel("trial, in the order of the search")
+    axes.set_ylabel(f"validation {label_with_direction(metric)}")
+
+
+def _draw_front(axes: Axes, summary: SearchSummary) -> None:
+    """Draw all trials by the first two objectives, with the Pareto front on both parts."""
+    metrics = summary.comparison.objectives[:2]
+    groups = {
+        "misses a constraint": ("x", 4, [t for t in summary.complete if not t.is_feasible]),
+        "others": (
+            "o", 3.5, [t for t in summary.complete if t.is_feasible and t not in summary.front]
+        ),
+    }  # fmt: skip
+    for label, (marker, size, group) in groups.items():
+        if group:
+            axes.plot([t.values[0] for t in group], [t.values[1] for t in group], marker, ms=size,
+                      color=_LIGHT_GREY, label=label)  # fmt: skip
+    for trial in summary.front:
+        scores = [summary.score(trial, metric, "test") for metric in metrics]
+        test = [score.mean for score in scores if score]
+        axes.plot(*zip(trial.values[:2], test, strict=True), color=FAINT, lw=1, zorder=1)
+        axes.plot(*test, "s", ms=4.5, color=strategy_color("remix"), zorder=3,
+                  label="front on test" if trial is summary.front[0] else None)  # fmt: skip
+    axes.plot([t.values[0] for t in summary.front], [t.values[1] for t in summary.front], "o-",
+              ms=5, lw=1, color=strategy_color("balance"), label="front")  # fmt: skip
+    axes.set_xlabel(label_with_direction(metrics[0]))
+    axes.set_ylabel(label_with_direction(metrics[1]))
+
+
+def _draw_importances(axes: Axes, importances: Mapping[str, Mapping[str, float]]) -> None:
+    largest: dict[str, float] = {}
+    for shares in importances.values():
+        for parameter, share in shares.items():
+            largest[parameter] = max(share, largest.get(parameter, 0.0))
+    parameters = sorted(largest, key=lambda parameter: -largest[parameter])
+    height = 0.8 / len(importances)
+    for number, (metric, shares) in enumerate(importances.items()):
+        axes.barh(
+            np.arange(len(parameters)) + (number - (len(importances) - 1) / 2) * height,
+            [shares.get(parameter, 0.0) for parameter in parameters],
+            height * 0.9,
+            color=_OBJECTIVE_COLORS[number % len(_OBJECTIVE_COLORS)],
+            label=short_name(metric),
+        )
+    axes.set_yticks(np.arange(len(parameters)), parameters)
+    axes.invert_yaxis()
+    axes.set_xlabel("share in reaching the best trials (PED-ANOVA)")
+    axes.tick_params(axis="y", length=0)
+
+
+def _draw_alphas(axes: Axes, trials: Sequence[StoredTrial], place: int, metric: str) -> None:
+    by_sampler = grouped(trials, lambda trial: strategy_of(trial.parameters).sampler)
+    for sampler, group in by_sampler.items():
+        axes.plot([t.parameters["alpha"] for t in group], [t.values[place] for t in group], "o",
+                  ms=4.5, color=_SAMPLER_COLORS.get(sampler, _GREY), label=sampler,
+                  clip_on=False)  # fmt: skip
+    top = max(trial.parameters["alpha"] for trial in trials)
+    # Round numbers, the last at or above the largest alpha.
+    ticks = [tick for tick in _ALPHA_TICKS if tick <= top]
+    alpha_axis(axes, [0.0, *ticks, next(t for t in (*_ALPHA_TICKS, top) if t >= top)])
+    axes.set_ylabel(f"validation {label_with_direction(metric)}")
