@@ -54,12 +54,7 @@ class OuterScores:
 
 @dataclass(frozen=True, eq=False)
 class SearchSummary:
-    """All findings on one problem's search.
-
-    Attributes:
-        comparison: the problem.
-        result: the search as stored.
-    """
+    """All findings on one problem's search."""
 
     comparison: Comparison
     result: SearchResult
