@@ -1,4 +1,4 @@
-"""Means, deviations and counts against pandas, and the sentences on zeros and failures."""
+"""Scores against pandas, paired tests against the formula written out, and their sentences."""
 
 from __future__ import annotations
 
@@ -7,12 +7,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from made_up_studies import MadeUpProblem, made_up_frames
+from scipy import stats
 
 from remix_study.report.sections.scores import SHOWN_CONFIGURATIONS, section
 from remix_study.results.comparison import comparisons
-from remix_study.results.score_tables import table, table_of_training
+from remix_study.results.score_tables import (
+    paired_tests,
+    table,
+    table_of_tests,
+    table_of_training,
+)
+from remix_study.results.verdict import remix_method
 
 pytestmark = pytest.mark.usefixtures("unrendered_figures")
+FIVE = (("baseline", None), ("cost", None), ("smote", None), ("mixup", 0.1), ("remix", 0.1))
 
 
 def texts(page_section):
@@ -110,3 +118,96 @@ def test_a_long_search_shows_the_best_by_validation():
 def test_a_study_without_complete_trials_says_so():
     page_section = section(comparisons(made_up_frames(MadeUpProblem(methods=()))))
     assert texts(page_section) == "No point is complete yet."
+
+
+@pytest.fixture
+def comparison():
+    problem = MadeUpProblem(methods=FIVE, early_stopping=False)
+    return comparisons(made_up_frames(problem, noise=0.05))[0]
+
+
+def scores(frames, method, metric):
+    runs = frames.runs.set_index("row")["run"]
+    test_scores = frames.scores[
+        (frames.scores["part"] == "test") & (frames.scores["metric"] == metric)
+    ]
+    return (
+        test_scores[test_scores["run"] == runs[method]]
+        .sort_values(["repeat", "fold"])["value"]
+        .to_numpy()
+    )
+
+
+def test_statistics_are_those_of_the_formula():
+    frames = made_up_frames(MadeUpProblem(methods=FIVE, early_stopping=False), noise=0.05)
+    (comparison,) = comparisons(frames)
+    tests = paired_tests(comparison, remix_method(comparison))
+    against_baseline = [t for t in tests if (t.against, t.metric) == ("baseline", "bbs")]
+    assert [t.method for t in against_baseline] == ["cost", "smote", "mixup (0.1)", "remix (0.1)"]
+    sizes = frames.folds.iloc[0]
+    ratio = sizes["n_test"] / sizes["n_train"]
+    assert ratio == pytest.approx(1.43, abs=0.01)
+    p_values = []
+    for test in against_baseline:
+        d = scores(frames, test.method, "bbs") - scores(frames, "baseline", "bbs")
+        t = d.mean() / np.sqrt((1 / 20 + ratio) * d.var(ddof=1))
+        p_values.append(2 * stats.t.sf(abs(t), 19))
+        assert (test.degrees_of_freedom, test.t) == (19, pytest.approx(t))
+        assert test.p == pytest.approx(p_values[-1])
+    order = np.argsort(p_values)
+    expected = np.maximum.accumulate([p_values[i] * (4 - place) for place, i in enumerate(order)])
+    assert [against_baseline[i].holm_p for i in order] == pytest.approx(np.minimum(expected, 1))
+
+
+def test_swapping_method_and_reference_swaps_the_sign(comparison):
+    tests = paired_tests(comparison, remix_method(comparison))
+    by_key = {(t.against, t.method, t.metric): t for t in tests}
+    forward = by_key["baseline", "remix (0.1)", "g_mean"]
+    backward = by_key["remix (0.1)", "baseline", "g_mean"]
+    assert forward.mean == pytest.approx(-backward.mean)
+    assert forward.p == pytest.approx(backward.p)
+    assert {t.against for t in tests} == {"baseline", "remix (0.1)"}
+
+
+def test_equal_folds_have_p_one_and_a_constant_difference_p_zero():
+    frames = made_up_frames(MadeUpProblem(methods=FIVE))
+    run = frames.runs.set_index("row")["run"]
+    test = (frames.scores["part"] == "test") & (frames.scores["metric"] == "g_mean")
+    value = frames.scores["value"].where(~test, 0.5)
+    value = value.mask(test & (frames.scores["run"] == run["cost"]), 0.75)
+    (comparison,) = comparisons(replace(frames, scores=frames.scores.assign(value=value)))
+    by_key = {
+        (t.method, t.metric): t
+        for t in paired_tests(comparison, remix_method(comparison))
+        if t.against == "baseline"
+    }
+    assert (by_key["smote", "g_mean"].t, by_key["smote", "g_mean"].holm_p) == (0.0, 1.0)
+    assert (by_key["cost", "g_mean"].t, by_key["cost", "g_mean"].holm_p) == (np.inf, 0.0)
+
+
+def test_a_search_has_no_reference():
+    (comparison,) = comparisons(made_up_frames(MadeUpProblem(algorithm="tpe")))
+    assert paired_tests(comparison, None) == ()
+
+
+def test_the_section_prints_ratio_and_degrees_of_freedom(comparison):
+    page_section = section([comparison])
+    captions = [table.caption for block in page_section.blocks for table in block.tables]
+    assert any("n_test/n_train 1.43, 19 degrees of freedom" in caption for caption in captions)
+    lines = page_section.files["paired-tests"]
+    assert len(lines) == 2 * 4 * 5
+    assert (lines["degrees_of_freedom"] == 19).all()
+    tests = paired_tests(comparison, remix_method(comparison))
+    assert len(table_of_tests([(comparison, tests)])) == len(lines)
+
+
+def test_many_problems_are_counted_drawn_together_and_folded():
+    made_problems = [
+        MadeUpProblem(problem=f"p{n}", methods=FIVE[:2], repeats=2) for n in range(14)
+    ]
+    page_section = section(comparisons(made_up_frames(*made_problems)))
+    names = [picture.name for block in page_section.blocks for picture in block.pictures]
+    assert names == ["results-made-binary-g_mean", "results-made-binary-bbs"]
+    assert sum(bool(block.collapsed) for block in page_section.blocks) == 14
+    text = " ".join(line for block in page_section.blocks for line in block.text)
+    assert "Told from baseline after Holm within each problem" in text
