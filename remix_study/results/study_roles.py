@@ -27,9 +27,8 @@ AUTHORS_CODE_STRATEGIES = frozenset(name for name in STRATEGIES if name.endswith
 """Strategies as the authors' public repository has them, where it differs from the paper."""
 
 _AUTHORS_CODE_METRIC = "brier_repo"
-# Sections of a definition that a check may change, and those it must share with the main problem.
+# Sections of a definition that a check may change.
 _CHECKED_SECTIONS = ("model", "training", "augmentation")
-_SHARED_SECTIONS = ("cv", "problem")
 
 
 @dataclass(frozen=True)
@@ -111,8 +110,7 @@ def study_roles(comparisons: Sequence[Comparison]) -> StudyRoles:
     curves: list[Comparison] = []
     checks: list[Check] = []
     for same_problem in grouped(plain, lambda c: (c.kind, c.problem)).values():
-        # One without a known recipe is by itself.
-        by_recipe = grouped(same_problem, lambda c: training_recipe(c) or id(c)).values()
+        by_recipe = grouped(same_problem, _recipe_key).values()
         first_main: Comparison | None = None
         for same_recipe in sorted(by_recipe, key=lambda g: -max(study_sizes[c.study] for c in g)):
             first, *others = sorted(same_recipe, key=_priority, reverse=True)
@@ -145,24 +143,26 @@ def _is_authors_code(comparison: Comparison) -> bool:
     )
 
 
-def training_recipe(comparison: Comparison) -> str | None:
-    """Text that is equal for two problems which were split and trained alike.
+def _recipe(comparison: Comparison) -> dict[str, Any] | None:
+    """Settings that are equal for two problems which were split and trained alike.
 
-    None if it is not known, and for a search or a grid that varies more than strategies, whose
+    None if they are not known, and for a search or a grid that varies more than strategies, whose
     methods were not all trained alike.
     """
     definition = comparison.definition
     if definition is None or not comparison.is_grid or any(m.settings for m in comparison.methods):
         return None
-    recipe = {name: definition.get(name) for name in (*_SHARED_SECTIONS, *_CHECKED_SECTIONS)}
-    recipe["seed"] = definition["study"]["seed"]
-    recipe["training"] = _without_stack(recipe["training"])
-    return json.dumps(recipe, sort_keys=True)
+    recipe = {name: definition.get(name) for name in ("cv", "problem", *_CHECKED_SECTIONS)}
+    # The number of networks in one program changes no more than last digits.
+    training = (recipe["training"] or {}).items()
+    recipe["training"] = {key: value for key, value in training if key != "stack"}
+    return recipe | {"seed": definition["study"]["seed"]}
 
 
-def _without_stack(training: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The number of networks in one program changes no more than last digits."""
-    return {key: value for key, value in (training or {}).items() if key != "stack"}
+def _recipe_key(comparison: Comparison) -> object:
+    """Equal for comparisons that can be joined; one without a known recipe is by itself."""
+    recipe = _recipe(comparison)
+    return id(comparison) if recipe is None else json.dumps(recipe, sort_keys=True)
 
 
 def _priority(comparison: Comparison) -> tuple[int, bool]:
@@ -212,12 +212,10 @@ def _join_methods(first: Comparison, others: Sequence[Comparison]) -> Comparison
 
 def _check(main: Comparison, varied: Comparison) -> Check | None:
     """Make the second problem a check of the first; None where their folds are not the same."""
-    if training_recipe(main) is None or training_recipe(varied) is None:
+    first, second = _recipe(main), _recipe(varied)
+    if first is None or second is None:
         return None
-    first, second = main.info["definition"], varied.info["definition"]
-    if first["study"]["seed"] != second["study"]["seed"]:
-        return None
-    if any(first.get(section) != second.get(section) for section in _SHARED_SECTIONS):
+    if any(first[name] != second[name] for name in ("seed", "cv", "problem")):
         return None
     before, after = _checked_settings(first), _checked_settings(second)
     changes = {
@@ -228,10 +226,9 @@ def _check(main: Comparison, varied: Comparison) -> Check | None:
     return Check(main, varied, changes)
 
 
-def _checked_settings(definition: Mapping[str, Any]) -> dict[str, Any]:
+def _checked_settings(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """Settings that a check may change: "section.key" -> value."""
-    sections = {name: definition.get(name) or {} for name in _CHECKED_SECTIONS}
-    sections["training"] = _without_stack(sections["training"])
+    sections = {name: recipe[name] or {} for name in _CHECKED_SECTIONS}
     return {f"{name}.{key}": v for name, section in sections.items() for key, v in section.items()}
 
 
