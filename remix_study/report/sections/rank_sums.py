@@ -58,12 +58,13 @@ def section(comparisons: Sequence[Comparison], reference: ReferenceRanks | None 
         ),
         "one row of each strategy": rank_tests.rank_tests(strategies, usable),
     }
-    files = {
+    tables = {
         "rank-tests": rank_tests.table(tests),
         "rank-tests-remix": rank_tests.table_of_opponents(tests),
         "ranks": rank_sums.table(every_row),
         "ranks-by-problem": rank_sums.table_by_problem(every_row),
     }
+    files = {name: frame for name, frame in tables.items() if len(frame)}
     blocks.append(_published_block(five, natural, usable, reference))
     if five.rankings:
         files["ranks-published"] = rank_sums.published_layout(five)
@@ -75,7 +76,6 @@ def section(comparisons: Sequence[Comparison], reference: ReferenceRanks | None 
     blocks += blocks_of_tests(strategies, tests["one row of each strategy"])
     if every_row.rankings:
         blocks.append(_all_rows_block(every_row))
-    files = {name: frame for name, frame in files.items() if len(frame)}
     return Section("ranks", "Ranks", lead, tuple(blocks), files)
 
 
