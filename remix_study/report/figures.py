@@ -196,10 +196,15 @@ def draw_dots(
     for height, color, point in zip(heights, colors, points, strict=True):
         axes.plot([point.low, point.high], [height, height], color=color, lw=1.6, alpha=0.55)
         axes.plot(point.mean, height, marker="o", markersize=5, color=color, zorder=3)
-    axes.set_yticks(heights, list(labels))
-    axes.set_ylim(len(labels) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
+    name_lines(axes, labels)
     axes.spines["left"].set_visible(False)
+
+
+def name_lines(axes: Axes, names: Sequence[str]) -> None:
+    """Write a name beside each height, the first on top."""
+    axes.set_yticks(range(len(names)), list(names))
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
 
 
 def legend(axes: Axes, n_lines: int) -> None:

@@ -10,7 +10,7 @@ from remix_study.metrics import is_maximized
 from remix_study.report.figures import strategy_color
 from remix_study.report.formatting import MISSING, digits, heading, number, signed
 from remix_study.report.page_model import Cell, Head, Table
-from remix_study.results.effects import Difference, Score
+from remix_study.results.effects import Difference, Relation, Score
 from remix_study.results.intervals import Interval
 from remix_study.results.methods import AnyMethod
 
@@ -117,8 +117,13 @@ def difference_cell(difference: Difference | None, *, ends: bool = True) -> Cell
     return Cell(
         signed(difference.mean, n),
         ends_text(difference.interval, n) if ends else "",
-        "number" if relation == "unclear" else relation,
+        relation_kind(relation),
     )
+
+
+def relation_kind(relation: Relation) -> str:
+    """The style of a cell that marks better with ▲ and worse with ▼."""
+    return "number" if relation == "unclear" else relation
 
 
 def interval_cell(interval: Interval | None, sign: float) -> Cell:

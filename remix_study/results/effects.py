@@ -19,7 +19,7 @@ from scipy import stats
 
 from remix_study.metrics import better_or_worse
 from remix_study.results.intervals import Interval, paired_interval, score_interval
-from remix_study.results.significance import holm
+from remix_study.results.significance import LEVEL, holm
 
 Relation = Literal["better", "worse", "unclear"]
 """How one method compares with another; "unclear" where the interval holds zero."""
@@ -85,6 +85,11 @@ class Difference:
         return better_or_worse(self.metric, self.mean)
 
     @property
+    def relation_after_holm(self) -> Relation:
+        """Whether the method is better or worse by Holm's p-value; "unclear" outside a family."""
+        return self.direction if self.holm_p <= LEVEL else "unclear"
+
+    @property
     def degrees_of_freedom(self) -> int:
         """Of the t distribution: folds minus one."""
         return self.interval.folds - 1
@@ -108,6 +113,15 @@ def t_test(difference: Interval) -> tuple[float, float]:
         return float(np.copysign(np.inf, difference.mean)), 0.0
     t = difference.mean / difference.standard_error
     return t, float(2 * stats.t.sf(abs(t), difference.folds - 1))
+
+
+def with_holm(differences: Sequence[Difference]) -> tuple[Difference, ...]:
+    """The differences with p-values adjusted over them."""
+    adjusted = holm([difference.p for difference in differences])
+    return tuple(
+        replace(difference, holm_p=float(p))
+        for difference, p in zip(differences, adjusted, strict=True)
+    )
 
 
 class Effects:
@@ -173,11 +187,7 @@ class Effects:
             and (difference := self.difference(method, against, metric))
             and difference.interval.folds >= 2
         ]
-        adjusted = holm([difference.p for difference in differences]) if differences else ()
-        return tuple(
-            replace(difference, holm_p=float(p))
-            for difference, p in zip(differences, adjusted, strict=True)
-        )
+        return with_holm(differences)
 
     def _fold_scores(self, method: str, metric: str) -> pd.Series[Any]:
         frame = self._by_fold.get((self._part, metric))

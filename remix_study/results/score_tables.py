@@ -12,7 +12,6 @@ from remix_study.results.columns import Record, frame_of, grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.effects import Difference
 from remix_study.results.methods import Method
-from remix_study.results.significance import LEVEL
 
 
 def table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
@@ -103,11 +102,6 @@ def paired_tests(comparison: Comparison, remix: Method | None) -> tuple[Differen
     )
 
 
-def clear_direction(test: Difference) -> str:
-    """Whether Holm's p-value tells better or worse; "" where it does not."""
-    return test.direction if test.holm_p <= LEVEL else ""
-
-
 @dataclass(frozen=True)
 class ClearCount:
     """On how many problems a method is clearly better or worse than the reference."""
@@ -123,10 +117,10 @@ def count_clear(tests: Sequence[Difference]) -> list[ClearCount]:
     """Count, over the tests of several problems against one reference, those that are clear."""
     counts = []
     for (method, metric), same in grouped(tests, lambda t: (t.method, t.metric)).items():
-        directions = [clear_direction(test) for test in same]
+        relations = [test.relation_after_holm for test in same]
         counts.append(
             ClearCount(
-                method, metric, directions.count("better"), directions.count("worse"), len(same)
+                method, metric, relations.count("better"), relations.count("worse"), len(same)
             )
         )
     return counts

@@ -39,38 +39,6 @@ def with_scores(comparison, label, metric, change):
     return replace(comparison, scores={**comparison.scores, **changed})
 
 
-def test_numbers_are_those_of_scipy(check):
-    ablation = compare_check(check)
-    assert len(ablation.lines) == 2 * len(FIVE)
-    for metric in ("g_mean", "bbs"):
-        changes = [line for line in ablation.lines if line.metric == metric]
-        expected = []
-        for line in changes:
-            before = check.main.score(line.method.label, metric).to_numpy()
-            after = check.varied.score(line.method.label, metric).to_numpy()
-            assert line.main.mean == pytest.approx(before.mean())
-            assert line.other.mean == pytest.approx(after.mean())
-            d = after - before
-            error = np.sqrt((1 / len(d) + check.main.ratio) * d.var(ddof=1))
-            expected.append(2 * stats.t.sf(abs(d.mean() / error), len(d) - 1))
-            assert line.change.mean == pytest.approx(d.mean())
-            low, high = stats.t.interval(0.95, len(d) - 1, d.mean(), error)
-            assert (line.change.low, line.change.high) == pytest.approx((low, high))
-        assert [line.p for line in changes] == pytest.approx(expected)
-        # Holm by hand: the i-th smallest p times what is left, never falling.
-        order = np.argsort(expected)
-        raised = np.maximum.accumulate(np.array(expected)[order] * np.arange(5, 0, -1))
-        adjusted = np.empty(5)
-        adjusted[order] = np.minimum(raised, 1)
-        assert [line.holm_p for line in changes] == pytest.approx(adjusted)
-        sign = -1 if metric == "g_mean" else 1
-        for side in ("main", "other"):
-            means = [sign * getattr(line, side).mean for line in changes]
-            rank = "rank_in_main" if side == "main" else "rank_in_check"
-            ranks = [getattr(line, rank) for line in changes]
-            assert ranks == list(stats.rankdata(means))
-
-
 def holm_by_hand(p):
     """The i-th smallest p times what is left, never falling, at most one."""
     order = np.argsort(p)
@@ -85,11 +53,46 @@ def p_of(d, ratio):
     return 2 * stats.t.sf(abs(d.mean() / error), len(d) - 1)
 
 
+def lines_by_metric(ablation):
+    return {changes.metric: changes.methods for changes in ablation.metrics}
+
+
+def has_changed(check):
+    return {changes.metric: changes.has_changed for changes in compare_check(check).metrics}
+
+
+def test_numbers_are_those_of_scipy(check):
+    ablation = compare_check(check)
+    assert [changes.metric for changes in ablation.metrics] == ["g_mean", "bbs"]
+    for metric, lines in lines_by_metric(ablation).items():
+        assert len(lines) == len(FIVE)
+        expected = []
+        for line in lines:
+            before = check.main.score(line.method.label, metric).to_numpy()
+            after = check.varied.score(line.method.label, metric).to_numpy()
+            assert line.main.score.mean == pytest.approx(before.mean())
+            assert line.check.score.mean == pytest.approx(after.mean())
+            d = after - before
+            error = np.sqrt((1 / len(d) + check.main.ratio) * d.var(ddof=1))
+            expected.append(p_of(d, check.main.ratio))
+            change = line.change.interval
+            assert change.mean == pytest.approx(d.mean())
+            low, high = stats.t.interval(0.95, len(d) - 1, d.mean(), error)
+            assert (change.low, change.high) == pytest.approx((low, high))
+        assert [line.change.p for line in lines] == pytest.approx(expected)
+        assert [line.change.holm_p for line in lines] == pytest.approx(holm_by_hand(expected))
+        sign = -1 if metric == "g_mean" else 1
+        for side in ("main", "check"):
+            in_study = [getattr(line, side) for line in lines]
+            means = [sign * method.score.mean for method in in_study]
+            assert [method.rank for method in in_study] == list(stats.rankdata(means))
+
+
 def test_leads_of_remix_are_those_of_scipy(check):
     ablation = compare_check(check)
     rivals = ("baseline", "cost", "smote", "mixup (0.1)")
-    for metric in ("g_mean", "bbs"):
-        leads = ablation.leads_of(metric)
+    for changes in ablation.metrics:
+        metric, leads = changes.metric, changes.leads
         assert tuple(lead.rival for lead in leads) == rivals
         side_leads = [
             [
@@ -98,26 +101,27 @@ def test_leads_of_remix_are_those_of_scipy(check):
             ]
             for c in (check.main, check.varied)
         ]
-        changes = [after - before for before, after in zip(*side_leads, strict=True)]
-        expected = holm_by_hand([p_of(d, check.main.ratio) for d in changes])
-        assert [lead.holm_p for lead in leads] == pytest.approx(expected)
-        for lead, d in zip(leads, changes, strict=True):
+        moves = [after - before for before, after in zip(*side_leads, strict=True)]
+        expected = holm_by_hand([p_of(d, check.main.ratio) for d in moves])
+        assert [lead.change.holm_p for lead in leads] == pytest.approx(expected)
+        for lead, d in zip(leads, moves, strict=True):
             assert lead.change.mean == pytest.approx(d.mean())
-        for side, differences in enumerate(side_leads):
+        for side, differences in zip(("main", "check"), side_leads, strict=True):
             adjusted = holm_by_hand([p_of(d, check.main.ratio) for d in differences])
             for lead, d, p in zip(leads, differences, adjusted, strict=True):
                 better = (d.mean() > 0) == (metric == "g_mean")
                 relation = ("better" if better else "worse") if p <= 0.05 else "unclear"
-                assert lead.relations[side] == relation
-    assert {lead.relations[0] for lead in ablation.leads} >= {"better", "unclear"}
+                assert getattr(lead, side).relation_after_holm == relation
+    relations = {lead.main.relation_after_holm for c in ablation.metrics for lead in c.leads}
+    assert relations >= {"better", "unclear"}
 
 
 @pytest.mark.usefixtures("unrendered_figures")
 def test_the_same_scores_keep_the_conclusion(check):
     unchanged = Check(check.main, replace(check.main, study="check"), check.changes)
     ablation = compare_check(unchanged)
-    assert not any(ablation.has_changed(metric) for metric in ablation.metrics)
-    assert {line.p for line in ablation.lines} == {1.0}
+    assert has_changed(unchanged) == {"g_mean": False, "bbs": False}
+    assert {line.change.p for lines in lines_by_metric(ablation).values() for line in lines} == {1}
     text = text_of(sections([unchanged]))
     assert "G-mean: the conclusion stays the same: in both ReMix is better than baseline" in text
     assert "remix (0.1) is first in both" in text
@@ -137,7 +141,7 @@ def test_another_first_row_alone_is_no_other_conclusion(check):
         for by in (-1e-3, 1e-3)
     )
     ablation_check = Check(behind, replace(passing, study="check"), check.changes)
-    assert compare_check(ablation_check).has_changed("g_mean") is False
+    assert has_changed(ablation_check)["g_mean"] is False
     text = text_of(sections([ablation_check]))
     assert "By the means smote is first instead of remix (0.1)" in text
     assert "smote from 2 to 1" in text
@@ -147,8 +151,7 @@ def test_another_first_row_alone_is_no_other_conclusion(check):
 def test_a_rival_that_passes_remix_changes_the_conclusion(check):
     turned = with_scores(check.main, "smote", "g_mean", lambda _: 1.0)
     ablation_check = Check(check.main, replace(turned, study="check"), check.changes)
-    assert compare_check(ablation_check).has_changed("g_mean")
-    assert not compare_check(ablation_check).has_changed("bbs")
+    assert has_changed(ablation_check) == {"g_mean": True, "bbs": False}
     text = text_of(sections([ablation_check]))
     assert "G-mean: the conclusion changes: ReMix is worse than smote" in text
     assert "against ReMix over smote" in text
@@ -165,7 +168,7 @@ def test_a_lost_difference_changes_the_conclusion(check):
     frame = noisy.scores["test", "bbs"]
     assert frame["remix (0.1)"].mean() == frame.mean().min()
     ablation_check = Check(check.main, replace(noisy, study="check"), check.changes)
-    assert compare_check(ablation_check).has_changed("bbs")
+    assert has_changed(ablation_check)["bbs"]
     text = text_of(sections([ablation_check]))
     assert "ReMix is not told apart from baseline" in text
     assert "where in main it is better than it" in text
@@ -177,7 +180,8 @@ def test_epochs_are_those_of_the_rows_that_both_have(check):
     runs = [c.method("smote").run for c in (check.main, check.varied)]
     longer = folds.assign(epochs=np.where(folds["run"] == runs[1], 500, folds["epochs"]))
     ablation_check = Check(check.main, replace(check.varied, folds=longer), check.changes)
-    epochs = {line.method.label: line.epochs for line in compare_check(ablation_check).lines}
+    lines = lines_by_metric(compare_check(ablation_check))["g_mean"]
+    epochs = {line.method.label: (line.main.epochs, line.check.epochs) for line in lines}
     before = check.main.folds.loc[check.main.folds["run"] == runs[0], "epochs"].median()
     assert epochs["smote"] == (before, 500)
     assert epochs["cost"][1] < 500
@@ -193,7 +197,7 @@ def test_without_remix_nothing_is_concluded(check):
         scores={k: f.drop(columns="remix (0.1)") for k, f in check.varied.scores.items()},
     )
     ablation_check = Check(check.main, without_remix, check.changes)
-    assert compare_check(ablation_check).has_changed("g_mean") is None
+    assert has_changed(ablation_check)["g_mean"] is None
     assert "nothing is concluded without ReMix" in text_of(sections([ablation_check]))
 
 
@@ -203,8 +207,10 @@ def test_rows_that_are_not_complete_are_named(check):
         check.varied, "cost", "bbs", lambda scores: scores.mask(scores.index == scores.index[0])
     )
     ablation_check = Check(check.main, incomplete, check.changes)
-    assert compare_check(ablation_check).left_out == ("cost",)
-    assert "cost" not in {line.method.label for line in compare_check(ablation_check).lines}
+    ablation = compare_check(ablation_check)
+    assert ablation.left_out == ("cost",)
+    for lines in lines_by_metric(ablation).values():
+        assert "cost" not in {line.method.label for line in lines}
     nothing = Check(check.main, replace(check.varied, methods=(), scores={}), check.changes)
     page_sections = sections([nothing])
     assert "There is no row to compare yet." in text_of(page_sections)

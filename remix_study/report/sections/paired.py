@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from remix_study.metrics import PUBLISHED_METRICS
 from remix_study.report.formatting import counted, digits, heading, p_value, signed
 from remix_study.report.page_model import Block, Cell, Head, Table
-from remix_study.report.page_tables import cross_table, method_cell
+from remix_study.report.page_tables import cross_table, method_cell, relation_kind
 from remix_study.report.sentences import SENTENCES
 from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.effects import Difference
-from remix_study.results.score_tables import clear_direction, count_clear
+from remix_study.results.score_tables import count_clear
 from remix_study.results.significance import LEVEL
 
 ProblemTests = Sequence[tuple[Comparison, Sequence[Difference]]]
@@ -38,7 +38,7 @@ def tables(comparison: Comparison, tests: Sequence[Difference]) -> tuple[Table, 
             cell=lambda test: Cell(
                 signed(test.mean, digits(test.metric)),
                 p_value(test.holm_p),
-                clear_direction(test) or "number",
+                relation_kind(test.relation_after_holm),
             ),
         )
         for reference, reference_tests in grouped(tests, lambda test: test.against).items()
