@@ -56,7 +56,7 @@ LARGER_TODAY = {
     "study": 5980,
     "results": 5110,
     "report": 4230,
-    "paper": 6060,
+    "paper": 5190,
 }
 
 
