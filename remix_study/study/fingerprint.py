@@ -93,8 +93,14 @@ def definition(task: Task) -> dict[str, Any]:
             "imbalance": problem.imbalance,
             "rows": int(problem.counts.sum()),
         },
-        "search": {"algorithm": search.algorithm, "space": space, **_search_rules(task)},
+        "search": {"algorithm": search.algorithm, "space": space},
     }
+    rules = {
+        "constraints": [parse_constraint(text).text for text in search.constraints],
+        "prune": search.prune,
+        "outer": search.outer if task.role in ("inner", "outer") else None,
+    }
+    sections["search"] |= {name: value for name, value in rules.items() if value}
     if problem.dataset.has_images:
         augmentation = study.augmentation
         sections["augmentation"] = {"name": augmentation.name, **augmentation.options}
@@ -134,19 +140,6 @@ def _resolved_strategies(search: Search) -> dict[str, Any]:
         if takes_alpha(name) and space.alpha_of(name) is None
     }
     return {"strategy": names, "alpha": fixed | msgspec.to_builtins(space.alpha)}
-
-
-def _search_rules(task: Task) -> dict[str, Any]:
-    """Constraints, pruning and outer folds, where the study file has them."""
-    search = task.study.search
-    rules: dict[str, Any] = {}
-    if search.constraints:
-        rules["constraints"] = [parse_constraint(text).text for text in search.constraints]
-    if search.prune:
-        rules["prune"] = True
-    if task.role in ("inner", "outer"):
-        rules["outer"] = search.outer
-    return rules
 
 
 def problem_facts(task: Task) -> dict[str, Any]:

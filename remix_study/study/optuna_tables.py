@@ -18,36 +18,22 @@ from remix_study.study import leases, tables
 from remix_study.study.database_errors import damaged_rows
 from remix_study.study.tables import configuration_key
 
-studies = table("studies", column("study_id"), column("study_name"))
 
-study_attributes = table(
-    "study_user_attributes", column("study_id"), column("key"), column("value_json")
-)
+def _table(name: str, *columns: str) -> TableClause:
+    return table(name, *map(column, columns))
 
-study_system_attributes = table(
-    "study_system_attributes", column("study_id"), column("key"), column("value_json")
-)
 
-trials = table("trials", column("trial_id"), column("number"), column("study_id"), column("state"))
-
+studies = _table("studies", "study_id", "study_name")
+study_attributes = _table("study_user_attributes", "study_id", "key", "value_json")
+study_system_attributes = _table("study_system_attributes", "study_id", "key", "value_json")
+trials = _table("trials", "trial_id", "number", "study_id", "state")
 # A categorical parameter's value is the position of its choice.
-parameters = table(
-    "trial_params", column("trial_id"), column("param_name"), column("param_value"),
-    column("distribution_json"),
-)  # fmt: skip
-
-values = table("trial_values", column("trial_id"), column("objective"), column("value"))
-
-trial_attributes = table(
-    "trial_user_attributes", column("trial_id"), column("key"), column("value_json")
-)
-
+parameters = _table("trial_params", "trial_id", "param_name", "param_value", "distribution_json")
+values = _table("trial_values", "trial_id", "objective", "value")
+trial_attributes = _table("trial_user_attributes", "trial_id", "key", "value_json")
 # Constraints are kept here, under keys that begin with CONSTRAINT.
-system_attributes = table(
-    "trial_system_attributes", column("trial_id"), column("key"), column("value_json")
-)
-
-versions = table("alembic_version", column("version_num"))
+system_attributes = _table("trial_system_attributes", "trial_id", "key", "value_json")
+versions = _table("alembic_version", "version_num")
 
 CONSTRAINT = "constraints:"
 """Beginning of the key of a constraint in a trial's system attributes."""

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Engine, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, select
 
 from remix_study.metrics import METRICS
 from remix_study.study import tables
@@ -163,21 +163,23 @@ def record_parts(connection: Connection, study_uuid: str, task: Task) -> None:
 def delete_run(engine: Engine, run_uuid: str) -> None:
     """Delete the rows of a run whose trial has no scores."""
     with engine.begin() as connection:
-        run_ids = select(tables.runs.c.id).where(tables.runs.c.uuid == run_uuid)
-        for table in tables.OF_RUNS:
-            connection.execute(delete(table).where(table.c.run_id.in_(run_ids)))
-        connection.execute(delete(tables.runs).where(tables.runs.c.uuid == run_uuid))
+        _delete_runs(connection, tables.runs.c.uuid == run_uuid)
 
 
 def delete_study_rows(engine: Engine, study_uuid: str) -> None:
     """Delete every row of a study in the project's tables; Optuna's study stays."""
     with engine.begin() as connection:
-        run_ids = select(tables.runs.c.id).where(tables.runs.c.study_uuid == study_uuid)
-        for table in tables.OF_RUNS:
-            connection.execute(delete(table).where(table.c.run_id.in_(run_ids)))
-        for table in (tables.runs, *tables.OF_STUDIES):
+        _delete_runs(connection, tables.runs.c.study_uuid == study_uuid)
+        for table in tables.OF_STUDIES:
             connection.execute(delete(table).where(table.c.study_uuid == study_uuid))
         connection.execute(delete(tables.studies).where(tables.studies.c.uuid == study_uuid))
+
+
+def _delete_runs(connection: Connection, condition: ColumnElement[bool]) -> None:
+    run_ids = select(tables.runs.c.id).where(condition)
+    for table in tables.OF_RUNS:
+        connection.execute(delete(table).where(table.c.run_id.in_(run_ids)))
+    connection.execute(delete(tables.runs).where(condition))
 
 
 def validation_means(engine: Engine, run_uuid: str) -> dict[str, float]:

@@ -7,10 +7,10 @@ import uuid
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import optuna
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from remix_study.errors import StorageError, StudyFileError
@@ -75,7 +75,9 @@ def register_study(storage: RDBStorage, task: Task) -> RegisteredStudy:
         if has_trials or [d.name.lower() for d in study.directions] != directions:
             raise _foreign_study(task)
         study_uuid = _begin(storage, task, study)
-    row = _study_row(storage, study_uuid)
+    with storage.engine.connect() as connection:
+        is_it = tables.studies.c.uuid == study_uuid
+        row = connection.execute(select(tables.studies).where(is_it)).one_or_none()
     if row is None:
         raise _foreign_study(task)
     changes = study_changes(task, row.settings, row.planned, row.trials)
@@ -86,11 +88,7 @@ def register_study(storage: RDBStorage, task: Task) -> RegisteredStudy:
         delete_study_rows(storage.engine, study_uuid)
         return register_study(storage, task)
     with storage.engine.begin() as connection:
-        connection.execute(
-            update(tables.studies)
-            .where(tables.studies.c.uuid == study_uuid)
-            .values(**planned_work(task))
-        )
+        connection.execute(update(tables.studies).where(is_it).values(**planned_work(task)))
     choices = {name: tuple(values) for name, values in row.facts["choices"].items()}
     return RegisteredStudy(study_uuid, study, choices)
 
@@ -181,10 +179,3 @@ def _study_attributes(task: Task) -> dict[str, str]:
     for position, note in enumerate(task.problem.notes, start=1):
         attributes[f"note {position}"] = note
     return attributes
-
-
-def _study_row(storage: RDBStorage, study_uuid: str) -> Row[Any] | None:
-    with storage.engine.connect() as connection:
-        return connection.execute(
-            select(tables.studies).where(tables.studies.c.uuid == study_uuid)
-        ).one_or_none()

@@ -26,7 +26,7 @@ from remix_study.study.database_errors import (
     url_without_password,
 )
 from remix_study.study.signals import Signals
-from remix_study.study.upgrade import check_schema, create_tables
+from remix_study.study.upgrade import check_version, create_tables
 from remix_study.studyfile.schema import DEFAULT_STORAGE
 
 if TYPE_CHECKING:
@@ -111,10 +111,10 @@ def open_reader(url: str) -> Engine:
         )
     else:
         engine = create_engine(parsed, pool_pre_ping=True)
-    with database_errors(url):
-        if not inspect(engine).has_table(tables.studies.name):
+    with database_errors(url), engine.connect() as connection:
+        if not inspect(connection).has_table(tables.studies.name):
             raise StorageError(f"{url_without_password(url)}: holds no study of remix_study")
-        check_schema(engine, url)
+        check_version(connection, url)
     return engine
 
 

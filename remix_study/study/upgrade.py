@@ -39,24 +39,19 @@ def create_tables(engine: Engine, url: str, *, upgrade: bool) -> None:
     with engine.begin() as connection:
         is_new = not inspect(connection).has_table(tables.studies.name)
         tables.metadata.create_all(connection)
-        version = tables.SCHEMA if is_new else _check_version(connection, url)
+        version = tables.SCHEMA if is_new else check_version(connection, url)
         if version < tables.SCHEMA and upgrade:
             _upgrade(connection, url)
         elif is_new:
             connection.execute(insert(tables.schema).values(version=version))
 
 
-def check_schema(engine: Engine, url: str) -> None:
-    """Refuse tables that a later version of this package has written.
+def check_version(connection: Connection, url: str) -> int:
+    """The version of the tables.
 
     Raises:
-        StorageError: They are of a later version.
+        StorageError: A later version of this package has written them.
     """
-    with engine.connect() as connection:
-        _check_version(connection, url)
-
-
-def _check_version(connection: Connection, url: str) -> int:
     version = _stored_version(connection)
     if version > tables.SCHEMA:
         raise StorageError(
@@ -77,7 +72,8 @@ def _stored_version(connection: Connection) -> int:
 def _upgrade(connection: Connection, url: str) -> None:
     """Upgrade in the caller's transaction."""
     if connection.dialect.name == "postgresql":
-        # SQLite's transactions lock all of it from their beginning.
+        # SQLite's transactions lock all of it from their beginning, and wait as long.
+        connection.execute(text("SET LOCAL lock_timeout = '60s'"))
         connection.execute(text(f"LOCK TABLE {tables.schema.name} IN ACCESS EXCLUSIVE MODE"))
     version = _stored_version(connection)
     if version == tables.SCHEMA:
