@@ -30,8 +30,6 @@ class Score:
     """A method's mean score in one metric on one problem.
 
     Attributes:
-        method: label of the method.
-        metric: what was scored.
         interval: mean over the folds with its corrected interval, within the metric's range.
         standard_deviation: over the folds; NaN with one fold.
         folds_at_zero: number of folds with a score of exactly 0.
@@ -56,7 +54,6 @@ class Difference:
     Attributes:
         method: label of the method.
         against: label of the method that is subtracted.
-        metric: what was scored.
         interval: mean difference with its corrected interval.
         holm_p: p-value adjusted within its family; NaN outside of `Effects.family`.
     """
@@ -75,9 +72,7 @@ class Difference:
     @property
     def relation(self) -> Relation:
         """Whether the method is better or worse; "unclear" where the interval holds zero."""
-        if not self.interval.excludes_zero:
-            return "unclear"
-        return self.direction
+        return self.direction if self.interval.excludes_zero else "unclear"
 
     @property
     def direction(self) -> Literal["better", "worse"]:
@@ -155,13 +150,7 @@ class Effects:
         return self._scores[key]
 
     def difference(self, method: str, against: str, metric: str) -> Difference | None:
-        """The difference of two methods; None where one has no such score.
-
-        Args:
-            method: label of the method.
-            against: label of the method that is subtracted.
-            metric: name of the metric.
-        """
+        """One method minus another, by their labels; None where one has no such score."""
         key = method, against, metric
         if key not in self._differences:
             first, second = self._fold_scores(method, metric), self._fold_scores(against, metric)
