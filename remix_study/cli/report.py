@@ -31,6 +31,9 @@ def add_command(commands: Any) -> None:
                          help="write tables as LaTeX and Markdown, too")  # fmt: skip
     command.add_argument("--figures", action="store_true",
                          help="write all figures as SVG and PNG files, too")  # fmt: skip
+    command.add_argument("--summary", action="store_true",
+                         help="write a small database of the studies, without probabilities, "
+                         "that makes the same tables")  # fmt: skip
     add_storage(command)
     add_json(command)
     command.set_defaults(command=_report)
@@ -62,7 +65,12 @@ def _report(options: argparse.Namespace, signals: Signals) -> int:
         command = report_command(names, options.storage)
         formats = Formats(latex=options.latex, figures=options.figures)
         index = write_report(
-            frames, output, command=command, registry=all_sections(), formats=formats
+            frames,
+            output,
+            command=command,
+            registry=all_sections(),
+            formats=formats,
+            summarized=engine if options.summary else None,
         )
         engine.dispose()
     _print_index(options, index)
@@ -75,6 +83,8 @@ def _demonstrate(options: argparse.Namespace, signals: Signals) -> int:
             f"--demonstration takes no study: leave out {' '.join(options.studies)}, or leave out "
             "--demonstration"
         )
+    if options.summary:
+        raise UsageError("--demonstration has no database to summarize; leave out --summary")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from remix_study.paper.demonstration.page import write_demonstration
     from remix_study.report.page_files import Formats

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import Engine, make_url
 
 from remix_study.errors import UsageError
 from remix_study.report.formatting import listing
@@ -19,9 +19,13 @@ from remix_study.report.sentences import SENTENCES
 from remix_study.results.comparison import comparisons
 from remix_study.results.frames import StudyFrames, load_frames
 from remix_study.results.study_roles import study_roles
+from remix_study.results.summary import write_summary
 from remix_study.results.verdict import problem_verdict
 from remix_study.study.database_errors import database_errors
 from remix_study.study.storage import open_reader
+
+SUMMARY = "summary.db.xz"
+"""File of a report's folder: its studies without probabilities."""
 
 MOST_PROBLEMS = 5
 """With more problems than this, the lines of a run count problems instead of naming each."""
@@ -47,6 +51,7 @@ def write_report(
     command: str,
     registry: SectionRegistry | None = None,
     formats: Formats = PAGE_ONLY,
+    summarized: Engine | None = None,
 ) -> Path:
     """Write the report of the studies into a folder.
 
@@ -58,6 +63,7 @@ def write_report(
         command: the command line that makes this report, for the page and the manifest.
         registry: the sections of the page; :func:`standard_sections` when None.
         formats: what is written beside the page and its CSV tables.
+        summarized: the database of the studies, if the folder is to hold a summary of it.
 
     Returns:
         The path of `index.html`.
@@ -70,6 +76,8 @@ def write_report(
         context = make_context(frames)
         studies = list(dict.fromkeys(c.study for c in context.comparisons))
         progress = overview.progress(context.comparisons)
+        if summarized is not None:
+            write_summary(summarized, studies, context.calibrations, folder / SUMMARY)
         write_page(
             folder,
             (registry or standard_sections()).make_sections(context),

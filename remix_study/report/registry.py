@@ -130,9 +130,10 @@ def make_context(frames: StudyFrames) -> PageContext:
     for comparison, for_headline in zip(roles.main, roles.headline, strict=True):
         read = cache(frames.probabilities) if frames.probabilities else None
         remix = remix_method(comparison)
-        corrected = corrected_methods(comparison, read, remix)
+        corrected = corrected_methods(comparison, read, remix, frames.summaries)
         main.append(with_methods(comparison, corrected))
         headline.append(with_methods(for_headline, corrected))
-        reliabilities.append((main[-1], method_reliabilities(comparison, read, remix)))
+        methods = method_reliabilities(comparison, read, remix, frames.summaries)
+        reliabilities.append((main[-1], methods))
     roles = replace(roles, main=tuple(main), headline=tuple(headline))
     return PageContext(frames, compared, roles, tuple(reliabilities))

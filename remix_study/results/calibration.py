@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -105,22 +107,56 @@ def reliability(forecasts: ArrayLike, events: ArrayLike, weights: ArrayLike) -> 
 
 
 def method_reliabilities(
-    comparison: Comparison, probabilities: ProbabilityReader | None, remix: Method | None
+    comparison: Comparison,
+    probabilities: ProbabilityReader | None,
+    remix: Method | None,
+    summaries: Mapping[int, Mapping[str, Any]] = MappingProxyType({}),
 ) -> tuple[MethodReliability, ...]:
     """Compute the reliability of one method of each strategy, in the order of tables.
 
     There are none without probabilities and for a search, nor of methods whose every fold failed.
     Arguments are those of :func:`.corrected_methods`.
     """
-    if probabilities is None or not comparison.is_grid:
+    if not comparison.is_grid:
         return ()
-    return tuple(
-        reliability
+    methods = [
+        method
         for method in sorted(source_methods(comparison, remix), key=method_order)
-        if method.strategy
-        and not method.settings
-        and (reliability := method_reliability(comparison, method, probabilities))
-    )
+        if method.strategy and not method.settings
+    ]
+    if probabilities is None:
+        return tuple(
+            MethodReliability(method, _from_json(stored["reliability"]), is_exact(method))
+            for method in methods
+            if (stored := summaries.get(method.run)) and stored["reliability"]
+        )
+    reliabilities = (method_reliability(comparison, method, probabilities) for method in methods)
+    return tuple(reliability for reliability in reliabilities if reliability is not None)
+
+
+def as_json(reliability: MethodReliability) -> dict[str, Any]:
+    """The views of a method's reliability as JSON, which `method_reliabilities` takes back."""
+    return {
+        view: {
+            name: value.tolist() if isinstance(value, np.ndarray) else value
+            for name, value in vars(bins).items()
+        }
+        for view, bins in reliability.by_view.items()
+    }
+
+
+def _from_json(views: Mapping[str, Mapping[str, Any]]) -> dict[str, Reliability]:
+    return {
+        view: Reliability(
+            counts=np.array(content["counts"]),
+            forecast=np.array(content["forecast"], dtype=np.float64),
+            observed=np.array(content["observed"], dtype=np.float64),
+            error=content["error"],
+            mean_forecast=content["mean_forecast"],
+            share=content["share"],
+        )
+        for view, content in views.items()
+    }
 
 
 def rare_class_codes(comparison: Comparison) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,10 @@ _DECISION_METRICS = ("g_mean", "balanced_accuracy", "min_recall", "recall_")
 
 
 def corrected_methods(
-    comparison: Comparison, probabilities: ProbabilityReader | None, remix: Method | None
+    comparison: Comparison,
+    probabilities: ProbabilityReader | None,
+    remix: Method | None,
+    summaries: Mapping[int, Mapping[str, Any]] = MappingProxyType({}),
 ) -> dict[CorrectedMethod, pd.DataFrame]:
     """Correct the stored probabilities of one method of each strategy, and score them.
 
@@ -52,33 +56,71 @@ def corrected_methods(
         probabilities: reads the stored probabilities; None where there are none.
         remix: the ReMix method that the report speaks of; of each other mixing strategy the
             nearest alpha is taken.
+        summaries: run -> stored scores of its corrections, where there are no probabilities.
 
     Returns:
         Corrected method -> (folds, metrics) frame of its test scores, in metrics that the
         correction can change; empty without probabilities and for a search.
     """
-    if probabilities is None or not comparison.is_grid:
-        return {}
-    methods = {}
+    methods: dict[CorrectedMethod, pd.DataFrame] = {}
+    if not comparison.is_grid:
+        return methods
     for source in source_methods(comparison, remix):
-        folds = comparison.trained_folds(source)
-        is_shifted = len(folds) > 0 and _is_shifted(source, folds)
-        scores: dict[str, dict[tuple[int, int], dict[str, float]]] = {}
-        for fold in folds.to_dict("records"):
-            place = int(fold["repeat"]), int(fold["fold"])
-            _, y, p = probabilities(source.run, *place, "test")
-            validation = probabilities(source.run, *place, "validation")[1:]
-            for label, corrected in _corrected(source, fold, p, validation, is_shifted).items():
-                scores.setdefault(label, {})[place] = {
-                    metric: value
-                    for metric, value in score(y, corrected, p.shape[1]).items()
-                    if not label.startswith(THRESHOLD) or metric.startswith(_DECISION_METRICS)
-                }
-        for label, by_fold in scores.items():
-            methods[CorrectedMethod(label, source, is_exact(source))] = pd.DataFrame(
-                by_fold.values(), pd.MultiIndex.from_tuples(by_fold, names=["repeat", "fold"])
-            )
+        scores: Mapping[str, pd.DataFrame] = {}
+        if probabilities is not None:
+            scores = _corrected_scores(comparison, source, probabilities)
+        elif source.run in summaries:
+            stored = summaries[source.run]["corrected"]
+            scores = {label: _frame(**content) for label, content in stored.items()}
+        for label, frame in scores.items():
+            methods[CorrectedMethod(label, source, is_exact(source))] = frame
     return methods
+
+
+def correction_summaries_of_runs(comparison: Comparison) -> dict[int, dict[str, Any]]:
+    """Run -> scores of its corrections as JSON, which `corrected_methods` takes back."""
+    summaries: dict[int, dict[str, Any]] = {}
+    for method in comparison.corrected:
+        columns = {
+            metric: frame[method.label].dropna()
+            for (part, metric), frame in comparison.scores.items()
+            if part == "test" and method.label in frame
+        }
+        summaries.setdefault(method.source.run, {})[method.label] = {
+            "folds": [list(map(int, place)) for place in next(iter(columns.values())).index],
+            "scores": {metric: column.tolist() for metric, column in columns.items()},
+        }
+    return summaries
+
+
+def _corrected_scores(
+    comparison: Comparison, source: Method, probabilities: ProbabilityReader
+) -> dict[str, pd.DataFrame]:
+    """Label of a corrected method -> (folds, metrics) frame of its test scores."""
+    folds = comparison.trained_folds(source)
+    is_shifted = len(folds) > 0 and _is_shifted(source, folds)
+    scores: dict[str, dict[tuple[int, int], dict[str, float]]] = {}
+    for fold in folds.to_dict("records"):
+        place = int(fold["repeat"]), int(fold["fold"])
+        _, y, p = probabilities(source.run, *place, "test")
+        validation = probabilities(source.run, *place, "validation")[1:]
+        for label, corrected in _corrected(source, fold, p, validation, is_shifted).items():
+            scores.setdefault(label, {})[place] = {
+                metric: value
+                for metric, value in score(y, corrected, p.shape[1]).items()
+                if not label.startswith(THRESHOLD) or metric.startswith(_DECISION_METRICS)
+            }
+    return {
+        label: pd.DataFrame(
+            by_fold.values(), pd.MultiIndex.from_tuples(by_fold, names=["repeat", "fold"])
+        )
+        for label, by_fold in scores.items()
+    }
+
+
+def _frame(folds: Sequence[Sequence[int]], scores: Mapping[str, Sequence[float]]) -> pd.DataFrame:
+    index = pd.MultiIndex.from_tuples(map(tuple, folds), names=["repeat", "fold"])
+    return pd.DataFrame(scores, index)
 
 
 def with_methods(

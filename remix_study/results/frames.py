@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -69,6 +69,8 @@ class StudyFrames:
         manifests: how each problem was run, one dictionary for each start that trained something.
         probabilities: reads stored probabilities; None where there are none.
         searches: of each search what `runs` has not: order, pruned trials, outer folds.
+        summaries: of a database without probabilities, run -> what pages compute from them, as
+            :mod:`remix_study.results.summary` writes it.
     """
 
     problems: pd.DataFrame
@@ -78,6 +80,7 @@ class StudyFrames:
     manifests: tuple[Mapping[str, Any], ...]
     probabilities: ProbabilityReader | None = None
     searches: tuple[SearchResult, ...] = ()
+    summaries: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
 
     def validation_only(self) -> StudyFrames:
         """Validation parts in the place of test parts, which nothing made from them can show.
@@ -98,6 +101,8 @@ class StudyFrames:
             probabilities=read_stored
             and (lambda run, repeat, fold, _: read_stored(run, repeat, fold, "validation")),
             searches=(),
+            # These are results of test parts.
+            summaries={},
         )
 
 
@@ -137,14 +142,17 @@ def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
                 .where(tables.manifests.c.study_uuid == row.uuid)
                 .order_by(tables.manifests.c.id)
             ).scalars()
+        has_summaries = tables.summaries in tables.tables_of_runs(connection)
+        summaries = connection.execute(select(tables.summaries)).all() if has_summaries else []
     return StudyFrames(
         problems=pd.DataFrame([_problem_record(row, progress[row.name]) for _, row in problems]),
         runs=pd.DataFrame(runs, columns=_RUN_COLUMNS),
         folds=pd.DataFrame(folds, columns=_FOLD_COLUMNS),
         scores=tidy_scores(scores),
         manifests=tuple(manifests),
-        probabilities=probability_reader(engine),
+        probabilities=None if summaries else probability_reader(engine),
         searches=searches,
+        summaries={summary.run_id: summary.content for summary in summaries},
     )
 
 

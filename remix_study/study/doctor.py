@@ -219,11 +219,22 @@ def _whole_runs(connection: Connection, row: Any) -> set[int]:
     trained = _counts(connection, row.uuid, tables.folds, tables.folds.c.failed == "")
     scores = _counts(connection, row.uuid, tables.scores)
     probabilities = _counts(connection, row.uuid, tables.probabilities)
+    # A summary of a database has results of probabilities in their place.
+    if not probabilities and _has_summaries(connection, row.uuid):
+        probabilities = Counter({run: 2 * count for run, count in trained.items()})
     return {
         run
         for run, count in folds.items()
         if (count, scores[run], probabilities[run]) == (n_folds, 2 * n_folds, 2 * trained[run])
     }
+
+
+def _has_summaries(connection: Connection, study_uuid: str) -> bool:
+    if tables.summaries not in tables.tables_of_runs(connection):
+        return False
+    summaries = select(tables.summaries.c.run_id).join(tables.runs)
+    of_study = tables.runs.c.study_uuid == study_uuid
+    return connection.execute(summaries.where(of_study).limit(1)).first() is not None
 
 
 def _counts(
@@ -244,7 +255,9 @@ def _counts(
 
 def _check_leftovers(connection: Connection, bound: set[str], prune: bool) -> Iterator[Defect]:
     """Rows that belong to nothing, and studies that Optuna does not know any more."""
-    checks = [(table, table.c.run_id, tables.runs.c.id, "orphans") for table in tables.OF_RUNS]
+    run_id = tables.runs.c.id
+    of_runs = tables.tables_of_runs(connection)
+    checks = [(table, table.c.run_id, run_id, "orphans") for table in of_runs]
     uuid = tables.studies.c.uuid
     of_studies = (*tables.OF_STUDIES, tables.runs)
     checks += [(table, table.c.study_uuid, uuid, "strays") for table in of_studies]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import lzma
 import os
 import sqlite3
 import time
@@ -31,6 +32,9 @@ from remix_study.studyfile.schema import DEFAULT_STORAGE
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
+
+COMPRESSED = ".xz"
+"""Ending of the name of a compressed database, which is only read."""
 
 # Seconds a writer waits for another one's lock.
 _BUSY_TIMEOUT = 60
@@ -62,6 +66,10 @@ def open_storage(url: str, *, upgrade: bool = True) -> RDBStorage:
     options: dict[str, Any] = {"pool_pre_ping": True}
     if is_sqlite:
         _check_file(parsed)
+        if str(parsed.database).endswith(COMPRESSED):
+            raise StorageError(
+                f"{parsed.database}: a compressed database can only be read; unpack it with xz -d"
+            )
         options = {"connect_args": {"timeout": _BUSY_TIMEOUT}}
     with database_errors(url):
         if is_sqlite:
@@ -93,6 +101,8 @@ def open_storage(url: str, *, upgrade: bool = True) -> RDBStorage:
 def open_reader(url: str) -> Engine:
     """Open an existing database for reading only, without ever taking its write lock.
 
+    A file whose name ends in .xz is a compressed database, which is read into memory.
+
     Raises:
         StorageError: It is not there, cannot be read, or holds no study of this project.
     """
@@ -104,10 +114,14 @@ def open_reader(url: str) -> Engine:
             raise StorageError(f"{path}: there is no such database; run a study first")
         uri = f"{path.resolve().as_uri()}?mode=ro"
         # Plain read transactions: BEGIN IMMEDIATE here would block every writer.
-        engine = create_engine(
-            "sqlite://",
-            creator=lambda: sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT),
-            poolclass=sqlalchemy.NullPool,
+        engine = (
+            _open_compressed(path)
+            if path.suffix == COMPRESSED
+            else create_engine(
+                "sqlite://",
+                creator=lambda: sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT),
+                poolclass=sqlalchemy.NullPool,
+            )
         )
     else:
         engine = create_engine(parsed, pool_pre_ping=True)
@@ -116,6 +130,17 @@ def open_reader(url: str) -> Engine:
             raise StorageError(f"{url_without_password(url)}: holds no study of remix_study")
         check_version(connection, url)
     return engine
+
+
+def _open_compressed(path: Path) -> Engine:
+    """Read a compressed database into memory, shared by all connections of the engine."""
+    try:
+        content = lzma.decompress(path.read_bytes())
+    except (OSError, lzma.LZMAError, EOFError) as error:
+        raise StorageError(f"{path}: cannot be read as an xz file ({error})") from error
+    memory = sqlite3.connect(":memory:", check_same_thread=False)
+    memory.deserialize(content)
+    return create_engine("sqlite://", creator=lambda: memory, poolclass=sqlalchemy.StaticPool)
 
 
 @contextmanager

@@ -181,6 +181,14 @@ probabilities = Table(
     Column("probabilities", LargeBinary, nullable=False),  # zlib of float32 (rows, K)
 )
 
+# Of a database without probabilities: what pages compute from a run's. JSON of `results.summary`.
+summaries = Table(
+    "remix_summaries",
+    metadata,
+    Column("run_id", ForeignKey("remix_runs.id"), primary_key=True),
+    Column("content", JSON, nullable=False),
+)
+
 workers = Table(
     "remix_workers",
     metadata,
@@ -203,8 +211,14 @@ leases = Table(
     Column("trial", Integer),
 )
 
-OF_RUNS = (probabilities, scores, folds)
+OF_RUNS = (probabilities, summaries, scores, folds)
 """Tables whose rows belong to a run."""
+
+
+def tables_of_runs(connection: Connection) -> list[Table]:
+    """Those of `OF_RUNS` that a database has: earlier versions lack a later table."""
+    return [table for table in OF_RUNS if inspect(connection).has_table(table.name)]
+
 
 OF_STUDIES = (parts, manifests, leases)
 """Tables whose rows belong to a study, apart from its runs."""

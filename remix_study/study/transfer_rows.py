@@ -142,11 +142,12 @@ def _project_rows(connection: Connection, study_uuid: str, run_uuids: set[str]) 
         yield table, _rows(connection, table, table.c.study_uuid == study_uuid)
     of_study = tables.runs.c.study_uuid == study_uuid
     query = tables.select_rows(connection, tables.runs).where(of_study).order_by(tables.runs.c.id)
+    tables_of_runs = tables.tables_of_runs(connection)
     for run in connection.execute(query).mappings().all():
         if run["uuid"] in run_uuids:
             row = {name: value for name, value in run.items() if name != "id"}
             yield tables.runs, [row | {"facts": run["facts"] or FACTS_OF_VERSION_1}]
-            for table in tables.OF_RUNS:
+            for table in tables_of_runs:
                 yield table, _rows(connection, table, table.c.run_id == run["id"])
 
 

@@ -1,0 +1,91 @@
+"""Summary databases: studies without probabilities, and what pages compute from these.
+
+A summary is a database like any other, only smaller: its pages have the same tables. It is a file
+compressed by xz, which commands that read databases open as it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import lzma
+import sqlite3
+import tempfile
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Engine, insert, select
+
+from remix_study.results.calibration import MethodReliability, as_json
+from remix_study.results.comparison import Comparison
+from remix_study.results.corrections import correction_summaries_of_runs
+from remix_study.study import tables
+from remix_study.study.optuna_tables import select_studies
+from remix_study.study.registration import bind_study
+from remix_study.study.storage import closing, open_storage
+from remix_study.study.transfer_rows import Block, read_study, write_study
+
+_RUNS = select(tables.runs.c.id, tables.runs.c.uuid)
+_NO_CURVES = tables.pack(np.zeros(0, np.float32))
+
+
+def write_summary(
+    source: Engine,
+    names: Collection[str],
+    reliabilities: Sequence[tuple[Comparison, Sequence[MethodReliability]]],
+    path: Path,
+) -> None:
+    """Write studies without probabilities and learning curves into a compressed database.
+
+    Args:
+        source: the database of the studies, open for reading.
+        names: of the studies; all when empty.
+        reliabilities: problems whose probabilities the page uses, with their corrected methods
+            and reliabilities.
+        path: the file to write, such as `summary.db.xz`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        database = Path(folder) / "summary.db"
+        with (
+            closing(open_storage(f"sqlite:///{database}")) as storage,
+            source.connect() as reading,
+            storage.engine.begin() as writing,
+        ):
+            for study_id, row in select_studies(reading, names):
+                blocks = _without_large_columns(read_study(reading, study_id, row))
+                bind_study(writing, write_study(writing, blocks), row.uuid)
+            uuids = {run.id: run.uuid for run in reading.execute(_RUNS)}
+            ids = {run.uuid: run.id for run in writing.execute(_RUNS)}
+            for run, content in _contents(reliabilities).items():
+                row = {"run_id": ids[uuids[run]], "content": content}
+                writing.execute(insert(tables.summaries), row)
+        with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as connection:
+            # A file with a write-ahead log could not be opened without a second one beside it.
+            connection.execute("PRAGMA journal_mode = DELETE")
+            connection.execute("VACUUM")
+        path.write_bytes(lzma.compress(database.read_bytes()))
+
+
+def _without_large_columns(blocks: Iterable[Block]) -> Iterator[Block]:
+    for table, rows in blocks:
+        if table is tables.folds:
+            rows = [row | {"curves": _NO_CURVES} for row in rows]
+        if table not in (tables.probabilities, tables.parts):
+            yield table, rows
+
+
+def _contents(
+    reliabilities: Sequence[tuple[Comparison, Sequence[MethodReliability]]],
+) -> dict[int, dict[str, Any]]:
+    """Run -> what pages compute from its probabilities."""
+    contents: dict[int, dict[str, Any]] = {}
+    for comparison, methods in reliabilities:
+        for run, corrected in correction_summaries_of_runs(comparison).items():
+            contents[run] = {"corrected": corrected, "reliability": {}}
+        for reliability in methods:
+            content = contents.setdefault(
+                reliability.method.run, {"corrected": {}, "reliability": {}}
+            )
+            content["reliability"] = as_json(reliability)
+    return contents
