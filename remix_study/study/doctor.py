@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Connection, Delete, Engine, String, Table, cast, delete, func, select
+from sqlalchemy import Connection, Delete, Engine, String, Table, cast, delete, func, select, true
 
 from remix_study.errors import StorageError
 from remix_study.study import leases, optuna_tables, tables
@@ -219,22 +219,15 @@ def _whole_runs(connection: Connection, row: Any) -> set[int]:
     trained = _counts(connection, row.uuid, tables.folds, tables.folds.c.failed == "")
     scores = _counts(connection, row.uuid, tables.scores)
     probabilities = _counts(connection, row.uuid, tables.probabilities)
-    # A summary of a database has results of probabilities in their place.
-    if not probabilities and _has_summaries(connection, row.uuid):
+    has_summaries = tables.summaries in tables.tables_of_runs(connection)
+    if not probabilities and has_summaries and _count(connection, tables.summaries, true()):
+        # A summary of a database has results of probabilities in their place.
         probabilities = Counter({run: 2 * count for run, count in trained.items()})
     return {
         run
         for run, count in folds.items()
         if (count, scores[run], probabilities[run]) == (n_folds, 2 * n_folds, 2 * trained[run])
     }
-
-
-def _has_summaries(connection: Connection, study_uuid: str) -> bool:
-    if tables.summaries not in tables.tables_of_runs(connection):
-        return False
-    summaries = select(tables.summaries.c.run_id).join(tables.runs)
-    of_study = tables.runs.c.study_uuid == study_uuid
-    return connection.execute(summaries.where(of_study).limit(1)).first() is not None
 
 
 def _counts(
@@ -255,8 +248,7 @@ def _counts(
 
 def _check_leftovers(connection: Connection, bound: set[str], prune: bool) -> Iterator[Defect]:
     """Rows that belong to nothing, and studies that Optuna does not know any more."""
-    run_id = tables.runs.c.id
-    of_runs = tables.tables_of_runs(connection)
+    run_id, of_runs = tables.runs.c.id, tables.tables_of_runs(connection)
     checks = [(table, table.c.run_id, run_id, "orphans") for table in of_runs]
     uuid = tables.studies.c.uuid
     of_studies = (*tables.OF_STUDIES, tables.runs)

@@ -58,7 +58,7 @@ def test_it_comes_into_another_database_with_its_results(summary, here):
 
 def test_nothing_is_written_into_it(summary, capsys):
     before = summary.read_bytes()
-    assert main(["repair", "--storage", f"sqlite:///{summary}"]) == BAD_DATABASE
+    assert main(["import", "x.db", "--storage", f"sqlite:///{summary}"]) == BAD_DATABASE
     assert (
         "a compressed database can only be read; unpack it with xz -d" in capsys.readouterr().err
     )
