@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from remix_study.study.signals import Signals
 
 
+_EXTRAS = {
+    "latex": "tables as LaTeX and Markdown",
+    "figures": "all figures as SVG and PNG files",
+    "summary": "a small database, without probabilities, that makes the same tables",
+}
+
+
 def add_command(commands: Any) -> None:
     """Add the command to the program's parser."""
     command = commands.add_parser("report", help="write the report of studies in a database")
@@ -27,13 +34,8 @@ def add_command(commands: Any) -> None:
                          help="demonstrate ReMix on made-up data; needs no database")  # fmt: skip
     command.add_argument("--output", type=Path, metavar="DIR",
                          help="folder to write (default: report, or demonstration)")  # fmt: skip
-    command.add_argument("--latex", action="store_true",
-                         help="write tables as LaTeX and Markdown, too")  # fmt: skip
-    command.add_argument("--figures", action="store_true",
-                         help="write all figures as SVG and PNG files, too")  # fmt: skip
-    command.add_argument("--summary", action="store_true",
-                         help="write a small database of the studies, without probabilities, "
-                         "that makes the same tables")  # fmt: skip
+    for name, what in _EXTRAS.items():
+        command.add_argument(f"--{name}", action="store_true", help=f"also write {what}")
     add_storage(command)
     add_json(command)
     command.set_defaults(command=_report)
@@ -51,28 +53,18 @@ def _report(options: argparse.Namespace, signals: Signals) -> int:
     if options.demonstration:
         return _demonstrate(options, signals)
     from remix_study.paper.page_sections import all_sections
-    from remix_study.report.page import write_report
+    from remix_study.report.page import report_studies
     from remix_study.report.page_files import Formats
-    from remix_study.results.frames import load_frames
-    from remix_study.study.database_errors import database_errors
-    from remix_study.study.storage import open_reader
 
     names = study_names(options.studies)
-    with database_errors(options.storage):
-        engine = open_reader(options.storage)
-        frames = load_frames(engine, names)
-        output = options.output or Path("report")
-        command = report_command(names, options.storage)
-        formats = Formats(latex=options.latex, figures=options.figures)
-        index = write_report(
-            frames,
-            output,
-            command=command,
-            registry=all_sections(),
-            formats=formats,
-            summarized=engine if options.summary else None,
-        )
-        engine.dispose()
+    index = report_studies(
+        names,
+        options.storage,
+        options.output or Path("report"),
+        command=report_command(names, options.storage),
+        registry=all_sections(),
+        formats=Formats(options.latex, options.figures, options.summary),
+    )
     _print_index(options, index)
     return DONE
 
@@ -95,7 +87,7 @@ def _demonstrate(options: argparse.Namespace, signals: Signals) -> int:
     signals.check()
     output = options.output or Path("demonstration")
     command = shlex.join(["remix-study", "report", "--demonstration"])
-    formats = Formats(latex=options.latex, figures=options.figures)
+    formats = Formats(options.latex, options.figures)
     _print_index(options, write_demonstration(output, command=command, formats=formats))
     return DONE
 

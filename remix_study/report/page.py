@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,37 @@ def check_report(output: Path, storage: str) -> None:
             )
 
 
+def report_studies(
+    studies: Sequence[str],
+    storage: str,
+    output: Path,
+    *,
+    command: str,
+    registry: SectionRegistry | None = None,
+    formats: Formats = PAGE_ONLY,
+) -> Path:
+    """Write the report of studies in a database; takes and raises what `conclude` does.
+
+    Args:
+        studies: their names; all when empty.
+        storage: URL of the database.
+        output: the folder of the page.
+        command: as in :func:`write_report`, and so are the others.
+        registry: the sections of the page.
+        formats: what is written beside it.
+    """
+    with _open_frames(storage, studies) as (engine, frames):
+        summarized = engine if formats.summary else None
+        return write_report(
+            frames,
+            output,
+            command=command,
+            registry=registry,
+            formats=formats,
+            summarized=summarized,
+        )
+
+
 def conclude(
     study: str,
     storage: str,
@@ -150,16 +182,19 @@ def conclude(
         StorageError: The database cannot be read.
         UsageError: The folder cannot be written.
     """
+    with _open_frames(storage, [study]) as (_, frames):
+        index = None
+        if output is not None:
+            index = write_report(frames, output, command=command, registry=registry)
+        return Outcome(outcome_lines(frames), index)
+
+
+@contextmanager
+def _open_frames(storage: str, studies: Sequence[str]) -> Iterator[tuple[Engine, StudyFrames]]:
     with database_errors(storage):
         engine = open_reader(storage)
         try:
-            frames = load_frames(engine, [study])
-            index = (
-                write_report(frames, output, command=command, registry=registry)
-                if output
-                else None
-            )
-            return Outcome(outcome_lines(frames), index)
+            yield engine, load_frames(engine, studies)
         finally:
             engine.dispose()
 

@@ -50,10 +50,12 @@ class Formats:
     Attributes:
         latex: tables as LaTeX and Markdown, for a paper.
         figures: all figures as SVG and PNG.
+        summary: a small database of the studies, without probabilities.
     """
 
     latex: bool = False
     figures: bool = False
+    summary: bool = False
 
 
 PAGE_ONLY = Formats()
