@@ -56,7 +56,7 @@ LARGER_TODAY = {
     "study": 6028,
     "results": 5246,
     "report": 4230,
-    "paper": 5190,
+    "paper": 5173,
 }
 
 

@@ -2,15 +2,15 @@
 
 In: the problems of a report. Out: for each claim parts with numbers and two verdicts, by the
 order of the means and by data set. Read `verdicts` first, which says what those are; `methods`,
-`gains`, `alpha` and `costs` declare the claims, each with its rule, and `evidence` is what they
-are checked on.
+`gains` and `alpha` declare the claims, each with its rule, and `evidence` is what they are checked
+on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from remix_study.paper.claims import alpha, costs, gains, methods
+from remix_study.paper.claims import alpha, gains, methods
 from remix_study.paper.claims.evidence import evidence_of
 from remix_study.paper.claims.verdicts import CheckedClaim, Claim
 from remix_study.results.comparison import Comparison
@@ -25,7 +25,7 @@ BOUNDARY = Claim(
 )
 _DECLARED = [
     value
-    for module in (methods, gains, alpha, costs)
+    for module in (methods, gains, alpha)
     for value in vars(module).values()
     if isinstance(value, Claim)
 ]
