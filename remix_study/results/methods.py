@@ -142,8 +142,8 @@ def nearest_alphas(
     """Select for each key the method whose alpha is nearest, the first among equals.
 
     Args:
-        methods: Methods, each with the key (such as its strategy) of which one is selected.
-        target: The alpha to be near to, above 0.
+        methods: pairs of a key, such as the strategy, and a method.
+        target: the alpha to be near to, above 0.
     """
     by_key = grouped(methods, lambda pair: pair[0])
     return {

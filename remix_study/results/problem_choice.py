@@ -70,11 +70,7 @@ def headline_problems(comparisons: Sequence[Comparison]) -> tuple[Comparison, ..
 
 
 def variant_pairs(comparisons: Sequence[Comparison]) -> dict[str, tuple[VariantPair, ...]]:
-    """Pair the problems of each variant with the plain ones.
-
-    Returns:
-        Variant -> its pairs; problems without methods or without a plain problem are left out.
-    """
+    """Variant -> its problems, each with the plain one; all others are left out."""
     usable = grouped((c for c in comparisons if c.is_grid and c.methods), problem_variant)
     # Of two studies with the same problem, the one with more methods, as for ranks.
     plain = {

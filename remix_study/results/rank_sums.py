@@ -73,11 +73,7 @@ class Ranking:
         return self.sums / len(self.ranks)
 
     def by_dataset(self, datasets: Mapping[str, str]) -> Ranking:
-        """Rank the same methods on each data set, after averaging the scores of its problems.
-
-        Args:
-            datasets: problem -> its data set.
-        """
+        """Rank the methods on each data set (problem -> data set), its problems averaged first."""
         names = [datasets[str(problem)] for problem in self.means.index]
         return _ranking(self.kind, self.metric, self.means.groupby(names, sort=False).mean())
 

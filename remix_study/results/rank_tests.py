@@ -42,7 +42,6 @@ class Opponent:
     """
 
     method: str
-    mean_rank: float
     holm_p: float
     is_behind: bool
     difference: float
@@ -140,7 +139,6 @@ def _rank_test(ranking: Ranking, unit: str, remix: str) -> RankTest:
     opponents = tuple(
         Opponent(
             method=label,
-            mean_rank=float(ranking.mean_ranks[label]),
             holm_p=float(p),
             is_behind=bool(ranking.sums[remix] < ranking.sums[label]),
             difference=float(gains[label].to_numpy().mean()),
@@ -199,7 +197,7 @@ def table_of_opponents(tests_by_set: TestsBySet) -> pd.DataFrame:
             "remix": "test.remix",
             "rival": "rival.method",
             "mean_rank_remix": lambda line: line.test.mean_rank(line.test.remix),
-            "mean_rank_rival": "rival.mean_rank",
+            "mean_rank_rival": lambda line: line.test.mean_rank(line.rival.method),
             "holm_p": "rival.holm_p",
             "mean_gain_of_remix": "rival.difference",
             "remix_better": "rival.posterior.better",
