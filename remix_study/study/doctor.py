@@ -113,15 +113,17 @@ def _check_database(connection: Connection, free_all: bool, prune: bool) -> Iter
             )
         references = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
         broken.update(row[0] for row in references if row[0] not in tables.metadata.tables)
-    # Leases are read before workers: a worker is in its table before it has a lease.
+    # Leases are read before workers: a worker is in its table before it has a lease. What begins
+    # after these looks is in none of them.
     all_leases = connection.execute(select(tables.leases)).all()
+    all_workers = connection.execute(select(tables.workers)).all()
     living = set() if free_all else leases.living_workers(connection)
     dead_leases = [lease for lease in all_leases if lease.worker_uuid not in living]
     if dead_leases:
         text = f"{_counted(len(dead_leases), 'lease')} of workers that are gone"
         of_dead = tables.leases.c.worker_uuid.in_({lease.worker_uuid for lease in dead_leases})
         yield Finding("claim", text), _execute(delete(tables.leases).where(of_dead))
-    for worker in connection.execute(select(tables.workers)).all():
+    for worker in all_workers:
         if worker.uuid not in living:
             host = worker.host.split()[0]
             text = f"worker {worker.pid} on {host}, last heard of {worker.seen}, is gone"
