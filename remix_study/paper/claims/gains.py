@@ -215,11 +215,13 @@ def image_gains_smaller(kinds: Kinds) -> Part:
 def _order_part(matrix: ScoreMatrix, top: Sequence[str], strategies: Sequence[str]) -> Part:
     """A part that holds where the top strategies gain most, in this order."""
     matrix.require("baseline", *strategies)
-    gains = matrix.gains(*strategies).mean()
+    by_problem = matrix.gains(*strategies)
+    gains = by_problem.mean()
     pairs = order(top, strategies)
     holds = all(gains[better] > gains[worse] for better, worse in pairs)
     numbers = {f"gain of {strategy}": gain for strategy, gain in gains.items()}
-    return part_on(matrix.problems, holds, numbers, contrasts_of(matrix, matrix.leads(*pairs)))
+    leads = pd.DataFrame({f"{a} over {b}": by_problem[a] - by_problem[b] for a, b in pairs})
+    return part_on(matrix.problems, holds, numbers, contrasts_of(matrix, leads))
 
 
 def _smaller_part(
