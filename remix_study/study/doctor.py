@@ -113,8 +113,7 @@ def _check_database(connection: Connection, free_all: bool, prune: bool) -> Iter
             )
         references = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
         broken.update(row[0] for row in references if row[0] not in tables.metadata.tables)
-    # Leases are read before workers: a worker is in its table before it has a lease. What begins
-    # after these looks is in none of them.
+    # In this order: a worker is in its table before it has a lease, and may begin at any moment.
     all_leases = connection.execute(select(tables.leases)).all()
     all_workers = connection.execute(select(tables.workers)).all()
     living = set() if free_all else leases.living_workers(connection)
@@ -252,8 +251,7 @@ def _check_leftovers(connection: Connection, bound: set[str], prune: bool) -> It
     """Rows that belong to nothing, and studies that Optuna does not know any more."""
     run_id, of_runs = tables.runs.c.id, tables.tables_of_runs(connection)
     checks = [(table, table.c.run_id, run_id, "orphans") for table in of_runs]
-    uuid = tables.studies.c.uuid
-    of_studies = (*tables.OF_STUDIES, tables.runs)
+    uuid, of_studies = tables.studies.c.uuid, (*tables.OF_STUDIES, tables.runs)
     checks += [(table, table.c.study_uuid, uuid, "strays") for table in of_studies]
     for table, key, owner, kind in checks:
         is_stray = key.not_in(select(owner))

@@ -133,7 +133,8 @@ def _transfer_study(source: Connection, target: Connection, registered: Register
 
 
 def _digested(blocks: Iterable[Block], digest: Any) -> Iterator[Block]:
-    """Yield blocks as they are and take each into a digest."""
+    """Yield blocks as they are and take each into a digest; tables without rows are no part."""
     for table, rows in blocks:
-        digest.update(f"{table.name} {comparable(rows)}\n".encode())
+        if rows:
+            digest.update(f"{table.name} {comparable(rows)}\n".encode())
         yield table, rows

@@ -38,9 +38,11 @@ def create_tables(engine: Engine, url: str, *, upgrade: bool) -> None:
     """
     with engine.begin() as connection:
         is_new = not inspect(connection).has_table(tables.studies.name)
-        tables.metadata.create_all(connection)
         version = tables.SCHEMA if is_new else check_version(connection, url)
-        if version < tables.SCHEMA and upgrade:
+        if version < tables.SCHEMA and not upgrade:
+            return
+        tables.metadata.create_all(connection)
+        if version < tables.SCHEMA:
             _upgrade(connection, url)
         elif is_new:
             connection.execute(insert(tables.schema).values(version=version))
