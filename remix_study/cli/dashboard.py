@@ -39,24 +39,23 @@ def add_command(commands: Any) -> None:
 
 
 def _dashboard(options: argparse.Namespace, signals: Signals) -> int:
+    from remix_study.dashboard import server
     from remix_study.dashboard.pages import Pages, RenewalThread
-    from remix_study.dashboard.server import Server, application
-    from remix_study.dashboard.storages import artifact_folder, open_storages, study_ids
 
-    with open_storages(options.storage) as storages:
+    with server.open_storages(options.storage) as storages:
         study = study_names([options.study])[0] if options.study else None
-        ids = study_ids(storages.pages, study)
-        folder = artifact_folder(options.artifacts, storages.pages)
-        app = application(storages.dashboard, folder)
-        with Server(options.host, options.port, app, signals) as server:
-            _print_addresses(options, server.server_port, ids, folder)
+        ids = server.study_ids(storages.pages, study)
+        folder = server.artifact_folder(options.artifacts, storages.pages)
+        app = server.application(storages.dashboard, folder)
+        with server.Server(options.host, options.port, app, signals) as listening:
+            _print_addresses(options, listening.server_port, ids, folder)
             studies = [study] if study else []
             renewal = RenewalThread(
                 Pages(storages.dashboard, storages.pages.engine, folder, studies)
             )
             renewal.start()
             try:
-                server.serve_forever(poll_interval=0.2)
+                listening.serve_forever(poll_interval=0.2)
             finally:
                 with signals.critical():
                     renewal.end()

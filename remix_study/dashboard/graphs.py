@@ -1,4 +1,4 @@
-"""Figures of a study as Plotly graphs: dictionaries in the form that Plotly draws."""
+"""Figures: graphs of a study as dictionaries that Plotly draws, and the diagram of a trial."""
 
 from __future__ import annotations
 
@@ -12,14 +12,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remix_study.metrics import short_name
-from remix_study.report.figures import strategy_color
+from remix_study.report.figures import figure, render, strategy_color
 from remix_study.report.formatting import label_with_direction, plain
-from remix_study.results.calibration import NATURAL, MethodReliability
+from remix_study.results.calibration import (
+    BALANCED,
+    CORRECTED,
+    NATURAL,
+    MethodReliability,
+    method_reliability,
+)
+from remix_study.results.comparison import Comparison
+from remix_study.results.methods import Method
+from remix_study.results.probabilities import ProbabilityReader
 from remix_study.results.rank_sums import RankTable
 from remix_study.results.sensitivity import SensitivityCurve
 
 # Decimals of a number; further ones are invisible and would fill the database.
 _DECIMALS = 5
+_VIEWS = (
+    (NATURAL, "natural class shares", "-o"),
+    (BALANCED, "classes weighted alike", "--s"),
+    (CORRECTED, "corrected to the natural shares", ":^"),
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +58,6 @@ class Graph:
 def sensitivity_graph(metric: str, curves: Sequence[SensitivityCurve]) -> Graph:
     """An objective against alpha on a square-root axis, with a line for each mixing strategy."""
     traces = []
-    alphas = sorted({point.alpha for curve in curves for point in curve.points})
     for curve in curves:
         points = [point for point in curve.points if math.isfinite(point.score.mean)]
         errors = [point.score.interval.standard_error for point in points]
@@ -61,48 +74,51 @@ def sensitivity_graph(metric: str, curves: Sequence[SensitivityCurve]) -> Graph:
                 "line": {"color": strategy_color(curve.family)},
             }
         )
-    axis = {
-        "title": {"text": "alpha (square-root scale)"},
+    alphas = sorted({point.alpha for curve in curves for point in curve.points})
+    ticks = {
         "tickvals": _numbers([math.sqrt(alpha) for alpha in alphas]),
         "ticktext": [plain(alpha) for alpha in alphas],
         "zeroline": False,
     }
-    title = f"Sensitivity to alpha: {short_name(metric)} on validation rows"
     return Graph(
         f"sensitivity-{metric}",
         traces,
-        _layout(title, axis, {"title": {"text": _text(label_with_direction(metric))}}),
+        _layout(
+            f"Sensitivity to alpha: {short_name(metric)} on validation rows",
+            _axis("alpha (square-root scale)", **ticks),
+            _axis(_text(label_with_direction(metric))),
+        ),
     )
 
 
 def ranks_graph(rank_table: RankTable, kind: str, objectives: Sequence[str]) -> Graph | None:
     """Mean rank of every method over the problems of a kind; None where nothing is ranked."""
-    traces = []
-    n_problems = 0
-    for ranking in rank_table.rankings:
-        if ranking.kind != kind or ranking.metric not in objectives:
-            continue
-        n_problems = len(ranking.ranks)
-        mean_ranks = ranking.sums / n_problems
-        traces.append(
-            {
-                "type": "bar",
-                "orientation": "h",
-                "name": short_name(ranking.metric),
-                "x": _numbers(mean_ranks.to_list()),
-                "y": [_text(str(label)) for label in mean_ranks.index],
-                "hovertemplate": "%{y}: %{x:.2f}<extra>%{fullData.name}</extra>",
-            }
-        )
-    if not traces:
+    rankings = [
+        ranking
+        for ranking in rank_table.rankings
+        if ranking.kind == kind and ranking.metric in objectives
+    ]
+    if not rankings:
         return None
+    traces = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "name": short_name(ranking.metric),
+            "x": _numbers((ranking.sums / len(ranking.ranks)).to_list()),
+            "y": [_text(str(label)) for label in ranking.sums.index],
+            "hovertemplate": "%{y}: %{x:.2f}<extra>%{fullData.name}</extra>",
+        }
+        for ranking in rankings
+    ]
+    n_problems = len(rankings[-1].ranks)
     problems = "one problem" if n_problems == 1 else f"{n_problems} problems"
     return Graph(
         "ranks",
         traces,
         _layout(
             f"Mean rank of validation means over {problems}",
-            {"title": {"text": "mean rank (1 is best)"}, "rangemode": "tozero"},
+            _axis("mean rank (1 is best)", rangemode="tozero"),
             # The first method on top, and room for its name.
             {"autorange": "reversed", "automargin": True, "type": "category"},
         ),
@@ -113,16 +129,17 @@ def calibration_graph(reliabilities: Sequence[MethodReliability]) -> Graph | Non
     """Reliability of rare classes at the natural class shares, with a line for each method."""
     if not reliabilities:
         return None
-    diagonal = {
-        "type": "scatter",
-        "mode": "lines",
-        "name": "calibrated",
-        "x": [0, 1],
-        "y": [0, 1],
-        "line": {"color": "#999999", "dash": "dot", "width": 1},
-        "hoverinfo": "skip",
-    }
-    traces: list[dict[str, Any]] = [diagonal]
+    traces: list[dict[str, Any]] = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": "calibrated",
+            "x": [0, 1],
+            "y": [0, 1],
+            "line": {"color": "#999999", "dash": "dot", "width": 1},
+            "hoverinfo": "skip",
+        }
+    ]
     for reliability in reliabilities:
         bins, method = reliability.by_view[NATURAL], reliability.method
         is_filled = bins.counts > 0
@@ -144,10 +161,40 @@ def calibration_graph(reliabilities: Sequence[MethodReliability]) -> Graph | Non
         traces,
         _layout(
             "Calibration of rare classes on validation rows",
-            {"title": {"text": "mean forecast"}, "range": [-0.02, 1.02]},
-            {"title": {"text": "share that came true"}, "range": [-0.02, 1.02]},
+            _axis("mean forecast", range=[-0.02, 1.02]),
+            _axis("share that came true", range=[-0.02, 1.02]),
         ),
     )
+
+
+def reliability_diagram(
+    comparison: Comparison, method: Method, probabilities: ProbabilityReader | None
+) -> bytes | None:
+    """A PNG file: how often rare classes came against how often they were forecast.
+
+    Returns:
+        None where every fold failed or no probabilities are stored.
+    """
+    reliability = probabilities and method_reliability(comparison, method, probabilities)
+    if reliability is None:
+        return None
+    with figure(4.2, 4.0) as drawing:
+        axes = drawing.add_subplot()
+        axes.plot([0, 1], [0, 1], color="#999999", linewidth=0.8)
+        for view, name, style in _VIEWS:
+            if view in reliability.by_view:
+                bins = reliability.by_view[view]
+                axes.plot(bins.forecast, bins.observed, style, label=name, markersize=4)
+        axes.set(xlabel="mean forecast of a rare class", ylabel="share that came true",
+                 xlim=(-0.02, 1.02), ylim=(-0.02, 1.02),
+                 title=f"{method.label[:40]}, validation rows")  # fmt: skip
+        axes.legend(loc="best")
+        _, png = render(drawing)
+        return png()
+
+
+def _axis(title: str, **more: Any) -> dict[str, Any]:
+    return {"title": {"text": title}, **more}
 
 
 def _layout(title: str, x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:

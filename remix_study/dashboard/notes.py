@@ -1,4 +1,7 @@
-"""Notes in Markdown: what a study compares and how to read its page, what a trial trained."""
+"""Notes in Markdown: what a study compares and how to read its page, what a trial trained.
+
+And the table of a trial's folds.
+"""
 
 from __future__ import annotations
 
@@ -9,26 +12,34 @@ import pandas as pd
 
 from remix_study.batches.strategies import STRATEGIES
 from remix_study.metrics import CORE_METRICS
-from remix_study.report.formatting import (
-    counted,
-    digits,
-    label_with_direction,
-    listing,
-    number,
-    sentence,
-    thousands,
-)
-from remix_study.report.table_files import markdown_text
+from remix_study.report.formatting import digits, label_with_direction, number, sentence
+from remix_study.report.sentences import Sentences
+from remix_study.report.table_files import csv_text, markdown_text
+from remix_study.results.columns import frame_of
 from remix_study.results.comparison import Comparison
 from remix_study.results.methods import Method
 
 _MARKDOWN_CHARACTERS = re.compile(r"([\\`*_{}\[\]()#+.!|~$:@/-])")
+_FOLD_COLUMNS = {
+    "repeat": "repeat",
+    "fold": "fold",
+    "n_train": "n_train",
+    "minority_train": "minority_train",
+    "n_test": "n_validation",
+    "minority_test": "minority_validation",
+    "epochs": "epochs",
+    "stopped": "stopped",
+    "failed": "failed",
+}
 
 
 def escape_markdown(text: str) -> str:
     """Escape a name for Markdown: no tag, link, formula or emphasis is left."""
     # Entities hold a #, which must not be escaped: so Markdown comes before HTML.
     return html.escape(_MARKDOWN_CHARACTERS.sub(r"\\\1", " ".join(text.split())), quote=False)
+
+
+_SENTENCES = Sentences("remix_study.dashboard", escaped=escape_markdown)
 
 
 def study_note(comparison: Comparison) -> str:
@@ -41,70 +52,63 @@ def study_note(comparison: Comparison) -> str:
             for name, count in info["counts"].items()
         ]
     )
-    plan = (
-        f"{counted(int(info['repeats']), 'repetition')} of {int(info['folds'])}-fold "
-        f"cross-validation; {info['validation']:.0%} of the rows outside the test part are "
-        "validation rows."
-    )
-    unit = "configurations of a grid" if comparison.is_grid else "trials of a search"
     parts = [
         f"# {escape_markdown(comparison.title)}",
-        f"{escape_markdown(info['dataset'])}, {escape_markdown(comparison.imbalance_name)}: "
-        f"{thousands(int(info['n_rows']))} rows, {counted(int(info['n_features']), 'feature')}, "
-        f"{counted(len(info['classes']), 'class', 'classes')}.",
+        _SENTENCES.text("notes.problem", comparison),
         markdown_text(classes),
-        f"{plan} {info['planned']} {unit}.",
+        _SENTENCES.text("notes.plan", comparison),
         "## How to read this page",
-        "- Every value, graph and file here comes from **validation rows**. Test scores are in "
-        "the project's own tables and in what `remix-study report` writes; do not choose by them.",
-        f"- A trial is one strategy trained on every fold. Its values are means over folds of "
-        f"{listing([escape_markdown(label_with_direction(m)) for m in comparison.objectives])}.",
-        "- The best of many validation scores is optimistic.",
+        "\n".join(f"- {text}" for text in _SENTENCES.paragraphs("notes.reading", comparison)),
     ]
-    if comparison.is_grid:
-        parts.append(_GRAPHS)
     if info["notes"]:
-        parts += ["## Notes", *(f"- {escape_markdown(sentence(note))}" for note in info["notes"])]
+        notes = "\n".join(f"- {escape_markdown(sentence(note))}" for note in info["notes"])
+        parts += ["## Notes", notes]
     return "\n\n".join(parts).replace("\n\n- ", "\n- ") + "\n"
 
 
-_GRAPHS = """- Sensitivity: an objective against alpha, with one corrected standard error; \
-alpha 0 is the same strategy without mixing.
-- Ranks: mean rank of each method over the study's problems, among those complete on all; \
-1 is best.
-- Calibration: how often a rare class came when it was forecast; on the diagonal, forecasts \
-are shares of rows.
-- Each trial's page has a note, its fold table and its reliability diagram."""
-
-
 def trial_note(comparison: Comparison, method: Method) -> str:
-    """The note of a trial: its strategy in words and its mean validation scores."""
-    sampler, mixing, loss = method.parts
+    """The note of a trial: its strategy in words and its mean validation scores.
+
+    Args:
+        comparison: A problem of frames of validation parts alone.
+        method: The method of the trial.
+    """
     strategy = STRATEGIES.get(method.strategy)
-    description = (
-        strategy.description
-        if strategy is not None
-        else f"A strategy of sampler {sampler}, mixing {mixing} and loss {loss}."
+    description = strategy.description if strategy else ""
+    metrics = dict.fromkeys((*comparison.objectives, *CORE_METRICS))
+    means = frame_of(
+        (score for m in metrics if (score := comparison.effects.score(method.label, m))),
+        {
+            "validation score": lambda score: label_with_direction(score.metric),
+            "mean": lambda score: number(score.mean, digits(score.metric)),
+            "sd": lambda score: (
+                number(score.standard_deviation, digits(score.metric))
+                if score.interval.folds > 1
+                else ""
+            ),
+            "folds": "interval.folds",
+        },
     )
-    alpha = f" Alpha is {method.alpha:g}." if method.alpha is not None else ""
-    means = pd.DataFrame(
-        [
-            {"validation score": label_with_direction(metric), "mean": _mean(scores, metric),
-             "sd": _sd(scores, metric), "folds": len(scores)}
-            for metric in dict.fromkeys((*comparison.objectives, *CORE_METRICS))
-            if len(scores := comparison.score(method.label, metric))
-        ]
-    )  # fmt: skip
-    settings = f"\n\nAlso set: {escape_markdown(method.settings)}." if method.settings else ""
-    text = (
-        f"**{escape_markdown(method.label)}**\n\n{escape_markdown(description)}{alpha}{settings}\n"
-    )
-    return text + (f"\n{markdown_text(means)}" if len(means) else "")
+    parts = [
+        f"**{escape_markdown(method.label)}**",
+        *_SENTENCES.paragraphs("notes.trial", method, description),
+        *([markdown_text(means)] if len(means) else []),
+    ]
+    return "\n\n".join(parts).rstrip("\n") + "\n"
 
 
-def _mean(scores: pd.Series[float], metric: str) -> str:
-    return number(float(scores.mean()), digits(metric))
+def fold_table(comparison: Comparison, method: Method) -> bytes:
+    """A CSV file with one line a fold: its rows, epochs and validation scores.
 
-
-def _sd(scores: pd.Series[float], metric: str) -> str:
-    return number(float(scores.std(ddof=1)), digits(metric)) if len(scores) > 1 else ""
+    Args:
+        comparison: A problem of frames of validation parts alone.
+        method: The method of the trial.
+    """
+    folds = comparison.folds[comparison.folds["run"] == method.run].sort_values(["repeat", "fold"])
+    table = folds[list(_FOLD_COLUMNS)].rename(columns=_FOLD_COLUMNS).set_index(["repeat", "fold"])
+    scores = {
+        f"validation {metric}": values
+        for metric in comparison.metrics()
+        if len(values := comparison.score(method.label, metric))
+    }
+    return csv_text(table.join(pd.DataFrame(scores)).reset_index()).encode()

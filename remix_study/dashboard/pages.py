@@ -6,29 +6,37 @@ it or can fail by it.
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine, func, select
 
 from remix_study.batches.strategies import PUBLISHED_ALPHA
-from remix_study.dashboard import notes
-from remix_study.dashboard.artifacts import fold_table, reliability_diagram
-from remix_study.dashboard.graphs import calibration_graph, ranks_graph, sensitivity_graph
+from remix_study.dashboard.graphs import (
+    Graph,
+    calibration_graph,
+    ranks_graph,
+    reliability_diagram,
+    sensitivity_graph,
+)
+from remix_study.dashboard.notes import fold_table, study_note, trial_note
 from remix_study.dashboard.study_attributes import StudyAttributes
-from remix_study.dashboard.validation_parts import validation_only
-from remix_study.results import rank_sums, sensitivity
 from remix_study.results.calibration import DRAWN_STRATEGIES, method_reliabilities
+from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison, comparisons
-from remix_study.results.frames import StudyFrames, load_frames
+from remix_study.results.frames import load_frames
 from remix_study.results.methods import Method
+from remix_study.results.probabilities import ProbabilityReader
 from remix_study.results.problem_choice import rankable
+from remix_study.results.rank_sums import RankTable, all_ranks
+from remix_study.results.sensitivity import sensitivity_curves
 from remix_study.study import optuna_tables, tables
-from remix_study.study.optuna_tables import registered_studies
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
@@ -37,7 +45,7 @@ if TYPE_CHECKING:
 _PAUSE_SECONDS = 10.0
 _PAUSE_FACTOR = 15
 
-_FOLD_TABLE, _DIAGRAM = "folds.csv", "reliability-validation.png"
+_State = tuple[int, str, int]
 
 
 class Pages:
@@ -60,7 +68,7 @@ class Pages:
         """Renew nothing yet."""
         self._storage, self._engine, self._folder = storage, engine, folder
         self._studies = studies
-        self._renewed_states: dict[str, Any] = {}
+        self._renewed_states: dict[str, list[_State]] = {}
 
     def renew(self, stop: threading.Event | None = None) -> int:
         """Renew the pages of studies that have changed since the last time.
@@ -76,9 +84,9 @@ class Pages:
             if self._renewed_states.get(study) == state:
                 continue
             study_ids = {problem: study_id for study_id, problem, _ in state}
-            frames = validation_only(load_frames(self._storage.engine, [study]))
+            frames = load_frames(self._storage.engine, [study]).validation_only()
             problems = comparisons(frames)
-            rank_table = rank_sums.all_ranks(rankable(problems)[0])
+            rank_table = all_ranks(rankable(problems)[0])
             # Notes and graphs of all problems first, as drawing artifacts takes long.
             for is_artifact in (False, True):
                 for comparison in problems:
@@ -86,39 +94,60 @@ class Pages:
                         return n_written
                     attributes = StudyAttributes(self._storage, study_ids[comparison.problem])
                     if is_artifact:
-                        self._add_artifacts(attributes, comparison, frames)
+                        self._set_artifacts(attributes, comparison, frames.probabilities)
                     else:
-                        _set_study_page(attributes, comparison, frames, rank_table)
-                        self._set_trial_notes(attributes, comparison)
+                        self._set_notes(attributes, comparison)
+                        for graph in _graphs(comparison, rank_table, frames.probabilities):
+                            attributes.set_graph(graph)
                     n_written += attributes.write(self._engine)
             self._renewed_states[study] = state
         return n_written
 
-    def _states(self) -> dict[str, list[tuple[int, str, int]]]:
+    def _states(self) -> dict[str, list[_State]]:
         """(Optuna's study id, problem, number of ended trials) of every problem, by study."""
-        states: dict[str, list[tuple[int, str, int]]] = {}
+        states: dict[str, list[_State]] = {}
         trials = optuna_tables.trials.c
         ended = select(func.count()).where(trials.state.in_(["COMPLETE", "FAIL"]))
         with self._storage.engine.connect() as connection:
-            for study_id, entry in registered_studies(connection):
+            for study_id, entry in optuna_tables.registered_studies(connection):
                 if not self._studies or entry.study in self._studies:
                     n_ended = connection.execute(ended.where(trials.study_id == study_id))
                     state = (study_id, entry.problem, n_ended.scalar_one())
                     states.setdefault(entry.study, []).append(state)
         return states
 
-    def _trials(
-        self, attributes: StudyAttributes, comparison: Comparison
-    ) -> list[tuple[Method, int, str]]:
-        """Each method of the study with its trial's id and its run's UUID."""
-        trial_ids = {
-            trial.user_attrs[tables.RUN_ATTRIBUTE]: trial._trial_id
-            for trial in attributes.trials()
-            if tables.RUN_ATTRIBUTE in trial.user_attrs
-        }
-        runs = tables.runs.c
+    def _set_notes(self, attributes: StudyAttributes, comparison: Comparison) -> None:
+        attributes.set_note(study_note(comparison))
+        for method, trial_id, _ in self._trials(attributes.study_id, comparison):
+            attributes.set_note(trial_note(comparison, method), trial_id)
+
+    def _set_artifacts(
+        self,
+        attributes: StudyAttributes,
+        comparison: Comparison,
+        probabilities: ProbabilityReader | None,
+    ) -> None:
+        if self._folder is None:
+            return
+        for method, trial_id, run in self._trials(attributes.study_id, comparison):
+            trial = self._folder, trial_id, run
+            table = partial(fold_table, comparison, method)
+            diagram = partial(reliability_diagram, comparison, method, probabilities)
+            attributes.set_artifact(*trial, "folds.csv", table)
+            attributes.set_artifact(*trial, "reliability-validation.png", diagram)
+
+    def _trials(self, study_id: int, comparison: Comparison) -> list[tuple[Method, int, str]]:
+        """Each method of a study with its trial's id and its run's UUID."""
+        attributes, runs = optuna_tables.trial_attributes, tables.runs.c
+        of_run = attributes.c.key == tables.RUN_ATTRIBUTE
         is_shown = runs.id.in_([method.run for method in comparison.methods])
         with self._storage.engine.connect() as connection:
+            trial_ids = {
+                json.loads(row.value_json): int(row.trial_id)
+                for row in connection.execute(
+                    optuna_tables.rows_of_trials(attributes, study_id).where(of_run)
+                )
+            }
             rows = connection.execute(select(runs.id, runs.uuid).where(is_shown))
             uuids = {row.id: row.uuid for row in rows}
         return [
@@ -127,53 +156,24 @@ class Pages:
             if uuids.get(method.run) in trial_ids
         ]
 
-    def _set_trial_notes(self, attributes: StudyAttributes, comparison: Comparison) -> None:
-        for method, trial_id, _ in self._trials(attributes, comparison):
-            attributes.set_note(notes.trial_note(comparison, method), trial_id)
 
-    def _add_artifacts(
-        self, attributes: StudyAttributes, comparison: Comparison, frames: StudyFrames
-    ) -> None:
-        folder = self._folder
-        if folder is None:
-            return
-        for method, trial_id, run in self._trials(attributes, comparison):
-            if attributes.needs_artifact(folder, trial_id, run, _FOLD_TABLE):
-                table = fold_table(comparison, method)
-                attributes.add_artifact(folder, trial_id, run, _FOLD_TABLE, "text/csv", table)
-            if attributes.needs_artifact(folder, trial_id, run, _DIAGRAM):
-                diagram = reliability_diagram(comparison, method, frames.probabilities)
-                if diagram is not None:
-                    attributes.add_artifact(folder, trial_id, run, _DIAGRAM, "image/png", diagram)
-
-
-def _set_study_page(
-    attributes: StudyAttributes,
-    comparison: Comparison,
-    frames: StudyFrames,
-    rank_table: rank_sums.RankTable,
-) -> None:
-    """Set the note and the graphs of a study."""
-    attributes.set_note(notes.study_note(comparison))
-    curves = [
-        curve for curve in sensitivity.sensitivity_curves([comparison]) if curve.has_several_alphas
-    ]
-    for metric in comparison.objectives:
-        metric_curves = [curve for curve in curves if curve.metric == metric]
-        if metric_curves:
-            attributes.set_graph(sensitivity_graph(metric, metric_curves))
-    remix = comparison.method("remix", PUBLISHED_ALPHA)
-    if remix is None:
-        remix = next((m for m in comparison.methods if m.strategy == "remix"), None)
+def _graphs(
+    comparison: Comparison, rank_table: RankTable, probabilities: ProbabilityReader | None
+) -> Iterator[Graph]:
+    """The graphs of a planned problem for which there are methods; none of a search."""
+    curves = [curve for curve in sensitivity_curves([comparison]) if curve.has_several_alphas]
+    for metric, metric_curves in grouped(curves, lambda curve: curve.metric).items():
+        yield sensitivity_graph(metric, metric_curves)
+    remix = comparison.method("remix", PUBLISHED_ALPHA) or comparison.first_method("remix")
     reliabilities = [
         reliability
-        for reliability in method_reliabilities(comparison, frames.probabilities, remix)
+        for reliability in method_reliabilities(comparison, probabilities, remix)
         if reliability.method.strategy in DRAWN_STRATEGIES
     ]
     ranks = ranks_graph(rank_table, comparison.kind, comparison.objectives)
     for graph in (ranks, calibration_graph(reliabilities)):
         if graph is not None and comparison.is_grid:
-            attributes.set_graph(graph)
+            yield graph
 
 
 class RenewalThread(threading.Thread):

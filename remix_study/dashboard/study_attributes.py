@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _DIGEST_KEY = "remix_study:note:"
 # Where the dashboard looks for artifacts of finished trials.
 _ARTIFACT_KEY = "dashboard:artifacts:{trial}:{artifact}"
+_MIME_TYPES = {".csv": "text/csv", ".png": "image/png"}
 _ARTIFACT_NAMESPACE = uuid.UUID("6c1d3c53-5b0c-4d0b-8a9a-0c9a8d7d3f11")
 
 
@@ -34,7 +36,7 @@ class StudyAttributes:
 
     def __init__(self, storage: RDBStorage, study_id: int) -> None:
         """Read the attributes that the database holds."""
-        self._storage, self._study_id = storage, study_id
+        self._storage, self.study_id = storage, study_id
         self._stored = dict(storage.get_study_system_attrs(study_id))
         self._changed: dict[str, Any] = {}
 
@@ -53,7 +55,7 @@ class StudyAttributes:
         """Set the note of the study or of a trial, unless a person has changed it."""
         from optuna_dashboard import get_note, save_note
 
-        study: Any = SimpleNamespace(_storage=self, _study_id=self._study_id)
+        study: Any = SimpleNamespace(_storage=self, _study_id=self.study_id)
         owner: Any = SimpleNamespace(storage=self, study=study, _trial_id=trial_id)
         if trial_id is None:
             owner = self._study()
@@ -63,7 +65,7 @@ class StudyAttributes:
         if is_a_persons or note == body:
             return
         save_note(owner, body)
-        self.set_study_system_attr(self._study_id, digest_key, _digest(body))
+        self.set_study_system_attr(self.study_id, digest_key, _digest(body))
 
     def set_graph(self, graph: Graph) -> None:
         """Set a graph of the study."""
@@ -72,40 +74,38 @@ class StudyAttributes:
         figure: Any = graph
         save_plotly_graph_object(self._study(), figure, graph_object_id=graph.name)
 
-    def needs_artifact(self, folder: Path, trial_id: int, run: str, name: str) -> bool:
-        """Whether an artifact of a trial is to be made: it is not there, and nobody deleted it."""
-        artifact = _artifact_id(run, name)
-        attributes = self.get_study_system_attrs(self._study_id)
-        key = _ARTIFACT_KEY.format(trial=trial_id, artifact=artifact)
-        return attributes.get(key) != "null" and not (
-            key in attributes and (folder / artifact).is_file()
-        )
-
-    def add_artifact(
-        self, folder: Path, trial_id: int, run: str, name: str, kind: str, content: bytes
+    def set_artifact(
+        self, folder: Path, trial_id: int, run: str, name: str, make: Callable[[], bytes | None]
     ) -> None:
-        """Write an artifact of a trial into the folder, and collect its entry.
+        """Write an artifact of a trial into the folder, unless it is there or was deleted.
 
         Args:
             folder: Folder of artifacts.
             trial_id: Optuna's id of the trial.
             run: UUID of the trial's run.
             name: File name.
-            kind: MIME type.
-            content: The file.
+            make: Makes the file; None where there is nothing to show.
         """
         from optuna.artifacts import FileSystemArtifactStore
 
-        artifact = _artifact_id(run, name)
-        FileSystemArtifactStore(folder).write(artifact, io.BytesIO(content))
-        meta = {"artifact_id": artifact, "filename": name, "mimetype": kind, "encoding": None}
+        # The same id however often it is made.
+        artifact = str(uuid.uuid5(_ARTIFACT_NAMESPACE, f"{run} {name}"))
         key = _ARTIFACT_KEY.format(trial=trial_id, artifact=artifact)
-        self.set_study_system_attr(self._study_id, key, json.dumps(meta))
+        entry = self.get_study_system_attrs(self.study_id).get(key)
+        was_deleted = entry == "null"
+        if was_deleted or (entry is not None and (folder / artifact).is_file()):
+            return
+        content = make()
+        if content is not None:
+            FileSystemArtifactStore(folder).write(artifact, io.BytesIO(content))
+            kind = _MIME_TYPES[Path(name).suffix]
+            meta = {"artifact_id": artifact, "filename": name, "mimetype": kind, "encoding": None}
+            self.set_study_system_attr(self.study_id, key, json.dumps(meta))
 
     def write(self, engine: Engine) -> int:
         """Write all changes in one transaction; returns their number."""
         rows = [
-            {"study_id": self._study_id, "key": key, "value_json": json.dumps(value)}
+            {"study_id": self.study_id, "key": key, "value_json": json.dumps(value)}
             for key, value in self._changed.items()
         ]
         if rows:
@@ -113,22 +113,18 @@ class StudyAttributes:
             is_changed = table.c.key.in_(self._changed)
             with engine.begin() as connection:
                 connection.execute(
-                    delete(table).where(table.c.study_id == self._study_id, is_changed)
+                    delete(table).where(table.c.study_id == self.study_id, is_changed)
                 )
                 connection.execute(insert(table), rows)
         self._stored |= self._changed
         self._changed = {}
         return len(rows)
 
-    def trials(self) -> list[Any]:
-        """The study's trials, as Optuna holds them."""
-        return list(self._storage.get_all_trials(self._study_id, deepcopy=False))
-
     def _study(self) -> Any:
         """The study as optuna-dashboard's functions need it: Optuna's class, with this storage."""
         import optuna
 
-        name = self._storage.get_study_name_from_id(self._study_id)
+        name = self._storage.get_study_name_from_id(self.study_id)
         return optuna.load_study(study_name=name, storage=self)  # type: ignore[arg-type]
 
     def __getattr__(self, name: str) -> Any:
@@ -138,8 +134,3 @@ class StudyAttributes:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _artifact_id(run: str, name: str) -> str:
-    """The id of an artifact, the same however often it is made."""
-    return str(uuid.uuid5(_ARTIFACT_NAMESPACE, f"{run} {name}"))

@@ -11,7 +11,7 @@ capital letter, but for a name that the filter `as_written` keeps.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -70,9 +70,10 @@ class Sentences:
 
     Args:
         package: package with a folder `templates`.
+        **filters: functions of texts that its macros need besides, by name.
     """
 
-    def __init__(self, package: str) -> None:
+    def __init__(self, package: str, **filters: Callable[[str], str]) -> None:
         self._environment = jinja2.Environment(
             loader=jinja2.PackageLoader(package),
             undefined=jinja2.StrictUndefined,
@@ -88,7 +89,7 @@ class Sentences:
             NATURAL_METRICS=NATURAL_METRICS,
         )
         self._environment.filters.update(
-            _FUNCTIONS, items=_items, joined=_joined, as_written=_as_written
+            _FUNCTIONS, items=_items, joined=_joined, as_written=_as_written, **filters
         )
 
     def paragraphs(self, macro: str, *facts: Any, **named_facts: Any) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from remix_study.results.export_tables import without_formulas
+from remix_study.results.export import without_formulas
 
 PAGE_LINES = 45
 """A table with more lines is a `longtable`, which breaks over pages."""

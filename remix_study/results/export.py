@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,23 +19,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from remix_study.errors import UsageError
-from remix_study.results.export_tables import (
-    export_frames,
-    map_text_columns,
-    probability_frames,
-    without_formulas,
-)
+from remix_study.errors import StorageError, UsageError
 from remix_study.results.frames import StudyFrames
 
 FORMATS = ("csv", "parquet", "json")
+
+# A spreadsheet reads a text cell that begins with one of these as a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# A class may be called -1.
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 
 def write_export(frames: StudyFrames, output: Path, form: str) -> None:
     """Write studies into a new folder (``csv``, ``parquet``) or file (``json``).
 
     A folder has one file each for problems, trials, folds, scores and probabilities; ``run``
-    joins trials with the last three. JSON is one document of all but the probabilities.
+    joins trials with the last three. JSON is one document of all but the probabilities. The label
+    of a trial's method is in the column ``method``.
 
     Args:
         frames: What to write.
@@ -43,6 +45,12 @@ def write_export(frames: StudyFrames, output: Path, form: str) -> None:
     Raises:
         UsageError: The output exists or cannot be written, or pyarrow is not installed.
     """
+    tables = {
+        "problems": frames.problems,
+        "trials": frames.runs.rename(columns={"row": "method"}),
+        "folds": frames.folds,
+        "scores": frames.scores,
+    }
     try:
         if output.exists() or output.is_symlink():
             raise UsageError(f"{output} exists already; name another one, nothing is overwritten")
@@ -54,29 +62,20 @@ def write_export(frames: StudyFrames, output: Path, form: str) -> None:
         ) as scratch:
             unfinished = Path(scratch) / "export"
             if form == "json":
-                _write_json(frames, unfinished)
+                _write_json(tables, unfinished)
             else:
                 unfinished.mkdir()
-                _write_folder(frames, unfinished, form)
+                open_table = _csv_table if form == "csv" else _parquet_table
+                for name, table in tables.items():
+                    with open_table(unfinished / f"{name}.{form}") as append:
+                        append(_map_text_columns(table, _flat))
+                with open_table(unfinished / f"probabilities.{form}") as append:
+                    for table in _probability_tables(frames):
+                        append(table)
             # Only a complete export gets the name.
             shutil.move(unfinished, output)
     except OSError as error:
         raise UsageError(f"{output}: cannot be written ({error.strerror or error})") from error
-
-
-def _write_folder(frames: StudyFrames, folder: Path, form: str) -> None:
-    open_table = _csv_table if form == "csv" else _parquet_table
-    for name, frame in export_frames(frames).items():
-        with open_table(folder / f"{name}.{form}") as append:
-            append(map_text_columns(frame, _flat))
-    with open_table(folder / f"probabilities.{form}") as append:
-        for frame in probability_frames(frames):
-            append(frame)
-
-
-def _flat(value: Any) -> Any:
-    """A cell as it is, or as JSON where it is a tuple, a list or a dictionary."""
-    return json.dumps(_plain(value)) if isinstance(value, tuple | list | dict) else value
 
 
 @contextmanager
@@ -126,11 +125,8 @@ def _check_pyarrow() -> None:
         ) from error
 
 
-def _write_json(frames: StudyFrames, path: Path) -> None:
-    document = {
-        name: _plain(frame.to_dict(orient="records"))
-        for name, frame in export_frames(frames).items()
-    }
+def _write_json(tables: dict[str, pd.DataFrame], path: Path) -> None:
+    document = {name: _plain(table.to_dict(orient="records")) for name, table in tables.items()}
     with open(path, "w", encoding="utf-8") as file:
         json.dump(document, file, allow_nan=False)
 
@@ -144,3 +140,76 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _flat(value: Any) -> Any:
+    """A cell as it is, or as JSON where it is a tuple, a list or a dictionary."""
+    return json.dumps(_plain(value)) if isinstance(value, tuple | list | dict) else value
+
+
+def _probability_tables(frames: StudyFrames) -> Iterator[pd.DataFrame]:
+    """Probabilities in long form, one frame a trial: a row for each scored row of the data.
+
+    Yields:
+        `run`, `study`, `problem`, `trial`, `method`, `repeat`, `fold`, `part`, `row` (of the data
+        set), `class` (its true one) and one float32 column ``probability_<class>`` for each class
+        of any problem, NaN for classes that the trial's problem lacks. Folds that failed have
+        none.
+    """
+    problems = frames.problems.set_index(["study", "problem"])["classes"]
+    of_class = dict.fromkeys(f"probability_{name}" for names in problems for name in names)
+    key = ["run", "study", "problem", "trial", "method", "repeat", "fold", "part", "row", "class"]
+    trained = frames.folds[frames.folds["failed"] == ""]
+    for _, run in frames.runs.rename(columns={"row": "method"}).iterrows():
+        folds = trained[trained["run"] == run["run"]]
+        classes = np.array(problems[run["study"], run["problem"]], dtype=object)
+        try:
+            parts = _run_probabilities(frames, run["run"], folds, classes)
+        except (zlib.error, ValueError, TypeError, LookupError) as error:
+            raise StorageError(
+                f"{run['study']}/{run['problem']}: probabilities of trial {run['trial']} cannot "
+                f"be read ({error}); the database is damaged"
+            ) from error
+        if parts:
+            table = pd.concat(parts, ignore_index=True).assign(**run[key[:5]])
+            yield table.reindex(columns=[*key, *of_class]).astype(
+                dict.fromkeys(of_class, np.float32)
+            )
+
+
+def _run_probabilities(
+    frames: StudyFrames, run: int, folds: pd.DataFrame, classes: Any
+) -> list[pd.DataFrame]:
+    """Probabilities of one trial, one frame a fold and part."""
+    if frames.probabilities is None:
+        return []
+    parts = []
+    for repeat, fold in zip(folds["repeat"], folds["fold"], strict=True):
+        for part in ("validation", "test"):
+            rows, codes, shares = frames.probabilities(run, repeat, fold, part)
+            key = {"repeat": repeat, "fold": fold, "part": part}
+            named = {f"probability_{name}": shares[:, code] for code, name in enumerate(classes)}
+            parts.append(pd.DataFrame({**key, "row": rows, "class": classes[codes], **named}))
+    return parts
+
+
+def without_formulas(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with an apostrophe before text that a spreadsheet would run."""
+    safe = _map_text_columns(frame, _without_formula)
+    safe.columns = pd.Index([_without_formula(str(column)) for column in frame.columns])
+    return safe
+
+
+def _without_formula(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(_FORMULA) and not _NUMBER.fullmatch(value):
+        return f"'{value}"
+    return value
+
+
+def _map_text_columns(frame: pd.DataFrame, function: Callable[[Any], Any]) -> pd.DataFrame:
+    """The frame with a function applied to each cell of the columns that are not numeric."""
+    mapped = frame.copy()
+    for position, dtype in enumerate(frame.dtypes):
+        if not pd.api.types.is_numeric_dtype(dtype):
+            mapped.isetitem(position, frame.iloc[:, position].map(function).array)
+    return mapped

@@ -19,8 +19,7 @@ from wsgi_client import get_json, request
 from remix_study.cli.main import main
 from remix_study.dashboard.notes import escape_markdown
 from remix_study.dashboard.pages import Pages, RenewalThread
-from remix_study.dashboard.server import application
-from remix_study.dashboard.storages import open_storages
+from remix_study.dashboard.server import application, open_storages
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning"),
