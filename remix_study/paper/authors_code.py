@@ -5,24 +5,27 @@ mean ranks are compared with the published ones, and so are those of the five me
 errors. One column of ranks represents each side, fixed beforehand: the repository's methods
 scored as the repository scores them, the others by the correct score. The constants that say what
 is near, and the rule of the verdict, were written before these methods were run in full.
+
+The repository also passes class weights in a way that has no effect, so its cost adjustment is
+the baseline a second time. Two consequences can be checked: no problem shows a difference of the
+two fold by fold, and their mean ranks are as close as in the published table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 from scipy import stats
 
-from remix_study.metrics import PUBLISHED_METRICS
+from remix_study.metrics import PUBLISHED_METRICS, is_maximized, short_name
 from remix_study.paper.published import PROBLEMS, RANK_SUMS, STRATEGIES, is_published
-from remix_study.report.formatting import plain
 from remix_study.results.comparison import Comparison
+from remix_study.results.effects import with_holm
 from remix_study.results.methods import PUBLISHED, Method
-from remix_study.results.rank_sums import KINDS, Ranking, rank_methods
+from remix_study.results.rank_sums import rank_means, sum_ranks
 
 AUTHORS_SCORE = "brier_repo"
 AUTHORS_CODE, WITHOUT_ERRORS = "repository", "mended"
@@ -34,22 +37,19 @@ SCORED_AS = {("binary", "bbs"): AUTHORS_SCORE}
 NEAR_RANKS = 1.0
 NEAR_ORDER = 0.9
 
+_COST_AND_BASELINE = ("cost", "baseline")
 Verdict = Literal["explained", "needs no errors", "not explained", "not judged"]
 
 
 @dataclass(frozen=True)
-class RankComparison:
-    """A column of mean ranks compared with a published one.
+class RankColumn:
+    """Mean ranks of the five methods on one side, beside a published column.
 
     Attributes:
         side: `AUTHORS_CODE` or `WITHOUT_ERRORS`.
         metric: the score by which methods were ranked.
-        n_problems: number of problems.
-        ranks: mean ranks, in the order of `STRATEGIES`.
-        spearman: rank correlation with the published column; NaN if all methods tie.
-        kendall: Kendall's tau-b with the published column.
-        largest_difference: largest absolute difference of two mean ranks.
-        mean_difference: mean absolute difference of mean ranks.
+        ranks: strategy -> mean rank.
+        published: strategy -> published mean rank.
         is_complete: whether these are as many problems as the paper has of the kind.
         is_judged: whether it represents its side; others are only shown.
     """
@@ -57,13 +57,30 @@ class RankComparison:
     side: str
     metric: str
     n_problems: int
-    ranks: tuple[float, ...]
-    spearman: float
-    kendall: float
-    largest_difference: float
-    mean_difference: float
+    ranks: Mapping[str, float]
+    published: Mapping[str, float]
     is_complete: bool
     is_judged: bool
+
+    @property
+    def spearman(self) -> float:
+        """Rank correlation with the published column; NaN if all methods tie."""
+        return self._correlation(stats.spearmanr)
+
+    @property
+    def kendall(self) -> float:
+        """Kendall's tau-b with the published column; NaN if all methods tie."""
+        return self._correlation(stats.kendalltau)
+
+    @property
+    def largest_difference(self) -> float:
+        """Largest absolute difference of two mean ranks."""
+        return max(self._differences)
+
+    @property
+    def mean_difference(self) -> float:
+        """Mean absolute difference of mean ranks."""
+        return sum(self._differences) / len(STRATEGIES)
 
     @property
     def is_near(self) -> bool:
@@ -71,26 +88,51 @@ class RankComparison:
         # One swap of neighbours among five gives 0.9 but for the last digit.
         return self.largest_difference <= NEAR_RANKS and self.spearman >= NEAR_ORDER - 1e-9
 
+    @property
+    def _differences(self) -> list[float]:
+        return [abs(self.ranks[name] - self.published[name]) for name in STRATEGIES]
+
+    def _correlation(self, function: Callable[..., Any]) -> float:
+        ranks, published = (
+            [side[name] for name in STRATEGIES] for side in (self.ranks, self.published)
+        )
+        return float(function(ranks, published).statistic) if len(set(ranks)) > 1 else float("nan")
+
 
 @dataclass(frozen=True)
 class PublishedColumn:
-    """A column of Table 2 as mean ranks, and the columns that are compared with it."""
+    """A column of Table 2 as mean ranks, and the columns that are compared with it.
+
+    Attributes:
+        ranks: strategy -> published mean rank.
+    """
 
     kind: str
     metric: str
-    published: tuple[float, ...]
-    candidates: tuple[RankComparison, ...]
+    ranks: Mapping[str, float]
+    candidates: tuple[RankColumn, ...]
 
-    def side_column(self, side: str) -> RankComparison | None:
-        """The column of ranks that represents a side; None if there is none."""
-        return next(
-            (
-                candidate
-                for candidate in self.candidates
-                if candidate.side == side and candidate.is_judged
-            ),
-            None,
-        )
+    @property
+    def title(self) -> str:
+        """Kind and metric in words."""
+        return f"{self.kind} {short_name(self.metric)}"
+
+    @property
+    def totals(self) -> tuple[float, float]:
+        """What the printed rank sums add up to, and what those of these problems must."""
+        k, n = len(STRATEGIES), len(PROBLEMS[self.kind])
+        return sum(RANK_SUMS[self.kind, self.metric]), n * k * (k + 1) / 2
+
+    @property
+    def sides(self) -> dict[str, RankColumn]:
+        """Side -> the column of ranks that represents it."""
+        return {c.side: c for c in self.candidates if c.is_judged}
+
+    @property
+    def weight_distances(self) -> dict[str, float]:
+        """Distance of the mean ranks of cost adjustment and baseline, published and by side."""
+        ranks = {"published": self.ranks} | {side: c.ranks for side, c in self.sides.items()}
+        return {name: abs(by["cost"] - by["baseline"]) for name, by in ranks.items()}
 
     @property
     def verdict(self) -> Verdict:
@@ -99,7 +141,7 @@ class PublishedColumn:
         They do if the repository's methods are near it and those without the errors are not; if
         both are near the column needs no errors.
         """
-        authors, without_errors = self.side_column(AUTHORS_CODE), self.side_column(WITHOUT_ERRORS)
+        authors, without_errors = map(self.sides.get, (AUTHORS_CODE, WITHOUT_ERRORS))
         if authors is None or not authors.is_complete:
             return "not judged"
         if not authors.is_near:
@@ -109,19 +151,41 @@ class PublishedColumn:
         return "needs no errors" if without_errors.is_near else "explained"
 
 
+@dataclass(frozen=True)
+class WeightEffect:
+    """Class weights on the problems of one kind and side, in one metric.
+
+    Attributes:
+        n_different: problems on which cost adjustment differs from the baseline by the paired
+            corrected test, after Holm over these problems.
+        n_equal: problems on which the two have identical scores, and so share their rank.
+    """
+
+    kind: str
+    metric: str
+    side: str
+    n_problems: int
+    n_different: int
+    n_equal: int
+
+
 @dataclass(frozen=True, eq=False)
 class Table2Comparison:
     """The study of the repository's methods compared with Table 2.
 
     Attributes:
+        n_problems: number of the study's problems.
+        partial: those that lack one of the five methods, or folds of it.
         columns: columns of Table 2 that have a column of the repository's methods.
-        ratios: kind -> imbalance ratios of (the study, Table 1), mildest first, if they differ.
-        partial: problems that lack one of the five methods, or folds of it.
+        weight_effects: by kind, metric and side, where problems have both methods complete.
+        ratios: kind -> imbalance ratios of (the study, Table 1), if the study has others.
     """
 
-    columns: tuple[PublishedColumn, ...]
-    ratios: dict[str, tuple[tuple[float, ...], tuple[float, ...]]]
+    n_problems: int
     partial: tuple[str, ...]
+    columns: tuple[PublishedColumn, ...]
+    weight_effects: tuple[WeightEffect, ...]
+    ratios: Mapping[str, tuple[set[float], set[float]]]
 
 
 def compare_with_table2(
@@ -133,150 +197,103 @@ def compare_with_table2(
         authors: problems trained as the repository does.
         without_errors: problems of the main studies, each once.
     """
-    complete = [c for c in authors if _has_all_methods(c)]
-    columns = []
+    complete = [c for c in authors if _is_complete(c)]
+    columns: list[PublishedColumn] = []
+    effects: list[WeightEffect] = []
     for (kind, metric), sums in RANK_SUMS.items():
-        published = tuple(value / len(PROBLEMS[kind]) for value in sums)
-        problems = {
-            AUTHORS_CODE: [c for c in complete if c.kind == kind],
-            WITHOUT_ERRORS: [
-                c
-                for c in without_errors
-                if c.kind == kind and _has_all_methods(c) and is_published(c)
-            ],
+        sides = {
+            AUTHORS_CODE: [c for c in authors if c.kind == kind],
+            WITHOUT_ERRORS: [c for c in without_errors if c.kind == kind and is_published(c)],
         }
-        candidates = [
-            _compare_ranks(side, ranked_by, kind, published, problems[side], is_judged)
-            for side, ranked_by, is_judged in _ranked_columns(kind, metric)
-            if problems[side] and _has_score(ranked_by, problems[side])
-        ]
-        if any(candidate.side == AUTHORS_CODE and candidate.is_judged for candidate in candidates):
-            columns.append(PublishedColumn(kind, metric, published, tuple(candidates)))
+        ranks = {
+            name: value / len(PROBLEMS[kind]) for name, value in zip(STRATEGIES, sums, strict=True)
+        }
+        column = PublishedColumn(kind, metric, ranks, _rank_columns(kind, metric, ranks, sides))
+        if AUTHORS_CODE in column.sides:
+            columns.append(column)
+        for side, problems in sides.items():
+            both = [c for c in problems if _is_complete(c, (metric,), _COST_AND_BASELINE)]
+            if both:
+                effects.append(_weight_effect(kind, metric, side, both))
+    ratios = {
+        kind: ({c.imbalance for c in complete if c.kind == kind}, {ratio for _, ratio in problems})
+        for kind, problems in PROBLEMS.items()
+    }
     return Table2Comparison(
+        len(authors),
+        tuple(c.problem for c in authors if c not in complete),
         tuple(columns),
-        {kind: ratios for kind in KINDS if (ratios := _differing_ratios(kind, complete))},
-        tuple(c.problem for c in authors if not _has_all_methods(c)),
+        tuple(effects),
+        {kind: both for kind, both in ratios.items() if not both[0] <= both[1]},
     )
 
 
-def table2_comparison_table(comparison: Table2Comparison) -> pd.DataFrame:
-    """The comparison as a table, one line a published column and candidate."""
-    return pd.DataFrame(
-        [
-            {
-                "kind": column.kind,
-                "published_metric": column.metric,
-                "rows": candidate.side,
-                "ranked_by": candidate.metric,
-                "problems": candidate.n_problems,
-                **{
-                    f"mean_rank_{name}": rank
-                    for name, rank in zip(STRATEGIES, candidate.ranks, strict=True)
-                },
-                "spearman": candidate.spearman,
-                "kendall": candidate.kendall,
-                "largest_difference": candidate.largest_difference,
-                "mean_difference": candidate.mean_difference,
-                "stands_for_its_side": "yes" if candidate.is_judged else "no",
-                "near": "yes" if candidate.is_near else "no",
-                "errors": column.verdict,
-            }
-            for column in comparison.columns
-            for candidate in column.candidates
-        ]
-    )
-
-
-def published_strategy(method: Method) -> str:
-    """The published strategy of a method, with the repository's errors or without; "" if none."""
-    name = method.strategy.removesuffix("-repo")
-    alpha = dict(PUBLISHED).get(name)
-    has_alpha = method.alpha is None if alpha is None else method.alpha == alpha
-    return name if name in STRATEGIES and has_alpha and not method.settings else ""
+def _weight_effect(
+    kind: str, metric: str, side: str, problems: Sequence[Comparison]
+) -> WeightEffect:
+    differences = []
+    for comparison in problems:
+        cost, baseline = (published_methods(comparison)[name].label for name in _COST_AND_BASELINE)
+        difference = comparison.effects.difference(cost, baseline, metric)
+        differences += [difference] if difference else []
+    n_different = sum(d.relation_after_holm != "unclear" for d in with_holm(differences))
+    n_equal = sum(d.mean == d.interval.standard_error == 0 for d in differences)
+    return WeightEffect(kind, metric, side, len(problems), n_different, n_equal)
 
 
 def published_methods(comparison: Comparison) -> dict[str, Method]:
     """Strategy -> the method of the published five; with the repository's errors if both exist."""
     methods: dict[str, Method] = {}
     for method in comparison.methods:
-        name = published_strategy(method)
-        if name and (name not in methods or method.strategy != name):
+        name = method.strategy.removesuffix("-repo")
+        is_wanted = (name, method.alpha) in PUBLISHED and not method.settings
+        if is_wanted and (name not in methods or method.strategy != name):
             methods[name] = method
     return methods
 
 
-def _has_all_methods(comparison: Comparison) -> bool:
+def _is_complete(
+    comparison: Comparison,
+    metrics: Sequence[str] = PUBLISHED_METRICS,
+    strategies: Sequence[str] = STRATEGIES,
+) -> bool:
+    """Whether these strategies have all folds in these metrics."""
     methods = published_methods(comparison)
     return comparison.is_grid and all(
-        name in methods
-        and not any(comparison.missing_folds(methods[name].label, m) for m in PUBLISHED_METRICS)
-        for name in STRATEGIES
+        name in methods and not comparison.missing_folds(methods[name].label, metric)
+        for name in strategies
+        for metric in metrics
     )
 
 
-def _ranked_columns(kind: str, metric: str) -> list[tuple[str, str, bool]]:
-    """Columns to compare with a published one: (side, ranked by, whether it is judged)."""
-    score = SCORED_AS.get((kind, metric), metric)
-    others = [(AUTHORS_CODE, metric, False)] if score != metric else []
-    return [(AUTHORS_CODE, score, True), *others, (WITHOUT_ERRORS, metric, True)]
-
-
-def _has_score(metric: str, comparisons: Sequence[Comparison]) -> bool:
-    return all(
-        not c.missing_folds(method.label, metric)
-        for c in comparisons
-        for method in published_methods(c).values()
-    )
-
-
-def _compare_ranks(
-    side: str,
-    metric: str,
+def _rank_columns(
     kind: str,
-    published: Sequence[float],
-    comparisons: Sequence[Comparison],
-    is_judged: bool,
-) -> RankComparison:
-    ranking = _ranking(metric, comparisons)
-    by_name = {
-        published_strategy(method): float(ranking.sums[method.label]) / len(comparisons)
-        for method in published_methods(comparisons[0]).values()
-    }
-    ranks = np.array([by_name[name] for name in STRATEGIES])
-    differences = np.abs(ranks - np.asarray(published))
-    is_flat = np.ptp(ranks) == 0
-    return RankComparison(
-        side=side,
-        metric=metric,
-        n_problems=len(comparisons),
-        ranks=tuple(float(rank) for rank in ranks),
-        spearman=float("nan") if is_flat else float(stats.spearmanr(ranks, published).statistic),
-        kendall=float("nan") if is_flat else float(stats.kendalltau(ranks, published).statistic),
-        largest_difference=float(differences.max()),
-        mean_difference=float(differences.mean()),
-        is_complete=len(comparisons) == len(PROBLEMS[kind]),
-        is_judged=is_judged,
-    )
+    metric: str,
+    published: Mapping[str, float],
+    sides: Mapping[str, Sequence[Comparison]],
+) -> tuple[RankColumn, ...]:
+    score = SCORED_AS.get((kind, metric), metric)
+    columns = []
+    for side, ranked_by in dict.fromkeys(
+        ((AUTHORS_CODE, score), (AUTHORS_CODE, metric), (WITHOUT_ERRORS, metric))
+    ):
+        problems = [c for c in sides[side] if _is_complete(c)]
+        if problems and all(_is_complete(c, (ranked_by,)) for c in problems):
+            ranks = _mean_ranks(ranked_by, problems)
+            is_complete = len(problems) == len(PROBLEMS[kind])
+            is_judged = side == WITHOUT_ERRORS or ranked_by == score
+            columns.append(
+                RankColumn(
+                    side, ranked_by, len(problems), ranks, published, is_complete, is_judged
+                )
+            )
+    return tuple(columns)
 
 
-def _ranking(metric: str, comparisons: Sequence[Comparison]) -> Ranking:
-    labels = {method.label for c in comparisons for method in published_methods(c).values()}
-    (ranking,) = rank_methods(
-        comparisons, (metric,), lambda method: method.label in labels
-    ).rankings
-    return ranking
-
-
-def _differing_ratios(
-    kind: str, comparisons: Sequence[Comparison]
-) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    ratios = {c.imbalance for c in comparisons if c.kind == kind}
-    published = {ratio for _, ratio in PROBLEMS[kind]}
-    if not ratios or ratios <= published:
-        return None
-    return tuple(sorted(ratios, reverse=True)), tuple(sorted(published, reverse=True))
-
-
-def join_ratios(ratios: Sequence[float]) -> str:
-    """Ratios in a line, as in '0.25, 0.1, 0.05'."""
-    return ", ".join(plain(ratio) for ratio in ratios)
+def _mean_ranks(metric: str, comparisons: Sequence[Comparison]) -> dict[str, float]:
+    means = [
+        {name: float(c.score(m.label, metric).mean()) for name, m in published_methods(c).items()}
+        for c in comparisons
+    ]
+    sums = sum_ranks(rank_means(pd.DataFrame(means), maximize=is_maximized(metric)))
+    return {name: float(sums[name]) / len(comparisons) for name in STRATEGIES}

@@ -12,7 +12,6 @@ from scipy import stats
 
 from remix_study.paper import authors_code
 from remix_study.paper.authors_code import AUTHORS_CODE, WITHOUT_ERRORS, compare_with_table2
-from remix_study.paper.class_weight_effect import rank_distances, weight_effects
 from remix_study.paper.published import PROBLEMS, RANK_SUMS, STRATEGIES
 from remix_study.paper.sections.authors_code import sections
 from remix_study.results.comparison import comparisons
@@ -89,12 +88,13 @@ def test_distances_are_those_of_scipy(build):
     )
     published_column = column(comparison, "binary", "g_mean")
     published = [value / 18 for value in RANK_SUMS["binary", "g_mean"]]
-    assert list(published_column.published) == pytest.approx(published)
+    assert list(published_column.ranks) == list(STRATEGIES)
+    assert list(published_column.ranks.values()) == pytest.approx(published)
     for candidate, order in zip(
         published_column.candidates, (PUBLISHED_ORDER, OTHER_ORDER), strict=True
     ):
         ranks = [order.index(name) + 1 for name in STRATEGIES]
-        assert list(candidate.ranks) == ranks
+        assert candidate.ranks == dict(zip(STRATEGIES, ranks, strict=True))
         assert candidate.spearman == pytest.approx(stats.spearmanr(ranks, published).statistic)
         assert candidate.kendall == pytest.approx(stats.kendalltau(ranks, published).statistic)
         differences = [abs(a - b) for a, b in zip(ranks, published, strict=True)]
@@ -219,7 +219,8 @@ def test_class_weights_are_told_from_the_baseline_by_scipys_test(build):
     steps = [value <= 0.05 / (18 - rank) for rank, value in enumerate(sorted(p))]
     expected = steps.index(False)
     assert 0 < expected < 11, "both outcomes are to be seen"
-    effects = {(effect.metric, effect.side): effect for effect in weight_effects(sides, main)}
+    comparison = compare_with_table2(sides, main)
+    effects = {(effect.metric, effect.side): effect for effect in comparison.weight_effects}
     effect = effects["g_mean", AUTHORS_CODE]
     assert (effect.n_problems, effect.n_equal, effect.n_different) == (18, 7, expected)
     assert effects["bbs", AUTHORS_CODE].n_equal == 0
@@ -234,8 +235,7 @@ def test_mean_ranks_of_class_weights_and_baseline_as_in_table_2(build):
     comparison = compare_with_table2(
         *build(everywhere(PUBLISHED_ORDER), everywhere(OTHER_ORDER, "g_mean", "bbs"))
     )
-    distances = rank_distances(column(comparison, "binary", "g_mean"))
+    distances = column(comparison, "binary", "g_mean").weight_distances
     assert distances == {"published": pytest.approx(5 / 18), AUTHORS_CODE: 1, WITHOUT_ERRORS: 4}
-    assert rank_distances(column(comparison, "binary", "bbs"))["published"] == pytest.approx(
-        3 / 18
-    )
+    distances = column(comparison, "binary", "bbs").weight_distances
+    assert distances["published"] == pytest.approx(3 / 18)
