@@ -47,7 +47,7 @@ BUDGETS = {
     "workers": 1000,
     "results": 5246,
     "report": 3000,
-    "paper": 4500,
+    "paper": 4900,
     "dashboard": 1000,
     "cli": 1000,
 }
@@ -56,7 +56,7 @@ LARGER_TODAY = {
     "study": 6028,
     "results": 5246,
     "report": 4230,
-    "paper": 5173,
+    "paper": 4900,
 }
 
 
