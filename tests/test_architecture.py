@@ -47,7 +47,7 @@ BUDGETS = {
     "workers": 1000,
     "results": 5246,
     "report": 3000,
-    "paper": 4900,
+    "paper": 4500,
     "dashboard": 1000,
     "cli": 1000,
 }
