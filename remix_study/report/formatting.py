@@ -35,6 +35,11 @@ def signed(value: float, digits: int = 3) -> str:
     return text if text.startswith(MINUS) or not float(text) else f"+{text}"
 
 
+def percent(share: float, digits: int = 1) -> str:
+    """A share in per cent, as in '12.3 %'; a dash if it is not finite."""
+    return f"{number(100 * share, digits)} %" if math.isfinite(share) else MISSING
+
+
 def span(low: float, high: float, digits: int = 3) -> str:
     """A range without line breaks, as in '0.794 to 0.933'."""
     return f"{number(low, digits)}{SPACE}to{SPACE}{number(high, digits)}"

@@ -1,7 +1,8 @@
-"""Figure 8: blends that lie where another class is likeliest, and what they cost a network."""
+"""Figures 4 and 8: what alpha does to rows and labels, and blends that contradict the data."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +13,13 @@ from remix_study.batches.strategies import Strategy, make_strategy
 from remix_study.metrics import score
 from remix_study.paper.demonstration.generated_data import (
     IN_A_ROW,
+    LINE,
+    SEED,
     TWO_SIDES,
     Cloud,
+    Points,
     Sample,
+    Scale,
     cloud_densities,
     clouds,
     posterior,
@@ -26,10 +31,22 @@ from remix_study.paper.demonstration.samples import (
     first_visible_batch,
     plan_epochs,
 )
-from remix_study.paper.demonstration.scale import SEED, Scale
 from remix_study.seeds import derive_seed
 
-ALPHAS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0)
+DENSITY_ALPHAS = (0.1, 0.2, 0.3, 0.4, 0.5)
+# Widths of the Gaussian kernels; one for all alphas, so that their curves compare.
+FEATURE_WIDTH, LABEL_WIDTH = 0.15, 0.03
+# A batch has one lambda, so the density of labels needs many batches.
+_EXTRA_EPOCHS = 4
+# Features halfway between the means, where neither class has many rows.
+MIDDLE = (1.5, 2.5)
+SOFT = (0.1, 0.9)
+_CHUNK = 4096
+
+PLANNED: tuple[Strategy, ...] = (
+    make_strategy("smote"),
+    *(make_strategy("remix", alpha) for alpha in (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0)),
+)
 TRAINED: tuple[Strategy, ...] = (
     make_strategy("smote"),
     *(make_strategy("remix", alpha) for alpha in (0.0, 0.1, 0.3, 0.5, 1.0)),
@@ -40,10 +57,35 @@ TEST_ROWS = 2000
 
 
 @dataclass(frozen=True, eq=False)
+class Densities:
+    """Features and labels of ReMix rows by alpha.
+
+    Attributes:
+        sample: the data.
+        x: (241,) features at which their densities are computed.
+        labels_at: (201,) labels at which their densities are computed.
+        natural: (241,) density of the data.
+        features: alpha -> (241,) density of the features.
+        labels: alpha -> (201,) density of the label's share of the rare class, mirrored at 0 and
+            1 so that no mass lies outside.
+        table: one line an alpha, see :func:`measure_mixing`.
+    """
+
+    sample: Sample
+    x: Points
+    labels_at: Points
+    natural: Points
+    features: Mapping[float, Points]
+    labels: Mapping[float, Points]
+    table: pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
 class BlendStudy:
     """Blends on one kind of data and the networks trained on them.
 
     Attributes:
+        name: the data in names of files.
         title: the data in words.
         clusters: its Gaussian clusters.
         sample: rows of the first seed.
@@ -53,6 +95,7 @@ class BlendStudy:
             the middle, on new rows with classes of equal size.
     """
 
+    name: str
     title: str
     clusters: tuple[Cloud, ...]
     sample: Sample
@@ -60,13 +103,99 @@ class BlendStudy:
     contradicted: pd.DataFrame
     scores: pd.DataFrame
 
+    @property
+    def shares(self) -> pd.Series:
+        """Share of rows whose label contradicts the data, by strategy."""
+        return self.contradicted.set_index("strategy")["contradicted"]
+
+    @property
+    def mean_scores(self) -> pd.DataFrame:
+        """Scores by strategy, means over seeds."""
+        return self.scores.groupby("strategy").mean()
+
+    @property
+    def seeds(self) -> int:
+        """Number of seeds with a network a strategy."""
+        return int(self.scores["seed"].nunique())
+
+    @property
+    def times_worse(self) -> pd.Series:
+        """On how many seeds a strategy finds less of the middle class than balance."""
+        middle = self.scores.pivot(index="seed", columns="strategy", values="middle")
+        return middle.lt(middle["balance"], axis=0).sum()
+
+
+def densities(scale: Scale) -> Densities:
+    """Plan many epochs at each alpha, with the same rows and partners, and estimate densities."""
+    sample = clouds(LINE, derive_seed(SEED, "line"))
+    seed, epochs = derive_seed(SEED, "line", "plan"), _EXTRA_EPOCHS * scale.draws
+    x, label_axis = np.linspace(-4, 8, 241), np.linspace(0, 1, 201)
+    features, labels, lines = {}, {}, []
+    for alpha in DENSITY_ALPHAS:
+        plans = plan_epochs(sample, make_strategy("remix", alpha), seed=seed, epochs=epochs)
+        rows = batch_rows(sample, plans)
+        features[alpha] = kernel_density(rows.X[:, 0], x, FEATURE_WIDTH)
+        labels[alpha] = kernel_density(rows.labels[:, 1], label_axis, LABEL_WIDTH, mirrored=True)
+        lines.append({"alpha": alpha, **measure_mixing(rows)})
+    natural = kernel_density(sample.X[:, 0], x, FEATURE_WIDTH)
+    return Densities(sample, x, label_axis, natural, features, labels, pd.DataFrame(lines))
+
+
+def measure_mixing(rows: BatchRows) -> dict[str, float]:
+    """Measure how much was mixed, as shares of all rows.
+
+    Returns:
+        `soft_share` with a label within `SOFT`, `middle_share` with a feature within `MIDDLE`,
+        `mean_label` of the rare class, `untouched_share` of rows within one per cent of one that
+        was drawn.
+    """
+    label, x = rows.labels[:, 1], rows.X[:, 0]
+    return {
+        "soft_share": float(((label > SOFT[0]) & (label < SOFT[1])).mean()),
+        "middle_share": float(((x > MIDDLE[0]) & (x < MIDDLE[1])).mean()),
+        "mean_label": float(label.mean()),
+        "untouched_share": float(rows.is_copy.mean()),
+    }
+
+
+def kernel_density(values: Points, at: Points, width: float, *, mirrored: bool = False) -> Points:
+    """Gaussian kernel density of values; with `mirrored`, of values in 0..1 folded at both ends.
+
+    Equal values are evaluated once: unmixed batches repeat few rows often.
+    """
+    distinct, counts = np.unique(values, return_counts=True)
+    total = np.zeros(len(at))
+    for centres in (distinct, -distinct, 2 - distinct) if mirrored else (distinct,):
+        for start in range(0, len(centres), _CHUNK):
+            chunk = slice(start, start + _CHUNK)
+            squared = ((at[:, None] - centres[None, chunk]) / width) ** 2
+            total += np.exp(-squared / 2) @ counts[chunk]
+    density: Points = total / (len(values) * width * np.sqrt(2 * np.pi))
+    return density
+
 
 def study_blends(scale: Scale) -> tuple[BlendStudy, ...]:
     """Study two kinds of data: two clusters of one rare class, and two rare classes."""
-    return (
-        _study("A rare class on both sides of the common one", TWO_SIDES, "sides", scale),
-        _study("Two rare classes on both sides of the common one", IN_A_ROW, "row", scale),
+    kinds = (
+        ("two-clusters", "A rare class on both sides of the common one", TWO_SIDES, "sides"),
+        ("three-classes", "Two rare classes on both sides of the common one", IN_A_ROW, "row"),
     )
+    studies = []
+    for name, title, clusters, purpose in kinds:
+        samples = [clouds(clusters, derive_seed(SEED, purpose, at)) for at in range(scale.seeds)]
+        shown = _planned_rows(samples, 0, make_strategy("remix", 0.5), purpose, scale.draws)
+        studies.append(
+            BlendStudy(
+                name,
+                title,
+                clusters,
+                samples[0],
+                shown.select_batches([first_visible_batch(shown)]),
+                _contradicted_shares(clusters, samples, purpose, scale.draws),
+                _scores(clusters, samples, purpose, scale.epochs),
+            )
+        )
+    return tuple(studies)
 
 
 def is_contradicted(clusters: tuple[Cloud, ...], rows: BatchRows) -> NDArray[np.bool_]:
@@ -79,19 +208,22 @@ def is_contradicted(clusters: tuple[Cloud, ...], rows: BatchRows) -> NDArray[np.
     return is_faint
 
 
-def _study(title: str, clusters: tuple[Cloud, ...], purpose: str, scale: Scale) -> BlendStudy:
-    samples = [clouds(clusters, derive_seed(SEED, purpose, at)) for at in range(scale.seeds)]
-    strategies = [
-        make_strategy("smote"),
-        *(make_strategy("remix", alpha) for alpha in ALPHAS),
-    ]
+def _planned_rows(
+    samples: Sequence[Sample], at: int, strategy: Strategy, purpose: str, epochs: int
+) -> BatchRows:
+    seed = derive_seed(SEED, purpose, at, "plan")
+    return batch_rows(samples[at], plan_epochs(samples[at], strategy, seed=seed, epochs=epochs))
+
+
+def _contradicted_shares(
+    clusters: tuple[Cloud, ...], samples: Sequence[Sample], purpose: str, epochs: int
+) -> pd.DataFrame:
     lines = []
-    for strategy in strategies:
-        shares = []
-        for at, sample in enumerate(samples):
-            seed = derive_seed(SEED, purpose, at, "plan")
-            plans = plan_epochs(sample, strategy, seed=seed, epochs=scale.draws)
-            shares.append(is_contradicted(clusters, batch_rows(sample, plans)).mean())
+    for strategy in PLANNED:
+        shares = [
+            is_contradicted(clusters, _planned_rows(samples, at, strategy, purpose, epochs)).mean()
+            for at in range(len(samples))
+        ]
         lines.append(
             {
                 "strategy": strategy.label,
@@ -101,33 +233,20 @@ def _study(title: str, clusters: tuple[Cloud, ...], purpose: str, scale: Scale) 
                 "most": float(np.max(shares)),
             }
         )
-    plans = plan_epochs(
-        samples[0],
-        make_strategy("remix", 0.5),
-        seed=derive_seed(SEED, purpose, 0, "plan"),
-        epochs=scale.draws,
-    )
-    rows = batch_rows(samples[0], plans)
-    shown = rows.select_batches([first_visible_batch(rows)])
-    scores = _scores(clusters, samples, purpose, scale)
-    return BlendStudy(title, clusters, samples[0], shown, pd.DataFrame(lines), scores)
+    return pd.DataFrame(lines)
 
 
 def _scores(
-    clusters: tuple[Cloud, ...], samples: list[Sample], purpose: str, scale: Scale
+    clusters: tuple[Cloud, ...], samples: Sequence[Sample], purpose: str, epochs: int
 ) -> pd.DataFrame:
     test = clouds(clusters, derive_seed(SEED, purpose, "test"), TEST_ROWS)
-    predictions = probabilities(samples, test.X, TRAINED, purpose=purpose, epochs=scale.epochs)
+    predictions = probabilities(samples, test.X, TRAINED, purpose=purpose, epochs=epochs)
     lines = []
-    for strategy, probabilities_by_seed in zip(TRAINED, predictions, strict=True):
-        for seed, p in enumerate(probabilities_by_seed):
+    for strategy, by_seed in zip(TRAINED, predictions, strict=True):
+        for seed, p in enumerate(by_seed):
             scores = score(test.y, p, test.n_classes)
+            g_mean, middle = scores["g_mean"], scores["recall_0"]
             lines.append(
-                {
-                    "strategy": strategy.label,
-                    "seed": seed,
-                    "g_mean": scores["g_mean"],
-                    "middle": scores["recall_0"],
-                }
+                {"strategy": strategy.label, "seed": seed, "g_mean": g_mean, "middle": middle}
             )
     return pd.DataFrame(lines)

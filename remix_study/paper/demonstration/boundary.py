@@ -9,21 +9,22 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from remix_study.batches.strategies import Strategy, make_strategy
 from remix_study.errors import UsageError
 from remix_study.paper.demonstration.generated_data import (
+    FULL,
     MAJORITY,
     MINORITY,
+    SEED,
     Points,
     Sample,
+    Scale,
     posterior,
     ring_densities,
     rings,
 )
 from remix_study.paper.demonstration.networks import probabilities
-from remix_study.paper.demonstration.scale import FULL, SEED, Scale
 from remix_study.seeds import derive_seed
 
 # Half the side of the plane that is evaluated.
@@ -40,7 +41,8 @@ STRATEGIES: tuple[Strategy, ...] = (
     make_strategy("remix", 0.5),
 )
 # The three of the paper's figure.
-CLAIMED = ("baseline", "smote", "remix (0.1)")
+RIVALS, REMIX = ("baseline", "smote"), "remix (0.1)"
+CLAIMED = (*RIVALS, REMIX)
 TRUTH = "truth, equal shares"
 NATURAL_TRUTH = "truth, shares as they are"
 
@@ -59,10 +61,10 @@ class Surfaces:
     """
 
     sample: Sample
-    axis: NDArray[np.float64]
-    p: Mapping[str, NDArray[np.float64]]
-    truth: NDArray[np.float64]
-    natural_truth: NDArray[np.float64]
+    axis: Points
+    p: Mapping[str, Points]
+    truth: Points
+    natural_truth: Points
     measures: pd.DataFrame
 
 
@@ -95,6 +97,60 @@ class BoundaryClaim:
         if self.pushed_out and self.smoother:
             return "holds"
         return "holds in part" if self.pushed_out or self.smoother else "does not hold"
+
+    @property
+    def wider_than(self) -> list[str]:
+        """Rivals that call less of the plane rare than ReMix does."""
+        share = self.minority_share
+        return [rival for rival in RIVALS if share[rival] < share[REMIX]]
+
+    @property
+    def gentler_than(self) -> list[str]:
+        """Rivals whose probability is steeper than that of ReMix."""
+        steepness = self.steepness
+        return [rival for rival in RIVALS if steepness[rival] > steepness[REMIX]]
+
+
+@dataclass(frozen=True, eq=False)
+class BoundaryFacts:
+    """What the page says of Figure 1 beside the claim.
+
+    Attributes:
+        means: one line a strategy or truth, its measures as means over seeds.
+        wider: rival -> on how many seeds ReMix calls more of the plane rare, as in "7 of 10".
+        gentler: rival -> on how many seeds ReMix is less steep.
+        nearest: the strategy whose probability is nearest to the truth at equal class shares.
+        flattest: the strategy with the smallest slope over the whole plane.
+    """
+
+    means: pd.DataFrame
+    wider: Mapping[str, str]
+    gentler: Mapping[str, str]
+    nearest: str
+    flattest: str
+
+    @property
+    def distance(self) -> dict[str, float]:
+        """Distances from the truth at equal class shares, of the claim's methods."""
+        return {label: float(self.means["error_equal"][label]) for label in CLAIMED}
+
+    @property
+    def mixing_pulls_back(self) -> bool:
+        """Whether balance calls more of the plane rare than ReMix does."""
+        share = self.means["minority_share"]
+        return bool(share[REMIX] < share["balance"])
+
+    @property
+    def mixing_is_truer(self) -> bool:
+        """Whether balance is no nearer to the truth at equal class shares than ReMix."""
+        error = self.means["error_equal"]
+        return bool(error[REMIX] <= error["balance"])
+
+    @property
+    def baseline_is_low(self) -> bool:
+        """Whether the baseline is gentler than ReMix only because it rises least."""
+        steepness = self.means["steepness"]
+        return bool(steepness["baseline"] < steepness[REMIX]) and self.flattest == "baseline"
 
 
 def boundary_claim(folder: Path | None = None, scale: Scale = FULL) -> BoundaryClaim:
@@ -179,20 +235,34 @@ def weighted_distance(p: Points, truth: Points, density: Points) -> float:
 
 def judge_boundary(measures: pd.DataFrame) -> BoundaryClaim:
     """Judge the claim by `Surfaces.measures`."""
-    means = measures.groupby("strategy")[["minority_share", "slope", "steepness"]].mean()
-    baseline, smote, remix = CLAIMED
-
-    def of(column: str) -> dict[str, float]:
-        return {label: float(means[column][label]) for label in CLAIMED}
-
-    share, steepness = of("minority_share"), of("steepness")
+    columns = measures.groupby("strategy").mean().loc[list(CLAIMED)].to_dict()
+    share, steepness = columns["minority_share"], columns["steepness"]
     return BoundaryClaim(
-        seeds=int(measures.loc[measures["strategy"] == remix, "seed"].nunique()),
+        seeds=int(measures.loc[measures["strategy"] == REMIX, "seed"].nunique()),
         minority_share=share,
-        slope=of("slope"),
+        slope=columns["slope"],
         steepness=steepness,
-        pushed_out=share[remix] > max(share[baseline], share[smote]),
-        smoother=steepness[remix] < min(steepness[baseline], steepness[smote]),
+        pushed_out=share[REMIX] > max(share[rival] for rival in RIVALS),
+        smoother=steepness[REMIX] < min(steepness[rival] for rival in RIVALS),
+    )
+
+
+def boundary_facts(measures: pd.DataFrame) -> BoundaryFacts:
+    """Compare ReMix with its rivals and the truth by `Surfaces.measures`."""
+    means = measures.groupby("strategy").mean()
+    networks = means.drop(index=[TRUTH, NATURAL_TRUTH])
+
+    def seeds_above(column: str, sign: int) -> dict[str, str]:
+        by_seed = sign * measures.pivot(index="seed", columns="strategy", values=column)
+        n = by_seed[REMIX].notna().sum()
+        return {rival: f"{(by_seed[REMIX] > by_seed[rival]).sum()} of {n}" for rival in RIVALS}
+
+    return BoundaryFacts(
+        means=means,
+        wider=seeds_above("minority_share", 1),
+        gentler=seeds_above("steepness", -1),
+        nearest=str(networks["error_equal"].idxmin()),
+        flattest=str(networks["slope"].idxmin()),
     )
 
 

@@ -1,4 +1,4 @@
-"""Generated data sets of known densities, so that the true class probabilities are known."""
+"""How much is drawn and trained, and data sets whose true class probabilities are known."""
 
 from __future__ import annotations
 
@@ -12,10 +12,36 @@ from remix_study.seeds import derive_seed
 
 Points = NDArray[np.float64]
 
+SEED = 2020
+BATCH_SIZE = 64
+CLASS_NAMES = ("common class", "rare class")
+# Of a class that many points are drawn; further ones would hide each other.
+MOST_POINTS = 200
+
 # The rings: radius of the minority and of the majority, and the noise around both.
 RADII = (0.5, 1.0)
 NOISE = 0.15
 MAJORITY, MINORITY = 1000, 50
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is drawn and trained for a demonstration.
+
+    Attributes:
+        seeds: data sets drawn of each kind, each with a network of its own.
+        epochs: most epochs that a network trains.
+        side: points along each side of the plane on which probabilities are predicted.
+        draws: epochs of batches behind every share and density.
+    """
+
+    seeds: int = 10
+    epochs: int = 500
+    side: int = 121
+    draws: int = 40
+
+
+FULL = Scale()
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from remix_study.batches.strategies import Strategy
 from remix_study.batches.training_rows import TrainingRows
 from remix_study.data.preprocessing import Preprocessing, fit_preprocessing
-from remix_study.paper.demonstration.generated_data import Points, Sample
-from remix_study.paper.demonstration.scale import BATCH_SIZE, SEED
+from remix_study.paper.demonstration.generated_data import BATCH_SIZE, SEED, Points, Sample
 from remix_study.seeds import derive_seed
 from remix_study.studyfile.schema import PRESETS, Training
 from remix_study.training.member import Member

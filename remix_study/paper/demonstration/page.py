@@ -2,54 +2,73 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Hashable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from remix_study.paper.demonstration.blend_figures import (
-    blend_curves,
-    blend_figure,
-    density_figure,
+from remix_study.paper.demonstration.blends import (
+    FAINT_LABEL,
+    MIDDLE,
+    SOFT,
+    TRAINED,
+    densities,
+    study_blends,
 )
-from remix_study.paper.demonstration.blends import TRAINED, study_blends
 from remix_study.paper.demonstration.boundary import (
     NATURAL_TRUTH,
     STRATEGIES,
     TRUTH,
     BoundaryClaim,
     Surfaces,
+    boundary_facts,
     judge_boundary,
     radial_profiles,
     train_surfaces,
 )
-from remix_study.paper.demonstration.boundary_figures import (
+from remix_study.paper.demonstration.curve_figures import (
+    blend_curves,
+    density_figure,
+    label_color,
     profile_figure,
     seed_figure,
+)
+from remix_study.paper.demonstration.generated_data import (
+    BATCH_SIZE,
+    FULL,
+    MAJORITY,
+    MINORITY,
+    NEIGHBOURS,
+    SEED,
+    Points,
+    Scale,
+    clouds,
+    moons,
+)
+from remix_study.paper.demonstration.networks import HIDDEN
+from remix_study.paper.demonstration.plane_figures import (
+    blend_figure,
+    segment_figure,
+    spread_figure,
     surface_figure,
 )
-from remix_study.paper.demonstration.densities import densities
-from remix_study.paper.demonstration.generated_data import NEIGHBOURS, clouds, moons
-from remix_study.paper.demonstration.networks import HIDDEN
-from remix_study.paper.demonstration.sample_figures import (
-    segment_figure,
-    shown_batches,
-    spread_figure,
+from remix_study.paper.demonstration.samples import (
+    CopiesClaim,
+    copy_means,
+    judge_copies,
+    visible_batches,
 )
-from remix_study.paper.demonstration.samples import copy_means, judge_copies
-from remix_study.paper.demonstration.scale import BATCH_SIZE, FULL, SEED, Scale
-from remix_study.paper.demonstration.sentences import (
-    blend_lines,
-    boundary_headline,
-    boundary_lines,
-    density_lines,
-    sample_lines,
-)
-from remix_study.paper.demonstration.tables import Column, frame_table, means_over_seeds
-from remix_study.report.formatting import counted, listing
+from remix_study.paper.sentences import SENTENCES
+from remix_study.report.formatting import counted, number, percent, plain
 from remix_study.report.page_files import PAGE_ONLY, Formats, publish, write_page
-from remix_study.report.page_model import Block, Section
+from remix_study.report.page_model import Block, Cell, Section
+from remix_study.report.page_tables import Column, line_table
 from remix_study.seeds import derive_seed
+
+Line = Mapping[Hashable, Any]
 
 
 def write_demonstration(
@@ -76,19 +95,19 @@ def write_demonstration(
 
     def write(folder: Path) -> None:
         surfaces = train_surfaces(scale)
+        boundary = judge_boundary(surfaces.measures)
         copied = copy_means(scale)
-        claim = judge_boundary(surfaces.measures)
-        sections = [
-            _boundary_section(surfaces, claim),
-            _samples_section(copied, scale),
-            _density_section(scale),
-            _blend_section(scale),
-            _method_section(scale),
-        ]
+        copies = judge_copies(copied, scale.seeds)
         networks = scale.seeds * (len(STRATEGIES) + 2 * len(TRAINED))
         write_page(
             folder,
-            sections,
+            [
+                _boundary_section(surfaces, boundary),
+                _samples_section(copied, copies, scale),
+                _density_section(scale),
+                _blend_section(scale),
+                _method_section(scale),
+            ],
             title="ReMix demonstrated",
             status=f"Figures 1, 2, 3, 4 and 8 of the paper, made anew on made-up data with "
             f"{counted(networks, 'network')}.",
@@ -97,10 +116,7 @@ def write_demonstration(
             about={
                 "seed": SEED,
                 "scale": asdict(scale),
-                "facts": {
-                    "boundary": asdict(claim),
-                    "copies": asdict(judge_copies(copied, scale.seeds)),
-                },
+                "facts": {"boundary": asdict(boundary), "copies": asdict(copies)},
             },
             formats=formats,
         )
@@ -109,169 +125,170 @@ def write_demonstration(
 
 
 def _boundary_section(surfaces: Surfaces, claim: BoundaryClaim) -> Section:
-    summary = means_over_seeds(surfaces.measures)
+    summary = _means_over_seeds(surfaces.measures)
+    profiles = radial_profiles(surfaces)
+    facts = boundary_facts(surfaces.measures)
+    caption = (
+        f"Means over {counted(claim.seeds, 'seed')} and standard deviations; steepness "
+        "and doubt are where p is within 0.1 to 0.9"
+    )
     columns = (
-        Column("minority_share", "plane called rare", share=True, sd="minority_share_sd"),
-        Column("steepness", "steepness", 2, sd="steepness_sd"),
-        Column("slope", "mean |grad p|", sd="slope_sd"),
-        Column("band_share", "plane in doubt", share=True, sd="band_share_sd"),
-        Column("error_equal", "distance from truth, equal shares", sd="error_equal_sd"),
-        Column("error_natural", "distance from truth, shares as they are",
-                sd="error_natural_sd"),
-    )  # fmt: skip
-    networks = summary[~summary["strategy"].isin([TRUTH, NATURAL_TRUTH])]
-    truth = summary[~summary.index.isin(networks.index)]
+        _STRATEGY,
+        _share("minority_share", "plane called rare"),
+        _number("steepness", "steepness", 2),
+        _number("slope", "mean |grad p|"),
+        _share("band_share", "plane in doubt"),
+        _number("error_equal", "distance from truth, equal shares"),
+        _number("error_natural", "distance from truth, shares as they are"),
+    )
     block = Block(
-        headline=boundary_headline(claim),
-        text=boundary_lines(surfaces.measures),
+        headline=SENTENCES.text("demonstration.boundary_headline", claim),
+        text=SENTENCES.paragraphs("demonstration.boundary", claim, facts, TRUTH, NATURAL_TRUTH),
         pictures=(
             surface_figure(surfaces),
-            profile_figure(radial_profiles(surfaces)),
+            profile_figure(profiles),
             seed_figure(surfaces.measures),
         ),
-        tables=(
-            frame_table(
-                f"Means over {counted(claim.seeds, 'seed')} and standard deviations; steepness "
-                "and doubt are where p is within 0.1 to 0.9",
-                pd.concat([networks, truth]),
-                columns,
-            ),
-        ),
-    )
-    lead = (
-        "A rare ring inside a common one, 50 rows and 1,000. Each seed draws its own rows and "
-        "trains its own networks; the figure shows the first seed. Because the data are made up, "
-        "the true probability is known."
+        tables=(line_table(caption, summary.to_dict("records"), columns),),
     )
     files = {
         "boundary": summary,
         "boundary-by-seed": surfaces.measures,
-        "boundary-profile": radial_profiles(surfaces),
+        "boundary-profile": profiles,
     }
+    lead = SENTENCES.text("demonstration.boundary_lead")
     return Section("figure-1", "Figure 1: the boundary around a ring", lead, (block,), files)
 
 
-def _samples_section(copied: pd.DataFrame, scale: Scale) -> Section:
+def _samples_section(copied: pd.DataFrame, claim: CopiesClaim, scale: Scale) -> Section:
     neighbours = clouds(NEIGHBOURS, derive_seed(SEED, "neighbours"))
-    batches = shown_batches(
-        neighbours, seed=derive_seed(SEED, "neighbours", "plan"), epochs=scale.draws
-    )
+    plan_seed = derive_seed(SEED, "neighbours", "plan")
+    batches = visible_batches(neighbours, seed=plan_seed, epochs=scale.draws)
     half_moons = moons(derive_seed(SEED, "moons", 0))
-    columns = (
-        Column("rows", "rare rows an epoch", 0),
-        Column("distinct", "different ones", 0),
-        Column("copy_share", "within 1 % of a real row", share=True),
-        Column("outside_share", "outside the hull", share=True),
-        Column("soft_share", "soft labels, of all rows", share=True),
-        Column("smoted_share", "batches with a blend inside a class by SMOTE", share=True),
+    means = copied.set_index("strategy").to_dict("index")
+    minority_in_batch = BATCH_SIZE * MINORITY / (MAJORITY + MINORITY)
+    caption = (
+        f"The half-moons, means over {counted(scale.seeds, 'seed')} and "
+        f"{counted(scale.draws, 'epoch')} each; a row counts as rare where more than half "
+        "of its label does"
     )
+    columns = (
+        _STRATEGY,
+        _number("rows", "rare rows an epoch", 0),
+        _number("distinct", "different ones", 0),
+        _share("copy_share", "within 1 % of a real row"),
+        _share("outside_share", "outside the hull"),
+        _share("soft_share", "soft labels, of all rows"),
+        _share("smoted_share", "batches with a blend inside a class by SMOTE"),
+    )
+    facts = claim, means, MINORITY, minority_in_batch
     block = Block(
-        text=sample_lines(copied),
+        text=SENTENCES.paragraphs("demonstration.samples", *facts),
         pictures=(
             segment_figure(neighbours, batches),
             spread_figure(half_moons, seed=derive_seed(SEED, "moons 0", "plan")),
         ),
-        tables=(
-            frame_table(
-                f"The half-moons, means over {counted(scale.seeds, 'seed')} and "
-                f"{counted(scale.draws, 'epoch')} each; a row counts as rare where more than half "
-                "of its label does",
-                copied,
-                columns,
-            ),
-        ),
+        tables=(line_table(caption, copied.to_dict("records"), columns),),
     )
-    lead = (
-        "Rows that networks are really trained on, from the same batch plans. Above, of each the "
-        "first batch with three rare rows or more and a blend that shows, with lines to the two "
-        "rows behind each; below, the first batches of an epoch. A dark rim marks a soft label."
-    )
+    lead = SENTENCES.text("demonstration.samples_lead")
     title = "Figures 2 and 3: the rows that SMOTE and ReMix make"
     return Section("figures-2-3", title, lead, (block,), {"samples": copied})
 
 
 def _density_section(scale: Scale) -> Section:
     result = densities(scale)
+    lines = result.table.to_dict("records")
     columns = (
-        Column("soft_share", "soft labels", share=True),
-        Column("middle_share", "features in the middle", share=True),
-        Column("untouched_share", "within 1 % of a real row", share=True),
-        Column("mean_label", "mean label of the rare class"),
+        Column[Line]("alpha", lambda line: plain(line["alpha"])),
+        _share("soft_share", "soft labels"),
+        _share("middle_share", "features in the middle"),
+        _share("untouched_share", "within 1 % of a real row"),
+        _number("mean_label", "mean label of the rare class"),
     )
+    softens = result.table["soft_share"].is_monotonic_increasing
+    facts = result.table.iloc[0], result.table.iloc[-1], softens, SOFT, MIDDLE
     block = Block(
-        text=density_lines(result.table),
+        text=SENTENCES.paragraphs("demonstration.densities", *facts),
         pictures=(density_figure(result),),
-        tables=(frame_table("Shares of all ReMix rows", result.table, columns),),
-    )
-    lead = (
-        "ReMix on a common and a rare Gaussian, 1,000 rows around 0 and 50 around 4. Left the "
-        "feature, right the label; ticks are real rows."
-    )
-    curves = pd.DataFrame({"feature": result.x, "data": result.natural}).assign(
-        **{f"alpha {alpha:g}": values for alpha, values in result.features.items()}
-    )
-    labels = pd.DataFrame({"label": result.labels_at}).assign(
-        **{f"alpha {alpha:g}": values for alpha, values in result.labels.items()}
+        tables=(line_table("Shares of all ReMix rows", lines, columns),),
     )
     files = {
         "densities": result.table,
-        "densities-features": curves,
-        "densities-labels": labels,
+        "densities-features": _curves(
+            {"feature": result.x, "data": result.natural}, result.features
+        ),
+        "densities-labels": _curves({"label": result.labels_at}, result.labels),
     }
+    lead = SENTENCES.text("demonstration.densities_lead")
     title = "Figure 4: what alpha does to rows and labels"
     return Section("figure-4", title, lead, (block,), files)
 
 
 def _blend_section(scale: Scale) -> Section:
     studies = study_blends(scale)
-    names = ("two-clusters", "three-classes")
-    tables = []
+    columns = (
+        _STRATEGY,
+        _share("contradicted", "rows against the data"),
+        _share("middle", "middle class found"),
+        _number("g_mean", "g-mean"),
+    )
+    tables, files = [], {}
     for study in studies:
-        summary = study.contradicted.merge(means_over_seeds(study.scores), on="strategy")
-        tables.append(
-            frame_table(
-                f"{study.title}: rows against the data, and scores of networks on new rows with "
-                "classes of equal size",
-                summary,
-                (
-                    Column("contradicted", "rows against the data", share=True),
-                    Column("middle", "middle class found", share=True, sd="middle_sd"),
-                    Column("g_mean", "g-mean", sd="g_mean_sd"),
-                ),
-            )
+        caption = (
+            f"{study.title}: rows against the data, and scores of networks on new rows with "
+            "classes of equal size"
         )
+        summary = study.contradicted.merge(_means_over_seeds(study.scores), on="strategy")
+        tables.append(line_table(caption, summary.to_dict("records"), columns))
+        files[f"blends-{study.name}"] = study.contradicted
+        files[f"blends-{study.name}-scores"] = study.scores
     block = Block(
-        text=blend_lines(studies),
-        pictures=(
-            blend_figure(studies),
-            *(blend_curves(study, name) for study, name in zip(studies, names, strict=True)),
-        ),
+        text=SENTENCES.paragraphs("demonstration.blends", studies, FAINT_LABEL),
+        pictures=(blend_figure(studies), *map(blend_curves, studies)),
         tables=tuple(tables),
     )
-    lead = (
-        "A blend of two rows can land where another class lives, and no share of its label says "
-        "so. Circles mark such rows in one batch of ReMix at alpha 0.5. Bands below are the range "
-        "over seeds."
-    )
-    files = {}
-    for study, name in zip(studies, names, strict=True):
-        files[f"blends-{name}"] = study.contradicted
-        files[f"blends-{name}-scores"] = study.scores
+    lead = SENTENCES.text("demonstration.blends_lead")
     title = "Figure 8: blends that speak against the data"
     return Section("figure-8", title, lead, (block,), files)
 
 
 def _method_section(scale: Scale) -> Section:
-    strategies = listing([strategy.label for strategy in STRATEGIES])
-    text = (
-        f"Everything derives from seed {SEED}. The strategies ({strategies}) are those of any "
-        f"study, batches hold {BATCH_SIZE} rows, and all strategies of a seed share rows, initial "
-        "weights and draws.",
-        f"Networks have {len(HIDDEN)} hidden layers of {HIDDEN[0]} units with dropout 0.1; the "
-        "paper's rule would give layers of 2 units on two features. Preset “paper”: Adam, the "
-        f"rate lowered on plateaus of the training loss, at most {scale.epochs} epochs. No "
-        "new row decides anything.",
-        "Made-up data in two dimensions show what can happen, not how often it does on real data: "
-        "for that there are the reports of studies.",
-    )
+    labels = [strategy.label for strategy in STRATEGIES]
+    facts = SEED, labels, BATCH_SIZE, HIDDEN, scale.epochs
+    text = SENTENCES.paragraphs("demonstration.method", *facts)
     return Section("how", "How it was made", "", (Block(text=text),))
+
+
+def _means_over_seeds(frame: pd.DataFrame) -> pd.DataFrame:
+    """Average over seeds, with standard deviations in columns `_sd`, one line a strategy."""
+    by_strategy = frame.drop(columns="seed").groupby("strategy", sort=False)
+    return by_strategy.mean().join(by_strategy.std().add_suffix("_sd")).reset_index()
+
+
+def _curves(columns: Mapping[str, Points], by_alpha: Mapping[float, Points]) -> pd.DataFrame:
+    named = {f"alpha {alpha:g}": values for alpha, values in by_alpha.items()}
+    return pd.DataFrame({**columns, **named})
+
+
+def _strategy_cell(line: Line) -> Cell:
+    label = str(line["strategy"])
+    is_truth = label in (TRUTH, NATURAL_TRUTH)
+    return Cell(label, kind="name", color="" if is_truth else label_color(label))
+
+
+_STRATEGY = Column("strategy", _strategy_cell)
+
+
+def _share(name: str, head: str) -> Column[Line]:
+    """A column of shares in per cent, with the standard deviation where the line has one."""
+    return Column(head, lambda line: Cell(percent(line[name]), _spread(line, name, 1, 100)))
+
+
+def _number(name: str, head: str, digits: int = 3) -> Column[Line]:
+    """A column of numbers, with the standard deviation where the line has one."""
+    return Column(head, lambda line: Cell(number(line[name], digits), _spread(line, name, digits)))
+
+
+def _spread(line: Line, name: str, digits: int, factor: float = 1) -> str:
+    spread = line.get(f"{name}_sd", math.nan)
+    return "" if math.isnan(spread) else f"± {number(factor * spread, digits)}"

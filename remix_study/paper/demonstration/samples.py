@@ -14,9 +14,16 @@ from remix_study.batches.plan import BatchPlan, plan_epoch
 from remix_study.batches.plan_summary import summarise_plan
 from remix_study.batches.strategies import Strategy, make_strategy
 from remix_study.data.preprocessing import fit_preprocessing
-from remix_study.paper.demonstration.generated_data import Sample, moons
+from remix_study.paper.demonstration.generated_data import (
+    BATCH_SIZE,
+    FULL,
+    SEED,
+    Points,
+    Sample,
+    Scale,
+    moons,
+)
 from remix_study.paper.demonstration.networks import training_rows
-from remix_study.paper.demonstration.scale import BATCH_SIZE, FULL, SEED, Scale
 from remix_study.seeds import derive_seed
 
 # A blend this close to one of its two rows, as a share of the way, is a copy of it.
@@ -35,7 +42,7 @@ class BatchRows:
     """The n rows of one or more epochs, batch after batch.
 
     Attributes:
-        X: (n, d) float64 features.
+        X: (n, d) features.
         labels: (n, K) soft labels.
         first: (n, d) features of the row that was drawn.
         second: (n, d) features of the row that it was blended with.
@@ -45,11 +52,11 @@ class BatchRows:
         batch: (n,) number of the batch.
     """
 
-    X: NDArray[np.float64]
-    labels: NDArray[np.float64]
-    first: NDArray[np.float64]
-    second: NDArray[np.float64]
-    weight: NDArray[np.float64]
+    X: Points
+    labels: Points
+    first: Points
+    second: Points
+    weight: Points
     is_copy: NDArray[np.bool_]
     is_rare: NDArray[np.bool_]
     batch: NDArray[np.intp]
@@ -91,6 +98,32 @@ def batch_rows(sample: Sample, plans: Sequence[BatchPlan]) -> BatchRows:
     )
 
 
+def visible_batches(sample: Sample, *, seed: int, epochs: int) -> list[tuple[str, BatchRows]]:
+    """Titles and rows of the first batch of SMOTE and of ReMix with a visible blend."""
+    batches = []
+    for strategy in (make_strategy("smote"), make_strategy("remix", 0.5)):
+        rows = batch_rows(sample, plan_epochs(sample, strategy, seed=seed, epochs=epochs))
+        batch = rows.select_batches([first_visible_batch(rows)])
+        batches.append((f"{strategy.label}, one batch", batch))
+    return batches
+
+
+def first_visible_batch(rows: BatchRows, low: float = 0.25, least: int = 3) -> int:
+    """Number of the first batch whose blend a reader can see; 0 if no batch has one.
+
+    Args:
+        rows: rows of some epochs.
+        low: least share of either of two blended rows.
+        least: least number of different real rows of the rare classes in the batch.
+    """
+    shows = np.minimum(rows.weight, 1 - rows.weight) >= low
+    for batch in np.unique(rows.batch[shows]):
+        visible = rows.select_batches([batch])
+        if len(np.unique(visible.first[visible.is_rare], axis=0)) >= least:
+            return int(batch)
+    return 0
+
+
 def summarise_rows(
     sample: Sample, strategy: Strategy, *, seed: int, epochs: int
 ) -> dict[str, object]:
@@ -102,33 +135,31 @@ def summarise_rows(
         the convex hull of the rare class; `soft_share` of rows with a label within 0.1 to 0.9;
         `smoted_share` of batches in which a row lies between two of its class.
     """
-    plans = plan_epochs(sample, strategy, seed=seed, epochs=epochs)
     hull = Delaunay(sample.X[sample.y == 1])
     counts = []
-    for plan in plans:
+    for plan in plan_epochs(sample, strategy, seed=seed, epochs=epochs):
         rows = batch_rows(sample, [plan])
-        is_rare = rows.labels[:, 1] > 0.5
+        label = rows.labels[:, 1]
+        is_rare = label > 0.5
         X = rows.X[is_rare]
         counts.append(
             {
                 "rows": len(X),
                 "distinct": len(np.unique(X.astype(np.float32), axis=0)),
                 "copy_share": float(rows.is_copy[is_rare].mean()),
-                "outside_share": _outside(hull, X),
-                "soft_share": float(
-                    ((rows.labels[:, 1] > 0.1) & (rows.labels[:, 1] < 0.9)).mean()
-                ),
+                "outside_share": _outside_share(hull, X),
+                "soft_share": float(((label > 0.1) & (label < 0.9)).mean()),
                 "smoted_share": summarise_plan(plan, sample.y, sample.n_classes).smote_share,
             }
         )
-    means = pd.DataFrame(counts).mean()
-    return {"strategy": strategy.label, **{str(name): float(means[name]) for name in means.index}}
+    means = {str(name): mean for name, mean in pd.DataFrame(counts).mean().items()}
+    return {"strategy": strategy.label, **means}
 
 
-def strategy_table(sample: Sample, *, purpose: str, epochs: int) -> pd.DataFrame:
-    """:func:`summarise_rows` of every strategy, all on the same draws."""
-    seed = derive_seed(SEED, purpose, "plan")
-    return pd.DataFrame([summarise_rows(sample, s, seed=seed, epochs=epochs) for s in STRATEGIES])
+def _outside_share(hull: Delaunay, X: Points) -> float:
+    # A drawn row may lie on the hull itself; a hair inside counts as inside.
+    middle = hull.points.mean(axis=0)
+    return float((hull.find_simplex(middle + (X - middle) * (1 - 1e-9)) < 0).mean())
 
 
 @dataclass(frozen=True)
@@ -159,45 +190,21 @@ def copies_claim(scale: Scale = FULL) -> CopiesClaim:
 
 
 def copy_means(scale: Scale) -> pd.DataFrame:
-    """Average :func:`summarise_rows` over the moons of all seeds, one line a strategy."""
-    tables = pd.concat(
-        [
-            strategy_table(
-                moons(derive_seed(SEED, "moons", at)), purpose=f"moons {at}", epochs=scale.draws
-            )
-            for at in range(scale.seeds)
-        ]
-    )
-    return tables.groupby("strategy", sort=False).mean(numeric_only=True).reset_index()
+    """Average :func:`summarise_rows` over the moons of all seeds, one line a strategy.
+
+    All strategies have the same draws.
+    """
+    lines = []
+    for at in range(scale.seeds):
+        sample, seed = (
+            moons(derive_seed(SEED, "moons", at)),
+            derive_seed(SEED, f"moons {at}", "plan"),
+        )
+        lines += [summarise_rows(sample, s, seed=seed, epochs=scale.draws) for s in STRATEGIES]
+    return pd.DataFrame(lines).groupby("strategy", sort=False).mean().reset_index()
 
 
 def judge_copies(means: pd.DataFrame, seeds: int) -> CopiesClaim:
     """Make the claim from the lines of :func:`copy_means`."""
-    table = means.set_index("strategy")
-    rows, distinct, copy_share = (
-        {str(name): float(value) for name, value in table[column].items()}
-        for column in ("rows", "distinct", "copy_share")
-    )
-    return CopiesClaim(seeds, rows, distinct, copy_share)
-
-
-def first_visible_batch(rows: BatchRows, low: float = 0.25, least: int = 3) -> int:
-    """Number of the first batch whose blend a reader can see; 0 if no batch has one.
-
-    Args:
-        rows: rows of some epochs.
-        low: least share of either of two blended rows.
-        least: least number of different real rows of the rare classes in the batch.
-    """
-    shows = np.minimum(rows.weight, 1 - rows.weight) >= low
-    for batch in np.unique(rows.batch[shows]):
-        batch_rows = rows.select_batches([batch])
-        if len(np.unique(batch_rows.first[batch_rows.is_rare], axis=0)) >= least:
-            return int(batch)
-    return 0
-
-
-def _outside(hull: Delaunay, X: NDArray[np.float64]) -> float:
-    # A drawn row may lie on the hull itself; a hair inside counts as inside.
-    middle = hull.points.mean(axis=0)
-    return float((hull.find_simplex(middle + (X - middle) * (1 - 1e-9)) < 0).mean())
+    columns = means.set_index("strategy").to_dict()
+    return CopiesClaim(seeds, columns["rows"], columns["distinct"], columns["copy_share"])

@@ -11,20 +11,26 @@ from scipy.stats import beta, gaussian_kde
 
 from remix_study.batches.strategies import make_strategy
 from remix_study.errors import UsageError
-from remix_study.paper.demonstration.blends import is_contradicted
+from remix_study.paper.demonstration.blends import (
+    densities,
+    is_contradicted,
+    kernel_density,
+    measure_mixing,
+)
 from remix_study.paper.demonstration.boundary import (
     boundary_claim,
     judge_boundary,
     measure_surface,
     weighted_distance,
 )
-from remix_study.paper.demonstration.densities import densities, kernel_density, measure_mixing
 from remix_study.paper.demonstration.generated_data import (
+    BATCH_SIZE,
     IN_A_ROW,
     LINE,
     MAJORITY,
     MINORITY,
     TWO_SIDES,
+    Scale,
     cloud_densities,
     clouds,
     moons,
@@ -37,11 +43,11 @@ from remix_study.paper.demonstration.samples import (
     copies_claim,
     copy_means,
     first_visible_batch,
+    judge_copies,
     plan_epochs,
     summarise_rows,
 )
-from remix_study.paper.demonstration.scale import BATCH_SIZE, Scale
-from remix_study.paper.demonstration.sentences import boundary_headline, sample_lines
+from remix_study.paper.sentences import SENTENCES
 
 SMALL = Scale(seeds=2, draws=3)
 
@@ -126,9 +132,8 @@ def test_the_verdict_is_the_order_of_the_means(share, steepness, verdict):
     claim = judge_boundary(_measures(share, steepness))
     assert (claim.verdict, claim.seeds) == (verdict, 2)
     assert list(claim.minority_share.values()) == pytest.approx(share)
-    assert f"“Pushed out and smoother” {verdict} on the mean of 2 seeds" in boundary_headline(
-        claim
-    )
+    headline = SENTENCES.text("demonstration.boundary_headline", claim)
+    assert f"“Pushed out and smoother” {verdict} on the mean of 2 seeds" in headline
 
 
 def test_a_claim_is_read_from_the_folder_that_holds_it(tmp_path):
@@ -194,9 +199,10 @@ def test_the_claim_on_copies_and_its_sentence_follow_the_numbers():
     means = copy_means(SMALL)
     assert claim.copy_share == dict(zip(means["strategy"], means["copy_share"], strict=True))
     assert claim.holds == (claim.copy_share["remix (0.1)"] < 0.5)
-    changed = means.assign(copy_share=0.2)
-    assert "rows rarely repeat: 20 %" in sample_lines(changed)[1]
-    assert "rows mostly repeat: 80 %" in sample_lines(means.assign(copy_share=0.8))[1]
+    for share, words in ((0.2, "rows rarely repeat: 20 %"), (0.8, "rows mostly repeat: 80 %")):
+        changed = means.assign(copy_share=share)
+        facts = judge_copies(changed, 2), changed.set_index("strategy").to_dict("index"), 50, 3.0
+        assert words in SENTENCES.paragraphs("demonstration.samples", *facts)[1]
     assert not replace(claim, copy_share={"remix (0.1)": 0.8}).holds
 
 

@@ -14,8 +14,8 @@ import pytest
 from remix_study.cli.main import main
 from remix_study.paper.demonstration import networks
 from remix_study.paper.demonstration.boundary import boundary_claim
+from remix_study.paper.demonstration.generated_data import Scale
 from remix_study.paper.demonstration.page import write_demonstration
-from remix_study.paper.demonstration.scale import Scale
 
 TINY = Scale(seeds=2, epochs=3, side=31, draws=3)
 HIDDEN = (8,)
@@ -24,7 +24,7 @@ EVERYTHING = ["--latex", "--figures"]
 SMALLER = f"""
 import sys
 from remix_study.paper.demonstration import networks, page
-from remix_study.paper.demonstration.scale import Scale
+from remix_study.paper.demonstration.generated_data import Scale
 networks.HIDDEN = {HIDDEN!r}
 page.write_demonstration.__kwdefaults__["scale"] = {TINY!r}
 from remix_study.cli.main import main
