@@ -27,6 +27,7 @@ from remix_study.results.probabilities import ProbabilityReader
 from remix_study.results.rank_sums import RankTable
 from remix_study.results.sensitivity import SensitivityCurve
 
+Numbers = Sequence[float] | NDArray[np.float64]
 # Decimals of a number; further ones are invisible and would fill the database.
 _DECIMALS = 5
 _VIEWS = (
@@ -38,12 +39,10 @@ _VIEWS = (
 
 @dataclass(frozen=True)
 class Graph:
-    """A figure as ``save_plotly_graph_object`` takes it.
+    """A figure as ``save_plotly_graph_object`` takes it: Plotly's traces and layout.
 
     Attributes:
         name: Id of letters, digits, hyphens and underscores.
-        data: Plotly's traces.
-        layout: Plotly's layout.
     """
 
     name: str
@@ -60,44 +59,33 @@ def sensitivity_graph(metric: str, curves: Sequence[SensitivityCurve]) -> Graph:
     traces = []
     for curve in curves:
         points = [point for point in curve.points if math.isfinite(point.score.mean)]
-        errors = [point.score.interval.standard_error for point in points]
+        errors = _numbers([point.score.interval.standard_error for point in points])
         traces.append(
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "name": _text(curve.family),
-                "x": _numbers([math.sqrt(point.alpha) for point in points]),
-                "y": _numbers([point.score.mean for point in points]),
-                "error_y": {"type": "data", "array": _numbers(errors), "thickness": 1},
-                "text": [f"alpha {plain(point.alpha)}" for point in points],
-                "hovertemplate": "%{text}: %{y:.4f}<extra>%{fullData.name}</extra>",
-                "line": {"color": strategy_color(curve.family)},
-            }
+            _line(
+                curve.family,
+                curve.family,
+                [math.sqrt(point.alpha) for point in points],
+                [point.score.mean for point in points],
+                [f"alpha {plain(point.alpha)}" for point in points],
+                "%{text}: %{y:.4f}",
+                error_y={"type": "data", "array": errors, "thickness": 1},
+            )
         )
     alphas = sorted({point.alpha for curve in curves for point in curve.points})
-    ticks = {
+    x_axis = {
+        "title": {"text": "alpha (square-root scale)"},
         "tickvals": _numbers([math.sqrt(alpha) for alpha in alphas]),
         "ticktext": [plain(alpha) for alpha in alphas],
         "zeroline": False,
     }
-    return Graph(
-        f"sensitivity-{metric}",
-        traces,
-        _layout(
-            f"Sensitivity to alpha: {short_name(metric)} on validation rows",
-            _axis("alpha (square-root scale)", **ticks),
-            _axis(_text(label_with_direction(metric))),
-        ),
-    )
+    y_axis = {"title": {"text": _text(label_with_direction(metric))}}
+    title = f"Sensitivity to alpha: {short_name(metric)} on validation rows"
+    return Graph(f"sensitivity-{metric}", traces, _layout(title, x_axis, y_axis))
 
 
 def ranks_graph(rank_table: RankTable, kind: str, objectives: Sequence[str]) -> Graph | None:
     """Mean rank of every method over the problems of a kind; None where nothing is ranked."""
-    rankings = [
-        ranking
-        for ranking in rank_table.rankings
-        if ranking.kind == kind and ranking.metric in objectives
-    ]
+    rankings = [r for r in rank_table.rankings if r.kind == kind and r.metric in objectives]
     if not rankings:
         return None
     traces = [
@@ -113,16 +101,11 @@ def ranks_graph(rank_table: RankTable, kind: str, objectives: Sequence[str]) -> 
     ]
     n_problems = len(rankings[-1].ranks)
     problems = "one problem" if n_problems == 1 else f"{n_problems} problems"
-    return Graph(
-        "ranks",
-        traces,
-        _layout(
-            f"Mean rank of validation means over {problems}",
-            _axis("mean rank (1 is best)", rangemode="tozero"),
-            # The first method on top, and room for its name.
-            {"autorange": "reversed", "automargin": True, "type": "category"},
-        ),
-    )
+    x_axis = {"title": {"text": "mean rank (1 is best)"}, "rangemode": "tozero"}
+    # The first method on top, and room for its name.
+    y_axis = {"autorange": "reversed", "automargin": True, "type": "category"}
+    title = f"Mean rank of validation means over {problems}"
+    return Graph("ranks", traces, _layout(title, x_axis, y_axis))
 
 
 def calibration_graph(reliabilities: Sequence[MethodReliability]) -> Graph | None:
@@ -144,27 +127,19 @@ def calibration_graph(reliabilities: Sequence[MethodReliability]) -> Graph | Non
         bins, method = reliability.by_view[NATURAL], reliability.method
         is_filled = bins.counts > 0
         traces.append(
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "name": _text(method.label),
-                "x": _numbers(bins.forecast[is_filled]),
-                "y": _numbers(bins.observed[is_filled]),
-                "text": [f"{count:,} forecasts" for count in bins.counts[is_filled].tolist()],
-                "hovertemplate": "forecast %{x:.3f}, came %{y:.3f}, %{text}"
-                "<extra>%{fullData.name}</extra>",
-                "line": {"color": strategy_color(method.strategy)},
-            }
+            _line(
+                method.label,
+                method.strategy,
+                bins.forecast[is_filled],
+                bins.observed[is_filled],
+                [f"{count:,} forecasts" for count in bins.counts[is_filled].tolist()],
+                "forecast %{x:.3f}, came %{y:.3f}, %{text}",
+            )
         )
-    return Graph(
-        "calibration",
-        traces,
-        _layout(
-            "Calibration of rare classes on validation rows",
-            _axis("mean forecast", range=[-0.02, 1.02]),
-            _axis("share that came true", range=[-0.02, 1.02]),
-        ),
-    )
+    x_axis = {"title": {"text": "mean forecast"}, "range": [-0.02, 1.02]}
+    y_axis = {"title": {"text": "share that came true"}, "range": [-0.02, 1.02]}
+    title = "Calibration of rare classes on validation rows"
+    return Graph("calibration", traces, _layout(title, x_axis, y_axis))
 
 
 def reliability_diagram(
@@ -193,8 +168,21 @@ def reliability_diagram(
         return png()
 
 
-def _axis(title: str, **more: Any) -> dict[str, Any]:
-    return {"title": {"text": title}, **more}
+def _line(
+    name: str, strategy: str, x: Numbers, y: Numbers, text: list[str], hover: str, **more: Any
+) -> dict[str, Any]:
+    """A trace of points and the line through them, in the colour of a strategy."""
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": _text(name),
+        "x": _numbers(x),
+        "y": _numbers(y),
+        **more,
+        "text": text,
+        "hovertemplate": f"{hover}<extra>%{{fullData.name}}</extra>",
+        "line": {"color": strategy_color(strategy)},
+    }
 
 
 def _layout(title: str, x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:
@@ -207,7 +195,7 @@ def _layout(title: str, x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _numbers(values: Sequence[float] | NDArray[np.float64]) -> list[float]:
+def _numbers(values: Numbers) -> list[float]:
     return [round(float(value), _DECIMALS) if math.isfinite(value) else 0.0 for value in values]
 
 

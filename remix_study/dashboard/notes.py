@@ -1,7 +1,4 @@
-"""Notes in Markdown: what a study compares and how to read its page, what a trial trained.
-
-And the table of a trial's folds.
-"""
+"""Notes in Markdown on a study and on each of its trials, and the table of a trial's folds."""
 
 from __future__ import annotations
 
@@ -20,17 +17,10 @@ from remix_study.results.comparison import Comparison
 from remix_study.results.methods import Method
 
 _MARKDOWN_CHARACTERS = re.compile(r"([\\`*_{}\[\]()#+.!|~$:@/-])")
-_FOLD_COLUMNS = {
-    "repeat": "repeat",
-    "fold": "fold",
-    "n_train": "n_train",
-    "minority_train": "minority_train",
-    "n_test": "n_validation",
-    "minority_test": "minority_validation",
-    "epochs": "epochs",
-    "stopped": "stopped",
-    "failed": "failed",
-}
+_FOLD_COLUMNS = ["repeat", "fold", "n_train", "minority_train", "n_test", "minority_test",
+                 "epochs", "stopped", "failed"]  # fmt: skip
+# Validation parts stand in the place of test parts.
+_SCORED_ROWS = {"n_test": "n_validation", "minority_test": "minority_validation"}
 
 
 def escape_markdown(text: str) -> str:
@@ -105,7 +95,7 @@ def fold_table(comparison: Comparison, method: Method) -> bytes:
         method: The method of the trial.
     """
     folds = comparison.folds[comparison.folds["run"] == method.run].sort_values(["repeat", "fold"])
-    table = folds[list(_FOLD_COLUMNS)].rename(columns=_FOLD_COLUMNS).set_index(["repeat", "fold"])
+    table = folds[_FOLD_COLUMNS].rename(columns=_SCORED_ROWS).set_index(["repeat", "fold"])
     scores = {
         f"validation {metric}": values
         for metric in comparison.metrics()

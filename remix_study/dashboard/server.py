@@ -104,8 +104,7 @@ def application(storage: RDBStorage, folder: Path | None) -> Application:
     from optuna.artifacts import FileSystemArtifactStore
     from optuna_dashboard import wsgi
 
-    store = None if folder is None else FileSystemArtifactStore(folder)
-    app: Application = wsgi(storage, artifact_store=store)
+    app: Application = wsgi(storage, artifact_store=folder and FileSystemArtifactStore(folder))
     return app
 
 

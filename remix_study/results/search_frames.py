@@ -30,7 +30,10 @@ class StoredTrial:
         values: validation means, one an objective, over the folds it trained.
         constraints: excess over each constraint; 0 or less where it is met.
         optuna_parameters: name -> (Optuna's internal value, distribution as JSON).
-        row: its row of `tables.runs`.
+        run: the run that holds its scores.
+        label: the configuration in words.
+        parameters: the configuration.
+        row: all that is stored of the run, a row of `tables.runs`.
         outer_fold: the outer fold of a search that it was trained on; -1 for none.
         chosen_by: what chose its configuration there: an objective, or "baseline".
     """
@@ -41,25 +44,12 @@ class StoredTrial:
     values: tuple[float, ...]
     constraints: Mapping[str, float]
     optuna_parameters: Mapping[str, tuple[float, str]]
+    run: int
+    label: str
+    parameters: Mapping[str, Any]
     row: Any
     outer_fold: int = -1
     chosen_by: str = ""
-
-    @property
-    def run(self) -> int:
-        """The run that holds its scores."""
-        return int(self.row.id)
-
-    @property
-    def label(self) -> str:
-        """The configuration in words."""
-        return str(self.row.label)
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The configuration."""
-        parameters: Mapping[str, Any] = self.row.parameters
-        return parameters
 
     @property
     def is_complete(self) -> bool:
@@ -249,6 +239,9 @@ def stored_trials(connection: Connection, study_id: int, study: Any) -> tuple[St
                     parameter.param_name: (parameter.param_value, parameter.distribution_json)
                     for parameter in parameters.get(row.trial_id, ())
                 },
+                run=run.id,
+                label=run.label,
+                parameters=run.parameters,
                 row=run,
                 outer_fold=(run.facts or {}).get("outer_fold", -1),
                 chosen_by=(run.facts or {}).get("chosen_by", ""),

@@ -46,6 +46,7 @@ _SAMPLER_COLORS = {
     "smote": strategy_color("smote"),
 }
 _OBJECTIVE_COLORS = tuple(map(strategy_color, ("balance", "remix", "cost")))
+_Value = Callable[[StoredTrial], float]
 _GREY, _LIGHT_GREY = "#999999", "#bbbbbb"
 _ALPHA_TICKS = (0.01, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 
@@ -81,8 +82,7 @@ def sections(
 
 
 def _block(name: str, summary: SearchSummary) -> Block:
-    comparison = summary.comparison
-    title = comparison.full_title
+    title = summary.comparison.full_title
     if not summary.chosen:
         return Block(title=title, text=SENTENCES.paragraphs("search.nothing"))
     return Block(
@@ -157,36 +157,25 @@ def _pictures(name: str, summary: SearchSummary) -> tuple[Picture, ...]:
     """All figures of a problem's search for which there are trials."""
     objectives = summary.comparison.objectives
     names = {metric: short_name(metric) for metric in objectives}
-    pictures = [
-        _picture(
-            f"{name}-history-{metric}",
-            f"Validation {names[metric]} of each trial, and the best so far.",
-            partial(_draw_history, summary=summary, metric=metric),
-        )
-        for metric in objectives
-    ]
+    pictures = []
+    for metric in objectives:
+        alt = f"Validation {names[metric]} of each trial, and the best so far."
+        draw = partial(_draw_history, summary=summary, metric=metric)
+        pictures.append(_picture(f"{name}-history-{metric}", alt, draw))
     if len(objectives) > 1:
         metrics = " and ".join(names[metric] for metric in objectives[:2])
         alt = f"Trade-offs between {metrics}, validation and test."
         pictures.append(_picture(f"{name}-front", alt, partial(_draw_front, summary=summary)))
     if summary.importances:
-        pictures.append(
-            _picture(
-                f"{name}-importances",
-                "Importance of each parameter.",
-                partial(_draw_importances, importances=summary.importances),
-            )
-        )
+        draw = partial(_draw_importances, importances=summary.importances)
+        alt = "Importance of each parameter."
+        pictures.append(_picture(f"{name}-importances", alt, draw))
     mixed = [trial for trial in summary.complete if "alpha" in trial.parameters]
-    pictures += [
-        _picture(
-            f"{name}-alpha-{metric}",
-            f"Validation {names[metric]} against alpha, by sampler.",
-            partial(_draw_alphas, trials=mixed, place=place, metric=metric),
-        )
-        for place, metric in enumerate(objectives)
-        if mixed
-    ]
+    for metric in objectives if mixed else ():
+        alt = f"Validation {names[metric]} against alpha, by sampler."
+        value = _validation_mean(summary, metric)
+        draw = partial(_draw_alphas, trials=mixed, value=value, metric=metric)
+        pictures.append(_picture(f"{name}-alpha-{metric}", alt, draw))
     return tuple(pictures)
 
 
@@ -201,59 +190,63 @@ def _picture(name: str, alt: str, draw: Callable[[Axes], None]) -> Picture:
         return Picture(name, "", alt, *render(fig))
 
 
+def _dots(
+    axes: Axes, trials: Sequence[StoredTrial], x: _Value, y: _Value, marks: str, **style: Any
+) -> None:
+    if trials:
+        axes.plot([x(trial) for trial in trials], [y(trial) for trial in trials], marks, **style)
+
+
 def _draw_history(axes: Axes, summary: SearchSummary, metric: str) -> None:
-    place = summary.comparison.objectives.index(metric)
     trials = summary.result.trials
-    positions = {trial: position for position, trial in enumerate(trials, start=1)}
-    groups = {
-        "complete": ("o", strategy_color("balance"), [t for t in trials if t.is_choosable]),
-        "misses a constraint": ("x", _GREY, [t for t in summary.complete if not t.is_feasible]),
-        "pruned": ("v", _GREY, [t for t in trials if not t.is_complete]),
-    }
-    for label, (marker, color, group) in groups.items():
-        if group:
-            axes.plot([positions[t] for t in group], [t.values[place] for t in group], marker,
-                      ms=4, color=color, label=label, clip_on=False)  # fmt: skip
+    positions = {trial: float(position) for position, trial in enumerate(trials, start=1)}
+    at, value = positions.__getitem__, _validation_mean(summary, metric)
     choosable = [trial for trial in trials if trial.is_choosable]
+    missing = [trial for trial in summary.complete if not trial.is_feasible]
+    pruned = [trial for trial in trials if not trial.is_complete]
+    _dots(axes, choosable, at, value, "o", ms=4, color=strategy_color("balance"),
+          label="complete", clip_on=False)  # fmt: skip
+    _dots(axes, missing, at, value, "x", ms=4, color=_GREY, label="misses a constraint",
+          clip_on=False)  # fmt: skip
+    _dots(axes, pruned, at, value, "v", ms=4, color=_GREY, label="pruned", clip_on=False)
     if choosable:
         running_best = np.maximum if is_maximized(metric) else np.minimum
-        course = running_best.accumulate([trial.values[place] for trial in choosable])
-        axes.step([positions[trial] for trial in choosable], course, where="post",
-                  color=strategy_color("remix"), lw=1.5, label="best")  # fmt: skip
+        axes.step([at(trial) for trial in choosable],
+                  running_best.accumulate([value(trial) for trial in choosable]),
+                  where="post", color=strategy_color("remix"), lw=1.5, label="best")  # fmt: skip
     for strategy, trial in summary.references.items():
         if trial in positions:
             axes.annotate(
-                "baseline" if strategy == "baseline" else "ReMix",
-                (positions[trial], trial.values[place]),
+                "baseline" if strategy == "baseline" else "ReMix", (at(trial), value(trial)),
                 textcoords="offset points", xytext=(4, 5), fontsize=8, color=INK,
             )  # fmt: skip
         else:
-            axes.axhline(trial.values[place], color=FAINT, lw=1, zorder=0)
+            axes.axhline(value(trial), color=FAINT, lw=1, zorder=0)
     axes.set_xlabel("trial, in the order of the search")
     axes.set_ylabel(f"validation {label_with_direction(metric)}")
+
+
+def _validation_mean(summary: SearchSummary, metric: str) -> _Value:
+    place = summary.comparison.objectives.index(metric)
+    return lambda trial: trial.values[place]
 
 
 def _draw_front(axes: Axes, summary: SearchSummary) -> None:
     """Draw all trials by the first two objectives, with the Pareto front on both parts."""
     metrics = summary.comparison.objectives[:2]
-    groups = {
-        "misses a constraint": ("x", 4, [t for t in summary.complete if not t.is_feasible]),
-        "others": (
-            "o", 3.5, [t for t in summary.complete if t.is_feasible and t not in summary.front]
-        ),
-    }  # fmt: skip
-    for label, (marker, size, group) in groups.items():
-        if group:
-            axes.plot([t.values[0] for t in group], [t.values[1] for t in group], marker, ms=size,
-                      color=_LIGHT_GREY, label=label)  # fmt: skip
+    x, y = (_validation_mean(summary, metric) for metric in metrics)
+    missing = [trial for trial in summary.complete if not trial.is_feasible]
+    others = [t for t in summary.complete if t.is_feasible and t not in summary.front]
+    _dots(axes, missing, x, y, "x", ms=4, color=_LIGHT_GREY, label="misses a constraint")
+    _dots(axes, others, x, y, "o", ms=3.5, color=_LIGHT_GREY, label="others")
     for trial in summary.front:
         scores = [summary.score(trial, metric, "test") for metric in metrics]
         test = [score.mean for score in scores if score]
         axes.plot(*zip(trial.values[:2], test, strict=True), color=FAINT, lw=1, zorder=1)
         axes.plot(*test, "s", ms=4.5, color=strategy_color("remix"), zorder=3,
                   label="front on test" if trial is summary.front[0] else None)  # fmt: skip
-    axes.plot([t.values[0] for t in summary.front], [t.values[1] for t in summary.front], "o-",
-              ms=5, lw=1, color=strategy_color("balance"), label="front")  # fmt: skip
+    _dots(axes, summary.front, x, y, "o-", ms=5, lw=1, color=strategy_color("balance"),
+          label="front")  # fmt: skip
     axes.set_xlabel(label_with_direction(metrics[0]))
     axes.set_ylabel(label_with_direction(metrics[1]))
 
@@ -279,14 +272,17 @@ def _draw_importances(axes: Axes, importances: Mapping[str, Mapping[str, float]]
     axes.tick_params(axis="y", length=0)
 
 
-def _draw_alphas(axes: Axes, trials: Sequence[StoredTrial], place: int, metric: str) -> None:
+def _draw_alphas(axes: Axes, trials: Sequence[StoredTrial], value: _Value, metric: str) -> None:
     by_sampler = grouped(trials, lambda trial: strategy_of(trial.parameters).sampler)
     for sampler, group in by_sampler.items():
-        axes.plot([t.parameters["alpha"] for t in group], [t.values[place] for t in group], "o",
-                  ms=4.5, color=_SAMPLER_COLORS.get(sampler, _GREY), label=sampler,
-                  clip_on=False)  # fmt: skip
-    top = max(trial.parameters["alpha"] for trial in trials)
+        _dots(axes, group, _alpha, value, "o", ms=4.5, label=sampler, clip_on=False,
+              color=_SAMPLER_COLORS.get(sampler, _GREY))  # fmt: skip
+    top = max(map(_alpha, trials))
     # Round numbers, the last at or above the largest alpha.
     ticks = [tick for tick in _ALPHA_TICKS if tick <= top]
     alpha_axis(axes, [0.0, *ticks, next(t for t in (*_ALPHA_TICKS, top) if t >= top)])
     axes.set_ylabel(f"validation {label_with_direction(metric)}")
+
+
+def _alpha(trial: StoredTrial) -> float:
+    return float(trial.parameters["alpha"])
