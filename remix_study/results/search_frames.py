@@ -200,40 +200,44 @@ def stored_trials(connection: Connection, study_id: int, study: Any) -> tuple[St
         study: our row of it.
     """
 
-    def by_trial(source: TableClause) -> dict[int, list[Any]]:
-        rows = connection.execute(optuna_tables.rows_of_trials(source, study_id))
-        return grouped(rows, lambda row: int(row.trial_id))
+    def by_trial(source: TableClause, *conditions: Any) -> dict[int, list[Any]]:
+        rows = optuna_tables.rows_of_trials(source, study_id).where(*conditions)
+        return grouped(connection.execute(rows), lambda row: int(row.trial_id))
 
-    attributes, values = by_trial(optuna_tables.trial_attributes), by_trial(optuna_tables.values)
-    constraints = by_trial(optuna_tables.system_attributes)
-    parameters = by_trial(optuna_tables.parameters)
+    keys = optuna_tables.trial_attributes.c.key
+    attributes = by_trial(
+        optuna_tables.trial_attributes, keys.in_([tables.SLOT_ATTRIBUTE, tables.RUN_ATTRIBUTE])
+    )
+    constraints = by_trial(
+        optuna_tables.system_attributes,
+        optuna_tables.system_attributes.c.key.startswith(optuna_tables.CONSTRAINT),
+    )
+    values, parameters = by_trial(optuna_tables.values), by_trial(optuna_tables.parameters)
     select_runs = tables.select_rows(connection, tables.runs)
     of_study = tables.runs.c.study_uuid == study.uuid
     runs = {run.uuid: run for run in connection.execute(select_runs.where(of_study))}
     is_of_study = optuna_tables.trials.c.study_id == study_id
     trials = []
     for row in connection.execute(select(optuna_tables.trials).where(is_of_study)):
-        facts = {
-            attribute.key: json.loads(attribute.value_json)
-            for attribute in attributes.get(row.trial_id, ())
-            if attribute.key in (tables.SLOT_ATTRIBUTE, tables.RUN_ATTRIBUTE)
-        }
+        facts = {a.key: json.loads(a.value_json) for a in attributes.get(row.trial_id, ())}
         run = runs.get(facts.get(tables.RUN_ATTRIBUTE))
         if run is None or row.state not in optuna_tables.SCORED_STATES:
             continue
-        by_objective = {v.objective: v.value for v in values.get(row.trial_id, ())}
+        run_facts = run.facts or {}
         trials.append(
             StoredTrial(
                 number=row.number,
                 slot=facts.get(tables.SLOT_ATTRIBUTE, -1),
                 state=row.state,
-                values=tuple(by_objective[objective] for objective in sorted(by_objective)),
-                constraints={
-                    attribute.key.removeprefix(optuna_tables.CONSTRAINT): json.loads(
-                        attribute.value_json
+                values=tuple(
+                    value.value
+                    for value in sorted(
+                        values.get(row.trial_id, ()), key=lambda value: int(value.objective)
                     )
-                    for attribute in constraints.get(row.trial_id, ())
-                    if attribute.key.startswith(optuna_tables.CONSTRAINT)
+                ),
+                constraints={
+                    a.key.removeprefix(optuna_tables.CONSTRAINT): json.loads(a.value_json)
+                    for a in constraints.get(row.trial_id, ())
                 },
                 optuna_parameters={
                     parameter.param_name: (parameter.param_value, parameter.distribution_json)
@@ -243,8 +247,8 @@ def stored_trials(connection: Connection, study_id: int, study: Any) -> tuple[St
                 label=run.label,
                 parameters=run.parameters,
                 row=run,
-                outer_fold=(run.facts or {}).get("outer_fold", -1),
-                chosen_by=(run.facts or {}).get("chosen_by", ""),
+                outer_fold=run_facts.get("outer_fold", -1),
+                chosen_by=run_facts.get("chosen_by", ""),
             )
         )
     return tuple(sorted(trials, key=lambda trial: (trial.slot, trial.number)))
