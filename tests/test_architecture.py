@@ -45,7 +45,7 @@ BUDGETS = {
     "training": 2200,
     "study": 4500,
     "workers": 1000,
-    "results": 5246,
+    "results": 3000,
     "report": 3000,
     "paper": 4500,
     "dashboard": 1000,
@@ -54,8 +54,8 @@ BUDGETS = {
 # Rooms that are still larger than that; these numbers may only become smaller.
 LARGER_TODAY = {
     "study": 6028,
-    "results": 5246,
-    "report": 4230,
+    "results": 5190,
+    "report": 4000,
     "paper": 4900,
 }
 
