@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
 
 DONE = 0
 SOME_CONFIGURATIONS_FAILED = 1
@@ -74,6 +77,22 @@ def did_you_mean(name: str, known_names: Iterable[str]) -> str:
     if similar:
         return f'; did you mean "{similar[0]}"?'
     return f"; known: {join_names(known_names) or 'none'}"
+
+
+def look_up(kind: str, name: str, known: Mapping[str, T]) -> T:
+    """The value under a name.
+
+    Args:
+        kind: What the name stands for in the message, such as ``sampler``.
+        name: What the user wrote.
+        known: The values by name.
+
+    Raises:
+        UsageError: The name is unknown.
+    """
+    if name in known:
+        return known[name]
+    raise UsageError(f'unknown {kind} "{name}"{did_you_mean(str(name), known)}')
 
 
 def join_names(names: Iterable[str], limit: int = 40) -> str:

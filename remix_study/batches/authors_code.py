@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from remix_study.batches.class_groups import ClassGroups, draw_smote_partners, group_by_class
-from remix_study.batches.smote import NEIGHBOURS
+from remix_study.batches.class_groups import (
+    NEIGHBOURS,
+    ClassGroups,
+    draw_smote_partners,
+    group_by_class,
+)
 from remix_study.batches.training_rows import (
     DrawnRows,
     IntArray,

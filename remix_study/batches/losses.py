@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.batches.names import look_up
+from remix_study.errors import look_up
 
 CROSS_ENTROPY, FOCAL, INERT = "cross-entropy", "focal", "class-weighted-inert"
 

@@ -12,9 +12,8 @@ import numpy as np
 
 from remix_study.batches.losses import INERT, LOSSES
 from remix_study.batches.mixing import MIXINGS
-from remix_study.batches.names import look_up
 from remix_study.batches.samplers import SAMPLERS, SMOTE_SAMPLERS
-from remix_study.errors import UsageError, join_names
+from remix_study.errors import UsageError, join_names, look_up
 
 PUBLISHED_ALPHA = 0.1
 """Alpha of the paper's experiments on tabular data, and the default of every mixing strategy."""

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-from remix_study.batches.smote import FeatureRows
 
 IntArray = NDArray[np.intp]
 
@@ -17,6 +15,17 @@ DRAW_STREAM, MIX_STREAM, MEMBER_STREAM = 1, 2, 3
 """Last part of a generator's seed sequence: rows of an epoch, mixing of an epoch, draws made once
 for a member. Mixing has a stream of its own, so that all samplers share their lambdas at one
 alpha. None is 0: NumPy ignores zeros at the end of a seed sequence."""
+
+
+class FeatureRows(Protocol):
+    """Features by row: an array, or images that are decoded when they are indexed."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, ...)."""
+
+    def __getitem__(self, rows: NDArray[np.intp], /) -> NDArray[Any]:
+        """Features at positions of shape (...): an array (..., *shape of a row)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -95,7 +95,7 @@ def run_command(options: argparse.Namespace, signals: Signals) -> int:
         # The backend looks for devices once, when it is imported.
         os.environ.update(device_environment(options.devices))
     from remix_study.cli.display import RunConsole, console_reporter
-    from remix_study.studyfile.outside_files import outside_file_notes
+    from remix_study.studyfile.schema import outside_file_notes
 
     signals.check()
     if options.dry_run and options.report:
@@ -163,8 +163,7 @@ def conclude_run(options: argparse.Namespace, study: str) -> Outcome:
 
 def _load_study(options: argparse.Namespace) -> Study:
     from remix_study.models.custom import add_plugin_folder
-    from remix_study.studyfile.library import find_study
-    from remix_study.studyfile.parsing import load_study
+    from remix_study.studyfile.parsing import find_study, load_study
 
     study = load_study(find_study(options.study)).with_stack(options.stack)
     if options.no_plugins:

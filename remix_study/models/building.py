@@ -9,10 +9,15 @@ from typing import Any, Literal
 import msgspec
 
 from remix_study.errors import UsageError
-from remix_study.models.cnn import DEFAULT_FILTERS, build_cnn, default_padding
 from remix_study.models.custom import build_custom
-from remix_study.models.mlp import build_mlp, default_hidden
-from remix_study.models.network import Network
+from remix_study.models.networks import (
+    DEFAULT_FILTERS,
+    Network,
+    build_cnn,
+    build_mlp,
+    default_hidden,
+    default_padding,
+)
 from remix_study.studyfile.model_options import BUILT_IN_MODELS
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from remix_study.errors import UsageError
-from remix_study.models.network import Network, Weights
+from remix_study.models.networks import Network, Weights
 from remix_study.studyfile.model_options import BUILT_IN_MODELS, MODEL_ENTRY_POINTS
 from remix_study.studyfile.schema import Study
 

@@ -13,8 +13,7 @@ from remix_study.errors import UsageError
 from remix_study.study.reporter import Reporter, Summary
 from remix_study.study.runner import run as run_study
 from remix_study.study.signals import Signals
-from remix_study.studyfile.library import find_study
-from remix_study.studyfile.parsing import load_study
+from remix_study.studyfile.parsing import find_study, load_study
 from remix_study.studyfile.schema import DEFAULT_STORAGE, Study
 
 if TYPE_CHECKING:

@@ -26,8 +26,7 @@ from remix_study.study.task import Task
 from remix_study.study.task_preparation import prepare_tasks, search_tasks
 from remix_study.study.trial_loop import TrialLoop, WorkerLimits
 from remix_study.study.trials import Start, Trials
-from remix_study.studyfile.outside_files import outside_file_notes
-from remix_study.studyfile.schema import DEFAULT_STORAGE, Study
+from remix_study.studyfile.schema import DEFAULT_STORAGE, Study, outside_file_notes
 from remix_study.training.backend import load_networks
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from remix_study.data.problems import Problem
 from remix_study.errors import UsageError
 from remix_study.models.augmentation import Augmentation, build_augmentation
 from remix_study.models.building import build_network, layer_precision
-from remix_study.models.network import Network
+from remix_study.models.networks import Network
 from remix_study.study.configurations import (
     Configuration,
     Parameters,

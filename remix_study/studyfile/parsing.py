@@ -1,7 +1,8 @@
-"""Parsing a study file: TOML in, a frozen study out; each mistake is named with its key."""
+"""Finding and parsing a study file: TOML in, a frozen study out; mistakes named by their key."""
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,10 @@ from remix_study.studyfile.schema import (
 from remix_study.studyfile.search_space import parse_space
 from remix_study.studyfile.validation import convert, key_as_toml
 
+_PACKAGE = Path(__file__).resolve().parents[1]
+# Inside the package where it was installed, beside it in a source tree.
+_FOLDERS = (_PACKAGE / "studies", _PACKAGE.parent / "studies")
+
 _SECTIONS = ("study", "problems", "cv", "model", "augmentation", "training", "search")
 
 _KIND_NAMES = {inspect.IntType: "integer", inspect.FloatType: "number"}
@@ -46,6 +51,34 @@ class _StudyTable(Struct, frozen=True, forbid_unknown_fields=True):
     objectives: Annotated[tuple[str, ...], Meta(min_length=1)] = PUBLISHED_METRICS
     extra_metrics: tuple[str, ...] = ()
     note: Annotated[str, Meta(max_length=500)] = ""
+
+
+def built_in_studies() -> dict[str, Path]:
+    """Map the name of every study that comes with the package to its file, in order of names."""
+    for folder in _FOLDERS:
+        if folder.is_dir():
+            return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    return {}
+
+
+def find_study(name: str) -> Path:
+    """Return the study file that a user names by its path or as a built-in study.
+
+    Raises:
+        StudyFileError: There is neither.
+    """
+    studies = built_in_studies()
+    # A folder may happen to be called like a built-in study.
+    if os.path.isdir(name) and name in studies:
+        return studies[name]
+    if os.path.exists(name) or name.endswith(".toml"):
+        return Path(name)
+    if name not in studies:
+        raise StudyFileError(
+            f"{name}: no study file, nor a built-in study of this name"
+            f"{did_you_mean(name, studies)}"
+        )
+    return studies[name]
 
 
 def load_study(path: str | Path) -> Study:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remix_study.models.augmentation import Augmentation
-from remix_study.models.network import Network
+from remix_study.models.networks import Network
 from remix_study.training.adam import AdamState
 from remix_study.training.program import Program
 from remix_study.training.step import Data, Weights

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.batches.smote import FeatureRows
-from remix_study.batches.training_rows import TrainingRows
+from remix_study.batches.training_rows import FeatureRows, TrainingRows
 from remix_study.data.folds import Fold
 from remix_study.data.images import ImageRows
 from remix_study.data.preprocessing import Preprocessing, fit_preprocessing

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.batches.plan_summary import PlanSummary
+from remix_study.batches.plan import PlanSummary
 from remix_study.batches.training_rows import TrainingRows
 
 OnEpoch = Callable[[int], None]

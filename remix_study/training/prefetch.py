@@ -10,8 +10,13 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.batches.plan import BatchPlan, plan_epoch, stack_plans
-from remix_study.batches.plan_summary import PlanSummary, summarise_plan
+from remix_study.batches.plan import (
+    BatchPlan,
+    PlanSummary,
+    plan_epoch,
+    stack_plans,
+    summarise_plan,
+)
 from remix_study.batches.strategies import Strategy
 from remix_study.training.member import Member
 from remix_study.training.random_streams import EpochMasks, augmentation_seeds

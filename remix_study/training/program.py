@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remix_study.models.augmentation import Augmentation
-from remix_study.models.network import Network
-from remix_study.models.network import Weights as MemberWeights
+from remix_study.models.networks import Network
+from remix_study.models.networks import Weights as MemberWeights
 from remix_study.training.adam import AdamState
 from remix_study.training.backend import Function, backend
 from remix_study.training.step import Data, Inputs, Plan, Step, Weights

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from remix_study.batches.losses import loss_vectors
-from remix_study.batches.plan_summary import PlanSummary
+from remix_study.batches.plan import PlanSummary
 from remix_study.batches.strategies import Strategy
 from remix_study.studyfile.schema import Training
 from remix_study.training.compiled_problem import CompiledProblem, MaskBuffers

@@ -11,7 +11,7 @@ from keras import ops
 from remix_study.batches.losses import FOCAL_GAMMA
 from remix_study.data.preprocessing import CLIP
 from remix_study.models.augmentation import Augmentation
-from remix_study.models.network import Network
+from remix_study.models.networks import Network
 from remix_study.training.adam import AdamState, adam_update
 
 # Masks are 16-bit: a rate is met to within 1 / 65,536.

@@ -7,10 +7,9 @@ import pytest
 from imbalanced_rows import COMBINATIONS, combination_name
 
 from remix_study.batches import class_groups
-from remix_study.batches.plan import BatchPlan, plan_epoch, stack_plans
-from remix_study.batches.plan_summary import summarise_plan
+from remix_study.batches.class_groups import nearest_neighbours
+from remix_study.batches.plan import BatchPlan, plan_epoch, stack_plans, summarise_plan
 from remix_study.batches.samplers import SMOTE_SAMPLERS
-from remix_study.batches.smote import nearest_neighbours
 from remix_study.batches.strategies import Strategy, compose, make_strategy
 from remix_study.batches.training_rows import TrainingRows
 from remix_study.errors import UsageError

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from imbalanced_rows import COMBINATIONS, LABELS, combination_name, plan, training_rows
 
-from remix_study.batches.plan import BatchPlan
-from remix_study.batches.plan_summary import summarise_plan
+from remix_study.batches.plan import BatchPlan, summarise_plan
 from remix_study.batches.samplers import SMOTE_SAMPLERS
 
 K, BATCH = 3, 24

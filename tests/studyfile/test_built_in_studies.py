@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from remix_study.study.configurations import grid_configurations, label_of
-from remix_study.studyfile.library import built_in_studies
-from remix_study.studyfile.parsing import load_study
+from remix_study.studyfile.parsing import built_in_studies, load_study
 
 PUBLISHED = ["baseline", "cost", "smote", "mixup (0.1)", "remix (0.1)"]
 

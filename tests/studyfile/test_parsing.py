@@ -9,7 +9,13 @@ from tiny_studies import TINY
 
 from remix_study.errors import StudyFileError
 from remix_study.study.checks import check_study
-from remix_study.studyfile.parsing import load_study, override, parse_study
+from remix_study.studyfile.parsing import (
+    built_in_studies,
+    find_study,
+    load_study,
+    override,
+    parse_study,
+)
 from remix_study.studyfile.schema import PRESETS, Training
 
 HEAD = '[study]\nname = "a"\n'
@@ -248,3 +254,23 @@ def test_a_configuration_may_set_what_the_file_may_set():
     assert override(training, {"epochs": 9}).epochs == 9
     with pytest.raises(StudyFileError, match=r"search\.space\.epochs: expected a whole number"):
         override(training, {"epochs": 0})
+
+
+def test_every_study_that_is_shipped_is_in_order():
+    assert {"quickstart"} <= set(built_in_studies())
+    for path in built_in_studies().values():
+        check_study(load_study(path))
+
+
+def test_a_name_means_a_file_or_a_built_in_study(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "quickstart").mkdir()
+    assert find_study("quickstart") == built_in_studies()["quickstart"]
+    (tmp_path / "mine").write_text(TINY)
+    assert load_study(find_study("mine")).name == "tiny"
+    with pytest.raises(StudyFileError, match=r'quickstrat: .* did you mean "quickstart"\?'):
+        find_study("quickstrat")
+    with pytest.raises(StudyFileError, match="is a folder"):
+        load_study(find_study(str(tmp_path)))
+    with pytest.raises(StudyFileError, match="no study file, nor a built-in study"):
+        find_study("x" * 5000)

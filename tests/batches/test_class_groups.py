@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
-from remix_study.batches import smote
-from remix_study.batches.smote import nearest_neighbours
+from remix_study.batches import class_groups
+from remix_study.batches.class_groups import nearest_neighbours
 
 
 def draw_groups(sizes, rng, n):
@@ -43,7 +43,7 @@ def test_blocks_change_nothing(monkeypatch, block):
     X = rng.normal(size=(80, 12)).astype("f4")
     groups = draw_groups([2, 30, 7, 7, 19, 3], rng, 80)
     expected = nearest_neighbours(X, *groups)
-    monkeypatch.setattr(smote, "_BLOCK_BYTES", block)
+    monkeypatch.setattr(class_groups, "_BLOCK_BYTES", block)
     result = nearest_neighbours(X, *groups)
     for g, size in enumerate(groups[2]):
         k = min(5, size - 1)
