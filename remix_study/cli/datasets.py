@@ -11,7 +11,7 @@ from remix_study.cli.arguments import add_json
 from remix_study.errors import BAD_INPUT, DONE
 
 if TYPE_CHECKING:
-    from remix_study.data.dataset_info import DatasetInfo
+    from remix_study.data.named_datasets import DatasetInfo
     from remix_study.study.signals import Signals
 
 
@@ -26,7 +26,7 @@ def add_command(commands: Any) -> None:
 
 
 def _datasets(options: argparse.Namespace, _signals: Signals) -> int:
-    from remix_study.data.dataset_info import check_all, overview
+    from remix_study.data.named_datasets import check_all, overview
 
     if options.name not in (None, "check"):
         print(describe_text(options.name, as_json=options.json))
@@ -43,7 +43,7 @@ def describe_text(name: str, *, as_json: bool) -> str:
     Raises:
         DataError: There is no data set of this name.
     """
-    from remix_study.data.dataset_info import describe
+    from remix_study.data.named_datasets import describe
 
     info = describe(name)
     if as_json:

@@ -15,8 +15,7 @@ from remix_study.data.dataset import (
     check_labels,
     encode_groups,
     encode_labels,
-    fingerprint,
-    freeze,
+    user_dataset,
 )
 from remix_study.data.images import image_dataset
 from remix_study.errors import DataError
@@ -87,18 +86,14 @@ def from_arrays(
     codes, classes = encode_labels(labels)
     check_labels(classes, n_rows, where)
     group_codes = None if row_groups is None else encode_groups(row_groups)
-    freeze(numbers, codes, group_codes)
-    return Dataset(
-        name=name,
-        X=numbers,
-        y=codes,
-        classes=classes,
-        features=tuple(names),
-        groups=group_codes,
+    return user_dataset(
+        name,
+        numbers,
+        codes,
+        classes,
+        group_codes,
         source="arrays given from Python",
-        licence="your own data",
-        citation="your own data",
-        sha256=fingerprint(numbers, codes, classes, group_codes),
+        features=names,
         notes=notes,
     )
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remix_study.data.catalogue import DatasetFacts
-from remix_study.data.file_bytes import read_raw
+from remix_study.data.file_contents import read_raw
 from remix_study.data.published_formats import Parsed
 from remix_study.errors import DataError
 

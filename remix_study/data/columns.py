@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remix_study.data.dataset import check_features
-from remix_study.data.delimited_text import MISSING
+from remix_study.data.file_contents import MISSING
 from remix_study.errors import DataError
 
 if TYPE_CHECKING:

@@ -74,6 +74,39 @@ class Dataset:
         return int(np.prod(self.row_shape))
 
 
+def user_dataset(
+    name: str,
+    X: NDArray[Any],
+    y: NDArray[np.intp],
+    classes: tuple[str, ...],
+    groups: NDArray[np.intp] | None,
+    *,
+    source: str,
+    features: Sequence[str] = (),
+    sha256: str = "",
+    notes: Sequence[str] = (),
+) -> Dataset:
+    """Make a data set of a user's own rows, whose arrays become read-only.
+
+    The arguments are the attributes of :class:`Dataset`; ``sha256`` is of the arrays where it is
+    left out.
+    """
+    freeze(X, y, groups)
+    return Dataset(
+        name=name,
+        X=X,
+        y=y,
+        classes=classes,
+        features=tuple(features),
+        groups=groups,
+        source=source,
+        licence="your own data",
+        citation="your own data",
+        sha256=sha256 or fingerprint(X, y, classes, groups),
+        notes=tuple(notes),
+    )
+
+
 def class_name(value: object) -> str:
     """Write a label as a study file does: ``1.0`` and ``1.`` are the class ``1``."""
     text = value.decode() if isinstance(value, bytes) else str(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,9 @@ from remix_study.data.dataset import (
     check_labels,
     encode_groups,
     encode_labels,
-    fingerprint,
-    freeze,
+    user_dataset,
 )
-from remix_study.data.file_bytes import read_raw
+from remix_study.data.file_contents import read_raw
 from remix_study.errors import DataError
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -104,7 +103,7 @@ def image_dataset(
             raise DataError(
                 f"{where}: X has {len(images)} images and {argument} has {len(values)}"
             )
-    return _dataset(images, codes, classes, group_codes, name, source)
+    return user_dataset(name, images, codes, classes, group_codes, source=source)
 
 
 def _copy_images(X: NDArray[Any], where: str) -> NDArray[np.uint8]:
@@ -172,11 +171,16 @@ def _load_folder(path: Path) -> Dataset:
         images[position] = image
     codes, classes = encode_labels(labels)
     check_labels(classes, len(codes), str(path))
-    dataset = _dataset(images, codes, classes, None, path.resolve().name, f"folder {path.name}")
-    if not left_out:
-        return dataset
     note = f"{path.name}: {left_out} entries that are neither PNG nor JPEG were left out"
-    return replace(dataset, notes=(note,))
+    return user_dataset(
+        path.resolve().name,
+        images,
+        codes,
+        classes,
+        None,
+        source=f"folder {path.name}",
+        notes=(note,) if left_out else (),
+    )
 
 
 def _is_hidden(path: Path) -> bool:
@@ -208,27 +212,3 @@ def _read_image(path: Path) -> NDArray[np.uint8]:
 def _describe_shape(image: NDArray[np.uint8]) -> str:
     height, width, channels = image.shape
     return f"{height} x {width} pixels, {_COLOURS[channels]}"
-
-
-def _dataset(
-    images: NDArray[np.uint8],
-    codes: NDArray[np.intp],
-    classes: tuple[str, ...],
-    groups: NDArray[np.intp] | None,
-    name: str,
-    source: str,
-) -> Dataset:
-    freeze(images, codes, groups)
-    return Dataset(
-        name=name,
-        X=images,
-        y=codes,
-        classes=classes,
-        features=(),
-        groups=groups,
-        source=source,
-        licence="your own data",
-        citation="your own data",
-        sha256=fingerprint(images, codes, classes, groups),
-        notes=(),
-    )

@@ -26,7 +26,7 @@ class Problem:
     Attributes:
         name: ``<dataset>-<classes joined by _>-ir<ratio>``; parts that are not given are left out.
         dataset: The data set.
-        kind: ``binary`` or ``multi-class``.
+        kind: One of ``KINDS``.
         rows: The kept rows of the data set, ascending, intp of shape (n,).
         y: Class codes 0..K-1, int32 of shape (n,).
         classes: The K class names. Binary: the majority first (``rest`` where several classes
@@ -103,8 +103,7 @@ def make_problem(
 
     Args:
         dataset: The data set.
-        kind: ``binary`` or ``multi-class``; None is binary for two classes, and for more classes
-            keeps the data as they are.
+        kind: One of ``KINDS``; None is binary for two classes, and keeps more as they are.
         minority: Names of the rare classes. If empty, the smaller of two classes; of more
             classes those as small as the smallest, unless all are equally large.
         imbalance: N_minority / N_majority in (0, 1]; None keeps all rows.
@@ -142,6 +141,39 @@ def make_problem(
         )
     notes = (*dataset.notes, *_imbalance_notes(name, kind, dataset.counts, rare, sizes))
     return Problem(name, dataset, kind, rows, y, classes, tuple(minority_codes), imbalance, notes)
+
+
+def make_redrawn_problem(
+    dataset: Dataset,
+    *,
+    kind: str | None = None,
+    minority: tuple[str, ...] = (),
+    imbalance: float | None = None,
+    seed: int = 0,
+    repeats: int,
+) -> Problem:
+    """Make a data set imbalanced once for every repeat.
+
+    With one draw for all repeats, scores do not show how much depends on which rows were drawn.
+    Each draw is a problem as :func:`make_problem` makes it, with the same arguments and of the
+    same size; classes that are not reduced are the same in all ``repeats`` draws.
+
+    Returns:
+        A problem of all rows that are drawn at least once; its ``draws`` are the positions of
+        each repeat's rows among them.
+    """
+    drawn = [
+        make_problem(
+            dataset, kind=kind, minority=minority, imbalance=imbalance, seed=seed, repeat=repeat
+        )
+        for repeat in range(repeats)
+    ]
+    all_rows = np.concatenate([problem.rows for problem in drawn])
+    rows, first = np.unique(all_rows, return_index=True)
+    y = np.concatenate([problem.y for problem in drawn])[first]
+    draws = tuple(np.searchsorted(rows, problem.rows) for problem in drawn)
+    freeze(rows, y, *draws)
+    return replace(drawn[0], rows=rows, y=y, draws=draws)
 
 
 def _name(dataset: Dataset, minority: Sequence[str], imbalance: float | None) -> str:

@@ -13,7 +13,7 @@ from remix_study.data.cache import load_cached, save_cached
 from remix_study.data.catalogue import CATALOGUE, DatasetFacts
 from remix_study.data.cifar import fetched_by_keras, read_batches, read_subset
 from remix_study.data.dataset import Dataset, freeze
-from remix_study.data.file_bytes import read_raw, unpack
+from remix_study.data.file_contents import read_raw, unpack
 from remix_study.data.published_formats import VERSION, Parsed, parse
 from remix_study.errors import DataError, join_names
 

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remix_study.data.dataset import encode_groups, encode_labels
-from remix_study.data.delimited_text import first_cells, read_table
-from remix_study.data.file_bytes import decode
+from remix_study.data.file_contents import decode, first_cells, read_table
 from remix_study.errors import DataError
 
 if TYPE_CHECKING:

@@ -15,10 +15,9 @@ from remix_study.data.dataset import (
     check_labels,
     encode_groups,
     encode_labels,
-    freeze,
+    user_dataset,
 )
-from remix_study.data.delimited_text import first_cells, read_table
-from remix_study.data.file_bytes import decode, read_unpacked
+from remix_study.data.file_contents import decode, first_cells, read_table, read_unpacked
 from remix_study.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -72,17 +71,14 @@ def load_file(
     encoded = encode_columns(frame[[c for c in header if c not in no_features]], path.name)
     y, classes = encode_labels(labels)
     check_labels(classes, len(y), f'{path}, column "{label}"')
-    freeze(encoded.X, y, group_codes)
-    return Dataset(
-        name=name,
-        X=encoded.X,
-        y=y,
-        classes=classes,
-        features=encoded.features,
-        groups=group_codes,
+    return user_dataset(
+        name,
+        encoded.X,
+        y,
+        classes,
+        group_codes,
         source=f"file {path.name}",
-        licence="your own data",
-        citation="your own data",
+        features=encoded.features,
         sha256=hashlib.sha256(content).hexdigest(),
         notes=(*notes, *encoded.notes),
     )

@@ -18,8 +18,7 @@ from remix_study.data.dataset import Dataset
 from remix_study.data.folds import Fold, make_folds, make_outer_folds
 from remix_study.data.images import load_images
 from remix_study.data.named_datasets import load_dataset
-from remix_study.data.problems import Problem, make_problem
-from remix_study.data.redraw import make_redrawn_problem
+from remix_study.data.problems import Problem, make_problem, make_redrawn_problem
 from remix_study.data.table_file import load_file
 from remix_study.errors import DataError, StudyFileError
 from remix_study.study.checks import check_batch_size, check_kind

@@ -15,8 +15,7 @@ from msgspec.structs import replace
 from remix_study.data.cache import VARIABLE as CACHE
 from remix_study.data.catalogue import CATALOGUE, PublishedFile
 from remix_study.data.cifar import CLASSES, read_batch
-from remix_study.data.dataset_info import describe
-from remix_study.data.named_datasets import load_dataset
+from remix_study.data.named_datasets import describe, load_dataset
 from remix_study.data.published_files import VARIABLE as DATA
 from remix_study.data.published_files import FilesMissingError
 from remix_study.errors import DataError

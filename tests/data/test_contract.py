@@ -12,10 +12,9 @@ from remix_study.data import published_files
 from remix_study.data.cache import VARIABLE as CACHE
 from remix_study.data.catalogue import CATALOGUE, DatasetFacts, dataset_names
 from remix_study.data.dataset import Dataset
-from remix_study.data.dataset_info import describe
-from remix_study.data.file_bytes import read_unpacked
+from remix_study.data.file_contents import read_unpacked
 from remix_study.data.folds import make_folds
-from remix_study.data.named_datasets import load_dataset
+from remix_study.data.named_datasets import describe, load_dataset
 from remix_study.data.preprocessing import fit_preprocessing
 from remix_study.data.problems import make_problem
 from remix_study.data.published_files import FilesMissingError, locate

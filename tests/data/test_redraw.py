@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from remix_study.data.arrays import from_arrays
 from remix_study.data.dataset import Dataset
 from remix_study.data.folds import make_folds
-from remix_study.data.problems import Problem, make_problem
-from remix_study.data.redraw import make_redrawn_problem
+from remix_study.data.problems import Problem, make_problem, make_redrawn_problem
 from remix_study.errors import DataError, UsageError
 
 REPEATS = 5

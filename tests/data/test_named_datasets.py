@@ -13,7 +13,7 @@ import pytest
 from remix_study.data.arrays import from_arrays
 from remix_study.data.cache import VARIABLE as CACHE
 from remix_study.data.catalogue import CATALOGUE, dataset_names
-from remix_study.data.dataset_info import STATES, check_all, count_duplicates, describe, overview
+from remix_study.data.named_datasets import STATES, check_all, count_duplicates, describe, overview
 from remix_study.data.published_files import VARIABLE as DATA
 from remix_study.errors import DataError
 
