@@ -98,8 +98,7 @@ def _overheads() -> dict[str, float]:
 
     import remix_study
     from remix_study.study.reporter import Reporter
-    from remix_study.training.evaluation import RowBlocks
-    from remix_study.training.program import Program
+    from remix_study.training.program import Program, RowBlocks
     from remix_study.training.stacks import stacks_at_a_time
 
     case, size = CASES[0], Size(rows=6400, epochs=40, rounds=1)

@@ -1,3 +1,12 @@
-"""The version of this package, as manifests, pages and worker processes name it."""
+"""The versions of this package and of its engine."""
 
 __version__ = "0.1.0"
+"""The package's, as manifests, pages and worker processes name it."""
+
+ENGINE_VERSION = 1
+"""The engine's, stored with every trial.
+
+Trials of one version have the same numbers for the same seeds on one kind of machine. A change of
+seeds, draws, initial weights, arithmetic or stopping that alters a stored score needs a new
+version; trials without one are of version 1.
+"""

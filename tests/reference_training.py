@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from remix_study.batches.losses import FOCAL, FOCAL_GAMMA, loss_vectors
 from remix_study.batches.plan import plan_epoch
-from remix_study.training.random_streams import EpochMasks
+from remix_study.training.prefetch import EpochMasks
 
 BATCH_SIZE = 16
 

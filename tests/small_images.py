@@ -14,7 +14,7 @@ from remix_study.data.images import ImageRows
 from remix_study.models.augmentation import build_augmentation
 from remix_study.models.building import build_network
 from remix_study.training.engine import Engine
-from remix_study.training.random_streams import augmentation_seeds
+from remix_study.training.prefetch import augmentation_seeds
 
 # Networks, augmentations and programs of this process by all that shapes them.
 _PROGRAMS = {}

@@ -11,7 +11,7 @@ from remix_study.batches.training_rows import TrainingRows
 from remix_study.models.building import build_network
 from remix_study.studyfile.schema import Training
 from remix_study.training.engine import Engine
-from remix_study.training.member import Member
+from remix_study.training.members import Member
 from remix_study.training.program import Program
 
 # Programs of this process by all that shapes them: to compile takes longer than to train, and a

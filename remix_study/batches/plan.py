@@ -103,41 +103,29 @@ def check_batch_size(batch_size: int, n_rows: int) -> None:
         )
 
 
-def stack_plans(plans: Sequence[BatchPlan | None], steps: int | None = None) -> StackedPlans:
-    """Stack the plans of several members, padded to the longest.
-
-    Args:
-        plans: One for each member, all of one batch size; None for a member that does not train.
-        steps: Pad to this many steps instead; no plan may be longer.
+def stack_plans(plans: Sequence[BatchPlan]) -> StackedPlans:
+    """Stack the plans of several members, all of one batch size, padded to the longest.
 
     Returns:
         Arrays (steps, members, batch) and each member's number of steps. Padding is row 0 at
         weight 1, which is safe to gather and must not be trained on.
 
     Raises:
-        ValueError: Nothing to stack, batch sizes differ, or a plan is longer than ``steps``.
+        ValueError: Batch sizes differ.
     """
-    training_plans = [plan for plan in plans if plan is not None]
-    if not training_plans or len({plan.first.shape[1] for plan in training_plans}) != 1:
-        raise ValueError("stack_plans needs at least one plan, and all of one batch size")
-    longest = max(plan.steps for plan in training_plans)
-    steps = longest if steps is None else steps
-    if longest > steps:
-        raise ValueError(f"a plan of {longest} steps does not fit into {steps}")
-    shape = (steps, len(plans), training_plans[0].first.shape[1])
+    shape = (max(plan.steps for plan in plans), len(plans), plans[0].first.shape[1])
     stacked = StackedPlans(
         np.zeros(shape, np.int32),
         np.zeros(shape, np.int32),
         np.ones(shape, np.float32),
         np.ones(shape, np.float32),
-        np.array([0 if plan is None else plan.steps for plan in plans], np.int32),
+        np.array([plan.steps for plan in plans], np.int32),
     )
     for member, plan in enumerate(plans):
-        if plan is not None:
-            stacked.first[: plan.steps, member] = plan.first
-            stacked.second[: plan.steps, member] = plan.second
-            stacked.weight[: plan.steps, member] = plan.weight
-            stacked.label_weight[: plan.steps, member] = plan.label_weight
+        stacked.first[: plan.steps, member] = plan.first
+        stacked.second[: plan.steps, member] = plan.second
+        stacked.weight[: plan.steps, member] = plan.weight
+        stacked.label_weight[: plan.steps, member] = plan.label_weight
     return stacked
 
 

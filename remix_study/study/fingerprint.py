@@ -29,7 +29,7 @@ from remix_study.studyfile.model_options import BUILT_IN_AUGMENTATION, RotateShi
 from remix_study.studyfile.schema import Search
 from remix_study.studyfile.search_space import Choice
 from remix_study.studyfile.validation import as_toml
-from remix_study.training.engine_version import ENGINE_VERSION
+from remix_study.version import ENGINE_VERSION
 
 ADDED_KEYS: Mapping[str, Any] = {
     "study.extra_metrics": [],

@@ -26,7 +26,7 @@ from remix_study.study.fingerprint import (
 from remix_study.study.record import delete_study_rows, record_parts
 from remix_study.study.search_parameters import all_choices
 from remix_study.study.task import Task
-from remix_study.training.engine_version import ENGINE_VERSION
+from remix_study.version import ENGINE_VERSION
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage

@@ -25,12 +25,12 @@ from remix_study.study.configurations import (
 )
 from remix_study.studyfile.schema import Model, ProblemSpec, Study
 from remix_study.training import stacks
-from remix_study.training.fold_members import FoldMembers, make_members
+from remix_study.training.members import FoldMembers, make_members
 from remix_study.training.stacks import STACKED, check_precision, dropout_rate
 
 if TYPE_CHECKING:
     from remix_study.training.engine import Engine
-    from remix_study.training.member import OnEpoch, Outcome
+    from remix_study.training.members import OnEpoch, Outcome
 
 Role = Literal["", "references", "inner", "outer"]
 """References: trials beside a search, of what its space lacks. Inner: a search within an outer

@@ -17,7 +17,7 @@ from remix_study.study.evaluation import Evaluation
 from remix_study.study.record import delete_run, record_trial, trial_attributes
 from remix_study.study.registration import RegisteredStudy
 from remix_study.study.task import Task
-from remix_study.training.engine_version import ENGINE_VERSION
+from remix_study.version import ENGINE_VERSION
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage

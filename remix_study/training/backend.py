@@ -7,7 +7,8 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
@@ -20,10 +21,10 @@ _STDERR = 2
 
 
 class Backend(Protocol):
-    """The functions of the module ``tensorflow_backend`` or ``jax_backend``."""
+    """What the engine needs of TensorFlow or JAX."""
 
     def gather(self, array: Any, indices: Any) -> Any:
-        """Return the rows of ``array`` at ``indices``."""
+        """Return the rows of ``array`` at ``indices``, which must not be out of bounds."""
 
     def gradient(self, function: Function, variables: Any) -> tuple[Any, Any]:
         """Return the second result of ``function``, and the gradients of its first, a total."""
@@ -35,10 +36,78 @@ class Backend(Protocol):
         """Return the function, compiled anew for each set of shapes that it is called with."""
 
     def on_device(self, array: NDArray[Any]) -> Any:
-        """Return the array on the device where the program runs."""
+        """Return the array on the program's device; with JAX, 64-bit types become 32-bit ones."""
 
     def has_accelerator(self) -> bool:
         """Whether that device is no CPU."""
+
+
+class _TensorFlow(Backend):
+    def __init__(self) -> None:
+        import tensorflow as tf
+        from tensorflow.compiler.tf2xla.ops.gen_xla_ops import xla_optimization_barrier
+
+        self._tf, self._barrier = tf, xla_optimization_barrier
+        # Without growth one process would take all memory of every accelerator it sees. A process
+        # that has used its devices already has decided for itself.
+        for device in tf.config.list_physical_devices("GPU"):
+            with suppress(RuntimeError):
+                tf.config.experimental.set_memory_growth(device, True)
+
+    def gather(self, array: Any, indices: Any) -> Any:
+        return self._tf.gather(array, indices)
+
+    def gradient(self, function: Function, variables: Any) -> tuple[Any, Any]:
+        with self._tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
+            total, extra = function(variables)
+        zero = self._tf.UnconnectedGradients.ZERO
+        return extra, tape.gradient(total, variables, unconnected_gradients=zero)
+
+    def barrier(self, arrays: list[Any]) -> list[Any]:
+        return list(self._barrier(arrays))
+
+    def compiled(self, function: Function, *, xla: bool) -> Function:
+        graph: Function = self._tf.function(function, jit_compile=xla, autograph=False)
+        return graph
+
+    def on_device(self, array: NDArray[Any]) -> Any:
+        return self._tf.constant(array)
+
+    def has_accelerator(self) -> bool:
+        return bool(self._tf.config.list_logical_devices("GPU"))
+
+
+class _Jax(Backend):
+    def __init__(self) -> None:
+        import jax
+
+        self._jax = jax
+
+    def gather(self, array: Any, indices: Any) -> Any:
+        return array.at[indices].get(mode="promise_in_bounds")
+
+    def gradient(self, function: Function, variables: Any) -> tuple[Any, Any]:
+        (_, extra), gradients = self._jax.value_and_grad(function, has_aux=True)(variables)
+        return extra, gradients
+
+    def barrier(self, arrays: list[Any]) -> list[Any]:
+        return list(self._jax.lax.optimization_barrier(arrays))
+
+    def compiled(self, function: Function, *, xla: bool) -> Function:  # noqa: ARG002
+        # JAX has no compiler but XLA.
+        program: Function = self._jax.jit(function)
+        return program
+
+    def on_device(self, array: NDArray[Any]) -> Any:
+        return self._jax.numpy.array(array)
+
+    def has_accelerator(self) -> bool:
+        return bool(self._jax.default_backend() != "cpu")
+
+
+# Each is made once, when Keras is first used: importing its library takes seconds.
+_BACKENDS = {"tensorflow": cache(_TensorFlow), "jax": cache(_Jax)}
 
 
 def backend() -> Backend:
@@ -50,15 +119,11 @@ def backend() -> Backend:
     import keras
 
     name = keras.backend.backend()
-    if name == "tensorflow":
-        from remix_study.training import tensorflow_backend
-
-        return tensorflow_backend
-    if name == "jax":
-        from remix_study.training import jax_backend
-
-        return jax_backend
-    raise UsageError(f'KERAS_BACKEND is "{name}"; set it to "tensorflow" (the default) or "jax"')
+    if name not in _BACKENDS:
+        raise UsageError(
+            f'KERAS_BACKEND is "{name}"; set it to "tensorflow" (the default) or "jax"'
+        )
+    return _BACKENDS[name]()
 
 
 def load_networks() -> None:

@@ -15,7 +15,7 @@ from remix_study.errors import UsageError
 from remix_study.seeds import derive_seed
 from remix_study.studyfile.schema import Training
 from remix_study.training.compiled_problem import CompiledProblem
-from remix_study.training.member import Member, OnEpoch, Outcome
+from remix_study.training.members import Member, OnEpoch, Outcome
 from remix_study.training.stack_trainer import StackTrainer
 from remix_study.training.stacks import program_key, stacks_at_a_time
 from remix_study.training.step import Weights

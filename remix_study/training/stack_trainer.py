@@ -17,9 +17,9 @@ from remix_study.batches.plan import PlanSummary
 from remix_study.batches.strategies import Strategy
 from remix_study.studyfile.schema import Training
 from remix_study.training.compiled_problem import CompiledProblem, MaskBuffers
-from remix_study.training.evaluation import RowBlocks, loss_shares
-from remix_study.training.member import Member, OnEpoch, Outcome
+from remix_study.training.members import Member, OnEpoch, Outcome
 from remix_study.training.prefetch import Chunk, chunk_length, chunks, prefetch
+from remix_study.training.program import RowBlocks, loss_shares
 from remix_study.training.stacks import program_key
 from remix_study.training.stopping import StoppingSchedule
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+
 from remix_study.batches.losses import FOCAL
 from remix_study.batches.strategies import Strategy
 from remix_study.errors import UsageError
 from remix_study.studyfile.model_options import DEFAULT_DROPOUT
 from remix_study.studyfile.schema import Model, Training
-from remix_study.training import cores
 from remix_study.training.backend import backend
 
 STACKED = "mlp"
 """The network whose members are stacked; others train one at a time."""
 
+_ROOT = Path("/")
 # Stacks that train at a time on a CPU.
 _MOST_AT_A_TIME = 8
 
@@ -43,7 +49,7 @@ def stacks_at_a_time(limit: int = 0) -> int:
     Args:
         limit: Most cores to use; 0 for all that the process may use.
     """
-    return 1 if has_accelerator() else min(cores.allowed(limit), _MOST_AT_A_TIME)
+    return 1 if has_accelerator() else min(allowed_cores(limit), _MOST_AT_A_TIME)
 
 
 def stack_size(members: int) -> int:
@@ -52,7 +58,7 @@ def stack_size(members: int) -> int:
     Cores of the machine, not those that this process may use: numbers do not depend on how many
     workers share the machine.
     """
-    stacks = 1 if has_accelerator() else min(cores.of_machine(), _MOST_AT_A_TIME)
+    stacks = 1 if has_accelerator() else min(machine_cores(), _MOST_AT_A_TIME)
     return -(-members // stacks)
 
 
@@ -67,3 +73,71 @@ def check_precision(training: Training) -> None:
             'training.precision "mixed" is for accelerators, and Keras has found none; leave it '
             'out, or set it to "float32"'
         )
+
+
+def machine_cores() -> int:
+    """Count the cores of the machine, whatever this process may use of them.
+
+    The size of a stack follows from this number, and with it the last digits of results: it must
+    not depend on how many workers share the machine.
+    """
+    return os.cpu_count() or 1
+
+
+def allowed_cores(limit: int = 0, *, root: Path = _ROOT) -> int:
+    """Count the cores that this process may use.
+
+    That is the least of the process's CPU affinity, which batch systems set, of the CPU quota of
+    its control groups, which containers have, and of ``limit``. A part of a core counts as one.
+
+    Args:
+        limit: Cores that the caller grants this process; 0 for no such limit.
+        root: The folder in which ``proc`` and ``sys`` are.
+    """
+    counts = [_affinity(), *(math.ceil(quota) for quota in _quotas(root))]
+    return max(1, min([*counts, limit] if limit else counts))
+
+
+def _affinity() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        # macOS and Windows do not have this call.
+        return machine_cores()
+
+
+def _quotas(root: Path) -> Iterator[float]:
+    """Yield the CPU quotas, in cores, of the control groups that this process is in."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return
+    mounts = root / "sys/fs/cgroup"
+    for line in lines:
+        # As in "0::/user.slice" (version 2) or "4:cpu,cpuacct:/docker/1f3" (version 1).
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            mount, read = mounts, _quota_v2
+        elif "cpu" in controllers.split(","):
+            mount, read = mounts / "cpu", _quota_v1
+        else:
+            continue
+        group = PurePosixPath(path.lstrip("/"))
+        # A quota of a parent is a limit, too. Within a container the path may not be there: its
+        # own group is the root.
+        for folder in (group, *group.parents):
+            with suppress(OSError, ValueError):
+                quota = read(mount / folder)
+                if quota is not None:
+                    yield quota
+
+
+def _quota_v1(folder: Path) -> float | None:
+    quota = float((folder / "cpu.cfs_quota_us").read_text())
+    period = float((folder / "cpu.cfs_period_us").read_text())
+    return quota / period if quota > 0 else None
+
+
+def _quota_v2(folder: Path) -> float | None:
+    quota, period = (folder / "cpu.max").read_text().split()
+    return float(quota) / float(period) if quota != "max" else None

@@ -21,7 +21,7 @@ from remix_study.study.storage import run_storage
 from remix_study.study.task_preparation import prepare_tasks, search_tasks
 from remix_study.study.trial_loop import WorkerLimits
 from remix_study.studyfile.schema import Study
-from remix_study.training import cores
+from remix_study.training.stacks import allowed_cores
 from remix_study.workers.coordinator import Coordinator
 from remix_study.workers.worker_process import WorkerProcess, stop_all
 from remix_study.workers.worker_spec import WorkerSpec
@@ -65,7 +65,7 @@ class WorkerPool:
     @property
     def cores(self) -> int:
         """Cores of each worker."""
-        return max(1, cores.allowed() // self.workers)
+        return max(1, allowed_cores() // self.workers)
 
 
 def device_environment(devices: str) -> dict[str, str]:

@@ -200,24 +200,20 @@ class TestStack:
     def test_pads_with_rows_that_are_safe_to_gather(self):
         short, long = plan(make_strategy("remix"), batch_size=32), plan(make_strategy("mixup"))
         short = BatchPlan(*(a[:4] for a in arrays(short)))
-        stacked = stack_plans([short, None, long], steps=12)
-        assert [a.shape for a in stacked[:4]] == [(12, 3, BATCH)] * 4
+        stacked = stack_plans([short, long])
+        assert [a.shape for a in stacked[:4]] == [(STEPS, 2, BATCH)] * 4
         assert [a.dtype for a in stacked] == ["int32", "int32", "float32", "float32", "int32"]
-        np.testing.assert_array_equal(stacked.steps, [4, 0, STEPS])
+        np.testing.assert_array_equal(stacked.steps, [4, STEPS])
         np.testing.assert_array_equal(stacked.first[4:, 0], 0)
-        np.testing.assert_array_equal(stacked.second[:, 1], 0)
-        np.testing.assert_array_equal(stacked.weight[STEPS:, 2], 1)
+        np.testing.assert_array_equal(stacked.second[4:, 0], 0)
+        np.testing.assert_array_equal(stacked.weight[4:, 0], 1)
         np.testing.assert_array_equal(stacked.label_weight[:4, 0], short.label_weight)
-        np.testing.assert_array_equal(stacked.second[:STEPS, 2], long.second)
+        np.testing.assert_array_equal(stacked.second[:, 1], long.second)
 
-    def test_refuses_what_does_not_fit(self):
-        planned = plan(make_strategy("baseline"))
-        with pytest.raises(ValueError, match="does not fit"):
-            stack_plans([planned], steps=STEPS - 1)
-        with pytest.raises(ValueError, match="one batch size"):
-            stack_plans([planned, plan(make_strategy("baseline"), batch_size=16)])
-        with pytest.raises(ValueError, match="at least one"):
-            stack_plans([None])
+    def test_refuses_batches_of_two_sizes(self):
+        sixteen, all_rows = (plan(make_strategy("baseline"), batch_size=n) for n in (16, BATCH))
+        with pytest.raises(ValueError, match="broadcast"):
+            stack_plans([sixteen, all_rows])
 
 
 def test_smote_finds_the_neighbours_of_all_batches_at_once(monkeypatch):

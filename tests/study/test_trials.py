@@ -24,7 +24,7 @@ from remix_study.study.trials import (
     finish_trial,
 )
 from remix_study.studyfile.parsing import parse_study
-from remix_study.training.engine_version import ENGINE_VERSION
+from remix_study.version import ENGINE_VERSION
 
 pytestmark = pytest.mark.usefixtures("simulated")
 

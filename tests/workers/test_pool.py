@@ -6,7 +6,6 @@ import pytest
 
 from remix_study.errors import StorageError, UsageError
 from remix_study.studyfile.parsing import parse_study
-from remix_study.training import cores
 from remix_study.workers import pool as pools
 from remix_study.workers.pool import WorkerPool, check_worker_pool, device_environment
 
@@ -34,7 +33,7 @@ def test_a_device_is_shown_by_the_variables_that_backends_read(devices, cuda, ja
     ("granted", "workers", "share"), [(8, 2, 4), (2, 2, 1), (2, 3, 1), (7, 2, 3)]
 )
 def test_workers_share_the_cores(monkeypatch, granted, workers, share):
-    monkeypatch.setattr(cores, "allowed", lambda: granted)
+    monkeypatch.setattr(pools, "allowed_cores", lambda: granted)
     assert WorkerPool(workers).cores == share
     assert WorkerPool(workers).environment(0)["OMP_NUM_THREADS"] == str(share)
 

@@ -14,7 +14,7 @@ from remix_study.data.preprocessing import Preprocessing, fit_preprocessing
 from remix_study.paper.demonstration.generated_data import BATCH_SIZE, SEED, Points, Sample
 from remix_study.seeds import derive_seed
 from remix_study.studyfile.schema import PRESETS, Training
-from remix_study.training.member import Member
+from remix_study.training.members import Member
 
 # The paper's rule for widths gives 2 units on two features, which bend around no ring.
 HIDDEN = (32, 32, 32)

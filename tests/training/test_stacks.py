@@ -6,8 +6,13 @@ import os
 
 import pytest
 
-from remix_study.training import cores
-from remix_study.training.stacks import stack_size, stacks_at_a_time
+from remix_study.training import stacks
+from remix_study.training.stacks import (
+    allowed_cores,
+    machine_cores,
+    stack_size,
+    stacks_at_a_time,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -24,23 +29,23 @@ def write(root, files):
 
 
 def test_without_affinity_and_quota_all_cores_are_allowed(tmp_path):
-    assert cores.allowed(root=tmp_path) == cores.of_machine() == 8
+    assert allowed_cores(root=tmp_path) == machine_cores() == 8
 
 
 def test_affinity_limits_what_is_allowed_and_not_the_machine(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {2, 5, 6})
-    assert cores.allowed(root=tmp_path) == 3
-    assert cores.of_machine() == 8
+    assert allowed_cores(root=tmp_path) == 3
+    assert machine_cores() == 8
 
 
 def test_a_system_without_affinity_has_all_cores(tmp_path, monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity")
-    assert cores.allowed(root=tmp_path) == 8
+    assert allowed_cores(root=tmp_path) == 8
 
 
 def test_a_limit_only_lowers(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1, 2})
-    assert [cores.allowed(limit, root=tmp_path) for limit in (0, 1, 2, 3, 9)] == [3, 1, 2, 3, 3]
+    assert [allowed_cores(limit, root=tmp_path) for limit in (0, 1, 2, 3, 9)] == [3, 1, 2, 3, 3]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +72,7 @@ def test_the_quota_of_a_container_is_kept(tmp_path, version, quota, count):
             "sys/fs/cgroup/cpu/cpu.cfs_period_us": period,
         }
     write(tmp_path, files)
-    assert cores.allowed(root=tmp_path) == count
+    assert allowed_cores(root=tmp_path) == count
 
 
 @pytest.mark.parametrize(("group", "parent", "count"), [(3, 2, 2), (2, 3, 2), ("max", 5, 5)])
@@ -83,7 +88,7 @@ def test_the_quota_of_a_parent_is_a_limit_too(tmp_path, group, parent, count):
             "sys/fs/cgroup/user.slice/cpu.max": line(parent),
         },
     )
-    assert cores.allowed(root=tmp_path) == count
+    assert allowed_cores(root=tmp_path) == count
 
 
 def test_a_version_1_group_outside_a_container(tmp_path):
@@ -96,17 +101,17 @@ def test_a_version_1_group_outside_a_container(tmp_path):
             folder + "cpu.cfs_period_us": "100000",
         },
     )
-    assert cores.allowed(root=tmp_path) == 4
+    assert allowed_cores(root=tmp_path) == 4
 
 
 @pytest.mark.parametrize("text", ["", "what is this"])
 def test_files_that_cannot_be_read_set_no_limit(tmp_path, text):
     write(tmp_path, {"proc/self/cgroup": "0::/", "sys/fs/cgroup/cpu.max": text})
-    assert cores.allowed(root=tmp_path) == 8
+    assert allowed_cores(root=tmp_path) == 8
 
 
 def test_a_limit_changes_how_many_stacks_train_at_a_time_and_never_their_size(monkeypatch):
-    monkeypatch.setattr(cores, "_quotas", lambda _root: iter(()))
+    monkeypatch.setattr(stacks, "_quotas", lambda _root: iter(()))
     assert [(stacks_at_a_time(limit), stack_size(20)) for limit in (0, 4, 1)] == [
         (8, 3),
         (4, 3),

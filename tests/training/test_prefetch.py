@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from remix_study.training.random_streams import EpochMasks, augmentation_seeds
+from remix_study.training.prefetch import EpochMasks, augmentation_seeds
 
 STEPS, BATCH, UNITS = 20, 32, 24
 WIDTH = BATCH * UNITS
