@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
+from typing import Literal
 
 import pandas as pd
 
@@ -104,15 +105,10 @@ class MetricChanges:
         """How ReMix compares in the check -> the methods that it so compares with."""
         return grouped(self.leads, lambda lead: lead.check.relation_after_holm)
 
-    @property
-    def leaders(self) -> tuple[list[str], list[str]]:
-        """The first by their means, in the main study and in the check."""
-        ranks = [(change.main.rank, change.check.rank) for change in self.methods]
-        best_in_main, best_in_check = map(min, zip(*ranks, strict=True))
-        return (
-            [c.method.label for c in self.methods if c.main.rank == best_in_main],
-            [c.method.label for c in self.methods if c.check.rank == best_in_check],
-        )
+    def leaders(self, side: Literal["main", "check"]) -> list[str]:
+        """Labels of the first by their means in the main study or in the check."""
+        ranks = {change.method.label: getattr(change, side).rank for change in self.methods}
+        return [label for label, rank in ranks.items() if rank == min(ranks.values())]
 
 
 @dataclass(frozen=True)

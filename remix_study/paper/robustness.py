@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 
 from remix_study.metrics import PUBLISHED_METRICS, is_maximized
 from remix_study.paper.published import REMIX
+from remix_study.report.page_tables import better_sign
+from remix_study.results.columns import Record, frame_of
 from remix_study.results.comparison import Comparison
-from remix_study.results.intervals import paired_interval
-from remix_study.results.problem_choice import VariantPair, variant_pairs
-from remix_study.results.rank_sums import KINDS, Ranking, RankTable, published_ranks
+from remix_study.results.effects import Difference
+from remix_study.results.methods import Method
+from remix_study.results.problem_choice import GROUPED, REDRAWN, VariantPair, variant_pairs
+from remix_study.results.rank_sums import IncompleteMethod, Ranking, published_ranks
 
 BASELINE = "baseline"
 
@@ -23,10 +27,11 @@ class VariantComparison:
     """A variant of problems compared with the plain ones.
 
     Attributes:
-        name: one of `variants.VARIANTS`.
-        pairs: the problems that both have.
-        plain: ranks of the published methods on the plain problems; the methods of `other`.
-        other: ranks of the published methods on the variant's problems.
+        name: one of `problem_choice.VARIANTS`.
+        methods: the published methods that are complete in both.
+        incomplete: those that are not.
+        ranks: rankings of the same methods on the same problems, (plain, under the variant),
+            one pair a kind of problem and metric.
         lines: one line a problem, method and metric: `dataset`, `plain` and `other` (mean test
             scores), `change` (positive is better under the variant), `spread_plain` and
             `spread_other` (see :func:`repeat_sd`).
@@ -35,30 +40,73 @@ class VariantComparison:
     """
 
     name: str
-    pairs: tuple[VariantPair, ...]
-    plain: RankTable
-    other: RankTable
+    methods: tuple[Method, ...]
+    incomplete: tuple[IncompleteMethod, ...]
+    ranks: tuple[tuple[Ranking, Ranking], ...]
     lines: pd.DataFrame
     gains: pd.DataFrame
 
-    def rankings(self) -> list[tuple[Ranking, Ranking]]:
-        """Pairs of rankings of each kind and metric, plain and under the variant."""
-        variant_rankings = {
-            (ranking.kind, ranking.metric): ranking for ranking in self.other.rankings
-        }
+    @property
+    def is_redrawn(self) -> bool:
+        """Whether every repeat draws the rare rows anew."""
+        return self.name != GROUPED
+
+    @property
+    def is_grouped(self) -> bool:
+        """Whether rows of one group are in the same part."""
+        return self.name != REDRAWN
+
+    def mean_gains(self) -> list[Record]:
+        """ReMix's mean gain by kind and metric, and the problems on which its sign stays."""
+        return _summaries(
+            self.gains,
+            ["kind", "metric"],
+            same_sign=lambda gains: ((gains["plain"] > 0) == (gains["other"] > 0)).sum(),
+            problems=len,
+        )
+
+    def gains_by_dataset(self) -> list[Record]:
+        """ReMix's mean gain by data set, kind and metric."""
+        return _summaries(self.gains, ["dataset", "kind", "metric"])
+
+    def changes(self) -> list[Record]:
+        """Mean change by metric and data set, the scores that fall, and means of two methods."""
         return [
-            (ranking, variant_rankings[ranking.kind, ranking.metric])
-            for ranking in self.plain.rankings
-            if (ranking.kind, ranking.metric) in variant_rankings
+            change
+            for metric in PUBLISHED_METRICS
+            for change in _summaries(
+                self.lines[self.lines["metric"] == metric],
+                ["metric", "dataset"],
+                mean=lambda lines: lines["change"].mean(),
+                worse=lambda lines: (lines["change"] < 0).sum(),
+                lines=len,
+                methods=lambda lines: _summaries(
+                    lines[lines["row"].isin((BASELINE, REMIX))], ["row"]
+                ),
+            )
         ]
+
+    def spreads(self) -> list[Record]:
+        """Medians of the standard deviation over repeats, and of its ratio, by kind and metric."""
+
+        def ratio(lines: pd.DataFrame) -> float:
+            plain, other = lines["spread_plain"], lines["spread_other"]
+            return float((other / plain.where(plain > 0)).median())
+
+        return _summaries(
+            self.lines,
+            ["kind", "metric"],
+            median_plain=lambda lines: lines["spread_plain"].median(),
+            median_other=lambda lines: lines["spread_other"].median(),
+            ratio=ratio,
+            wider=lambda lines: (lines["spread_other"] > lines["spread_plain"]).sum(),
+            lines=len,
+        )
 
 
 def compare_variants(comparisons: Sequence[Comparison]) -> tuple[VariantComparison, ...]:
     """Compare every variant that has problems in common with the plain ones."""
-    return tuple(
-        _compare_variant(name, problem_pairs)
-        for name, problem_pairs in variant_pairs(comparisons).items()
-    )
+    return tuple(_compare_variant(*item) for item in variant_pairs(comparisons).items())
 
 
 def repeat_sd(scores: pd.Series[float]) -> float:
@@ -70,82 +118,103 @@ def repeat_sd(scores: pd.Series[float]) -> float:
     return float(scores.groupby(level="repeat").mean().std(ddof=1)) if len(scores) else math.nan
 
 
-def _compare_variant(name: str, problem_pairs: tuple[VariantPair, ...]) -> VariantComparison:
-    plain, variant = _shared_rankings(problem_pairs)
-    lines, gains = [], []
-    for pair in problem_pairs:
-        facts = {
-            "variant": name,
-            "kind": pair.plain.kind,
-            "dataset": str(pair.plain.info["dataset"]),
-            "problem": pair.plain.problem,
-        }
-        labels = {
-            str(label)
-            for ranking in plain.rankings
-            if ranking.kind == pair.plain.kind
-            for label in ranking.sums.index
-        }
-        for metric in PUBLISHED_METRICS:
-            for method in plain.methods:
-                if method.label in labels:
-                    lines.append(facts | _score_line(pair, method.label, metric))
-            if {BASELINE, REMIX} <= labels:
-                gains.append(facts | _gain_line(pair, metric))
-    return VariantComparison(
-        name, problem_pairs, plain, variant, pd.DataFrame(lines), pd.DataFrame(gains)
-    )
-
-
-def _shared_rankings(problem_pairs: Sequence[VariantPair]) -> tuple[RankTable, RankTable]:
-    """Rank plain and variant problems with the methods that are complete in both."""
-    plain = published_ranks([pair.plain for pair in problem_pairs])
-    variant = published_ranks([pair.varied for pair in problem_pairs])
-    shared = {kind: _method_labels(plain, kind) & _method_labels(variant, kind) for kind in KINDS}
-
-    def only(comparison: Comparison) -> Comparison:
-        methods = tuple(
-            method for method in comparison.methods if method.label in shared[comparison.kind]
+def _compare_variant(name: str, pairs: Sequence[VariantPair]) -> VariantComparison:
+    """Compare with the methods that are complete in both."""
+    sides = [[pair.plain for pair in pairs], [pair.varied for pair in pairs]]
+    all_ranks = [published_ranks(side) for side in sides]
+    shared = set.intersection(
+        *(
+            {(r.kind, label) for r in ranks.rankings for label in r.sums.index}
+            for ranks in all_ranks
         )
-        return replace(comparison, methods=methods)
-
-    ranked = (
-        published_ranks([only(pair.plain) for pair in problem_pairs]),
-        published_ranks([only(pair.varied) for pair in problem_pairs]),
     )
-    incomplete = tuple(dict.fromkeys((*plain.incomplete, *variant.incomplete)))
-    return replace(ranked[0], incomplete=incomplete), ranked[1]
+    plain, other = (
+        published_ranks(
+            [
+                replace(c, methods=tuple(m for m in c.methods if (c.kind, m.label) in shared))
+                for c in side
+            ]
+        )
+        for side in sides
+    )
+    labels = {r.kind: [str(label) for label in r.sums.index] for r in plain.rankings}
+    remix = {kind: [REMIX] for kind, names in labels.items() if {BASELINE, REMIX} <= set(names)}
+    return VariantComparison(
+        name,
+        plain.methods,
+        tuple(dict.fromkeys(method for ranks in all_ranks for method in ranks.incomplete)),
+        tuple(zip(plain.rankings, other.rankings, strict=True)),
+        frame_of(_records(name, pairs, labels, Comparison.score), _LINE_COLUMNS),
+        frame_of(_records(name, pairs, remix, _gain), _GAIN_COLUMNS),
+    )
 
 
-def _method_labels(ranked: RankTable, kind: str) -> set[str]:
-    return {
-        str(label)
-        for ranking in ranked.rankings
-        if ranking.kind == kind
-        for label in ranking.sums.index
-    }
+def _records(
+    name: str,
+    pairs: Sequence[VariantPair],
+    labels: Mapping[str, Sequence[str]],
+    value: Callable[[Comparison, str, str], object],
+) -> list[Record]:
+    """One a problem, metric and label of its kind, with the value on both sides."""
+    return [
+        Record(
+            variant=name,
+            problem=pair.plain,
+            metric=metric,
+            row=label,
+            plain=value(pair.plain, label, metric),
+            other=value(pair.varied, label, metric),
+        )
+        for pair in pairs
+        for metric in PUBLISHED_METRICS
+        for label in labels.get(pair.plain.kind, ())
+    ]
 
 
-def _score_line(pair: VariantPair, label: str, metric: str) -> dict[str, object]:
-    plain, variant = pair.plain.score(label, metric), pair.varied.score(label, metric)
-    sign = 1 if is_maximized(metric) else -1
-    return {
-        "row": label,
-        "metric": metric,
-        "plain": float(plain.mean()),
-        "other": float(variant.mean()),
-        "change": sign * float(variant.mean() - plain.mean()),
-        "spread_plain": repeat_sd(plain),
-        "spread_other": repeat_sd(variant),
-    }
+def _gain(comparison: Comparison, label: str, metric: str) -> Difference | None:
+    """The method minus the baseline, with the sign that makes positive better."""
+    labels = (label, BASELINE) if is_maximized(metric) else (BASELINE, label)
+    return comparison.effects.difference(*labels, metric)
 
 
-def _gain_line(pair: VariantPair, metric: str) -> dict[str, object]:
-    line: dict[str, object] = {"metric": metric}
-    for side, comparison in (("plain", pair.plain), ("other", pair.varied)):
-        better, worse = comparison.score(REMIX, metric), comparison.score(BASELINE, metric)
-        if not is_maximized(metric):
-            better, worse = worse, better
-        gain = paired_interval(better, worse, comparison.ratio)
-        line |= {side: gain.mean, f"{side}_low": gain.low, f"{side}_high": gain.high}
-    return line
+_PROBLEM_COLUMNS = {
+    "variant": "variant",
+    "kind": "problem.kind",
+    "dataset": "problem.dataset",
+    "problem": "problem.problem",
+}
+_LINE_COLUMNS: Mapping[str, str | Callable[[Any], object]] = {
+    **_PROBLEM_COLUMNS,
+    "row": "row",
+    "metric": "metric",
+    "plain": lambda line: line.plain.mean(),
+    "other": lambda line: line.other.mean(),
+    "change": lambda line: better_sign(line.metric) * (line.other.mean() - line.plain.mean()),
+    "spread_plain": lambda line: repeat_sd(line.plain),
+    "spread_other": lambda line: repeat_sd(line.other),
+}
+_GAIN_COLUMNS = {
+    **_PROBLEM_COLUMNS,
+    "metric": "metric",
+    "plain": "plain.mean",
+    "plain_low": "plain.interval.low",
+    "plain_high": "plain.interval.high",
+    "other": "other.mean",
+    "other_low": "other.interval.low",
+    "other_high": "other.interval.high",
+}
+
+
+def _summaries(
+    frame: pd.DataFrame, keys: list[str], **facts: Callable[[pd.DataFrame], object]
+) -> list[Record]:
+    """The means of `plain` and `other`, and more facts, of each group that shares the keys."""
+    return [
+        Record(
+            **dict(zip(keys, key, strict=True)),
+            plain=group["plain"].mean(),
+            other=group["other"].mean(),
+            **{name: fact(group) for name, fact in facts.items()},
+        )
+        for key, group in (frame.groupby(keys, sort=False) if len(frame) else ())
+    ]

@@ -72,6 +72,16 @@ class Ranking:
         """(methods,) mean ranks."""
         return self.sums / len(self.ranks)
 
+    @property
+    def order(self) -> list[str]:
+        """Labels of the methods by rank sum."""
+        return [str(label) for label in self.sums.sort_values(kind="stable").index]
+
+    @property
+    def leaders(self) -> list[str]:
+        """Labels of the methods with the lowest rank sum."""
+        return [str(label) for label in self.sums.index[self.sums == self.sums.min()]]
+
     def by_dataset(self, datasets: Mapping[str, str]) -> Ranking:
         """Rank the methods on each data set (problem -> data set), its problems averaged first."""
         names = [datasets[str(problem)] for problem in self.means.index]

@@ -78,12 +78,6 @@ class RankTest:
         return len(self.ranking.ranks)
 
     @property
-    def leaders(self) -> list[str]:
-        """Labels of the methods with the lowest mean rank."""
-        ranks = self.ranking.mean_ranks
-        return [str(label) for label in ranks.index[ranks == ranks.min()]]
-
-    @property
     def smallest_p(self) -> float:
         """The smallest p-value that an exact test of this many units can give."""
         return smallest_p(self.n_units)
