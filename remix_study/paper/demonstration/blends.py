@@ -24,7 +24,7 @@ from remix_study.paper.demonstration.generated_data import (
     clouds,
     posterior,
 )
-from remix_study.paper.demonstration.networks import probabilities
+from remix_study.paper.demonstration.networks import probabilities, smote_and_remix
 from remix_study.paper.demonstration.samples import (
     BatchRows,
     batch_rows,
@@ -43,14 +43,8 @@ MIDDLE = (1.5, 2.5)
 SOFT = (0.1, 0.9)
 _CHUNK = 4096
 
-PLANNED: tuple[Strategy, ...] = (
-    make_strategy("smote"),
-    *(make_strategy("remix", alpha) for alpha in (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0)),
-)
-TRAINED: tuple[Strategy, ...] = (
-    make_strategy("smote"),
-    *(make_strategy("remix", alpha) for alpha in (0.0, 0.1, 0.3, 0.5, 1.0)),
-)
+PLANNED = smote_and_remix(0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1)
+TRAINED = smote_and_remix(0, 0.1, 0.3, 0.5, 1)
 # A label that gives the likeliest class at a row less than this contradicts the data.
 FAINT_LABEL = 0.1
 TEST_ROWS = 2000
@@ -61,7 +55,6 @@ class Densities:
     """Features and labels of ReMix rows by alpha.
 
     Attributes:
-        sample: the data.
         x: (241,) features at which their densities are computed.
         labels_at: (201,) labels at which their densities are computed.
         natural: (241,) density of the data.

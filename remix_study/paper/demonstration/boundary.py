@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from remix_study.batches.strategies import Strategy, make_strategy
+from remix_study.batches.strategies import make_strategy
 from remix_study.errors import UsageError
 from remix_study.paper.demonstration.generated_data import (
     FULL,
@@ -24,7 +24,7 @@ from remix_study.paper.demonstration.generated_data import (
     ring_densities,
     rings,
 )
-from remix_study.paper.demonstration.networks import probabilities
+from remix_study.paper.demonstration.networks import probabilities, smote_and_remix
 from remix_study.seeds import derive_seed
 
 # Half the side of the plane that is evaluated.
@@ -32,14 +32,7 @@ REACH = 1.6
 # Probabilities at which the network is in doubt between the classes.
 BAND = (0.1, 0.9)
 SHARES = (MAJORITY / (MAJORITY + MINORITY), MINORITY / (MAJORITY + MINORITY))
-STRATEGIES: tuple[Strategy, ...] = (
-    make_strategy("baseline"),
-    make_strategy("smote"),
-    make_strategy("balance"),
-    make_strategy("remix", 0.1),
-    make_strategy("remix", 0.3),
-    make_strategy("remix", 0.5),
-)
+STRATEGIES = (make_strategy("baseline"), *smote_and_remix(0, 0.1, 0.3, 0.5))
 # The three of the paper's figure.
 RIVALS, REMIX = ("baseline", "smote"), "remix (0.1)"
 CLAIMED = (*RIVALS, REMIX)
@@ -120,37 +113,18 @@ class BoundaryFacts:
         wider: rival -> on how many seeds ReMix calls more of the plane rare, as in "7 of 10".
         gentler: rival -> on how many seeds ReMix is less steep.
         nearest: the strategy whose probability is nearest to the truth at equal class shares.
-        flattest: the strategy with the smallest slope over the whole plane.
+        mixing_pulls_back: whether balance calls more of the plane rare than ReMix does.
+        mixing_is_truer: whether balance is no nearer to that truth than ReMix.
+        baseline_is_low: whether the baseline is gentler than ReMix because it rises least.
     """
 
     means: pd.DataFrame
     wider: Mapping[str, str]
     gentler: Mapping[str, str]
     nearest: str
-    flattest: str
-
-    @property
-    def distance(self) -> dict[str, float]:
-        """Distances from the truth at equal class shares, of the claim's methods."""
-        return {label: float(self.means["error_equal"][label]) for label in CLAIMED}
-
-    @property
-    def mixing_pulls_back(self) -> bool:
-        """Whether balance calls more of the plane rare than ReMix does."""
-        share = self.means["minority_share"]
-        return bool(share[REMIX] < share["balance"])
-
-    @property
-    def mixing_is_truer(self) -> bool:
-        """Whether balance is no nearer to the truth at equal class shares than ReMix."""
-        error = self.means["error_equal"]
-        return bool(error[REMIX] <= error["balance"])
-
-    @property
-    def baseline_is_low(self) -> bool:
-        """Whether the baseline is gentler than ReMix only because it rises least."""
-        steepness = self.means["steepness"]
-        return bool(steepness["baseline"] < steepness[REMIX]) and self.flattest == "baseline"
+    mixing_pulls_back: bool
+    mixing_is_truer: bool
+    baseline_is_low: bool
 
 
 def boundary_claim(folder: Path | None = None, scale: Scale = FULL) -> BoundaryClaim:
@@ -238,7 +212,7 @@ def judge_boundary(measures: pd.DataFrame) -> BoundaryClaim:
     columns = measures.groupby("strategy").mean().loc[list(CLAIMED)].to_dict()
     share, steepness = columns["minority_share"], columns["steepness"]
     return BoundaryClaim(
-        seeds=int(measures.loc[measures["strategy"] == REMIX, "seed"].nunique()),
+        seeds=int(measures["seed"].nunique()),
         minority_share=share,
         slope=columns["slope"],
         steepness=steepness,
@@ -249,8 +223,12 @@ def judge_boundary(measures: pd.DataFrame) -> BoundaryClaim:
 
 def boundary_facts(measures: pd.DataFrame) -> BoundaryFacts:
     """Compare ReMix with its rivals and the truth by `Surfaces.measures`."""
-    means = measures.groupby("strategy").mean()
+    means = measures.groupby("strategy", sort=False).mean()
+    share, steepness, error = (
+        means[name] for name in ("minority_share", "steepness", "error_equal")
+    )
     networks = means.drop(index=[TRUTH, NATURAL_TRUTH])
+    flattest = networks["slope"].idxmin()
 
     def seeds_above(column: str, sign: int) -> dict[str, str]:
         by_seed = sign * measures.pivot(index="seed", columns="strategy", values=column)
@@ -262,7 +240,9 @@ def boundary_facts(measures: pd.DataFrame) -> BoundaryFacts:
         wider=seeds_above("minority_share", 1),
         gentler=seeds_above("steepness", -1),
         nearest=str(networks["error_equal"].idxmin()),
-        flattest=str(networks["slope"].idxmin()),
+        mixing_pulls_back=bool(share[REMIX] < share["balance"]),
+        mixing_is_truer=bool(error[REMIX] <= error["balance"]),
+        baseline_is_low=bool(steepness["baseline"] < steepness[REMIX] and flattest == "baseline"),
     )
 
 

@@ -34,10 +34,8 @@ def profile_figure(profile: pd.DataFrame) -> Picture:
                 axes.plot(x, profile[label], color=label_color(label), lw=1.6,
                           ls="--" if label == "remix (0.5)" else "-", label=label)  # fmt: skip
         axes.axhline(0.5, color=FAINT, lw=0.8, zorder=0)
-        axes.set_xlim(0, REACH)
-        axes.set_ylim(0, 1.02)
+        axes.set(xlim=(0, REACH), ylim=(0, 1.02), ylabel="probability of the rare class")
         axes.set_xlabel("distance from the centre (rare ring at 0.5, common ring at 1)")
-        axes.set_ylabel("probability of the rare class")
         axes.legend(loc="upper right", fontsize=8)
         svg, png = render(fig)
     alt = (
@@ -81,13 +79,9 @@ def density_figure(densities: Densities) -> Picture:
             height = -0.035 * top * (1 + code)
             left.plot(points, np.full(len(points), height), ls="", marker="|", markersize=5,
                       markeredgewidth=0.6, color=CLASSES[code], label=name)  # fmt: skip
-        left.set_xlim(densities.x[0], densities.x[-1])
-        left.set_xlabel("feature")
-        left.set_ylabel("density")
-        right.set_yscale("log")
-        right.set_xlim(0, 1)
-        right.set_xlabel("label: share of the rare class")
-        right.set_ylabel("density (log scale)")
+        left.set(xlim=densities.x[[0, -1]], xlabel="feature", ylabel="density")
+        right.set(xlim=(0, 1), xlabel="label: share of the rare class")
+        right.set(yscale="log", ylabel="density (log scale)")
         legend_below(fig, left, 8)
         svg, png = render(fig)
     alt = (
@@ -117,8 +111,7 @@ def blend_curves(study: BlendStudy) -> Picture:
         axes.axhline(100 * smote["contradicted"], color=strategy_color("smote"), lw=1.3, ls=":",
                      label="SMOTE rows against the data")  # fmt: skip
         axes.set_ylim(bottom=0)
-        axes.set_xlabel("alpha (0: balance)")
-        axes.set_ylabel("per cent of rows")
+        axes.set(xlabel="alpha (0: balance)", ylabel="per cent of rows")
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0.1, borderpad=0.2)
         svg, png = render(fig)
     alt = (

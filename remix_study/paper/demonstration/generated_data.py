@@ -92,12 +92,8 @@ def rings(seed: int) -> Sample:
     """A rare ring inside a common one, scikit-learn's `make_circles`."""
     from sklearn.datasets import make_circles
 
-    X, y = make_circles(
-        (MAJORITY, MINORITY),
-        noise=NOISE,
-        factor=RADII[0] / RADII[1],
-        random_state=_state(seed, "rings"),
-    )
+    factor, state = RADII[0] / RADII[1], _state(seed, "rings")
+    X, y = make_circles((MAJORITY, MINORITY), noise=NOISE, factor=factor, random_state=state)
     return Sample(X, y.astype(np.int32))
 
 
@@ -122,12 +118,11 @@ def clouds(clusters: tuple[Cloud, ...], seed: int, rows: int | None = None) -> S
         cloud.rows if rows is None else rows // _cluster_count(clusters, cloud.code)
         for cloud in clusters
     ]
-    X = np.concatenate(
-        [
-            rng.normal(cloud.centre, cloud.sd, (size, len(cloud.centre)))
-            for cloud, size in zip(clusters, sizes, strict=True)
-        ]
-    )
+    draws = [
+        rng.normal(cloud.centre, cloud.sd, (size, len(cloud.centre)))
+        for cloud, size in zip(clusters, sizes, strict=True)
+    ]
+    X = np.concatenate(draws)
     y = np.repeat([cloud.code for cloud in clusters], sizes).astype(np.int32)
     order = rng.permutation(len(X))
     return Sample(X[order], y[order])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.batches.strategies import Strategy
+from remix_study.batches.strategies import Strategy, make_strategy
 from remix_study.batches.training_rows import TrainingRows
 from remix_study.data.preprocessing import Preprocessing, fit_preprocessing
 from remix_study.paper.demonstration.generated_data import BATCH_SIZE, SEED, Points, Sample
@@ -22,6 +23,11 @@ HIDDEN = (32, 32, 32)
 _STACK = 5
 
 
+def smote_and_remix(*alphas: float) -> tuple[Strategy, ...]:
+    """SMOTE, then ReMix at these alphas; alpha 0 is balance."""
+    return make_strategy("smote"), *(make_strategy("remix", alpha) for alpha in alphas)
+
+
 def probabilities(
     samples: Sequence[Sample],
     points: Points,
@@ -29,7 +35,7 @@ def probabilities(
     *,
     purpose: str,
     epochs: int,
-) -> list[NDArray[np.float64]]:
+) -> list[Points]:
     """Train one network a sample with each strategy, all from the same weights.
 
     Preset "paper": the training loss alone lowers the rate and ends the training, so the points
@@ -89,14 +95,11 @@ def probabilities(
 
 
 def training_rows(
-    sample: Sample,
-    prepared: Preprocessing,
-    member: int = 0,
-    rows: NDArray[np.intp] | None = None,
+    sample: Sample, prepared: Preprocessing, member: int = 0, rows: NDArray[np.intp] | None = None
 ) -> TrainingRows:
     """A sample as samplers take it; `rows` are its positions, from 0 on when None."""
     rows = np.arange(len(sample.y)) if rows is None else rows
-    features: Callable[[], NDArray[np.float32]] = lambda: prepared.apply(member, sample.X)  # noqa: E731
+    features = partial(prepared.apply, member, sample.X)
     return TrainingRows(rows.astype(np.int32), sample.y, sample.n_classes, features)
 
 

@@ -10,57 +10,16 @@ from typing import Any
 
 import pandas as pd
 
-from remix_study.paper.demonstration.blends import (
-    FAINT_LABEL,
-    MIDDLE,
-    SOFT,
-    TRAINED,
-    densities,
-    study_blends,
+from remix_study.paper.demonstration import (
+    blends,
+    boundary,
+    curve_figures,
+    generated_data,
+    plane_figures,
+    samples,
 )
-from remix_study.paper.demonstration.boundary import (
-    NATURAL_TRUTH,
-    STRATEGIES,
-    TRUTH,
-    BoundaryClaim,
-    Surfaces,
-    boundary_facts,
-    judge_boundary,
-    radial_profiles,
-    train_surfaces,
-)
-from remix_study.paper.demonstration.curve_figures import (
-    blend_curves,
-    density_figure,
-    label_color,
-    profile_figure,
-    seed_figure,
-)
-from remix_study.paper.demonstration.generated_data import (
-    BATCH_SIZE,
-    FULL,
-    MAJORITY,
-    MINORITY,
-    NEIGHBOURS,
-    SEED,
-    Points,
-    Scale,
-    clouds,
-    moons,
-)
+from remix_study.paper.demonstration.generated_data import BATCH_SIZE, FULL, SEED, Points, Scale
 from remix_study.paper.demonstration.networks import HIDDEN
-from remix_study.paper.demonstration.plane_figures import (
-    blend_figure,
-    segment_figure,
-    spread_figure,
-    surface_figure,
-)
-from remix_study.paper.demonstration.samples import (
-    CopiesClaim,
-    copy_means,
-    judge_copies,
-    visible_batches,
-)
 from remix_study.paper.sentences import SENTENCES
 from remix_study.report.formatting import counted, number, percent, plain
 from remix_study.report.page_files import PAGE_ONLY, Formats, publish, write_page
@@ -72,11 +31,7 @@ Line = Mapping[Hashable, Any]
 
 
 def write_demonstration(
-    output: Path,
-    *,
-    command: str,
-    scale: Scale = FULL,
-    formats: Formats = PAGE_ONLY,
+    output: Path, *, command: str, scale: Scale = FULL, formats: Formats = PAGE_ONLY
 ) -> Path:
     """Draw the data, train the networks and write the page of the demonstration.
 
@@ -94,15 +49,15 @@ def write_demonstration(
     """
 
     def write(folder: Path) -> None:
-        surfaces = train_surfaces(scale)
-        boundary = judge_boundary(surfaces.measures)
-        copied = copy_means(scale)
-        copies = judge_copies(copied, scale.seeds)
-        networks = scale.seeds * (len(STRATEGIES) + 2 * len(TRAINED))
+        surfaces = boundary.train_surfaces(scale)
+        claim = boundary.judge_boundary(surfaces.measures)
+        copied = samples.copy_means(scale)
+        copies = samples.judge_copies(copied, scale.seeds)
+        networks = scale.seeds * (len(boundary.STRATEGIES) + 2 * len(blends.TRAINED))
         write_page(
             folder,
             [
-                _boundary_section(surfaces, boundary),
+                _boundary_section(surfaces, claim),
                 _samples_section(copied, copies, scale),
                 _density_section(scale),
                 _blend_section(scale),
@@ -116,7 +71,7 @@ def write_demonstration(
             about={
                 "seed": SEED,
                 "scale": asdict(scale),
-                "facts": {"boundary": asdict(boundary), "copies": asdict(copies)},
+                "facts": {"boundary": asdict(claim), "copies": asdict(copies)},
             },
             formats=formats,
         )
@@ -124,10 +79,10 @@ def write_demonstration(
     return publish(output, write)
 
 
-def _boundary_section(surfaces: Surfaces, claim: BoundaryClaim) -> Section:
+def _boundary_section(surfaces: boundary.Surfaces, claim: boundary.BoundaryClaim) -> Section:
     summary = _means_over_seeds(surfaces.measures)
-    profiles = radial_profiles(surfaces)
-    facts = boundary_facts(surfaces.measures)
+    profiles = boundary.radial_profiles(surfaces)
+    facts = boundary.boundary_facts(surfaces.measures), boundary.TRUTH, boundary.NATURAL_TRUTH
     caption = (
         f"Means over {counted(claim.seeds, 'seed')} and standard deviations; steepness "
         "and doubt are where p is within 0.1 to 0.9"
@@ -143,11 +98,11 @@ def _boundary_section(surfaces: Surfaces, claim: BoundaryClaim) -> Section:
     )
     block = Block(
         headline=SENTENCES.text("demonstration.boundary_headline", claim),
-        text=SENTENCES.paragraphs("demonstration.boundary", claim, facts, TRUTH, NATURAL_TRUTH),
+        text=SENTENCES.paragraphs("demonstration.boundary", claim, *facts),
         pictures=(
-            surface_figure(surfaces),
-            profile_figure(profiles),
-            seed_figure(surfaces.measures),
+            plane_figures.surface_figure(surfaces),
+            curve_figures.profile_figure(profiles),
+            curve_figures.seed_figure(surfaces.measures),
         ),
         tables=(line_table(caption, summary.to_dict("records"), columns),),
     )
@@ -160,13 +115,12 @@ def _boundary_section(surfaces: Surfaces, claim: BoundaryClaim) -> Section:
     return Section("figure-1", "Figure 1: the boundary around a ring", lead, (block,), files)
 
 
-def _samples_section(copied: pd.DataFrame, claim: CopiesClaim, scale: Scale) -> Section:
-    neighbours = clouds(NEIGHBOURS, derive_seed(SEED, "neighbours"))
+def _samples_section(copied: pd.DataFrame, claim: samples.CopiesClaim, scale: Scale) -> Section:
+    neighbours = generated_data.clouds(generated_data.NEIGHBOURS, derive_seed(SEED, "neighbours"))
     plan_seed = derive_seed(SEED, "neighbours", "plan")
-    batches = visible_batches(neighbours, seed=plan_seed, epochs=scale.draws)
-    half_moons = moons(derive_seed(SEED, "moons", 0))
+    batches = samples.visible_batches(neighbours, seed=plan_seed, epochs=scale.draws)
+    half_moons = generated_data.moons(derive_seed(SEED, "moons", 0))
     means = copied.set_index("strategy").to_dict("index")
-    minority_in_batch = BATCH_SIZE * MINORITY / (MAJORITY + MINORITY)
     caption = (
         f"The half-moons, means over {counted(scale.seeds, 'seed')} and "
         f"{counted(scale.draws, 'epoch')} each; a row counts as rare where more than half "
@@ -181,12 +135,12 @@ def _samples_section(copied: pd.DataFrame, claim: CopiesClaim, scale: Scale) -> 
         _share("soft_share", "soft labels, of all rows"),
         _share("smoted_share", "batches with a blend inside a class by SMOTE"),
     )
-    facts = claim, means, MINORITY, minority_in_batch
+    facts = claim, means, generated_data.MINORITY, BATCH_SIZE * boundary.SHARES[1]
     block = Block(
         text=SENTENCES.paragraphs("demonstration.samples", *facts),
         pictures=(
-            segment_figure(neighbours, batches),
-            spread_figure(half_moons, seed=derive_seed(SEED, "moons 0", "plan")),
+            plane_figures.segment_figure(neighbours, batches),
+            plane_figures.spread_figure(half_moons, seed=derive_seed(SEED, "moons 0", "plan")),
         ),
         tables=(line_table(caption, copied.to_dict("records"), columns),),
     )
@@ -196,7 +150,7 @@ def _samples_section(copied: pd.DataFrame, claim: CopiesClaim, scale: Scale) -> 
 
 
 def _density_section(scale: Scale) -> Section:
-    result = densities(scale)
+    result = blends.densities(scale)
     lines = result.table.to_dict("records")
     columns = (
         Column[Line]("alpha", lambda line: plain(line["alpha"])),
@@ -206,10 +160,10 @@ def _density_section(scale: Scale) -> Section:
         _number("mean_label", "mean label of the rare class"),
     )
     softens = result.table["soft_share"].is_monotonic_increasing
-    facts = result.table.iloc[0], result.table.iloc[-1], softens, SOFT, MIDDLE
+    facts = result.table.iloc[0], result.table.iloc[-1], softens, blends.SOFT, blends.MIDDLE
     block = Block(
         text=SENTENCES.paragraphs("demonstration.densities", *facts),
-        pictures=(density_figure(result),),
+        pictures=(curve_figures.density_figure(result),),
         tables=(line_table("Shares of all ReMix rows", lines, columns),),
     )
     files = {
@@ -225,7 +179,7 @@ def _density_section(scale: Scale) -> Section:
 
 
 def _blend_section(scale: Scale) -> Section:
-    studies = study_blends(scale)
+    studies = blends.study_blends(scale)
     columns = (
         _STRATEGY,
         _share("contradicted", "rows against the data"),
@@ -243,8 +197,8 @@ def _blend_section(scale: Scale) -> Section:
         files[f"blends-{study.name}"] = study.contradicted
         files[f"blends-{study.name}-scores"] = study.scores
     block = Block(
-        text=SENTENCES.paragraphs("demonstration.blends", studies, FAINT_LABEL),
-        pictures=(blend_figure(studies), *map(blend_curves, studies)),
+        text=SENTENCES.paragraphs("demonstration.blends", studies, blends.FAINT_LABEL),
+        pictures=(plane_figures.blend_figure(studies), *map(curve_figures.blend_curves, studies)),
         tables=tuple(tables),
     )
     lead = SENTENCES.text("demonstration.blends_lead")
@@ -253,7 +207,7 @@ def _blend_section(scale: Scale) -> Section:
 
 
 def _method_section(scale: Scale) -> Section:
-    labels = [strategy.label for strategy in STRATEGIES]
+    labels = [strategy.label for strategy in boundary.STRATEGIES]
     facts = SEED, labels, BATCH_SIZE, HIDDEN, scale.epochs
     text = SENTENCES.paragraphs("demonstration.method", *facts)
     return Section("how", "How it was made", "", (Block(text=text),))
@@ -272,8 +226,8 @@ def _curves(columns: Mapping[str, Points], by_alpha: Mapping[float, Points]) -> 
 
 def _strategy_cell(line: Line) -> Cell:
     label = str(line["strategy"])
-    is_truth = label in (TRUTH, NATURAL_TRUTH)
-    return Cell(label, kind="name", color="" if is_truth else label_color(label))
+    is_truth = label in (boundary.TRUTH, boundary.NATURAL_TRUTH)
+    return Cell(label, kind="name", color="" if is_truth else curve_figures.label_color(label))
 
 
 _STRATEGY = Column("strategy", _strategy_cell)

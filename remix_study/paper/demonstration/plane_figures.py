@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
 
-from remix_study.batches.strategies import make_strategy
 from remix_study.paper.demonstration.blends import BlendStudy, is_contradicted
 from remix_study.paper.demonstration.boundary import CLAIMED, REACH, Surfaces
 from remix_study.paper.demonstration.generated_data import CLASS_NAMES, MOST_POINTS, Sample
+from remix_study.paper.demonstration.networks import smote_and_remix
 from remix_study.paper.demonstration.samples import BatchRows, batch_rows, plan_epochs
 from remix_study.report.figures import INK, figure, render
 from remix_study.report.page_model import Picture
@@ -96,13 +96,12 @@ def segment_figure(sample: Sample, batches: Sequence[tuple[str, BatchRows]]) -> 
 
 def spread_figure(sample: Sample, *, seed: int) -> Picture:
     """Draw Figure 3: the rows of the first batches of one epoch."""
-    strategies = make_strategy("smote"), make_strategy("remix", 0.1), make_strategy("remix", 0.5)
     with figure(9.4, 6.0) as fig:
         axes = fig.subplots(2, 2).ravel()
         window = _window(sample)
         _panel(axes[0], "the data", *window)
         _draw_sample(axes[0], sample, named=True)
-        for ax, strategy in zip(axes[1:], strategies, strict=True):
+        for ax, strategy in zip(axes[1:], smote_and_remix(0.1, 0.5), strict=True):
             _panel(ax, f"{strategy.label}, {_BATCHES} batches", *window)
             rows = batch_rows(sample, plan_epochs(sample, strategy, seed=seed, epochs=1))
             _draw_batch_rows(ax, rows.select_batches(range(_BATCHES)), size=8)

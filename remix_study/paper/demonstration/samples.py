@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
 from remix_study.batches.plan import BatchPlan, plan_epoch, summarise_plan
-from remix_study.batches.strategies import Strategy, make_strategy
+from remix_study.batches.strategies import Strategy
 from remix_study.data.preprocessing import fit_preprocessing
 from remix_study.paper.demonstration.generated_data import (
     BATCH_SIZE,
@@ -22,18 +22,12 @@ from remix_study.paper.demonstration.generated_data import (
     Scale,
     moons,
 )
-from remix_study.paper.demonstration.networks import training_rows
+from remix_study.paper.demonstration.networks import smote_and_remix, training_rows
 from remix_study.seeds import derive_seed
 
 # A blend this close to one of its two rows, as a share of the way, is a copy of it.
 NEAR = 0.01
-STRATEGIES: tuple[Strategy, ...] = (
-    make_strategy("smote"),
-    make_strategy("balance"),
-    make_strategy("remix", 0.1),
-    make_strategy("remix", 0.3),
-    make_strategy("remix", 0.5),
-)
+STRATEGIES = smote_and_remix(0, 0.1, 0.3, 0.5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +94,7 @@ def batch_rows(sample: Sample, plans: Sequence[BatchPlan]) -> BatchRows:
 def visible_batches(sample: Sample, *, seed: int, epochs: int) -> list[tuple[str, BatchRows]]:
     """Titles and rows of the first batch of SMOTE and of ReMix with a visible blend."""
     batches = []
-    for strategy in (make_strategy("smote"), make_strategy("remix", 0.5)):
+    for strategy in smote_and_remix(0.5):
         rows = batch_rows(sample, plan_epochs(sample, strategy, seed=seed, epochs=epochs))
         batch = rows.select_batches([first_visible_batch(rows)])
         batches.append((f"{strategy.label}, one batch", batch))
@@ -165,11 +159,7 @@ def _outside_share(hull: Delaunay, X: Points) -> float:
 class CopiesClaim:
     """Evidence on the claim "resampled rows rarely repeat", from epochs of batches.
 
-    Attributes:
-        seeds: data sets.
-        rows: strategy -> rows of the rare class an epoch.
-        distinct: strategy -> different feature vectors among them.
-        copy_share: strategy -> share of rows that are a drawn row to within one per cent.
+    Each mapping goes from a strategy to a column of :func:`copy_means`.
     """
 
     seeds: int
@@ -195,10 +185,8 @@ def copy_means(scale: Scale) -> pd.DataFrame:
     """
     lines = []
     for at in range(scale.seeds):
-        sample, seed = (
-            moons(derive_seed(SEED, "moons", at)),
-            derive_seed(SEED, f"moons {at}", "plan"),
-        )
+        sample = moons(derive_seed(SEED, "moons", at))
+        seed = derive_seed(SEED, f"moons {at}", "plan")
         lines += [summarise_rows(sample, s, seed=seed, epochs=scale.draws) for s in STRATEGIES]
     return pd.DataFrame(lines).groupby("strategy", sort=False).mean().reset_index()
 
