@@ -56,7 +56,6 @@ LARGER_TODAY = {
     "study": 6028,
     "results": 5190,
     "report": 4000,
-    "paper": 4540,
 }
 
 
