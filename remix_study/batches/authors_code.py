@@ -7,7 +7,7 @@ import numpy as np
 from remix_study.batches.class_groups import (
     NEIGHBOURS,
     ClassGroups,
-    draw_smote_partners,
+    draw_smote_rows,
     group_by_class,
 )
 from remix_study.batches.training_rows import (
@@ -56,25 +56,9 @@ def smote_repo(streams: MemberStreams, training: TrainingRows, batch_size: int) 
     size, smallest = _enlarged_sizes(groups)
     places = np.stack([rng.choice(n, batch_size, replace=False) for n in size])
     slots, offset = _locate(groups, places)
-    synthetic = np.flatnonzero(offset >= groups.count.ravel()[slots])
-    offset[synthetic] = rng.integers(groups.count.ravel()[slots[synthetic]])
-    first = groups.rows[groups.start[slots] + offset]
-    second, weight = first.copy(), np.ones(len(slots), np.float32)
-
     most = np.where(smallest < SMALLEST_FOR_SMOTE, 0, np.minimum(smallest - 1, NEIGHBOURS))
-    limit = most[slots[synthetic] // training.n_classes]
-    blended = synthetic[limit > 0]
-    if len(blended):
-        second[blended], weight[blended] = draw_smote_partners(
-            rng,
-            training.features(),
-            groups,
-            slots[blended],
-            offset[blended],
-            limit[limit > 0],
-        )
-    shape = places.shape
-    return DrawnRows(first.reshape(shape), second.reshape(shape), weight.reshape(shape))
+    rows = draw_smote_rows(rng, training, groups, slots, offset, most[slots // training.n_classes])
+    return DrawnRows(*(array.reshape(places.shape) for array in rows))
 
 
 def _enlarged_sizes(groups: ClassGroups) -> tuple[IntArray, IntArray]:

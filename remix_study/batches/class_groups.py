@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.batches.training_rows import FeatureRows, IntArray
+from remix_study.batches.training_rows import DrawnRows, FeatureRows, IntArray, TrainingRows
 
 NEIGHBOURS = 5
 """k of SMOTE (Chawla et al. 2002); a group of n rows uses min(k, n - 1)."""
@@ -139,33 +139,42 @@ def draw_with_replacement(
     return rows
 
 
-def draw_smote_partners(
+def draw_smote_rows(
     rng: np.random.Generator,
-    features: FeatureRows,
+    training: TrainingRows,
     groups: ClassGroups,
     slots: IntArray,
     offset: IntArray,
     most: IntArray | int = NEIGHBOURS,
-) -> tuple[IntArray, NDArray[np.float32]]:
-    """Draw SMOTE's second row and the blend's weight for each slot (Chawla et al. 2002).
+) -> DrawnRows:
+    """Draw one row for each slot; those beyond the slot's group by SMOTE (Chawla et al. 2002).
 
     Args:
-        rng: Draws neighbours, then gaps from U(0, 1).
-        features: (n, d) or (n, ...) of the training rows.
+        rng: Draws rows to start from, then neighbours, then gaps from U(0, 1).
+        training: The member's rows.
         groups: Rows by batch and class.
-        slots: (m,) the group of each synthetic row; a group of at least 2 rows.
-        offset: (m,) position within its group of the row that the synthetic row starts from.
-        most: k, for all or for each row; a group of n rows has at most n - 1 neighbours.
+        slots: (m,) the group of each slot.
+        offset: (m,) position within the group; a row beyond its end is synthetic.
+        most: k, for all or for each slot; a group of n rows has at most n - 1 neighbours. Where
+            there is none, a synthetic row repeats a row of the group.
 
     Returns:
-        (m,) the neighbours as positions among the training rows, and (m,) float32 weights of the
-        rows that the synthetic rows start from.
+        Rows of shape (m,).
     """
-    used, inverse = np.unique(slots, return_inverse=True)
-    near = nearest_neighbours(
-        features, groups.rows, groups.start[used], groups.count.ravel()[used]
-    )
-    limit = np.minimum(np.minimum(near.shape[2], most), groups.count.ravel()[slots] - 1)
-    partner = near[inverse, offset, rng.integers(limit)]
-    weight = (1.0 - rng.random(len(slots))).astype(np.float32)
-    return groups.rows[groups.start[slots] + partner], weight
+    count = groups.count.ravel()[slots]
+    synthetic = np.flatnonzero(offset >= count)
+    offset = offset.copy()
+    offset[synthetic] = rng.integers(count[synthetic])
+    first = groups.rows[groups.start[slots] + offset]
+    second, weight = first.copy(), np.ones(len(slots), np.float32)
+    limit = np.minimum(most, count - 1)
+    blended = synthetic[limit[synthetic] > 0]
+    if len(blended):
+        used, inverse = np.unique(slots[blended], return_inverse=True)
+        near = nearest_neighbours(
+            training.features(), groups.rows, groups.start[used], groups.count.ravel()[used]
+        )
+        partner = near[inverse, offset[blended], rng.integers(limit[blended])]
+        second[blended] = groups.rows[groups.start[slots[blended]] + partner]
+        weight[blended] = 1.0 - rng.random(len(blended))
+    return DrawnRows(first, second, weight)

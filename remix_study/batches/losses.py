@@ -2,7 +2,7 @@
 
 The loss of one row with soft label y and logits z is
 ``sum_c w_c f_c y_c * -log_softmax(z + o)_c``, where f_c is (1 - softmax(z)_c)^2 for ``focal`` and
-1 for the others.
+1 for the others. Vectors (K,) are computed from class codes y (n,) of a member's training rows.
 """
 
 from __future__ import annotations
@@ -44,13 +44,7 @@ BETA = 0.9999
 def class_weights(y: NDArray[np.integer], n_classes: int) -> NDArray[np.float64]:
     """Balanced class weights w_c = N / (K n_c), where K counts the classes present.
 
-    Args:
-        y: (n,) class codes of the training rows.
-        n_classes: Length of the result.
-
-    Returns:
-        (n_classes,) weights as scikit-learn's ``class_weight="balanced"``; 0 for a class without
-        rows.
+    As scikit-learn's ``class_weight="balanced"``; 0 for a class without rows.
     """
     counts = np.bincount(y, minlength=n_classes)
     present = counts > 0
@@ -60,12 +54,7 @@ def class_weights(y: NDArray[np.integer], n_classes: int) -> NDArray[np.float64]
 def log_prior(y: NDArray[np.integer], n_classes: int) -> NDArray[np.float64]:
     """Log of the class shares: the offset of the logit-adjusted loss (Menon et al. 2021, tau 1).
 
-    Args:
-        y: (n,) class codes of the training rows.
-        n_classes: Length of the result.
-
-    Returns:
-        (n_classes,) log shares; log(1e-12) for a class without rows.
+    log(1e-12) for a class without rows.
     """
     share = np.bincount(y, minlength=n_classes) / len(y)
     return np.log(np.maximum(share, 1e-12))
@@ -74,13 +63,8 @@ def log_prior(y: NDArray[np.integer], n_classes: int) -> NDArray[np.float64]:
 def effective_weights(y: NDArray[np.integer], n_classes: int) -> NDArray[np.float64]:
     """Class-balanced weights (Cui et al. 2019), w_c ~ (1 - b) / (1 - b^n_c), b = 0.9999.
 
-    Args:
-        y: (n,) class codes of the training rows.
-        n_classes: Length of the result.
-
-    Returns:
-        (n_classes,) weights whose sum is the number of classes present; 0 for a class without
-        rows. Where n_c is far below 10,000 they are nearly proportional to 1 / n_c.
+    They add up to the number of classes present; 0 for a class without rows. Where n_c is far
+    below 10,000 they are nearly proportional to 1 / n_c.
     """
     counts = np.bincount(y, minlength=n_classes)
     present = counts > 0

@@ -18,7 +18,7 @@ from remix_study.batches.authors_code import balanced_repo, smote_repo
 from remix_study.batches.class_groups import (
     NEIGHBOURS,
     class_quotas,
-    draw_smote_partners,
+    draw_smote_rows,
     draw_with_replacement,
     group_by_class,
     slot_groups,
@@ -79,23 +79,9 @@ def smote(streams: MemberStreams, training: TrainingRows, batch_size: int) -> Dr
     groups = group_by_class(batches, training.y, training.n_classes)
     quota = class_quotas(rng, groups.count > 0, batch_size)
     slots = slot_groups(quota)
-    rank = np.arange(len(slots)) - (np.cumsum(quota) - quota.ravel())[slots]
-    count = groups.count.ravel()[slots]
-
     # A group's rows stand in the random order of the epoch, so its first rows are a fair cut.
-    offset = rank.copy()
-    synthetic = np.flatnonzero(rank >= count)
-    offset[synthetic] = rng.integers(count[synthetic])
-    first = groups.rows[groups.start[slots] + offset]
-    second = first.copy()
-    weight = np.ones(len(slots), np.float32)
-
-    blended = synthetic[count[synthetic] > 1]
-    if len(blended):
-        second[blended], weight[blended] = draw_smote_partners(
-            rng, training.features(), groups, slots[blended], offset[blended]
-        )
-
+    offset = np.arange(len(slots)) - (np.cumsum(quota) - quota.ravel())[slots]
+    first, second, weight = draw_smote_rows(rng, training, groups, slots, offset)
     order = rng.permuted(np.arange(batches.size).reshape(batches.shape), axis=1)
     return DrawnRows(first[order], second[order], weight[order])
 

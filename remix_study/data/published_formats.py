@@ -68,23 +68,15 @@ def _musk(files: Sequence[Text]) -> Parsed:
 
 def _segment(files: Sequence[Text]) -> Parsed:
     """Parse files with five lines of header, the fourth with names; the class comes first."""
-    import pandas as pd
-
     header = files[0].text.splitlines()[3:4]
     features = [name.strip() for name in header[0].split(",")] if header else []
-    frames = [_read(file, ",", ["class", *features], ["class"], skip=5) for file in files]
-    frame = pd.concat(frames, ignore_index=True)
-    return _parsed(files[0], frame, features, frame["class"])
+    return _joined(files, ",", ["class", *features], skip=5)
 
 
 def _satimage(files: Sequence[Text]) -> Parsed:
     """Parse lines of nine pixels in four spectral bands and the class, separated by spaces."""
-    import pandas as pd
-
     features = [f"pixel{pixel}_band{band}" for pixel in range(1, 10) for band in range(1, 5)]
-    frames = [_read(file, " ", [*features, "class"], ["class"]) for file in files]
-    frame = pd.concat(frames, ignore_index=True)
-    return _parsed(files[0], frame, features, frame["class"])
+    return _joined(files, " ", [*features, "class"])
 
 
 def _seizure(files: Sequence[Text]) -> Parsed:
@@ -143,11 +135,17 @@ def _aps(files: Sequence[Text]) -> Parsed:
 
 def _optdigits(files: Sequence[Text]) -> Parsed:
     """Parse lines of 8 x 8 counts of dark pixels and the digit."""
+    features = [f"pixel_{row}_{column}" for row in range(8) for column in range(8)]
+    return _joined(files, ",", [*features, "class"])
+
+
+def _joined(files: Sequence[Text], separator: str, names: Sequence[str], skip: int = 0) -> Parsed:
+    """Parse files of the same columns, features and class, one after the other."""
     import pandas as pd
 
-    features = [f"pixel_{row}_{column}" for row in range(8) for column in range(8)]
-    frames = [_read(file, ",", [*features, "class"], ["class"]) for file in files]
+    frames = [_read(file, separator, names, ["class"], skip) for file in files]
     frame = pd.concat(frames, ignore_index=True)
+    features = [name for name in names if name != "class"]
     return _parsed(files[0], frame, features, frame["class"])
 
 
