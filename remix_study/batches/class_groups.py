@@ -126,13 +126,8 @@ def draw_with_replacement(
 ) -> IntArray:
     """Draw one row for each slot from the slot's group, with replacement.
 
-    Args:
-        rng: Draws the rows.
-        groups: Rows by batch and class.
-        slots: (m,) the group of each slot.
-
     Returns:
-        (m,) positions among the training rows.
+        (m,) positions among the training rows, for the (m,) groups ``slots``.
     """
     offset = rng.integers(groups.count.ravel()[slots])
     rows: IntArray = groups.rows[groups.start[slots] + offset]

@@ -75,13 +75,8 @@ def save_cached(name: str, key: str, parsed: Parsed, hashes: tuple[str, ...]) ->
     """Save a data set's arrays in the cache; a folder that cannot be written to is passed over.
 
     Several processes may save at once: the file is written under a temporary name and then
-    renamed, so that a reader finds a complete file or none.
-
-    Args:
-        name: The data set.
-        key: Hash of the files and of the version of their parser.
-        parsed: The arrays.
-        hashes: The sha256 of each unpacked file.
+    renamed, so that a reader finds a complete file or none. The arguments are what
+    :func:`load_cached` takes and returns.
     """
     folder = cache_folder()
     if folder is None:

@@ -66,10 +66,6 @@ def read_batches(facts: DatasetFacts, paths: Sequence[Path]) -> tuple[Parsed, li
 def read_subset(facts: DatasetFacts, paths: Sequence[Path]) -> tuple[Parsed, list[str]]:
     """Read the small set from an NPZ file of flat rows, training images before test images.
 
-    Args:
-        facts: The shape of the images.
-        paths: The one file.
-
     Returns:
         Images uint8 (n, height, width, channels) with their classes, and the file's sha256.
 
@@ -98,10 +94,6 @@ def read_batch(content: bytes, where: str) -> tuple[NDArray[np.uint8], Codes]:
     A pickle may name any function to be called. Only the three that an array needs are allowed;
     a pickle that names another one is refused.
 
-    Args:
-        content: The bytes of the file.
-        where: The start of messages, such as the file's path.
-
     Returns:
         Flat images uint8 (n, 3072) and their class codes (n,).
 
@@ -127,14 +119,11 @@ def read_batch(content: bytes, where: str) -> tuple[NDArray[np.uint8], Codes]:
 
 
 def channels_last(pixels: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Turn flat rows of colour planes into images.
+    """Turn flat rows of colour planes into images (n, height, width, channels).
 
     Args:
         pixels: (n, channels * height * width), one plane after the other.
         shape: Height, width and channels.
-
-    Returns:
-        (n, height, width, channels).
     """
     height, width, channels = shape
     planes = pixels.reshape(-1, channels, height, width)

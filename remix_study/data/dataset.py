@@ -140,13 +140,8 @@ def encode_groups(groups: Iterable[object]) -> NDArray[np.intp]:
 def check_features(X: NDArray[np.float64], features: Sequence[str], where: str) -> None:
     """Refuse features that are infinite or too large to standardise.
 
-    Args:
-        X: (n, d) features, NaN where missing.
-        features: The d feature names.
-        where: The start of the error message, such as a file name.
-
     Raises:
-        DataError: A value is infinite or its size exceeds ``LARGEST``.
+        DataError: A value is infinite or its size exceeds ``LARGEST``; begins with ``where``.
     """
     # NaN compares false, so missing values pass.
     too_large = np.abs(X) > LARGEST
@@ -162,13 +157,8 @@ def check_features(X: NDArray[np.float64], features: Sequence[str], where: str) 
 def check_labels(classes: Sequence[str], rows: int, where: str) -> None:
     """Refuse labels that no classifier can learn from.
 
-    Args:
-        classes: The class names.
-        rows: Number of rows.
-        where: The start of the error message, such as a file name.
-
     Raises:
-        DataError: One class only, or as many classes as rows.
+        DataError: One class only, or as many classes as rows; begins with ``where``.
     """
     if len(classes) == 1:
         raise DataError(

@@ -48,10 +48,6 @@ def read_raw(path: Path) -> bytes:
 def unpack(content: bytes, path: Path) -> bytes:
     """Unpack a gzip, recognised by its first two bytes; return other bytes as they are.
 
-    Args:
-        content: The bytes of a file.
-        path: The file, for error messages.
-
     Raises:
         DataError: A damaged gzip, a file named ``.gz`` that is none, or an empty file.
     """

@@ -33,9 +33,6 @@ def load_published(name: str) -> Dataset:
     note, if the shape, the class counts, the number of missing cells and the range of values are
     those of the known one. Parsed arrays are kept in the cache.
 
-    Args:
-        name: A data set of the catalogue that has files.
-
     Raises:
         FilesMissingError: REMIX_STUDY_DATA is not set, or a file does not exist.
         DataError: A file is damaged, not in its makers' format, or another one.
@@ -76,9 +73,6 @@ def load_published(name: str) -> Dataset:
 
 def locate(facts: DatasetFacts) -> tuple[DatasetFacts, list[Path]]:
     """Find the files of a data set: plain or gzip, its partial edition's, its archive or Keras'.
-
-    Args:
-        facts: A data set that has files.
 
     Returns:
         The facts of the edition whose files exist, and their paths.
@@ -136,14 +130,9 @@ def verify(
 ) -> tuple[str, ...]:
     """Compare a data set's files with the known ones.
 
-    Args:
-        facts: The facts of the edition.
-        parsed: The arrays that were read.
-        paths: The files.
-        hashes: The sha256 of their unpacked content.
-
     Returns:
-        A note if some file is unknown but fits the facts; none if all are known.
+        A note if some file is unknown, by the hashes of the unpacked content, but fits the facts;
+        none if all are known.
 
     Raises:
         DataError: An unknown file does not fit; the message says what differs first.
@@ -212,11 +201,7 @@ def _partial_note(facts: DatasetFacts) -> tuple[str, ...]:
 
 
 def _sha256(path: Path) -> str:
-    """The sha256 of a file as it is, as hexadecimal.
-
-    Raises:
-        DataError: The file cannot be read.
-    """
+    """The sha256 of a file as it is, as hexadecimal."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

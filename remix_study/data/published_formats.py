@@ -45,7 +45,7 @@ def parse(name: str, contents: Sequence[bytes], paths: Sequence[Path]) -> Parsed
     """Parse the files of a data set.
 
     Args:
-        name: The data set, a table of the catalogue with files.
+        name: The data set.
         contents: The unpacked bytes of its files, in the catalogue's order.
         paths: The same files, for error messages.
 

@@ -126,16 +126,10 @@ def _make_member(
 
 
 def far_origin(X: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What to subtract from each feature before it becomes float32, 0 for nearly all.
+    """What to subtract from each feature (n, d) before it becomes float32, 0 for nearly all.
 
     Standardising undoes any shift, so this changes no result; it only keeps the digits of a
     feature such as a time stamp, whose values lie far from zero and close to each other.
-
-    Args:
-        X: Features (n, d).
-
-    Returns:
-        float64 (d,).
     """
     with np.errstate(invalid="ignore"):
         low, high = np.nanmin(X, axis=0, initial=np.inf), np.nanmax(X, axis=0, initial=-np.inf)

@@ -65,12 +65,7 @@ class Chunk:
 
 
 def chunk_length(longest: int, values: int) -> int:
-    """Return the steps of a chunk.
-
-    Args:
-        longest: Steps of the longest epoch.
-        values: Mask values of a step, over all members.
-    """
+    """Return the steps of a chunk, by the longest epoch's and the mask values of a step."""
     return max(1, min(CHUNK, longest, _MOST_VALUES // max(values, 1)))
 
 

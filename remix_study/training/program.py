@@ -235,12 +235,9 @@ def loss_shares(
 ) -> NDArray[np.float64]:
     """Return the weight of each row in a member's validation loss, float64; they sum to one.
 
-    Args:
-        rows: Positions of the member's validation rows.
-        y: (n,) classes of the problem's rows.
-        kind: "balanced" gives each class that is present the same weight; "natural" gives it to
-            each row. The majority decides the natural mean: it would stop networks trained on
-            rebalanced batches because their prior has moved, which is what those are for.
+    "balanced" gives each class that is present the same weight, "natural" each row. The majority
+    decides the natural mean: it would stop networks trained on rebalanced batches because their
+    prior has moved, which is what those are for.
     """
     if kind == "natural":
         return np.full(len(rows), 1 / len(rows))

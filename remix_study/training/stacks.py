@@ -46,8 +46,7 @@ def has_accelerator() -> bool:
 def stacks_at_a_time(limit: int = 0) -> int:
     """Return how many stacks train at a time: one on an accelerator; on a CPU one a core, up to 8.
 
-    Args:
-        limit: Most cores to use; 0 for all that the process may use.
+    ``limit`` is the most cores to use; 0 for all that the process may use.
     """
     return 1 if has_accelerator() else min(allowed_cores(limit), _MOST_AT_A_TIME)
 
