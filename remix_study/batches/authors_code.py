@@ -57,8 +57,11 @@ def smote_repo(streams: MemberStreams, training: TrainingRows, batch_size: int) 
     places = np.stack([rng.choice(n, batch_size, replace=False) for n in size])
     slots, offset = _locate(groups, places)
     most = np.where(smallest < SMALLEST_FOR_SMOTE, 0, np.minimum(smallest - 1, NEIGHBOURS))
-    rows = draw_smote_rows(rng, training, groups, slots, offset, most[slots // training.n_classes])
-    return DrawnRows(*(array.reshape(places.shape) for array in rows))
+    first, second, weight = draw_smote_rows(
+        rng, training, groups, slots, offset, most[slots // training.n_classes]
+    )
+    shape = places.shape
+    return DrawnRows(first.reshape(shape), second.reshape(shape), weight.reshape(shape))
 
 
 def _enlarged_sizes(groups: ClassGroups) -> tuple[IntArray, IntArray]:
