@@ -280,8 +280,8 @@ def test_only_outer_folds_show_that_nothing_is_better(monkeypatch):
     for comparison, search in zip(comparisons(frames), frames.searches, strict=True):
         summary = SearchSummary(comparison, search)
         chosen = summary.chosen["balanced_accuracy"]
-        best.append(summary.score(chosen, "balanced_accuracy", "validation").mean())
-        same.append(summary.score(chosen, "balanced_accuracy", "test").mean())
+        best.append(summary.score(chosen, "balanced_accuracy", "validation").mean)
+        same.append(summary.score(chosen, "balanced_accuracy", "test").mean)
         outer.append(summary.outer[0].scores["balanced_accuracy"].mean)
     error = np.std(outer, ddof=1) / np.sqrt(len(outer))
     assert abs(np.mean(outer) - 0.7) < 3 * error
