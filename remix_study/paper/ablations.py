@@ -57,13 +57,8 @@ class LeadChange:
     change: Difference
 
     @property
-    def rival(self) -> str:
-        """Label of the other method."""
-        return self.main.against
-
-    @property
     def has_changed(self) -> bool:
-        """Whether ReMix compares differently with it."""
+        """Whether ReMix compares differently with the other method."""
         return self.main.relation_after_holm != self.check.relation_after_holm
 
 
@@ -234,7 +229,7 @@ def _lead_changes(check: Check, labels: Sequence[str], metric: str) -> dict[str,
         for c in (check.main, check.varied)
     )
     changes = with_holm([_change(check, REMIX, rival, metric) for rival in rivals])
-    return {lead.rival: lead for lead in map(LeadChange, *sides, changes)}
+    return {lead.main.against: lead for lead in map(LeadChange, *sides, changes)}
 
 
 def _change(check: Check, label: str, against: str, metric: str) -> Difference:

@@ -6,9 +6,8 @@ errors. One column of ranks represents each side, fixed beforehand: the reposito
 scored as the repository scores them, the others by the correct score. The constants that say what
 is near, and the rule of the verdict, were written before these methods were run in full.
 
-The repository also passes class weights in a way that has no effect, so its cost adjustment is
-the baseline a second time. Two consequences can be checked: no problem shows a difference of the
-two fold by fold, and their mean ranks are as close as in the published table.
+Class weights have no effect in the repository, so that its cost adjustment is the baseline again:
+no problem should show a difference of the two, and their mean ranks be as close as in Table 2.
 """
 
 from __future__ import annotations
@@ -49,7 +48,10 @@ class RankColumn:
         side: `AUTHORS_CODE` or `WITHOUT_ERRORS`.
         metric: the score by which methods were ranked.
         ranks: strategy -> mean rank.
-        published: strategy -> published mean rank.
+        spearman: rank correlation with the published column; NaN if all methods tie.
+        kendall: Kendall's tau-b with the published column; NaN if all methods tie.
+        largest_difference: largest absolute difference of two mean ranks.
+        mean_difference: mean absolute difference of mean ranks.
         is_complete: whether these are as many problems as the paper has of the kind.
         is_judged: whether it represents its side; others are only shown.
     """
@@ -58,45 +60,18 @@ class RankColumn:
     metric: str
     n_problems: int
     ranks: Mapping[str, float]
-    published: Mapping[str, float]
+    spearman: float
+    kendall: float
+    largest_difference: float
+    mean_difference: float
     is_complete: bool
     is_judged: bool
-
-    @property
-    def spearman(self) -> float:
-        """Rank correlation with the published column; NaN if all methods tie."""
-        return self._correlation(stats.spearmanr)
-
-    @property
-    def kendall(self) -> float:
-        """Kendall's tau-b with the published column; NaN if all methods tie."""
-        return self._correlation(stats.kendalltau)
-
-    @property
-    def largest_difference(self) -> float:
-        """Largest absolute difference of two mean ranks."""
-        return max(self._differences)
-
-    @property
-    def mean_difference(self) -> float:
-        """Mean absolute difference of mean ranks."""
-        return sum(self._differences) / len(STRATEGIES)
 
     @property
     def is_near(self) -> bool:
         """Whether the column is near the published one, by `NEAR_RANKS` and `NEAR_ORDER`."""
         # One swap of neighbours among five gives 0.9 but for the last digit.
         return self.largest_difference <= NEAR_RANKS and self.spearman >= NEAR_ORDER - 1e-9
-
-    @property
-    def _differences(self) -> list[float]:
-        return [abs(self.ranks[name] - self.published[name]) for name in STRATEGIES]
-
-    def _correlation(self, function: Callable[..., Any]) -> float:
-        ranks, published = (
-            [side[name] for name in STRATEGIES] for side in (self.ranks, self.published)
-        )
-        return float(function(ranks, published).statistic) if len(set(ranks)) > 1 else float("nan")
 
 
 @dataclass(frozen=True)
@@ -156,9 +131,8 @@ class WeightEffect:
     """Class weights on the problems of one kind and side, in one metric.
 
     Attributes:
-        n_different: problems on which cost adjustment differs from the baseline by the paired
-            corrected test, after Holm over these problems.
-        n_equal: problems on which the two have identical scores, and so share their rank.
+        n_different: problems where cost adjustment differs from the baseline, after Holm.
+        n_equal: problems where the two have identical scores, and so share their rank.
     """
 
     kind: str
@@ -191,12 +165,7 @@ class Table2Comparison:
 def compare_with_table2(
     authors: Sequence[Comparison], without_errors: Sequence[Comparison]
 ) -> Table2Comparison:
-    """Compare the repository's methods, and those without its errors, with Table 2.
-
-    Args:
-        authors: problems trained as the repository does.
-        without_errors: problems of the main studies, each once.
-    """
+    """Compare problems trained as the repository does, and those of main studies, with Table 2."""
     complete = [c for c in authors if _is_complete(c)]
     columns: list[PublishedColumn] = []
     effects: list[WeightEffect] = []
@@ -212,9 +181,7 @@ def compare_with_table2(
         if AUTHORS_CODE in column.sides:
             columns.append(column)
         for side, problems in sides.items():
-            both = [c for c in problems if _is_complete(c, (metric,), _COST_AND_BASELINE)]
-            if both:
-                effects.append(_weight_effect(kind, metric, side, both))
+            effects.append(_weight_effect(kind, metric, side, problems))
     ratios = {
         kind: ({c.imbalance for c in complete if c.kind == kind}, {ratio for _, ratio in problems})
         for kind, problems in PROBLEMS.items()
@@ -223,7 +190,7 @@ def compare_with_table2(
         len(authors),
         tuple(c.problem for c in authors if c not in complete),
         tuple(columns),
-        tuple(effects),
+        tuple(effect for effect in effects if effect.n_problems),
         {kind: both for kind, both in ratios.items() if not both[0] <= both[1]},
     )
 
@@ -231,6 +198,7 @@ def compare_with_table2(
 def _weight_effect(
     kind: str, metric: str, side: str, problems: Sequence[Comparison]
 ) -> WeightEffect:
+    problems = [c for c in problems if _is_complete(c, (metric,), _COST_AND_BASELINE)]
     differences = []
     for comparison in problems:
         cost, baseline = (published_methods(comparison)[name].label for name in _COST_AND_BASELINE)
@@ -278,16 +246,33 @@ def _rank_columns(
         ((AUTHORS_CODE, score), (AUTHORS_CODE, metric), (WITHOUT_ERRORS, metric))
     ):
         problems = [c for c in sides[side] if _is_complete(c)]
-        if problems and all(_is_complete(c, (ranked_by,)) for c in problems):
-            ranks = _mean_ranks(ranked_by, problems)
-            is_complete = len(problems) == len(PROBLEMS[kind])
-            is_judged = side == WITHOUT_ERRORS or ranked_by == score
-            columns.append(
-                RankColumn(
-                    side, ranked_by, len(problems), ranks, published, is_complete, is_judged
-                )
+        if not problems or not all(_is_complete(c, (ranked_by,)) for c in problems):
+            continue
+        ranks = _mean_ranks(ranked_by, problems)
+        differences = [abs(ranks[name] - published[name]) for name in STRATEGIES]
+        columns.append(
+            RankColumn(
+                side=side,
+                metric=ranked_by,
+                n_problems=len(problems),
+                ranks=ranks,
+                spearman=_correlation(stats.spearmanr, ranks, published),
+                kendall=_correlation(stats.kendalltau, ranks, published),
+                largest_difference=max(differences),
+                mean_difference=sum(differences) / len(differences),
+                is_complete=len(problems) == len(PROBLEMS[kind]),
+                is_judged=side == WITHOUT_ERRORS or ranked_by == score,
             )
+        )
     return tuple(columns)
+
+
+def _correlation(
+    function: Callable[..., Any], ranks: Mapping[str, float], published: Mapping[str, float]
+) -> float:
+    if len(set(ranks.values())) == 1:
+        return float("nan")
+    return float(function(list(ranks.values()), list(published.values())).statistic)
 
 
 def _mean_ranks(metric: str, comparisons: Sequence[Comparison]) -> dict[str, float]:

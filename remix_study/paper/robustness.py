@@ -20,6 +20,7 @@ from remix_study.results.problem_choice import GROUPED, REDRAWN, VariantPair, va
 from remix_study.results.rank_sums import IncompleteMethod, Ranking, published_ranks
 
 BASELINE = "baseline"
+Columns = Mapping[str, str | Callable[[Any], object]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +33,10 @@ class VariantComparison:
         incomplete: those that are not.
         ranks: rankings of the same methods on the same problems, (plain, under the variant),
             one pair a kind of problem and metric.
-        lines: one line a problem, method and metric: `dataset`, `plain` and `other` (mean test
-            scores), `change` (positive is better under the variant), `spread_plain` and
-            `spread_other` (see :func:`repeat_sd`).
-        gains: one line a problem and metric: ReMix's gain over the baseline, `plain` and `other`
-            with the ends of their corrected intervals; positive is better.
+        lines: one line a problem, method and metric: mean test scores, their change (positive is
+            better under the variant) and spread (see :func:`repeat_sd`).
+        gains: one line a problem and metric: ReMix's gain over the baseline with the ends of its
+            corrected interval; positive is better.
     """
 
     name: str
@@ -71,34 +71,25 @@ class VariantComparison:
 
     def changes(self) -> list[Record]:
         """Mean change by metric and data set, the scores that fall, and means of two methods."""
-        return [
-            change
-            for metric in PUBLISHED_METRICS
-            for change in _summaries(
-                self.lines[self.lines["metric"] == metric],
-                ["metric", "dataset"],
-                mean=lambda lines: lines["change"].mean(),
-                worse=lambda lines: (lines["change"] < 0).sum(),
-                lines=len,
-                methods=lambda lines: _summaries(
-                    lines[lines["row"].isin((BASELINE, REMIX))], ["row"]
-                ),
-            )
-        ]
+        return _summaries(
+            self.lines,
+            ["metric", "dataset"],
+            mean=lambda lines: lines["change"].mean(),
+            worse=lambda lines: (lines["change"] < 0).sum(),
+            lines=len,
+            methods=lambda lines: _summaries(lines[lines["row"].isin((BASELINE, REMIX))], ["row"]),
+        )
 
     def spreads(self) -> list[Record]:
         """Medians of the standard deviation over repeats, and of its ratio, by kind and metric."""
-
-        def ratio(lines: pd.DataFrame) -> float:
-            plain, other = lines["spread_plain"], lines["spread_other"]
-            return float((other / plain.where(plain > 0)).median())
-
         return _summaries(
             self.lines,
             ["kind", "metric"],
             median_plain=lambda lines: lines["spread_plain"].median(),
             median_other=lambda lines: lines["spread_other"].median(),
-            ratio=ratio,
+            ratio=lambda lines: (
+                lines["spread_other"] / lines["spread_plain"].where(lines["spread_plain"] > 0)
+            ).median(),
             wider=lambda lines: (lines["spread_other"] > lines["spread_plain"]).sum(),
             lines=len,
         )
@@ -110,11 +101,7 @@ def compare_variants(comparisons: Sequence[Comparison]) -> tuple[VariantComparis
 
 
 def repeat_sd(scores: pd.Series[float]) -> float:
-    """Standard deviation over repeats of a repeat's mean over its folds; NaN with one repeat.
-
-    Args:
-        scores: indexed by (repeat, fold).
-    """
+    """Standard deviation over repeats of their means, of scores by (repeat, fold); NaN of one."""
     return float(scores.groupby(level="repeat").mean().std(ddof=1)) if len(scores) else math.nan
 
 
@@ -144,21 +131,21 @@ def _compare_variant(name: str, pairs: Sequence[VariantPair]) -> VariantComparis
         plain.methods,
         tuple(dict.fromkeys(method for ranks in all_ranks for method in ranks.incomplete)),
         tuple(zip(plain.rankings, other.rankings, strict=True)),
-        frame_of(_records(name, pairs, labels, Comparison.score), _LINE_COLUMNS),
-        frame_of(_records(name, pairs, remix, _gain), _GAIN_COLUMNS),
+        _frame(name, pairs, labels, Comparison.score, _LINE_COLUMNS),
+        _frame(name, pairs, remix, _gain, _GAIN_COLUMNS),
     )
 
 
-def _records(
+def _frame(
     name: str,
     pairs: Sequence[VariantPair],
     labels: Mapping[str, Sequence[str]],
     value: Callable[[Comparison, str, str], object],
-) -> list[Record]:
-    """One a problem, metric and label of its kind, with the value on both sides."""
-    return [
+    columns: Columns,
+) -> pd.DataFrame:
+    """One line a problem, metric and label of its kind, from the values on both sides."""
+    records = [
         Record(
-            variant=name,
             problem=pair.plain,
             metric=metric,
             row=label,
@@ -169,6 +156,8 @@ def _records(
         for metric in PUBLISHED_METRICS
         for label in labels.get(pair.plain.kind, ())
     ]
+    of_problem = {key: f"problem.{key}" for key in ("kind", "dataset", "problem")}
+    return frame_of(records, {"variant": lambda _: name, **of_problem, **columns})
 
 
 def _gain(comparison: Comparison, label: str, metric: str) -> Difference | None:
@@ -177,14 +166,7 @@ def _gain(comparison: Comparison, label: str, metric: str) -> Difference | None:
     return comparison.effects.difference(*labels, metric)
 
 
-_PROBLEM_COLUMNS = {
-    "variant": "variant",
-    "kind": "problem.kind",
-    "dataset": "problem.dataset",
-    "problem": "problem.problem",
-}
-_LINE_COLUMNS: Mapping[str, str | Callable[[Any], object]] = {
-    **_PROBLEM_COLUMNS,
+_LINE_COLUMNS: Columns = {
     "row": "row",
     "metric": "metric",
     "plain": lambda line: line.plain.mean(),
@@ -193,8 +175,7 @@ _LINE_COLUMNS: Mapping[str, str | Callable[[Any], object]] = {
     "spread_plain": lambda line: repeat_sd(line.plain),
     "spread_other": lambda line: repeat_sd(line.other),
 }
-_GAIN_COLUMNS = {
-    **_PROBLEM_COLUMNS,
+_GAIN_COLUMNS: Columns = {
     "metric": "metric",
     "plain": "plain.mean",
     "plain_low": "plain.interval.low",

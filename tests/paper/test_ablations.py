@@ -93,7 +93,7 @@ def test_leads_of_remix_are_those_of_scipy(check):
     rivals = ("baseline", "cost", "smote", "mixup (0.1)")
     for changes in ablation.metrics:
         metric, leads = changes.metric, changes.leads
-        assert tuple(lead.rival for lead in leads) == rivals
+        assert tuple(lead.main.against for lead in leads) == rivals
         side_leads = [
             [
                 (c.score("remix (0.1)", metric) - c.score(name, metric)).to_numpy()

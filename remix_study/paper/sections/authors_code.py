@@ -31,30 +31,22 @@ _MARKS = {AUTHORS_CODE: ("s", "#d55e00"), WITHOUT_ERRORS: ("o", "#0072b2")}
 def sections(
     authors: Sequence[Comparison], without_errors: Sequence[Comparison]
 ) -> tuple[Section, ...]:
-    """The section of the page; none without a study of the repository's methods.
-
-    Args:
-        authors: problems trained as the repository does.
-        without_errors: problems of the main studies, each once.
-    """
+    """The section of the page; none without a study of the repository's methods."""
     if not authors:
         return ()
     comparison = compare_with_table2(authors, without_errors)
-    lead = SENTENCES.text("repository.lead", NEAR_RANKS, NEAR_ORDER)
-    text = SENTENCES.paragraphs("repository.block", comparison)
-    if not comparison.columns:
-        return (Section("repository", TITLE, lead, (Block(text=text),)),)
+    columns = comparison.columns
     candidates = [
-        Record(column=column, candidate=candidate)
-        for column in comparison.columns
-        for candidate in column.candidates
+        Record(column=c, candidate=candidate) for c in columns for candidate in c.candidates
     ]
     block = Block(
-        text=text,
-        pictures=(_picture(comparison.columns),),
-        tables=(*map(_rank_table, comparison.columns), _distance_table(candidates)),
+        text=SENTENCES.paragraphs("repository.block", comparison),
+        pictures=(_picture(columns),) if columns else (),
+        tables=(*map(_rank_table, columns), _distance_table(candidates)) if columns else (),
     )
-    return (Section("repository", TITLE, lead, (block,), {"repository": _table(candidates)}),)
+    lead = SENTENCES.text("repository.lead", NEAR_RANKS, NEAR_ORDER)
+    files = {"repository": _table(candidates)} if candidates else {}
+    return (Section("repository", TITLE, lead, (block,), files),)
 
 
 def _table(candidates: Sequence[Record]) -> pd.DataFrame:
