@@ -79,10 +79,17 @@ def test_a_demonstration_has_no_summary(capsys):
     assert "leave out --summary" in capsys.readouterr().err
 
 
+def committed_reports() -> list:
+    """Folders with a summary; all but the smallest are among the slow tests."""
+    smallest, *others = sorted(
+        (path.parent for path in REPORTS.rglob("summary.db.xz")),
+        key=lambda folder: (folder / "summary.db.xz").stat().st_size,
+    )
+    return [smallest, *(pytest.param(folder, marks=pytest.mark.slow) for folder in others)]
+
+
 @pytest.mark.parametrize(
-    "folder",
-    sorted(path.parent for path in REPORTS.rglob("summary.db.xz")),
-    ids=lambda folder: folder.relative_to(REPORTS).as_posix(),
+    "folder", committed_reports(), ids=lambda folder: folder.relative_to(REPORTS).as_posix()
 )
 def test_committed_summaries_give_the_committed_tables(folder, here):
     storage = f"sqlite:///{folder}/summary.db.xz"
