@@ -17,6 +17,9 @@ from remix_study.results.intervals import influence_ratio
 from remix_study.results.methods import CorrectedMethod, Method, is_same_alpha, methods_of_runs
 
 
+_NO_SCORES = pd.DataFrame()
+
+
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """One problem of one study with all that a comparison of its methods needs.
@@ -104,10 +107,16 @@ class Comparison:
             metric: name of the metric.
             part: "test" or "validation".
         """
-        frame = self.scores.get((part, metric))
-        if frame is None or label not in frame:
-            return pd.Series(dtype=float)
-        return frame[label].dropna()
+        key = part, metric, label
+        if key not in self._series:
+            frame = self.scores.get((part, metric), _NO_SCORES)
+            self._series[key] = frame[label].dropna() if label in frame else pd.Series(dtype=float)
+        return self._series[key]
+
+    @cached_property
+    def _series(self) -> dict[tuple[str, str, str], pd.Series[float]]:
+        """(part, metric, method) -> scores by fold, which many tables ask for again."""
+        return {}
 
     def metrics(self, part: str = "test") -> tuple[str, ...]:
         """Names of the metrics that trained methods have scores in on this part."""
