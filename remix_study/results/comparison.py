@@ -16,7 +16,6 @@ from remix_study.results.frames import StudyFrames
 from remix_study.results.intervals import influence_ratio
 from remix_study.results.methods import CorrectedMethod, Method, is_same_alpha, methods_of_runs
 
-
 _NO_SCORES = pd.DataFrame()
 
 

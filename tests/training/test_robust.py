@@ -101,7 +101,10 @@ def test_the_type_of_the_numbers_does_not_matter():
         assert_same_bits(fit(task_of(X.astype(dtype), y)), expected)
 
 
-@pytest.mark.parametrize(("n_classes", "n", "batch"), [(2, 160, 16), pytest.param(50, 600, 64, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("n_classes", "n", "batch"),
+    [(2, 160, 16), pytest.param(50, 600, 64, marks=pytest.mark.slow)],
+)
 def test_two_and_fifty_classes(n_classes, n, batch):
     X, y = rows(n, n_classes=n_classes)
     task = task_of(X, y, batch)
