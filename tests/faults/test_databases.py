@@ -51,7 +51,7 @@ def test_a_database_that_is_locked_for_seconds_is_waited_for(folder):
         else:
             connection.execute(text("LOCK TABLE trials, remix_claims IN ACCESS EXCLUSIVE MODE"))
         begun = len(folder.started_trials())
-        time.sleep(3)
+        time.sleep(1.5)
         assert len(folder.started_trials()) <= begun + 1
         connection.rollback()
         if connection.dialect.name == "sqlite":
@@ -137,8 +137,8 @@ def fill(disk: Path) -> None:
 @on_both_databases("small_disk")
 def test_a_full_disk_is_one_line_and_nothing_is_lost(small_disk):
     folder, disk = small_disk
-    folder.write(study_text(40))
-    running = folder.start("run", "tiny.toml", seconds=0.02)
+    folder.write(study_text(12))
+    running = folder.start("run", "tiny.toml", seconds=0.1)
     folder.wait_until(lambda: folder.trial_states()["COMPLETE"] >= 1)
     fill(disk)
     code, _, errors = folder.wait(running)
@@ -149,7 +149,7 @@ def test_a_full_disk_is_one_line_and_nothing_is_lost(small_disk):
     (disk / "filler").unlink()
     code, _, errors = folder.run()
     assert (code, errors) == (0, "")
-    folder.assert_consistent(40)
+    folder.assert_consistent(12)
     after = folder.complete_rows()
     assert {trial: after[trial] for trial in before} == before
 
