@@ -164,7 +164,7 @@ _UNQUOTED = "".join(map(chr, range(32, 127))).translate(str.maketrans("", "", '#
 
 
 def _data_uri(picture: Picture) -> Markup:
-    # A third smaller than base64; only what ends an address or starts an escape is quoted.
+    # A quarter smaller than base64; only what ends an address or starts an escape is quoted.
     return Markup("data:image/svg+xml," + quote(picture.svg.strip(), safe=_UNQUOTED))
 
 
