@@ -22,6 +22,7 @@ from sqlalchemy import text
 TWO = ("run", "tiny.toml", "--workers", "2")
 
 
+@pytest.mark.slow
 @BOTH_DATABASES
 def test_three_processes_begin_a_fresh_database_at_once(folder):
     folder.write(study_text(20))

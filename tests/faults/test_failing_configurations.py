@@ -33,6 +33,7 @@ def test_a_configuration_that_kills_its_worker_is_given_up_after_three_workers(f
     assert len(folder.started_trials()) == 3 + 3 + 1
 
 
+@pytest.mark.slow
 def test_configurations_that_share_a_program_with_a_deadly_one_complete(sqlite_folder):
     """The first death is that of the whole group; then each is tried alone."""
     sqlite_folder.write(study_text(4, stack="8"))

@@ -84,7 +84,10 @@ class InterruptingReporter(Reporter):
             signal.raise_signal(signal.SIGINT)
 
 
-@pytest.mark.parametrize("algorithm", ["tpe", "random", "qmc", "cmaes", "gp"])
+@pytest.mark.parametrize(
+    "algorithm",
+    ["tpe", "random", *(pytest.param(a, marks=pytest.mark.slow) for a in ("qmc", "cmaes", "gp"))],
+)
 @pytest.mark.usefixtures("simulated")
 def test_an_interrupted_search_continues_as_it_would_have(algorithm):
     if algorithm in checks.PACKAGES:
