@@ -31,8 +31,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort tests by their folder."""
 
     def place(item: pytest.Item) -> int:
-        folder = item.path.relative_to(Path(__file__).parent).parts[0]
-        return _LONGEST.index(folder) if folder in _LONGEST else len(_LONGEST)
+        folders = item.nodeid.split("/")[:-1]
+        places = [_LONGEST.index(folder) for folder in folders if folder in _LONGEST]
+        return min(places, default=len(_LONGEST))
 
     items.sort(key=place)
 

@@ -136,14 +136,14 @@ def circles(graph: Mapping[str, frozenset[str] | set[str]]) -> list[tuple[str, .
     """Sets of modules that reach each other, each sorted by name."""
     reach: dict[str, set[str]] = {}
     for start in graph:
-        seen: set[str] = set()
+        visited: set[str] = set()
         stack = list(graph[start])
         while stack:
             module = stack.pop()
-            if module not in seen:
-                seen.add(module)
+            if module not in visited:
+                visited.add(module)
                 stack += graph.get(module, ())
-        reach[start] = seen
+        reach[start] = visited
     loops = {
         tuple(sorted({module, *(m for m in reach[module] if module in reach.get(m, ()))}))
         for module in graph

@@ -320,6 +320,7 @@ def test_hostile_names_change_no_output(hostile, here, capsys):
     assert LABELS[0] in "".join(page.data)
     assert "<script" not in text
     assert "<img src=x" not in text
+    assert not re.search(r"<\w", (hostile / "README.md").read_text())
     for path in (hostile / "figures").glob("*.svg"):
         drawing = Page(path.read_text())
         assert not {"script", "img", "b"} & set(drawing.tags)

@@ -34,8 +34,8 @@ def add_command(commands: Any) -> None:
                          help="demonstrate ReMix on made-up data; needs no database")  # fmt: skip
     command.add_argument("--output", type=Path, metavar="DIR",
                          help="folder to write (default: report, or demonstration)")  # fmt: skip
-    for name, what in _EXTRAS.items():
-        command.add_argument(f"--{name}", action="store_true", help=f"also write {what}")
+    for name, description in _EXTRAS.items():
+        command.add_argument(f"--{name}", action="store_true", help=f"also write {description}")
     add_storage(command)
     add_json(command)
     command.set_defaults(command=_report)
@@ -63,7 +63,8 @@ def _report(options: argparse.Namespace, signals: Signals) -> int:
         options.output or Path("report"),
         command=report_command(names, options.storage),
         registry=all_sections(),
-        formats=Formats(options.latex, options.figures, options.summary),
+        formats=Formats(options.latex, options.figures),
+        with_summary=options.summary,
     )
     _print_index(options, index)
     return DONE

@@ -30,9 +30,8 @@ from remix_study.dashboard.study_attributes import StudyAttributes
 from remix_study.results.calibration import DRAWN_STRATEGIES, method_reliabilities
 from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison, comparisons
-from remix_study.results.frames import load_frames
+from remix_study.results.frames import StudyFrames, load_frames
 from remix_study.results.methods import Method
-from remix_study.results.probabilities import ProbabilityReader
 from remix_study.results.problem_choice import rankable
 from remix_study.results.rank_sums import RankTable, all_ranks
 from remix_study.results.sensitivity import sensitivity_curves
@@ -94,10 +93,10 @@ class Pages:
                         return n_written
                     attributes = StudyAttributes(self._storage, study_ids[comparison.problem])
                     if is_artifact:
-                        self._set_artifacts(attributes, comparison, frames.probabilities)
+                        self._set_artifacts(attributes, comparison, frames)
                     else:
                         self._set_notes(attributes, comparison)
-                        for graph in _graphs(comparison, rank_table, frames.probabilities):
+                        for graph in _graphs(comparison, rank_table, frames):
                             attributes.set_graph(graph)
                     n_written += attributes.write(self._engine)
             self._renewed_states[study] = state
@@ -122,17 +121,15 @@ class Pages:
             attributes.set_note(trial_note(comparison, method), trial_id)
 
     def _set_artifacts(
-        self,
-        attributes: StudyAttributes,
-        comparison: Comparison,
-        probabilities: ProbabilityReader | None,
+        self, attributes: StudyAttributes, comparison: Comparison, frames: StudyFrames
     ) -> None:
         if self._folder is None:
             return
         for method, trial_id, run in self._trials(attributes.study_id, comparison):
             trial = self._folder, trial_id, run
             table = partial(fold_table, comparison, method)
-            diagram = partial(reliability_diagram, comparison, method, probabilities)
+            read = None if method.run in frames.summaries else frames.probabilities
+            diagram = partial(reliability_diagram, comparison, method, read)
             attributes.set_artifact(*trial, "folds.csv", table)
             attributes.set_artifact(*trial, "reliability-validation.png", diagram)
 
@@ -157,9 +154,7 @@ class Pages:
         ]
 
 
-def _graphs(
-    comparison: Comparison, rank_table: RankTable, probabilities: ProbabilityReader | None
-) -> Iterator[Graph]:
+def _graphs(comparison: Comparison, rank_table: RankTable, frames: StudyFrames) -> Iterator[Graph]:
     """The graphs of a planned problem for which there are methods; none of a search."""
     curves = [curve for curve in sensitivity_curves([comparison]) if curve.has_several_alphas]
     for metric, metric_curves in grouped(curves, lambda curve: curve.metric).items():
@@ -167,7 +162,9 @@ def _graphs(
     remix = comparison.method("remix", PUBLISHED_ALPHA) or comparison.first_method("remix")
     reliabilities = [
         reliability
-        for reliability in method_reliabilities(comparison, probabilities, remix)
+        for reliability in method_reliabilities(
+            comparison, frames.probabilities, remix, frames.summaries
+        )
         if reliability.method.strategy in DRAWN_STRATEGIES
     ]
     ranks = ranks_graph(rank_table, comparison.kind, comparison.objectives)

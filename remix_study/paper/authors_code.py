@@ -191,7 +191,7 @@ def compare_with_table2(
         tuple(c.problem for c in authors if c not in complete),
         tuple(columns),
         tuple(effect for effect in effects if effect.n_problems),
-        {kind: both for kind, both in ratios.items() if not both[0] <= both[1]},
+        {kind: pair for kind, pair in ratios.items() if not pair[0] <= pair[1]},
     )
 
 

@@ -115,7 +115,7 @@ def _compare_variant(name: str, pairs: Sequence[VariantPair]) -> VariantComparis
             for ranks in all_ranks
         )
     )
-    plain, other = (
+    plain, varied = (
         published_ranks(
             [
                 replace(c, methods=tuple(m for m in c.methods if (c.kind, m.label) in shared))
@@ -130,7 +130,7 @@ def _compare_variant(name: str, pairs: Sequence[VariantPair]) -> VariantComparis
         name,
         plain.methods,
         tuple(dict.fromkeys(method for ranks in all_ranks for method in ranks.incomplete)),
-        tuple(zip(plain.rankings, other.rankings, strict=True)),
+        tuple(zip(plain.rankings, varied.rankings, strict=True)),
         _frame(name, pairs, labels, Comparison.score, _LINE_COLUMNS),
         _frame(name, pairs, remix, _gain, _GAIN_COLUMNS),
     )

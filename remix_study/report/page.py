@@ -12,7 +12,14 @@ from sqlalchemy.engine import Engine, make_url
 
 from remix_study.errors import UsageError
 from remix_study.report.formatting import listing
-from remix_study.report.page_files import PAGE_ONLY, Formats, check_folder, publish, write_page
+from remix_study.report.page_files import (
+    PAGE_ONLY,
+    SUMMARY,
+    Formats,
+    check_folder,
+    publish,
+    write_page,
+)
 from remix_study.report.registry import SectionRegistry, make_context, standard_sections
 from remix_study.report.sections import overview
 from remix_study.report.sections.verdict import headline, tally_lines
@@ -24,9 +31,6 @@ from remix_study.results.summary import write_summary
 from remix_study.results.verdict import problem_verdict
 from remix_study.study.database_errors import database_errors
 from remix_study.study.storage import open_reader
-
-SUMMARY = "summary.db.xz"
-"""File of a report's folder: its studies without probabilities."""
 
 MOST_PROBLEMS = 5
 """With more problems than this, the lines of a run count problems instead of naming each."""
@@ -138,26 +142,21 @@ def report_studies(
     command: str,
     registry: SectionRegistry | None = None,
     formats: Formats = PAGE_ONLY,
+    with_summary: bool = False,
 ) -> Path:
-    """Write the report of studies in a database; takes and raises what `conclude` does.
+    """Write the report of studies in a database.
 
-    Args:
-        studies: their names; all when empty.
-        storage: URL of the database.
-        output: the folder of the page.
-        command: as in :func:`write_report`, and so are the others.
-        registry: the sections of the page.
-        formats: what is written beside it.
+    Arguments and errors are those of :func:`conclude` and :func:`write_report`, but for
+    `with_summary`: whether the folder is to hold a summary of the database.
     """
     with _open_frames(storage, studies) as (engine, frames):
-        summarized = engine if formats.summary else None
         return write_report(
             frames,
             output,
             command=command,
             registry=registry,
             formats=formats,
-            summarized=summarized,
+            summarized=engine if with_summary else None,
         )
 
 

@@ -30,6 +30,9 @@ from remix_study.report.table_files import csv_text, latex_text, markdown_text
 from remix_study.version import __version__
 
 MANIFEST = "manifest.json"
+SUMMARY = "summary.db.xz"
+"""A small database of the page's studies, without probabilities."""
+
 MARK = "remix_study report"
 """Value of ``made_by`` in the manifest of a report."""
 
@@ -50,12 +53,10 @@ class Formats:
     Attributes:
         latex: tables as LaTeX and Markdown, for a paper.
         figures: all figures as SVG and PNG.
-        summary: a small database of the studies, without probabilities.
     """
 
     latex: bool = False
     figures: bool = False
-    summary: bool = False
 
 
 PAGE_ONLY = Formats()
@@ -72,10 +73,10 @@ def write_page(
     about: Mapping[str, Any],
     formats: Formats = PAGE_ONLY,
 ) -> None:
-    """Write the page, its tables, the README and the manifest into an empty folder.
+    """Write the page, its tables, the README and the manifest into a folder.
 
     Args:
-        folder: an empty folder.
+        folder: empty, or with a summary of the database.
         sections: sections of the page with their figures and tables.
         title: title of the page.
         status: line below the title.
@@ -92,8 +93,9 @@ def write_page(
             # Without the time of day, so that the same table is the same file.
             content = gzip.compress(content, mtime=0) if ending.endswith(".gz") else content
             _write(folder / "tables" / f"{name}.{ending}", content)
-    readme_text, readme_pictures = readme(sections, title, status, command)
-    _write(folder / "README.md", readme_text.encode())
+    has_summary = (folder / SUMMARY).exists()
+    text, readme_pictures = readme(sections, title, status, command, has_summary=has_summary)
+    _write(folder / "README.md", text.encode())
     for picture in readme_pictures:
         _write(folder / "figures" / f"{picture.name}.png", picture.png())
     if formats.figures:
@@ -107,6 +109,7 @@ def write_page(
         complete=complete,
         sections=sections,
         formats=formats,
+        summary=SUMMARY if has_summary else "",
         tables={
             name: [(ending, _FORMAT_NAMES[ending]) for ending in table_endings]
             for name, table_endings in endings.items()

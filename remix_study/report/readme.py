@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from remix_study.report.page_model import Block, Cell, Picture, Section, Table
+from remix_study.report.page_model import Cell, Picture, Section, Table
 
 MOST_HEADLINES = 8
 """With more problems than this, only the counts over problems are shown."""
 
 
 def readme(
-    sections: Sequence[Section], title: str, status: str, command: str
+    sections: Sequence[Section], title: str, status: str, command: str, *, has_summary: bool
 ) -> tuple[str, tuple[Picture, ...]]:
     """Write the answer, the sensitivity curve and the rank sums of a page as Markdown.
 
@@ -22,6 +22,7 @@ def readme(
         title: title of the page.
         status: line below the title.
         command: the command line that makes the page.
+        has_summary: whether the folder has a summary of the database.
 
     Returns:
         The text, and the pictures that it refers to as `figures/<name>.png`.
@@ -44,7 +45,9 @@ def readme(
     parts += [
         "[index.html](index.html) is the whole page and opens by itself; `tables/` has its "
         "numbers as CSV, `manifest.json` study files, data hashes, versions and seeds.",
-        f"Made with `{command}`.",
+        *(["`summary.db.xz` makes the same tables without training."] if has_summary else []),
+        # An indented block: nothing in it is Markdown or HTML, whatever the command holds.
+        f"Made with\n\n    {command}",
     ]
     return "\n\n".join(parts) + "\n", tuple(pictures)
 
@@ -53,12 +56,8 @@ def _headlines(sections: Sequence[Section]) -> list[str]:
     """The answer a problem, or the first text of the page if there are many problems."""
     blocks = [block for section in sections for block in section.blocks if block.headline]
     if 0 < len(blocks) <= MOST_HEADLINES:
-        return [f"**{escape(_title(b))}:** {escape(b.headline)}" for b in blocks]
+        return [f"**{escape(b.title or b.collapsed)}:** {escape(b.headline)}" for b in blocks]
     return [f"- {escape(line)}" for line in next(_texts(sections), ())] if blocks else []
-
-
-def _title(block: Block) -> str:
-    return block.title or block.collapsed
 
 
 def _texts(sections: Sequence[Section]) -> Iterator[tuple[str, ...]]:

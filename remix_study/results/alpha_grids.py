@@ -75,7 +75,7 @@ def alpha_grids(comparisons: Sequence[Comparison]) -> tuple[AlphaGrid, ...]:
     grids = [AlphaGrid(c, _complete_labels(c)) for c in comparisons if c.is_grid]
     large_grids = [grid for grid in grids if len(grid.labels) >= LEAST_ALPHAS]
     by_problem = grouped(large_grids, lambda g: (g.comparison.kind, g.comparison.problem))
-    return tuple(max(same, key=lambda grid: len(grid.labels)) for same in by_problem.values())
+    return tuple(max(group, key=lambda g: len(g.labels)) for group in by_problem.values())
 
 
 def _complete_labels(comparison: Comparison) -> dict[float, str]:
@@ -98,7 +98,7 @@ def grids_by_dataset(grids: Sequence[AlphaGrid]) -> dict[str, list[AlphaGrid]]:
 
 def grid_alpha(grid: AlphaGrid, alpha: float) -> float | None:
     """The grid's own value of an alpha that is equal but for rounding; None if it has none."""
-    return next((known for known in grid.labels if np.isclose(known, alpha)), None)
+    return next((grid_value for grid_value in grid.labels if np.isclose(grid_value, alpha)), None)
 
 
 def regret(grid: AlphaGrid, metric: str, alpha: float) -> pd.Series[float]:

@@ -124,14 +124,14 @@ def method_reliabilities(
         for method in sorted(source_methods(comparison, remix), key=method_order)
         if method.strategy and not method.settings
     ]
-    if probabilities is None:
-        return tuple(
-            MethodReliability(method, _from_json(stored["reliability"]), is_exact(method))
-            for method in methods
-            if (stored := summaries.get(method.run)) and stored["reliability"]
-        )
-    reliabilities = (method_reliability(comparison, method, probabilities) for method in methods)
-    return tuple(reliability for reliability in reliabilities if reliability is not None)
+    reliabilities: list[MethodReliability | None] = []
+    for method in methods:
+        if method.run in summaries:
+            views = _from_json(summaries[method.run]["reliability"])
+            reliabilities.append(MethodReliability(method, views, is_exact(method)))
+        elif probabilities is not None:
+            reliabilities.append(method_reliability(comparison, method, probabilities))
+    return tuple(r for r in reliabilities if r is not None and r.by_view)
 
 
 def as_json(reliability: MethodReliability) -> dict[str, Any]:
@@ -146,15 +146,11 @@ def as_json(reliability: MethodReliability) -> dict[str, Any]:
 
 
 def _from_json(views: Mapping[str, Mapping[str, Any]]) -> dict[str, Reliability]:
+    def value(stored: Any) -> Any:
+        return np.array(stored, np.float64) if isinstance(stored, list) else stored
+
     return {
-        view: Reliability(
-            counts=np.array(content["counts"]),
-            forecast=np.array(content["forecast"], dtype=np.float64),
-            observed=np.array(content["observed"], dtype=np.float64),
-            error=content["error"],
-            mean_forecast=content["mean_forecast"],
-            share=content["share"],
-        )
+        view: Reliability(**{name: value(stored) for name, stored in content.items()})
         for view, content in views.items()
     }
 

@@ -16,8 +16,6 @@ from remix_study.results.frames import StudyFrames
 from remix_study.results.intervals import influence_ratio
 from remix_study.results.methods import CorrectedMethod, Method, is_same_alpha, methods_of_runs
 
-_NO_SCORES = pd.DataFrame()
-
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -98,6 +96,10 @@ class Comparison:
         """Mean scores and differences of the methods, with their intervals."""
         return Effects(self.scores, self.ratio)
 
+    @cached_property
+    def _validation(self) -> Effects:
+        return Effects(self.scores, self.ratio, "validation")
+
     def score(self, label: str, metric: str, part: str = "test") -> pd.Series[float]:
         """Scores of a method by (repeat, fold), without folds that have none.
 
@@ -106,16 +108,7 @@ class Comparison:
             metric: name of the metric.
             part: "test" or "validation".
         """
-        key = part, metric, label
-        if key not in self._series:
-            frame = self.scores.get((part, metric), _NO_SCORES)
-            self._series[key] = frame[label].dropna() if label in frame else pd.Series(dtype=float)
-        return self._series[key]
-
-    @cached_property
-    def _series(self) -> dict[tuple[str, str, str], pd.Series[float]]:
-        """(part, metric, method) -> scores by fold, which many tables ask for again."""
-        return {}
+        return (self.effects if part == "test" else self._validation).by_fold(label, metric)
 
     def metrics(self, part: str = "test") -> tuple[str, ...]:
         """Names of the metrics that trained methods have scores in on this part."""
@@ -133,13 +126,13 @@ class Comparison:
 
     def method(self, strategy: str, alpha: float | None = None) -> Method | None:
         """The first method of a strategy at this alpha; None if the problem has no such method."""
-        same = (m for m in self.methods if m.strategy == strategy)
-        return next((method for method in same if is_same_alpha(method.alpha, alpha)), None)
+        of_strategy = (m for m in self.methods if m.strategy == strategy)
+        return next((method for method in of_strategy if is_same_alpha(method.alpha, alpha)), None)
 
     def first_method(self, strategy: str, settings: str = "") -> Method | None:
         """The first method of a strategy with these settings; None if the problem has none."""
-        same = (m for m in self.methods if m.strategy == strategy)
-        return next((method for method in same if method.settings == settings), None)
+        of_strategy = (m for m in self.methods if m.strategy == strategy)
+        return next((method for method in of_strategy if method.settings == settings), None)
 
     def unmixed(self, mixed: Method) -> Method | None:
         """The method that differs from this one only in not mixing; None if it was not run.
@@ -147,9 +140,9 @@ class Comparison:
         For `remix` that is `balance`, for `mixup` `baseline`, for `remix-aug` `augment`.
         """
         sampler, _, loss = mixed.parts
-        others = (m for m in self.methods if m.parts == (sampler, "none", loss))
-        wanted = mixed.settings, mixed.is_augmented
-        return next((m for m in others if (m.settings, m.is_augmented) == wanted), None)
+        candidates = (m for m in self.methods if m.parts == (sampler, "none", loss))
+        settings = mixed.settings, mixed.is_augmented
+        return next((m for m in candidates if (m.settings, m.is_augmented) == settings), None)
 
     def missing_folds(self, label: str, metric: str) -> int:
         """Number of planned folds without a test score of this method in the metric."""

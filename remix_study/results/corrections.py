@@ -56,7 +56,7 @@ def corrected_methods(
         probabilities: reads the stored probabilities; None where there are none.
         remix: the ReMix method that the report speaks of; of each other mixing strategy the
             nearest alpha is taken.
-        summaries: run -> stored scores of its corrections, where there are no probabilities.
+        summaries: run without probabilities -> stored scores of its corrections.
 
     Returns:
         Corrected method -> (folds, metrics) frame of its test scores, in metrics that the
@@ -67,11 +67,11 @@ def corrected_methods(
         return methods
     for source in source_methods(comparison, remix):
         scores: Mapping[str, pd.DataFrame] = {}
-        if probabilities is not None:
+        if source.run in summaries:
+            corrected = summaries[source.run]["corrected"]
+            scores = {label: _frame(**content) for label, content in corrected.items()}
+        elif probabilities is not None:
             scores = _corrected_scores(comparison, source, probabilities)
-        elif source.run in summaries:
-            stored = summaries[source.run]["corrected"]
-            scores = {label: _frame(**content) for label, content in stored.items()}
         for label, frame in scores.items():
             methods[CorrectedMethod(label, source, is_exact(source))] = frame
     return methods
@@ -82,13 +82,15 @@ def correction_summaries_of_runs(comparison: Comparison) -> dict[int, dict[str, 
     summaries: dict[int, dict[str, Any]] = {}
     for method in comparison.corrected:
         columns = {
-            metric: frame[method.label].dropna()
+            metric: frame[method.label]
             for (part, metric), frame in comparison.scores.items()
             if part == "test" and method.label in frame
         }
+        # A fold may lack one metric: a class is missing in its test part.
+        scores = pd.DataFrame(columns).dropna(how="all")
         summaries.setdefault(method.source.run, {})[method.label] = {
-            "folds": [list(map(int, place)) for place in next(iter(columns.values())).index],
-            "scores": {metric: column.tolist() for metric, column in columns.items()},
+            "folds": [[int(number) for number in fold] for fold in scores.index],
+            "scores": scores.to_dict("list"),
         }
     return summaries
 
@@ -120,7 +122,7 @@ def _corrected_scores(
 
 def _frame(folds: Sequence[Sequence[int]], scores: Mapping[str, Sequence[float]]) -> pd.DataFrame:
     index = pd.MultiIndex.from_tuples(map(tuple, folds), names=["repeat", "fold"])
-    return pd.DataFrame(scores, index)
+    return pd.DataFrame(scores, index, dtype=np.float64)
 
 
 def with_methods(

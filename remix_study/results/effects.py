@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -119,6 +119,9 @@ def with_holm(differences: Sequence[Difference]) -> tuple[Difference, ...]:
     )
 
 
+_NO_SCORES = pd.DataFrame()
+
+
 class Effects:
     """Scores and differences of the methods of one problem, each computed once.
 
@@ -131,11 +134,19 @@ class Effects:
     def __init__(
         self, scores: Mapping[tuple[str, str], pd.DataFrame], ratio: float, part: str = "test"
     ) -> None:
-        self._by_fold = scores
-        self._ratio = ratio
-        self._part = part
+        self._frames, self._ratio, self._part = scores, ratio, part
+        self._by_fold: dict[tuple[str, str], pd.Series[float]] = {}
         self._scores: dict[tuple[str, str], Score | None] = {}
         self._differences: dict[tuple[str, str, str], Difference | None] = {}
+
+    def by_fold(self, method: str, metric: str) -> pd.Series[float]:
+        """Scores of a method by (repeat, fold), without folds that have none."""
+        key = method, metric
+        if key not in self._by_fold:
+            frame = self._frames.get((self._part, metric), _NO_SCORES)
+            has_scores = method in frame
+            self._by_fold[key] = frame[method].dropna() if has_scores else pd.Series(dtype=float)
+        return self._by_fold[key]
 
     def score(self, method: str, metric: str) -> Score | None:
         """The mean score of a method; None where it has none in this metric.
@@ -153,7 +164,7 @@ class Effects:
         """One method minus another, by their labels; None where one has no such score."""
         key = method, against, metric
         if key not in self._differences:
-            first, second = self._fold_scores(method, metric), self._fold_scores(against, metric)
+            first, second = self.by_fold(method, metric), self.by_fold(against, metric)
             self._differences[key] = (
                 Difference(*key, paired_interval(first, second, self._ratio))
                 if len(first) and len(second)
@@ -178,14 +189,8 @@ class Effects:
         ]
         return with_holm(differences)
 
-    def _fold_scores(self, method: str, metric: str) -> pd.Series[Any]:
-        frame = self._by_fold.get((self._part, metric))
-        if frame is None or method not in frame:
-            return pd.Series(dtype=float)
-        return frame[method].dropna()
-
     def _make_score(self, method: str, metric: str) -> Score | None:
-        scores = self._fold_scores(method, metric)
+        scores = self.by_fold(method, metric)
         if scores.empty:
             return None
         return Score(

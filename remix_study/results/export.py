@@ -126,17 +126,17 @@ def _check_pyarrow() -> None:
 
 
 def _write_json(tables: dict[str, pd.DataFrame], path: Path) -> None:
-    document = {name: _plain(table.to_dict(orient="records")) for name, table in tables.items()}
+    records = {name: table.to_dict("records") for name, table in tables.items()}
     with open(path, "w", encoding="utf-8") as file:
-        json.dump(document, file, allow_nan=False)
+        json.dump(to_json(records), file, allow_nan=False)
 
 
-def _plain(value: Any) -> Any:
+def to_json(value: Any) -> Any:
     """A value as JSON has it: null for numbers that are not finite."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [to_json(item) for item in value]
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
@@ -144,7 +144,7 @@ def _plain(value: Any) -> Any:
 
 def _flat(value: Any) -> Any:
     """A cell as it is, or as JSON where it is a tuple, a list or a dictionary."""
-    return json.dumps(_plain(value)) if isinstance(value, tuple | list | dict) else value
+    return json.dumps(to_json(value)) if isinstance(value, tuple | list | dict) else value
 
 
 def _probability_tables(frames: StudyFrames) -> Iterator[pd.DataFrame]:
@@ -181,7 +181,7 @@ def _run_probabilities(
     frames: StudyFrames, run: int, folds: pd.DataFrame, classes: Any
 ) -> list[pd.DataFrame]:
     """Probabilities of one trial, one frame a fold and part."""
-    if frames.probabilities is None:
+    if frames.probabilities is None or run in frames.summaries:
         return []
     parts = []
     for repeat, fold in zip(folds["repeat"], folds["fold"], strict=True):

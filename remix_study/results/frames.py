@@ -40,6 +40,10 @@ _COPIED_COLUMNS = (
 _FACTS = ("engine_version", "trials_in_program", "other_workers")
 
 
+EMPTY_SUMMARY: Mapping[str, Any] = {"corrected": {}, "reliability": {}}
+"""Summary of a run that no page corrects or bins."""
+
+
 @dataclass(frozen=True, eq=False)
 class StudyFrames:
     """Tidy frames of one or more studies.
@@ -69,7 +73,7 @@ class StudyFrames:
         manifests: how each problem was run, one dictionary for each start that trained something.
         probabilities: reads stored probabilities; None where there are none.
         searches: of each search what `runs` has not: order, pruned trials, outer folds.
-        summaries: of a database without probabilities, run -> what pages compute from them, as
+        summaries: run without probabilities -> what pages compute from these, as
             :mod:`remix_study.results.summary` writes it.
     """
 
@@ -101,8 +105,8 @@ class StudyFrames:
             probabilities=read_stored
             and (lambda run, repeat, fold, _: read_stored(run, repeat, fold, "validation")),
             searches=(),
-            # These are results of test parts.
-            summaries={},
+            # Their content is of test parts.
+            summaries=dict.fromkeys(self.summaries, EMPTY_SUMMARY),
         )
 
 
@@ -142,15 +146,16 @@ def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
                 .where(tables.manifests.c.study_uuid == row.uuid)
                 .order_by(tables.manifests.c.id)
             ).scalars()
-        has_summaries = tables.summaries in tables.tables_of_runs(connection)
-        summaries = connection.execute(select(tables.summaries)).all() if has_summaries else []
+        summaries = []
+        if tables.summaries in tables.tables_of_runs(connection):
+            summaries = rows_of_runs(connection, tables.summaries, [run["run"] for run in runs])
     return StudyFrames(
         problems=pd.DataFrame([_problem_record(row, progress[row.name]) for _, row in problems]),
         runs=pd.DataFrame(runs, columns=_RUN_COLUMNS),
         folds=pd.DataFrame(folds, columns=_FOLD_COLUMNS),
         scores=tidy_scores(scores),
         manifests=tuple(manifests),
-        probabilities=None if summaries else probability_reader(engine),
+        probabilities=probability_reader(engine),
         searches=searches,
         summaries={summary.run_id: summary.content for summary in summaries},
     )

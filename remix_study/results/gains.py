@@ -173,7 +173,7 @@ def _groups(comparisons: Sequence[Comparison]) -> dict[str, list[str]]:
     """Imbalance ratio in words -> its problems; `AS_IT_IS` first, the mildest next, `ALL` last."""
     by_ratio = grouped(comparisons, lambda c: math.inf if np.isnan(c.imbalance) else c.imbalance)
     groups = {
-        f"IR {ratio:g}" if math.isfinite(ratio) else AS_IT_IS: [c.problem for c in same]
-        for ratio, same in sorted(by_ratio.items(), reverse=True)
+        f"IR {ratio:g}" if math.isfinite(ratio) else AS_IT_IS: [c.problem for c in ratio_problems]
+        for ratio, ratio_problems in sorted(by_ratio.items(), reverse=True)
     }
     return groups | {ALL: [c.problem for c in comparisons]}

@@ -74,18 +74,18 @@ def variant_pairs(comparisons: Sequence[Comparison]) -> dict[str, tuple[VariantP
     usable = grouped((c for c in comparisons if c.is_grid and c.methods), problem_variant)
     # Of two studies with the same problem, the one with more methods, as for ranks.
     plain = {
-        key: max(same, key=lambda c: len(c.methods))
-        for key, same in grouped(usable.pop(PLAIN, []), _unvaried).items()
+        key: max(group, key=lambda c: len(c.methods))
+        for key, group in grouped(usable.pop(PLAIN, []), _unvaried).items()
     }
     pairs = {
         variant: tuple(
-            VariantPair(plain[key], same[0])
-            for key, same in grouped(usable.get(variant, []), _unvaried).items()
+            VariantPair(plain[key], group[0])
+            for key, group in grouped(usable.get(variant, []), _unvaried).items()
             if key in plain
         )
         for variant in VARIANTS
     }
-    return {variant: some for variant, some in pairs.items() if some}
+    return {variant: problems for variant, problems in pairs.items() if problems}
 
 
 def _unvaried(comparison: Comparison) -> tuple[str, str, str]:
@@ -118,7 +118,7 @@ def rankable(
         if problems
     ]
     by_problem = grouped(complete, lambda c: c.problem)
-    selected = {problem: max(same, key=_priority) for problem, same in by_problem.items()}
+    selected = {problem: max(group, key=_priority) for problem, group in by_problem.items()}
     repeated = dict.fromkeys(c.problem for c in complete if c is not by_problem[c.problem][0])
     by_study = grouped(repeated, lambda problem: selected[problem].study)
     notes += [

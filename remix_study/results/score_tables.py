@@ -116,11 +116,11 @@ class ClearCount:
 def count_clear(tests: Sequence[Difference]) -> list[ClearCount]:
     """Count, over the tests of several problems against one reference, those that are clear."""
     counts = []
-    for (method, metric), same in grouped(tests, lambda t: (t.method, t.metric)).items():
-        relations = [test.relation_after_holm for test in same]
+    for (method, metric), group in grouped(tests, lambda t: (t.method, t.metric)).items():
+        relations = [test.relation_after_holm for test in group]
         counts.append(
             ClearCount(
-                method, metric, relations.count("better"), relations.count("worse"), len(same)
+                method, metric, relations.count("better"), relations.count("worse"), len(group)
             )
         )
     return counts

@@ -78,8 +78,7 @@ def select_by_validation(
     methods = {
         method.label: method
         for method in comparison.methods
-        if not comparison.missing_folds(method.label, metric)
-        and len(comparison.score(method.label, metric, "validation")) == comparison.planned_folds
+        if comparison.has_all_scores(method.label, metric)
     }
     if len(methods) < 2:
         return None

@@ -20,6 +20,8 @@ from sqlalchemy import Engine, insert, select
 from remix_study.results.calibration import MethodReliability, as_json
 from remix_study.results.comparison import Comparison
 from remix_study.results.corrections import correction_summaries_of_runs
+from remix_study.results.export import to_json
+from remix_study.results.frames import EMPTY_SUMMARY
 from remix_study.study import tables
 from remix_study.study.optuna_tables import select_studies
 from remix_study.study.registration import bind_study
@@ -55,11 +57,12 @@ def write_summary(
             for study_id, row in select_studies(reading, names):
                 blocks = _without_large_columns(read_study(reading, study_id, row))
                 bind_study(writing, write_study(writing, blocks), row.uuid)
-            uuids = {run.id: run.uuid for run in reading.execute(_RUNS)}
-            ids = {run.uuid: run.id for run in writing.execute(_RUNS)}
-            for run, content in _contents(reliabilities).items():
-                row = {"run_id": ids[uuids[run]], "content": content}
-                writing.execute(insert(tables.summaries), row)
+            contents = _contents(reliabilities)
+            old_ids = {run.uuid: run.id for run in reading.execute(_RUNS)}
+            for run in writing.execute(_RUNS).all():
+                # Each run has a row, which tells readers that its probabilities are left out.
+                content = to_json(contents.get(old_ids[run.uuid], EMPTY_SUMMARY))
+                writing.execute(insert(tables.summaries).values(run_id=run.id, content=content))
         with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as connection:
             # A file with a write-ahead log could not be opened without a second one beside it.
             connection.execute("PRAGMA journal_mode = DELETE")
@@ -71,7 +74,7 @@ def _without_large_columns(blocks: Iterable[Block]) -> Iterator[Block]:
     for table, rows in blocks:
         if table is tables.folds:
             rows = [row | {"curves": _NO_CURVES} for row in rows]
-        if table not in (tables.probabilities, tables.parts):
+        if table not in (tables.probabilities, tables.parts, tables.summaries):
             yield table, rows
 
 
@@ -82,10 +85,8 @@ def _contents(
     contents: dict[int, dict[str, Any]] = {}
     for comparison, methods in reliabilities:
         for run, corrected in correction_summaries_of_runs(comparison).items():
-            contents[run] = {"corrected": corrected, "reliability": {}}
+            contents[run] = {**EMPTY_SUMMARY, "corrected": corrected}
         for reliability in methods:
-            content = contents.setdefault(
-                reliability.method.run, {"corrected": {}, "reliability": {}}
-            )
-            content["reliability"] = as_json(reliability)
+            run, views = reliability.method.run, as_json(reliability)
+            contents[run] = {**contents.get(run, EMPTY_SUMMARY), "reliability": views}
     return contents

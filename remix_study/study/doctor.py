@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Connection, Delete, Engine, String, Table, cast, delete, func, select, true
+from sqlalchemy import Connection, Delete, Engine, String, Table, cast, delete, func, select
 
 from remix_study.errors import StorageError
 from remix_study.study import leases, optuna_tables, tables
@@ -220,10 +220,10 @@ def _whole_runs(connection: Connection, row: Any) -> set[int]:
     trained = _counts(connection, row.uuid, tables.folds, tables.folds.c.failed == "")
     scores = _counts(connection, row.uuid, tables.scores)
     probabilities = _counts(connection, row.uuid, tables.probabilities)
-    has_summaries = tables.summaries in tables.tables_of_runs(connection)
-    if not probabilities and has_summaries and _count(connection, tables.summaries, true()):
-        # A summary of a database has results of probabilities in their place.
-        probabilities = Counter({run: 2 * count for run, count in trained.items()})
+    if tables.summaries in tables.tables_of_runs(connection):
+        # A run of a summary has results of probabilities in their place.
+        summarized = _counts(connection, row.uuid, tables.summaries)
+        probabilities.update({run: 2 * trained[run] for run in summarized})
     return {
         run
         for run, count in folds.items()

@@ -63,8 +63,8 @@ class Worker:
             self._sign(connection)
 
     def _sign(self, connection: Connection) -> None:
-        seen = update(tables.workers).where(_workers.uuid == self.uuid).values(seen=utc_now())
-        if connection.execute(seen).rowcount:
+        renewal = update(tables.workers).where(_workers.uuid == self.uuid).values(seen=utc_now())
+        if connection.execute(renewal).rowcount:
             return
         if connection.dialect.name == "sqlite":
             _check_one_machine(connection)

@@ -138,8 +138,11 @@ def _open_compressed(path: Path) -> Engine:
         content = lzma.decompress(path.read_bytes())
     except (OSError, lzma.LZMAError, EOFError) as error:
         raise StorageError(f"{path}: cannot be read as an xz file ({error})") from error
+    if not content.startswith(b"SQLite format 3\0"):
+        raise StorageError(f"{path}: holds no SQLite database")
+    # In memory there is no write-ahead log: both versions of the format become those without one.
     memory = sqlite3.connect(":memory:", check_same_thread=False)
-    memory.deserialize(content)
+    memory.deserialize(content[:18] + b"\1\1" + content[20:])
     return create_engine("sqlite://", creator=lambda: memory, poolclass=sqlalchemy.StaticPool)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import lzma
 import shutil
 import sqlite3
 from contextlib import closing, contextmanager
@@ -13,6 +14,7 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 import pytest
+from made_up_studies import unrendered_figures
 from tiny_studies import query, tiny
 from wsgi_client import get_json, request
 
@@ -21,6 +23,7 @@ from remix_study.dashboard.notes import escape_markdown
 from remix_study.dashboard.pages import Pages, RenewalThread
 from remix_study.dashboard.server import application, open_storages
 
+__all__ = ["unrendered_figures"]
 pytestmark = [
     pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning"),
 ]
@@ -168,6 +171,29 @@ def test_no_test_score_or_probability_is_read(database, with_pages, here):
     change(here / "other.db", "UPDATE remix_scores SET value = value / 2 WHERE run_id = 1")
     with dashboard_of(here / "other.db") as (pages, _):
         assert pages.renew() > 0
+
+
+@pytest.mark.usefixtures("unrendered_figures")
+def test_a_summary_has_pages_without_what_its_test_parts_show(database, with_pages, here):
+    storage = f"sqlite:///{database}"
+    assert main(["report", "--storage", storage, "--output", "report", "--summary"]) == 0
+    content = lzma.decompress((here / "report" / "summary.db.xz").read_bytes())
+    (here / "summary.db").write_bytes(content)
+    (here / "blank.db").write_bytes(content)
+    empty = json.dumps({"corrected": {}, "reliability": {}})
+    change(here / "blank.db", f"UPDATE remix_summaries SET content = '{empty}'")
+    for name in ("summary", "blank"):
+        with dashboard_of(here / f"{name}.db") as (pages, app):
+            assert pages.renew() > 0
+            names = graphs(get_json(app, "/api/studies/1")).keys()
+        # One table a trial, and no diagram.
+        assert len(list((here / name).iterdir())) == 3
+        assert names
+        assert not [graph for graph in names if "calibration" in graph]
+    with dashboard_of(with_pages) as (_, app):
+        whole = graphs(get_json(app, "/api/studies/1")).keys()
+    assert len([graph for graph in whole if "calibration" in graph]) == 1
+    assert system_attributes(here / "summary.db") == system_attributes(here / "blank.db")
 
 
 def test_pages_are_renewed_when_a_trial_has_ended_and_only_then(database, here):

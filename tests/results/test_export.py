@@ -41,10 +41,10 @@ def stored() -> StudyFrames:
 def refused(words: list[str], capsys, code: int = 2) -> str:
     capsys.readouterr()
     assert main(words) == code
-    said = capsys.readouterr().err
-    assert said.startswith("remix-study: ")
-    assert said.count("\n") == 1
-    return said.removeprefix("remix-study: ").strip()
+    message = capsys.readouterr().err
+    assert message.startswith("remix-study: ")
+    assert message.count("\n") == 1
+    return message.removeprefix("remix-study: ").strip()
 
 
 def change(*statements: tuple[str, tuple]) -> None:
@@ -172,14 +172,14 @@ def test_an_export_neither_writes_to_the_database_nor_waits_for_a_writer(mine):
 def test_nothing_is_overwritten_and_what_is_missing_is_named(mine, capsys, monkeypatch):
     (mine / "kept.json").write_text("mine")
     for form in FORMATS:
-        said = refused([*EXPORT, "kept.json", "--format", form], capsys)
-        assert said.startswith("kept.json exists already;")
+        message = refused([*EXPORT, "kept.json", "--format", form], capsys)
+        assert message.startswith("kept.json exists already;")
     assert (mine / "kept.json").read_text() == "mine"
     assert refused(["export", "tinny", *EXPORT[1:], "new"], capsys) == (
         'the database holds no study "tinny"; did you mean "tiny"?'
     )
-    said = refused([*EXPORT, "tiny.toml/x"], capsys)
-    assert said.startswith("tiny.toml/x: cannot be written")
+    message = refused([*EXPORT, "tiny.toml/x"], capsys)
+    assert message.startswith("tiny.toml/x: cannot be written")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     assert refused([*EXPORT, "new", "--format", "parquet"], capsys) == (
@@ -190,8 +190,8 @@ def test_nothing_is_overwritten_and_what_is_missing_is_named(mine, capsys, monke
 
 def test_damaged_probabilities_are_named_and_leave_no_export(mine, capsys):
     change(("UPDATE remix_probabilities SET probabilities = x'00' WHERE run_id = 2", ()))
-    said = refused([*EXPORT, "kept"], capsys, 3)
-    assert said.startswith("tiny/wine: probabilities of trial 1 cannot be read (")
+    message = refused([*EXPORT, "kept"], capsys, 3)
+    assert message.startswith("tiny/wine: probabilities of trial 1 cannot be read (")
     assert not (mine / "kept").exists()
 
 

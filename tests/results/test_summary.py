@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import lzma
 import shutil
 import sqlite3
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+import sqlalchemy
+from gaussian_studies import gaussian_frames
 from made_up_studies import unrendered_figures
+from tiny_studies import tiny
 
 from remix_study.cli.main import main
-from remix_study.errors import BAD_DATABASE, BAD_INPUT, DONE
+from remix_study.errors import BAD_DATABASE, BAD_INPUT, DONE, SOME_CONFIGURATIONS_FAILED
+from remix_study.results.comparison import comparisons
+from remix_study.results.corrections import (
+    corrected_methods,
+    correction_summaries_of_runs,
+    with_methods,
+)
+from remix_study.results.export import to_json
+from remix_study.results.verdict import remix_method
+from remix_study.study.storage import open_storage
 
 __all__ = ["unrendered_figures"]
 pytestmark = pytest.mark.usefixtures("here", "unrendered_figures")
@@ -67,11 +82,102 @@ def test_nothing_is_written_into_it(summary, capsys):
     assert capsys.readouterr().out == "nothing is wrong\n"
 
 
-def test_a_damaged_one_is_one_line(summary, capsys):
-    summary.write_bytes(summary.read_bytes()[:-40])
-    assert main(["report", "--storage", f"sqlite:///{summary}", "--output", "r"]) == BAD_DATABASE
+def test_a_summary_of_a_summary_is_the_same(summary, here):
+    words = ["report", "--storage", f"sqlite:///{summary}", "--output", "again", "--summary"]
+    assert main(words) == 0
+    storage = f"sqlite:///{here}/again/summary.db.xz"
+    assert main(["report", "--storage", storage, "--output", "third"]) == 0
+    assert tables(here / "third") == tables(here / "whole")
+    assert "summary.db.xz" in (here / "again" / "index.html").read_text()
+    assert "summary.db.xz" in (here / "again" / "README.md").read_text()
+
+
+@pytest.mark.usefixtures("simulated")
+def test_studies_with_and_without_probabilities_share_a_database(summary, here, capsys):
+    (here / "other.toml").write_text(tiny(('name = "tiny"', 'name = "other"')))
+    assert main(["run", "other.toml", "--storage", "sqlite:///y.db", "--report", "alone"]) == 0
+    (here / "unpacked.db").write_bytes(lzma.decompress(summary.read_bytes()))
+    assert main(["import", "unpacked.db", "--storage", "sqlite:///y.db"]) == 0
+    for study, output in (("other", "alone"), ("tiny", "whole")):
+        words = ["report", study, "--storage", "sqlite:///y.db", "--output", f"of-{study}"]
+        assert main(words) == 0
+        assert tables(here / f"of-{study}") == tables(here / output)
+    assert main(["export", "--storage", "sqlite:///y.db", "--output", "exported"]) == 0
+    exported = pd.read_csv(here / "exported" / "probabilities.csv")
+    assert set(exported["study"]) == {"other"}
+    with open_storage("sqlite:///y.db").engine.begin() as connection:
+        connection.execute(sqlalchemy.text("DELETE FROM remix_probabilities"))
+    capsys.readouterr()
+    assert main(["repair", "--storage", "sqlite:///y.db"]) == SOME_CONFIGURATIONS_FAILED
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "3 found, 3 left"
+    assert all(line.startswith("left: other/wine: ") for line in lines[:-1])
+
+
+@pytest.mark.slow
+def test_it_comes_into_postgresql(summary, here, server):
+    (here / "unpacked.db").write_bytes(lzma.decompress(summary.read_bytes()))
+    url = server.create()
+    assert main(["import", "unpacked.db", "--storage", url]) == 0
+    assert main(["report", "--storage", url, "--output", "other"]) == 0
+    assert tables(here / "other") == tables(here / "whole")
+
+
+def test_a_score_that_a_fold_lacks_stays_absent():
+    frames = gaussian_frames(methods=(("baseline", None), ("remix", 0.1)))
+    (comparison,) = comparisons(frames)
+    remix = remix_method(comparison)
+    corrected = corrected_methods(comparison, frames.probabilities, remix)
+    for scores in corrected.values():
+        # Not every corrected method has this score.
+        if "roc_auc" in scores:
+            scores.loc[scores.index[1], "roc_auc"] = np.nan
+    contents = {
+        run: {"corrected": content, "reliability": {}}
+        for run, content in correction_summaries_of_runs(
+            with_methods(comparison, corrected)
+        ).items()
+    }
+    stored = json.loads(json.dumps(to_json(contents), allow_nan=False))
+    restored = corrected_methods(
+        comparison, None, remix, {int(run): content for run, content in stored.items()}
+    )
+    assert restored.keys() == corrected.keys()
+    assert any(scores["roc_auc"].isna().sum() == 1 for scores in restored.values())
+    for method, scores in corrected.items():
+        pd.testing.assert_frame_equal(restored[method], scores, check_like=True)
+
+
+def xz(content: bytes) -> bytes:
+    return lzma.compress(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (xz(bytes(40))[:-20], "cannot be read as an xz file"),
+        (b"no archive", "cannot be read as an xz file"),
+        (xz(b""), "holds no SQLite database"),
+        (xz(b"a letter to somebody"), "holds no SQLite database"),
+        (xz(b"SQLite format 3\0"), "s.db.xz: "),
+        (xz(b"SQLite format 3\0" + bytes(5000)), "s.db.xz: "),
+    ],
+)
+def test_a_damaged_one_is_one_line(content, reason, here, capsys):
+    (here / "s.db.xz").write_bytes(content)
+    assert main(["report", "--storage", "sqlite:///s.db.xz", "--output", "r"]) == BAD_DATABASE
     (line,) = capsys.readouterr().err.splitlines()
-    assert "summary.db.xz: cannot be read as an xz file" in line
+    assert reason in line
+
+
+def test_any_database_is_read_compressed(finished, here):
+    shutil.copy(finished, here / "x.db")
+    with contextlib.closing(sqlite3.connect("x.db")) as connection:
+        assert connection.execute("PRAGMA journal_mode = WAL").fetchone() == ("wal",)
+    Path("x.db.xz").write_bytes(xz(Path("x.db").read_bytes()))
+    for database, output in (("x.db", "plain"), ("x.db.xz", "compressed")):
+        assert main(["report", "--storage", f"sqlite:///{database}", "--output", output]) == 0
+    assert tables(here / "compressed") == tables(here / "plain")
 
 
 def test_a_demonstration_has_no_summary(capsys):
@@ -81,11 +187,11 @@ def test_a_demonstration_has_no_summary(capsys):
 
 def committed_reports() -> list:
     """Folders with a summary; all but the smallest are among the slow tests."""
-    smallest, *others = sorted(
+    folders = sorted(
         (path.parent for path in REPORTS.rglob("summary.db.xz")),
         key=lambda folder: (folder / "summary.db.xz").stat().st_size,
     )
-    return [smallest, *(pytest.param(folder, marks=pytest.mark.slow) for folder in others)]
+    return folders[:1] + [pytest.param(folder, marks=pytest.mark.slow) for folder in folders[1:]]
 
 
 @pytest.mark.parametrize(

@@ -56,17 +56,17 @@ def register(engine, uuid, **changes):
 
 
 def test_workers_of_this_machine_at_work_are_counted(engine):
-    worker, other = Worker(engine), Worker(engine)
+    worker, second_worker = Worker(engine), Worker(engine)
     for uuid, changes in {"elsewhere": {"host": "other", "boot": "b"}, "dead": {"pid": 1}}.items():
         register(engine, uuid, **changes)
         with engine.begin() as connection:
             lease = {"study_uuid": "study", "point": uuid, "worker_uuid": uuid}
             connection.execute(insert(tables.leases).values(lease))
     assert worker.acquire("study", "a")
-    assert (worker.others_at_work(), other.others_at_work()) == (0, 1)
-    assert other.acquire("study", "b")
-    assert other.acquire("study", "c")
-    assert (worker.others_at_work(), other.others_at_work()) == (1, 1)
+    assert (worker.others_at_work(), second_worker.others_at_work()) == (0, 1)
+    assert second_worker.acquire("study", "b")
+    assert second_worker.acquire("study", "c")
+    assert (worker.others_at_work(), second_worker.others_at_work()) == (1, 1)
 
 
 def ago(time_ago: timedelta) -> str:

@@ -364,12 +364,12 @@ class TestSimulated:
 def test_leases_of_a_worker_may_be_left_out():
     run(with_stack(4))
     engine = open_storage(f"sqlite:///{DATABASE}").engine
-    worker, other = Worker(engine), Worker(engine)
+    worker, second_worker = Worker(engine), Worker(engine)
     (uuid,) = query(DATABASE, "SELECT DISTINCT study_uuid FROM remix_runs")[0]
     assert worker.acquire(uuid, "a")
     assert worker.acquire(uuid, "a")
-    assert not other.acquire(uuid, "a")
-    assert other.acquire(uuid, "b")
+    assert not second_worker.acquire(uuid, "a")
+    assert second_worker.acquire(uuid, "b")
     with engine.connect() as connection:
         assert set(leases.leased_configurations(connection, uuid)) == {"a", "b"}
         assert set(leases.leased_configurations(connection, uuid, but=worker)) == {"b"}

@@ -96,10 +96,10 @@ def report(storage: str, folder: str) -> dict[str, bytes]:
 def refused(words: list[str], capsys, code: int = 2) -> str:
     capsys.readouterr()
     assert main(words) == code
-    said = capsys.readouterr().err
-    assert said.startswith("remix-study: ")
-    assert said.count("\n") == 1
-    return said.removeprefix("remix-study: ").strip()
+    message = capsys.readouterr().err
+    assert message.startswith("remix-study: ")
+    assert message.count("\n") == 1
+    return message.removeprefix("remix-study: ").strip()
 
 
 @pytest.fixture(scope="module")
@@ -260,8 +260,8 @@ def test_studies_come_whole_or_not_at_all(two_studies, monkeypatch, capsys):
         ("UPDATE studies SET study_name = 'z/wine' WHERE study_name = 'b/wine'", ()),
     )
     before = content(X)
-    said = refused(["import", two_studies, "--storage", X], capsys, 3)
-    assert said.startswith("b/wine: rows contradict each other")
+    message = refused(["import", two_studies, "--storage", X], capsys, 3)
+    assert message.startswith("b/wine: rows contradict each other")
     assert content(X) == before
 
     # What the database gives back is compared with what was written.
@@ -272,15 +272,15 @@ def test_studies_come_whole_or_not_at_all(two_studies, monkeypatch, capsys):
 
     write_study = transfer.write_study
     monkeypatch.setattr(transfer, "write_study", write_other_rows)
-    said = refused(["import", two_studies, "tiny", "--storage", "sqlite:///y.db"], capsys, 3)
-    assert "does not give back what was written" in said
+    message = refused(["import", two_studies, "tiny", "--storage", "sqlite:///y.db"], capsys, 3)
+    assert "does not give back what was written" in message
     assert not any(content("sqlite:///y.db"))
 
 
 def test_a_damaged_row_is_named_and_nothing_is_kept(mine, capsys):
     change(Path("mine.db"), ("UPDATE remix_folds SET counts = '{' WHERE run_id = 2", ()))
-    said = refused(["import", mine, "--storage", X], capsys, 3)
-    assert "a study that cannot be read (" in said
+    message = refused(["import", mine, "--storage", X], capsys, 3)
+    assert "a study that cannot be read (" in message
     assert not any(content(X))
 
 
@@ -322,8 +322,8 @@ def test_a_note_stays_with_its_trial(two_studies):
 def test_a_study_that_somebody_began_meanwhile_is_left_alone(mine, monkeypatch, capsys):
     optuna.create_study(study_name="tiny/wine", storage=X).ask()
     monkeypatch.setattr(transfer, "_check_absent", lambda *_arguments: None)
-    said = refused(["import", mine, "--storage", X], capsys, 3)
-    assert "another process began this study meanwhile" in said
+    message = refused(["import", mine, "--storage", X], capsys, 3)
+    assert "another process began this study meanwhile" in message
     assert [state for *_, state in trials(Path("x.db"))] == ["RUNNING"]
 
 
@@ -351,8 +351,8 @@ def test_a_study_renamed_in_the_dashboard_does_not_come_twice(mine, capsys):
     change(Path("mine.db"), ("UPDATE study_user_attributes SET value_json = '\"other\"' "
                              "WHERE key = 'remix_study'", ()))  # fmt: skip
     before = content(X)
-    said = refused(["import", mine, "--storage", X], capsys, 3)
-    assert "holds this study already" in said
+    message = refused(["import", mine, "--storage", X], capsys, 3)
+    assert "holds this study already" in message
     assert content(X) == before
 
 
@@ -423,7 +423,7 @@ def test_what_is_no_database_of_studies(here, capsys):
         "later.db": "install a newer remix_study",
     }  # fmt: skip
     for source, words in sources.items():
-        said = refused(["import", source, "--storage", X], capsys, 3)
-        assert source in said
-        assert words in said
+        message = refused(["import", source, "--storage", X], capsys, 3)
+        assert source in message
+        assert words in message
     assert not (here / "x.db").exists()

@@ -148,8 +148,8 @@ def named(matrices: Sequence[ScoreMatrix], *metrics: str) -> dict[str, tuple[Sco
 
 def order(top: Sequence[str], strategies: Sequence[str]) -> list[tuple[str, str]]:
     """(better, worse): each of the top before the next, its last before all other strategies."""
-    others = [strategy for strategy in strategies if strategy not in top]
-    return [*pairwise(top), *((top[-1], other) for other in others)]
+    below = [strategy for strategy in strategies if strategy not in top]
+    return [*pairwise(top), *((top[-1], strategy) for strategy in below)]
 
 
 def _matrix(comparisons: Sequence[Comparison], kind: str, noun: str = "") -> ScoreMatrix:

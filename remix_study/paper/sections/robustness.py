@@ -105,9 +105,9 @@ def _dumbbells(axes: Axes, values: pd.DataFrame) -> None:
 def _rank_frame(variants: Sequence[VariantComparison]) -> pd.DataFrame:
     return frame_of(
         (
-            Record(variant=variant.name, plain=plain, other=other, row=str(label))
+            Record(variant=variant.name, plain=plain, varied=varied, row=str(label))
             for variant in variants
-            for plain, other in variant.ranks
+            for plain, varied in variant.ranks
             for label in plain.sums.index
         ),
         {
@@ -117,7 +117,7 @@ def _rank_frame(variants: Sequence[VariantComparison]) -> pd.DataFrame:
             "row": "row",
             "problems": lambda line: len(line.plain.means),
             "rank_sum_plain": lambda line: line.plain.sums[line.row],
-            "rank_sum_other": lambda line: line.other.sums[line.row],
+            "rank_sum_other": lambda line: line.varied.sums[line.row],
         },
     )
 

@@ -93,9 +93,9 @@ def _kind_block(kind: str, reliabilities: Sequence[MethodReliability]) -> Block:
     leaders = []
     for view, view_name in VIEWS.items():
         errors = {label: mean_error(methods, view) for label, methods in by_label.items()}
-        known = [(label, error) for label, error in errors.items() if error is not None]
-        if known:
-            leaders.append((*min(known, key=itemgetter(1)), view_name))
+        errors_shown = [(label, error) for label, error in errors.items() if error is not None]
+        if errors_shown:
+            leaders.append((*min(errors_shown, key=itemgetter(1)), view_name))
 
     def error_column(view: str) -> Column[Sequence[MethodReliability]]:
         return Column(
