@@ -13,6 +13,7 @@ DONE = 0
 SOME_CONFIGURATIONS_FAILED = 1
 BAD_INPUT = 2
 BAD_DATABASE = 3
+DOWNLOAD_FAILED = 4
 
 # From the user's name to the last @ before a space: a password may hold an @ itself.
 _PASSWORD = re.compile(r"""(\w:/{1,2}[^\s:/@"]*:)[^\s"]*@""")

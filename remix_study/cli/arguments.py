@@ -13,8 +13,8 @@ from remix_study.errors import BAD_INPUT, mask_passwords
 from remix_study.studyfile.schema import DEFAULT_STORAGE
 
 EXIT_CODES = (
-    "exit codes: 0 done, 1 some configurations failed, 2 bad input, 3 database, 130/143 stopped, "
-    "141 nobody reads the output any more"
+    "exit codes: 0 done, 1 some configurations failed, 2 bad input, 3 database, 4 a download "
+    "failed, 130/143 stopped, 141 nobody reads the output any more"
 )
 
 

@@ -1,40 +1,87 @@
-"""The command ``datasets``: a list, one data set in full, or a check of each."""
+"""The command ``datasets``: a list, one data set in full, a check of each, or a download."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from remix_study.cli.arguments import add_json
-from remix_study.errors import BAD_INPUT, DONE
+from remix_study.errors import BAD_INPUT, DONE, UsageError
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from remix_study.data.named_datasets import DatasetInfo
     from remix_study.study.signals import Signals
 
 
 def add_command(commands: Any) -> None:
     """Add the command to the program's parser."""
-    command = commands.add_parser("datasets", help="list the data sets")
+    command = commands.add_parser("datasets", help="list or fetch the data sets")
     command.add_argument(
-        "name", nargs="?", help='all facts of one of them, or "check" to load and verify each'
-    )
+        "name", nargs="?",
+        help='all facts of one of them; "check" loads and verifies each, "fetch" downloads',
+    )  # fmt: skip
+    command.add_argument("fetched", nargs="*", metavar="NAME", help="data sets to fetch")
     add_json(command)
     command.set_defaults(command=_datasets)
 
 
 def _datasets(options: argparse.Namespace, _signals: Signals) -> int:
     from remix_study.data.named_datasets import check_all, overview
+    from remix_study.data.published_files import data_folder
 
+    if options.name == "fetch":
+        return _fetch(options.fetched)
+    if options.fetched:
+        raise UsageError('name one data set, or write "fetch" before several')
     if options.name not in (None, "check"):
         print(describe_text(options.name, as_json=options.json))
         return DONE
     datasets = check_all() if options.name else overview()
     print(_table(datasets, options.json))
+    if not options.json:
+        print(f"files are looked for under {data_folder()}")
     # Absent files are no failure; files that are damaged or of another edition are.
     return BAD_INPUT if any(info.state == "refused" for info in datasets) else DONE
+
+
+def _fetch(names: Sequence[str]) -> int:
+    """Download and verify data sets, saying of each file where it came from."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+    from remix_study.data.catalogue import find_facts
+    from remix_study.data.fetch import fetch
+    from remix_study.data.named_datasets import load_dataset
+    from remix_study.data.published_files import data_folder
+
+    if not names:
+        raise UsageError("datasets fetch: name the data sets; the command datasets lists them")
+    print(f"files go to {data_folder()}")
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    bars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    tasks: dict[str, TaskID] = {}
+
+    def show(path: str, received: int, size: int) -> None:
+        if path not in tasks:
+            tasks[path] = bars.add_task(path)
+        bars.update(tasks[path], completed=received, total=size or None)
+
+    for facts in [find_facts(name) for name in names]:
+        print(f"{facts.name}: {facts.source}; licence: {facts.licence}")
+        with bars:
+            for file in fetch(facts.name, show):
+                print(f"  {file.path}  {file.url or 'is there already'}")
+        dataset = load_dataset(facts.name)
+        for note in dataset.notes:
+            print(f"  note: {note}")
+        print(f"  verified: {len(dataset.X):,} rows, {dataset.n_features} features")
+    return DONE
 
 
 def describe_text(name: str, *, as_json: bool) -> str:

@@ -22,8 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Words after the program's name; those of the process when None.
 
     Returns:
-        The exit code: 0 done, 1 some configurations failed, 2 bad input, 3 database, 130 or 143
-        stopped by SIGINT or SIGTERM, 141 by a reader of its output that went away.
+        The exit code: 0 done, 1 some configurations failed, 2 bad input, 3 database, 4 a download
+        failed, 130 or 143 stopped by SIGINT or SIGTERM, 141 by a reader of its output that went
+        away.
     """
     signals = Signals()
     try:

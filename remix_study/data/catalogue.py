@@ -18,11 +18,14 @@ class PublishedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         sha256: Of the unpacked content, "" where unknown; other content that fits the facts is
             taken with a note.
         md5: As the makers published it, "" where they did not; other content is refused.
+        urls: Addresses of exactly this content, tried in turn; ``archive.zip#member`` is a file in
+            a zip, ``archive.zip#member[0:100]`` the first hundred bytes of it.
     """
 
     path: str
     sha256: str = ""
     md5: str = ""
+    urls: tuple[str, ...] = ()
 
 
 class DatasetFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,6 +51,7 @@ class DatasetFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         grouped_by: What a group is, such as a molecule.
         partial: A smaller edition that is used where the whole one is absent.
         shape: Height, width and channels of images; empty for a table.
+        downloads: What is fetched instead of ``files``, such as an archive of them.
         archives: Paths of tar files that hold all files, looked for where those are absent.
         note: What every output says of the data set.
     """
@@ -64,6 +68,7 @@ class DatasetFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     licence: str
     citation: str
     files: tuple[PublishedFile, ...] = ()
+    downloads: tuple[PublishedFile, ...] = ()
     missing: int | None = None
     duplicates: int | None = None
     groups: int = 0

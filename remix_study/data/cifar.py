@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from remix_study.data.catalogue import DatasetFacts
+from remix_study.data.catalogue import DatasetFacts, PublishedFile
 from remix_study.data.file_contents import read_raw
 from remix_study.data.published_formats import Parsed
 from remix_study.errors import DataError
@@ -28,6 +29,13 @@ CLASSES = (
 )
 
 Codes = NDArray[np.intp]
+
+SUBSET_OF = {"cifar10-small": "cifar10"}
+"""Data sets that are made of images of another one, and which."""
+
+# The makers' batch of test images, which only the small set holds images of.
+_TEST = PublishedFile("test_batch", md5="40351d587109b95175f43aff81a1287e")
+_SUBSET_COUNTS = {"train": 500, "test": 100}
 
 
 def read_batches(facts: DatasetFacts, paths: Sequence[Path]) -> tuple[Parsed, list[str]]:
@@ -86,6 +94,35 @@ def read_subset(facts: DatasetFacts, paths: Sequence[Path]) -> tuple[Parsed, lis
     if not is_valid:
         raise DataError(f"{path}: holds other arrays than rows of bytes and classes 0 to 9")
     return Parsed(images, codes, CLASSES, (), None), [hashlib.sha256(content).hexdigest()]
+
+
+def write_subset(facts: DatasetFacts, paths: Sequence[Path], target: Path) -> None:
+    """Write the small set's NPZ file: of each class the first 500 training and 100 test images.
+
+    Args:
+        facts: Those of the whole data set.
+        paths: Its batches, or the one archive that holds them.
+        target: The file to write.
+
+    Raises:
+        DataError: A batch is missing, damaged or not the published one.
+    """
+    n_training = facts.rows
+    batches = replace(facts, rows=n_training + 10_000, files=(*facts.files, _TEST))
+    if len(paths) > 1:
+        paths = [*paths, paths[0].with_name(_TEST.path)]
+    images = read_batches(batches, paths)[0]
+    arrays: dict[str, Any] = {}
+    for part, rows in (("train", slice(n_training)), ("test", slice(n_training, None))):
+        codes = images.y[rows]
+        first = [np.flatnonzero(codes == code)[: _SUBSET_COUNTS[part]] for code in range(10)]
+        index = np.sort(np.concatenate(first))
+        planes = images.X[rows][index].transpose(0, 3, 1, 2)
+        arrays[f"x_{part}"] = planes.reshape(len(index), -1)
+        arrays[f"y_{part}"] = codes[index].astype(np.uint8)
+        arrays[f"{part}_index"] = index.astype(np.int32)
+    with target.open("wb") as file:
+        np.savez_compressed(file, **arrays)
 
 
 def read_batch(content: bytes, where: str) -> tuple[NDArray[np.uint8], Codes]:

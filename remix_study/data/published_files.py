@@ -1,17 +1,19 @@
-"""Find, verify and load the published files of a data set under REMIX_STUDY_DATA."""
+"""Find, verify and load the published files of a data set in the user's data folder."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import platformdirs
 
 from remix_study.data.cache import load_cached, save_cached
 from remix_study.data.catalogue import CATALOGUE, DatasetFacts
-from remix_study.data.cifar import fetched_by_keras, read_batches, read_subset
+from remix_study.data.cifar import SUBSET_OF, fetched_by_keras, read_batches, read_subset
 from remix_study.data.dataset import Dataset, freeze
 from remix_study.data.file_contents import read_raw, unpack
 from remix_study.data.published_formats import VERSION, Parsed, parse
@@ -26,6 +28,34 @@ class FilesMissingError(DataError):
     """Raised when the files of a data set do not exist, rather than being damaged or others."""
 
 
+@dataclass(frozen=True)
+class DataFolder:
+    """The folder under which published files are looked for and fetched into.
+
+    Attributes:
+        path: The folder, which need not exist.
+        is_default: Whether REMIX_STUDY_DATA is not set.
+    """
+
+    path: Path
+    is_default: bool
+
+    def __str__(self) -> str:
+        """The path, and why it is this one."""
+        reason = f"as {VARIABLE} is not set" if self.is_default else VARIABLE
+        return f"{self.path} ({reason})"
+
+
+def data_folder() -> DataFolder:
+    """The folder that REMIX_STUDY_DATA names, else ``remix_study`` where the platform keeps data:
+    ``$XDG_DATA_HOME`` or ``~/.local/share``, ``~/Library/Application Support`` (macOS),
+    ``%LOCALAPPDATA%`` (Windows).
+    """
+    if folder := os.environ.get(VARIABLE):
+        return DataFolder(Path(folder), is_default=False)
+    return DataFolder(platformdirs.user_data_path("remix_study", appauthor=False), is_default=True)
+
+
 def load_published(name: str) -> Dataset:
     """Load a data set whose files the user has downloaded.
 
@@ -34,7 +64,7 @@ def load_published(name: str) -> Dataset:
     those of the known one. Parsed arrays are kept in the cache.
 
     Raises:
-        FilesMissingError: REMIX_STUDY_DATA is not set, or a file does not exist.
+        FilesMissingError: A file does not exist.
         DataError: A file is damaged, not in its makers' format, or another one.
     """
     facts, paths = locate(CATALOGUE[name])
@@ -78,7 +108,7 @@ def locate(facts: DatasetFacts) -> tuple[DatasetFacts, list[Path]]:
         The facts of the edition whose files exist, and their paths.
 
     Raises:
-        FilesMissingError: REMIX_STUDY_DATA is not set or no folder, or a file does not exist.
+        FilesMissingError: A file does not exist.
     """
     try:
         return _locate_in_folder(facts)
@@ -90,38 +120,26 @@ def locate(facts: DatasetFacts) -> tuple[DatasetFacts, list[Path]]:
 
 
 def _locate_in_folder(facts: DatasetFacts) -> tuple[DatasetFacts, list[Path]]:
-    """Find the files under the folder that REMIX_STUDY_DATA names."""
-    needed = ", ".join(file.path for file in facts.files) + " (or .gz)"
-    origin = f"from {facts.source}, {facts.citation}"
-    if facts.archives:
-        needed += f", or one of {', '.join(facts.archives)},"
-        origin += "; keras.datasets.cifar10.load_data() downloads it too"
-    folder = os.environ.get(VARIABLE)
-    if not folder:
-        raise FilesMissingError(
-            f"data set {facts.name} needs {needed} under the folder that the environment "
-            f"variable {VARIABLE} names, which is not set; {origin}"
-        )
-    if not Path(folder).is_dir():
-        raise FilesMissingError(
-            f"data set {facts.name}: {VARIABLE} is {folder}, which is not a folder; it must hold "
-            f"{needed}, {origin}"
-        )
+    """Find the files under the data folder."""
+    folder = data_folder()
     for edition in (facts, facts.partial):
         if edition is not None:
-            paths = [_plain_or_gzip(Path(folder) / file.path) for file in edition.files]
+            paths = [plain_or_gzip(folder.path / file.path) for file in edition.files]
             if all(path.exists() for path in paths):
                 return edition, paths
     for archive in facts.archives:
-        if (path := Path(folder) / archive).exists():
+        if (path := folder.path / archive).exists():
             return facts, [path]
-    paths = [_plain_or_gzip(Path(folder) / file.path) for file in facts.files]
+    paths = [plain_or_gzip(folder.path / file.path) for file in facts.files]
     missing = [
         file.path for file, path in zip(facts.files, paths, strict=True) if not path.exists()
     ]
+    alternative = f", nor one of {', '.join(facts.archives)}" if facts.archives else ""
+    can_fetch = facts.name in SUBSET_OF or any(file.urls for file in facts.downloads + facts.files)
+    remedy = f'run "remix-study datasets fetch {facts.name}", or ' if can_fetch else ""
     raise FilesMissingError(
-        f"data set {facts.name}: {', '.join(missing)} (or .gz) is not under {folder} "
-        f"({VARIABLE}); {origin}"
+        f"data set {facts.name}: {', '.join(missing)} (or .gz) is not under {folder}"
+        f"{alternative}; {remedy}get it from {facts.source}, {facts.citation}, and place it there"
     )
 
 
@@ -210,7 +228,7 @@ def _sha256(path: Path) -> str:
         return hashlib.sha256(read_raw(path)).hexdigest()
 
 
-def _plain_or_gzip(path: Path) -> Path:
+def plain_or_gzip(path: Path) -> Path:
     """The plain file where it exists, else the gzip."""
     gzip_path = path.with_name(f"{path.name}.gz")
     return gzip_path if gzip_path.exists() and not path.is_file() else path

@@ -130,11 +130,11 @@ def test_the_message_about_missing_files_says_which_where_and_from_whom(
     assert "UCI Optical Recognition of Handwritten Digits" in message
     assert "doi 10.24432/C50P49" in message
 
-    monkeypatch.setenv(DATA, str(folder / TRA))
-    with pytest.raises(DataError, match=f"{DATA} is .*, which is not a folder"):
-        load_dataset("optdigits")
+    assert '; run "remix-study datasets fetch optdigits", or get it from' in message
+
     monkeypatch.delenv(DATA)
-    with pytest.raises(DataError, match=f"variable {DATA} names, which is not set") as caught:
+    monkeypatch.setenv("XDG_DATA_HOME", str(folder))
+    with pytest.raises(DataError, match=f"/remix_study \\(as {DATA} is not set\\)") as caught:
         load_dataset("coil2000")
     for name in ("ticdata2000.txt", "ticeval2000.txt", "tictgts2000.txt"):
         assert f"coil2000/{name}" in str(caught.value)
