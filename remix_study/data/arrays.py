@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from remix_study.data.class_names import similar_class_notes
 from remix_study.data.columns import encode_columns
 from remix_study.data.dataset import (
     Dataset,
@@ -18,6 +19,8 @@ from remix_study.data.dataset import (
     user_dataset,
 )
 from remix_study.data.images import image_dataset
+from remix_study.data.numbers import settle_numbers
+from remix_study.data.raw_table import RawTable, TableFormat
 from remix_study.errors import DataError
 
 
@@ -81,8 +84,11 @@ def from_arrays(
         check_features(numbers, names, where)
     else:
         frame = X if matrix is None else pd.DataFrame(matrix, columns=names).infer_objects()
-        encoded = encode_columns(frame.set_axis(names, axis=1), where)
-        numbers, names, notes = encoded.X, list(encoded.features), encoded.notes
+        table = settle_numbers(RawTable(where, frame.set_axis(names, axis=1)), TableFormat())
+        encoded = encode_columns(table.frame, where)
+        numbers, names = encoded.X, list(encoded.features)
+        notes = (*table.notes, *encoded.notes)
+    notes += tuple(similar_class_notes(f"{where}: y", labels.tolist()))
     codes, classes = encode_labels(labels)
     check_labels(classes, n_rows, where)
     group_codes = None if row_groups is None else encode_groups(row_groups)

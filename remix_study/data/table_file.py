@@ -1,14 +1,16 @@
-"""Load a user's table: a CSV or TSV file with a header line, plain or gzip."""
+"""Load a user's table: one or more files whose columns become features, classes and groups."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from remix_study.data.class_names import similar_class_notes
 from remix_study.data.columns import encode_columns
 from remix_study.data.dataset import (
     Dataset,
@@ -17,126 +19,130 @@ from remix_study.data.dataset import (
     encode_labels,
     user_dataset,
 )
-from remix_study.data.file_contents import decode, first_cells, read_table, read_unpacked
-from remix_study.errors import DataError, did_you_mean
+from remix_study.data.numbers import settle_numbers
+from remix_study.data.raw_table import RawTable, TableFormat, join_tables
+from remix_study.data.text_table import read_text_table
+from remix_study.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Reader = Callable[[Path, TableFormat, Sequence[str | int]], RawTable]
+"""Reads a file; the columns named last keep their cells as they are written."""
+
+_TEXT = (".csv", ".tsv", ".tab", ".txt", ".data", ".asc", ".psv")
+READERS: dict[str, Reader] = dict.fromkeys(_TEXT, read_text_table)
+"""The reader of each ending of a file's name; ``.gz`` may follow it."""
+
 
 def load_file(
-    path: Path, *, label: str, groups: str | None = None, drop: tuple[str, ...] = ()
+    path: Path | Sequence[Path],
+    *,
+    label: str | int | None = None,
+    groups: str | int | None = None,
+    drop: Sequence[str | int] = (),
+    table_format: TableFormat = TableFormat(),  # noqa: B008 - frozen
 ) -> Dataset:
-    """Load a table; the data set is named after the file.
+    """Load a table; the data set is named after the file, or the first of several.
 
-    The ending of the name decides the separator: commas for ``.csv``, tabs for ``.tsv`` and
-    ``.tab``; for ``.txt`` tabs where the header line has one, else commas; ``.gz`` may follow. See
-    :func:`~remix_study.data.columns.encode_columns` for what text and missing values become.
+    See :func:`~remix_study.data.numbers.settle_numbers` for what is a number and
+    :func:`~remix_study.data.columns.encode_columns` for what other columns become.
 
     Args:
-        path: The file.
-        label: The column that holds the class.
+        path: The file, or several to join, which have the same columns.
+        label: The column that holds the class, by name or by number from 1 (-1 is the last); None
+            for the one that the file itself says.
         groups: The column that holds the group of each row, such as a patient; not a feature.
         drop: Columns to leave out.
+        table_format: How the files are written.
 
     Raises:
-        DataError: The file cannot be read as a table, a column is not in its header, a label or
-            group is missing, or there is one class only.
+        DataError: A file cannot be read as a table, a column is not in its header, a label or
+            group is missing, a cell among numbers is none, or there is one class only.
     """
-    path = Path(path)
-    name, separator = _name_and_separator(path)
-    content = read_unpacked(path)
-    text = decode(content, path).lstrip("\r\n")
-    if not separator:
-        separator = "\t" if "\t" in text.split("\n", 1)[0] else ","
-    header = _header(text, separator, path)
-    for role, column in [("label", label), ("groups", groups), *(("drop", d) for d in drop)]:
-        if column is not None and column not in header:
-            raise DataError(_unknown_column(path, role, column, header))
-    if label == groups or label in drop:
-        raise DataError(f'{path}, column "{label}": is the label; leave it out of groups and drop')
-
-    frame = read_table(
-        text, path, separator=separator, names=header, skip=1, as_text=(label, groups)
-    )
-    labels = _texts_without_gaps(frame, label, "label", path)
+    paths = [Path(path)] if isinstance(path, str | Path) else [Path(each) for each in path]
+    verbatim = [column for column in (label, groups) if column is not None]
+    table = _read_all(paths, table_format, verbatim)
+    if label is None and table.label is None:
+        raise DataError(f"{table.source}: write label = the column that holds the class")
+    label = table.label if label is None else label
+    label_name = table.column(label or "", "label")
+    groups_name = None if groups is None else table.column(groups, "groups")
+    dropped = [table.column(column, "drop") for column in drop]
+    if label_name == groups_name or label_name in dropped:
+        raise DataError(
+            f'{table.source}, column "{label_name}": is the label; leave it out of groups and drop'
+        )
+    labels = _texts_without_gaps(table, label_name, "label")
     group_codes = None
-    if groups is not None:
-        group_codes = encode_groups(_texts_without_gaps(frame, groups, "groups", path))
-    notes: list[str] = []
-    no_features = {label, groups, *drop}
-    if header[0] not in no_features and _has_nameless_index(frame):
-        notes.append(f"{path.name}: the first column has no name and numbers the rows; left out")
-        no_features.add(header[0])
-    encoded = encode_columns(frame[[c for c in header if c not in no_features]], path.name)
+    if groups_name is not None:
+        group_codes = encode_groups(_texts_without_gaps(table, groups_name, "groups"))
+    notes = [*table.notes, *similar_class_notes(f'{table.name}: column "{label_name}"', labels)]
+    no_features = {label_name, groups_name, *dropped}
+    if table.names[0] not in no_features and _has_nameless_index(table.frame):
+        notes.append(f"{table.name}: the first column has no name and numbers the rows; left out")
+        no_features.add(table.names[0])
+    features = settle_numbers(
+        replace(table.without([c for c in no_features if c]), notes=()),
+        table_format.within(table, no_features),
+    )
+    encoded = encode_columns(features.frame, table.name)
     y, classes = encode_labels(labels)
-    check_labels(classes, len(y), f'{path}, column "{label}"')
+    check_labels(classes, len(y), f'{table.source}, column "{label_name}"')
     return user_dataset(
-        name,
+        _stem(paths[0])[0],
         encoded.X,
         y,
         classes,
         group_codes,
-        source=f"file {path.name}",
+        source=f"file {', '.join(each.name for each in paths)}"[:200],
         features=encoded.features,
-        sha256=hashlib.sha256(content).hexdigest(),
-        notes=(*notes, *encoded.notes),
+        sha256=table.sha256,
+        notes=(*notes, *features.notes, *encoded.notes),
     )
 
 
-def _name_and_separator(path: Path) -> tuple[str, str]:
-    """The data set's name, and the separator by the file's ending ("" where it is open)."""
-    stem = Path(path.stem) if path.suffix.lower() == ".gz" else Path(path.name)
-    separators = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": ""}
-    if stem.suffix.lower() not in separators:
-        raise DataError(
-            f"{path}: a table's name must end in .csv, .tsv, .tab or .txt, with or without .gz"
-        )
-    return stem.stem, separators[stem.suffix.lower()]
+def _read_all(
+    paths: Sequence[Path], table_format: TableFormat, verbatim: Sequence[str | int]
+) -> RawTable:
+    """Read the files, joined where they are several."""
+    tables = []
+    for path in paths:
+        ending = _stem(path)[1]
+        reader = READERS.get(ending)
+        if reader is None and not table_format.separator:
+            raise DataError(
+                f"{path}: a table's name must end in {', '.join(READERS)}, with or without .gz; "
+                "write separator for a text of another ending"
+            )
+        tables.append((reader or read_text_table)(path, table_format, verbatim))
+    sha256 = hashlib.sha256("".join(table.sha256 for table in tables).encode()).hexdigest()
+    return join_tables(tables, sha256)
 
 
-def _header(text: str, separator: str, path: Path) -> list[str]:
-    """The column names of the first line; a nameless third column becomes ``column 3``."""
-    cells = first_cells(text, separator, path)
-    names = [name or f"column {number}" for number, name in enumerate(cells, start=1)]
-    repeated = [name for name in names if names.count(name) > 1]
-    if repeated:
-        raise DataError(f'{path}, line 1: two columns are named "{repeated[0]}"; rename one')
-    return names
+def _stem(path: Path) -> tuple[str, str]:
+    """The data set's name, and the file's ending in lower case without ``.gz``."""
+    name = Path(path.stem) if path.suffix.lower() == ".gz" else Path(path.name)
+    return name.stem, name.suffix.lower()
 
 
-def _unknown_column(path: Path, role: str, column: str, header: Sequence[str]) -> str:
-    """The message about a column that is not in the header, with the likeliest cause."""
-    message = f'{path}: {role} column "{column}" is not in the header'
-    if len(header) == 1 and ";" in header[0]:
-        return f"{message}: cells are separated by semicolons; commas or tabs are needed"
-    if all(_is_number(name) for name in header):
-        return f"{message}: all its names are numbers; the first line must name the columns"
-    return f"{message}{did_you_mean(column, header)}"
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _texts_without_gaps(frame: pd.DataFrame, column: str, role: str, path: Path) -> list[str]:
+def _texts_without_gaps(table: RawTable, column: str, role: str) -> list[str]:
     """The texts of a column; one that is empty in some row is refused."""
-    missing = frame[column].isna().to_numpy()
+    cells = table.frame[column]
+    missing = cells.isna().to_numpy()
+    texts = [str(cell) for cell in cells]
+    missing = missing | np.array([not text.strip() for text in texts])
     if missing.any():
         raise DataError(
-            f'{path}, column "{column}" ({role}): empty in {missing.sum()} of {len(frame)} rows, '
-            f"first in data row {int(missing.argmax()) + 1}; fill in or remove those rows"
+            f'{table.place(int(missing.argmax()))}, column "{column}" ({role}): empty, as in '
+            f"{missing.sum()} of {len(texts)} rows; fill in or remove those rows"
         )
-    return [str(value) for value in frame[column]]
+    return texts
 
 
 def _has_nameless_index(frame: pd.DataFrame) -> bool:
     """Whether the first column is the index of a saved data frame: nameless, counting rows."""
-    first = frame.iloc[:, 0]
+    first: Any = frame.iloc[:, 0]
     if frame.columns[0] != "column 1" or first.dtype.kind != "i":
         return False
     return bool(np.array_equal(first.to_numpy() - first.iloc[0], np.arange(len(first))))

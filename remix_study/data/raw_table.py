@@ -1,0 +1,189 @@
+"""A table as its file or frame has it, before its columns become features."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from remix_study.errors import DataError, did_you_mean, join_names
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_NUMBER = re.compile(r"[+-]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][+-]?[0-9]+)?")
+
+
+@dataclass(frozen=True)
+class TableFormat:
+    """How a table is written: the keys of a problem that say how to read it.
+
+    Attributes:
+        separator: What separates cells; ``" "`` stands for any run of blanks, "" for what the
+            file shows without doubt.
+        decimal: The decimal mark of numbers.
+        thousands: What groups the digits of numbers, or "".
+        encoding: The name of the text's encoding, or "": UTF-8, or as a byte order mark says.
+        header: Whether the first line names the columns; else they are called ``column 1`` and
+            so on.
+        missing: Cells that stand for a missing value, beside the usual ones.
+        units: Signs that are taken off numbers, such as ``%`` or ``$``.
+        categorical: Columns, by name or number, whose cells are names even where they look like
+            numbers.
+    """
+
+    separator: str = ""
+    decimal: str = "."
+    thousands: str = ""
+    encoding: str = ""
+    header: bool = True
+    missing: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    categorical: tuple[str | int, ...] = ()
+
+    def within(self, table: RawTable, no_features: Container[str | None]) -> TableFormat:
+        """The format with categorical columns by name, only those that are features."""
+        names = [table.column(column, "categorical") for column in self.categorical]
+        return replace(self, categorical=tuple(c for c in names if c not in no_features))
+
+
+@dataclass(frozen=True, eq=False)
+class RawTable:
+    """The columns of a table with their names; every reader returns one.
+
+    Attributes:
+        source: The file's path as messages have it, or ``data set "NAME"`` for data from Python.
+        frame: (n, c) columns under distinct texts. A column is text (str cells, NaN or None where
+            missing) or has the type that its format gives it: numbers, booleans, dates,
+            categories.
+        lines: The line of the file on which each row begins, counted from 1, intp of shape (n,);
+            None for formats without lines.
+        sha256: Hash of the file's unpacked bytes; "" where there is no file.
+        label: The column that the file itself says is the class, or None.
+        notes: Warnings about the reading, one line each.
+        parts: For joined files the source of each and its number of rows.
+    """
+
+    source: str
+    frame: pd.DataFrame
+    lines: NDArray[np.intp] | None = None
+    sha256: str = ""
+    label: str | None = None
+    notes: tuple[str, ...] = ()
+    parts: tuple[tuple[str, int], ...] = field(default=(), repr=False)
+
+    @property
+    def names(self) -> list[str]:
+        """The column names, in the file's order."""
+        return [str(name) for name in self.frame.columns]
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.frame)
+
+    @property
+    def is_from_python(self) -> bool:
+        """Whether the table comes from Python, so that keys of a file do not apply."""
+        return self.source.startswith("data set ")
+
+    @property
+    def name(self) -> str:
+        """The source for notes: a file without its folders."""
+        return self.source if self.is_from_python else Path(self.source).name
+
+    def place(self, row: int) -> str:
+        """Where a row stands, to begin a message: ``customers.csv, line 32``.
+
+        Formats without lines count rows from 1, data from Python from 0 as Python does.
+        """
+        source, row_of_part = self.source, row
+        for part, n_rows in self.parts:
+            if row_of_part < n_rows:
+                source = part
+                break
+            row_of_part -= n_rows
+        if self.lines is not None:
+            return f"{source}, line {self.lines[row]}"
+        return f"{source}, row {row_of_part + (not self.is_from_python)}"
+
+    def column(self, name: str | int, key: str) -> str:
+        """The name of the column that a key of a problem names, or numbers from 1 (-1: the last).
+
+        Raises:
+            DataError: There is no such column; the message says which there are.
+        """
+        names = self.names
+        if isinstance(name, int):
+            if not 1 <= abs(name) <= len(names):
+                raise DataError(
+                    f"{self.source}: {key} = {name}: there are {len(names)} columns, numbered "
+                    "from 1"
+                )
+            return names[name - 1 if name > 0 else name]
+        if name not in names:
+            remedy = (
+                "; the first line looks like data: write header = false and columns by number"
+                if are_data(names)
+                else did_you_mean(name, names)
+            )
+            raise DataError(f'{self.source}: {key} column "{name}" is not in the header{remedy}')
+        return name
+
+    def without(self, names: Sequence[str]) -> RawTable:
+        """The table without some columns."""
+        return replace(self, frame=self.frame[[c for c in self.frame.columns if c not in names]])
+
+
+def are_data(names: Sequence[str]) -> bool:
+    """Whether column names look like a row of data: half of them numbers, and not 0, 1, 2, ..."""
+    numbers = [name for name in names if _NUMBER.fullmatch(name)]
+    whole = [int(name) for name in numbers if name.isdecimal()]
+    if len(whole) == len(names) and whole == list(range(whole[0], whole[0] + len(whole))):
+        return False
+    return 2 * len(numbers) >= len(names) > 0
+
+
+def join_tables(tables: Sequence[RawTable], sha256: str) -> RawTable:
+    """Put tables of the same columns below each other.
+
+    Args:
+        tables: One table at least; columns may be in another order than in the first.
+        sha256: Hash of all the files.
+
+    Raises:
+        DataError: A table has other columns than the first.
+    """
+    import pandas as pd
+
+    first = tables[0]
+    if len(tables) == 1:
+        return first
+    for table in tables[1:]:
+        missing = [name for name in first.names if name not in table.names]
+        added = [name for name in table.names if name not in first.names]
+        if missing or added:
+            differences = [
+                f"lacks {join_names(missing, 5)}" if missing else "",
+                f"has {join_names(added, 5)} beside" if added else "",
+            ]
+            raise DataError(
+                f"{table.source}: its columns differ from those of {first.source}: it "
+                f"{' and '.join(filter(None, differences))}; files that are joined need the same "
+                "columns"
+            )
+    lines = [table.lines for table in tables if table.lines is not None]
+    return RawTable(
+        source=first.source,
+        frame=pd.concat([table.frame[first.names] for table in tables], ignore_index=True),
+        lines=np.concatenate(lines) if len(lines) == len(tables) else None,
+        sha256=sha256,
+        label=first.label,
+        notes=tuple(dict.fromkeys(note for table in tables for note in table.notes)),
+        parts=tuple((table.source, table.n_rows) for table in tables),
+    )

@@ -1,0 +1,107 @@
+"""What separates the cells of a text: said by a key, by the file's name, or shown by its lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from remix_study.data.raw_table import TableFormat
+from remix_study.errors import DataError
+
+BLANKS = " "
+"""The separator that stands for any run of blanks."""
+
+_BY_ENDING = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
+_CANDIDATES = (",", ";", "\t", "|")
+_SAMPLE_BYTES = 1 << 16
+_BLANK_SEPARATED = re.compile(r'"(?:[^"]|"")*"[^ \t\r\n]*|[^ \t\r\n]+')
+
+
+def separator_key(separator: str) -> str:
+    """A separator as the key of a problem has it: ``separator = "\\t"``."""
+    return f"separator = {json.dumps(separator, ensure_ascii=False)}"
+
+
+def split_records(text: bytes, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the first line of each record and its cells, none for a blank line.
+
+    A record has several lines where a quoted cell has. Blanks before a cell are left out.
+
+    Raises:
+        csv.Error: A cell of more than 128 KiB, such as after a quote that never closes.
+    """
+    stream = io.TextIOWrapper(io.BytesIO(text), "utf-8", errors="replace", newline="")
+    if separator == BLANKS:
+        for number, line in enumerate(stream, start=1):
+            yield number, [cell.strip('"') for cell in _BLANK_SEPARATED.findall(line)]
+        return
+    reader = csv.reader(stream, delimiter=separator, skipinitialspace=True)
+    first_line = 1
+    for cells in reader:
+        is_blank = len(cells) == 1 and not cells[0].strip()
+        yield first_line, [] if is_blank else cells
+        first_line = reader.line_num + 1
+
+
+def detect_separator(text: bytes, path: Path, table_format: TableFormat) -> tuple[str, str]:
+    """Find the separator of a text.
+
+    It is the one that the format says. A name that ends in ``.tsv`` or ``.tab`` says tabs. Else it
+    is the only one of comma, semicolon, tab and bar that cuts every one of the first lines into
+    the same number of cells, two at least; where none does, blanks if they do.
+
+    Args:
+        text: The text, UTF-8.
+        path: The file.
+        table_format: Its separator, and its decimal mark, which separates nothing.
+
+    Returns:
+        The separator, and a note if neither the format nor the file's name says it.
+
+    Raises:
+        DataError: Several separators would do, or none.
+    """
+    if table_format.separator:
+        return table_format.separator, ""
+    stem = path.with_suffix("") if path.suffix.lower() in (".gz", ".zip") else path
+    usual = _BY_ENDING.get(stem.suffix.lower(), "")
+    sample = text[:_SAMPLE_BYTES]
+    if len(text) > len(sample):
+        sample = sample[: sample.rfind(b"\n") + 1]
+    candidates = [c for c in _CANDIDATES if c != table_format.decimal]
+    is_cut = len(text) > len(sample)
+    counts = {c: _counts(sample, c, is_cut=is_cut) for c in (*candidates, BLANKS)}
+    fitting = [c for c in candidates if len(set(counts[c])) == 1 and counts[c][0] > 1]
+    if usual == "\t" and (usual in fitting or counts[usual][:1] > [1]):
+        return usual, ""
+    if not fitting and len(set(counts[BLANKS])) == 1 and counts[BLANKS][0] > 1:
+        fitting = [BLANKS]
+    if len(fitting) > 1:
+        keys = " or ".join(separator_key(c) for c in fitting)
+        raise DataError(f"{path}: its cells may be separated in several ways; write {keys}")
+    if fitting:
+        note = f"{path.name}: cells are separated as by {separator_key(fitting[0])}"
+        return fitting[0], "" if fitting == [usual] else note
+    # No separator fits all lines: the one of the first line, so that a faulty line is named.
+    likely = max(candidates, key=lambda c: (counts[c][:1], c == usual))
+    if counts[likely][:1] <= [1]:
+        raise DataError(
+            f"{path}: each line is one cell; write the separator of its cells, such as "
+            f"{separator_key(';')}"
+        )
+    return likely, ""
+
+
+def _counts(sample: bytes, separator: str, *, is_cut: bool) -> list[int]:
+    """Number of cells of each record of the beginning of a text."""
+    counts = []
+    try:
+        counts = [len(cells) for _, cells in split_records(sample, separator) if cells]
+    except csv.Error:
+        return []
+    # The last record may go on behind the sample.
+    return counts[:-1] if is_cut and len(counts) > 1 else counts

@@ -1,0 +1,227 @@
+"""Read separated text into a raw table: every line has as many cells as the first, or is named."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import hashlib
+import io
+import re
+from array import array
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from remix_study.data.file_contents import MISSING, read_unpacked
+from remix_study.data.raw_table import RawTable, TableFormat, are_data
+from remix_study.data.separators import BLANKS, detect_separator, separator_key, split_records
+from remix_study.errors import DataError, did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16"}
+_BYTE_ORDER_MARKS[codecs.BOM_UTF16_BE] = "utf-16"
+# Stands for a separator of several characters, which pandas' fast parser does not take.
+_UNIT_SEPARATOR = "\x1f"
+
+
+def read_text_table(
+    path: Path, table_format: TableFormat, verbatim: Sequence[str | int] = ()
+) -> RawTable:
+    """Read a file of separated text, plain or gzip; see :func:`parse_text_table`."""
+    return parse_text_table(read_unpacked(path), path, table_format, verbatim)
+
+
+def parse_text_table(
+    content: bytes, path: Path, table_format: TableFormat, verbatim: Sequence[str | int] = ()
+) -> RawTable:
+    """Parse separated text.
+
+    Args:
+        content: The unpacked bytes of a file.
+        path: The file, for messages and for the separator that its ending says.
+        table_format: How it is written.
+        verbatim: Columns, by name or number, whose cells stay as they are written, such as the
+            label's: only an empty one, or one that the format says, is missing.
+
+    Returns:
+        Columns of numbers, truth values and text; a column of numbers with one other cell is
+        text.
+
+    Raises:
+        DataError: The encoding or separator does not fit, no rows, two columns of one name, a
+            line with more or fewer cells, quotes that never close.
+    """
+    text, notes = _as_utf8(content, path, table_format.encoding)
+    separator, separator_note = detect_separator(text, path, table_format)
+    notes += [separator_note] if separator_note else []
+    if len(separator) > 1:
+        if _UNIT_SEPARATOR.encode() in text:
+            raise DataError(f"{path}: {separator_key(separator)}: use one character instead")
+        text = text.replace(separator.encode(), _UNIT_SEPARATOR.encode())
+    character = _UNIT_SEPARATOR if len(separator) > 1 else separator
+    records = split_records(text, character)
+    first_line, first_cells = next(((n, cells) for n, cells in records if cells), (1, []))
+    names = _column_names(first_cells, first_line, path, header=table_format.header)
+    table = RawTable(str(path), _no_rows(names))
+    text_columns = [table.column(c, "categorical") for c in table_format.categorical]
+    # A column that is not there is the caller's to refuse, who knows what it is for.
+    verbatim_names = [
+        table.column(c, "label") for c in verbatim if isinstance(c, int) or c in names
+    ]
+    lines = _lines_of_rows(text, character, len(names), path, separator_key(separator))
+    lines = lines[1:] if table_format.header else lines
+    if not len(lines):
+        raise DataError(f"{path}: the file has no rows")
+    usual = [*MISSING, *table_format.missing]
+    frame = _parse(
+        text,
+        path,
+        lines,
+        separator=r"\s+" if separator == BLANKS else character,
+        header=0 if table_format.header else None,
+        decimal=table_format.decimal,
+        dtype={names.index(name): str for name in {*text_columns, *verbatim_names}},
+        na_values={
+            i: ["", *table_format.missing] if name in verbatim_names else usual
+            for i, name in enumerate(names)
+        },
+    ).set_axis(names, axis=1)
+    if table_format.header and are_data(names):
+        shown = ", ".join(f'"{name}"' for name in names[:3])
+        notes.append(
+            f"{path.name}: line {first_line} ({shown}, ...) looks like data, but was taken for "
+            "column names; write header = false if it is a row"
+        )
+    return RawTable(
+        source=str(path),
+        frame=frame,
+        lines=lines,
+        sha256=hashlib.sha256(content).hexdigest(),
+        notes=tuple(notes),
+    )
+
+
+def _no_rows(names: Sequence[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(columns=list(names))
+
+
+def _as_utf8(content: bytes, path: Path, encoding: str) -> tuple[bytes, list[str]]:
+    """The text as UTF-8 with line feeds, and a note if a byte order mark gave the encoding."""
+    marked = next((e for mark, e in _BYTE_ORDER_MARKS.items() if content.startswith(mark)), "")
+    notes = []
+    if not encoding and marked == "utf-16":
+        notes.append(f"{path.name}: the text is UTF-16, as its byte order mark says")
+    try:
+        codec = codecs.lookup(encoding or marked or "utf-8").name
+    except LookupError:
+        known = (
+            "utf-8",
+            "utf-16",
+            "cp1252",
+            "latin-1",
+            "cp1250",
+            "cp1251",
+            "gb18030",
+            "shift_jis",
+        )
+        raise DataError(
+            f'{path}: encoding "{encoding}" is unknown{did_you_mean(encoding, known)}'
+        ) from None
+    if not (codec == "utf-8" and content.isascii()):
+        try:
+            decoded = content.decode(codec)
+        except UnicodeError as error:
+            line = content.count(b"\n", 0, getattr(error, "start", 0)) + 1
+            raise DataError(
+                f"{path}, line {line}: not {codec.upper().removesuffix('-SIG')} text; save the "
+                'file as UTF-8, or write its encoding, such as encoding = "cp1252"'
+            ) from None
+        content = decoded.encode() if codec != "utf-8" else content
+    if b"\x00" in content:
+        raise DataError(f"{path}: not text (it holds NUL bytes); save it as UTF-8 text")
+    if content.count(b"\r") != content.count(b"\r\n"):
+        content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return content, notes
+
+
+def _column_names(cells: Sequence[str], line: int, path: Path, *, header: bool) -> list[str]:
+    """The column names of the first line; nameless columns are called by their number."""
+    cells = [" ".join(cell.split()) for cell in cells] if header else [""] * len(cells)
+    names = [name or f"column {number}" for number, name in enumerate(cells, start=1)]
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        remedy = "write header = false if the line is data" if are_data(names) else "rename one"
+        raise DataError(f'{path}, line {line}: two columns are named "{repeated}"; {remedy}')
+    return names
+
+
+def _lines_of_rows(
+    text: bytes, separator: str, columns: int, path: Path, separator_text: str
+) -> NDArray[np.intp]:
+    """The line on which each record begins; one of another number of cells is refused."""
+    lines, line = array("q"), 0
+    try:
+        for line, cells in _cell_counts(text, separator):
+            if cells == columns:
+                lines.append(line)
+            elif cells:
+                raise DataError(
+                    f"{path}, line {line}: {cells} cells instead of {columns} "
+                    f"({separator_text}); mend the line, or write another separator"
+                )
+    except csv.Error as error:
+        raise DataError(f"{path}, line {line + 1}: cannot be read ({error})") from None
+    return np.array(lines, dtype=np.intp)
+
+
+def _cell_counts(text: bytes, separator: str) -> Iterator[tuple[int, int]]:
+    """Yield the first line of each record and its number of cells, 0 for a blank line."""
+    if b'"' in text:
+        return ((line, len(cells)) for line, cells in split_records(text, separator))
+    # Without quotes it is enough to count separators, which is many times faster.
+    lines = enumerate(io.BytesIO(text), start=1)
+    if separator == BLANKS:
+        return ((n, len(line.split())) for n, line in lines)
+    mark, blank = separator.encode(), b" \r\n" if separator == "\t" else b" \t\r\n"
+    return ((n, line.count(mark) + 1 if line.strip(blank) else 0) for n, line in lines)
+
+
+def _parse(
+    text: bytes, path: Path, lines: NDArray[np.intp], *, separator: str, **options: Any
+) -> pd.DataFrame:
+    """Parse with pandas into columns named 0, 1, ...; one row for each of ``lines``."""
+    import pandas as pd
+
+    try:
+        frame: pd.DataFrame = pd.read_csv(
+            io.BytesIO(text),
+            sep=separator,
+            names=list(range(len(options["na_values"]))),
+            index_col=False,
+            keep_default_na=False,
+            skipinitialspace=True,
+            low_memory=False,
+            **options,
+        )
+    except (pd.errors.ParserError, ValueError) as error:
+        message = " ".join(str(error).split())
+        if opened := re.search(r"EOF inside string starting at row (\d+)", message):
+            row = int(opened[1]) - (options["header"] is not None)
+            raise DataError(
+                f"{path}, line {lines[max(row, 0)]}: a quote is opened and never closed; close it"
+            ) from None
+        raise DataError(f"{path}: not a table ({message})") from None
+    if len(frame) != len(lines):
+        raise DataError(f"{path}: {len(lines)} lines make {len(frame)} rows; check its quotes")
+    for name, column in frame.items():
+        # Truth values with gaps.
+        if column.dtype == object and column.map(type).isin([bool, float]).all():
+            frame[name] = column.astype("boolean")
+    return frame
