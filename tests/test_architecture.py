@@ -38,8 +38,8 @@ MOST_LINES = 300
 LARGEST_SHARE = 0.20
 # Lines that a room may have: its share of a package that is read in a day.
 BUDGETS = {
-    "studyfile": 1000,
-    "data": 4000,
+    "studyfile": 1200,
+    "data": 5000,
     "batches": 1800,
     "models": 1200,
     "training": 2200,

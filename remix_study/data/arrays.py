@@ -20,8 +20,9 @@ from remix_study.data.dataset import (
 )
 from remix_study.data.images import image_dataset
 from remix_study.data.numbers import settle_numbers
-from remix_study.data.raw_table import RawTable, TableFormat
+from remix_study.data.raw_table import RawTable
 from remix_study.errors import DataError
+from remix_study.studyfile.table_format import TableFormat
 
 
 def from_arrays(

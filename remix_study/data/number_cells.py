@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from remix_study.data.raw_table import TableFormat
+from remix_study.studyfile.table_format import TableFormat
 
 _PLAIN = re.compile(
     r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf|infinity)", re.IGNORECASE

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from remix_study.data.file_contents import MISSING
 from remix_study.data.number_cells import Cell, read_cell
-from remix_study.data.raw_table import RawTable, TableFormat
+from remix_study.data.raw_table import RawTable
 from remix_study.errors import DataError
+from remix_study.studyfile.table_format import TableFormat
 from remix_study.studyfile.validation import as_toml
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def settle_numbers(table: RawTable, table_format: TableFormat) -> RawTable:
     import pandas as pd
 
     categorical = {table.column(c, "categorical") for c in table_format.categorical}
-    missing_values = [v for v in map(_value, table_format.missing) if not np.isnan(v)]
+    missing_values = [v for v in map(_value, map(str, table_format.missing)) if not np.isnan(v)]
     columns: dict[str, Any] = {}
     notes = list(table.notes)
     for name in table.names:
@@ -61,7 +62,7 @@ def settle_numbers(table: RawTable, table_format: TableFormat) -> RawTable:
     return replace(table, frame=frame, notes=tuple(notes))
 
 
-def _value(text: str) -> float:
+def _value(text: object) -> float:
     return read_cell(text, TableFormat()).value
 
 

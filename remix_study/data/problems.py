@@ -103,7 +103,8 @@ def make_problem(
 
     Args:
         dataset: The data set.
-        kind: One of ``KINDS``; None is binary for two classes, and keeps more as they are.
+        kind: One of ``KINDS``; None is binary for two classes or one in ``minority``, with a
+            note where the rest is merged, and else keeps all classes.
         minority: Names of the rare classes. If empty, the smaller of two classes; of more
             classes those as small as the smallest, unless all are equally large.
         imbalance: N_minority / N_majority in (0, 1]; None keeps all rows.
@@ -115,6 +116,7 @@ def make_problem(
         DataError: An unknown class, a kind that does not fit, a ratio out of range, or a class
             left without rows.
     """
+    is_kind_given = kind is not None
     kind, rare_classes = _check_arguments(dataset, kind, minority, imbalance)
     name = _name(dataset, minority if imbalance is None else rare_classes, imbalance)
     rare = [dataset.classes.index(label) for label in rare_classes]
@@ -140,6 +142,11 @@ def make_problem(
             "larger imbalance"
         )
     notes = (*dataset.notes, *_imbalance_notes(name, kind, dataset.counts, rare, sizes))
+    if kind == "binary" and len(others) > 1 and not is_kind_given:
+        notes += (
+            f"{name}: binary, as minority names one class: the other {len(others)} classes are "
+            'merged; write kind = "multi-class" to keep them apart',
+        )
     return Problem(name, dataset, kind, rows, y, classes, tuple(minority_codes), imbalance, notes)
 
 
@@ -214,11 +221,8 @@ def _check_arguments(
                 f"in minority, not {len(minority)}; the classes are {join_names(classes)}"
             )
         return "binary", minority
-    if kind is None and minority:
-        raise DataError(
-            f'{where} has {len(classes)} classes; set kind = "binary" (the rest is merged) or '
-            'kind = "multi-class"'
-        )
+    if kind is None and len(minority) == 1:
+        return "binary", minority
     if imbalance is not None and not minority:
         raise DataError(f"{where}: imbalance needs minority; name the classes to make rare")
     smallest = tuple(

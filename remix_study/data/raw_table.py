@@ -3,53 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from remix_study.errors import DataError, did_you_mean, join_names
+from remix_study.studyfile.table_format import TableFormat
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _NUMBER = re.compile(r"[+-]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][+-]?[0-9]+)?")
-
-
-@dataclass(frozen=True)
-class TableFormat:
-    """How a table is written: the keys of a problem that say how to read it.
-
-    Attributes:
-        separator: What separates cells; ``" "`` stands for any run of blanks, "" for what the
-            file shows without doubt.
-        decimal: The decimal mark of numbers.
-        thousands: What groups the digits of numbers, or "".
-        encoding: The name of the text's encoding, or "": UTF-8, or as a byte order mark says.
-        header: Whether the first line names the columns; else they are called ``column 1`` and
-            so on.
-        missing: Cells that stand for a missing value, beside the usual ones.
-        units: Signs that are taken off numbers, such as ``%`` or ``$``.
-        categorical: Columns, by name or number, whose cells are names even where they look like
-            numbers.
-    """
-
-    separator: str = ""
-    decimal: str = "."
-    thousands: str = ""
-    encoding: str = ""
-    header: bool = True
-    missing: tuple[str, ...] = ()
-    units: tuple[str, ...] = ()
-    categorical: tuple[str | int, ...] = ()
-
-    def within(self, table: RawTable, no_features: Container[str | None]) -> TableFormat:
-        """The format with categorical columns by name, only those that are features."""
-        names = [table.column(column, "categorical") for column in self.categorical]
-        return replace(self, categorical=tuple(c for c in names if c not in no_features))
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +103,13 @@ class RawTable:
             )
             raise DataError(f'{self.source}: {key} column "{name}" is not in the header{remedy}')
         return name
+
+    def feature_format(self, table_format: TableFormat, features: Sequence[str]) -> TableFormat:
+        """A format of this table for some of its columns: categorical ones by name."""
+        names = [self.column(column, "categorical") for column in table_format.categorical]
+        return msgspec.structs.replace(
+            table_format, categorical=tuple(name for name in names if name in features)
+        )
 
     def without(self, names: Sequence[str]) -> RawTable:
         """The table without some columns."""

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from remix_study.data.raw_table import TableFormat
 from remix_study.errors import DataError
+from remix_study.studyfile.table_format import TableFormat
 
 BLANKS = " "
 """The separator that stands for any run of blanks."""

@@ -20,12 +20,15 @@ from remix_study.data.dataset import (
     user_dataset,
 )
 from remix_study.data.numbers import settle_numbers
-from remix_study.data.raw_table import RawTable, TableFormat, join_tables
+from remix_study.data.raw_table import RawTable, join_tables
 from remix_study.data.text_table import read_text_table
 from remix_study.errors import DataError
+from remix_study.studyfile.table_format import TableFormat
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_PLAIN_FORMAT = TableFormat()
 
 Reader = Callable[[Path, TableFormat, Sequence[str | int]], RawTable]
 """Reads a file; the columns named last keep their cells as they are written."""
@@ -41,7 +44,7 @@ def load_file(
     label: str | int | None = None,
     groups: str | int | None = None,
     drop: Sequence[str | int] = (),
-    table_format: TableFormat = TableFormat(),  # noqa: B008 - frozen
+    table_format: TableFormat = _PLAIN_FORMAT,
 ) -> Dataset:
     """Load a table; the data set is named after the file, or the first of several.
 
@@ -82,10 +85,8 @@ def load_file(
     if table.names[0] not in no_features and _has_nameless_index(table.frame):
         notes.append(f"{table.name}: the first column has no name and numbers the rows; left out")
         no_features.add(table.names[0])
-    features = settle_numbers(
-        replace(table.without([c for c in no_features if c]), notes=()),
-        table_format.within(table, no_features),
-    )
+    features = replace(table.without([c for c in no_features if c]), notes=())
+    features = settle_numbers(features, table.feature_format(table_format, features.names))
     encoded = encode_columns(features.frame, table.name)
     y, classes = encode_labels(labels)
     check_labels(classes, len(y), f'{table.source}, column "{label_name}"')

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remix_study.data.file_contents import MISSING, read_unpacked
-from remix_study.data.raw_table import RawTable, TableFormat, are_data
+from remix_study.data.raw_table import RawTable, are_data
 from remix_study.data.separators import BLANKS, detect_separator, separator_key, split_records
 from remix_study.errors import DataError, did_you_mean
+from remix_study.studyfile.table_format import TableFormat
 
 if TYPE_CHECKING:
     import pandas as pd

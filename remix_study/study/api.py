@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import warnings
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ from remix_study.studyfile.schema import DEFAULT_STORAGE, Study
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
+
+    from remix_study.study.task import Task
 
 
 def run(
@@ -41,7 +44,8 @@ def run(
         groups: Groups (n,) that no split may part.
         name: Name of the data in the database and in reports.
         storage: URL of the database; results are added to it.
-        reporter: Receives the events of the run; nothing is printed by default.
+        reporter: Receives the events of the run and its notes; by default nothing is printed, and
+            notes, such as of a column that was left out, are a ``UserWarning``.
 
     Returns:
         How many configurations were complete before, were completed and failed.
@@ -59,7 +63,7 @@ def run(
         raise UsageError("groups belong to X and y; give those too, or leave groups out")
     data = None
     if X is not None and y is not None:
-        if all(spec.dataset or spec.file or spec.images for spec in parsed.problems):
+        if all(spec.has_data for spec in parsed.problems):
             raise UsageError(
                 f"{parsed.source}: every problem names its own data; leave X and y out, or take "
                 "dataset and file out of a problem"
@@ -71,10 +75,20 @@ def run(
             parsed,
             storage=storage,
             data=data,
-            reporter=reporter,
+            reporter=reporter or _WarningReporter(),
             signals=signals,
             command="remix_study.run(...)",
         )
+
+
+class _WarningReporter(Reporter):
+    """Makes a ``UserWarning`` of every note on the data."""
+
+    def problem(self, task: Task, configurations: int, done: int) -> None:  # noqa: ARG002
+        """Warn of what is noted of a problem's data, but not of the study file's own note."""
+        for note in task.problem.notes:
+            if note != task.study.note:
+                warnings.warn(note, UserWarning, stacklevel=2)
 
 
 def _load_study(study: str | Path | Study) -> Study:

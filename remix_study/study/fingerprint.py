@@ -26,8 +26,9 @@ from remix_study.study.search_parameters import kind_of
 from remix_study.study.tables import configuration_key
 from remix_study.study.task import Task
 from remix_study.studyfile.model_options import BUILT_IN_AUGMENTATION, RotateShiftOptions
-from remix_study.studyfile.schema import Search
+from remix_study.studyfile.schema import ProblemSpec, Search
 from remix_study.studyfile.search_space import Choice
+from remix_study.studyfile.table_format import TABLE_KEYS, TableFormat
 from remix_study.studyfile.validation import as_toml
 from remix_study.version import ENGINE_VERSION
 
@@ -37,9 +38,13 @@ ADDED_KEYS: Mapping[str, Any] = {
     "search.constraints": [],
     "search.prune": False,
     "search.outer": None,
+    "problem.drop": [],
+    **{f"problem.{k}": msgspec.to_builtins(getattr(TableFormat(), k)) for k in TABLE_KEYS},
 }
 """Value that keys have in studies which began before there were these keys, or without them."""
 
+# Keys of a table that say what is found without them, too.
+_FOUND = ("separator", "encoding")
 # Characters of a value in a message on a change; longer ones are cut.
 _MAX_SHOWN = 60
 
@@ -92,6 +97,7 @@ def definition(task: Task) -> dict[str, Any]:
             "minority": [problem.classes[code] for code in problem.minority],
             "imbalance": problem.imbalance,
             "rows": int(problem.counts.sum()),
+            **_reading(spec),
         },
         "search": {"algorithm": search.algorithm, "space": space},
     }
@@ -106,6 +112,13 @@ def definition(task: Task) -> dict[str, Any]:
         sections["augmentation"] = {"name": augmentation.name, **augmentation.options}
     # Through JSON and back, as the database will return it.
     return msgspec.json.decode(msgspec.json.encode(sections))  # type: ignore[no-any-return]
+
+
+def _reading(spec: ProblemSpec) -> dict[str, Any]:
+    """Keys that change what is read of a problem's data, those that are not at their default."""
+    keys: dict[str, Any] = msgspec.to_builtins(spec.table)
+    keys |= {"classes": msgspec.to_builtins(spec.classes), "drop": list(spec.drop)}
+    return {k: v for k, v in keys.items() if v != [] and v != {} and k not in _FOUND}
 
 
 def resolved_settings(task: Task) -> dict[str, Any]:

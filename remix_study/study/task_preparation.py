@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from remix_study.data.dataset import Dataset
+from remix_study.data.duplicates import duplicate_notes
 from remix_study.data.folds import Fold, make_folds, make_outer_folds
-from remix_study.data.images import load_images
-from remix_study.data.named_datasets import load_dataset
-from remix_study.data.problems import Problem, make_problem, make_redrawn_problem
-from remix_study.data.table_file import load_file
+from remix_study.data.problem_data import load_problem_data, make_study_problem
+from remix_study.data.problems import Problem
 from remix_study.errors import DataError, StudyFileError
 from remix_study.study.checks import check_batch_size, check_kind
 from remix_study.study.constraints import parse_constraint
@@ -31,11 +29,6 @@ from remix_study.study.search_parameters import (
 )
 from remix_study.study.task import Task
 from remix_study.studyfile.schema import ProblemSpec, Search, Study
-
-_LEAK = (
-    "the rows come in groups that these splits part, so test rows have close relatives in "
-    "training; set cv.grouped = true to keep groups together"
-)
 
 
 def prepare_tasks(study: Study, data: Dataset | None = None, *, cores: int = 0) -> list[Task]:
@@ -54,7 +47,7 @@ def prepare_tasks(study: Study, data: Dataset | None = None, *, cores: int = 0) 
     for position, spec in enumerate(study.problems):
         where = f"{study.source}: problems[{position}]"
         try:
-            dataset = _load_dataset(study, spec, data)
+            dataset = load_problem_data(study.folder, spec, data)
             check_kind(study, dataset)
             tasks = [
                 _make_task(study, spec, dataset, imbalance, cores)
@@ -97,32 +90,11 @@ def search_tasks(task: Task) -> list[Task]:
 def _make_task(
     study: Study, spec: ProblemSpec, dataset: Dataset, imbalance: float | None, cores: int
 ) -> Task:
-    make = partial(make_redrawn_problem, repeats=study.cv.repeats)
-    problem = (make if study.cv.redraw and imbalance is not None else make_problem)(
-        dataset,
-        kind=spec.kind,
-        minority=tuple(str(label) for label in spec.minority),
-        imbalance=imbalance,
-        seed=study.seed,
-    )
+    problem = make_study_problem(study, spec, dataset, imbalance)
     folds = _checked_folds(study, spec, problem)
-    is_leaking = dataset.groups is not None and not study.cv.grouped
-    notes = [note for note in (_LEAK if is_leaking else "", study.note) if note]
-    problem = replace(problem, notes=(*problem.notes, *notes))
+    notes = (*problem.notes, *duplicate_notes(problem, folds), study.note)
+    problem = replace(problem, notes=tuple(note for note in notes if note))
     return Task(study, spec, problem, folds, cores=cores)
-
-
-def _load_dataset(study: Study, spec: ProblemSpec, data: Dataset | None) -> Dataset:
-    if spec.dataset is not None:
-        return load_dataset(spec.dataset)
-    if spec.file is not None:
-        path = study.folder / spec.file
-        return load_file(path, label=spec.label or "", groups=spec.groups, drop=spec.drop)
-    if spec.images is not None:
-        return load_images(study.folder / spec.images)
-    if data is None:
-        raise StudyFileError("dataset: missing; name a data set, a file or images")
-    return data
 
 
 def _checked_folds(study: Study, spec: ProblemSpec, problem: Problem) -> tuple[Fold, ...]:

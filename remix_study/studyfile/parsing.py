@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct, inspect
 
-from remix_study.errors import StudyFileError, did_you_mean
+from remix_study.errors import StudyFileError, did_you_mean, join_names
 from remix_study.metrics import PUBLISHED_METRICS
 from remix_study.studyfile.model_options import parse_augmentation, parse_model
 from remix_study.studyfile.schema import (
@@ -24,6 +24,7 @@ from remix_study.studyfile.schema import (
     Training,
 )
 from remix_study.studyfile.search_space import parse_space
+from remix_study.studyfile.table_format import TABLE_KEYS, parse_classes, parse_table_format
 from remix_study.studyfile.validation import convert, key_as_toml
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -169,31 +170,36 @@ def _table(tables: Mapping[str, Any], key: str, where: str = "") -> dict[str, An
 
 def _problem(entry: dict[str, Any], training_table: dict[str, Any], where: str) -> ProblemSpec:
     training_keys = {key: value for key, value in entry.items() if key in _TRAINING_KEYS}
-    rest = {key: value for key, value in entry.items() if key not in training_keys}
-    if "training" in rest:
-        raise StudyFileError(f"{where}.training: write training keys into the problem itself")
-    spec = convert(rest, ProblemSpec, where, other_keys=_TRAINING_KEYS)
-    sources = [key for key in ("dataset", "file", "images") if getattr(spec, key) is not None]
+    table_keys = {key: value for key, value in entry.items() if key in TABLE_KEYS}
+    rest = {k: v for k, v in entry.items() if k not in training_keys and k not in table_keys}
+    for key in ("training", "table"):
+        if key in rest:
+            raise StudyFileError(f"{where}.{key}: write {key} keys into the problem itself")
+    classes = parse_classes(rest.pop("classes", {}), f"{where}.classes")
+    spec = convert(rest, ProblemSpec, where, other_keys=(*_TRAINING_KEYS, *TABLE_KEYS))
+    sources = [key for key in ("dataset", "file", "files", "images") if getattr(spec, key)]
     if len(sources) > 1:
         raise StudyFileError(f"{where}: give {' or '.join(sources)}, not both")
-    if spec.file is not None and spec.label is None:
-        raise StudyFileError(f"{where}.label: name the column of {spec.file} that holds the class")
-    if spec.file is None and (spec.label or spec.groups or spec.drop):
-        raise StudyFileError(
-            f"{where}: label, groups and drop belong to a file; name one, or leave them out"
-        )
+    if not (spec.file or spec.files) and (
+        spec.label is not None or spec.groups is not None or spec.drop or table_keys
+    ):
+        keys = join_names(k for k in entry if k in ("label", "groups", "drop", *TABLE_KEYS))
+        raise StudyFileError(f"{where}: only a file has {keys}; name one, or leave them out")
     if spec.imbalance and not spec.minority:
         raise StudyFileError(f"{where}.minority: name the rare classes that imbalance is about")
     if len(set(spec.imbalance)) < len(spec.imbalance):
         raise StudyFileError(f"{where}.imbalance: lists a ratio twice; leave one out")
-    if spec.minority and spec.kind is None:
-        raise StudyFileError(f'{where}.kind: say "binary" or "multi-class"')
     if spec.kind == "binary" and len(spec.minority) > 1:
         raise StudyFileError(
             f"{where}.minority: a binary problem has one rare class against the merged rest; "
             'name one, or set kind = "multi-class"'
         )
-    return msgspec.structs.replace(spec, training=_training(training_table | training_keys, where))
+    return msgspec.structs.replace(
+        spec,
+        classes=classes,
+        table=parse_table_format(table_keys, where),
+        training=_training(training_table | training_keys, where),
+    )
 
 
 def _training(table: dict[str, Any], where: str) -> Training:

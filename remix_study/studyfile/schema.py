@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from remix_study.studyfile.search_space import SearchSpace
+from remix_study.studyfile.table_format import ClassChoice, Column, Label, TableFormat
 
 Name = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length=100)]
 Positive = Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -19,7 +20,6 @@ Rate = Annotated[float, Meta(gt=0, le=10)]
 Share = Annotated[float, Meta(gt=0, lt=1)]
 Ratio = Annotated[float, Meta(gt=0, le=1)]
 Stack = Annotated[int, Meta(ge=0, le=10_000)] | Literal["auto"]
-Label = str | Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 DEFAULT_STORAGE = "sqlite:///remix-study.db"
 """The database that is used unless another is named: a file in the current folder."""
@@ -122,26 +122,43 @@ class ProblemSpec(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         dataset: Name of a known data set.
         file: Path of a table.
+        files: Paths of tables of the same columns, put below each other.
         images: Path of a folder of images or of an NPZ file.
-        label: Column of ``file`` that holds the class.
-        groups: Column of ``file`` that holds the group of a row.
-        drop: Columns of ``file`` that are left out.
-        kind: ``binary`` (one rare class against the merged rest) or ``multi-class``.
+        label: Column of the table that holds the class, by name or number (-1: the last).
+        groups: Column of the table that holds the group of a row.
+        drop: Columns of the table that are left out.
+        classes: Classes that are merged or left out.
+        kind: ``binary`` (one rare class against the merged rest) or ``multi-class``; left out, one
+            class in ``minority`` makes it binary.
         minority: Rare classes.
         imbalance: Ratios of rare rows to keep; each makes a problem of its own.
+        table: Keys of this problem that say how its table is written.
         training: Training keys of this problem.
     """
 
     dataset: str | None = None
     file: str | None = None
+    files: tuple[str, ...] = ()
     images: str | None = None
-    label: str | None = None
-    groups: str | None = None
-    drop: tuple[str, ...] = ()
+    label: Column | None = None
+    groups: Column | None = None
+    drop: tuple[Column, ...] = ()
+    classes: ClassChoice = ClassChoice()
     kind: Literal["binary", "multi-class"] | None = None
     minority: tuple[Label, ...] = ()
     imbalance: tuple[Ratio, ...] = ()
+    table: TableFormat = TableFormat()
     training: Training = Training()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The files of the table, or the images."""
+        return self.files or tuple(name for name in (self.file, self.images) if name is not None)
+
+    @property
+    def has_data(self) -> bool:
+        """Whether the problem names its data; else they are handed over in Python."""
+        return self.dataset is not None or bool(self.paths)
 
 
 class Search(Struct, frozen=True, forbid_unknown_fields=True):
@@ -234,15 +251,16 @@ class Study(Struct, frozen=True):
 
 
 def outside_file(study: Study, spec: ProblemSpec) -> str:
-    """A problem's file or images if they are outside the study file's folder; "" otherwise.
+    """Files or images of a problem that are outside the study file's folder; "" if none is.
 
     Returns:
-        The name as the study file has it. A symbolic link that leads out of the folder is
+        The names as the study file has them. A symbolic link that leads out of the folder is
         followed by its target: ``link.csv -> /elsewhere/data.csv``.
     """
-    name = spec.file or spec.images
-    if name is None:
-        return ""
+    return ", ".join(filter(None, (_outside(study, name) for name in spec.paths)))
+
+
+def _outside(study: Study, name: str) -> str:
     path = study.folder / name
     if path.resolve().is_relative_to(study.folder):
         return ""
@@ -252,10 +270,10 @@ def outside_file(study: Study, spec: ProblemSpec) -> str:
 
 
 def outside_file_notes(study: Study) -> list[str]:
-    """One line for each data file outside the study file's folder, with its key."""
+    """One line for each problem with data outside the study file's folder, with its key."""
     notes = []
     for i, spec in enumerate(study.problems):
         if name := outside_file(study, spec):
-            key = "file" if spec.file else "images"
+            key = "files" if spec.files else "file" if spec.file else "images"
             notes.append(f"problems[{i}].{key}: {name} is outside the study file's folder")
     return notes

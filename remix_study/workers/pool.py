@@ -88,7 +88,7 @@ def check_worker_pool(study: Study, storage: str, pool: WorkerPool) -> None:
         UsageError: A problem has no data that another process could load.
         StorageError: A SQLite file where its locks may not hold.
     """
-    if not all(spec.dataset or spec.file or spec.images for spec in study.problems):
+    if not all(spec.has_data for spec in study.problems):
         raise UsageError(
             f"{study.source}: workers load the data themselves; name a dataset, a file or images "
             "in every problem"

@@ -211,7 +211,6 @@ def test_groups_follow_their_rows() -> None:
         ({"kind": "multi-class", "minority": ("0", "0")}, "names a class twice"),
         ({"kind": "binary", "minority": ("0", "1")}, "one class against the merged rest"),
         ({"kind": "binary"}, "one class against the merged rest"),
-        ({"minority": ("0",)}, 'set kind = "binary"'),
         ({"imbalance": 0.1}, "imbalance needs minority"),
         ({"kind": "ternary"}, 'there is no kind "ternary"'),
         ({"kind": "binary", "minority": ("0",), "imbalance": 1.7}, "1.7 is not in (0, 1]"),

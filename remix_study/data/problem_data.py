@@ -1,0 +1,76 @@
+"""From a problem of a study file to its rows: data loaded, classes chosen, made imbalanced."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from remix_study.data.class_names import choose_classes
+from remix_study.data.dataset import Dataset
+from remix_study.data.images import load_images
+from remix_study.data.named_datasets import load_dataset
+from remix_study.data.problems import Problem, make_problem, make_redrawn_problem
+from remix_study.data.table_file import load_file
+from remix_study.errors import StudyFileError
+from remix_study.studyfile.schema import ProblemSpec, Study
+
+_LEAK = (
+    "the rows come in groups that these splits part, so test rows have close relatives in "
+    "training; set cv.grouped = true to keep groups together"
+)
+
+
+def load_problem_data(folder: Path, spec: ProblemSpec, data: Dataset | None) -> Dataset:
+    """Load a problem's data set, its classes merged or left out as the problem says.
+
+    Args:
+        folder: The study file's, to which paths are relative.
+        spec: The problem.
+        data: Data handed over in Python, for a problem that names none.
+
+    Raises:
+        DataError: Data that cannot be read, or classes that there are not.
+        StudyFileError: There are no data.
+    """
+    merge = {new: tuple(map(str, labels)) for new, labels in spec.classes.merge.items()}
+    return choose_classes(_load(folder, spec, data), merge, tuple(map(str, spec.classes.drop)))
+
+
+def _load(folder: Path, spec: ProblemSpec, data: Dataset | None) -> Dataset:
+    if spec.dataset is not None:
+        return load_dataset(spec.dataset)
+    if spec.images is not None:
+        return load_images(folder / spec.images)
+    if spec.paths:
+        return load_file(
+            [folder / name for name in spec.paths],
+            label=spec.label,
+            groups=spec.groups,
+            drop=spec.drop,
+            table_format=spec.table,
+        )
+    if data is None:
+        raise StudyFileError("dataset: missing; name a data set, a file or images")
+    return data
+
+
+def make_study_problem(
+    study: Study, spec: ProblemSpec, dataset: Dataset, imbalance: float | None
+) -> Problem:
+    """Make a problem's data set imbalanced at one of its ratios, or keep it as it is.
+
+    Raises:
+        DataError: A class that there is not, or one that would be left without rows.
+    """
+    make = partial(make_redrawn_problem, repeats=study.cv.repeats)
+    problem = (make if study.cv.redraw and imbalance is not None else make_problem)(
+        dataset,
+        kind=spec.kind,
+        minority=tuple(str(label) for label in spec.minority),
+        imbalance=imbalance,
+        seed=study.seed,
+    )
+    if dataset.groups is None or study.cv.grouped:
+        return problem
+    return replace(problem, notes=(*problem.notes, _LEAK))
