@@ -29,6 +29,6 @@ def duplicate_notes(problem: Problem, folds: Sequence[Fold]) -> list[str]:
         return []
     return [
         f"{problem.name}: {n_equal} of {n_tested} test rows have the same features as a training "
-        "row of their split, which flatters scores; remove duplicate rows, or keep them together "
-        "with groups and cv.grouped = true"
+        "row of their split; if they are copies, scores are too good: remove them, or keep them "
+        "together with groups and cv.grouped = true"
     ]
