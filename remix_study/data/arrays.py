@@ -20,6 +20,7 @@ from remix_study.data.dataset import (
 )
 from remix_study.data.images import image_dataset
 from remix_study.data.numbers import settle_numbers
+from remix_study.data.python_tables import frame_or_array
 from remix_study.data.raw_table import RawTable
 from remix_study.errors import DataError
 from remix_study.studyfile.table_format import TableFormat
@@ -33,11 +34,13 @@ def from_arrays(
     name: str = "data",
     features: Sequence[str] | None = None,
 ) -> Dataset:
-    """Make a data set of arrays or of a pandas data frame.
+    """Make a data set of arrays or of a data frame.
 
     Args:
-        X: (n, d) numbers, NaN where missing; or a data frame, whose text columns become one-hot
-            columns; or images, uint8 (n, height, width, channels), without ``features``.
+        X: (n, d) numbers, NaN where missing, also as a sparse matrix; or a data frame of pandas,
+            polars or another library with Arrow's interface, or a dictionary of columns, whose
+            text columns become features; or images, uint8 (n, height, width, channels), without
+            ``features``.
         y: (n,) labels, of any type with a text; ``1.0`` is the class ``1``.
         groups: (n,) the group of each row, for grouped folds, or None.
         name: The data set's name, with which the names of its problems begin.
@@ -51,6 +54,7 @@ def from_arrays(
 
     where = f'data set "{name}"'
     labels = _one_dimensional(y, "y", where)
+    X = frame_or_array(X, where)
     if not isinstance(X, pd.DataFrame):
         matrix = np.asarray(X)
         if matrix.ndim == 4 and features is None:

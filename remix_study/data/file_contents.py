@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from remix_study.errors import DataError
+from remix_study.errors import DataError, join_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +27,39 @@ def read_unpacked(path: Path) -> bytes:
         DataError: The file is missing, a folder, unreadable, empty or a damaged gzip.
     """
     return unpack(read_raw(path), path)
+
+
+def read_member(path: Path) -> tuple[bytes, str]:
+    """Read a file, unpacked where it is a gzip or a zip of a single file.
+
+    Returns:
+        The bytes, and the name of what was packed, whose ending says the format.
+
+    Raises:
+        DataError: As :func:`read_unpacked`, or a zip that is damaged or holds several files.
+    """
+    if path.suffix.lower() != ".zip":
+        name = path.stem if path.suffix.lower() == ".gz" else path.name
+        return read_unpacked(path), name
+    try:
+        with zipfile.ZipFile(io.BytesIO(read_raw(path))) as archive:
+            hidden = ("__MACOSX/", ".")
+            names = [n for n in archive.namelist() if not n.endswith("/")]
+            names = [n for n in names if not n.startswith(hidden) and "/." not in n]
+            if len(names) != 1:
+                shown = join_names(names, 10) or "none"
+                raise DataError(
+                    f"{path}: a zip of one file is needed, this one has {len(names)} ({shown}); "
+                    "unpack it and name the file"
+                )
+            content = archive.read(names[0])
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise DataError(f"{path}: damaged zip file ({error}); download it again") from None
+    except RuntimeError as error:
+        raise DataError(f"{path}: cannot be unpacked ({error}); unpack it yourself") from None
+    if not content.strip():
+        raise DataError(f"{path}: {names[0]} in it is empty")
+    return content, Path(names[0]).name
 
 
 def read_raw(path: Path) -> bytes:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from remix_study.data.arff import is_arff, parse_arff
 from remix_study.data.class_names import similar_class_notes
 from remix_study.data.columns import encode_columns
 from remix_study.data.dataset import (
@@ -19,9 +20,11 @@ from remix_study.data.dataset import (
     encode_labels,
     user_dataset,
 )
+from remix_study.data.file_contents import read_member
 from remix_study.data.numbers import settle_numbers
 from remix_study.data.raw_table import RawTable, join_tables
-from remix_study.data.text_table import read_text_table
+from remix_study.data.text_table import parse_text_table
+from remix_study.data.typed_tables import parse_excel, parse_feather, parse_npz, parse_parquet
 from remix_study.errors import DataError
 from remix_study.studyfile.table_format import TableFormat
 
@@ -30,12 +33,29 @@ if TYPE_CHECKING:
 
 _PLAIN_FORMAT = TableFormat()
 
-Reader = Callable[[Path, TableFormat, Sequence[str | int]], RawTable]
-"""Reads a file; the columns named last keep their cells as they are written."""
+Parser = Callable[[bytes, Path, TableFormat, Sequence[str | int]], RawTable]
+"""Parses unpacked bytes; the columns named last keep their cells as they are written."""
+
+
+def _parse_dat(
+    content: bytes, path: Path, table_format: TableFormat, verbatim: Sequence[str | int]
+) -> RawTable:
+    """Parse KEEL's files, which end in .dat as others do that are separated text."""
+    parse = parse_arff if is_arff(content) else parse_text_table
+    return parse(content, path, table_format, verbatim)
+
 
 _TEXT = (".csv", ".tsv", ".tab", ".txt", ".data", ".asc", ".psv")
-READERS: dict[str, Reader] = dict.fromkeys(_TEXT, read_text_table)
-"""The reader of each ending of a file's name; ``.gz`` may follow it."""
+PARSERS: dict[str, Parser] = {
+    **dict.fromkeys(_TEXT, parse_text_table),
+    ".dat": _parse_dat,
+    ".arff": parse_arff,
+    **dict.fromkeys((".parquet", ".pq"), parse_parquet),
+    **dict.fromkeys((".feather", ".arrow"), parse_feather),
+    **dict.fromkeys((".xlsx", ".xlsm"), parse_excel),
+    ".npz": parse_npz,
+}
+"""The parser of each ending of a file's name; ``.gz`` or ``.zip`` may follow it."""
 
 
 def load_file(
@@ -65,7 +85,7 @@ def load_file(
     """
     paths = [Path(path)] if isinstance(path, str | Path) else [Path(each) for each in path]
     verbatim = [column for column in (label, groups) if column is not None]
-    table = _read_all(paths, table_format, verbatim)
+    table = read_tables(paths, table_format, verbatim)
     if label is None and table.label is None:
         raise DataError(f"{table.source}: write label = the column that holds the class")
     label = table.label if label is None else label
@@ -91,7 +111,7 @@ def load_file(
     y, classes = encode_labels(labels)
     check_labels(classes, len(y), f'{table.source}, column "{label_name}"')
     return user_dataset(
-        _stem(paths[0])[0],
+        _stem(paths[0]),
         encoded.X,
         y,
         classes,
@@ -103,28 +123,28 @@ def load_file(
     )
 
 
-def _read_all(
+def read_tables(
     paths: Sequence[Path], table_format: TableFormat, verbatim: Sequence[str | int]
 ) -> RawTable:
     """Read the files, joined where they are several."""
     tables = []
     for path in paths:
-        ending = _stem(path)[1]
-        reader = READERS.get(ending)
-        if reader is None and not table_format.separator:
+        content, name = read_member(path)
+        parse = PARSERS.get(Path(name).suffix.lower())
+        if parse is None and not table_format.separator:
             raise DataError(
-                f"{path}: a table's name must end in {', '.join(READERS)}, with or without .gz; "
-                "write separator for a text of another ending"
+                f"{path}: a table's name must end in {', '.join(PARSERS)}, with or without .gz or "
+                ".zip; write separator for a text of another ending"
             )
-        tables.append((reader or read_text_table)(path, table_format, verbatim))
+        tables.append((parse or parse_text_table)(content, path, table_format, verbatim))
     sha256 = hashlib.sha256("".join(table.sha256 for table in tables).encode()).hexdigest()
     return join_tables(tables, sha256)
 
 
-def _stem(path: Path) -> tuple[str, str]:
-    """The data set's name, and the file's ending in lower case without ``.gz``."""
-    name = Path(path.stem) if path.suffix.lower() == ".gz" else Path(path.name)
-    return name.stem, name.suffix.lower()
+def _stem(path: Path) -> str:
+    """The data set's name: the file's without its ending."""
+    is_packed = path.suffix.lower() in (".gz", ".zip") and Path(path.stem).suffix
+    return Path(path.stem if is_packed else path.name).stem
 
 
 def _texts_without_gaps(table: RawTable, column: str, role: str) -> list[str]:

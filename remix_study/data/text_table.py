@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.data.file_contents import MISSING, read_unpacked
+from remix_study.data.file_contents import MISSING
 from remix_study.data.raw_table import RawTable, are_data
 from remix_study.data.separators import BLANKS, detect_separator, separator_key, split_records
 from remix_study.errors import DataError, did_you_mean
@@ -28,13 +28,6 @@ _BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16"
 _BYTE_ORDER_MARKS[codecs.BOM_UTF16_BE] = "utf-16"
 # Stands for a separator of several characters, which pandas' fast parser does not take.
 _UNIT_SEPARATOR = "\x1f"
-
-
-def read_text_table(
-    path: Path, table_format: TableFormat, verbatim: Sequence[str | int] = ()
-) -> RawTable:
-    """Read a file of separated text, plain or gzip; see :func:`parse_text_table`."""
-    return parse_text_table(read_unpacked(path), path, table_format, verbatim)
 
 
 def parse_text_table(
@@ -57,7 +50,7 @@ def parse_text_table(
         DataError: The encoding or separator does not fit, no rows, two columns of one name, a
             line with more or fewer cells, quotes that never close.
     """
-    text, notes = _as_utf8(content, path, table_format.encoding)
+    text, notes = as_utf8(content, path, table_format.encoding)
     separator, separator_note = detect_separator(text, path, table_format)
     notes += [separator_note] if separator_note else []
     if len(separator) > 1:
@@ -113,7 +106,7 @@ def _no_rows(names: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(columns=list(names))
 
 
-def _as_utf8(content: bytes, path: Path, encoding: str) -> tuple[bytes, list[str]]:
+def as_utf8(content: bytes, path: Path, encoding: str) -> tuple[bytes, list[str]]:
     """The text as UTF-8 with line feeds, and a note if a byte order mark gave the encoding."""
     marked = next((e for mark, e in _BYTE_ORDER_MARKS.items() if content.startswith(mark)), "")
     notes = []

@@ -1,0 +1,238 @@
+"""Read ARFF files and KEEL's: the header gives each column's type, KEEL's also the class."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from remix_study.data.raw_table import RawTable
+from remix_study.data.text_table import as_utf8, parse_text_table
+from remix_study.errors import DataError, join_names
+from remix_study.studyfile.table_format import TableFormat
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LINE = re.compile(r"\s*@(\w+)\s*(.*?)\s*$")
+_ATTRIBUTE = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s{]+)\s*(.*)""")
+_NAME = re.compile(r"""\s*('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^,]*)\s*(?:,|$)""")
+_NUMBER_TYPES = ("numeric", "real", "integer")
+_MISSING = ("?", "<null>")
+# Letters of a Java date format and what Python calls them; quotes stand around plain letters.
+_DATE_LETTERS = {"yyyy": "%Y", "yy": "%y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M"}
+_DATE_LETTERS |= {"ss": "%S", "SSS": "%f", "'": ""}
+
+
+@dataclass(frozen=True)
+class _Attribute:
+    """A column: its name and type; the values of a nominal one, the format of a date."""
+
+    name: str
+    kind: str
+    values: tuple[str, ...] = ()
+    date_format: str | None = None
+
+
+@dataclass(frozen=True)
+class _Header:
+    """The columns, those that KEEL's header calls inputs and outputs, and the data's line."""
+
+    attributes: tuple[_Attribute, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    data_line: int
+
+
+def is_arff(content: bytes) -> bool:
+    """Whether a text begins with a line such as ``@relation``, after comments."""
+    lines = (line.strip() for line in content.lstrip(b"\xef\xbb\xbf").splitlines())
+    first = next((line for line in lines if line and not line.startswith(b"%")), b"")
+    return first[:1] == b"@"
+
+
+def parse_arff(
+    content: bytes, path: Path, table_format: TableFormat, _verbatim: Sequence[str | int] = ()
+) -> RawTable:
+    """Parse an ARFF or KEEL file, dense or sparse.
+
+    Args:
+        content: The unpacked bytes of the file.
+        path: The file, for messages.
+        table_format: Its encoding.
+
+    Returns:
+        Numbers as float64, nominal columns as categories, dates as dates, others as text; the
+        label where KEEL's header names one output.
+
+    Raises:
+        DataError: The header or a row cannot be read, a cell is no number or not among the
+            values that the header names.
+    """
+    text = as_utf8(content, path, table_format.encoding)[0].decode()
+    header = _parse_header(text.split("\n"), path)
+    body = "\n" * header.data_line + text.split("\n", header.data_line)[-1]
+    if not body.strip():
+        raise DataError(f"{path}: the file has no rows")
+    if re.search(r"""['"{\\%]""", body) is None:
+        raw = _read_plain(body, path, header)
+    else:
+        raw = _read_quoted_or_sparse(body, path, header)
+    columns = {a.name: _typed(raw, i, a) for i, a in enumerate(header.attributes)}
+    used = {*header.inputs, *header.outputs} if header.inputs else set(columns)
+    unused = [name for name in columns if name not in used]
+    note = f"{path.name}: {join_names(unused)}: neither input nor output in the header; left out"
+    return RawTable(
+        source=str(path),
+        frame=_frame({name: column for name, column in columns.items() if name in used}),
+        lines=raw.lines,
+        sha256=hashlib.sha256(content).hexdigest(),
+        label=header.outputs[0] if len(header.outputs) == 1 else None,
+        notes=(note,) if unused else (),
+    )
+
+
+def _parse_header(lines: Sequence[str], path: Path) -> _Header:
+    """Parse the lines up to ``@data``."""
+    attributes: list[_Attribute] = []
+    roles: dict[str, tuple[str, ...]] = {"input": (), "output": ()}
+    for number, line in enumerate(lines, start=1):
+        match = _LINE.match(line)
+        key = match[1].lower() if match else ""
+        where = f"{path}, line {number}"
+        if key == "data":
+            columns = {attribute.name for attribute in attributes}
+            if not columns:
+                raise DataError(f"{where}: there is no @attribute line before; mend the header")
+            for name in roles["input"] + roles["output"]:
+                if name not in columns:
+                    raise DataError(f'{path}: the header\'s input or output "{name}" is no column')
+            return _Header(tuple(attributes), roles["input"], roles["output"], number)
+        if match and key == "attribute":
+            attribute = _parse_attribute(match[2], where)
+            if any(attribute.name == other.name for other in attributes):
+                raise DataError(f'{where}: two columns are named "{attribute.name}"; rename one')
+            attributes.append(attribute)
+        elif match and key.rstrip("s") in roles:
+            roles[key.rstrip("s")] += tuple(_split(match[2]))
+    raise DataError(f"{path}: no line @data; an ARFF or KEEL file has its rows after one")
+
+
+def _parse_attribute(text: str, where: str) -> _Attribute:
+    """Parse a line ``@attribute NAME TYPE``; a range behind a KEEL type is passed over."""
+    match = _ATTRIBUTE.match(text)
+    kind = match[2] if match else ""
+    word = re.split(r"[\s\[]", kind, maxsplit=1)[0].lower()
+    if match is None or not kind:
+        raise DataError(f"{where}: write @attribute NAME TYPE")
+    name = _unquoted(match[1])
+    if kind.startswith("{"):
+        return _Attribute(name, "nominal", tuple(_split(kind.strip("{} \t"))))
+    if word == "date":
+        java = _unquoted(kind[4:].strip())
+        parts = re.findall(r"yyyy|yy|MM|dd|HH|mm|SSS|ss|'|[^a-zA-Z']+|T", java)
+        if "".join(parts) != java:
+            raise DataError(f'{where}: the date format "{java}" is not read; write dates as text')
+        date_format = "".join(_DATE_LETTERS.get(part, part) for part in parts)
+        return _Attribute(name, "date", date_format=date_format or None)
+    if word in _NUMBER_TYPES:
+        return _Attribute(name, "number")
+    if word == "string":
+        return _Attribute(name, "text")
+    raise DataError(
+        f'{where}, column "{name}": type "{word}" is not read; use numeric, string, date or '
+        "nominal values in braces"
+    )
+
+
+def _unquoted(text: str) -> str:
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        return re.sub(r"\\(.)", r"\1", text[1:-1])
+    return text
+
+
+def _split(text: str) -> list[str]:
+    """The names of a list that commas separate, each plain or in quotes."""
+    return [_unquoted(name.strip()) for name in _NAME.findall(text) if name.strip()]
+
+
+def _read_plain(body: str, path: Path, header: _Header) -> RawTable:
+    """Read rows without quotes by the reader of separated text."""
+    texts = [i for i, a in enumerate(header.attributes, start=1) if a.kind != "number"]
+    plain = TableFormat(separator=",", header=False, missing=_MISSING)
+    table = parse_text_table(body.encode(), path, plain, texts)
+    if len(table.names) != len(header.attributes):
+        raise DataError(
+            f"{table.place(0)}: {len(table.names)} cells for {len(header.attributes)} columns of "
+            "the header; mend the row or the header"
+        )
+    return table
+
+
+def _read_quoted_or_sparse(body: str, path: Path, header: _Header) -> RawTable:
+    """Read rows with quotes, or such as ``{0 1.5, 3 yes}``, as text."""
+    import arff
+
+    # Numbers as text, so that a cell that is none can be named.
+    kinds = [
+        f"{{{','.join(map(arff.encode_string, a.values))}}}" if a.kind == "nominal" else "STRING"
+        for a in header.attributes
+    ]
+    head = ["@relation r", *(f"@attribute a{i} {kind}" for i, kind in enumerate(kinds)), "@data"]
+    lines = body.split("\n")
+    rows = [n for n, line in enumerate(lines, start=1) if line.strip() and line.strip()[0] != "%"]
+    if not rows:
+        raise DataError(f"{path}: the file has no rows")
+    try:
+        cells = arff.ArffDecoder().decode([*head, *lines])["data"]
+    except arff.ArffException as error:
+        fault = f"not a row of {len(kinds)} cells; check its commas and quotes"
+        if isinstance(error, arff.BadNominalValue):
+            value = str(error).removeprefix("Data value ").partition(" not found")[0]
+            fault = f'"{value}" is not among the values that the header names'
+        raise DataError(f"{path}, line {error.line - len(head)}: {fault}") from None
+    columns = zip(*cells, strict=True)
+    frame = _frame({str(i): np.array(column, dtype=object) for i, column in enumerate(columns)})
+    return RawTable(str(path), frame, np.array(rows, dtype=np.intp))
+
+
+def _typed(raw: RawTable, position: int, attribute: _Attribute) -> Any:
+    """A column in the type that the header gives it."""
+    import pandas as pd
+
+    column = raw.frame.iloc[:, position]
+    if attribute.kind == "number" and column.dtype.kind in "iuf":
+        return column.to_numpy(dtype=np.float64)
+    texts = column.map(lambda cell: str(cell).strip(), na_action="ignore")
+    if attribute.kind == "text":
+        return texts
+    bad: NDArray[np.bool_]
+    if attribute.kind == "nominal":
+        bad = (texts.notna() & ~texts.isin(attribute.values)).to_numpy()
+        typed: Any = pd.Categorical(texts)
+        expected = f"among the values that the header names ({join_names(attribute.values, 8)})"
+    elif attribute.kind == "date":
+        typed = pd.to_datetime(texts, format=attribute.date_format, errors="coerce")
+        bad, expected = (typed.isna() & texts.notna()).to_numpy(), "a date of the header's format"
+    else:
+        typed = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=np.float64)
+        bad, expected = np.isnan(typed) & texts.notna().to_numpy(), "a number, as the header says"
+    if bad.any():
+        row = int(bad.argmax())
+        raise DataError(
+            f'{raw.place(row)}, column "{attribute.name}": "{texts.iloc[row]}" is not {expected}; '
+            "mend the cell or the header"
+        )
+    return typed
+
+
+def _frame(columns: dict[str, Any]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(columns)

@@ -1,0 +1,183 @@
+"""Read tables whose columns or cells have types: Parquet, Feather, Excel and NPZ."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from remix_study.data.raw_table import RawTable
+from remix_study.errors import DataError, join_names
+from remix_study.studyfile.table_format import TableFormat
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_EXTRAS = {"pyarrow": "parquet", "openpyxl": "excel"}
+
+
+def import_reader(library: str, what: str) -> ModuleType:
+    """Import a library that an extra installs.
+
+    Args:
+        library: ``pyarrow`` or ``openpyxl``.
+        what: What needs it, to begin the message.
+
+    Raises:
+        DataError: It is not installed; the message has the command that installs it.
+    """
+    import importlib
+
+    try:
+        return importlib.import_module(library)
+    except ImportError:
+        raise DataError(
+            f'{what}: {library} is not installed; pip install "remix-study[{_EXTRAS[library]}]"'
+        ) from None
+
+
+def parse_parquet(
+    content: bytes, path: Path, _format: TableFormat, _verbatim: Sequence[str | int] = ()
+) -> RawTable:
+    """Parse a Parquet file.
+
+    Raises:
+        DataError: pyarrow is not installed, or the file is none.
+    """
+    import_reader("pyarrow", f"{path}: a Parquet file")
+    import pyarrow.parquet
+
+    return _arrow_table(content, path, "Parquet", pyarrow.parquet.read_table)
+
+
+def parse_feather(
+    content: bytes, path: Path, _format: TableFormat, _verbatim: Sequence[str | int] = ()
+) -> RawTable:
+    """Parse a Feather file, which is an Arrow file.
+
+    Raises:
+        DataError: pyarrow is not installed, or the file is none.
+    """
+    import_reader("pyarrow", f"{path}: a Feather file")
+    import pyarrow.feather
+
+    return _arrow_table(content, path, "Feather", pyarrow.feather.read_table)
+
+
+def frame_of_arrow(table: Any) -> pd.DataFrame:
+    """Turn an Arrow table into a data frame, truth values with gaps among its types."""
+    import pandas as pd
+    import pyarrow as pa
+
+    frame: pd.DataFrame = table.to_pandas(
+        types_mapper={pa.bool_(): pd.BooleanDtype()}.get, date_as_object=False
+    )
+    return frame
+
+
+def _arrow_table(content: bytes, path: Path, what: str, read: Any) -> RawTable:
+    import pyarrow as pa
+
+    try:
+        frame = frame_of_arrow(read(pa.BufferReader(content)))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise DataError(
+            f"{path}: cannot be read as a {what} file ({' '.join(str(error).split())})"
+        ) from None
+    return _table(frame.reset_index(drop=True), content, path)
+
+
+def parse_excel(
+    content: bytes, path: Path, table_format: TableFormat, _verbatim: Sequence[str | int] = ()
+) -> RawTable:
+    """Parse the first sheet of an Excel workbook; its rows are the lines of messages.
+
+    Raises:
+        DataError: openpyxl is not installed, the file is no workbook, or the sheet has no rows.
+    """
+    import pandas as pd
+
+    import_reader("openpyxl", f"{path}: an Excel file")
+    try:
+        with pd.ExcelFile(io.BytesIO(content), engine="openpyxl") as book:
+            sheets = [str(name) for name in book.sheet_names]
+            cells = pd.read_excel(book, header=None, dtype=object, na_filter=False)
+    except Exception as error:
+        # openpyxl raises many kinds of errors for a damaged workbook.
+        raise DataError(f"{path}: cannot be read as an Excel file ({error})") from None
+    cells = cells.mask(cells == "").dropna(how="all").dropna(how="all", axis=1)
+    names = [f"column {number}" for number in range(1, cells.shape[1] + 1)]
+    if table_format.header and len(cells):
+        header = cells.iloc[0]
+        names = [
+            names[i] if pd.isna(h) else " ".join(str(h).split()) for i, h in enumerate(header)
+        ]
+        cells = cells.iloc[1:]
+    lines = cells.index.to_numpy(dtype=np.intp) + 1
+    frame = cells.reset_index(drop=True).infer_objects().set_axis(names, axis=1)
+    note = f'{path.name}: sheet "{sheets[0]}" is read, the first of {len(sheets)}'
+    notes = (note,) if len(sheets) > 1 else ()
+    return _table(frame, content, path, lines=lines, notes=notes)
+
+
+def parse_npz(
+    content: bytes, path: Path, _format: TableFormat, _verbatim: Sequence[str | int] = ()
+) -> RawTable:
+    """Parse an NPZ file of arrays with a common number of rows.
+
+    An array of one dimension is a column of its name; the columns of a matrix ``X`` are ``X0``,
+    ``X1`` and so on.
+
+    Raises:
+        DataError: The file is none, or its arrays differ in length or have more dimensions.
+    """
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as npz:
+            arrays = dict(npz.items())
+    except Exception as error:
+        # NumPy and zipfile raise many kinds of errors for a damaged archive.
+        raise DataError(f"{path}: cannot be read as NPZ arrays ({error})") from None
+    return _table(frame_of_arrays(arrays, str(path)), content, path)
+
+
+def frame_of_arrays(arrays: Mapping[str, Any], where: str) -> pd.DataFrame:
+    """Make a data frame of arrays by name, matrices among them.
+
+    Raises:
+        DataError: Arrays differ in length or have no or more than two dimensions.
+    """
+    import pandas as pd
+
+    columns: dict[str, Any] = {}
+    for name, array in arrays.items():
+        shape = np.shape(array)
+        if len(shape) not in (1, 2):
+            raise DataError(
+                f'{where}: array "{name}" has shape {shape}; a table needs one or two dimensions'
+            )
+        if len(shape) == 2:
+            columns |= {f"{name}{i}": column for i, column in enumerate(np.asarray(array).T)}
+        else:
+            columns[str(name)] = array
+    lengths = {len(column): name for name, column in columns.items()}
+    if len(lengths) > 1:
+        shown = join_names(f'"{name}" has {n}' for n, name in list(lengths.items())[:2])
+        raise DataError(f"{where}: columns differ in length: {shown} rows")
+    return pd.DataFrame(columns)
+
+
+def _table(frame: pd.DataFrame, content: bytes, path: Path, **more: Any) -> RawTable:
+    """The raw table of a file; one without rows or with two equal names is refused."""
+    names = [str(name) for name in frame.columns]
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise DataError(f'{path}: two columns are named "{repeated}"; rename one')
+    if frame.empty:
+        raise DataError(f"{path}: the file has no rows")
+    sha256 = hashlib.sha256(content).hexdigest()
+    return RawTable(str(path), frame.set_axis(names, axis=1), sha256=sha256, **more)

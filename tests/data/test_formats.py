@@ -1,0 +1,339 @@
+"""One small table in every format: the same features and classes; a broken file is one line."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from scipy import sparse
+
+from remix_study.data.arrays import from_arrays
+from remix_study.data.dataset import Dataset
+from remix_study.data.table_file import load_file
+from remix_study.errors import DataError
+from remix_study.studyfile.table_format import TableFormat
+
+COLUMNS: dict[str, list[Any]] = {
+    "age": [31.5, 42.0, None, 55.0, 60.0, 18.25],
+    "city": ["Oslo", None, "Bergen", "Oslo", "New York", "Oslo"],
+    "smokes": [True, False, True, None, False, True],
+    "target": ["yes", "no", "yes", "no", "no", "NA"],
+}
+FRAME = pd.DataFrame(COLUMNS).astype({"smokes": "boolean"})
+FEATURES = ("age", "city=Bergen", "city=New York", "city=Oslo", "smokes")
+NAN = np.nan
+X = [
+    [31.5, 0, 0, 1, 1],
+    [42, 0, 0, 0, 0],
+    [NAN, 1, 0, 0, 1],
+    [55, 0, 0, 1, NAN],
+    [60, 0, 1, 0, 0],
+    [18.25, 0, 0, 1, 1],
+]
+
+
+def text(separator: str, missing: str = "", header: str | None = None) -> bytes:
+    rows = [
+        separator.join(missing if cell is None else str(cell) for cell in row)
+        for row in zip(*COLUMNS.values(), strict=True)
+    ]
+    return "\n".join([separator.join(COLUMNS) if header is None else header, *rows, ""]).encode()
+
+
+KEEL = """@relation people
+@attribute age real [18.25, 60.0]
+@attribute city{Bergen, New York, Oslo}
+@attribute smokes {True,False}
+@attribute target {yes, no, NA}
+@inputs age, city, smokes
+@outputs target
+@data"""
+ARFF = """% Comments may stand
+@RELATION 'some people'
+
+@ATTRIBUTE age\tNUMERIC
+@attribute 'city' string
+@attribute "smokes" {True,False}
+@attribute target {yes, 'no', "NA"}
+@DATA"""
+
+
+def quoted_arff() -> bytes:
+    return text(",", "?", ARFF).replace(b"New York", b"'New York'").replace(b"True,", b"'True' , ")
+
+
+def sparse_arff() -> bytes:
+    # What is left out is 0, or the first of the names.
+    names = ("{Bergen,'New York',Oslo}", "{True,False}", "{yes,no,NA}")
+    kinds = dict(zip(("city", "smokes", "target"), names, strict=True))
+    lines = ["@relation r", "@attribute age numeric"]
+    lines += [f"@attribute {name} {kind}" for name, kind in kinds.items()] + ["@data"]
+    for row in zip(*COLUMNS.values(), strict=True):
+        cells = ["?" if cell is None else f"'{cell}'" for cell in row]
+        firsts = (None, "'Bergen'", "'True'", "'yes'")
+        kept = [f"{i} {c}" for i, c in enumerate(cells) if c != firsts[i]]
+        lines.append("{" + ", ".join(kept) + "}")
+    return "\n".join(lines).encode()
+
+
+def buffer_of(write: Callable[[io.BytesIO], object]) -> bytes:
+    write(buffer := io.BytesIO())
+    return buffer.getvalue()
+
+
+def zipped(name: str, content: bytes) -> bytes:
+    with zipfile.ZipFile(buffer := io.BytesIO(), "w") as archive:
+        archive.writestr("__MACOSX/._x", b"")
+        archive.writestr("folder/", b"")
+        archive.writestr(f"folder/{name}", content)
+    return buffer.getvalue()
+
+
+def npz() -> bytes:
+    age = np.array([NAN if cell is None else cell for cell in COLUMNS["age"]])
+    texts = {
+        name: np.array(["" if cell is None else str(cell) for cell in COLUMNS[name]])
+        for name in ("city", "smokes", "target")
+    }
+    return buffer_of(lambda file: np.savez(file, age=age, **texts))
+
+
+def excel() -> bytes:
+    return buffer_of(lambda file: FRAME.to_excel(file, index=False))
+
+
+FILES: dict[str, Callable[[], bytes]] = {
+    "people.csv": lambda: text(","),
+    "people.data": lambda: text(";"),
+    "people.tsv": lambda: text("\t"),
+    "people.txt": lambda: text("|"),
+    "people.dat": lambda: text(", ", "<null>", KEEL),
+    "people.arff": lambda: text(",", "?", ARFF),
+    "quoted.arff": quoted_arff,
+    "sparse.arff": sparse_arff,
+    "people.parquet": lambda: buffer_of(FRAME.to_parquet),
+    "people.feather": lambda: buffer_of(FRAME.to_feather),
+    "people.xlsx": excel,
+    "people.npz": npz,
+    "people.csv.gz": lambda: gzip.compress(text(",")),
+    "people.arff.gz": lambda: gzip.compress(text(",", "?", ARFF)),
+    "people.parquet.gz": lambda: gzip.compress(buffer_of(FRAME.to_parquet)),
+    "people.zip": lambda: zipped("inner.tsv", text("\t")),
+    "people.xlsx.zip": lambda: zipped("inner.xlsx", excel()),
+}
+
+
+def assert_is_the_table(dataset: Dataset) -> None:
+    order = [dataset.features.index(name) for name in FEATURES]
+    assert len(dataset.features) == len(FEATURES)
+    np.testing.assert_array_equal(dataset.X[:, order], X)
+    assert dataset.classes == ("NA", "no", "yes")
+    assert [dataset.classes[code] for code in dataset.y] == COLUMNS["target"]
+    assert [note for note in dataset.notes if "cells are separated as by" not in note] == []
+
+
+def write(folder: Path, name: str, content: bytes) -> Path:
+    (folder / name).write_bytes(content)
+    return folder / name
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_format_gives_the_same_table(tmp_path: Path, name: str) -> None:
+    dataset = load_file(write(tmp_path, name, FILES[name]()), label="target")
+    assert_is_the_table(dataset)
+    assert dataset.name == name.split(".")[0]
+
+
+def test_the_header_of_keel_says_which_column_is_the_class(tmp_path: Path) -> None:
+    assert_is_the_table(load_file(write(tmp_path, "people.dat", FILES["people.dat"]())))
+    with pytest.raises(DataError, match="write label"):
+        load_file(write(tmp_path, "people.arff", FILES["people.arff"]()))
+
+
+WITHOUT_TARGET = {name: cells for name, cells in COLUMNS.items() if name != "target"}
+FROM_PYTHON: dict[str, Callable[[], Any]] = {
+    "dictionary": lambda: WITHOUT_TARGET,
+    "pandas": lambda: FRAME.drop(columns="target"),
+    "pandas objects": lambda: FRAME.drop(columns="target").astype(object),
+    "polars": lambda: pl.DataFrame(WITHOUT_TARGET),
+    "arrow": lambda: pl.DataFrame(WITHOUT_TARGET).to_arrow(),
+}
+
+
+@pytest.mark.parametrize("kind", FROM_PYTHON)
+def test_every_table_from_python_gives_the_same(kind: str) -> None:
+    assert_is_the_table(from_arrays(FROM_PYTHON[kind](), COLUMNS["target"]))
+
+
+def test_a_polars_series_of_labels() -> None:
+    frame = pl.DataFrame(COLUMNS)
+    assert_is_the_table(from_arrays(frame.drop("target"), frame["target"]))
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csc_array, sparse.coo_array])
+def test_a_sparse_matrix_is_the_array_it_stands_for(kind: Any) -> None:
+    matrix = np.array([[0, 1.5], [2, 0], [0, 0]])
+    dataset = from_arrays(kind(matrix), ["a", "b", "a"])
+    np.testing.assert_array_equal(dataset.X, matrix)
+
+
+def test_a_sparse_matrix_beyond_memory_is_refused() -> None:
+    matrix = sparse.csr_array((100_000, 1_000_000_000))
+    with pytest.raises(DataError, match=r"a sparse matrix of 100,000 x 1,000,000,000, w"):
+        from_arrays(matrix, np.arange(100_000) % 2)
+
+
+def test_matrices_of_an_npz_are_columns_by_number(tmp_path: Path) -> None:
+    path = tmp_path / "matrix.npz"
+    np.savez(path, X=np.arange(6.0).reshape(3, 2), extra=[7, 8, 9.5], y=[0, 1, 0])
+    dataset = load_file(path, label="y")
+    assert dataset.features == ("X0", "X1", "extra")
+    np.testing.assert_array_equal(dataset.X, [[0, 1, 7], [2, 3, 8], [4, 5, 9.5]])
+
+
+def test_dates_and_gaps_of_an_arff(tmp_path: Path) -> None:
+    content = b"""@relation r
+@attribute day date 'dd.MM.yyyy HH:mm'
+@attribute n integer
+@attribute c {a,b}
+@data
+'31.12.2020 23:59', 1, a
+?, ?, b
+"""
+    from remix_study.data.arff import parse_arff
+
+    table = parse_arff(content, tmp_path, TableFormat())
+    assert table.frame["day"].tolist() == [pd.Timestamp(2020, 12, 31, 23, 59), pd.NaT]
+    assert table.lines is not None
+    assert table.lines.tolist() == [6, 7]
+
+
+# What is wrong: the file's name, its content, and how the message begins after the path.
+BROKEN: list[tuple[str, Callable[[], bytes], str]] = [
+    ("x.parquet", lambda: b"PAR1 and more", ": cannot be read as a Parquet file"),
+    ("x.parquet", lambda: buffer_of(FRAME.to_parquet)[:-9], ": cannot be read as a Parquet file"),
+    ("x.feather", lambda: b"nothing of this kind", ": cannot be read as a Feather file"),
+    ("x.xlsx", lambda: excel()[:300], ": cannot be read as an Excel file"),
+    ("x.xlsx", lambda: b"a,b\n1,2\n", ": cannot be read as an Excel file"),
+    ("x.npz", lambda: npz()[:200], ": cannot be read as NPZ arrays"),
+    (
+        "x.npz",
+        lambda: buffer_of(lambda f: np.savez(f, a=np.zeros(3), b=np.zeros(2))),
+        ': columns differ in length: "a" has 3, "b" has 2 rows',
+    ),
+    (
+        "x.npz",
+        lambda: buffer_of(lambda f: np.savez(f, a=np.zeros((2, 2, 2)))),
+        ': array "a" has shape (2, 2, 2)',
+    ),
+    ("x.zip", lambda: b"PK\x03\x04 broken", ": damaged zip file"),
+    ("x.zip", lambda: zipped("a.csv", b" "), ": folder/a.csv in it is empty"),
+    ("x.csv.gz", lambda: gzip.compress(text(","))[:30], ": damaged gzip file"),
+    ("x.arff", lambda: b"@relation r\n@attribute a real\n", ": no line @data"),
+    ("x.arff", lambda: b"@relation r\n@data\n1\n", ", line 2: there is no @attribute line before"),
+    (
+        "x.arff",
+        lambda: b"@relation r\n@attribute a relational\n@data\n1\n",
+        ', line 2, column "a": type "relational" is not read',
+    ),
+    ("x.arff", lambda: ARFF.encode() + b"\n% none\n", ": the file has no rows"),
+    (
+        "x.arff",
+        lambda: text(",", "?", ARFF).replace(b"42.0", b"4 2"),
+        ', line 10, column "age": "4 2" is not a number, as the header says',
+    ),
+    (
+        "x.arff",
+        lambda: text(",", "?", ARFF).replace(b"?,False", b"?,Maybe"),
+        ', line 10, column "smokes": "Maybe" is not among the values that the header names',
+    ),
+    (
+        "x.arff",
+        lambda: quoted_arff().replace(b"?,False", b"?,Maybe"),
+        ', line 10: "Maybe" is not among the values that the header names',
+    ),
+    (
+        "x.arff",
+        lambda: text(",", "?", ARFF).replace(b"42.0,", b""),
+        ", line 10: 3 cells instead of 4",
+    ),
+    (
+        "x.arff",
+        lambda: quoted_arff().replace(b"42.0,", b""),
+        ", line 10: not a row of 4 cells; check its commas and quotes",
+    ),
+    (
+        "x.dat",
+        lambda: text(",", "?", KEEL.replace("@outputs target", "@outputs class")),
+        ': the header\'s input or output "class" is no column',
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "message"), BROKEN)
+def test_a_broken_file_is_one_line(
+    tmp_path: Path, name: str, content: Callable[[], bytes], message: str
+) -> None:
+    path = write(tmp_path, name, content())
+    with pytest.raises(DataError) as caught:
+        load_file(path, label="target")
+    assert str(caught.value).startswith(f"{path}{message}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_zip_of_several_files_is_refused_with_their_names(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+        archive.writestr("a.csv", b"a\n1\n")
+        archive.writestr("b.csv", b"a\n1\n")
+    with pytest.raises(DataError, match=r"has 2 \(a\.csv, b\.csv\); unpack it"):
+        load_file(tmp_path / "two.zip", label="a")
+
+
+@pytest.mark.parametrize(
+    ("name", "library", "extra"),
+    [
+        ("people.parquet", "pyarrow", "parquet"),
+        ("people.feather", "pyarrow", "parquet"),
+        ("people.xlsx", "openpyxl", "excel"),
+    ],
+)
+def test_a_library_that_lacks_is_named_with_its_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, library: str, extra: str
+) -> None:
+    path = write(tmp_path, name, FILES[name]())
+    monkeypatch.setitem(sys.modules, library, None)
+    message = rf'{library} is not installed; pip install "remix-study\[{extra}\]"'
+    with pytest.raises(DataError, match=message):
+        load_file(path, label="target")
+    if library == "pyarrow":
+        with pytest.raises(DataError, match=message):
+            from_arrays(pl.DataFrame(WITHOUT_TARGET), COLUMNS["target"])
+
+
+def test_a_second_sheet_is_noted_and_rows_are_excels(tmp_path: Path) -> None:
+    with pd.ExcelWriter(tmp_path / "book.xlsx") as book:
+        cells = [
+            ["n", "y"],
+            [1, "a"],
+            [None, None],
+            *[[i, "b"] for i in range(3, 9)],
+            ["n.a.", "a"],
+        ]
+        pd.DataFrame(cells).to_excel(book, index=False, header=False, sheet_name="first")
+        FRAME.to_excel(book, sheet_name="second")
+    with pytest.raises(DataError, match=r'book\.xlsx, line 10, column "n": "n\.a\." is not a'):
+        load_file(tmp_path / "book.xlsx", label="y")
+    dataset = load_file(
+        tmp_path / "book.xlsx", label="y", table_format=TableFormat(missing=("n.a.",))
+    )
+    assert dataset.notes == ('book.xlsx: sheet "first" is read, the first of 2',)
+    np.testing.assert_array_equal(dataset.X[:, 0], [1, 3, 4, 5, 6, 7, 8, NAN])
