@@ -227,7 +227,7 @@ def test_a_path_that_is_no_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"folder\.csv: is a folder"):
         load_file(tmp_path / "folder.csv", label="target")
     with pytest.raises(DataError, match=r"must end in \.csv"):
-        load_file(write_table(tmp_path, name="mine.xlsx"), label="target")
+        load_file(write_table(tmp_path, name="mine.xls"), label="target")
 
 
 def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
