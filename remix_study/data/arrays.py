@@ -90,7 +90,7 @@ def from_arrays(
     else:
         frame = X if matrix is None else pd.DataFrame(matrix, columns=names).infer_objects()
         table = settle_numbers(RawTable(where, frame.set_axis(names, axis=1)), TableFormat())
-        encoded = encode_columns(table.frame, where)
+        encoded = encode_columns(table)
         numbers, names = encoded.X, list(encoded.features)
         notes = (*table.notes, *encoded.notes)
     notes += tuple(similar_class_notes(f"{where}: y", labels.tolist()))

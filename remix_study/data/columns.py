@@ -1,7 +1,8 @@
-"""Turn columns into features: text one-hot, truth values 0 and 1, missing values NaN."""
+"""Turn the columns of a table into features, each by its kind."""
 
 from __future__ import annotations
 
+import datetime
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,16 +11,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from remix_study.data.categories import encode_categories, encode_words, is_free_text
 from remix_study.data.dataset import check_features
-from remix_study.data.file_contents import MISSING
+from remix_study.data.dates import (
+    encode_date_texts,
+    encode_dates,
+    encode_duration_texts,
+    encode_durations,
+)
+from remix_study.data.memory import check_memory
+from remix_study.data.number_columns import encode_numbers
+from remix_study.data.raw_table import RawTable
+from remix_study.data.text_column import FeatureBlock, TextColumn
 from remix_study.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Categories of a text column from which a note is added, and above which it is refused.
-MANY_CATEGORIES = 50
-MAX_CATEGORIES = 1000
+# Columns that a note names.
+_NAMED = 5
+# Columns that a message on too many features names.
+_WIDEST = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,114 +49,145 @@ class EncodedColumns:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class _EncodedColumn:
-    """Features made of one column, with their names; none when it is left out."""
+def encode_columns(table: RawTable) -> EncodedColumns:
+    """Turn the columns of a table into float64 features.
 
-    values: NDArray[np.float64]
-    names: tuple[str, ...]
-    note: str = ""
-
-
-def encode_columns(frame: pd.DataFrame, where: str) -> EncodedColumns:
-    """Turn the columns of a data frame into float64 features.
-
-    Numbers stay numbers and a missing number becomes NaN, which is imputed later, per fold.
-    True and False become 1 and 0. Any other text becomes one column a category, in sorted
-    order; where it is missing, all of them are 0. A text column whose values are all different
-    is taken for an identifier and left out, with a note.
+    Numbers stay numbers; a missing one becomes NaN, which is imputed later, per fold. True and
+    False become 1 and 0. Dates become year, month, day, weekday, hour (where there are times) and
+    seconds since 1970, durations their seconds. Categories become a feature each, many of them
+    hashed features, sentences hashed words; where the text is missing, these are 0. Texts that are
+    all different are taken for identifiers and left out. Nothing here depends on labels or folds.
 
     Args:
-        frame: (n, c) columns with distinct names.
-        where: The start of messages, such as a file name.
+        table: Feature columns, texts without outer blanks.
 
     Raises:
-        DataError: A column of dates, of too many categories, of infinite values, or no column
-            left.
+        DataError: A column of a kind that has no features, a date that may be read in two ways,
+            infinite values, more features than the memory holds, or no column left.
     """
-    encoded = [_encode(str(name), frame[name], where) for name in frame.columns]
-    notes = tuple(f"{where}: {column.note}" for column in encoded if column.note)
-    features = tuple(name for column in encoded for name in column.names)
-    if not features:
-        raise DataError(f"{where}: no feature column is left; drop fewer columns")
-    _refuse_duplicates(features, where)
-    X = np.column_stack([column.values for column in encoded if column.names])
-    X = np.ascontiguousarray(X, dtype=np.float64)
-    check_features(X, features, where)
-    return EncodedColumns(X, features, notes)
+    blocks = {name: _encode(name, table.frame[name], table) for name in table.names}
+    names = [name for block in blocks.values() for name in block.names]
+    if not names:
+        raise DataError(f"{table.source}: no feature column is left; drop fewer columns")
+    _refuse_duplicates(names, table.source)
+    _check_size(blocks, table)
+    X, start = np.empty((table.n_rows, len(names))), 0
+    for block in blocks.values():
+        block.fill(X[:, start : start + len(block.names)])
+        start += len(block.names)
+    check_features(X, names, table.source)
+    return EncodedColumns(X, tuple(names), tuple(_notes(blocks, table.name)))
 
 
-def _encode(name: str, column: pd.Series[Any], where: str) -> _EncodedColumn:
+def _encode(name: str, column: pd.Series[Any], table: RawTable) -> FeatureBlock:
     """Turn one column into features by its type."""
     import pandas as pd
 
-    types = pd.api.types
+    types, where = pd.api.types, f'{table.source}, column "{name}"'
+    _refuse_type(column, where)
     if column.isna().all():
-        empty = np.full(len(column), np.nan)
-        return _EncodedColumn(empty, (name,), _empty_note(name))
-    if types.is_datetime64_any_dtype(column.dtype) or types.is_timedelta64_dtype(column.dtype):
-        raise DataError(f'{where}, column "{name}": dates; turn them into numbers or drop it')
-    if types.is_complex_dtype(column.dtype):
-        raise DataError(f'{where}, column "{name}": complex numbers; split or drop it')
+        return encode_numbers(name, pd.Series(np.full(len(column), np.nan)), table)
     if types.is_numeric_dtype(column.dtype) or types.is_bool_dtype(column.dtype):
-        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        return _EncodedColumn(values, (name,), _row_number_note(name, values))
-    return _encode_text(name, column, where)
+        return encode_numbers(name, column, table)
+    if types.is_datetime64_any_dtype(column.dtype):
+        return encode_dates(name, column)
+    if types.is_timedelta64_dtype(column.dtype):
+        return encode_durations(name, column)
+    texts = TextColumn.of(name, column.astype(object).map(_text, na_action="ignore"), table)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return encode_categories(texts)
+    return _encode_texts(texts)
 
 
-def _encode_text(name: str, column: pd.Series[Any], where: str) -> _EncodedColumn:
-    """Turn a column of texts into features: numbers or truth values if all are, else one-hot."""
+def _encode_texts(texts: TextColumn) -> FeatureBlock:
+    """Turn a column of texts into features by what most of them are."""
     import pandas as pd
 
-    texts = column.astype(object).map(lambda value: str(value).strip(), na_action="ignore")
-    texts = texts.where(~texts.isin(MISSING), np.nan)
-    present = texts.notna().to_numpy()
-    lower = texts.str.lower()
-    if lower[present].isin(["true", "false"]).all():
-        values = np.where(present, (lower == "true").to_numpy(dtype=np.float64), np.nan)
-        note = "" if present.any() else _empty_note(name)
-        return _EncodedColumn(values, (name,), note)
-    numbers = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=np.float64)
-    no_numbers = present & np.isnan(numbers)
-    if not no_numbers.any():
-        return _EncodedColumn(numbers, (name,), _row_number_note(name, numbers))
+    lower = [text.lower() for text in texts.levels[:3]]
+    if len(texts.levels) <= 3 and set(lower) <= {"true", "false"}:
+        truth = np.array([*(text == "true" for text in lower), np.nan])
+        return encode_numbers(texts.name, pd.Series(truth[texts.codes]), texts.table)
+    block = encode_date_texts(texts) or encode_duration_texts(texts)
+    if block is not None:
+        return block
+    if is_free_text(texts):
+        return encode_words(texts)
+    n_levels, n_rows = len(texts.levels), len(texts.codes)
+    if n_levels == texts.n_present and 2 * n_levels > n_rows > 2:
+        note = ("looks like an identifier (every text is different); left out", "")
+        return FeatureBlock((), lambda _: None, (note,))
+    return encode_categories(texts)
 
-    codes, categories = pd.factorize(texts, sort=True)
-    if len(categories) == present.sum() and 2 * len(categories) > len(texts) > 2:
-        note = f'column "{name}" looks like an identifier (every text is different); left out'
-        return _EncodedColumn(np.empty((len(texts), 0)), (), note)
-    if len(categories) > MAX_CATEGORIES:
+
+def _text(value: object) -> str:
+    """A cell as text, without outer blanks; a date as the text that a file has."""
+    if isinstance(value, bytes):
+        value = value.decode(errors="replace")
+    if isinstance(value, datetime.datetime):
+        value = value.isoformat(" ")
+    if isinstance(value, float) and value.is_integer():
+        # A category that is a number, in a column that lacks some.
+        value = int(value)
+    return str(value).strip()
+
+
+def _refuse_type(column: pd.Series[Any], where: str) -> None:
+    """Refuse types that have no features of their own.
+
+    Raises:
+        DataError: Periods, complex numbers, or cells that hold several values.
+    """
+    import pandas as pd
+
+    dtype = column.dtype
+    if pd.api.types.is_complex_dtype(dtype):
+        raise DataError(f"{where}: complex numbers; split them into real and imaginary columns")
+    kinds = {type(value) for value in column.dropna()} if dtype.kind == "O" else set()
+    if isinstance(dtype, pd.PeriodDtype) or pd.Period in kinds:
         raise DataError(
-            f'{where}, column "{name}": {len(categories)} different texts, too many for '
-            f"one-hot columns (at most {MAX_CATEGORIES}); drop it or write it as numbers"
+            f"{where}: periods; make dates of them with .dt.to_timestamp(), or drop it"
         )
-    note = ""
-    if 2 * no_numbers.sum() < present.sum():
-        note = (
-            f'column "{name}" is taken as text: {no_numbers.sum()} of its {present.sum()} values '
-            f'are no numbers, such as "{texts[no_numbers].iloc[0]}"'
+    nested = [
+        k for k in kinds if issubclass(k, list | tuple | dict | set | frozenset | np.ndarray)
+    ]
+    arrow_type = str(getattr(dtype, "pyarrow_dtype", ""))
+    if nested or arrow_type.startswith(("list", "large_list", "fixed_size_list", "struct", "map")):
+        what = f"{nested[0].__name__}s" if nested else "lists"
+        raise DataError(
+            f"{where}: its cells hold several values ({what}); make a column of each, or drop it"
         )
-    elif len(categories) > MANY_CATEGORIES:
-        note = f'column "{name}" became {len(categories)} one-hot columns'
-    # A missing text has code -1, which equals no category.
-    values = (codes[:, None] == np.arange(len(categories))).astype(np.float64)
-    return _EncodedColumn(values, tuple(f"{name}={category}" for category in categories), note)
 
 
-def _row_number_note(name: str, values: NDArray[np.float64]) -> str:
-    """A note if the column is 0, 1, 2, ... or 1, 2, 3, ..., else ""."""
-    first = values[0]
-    if first not in (0.0, 1.0) or not np.array_equal(values, first + np.arange(len(values))):
-        return ""
-    return f'column "{name}" numbers the rows; drop it if it is an identifier'
-
-
-def _empty_note(name: str) -> str:
-    return f'column "{name}" is empty; it carries no information'
-
-
-def _refuse_duplicates(names: Sequence[str], where: str) -> None:
+def _refuse_duplicates(names: Sequence[str], source: str) -> None:
     """Refuse features of one name, such as a column ``a=1`` beside a one-hot column ``a=1``."""
     repeated = [name for name, times in Counter(names).items() if times > 1]
     if repeated:
-        raise DataError(f'{where}: two columns are named "{repeated[0]}"; rename or drop one')
+        raise DataError(f'{source}: two columns are named "{repeated[0]}"; rename or drop one')
+
+
+def _check_size(blocks: dict[str, FeatureBlock], table: RawTable) -> None:
+    """Refuse features that the memory does not hold, naming the columns that make most of them."""
+    widths = {name: len(block.names) for name, block in blocks.items()}
+    total = sum(widths.values())
+    widest = sorted(widths, key=lambda name: widths[name], reverse=True)[:_WIDEST]
+    shown = ", ".join(f'"{name}" ({widths[name]})' for name in widest)
+    check_memory(
+        8 * table.n_rows * total,
+        f"{table.source}: {table.n_rows:,} rows of {total:,} features",
+        f"drop columns, of which these make most features: {shown}",
+    )
+
+
+def _notes(blocks: dict[str, FeatureBlock], source: str) -> list[str]:
+    """One line a remark, with the columns that it is about."""
+    columns: dict[str, list[str]] = {}
+    for name, block in blocks.items():
+        for remark, detail in block.notes:
+            columns.setdefault(remark, []).append(f'"{name}"' + (f" ({detail})" if detail else ""))
+    lines = []
+    for remark, names in columns.items():
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        shown = f"{', '.join(names[:_NAMED])}{more}"
+        start = f"columns {shown}: each" if len(names) > 1 else f"column {shown}"
+        lines.append(f"{source}: {start} {remark}")
+    return lines

@@ -52,7 +52,9 @@ def settle_numbers(table: RawTable, table_format: TableFormat) -> RawTable:
         column = table.frame[name]
         if _holds_cells(column):
             cells = _Cells(table, name, column, table_format)
-            columns[name] = cells.texts() if name in categorical else cells.settled()
+            columns[name] = (
+                cells.texts().astype("category") if name in categorical else cells.settled()
+            )
             notes += cells.notes
         elif missing_values and pd.api.types.is_numeric_dtype(column.dtype):
             columns[name] = column.mask(column.isin(missing_values))

@@ -107,7 +107,7 @@ def load_file(
         no_features.add(table.names[0])
     features = replace(table.without([c for c in no_features if c]), notes=())
     features = settle_numbers(features, table.feature_format(table_format, features.names))
-    encoded = encode_columns(features.frame, table.name)
+    encoded = encode_columns(features)
     y, classes = encode_labels(labels)
     check_labels(classes, len(y), f'{table.source}, column "{label_name}"')
     return user_dataset(

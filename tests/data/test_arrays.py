@@ -128,10 +128,10 @@ def test_array_of_objects_is_read_by_column() -> None:
         (np.zeros((4, 0)), [0, 1, 0, 1], {}, "4 rows and 0 columns"),
         (X4 * 1j, [0, 1, 0, 1], {}, 'column "x0": complex numbers'),
         (
-            pd.DataFrame({"when": pd.to_datetime(["2020-01-01"] * 4)}),
+            pd.DataFrame({"when": pd.period_range("2020-01", periods=4, freq="M")}),
             [0, 1, 0, 1],
             {},
-            'column "when": dates',
+            'column "when": periods',
         ),
         (
             pd.DataFrame([[1, 2]] * 4, columns=["a", "a"]),

@@ -1,0 +1,128 @@
+"""Features of texts: one column a category, hashed codes of many categories, hashed words.
+
+Nothing here looks at labels, and everything looks at all rows, so that a column has the same
+features in all folds. Hashes have no state: a text has one code, whatever other texts there are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from remix_study.data.text_column import CONSTANT, FeatureBlock, TextColumn
+
+MAX_ONE_HOT = 100
+"""Most categories of a column that get a feature each; columns of more are hashed."""
+
+MANY_CATEGORIES = 50
+"""One-hot columns from which a note is added."""
+
+HASHED_FEATURES = 64
+"""Features that the categories of one column share where there are more."""
+
+WORD_FEATURES = 128
+"""Features that the words of one column of sentences share."""
+
+# Each category sets so many of the features to 1 or -1. With one, 30 of 2,000 categories would
+# share a feature and be one; with four, hardly two have the same code.
+_SIGNS = 4
+# A category of fewer rows, and in a smaller table of fewer than a hundredth of them, is rare.
+_RARE_ROWS = 5
+_RARE_SHARE = 0.01
+# Sentences: more words than this on average.
+_WORDS = 3
+_PART = 1 << 14
+
+
+def is_free_text(column: TextColumn) -> bool:
+    """Whether a column holds sentences rather than categories: many different ones of some words.
+
+    The first hundred thousand different texts decide on their length.
+    """
+    n_levels = len(column.levels)
+    if n_levels <= MAX_ONE_HOT and n_levels < column.n_present:
+        return False
+    sample = column.levels[:100_000]
+    return bool(np.mean([text.count(" ") + 1 for text in sample]) > _WORDS)
+
+
+def encode_categories(column: TextColumn) -> FeatureBlock:
+    """Make one feature a category in sorted order, rare ones sharing one, or hashed codes of many.
+
+    Where the text is missing all of them are 0.
+    """
+    rare = _rare_levels(column)
+    n_shown = len(column.levels) - int(rare.sum())
+    if n_shown + bool(rare.any()) > MAX_ONE_HOT:
+        return _hashed_categories(column)
+    positions = np.where(rare, n_shown, np.cumsum(~rare) - 1)
+    names = [f"{column.name}={level}" for level in column.levels[~rare]]
+    notes = []
+    if rare.any():
+        names.append(f"{column.name}=<rare>")
+        notes.append(
+            (
+                "has rare categories, which share a feature",
+                f"{rare.sum()} of {len(rare)} in {column.counts[rare].sum()} rows",
+            )
+        )
+    if len(names) > MANY_CATEGORIES:
+        notes.append(("became a feature a category", f"{len(names)} categories"))
+    if len(names) == 1 and column.n_present == len(column.codes):
+        notes.append((CONSTANT, ""))
+
+    def fill(out: NDArray[np.float64]) -> None:
+        out[:] = 0
+        present = np.flatnonzero(column.codes >= 0)
+        out[present, positions[column.codes[present]]] = 1
+
+    return FeatureBlock(tuple(names), fill, tuple(notes))
+
+
+def _rare_levels(column: TextColumn) -> NDArray[np.bool_]:
+    """Categories of too few rows to learn from; none where that would be most of the rows."""
+    fewest = min(_RARE_ROWS, _RARE_SHARE * len(column.codes))
+    rare = column.counts < fewest
+    if rare.sum() < 2 or column.holds_mostly(rare):
+        return np.zeros(len(rare), dtype=bool)
+    return rare
+
+
+def _hashed_categories(column: TextColumn) -> FeatureBlock:
+    """Give each category a code of a few 1 and -1, by scikit-learn's FeatureHasher."""
+    from sklearn.feature_extraction import FeatureHasher
+
+    hasher = FeatureHasher(HASHED_FEATURES, input_type="string")
+    parts = ([f"{turn}:{level}" for turn in range(_SIGNS)] for level in column.levels)
+    codes = hasher.transform(parts).toarray()
+    codes = np.vstack([codes, np.zeros(HASHED_FEATURES)])
+    note = (
+        f"became {HASHED_FEATURES} features by hashing, as it has more than {MAX_ONE_HOT} "
+        "categories; drop it if it is an identifier",
+        f"{len(column.levels):,} categories",
+    )
+    return FeatureBlock(
+        _numbered(column.name, "hash", HASHED_FEATURES),
+        lambda out: column.rows_of(codes, out),
+        (note,),
+    )
+
+
+def encode_words(column: TextColumn) -> FeatureBlock:
+    """Count the words of sentences in hashed features of length one, by HashingVectorizer."""
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    vectorizer = HashingVectorizer(n_features=WORD_FEATURES)
+    texts = np.append(column.levels, "")
+
+    def fill(out: NDArray[np.float64]) -> None:
+        for start in range(0, len(out), _PART):
+            rows = slice(start, start + _PART)
+            out[rows] = vectorizer.transform(texts[column.codes[rows]]).toarray()
+
+    note = (f"holds sentences, whose words became {WORD_FEATURES} features by hashing", "")
+    return FeatureBlock(_numbered(column.name, "word", WORD_FEATURES), fill, (note,))
+
+
+def _numbered(name: str, what: str, n_features: int) -> tuple[str, ...]:
+    return tuple(f"{name}.{what}{number}" for number in range(n_features))

@@ -1,0 +1,128 @@
+"""Features of dates and durations, as texts or as types of a data frame."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from remix_study.data.date_texts import extract_fields, read_dates, refuse_short_years
+from remix_study.data.text_column import FeatureBlock, TextColumn
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DURATION = (
+    r"(?:(?P<days>[+-]?\d+) days?,? ?)?"
+    r"(?:(?P<sign>[+-]?)(?P<hours>\d{1,3}):(?P<minutes>[0-5]\d)"
+    r"(?::(?P<seconds>[0-5]\d(?:\.\d+)?))?)?"
+)
+# Before a column of many texts is read in full: as many of its texts are tried.
+_TRIED = 200
+
+
+def encode_date_texts(column: TextColumn) -> FeatureBlock | None:
+    """Make features of a column in which most texts are dates; None for another column.
+
+    Raises:
+        DataError: Days and months cannot be told apart, or a text is no date.
+    """
+    sample = column.levels[:: max(1, len(column.levels) // _TRIED)]
+    if not any(re.fullmatch(r".*\d.*\d.*", text) for text in sample):
+        return None
+    refuse_short_years(column)
+    dates = read_dates(column)
+    is_date = ~np.isnat(dates.moments)
+    if not column.holds_mostly(is_date):
+        return None
+    if not is_date.all():
+        odd = int((~is_date).argmax())
+        raise column.error(
+            f'"{column.levels[odd]}" is no date, as most cells of the column are; '
+            f"{column.missing_remedy(odd)}",
+            odd,
+        )
+    if dates.zoned.any() and not dates.zoned.all():
+        odd = int((~dates.zoned).argmax())
+        raise column.error(
+            f'"{column.levels[odd]}" has no time zone, and others have one; write all alike', odd
+        )
+    moments = np.append(dates.moments, np.datetime64("NaT"))[column.codes]
+    notes = ((f"holds dates, read as {dates.order}", ""),) if dates.order else ()
+    return _date_block(column.name, moments, notes)
+
+
+def encode_dates(name: str, column: pd.Series[Any]) -> FeatureBlock:
+    """Make features of a column of the type date; times with a zone are taken in UTC."""
+    if getattr(column.dt, "tz", None) is not None:
+        column = column.dt.tz_convert("UTC").dt.tz_localize(None)
+    return _date_block(name, column.astype("datetime64[us]").to_numpy())
+
+
+def encode_durations(name: str, column: pd.Series[Any]) -> FeatureBlock:
+    """Make a feature of a column of the type duration: its seconds."""
+    seconds = column.dt.total_seconds().to_numpy(dtype=np.float64, na_value=np.nan)
+    return _number_block(f"{name}.seconds", seconds)
+
+
+def encode_duration_texts(column: TextColumn) -> FeatureBlock | None:
+    """Make a feature of a column in which most texts are durations or times of a day.
+
+    Returns:
+        Seconds, None for another column.
+
+    Raises:
+        DataError: A text is neither.
+    """
+    fields = extract_fields(column.levels, _DURATION)
+    is_duration = (fields["days"].notna() | fields["hours"].notna()).to_numpy()
+    if not column.holds_mostly(is_duration):
+        return None
+    if not is_duration.all():
+        odd = int((~is_duration).argmax())
+        raise column.error(
+            f'"{column.levels[odd]}" is no time, as most cells of the column are; '
+            f"{column.missing_remedy(odd)}",
+            odd,
+        )
+    days, hours, minutes, seconds = (
+        fields[part].astype(np.float64).fillna(0).to_numpy()
+        for part in ("days", "hours", "minutes", "seconds")
+    )
+    sign = np.where(fields["sign"] == "-", -1, 1)
+    # In the notation of pandas "-1 days +23:00:00" is an hour before zero.
+    totals = days * 86400 + sign * (hours * 3600 + minutes * 60 + seconds)
+    values = np.append(totals, np.nan)[column.codes]
+    return _number_block(f"{column.name}.seconds", values, (("holds times, now in seconds", ""),))
+
+
+def _date_block(
+    name: str, moments: NDArray[np.datetime64], notes: tuple[tuple[str, str], ...] = ()
+) -> FeatureBlock:
+    """Features of dates: year, month, day, weekday (Monday 0), hour, seconds since 1970."""
+    import pandas as pd
+
+    dates = pd.Series(moments).dt
+    days = moments.astype("datetime64[D]")
+    has_times = bool((moments != days)[~np.isnat(moments)].any())
+    parts = ("year", "month", "day", "weekday", *(["hour"] if has_times else []), "total_seconds")
+
+    def fill(out: NDArray[np.float64]) -> None:
+        for position, part in enumerate(("year", "month", "day", "day_of_week")):
+            out[:, position] = getattr(dates, part)
+        if has_times:
+            out[:, 4] = (moments - days) / np.timedelta64(1, "h")
+        out[:, -1] = (moments - np.datetime64(0, "us")) / np.timedelta64(1, "s")
+
+    return FeatureBlock(tuple(f"{name}.{part}" for part in parts), fill, notes)
+
+
+def _number_block(
+    name: str, values: NDArray[np.float64], notes: tuple[tuple[str, str], ...] = ()
+) -> FeatureBlock:
+    def fill(out: NDArray[np.float64]) -> None:
+        out[:, 0] = values
+
+    return FeatureBlock((name,), fill, notes)

@@ -1,0 +1,106 @@
+"""A column of texts by its distinct ones, and what a column's features are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from remix_study.data.raw_table import RawTable
+from remix_study.errors import DataError
+from remix_study.studyfile.validation import as_toml
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CONSTANT = "has one value only; it carries no information"
+"""What is said of a column with a value in every row, the same in all."""
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureBlock:
+    """The features that one column becomes.
+
+    Attributes:
+        names: Their names; none where the column is left out.
+        fill: Writes them into a float64 array (n, len(names)), which it is given.
+        notes: Pairs of a remark and what it says of this column alone, such as
+            ("is empty; it carries no information", ""): columns of one remark share a line.
+    """
+
+    names: tuple[str, ...]
+    fill: Callable[[NDArray[np.float64]], None]
+    notes: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class TextColumn:
+    """A column of texts.
+
+    Attributes:
+        name: The column's name.
+        table: The table that it is in.
+        levels: The distinct texts in sorted order, of shape (L,), without outer blanks.
+        codes: Position of each row's text in ``levels``, -1 where missing, intp of shape (n,).
+        counts: Rows of each text, intp of shape (L,).
+    """
+
+    name: str
+    table: RawTable
+    levels: NDArray[Any]
+    codes: NDArray[np.intp]
+    counts: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, name: str, texts: pd.Series[Any], table: RawTable) -> TextColumn:
+        """Make one of a column's texts, which are strings, NaN or None where missing."""
+        import pandas as pd
+
+        codes, levels = pd.factorize(texts, sort=True)
+        counts = np.bincount(codes[codes >= 0], minlength=len(levels))
+        return cls(name, table, np.asarray(levels, dtype=object), codes, counts)
+
+    @property
+    def n_present(self) -> int:
+        """Number of rows that have a text."""
+        return int(self.counts.sum())
+
+    def holds_mostly(self, chosen: NDArray[np.bool_]) -> bool:
+        """Whether more than half of the rows that have a text have one of those chosen (L,)."""
+        return bool(2 * self.counts[chosen].sum() > self.n_present)
+
+    def error(self, message: str, level: int | None = None) -> DataError:
+        """An error about the column, or about the first row that has one of its texts."""
+        begin = self.table.source
+        if level is not None:
+            begin = self.table.place(int((self.codes == level).argmax()))
+        return DataError(f'{begin}, column "{self.name}": {message}')
+
+    def rows_of(self, table: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+        """Write the rows of ``table`` (L + 1, d) to ``out``, its last where a text is missing."""
+        # In parts: the rows of all at once would be a second copy of the features.
+        step = 1 << 16
+        for start in range(0, len(self.codes), step):
+            out[start : start + step] = table[self.codes[start : start + step]]
+
+    def missing_remedy(self, level: int) -> str:
+        """What to do about a text that does not fit the others."""
+        if self.table.is_from_python:
+            return f"replace it by NaN or mend it, or {self.categorical_remedy}"
+        text = as_toml(self.levels[level])
+        return f"write missing = [{text}], mend the cell, or {self.categorical_remedy}"
+
+    @property
+    def categorical_remedy(self) -> str:
+        """How to have the texts taken for categories."""
+        return categorical_remedy(self.table, self.name)
+
+
+def categorical_remedy(table: RawTable, name: str) -> str:
+    """How to have the cells of a column taken for categories."""
+    if table.is_from_python:
+        return 'make the column categorical with astype("category")'
+    return f"write categorical = {as_toml([name])}"
