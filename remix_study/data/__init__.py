@@ -7,5 +7,5 @@ on each fold's training rows. Every loader ends in a ``Dataset``, so read ``data
 ``problems`` and ``folds``. Published data sets are entries of ``catalogue.toml``
 (``catalogue``), downloaded by ``fetch``, found and verified by ``published_files`` and parsed by
 ``published_formats`` or ``cifar``; a user's own come through ``table_file``, ``images`` and
-``arrays``.
+``arrays``. Every format of a table has a parser that returns a ``RawTable`` (``raw_table``).
 """

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
+from typing import Any
 
 from remix_study.data.class_names import choose_classes
 from remix_study.data.dataset import Dataset
 from remix_study.data.images import load_images
 from remix_study.data.named_datasets import load_dataset
 from remix_study.data.problems import Problem, make_problem, make_redrawn_problem
-from remix_study.data.table_file import load_file
+from remix_study.data.sql_table import query_name, read_query
+from remix_study.data.table_file import load_file, table_dataset
 from remix_study.errors import StudyFileError
 from remix_study.studyfile.schema import ProblemSpec, Study
 
@@ -21,11 +22,11 @@ _LEAK = (
 )
 
 
-def load_problem_data(folder: Path, spec: ProblemSpec, data: Dataset | None) -> Dataset:
+def load_problem_data(study: Study, spec: ProblemSpec, data: Dataset | None) -> Dataset:
     """Load a problem's data set, its classes merged or left out as the problem says.
 
     Args:
-        folder: The study file's, to which paths are relative.
+        study: The study file, to whose folder paths are relative.
         spec: The problem.
         data: Data handed over in Python, for a problem that names none.
 
@@ -34,22 +35,28 @@ def load_problem_data(folder: Path, spec: ProblemSpec, data: Dataset | None) -> 
         StudyFileError: There are no data.
     """
     merge = {new: tuple(map(str, labels)) for new, labels in spec.classes.merge.items()}
-    return choose_classes(_load(folder, spec, data), merge, tuple(map(str, spec.classes.drop)))
+    return choose_classes(_load(study, spec, data), merge, tuple(map(str, spec.classes.drop)))
 
 
-def _load(folder: Path, spec: ProblemSpec, data: Dataset | None) -> Dataset:
+def _load(study: Study, spec: ProblemSpec, data: Dataset | None) -> Dataset:
+    folder = study.folder
     if spec.dataset is not None:
         return load_dataset(spec.dataset)
     if spec.images is not None:
         return load_images(folder / spec.images)
+    columns: dict[str, Any] = {"label": spec.label, "groups": spec.groups, "drop": spec.drop}
+    if spec.sql is not None and spec.query is not None:
+        if not study.allow_plugins:
+            raise StudyFileError(
+                "sql: would connect to a database, which --no-plugins forbids; leave --no-plugins "
+                "out if you trust the study file"
+            )
+        table = read_query(spec.sql, spec.query, folder)
+        name = query_name(spec.query)
+        return table_dataset(table, name, **columns, table_format=spec.table)
     if spec.paths:
-        return load_file(
-            [folder / name for name in spec.paths],
-            label=spec.label,
-            groups=spec.groups,
-            drop=spec.drop,
-            table_format=spec.table,
-        )
+        paths = [folder / name for name in spec.paths]
+        return load_file(paths, **columns, table_format=spec.table)
     if data is None:
         raise StudyFileError("dataset: missing; name a data set, a file or images")
     return data

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from remix_study.data.typed_tables import frame_of_arrays, frame_of_arrow, import_reader
+from remix_study.data.typed_tables import check_installed, frame_of_arrays, frame_of_arrow
 from remix_study.errors import DataError
 
 
@@ -41,7 +41,9 @@ def frame_or_array(X: Any, where: str) -> Any:
             )
         return matrix.toarray()
     if hasattr(X, "__arrow_c_stream__"):
-        pyarrow = import_reader("pyarrow", f"{where}: X, a {type(X).__module__} table")
+        check_installed("pyarrow", f"{where}: X, a {type(X).__module__} table")
+        import pyarrow
+
         return frame_of_arrow(pyarrow.table(X))
     if hasattr(X, "__dataframe__"):
         return pd.api.interchange.from_dataframe(X)

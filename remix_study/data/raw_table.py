@@ -26,7 +26,8 @@ class RawTable:
     """The columns of a table with their names; every reader returns one.
 
     Attributes:
-        source: The file's path as messages have it, or ``data set "NAME"`` for data from Python.
+        source: The file's path as messages have it, ``query of URL``, or ``data set "NAME"`` for
+            data from Python.
         frame: (n, c) columns under distinct texts. A column is text (str cells, NaN or None where
             missing) or has the type that its format gives it: numbers, booleans, dates,
             categories.
@@ -64,7 +65,8 @@ class RawTable:
     @property
     def name(self) -> str:
         """The source for notes: a file without its folders."""
-        return self.source if self.is_from_python else Path(self.source).name
+        is_file = not self.source.startswith(("data set ", "query of "))
+        return Path(self.source).name if is_file else self.source
 
     def place(self, row: int) -> str:
         """Where a row stands, to begin a message: ``customers.csv, line 32``.

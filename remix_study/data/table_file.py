@@ -86,6 +86,24 @@ def load_file(
     paths = [Path(path)] if isinstance(path, str | Path) else [Path(each) for each in path]
     verbatim = [column for column in (label, groups) if column is not None]
     table = read_tables(paths, table_format, verbatim)
+    return table_dataset(
+        table, _stem(paths[0]), label=label, groups=groups, drop=drop, table_format=table_format
+    )
+
+
+def table_dataset(
+    table: RawTable,
+    name: str,
+    *,
+    label: str | int | None,
+    groups: str | int | None,
+    drop: Sequence[str | int],
+    table_format: TableFormat,
+) -> Dataset:
+    """Make a data set of a raw table, whose columns become features, classes and groups.
+
+    The arguments and errors are those of :func:`load_file`, and ``name`` is the data set's.
+    """
     if label is None and table.label is None:
         raise DataError(f"{table.source}: write label = the column that holds the class")
     label = table.label if label is None else label
@@ -111,12 +129,12 @@ def load_file(
     y, classes = encode_labels(labels)
     check_labels(classes, len(y), f'{table.source}, column "{label_name}"')
     return user_dataset(
-        _stem(paths[0]),
+        name,
         encoded.X,
         y,
         classes,
         group_codes,
-        source=f"file {', '.join(each.name for each in paths)}"[:200],
+        source=_source(table)[:200],
         features=encoded.features,
         sha256=table.sha256,
         notes=(*notes, *features.notes, *encoded.notes),
@@ -139,6 +157,14 @@ def read_tables(
         tables.append((parse or parse_text_table)(content, path, table_format, verbatim))
     sha256 = hashlib.sha256("".join(table.sha256 for table in tables).encode()).hexdigest()
     return join_tables(tables, sha256)
+
+
+def _source(table: RawTable) -> str:
+    """Where the rows came from, in one line; files without their folders."""
+    if table.source.startswith("query "):
+        return table.source
+    paths = [source for source, _ in table.parts] or [table.source]
+    return f"file {', '.join(Path(path).name for path in paths)}"
 
 
 def _stem(path: Path) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _EXTRAS = {"pyarrow": "parquet", "openpyxl": "excel"}
 
 
-def import_reader(library: str, what: str) -> ModuleType:
-    """Import a library that an extra installs.
+def check_installed(library: str, what: str) -> None:
+    """Refuse a format whose library, which an extra installs, is not there.
 
     Args:
         library: ``pyarrow`` or ``openpyxl``.
@@ -31,14 +31,10 @@ def import_reader(library: str, what: str) -> ModuleType:
     Raises:
         DataError: It is not installed; the message has the command that installs it.
     """
-    import importlib
-
-    try:
-        return importlib.import_module(library)
-    except ImportError:
+    if find_spec(library) is None:
         raise DataError(
             f'{what}: {library} is not installed; pip install "remix-study[{_EXTRAS[library]}]"'
-        ) from None
+        )
 
 
 def parse_parquet(
@@ -49,7 +45,7 @@ def parse_parquet(
     Raises:
         DataError: pyarrow is not installed, or the file is none.
     """
-    import_reader("pyarrow", f"{path}: a Parquet file")
+    check_installed("pyarrow", f"{path}: a Parquet file")
     import pyarrow.parquet
 
     return _arrow_table(content, path, "Parquet", pyarrow.parquet.read_table)
@@ -63,7 +59,7 @@ def parse_feather(
     Raises:
         DataError: pyarrow is not installed, or the file is none.
     """
-    import_reader("pyarrow", f"{path}: a Feather file")
+    check_installed("pyarrow", f"{path}: a Feather file")
     import pyarrow.feather
 
     return _arrow_table(content, path, "Feather", pyarrow.feather.read_table)
@@ -102,7 +98,7 @@ def parse_excel(
     """
     import pandas as pd
 
-    import_reader("openpyxl", f"{path}: an Excel file")
+    check_installed("openpyxl", f"{path}: an Excel file")
     try:
         with pd.ExcelFile(io.BytesIO(content), engine="openpyxl") as book:
             sheets = [str(name) for name in book.sheet_names]

@@ -47,7 +47,7 @@ def prepare_tasks(study: Study, data: Dataset | None = None, *, cores: int = 0) 
     for position, spec in enumerate(study.problems):
         where = f"{study.source}: problems[{position}]"
         try:
-            dataset = load_problem_data(study.folder, spec, data)
+            dataset = load_problem_data(study, spec, data)
             check_kind(study, dataset)
             tasks = [
                 _make_task(study, spec, dataset, imbalance, cores)

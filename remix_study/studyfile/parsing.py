@@ -14,6 +14,7 @@ from msgspec import Meta, Struct, inspect
 from remix_study.errors import StudyFileError, did_you_mean, join_names
 from remix_study.metrics import PUBLISHED_METRICS
 from remix_study.studyfile.model_options import parse_augmentation, parse_model
+from remix_study.studyfile.query import check_query
 from remix_study.studyfile.schema import (
     PRESETS,
     CrossValidation,
@@ -177,14 +178,17 @@ def _problem(entry: dict[str, Any], training_table: dict[str, Any], where: str) 
             raise StudyFileError(f"{where}.{key}: write {key} keys into the problem itself")
     classes = parse_classes(rest.pop("classes", {}), f"{where}.classes")
     spec = convert(rest, ProblemSpec, where, other_keys=(*_TRAINING_KEYS, *TABLE_KEYS))
-    sources = [key for key in ("dataset", "file", "files", "images") if getattr(spec, key)]
+    sources = [key for key in ("dataset", "file", "files", "images", "sql") if getattr(spec, key)]
     if len(sources) > 1:
         raise StudyFileError(f"{where}: give {' or '.join(sources)}, not both")
-    if not (spec.file or spec.files) and (
+    check_query(spec.sql, spec.query, where)
+    if not (spec.file or spec.files or spec.sql) and (
         spec.label is not None or spec.groups is not None or spec.drop or table_keys
     ):
         keys = join_names(k for k in entry if k in ("label", "groups", "drop", *TABLE_KEYS))
-        raise StudyFileError(f"{where}: only a file has {keys}; name one, or leave them out")
+        raise StudyFileError(
+            f"{where}: only a file or query has {keys}; name one, or leave them out"
+        )
     if spec.imbalance and not spec.minority:
         raise StudyFileError(f"{where}.minority: name the rare classes that imbalance is about")
     if len(set(spec.imbalance)) < len(spec.imbalance):

@@ -124,6 +124,8 @@ class ProblemSpec(Struct, frozen=True, forbid_unknown_fields=True):
         file: Path of a table.
         files: Paths of tables of the same columns, put below each other.
         images: Path of a folder of images or of an NPZ file.
+        sql: URL of a database, ``${NAME}`` in it stands for an environment variable.
+        query: Query whose rows are the table.
         label: Column of the table that holds the class, by name or number (-1: the last).
         groups: Column of the table that holds the group of a row.
         drop: Columns of the table that are left out.
@@ -140,6 +142,8 @@ class ProblemSpec(Struct, frozen=True, forbid_unknown_fields=True):
     file: str | None = None
     files: tuple[str, ...] = ()
     images: str | None = None
+    sql: str | None = None
+    query: str | None = None
     label: Column | None = None
     groups: Column | None = None
     drop: tuple[Column, ...] = ()
@@ -158,7 +162,7 @@ class ProblemSpec(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def has_data(self) -> bool:
         """Whether the problem names its data; else they are handed over in Python."""
-        return self.dataset is not None or bool(self.paths)
+        return self.dataset is not None or self.sql is not None or bool(self.paths)
 
 
 class Search(Struct, frozen=True, forbid_unknown_fields=True):
@@ -273,6 +277,8 @@ def outside_file_notes(study: Study) -> list[str]:
     """One line for each problem with data outside the study file's folder, with its key."""
     notes = []
     for i, spec in enumerate(study.problems):
+        if spec.sql:
+            notes.append(f"problems[{i}].sql: the rows come from {spec.sql}")
         if name := outside_file(study, spec):
             key = "files" if spec.files else "file" if spec.file else "images"
             notes.append(f"problems[{i}].{key}: {name} is outside the study file's folder")
