@@ -39,6 +39,11 @@ class _Attribute:
     values: tuple[str, ...] = ()
     date_format: str | None = None
 
+    @property
+    def is_truth_value(self) -> bool:
+        """Whether it is nominal with the values true and false, in any case."""
+        return {value.lower() for value in self.values} == {"true", "false"}
+
 
 @dataclass(frozen=True)
 class _Header:
@@ -58,7 +63,7 @@ def is_arff(content: bytes) -> bool:
 
 
 def parse_arff(
-    content: bytes, path: Path, table_format: TableFormat, _verbatim: Sequence[str | int] = ()
+    content: bytes, path: Path, table_format: TableFormat, verbatim: Sequence[str | int] = ()
 ) -> RawTable:
     """Parse an ARFF or KEEL file, dense or sparse.
 
@@ -66,10 +71,11 @@ def parse_arff(
         content: The unpacked bytes of the file.
         path: The file, for messages.
         table_format: Its encoding.
+        verbatim: Columns, by name or number, whose cells stay as they are written.
 
     Returns:
-        Numbers as float64, nominal columns as categories, dates as dates, others as text; the
-        label where KEEL's header names one output.
+        Numbers as float64, nominal columns as categories or truth values, dates as dates, others
+        as text; the label where KEEL's header names one output.
 
     Raises:
         DataError: The header or a row cannot be read, a cell is no number or not among the
@@ -84,7 +90,12 @@ def parse_arff(
         raw = _read_plain(body, path, header)
     else:
         raw = _read_quoted_or_sparse(body, path, header)
-    columns = {a.name: _typed(raw, i, a) for i, a in enumerate(header.attributes)}
+    columns, n, written = {}, len(header.attributes), {*verbatim, *header.outputs}
+    for i, attribute in enumerate(header.attributes):
+        column = _typed(raw, i, attribute)
+        if attribute.is_truth_value and written.isdisjoint({attribute.name, i + 1, i - n}):
+            column = _truth_values(column)
+        columns[attribute.name] = column
     used = {*header.inputs, *header.outputs} if header.inputs else set(columns)
     unused = [name for name in columns if name not in used]
     note = f"{path.name}: {join_names(unused)}: neither input nor output in the header; left out"
@@ -96,6 +107,13 @@ def parse_arff(
         label=header.outputs[0] if len(header.outputs) == 1 else None,
         notes=(note,) if unused else (),
     )
+
+
+def _truth_values(column: Any) -> Any:
+    import pandas as pd
+
+    truth = {name: name.lower() == "true" for name in column.categories}
+    return pd.array([truth.get(cell) for cell in column], dtype="boolean")
 
 
 def _parse_header(lines: Sequence[str], path: Path) -> _Header:

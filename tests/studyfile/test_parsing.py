@@ -160,7 +160,7 @@ def test_messages_about_training(key, expected):
         ("epoch = 1", 'problems[0].epoch: unknown key; did you mean "epochs"?'),
         (
             "zzz = 1",
-            "problems[0].zzz: unknown key; known: dataset, file, files, images, sql, query, label, ",
+            "problems[0].zzz: unknown key; known: dataset, file, files, images, sql, query, ",
         ),
         ("training = {}", "problems[0].training: write training keys into the problem itself"),
         ("epochs = 1.5", "problems[0].epochs: expected a whole number from 1 to 1,000,000 (foun"),
