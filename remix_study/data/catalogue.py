@@ -20,12 +20,14 @@ class PublishedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         md5: As the makers published it, "" where they did not; other content is refused.
         urls: Addresses of exactly this content, tried in turn; ``archive.zip#member`` is a file in
             a zip, ``archive.zip#member[0:100]`` the first hundred bytes of it.
+        archive_sha256: Of that zip, where the file's own is unknown.
     """
 
     path: str
     sha256: str = ""
     md5: str = ""
     urls: tuple[str, ...] = ()
+    archive_sha256: str = ""
 
 
 class DatasetFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

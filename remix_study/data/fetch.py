@@ -120,7 +120,8 @@ def _fetch_file(
             return url
     raise FetchError(
         f"{file.path} was not fetched: {'; '.join(faults)}; run the command again, or download "
-        f"the file by hand and place it at {target} (sha256 {file.sha256})"
+        f"the file by hand and place it at {target} (sha256 of the "
+        f"{'file' if file.sha256 else 'archive'}: {file.sha256 or file.archive_sha256})"
     )
 
 
@@ -147,7 +148,8 @@ def _download(
         _receive(address, part, progress, file.path, timeout)
         part.replace(output_file)
 
-    known_hash = None if member else f"sha256:{file.sha256}"
+    sha256 = file.archive_sha256 if member else file.sha256
+    known_hash = f"sha256:{sha256}" if sha256 else None
     try:
         pooch.retrieve(address, known_hash, archive.name, archive.parent, downloader=download)
     except ValueError as error:
@@ -159,7 +161,7 @@ def _download(
         finally:
             archive.unlink()
         actual_hash = pooch.file_hash(str(target), "sha256")
-        if actual_hash != file.sha256:
+        if file.sha256 and actual_hash != file.sha256:
             target.unlink()
             raise _AddressError(_other_content(actual_hash))
 

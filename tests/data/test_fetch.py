@@ -162,7 +162,9 @@ def test_a_fault_is_one_line_with_the_address_and_the_place(
     with pytest.raises(FetchError, match=re.escape(f"{base}/{TRA}: {FAULTS[behaviour]}")) as e:
         list(fetch("optdigits", timeout=0.2))
     target = tmp_path / "data" / TRA
-    assert f"place it at {target} (sha256 {sha256(DIGITS[TRA]).hexdigest()})" in str(e.value)
+    assert f"place it at {target} (sha256 of the file: {sha256(DIGITS[TRA]).hexdigest()})" in str(
+        e.value
+    )
     assert "\n" not in str(e.value)
     assert e.value.exit_code == 4
     assert not target.exists()
@@ -227,6 +229,24 @@ def test_the_next_address_is_tried_and_may_be_a_zip(
         list(fetch("optdigits"))
 
 
+def test_a_zip_may_be_what_is_pinned(
+    base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"{base}{ZIP}#raw/digits.dat"
+    known = sha256(zip_of_digits()).hexdigest()
+    for archive_hash in (known, known[::-1]):
+        file = PublishedFile(f"{archive_hash}.dat", urls=(url,), archive_sha256=archive_hash)
+        monkeypatch.setitem(CATALOGUE, "optdigits", replace(OPTDIGITS, files=(file,)))
+        target = tmp_path / "data" / file.path
+        if archive_hash == known:
+            list(fetch("optdigits"))
+            assert target.read_bytes() == DIGITS[TRA] + DIGITS[TES]
+        else:
+            with pytest.raises(FetchError, match=r"sha256 of the archive"):
+                list(fetch("optdigits"))
+            assert not target.exists()
+
+
 def test_the_small_images_are_made_of_the_large(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -270,7 +290,7 @@ def test_words_of_the_command(words: list[str], capsys) -> None:
 
 def test_addresses_of_the_catalogue_are_pinned_by_hash() -> None:
     files = [f for facts in CATALOGUE.values() for f in (*facts.files, *facts.downloads) if f.urls]
-    assert len(files) == 12
+    assert len(files) == 13
     for file in files:
-        assert re.fullmatch("[0-9a-f]{64}", file.sha256)
+        assert re.fullmatch("[0-9a-f]{64}", file.sha256 or file.archive_sha256)
         assert all(url.startswith("https://") for url in file.urls)
