@@ -15,7 +15,7 @@ def frame_or_array(X: Any, where: str) -> Any:
     """Turn tables of other libraries into a pandas data frame, and sparse matrices into arrays.
 
     Args:
-        X: What a user gave; a pandas data frame and what is none of these comes back as it is.
+        X: What a user gave; a data frame of pandas and plain arrays come back as they are.
         where: The start of messages.
 
     Raises:
@@ -25,7 +25,7 @@ def frame_or_array(X: Any, where: str) -> Any:
     import pandas as pd
     from scipy.sparse import issparse
 
-    if isinstance(X, pd.DataFrame):
+    if isinstance(X, pd.DataFrame | pd.Series):
         return X
     if isinstance(X, dict):
         return frame_of_arrays(X, where)
@@ -40,11 +40,26 @@ def frame_or_array(X: Any, where: str) -> Any:
                 "columns"
             )
         return matrix.toarray()
-    if hasattr(X, "__arrow_c_stream__"):
-        check_installed("pyarrow", f"{where}: X, a {type(X).__module__} table")
+    if isinstance(X, np.ma.MaskedArray):
+        return np.where(np.ma.getmaskarray(X), np.nan, X.data)
+    if isinstance(X, np.ndarray) and X.dtype.names:
+        return pd.DataFrame(X)
+    if hasattr(X, "__arrow_c_stream__") or hasattr(X, "__dataframe__"):
+        return _frame_of_library(X, f"{where}: X, a table of {type(X).__module__.split('.')[0]},")
+    return X
+
+
+def _frame_of_library(X: Any, what: str) -> Any:
+    """Turn a table of another library into a pandas data frame, by Arrow where it can."""
+    import pandas as pd
+
+    try:
+        if not hasattr(X, "__arrow_c_stream__"):
+            return pd.api.interchange.from_dataframe(X)
+        check_installed("pyarrow", what.removesuffix(","))
         import pyarrow
 
         return frame_of_arrow(pyarrow.table(X))
-    if hasattr(X, "__dataframe__"):
-        return pd.api.interchange.from_dataframe(X)
-    return X
+    except (ValueError, TypeError, RuntimeError) as error:
+        fault = " ".join(str(error).split())
+        raise DataError(f"{what} cannot be read ({fault}); give a pandas data frame") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -66,14 +67,27 @@ def parse_feather(
 
 
 def frame_of_arrow(table: Any) -> pd.DataFrame:
-    """Turn an Arrow table into a data frame, truth values with gaps among its types."""
+    """Turn an Arrow table into a data frame, truth values with gaps among its types.
+
+    Raises:
+        ValueError: A column holds bytes that are no text.
+    """
     import pandas as pd
     import pyarrow as pa
 
+    for i, column in enumerate(table.schema):
+        if pa.types.is_fixed_size_binary(column.type):
+            raise ValueError(f'column "{column.name}" holds bytes')
+        if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+            table = table.set_column(i, column.name, table.column(i).cast(pa.large_string()))
     frame: pd.DataFrame = table.to_pandas(
-        types_mapper={pa.bool_(): pd.BooleanDtype()}.get, date_as_object=False
+        types_mapper={pa.bool_(): pd.BooleanDtype()}.get,
+        date_as_object=False,
+        # Else a column that was the index of a frame of pandas would not be among the columns.
+        ignore_metadata=True,
     )
-    return frame
+    nameless = [name for name in frame.columns if re.fullmatch(r"__index_level_\d+__", str(name))]
+    return frame.drop(columns=nameless)
 
 
 def _arrow_table(content: bytes, path: Path, what: str, read: Any) -> RawTable:
@@ -85,7 +99,7 @@ def _arrow_table(content: bytes, path: Path, what: str, read: Any) -> RawTable:
         raise DataError(
             f"{path}: cannot be read as a {what} file ({' '.join(str(error).split())})"
         ) from None
-    return _table(frame.reset_index(drop=True), content, path)
+    return _table(frame, content, path)
 
 
 def parse_excel(
@@ -99,20 +113,28 @@ def parse_excel(
     import pandas as pd
 
     check_installed("openpyxl", f"{path}: an Excel file")
+    import openpyxl
+
+    # Not by pandas, which takes the cell #DIV/0! for an empty one.
     try:
-        with pd.ExcelFile(io.BytesIO(content), engine="openpyxl") as book:
-            sheets = [str(name) for name in book.sheet_names]
-            cells = pd.read_excel(book, header=None, dtype=object, na_filter=False)
+        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+        sheets = [sheet.title for sheet in book.worksheets]
+        sheet = book.worksheets[0]
+        # A workbook may state a wrong size.
+        sheet.reset_dimensions()
+        rows = list(sheet.iter_rows(values_only=True))
+        book.close()
     except Exception as error:
         # openpyxl raises many kinds of errors for a damaged workbook.
         raise DataError(f"{path}: cannot be read as an Excel file ({error})") from None
-    cells = cells.mask(cells == "").dropna(how="all").dropna(how="all", axis=1)
+    width = max(map(len, rows), default=0)
+    padded = [[*row, *[None] * (width - len(row))] for row in rows]
+    cells = pd.DataFrame(padded, dtype=object).fillna(np.nan)
+    cells = cells.dropna(how="all").dropna(how="all", axis=1)
     names = [f"column {number}" for number in range(1, cells.shape[1] + 1)]
     if table_format.header and len(cells):
-        header = cells.iloc[0]
-        names = [
-            names[i] if pd.isna(h) else " ".join(str(h).split()) for i, h in enumerate(header)
-        ]
+        header = [("" if pd.isna(cell) else " ".join(str(cell).split())) for cell in cells.iloc[0]]
+        names = [name or number for name, number in zip(header, names, strict=True)]
         cells = cells.iloc[1:]
     lines = cells.index.to_numpy(dtype=np.intp) + 1
     frame = cells.reset_index(drop=True).infer_objects().set_axis(names, axis=1)
@@ -151,20 +173,31 @@ def frame_of_arrays(arrays: Mapping[str, Any], where: str) -> pd.DataFrame:
 
     columns: dict[str, Any] = {}
     for name, array in arrays.items():
-        shape = np.shape(array)
+        shape = _shape(array)
         if len(shape) not in (1, 2):
             raise DataError(
                 f'{where}: array "{name}" has shape {shape}; a table needs one or two dimensions'
             )
-        if len(shape) == 2:
+        if isinstance(array, pd.Series):
+            # Rows are by position, whatever their index.
+            columns[str(name)] = array.reset_index(drop=True)
+        elif len(shape) == 2 and shape[1] > 1:
             columns |= {f"{name}{i}": column for i, column in enumerate(np.asarray(array).T)}
         else:
-            columns[str(name)] = array
+            columns[str(name)] = array if len(shape) == 1 else np.ravel(array)
     lengths = {len(column): name for name, column in columns.items()}
     if len(lengths) > 1:
         shown = join_names(f'"{name}" has {n}' for n, name in list(lengths.items())[:2])
         raise DataError(f"{where}: columns differ in length: {shown} rows")
     return pd.DataFrame(columns)
+
+
+def _shape(array: Any) -> tuple[int, ...]:
+    try:
+        return np.shape(array)
+    except ValueError:
+        # Lists of different lengths, one in each cell.
+        return (len(array),)
 
 
 def _table(frame: pd.DataFrame, content: bytes, path: Path, **more: Any) -> RawTable:

@@ -174,6 +174,42 @@ def test_every_table_from_python_gives_the_same(kind: str) -> None:
     assert_is_the_table(from_arrays(FROM_PYTHON[kind](), COLUMNS["target"]))
 
 
+def test_rows_of_a_dictionary_are_by_position() -> None:
+    shuffled = {name: cells.set_axis(range(6, 0, -1)) for name, cells in FRAME.items()}
+    shuffled["city"].index = range(6)
+    labels = shuffled.pop("target").to_numpy()
+    assert_is_the_table(from_arrays(shuffled, labels))
+
+
+def test_records_and_masks_of_numpy() -> None:
+    records = np.array([(1.5, "a"), (2, "b"), (3, "a")], dtype=[("n", float), ("s", "U1")])
+    dataset = from_arrays(records, [0, 1, 0])
+    assert dataset.features == ("n", "s=a", "s=b")
+    masked = np.ma.masked_array([[1, 2], [3, 4], [5, 6]], mask=[[0, 0], [1, 0], [0, 0]])
+    np.testing.assert_array_equal(from_arrays(masked, [0, 1, 0]).X, [[1, 2], [NAN, 4], [5, 6]])
+
+
+def test_bytes_are_text_or_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bytes.parquet"
+    frame = pd.DataFrame({"s": [b"x", b"y", None, b"x"], "y": [b"no", b"yes", b"no", b"no"]})
+    frame.to_parquet(path)
+    dataset = load_file(path, label="y")
+    assert (dataset.features, dataset.classes) == (("s=x", "s=y"), ("no", "yes"))
+    frame.replace(b"x", b"\xff").to_parquet(path)
+    with pytest.raises(DataError, match=r"bytes\.parquet: cannot be read as a Parquet file"):
+        load_file(path, label="y")
+    objects = pl.DataFrame({"a": pl.Series([1, object()], dtype=pl.Object)})
+    with pytest.raises(DataError, match=r'a table of polars, cannot be read \(column "a" holds'):
+        from_arrays(objects, [0, 1])
+
+
+def test_a_column_that_was_the_index_of_a_frame_stays(tmp_path: Path) -> None:
+    FRAME.set_index("age").to_parquet(tmp_path / "people.parquet")
+    assert_is_the_table(load_file(tmp_path / "people.parquet", label="target"))
+    FRAME.set_index(pd.Index(list("fedcba"))).to_parquet(tmp_path / "people.parquet")
+    assert_is_the_table(load_file(tmp_path / "people.parquet", label="target"))
+
+
 def test_a_polars_series_of_labels() -> None:
     frame = pl.DataFrame(COLUMNS)
     assert_is_the_table(from_arrays(frame.drop("target"), frame["target"]))
@@ -326,14 +362,14 @@ def test_a_second_sheet_is_noted_and_rows_are_excels(tmp_path: Path) -> None:
             [1, "a"],
             [None, None],
             *[[i, "b"] for i in range(3, 9)],
-            ["n.a.", "a"],
+            ["#DIV/0!", "a"],
         ]
         pd.DataFrame(cells).to_excel(book, index=False, header=False, sheet_name="first")
         FRAME.to_excel(book, sheet_name="second")
-    with pytest.raises(DataError, match=r'book\.xlsx, line 10, column "n": "n\.a\." is not a'):
+    with pytest.raises(DataError, match=r'book\.xlsx, line 10, column "n": "#DIV/0!" is not a'):
         load_file(tmp_path / "book.xlsx", label="y")
     dataset = load_file(
-        tmp_path / "book.xlsx", label="y", table_format=TableFormat(missing=("n.a.",))
+        tmp_path / "book.xlsx", label="y", table_format=TableFormat(missing=("#DIV/0!",))
     )
     assert dataset.notes == ('book.xlsx: sheet "first" is read, the first of 2',)
     np.testing.assert_array_equal(dataset.X[:, 0], [1, 3, 4, 5, 6, 7, 8, NAN])
