@@ -52,14 +52,12 @@ def settle_numbers(table: RawTable, table_format: TableFormat) -> RawTable:
         column = table.frame[name]
         if _holds_cells(column):
             cells = _Cells(table, name, column, table_format)
-            columns[name] = (
-                cells.texts().astype("category") if name in categorical else cells.settled()
-            )
+            is_names = name in categorical
+            column = cells.texts().astype("category") if is_names else cells.settled()
             notes += cells.notes
-        elif missing_values and pd.api.types.is_numeric_dtype(column.dtype):
-            columns[name] = column.mask(column.isin(missing_values))
-        else:
-            columns[name] = column
+        if missing_values and pd.api.types.is_numeric_dtype(column.dtype):
+            column = column.mask(column.isin(missing_values))
+        columns[name] = column
     frame = pd.DataFrame(columns, index=table.frame.index, copy=False)
     return replace(table, frame=frame, notes=tuple(notes))
 
