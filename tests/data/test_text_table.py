@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from remix_study.data.numbers import settle_numbers
-from remix_study.data.raw_table import RawTable, join_tables
-from remix_study.data.text_table import read_text_table
+from remix_study.data.raw_table import RawTable
+from remix_study.data.table_file import read_tables
 from remix_study.errors import DataError
 from remix_study.studyfile.table_format import TableFormat
 
+PLAIN = TableFormat()
 NAMES = ("number", "count", "text", "label")
 
 
@@ -30,7 +30,7 @@ class Dialect:
     """One way of writing a table, and the keys that read it."""
 
     ending: str = ".csv"
-    keys: TableFormat = TableFormat()
+    keys: TableFormat = PLAIN
     separator: str = ","
     decimal: str = "."
     thousands: str = ""
@@ -122,7 +122,7 @@ def test_every_dialect_gives_back_the_values(tmp_path: Path, name: str, rows: li
         rows = [(a, b, c and re.sub('[",\n]', "/", c), d) for a, b, c, d in rows]
     path = tmp_path / f"table{dialect.ending}"
     lines = write(path, rows, dialect)
-    table = read_text_table(path, dialect.keys, verbatim=(-1,))
+    table = read_tables([path], dialect.keys, verbatim=(-1,))
     assert table.lines is not None
     assert table.lines.tolist() == lines
     features = settle_numbers(table.without([table.names[-1]]), dialect.keys).frame
@@ -132,3 +132,141 @@ def test_every_dialect_gives_back_the_values(tmp_path: Path, name: str, rows: li
     assert count.tolist() == [row[1] for row in rows]
     assert [None if cell != cell else cell for cell in text] == [row[2] for row in rows]
     assert table.frame.iloc[:, 3].tolist() == [row[3] for row in rows]
+
+
+def table_of(folder: Path, text: str | bytes, name: str = "t.csv", **keys: Any) -> RawTable:
+    """The raw table of a text, whose last column is the label."""
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_tables([path], TableFormat(**keys), verbatim=(-1,))
+
+
+def refusal(folder: Path, text: str | bytes, name: str = "t.csv", **keys: Any) -> str:
+    """The message on a text, without its folder."""
+    with pytest.raises(DataError) as caught:
+        table_of(folder, text, name, **keys)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message.replace(f"{folder}/", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "separator"),
+    [
+        ("t.csv", "a,b\n1,2\n", ","),
+        ("t.csv", "a;b\n1;2\n", ";"),
+        ("t.csv", "a|b\n1|2\n", "|"),
+        ("t.csv", "a\tb\n1\t2\n", "\\t"),
+        ("t.csv", "a;b\n1,5;2,5\n", ";"),
+        ("t.data", "  a   b\n 1.5\t 2\n", " "),
+        ("t.data", "a, b\n1, 2\n", ","),
+        ("t.tsv", "a\tb\n1,5\t2,5\n", "\\t"),
+        ("t.txt", 'a;note\n1;"x; y, z"\n', ";"),
+    ],
+)
+def test_a_separator_that_the_lines_show_is_used_and_noted(
+    tmp_path: Path, name: str, text: str, separator: str
+) -> None:
+    table = table_of(tmp_path, text, name)
+    assert (len(table.names), table.n_rows) == (2, 1)
+    is_usual = (name[-3:], separator) in {("csv", ","), ("tsv", "\\t")}
+    note = f'{name}: cells are separated as by separator = "{separator}"'
+    assert table.notes == (() if is_usual else (note,))
+
+
+@pytest.mark.parametrize(
+    ("text", "keys", "message"),
+    [
+        (
+            "1,5;2,5\n3,5;4,5\n",
+            {"header": False},
+            "t.csv: its cells may be separated in several ways; "
+            'write separator = "," or separator = ";"',
+        ),
+        ("ab\ncd\n", {}, "t.csv: each line is one cell; write the separator of its cells"),
+        ("a,b\n1,2\n", {"separator": ";"}, 't.csv, line 1: one cell only (separator = ";")'),
+        ("a|b|c\n1|2|3\n4|5\n", {}, 't.csv, line 3: 2 cells instead of 3 (separator = "|")'),
+        # The record before begins on line 2 and has three lines.
+        ('a,b\n"x\ny\nz",0\n1\n', {}, 't.csv, line 5: 1 cells instead of 2 (separator = ",")'),
+        ('a,b\n\n\n1,2\n"x,0\n', {}, "t.csv, line 5: "),
+        ('a,b\n1,2\n3,"x\n5,6\n', {}, "t.csv, line 3: a quote is opened and never closed"),
+        ("5.1,3.5,5.1\n4.9,3.0,x\n", {}, 'line 1: two columns are named "5.1"; write header ='),
+        ("a,b\n1,\xe9\n".encode("latin-1"), {}, "t.csv, line 2: not UTF-8 text; save the file as"),
+        ("a,b\n1,2\n", {"encoding": "utf8x"}, 't.csv: encoding "utf8x" is unknown; did you mean'),
+        (b"a,b\n1,\x81\n", {"encoding": "cp1252"}, "t.csv, line 2: not CP1252 text"),
+        ("a,b\n1,2\n", {"categorical": ("c",)}, 'categorical column "c" is not in the header'),
+        ("a,b\n1,2\n", {"categorical": (3,)}, "categorical = 3: there are 2 columns, numbered"),
+        ("a,b\n\n\n", {}, "t.csv: the file has no rows"),
+    ],
+)
+def test_a_text_that_is_no_table_is_refused_with_its_line_and_key(
+    tmp_path: Path, text: str | bytes, keys: dict[str, Any], message: str
+) -> None:
+    assert message in refusal(tmp_path, text, **keys)
+
+
+def test_quotes_behind_blanks_count_as_pandas_reads_them(tmp_path: Path) -> None:
+    table = table_of(tmp_path, 'a, note, y\n1, "x, 0", p\n2, "x, 1", q\n')
+    assert table.frame["note"].tolist() == ["x, 0", "x, 1"]
+
+
+def test_a_row_of_gaps_is_a_row_and_a_blank_line_is_none(tmp_path: Path) -> None:
+    table = table_of(tmp_path, "a\tb\ty\n\t\tp\n\n  \n1\t2\tq\n", "t.tsv")
+    assert table.lines is not None
+    assert table.lines.tolist() == [2, 5]
+    assert table.frame["y"].tolist() == ["p", "q"]
+
+
+@pytest.mark.parametrize(
+    ("header", "is_noted"),
+    [
+        ("5.1,3.5,setosa", True),
+        ("5.1,3.5,0", True),
+        ("0,1,2", False),
+        ("1,2,3", False),
+        ("age,1999,class", False),
+    ],
+)
+def test_a_first_row_that_looks_like_data_is_noted(
+    tmp_path: Path, header: str, is_noted: bool
+) -> None:
+    table = table_of(tmp_path, f"{header}\n4.9,3.0,setosa\n")
+    assert table.n_rows == 1
+    assert bool(table.notes) == is_noted
+    if is_noted:
+        assert "line 1" in table.notes[0]
+        assert "header = false" in table.notes[0]
+    without_header = table_of(tmp_path, f"{header}\n4.9,3.0,setosa\n", header=False)
+    assert without_header.names == ["column 1", "column 2", "column 3"]
+    assert (without_header.n_rows, without_header.notes) == (2, ())
+
+
+def test_leading_zeros_are_noted_and_kept_by_key(tmp_path: Path) -> None:
+    text = "zip,size,y\n01234,10,a\n98765,0,b\n00501,7,a\n"
+    table = table_of(tmp_path, text)
+    assert table.frame["zip"].tolist() == [1234, 98765, 501]
+    (note,) = table.notes
+    assert 'column "zip": cells such as "01234"' in note
+    assert 'categorical = ["zip"]' in note
+    for column in ("zip", 1, -3):
+        kept = table_of(tmp_path, text, categorical=(column,))
+        assert kept.frame["zip"].tolist() == ["01234", "98765", "00501"]
+        assert kept.notes == ()
+
+
+def test_files_are_joined_by_the_names_of_their_columns(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("n,t,y\n1,u,p\n2,v,q\n")
+    (tmp_path / "b.csv").write_text("t;n;y\nw;?;p\n\nx;n.a.;q\n")
+    paths = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    table = read_tables(paths, PLAIN, verbatim=("y",))
+    assert table.frame["t"].tolist() == ["u", "v", "w", "x"]
+    assert table.frame["y"].tolist() == ["p", "q", "p", "q"]
+    places = [table.place(row).replace(f"{tmp_path}/", "") for row in range(4)]
+    assert places == ["a.csv, line 2", "a.csv, line 3", "b.csv, line 2", "b.csv, line 4"]
+    with pytest.raises(DataError, match=r'b\.csv, line 4, column "n": "n.a." is not a number \(2'):
+        settle_numbers(table, PLAIN)
+    settled = settle_numbers(table, TableFormat(missing=("n.a.",)))
+    np.testing.assert_array_equal(settled.frame["n"], [1, 2, np.nan, np.nan])
+    (tmp_path / "b.csv").write_text("t,m,y\nw,3,p\n")
+    with pytest.raises(DataError, match=r"b\.csv: its columns differ .* lacks n and has m beside"):
+        read_tables(paths, PLAIN, verbatim=("y",))
