@@ -38,7 +38,7 @@ MOST_LINES = 300
 LARGEST_SHARE = 0.20
 # Lines that a room may have: its share of a package that is read in a day.
 BUDGETS = {
-    "studyfile": 1300,
+    "studyfile": 1400,
     "data": 5700,
     "batches": 1800,
     "models": 1200,
