@@ -52,7 +52,7 @@ def report_command(studies: Sequence[str], storage: str) -> str:
 def _report(options: argparse.Namespace, signals: Signals) -> int:
     if options.demonstration:
         return _demonstrate(options, signals)
-    from remix_study.paper.page_sections import all_sections
+    from remix_study.paper.page_sections import ALL_SECTIONS
     from remix_study.report.page import report_studies
     from remix_study.report.page_files import Formats
 
@@ -62,7 +62,7 @@ def _report(options: argparse.Namespace, signals: Signals) -> int:
         options.storage,
         options.output or Path("report"),
         command=report_command(names, options.storage),
-        registry=all_sections(),
+        makers=ALL_SECTIONS,
         formats=Formats(options.latex, options.figures),
         with_summary=options.summary,
     )

@@ -152,13 +152,11 @@ def training_function(options: argparse.Namespace) -> Callable[..., Summary]:
 
 def conclude_run(options: argparse.Namespace, study: str) -> Outcome:
     """What the run found, and its page where ``--report`` asks for it."""
-    from remix_study.paper.page_sections import all_sections
+    from remix_study.paper.page_sections import ALL_SECTIONS
     from remix_study.report.page import conclude
 
     command = report_command([study], options.storage)
-    return conclude(
-        study, options.storage, options.report, command=command, registry=all_sections()
-    )
+    return conclude(study, options.storage, options.report, command=command, makers=ALL_SECTIONS)
 
 
 def _load_study(options: argparse.Namespace) -> Study:
@@ -173,7 +171,7 @@ def _load_study(options: argparse.Namespace) -> Study:
 
 
 def _preview(study: Study, *, as_json: bool) -> int:
-    from remix_study.cli.preview import preview, preview_text
+    from remix_study.study.runner import preview, preview_text
     from remix_study.training.backend import hidden_stderr
 
     summary = preview(study, hidden_stderr())

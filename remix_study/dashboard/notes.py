@@ -68,17 +68,15 @@ def trial_note(comparison: Comparison, method: Method) -> str:
     metrics = dict.fromkeys((*comparison.objectives, *CORE_METRICS))
     means = frame_of(
         (score for m in metrics if (score := comparison.effects.score(method.label, m))),
-        {
-            "validation score": lambda score: label_with_direction(score.metric),
-            "mean": lambda score: number(score.mean, digits(score.metric)),
-            "sd": lambda score: (
-                number(score.standard_deviation, digits(score.metric))
-                if score.interval.folds > 1
-                else ""
-            ),
-            "folds": "interval.folds",
-        },
-    )
+        "name mean sd folds=interval.folds",
+        name=lambda score: label_with_direction(score.metric),
+        mean=lambda score: number(score.mean, digits(score.metric)),
+        sd=lambda score: (
+            number(score.standard_deviation, digits(score.metric))
+            if score.interval.folds > 1
+            else ""
+        ),
+    ).rename(columns={"name": "validation score"})
     parts = [
         f"**{escape_markdown(method.label)}**",
         *_SENTENCES.paragraphs("notes.trial", method, description),

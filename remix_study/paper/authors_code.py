@@ -20,7 +20,7 @@ import pandas as pd
 from scipy import stats
 
 from remix_study.metrics import PUBLISHED_METRICS, is_maximized, short_name
-from remix_study.paper.published import PROBLEMS, RANK_SUMS, STRATEGIES, is_published
+from remix_study.paper.table2 import PROBLEMS, RANK_SUMS, STRATEGIES, is_published
 from remix_study.results.comparison import Comparison
 from remix_study.results.effects import with_holm
 from remix_study.results.methods import PUBLISHED, Method
@@ -48,10 +48,8 @@ class RankColumn:
         side: `AUTHORS_CODE` or `WITHOUT_ERRORS`.
         metric: the score by which methods were ranked.
         ranks: strategy -> mean rank.
-        spearman: rank correlation with the published column; NaN if all methods tie.
-        kendall: Kendall's tau-b with the published column; NaN if all methods tie.
-        largest_difference: largest absolute difference of two mean ranks.
-        mean_difference: mean absolute difference of mean ranks.
+        spearman: rank correlation with the published column; NaN if all methods tie, as `kendall`.
+        largest_difference: of the absolute differences of mean ranks.
         is_complete: whether these are as many problems as the paper has of the kind.
         is_judged: whether it represents its side; others are only shown.
     """
@@ -76,11 +74,7 @@ class RankColumn:
 
 @dataclass(frozen=True)
 class PublishedColumn:
-    """A column of Table 2 as mean ranks, and the columns that are compared with it.
-
-    Attributes:
-        ranks: strategy -> published mean rank.
-    """
+    """A column of Table 2 as mean ranks by strategy, and those that are compared with it."""
 
     kind: str
     metric: str
@@ -89,7 +83,6 @@ class PublishedColumn:
 
     @property
     def title(self) -> str:
-        """Kind and metric in words."""
         return f"{self.kind} {short_name(self.metric)}"
 
     @property
@@ -130,9 +123,8 @@ class PublishedColumn:
 class WeightEffect:
     """Class weights on the problems of one kind and side, in one metric.
 
-    Attributes:
-        n_different: problems where cost adjustment differs from the baseline, after Holm.
-        n_equal: problems where the two have identical scores, and so share their rank.
+    On some problems cost adjustment differs from the baseline, after Holm; on others the two have
+    identical scores, and so share their rank.
     """
 
     kind: str
@@ -148,8 +140,7 @@ class Table2Comparison:
     """The study of the repository's methods compared with Table 2.
 
     Attributes:
-        n_problems: number of the study's problems.
-        partial: those that lack one of the five methods, or folds of it.
+        partial: problems that lack one of the five methods, or folds of it.
         columns: columns of Table 2 that have a column of the repository's methods.
         weight_effects: by kind, metric and side, where problems have both methods complete.
         ratios: kind -> imbalance ratios of (the study, Table 1), if the study has others.

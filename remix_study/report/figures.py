@@ -1,15 +1,14 @@
 """The style of all figures, their axes and marks, and rendering as SVG and PNG.
 
 Colours are Okabe and Ito's, which readers with any common colour blindness can distinguish. A
-strategy has the same colour in every figure and table, an imbalance ratio the same line and
-marker.
+strategy has the same colour in every figure and table.
 """
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -24,7 +23,7 @@ from PIL import Image
 
 from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.report.formatting import plain
-from remix_study.results.intervals import Interval
+from remix_study.results.effects import Interval
 
 COLORS = {
     "baseline": "#4d4d4d",
@@ -41,10 +40,6 @@ OTHER_COLOR = "#999999"
 INK = "#222222"
 FAINT = "#d9d9d9"
 PANEL_SIZE = (4.5, 3.1)
-Dashes = str | tuple[int, tuple[float, ...]]
-_LINES: tuple[Dashes, ...] = ("-", (0, (5, 1.8)), (0, (1.2, 1.4)), (0, (6, 1.6, 1.2, 1.6)),
-                              (0, (3, 1, 1, 1, 1, 1)))  # fmt: skip
-_MARKERS = ("o", "s", "^", "D", "v")
 _STYLE: Any = {
     "font.size": 9.5,
     "font.family": "sans-serif",
@@ -75,22 +70,23 @@ _STYLE: Any = {
 
 
 @dataclass(frozen=True)
-class LineStyle:
-    """Style of the line of one imbalance ratio; `shade` in 0..1 darkens its colour."""
+class Picture:
+    """A figure of the page.
 
-    dashes: Dashes
-    marker: str
-    shade: float
-
-
-@dataclass(frozen=True)
-class Series:
-    """A line of a panel: a position and an interval for each point."""
+    Attributes:
+        name: file name without ending.
+        png: makes the figure as PNG.
+        on_page: whether the page shows it; otherwise it is a file of the folder only.
+        wide: whether it has the whole width of the page.
+    """
 
     name: str
-    x: tuple[float, ...]
-    points: tuple[Interval, ...]
-    style: LineStyle
+    alt: str
+    svg: bytes
+    png: Callable[[], bytes]
+    caption: str = ""
+    on_page: bool = True
+    wide: bool = False
 
 
 def strategy_color(strategy: str) -> str:
@@ -98,20 +94,16 @@ def strategy_color(strategy: str) -> str:
     return COLORS.get(strategy, OTHER_COLOR)
 
 
-def line_styles(names: Sequence[str]) -> dict[str, LineStyle]:
-    """A line style for each name; names are ordered from the mildest to the most extreme."""
-    n = max(1, len(names) - 1)
-    return {
-        name: LineStyle(_LINES[i % len(_LINES)], _MARKERS[i % len(_MARKERS)], 0.45 * i / n)
-        for i, name in enumerate(names)
-    }
-
-
 @contextmanager
 def figure(width: float, height: float) -> Iterator[Figure]:
     """Open a figure in the style of the reports; sizes in inches."""
     with mpl.rc_context(_STYLE):
         yield Figure(figsize=(width, height), layout="constrained")
+
+
+def picture_of(fig: Figure, name: str, alt: str, **options: Any) -> Picture:
+    """Render the figure; options are further fields of a `Picture`."""
+    return Picture(name, alt, *render(fig), **options)
 
 
 def render(fig: Figure) -> tuple[bytes, Callable[[], bytes]]:
@@ -141,7 +133,7 @@ def _render_png(fig: Figure) -> bytes:
 
 def alpha_axis(axes: Axes, alphas: Sequence[float]) -> None:
     """Set a square-root scale, which has a zero and separates small alphas."""
-    axes.set_xscale("function", functions=(_signed_root, _signed_square))
+    axes.set_xscale("function", functions=(signed_root, signed_square))
     top = max(alphas)
     axes.set_xlim(-0.0016 * top, top * 1.06)
     labelled = _label_alphas(sorted(set(alphas)), top)
@@ -150,54 +142,13 @@ def alpha_axis(axes: Axes, alphas: Sequence[float]) -> None:
     axes.set_xlabel("alpha (square-root scale)")
 
 
-def draw_scores(axes: Axes, series: Sequence[Series], color: str) -> None:
-    """Draw means with bands of one corrected standard error."""
-    for curve in series:
-        shade = _darken(color, curve.style.shade)
-        mean = np.array([point.mean for point in curve.points])
-        error = np.array([point.standard_error for point in curve.points])
-        # An interval is wider than one error, unless it was clipped to the metric's range.
-        low = np.maximum(mean - error, [point.low for point in curve.points])
-        high = np.minimum(mean + error, [point.high for point in curve.points])
-        axes.fill_between(curve.x, low, high, color=shade, alpha=0.13, lw=0)
-        axes.plot(curve.x, mean, color=shade, ls=curve.style.dashes, lw=1.5, label=curve.name,
-                  marker=curve.style.marker, markersize=5, markeredgecolor="white",
-                  markeredgewidth=0.5, clip_on=False, zorder=3)  # fmt: skip
-
-
-def draw_differences(axes: Axes, series: Sequence[Series], color: str) -> None:
-    """Draw differences with corrected intervals; a mark is hollow if its interval holds zero."""
-    axes.axhline(0, color="#888888", lw=0.8, zorder=1)
-    axes.plot(0, 0, marker="o", markersize=3.5, color="#888888", zorder=2)
-    for i, curve in enumerate(series):
-        shade = _darken(color, curve.style.shade)
-        shift = 0.011 * (i - (len(series) - 1) / 2) * np.sqrt(max(curve.x))
-        x = _signed_square(_signed_root(curve.x) + shift)
-        mean = [point.mean for point in curve.points]
-        axes.plot(x, mean, color=shade, linestyle=curve.style.dashes, lw=0.9, alpha=0.6, zorder=2)
-        axes.plot([], [], color=shade, linestyle=curve.style.dashes, marker=curve.style.marker,
-                  markersize=4, lw=0.9, label=curve.name)  # fmt: skip
-        for x_position, point in zip(x, curve.points, strict=True):
-            ends = [point.low, point.high]
-            axes.plot([x_position] * 2, ends, color=shade, lw=1.1, zorder=3)
-            axes.plot(x_position, point.mean, marker=curve.style.marker, markersize=4.5,
-                      color=shade, markerfacecolor=shade if point.excludes_zero else "white",
-                      markeredgewidth=1.1, zorder=4)  # fmt: skip
-
-
-def draw_dots(
-    axes: Axes, labels: Sequence[str], colors: Sequence[str], points: Sequence[Interval],
-    reference: float | None,
-) -> None:  # fmt: skip
-    """Draw a dot and an interval a label, the first on top, with a line at the reference."""
-    heights = np.arange(len(labels))
-    if reference is not None:
-        axes.axvline(reference, color=FAINT, lw=1.2, zorder=1)
-    for height, color, point in zip(heights, colors, points, strict=True):
-        axes.plot([point.low, point.high], [height, height], color=color, lw=1.6, alpha=0.55)
-        axes.plot(point.mean, height, marker="o", markersize=5, color=color, zorder=3)
-    name_lines(axes, labels)
-    axes.spines["left"].set_visible(False)
+def draw_interval(
+    axes: Axes, point: Interval, height: float, color: str, fill: str | None = None
+) -> None:
+    """Draw a dot and its interval at a height; the dot is filled with its colour when None."""
+    axes.plot([point.low, point.high], [height, height], color=color, lw=1.6, alpha=0.55)
+    axes.plot(point.mean, height, marker="o", markersize=5, color=color,
+              markerfacecolor=fill or color, zorder=3)  # fmt: skip
 
 
 def name_lines(axes: Axes, names: Sequence[str]) -> None:
@@ -205,6 +156,19 @@ def name_lines(axes: Axes, names: Sequence[str]) -> None:
     axes.set_yticks(range(len(names)), list(names))
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
+
+
+def rule_lines(axes: Axes, n: int) -> None:
+    """Draw a faint line at each height."""
+    for height in range(n):
+        axes.axhline(height, color=FAINT, lw=0.4, zorder=0)
+
+
+def dot_legend(fig: Figure, axes: Axes, dots: Mapping[str, tuple[str, str]]) -> None:
+    """Draw a legend of dots above the panels: name -> colour and filling."""
+    for name, (color, fill) in dots.items():
+        axes.plot([], [], ls="", marker="o", color=color, markerfacecolor=fill, label=name)
+    fig.legend(loc="outside upper left", ncols=2)
 
 
 def legend(axes: Axes, n_lines: int) -> None:
@@ -215,12 +179,14 @@ def legend(axes: Axes, n_lines: int) -> None:
                     columnspacing=1.4)  # fmt: skip
 
 
-def _signed_root(x: ArrayLike) -> NDArray[np.float64]:
+def signed_root(x: ArrayLike) -> NDArray[np.float64]:
+    """The square root of the size, with the sign."""
     array = np.asarray(x, dtype=np.float64)
     return np.sign(array) * np.sqrt(np.abs(array))
 
 
-def _signed_square(x: ArrayLike) -> NDArray[np.float64]:
+def signed_square(x: ArrayLike) -> NDArray[np.float64]:
+    """The square of the size, with the sign."""
     array = np.asarray(x, dtype=np.float64)
     return np.sign(array) * np.square(array)
 
@@ -234,12 +200,6 @@ def _label_alphas(alphas: Sequence[float], top: float) -> list[float]:
         if all(abs(position - np.sqrt(labelled / top)) > 0.068 for labelled in chosen):
             chosen.append(alpha)
     return sorted(chosen)
-
-
-def _darken(color: str, amount: float) -> tuple[float, float, float]:
-    red, green, blue = mpl.colors.to_rgb(color)
-    keep = 1 - amount
-    return red * keep, green * keep, blue * keep
 
 
 # Lengths are rounded to a tenth of a point; scales and colours are left alone.

@@ -20,7 +20,7 @@ from remix_study.report.page_files import (
     publish,
     write_page,
 )
-from remix_study.report.registry import SectionRegistry, make_context, standard_sections
+from remix_study.report.registry import STANDARD_SECTIONS, Sections, make_context, make_sections
 from remix_study.report.sections import overview
 from remix_study.report.sections.verdict import headline, tally_lines
 from remix_study.report.sentences import SENTENCES
@@ -54,7 +54,7 @@ def write_report(
     output: Path,
     *,
     command: str,
-    registry: SectionRegistry | None = None,
+    makers: Sections = STANDARD_SECTIONS,
     formats: Formats = PAGE_ONLY,
     summarized: Engine | None = None,
 ) -> Path:
@@ -66,7 +66,7 @@ def write_report(
         frames: the studies, read from a database.
         output: the folder; made with its parents if it is missing.
         command: the command line that makes this report, for the page and the manifest.
-        registry: the sections of the page; :func:`standard_sections` when None.
+        makers: what makes the sections of the page.
         formats: what is written beside the page and its CSV tables.
         summarized: the database of the studies, if the folder is to hold a summary of it.
 
@@ -74,7 +74,7 @@ def write_report(
         The path of `index.html`.
 
     Raises:
-        UsageError: the folder holds files that no report wrote, is a file, or cannot be written.
+        UsageError: as :func:`publish`.
     """
 
     def write(folder: Path) -> None:
@@ -85,7 +85,7 @@ def write_report(
             write_summary(summarized, studies, context.calibrations, folder / SUMMARY)
         write_page(
             folder,
-            (registry or standard_sections()).make_sections(context),
+            make_sections(makers, context),
             title=f"ReMix study: {listing(studies)}" if studies else "ReMix study",
             status=SENTENCES.text("overview.progress", progress),
             complete=progress.is_complete,
@@ -115,13 +115,9 @@ def study_facts(manifests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def check_report(output: Path, storage: str) -> None:
     """Refuse a folder that cannot become a report, before anything is trained.
 
-    Args:
-        output: the folder of the report.
-        storage: URL of the run's database.
-
     Raises:
         UsageError: The folder holds files that no report wrote, is a file, cannot be written, or
-            would hold the database.
+            would hold the run's database, whose URL is `storage`.
     """
     check_folder(output)
     url = make_url(storage)
@@ -140,7 +136,7 @@ def report_studies(
     output: Path,
     *,
     command: str,
-    registry: SectionRegistry | None = None,
+    makers: Sections = STANDARD_SECTIONS,
     formats: Formats = PAGE_ONLY,
     with_summary: bool = False,
 ) -> Path:
@@ -150,14 +146,9 @@ def report_studies(
     `with_summary`: whether the folder is to hold a summary of the database.
     """
     with _open_frames(storage, studies) as (engine, frames):
-        return write_report(
-            frames,
-            output,
-            command=command,
-            registry=registry,
-            formats=formats,
-            summarized=engine if with_summary else None,
-        )
+        summarized = engine if with_summary else None
+        options: dict[str, Any] = {"formats": formats, "summarized": summarized}
+        return write_report(frames, output, command=command, makers=makers, **options)
 
 
 def conclude(
@@ -166,16 +157,14 @@ def conclude(
     output: Path | None = None,
     *,
     command: str,
-    registry: SectionRegistry | None = None,
+    makers: Sections = STANDARD_SECTIONS,
 ) -> Outcome:
     """Summarize the complete trials of a study, and write its page if a folder is given.
 
     Args:
         study: the study's name.
         storage: URL of the database.
-        output: the folder of the page.
-        command: the command line that makes the page, for the page and its manifest.
-        registry: the sections of the page; those of every page when None.
+        output: the folder of the page, as the next two for :func:`write_report`.
 
     Raises:
         StorageError: The database cannot be read.
@@ -184,7 +173,7 @@ def conclude(
     with _open_frames(storage, [study]) as (_, frames):
         index = None
         if output is not None:
-            index = write_report(frames, output, command=command, registry=registry)
+            index = write_report(frames, output, command=command, makers=makers)
         return Outcome(outcome_lines(frames), index)
 
 

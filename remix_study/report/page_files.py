@@ -5,6 +5,7 @@ A folder is written as a whole or not at all.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import json
@@ -23,8 +24,9 @@ import pandas as pd
 from markupsafe import Markup
 
 from remix_study.errors import UsageError
+from remix_study.report.figures import Picture
 from remix_study.report.formatting import SPACE
-from remix_study.report.page_model import Picture, Section
+from remix_study.report.page_model import Section
 from remix_study.report.readme import readme
 from remix_study.report.table_files import csv_text, latex_text, markdown_text
 from remix_study.version import __version__
@@ -98,11 +100,12 @@ def write_page(
     _write(folder / "README.md", text.encode())
     for picture in readme_pictures:
         _write(folder / "figures" / f"{picture.name}.png", picture.png())
-    if formats.figures:
-        for picture in _pictures(sections):
-            _write(folder / "figures" / f"{picture.name}.svg", picture.svg)
-            _write(folder / "figures" / f"{picture.name}.png", picture.png())
+    blocks = [block for section in sections for block in section.blocks]
+    for picture in (p for block in blocks if formats.figures for p in block.pictures):
+        _write(folder / "figures" / f"{picture.name}.svg", picture.svg)
+        _write(folder / "figures" / f"{picture.name}.png", picture.png())
     timestamp = datetime.now(UTC).replace(microsecond=0).isoformat()
+    made = {"made": timestamp, "version": __version__, "command": command}
     page = _render(
         title=title,
         status=status,
@@ -110,20 +113,13 @@ def write_page(
         sections=sections,
         formats=formats,
         summary=SUMMARY if has_summary else "",
-        tables={
-            name: [(ending, _FORMAT_NAMES[ending]) for ending in table_endings]
-            for name, table_endings in endings.items()
-        },
-        command=command,
-        made=timestamp,
-        version=__version__,
+        tables={name: [(e, _FORMAT_NAMES[e]) for e in ends] for name, ends in endings.items()},
+        **made,
     )
     _write(folder / "index.html", page.encode())
     manifest: dict[str, Any] = {
         "made_by": MARK,
-        "version": __version__,
-        "made": timestamp,
-        "command": command,
+        **made,
         **about,
         "files": {
             path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -138,10 +134,6 @@ def write_page(
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
-
-
-def _pictures(sections: Sequence[Section]) -> list[Picture]:
-    return [p for section in sections for block in section.blocks for p in block.pictures]
 
 
 def _endings(frame: pd.DataFrame, formats: Formats) -> list[str]:
@@ -196,9 +188,7 @@ def check_folder(output: Path) -> None:
 def publish(output: Path, write: Callable[[Path], None]) -> Path:
     """Write a folder as a whole or not at all, in place of a report that is there.
 
-    Args:
-        output: the folder of the report.
-        write: writes `index.html` and all other files into an empty folder.
+    `write` writes `index.html` and all other files into an empty folder.
 
     Returns:
         The path of `index.html`.
@@ -242,12 +232,10 @@ def _report_files(output: Path) -> list[Path]:
     if not files:
         return []
     report_files: set[Path] = set()
-    try:
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         manifest = json.loads((output / MANIFEST).read_text(encoding="utf-8"))
         if manifest["made_by"] == MARK:
             report_files = {Path(MANIFEST), *(Path(name) for name in manifest["files"])}
-    except (OSError, ValueError, KeyError, TypeError):
-        report_files = set()
     foreign = sorted(files - report_files)
     if foreign:
         raise UsageError(

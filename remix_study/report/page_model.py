@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
+from remix_study.report.figures import Picture
 from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
 
@@ -48,26 +49,6 @@ class Table:
     head: tuple[tuple[Head, ...], ...]
     rows: tuple[tuple[Cell, ...], ...]
     foot: tuple[tuple[Cell, ...], ...] = ()
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure.
-
-    Attributes:
-        name: file name without ending.
-        png: makes the figure as PNG.
-        on_page: whether the page shows it; otherwise it is a file of the folder only.
-        wide: whether it has the whole width of the page.
-    """
-
-    name: str
-    caption: str
-    alt: str
-    svg: bytes
-    png: Callable[[], bytes]
-    on_page: bool = True
-    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,7 +98,8 @@ class Section:
 
     Attributes:
         anchor: id of the section in the page.
-        files: file name without ending -> table, written as CSV, Markdown and LaTeX.
+        files: file name without ending -> table, written as CSV, Markdown and LaTeX; tables
+            without a line are left out.
     """
 
     anchor: str
@@ -125,6 +107,11 @@ class Section:
     lead: str
     blocks: tuple[Block, ...] = ()
     files: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Leave out empty tables."""
+        files = {name: frame for name, frame in self.files.items() if len(frame)}
+        object.__setattr__(self, "files", files)
 
 
 MANY = 12

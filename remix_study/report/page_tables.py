@@ -10,8 +10,7 @@ from remix_study.metrics import is_maximized
 from remix_study.report.figures import strategy_color
 from remix_study.report.formatting import MISSING, digits, heading, number, signed
 from remix_study.report.page_model import Cell, Head, Table
-from remix_study.results.effects import Difference, Relation, Score
-from remix_study.results.intervals import Interval
+from remix_study.results.effects import Difference, Interval, Relation, Score
 from remix_study.results.methods import AnyMethod
 
 Record = TypeVar("Record")
@@ -21,12 +20,7 @@ ABSENT = Cell(MISSING, kind="")
 
 @dataclass(frozen=True)
 class Column(Generic[Record]):
-    """A column of a table with one line a record.
-
-    Attributes:
-        head: the cell above it, or its text.
-        cell: makes the cell of a record, or its text.
-    """
+    """A column of a table with one line a record; cells that are text alone may be a string."""
 
     head: Head | str
     cell: Callable[[Record], Cell | str]
@@ -61,7 +55,7 @@ def cross_table(
     """Make a table with one record a cell; rows and columns are in the order of the records.
 
     Args:
-        caption: the caption.
+        caption: of the table.
         records: one a cell.
         corner: text above the names of the rows.
         row: the name cell of the record's row; equal cells are one row.
@@ -83,12 +77,7 @@ def cross_table(
 def metric_columns(
     metrics: Iterable[str], cell: Callable[[Record, str], Cell | str]
 ) -> list[Column[Record]]:
-    """A column for each metric, with an arrow towards better scores above it.
-
-    Args:
-        metrics: names of the metrics.
-        cell: makes the cell of a record in a metric.
-    """
+    """A column for each metric, with an arrow towards better scores above it."""
 
     def column(metric: str) -> Column[Record]:
         return Column(heading(metric), lambda record: cell(record, metric))
@@ -129,9 +118,7 @@ def relation_kind(relation: Relation) -> str:
 def interval_cell(interval: Interval | None, sign: float) -> Cell:
     """A signed number with the ends of its interval, marked where that excludes zero.
 
-    Args:
-        interval: the number; None for `ABSENT`.
-        sign: 1 where more is better, -1 where less is.
+    The sign is 1 where more is better, -1 where less is.
     """
     if interval is None:
         return ABSENT
@@ -144,6 +131,11 @@ def interval_cell(interval: Interval | None, sign: float) -> Cell:
 def ends_text(interval: Interval, n: int) -> str:
     """Both ends of the interval of a difference, as in '+0.010 to +0.052'."""
     return f"{signed(interval.low, n)} to {signed(interval.high, n)}"
+
+
+def text_column(head: str, text: Callable[[Record], str]) -> Column[Record]:
+    """A column of text, set to the left."""
+    return Column(Head(head, kind="text"), lambda record: Cell(text(record), kind="text"))
 
 
 def number_cell(value: float | None, n: int = 3) -> Cell:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from remix_study.report.page_model import Cell, Picture, Section, Table
+from remix_study.report.figures import Picture
+from remix_study.report.page_model import Cell, Section, Table
 
 MOST_HEADLINES = 8
 """With more problems than this, only the counts over problems are shown."""
@@ -16,13 +17,7 @@ def readme(
     """Write the answer, the sensitivity curve and the rank sums of a page as Markdown.
 
     A page without these sections shows the headline and the first figure of each section.
-
-    Args:
-        sections: sections of the page.
-        title: title of the page.
-        status: line below the title.
-        command: the command line that makes the page.
-        has_summary: whether the folder has a summary of the database.
+    Arguments are those of `write_page`.
 
     Returns:
         The text, and the pictures that it refers to as `figures/<name>.png`.
@@ -57,11 +52,8 @@ def _headlines(sections: Sequence[Section]) -> list[str]:
     blocks = [block for section in sections for block in section.blocks if block.headline]
     if 0 < len(blocks) <= MOST_HEADLINES:
         return [f"**{escape(b.title or b.collapsed)}:** {escape(b.headline)}" for b in blocks]
-    return [f"- {escape(line)}" for line in next(_texts(sections), ())] if blocks else []
-
-
-def _texts(sections: Sequence[Section]) -> Iterator[tuple[str, ...]]:
-    return (block.text for section in sections for block in section.blocks if block.text)
+    texts = (block.text for section in sections for block in section.blocks if block.text)
+    return [f"- {escape(line)}" for line in next(texts, ())] if blocks else []
 
 
 def _first_picture(section: Section) -> Picture | None:

@@ -24,7 +24,7 @@ _LOSS_CODE = {
 
 
 def study_text(original: str, info: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
-    """The study file with one problem and one configuration in place of its search.
+    """The text of a study file with one problem and one configuration in place of its search.
 
     Args:
         original: Text of the study file of the search.
@@ -61,12 +61,7 @@ def study_text(original: str, info: Mapping[str, Any], parameters: Mapping[str, 
 
 
 def python_text(parameters: Mapping[str, Any], training: Mapping[str, Any]) -> str:
-    """Python code for batches and compilation of a Keras model, as far as Keras has the parts.
-
-    Args:
-        parameters: Parameters of the trial.
-        training: Training keys of the problem.
-    """
+    """Python code for batches and compilation of a Keras model, from a trial's parameters."""
     strategy = strategy_of(parameters)
     keys = dict(training) | dict(parameters)
     # Without mixing, ReMix only samples.

@@ -19,7 +19,6 @@ from remix_study.report.sections import (
     sensitivity,
     verdict,
 )
-from remix_study.report.sections.rank_sums import ReferenceRanks
 from remix_study.results.calibration import MethodReliability, method_reliabilities
 from remix_study.results.comparison import Comparison, comparisons
 from remix_study.results.corrections import corrected_methods, with_methods
@@ -38,69 +37,29 @@ class PageContext:
         roles: which problem is compared for which purpose; those of `roles.main` and
             `roles.headline` have their corrected methods.
         calibrations: problems of `roles.main`, each with the reliability of its methods.
-        reference_ranks: published rank sums that were registered.
     """
 
     frames: StudyFrames
     comparisons: tuple[Comparison, ...]
     roles: StudyRoles
     calibrations: tuple[tuple[Comparison, Sequence[MethodReliability]], ...]
-    reference_ranks: ReferenceRanks | None = None
 
 
 MakeSections = Callable[[PageContext], Sequence[Section]]
 """Makes the sections of one place on the page; none where there is nothing to show."""
 
 
-class SectionRegistry:
-    """The sections of a page by place.
+Sections = Mapping[int, MakeSections]
+"""What makes the sections of a page, by place: whole numbers in the order of the page."""
 
-    Places are whole numbers; the page shows sections in their order.
-
-    Args:
-        makers: place -> what makes its sections.
-    """
-
-    def __init__(self, makers: Mapping[int, MakeSections] | None = None) -> None:
-        self._makers = dict(makers or {})
-        self._reference_ranks: ReferenceRanks | None = None
-
-    def add(self, place: int, make: MakeSections) -> None:
-        """Register what makes the sections of a place.
-
-        Raises:
-            ValueError: The place is taken.
-        """
-        if place in self._makers:
-            raise ValueError(f"place {place} of the page has a section already; choose another")
-        self._makers[place] = make
-
-    def set_reference_ranks(self, ranks: ReferenceRanks) -> None:
-        """Register published rank sums for the section on ranks.
-
-        Raises:
-            ValueError: There are some already.
-        """
-        if self._reference_ranks is not None:
-            raise ValueError(f"the page shows the ranks of {self._reference_ranks.name} already")
-        self._reference_ranks = ranks
-
-    def make_sections(self, context: PageContext) -> list[Section]:
-        """Every section of a page, in order."""
-        context = replace(context, reference_ranks=self._reference_ranks)
-        return [
-            section for place in sorted(self._makers) for section in self._makers[place](context)
-        ]
-
-
-STANDARD_SECTIONS: Mapping[int, MakeSections] = {
+STANDARD_SECTIONS: Sections = {
     20: lambda page: [verdict.section([problem_verdict(c) for c in page.roles.headline])],
     30: lambda page: search.sections(
         page.comparisons, page.frames.searches, page.frames.manifests
     ),
     40: lambda page: [overview.section(page.comparisons, page.roles.studies_aside)],
     50: lambda page: [sensitivity.section((*page.roles.headline, *page.roles.curves))],
-    60: lambda page: [rank_sums.section(page.roles.main, page.reference_ranks)],
+    60: lambda page: [rank_sums.section(page.roles.main)],
     70: lambda page: [gains.section(page.roles.headline)],
     80: lambda page: [
         scores.section((*page.roles.main, *page.roles.curves), page.roles.beside_main)
@@ -111,12 +70,12 @@ STANDARD_SECTIONS: Mapping[int, MakeSections] = {
         cost.section(page.comparisons, page.roles.main, page.roles.checks, page.frames.runs)
     ],
 }
-"""The sections of every page; the places are tens, so that others fit between them."""
+"""The sections of every page; the places are tens, so that packages can add theirs between."""
 
 
-def standard_sections() -> SectionRegistry:
-    """A registry with the sections of every page; packages add theirs between or behind them."""
-    return SectionRegistry(STANDARD_SECTIONS)
+def make_sections(makers: Sections, context: PageContext) -> list[Section]:
+    """Make every section of a page, in order."""
+    return [section for place in sorted(makers) for section in makers[place](context)]
 
 
 def make_context(frames: StudyFrames) -> PageContext:

@@ -66,12 +66,7 @@ def _separated(text: str) -> list[str]:
 
 
 class Sentences:
-    """The sentences of one package's templates.
-
-    Args:
-        package: package with a folder `templates`.
-        **filters: functions of texts that its macros need besides, by name.
-    """
+    """The sentences of a package's folder `templates`; filters are further ones of its macros."""
 
     def __init__(self, package: str, **filters: Callable[[str], str]) -> None:
         self._environment = jinja2.Environment(
@@ -93,16 +88,8 @@ class Sentences:
         )
 
     def paragraphs(self, macro: str, *facts: Any, **named_facts: Any) -> tuple[str, ...]:
-        """The paragraphs of a macro; none where it writes nothing.
-
-        Args:
-            macro: "<file>.<macro>", such as "gains.block".
-            *facts: arguments of the macro.
-            **named_facts: arguments of the macro by name.
-        """
-        file, _, name = macro.partition(".")
-        module = self._module(file)
-        text = str(getattr(module, name)(*facts, **named_facts))
+        """The paragraphs that a macro, such as "gains.block", makes of its arguments."""
+        text = self._written(macro, facts, named_facts)
         # Only blanks and line breaks are folded: a space that must not break is part of a text.
         folded = (re.sub(r"[ \n]+", " ", part).strip(" ") for part in re.split(r"\n\s*\n", text))
         return tuple(formatting.sentence(part).replace(_KEPT, "") for part in folded if part)
@@ -123,12 +110,12 @@ class Sentences:
 
     def phrase(self, macro: str, *facts: Any, **named_facts: Any) -> str:
         """The text of a macro as it is, for captions and titles: no full stop is added."""
-        file, _, name = macro.partition(".")
-        text = str(getattr(self._module(file), name)(*facts, **named_facts))
+        text = self._written(macro, facts, named_facts)
         return re.sub(r"[ \n]+", " ", text).strip(" ")
 
-    def _module(self, file: str) -> Any:
-        return _load(self._environment, file)
+    def _written(self, macro: str, facts: Any, named_facts: Mapping[str, Any]) -> str:
+        file, _, name = macro.partition(".")
+        return str(getattr(_load(self._environment, file), name)(*facts, **named_facts))
 
 
 @cache

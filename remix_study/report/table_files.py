@@ -69,32 +69,14 @@ def _markdown_cell(value: Any, digits: int) -> str:
 
 
 def latex_text(frame: pd.DataFrame, digits: int = 4) -> str:
-    """The frame as a `tabular`, or as a `longtable` where it is longer than a page.
-
-    Args:
-        frame: names of columns become the head.
-        digits: significant digits of numbers.
-    """
+    """The frame as a `tabular`, or as a `longtable` where it is longer than a page."""
     numeric = [pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes]
     columns = "".join("r" if right else "l" for right in numeric)
     long = len(frame) > PAGE_LINES
-    name = "longtable" if long else "tabular"
-    head = _table_line([escape(str(column)) for column in frame.columns])
-    lines = [
-        f"% \\usepackage{{booktabs{',longtable' if long else ''}}}",
-        f"\\begin{{{name}}}{{@{{}}{columns}@{{}}}}",
-        "\\toprule",
-        head,
-        "\\midrule",
-        *(["\\endhead", "\\bottomrule", "\\endlastfoot"] if long else []),
-        *(
-            _table_line([_latex_cell(value, digits) for value in row])
-            for row in frame.itertuples(index=False, name=None)
-        ),
-        *([] if long else ["\\bottomrule"]),
-        f"\\end{{{name}}}",
-    ]
-    return "\n".join(lines) + "\n"
+    cells = frame.astype(object).map(lambda value: _latex_cell(value, digits))
+    cells.columns = pd.Index([escape(str(column)) for column in frame.columns])
+    text = cells.to_latex(index=False, column_format=f"@{{}}{columns}@{{}}", longtable=long)
+    return f"% \\usepackage{{booktabs{',longtable' if long else ''}}}\n{text}"
 
 
 def escape(text: str) -> str:
@@ -103,10 +85,6 @@ def escape(text: str) -> str:
         character if character.isprintable() or character in _SPACES else " " for character in text
     )
     return printable.translate(_ESCAPES)
-
-
-def _table_line(cells: list[str]) -> str:
-    return " & ".join(cells) + r" \\"
 
 
 def _latex_cell(value: Any, digits: int) -> str:

@@ -19,8 +19,7 @@ from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.metrics import PUBLISHED_METRICS, better_or_worse, is_maximized
 from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
-from remix_study.results.effects import Relation
-from remix_study.results.intervals import Interval, corrected_interval
+from remix_study.results.effects import Interval, Relation, corrected_interval
 
 LEAST_ALPHAS = 4
 """Alphas above zero that a grid has at least."""
@@ -31,19 +30,13 @@ FIXED_ALPHAS = (PUBLISHED_ALPHA, 0.3)
 
 @dataclass(frozen=True, eq=False)
 class AlphaGrid:
-    """ReMix at several alphas above zero on one problem.
+    """ReMix at several alphas above zero on one problem: alpha -> label of its method, ascending.
 
-    Attributes:
-        labels: alpha -> label of its method, ascending; only methods without a failed fold.
+    Only methods without a failed fold have one.
     """
 
     comparison: Comparison
     labels: Mapping[float, str]
-
-    @property
-    def dataset(self) -> str:
-        """Name of the data set that the problem was made from."""
-        return self.comparison.dataset
 
     def alphas_within(self, low: float, high: float) -> list[float]:
         """The alphas of the grid from `low` to `high`, both included, ascending."""
@@ -93,7 +86,7 @@ def _complete_labels(comparison: Comparison) -> dict[float, str]:
 
 def grids_by_dataset(grids: Sequence[AlphaGrid]) -> dict[str, list[AlphaGrid]]:
     """Data set -> its grids, in the order given."""
-    return grouped(grids, lambda grid: grid.dataset)
+    return grouped(grids, lambda grid: grid.comparison.dataset)
 
 
 def grid_alpha(grid: AlphaGrid, alpha: float) -> float | None:
@@ -169,15 +162,11 @@ def trend_table(trends: Sequence[AlphaTrend]) -> pd.DataFrame:
     """Table of trends: one line a problem and metric."""
     lines = []
     for trend in trends:
-        line: dict[str, object] = {
-            "study": trend.grid.comparison.study,
-            "problem": trend.grid.comparison.problem,
-            "metric": trend.metric,
-            "alphas": len(trend.grid.labels),
-            "folds": trend.slope.folds,
-            "correlation_of_means": trend.correlation_of_means,
-        }
-        intervals = {"slope": trend.slope, "correlation": trend.correlation}
+        problem, intervals = trend.grid.comparison, {"slope": trend.slope}
+        line: dict[str, object] = {"study": problem.study, "problem": problem.problem}
+        line |= {"metric": trend.metric, "alphas": len(trend.grid.labels)}
+        line |= {"folds": trend.slope.folds, "correlation_of_means": trend.correlation_of_means}
+        intervals["correlation"] = trend.correlation
         intervals |= {f"regret_{alpha:g}": lost for alpha, lost in trend.regrets.items()}
         for name, i in intervals.items():
             line |= {name: i.mean, f"{name}_low": i.low, f"{name}_high": i.high}

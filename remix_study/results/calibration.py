@@ -58,9 +58,7 @@ class Reliability:
 class MethodReliability:
     """A method's reliability: as trained under both priors, corrected under the natural one.
 
-    Attributes:
-        by_view: `NATURAL`, `BALANCED` and, where a correction could be made, `CORRECTED`.
-        is_exact: whether the correction is exact for what the method was trained on.
+    `by_view` lacks `CORRECTED` where no correction could be made.
     """
 
     method: Method
@@ -79,13 +77,7 @@ def mean_error(reliabilities: Sequence[MethodReliability], view: str) -> float |
 
 
 def reliability(forecasts: ArrayLike, events: ArrayLike, weights: ArrayLike) -> Reliability:
-    """Bin forecasts of an event and compare them with how often it came.
-
-    Args:
-        forecasts: (n,) probabilities in [0, 1].
-        events: (n,) whether it came.
-        weights: (n,) above zero.
-    """
+    """Bin (n,) forecasts of an event and compare them with how often it came; weights above 0."""
     p = np.asarray(forecasts, dtype=np.float64)
     came = np.asarray(events, dtype=np.float64)
     w = np.asarray(weights, dtype=np.float64)
@@ -137,10 +129,7 @@ def method_reliabilities(
 def as_json(reliability: MethodReliability) -> dict[str, Any]:
     """The views of a method's reliability as JSON, which `method_reliabilities` takes back."""
     return {
-        view: {
-            name: value.tolist() if isinstance(value, np.ndarray) else value
-            for name, value in vars(bins).items()
-        }
+        view: {name: np.asarray(value).tolist() for name, value in vars(bins).items()}
         for view, bins in reliability.by_view.items()
     }
 
@@ -175,17 +164,14 @@ def table(
             for view, bins in r.by_view.items()
             for place in range(BINS)
         ),
-        {
-            "study": "problem.study",
-            "problem": "problem.problem",
-            "row": "method.label",
-            "prior": lambda line: "balanced" if line.view == BALANCED else "natural",
-            "corrected": lambda line: "yes" if line.view == CORRECTED else "no",
-            "bin_from": lambda line: line.place / BINS,
-            "forecasts": lambda line: int(line.bins.counts[line.place]),
-            "mean_forecast": lambda line: line.bins.forecast[line.place],
-            "observed": lambda line: line.bins.observed[line.place],
-        },
+        """study=problem.study problem=problem.problem row=method.label prior corrected bin_from
+        forecasts mean_forecast observed""",
+        prior=lambda line: "balanced" if line.view == BALANCED else "natural",
+        corrected=lambda line: "yes" if line.view == CORRECTED else "no",
+        bin_from=lambda line: line.place / BINS,
+        forecasts=lambda line: int(line.bins.counts[line.place]),
+        mean_forecast=lambda line: line.bins.forecast[line.place],
+        observed=lambda line: line.bins.observed[line.place],
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable
 from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -17,22 +17,20 @@ Record = SimpleNamespace
 
 
 def frame_of(
-    records: Iterable[Any], columns: Mapping[str, str | Callable[[Any], object]]
+    records: Iterable[Any], columns: str, **cells: Callable[[Any], object]
 ) -> pd.DataFrame:
-    """Make a table with one line a record.
+    """Make a table with one line a record; without columns where there is no record.
 
     Args:
         records: dataclasses, or `Record` where a line is made of several.
-        columns: name of the column -> path of an attribute, such as "score.interval.low", or a
-            function of the record.
-
-    Returns:
-        The table; without columns where there is no record.
+        columns: their names, with the path of the attribute where that has another name, as in
+            "study=problem.study alpha".
+        **cells: functions of the record for columns that are no attribute.
     """
-    getters = {
-        name: attrgetter(source) if isinstance(source, str) else source
-        for name, source in columns.items()
-    }
+    getters: dict[str, Callable[[Any], object]] = {}
+    for column in columns.split():
+        name, _, path = column.partition("=")
+        getters[name] = cells.get(name) or attrgetter(path or name)
     return pd.DataFrame(
         [{name: get(record) for name, get in getters.items()} for record in records]
     )

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from remix_study.results.effects import Effects
+from remix_study.results.effects import Effects, influence_ratio
 from remix_study.results.frames import StudyFrames
-from remix_study.results.intervals import influence_ratio
 from remix_study.results.methods import CorrectedMethod, Method, is_same_alpha, methods_of_runs
 
 
@@ -49,7 +48,6 @@ class Comparison:
 
     @property
     def full_title(self) -> str:
-        """The problem in words, with its imbalance."""
         return f"{self.title}, {self.imbalance_name}"
 
     @property
@@ -74,16 +72,12 @@ class Comparison:
 
     @property
     def definition(self) -> Mapping[str, Any] | None:
-        """All that the study's numbers depend on, by sections and keys of its file; None if old.
-
-        Databases of early versions do not hold it.
-        """
+        """All that the study's numbers depend on, by sections and keys; early databases: None."""
         definition = self.info.get("definition")
         return definition if isinstance(definition, Mapping) else None
 
     @property
     def planned_folds(self) -> int:
-        """Number of folds of all repeats."""
         return int(self.info["folds"]) * int(self.info["repeats"])
 
     @property
@@ -93,7 +87,6 @@ class Comparison:
 
     @cached_property
     def effects(self) -> Effects:
-        """Mean scores and differences of the methods, with their intervals."""
         return Effects(self.scores, self.ratio)
 
     @cached_property
@@ -101,12 +94,9 @@ class Comparison:
         return Effects(self.scores, self.ratio, "validation")
 
     def score(self, label: str, metric: str, part: str = "test") -> pd.Series[float]:
-        """Scores of a method by (repeat, fold), without folds that have none.
+        """Scores of a method on "test" or "validation" parts, by (repeat, fold).
 
-        Args:
-            label: of the method; without scores, as where it was not run, they are empty.
-            metric: name of the metric.
-            part: "test" or "validation".
+        Folds that have none are left out; all are where the method was not run.
         """
         return (self.effects if part == "test" else self._validation).by_fold(label, metric)
 

@@ -53,7 +53,7 @@ def corrected_methods(
 
     Args:
         comparison: the problem.
-        probabilities: reads the stored probabilities; None where there are none.
+        probabilities: None where there are none.
         remix: the ReMix method that the report speaks of; of each other mixing strategy the
             nearest alpha is taken.
         summaries: run without probabilities -> stored scores of its corrections.
@@ -153,30 +153,19 @@ def table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
             if (score := c.effects.score(method.label, metric))
             and (change := c.effects.difference(method.label, method.source.label, metric))
         ),
-        {
-            "study": "problem.study",
-            "problem": "problem.problem",
-            "row": "method.label",
-            "source": "method.source.label",
-            "exact": lambda line: "yes" if line.method.is_exact else "no",
-            "metric": "score.metric",
-            "mean": "score.mean",
-            "corrected_se": "score.interval.standard_error",
-            "folds": "score.interval.folds",
-            "difference_to_source": "change.mean",
-            "difference_low": "change.interval.low",
-            "difference_high": "change.interval.high",
-        },
+        """study=problem.study problem=problem.problem row=method.label source=method.source.label
+        exact metric=score.metric mean=score.mean corrected_se=score.interval.standard_error
+        folds=score.interval.folds difference_to_source=change.mean
+        difference_low=change.interval.low difference_high=change.interval.high""",
+        exact=lambda line: "yes" if line.method.is_exact else "no",
     )
 
 
 @dataclass(frozen=True, eq=False)
 class CorrectionSummary:
-    """What one correction changes on several problems.
+    """What one correction changes on several problems; its method is that of the first one.
 
-    Attributes:
-        method: the corrected method of the first problem.
-        differences: metric -> corrected minus uncorrected, one a problem that has both.
+    `differences` has corrected minus uncorrected by metric, one a problem that has both.
     """
 
     method: CorrectedMethod
@@ -184,12 +173,10 @@ class CorrectionSummary:
     differences: Mapping[str, Sequence[Difference]]
 
     def mean_change(self, metric: str) -> float:
-        """Mean over the problems."""
         changes = [difference.mean for difference in self.differences[metric]]
         return sum(changes) / len(changes)
 
     def n_better(self, metric: str) -> int:
-        """The number of problems whose mean changes for the better."""
         return [difference.direction for difference in self.differences[metric]].count("better")
 
 

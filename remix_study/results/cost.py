@@ -34,7 +34,6 @@ class TrainingLength:
     """At which epochs the networks of one method ended, over all its problems.
 
     Attributes:
-        method: the method, of the first problem that has it.
         networks: number of networks that did not fail; epochs are of these.
         baseline_ratio: median over problems of its median epochs over the baseline's; NaN without
             one.
@@ -89,18 +88,14 @@ def table(lengths: Sequence[TrainingLength]) -> pd.DataFrame:
     def correlation(metric: str) -> Callable[[TrainingLength], float]:
         return lambda length: length.correlations.get(metric, math.nan)
 
+    metrics = {f"correlation_{metric}": correlation(metric) for metric in metrics_of(lengths)}
     return frame_of(
         lengths,
-        {
-            "row": "method.label",
-            "networks": "networks",
-            "epochs_median": "median_epochs",
-            "epochs_least": "fewest_epochs",
-            "epochs_most": "most_epochs",
-            "epochs_over_baseline": "baseline_ratio",
-            "stopped": lambda line: "; ".join(f"{why} {n}" for why, n in line.stopped.items()),
-            **{f"correlation_{metric}": correlation(metric) for metric in metrics_of(lengths)},
-        },
+        """row=method.label networks epochs_median=median_epochs epochs_least=fewest_epochs
+        epochs_most=most_epochs epochs_over_baseline=baseline_ratio stopped """
+        + " ".join(metrics),
+        stopped=lambda line: "; ".join(f"{why} {n}" for why, n in line.stopped.items()),
+        **metrics,
     )
 
 
@@ -110,15 +105,12 @@ def study_costs(comparisons: Sequence[Comparison], runs: pd.DataFrame) -> pd.Dat
     Wall time is that in which at least one trial of the study ran, so that a pause between two
     starts is not counted, and two workers at once count once. Steps are NaN where a study does
     not state its batch size.
-
-    Args:
-        comparisons: every problem of every study.
-        runs: `StudyFrames.runs`.
     """
     lines = []
     for study, problems in grouped(comparisons, lambda c: c.study).items():
         study_runs = runs[runs["study"] == study]
         folds = pd.concat([c.folds for c in problems])
+        memory = study_runs.get("peak_memory_mb", pd.Series(math.nan))
         lines.append(
             {
                 "study": study,
@@ -129,20 +121,14 @@ def study_costs(comparisons: Sequence[Comparison], runs: pd.DataFrame) -> pd.Dat
                 "steps": sum(map(_steps, problems)),
                 "training_seconds": float(study_runs["seconds"].sum()),
                 "wall_seconds": wall_seconds(study_runs),
-                "peak_memory_mb": float(
-                    study_runs.get("peak_memory_mb", pd.Series(math.nan)).max()
-                ),
+                "peak_memory_mb": float(memory.max()),
             }
         )
     return pd.DataFrame(lines)
 
 
 def wall_seconds(runs: pd.DataFrame) -> float:
-    """Seconds in which at least one run was under way; NaN for runs without stored times.
-
-    Args:
-        runs: rows of `StudyFrames.runs`.
-    """
+    """Seconds in which at least one run was under way; NaN for runs without stored times."""
     if "started" not in runs or not len(runs):
         return math.nan
     starts = pd.to_datetime(runs["started"], utc=True, format="ISO8601")

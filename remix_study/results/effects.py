@@ -1,9 +1,13 @@
 """Effects: mean scores, and differences of two methods, each with its corrected interval.
 
 Whoever shows a score or a difference takes it from here: :class:`Effects` computes each once for
-one problem and keeps it. Differences are paired by fold, with Nadeau and Bengio's correction for
-repeated cross-validation (see `intervals`). Holm's adjustment is over all methods that are
-compared with one reference on one problem in one metric.
+one problem and keeps it. Differences are paired by fold. Holm's adjustment is over all methods
+that are compared with one reference on one problem in one metric.
+
+The folds of a repeated cross-validation share training rows, so their scores are not
+independent and the usual standard error is too small. Nadeau and Bengio (2003) replace 1/J by
+1/J + n_test/n_train; Bouckaert and Frank (2004) use it for repeated k-fold, with J - 1 degrees
+of freedom for J folds in all.
 """
 
 from __future__ import annotations
@@ -11,15 +15,106 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import cache
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from remix_study.metrics import better_or_worse
-from remix_study.results.intervals import Interval, paired_interval, score_interval
+from remix_study.metrics import EXTRA_METRICS, METRICS, better_or_worse
 from remix_study.results.significance import LEVEL, holm
+
+CONFIDENCE = 0.95
+_t_quantile = cache(stats.t.ppf)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over J folds, NaN without any, with its corrected interval.
+
+    The corrected standard error is NaN with fewer than two folds, the ratio is n_test / n_train.
+    """
+
+    mean: float
+    standard_error: float
+    low: float
+    high: float
+    folds: int
+    ratio: float
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether zero lies outside the interval; never with fewer than two folds."""
+        return bool(self.low > 0 or self.high < 0)
+
+
+def influence_ratio(
+    n_train: ArrayLike, n_validation: ArrayLike, n_test: ArrayLike, *, early_stopping: bool
+) -> float:
+    """The n_test / n_train of the correction, from the sizes of each fold's parts.
+
+    Training rows are those that influenced the network: its weights, and with early stopping
+    also the epoch at which it ended. Two-fold with 30 % validation gives 1.0 with early stopping
+    and 1/0.7 = 1.43 without.
+    """
+    influenced = float(np.mean(np.asarray(n_train, dtype=np.float64)))
+    if early_stopping:
+        influenced += float(np.mean(np.asarray(n_validation, dtype=np.float64)))
+    return float(np.mean(np.asarray(n_test, dtype=np.float64))) / influenced
+
+
+def _present(values: ArrayLike) -> NDArray[np.float64]:
+    array = np.asarray(values, dtype=np.float64)
+    return array[np.isfinite(array)]
+
+
+def corrected_standard_error(values: ArrayLike, ratio: float) -> float:
+    """Standard error of a mean of (J,) values: sqrt((1/J + ratio) s^2); NaN below two folds."""
+    present = _present(values)
+    if len(present) < 2:
+        return float("nan")
+    return float(np.sqrt((1 / len(present) + ratio) * np.var(present, ddof=1)))
+
+
+def corrected_interval(values: ArrayLike, ratio: float) -> Interval:
+    """The mean over folds with its corrected 95 % t interval, J - 1 degrees of freedom.
+
+    Of (J,) values, one score or difference a fold, those that are not finite are left out.
+    """
+    present = _present(values)
+    folds = len(present)
+    mean = float(np.mean(present)) if folds else float("nan")
+    error = corrected_standard_error(present, ratio)
+    reach = error * float(_t_quantile((1 + CONFIDENCE) / 2, folds - 1)) if folds > 1 else np.nan
+    return Interval(mean, error, mean - reach, mean + reach, folds, ratio)
+
+
+def paired_interval(first: pd.Series[Any], second: pd.Series[Any], ratio: float) -> Interval:
+    """The corrected interval of first - second over the folds that both have, by their index."""
+    if first.index is not second.index:
+        first, second = first.align(second, join="inner")
+    differences = first.to_numpy(dtype=np.float64) - second.to_numpy(dtype=np.float64)
+    return corrected_interval(differences, ratio)
+
+
+def score_range(metric: str) -> tuple[float, float]:
+    """The lowest and the highest value of a metric; per-class ones such as `recall_0` too."""
+    known = METRICS.get(metric) or EXTRA_METRICS.get(metric)
+    return known.bounds if known else (0.0, 1.0)
+
+
+def score_interval(metric: str, scores: ArrayLike, ratio: float) -> Interval:
+    """The corrected interval of a mean score, clipped to the range of its metric.
+
+    A g-mean of 1.012 does not exist. The standard error stays as it is; differences have no such
+    range and are never clipped.
+    """
+    interval = corrected_interval(scores, ratio)
+    low, high = np.clip((interval.low, interval.high), *score_range(metric))
+    return replace(interval, low=float(low), high=float(high))
+
 
 Relation = Literal["better", "worse", "unclear"]
 """How one method compares with another; "unclear" where the interval holds zero."""
@@ -29,10 +124,8 @@ Relation = Literal["better", "worse", "unclear"]
 class Score:
     """A method's mean score in one metric on one problem.
 
-    Attributes:
-        interval: mean over the folds with its corrected interval, within the metric's range.
-        standard_deviation: over the folds; NaN with one fold.
-        folds_at_zero: number of folds with a score of exactly 0.
+    The interval lies within the metric's range; the standard deviation over the folds is NaN with
+    one fold.
     """
 
     method: str
@@ -43,7 +136,6 @@ class Score:
 
     @property
     def mean(self) -> float:
-        """Mean over the folds."""
         return self.interval.mean
 
 
@@ -51,11 +143,8 @@ class Score:
 class Difference:
     """One method minus another in one metric on one problem, paired by fold.
 
-    Attributes:
-        method: label of the method.
-        against: label of the method that is subtracted.
-        interval: mean difference with its corrected interval.
-        holm_p: p-value adjusted within its family; NaN outside of `Effects.family`.
+    Methods are given by their labels; `against` is subtracted. `holm_p` is the p-value adjusted
+    within its family, NaN outside of `Effects.family`.
     """
 
     method: str
@@ -66,7 +155,6 @@ class Difference:
 
     @property
     def mean(self) -> float:
-        """Mean difference over the folds."""
         return self.interval.mean
 
     @property
@@ -149,15 +237,20 @@ class Effects:
         return self._by_fold[key]
 
     def score(self, method: str, metric: str) -> Score | None:
-        """The mean score of a method; None where it has none in this metric.
-
-        Args:
-            method: label of the method.
-            metric: name of the metric.
-        """
+        """The mean score of a method, by its label; None where it has none in this metric."""
         key = method, metric
         if key not in self._scores:
-            self._scores[key] = self._make_score(*key)
+            scores = self.by_fold(method, metric)
+            self._scores[key] = (
+                None
+                if scores.empty
+                else Score(
+                    *key,
+                    score_interval(metric, scores, self._ratio),
+                    float(scores.std(ddof=1)) if len(scores) > 1 else math.nan,
+                    int((scores == 0).sum()),
+                )
+            )
         return self._scores[key]
 
     def difference(self, method: str, against: str, metric: str) -> Difference | None:
@@ -173,12 +266,9 @@ class Effects:
         return self._differences[key]
 
     def family(self, methods: Sequence[str], against: str, metric: str) -> tuple[Difference, ...]:
-        """The differences of all methods to one, with Holm's p-values over them.
+        """The differences of all methods to one, by their labels, with Holm's p-values over them.
 
-        Args:
-            methods: labels; `against` itself is left out, and methods with fewer than two folds.
-            against: label of the reference.
-            metric: name of the metric.
+        The reference itself is left out, and methods with fewer than two folds.
         """
         differences = [
             difference
@@ -188,15 +278,3 @@ class Effects:
             and difference.interval.folds >= 2
         ]
         return with_holm(differences)
-
-    def _make_score(self, method: str, metric: str) -> Score | None:
-        scores = self.by_fold(method, metric)
-        if scores.empty:
-            return None
-        return Score(
-            method=method,
-            metric=metric,
-            interval=score_interval(metric, scores, self._ratio),
-            standard_deviation=float(scores.std(ddof=1)) if len(scores) > 1 else math.nan,
-            folds_at_zero=int((scores == 0).sum()),
-        )

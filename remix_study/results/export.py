@@ -5,14 +5,14 @@ The lossless form of a study is its database; see :mod:`remix_study.study.transf
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
 import shutil
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +37,7 @@ def write_export(frames: StudyFrames, output: Path, form: str) -> None:
     joins trials with the last three. JSON is one document of all but the probabilities. The label
     of a trial's method is in the column ``method``.
 
-    Args:
-        frames: What to write.
-        output: The folder or file, which must not exist.
-        form: One of :data:`FORMATS`.
+    The output must not exist; the form is one of :data:`FORMATS`.
 
     Raises:
         UsageError: The output exists or cannot be written, or pyarrow is not installed.
@@ -62,57 +59,43 @@ def write_export(frames: StudyFrames, output: Path, form: str) -> None:
         ) as scratch:
             unfinished = Path(scratch) / "export"
             if form == "json":
-                _write_json(tables, unfinished)
+                records = {name: table.to_dict("records") for name, table in tables.items()}
+                text = json.dumps(to_json(records), allow_nan=False)
+                unfinished.write_text(text, encoding="utf-8")
             else:
                 unfinished.mkdir()
-                open_table = _csv_table if form == "csv" else _parquet_table
+                write = _write_csv if form == "csv" else _write_parquet
                 for name, table in tables.items():
-                    with open_table(unfinished / f"{name}.{form}") as append:
-                        append(_map_text_columns(table, _flat))
-                with open_table(unfinished / f"probabilities.{form}") as append:
-                    for table in _probability_tables(frames):
-                        append(table)
+                    write(unfinished / f"{name}.{form}", [_map_text_columns(table, _flat)])
+                write(unfinished / f"probabilities.{form}", _probability_tables(frames))
             # Only a complete export gets the name.
             shutil.move(unfinished, output)
     except OSError as error:
         raise UsageError(f"{output}: cannot be written ({error.strerror or error})") from error
 
 
-@contextmanager
-def _csv_table(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
-    """A function that appends frames to a CSV file, which the first one creates."""
-
-    def append(frame: pd.DataFrame) -> None:
-        is_first = not path.exists()
+def _write_csv(path: Path, tables: Iterable[pd.DataFrame]) -> None:
+    """Write frames below each other; no file where there is none."""
+    for place, table in enumerate(tables):
         # With both characters in the line end, cells that contain either are quoted.
-        without_formulas(frame).to_csv(
-            path, mode="a", index=False, header=is_first, lineterminator="\r\n"
+        without_formulas(table).to_csv(
+            path, mode="a", index=False, header=place == 0, lineterminator="\r\n"
         )
 
-    yield append
 
-
-@contextmanager
-def _parquet_table(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
-    """A function that appends frames to a Parquet file, which the first one creates."""
+def _write_parquet(path: Path, tables: Iterable[pd.DataFrame]) -> None:
+    """Write frames below each other; no file where there is none."""
     import pyarrow as pa
     from pyarrow import parquet
 
-    writer = None
-
-    def append(frame: pd.DataFrame) -> None:
-        nonlocal writer
-        schema = None if writer is None else writer.schema
-        rows = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
-        if writer is None:
-            writer = parquet.ParquetWriter(path, rows.schema)
-        writer.write_table(rows)
-
-    try:
-        yield append
-    finally:
-        if writer is not None:
-            writer.close()
+    with contextlib.ExitStack() as stack:
+        writer = None
+        for table in tables:
+            schema = None if writer is None else writer.schema
+            rows = pa.Table.from_pandas(table, schema=schema, preserve_index=False)
+            if writer is None:
+                writer = stack.enter_context(parquet.ParquetWriter(path, rows.schema))
+            writer.write_table(rows)
 
 
 def _check_pyarrow() -> None:
@@ -123,12 +106,6 @@ def _check_pyarrow() -> None:
             'Parquet needs pyarrow: pip install "remix-study[parquet]", or choose --format csv or '
             "json"
         ) from error
-
-
-def _write_json(tables: dict[str, pd.DataFrame], path: Path) -> None:
-    records = {name: table.to_dict("records") for name, table in tables.items()}
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(to_json(records), file, allow_nan=False)
 
 
 def to_json(value: Any) -> Any:

@@ -59,11 +59,10 @@ class StudyFrames:
             on, as its file names it).
         runs: one row a complete trial: `run` (int), `study`, `problem`, `trial`, `row` (label of
             its strategy and alpha), `strategy` ("" when composed), `sampler`, `mixing`, `alpha`
-            (NaN without mixing), `loss`,
-            `seconds`, `values` (tuple), `parameters` (dict), `started` and `finished` (UTC, ISO
-            8601), `peak_memory_mb`; and as far as it was stored, NaN in databases of the first
-            schema: `engine_version`, `trials_in_program` (trained side by side, this one
-            included), `other_workers` (processes that trained on the machine meanwhile).
+            (NaN without mixing), `loss`, `seconds`, `values` (tuple), `parameters` (dict),
+            `started` and `finished` (UTC, ISO 8601), `peak_memory_mb`; and, NaN in databases of
+            the first schema, `engine_version`, `trials_in_program` (trained side by side, this
+            one included), `other_workers` (processes that trained on the machine meanwhile).
         folds: one row a run, repeat and fold: `run`, `repeat`, `fold`, `n_train`,
             `n_validation`, `n_test`, `minority_train`, `minority_validation`, `minority_test`
             (smallest count over the rare classes), `epochs`, `stopped`, `failed` (reason or ""),
@@ -71,7 +70,6 @@ class StudyFrames:
             rows drawn in an epoch over rows drawn).
         scores: tidy: `run`, `repeat`, `fold`, `part` ("validation" | "test"), `metric`, `value`.
         manifests: how each problem was run, one dictionary for each start that trained something.
-        probabilities: reads stored probabilities; None where there are none.
         searches: of each search what `runs` has not: order, pruned trials, outer folds.
         summaries: run without probabilities -> what pages compute from these, as
             :mod:`remix_study.results.summary` writes it.
@@ -113,10 +111,7 @@ class StudyFrames:
 def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
     """Read studies from the database; a trial counts once Optuna holds it as COMPLETE.
 
-    Args:
-        engine: where to read, as :func:`remix_study.study.storage.open_reader` gives it.
-        names: studies to read, by the name in their study file, in the wanted order; all, by
-            name, when empty.
+    Studies are read in the order of these names; all, by name, without any.
 
     Raises:
         StorageError: The database holds no study, or is damaged.

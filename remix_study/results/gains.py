@@ -33,12 +33,10 @@ AS_IT_IS = "as it is"
 
 @dataclass(frozen=True, eq=False)
 class Gains:
-    """One method's gains on the problems of one kind in one metric.
+    """One method's gains on the problems of one kind in one metric, in the order of the page.
 
-    Attributes:
-        gains: by problem, in the order of the page.
-        groups: imbalance ratio in words -> its problems, the mildest first; `ALL` is the last.
-        baseline: the baseline's mean score by problem.
+    Groups go from the imbalance ratio in words to its problems, the mildest first and `ALL` last.
+    `baseline` has the baseline's mean scores.
     """
 
     kind: str
@@ -57,15 +55,12 @@ class Gains:
         return {group: self.gains[problems] for group, problems in self.groups.items()}
 
     def mean(self, group: str = ALL) -> float:
-        """Mean gain over the problems of one group."""
         return float(self.in_group(group).mean())
 
     def median(self, group: str = ALL) -> float:
-        """Median gain over the problems of one group."""
         return float(self.in_group(group).median())
 
     def baseline_mean(self, group: str) -> float:
-        """Mean score of the baseline over the problems of one group."""
         return float(self.baseline[self.groups[group]].mean())
 
     @property
@@ -135,19 +130,15 @@ def table(all_gains: Sequence[Gains]) -> pd.DataFrame:
             for gains in all_gains
             for group in gains.groups
         ),
-        {
-            "kind": "all.kind",
-            "metric": "all.metric",
-            "row": "all.method.label",
-            "imbalance": "group",
-            "problems": lambda line: len(line.gains),
-            "mean_gain": lambda line: line.all.mean(line.group),
-            "median_gain": lambda line: line.all.median(line.group),
-            "least": lambda line: line.gains.min(),
-            "most": lambda line: line.gains.max(),
-            "problems_better": lambda line: int((line.gains > 0).sum()),
-            "mean_of_baseline": lambda line: line.all.baseline_mean(line.group),
-        },
+        """kind=all.kind metric=all.metric row=all.method.label imbalance=group problems mean_gain
+        median_gain least most problems_better mean_of_baseline""",
+        problems=lambda line: len(line.gains),
+        mean_gain=lambda line: line.all.mean(line.group),
+        median_gain=lambda line: line.all.median(line.group),
+        least=lambda line: line.gains.min(),
+        most=lambda line: line.gains.max(),
+        problems_better=lambda line: int((line.gains > 0).sum()),
+        mean_of_baseline=lambda line: line.all.baseline_mean(line.group),
     )
 
 
@@ -159,13 +150,7 @@ def table_by_problem(all_gains: Sequence[Gains]) -> pd.DataFrame:
             for gains in all_gains
             for problem, gain in gains.gains.items()
         ),
-        {
-            "kind": "all.kind",
-            "metric": "all.metric",
-            "row": "all.method.label",
-            "problem": "problem",
-            "gain": "gain",
-        },
+        """kind=all.kind metric=all.metric row=all.method.label problem gain""",
     )
 
 

@@ -21,14 +21,9 @@ Importances = Mapping[str, Mapping[str, float]]
 
 
 def parameter_importances(trials: Sequence[StoredTrial], objectives: Sequence[str]) -> Importances:
-    """Compute PED-ANOVA's share of each parameter in reaching the best tenth of the trials.
+    """Compute PED-ANOVA's share of each parameter in reaching the best tenth of complete trials.
 
-    Args:
-        trials: complete trials.
-        objectives: the search's metrics, in the order of the trials' values.
-
-    Returns:
-        Empty with fewer than `LEAST_TRIALS` trials.
+    Objectives are in the order of the trials' values. Empty with fewer than `LEAST_TRIALS` trials.
     """
     if len(trials) < LEAST_TRIALS:
         return {}
@@ -87,11 +82,5 @@ def table(problems: Sequence[tuple[Comparison, Importances]]) -> pd.DataFrame:
             for metric, shares in importances.items()
             for parameter, share in shares.items()
         ),
-        {
-            "study": "problem.study",
-            "problem": "problem.problem",
-            "metric": "metric",
-            "parameter": "parameter",
-            "importance": "share",
-        },
+        """study=problem.study problem=problem.problem metric parameter importance=share""",
     )

@@ -43,7 +43,6 @@ class Method:
 
     Attributes:
         label: unique within its problem, such as "remix (0.1)".
-        run: the run that holds its scores.
         strategy: its name; "" for a composed one.
         parts: sampler, mixing and loss.
         alpha: mixing parameter; None where the strategy does not mix.
@@ -78,7 +77,6 @@ class Method:
 
     @property
     def loss(self) -> str:
-        """Name of the loss."""
         return self.parts[2]
 
     @property
@@ -92,10 +90,8 @@ class Method:
 class CorrectedMethod:
     """A method made from another one's stored probabilities, such as "remix (0.1) corrected".
 
-    Attributes:
-        label: unique within its problem; the problem's scores have it like those of any method.
-        source: the method whose probabilities were corrected.
-        is_exact: whether the correction is exact for what the source was trained on.
+    The problem's scores have it like those of any method. `is_exact`: whether the correction is
+    exact for what the source was trained on.
     """
 
     label: str
@@ -104,7 +100,6 @@ class CorrectedMethod:
 
     @property
     def strategy(self) -> str:
-        """The strategy of the source."""
         return self.source.strategy
 
 
@@ -139,11 +134,9 @@ def alpha_distance(alpha: float | None, target: float = PUBLISHED_ALPHA) -> floa
 def nearest_alphas(
     methods: Iterable[tuple[Key, Method]], target: float = PUBLISHED_ALPHA
 ) -> dict[Key, Method]:
-    """Select for each key the method whose alpha is nearest, the first among equals.
+    """Select for each key, such as the strategy, the method whose alpha is nearest to a target.
 
-    Args:
-        methods: pairs of a key, such as the strategy, and a method.
-        target: the alpha to be near to, above 0.
+    Of equals the first is selected.
     """
     by_key = grouped(methods, lambda pair: pair[0])
     return {
@@ -153,12 +146,10 @@ def nearest_alphas(
 
 
 def methods_of_runs(runs: pd.DataFrame, *, grid: bool) -> tuple[Method, ...]:
-    """Make the methods of one problem from its runs, in the order of `method_order`.
+    """Make the methods of one problem from its `StudyFrames.runs`, in the order of `method_order`.
 
-    Args:
-        runs: rows of `StudyFrames.runs`.
-        grid: whether the configurations were planned; labels of suggested ones end with their
-            trial's number, such as "remix (0.1) #12".
+    Without a grid Optuna suggested the configurations; labels then end with the trial's number,
+    such as "remix (0.1) #12".
     """
     records = runs.sort_values("trial").to_dict("records")
     settings = (

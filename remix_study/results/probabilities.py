@@ -149,11 +149,8 @@ def fit_temperature(
 ) -> float:
     """Fit the temperature with the smallest log-loss on these rows (Guo et al. 2017).
 
-    Args:
-        y: class codes of the validation rows.
-        probabilities: theirs.
-        shift: (K,) factors of the probabilities after the temperature: target over source where
-            they are then corrected to another prior; None for no factors.
+    `shift` has (K,) factors of the probabilities after the temperature: target over source where
+    they are then corrected to another prior.
     """
     codes = np.asarray(y)
     rows = np.arange(len(codes))

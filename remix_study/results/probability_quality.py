@@ -85,12 +85,7 @@ def _worse(differences: Differences) -> tuple[str, ...]:
 def assess_probabilities(comparison: Comparison, remix: Method) -> ProbabilityQuality | None:
     """Compare a ReMix method's probabilities with the baseline's, as trained and corrected.
 
-    Args:
-        comparison: the problem, with its corrected methods if there are probabilities.
-        remix: the method.
-
-    Returns:
-        The finding; None without a baseline of the same settings.
+    None without a baseline of the same settings.
     """
     baseline = comparison.first_method("baseline", remix.settings)
     if baseline is None:

@@ -20,7 +20,7 @@ VARIANTS = (PLAIN, REDRAWN, GROUPED, BOTH)
 one group are in the same part."""
 
 # Reasons why problems are not ranked, or not from every study that has them.
-SEARCHED, VARIANT, NO_TRIALS, SEVERAL_STUDIES = "searched", "variant", "no trials", "studies"
+SEARCHED, NO_TRIALS, SEVERAL_STUDIES = "searched", "no trials", "studies"
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,8 @@ class ProblemNote:
 
     Attributes:
         reason: `SEARCHED`: Optuna chose the configurations, so that methods differ between
-            problems; `VARIANT`: rows drawn or split otherwise than in a plain problem;
-            `NO_TRIALS`: nothing is complete; `SEVERAL_STUDIES`: only one study's is ranked.
-        problems: their names.
+            problems; `NO_TRIALS`: nothing is complete; `SEVERAL_STUDIES`: only one study's is
+            ranked.
         study: the study that they are ranked from; "" for the other reasons.
     """
 
@@ -96,20 +95,15 @@ def _unvaried(comparison: Comparison) -> tuple[str, str, str]:
 def rankable(
     comparisons: Sequence[Comparison],
 ) -> tuple[tuple[Comparison, ...], tuple[ProblemNote, ...]]:
-    """Select the problems that can be ranked, and note what became of the others.
+    """Select from main problems those that can be ranked, and note what became of the others.
 
     Of a problem that several studies have, the one with most published methods is taken, then
     the one with most methods: a grid of alphas has many methods and nothing to rank them with.
-
-    Returns:
-        The problems, each once, and the notes.
     """
-    plain = headline_problems(comparisons)
-    planned = [c for c in plain if c.is_grid]
+    planned = [c for c in comparisons if c.is_grid]
     complete = [c for c in planned if c.methods]
     unranked = {
         SEARCHED: [c for c in comparisons if not c.is_grid],
-        VARIANT: [c for c in comparisons if c not in plain],
         NO_TRIALS: [c for c in planned if not c.methods],
     }
     notes = [

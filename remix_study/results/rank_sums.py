@@ -40,9 +40,7 @@ class MissingFolds:
 class IncompleteMethod:
     """A method that is not ranked on the problems of a kind, because it lacks some of them.
 
-    Attributes:
-        absent: problems that it was not run on.
-        partial: problems where folds failed or were not trained.
+    It was not run on the absent ones; of partial ones folds failed or were not trained.
     """
 
     kind: str
@@ -55,10 +53,8 @@ class IncompleteMethod:
 class Ranking:
     """One metric of one kind of problem, ranked.
 
-    Attributes:
-        means: (problems, methods) mean test scores.
-        ranks: (problems, methods) ranks within each problem; 1 is the best.
-        sums: (methods,) rank sums; their total has been checked.
+    There are (problems, methods) mean test scores and ranks, of which 1 is the best, and
+    (methods,) rank sums, whose total has been checked.
     """
 
     kind: str
@@ -69,7 +65,6 @@ class Ranking:
 
     @property
     def mean_ranks(self) -> pd.Series[float]:
-        """(methods,) mean ranks."""
         return self.sums / len(self.ranks)
 
     @property
@@ -90,12 +85,9 @@ class Ranking:
 
 @dataclass(frozen=True, eq=False)
 class RankTable:
-    """The rankings of one set of methods.
+    """The rankings of one set of methods, one a kind of problem and metric.
 
-    Attributes:
-        methods: the methods that at least one ranking has, in the order of the page.
-        rankings: one a kind of problem and metric.
-        incomplete: methods that were left out of them.
+    `methods` are those that at least one ranking has, in the order of the page.
     """
 
     methods: tuple[Method, ...]
@@ -104,7 +96,6 @@ class RankTable:
 
     @property
     def by_kind(self) -> dict[str, list[Ranking]]:
-        """Kind of problem -> its rankings."""
         return grouped(self.rankings, lambda ranking: ranking.kind)
 
 
@@ -139,11 +130,6 @@ def rank_methods(
     """Rank the wanted methods that are complete on every problem of a kind, in each metric.
 
     Kinds of problems with fewer than two such methods have no rankings.
-
-    Args:
-        comparisons: the problems, each once.
-        metrics: what to rank.
-        is_wanted: says of a method whether it takes part.
     """
     rankings: list[Ranking] = []
     incomplete: list[IncompleteMethod] = []
@@ -197,14 +183,9 @@ def _ranking(kind: str, metric: str, means: pd.DataFrame) -> Ranking:
 
 
 def rank_means(means: pd.DataFrame, *, maximize: bool) -> pd.DataFrame:
-    """Rank methods within each problem; 1 is the best, ties share their average rank.
+    """Rank methods within each problem by (problems, methods) means; ValueError if one is missing.
 
-    Args:
-        means: (problems, methods) mean scores, as the ranks that are returned.
-        maximize: whether a higher score is better.
-
-    Raises:
-        ValueError: a mean is missing.
+    1 is the best, ties share their average rank.
     """
     values = means.to_numpy(dtype=np.float64)
     if np.isnan(values).any():
@@ -229,15 +210,11 @@ def table(ranked: RankTable) -> pd.DataFrame:
     """Table of rank sums: one line a kind, metric and method."""
     return frame_of(
         (Record(ranking=r, row=str(label)) for r in ranked.rankings for label in r.sums.index),
-        {
-            "kind": "ranking.kind",
-            "metric": "ranking.metric",
-            "row": "row",
-            "rank_sum": lambda line: line.ranking.sums[line.row],
-            "mean_rank": lambda line: line.ranking.mean_ranks[line.row],
-            "problems": lambda line: len(line.ranking.ranks),
-            "rows_ranked": lambda line: len(line.ranking.sums),
-        },
+        """kind=ranking.kind metric=ranking.metric row rank_sum mean_rank problems rows_ranked""",
+        rank_sum=lambda line: line.ranking.sums[line.row],
+        mean_rank=lambda line: line.ranking.mean_ranks[line.row],
+        problems=lambda line: len(line.ranking.ranks),
+        rows_ranked=lambda line: len(line.ranking.sums),
     )
 
 
@@ -250,14 +227,9 @@ def table_by_problem(ranked: RankTable) -> pd.DataFrame:
             for problem in ranking.ranks.index
             for label in ranking.ranks.columns
         ),
-        {
-            "kind": "ranking.kind",
-            "metric": "ranking.metric",
-            "problem": "problem",
-            "row": "row",
-            "mean": lambda line: line.ranking.means.loc[line.problem, line.row],
-            "rank": lambda line: line.ranking.ranks.loc[line.problem, line.row],
-        },
+        """kind=ranking.kind metric=ranking.metric problem row mean rank""",
+        mean=lambda line: line.ranking.means.loc[line.problem, line.row],
+        rank=lambda line: line.ranking.ranks.loc[line.problem, line.row],
     )
 
 

@@ -9,22 +9,12 @@ import numpy as np
 import pandas as pd
 
 from remix_study.metrics import is_maximized
+from remix_study.results import significance
 from remix_study.results.columns import Record, frame_of
 from remix_study.results.comparison import Comparison
 from remix_study.results.effects import Relation
 from remix_study.results.rank_sums import Ranking, RankTable
-from remix_study.results.significance import (
-    LEAST_UNITS,
-    LEVEL,
-    FriedmanTest,
-    Posterior,
-    against_control,
-    friedman_test,
-    has_too_few_units,
-    signed_rank_posterior,
-    smallest_p,
-    tie_mass,
-)
+from remix_study.results.significance import LEVEL, FriedmanTest, Posterior
 
 SURE = 0.95
 """Posterior probability from which on a relation counts as certain."""
@@ -74,13 +64,12 @@ class RankTest:
 
     @property
     def n_units(self) -> int:
-        """Number of problems or data sets."""
         return len(self.ranking.ranks)
 
     @property
     def smallest_p(self) -> float:
         """The smallest p-value that an exact test of this many units can give."""
-        return smallest_p(self.n_units)
+        return significance.smallest_p(self.n_units)
 
     @property
     def smallest_holm_p(self) -> float:
@@ -90,10 +79,9 @@ class RankTest:
     @property
     def has_too_few_units(self) -> bool:
         """Whether no exact test could be significant once it is adjusted for the opponents."""
-        return has_too_few_units(self.n_units, len(self.opponents))
+        return significance.has_too_few_units(self.n_units, len(self.opponents))
 
     def mean_rank(self, label: str) -> float:
-        """Mean rank of a method."""
         return float(self.ranking.mean_ranks[label])
 
     def opponents_that_are(self, relation: Relation) -> list[str]:
@@ -120,14 +108,16 @@ def rank_tests(ranked: RankTable, comparisons: Sequence[Comparison]) -> tuple[Ra
 
 def _rank_test(ranking: Ranking, unit: str, remix: str) -> RankTest:
     n = len(ranking.ranks)
-    if n < LEAST_UNITS:
+    if n < significance.LEAST_UNITS:
         return RankTest(ranking, unit, None, remix, ())
     sums = ranking.sums.to_numpy(dtype=np.float64)
-    overall = friedman_test(sums, n, tie_mass(ranking.ranks.to_numpy(dtype=np.float64)))
+    overall = significance.friedman_test(
+        sums, n, significance.tie_mass(ranking.ranks.to_numpy(dtype=np.float64))
+    )
     if remix not in ranking.sums:
         return RankTest(ranking, unit, overall, "", ())
     labels = [str(label) for label in ranking.sums.index]
-    adjusted = against_control(sums, n, labels.index(remix))
+    adjusted = significance.against_control(sums, n, labels.index(remix))
     sign = 1.0 if is_maximized(ranking.metric) else -1.0
     gains = {label: sign * (ranking.means[remix] - ranking.means[label]) for label in labels}
     opponents = tuple(
@@ -136,7 +126,7 @@ def _rank_test(ranking: Ranking, unit: str, remix: str) -> RankTest:
             holm_p=float(p),
             is_behind=bool(ranking.sums[remix] < ranking.sums[label]),
             difference=float(gains[label].to_numpy().mean()),
-            posterior=signed_rank_posterior(gains[label]),
+            posterior=significance.signed_rank_posterior(gains[label]),
         )
         for label, p in zip(labels, adjusted, strict=True)
         if label != remix
@@ -147,13 +137,8 @@ def _rank_test(ranking: Ranking, unit: str, remix: str) -> RankTest:
 TestsBySet = Mapping[str, Sequence[RankTest]]
 """Name of a set of methods -> its tests."""
 
-_KEYS = {
-    "rows_ranked": "set",
-    "kind": "test.ranking.kind",
-    "metric": "test.ranking.metric",
-    "unit": "test.unit",
-    "units": "test.n_units",
-}
+_KEYS = """rows_ranked=set kind=test.ranking.kind metric=test.ranking.metric unit=test.unit
+    units=test.n_units """
 
 
 def table(tests_by_set: TestsBySet) -> pd.DataFrame:
@@ -165,15 +150,10 @@ def table(tests_by_set: TestsBySet) -> pd.DataFrame:
             for test in tests
             if test.overall is not None
         ),
-        {
-            **_KEYS,
-            "rows": "test.overall.methods",
-            "friedman_chi2": "test.overall.chi2",
-            "friedman_p": "test.overall.p",
-            "iman_davenport_f": "test.overall.f",
-            "iman_davenport_p": "test.overall.f_p",
-            "nemenyi_cd": "test.overall.critical_difference",
-        },
+        _KEYS
+        + """rows=test.overall.methods friedman_chi2=test.overall.chi2 friedman_p=test.overall.p
+        iman_davenport_f=test.overall.f iman_davenport_p=test.overall.f_p
+        nemenyi_cd=test.overall.critical_difference""",
     )
 
 
@@ -186,16 +166,11 @@ def table_of_opponents(tests_by_set: TestsBySet) -> pd.DataFrame:
             for test in tests
             for opponent in test.opponents
         ),
-        {
-            **_KEYS,
-            "remix": "test.remix",
-            "rival": "rival.method",
-            "mean_rank_remix": lambda line: line.test.mean_rank(line.test.remix),
-            "mean_rank_rival": lambda line: line.test.mean_rank(line.rival.method),
-            "holm_p": "rival.holm_p",
-            "mean_gain_of_remix": "rival.difference",
-            "remix_better": "rival.posterior.better",
-            "practically_equal": "rival.posterior.equal",
-            "rival_better": "rival.posterior.worse",
-        },
+        _KEYS
+        + """remix=test.remix rival=rival.method mean_rank_remix mean_rank_rival
+        holm_p=rival.holm_p mean_gain_of_remix=rival.difference
+        remix_better=rival.posterior.better practically_equal=rival.posterior.equal
+        rival_better=rival.posterior.worse""",
+        mean_rank_remix=lambda line: line.test.mean_rank(line.test.remix),
+        mean_rank_rival=lambda line: line.test.mean_rank(line.rival.method),
     )

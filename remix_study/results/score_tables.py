@@ -24,21 +24,11 @@ def table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
             for metric in c.metrics()
             if (score := c.effects.score(method.label, metric)) is not None
         ),
-        {
-            "study": "method.study",
-            "problem": "problem.problem",
-            "row": "method.label",
-            "metric": "score.metric",
-            "class": "class_name",
-            "mean": "score.mean",
-            "sd": "score.standard_deviation",
-            "corrected_se": "score.interval.standard_error",
-            "low": "score.interval.low",
-            "high": "score.interval.high",
-            "folds": "score.interval.folds",
-            "folds_at_zero": "score.folds_at_zero",
-            "test_train_ratio": "problem.ratio",
-        },
+        """study=method.study problem=problem.problem row=method.label metric=score.metric
+        class=class_name mean=score.mean sd=score.standard_deviation
+        corrected_se=score.interval.standard_error low=score.interval.low
+        high=score.interval.high folds=score.interval.folds folds_at_zero=score.folds_at_zero
+        test_train_ratio=problem.ratio""",
     )
 
 
@@ -63,32 +53,24 @@ def table_of_training(comparisons: Sequence[Comparison]) -> pd.DataFrame:
             for c in comparisons
             for method in c.methods
         ),
-        {
-            "study": "method.study",
-            "problem": "problem.problem",
-            "row": "method.label",
-            "folds": lambda line: len(line.folds),
-            "failed_folds": lambda line: int((line.folds["failed"] != "").sum()),
-            "epochs_median": lambda line: float(line.epochs.median()),
-            "epochs_least": lambda line: float(line.epochs.min()),
-            "epochs_most": lambda line: float(line.epochs.max()),
-            "minority_train_least": lambda line: int(line.folds["minority_train"].min()),
-            "minority_validation_least": lambda line: int(line.folds["minority_validation"].min()),
-            "minority_test_least": lambda line: int(line.folds["minority_test"].min()),
-            "seconds": "method.seconds",
-        },
+        """study=method.study problem=problem.problem row=method.label folds failed_folds
+        epochs_median epochs_least epochs_most minority_train_least minority_validation_least
+        minority_test_least seconds=method.seconds""",
+        folds=lambda line: len(line.folds),
+        failed_folds=lambda line: int((line.folds["failed"] != "").sum()),
+        epochs_median=lambda line: float(line.epochs.median()),
+        epochs_least=lambda line: float(line.epochs.min()),
+        epochs_most=lambda line: float(line.epochs.max()),
+        minority_train_least=lambda line: int(line.folds["minority_train"].min()),
+        minority_validation_least=lambda line: int(line.folds["minority_validation"].min()),
+        minority_test_least=lambda line: int(line.folds["minority_test"].min()),
     )
 
 
 def paired_tests(comparison: Comparison, remix: Method | None) -> tuple[Difference, ...]:
-    """Test every method of a planned problem against the baseline and against ReMix.
+    """Test every method of a planned problem against the baseline and, where it is, ReMix.
 
-    Args:
-        comparison: the problem.
-        remix: the ReMix method that the report speaks of; None tests against the baseline alone.
-
-    Returns:
-        Differences in each core metric, with Holm's p-values; empty for a search.
+    Returns differences in each core metric, with Holm's p-values; none for a search.
     """
     if not comparison.is_grid:
         return ()
@@ -118,11 +100,8 @@ def count_clear(tests: Sequence[Difference]) -> list[ClearCount]:
     counts = []
     for (method, metric), group in grouped(tests, lambda t: (t.method, t.metric)).items():
         relations = [test.relation_after_holm for test in group]
-        counts.append(
-            ClearCount(
-                method, metric, relations.count("better"), relations.count("worse"), len(group)
-            )
-        )
+        better, worse = relations.count("better"), relations.count("worse")
+        counts.append(ClearCount(method, metric, better, worse, len(group)))
     return counts
 
 
@@ -130,21 +109,9 @@ def table_of_tests(problems: Sequence[tuple[Comparison, Sequence[Difference]]]) 
     """Table of tests: one line a problem, metric, reference and method."""
     return frame_of(
         (Record(problem=problem, test=test) for problem, tests in problems for test in tests),
-        {
-            "study": "problem.study",
-            "problem": "problem.problem",
-            "metric": "test.metric",
-            "reference": "test.against",
-            "row": "test.method",
-            "difference": "test.mean",
-            "corrected_se": "test.interval.standard_error",
-            "low": "test.interval.low",
-            "high": "test.interval.high",
-            "folds": "test.interval.folds",
-            "test_train_ratio": "problem.ratio",
-            "t": "test.t",
-            "degrees_of_freedom": "test.degrees_of_freedom",
-            "p": "test.p",
-            "holm_p": "test.holm_p",
-        },
+        """study=problem.study problem=problem.problem metric=test.metric reference=test.against
+        row=test.method difference=test.mean corrected_se=test.interval.standard_error
+        low=test.interval.low high=test.interval.high folds=test.interval.folds
+        test_train_ratio=problem.ratio t=test.t degrees_of_freedom=test.degrees_of_freedom
+        p=test.p holm_p=test.holm_p""",
     )

@@ -17,9 +17,8 @@ import pandas as pd
 from remix_study.metrics import CORE_METRICS, is_maximized, short_name
 from remix_study.results.columns import Record, frame_of, grouped
 from remix_study.results.comparison import Comparison, scores_by_fold
-from remix_study.results.effects import Difference, Effects, Score
+from remix_study.results.effects import Difference, Effects, Score, corrected_interval
 from remix_study.results.importances import Importances, parameter_importances
-from remix_study.results.intervals import corrected_interval
 from remix_study.results.methods import SIMPLEST_FIRST
 from remix_study.results.search_frames import SearchResult, StoredTrial
 from remix_study.study.configurations import strategy_of
@@ -31,6 +30,7 @@ OUTER_METRICS = tuple(metric for metric in CORE_METRICS if metric != "cwece")
 REFERENCES = {"baseline": "baseline", "remix": "ReMix as in the paper"}
 """Strategies that a search begins with, or that are trained besides -> how tables call them."""
 
+_PARTS = ("validation", "test")
 _PLAIN_PARTS = ("natural", "none", "cross-entropy")
 _NO_INTERVAL = corrected_interval((), math.nan)
 
@@ -61,7 +61,6 @@ class SearchSummary:
 
     @cached_property
     def complete(self) -> tuple[StoredTrial, ...]:
-        """Trials that were not pruned."""
         return tuple(trial for trial in self.result.trials if trial.is_complete)
 
     @cached_property
@@ -77,12 +76,15 @@ class SearchSummary:
 
     @property
     def choice(self) -> StoredTrial:
-        """The first objective's choice."""
         return self.chosen[self.comparison.objectives[0]]
 
     @cached_property
     def near_best(self) -> tuple[StoredTrial, ...]:
-        """Complete trials within one corrected standard error of the first objective's choice."""
+        """Complete trials within one corrected standard error of the first objective's choice.
+
+        The error is that of their difference on validation parts. They violate constraints no more
+        than the choice.
+        """
         return tuple(trial for trial in self.complete if self._is_near_best(trial))
 
     @cached_property
@@ -189,10 +191,6 @@ class SearchSummary:
         return {part: Effects(scores, ratio, part) for part, ratio in ratios.items()}
 
     def _is_near_best(self, trial: StoredTrial) -> bool:
-        """Whether a trial violates constraints no more than the choice, and is within its error.
-
-        The error is one corrected standard error of their difference on validation parts.
-        """
         best, metric = self.choice, self.comparison.objectives[0]
         if trial is best:
             return True
@@ -215,28 +213,22 @@ def _simplicity(trial: StoredTrial) -> tuple[int, int, float, int]:
 
 def table_of_trials(summaries: Sequence[SearchSummary]) -> pd.DataFrame:
     """Table of trials: one line a complete or pruned trial, in the order of the search."""
-    rows = []
+    lines = []
     for summary, trial in ((s, trial) for s in summaries for trial in s.result.trials):
-        scores = {
-            f"{metric}_{part}": summary.score(trial, metric, part)
-            for metric in summary.comparison.objectives
-            for part in ("validation", "test")
+        problem = summary.comparison
+        parts = [(metric, part) for metric in problem.objectives for part in _PARTS]
+        scores = {f"{m}_{part}": summary.score(trial, m, part) for m, part in parts}
+        line: dict[str, object] = {"study": problem.study, "problem": problem.problem}
+        line |= {"trial": trial.number, "slot": trial.slot, "state": trial.state}
+        line |= {
+            "row": trial.label,
+            "feasible": trial.is_feasible,
+            "front": trial in summary.front,
         }
-        rows.append(
-            {
-                "study": summary.comparison.study,
-                "problem": summary.comparison.problem,
-                "trial": trial.number,
-                "slot": trial.slot,
-                "state": trial.state,
-                "row": trial.label,
-                "feasible": trial.is_feasible,
-                "front": trial in summary.front,
-                **{name: score.mean if score else math.nan for name, score in scores.items()},
-                "folds": max(score.interval.folds if score else 0 for score in scores.values()),
-            }
-        )
-    return pd.DataFrame(rows)
+        line |= {name: score.mean if score else math.nan for name, score in scores.items()}
+        folds = max(score.interval.folds if score else 0 for score in scores.values())
+        lines.append(line | {"folds": folds})
+    return pd.DataFrame(lines)
 
 
 def table_of_choices(summaries: Sequence[SearchSummary]) -> pd.DataFrame:
@@ -247,23 +239,13 @@ def table_of_choices(summaries: Sequence[SearchSummary]) -> pd.DataFrame:
             for s in summaries
             for choice, trial in s.shown_trials
             for metric in s.comparison.objectives
-            for part in ("validation", "test")
+            for part in _PARTS
             if (score := s.score(trial, metric, part))
         ),
-        {
-            "study": "problem.study",
-            "problem": "problem.problem",
-            "choice": "choice",
-            "trial": "trial.number",
-            "row": "trial.label",
-            "metric": "score.metric",
-            "part": "part",
-            "mean": "score.mean",
-            "corrected_se": "score.interval.standard_error",
-            "low": "score.interval.low",
-            "high": "score.interval.high",
-            "optimistic": lambda line: line.choice.startswith(("chosen", "recommended")),
-        },
+        """study=problem.study problem=problem.problem choice trial=trial.number row=trial.label
+        metric=score.metric part mean=score.mean corrected_se=score.interval.standard_error
+        low=score.interval.low high=score.interval.high optimistic""",
+        optimistic=lambda line: line.choice.startswith(("chosen", "recommended")),
     )
 
 
@@ -281,18 +263,8 @@ def table_of_outer_scores(summaries: Sequence[SearchSummary]) -> pd.DataFrame:
             for outer in s.outer
             for metric, score in outer.scores.items()
         ),
-        {
-            "study": "problem.study",
-            "problem": "problem.problem",
-            "choice": "outer.choice",
-            "metric": "score.metric",
-            "outer_folds": "score.interval.folds",
-            "mean": "score.mean",
-            "low": "score.interval.low",
-            "high": "score.interval.high",
-            "gain": "gain.mean",
-            "gain_low": "gain.low",
-            "gain_high": "gain.high",
-            "chosen": lambda line: "; ".join(line.outer.labels),
-        },
+        """study=problem.study problem=problem.problem choice=outer.choice metric=score.metric
+        outer_folds=score.interval.folds mean=score.mean low=score.interval.low
+        high=score.interval.high gain=gain.mean gain_low=gain.low gain_high=gain.high chosen""",
+        chosen=lambda line: "; ".join(line.outer.labels),
     )

@@ -31,8 +31,6 @@ class StoredTrial:
         constraints: excess over each constraint; 0 or less where it is met.
         optuna_parameters: name -> (Optuna's internal value, distribution as JSON).
         run: the run that holds its scores.
-        label: the configuration in words.
-        parameters: the configuration.
         row: all that is stored of the run, a row of `tables.runs`.
         outer_fold: the outer fold of a search that it was trained on; -1 for none.
         chosen_by: what chose its configuration there: an objective, or "baseline".
@@ -53,17 +51,14 @@ class StoredTrial:
 
     @property
     def is_complete(self) -> bool:
-        """Whether it was not pruned."""
         return self.state == "COMPLETE"
 
     @property
     def is_feasible(self) -> bool:
-        """Whether all constraints are met."""
         return all(excess <= 0 for excess in self.constraints.values())
 
     @property
     def is_choosable(self) -> bool:
-        """Whether it is complete and meets all constraints."""
         return self.is_complete and self.is_feasible
 
     @property
@@ -102,19 +97,13 @@ class SearchResult:
         return sorted({name for trial in self.trials for name in trial.constraints})
 
     def sizes_of(self, trials: Iterable[StoredTrial]) -> pd.DataFrame:
-        """The lines of `sizes` of these trials."""
         return self.sizes[self.sizes["run"].isin([trial.run for trial in trials])]
 
 
 def load_searches(
     connection: Connection, registered: Sequence[Registered]
 ) -> tuple[SearchResult, ...]:
-    """Read the searches among the studies.
-
-    Args:
-        connection: to the database.
-        registered: Optuna's id and our row of each study, parts of searches included.
-    """
+    """Read the searches among all studies of a database, parts of searches included."""
     return tuple(
         _search(connection, study_id, row, registered)
         for study_id, row in registered
@@ -194,10 +183,7 @@ def _with_choices(
 def stored_trials(connection: Connection, study_id: int, study: Any) -> tuple[StoredTrial, ...]:
     """Read the complete and pruned trials of a study, by slot and number.
 
-    Args:
-        connection: to the database.
-        study_id: Optuna's id of the study.
-        study: our row of it.
+    The study is given by Optuna's id and our row of it.
     """
 
     def by_trial(source: TableClause, *conditions: Any) -> dict[int, list[Any]]:
@@ -224,17 +210,13 @@ def stored_trials(connection: Connection, study_id: int, study: Any) -> tuple[St
         if run is None or row.state not in optuna_tables.SCORED_STATES:
             continue
         run_facts = run.facts or {}
+        by_objective = {int(v.objective): v.value for v in values.get(row.trial_id, ())}
         trials.append(
             StoredTrial(
                 number=row.number,
                 slot=facts.get(tables.SLOT_ATTRIBUTE, -1),
                 state=row.state,
-                values=tuple(
-                    value.value
-                    for value in sorted(
-                        values.get(row.trial_id, ()), key=lambda value: int(value.objective)
-                    )
-                ),
+                values=tuple(by_objective[objective] for objective in sorted(by_objective)),
                 constraints={
                     a.key.removeprefix(optuna_tables.CONSTRAINT): json.loads(a.value_json)
                     for a in constraints.get(row.trial_id, ())

@@ -58,7 +58,6 @@ class Selection:
 
     @property
     def folds(self) -> int:
-        """Number J of folds."""
         return len(self.by_fold)
 
 
@@ -67,13 +66,7 @@ def select_by_validation(
 ) -> Selection | None:
     """Choose among all methods without a failed fold by their validation scores.
 
-    Args:
-        comparison: the problem.
-        metric: what is chosen by.
-        fixed: the method that choosing in every fold is compared with.
-
-    Returns:
-        The choice; None with fewer than two such methods.
+    None with fewer than two such methods. `fixed` is what choosing in every fold is compared with.
     """
     methods = {
         method.label: method
@@ -100,16 +93,14 @@ def select_by_validation(
     best, *others = map(str, means.index)
     differences = (effects.difference(label, best, metric) for label in others)
     # Methods of which no fold failed have scores.
-    overall_test = cast("Score", effects.score(overall, metric))
-    by_fold_test = cast("Score", with_choices.score(BY_FOLD, metric))
     return Selection(
         metric=metric,
         overall=methods[overall],
-        overall_test=overall_test,
+        overall_test=cast("Score", effects.score(overall, metric)),
         most_often=most_often,
         times=times,
         by_fold=by_fold,
-        by_fold_test=by_fold_test,
+        by_fold_test=cast("Score", with_choices.score(BY_FOLD, metric)),
         by_fold_gain=with_choices.difference(BY_FOLD, fixed.label, metric) if fixed else None,
         hindsight=cast("Score", effects.score(best, metric)),
         within_error=tuple(d.method for d in differences if d and not d.interval.excludes_zero),

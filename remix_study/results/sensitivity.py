@@ -14,8 +14,7 @@ import pandas as pd
 
 from remix_study.results.columns import Record, frame_of, grouped
 from remix_study.results.comparison import Comparison
-from remix_study.results.effects import Difference, Relation, Score
-from remix_study.results.intervals import corrected_interval
+from remix_study.results.effects import Difference, Relation, Score, corrected_interval
 from remix_study.results.methods import Method
 
 _NOT_RUN = corrected_interval((), math.nan)
@@ -32,12 +31,10 @@ class CurvePoint:
 
 @dataclass(frozen=True, eq=False)
 class SensitivityCurve:
-    """One metric against alpha for one mixing strategy on one problem.
+    """One metric against ascending alpha for one mixing strategy on one problem.
 
-    Attributes:
-        family: the strategy's name, or the parts of a composed one.
-        name: the imbalance in words, with what else the study varies.
-        points: by ascending alpha; the first is alpha 0 if that was run.
+    The family is the strategy's name, or the parts of a composed one. The name has the imbalance
+    in words, with what else the study varies. The first point is alpha 0 if that was run.
     """
 
     comparison: Comparison
@@ -53,7 +50,6 @@ class SensitivityCurve:
 
     @property
     def has_several_alphas(self) -> bool:
-        """Whether more than one alpha above zero was run."""
         return len(self.alphas) > 1
 
     @property
@@ -113,20 +109,9 @@ def table(curves: Sequence[SensitivityCurve]) -> pd.DataFrame:
             for curve in curves
             for point in curve.points
         ),
-        {
-            "study": "curve.comparison.study",
-            "problem": "curve.comparison.problem",
-            "dataset": "curve.comparison.dataset",
-            "imbalance": "curve.name",
-            "strategy": "curve.family",
-            "metric": "curve.metric",
-            "alpha": "point.alpha",
-            "row": "point.score.method",
-            "folds": "score.folds",
-            "mean": "score.mean",
-            "corrected_se": "score.standard_error",
-            "difference_to_zero": "change.mean",
-            "difference_low": "change.low",
-            "difference_high": "change.high",
-        },
+        """study=curve.comparison.study problem=curve.comparison.problem
+        dataset=curve.comparison.dataset imbalance=curve.name strategy=curve.family
+        metric=curve.metric alpha=point.alpha row=point.score.method folds=score.folds
+        mean=score.mean corrected_se=score.standard_error difference_to_zero=change.mean
+        difference_low=change.low difference_high=change.high""",
     )

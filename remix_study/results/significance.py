@@ -32,11 +32,7 @@ _SEED = 2014
 
 
 def check_rank_total(sums: ArrayLike, *, n_problems: int) -> None:
-    """Refuse rank sums that no ranking with average ties can give.
-
-    Raises:
-        ValueError: they do not add up to N k (k + 1) / 2.
-    """
+    """Raise ValueError for rank sums that no ranking with average ties can give."""
     array = np.asarray(sums, dtype=np.float64)
     expected = n_problems * len(array) * (len(array) + 1) / 2
     if not np.isclose(array.sum(), expected, rtol=0, atol=1e-6):
@@ -67,17 +63,13 @@ class FriedmanTest:
 
     @property
     def is_significant(self) -> bool:
-        """Whether the methods differ, by F."""
         return self.f_p <= LEVEL
 
 
 def friedman_test(sums: ArrayLike, units: int, tied: float = 0.0) -> FriedmanTest:
-    """Friedman's test with Iman and Davenport's correction, from rank sums.
+    """Friedman's test with Iman and Davenport's correction, from the rank sums of N units.
 
-    Args:
-        sums: (k,) rank sums.
-        units: number N of units that were ranked.
-        tied: what `tie_mass` gives; 0 corrects nothing.
+    `tied` is what `tie_mass` gives; 0 corrects nothing.
     """
     check_rank_total(sums, n_problems=units)
     array = np.asarray(sums, dtype=np.float64)
@@ -115,14 +107,9 @@ def critical_difference(methods: int, units: int) -> float:
 
 
 def cliques(mean_ranks: ArrayLike, distance: float) -> tuple[tuple[int, int], ...]:
-    """Longest runs of methods whose mean ranks differ by less than the critical difference.
+    """Longest runs of methods whose (k,) ascending mean ranks differ by less than a distance.
 
-    Args:
-        mean_ranks: (k,) ascending.
-        distance: the critical difference.
-
-    Returns:
-        First and last place of each run of two methods or more, none within another.
+    Returns first and last place of each run of two methods or more, none within another.
     """
     ranks = np.asarray(mean_ranks, dtype=np.float64)
     runs: list[tuple[int, int]] = []
@@ -136,12 +123,8 @@ def cliques(mean_ranks: ArrayLike, distance: float) -> tuple[tuple[int, int], ..
 def against_control(sums: ArrayLike, units: int, control: int) -> NDArray[np.float64]:
     """Two-sided p-values of each method against one, adjusted after Holm; NaN for that one.
 
-    The difference of two mean ranks over sqrt(k (k + 1) / 6 N) is taken as normal.
-
-    Args:
-        sums: (k,) rank sums.
-        units: number N of units.
-        control: place of the method that the others are compared with.
+    The difference of two mean ranks over sqrt(k (k + 1) / 6 N) is taken as normal. The control is
+    given by its place among the sums.
     """
     check_rank_total(sums, n_problems=units)
     mean = np.asarray(sums, dtype=np.float64) / units

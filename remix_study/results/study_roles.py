@@ -35,8 +35,7 @@ _CHECKED_SECTIONS = ("model", "training", "augmentation")
 class Check:
     """A main problem, and the same problem on the same folds, trained otherwise.
 
-    Attributes:
-        changes: setting as a study file names it -> (in the main study, in the check).
+    `changes` goes from a setting, as a study file names it, to (in the main study, in the check).
     """
 
     main: Comparison

@@ -43,8 +43,8 @@ def write_summary(
     Args:
         source: the database of the studies, open for reading.
         names: of the studies; all when empty.
-        reliabilities: problems whose probabilities the page uses, with their corrected methods
-            and reliabilities.
+        reliabilities: of the problems whose probabilities the page uses; these have their
+            corrected methods.
         path: the file to write, such as `summary.db.xz`.
     """
     with tempfile.TemporaryDirectory() as folder:

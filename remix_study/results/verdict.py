@@ -37,7 +37,6 @@ class Rival:
         strategy: its strategy; of a corrected one "baseline", whose probabilities it has.
         means: metric -> its mean test score.
         differences: metric -> ReMix minus this method; objectives and core metrics.
-        objectives: metrics that the study optimises.
     """
 
     name: str
@@ -64,9 +63,7 @@ class Verdict:
     """All findings on one problem.
 
     Attributes:
-        comparison: the problem.
         remix: the ReMix method; None without one, and for a search.
-        rivals: what it is compared with.
         probability_quality: of ReMix; None without a baseline.
         selections: what validation chooses by each objective and by `PROBABILITY_METRIC`.
     """
@@ -188,18 +185,10 @@ def table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
             for rival in verdict.rivals
             for difference in rival.differences.values()
         ),
-        {
-            "study": "problem.study",
-            "problem": "problem.problem",
-            "remix": "difference.method",
-            "rival": "rival.name",
-            "metric": "difference.metric",
-            "difference": "difference.mean",
-            "low": "difference.interval.low",
-            "high": "difference.interval.high",
-            "folds": "difference.interval.folds",
-            "relation": "difference.relation",
-        },
+        """study=problem.study problem=problem.problem remix=difference.method rival=rival.name
+        metric=difference.metric difference=difference.mean low=difference.interval.low
+        high=difference.interval.high folds=difference.interval.folds
+        relation=difference.relation""",
     )
 
 
@@ -211,21 +200,14 @@ def choice_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
             for verdict in verdicts
             for selection in verdict.selections
         ),
-        {
-            "study": "problem.study",
-            "problem": "problem.problem",
-            "metric": "choice.metric",
-            "chosen_overall": "choice.overall.label",
-            "chosen_overall_test": "choice.overall_test.mean",
-            "chosen_most_often": "choice.most_often",
-            "times": "choice.times",
-            "folds": "choice.folds",
-            "fold_by_fold_test": "choice.by_fold_test.mean",
-            "fold_by_fold_low": "choice.by_fold_test.interval.low",
-            "fold_by_fold_high": "choice.by_fold_test.interval.high",
-            "best_in_hindsight": "choice.hindsight.method",
-            "best_in_hindsight_test": "choice.hindsight.mean",
-            "within_error_of_it": lambda record: "; ".join(record.choice.within_error),
-            "simpler_and_not_worse": lambda record: "; ".join(record.choice.simpler),
-        },
+        """study=problem.study problem=problem.problem metric=choice.metric
+        chosen_overall=choice.overall.label chosen_overall_test=choice.overall_test.mean
+        chosen_most_often=choice.most_often times=choice.times folds=choice.folds
+        fold_by_fold_test=choice.by_fold_test.mean
+        fold_by_fold_low=choice.by_fold_test.interval.low
+        fold_by_fold_high=choice.by_fold_test.interval.high
+        best_in_hindsight=choice.hindsight.method best_in_hindsight_test=choice.hindsight.mean
+        within_error_of_it simpler_and_not_worse""",
+        within_error_of_it=lambda record: "; ".join(record.choice.within_error),
+        simpler_and_not_worse=lambda record: "; ".join(record.choice.simpler),
     )

@@ -81,23 +81,17 @@ class Training(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Model(Struct, frozen=True, forbid_unknown_fields=True):
-    """The network, and its builder's options.
-
-    Attributes:
-        name: ``mlp`` for tables, ``cnn`` for images, or ``package.module:function``.
-        options: The other keys of the table.
-    """
+    """The network: ``mlp``, ``cnn`` or ``package.module:function``, and its builder's options."""
 
     name: str = "mlp"
     options: dict[str, Any] = {}
 
 
 class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):
-    """What strategies that augment do to images, and its builder's options.
+    """What strategies that augment do to images.
 
-    Attributes:
-        name: ``rotate-shift``, or ``package.module:function`` that builds Keras layers.
-        options: The other keys of the table.
+    ``rotate-shift``, or ``package.module:function`` that builds Keras layers, and the options of
+    the builder.
     """
 
     name: str = "rotate-shift"
@@ -176,7 +170,7 @@ class Search(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         algorithm: ``grid`` (all that the space holds), or one of Optuna's algorithms.
-        trials: Number of trials of an algorithm; a grid has none.
+        trials: Number of trials of an algorithm; None for a grid.
         constraints: What validation means must fulfil, such as ``min_recall >= 0.5`` or
             ``brier <= 1.1 x baseline``.
         prune: Whether a trial ends after a block of folds that puts it behind the best one.

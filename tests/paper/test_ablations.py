@@ -10,8 +10,7 @@ import pytest
 from made_up_studies import MadeUpProblem, made_up_frames
 from scipy import stats
 
-from remix_study.paper.ablations import compare_check
-from remix_study.paper.sections.ablations import sections
+from remix_study.paper.sections.ablations import compare_check, sections
 from remix_study.results.comparison import comparisons
 from remix_study.results.study_roles import Check
 

@@ -12,8 +12,8 @@ from scipy import stats
 
 from remix_study.paper import authors_code
 from remix_study.paper.authors_code import AUTHORS_CODE, WITHOUT_ERRORS, compare_with_table2
-from remix_study.paper.published import PROBLEMS, RANK_SUMS, STRATEGIES
 from remix_study.paper.sections.authors_code import sections
+from remix_study.paper.table2 import PROBLEMS, RANK_SUMS, STRATEGIES
 from remix_study.results.comparison import comparisons
 
 FIVE = (("baseline", None), ("cost", None), ("smote", None), ("mixup", 0.1), ("remix", 0.1))

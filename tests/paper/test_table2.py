@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from made_up_studies import MadeUpProblem, made_up_frames
 
-from remix_study.paper.published import PROBLEMS, RANK_SUMS
-from remix_study.paper.sections.table2 import TABLE2
+from remix_study.paper.table2 import PROBLEMS, RANK_SUMS, TABLE2
 from remix_study.report.sections.rank_sums import section
 from remix_study.results.comparison import comparisons
 

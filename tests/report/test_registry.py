@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from made_up_studies import MadeUpProblem, made_up_frames
 
-from remix_study.paper.page_sections import all_sections, register
+from remix_study.paper.page_sections import ALL_SECTIONS, PAPER_SECTIONS
 from remix_study.report.page_model import Section
-from remix_study.report.registry import SectionRegistry, make_context, standard_sections
+from remix_study.report.registry import STANDARD_SECTIONS, make_context, make_sections
 
 FIVE = (("baseline", None), ("cost", None), ("smote", None), ("mixup", 0.1), ("remix", 0.1))
 
@@ -20,29 +20,22 @@ def context():
     )
 
 
-def anchors(registry, context):
-    return [section.anchor for section in registry.make_sections(context)]
-
-
 def test_sections_stand_in_the_order_of_their_places(context):
-    registry = SectionRegistry()
-    for place, anchor in ((30, "third"), (10, "first"), (20, "second")):
-        registry.add(place, lambda _, anchor=anchor: [Section(anchor, anchor, "")])
-    registry.add(15, lambda _: [])
-    assert anchors(registry, context) == ["first", "second", "third"]
+    makers = {
+        place: lambda _, anchor=anchor: [Section(anchor, anchor, "")]
+        for place, anchor in ((30, "third"), (10, "first"), (20, "second"))
+    }
+    sections = make_sections({**makers, 15: lambda _: []}, context)
+    assert [section.anchor for section in sections] == ["first", "second", "third"]
 
 
-def test_a_place_is_given_once():
-    registry = all_sections()
-    with pytest.raises(ValueError, match="place 10 "):
-        registry.add(10, lambda _: [])
-    with pytest.raises(ValueError, match="place 10 "):
-        register(registry)
+def test_the_paper_takes_one_place_of_another_section():
+    assert PAPER_SECTIONS.keys() & STANDARD_SECTIONS.keys() == {60}
 
 
 @pytest.mark.usefixtures("unrendered_figures")
 def test_the_paper_adds_its_claims_and_table(context):
-    pages = [registry.make_sections(context) for registry in (standard_sections(), all_sections())]
+    pages = [make_sections(makers, context) for makers in (STANDARD_SECTIONS, ALL_SECTIONS)]
     names = [[section.anchor for section in page] for page in pages]
     assert names[1] == ["claims", *names[0]]
     has_table = [

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from remix_study.paper.published import PROBLEMS, RANK_SUMS
+from remix_study.paper.table2 import PROBLEMS, RANK_SUMS
 from remix_study.results.significance import (
     against_control,
     cliques,

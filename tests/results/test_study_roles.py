@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from made_up_studies import MadeUpProblem, made_up_frames
 
-from remix_study.paper.page_sections import all_sections
+from remix_study.paper.page_sections import ALL_SECTIONS
 from remix_study.report.page import write_report
 from remix_study.results.comparison import comparisons
 from remix_study.results.study_roles import study_roles
@@ -156,8 +156,8 @@ def test_other_splits_are_no_check(frames):
 @pytest.mark.usefixtures("unrendered_figures")
 def test_supplementary_studies_change_no_headline_number(frames, tmp_path):
     """The files that a verdict is read from are letter by letter those of the main study."""
-    write_report(only(frames, "main"), tmp_path / "main", command="here", registry=all_sections())
-    page = write_report(frames, tmp_path / "all", command="here", registry=all_sections())
+    write_report(only(frames, "main"), tmp_path / "main", command="here", makers=ALL_SECTIONS)
+    page = write_report(frames, tmp_path / "all", command="here", makers=ALL_SECTIONS)
     for name in ("verdict", "gains", "gains-by-problem", "ranks-published", "claims"):
         first, second = (
             (tmp_path / folder / "tables" / f"{name}.csv").read_text()
@@ -181,9 +181,7 @@ def test_supplementary_studies_change_no_headline_number(frames, tmp_path):
 @pytest.mark.usefixtures("unrendered_figures")
 @pytest.mark.parametrize("study", ["paper-repo", "check", "rivals"])
 def test_a_report_of_one_supplementary_study(frames, tmp_path, study):
-    page = write_report(
-        only(frames, study), tmp_path / "r", command="here", registry=all_sections()
-    )
+    page = write_report(only(frames, study), tmp_path / "r", command="here", makers=ALL_SECTIONS)
     text = page.read_text(encoding="utf-8")
     assert ('<section id="repository">' in text) == (study == "paper-repo")
     assert '<section id="checks">' not in text

@@ -15,30 +15,14 @@ import pandas as pd
 from scipy import stats
 
 from remix_study.metrics import PUBLISHED_METRICS, is_maximized, short_name
+from remix_study.paper.claims import verdicts
 from remix_study.paper.claims.evidence import Evidence, NotRun
-from remix_study.paper.claims.verdicts import (
-    BETTER,
-    EQUAL,
-    NOT_WORSE,
-    Contrast,
-    Part,
-    Side,
-    Subjects,
-    claim,
-    part_on,
-)
+from remix_study.paper.claims.verdicts import Contrast, Part, Subjects, claim, part_on
 from remix_study.report.formatting import plain
-from remix_study.results.alpha_grids import (
-    LEAST_ALPHAS,
-    AlphaGrid,
-    grid_alpha,
-    grids_by_dataset,
-    regret,
-    slope,
-    slopes_by_fold,
-)
+from remix_study.results import alpha_grids
+from remix_study.results.alpha_grids import AlphaGrid
 from remix_study.results.comparison import Comparison
-from remix_study.results.intervals import corrected_interval
+from remix_study.results.effects import corrected_interval
 from remix_study.results.rank_sums import TIE_DECIMALS
 from remix_study.results.significance import ROPE
 
@@ -60,7 +44,7 @@ def stable(grids: Grids, all_grids: Grids) -> Part:
     On every problem the best and the worst mean in that range differ by no more than a
     corrected standard error; the ends are practically equal.
     """
-    contrasts = _contrast_ends(all_grids, "g_mean", EQUAL)
+    contrasts = _contrast_ends(all_grids, "g_mean", verdicts.EQUAL)
     numbers: dict[str, float] = {}
     holds = []
     for grid in grids:
@@ -82,7 +66,7 @@ def bbs_falls(grids: Grids, all_grids: Grids) -> Part:
 
     The rank correlation of alpha and balanced Brier is below zero on every data set.
     """
-    contrasts = _contrast_ends(all_grids, "bbs", BETTER)
+    contrasts = _contrast_ends(all_grids, "bbs", verdicts.BETTER)
     alphas = sorted(set.intersection(*(set(grid.alphas_within(*ALPHA_RANGE)) for grid in grids)))
     means = [grid.scores("bbs", alphas).mean().to_numpy(dtype=np.float64) for grid in grids]
     curve = np.mean(means, axis=0).round(TIE_DECIMALS)
@@ -167,13 +151,15 @@ def good_alpha(all_grids: Grids, metric: str) -> Part:
     In both scores it loses at most the region of practical equivalence against the alpha that
     each fold's validation part chooses.
     """
-    grids = [grid for grid in all_grids if grid_alpha(grid, GOOD_ALPHA) is not None]
+    grids = [grid for grid in all_grids if alpha_grids.grid_alpha(grid, GOOD_ALPHA) is not None]
     if not grids:
         raise NotRun(f"no study with enough alphas and {plain(GOOD_ALPHA)} among them")
-    losses = _mean_by_dataset(grids, lambda g: float(regret(g, metric, GOOD_ALPHA).mean()))
+    losses = _mean_by_dataset(
+        grids, lambda g: float(alpha_grids.regret(g, metric, GOOD_ALPHA).mean())
+    )
     mean = float(np.mean(losses))
     numbers = {"mean regret": mean} | {f"regret on {name}": x for name, x in losses.items()}
-    contrast = Contrast(f"{plain(GOOD_ALPHA)} against the choice", -losses, NOT_WORSE)
+    contrast = Contrast(f"{plain(GOOD_ALPHA)} against the choice", -losses, verdicts.NOT_WORSE)
     return part_on(_problems(grids), mean <= SMALL_LOSS, numbers, [contrast])
 
 
@@ -182,10 +168,15 @@ def _by_dataset(evidence: Evidence, metric: str) -> Subjects:
     grids, name = [grid for grid in evidence.grids if _has_curve(grid)], short_name(metric)
     if not grids:
         return {name: ([], [])}
-    return {f"{dataset}, {name}": (g, grids) for dataset, g in grids_by_dataset(grids).items()}
+    return {
+        f"{dataset}, {name}": (g, grids)
+        for dataset, g in alpha_grids.grids_by_dataset(grids).items()
+    }
 
 
-def _contrast_ends(grids: Grids, metric: str, agreeing: tuple[Side, ...]) -> list[Contrast]:
+def _contrast_ends(
+    grids: Grids, metric: str, agreeing: tuple[verdicts.Side, ...]
+) -> list[Contrast]:
     """Contrast both ends of the range over all data sets; raises `NotRun` without a grid."""
     if not grids:
         raise NotRun("no study with ReMix at enough alphas")
@@ -215,32 +206,33 @@ def _sign(metric: str) -> float:
 
 def _mean_by_dataset(grids: Grids, value: Callable[[AlphaGrid], float]) -> pd.Series[float]:
     """Mean of a value over the problems of each data set."""
-    by_dataset = grids_by_dataset(grids)
+    by_dataset = alpha_grids.grids_by_dataset(grids)
     return pd.Series({name: float(np.mean([*map(value, g)])) for name, g in by_dataset.items()})
 
 
 def _curves(evidence: Evidence, dataset: str) -> list[AlphaGrid]:
-    grids = grids_by_dataset(evidence.grids).get(dataset, [])
+    grids = alpha_grids.grids_by_dataset(evidence.grids).get(dataset, [])
     return [grid for grid in grids if grid.comparison.kind == "binary" and _has_curve(grid)]
 
 
 def _has_curve(grid: AlphaGrid) -> bool:
     """Whether enough alphas of the grid lie in the range that the paper speaks of."""
-    return len(grid.alphas_within(*ALPHA_RANGE)) >= LEAST_ALPHAS
+    return len(grid.alphas_within(*ALPHA_RANGE)) >= alpha_grids.LEAST_ALPHAS
 
 
 def _slopes(grids: Grids, dataset: str) -> list[float]:
     """Slope of g-mean on each problem; raises `NotRun` without a grid."""
     if not grids:
-        enough = f"{LEAST_ALPHAS} alphas from {plain(ALPHA_RANGE[0])} to {plain(ALPHA_RANGE[1])}"
+        low, high = map(plain, ALPHA_RANGE)
+        enough = f"{alpha_grids.LEAST_ALPHAS} alphas from {low} to {high}"
         raise NotRun(f"no binary problem of {dataset} with ReMix at {enough}")
-    return [slope(grid, "g_mean", ALPHA_RANGE) for grid in grids]
+    return [alpha_grids.slope(grid, "g_mean", ALPHA_RANGE) for grid in grids]
 
 
 def _slope_numbers(grids: Grids) -> dict[str, float]:
     numbers: dict[str, float] = {}
     for grid in grids:
-        folds = slopes_by_fold(grid, "g_mean", ALPHA_RANGE)
+        folds = alpha_grids.slopes_by_fold(grid, "g_mean", ALPHA_RANGE)
         interval = corrected_interval(folds, grid.comparison.ratio)
         ends = {"slope": interval.mean, "low": interval.low, "high": interval.high}
         numbers |= {f"{key}, {grid.comparison.imbalance_name}": x for key, x in ends.items()}

@@ -11,8 +11,8 @@ from itertools import pairwise
 import pandas as pd
 
 from remix_study.metrics import is_maximized, short_name
-from remix_study.paper.published import STRATEGIES
-from remix_study.paper.sentences import SENTENCES
+from remix_study.paper import SENTENCES
+from remix_study.paper.table2 import STRATEGIES
 from remix_study.results.alpha_grids import AlphaGrid, alpha_grids
 from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
@@ -36,11 +36,8 @@ class NotRun(Exception):
 class ScoreMatrix:
     """Mean test scores of strategies on the problems of one kind in one metric.
 
-    Attributes:
-        kind: in words, such as "binary" or "binary image".
-        problems: in the order of the page; all of one study, since the same problems in another
-            one were run otherwise.
-        methods: problem -> strategy -> its method.
+    The kind is in words, such as "binary image". All problems are of one study, since the same
+    problems in another one were run otherwise. Methods are by problem and strategy.
     """
 
     kind: str
@@ -50,7 +47,6 @@ class ScoreMatrix:
 
     @property
     def name(self) -> str:
-        """Kind and metric in words."""
         return f"{self.kind}, {short_name(self.metric)}"
 
     @cached_property

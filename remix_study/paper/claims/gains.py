@@ -20,14 +20,8 @@ from remix_study.paper.claims.evidence import (
     order,
 )
 from remix_study.paper.claims.methods import better_part
-from remix_study.paper.claims.verdicts import (
-    Contrast,
-    Part,
-    claim,
-    contrasts_of,
-    part_on,
-)
-from remix_study.paper.published import STRATEGIES
+from remix_study.paper.claims.verdicts import Contrast, Part, claim, contrasts_of, part_on
+from remix_study.paper.table2 import STRATEGIES
 from remix_study.report.formatting import plain
 
 # Figure 5 has no bar of its own for the baseline: its gain over itself is zero.

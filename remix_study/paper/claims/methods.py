@@ -17,7 +17,7 @@ from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.metrics import CORE_METRICS, PUBLISHED_METRICS, short_name
 from remix_study.paper.claims.evidence import NotRun, ScoreMatrix, in_metric, named, order
 from remix_study.paper.claims.verdicts import NOT_BETTER, Part, claim, contrasts_of, part_on
-from remix_study.paper.published import STRATEGIES
+from remix_study.paper.table2 import STRATEGIES
 from remix_study.results.comparison import Comparison
 
 # Balanced Brier rewards any shift of the prior; these do not, so "calibration" means these.

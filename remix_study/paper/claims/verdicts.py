@@ -88,10 +88,8 @@ class Contrast:
 class Part:
     """One statement of a claim, about one metric on one kind of problem or data set.
 
-    Attributes:
-        missing: what was not run, in words; "" otherwise.
-        basis: how many problems and data sets it rests on, in words.
-        limits: where it rests on less than the paper's images, on what; "" otherwise.
+    Texts say what was not run, how many problems and data sets it rests on and, where these are
+    less than the paper's images, on what.
     """
 
     name: str
@@ -104,14 +102,12 @@ class Part:
 
     @property
     def descriptive(self) -> Descriptive:
-        """Verdict by the point estimates."""
         if self.missing:
             return "not run"
         return "holds" if self.holds else "does not hold"
 
     @property
     def inferential(self) -> Inferential:
-        """Verdict by the posteriors of the contrasts."""
         if self.missing:
             return "not run"
         return combine_inferential([contrast.verdict for contrast in self.contrasts])
@@ -176,10 +172,8 @@ def claim(
 ) -> Callable[[Callable[..., Part]], Claim]:
     """Declare a claim by its rule, whose docstring has the claim and, below it, the rule in words.
 
-    Args:
-        id: as in `Claim`, and so are the next three.
-        on: name of each part -> arguments of the rule, which returns the part without its name
-            or raises `NotRun`.
+    `on` gives the name of each part -> arguments of the rule, which returns the part without its
+    name or raises `NotRun`.
     """
 
     def declare(rule: Callable[..., Part]) -> Claim:
@@ -216,7 +210,6 @@ class CheckedClaim:
 
     @property
     def inferential(self) -> Inferential:
-        """Verdict by the posteriors over data sets."""
         return combine_inferential([part.inferential for part in self.parts])
 
     @property

@@ -11,20 +11,8 @@ from numpy.typing import NDArray
 
 from remix_study.batches.strategies import Strategy, make_strategy
 from remix_study.metrics import score
-from remix_study.paper.demonstration.generated_data import (
-    IN_A_ROW,
-    LINE,
-    SEED,
-    TWO_SIDES,
-    Cloud,
-    Points,
-    Sample,
-    Scale,
-    cloud_densities,
-    clouds,
-    posterior,
-)
-from remix_study.paper.demonstration.networks import probabilities, smote_and_remix
+from remix_study.paper.demonstration import generated_data as data
+from remix_study.paper.demonstration.generated_data import SEED, Points, Sample, Scale
 from remix_study.paper.demonstration.samples import (
     BatchRows,
     batch_rows,
@@ -43,8 +31,8 @@ MIDDLE = (1.5, 2.5)
 SOFT = (0.1, 0.9)
 _CHUNK = 4096
 
-PLANNED = smote_and_remix(0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1)
-TRAINED = smote_and_remix(0, 0.1, 0.3, 0.5, 1)
+PLANNED = data.smote_and_remix(0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1)
+TRAINED = data.smote_and_remix(0, 0.1, 0.3, 0.5, 1)
 # A label that gives the likeliest class at a row less than this contradicts the data.
 FAINT_LABEL = 0.1
 TEST_ROWS = 2000
@@ -80,7 +68,6 @@ class BlendStudy:
     Attributes:
         name: the data in names of files.
         title: the data in words.
-        clusters: its Gaussian clusters.
         sample: rows of the first seed.
         shown: the rows of one batch of ReMix with a visible blend.
         contradicted: one line a strategy: share of rows whose label contradicts the data.
@@ -90,7 +77,7 @@ class BlendStudy:
 
     name: str
     title: str
-    clusters: tuple[Cloud, ...]
+    clusters: tuple[data.Cloud, ...]
     sample: Sample
     shown: BatchRows
     contradicted: pd.DataFrame
@@ -103,12 +90,10 @@ class BlendStudy:
 
     @property
     def mean_scores(self) -> pd.DataFrame:
-        """Scores by strategy, means over seeds."""
         return self.scores.groupby("strategy").mean()
 
     @property
     def seeds(self) -> int:
-        """Number of seeds with a network a strategy."""
         return int(self.scores["seed"].nunique())
 
     @property
@@ -120,7 +105,7 @@ class BlendStudy:
 
 def densities(scale: Scale) -> Densities:
     """Plan many epochs at each alpha, with the same rows and partners, and estimate densities."""
-    sample = clouds(LINE, derive_seed(SEED, "line"))
+    sample = data.clouds(data.LINE, derive_seed(SEED, "line"))
     seed, epochs = derive_seed(SEED, "line", "plan"), _EXTRA_EPOCHS * scale.draws
     x, label_axis = np.linspace(-4, 8, 241), np.linspace(0, 1, 201)
     features, labels, lines = {}, {}, []
@@ -170,33 +155,33 @@ def kernel_density(values: Points, at: Points, width: float, *, mirrored: bool =
 def study_blends(scale: Scale) -> tuple[BlendStudy, ...]:
     """Study two kinds of data: two clusters of one rare class, and two rare classes."""
     kinds = (
-        ("two-clusters", "A rare class on both sides of the common one", TWO_SIDES, "sides"),
-        ("three-classes", "Two rare classes on both sides of the common one", IN_A_ROW, "row"),
+        ("two-clusters", "A rare class on both sides of the common one", data.TWO_SIDES, "sides"),
+        (
+            "three-classes",
+            "Two rare classes on both sides of the common one",
+            data.IN_A_ROW,
+            "row",
+        ),
     )
     studies = []
     for name, title, clusters, purpose in kinds:
-        samples = [clouds(clusters, derive_seed(SEED, purpose, at)) for at in range(scale.seeds)]
+        samples = [
+            data.clouds(clusters, derive_seed(SEED, purpose, at)) for at in range(scale.seeds)
+        ]
         shown = _planned_rows(samples, 0, make_strategy("remix", 0.5), purpose, scale.draws)
-        studies.append(
-            BlendStudy(
-                name,
-                title,
-                clusters,
-                samples[0],
-                shown.select_batches([first_visible_batch(shown)]),
-                _contradicted_shares(clusters, samples, purpose, scale.draws),
-                _scores(clusters, samples, purpose, scale.epochs),
-            )
-        )
+        shown = shown.select_batches([first_visible_batch(shown)])
+        contradicted = _contradicted_shares(clusters, samples, purpose, scale.draws)
+        scores = _scores(clusters, samples, purpose, scale.epochs)
+        studies.append(BlendStudy(name, title, clusters, samples[0], shown, contradicted, scores))
     return tuple(studies)
 
 
-def is_contradicted(clusters: tuple[Cloud, ...], rows: BatchRows) -> NDArray[np.bool_]:
+def is_contradicted(clusters: tuple[data.Cloud, ...], rows: BatchRows) -> NDArray[np.bool_]:
     """Whether (n,) the likeliest class at a row has less than `FAINT_LABEL` of its label.
 
     Likeliest at equal class shares, by the densities that the data were drawn from.
     """
-    likeliest = posterior(cloud_densities(clusters, rows.X)).argmax(axis=1)
+    likeliest = data.posterior(data.cloud_densities(clusters, rows.X)).argmax(axis=1)
     is_faint: NDArray[np.bool_] = rows.labels[np.arange(len(likeliest)), likeliest] < FAINT_LABEL
     return is_faint
 
@@ -209,7 +194,7 @@ def _planned_rows(
 
 
 def _contradicted_shares(
-    clusters: tuple[Cloud, ...], samples: Sequence[Sample], purpose: str, epochs: int
+    clusters: tuple[data.Cloud, ...], samples: Sequence[Sample], purpose: str, epochs: int
 ) -> pd.DataFrame:
     lines = []
     for strategy in PLANNED:
@@ -230,16 +215,14 @@ def _contradicted_shares(
 
 
 def _scores(
-    clusters: tuple[Cloud, ...], samples: Sequence[Sample], purpose: str, epochs: int
+    clusters: tuple[data.Cloud, ...], samples: Sequence[Sample], purpose: str, epochs: int
 ) -> pd.DataFrame:
-    test = clouds(clusters, derive_seed(SEED, purpose, "test"), TEST_ROWS)
-    predictions = probabilities(samples, test.X, TRAINED, purpose=purpose, epochs=epochs)
+    test = data.clouds(clusters, derive_seed(SEED, purpose, "test"), TEST_ROWS)
+    predictions = data.probabilities(samples, test.X, TRAINED, purpose=purpose, epochs=epochs)
     lines = []
     for strategy, by_seed in zip(TRAINED, predictions, strict=True):
         for seed, p in enumerate(by_seed):
             scores = score(test.y, p, test.n_classes)
-            g_mean, middle = scores["g_mean"], scores["recall_0"]
-            lines.append(
-                {"strategy": strategy.label, "seed": seed, "g_mean": g_mean, "middle": middle}
-            )
+            line = {"strategy": strategy.label, "seed": seed, "g_mean": scores["g_mean"]}
+            lines.append(line | {"middle": scores["recall_0"]})
     return pd.DataFrame(lines)

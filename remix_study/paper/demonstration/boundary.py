@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from remix_study.batches.strategies import make_strategy
-from remix_study.errors import UsageError
-from remix_study.paper.demonstration.generated_data import (
-    FULL,
-    MAJORITY,
-    MINORITY,
-    SEED,
-    Points,
-    Sample,
-    Scale,
-    posterior,
-    ring_densities,
-    rings,
-)
-from remix_study.paper.demonstration.networks import probabilities, smote_and_remix
+from remix_study.paper.demonstration import generated_data as data
+from remix_study.paper.demonstration.generated_data import SEED, Points, Sample, Scale
+from remix_study.results.columns import Record
 from remix_study.seeds import derive_seed
 
 # Half the side of the plane that is evaluated.
 REACH = 1.6
 # Probabilities at which the network is in doubt between the classes.
 BAND = (0.1, 0.9)
-SHARES = (MAJORITY / (MAJORITY + MINORITY), MINORITY / (MAJORITY + MINORITY))
-STRATEGIES = (make_strategy("baseline"), *smote_and_remix(0, 0.1, 0.3, 0.5))
+SHARES = (
+    data.MAJORITY / (data.MAJORITY + data.MINORITY),
+    data.MINORITY / (data.MAJORITY + data.MINORITY),
+)
+STRATEGIES = (make_strategy("baseline"), *data.smote_and_remix(0, 0.1, 0.3, 0.5))
 # The three of the paper's figure.
 RIVALS, REMIX = ("baseline", "smote"), "remix (0.1)"
 CLAIMED = (*RIVALS, REMIX)
@@ -94,71 +84,26 @@ class BoundaryClaim:
     @property
     def wider_than(self) -> list[str]:
         """Rivals that call less of the plane rare than ReMix does."""
-        share = self.minority_share
-        return [rival for rival in RIVALS if share[rival] < share[REMIX]]
+        return [r for r in RIVALS if self.minority_share[r] < self.minority_share[REMIX]]
 
     @property
     def gentler_than(self) -> list[str]:
         """Rivals whose probability is steeper than that of ReMix."""
-        steepness = self.steepness
-        return [rival for rival in RIVALS if steepness[rival] > steepness[REMIX]]
-
-
-@dataclass(frozen=True, eq=False)
-class BoundaryFacts:
-    """What the page says of Figure 1 beside the claim.
-
-    Attributes:
-        means: one line a strategy or truth, its measures as means over seeds.
-        wider: rival -> on how many seeds ReMix calls more of the plane rare, as in "7 of 10".
-        gentler: rival -> on how many seeds ReMix is less steep.
-        nearest: the strategy whose probability is nearest to the truth at equal class shares.
-        mixing_pulls_back: whether balance calls more of the plane rare than ReMix does.
-        mixing_is_truer: whether balance is no nearer to that truth than ReMix.
-        baseline_is_low: whether the baseline is gentler than ReMix because it rises least.
-    """
-
-    means: pd.DataFrame
-    wider: Mapping[str, str]
-    gentler: Mapping[str, str]
-    nearest: str
-    mixing_pulls_back: bool
-    mixing_is_truer: bool
-    baseline_is_low: bool
-
-
-def boundary_claim(folder: Path | None = None, scale: Scale = FULL) -> BoundaryClaim:
-    """Read or compute the numbers behind the claim of Figure 1.
-
-    Args:
-        folder: a demonstration written before, whose numbers are read; networks are trained when
-            None.
-        scale: how much to train.
-
-    Raises:
-        UsageError: the folder holds no demonstration.
-    """
-    if folder is None:
-        return judge_boundary(train_surfaces(scale).measures)
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        return BoundaryClaim(**manifest["facts"]["boundary"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(
-            f"{folder} holds no demonstration; write one with report --demonstration"
-        ) from error
+        return [r for r in RIVALS if self.steepness[r] > self.steepness[REMIX]]
 
 
 def train_surfaces(scale: Scale) -> Surfaces:
     """Train every strategy on the rings of every seed and predict the whole plane."""
-    samples = [rings(derive_seed(SEED, "ring", at)) for at in range(scale.seeds)]
+    samples = [data.rings(derive_seed(SEED, "ring", at)) for at in range(scale.seeds)]
     axis = np.linspace(-REACH, REACH, scale.side)
     points = np.stack([grid.ravel() for grid in np.meshgrid(axis, axis)], axis=1)
     shape = (scale.side, scale.side)
-    densities = ring_densities(points)
-    truth = posterior(densities)[:, 1].reshape(shape)
-    natural_truth = posterior(densities, SHARES)[:, 1].reshape(shape)
-    predictions = probabilities(samples, points, STRATEGIES, purpose="ring", epochs=scale.epochs)
+    densities = data.ring_densities(points)
+    truth = data.posterior(densities)[:, 1].reshape(shape)
+    natural_truth = data.posterior(densities, SHARES)[:, 1].reshape(shape)
+    predictions = data.probabilities(
+        samples, points, STRATEGIES, purpose="ring", epochs=scale.epochs
+    )
     p = {
         strategy.label: values[:, :, 1].reshape(-1, *shape)
         for strategy, values in zip(STRATEGIES, predictions, strict=True)
@@ -180,11 +125,7 @@ def train_surfaces(scale: Scale) -> Surfaces:
 
 
 def measure_surface(p: Points, step: float) -> dict[str, float]:
-    """Measure where a surface has its boundary and how steeply it crosses it.
-
-    Args:
-        p: (side, side) probabilities of the rare class.
-        step: distance of neighbouring points.
+    """Measure where (side, side) probabilities have their boundary and how steeply they cross it.
 
     Returns:
         `minority_share` of the plane with p > 0.5, `slope` (mean of |grad p|), `steepness` (the
@@ -221,28 +162,37 @@ def judge_boundary(measures: pd.DataFrame) -> BoundaryClaim:
     )
 
 
-def boundary_facts(measures: pd.DataFrame) -> BoundaryFacts:
-    """Compare ReMix with its rivals and the truth by `Surfaces.measures`."""
+def boundary_facts(measures: pd.DataFrame) -> Record:
+    """Compare ReMix with its rivals and the truth by `Surfaces.measures`.
+
+    Returns:
+        means: one line a strategy or truth, its measures as means over seeds.
+        wider: rival -> on how many seeds ReMix calls more of the plane rare, as in "7 of 10".
+        gentler: rival -> on how many seeds ReMix is less steep.
+        nearest: the strategy whose probability is nearest to the truth at equal class shares.
+        mixing_pulls_back: whether balance calls more of the plane rare than ReMix does.
+        mixing_is_truer: whether balance is no nearer to that truth than ReMix.
+        baseline_is_low: whether the baseline is gentler than ReMix because it rises least.
+    """
     means = measures.groupby("strategy", sort=False).mean()
-    share, steepness, error = (
-        means[name] for name in ("minority_share", "steepness", "error_equal")
-    )
+    columns = ("minority_share", "steepness", "error_equal")
+    share, steepness, error = (means[name] for name in columns)
     networks = means.drop(index=[TRUTH, NATURAL_TRUTH])
-    flattest = networks["slope"].idxmin()
 
     def seeds_above(column: str, sign: int) -> dict[str, str]:
         by_seed = sign * measures.pivot(index="seed", columns="strategy", values=column)
         n = by_seed[REMIX].notna().sum()
         return {rival: f"{(by_seed[REMIX] > by_seed[rival]).sum()} of {n}" for rival in RIVALS}
 
-    return BoundaryFacts(
+    is_flattest = networks["slope"].idxmin() == "baseline"
+    return Record(
         means=means,
         wider=seeds_above("minority_share", 1),
         gentler=seeds_above("steepness", -1),
         nearest=str(networks["error_equal"].idxmin()),
         mixing_pulls_back=bool(share[REMIX] < share["balance"]),
         mixing_is_truer=bool(error[REMIX] <= error["balance"]),
-        baseline_is_low=bool(steepness["baseline"] < steepness[REMIX] and flattest == "baseline"),
+        baseline_is_low=bool(steepness["baseline"] < steepness[REMIX] and is_flattest),
     )
 
 
@@ -255,9 +205,8 @@ def radial_profiles(surfaces: Surfaces, bins: int = 40) -> pd.DataFrame:
     counts = np.bincount(bin_numbers[inside], minlength=bins)
 
     def mean(values: Points) -> Points:
-        return np.bincount(bin_numbers[inside], values.ravel()[inside], bins) / np.maximum(
-            counts, 1
-        )
+        sums = np.bincount(bin_numbers[inside], values.ravel()[inside], bins)
+        return sums / np.maximum(counts, 1)
 
     frame = pd.DataFrame({"distance": (edges[:-1] + edges[1:]) / 2})
     for label, p in surfaces.p.items():

@@ -12,8 +12,7 @@ from remix_study.paper.demonstration.blends import BlendStudy, Densities
 from remix_study.paper.demonstration.boundary import NATURAL_TRUTH, REACH, TRUTH
 from remix_study.paper.demonstration.generated_data import CLASS_NAMES, MOST_POINTS
 from remix_study.paper.demonstration.plane_figures import CLASSES, legend_below
-from remix_study.report.figures import FAINT, INK, figure, render, strategy_color
-from remix_study.report.page_model import Picture
+from remix_study.report.figures import FAINT, INK, Picture, figure, picture_of, strategy_color
 
 
 def label_color(label: str) -> str:
@@ -37,12 +36,11 @@ def profile_figure(profile: pd.DataFrame) -> Picture:
         axes.set(xlim=(0, REACH), ylim=(0, 1.02), ylabel="probability of the rare class")
         axes.set_xlabel("distance from the centre (rare ring at 0.5, common ring at 1)")
         axes.legend(loc="upper right", fontsize=8)
-        svg, png = render(fig)
     alt = (
         "Mean probability of the rare class against the distance from the centre, for each "
         "strategy and for the truth at equal class shares and at those of the data."
     )
-    return Picture("figure-1-profile", "", alt, svg, png)
+    return picture_of(fig, "figure-1-profile", alt)
 
 
 def seed_figure(measures: pd.DataFrame) -> Picture:
@@ -56,12 +54,11 @@ def seed_figure(measures: pd.DataFrame) -> Picture:
         axes.set_xlabel("per cent of the plane called rare")
         axes.set_ylabel("steepness where p is within 0.1 to 0.9")
         axes.legend(loc="upper left", fontsize=8)
-        svg, png = render(fig)
     alt = (
         "Steepness of the probability against the share of the plane called rare, one point for "
         "each seed and strategy, with both truths marked."
     )
-    return Picture("figure-1-seeds", "", alt, svg, png)
+    return picture_of(fig, "figure-1-seeds", alt)
 
 
 def density_figure(densities: Densities) -> Picture:
@@ -83,12 +80,11 @@ def density_figure(densities: Densities) -> Picture:
         right.set(xlim=(0, 1), xlabel="label: share of the rare class")
         right.set(yscale="log", ylabel="density (log scale)")
         legend_below(fig, left, 8)
-        svg, png = render(fig)
     alt = (
         "Densities of the features and of the soft labels of ReMix rows for alpha 0.1 to 0.5, "
         "drawn from a common and a rare Gaussian: the larger alpha, the more rows between them."
     )
-    return Picture("figure-4-densities", "", alt, svg, png, wide=True)
+    return picture_of(fig, "figure-4-densities", alt, wide=True)
 
 
 def blend_curves(study: BlendStudy) -> Picture:
@@ -113,12 +109,11 @@ def blend_curves(study: BlendStudy) -> Picture:
         axes.set_ylim(bottom=0)
         axes.set(xlabel="alpha (0: balance)", ylabel="per cent of rows")
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0.1, borderpad=0.2)
-        svg, png = render(fig)
     alt = (
         f"{study.title}: share of ReMix rows that speak against the data, and share of the "
         "middle class that networks do not find, against alpha."
     )
-    return Picture(f"figure-8-{study.name}", study.title, alt, svg, png)
+    return picture_of(fig, f"figure-8-{study.name}", alt, caption=study.title)
 
 
 def _point_style(label: str) -> dict[str, Any]:

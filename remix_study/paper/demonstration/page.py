@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from remix_study.paper import SENTENCES
 from remix_study.paper.demonstration import (
     blends,
     boundary,
@@ -18,9 +19,14 @@ from remix_study.paper.demonstration import (
     plane_figures,
     samples,
 )
-from remix_study.paper.demonstration.generated_data import BATCH_SIZE, FULL, SEED, Points, Scale
-from remix_study.paper.demonstration.networks import HIDDEN
-from remix_study.paper.sentences import SENTENCES
+from remix_study.paper.demonstration.generated_data import (
+    BATCH_SIZE,
+    FULL,
+    HIDDEN,
+    SEED,
+    Points,
+    Scale,
+)
 from remix_study.report.formatting import counted, number, percent, plain
 from remix_study.report.page_files import PAGE_ONLY, Formats, publish, write_page
 from remix_study.report.page_model import Block, Cell, Section
@@ -35,17 +41,8 @@ def write_demonstration(
 ) -> Path:
     """Draw the data, train the networks and write the page of the demonstration.
 
-    Args:
-        output: the folder, as :func:`remix_study.report.page.write_report` takes it.
-        command: the command line, for the page and the manifest.
-        scale: how much is drawn and trained.
-        formats: what is written beside the page and its CSV tables.
-
-    Returns:
-        The path of `index.html`.
-
-    Raises:
-        UsageError: the folder cannot be written or holds other files.
+    Arguments, result and errors are those of :func:`remix_study.report.page.write_report`, but for
+    the scale: how much is drawn and trained.
     """
 
     def write(folder: Path) -> None:

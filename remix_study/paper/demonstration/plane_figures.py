@@ -16,11 +16,14 @@ from scipy.spatial import ConvexHull
 
 from remix_study.paper.demonstration.blends import BlendStudy, is_contradicted
 from remix_study.paper.demonstration.boundary import CLAIMED, REACH, Surfaces
-from remix_study.paper.demonstration.generated_data import CLASS_NAMES, MOST_POINTS, Sample
-from remix_study.paper.demonstration.networks import smote_and_remix
+from remix_study.paper.demonstration.generated_data import (
+    CLASS_NAMES,
+    MOST_POINTS,
+    Sample,
+    smote_and_remix,
+)
 from remix_study.paper.demonstration.samples import BatchRows, batch_rows, plan_epochs
-from remix_study.report.figures import INK, figure, render
-from remix_study.report.page_model import Picture
+from remix_study.report.figures import INK, Picture, figure, picture_of
 
 # Colours of the reports' palette that no strategy of this page has.
 CLASSES = ("#56b4e9", "#e69f00", "#cc79a7")
@@ -57,13 +60,12 @@ def surface_figure(surfaces: Surfaces) -> Picture:
                      path_effects=outline)  # fmt: skip
         _color_scale(fig, axes, "probability of the rare class", SURFACE)
         legend_below(fig, axes[0], 5)
-        svg, png = render(fig)
     alt = (
         "Probability of the rare class over the plane of a rare ring inside a common one, for "
         "networks trained plainly, with SMOTE and with ReMix, with the boundaries of all seeds "
         "and the true one."
     )
-    return Picture("figure-1-surfaces", "", alt, svg, png, wide=True)
+    return picture_of(fig, "figure-1-surfaces", alt, wide=True)
 
 
 def segment_figure(sample: Sample, batches: Sequence[tuple[str, BatchRows]]) -> Picture:
@@ -85,13 +87,12 @@ def segment_figure(sample: Sample, batches: Sequence[tuple[str, BatchRows]]) -> 
             _draw_batch_rows(ax, rows, size=17)
         _color_scale(fig, axes, _LABEL_SCALE)
         legend_below(fig, axes[0])
-        svg, png = render(fig)
     alt = (
         "Rows of one batch of SMOTE and one of ReMix in the colours of their labels, with lines "
         "to the rows they were blended from: SMOTE's stay inside the hull of the rare class, "
         "ReMix's also lie between the classes."
     )
-    return Picture("figure-2-segments", "", alt, svg, png, wide=True)
+    return picture_of(fig, "figure-2-segments", alt, wide=True)
 
 
 def spread_figure(sample: Sample, *, seed: int) -> Picture:
@@ -107,12 +108,11 @@ def spread_figure(sample: Sample, *, seed: int) -> Picture:
             _draw_batch_rows(ax, rows.select_batches(range(_BATCHES)), size=8)
         _color_scale(fig, axes, _LABEL_SCALE)
         legend_below(fig, axes[0])
-        svg, png = render(fig)
     alt = (
         "Two half-moons, one of them rare, and the rows that batches of SMOTE and of ReMix at "
         "alpha 0.1 and 0.5 hold, in the colours of their labels."
     )
-    return Picture("figure-3-spread", "", alt, svg, png, wide=True)
+    return picture_of(fig, "figure-3-spread", alt, wide=True)
 
 
 def blend_figure(studies: Sequence[BlendStudy]) -> Picture:
@@ -133,12 +133,11 @@ def blend_figure(studies: Sequence[BlendStudy]) -> Picture:
             _draw_points(axes[0], np.empty((0, 2)), code, label=name, size=4.5)
         axes[0].plot([], [], label="label speaks against the data", **circle)
         legend_below(fig, axes[0])
-        svg, png = render(fig)
     alt = (
         "Rows of one ReMix batch on data with a common class in the middle: blends of rows from "
         "both sides land on it, with labels that give it nothing; they are circled."
     )
-    return Picture("figure-8-blends", "", alt, svg, png, wide=True)
+    return picture_of(fig, "figure-8-blends", alt, wide=True)
 
 
 def legend_below(fig: Figure, axes: Axes, columns: int = 4) -> None:

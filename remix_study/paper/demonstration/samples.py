@@ -13,21 +13,13 @@ from scipy.spatial import Delaunay
 from remix_study.batches.plan import BatchPlan, plan_epoch, summarise_plan
 from remix_study.batches.strategies import Strategy
 from remix_study.data.preprocessing import fit_preprocessing
-from remix_study.paper.demonstration.generated_data import (
-    BATCH_SIZE,
-    FULL,
-    SEED,
-    Points,
-    Sample,
-    Scale,
-    moons,
-)
-from remix_study.paper.demonstration.networks import smote_and_remix, training_rows
+from remix_study.paper.demonstration import generated_data as data
+from remix_study.paper.demonstration.generated_data import SEED, Points, Sample, Scale
 from remix_study.seeds import derive_seed
 
 # A blend this close to one of its two rows, as a share of the way, is a copy of it.
 NEAR = 0.01
-STRATEGIES = smote_and_remix(0, 0.1, 0.3, 0.5)
+STRATEGIES = data.smote_and_remix(0, 0.1, 0.3, 0.5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +47,6 @@ class BatchRows:
     batch: NDArray[np.intp]
 
     def select_batches(self, batches: Sequence[int]) -> BatchRows:
-        """The rows of these batches."""
         selected = np.isin(self.batch, batches)
         return BatchRows(**{name: values[selected] for name, values in vars(self).items()})
 
@@ -63,9 +54,9 @@ class BatchRows:
 def plan_epochs(sample: Sample, strategy: Strategy, *, seed: int, epochs: int) -> list[BatchPlan]:
     """Plan epochs exactly as a network would train on them."""
     prepared = fit_preprocessing(sample.X, [np.arange(len(sample.y))])
-    training = training_rows(sample, prepared)
+    training = data.training_rows(sample, prepared)
     return [
-        plan_epoch(strategy, training, batch_size=BATCH_SIZE, seed=seed, epoch=epoch)
+        plan_epoch(strategy, training, batch_size=data.BATCH_SIZE, seed=seed, epoch=epoch)
         for epoch in range(epochs)
     ]
 
@@ -87,14 +78,14 @@ def batch_rows(sample: Sample, plans: Sequence[BatchPlan]) -> BatchRows:
         weight=weight,
         is_copy=is_near_end | (first_rows == second_rows),
         is_rare=sample.y[first_rows] > 0,
-        batch=np.arange(len(first_rows)) // BATCH_SIZE,
+        batch=np.arange(len(first_rows)) // data.BATCH_SIZE,
     )
 
 
 def visible_batches(sample: Sample, *, seed: int, epochs: int) -> list[tuple[str, BatchRows]]:
     """Titles and rows of the first batch of SMOTE and of ReMix with a visible blend."""
     batches = []
-    for strategy in smote_and_remix(0.5):
+    for strategy in data.smote_and_remix(0.5):
         rows = batch_rows(sample, plan_epochs(sample, strategy, seed=seed, epochs=epochs))
         batch = rows.select_batches([first_visible_batch(rows)])
         batches.append((f"{strategy.label}, one batch", batch))
@@ -104,10 +95,8 @@ def visible_batches(sample: Sample, *, seed: int, epochs: int) -> list[tuple[str
 def first_visible_batch(rows: BatchRows, low: float = 0.25, least: int = 3) -> int:
     """Number of the first batch whose blend a reader can see; 0 if no batch has one.
 
-    Args:
-        rows: rows of some epochs.
-        low: least share of either of two blended rows.
-        least: least number of different real rows of the rare classes in the batch.
+    It has at least so many different real rows of the rare classes, and neither of two blended
+    rows has a share below `low`.
     """
     shows = np.minimum(rows.weight, 1 - rows.weight) >= low
     for batch in np.unique(rows.batch[shows]):
@@ -173,11 +162,6 @@ class CopiesClaim:
         return self.copy_share["remix (0.1)"] < 0.5
 
 
-def copies_claim(scale: Scale = FULL) -> CopiesClaim:
-    """Count the distinct rows of the rare class on the moons; no network is trained."""
-    return judge_copies(copy_means(scale), scale.seeds)
-
-
 def copy_means(scale: Scale) -> pd.DataFrame:
     """Average :func:`summarise_rows` over the moons of all seeds, one line a strategy.
 
@@ -185,7 +169,7 @@ def copy_means(scale: Scale) -> pd.DataFrame:
     """
     lines = []
     for at in range(scale.seeds):
-        sample = moons(derive_seed(SEED, "moons", at))
+        sample = data.moons(derive_seed(SEED, "moons", at))
         seed = derive_seed(SEED, f"moons {at}", "plan")
         lines += [summarise_rows(sample, s, seed=seed, epochs=scale.draws) for s in STRATEGIES]
     return pd.DataFrame(lines).groupby("strategy", sort=False).mean().reset_index()

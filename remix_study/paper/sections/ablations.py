@@ -1,38 +1,120 @@
-"""The checks section: one problem trained differently, and whether the conclusion changes."""
+"""The checks section: ablations of the headline, and whether the conclusion changes.
+
+A check is the same problem on the same folds with one change of training, so a method is compared
+with itself fold by fold. The conclusion changes if ReMix compares differently with another method
+(better, worse, or no clear difference, after Holm over the other methods); another order of the
+means alone is not another conclusion. Whether ReMix in particular gains or loses by the change
+follows from its lead over each other method, check against main study.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Literal
 
-from matplotlib.axes import Axes
+import pandas as pd
 
-from remix_study.metrics import short_name
-from remix_study.paper.ablations import (
-    Ablation,
-    MethodChange,
-    MethodInStudy,
-    MetricChanges,
-    ablation_table,
-    compare_check,
-)
-from remix_study.paper.sentences import SENTENCES
-from remix_study.report.figures import FAINT, INK, figure, name_lines, render, strategy_color
-from remix_study.report.formatting import (
-    MISSING,
-    digits,
-    listing,
-    number,
-    p_value,
-    plain,
-    signed,
-    span,
-)
-from remix_study.report.page_model import Block, Cell, Head, Picture, Section, Table
+from remix_study.metrics import is_maximized, short_name
+from remix_study.paper import SENTENCES
+from remix_study.paper.table2 import REMIX
+from remix_study.report import figures
+from remix_study.report.figures import INK, Picture, figure
+from remix_study.report.formatting import MISSING, digits, listing, number, p_value, plain, signed
+from remix_study.report.formatting import span as interval_span
+from remix_study.report.page_model import Block, Cell, Head, Section, Table
 from remix_study.report.page_tables import Column, line_table, method_cell, relation_kind
-from remix_study.results.effects import Difference
+from remix_study.results.columns import Record, frame_of, grouped
+from remix_study.results.comparison import Comparison
+from remix_study.results.effects import (
+    Difference,
+    Interval,
+    Relation,
+    Score,
+    paired_interval,
+    with_holm,
+)
+from remix_study.results.methods import Method, is_published
+from remix_study.results.rank_sums import rank_means
 from remix_study.results.study_roles import Check
 
-TITLE = "Checks"
+
+@dataclass(frozen=True)
+class MethodInStudy:
+    """A method in one of the two studies: its rank among shared methods, its median epochs."""
+
+    score: Score
+    rank: float
+    epochs: float
+
+
+@dataclass(frozen=True)
+class LeadChange:
+    """ReMix minus another method, each with Holm's p-value over the other methods.
+
+    The change is check minus main study, paired by fold.
+    """
+
+    main: Difference
+    check: Difference
+    change: Difference
+
+    @property
+    def has_changed(self) -> bool:
+        return self.main.relation_after_holm != self.check.relation_after_holm
+
+
+@dataclass(frozen=True)
+class MethodChange:
+    """One method in one metric, and ReMix against it; None for ReMix, and without it.
+
+    The change is check minus main study, paired by fold, with Holm's p-value over the methods.
+    """
+
+    method: Method
+    main: MethodInStudy
+    check: MethodInStudy
+    change: Difference
+    lead: LeadChange | None
+
+
+@dataclass(frozen=True)
+class MetricChanges:
+    """All methods in one metric."""
+
+    metric: str
+    methods: tuple[MethodChange, ...]
+
+    @property
+    def leads(self) -> list[LeadChange]:
+        """ReMix against each other method; none without ReMix."""
+        return [change.lead for change in self.methods if change.lead]
+
+    @property
+    def has_changed(self) -> bool | None:
+        """Whether the conclusion is another one; None without ReMix and a rival."""
+        return any(lead.has_changed for lead in self.leads) if self.leads else None
+
+    @property
+    def rivals_by_relation(self) -> dict[Relation, list[LeadChange]]:
+        """How ReMix compares in the check -> the methods that it so compares with."""
+        return grouped(self.leads, lambda lead: lead.check.relation_after_holm)
+
+    def leaders(self, side: Literal["main", "check"]) -> list[str]:
+        """Labels of the first by their means in the main study or in the check."""
+        ranks = {change.method.label: getattr(change, side).rank for change in self.methods}
+        return [label for label, rank in ranks.items() if rank == min(ranks.values())]
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """A check compared with its main study, in the methods that are complete in both."""
+
+    check: Check
+    metrics: tuple[MetricChanges, ...]
+    left_out: tuple[str, ...]
 
 
 def sections(checks: Sequence[Check]) -> tuple[Section, ...]:
@@ -40,10 +122,111 @@ def sections(checks: Sequence[Check]) -> tuple[Section, ...]:
     if not checks:
         return ()
     ablations = [compare_check(check) for check in checks]
-    table = ablation_table(ablations)
+    files = {"checks": _table_of(ablations)}
     lead = SENTENCES.text("checks.lead")
-    files = {"checks": table} if len(table) else {}
-    return (Section("checks", TITLE, lead, tuple(map(_block, ablations)), files),)
+    return (Section("checks", "Checks", lead, tuple(map(_block, ablations)), files),)
+
+
+def compare_check(check: Check) -> Ablation:
+    """Compare the published methods of a check with those of its main study."""
+    metrics = check.main.objectives
+    published = [method for method in check.main.methods if is_published(method)]
+    methods = [
+        method
+        for method in published
+        if not any(
+            comparison.missing_folds(method.label, metric)
+            for comparison in (check.main, check.varied)
+            for metric in metrics
+        )
+    ]
+    return Ablation(
+        check,
+        tuple(_metric_changes(check, methods, metric) for metric in metrics if methods),
+        tuple(method.label for method in published if method not in methods),
+    )
+
+
+def _metric_changes(check: Check, methods: Sequence[Method], metric: str) -> MetricChanges:
+    labels = [method.label for method in methods]
+    main, varied = (_in_study(c, labels, metric) for c in (check.main, check.varied))
+    changes = with_holm([_change(check, label, label, metric) for label in labels])
+    rivals = [label for label in labels if label != REMIX] if REMIX in labels else []
+    sides = (
+        with_holm([d for rival in rivals if (d := c.effects.difference(REMIX, rival, metric))])
+        for c in (check.main, check.varied)
+    )
+    lead_changes = with_holm([_change(check, REMIX, rival, metric) for rival in rivals])
+    leads = {lead.main.against: lead for lead in map(LeadChange, *sides, lead_changes)}
+    lines = zip(methods, main, varied, changes, map(leads.get, labels), strict=True)
+    return MetricChanges(metric, tuple(MethodChange(*line) for line in lines))
+
+
+def _in_study(comparison: Comparison, labels: Sequence[str], metric: str) -> list[MethodInStudy]:
+    scores = [score for label in labels if (score := comparison.effects.score(label, metric))]
+    means = pd.DataFrame([[score.mean for score in scores]])
+    ranks = rank_means(means, maximize=is_maximized(metric)).iloc[0]
+    runs = {method.label: method.run for method in comparison.methods}
+    epochs = comparison.folds.groupby("run")["epochs"].median()
+    return [
+        MethodInStudy(score, float(rank), float(epochs[runs[score.method]]))
+        for score, rank in zip(scores, ranks, strict=True)
+    ]
+
+
+def _change(check: Check, label: str, against: str, metric: str) -> Difference:
+    """The change of a method's lead over another one, or of its own scores if they are one."""
+
+    def by_fold(comparison: Comparison) -> pd.Series[float]:
+        scores = comparison.score(label, metric)
+        return scores if against == label else scores - comparison.score(against, metric)
+
+    # If one side stops by validation rows, the larger ratio is the conservative one.
+    ratio = max(check.main.ratio, check.varied.ratio)
+    interval = paired_interval(by_fold(check.varied), by_fold(check.main), ratio)
+    return Difference(label, against, metric, interval)
+
+
+def _table_of(ablations: Sequence[Ablation]) -> pd.DataFrame:
+    """One line a check, metric and method."""
+    lines = [
+        Record(check=ablation.check, metric=changes.metric, change=change)
+        for ablation in ablations
+        for changes in ablation.metrics
+        for change in changes.methods
+    ]
+    lead_columns = {
+        "remix_minus_row": "main.mean",
+        "remix_is": "main.relation_after_holm",
+        "remix_minus_row_in_check": "check.mean",
+        "remix_is_in_check": "check.relation_after_holm",
+        "change_of_lead": "change.mean",
+        "change_of_lead_low": "change.interval.low",
+        "change_of_lead_high": "change.interval.high",
+        "change_of_lead_holm_p": "change.holm_p",
+    }
+    has_leads = any(line.change.lead for line in lines)
+    return frame_of(
+        lines,
+        """check=check.varied.study study=check.main.study problem=check.main.problem metric
+        row=change.method.label mean=change.main.score.mean low=change.main.score.interval.low
+        high=change.main.score.interval.high rank=change.main.rank
+        mean_in_check=change.check.score.mean low_in_check=change.check.score.interval.low
+        high_in_check=change.check.score.interval.high rank_in_check=change.check.rank
+        change=change.change.mean change_low=change.change.interval.low
+        change_high=change.change.interval.high folds=change.change.interval.folds
+        test_train_ratio=change.change.interval.ratio
+        degrees_of_freedom=change.change.degrees_of_freedom p=change.change.p
+        holm_p=change.change.holm_p median_epochs=change.main.epochs
+        median_epochs_in_check=change.check.epochs """
+        + " ".join(lead_columns if has_leads else ()),
+        **{name: _of_lead(path) for name, path in lead_columns.items()},
+    )
+
+
+def _of_lead(path: str) -> Callable[[Record], object]:
+    value_of = attrgetter(path)
+    return lambda line: value_of(line.change.lead) if line.change.lead else math.nan
 
 
 def _block(ablation: Ablation) -> Block:
@@ -59,13 +242,15 @@ def _block(ablation: Ablation) -> Block:
 def _table(changes: MetricChanges, check: Check) -> Table:
     n = digits(changes.metric)
 
-    def score(side: MethodInStudy) -> Cell:
-        interval = side.score.interval
-        return Cell(number(interval.mean, n), span(interval.low, interval.high, n))
+    def span(interval: Interval) -> str:
+        return interval_span(interval.low, interval.high, n)
 
-    def change(difference: Difference) -> Cell:
-        interval, kind = difference.interval, relation_kind(difference.relation_after_holm)
-        return Cell(signed(interval.mean, n), span(interval.low, interval.high, n), kind)
+    def score(side: MethodInStudy) -> Cell:
+        return Cell(number(side.score.mean, n), span(side.score.interval))
+
+    def change(d: Difference) -> Cell:
+        kind = relation_kind(d.relation_after_holm)
+        return Cell(signed(d.mean, n), span(d.interval), kind)
 
     columns: tuple[Column[MethodChange], ...] = (
         Column("row", lambda line: method_cell(line.method)),
@@ -93,24 +278,15 @@ def _picture(ablation: Ablation) -> Picture:
     with figure(9.4, 1.1 + 0.34 * len(labels)) as fig:
         panels = fig.subplots(1, len(ablation.metrics), sharey=True, squeeze=False)[0]
         for axes, changes in zip(panels, ablation.metrics, strict=True):
+            figures.rule_lines(axes, len(labels))
             for height, line in enumerate(changes.methods):
-                axes.axhline(height, color=FAINT, lw=0.4, zorder=0)
-                color = strategy_color(line.method.strategy)
-                _draw(axes, line.main, height - 0.14, color, "white")
-                _draw(axes, line.check, height + 0.14, color, color)
+                color = figures.strategy_color(line.method.strategy)
+                main, varied = line.main.score.interval, line.check.score.interval
+                figures.draw_interval(axes, main, height - 0.14, color, "white")
+                figures.draw_interval(axes, varied, height + 0.14, color)
             axes.set_xlabel(short_name(changes.metric))
-        name_lines(panels[0], labels)
-        panels[0].plot([], [], ls="", marker="o", color=INK, markerfacecolor="white", label=study)
-        panels[0].plot([], [], ls="", marker="o", color=INK, label=check_study)
-        fig.legend(loc="outside upper left", ncols=2)
-        svg, png = render(fig)
+        figures.name_lines(panels[0], labels)
+        figures.dot_legend(fig, panels[0], {study: (INK, "white"), check_study: (INK, INK)})
     alt = f"Scores of {listing(labels)} in {study} and in {check_study}, with corrected intervals."
     name = f"checks-{check_study}-{ablation.check.main.problem}"
-    return Picture(name, "", alt, svg, png, wide=True)
-
-
-def _draw(axes: Axes, side: MethodInStudy, height: float, color: str, fill: str) -> None:
-    point = side.score.interval
-    axes.plot([point.low, point.high], [height, height], color=color, lw=1.4, alpha=0.55)
-    axes.plot(point.mean, height, marker="o", markersize=5, color=color,
-              markerfacecolor=fill, zorder=3)  # fmt: skip
+    return figures.picture_of(fig, name, alt, wide=True)

@@ -6,26 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from remix_study.paper.authors_code import (
-    AUTHORS_CODE,
-    NEAR_ORDER,
-    NEAR_RANKS,
-    WITHOUT_ERRORS,
-    PublishedColumn,
-    RankColumn,
-    compare_with_table2,
-)
-from remix_study.paper.published import PROBLEMS, STRATEGIES
-from remix_study.paper.sentences import SENTENCES
-from remix_study.report.figures import FAINT, INK, figure, name_lines, render, strategy_color
+from remix_study.paper import SENTENCES, authors_code
+from remix_study.paper.authors_code import PublishedColumn, RankColumn
+from remix_study.paper.table2 import PROBLEMS, STRATEGIES
+from remix_study.report import figures
+from remix_study.report.figures import INK, Picture, figure, strategy_color
 from remix_study.report.formatting import counted, listing, number
-from remix_study.report.page_model import Block, Cell, Head, Picture, Section, Table
+from remix_study.report.page_model import Block, Cell, Head, Section, Table
 from remix_study.report.page_tables import Column, line_table
 from remix_study.results.columns import Record, frame_of
 from remix_study.results.comparison import Comparison
 
 TITLE = "Did the repository’s errors make Table 2?"
-_MARKS = {AUTHORS_CODE: ("s", "#d55e00"), WITHOUT_ERRORS: ("o", "#0072b2")}
+_MARKS = {
+    authors_code.AUTHORS_CODE: ("s", "#d55e00"),
+    authors_code.WITHOUT_ERRORS: ("o", "#0072b2"),
+}
 
 
 def sections(
@@ -34,7 +30,7 @@ def sections(
     """The section of the page; none without a study of the repository's methods."""
     if not authors:
         return ()
-    comparison = compare_with_table2(authors, without_errors)
+    comparison = authors_code.compare_with_table2(authors, without_errors)
     columns = comparison.columns
     candidates = [
         Record(column=c, candidate=candidate) for c in columns for candidate in c.candidates
@@ -44,8 +40,8 @@ def sections(
         pictures=(_picture(columns),) if columns else (),
         tables=(*map(_rank_table, columns), _distance_table(candidates)) if columns else (),
     )
-    lead = SENTENCES.text("repository.lead", NEAR_RANKS, NEAR_ORDER)
-    files = {"repository": _table(candidates)} if candidates else {}
+    lead = SENTENCES.text("repository.lead", authors_code.NEAR_RANKS, authors_code.NEAR_ORDER)
+    files = {"repository": _table(candidates)}
     return (Section("repository", TITLE, lead, (block,), files),)
 
 
@@ -55,23 +51,17 @@ def _table(candidates: Sequence[Record]) -> pd.DataFrame:
     def rank_of(strategy: str) -> Callable[[Record], float]:
         return lambda line: line.candidate.ranks[strategy]
 
+    ranks = {f"mean_rank_{strategy}": rank_of(strategy) for strategy in STRATEGIES}
     return frame_of(
         candidates,
-        {
-            "kind": "column.kind",
-            "published_metric": "column.metric",
-            "rows": "candidate.side",
-            "ranked_by": "candidate.metric",
-            "problems": "candidate.n_problems",
-            **{f"mean_rank_{strategy}": rank_of(strategy) for strategy in STRATEGIES},
-            "spearman": "candidate.spearman",
-            "kendall": "candidate.kendall",
-            "largest_difference": "candidate.largest_difference",
-            "mean_difference": "candidate.mean_difference",
-            "stands_for_its_side": lambda line: "yes" if line.candidate.is_judged else "no",
-            "near": lambda line: "yes" if line.candidate.is_near else "no",
-            "errors": "column.verdict",
-        },
+        f"""kind=column.kind published_metric=column.metric rows=candidate.side
+        ranked_by=candidate.metric problems=candidate.n_problems {" ".join(ranks)}
+        spearman=candidate.spearman kendall=candidate.kendall
+        largest_difference=candidate.largest_difference mean_difference=candidate.mean_difference
+        stands_for_its_side near errors=column.verdict""",
+        stands_for_its_side=lambda line: "yes" if line.candidate.is_judged else "no",
+        near=lambda line: "yes" if line.candidate.is_near else "no",
+        **ranks,
     )
 
 
@@ -123,9 +113,8 @@ def _picture(columns: Sequence[PublishedColumn]) -> Picture:
     with figure(9.4, 2.6) as fig:
         grid = fig.subplots(1, len(columns), sharey=True, squeeze=False)
         for axes, column in zip(grid[0], columns, strict=True):
-            for height in places:
-                axes.axhline(height, color=FAINT, lw=0.4, zorder=0)
-            for side in (WITHOUT_ERRORS, AUTHORS_CODE):
+            figures.rule_lines(axes, len(places))
+            for side in (authors_code.WITHOUT_ERRORS, authors_code.AUTHORS_CODE):
                 if side in column.sides:
                     marker, color = _MARKS[side]
                     axes.plot(
@@ -139,12 +128,11 @@ def _picture(columns: Sequence[PublishedColumn]) -> Picture:
             axes.set_xlim(0.8, 5.2)
             axes.set_xticks(range(1, 6))
             axes.set_xlabel("mean rank")
-            name_lines(axes, STRATEGIES)
+            figures.name_lines(axes, STRATEGIES)
         handles, labels = grid[0, 0].get_legend_handles_labels()
         fig.legend(handles, labels, loc="outside upper left", ncols=3)
-        svg, png = render(fig)
     alt = (
         f"Mean ranks of {listing(STRATEGIES)}: published, as in the repository and without its "
         f"errors, for {listing([column.title for column in columns])}."
     )
-    return Picture("repository-ranks", "", alt, svg, png, wide=True)
+    return figures.picture_of(fig, "repository-ranks", alt, wide=True)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from remix_study.paper import SENTENCES
 from remix_study.paper.claims import check_claims
 from remix_study.paper.claims.evidence import evidence_of, is_image, is_reduced
 from remix_study.paper.claims.verdicts import ELSEWHERE, LEAST_DATASETS, CheckedClaim, Part
-from remix_study.paper.published import PROBLEMS, STRATEGIES, is_published, problem_key
-from remix_study.paper.sentences import SENTENCES
+from remix_study.paper.table2 import PROBLEMS, STRATEGIES, is_published, problem_key
 from remix_study.report.page_model import Block, Cell, Head, Section, Table
 from remix_study.report.page_tables import Column, line_table
 from remix_study.results.columns import Record, frame_of
@@ -68,10 +68,11 @@ def section(comparisons: Sequence[Comparison]) -> Section:
         for result in checked
         if any(not part.missing for part in result.parts)
     ]
-    files = {"claims": claim_table(checked), "claims-parts": part_table(checked)}
-    contrasts = contrast_table(checked)
-    if len(contrasts):
-        files["claims-differences"] = contrasts
+    files = {
+        "claims": claim_table(checked),
+        "claims-parts": part_table(checked),
+        "claims-differences": contrast_table(checked),
+    }
     lead = SENTENCES.text("claims.lead", SURE, ROPE, LEAST_DATASETS)
     blocks = (Block(text=summary, tables=(_overview(checked),)), *details)
     return Section("claims", TITLE, lead, blocks, files)
@@ -160,19 +161,13 @@ def claim_table(checked: Sequence[CheckedClaim]) -> pd.DataFrame:
 
     return frame_of(
         checked,
-        {
-            "claim": "claim.id",
-            "text": "claim.text",
-            "place": "claim.place",
-            "check": "claim.rule",
-            "descriptive": "descriptive",
-            "inferential": "inferential",
-            "parts": lambda result: len(result.parts),
-            "parts_that_hold": lambda result: sum(part.holds for part in result.parts),
-            "parts_not_run": lambda result: sum(bool(part.missing) for part in result.parts),
-            "missing": lambda result: "; ".join(result.missing),
-            "limits": lambda result: "; ".join(result.limits),
-        },
+        """claim=claim.id text=claim.text place=claim.place check=claim.rule descriptive
+        inferential parts parts_that_hold parts_not_run missing limits""",
+        parts=lambda result: len(result.parts),
+        parts_that_hold=lambda result: sum(part.holds for part in result.parts),
+        parts_not_run=lambda result: sum(bool(part.missing) for part in result.parts),
+        missing=lambda result: "; ".join(result.missing),
+        limits=lambda result: "; ".join(result.limits),
     )
 
 
@@ -185,16 +180,8 @@ def part_table(checked: Sequence[CheckedClaim]) -> pd.DataFrame:
             for part in result.parts
             for name, value in (part.numbers or {"": math.nan}).items()
         ),
-        {
-            "claim": "claim",
-            "part": "part.name",
-            "basis": "part.basis",
-            "descriptive": "part.descriptive",
-            "inferential": "part.inferential",
-            "number": "number",
-            "value": "value",
-            "missing": "part.missing",
-        },
+        """claim part=part.name basis=part.basis descriptive=part.descriptive
+        inferential=part.inferential number value missing=part.missing""",
     )
 
 
@@ -207,17 +194,10 @@ def contrast_table(checked: Sequence[CheckedClaim]) -> pd.DataFrame:
             for part in result.parts
             for contrast in part.contrasts
         ),
-        {
-            "claim": "claim",
-            "part": "part",
-            "difference": "contrast.name",
-            "datasets": lambda line: len(line.contrast.differences),
-            "mean": lambda line: float(line.contrast.differences.mean()),
-            "better": "contrast.posterior.better",
-            "equal": "contrast.posterior.equal",
-            "worse": "contrast.posterior.worse",
-            "agreeing": lambda line: " or ".join(line.contrast.agreeing),
-            "probability": "contrast.probability",
-            "verdict": "contrast.verdict",
-        },
+        """claim part difference=contrast.name datasets mean better=contrast.posterior.better
+        equal=contrast.posterior.equal worse=contrast.posterior.worse agreeing
+        probability=contrast.probability verdict=contrast.verdict""",
+        datasets=lambda line: len(line.contrast.differences),
+        mean=lambda line: float(line.contrast.differences.mean()),
+        agreeing=lambda line: " or ".join(line.contrast.agreeing),
     )

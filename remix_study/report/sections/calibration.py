@@ -8,13 +8,12 @@ from operator import itemgetter
 import numpy as np
 from matplotlib.axes import Axes
 
-from remix_study.report.figures import FAINT, INK, figure, render, strategy_color
+from remix_study.report.figures import FAINT, INK, Picture, figure, picture_of, strategy_color
 from remix_study.report.formatting import counted, kind_title, listing, number, thousands
 from remix_study.report.page_model import (
     Block,
     Cell,
     Head,
-    Picture,
     Section,
     Table,
     fold,
@@ -23,25 +22,17 @@ from remix_study.report.page_model import (
 )
 from remix_study.report.page_tables import Column, line_table, method_cell, number_cell
 from remix_study.report.sentences import SENTENCES
-from remix_study.results.calibration import (
-    BALANCED,
-    BINS,
-    CORRECTED,
-    DRAWN_STRATEGIES,
-    NATURAL,
-    MethodReliability,
-    mean_error,
-    table,
-)
+from remix_study.results import calibration
+from remix_study.results.calibration import MethodReliability
 from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.problem_choice import rankable
 
 TITLE = "Calibration of the rare classes"
 VIEWS = {
-    NATURAL: "as trained, natural class shares",
-    BALANCED: "as trained, classes counting alike",
-    CORRECTED: "carried back, natural class shares",
+    calibration.NATURAL: "as trained, natural class shares",
+    calibration.BALANCED: "as trained, classes counting alike",
+    calibration.CORRECTED: "carried back, natural class shares",
 }
 # Bins with fewer forecasts are marked.
 FEW_FORECASTS = 50
@@ -83,7 +74,9 @@ def section(reliabilities: Reliabilities) -> Section:
             for kind, problems in by_kind.items()
         ]
         blocks = [*kind_blocks, Block(text=text), *blocks]
-    return Section("calibration", TITLE, lead, tuple(blocks), {"calibration": table(shown)})
+    return Section(
+        "calibration", TITLE, lead, tuple(blocks), {"calibration": calibration.table(shown)}
+    )
 
 
 def _kind_block(kind: str, reliabilities: Sequence[MethodReliability]) -> Block:
@@ -92,14 +85,17 @@ def _kind_block(kind: str, reliabilities: Sequence[MethodReliability]) -> Block:
 
     leaders = []
     for view, view_name in VIEWS.items():
-        errors = {label: mean_error(methods, view) for label, methods in by_label.items()}
+        errors = {
+            label: calibration.mean_error(methods, view) for label, methods in by_label.items()
+        }
         errors_shown = [(label, error) for label, error in errors.items() if error is not None]
         if errors_shown:
             leaders.append((*min(errors_shown, key=itemgetter(1)), view_name))
 
     def error_column(view: str) -> Column[Sequence[MethodReliability]]:
         return Column(
-            Head("error", VIEWS[view]), lambda methods: number_cell(mean_error(methods, view))
+            Head("error", VIEWS[view]),
+            lambda methods: number_cell(calibration.mean_error(methods, view)),
         )
 
     def name(methods: Sequence[MethodReliability]) -> Cell:
@@ -122,7 +118,7 @@ def _page_table(comparison: Comparison, reliabilities: Sequence[MethodReliabilit
     def error_column(view: str) -> Column[MethodReliability]:
         return Column(Head("error", VIEWS[view]), lambda r: number_cell(r.error(view)))
 
-    pooled = reliabilities[0].by_view[NATURAL]
+    pooled = reliabilities[0].by_view[calibration.NATURAL]
     return line_table(
         f"Calibration error of the rare classes on {comparison.name}, "
         f"{thousands(int(pooled.counts.sum()))} pooled forecasts, "
@@ -132,7 +128,7 @@ def _page_table(comparison: Comparison, reliabilities: Sequence[MethodReliabilit
             Column("row", lambda r: method_cell(r.method)),
             Column(
                 Head("mean probability", "natural shares"),
-                lambda r: number(r.by_view[NATURAL].mean_forecast),
+                lambda r: number(r.by_view[calibration.NATURAL].mean_forecast),
             ),
             *map(error_column, VIEWS),
         ),
@@ -144,8 +140,8 @@ def _picture(
 ) -> Picture:
     # A study without any of these shows the first few that it has.
     reliabilities = [
-        r for r in reliabilities if r.method.strategy in DRAWN_STRATEGIES
-    ] or reliabilities[: len(DRAWN_STRATEGIES)]
+        r for r in reliabilities if r.method.strategy in calibration.DRAWN_STRATEGIES
+    ] or reliabilities[: len(calibration.DRAWN_STRATEGIES)]
     views = [view for view in VIEWS if any(view in r.by_view for r in reliabilities)]
     with figure(2.9 * len(views), 3.9) as fig:
         grid = fig.subplots(2, len(views), squeeze=False, height_ratios=(3, 1), sharex=True)
@@ -158,17 +154,16 @@ def _picture(
             top.set_title(VIEWS[view], fontsize=9.5)
         handles, labels = grid[0, 0].get_legend_handles_labels()
         fig.legend(handles, labels, loc="outside upper left", ncols=len(reliabilities))
-        svg, png = render(fig)
     names = listing([r.method.label for r in reliabilities])
     alt = f"Reliability of the rare classes on {comparison.name}: {names}."
-    return Picture(f"calibration-{n_drawn + 1}", "", alt, svg, png, n_drawn < ON_PAGE, wide=True)
+    return picture_of(fig, f"calibration-{n_drawn + 1}", alt, on_page=n_drawn < ON_PAGE, wide=True)
 
 
 def _draw(top: Axes, bottom: Axes, view: str, reliabilities: Sequence[MethodReliability]) -> None:
     top.plot([0, 1], [0, 1], color=FAINT, lw=1.2, zorder=1)
     for place, reliability in enumerate(reliabilities):
         # The baseline needs no correction; it is drawn for comparison.
-        bins = reliability.by_view.get(view, reliability.by_view[NATURAL])
+        bins = reliability.by_view.get(view, reliability.by_view[calibration.NATURAL])
         color = strategy_color(reliability.method.strategy)
         is_filled = bins.counts > 0
         top.plot(bins.forecast[is_filled], bins.observed[is_filled], color=color, lw=1.2, zorder=2,
@@ -176,7 +171,7 @@ def _draw(top: Axes, bottom: Axes, view: str, reliabilities: Sequence[MethodReli
         is_few = is_filled & (bins.counts < FEW_FORECASTS)
         top.plot(bins.forecast[is_few], bins.observed[is_few], color=color, ls="", marker="o",
                  markersize=3.5, markerfacecolor="white", zorder=3)  # fmt: skip
-        edges = np.arange(BINS + 1) / BINS
+        edges = np.arange(calibration.BINS + 1) / calibration.BINS
         bottom.stairs(np.maximum(bins.counts, 0.5), edges, color=color, lw=1.1, baseline=0.5,
                       alpha=0.9, zorder=2 + 0.1 * place)  # fmt: skip
     bottom.set_yscale("log")

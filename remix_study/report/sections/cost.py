@@ -20,20 +20,16 @@ from remix_study.report.formatting import (
     thousands,
 )
 from remix_study.report.page_model import Block, Cell, Head, Section, Table
-from remix_study.report.page_tables import ABSENT, Column, line_table, method_cell
+from remix_study.report.page_tables import ABSENT, Column, line_table, method_cell, text_column
 from remix_study.report.sentences import SENTENCES
+from remix_study.results import cost
 from remix_study.results.comparison import Comparison
-from remix_study.results.cost import (
-    NOTABLE_CORRELATION,
-    TrainingLength,
-    metrics_of,
-    study_costs,
-    table,
-    training_lengths,
-)
+from remix_study.results.cost import TrainingLength
 from remix_study.results.study_roles import Check
 
 TITLE = "Cost and epochs"
+# Changes of a check that train to another end.
+_END = {"training.stop", "training.epochs"}
 
 
 def section(
@@ -42,42 +38,30 @@ def section(
     checks: Sequence[Check],
     runs: pd.DataFrame,
 ) -> Section:
-    """The section of the page.
+    """The section of the page, on the costs of all studies and the lengths of the main problems.
 
-    Args:
-        compared: every problem of every study.
-        main: problems whose methods are compared, each once.
-        checks: the text refers to those that train to another end.
-        runs: `StudyFrames.runs`.
+    The text refers to checks that train to another end.
     """
     lead = SENTENCES.text("cost.lead")
-    costs = study_costs(compared, runs)
+    costs = cost.study_costs(compared, runs)
     if costs.empty:
         return Section("cost", TITLE, lead, (Block(text=SENTENCES.paragraphs("cost.nothing")),))
-    total = SENTENCES.paragraphs(
-        "cost.total",
-        int(costs["networks"].sum()),
-        float(costs["training_seconds"].sum()),
-        _memory(costs["peak_memory_mb"].max()),
-    )
+    networks, seconds = int(costs["networks"].sum()), float(costs["training_seconds"].sum())
+    memory = _memory(costs["peak_memory_mb"].max())
+    total = SENTENCES.paragraphs("cost.total", networks, seconds, memory)
     blocks, files = [Block(text=total, tables=(_cost_table(costs),))], {"cost": costs}
-    if lengths := training_lengths(main):
+    if lengths := cost.training_lengths(main):
         text = SENTENCES.paragraphs(
             "cost.lengths",
             lengths,
             next((length for length in lengths if length.method.strategy == "remix"), None),
-            NOTABLE_CORRELATION,
-            [check.varied.study for check in checks if _changes_end(check)],
+            cost.NOTABLE_CORRELATION,
+            [c.varied.study for c in checks if _END & c.changes.keys()],
         )
         title = "Epochs at which networks ended"
         blocks.append(Block(title=title, text=text, tables=(_length_table(lengths),)))
-        files["epochs"] = table(lengths)
+        files["epochs"] = cost.table(lengths)
     return Section("cost", TITLE, lead, tuple(blocks), files)
-
-
-def _changes_end(check: Check) -> bool:
-    """Whether the check trains to another end."""
-    return not {"training.stop", "training.epochs"}.isdisjoint(check.changes)
 
 
 def _memory(megabytes: float) -> str:
@@ -113,9 +97,8 @@ def _length_table(lengths: Sequence[TrainingLength]) -> Table:
 
         return Column(Head(f"longer is better: {short_name(metric)}", "mean correlation"), cell)
 
-    def ends(length: TrainingLength) -> Cell:
-        reasons = [f"{reason} {thousands(n)}" for reason, n in length.stopped.items()]
-        return Cell(listing(reasons), kind="text")
+    def ends(length: TrainingLength) -> str:
+        return listing([f"{reason} {thousands(n)}" for reason, n in length.stopped.items()])
 
     return line_table(
         "Epochs, and whether they matter",
@@ -130,7 +113,7 @@ def _length_table(lengths: Sequence[TrainingLength]) -> Table:
             Column(
                 Head("over the baseline’s", "median ratio"), lambda n: number(n.baseline_ratio, 2)
             ),
-            Column(Head("ended by", kind="text"), ends),
-            *map(correlation, metrics_of(lengths)),
+            text_column("ended by", ends),
+            *map(correlation, cost.metrics_of(lengths)),
         ),
     )

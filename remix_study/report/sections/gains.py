@@ -8,9 +8,9 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from remix_study.metrics import PUBLISHED_METRICS, short_name
-from remix_study.report.figures import INK, figure, legend, render, strategy_color
+from remix_study.report.figures import INK, Picture, figure, legend, picture_of, strategy_color
 from remix_study.report.formatting import counted, digits, kind_title, listing, signed
-from remix_study.report.page_model import Block, Cell, Head, Picture, Section, Table
+from remix_study.report.page_model import Block, Cell, Head, Section, Table
 from remix_study.report.page_tables import Column, line_table, method_cell
 from remix_study.report.sentences import SENTENCES
 from remix_study.results.columns import grouped
@@ -77,10 +77,9 @@ def _picture(kind: str, metric_gains: Sequence[Gains]) -> Picture:
         axes.tick_params(axis="x", length=0)
         axes.set_ylabel(f"{short_name(metric)}: gain (positive is better)")
         legend(axes, max(2, len(metric_gains)))
-        svg, png = render(fig)
     rows = listing([method_gains.method.label for method_gains in metric_gains])
     alt = f"Gain in {short_name(metric)} over the baseline on {kind} problems: {rows}."
-    return Picture(f"gains-{kind}-{metric}", "", alt, svg, png)
+    return picture_of(fig, f"gains-{kind}-{metric}", alt)
 
 
 def _draw(

@@ -9,8 +9,8 @@ from functools import partial
 import pandas as pd
 
 from remix_study.report.formatting import thousands
-from remix_study.report.page_model import Block, Cell, Head, Section, Table
-from remix_study.report.page_tables import Column, line_table
+from remix_study.report.page_model import Block, Cell, Section, Table
+from remix_study.report.page_tables import Column, line_table, text_column
 from remix_study.report.sentences import SENTENCES
 from remix_study.results.columns import frame_of, grouped
 from remix_study.results.comparison import Comparison
@@ -26,7 +26,6 @@ class Progress:
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing is left to run."""
         return self.complete >= self.planned
 
 
@@ -45,30 +44,18 @@ def table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     """Problems as a table: classes, rows, cross-validation and progress, one line a problem."""
     return frame_of(
         comparisons,
-        {
-            "study": "study",
-            "problem": "problem",
-            "title": "title",
-            "kind": "kind",
-            "imbalance": "imbalance_name",
-            "counts": _class_counts,
-            **{name: partial(_number, key) for name, key in _NUMBERS.items()},
-            "test_train_ratio": "ratio",
-            "notes": lambda c: "; ".join(c.info["notes"]),
-        },
+        """study problem title kind imbalance=imbalance_name counts rows features repeats folds
+        planned complete failed test_train_ratio=ratio notes""",
+        counts=_class_counts,
+        notes=lambda c: "; ".join(c.info["notes"]),
+        **{name: partial(_number, key) for name, key in _NUMBERS.items()},
     )
 
 
 def section(
     comparisons: Sequence[Comparison], studies_aside: Mapping[str, Sequence[str]] | None = None
 ) -> Section:
-    """The section of the page.
-
-    Args:
-        comparisons: every problem of every study.
-        studies_aside: role -> studies in it that are no part of the headline, as
-            `Roles.studies_aside` has them.
-    """
+    """The section of the page; `studies_aside` are those of `StudyRoles`."""
     aside = SENTENCES.paragraphs("overview.aside", studies_aside or {})
     studies = grouped(comparisons, lambda c: c.study)
     text = tuple(line for problems in studies.values() for line in _study_lines(problems))
@@ -107,14 +94,12 @@ def _study_lines(problems: Sequence[Comparison]) -> tuple[str, ...]:
 def _page_table(comparisons: Sequence[Comparison], n_studies: int) -> Table:
     columns = [
         Column[Comparison]("problem", lambda c: Cell(c.problem, c.full_title, "name")),
-        Column(Head("study", kind="text"), lambda c: Cell(c.study, kind="text")),
+        text_column("study", lambda c: c.study),
         Column("rows", lambda c: thousands(int(c.info["n_rows"]))),
         Column("features", lambda c: thousands(int(c.info["n_features"]))),
         Column("cross-validation", lambda c: f"{c.info['repeats']} × {c.info['folds']}"),
         Column("points", lambda c: f"{c.info['complete']} of {c.info['planned']}"),
-        Column(
-            Head("rows of each class", kind="text"), lambda c: Cell(_class_counts(c), kind="text")
-        ),
+        text_column("rows of each class", _class_counts),
     ]
     if n_studies < 2:
         del columns[1]

@@ -38,12 +38,7 @@ class ReferenceRanks:
 
 
 def section(comparisons: Sequence[Comparison], reference: ReferenceRanks | None = None) -> Section:
-    """The section of the page with the five published methods first, then all.
-
-    Args:
-        comparisons: problems of the main studies.
-        reference: published rank sums, shown beside those of the five and as a block.
-    """
+    """The section of the page with the five published methods first, then all."""
     usable, notes = rankable(comparisons)
     lead = SENTENCES.text("ranks.lead")
     blocks = [Block(text=SENTENCES.paragraphs("ranks.problem_notes", notes))] if notes else []
@@ -58,13 +53,12 @@ def section(comparisons: Sequence[Comparison], reference: ReferenceRanks | None 
         ),
         "one row of each strategy": rank_tests.rank_tests(strategies, usable),
     }
-    tables = {
+    files = {
         "rank-tests": rank_tests.table(tests),
         "rank-tests-remix": rank_tests.table_of_opponents(tests),
         "ranks": rank_sums.table(every_row),
         "ranks-by-problem": rank_sums.table_by_problem(every_row),
     }
-    files = {name: frame for name, frame in tables.items() if len(frame)}
     blocks.append(_published_block(five, natural, usable, reference))
     if five.rankings:
         files["ranks-published"] = rank_sums.published_layout(five)

@@ -9,9 +9,9 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from remix_study.metrics import short_name
-from remix_study.report.figures import INK, figure, render, strategy_color
+from remix_study.report.figures import INK, Picture, figure, picture_of, strategy_color
 from remix_study.report.formatting import counted, heading, listing, number, p_value
-from remix_study.report.page_model import Block, Cell, Picture, Table
+from remix_study.report.page_model import Block, Cell, Table
 from remix_study.report.page_tables import ABSENT, Column, line_table
 from remix_study.report.sentences import SENTENCES
 from remix_study.results.columns import grouped
@@ -32,11 +32,7 @@ def blocks_of_tests(
 ) -> list[Block]:
     """One block a kind of problem: reading, diagrams, and the tables folded away.
 
-    Args:
-        ranked: the methods.
-        tests: tests of their rankings.
-        description: which methods they are, in words.
-        name: part of the diagrams' file names; "" for none.
+    The description says which methods are tested, the name is part of the diagrams' file names.
     """
     colors = {method.label: strategy_color(method.strategy) for method in ranked.methods}
     blocks: list[Block] = []
@@ -112,14 +108,13 @@ def _picture(name: str, tests: Tests, colors: Mapping[str, str]) -> Picture:
         grid = fig.subplots(len(tests), 1, squeeze=False, height_ratios=heights)[:, 0]
         for axes, test in zip(grid, tests, strict=True):
             draw_critical_difference(axes, test, colors)
-        rendered = render(fig)
     units = counted(first.n_units, f"{first.ranking.kind} {first.unit}")
     metrics = listing([short_name(test.ranking.metric) for test in tests])
-    return Picture(
+    return picture_of(
+        fig,
         f"{name}-{first.unit.replace(' ', '-')}",
-        SENTENCES.phrase("ranks.diagram_caption", first.unit, units),
         f"Critical-difference diagrams of {metrics}, {units}.",
-        *rendered,
+        caption=SENTENCES.phrase("ranks.diagram_caption", first.unit, units),
     )
 
 
@@ -142,10 +137,7 @@ def _first_label(bars: int) -> float:
 def draw_critical_difference(axes: Axes, test: RankTest, colors: Mapping[str, str]) -> None:
     """Draw the methods on an axis of mean ranks, rank 1 on the left, and bars over equals.
 
-    Args:
-        axes: a panel of the figure; its own axes are hidden.
-        test: the ranking and its critical difference, drawn to scale above the axis.
-        colors: label of a method -> its colour.
+    The critical difference is drawn to scale above the axis.
     """
     by_label = {str(label): float(rank) for label, rank in test.ranking.mean_ranks.items()}
     labels = sorted(by_label, key=lambda label: (by_label[label], label))

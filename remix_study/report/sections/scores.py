@@ -8,15 +8,8 @@ from dataclasses import replace
 import pandas as pd
 
 from remix_study.metrics import CORE_METRICS, METRICS, short_name
-from remix_study.report.figures import (
-    COLORS,
-    FAINT,
-    draw_dots,
-    figure,
-    legend,
-    render,
-    strategy_color,
-)
+from remix_study.report import figures, page_tables
+from remix_study.report.figures import Picture
 from remix_study.report.formatting import (
     JOINER,
     SPACE,
@@ -25,34 +18,14 @@ from remix_study.report.formatting import (
     label_with_direction,
     number,
 )
-from remix_study.report.page_model import (
-    Block,
-    Cell,
-    Picture,
-    Section,
-    Table,
-    fold,
-    has_many_problems,
-)
-from remix_study.report.page_tables import (
-    ABSENT,
-    Column,
-    better_sign,
-    line_table,
-    method_cell,
-    metric_columns,
-)
+from remix_study.report.page_model import Block, Cell, Section, Table, fold, has_many_problems
+from remix_study.report.page_tables import Column
 from remix_study.report.sections import paired
 from remix_study.report.sentences import SENTENCES
+from remix_study.results import score_tables
 from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.methods import Method
-from remix_study.results.score_tables import (
-    paired_tests,
-    table,
-    table_of_tests,
-    table_of_training,
-)
 from remix_study.results.verdict import remix_method
 
 # Configurations of a search on the page; the CSV has all.
@@ -60,12 +33,7 @@ SHOWN_CONFIGURATIONS = 12
 
 
 def section(comparisons: Sequence[Comparison], beside: Sequence[Comparison] = ()) -> Section:
-    """The section of the page, one block a problem.
-
-    Args:
-        comparisons: the problems that the page shows.
-        beside: problems with sections of their own, for the table files only.
-    """
+    """The section of the page, one block a problem; those beside are in the table files only."""
     shown = [comparison for comparison in comparisons if comparison.methods]
     others = [comparison for comparison in beside if comparison.methods]
     lead = SENTENCES.text("scores.lead")
@@ -73,7 +41,7 @@ def section(comparisons: Sequence[Comparison], beside: Sequence[Comparison] = ()
         nothing = Block(text=SENTENCES.paragraphs("scores.nothing"))
         return Section("results", "Results", lead, (nothing,))
     many_problems = has_many_problems(shown)
-    tests_by_problem = [(c, paired_tests(c, remix_method(c))) for c in shown]
+    tests_by_problem = [(c, score_tables.paired_tests(c, remix_method(c))) for c in shown]
     blocks = _overview_blocks(shown) if many_problems else []
     blocks += paired.counts([(c, tests) for c, tests in tests_by_problem if tests])
     for place, (comparison, tests) in enumerate(tests_by_problem):
@@ -85,19 +53,17 @@ def section(comparisons: Sequence[Comparison], beside: Sequence[Comparison] = ()
             blocks.append(block)
             if test_tables:
                 blocks.append(Block(tables=test_tables, folded=paired.TITLE))
-    other_table = table(others)
+    other_table = score_tables.table(others)
     if len(other_table):
         other_table = other_table[other_table["metric"].isin(CORE_METRICS)]
         studies = list(dict.fromkeys(c.study for c in others))
         blocks.append(Block(text=SENTENCES.paragraphs("scores.beside", studies)))
     files = {
         "results": wide_table([*shown, *others]),
-        "results-long": pd.concat([table(shown), other_table], ignore_index=True),
-        "training": table_of_training([*shown, *others]),
-        "paired-tests": table_of_tests(tests_by_problem),
+        "results-long": pd.concat([score_tables.table(shown), other_table], ignore_index=True),
+        "training": score_tables.table_of_training([*shown, *others]),
+        "paired-tests": score_tables.table_of_tests(tests_by_problem),
     }
-    if files["paired-tests"].empty:
-        del files["paired-tests"]
     return Section("results", "Results", lead, tuple(blocks), files)
 
 
@@ -127,7 +93,7 @@ def _block(comparison: Comparison, place: int, *, is_drawn: bool) -> Block:
     text = SENTENCES.paragraphs("scores.problem", comparison, fewest, failures)
     if not comparison.is_grid:
         text += SENTENCES.paragraphs("scores.search", comparison, SHOWN_CONFIGURATIONS)
-        sign = better_sign(comparison.objectives[0])
+        sign = page_tables.better_sign(comparison.objectives[0])
         best_first = sorted(methods, key=lambda method: -sign * method.values[0])
         methods = tuple(best_first[:SHOWN_CONFIGURATIONS])
     pictures = [
@@ -154,19 +120,17 @@ def _picture(
     if not points:
         return None
     baseline = next((method for method in points if method.strategy == "baseline"), None)
-    with figure(4.5, 0.75 + 0.21 * len(points)) as fig:
+    with figures.figure(4.5, 0.75 + 0.21 * len(points)) as fig:
         axes = fig.add_subplot()
-        draw_dots(
-            axes,
-            [_short_label(comparison, method) for method in points],
-            [strategy_color(method.strategy) for method in points],
-            list(points.values()),
-            points[baseline].mean if baseline else None,
-        )
+        if baseline is not None:
+            axes.axvline(points[baseline].mean, color=figures.FAINT, lw=1.2, zorder=1)
+        for height, (method, point) in enumerate(points.items()):
+            figures.draw_interval(axes, point, height, figures.strategy_color(method.strategy))
+        figures.name_lines(axes, [_short_label(comparison, method) for method in points])
+        axes.spines["left"].set_visible(False)
         axes.set_xlabel(label_with_direction(metric))
-        svg, png = render(fig)
     alt = f"{short_name(metric)} of every row on {comparison.name}, with corrected 95 % intervals."
-    return Picture(f"results-{place + 1}-{metric}", "", alt, svg, png)
+    return figures.picture_of(fig, f"results-{place + 1}-{metric}", alt)
 
 
 def _short_label(comparison: Comparison, method: Method) -> str:
@@ -183,35 +147,31 @@ def _page_table(comparison: Comparison, methods: Sequence[Method]) -> Table:
 
     def best(metric: str) -> str:
         means = {m.label: s.mean for m in methods if (s := effects.score(m.label, metric))}
-        sign = better_sign(metric)
+        sign = page_tables.better_sign(metric)
         return max(means, key=lambda label: sign * means[label], default="")
 
     best_labels = {metric: best(metric) for metric in metrics}
 
     def cell(method: Method, metric: str) -> Cell:
-        score, best_label, n = (
-            effects.score(method.label, metric),
-            best_labels[metric],
-            digits(metric),
-        )
+        score, best_label = effects.score(method.label, metric), best_labels[metric]
         if score is None:
-            return ABSENT
+            return page_tables.ABSENT
         difference = effects.difference(method.label, best_label, metric)
-        kind = "number"
-        if method.label == best_label:
-            kind = "best"
-        elif difference is not None and difference.relation == "unclear":
-            kind = "close"
+        is_close = difference is not None and difference.relation == "unclear"
+        kind = "best" if method.label == best_label else "close" if is_close else "number"
         n = digits(metric)
         return Cell(number(score.mean, n), number(score.standard_deviation, n), kind)
 
-    return line_table(
+    return page_tables.line_table(
         f"Test scores on {comparison.name}: mean and standard deviation over "
         f"{counted(comparison.planned_folds, 'fold')}",
         methods,
         (
-            Column("row", lambda method: method_cell(method, _epochs_text(comparison, method))),
-            *metric_columns(metrics, cell),
+            Column(
+                "row",
+                lambda method: page_tables.method_cell(method, _epochs_text(comparison, method)),
+            ),
+            *page_tables.metric_columns(metrics, cell),
         ),
     )
 
@@ -250,12 +210,14 @@ def _overview_picture(problems: Sequence[Comparison], metric: str) -> Picture:
     """Draw a line a problem and a dot a method, at its mean score."""
     methods = {method.label: method for c in problems for method in c.methods}
     # Strategies without a colour of their own share one; the tables tell them apart.
-    uncoloured = [name for name, method in methods.items() if method.strategy not in COLORS]
+    uncoloured = [
+        name for name, method in methods.items() if method.strategy not in figures.COLORS
+    ]
     n_named = len(methods) - len(uncoloured) + bool(uncoloured)
-    with figure(5.2, 1.0 + 0.2 * len(problems)) as fig:
+    with figures.figure(5.2, 1.0 + 0.2 * len(problems)) as fig:
         axes = fig.add_subplot()
         for height in range(len(problems)):
-            axes.axhline(height, color=FAINT, lw=0.6, zorder=1)
+            axes.axhline(height, color=figures.FAINT, lw=0.6, zorder=1)
         for name, method in methods.items():
             scores = [c.effects.score(name, metric) for c in problems]
             points = [(score.mean, height) for height, score in enumerate(scores) if score]
@@ -264,18 +226,14 @@ def _overview_picture(problems: Sequence[Comparison], metric: str) -> Picture:
             x, y = zip(*points, strict=True)
             is_small = name in uncoloured
             legend_name = name if not is_small else "_" if name != uncoloured[0] else "other rows"
-            axes.plot(x, y, ls="", marker="o", alpha=0.85, label=legend_name,
-                      markersize=3 if is_small else 4.5, color=strategy_color(method.strategy),
-                      markeredgewidth=0, zorder=2 if is_small else 3)  # fmt: skip
-        axes.set_yticks(
-            range(len(problems)), [f"{c.info['dataset']}, {c.imbalance_name}" for c in problems]
-        )
-        axes.set_ylim(len(problems) - 0.4, -0.6)
-        axes.tick_params(axis="y", length=0)
+            color = figures.strategy_color(method.strategy)
+            axes.plot(x, y, ls="", marker="o", alpha=0.85, label=legend_name, color=color,
+                      markersize=3 if is_small else 4.5, markeredgewidth=0,
+                      zorder=2 if is_small else 3)  # fmt: skip
+        figures.name_lines(axes, [f"{c.dataset}, {c.imbalance_name}" for c in problems])
         axes.set_xlabel(label_with_direction(metric))
-        if n_named <= len(COLORS) + 1:
-            legend(axes, n_named)
-        svg, png = render(fig)
+        if n_named <= len(figures.COLORS) + 1:
+            figures.legend(axes, n_named)
     n_problems = counted(len(problems), f"{problems[0].kind} problem")
     alt = f"Mean {short_name(metric)} of every row on {n_problems}."
-    return Picture(f"results-{problems[0].study}-{problems[0].kind}-{metric}", "", alt, svg, png)
+    return figures.picture_of(fig, f"results-{problems[0].study}-{problems[0].kind}-{metric}", alt)

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from remix_study.metrics import is_maximized, short_name
-from remix_study.report.figures import (
-    FAINT,
-    INK,
-    PANEL_SIZE,
-    alpha_axis,
-    figure,
-    render,
-    strategy_color,
-)
+from remix_study.report import figures
+from remix_study.report.figures import Picture, strategy_color
 from remix_study.report.formatting import heading, label_with_direction
-from remix_study.report.page_model import Block, Cell, Head, Listing, Picture, Section, Table
+from remix_study.report.page_model import Block, Cell, Head, Listing, Section, Table
 from remix_study.report.page_tables import Column, line_table, metric_columns, score_cell
 from remix_study.report.recommended_study import python_text, study_text
 from remix_study.report.sentences import SENTENCES
@@ -77,7 +70,6 @@ def sections(
         "search-outer": table_of_outer_scores(summaries),
         "search-importances": table([(s.comparison, s.importances) for s in summaries]),
     }
-    files = {name: table for name, table in files.items() if not table.empty}
     return [Section("search", "Search", SENTENCES.text("search.lead"), tuple(blocks), files)]
 
 
@@ -156,38 +148,36 @@ def _outer_table(summary: SearchSummary) -> Table:
 def _pictures(name: str, summary: SearchSummary) -> tuple[Picture, ...]:
     """All figures of a problem's search for which there are trials."""
     objectives = summary.comparison.objectives
-    names = {metric: short_name(metric) for metric in objectives}
-    pictures = []
+    pictures: list[Picture] = []
+
+    @contextmanager
+    def panel(file_name: str, alt: str) -> Iterator[Axes]:
+        with figures.figure(*figures.PANEL_SIZE) as fig:
+            axes = fig.add_subplot()
+            yield axes
+            axes.legend(
+                loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0.1,
+                borderpad=0.2, handlelength=1.4, columnspacing=1.1, fontsize=8,
+            )  # fmt: skip
+        pictures.append(figures.picture_of(fig, f"{name}-{file_name}", alt))
+
     for metric in objectives:
-        alt = f"Validation {names[metric]} of each trial, and the best so far."
-        draw = partial(_draw_history, summary=summary, metric=metric)
-        pictures.append(_picture(f"{name}-history-{metric}", alt, draw))
+        alt = f"Validation {short_name(metric)} of each trial, and the best so far."
+        with panel(f"history-{metric}", alt) as axes:
+            _draw_history(axes, summary, metric)
     if len(objectives) > 1:
-        metrics = " and ".join(names[metric] for metric in objectives[:2])
-        alt = f"Trade-offs between {metrics}, validation and test."
-        pictures.append(_picture(f"{name}-front", alt, partial(_draw_front, summary=summary)))
+        metrics = " and ".join(map(short_name, objectives[:2]))
+        with panel("front", f"Trade-offs between {metrics}, validation and test.") as axes:
+            _draw_front(axes, summary)
     if summary.importances:
-        draw = partial(_draw_importances, importances=summary.importances)
-        alt = "Importance of each parameter."
-        pictures.append(_picture(f"{name}-importances", alt, draw))
+        with panel("importances", "Importance of each parameter.") as axes:
+            _draw_importances(axes, summary.importances)
     mixed = [trial for trial in summary.complete if "alpha" in trial.parameters]
     for metric in objectives if mixed else ():
-        alt = f"Validation {names[metric]} against alpha, by sampler."
-        value = _validation_mean(summary, metric)
-        draw = partial(_draw_alphas, trials=mixed, value=value, metric=metric)
-        pictures.append(_picture(f"{name}-alpha-{metric}", alt, draw))
+        alt = f"Validation {short_name(metric)} against alpha, by sampler."
+        with panel(f"alpha-{metric}", alt) as axes:
+            _draw_alphas(axes, mixed, _validation_mean(summary, metric), metric)
     return tuple(pictures)
-
-
-def _picture(name: str, alt: str, draw: Callable[[Axes], None]) -> Picture:
-    with figure(*PANEL_SIZE) as fig:
-        axes = fig.add_subplot()
-        draw(axes)
-        axes.legend(
-            loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0.1, borderpad=0.2,
-            handlelength=1.4, columnspacing=1.1, fontsize=8,
-        )  # fmt: skip
-        return Picture(name, "", alt, *render(fig))
 
 
 def _dots(
@@ -218,10 +208,10 @@ def _draw_history(axes: Axes, summary: SearchSummary, metric: str) -> None:
         if trial in positions:
             axes.annotate(
                 "baseline" if strategy == "baseline" else "ReMix", (at(trial), value(trial)),
-                textcoords="offset points", xytext=(4, 5), fontsize=8, color=INK,
+                textcoords="offset points", xytext=(4, 5), fontsize=8, color=figures.INK,
             )  # fmt: skip
         else:
-            axes.axhline(value(trial), color=FAINT, lw=1, zorder=0)
+            axes.axhline(value(trial), color=figures.FAINT, lw=1, zorder=0)
     axes.set_xlabel("trial, in the order of the search")
     axes.set_ylabel(f"validation {label_with_direction(metric)}")
 
@@ -242,7 +232,7 @@ def _draw_front(axes: Axes, summary: SearchSummary) -> None:
     for trial in summary.front:
         scores = [summary.score(trial, metric, "test") for metric in metrics]
         test = [score.mean for score in scores if score]
-        axes.plot(*zip(trial.values[:2], test, strict=True), color=FAINT, lw=1, zorder=1)
+        axes.plot(*zip(trial.values[:2], test, strict=True), color=figures.FAINT, lw=1, zorder=1)
         axes.plot(*test, "s", ms=4.5, color=strategy_color("remix"), zorder=3,
                   label="front on test" if trial is summary.front[0] else None)  # fmt: skip
     _dots(axes, summary.front, x, y, "o-", ms=5, lw=1, color=strategy_color("balance"),
@@ -252,10 +242,8 @@ def _draw_front(axes: Axes, summary: SearchSummary) -> None:
 
 
 def _draw_importances(axes: Axes, importances: Mapping[str, Mapping[str, float]]) -> None:
-    largest: dict[str, float] = {}
-    for shares in importances.values():
-        for parameter, share in shares.items():
-            largest[parameter] = max(share, largest.get(parameter, 0.0))
+    names = dict.fromkeys(name for shares in importances.values() for name in shares)
+    largest = {name: max(s.get(name, 0.0) for s in importances.values()) for name in names}
     parameters = sorted(largest, key=lambda parameter: -largest[parameter])
     height = 0.8 / len(importances)
     for number, (metric, shares) in enumerate(importances.items()):
@@ -280,7 +268,7 @@ def _draw_alphas(axes: Axes, trials: Sequence[StoredTrial], value: _Value, metri
     top = max(map(_alpha, trials))
     # Round numbers, the last at or above the largest alpha.
     ticks = [tick for tick in _ALPHA_TICKS if tick <= top]
-    alpha_axis(axes, [0.0, *ticks, next(t for t in (*_ALPHA_TICKS, top) if t >= top)])
+    figures.alpha_axis(axes, [0.0, *ticks, next(t for t in (*_ALPHA_TICKS, top) if t >= top)])
     axes.set_ylabel(f"validation {label_with_direction(metric)}")
 
 

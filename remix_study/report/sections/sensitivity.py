@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, NamedTuple
 
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from numpy.typing import NDArray
 
 from remix_study.metrics import PUBLISHED_METRICS, short_name
 from remix_study.report import figures
-from remix_study.report.figures import LineStyle, Series
+from remix_study.report.figures import Picture
 from remix_study.report.formatting import (
     label_with_direction,
     number,
@@ -19,7 +22,7 @@ from remix_study.report.formatting import (
     signed,
     strategy_name,
 )
-from remix_study.report.page_model import Block, Cell, Picture, Section, Table
+from remix_study.report.page_model import Block, Cell, Section, Table
 from remix_study.report.page_tables import (
     Column,
     better_sign,
@@ -32,17 +35,28 @@ from remix_study.results import alpha_grids
 from remix_study.results.alpha_grids import FIXED_ALPHAS, AlphaTrend
 from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
-from remix_study.results.effects import Difference, Score
+from remix_study.results.effects import Difference, Interval, Score
 from remix_study.results.sensitivity import CurvePoint, SensitivityCurve, sensitivity_curves, table
 
 Curves = Sequence[SensitivityCurve]
+_LINES = ("-", (0, (5, 1.8)), (0, (1.2, 1.4)), (0, (6, 1.6, 1.2, 1.6)), (0, (3, 1, 1, 1, 1, 1)))
+_MARKERS = ("o", "s", "^", "D", "v")
+
+
+class LineStyle(NamedTuple):
+    """Line and marker of one imbalance ratio; `shade` in 0..1 darkens its colour."""
+
+    dashes: Any
+    marker: str
+    shade: float
 
 
 def section(comparisons: Sequence[Comparison]) -> Section:
     """The section of the page with one block a mixing strategy and base problem."""
     curves = sensitivity_curves(comparisons)
-    names = sorted({(_extremeness(curve.comparison), curve.name) for curve in curves})
-    styles = figures.line_styles(list(dict.fromkeys(name for _, name in names)))
+    # The mildest imbalance first; data as they are have none.
+    names = sorted({(-np.nan_to_num(c.comparison.imbalance), c.name) for c in curves})
+    styles = _line_styles(list(dict.fromkeys(name for _, name in names)))
     blocks: list[Block] = []
     single_alphas: dict[str, list[float]] = {}
     by_family = grouped(curves, lambda curve: curve.family)
@@ -66,15 +80,18 @@ def section(comparisons: Sequence[Comparison]) -> Section:
         () if curves or searched else SENTENCES.paragraphs("sensitivity.nothing"),
     )
     blocks += [Block(text=text) for text in remarks if text]
-    files = {"sensitivity": table(curves)} if curves else {}
-    if trends:
-        files["trends"] = alpha_grids.trend_table(trends)
+    files = {"sensitivity": table(curves), "trends": alpha_grids.trend_table(trends)}
     lead = SENTENCES.text("sensitivity.lead")
     return Section("sensitivity", "Sensitivity to alpha", lead, tuple(blocks), files)
 
 
-def _extremeness(comparison: Comparison) -> float:
-    return 0.0 if math.isnan(comparison.imbalance) else -comparison.imbalance
+def _line_styles(names: Sequence[str]) -> dict[str, LineStyle]:
+    """A line style for each name; names are ordered from the mildest to the most extreme."""
+    n = max(1, len(names) - 1)
+    return {
+        name: LineStyle(_LINES[i % len(_LINES)], _MARKERS[i % len(_MARKERS)], 0.45 * i / n)
+        for i, name in enumerate(names)
+    }
 
 
 def _curves_block(name: str, curves: Curves, styles: Mapping[str, LineStyle]) -> Block:
@@ -94,10 +111,8 @@ def _curves_block(name: str, curves: Curves, styles: Mapping[str, LineStyle]) ->
                 if not _draw(axes, metric_curves, panel, styles):
                     axes.set_axis_off()
         grid[0, 0].set_title(title, pad=24)
-        # All panels in one figure, for a paper or a README.
-        overview = Picture(
-            name, "", f"{title}: sensitivity to alpha.", *figures.render(fig), on_page=False
-        )
+    # All panels in one figure, for a paper or a README.
+    overview = figures.picture_of(fig, name, f"{title}: sensitivity to alpha.", on_page=False)
     return Block(
         title=title,
         text=SENTENCES.paragraphs(
@@ -110,28 +125,75 @@ def _curves_block(name: str, curves: Curves, styles: Mapping[str, LineStyle]) ->
 
 
 @dataclass(frozen=True)
+class _Series:
+    """A line of a panel: a position and an interval for each point."""
+
+    curve: SensitivityCurve
+    x: NDArray[np.float64]
+    points: Sequence[Interval]
+    style: LineStyle
+
+    @property
+    def color(self) -> tuple[float, ...]:
+        """The strategy's colour, the darker the more extreme the imbalance."""
+        color = to_rgb(figures.strategy_color(self.curve.family))
+        return tuple(part * (1 - self.style.shade) for part in color)
+
+    def values(self, name: str) -> NDArray[np.float64]:
+        """A field of all intervals."""
+        return np.array([getattr(point, name) for point in self.points])
+
+
+def _draw_scores(axes: Axes, series: Sequence[_Series]) -> None:
+    """Draw means with bands of one corrected standard error."""
+    for line in series:
+        mean, error = line.values("mean"), line.values("standard_error")
+        # An interval is wider than one error, unless it was clipped to the metric's range.
+        low = np.maximum(mean - error, line.values("low"))
+        high = np.minimum(mean + error, line.values("high"))
+        axes.fill_between(line.x, low, high, color=line.color, alpha=0.13, lw=0)
+        axes.plot(line.x, mean, color=line.color, ls=line.style.dashes, lw=1.5,
+                  label=line.curve.name, marker=line.style.marker, markersize=5,
+                  markeredgecolor="white", markeredgewidth=0.5, clip_on=False,
+                  zorder=3)  # fmt: skip
+
+
+def _draw_differences(axes: Axes, series: Sequence[_Series]) -> None:
+    """Draw differences with corrected intervals; a mark is hollow if its interval holds zero."""
+    axes.axhline(0, color="#888888", lw=0.8, zorder=1)
+    axes.plot(0, 0, marker="o", markersize=3.5, color="#888888", zorder=2)
+    for i, line in enumerate(series):
+        color, marker = line.color, line.style.marker
+        shift = 0.011 * (i - (len(series) - 1) / 2) * np.sqrt(max(line.x))
+        x = figures.signed_square(figures.signed_root(line.x) + shift)
+        axes.plot(x, line.values("mean"), color=color, linestyle=line.style.dashes, lw=0.9,
+                  alpha=0.6, zorder=2)  # fmt: skip
+        axes.plot([], [], color=color, linestyle=line.style.dashes, marker=marker, markersize=4,
+                  lw=0.9, label=line.curve.name)  # fmt: skip
+        for at, point in zip(x, line.points, strict=True):
+            axes.plot([at] * 2, [point.low, point.high], color=color, lw=1.1, zorder=3)
+            axes.plot(at, point.mean, marker=marker, markersize=4.5, color=color,
+                      markerfacecolor=color if point.excludes_zero else "white",
+                      markeredgewidth=1.1, zorder=4)  # fmt: skip
+
+
+@dataclass(frozen=True)
 class _Panel:
     """One of the two panels of a metric; `{}` in its texts is the metric's name."""
 
     suffix: str
     effect: Callable[[CurvePoint], Score | Difference | None]
-    draw: Callable[[Axes, Sequence[Series], str], None]
+    draw: Callable[[Axes, Sequence[_Series]], None]
     label: Callable[[str], str]
     alt: str
 
 
 _PANELS = (
-    _Panel(
-        "",
-        lambda point: point.score,
-        figures.draw_scores,
-        label_with_direction,
-        "{} against alpha",
-    ),
+    _Panel("", lambda point: point.score, _draw_scores, label_with_direction, "{} against alpha"),
     _Panel(
         "-difference",
         lambda point: point.difference,
-        figures.draw_differences,
+        _draw_differences,
         lambda metric: f"{short_name(metric)}: difference to alpha 0",
         "Difference in {} to alpha 0",
     ),
@@ -146,9 +208,7 @@ def _panel_picture(
     with figures.figure(*figures.PANEL_SIZE) as fig:
         if not _draw(fig.add_subplot(), curves, panel, styles):
             return None
-        return Picture(
-            f"{name}-{metric}{panel.suffix}", "", f"{alt}, {title}.", *figures.render(fig)
-        )
+    return figures.picture_of(fig, f"{name}-{metric}{panel.suffix}", f"{alt}, {title}.")
 
 
 def _draw(axes: Axes, curves: Curves, panel: _Panel, styles: Mapping[str, LineStyle]) -> bool:
@@ -157,10 +217,10 @@ def _draw(axes: Axes, curves: Curves, panel: _Panel, styles: Mapping[str, LineSt
     for curve in curves:
         pairs = [(p.alpha, effect.interval) for p in curve.points if (effect := panel.effect(p))]
         if pairs:
-            alphas, intervals = zip(*pairs, strict=True)
-            series.append(Series(curve.name, alphas, intervals, styles[curve.name]))
+            alphas, points = zip(*pairs, strict=True)
+            series.append(_Series(curve, np.array(alphas), points, styles[curve.name]))
     if series:
-        panel.draw(axes, series, figures.strategy_color(curves[0].family))
+        panel.draw(axes, series)
         figures.alpha_axis(
             axes, [0.0, *(point.alpha for curve in curves for point in curve.points)]
         )

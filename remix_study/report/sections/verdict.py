@@ -17,7 +17,7 @@ from remix_study.report.page_model import (
     fold,
     has_many_problems,
 )
-from remix_study.report.page_tables import Column, difference_cell, line_table
+from remix_study.report.page_tables import Column, difference_cell, line_table, metric_columns
 from remix_study.report.sentences import SENTENCES
 from remix_study.results.effects import Difference, Score
 from remix_study.results.selection import Selection
@@ -25,7 +25,6 @@ from remix_study.results.verdict import (
     FEW_FOLDS,
     FEW_ROWS,
     PROBABILITY_METRIC,
-    Rival,
     Verdict,
     choice_table,
     table,
@@ -48,8 +47,7 @@ def section(verdicts: Sequence[Verdict]) -> Section:
         blocks.insert(0, Block(text=tally_lines(planned), tables=(_glance_table(planned),)))
     if not shown:
         blocks = [Block(text=SENTENCES.paragraphs("verdict.nothing"))]
-    frames = {"verdict": table(shown), "choices": choice_table(shown)}
-    files = {name: frame for name, frame in frames.items() if len(frame)}
+    files = {"verdict": table(shown), "choices": choice_table(shown)}
     return Section("verdict", "Verdict", SENTENCES.text("verdict.lead"), tuple(blocks), files)
 
 
@@ -79,11 +77,6 @@ def _block(verdict: Verdict, table_title: str) -> Block:
 def _difference_table(verdict: Verdict) -> Table:
     """ReMix minus each rival."""
 
-    def column(metric: str) -> Column[Rival]:
-        return Column(
-            heading(metric), lambda rival: difference_cell(rival.differences.get(metric))
-        )
-
     metrics = [
         metric
         for metric in dict.fromkeys((*verdict.comparison.objectives, *CORE_METRICS))
@@ -95,7 +88,7 @@ def _difference_table(verdict: Verdict) -> Table:
         verdict.rivals,
         (
             Column("against", lambda r: Cell(r.name, "", "name", strategy_color(r.strategy))),
-            *map(column, metrics),
+            *metric_columns(metrics, lambda r, m: difference_cell(r.differences.get(m))),
         ),
     )
 
@@ -113,7 +106,7 @@ def _glance_table(verdicts: Sequence[Verdict]) -> Table:
 
     def rival_column(name: str, metric: str) -> Column[Verdict]:
         return change_column(
-            heading(metric), metric, lambda v: r.differences if (r := v.rival(name)) else None
+            heading(metric), metric, lambda v: getattr(v.rival(name), "differences", None)
         )
 
     def choice_column(metric: str) -> Column[Verdict]:
@@ -123,20 +116,17 @@ def _glance_table(verdicts: Sequence[Verdict]) -> Table:
 
         return Column(Head(short_name(metric), kind="text"), cell)
 
+    def quality_column(head: str, stage: str) -> Column[Verdict]:
+        return change_column(
+            head, PROBABILITY_METRIC, lambda v: getattr(v.probability_quality, stage, None)
+        )
+
     columns = (
         Column[Verdict]("problem", lambda verdict: verdict.comparison.name),
         *(rival_column("baseline", metric) for metric in metrics),
         *(rival_column("balance", metric) for metric in metrics),
-        change_column(
-            "as trained",
-            PROBABILITY_METRIC,
-            lambda v: v.probability_quality.as_trained if v.probability_quality else None,
-        ),
-        change_column(
-            "corrected",
-            PROBABILITY_METRIC,
-            lambda v: v.probability_quality.corrected if v.probability_quality else None,
-        ),
+        quality_column("as trained", "as_trained"),
+        quality_column("corrected", "corrected"),
         *map(choice_column, metrics),
     )
     caption = "Every problem at a glance: ▲ better, ▼ worse, no mark: not told apart"

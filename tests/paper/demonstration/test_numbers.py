@@ -1,6 +1,5 @@
 """The demonstration's numbers against other ways to compute them; no network is trained."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +9,7 @@ from scipy.spatial import ConvexHull
 from scipy.stats import beta, gaussian_kde
 
 from remix_study.batches.strategies import make_strategy
-from remix_study.errors import UsageError
+from remix_study.paper import SENTENCES
 from remix_study.paper.demonstration.blends import (
     densities,
     is_contradicted,
@@ -18,7 +17,6 @@ from remix_study.paper.demonstration.blends import (
     measure_mixing,
 )
 from remix_study.paper.demonstration.boundary import (
-    boundary_claim,
     judge_boundary,
     measure_surface,
     weighted_distance,
@@ -40,14 +38,12 @@ from remix_study.paper.demonstration.generated_data import (
 )
 from remix_study.paper.demonstration.samples import (
     batch_rows,
-    copies_claim,
     copy_means,
     first_visible_batch,
     judge_copies,
     plan_epochs,
     summarise_rows,
 )
-from remix_study.paper.sentences import SENTENCES
 
 SMALL = Scale(seeds=2, draws=3)
 
@@ -136,15 +132,6 @@ def test_the_verdict_is_the_order_of_the_means(share, steepness, verdict):
     assert f"“Pushed out and smoother” {verdict} on the mean of 2 seeds" in headline
 
 
-def test_a_claim_is_read_from_the_folder_that_holds_it(tmp_path):
-    claim = judge_boundary(_measures((0.1, 0.2, 0.3), (4, 3, 2)))
-    manifest = {"facts": {"boundary": vars(claim)}}
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    assert boundary_claim(tmp_path) == claim
-    with pytest.raises(UsageError, match="holds no demonstration"):
-        boundary_claim(tmp_path / "nowhere")
-
-
 def test_rows_are_those_of_the_plan():
     sample = moons(3)
     plan = plan_epochs(sample, make_strategy("remix", 0.5), seed=5, epochs=1)[0]
@@ -195,8 +182,8 @@ def test_smote_stays_inside_the_hull_and_balance_repeats():
 
 
 def test_the_claim_on_copies_and_its_sentence_follow_the_numbers():
-    claim = copies_claim(SMALL)
     means = copy_means(SMALL)
+    claim = judge_copies(means, SMALL.seeds)
     assert claim.copy_share == dict(zip(means["strategy"], means["copy_share"], strict=True))
     assert claim.holds == (claim.copy_share["remix (0.1)"] < 0.5)
     for share, words in ((0.2, "rows rarely repeat: 20 %"), (0.8, "rows mostly repeat: 80 %")):

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from remix_study.cli.main import main
-from remix_study.paper.demonstration import networks
-from remix_study.paper.demonstration.boundary import boundary_claim
+from remix_study.paper.demonstration import generated_data
+from remix_study.paper.demonstration.boundary import BoundaryClaim
 from remix_study.paper.demonstration.generated_data import Scale
 from remix_study.paper.demonstration.page import write_demonstration
 
@@ -23,13 +23,19 @@ EVERYTHING = ["--latex", "--figures"]
 # The command itself, with less to train.
 SMALLER = f"""
 import sys
-from remix_study.paper.demonstration import networks, page
+from remix_study.paper.demonstration import generated_data, page
 from remix_study.paper.demonstration.generated_data import Scale
-networks.HIDDEN = {HIDDEN!r}
+generated_data.HIDDEN = {HIDDEN!r}
 page.write_demonstration.__kwdefaults__["scale"] = {TINY!r}
 from remix_study.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
+
+
+def boundary_claim(folder: Path) -> BoundaryClaim:
+    """The claim in the manifest of a demonstration."""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    return BoundaryClaim(**manifest["facts"]["boundary"])
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +49,7 @@ def folder(tmp_path_factory) -> Path:
         contextlib.redirect_stderr(errors),
     ):
         patch.chdir(current_folder)
-        patch.setattr(networks, "HIDDEN", HIDDEN)
+        patch.setattr(generated_data, "HIDDEN", HIDDEN)
         patch.setitem(write_demonstration.__kwdefaults__, "scale", TINY)
         assert main(["report", "--demonstration", *EVERYTHING]) == 0
     assert (out.getvalue(), errors.getvalue()) == ("report: demonstration/index.html\n", "")
