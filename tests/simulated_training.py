@@ -16,8 +16,10 @@ import numpy as np
 import sqlalchemy
 
 from remix_study.batches.plan import PlanSummary
+from remix_study.cli import preview
 from remix_study.cli import run as run_command
 from remix_study.cli.main import main
+from remix_study.models.size import Layer, NetworkSize
 from remix_study.seeds import derive_seed
 from remix_study.study import runner
 from remix_study.study.task import Task
@@ -136,11 +138,13 @@ def skip_migrations(setattr) -> None:
 def simulate_training(setattr) -> None:
     """Patch this process; ``setattr`` is Python's own or that of pytest's monkeypatch."""
     setattr(Task, "fit", fit)
-    setattr(Task, "network_parameters", lambda _task, _model: 7)
+    size = NetworkSize((Layer("dense", (1,), 7),), parameters=7)
+    setattr(Task, "network_size", lambda _task, _model: size)
     setattr(Task, "fit_together", fit_together)
     setattr(Task, "stack", property(lambda task: int(task.spec.training.stack or 1)))
     setattr(stacks, "has_accelerator", lambda: False)
     setattr(runner, "load_networks", lambda: None)
+    setattr(preview, "load_networks", lambda: None)
 
 
 if __name__ == "__main__":

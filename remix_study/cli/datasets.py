@@ -35,7 +35,7 @@ def _datasets(options: argparse.Namespace, _signals: Signals) -> int:
     from remix_study.data.published_files import data_folder
 
     if options.name == "fetch":
-        return _fetch(options.fetched)
+        return _fetch(options.fetched, as_json=options.json)
     if options.fetched:
         raise UsageError('name one data set, or write "fetch" before several')
     if options.name not in (None, "check"):
@@ -49,7 +49,7 @@ def _datasets(options: argparse.Namespace, _signals: Signals) -> int:
     return BAD_INPUT if any(info.state == "refused" for info in datasets) else DONE
 
 
-def _fetch(names: Sequence[str]) -> int:
+def _fetch(names: Sequence[str], *, as_json: bool) -> int:
     """Download and verify data sets, saying of each file where it came from."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
@@ -61,7 +61,8 @@ def _fetch(names: Sequence[str]) -> int:
 
     if not names:
         raise UsageError("datasets fetch: name the data sets; the command datasets lists them")
-    print(f"files go to {data_folder()}")
+    say = (lambda _line: None) if as_json else print
+    say(f"files go to {data_folder()}")
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     bars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
@@ -72,15 +73,20 @@ def _fetch(names: Sequence[str]) -> int:
             tasks[path] = bars.add_task(path)
         bars.update(tasks[path], completed=received, total=size or None)
 
+    answer: dict[str, dict[str, str]] = {}
     for facts in [find_facts(name) for name in names]:
-        print(f"{facts.name}: {facts.source}; licence: {facts.licence}")
+        say(f"{facts.name}: {facts.source}; licence: {facts.licence}")
+        files = answer.setdefault(facts.name, {})
         with bars:
             for file in fetch(facts.name, show):
-                print(f"  {file.path}  {file.url or 'is there already'}")
+                files[str(file.path)] = file.url
+                say(f"  {file.path}  {file.url or 'is there already'}")
         dataset = load_dataset(facts.name)
         for note in dataset.notes:
-            print(f"  note: {note}")
-        print(f"  verified: {len(dataset.X):,} rows, {dataset.n_features} features")
+            say(f"  note: {note}")
+        say(f"  verified: {len(dataset.X):,} rows, {dataset.n_features:,} features")
+    if as_json:
+        print(json.dumps(answer, indent=2))
     return DONE
 
 

@@ -171,7 +171,7 @@ def _load_study(options: argparse.Namespace) -> Study:
 
 
 def _preview(study: Study, *, as_json: bool) -> int:
-    from remix_study.study.runner import preview, preview_text
+    from remix_study.cli.preview import preview, preview_text
     from remix_study.training.backend import hidden_stderr
 
     summary = preview(study, hidden_stderr())

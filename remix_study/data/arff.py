@@ -20,6 +20,7 @@ from remix_study.studyfile.table_format import TableFormat
 if TYPE_CHECKING:
     import pandas as pd
 
+_DATA_LINE = re.compile(rb"^[ \t]*@data\b[^\n]*", re.IGNORECASE | re.MULTILINE)
 _LINE = re.compile(r"\s*@(\w+)\s*(.*?)\s*$")
 _ATTRIBUTE = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s{]+)\s*(.*)""")
 _NAME = re.compile(r"""\s*('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^,]*)\s*(?:,|$)""")
@@ -47,12 +48,11 @@ class _Attribute:
 
 @dataclass(frozen=True)
 class _Header:
-    """The columns, those that KEEL's header calls inputs and outputs, and the data's line."""
+    """The columns, and those that KEEL's header calls inputs and outputs."""
 
     attributes: tuple[_Attribute, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    data_line: int
 
 
 def is_arff(content: bytes) -> bool:
@@ -81,15 +81,18 @@ def parse_arff(
         DataError: The header or a row cannot be read, a cell is no number or not among the
             values that the header names.
     """
-    text = as_utf8(content, path, table_format.encoding)[0].decode()
-    header = _parse_header(text.split("\n"), path)
-    body = "\n" * header.data_line + text.split("\n", header.data_line)[-1]
+    text = as_utf8(content, path, table_format.encoding)[0]
+    data_line = _DATA_LINE.search(text)
+    if data_line is None:
+        raise DataError(f"{path}: no line @data; an ARFF or KEEL file has its rows after one")
+    head = text[: data_line.end()]
+    header = _parse_header(head.decode().split("\n"), path)
+    # Blank lines in the header's place, so that lines are counted as in the file.
+    body = b"\n" * head.count(b"\n") + text[data_line.end() :]
     if not body.strip():
         raise DataError(f"{path}: the file has no rows")
-    if re.search(r"""['"{\\%]""", body) is None:
-        raw = _read_plain(body, path, header)
-    else:
-        raw = _read_quoted_or_sparse(body, path, header)
+    is_plain = not any(mark in body for mark in (b"'", b'"', b"{", b"\\", b"%"))
+    raw = (_read_plain if is_plain else _read_quoted_or_sparse)(body, path, header)
     columns, n, written = {}, len(header.attributes), {*verbatim, *header.outputs}
     for i, attribute in enumerate(header.attributes):
         column = _typed(raw, i, attribute)
@@ -117,29 +120,27 @@ def _truth_values(column: Any) -> Any:
 
 
 def _parse_header(lines: Sequence[str], path: Path) -> _Header:
-    """Parse the lines up to ``@data``."""
+    """Parse the lines before the rows."""
     attributes: list[_Attribute] = []
     roles: dict[str, tuple[str, ...]] = {"input": (), "output": ()}
     for number, line in enumerate(lines, start=1):
         match = _LINE.match(line)
         key = match[1].lower() if match else ""
-        where = f"{path}, line {number}"
-        if key == "data":
-            columns = {attribute.name for attribute in attributes}
-            if not columns:
-                raise DataError(f"{where}: there is no @attribute line before; mend the header")
-            for name in roles["input"] + roles["output"]:
-                if name not in columns:
-                    raise DataError(f'{path}: the header\'s input or output "{name}" is no column')
-            return _Header(tuple(attributes), roles["input"], roles["output"], number)
         if match and key == "attribute":
+            where = f"{path}, line {number}"
             attribute = _parse_attribute(match[2], where)
             if any(attribute.name == other.name for other in attributes):
                 raise DataError(f'{where}: two columns are named "{attribute.name}"; rename one')
             attributes.append(attribute)
         elif match and key.rstrip("s") in roles:
             roles[key.rstrip("s")] += tuple(_split(match[2]))
-    raise DataError(f"{path}: no line @data; an ARFF or KEEL file has its rows after one")
+    columns = {attribute.name for attribute in attributes}
+    if not columns:
+        raise DataError(f"{path}: the header has no @attribute line; it needs one for each column")
+    for name in roles["input"] + roles["output"]:
+        if name not in columns:
+            raise DataError(f'{path}: the header\'s input or output "{name}" is no column')
+    return _Header(tuple(attributes), roles["input"], roles["output"])
 
 
 def _parse_attribute(text: str, where: str) -> _Attribute:
@@ -180,11 +181,11 @@ def _split(text: str) -> list[str]:
     return [_unquoted(name.strip()) for name in _NAME.findall(text) if name.strip()]
 
 
-def _read_plain(body: str, path: Path, header: _Header) -> RawTable:
+def _read_plain(body: bytes, path: Path, header: _Header) -> RawTable:
     """Read rows without quotes by the reader of separated text."""
     texts = [i for i, a in enumerate(header.attributes, start=1) if a.kind != "number"]
     plain = TableFormat(separator=",", header=False, missing=_MISSING)
-    table = parse_text_table(body.encode(), path, plain, texts)
+    table = parse_text_table(body, path, plain, texts)
     if len(table.names) != len(header.attributes):
         raise DataError(
             f"{table.place(0)}: {len(table.names)} cells for {len(header.attributes)} columns of "
@@ -193,7 +194,7 @@ def _read_plain(body: str, path: Path, header: _Header) -> RawTable:
     return table
 
 
-def _read_quoted_or_sparse(body: str, path: Path, header: _Header) -> RawTable:
+def _read_quoted_or_sparse(body: bytes, path: Path, header: _Header) -> RawTable:
     """Read rows with quotes, or such as ``{0 1.5, 3 yes}``, as text."""
     import arff
 
@@ -203,7 +204,7 @@ def _read_quoted_or_sparse(body: str, path: Path, header: _Header) -> RawTable:
         for a in header.attributes
     ]
     head = ["@relation r", *(f"@attribute a{i} {kind}" for i, kind in enumerate(kinds)), "@data"]
-    lines = body.split("\n")
+    lines = body.decode().split("\n")
     rows = [n for n, line in enumerate(lines, start=1) if line.strip() and line.strip()[0] != "%"]
     if not rows:
         raise DataError(f"{path}: the file has no rows")

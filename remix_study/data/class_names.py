@@ -13,7 +13,7 @@ from remix_study.data.dataset import Dataset, check_labels, class_name, encode_l
 from remix_study.errors import DataError, did_you_mean
 from remix_study.studyfile.validation import as_toml
 
-_LEADING_ZEROS = re.compile(r"\b0+(?=\d)")
+_LEADING_ZEROS = re.compile(r"(?<![\d.,])0+(?=\d)")
 # Names that a note lists.
 _SHOWN = 12
 

@@ -19,6 +19,7 @@ _SIGN = re.compile(
 # What looks like a minus and is none for a computer.
 _MINUS = re.compile("^[\u2212\u2013\ufe63\uff0d](?=[0-9.,])")
 _BLANK_GROUPS = re.compile("[\u00a0\u2009\u202f]")
+_WITH_UNIT = re.compile(r"[+-]?[0-9][0-9.,]*\s*([^\W\d_]{1,8}|°[^\W\d_]?)")
 _QUOTES = ("'", '"', "`")
 # A longer text is no number; regular expressions on it would only take time.
 _LONGEST = 60
@@ -79,6 +80,12 @@ def read_cell(text: object, table_format: TableFormat) -> Cell:
         return Cell(text, float(number), change=change)
     fault, mark, decimal_mark = _fault(core, decimal)
     return Cell(text, fault=fault, mark=mark, decimal_mark=decimal_mark)
+
+
+def unit_of(text: object) -> str:
+    """The letters behind the number of a cell such as ``12 kg``, or ""."""
+    match = _WITH_UNIT.fullmatch(text) if isinstance(text, str) else None
+    return match[1] if match else ""
 
 
 def _without(core: str, unit: str) -> str:

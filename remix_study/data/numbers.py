@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remix_study.data.file_contents import MISSING
-from remix_study.data.number_cells import Cell, read_cell
+from remix_study.data.number_cells import Cell, read_cell, unit_of
 from remix_study.data.raw_table import RawTable
 from remix_study.errors import DataError
 from remix_study.studyfile.table_format import TableFormat
@@ -52,14 +53,12 @@ def settle_numbers(table: RawTable, table_format: TableFormat) -> RawTable:
         column = table.frame[name]
         if _holds_cells(column):
             cells = _Cells(table, name, column, table_format)
-            columns[name] = (
-                cells.texts().astype("category") if name in categorical else cells.settled()
-            )
+            is_names = name in categorical
+            column = cells.texts().astype("category") if is_names else cells.settled()
             notes += cells.notes
-        elif missing_values and pd.api.types.is_numeric_dtype(column.dtype):
-            columns[name] = column.mask(column.isin(missing_values))
-        else:
-            columns[name] = column
+        if missing_values and pd.api.types.is_numeric_dtype(column.dtype):
+            column = column.mask(column.isin(missing_values))
+        columns[name] = column
     frame = pd.DataFrame(columns, index=table.frame.index, copy=False)
     return replace(table, frame=frame, notes=tuple(notes))
 
@@ -118,6 +117,7 @@ class _Cells:
         ]
         is_text = np.array([cell.fault == "text" for cell in cells], dtype=bool)
         if 2 * self._counts[is_text].sum() >= self._counts.sum() > 0:
+            self._add_unit_note()
             return self.texts()
         odd = [code for code, cell in enumerate(cells) if cell.fault]
         if odd:
@@ -138,6 +138,19 @@ class _Cells:
                 f'{self._table.name}: column "{self._name}": {self._counts[changes].sum()} cells '
                 f"such as {as_toml(str(self._texts[changes[0]]))} are read as numbers, their "
                 f"{cells[changes[0]].change} taken for plain"
+            )
+
+    def _add_unit_note(self) -> None:
+        """A note if most cells are a number and the same letters, such as ``12 kg``."""
+        units: Counter[str] = Counter()
+        for text, count in zip(self._texts, self._counts.tolist(), strict=True):
+            units[unit_of(text)] += count
+        unit, times = units.most_common(1)[0]
+        if unit and 2 * times > self._counts.sum():
+            self.notes.append(
+                f'{self._table.name}: column "{self._name}": {times} cells are a number and '
+                f'"{unit}", and are taken for names; write units = {as_toml([unit])} to read '
+                "numbers"
             )
 
     def _refusal(self, cells: Sequence[Cell], odd: Sequence[int]) -> str:

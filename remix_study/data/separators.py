@@ -57,7 +57,8 @@ def detect_separator(text: bytes, path: Path, table_format: TableFormat) -> tupl
     Args:
         text: The text, UTF-8.
         path: The file.
-        table_format: Its separator, and its decimal mark, which separates nothing.
+        table_format: Its separator, and its decimal mark, which separates only if nothing else
+            does.
 
     Returns:
         The separator, and a note if neither the format nor the file's name says it.
@@ -72,10 +73,11 @@ def detect_separator(text: bytes, path: Path, table_format: TableFormat) -> tupl
     sample = text[:_SAMPLE_BYTES]
     if len(text) > len(sample):
         sample = sample[: sample.rfind(b"\n") + 1]
-    candidates = [c for c in _CANDIDATES if c != table_format.decimal]
     is_cut = len(text) > len(sample)
-    counts = {c: _counts(sample, c, is_cut=is_cut) for c in (*candidates, BLANKS)}
-    fitting = [c for c in candidates if len(set(counts[c])) == 1 and counts[c][0] > 1]
+    counts = {c: _counts(sample, c, is_cut=is_cut) for c in (*_CANDIDATES, BLANKS)}
+    fitting = [c for c in _CANDIDATES if len(set(counts[c])) == 1 and counts[c][0] > 1]
+    # A decimal mark separates cells only where those numbers are in quotes.
+    fitting = [c for c in fitting if c != table_format.decimal] or fitting
     if usual == "\t" and (usual in fitting or counts[usual][:1] > [1]):
         return usual, ""
     if not fitting and len(set(counts[BLANKS])) == 1 and counts[BLANKS][0] > 1:
@@ -87,7 +89,7 @@ def detect_separator(text: bytes, path: Path, table_format: TableFormat) -> tupl
         note = f"{path.name}: cells are separated as by {separator_key(fitting[0])}"
         return fitting[0], "" if fitting == [usual] else note
     # No separator fits all lines: the one of the first line, so that a faulty line is named.
-    likely = max(candidates, key=lambda c: (counts[c][:1], c == usual))
+    likely = max(_CANDIDATES, key=lambda c: (counts[c][:1], c == usual))
     if counts[likely][:1] <= [1]:
         raise DataError(
             f"{path}: each line is one cell; write the separator of its cells, such as "

@@ -45,9 +45,13 @@ def read_query(sql: str, query: str, folder: Path) -> RawTable:
         # Read-only, as SQLite would make a database that is not there.
         file = (folder / url.database).resolve().as_uri()
         url = url.set(database=file).update_query_dict({"mode": "ro", "uri": "true"})
+    # Without parameters a percent sign in the query is a percent sign.
+    options: dict[str, Any] = {"no_parameters": True}
+    if url.get_backend_name() == "postgresql":
+        options["postgresql_readonly"] = True
     try:
         engine = create_engine(url, poolclass=NullPool)
-        with engine.connect() as connection:
+        with engine.connect().execution_options(**options) as connection:
             frame = pd.read_sql_query(query, connection)
             # Never committed.
             connection.rollback()

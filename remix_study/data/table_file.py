@@ -181,8 +181,8 @@ def _texts_without_gaps(table: RawTable, column: str, role: str) -> list[str]:
     missing = missing | np.array([not text.strip() for text in texts])
     if missing.any():
         raise DataError(
-            f'{table.place(int(missing.argmax()))}, column "{column}" ({role}): empty, as in '
-            f"{missing.sum()} of {len(texts)} rows; fill in or remove those rows"
+            f'{table.place(int(missing.argmax()))}, column "{column}" ({role}): empty or missing, '
+            f"as in {missing.sum()} of {len(texts)} rows; fill in or remove those rows"
         )
     return texts
 

@@ -28,6 +28,8 @@ _BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16"
 _BYTE_ORDER_MARKS[codecs.BOM_UTF16_BE] = "utf-16"
 # Stands for a separator of several characters, which pandas' fast parser does not take.
 _UNIT_SEPARATOR = "\x1f"
+# Rows that are looked at for leading zeros.
+_SAMPLE_ROWS = 1000
 
 
 def parse_text_table(
@@ -61,6 +63,11 @@ def parse_text_table(
     records = split_records(text, character)
     first_line, first_cells = next(((n, cells) for n, cells in records if cells), (1, []))
     names = _column_names(first_cells, first_line, path, header=table_format.header)
+    if len(names) == 1:
+        raise DataError(
+            f"{path}, line {first_line}: one cell only ({separator_key(separator)}); write "
+            "another separator"
+        )
     table = RawTable(str(path), _no_rows(names))
     text_columns = [table.column(c, "categorical") for c in table_format.categorical]
     # A column that is not there is the caller's to refuse, who knows what it is for.
@@ -72,19 +79,20 @@ def parse_text_table(
     if not len(lines):
         raise DataError(f"{path}: the file has no rows")
     usual = [*MISSING, *table_format.missing]
-    frame = _parse(
-        text,
-        path,
-        lines,
-        separator=r"\s+" if separator == BLANKS else character,
-        header=0 if table_format.header else None,
-        decimal=table_format.decimal,
-        dtype={names.index(name): str for name in {*text_columns, *verbatim_names}},
-        na_values={
+    options: dict[str, Any] = {
+        "sep": r"\s+" if separator == BLANKS else character,
+        "header": 0 if table_format.header else None,
+        "names": list(range(len(names))),
+        "decimal": table_format.decimal,
+        "na_values": {
             i: ["", *table_format.missing] if name in verbatim_names else usual
             for i, name in enumerate(names)
         },
-    ).set_axis(names, axis=1)
+    }
+    dtypes = {names.index(name): str for name in {*text_columns, *verbatim_names}}
+    frame = _parse(text, path, lines, dtype=dtypes, **options)
+    notes += _leading_zero_notes(text, path, names, frame, options)
+    frame = frame.set_axis(names, axis=1)
     if table_format.header and are_data(names):
         shown = ", ".join(f'"{name}"' for name in names[:3])
         notes.append(
@@ -128,6 +136,8 @@ def as_utf8(content: bytes, path: Path, encoding: str) -> tuple[bytes, list[str]
         raise DataError(
             f'{path}: encoding "{encoding}" is unknown{did_you_mean(encoding, known)}'
         ) from None
+    if codec == "utf-8" and marked == "utf-8-sig":
+        codec = marked
     if not (codec == "utf-8" and content.isascii()):
         try:
             decoded = content.decode(codec)
@@ -187,23 +197,12 @@ def _cell_counts(text: bytes, separator: str) -> Iterator[tuple[int, int]]:
     return ((n, line.count(mark) + 1 if line.strip(blank) else 0) for n, line in lines)
 
 
-def _parse(
-    text: bytes, path: Path, lines: NDArray[np.intp], *, separator: str, **options: Any
-) -> pd.DataFrame:
+def _parse(text: bytes, path: Path, lines: NDArray[np.intp], **options: Any) -> pd.DataFrame:
     """Parse with pandas into columns named 0, 1, ...; one row for each of ``lines``."""
     import pandas as pd
 
     try:
-        frame: pd.DataFrame = pd.read_csv(
-            io.BytesIO(text),
-            sep=separator,
-            names=list(range(len(options["na_values"]))),
-            index_col=False,
-            keep_default_na=False,
-            skipinitialspace=True,
-            low_memory=False,
-            **options,
-        )
+        frame = _read_csv(text, **options)
     except (pd.errors.ParserError, ValueError) as error:
         message = " ".join(str(error).split())
         if opened := re.search(r"EOF inside string starting at row (\d+)", message):
@@ -219,3 +218,37 @@ def _parse(
         if column.dtype == object and column.map(type).isin([bool, float]).all():
             frame[name] = column.astype("boolean")
     return frame
+
+
+def _read_csv(text: bytes, **options: Any) -> pd.DataFrame:
+    import pandas as pd
+
+    frame: pd.DataFrame = pd.read_csv(
+        io.BytesIO(text),
+        index_col=False,
+        keep_default_na=False,
+        skipinitialspace=True,
+        low_memory=False,
+        **options,
+    )
+    return frame
+
+
+def _leading_zero_notes(
+    text: bytes, path: Path, names: Sequence[str], frame: pd.DataFrame, options: dict[str, Any]
+) -> list[str]:
+    """Notes on whole numbers that are written with leading zeros, as codes are."""
+    if all(dtype.kind != "i" for dtype in frame.dtypes):
+        return []
+    sample = _read_csv(text, dtype=str, nrows=_SAMPLE_ROWS, **options)
+    notes = []
+    for i, name in enumerate(names):
+        if frame.dtypes[i].kind == "i":
+            padded = sample[i][sample[i].str.fullmatch(r"0[0-9]+", na=False)]
+            if len(padded):
+                notes.append(
+                    f'{path.name}: column "{name}": cells such as "{padded.iloc[0]}" are read as '
+                    f'numbers, without leading zeros; write categorical = ["{name}"] if they are '
+                    "codes"
+                )
+    return notes

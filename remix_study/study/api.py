@@ -88,7 +88,11 @@ class _WarningReporter(Reporter):
         """Warn of what is noted of a problem's data, but not of the study file's own note."""
         for note in task.problem.notes:
             if note != task.study.note:
-                warnings.warn(note, UserWarning, stacklevel=2)
+                self.note(note)
+
+    def note(self, text: str) -> None:
+        """Warn of anything else that a person should know."""
+        warnings.warn(text, UserWarning, stacklevel=2)
 
 
 def _load_study(study: str | Path | Study) -> Study:

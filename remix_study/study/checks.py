@@ -130,7 +130,7 @@ def _shape(domain: Domain | None) -> Any:
 
 def _check_values(study: Study) -> None:
     """Refuse bounds and listed values that the study file itself could not give."""
-    ends = {name: _values_to_check(domain) for name, domain in study.search.space.settings.items()}
+    ends = {name: values_to_check(domain) for name, domain in study.search.space.settings.items()}
     tied = [[(name, value) for value in ends[name]] for name in DEPENDENT_KEYS if name in ends]
     cases = [dict(case) for case in itertools.product(*tied)]
     cases += [{name: value} for name in ends if name not in DEPENDENT_KEYS for value in ends[name]]
@@ -139,7 +139,8 @@ def _check_values(study: Study) -> None:
             configuration_of(case, training, study.model)
 
 
-def _values_to_check(domain: Domain) -> tuple[Any, ...]:
+def values_to_check(domain: Domain) -> tuple[Any, ...]:
+    """The values of a list, or the ends of a range."""
     if isinstance(domain, Choice):
         return domain.values
     ends = (domain.low, domain.high)
@@ -157,7 +158,7 @@ def check_batch_size(space: SearchSpace, batch_size: int, rows: int, problem: st
     """
     largest, source = batch_size, ""
     if domain := space.settings.get("batch_size"):
-        largest, source = max(_values_to_check(domain)), " of search.space"
+        largest, source = max(values_to_check(domain)), " of search.space"
     if largest > rows:
         raise StudyFileError(
             f"batch_size: {largest}{source} exceeds the {rows} training rows of a fold of "

@@ -1,32 +1,31 @@
-"""Running what a study file plans and the database lacks, and previewing what that would be."""
+"""Running what a study file plans and the database lacks."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
 from remix_study.data.dataset import Dataset
 from remix_study.study.checks import check_study
-from remix_study.study.configurations import grid_configurations, label_of
 from remix_study.study.database_errors import retry_transient
-from remix_study.study.fingerprint import planned_work
 from remix_study.study.leases import Worker
 from remix_study.study.registration import register_study
 from remix_study.study.reporter import Reporter, Summary
 from remix_study.study.schedule import Schedule
 from remix_study.study.schedules import make_schedules
 from remix_study.study.signals import Signals
+from remix_study.study.size_check import check_size, parameter_notes
 from remix_study.study.storage import run_storage
 from remix_study.study.task import Task
 from remix_study.study.task_preparation import prepare_tasks, search_tasks
 from remix_study.study.trial_loop import TrialLoop, WorkerLimits
 from remix_study.study.trials import Start, Trials
-from remix_study.studyfile.schema import DEFAULT_STORAGE, Study, outside_file_notes
+from remix_study.studyfile.schema import DEFAULT_STORAGE, Study
 from remix_study.training.backend import load_networks
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def run(
     with run_storage(storage, signals, retry=limits.retries_opening) as opened:
         # All tasks are registered first, so that a change is refused before any training.
         schedules = register_tasks(opened, task_groups, signals, limits.starts)
-        _load_networks(study, schedules, reporter, signals)
+        _load_networks(schedules, reporter, signals)
         with _registered_worker(opened.engine, signals) as worker:
             loops = [
                 TrialLoop(schedule, worker, reporter, signals, summary, limits)
@@ -130,18 +129,18 @@ def register_tasks(
     return schedules
 
 
-def _load_networks(
-    study: Study, schedules: list[Schedule], reporter: Reporter, signals: Signals
-) -> None:
-    """Load Keras if there is anything to train."""
+def _load_networks(schedules: list[Schedule], reporter: Reporter, signals: Signals) -> None:
+    """Load Keras if there is anything to train; refuse here what cannot be built or held."""
     unfinished = [schedule for schedule in schedules if schedule.n_complete() < schedule.total]
     signals.check()
     if unfinished:
         with reporter.loading(), signals.critical():
             load_networks()
-    for schedule in unfinished:
-        # Reports an unusable model of the user's own before any trial begins.
-        schedule.trials.task.network_parameters(study.model)
+    tasks = [schedule.trials.task for schedule in unfinished]
+    for task in tasks:
+        check_size(task)
+    for note in parameter_notes(tasks):
+        reporter.note(note)
 
 
 @contextmanager
@@ -152,85 +151,3 @@ def _registered_worker(engine: Engine, signals: Signals) -> Iterator[Worker]:
     finally:
         with signals.critical():
             retry_transient(worker.unregister, signals)
-
-
-def preview(study: Study, loading: AbstractContextManager[None] | None = None) -> dict[str, Any]:
-    """Load the data, make the folds, count configurations and networks.
-
-    Args:
-        study: The study.
-        loading: Surrounds the import of Keras and its backend, after the study file and the data
-            have been checked.
-
-    Returns:
-        The keys that ``run --dry-run --json`` prints; ``points`` are configurations.
-
-    Raises:
-        StudyFileError, DataError, UsageError: As for :func:`run`.
-    """
-    check_study(study)
-    search, tasks = study.search, prepare_tasks(study)
-    with loading or nullcontext():
-        load_networks()
-    problems = [_preview_problem(task) for task in tasks]
-    is_grid = search.algorithm == "grid"
-    # Alpha only where something is mixed.
-    alpha = ["alpha"] if search.space.alpha else []
-    suggested = [*(search.space.parts or ["strategy"]), *alpha, *search.space.settings]
-    return {
-        "study": study.name,
-        "algorithm": search.algorithm,
-        "asked": [] if is_grid else suggested,
-        "points": [label_of(p) for p in grid_configurations(search.space)] if is_grid else [],
-        "problems": problems,
-        "outside": outside_file_notes(study),
-        "outer": search.outer,
-        "networks": sum(entry["networks"] + entry["networks_beside"] for entry in problems),
-    }
-
-
-def _preview_problem(task: Task) -> dict[str, Any]:
-    problem, n_trials = task.problem, planned_work(task)["trials"]
-    beside = [part for part in search_tasks(task) if part is not task]
-    return {
-        "study": task.name,
-        "rows": dict(zip(problem.classes, problem.counts.tolist(), strict=True)),
-        "features": problem.dataset.n_features,
-        "points": n_trials,
-        "folds": len(task.folds),
-        "networks": n_trials * len(task.folds),
-        # Where no trial is pruned.
-        "networks_beside": sum(
-            planned_work(part)["trials"] * part.folds_per_trial for part in beside
-        ),
-        "parameters": task.network_parameters(task.study.model),
-        "epochs_at_most": task.spec.training.epochs,
-        "notes": list(problem.notes),
-    }
-
-
-def preview_text(summary: dict[str, Any]) -> str:
-    """What :func:`preview` returns, as lines for a person."""
-    lines = ["{study}: {algorithm}, {networks} networks in all".format(**summary)]
-    if summary["asked"]:
-        lines.append(f"suggested by Optuna: {', '.join(summary['asked'])}")
-    lines += [f"note: {line}" for line in summary["outside"]]
-    if summary["points"]:
-        lines.append(f"configurations: {'; '.join(summary['points'])}")
-    for problem in summary["problems"]:
-        rows = ", ".join(f"{name}: {count}" for name, count in problem["rows"].items())
-        lines += [
-            problem["study"],
-            f"  {problem['points']} configurations x {problem['folds']} folds = "
-            f"{problem['networks']} networks of {problem['parameters']:,} parameters, "
-            f"{problem['epochs_at_most']} epochs at most",
-            *([_beside_line(problem, summary["outer"])] if problem["networks_beside"] else []),
-            f"  {problem['features']} features; rows {rows}",
-            *(f"  note: {note}" for note in problem["notes"]),
-        ]
-    return "\n".join(lines)
-
-
-def _beside_line(problem: dict[str, Any], outer: int | None) -> str:
-    what = f"the search again within {outer} outer folds" if outer else "baseline and ReMix"
-    return f"  beside it {what}: {problem['networks_beside']} networks"

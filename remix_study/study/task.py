@@ -16,6 +16,7 @@ from remix_study.errors import UsageError
 from remix_study.models.augmentation import Augmentation, build_augmentation
 from remix_study.models.building import build_network, layer_precision
 from remix_study.models.networks import Network
+from remix_study.models.size import NetworkSize, built_size, dense_size
 from remix_study.study.configurations import (
     Configuration,
     Parameters,
@@ -52,7 +53,7 @@ class _Cache:
 
     members: FoldMembers | None = None
     engines: OrderedDict[str, Engine] = field(default_factory=OrderedDict)
-    parameters: dict[str, int] = field(default_factory=dict)
+    sizes: dict[str, NetworkSize] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -184,12 +185,20 @@ class Task:
             places=positions,
         )
 
+    def network_size(self, model: Model) -> NetworkSize:
+        """Layers and parameters of one network; UsageError where it cannot be built."""
+        key, shape = _model_key(model), self.problem.dataset.row_shape
+        if key not in self._cache.sizes:
+            self._cache.sizes[key] = (
+                dense_size(model.options, shape, self.problem.K)
+                if model.name == STACKED
+                else built_size(self._build_network(model, 1))
+            )
+        return self._cache.sizes[key]
+
     def network_parameters(self, model: Model) -> int:
         """Trainable parameters of one network; UsageError where it cannot be built."""
-        key = _model_key(model)
-        if key not in self._cache.parameters:
-            self._cache.parameters[key] = self._build_network(model, 1).parameters
-        return self._cache.parameters[key]
+        return self.network_size(model).parameters
 
     def fresh(self) -> Task:
         """The same task with nothing built yet, for other rows or folds."""

@@ -33,14 +33,26 @@ Width = Annotated[int, Meta(ge=1, le=100_000)]
 
 
 class MlpOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """Options of the network ``mlp``; :func:`.build_mlp` says what they mean."""
+    """Options of the network ``mlp``.
+
+    Attributes:
+        hidden: Widths of the hidden layers. Left out: three of int(2 (d + K) / 3), for d features
+            and K classes.
+        dropout: Share of units dropped after each hidden layer but the last.
+    """
 
     hidden: Annotated[tuple[Width, ...], Meta(min_length=1)] | None = None
     dropout: Annotated[float, Meta(ge=0, lt=1)] = DEFAULT_DROPOUT
 
 
 class CnnOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """Options of the network ``cnn``; :func:`.build_cnn` says what they mean."""
+    """Options of the network ``cnn``.
+
+    Attributes:
+        filters: Filters of each 3 x 3 convolution with pooling. Left out: 32 and 64.
+        dense: Units of the dense layer.
+        padding: Of the convolutions. Left out: ``valid``, or ``same`` where images are too small.
+    """
 
     filters: Annotated[tuple[Width, ...], Meta(min_length=1)] | None = None
     dense: Width = DEFAULT_DENSE_UNITS
@@ -48,7 +60,13 @@ class CnnOptions(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RotateShiftOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """Options of the augmentation ``rotate-shift``; :func:`.rotate_shift` says what they mean."""
+    """Options of the augmentation ``rotate-shift``.
+
+    Attributes:
+        rotation: Largest angle in degrees, in either direction.
+        shift: Largest shift, as a share of height and of width.
+        fill: Keras' ``fill_mode`` for the pixels that come in from outside.
+    """
 
     rotation: Annotated[float, Meta(ge=0, le=180)] = DEFAULT_ROTATION
     shift: Annotated[float, Meta(ge=0, le=1)] = DEFAULT_SHIFT

@@ -47,7 +47,17 @@ DEPENDENT_KEYS = (
 """Training keys whose values may contradict each other."""
 
 
-class _StudyTable(Struct, frozen=True, forbid_unknown_fields=True):
+class StudyTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """The keys of ``[study]``.
+
+    Attributes:
+        name: First half of each Optuna study's name, ``<name>/<problem>``.
+        seed: Seed from which every random draw is derived.
+        objectives: Metrics of validation parts that Optuna optimises.
+        extra_metrics: Metrics stored beside those of every study.
+        note: A sentence that every output repeats.
+    """
+
     name: Name
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 2020
     objectives: Annotated[tuple[str, ...], Meta(min_length=1)] = PUBLISHED_METRICS
@@ -126,7 +136,7 @@ def _study(tables: dict[str, Any], text: str, source: str) -> Study:
     for key in tables:
         if key not in _SECTIONS:
             raise StudyFileError(f"{key_as_toml(key)}: unknown key{did_you_mean(key, _SECTIONS)}")
-    header = convert(_table(tables, "study"), _StudyTable, "study")
+    header = convert(_table(tables, "study"), StudyTable, "study")
     for key in ("objectives", "extra_metrics"):
         if len(set(getattr(header, key))) < len(getattr(header, key)):
             raise StudyFileError(f"study.{key}: lists a metric twice; leave one out")

@@ -81,17 +81,23 @@ class Training(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Model(Struct, frozen=True, forbid_unknown_fields=True):
-    """The network: ``mlp``, ``cnn`` or ``package.module:function``, and its builder's options."""
+    """The network, and its builder's options.
+
+    Attributes:
+        name: ``mlp`` for tables, ``cnn`` for images, or ``package.module:function``.
+        options: The other keys of the table.
+    """
 
     name: str = "mlp"
     options: dict[str, Any] = {}
 
 
 class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):
-    """What strategies that augment do to images.
+    """What strategies that augment do to images, and its builder's options.
 
-    ``rotate-shift``, or ``package.module:function`` that builds Keras layers, and the options of
-    the builder.
+    Attributes:
+        name: ``rotate-shift``, or ``package.module:function`` that builds Keras layers.
+        options: The other keys of the table.
     """
 
     name: str = "rotate-shift"
@@ -170,7 +176,7 @@ class Search(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         algorithm: ``grid`` (all that the space holds), or one of Optuna's algorithms.
-        trials: Number of trials of an algorithm; None for a grid.
+        trials: Number of trials of an algorithm; a grid has none.
         constraints: What validation means must fulfil, such as ``min_recall >= 0.5`` or
             ``brier <= 1.1 x baseline``.
         prune: Whether a trial ends after a block of folds that puts it behind the best one.

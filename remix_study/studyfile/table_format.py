@@ -63,16 +63,21 @@ def parse_table_format(table: Mapping[str, Any], where: str) -> TableFormat:
         StudyFileError: A value of a wrong type, or two keys that contradict each other.
     """
     values = convert(dict(table), TableFormat, where)
-    marks = {key: getattr(values, key) for key in ("separator", "decimal", "thousands")}
-    for key, other in (("thousands", "decimal"), ("separator", "decimal")):
-        if marks[key] == marks[other]:
-            raise StudyFileError(f'{where}.{key}: "{marks[key]}" is the {other} mark, too')
+    if values.thousands == values.decimal:
+        raise StudyFileError(
+            f'{where}.thousands: "{values.thousands}" is the decimal mark, too; write another '
+            "decimal"
+        )
     if any(character in '"\r\n\x00\x1f' for character in values.separator):
         raise StudyFileError(f"{where}.separator: quotes and line ends separate no cells")
     if any(not unit.strip() for unit in values.units):
         raise StudyFileError(f"{where}.units: an empty sign; leave it out")
-    missing = tuple(_number_text(cell) for cell in values.missing)
-    return msgspec.structs.replace(values, missing=missing)
+    return msgspec.structs.replace(
+        values,
+        # The regular expression that pandas and R have for it.
+        separator=" " if values.separator == r"\s+" else values.separator,
+        missing=tuple(_number_text(cell) for cell in values.missing),
+    )
 
 
 def _number_text(cell: str | int | float) -> str:

@@ -94,7 +94,7 @@ def _bounds(kind: inspect.IntType | inspect.FloatType) -> str:
     if kind.gt is not None:
         low = f"above {kind.gt:g}"
     elif _is_shown(kind.ge):
-        low = f"from {kind.ge:g}"
+        low = f"from {kind.ge:,.10g}"
     if kind.lt is not None:
         high = f"below {kind.lt:g}"
     elif _is_shown(kind.le):

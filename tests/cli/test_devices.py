@@ -8,9 +8,9 @@ import os
 import pytest
 from tiny_studies import TINY
 
+from remix_study.cli import preview
 from remix_study.cli.arguments import device_list
 from remix_study.cli.main import main
-from remix_study.study import runner
 
 
 @pytest.mark.parametrize("words", ["0", "0,1", "cpu"])
@@ -31,7 +31,7 @@ def test_devices_are_chosen_before_the_backend_is_imported(here, monkeypatch, wo
     monkeypatch.setenv("JAX_PLATFORMS", "")
     (here / "tiny.toml").write_text(TINY)
     environments = []
-    monkeypatch.setattr(runner, "load_networks", lambda: environments.append(dict(os.environ)))
+    monkeypatch.setattr(preview, "load_networks", lambda: environments.append(dict(os.environ)))
     assert main(["run", "tiny.toml", "--dry-run", "--devices", words]) == 0
     (environment,) = environments
     assert environment["CUDA_VISIBLE_DEVICES"] == cuda

@@ -218,6 +218,7 @@ def test_json_is_alone_on_standard_output(capfd):
     assert dry["points"] == ["baseline", "balance", "remix (0.1)"]
     assert dry["networks"] == 6
     assert dry["problems"][0]["parameters"] == 7
+    assert dry["problems"][0]["keys"]["training"]["patience"] == 20
     assert dry["problems"][0]["rows"] == {"class_0": 59, "class_1": 71, "class_2": 48}
     (status,) = answers["status",]
     assert (status["name"], status["planned"], status["complete"]) == ("tiny/wine", 3, 3)
@@ -271,6 +272,13 @@ def test_a_dry_run_prints_what_would_run_and_creates_nothing(study, capfd):
     assert "tiny: grid, 6 networks in all" in out
     assert "configurations: baseline; balance; remix (0.1)" in out
     assert "3 configurations x 2 folds = 6 networks of 7 parameters, 2 epochs at most" in out
+    assert "  layers: dense 1 (7)\n  memory: about 15" in out
+    assert (
+        '[training] preset = "quick", epochs = 2, batch_size = 16, learning_rate = 0.001, ' in out
+    )
+    assert '[model] name = "mlp", hidden = [4], dropout = 0.1\n' in out
+    assert '[problems] dataset = "wine", ' in out
+    assert '[search.space] strategy = ["baseline", "remix"], alpha.remix = [0.0, 0.1]\n' in out
     assert file_hashes(study.parent) == before
 
 

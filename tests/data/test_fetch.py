@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import socket
+import sys
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -20,6 +22,7 @@ from remix_study.cli.main import main
 from remix_study.data.cache import VARIABLE as CACHE
 from remix_study.data.catalogue import CATALOGUE, PublishedFile
 from remix_study.data.fetch import FetchError, fetch
+from remix_study.data.named_datasets import load_dataset
 from remix_study.data.published_files import VARIABLE as DATA
 from remix_study.data.published_files import data_folder
 from remix_study.errors import DataError
@@ -125,6 +128,9 @@ def test_every_file_is_fetched_verified_and_said(base: str, tmp_path: Path, caps
     assert f"{tmp_path / 'data' / TRA}  {base}/{TRA}" in out
     assert "licence: CC BY 4.0" in out
     assert "verified: 5,620 rows, 64 features" in out
+    assert main(["datasets", "fetch", "optdigits", "wine", "--json"]) == 0
+    present = {str(tmp_path / "data" / path): "" for path in (TRA, TES)}
+    assert json.loads(capsys.readouterr().out) == {"optdigits": present, "wine": {}}
 
 
 def test_what_is_there_is_not_fetched_again(base: str, server: Server, tmp_path: Path) -> None:
@@ -274,10 +280,16 @@ def test_without_an_address_the_message_says_how_to_place_the_file(
     assert list(fetch("digits")) == []
 
 
-def test_the_default_folder_is_the_platforms(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(DATA, raising=False)
-    assert data_folder().path.name == "remix_study"
-    assert str(data_folder()).endswith(f"(as {DATA} is not set)")
+@pytest.mark.skipif(sys.platform != "linux", reason="XDG_DATA_HOME is Linux's")
+def test_the_default_folder_is_the_platforms(
+    base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(DATA)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert str(data_folder()) == f"{tmp_path / 'remix_study'} (as {DATA} is not set)"
+    assert [file.url for file in fetch("optdigits")] == [f"{base}/{TRA}", f"{base}/{TES}"]
+    assert_complete(tmp_path / "remix_study")
+    assert load_dataset("optdigits").X.shape == (5620, 64)
     monkeypatch.setenv(DATA, "/data")
     assert str(data_folder()) == f"{Path('/data')} ({DATA})"
 

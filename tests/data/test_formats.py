@@ -10,12 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import arff
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import sparse
 
+from remix_study.data.arff import parse_arff
 from remix_study.data.arrays import from_arrays
 from remix_study.data.dataset import Dataset
 from remix_study.data.table_file import load_file
@@ -245,12 +249,41 @@ def test_dates_and_gaps_of_an_arff(tmp_path: Path) -> None:
 '31.12.2020 23:59', 1, a
 ?, ?, b
 """
-    from remix_study.data.arff import parse_arff
-
     table = parse_arff(content, tmp_path, TableFormat())
     assert table.frame["day"].tolist() == [pd.Timestamp(2020, 12, 31, 23, 59), pd.NaT]
     assert table.lines is not None
     assert table.lines.tolist() == [6, 7]
+
+
+# Without braces and a lone question mark, which the library writes without quotes.
+TEXTS = st.text(
+    st.characters(exclude_categories=("C", "Z", "Ps", "Pe"), include_characters=" ,'\"%?\\é"),
+    min_size=1,
+).map(str.strip)
+ARFF_ROWS = st.lists(
+    st.tuples(
+        st.none() | st.floats(-1e9, 1e9),
+        st.none() | TEXTS.filter(lambda text: text not in ("", "?")),
+        st.sampled_from(["a b", "it's", 'say "x"', "c,d", "50%"]),
+    ),
+    min_size=1,
+)
+
+
+@settings(max_examples=50)
+@given(st.sampled_from(["t", "t u", "t,u", "t%", "{t}"]), ARFF_ROWS)
+def test_what_another_library_writes_as_arff_is_read_back(
+    name: str, rows: list[tuple[float | None, str | None, str]]
+) -> None:
+    values = sorted({row[2] for row in rows})
+    attributes = [("x y", "REAL"), (name, "STRING"), ("class", values)]
+    written = {"relation": "r", "attributes": attributes, "data": [list(row) for row in rows]}
+    frame = parse_arff(arff.dumps(written).encode(), Path("x.arff"), TableFormat()).frame
+    assert list(frame.columns) == ["x y", name, "class"]
+    np.testing.assert_array_equal(frame["x y"], [NAN if r[0] is None else r[0] for r in rows])
+    texts = frame[name]
+    assert [None if pd.isna(cell) else cell for cell in texts] == [r[1] for r in rows]
+    assert frame["class"].tolist() == [row[2] for row in rows]
 
 
 # What is wrong: the file's name, its content, and how the message begins after the path.
@@ -275,7 +308,7 @@ BROKEN: list[tuple[str, Callable[[], bytes], str]] = [
     ("x.zip", lambda: zipped("a.csv", b" "), ": folder/a.csv in it is empty"),
     ("x.csv.gz", lambda: gzip.compress(text(","))[:30], ": damaged gzip file"),
     ("x.arff", lambda: b"@relation r\n@attribute a real\n", ": no line @data"),
-    ("x.arff", lambda: b"@relation r\n@data\n1\n", ", line 2: there is no @attribute line before"),
+    ("x.arff", lambda: b"@relation r\n@data\n1\n", ": the header has no @attribute line"),
     (
         "x.arff",
         lambda: b"@relation r\n@attribute a relational\n@data\n1\n",

@@ -60,6 +60,12 @@ def test_rows_of_a_query_are_a_table() -> None:
 
 
 @pytest.mark.usefixtures("shop")
+def test_signs_in_a_query_are_not_parameters() -> None:
+    query = "select * from people where city like 'O%' and city <> ':x ?' order by rowid"
+    assert len(load(study_text(query=query)).X) == 8
+
+
+@pytest.mark.usefixtures("shop")
 def test_a_query_without_an_order_is_noted() -> None:
     notes = load(study_text(query="select * from people -- order by rowid")).notes
     assert any("the query has no order by" in note for note in notes)

@@ -191,7 +191,7 @@ GOOD = table("1,0", "2,1", "1,0")
         (
             table("1,0", "2,", "3,NA"),
             {},
-            'line 3, column "target" (label): empty, as in 1 of 3 rows',
+            'line 3, column "target" (label): empty or missing, as in 1 of 3 rows',
         ),
         (
             table("1,0,", "2,1,g", header="a,target,g"),

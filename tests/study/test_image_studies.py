@@ -197,7 +197,7 @@ def refusal(*change: tuple[str, str]) -> str:
         ),
         (
             ('dataset = "digits-images"', 'images = "x"\nlabel = "y"'),
-            "problems[0]: label, groups and drop belong to a file",
+            "problems[0]: only a file or query has label",
         ),
         (("strategy = [", "alpha.augment = [0.1]\nstrategy = ["), "augment mixes nothing"),
         (
@@ -230,5 +230,6 @@ def test_images_of_ones_own(here: Path):
         prepare_tasks(study(folder))
     arrays = study((folder[0], ""), ("batch_size = 32", "batch_size = 4"))
     X = rng.integers(0, 256, (24, 12, 12, 3), np.uint8)
-    summary = run(arrays, X, ["a", "b"] * 12, name="mine", storage="sqlite:///mine.db")
+    with pytest.warns(UserWarning, match="more parameters than training rows"):
+        summary = run(arrays, X, ["a", "b"] * 12, name="mine", storage="sqlite:///mine.db")
     assert (summary.completed, summary.failures) == (3, [])

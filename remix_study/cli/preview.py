@@ -1,0 +1,174 @@
+"""What ``run --dry-run`` prints: data, folds, configurations, networks, keys and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import msgspec
+
+from remix_study.batches.strategies import DEFAULT_STRATEGIES
+from remix_study.data.memory import as_gigabytes
+from remix_study.models.building import resolved_options
+from remix_study.study.checks import check_study
+from remix_study.study.configurations import grid_configurations, label_of
+from remix_study.study.fingerprint import planned_work
+from remix_study.study.size_check import check_size, parameter_notes
+from remix_study.study.task import Task
+from remix_study.study.task_preparation import prepare_tasks, search_tasks
+from remix_study.studyfile.schema import Study, outside_file_notes
+from remix_study.studyfile.search_space import Choice, Range
+from remix_study.studyfile.validation import as_toml
+from remix_study.training.backend import load_networks
+
+Keys = Mapping[str, Mapping[str, Any]]
+"""Keys of a study file with their values, by table."""
+
+
+def preview(study: Study, loading: AbstractContextManager[None] | None = None) -> dict[str, Any]:
+    """Load the data, make the folds, count configurations and networks.
+
+    Args:
+        study: The study.
+        loading: Surrounds the import of Keras and its backend, after the study file and the data
+            have been checked.
+
+    Returns:
+        The keys that ``run --dry-run --json`` prints; ``points`` are configurations.
+
+    Raises:
+        StudyFileError, DataError, UsageError: As for a run.
+    """
+    check_study(study)
+    search, tasks = study.search, prepare_tasks(study)
+    with loading or nullcontext():
+        load_networks()
+    problems = [_preview_problem(task) for task in tasks]
+    is_grid = search.algorithm == "grid"
+    # Alpha only where something is mixed.
+    alpha = ["alpha"] if search.space.alpha else []
+    suggested = [*(search.space.parts or ["strategy"]), *alpha, *search.space.settings]
+    return {
+        "study": study.name,
+        "algorithm": search.algorithm,
+        "asked": [] if is_grid else suggested,
+        "points": [label_of(p) for p in grid_configurations(search.space)] if is_grid else [],
+        "problems": problems,
+        "outside": outside_file_notes(study),
+        "outer": search.outer,
+        "networks": sum(entry["networks"] + entry["networks_beside"] for entry in problems),
+    }
+
+
+def _preview_problem(task: Task) -> dict[str, Any]:
+    problem, n_trials = task.problem, planned_work(task)["trials"]
+    beside = [part for part in search_tasks(task) if part is not task]
+    size = task.network_size(task.study.model)
+    return {
+        "study": task.name,
+        "rows": dict(zip(problem.classes, problem.counts.tolist(), strict=True)),
+        "features": problem.dataset.n_features,
+        "points": n_trials,
+        "folds": len(task.folds),
+        "networks": n_trials * len(task.folds),
+        # Where no trial is pruned.
+        "networks_beside": sum(
+            planned_work(part)["trials"] * part.folds_per_trial for part in beside
+        ),
+        "parameters": size.parameters,
+        "layers": [str(layer) for layer in size.layers],
+        "epochs_at_most": task.spec.training.epochs,
+        "memory": msgspec.to_builtins(check_size(task)),
+        "keys": _keys(task),
+        "notes": [*problem.notes, *parameter_notes([task])],
+    }
+
+
+def _keys(task: Task) -> Keys:
+    """The value of every key for a problem, those that the file leaves out included."""
+    study, shape = task.study, task.problem.dataset.row_shape
+    space, spec = study.search.space, msgspec.to_builtins(task.spec)
+    training, table = spec.pop("training"), spec.pop("table")
+    options = resolved_options(study.model.name, study.model.options, shape, task.problem.K)
+    search = msgspec.to_builtins(study.search)
+    del search["space"]
+    header = ("name", "seed", "objectives", "extra_metrics", "note")
+    tables = {
+        "study": {key: getattr(study, key) for key in header},
+        "problems": spec
+        | table
+        | {"kind": task.problem.kind, "imbalance": task.problem.imbalance},
+        "cv": msgspec.to_builtins(study.cv),
+        "model": {"name": study.model.name, **options},
+        "training": training,
+        "search": search,
+        "search.space": {
+            **({} if space.parts else {"strategy": space.strategy or DEFAULT_STRATEGIES}),
+            **{f"alpha.{name}".rstrip("."): domain for name, domain in space.alpha.items()},
+            **space.parts,
+            **space.settings,
+        },
+    }
+    return {
+        name: {key: _as_written(value) for key, value in keys.items() if value is not None}
+        for name, keys in tables.items()
+    }
+
+
+def _as_written(value: Any) -> Any:
+    """A value as a study file writes it: a list of choices, a range as a table."""
+    if isinstance(value, Choice):
+        return list(value.values)
+    if isinstance(value, Range):
+        return {"low": value.low, "high": value.high, "log": value.log}
+    return value
+
+
+def preview_text(summary: Mapping[str, Any]) -> str:
+    """What :func:`preview` returns, as lines for a person."""
+    lines = ["{study}: {algorithm}, {networks} networks in all".format(**summary)]
+    if summary["asked"]:
+        lines.append(f"suggested by Optuna: {', '.join(summary['asked'])}")
+    lines += [f"note: {line}" for line in summary["outside"]]
+    if summary["points"]:
+        lines.append(f"configurations: {'; '.join(summary['points'])}")
+    problems = summary["problems"]
+    first, *others = [problem["keys"] for problem in problems]
+    shared = {
+        name: {k: v for k, v in keys.items() if all(o[name].get(k) == v for o in others)}
+        for name, keys in first.items()
+    }
+    lines += _key_lines(shared)
+    for problem in problems:
+        rows = ", ".join(f"{name}: {count}" for name, count in problem["rows"].items())
+        need = problem["memory"]
+        parts = ", ".join(f"{part} {as_gigabytes(n_bytes)}" for part, n_bytes in need.items())
+        lines += [
+            problem["study"],
+            f"  {problem['points']} configurations x {problem['folds']} folds = "
+            f"{problem['networks']} networks of {problem['parameters']:,} parameters, "
+            f"{problem['epochs_at_most']} epochs at most",
+            *([_beside_line(problem, summary["outer"])] if problem["networks_beside"] else []),
+            f"  {problem['features']} features; rows {rows}",
+            f"  layers: {', '.join(problem['layers'])}",
+            f"  memory: about {as_gigabytes(sum(need.values()))} beside the data ({parts})",
+            *(f"  {line}" for line in _key_lines(problem["keys"], without=shared)),
+            *(f"  note: {note}" for note in problem["notes"]),
+        ]
+    return "\n".join(lines)
+
+
+def _key_lines(tables: Keys, without: Keys | None = None) -> list[str]:
+    """One line a table: its keys with their values, as a study file writes them."""
+    lines = []
+    for name, keys in tables.items():
+        known = (without or {}).get(name, {})
+        pairs = [f"{key} = {as_toml(v)}" for key, v in keys.items() if key not in known]
+        lines += [f"[{name}] {', '.join(pairs)}"] if pairs else []
+    return lines
+
+
+def _beside_line(problem: Mapping[str, Any], outer: int | None) -> str:
+    what = f"the search again within {outer} outer folds" if outer else "baseline and ReMix"
+    return f"  beside it {what}: {problem['networks_beside']} networks"

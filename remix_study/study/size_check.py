@@ -1,0 +1,70 @@
+"""Whether the machine holds a training, and whether its networks fit the number of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from remix_study.batches.samplers import SMOTE_SAMPLERS
+from remix_study.batches.strategies import DEFAULT_STRATEGIES, STRATEGIES
+from remix_study.data.memory import accelerator_bytes, check_memory
+from remix_study.models.size import MemoryNeed, TrainingSize, memory_need
+from remix_study.study.checks import values_to_check
+from remix_study.study.configurations import Configuration
+from remix_study.study.task import Task
+from remix_study.studyfile.model_options import BUILT_IN_MODELS
+from remix_study.training import stacks
+
+
+def check_size(task: Task) -> MemoryNeed:
+    """What the largest of a task's configurations takes; DataError if the machine has less."""
+    need = max((memory_need(size) for size in _sizes(task)), key=lambda need: need.total)
+    device, machine = need.split() if stacks.has_accelerator() else (None, need)
+    if device:
+        what = f"{task.name}: training would, on the accelerator,"
+        check_memory(device.total, what, device.remedy, free=accelerator_bytes())
+    check_memory(machine.total, f"{task.name}: training would", machine.remedy)
+    return need
+
+
+def parameter_notes(tasks: Sequence[Task]) -> list[str]:
+    """One line on the tasks whose networks have more parameters than rows to learn from."""
+    names = []
+    for task in tasks:
+        size = max(_sizes(task), key=lambda size: size.network.parameters)
+        n_parameters, n_rows = size.network.parameters, size.training_rows
+        if n_parameters > n_rows and not task.role:
+            names.append(f"{task.name} ({n_parameters:,}, {n_rows:,} rows)")
+    note = "a network has more parameters than training rows; a smaller one may do as well: "
+    return [note + ", ".join(names)] if names else []
+
+
+def _sizes(task: Task) -> Iterator[TrainingSize]:
+    space, dataset, n_folds = task.study.search.space, task.problem.dataset, len(task.folds)
+    parts, names = space.parts.get("sampler"), space.strategy or DEFAULT_STRATEGIES
+    samplers = parts.values if parts else [STRATEGIES[name].sampler for name in names]
+    for configuration in _extremes(task):
+        yield TrainingSize(
+            network=task.network_size(configuration.model),
+            rows=len(task.problem.y),
+            training_rows=min(len(fold.train) for fold in task.folds),
+            values=dataset.n_features,
+            has_images=dataset.has_images,
+            batch_size=configuration.training.batch_size,
+            folds=n_folds,
+            stack=task.stack,
+            stacks=min(stacks.stacks_at_a_time(task.cores), -(-n_folds // task.stack)),
+            has_smote=bool(set(samplers) & set(SMOTE_SAMPLERS)),
+        )
+
+
+def _extremes(task: Task) -> Iterator[Configuration]:
+    """Configurations that differ in size: each value, or end of a range, of keys that shape it.
+
+    Of a user's own network only the one that the file names: to build others may take long.
+    """
+    yield task.configuration({})
+    is_built_in = task.study.model.name in BUILT_IN_MODELS
+    for name, domain in task.study.search.space.settings.items():
+        if name == "batch_size" or (is_built_in and name.startswith("model.")):
+            for value in values_to_check(domain):
+                yield task.configuration({name: value})

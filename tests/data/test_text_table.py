@@ -1,0 +1,272 @@
+"""Separated text: the same values from every dialect, and a line for what no dialect explains."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from remix_study.data.numbers import settle_numbers
+from remix_study.data.raw_table import RawTable
+from remix_study.data.table_file import read_tables
+from remix_study.errors import DataError
+from remix_study.studyfile.table_format import TableFormat
+
+PLAIN = TableFormat()
+NAMES = ("number", "count", "text", "label")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """One way of writing a table, and the keys that read it."""
+
+    ending: str = ".csv"
+    keys: TableFormat = PLAIN
+    separator: str = ","
+    decimal: str = "."
+    thousands: str = ""
+    line_end: str = "\n"
+    encoding: str = "utf-8"
+    quoting: Any = csv.QUOTE_MINIMAL
+    blanks: str = ""
+    missing: str = ""
+    unit: str = ""
+
+
+DIALECTS = {
+    "commas": Dialect(),
+    "semicolons and decimal commas": Dialect(
+        keys=TableFormat(decimal=","), separator=";", decimal=","
+    ),
+    "commas and decimal commas in quotes": Dialect(keys=TableFormat(decimal=","), decimal=","),
+    "tabs": Dialect(".tsv", separator="\t"),
+    "bars": Dialect(".txt", separator="|"),
+    "blanks": Dialect(".data", separator=" ", quoting=csv.QUOTE_NONNUMERIC, missing="NA"),
+    "Windows' line ends, all cells in quotes": Dialect(line_end="\r\n", quoting=csv.QUOTE_ALL),
+    "UTF-16": Dialect(encoding="utf-16"),
+    "Latin-1": Dialect(keys=TableFormat(encoding="latin-1"), encoding="latin-1"),
+    "UTF-8 with a byte order mark": Dialect(encoding="utf-8-sig"),
+    "no header": Dialect(keys=TableFormat(header=False, separator=",")),
+    "grouped digits": Dialect(keys=TableFormat(thousands=","), thousands=","),
+    "grouped digits, decimal commas": Dialect(
+        keys=TableFormat(thousands=".", decimal=","), separator=";", thousands=".", decimal=","
+    ),
+    "blanks behind separators": Dialect(blanks=" "),
+    "two characters": Dialect(".dat", TableFormat(separator="::"), separator="::"),
+    "gzip": Dialect(".csv.gz"),
+    "a word for missing": Dialect(keys=TableFormat(missing=("n.a.",)), missing="n.a."),
+    "units": Dialect(keys=TableFormat(units=("€", "%")), unit=" €"),
+}
+
+TEXTS = st.text('abé ;,|\t"\n0.-', max_size=5).map(lambda text: f"x{text}".strip())
+ROWS = st.lists(
+    st.tuples(
+        st.none() | st.floats(-1e9, 1e9).map(lambda value: float(repr(value))),
+        st.integers(-(10**7), 10**7),
+        st.none() | TEXTS,
+        st.sampled_from(["NA", "null", "None", "01", "yes"]),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def write(path: Path, rows: list[tuple[Any, ...]], dialect: Dialect) -> list[int]:
+    """Write rows; returns the line on which each begins."""
+    stream = io.StringIO(newline="")
+    separator = "\x1f" if len(dialect.separator) > 1 else dialect.separator
+    writer = csv.writer(
+        stream, delimiter=separator, quoting=dialect.quoting, lineterminator=dialect.line_end
+    )
+    header = [] if not dialect.keys.header else [NAMES]
+    lines = []
+    for cells in [*header, *([cell_text(cell, dialect) for cell in row] for row in rows)]:
+        lines.append(stream.getvalue().count("\n") + 1)
+        writer.writerow(cells)
+    text = stream.getvalue().replace("\x1f", dialect.separator + dialect.blanks)
+    if dialect.blanks:
+        text = "\n".join(re.sub(',(?=")|,(?=[^" ]*$)', ", ", line) for line in text.split("\n"))
+    content = text.encode(dialect.encoding)
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return lines[len(header) :]
+
+
+def cell_text(cell: Any, dialect: Dialect) -> str:
+    if cell is None:
+        return dialect.missing
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, float):
+        return repr(cell).replace(".", dialect.decimal) + dialect.unit
+    digits = f"{cell:,}".replace(",", dialect.thousands)
+    return digits + dialect.unit
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(rows=ROWS)
+def test_every_dialect_gives_back_the_values(tmp_path: Path, name: str, rows: list[Any]) -> None:
+    dialect = DIALECTS[name]
+    if dialect.separator == " ":
+        rows = [(a, b, c and c.replace("\n", "/"), d) for a, b, c, d in rows]
+    if len(dialect.separator) > 1 or dialect.blanks:
+        rows = [(a, b, c and re.sub('[",\n]', "/", c), d) for a, b, c, d in rows]
+    path = tmp_path / f"table{dialect.ending}"
+    lines = write(path, rows, dialect)
+    table = read_tables([path], dialect.keys, verbatim=(-1,))
+    assert table.lines is not None
+    assert table.lines.tolist() == lines
+    features = settle_numbers(table.without([table.names[-1]]), dialect.keys).frame
+    number, count, text = (features.iloc[:, i] for i in range(3))
+    expected = np.array([np.nan if row[0] is None else row[0] for row in rows])
+    np.testing.assert_allclose(number.to_numpy(dtype=float), expected, rtol=5e-16)
+    assert count.tolist() == [row[1] for row in rows]
+    assert [None if cell != cell else cell for cell in text] == [row[2] for row in rows]
+    assert table.frame.iloc[:, 3].tolist() == [row[3] for row in rows]
+
+
+def table_of(folder: Path, text: str | bytes, name: str = "t.csv", **keys: Any) -> RawTable:
+    """The raw table of a text, whose last column is the label."""
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_tables([path], TableFormat(**keys), verbatim=(-1,))
+
+
+def refusal(folder: Path, text: str | bytes, name: str = "t.csv", **keys: Any) -> str:
+    """The message on a text, without its folder."""
+    with pytest.raises(DataError) as caught:
+        table_of(folder, text, name, **keys)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message.replace(f"{folder}/", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "separator"),
+    [
+        ("t.csv", "a,b\n1,2\n", ","),
+        ("t.csv", "a;b\n1;2\n", ";"),
+        ("t.csv", "a|b\n1|2\n", "|"),
+        ("t.csv", "a\tb\n1\t2\n", "\\t"),
+        ("t.csv", "a;b\n1,5;2,5\n", ";"),
+        ("t.data", "  a   b\n 1.5\t 2\n", " "),
+        ("t.data", "a, b\n1, 2\n", ","),
+        ("t.tsv", "a\tb\n1,5\t2,5\n", "\\t"),
+        ("t.txt", 'a;note\n1;"x; y, z"\n', ";"),
+    ],
+)
+def test_a_separator_that_the_lines_show_is_used_and_noted(
+    tmp_path: Path, name: str, text: str, separator: str
+) -> None:
+    table = table_of(tmp_path, text, name)
+    assert (len(table.names), table.n_rows) == (2, 1)
+    is_usual = (name[-3:], separator) in {("csv", ","), ("tsv", "\\t")}
+    note = f'{name}: cells are separated as by separator = "{separator}"'
+    assert table.notes == (() if is_usual else (note,))
+
+
+@pytest.mark.parametrize(
+    ("text", "keys", "message"),
+    [
+        (
+            "1,5;2,5\n3,5;4,5\n",
+            {"header": False},
+            "t.csv: its cells may be separated in several ways; "
+            'write separator = "," or separator = ";"',
+        ),
+        ("ab\ncd\n", {}, "t.csv: each line is one cell; write the separator of its cells"),
+        ("a,b\n1,2\n", {"separator": ";"}, 't.csv, line 1: one cell only (separator = ";")'),
+        ("a|b|c\n1|2|3\n4|5\n", {}, 't.csv, line 3: 2 cells instead of 3 (separator = "|")'),
+        # The record before begins on line 2 and has three lines.
+        ('a,b\n"x\ny\nz",0\n1\n', {}, 't.csv, line 5: 1 cells instead of 2 (separator = ",")'),
+        ('a,b\n\n\n1,2\n"x,0\n', {}, "t.csv, line 5: "),
+        ('a,b\n1,2\n3,"x\n5,6\n', {}, "t.csv, line 3: a quote is opened and never closed"),
+        ("5.1,3.5,5.1\n4.9,3.0,x\n", {}, 'line 1: two columns are named "5.1"; write header ='),
+        ("a,b\n1,\xe9\n".encode("latin-1"), {}, "t.csv, line 2: not UTF-8 text; save the file as"),
+        ("a,b\n1,2\n", {"encoding": "utf8x"}, 't.csv: encoding "utf8x" is unknown; did you mean'),
+        (b"a,b\n1,\x81\n", {"encoding": "cp1252"}, "t.csv, line 2: not CP1252 text"),
+        ("a,b\n1,2\n", {"categorical": ("c",)}, 'categorical column "c" is not in the header'),
+        ("a,b\n1,2\n", {"categorical": (3,)}, "categorical = 3: there are 2 columns, numbered"),
+        ("a,b\n\n\n", {}, "t.csv: the file has no rows"),
+    ],
+)
+def test_a_text_that_is_no_table_is_refused_with_its_line_and_key(
+    tmp_path: Path, text: str | bytes, keys: dict[str, Any], message: str
+) -> None:
+    assert message in refusal(tmp_path, text, **keys)
+
+
+def test_quotes_behind_blanks_count_as_pandas_reads_them(tmp_path: Path) -> None:
+    table = table_of(tmp_path, 'a, note, y\n1, "x, 0", p\n2, "x, 1", q\n')
+    assert table.frame["note"].tolist() == ["x, 0", "x, 1"]
+
+
+def test_a_row_of_gaps_is_a_row_and_a_blank_line_is_none(tmp_path: Path) -> None:
+    table = table_of(tmp_path, "a\tb\ty\n\t\tp\n\n  \n1\t2\tq\n", "t.tsv")
+    assert table.lines is not None
+    assert table.lines.tolist() == [2, 5]
+    assert table.frame["y"].tolist() == ["p", "q"]
+
+
+@pytest.mark.parametrize(
+    ("header", "is_noted"),
+    [
+        ("5.1,3.5,setosa", True),
+        ("5.1,3.5,0", True),
+        ("0,1,2", False),
+        ("1,2,3", False),
+        ("age,1999,class", False),
+    ],
+)
+def test_a_first_row_that_looks_like_data_is_noted(
+    tmp_path: Path, header: str, is_noted: bool
+) -> None:
+    table = table_of(tmp_path, f"{header}\n4.9,3.0,setosa\n")
+    assert table.n_rows == 1
+    assert bool(table.notes) == is_noted
+    if is_noted:
+        assert "line 1" in table.notes[0]
+        assert "header = false" in table.notes[0]
+    without_header = table_of(tmp_path, f"{header}\n4.9,3.0,setosa\n", header=False)
+    assert without_header.names == ["column 1", "column 2", "column 3"]
+    assert (without_header.n_rows, without_header.notes) == (2, ())
+
+
+def test_leading_zeros_are_noted_and_kept_by_key(tmp_path: Path) -> None:
+    text = "zip,size,y\n01234,10,a\n98765,0,b\n00501,7,a\n"
+    table = table_of(tmp_path, text)
+    assert table.frame["zip"].tolist() == [1234, 98765, 501]
+    (note,) = table.notes
+    assert 'column "zip": cells such as "01234"' in note
+    assert 'categorical = ["zip"]' in note
+    for column in ("zip", 1, -3):
+        kept = table_of(tmp_path, text, categorical=(column,))
+        assert kept.frame["zip"].tolist() == ["01234", "98765", "00501"]
+        assert kept.notes == ()
+
+
+def test_files_are_joined_by_the_names_of_their_columns(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("n,t,y\n1,u,p\n2,v,q\n")
+    (tmp_path / "b.csv").write_text("t;n;y\nw;?;p\n\nx;n.a.;q\n")
+    paths = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    table = read_tables(paths, PLAIN, verbatim=("y",))
+    assert table.frame["t"].tolist() == ["u", "v", "w", "x"]
+    assert table.frame["y"].tolist() == ["p", "q", "p", "q"]
+    places = [table.place(row).replace(f"{tmp_path}/", "") for row in range(4)]
+    assert places == ["a.csv, line 2", "a.csv, line 3", "b.csv, line 2", "b.csv, line 4"]
+    with pytest.raises(DataError, match=r'b\.csv, line 4, column "n": "n.a." is not a number \(2'):
+        settle_numbers(table, PLAIN)
+    settled = settle_numbers(table, TableFormat(missing=("n.a.",)))
+    np.testing.assert_array_equal(settled.frame["n"], [1, 2, np.nan, np.nan])
+    (tmp_path / "b.csv").write_text("t,m,y\nw,3,p\n")
+    with pytest.raises(DataError, match=r"b\.csv: its columns differ .* lacks n and has m beside"):
+        read_tables(paths, PLAIN, verbatim=("y",))

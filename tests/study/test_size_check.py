@@ -1,0 +1,104 @@
+"""Trainings that the machine does not hold are refused before they begin, with what to lower."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from tiny_studies import tiny
+
+from remix_study.data import memory
+from remix_study.errors import DataError
+from remix_study.study import size_check
+from remix_study.study.size_check import check_size, parameter_notes
+from remix_study.study.task import Task
+from remix_study.study.task_preparation import prepare_tasks, search_tasks
+from remix_study.studyfile.parsing import parse_study
+from remix_study.training import stacks
+
+
+def task_of(*changes: tuple[str, str]) -> Task:
+    return prepare_tasks(parse_study(tiny(*changes)))[0]
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch):
+    """A machine with 1 GB of free memory, two stacks at a time and no accelerator."""
+    monkeypatch.setattr(memory, "available_bytes", lambda: 10**9)
+    monkeypatch.setattr(stacks, "has_accelerator", lambda: False)
+    monkeypatch.setattr(stacks, "stacks_at_a_time", lambda _limit=0: 2)
+    monkeypatch.setattr(stacks, "stack_size", lambda _members: 1)
+
+
+def test_what_fits_is_estimated() -> None:
+    need = check_size(task_of())
+    # 13 features of 178 rows, and a network of 13 x 4 + 4 + 4 x 3 + 3 parameters.
+    assert need.rows == 2 * 4 * 178 * 13
+    assert need.networks == 4 * 71 * (5 * 2 + 2 * 2)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[4]", "[9000, 9000]", "most of it is for networks (4.55 GB): lower model.hidden or"),
+        # Values that a search may try count, too.
+        ("alpha.remix", "model.hidden = [[4], [9000, 9000]]\nalpha.remix", "networks (4.55 GB)"),
+    ],
+)
+def test_a_network_that_does_not_fit_is_refused_unbuilt(old: str, new: str, message: str) -> None:
+    with pytest.raises(DataError, match=re.escape(message)) as caught:
+        check_size(task_of((old, new)))
+    assert str(caught.value).startswith("tiny/wine: training would take ")
+    assert "1 GB of memory are free; " in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_accelerator_has_memory_of_its_own(monkeypatch) -> None:
+    monkeypatch.setattr(stacks, "has_accelerator", lambda: True)
+    wide = task_of(("[4]", "[9000, 9000]"))
+    monkeypatch.setattr(size_check, "accelerator_bytes", lambda: 80 * 10**9)
+    # The host keeps the first weights of two folds.
+    assert 0.6e9 < check_size(wide).preparation < 1e9
+    monkeypatch.setattr(size_check, "accelerator_bytes", lambda: 10**9)
+    with pytest.raises(DataError, match="on the accelerator, take 4"):
+        check_size(wide)
+
+
+def test_more_parameters_than_rows_are_noted_in_one_line() -> None:
+    assert parameter_notes([task_of()]) == [
+        "a network has more parameters than training rows; a smaller one may do as well: "
+        "tiny/wine (71, 62 rows)"
+    ]
+    assert parameter_notes([task_of(("[4]", "[3]"))]) == []
+    search = ("[search.space]", '[search]\nalgorithm = "tpe"\ntrials = 5\n[search.space]')
+    mixup = ('["baseline", "remix"]', '["mixup"]'), ("alpha.remix", "alpha.mixup")
+    both = search_tasks(task_of(search, *mixup))
+    assert len(both) == 2
+    # The references beside a search have the same networks.
+    assert parameter_notes(both)[0].count("tiny/wine") == 1
+
+
+def test_memory_that_a_container_leaves(tmp_path, monkeypatch) -> None:
+    monkeypatch.undo()
+    group = tmp_path / "sys/fs/cgroup"
+    group.mkdir(parents=True)
+    free = memory.available_bytes(root=tmp_path)
+    (group / "memory.max").write_text("5000000\n")
+    (group / "memory.current").write_text("2000000\n")
+    assert memory.available_bytes(root=tmp_path) == 3_000_000
+    (group / "memory.max").write_text("max\n")
+    assert memory.available_bytes(root=tmp_path) > 0.5 * free
+
+
+def test_the_smallest_accelerator_counts(monkeypatch) -> None:
+    class Answer:
+        stdout = "81559\n40960\n"
+
+    monkeypatch.setattr(memory.subprocess, "run", lambda *_args, **_keys: Answer)
+    assert memory.accelerator_bytes() == 40_960 * 1024**2
+
+    def fail(*_args, **_keys):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(memory.subprocess, "run", fail)
+    assert memory.accelerator_bytes() is None
