@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remix_study.data.raw_table import RawTable
-from remix_study.data.text_table import as_utf8, parse_text_table
+from remix_study.data.text_encoding import as_utf8
+from remix_study.data.text_table import parse_text_table
 from remix_study.errors import DataError, join_names
 from remix_study.studyfile.table_format import TableFormat
 

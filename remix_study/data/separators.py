@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from remix_study.errors import DataError
@@ -17,6 +17,9 @@ BLANKS = " "
 
 _BY_ENDING = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 _CANDIDATES = (",", ";", "\t", "|")
+STATED = re.compile(rb"sep=([^\r\n])\r?\n", re.IGNORECASE)
+"""A first line that names the separator, as Excel reads and writes it."""
+
 _SAMPLE_BYTES = 1 << 16
 _BLANK_SEPARATED = re.compile(r'"(?:[^"]|"")*"[^ \t\r\n]*|[^ \t\r\n]+')
 
@@ -50,9 +53,10 @@ def split_records(text: bytes, separator: str) -> Iterator[tuple[int, list[str]]
 def detect_separator(text: bytes, path: Path, table_format: TableFormat) -> tuple[str, str]:
     """Find the separator of a text.
 
-    It is the one that the format says. A name that ends in ``.tsv`` or ``.tab`` says tabs. Else it
-    is the only one of comma, semicolon, tab and bar that cuts every one of the first lines into
-    the same number of cells, two at least; where none does, blanks if they do.
+    It is the one that the format says, or a first line ``sep=;`` as Excel writes it. A name that
+    ends in ``.tsv`` or ``.tab`` says tabs. Else it is the only one of comma, semicolon, tab and
+    bar that cuts every one of the first lines into the same number of cells, two at least; where
+    none does, blanks if they do.
 
     Args:
         text: The text, UTF-8.
@@ -68,6 +72,8 @@ def detect_separator(text: bytes, path: Path, table_format: TableFormat) -> tupl
     """
     if table_format.separator:
         return table_format.separator, ""
+    if stated := STATED.match(text):
+        return stated[1].decode(), ""
     stem = path.with_suffix("") if path.suffix.lower() in (".gz", ".zip") else path
     usual = _BY_ENDING.get(stem.suffix.lower(), "")
     sample = text[:_SAMPLE_BYTES]
@@ -91,11 +97,20 @@ def detect_separator(text: bytes, path: Path, table_format: TableFormat) -> tupl
     # No separator fits all lines: the one of the first line, so that a faulty line is named.
     likely = max(_CANDIDATES, key=lambda c: (counts[c][:1], c == usual))
     if counts[likely][:1] <= [1]:
-        raise DataError(
-            f"{path}: each line is one cell; write the separator of its cells, such as "
-            f"{separator_key(';')}"
-        )
+        raise DataError(f"{path}: {_one_cell_fault(counts)}")
     return likely, ""
+
+
+def _one_cell_fault(counts: Mapping[str, Sequence[int]]) -> str:
+    """What is wrong with a text whose first line no separator cuts."""
+    later = {c: max(set(n[1:]), key=n[1:].count) for c, n in counts.items() if len(n) > 1}
+    likely = max(_CANDIDATES, key=lambda c: later.get(c, 0))
+    if later.get(likely, 0) > 1:
+        return (
+            f"its first line is one cell, and others have {later[likely]} "
+            f"({separator_key(likely)}); remove what is above the column names"
+        )
+    return f"each line is one cell; write the separator of its cells, such as {separator_key(';')}"
 
 
 def _counts(sample: bytes, separator: str, *, is_cut: bool) -> list[int]:

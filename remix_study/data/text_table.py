@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import hashlib
 import io
@@ -17,15 +16,20 @@ from numpy.typing import NDArray
 
 from remix_study.data.file_contents import MISSING
 from remix_study.data.raw_table import RawTable, are_data
-from remix_study.data.separators import BLANKS, detect_separator, separator_key, split_records
-from remix_study.errors import DataError, did_you_mean
+from remix_study.data.separators import (
+    BLANKS,
+    STATED,
+    detect_separator,
+    separator_key,
+    split_records,
+)
+from remix_study.data.text_encoding import as_utf8
+from remix_study.errors import DataError
 from remix_study.studyfile.table_format import TableFormat
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16"}
-_BYTE_ORDER_MARKS[codecs.BOM_UTF16_BE] = "utf-16"
 # Stands for a separator of several characters, which pandas' fast parser does not take.
 _UNIT_SEPARATOR = "\x1f"
 # Rows that are looked at for leading zeros.
@@ -55,6 +59,8 @@ def parse_text_table(
     text, notes = as_utf8(content, path, table_format.encoding)
     separator, separator_note = detect_separator(text, path, table_format)
     notes += [separator_note] if separator_note else []
+    # A blank line in its place keeps the numbers of the others.
+    text = STATED.sub(b"\n", text, count=1) if STATED.match(text) else text
     if len(separator) > 1:
         if _UNIT_SEPARATOR.encode() in text:
             raise DataError(f"{path}: {separator_key(separator)}: use one character instead")
@@ -112,47 +118,6 @@ def _no_rows(names: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame(columns=list(names))
-
-
-def as_utf8(content: bytes, path: Path, encoding: str) -> tuple[bytes, list[str]]:
-    """The text as UTF-8 with line feeds, and a note if a byte order mark gave the encoding."""
-    marked = next((e for mark, e in _BYTE_ORDER_MARKS.items() if content.startswith(mark)), "")
-    notes = []
-    if not encoding and marked == "utf-16":
-        notes.append(f"{path.name}: the text is UTF-16, as its byte order mark says")
-    try:
-        codec = codecs.lookup(encoding or marked or "utf-8").name
-    except LookupError:
-        known = (
-            "utf-8",
-            "utf-16",
-            "cp1252",
-            "latin-1",
-            "cp1250",
-            "cp1251",
-            "gb18030",
-            "shift_jis",
-        )
-        raise DataError(
-            f'{path}: encoding "{encoding}" is unknown{did_you_mean(encoding, known)}'
-        ) from None
-    if codec == "utf-8" and marked == "utf-8-sig":
-        codec = marked
-    if not (codec == "utf-8" and content.isascii()):
-        try:
-            decoded = content.decode(codec)
-        except UnicodeError as error:
-            line = content.count(b"\n", 0, getattr(error, "start", 0)) + 1
-            raise DataError(
-                f"{path}, line {line}: not {codec.upper().removesuffix('-SIG')} text; save the "
-                'file as UTF-8, or write its encoding, such as encoding = "cp1252"'
-            ) from None
-        content = decoded.encode() if codec != "utf-8" else content
-    if b"\x00" in content:
-        raise DataError(f"{path}: not text (it holds NUL bytes); save it as UTF-8 text")
-    if content.count(b"\r") != content.count(b"\r\n"):
-        content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    return content, notes
 
 
 def _column_names(cells: Sequence[str], line: int, path: Path, *, header: bool) -> list[str]:

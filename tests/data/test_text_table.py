@@ -184,6 +184,10 @@ def test_a_separator_that_the_lines_show_is_used_and_noted(
             'write separator = "," or separator = ";"',
         ),
         ("ab\ncd\n", {}, "t.csv: each line is one cell; write the separator of its cells"),
+        ("Title\n\na;b\n1;2\n", {}, "t.csv: its first line is one cell, and others have 2 (sep"),
+        ("a,b\n1,é\n".encode("utf-16-le"), {}, 'such as encoding = "utf-16"'),
+        ("a,b\n1,2\n".encode("utf-16-le"), {}, 'write encoding = "utf-16" if it is that'),
+        ("a,b\n1,2\n", {"encoding": "hex"}, 't.csv: encoding "hex" is unknown'),
         ("a,b\n1,2\n", {"separator": ";"}, 't.csv, line 1: one cell only (separator = ";")'),
         ("a|b|c\n1|2|3\n4|5\n", {}, 't.csv, line 3: 2 cells instead of 3 (separator = "|")'),
         # The record before begins on line 2 and has three lines.
@@ -203,6 +207,13 @@ def test_a_text_that_is_no_table_is_refused_with_its_line_and_key(
     tmp_path: Path, text: str | bytes, keys: dict[str, Any], message: str
 ) -> None:
     assert message in refusal(tmp_path, text, **keys)
+
+
+def test_a_first_line_that_names_the_separator_is_taken_at_its_word(tmp_path: Path) -> None:
+    table = table_of(tmp_path, "sep=;\r\na;b,c\r\n1;2\r\n3;4,5\r\n")
+    assert table.names == ["a", "b,c"]
+    assert table.lines is not None
+    assert table.lines.tolist() == [3, 4]
 
 
 def test_quotes_behind_blanks_count_as_pandas_reads_them(tmp_path: Path) -> None:
