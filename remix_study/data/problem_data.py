@@ -11,6 +11,7 @@ from remix_study.data.dataset import Dataset
 from remix_study.data.images import load_images
 from remix_study.data.named_datasets import load_dataset
 from remix_study.data.problems import Problem, make_problem, make_redrawn_problem
+from remix_study.data.readers import UNUSED_BY_TYPED, refuse_unused_keys
 from remix_study.data.sql_table import query_name, read_query
 from remix_study.data.table_file import load_file, table_dataset
 from remix_study.errors import StudyFileError
@@ -51,6 +52,7 @@ def _load(study: Study, spec: ProblemSpec, data: Dataset | None) -> Dataset:
                 "sql: would connect to a database, which --no-plugins forbids; leave --no-plugins "
                 "out if you trust the study file"
             )
+        refuse_unused_keys(f"query of {spec.sql}", spec.table, UNUSED_BY_TYPED)
         table = read_query(spec.sql, spec.query, folder)
         name = query_name(spec.query)
         return table_dataset(table, name, **columns, table_format=spec.table)

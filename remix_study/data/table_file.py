@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from remix_study.data.arff import is_arff, parse_arff
 from remix_study.data.class_names import similar_class_notes
 from remix_study.data.columns import encode_columns
 from remix_study.data.dataset import (
@@ -20,11 +18,9 @@ from remix_study.data.dataset import (
     encode_labels,
     user_dataset,
 )
-from remix_study.data.file_contents import read_member
 from remix_study.data.numbers import settle_numbers
-from remix_study.data.raw_table import RawTable, join_tables
-from remix_study.data.text_table import parse_text_table
-from remix_study.data.typed_tables import parse_excel, parse_feather, parse_npz, parse_parquet
+from remix_study.data.raw_table import RawTable
+from remix_study.data.readers import read_tables
 from remix_study.errors import DataError
 from remix_study.studyfile.table_format import TableFormat
 
@@ -32,30 +28,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _PLAIN_FORMAT = TableFormat()
-
-Parser = Callable[[bytes, Path, TableFormat, Sequence[str | int]], RawTable]
-"""Parses unpacked bytes; the columns named last keep their cells as they are written."""
-
-
-def _parse_dat(
-    content: bytes, path: Path, table_format: TableFormat, verbatim: Sequence[str | int]
-) -> RawTable:
-    """Parse KEEL's files, which end in .dat as others do that are separated text."""
-    parse = parse_arff if is_arff(content) else parse_text_table
-    return parse(content, path, table_format, verbatim)
-
-
-_TEXT = (".csv", ".tsv", ".tab", ".txt", ".data", ".asc", ".psv")
-PARSERS: dict[str, Parser] = {
-    **dict.fromkeys(_TEXT, parse_text_table),
-    ".dat": _parse_dat,
-    ".arff": parse_arff,
-    **dict.fromkeys((".parquet", ".pq"), parse_parquet),
-    **dict.fromkeys((".feather", ".arrow"), parse_feather),
-    **dict.fromkeys((".xlsx", ".xlsm"), parse_excel),
-    ".npz": parse_npz,
-}
-"""The parser of each ending of a file's name; ``.gz`` or ``.zip`` may follow it."""
 
 
 def load_file(
@@ -139,24 +111,6 @@ def table_dataset(
         sha256=table.sha256,
         notes=(*notes, *features.notes, *encoded.notes),
     )
-
-
-def read_tables(
-    paths: Sequence[Path], table_format: TableFormat, verbatim: Sequence[str | int]
-) -> RawTable:
-    """Read the files, joined where they are several."""
-    tables = []
-    for path in paths:
-        content, name = read_member(path)
-        parse = PARSERS.get(Path(name).suffix.lower())
-        if parse is None and not table_format.separator:
-            raise DataError(
-                f"{path}: a table's name must end in {', '.join(PARSERS)}, with or without .gz or "
-                ".zip; write separator for a text of another ending"
-            )
-        tables.append((parse or parse_text_table)(content, path, table_format, verbatim))
-    sha256 = hashlib.sha256("".join(table.sha256 for table in tables).encode()).hexdigest()
-    return join_tables(tables, sha256)
 
 
 def _source(table: RawTable) -> str:

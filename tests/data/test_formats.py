@@ -359,6 +359,13 @@ def test_a_broken_file_is_one_line(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["parquet", "feather", "npz", "xlsx", "arff", "dat"])
+def test_a_key_that_says_nothing_about_a_format_is_refused(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, f"people.{name}", FILES[f"people.{name}"]())
+    with pytest.raises(DataError, match=r"people\.\w+: separator says nothing about such a table"):
+        load_file(path, label="target", table_format=TableFormat(separator=";"))
+
+
 def test_a_zip_of_several_files_is_refused_with_their_names(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
         archive.writestr("a.csv", b"a\n1\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from remix_study.data.published_files import VARIABLE
-from remix_study.data.table_file import read_tables
+from remix_study.data.readers import read_tables
 from remix_study.studyfile.table_format import TableFormat
 
 FOLDER = Path(os.environ.get(VARIABLE, "")) / "keel"

@@ -132,6 +132,12 @@ def test_a_fault_is_one_line(here: Path, sql: str, query: str, message: str) -> 
 
 
 @pytest.mark.usefixtures("shop")
+def test_a_key_of_files_is_refused() -> None:
+    with pytest.raises(RemixStudyError, match="header says nothing about such a table"):
+        load(study_text(more="header = false"))
+
+
+@pytest.mark.usefixtures("shop")
 def test_a_query_cannot_write() -> None:
     with pytest.raises(RemixStudyError, match="readonly"):
         load(study_text(query="with x as (select 1) insert into people values (1, 2, 3, 4)"))
