@@ -89,7 +89,10 @@ def _keys(task: Task) -> Keys:
     """The value of every key for a problem, those that the file leaves out included."""
     study, shape = task.study, task.problem.dataset.row_shape
     space, spec = study.search.space, msgspec.to_builtins(task.spec)
-    training, table = spec.pop("training"), spec.pop("table")
+    training = spec.pop("training")
+    del spec["table"]
+    # As it is for a table of text; other sources of rows have no such keys.
+    table = msgspec.structs.asdict(task.spec.table) if task.spec.file or task.spec.files else {}
     options = resolved_options(study.model.name, study.model.options, shape, task.problem.K)
     search = msgspec.to_builtins(study.search)
     del search["space"]

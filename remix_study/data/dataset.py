@@ -143,14 +143,17 @@ def check_features(X: NDArray[np.float64], features: Sequence[str], where: str) 
     Raises:
         DataError: A value is infinite or its size exceeds ``LARGEST``; begins with ``where``.
     """
-    # NaN compares false, so missing values pass.
-    too_large = np.abs(X) > LARGEST
+    # By column, as a comparison of all values would take as much memory as they do. NaN compares
+    # false, so missing values pass.
+    too_large = (np.fmax.reduce(X, axis=0) > LARGEST) | (np.fmin.reduce(X, axis=0) < -LARGEST)
     if too_large.any():
-        column = int(too_large.any(axis=0).argmax())
-        fault = "infinite" if np.isinf(X[:, column]).any() else f"larger than {LARGEST:g}"
+        column = int(too_large.argmax())
+        values = X[:, column]
+        n_values = int((np.abs(values) > LARGEST).sum())
+        fault = "infinite" if np.isinf(values).any() else f"larger than {LARGEST:g}"
         raise DataError(
-            f'{where}, column "{features[column]}": {int(too_large[:, column].sum())} values are '
-            f"{fault}; correct them, leave them empty or drop the column"
+            f'{where}, column "{features[column]}": {n_values} values are {fault}; correct them, '
+            "leave them empty or drop the column"
         )
 
 

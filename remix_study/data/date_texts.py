@@ -125,8 +125,8 @@ def _is_day_first(column: TextColumn, fields: pd.DataFrame) -> bool:
     a, b = fields["a"].astype(int), fields["b"].astype(int)
     day_first, month_first = (a > 12) & (b <= 12), (b > 12) & (a <= 12)
     if day_first.any() and month_first.any():
-        other = column.levels[_first(day_first)]
-        level = _first(month_first)
+        other = column.levels[_first(column, day_first)]
+        level = _first(column, month_first)
         raise column.error(
             f'"{column.levels[level]}" has the month first and "{other}" the day; {_WRITE_ISO}',
             level,
@@ -134,7 +134,7 @@ def _is_day_first(column: TextColumn, fields: pd.DataFrame) -> bool:
     if not (
         day_first.any() or month_first.any() or (a == b).all() or fields["mark"].eq(".").all()
     ):
-        level = _first(a != b)
+        level = _first(column, a != b)
         raise column.error(
             f'"{column.levels[level]}" may have the day or the month first, and no date of the '
             f"column shows which; {_WRITE_ISO}, {column.categorical_remedy}, or drop it",
@@ -143,9 +143,11 @@ def _is_day_first(column: TextColumn, fields: pd.DataFrame) -> bool:
     return not month_first.any()
 
 
-def _first(is_chosen: pd.Series[bool]) -> int:
-    """The label of the first row that is chosen."""
-    return int(is_chosen.index[int(is_chosen.to_numpy().argmax())])
+def _first(column: TextColumn, is_chosen: pd.Series[bool]) -> int:
+    """The first text in the order of rows among those chosen, by their positions."""
+    chosen = np.zeros(len(column.levels), dtype=bool)
+    chosen[is_chosen.index[is_chosen.to_numpy()]] = True
+    return column.first_of(chosen)
 
 
 def _moments(fields: pd.DataFrame) -> NDArray[np.datetime64]:
@@ -196,7 +198,7 @@ def refuse_short_years(column: TextColumn) -> None:
         return bool(((day >= 1) & (day <= 31) & (month >= 1) & (month <= 12)).all())
 
     if fit(a, b) or fit(b, a) or fit(c, b):
-        level = int(is_match.argmax())
+        level = column.first_of(is_match)
         raise column.error(
             f'"{column.levels[level]}" may be read as several dates (its year has two digits); '
             f"{_WRITE_ISO}, {column.categorical_remedy}, or drop it",

@@ -38,14 +38,14 @@ def encode_date_texts(column: TextColumn) -> FeatureBlock | None:
     if not column.holds_mostly(is_date):
         return None
     if not is_date.all():
-        odd = int((~is_date).argmax())
+        odd = column.first_of(~is_date)
         raise column.error(
             f'"{column.levels[odd]}" is no date, as most cells of the column are; '
             f"{column.missing_remedy(odd)}",
             odd,
         )
     if dates.zoned.any() and not dates.zoned.all():
-        odd = int((~dates.zoned).argmax())
+        odd = column.first_of(~dates.zoned)
         raise column.error(
             f'"{column.levels[odd]}" has no time zone, and others have one; write all alike', odd
         )
@@ -81,7 +81,7 @@ def encode_duration_texts(column: TextColumn) -> FeatureBlock | None:
     if not column.holds_mostly(is_duration):
         return None
     if not is_duration.all():
-        odd = int((~is_duration).argmax())
+        odd = column.first_of(~is_duration)
         raise column.error(
             f'"{column.levels[odd]}" is no time, as most cells of the column are; '
             f"{column.missing_remedy(odd)}",

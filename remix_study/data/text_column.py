@@ -72,6 +72,12 @@ class TextColumn:
         """Whether more than half of the rows that have a text have one of those chosen (L,)."""
         return bool(2 * self.counts[chosen].sum() > self.n_present)
 
+    def first_of(self, chosen: NDArray[np.bool_]) -> int:
+        """The text of the first row that has one of those chosen (L,): its position."""
+        # Missing texts have the code -1.
+        is_chosen = np.append(chosen, False)[self.codes]
+        return int(self.codes[int(is_chosen.argmax())])
+
     def error(self, message: str, level: int | None = None) -> DataError:
         """An error about the column, or about the first row that has one of its texts."""
         begin = self.table.source

@@ -33,7 +33,7 @@ def parameter_notes(tasks: Sequence[Task]) -> list[str]:
         size = max(_sizes(task), key=lambda size: size.network.parameters)
         n_parameters, n_rows = size.network.parameters, size.training_rows
         if n_parameters > n_rows and not task.role:
-            names.append(f"{task.name} ({n_parameters:,}, {n_rows:,} rows)")
+            names.append(f"{task.name} ({n_parameters:,} parameters, {n_rows:,} rows)")
     note = "a network has more parameters than training rows; a smaller one may do as well: "
     return [note + ", ".join(names)] if names else []
 

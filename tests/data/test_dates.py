@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from hypothesis import strategies as st
 
 from remix_study.data.columns import EncodedColumns, encode_columns
 from remix_study.data.raw_table import RawTable
+from remix_study.data.table_file import load_file
 from remix_study.errors import DataError
+from remix_study.studyfile.table_format import TableFormat
 
 PARTS = ("year", "month", "day", "weekday", "total_seconds")
 
@@ -151,6 +154,16 @@ def test_the_key_that_mends_it_is_named() -> None:
     assert "categorical =" not in str(caught.value)
     categories = encode_columns(RawTable('data set "mine"', frame.astype("category")))
     assert categories.features == ("when=01/02/2024", "when=02/03/2024")
+
+
+def test_a_file_names_its_line_and_the_key_makes_categories(tmp_path: Path) -> None:
+    path = tmp_path / "visits.csv"
+    rows = [f'"a\nb",0{1 + i % 2}/0{1 + i % 3}/2024,{i % 2}' for i in range(12)]
+    path.write_text("\n".join(["text,when,label", *rows]) + "\n")
+    with pytest.raises(DataError, match=r'visits.csv, line 6, column "when": "01/03/2024" may'):
+        load_file(path, label="label")
+    dataset = load_file(path, label="label", table_format=TableFormat(categorical=("when",)))
+    assert "when=01/03/2024" in dataset.features
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,19 @@ def test_a_data_frame_with_text_and_gaps_is_really_trained_on(here, data, capfd)
 
 
 @pytest.mark.usefixtures("folder")
+def test_what_is_noted_of_columns_is_a_warning(data):
+    X, y, _ = data
+    frame = pd.DataFrame(X).assign(code=[f"c{i}" for i in range(len(X))], same=1.0)
+    with pytest.warns(UserWarning, match="column") as warned:
+        remix_study.run(parse_study(ARRAYS), frame, y, storage=URL)
+    assert [str(warning.message) for warning in warned] == [
+        'data set "data": column "code" looks like an identifier (every text is different); left '
+        "out",
+        'data set "data": column "same" has one value only; it carries no information',
+    ]
+
+
+@pytest.mark.usefixtures("folder")
 def test_arrays_that_changed_are_refused(data):
     X, y, _ = data
     remix_study.run(parse_study(ARRAYS), X, y, storage=URL)

@@ -67,7 +67,7 @@ def test_an_accelerator_has_memory_of_its_own(monkeypatch) -> None:
 def test_more_parameters_than_rows_are_noted_in_one_line() -> None:
     assert parameter_notes([task_of()]) == [
         "a network has more parameters than training rows; a smaller one may do as well: "
-        "tiny/wine (71, 62 rows)"
+        "tiny/wine (71 parameters, 62 rows)"
     ]
     assert parameter_notes([task_of(("[4]", "[3]"))]) == []
     search = ("[search.space]", '[search]\nalgorithm = "tpe"\ntrials = 5\n[search.space]')
