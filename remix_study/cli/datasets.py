@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from remix_study.cli.arguments import add_json
-from remix_study.errors import BAD_INPUT, DONE, UsageError
+from remix_study.errors import BAD_INPUT, DONE, DataError, UsageError
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -74,20 +75,27 @@ def _fetch(names: Sequence[str], *, as_json: bool) -> int:
         bars.update(tasks[path], completed=received, total=size or None)
 
     answer: dict[str, dict[str, str]] = {}
+    code = DONE
     for facts in [find_facts(name) for name in names]:
         say(f"{facts.name}: {facts.source}; licence: {facts.licence}")
         files = answer.setdefault(facts.name, {})
-        with bars:
-            for file in fetch(facts.name, show):
-                files[str(file.path)] = file.url
-                say(f"  {file.path}  {file.url or 'is there already'}")
-        dataset = load_dataset(facts.name)
+        try:
+            with bars:
+                for file in fetch(facts.name, show):
+                    files[str(file.path)] = file.url
+                    say(f"  {file.path}  {file.url or 'is there already'}")
+            dataset = load_dataset(facts.name)
+        except DataError as error:
+            # The other data sets are fetched all the same.
+            print(f"remix-study: {error}", file=sys.stderr)
+            code = code or error.exit_code
+            continue
         for note in dataset.notes:
             say(f"  note: {note}")
         say(f"  verified: {len(dataset.X):,} rows, {dataset.n_features:,} features")
     if as_json:
         print(json.dumps(answer, indent=2))
-    return DONE
+    return code
 
 
 def describe_text(name: str, *, as_json: bool) -> str:

@@ -182,9 +182,10 @@ def test_no_network(base: str, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
         unused.bind(("127.0.0.1", 0))
         closed = f"http://127.0.0.1:{unused.getsockname()[1]}/x"
         known_as(monkeypatch, lambda _path: (closed, "http://nowhere.invalid/x"))
-        assert main(["datasets", "fetch", "optdigits"]) == 4
-    errors = capsys.readouterr().err
-    assert errors.count("\n") == 1
+        assert main(["datasets", "fetch", "optdigits", "wine", "seizure"]) == 4
+    out, errors = capsys.readouterr()
+    assert "verified: 178 rows" in out
+    assert [line.split()[1] for line in errors.splitlines()] == ["optdigits/optdigits.tra", "data"]
     assert f"{closed}: cannot be reached; http://nowhere.invalid/x: cannot be reached" in errors
 
 
