@@ -143,8 +143,10 @@ def _download(
     address, _, member = url.partition("#")
     archive = target if not member else target.with_name(address.rpartition("/")[2])
 
+    part = archive.with_name(f"{archive.name}.part")
+    is_continued = part.exists()
+
     def download(address: str, output_file: str, _pooch: object) -> None:
-        part = archive.with_name(f"{archive.name}.part")
         _receive(address, part, progress, file.path, timeout)
         part.replace(output_file)
 
@@ -153,17 +155,23 @@ def _download(
     try:
         pooch.retrieve(address, known_hash, archive.name, archive.parent, downloader=download)
     except ValueError as error:
+        if is_continued:
+            # The bytes that were there may have been another file's.
+            return _download(url, file, target, progress, timeout)
         actual = re.search(r"but got '(\w+)'", str(error))
         raise _AddressError(_other_content(actual[1] if actual else "another")) from None
-    if member:
-        try:
-            target.write_bytes(_read_member(archive, member))
-        finally:
-            archive.unlink()
-        actual_hash = pooch.file_hash(str(target), "sha256")
-        if file.sha256 and actual_hash != file.sha256:
-            target.unlink()
-            raise _AddressError(_other_content(actual_hash))
+    if not member:
+        return
+    unpacked = target.with_name(f"{target.name}.part")
+    try:
+        unpacked.write_bytes(_read_member(archive, member))
+    finally:
+        archive.unlink()
+    actual_hash = pooch.file_hash(str(unpacked), "sha256")
+    if file.sha256 and actual_hash != file.sha256:
+        unpacked.unlink()
+        raise _AddressError(_other_content(actual_hash))
+    unpacked.replace(target)
 
 
 def _receive(

@@ -118,13 +118,14 @@ def test_the_batches_are_read_from_an_archive(cifar, kind):
         load_dataset("cifar10")
 
 
-def test_batches_that_keras_has_downloaded_are_found(cifar, monkeypatch):
+def test_batches_that_keras_has_downloaded_are_found(cifar, tmp_path, monkeypatch):
     folder, batches = cifar
     keras_folder = Path(os.environ["KERAS_HOME"]) / "datasets" / "cifar-10-batches-py-target"
     keras_folder.mkdir(parents=True)
     folder.rename(keras_folder / "cifar-10-batches-py")
     assert_holds(load_dataset("cifar10"), batches)
     monkeypatch.delenv(DATA)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert_holds(load_dataset("cifar10"), batches)
     (keras_folder / "cifar-10-batches-py" / "data_batch_4").unlink()
     with pytest.raises(FilesMissingError, match=r"datasets fetch cifar10"):

@@ -206,6 +206,16 @@ def test_a_download_that_broke_off_goes_on(
     assert_complete(tmp_path / "data")
 
 
+def test_a_part_of_another_file_is_thrown_away(base: str, server: Server, tmp_path: Path) -> None:
+    part = tmp_path / "data" / f"{TRA}.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"<html>")
+    list(fetch("optdigits"))
+    assert base
+    assert server.ranges == ["bytes=6-", "", ""]
+    assert_complete(tmp_path / "data")
+
+
 def test_a_complete_part_is_taken(base: str, server: Server, tmp_path: Path) -> None:
     part = tmp_path / "data" / f"{TRA}.part"
     part.parent.mkdir(parents=True)

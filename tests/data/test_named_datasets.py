@@ -25,6 +25,7 @@ def _empty_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CACHE, str(tmp_path / "cache"))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.delenv(DATA, raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
 
 
 def test_every_data_set_is_described_without_its_files() -> None:
