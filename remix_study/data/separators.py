@@ -21,7 +21,7 @@ STATED = re.compile(rb"sep=([^\r\n])\r?\n", re.IGNORECASE)
 """A first line that names the separator, as Excel reads and writes it."""
 
 _SAMPLE_BYTES = 1 << 16
-_BLANK_SEPARATED = re.compile(r'"(?:[^"]|"")*"[^ \t\r\n]*|[^ \t\r\n]+')
+_BLANK_SEPARATED = r"{0}(?:[^{0}]|{0}{0})*{0}[^ \t\r\n]*|[^ \t\r\n]+"
 
 
 def separator_key(separator: str) -> str:
@@ -29,20 +29,37 @@ def separator_key(separator: str) -> str:
     return f"separator = {json.dumps(separator, ensure_ascii=False)}"
 
 
-def split_records(text: bytes, separator: str) -> Iterator[tuple[int, list[str]]]:
+def quote_of(table_format: TableFormat) -> str:
+    """What cells are set in, "" for nothing."""
+    return {"": '"', "none": ""}.get(table_format.quote, table_format.quote)
+
+
+def split_records(text: bytes, separator: str, quote: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the first line of each record and its cells, none for a blank line.
 
     A record has several lines where a quoted cell has. Blanks before a cell are left out.
+
+    Args:
+        text: The text, UTF-8.
+        separator: One character.
+        quote: What cells may be set in, "" for nothing.
 
     Raises:
         csv.Error: A cell of more than 128 KiB, such as after a quote that never closes.
     """
     stream = io.TextIOWrapper(io.BytesIO(text), "utf-8", errors="replace", newline="")
     if separator == BLANKS:
+        cell = re.compile(_BLANK_SEPARATED.format(quote) if quote else r"[^ \t\r\n]+")
         for number, line in enumerate(stream, start=1):
-            yield number, [cell.strip('"') for cell in _BLANK_SEPARATED.findall(line)]
+            yield number, [text.strip(quote or None) for text in cell.findall(line)]
         return
-    reader = csv.reader(stream, delimiter=separator, skipinitialspace=True)
+    reader = csv.reader(
+        stream,
+        delimiter=separator,
+        quotechar=quote or None,
+        quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
+        skipinitialspace=True,
+    )
     first_line = 1
     for cells in reader:
         is_blank = len(cells) == 1 and not cells[0].strip()
@@ -80,7 +97,8 @@ def detect_separator(text: bytes, path: Path, table_format: TableFormat) -> tupl
     if len(text) > len(sample):
         sample = sample[: sample.rfind(b"\n") + 1]
     is_cut = len(text) > len(sample)
-    counts = {c: _counts(sample, c, is_cut=is_cut) for c in (*_CANDIDATES, BLANKS)}
+    quote = quote_of(table_format)
+    counts = {c: _counts(sample, c, quote, is_cut=is_cut) for c in (*_CANDIDATES, BLANKS)}
     fitting = [c for c in _CANDIDATES if len(set(counts[c])) == 1 and counts[c][0] > 1]
     # A decimal mark separates cells only where those numbers are in quotes.
     fitting = [c for c in fitting if c != table_format.decimal] or fitting
@@ -113,11 +131,11 @@ def _one_cell_fault(counts: Mapping[str, Sequence[int]]) -> str:
     return f"each line is one cell; write the separator of its cells, such as {separator_key(';')}"
 
 
-def _counts(sample: bytes, separator: str, *, is_cut: bool) -> list[int]:
+def _counts(sample: bytes, separator: str, quote: str, *, is_cut: bool) -> list[int]:
     """Number of cells of each record of the beginning of a text."""
     counts = []
     try:
-        counts = [len(cells) for _, cells in split_records(sample, separator) if cells]
+        counts = [len(cells) for _, cells in split_records(sample, separator, quote) if cells]
     except csv.Error:
         return []
     # The last record may go on behind the sample.

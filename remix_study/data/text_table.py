@@ -20,6 +20,7 @@ from remix_study.data.separators import (
     BLANKS,
     STATED,
     detect_separator,
+    quote_of,
     separator_key,
     split_records,
 )
@@ -66,7 +67,8 @@ def parse_text_table(
             raise DataError(f"{path}: {separator_key(separator)}: use one character instead")
         text = text.replace(separator.encode(), _UNIT_SEPARATOR.encode())
     character = _UNIT_SEPARATOR if len(separator) > 1 else separator
-    records = split_records(text, character)
+    quote = quote_of(table_format)
+    records = split_records(text, character, quote)
     first_line, first_cells = next(((n, cells) for n, cells in records if cells), (1, []))
     names = _column_names(first_cells, first_line, path, header=table_format.header)
     if len(names) == 1:
@@ -80,7 +82,9 @@ def parse_text_table(
     verbatim_names = [
         table.column(c, "label") for c in verbatim if isinstance(c, int) or c in names
     ]
-    lines = _lines_of_rows(text, character, len(names), path, separator_key(separator))
+    lines = _lines_of_rows(text, character, quote, len(names), path, separator_key(separator))
+    if not table_format.quote:
+        _refuse_doubtful_quotes(text, character, len(names), path, lines)
     lines = lines[1:] if table_format.header else lines
     if not len(lines):
         raise DataError(f"{path}: the file has no rows")
@@ -89,6 +93,8 @@ def parse_text_table(
         "sep": r"\s+" if separator == BLANKS else character,
         "header": 0 if table_format.header else None,
         "names": list(range(len(names))),
+        "quotechar": quote or '"',
+        "quoting": csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
         "decimal": table_format.decimal,
         "na_values": {
             i: ["", *table_format.missing] if name in verbatim_names else usual
@@ -132,12 +138,12 @@ def _column_names(cells: Sequence[str], line: int, path: Path, *, header: bool) 
 
 
 def _lines_of_rows(
-    text: bytes, separator: str, columns: int, path: Path, separator_text: str
+    text: bytes, separator: str, quote: str, columns: int, path: Path, separator_text: str
 ) -> NDArray[np.intp]:
     """The line on which each record begins; one of another number of cells is refused."""
     lines, line = array("q"), 0
     try:
-        for line, cells in _cell_counts(text, separator):
+        for line, cells in _cell_counts(text, separator, quote):
             if cells == columns:
                 lines.append(line)
             elif cells:
@@ -150,16 +156,46 @@ def _lines_of_rows(
     return np.array(lines, dtype=np.intp)
 
 
-def _cell_counts(text: bytes, separator: str) -> Iterator[tuple[int, int]]:
+def _cell_counts(text: bytes, separator: str, quote: str) -> Iterator[tuple[int, int]]:
     """Yield the first line of each record and its number of cells, 0 for a blank line."""
-    if b'"' in text:
-        return ((line, len(cells)) for line, cells in split_records(text, separator))
+    if quote and quote.encode() in text:
+        records = split_records(text, separator, quote)
+        return ((line, len(cells)) for line, cells in records)
     # Without quotes it is enough to count separators, which is many times faster.
     lines = enumerate(io.BytesIO(text), start=1)
     if separator == BLANKS:
         return ((n, len(line.split())) for n, line in lines)
     mark, blank = separator.encode(), b" \r\n" if separator == "\t" else b" \t\r\n"
     return ((n, line.count(mark) + 1 if line.strip(blank) else 0) for n, line in lines)
+
+
+def _refuse_doubtful_quotes(
+    text: bytes, separator: str, columns: int, path: Path, lines: NDArray[np.intp]
+) -> None:
+    """Refuse quotes that make one row of several lines, each of which is a row without them.
+
+    In a text of messages, for example, a quote that only one line opens would swallow rows.
+    """
+    tail = text[-1000:]
+    last_line = text.count(b"\n", 0, len(text) - len(tail) + len(tail.rstrip())) + 1
+    if not len(lines) or last_line - lines[0] + 1 == len(lines):
+        return
+    single = array("q")
+    for line, cells in _cell_counts(text, separator, ""):
+        if cells not in (0, columns):
+            return
+        if cells:
+            single.append(line)
+    if len(single) == len(lines):
+        return
+    row = int((np.array(single[: len(lines)]) != lines).argmax())
+    if single[row] == lines[row]:
+        row = len(lines)
+    raise DataError(
+        f"{path}, line {single[row]}: by a quote opened before, it belongs to the row of line "
+        f'{lines[row - 1]}, but alone it is a row, too; write quote = "none" if quotes are part '
+        "of the text, or quote = '\"' if they hold cells together"
+    )
 
 
 def _parse(text: bytes, path: Path, lines: NDArray[np.intp], **options: Any) -> pd.DataFrame:

@@ -21,6 +21,8 @@ class TableFormat(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     Attributes:
         separator: What separates cells; ``" "`` stands for any run of blanks. Left out: what the
             file shows without doubt.
+        quote: What cells are set in: ``"``, ``'`` or ``none``. Left out: ``"``, unless lines leave
+            a doubt.
         decimal: The decimal mark of numbers.
         thousands: What groups the digits of numbers.
         encoding: The text's encoding. Left out: UTF-8, or as a byte order mark says.
@@ -32,6 +34,7 @@ class TableFormat(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     """
 
     separator: Annotated[str, Meta(max_length=10)] = ""
+    quote: Literal["", '"', "'", "none"] = ""
     decimal: Literal[".", ","] = "."
     thousands: Literal["", ",", ".", " ", "'", "’"] = ""
     encoding: Annotated[str, Meta(max_length=40)] = ""

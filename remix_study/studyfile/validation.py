@@ -72,7 +72,7 @@ def describe(kind: inspect.Type) -> str:
         case inspect.FloatType():
             return "a number" + _bounds(kind)
         case inspect.LiteralType():
-            return " or ".join(f'"{value}"' for value in kind.values)
+            return " or ".join(map(as_toml, kind.values))
         case inspect.StrType(pattern=str()):
             return (
                 f"up to {kind.max_length} letters, digits, dots, dashes and underscores, "

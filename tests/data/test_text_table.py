@@ -193,7 +193,7 @@ def test_a_separator_that_the_lines_show_is_used_and_noted(
         # The record before begins on line 2 and has three lines.
         ('a,b\n"x\ny\nz",0\n1\n', {}, 't.csv, line 5: 1 cells instead of 2 (separator = ",")'),
         ('a,b\n\n\n1,2\n"x,0\n', {}, "t.csv, line 5: "),
-        ('a,b\n1,2\n3,"x\n5,6\n', {}, "t.csv, line 3: a quote is opened and never closed"),
+        ('a,b\n1,2\n3,"x\n5,6,7\n', {}, "t.csv, line 3: a quote is opened and never closed"),
         ("5.1,3.5,5.1\n4.9,3.0,x\n", {}, 'line 1: two columns are named "5.1"; write header ='),
         ("a,b\n1,\xe9\n".encode("latin-1"), {}, "t.csv, line 2: not UTF-8 text; save the file as"),
         ("a,b\n1,2\n", {"encoding": "utf8x"}, 't.csv: encoding "utf8x" is unknown; did you mean'),
@@ -219,6 +219,25 @@ def test_a_first_line_that_names_the_separator_is_taken_at_its_word(tmp_path: Pa
 def test_quotes_behind_blanks_count_as_pandas_reads_them(tmp_path: Path) -> None:
     table = table_of(tmp_path, 'a, note, y\n1, "x, 0", p\n2, "x, 1", q\n')
     assert table.frame["note"].tolist() == ["x, 0", "x, 1"]
+
+
+def test_quotes_that_may_swallow_rows_are_refused(tmp_path: Path) -> None:
+    text = 'y\ttext\nham\t"Wen u miss\nspam\tcall now\nham\t"so" long" ok\nham\tbye\n'
+    message = refusal(tmp_path, text, "t.tsv")
+    assert message.startswith("t.tsv, line 3: by a quote opened before, it belongs to the row of")
+    assert 'write quote = "none" if quotes are part of the text' in message
+    table = table_of(tmp_path, text, "t.tsv", quote="none")
+    assert table.frame["text"].tolist() == ['"Wen u miss', "call now", '"so" long" ok', "bye"]
+    assert table_of(tmp_path, text, "t.tsv", quote='"').n_rows == 2
+    # The last row swallows those behind it.
+    text = 'y,text\nham,ok\nham,"so\nspam,"call now\n'
+    assert "t.csv, line 4: by a quote" in refusal(tmp_path, text)
+
+
+def test_single_quotes_hold_cells_together_by_key(tmp_path: Path) -> None:
+    table = table_of(tmp_path, "a,b,y\n'x, 1','it''s',p\n'z','\"w\"',q\n", quote="'")
+    assert table.frame["a"].tolist() == ["x, 1", "z"]
+    assert table.frame["b"].tolist() == ["it's", '"w"']
 
 
 def test_a_row_of_gaps_is_a_row_and_a_blank_line_is_none(tmp_path: Path) -> None:
