@@ -14,7 +14,7 @@ from remix_study.models.building import resolved_options
 from remix_study.study.checks import check_study
 from remix_study.study.configurations import grid_configurations, label_of
 from remix_study.study.fingerprint import planned_work
-from remix_study.study.size_check import check_size, parameter_notes
+from remix_study.study.size_check import largest_need, size_notes
 from remix_study.study.task import Task
 from remix_study.study.task_preparation import prepare_tasks, search_tasks
 from remix_study.studyfile.schema import Study, outside_file_notes
@@ -79,9 +79,9 @@ def _preview_problem(task: Task) -> dict[str, Any]:
         "parameters": size.parameters,
         "layers": [str(layer) for layer in size.layers],
         "epochs_at_most": task.spec.training.epochs,
-        "memory": msgspec.to_builtins(check_size(task)),
+        "memory": msgspec.to_builtins(largest_need(task)),
         "keys": _keys(task),
-        "notes": [*problem.notes, *parameter_notes([task])],
+        "notes": [*problem.notes, *size_notes([task])],
     }
 
 

@@ -19,7 +19,7 @@ from remix_study.data.dates import (
     encode_duration_texts,
     encode_durations,
 )
-from remix_study.data.memory import check_memory
+from remix_study.data.memory import check_memory, free_bytes
 from remix_study.data.number_columns import encode_numbers
 from remix_study.data.raw_table import RawTable
 from remix_study.data.text_column import FeatureBlock, TextColumn
@@ -174,6 +174,8 @@ def _check_size(blocks: dict[str, FeatureBlock], table: RawTable) -> None:
     check_memory(
         8 * table.n_rows * total,
         f"{table.source}: {table.n_rows:,} rows of {total:,} features",
+        free_bytes(),
+        "free memory is",
         f"drop columns, of which these make most features: {shown}",
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,33 +15,42 @@ from remix_study.errors import DataError
 _ROOT = Path("/")
 
 
-def check_memory(n_bytes: int, what: str, remedy: str, *, free: int | None = None) -> None:
+def check_memory(n_bytes: int, what: str, limit: int, holder: str, remedy: str) -> None:
     """Refuse what needs more memory than there is.
 
     Args:
         n_bytes: Bytes that are needed.
         what: What needs them, to begin the message with.
+        limit: Bytes that there are.
+        holder: What has them, such as ``the machine has``.
         remedy: What to do.
-        free: Bytes that there are; those of the machine when None.
 
     Raises:
-        DataError: The memory that is free is smaller.
+        DataError: More is needed than there is.
     """
-    free = available_bytes() if free is None else free
-    if n_bytes > free:
+    if n_bytes > limit:
         raise DataError(
-            f"{what} take {as_gigabytes(n_bytes)}, and {as_gigabytes(free)} of memory are free; "
-            f"{remedy}"
+            f"{what} take {as_gigabytes(n_bytes)}, and {holder} {as_gigabytes(limit)}; {remedy}"
         )
 
 
-def available_bytes(*, root: Path = _ROOT) -> int:
+def free_bytes(*, root: Path = _ROOT) -> int:
     """Bytes that this process may still take: what the system has free, or its container.
 
     Args:
         root: The folder in which ``sys`` is.
     """
-    free = int(psutil.virtual_memory().available)
+    left = [limit - used for limit, used in _containers(root)]
+    return max(0, min([int(psutil.virtual_memory().available), *left]))
+
+
+def machine_bytes(*, root: Path = _ROOT) -> int:
+    """Bytes that the machine has, or the container."""
+    return min([int(psutil.virtual_memory().total), *(limit for limit, _ in _containers(root))])
+
+
+def _containers(root: Path) -> Iterator[tuple[int, int]]:
+    """Limit and use of the control groups that limit this process's memory, of either version."""
     groups = root / "sys/fs/cgroup"
     for limit, used in (
         (groups / "memory.max", groups / "memory.current"),
@@ -48,8 +58,7 @@ def available_bytes(*, root: Path = _ROOT) -> int:
     ):
         # Absent outside a container; "max" where there is no limit.
         with suppress(OSError, ValueError):
-            free = min(free, max(0, int(limit.read_text()) - int(used.read_text())))
-    return free
+            yield int(limit.read_text()), int(used.read_text())
 
 
 def accelerator_bytes() -> int | None:

@@ -8,7 +8,13 @@ from itertools import pairwise
 from math import ceil, prod
 from typing import Any
 
-from remix_study.data.memory import as_gigabytes
+from remix_study.data.memory import (
+    accelerator_bytes,
+    as_gigabytes,
+    check_memory,
+    free_bytes,
+    machine_bytes,
+)
 from remix_study.models.building import resolved_options
 from remix_study.models.networks import Network
 
@@ -143,15 +149,20 @@ class MemoryNeed:
         """All of it."""
         return self.rows + self.networks + self.batches + self.preparation
 
-    def split(self) -> tuple[MemoryNeed, MemoryNeed]:
-        """What an accelerator takes, and what the machine around it."""
-        return replace(self, preparation=0), MemoryNeed(0, 0, 0, self.preparation)
-
     @property
     def remedy(self) -> str:
         """What takes most, and what to lower."""
-        part = max(_REMEDIES, key=lambda part: getattr(self, part))
-        return f"most of it is for {part} ({as_gigabytes(getattr(self, part))}): {_REMEDIES[part]}"
+        part = self._largest
+        return f"most of it is for {part} ({as_gigabytes(getattr(self, part))}): {self.lower}"
+
+    @property
+    def lower(self) -> str:
+        """What to lower to take less."""
+        return _REMEDIES[self._largest]
+
+    @property
+    def _largest(self) -> str:
+        return max(_REMEDIES, key=lambda part: int(getattr(self, part)))
 
 
 def memory_need(size: TrainingSize) -> MemoryNeed:
@@ -189,3 +200,33 @@ def memory_need(size: TrainingSize) -> MemoryNeed:
         + 4 * s.folds * network.parameters
         + _COMPILING,
     )
+
+
+def check_need(need: MemoryNeed, name: str, *, has_accelerator: bool) -> list[str]:
+    """Refuse a training that the machine does not hold.
+
+    Args:
+        need: What it takes.
+        name: What is trained, to begin messages with.
+        has_accelerator: Whether all but the preparation is on an accelerator.
+
+    Returns:
+        A note where less is free at present than it takes, else nothing.
+
+    Raises:
+        DataError: The machine or the accelerator has less; the message says what to lower.
+    """
+    on_machine, what = need, f"{name}: training would"
+    if has_accelerator:
+        on_machine, device = MemoryNeed(0, 0, 0, need.preparation), replace(need, preparation=0)
+        limit = accelerator_bytes()
+        if limit is not None:
+            check_memory(device.total, what, limit, "the accelerator has", device.remedy)
+    check_memory(on_machine.total, what, machine_bytes(), "the machine has", on_machine.remedy)
+    free = free_bytes()
+    if on_machine.total <= free:
+        return []
+    return [
+        f"{name}: training takes about {as_gigabytes(on_machine.total)}, and "
+        f"{as_gigabytes(free)} of memory are free; end other programs, or {on_machine.lower}"
+    ]

@@ -19,7 +19,7 @@ from remix_study.study.reporter import Reporter, Summary
 from remix_study.study.schedule import Schedule
 from remix_study.study.schedules import make_schedules
 from remix_study.study.signals import Signals
-from remix_study.study.size_check import check_size, parameter_notes
+from remix_study.study.size_check import size_notes
 from remix_study.study.storage import run_storage
 from remix_study.study.task import Task
 from remix_study.study.task_preparation import prepare_tasks, search_tasks
@@ -136,10 +136,7 @@ def _load_networks(schedules: list[Schedule], reporter: Reporter, signals: Signa
     if unfinished:
         with reporter.loading(), signals.critical():
             load_networks()
-    tasks = [schedule.trials.task for schedule in unfinished]
-    for task in tasks:
-        check_size(task)
-    for note in parameter_notes(tasks):
+    for note in size_notes([schedule.trials.task for schedule in unfinished]):
         reporter.note(note)
 
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from remix_study.batches.samplers import SMOTE_SAMPLERS
 from remix_study.batches.strategies import DEFAULT_STRATEGIES, STRATEGIES
-from remix_study.data.memory import accelerator_bytes, check_memory
-from remix_study.models.size import MemoryNeed, TrainingSize, memory_need
+from remix_study.models.size import MemoryNeed, TrainingSize, check_need, memory_need
 from remix_study.study.checks import values_to_check
 from remix_study.study.configurations import Configuration
 from remix_study.study.task import Task
@@ -15,27 +14,27 @@ from remix_study.studyfile.model_options import BUILT_IN_MODELS
 from remix_study.training import stacks
 
 
-def check_size(task: Task) -> MemoryNeed:
-    """What the largest of a task's configurations takes; DataError if the machine has less."""
-    need = max((memory_need(size) for size in _sizes(task)), key=lambda need: need.total)
-    device, machine = need.split() if stacks.has_accelerator() else (None, need)
-    if device:
-        what = f"{task.name}: training would, on the accelerator,"
-        check_memory(device.total, what, device.remedy, free=accelerator_bytes())
-    check_memory(machine.total, f"{task.name}: training would", machine.remedy)
-    return need
+def largest_need(task: Task) -> MemoryNeed:
+    """What the largest of a task's configurations takes."""
+    return max((memory_need(size) for size in _sizes(task)), key=lambda need: need.total)
 
 
-def parameter_notes(tasks: Sequence[Task]) -> list[str]:
-    """One line on the tasks whose networks have more parameters than rows to learn from."""
-    names = []
+def size_notes(tasks: Sequence[Task]) -> list[str]:
+    """Notes on memory, and on networks with more parameters than rows to learn from.
+
+    Raises:
+        DataError: A training takes more memory than the machine or its accelerator has.
+    """
+    notes, names = [], []
     for task in tasks:
+        accelerated = stacks.has_accelerator()
+        notes += check_need(largest_need(task), task.name, has_accelerator=accelerated)
         size = max(_sizes(task), key=lambda size: size.network.parameters)
         n_parameters, n_rows = size.network.parameters, size.training_rows
         if n_parameters > n_rows and not task.role:
             names.append(f"{task.name} ({n_parameters:,} parameters, {n_rows:,} rows)")
     note = "a network has more parameters than training rows; a smaller one may do as well: "
-    return [note + ", ".join(names)] if names else []
+    return [*notes, *([note + ", ".join(names)] if names else [])]
 
 
 def _sizes(task: Task) -> Iterator[TrainingSize]:

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remix_study.data import memory
+from remix_study.data import columns
 from remix_study.data.categories import HASHED_FEATURES, MAX_ONE_HOT, WORD_FEATURES
 from remix_study.data.columns import EncodedColumns, encode_columns
 from remix_study.data.raw_table import RawTable
 from remix_study.errors import DataError
 
 
-def encode(**columns: Any) -> EncodedColumns:
-    return encode_columns(RawTable("mine.csv", pd.DataFrame(columns)))
+def encode(**values: Any) -> EncodedColumns:
+    return encode_columns(RawTable("mine.csv", pd.DataFrame(values)))
 
 
 def categories(n_levels: int, n_rows: int) -> list[str]:
@@ -89,8 +89,7 @@ def test_codes_are_those_of_murmurhash() -> None:
 
 
 def test_wide_tables_of_categories_stay_small() -> None:
-    columns = {f"c{i}": categories(700, 2100) for i in range(20)}
-    encoded = encode(**columns)
+    encoded = encode(**{f"c{i}": categories(700, 2100) for i in range(20)})
     assert encoded.X.shape == (2100, 20 * HASHED_FEATURES)
     # One line for all of them.
     assert len(encoded.notes) == 1
@@ -257,10 +256,10 @@ def test_numbers_that_look_like_codes_are_pointed_out(name: str, values: Any, re
 def test_more_features_than_memory_are_refused_before_they_are_made(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(memory, "available_bytes", lambda: 200_000)
+    monkeypatch.setattr(columns, "free_bytes", lambda: 200_000)
     encode(a=[0.5] * 200, c=categories(90, 200))
     message = (
-        "mine.csv: 400 rows of 91 features take 291 kB, and 200 kB of memory are free; drop "
+        "mine.csv: 400 rows of 91 features take 291 kB, and free memory is 200 kB; drop "
         'columns, of which these make most features: "c" (90), "a" (1)'
     )
     with pytest.raises(DataError, match=re.escape(message)):

@@ -9,8 +9,8 @@ from tiny_studies import tiny
 
 from remix_study.data import memory
 from remix_study.errors import DataError
-from remix_study.study import size_check
-from remix_study.study.size_check import check_size, parameter_notes
+from remix_study.models import size
+from remix_study.study.size_check import largest_need, size_notes
 from remix_study.study.task import Task
 from remix_study.study.task_preparation import prepare_tasks, search_tasks
 from remix_study.studyfile.parsing import parse_study
@@ -23,15 +23,16 @@ def task_of(*changes: tuple[str, str]) -> Task:
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch):
-    """A machine with 1 GB of free memory, two stacks at a time and no accelerator."""
-    monkeypatch.setattr(memory, "available_bytes", lambda: 10**9)
+    """A machine with 1 GB of memory, two stacks at a time and no accelerator."""
+    monkeypatch.setattr(size, "machine_bytes", lambda: 10**9)
+    monkeypatch.setattr(size, "free_bytes", lambda: 10**9)
     monkeypatch.setattr(stacks, "has_accelerator", lambda: False)
     monkeypatch.setattr(stacks, "stacks_at_a_time", lambda _limit=0: 2)
     monkeypatch.setattr(stacks, "stack_size", lambda _members: 1)
 
 
 def test_what_fits_is_estimated() -> None:
-    need = check_size(task_of())
+    need = largest_need(task_of())
     # 13 features of 178 rows, and a network of 13 x 4 + 4 + 4 x 3 + 3 parameters.
     assert need.rows == 2 * 4 * 178 * 13
     assert need.networks == 4 * 71 * (5 * 2 + 2 * 2)
@@ -47,47 +48,58 @@ def test_what_fits_is_estimated() -> None:
 )
 def test_a_network_that_does_not_fit_is_refused_unbuilt(old: str, new: str, message: str) -> None:
     with pytest.raises(DataError, match=re.escape(message)) as caught:
-        check_size(task_of((old, new)))
+        size_notes([task_of((old, new))])
     assert str(caught.value).startswith("tiny/wine: training would take ")
-    assert "1 GB of memory are free; " in str(caught.value)
+    assert ", and the machine has 1 GB; " in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_less_free_memory_than_it_takes_is_noted(monkeypatch) -> None:
+    monkeypatch.setattr(size, "free_bytes", lambda: 10**8)
+    (note,) = size_notes([task_of(("[4]", "[3]"))])
+    assert note == (
+        "tiny/wine: training takes about 150 MB, and 100 MB of memory are free; end other "
+        "programs, or take fewer rows or features, or leave SMOTE out"
+    )
 
 
 def test_an_accelerator_has_memory_of_its_own(monkeypatch) -> None:
     monkeypatch.setattr(stacks, "has_accelerator", lambda: True)
-    wide = task_of(("[4]", "[9000, 9000]"))
-    monkeypatch.setattr(size_check, "accelerator_bytes", lambda: 80 * 10**9)
-    # The host keeps the first weights of two folds.
-    assert 0.6e9 < check_size(wide).preparation < 1e9
-    monkeypatch.setattr(size_check, "accelerator_bytes", lambda: 10**9)
-    with pytest.raises(DataError, match="on the accelerator, take 4"):
-        check_size(wide)
+    wide = [task_of(("[4]", "[9000, 9000]"))]
+    for n_bytes in (80 * 10**9, None):
+        monkeypatch.setattr(size, "accelerator_bytes", lambda n_bytes=n_bytes: n_bytes)
+        # The host keeps the first weights of two folds, 0.65 GB.
+        assert len(size_notes(wide)) == 1
+    monkeypatch.setattr(size, "accelerator_bytes", lambda: 10**9)
+    with pytest.raises(DataError, match=r"training would take 4.* the accelerator has 1 GB; most"):
+        size_notes(wide)
 
 
 def test_more_parameters_than_rows_are_noted_in_one_line() -> None:
-    assert parameter_notes([task_of()]) == [
+    assert size_notes([task_of()]) == [
         "a network has more parameters than training rows; a smaller one may do as well: "
         "tiny/wine (71 parameters, 62 rows)"
     ]
-    assert parameter_notes([task_of(("[4]", "[3]"))]) == []
+    assert size_notes([task_of(("[4]", "[3]"))]) == []
     search = ("[search.space]", '[search]\nalgorithm = "tpe"\ntrials = 5\n[search.space]')
     mixup = ('["baseline", "remix"]', '["mixup"]'), ("alpha.remix", "alpha.mixup")
     both = search_tasks(task_of(search, *mixup))
     assert len(both) == 2
     # The references beside a search have the same networks.
-    assert parameter_notes(both)[0].count("tiny/wine") == 1
+    assert size_notes(both)[0].count("tiny/wine") == 1
 
 
-def test_memory_that_a_container_leaves(tmp_path, monkeypatch) -> None:
-    monkeypatch.undo()
+def test_memory_that_a_container_leaves(tmp_path) -> None:
     group = tmp_path / "sys/fs/cgroup"
     group.mkdir(parents=True)
-    free = memory.available_bytes(root=tmp_path)
+    assert 0 < memory.free_bytes(root=tmp_path) < memory.machine_bytes(root=tmp_path)
+    machine = memory.machine_bytes(root=tmp_path)
     (group / "memory.max").write_text("5000000\n")
     (group / "memory.current").write_text("2000000\n")
-    assert memory.available_bytes(root=tmp_path) == 3_000_000
+    assert memory.free_bytes(root=tmp_path) == 3_000_000
+    assert memory.machine_bytes(root=tmp_path) == 5_000_000
     (group / "memory.max").write_text("max\n")
-    assert memory.available_bytes(root=tmp_path) > 0.5 * free
+    assert memory.machine_bytes(root=tmp_path) == machine
 
 
 def test_the_smallest_accelerator_counts(monkeypatch) -> None:
