@@ -119,6 +119,8 @@ def _one_dimensional(values: ArrayLike, argument: str, where: str) -> NDArray[An
     if array.ndim != 1:
         raise DataError(f"{where}: {argument} has shape {array.shape}; it needs one value a row")
     missing = np.asarray(pd.isna(array))
+    if array.dtype.kind in "OU":
+        missing |= [isinstance(value, str) and not value.strip() for value in array]
     if missing.any():
         raise DataError(
             f"{where}: {argument} is missing in {missing.sum()} of {len(array)} rows, "

@@ -208,8 +208,9 @@ def _parse(text: bytes, path: Path, lines: NDArray[np.intp], **options: Any) -> 
         message = " ".join(str(error).split())
         if opened := re.search(r"EOF inside string starting at row (\d+)", message):
             row = int(opened[1]) - (options["header"] is not None)
+            line = lines[min(max(row, 0), len(lines) - 1)]
             raise DataError(
-                f"{path}, line {lines[max(row, 0)]}: a quote is opened and never closed; close it"
+                f"{path}, line {line}: a quote is opened and never closed; close it"
             ) from None
         raise DataError(f"{path}: not a table ({message})") from None
     if len(frame) != len(lines):

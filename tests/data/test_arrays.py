@@ -115,6 +115,7 @@ def test_array_of_objects_is_read_by_column() -> None:
         (X4, [0.1, 0.2, 0.3, 0.4], {}, "each of the 4 rows has a different label"),
         (X4, [0, 1, None, 1], {}, "y is missing in 1 of 4 rows, first in row 2"),
         (X4, [0, 1, np.nan, 1], {}, "y is missing in 1 of 4 rows, first in row 2"),
+        (X4, ["a", "NA", " ", "NA"], {}, "y is missing in 1 of 4 rows, first in row 2"),
         (X4, [0, 1, 0, 1], {"groups": ["a", None, "b", "b"]}, "groups is missing in 1 of 4"),
         (
             X4 + np.array([0, np.inf]),

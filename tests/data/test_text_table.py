@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from remix_study.data.numbers import settle_numbers
 from remix_study.data.raw_table import RawTable
-from remix_study.data.readers import read_tables
+from remix_study.data.readers import load_file, read_tables
 from remix_study.errors import DataError
 from remix_study.studyfile.table_format import TableFormat
 
@@ -300,3 +300,63 @@ def test_files_are_joined_by_the_names_of_their_columns(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_text("t,m,y\nw,3,p\n")
     with pytest.raises(DataError, match=r"b\.csv: its columns differ .* lacks n and has m beside"):
         read_tables(paths, PLAIN, verbatim=("y",))
+
+
+def test_every_dialect_makes_the_same_features(tmp_path: Path) -> None:
+    rows = [
+        (None if i == 3 else i * 1.375, i * 1000, None if i == 4 else f"t {i % 3}", "ny"[i % 2])
+        for i in range(12)
+    ]
+    datasets = []
+    for number, dialect in enumerate(DIALECTS.values()):
+        path = tmp_path / f"table{number}{dialect.ending}"
+        write(path, rows, dialect)
+        datasets.append(load_file(path, label=-1, table_format=dialect.keys))
+    first = datasets[0]
+    assert first.X.shape[0] == 12
+    for dataset in datasets[1:]:
+        np.testing.assert_array_equal(dataset.X, first.X)
+        np.testing.assert_array_equal(dataset.y, first.y)
+        assert dataset.classes == first.classes
+        if "column 1" not in dataset.features:
+            assert dataset.features == first.features
+
+
+KEYS = st.builds(
+    TableFormat,
+    separator=st.sampled_from(["", "", ";", " ", "::"]),
+    quote=st.sampled_from(["", '"', "'", "none"]),
+    decimal=st.sampled_from([".", ","]),
+    header=st.booleans(),
+    units=st.sampled_from([(), ("%",)]),
+    encoding=st.sampled_from(["", "", "utf-16", "cp1252"]),
+)
+CELLS = st.sampled_from(
+    ["1", "-2.5", "a", "", "x y", '"q, r"', '"q\nr"', '"', "n.a.", "NA", "3%", "1,5"]
+)
+CONTENTS = (
+    st.text("a1,;|\"\t\n\r .-%'", max_size=40).map(str.encode)
+    | st.binary(max_size=30)
+    | st.lists(st.lists(CELLS, min_size=3, max_size=3).map(",".join), min_size=1, max_size=8).map(
+        lambda lines: "\n".join(lines).encode()
+    )
+)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(content=CONTENTS, keys=KEYS, ending=st.sampled_from([".csv", ".tsv", ".data"]))
+def test_whatever_a_file_holds_is_a_table_or_refused_in_one_line(
+    tmp_path: Path, content: bytes, keys: TableFormat, ending: str
+) -> None:
+    path = tmp_path / f"t{ending}"
+    path.write_bytes(content)
+    message = ""
+    try:
+        table = read_tables([path], keys, (-1,))
+        assert table.lines is not None
+        assert len(table.lines) == table.n_rows
+        settle_numbers(table.without([table.names[-1]]), keys)
+    except DataError as error:
+        message = str(error)
+    assert message.startswith(str(path) if message else "")
+    assert "\n" not in message
