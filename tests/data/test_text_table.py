@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from remix_study.data.numbers import settle_numbers
 from remix_study.data.raw_table import RawTable
-from remix_study.data.readers import load_file, read_tables
+from remix_study.data.readers import read_tables
+from remix_study.data.table_file import load_file
 from remix_study.errors import DataError
 from remix_study.studyfile.table_format import TableFormat
 
