@@ -23,9 +23,12 @@ HASHED_FEATURES = 64
 WORD_FEATURES = 128
 """Features that the words of one column of sentences share."""
 
-# Each category sets so many of the features to 1 or -1. With one, 30 of 2,000 categories would
-# share a feature and be one; with four, hardly two have the same code.
+# Half of them are a code of the category's own: so many set to 1 or -1. With one, 60 of 2,000
+# categories would share a feature and be one; with four, hardly two have the same code.
 _SIGNS = 4
+# The others count groups of so many letters, so that texts which look alike are close. Together
+# they serve a dense network as well as skrub's MinHashEncoder with as many features.
+_LETTERS = (2, 4)
 # A category of fewer rows, and in a smaller table of fewer than a hundredth of them, is rare.
 _RARE_ROWS = 5
 _RARE_SHARE = 0.01
@@ -89,13 +92,16 @@ def _rare_levels(column: TextColumn) -> NDArray[np.bool_]:
 
 
 def _hashed_categories(column: TextColumn) -> FeatureBlock:
-    """Give each category a code of a few 1 and -1, by scikit-learn's FeatureHasher."""
+    """Hash the letters of each category, and the category itself to a code of a few 1 and -1."""
     from sklearn.feature_extraction import FeatureHasher
+    from sklearn.feature_extraction.text import HashingVectorizer
 
-    hasher = FeatureHasher(HASHED_FEATURES, input_type="string")
+    half = HASHED_FEATURES // 2
+    letters = HashingVectorizer(analyzer="char_wb", ngram_range=_LETTERS, n_features=half)
     parts = ([f"{turn}:{level}" for turn in range(_SIGNS)] for level in column.levels)
-    codes = hasher.transform(parts).toarray()
-    codes = np.vstack([codes, np.zeros(HASHED_FEATURES)])
+    codes = FeatureHasher(half, input_type="string").transform(parts)
+    features = np.hstack([letters.transform(column.levels).toarray(), codes.toarray()])
+    table = np.vstack([features, np.zeros(HASHED_FEATURES)])
     note = (
         f"became {HASHED_FEATURES} features by hashing, as it has more than {MAX_ONE_HOT} "
         "categories; drop it if it is an identifier",
@@ -103,7 +109,7 @@ def _hashed_categories(column: TextColumn) -> FeatureBlock:
     )
     return FeatureBlock(
         _numbered(column.name, "hash", HASHED_FEATURES),
-        lambda out: column.rows_of(codes, out),
+        lambda out: column.rows_of(table, out),
         (note,),
     )
 

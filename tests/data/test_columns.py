@@ -80,12 +80,23 @@ def test_codes_are_those_of_murmurhash() -> None:
     # From scikit-learn's hash itself, which the hasher uses: signed, the sign by the hash's own.
     from sklearn.utils import murmurhash3_32
 
-    row = encode(c=categories(300, 900)).X[7]
-    expected = np.zeros(HASHED_FEATURES)
+    half = HASHED_FEATURES // 2
+    row = encode(c=categories(300, 900)).X[7, half:]
+    expected = np.zeros(half)
     for turn in range(4):
         number = int(murmurhash3_32(f"{turn}:level 7", seed=0))
-        expected[abs(number) % HASHED_FEATURES] += 1 if number >= 0 else -1
+        expected[abs(number) % half] += 1 if number >= 0 else -1
     np.testing.assert_array_equal(row, expected)
+
+
+def test_categories_that_look_alike_are_close() -> None:
+    jobs = ["police officer", "accountant", "software engineer"]
+    texts = [f"{jobs[i % 3]} {i % 120}" for i in range(720)]
+    letters = encode(c=texts).X[:120, : HASHED_FEATURES // 2]
+    np.testing.assert_allclose(np.linalg.norm(letters, axis=1), 1)
+    likeness = letters @ letters.T
+    same = np.arange(120)[:, None] % 3 == np.arange(120) % 3
+    assert likeness[same].min() > likeness[~same].max()
 
 
 def test_wide_tables_of_categories_stay_small() -> None:
