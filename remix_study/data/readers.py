@@ -28,13 +28,13 @@ PARSERS: dict[str, Parser] = {
 }
 """The parser of each ending of a file's name; ``.gz`` or ``.zip`` may follow it."""
 
-UNUSED_BY_TYPED = ("separator", "encoding", "header")
+UNUSED_BY_TYPED = ("separator", "quote", "encoding", "header")
 """Keys of a format that say nothing about a table whose columns have names and types."""
 
 _UNUSED: dict[Parser, tuple[str, ...]] = {
     **dict.fromkeys((parse_parquet, parse_feather, parse_npz), UNUSED_BY_TYPED),
-    parse_excel: ("separator", "encoding"),
-    parse_arff: ("separator", "header"),
+    parse_excel: ("separator", "quote", "encoding"),
+    parse_arff: ("separator", "quote", "header"),
 }
 _PLAIN_FORMAT = TableFormat()
 

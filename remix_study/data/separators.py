@@ -73,7 +73,7 @@ def detect_separator(text: bytes, path: Path, table_format: TableFormat) -> tupl
     It is the one that the format says, or a first line ``sep=;`` as Excel writes it. A name that
     ends in ``.tsv`` or ``.tab`` says tabs. Else it is the only one of comma, semicolon, tab and
     bar that cuts every one of the first lines into the same number of cells, two at least; where
-    none does, blanks if they do.
+    none does, blanks if they do. A name that says nothing leaves a doubt where blanks do so, too.
 
     Args:
         text: The text, UTF-8.
@@ -100,12 +100,18 @@ def detect_separator(text: bytes, path: Path, table_format: TableFormat) -> tupl
     quote = quote_of(table_format)
     counts = {c: _counts(sample, c, quote, is_cut=is_cut) for c in (*_CANDIDATES, BLANKS)}
     fitting = [c for c in _CANDIDATES if len(set(counts[c])) == 1 and counts[c][0] > 1]
-    # A decimal mark separates cells only where those numbers are in quotes.
-    fitting = [c for c in fitting if c != table_format.decimal] or fitting
     if usual == "\t" and (usual in fitting or counts[usual][:1] > [1]):
         return usual, ""
-    if not fitting and len(set(counts[BLANKS])) == 1 and counts[BLANKS][0] > 1:
-        fitting = [BLANKS]
+    is_said = usual in fitting or "\t" in fitting
+    if fitting and not is_said:
+        # Blanks behind a separator belong to it.
+        mark = re.escape(fitting[0].encode())
+        without = re.sub(mark + rb"[ \t]+", fitting[0].encode(), sample)
+        counts[BLANKS] = _counts(without, BLANKS, quote, is_cut=is_cut)
+    if not is_said and len(set(counts[BLANKS])) == 1 and counts[BLANKS][0] > 1:
+        fitting += [BLANKS]
+    # A decimal mark separates cells only where those numbers are in quotes.
+    fitting = [c for c in fitting if c != table_format.decimal] or fitting
     if len(fitting) > 1:
         keys = " or ".join(separator_key(c) for c in fitting)
         raise DataError(f"{path}: its cells may be separated in several ways; write {keys}")

@@ -161,6 +161,8 @@ def refusal(folder: Path, text: str | bytes, name: str = "t.csv", **keys: Any) -
         ("t.csv", "a;b\n1,5;2,5\n", ";"),
         ("t.data", "  a   b\n 1.5\t 2\n", " "),
         ("t.data", "a, b\n1, 2\n", ","),
+        ("t.data", "a\tb\n1\t2\n", "\\t"),
+        ("t.txt", "a b\tc d\n1 2\t3 4\n", "\\t"),
         ("t.tsv", "a\tb\n1,5\t2,5\n", "\\t"),
         ("t.txt", 'a;note\n1;"x; y, z"\n', ";"),
     ],
@@ -208,6 +210,16 @@ def test_a_text_that_is_no_table_is_refused_with_its_line_and_key(
     tmp_path: Path, text: str | bytes, keys: dict[str, Any], message: str
 ) -> None:
     assert message in refusal(tmp_path, text, **keys)
+
+
+def test_blanks_beside_commas_are_a_doubt_where_the_name_says_nothing(tmp_path: Path) -> None:
+    text = "1,5 2,5 a\n3,5 4,5 b\n"
+    keys = 'write separator = "," or separator = " "'
+    assert keys in refusal(tmp_path, text, "t.data", header=False)
+    table = table_of(tmp_path, text, "t.data", header=False, decimal=",")
+    assert table.frame.iloc[:, 0].tolist() == [1.5, 3.5]
+    # Commas with a blank behind are commas.
+    assert table_of(tmp_path, "1, 2, a\n3, 4, b\n", "t.data", header=False).frame.shape == (2, 3)
 
 
 def test_a_first_line_that_names_the_separator_is_taken_at_its_word(tmp_path: Path) -> None:
