@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -69,9 +70,11 @@ def from_arrays(
             )
     else:
         matrix, names = None, [str(column) for column in X.columns]
-        repeated = [column for column in names if names.count(column) > 1]
-        if repeated:
-            raise DataError(f'{where}: two columns are named "{repeated[0]}"; rename or drop one')
+        name_counts = Counter(names).most_common(1)
+        if name_counts and name_counts[0][1] > 1:
+            raise DataError(
+                f'{where}: two columns are named "{name_counts[0][0]}"; rename or drop one'
+            )
 
     n_rows = len(X) if matrix is None else len(matrix)
     if n_rows == 0 or not names:

@@ -143,8 +143,10 @@ def join_tables(tables: Sequence[RawTable], sha256: str) -> RawTable:
     if len(tables) == 1:
         return first
     for table in tables[1:]:
-        missing = [name for name in first.names if name not in table.names]
-        added = [name for name in table.names if name not in first.names]
+        # Dictionaries keep the order of columns.
+        names, others = dict.fromkeys(first.names), dict.fromkeys(table.names)
+        missing = [name for name in names if name not in others]
+        added = [name for name in others if name not in names]
         if missing or added:
             differences = [
                 f"lacks {join_names(missing, 5)}" if missing else "",

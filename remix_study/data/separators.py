@@ -20,7 +20,9 @@ _CANDIDATES = (",", ";", "\t", "|")
 STATED = re.compile(rb"sep=([^\r\n])\r?\n", re.IGNORECASE)
 """A first line that names the separator, as Excel reads and writes it."""
 
+# The beginning that is looked at: so many bytes and so many lines at least.
 _SAMPLE_BYTES = 1 << 16
+_SAMPLE_LINES = 20
 _BLANK_SEPARATED = r"{0}(?:[^{0}]|{0}{0})*{0}[^ \t\r\n]*|[^ \t\r\n]+"
 
 
@@ -93,9 +95,7 @@ def detect_separator(text: bytes, path: Path, table_format: TableFormat) -> tupl
         return stated[1].decode(), ""
     stem = path.with_suffix("") if path.suffix.lower() in (".gz", ".zip") else path
     usual = _BY_ENDING.get(stem.suffix.lower(), "")
-    sample = text[:_SAMPLE_BYTES]
-    if len(text) > len(sample):
-        sample = sample[: sample.rfind(b"\n") + 1]
+    sample = _beginning(text)
     is_cut = len(text) > len(sample)
     quote = quote_of(table_format)
     counts = {c: _counts(sample, c, quote, is_cut=is_cut) for c in (*_CANDIDATES, BLANKS)}
@@ -123,6 +123,16 @@ def detect_separator(text: bytes, path: Path, table_format: TableFormat) -> tupl
     if counts[likely][:1] <= [1]:
         raise DataError(f"{path}: {_one_cell_fault(counts)}")
     return likely, ""
+
+
+def _beginning(text: bytes) -> bytes:
+    """The first whole lines of a text."""
+    end = -1
+    for _ in range(_SAMPLE_LINES):
+        end = text.find(b"\n", end + 1)
+        if end < 0:
+            return text
+    return text[: max(end, text.rfind(b"\n", 0, _SAMPLE_BYTES)) + 1]
 
 
 def _one_cell_fault(counts: Mapping[str, Sequence[int]]) -> str:

@@ -7,6 +7,7 @@ import hashlib
 import io
 import re
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,8 +131,8 @@ def _column_names(cells: Sequence[str], line: int, path: Path, *, header: bool) 
     """The column names of the first line; nameless columns are called by their number."""
     cells = [" ".join(cell.split()) for cell in cells] if header else [""] * len(cells)
     names = [name or f"column {number}" for number, name in enumerate(cells, start=1)]
-    repeated = next((name for name in names if names.count(name) > 1), None)
-    if repeated is not None:
+    if len(set(names)) < len(names):
+        repeated = Counter(names).most_common(1)[0][0]
         remedy = "write header = false if the line is data" if are_data(names) else "rename one"
         raise DataError(f'{path}, line {line}: two columns are named "{repeated}"; {remedy}')
     return names

@@ -229,6 +229,16 @@ def test_a_first_line_that_names_the_separator_is_taken_at_its_word(tmp_path: Pa
     assert table.lines.tolist() == [3, 4]
 
 
+def test_lines_may_be_long(tmp_path: Path) -> None:
+    name = "a" * 100_000
+    table = table_of(tmp_path, f"{name};y\n1;p\n2;q\n")
+    assert (table.names, table.n_rows) == ([name, "y"], 2)
+    # Beyond the beginning, too, a line of another number of cells is named.
+    text = "a,y\n" + "1,p\n" * 30_000
+    assert table_of(tmp_path, text).n_rows == 30_000
+    assert "t.csv, line 30002: 3 cells instead of 2" in refusal(tmp_path, text + "1,2,p\n")
+
+
 def test_quotes_behind_blanks_count_as_pandas_reads_them(tmp_path: Path) -> None:
     table = table_of(tmp_path, 'a, note, y\n1, "x, 0", p\n2, "x, 1", q\n')
     assert table.frame["note"].tolist() == ["x, 0", "x, 1"]
