@@ -111,7 +111,7 @@ def _overheads() -> dict[str, float]:
         (Program, "start"),
         (Program, "choose"),
         (RowBlocks, "losses"),
-        (RowBlocks, "logits"),
+        (RowBlocks, "probabilities"),
     ):
         setattr(owner, name, _adding(getattr(owner, name), seconds_inside))
     times: dict[str, tuple[float, float, float]] = {}

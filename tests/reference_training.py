@@ -10,7 +10,12 @@ import tensorflow as tf
 
 from remix_study.batches.losses import FOCAL, FOCAL_GAMMA, loss_vectors
 from remix_study.batches.plan import plan_epoch
-from remix_study.training.prefetch import EpochMasks
+from remix_study.batches.random_bits import (
+    NUMPY,
+    derive_keys,
+    random_bits,
+    step_keys_of_epoch,
+)
 
 BATCH_SIZE = 16
 
@@ -77,15 +82,18 @@ class DenseReference:
     def _multipliers(self, seed, epoch, steps, dropout):
         """For each layer with dropout float32 (steps, batch, units): 0, or 1 / (1 - rate)."""
         units = self.hidden[:-1]
-        width = BATCH_SIZE * sum(units)
-        masks = np.zeros((1, steps, width), np.uint16)
-        EpochMasks([seed], epoch, width).draw(steps, masks)
-        keep = (masks[0] >= round(dropout * 65536)) / np.float32(1 - dropout)
         ends = np.cumsum([BATCH_SIZE * n for n in units])[:-1]
-        layers = np.split(keep.astype(np.float32), ends, axis=1)
-        return [
-            layer.reshape(steps, BATCH_SIZE, n) for layer, n in zip(layers, units, strict=True)
-        ]
+        width = BATCH_SIZE * sum(units)
+        threshold = np.float32(dropout) * np.float32(2**32)
+        keys, multipliers = step_keys_of_epoch([seed], epoch).masks, [[] for _ in units]
+        for step in range(steps):
+            step_keys = derive_keys(NUMPY, keys, np.array([step], np.uint32))
+            bits = random_bits(NUMPY, step_keys, (width,))[0]
+            keep = (bits >= np.uint32(threshold)) / np.float32(1 - dropout)
+            layers = np.split(keep.astype(np.float32), ends)
+            for layer, n, rows in zip(multipliers, units, layers, strict=True):
+                layer.append(rows.reshape(BATCH_SIZE, n))
+        return [np.array(layer) for layer in multipliers]
 
 
 @cache

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 import sqlalchemy
 
-from remix_study.batches.plan import PlanSummary
+from remix_study.batches.plan_summary import PlanSummary
 from remix_study.cli import preview
 from remix_study.cli import run as run_command
 from remix_study.cli.main import main

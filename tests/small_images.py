@@ -9,12 +9,17 @@ import numpy as np
 from small_problems import SmallProblem
 
 from remix_study.batches.plan import plan_epoch
+from remix_study.batches.random_bits import (
+    NUMPY,
+    derive_keys,
+    random_bits,
+    step_keys_of_epoch,
+)
 from remix_study.batches.training_rows import TrainingRows
 from remix_study.data.images import ImageRows
 from remix_study.models.augmentation import build_augmentation
 from remix_study.models.building import build_network
 from remix_study.training.engine import Engine
-from remix_study.training.prefetch import augmentation_seeds
 
 # Networks, augmentations and programs of this process by all that shapes them.
 _PROGRAMS = {}
@@ -80,13 +85,15 @@ class SmallImages(SmallProblem):
         plan = plan_epoch(
             strategy, member.training, batch_size=batch_size, seed=member.seed, epoch=epoch
         )
-        generators = augmentation.generators if augmentation else None
-        seeds = augmentation_seeds([member.seed], epoch, plan.steps, generators)[:, 0]
+        generators = augmentation.generators if augmentation else 0
+        keys = step_keys_of_epoch([member.seed], epoch).augmentation
         xs = []
         for step in range(plan.steps):
             parts = [self.X[rows[step]].astype(np.float32) for rows in (plan.first, plan.second)]
             if augmentation:
-                uses = zip(parts, seeds[step], strict=True)
+                step_keys = derive_keys(NUMPY, keys, np.array([step], np.uint32))
+                seeds = random_bits(NUMPY, step_keys, (2, generators, 2))[0]
+                uses = zip(parts, seeds, strict=True)
                 parts = [np.asarray(augmentation(part, seed)) for part, seed in uses]
             share = plan.weight[step][:, None, None, None]
             xs.append((share * parts[0] + (1 - share) * parts[1]) / 255)

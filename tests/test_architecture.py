@@ -40,7 +40,7 @@ LARGEST_SHARE = 0.20
 BUDGETS = {
     "studyfile": 1400,
     "data": 5800,
-    "batches": 1800,
+    "batches": 2100,
     "models": 1200,
     "training": 2200,
     "study": 4500,

@@ -15,7 +15,6 @@ from remix_study.batches.training_rows import (
     IntArray,
     MemberStreams,
     TrainingRows,
-    shuffle_into_batches,
     unblended,
 )
 
@@ -29,8 +28,8 @@ def balanced_repo(streams: MemberStreams, training: TrainingRows, batch_size: in
     Classes of a batch are equal on average only, and a row that was repeated by chance is drawn
     more often. A class missing from the batch stays missing.
     """
-    rng = streams.epoch
-    batches = shuffle_into_batches(rng, len(training.rows), batch_size)
+    rng = streams.generator()
+    batches = streams.batches
     groups = group_by_class(batches, training.y, training.n_classes)
     size, _ = _enlarged_sizes(groups)
     places = rng.integers(size[:, None], size=(len(size), batch_size))
@@ -50,8 +49,8 @@ def smote_repo(streams: MemberStreams, training: TrainingRows, batch_size: int) 
     With m below 3 all classes are enlarged by repetition instead. A batch of one class is left
     as it is.
     """
-    rng = streams.epoch
-    batches = shuffle_into_batches(rng, len(training.rows), batch_size)
+    rng = streams.generator()
+    batches = streams.batches
     groups = group_by_class(batches, training.y, training.n_classes)
     size, smallest = _enlarged_sizes(groups)
     places = np.stack([rng.choice(n, batch_size, replace=False) for n in size])

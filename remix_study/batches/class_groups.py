@@ -96,42 +96,9 @@ def group_by_class(batches: IntArray, y: NDArray[np.int32], n_classes: int) -> C
     return ClassGroups(rows, np.cumsum(count) - count, count.reshape(steps, n_classes))
 
 
-def class_quotas(
-    rng: np.random.Generator, present: NDArray[np.bool_], batch_size: int
-) -> IntArray:
-    """Share each batch equally among the classes present in it.
-
-    Args:
-        rng: Decides which classes get the rows that remain after division.
-        present: (steps, K) whether a class is present.
-        batch_size: B.
-
-    Returns:
-        (steps, K) rows of each class; every row of the array adds up to B.
-    """
-    n_present = present.sum(axis=1, keepdims=True)
-    lot = np.where(present, rng.random(present.shape), 2.0)
-    rank = np.argsort(np.argsort(lot, axis=1), axis=1)
-    quota: IntArray = batch_size // n_present + (rank < batch_size % n_present)
-    return np.where(present, quota, 0)
-
-
 def slot_groups(quota: IntArray) -> IntArray:
     """The group that fills each slot of each batch, batch after batch: (steps * batch,)."""
     return np.repeat(np.arange(quota.size), quota.ravel())
-
-
-def draw_with_replacement(
-    rng: np.random.Generator, groups: ClassGroups, slots: IntArray
-) -> IntArray:
-    """Draw one row for each slot from the slot's group, with replacement.
-
-    Returns:
-        (m,) positions among the training rows, for the (m,) groups ``slots``.
-    """
-    offset = rng.integers(groups.count.ravel()[slots])
-    rows: IntArray = groups.rows[groups.start[slots] + offset]
-    return rows
 
 
 def draw_smote_rows(

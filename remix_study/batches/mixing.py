@@ -3,19 +3,29 @@
 In ``beta`` the partners of a batch's rows are a permutation of them, and the weight is
 lambda ~ Beta(alpha, alpha): Algorithm 1 of the paper, lines 4-7, and MixUp (Zhang et al. 2018)
 where the batch is natural. ``remix-chou`` chooses the label's weight otherwise, ``balanced-mixup``
-the partner. Every mixing has the same arguments, and alpha 0 mixes nothing.
+the partner.
+
+Partners are drawn for a whole stack, on the host or in a compiled program. Weights come from a
+generator of the member on the host: all alphas of a curve share their partners.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.batches.class_groups import draw_with_replacement, group_by_class
-from remix_study.batches.training_rows import DrawnRows, IntArray, TrainingRows
+from remix_study.batches.stack_draws import (
+    StackRows,
+    gather,
+    partners_of_uniform_class,
+    permuted_partners,
+)
+from remix_study.batches.training_rows import MIX_STREAM
 
 KAPPA, TAU = 3.0, 0.5
 """Thresholds of ``remix-chou`` (Chou et al. 2020): the ratio of class sizes from which labels lean
@@ -25,107 +35,94 @@ to the rarer class, and the mixing weight below which they do."""
 # NumPy's generator may return NaN.
 _ALPHA_RANGE = (1e-50, 1e15)
 
+# Weights of so many epochs come from one generator: making one takes longer than drawing them.
+_EPOCHS_PER_GENERATOR = 16
+_CACHED_MEMBERS = 1024
 
-class MixedRows(NamedTuple):
-    """Rows of one epoch after mixing: ``DrawnRows``, and the weight of the label of ``first``."""
-
-    first: IntArray
-    second: IntArray
-    weight: NDArray[np.float32]
-    label_weight: NDArray[np.float32]
+Partners = Callable[[Any, Any, Any, StackRows], Any]
+LabelWeights = Callable[[Any, Any, Any, Any, StackRows], Any]
 
 
-Mixing = Callable[[np.random.Generator, DrawnRows, float, TrainingRows], MixedRows]
-
-
-def none(
-    rng: np.random.Generator,  # noqa: ARG001
-    drawn: DrawnRows,
-    alpha: float,  # noqa: ARG001
-    training: TrainingRows,  # noqa: ARG001
-) -> MixedRows:
-    """Leave the rows as they were drawn; rows blended by SMOTE have one class, so hard labels."""
-    return MixedRows(*drawn, np.ones_like(drawn.weight))
-
-
-def beta(
-    rng: np.random.Generator,
-    drawn: DrawnRows,
-    alpha: float,
-    training: TrainingRows,  # noqa: ARG001
-) -> MixedRows:
-    """Mix with one lambda for each batch, as in Algorithm 1."""
-    return _mix(rng, drawn, alpha, per_sample=False)
-
-
-def beta_sample(
-    rng: np.random.Generator,
-    drawn: DrawnRows,
-    alpha: float,
-    training: TrainingRows,  # noqa: ARG001
-) -> MixedRows:
-    """Mix with one lambda for each row."""
-    return _mix(rng, drawn, alpha, per_sample=True)
-
-
-def remix_chou(
-    rng: np.random.Generator, drawn: DrawnRows, alpha: float, training: TrainingRows
-) -> MixedRows:
-    """Mix as ``beta`` with labels that lean to the rarer class (Chou et al. 2020).
+def labels_of_the_rarer(xp: Any, first: Any, second: Any, weight: Any, stack: StackRows) -> Any:
+    """Let labels lean to the rarer class (Chou et al. 2020).
 
     For a pair whose classes have n_i and n_j training rows, the weight of label i is 0 where
     n_i / n_j >= 3 and lambda < 0.5, 1 where n_i / n_j <= 1/3 and 1 - lambda < 0.5, and lambda
     elsewhere.
+
+    Args:
+        xp: ``NUMPY`` or ``keras.ops``.
+        first: (M, S, B) positions among the training rows.
+        second: (M, S, B), the partners'.
+        weight: float32 (M, S, B), lambda.
+        stack: The members' rows.
+
+    Returns:
+        float32 (M, S, B).
     """
-    mixed = _mix(rng, drawn, alpha, per_sample=False)
-    counts = np.bincount(training.y, minlength=training.n_classes)
-    i, j = counts[training.y[mixed.first]], counts[training.y[mixed.second]]
-    is_zero = (i >= KAPPA * j) & (mixed.weight < TAU)
-    is_one = (j >= KAPPA * i) & (1 - mixed.weight < TAU)
-    label_weight = np.where(is_zero, 0, np.where(is_one, 1, mixed.weight))
-    return mixed._replace(label_weight=label_weight.astype(np.float32))
+    n_classes = stack.class_count.shape[2]
+    known = xp.minimum(stack.y, n_classes - 1)[:, :, None]
+    sizes = gather(xp, stack.class_count[:, 0], known)[:, :, 0]
+    i, j = gather(xp, sizes, first), gather(xp, sizes, second)
+    is_zero = (i >= int(KAPPA) * j) & (weight < TAU)
+    is_one = (j >= int(KAPPA) * i) & (1 - weight < TAU)
+    zero, one = xp.zeros_like(weight), xp.ones_like(weight)
+    return xp.where(is_zero, zero, xp.where(is_one, one, weight))
 
 
-def balanced_mixup(
-    rng: np.random.Generator, drawn: DrawnRows, alpha: float, training: TrainingRows
-) -> MixedRows:
-    """Mix with rows of classes drawn uniformly (Balanced-MixUp, Galdran et al. 2021).
+@dataclass(frozen=True)
+class Mixing:
+    """How rows find partners, and how much of each is taken.
 
-    The partner's weight is lambda ~ Beta(alpha, 1), one for each batch.
+    Attributes:
+        partners: Draws them; see :func:`permuted_partners`.
+        has_one_sided_weights: Whether the partner's weight is from Beta(alpha, 1), else lambda is
+            from Beta(alpha, alpha).
+        per_row: Whether each row has a weight of its own, else each batch.
+        label_weights: Weights of the labels, where they are not those of the features.
     """
-    if alpha == 0:
-        return MixedRows(*drawn, np.ones_like(drawn.weight))
-    groups = group_by_class(np.arange(len(training.y))[None], training.y, training.n_classes)
-    present = np.flatnonzero(groups.count[0])
-    classes = present[rng.integers(len(present), size=drawn.first.shape)]
-    partners = draw_with_replacement(rng, groups, classes)
-    lam = rng.beta(float(np.clip(alpha, *_ALPHA_RANGE)), 1.0, size=(len(partners), 1))
-    return _blend(drawn.first, partners, 1 - lam)
+
+    partners: Partners = permuted_partners
+    has_one_sided_weights: bool = False
+    per_row: bool = False
+    label_weights: LabelWeights | None = None
 
 
-MIXINGS: dict[str, Mixing] = {
-    "none": none,
-    "beta": beta,
-    "beta-sample": beta_sample,
-    "remix-chou": remix_chou,
-    "balanced-mixup": balanced_mixup,
+NO_MIXING = "none"
+
+MIXINGS: dict[str, Mixing | None] = {
+    NO_MIXING: None,
+    "beta": Mixing(),
+    "beta-sample": Mixing(per_row=True),
+    "remix-chou": Mixing(label_weights=labels_of_the_rarer),
+    "balanced-mixup": Mixing(partners_of_uniform_class, has_one_sided_weights=True),
 }
 
 
-def _mix(
-    rng: np.random.Generator, drawn: DrawnRows, alpha: float, *, per_sample: bool
-) -> MixedRows:
-    if alpha == 0:
-        return MixedRows(*drawn, np.ones_like(drawn.weight))
-    first = drawn.first
-    # The permutation is drawn before lambda, so all alphas of a curve share their partners.
-    second = rng.permuted(first, axis=1)
+def mixing_weights(
+    mixing: Mixing, alpha: float, *, seed: int, epoch: int, steps: int, batch_size: int
+) -> NDArray[np.float32]:
+    """Draw the weights of a member's rows in one epoch.
+
+    Returns:
+        float32 (steps, 1), or (steps, B) where each row has its own.
+    """
     alpha = float(np.clip(alpha, *_ALPHA_RANGE))
-    return _blend(
-        first, second, rng.beta(alpha, alpha, size=first.shape if per_sample else (len(first), 1))
-    )
+    other = 1.0 if mixing.has_one_sided_weights else alpha
+    if mixing.per_row:
+        drawn = _draw_betas(alpha, other, seed, epoch, (steps, batch_size))
+    else:
+        block, place = divmod(epoch, _EPOCHS_PER_GENERATOR)
+        drawn = _batch_weights(alpha, other, seed, block, steps)[place]
+    return (1 - drawn if mixing.has_one_sided_weights else drawn).astype(np.float32)
 
 
-def _blend(first: IntArray, second: IntArray, share: NDArray[np.float64]) -> MixedRows:
-    weight = np.broadcast_to(share, first.shape).astype(np.float32)
-    return MixedRows(first, second, weight, weight)
+@lru_cache(_CACHED_MEMBERS)
+def _batch_weights(a: float, b: float, seed: int, block: int, steps: int) -> NDArray[np.float64]:
+    return _draw_betas(a, b, seed, block, (_EPOCHS_PER_GENERATOR, steps, 1))
+
+
+def _draw_betas(
+    a: float, b: float, seed: int, number: int, shape: tuple[int, ...]
+) -> NDArray[np.float64]:
+    return np.random.default_rng([seed, number, MIX_STREAM]).beta(a, b, size=shape)

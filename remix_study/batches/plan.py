@@ -1,8 +1,8 @@
 """Batch plans: which two rows make each training row of an epoch, and with what weights.
 
-A plan is four NumPy arrays that depend on the strategy, the member's seed and the epoch alone. A
-member therefore trains on the same rows whatever other members share its stack, and a plan can be
-tested row by row without a network. A summary says which classes the rows of a plan are from.
+A plan is four arrays that depend on the strategy, the member's seed and the epoch alone. A member
+therefore trains on the same rows whatever other members share its stack, and a plan can be tested
+row by row without a network.
 """
 
 from __future__ import annotations
@@ -14,15 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.batches.mixing import MIXINGS
-from remix_study.batches.samplers import SAMPLERS
+from remix_study.batches.mixing import MIXINGS, Mixing, mixing_weights
+from remix_study.batches.random_bits import NUMPY, PLAN_KEYS, derive_keys, member_keys
+from remix_study.batches.samplers import MEMBER_SAMPLERS, STACK_SAMPLERS
+from remix_study.batches.stack_draws import StackRows, gather, stack_rows
 from remix_study.batches.strategies import Strategy
-from remix_study.batches.training_rows import (
-    DRAW_STREAM,
-    MIX_STREAM,
-    MemberStreams,
-    TrainingRows,
-)
+from remix_study.batches.training_rows import MemberStreams, TrainingRows
 from remix_study.errors import UsageError
 
 
@@ -35,7 +32,7 @@ class BatchPlan:
 
     Attributes:
         first: int32 positions in the problem's rows.
-        second: int32 positions; the same array object as ``first`` where nothing is blended.
+        second: int32 positions; equal to ``first`` where nothing is blended.
         weight: float32 in [0, 1].
         label_weight: float32 in [0, 1].
     """
@@ -51,14 +48,162 @@ class BatchPlan:
         return len(self.first)
 
 
-class StackedPlans(NamedTuple):
-    """Plans of several members, arrays (steps, members, batch); ``steps`` (members,) is int32."""
+class StackPlan(NamedTuple):
+    """The plans of a stack's members, arrays (members, steps, batch) as in :class:`BatchPlan`.
 
-    first: NDArray[np.int32]
-    second: NDArray[np.int32]
-    weight: NDArray[np.float32]
-    label_weight: NDArray[np.float32]
-    steps: NDArray[np.int32]
+    Batches past a member's own hold rows that are safe to gather and must not be trained on.
+    """
+
+    first: Any
+    second: Any
+    weight: Any
+    label_weight: Any
+
+
+class StackPlanner:
+    """Plans the epochs of a stack's members with NumPy, by as few calls as there are samplers.
+
+    Attributes:
+        strategies: How each member's rows are drawn and mixed.
+        training: The members' training rows.
+        rows: The same as arrays.
+        batch_size: B.
+        steps: int32 (M,) batches of each member's epoch, floor(n / B).
+        keys: uint32 (M, 2), from which those of each epoch are derived.
+    """
+
+    def __init__(
+        self,
+        strategies: Sequence[Strategy],
+        training: Sequence[TrainingRows],
+        seeds: Sequence[int],
+        *,
+        batch_size: int,
+        rows: StackRows | None = None,
+    ) -> None:
+        """Plan nothing yet.
+
+        Args:
+            strategies: One a member.
+            training: One a member.
+            seeds: One a member, not negative; strategies with the same seed share their draws.
+            batch_size: B.
+            rows: The training rows as arrays, which may be padded further; made when None.
+
+        Raises:
+            UsageError: The batch size is below 1 or above the number of training rows.
+        """
+        for member in training:
+            check_batch_size(batch_size, len(member.rows))
+        self.strategies, self.training, self._seeds = strategies, training, seeds
+        self.batch_size = batch_size
+        self.rows = stack_rows(training) if rows is None else rows
+        self.steps = (self.rows.count[:, 0] // batch_size).astype(np.int32)
+        self.keys = member_keys(seeds, PLAN_KEYS)
+
+    def plan(self, epoch: int, members: NDArray[np.intp] | None = None) -> StackPlan:
+        """Plan one epoch.
+
+        Args:
+            epoch: 0 for the first.
+            members: Positions of the members to plan for, all when None; the plans of others are
+                padding.
+        """
+        keys = derive_keys(NUMPY, self.keys, np.array([epoch], np.uint32))
+        size, longest = self.rows.rows.shape
+        shape = (size, longest // self.batch_size, self.batch_size)
+        first = np.zeros(shape, np.int32)
+        weight = np.ones(shape, np.float32)
+        second, label_weight = first.copy(), weight.copy()
+        everybody = range(size) if members is None else members.tolist()
+        # Members that are drawn alike are drawn together.
+        for sampler, mixing in dict.fromkeys(
+            (s.sampler, s.mixing) for s in map(self.strategies.__getitem__, everybody)
+        ):
+            group = [
+                member
+                for member in everybody
+                if (self.strategies[member].sampler, self.strategies[member].mixing)
+                == (sampler, mixing)
+            ]
+            rows = StackRows(*(array[group] for array in self.rows))
+            drawn = self._draw(sampler, group, rows, keys[group], epoch)
+            mixed = MIXINGS[mixing]
+            if mixed is not None:
+                weights = self.mixing_weights(epoch, group, mixed)
+                drawn = mix(NUMPY, mixed, keys[group], drawn.first, weights, rows)
+            first[group] = gather(NUMPY, rows.rows, drawn.first)
+            second[group] = (
+                first[group]
+                if drawn.second is drawn.first
+                else gather(NUMPY, rows.rows, drawn.second)
+            )
+            weight[group], label_weight[group] = drawn.weight, drawn.label_weight
+        return StackPlan(first, second, weight, label_weight)
+
+    def mixing_weights(
+        self, epoch: int, members: Sequence[int], mixing: Mixing
+    ) -> NDArray[np.float32]:
+        """Draw the weights of some members that share a mixing: (M, S, 1) or (M, S, B)."""
+        steps = self.rows.rows.shape[1] // self.batch_size
+        width = self.batch_size if mixing.per_row else 1
+        weights = np.ones((len(members), steps, width), np.float32)
+        for place, member in enumerate(members):
+            weights[place, : self.steps[member]] = mixing_weights(
+                mixing,
+                self.strategies[member].alpha,
+                seed=self._seeds[member],
+                epoch=epoch,
+                steps=int(self.steps[member]),
+                batch_size=self.batch_size,
+            )
+        return weights
+
+    def _draw(
+        self,
+        sampler: str,
+        group: Sequence[int],
+        rows: StackRows,
+        keys: NDArray[np.uint32],
+        epoch: int,
+    ) -> StackPlan:
+        """Draw the rows of members that share a sampler; positions among their training rows."""
+        shape = (len(group), rows.rows.shape[1] // self.batch_size, self.batch_size)
+        ones = np.ones(shape, np.float32)
+        if sampler in STACK_SAMPLERS:
+            first = STACK_SAMPLERS[sampler](NUMPY, keys, rows, self.batch_size)
+            return StackPlan(first, first, ones, ones)
+        drawn = StackPlan(np.zeros(shape, int), np.zeros(shape, int), ones.copy(), ones)
+        batches = STACK_SAMPLERS["natural"](NUMPY, keys, rows, self.batch_size)
+        for place, member in enumerate(group):
+            natural = batches[place, : self.steps[member]]
+            streams = MemberStreams(self._seeds[member], epoch, keys[place : place + 1], natural)
+            alone = MEMBER_SAMPLERS[sampler](streams, self.training[member], self.batch_size)
+            steps = len(alone.first)
+            for array, part in zip(drawn, alone, strict=False):
+                array[place, :steps] = part
+        return drawn
+
+
+def mix(xp: Any, mixing: Mixing, keys: Any, first: Any, weight: Any, rows: StackRows) -> StackPlan:
+    """Mix drawn rows with their partners.
+
+    Args:
+        xp: ``NUMPY`` or ``keras.ops``.
+        mixing: How.
+        keys: uint32 (M, 2), of the members in this epoch.
+        first: (M, S, B) positions among the training rows.
+        weight: float32 (M, S, 1) or (M, S, B), the weights of ``first``.
+        rows: The members' rows.
+
+    Returns:
+        Positions among the training rows, and weights.
+    """
+    second = mixing.partners(xp, keys, first, rows)
+    weight = xp.broadcast_to(weight, first.shape)
+    if mixing.label_weights is None:
+        return StackPlan(first, second, weight, weight)
+    return StackPlan(first, second, weight, mixing.label_weights(xp, first, second, weight, rows))
 
 
 def plan_epoch(
@@ -76,16 +221,8 @@ def plan_epoch(
     Raises:
         UsageError: The batch size is below 1 or above the number of training rows.
     """
-    n_rows = len(training.rows)
-    check_batch_size(batch_size, n_rows)
-    streams = MemberStreams(np.random.default_rng([seed, epoch, DRAW_STREAM]), seed)
-    drawn = SAMPLERS[strategy.sampler](streams, training, batch_size)
-    rng = np.random.default_rng([seed, epoch, MIX_STREAM])
-    mixed = MIXINGS[strategy.mixing](rng, drawn, strategy.alpha, training)
-    first = training.rows[mixed.first]
-    # One array object for both says that nothing is blended; the engine then gathers once.
-    second = first if mixed.second is mixed.first else training.rows[mixed.second]
-    return BatchPlan(first, second, mixed.weight, mixed.label_weight)
+    planner = StackPlanner([strategy], [training], [seed], batch_size=batch_size)
+    return BatchPlan(*(array[0] for array in planner.plan(epoch)))
 
 
 def check_batch_size(batch_size: int, n_rows: int) -> None:
@@ -101,126 +238,3 @@ def check_batch_size(batch_size: int, n_rows: int) -> None:
             f"{n_rows} training rows do not fill one batch of {batch_size}: "
             f"set batch_size to {n_rows} or less, or give more rows"
         )
-
-
-def stack_plans(plans: Sequence[BatchPlan]) -> StackedPlans:
-    """Stack the plans of several members, all of one batch size, padded to the longest.
-
-    Returns:
-        Arrays (steps, members, batch) and each member's number of steps. Padding is row 0 at
-        weight 1, which is safe to gather and must not be trained on.
-
-    Raises:
-        ValueError: Batch sizes differ.
-    """
-    shape = (max(plan.steps for plan in plans), len(plans), plans[0].first.shape[1])
-    stacked = StackedPlans(
-        np.zeros(shape, np.int32),
-        np.zeros(shape, np.int32),
-        np.ones(shape, np.float32),
-        np.ones(shape, np.float32),
-        np.array([plan.steps for plan in plans], np.int32),
-    )
-    for member, plan in enumerate(plans):
-        stacked.first[: plan.steps, member] = plan.first
-        stacked.second[: plan.steps, member] = plan.second
-        stacked.weight[: plan.steps, member] = plan.weight
-        stacked.label_weight[: plan.steps, member] = plan.label_weight
-    return stacked
-
-
-@dataclass(frozen=True, eq=False)
-class PlanSummary:
-    """Sums over the batch plans of a member; ``+`` adds epochs, properties give shares.
-
-    Attributes:
-        epochs: Number of epochs.
-        batches: Number of batches.
-        class_mass: (K,) sum over batches of each class's share of the label mass.
-        batches_lacking: (K,) batches without any label mass of the class.
-        batches_smoted: Batches with at least one row blended from two rows of its class.
-        distinct_mass: Sum over epochs of distinct rows drawn, divided by rows drawn.
-    """
-
-    epochs: int
-    batches: int
-    class_mass: NDArray[np.float64]
-    batches_lacking: NDArray[np.int64]
-    batches_smoted: int
-    distinct_mass: float
-
-    def __add__(self, summary: PlanSummary) -> PlanSummary:
-        """The summary of both."""
-        return PlanSummary(
-            self.epochs + summary.epochs,
-            self.batches + summary.batches,
-            self.class_mass + summary.class_mass,
-            self.batches_lacking + summary.batches_lacking,
-            self.batches_smoted + summary.batches_smoted,
-            self.distinct_mass + summary.distinct_mass,
-        )
-
-    @property
-    def class_shares(self) -> NDArray[np.float64]:
-        """(K,) the effective class prior: mean share of the label mass; sums to 1."""
-        return self.class_mass / self.batches
-
-    @property
-    def lacking_shares(self) -> NDArray[np.float64]:
-        """(K,) share of batches without any label mass of the class."""
-        return self.batches_lacking / self.batches
-
-    @property
-    def smote_share(self) -> float:
-        """Share of batches in which SMOTE blended at least one row, rather than repeat rows."""
-        return self.batches_smoted / self.batches
-
-    @property
-    def distinct_share(self) -> float:
-        """Mean over epochs of distinct rows drawn, divided by rows drawn; 1 without repeats."""
-        return self.distinct_mass / self.epochs
-
-    def as_dict(self) -> dict[str, int | float | list[float]]:
-        """The shares as plain numbers and lists, as the database stores them in JSON."""
-        return {
-            "epochs": self.epochs,
-            "batches": self.batches,
-            "class_shares": self.class_shares.tolist(),
-            "lacking_shares": self.lacking_shares.tolist(),
-            "smote_share": self.smote_share,
-            "distinct_share": self.distinct_share,
-        }
-
-
-def summarise_plan(plan: BatchPlan, y: NDArray[np.integer], n_classes: int) -> PlanSummary:
-    """Summarise the plan of one epoch; cheap enough to be called every epoch.
-
-    Args:
-        plan: One epoch of one member.
-        y: Class codes of all the problem's rows, which the plan's positions refer to.
-        n_classes: K.
-    """
-    steps, batch = plan.first.shape
-    cell = np.arange(steps)[:, None] * n_classes
-    size = steps * n_classes
-    first = y[plan.first]
-    batches_smoted = 0
-    if plan.second is plan.first:
-        mass: NDArray[Any] = np.bincount((cell + first).ravel(), minlength=size).astype(float)
-    else:
-        second = y[plan.second]
-        mass = np.bincount((cell + first).ravel(), plan.label_weight.ravel(), size)
-        mass += np.bincount((cell + second).ravel(), 1.0 - plan.label_weight.ravel(), size)
-        # Only SMOTE blends features of one class without blending labels.
-        is_smoted = plan.first != plan.second
-        is_smoted &= (plan.weight != plan.label_weight) & (first == second)
-        batches_smoted = int(is_smoted.any(axis=1).sum())
-    mass = mass.reshape(steps, n_classes)
-    return PlanSummary(
-        epochs=1,
-        batches=steps,
-        class_mass=mass.sum(axis=0) / batch,
-        batches_lacking=(mass == 0).sum(axis=0),
-        batches_smoted=batches_smoted,
-        distinct_mass=np.count_nonzero(np.bincount(plan.first.ravel())) / plan.first.size,
-    )

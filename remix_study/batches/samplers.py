@@ -1,15 +1,18 @@
 """Samplers: how the rows of a mini-batch are drawn.
 
-A sampler draws all batches of one epoch of one member at once. It receives the member's own
-training rows and returns positions among them. Every sampler gives floor(n / B) batches of B rows,
-so that strategies are compared at equal numbers of steps. Terms of the paper: a *natural* batch is
-a slice of a random order of the training rows; a class's *quota* is its share B/C of a batch of B
-rows that holds C classes.
+A sampler draws all batches of one epoch at once, for all members of a stack or for one member. It
+receives their training rows and returns positions among them. Every sampler gives floor(n / B)
+batches of B rows, so that strategies are compared at equal numbers of steps. Terms of the paper: a
+*natural* batch is a slice of a random order of the training rows; a class's *quota* is its share
+B/C of a batch of B rows that holds C classes.
 
-To add a sampler, write a function of type ``Sampler`` and enter it in ``SAMPLERS``.
+To add a sampler, write a function of type ``Sampler`` and enter it in ``MEMBER_SAMPLERS``.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +20,17 @@ from numpy.typing import NDArray
 from remix_study.batches.authors_code import balanced_repo, smote_repo
 from remix_study.batches.class_groups import (
     NEIGHBOURS,
-    class_quotas,
     draw_smote_rows,
-    draw_with_replacement,
     group_by_class,
     slot_groups,
+)
+from remix_study.batches.random_bits import NUMPY
+from remix_study.batches.stack_draws import (
+    StackRows,
+    balanced,
+    balanced_dataset,
+    class_quotas,
+    natural,
 )
 from remix_study.batches.training_rows import (
     DrawnRows,
@@ -29,41 +38,8 @@ from remix_study.batches.training_rows import (
     MemberStreams,
     Sampler,
     TrainingRows,
-    shuffle_into_batches,
     unblended,
 )
-
-
-def natural(streams: MemberStreams, training: TrainingRows, batch_size: int) -> DrawnRows:
-    """Shuffle the training rows and cut them into batches; the last partial one is dropped."""
-    return unblended(shuffle_into_batches(streams.epoch, len(training.rows), batch_size))
-
-
-def balanced(streams: MemberStreams, training: TrainingRows, batch_size: int) -> DrawnRows:
-    """Draw B/C rows of each class present in the natural batch (Algorithm 1, lines 1-3).
-
-    They are drawn with replacement from that batch. A class missing from the batch stays missing;
-    the remainder of B/C goes to classes drawn at random.
-    """
-    rng = streams.epoch
-    batches = shuffle_into_batches(rng, len(training.rows), batch_size)
-    groups = group_by_class(batches, training.y, training.n_classes)
-    slots = slot_groups(class_quotas(rng, groups.count > 0, batch_size))
-    rows = draw_with_replacement(rng, groups, slots)
-    return unblended(rows.reshape(batches.shape), shuffle=rng)
-
-
-def balanced_dataset(streams: MemberStreams, training: TrainingRows, batch_size: int) -> DrawnRows:
-    """Draw B/C rows of each class from all its training rows, with replacement.
-
-    Unlike ``balanced``, no batch lacks a class as long as B is at least C.
-    """
-    rng, steps = streams.epoch, len(training.rows) // batch_size
-    groups = group_by_class(np.arange(len(training.rows))[None], training.y, training.n_classes)
-    present = np.broadcast_to(groups.count > 0, (steps, training.n_classes))
-    slots = slot_groups(class_quotas(rng, present, batch_size)) % training.n_classes
-    rows = draw_with_replacement(rng, groups, slots)
-    return unblended(rows.reshape(steps, batch_size), shuffle=rng)
 
 
 def smote(streams: MemberStreams, training: TrainingRows, batch_size: int) -> DrawnRows:
@@ -74,10 +50,10 @@ def smote(streams: MemberStreams, training: TrainingRows, batch_size: int) -> Dr
     from U(0, 1); by repetition where the batch holds one row of it. A larger class is cut down
     without replacement.
     """
-    rng = streams.epoch
-    batches = shuffle_into_batches(rng, len(training.rows), batch_size)
+    rng = streams.generator()
+    batches = streams.batches
     groups = group_by_class(batches, training.y, training.n_classes)
-    quota = class_quotas(rng, groups.count > 0, batch_size)
+    quota = class_quotas(NUMPY, streams.keys, groups.count[None] > 0, batch_size)[0]
     slots = slot_groups(quota)
     # A group's rows stand in the random order of the epoch, so its first rows are a fair cut.
     offset = np.arange(len(slots)) - (np.cumsum(quota) - quota.ravel())[slots]
@@ -93,7 +69,7 @@ def undersample(streams: MemberStreams, training: TrainingRows, batch_size: int)
     of a large class are used. An epoch has floor(n / B) batches as with the other samplers, made
     of as many passes as that takes; a batch may end one pass and begin the next.
     """
-    rng, y = streams.epoch, training.y
+    rng, y = streams.generator(), training.y
     present = np.flatnonzero(np.bincount(y, minlength=training.n_classes))
     classes = [np.flatnonzero(y == code) for code in present]
     smallest = min(map(len, classes))
@@ -123,7 +99,7 @@ def smote_dataset(streams: MemberStreams, training: TrainingRows, batch_size: in
         training.cache[key] = _enlarge(streams.member(), training)
     first, second, weight = training.cache[key]
     steps = len(training.rows) // batch_size
-    batches = streams.epoch.permutation(len(first))[: steps * batch_size].reshape(steps, -1)
+    batches = streams.generator().permutation(len(first))[: steps * batch_size].reshape(steps, -1)
     return DrawnRows(first[batches], second[batches], weight[batches])
 
 
@@ -165,16 +141,27 @@ def _nearest_in_class(training: TrainingRows, class_rows: IntArray) -> IntArray:
     return near
 
 
-SAMPLERS: dict[str, Sampler] = {
+StackSampler = Callable[[Any, Any, StackRows, int], Any]
+"""Draws the rows of one epoch for all members of a stack: (M, S, B) positions among their training
+rows, from ``xp``, keys, rows and the batch size; see :func:`natural`."""
+
+STACK_SAMPLERS: dict[str, StackSampler] = {
     "natural": natural,
     "balanced": balanced,
     "balanced-dataset": balanced_dataset,
+}
+"""Samplers that draw for a whole stack at once, on the host or in a compiled program."""
+
+MEMBER_SAMPLERS: dict[str, Sampler] = {
     "smote": smote,
     "undersample": undersample,
     "smote-dataset": smote_dataset,
     "balanced-repo": balanced_repo,
     "smote-repo": smote_repo,
 }
+"""Samplers that draw for one member at a time, on the host."""
+
+SAMPLERS: dict[str, StackSampler | Sampler] = {**STACK_SAMPLERS, **MEMBER_SAMPLERS}
 
 SMOTE_SAMPLERS = ("smote", "smote-dataset", "smote-repo")
 """Samplers whose rows are blends of two rows already, so that nothing can be mixed with them."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from remix_study.batches.losses import INERT, LOSSES
-from remix_study.batches.mixing import MIXINGS
+from remix_study.batches.mixing import MIXINGS, NO_MIXING
 from remix_study.batches.samplers import SAMPLERS, SMOTE_SAMPLERS
 from remix_study.errors import UsageError, join_names, look_up
 
@@ -45,7 +45,7 @@ class Strategy:
     @property
     def has_mixing(self) -> bool:
         """Whether rows are mixed, so that alpha has an effect."""
-        return self.mixing != "none"
+        return self.mixing != NO_MIXING
 
     @property
     def has_blended_rows(self) -> bool:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 IntArray = NDArray[np.intp]
 
 DRAW_STREAM, MIX_STREAM, MEMBER_STREAM = 1, 2, 3
-"""Last part of a generator's seed sequence: rows of an epoch, mixing of an epoch, draws made once
-for a member. Mixing has a stream of its own, so that all samplers share their lambdas at one
-alpha. None is 0: NumPy ignores zeros at the end of a seed sequence."""
+"""Last part of a generator's seed sequence: rows of an epoch, mixing weights, draws made once for
+a member. Mixing has a stream of its own, so that all samplers share their lambdas at one alpha.
+None is 0: NumPy ignores zeros at the end of a seed sequence."""
 
 
 class FeatureRows(Protocol):
@@ -50,15 +50,23 @@ class TrainingRows:
 
 @dataclass(frozen=True, eq=False)
 class MemberStreams:
-    """Random generators of one member in one epoch.
+    """Random numbers of one member in one epoch.
 
     Attributes:
-        epoch: Generator of this epoch's draws.
         seed: The member's seed.
+        epoch: Number of the epoch, from 0.
+        keys: uint32 (1, 2), for draws that other samplers share.
+        batches: (steps, batch) positions among the training rows, the natural batches.
     """
 
-    epoch: np.random.Generator
     seed: int
+    epoch: int
+    keys: NDArray[np.uint32]
+    batches: IntArray
+
+    def generator(self) -> np.random.Generator:
+        """A generator for further draws of this epoch."""
+        return np.random.default_rng([self.seed, self.epoch, DRAW_STREAM])
 
     def member(self) -> np.random.Generator:
         """A generator that starts in the same state in every epoch."""
@@ -82,15 +90,6 @@ Sampler = Callable[[MemberStreams, TrainingRows, int], DrawnRows]
 """Draws the rows of one epoch; the last argument is the batch size."""
 
 
-def shuffle_into_batches(rng: np.random.Generator, n_rows: int, batch_size: int) -> IntArray:
-    """Shuffle row positions and cut them into whole batches: (steps, batch)."""
-    steps = n_rows // batch_size
-    return rng.permutation(n_rows)[: steps * batch_size].reshape(steps, batch_size)
-
-
-def unblended(first: IntArray, shuffle: np.random.Generator | None = None) -> DrawnRows:
-    """Wrap rows that are no blends of two; ``shuffle`` puts each batch in random order."""
-    if shuffle is not None:
-        # Sorted by class, halves of a batch would differ where a framework splits it.
-        first = shuffle.permuted(first, axis=1)
+def unblended(first: IntArray) -> DrawnRows:
+    """Wrap rows that are no blends of two."""
     return DrawnRows(first, first, np.ones(first.shape, np.float32))

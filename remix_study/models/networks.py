@@ -26,7 +26,9 @@ class Network:
             (stack, batch, units). Otherwise a model of one member, x of shape (batch, ...).
         infer: The model with the same weights and no masks; the output has ``n_classes`` columns.
         stack: Number of members that share a step; 1 for a network without a member axis.
-        is_stacked: Whether variables have a leading member axis.
+        is_stacked: Whether the Keras model itself has a leading member axis.
+        is_mapped: Whether a model of one member is mapped over ``stack`` members, each with values
+            of its own; needs a backend that can.
         mask_units: Width of each layer whose dropout mask is an input.
         dropout: Share of units dropped in those layers.
         has_logits: Whether the output is logits; otherwise it is probabilities.
@@ -42,6 +44,12 @@ class Network:
     dropout: float
     has_logits: bool
     initial_weights: Callable[[int], Weights]
+    is_mapped: bool = False
+
+    @property
+    def has_member_axis(self) -> bool:
+        """Whether the values of the variables have a leading member axis."""
+        return self.is_stacked or self.is_mapped
 
     @property
     def parameters(self) -> int:

@@ -18,8 +18,8 @@ from remix_study.data.memory import (
 from remix_study.models.building import resolved_options
 from remix_study.models.networks import Network
 
-# Steps of a chunk, whose plans are on the device together, and most masks among them.
-_CHUNK, _MOST_MASKS = 64, 2**27
+# Bytes of a row of an epoch's plan: 16 for this epoch and the next, the rest while it is drawn.
+_PLANNED_ROW = 96
 # Rows of a forward pass, of tables and of images.
 _PASS = (1024, 256)
 _COMPILING = 150_000_000
@@ -49,11 +49,10 @@ class Layer:
 
 @dataclass(frozen=True)
 class NetworkSize:
-    """The layers of a network, its trainable parameters, and units with dropout masks."""
+    """The layers of a network, and its trainable parameters."""
 
     layers: tuple[Layer, ...]
     parameters: int
-    masked_units: int = 0
 
     @property
     def units(self) -> int:
@@ -72,11 +71,10 @@ def dense_size(
         n_classes: Number of classes.
     """
     values = resolved_options("mlp", options, input_shape, n_classes)
-    hidden, masked_units = values["hidden"], sum(values["hidden"][:-1]) if values["dropout"] else 0
-    widths = (*input_shape, *hidden, n_classes)
+    widths = (*input_shape, *values["hidden"], n_classes)
     layers = [Layer("dense", (units,), (inputs + 1) * units) for inputs, units in pairwise(widths)]
     parameters = sum(layer.parameters for layer in layers)
-    return NetworkSize(tuple(layers), parameters, masked_units)
+    return NetworkSize(tuple(layers), parameters)
 
 
 def built_size(network: Network) -> NetworkSize:
@@ -86,7 +84,7 @@ def built_size(network: Network) -> NetworkSize:
         n_parameters = sum(prod(variable.shape) for variable in layer.trainable_variables)
         layers.append(Layer(type(layer).__name__.lower(), _output_shape(layer), n_parameters))
     layers = [layer for layer in layers if layer.name != "inputlayer"]
-    return NetworkSize(tuple(layers), network.parameters, sum(network.mask_units))
+    return NetworkSize(tuple(layers), network.parameters)
 
 
 def _output_shape(layer: Any) -> tuple[int, ...]:
@@ -134,7 +132,7 @@ class MemoryNeed:
     Attributes:
         rows: The problem's rows, on the device.
         networks: Weights and what belongs to them, on the device.
-        batches: Plans, dropout masks, what layers hold of a batch or a pass, on the device.
+        batches: Plans of an epoch, what layers hold of a batch or a pass, on the device.
         preparation: Rows while they are prepared, those that SMOTE keeps, first weights of all
             folds, and what compiling takes, on the host.
     """
@@ -175,8 +173,7 @@ def memory_need(size: TrainingSize) -> MemoryNeed:
       first weights and moments, 2 M P, of the stacks of a trial, 8 at most;
     - batches: of M S networks the two rows of a blend, the blend and its gradient, 4 B d, and
       outputs and their gradients, 2 B U; or, if that is more, rows and outputs of a pass over
-      1,024 rows (256 images); and the plans (16 bytes a row, twice) and masks (2 bytes a unit,
-      three times) of 64 steps;
+      1,024 rows (256 images); and the plans of an epoch, 96 bytes a row;
     - preparation: n d as float64 twice and once as float32; for SMOTE each fold's training rows;
       P for each of F folds; 150 MB for compiling.
 
@@ -184,17 +181,16 @@ def memory_need(size: TrainingSize) -> MemoryNeed:
     """
     s, network = size, size.network
     networks, cells = s.stack * s.stacks, s.rows * s.values
-    steps = min(_CHUNK, max(1, s.training_rows // s.batch_size))
+    steps = max(1, s.training_rows // s.batch_size)
     batch, evaluated = networks * s.batch_size, networks * min(_PASS[s.has_images], s.rows)
     in_layers = max(
         batch * (4 * s.values + 2 * network.units), evaluated * (2 * s.values + network.units)
     )
-    masks = s.stacks * min(_MOST_MASKS, steps * s.stack * s.batch_size * network.masked_units)
     kept_stacks = min(_KEPT, ceil(s.folds / s.stack))
     return MemoryNeed(
         rows=2 * cells * (1 if s.has_images else 4),
         networks=4 * network.parameters * (5 * networks + 2 * s.stack * kept_stacks),
-        batches=4 * in_layers + 32 * steps * batch + 6 * masks,
+        batches=4 * in_layers + _PLANNED_ROW * steps * batch,
         preparation=(0 if s.has_images else 20 * cells)
         + (4 * s.folds * s.training_rows * s.values if s.has_smote else 0)
         + 4 * s.folds * network.parameters

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from remix_study.batches.samplers import SMOTE_SAMPLERS
+from remix_study.batches.samplers import SMOTE_SAMPLERS, STACK_SAMPLERS
 from remix_study.batches.strategies import (
     DEFAULT_STRATEGIES,
     PUBLISHED_ALPHA,
@@ -171,7 +171,9 @@ def program_stack(study: Study, training: Training, members: int, *, is_shared: 
 
 
 def program_key(configuration: Configuration) -> tuple[Hashable, ...]:
-    """Equal for configurations that one compiled program can train."""
+    """Equal for configurations that may train side by side in one compiled program."""
     options = json.dumps(configuration.model.options, sort_keys=True, default=str)
-    key = stacks.program_key(configuration.strategy)
+    # Rows that are drawn on the host would make those of all other trials be drawn there, too.
+    drawn_together = configuration.strategy.sampler in STACK_SAMPLERS
+    key = *stacks.program_key(configuration.strategy), drawn_together
     return configuration.model.name, options, configuration.training, key

@@ -27,7 +27,7 @@ from remix_study.study.configurations import (
 from remix_study.studyfile.schema import Model, ProblemSpec, Study
 from remix_study.training import stacks
 from remix_study.training.members import FoldMembers, make_members
-from remix_study.training.stacks import STACKED, check_precision, dropout_rate
+from remix_study.training.stacks import STACKED, can_stack, check_precision, dropout_rate
 
 if TYPE_CHECKING:
     from remix_study.training.engine import Engine
@@ -107,7 +107,7 @@ class Task:
         a trial from the scores of earlier ones, and the parts of a search have its stack.
         """
         is_grid = self.study.search.algorithm == "grid" and not self.role
-        return is_grid and self.study.model.name == STACKED
+        return is_grid and can_stack(self.study.model, self.spec.training)
 
     @property
     def stack(self) -> int:
@@ -245,8 +245,10 @@ class Task:
         if key not in engines:
             check_precision(self.spec.training)
             X, fill, centre, scale = self.members.features()
+            network = self._build_network(model, self.stack)
+            is_mapped = not network.is_stacked and can_stack(model, self.spec.training)
             engines[key] = Engine(
-                self._build_network(model, self.stack),
+                replace(network, stack=self.stack, is_mapped=True) if is_mapped else network,
                 X,
                 self.problem.y,
                 self.problem.K,

@@ -35,6 +35,12 @@ class Backend(Protocol):
     def compiled(self, function: Function, *, xla: bool) -> Function:
         """Return the function, compiled anew for each set of shapes that it is called with."""
 
+    maps_members: bool
+    """Whether :meth:`map_members` can map any network."""
+
+    def map_members(self, function: Function) -> Function:
+        """Return the function mapped over the first axis of all its arguments."""
+
     def on_device(self, array: NDArray[Any]) -> Any:
         """Return the array on the program's device; with JAX, 64-bit types become 32-bit ones."""
 
@@ -43,6 +49,8 @@ class Backend(Protocol):
 
 
 class _TensorFlow(Backend):
+    maps_members = False
+
     def __init__(self) -> None:
         import tensorflow as tf
         from tensorflow.compiler.tf2xla.ops.gen_xla_ops import xla_optimization_barrier
@@ -71,6 +79,10 @@ class _TensorFlow(Backend):
         graph: Function = self._tf.function(function, jit_compile=xla, autograph=False)
         return graph
 
+    def map_members(self, function: Function) -> Function:
+        # Knows neither convolutions nor random numbers without state.
+        raise NotImplementedError
+
     def on_device(self, array: NDArray[Any]) -> Any:
         return self._tf.constant(array)
 
@@ -79,6 +91,8 @@ class _TensorFlow(Backend):
 
 
 class _Jax(Backend):
+    maps_members = True
+
     def __init__(self) -> None:
         import jax
 
@@ -98,6 +112,10 @@ class _Jax(Backend):
         # JAX has no compiler but XLA.
         program: Function = self._jax.jit(function)
         return program
+
+    def map_members(self, function: Function) -> Function:
+        mapped: Function = self._jax.vmap(function)
+        return mapped
 
     def on_device(self, array: NDArray[Any]) -> Any:
         return self._jax.numpy.array(array)

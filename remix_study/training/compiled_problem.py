@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +13,13 @@ from remix_study.models.augmentation import Augmentation
 from remix_study.models.networks import Network
 from remix_study.training.adam import AdamState
 from remix_study.training.program import Program
+from remix_study.training.stacks import has_accelerator
 from remix_study.training.step import Data, Weights
 
-# Stacks whose first values are kept between trials.
-_KEPT_STARTS = 8
+# Arrays of up to eight stacks are kept between trials.
+_MOST_KEPT = 32
 
-MaskBuffers = tuple[NDArray[np.uint16], NDArray[np.uint16]]
-"""Two arrays for dropout masks: the program reads one while the other is filled."""
+T = TypeVar("T")
 
 FirstValues = tuple[Weights, AdamState]
 """Weights of a stack before its first step, and the state of an optimiser without any step."""
@@ -40,6 +39,8 @@ class CompiledProblem:
         scale: (members, d) what is divided by.
         jit: Whether the program is compiled by XLA.
         augmentation: What strategies that augment do to images.
+        draws_on_device: Whether batch plans are drawn by a compiled program where they can be;
+            where None, on an accelerator.
         program: The compiled functions.
         data: X and y on the device.
     """
@@ -53,13 +54,15 @@ class CompiledProblem:
     scale: NDArray[Any]
     jit: bool = True
     augmentation: Augmentation | None = None
+    draws_on_device: bool | None = None
     program: Program = field(init=False)
     data: Data = field(init=False)
-    _free_buffers: list[MaskBuffers] = field(init=False, default_factory=list)
-    _starts: dict[tuple[int, ...], FirstValues] = field(init=False, default_factory=dict)
+    _kept: dict[tuple[Any, ...], Any] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Put the rows on the device; the first trial compiles."""
+        if self.draws_on_device is None:
+            self.draws_on_device = has_accelerator()
         self.program = Program(
             self.network, n_classes=self.n_classes, jit=self.jit, augmentation=self.augmentation
         )
@@ -71,29 +74,16 @@ class CompiledProblem:
         Args:
             seeds: Seeds of its members, which are the same in each trial.
         """
-        key = tuple(seeds)
-        if key not in self._starts:
-            if len(self._starts) >= _KEPT_STARTS:
-                self._starts.clear()
-            self._starts[key] = self.program.start(
-                [self.network.initial_weights(seed) for seed in seeds]
-            )
-        return self._starts[key]
+        return self.kept(
+            ("first values", *seeds),
+            lambda: self.program.start([self.network.initial_weights(seed) for seed in seeds]),
+        )
 
-    def take_buffers(self, shape: tuple[int, int, int]) -> MaskBuffers:
-        """Return two arrays for the masks of a stack, of an earlier trial where there are any.
-
-        To allocate them costs a second trial more than all else before its first step: tens of
-        megabytes that the system hands out page by page.
-        """
-        # Stacks in other threads take buffers, too.
-        with suppress(IndexError):
-            while True:
-                buffers = self._free_buffers.pop()
-                if buffers[0].shape == shape:
-                    return buffers
-        return np.zeros(shape, np.uint16), np.zeros(shape, np.uint16)
-
-    def return_buffers(self, buffers: MaskBuffers) -> None:
-        """Keep buffers for the next trial; the caller must not write to them any more."""
-        self._free_buffers.append(buffers)
+    def kept(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
+        """Return what ``make`` returned for this key in an earlier trial, else make it now."""
+        if key not in self._kept:
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()
+            self._kept[key] = make()
+        value: T = self._kept[key]
+        return value

@@ -76,7 +76,7 @@ class Engine(CompiledProblem):
         stack = self.network.stack
         longest_block = _BLOCK if self.X.ndim == 2 else _IMAGE_BLOCK
         block = min(longest_block, max(len(m.validation) for m in members))
-        steps = max(len(m.training.rows) for m in members) // training.batch_size
+        longest = max(len(m.training.rows) for m in members)
         rate = self.network.dropout if dropout is None else dropout
         positions = range(len(members)) if places is None else places
         runs = [(position, s) for s in strategies for position in positions]
@@ -94,7 +94,7 @@ class Engine(CompiledProblem):
                     training,
                     dropout=rate,
                     block=block,
-                    steps=steps,
+                    longest=longest,
                 )
             )
             sizes.append(len(present))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.batches.plan import PlanSummary
+from remix_study.batches.plan_summary import PlanSummary
 from remix_study.batches.training_rows import FeatureRows, TrainingRows
 from remix_study.data.folds import Fold
 from remix_study.data.images import ImageRows

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from remix_study.batches.plan import StackPlan
+from remix_study.batches.random_bits import EpochKeys
 from remix_study.models.augmentation import Augmentation
 from remix_study.models.networks import Network
 from remix_study.models.networks import Weights as MemberWeights
 from remix_study.training.adam import AdamState
 from remix_study.training.backend import Function, backend
-from remix_study.training.step import Data, Inputs, Plan, Step, Weights
+from remix_study.training.mapped_step import MappedStep
+from remix_study.training.step import Data, Inputs, Step, Weights
+
+T = TypeVar("T", bound=tuple[Any, ...])
 
 
 class Program:
-    """A compiled chunk of training steps and a compiled forward pass, used for every trial.
+    """Compiled training steps and a compiled forward pass, used for every trial.
 
-    They are compiled once for a network, a batch size, a chunk length and a number of rows, and
+    They are compiled once for a network, a batch size, a number of steps and one of rows, and
     once more for the focal loss and for augmentation if a strategy needs them. A program holds no
     weights: several stacks may train at a time.
 
@@ -47,7 +53,7 @@ class Program:
         # By loss, and by the rows of a blend that are augmented: none, one or two. Each is
         # compiled when it is first called.
         self._train = {
-            (focal, uses): self._compiled(self._step(augmentation, focal).train, jit)
+            (focal, uses): self._compiled(self._step(augmentation, focal, uses).train, jit)
             for focal in (False, True)
             for uses in range(3)
         }
@@ -59,17 +65,22 @@ class Program:
         self._trainable = [position[id(v)] for v in network.infer.trainable_variables]
         self._state = [position[id(v)] for v in network.infer.non_trainable_variables]
 
-    def _step(self, augmentation: Augmentation | None, focal: bool = False) -> Step:
+    def _step(
+        self, augmentation: Augmentation | None, focal: bool = False, uses: int = 0
+    ) -> Step | MappedStep:
         gather, gradient = self._backend.gather, self._backend.gradient
-        return Step(
-            self.network,
+        is_mapped = self.network.is_mapped
+        step = Step(
+            replace(self.network, stack=1) if is_mapped else self.network,
             self.n_classes,
             gather,
             gradient,
             augmentation,
             barrier=self._barrier,
             focal=focal,
+            uses=uses,
         )
+        return MappedStep(step, self._backend.map_members) if is_mapped else step
 
     def put(self, array: Any, dtype: str) -> Any:
         """Return an array on the device."""
@@ -86,9 +97,9 @@ class Program:
 
     def start(self, members: Sequence[MemberWeights]) -> tuple[Weights, AdamState]:
         """Put the members' first values on the device, with the state of an Adam without steps."""
-        stacked = self.network.is_stacked
+        has_axis = self.network.has_member_axis
         values = [
-            self._backend.on_device(np.stack(variable) if stacked else variable[0])
+            self._backend.on_device(np.stack(variable) if has_axis else variable[0])
             for variable in zip(*members, strict=True)
         ]
         trainable = tuple(values[i] for i in self._trainable)
@@ -99,7 +110,11 @@ class Program:
 
     def per_member(self, values: NDArray[Any]) -> Any:
         """Put values (M,) on the device in a shape that broadcasts against the variables."""
-        return self.put(values.reshape((-1, 1, 1) if self.network.is_stacked else ()), "float32")
+        if self.network.is_stacked:
+            values = values[:, None, None]
+        elif not self.network.is_mapped:
+            values = values[0]
+        return self.put(values, "float32")
 
     def train(
         self,
@@ -107,37 +122,45 @@ class Program:
         adam: AdamState,
         data: Data,
         inputs: Inputs,
-        plan: Sequence[NDArray[Any]],
-        masks: NDArray[np.uint16],
-        active: NDArray[np.float32],
+        plan: StackPlan,
+        keys: EpochKeys,
+        steps: Any,
+        running: Any,
         rates: Any,
         dropout: Any,
-        steps: int,
+        start: int,
+        stop: int,
         *,
         focal: bool = False,
+        uses: int = 0,
     ) -> tuple[Weights, AdamState, NDArray[np.float32]]:
-        """Take ``steps`` steps of a chunk; see :meth:`Step.train`. The losses are on the host."""
-        uses = plan[-1].shape[2]
+        """Take some steps of an epoch; see :meth:`Step.train`. The losses are on the host."""
         weights, adam, losses = self._train[focal, uses](
             weights,
             adam,
             data,
             inputs,
-            Plan(*(self._backend.on_device(array) for array in plan)),
-            self._backend.on_device(masks),
-            self.put(active, "float32"),
+            plan,
+            keys,
+            steps,
+            running,
             rates,
             dropout,
-            self.put(steps, "int32"),
+            self.put(start, "int32"),
+            self.put(stop, "int32"),
         )
         return weights, adam, np.asarray(losses)
+
+    def put_all(self, arrays: T) -> T:
+        """Return a named tuple of arrays with each on the device."""
+        return type(arrays)(*map(self._backend.on_device, arrays))
 
     def forward(
         self, weights: Weights, data: Data, inputs: Inputs, rows: Any, share: Any
     ) -> tuple[Any, Any]:
-        """Return logits and losses, both on the device; see :meth:`Step.forward`."""
-        logits, losses = self._forward(weights, data, inputs, rows, share)
-        return logits, losses
+        """Return probabilities and losses, both on the device; see :meth:`Step.forward`."""
+        probabilities, losses = self._forward(weights, data, inputs, rows, share)
+        return probabilities, losses
 
     def choose(self, improved: NDArray[np.bool_], new: Weights, old: Weights) -> Weights:
         """Return the new values of the members that improved; see :meth:`Step.choose`."""
@@ -149,7 +172,7 @@ class Program:
         positions = [*self._trainable, *self._state]
         by_position = dict(zip(positions, (*weights.trainable, *weights.state), strict=True))
         values = [np.asarray(by_position[position]) for position in sorted(by_position)]
-        return [v[member] for v in values] if self.network.is_stacked else values
+        return [v[member] for v in values] if self.network.has_member_axis else values
 
     def _compiled(self, function: Function, jit: bool) -> Function:
         name = function.__name__
@@ -209,15 +232,18 @@ class RowBlocks:
             )
         ]
 
-    def logits(self, weights: Weights, data: Data, inputs: Inputs) -> NDArray[np.float32]:
-        """Return the logits of all rows, float32 (M, longest, K), padded past a member's size."""
-        parts = [np.asarray(z) for z, _ in self._passes(weights, data, inputs)]
-        return np.concatenate(parts, axis=1)[:, : max(self.sizes)]
+    def probabilities(
+        self, weights: Weights, data: Data, inputs: Inputs
+    ) -> list[NDArray[np.float32]]:
+        """Return the probabilities of each member's rows, float32 (rows, K)."""
+        parts = [np.asarray(p) for p, _ in self._passes(weights, data, inputs)]
+        padded = np.concatenate(parts, axis=1)
+        return [p[:size] for p, size in zip(padded, self.sizes, strict=True)]
 
     def losses(self, weights: Weights, data: Data, inputs: Inputs) -> NDArray[np.float64]:
         """Return each member's cross-entropy, weighted by the rows' shares, float64 (M,).
 
-        The logits stay on the device.
+        The probabilities stay on the device.
         """
         parts = [np.asarray(loss, np.float64) for _, loss in self._passes(weights, data, inputs)]
         total: NDArray[np.float64] = np.sum(parts, axis=0)
@@ -241,6 +267,7 @@ def loss_shares(
     """
     if kind == "natural":
         return np.full(len(rows), 1 / len(rows))
-    present, codes, counts = np.unique(y[rows], return_inverse=True, return_counts=True)
-    shares: NDArray[np.float64] = 1 / (len(present) * counts[codes])
+    codes = y[rows]
+    counts = np.bincount(codes)
+    shares: NDArray[np.float64] = 1 / (np.count_nonzero(counts) * counts[codes])
     return shares

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
-from functools import reduce
-from operator import add
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from remix_study.batches.losses import loss_vectors
-from remix_study.batches.plan import PlanSummary
+from remix_study.batches.plan import StackPlanner
+from remix_study.batches.plan_summary import StackSummary
+from remix_study.batches.random_bits import step_keys_of_epoch
+from remix_study.batches.stack_draws import stack_rows
 from remix_study.batches.strategies import Strategy
 from remix_study.studyfile.schema import Training
-from remix_study.training.compiled_problem import CompiledProblem, MaskBuffers
+from remix_study.training.compiled_problem import CompiledProblem
+from remix_study.training.epoch_plans import (
+    EpochPlan,
+    can_draw_on_device,
+    device_plans,
+    host_plans,
+    prefetch,
+)
 from remix_study.training.members import Member, OnEpoch, Outcome
-from remix_study.training.prefetch import Chunk, chunk_length, chunks, prefetch
 from remix_study.training.program import RowBlocks, loss_shares
 from remix_study.training.stacks import program_key
 from remix_study.training.stopping import StoppingSchedule
+
+T = TypeVar("T")
+
+STEPS_PER_CALL = 64
+"""Most steps of one call of the program, so that an interrupt is soon heard."""
 
 
 class _Epoch(NamedTuple):
@@ -49,7 +60,7 @@ class StackTrainer:
         *,
         dropout: float,
         block: int,
-        steps: int,
+        longest: int,
     ) -> None:
         """Put on the device what differs between members; train nothing yet.
 
@@ -61,16 +72,37 @@ class StackTrainer:
             training: Epochs, rates and stopping.
             dropout: Share of units dropped.
             block: Rows of a forward pass.
-            steps: Steps of the longest epoch among all stacks: one shape serves them all.
+            longest: Rows of the longest training part among all stacks: one shape serves them
+                all.
         """
-        self._problem, self._members, self._block = problem, members, block
-        self._strategies, self._training, self._steps = strategies, training, steps
+        self._problem, self._members, self._training = problem, members, training
         self._focal, augments = program_key(strategies[0])
         self._program, self._data = problem.program, problem.data
         self._dropout = self._program.put(dropout, "float32")
         self._is_stopping = False
         augmentation = problem.augmentation if augments else None
-        self._generators = None if augmentation is None else augmentation.generators
+        is_blended = any(strategy.has_blended_rows for strategy in strategies)
+        self._uses = 0 if augmentation is None else 1 + is_blended
+        rows = [member.training for member in members]
+        self._planner = StackPlanner(
+            strategies,
+            rows,
+            [member.seed for member in members],
+            batch_size=training.batch_size,
+            rows=self._kept("training", rows, lambda: stack_rows(rows, longest), longest),
+        )
+        monitor, y = training.monitor, problem.y
+        validation = [member.validation for member in members]
+        self._validation = self._kept(
+            "validation",
+            validation,
+            lambda: RowBlocks(
+                self._program, validation, block, [loss_shares(r, y, monitor) for r in validation]
+            ),
+            (block, monitor),
+        )
+        test = [member.test for member in members]
+        self._test = self._kept("test", test, lambda: RowBlocks(self._program, test, block), block)
         terms = [
             loss_vectors(strategy.loss, member.training.y, problem.n_classes)
             for member, strategy in zip(members, strategies, strict=True)
@@ -87,7 +119,7 @@ class StackTrainer:
         self.weights: Any = None
 
     def stop(self) -> None:
-        """Train no further chunk; :meth:`train` then returns no outcomes."""
+        """Take no further steps; :meth:`train` then returns no outcomes."""
         self._is_stopping = True
 
     def train(self, present: int, on_epoch: OnEpoch) -> list[Outcome]:
@@ -106,34 +138,38 @@ class StackTrainer:
         weights, adam = self._first_values
         best = weights
         schedule = StoppingSchedule(self._training, len(members), present)
-        watched = self._watched_rows() if schedule.watches_validation else None
+        watched = self._validation if schedule.watches_validation else None
         epochs: list[_Epoch] = []
-        trained_on: list[list[PlanSummary]] = [[] for _ in members]
-        buffers = self._problem.take_buffers(self._mask_shape())
-        total = np.zeros(len(members))
-        rates = program.per_member(schedule.rates)
-        with closing(self._chunks(schedule.running, buffers)) as source:
-            for chunk in source:
+        steps, seeds = self._planner.steps, [member.seed for member in members]
+        summary = StackSummary(steps, self._training.batch_size, self._problem.n_classes)
+        rates, steps_on_device = program.per_member(schedule.rates), program.put(steps, "int32")
+        with closing(self._plans(schedule.running)) as plans:
+            for planned in plans:
                 ran = schedule.running.copy()
-                weights, adam, losses = program.train(
-                    weights,
-                    adam,
-                    self._data,
-                    self._inputs,
-                    chunk.plan,
-                    chunk.masks,
-                    chunk.takes_step * ran,
-                    rates,
-                    self._dropout,
-                    chunk.steps,
-                    focal=self._focal,
-                )
-                total += losses
-                if self._is_stopping:
-                    break
-                if not chunk.ends_epoch:
-                    continue
-                loss, rates_before = total / chunk.epoch_steps, schedule.rates.copy()
+                running = program.put(ran, "float32")
+                keys = program.put_all(step_keys_of_epoch(seeds, planned.epoch))
+                total = np.zeros(len(members))
+                for start in range(0, int(steps.max()), STEPS_PER_CALL):
+                    weights, adam, losses = program.train(
+                        weights,
+                        adam,
+                        self._data,
+                        self._inputs,
+                        planned.plan,
+                        keys,
+                        steps_on_device,
+                        running,
+                        rates,
+                        self._dropout,
+                        start,
+                        min(start + STEPS_PER_CALL, int(steps.max())),
+                        focal=self._focal,
+                        uses=self._uses,
+                    )
+                    total += losses
+                    if self._is_stopping:
+                        return []
+                loss, rates_before = total / steps, schedule.rates.copy()
                 monitor = watched.losses(weights, self._data, self._inputs) if watched else None
                 improved = schedule.update(loss, monitor)
                 if improved.all():
@@ -141,56 +177,37 @@ class StackTrainer:
                 elif improved.any():
                     best = program.choose(improved, weights, best)
                 epochs.append(_Epoch(loss, monitor, rates_before))
-                for member in np.flatnonzero(ran):
-                    trained_on[member].append(chunk.trained_on[member])
+                summary.add(planned.counts, ran)
                 on_epoch(int(ran.sum()))
                 if not schedule.running.any():
                     break
                 rates = program.per_member(schedule.rates)
-                total = np.zeros(len(members))
-        # The source is closed, so nothing draws into them any more.
-        self._problem.return_buffers(buffers)
-        if self._is_stopping:
-            return []
         self.weights = best if watched else weights
-        return self._outcomes(present, schedule, epochs, trained_on)
+        return self._outcomes(present, schedule, epochs, summary)
 
-    def _mask_shape(self) -> tuple[int, int, int]:
-        """Shape (M, chunk, batch * units) of a chunk's dropout masks."""
-        members = len(self._members)
-        width = self._training.batch_size * sum(self._problem.network.mask_units)
-        return members, chunk_length(self._steps, members * width), width
+    def _plans(self, running: NDArray[np.bool_]) -> Generator[EpochPlan]:
+        problem, planner = self._problem, self._planner
+        if problem.draws_on_device and can_draw_on_device(planner):
+            y = self._data.y
+            return prefetch(device_plans(planner, y, problem.n_classes, jit=problem.jit))
+        return prefetch(host_plans(planner, running, problem.y, problem.n_classes))
 
-    def _chunks(self, running: NDArray[np.bool_], buffers: MaskBuffers) -> Generator[Chunk]:
-        return prefetch(
-            chunks(
-                self._members,
-                self._strategies,
-                batch_size=self._training.batch_size,
-                y=self._problem.y,
-                n_classes=self._problem.n_classes,
-                mask_units=sum(self._problem.network.mask_units),
-                running=running,
-                longest=self._steps,
-                buffers=buffers,
-                generators=self._generators,
-            )
-        )
-
-    def _watched_rows(self) -> RowBlocks:
-        rows = [member.validation for member in self._members]
-        shares = [loss_shares(r, self._problem.y, self._training.monitor) for r in rows]
-        return RowBlocks(self._program, rows, self._block, shares)
+    def _kept(self, kind: str, rows: list[Any], make: Callable[[], T], shape: Any) -> T:
+        """Return what was made of the members' rows in an earlier trial, else make it now."""
+        key = (kind, shape, *map(id, rows))
+        # The rows are kept with it: another array must not come to have the same identity.
+        return self._problem.kept(key, lambda: (make(), rows))[0]
 
     def _outcomes(
         self,
         present: int,
         schedule: StoppingSchedule,
         epochs: list[_Epoch],
-        trained_on: list[list[PlanSummary]],
+        summary: StackSummary,
     ) -> list[Outcome]:
-        validation = self._probabilities([m.validation for m in self._members])
-        test = self._probabilities([m.test for m in self._members])
+        arguments = self.weights, self._data, self._inputs
+        validation = self._validation.probabilities(*arguments)
+        test = self._test.probabilities(*arguments)
         outcomes = []
         for member in range(present):
             ran = epochs[: int(schedule.epochs[member])]
@@ -205,14 +222,7 @@ class StackTrainer:
                     loss=np.array([epoch.loss[member] for epoch in ran], np.float32),
                     monitor=np.array(monitor, np.float32),
                     rates=np.array([epoch.rates[member] for epoch in ran], np.float32),
-                    trained_on=reduce(add, trained_on[member]),
+                    trained_on=summary.of_member(member),
                 )
             )
         return outcomes
-
-    def _probabilities(self, rows: list[NDArray[np.int32]]) -> list[NDArray[np.float32]]:
-        """Probabilities of each member's rows, float32 (rows, K)."""
-        blocks = RowBlocks(self._program, rows, self._block)
-        logits = blocks.logits(self.weights, self._data, self._inputs).astype(np.float64)
-        probabilities = softmax(logits, axis=2).astype(np.float32)
-        return [p[:size] for p, size in zip(probabilities, blocks.sizes, strict=True)]

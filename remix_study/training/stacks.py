@@ -16,7 +16,7 @@ from remix_study.studyfile.schema import Model, Training
 from remix_study.training.backend import backend
 
 STACKED = "mlp"
-"""The network whose members are stacked; others train one at a time."""
+"""The network that has a form for many members at once."""
 
 _ROOT = Path("/")
 # Stacks that train at a time on a CPU.
@@ -29,6 +29,18 @@ def program_key(strategy: Strategy) -> tuple[bool, bool]:
     All strategies in a stack have the same key.
     """
     return strategy.loss == FOCAL, strategy.augment
+
+
+def can_stack(model: Model, training: Training) -> bool:
+    """Whether members of this network share a program.
+
+    The dense networks have a form for it. Any other is mapped over its members where the backend
+    can: on an accelerator, or where the study file gives a stack's size. On a CPU convolutions of
+    several networks at a time take several times as long as one after the other.
+    """
+    if model.name == STACKED:
+        return True
+    return backend().maps_members and (has_accelerator() or training.stack not in (0, "auto"))
 
 
 def dropout_rate(model: Model) -> float | None:

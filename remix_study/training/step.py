@@ -1,4 +1,4 @@
-"""A chunk of training steps and a forward pass as pure functions, the same for all backends."""
+"""Training steps and a forward pass as pure functions, the same for all backends."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import keras
 from keras import ops
 
 from remix_study.batches.losses import FOCAL_GAMMA
+from remix_study.batches.plan import StackPlan
+from remix_study.batches.random_bits import EpochKeys, derive_keys, random_bits
 from remix_study.data.preprocessing import CLIP
 from remix_study.models.augmentation import Augmentation
 from remix_study.models.networks import Network
 from remix_study.training.adam import AdamState, adam_update
 
-# Masks are 16-bit: a rate is met to within 1 / 65,536.
-_LEVELS = 2**16
+_LEVELS = 2.0**32
 _SMALLEST = 1e-7
 
 
@@ -52,22 +53,6 @@ class Weights(NamedTuple):
     state: tuple[Any, ...]
 
 
-class Plan(NamedTuple):
-    """Rows and weights of a chunk's batches, arrays (chunk, M, batch), and seeds.
-
-    ``first`` and ``second`` are int32 positions, ``weight`` and ``label_weight`` float32; see
-    :class:`remix_study.batches.plan.BatchPlan`. ``seeds`` are uint32 (chunk, M, uses, generators,
-    2) and augment the first and the second rows: two uses, one where no row is blended with
-    another, none where nothing is augmented.
-    """
-
-    first: Any
-    second: Any
-    weight: Any
-    label_weight: Any
-    seeds: Any
-
-
 class Step:
     """Training steps and forward passes of a network, functions of their arguments alone.
 
@@ -84,6 +69,8 @@ class Step:
         barrier: Returns a list of arrays as it is; see :func:`adam_update`.
         focal: Whether the loss is the focal one. Fixed when the program is built, so that one
             without it has none of its operations.
+        uses: Rows that each training row is blended from and that are augmented: two, one where
+            no row is blended with another, 0 where nothing is augmented.
     """
 
     def __init__(
@@ -96,10 +83,12 @@ class Step:
         *,
         barrier: Callable[[list[Any]], list[Any]] = list,
         focal: bool = False,
+        uses: int = 0,
     ) -> None:
         self.network = network
         self.n_classes = n_classes
         self.focal = focal
+        self.uses = uses
         self._gather = gather
         self._gradient = gradient
         self._barrier = barrier
@@ -111,26 +100,30 @@ class Step:
         adam: AdamState,
         data: Data,
         inputs: Inputs,
-        plan: Plan,
-        masks: Any,
-        active: Any,
+        plan: StackPlan,
+        keys: EpochKeys,
+        steps: Any,
+        running: Any,
         rates: Any,
         dropout: Any,
-        steps: Any,
+        start: Any,
+        stop: Any,
     ) -> tuple[Weights, AdamState, Any]:
-        """Take the first ``steps`` steps of a chunk.
+        """Take the steps from ``start`` to before ``stop`` of an epoch.
 
         Args:
             weights: Present values.
             adam: Present moments.
             data: Rows of the problem.
             inputs: What differs between members.
-            plan: Which rows are blended, padded to the length of a chunk.
-            masks: uint16 (M, chunk, batch * sum of mask units); a width of 0 without dropout.
-            active: float32 (chunk, M), 1 where a member takes the step.
+            plan: Which rows are blended, arrays (M, S, batch).
+            keys: Of the epoch's random numbers.
+            steps: int32 (M,) batches of each member's epoch; it takes no step after them.
+            running: float32 (M,), 1 for members that train.
             rates: Learning rates, in the shape of ``adam.steps``.
             dropout: Share of units dropped, a scalar.
-            steps: How many of the chunk's steps are real, an int32 scalar.
+            start: int32 scalar.
+            stop: int32 scalar.
 
         Returns:
             New values, new moments, and the sum over the steps of each member's loss, (M,).
@@ -138,13 +131,13 @@ class Step:
         batch = plan.first.shape[2]
 
         def take_step(i: Any, values: Any, moments: Any, losses: Any) -> tuple[Any, ...]:
-            x, labels = self._batch(data, inputs, plan, i)
-            keep = self._keep(masks[:, i], batch, dropout)
+            x, labels = self._batch(data, inputs, plan, keys.augmentation, i)
+            keep = self._keep(_step_keys(keys.masks, i), batch, dropout)
             (loss, state), gradients = self._gradient(
                 lambda variables: self._loss(variables, values.state, inputs, x, labels, keep),
                 values.trainable,
             )
-            is_active = active[i]
+            is_active = running * ops.cast(i < steps, "float32")
             per_member = self._per_member(is_active)
             moments, trainable = adam_update(
                 moments, values.trainable, gradients, rates, per_member, self._barrier
@@ -157,15 +150,15 @@ class Step:
             losses = losses + ops.where(is_active > 0, loss, 0.0)
             return i + 1, Weights(trainable, state), moments, losses
 
-        start = (ops.zeros((), "int32"), weights, adam, ops.zeros((self.network.stack,)))
-        # The bound is a scalar: a range of known length would be compiled for every length.
-        _, weights, adam, losses = ops.while_loop(lambda i, *_: i < steps, take_step, start)
+        first = (start, weights, adam, ops.zeros((self.network.stack,)))
+        # The bounds are scalars: a range of known length would be compiled for every length.
+        _, weights, adam, losses = ops.while_loop(lambda i, *_: i < stop, take_step, first)
         return weights, adam, losses
 
     def forward(
         self, weights: Weights, data: Data, inputs: Inputs, rows: Any, share: Any
     ) -> tuple[Any, Any]:
-        """Return logits (or log-probabilities) of rows (M, R), and their weighted cross-entropy.
+        """Return the probabilities of rows (M, R), and their weighted cross-entropy.
 
         Args:
             weights: Present values.
@@ -183,7 +176,7 @@ class Step:
         is_class = ops.one_hot(self._gather(data.y, rows), self.n_classes) > 0
         # Chosen, not multiplied: 0 * -inf would be NaN.
         likelihood = ops.sum(ops.where(is_class, log_p, 0.0), axis=2)
-        return z, -ops.sum(ops.where(share > 0, share * likelihood, 0.0), axis=1)
+        return ops.exp(log_p), -ops.sum(ops.where(share > 0, share * likelihood, 0.0), axis=1)
 
     def choose(self, improved: Any, new: Weights, old: Weights) -> Weights:
         """Return the new values of members where ``improved`` (M,), else their old ones."""
@@ -199,21 +192,22 @@ class Step:
             tuple(pick(*pair) for pair in zip(new.state, old.state, strict=True)),
         )
 
-    def _batch(self, data: Data, inputs: Inputs, plan: Plan, i: Any) -> tuple[Any, Any]:
+    def _batch(
+        self, data: Data, inputs: Inputs, plan: StackPlan, keys: Any, i: Any
+    ) -> tuple[Any, Any]:
         """Return features (M, batch, ...) and soft labels (M, batch, K) of one step."""
-        first, second = plan.first[i], plan.second[i]
+        first, second = plan.first[:, i], plan.second[:, i]
         # Each use of a row has seeds of its own: rows are augmented before they are mixed.
-        uses = plan.seeds.shape[2]
-        seeds = [plan.seeds[i][:, use] for use in range(uses)] or [None, None]
+        seeds = self._augmentation_seeds(_step_keys(keys, i)) if self.uses else (None, None)
         x = self._prepare(self._gather(data.X, first), inputs, seeds[0])
-        if uses == 1:
+        if self.uses == 1:
             # Nothing is blended: the second images would be transformed, which is slow, for
             # nothing.
             return x, ops.one_hot(self._gather(data.y, first), self.n_classes)
-        share = ops.reshape(plan.weight[i], (*first.shape, *[1] * (len(x.shape) - 2)))
+        share = ops.reshape(plan.weight[:, i], (*first.shape, *[1] * (len(x.shape) - 2)))
         x = share * x
         x = x + (1 - share) * self._prepare(self._gather(data.X, second), inputs, seeds[1])
-        share = plan.label_weight[i][..., None]
+        share = plan.label_weight[:, i][..., None]
         labels = share * ops.one_hot(self._gather(data.y, first), self.n_classes)
         labels = labels + (1 - share) * ops.one_hot(self._gather(data.y, second), self.n_classes)
         return x, labels
@@ -270,20 +264,32 @@ class Step:
         x = (x - inputs.centre[:, None, :]) / inputs.scale[:, None, :]
         return ops.minimum(ops.maximum(x, -CLIP), CLIP)
 
-    def _keep(self, masks: Any, batch: int, dropout: Any) -> list[Any]:
-        """Return the multipliers of each layer, 0 or 1 / (1 - rate), from one step's masks.
+    def _augmentation_seeds(self, keys: Any) -> tuple[Any, Any]:
+        """Return the seeds (M, generators, 2) of the first and the second rows of one step."""
+        assert self._augmentation is not None
+        generators = self._augmentation.generators
+        size = generators * 2
+        first, second = (random_bits(ops, keys, (generators, 2), n * size) for n in range(2))
+        return first, second
 
-        Masks are (M, batch * units); multipliers (M, batch, units).
+    def _keep(self, keys: Any, batch: int, dropout: Any) -> list[Any]:
+        """Return the multipliers of each layer in one step, (M, batch, units).
+
+        They are 0 with probability ``dropout``, else 1 / (1 - dropout).
         """
-        threshold = ops.cast(ops.round(dropout * _LEVELS), "int32")
+        threshold = ops.cast(dropout * _LEVELS, "uint32")
         multipliers, start = [], 0
         for units in self.network.mask_units:
-            mask = masks[:, start : start + batch * units]
-            mask = ops.cast(ops.reshape(mask, (self.network.stack, batch, units)), "int32")
-            multipliers.append(ops.where(mask >= threshold, 1 / (1 - dropout), 0.0))
+            bits = random_bits(ops, keys, (batch, units), start)
+            multipliers.append(ops.where(bits >= threshold, 1 / (1 - dropout), 0.0))
             start += batch * units
         return multipliers
 
     def _per_member(self, values: Any) -> Any:
         """Return values (M,) in a shape that broadcasts against the network's variables."""
         return values[:, None, None] if self.network.is_stacked else values[0]
+
+
+def _step_keys(keys: Any, i: Any) -> Any:
+    """Keys of step ``i``, uint32 (M, 2)."""
+    return derive_keys(ops, keys, ops.reshape(ops.cast(i, "uint32"), (1,)))

@@ -8,8 +8,11 @@ from imbalanced_rows import COMBINATIONS, combination_name
 
 from remix_study.batches import class_groups
 from remix_study.batches.class_groups import nearest_neighbours
-from remix_study.batches.plan import BatchPlan, plan_epoch, stack_plans, summarise_plan
+from remix_study.batches.plan import BatchPlan, StackPlanner, plan_epoch
+from remix_study.batches.plan_summary import StackSummary, count_epoch, summarise_plan
+from remix_study.batches.random_bits import NUMPY
 from remix_study.batches.samplers import SMOTE_SAMPLERS
+from remix_study.batches.stack_draws import stack_rows
 from remix_study.batches.strategies import Strategy, compose, make_strategy
 from remix_study.batches.training_rows import TrainingRows
 from remix_study.errors import UsageError
@@ -26,7 +29,10 @@ def training_rows(rows: np.ndarray = ROWS) -> TrainingRows:
     return TrainingRows(rows, Y[rows], K, lambda: X[rows])
 
 
-def plan(strategy: Strategy, epoch: int = 0, seed: int = 2**62 + 1, **kwargs) -> BatchPlan:
+SEED = 2**62 + 1
+
+
+def plan(strategy: Strategy, epoch: int = 0, seed: int = SEED, **kwargs) -> BatchPlan:
     return plan_epoch(
         strategy,
         kwargs.get("training", training_rows()),
@@ -68,18 +74,28 @@ class TestContract:
         assert not np.array_equal(plan(strategy, 3).first, plan(strategy, 3, seed=5).first)
 
     def test_does_not_depend_on_the_stack(self, strategy):
+        other_rows = np.setdiff1d(np.arange(500, dtype="i4"), ROWS)
         others = [
-            plan(compose("balanced", "beta", 0.9), training=training_rows(ROWS[::2])),
-            plan(strategy, training=training_rows(np.setdiff1d(np.arange(500, dtype="i4"), ROWS))),
+            (compose("balanced", "beta", 0.9), training_rows(np.arange(500, dtype="i4")), 5),
+            (strategy, training_rows(other_rows), 6),
         ]
-        alone = plan(strategy)
-        for place in range(3):
-            members = [*others[:place], plan(strategy), *others[place:]]
-            stacked = stack_plans(members)
-            steps = stacked.steps[place]
-            assert steps == STEPS
-            for part, expected in zip(stacked[:4], arrays(alone), strict=True):
-                np.testing.assert_array_equal(part[:steps, place], expected)
+        for epoch in (0, 17):
+            alone = plan(strategy, epoch)
+            for place in range(3):
+                members = [*others[:place], (strategy, training_rows(), SEED), *others[place:]]
+                strategies, training, seeds = zip(*members, strict=True)
+                stacked = StackPlanner(
+                    strategies,
+                    training,
+                    seeds,
+                    batch_size=BATCH,
+                    rows=stack_rows(training, 510),
+                )
+                for running in (None, np.array([place])):
+                    for part, expected in zip(
+                        stacked.plan(epoch, running), arrays(alone), strict=True
+                    ):
+                        np.testing.assert_array_equal(part[place, :STEPS], expected)
 
     def test_labels_are_mixed_exactly_as_features(self, strategy):
         if strategy.mixing == "remix-chou":
@@ -197,23 +213,63 @@ def test_batch_of_all_rows_is_one_step():
 
 
 class TestStack:
-    def test_pads_with_rows_that_are_safe_to_gather(self):
-        short, long = plan(make_strategy("remix"), batch_size=32), plan(make_strategy("mixup"))
-        short = BatchPlan(*(a[:4] for a in arrays(short)))
-        stacked = stack_plans([short, long])
-        assert [a.shape for a in stacked[:4]] == [(STEPS, 2, BATCH)] * 4
-        assert [a.dtype for a in stacked] == ["int32", "int32", "float32", "float32", "int32"]
-        np.testing.assert_array_equal(stacked.steps, [4, STEPS])
-        np.testing.assert_array_equal(stacked.first[4:, 0], 0)
-        np.testing.assert_array_equal(stacked.second[4:, 0], 0)
-        np.testing.assert_array_equal(stacked.weight[4:, 0], 1)
-        np.testing.assert_array_equal(stacked.label_weight[:4, 0], short.label_weight)
-        np.testing.assert_array_equal(stacked.second[:, 1], long.second)
+    MEMBERS = (ROWS[:130], ROWS)
 
-    def test_refuses_batches_of_two_sizes(self):
-        sixteen, all_rows = (plan(make_strategy("baseline"), batch_size=n) for n in (16, BATCH))
-        with pytest.raises(ValueError, match="broadcast"):
-            stack_plans([sixteen, all_rows])
+    def planner(self, *names: str) -> StackPlanner:
+        return StackPlanner(
+            [make_strategy(name) for name in names],
+            [training_rows(rows) for rows in self.MEMBERS],
+            [3, 4],
+            batch_size=BATCH,
+        )
+
+    @pytest.mark.parametrize(
+        "names", [("remix", "mixup"), ("smote", "smote"), ("balance", "smote")]
+    )
+    def test_pads_with_rows_that_are_safe_to_gather(self, names):
+        planner = self.planner(*names)
+        np.testing.assert_array_equal(planner.steps, [4, STEPS])
+        planned = planner.plan(2)
+        assert [a.shape for a in planned] == [(2, STEPS, BATCH)] * 4
+        assert [a.dtype for a in planned] == ["int32", "int32", "float32", "float32"]
+        for array in planned[:2]:
+            assert np.isin(array[0, 4:], [0, *self.MEMBERS[0]]).all()
+
+    def test_members_that_do_not_train_are_not_planned(self):
+        planned = self.planner("remix", "mixup").plan(0, np.array([1]))
+        assert (planned.first[0] == 0).all()
+        assert (planned.second[0] == 0).all()
+        assert (planned.weight[0] == 1).all()
+        np.testing.assert_array_equal(
+            planned.first[1], self.planner("mixup", "mixup").plan(0)[0][1]
+        )
+
+    def test_counts_leave_out_padding(self):
+        planner = self.planner("remix", "remix")
+        summary = StackSummary(planner.steps, BATCH, K)
+        for epoch in range(3):
+            counts = count_epoch(NUMPY, planner.plan(epoch), Y, planner.steps, K)
+            summary.add(counts, np.array([True, epoch < 2]))
+        for member, epochs in enumerate((3, 2)):
+            expected = [
+                summarise_plan(
+                    plan(
+                        make_strategy("remix"),
+                        epoch,
+                        seed=(3, 4)[member],
+                        training=training_rows(self.MEMBERS[member]),
+                    ),
+                    Y,
+                    K,
+                ).as_dict()
+                for epoch in range(epochs)
+            ]
+            result = summary.of_member(member).as_dict()
+            assert result["epochs"] == epochs
+            for key in ("class_shares", "lacking_shares", "distinct_share"):
+                np.testing.assert_allclose(
+                    result[key], np.mean([e[key] for e in expected], axis=0), rtol=1e-6
+                )
 
 
 def test_smote_finds_the_neighbours_of_all_batches_at_once(monkeypatch):

@@ -11,7 +11,7 @@ from imblearn.over_sampling import SMOTE
 from scipy import stats
 from sklearn.neighbors import NearestNeighbors
 
-from remix_study.batches.plan import summarise_plan
+from remix_study.batches.plan_summary import summarise_plan
 from remix_study.batches.strategies import compose, make_strategy
 from remix_study.batches.training_rows import TrainingRows
 

@@ -23,7 +23,7 @@ from tiny_studies import query
 from remix_study.cli.main import main
 from remix_study.models import building
 from remix_study.results.frames import load_frames
-from remix_study.study import fingerprint, registration, tables, upgrade
+from remix_study.study import fingerprint, record, registration, tables, trials, upgrade
 from remix_study.study.leases import boot_id, host_name, process_start
 from remix_study.study.storage import open_reader, open_storage
 from remix_study.study.tables import utc_now
@@ -45,6 +45,13 @@ def old(here, unpacked) -> Path:
     for path in FOLDER.glob("*.toml"):
         shutil.copy(path, here)
     return Path(shutil.copy(unpacked, here / "old.db"))
+
+
+@pytest.fixture
+def same_engine(monkeypatch) -> None:
+    """As if this package trained as the commit did that made the database."""
+    for module in (registration, fingerprint, record, trials):
+        monkeypatch.setattr(module, "ENGINE_VERSION", 1)
 
 
 def dump(database: Path) -> list[str]:
@@ -120,6 +127,7 @@ def rows_of(database: Path, study: str) -> dict[str, list[tuple]]:
     return contents
 
 
+@pytest.mark.usefixtures("same_engine")
 @pytest.mark.parametrize(
     ("study", "n_before"), [("half", 2), pytest.param("half-search", 3, marks=pytest.mark.slow)]
 )
@@ -141,7 +149,7 @@ def test_a_half_finished_study_goes_on_as_if_nothing_had_been(old, study, n_befo
     assert version_of(old) == 2
 
 
-@pytest.mark.usefixtures("old")
+@pytest.mark.usefixtures("old", "same_engine")
 def test_a_finished_study_is_finished(capsys):
     for study in ("grid", "search"):
         assert main(["run", f"{study}.toml", "--storage", OLD, "--json"]) == 0
@@ -165,7 +173,7 @@ def test_every_study_and_trial_gets_what_is_known_of_it():
     assert {json.dumps(value) for value in facts} == {'{"engine_version": 1}'}
 
 
-@pytest.mark.usefixtures("old", "simulated")
+@pytest.mark.usefixtures("old", "simulated", "same_engine")
 def test_it_does_not_go_on_at_another_default(monkeypatch, capsys):
     monkeypatch.setattr(building, "default_hidden", lambda *_shape: (128, 64))
     text = refused(["run", "half.toml", "--storage", OLD], capsys, 2)
@@ -179,12 +187,10 @@ def test_it_does_not_go_on_at_another_default(monkeypatch, capsys):
 
 
 @pytest.mark.usefixtures("old")
-def test_trials_of_another_engine_are_read_and_never_continued(monkeypatch, capsys):
-    for module in (registration, fingerprint):
-        monkeypatch.setattr(module, "ENGINE_VERSION", 7)
+def test_trials_of_another_engine_are_read_and_never_continued(capsys):
     assert refused(["run", "half.toml", "--storage", OLD], capsys) == (
         "half/wine: its trials are of engine version 1, and this remix_study trains with version "
-        "7, whose numbers differ; report, export and dashboard read them as they are, to train "
+        "2, whose numbers differ; report, export and dashboard read them as they are, to train "
         "more give the study another name"
     )
     assert main(["status", "--storage", OLD]) == 0
@@ -240,6 +246,7 @@ def test_an_error_in_an_upgrade_leaves_the_database_as_it_was(old, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("same_engine")
 def test_an_upgrade_that_is_killed_on_postgresql(old, server):
     url = server.create()
     copy_to_postgresql(old, url)

@@ -15,7 +15,7 @@ from remix_study.batches.plan import plan_epoch
 from remix_study.batches.strategies import make_strategy, strategy_names
 from remix_study.seeds import derive_seed
 from remix_study.training import engine as engine_module
-from remix_study.training import prefetch
+from remix_study.training import stack_trainer
 
 
 @pytest.fixture
@@ -104,12 +104,12 @@ def test_members_with_fewer_steps_wait(problem):
         assert_same_weights(engine.member_weights(position), reference.model, atol=2e-5)
 
 
-def test_an_epoch_longer_than_a_chunk_is_the_same_epoch(problem, monkeypatch):
+def test_an_epoch_of_several_calls_is_the_same_epoch(problem, monkeypatch):
     members, strategy = problem.members(), make_strategy("remix")
-    one_chunk = problem.engine(members).fit(members, strategy, short_training(epochs=2))
-    monkeypatch.setattr(prefetch, "CHUNK", 4)  # 6 steps: one full chunk and one padded
-    two_chunks = problem.engine(members).fit(members, strategy, short_training(epochs=2))
-    assert_close(two_chunks, one_chunk, atol=1e-6)
+    one_call = problem.engine(members).fit(members, strategy, short_training(epochs=2))
+    monkeypatch.setattr(stack_trainer, "STEPS_PER_CALL", 4)  # 6 steps: four and two
+    two_calls = problem.engine(members).fit(members, strategy, short_training(epochs=2))
+    assert_close(two_calls, one_call, atol=1e-6)
 
 
 def test_rows_are_predicted_in_blocks_of_one_shape(problem, monkeypatch):
@@ -274,14 +274,3 @@ def test_strategies_of_several_programs_are_refused(problem):
         problem.engine(members).fit(
             members, [make_strategy("remix"), make_strategy("focal")], short_training()
         )
-
-
-def test_a_large_stack_draws_its_masks_in_shorter_chunks():
-    assert prefetch.chunk_length(100, 1000) == prefetch.CHUNK
-    assert prefetch.chunk_length(10, 1000) == 10
-    # 400 networks of 128 + 64 units under dropout, batches of 128: 20 MB a step.
-    values = 400 * 128 * 192
-    assert prefetch.chunk_length(100, values) == 13
-    assert values * 13 * 2 < 2**28
-    assert prefetch.chunk_length(100, 2**40) == 1
-    assert prefetch.chunk_length(100, 0) == prefetch.CHUNK

@@ -14,7 +14,7 @@ from remix_study.batches.plan import plan_epoch
 from remix_study.batches.strategies import compose, make_strategy, strategy_names
 from remix_study.batches.training_rows import TrainingRows
 from remix_study.errors import UsageError
-from remix_study.training import prefetch
+from remix_study.training import stack_trainer
 
 
 @pytest.fixture(scope="module")
@@ -147,13 +147,13 @@ def test_tables_are_not_augmented():
         problem.engine(members).fit(members, make_strategy("augment"), short_training())
 
 
-def test_members_with_fewer_steps_and_longer_epochs_than_a_chunk(images, monkeypatch):
+def test_members_with_fewer_steps_and_epochs_of_several_calls(images, monkeypatch):
     members, strategy = images.members((64, 48)), make_strategy("remix-aug")
     engine = images.engine(members)
-    one_chunk = engine.fit(members, strategy, short_training(epochs=2))
-    monkeypatch.setattr(prefetch, "CHUNK", 3)
-    two_chunks = images.engine(members).fit(members, strategy, short_training(epochs=2))
-    assert_close(two_chunks, one_chunk, atol=1e-5)
+    one_call = engine.fit(members, strategy, short_training(epochs=2))
+    monkeypatch.setattr(stack_trainer, "STEPS_PER_CALL", 3)
+    two_calls = images.engine(members).fit(members, strategy, short_training(epochs=2))
+    assert_close(two_calls, one_call, atol=1e-5)
 
 
 def test_a_network_for_colours_refuses_grey_images():

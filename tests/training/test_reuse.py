@@ -143,24 +143,6 @@ def test_mixed_precision_trains_close_to_full_precision():
     assert 0 < max(differences) < 0.02
 
 
-def test_a_second_trial_draws_its_masks_into_the_memory_of_the_first():
-    """Fresh memory of that size costs more than all else before a trial's first step."""
-    problem = SmallProblem()
-    members, strategy = problem.members(), make_strategy("remix")
-    engine = problem.engine(members)
-
-    def buffers():
-        return [array for pair in engine._free_buffers for array in pair]
-
-    first = engine.fit(members, strategy, short_training(epochs=2))
-    before = buffers()
-    assert len(before) == 2
-    for array in before:
-        array.fill(7)
-    assert_same_bits(engine.fit(members, strategy, short_training(epochs=2)), first)
-    assert {id(array) for array in buffers()} == {id(array) for array in before}
-
-
 def test_first_values_are_put_on_the_device_once(monkeypatch):
     problem = SmallProblem()
     members = problem.members()

@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
-from remix_study.batches.plan import BatchPlan, plan_epoch, summarise_plan
+from remix_study.batches.plan import BatchPlan, plan_epoch
+from remix_study.batches.plan_summary import summarise_plan
 from remix_study.batches.strategies import Strategy
 from remix_study.data.preprocessing import fit_preprocessing
 from remix_study.paper.demonstration import generated_data as data

@@ -1,0 +1,171 @@
+"""Batch plans of a stack, epoch after epoch, made while the epoch before trains.
+
+On an accelerator they are drawn there where every member's sampler can be: the host would take
+many times as long as the training itself. Elsewhere, and for other samplers, NumPy draws them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from remix_study.batches.mixing import MIXINGS
+from remix_study.batches.plan import StackPlan, StackPlanner, mix
+from remix_study.batches.plan_summary import EpochCounts, count_epoch
+from remix_study.batches.random_bits import NUMPY, derive_keys
+from remix_study.batches.samplers import STACK_SAMPLERS
+from remix_study.batches.stack_draws import StackRows, gather
+from remix_study.training.backend import Function, backend
+
+T = TypeVar("T")
+
+
+class EpochPlan(NamedTuple):
+    """The batches of one epoch of a stack.
+
+    Attributes:
+        epoch: Number of the epoch, from 0.
+        plan: On the device.
+        counts: What is trained on; on the device or not.
+    """
+
+    epoch: int
+    plan: StackPlan
+    counts: EpochCounts
+
+
+def can_draw_on_device(planner: StackPlanner) -> bool:
+    """Whether the samplers of all members can draw in a compiled program."""
+    return all(strategy.sampler in STACK_SAMPLERS for strategy in planner.strategies)
+
+
+def host_plans(
+    planner: StackPlanner, running: NDArray[np.bool_], y: NDArray[np.int32], n_classes: int
+) -> Generator[EpochPlan]:
+    """Yield the plan of each epoch, drawn by NumPy.
+
+    Args:
+        planner: Of the stack.
+        running: bool (M,), a live view of the members that still train; no others are planned.
+        y: int32 (n,) classes of the problem's rows.
+        n_classes: K.
+    """
+    epoch = 0
+    while True:
+        plan = planner.plan(epoch, np.flatnonzero(running))
+        counts = count_epoch(NUMPY, plan, y, planner.steps, n_classes)
+        on_device = StackPlan(*map(backend().on_device, plan))
+        yield EpochPlan(epoch, on_device, counts)
+        epoch += 1
+
+
+def device_plans(
+    planner: StackPlanner, y: Any, n_classes: int, *, jit: bool = True
+) -> Generator[EpochPlan]:
+    """Yield the plan of each epoch, drawn by a compiled program; the same as :func:`host_plans`.
+
+    Args:
+        planner: Of the stack.
+        y: int32 (n,) classes of the problem's rows, on the device.
+        n_classes: K.
+        jit: Whether the program is compiled by XLA.
+    """
+    put = backend().on_device
+    samplers = tuple(dict.fromkeys(strategy.sampler for strategy in planner.strategies))
+    mixings = tuple(dict.fromkeys(strategy.mixing for strategy in planner.strategies))
+    draw = _draw_program(samplers, mixings, planner.batch_size, n_classes, jit)
+    sampler = put(np.array([samplers.index(s.sampler) for s in planner.strategies], np.int32))
+    mixing = put(np.array([mixings.index(s.mixing) for s in planner.strategies], np.int32))
+    rows = StackRows(*map(put, planner.rows))
+    keys, steps = put(planner.keys), put(planner.steps)
+    epoch = 0
+    while True:
+        weights = tuple(put(weight) for weight in _mixing_weights(planner, mixings, epoch))
+        number = put(np.array([epoch], np.uint32))
+        plan, counts = draw(keys, number, rows, sampler, mixing, weights, steps, y)
+        yield EpochPlan(epoch, plan, counts)
+        epoch += 1
+
+
+def prefetch(source: Iterator[T]) -> Generator[T]:
+    """Yield the items of ``source``, the next of which a thread makes meanwhile.
+
+    NumPy and the compiled program both release the interpreter's lock, so planning costs no time
+    where a core is free.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="plans") as pool:
+        upcoming = pool.submit(next, source)
+        while True:
+            item = upcoming.result()
+            upcoming = pool.submit(next, source)
+            yield item
+
+
+def _mixing_weights(
+    planner: StackPlanner, mixings: tuple[str, ...], epoch: int
+) -> Iterator[NDArray[np.float32]]:
+    """Yield, for each mixing, the weights (M, S, 1) or (M, S, B); 1 for members of another."""
+    for name in mixings:
+        mixing = MIXINGS[name]
+        if mixing is not None:
+            members = [m for m, s in enumerate(planner.strategies) if s.mixing == name]
+            drawn = planner.mixing_weights(epoch, members, mixing)
+            weights = np.ones((len(planner.strategies), *drawn.shape[1:]), np.float32)
+            weights[members] = drawn
+            yield weights
+
+
+@cache
+def _draw_program(
+    samplers: tuple[str, ...], mixings: tuple[str, ...], batch_size: int, n_classes: int, jit: bool
+) -> Function:
+    """The compiled draws of stacks with these samplers and mixings."""
+    draw = partial(_draw, samplers, mixings, batch_size, n_classes)
+    return backend().compiled(draw, xla=jit)
+
+
+def _draw(
+    samplers: tuple[str, ...],
+    mixings: tuple[str, ...],
+    batch_size: int,
+    n_classes: int,
+    keys: Any,
+    epoch: Any,
+    rows: StackRows,
+    sampler: Any,
+    mixing: Any,
+    weights: tuple[Any, ...],
+    steps: Any,
+    y: Any,
+) -> tuple[StackPlan, EpochCounts]:
+    """Draw for all members by every sampler and mixing, and choose each member's own."""
+    from keras import ops
+
+    keys = derive_keys(ops, keys, epoch)
+
+    def choose(number: int, choice: Any, new: Any, old: Any) -> Any:
+        return ops.where((choice == number)[:, None, None], new, old)
+
+    first = STACK_SAMPLERS[samplers[0]](ops, keys, rows, batch_size)
+    for number, name in enumerate(samplers[1:], start=1):
+        drawn = STACK_SAMPLERS[name](ops, keys, rows, batch_size)
+        first = choose(number, sampler, drawn, first)
+    ones = ops.ones(first.shape, "float32")
+    plan, remaining = StackPlan(first, first, ones, ones), list(weights)
+    for number, name in enumerate(mixings):
+        kind = MIXINGS[name]
+        if kind is not None:
+            mixed = mix(ops, kind, keys, first, remaining.pop(0), rows)
+            plan = StackPlan(
+                *(choose(number, mixing, new, old) for new, old in zip(mixed, plan, strict=True))
+            )
+    plan = plan._replace(
+        first=ops.cast(gather(ops, rows.rows, plan.first), "int32"),
+        second=ops.cast(gather(ops, rows.rows, plan.second), "int32"),
+    )
+    return plan, count_epoch(ops, plan, y, steps, n_classes)

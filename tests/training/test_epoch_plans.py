@@ -1,0 +1,129 @@
+"""Plans drawn in a compiled program, against those that NumPy draws."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from itertools import islice
+
+import numpy as np
+import pytest
+from imbalanced_rows import COMBINATIONS
+from outcome_checks import assert_same_bits
+from small_problems import SmallProblem, short_training
+
+from remix_study.batches.plan import StackPlanner
+from remix_study.batches.random_bits import NUMPY, derive_keys, member_keys, random_bits
+from remix_study.batches.samplers import STACK_SAMPLERS
+from remix_study.batches.stack_draws import stack_rows
+from remix_study.batches.strategies import compose, make_strategy
+from remix_study.batches.training_rows import TrainingRows
+from remix_study.training.backend import backend
+from remix_study.training.epoch_plans import can_draw_on_device, device_plans, host_plans
+
+K, BATCH, SIZES = 4, 16, (100, 133, 64, 133)
+DRAWN_ON_DEVICE = [s for s in COMBINATIONS if s.sampler in STACK_SAMPLERS]
+
+
+def make_planner(strategies):
+    """A planner of four members, the third of which lacks a class."""
+    rng = np.random.default_rng(3)
+    y = rng.choice(K, 200, p=[0.7, 0.2, 0.07, 0.03]).astype(np.int32)
+    training = []
+    for number, size in enumerate(SIZES):
+        rows = np.sort(rng.permutation(200 if number != 2 else np.flatnonzero(y < 3))[:size])
+        training.append(TrainingRows(rows.astype(np.int32), y[rows], K, lambda: None))
+    seeds = [2**62 + 1, 4, 5, 6]
+    rows = stack_rows(training, 140)
+    return StackPlanner(strategies, training, seeds, batch_size=BATCH, rows=rows), y
+
+
+def assert_same_plans(strategies, *, jit, epochs=2):
+    planner, y = make_planner(strategies)
+    on_host = host_plans(planner, np.ones(4, bool), y, K)
+    on_device = device_plans(planner, backend().on_device(y), K, jit=jit)
+    for host, device in islice(zip(on_host, on_device, strict=True), epochs):
+        for member, steps in enumerate(planner.steps):
+            for name in host.plan._fields:
+                result = np.asarray(getattr(device.plan, name))[member, :steps]
+                expected = np.asarray(getattr(host.plan, name))[member, :steps]
+                assert result.dtype == expected.dtype
+                np.testing.assert_array_equal(result, expected, err_msg=name)
+        for name in ("batches_lacking", "batches_smoted", "distinct"):
+            result, expected = getattr(device.counts, name), getattr(host.counts, name)
+            np.testing.assert_array_equal(np.asarray(result), expected, err_msg=name)
+        np.testing.assert_allclose(
+            np.asarray(device.counts.class_mass), host.counts.class_mass, rtol=1e-5, atol=1e-5
+        )
+
+
+def test_a_stack_of_all_samplers_and_mixings_is_the_same_to_the_bit():
+    """Of every sampler and mixing at least one member, in four stacks."""
+    n = len(STACK_SAMPLERS)
+    for start in range(n):
+        assert_same_plans([*DRAWN_ON_DEVICE[start::n], *DRAWN_ON_DEVICE][:4], jit=False)
+
+
+def test_compiled_draws_are_the_same_to_the_bit():
+    names = ("baseline", "remix", "balanced-mixup", "balance")
+    assert_same_plans([make_strategy(name) for name in names], jit=True)
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_bits_are_the_same_in_a_program(jit):
+    from keras import ops
+
+    def draw(keys, number):
+        return random_bits(ops, derive_keys(ops, keys, number), (5, 8), 3)
+
+    keys, number = member_keys([1, 2**40], 2), np.array([9], np.uint32)
+    put = backend().on_device
+    drawn = backend().compiled(draw, xla=jit)(put(keys), put(number))
+    expected = random_bits(NUMPY, derive_keys(NUMPY, keys, number), (5, 8), 3)
+    np.testing.assert_array_equal(np.asarray(drawn), expected)
+    np.testing.assert_array_equal(np.asarray(draw(put(keys), put(number))), expected)
+
+
+def test_smote_is_drawn_on_the_host():
+    planner, _ = make_planner([make_strategy("smote"), *[make_strategy("remix")] * 3])
+    assert not can_draw_on_device(planner)
+    planner, _ = make_planner([compose("balanced-dataset", "remix-chou")] * 4)
+    assert can_draw_on_device(planner)
+
+
+@pytest.mark.parametrize("names", [("baseline", "remix"), ("remix", "smote")])
+def test_training_is_the_same_wherever_plans_are_drawn(names):
+    problem = SmallProblem()
+    members, strategies = problem.members(), [make_strategy(name) for name in names]
+    outcomes = []
+    for draws_on_device in (False, True):
+        engine = problem.engine(members)
+        engine.draws_on_device = draws_on_device
+        outcomes.append(engine.fit(members, strategies, short_training(epochs=3)))
+    assert_same_bits(*outcomes)
+    for host, device in zip(*outcomes, strict=True):
+        np.testing.assert_allclose(
+            host.trained_on.class_shares, device.trained_on.class_shares, atol=1e-6
+        )
+        assert host.trained_on.distinct_share == device.trained_on.distinct_share
+
+
+def test_plans_and_bits_on_jax_are_those_of_numpy():
+    pytest.importorskip("jax")
+    if os.environ.get("KERAS_BACKEND") == "jax":
+        pytest.skip("the tests above ran on JAX")
+    code = (
+        "import test_epoch_plans as t\n"
+        "t.test_compiled_draws_are_the_same_to_the_bit()\n"
+        "t.test_bits_are_the_same_in_a_program(True)\n"
+        "t.test_training_is_the_same_wherever_plans_are_drawn(('baseline', 'remix'))\n"
+    )
+    folders = os.pathsep.join(
+        [os.path.dirname(__file__), os.path.dirname(os.path.dirname(__file__)), *sys.path]
+    )
+    environment = os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": folders}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
