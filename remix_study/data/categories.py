@@ -20,8 +20,8 @@ MANY_CATEGORIES = 50
 HASHED_FEATURES = 64
 """Features that the categories of one column share where there are more."""
 
-WORD_FEATURES = 128
-"""Features that the words of one column of sentences share."""
+SENTENCE_FEATURES = 128
+"""Features that the words of one column of sentences share, and groups of their letters."""
 
 # Half of them are a code of the category's own: so many set to 1 or -1. With one, 60 of 2,000
 # categories would share a feature and be one; with four, hardly two have the same code.
@@ -29,6 +29,8 @@ _SIGNS = 4
 # The others count groups of so many letters, so that texts which look alike are close. Together
 # they serve a dense network as well as skrub's MinHashEncoder with as many features.
 _LETTERS = (2, 4)
+# Of sentences: with digits and signs, which tell advertising from letters, for example.
+_FEWER_LETTERS = (1, 3)
 # A category of fewer rows, and in a smaller table of fewer than a hundredth of them, is rare.
 _RARE_ROWS = 5
 _RARE_SHARE = 0.01
@@ -114,20 +116,24 @@ def _hashed_categories(column: TextColumn) -> FeatureBlock:
     )
 
 
-def encode_words(column: TextColumn) -> FeatureBlock:
-    """Count the words of sentences in hashed features of length one, by HashingVectorizer."""
+def encode_sentences(column: TextColumn) -> FeatureBlock:
+    """Count words, and groups of letters, in hashed features; each half has length one."""
     from sklearn.feature_extraction.text import HashingVectorizer
 
-    vectorizer = HashingVectorizer(n_features=WORD_FEATURES)
+    half = SENTENCE_FEATURES // 2
+    words = HashingVectorizer(n_features=half)
+    letters = HashingVectorizer(analyzer="char_wb", ngram_range=_FEWER_LETTERS, n_features=half)
     texts = np.append(column.levels, "")
 
     def fill(out: NDArray[np.float64]) -> None:
         for start in range(0, len(out), _PART):
             rows = slice(start, start + _PART)
-            out[rows] = vectorizer.transform(texts[column.codes[rows]]).toarray()
+            out[rows, :half] = words.transform(texts[column.codes[rows]]).toarray()
+            out[rows, half:] = letters.transform(texts[column.codes[rows]]).toarray()
 
-    note = (f"holds sentences, whose words became {WORD_FEATURES} features by hashing", "")
-    return FeatureBlock(_numbered(column.name, "word", WORD_FEATURES), fill, (note,))
+    note = (f"holds sentences, which became {SENTENCE_FEATURES} features by hashing", "")
+    names = (*_numbered(column.name, "word", half), *_numbered(column.name, "letter", half))
+    return FeatureBlock(names, fill, (note,))
 
 
 def _numbered(name: str, what: str, n_features: int) -> tuple[str, ...]:

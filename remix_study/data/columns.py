@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.data.categories import encode_categories, encode_words, is_free_text
+from remix_study.data.categories import encode_categories, encode_sentences, is_free_text
 from remix_study.data.dataset import check_features
 from remix_study.data.dates import (
     encode_date_texts,
@@ -55,8 +55,9 @@ def encode_columns(table: RawTable) -> EncodedColumns:
     Numbers stay numbers; a missing one becomes NaN, which is imputed later, per fold. True and
     False become 1 and 0. Dates become year, month, day, weekday, hour (where there are times) and
     seconds since 1970, durations their seconds. Categories become a feature each, many of them
-    hashed features, sentences hashed words; where the text is missing, these are 0. Texts that are
-    all different are taken for identifiers and left out. Nothing here depends on labels or folds.
+    hashed features, sentences hashed words and letters; where the text is missing, these are 0.
+    Texts that are all different are taken for identifiers and left out. Nothing here depends on
+    labels or folds.
 
     Args:
         table: Feature columns, texts without outer blanks.
@@ -111,7 +112,7 @@ def _encode_texts(texts: TextColumn) -> FeatureBlock:
     if block is not None:
         return block
     if is_free_text(texts):
-        return encode_words(texts)
+        return encode_sentences(texts)
     n_levels, n_rows = len(texts.levels), len(texts.codes)
     if n_levels == texts.n_present and 2 * n_levels > n_rows > 2:
         note = ("looks like an identifier (every text is different); left out", "")
