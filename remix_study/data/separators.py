@@ -3,70 +3,26 @@
 from __future__ import annotations
 
 import csv
-import io
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from remix_study.data.text_records import (
+    BLANKS,
+    STATED,
+    Cut,
+    quote_of,
+    separator_key,
+    split_records,
+)
 from remix_study.errors import DataError
 from remix_study.studyfile.table_format import TableFormat
 
-BLANKS = " "
-"""The separator that stands for any run of blanks."""
-
 _BY_ENDING = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 _CANDIDATES = (",", ";", "\t", "|")
-STATED = re.compile(rb"sep=([^\r\n])\r?\n", re.IGNORECASE)
-"""A first line that names the separator, as Excel reads and writes it."""
-
 # The beginning that is looked at: so many bytes and so many lines at least.
 _SAMPLE_BYTES = 1 << 16
 _SAMPLE_LINES = 20
-_BLANK_SEPARATED = r"{0}(?:[^{0}]|{0}{0})*{0}[^ \t\r\n]*|[^ \t\r\n]+"
-
-
-def separator_key(separator: str) -> str:
-    """A separator as the key of a problem has it: ``separator = "\\t"``."""
-    return f"separator = {json.dumps(separator, ensure_ascii=False)}"
-
-
-def quote_of(table_format: TableFormat) -> str:
-    """What cells are set in, "" for nothing."""
-    return {"": '"', "none": ""}.get(table_format.quote, table_format.quote)
-
-
-def split_records(text: bytes, separator: str, quote: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the first line of each record and its cells, none for a blank line.
-
-    A record has several lines where a quoted cell has. Blanks before a cell are left out.
-
-    Args:
-        text: The text, UTF-8.
-        separator: One character.
-        quote: What cells may be set in, "" for nothing.
-
-    Raises:
-        csv.Error: A cell of more than 128 KiB, such as after a quote that never closes.
-    """
-    stream = io.TextIOWrapper(io.BytesIO(text), "utf-8", errors="replace", newline="")
-    if separator == BLANKS:
-        cell = re.compile(_BLANK_SEPARATED.format(quote) if quote else r"[^ \t\r\n]+")
-        for number, line in enumerate(stream, start=1):
-            yield number, [text.strip(quote or None) for text in cell.findall(line)]
-        return
-    reader = csv.reader(
-        stream,
-        delimiter=separator,
-        quotechar=quote or None,
-        quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
-        skipinitialspace=True,
-    )
-    first_line = 1
-    for cells in reader:
-        is_blank = len(cells) == 1 and not cells[0].strip()
-        yield first_line, [] if is_blank else cells
-        first_line = reader.line_num + 1
 
 
 def detect_separator(text: bytes, path: Path, table_format: TableFormat) -> tuple[str, str]:
@@ -98,7 +54,7 @@ def detect_separator(text: bytes, path: Path, table_format: TableFormat) -> tupl
     sample = _beginning(text)
     is_cut = len(text) > len(sample)
     quote = quote_of(table_format)
-    counts = {c: _counts(sample, c, quote, is_cut=is_cut) for c in (*_CANDIDATES, BLANKS)}
+    counts = {c: _counts(sample, Cut(c, quote), is_cut=is_cut) for c in (*_CANDIDATES, BLANKS)}
     fitting = [c for c in _CANDIDATES if len(set(counts[c])) == 1 and counts[c][0] > 1]
     if usual == "\t" and (usual in fitting or counts[usual][:1] > [1]):
         return usual, ""
@@ -107,7 +63,7 @@ def detect_separator(text: bytes, path: Path, table_format: TableFormat) -> tupl
         # Blanks behind a separator belong to it.
         mark = re.escape(fitting[0].encode())
         without = re.sub(mark + rb"[ \t]+", fitting[0].encode(), sample)
-        counts[BLANKS] = _counts(without, BLANKS, quote, is_cut=is_cut)
+        counts[BLANKS] = _counts(without, Cut(BLANKS, quote), is_cut=is_cut)
     if not is_said and len(set(counts[BLANKS])) == 1 and counts[BLANKS][0] > 1:
         fitting += [BLANKS]
     # A decimal mark separates cells only where those numbers are in quotes.
@@ -147,11 +103,11 @@ def _one_cell_fault(counts: Mapping[str, Sequence[int]]) -> str:
     return f"each line is one cell; write the separator of its cells, such as {separator_key(';')}"
 
 
-def _counts(sample: bytes, separator: str, quote: str, *, is_cut: bool) -> list[int]:
+def _counts(sample: bytes, cut: Cut, *, is_cut: bool) -> list[int]:
     """Number of cells of each record of the beginning of a text."""
     counts = []
     try:
-        counts = [len(cells) for _, cells in split_records(sample, separator, quote) if cells]
+        counts = [len(cells) for _, cells in split_records(sample, cut) if cells]
     except csv.Error:
         return []
     # The last record may go on behind the sample.

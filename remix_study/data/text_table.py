@@ -6,9 +6,9 @@ import csv
 import hashlib
 import io
 import re
-from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +17,17 @@ from numpy.typing import NDArray
 
 from remix_study.data.file_contents import MISSING
 from remix_study.data.raw_table import RawTable, are_data
-from remix_study.data.separators import (
+from remix_study.data.separators import detect_separator
+from remix_study.data.text_encoding import as_utf8
+from remix_study.data.text_records import (
     BLANKS,
     STATED,
-    detect_separator,
+    Cut,
     quote_of,
-    separator_key,
+    refuse_doubtful_quotes,
+    row_lines,
     split_records,
 )
-from remix_study.data.text_encoding import as_utf8
 from remix_study.errors import DataError
 from remix_study.studyfile.table_format import TableFormat
 
@@ -61,51 +63,27 @@ def parse_text_table(
     text, notes = as_utf8(content, path, table_format.encoding)
     separator, separator_note = detect_separator(text, path, table_format)
     notes += [separator_note] if separator_note else []
-    # A blank line in its place keeps the numbers of the others.
-    text = STATED.sub(b"\n", text, count=1) if STATED.match(text) else text
-    if len(separator) > 1:
-        if _UNIT_SEPARATOR.encode() in text:
-            raise DataError(f"{path}: {separator_key(separator)}: use one character instead")
-        text = text.replace(separator.encode(), _UNIT_SEPARATOR.encode())
-    character = _UNIT_SEPARATOR if len(separator) > 1 else separator
-    quote = quote_of(table_format)
-    records = split_records(text, character, quote)
+    text, cut = _with_one_character(text, path, Cut(separator, quote_of(table_format)))
+    records = split_records(text, cut)
     first_line, first_cells = next(((n, cells) for n, cells in records if cells), (1, []))
+    first_cells = [cell.replace(cut.separator, separator) for cell in first_cells]
     names = _column_names(first_cells, first_line, path, header=table_format.header)
     if len(names) == 1:
         raise DataError(
-            f"{path}, line {first_line}: one cell only ({separator_key(separator)}); write "
-            "another separator"
+            f"{path}, line {first_line}: one cell only ({cut.key}); write another separator"
         )
-    table = RawTable(str(path), _no_rows(names))
-    text_columns = [table.column(c, "categorical") for c in table_format.categorical]
-    # A column that is not there is the caller's to refuse, who knows what it is for.
-    verbatim_names = [
-        table.column(c, "label") for c in verbatim if isinstance(c, int) or c in names
-    ]
-    lines = _lines_of_rows(text, character, quote, len(names), path, separator_key(separator))
+    lines = row_lines(text, cut, len(names), path)
     if not table_format.quote:
-        _refuse_doubtful_quotes(text, character, len(names), path, lines)
+        refuse_doubtful_quotes(text, cut, len(names), path, lines)
     lines = lines[1:] if table_format.header else lines
     if not len(lines):
         raise DataError(f"{path}: the file has no rows")
-    usual = [*MISSING, *table_format.missing]
-    options: dict[str, Any] = {
-        "sep": r"\s+" if separator == BLANKS else character,
-        "header": 0 if table_format.header else None,
-        "names": list(range(len(names))),
-        "quotechar": quote or '"',
-        "quoting": csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
-        "decimal": table_format.decimal,
-        "na_values": {
-            i: ["", *table_format.missing] if name in verbatim_names else usual
-            for i, name in enumerate(names)
-        },
-    }
-    dtypes = {names.index(name): str for name in {*text_columns, *verbatim_names}}
-    frame = _parse(text, path, lines, dtype=dtypes, **options)
+    options = _pandas_options(cut, table_format)
+    options |= _column_options(RawTable(str(path), _no_rows(names)), table_format, verbatim)
+    frame = _parse(text, path, lines, options)
+    if cut.separator != separator:
+        frame = frame.replace(_UNIT_SEPARATOR, separator, regex=True)
     notes += _leading_zero_notes(text, path, names, frame, options)
-    frame = frame.set_axis(names, axis=1)
     if table_format.header and are_data(names):
         shown = ", ".join(f'"{name}"' for name in names[:3])
         notes.append(
@@ -114,11 +92,55 @@ def parse_text_table(
         )
     return RawTable(
         source=str(path),
-        frame=frame,
+        frame=frame.set_axis(names, axis=1),
         lines=lines,
         sha256=hashlib.sha256(content).hexdigest(),
         notes=tuple(notes),
     )
+
+
+def _with_one_character(text: bytes, path: Path, cut: Cut) -> tuple[bytes, Cut]:
+    """The text with a separator of one character, without a first line that names it."""
+    if STATED.match(text):
+        # A blank line in its place keeps the numbers of the others.
+        text = STATED.sub(b"\n", text, count=1)
+    if len(cut.separator) == 1:
+        return text, cut
+    if _UNIT_SEPARATOR.encode() in text:
+        raise DataError(f"{path}: {cut.key}: separate cells by one character instead")
+    return text.replace(cut.separator.encode(), _UNIT_SEPARATOR.encode()), replace(
+        cut, separator=_UNIT_SEPARATOR, written=cut.separator
+    )
+
+
+def _pandas_options(cut: Cut, table_format: TableFormat) -> dict[str, Any]:
+    return {
+        "sep": r"\s+" if cut.separator == BLANKS else cut.separator,
+        "header": 0 if table_format.header else None,
+        "quotechar": cut.quote or '"',
+        "quoting": csv.QUOTE_MINIMAL if cut.quote else csv.QUOTE_NONE,
+        "decimal": table_format.decimal,
+    }
+
+
+def _column_options(
+    table: RawTable, table_format: TableFormat, verbatim: Sequence[str | int]
+) -> dict[str, Any]:
+    """Which columns are text, and which of their cells are missing, by the columns' positions."""
+    positions = {name: i for i, name in enumerate(table.names)}
+    categorical = {table.column(c, "categorical") for c in table_format.categorical}
+    # A column that is not there is the caller's to refuse, who knows what it is for.
+    known = [c for c in verbatim if isinstance(c, int) or c in positions]
+    as_written = {table.column(c, "label") for c in known}
+    usual = [*MISSING, *table_format.missing]
+    return {
+        "names": list(positions.values()),
+        "dtype": {positions[name]: str for name in categorical | as_written},
+        "na_values": {
+            i: ["", *table_format.missing] if name in as_written else usual
+            for name, i in positions.items()
+        },
+    }
 
 
 def _no_rows(names: Sequence[str]) -> pd.DataFrame:
@@ -138,68 +160,9 @@ def _column_names(cells: Sequence[str], line: int, path: Path, *, header: bool) 
     return names
 
 
-def _lines_of_rows(
-    text: bytes, separator: str, quote: str, columns: int, path: Path, separator_text: str
-) -> NDArray[np.intp]:
-    """The line on which each record begins; one of another number of cells is refused."""
-    lines, line = array("q"), 0
-    try:
-        for line, cells in _cell_counts(text, separator, quote):
-            if cells == columns:
-                lines.append(line)
-            elif cells:
-                raise DataError(
-                    f"{path}, line {line}: {cells} cells instead of {columns} "
-                    f"({separator_text}); mend the line, or write another separator"
-                )
-    except csv.Error as error:
-        raise DataError(f"{path}, line {line + 1}: cannot be read ({error})") from None
-    return np.array(lines, dtype=np.intp)
-
-
-def _cell_counts(text: bytes, separator: str, quote: str) -> Iterator[tuple[int, int]]:
-    """Yield the first line of each record and its number of cells, 0 for a blank line."""
-    if quote and quote.encode() in text:
-        records = split_records(text, separator, quote)
-        return ((line, len(cells)) for line, cells in records)
-    # Without quotes it is enough to count separators, which is many times faster.
-    lines = enumerate(io.BytesIO(text), start=1)
-    if separator == BLANKS:
-        return ((n, len(line.split())) for n, line in lines)
-    mark, blank = separator.encode(), b" \r\n" if separator == "\t" else b" \t\r\n"
-    return ((n, line.count(mark) + 1 if line.strip(blank) else 0) for n, line in lines)
-
-
-def _refuse_doubtful_quotes(
-    text: bytes, separator: str, columns: int, path: Path, lines: NDArray[np.intp]
-) -> None:
-    """Refuse quotes that make one row of several lines, each of which is a row without them.
-
-    In a text of messages, for example, a quote that only one line opens would swallow rows.
-    """
-    tail = text[-1000:]
-    last_line = text.count(b"\n", 0, len(text) - len(tail) + len(tail.rstrip())) + 1
-    if not len(lines) or last_line - lines[0] + 1 == len(lines):
-        return
-    single = array("q")
-    for line, cells in _cell_counts(text, separator, ""):
-        if cells not in (0, columns):
-            return
-        if cells:
-            single.append(line)
-    if len(single) == len(lines):
-        return
-    row = int((np.array(single[: len(lines)]) != lines).argmax())
-    if single[row] == lines[row]:
-        row = len(lines)
-    raise DataError(
-        f"{path}, line {single[row]}: by a quote opened before, it belongs to the row of line "
-        f'{lines[row - 1]}, but alone it is a row, too; write quote = "none" if quotes are part '
-        "of the text, or quote = '\"' if they hold cells together"
-    )
-
-
-def _parse(text: bytes, path: Path, lines: NDArray[np.intp], **options: Any) -> pd.DataFrame:
+def _parse(
+    text: bytes, path: Path, lines: NDArray[np.intp], options: dict[str, Any]
+) -> pd.DataFrame:
     """Parse with pandas into columns named 0, 1, ...; one row for each of ``lines``."""
     import pandas as pd
 
@@ -241,17 +204,17 @@ def _leading_zero_notes(
     text: bytes, path: Path, names: Sequence[str], frame: pd.DataFrame, options: dict[str, Any]
 ) -> list[str]:
     """Notes on whole numbers that are written with leading zeros, as codes are."""
-    if all(dtype.kind != "i" for dtype in frame.dtypes):
+    whole = [i for i, dtype in enumerate(frame.dtypes) if dtype.kind == "i"]
+    if not whole:
         return []
-    sample = _read_csv(text, dtype=str, nrows=_SAMPLE_ROWS, **options)
+    sample = _read_csv(text, **{**options, "dtype": str}, nrows=_SAMPLE_ROWS)
     notes = []
-    for i, name in enumerate(names):
-        if frame.dtypes[i].kind == "i":
-            padded = sample[i][sample[i].str.fullmatch(r"0[0-9]+", na=False)]
-            if len(padded):
-                notes.append(
-                    f'{path.name}: column "{name}": cells such as "{padded.iloc[0]}" are read as '
-                    f'numbers, without leading zeros; write categorical = ["{name}"] if they are '
-                    "codes"
-                )
+    for i in whole:
+        padded = sample[i][sample[i].str.fullmatch(r"0[0-9]+", na=False)]
+        if len(padded):
+            notes.append(
+                f'{path.name}: column "{names[i]}": cells such as "{padded.iloc[0]}" are read as '
+                f'numbers, without leading zeros; write categorical = ["{names[i]}"] if they are '
+                "codes"
+            )
     return notes

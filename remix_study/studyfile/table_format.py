@@ -71,7 +71,8 @@ def parse_table_format(table: Mapping[str, Any], where: str) -> TableFormat:
             f'{where}.thousands: "{values.thousands}" is the decimal mark, too; write another '
             "decimal"
         )
-    if any(character in '"\r\n\x00\x1f' for character in values.separator):
+    quotes = values.quote if values.quote != "none" else ""
+    if any(character in f'"\r\n\x00\x1f{quotes}' for character in values.separator):
         raise StudyFileError(f"{where}.separator: quotes and line ends separate no cells")
     if any(not unit.strip() for unit in values.units):
         raise StudyFileError(f"{where}.units: an empty sign; leave it out")

@@ -257,6 +257,14 @@ def test_quotes_that_may_swallow_rows_are_refused(tmp_path: Path) -> None:
     assert "t.csv, line 4: by a quote" in refusal(tmp_path, text)
 
 
+def test_a_separator_of_two_characters_stays_in_quoted_cells(tmp_path: Path) -> None:
+    table = table_of(tmp_path, 'a::"b::c"::y\n1::"x::y"::p\n', "t.dat", separator="::")
+    assert table.names == ["a", "b::c", "y"]
+    assert table.frame["b::c"].tolist() == ["x::y"]
+    message = refusal(tmp_path, "a::b::y\n1::2\n", "t.dat", separator="::")
+    assert message.startswith('t.dat, line 2: 2 cells instead of 3 (separator = "::")')
+
+
 def test_single_quotes_hold_cells_together_by_key(tmp_path: Path) -> None:
     table = table_of(tmp_path, "a,b,y\n'x, 1','it''s',p\n'z','\"w\"',q\n", quote="'")
     assert table.frame["a"].tolist() == ["x, 1", "z"]
