@@ -178,7 +178,10 @@ def _parse(
             ) from None
         raise DataError(f"{path}: not a table ({message})") from None
     if len(frame) != len(lines):
-        raise DataError(f"{path}: {len(lines)} lines make {len(frame)} rows; check its quotes")
+        raise DataError(
+            f"{path}: {len(lines)} lines make {len(frame)} rows by their quotes; write "
+            'quote = "none" if quotes are part of the text, or another separator than blanks'
+        )
     for name, column in frame.items():
         # Truth values with gaps.
         if column.dtype == object and column.map(type).isin([bool, float]).all():
