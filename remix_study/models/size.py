@@ -177,7 +177,7 @@ def memory_need(size: TrainingSize) -> MemoryNeed:
     - preparation: n d as float64 twice and once as float32; for SMOTE each fold's training rows;
       P for each of F folds; 150 MB for compiling.
 
-    Measured on a CPU, trainings of 170 to 1,400 MB took 0.98 to 1.2 times what this says.
+    Measured on a CPU, trainings of 170 to 1,230 MB took 0.8 to 1.15 times what this says.
     """
     s, network = size, size.network
     networks, cells = s.stack * s.stacks, s.rows * s.values

@@ -25,10 +25,9 @@ def size_notes(tasks: Sequence[Task]) -> list[str]:
     Raises:
         DataError: A training takes more memory than the machine or its accelerator has.
     """
-    notes, names = [], []
+    notes, names, on_device = [], [], stacks.has_accelerator()
     for task in tasks:
-        accelerated = stacks.has_accelerator()
-        notes += check_need(largest_need(task), task.name, has_accelerator=accelerated)
+        notes += check_need(largest_need(task), task.name, has_accelerator=on_device)
         size = max(_sizes(task), key=lambda size: size.network.parameters)
         n_parameters, n_rows = size.network.parameters, size.training_rows
         if n_parameters > n_rows and not task.role:
@@ -41,17 +40,18 @@ def _sizes(task: Task) -> Iterator[TrainingSize]:
     space, dataset, n_folds = task.study.search.space, task.problem.dataset, len(task.folds)
     parts, names = space.parts.get("sampler"), space.strategy or DEFAULT_STRATEGIES
     samplers = parts.values if parts else [STRATEGIES[name].sampler for name in names]
-    for configuration in _extremes(task):
+    for extreme in _extremes(task):
+        stack = task.stack if stacks.can_stack(extreme.model, extreme.training) else 1
         yield TrainingSize(
-            network=task.network_size(configuration.model),
+            network=task.network_size(extreme.model),
             rows=len(task.problem.y),
             training_rows=min(len(fold.train) for fold in task.folds),
             values=dataset.n_features,
             has_images=dataset.has_images,
-            batch_size=configuration.training.batch_size,
+            batch_size=extreme.training.batch_size,
             folds=n_folds,
-            stack=task.stack,
-            stacks=min(stacks.stacks_at_a_time(task.cores), -(-n_folds // task.stack)),
+            stack=stack,
+            stacks=min(stacks.stacks_at_a_time(task.cores), -(-n_folds // stack)),
             has_smote=bool(set(samplers) & set(SMOTE_SAMPLERS)),
         )
 

@@ -38,6 +38,15 @@ def test_what_fits_is_estimated() -> None:
     assert need.networks == 4 * 71 * (5 * 2 + 2 * 2)
 
 
+def test_networks_that_train_one_by_one_take_less(monkeypatch) -> None:
+    monkeypatch.setattr(stacks, "stack_size", lambda members: members)
+    four = task_of(("repeats = 1", "repeats = 2"))
+    assert largest_need(four).networks == 4 * 71 * (5 * 4 + 2 * 4)
+    monkeypatch.setattr(stacks, "can_stack", lambda _model, _training: False)
+    # Two at a time; the first values of all four are kept.
+    assert largest_need(four).networks == 4 * 71 * (5 * 2 + 2 * 4)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
