@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from remix_study.data.dataset import class_name
 from remix_study.data.file_contents import MISSING
 from remix_study.data.number_cells import Cell, read_cell, unit_of
 from remix_study.data.raw_table import RawTable
@@ -53,11 +54,14 @@ def settle_numbers(table: RawTable, table_format: TableFormat) -> RawTable:
         column = table.frame[name]
         if _holds_cells(column):
             cells = _Cells(table, name, column, table_format)
-            is_names = name in categorical
-            column = cells.texts().astype("category") if is_names else cells.settled()
+            column = cells.texts() if name in categorical else cells.settled()
             notes += cells.notes
         if missing_values and pd.api.types.is_numeric_dtype(column.dtype):
             column = column.mask(column.isin(missing_values))
+        if name in categorical:
+            if pd.api.types.is_numeric_dtype(column.dtype):
+                column = column.astype(object).map(class_name, na_action="ignore")
+            column = column.astype("category")
         columns[name] = column
     frame = pd.DataFrame(columns, index=table.frame.index, copy=False)
     return replace(table, frame=frame, notes=tuple(notes))

@@ -237,6 +237,16 @@ def test_columns_with_a_type_stay() -> None:
     pd.testing.assert_frame_equal(settle_numbers(RawTable("t", frame), PLAIN).frame, frame)
 
 
+def test_columns_with_a_type_are_names_by_key() -> None:
+    frame = pd.DataFrame({"code": [7, 12, 7], "part": [1.0, np.nan, 2.5], "size": [1, 2, 3]})
+    keys = TableFormat(categorical=("code", 2), missing=("12",))
+    table = settle_numbers(RawTable("t.parquet", frame), keys).frame
+    assert isinstance(table["code"].dtype, pd.CategoricalDtype)
+    assert [None if cell != cell else cell for cell in table["code"]] == ["7", None, "7"]
+    assert [None if cell != cell else cell for cell in table["part"]] == ["1", None, "2.5"]
+    assert table["size"].tolist() == [1, 2, 3]
+
+
 def test_a_frame_from_python_is_told_what_to_do_there() -> None:
     table = RawTable('data set "mine"', pd.DataFrame({"x": ["1", "2", "n.a."]}))
     with pytest.raises(DataError) as caught:
