@@ -58,6 +58,9 @@ def settle_numbers(table: RawTable, table_format: TableFormat) -> RawTable:
             notes += cells.notes
         if missing_values and pd.api.types.is_numeric_dtype(column.dtype):
             column = column.mask(column.isin(missing_values))
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            levels = [c for c in column.cat.categories if str(c) in table_format.missing]
+            column = column.cat.remove_categories(levels)
         if name in categorical:
             if pd.api.types.is_numeric_dtype(column.dtype):
                 column = column.astype(object).map(class_name, na_action="ignore")

@@ -14,6 +14,7 @@ from remix_study.data.columns import encode_columns
 from remix_study.data.dataset import (
     Dataset,
     check_labels,
+    class_name,
     encode_groups,
     encode_labels,
     user_dataset,
@@ -86,10 +87,11 @@ def table_dataset(
         raise DataError(
             f'{table.source}, column "{label_name}": is the label; leave it out of groups and drop'
         )
-    labels = _texts_without_gaps(table, label_name, "label")
+    missing = table_format.missing
+    labels = _texts_without_gaps(table, label_name, "label", missing)
     group_codes = None
     if groups_name is not None:
-        group_codes = encode_groups(_texts_without_gaps(table, groups_name, "groups"))
+        group_codes = encode_groups(_texts_without_gaps(table, groups_name, "groups", missing))
     notes = [*table.notes, *similar_class_notes(f'{table.name}: column "{label_name}"', labels)]
     no_features = {label_name, groups_name, *dropped}
     if table.names[0] not in no_features and _has_nameless_index(table.frame):
@@ -127,16 +129,18 @@ def _stem(path: Path) -> str:
     return Path(path.stem if is_packed else path.name).stem
 
 
-def _texts_without_gaps(table: RawTable, column: str, role: str) -> list[str]:
-    """The texts of a column; one that is empty in some row is refused."""
+def _texts_without_gaps(
+    table: RawTable, column: str, role: str, missing: Sequence[object]
+) -> list[str]:
+    """The texts of a column; one that is empty in some row, or said to be missing, is refused."""
     cells = table.frame[column]
-    missing = cells.isna().to_numpy()
     texts = [str(cell) for cell in cells]
-    missing = missing | np.array([not text.strip() for text in texts])
-    if missing.any():
+    gaps = {"", *map(str, missing)}
+    is_gap = cells.isna().to_numpy() | np.array([class_name(text) in gaps for text in texts])
+    if is_gap.any():
         raise DataError(
-            f'{table.place(int(missing.argmax()))}, column "{column}" ({role}): empty or missing, '
-            f"as in {missing.sum()} of {len(texts)} rows; fill in or remove those rows"
+            f'{table.place(int(is_gap.argmax()))}, column "{column}" ({role}): empty or missing, '
+            f"as in {is_gap.sum()} of {len(texts)} rows; fill in or remove those rows"
         )
     return texts
 

@@ -237,6 +237,13 @@ def test_columns_with_a_type_stay() -> None:
     pd.testing.assert_frame_equal(settle_numbers(RawTable("t", frame), PLAIN).frame, frame)
 
 
+def test_missing_names_are_missing_among_categories() -> None:
+    frame = pd.DataFrame({"x": pd.Categorical(["a", "n.a.", "b"])})
+    column = settle_numbers(RawTable("t.arff", frame), TableFormat(missing=("n.a.",))).frame["x"]
+    assert column.isna().tolist() == [False, True, False]
+    assert column.cat.categories.tolist() == ["a", "b"]
+
+
 def test_columns_with_a_type_are_names_by_key() -> None:
     frame = pd.DataFrame({"code": [7, 12, 7], "part": [1.0, np.nan, 2.5], "size": [1, 2, 3]})
     keys = TableFormat(categorical=("code", 2), missing=("12",))
