@@ -72,7 +72,8 @@ def detect_separator(text: bytes, path: Path, table_format: TableFormat) -> tupl
         keys = " or ".join(separator_key(c) for c in fitting)
         raise DataError(f"{path}: its cells may be separated in several ways; write {keys}")
     if fitting:
-        note = f"{path.name}: cells are separated as by {separator_key(fitting[0])}"
+        key = separator_key(fitting[0])
+        note = f"{path.name}: its lines show what separates cells: {key}"
         return fitting[0], "" if fitting == [usual] else note
     # No separator fits all lines: the one of the first line, so that a faulty line is named.
     likely = max(_CANDIDATES, key=lambda c: (counts[c][:1], c == usual))

@@ -173,7 +173,7 @@ def test_a_separator_that_the_lines_show_is_used_and_noted(
     table = table_of(tmp_path, text, name)
     assert (len(table.names), table.n_rows) == (2, 1)
     is_usual = (name[-3:], separator) in {("csv", ","), ("tsv", "\\t")}
-    note = f'{name}: cells are separated as by separator = "{separator}"'
+    note = f'{name}: its lines show what separates cells: separator = "{separator}"'
     assert table.notes == (() if is_usual else (note,))
 
 
