@@ -142,7 +142,7 @@ def assert_is_the_table(dataset: Dataset) -> None:
     np.testing.assert_array_equal(dataset.X[:, order], X)
     assert dataset.classes == ("NA", "no", "yes")
     assert [dataset.classes[code] for code in dataset.y] == COLUMNS["target"]
-    assert [note for note in dataset.notes if "cells are separated as by" not in note] == []
+    assert [note for note in dataset.notes if "what separates cells" not in note] == []
 
 
 def write(folder: Path, name: str, content: bytes) -> Path:
