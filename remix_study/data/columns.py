@@ -13,12 +13,7 @@ from numpy.typing import NDArray
 
 from remix_study.data.categories import encode_categories, encode_sentences, is_free_text
 from remix_study.data.dataset import check_features
-from remix_study.data.dates import (
-    encode_date_texts,
-    encode_dates,
-    encode_duration_texts,
-    encode_durations,
-)
+from remix_study.data.dates import encode_dates, encode_durations, encode_time_texts
 from remix_study.data.memory import check_memory, free_bytes
 from remix_study.data.number_columns import encode_numbers
 from remix_study.data.raw_table import RawTable
@@ -28,6 +23,7 @@ from remix_study.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+_COLLECTIONS = (list, tuple, dict, set, frozenset, np.ndarray)
 # Columns that a note names.
 _NAMED = 5
 # Columns that a message on too many features names.
@@ -85,7 +81,8 @@ def _encode(name: str, column: pd.Series[Any], table: RawTable) -> FeatureBlock:
     import pandas as pd
 
     types, where = pd.api.types, f'{table.source}, column "{name}"'
-    _refuse_type(column, where)
+    cell_types = _cell_types(column)
+    _refuse_type(column, cell_types, where)
     if column.isna().all():
         return encode_numbers(name, pd.Series(np.full(len(column), np.nan)), table)
     if types.is_numeric_dtype(column.dtype) or types.is_bool_dtype(column.dtype):
@@ -94,7 +91,10 @@ def _encode(name: str, column: pd.Series[Any], table: RawTable) -> FeatureBlock:
         return encode_dates(name, column)
     if types.is_timedelta64_dtype(column.dtype):
         return encode_durations(name, column)
-    texts = TextColumn.of(name, column.astype(object).map(_text, na_action="ignore"), table)
+    if not cell_types <= {str}:
+        # Cells that are equal in Python, such as 1 and True, are different texts.
+        column = column.map(_text, na_action="ignore")
+    texts = TextColumn.of(name, column, _text, table)
     if isinstance(column.dtype, pd.CategoricalDtype):
         return encode_categories(texts)
     return _encode_texts(texts)
@@ -108,8 +108,7 @@ def _encode_texts(texts: TextColumn) -> FeatureBlock:
     if len(texts.levels) <= 3 and set(lower) <= {"true", "false"}:
         truth = np.array([*(text == "true" for text in lower), np.nan])
         return encode_numbers(texts.name, pd.Series(truth[texts.codes]), texts.table)
-    block = encode_date_texts(texts) or encode_duration_texts(texts)
-    if block is not None:
+    if block := encode_time_texts(texts):
         return block
     if is_free_text(texts):
         return encode_sentences(texts)
@@ -132,7 +131,14 @@ def _text(value: object) -> str:
     return str(value).strip()
 
 
-def _refuse_type(column: pd.Series[Any], where: str) -> None:
+def _cell_types(column: pd.Series[Any]) -> set[type]:
+    """The types of the cells of a column of Python objects; none for a column of one type."""
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "O":
+        return set(map(type, column.to_numpy()[column.notna().to_numpy()]))
+    return set()
+
+
+def _refuse_type(column: pd.Series[Any], cell_types: set[type], where: str) -> None:
     """Refuse types that have no features of their own.
 
     Raises:
@@ -143,14 +149,11 @@ def _refuse_type(column: pd.Series[Any], where: str) -> None:
     dtype = column.dtype
     if pd.api.types.is_complex_dtype(dtype):
         raise DataError(f"{where}: complex numbers; split them into real and imaginary columns")
-    kinds = {type(value) for value in column.dropna()} if dtype.kind == "O" else set()
-    if isinstance(dtype, pd.PeriodDtype) or pd.Period in kinds:
+    if isinstance(dtype, pd.PeriodDtype) or pd.Period in cell_types:
         raise DataError(
             f"{where}: periods; make dates of them with .dt.to_timestamp(), or drop it"
         )
-    nested = [
-        k for k in kinds if issubclass(k, list | tuple | dict | set | frozenset | np.ndarray)
-    ]
+    nested = [each for each in cell_types if issubclass(each, _COLLECTIONS)]
     arrow_type = str(getattr(dtype, "pyarrow_dtype", ""))
     if nested or arrow_type.startswith(("list", "large_list", "fixed_size_list", "struct", "map")):
         what = f"{nested[0].__name__}s" if nested else "lists"

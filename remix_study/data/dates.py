@@ -19,8 +19,20 @@ _DURATION = (
     r"(?:(?P<sign>[+-]?)(?P<hours>\d{1,3}):(?P<minutes>[0-5]\d)"
     r"(?::(?P<seconds>[0-5]\d(?:\.\d+)?))?)?"
 )
-# Before a column of many texts is read in full: as many of its texts are tried.
+# Texts of a column among which one with a digit must be before all are read.
 _TRIED = 200
+
+
+def encode_time_texts(column: TextColumn) -> FeatureBlock | None:
+    """Make features of a column in which most texts are dates, times or durations; else None.
+
+    Raises:
+        DataError: As :func:`encode_date_texts` and :func:`encode_duration_texts`.
+    """
+    tried = column.levels[:: max(1, len(column.levels) // _TRIED)]
+    if not any(re.search(r"\d", text) for text in tried):
+        return None
+    return encode_date_texts(column) or encode_duration_texts(column)
 
 
 def encode_date_texts(column: TextColumn) -> FeatureBlock | None:
@@ -29,9 +41,6 @@ def encode_date_texts(column: TextColumn) -> FeatureBlock | None:
     Raises:
         DataError: Days and months cannot be told apart, or a text is no date.
     """
-    sample = column.levels[:: max(1, len(column.levels) // _TRIED)]
-    if not any(re.fullmatch(r".*\d.*\d.*", text) for text in sample):
-        return None
     refuse_short_years(column)
     dates = read_dates(column)
     is_date = ~np.isnat(dates.moments)

@@ -55,13 +55,18 @@ class TextColumn:
     counts: NDArray[np.intp]
 
     @classmethod
-    def of(cls, name: str, texts: pd.Series[Any], table: RawTable) -> TextColumn:
-        """Make one of a column's texts, which are strings, NaN or None where missing."""
+    def of(
+        cls, name: str, column: pd.Series[Any], text_of: Callable[[Any], str], table: RawTable
+    ) -> TextColumn:
+        """Make one of a column, whose different cells become texts by ``text_of``."""
         import pandas as pd
 
-        codes, levels = pd.factorize(texts, sort=True)
+        cell_codes, cells = pd.factorize(column)
+        texts = np.array([text_of(cell) for cell in cells], dtype=object)
+        levels, level_of_cell = np.unique(texts, return_inverse=True)
+        codes = np.append(level_of_cell, -1)[cell_codes]
         counts = np.bincount(codes[codes >= 0], minlength=len(levels))
-        return cls(name, table, np.asarray(levels, dtype=object), codes, counts)
+        return cls(name, table, levels, codes, counts)
 
     @property
     def n_present(self) -> int:

@@ -17,7 +17,8 @@ PAGE = Path(remix_study.__file__).parents[1] / "docs" / "keys.md"
 
 @pytest.mark.skipif(not PAGE.exists(), reason="the docs come with a clone only")
 def test_the_docs_hold_the_page_that_the_schema_makes() -> None:
-    assert PAGE.read_text(encoding="utf-8") == key_page()
+    anew = "python -m remix_study.studyfile.key_table > docs/keys.md"
+    assert PAGE.read_text(encoding="utf-8") == key_page(), f"write it anew: {anew}"
 
 
 def defaults_of(section: str) -> dict[str, str]:
