@@ -59,6 +59,11 @@ class Metric:
         return self.direction == "maximize"
 
 
+def better_sign(metric: str) -> float:
+    """1 where a higher score is better, -1 where a lower one is."""
+    return 1.0 if is_maximized(metric) else -1.0
+
+
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (

@@ -52,7 +52,7 @@ def report_command(studies: Sequence[str], storage: str) -> str:
 def _report(options: argparse.Namespace, signals: Signals) -> int:
     if options.demonstration:
         return _demonstrate(options, signals)
-    from remix_study.paper.page_sections import ALL_SECTIONS
+    from remix_study.paper.sections import ALL_SECTIONS
     from remix_study.report.page import report_studies
     from remix_study.report.page_files import Formats
 

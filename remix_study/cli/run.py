@@ -152,7 +152,7 @@ def training_function(options: argparse.Namespace) -> Callable[..., Summary]:
 
 def conclude_run(options: argparse.Namespace, study: str) -> Outcome:
     """What the run found, and its page where ``--report`` asks for it."""
-    from remix_study.paper.page_sections import ALL_SECTIONS
+    from remix_study.paper.sections import ALL_SECTIONS
     from remix_study.report.page import conclude
 
     command = report_command([study], options.storage)

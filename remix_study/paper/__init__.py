@@ -1,7 +1,7 @@
 """The replication of Bellinger, Corizzo and Japkowicz: their claims, Table 2, code and figures.
 
 In: the problems of a report, as `results/` compares them. Out: sections of the page, which
-`page_sections` adds to those of every page, and the demonstration, a page of its own. Read
+`sections/` adds to those of every page, and the demonstration, a page of its own. Read
 `table2` first, which holds what the paper printed, then `claims/`. `authors_code` asks whether
 the errors of the authors' repository explain Table 2; `robustness` and `ablations` in `sections/`
 ask what becomes of the headline on other rows or with other training. `demonstration/` needs no
@@ -12,5 +12,4 @@ from __future__ import annotations
 
 from remix_study.report.sentences import Sentences
 
-SENTENCES = Sentences("remix_study.paper")
-"""Macros of `paper/templates`; see `report/sentences`."""
+SENTENCES = Sentences("remix_study.paper")  # Macros of `paper/templates`; see `report/sentences`

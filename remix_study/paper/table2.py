@@ -7,7 +7,6 @@ five methods with average ties can give.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import product
 
 from remix_study.metrics import short_name
@@ -28,8 +27,7 @@ STRATEGIES = tuple(strategy for strategy, _ in PUBLISHED)
 METHODS = tuple(name if alpha is None else f"{name} ({alpha:g})" for name, alpha in PUBLISHED)
 """Labels of the five published methods, in the order of Table 2."""
 
-REMIX = METHODS[-1]
-"""Label of ReMix at the published alpha."""
+REMIX = METHODS[-1]  # Label of ReMix at the published alpha
 
 RANK_SUMS: Mapping[tuple[str, str], tuple[float, ...]] = {
     ("binary", "g_mean"): (65, 70, 36, 77, 22),
@@ -120,9 +118,9 @@ def _rank_sums() -> Table:
         return Cell(METHODS[place], kind="name", color=strategy_color(STRATEGIES[place]))
 
     columns = (Column("row", name), *(column(*key) for key in RANK_SUMS))
-    table = line_table("Published rank sums (Table 2)", range(len(METHODS)), columns)
     totals = [Cell(plain(sum(sums))) for sums in RANK_SUMS.values()]
-    return replace(table, foot=((Cell("total", kind="name"), *totals),))
+    foot = (Cell("total", kind="name"), *totals)
+    return line_table("Published rank sums (Table 2)", range(len(METHODS)), columns, foot=foot)
 
 
 def _name(kind: str, metric: str) -> Cell:
@@ -136,5 +134,4 @@ def _test_cells(kind: str, metric: str) -> tuple[Cell, ...]:
     return (_name(kind, metric), *map(Cell, (*numbers, *(f"{float(p):.2g}" for p in p_values))))
 
 
-TABLE2 = ReferenceRanks("paper", beside, block)
-"""Table 2 for the section on ranks."""
+TABLE2 = ReferenceRanks("paper", beside, block)  # Table 2 for the section on ranks

@@ -171,6 +171,13 @@ def dot_legend(fig: Figure, axes: Axes, dots: Mapping[str, tuple[str, str]]) -> 
     fig.legend(loc="outside upper left", ncols=2)
 
 
+def legend_below(fig: Figure, axes: Axes, columns: int = 4) -> None:
+    """Draw one legend for all panels below them."""
+    handles, labels = axes.get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside lower left", ncols=columns, handlelength=1.8,
+               columnspacing=1.6)  # fmt: skip
+
+
 def legend(axes: Axes, n_lines: int) -> None:
     """Draw a legend above the panel if there is more than one line."""
     if n_lines > 1:

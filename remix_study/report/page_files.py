@@ -32,17 +32,10 @@ from remix_study.report.table_files import csv_text, latex_text, markdown_text
 from remix_study.version import __version__
 
 MANIFEST = "manifest.json"
-SUMMARY = "summary.db.xz"
-"""A small database of the page's studies, without probabilities."""
-
-MARK = "remix_study report"
-"""Value of ``made_by`` in the manifest of a report."""
-
-LONG = 400
-"""A longer table is data that nobody reads or prints; it is written as CSV only."""
-
-VERY_LONG = 1000
-"""The CSV file of a longer table is compressed."""
+SUMMARY = "summary.db.xz"  # A small database of the page's studies, without probabilities
+MARK = "remix_study report"  # Value of ``made_by`` in the manifest of a report
+LONG = 400  # A longer table is data that nobody reads or prints; it is written as CSV only
+VERY_LONG = 1000  # The CSV file of a longer table is compressed
 
 _TEXTS = {"csv": csv_text, "csv.gz": csv_text, "md": markdown_text, "tex": latex_text}
 _FORMAT_NAMES = {"csv": "CSV", "csv.gz": "CSV (gzip)", "md": "Markdown", "tex": "LaTeX"}

@@ -114,8 +114,7 @@ class Section:
         object.__setattr__(self, "files", files)
 
 
-MANY = 12
-"""With more problems than this, blocks of single problems are folded."""
+MANY = 12  # With more problems than this, blocks of single problems are folded
 
 
 def has_many_problems(problems: Sequence[object]) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from remix_study.metrics import is_maximized
 from remix_study.report.figures import strategy_color
 from remix_study.report.formatting import MISSING, digits, heading, number, signed
 from remix_study.report.page_model import Cell, Head, Table
@@ -14,8 +13,7 @@ from remix_study.results.effects import Difference, Interval, Relation, Score
 from remix_study.results.methods import AnyMethod
 
 Record = TypeVar("Record")
-ABSENT = Cell(MISSING, kind="")
-"""The cell of what does not exist."""
+ABSENT = Cell(MISSING, kind="")  # The cell of what does not exist
 
 
 @dataclass(frozen=True)
@@ -27,9 +25,17 @@ class Column(Generic[Record]):
 
 
 def line_table(
-    caption: str, records: Iterable[Record], columns: Sequence[Column[Record]]
+    caption: str,
+    records: Iterable[Record],
+    columns: Sequence[Column[Record]],
+    *,
+    groups: Sequence[Head] = (),
+    foot: Sequence[Cell] = (),
 ) -> Table:
-    """Make a table with one line a record; the first column names it."""
+    """Make a table with one line a record; the first column names it.
+
+    Heads of groups stand above those of the columns.
+    """
     head = tuple(Head(c.head) if isinstance(c.head, str) else c.head for c in columns)
     rows = []
     for record in records:
@@ -40,7 +46,8 @@ def line_table(
                 for place, cell in enumerate(cells)
             )
         )
-    return Table(caption, (head,), tuple(rows))
+    heads = (tuple(groups), head) if groups else (head,)
+    return Table(caption, heads, tuple(rows), (tuple(foot),) if foot else ())
 
 
 def cross_table(
@@ -141,8 +148,3 @@ def text_column(head: str, text: Callable[[Record], str]) -> Column[Record]:
 def number_cell(value: float | None, n: int = 3) -> Cell:
     """A number; `ABSENT` for None."""
     return ABSENT if value is None else Cell(number(value, n))
-
-
-def better_sign(metric: str) -> float:
-    """1 where a higher score is better, -1 where a lower one is."""
-    return 1.0 if is_maximized(metric) else -1.0

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from remix_study.report.figures import Picture
 from remix_study.report.page_model import Cell, Section, Table
 
-MOST_HEADLINES = 8
-"""With more problems than this, only the counts over problems are shown."""
+MOST_HEADLINES = 8  # With more problems than this, only the counts over problems are shown
 
 
 def readme(

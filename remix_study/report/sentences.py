@@ -123,5 +123,4 @@ def _load(environment: jinja2.Environment, file: str) -> Any:
     return environment.get_template(f"{file}.jinja").module
 
 
-SENTENCES = Sentences("remix_study.report")
-"""Sentences of the standard sections."""
+SENTENCES = Sentences("remix_study.report")  # Sentences of the standard sections

@@ -12,8 +12,7 @@ import pandas as pd
 
 from remix_study.results.export import without_formulas
 
-PAGE_LINES = 45
-"""A table with more lines is a `longtable`, which breaks over pages."""
+PAGE_LINES = 45  # A table with more lines is a `longtable`, which breaks over pages
 _ESCAPES = str.maketrans(
     {
         "\\": r"\textbackslash{}",

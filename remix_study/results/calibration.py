@@ -23,8 +23,7 @@ from remix_study.results.corrections import is_exact, source_methods
 from remix_study.results.methods import Method, method_order
 from remix_study.results.probabilities import ProbabilityReader, scored_prior, to_prior
 
-BINS = 10
-"""Bins of a reliability diagram, of equal width."""
+BINS = 10  # Bins of a reliability diagram, of equal width
 
 DRAWN_STRATEGIES = ("baseline", "logit-adjusted", "balance", "remix")
 """Strategies of diagrams, which are readable with few lines; tables have all strategies."""

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from remix_study.metrics import is_maximized
+from remix_study.metrics import better_sign
 from remix_study.results.columns import frame_of, grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.methods import Method
@@ -25,8 +25,7 @@ NOTABLE_CORRELATION = 0.3
 
 Fixed before the runs that it is read on."""
 
-LEAST_FOLDS = 10
-"""Folds that a correlation is computed from at least."""
+LEAST_FOLDS = 10  # Folds that a correlation is computed from at least
 
 
 @dataclass(frozen=True)
@@ -176,7 +175,7 @@ def _correlation(folds: pd.DataFrame, scores: pd.Series[float], metric: str) -> 
     epochs, scores = epochs.align(scores, join="inner")
     if len(epochs) < LEAST_FOLDS or epochs.nunique() < 2 or scores.nunique() < 2:
         return math.nan
-    sign = 1.0 if is_maximized(metric) else -1.0
+    sign = better_sign(metric)
     return sign * float(stats.spearmanr(epochs, scores).statistic)
 
 

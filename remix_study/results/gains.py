@@ -15,20 +15,15 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from remix_study.metrics import is_maximized
+from remix_study.metrics import better_sign
 from remix_study.results.columns import Record, frame_of, grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.methods import Method
 from remix_study.results.rank_sums import RankTable
 
-ALL = "all"
-"""Name of the group of all problems."""
-
-CARRYING_SHARE = 0.3
-"""A problem carries a mean gain that changes by this share or more without it."""
-
-AS_IT_IS = "as it is"
-"""Name of the group of problems whose data were not made imbalanced."""
+ALL = "all"  # Name of the group of all problems
+CARRYING_SHARE = 0.3  # A problem carries a mean gain that changes by this share or more without it
+AS_IT_IS = "as it is"  # Name of the group of problems whose data were not made imbalanced
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +99,7 @@ def gains(ranked: RankTable, comparisons: Sequence[Comparison]) -> tuple[Gains, 
         reference = next((m for m in ranked_methods if m.strategy == "baseline"), None)
         if reference is None:
             continue
-        sign = 1.0 if is_maximized(ranking.metric) else -1.0
+        sign = better_sign(ranking.metric)
         groups = _groups([by_problem[str(problem)] for problem in ranking.means.index])
         baseline = ranking.means[reference.label]
         all_gains += [

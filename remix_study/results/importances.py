@@ -13,8 +13,7 @@ from remix_study.results.columns import Record, frame_of
 from remix_study.results.comparison import Comparison
 from remix_study.results.search_frames import StoredTrial
 
-LEAST_TRIALS = 10
-"""Complete trials that importances are computed from at least."""
+LEAST_TRIALS = 10  # Complete trials that importances are computed from at least
 
 Importances = Mapping[str, Mapping[str, float]]
 """Objective -> parameter -> share, the largest first."""

@@ -103,8 +103,7 @@ class CorrectedMethod:
         return self.source.strategy
 
 
-AnyMethod = Method | CorrectedMethod
-"""Trained, or made from one that was trained."""
+AnyMethod = Method | CorrectedMethod  # Trained, or made from one that was trained
 
 
 def method_order(method: Method) -> tuple[int, str, str, float, str]:

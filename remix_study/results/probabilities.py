@@ -29,11 +29,8 @@ ProbabilityReader = Callable[
 
 Parts are "validation" and "test"."""
 
-SMALLEST = 1e-12
-"""Probabilities below this are raised to it before logarithms and divisions."""
-
-TILTS = np.linspace(0, 3, 121)
-"""Tilts to choose from."""
+SMALLEST = 1e-12  # Probabilities below this are raised to it before logarithms and divisions
+TILTS = np.linspace(0, 3, 121)  # Tilts to choose from
 
 LOG_TEMPERATURES = (np.log(0.2), np.log(5.0))
 """Bounds of log temperatures: a few validation rows without any error would ask for zero."""

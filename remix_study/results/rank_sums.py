@@ -20,8 +20,7 @@ from remix_study.results.comparison import Comparison
 from remix_study.results.methods import Method, is_published, method_order, nearest_alphas
 from remix_study.results.significance import check_rank_total
 
-KINDS = ("binary", "multi-class")
-"""Kinds of problems, which are ranked apart."""
+KINDS = ("binary", "multi-class")  # Kinds of problems, which are ranked apart
 
 TIE_DECIMALS = 12
 """Means that are equal at this many decimals are the same number summed in another order."""

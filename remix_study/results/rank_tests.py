@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from remix_study.metrics import is_maximized
+from remix_study.metrics import better_sign
 from remix_study.results import significance
 from remix_study.results.columns import Record, frame_of
 from remix_study.results.comparison import Comparison
@@ -16,8 +16,7 @@ from remix_study.results.effects import Relation
 from remix_study.results.rank_sums import Ranking, RankTable
 from remix_study.results.significance import LEVEL, FriedmanTest, Posterior
 
-SURE = 0.95
-"""Posterior probability from which on a relation counts as certain."""
+SURE = 0.95  # Posterior probability from which on a relation counts as certain
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ def _rank_test(ranking: Ranking, unit: str, remix: str) -> RankTest:
         return RankTest(ranking, unit, overall, "", ())
     labels = [str(label) for label in ranking.sums.index]
     adjusted = significance.against_control(sums, n, labels.index(remix))
-    sign = 1.0 if is_maximized(ranking.metric) else -1.0
+    sign = better_sign(ranking.metric)
     gains = {label: sign * (ranking.means[remix] - ranking.means[label]) for label in labels}
     opponents = tuple(
         Opponent(
@@ -134,8 +133,7 @@ def _rank_test(ranking: Ranking, unit: str, remix: str) -> RankTest:
     return RankTest(ranking, unit, overall, remix, opponents)
 
 
-TestsBySet = Mapping[str, Sequence[RankTest]]
-"""Name of a set of methods -> its tests."""
+TestsBySet = Mapping[str, Sequence[RankTest]]  # Name of a set of methods -> its tests
 
 _KEYS = """rows_ranked=set kind=test.ranking.kind metric=test.ranking.metric unit=test.unit
     units=test.n_units """

@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from remix_study.metrics import is_maximized
+from remix_study.metrics import better_sign
 from remix_study.results.comparison import Comparison
 from remix_study.results.corrections import DIVIDED, THRESHOLD
 from remix_study.results.effects import Difference, Effects, Score
@@ -18,8 +18,7 @@ from remix_study.results.methods import SIMPLEST_FIRST, Method
 SIMPLICITY = (THRESHOLD, DIVIDED, *SIMPLEST_FIRST)
 """Strategies and corrections of the baseline, the simplest first."""
 
-BY_FOLD = "chosen fold by fold"
-"""Stands for a method in the score of what each fold chooses."""
+BY_FOLD = "chosen fold by fold"  # Stands for a method in the score of what each fold chooses
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +75,7 @@ def select_by_validation(
     if len(methods) < 2:
         return None
     labels, effects = list(methods), comparison.effects
-    sign = 1.0 if is_maximized(metric) else -1.0
+    sign = better_sign(metric)
     validation = sign * comparison.scores["validation", metric][labels]
     all_test = comparison.scores["test", metric]
     test = all_test[labels]

@@ -17,14 +17,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-LEVEL = 0.05
-"""Level of significance of every test."""
-
-LEAST_UNITS = 3
-"""Units that a test is made with at least."""
-
-ROPE = 0.01
-"""Half the width of the region of practical equivalence, in units of a score."""
+LEVEL = 0.05  # Level of significance of every test
+LEAST_UNITS = 3  # Units that a test is made with at least
+ROPE = 0.01  # Half the width of the region of practical equivalence, in units of a score
 
 PRIOR_WEIGHT = 0.5
 DRAWS = 20_000

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from made_up_studies import MadeUpProblem, made_up_frames
 
-from remix_study.paper.page_sections import ALL_SECTIONS
+from remix_study.paper.sections import ALL_SECTIONS
 from remix_study.paper.sections.robustness import compare_variants, repeat_sd, sections
 from remix_study.paper.table2 import REMIX
 from remix_study.report.page import write_report

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from made_up_studies import MadeUpProblem, made_up_frames
 
-from remix_study.paper.page_sections import ALL_SECTIONS, PAPER_SECTIONS
+from remix_study.paper.sections import ALL_SECTIONS, PAPER_SECTIONS
 from remix_study.report.page_model import Section
 from remix_study.report.registry import STANDARD_SECTIONS, make_context, make_sections
 

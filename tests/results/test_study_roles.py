@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from made_up_studies import MadeUpProblem, made_up_frames
 
-from remix_study.paper.page_sections import ALL_SECTIONS
+from remix_study.paper.sections import ALL_SECTIONS
 from remix_study.report.page import write_report
 from remix_study.results.comparison import comparisons
 from remix_study.results.study_roles import study_roles

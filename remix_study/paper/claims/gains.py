@@ -32,8 +32,7 @@ TOP_ON_IMAGES = (("remix-aug", "augment"), ("augment", "remix-aug"))
 # "Much larger": half as much again is the least that the words can mean.
 MUCH_LARGER = 1.5
 
-Kinds = Sequence[ScoreMatrix]
-"""The matrices of binary and of multi-class problems."""
+Kinds = Sequence[ScoreMatrix]  # The matrices of binary and of multi-class problems
 
 
 def _with_ratios(evidence: Evidence) -> dict[str, tuple[ScoreMatrix]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from matplotlib.colors import LinearSegmentedColormap, to_hex
 from numpy.typing import NDArray
 
 from remix_study.batches.strategies import Strategy, make_strategy
@@ -19,6 +20,8 @@ from remix_study.paper.demonstration.samples import (
     first_visible_batch,
     plan_epochs,
 )
+from remix_study.report import figures
+from remix_study.report.figures import Picture
 from remix_study.seeds import derive_seed
 
 DENSITY_ALPHAS = (0.1, 0.2, 0.3, 0.4, 0.5)
@@ -226,3 +229,63 @@ def _scores(
             line = {"strategy": strategy.label, "seed": seed, "g_mean": scores["g_mean"]}
             lines.append(line | {"middle": scores["recall_0"]})
     return pd.DataFrame(lines)
+
+
+def density_figure(densities: Densities) -> Picture:
+    """Draw Figure 4: densities of features and of soft labels by alpha."""
+    shades = _shades(len(densities.features))
+    with figures.figure(9.4, 3.5) as fig:
+        left, right = fig.subplots(1, 2)
+        left.plot(densities.x, densities.natural, color="#aaaaaa", lw=2.4, label="the data")
+        for shade, (alpha, density) in zip(shades, densities.features.items(), strict=True):
+            left.plot(densities.x, density, color=shade, lw=1.3, label=f"alpha {alpha:g}")
+            right.plot(densities.labels_at, densities.labels[alpha], color=shade, lw=1.3)
+        top = max(density.max() for density in densities.features.values())
+        for code, name in enumerate(data.CLASS_NAMES):
+            points = densities.sample.X[densities.sample.y == code, 0][: data.MOST_POINTS]
+            height = -0.035 * top * (1 + code)
+            left.plot(points, np.full(len(points), height), ls="", marker="|", markersize=5,
+                      markeredgewidth=0.6, color=data.CLASSES[code], label=name)  # fmt: skip
+        left.set(xlim=densities.x[[0, -1]], xlabel="feature", ylabel="density")
+        right.set(xlim=(0, 1), xlabel="label: share of the rare class")
+        right.set(yscale="log", ylabel="density (log scale)")
+        figures.legend_below(fig, left, 8)
+    alt = (
+        "Densities of the features and of the soft labels of ReMix rows for alpha 0.1 to 0.5, "
+        "drawn from a common and a rare Gaussian: the larger alpha, the more rows between them."
+    )
+    return figures.picture_of(fig, "figure-4-densities", alt, wide=True)
+
+
+def blend_curves(study: BlendStudy) -> Picture:
+    """Draw the shares of contradicted rows and of lost rows of the middle class by alpha."""
+    mixed = study.contradicted.dropna(subset=["alpha"])
+    smote = study.contradicted[study.contradicted["strategy"] == "smote"].iloc[0]
+    scores = study.scores.merge(mixed[["strategy", "alpha"]], on="strategy")
+    lost = (1 - scores["middle"]).groupby(scores["alpha"]).agg(["mean", "min", "max"])
+    color = figures.strategy_color("remix")
+    with figures.figure(4.5, 3.5) as fig:
+        axes = fig.add_subplot()
+        axes.fill_between(mixed["alpha"], 100 * mixed["least"], 100 * mixed["most"],
+                          color=color, alpha=0.14, lw=0)  # fmt: skip
+        axes.plot(mixed["alpha"], 100 * mixed["contradicted"], color=color, marker="o",
+                  markersize=4, lw=1.5, label="ReMix rows against the data")  # fmt: skip
+        axes.fill_between(lost.index, 100 * lost["min"], 100 * lost["max"], color=figures.INK,
+                          alpha=0.08, lw=0)  # fmt: skip
+        axes.plot(lost.index, 100 * lost["mean"], color=figures.INK, marker="s", markersize=4,
+                  lw=1.3, ls="--", label="middle class not found")  # fmt: skip
+        axes.axhline(100 * smote["contradicted"], color=figures.strategy_color("smote"), lw=1.3,
+                     ls=":", label="SMOTE rows against the data")  # fmt: skip
+        axes.set_ylim(bottom=0)
+        axes.set(xlabel="alpha (0: balance)", ylabel="per cent of rows")
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0.1, borderpad=0.2)
+    alt = (
+        f"{study.title}: share of ReMix rows that speak against the data, and share of the "
+        "middle class that networks do not find, against alpha."
+    )
+    return figures.picture_of(fig, f"figure-8-{study.name}", alt, caption=study.title)
+
+
+def _shades(n: int) -> list[str]:
+    scale = LinearSegmentedColormap.from_list("alphas", ["#f3b48a", "#d55e00", "#6e2f00"])
+    return [to_hex(scale(at / max(1, n - 1))) for at in range(n)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pandas as pd
 from remix_study.batches.strategies import make_strategy
 from remix_study.paper.demonstration import generated_data as data
 from remix_study.paper.demonstration.generated_data import SEED, Points, Sample, Scale
+from remix_study.report.figures import FAINT, INK, Picture, figure, picture_of, strategy_color
 from remix_study.results.columns import Record
 from remix_study.seeds import derive_seed
 
@@ -214,3 +216,61 @@ def radial_profiles(surfaces: Surfaces, bins: int = 40) -> pd.DataFrame:
     frame[TRUTH] = mean(np.nan_to_num(surfaces.truth))
     frame[NATURAL_TRUTH] = mean(np.nan_to_num(surfaces.natural_truth))
     return frame[counts > 0].reset_index(drop=True)
+
+
+def label_color(label: str) -> str:
+    """The colour of the strategy with this label."""
+    return strategy_color(label.split(" ")[0])
+
+
+def profile_figure(profile: pd.DataFrame) -> Picture:
+    """Draw the probabilities against the distance from the centre, means over all seeds."""
+    with figure(5.2, 3.4) as fig:
+        axes = fig.add_subplot()
+        x = profile["distance"]
+        axes.fill_between(x, profile[TRUTH], color="#eeeeee", lw=0, zorder=0, label=TRUTH)
+        axes.plot(x, profile[NATURAL_TRUTH], color="#aaaaaa", lw=1.2, ls=":",
+                  label=NATURAL_TRUTH)  # fmt: skip
+        for label in profile.columns[1:]:
+            if label not in (TRUTH, NATURAL_TRUTH, "remix (0.3)"):
+                axes.plot(x, profile[label], color=label_color(label), lw=1.6,
+                          ls="--" if label == "remix (0.5)" else "-", label=label)  # fmt: skip
+        axes.axhline(0.5, color=FAINT, lw=0.8, zorder=0)
+        axes.set(xlim=(0, REACH), ylim=(0, 1.02), ylabel="probability of the rare class")
+        axes.set_xlabel("distance from the centre (rare ring at 0.5, common ring at 1)")
+        axes.legend(loc="upper right", fontsize=8)
+    alt = (
+        "Mean probability of the rare class against the distance from the centre, for each "
+        "strategy and for the truth at equal class shares and at those of the data."
+    )
+    return picture_of(fig, "figure-1-profile", alt)
+
+
+def seed_figure(measures: pd.DataFrame) -> Picture:
+    """Draw the steepness against the share of the plane called rare, a point a seed."""
+    with figure(5.2, 3.4) as fig:
+        axes = fig.add_subplot()
+        for label, lines in measures.groupby("strategy", sort=False):
+            axes.plot(100 * lines["minority_share"], lines["steepness"], ls="", label=label,
+                      **_point_style(str(label)))  # fmt: skip
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("per cent of the plane called rare")
+        axes.set_ylabel("steepness where p is within 0.1 to 0.9")
+        axes.legend(loc="upper left", fontsize=8)
+    alt = (
+        "Steepness of the probability against the share of the plane called rare, one point for "
+        "each seed and strategy, with both truths marked."
+    )
+    return picture_of(fig, "figure-1-seeds", alt)
+
+
+def _point_style(label: str) -> dict[str, Any]:
+    if label in (TRUTH, NATURAL_TRUTH):
+        return {"marker": "*" if label == TRUTH else "X", "color": INK, "markersize": 9}
+    is_hollow = label in ("remix (0.3)", "remix (0.5)")
+    return {
+        "marker": "s" if label == "remix (0.5)" else "o",
+        "color": label_color(label),
+        "markersize": 5,
+        "markerfacecolor": "white" if is_hollow else label_color(label),
+    }

@@ -23,6 +23,8 @@ Points = NDArray[np.float64]
 SEED = 2020
 BATCH_SIZE = 64
 CLASS_NAMES = ("common class", "rare class")
+# Colours of the reports' palette that no strategy of this page has.
+CLASSES = ("#56b4e9", "#e69f00", "#cc79a7")
 # Of a class that many points are drawn; further ones would hide each other.
 MOST_POINTS = 200
 

@@ -14,7 +14,6 @@ from remix_study.paper import SENTENCES
 from remix_study.paper.demonstration import (
     blends,
     boundary,
-    curve_figures,
     generated_data,
     plane_figures,
     samples,
@@ -98,8 +97,8 @@ def _boundary_section(surfaces: boundary.Surfaces, claim: boundary.BoundaryClaim
         text=SENTENCES.paragraphs("demonstration.boundary", claim, *facts),
         pictures=(
             plane_figures.surface_figure(surfaces),
-            curve_figures.profile_figure(profiles),
-            curve_figures.seed_figure(surfaces.measures),
+            boundary.profile_figure(profiles),
+            boundary.seed_figure(surfaces.measures),
         ),
         tables=(line_table(caption, summary.to_dict("records"), columns),),
     )
@@ -160,7 +159,7 @@ def _density_section(scale: Scale) -> Section:
     facts = result.table.iloc[0], result.table.iloc[-1], softens, blends.SOFT, blends.MIDDLE
     block = Block(
         text=SENTENCES.paragraphs("demonstration.densities", *facts),
-        pictures=(curve_figures.density_figure(result),),
+        pictures=(blends.density_figure(result),),
         tables=(line_table("Shares of all ReMix rows", lines, columns),),
     )
     files = {
@@ -195,7 +194,7 @@ def _blend_section(scale: Scale) -> Section:
         files[f"blends-{study.name}-scores"] = study.scores
     block = Block(
         text=SENTENCES.paragraphs("demonstration.blends", studies, blends.FAINT_LABEL),
-        pictures=(plane_figures.blend_figure(studies), *map(curve_figures.blend_curves, studies)),
+        pictures=(plane_figures.blend_figure(studies), *map(blends.blend_curves, studies)),
         tables=tuple(tables),
     )
     lead = SENTENCES.text("demonstration.blends_lead")
@@ -224,7 +223,7 @@ def _curves(columns: Mapping[str, Points], by_alpha: Mapping[float, Points]) -> 
 def _strategy_cell(line: Line) -> Cell:
     label = str(line["strategy"])
     is_truth = label in (boundary.TRUTH, boundary.NATURAL_TRUTH)
-    return Cell(label, kind="name", color="" if is_truth else curve_figures.label_color(label))
+    return Cell(label, kind="name", color="" if is_truth else boundary.label_color(label))
 
 
 _STRATEGY = Column("strategy", _strategy_cell)

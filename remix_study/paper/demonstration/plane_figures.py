@@ -18,15 +18,14 @@ from remix_study.paper.demonstration.blends import BlendStudy, is_contradicted
 from remix_study.paper.demonstration.boundary import CLAIMED, REACH, Surfaces
 from remix_study.paper.demonstration.generated_data import (
     CLASS_NAMES,
+    CLASSES,
     MOST_POINTS,
     Sample,
     smote_and_remix,
 )
 from remix_study.paper.demonstration.samples import BatchRows, batch_rows, plan_epochs
-from remix_study.report.figures import INK, Picture, figure, picture_of
+from remix_study.report.figures import INK, Picture, figure, legend_below, picture_of
 
-# Colours of the reports' palette that no strategy of this page has.
-CLASSES = ("#56b4e9", "#e69f00", "#cc79a7")
 _MARKERS = ("o", "D", "s")
 # From the common class over doubt to the rare one.
 SOFT = LinearSegmentedColormap.from_list("soft", [CLASSES[0], "#d8d4cc", CLASSES[1]])
@@ -138,13 +137,6 @@ def blend_figure(studies: Sequence[BlendStudy]) -> Picture:
         "both sides land on it, with labels that give it nothing; they are circled."
     )
     return picture_of(fig, "figure-8-blends", alt, wide=True)
-
-
-def legend_below(fig: Figure, axes: Axes, columns: int = 4) -> None:
-    """Draw one legend for all panels below them."""
-    handles, labels = axes.get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside lower left", ncols=columns, handlelength=1.8,
-               columnspacing=1.6)  # fmt: skip
 
 
 def soft_colors(labels: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pandas as pd
 
@@ -31,20 +30,6 @@ _MARKS = {
     "contradicted": "worse",
 }
 _MEAN, _BY_DATASET = Head("in the mean", kind="verdict"), Head("by data set", kind="verdict")
-
-
-@dataclass(frozen=True)
-class SmallestP:
-    """Smallest two-sided p-value of an exact signed-rank test over the data sets of a kind."""
-
-    kind: str
-    datasets: int
-    least_p: float
-
-    @property
-    def least_adjusted(self) -> float:
-        """The same after Holm against the four other published methods."""
-        return min(1.0, self.least_p * (len(STRATEGIES) - 1))
 
 
 def sections(comparisons: Sequence[Comparison]) -> tuple[Section, ...]:
@@ -78,11 +63,20 @@ def section(comparisons: Sequence[Comparison]) -> Section:
     return Section("claims", TITLE, lead, blocks, files)
 
 
-def smallest_p_values(comparisons: Sequence[Comparison]) -> tuple[SmallestP, ...]:
-    """Smallest possible p-values by kind of problem; without kinds that have no data set."""
+def smallest_p_values(comparisons: Sequence[Comparison]) -> list[Record]:
+    """Smallest two-sided p-values of exact signed-rank tests over the data sets of a kind.
+
+    Adjusted is after Holm against the four other published methods. Kinds without any data set are
+    left out.
+    """
     matrices = evidence_of(comparisons).tabular
     counts = {matrix.kind: len({c.dataset for c in matrix.problems}) for matrix in matrices}
-    return tuple(SmallestP(kind, n, smallest_p(n)) for kind, n in counts.items() if n)
+    n_rivals = len(STRATEGIES) - 1
+    bounds = [(kind, n, smallest_p(n)) for kind, n in counts.items() if n]
+    return [
+        Record(kind=kind, datasets=n, least_p=p, least_adjusted=min(1.0, p * n_rivals))
+        for kind, n, p in bounds
+    ]
 
 
 def _problem_counts(comparisons: Sequence[Comparison]) -> list[tuple[str, int, int]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 from matplotlib.axes import Axes
 
-from remix_study.metrics import PUBLISHED_METRICS, is_maximized, short_name
+from remix_study.metrics import PUBLISHED_METRICS, better_sign, is_maximized, short_name
 from remix_study.paper import SENTENCES
 from remix_study.paper.table2 import REMIX
 from remix_study.report import figures, page_tables
@@ -172,7 +172,7 @@ def _records(
             variant=name,
             problem=pair.plain,
             metric=metric,
-            sign=page_tables.better_sign(metric),
+            sign=better_sign(metric),
             row=label,
             plain=value(pair.plain, label, metric),
             other=value(pair.varied, label, metric),

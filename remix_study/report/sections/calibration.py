@@ -28,7 +28,6 @@ from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.problem_choice import rankable
 
-TITLE = "Calibration of the rare classes"
 VIEWS = {
     calibration.NATURAL: "as trained, natural class shares",
     calibration.BALANCED: "as trained, classes counting alike",
@@ -45,11 +44,7 @@ Reliabilities = Sequence[tuple[Comparison, Sequence[MethodReliability]]]
 
 def section(reliabilities: Reliabilities) -> Section:
     """The section of the page, one figure a problem."""
-    lead = SENTENCES.text("calibration.lead", FEW_FORECASTS)
     shown = [(comparison, methods) for comparison, methods in reliabilities if methods]
-    if not shown:
-        text = SENTENCES.paragraphs("calibration.nothing")
-        return Section("calibration", TITLE, lead, (Block(text=text),))
     many_problems = has_many_problems(shown)
     comparisons = [comparison for comparison, _ in shown]
     drawn = hardest_problems(comparisons) if many_problems else {c.name for c in comparisons}
@@ -74,9 +69,11 @@ def section(reliabilities: Reliabilities) -> Section:
             for kind, problems in by_kind.items()
         ]
         blocks = [*kind_blocks, Block(text=text), *blocks]
-    return Section(
-        "calibration", TITLE, lead, tuple(blocks), {"calibration": calibration.table(shown)}
-    )
+    blocks = blocks or [Block(text=SENTENCES.paragraphs("calibration.nothing"))]
+    title = "Calibration of the rare classes"
+    lead = SENTENCES.text("calibration.lead", FEW_FORECASTS)
+    files = {"calibration": calibration.table(shown)}
+    return Section("calibration", title, lead, tuple(blocks), files)
 
 
 def _kind_block(kind: str, reliabilities: Sequence[MethodReliability]) -> Block:

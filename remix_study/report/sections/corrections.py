@@ -23,21 +23,17 @@ from remix_study.results.corrections import CorrectionSummary, correction_summar
 from remix_study.results.methods import AnyMethod, Method
 from remix_study.results.problem_choice import rankable
 
-TITLE = "Corrections without training"
-
 
 def section(comparisons: Sequence[Comparison]) -> Section:
     """The section of the page, one block a problem with corrected methods."""
     shown = [comparison for comparison in comparisons if comparison.corrected]
-    lead = SENTENCES.text("corrections.lead")
-    if not shown:
-        text = SENTENCES.paragraphs("corrections.nothing")
-        return Section("corrections", TITLE, lead, (Block(text=text),))
     blocks = [_block(comparison) for comparison in shown]
     if has_many_problems(shown):
         by_kind = grouped(rankable(shown)[0], lambda comparison: comparison.kind)
         blocks = [*(_kind_block(*kind) for kind in by_kind.items()), *map(fold, blocks)]
-    return Section("corrections", TITLE, lead, tuple(blocks), {"corrections": table(shown)})
+    blocks = blocks or [Block(text=SENTENCES.paragraphs("corrections.nothing"))]
+    title, lead = "Corrections without training", SENTENCES.text("corrections.lead")
+    return Section("corrections", title, lead, tuple(blocks), {"corrections": table(shown)})
 
 
 def _kind_block(kind: str, comparisons: Sequence[Comparison]) -> Block:

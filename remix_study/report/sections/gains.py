@@ -19,20 +19,17 @@ from remix_study.results.gains import ALL, Gains, gains, table, table_by_problem
 from remix_study.results.problem_choice import rankable
 from remix_study.results.rank_sums import strategy_ranks
 
-TITLE = "Gains over the baseline"
-
 
 def section(comparisons: Sequence[Comparison]) -> Section:
     """The section of the page, one block a kind of problem."""
     usable, _ = rankable(comparisons)
     all_gains = gains(strategy_ranks(usable), usable)
-    lead = SENTENCES.text("gains.lead")
-    if not all_gains:
-        return Section("gains", TITLE, lead, (Block(text=SENTENCES.paragraphs("gains.no_gains")),))
     by_kind = grouped(all_gains, lambda gains: gains.kind)
-    blocks = tuple(_block(kind, kind_gains) for kind, kind_gains in by_kind.items())
+    blocks = [_block(*kind_gains) for kind_gains in by_kind.items()]
+    blocks = blocks or [Block(text=SENTENCES.paragraphs("gains.no_gains"))]
     files = {"gains": table(all_gains), "gains-by-problem": table_by_problem(all_gains)}
-    return Section("gains", TITLE, lead, blocks, files)
+    lead = SENTENCES.text("gains.lead")
+    return Section("gains", "Gains over the baseline", lead, tuple(blocks), files)
 
 
 def _block(kind: str, kind_gains: Sequence[Gains]) -> Block:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import pandas as pd
@@ -12,27 +11,15 @@ from remix_study.report.formatting import thousands
 from remix_study.report.page_model import Block, Cell, Section, Table
 from remix_study.report.page_tables import Column, line_table, text_column
 from remix_study.report.sentences import SENTENCES
-from remix_study.results.columns import frame_of, grouped
+from remix_study.results.columns import Record, frame_of, grouped
 from remix_study.results.comparison import Comparison
 
 
-@dataclass(frozen=True)
-class Progress:
-    """Numbers of configurations of some problems."""
-
-    planned: int
-    complete: int
-    failed: int
-
-    @property
-    def is_complete(self) -> bool:
-        return self.complete >= self.planned
-
-
-def progress(comparisons: Sequence[Comparison]) -> Progress:
-    """Count the configurations of these problems."""
+def progress(comparisons: Sequence[Comparison]) -> Record:
+    """Count planned, complete and failed configurations; `is_complete` if none is left to run."""
     states = ("planned", "complete", "failed")
-    return Progress(*(sum(_number(state, c) for c in comparisons) for state in states))
+    counts = {state: sum(_number(state, c) for c in comparisons) for state in states}
+    return Record(**counts, is_complete=counts["complete"] >= counts["planned"])
 
 
 _NUMBERS = {"rows": "n_rows", "features": "n_features"} | {

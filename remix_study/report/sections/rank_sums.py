@@ -99,8 +99,8 @@ def _published_block(
         caption = SENTENCES.phrase("ranks.published_caption", bool(details))
         natural_caption = "The same rows where a shift of the prior is punished"
         tables = (
-            _grouped_by_kind(_sums_table(five, caption, details), five),
-            _grouped_by_kind(_sums_table(natural, natural_caption), natural),
+            _sums_table(five, caption, details, with_kinds=True),
+            _sums_table(natural, natural_caption, with_kinds=True),
         )
     return Block(title="The published five", text=text, tables=tables)
 
@@ -122,8 +122,10 @@ def _all_rows_block(ranked: RankTable) -> Block:
     return Block(title="All rows", text=text, tables=tuple(tables))
 
 
-def _sums_table(ranked: RankTable, caption: str, details: Details | None = None) -> Table:
-    """Rank sums of each method, and the total with its formula."""
+def _sums_table(
+    ranked: RankTable, caption: str, details: Details | None = None, *, with_kinds: bool = False
+) -> Table:
+    """Rank sums of each method, and the total with its formula; kinds may stand above columns."""
 
     def column(ranking: Ranking) -> Column[Method]:
         return Column(
@@ -135,7 +137,12 @@ def _sums_table(ranked: RankTable, caption: str, details: Details | None = None)
         n, k = ranking.ranks.shape
         totals.append(Cell(plain(float(ranking.sums.sum())), f"{n} × {k} × {k + 1} / 2"))
     columns = [Column[Method]("row", method_cell), *map(column, ranked.rankings)]
-    return replace(line_table(caption, ranked.methods, columns), foot=(tuple(totals),))
+    kinds = [
+        Head(kind, counted(len(rankings[0].ranks), "problem"), len(rankings))
+        for kind, rankings in ranked.by_kind.items()
+    ]
+    groups = (Head(""), *kinds) if with_kinds else ()
+    return line_table(caption, ranked.methods, columns, groups=groups, foot=totals)
 
 
 def _sum_cell(ranking: Ranking, method: Method, details: Details) -> Cell:
@@ -144,12 +151,3 @@ def _sum_cell(ranking: Ranking, method: Method, details: Details) -> Cell:
     value = float(ranking.sums[method.label])
     detail = details.get((ranking.kind, ranking.metric, method.label), "")
     return Cell(plain(value), detail, "best" if value == ranking.sums.min() else "number")
-
-
-def _grouped_by_kind(sums: Table, ranked: RankTable) -> Table:
-    """The table with the kinds of problems above its columns."""
-    groups = [
-        Head(kind, counted(len(rankings[0].ranks), "problem"), len(rankings))
-        for kind, rankings in ranked.by_kind.items()
-    ]
-    return replace(sums, head=((Head(""), *groups), *sums.head))

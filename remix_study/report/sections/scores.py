@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from remix_study.metrics import CORE_METRICS, METRICS, short_name
+from remix_study.metrics import CORE_METRICS, METRICS, better_sign, short_name
 from remix_study.report import figures, page_tables
 from remix_study.report.figures import Picture
 from remix_study.report.formatting import (
@@ -93,7 +93,7 @@ def _block(comparison: Comparison, place: int, *, is_drawn: bool) -> Block:
     text = SENTENCES.paragraphs("scores.problem", comparison, fewest, failures)
     if not comparison.is_grid:
         text += SENTENCES.paragraphs("scores.search", comparison, SHOWN_CONFIGURATIONS)
-        sign = page_tables.better_sign(comparison.objectives[0])
+        sign = better_sign(comparison.objectives[0])
         best_first = sorted(methods, key=lambda method: -sign * method.values[0])
         methods = tuple(best_first[:SHOWN_CONFIGURATIONS])
     pictures = [
@@ -147,7 +147,7 @@ def _page_table(comparison: Comparison, methods: Sequence[Method]) -> Table:
 
     def best(metric: str) -> str:
         means = {m.label: s.mean for m in methods if (s := effects.score(m.label, metric))}
-        sign = page_tables.better_sign(metric)
+        sign = better_sign(metric)
         return max(means, key=lambda label: sign * means[label], default="")
 
     best_labels = {metric: best(metric) for metric in metrics}

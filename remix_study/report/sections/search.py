@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -115,16 +114,15 @@ def _choice_table(summary: SearchSummary) -> Table:
         choice, trial = shown
         return Cell(f"{choice}: trial {trial.number}", trial.label, "name")
 
-    table = line_table(
+    return line_table(
         "Means over folds; chosen and recommended trials are optimistic in both columns",
         summary.shown_trials,
         (
             Column("trial", name),
             *(score_column(m, part) for m in objectives for part in ("validation", "test")),
         ),
+        groups=(Head(""), *(Head(heading(metric), span=2) for metric in objectives)),
     )
-    metrics = (Head(""), *(Head(heading(metric), span=2) for metric in objectives))
-    return replace(table, head=(metrics, *table.head))
 
 
 def _outer_table(summary: SearchSummary) -> Table:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 
-from remix_study.metrics import PUBLISHED_METRICS, short_name
+from remix_study.metrics import PUBLISHED_METRICS, better_sign, short_name
 from remix_study.report import figures
 from remix_study.report.figures import Picture
 from remix_study.report.formatting import (
@@ -25,18 +25,23 @@ from remix_study.report.formatting import (
 from remix_study.report.page_model import Block, Cell, Section, Table
 from remix_study.report.page_tables import (
     Column,
-    better_sign,
     ends_text,
     interval_cell,
     line_table,
 )
 from remix_study.report.sentences import SENTENCES
-from remix_study.results import alpha_grids
-from remix_study.results.alpha_grids import FIXED_ALPHAS, AlphaTrend
+from remix_study.results import sensitivity
 from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.effects import Difference, Interval, Score
-from remix_study.results.sensitivity import CurvePoint, SensitivityCurve, sensitivity_curves, table
+from remix_study.results.sensitivity import (
+    FIXED_ALPHAS,
+    AlphaTrend,
+    CurvePoint,
+    SensitivityCurve,
+    sensitivity_curves,
+    table,
+)
 
 Curves = Sequence[SensitivityCurve]
 _LINES = ("-", (0, (5, 1.8)), (0, (1.2, 1.4)), (0, (6, 1.6, 1.2, 1.6)), (0, (3, 1, 1, 1, 1, 1)))
@@ -70,7 +75,7 @@ def section(comparisons: Sequence[Comparison]) -> Section:
             _curves_block(f"sensitivity-{file_name}-{place}", base_curves, styles)
             for place, base_curves in enumerate(by_base.values(), start=1)
         ]
-    trends = alpha_grids.alpha_trends(alpha_grids.alpha_grids(comparisons), PUBLISHED_METRICS)
+    trends = sensitivity.alpha_trends(sensitivity.alpha_grids(comparisons), PUBLISHED_METRICS)
     if trends:
         blocks.append(_trends_block(trends))
     searched = [c.name for c in comparisons if not c.is_grid]
@@ -80,7 +85,7 @@ def section(comparisons: Sequence[Comparison]) -> Section:
         () if curves or searched else SENTENCES.paragraphs("sensitivity.nothing"),
     )
     blocks += [Block(text=text) for text in remarks if text]
-    files = {"sensitivity": table(curves), "trends": alpha_grids.trend_table(trends)}
+    files = {"sensitivity": table(curves), "trends": sensitivity.trend_table(trends)}
     lead = SENTENCES.text("sensitivity.lead")
     return Section("sensitivity", "Sensitivity to alpha", lead, tuple(blocks), files)
 
@@ -254,12 +259,12 @@ def _point_cell(curve: SensitivityCurve, alpha: float) -> Cell:
 def _trends_block(trends: Sequence[AlphaTrend]) -> Block:
     by_metric = grouped(trends, lambda trend: trend.metric)
     facts = [
-        (metric, group, {alpha: alpha_grids.regrets(group, alpha) for alpha in FIXED_ALPHAS})
+        (metric, group, {a: [t.regrets[a] for t in group if a in t.regrets] for a in FIXED_ALPHAS})
         for metric, group in by_metric.items()
     ]
     return Block(
         title="Trends over alpha, and what a fixed alpha loses",
-        text=SENTENCES.paragraphs("sensitivity.trends", facts, alpha_grids.LEAST_ALPHAS),
+        text=SENTENCES.paragraphs("sensitivity.trends", facts, sensitivity.LEAST_ALPHAS),
         tables=tuple(_trend_table(metric, group) for metric, group in by_metric.items()),
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from remix_study.metrics import CORE_METRICS, short_name
 from remix_study.report.figures import strategy_color
@@ -97,17 +96,16 @@ def _glance_table(verdicts: Sequence[Verdict]) -> Table:
     """The main differences, one line a problem."""
     metrics = list(dict.fromkeys(m for v in verdicts for m in v.comparison.objectives))
 
-    def change_column(
-        head: str, metric: str, differences: Callable[[Verdict], Mapping[str, Difference] | None]
-    ) -> Column[Verdict]:
-        return Column(
-            head, lambda v: difference_cell((differences(v) or {}).get(metric), ends=False)
-        )
+    def change(source: object, field: str, metric: str) -> Cell:
+        """The difference in a metric, from a field of a rival or of probabilities if there are."""
+        differences: Mapping[str, Difference] = getattr(source, field, {})
+        return difference_cell(differences.get(metric), ends=False)
 
-    def rival_column(name: str, metric: str) -> Column[Verdict]:
-        return change_column(
-            heading(metric), metric, lambda v: getattr(v.rival(name), "differences", None)
-        )
+    def rival_columns(name: str) -> list[Column[Verdict]]:
+        return metric_columns(metrics, lambda v, m: change(v.rival(name), "differences", m))
+
+    def quality_column(head: str, stage: str) -> Column[Verdict]:
+        return Column(head, lambda v: change(v.probability_quality, stage, PROBABILITY_METRIC))
 
     def choice_column(metric: str) -> Column[Verdict]:
         def cell(verdict: Verdict) -> Cell:
@@ -116,29 +114,25 @@ def _glance_table(verdicts: Sequence[Verdict]) -> Table:
 
         return Column(Head(short_name(metric), kind="text"), cell)
 
-    def quality_column(head: str, stage: str) -> Column[Verdict]:
-        return change_column(
-            head, PROBABILITY_METRIC, lambda v: getattr(v.probability_quality, stage, None)
-        )
-
-    columns = (
-        Column[Verdict]("problem", lambda verdict: verdict.comparison.name),
-        *(rival_column("baseline", metric) for metric in metrics),
-        *(rival_column("balance", metric) for metric in metrics),
-        quality_column("as trained", "as_trained"),
-        quality_column("corrected", "corrected"),
-        *map(choice_column, metrics),
+    return line_table(
+        "Every problem at a glance: ▲ better, ▼ worse, no mark: not told apart",
+        verdicts,
+        (
+            Column[Verdict]("problem", lambda verdict: verdict.comparison.name),
+            *rival_columns("baseline"),
+            *rival_columns("balance"),
+            quality_column("as trained", "as_trained"),
+            quality_column("corrected", "corrected"),
+            *map(choice_column, metrics),
+        ),
+        groups=(
+            Head(""),
+            Head("ReMix − baseline", span=len(metrics)),
+            Head("ReMix − balance", "what mixing adds", span=len(metrics)),
+            Head("log-loss − baseline", span=2),
+            Head("choice of validation", span=len(metrics)),
+        ),
     )
-    caption = "Every problem at a glance: ▲ better, ▼ worse, no mark: not told apart"
-    glance = line_table(caption, verdicts, columns)
-    groups = (
-        Head(""),
-        Head("ReMix − baseline", span=len(metrics)),
-        Head("ReMix − balance", "what mixing adds", span=len(metrics)),
-        Head("log-loss − baseline", span=2),
-        Head("choice of validation", span=len(metrics)),
-    )
-    return replace(glance, head=(groups, *glance.head))
 
 
 def _selection_table(verdict: Verdict) -> Table:
