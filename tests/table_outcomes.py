@@ -5,7 +5,6 @@ python table_outcomes.py FILE [MODEL...]
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import replace
 
@@ -48,5 +47,3 @@ def _arrays_of(run, outcomes):
 if __name__ == "__main__":
     file, *models = sys.argv[1:]
     np.savez(file, **outcome_arrays(strategy_names(), models))
-    if os.environ.get("KERAS_BACKEND") == "jax":
-        assert "tensorflow" not in sys.modules

@@ -1,15 +1,14 @@
-"""Any network in a stack: members mapped by JAX, against the same members one at a time."""
+"""Any network in a stack: members mapped by JAX, against the same members one at a time.
+
+jax_checks.py calls what needs JAX.
+"""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 
 import keras
 import numpy as np
-import pytest
 from outcome_checks import assert_close
 from small_images import SmallImages
 from small_problems import short_training
@@ -18,8 +17,6 @@ from remix_study.batches.strategies import make_strategy
 from remix_study.studyfile.schema import Model, Training
 from remix_study.training import stacks
 from remix_study.training.engine import Engine
-
-FOLDERS = (os.path.dirname(__file__), os.path.dirname(os.path.dirname(__file__)))
 
 
 def normalised(input_shape, n_classes):
@@ -67,27 +64,6 @@ def check_parity(name, strategies, epochs, *, atol):
         pairs = zip(engine.member_weights(member), one_by_one.member_weights(member), strict=True)
         for ours, theirs in pairs:
             np.testing.assert_allclose(ours, theirs, atol=10 * atol)
-
-
-def run_on_jax(code: str) -> None:
-    """Run a line of this module in a process whose backend is JAX."""
-    pytest.importorskip("jax")
-    path = os.pathsep.join([*FOLDERS, *sys.path])
-    environment = os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": path}
-    lines = f"import test_mapped as t\n{code}"
-    done = subprocess.run(
-        [sys.executable, "-c", lines], env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-
-
-def test_images_side_by_side_are_those_one_at_a_time():
-    run_on_jax(
-        "t.check_parity('cnn', ['remix', 'smote'], 1, atol=1e-5)\n"
-        "t.check_parity('cnn', ['remix-aug'], 2, atol=1e-4)\n"
-        "t.check_parity('test_mapped:normalised', ['baseline'], 2, atol=1e-4)\n"
-        "t.check_where_members_are_mapped()\n"
-    )
 
 
 def check_where_members_are_mapped() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import image_outcomes
 import numpy as np
@@ -14,10 +15,13 @@ import table_outcomes
 from remix_study.batches.strategies import strategy_names
 
 
-def arrays_elsewhere(module, file, *arguments, **environment):
-    """The arrays that a helper module computes in a process of its own."""
+JAX_CHECKS = Path(__file__).parents[1] / "jax_checks.py"
+
+
+def arrays_elsewhere(script, file, *arguments, **environment):
+    """The arrays that a script of the tests computes in a process of its own."""
     process = subprocess.run(
-        [sys.executable, module.__file__, str(file), *arguments],
+        [sys.executable, str(script), str(file), *arguments],
         env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | environment,
         capture_output=True,
         text=True,
@@ -34,7 +38,7 @@ def here():
 
 
 def test_another_process_gives_the_same_bits(here, tmp_path):
-    there = arrays_elsewhere(table_outcomes, tmp_path / "there.npz", PYTHONHASHSEED="77")
+    there = arrays_elsewhere(table_outcomes.__file__, tmp_path / "there.npz", PYTHONHASHSEED="77")
     assert len(there) == 15 * len(strategy_names())
     for name, array in there.items():
         np.testing.assert_array_equal(array, here[name], err_msg=name)
@@ -42,18 +46,27 @@ def test_another_process_gives_the_same_bits(here, tmp_path):
 
 def test_jax_gives_the_same_results(here, tmp_path):
     """Every strategy on the same plans and masks; probabilities within 2e-5, no TensorFlow."""
-    assert_jax_agrees(here, tmp_path, ["batch_norm"])
+    assert_jax_agrees(JAX_CHECKS, here, tmp_path, ["batch_norm"])
+
+
+@pytest.mark.slow
+def test_convolutions_side_by_side_on_jax(tmp_path):
+    pytest.importorskip("jax")
+    words = [sys.executable, str(JAX_CHECKS), str(tmp_path / "unused.npz"), "cnn"]
+    process = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
 
 
 @pytest.mark.slow
 def test_jax_trains_other_models_alike(tmp_path):
     models = ["conv", "attention"]
-    assert_jax_agrees(table_outcomes.outcome_arrays(strategy_names(), models), tmp_path, models)
+    expected = table_outcomes.outcome_arrays(strategy_names(), models)
+    assert_jax_agrees(table_outcomes.__file__, expected, tmp_path, models)
 
 
-def assert_jax_agrees(here, tmp_path, models):
+def assert_jax_agrees(script, here, tmp_path, models):
     pytest.importorskip("jax")
-    there = arrays_elsewhere(table_outcomes, tmp_path / "jax.npz", *models, KERAS_BACKEND="jax")
+    there = arrays_elsewhere(script, tmp_path / "jax.npz", *models, KERAS_BACKEND="jax")
     assert there.keys() == here.keys()
     for name, array in there.items():
         if name.endswith("epochs"):
@@ -66,7 +79,9 @@ def assert_jax_agrees(here, tmp_path, models):
 def test_images_in_another_process_and_on_jax(backend, tmp_path):
     """The same bits elsewhere; JAX trains the same network, but draws other transformations."""
     pytest.importorskip(backend)
-    there = arrays_elsewhere(image_outcomes, tmp_path / "there.npz", KERAS_BACKEND=backend)
+    there = arrays_elsewhere(
+        image_outcomes.__file__, tmp_path / "there.npz", KERAS_BACKEND=backend
+    )
     here = image_outcomes.probabilities()
     assert set(here) == set(there)
     for name, array in here.items():
