@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import decimal
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remix_study.data import columns
+from remix_study.data.arrays import from_arrays
 from remix_study.data.categories import HASHED_FEATURES, MAX_ONE_HOT, SENTENCE_FEATURES
 from remix_study.data.columns import EncodedColumns, encode_columns
 from remix_study.data.raw_table import RawTable
+from remix_study.data.table_file import load_file
 from remix_study.errors import DataError
 
 
@@ -185,6 +188,34 @@ def test_nullable_types_are_as_plain_ones() -> None:
         [3, 0.5, 1, 0, 1, 0, 1, 0, 0, nan],
     ]
     np.testing.assert_array_equal(encoded.X, expected)
+
+
+def test_a_frame_and_its_file_have_the_same_features(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    days = pd.Series(pd.date_range("2023-11-05 10:30", periods=40, freq="37h"))
+    frame = pd.DataFrame(
+        {
+            "number": rng.normal(size=40).round(3),
+            "nullable": pd.array([None, *range(39)], dtype="Int64"),
+            "truth": pd.array([None, *(rng.random(39) < 0.5)], dtype="boolean"),
+            "when": days.where(days.index != 7),
+            "zoned": days.dt.tz_localize("Europe/Oslo"),
+            "lasted": pd.to_timedelta(rng.integers(0, 10**6, 40), unit="s"),
+            "kind": pd.Categorical(rng.choice(["a", "b b", 'c "c"'], 40)),
+            "many": [f"m{i % 30}" for i in range(40)],
+            "same": "x",
+            "said": [f"this is, in short, sentence {i % 37}" for i in range(40)],
+        }
+    )
+    labels = rng.choice(["yes", "no"], 40)
+    path = tmp_path / "mine.csv"
+    frame.assign(label=labels).to_csv(path, index=False)
+    from_file, from_frame = load_file(path, label="label"), from_arrays(frame, labels)
+    assert from_file.features == from_frame.features
+    np.testing.assert_array_equal(from_file.X, from_frame.X)
+    remarks = [[n.split(": ", 1)[1] for n in d.notes] for d in (from_file, from_frame)]
+    # Only texts leave a doubt about what times are.
+    assert [r for r in remarks[0] if "holds times" not in r] == remarks[1]
 
 
 def test_types_of_arrow_are_as_those_of_pandas() -> None:
