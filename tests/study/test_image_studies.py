@@ -24,6 +24,7 @@ from remix_study.study.fingerprint import (
 from remix_study.study.task_preparation import prepare_tasks
 from remix_study.study.upgrade import settings_of_version_1
 from remix_study.studyfile.parsing import parse_study
+from remix_study.version import ENGINE_VERSION
 
 IMAGES = """
 [study]
@@ -98,7 +99,7 @@ def test_what_a_study_of_images_depends_on():
     # Two convolutions with pooling leave nothing of 8 x 8 pixels unless they are padded.
     assert began["model"]["padding"] == "same"
     earlier = settings_of_version_1(definition(task), problem_facts(task))
-    assert study_changes(task, earlier, [], 0) == []
+    assert study_changes(task, earlier, [], 0) == [f"engine_version: 1 -> {ENGINE_VERSION}"]
     assert problem_facts(task)["n_features"] == 64
     assert problem_facts(task)["notes"][-1] == "one repeat: a look"
     (changed,) = prepare_tasks(study(("rotation = 10", "rotation = 20")))

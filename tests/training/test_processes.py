@@ -14,7 +14,6 @@ import table_outcomes
 
 from remix_study.batches.strategies import strategy_names
 
-
 JAX_CHECKS = Path(__file__).parents[1] / "jax_checks.py"
 
 
