@@ -7,7 +7,7 @@ row by row without a network.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -21,6 +21,9 @@ from remix_study.batches.stack_draws import StackRows, gather, stack_rows
 from remix_study.batches.strategies import Strategy
 from remix_study.batches.training_rows import MemberStreams, TrainingRows
 from remix_study.errors import UsageError
+
+# Rows that are drawn at a time, of all members together; drawing takes some 80 bytes a row.
+_MOST_ROWS = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,16 +119,7 @@ class StackPlanner:
         weight = np.ones(shape, np.float32)
         second, label_weight = first.copy(), weight.copy()
         everybody = range(size) if members is None else members.tolist()
-        # Members that are drawn alike are drawn together.
-        for sampler, mixing in dict.fromkeys(
-            (s.sampler, s.mixing) for s in map(self.strategies.__getitem__, everybody)
-        ):
-            group = [
-                member
-                for member in everybody
-                if (self.strategies[member].sampler, self.strategies[member].mixing)
-                == (sampler, mixing)
-            ]
+        for sampler, mixing, group in self._groups(everybody):
             rows = StackRows(*(array[group] for array in self.rows))
             drawn = self._draw(sampler, group, rows, keys[group], epoch)
             mixed = MIXINGS[mixing]
@@ -140,6 +134,17 @@ class StackPlanner:
             )
             weight[group], label_weight[group] = drawn.weight, drawn.label_weight
         return StackPlan(first, second, weight, label_weight)
+
+    def _groups(self, members: Sequence[int]) -> Iterator[tuple[str, str, list[int]]]:
+        """Yield the members that are drawn alike together, as many as the memory is meant for."""
+        alike: dict[tuple[str, str], list[int]] = {}
+        for member in members:
+            strategy = self.strategies[member]
+            alike.setdefault((strategy.sampler, strategy.mixing), []).append(member)
+        most = max(1, _MOST_ROWS // self.rows.rows.shape[1])
+        for (sampler, mixing), group in alike.items():
+            for start in range(0, len(group), most):
+                yield sampler, mixing, group[start : start + most]
 
     def mixing_weights(
         self, epoch: int, members: Sequence[int], mixing: Mixing
