@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from remix_study.models.augmentation import Augmentation
 from remix_study.models.networks import Network
 from remix_study.training.adam import AdamState
+from remix_study.training.pace import Pace
 from remix_study.training.program import Program
 from remix_study.training.stacks import has_accelerator
 from remix_study.training.step import Data, Weights
@@ -43,6 +44,7 @@ class CompiledProblem:
             where None, on an accelerator.
         program: The compiled functions.
         data: X and y on the device.
+        pace: How many steps one call of the program takes.
     """
 
     network: Network
@@ -57,6 +59,7 @@ class CompiledProblem:
     draws_on_device: bool | None = None
     program: Program = field(init=False)
     data: Data = field(init=False)
+    pace: Pace = field(init=False, default_factory=Pace)
     _kept: dict[tuple[Any, ...], Any] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:

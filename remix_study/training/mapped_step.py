@@ -35,6 +35,7 @@ class MappedStep:
         running: Any,
         rates: Any,
         dropout: Any,
+        losses: Any,
         start: Any,
         stop: Any,
     ) -> tuple[Weights, AdamState, Any]:
@@ -44,26 +45,14 @@ class MappedStep:
             weights: Weights, adam: AdamState, rates: Any, *per_member: Any
         ) -> tuple[Weights, AdamState, Any]:
             alone = map(_stack_of_one, per_member)
-            inputs, plan, keys, steps, running = alone
-            weights, adam, losses = self._step.train(
-                weights,
-                adam,
-                data,
-                inputs,
-                plan,
-                keys,
-                steps,
-                running,
-                rates,
-                dropout,
-                start,
-                stop,
-            )
+            inputs, plan, keys, steps, running, losses = alone
+            values = weights, adam, data, inputs, plan, keys, steps, running, rates, dropout
+            weights, adam, losses = self._step.train(*values, losses, start, stop)
             return weights, adam, losses[0]
 
         mapped = self._map(train_one)
         result: tuple[Weights, AdamState, Any] = mapped(
-            weights, adam, rates, inputs, plan, keys, steps, running
+            weights, adam, rates, inputs, plan, keys, steps, running, losses
         )
         return result
 

@@ -128,13 +128,14 @@ class Program:
         running: Any,
         rates: Any,
         dropout: Any,
+        losses: Any,
         start: int,
         stop: int,
         *,
         focal: bool = False,
         uses: int = 0,
-    ) -> tuple[Weights, AdamState, NDArray[np.float32]]:
-        """Take some steps of an epoch; see :meth:`Step.train`. The losses are on the host."""
+    ) -> tuple[Weights, AdamState, Any]:
+        """Take some steps of an epoch; see :meth:`Step.train`."""
         weights, adam, losses = self._train[focal, uses](
             weights,
             adam,
@@ -146,10 +147,11 @@ class Program:
             running,
             rates,
             dropout,
+            losses,
             self.put(start, "int32"),
             self.put(stop, "int32"),
         )
-        return weights, adam, np.asarray(losses)
+        return weights, adam, losses
 
     def put_all(self, arrays: T) -> T:
         """Return a named tuple of arrays with each on the device."""

@@ -31,9 +31,6 @@ from remix_study.training.stopping import StoppingSchedule
 
 T = TypeVar("T")
 
-STEPS_PER_CALL = 64
-"""Most steps of one call of the program, so that an interrupt is soon heard."""
-
 
 class _Epoch(NamedTuple):
     """Curves of one epoch, each (M,): losses of training and validation, learning rates."""
@@ -148,8 +145,8 @@ class StackTrainer:
                 ran = schedule.running.copy()
                 running = program.put(ran, "float32")
                 keys = program.put_all(step_keys_of_epoch(seeds, planned.epoch))
-                total = np.zeros(len(members))
-                for start in range(0, int(steps.max()), STEPS_PER_CALL):
+                losses = program.put(np.zeros(len(members)), "float32")
+                for start, stop in self._problem.pace.calls(int(steps.max())):
                     weights, adam, losses = program.train(
                         weights,
                         adam,
@@ -161,15 +158,17 @@ class StackTrainer:
                         running,
                         rates,
                         self._dropout,
+                        losses,
                         start,
-                        min(start + STEPS_PER_CALL, int(steps.max())),
+                        stop,
                         focal=self._focal,
                         uses=self._uses,
                     )
-                    total += losses
+                    # Waits for the call's end.
+                    loss = np.asarray(losses, np.float64) / steps
                     if self._is_stopping:
                         return []
-                loss, rates_before = total / steps, schedule.rates.copy()
+                rates_before = schedule.rates.copy()
                 monitor = watched.losses(weights, self._data, self._inputs) if watched else None
                 improved = schedule.update(loss, monitor)
                 if improved.all():

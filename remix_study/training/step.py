@@ -106,6 +106,7 @@ class Step:
         running: Any,
         rates: Any,
         dropout: Any,
+        losses: Any,
         start: Any,
         stop: Any,
     ) -> tuple[Weights, AdamState, Any]:
@@ -122,11 +123,13 @@ class Step:
             running: float32 (M,), 1 for members that train.
             rates: Learning rates, in the shape of ``adam.steps``.
             dropout: Share of units dropped, a scalar.
+            losses: float32 (M,), the sums over the epoch's steps before ``start``.
             start: int32 scalar.
             stop: int32 scalar.
 
         Returns:
-            New values, new moments, and the sum over the steps of each member's loss, (M,).
+            New values, new moments, and the sum of each member's loss over the epoch so far, (M,):
+            the same bits however the epoch is cut into calls.
         """
         batch = plan.first.shape[2]
 
@@ -150,7 +153,7 @@ class Step:
             losses = losses + ops.where(is_active > 0, loss, 0.0)
             return i + 1, Weights(trainable, state), moments, losses
 
-        first = (start, weights, adam, ops.zeros((self.network.stack,)))
+        first = (start, weights, adam, losses)
         # The bounds are scalars: a range of known length would be compiled for every length.
         _, weights, adam, losses = ops.while_loop(lambda i, *_: i < stop, take_step, first)
         return weights, adam, losses

@@ -14,7 +14,7 @@ from remix_study.batches.plan import plan_epoch
 from remix_study.batches.strategies import compose, make_strategy, strategy_names
 from remix_study.batches.training_rows import TrainingRows
 from remix_study.errors import UsageError
-from remix_study.training import stack_trainer
+from remix_study.training.pace import Pace
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +151,7 @@ def test_members_with_fewer_steps_and_epochs_of_several_calls(images, monkeypatc
     members, strategy = images.members((64, 48)), make_strategy("remix-aug")
     engine = images.engine(members)
     one_call = engine.fit(members, strategy, short_training(epochs=2))
-    monkeypatch.setattr(stack_trainer, "STEPS_PER_CALL", 3)
+    monkeypatch.setattr(Pace, "calls", lambda _, n: iter([(0, 3), (3, n)]))
     two_calls = images.engine(members).fit(members, strategy, short_training(epochs=2))
     assert_close(two_calls, one_call, atol=1e-5)
 
