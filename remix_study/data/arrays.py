@@ -61,6 +61,11 @@ def from_arrays(
         if matrix.ndim == 4 and features is None:
             image_groups = None if groups is None else _one_dimensional(groups, "groups", where)
             return image_dataset(matrix, labels, image_groups, name, where)
+        if matrix.ndim == 0:
+            raise DataError(
+                f"{where}: X is a {type(X).__name__}; give an array, a data frame or a dictionary "
+                "of columns"
+            )
         if matrix.ndim != 2:
             raise DataError(f"{where}: X has shape {matrix.shape}; it must be (rows, features)")
         names = [f"x{i}" for i in range(matrix.shape[1])] if features is None else list(features)
@@ -120,7 +125,10 @@ def _one_dimensional(values: ArrayLike, argument: str, where: str) -> NDArray[An
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
-        raise DataError(f"{where}: {argument} has shape {array.shape}; it needs one value a row")
+        remedy = ", such as y.argmax(axis=1) of a column a class" if argument == "y" else ""
+        raise DataError(
+            f"{where}: {argument} has shape {array.shape}; it needs one value a row{remedy}"
+        )
     missing = np.asarray(pd.isna(array))
     if array.dtype.kind in "OU":
         missing |= [isinstance(value, str) and not value.strip() for value in array]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ from remix_study.data.dataset import Dataset, check_labels, class_name, encode_l
 from remix_study.errors import DataError, did_you_mean
 from remix_study.studyfile.validation import as_toml
 
+_ALIKE = "classes differ in case, blanks or leading zeros only"
 _LEADING_ZEROS = re.compile(r"(?<![\d.,])0+(?=\d)")
 # Names that a note lists.
 _SHOWN = 12
@@ -26,25 +28,29 @@ def similar_class_notes(where: str, labels: Iterable[object]) -> list[str]:
         labels: The label of each row, as it is written.
     """
     counts = Counter(str(label) for label in labels)
-    alike: dict[str, list[str]] = {}
-    for text in counts:
-        key = _LEADING_ZEROS.sub("", " ".join(text.split()).casefold())
-        alike.setdefault(key, []).append(text)
-    groups = [sorted(texts, key=counts.__getitem__)[::-1] for texts in alike.values()]
-    groups = [texts for texts in groups if len(texts) > 1]
+    groups = [sorted(texts, key=counts.__getitem__)[::-1] for texts in _alike(counts)]
     if not groups:
         return []
     shown = "; ".join(
         ", ".join(f"{as_toml(text)} ({counts[text]} rows)" for text in texts[:_SHOWN])
         for texts in groups[:_SHOWN]
     )
-    note = f"{where}: classes differ in case, blanks or leading zeros only: {shown}"
+    note = f"{where}: {_ALIKE}: {shown}"
     names = [list(dict.fromkeys(map(class_name, texts))) for texts in groups]
     merges = {texts[0]: texts[1:] for texts in names if len(texts) > 1}
     if not merges:
         return [f"{note}; blanks around a name are taken off"]
     first = dict(list(merges.items())[:2])
     return [f"{note}; if they are one, write classes.merge = {as_toml(first)}"]
+
+
+def _alike(texts: Iterable[str]) -> list[list[str]]:
+    """Groups of two texts or more that look alike, also by accents that are two characters."""
+    groups: dict[str, list[str]] = {}
+    for text in texts:
+        plain = unicodedata.normalize("NFC", " ".join(text.split())).casefold()
+        groups.setdefault(_LEADING_ZEROS.sub("", plain), []).append(text)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def choose_classes(
@@ -83,4 +89,6 @@ def choose_classes(
         X = X[rows]
         groups = None if groups is None else np.unique(groups[rows], return_inverse=True)[1]
     freeze(X, y, groups)
-    return replace(dataset, X=X, y=y, classes=classes, groups=groups)
+    # A user who merged those that look alike knows of them.
+    notes = tuple(note for note in dataset.notes if _ALIKE not in note or _alike(classes))
+    return replace(dataset, X=X, y=y, classes=classes, groups=groups, notes=notes)

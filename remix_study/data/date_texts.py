@@ -31,12 +31,26 @@ _WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,? )?"
 _YEAR_FIRST = rf"(?P<year>\d{{4}})([-/.])(?P<month>\d{{1,2}})\2(?P<day>\d{{1,2}}){_TIME}"
 _YEAR_LAST = rf"(?P<a>\d{{1,2}})(?P<mark>[-/.])(?P<b>\d{{1,2}})\2(?P<year>\d{{4}}){_TIME}"
 _DAY_NAME = (
-    rf"{_WEEKDAY}(?P<day>\d{{1,2}})[ ./-]?(?P<month>[a-z]{{3,9}})[ .,/-]{{0,2}}"
+    rf"{_WEEKDAY}(?P<day>\d{{1,2}})[ ./-]{{0,2}}(?P<month>[^\W\d_]{{3,9}})[ .,/-]{{0,2}}"
     rf"(?P<year>\d{{4}}){_TIME}"
 )
 _NAME_DAY = rf"{_WEEKDAY}(?P<month>[a-z]{{3,9}})\.? (?P<day>\d{{1,2}}),? (?P<year>\d{{4}}){_TIME}"
 _YEAR_MONTH = r"(?P<year>(?:19|20)\d{2})-(?P<month>0[1-9]|1[0-2])"
 _NAME_YEAR = r"(?P<month>[a-z]{3,9})[ -](?P<year>(?:19|20)\d{2})"
+_MONTH_YEAR = r"(?P<month>0?[1-9]|1[0-2])[-/](?P<year>(?:19|20)\d{2})"
+_YEAR_AT_END = rf"{_WEEKDAY}(?P<month>[a-z]{{3,9}}) +(?P<day>\d{{1,2}}){_TIME} (?P<year>\d{{4}})"
+_FORMS = (
+    _YEAR_FIRST, _YEAR_LAST, _DAY_NAME, _NAME_DAY, _YEAR_AT_END, _YEAR_MONTH, _MONTH_YEAR,
+    _NAME_YEAR,
+)  # fmt: skip
+_MONTH = rf"(?:{'|'.join(f'{name[:3]}(?:{name[3:]})?' for name in _MONTHS)})"
+_NOT_READ = {
+    "a week": r"(?:19|20)\d{2}-?W\d{1,2}(?:-[1-7])?",
+    "a quarter": r"(?:19|20)\d{2}[ /-]?Q[1-4]|Q[1-4][ /-]?(?:19|20)?\d{2}",
+    "a month without a year of four digits": rf"{_MONTH}\.?[- ']+\d{{1,2}}|\d{{1,2}}[- ]{_MONTH}",
+    "a date whose month has no English name": rf"{_WEEKDAY}\d{{1,2}}[ ./-]{{1,2}}[^\W\d_]{{3,9}}"
+    rf"[ .,/-]{{1,2}}(?:19|20)\d{{2}}(?: \d.*)?",
+}
 _SHORT_YEAR = r"(\d{1,2})([-/.])(\d{1,2}|[a-z]{3})\2(\d{2})(?: \d{1,2}:\d{2}.*)?"
 _WRITE_ISO = "write them as year-month-day, such as 2024-02-01"
 
@@ -71,7 +85,7 @@ def read_dates(column: TextColumn) -> DateTexts:
     """
     levels, order = column.levels, ""
     moments, zoned = _read_iso(levels)
-    for pattern in (_YEAR_FIRST, _YEAR_LAST, _DAY_NAME, _NAME_DAY, _YEAR_MONTH, _NAME_YEAR):
+    for pattern in _FORMS:
         open_levels = np.flatnonzero(np.isnat(moments))
         if not len(open_levels):
             break
@@ -204,3 +218,19 @@ def refuse_short_years(column: TextColumn) -> None:
             f"{_WRITE_ISO}, {column.categorical_remedy}, or drop it",
             level,
         )
+
+
+def refuse_unread(column: TextColumn) -> None:
+    """Refuse a column of weeks, quarters and other texts that stand for a time and are not read.
+
+    Left as they are, they would become a feature a text.
+    """
+    for what, pattern in _NOT_READ.items():
+        is_match = extract_fields(column.levels, f"(?P<text>{pattern})")["text"].notna().to_numpy()
+        if column.holds_mostly(is_match):
+            level = column.first_of(is_match)
+            raise column.error(
+                f'"{column.levels[level]}" looks like {what}, which is not read; {_WRITE_ISO}, '
+                f"{column.categorical_remedy}, or drop it",
+                level,
+            )

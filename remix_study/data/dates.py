@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.data.date_texts import extract_fields, read_dates, refuse_short_years
+from remix_study.data.date_texts import (
+    extract_fields,
+    read_dates,
+    refuse_short_years,
+    refuse_unread,
+)
 from remix_study.data.text_column import FeatureBlock, TextColumn
 
 if TYPE_CHECKING:
@@ -45,6 +50,7 @@ def encode_date_texts(column: TextColumn) -> FeatureBlock | None:
     dates = read_dates(column)
     is_date = ~np.isnat(dates.moments)
     if not column.holds_mostly(is_date):
+        refuse_unread(column)
         return None
     if not is_date.all():
         odd = column.first_of(~is_date)

@@ -54,12 +54,13 @@ def _remark(name: str, values: NDArray[np.float64], table: RawTable) -> str:
     if not (np.abs([low, high]) < 2**53).all() or (present != np.floor(present)).any():
         return ""
     n_values = len(pd.unique(present))
+    is_date_like = low >= 19000101 and high <= 21001231 and n_values >= _FEWEST_CODES
+    if is_date_like and _are_dates(present.astype(np.int64)):
+        return "looks like dates written as numbers; write them as 2024-01-31"
     if n_values == len(present) >= _FEWEST_ROWS:
         return "has a different whole number in every row; drop it if it is an identifier"
     if n_values < _FEWEST_CODES:
         return ""
-    if low >= 19000101 and high <= 21001231 and _are_dates(present.astype(np.int64)):
-        return "looks like dates written as numbers; write them as 2024-01-31"
     if (low >= 10_000 and high < 100_000) or _CODE_NAME.search(name):
         remedy = 'astype("category")' if table.is_from_python else "the key categorical"
         return (

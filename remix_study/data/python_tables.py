@@ -27,8 +27,7 @@ def frame_or_array(X: Any, where: str) -> Any:
 
     if isinstance(X, pd.DataFrame | pd.Series):
         return X
-    if isinstance(X, dict):
-        return frame_of_arrays(X, where)
+    # Before dictionaries: a matrix of SciPy's format DOK is one, too.
     if issparse(X):
         matrix: Any = X
         size, free = np.prod(matrix.shape, dtype=float) * 8, psutil.virtual_memory().available
@@ -40,6 +39,8 @@ def frame_or_array(X: Any, where: str) -> Any:
                 "columns"
             )
         return matrix.toarray()
+    if isinstance(X, dict):
+        return frame_of_arrays(X, where)
     if isinstance(X, np.ma.MaskedArray):
         return np.where(np.ma.getmaskarray(X), np.nan, X.data)
     if isinstance(X, np.ndarray) and X.dtype.names:

@@ -118,13 +118,26 @@ class RawTable:
         return replace(self, frame=self.frame[[c for c in self.frame.columns if c not in names]])
 
 
-def are_data(names: Sequence[str]) -> bool:
-    """Whether column names look like a row of data: half of them numbers, and not 0, 1, 2, ..."""
-    numbers = [name for name in names if _NUMBER.fullmatch(name)]
-    whole = [int(name) for name in numbers if name.isdecimal()]
+def are_data(names: Sequence[str], frame: pd.DataFrame | None = None) -> bool:
+    """Whether column names look like a row of data, and not like 0, 1, 2, ...
+
+    Args:
+        names: The names.
+        frame: The columns, in which a name may also be one of the cells.
+
+    Returns:
+        Whether half of the names are numbers or cells of their columns.
+    """
+    is_like_data = [_NUMBER.fullmatch(name) is not None for name in names]
+    whole = [int(name) for name in names if name.isdecimal()]
     if len(whole) == len(names) and whole == list(range(whole[0], whole[0] + len(whole))):
         return False
-    return 2 * len(numbers) >= len(names) > 0
+    if frame is not None:
+        is_like_data = [
+            is_number or bool((frame.iloc[:, i] == name).any())
+            for i, (name, is_number) in enumerate(zip(names, is_like_data, strict=True))
+        ]
+    return 2 * sum(is_like_data) >= len(names) > 0
 
 
 def join_tables(tables: Sequence[RawTable], sha256: str) -> RawTable:

@@ -28,6 +28,17 @@ PARSERS: dict[str, Parser] = {
 }
 """The parser of each ending of a file's name; ``.gz`` or ``.zip`` may follow it."""
 
+_OTHER_FORMATS = {
+    **dict.fromkeys((".xls", ".xlsb", ".ods"), "save it as .xlsx"),
+    **dict.fromkeys(
+        (".bz2", ".xz", ".zst", ".7z", ".rar"), "unpack it, or pack it as .gz or .zip"
+    ),
+    **dict.fromkeys(
+        (".json", ".jsonl", ".pkl", ".sav", ".dta", ".rds", ".h5"), "save it as .csv or .parquet"
+    ),
+}
+"""What to do about a file of another format that users have."""
+
 UNUSED_BY_TYPED = ("separator", "quote", "encoding", "header")
 """Keys of a format that say nothing about a table whose columns have names and types."""
 
@@ -59,6 +70,8 @@ def read_tables(
         ending = Path(name).suffix.lower()
         parse = PARSERS.get(ending)
         if parse is None and not table_format.separator:
+            if ending in _OTHER_FORMATS:
+                raise DataError(f"{path}: {ending} files are not read; {_OTHER_FORMATS[ending]}")
             raise DataError(
                 f"{path}: a table's name must end in {', '.join(PARSERS)}, with or without .gz or "
                 ".zip; write separator for a text of another ending"

@@ -101,9 +101,14 @@ def row_lines(text: bytes, cut: Cut, columns: int, path: Path) -> NDArray[np.int
             if cells == columns:
                 lines.append(line)
             elif cells:
+                remedy = "mend the line"
+                if len(lines) == 1 and cells == columns + 1:
+                    # As R writes the names of rows; or each row ends in a separator.
+                    remedy = f"name all {cells} columns in line {lines[0]}, {remedy}"
                 raise DataError(
-                    f"{path}, line {line}: {cells} cells instead of {columns} ({cut.key}); mend "
-                    "the line, or write another separator"
+                    f"{path}, line {line}: {cells} cells instead of {columns} ({cut.key}); "
+                    f"{remedy} (a cell that holds the separator needs quotes), or write another "
+                    "separator"
                 )
     except csv.Error as error:
         raise DataError(f"{path}, line {line + 1}: cannot be read ({error})") from None

@@ -84,7 +84,7 @@ def parse_text_table(
     if cut.separator != separator:
         frame = frame.replace(_UNIT_SEPARATOR, separator, regex=True)
     notes += _leading_zero_notes(text, path, names, frame, options)
-    if table_format.header and are_data(names):
+    if table_format.header and are_data(names, frame):
         shown = ", ".join(f'"{name}"' for name in names[:3])
         notes.append(
             f"{path.name}: line {first_line} ({shown}, ...) looks like data, but was taken for "
@@ -155,7 +155,8 @@ def _column_names(cells: Sequence[str], line: int, path: Path, *, header: bool) 
     names = [name or f"column {number}" for number, name in enumerate(cells, start=1)]
     if len(set(names)) < len(names):
         repeated = Counter(names).most_common(1)[0][0]
-        remedy = "write header = false if the line is data" if are_data(names) else "rename one"
+        remedy = "write header = false if the line is data"
+        remedy = remedy if are_data(names) else f"rename one, or {remedy}"
         raise DataError(f'{path}, line {line}: two columns are named "{repeated}"; {remedy}')
     return names
 

@@ -35,6 +35,7 @@ def test_classes_that_differ_in_case_or_blanks_are_counted() -> None:
         (["not  sure", "not sure"], True),
         (["1.05", "1.5", "10", "100"], False),
         (["0", "00"], True),
+        (["caf\u00e9", "cafe\u0301"], True),
         (["0", "1", "10"], False),
         (["a", "b"], False),
     ],
@@ -78,6 +79,12 @@ def test_classes_are_merged_and_left_out(dataset: Dataset) -> None:
     assert renamed.classes == ("b", "c", "upper or lower")
     assert renamed.y.tolist() == [2, 2, 0, 1, 0, 2]
     assert choose_classes(dataset, {}, ()) is dataset
+
+
+def test_classes_that_a_key_merged_are_not_pointed_out_again(dataset: Dataset) -> None:
+    assert len(dataset.notes) == 1
+    assert choose_classes(dataset, {"a": ("A",)}, ()).notes == ()
+    assert choose_classes(dataset, {}, ("c",)).notes == dataset.notes
 
 
 @pytest.mark.parametrize(

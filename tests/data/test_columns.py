@@ -284,6 +284,11 @@ def test_constant_and_empty_columns_are_kept_and_noted_together() -> None:
         ("customer_id", [i % 60 for i in range(120)], "look like codes"),
         ("a", [10_115 + 7 * (i % 30) for i in range(100)], "look like codes"),
         ("a", [20240101 + i % 28 for i in range(100)], "dates written as numbers"),
+        (
+            "a",
+            [20240101 + i % 25 + 100 * (i // 25) for i in range(60)],
+            "dates written as numbers",
+        ),
         ("a", [i % 30 for i in range(100)], ""),
         ("a", [1990 + i % 30 for i in range(100)], ""),
         ("a", [10_115.5 + i % 30 for i in range(100)], ""),

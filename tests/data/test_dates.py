@@ -48,6 +48,7 @@ FORMATS = (
     "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S.000000", "%Y/%m/%d %H:%M:%S", "%d/%m/%Y %H:%M:%S",
     "%m/%d/%Y %I:%M:%S %p", "%d.%m.%Y %H:%M:%S", "%d-%m-%Y %H:%M:%S", "%d %b %Y %H:%M:%S",
     "%d-%B-%Y %H:%M:%S", "%B %d, %Y %H:%M:%S", "%a, %d %b %Y %H:%M:%S GMT",
+    "%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S +0000 %Y", "%d. %b %Y %H:%M:%S",
     "%Y-%m-%d %H:%M:%S+00:00",
 )  # fmt: skip
 
@@ -111,6 +112,7 @@ def test_dates_of_python_in_cells_and_months() -> None:
     months = encode(["2024-02", "1999-12"])
     np.testing.assert_array_equal(months.X[:, :3], [[2024, 2, 1], [1999, 12, 1]])
     np.testing.assert_array_equal(encode(["Feb 2024", "December 1999"]).X, months.X)
+    np.testing.assert_array_equal(encode(["2/2024", "12-1999"]).X, months.X)
 
 
 def test_durations_and_times_of_a_day() -> None:
@@ -136,6 +138,16 @@ def test_durations_and_times_of_a_day() -> None:
         (["2024-01-31", "2024-01-31 24:01", "2024-01-01"], '"2024-01-31 24:01" is no date'),
         (["2024-01-31 10:00Z", "2024-01-31 10:00"], "has no time zone, and others have one"),
         (["10:30", "11:00", "noon"], '"noon" is no time'),
+        (["2024-W05", "2024-W06"], 'line 2, column "when": "2024-W05" looks like a week'),
+        (["2024Q1", "2024Q2"], '"2024Q1" looks like a quarter'),
+        (["Q1 2024", "Q2 2024"], '"Q1 2024" looks like a quarter'),
+        (["Feb-24", "Mar-24"], '"Feb-24" looks like a month without a year'),
+        (["24-Feb", "3-Mar"], '"24-Feb" looks like a month without a year'),
+        (["1. März 2024", "2. Mai 2024"], '"1. März 2024" looks like a date whose month has no'),
+        (
+            ["01. Jan 2024", "05. Dez 2024", "02. Jan 2024"],
+            'line 3, column "when": "05. Dez 2024"',
+        ),
     ],
 )
 def test_what_may_be_read_in_two_ways_is_refused_by_name(texts: list[str], message: str) -> None:
@@ -175,6 +187,8 @@ def test_a_file_names_its_line_and_the_key_makes_categories(tmp_path: Path) -> N
         ["version 1.2", "version 1.3", "version 1.2"],
         ["2024-01-31", "a", "b", "a", "b"],
         ["may 2024 be", "5 apples 2024", "may 2024 be"],
+        ["abc-24", "xyz-25", "abc-24"],
+        ["Q1", "Q2", "Q1"],
     ],
 )
 def test_texts_that_are_no_dates_stay_categories(texts: list[str]) -> None:

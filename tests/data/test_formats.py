@@ -219,7 +219,9 @@ def test_a_polars_series_of_labels() -> None:
     assert_is_the_table(from_arrays(frame.drop("target"), frame["target"]))
 
 
-@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csc_array, sparse.coo_array])
+@pytest.mark.parametrize(
+    "kind", [sparse.csr_matrix, sparse.csc_array, sparse.coo_array, sparse.dok_array]
+)
 def test_a_sparse_matrix_is_the_array_it_stands_for(kind: Any) -> None:
     matrix = np.array([[0, 1.5], [2, 0], [0, 0]])
     dataset = from_arrays(kind(matrix), ["a", "b", "a"])

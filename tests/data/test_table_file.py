@@ -224,6 +224,8 @@ def test_a_path_that_is_no_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"folder\.csv: is a folder"):
         load_file(tmp_path / "folder.csv", label="target")
     with pytest.raises(DataError, match=r"must end in \.csv"):
+        load_file(write_table(tmp_path, name="mine.cvs"), label="target")
+    with pytest.raises(DataError, match=r"mine\.xls: \.xls files are not read; save it as \.xlsx"):
         load_file(write_table(tmp_path, name="mine.xls"), label="target")
 
 

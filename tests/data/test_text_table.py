@@ -198,6 +198,9 @@ def test_a_separator_that_the_lines_show_is_used_and_noted(
         ('a,b\n\n\n1,2\n"x,0\n', {}, "t.csv, line 5: "),
         ('a,b\n1,2\n3,"x\n5,6,7\n', {}, "t.csv, line 3: a quote is opened and never closed"),
         ("5.1,3.5,5.1\n4.9,3.0,x\n", {}, 'line 1: two columns are named "5.1"; write header ='),
+        ("vhigh,vhigh,2\nlow,low,3\n", {}, 'named "vhigh"; rename one, or write header = false'),
+        ("a,b\n1,2,\n3,4,\n", {}, 'line 2: 3 cells instead of 2 (separator = ","); name all 3'),
+        ("a,b\n1,2\n3,4,\n", {}, 'line 3: 3 cells instead of 2 (separator = ","); mend the line'),
         ("a,b\n1,\xe9\n".encode("latin-1"), {}, "t.csv, line 2: not UTF-8 text; save the file as"),
         ("a,b\n1,2\n", {"encoding": "utf8x"}, 't.csv: encoding "utf8x" is unknown; did you mean'),
         (b"a,b\n1,\x81\n", {"encoding": "cp1252"}, "t.csv, line 2: not CP1252 text"),
@@ -391,3 +394,23 @@ def test_whatever_a_file_holds_is_a_table_or_refused_in_one_line(
         message = str(error)
     assert message.startswith(str(path) if message else "")
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("text", "is_noted"),
+    [
+        ("0.126,v,positive\n0.5,u,negative\n-1,v,positive\n", True),
+        ("39,State-gov,Male,<=50K\n50,Private,Male,>50K\n38,State-gov,Female,<=50K\n", True),
+        ("p,x,s\ne,x,s\np,b,y\n", True),
+        ("age,work,sex\n39,work,Male\n50,Private,Female\n", False),
+        ("0,1,2\n0,2,2\n1,1,0\n", False),
+        ("id,1.5,2.5,3.5\na,1,2,3\nb,4,5,6\n", True),
+    ],
+)
+def test_a_first_line_that_looks_like_data_is_noted(
+    tmp_path: Path, text: str, is_noted: bool
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    table = read_tables([path], TableFormat(), ())
+    assert any("looks like data" in note for note in table.notes) == is_noted
