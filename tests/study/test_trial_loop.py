@@ -176,11 +176,11 @@ def test_an_unusable_model_leaves_no_trial(monkeypatch):
     def unusable(*_arguments):
         raise UsageError("a model without inputs")
 
-    monkeypatch.setattr(Task, "network_parameters", unusable)
-    with pytest.raises(UsageError):
-        run()
+    with monkeypatch.context() as patch:
+        patch.setattr(Task, "network_size", unusable)
+        with pytest.raises(UsageError):
+            run()
     assert trials(DATABASE) == []
-    monkeypatch.setattr(Task, "network_parameters", lambda *_arguments: 7)
     # The study has no trial yet, so that its model may change.
     assert run(tiny(("[4]", "[5]"))).complete == 3
 
