@@ -72,7 +72,7 @@ def encode_columns(table: RawTable) -> EncodedColumns:
     for block in blocks.values():
         block.fill(X[:, start : start + len(block.names)])
         start += len(block.names)
-    check_features(X, names, table.source)
+    check_features(X, names, table.source, table.place)
     return EncodedColumns(X, tuple(names), tuple(_notes(blocks, table.name)))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,8 +137,19 @@ def encode_groups(groups: Iterable[object]) -> NDArray[np.intp]:
     return encode_labels(groups)[0]
 
 
-def check_features(X: NDArray[np.float64], features: Sequence[str], where: str) -> None:
+def check_features(
+    X: NDArray[np.float64],
+    features: Sequence[str],
+    where: str,
+    place: Callable[[int], str] | None = None,
+) -> None:
     """Refuse features that are infinite or too large to standardise.
+
+    Args:
+        X: The features.
+        features: Their names.
+        where: The start of the message.
+        place: Where a row stands, instead of ``where``.
 
     Raises:
         DataError: A value is infinite or its size exceeds ``LARGEST``; begins with ``where``.
@@ -149,11 +160,12 @@ def check_features(X: NDArray[np.float64], features: Sequence[str], where: str) 
     if too_large.any():
         column = int(too_large.argmax())
         values = X[:, column]
-        n_values = int((np.abs(values) > LARGEST).sum())
+        is_odd = np.abs(values) > LARGEST
         fault = "infinite" if np.isinf(values).any() else f"larger than {LARGEST:g}"
+        begin = place(int(is_odd.argmax())) if place else where
         raise DataError(
-            f'{where}, column "{features[column]}": {n_values} values are {fault}; correct them, '
-            "leave them empty or drop the column"
+            f'{begin}, column "{features[column]}": {is_odd.sum()} values are {fault}; correct '
+            "them, leave them empty or drop the column"
         )
 
 

@@ -19,6 +19,8 @@ _SIGN = re.compile(
 # What looks like a minus and is none for a computer.
 _MINUS = re.compile("^[\u2212\u2013\ufe63\uff0d](?=[0-9.,])")
 _BLANK_GROUPS = re.compile("[\u00a0\u2009\u202f]")
+# A negative number as accountants and some programs write it.
+_NEGATIVE = re.compile(r"\((.+)\)|(.*[0-9])-")
 _WITH_UNIT = re.compile(r"[+-]?[0-9][0-9.,]*\s*([^\W\d_]{1,8}|°[^\W\d_]?)")
 _QUOTES = ("'", '"', "`")
 # A longer text is no number; regular expressions on it would only take time.
@@ -33,8 +35,8 @@ class Cell:
         text: As it is written.
         value: Its number, NaN if it is none.
         fault: Why it is none: ``group`` (digits are grouped by ``mark``), ``decimal`` (``mark`` is
-            its decimal mark), ``unit`` (``mark`` stands before or behind it), ``text``; "" for a
-            number.
+            its decimal mark), ``unit`` (``mark`` stands before or behind it), ``negative``
+            (parentheses or a minus behind it stand for its sign), ``text``; "" for a number.
         mark: What keeps it from being a number.
         decimal_mark: The decimal mark of a number whose digits are grouped, if it differs.
         change: What was replaced in it to read it, or "".
@@ -82,6 +84,14 @@ def read_cell(text: object, table_format: TableFormat) -> Cell:
     return Cell(text, fault=fault, mark=mark, decimal_mark=decimal_mark)
 
 
+def has_decimal_mark(text: object, decimal: str) -> bool:
+    """Whether a number has the decimal mark in a place where it groups no digits."""
+    other = "," if decimal == "." else "."
+    return (
+        isinstance(text, str) and decimal in text and not _grouped(decimal, other).fullmatch(text)
+    )
+
+
 def unit_of(text: object) -> str:
     """The letters behind the number of a cell such as ``12 kg``, or ""."""
     match = _WITH_UNIT.fullmatch(text) if isinstance(text, str) else None
@@ -114,6 +124,10 @@ def _fault(core: str, decimal: str) -> tuple[str, str, str]:
     other = "," if decimal == "." else "."
     if fault := _digit_fault(core, decimal, other):
         return fault
+    if negative := _NEGATIVE.fullmatch(core):
+        size = negative[1] or negative[2]
+        is_plain = _PLAIN.fullmatch(size.replace(decimal, "."))
+        return "negative" if is_plain or _digit_fault(size, decimal, other) else "text", "", ""
     if sign := _SIGN.search(core):
         rest = _without(core, sign[0])
         plain = rest.replace(decimal, ".") if decimal != "." else rest

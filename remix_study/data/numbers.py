@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from remix_study.data.dataset import class_name
 from remix_study.data.file_contents import MISSING
-from remix_study.data.number_cells import Cell, read_cell, unit_of
+from remix_study.data.number_cells import Cell, has_decimal_mark, read_cell, unit_of
 from remix_study.data.raw_table import RawTable
 from remix_study.errors import DataError
 from remix_study.studyfile.table_format import TableFormat
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 # Odd cells that a message lists.
 _SHOWN = 5
+# More different units than that are something else, such as 1st, 2nd, 3rd, 4th.
+_MOST_UNITS = 3
+# Fewer different numbers among names are names, too.
+_FEWEST_NUMBERS = 10
 
 
 def settle_numbers(table: RawTable, table_format: TableFormat) -> RawTable:
@@ -125,6 +129,7 @@ class _Cells:
         is_text = np.array([cell.fault == "text" for cell in cells], dtype=bool)
         if 2 * self._counts[is_text].sum() >= self._counts.sum() > 0:
             self._add_unit_note()
+            self._add_names_note(cells)
             return self.texts()
         odd = [code for code, cell in enumerate(cells) if cell.fault]
         if odd:
@@ -148,17 +153,38 @@ class _Cells:
             )
 
     def _add_unit_note(self) -> None:
-        """A note if most cells are a number and the same letters, such as ``12 kg``."""
+        """A note if most cells are a number and letters, such as ``12 kg``."""
         units: Counter[str] = Counter()
         for text, count in zip(self._texts, self._counts.tolist(), strict=True):
             units[unit_of(text)] += count
-        unit, times = units.most_common(1)[0]
-        if unit and 2 * times > self._counts.sum():
-            self.notes.append(
-                f'{self._table.name}: column "{self._name}": {times} cells are a number and '
-                f'"{unit}", and are taken for names; write units = {as_toml([unit])} to read '
-                "numbers"
-            )
+        del units[""]
+        if 2 * units.total() <= self._counts.sum() or len(units) > _MOST_UNITS:
+            return
+        names = [unit for unit, _ in units.most_common()]
+        remedy = f"write units = {as_toml(names)}"
+        if self._table.is_from_python:
+            remedy = "take the letters off"
+        if len(names) > 1:
+            remedy = f"convert them to one unit, and {remedy}"
+        self.notes.append(
+            f'{self._table.name}: column "{self._name}": {units.total()} cells are a number and '
+            f"{' or '.join(map(as_toml, names))}, and are taken for names; {remedy} to read "
+            "numbers"
+        )
+
+    def _add_names_note(self, cells: Sequence[Cell]) -> None:
+        """A note if many different numbers are taken for names because of a few other texts."""
+        numbers = [c for c, cell in enumerate(cells) if self._counts[c] and not cell.fault]
+        others = [c for c, cell in enumerate(cells) if self._counts[c] and cell.fault]
+        if len(numbers) < _FEWEST_NUMBERS or len(numbers) <= len(others):
+            return
+        texts = [str(self._texts[code]) for code in others]
+        remedy = "replace them by NaN" if self._table.is_from_python else "the key missing"
+        self.notes.append(
+            f'{self._table.name}: column "{self._name}": {self._counts[numbers].sum()} of '
+            f"{self._counts.sum()} cells are numbers, and all are taken for names; if cells such "
+            f"as {as_toml(texts[0])} are missing values, {remedy} makes numbers of the others"
+        )
 
     def _refusal(self, cells: Sequence[Cell], odd: Sequence[int]) -> str:
         """The message about the first cell that is no number, with the key that mends it."""
@@ -188,6 +214,8 @@ class _Cells:
             case "unit":
                 units = list(dict.fromkeys(cell.mark for cell in same))
                 return f"{fault}; write units = {as_toml(units)} to take the sign off, or {names}"
+            case "negative":
+                return f"{fault}; write negative numbers with a minus before them, or {names}"
         return f"{fault}; write {self._digit_keys(cells, first)}, or {names}"
 
     def _digit_keys(self, cells: Sequence[Cell], first: Cell) -> str:
@@ -195,11 +223,19 @@ class _Cells:
         if first.decimal_mark:
             return f"decimal = {as_toml(first.decimal_mark)} and thousands = {as_toml(first.mark)}"
         decimal = f"decimal = {as_toml(first.mark)}"
+        mark = self._format.decimal
+        is_settled = any(not c.fault and has_decimal_mark(c.text, mark) for c in cells)
+        if is_settled and first.fault == "decimal":
+            return f'"{mark}" for "{first.mark}" in the cell, as others have it'
         if any(cell.fault == "decimal" and cell.mark == first.mark for cell in cells):
             return f"{decimal} (and thousands, if digits are grouped)"
         thousands = f"thousands = {as_toml(first.mark)} if it groups digits"
-        can_be_decimal = first.mark in ",." and all(
-            str(cell.text).count(first.mark) < 2 for cell in cells if cell.mark == first.mark
+        can_be_decimal = (
+            first.mark in ",."
+            and not is_settled
+            and all(
+                str(cell.text).count(first.mark) < 2 for cell in cells if cell.mark == first.mark
+            )
         )
         if not can_be_decimal:
             return thousands

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 # Stands for a separator of several characters, which pandas' fast parser does not take.
 _UNIT_SEPARATOR = "\x1f"
-# Rows that are looked at for leading zeros.
+# Rows that are looked at for leading zeros and for points that may group digits.
 _SAMPLE_ROWS = 1000
 
 
@@ -83,7 +83,7 @@ def parse_text_table(
     frame = _parse(text, path, lines, options)
     if cut.separator != separator:
         frame = frame.replace(_UNIT_SEPARATOR, separator, regex=True)
-    notes += _leading_zero_notes(text, path, names, frame, options)
+    notes += _written_notes(text, path, names, frame, options)
     if table_format.header and are_data(names, frame):
         shown = ", ".join(f'"{name}"' for name in names[:3])
         notes.append(
@@ -204,12 +204,21 @@ def _read_csv(text: bytes, **options: Any) -> pd.DataFrame:
     return frame
 
 
-def _leading_zero_notes(
+def _written_notes(
     text: bytes, path: Path, names: Sequence[str], frame: pd.DataFrame, options: dict[str, Any]
 ) -> list[str]:
-    """Notes on whole numbers that are written with leading zeros, as codes are."""
+    """Notes on numbers that may be something else, as they are written.
+
+    These are whole numbers with leading zeros, as of codes, and numbers such as 1.234 beside
+    620, whose points may group digits.
+    """
     whole = [i for i, dtype in enumerate(frame.dtypes) if dtype.kind == "i"]
-    if not whole:
+    mixed = [
+        i
+        for i, dtype in enumerate(frame.dtypes)
+        if options["decimal"] == "." and dtype.kind == "f" and _has_whole_and_other(frame[i])
+    ]
+    if not whole and not mixed:
         return []
     sample = _read_csv(text, **{**options, "dtype": str}, nrows=_SAMPLE_ROWS)
     notes = []
@@ -221,4 +230,21 @@ def _leading_zero_notes(
                 f'numbers, without leading zeros; write categorical = ["{names[i]}"] if they are '
                 "codes"
             )
+    for i in mixed:
+        pointed = sample[i][sample[i].str.contains(".", regex=False, na=False)]
+        if (
+            0 < len(pointed) < sample[i].count()
+            and pointed.str.fullmatch(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}").all()
+        ):
+            notes.append(
+                f'{path.name}: column "{names[i]}": cells such as "{pointed.iloc[0]}" are read '
+                'with a decimal point; write decimal = "," and thousands = "." if it groups digits'
+            )
     return notes
+
+
+def _has_whole_and_other(column: pd.Series[Any]) -> bool:
+    """Whether the first numbers of a column are below 1000, some of them whole, some not."""
+    values = column.head(_SAMPLE_ROWS).dropna()
+    is_whole = values == np.floor(values)
+    return bool((values.abs() < 1000).all() and is_whole.any() and not is_whole.all())

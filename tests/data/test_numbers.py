@@ -85,6 +85,11 @@ def test_a_cell_that_is_a_number(text: str, keys: dict[str, Any], value: float) 
         ("-€5", {}, "unit", "€"),
         ("EUR 5", {}, "unit", "EUR"),
         ("$1,200", {}, "unit", "$"),
+        ("(436.44)", {}, "negative", ""),
+        ("(1,436.44)", {}, "negative", ""),
+        ("436,44-", {"decimal": ","}, "negative", ""),
+        ("(n.a.)", {}, "text", ""),
+        ("10-20-", {}, "text", ""),
         ("n.a.", {}, "text", ""),
         ("#DIV/0!", {}, "text", ""),
         ("3+", {}, "text", ""),
@@ -167,6 +172,30 @@ def test_other_columns_are_text() -> None:
             'units = ["%", "$"] to take the sign off, or categorical = ["x"] if the column '
             "holds names",
         ),
+        (
+            ["1.5", "2", "3,25"],
+            't.csv, line 4, column "x": "3,25" is not a number (2 of 3 cells are); write '
+            '"." for "," in the cell, as others have it, or categorical = ["x"] if the column '
+            "holds names",
+        ),
+        (
+            ["1.5", "2", "3,250"],
+            't.csv, line 4, column "x": "3,250" is not a number (2 of 3 cells are); write '
+            'thousands = "," if it groups digits, or categorical = ["x"] if the column holds '
+            "names",
+        ),
+        (
+            # German: points group digits.
+            ["1.234", "2", "3,25"],
+            't.csv, line 4, column "x": "3,25" is not a number (2 of 3 cells are); write '
+            'decimal = "," (and thousands, if digits are grouped), or categorical = ["x"] if the '
+            "column holds names",
+        ),
+        (
+            ["1.5", "(2)", "3.25-"],
+            't.csv, line 3, column "x": "(2)" is not a number (1 of 3 cells are); write negative '
+            'numbers with a minus before them, or categorical = ["x"] if the column holds names',
+        ),
     ],
 )
 def test_the_first_odd_cell_is_refused_with_the_key_that_mends_it(
@@ -209,19 +238,31 @@ def test_what_leaves_no_doubt_is_read_with_a_note() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cells", "unit"),
+    ("cells", "remedy"),
     [
-        (["12 kg", "3.5kg", "7 g"], "kg"),
-        (["36,6 °C", "37 °C", None], "°C"),
+        (["12 kg", "3.5kg", "7 kg"], '"kg", and are taken for names; write units = ["kg"] to'),
+        (["12 kg", "3.5kg", "7 g"], 'convert them to one unit, and write units = ["kg", "g"] to'),
+        (["36,6 °C", "37 °C", None], 'write units = ["°C"]'),
         (["A11", "A12", "A13"], ""),
         (["1st", "2nd", "3rd", "4th"], ""),
         (["a", "b"], ""),
     ],
 )
-def test_numbers_with_letters_behind_are_names_with_a_note(cells: list[str], unit: str) -> None:
+def test_numbers_with_letters_behind_are_names_with_a_note(cells: list[str], remedy: str) -> None:
     table = settle_numbers(column_table(cells), PLAIN)
     assert table.frame["x"].tolist()[:2] == cells[:2]
-    assert [f'units = ["{unit}"]' in note for note in table.notes] == [True] * bool(unit)
+    assert [remedy in note for note in table.notes] == [True] * bool(remedy)
+
+
+def test_many_numbers_among_names_are_pointed_out() -> None:
+    numbers, odd = [str(1.5 * i) for i in range(12)], ["old"] * 13
+    (note,) = settle_numbers(column_table(numbers + odd), PLAIN).notes
+    assert (
+        '12 of 25 cells are numbers, and all are taken for names; if cells such as "old"' in note
+    )
+    assert settled(numbers + odd, missing=("old",)).dtype == np.float64
+    names = ["1", "2", "A", "B", "C"] * 5
+    assert settle_numbers(column_table(names), PLAIN).notes == ()
 
 
 def test_columns_with_a_type_stay() -> None:

@@ -199,7 +199,7 @@ GOOD = table("1,0", "2,1", "1,0")
             'column "g" (groups): empty',
         ),
         (table("1,0", "2,0"), {}, 'column "target": all 2 rows are of class 0'),
-        (table("1,0", "inf,1", "3,1"), {}, 'column "a": 1 values are infinite'),
+        (table("1,0", "inf,1", "3,1"), {}, 'line 3, column "a": 1 values are infinite'),
         (table("1,0", "1e999,1", "3,1"), {}, 'column "a": 1 values are infinite'),
         (table("1,.1", "5,.2", "4,.3"), {}, "each of the 3 rows has a different label"),
         (b"a,target\n1,\xff\xfe\n", {}, "line 2: not UTF-8 text"),

@@ -414,3 +414,26 @@ def test_a_first_line_that_looks_like_data_is_noted(
     path.write_text(text)
     table = read_tables([path], TableFormat(), ())
     assert any("looks like data" in note for note in table.notes) == is_noted
+
+
+@pytest.mark.parametrize(
+    ("cells", "is_noted"),
+    [
+        (["1.234", "620", "12.500"], True),
+        (["1.234", "620", "1.5"], False),
+        (["0.125", "1", "2"], False),
+        (["1.234", "2.000", "3.125"], False),
+        (["1.234", "", "12.500"], False),
+    ],
+)
+def test_points_that_may_group_digits_are_noted(
+    tmp_path: Path, cells: list[str], is_noted: bool
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["a;b", *(f"{cell};x" for cell in cells)]))
+    notes = read_tables([path], TableFormat(), ()).notes
+    assert any('column "a": cells such as "1.234"' in note for note in notes) == is_noted
+    keys = TableFormat(decimal=",", thousands=".")
+    if is_noted:
+        read = settle_numbers(read_tables([path], keys, ()), keys)
+        assert read.frame["a"].tolist() == [1234, 620, 12500]
