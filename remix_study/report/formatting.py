@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from remix_study.metrics import is_maximized, short_name
 from remix_study.results.effects import Interval
@@ -71,11 +71,10 @@ def counted(n: int, noun: str, plural: str = "") -> str:
     return f"{thousands(n)} {noun if n == 1 else plural or noun + 's'}"
 
 
-def listing(items: Sequence[str]) -> str:
+def listing(items: Iterable[str]) -> str:
     """Items in a line: 'a', 'a and b', 'a, b and c'."""
-    if len(items) < 2:
-        return "".join(items)
-    return ", ".join(items[:-1]) + " and " + items[-1]
+    *first, last = [*items] or [""]
+    return ", ".join(first) + " and " + last if first else last
 
 
 def first_names(names: Sequence[str], most: int) -> list[str]:
