@@ -38,12 +38,7 @@ MOST_PROBLEMS = 5
 
 @dataclass(frozen=True)
 class Outcome:
-    """The results of a run.
-
-    Attributes:
-        lines: sentences, one a problem or one a metric.
-        index: the path of the page's `index.html`; None where none was asked for.
-    """
+    """What a run ends with: sentences, one a problem or a metric, and the page's `index.html`."""
 
     lines: tuple[str, ...]
     index: Path | None = None

@@ -45,9 +45,7 @@ _FORMAT_NAMES = {"csv": "CSV", "csv.gz": "CSV (gzip)", "md": "Markdown", "tex": 
 class Formats:
     """What is written beside the page, its CSV tables and the manifest.
 
-    Attributes:
-        latex: tables as LaTeX and Markdown, for a paper.
-        figures: all figures as SVG and PNG.
+    LaTeX brings tables as Markdown, too; figures are SVG and PNG.
     """
 
     latex: bool = False

@@ -13,7 +13,7 @@ of freedom for J folds in all.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
@@ -264,6 +264,13 @@ class Effects:
                 else None
             )
         return self._differences[key]
+
+    def differences(
+        self, method: str, against: str, metrics: Iterable[str]
+    ) -> dict[str, Difference]:
+        """Metric -> one method minus another, in those of the metrics that both have."""
+        by_metric = {metric: self.difference(method, against, metric) for metric in metrics}
+        return {metric: difference for metric, difference in by_metric.items() if difference}
 
     def family(self, methods: Sequence[str], against: str, metric: str) -> tuple[Difference, ...]:
         """The differences of all methods to one, by their labels, with Holm's p-values over them.

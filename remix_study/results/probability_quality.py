@@ -93,8 +93,7 @@ def assess_probabilities(comparison: Comparison, remix: Method) -> ProbabilityQu
     effects, corrected = comparison.effects, f"{remix.label} corrected"
 
     def differences(label: str, against: Method) -> Differences:
-        by_metric = {m: effects.difference(label, against.label, m) for m in NATURAL_METRICS}
-        return {metric: d for metric, d in by_metric.items() if d}
+        return effects.differences(label, against.label, NATURAL_METRICS)
 
     as_trained = differences(remix.label, baseline)
     if not as_trained:

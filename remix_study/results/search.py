@@ -162,11 +162,9 @@ class SearchSummary:
                 choice=choice,
                 labels=tuple(trial.label for trial in choice_trials),
                 scores={m: score for m in metrics if (score := effects.score(choice, m))},
-                gains={
-                    m: gain
-                    for m in metrics
-                    if choice != "baseline" and (gain := effects.difference(choice, "baseline", m))
-                },
+                gains=effects.differences(
+                    choice, "baseline", metrics if choice != "baseline" else ()
+                ),
             )
             for choice, choice_trials in by_choice.items()
         )

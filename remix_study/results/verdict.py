@@ -35,13 +35,11 @@ class Rival:
     Attributes:
         name: the method's strategy, or the label of a corrected method.
         strategy: its strategy; of a corrected one "baseline", whose probabilities it has.
-        means: metric -> its mean test score.
         differences: metric -> ReMix minus this method; objectives and core metrics.
     """
 
     name: str
     strategy: str
-    means: Mapping[str, float]
     differences: Mapping[str, Difference]
     objectives: tuple[str, ...]
 
@@ -148,16 +146,12 @@ def _rivals(comparison: Comparison, remix: Method) -> tuple[Rival, ...]:
     stored = ((name, comparison.first_method(name, remix.settings)) for name in RIVALS)
     labels = [(name, name, method.label) for name, method in stored if method]
     labels += [(name, "baseline", name) for name in (DIVIDED, THRESHOLD)]
-    rivals = []
-    for name, strategy, label in labels:
-        means, differences = {}, {}
-        for metric in dict.fromkeys((*comparison.objectives, *CORE_METRICS)):
-            score = comparison.effects.score(label, metric)
-            difference = comparison.effects.difference(remix.label, label, metric)
-            if score and difference:
-                means[metric], differences[metric] = score.mean, difference
-        if differences:
-            rivals.append(Rival(name, strategy, means, differences, comparison.objectives))
+    metrics = dict.fromkeys((*comparison.objectives, *CORE_METRICS))
+    rivals = (
+        Rival(name, strategy, differences, comparison.objectives)
+        for name, strategy, label in labels
+        if (differences := comparison.effects.differences(remix.label, label, metrics))
+    )
     return tuple(rivals)
 
 
