@@ -13,7 +13,7 @@ from remix_study.report import figures
 from remix_study.report.figures import INK, Picture, figure, strategy_color
 from remix_study.report.formatting import counted, listing, number
 from remix_study.report.page_model import Block, Cell, Head, Section, Table
-from remix_study.report.page_tables import Column, line_table
+from remix_study.report.page_tables import Column, line_table, text_column
 from remix_study.results.columns import Record, frame_of
 from remix_study.results.comparison import Comparison
 
@@ -82,23 +82,19 @@ def _rank_table(column: PublishedColumn) -> Table:
 
 
 def _distance_table(candidates: Sequence[Record]) -> Table:
+    def near(line: Record) -> Cell:
+        if line.candidate.is_near:
+            return Cell("near", kind="verdict better")
+        return Cell("not near", kind="verdict worse")
+
     columns: tuple[Column[Record], ...] = (
         Column("published column", lambda line: line.column.title),
-        Column(
-            Head("set beside", kind="text"), lambda line: Cell(_name(line.candidate), kind="text")
-        ),
+        text_column("set beside", lambda line: _name(line.candidate)),
         Column("Spearman", lambda line: number(line.candidate.spearman, 2)),
         Column("Kendall", lambda line: number(line.candidate.kendall, 2)),
         Column("largest difference", lambda line: number(line.candidate.largest_difference, 2)),
         Column("mean difference", lambda line: number(line.candidate.mean_difference, 2)),
-        Column(
-            Head("near", kind="verdict"),
-            lambda line: (
-                Cell("near", kind="verdict better")
-                if line.candidate.is_near
-                else Cell("not near", kind="verdict worse")
-            ),
-        ),
+        Column(Head("near", kind="verdict"), near),
     )
     return line_table("How far mean ranks are from the published ones", candidates, columns)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import pandas as pd
 
@@ -13,7 +14,7 @@ from remix_study.paper.claims.evidence import evidence_of, is_image, is_reduced
 from remix_study.paper.claims.verdicts import ELSEWHERE, LEAST_DATASETS, CheckedClaim, Part
 from remix_study.paper.table2 import PROBLEMS, STRATEGIES, is_published, problem_key
 from remix_study.report.page_model import Block, Cell, Head, Section, Table
-from remix_study.report.page_tables import Column, line_table
+from remix_study.report.page_tables import Column, line_table, text_column
 from remix_study.results.columns import Record, frame_of
 from remix_study.results.comparison import Comparison
 from remix_study.results.rank_sums import KINDS
@@ -127,21 +128,18 @@ def _overview(checked: Sequence[CheckedClaim]) -> Table:
 
 
 def _parts_of(result: CheckedClaim) -> Table:
-    def numbers(part: Part) -> Cell:
-        return Cell(part.missing or SENTENCES.phrase("claims.numbers", part.numbers), kind="text")
-
-    def posteriors(part: Part) -> Cell:
-        return Cell(SENTENCES.phrase("claims.posteriors", part), kind="text")
+    def numbers(part: Part) -> str:
+        return part.missing or SENTENCES.phrase("claims.numbers", part.numbers)
 
     def name(part: Part) -> Cell:
         return Cell(part.name, ", ".join(filter(None, (part.basis, part.limits))), "name")
 
     columns: Sequence[Column[Part]] = (
         Column("part", name),
-        Column(Head("numbers", kind="text"), numbers),
+        text_column("numbers", numbers),
         Column(_MEAN, lambda part: _verdict(part.descriptive)),
         Column(_BY_DATASET, lambda part: _verdict(part.inferential)),
-        Column(Head("posterior of the claim", kind="text"), posteriors),
+        text_column("posterior of the claim", partial(SENTENCES.phrase, "claims.posteriors")),
     )
     return line_table(f"{result.claim.id}, {result.claim.place}", result.parts, columns)
 
