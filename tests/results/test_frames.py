@@ -34,7 +34,9 @@ def test_folds_have_their_rows_and_epochs(frames):
     np.testing.assert_allclose(natural.sum(axis=1), 1)
     effective = np.array(folds.effective_prior.tolist())
     labels = folds.run.map(frames.runs.set_index("run").row)
-    np.testing.assert_allclose(effective[labels == "balance"], 1 / 3, atol=0.03)
+    # Of the six batches of 16 rows one may lack a class, the others have 5 or 6 rows of each.
+    most = (16 / 3 + 5 * (16 / 3 - 5)) / 96
+    np.testing.assert_allclose(effective[labels == "balance"], 1 / 3, atol=most + 1e-9)
 
 
 def test_frames_describe_problem_and_runs(frames):
