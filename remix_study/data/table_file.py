@@ -92,7 +92,9 @@ def table_dataset(
     group_codes = None
     if groups_name is not None:
         group_codes = encode_groups(_texts_without_gaps(table, groups_name, "groups", missing))
-    notes = [*table.notes, *similar_class_notes(f'{table.name}: column "{label_name}"', labels)]
+    left_out = [f'{table.name}: column "{column}"' for column in dropped]
+    notes = [note for note in table.notes if not note.startswith(tuple(left_out))]
+    notes += similar_class_notes(f'{table.name}: column "{label_name}"', labels)
     no_features = {label_name, groups_name, *dropped}
     if table.names[0] not in no_features and _has_nameless_index(table.frame):
         notes.append(f"{table.name}: the first column has no name and numbers the rows; left out")

@@ -12,6 +12,10 @@ _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+_BINARY = {
+    b"PK\x03\x04": "a zip or an Excel file; name it .zip or .xlsx",
+    b"\xd0\xcf\x11\xe0": "an Excel file of the old format; save it as .xlsx",
+}
 # Offered where a name is misspelt; any that Python knows is taken.
 _KNOWN = ["utf-8", "utf-16", "cp1252", "latin-1", "cp1250", "cp1251", "gb18030", "shift_jis"]
 
@@ -29,8 +33,10 @@ def as_utf8(content: bytes, path: Path, encoding: str) -> tuple[bytes, list[str]
         a byte order mark alone said its encoding.
 
     Raises:
-        DataError: An unknown encoding, a text of another one, or NUL characters.
+        DataError: An unknown encoding, a text of another one, NUL characters, or another format.
     """
+    if what := next((what for mark, what in _BINARY.items() if content.startswith(mark)), ""):
+        raise DataError(f"{path}: no text, but {what}")
     marked = next((e for mark, e in _BYTE_ORDER_MARKS.items() if content.startswith(mark)), "")
     notes = []
     if not encoding and marked == "utf-16":

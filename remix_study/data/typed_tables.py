@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _EXTRAS = {"pyarrow": "parquet", "openpyxl": "excel"}
+_REMEDY = "; save it anew, or let its name end as its format"
 
 
 def check_installed(library: str, what: str) -> None:
@@ -97,7 +98,7 @@ def _arrow_table(content: bytes, path: Path, what: str, read: Any) -> RawTable:
         frame = frame_of_arrow(read(pa.BufferReader(content)))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(
-            f"{path}: cannot be read as a {what} file ({' '.join(str(error).split())})"
+            f"{path}: cannot be read as a {what} file ({' '.join(str(error).split())}){_REMEDY}"
         ) from None
     return _table(frame, content, path)
 
@@ -126,7 +127,7 @@ def parse_excel(
         book.close()
     except Exception as error:
         # openpyxl raises many kinds of errors for a damaged workbook.
-        raise DataError(f"{path}: cannot be read as an Excel file ({error})") from None
+        raise DataError(f"{path}: cannot be read as an Excel file ({error}){_REMEDY}") from None
     width = max(map(len, rows), default=0)
     padded = [[*row, *[None] * (width - len(row))] for row in rows]
     cells = pd.DataFrame(padded, dtype=object).fillna(np.nan)
@@ -159,7 +160,7 @@ def parse_npz(
             arrays = dict(npz.items())
     except Exception as error:
         # NumPy and zipfile raise many kinds of errors for a damaged archive.
-        raise DataError(f"{path}: cannot be read as NPZ arrays ({error})") from None
+        raise DataError(f"{path}: cannot be read as NPZ arrays ({error}){_REMEDY}") from None
     return _table(frame_of_arrays(arrays, str(path)), content, path)
 
 

@@ -294,7 +294,17 @@ BROKEN: list[tuple[str, Callable[[], bytes], str]] = [
     ("x.parquet", lambda: buffer_of(FRAME.to_parquet)[:-9], ": cannot be read as a Parquet file"),
     ("x.feather", lambda: b"nothing of this kind", ": cannot be read as a Feather file"),
     ("x.xlsx", lambda: excel()[:300], ": cannot be read as an Excel file"),
-    ("x.xlsx", lambda: b"a,b\n1,2\n", ": cannot be read as an Excel file"),
+    (
+        "x.xlsx",
+        lambda: b"a,b\n1,2\n",
+        ": cannot be read as an Excel file (File is not a zip file); save it",
+    ),
+    ("x.csv", excel, ": no text, but a zip or an Excel file; name it .zip or .xlsx"),
+    (
+        "x.csv",
+        lambda: b"\xd0\xcf\x11\xe0\xa1\xb1",
+        ": no text, but an Excel file of the old format; save",
+    ),
     ("x.npz", lambda: npz()[:200], ": cannot be read as NPZ arrays"),
     (
         "x.npz",

@@ -437,3 +437,10 @@ def test_points_that_may_group_digits_are_noted(
     if is_noted:
         read = settle_numbers(read_tables([path], keys, ()), keys)
         assert read.frame["a"].tolist() == [1234, 620, 12500]
+
+
+def test_a_column_that_is_left_out_is_not_noted(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("zip,a,y\n" + "".join(f"0{i},{i * i},{i % 2}\n" for i in range(9)))
+    assert any("leading zeros" in note for note in load_file(path, label="y").notes)
+    assert load_file(path, label="y", drop=("zip",)).notes == ()
