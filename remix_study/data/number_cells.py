@@ -19,8 +19,8 @@ _SIGN = re.compile(
 # What looks like a minus and is none for a computer.
 _MINUS = re.compile("^[\u2212\u2013\ufe63\uff0d](?=[0-9.,])")
 _BLANK_GROUPS = re.compile("[\u00a0\u2009\u202f]")
-# A negative number as accountants and some programs write it.
-_NEGATIVE = re.compile(r"\((.+)\)|(.*[0-9])-")
+# A negative number as accountants and some programs write it; "(1)" and "3-" are names or grades.
+_NEGATIVE = re.compile(r"\((.*[0-9][0-9.,]+)\)|(.*[0-9][0-9.,]+)-")
 _WITH_UNIT = re.compile(r"[+-]?[0-9][0-9.,]*\s*([^\W\d_]{1,8}|°[^\W\d_]?)")
 _QUOTES = ("'", '"', "`")
 # A longer text is no number; regular expressions on it would only take time.

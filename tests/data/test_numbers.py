@@ -89,6 +89,8 @@ def test_a_cell_that_is_a_number(text: str, keys: dict[str, Any], value: float) 
         ("(1,436.44)", {}, "negative", ""),
         ("436,44-", {"decimal": ","}, "negative", ""),
         ("(n.a.)", {}, "text", ""),
+        ("(1)", {}, "text", ""),
+        ("3-", {}, "text", ""),
         ("10-20-", {}, "text", ""),
         ("n.a.", {}, "text", ""),
         ("#DIV/0!", {}, "text", ""),
@@ -192,9 +194,10 @@ def test_other_columns_are_text() -> None:
             "column holds names",
         ),
         (
-            ["1.5", "(2)", "3.25-"],
-            't.csv, line 3, column "x": "(2)" is not a number (1 of 3 cells are); write negative '
-            'numbers with a minus before them, or categorical = ["x"] if the column holds names',
+            ["1.5", "(2.5)", "3.25-"],
+            't.csv, line 3, column "x": "(2.5)" is not a number (1 of 3 cells are); write '
+            'negative numbers with a minus before them, or categorical = ["x"] if the column '
+            "holds names",
         ),
     ],
 )
