@@ -179,7 +179,7 @@ class _Cells:
         if len(numbers) < _FEWEST_NUMBERS or len(numbers) <= len(others):
             return
         texts = [str(self._texts[code]) for code in others]
-        remedy = "replace them by NaN" if self._table.is_from_python else "the key missing"
+        remedy = "replacing them by NaN" if self._table.is_from_python else "the key missing"
         self.notes.append(
             f'{self._table.name}: column "{self._name}": {self._counts[numbers].sum()} of '
             f"{self._counts.sum()} cells are numbers, and all are taken for names; if cells such "

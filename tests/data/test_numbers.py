@@ -264,6 +264,9 @@ def test_many_numbers_among_names_are_pointed_out() -> None:
         '12 of 25 cells are numbers, and all are taken for names; if cells such as "old"' in note
     )
     assert settled(numbers + odd, missing=("old",)).dtype == np.float64
+    python_table = RawTable('data set "mine"', pd.DataFrame({"x": numbers + odd}))
+    (note,) = settle_numbers(python_table, PLAIN).notes
+    assert note.endswith("replacing them by NaN makes numbers of the others")
     names = ["1", "2", "A", "B", "C"] * 5
     assert settle_numbers(column_table(names), PLAIN).notes == ()
 
