@@ -54,6 +54,8 @@ class DenseReference:
                 share, label_share = plan.weight[step][:, None], plan.label_weight[step][:, None]
                 first, second = plan.first[step], plan.second[step]
                 x = share * X[first] + (1 - share) * X[second]
+                if plan.neighbours is not None:
+                    x = problem.with_voted_categories(x, first, plan.neighbours[step])
                 y = label_share * Y[first] + (1 - label_share) * Y[second]
                 keep = [tf.constant(layer[step]) for layer in multipliers]
                 vectors = tf.constant(class_weight), tf.constant(offset)

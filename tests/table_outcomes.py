@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 
 import numpy as np
+from mixed_tables import MixedProblem
 from small_problems import SmallProblem, short_training
 from user_nets import fixed_start
 
@@ -27,6 +28,10 @@ def outcome_arrays(strategies, models=()):
     engine = with_missing.engine(members)
     for strategy in strategies:
         arrays |= _arrays_of(strategy, engine.fit(members, make_strategy(strategy), keys))
+    mixed = MixedProblem()
+    members = mixed.members((64, 112, 80))
+    outcomes = mixed.engine(members).fit(members, make_strategy("smote"), keys)
+    arrays |= _arrays_of("smote of categories", outcomes)
     problem = SmallProblem(n_features=6)
     members = problem.members((96, 64))
     for model in models:

@@ -56,11 +56,9 @@ def smote_repo(streams: MemberStreams, training: TrainingRows, batch_size: int) 
     places = np.stack([rng.choice(n, batch_size, replace=False) for n in size])
     slots, offset = _locate(groups, places)
     most = np.where(smallest < SMALLEST_FOR_SMOTE, 0, np.minimum(smallest - 1, NEIGHBOURS))
-    first, second, weight = draw_smote_rows(
-        rng, training, groups, slots, offset, most[slots // training.n_classes]
-    )
-    shape = places.shape
-    return DrawnRows(first.reshape(shape), second.reshape(shape), weight.reshape(shape))
+    most = most[slots // training.n_classes]
+    drawn = draw_smote_rows(rng, training, groups, slots, offset, most)
+    return drawn.at(np.arange(places.size).reshape(places.shape))
 
 
 def _enlarged_sizes(groups: ClassGroups) -> tuple[IntArray, IntArray]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from remix_study.batches.nominal import NominalFeatures
 from remix_study.batches.training_rows import DrawnRows, FeatureRows, IntArray, TrainingRows
 
 NEIGHBOURS = 5
@@ -21,6 +22,7 @@ def nearest_neighbours(
     start: NDArray[np.intp],
     count: NDArray[np.intp],
     k: int = NEIGHBOURS,
+    nominal: NominalFeatures | None = None,
 ) -> NDArray[np.intp]:
     """Find each row's nearest other rows of its own group, by Euclidean distance.
 
@@ -33,6 +35,7 @@ def nearest_neighbours(
         start: (G,) first entry of ``rows`` of each group.
         count: (G,) rows of each group, at least 2.
         k: Neighbours of each row.
+        nominal: Nominal features, which count as in :meth:`NominalFeatures.points`.
 
     Returns:
         (G, m, k') positions within the group, nearest first, where m is the size of the largest
@@ -49,8 +52,10 @@ def nearest_neighbours(
         is_row = place < count[part, None]
         # Padding repeats the group's first row, which is cheap to gather, and is masked below.
         # float64 keeps the squares of any two different float32 rows of like size apart.
-        points = features[rows[start[part, None] + np.where(is_row, place, 0)]].astype(np.float64)
-        points = points.reshape(*is_row.shape, width)
+        present = rows[start[part, None] + np.where(is_row, place, 0)]
+        points = features[present].astype(np.float64).reshape(*is_row.shape, width)
+        if nominal:
+            points = nominal.points(points, present, is_row)
         square = np.einsum("gmd,gmd->gm", points, points)
         # Without the row's own square, which shifts all distances of the row alike.
         distance = square[:, None, :] - 2.0 * (points @ points.transpose(0, 2, 1))
@@ -121,7 +126,7 @@ def draw_smote_rows(
             there is none, a synthetic row repeats a row of the group.
 
     Returns:
-        Rows of shape (m,).
+        Rows of shape (m,), neighbours (m, ``NEIGHBOURS``).
     """
     count = groups.count.ravel()[slots]
     synthetic = np.flatnonzero(offset >= count)
@@ -129,14 +134,18 @@ def draw_smote_rows(
     offset[synthetic] = rng.integers(count[synthetic])
     first = groups.rows[groups.start[slots] + offset]
     second, weight = first.copy(), np.ones(len(slots), np.float32)
+    neighbours = None if training.nominal is None else np.full((len(slots), NEIGHBOURS), -1)
     limit = np.minimum(most, count - 1)
     blended = synthetic[limit[synthetic] > 0]
     if len(blended):
         used, inverse = np.unique(slots[blended], return_inverse=True)
-        near = nearest_neighbours(
-            training.features(), groups.rows, groups.start[used], groups.count.ravel()[used]
-        )
-        partner = near[inverse, offset[blended], rng.integers(limit[blended])]
-        second[blended] = groups.rows[groups.start[slots[blended]] + partner]
+        parts = groups.rows, groups.start[used], groups.count.ravel()[used]
+        near = nearest_neighbours(training.features(), *parts, nominal=training.nominal)
+        places = groups.start[slots[blended], None] + near[inverse, offset[blended]]
+        # Past the neighbours of a small group a place may be none.
+        rows, k = groups.rows.take(places, mode="clip"), near.shape[2]
+        second[blended] = rows[np.arange(len(rows)), rng.integers(limit[blended])]
         weight[blended] = 1.0 - rng.random(len(blended))
-    return DrawnRows(first, second, weight)
+        if neighbours is not None:
+            neighbours[blended, :k] = np.where(np.arange(k) < limit[blended, None], rows, -1)
+    return DrawnRows(first, second, weight, neighbours)

@@ -1,22 +1,23 @@
 """Batch plans: which two rows make each training row of an epoch, and with what weights.
 
-A plan is four arrays that depend on the strategy, the member's seed and the epoch alone. A member
+A plan is arrays that depend on the strategy, the member's seed and the epoch alone. A member
 therefore trains on the same rows whatever other members share its stack, and a plan can be tested
 row by row without a network.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from remix_study.batches.class_groups import NEIGHBOURS
 from remix_study.batches.mixing import MIXINGS, Mixing, mixing_weights
 from remix_study.batches.random_bits import NUMPY, PLAN_KEYS, derive_keys, member_keys
-from remix_study.batches.samplers import MEMBER_SAMPLERS, STACK_SAMPLERS
+from remix_study.batches.samplers import MEMBER_SAMPLERS, SMOTE_SAMPLERS, STACK_SAMPLERS
 from remix_study.batches.stack_draws import StackRows, gather, stack_rows
 from remix_study.batches.strategies import Strategy
 from remix_study.batches.training_rows import MemberStreams, TrainingRows
@@ -31,19 +32,23 @@ class BatchPlan:
     """Batches of one epoch of one member; each array is (steps, batch).
 
     Features of a training row are ``weight * X[first] + (1 - weight) * X[second]``, its one-hot
-    label the same with ``label_weight``.
+    label the same with ``label_weight``. A row with neighbours has in each nominal column the
+    category that most of them have; on a tie that of ``first``.
 
     Attributes:
         first: int32 positions in the problem's rows.
         second: int32 positions; equal to ``first`` where nothing is blended.
         weight: float32 in [0, 1].
         label_weight: float32 in [0, 1].
+        neighbours: int32 (steps, batch, k) positions, -1 where there is none; None in a stack
+            without SMOTE or without nominal features.
     """
 
     first: NDArray[np.int32]
     second: NDArray[np.int32]
     weight: NDArray[np.float32]
     label_weight: NDArray[np.float32]
+    neighbours: NDArray[np.int32] | None = None
 
     @property
     def steps(self) -> int:
@@ -52,7 +57,7 @@ class BatchPlan:
 
 
 class StackPlan(NamedTuple):
-    """The plans of a stack's members, arrays (members, steps, batch) as in :class:`BatchPlan`.
+    """The plans of a stack's members, arrays (members, steps, batch, ...) of :class:`BatchPlan`.
 
     Batches past a member's own hold rows that are safe to gather and must not be trained on.
     """
@@ -61,6 +66,11 @@ class StackPlan(NamedTuple):
     second: Any
     weight: Any
     label_weight: Any
+    neighbours: Any = None
+
+    def map(self, function: Callable[[Any], Any]) -> StackPlan:
+        """The plan with a function of each of its arrays."""
+        return StackPlan(*(None if array is None else function(array) for array in self))
 
 
 class StackPlanner:
@@ -103,6 +113,8 @@ class StackPlanner:
         self.rows = stack_rows(training) if rows is None else rows
         self.steps = (self.rows.count[:, 0] // batch_size).astype(np.int32)
         self.keys = member_keys(seeds, PLAN_KEYS)
+        is_smote = any(strategy.sampler in SMOTE_SAMPLERS for strategy in strategies)
+        self._has_neighbours = is_smote and training[0].nominal is not None
 
     def plan(self, epoch: int, members: NDArray[np.intp] | None = None) -> StackPlan:
         """Plan one epoch.
@@ -118,6 +130,7 @@ class StackPlanner:
         first = np.zeros(shape, np.int32)
         weight = np.ones(shape, np.float32)
         second, label_weight = first.copy(), weight.copy()
+        neighbours = np.full((*shape, NEIGHBOURS), -1, np.int32) if self._has_neighbours else None
         everybody = range(size) if members is None else members.tolist()
         for sampler, mixing, group in self._groups(everybody):
             rows = StackRows(*(array[group] for array in self.rows))
@@ -133,7 +146,10 @@ class StackPlanner:
                 else gather(NUMPY, rows.rows, drawn.second)
             )
             weight[group], label_weight[group] = drawn.weight, drawn.label_weight
-        return StackPlan(first, second, weight, label_weight)
+            if neighbours is not None and drawn.neighbours is not None:
+                for member, near in zip(group, drawn.neighbours, strict=True):
+                    neighbours[member] = np.where(near < 0, -1, self.rows.rows[member][near])
+        return StackPlan(first, second, weight, label_weight, neighbours)
 
     def _groups(self, members: Sequence[int]) -> Iterator[tuple[str, str, list[int]]]:
         """Yield the members that are drawn alike together, as many as the memory is meant for."""
@@ -179,14 +195,17 @@ class StackPlanner:
             first = STACK_SAMPLERS[sampler](NUMPY, keys, rows, self.batch_size)
             return StackPlan(first, first, ones, ones)
         drawn = StackPlan(np.zeros(shape, int), np.zeros(shape, int), ones.copy(), ones)
+        if self._has_neighbours:
+            drawn = drawn._replace(neighbours=np.full((*shape, NEIGHBOURS), -1, np.int32))
         batches = STACK_SAMPLERS["natural"](NUMPY, keys, rows, self.batch_size)
         for place, member in enumerate(group):
             natural = batches[place, : self.steps[member]]
             streams = MemberStreams(self._seeds[member], epoch, keys[place : place + 1], natural)
             alone = MEMBER_SAMPLERS[sampler](streams, self.training[member], self.batch_size)
             steps = len(alone.first)
-            for array, part in zip(drawn, alone, strict=False):
-                array[place, :steps] = part
+            for name, part in alone._asdict().items():
+                if part is not None:
+                    getattr(drawn, name)[place, :steps] = part
         return drawn
 
 
@@ -227,7 +246,7 @@ def plan_epoch(
         UsageError: The batch size is below 1 or above the number of training rows.
     """
     planner = StackPlanner([strategy], [training], [seed], batch_size=batch_size)
-    return BatchPlan(*(array[0] for array in planner.plan(epoch)))
+    return BatchPlan(*planner.plan(epoch).map(lambda array: array[0]))
 
 
 def check_batch_size(batch_size: int, n_rows: int) -> None:

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from remix_study.batches.authors_code import balanced_repo, smote_repo
 from remix_study.batches.class_groups import (
@@ -48,7 +47,7 @@ def smote(streams: MemberStreams, training: TrainingRows, batch_size: int) -> Dr
     A smaller class is kept whole and filled up by SMOTE (Chawla et al. 2002): a row drawn
     uniformly, one of its k = min(5, n - 1) nearest rows of the class in the batch, and a gap
     from U(0, 1); by repetition where the batch holds one row of it. A larger class is cut down
-    without replacement.
+    without replacement. Nominal features are those of SMOTE-NC; see :class:`NominalFeatures`.
     """
     rng = streams.generator()
     batches = streams.batches
@@ -57,9 +56,9 @@ def smote(streams: MemberStreams, training: TrainingRows, batch_size: int) -> Dr
     slots = slot_groups(quota)
     # A group's rows stand in the random order of the epoch, so its first rows are a fair cut.
     offset = np.arange(len(slots)) - (np.cumsum(quota) - quota.ravel())[slots]
-    first, second, weight = draw_smote_rows(rng, training, groups, slots, offset)
+    drawn = draw_smote_rows(rng, training, groups, slots, offset)
     order = rng.permuted(np.arange(batches.size).reshape(batches.shape), axis=1)
-    return DrawnRows(first[order], second[order], weight[order])
+    return drawn.at(order)
 
 
 def undersample(streams: MemberStreams, training: TrainingRows, batch_size: int) -> DrawnRows:
@@ -97,36 +96,37 @@ def smote_dataset(streams: MemberStreams, training: TrainingRows, batch_size: in
     key = "smote-dataset", streams.seed
     if key not in training.cache:
         training.cache[key] = _enlarge(streams.member(), training)
-    first, second, weight = training.cache[key]
+    drawn: DrawnRows = training.cache[key]
     steps = len(training.rows) // batch_size
-    batches = streams.generator().permutation(len(first))[: steps * batch_size].reshape(steps, -1)
-    return DrawnRows(first[batches], second[batches], weight[batches])
+    places = streams.generator().permutation(len(drawn.first))
+    return drawn.at(places[: steps * batch_size].reshape(steps, -1))
 
 
-def _enlarge(
-    rng: np.random.Generator, training: TrainingRows
-) -> tuple[IntArray, IntArray, NDArray[np.float32]]:
-    """All training rows, then SMOTE's synthetic rows, as (m,) first rows, second rows, weights."""
+def _enlarge(rng: np.random.Generator, training: TrainingRows) -> DrawnRows:
+    """All training rows, then SMOTE's synthetic rows, each array (m,) or (m, ``NEIGHBOURS``)."""
     counts = np.bincount(training.y, minlength=training.n_classes)
     all_rows = np.arange(len(training.y))
-    first, second = [all_rows], [all_rows]
-    weight = [np.ones(len(all_rows))]
+    first, second, weight = [all_rows], [all_rows], [np.ones(len(all_rows))]
+    neighbours = [np.full((len(all_rows), NEIGHBOURS), -1)]
     for code in np.flatnonzero((counts > 0) & (counts < counts.max())):
         class_rows = np.flatnonzero(training.y == code)
         n_synthetic = int(counts.max() - len(class_rows))
         base = rng.integers(len(class_rows), size=n_synthetic)
         first.append(class_rows[base])
+        neighbours.append(np.full((n_synthetic, NEIGHBOURS), -1))
         if len(class_rows) == 1:
-            second.append(class_rows[base])
+            second.append(first[-1])
             weight.append(np.ones(n_synthetic))
             continue
         near = _nearest_in_class(training, class_rows)
+        neighbours[-1][:, : near.shape[1]] = class_rows[near[base]]
         second.append(class_rows[near[base, rng.integers(near.shape[1], size=n_synthetic)]])
         weight.append(1.0 - rng.random(n_synthetic))
-    return (
+    return DrawnRows(
         np.concatenate(first),
         np.concatenate(second),
         np.concatenate(weight).astype(np.float32),
+        None if training.nominal is None else np.concatenate(neighbours),
     )
 
 
@@ -135,6 +135,9 @@ def _nearest_in_class(training: TrainingRows, class_rows: IntArray) -> IntArray:
     from sklearn.neighbors import NearestNeighbors
 
     features = training.features()[class_rows].reshape(len(class_rows), -1)
+    if training.nominal is not None:
+        group, points = class_rows[None], features[None].astype(np.float64)
+        features = training.nominal.points(points, group, np.ones(group.shape, bool))[0]
     search = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(class_rows) - 1)).fit(features)
     # Without an argument, a row does not count as its own neighbour.
     near: IntArray = search.kneighbors(return_distance=False)

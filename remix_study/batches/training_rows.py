@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from remix_study.batches.nominal import NominalFeatures
+
 IntArray = NDArray[np.intp]
 
 DRAW_STREAM, MIX_STREAM, MEMBER_STREAM = 1, 2, 3
@@ -39,6 +41,7 @@ class TrainingRows:
         features: Returns the preprocessed float32 features of these rows, (n, d) or (n, ...);
             called by SMOTE samplers only.
         cache: Results that a sampler computes once for a member, by sampler and seed.
+        nominal: Their nominal features, with which SMOTE is SMOTE-NC; None where all are numeric.
     """
 
     rows: NDArray[np.int32]
@@ -46,6 +49,7 @@ class TrainingRows:
     n_classes: int
     features: Callable[[], FeatureRows]
     cache: dict[Any, Any] = field(default_factory=dict)
+    nominal: NominalFeatures | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,11 +83,20 @@ class DrawnRows(NamedTuple):
     ``first`` and ``second`` are positions among the training rows, ``weight`` is float32: the
     features of a row are ``weight * X[first] + (1 - weight) * X[second]``. Both rows have the
     same class.
+
+    ``neighbours``, (steps, batch, k), are the k nearest rows of a synthetic row's ``first``, -1
+    where there are fewer and for other rows; None where no feature is nominal.
     """
 
     first: IntArray
     second: IntArray
     weight: NDArray[np.float32]
+    neighbours: IntArray | None = None
+
+    def at(self, places: IntArray) -> DrawnRows:
+        """Those at some places along the first axis, in the shape of ``places``."""
+        near = None if self.neighbours is None else self.neighbours[places]
+        return DrawnRows(self.first[places], self.second[places], self.weight[places], near)
 
 
 Sampler = Callable[[MemberStreams, TrainingRows, int], DrawnRows]

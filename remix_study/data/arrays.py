@@ -92,14 +92,17 @@ def from_arrays(
             raise DataError(f"{where}: X has {n_rows} rows and {argument} has {len(values)}")
 
     notes: tuple[str, ...] = ()
+    nominal: tuple[tuple[int, ...], ...] = ()
     if matrix is not None and matrix.dtype.kind in "bif":
         numbers = np.array(matrix, dtype=np.float64, order="C")
         check_features(numbers, names, where)
+        if matrix.dtype.kind == "b":
+            nominal = tuple((at,) for at in range(len(names)))
     else:
         frame = X if matrix is None else pd.DataFrame(matrix, columns=names).infer_objects()
         table = settle_numbers(RawTable(where, frame.set_axis(names, axis=1)), TableFormat())
         encoded = encode_columns(table)
-        numbers, names = encoded.X, list(encoded.features)
+        numbers, names, nominal = encoded.X, list(encoded.features), encoded.nominal
         notes = (*table.notes, *encoded.notes)
     notes += tuple(similar_class_notes(f"{where}: y", labels.tolist()))
     codes, classes = encode_labels(labels)
@@ -114,6 +117,7 @@ def from_arrays(
         source="arrays given from Python",
         features=names,
         notes=notes,
+        nominal=nominal,
     )
 
 

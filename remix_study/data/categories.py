@@ -81,7 +81,7 @@ def encode_categories(column: TextColumn) -> FeatureBlock:
         present = np.flatnonzero(column.codes >= 0)
         out[present, positions[column.codes[present]]] = 1
 
-    return FeatureBlock(tuple(names), fill, tuple(notes))
+    return FeatureBlock(tuple(names), fill, tuple(notes), is_nominal=True)
 
 
 def _rare_levels(column: TextColumn) -> NDArray[np.bool_]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,11 +38,13 @@ class EncodedColumns:
         X: float64 of shape (n, d), NaN where missing.
         features: The d feature names.
         notes: Warnings about columns, one line each.
+        nominal: Positions of the features of each nominal column.
     """
 
     X: NDArray[np.float64]
     features: tuple[str, ...]
     notes: tuple[str, ...]
+    nominal: tuple[tuple[int, ...], ...]
 
 
 def encode_columns(table: RawTable) -> EncodedColumns:
@@ -69,11 +71,16 @@ def encode_columns(table: RawTable) -> EncodedColumns:
     _refuse_duplicates(names, table.source)
     _check_size(blocks, table)
     X, start = np.empty((table.n_rows, len(names))), 0
+    nominal = []
     for block in blocks.values():
-        block.fill(X[:, start : start + len(block.names)])
-        start += len(block.names)
+        end = start + len(block.names)
+        block.fill(X[:, start:end])
+        if block.is_nominal:
+            nominal.append(tuple(range(start, end)))
+        start = end
     check_features(X, names, table.source, table.place)
-    return EncodedColumns(X, tuple(names), tuple(_notes(blocks, table.name)))
+    notes = tuple(_notes(blocks, table.name))
+    return EncodedColumns(X, tuple(names), notes, tuple(nominal))
 
 
 def _encode(name: str, column: pd.Series[Any], table: RawTable) -> FeatureBlock:
@@ -85,8 +92,9 @@ def _encode(name: str, column: pd.Series[Any], table: RawTable) -> FeatureBlock:
     _refuse_type(column, cell_types, where)
     if column.isna().all():
         return encode_numbers(name, pd.Series(np.full(len(column), np.nan)), table)
-    if types.is_numeric_dtype(column.dtype) or types.is_bool_dtype(column.dtype):
-        return encode_numbers(name, column, table)
+    is_truth = types.is_bool_dtype(column.dtype)
+    if types.is_numeric_dtype(column.dtype) or is_truth:
+        return replace(encode_numbers(name, column, table), is_nominal=is_truth)
     if types.is_datetime64_any_dtype(column.dtype):
         return encode_dates(name, column)
     if types.is_timedelta64_dtype(column.dtype):
@@ -107,7 +115,8 @@ def _encode_texts(texts: TextColumn) -> FeatureBlock:
     lower = [text.lower() for text in texts.levels[:3]]
     if len(texts.levels) <= 3 and set(lower) <= {"true", "false"}:
         truth = np.array([*(text == "true" for text in lower), np.nan])
-        return encode_numbers(texts.name, pd.Series(truth[texts.codes]), texts.table)
+        numbers = encode_numbers(texts.name, pd.Series(truth[texts.codes]), texts.table)
+        return replace(numbers, is_nominal=True)
     if block := encode_time_texts(texts):
         return block
     if is_free_text(texts):

@@ -39,6 +39,8 @@ class Dataset:
         citation: Whom to cite, in one line.
         sha256: Hash of the files' uncompressed bytes, or of the arrays.
         notes: Warnings that every output repeats, one line each.
+        nominal: For each nominal column of a table the positions of its features: those of its
+            categories, or the one of a truth value. Other features are numeric.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Dataset:
     citation: str
     sha256: str
     notes: tuple[str, ...]
+    nominal: tuple[tuple[int, ...], ...] = ()
 
     @property
     def counts(self) -> NDArray[np.intp]:
@@ -85,6 +88,7 @@ def user_dataset(
     features: Sequence[str] = (),
     sha256: str = "",
     notes: Sequence[str] = (),
+    nominal: tuple[tuple[int, ...], ...] = (),
 ) -> Dataset:
     """Make a data set of a user's own rows, whose arrays become read-only.
 
@@ -104,6 +108,7 @@ def user_dataset(
         citation="your own data",
         sha256=sha256 or fingerprint(X, y, classes, groups),
         notes=tuple(notes),
+        nominal=nominal,
     )
 
 

@@ -114,6 +114,7 @@ def table_dataset(
         features=encoded.features,
         sha256=table.sha256,
         notes=(*notes, *features.notes, *encoded.notes),
+        nominal=encoded.nominal,
     )
 
 

@@ -29,11 +29,13 @@ class FeatureBlock:
         fill: Writes them into a float64 array (n, len(names)), which it is given.
         notes: Pairs of a remark and what it says of this column alone, such as
             ("is empty; it carries no information", ""): columns of one remark share a line.
+        is_nominal: Whether they are the categories of the column, or its truth value.
     """
 
     names: tuple[str, ...]
     fill: Callable[[NDArray[np.float64]], None]
     notes: tuple[tuple[str, str], ...] = ()
+    is_nominal: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -255,10 +255,10 @@ class Task:
                 fill,
                 centre,
                 scale,
-                # Convolutions by XLA take a hundred times as long on a CPU, and the layers that
-                # augment have no form for it.
+                # XLA makes convolutions a hundred times as slow on a CPU, and cannot augment.
                 jit=model.name == STACKED,
                 augmentation=self._build_augmentation() if is_augmented else None,
+                nominal=self.members.nominal,
                 cores=self.cores,
             )
             while len(engines) > _MAX_ENGINES:

@@ -9,13 +9,15 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from remix_study.batches.nominal import NominalFeatures
 from remix_study.models.augmentation import Augmentation
 from remix_study.models.networks import Network
 from remix_study.training.adam import AdamState
 from remix_study.training.pace import Pace
+from remix_study.training.problem_rows import Data
 from remix_study.training.program import Program
 from remix_study.training.stacks import has_accelerator
-from remix_study.training.step import Data, Weights
+from remix_study.training.step import Weights
 
 # Arrays of up to eight stacks are kept between trials.
 _MOST_KEPT = 32
@@ -40,6 +42,7 @@ class CompiledProblem:
         scale: (members, d) what is divided by.
         jit: Whether the program is compiled by XLA.
         augmentation: What strategies that augment do to images.
+        nominal: The rows' nominal features; None where all are numeric.
         draws_on_device: Whether batch plans are drawn by a compiled program where they can be;
             where None, on an accelerator.
         program: The compiled functions.
@@ -56,6 +59,7 @@ class CompiledProblem:
     scale: NDArray[Any]
     jit: bool = True
     augmentation: Augmentation | None = None
+    nominal: NominalFeatures | None = None
     draws_on_device: bool | None = None
     program: Program = field(init=False)
     data: Data = field(init=False)
@@ -69,7 +73,7 @@ class CompiledProblem:
         self.program = Program(
             self.network, n_classes=self.n_classes, jit=self.jit, augmentation=self.augmentation
         )
-        self.data = self.program.data(self.X, self.y)
+        self.data = self.program.data(self.X, self.y, self.nominal)
 
     def first_values(self, seeds: Sequence[int]) -> FirstValues:
         """Return the first values of a stack on the device, kept for later trials.

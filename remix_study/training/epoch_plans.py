@@ -59,8 +59,7 @@ def host_plans(
     while True:
         plan = planner.plan(epoch, np.flatnonzero(running))
         counts = count_epoch(NUMPY, plan, y, planner.steps, n_classes)
-        on_device = StackPlan(*map(backend().on_device, plan))
-        yield EpochPlan(epoch, on_device, counts)
+        yield EpochPlan(epoch, plan.map(backend().on_device), counts)
         epoch += 1
 
 
@@ -161,9 +160,8 @@ def _draw(
         kind = MIXINGS[name]
         if kind is not None:
             mixed = mix(ops, kind, keys, first, remaining.pop(0), rows)
-            plan = StackPlan(
-                *(choose(number, mixing, new, old) for new, old in zip(mixed, plan, strict=True))
-            )
+            pairs = zip(mixed[:4], plan[:4], strict=True)
+            plan = StackPlan(*(choose(number, mixing, new, old) for new, old in pairs))
     plan = plan._replace(
         first=ops.cast(gather(ops, rows.rows, plan.first), "int32"),
         second=ops.cast(gather(ops, rows.rows, plan.second), "int32"),

@@ -6,7 +6,8 @@ from typing import Any
 
 from remix_study.training.adam import AdamState
 from remix_study.training.backend import Function
-from remix_study.training.step import Data, Step, Weights
+from remix_study.training.problem_rows import Data
+from remix_study.training.step import Step, Weights
 
 
 class MappedStep:
@@ -80,7 +81,7 @@ class MappedStep:
 
 
 def _stack_of_one(arrays: Any) -> Any:
-    """An array, or a named tuple of arrays, with a member axis of one."""
+    """An array, or a named tuple of arrays or None, with a member axis of one."""
     if isinstance(arrays, tuple):
-        return type(arrays)(*(array[None] for array in arrays))
-    return arrays[None]
+        return type(arrays)(*map(_stack_of_one, arrays))
+    return None if arrays is None else arrays[None]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from remix_study.batches.nominal import NominalFeatures, nominal_features
 from remix_study.batches.plan_summary import PlanSummary
 from remix_study.batches.training_rows import FeatureRows, TrainingRows
 from remix_study.data.folds import Fold
@@ -77,11 +78,13 @@ class FoldMembers:
     Attributes:
         problem: The problem.
         preprocessing: Fitted on each fold's training rows; None for images.
+        nominal: The rows' nominal features; None where all are numeric.
         members: One a fold.
     """
 
     problem: Problem
     preprocessing: Preprocessing | None
+    nominal: NominalFeatures | None
     members: list[Member]
 
     def features(self) -> tuple[NDArray[Any], ...]:
@@ -101,18 +104,24 @@ class FoldMembers:
 
 def make_members(problem: Problem, folds: Sequence[Fold], seed: int) -> FoldMembers:
     """Fit the preprocessing of every fold and make its member, seeded by the study's seed."""
-    preprocessing = None
+    preprocessing = nominal = None
     if not problem.dataset.has_images:
         preprocessing = fit_preprocessing(problem.X, [fold.train for fold in folds])
+        nominal = nominal_features(problem.X, problem.dataset.nominal)
     members = [
-        _make_member(problem, position, fold, preprocessing, seed)
+        _make_member(problem, position, fold, preprocessing, nominal, seed)
         for position, fold in enumerate(folds)
     ]
-    return FoldMembers(problem, preprocessing, members)
+    return FoldMembers(problem, preprocessing, nominal, members)
 
 
 def _make_member(
-    problem: Problem, position: int, fold: Fold, preprocessing: Preprocessing | None, seed: int
+    problem: Problem,
+    position: int,
+    fold: Fold,
+    preprocessing: Preprocessing | None,
+    nominal: NominalFeatures | None,
+    seed: int,
 ) -> Member:
     @lru_cache(1)
     def features() -> FeatureRows:
@@ -121,7 +130,13 @@ def _make_member(
         return preprocessing.apply(position, problem.X[fold.train])
 
     member_seed = derive_seed(seed, problem.name, fold.repeat, fold.fold, "member")
-    rows = TrainingRows(fold.train.astype(np.int32), problem.y[fold.train], problem.K, features)
+    rows = TrainingRows(
+        fold.train.astype(np.int32),
+        problem.y[fold.train],
+        problem.K,
+        features,
+        nominal=nominal and replace(nominal, codes=nominal.codes[fold.train]),
+    )
     return Member(member_seed, rows, fold.validation.astype(np.int32), fold.test.astype(np.int32))
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from remix_study.batches.nominal import NominalFeatures
 from remix_study.batches.plan import StackPlan
 from remix_study.batches.random_bits import EpochKeys
 from remix_study.models.augmentation import Augmentation
@@ -18,7 +19,8 @@ from remix_study.models.networks import Weights as MemberWeights
 from remix_study.training.adam import AdamState
 from remix_study.training.backend import Function, backend
 from remix_study.training.mapped_step import MappedStep
-from remix_study.training.step import Data, Inputs, Step, Weights
+from remix_study.training.problem_rows import Data, find_categories
+from remix_study.training.step import Inputs, Step, Weights
 
 T = TypeVar("T", bound=tuple[Any, ...])
 
@@ -27,8 +29,8 @@ class Program:
     """Compiled training steps and a compiled forward pass, used for every trial.
 
     They are compiled once for a network, a batch size, a number of steps and one of rows, and
-    once more for the focal loss and for augmentation if a strategy needs them. A program holds no
-    weights: several stacks may train at a time.
+    once more for the focal loss, for augmentation and for SMOTE-NC if a strategy needs them. A
+    program holds no weights: several stacks may train at a time.
 
     Attributes:
         network: What is trained.
@@ -50,12 +52,13 @@ class Program:
         self._backend = backend()
         self._barrier = self._backend.barrier if jit else list
         self.traces = {"train": 0, "forward": 0, "choose": 0}
-        # By loss, and by the rows of a blend that are augmented: none, one or two. Each is
-        # compiled when it is first called.
+        # By loss, by the rows of a blend that are augmented: none, one or two, and by whether
+        # plans have neighbours. Each is compiled when it is first called.
         self._train = {
-            (focal, uses): self._compiled(self._step(augmentation, focal, uses).train, jit)
+            (focal, uses, votes): self._compiled(self._step(augmentation, focal, uses).train, jit)
             for focal in (False, True)
             for uses in range(3)
+            for votes in (False, True)
         }
         step = self._step(augmentation)
         self._forward = self._compiled(step.forward, jit)
@@ -86,10 +89,13 @@ class Program:
         """Return an array on the device."""
         return self._backend.on_device(np.asarray(array, dtype))
 
-    def data(self, X: NDArray[Any], y: NDArray[np.int32]) -> Data:
+    def data(
+        self, X: NDArray[Any], y: NDArray[np.int32], nominal: NominalFeatures | None = None
+    ) -> Data:
         """Put the rows of a problem on the device; pixels stay uint8."""
         dtype = "uint8" if X.dtype == np.uint8 else "float32"
-        return Data(self.put(X, dtype), self.put(y, "int32"))
+        categories = None if nominal is None else self.put_all(find_categories(X, nominal))
+        return Data(self.put(X, dtype), self.put(y, "int32"), categories)
 
     def inputs(self, *arrays: NDArray[Any]) -> Inputs:
         """Put fill, centre, scale, class_weight and offset on the device."""
@@ -136,7 +142,7 @@ class Program:
         uses: int = 0,
     ) -> tuple[Weights, AdamState, Any]:
         """Take some steps of an epoch; see :meth:`Step.train`."""
-        weights, adam, losses = self._train[focal, uses](
+        weights, adam, losses = self._train[focal, uses, plan.neighbours is not None](
             weights,
             adam,
             data,

@@ -15,19 +15,10 @@ from remix_study.data.preprocessing import CLIP
 from remix_study.models.augmentation import Augmentation
 from remix_study.models.networks import Network
 from remix_study.training.adam import AdamState, adam_update
+from remix_study.training.problem_rows import Data, with_voted_categories
 
 _LEVELS = 2.0**32
 _SMALLEST = 1e-7
-
-
-class Data(NamedTuple):
-    """The rows of a problem, on the device for a whole study.
-
-    X is float32 (n, d) or images uint8 (n, height, width, channels), y is int32 (n,).
-    """
-
-    X: Any
-    y: Any
 
 
 class Inputs(NamedTuple):
@@ -117,7 +108,7 @@ class Step:
             adam: Present moments.
             data: Rows of the problem.
             inputs: What differs between members.
-            plan: Which rows are blended, arrays (M, S, batch).
+            plan: Which rows are blended, arrays (M, S, batch, ...).
             keys: Of the epoch's random numbers.
             steps: int32 (M,) batches of each member's epoch; it takes no step after them.
             running: float32 (M,), 1 for members that train.
@@ -210,6 +201,11 @@ class Step:
         share = ops.reshape(plan.weight[:, i], (*first.shape, *[1] * (len(x.shape) - 2)))
         x = share * x
         x = x + (1 - share) * self._prepare(self._gather(data.X, second), inputs, seeds[1])
+        if plan.neighbours is not None:
+            assert data.categories is not None
+            values = self._prepare(data.categories.values[None], inputs)
+            near = plan.neighbours[:, i]
+            x = with_voted_categories(self._gather, x, values, data.categories, first, near)
         share = plan.label_weight[:, i][..., None]
         labels = share * ops.one_hot(self._gather(data.y, first), self.n_classes)
         labels = labels + (1 - share) * ops.one_hot(self._gather(data.y, second), self.n_classes)

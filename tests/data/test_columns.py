@@ -37,6 +37,41 @@ def test_categories_are_one_hot_in_sorted_order() -> None:
     assert encoded.notes == ()
 
 
+def test_nominal_columns_are_the_categories_and_truth_values() -> None:
+    texts = [f"word {i} of a sentence {i % 7}" for i in range(600)]
+    encoded = encode(
+        size=range(600),
+        color=["red", "blue", None] * 200,
+        open=[True, False] * 300,
+        city=["a"] * 590 + ["u"] * 4 + ["v"] + ["w"] * 5,
+        many=categories(300, 600),
+        said=["true", "", "false"] * 200,
+        when=["2024-01-31", "2024-02-01"] * 300,
+        text=texts,
+        kind=pd.Categorical([1, 2] * 300),
+        flag=[1, 0] * 300,
+    )
+    names = [[encoded.features[at] for at in column] for column in encoded.nominal]
+    assert names == [
+        ["color=blue", "color=red"],
+        ["open"],
+        ["city=a", "city=w", "city=<rare>"],
+        ["said"],
+        ["kind=1", "kind=2"],
+    ]
+
+
+def test_data_sets_know_their_nominal_features(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": range(8), "c": list("abababab"), "y": [0, 1] * 4})
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    from_frame = from_arrays(frame[["x", "c"]], frame["y"])
+    from_file = load_file(tmp_path / "mine.csv", label="y")
+    assert from_frame.nominal == from_file.nominal == ((1, 2),)
+    numbers = np.arange(12.0).reshape(6, 2)
+    assert from_arrays(numbers, [0, 1] * 3).nominal == ()
+    assert from_arrays(numbers > 4, [0, 1] * 3).nominal == ((0,), (1,))
+
+
 def test_rare_categories_share_a_feature() -> None:
     # Of 600 rows, fewer than 5 are rare: u has 4, v 1 and w 5.
     texts = ["a"] * 590 + ["u"] * 4 + ["v"] + ["w"] * 5

@@ -42,7 +42,8 @@ def assert_same_plans(strategies, *, jit, epochs=2):
     on_device = device_plans(planner, backend().on_device(y), K, jit=jit)
     for host, device in islice(zip(on_host, on_device, strict=True), epochs):
         for member, steps in enumerate(planner.steps):
-            for name in host.plan._fields:
+            assert host.plan.neighbours is device.plan.neighbours is None
+            for name in host.plan._fields[:4]:
                 result = np.asarray(getattr(device.plan, name))[member, :steps]
                 expected = np.asarray(getattr(host.plan, name))[member, :steps]
                 assert result.dtype == expected.dtype

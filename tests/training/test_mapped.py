@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import keras
 import numpy as np
+from mixed_tables import MixedProblem
 from outcome_checks import assert_close
 from small_images import SmallImages
 from small_problems import short_training
@@ -64,6 +65,19 @@ def check_parity(name, strategies, epochs, *, atol):
         pairs = zip(engine.member_weights(member), one_by_one.member_weights(member), strict=True)
         for ours, theirs in pairs:
             np.testing.assert_allclose(ours, theirs, atol=10 * atol)
+
+
+def check_categories():
+    """SMOTE-NC in one member beside another, as one by one."""
+    problem = MixedProblem()
+    members = problem.members((96, 64))
+    one_by_one = problem.engine(members, name="user_nets:dense")
+    strategies = [make_strategy(strategy) for strategy in ("smote", "remix")]
+    expected = one_by_one.fit(members, strategies, short_training(epochs=2))
+    engine = mapped(one_by_one, 4)
+    engine.data = one_by_one.data
+    outcomes = engine.fit(members, strategies, short_training(epochs=2))
+    assert_close(outcomes, expected, atol=1e-5)
 
 
 def check_where_members_are_mapped() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from outcome_checks import assert_same_bits
 from small_problems import SmallProblem, kept_program, short_training
@@ -64,6 +65,22 @@ def assert_trained(outcomes, n_classes=2):
         for part in (outcome.validation, outcome.test):
             np.testing.assert_allclose(part.sum(axis=1), 1, atol=1e-5)
             assert part.shape[1] == n_classes
+
+
+def test_smote_knows_the_categories_of_a_table():
+    X, y = rows()
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(
+        kind=np.arange(160) % 3, is_open=y == 1, one="always"
+    )
+    frame["kind"] = frame["kind"].map({0: "red", 1: "blue", 2: None})
+    task = task_of(frame, y)
+    nominal = task.members.nominal
+    np.testing.assert_array_equal(nominal.codes[:3, 0], [1, 0, 2])
+    np.testing.assert_array_equal(nominal.codes[:, 1], 1 - y)
+    for member in task.members.members:
+        training = member.training
+        np.testing.assert_array_equal(training.nominal.codes, nominal.codes[training.rows])
+    assert_trained(fit(task, "smote"))
 
 
 def test_a_constant_feature_says_nothing():
