@@ -47,7 +47,7 @@ def smote(streams: MemberStreams, training: TrainingRows, batch_size: int) -> Dr
     A smaller class is kept whole and filled up by SMOTE (Chawla et al. 2002): a row drawn
     uniformly, one of its k = min(5, n - 1) nearest rows of the class in the batch, and a gap
     from U(0, 1); by repetition where the batch holds one row of it. A larger class is cut down
-    without replacement. Nominal features are those of SMOTE-NC; see :class:`NominalFeatures`.
+    without replacement. With nominal features it is SMOTE-NC; distances: `NominalFeatures.points`.
     """
     rng = streams.generator()
     batches = streams.batches

@@ -45,7 +45,7 @@ def test_nominal_columns_are_the_categories_and_truth_values() -> None:
         open=[True, False] * 300,
         city=["a"] * 590 + ["u"] * 4 + ["v"] + ["w"] * 5,
         many=categories(300, 600),
-        said=["true", "", "false"] * 200,
+        said=["true", None, "False"] * 200,
         when=["2024-01-31", "2024-02-01"] * 300,
         text=texts,
         kind=pd.Categorical([1, 2] * 300),
