@@ -79,8 +79,7 @@ def encode_columns(table: RawTable) -> EncodedColumns:
             nominal.append(tuple(range(start, end)))
         start = end
     check_features(X, names, table.source, table.place)
-    notes = tuple(_notes(blocks, table.name))
-    return EncodedColumns(X, tuple(names), notes, tuple(nominal))
+    return EncodedColumns(X, tuple(names), tuple(_notes(blocks, table.name)), tuple(nominal))
 
 
 def _encode(name: str, column: pd.Series[Any], table: RawTable) -> FeatureBlock:
