@@ -127,10 +127,9 @@ def rows_of(database: Path, study: str) -> dict[str, list[tuple]]:
     return contents
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("same_engine")
-@pytest.mark.parametrize(
-    ("study", "n_before"), [("half", 2), pytest.param("half-search", 3, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("study", "n_before"), [("half", 2), ("half-search", 3)])
 def test_a_half_finished_study_goes_on_as_if_nothing_had_been(old, study, n_before, capsys):
     before = rows_of(old, study)
     assert len(before) == n_before

@@ -10,6 +10,7 @@ from imbalanced_rows import COMBINATIONS
 from outcome_checks import assert_same_bits
 from small_problems import SmallProblem, short_training
 
+from remix_study.batches.mixing import MIXINGS
 from remix_study.batches.plan import StackPlanner
 from remix_study.batches.random_bits import NUMPY, derive_keys, member_keys, random_bits
 from remix_study.batches.samplers import STACK_SAMPLERS
@@ -57,10 +58,12 @@ def assert_same_plans(strategies, *, jit, epochs=2):
 
 
 def test_a_stack_of_all_samplers_and_mixings_is_the_same_to_the_bit():
-    """Of every sampler and mixing at least one member, in four stacks."""
-    n = len(STACK_SAMPLERS)
-    for start in range(n):
-        assert_same_plans([*DRAWN_ON_DEVICE[start::n], *DRAWN_ON_DEVICE][:4], jit=False)
+    stacks = [DRAWN_ON_DEVICE[start :: len(STACK_SAMPLERS)][:4] for start in (0, 1)]
+    members = [member for stack in stacks for member in stack]
+    assert {member.sampler for member in members} == set(STACK_SAMPLERS)
+    assert {member.mixing for member in members} == set(MIXINGS)
+    for stack in stacks:
+        assert_same_plans(stack, jit=False)
 
 
 def test_compiled_draws_are_the_same_to_the_bit():
