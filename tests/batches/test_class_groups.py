@@ -19,7 +19,7 @@ def draw_groups(sizes, rng, n):
     return rows, np.cumsum(count) - count, count
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.integers(2, 20), min_size=1, max_size=8),
     st.integers(1, 40),

@@ -180,7 +180,7 @@ def problems(draw):
     return counts, draw(st.integers(1, min(n, 70))), draw(st.integers(0, 2**63 - 1))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(problems())
 def test_any_counts_and_any_batch(problem):
     counts, batch, seed = problem

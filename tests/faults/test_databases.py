@@ -71,6 +71,7 @@ def _locked(connection: sqlite3.Connection) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_grow_stops_the_workers_and_keeps_complete_trials(sqlite_folder):
     sqlite_folder.write(study_text(4))
     running = sqlite_folder.start(*TWO, SIMULATED_HOLD=HOLD)

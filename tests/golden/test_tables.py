@@ -35,7 +35,12 @@ def archive() -> dict[str, str]:
 
 # The report of all three has the tables of the first one again.
 @pytest.mark.parametrize(
-    "report", [pytest.param("quickstart", marks=pytest.mark.slow), "golden", "together"]
+    "report",
+    [
+        pytest.param("quickstart", marks=pytest.mark.slow),
+        "golden",
+        pytest.param("together", marks=pytest.mark.slow),
+    ],
 )
 def test_every_table_is_the_references(report, database, archive, tmp_path):
     tables = report_tables(database, REPORTS[report], tmp_path / "report")

@@ -75,6 +75,7 @@ def test_networks_that_cannot_be_used_are_one_line(write_study, model, expected,
     assert query(here / "remix-study.db", "SELECT * FROM trials") == []
 
 
+@pytest.mark.slow
 def test_a_network_that_diverges_fails_its_trial(write_study, here, capfd):
     path = write_study('name = "own_networks:exploding"')
     text = (here / path).read_text().replace("epochs = 2", "epochs = 2\nlearning_rate = 10")

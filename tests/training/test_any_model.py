@@ -31,10 +31,10 @@ def batches(problem, member, strategy):
     "name",
     [
         "dense",
-        "conv",
+        pytest.param("conv", marks=pytest.mark.slow),
         "batch_norm",
         pytest.param("attention", marks=pytest.mark.slow),
-        "penalised",
+        pytest.param("penalised", marks=pytest.mark.slow),
         "subclassed",
     ],
 )

@@ -127,6 +127,7 @@ def test_mixed_precision_is_for_accelerators():
         task.fit(configuration)
 
 
+@pytest.mark.slow
 def test_mixed_precision_trains_close_to_full_precision():
     from remix_study.models.building import layer_precision
 
