@@ -274,6 +274,8 @@ def measure_paper(out: Path, options: argparse.Namespace) -> dict[str, Any]:
             process.send_signal(signal.SIGINT)
             code = process.wait(20)
     seconds = time.perf_counter() - began
+    if not database.exists() or code not in (0, 130):
+        raise SystemExit(f"paper-binary ended with exit code {code}; see {log}")
     with sqlite3.connect(database) as connection:
         query = "select count(*) from trials where state = 'COMPLETE'"
         (trials,) = connection.execute(query).fetchone()

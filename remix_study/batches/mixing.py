@@ -61,13 +61,13 @@ def labels_of_the_rarer(xp: Any, first: Any, second: Any, weight: Any, stack: St
         float32 (M, S, B).
     """
     n_classes = stack.class_count.shape[2]
-    known = xp.minimum(stack.y, n_classes - 1)[:, :, None]
-    sizes = gather(xp, stack.class_count[:, 0], known)[:, :, 0]
+    codes = xp.minimum(stack.y, n_classes - 1)[:, :, None]
+    sizes = gather(xp, stack.class_count[:, 0], codes)[:, :, 0]
     i, j = gather(xp, sizes, first), gather(xp, sizes, second)
     is_zero = (i >= int(KAPPA) * j) & (weight < TAU)
     is_one = (j >= int(KAPPA) * i) & (1 - weight < TAU)
-    zero, one = xp.zeros_like(weight), xp.ones_like(weight)
-    return xp.where(is_zero, zero, xp.where(is_one, one, weight))
+    zeros, ones = xp.zeros_like(weight), xp.ones_like(weight)
+    return xp.where(is_zero, zeros, xp.where(is_one, ones, weight))
 
 
 @dataclass(frozen=True)
@@ -108,12 +108,12 @@ def mixing_weights(
         float32 (steps, 1), or (steps, B) where each row has its own.
     """
     alpha = float(np.clip(alpha, *_ALPHA_RANGE))
-    other = 1.0 if mixing.has_one_sided_weights else alpha
+    beta = 1.0 if mixing.has_one_sided_weights else alpha
     if mixing.per_row:
-        drawn = _draw_betas(alpha, other, seed, epoch, (steps, batch_size))
+        drawn = _draw_betas(alpha, beta, seed, epoch, (steps, batch_size))
     else:
         block, place = divmod(epoch, _EPOCHS_PER_GENERATOR)
-        drawn = _batch_weights(alpha, other, seed, block, steps)[place]
+        drawn = _batch_weights(alpha, beta, seed, block, steps)[place]
     return (1 - drawn if mixing.has_one_sided_weights else drawn).astype(np.float32)
 
 

@@ -23,7 +23,7 @@ from remix_study.batches.strategies import Strategy
 from remix_study.batches.training_rows import MemberStreams, TrainingRows
 from remix_study.errors import UsageError
 
-# Rows that are drawn at a time, of all members together; drawing takes some 80 bytes a row.
+# Rows that are drawn at a time, of all members together: drawing takes several arrays of them.
 _MOST_ROWS = 1 << 20
 
 

@@ -57,8 +57,8 @@ class NumPyFunctions:
         width = array.shape[-1]
         start = np.arange(array.size // width) * width
         places = indices.reshape(len(start), -1) + start[:, None]
-        taken: NDArray[Any] = np.ascontiguousarray(array).reshape(-1).take(places)
-        return taken.reshape(indices.shape)
+        entries: NDArray[Any] = np.ascontiguousarray(array).reshape(-1).take(places)
+        return entries.reshape(indices.shape)
 
 
 NUMPY = NumPyFunctions()

@@ -137,9 +137,9 @@ def preview_text(summary: Mapping[str, Any]) -> str:
     if summary["points"]:
         lines.append(f"configurations: {'; '.join(summary['points'])}")
     problems = summary["problems"]
-    first, *others = [problem["keys"] for problem in problems]
+    first, *remaining = [problem["keys"] for problem in problems]
     shared = {
-        name: {k: v for k, v in keys.items() if all(o[name].get(k) == v for o in others)}
+        name: {k: v for k, v in keys.items() if all(o[name].get(k) == v for o in remaining)}
         for name, keys in first.items()
     }
     lines += _key_lines(shared)
@@ -166,8 +166,8 @@ def _key_lines(tables: Keys, without: Keys | None = None) -> list[str]:
     """One line a table: its keys with their values, as a study file writes them."""
     lines = []
     for name, keys in tables.items():
-        known = (without or {}).get(name, {})
-        pairs = [f"{key} = {as_toml(v)}" for key, v in keys.items() if key not in known]
+        shared = (without or {}).get(name, {})
+        pairs = [f"{key} = {as_toml(v)}" for key, v in keys.items() if key not in shared]
         lines += [f"[{name}] {', '.join(pairs)}"] if pairs else []
     return lines
 

@@ -139,10 +139,10 @@ def _is_day_first(column: TextColumn, fields: pd.DataFrame) -> bool:
     a, b = fields["a"].astype(int), fields["b"].astype(int)
     day_first, month_first = (a > 12) & (b <= 12), (b > 12) & (a <= 12)
     if day_first.any() and month_first.any():
-        other = column.levels[_first(column, day_first)]
+        day_text = column.levels[_first(column, day_first)]
         level = _first(column, month_first)
         raise column.error(
-            f'"{column.levels[level]}" has the month first and "{other}" the day; {_WRITE_ISO}',
+            f'"{column.levels[level]}" has the month first and "{day_text}" the day; {_WRITE_ISO}',
             level,
         )
     if not (

@@ -175,10 +175,10 @@ class _Cells:
     def _add_names_note(self, cells: Sequence[Cell]) -> None:
         """A note if many different numbers are taken for names because of a few other texts."""
         numbers = [c for c, cell in enumerate(cells) if self._counts[c] and not cell.fault]
-        others = [c for c, cell in enumerate(cells) if self._counts[c] and cell.fault]
-        if len(numbers) < _FEWEST_NUMBERS or len(numbers) <= len(others):
+        words = [c for c, cell in enumerate(cells) if self._counts[c] and cell.fault]
+        if len(numbers) < _FEWEST_NUMBERS or len(numbers) <= len(words):
             return
-        texts = [str(self._texts[code]) for code in others]
+        texts = [str(self._texts[code]) for code in words]
         remedy = "replacing them by NaN" if self._table.is_from_python else "the key missing"
         self.notes.append(
             f'{self._table.name}: column "{self._name}": {self._counts[numbers].sum()} of '
@@ -191,10 +191,10 @@ class _Cells:
         first = cells[odd[0]]
         row = int((self._codes == odd[0]).argmax())
         n_odd, n_cells = int(self._counts[odd].sum()), int(self._counts.sum())
-        others = f" ({n_cells - n_odd} of {n_cells} cells are)" if n_odd < n_cells else ""
+        share = f" ({n_cells - n_odd} of {n_cells} cells are)" if n_odd < n_cells else ""
         fault = (
             f'{self._table.place(row)}, column "{self._name}": {as_toml(str(first.text))} is not '
-            f"a number{others}"
+            f"a number{share}"
         )
         if self._table.is_from_python:
             return (

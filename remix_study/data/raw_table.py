@@ -157,9 +157,9 @@ def join_tables(tables: Sequence[RawTable], sha256: str) -> RawTable:
         return first
     for table in tables[1:]:
         # Dictionaries keep the order of columns.
-        names, others = dict.fromkeys(first.names), dict.fromkeys(table.names)
-        missing = [name for name in names if name not in others]
-        added = [name for name in others if name not in names]
+        names, names_here = dict.fromkeys(first.names), dict.fromkeys(table.names)
+        missing = [name for name in names if name not in names_here]
+        added = [name for name in names_here if name not in names]
         if missing or added:
             differences = [
                 f"lacks {join_names(missing, 5)}" if missing else "",

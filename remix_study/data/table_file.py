@@ -56,7 +56,7 @@ def load_file(
         DataError: A file cannot be read as a table, a column is not in its header, a label or
             group is missing, a cell among numbers is none, or there is one class only.
     """
-    paths = [Path(path)] if isinstance(path, str | Path) else [Path(each) for each in path]
+    paths = [Path(path)] if isinstance(path, str | Path) else [Path(part) for part in path]
     verbatim = [column for column in (label, groups) if column is not None]
     table = read_tables(paths, table_format, verbatim)
     return table_dataset(

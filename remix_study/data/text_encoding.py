@@ -57,10 +57,10 @@ def as_utf8(content: bytes, path: Path, encoding: str) -> tuple[bytes, list[str]
             raise DataError(unknown) from None
         except UnicodeError as error:
             line = content.count(b"\n", 0, getattr(error, "start", 0)) + 1
-            other = "utf-16" if b"\x00" in content else "cp1252"
+            likely = "utf-16" if b"\x00" in content else "cp1252"
             raise DataError(
                 f"{path}, line {line}: not {codec.upper().removesuffix('-SIG')} text; save the "
-                f'file as UTF-8, or write its encoding, such as encoding = "{other}"'
+                f'file as UTF-8, or write its encoding, such as encoding = "{likely}"'
             ) from None
         content = decoded.encode() if codec != "utf-8" else content
     if b"\x00" in content:

@@ -130,8 +130,8 @@ def _column_options(
     positions = {name: i for i, name in enumerate(table.names)}
     categorical = {table.column(c, "categorical") for c in table_format.categorical}
     # A column that is not there is the caller's to refuse, who knows what it is for.
-    known = [c for c in verbatim if isinstance(c, int) or c in positions]
-    as_written = {table.column(c, "label") for c in known}
+    present = [c for c in verbatim if isinstance(c, int) or c in positions]
+    as_written = {table.column(c, "label") for c in present}
     usual = [*MISSING, *table_format.missing]
     return {
         "names": list(positions.values()),

@@ -96,7 +96,7 @@ def write_page(
         _write(folder / "figures" / f"{picture.name}.svg", picture.svg)
         _write(folder / "figures" / f"{picture.name}.png", picture.png())
     timestamp = datetime.now(UTC).replace(microsecond=0).isoformat()
-    made = {"made": timestamp, "version": __version__, "command": command}
+    origin = {"made": timestamp, "version": __version__, "command": command}
     page = _render(
         title=title,
         status=status,
@@ -105,12 +105,12 @@ def write_page(
         formats=formats,
         summary=SUMMARY if has_summary else "",
         tables={name: [(e, _FORMAT_NAMES[e]) for e in ends] for name, ends in endings.items()},
-        **made,
+        **origin,
     )
     _write(folder / "index.html", page.encode())
     manifest: dict[str, Any] = {
         "made_by": MARK,
-        **made,
+        **origin,
         **about,
         "files": {
             path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()

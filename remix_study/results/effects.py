@@ -101,8 +101,8 @@ def paired_interval(first: pd.Series[Any], second: pd.Series[Any], ratio: float)
 
 def score_range(metric: str) -> tuple[float, float]:
     """The lowest and the highest value of a metric; per-class ones such as `recall_0` too."""
-    known = METRICS.get(metric) or EXTRA_METRICS.get(metric)
-    return known.bounds if known else (0.0, 1.0)
+    definition = METRICS.get(metric) or EXTRA_METRICS.get(metric)
+    return definition.bounds if definition else (0.0, 1.0)
 
 
 def score_interval(metric: str, scores: ArrayLike, ratio: float) -> Interval:

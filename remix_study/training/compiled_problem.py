@@ -81,12 +81,12 @@ class CompiledProblem:
         Args:
             seeds: Seeds of its members, which are the same in each trial.
         """
-        return self.kept(
+        return self.reuse(
             ("first values", *seeds),
             lambda: self.program.start([self.network.initial_weights(seed) for seed in seeds]),
         )
 
-    def kept(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
+    def reuse(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
         """Return what ``make`` returned for this key in an earlier trial, else make it now."""
         if key not in self._kept:
             if len(self._kept) >= _MOST_KEPT:

@@ -80,17 +80,19 @@ class StackTrainer:
         augmentation = problem.augmentation if augments else None
         is_blended = any(strategy.has_blended_rows for strategy in strategies)
         self._uses = 0 if augmentation is None else 1 + is_blended
-        rows = [member.training for member in members]
+        training_rows = [member.training for member in members]
         self._planner = StackPlanner(
             strategies,
-            rows,
+            training_rows,
             [member.seed for member in members],
             batch_size=training.batch_size,
-            rows=self._kept("training", rows, lambda: stack_rows(rows, longest), longest),
+            rows=self._reuse(
+                "training", training_rows, lambda: stack_rows(training_rows, longest), longest
+            ),
         )
         monitor, y = training.monitor, problem.y
         validation = [member.validation for member in members]
-        self._validation = self._kept(
+        self._validation = self._reuse(
             "validation",
             validation,
             lambda: RowBlocks(
@@ -99,7 +101,9 @@ class StackTrainer:
             (block, monitor),
         )
         test = [member.test for member in members]
-        self._test = self._kept("test", test, lambda: RowBlocks(self._program, test, block), block)
+        self._test = self._reuse(
+            "test", test, lambda: RowBlocks(self._program, test, block), block
+        )
         terms = [
             loss_vectors(strategy.loss, member.training.y, problem.n_classes)
             for member, strategy in zip(members, strategies, strict=True)
@@ -191,11 +195,11 @@ class StackTrainer:
             return prefetch(device_plans(planner, y, problem.n_classes, jit=problem.jit))
         return prefetch(host_plans(planner, running, problem.y, problem.n_classes))
 
-    def _kept(self, kind: str, rows: list[Any], make: Callable[[], T], shape: Any) -> T:
+    def _reuse(self, kind: str, rows: list[Any], make: Callable[[], T], shape: Any) -> T:
         """Return what was made of the members' rows in an earlier trial, else make it now."""
         key = (kind, shape, *map(id, rows))
         # The rows are kept with it: another array must not come to have the same identity.
-        return self._problem.kept(key, lambda: (make(), rows))[0]
+        return self._problem.reuse(key, lambda: (make(), rows))[0]
 
     def _outcomes(
         self,

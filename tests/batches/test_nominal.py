@@ -111,11 +111,11 @@ def test_plans_hold_the_neighbours_of_synthetic_rows(sampler):
 
 
 def test_the_authors_code_votes_with_the_neighbours_that_it_draws_from():
-    kept = np.flatnonzero(Y != 3)
+    rows = np.flatnonzero(Y != 3)
     training = TrainingRows(
-        kept.astype("i4"), Y[kept], 4, lambda: X[kept], nominal=nominal_features(X[kept], COLUMNS)
+        rows.astype("i4"), Y[rows], 4, lambda: X[rows], nominal=nominal_features(X[rows], COLUMNS)
     )
-    planned = plan("smote-repo", training, len(kept))
+    planned = plan("smote-repo", training, len(rows))
     is_synthetic = planned.first != planned.second
     assert is_synthetic.any()
     # The smallest class has four rows, so that k is 3 for all.

@@ -250,12 +250,12 @@ def test_a_zip_may_be_what_is_pinned(
     base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"{base}{ZIP}#raw/digits.dat"
-    known = sha256(zip_of_digits()).hexdigest()
-    for archive_hash in (known, known[::-1]):
+    pinned = sha256(zip_of_digits()).hexdigest()
+    for archive_hash in (pinned, pinned[::-1]):
         file = PublishedFile(f"{archive_hash}.dat", urls=(url,), archive_sha256=archive_hash)
         monkeypatch.setitem(CATALOGUE, "optdigits", replace(OPTDIGITS, files=(file,)))
         target = tmp_path / "data" / file.path
-        if archive_hash == known:
+        if archive_hash == pinned:
             list(fetch("optdigits"))
             assert target.read_bytes() == DIGITS[TRA] + DIGITS[TES]
         else:

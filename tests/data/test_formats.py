@@ -84,8 +84,8 @@ def sparse_arff() -> bytes:
     for row in zip(*COLUMNS.values(), strict=True):
         cells = ["?" if cell is None else f"'{cell}'" for cell in row]
         firsts = (None, "'Bergen'", "'True'", "'yes'")
-        kept = [f"{i} {c}" for i, c in enumerate(cells) if c != firsts[i]]
-        lines.append("{" + ", ".join(kept) + "}")
+        entries = [f"{i} {c}" for i, c in enumerate(cells) if c != firsts[i]]
+        lines.append("{" + ", ".join(entries) + "}")
     return "\n".join(lines).encode()
 
 

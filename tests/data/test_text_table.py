@@ -313,9 +313,9 @@ def test_leading_zeros_are_noted_and_kept_by_key(tmp_path: Path) -> None:
     assert 'column "zip": cells such as "01234"' in note
     assert 'categorical = ["zip"]' in note
     for column in ("zip", 1, -3):
-        kept = table_of(tmp_path, text, categorical=(column,))
-        assert kept.frame["zip"].tolist() == ["01234", "98765", "00501"]
-        assert kept.notes == ()
+        as_names = table_of(tmp_path, text, categorical=(column,))
+        assert as_names.frame["zip"].tolist() == ["01234", "98765", "00501"]
+        assert as_names.notes == ()
 
 
 def test_files_are_joined_by_the_names_of_their_columns(tmp_path: Path) -> None:

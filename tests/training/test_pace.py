@@ -24,9 +24,9 @@ def clock(monkeypatch) -> Clock:
     return clock
 
 
-def calls_of(clock, seconds_per_step, n_steps, own=None):
+def calls_of(clock, seconds_per_step, n_steps, pace_of_program=None):
     calls = []
-    for start, stop in (own or Pace()).calls(n_steps):
+    for start, stop in (pace_of_program or Pace()).calls(n_steps):
         clock.now += (stop - start) * seconds_per_step
         calls.append((start, stop))
     return calls
@@ -45,13 +45,13 @@ def test_a_call_takes_half_a_second_at_most_or_one_step(clock, seconds, longest)
 
 
 def test_a_later_trial_begins_at_the_pace_that_was_found(clock):
-    own = Pace()
-    calls_of(clock, 0.004, 300, own=own)
-    assert calls_of(clock, 0.004, 100, own=own) == [(0, 64), (64, 100)]
+    pace_of_program = Pace()
+    calls_of(clock, 0.004, 300, pace_of_program=pace_of_program)
+    assert calls_of(clock, 0.004, 100, pace_of_program=pace_of_program) == [(0, 64), (64, 100)]
 
 
 def test_a_slower_machine_gets_shorter_calls(clock):
-    own = Pace()
-    calls_of(clock, 0.001, 300, own=own)
-    assert own.steps == 64
-    assert calls_of(clock, 0.1, 100, own=own)[1] == (64, 69)
+    pace_of_program = Pace()
+    calls_of(clock, 0.001, 300, pace_of_program=pace_of_program)
+    assert pace_of_program.steps == 64
+    assert calls_of(clock, 0.1, 100, pace_of_program=pace_of_program)[1] == (64, 69)
