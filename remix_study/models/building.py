@@ -15,8 +15,8 @@ from remix_study.models.networks import (
     Network,
     build_cnn,
     build_mlp,
-    default_hidden,
     default_padding,
+    hidden_widths,
 )
 from remix_study.studyfile.model_options import BUILT_IN_MODELS
 
@@ -62,7 +62,7 @@ def resolved_options(
         return dict(options)
     values = msgspec.to_builtins(msgspec.convert(options, BUILT_IN_MODELS[name]))
     if name == "mlp":
-        values["hidden"] = values["hidden"] or default_hidden(input_shape[0], n_classes)
+        values["hidden"] = hidden_widths(values["hidden"], input_shape[0], n_classes)
         return values  # type: ignore[no-any-return]
     values["filters"] = values["filters"] or DEFAULT_FILTERS
     values["padding"] = values["padding"] or default_padding(input_shape, len(values["filters"]))

@@ -11,7 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remix_study.errors import UsageError
-from remix_study.studyfile.model_options import DEFAULT_DENSE_UNITS, DEFAULT_DROPOUT
+from remix_study.studyfile.model_options import (
+    DEFAULT_DENSE_UNITS,
+    DEFAULT_DROPOUT,
+    DEFAULT_HIDDEN,
+)
 
 Weights = list[NDArray[Any]]
 
@@ -58,14 +62,16 @@ class Network:
         return total // self.stack if self.is_stacked else total
 
 
-def paper_width(n_features: int, n_classes: int) -> int:
-    """Width of the paper's hidden layers, int(2 (d + K) / 3)."""
-    return max(1, int(2 * (n_features + n_classes) / 3))
+def hidden_widths(hidden: Sequence[int] | str, n_features: int, n_classes: int) -> tuple[int, ...]:
+    """Widths of the hidden layers that a study file gives as a list or by name.
 
-
-def default_hidden(n_features: int, n_classes: int) -> tuple[int, ...]:
-    """Widths of the hidden layers of a network whose study file names none."""
-    return (paper_width(n_features, n_classes),) * 3
+    ``paper`` is three of int(2 (d + K) / 3), which the paper's authors' code has for two classes;
+    ``authors`` is three of int(2 (d + K) / 0.75) where there are more, as that code has it.
+    """
+    if not isinstance(hidden, str):
+        return tuple(hidden)
+    divisor = 0.75 if hidden == "authors" and n_classes > 2 else 3
+    return (max(1, int(2 * (n_features + n_classes) / divisor)),) * 3
 
 
 def build_mlp(
@@ -73,7 +79,7 @@ def build_mlp(
     n_features: int,
     n_classes: int,
     *,
-    hidden: Sequence[int] | None = None,
+    hidden: Sequence[int] | str = DEFAULT_HIDDEN,
     dropout: float = DEFAULT_DROPOUT,
 ) -> Network:
     """Build ``stack`` copies of a ReLU network with a linear output of K logits.
@@ -86,7 +92,7 @@ def build_mlp(
         stack: Number of members M.
         n_features: Number of features d.
         n_classes: Number of classes K.
-        hidden: Widths of the hidden layers; three of int(2 (d + K) / 3) when None (the paper's
+        hidden: Widths of the hidden layers, or a name of :func:`hidden_widths` (the paper's
             network: "three layer, 0.1 dropout, relu", Experiments; width from its authors' code).
         dropout: Share of units dropped after each hidden layer but the last.
 
@@ -96,7 +102,7 @@ def build_mlp(
     """
     import keras
 
-    widths = tuple(hidden) if hidden is not None else default_hidden(n_features, n_classes)
+    widths = hidden_widths(hidden, n_features, n_classes)
     mask_units = widths[:-1] if dropout > 0 else ()
 
     def dense(units: int, activation: str | None) -> keras.layers.Layer:

@@ -156,7 +156,9 @@ def methods_of_runs(runs: pd.DataFrame, *, grid: bool) -> tuple[Method, ...]:
     )
     methods: dict[str, Method] = {}
     for record, setting in zip(records, settings, strict=True):
-        label = ", ".join(filter(None, (str(record["row"]), setting)))
+        label = str(record["row"])
+        if setting and f", {setting.split()[0]} " not in label:  # else it says so already
+            label = f"{label}, {setting}"
         if not grid:
             label = f"{label} #{record['trial']}"
         alpha = float(record["alpha"])

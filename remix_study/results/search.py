@@ -198,15 +198,13 @@ class SearchSummary:
         return gap is not None and abs(gap.mean) <= gap.interval.standard_error
 
 
-def _simplicity(trial: StoredTrial) -> tuple[int, int, float, int]:
+def _simplicity(trial: StoredTrial) -> tuple[int, int, int, int]:
     """Sort key of trials: fewer parts, simpler strategy, smaller network, earlier slot first."""
     strategy = strategy_of(trial.parameters)
     parts = (strategy.sampler, strategy.mixing, strategy.loss)
     n_parts = sum(part != plain for part, plain in zip(parts, _PLAIN_PARTS, strict=True))
     place = [*SIMPLEST_FIRST, strategy.name].index(strategy.name)
-    hidden = trial.parameters.get("model.hidden", "[]")
-    widths = [float(width) for width in str(hidden).strip("[]()").split(",") if width.strip()]
-    return n_parts, place, sum(widths), trial.slot
+    return n_parts, place, trial.row.network_parameters, trial.slot
 
 
 def table_of_trials(summaries: Sequence[SearchSummary]) -> pd.DataFrame:

@@ -13,6 +13,9 @@ from remix_study.errors import StudyFileError
 from remix_study.studyfile.schema import Augmentation, Model
 from remix_study.studyfile.validation import convert
 
+DEFAULT_HIDDEN = (128, 64)
+"""Widths of the hidden layers of the network ``mlp``."""
+
 DEFAULT_DROPOUT = 0.1
 """Share of units that the network ``mlp`` drops (the paper's)."""
 
@@ -30,18 +33,20 @@ MODEL_ENTRY_POINTS = "remix_study.models"
 """Group of entry points by which a package may register networks."""
 
 Width = Annotated[int, Meta(ge=1, le=100_000)]
+Hidden = Annotated[tuple[Width, ...], Meta(min_length=1)] | Literal["paper", "authors"]
 
 
 class MlpOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """Options of the network ``mlp``.
 
     Attributes:
-        hidden: Widths of the hidden layers. Left out: three of int(2 (d + K) / 3), for d features
-            and K classes.
+        hidden: Widths of the hidden layers; ``paper``: three of int(2 (d + K) / 3), for d features
+            and K classes; or ``authors``, as their code: three of int(2 (d + K) / 0.75) where
+            K > 2, else as ``paper``.
         dropout: Share of units dropped after each hidden layer but the last.
     """
 
-    hidden: Annotated[tuple[Width, ...], Meta(min_length=1)] | None = None
+    hidden: Hidden = DEFAULT_HIDDEN
     dropout: Annotated[float, Meta(ge=0, lt=1)] = DEFAULT_DROPOUT
 
 

@@ -176,7 +176,8 @@ def _choice(values: list[Any], where: str, kind: str | None) -> Choice:
         raise StudyFileError(f"{where}: expected a list of numbers (found {as_toml(values)})")
     if len({repr(v) for v in choices}) < len(choices):
         raise StudyFileError(f"{where}: lists a value twice; leave one out")
-    if len({type(v) for v in choices}) > 1:
+    # Widths may be given by name: "paper" beside [128, 64].
+    if len({str if _is_widths(v) else type(v) for v in choices}) > 1:
         raise StudyFileError(f"{where}: expected values of one type (found {as_toml(values)})")
     return Choice(tuple(choices))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from remix_study.errors import UsageError
-from remix_study.models.building import build_network
+from remix_study.models.building import build_network, resolved_options
 
 
 def test_has_the_layers_and_initial_weights_of_the_paper():
@@ -23,6 +23,24 @@ def test_has_the_layers_and_initial_weights_of_the_paper():
         assert abs(kernel.mean()) < 0.1 * limit
     assert all((bias == 0).all() for bias in weights[1::2])
     assert not np.array_equal(weights[0], network.initial_weights(6)[0])
+
+
+@pytest.mark.parametrize(
+    ("options", "n_classes", "widths"),
+    [
+        ({}, 2, (128, 64)),
+        # int(2 (36 + 6) / 3), int(2 (36 + 6) / 0.75), int(2 (36 + 2) / 3)
+        ({"hidden": "paper"}, 6, (28, 28, 28)),
+        ({"hidden": "authors"}, 6, (112, 112, 112)),
+        ({"hidden": "authors"}, 2, (25, 25, 25)),
+        ({"hidden": [5, 4]}, 2, (5, 4)),
+    ],
+)
+def test_widths_of_the_dense_network(options, n_classes, widths):
+    assert resolved_options("mlp", options, (36,), n_classes)["hidden"] == widths
+    arguments = {"stack": 2, "input_shape": (36,), "n_classes": n_classes, "options": options}
+    network = build_network("mlp", **arguments)
+    assert tuple(layer.output.shape[2] for layer in network.infer.layers[1:-1]) == widths
 
 
 def test_small_images_are_padded_and_smaller_ones_refused():

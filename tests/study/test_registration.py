@@ -12,7 +12,6 @@ from tiny_studies import TINY, tiny
 
 from remix_study.batches.strategies import DEFAULT_STRATEGIES
 from remix_study.errors import StorageError, StudyFileError
-from remix_study.models import building
 from remix_study.study import fingerprint, registration, tables
 from remix_study.study.registration import register_study
 from remix_study.study.storage import open_storage
@@ -188,8 +187,7 @@ def test_a_key_written_out_at_its_default_is_no_change(storage):
     text = tiny(NO_MODEL)
     uuid = register_study(storage, task_of(text)).uuid
     register_study(storage, task_of(text)).optuna.ask()
-    # int(2 (13 + 3) / 3) three times
-    model = "[model]\nhidden = [10, 10, 10]\ndropout = 0.1\n\n[training]\npatience = 20"
+    model = "[model]\nhidden = [128, 64]\ndropout = 0.1\n\n[training]\npatience = 20"
     written = tiny(
         NO_MODEL,
         ("[training]", model),
@@ -210,10 +208,11 @@ def test_a_search_may_write_out_its_default_strategies(storage):
         register_study(storage, task_of(cost))
 
 
-def test_a_study_does_not_go_on_at_another_default(storage, monkeypatch):
+def test_a_study_does_not_go_on_at_another_default(storage):
     text = tiny(NO_MODEL)
-    register_study(storage, task_of(text)).optuna.ask()
-    monkeypatch.setattr(building, "default_hidden", lambda *_shape: (128, 64))
+    # int(2 (13 + 3) / 3) three times
+    paper = task_of(tiny(("hidden = [4]", 'hidden = "paper"')))
+    register_study(storage, paper).optuna.ask()
     with pytest.raises(StudyFileError, match=r"\(model\.hidden: \[10, 10, 10\] -> \[128, 64\]\)"):
         register_study(storage, task_of(text))
     register_study(storage, task_of(tiny(("hidden = [4]", "hidden = [10, 10, 10]"))))

@@ -64,12 +64,12 @@ def test_alpha_belongs_to_named_strategies_that_mix():
 def test_values_keep_their_types():
     configurations = suggested(
         "batch_size = {low = 8, high = 64, log = true}\nlearning_rate = {low = 1, high = 2}\n"
-        'model.hidden = [[8], [8, 4]]\nschedule = ["constant", "plateau"]'
+        'model.hidden = ["paper", [8, 4]]\nschedule = ["constant", "plateau"]'
     )
     for parameters in configurations:
         assert type(parameters["batch_size"]) is int
         assert type(parameters["learning_rate"]) is float
-        assert parameters["model.hidden"] in ("[8]", "[8, 4]")
+        assert parameters["model.hidden"] in ("paper", "[8, 4]")
         assert parameters["schedule"] in ("constant", "plateau")
 
 

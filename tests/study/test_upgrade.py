@@ -20,7 +20,6 @@ from sqlalchemy import NullPool, create_engine, select
 from tiny_studies import query
 
 from remix_study.cli.main import main
-from remix_study.models import building
 from remix_study.results.frames import load_frames
 from remix_study.study import fingerprint, record, registration, tables, trials, upgrade
 from remix_study.study.leases import boot_id, host_name, process_start
@@ -132,6 +131,7 @@ def rows_of(database: Path, study: str) -> dict[str, list[tuple]]:
 def test_a_half_finished_study_goes_on_as_if_nothing_had_been(old, study, n_before, capsys):
     before = rows_of(old, study)
     assert len(before) == n_before
+    say_its_width(study)
     assert main(["run", f"{study}.toml", "--storage", OLD, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["complete_before"] == n_before
     assert main(["run", f"{study}.toml", "--storage", "sqlite:///new.db"]) == 0
@@ -145,9 +145,16 @@ def test_a_half_finished_study_goes_on_as_if_nothing_had_been(old, study, n_befo
     assert version_of(old) == 2
 
 
+def say_its_width(study: str) -> None:
+    """Write into a study file the width that was the default when its study began."""
+    file = Path(f"{study}.toml")
+    file.write_text(f'{file.read_text()}\n[model]\nhidden = "paper"\n')
+
+
 @pytest.mark.usefixtures("old", "same_engine")
 def test_a_finished_study_is_finished(capsys):
     for study in ("grid", "search"):
+        say_its_width(study)
         assert main(["run", f"{study}.toml", "--storage", OLD, "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["completed"] == 0
 
@@ -170,15 +177,13 @@ def test_every_study_and_trial_gets_what_is_known_of_it():
 
 
 @pytest.mark.usefixtures("old", "simulated", "same_engine")
-def test_it_does_not_go_on_at_another_default(monkeypatch, capsys):
-    monkeypatch.setattr(building, "default_hidden", lambda *_shape: (128, 64))
+def test_it_does_not_go_on_at_another_default(capsys):
     text = refused(["run", "half.toml", "--storage", OLD], capsys, 2)
     assert text == (
         "half.toml: half/wine began with other settings (model.hidden: [10, 10, 10] -> "
         "[128, 64]); write the earlier values into the file, or give the study another name"
     )
-    file = Path("half.toml")
-    file.write_text(f"{file.read_text()}\n[model]\nhidden = [10, 10, 10]\n")
+    say_its_width("half")
     assert main(["run", "half.toml", "--storage", OLD]) == 0
 
 
@@ -252,6 +257,7 @@ def test_an_upgrade_that_is_killed_on_postgresql(old, server):
         columns = "SELECT count(*) FROM information_schema.columns WHERE column_name = 'settings'"
         assert connection.exec_driver_sql(columns).scalar_one() == 0
     assert main(["status", "--storage", url]) == 0
+    say_its_width("grid")
     assert main(["run", "grid.toml", "--storage", url]) == 0
     with create_engine(url, poolclass=NullPool).connect() as connection:
         assert connection.execute(select(tables.schema.c.version)).scalar_one() == 2

@@ -58,14 +58,14 @@ def test_numbers_are_whole_where_their_key_holds_whole_numbers():
 def test_lists_hold_values_of_one_type():
     space = space_of(
         "learning_rate = [1, 0.1]\nbatch_size = [8, 16]\nmodel.rate = [1, 0.5]\n"
-        'model.hidden = [[4], [8, 4]]\nmodel.kind = ["a", "b"]\nmodel.bias = [true, false]\n'
+        'model.hidden = ["paper", [8, 4]]\nmodel.kind = ["a", "b"]\nmodel.bias = [true, false]\n'
     )
     values = {name: domain.values for name, domain in space.settings.items()}
     assert values == {
         "learning_rate": (1.0, 0.1),
         "batch_size": (8, 16),
         "model.rate": (1.0, 0.5),
-        "model.hidden": ((4,), (8, 4)),
+        "model.hidden": ("paper", (8, 4)),
         "model.kind": ("a", "b"),
         "model.bias": (True, False),
     }
