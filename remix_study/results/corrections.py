@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from remix_study.batches.losses import LOSSES
 from remix_study.batches.samplers import SMOTE_SAMPLERS
 from remix_study.batches.strategies import PUBLISHED_ALPHA
-from remix_study.metrics import CORE_METRICS, METRICS, score
+from remix_study.metrics import CLASS_METRICS, CORE_METRICS, METRICS, score
 from remix_study.results.columns import Record, frame_of, grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.effects import Difference
@@ -38,9 +38,6 @@ THRESHOLD = "baseline + threshold"
 
 SAME_PRIOR = 0.05
 """Class shares within this relative distance of the natural ones are not corrected."""
-
-# What a decision rule changes; the probabilities themselves stay as they are.
-_DECISION_METRICS = ("g_mean", "balanced_accuracy", "min_recall", "recall_")
 
 
 def corrected_methods(
@@ -102,6 +99,9 @@ def _corrected_scores(
     folds = comparison.trained_folds(source)
     is_shifted = len(folds) > 0 and _is_shifted(source, folds)
     scores: dict[str, dict[tuple[int, int], dict[str, float]]] = {}
+    # A study has the metrics that its file names, and those of the version that trained it.
+    names = comparison.metrics()
+    extra = [name for name in METRICS if name in names]
     for fold in folds.to_dict("records"):
         place = int(fold["repeat"]), int(fold["fold"])
         _, y, p = probabilities(source.run, *place, "test")
@@ -109,8 +109,14 @@ def _corrected_scores(
         for label, corrected in _corrected(source, fold, p, validation, is_shifted).items():
             scores.setdefault(label, {})[place] = {
                 metric: value
-                for metric, value in score(y, corrected, p.shape[1]).items()
-                if not label.startswith(THRESHOLD) or metric.startswith(_DECISION_METRICS)
+                for metric, value in score(y, corrected, p.shape[1], extra).items()
+                if metric in names
+                # A decision rule leaves the probabilities as they are.
+                and (
+                    not label.startswith(THRESHOLD)
+                    or metric in CLASS_METRICS
+                    or metric.startswith("recall_")
+                )
             }
     return {
         label: pd.DataFrame(

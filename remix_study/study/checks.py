@@ -10,7 +10,7 @@ from typing import Any
 from remix_study.batches.strategies import DEFAULT_STRATEGIES, takes_alpha
 from remix_study.data.dataset import Dataset
 from remix_study.errors import DataError, StudyFileError, UsageError, did_you_mean
-from remix_study.metrics import EXTRA_METRICS, METRICS
+from remix_study.metrics import EXTRA_METRICS, METRICS, STANDARD_METRICS
 from remix_study.models.building import check_input_shape
 from remix_study.study.algorithms import PACKAGES, UNCONDITIONAL
 from remix_study.study.configurations import augmenting, configuration_of, grid_configurations
@@ -49,9 +49,15 @@ def _check_names(study: Study) -> None:
         _check_built_in("model", study.model.name, list(BUILT_IN_MODELS))
         _check_built_in("augmentation", study.augmentation.name, [BUILT_IN_AUGMENTATION])
     space, choices = study.search.space, all_choices()
+    for name in study.extra_metrics:
+        if name in STANDARD_METRICS:
+            raise StudyFileError(
+                f"study.extra_metrics: {name} is stored for every study; leave it out"
+            )
+    extra_metrics = {*METRICS, *EXTRA_METRICS} - {*STANDARD_METRICS}
     for key, kind, names, known_names in (
         ("study.objectives", "metric", study.objectives, METRICS),
-        ("study.extra_metrics", "extra metric", study.extra_metrics, EXTRA_METRICS),
+        ("study.extra_metrics", "extra metric", study.extra_metrics, extra_metrics),
         ("search.space.strategy", "strategy", space.strategy, choices["strategy"]),
         *((f"search.space.{p}", p, c.values, choices[p]) for p, c in space.parts.items()),
     ):

@@ -11,7 +11,7 @@ from remix_study.errors import StudyFileError, did_you_mean
 from remix_study.metrics import METRICS
 
 _FORM = re.compile(
-    r"(?P<metric>\w+)\s*(?P<sign><=|>=)\s*(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)"
+    r"(?P<metric>[\w.]+)\s*(?P<sign><=|>=)\s*(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)"
     r"(?P<relative>\s*x\s*baseline)?"
 )
 _HINT = 'write for example "min_recall >= 0.5" or "brier <= 1.1 x baseline"'

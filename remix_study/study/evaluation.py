@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from remix_study.metrics import METRICS, find_metric, score
+from remix_study.metrics import METRICS, STANDARD_METRICS, find_metric, score
 from remix_study.study.configurations import Configuration
+from remix_study.study.constraints import parse_constraint
 from remix_study.study.tables import utc_now
 from remix_study.study.task import Blocks, Task
+from remix_study.studyfile.schema import Study
 
 PARTS = ("validation", "test")
 
@@ -195,15 +197,22 @@ def _fail_if_not_finite(outcome: Any) -> Any:
 
 
 def _scores(task: Task, position: int, outcome: Any) -> dict[str, dict[str, float]]:
-    extra = task.study.extra_metrics
+    extra = requested_metrics(task.study)
     if outcome.failed:
-        worst = {name: find_metric(name).worst for name in (*METRICS, *extra)}
+        worst = {name: find_metric(name).worst for name in (*STANDARD_METRICS, *extra)}
         return {part: dict(worst) for part in PARTS}
     y, n_classes, fold = task.problem.y, task.problem.K, task.folds[position]
     return {
         "validation": score(y[fold.validation], outcome.validation, n_classes, extra),
         "test": score(y[fold.test], outcome.test, n_classes, extra),
     }
+
+
+def requested_metrics(study: Study) -> tuple[str, ...]:
+    """Metrics that a study file names and that are not stored for every study."""
+    bounds = (parse_constraint(text).metric for text in study.search.constraints)
+    names = dict.fromkeys((*study.objectives, *study.extra_metrics, *bounds))
+    return tuple(name for name in names if name not in STANDARD_METRICS)
 
 
 def peak_memory_mb() -> float:

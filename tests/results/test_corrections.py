@@ -147,6 +147,10 @@ def test_the_threshold_changes_decisions_and_nothing_else(corrected):
         "g_mean",
         "balanced_accuracy",
         "min_recall",
+        "precision",
+        "recall",
+        "f1",
+        "mcc",
         "recall_0",
         "recall_1",
     }

@@ -70,10 +70,11 @@ def section(comparisons: Sequence[Comparison], beside: Sequence[Comparison] = ()
 def wide_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     """Mean (sd) as text, one line a problem and method."""
     lines = []
+    metrics = [name for name in METRICS if any(name in c.metrics() for c in comparisons)]
     for comparison in comparisons:
         for method in comparison.methods:
             line = {"problem": comparison.name, "row": method.label}
-            for metric in METRICS:
+            for metric in metrics:
                 score, n = comparison.effects.score(method.label, metric), digits(metric)
                 line[short_name(metric)] = (
                     f"{score.mean:.{n}f} ({score.standard_deviation:.{n}f})" if score else ""
