@@ -12,7 +12,7 @@ from remix_study.batches.strategies import DEFAULT_STRATEGIES
 from remix_study.data.memory import as_gigabytes
 from remix_study.models.building import resolved_options
 from remix_study.study.checks import check_study
-from remix_study.study.configurations import grid_configurations, label_of
+from remix_study.study.configurations import label_of, planned_configurations
 from remix_study.study.fingerprint import planned_work
 from remix_study.study.size_check import largest_need, size_notes
 from remix_study.study.task import Task
@@ -53,7 +53,7 @@ def preview(study: Study, loading: AbstractContextManager[None] | None = None) -
         "study": study.name,
         "algorithm": search.algorithm,
         "asked": [] if is_grid else suggested,
-        "points": [label_of(p) for p in grid_configurations(search.space)] if is_grid else [],
+        "points": [label_of(p) for p in planned_configurations(study)] if is_grid else [],
         "problems": problems,
         "outside": outside_file_notes(study),
         "outer": search.outer,

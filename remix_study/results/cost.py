@@ -70,7 +70,7 @@ def training_lengths(comparisons: Sequence[Comparison]) -> tuple[TrainingLength,
         for c in comparisons
         if c.is_grid
         for method in c.methods
-        if len(c.trained_folds(method))
+        if not method.is_estimator and len(c.trained_folds(method))
     ]
     by_label = grouped(trained, lambda pair: pair[1].label)
     return tuple(_training_length(same_method) for same_method in by_label.values())

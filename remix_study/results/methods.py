@@ -15,7 +15,7 @@ from remix_study.results.columns import grouped
 
 Key = TypeVar("Key", bound=Hashable)
 
-STRATEGY_KEYS = ("strategy", "sampler", "mixing", "alpha", "loss")
+STRATEGY_KEYS = ("strategy", "sampler", "mixing", "alpha", "loss", "estimator")
 """Parameters of a trial that make its strategy; all others are settings."""
 
 STRATEGY_ORDER = (
@@ -78,6 +78,11 @@ class Method:
     @property
     def loss(self) -> str:
         return self.parts[2]
+
+    @property
+    def is_estimator(self) -> bool:
+        """Whether it is a reference estimator; all others are networks."""
+        return self.parts[0] == "none"
 
     @property
     def is_augmented(self) -> bool:

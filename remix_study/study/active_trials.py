@@ -159,7 +159,7 @@ def train_trials(
     try:
         if len(active) > 1:
             label = f"{active[0].label} and {len(active) - 1} beside it"
-            epochs = task.configuration(active[0].parameters).training.epochs
+            epochs = task.configuration(active[0].parameters).epochs
             reporter.trial(label, len(active) * len(task.folds), epochs)
             results = evaluate_together(task, [trial.parameters for trial in active], on_epoch)
             for trial, result in zip(active, results, strict=True):
@@ -187,7 +187,7 @@ def _train_alone(
     task, trial = schedule.trials.task, active.trial
     assert trial is not None
     blocks, rule = schedule.blocks(active.key), schedule.pruning_rule(trial, active.key)
-    epochs = task.configuration(active.parameters).training.epochs
+    epochs = task.configuration(active.parameters).epochs
     reporter.trial(active.label, sum(map(len, blocks)), epochs)
 
     def should_prune(scores: dict[int, float]) -> bool:

@@ -21,6 +21,7 @@ from remix_study.studyfile.model_options import BUILT_IN_AUGMENTATION, BUILT_IN_
 from remix_study.studyfile.parsing import DEPENDENT_KEYS
 from remix_study.studyfile.schema import Study
 from remix_study.studyfile.search_space import Choice, Domain, Range, SearchSpace
+from remix_study.training.estimators import check_estimator
 
 _INSTEAD = 'use "tpe"'
 
@@ -36,6 +37,8 @@ def check_study(study: Study) -> None:
         _check_names(study)
         _check_alpha(study.search.space, grid=study.search.algorithm == "grid")
         _check_values(study)
+        for estimator in study.estimators:
+            check_estimator(estimator, allow_plugins=study.allow_plugins)
         if study.search.algorithm != "grid":
             _check_search(study)
     except UsageError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from remix_study.batches.strategies import (
     takes_alpha,
 )
 from remix_study.study.tables import configuration_key
+from remix_study.studyfile.estimators import Estimator
 from remix_study.studyfile.model_options import check_model
 from remix_study.studyfile.parsing import override
 from remix_study.studyfile.schema import Model, Study, Training
@@ -30,17 +31,33 @@ from remix_study.training import stacks
 
 Parameters = dict[str, Any]
 
+ESTIMATOR = "estimator"
+"""Parameter of a trial that fits a reference estimator: its name."""
+
 MAX_AUTO_STACK = 400
 """Most networks that ``stack = "auto"`` puts into one program on an accelerator."""
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """What the parameters of one trial mean for a problem."""
+    """What the parameters of one trial mean for a problem.
+
+    Attributes:
+        strategy: How batches are drawn, mixed and weighted; of an estimator its name and loss.
+        training: Training keys.
+        model: The network.
+        estimator: What is fitted in place of a network; None where a network is trained.
+    """
 
     strategy: Strategy
     training: Training
     model: Model
+    estimator: Estimator | None = None
+
+    @property
+    def epochs(self) -> int:
+        """Largest number of epochs of a fold; an estimator is fitted once."""
+        return 1 if self.estimator else self.training.epochs
 
 
 def label_of(parameters: Mapping[str, Any]) -> str:
@@ -48,9 +65,10 @@ def label_of(parameters: Mapping[str, Any]) -> str:
     extra = [
         f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in parameters.items()
-        if name not in ("strategy", "alpha", *STRATEGY_PARTS)
+        if name not in ("strategy", "alpha", *STRATEGY_PARTS, ESTIMATOR)
     ]
-    return ", ".join([strategy_of(parameters).label, *extra])
+    name = parameters[ESTIMATOR] if ESTIMATOR in parameters else strategy_of(parameters).label
+    return ", ".join([name, *extra])
 
 
 def strategy_of(parameters: Mapping[str, Any]) -> Strategy:
@@ -63,14 +81,24 @@ def strategy_of(parameters: Mapping[str, Any]) -> Strategy:
 
 
 def configuration_of(
-    parameters: Mapping[str, Any], training: Training, model: Model
+    parameters: Mapping[str, Any],
+    training: Training,
+    model: Model,
+    estimators: Sequence[Estimator] = (),
 ) -> Configuration:
     """What a trial's parameters mean, applied to a problem's training keys and the model.
+
+    ``estimators`` are those of the study.
 
     Raises:
         StudyFileError: A value that the study file could not hold either.
         UsageError: Parts that do not exist or do not go together.
     """
+    if ESTIMATOR in parameters:
+        estimator = next(each for each in estimators if each.name == parameters[ESTIMATOR])
+        # No rows are drawn for it, and none are mixed.
+        strategy = Strategy(estimator.name, "none", "none", 0.0, estimator.loss)
+        return Configuration(strategy, training, model, estimator)
     training_keys = {k: v for k, v in parameters.items() if k in Training.__struct_fields__}
     options = {k[6:]: _decoded(v) for k, v in parameters.items() if k.startswith("model.")}
     if training_keys:
@@ -79,6 +107,12 @@ def configuration_of(
         model = msgspec.structs.replace(model, options=model.options | options)
         check_model(model)
     return Configuration(strategy_of(parameters), training, model)
+
+
+def planned_configurations(study: Study) -> list[Parameters]:
+    """The configurations of a grid, then the study's reference estimators."""
+    estimators: list[Parameters] = [{ESTIMATOR: each.name} for each in study.estimators]
+    return grid_configurations(study.search.space) + estimators
 
 
 def grid_configurations(space: SearchSpace) -> list[Parameters]:
@@ -172,6 +206,8 @@ def program_stack(study: Study, training: Training, members: int, *, is_shared: 
 
 def program_key(configuration: Configuration) -> tuple[Hashable, ...]:
     """Equal for configurations that may train side by side in one compiled program."""
+    if configuration.estimator:
+        return ESTIMATOR, configuration.estimator.name
     options = json.dumps(configuration.model.options, sort_keys=True, default=str)
     # Rows that are drawn on the host would make those of all other trials be drawn there, too.
     drawn_together = configuration.strategy.sampler in STACK_SAMPLERS

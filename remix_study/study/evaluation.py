@@ -177,7 +177,7 @@ def _make_evaluation(
             float(np.mean([fold["validation"][name] for fold in scores]))
             for name in task.study.objectives
         ),
-        network_parameters=task.network_parameters(configuration.model),
+        network_parameters=task.network_parameters(configuration),
         started=started,
         finished=finished,
         seconds=seconds,

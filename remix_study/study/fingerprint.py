@@ -20,11 +20,12 @@ from remix_study.batches.strategies import (
     takes_alpha,
 )
 from remix_study.models.building import resolved_options
-from remix_study.study.configurations import encoded, grid_configurations, label_of
+from remix_study.study.configurations import encoded, label_of, planned_configurations
 from remix_study.study.constraints import parse_constraint
 from remix_study.study.search_parameters import kind_of
 from remix_study.study.tables import configuration_key
 from remix_study.study.task import Task
+from remix_study.studyfile.estimators import BUILT_IN
 from remix_study.studyfile.model_options import BUILT_IN_AUGMENTATION, RotateShiftOptions
 from remix_study.studyfile.schema import ProblemSpec, Search
 from remix_study.studyfile.search_space import Choice
@@ -54,7 +55,7 @@ def planned_work(task: Task) -> dict[str, Any]:
     search = task.study.search
     if search.algorithm != "grid":
         return {"planned": [], "trials": search.trials}
-    keys = [configuration_key(parameters) for parameters in grid_configurations(search.space)]
+    keys = [configuration_key(parameters) for parameters in planned_configurations(task.study)]
     return {"planned": keys, "trials": len(keys)}
 
 
@@ -107,6 +108,8 @@ def definition(task: Task) -> dict[str, Any]:
         "outer": search.outer if task.role in ("inner", "outer") else None,
     }
     sections["search"] |= {name: value for name, value in rules.items() if value}
+    if own := [estimator for estimator in study.estimators if estimator.name not in BUILT_IN]:
+        sections["estimators"] = {each.name: msgspec.to_builtins(each) for each in own}
     if problem.dataset.has_images:
         augmentation = study.augmentation
         sections["augmentation"] = {"name": augmentation.name, **augmentation.options}

@@ -89,7 +89,9 @@ def register_study(storage: RDBStorage, task: Task) -> RegisteredStudy:
         return register_study(storage, task)
     with storage.engine.begin() as connection:
         connection.execute(update(tables.studies).where(is_it).values(**planned_work(task)))
-    choices = {name: tuple(values) for name, values in row.facts["choices"].items()}
+    stored = {name: tuple(values) for name, values in row.facts["choices"].items()}
+    # A study that began before there were estimators may add those that are built in.
+    choices = all_choices() | stored
     return RegisteredStudy(study_uuid, study, choices)
 
 
@@ -138,7 +140,7 @@ def _begin(storage: RDBStorage, task: Task, study: OptunaStudy) -> str:
         "created": tables.utc_now(),
         "definition": definition(task),
         "settings": resolved_settings(task),
-        "facts": problem_facts(task) | {"choices": all_choices()},
+        "facts": problem_facts(task) | {"choices": all_choices(task.study.estimators)},
         **planned_work(task),
     }
     study_id = storage.get_study_id_from_name(task.name)

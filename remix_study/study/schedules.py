@@ -10,7 +10,7 @@ from optuna.trial import Trial, TrialState, create_trial
 
 from remix_study.study import tables
 from remix_study.study.algorithms import PlannedSampler
-from remix_study.study.configurations import Parameters, grid_configurations
+from remix_study.study.configurations import Parameters, planned_configurations
 from remix_study.study.schedule import Schedule, known_key, slot_key, slot_of
 from remix_study.study.search_parameters import distributions, outer_choices
 from remix_study.study.search_schedule import SearchSchedule, SlotSchedule
@@ -67,8 +67,8 @@ class GridSchedule(Schedule):
 
     def __post_init__(self) -> None:
         """Plan the grid, once."""
-        space = self.trials.task.study.search.space
-        self.planned = {configuration_key(p): p for p in grid_configurations(space)}
+        study = self.trials.task.study
+        self.planned = {configuration_key(p): p for p in planned_configurations(study)}
 
     @property
     def total(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import (
@@ -23,7 +23,8 @@ from remix_study.batches.strategies import (
 )
 from remix_study.errors import StudyFileError
 from remix_study.study.algorithms import UNCONDITIONAL
-from remix_study.study.configurations import Parameters, encoded, strategy_of
+from remix_study.study.configurations import ESTIMATOR, Parameters, encoded, strategy_of
+from remix_study.studyfile.estimators import BUILT_IN, Estimator
 from remix_study.studyfile.model_options import DEFAULT_DROPOUT
 from remix_study.studyfile.schema import Model, Search, Study, Training
 from remix_study.studyfile.search_space import HIGHEST_ALPHA, Choice, Domain, Range, SearchSpace
@@ -35,9 +36,13 @@ REFERENCES = ("baseline", "remix")
 """Plain training, and ReMix at the alpha of the paper: no search ends below them unnoticed."""
 
 
-def all_choices() -> dict[str, tuple[str, ...]]:
-    """Names of all strategies, and of all parts of strategies, in this version of the package."""
+def all_choices(estimators: Sequence[Estimator] = ()) -> dict[str, tuple[str, ...]]:
+    """Names of all strategies, parts of strategies and estimators in this version of the package.
+
+    ``estimators`` are those of the study, its own ones among them.
+    """
     return {
+        ESTIMATOR: tuple(dict.fromkeys((*BUILT_IN, *(each.name for each in estimators)))),
         "strategy": tuple(STRATEGIES),
         "sampler": tuple(SAMPLERS),
         "mixing": tuple(MIXINGS),
@@ -127,8 +132,9 @@ def distributions(
             by_name[name] = FloatDistribution(0.0, HIGHEST_ALPHA)
         elif name in choices:
             if value not in choices[name]:
+                key = "search.estimators" if name == ESTIMATOR else f"search.space.{name}"
                 raise StudyFileError(
-                    f'search.space.{name}: "{value}" came with a later version of the '
+                    f'{key}: "{value}" came with a later version of the '
                     "package than the study began with; give the study another name"
                 )
             by_name[name] = CategoricalDistribution(choices[name])

@@ -26,6 +26,7 @@ from remix_study.study.configurations import (
 )
 from remix_study.studyfile.schema import Model, ProblemSpec, Study
 from remix_study.training import stacks
+from remix_study.training.estimators import fit_estimator
 from remix_study.training.members import FoldMembers, make_members
 from remix_study.training.stacks import STACKED, can_stack, check_precision, dropout_rate
 
@@ -128,7 +129,8 @@ class Task:
 
     def configuration(self, parameters: Parameters) -> Configuration:
         """What the parameters of a trial mean here."""
-        return configuration_of(parameters, self.spec.training, self.study.model)
+        study = self.study
+        return configuration_of(parameters, self.spec.training, study.model, study.estimators)
 
     @property
     def engines(self) -> list[Engine]:
@@ -175,6 +177,11 @@ class Task:
         positions: Sequence[int] | None = None,
     ) -> list[Outcome]:
         first = configurations[0]
+        if first.estimator:
+            at = range(len(self.folds)) if positions is None else positions
+            return fit_estimator(
+                first.estimator, self.members, at, cores=self.cores, on_fold=on_epoch
+            )
         return self._engine(first.model, first.training.batch_size).fit(
             self.members.members,
             [configuration.strategy for configuration in configurations],
@@ -196,9 +203,13 @@ class Task:
             )
         return self._cache.sizes[key]
 
-    def network_parameters(self, model: Model) -> int:
-        """Trainable parameters of one network; UsageError where it cannot be built."""
-        return self.network_size(model).parameters
+    def network_parameters(self, configuration: Configuration) -> int:
+        """Trainable parameters of one network, 0 of an estimator.
+
+        Raises:
+            UsageError: The network cannot be built.
+        """
+        return 0 if configuration.estimator else self.network_size(configuration.model).parameters
 
     def fresh(self) -> Task:
         """The same task with nothing built yet, for other rows or folds."""

@@ -18,7 +18,7 @@ from remix_study.data.duplicates import duplicate_notes
 from remix_study.data.folds import Fold, make_folds, make_outer_folds
 from remix_study.data.problem_data import load_problem_data, make_study_problem
 from remix_study.data.problems import Problem
-from remix_study.errors import DataError, StudyFileError
+from remix_study.errors import DataError, StudyFileError, join_names
 from remix_study.study.checks import check_batch_size, check_kind
 from remix_study.study.constraints import parse_constraint
 from remix_study.study.search_parameters import (
@@ -91,8 +91,13 @@ def _make_task(
     study: Study, spec: ProblemSpec, dataset: Dataset, imbalance: float | None, cores: int
 ) -> Task:
     problem = make_study_problem(study, spec, dataset, imbalance)
+    image_note = ""
+    if dataset.has_images and study.estimators:
+        names = join_names(estimator.name for estimator in study.estimators)
+        image_note = f"{names}: left out, they are for tables and {dataset.name} has images"
+        study = msgspec.structs.replace(study, estimators=())
     folds = _checked_folds(study, spec, problem)
-    notes = (*problem.notes, *duplicate_notes(problem, folds), study.note)
+    notes = (*problem.notes, *duplicate_notes(problem, folds), image_note, study.note)
     problem = replace(problem, notes=tuple(note for note in notes if note))
     return Task(study, spec, problem, folds, cores=cores)
 

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct, inspect
 
 from remix_study.errors import StudyFileError, did_you_mean, join_names
 from remix_study.metrics import PUBLISHED_METRICS
+from remix_study.studyfile.estimators import parse_estimators
 from remix_study.studyfile.model_options import parse_augmentation, parse_model
 from remix_study.studyfile.query import check_query
 from remix_study.studyfile.schema import (
@@ -32,7 +33,9 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 # Inside the package where it was installed, beside it in a source tree.
 _FOLDERS = (_PACKAGE / "studies", _PACKAGE.parent / "studies")
 
-_SECTIONS = ("study", "problems", "cv", "model", "augmentation", "training", "search")
+_SECTIONS = (
+    "study", "problems", "cv", "model", "augmentation", "training", "search", "estimators",
+)  # fmt: skip
 
 _KIND_NAMES = {inspect.IntType: "integer", inspect.FloatType: "number"}
 _TRAINING_KEYS = {
@@ -155,6 +158,7 @@ def _study(tables: dict[str, Any], text: str, source: str) -> Study:
         raise StudyFileError(
             "cv.redraw: no problem has an imbalance, so no row is drawn; leave it out"
         )
+    search = _search(_table(tables, "search"))
     return Study(
         name=header.name,
         seed=header.seed,
@@ -163,12 +167,13 @@ def _study(tables: dict[str, Any], text: str, source: str) -> Study:
         cv=cv,
         model=parse_model(_table(tables, "model")),
         training=training,
-        search=_search(_table(tables, "search")),
+        search=search,
         text=text,
         source=source,
         extra_metrics=header.extra_metrics,
         augmentation=parse_augmentation(_table(tables, "augmentation")),
         note=" ".join(header.note.split()),
+        estimators=parse_estimators(search.estimators, _table(tables, "estimators")),
     )
 
 

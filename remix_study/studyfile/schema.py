@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from remix_study.studyfile.estimators import Estimator
 from remix_study.studyfile.search_space import SearchSpace
 from remix_study.studyfile.table_format import ClassChoice, Column, Label, TableFormat
 
@@ -181,6 +182,7 @@ class Search(Struct, frozen=True, forbid_unknown_fields=True):
             ``brier <= 1.1 x baseline``.
         prune: Whether a trial ends after a block of folds that puts it behind the best one.
         outer: Folds around the whole search that score what searching this space finds.
+        estimators: Reference estimators, fitted beside what the space holds.
         space: What may vary.
     """
 
@@ -189,6 +191,7 @@ class Search(Struct, frozen=True, forbid_unknown_fields=True):
     constraints: tuple[str, ...] = ()
     prune: bool = False
     outer: Annotated[int, Meta(ge=2, le=100)] | None = None
+    estimators: tuple[str, ...] = ()
     space: SearchSpace = SearchSpace()
 
 
@@ -209,6 +212,7 @@ class Study(Struct, frozen=True):
         source: Path of the file; ``study`` for text that is in no file.
         augmentation: What strategies that augment do to images.
         note: A sentence that every output repeats.
+        estimators: Those that ``search.estimators`` names.
         stack: What the command line puts in place of the file's ``training.stack``.
         allow_plugins: Whether code of the user's own, such as a network, may be imported; set by
             the command line, not by the file.
@@ -227,6 +231,7 @@ class Study(Struct, frozen=True):
     extra_metrics: tuple[str, ...] = ()
     augmentation: Augmentation = Augmentation()
     note: str = ""
+    estimators: tuple[Estimator, ...] = ()
     stack: Stack | None = None
     allow_plugins: bool = True
 
@@ -246,8 +251,9 @@ class Study(Struct, frozen=True):
 
     @property
     def has_plugins(self) -> bool:
-        """Whether the file names a network or an augmentation of the user's own."""
-        return ":" in self.model.name + self.augmentation.name
+        """Whether the file names a network, augmentation or estimator of the user's own."""
+        is_foreign = any(estimator.is_foreign for estimator in self.estimators)
+        return is_foreign or ":" in self.model.name + self.augmentation.name
 
     @property
     def sha256(self) -> str:

@@ -38,10 +38,17 @@ def _block(kind: str, kind_gains: Sequence[Gains]) -> Block:
     return Block(
         title=kind_title(kind),
         text=SENTENCES.paragraphs("gains.block", [_facts(gains) for gains in pictured], ALL),
-        pictures=tuple(_picture(kind, gains) for gains in pictured),
+        pictures=tuple(
+            _picture(kind, networks) for gains in pictured if (networks := _networks(gains))
+        ),
         tables=tuple(_page_table(metric_gains) for metric_gains in by_metric.values()),
         folded="The gains in numbers",
     )
+
+
+def _networks(metric_gains: Sequence[Gains]) -> list[Gains]:
+    """Those that a figure shows: it has no room for the names of reference estimators."""
+    return [gains for gains in metric_gains if not gains.method.is_estimator]
 
 
 def _facts(metric_gains: Sequence[Gains]) -> dict[str, Any]:
