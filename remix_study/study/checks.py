@@ -15,8 +15,8 @@ from remix_study.models.building import check_input_shape
 from remix_study.study.algorithms import PACKAGES, UNCONDITIONAL
 from remix_study.study.configurations import augmenting, configuration_of, grid_configurations
 from remix_study.study.constraints import parse_constraint
+from remix_study.study.fold_blocks import MIN_FOLDS
 from remix_study.study.search_parameters import all_choices, any_alpha
-from remix_study.study.task import MIN_FOLDS
 from remix_study.studyfile.model_options import BUILT_IN_AUGMENTATION, BUILT_IN_MODELS
 from remix_study.studyfile.parsing import DEPENDENT_KEYS
 from remix_study.studyfile.schema import Study

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from remix_study.study.configurations import Parameters, label_of
 from remix_study.study.constraints import Constraint, Margin
 from remix_study.study.evaluation import Evaluation
+from remix_study.study.fold_blocks import Blocks
 from remix_study.study.reporter import Failure
-from remix_study.study.task import Blocks
 from remix_study.study.trials import DIED, FAILED, FINAL, NO_TRY, SCORED, Trials
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from optuna.trial import Trial, TrialState, create_trial
 from remix_study.study import tables
 from remix_study.study.algorithms import PlannedSampler
 from remix_study.study.configurations import Parameters, planned_configurations
+from remix_study.study.fold_blocks import Blocks
 from remix_study.study.schedule import Schedule, known_key, slot_key, slot_of
 from remix_study.study.search_parameters import distributions, outer_choices
 from remix_study.study.search_schedule import SearchSchedule, SlotSchedule
 from remix_study.study.tables import configuration_key
-from remix_study.study.task import Blocks
 from remix_study.study.trials import NOT_PLANNED, Start, Trials, fail_trial
 
 if TYPE_CHECKING:

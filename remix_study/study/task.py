@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 from remix_study.data.folds import Fold
 from remix_study.data.problems import Problem
 from remix_study.errors import UsageError
@@ -24,6 +22,7 @@ from remix_study.study.configurations import (
     configuration_of,
     program_stack,
 )
+from remix_study.study.fold_blocks import Blocks, by_fold, by_repeat
 from remix_study.studyfile.schema import Model, ProblemSpec, Study
 from remix_study.training import stacks
 from remix_study.training.estimators import fit_estimator
@@ -37,12 +36,6 @@ if TYPE_CHECKING:
 Role = Literal["", "references", "inner", "outer"]
 """References: trials beside a search, of what its space lacks. Inner: a search within an outer
 fold. Outer: what the inner searches chose, on the outer folds."""
-
-Blocks = tuple[tuple[int, ...], ...]
-"""Positions of folds that train together, block by block."""
-
-MIN_FOLDS = 5
-"""Fewest folds of a block: with fewer, no signed-rank test can reach 5 %."""
 
 # Compiled engines kept at a time; a search over widths would otherwise collect one for each.
 _MAX_ENGINES = 3
@@ -286,21 +279,3 @@ class Task:
 
 def _model_key(model: Model, masked: dict[str, bool] | None = None, *more: int) -> str:
     return json.dumps([model.name, model.options | (masked or {}), *more], default=str)
-
-
-def by_repeat(folds: Sequence[Fold]) -> Blocks:
-    """Group the positions of folds into blocks of whole repeats, the larger blocks first."""
-    repeats = list(dict.fromkeys(fold.repeat for fold in folds))
-    count = min(len(repeats), max(1, len(folds) // MIN_FOLDS))
-    return tuple(
-        tuple(at for at, fold in enumerate(folds) if fold.repeat in set(block.tolist()))
-        for block in np.array_split(np.array(repeats), count)
-    )
-
-
-def by_fold(folds: Sequence[Fold]) -> Blocks:
-    """Group the positions of folds by number, each with its repeats."""
-    numbers = dict.fromkeys(fold.fold for fold in folds)
-    return tuple(
-        tuple(at for at, fold in enumerate(folds) if fold.fold == number) for number in numbers
-    )

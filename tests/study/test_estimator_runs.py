@@ -5,12 +5,17 @@ from simulated_training import simulate_training, skip_migrations
 from tiny_studies import query, tiny
 
 from remix_study.errors import StudyFileError
-from remix_study.study.api import run
+from remix_study.study.reporter import Reporter
+from remix_study.study.runner import run as run_study
 from remix_study.studyfile.parsing import parse_study
 
 BUILT_IN = '[search]\nestimators = ["logistic-regression", "logistic-regression-weighted"]\n'
 OWN = '[search]\nestimators = ["trees"]\n'
 TREES = '\n[estimators.trees]\nclass = "sklearn.tree.DecisionTreeClassifier"\n'
+
+
+def run(study, url):
+    return run_study(study, storage=url, reporter=Reporter())
 
 
 def study(search, *changes, own=""):
@@ -28,9 +33,9 @@ def test_they_are_fitted_and_scored_beside_the_networks(storage, monkeypatch):
     changes = ('strategy = ["baseline", "remix"]\nalpha.remix = [0.0, 0.1]', 'strategy = ["cost"]')
     simulate_training(monkeypatch.setattr)
     plain = parse_study(tiny(changes))
-    assert run(plain, storage=f"sqlite:///{storage}").completed == 1
+    assert run(plain, f"sqlite:///{storage}").completed == 1
     monkeypatch.undo()
-    summary = run(study(BUILT_IN, changes), storage=f"sqlite:///{storage}")
+    summary = run(study(BUILT_IN, changes), f"sqlite:///{storage}")
     assert (summary.configurations, summary.complete_before, summary.completed) == (3, 1, 2)
     sql = "select label, strategy, sampler, mixing, loss, network_parameters from remix_runs"
     assert query(storage, sql)[1:] == [
@@ -45,7 +50,7 @@ def test_they_are_fitted_and_scored_beside_the_networks(storage, monkeypatch):
 def test_one_of_your_own_may_not_change_under_its_name(storage, monkeypatch):
     simulate_training(monkeypatch.setattr)
     url = f"sqlite:///{storage}"
-    assert run(study(OWN, own=TREES), storage=url).completed == 4
-    assert run(study(OWN, own=TREES), storage=url).completed == 0
-    with pytest.raises(StudyFileError, match="estimators.trees.parameters.max_depth: absent -> 2"):
-        run(study(OWN, own=TREES + "parameters = { max_depth = 2 }\n"), storage=url)
+    assert run(study(OWN, own=TREES), url).completed == 4
+    assert run(study(OWN, own=TREES), url).completed == 0
+    with pytest.raises(StudyFileError, match=r"trees\.parameters\.max_depth: absent -> 2"):
+        run(study(OWN, own=TREES + "parameters = { max_depth = 2 }\n"), url)

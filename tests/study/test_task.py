@@ -16,7 +16,7 @@ from remix_study.study.fingerprint import (
     resolved_settings,
     study_changes,
 )
-from remix_study.study.task import MIN_FOLDS, by_fold, by_repeat
+from remix_study.study.fold_blocks import MIN_FOLDS, by_fold, by_repeat
 from remix_study.study.task_preparation import prepare_tasks
 from remix_study.studyfile.parsing import parse_study
 

@@ -45,7 +45,11 @@ def test_each_weighted_form_differs_in_its_weights_alone():
     [
         ('["random-forrest"]', "", 'no estimator "random-forrest"; did you mean "random-forest"?'),
         ('["random-forest", "random-forest"]', "", "lists an estimator twice"),
-        ("[]", '[estimators.x]\nclass = "a.B"', "estimators.x: search.estimators does not name it"),
+        (
+            "[]",
+            '[estimators.x]\nclass = "a.B"',
+            "estimators.x: search.estimators does not name it",
+        ),
         ('["x"]', "[estimators.x]\nweighted = true", "estimators.x.class: missing"),
         ('["x"]', '[estimators.x]\nclass = "a.B"\nwieghted = true', 'did you mean "weighted"?'),
         ('["x"]', '[estimators]\nx = "a.B"', "estimators.x: write it as a table"),

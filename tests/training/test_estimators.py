@@ -106,7 +106,7 @@ def test_a_fit_that_raises_fails_its_fold_with_the_reason(rows):
 
 def test_probabilities_that_are_none_fail_their_fold(rows, monkeypatch):
     X, y = rows
-    monkeypatch.setattr(LogisticRegression, "predict_proba", lambda self, X: np.ones((len(X), 2)))
+    monkeypatch.setattr(LogisticRegression, "predict_proba", lambda _, X: np.ones((len(X), 2)))
     outcomes, _ = fit("logistic-regression", X, y)
     assert outcomes[0].failed.endswith("gave rows that are no probabilities that add up to 1")
 
@@ -115,7 +115,7 @@ def test_a_signal_ends_the_fits(rows):
     class Signal(BaseException):
         pass
 
-    def on_fold(n):
+    def on_fold(_):
         raise Signal
 
     members, _ = members_of(*rows)
@@ -153,6 +153,6 @@ def test_code_of_ones_own_needs_permission_and_scikit_learns_does_not():
 
 
 def test_an_estimator_whose_package_is_missing_says_what_to_install(monkeypatch):
-    monkeypatch.setattr("remix_study.training.estimators.find_spec", lambda name: None)
+    monkeypatch.setattr("remix_study.training.estimators.find_spec", lambda _: None)
     with pytest.raises(StudyFileError, match='pip install "lightgbm"'):
         check_estimator(BUILT_IN["lightgbm-weighted"], allow_plugins=True)
