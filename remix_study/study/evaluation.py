@@ -14,16 +14,11 @@ import numpy as np
 
 from remix_study.metrics import METRICS, STANDARD_METRICS, find_metric, score
 from remix_study.study.configurations import Configuration
-<<<<<<< HEAD
 from remix_study.study.constraints import parse_constraint
-from remix_study.study.tables import utc_now
-from remix_study.study.task import Blocks, Task
-from remix_study.studyfile.schema import Study
-=======
 from remix_study.study.fold_blocks import Blocks
 from remix_study.study.tables import utc_now
 from remix_study.study.task import Task
->>>>>>> 4547eee (Reference estimators: blocks of folds in a module of their own)
+from remix_study.studyfile.schema import Study
 
 PARTS = ("validation", "test")
 
