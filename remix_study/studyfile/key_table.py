@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.inspect import StructType
 
+from remix_study.studyfile.estimators import EstimatorTable
 from remix_study.studyfile.model_options import CnnOptions, MlpOptions, RotateShiftOptions
 from remix_study.studyfile.parsing import StudyTable
 from remix_study.studyfile.schema import (
@@ -45,6 +46,11 @@ _SECTIONS: tuple[tuple[str, str, tuple[type[Struct], ...]], ...] = (
     ("[augmentation]", "", (Augmentation, RotateShiftOptions)),
     ("[training]", "", (Training,)),
     ("[search]", "", (Search,)),
+    (
+        "[estimators.NAME]",
+        "A classifier that `search.estimators` names: [estimators.md](estimators.md).",
+        (EstimatorTable,),
+    ),
 )
 
 _HEAD = """# Keys of a study file
@@ -89,7 +95,9 @@ def _table(structs: Sequence[type[Struct]]) -> str:
                 continue
             default = "required" if field.required else _default(struct, field.name)
             allowed = describe(field.type)
-            rows.append(f"| `{field.name}` | {default} | {allowed} | {meanings[field.name]} |")
+            rows.append(
+                f"| `{field.encode_name}` | {default} | {allowed} | {meanings[field.name]} |"
+            )
     return "\n".join(rows) + "\n"
 
 
