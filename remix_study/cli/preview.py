@@ -17,7 +17,7 @@ from remix_study.study.fingerprint import planned_work
 from remix_study.study.size_check import largest_need, size_notes
 from remix_study.study.task import Task
 from remix_study.study.task_preparation import prepare_tasks, search_tasks
-from remix_study.studyfile.schema import Study, outside_file_notes
+from remix_study.studyfile.schema import Search, Study, outside_file_notes
 from remix_study.studyfile.search_space import Choice, Range
 from remix_study.studyfile.validation import as_toml
 from remix_study.training.backend import load_networks
@@ -46,13 +46,15 @@ def preview(study: Study, loading: AbstractContextManager[None] | None = None) -
         load_networks()
     problems = [_preview_problem(task) for task in tasks]
     is_grid = search.algorithm == "grid"
+    space = study.then.space if study.then else search.space
     # Alpha only where something is mixed.
-    alpha = ["alpha"] if search.space.alpha else []
-    suggested = [*(search.space.parts or ["strategy"]), *alpha, *search.space.settings]
+    alpha = ["alpha"] if space.alpha else []
+    suggested = [*(space.parts or ["strategy"]), *alpha, *space.settings]
     return {
         "study": study.name,
         "algorithm": search.algorithm,
-        "asked": [] if is_grid else suggested,
+        "then": f"{study.then.trials} trials of {study.then.algorithm}" if study.then else None,
+        "asked": [] if is_grid and not study.then else suggested,
         "points": [label_of(p) for p in planned_configurations(study)] if is_grid else [],
         "problems": problems,
         "outside": outside_file_notes(study),
@@ -88,14 +90,12 @@ def _preview_problem(task: Task) -> dict[str, Any]:
 def _keys(task: Task) -> Keys:
     """The value of every key for a problem, those that the file leaves out included."""
     study, shape = task.study, task.problem.dataset.row_shape
-    space, spec = study.search.space, msgspec.to_builtins(task.spec)
+    spec = msgspec.to_builtins(task.spec)
     training = spec.pop("training")
     del spec["table"]
     # As it is for a table of text; other sources of rows have no such keys.
     table = msgspec.structs.asdict(task.spec.table) if task.spec.file or task.spec.files else {}
     options = resolved_options(study.model.name, study.model.options, shape, task.problem.K)
-    search = msgspec.to_builtins(study.search)
-    del search["space"]
     header = ("name", "seed", "objectives", "extra_metrics", "note")
     tables = {
         "study": {key: getattr(study, key) for key in header},
@@ -105,17 +105,28 @@ def _keys(task: Task) -> Keys:
         "cv": msgspec.to_builtins(study.cv),
         "model": {"name": study.model.name, **options},
         "training": training,
-        "search": search,
-        "search.space": {
-            **({} if space.parts else {"strategy": space.strategy or DEFAULT_STRATEGIES}),
-            **{f"alpha.{name}".rstrip("."): domain for name, domain in space.alpha.items()},
-            **space.parts,
-            **space.settings,
-        },
+        **_search_keys("search", study.search),
+        **(_search_keys("search.then", study.then) if study.then else {}),
     }
     return {
         name: {key: _as_written(value) for key, value in keys.items() if value is not None}
         for name, keys in tables.items()
+    }
+
+
+def _search_keys(name: str, search: Search) -> dict[str, Any]:
+    space, keys = search.space, msgspec.to_builtins(search)
+    del keys["space"]
+    return {
+        name: keys,
+        f"{name}.space": {
+            **({} if space.parts else {"strategy": space.strategy or DEFAULT_STRATEGIES}),
+            **{
+                f"alpha.{strategy}".rstrip("."): domain for strategy, domain in space.alpha.items()
+            },
+            **space.parts,
+            **space.settings,
+        },
     }
 
 
@@ -152,7 +163,7 @@ def preview_text(summary: Mapping[str, Any]) -> str:
             f"  {problem['points']} configurations x {problem['folds']} folds = "
             f"{problem['networks']} networks of {problem['parameters']:,} parameters, "
             f"{problem['epochs_at_most']} epochs at most",
-            *([_beside_line(problem, summary["outer"])] if problem["networks_beside"] else []),
+            *([_beside_line(problem, summary)] if problem["networks_beside"] else []),
             f"  {problem['features']} features; rows {rows}",
             f"  layers: {', '.join(problem['layers'])}",
             f"  memory: about {as_gigabytes(sum(need.values()))} beside the data ({parts})",
@@ -172,6 +183,9 @@ def _key_lines(tables: Keys, without: Keys | None = None) -> list[str]:
     return lines
 
 
-def _beside_line(problem: Mapping[str, Any], outer: int | None) -> str:
-    what = f"the search again within {outer} outer folds" if outer else "baseline and ReMix"
-    return f"  beside it {what}: {problem['networks_beside']} networks"
+def _beside_line(problem: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
+    what = summary["then"] or "baseline and ReMix"
+    if summary["outer"]:
+        what = f"the search again within {summary['outer']} outer folds"
+    place = "then" if summary["then"] else "beside it"
+    return f"  {place} {what}: {problem['networks_beside']} networks"

@@ -10,10 +10,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.metrics import CORE_METRICS, is_maximized, short_name
 from remix_study.results.columns import Record, frame_of, grouped
 from remix_study.results.comparison import Comparison, scores_by_fold
@@ -27,8 +29,13 @@ from remix_study.study.constraints import choose
 OUTER_METRICS = tuple(metric for metric in CORE_METRICS if metric != "cwece")
 """Scores of outer folds that are computed besides the objectives."""
 
-REFERENCES = {"baseline": "baseline", "remix": "ReMix as in the paper"}
-"""Strategies that a search begins with, or that are trained besides -> how tables call them."""
+REFERENCES = {
+    "baseline": "baseline",
+    "remix": "ReMix as in the paper",
+    "grid": "best of the grid",
+}
+"""What a search is compared with -> how tables call it: strategies that it begins with or that are
+trained besides, and of a grid that it follows the best method by the first objective."""
 
 _PARTS = ("validation", "test")
 _PLAIN_PARTS = ("natural", "none", "cross-entropy")
@@ -94,12 +101,37 @@ class SearchSummary:
 
     @cached_property
     def references(self) -> dict[str, StoredTrial]:
-        """Baseline and ReMix by strategy, trained besides the search or as its first trials."""
+        """Baseline and ReMix by strategy, trained besides the search or as its first trials.
+
+        After a grid its baseline, its ReMix at the paper's alpha, and its best by the first
+        objective.
+        """
+        if self.result.follows_grid:
+            return self._grid_references()
         first = [trial for trial in self.result.trials[:2] if trial.slot < 2]
         by_strategy = grouped(
             [*self.result.references, *first], lambda trial: strategy_of(trial.parameters).name
         )
         return {name: trials[0] for name, trials in by_strategy.items() if name in REFERENCES}
+
+    def _grid_references(self) -> dict[str, StoredTrial]:
+        grid, metric = self.result.references, self.comparison.objectives[0]
+        plain: dict[str, dict[str, Any]] = {
+            "baseline": {"strategy": "baseline"},
+            "remix": {"strategy": "remix", "alpha": PUBLISHED_ALPHA},
+        }
+        references = {
+            name: trial
+            for name, parameters in plain.items()
+            for trial in grid
+            if trial.parameters == parameters
+        }
+        candidates = [trial.candidate for trial in grid]
+        if best := choose(candidates, 0, maximize=is_maximized(metric)):
+            trial = next(trial for trial in grid if trial.number == best.number)
+            if trial not in references.values():
+                references["grid"] = trial
+        return references
 
     @property
     def shown_trials(self) -> list[tuple[str, StoredTrial]]:

@@ -73,7 +73,11 @@ class SearchResult:
 
     Attributes:
         trials: in the order of their slots.
-        references: baseline and ReMix, trained besides where the search space lacks them.
+        planned: number of trials that complete it.
+        algorithm: its name.
+        references: baseline and ReMix, trained besides where the search space lacks them; of a
+            search that follows a grid, the trials of the grid.
+        follows_grid: whether a grid was trained before it.
         outer: trials on outer folds, by fold and by what chose them.
         planned_outer: planned number of these; 0 without outer folds.
         scores: of all these runs, see `tidy_scores`.
@@ -84,6 +88,9 @@ class SearchResult:
     study: str
     problem: str
     trials: tuple[StoredTrial, ...]
+    planned: int
+    algorithm: str
+    follows_grid: bool
     references: tuple[StoredTrial, ...]
     outer: tuple[StoredTrial, ...]
     planned_outer: int
@@ -107,7 +114,7 @@ def load_searches(
     return tuple(
         _search(connection, study_id, row, registered)
         for study_id, row in registered
-        if row.facts["algorithm"] != "grid" and not row.facts.get("role")
+        if row.facts["algorithm"] != "grid" and row.facts.get("role") in (None, "", "search")
     )
 
 
@@ -119,12 +126,17 @@ def _search(
         for part_id, part in registered
         if part.study == row.study and part.facts.get("parent") == row.problem
     ]
+    follows_grid = row.facts.get("role") == "search"
     by_role = {part.facts["role"]: (part_id, part) for part_id, part in parts}
     trials = stored_trials(connection, study_id, row)
     references: tuple[StoredTrial, ...] = ()
     outer: tuple[StoredTrial, ...] = ()
     planned_outer = 0
-    if "references" in by_role:
+    if follows_grid:
+        grids = [(i, r) for i, r in registered if (r.study, r.problem) == (row.study, row.problem)]
+        grid = next((i, r) for i, r in grids if not r.facts.get("role"))
+        references = tuple(t for t in stored_trials(connection, *grid) if t.is_complete)
+    elif "references" in by_role:
         references = stored_trials(connection, *by_role["references"])
     if "outer" in by_role:
         planned_outer = by_role["outer"][1].trials
@@ -140,6 +152,9 @@ def _search(
         study=row.study,
         problem=row.problem,
         trials=trials,
+        planned=row.trials,
+        algorithm=row.facts["algorithm"],
+        follows_grid=follows_grid,
         references=references,
         outer=outer,
         planned_outer=planned_outer,

@@ -35,6 +35,9 @@ UNCONDITIONAL = ("nsga2", "gp", "cmaes", "qmc")
 # that it prunes more often than this level says.
 _P_THRESHOLD = 0.05
 
+# Trials of TPE at random; after a grid, whose methods are known, it learns earlier.
+_RANDOM_TRIALS, _RANDOM_AFTER_GRID = 10, 6
+
 # With Optuna's default of 50 most searches would end in their first generation.
 _POPULATION = 12
 
@@ -123,7 +126,9 @@ class _EvolutionSampler(CmaEsSampler):
         return super().sample_relative(study, renumbered, search_space)
 
 
-def make_sampler(algorithm: str, seed: int, name: str, slot: int) -> BaseSampler:
+def make_sampler(
+    algorithm: str, seed: int, name: str, slot: int, *, follows_grid: bool = False
+) -> BaseSampler:
     """Make Optuna's sampler of a search algorithm, seeded for one slot.
 
     Every trial has a new one, seeded by its place in the order of trials: an interrupted search
@@ -135,12 +140,14 @@ def make_sampler(algorithm: str, seed: int, name: str, slot: int) -> BaseSampler
         seed: The study's seed.
         name: Name of the Optuna study.
         slot: The trial's place in the order of trials.
+        follows_grid: Whether a grid was trained before the search.
     """
     # Optuna takes 32-bit seeds.
     state = derive_seed(seed, name, "algorithm", slot) % 2**32
     match algorithm:
         case "tpe":
-            return TPESampler(seed=state)
+            n_random = _RANDOM_AFTER_GRID if follows_grid else _RANDOM_TRIALS
+            return TPESampler(seed=state, n_startup_trials=n_random)
         case "nsga2":
             return NSGAIISampler(seed=state, population_size=_POPULATION)
         case "gp":

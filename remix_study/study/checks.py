@@ -34,6 +34,20 @@ def check_study(study: Study) -> None:
             range, values that contradict each other, or a key that has no effect.
     """
     try:
+        _check_parts(study)
+    except StudyFileError as error:
+        raise StudyFileError(f"{study.source}: {error}") from error
+    if study.following is not None:
+        try:
+            _check_parts(study.following)
+            _check_baseline(study)
+        except StudyFileError as error:
+            text = str(error).replace("search.", "search.then.", 1)
+            raise StudyFileError(f"{study.source}: {text}") from error
+
+
+def _check_parts(study: Study) -> None:
+    try:
         _check_names(study)
         _check_alpha(study.search.space, grid=study.search.algorithm == "grid")
         _check_values(study)
@@ -42,9 +56,17 @@ def check_study(study: Study) -> None:
         if study.search.algorithm != "grid":
             _check_search(study)
     except UsageError as error:
-        raise StudyFileError(f"{study.source}: search.space: {error}") from error
-    except StudyFileError as error:
-        raise StudyFileError(f"{study.source}: {error}") from error
+        raise StudyFileError(f"search.space: {error}") from error
+
+
+def _check_baseline(study: Study) -> None:
+    """Refuse bounds relative to a baseline that the grid before the search does not train."""
+    grid = grid_configurations(study.search.space)
+    for text in study.then.constraints if study.then else ():
+        if parse_constraint(text).relative and {"strategy": "baseline"} not in grid:
+            raise StudyFileError(
+                f'search.constraints: "{text}" needs the baseline; add it to search.space.strategy'
+            )
 
 
 def _check_names(study: Study) -> None:
@@ -88,7 +110,8 @@ def check_kind(study: Study, dataset: Dataset) -> None:
         check_input_shape(study.model.name, dataset.row_shape)
     except UsageError as error:
         raise DataError(f"data set {dataset.name}: {error}") from error
-    names = augmenting(study.search.space)
+    searches = [study.search, *([study.then] if study.then else [])]
+    names = list(dict.fromkeys(name for search in searches for name in augmenting(search.space)))
     if names and not dataset.has_images:
         raise DataError(
             f"data set {dataset.name} is a table, and {' and '.join(names)} turn and shift "

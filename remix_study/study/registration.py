@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _ROLES = {
     "references": "baseline and the paper's ReMix, which its space lacks",
+    "search": "the search that follows its grid",
     "inner": "the search again, without one outer fold",
     "outer": "what each of these searches chose, trained on all it had",
 }

@@ -99,7 +99,9 @@ class SearchSchedule(SlotSchedule):
     def __post_init__(self) -> None:
         """Plan the initial trials, once."""
         task = self.trials.task
-        initial = initial_configurations(task.study, task.spec.training)
+        # What follows a grid begins where the grid ends.
+        follows = task.role == "search"
+        initial = {} if follows else initial_configurations(task.study, task.spec.training)
         self.fixed, self.has_baseline = dict(enumerate(initial.values())), "baseline" in initial
         self.constraints = tuple(map(parse_constraint, task.study.search.constraints))
 
@@ -147,7 +149,13 @@ class SearchSchedule(SlotSchedule):
     def sampler(self, slot: int) -> BaseSampler:
         """The study's algorithm, seeded for a slot."""
         task = self.trials.task
-        algorithm = make_sampler(task.study.search.algorithm, task.study.seed, task.name, slot)
+        algorithm = make_sampler(
+            task.study.search.algorithm,
+            task.study.seed,
+            task.name,
+            slot,
+            follows_grid=task.role == "search",
+        )
         return FirstSampler(self.fixed[slot], algorithm) if slot in self.fixed else algorithm
 
     def pruning_rule(self, trial: Trial, key: str) -> PruningRule | None:

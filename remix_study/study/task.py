@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from remix_study.training.engine import Engine
     from remix_study.training.members import OnEpoch, Outcome
 
-Role = Literal["", "references", "inner", "outer"]
-"""References: trials beside a search, of what its space lacks. Inner: a search within an outer
-fold. Outer: what the inner searches chose, on the outer folds."""
+Role = Literal["", "references", "search", "inner", "outer"]
+"""References: trials beside a search, of what its space lacks. Search: one that follows a grid.
+Inner: a search within an outer fold. Outer: what the inner searches chose, on the outer folds."""
 
 # Compiled engines kept at a time; a search over widths would otherwise collect one for each.
 _MAX_ENGINES = 3
@@ -76,7 +76,7 @@ class Task:
     @property
     def name(self) -> str:
         """Name of the Optuna study."""
-        part = "/references" if self.role == "references" else ""
+        part = f"/{self.role}" if self.role in ("references", "search") else ""
         return f"{self.study.name}/{self.problem.name}{part}"
 
     @property

@@ -1,7 +1,8 @@
 """From a study file to tasks: data loaded, made imbalanced, split into folds, checked.
 
 A search has more tasks than its problem: references that its space lacks, trained beside it, and
-with outer folds the search again within each of them and a task that scores what those choose.
+with outer folds the search again within each of them and a task that scores what those choose. A
+grid may have a search that follows it.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def prepare_tasks(study: Study, data: Dataset | None = None, *, cores: int = 0) 
 
 
 def search_tasks(task: Task) -> list[Task]:
-    """A problem's tasks in the order in which they run; a grid has one.
+    """A problem's tasks in the order in which they run; a grid has one, or two with a search.
 
     Raises:
         DataError: A class has too few rows for the folds within an outer fold.
@@ -73,7 +74,10 @@ def search_tasks(task: Task) -> list[Task]:
     """
     search = task.study.search
     if search.algorithm == "grid":
-        return [task]
+        following = task.study.following if task.spec.search else None
+        if following is None:
+            return [task]
+        return [task, replace(task, study=following, role="search", parent=task.problem.name)]
     try:
         tasks = [*_reference_tasks(task), task]
         if search.outer is not None:
@@ -106,7 +110,8 @@ def _checked_folds(study: Study, spec: ProblemSpec, problem: Problem) -> tuple[F
     """The folds of a problem, whose training rows fill the study's batches."""
     folds = make_folds(problem, folds=study.cv.folds, seed=study.seed, **_fold_rules(study))
     fewest = min(len(fold.train) for fold in folds)
-    check_batch_size(study.search.space, spec.training.batch_size, fewest, problem.name)
+    for search in (study.search, *([study.then] if study.then and spec.search else [])):
+        check_batch_size(search.space, spec.training.batch_size, fewest, problem.name)
     return folds
 
 

@@ -71,6 +71,13 @@ _SPACE = """
 | `model.` and an option | Values to try. |
 
 Values are a list or, for a search, a range `{ low = 0.01, high = 1.0, log = true }`.
+
+## [search.then]
+
+A search that follows a grid, on the same folds, such as one over alpha after a comparison of
+methods: `algorithm`, `trials`, `constraints` and `prune` as in `[search]`, and a space of its own,
+`[search.then.space]`. The report ranks and judges the methods of the grid, and shows beside them
+what the search found. It may be added to a grid that is complete.
 """  # noqa: E501 - rows of a table
 
 

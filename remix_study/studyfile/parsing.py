@@ -159,6 +159,12 @@ def _study(tables: dict[str, Any], text: str, source: str) -> Study:
             "cv.redraw: no problem has an imbalance, so no row is drawn; leave it out"
         )
     search = _search(_table(tables, "search"))
+    then = _following_search(_table(tables, "search"))
+    for i, spec in enumerate(problems):
+        if not spec.search and then is None:
+            raise StudyFileError(
+                f"problems[{i}].search: no [search.then] follows the grid; leave it out"
+            )
     return Study(
         name=header.name,
         seed=header.seed,
@@ -168,6 +174,7 @@ def _study(tables: dict[str, Any], text: str, source: str) -> Study:
         model=parse_model(_table(tables, "model")),
         training=training,
         search=search,
+        then=then,
         text=text,
         source=source,
         extra_metrics=header.extra_metrics,
@@ -258,8 +265,8 @@ def override(training: Training, values: Mapping[str, Any]) -> Training:
 
 def _search(table: dict[str, Any]) -> Search:
     space = _table(table, "space", "search.")
-    rest = {key: value for key, value in table.items() if key != "space"}
-    search = convert(rest, Search, "search", other_keys=["space"])
+    rest = {key: value for key, value in table.items() if key not in ("space", "then")}
+    search = convert(rest, Search, "search", other_keys=["space", "then"])
     is_grid = search.algorithm == "grid"
     if is_grid and search.trials is not None:
         raise StudyFileError("search.trials: a grid runs every configuration once; leave it out")
@@ -273,3 +280,21 @@ def _search(table: dict[str, Any]) -> Search:
         raise StudyFileError(f"search.trials: say how many trials {search.algorithm} may run")
     parsed = parse_space(space, grid=is_grid, training_keys=_TRAINING_KEYS)
     return msgspec.structs.replace(search, space=parsed)
+
+
+def _following_search(table: dict[str, Any]) -> Search | None:
+    """Parse ``[search.then]``, the search that follows a grid."""
+    if "then" not in table:
+        return None
+    then = _table(table, "then", "search.")
+    if table.get("algorithm", "grid") != "grid":
+        raise StudyFileError('search.then: follows a grid only; set algorithm = "grid"')
+    for key in ("then", "outer", "estimators"):
+        if key in then:
+            raise StudyFileError(f"search.then.{key}: not in a search that follows; leave it out")
+    if then.get("algorithm", "grid") == "grid":
+        raise StudyFileError('search.then.algorithm: name one of Optuna\'s, such as "tpe"')
+    try:
+        return _search(then)
+    except StudyFileError as error:
+        raise StudyFileError(f"search.then{str(error).removeprefix('search')}") from error

@@ -141,6 +141,7 @@ class ProblemSpec(Struct, frozen=True, forbid_unknown_fields=True):
             class in ``minority`` makes it binary.
         minority: Rare classes.
         imbalance: Ratios of rare rows to keep; each makes a problem of its own.
+        search: Whether the search of ``[search.then]`` follows the grid on this problem.
         table: Keys of this problem that say how its table is written.
         training: Training keys of this problem.
     """
@@ -158,6 +159,7 @@ class ProblemSpec(Struct, frozen=True, forbid_unknown_fields=True):
     kind: Literal["binary", "multi-class"] | None = None
     minority: tuple[Label, ...] = ()
     imbalance: tuple[Ratio, ...] = ()
+    search: bool = True
     table: TableFormat = TableFormat()
     training: Training = Training()
 
@@ -208,6 +210,7 @@ class Study(Struct, frozen=True):
         model: Network.
         training: Training keys that hold for every problem.
         search: Configurations.
+        then: A search that follows the grid, on the same folds.
         text: Text of the file.
         source: Path of the file; ``study`` for text that is in no file.
         augmentation: What strategies that augment do to images.
@@ -232,6 +235,7 @@ class Study(Struct, frozen=True):
     augmentation: Augmentation = Augmentation()
     note: str = ""
     estimators: tuple[Estimator, ...] = ()
+    then: Search | None = None
     stack: Stack | None = None
     allow_plugins: bool = True
 
@@ -244,6 +248,13 @@ class Study(Struct, frozen=True):
         )
         training = replace(self.training, stack=stack)
         return replace(self, problems=problems, training=training, stack=stack)
+
+    @property
+    def following(self) -> Study | None:
+        """The study with the search that follows its grid in the grid's place; None without."""
+        return None if self.then is None else replace(
+            self, search=self.then, then=None, estimators=()
+        )
 
     def without_plugins(self) -> Study:
         """Forbid code of the user's own, such as a network."""
