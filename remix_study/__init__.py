@@ -14,8 +14,8 @@ from remix_study.version import __version__
 __all__ = ["ReMix", "__version__", "run"]
 
 if TYPE_CHECKING:
+    from remix_study.api import run
     from remix_study.batches.keras_dataset import ReMix
-    from remix_study.study.api import run
 
 
 def __getattr__(name: str) -> Any:
@@ -25,7 +25,7 @@ def __getattr__(name: str) -> Any:
 
         return ReMix
     if name == "run":
-        from remix_study.study.api import run
+        from remix_study.api import run
 
         return run
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -30,6 +30,7 @@ ROOMS = (
     "report",
     "paper",
     "dashboard",
+    "api",
     "cli",
 )
 # The package's public names and its entry point belong to no room.

@@ -17,7 +17,8 @@ from remix_study.study.fingerprint import planned_work
 from remix_study.study.size_check import largest_need, size_notes
 from remix_study.study.task import Task
 from remix_study.study.task_preparation import prepare_tasks, search_tasks
-from remix_study.studyfile.schema import Search, Study, outside_file_notes
+from remix_study.studyfile.outside_files import outside_file_notes
+from remix_study.studyfile.schema import Search, Study
 from remix_study.studyfile.search_space import Choice, Range
 from remix_study.studyfile.validation import as_toml
 from remix_study.training.backend import load_networks

@@ -95,7 +95,7 @@ def run_command(options: argparse.Namespace, signals: Signals) -> int:
         # The backend looks for devices once, when it is imported.
         os.environ.update(device_environment(options.devices))
     from remix_study.cli.display import RunConsole, console_reporter
-    from remix_study.studyfile.schema import outside_file_notes
+    from remix_study.studyfile.outside_files import outside_file_notes
 
     signals.check()
     if options.dry_run and options.report:

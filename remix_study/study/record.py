@@ -19,7 +19,7 @@ from remix_study.study.configurations import label_of
 from remix_study.study.evaluation import Evaluation, peak_memory_mb
 from remix_study.study.tables import MAX_ATTRIBUTE_LENGTH, utc_now
 from remix_study.study.task import Task
-from remix_study.studyfile.schema import outside_file
+from remix_study.studyfile.outside_files import outside_file
 from remix_study.version import ENGINE_VERSION, __version__
 
 _PACKAGES = ("keras", "tensorflow", "jax", "numpy", "optuna", "scikit-learn", "scipy", "pandas")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -275,34 +274,3 @@ class Study(Struct, frozen=True):
     def folder(self) -> Path:
         """Folder of the file, to which paths in it are relative."""
         return Path(self.source).resolve().parent
-
-
-def outside_file(study: Study, spec: ProblemSpec) -> str:
-    """Files or images of a problem that are outside the study file's folder; "" if none is.
-
-    Returns:
-        The names as the study file has them. A symbolic link that leads out of the folder is
-        followed by its target: ``link.csv -> /elsewhere/data.csv``.
-    """
-    return ", ".join(filter(None, (_outside(study, name) for name in spec.paths)))
-
-
-def _outside(study: Study, name: str) -> str:
-    path = study.folder / name
-    if path.resolve().is_relative_to(study.folder):
-        return ""
-    if os.path.normpath(path).startswith(f"{study.folder}{os.sep}"):
-        return f"{name} -> {path.resolve()}"
-    return name
-
-
-def outside_file_notes(study: Study) -> list[str]:
-    """One line for each problem with data outside the study file's folder, with its key."""
-    notes = []
-    for i, spec in enumerate(study.problems):
-        if spec.sql:
-            notes.append(f"problems[{i}].sql: the rows come from {spec.sql}")
-        if name := outside_file(study, spec):
-            key = "files" if spec.files else "file" if spec.file else "images"
-            notes.append(f"problems[{i}].{key}: {name} is outside the study file's folder")
-    return notes

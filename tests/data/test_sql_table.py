@@ -13,8 +13,8 @@ import pytest
 from remix_study.data.dataset import Dataset
 from remix_study.data.problem_data import load_problem_data
 from remix_study.errors import RemixStudyError, StudyFileError
+from remix_study.studyfile.outside_files import outside_file_notes
 from remix_study.studyfile.parsing import parse_study
-from remix_study.studyfile.schema import outside_file_notes
 
 ROWS = [
     (None if i == 1 else 30.5 + i, ("Oslo", None, "Bergen")[i % 3], f"p{i % 4}", f"{i % 2}")

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from tiny_studies import query
 
+from remix_study.api import run
 from remix_study.cli.main import main
 from remix_study.errors import DataError, StudyFileError, UsageError
-from remix_study.study.api import run
 from remix_study.study.checks import check_study
 from remix_study.study.fingerprint import (
     definition,
