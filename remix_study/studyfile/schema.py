@@ -251,8 +251,10 @@ class Study(Struct, frozen=True):
     @property
     def following(self) -> Study | None:
         """The study with the search that follows its grid in the grid's place; None without."""
-        return None if self.then is None else replace(
-            self, search=self.then, then=None, estimators=()
+        return (
+            None
+            if self.then is None
+            else replace(self, search=self.then, then=None, estimators=())
         )
 
     def without_plugins(self) -> Study:
