@@ -54,3 +54,9 @@ def test_one_of_your_own_may_not_change_under_its_name(storage, monkeypatch):
     assert run(study(OWN, own=TREES), url).completed == 0
     with pytest.raises(StudyFileError, match=r"trees\.parameters\.max_depth: absent -> 2"):
         run(study(OWN, own=TREES + "parameters = { max_depth = 2 }\n"), url)
+
+
+def test_a_search_has_them_in_the_grid_that_it_follows(storage):
+    search = BUILT_IN.replace("[search]", '[search]\nalgorithm = "tpe"\ntrials = 3')
+    with pytest.raises(StudyFileError, match=r"search\.estimators: are fitted beside a grid"):
+        run(study(search), f"sqlite:///{storage}")
