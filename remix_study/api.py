@@ -29,6 +29,8 @@ def run(
     y: ArrayLike | None = None,
     *,
     groups: ArrayLike | None = None,
+    X_test: ArrayLike | Any = None,
+    y_test: ArrayLike | None = None,
     name: str = "data",
     storage: str = DEFAULT_STORAGE,
     reporter: Reporter | None = None,
@@ -42,6 +44,9 @@ def run(
             channels); for the problems that name neither a data set nor a file nor images.
         y: Classes (n,), numbers or names.
         groups: Groups (n,) that no split may part.
+        X_test: Features (m, d) as ``X`` has them, of rows that are only tested: they take the
+            place of the test parts of cross-validation.
+        y_test: Their classes (m,).
         name: Name of the data in the database and in reports.
         storage: URL of the database; results are added to it.
         reporter: Receives the events of the run and its notes; by default nothing is printed, and
@@ -59,8 +64,11 @@ def run(
     parsed = _load_study(study)
     if (X is None) != (y is None):
         raise UsageError("give X and y together, or neither")
-    if X is None and groups is not None:
-        raise UsageError("groups belong to X and y; give those too, or leave groups out")
+    if (X_test is None) != (y_test is None):
+        raise UsageError("give X_test and y_test together, or neither")
+    if X is None and (groups is not None or X_test is not None):
+        what = "groups" if groups is not None else "X_test and y_test"
+        raise UsageError(f"{what} belong to X and y; give those too, or leave {what} out")
     data = None
     if X is not None and y is not None:
         if all(spec.has_data for spec in parsed.problems):
@@ -68,7 +76,7 @@ def run(
                 f"{parsed.source}: every problem names its own data; leave X and y out, or take "
                 "dataset and file out of a problem"
             )
-        data = from_arrays(X, y, groups=groups, name=name)
+        data = from_arrays(X, y, groups=groups, name=name, X_test=X_test, y_test=y_test)
     signals = Signals()
     with signals.installed(signal.SIGINT) if _is_ctrl_c_ours() else nullcontext():
         return run_study(

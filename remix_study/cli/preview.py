@@ -94,6 +94,7 @@ def _keys(task: Task) -> Keys:
     spec = msgspec.to_builtins(task.spec)
     training = spec.pop("training")
     del spec["table"]
+    spec |= spec.pop("split")
     # As it is for a table of text; other sources of rows have no such keys.
     table = msgspec.structs.asdict(task.spec.table) if task.spec.file or task.spec.files else {}
     options = resolved_options(study.model.name, study.model.options, shape, task.problem.K)

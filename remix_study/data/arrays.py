@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from remix_study.data.dataset import (
     Dataset,
     check_features,
     check_labels,
+    class_name,
     encode_groups,
     encode_labels,
     user_dataset,
@@ -22,7 +24,9 @@ from remix_study.data.dataset import (
 from remix_study.data.images import image_dataset
 from remix_study.data.numbers import settle_numbers
 from remix_study.data.python_tables import frame_or_array
-from remix_study.data.raw_table import RawTable
+from remix_study.data.raw_table import RawTable, join_tables
+from remix_study.data.split_columns import split_off_test
+from remix_study.data.test_rows import encode_with_test
 from remix_study.errors import DataError
 from remix_study.studyfile.table_format import TableFormat
 
@@ -34,6 +38,8 @@ def from_arrays(
     groups: ArrayLike | None = None,
     name: str = "data",
     features: Sequence[str] | None = None,
+    X_test: Any = None,
+    y_test: ArrayLike | None = None,
 ) -> Dataset:
     """Make a data set of arrays or of a data frame.
 
@@ -46,6 +52,9 @@ def from_arrays(
         groups: (n,) the group of each row, for grouped folds, or None.
         name: The data set's name, with which the names of its problems begin.
         features: The d feature names of an array; ``x0``, ``x1``, ... when None.
+        X_test: (m, d) rows as ``X`` has them, which are only tested; columns of a data frame are
+            found by their names.
+        y_test: (m,) their labels, each of which ``y`` has too.
 
     Raises:
         DataError: Lengths or ranks that do not fit, no rows, one class only, labels or groups
@@ -55,12 +64,23 @@ def from_arrays(
 
     where = f'data set "{name}"'
     labels = _one_dimensional(y, "y", where)
-    X = frame_or_array(X, where)
+    X, n_test = frame_or_array(X, where), 0
+    if X_test is not None and y_test is not None:
+        if groups is not None:
+            raise DataError(f"{where}: groups have no part in a test of its own; leave them out")
+        test_labels = _one_dimensional(y_test, "y_test", where)
+        X = _with_test_rows(X, frame_or_array(X_test, where), where)
+        _refuse_new_classes(labels, test_labels, where)
+        # As objects, since numbers and texts are made one type of text otherwise.
+        labels = np.concatenate([labels.astype(object), test_labels.astype(object)])
+        n_test = len(test_labels)
+    split = split_off_test(len(labels), n_test) if n_test else None
     if not isinstance(X, pd.DataFrame):
         matrix = np.asarray(X)
         if matrix.ndim == 4 and features is None:
             image_groups = None if groups is None else _one_dimensional(groups, "groups", where)
-            return image_dataset(matrix, labels, image_groups, name, where)
+            images = image_dataset(matrix, labels, image_groups, name, where)
+            return replace(images, split=split)
         if matrix.ndim == 0:
             raise DataError(
                 f"{where}: X is a {type(X).__name__}; give an array, a data frame or a dictionary "
@@ -75,11 +95,7 @@ def from_arrays(
             )
     else:
         matrix, names = None, [str(column) for column in X.columns]
-        name_counts = Counter(names).most_common(1)
-        if name_counts and name_counts[0][1] > 1:
-            raise DataError(
-                f'{where}: two columns are named "{name_counts[0][0]}"; rename or drop one'
-            )
+        _refuse_repeated(names, where)
 
     n_rows = len(X) if matrix is None else len(matrix)
     if n_rows == 0 or not names:
@@ -100,10 +116,14 @@ def from_arrays(
             nominal = tuple((at,) for at in range(len(names)))
     else:
         frame = X if matrix is None else pd.DataFrame(matrix, columns=names).infer_objects()
-        table = settle_numbers(RawTable(where, frame.set_axis(names, axis=1)), TableFormat())
-        encoded = encode_columns(table)
+        table = RawTable(where, frame.set_axis(names, axis=1))
+        if n_test:
+            encoded, notes = encode_with_test(table, n_rows - n_test, TableFormat())
+        else:
+            table = settle_numbers(table, TableFormat())
+            encoded, notes = encode_columns(table), table.notes
         numbers, names, nominal = encoded.X, list(encoded.features), encoded.nominal
-        notes = (*table.notes, *encoded.notes)
+        notes = (*notes, *encoded.notes)
     notes += tuple(similar_class_notes(f"{where}: y", labels.tolist()))
     codes, classes = encode_labels(labels)
     check_labels(classes, n_rows, where)
@@ -118,7 +138,51 @@ def from_arrays(
         features=names,
         notes=notes,
         nominal=nominal,
+        split=split,
     )
+
+
+def _with_test_rows(X: Any, X_test: Any, where: str) -> Any:
+    """Test rows below the others.
+
+    Raises:
+        DataError: They are of another type, or have other columns or another shape.
+    """
+    import pandas as pd
+
+    if isinstance(X, pd.DataFrame) and isinstance(X_test, pd.DataFrame):
+        tables = [
+            RawTable(name, frame.set_axis([str(column) for column in frame.columns], axis=1))
+            for name, frame in ((f"{where}: X", X), (f"{where}: X_test", X_test))
+        ]
+        for table in tables:
+            _refuse_repeated(table.names, where)
+        return join_tables(tables, "").frame
+    rows, test_rows = np.asarray(X), np.asarray(X_test)
+    if isinstance(X, pd.DataFrame) != isinstance(X_test, pd.DataFrame) or (
+        rows.shape[1:] != test_rows.shape[1:]
+    ):
+        raise DataError(
+            f"{where}: X_test is {type(X_test).__name__} {test_rows.shape} and X is "
+            f"{type(X).__name__} {rows.shape}; give both alike, with the same columns"
+        )
+    return np.concatenate([rows, test_rows])
+
+
+def _refuse_repeated(names: Sequence[str], where: str) -> None:
+    if names and Counter(names).most_common(1)[0][1] > 1:
+        repeated = Counter(names).most_common(1)[0][0]
+        raise DataError(f'{where}: two columns are named "{repeated}"; rename or drop one')
+
+
+def _refuse_new_classes(labels: NDArray[Any], test_labels: NDArray[Any], where: str) -> None:
+    known = set(map(class_name, labels))
+    new = [row for row, label in enumerate(test_labels) if class_name(label) not in known]
+    if new:
+        raise DataError(
+            f'{where}: y_test, row {new[0]}: class "{class_name(test_labels[new[0]])}" is not in '
+            f"y, as in {len(new)} rows; leave such rows out"
+        )
 
 
 def _one_dimensional(values: ArrayLike, argument: str, where: str) -> NDArray[Any]:

@@ -81,7 +81,26 @@ def encode_categories(column: TextColumn) -> FeatureBlock:
         present = np.flatnonzero(column.codes >= 0)
         out[present, positions[column.codes[present]]] = 1
 
-    return FeatureBlock(tuple(names), fill, tuple(notes), is_nominal=True)
+    def encode_like(other: TextColumn) -> FeatureBlock:
+        place_of = dict(zip(column.levels.tolist(), positions.tolist(), strict=True))
+        places = [place_of.get(level) for level in other.levels.tolist()]
+        table = np.zeros((len(places) + 1, len(names)))
+        for row, place in enumerate(places):
+            table[row, place or 0] = place is not None
+        unseen = np.array([place is None for place in places], dtype=bool)
+        detail = f"{unseen.sum()} in {other.counts[unseen].sum()} rows"
+        note = (
+            "has categories in test rows that no training row has; they count as missing",
+            detail,
+        )
+        return FeatureBlock(
+            tuple(names),
+            lambda out: other.rows_of(table, out),
+            (note,) if unseen.any() else (),
+            is_nominal=True,
+        )
+
+    return FeatureBlock(tuple(names), fill, tuple(notes), is_nominal=True, encode_like=encode_like)
 
 
 def _rare_levels(column: TextColumn) -> NDArray[np.bool_]:
@@ -113,6 +132,7 @@ def _hashed_categories(column: TextColumn) -> FeatureBlock:
         _numbered(column.name, "hash", HASHED_FEATURES),
         lambda out: column.rows_of(table, out),
         (note,),
+        encode_like=_hashed_categories,
     )
 
 
@@ -133,7 +153,7 @@ def encode_sentences(column: TextColumn) -> FeatureBlock:
 
     note = (f"holds sentences, which became {SENTENCE_FEATURES} features by hashing", "")
     names = (*_numbered(column.name, "word", half), *_numbered(column.name, "letter", half))
-    return FeatureBlock(names, fill, (note,))
+    return FeatureBlock(names, fill, (note,), encode_like=encode_sentences)
 
 
 def _numbered(name: str, what: str, n_features: int) -> tuple[str, ...]:

@@ -84,11 +84,12 @@ def choose_classes(
         raise DataError(f"{where}: classes.drop leaves no row; drop fewer classes")
     y, classes = encode_labels(new_names[dataset.y[rows]])
     check_labels(classes, len(y), where)
-    X, groups = dataset.X, dataset.groups
+    X, groups, split = dataset.X, dataset.groups, dataset.split
     if len(rows) < len(X):
         X = X[rows]
         groups = None if groups is None else np.unique(groups[rows], return_inverse=True)[1]
+        split = None if split is None else split.of_rows(rows)
     freeze(X, y, groups)
     # A user who merged those that look alike knows of them.
     notes = tuple(note for note in dataset.notes if _ALIKE not in note or _alike(classes))
-    return replace(dataset, X=X, y=y, classes=classes, groups=groups, notes=notes)
+    return replace(dataset, X=X, y=y, classes=classes, groups=groups, notes=notes, split=split)

@@ -64,7 +64,16 @@ def encode_columns(table: RawTable) -> EncodedColumns:
         DataError: A column of a kind that has no features, a date that may be read in two ways,
             infinite values, more features than the memory holds, or no column left.
     """
-    blocks = {name: _encode(name, table.frame[name], table) for name in table.names}
+    blocks = {name: encode_column(name, table.frame[name], table) for name in table.names}
+    return join_blocks(blocks, table)
+
+
+def join_blocks(blocks: dict[str, FeatureBlock], table: RawTable) -> EncodedColumns:
+    """Put the features of a table's columns side by side.
+
+    Raises:
+        DataError: As :func:`encode_columns`.
+    """
     names = [name for block in blocks.values() for name in block.names]
     if not names:
         raise DataError(f"{table.source}: no feature column is left; drop fewer columns")
@@ -82,7 +91,7 @@ def encode_columns(table: RawTable) -> EncodedColumns:
     return EncodedColumns(X, tuple(names), tuple(_notes(blocks, table.name)), tuple(nominal))
 
 
-def _encode(name: str, column: pd.Series[Any], table: RawTable) -> FeatureBlock:
+def encode_column(name: str, column: pd.Series[Any], table: RawTable) -> FeatureBlock:
     """Turn one column into features by its type."""
     import pandas as pd
 
@@ -100,8 +109,8 @@ def _encode(name: str, column: pd.Series[Any], table: RawTable) -> FeatureBlock:
         return encode_durations(name, column)
     if not cell_types <= {str}:
         # Cells that are equal in Python, such as 1 and True, are different texts.
-        column = column.map(_text, na_action="ignore")
-    texts = TextColumn.of(name, column, _text, table)
+        column = column.map(cell_text, na_action="ignore")
+    texts = TextColumn.of(name, column, cell_text, table)
     if isinstance(column.dtype, pd.CategoricalDtype):
         return encode_categories(texts)
     return _encode_texts(texts)
@@ -127,7 +136,7 @@ def _encode_texts(texts: TextColumn) -> FeatureBlock:
     return encode_categories(texts)
 
 
-def _text(value: object) -> str:
+def cell_text(value: object) -> str:
     """A cell as text, without outer blanks; a date as the text that a file has."""
     if isinstance(value, bytes):
         value = value.decode(errors="replace")

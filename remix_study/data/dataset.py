@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from remix_study.data.split import Split
 from remix_study.errors import DataError
 
 # Standardising squares the features; beyond this value a variance is no longer a finite float64.
@@ -41,6 +42,7 @@ class Dataset:
         notes: Warnings that every output repeats, one line each.
         nominal: For each nominal column of a table the positions of its features: those of its
             categories, or the one of a truth value. Other features are numeric.
+        split: How the data themselves split the rows; None where shuffled folds do.
     """
 
     name: str
@@ -55,11 +57,19 @@ class Dataset:
     sha256: str
     notes: tuple[str, ...]
     nominal: tuple[tuple[int, ...], ...] = ()
+    split: Split | None = None
 
     @property
     def counts(self) -> NDArray[np.intp]:
         """Number of rows of each class, intp of shape (K,)."""
         return np.bincount(self.y, minlength=len(self.classes))
+
+    @property
+    def training_counts(self) -> NDArray[np.intp]:
+        """The same without the rows of a test part of its own, which decide nothing."""
+        is_apart = self.split is not None and self.split.kind == "test"
+        y = self.y[self.split.codes == 0] if self.split and is_apart else self.y
+        return np.bincount(y, minlength=len(self.classes))
 
     @property
     def has_images(self) -> bool:
@@ -89,6 +99,7 @@ def user_dataset(
     sha256: str = "",
     notes: Sequence[str] = (),
     nominal: tuple[tuple[int, ...], ...] = (),
+    split: Split | None = None,
 ) -> Dataset:
     """Make a data set of a user's own rows, whose arrays become read-only.
 
@@ -109,6 +120,7 @@ def user_dataset(
         sha256=sha256 or fingerprint(X, y, classes, groups),
         notes=tuple(notes),
         nominal=nominal,
+        split=split,
     )
 
 

@@ -18,9 +18,9 @@ from remix_study.errors import StudyFileError
 from remix_study.studyfile.schema import ProblemSpec, Study
 
 _LEAK = (
-    "the rows come in groups that these splits part, so test rows have close relatives in "
-    "training; set cv.grouped = true to keep groups together"
+    "the rows come in groups that these splits part, so test rows have close relatives in training"
 )
+_REMEDY = "; set cv.grouped = true to keep groups together"
 
 
 def load_problem_data(study: Study, spec: ProblemSpec, data: Dataset | None) -> Dataset:
@@ -45,7 +45,12 @@ def _load(study: Study, spec: ProblemSpec, data: Dataset | None) -> Dataset:
         return load_dataset(spec.dataset)
     if spec.images is not None:
         return load_images(folder / spec.images)
-    columns: dict[str, Any] = {"label": spec.label, "groups": spec.groups, "drop": spec.drop}
+    columns: dict[str, Any] = {
+        "label": spec.label,
+        "groups": spec.groups,
+        "drop": spec.drop,
+        "split": spec.split,
+    }
     if spec.sql is not None and spec.query is not None:
         if not study.allow_plugins:
             raise StudyFileError(
@@ -58,7 +63,8 @@ def _load(study: Study, spec: ProblemSpec, data: Dataset | None) -> Dataset:
         return table_dataset(table, name, **columns, table_format=spec.table)
     if spec.paths:
         paths = [folder / name for name in spec.paths]
-        return load_file(paths, **columns, table_format=spec.table)
+        test_path = paths.pop() if spec.split.test_file is not None else None
+        return load_file(paths, **columns, table_format=spec.table, test_path=test_path)
     if data is None:
         raise StudyFileError("dataset: missing; name a data set, a file or images")
     return data
@@ -82,4 +88,5 @@ def make_study_problem(
     )
     if dataset.groups is None or study.cv.grouped:
         return problem
-    return replace(problem, notes=(*problem.notes, _LEAK))
+    is_timed = dataset.split is not None and dataset.split.kind == "time"
+    return replace(problem, notes=(*problem.notes, _LEAK if is_timed else _LEAK + _REMEDY))

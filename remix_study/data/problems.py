@@ -197,7 +197,7 @@ def _check_arguments(
     dataset: Dataset, kind: str | None, minority: tuple[str, ...], imbalance: float | None
 ) -> tuple[str, tuple[str, ...]]:
     """The kind and the rare classes, with defaults filled in; refuse what does not fit."""
-    where, classes, counts = f"data set {dataset.name}", dataset.classes, dataset.counts
+    where, classes, counts = f"data set {dataset.name}", dataset.classes, dataset.training_counts
     for label in minority:
         if label not in classes:
             raise DataError(f'{where}: there is no class "{label}"{did_you_mean(label, classes)}')

@@ -53,6 +53,12 @@ class RawTable:
         return [str(name) for name in self.frame.columns]
 
     @property
+    def texts(self) -> list[str]:
+        """Names of the columns that may hold texts: those without another type of their own."""
+        dtypes = zip(self.names, self.frame.dtypes, strict=True)
+        return [name for name, dtype in dtypes if dtype.kind == "O"]
+
+    @property
     def n_rows(self) -> int:
         """Number of rows."""
         return len(self.frame)
@@ -112,6 +118,11 @@ class RawTable:
         return msgspec.structs.replace(
             table_format, categorical=tuple(name for name in names if name in features)
         )
+
+    def first_rows(self, n_rows: int) -> RawTable:
+        """The table's first rows; where joined files end stays as it is."""
+        lines = None if self.lines is None else self.lines[:n_rows]
+        return replace(self, frame=self.frame.iloc[:n_rows], lines=lines)
 
     def without(self, names: Sequence[str]) -> RawTable:
         """The table without some columns."""
@@ -178,5 +189,7 @@ def join_tables(tables: Sequence[RawTable], sha256: str) -> RawTable:
         sha256=sha256,
         label=first.label,
         notes=tuple(dict.fromkeys(note for table in tables for note in table.notes)),
-        parts=tuple((table.source, table.n_rows) for table in tables),
+        parts=tuple(
+            part for table in tables for part in table.parts or ((table.source, table.n_rows),)
+        ),
     )

@@ -86,6 +86,22 @@ def read_tables(
     return join_tables(tables, sha256)
 
 
+def read_test_table(
+    table: RawTable, path: Path, table_format: TableFormat, verbatim: Sequence[str | int]
+) -> RawTable:
+    """Put the rows of a test file below those of a table, by the names of their columns.
+
+    Columns that are text in the table are read as text; the other arguments and the errors are
+    those of :func:`read_tables`.
+    """
+    names = [table.names[column - (column > 0)] for column in verbatim if isinstance(column, int)]
+    names += [column for column in verbatim if isinstance(column, str)]
+    test = read_tables([path], table_format, [*names, *table.texts])
+    return join_tables(
+        [table, test], hashlib.sha256(f"{table.sha256} {test.sha256}".encode()).hexdigest()
+    )
+
+
 def refuse_unused_keys(source: str, table_format: TableFormat, keys: Sequence[str]) -> None:
     """Refuse keys of a format that would change nothing of what is read.
 

@@ -21,14 +21,19 @@ from remix_study.data.dataset import (
 )
 from remix_study.data.numbers import settle_numbers
 from remix_study.data.raw_table import RawTable
-from remix_study.data.readers import read_tables
+from remix_study.data.readers import read_tables, read_test_table
+from remix_study.data.split import Split
+from remix_study.data.split_columns import split_by_fold, split_by_time, split_off_test
+from remix_study.data.test_rows import encode_with_test
 from remix_study.errors import DataError
+from remix_study.studyfile.given_split import GivenSplit
 from remix_study.studyfile.table_format import TableFormat
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _PLAIN_FORMAT = TableFormat()
+_NOT_GIVEN = GivenSplit()
 
 
 def load_file(
@@ -38,6 +43,8 @@ def load_file(
     groups: str | int | None = None,
     drop: Sequence[str | int] = (),
     table_format: TableFormat = _PLAIN_FORMAT,
+    split: GivenSplit = _NOT_GIVEN,
+    test_path: Path | None = None,
 ) -> Dataset:
     """Load a table; the data set is named after the file, or the first of several.
 
@@ -51,16 +58,29 @@ def load_file(
         groups: The column that holds the group of each row, such as a patient; not a feature.
         drop: Columns to leave out.
         table_format: How the files are written.
+        split: How the rows are split, if the table says so.
+        test_path: A file of the same columns whose rows are only tested.
 
     Raises:
         DataError: A file cannot be read as a table, a column is not in its header, a label or
             group is missing, a cell among numbers is none, or there is one class only.
     """
     paths = [Path(path)] if isinstance(path, str | Path) else [Path(part) for part in path]
-    verbatim = [column for column in (label, groups) if column is not None]
-    table = read_tables(paths, table_format, verbatim)
+    verbatim = [column for column in (label, groups, split.fold) if column is not None]
+    table, n_test = read_tables(paths, table_format, verbatim), 0
+    if test_path is not None:
+        n_train = table.n_rows
+        table = read_test_table(table, test_path, table_format, verbatim)
+        n_test = table.n_rows - n_train
     return table_dataset(
-        table, _stem(paths[0]), label=label, groups=groups, drop=drop, table_format=table_format
+        table,
+        _stem(paths[0]),
+        label=label,
+        groups=groups,
+        drop=drop,
+        table_format=table_format,
+        split=split,
+        n_test=n_test,
     )
 
 
@@ -72,10 +92,13 @@ def table_dataset(
     groups: str | int | None,
     drop: Sequence[str | int],
     table_format: TableFormat,
+    split: GivenSplit = _NOT_GIVEN,
+    n_test: int = 0,
 ) -> Dataset:
     """Make a data set of a raw table, whose columns become features, classes and groups.
 
-    The arguments and errors are those of :func:`load_file`, and ``name`` is the data set's.
+    The arguments and errors are those of :func:`load_file`; ``name`` is the data set's, and the
+    last ``n_test`` rows are only tested.
     """
     if label is None and table.label is None:
         raise DataError(f"{table.source}: write label = the column that holds the class")
@@ -95,13 +118,21 @@ def table_dataset(
     left_out = [f'{table.name}: column "{column}"' for column in dropped]
     notes = [note for note in table.notes if not note.startswith(tuple(left_out))]
     notes += similar_class_notes(f'{table.name}: column "{label_name}"', labels)
-    no_features = {label_name, groups_name, *dropped}
+    row_split, split_names = _split(table, split, n_test, label_name, table_format)
+    no_features = {label_name, groups_name, *dropped, *split_names}
+    if split.keep_time:
+        no_features -= set(split_names)
     if table.names[0] not in no_features and _has_nameless_index(table.frame):
         notes.append(f"{table.name}: the first column has no name and numbers the rows; left out")
         no_features.add(table.names[0])
     features = replace(table.without([c for c in no_features if c]), notes=())
-    features = settle_numbers(features, table.feature_format(table_format, features.names))
-    encoded = encode_columns(features)
+    feature_format = table.feature_format(table_format, features.names)
+    if n_test:
+        encoded, reading_notes = encode_with_test(features, table.n_rows - n_test, feature_format)
+        _refuse_new_classes(table, labels, label_name, table.n_rows - n_test)
+    else:
+        features = settle_numbers(features, feature_format)
+        encoded, reading_notes = encode_columns(features), features.notes
     y, classes = encode_labels(labels)
     check_labels(classes, len(y), f'{table.source}, column "{label_name}"')
     return user_dataset(
@@ -113,9 +144,47 @@ def table_dataset(
         source=_source(table)[:200],
         features=encoded.features,
         sha256=table.sha256,
-        notes=(*notes, *features.notes, *encoded.notes),
+        notes=(*notes, *reading_notes, *encoded.notes),
         nominal=encoded.nominal,
+        split=row_split,
     )
+
+
+def _split(
+    table: RawTable, split: GivenSplit, n_test: int, label: str, table_format: TableFormat
+) -> tuple[Split | None, list[str]]:
+    """The split of a table's rows, and the columns that say it."""
+    if split.fold is None and split.time is None:
+        return (split_off_test(table.n_rows, n_test) if n_test else None), []
+    key = "time" if split.fold is None else "fold"
+    name = table.column(getattr(split, key), key)
+    if name == label:
+        raise DataError(
+            f'{table.source}, column "{name}": is the label; leave it out of fold and time'
+        )
+    if key == "time":
+        keys = {"time": name, "keep_time": True} if split.keep_time else {"time": name}
+        return split_by_time(table, name, table_format, keys), [name]
+    texts = _texts_without_gaps(table, name, "fold", table_format.missing)
+    if len(set(texts)) < 2:
+        raise DataError(
+            f'{table.source}, column "{name}" (fold): every row has the value "{texts[0]}"; '
+            "it needs two folds or more"
+        )
+    return split_by_fold(texts, {"fold": name}), [name]
+
+
+def _refuse_new_classes(table: RawTable, labels: list[str], label: str, n_train: int) -> None:
+    """Refuse classes that test rows have and training rows lack."""
+    known = set(map(class_name, labels[:n_train]))
+    names = list(map(class_name, labels))
+    row = next((row for row, name in enumerate(names) if name not in known), None)
+    if row is not None:
+        raise DataError(
+            f'{table.place(row)}, column "{label}": class "{names[row]}" is in no training row, '
+            f"as in {sum(name not in known for name in names)} test rows; leave such rows out of "
+            "the test file"
+        )
 
 
 def _source(table: RawTable) -> str:

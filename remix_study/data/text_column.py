@@ -30,12 +30,15 @@ class FeatureBlock:
         notes: Pairs of a remark and what it says of this column alone, such as
             ("is empty; it carries no information", ""): columns of one remark share a line.
         is_nominal: Whether they are the categories of the column, or its truth value.
+        encode_like: Makes the same features of other rows of the column; None where their kind
+            alone makes them the same.
     """
 
     names: tuple[str, ...]
     fill: Callable[[NDArray[np.float64]], None]
     notes: tuple[tuple[str, str], ...] = ()
     is_nominal: bool = False
+    encode_like: Callable[[TextColumn], FeatureBlock] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -166,7 +166,8 @@ def _comparison(
     labels = {method.run: method.label for method in methods}
     folds = frames.folds[frames.folds["run"].isin(list(labels))]
     ratio = math.nan
-    if len(folds):
+    # The test parts of one test file, or of times, are no repeated draws: no interval for them.
+    if len(folds) and problem.get("split") not in ("test", "time"):
         ratio = influence_ratio(
             folds["n_train"],
             folds["n_validation"],

@@ -53,7 +53,8 @@ class StudyFrames:
             `imbalance` (NaN: as it is), `classes` (tuple), `minority` (tuple of class names),
             `counts` (dict class name -> rows), `notes` (tuple), `n_rows`, `n_features`, `folds`,
             `repeats`, `validation` (share), `grouped` and `redraw` (bool; rows of a group in one
-            part, rows drawn anew for every repeat), `early_stopping` (bool), `monitor`, `preset`,
+            part, rows drawn anew for every repeat), `split` ("", or "fold", "test" or "time", if
+            the data themselves split the rows), `early_stopping` (bool), `monitor`, `preset`,
             `objectives` (tuple of metric names), `algorithm`, `planned`, `complete`, `failed`
             (numbers of configurations), `definition` (dict: all that the study's numbers depend
             on, as its file names it).
@@ -169,9 +170,10 @@ def _problem_record(row: Any, progress: Progress) -> dict[str, Any]:
     facts = row.facts
     imbalance = facts["imbalance"]
     return {
-        # Databases of early versions do not have these two.
+        # Databases of early versions do not have the next two.
         "grouped": False,
         "redraw": False,
+        "split": "",
         **{name: value for name, value in facts.items() if name != "choices"},
         "study": row.study,
         "problem": row.problem,

@@ -18,9 +18,9 @@ from remix_study.study.constraints import parse_constraint
 from remix_study.study.fold_blocks import MIN_FOLDS
 from remix_study.study.search_parameters import all_choices, any_alpha
 from remix_study.studyfile.model_options import BUILT_IN_AUGMENTATION, BUILT_IN_MODELS
-from remix_study.studyfile.parsing import DEPENDENT_KEYS
 from remix_study.studyfile.schema import Study
 from remix_study.studyfile.search_space import Choice, Domain, Range, SearchSpace
+from remix_study.studyfile.training_keys import DEPENDENT_KEYS
 from remix_study.training.estimators import check_estimator
 
 _INSTEAD = 'use "tpe"'

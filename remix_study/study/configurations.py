@@ -24,9 +24,9 @@ from remix_study.batches.strategies import (
 from remix_study.study.tables import configuration_key
 from remix_study.studyfile.estimators import Estimator
 from remix_study.studyfile.model_options import check_model
-from remix_study.studyfile.parsing import override
 from remix_study.studyfile.schema import Model, Study, Training
 from remix_study.studyfile.search_space import STRATEGY_PARTS, Choice, Domain, SearchSpace
+from remix_study.studyfile.training_keys import override
 from remix_study.training import stacks
 
 Parameters = dict[str, Any]

@@ -19,6 +19,7 @@ from remix_study.batches.strategies import (
     make_strategy,
     takes_alpha,
 )
+from remix_study.data.problems import Problem
 from remix_study.models.building import resolved_options
 from remix_study.study.configurations import encoded, label_of, planned_configurations
 from remix_study.study.constraints import parse_constraint
@@ -40,6 +41,10 @@ ADDED_KEYS: Mapping[str, Any] = {
     "search.prune": False,
     "search.outer": None,
     "problem.drop": [],
+    "problem.fold": None,
+    "problem.test_rows": 0,
+    "problem.time": None,
+    "problem.keep_time": False,
     **{f"problem.{k}": msgspec.to_builtins(getattr(TableFormat(), k)) for k in TABLE_KEYS},
 }
 """Value that keys have in studies which began before there were these keys, or without them."""
@@ -99,6 +104,7 @@ def definition(task: Task) -> dict[str, Any]:
             "imbalance": problem.imbalance,
             "rows": int(problem.counts.sum()),
             **_reading(spec),
+            **_split_keys(problem),
         },
         "search": {"algorithm": search.algorithm, "space": space},
     }
@@ -122,6 +128,12 @@ def _reading(spec: ProblemSpec) -> dict[str, Any]:
     keys: dict[str, Any] = msgspec.to_builtins(spec.table)
     keys |= {"classes": msgspec.to_builtins(spec.classes), "drop": list(spec.drop)}
     return {k: v for k, v in keys.items() if v != [] and v != {} and k not in _FOUND}
+
+
+def _split_keys(problem: Problem) -> dict[str, Any]:
+    """What a given split adds; a test file stands in it by its rows, as its name may change."""
+    split = problem.dataset.split
+    return {} if split is None else dict(split.keys)
 
 
 def resolved_settings(task: Task) -> dict[str, Any]:
@@ -179,6 +191,7 @@ def problem_facts(task: Task) -> dict[str, Any]:
         "validation": study.cv.validation,
         "grouped": study.cv.grouped,
         "redraw": study.cv.redraw,
+        **({"split": problem.dataset.split.kind} if problem.dataset.split else {}),
         "early_stopping": training.stop == "early",
         "monitor": training.monitor,
         "preset": training.preset,

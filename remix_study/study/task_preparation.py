@@ -17,11 +17,13 @@ import numpy as np
 from remix_study.data.dataset import Dataset
 from remix_study.data.duplicates import duplicate_notes
 from remix_study.data.folds import Fold, make_folds, make_outer_folds
+from remix_study.data.given_folds import make_given_folds
 from remix_study.data.problem_data import load_problem_data, make_study_problem
 from remix_study.data.problems import Problem
 from remix_study.errors import DataError, StudyFileError, join_names
 from remix_study.study.checks import check_batch_size, check_kind
 from remix_study.study.constraints import parse_constraint
+from remix_study.study.fold_blocks import MIN_FOLDS
 from remix_study.study.search_parameters import (
     REFERENCES,
     initial_configurations,
@@ -29,7 +31,7 @@ from remix_study.study.search_parameters import (
     reference_space,
 )
 from remix_study.study.task import Task
-from remix_study.studyfile.schema import ProblemSpec, Search, Study
+from remix_study.studyfile.schema import CrossValidation, ProblemSpec, Search, Study
 
 
 def prepare_tasks(study: Study, data: Dataset | None = None, *, cores: int = 0) -> list[Task]:
@@ -94,6 +96,7 @@ def search_tasks(task: Task) -> list[Task]:
 def _make_task(
     study: Study, spec: ProblemSpec, dataset: Dataset, imbalance: float | None, cores: int
 ) -> Task:
+    study = msgspec.structs.replace(study, cv=_cv_of(study, spec, dataset))
     problem = make_study_problem(study, spec, dataset, imbalance)
     image_note = ""
     if dataset.has_images and study.estimators:
@@ -108,11 +111,52 @@ def _make_task(
 
 def _checked_folds(study: Study, spec: ProblemSpec, problem: Problem) -> tuple[Fold, ...]:
     """The folds of a problem, whose training rows fill the study's batches."""
-    folds = make_folds(problem, folds=study.cv.folds, seed=study.seed, **_fold_rules(study))
+    make = make_folds if problem.dataset.split is None else make_given_folds
+    folds = make(problem, folds=study.cv.folds, seed=study.seed, **_fold_rules(study))
     fewest = min(len(fold.train) for fold in folds)
     for search in (study.search, *([study.then] if study.then and spec.search else [])):
         check_batch_size(search.space, spec.training.batch_size, fewest, problem.name)
     return folds
+
+
+def _cv_of(study: Study, spec: ProblemSpec, dataset: Dataset) -> CrossValidation:
+    """The cross-validation of a problem whose data may say how they are split.
+
+    Raises:
+        StudyFileError: Keys that contradict such a split, or have no meaning beside it.
+    """
+    split, cv, search = dataset.split, study.cv, study.search
+    if split is None:
+        return cv
+    key = {"fold": "fold", "test": "test_file", "time": "time"}[split.kind]
+    parts = {"fold": "fold column", "test": "test part of its own", "time": "order in time"}
+    given = f"{key}: the data have a {parts[split.kind]}".replace("a order", "an order")
+    written = {name: getattr(cv, name) for name in study.cv_keys}
+    n_folds = {"fold": len(split.names), "test": 1, "time": cv.folds}[split.kind]
+    n_repeats = cv.repeats if split.kind == "test" or "repeats" in written else 1
+    if written.get("folds", n_folds) != n_folds:
+        raise StudyFileError(
+            f"{given}, {n_folds} fold{'s' * (n_folds > 1)}, and cv.folds is {cv.folds}; leave "
+            "cv.folds out"
+        )
+    if split.kind == "fold" and n_repeats != 1:
+        raise StudyFileError(
+            f"{given}, which is one repeat, and cv.repeats is {cv.repeats}; leave cv.repeats out"
+        )
+    for name, is_used, reason in (
+        ("cv.redraw", cv.redraw, "rows cannot be drawn anew for every repeat"),
+        ("search.outer", search.outer, "there are no other folds around the search"),
+        ("cv.grouped", cv.grouped and split.kind == "time", "groups would part it"),
+        ("imbalance", spec.imbalance and split.kind == "test", "its rows stay as they are"),
+    ):
+        if is_used:
+            raise StudyFileError(f"{given}, so {reason}; leave {name} out")
+    if search.prune and (n_repeats < 2 or n_folds * n_repeats < 2 * MIN_FOLDS):
+        raise StudyFileError(
+            f"{given}, {n_folds * n_repeats} folds in all, too few to stop between two blocks; "
+            "leave search.prune out"
+        )
+    return msgspec.structs.replace(cv, folds=n_folds, repeats=n_repeats)
 
 
 def _fold_rules(study: Study) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.inspect import StructType
 
 from remix_study.studyfile.estimators import EstimatorTable
+from remix_study.studyfile.given_split import GivenSplit
 from remix_study.studyfile.model_options import CnnOptions, MlpOptions, RotateShiftOptions
 from remix_study.studyfile.parsing import StudyTable
 from remix_study.studyfile.schema import (
@@ -36,7 +37,7 @@ _SECTIONS: tuple[tuple[str, str, tuple[type[Struct], ...]], ...] = (
     (
         "[[problems]]",
         "A problem may also have any key of `[training]`, which then holds for it alone.",
-        (ProblemSpec, TableFormat),
+        (ProblemSpec, GivenSplit, TableFormat),
     ),
     ("[problems.classes]", "", (ClassChoice,)),
     ("[cv]", "", (CrossValidation,)),

@@ -34,5 +34,6 @@ def outside_file_notes(study: Study) -> list[str]:
             notes.append(f"problems[{i}].sql: the rows come from {spec.sql}")
         if name := outside_file(study, spec):
             key = "files" if spec.files else "file" if spec.file else "images"
+            key = "test_file" if name == spec.split.test_file else key
             notes.append(f"problems[{i}].{key}: {name} is outside the study file's folder")
     return notes

@@ -9,24 +9,24 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Struct, inspect
+from msgspec import Meta, Struct
 
 from remix_study.errors import StudyFileError, did_you_mean, join_names
 from remix_study.metrics import PUBLISHED_METRICS
 from remix_study.studyfile.estimators import parse_estimators
+from remix_study.studyfile.given_split import SPLIT_KEYS, parse_given_split
 from remix_study.studyfile.model_options import parse_augmentation, parse_model
 from remix_study.studyfile.query import check_query
 from remix_study.studyfile.schema import (
-    PRESETS,
     CrossValidation,
     Name,
     ProblemSpec,
     Search,
     Study,
-    Training,
 )
 from remix_study.studyfile.search_space import parse_space
 from remix_study.studyfile.table_format import TABLE_KEYS, parse_classes, parse_table_format
+from remix_study.studyfile.training_keys import TRAINING_KEYS, parse_training
 from remix_study.studyfile.validation import convert, key_as_toml
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -36,18 +36,6 @@ _FOLDERS = (_PACKAGE / "studies", _PACKAGE.parent / "studies")
 _SECTIONS = (
     "study", "problems", "cv", "model", "augmentation", "training", "search", "estimators",
 )  # fmt: skip
-
-_KIND_NAMES = {inspect.IntType: "integer", inspect.FloatType: "number"}
-_TRAINING_KEYS = {
-    field.name: _KIND_NAMES.get(type(field.type), "name")
-    for field in inspect.type_info(Training).fields  # type: ignore[attr-defined]
-}
-"""What each key of ``[training]`` holds: an integer, a number or a name."""
-
-DEPENDENT_KEYS = (
-    "epochs", "start_from_epoch", "stop", "schedule", "learning_rate", "lowest_rate",
-)  # fmt: skip
-"""Training keys whose values may contradict each other."""
 
 
 class StudyTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -144,7 +132,7 @@ def _study(tables: dict[str, Any], text: str, source: str) -> Study:
         if len(set(getattr(header, key))) < len(getattr(header, key)):
             raise StudyFileError(f"study.{key}: lists a metric twice; leave one out")
     training_table = _table(tables, "training")
-    training = _training(training_table, "training")
+    training = parse_training(training_table, "training")
     entries = tables.get("problems", [{}])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise StudyFileError("problems: write each problem as a [[problems]] table")
@@ -178,6 +166,7 @@ def _study(tables: dict[str, Any], text: str, source: str) -> Study:
         text=text,
         source=source,
         extra_metrics=header.extra_metrics,
+        cv_keys=tuple(_table(tables, "cv")),
         augmentation=parse_augmentation(_table(tables, "augmentation")),
         note=" ".join(header.note.split()),
         estimators=parse_estimators(search.estimators, _table(tables, "estimators")),
@@ -192,24 +181,31 @@ def _table(tables: Mapping[str, Any], key: str, where: str = "") -> dict[str, An
 
 
 def _problem(entry: dict[str, Any], training_table: dict[str, Any], where: str) -> ProblemSpec:
-    training_keys = {key: value for key, value in entry.items() if key in _TRAINING_KEYS}
+    training_keys = {key: value for key, value in entry.items() if key in TRAINING_KEYS}
     table_keys = {key: value for key, value in entry.items() if key in TABLE_KEYS}
-    rest = {k: v for k, v in entry.items() if k not in training_keys and k not in table_keys}
-    for key in ("training", "table"):
+    split_keys = {key: value for key, value in entry.items() if key in SPLIT_KEYS}
+    parsed_apart = training_keys | table_keys | split_keys
+    rest = {key: value for key, value in entry.items() if key not in parsed_apart}
+    for key in ("training", "table", "split"):
         if key in rest:
             raise StudyFileError(f"{where}.{key}: write {key} keys into the problem itself")
     classes = parse_classes(rest.pop("classes", {}), f"{where}.classes")
-    spec = convert(rest, ProblemSpec, where, other_keys=(*_TRAINING_KEYS, *TABLE_KEYS))
+    spec = convert(rest, ProblemSpec, where, other_keys=(*TRAINING_KEYS, *SPLIT_KEYS, *TABLE_KEYS))
     sources = [key for key in ("dataset", "file", "files", "images", "sql") if getattr(spec, key)]
     if len(sources) > 1:
         raise StudyFileError(f"{where}: give {' or '.join(sources)}, not both")
     check_query(spec.sql, spec.query, where)
     if not (spec.file or spec.files or spec.sql) and (
-        spec.label is not None or spec.groups is not None or spec.drop or table_keys
+        spec.label is not None or spec.groups is not None or spec.drop or table_keys or split_keys
     ):
-        keys = join_names(k for k in entry if k in ("label", "groups", "drop", *TABLE_KEYS))
+        own_keys = ("label", "groups", "drop", *SPLIT_KEYS, *TABLE_KEYS)
+        keys = join_names(key for key in entry if key in own_keys)
         raise StudyFileError(
             f"{where}: only a file or query has {keys}; name one, or leave them out"
+        )
+    if spec.sql and "test_file" in split_keys:
+        raise StudyFileError(
+            f"{where}.test_file: goes with file or files; the rows of a query need fold or time"
         )
     if spec.imbalance and not spec.minority:
         raise StudyFileError(f"{where}.minority: name the rare classes that imbalance is about")
@@ -224,43 +220,9 @@ def _problem(entry: dict[str, Any], training_table: dict[str, Any], where: str) 
         spec,
         classes=classes,
         table=parse_table_format(table_keys, where),
-        training=_training(training_table | training_keys, where),
+        split=parse_given_split(split_keys, where),
+        training=parse_training(training_table | training_keys, where),
     )
-
-
-def _training(table: dict[str, Any], where: str) -> Training:
-    preset = table.get("preset", Training().preset)
-    # The message on an unknown preset is convert's.
-    preset_values = PRESETS.get(preset, {}) if isinstance(preset, str) else {}
-    return _consistent(convert(preset_values | table, Training, where), where)
-
-
-def _consistent(training: Training, where: str) -> Training:
-    """Refuse values of training keys that contradict each other."""
-    if training.schedule == "plateau" and training.lowest_rate > training.learning_rate:
-        raise StudyFileError(
-            f"{where}.lowest_rate: {training.lowest_rate:g} is above the learning_rate "
-            f"{training.learning_rate:g}"
-        )
-    if training.stop == "early" and training.start_from_epoch >= training.epochs:
-        raise StudyFileError(
-            f"{where}.start_from_epoch: {training.start_from_epoch} leaves none of "
-            f"{training.epochs} epochs to choose from; lower it, raise epochs, or set "
-            'stop = "never"'
-        )
-    if training.stop == "lowest-rate" and training.schedule != "plateau":
-        raise StudyFileError(f'{where}.stop: "lowest-rate" needs schedule = "plateau"')
-    return training
-
-
-def override(training: Training, values: Mapping[str, Any]) -> Training:
-    """Set training keys to a configuration's values, checked as those of the file are.
-
-    Raises:
-        StudyFileError: The study file could not hold the value either.
-    """
-    table = msgspec.structs.asdict(training) | dict(values)
-    return _consistent(convert(table, Training, "search.space"), "search.space")
 
 
 def _search(table: dict[str, Any]) -> Search:
@@ -278,7 +240,7 @@ def _search(table: dict[str, Any]) -> Search:
             )
     if not is_grid and search.trials is None:
         raise StudyFileError(f"search.trials: say how many trials {search.algorithm} may run")
-    parsed = parse_space(space, grid=is_grid, training_keys=_TRAINING_KEYS)
+    parsed = parse_space(space, grid=is_grid, training_keys=TRAINING_KEYS)
     return msgspec.structs.replace(search, space=parsed)
 
 

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from remix_study.studyfile.estimators import Estimator
+from remix_study.studyfile.given_split import GivenSplit
 from remix_study.studyfile.search_space import SearchSpace
 from remix_study.studyfile.table_format import ClassChoice, Column, Label, TableFormat
 
@@ -142,6 +143,7 @@ class ProblemSpec(Struct, frozen=True, forbid_unknown_fields=True):
         imbalance: Ratios of rare rows to keep; each makes a problem of its own.
         search: Whether the search of ``[search.then]`` follows the grid on this problem.
         table: Keys of this problem that say how its table is written.
+        split: Keys of this problem that say how its rows are split.
         training: Training keys of this problem.
     """
 
@@ -160,12 +162,14 @@ class ProblemSpec(Struct, frozen=True, forbid_unknown_fields=True):
     imbalance: tuple[Ratio, ...] = ()
     search: bool = True
     table: TableFormat = TableFormat()
+    split: GivenSplit = GivenSplit()
     training: Training = Training()
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The files of the table, or the images."""
-        return self.files or tuple(name for name in (self.file, self.images) if name is not None)
+        """The files of the table, or the images; the test file last."""
+        names = (*self.files, self.file, self.images, self.split.test_file)
+        return tuple(name for name in names if name is not None)
 
     @property
     def has_data(self) -> bool:
@@ -216,6 +220,7 @@ class Study(Struct, frozen=True):
         note: A sentence that every output repeats.
         estimators: Those that ``search.estimators`` names.
         stack: What the command line puts in place of the file's ``training.stack``.
+        cv_keys: Keys of ``[cv]`` that the file has.
         allow_plugins: Whether code of the user's own, such as a network, may be imported; set by
             the command line, not by the file.
     """
@@ -236,6 +241,7 @@ class Study(Struct, frozen=True):
     estimators: tuple[Estimator, ...] = ()
     then: Search | None = None
     stack: Stack | None = None
+    cv_keys: tuple[str, ...] = ()
     allow_plugins: bool = True
 
     def with_stack(self, stack: Stack | None) -> Study:

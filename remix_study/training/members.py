@@ -97,7 +97,11 @@ class FoldMembers:
         if prepared is None:
             empty = np.zeros((len(self.members), 0))
             return self.problem.dataset.X[self.problem.rows], empty, empty, empty
-        origin = far_origin(self.problem.X)
+        # Rows that are only tested, of a test file, decide nothing.
+        is_seen = np.zeros(len(self.problem.y), dtype=bool)
+        for member in self.members:
+            is_seen[member.training.rows] = is_seen[member.validation] = True
+        origin = far_origin(self.problem.X if is_seen.all() else self.problem.X[is_seen])
         X = (self.problem.X - origin).astype(np.float32)
         return X, prepared.fill - origin, prepared.centre - origin, prepared.scale
 

@@ -13,10 +13,10 @@ from remix_study.studyfile.parsing import (
     built_in_studies,
     find_study,
     load_study,
-    override,
     parse_study,
 )
 from remix_study.studyfile.schema import PRESETS, Training
+from remix_study.studyfile.training_keys import override
 
 HEAD = '[study]\nname = "a"\n'
 
