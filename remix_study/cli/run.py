@@ -200,6 +200,8 @@ def _print_summary(
         f"{summary.complete} of {summary.configurations} configurations complete, "
         f"{summary.completed} of them new{elsewhere}, in {storage}"
     )
+    for line in summary.remarks:
+        print_line(line)
     if options.joins:
         return
     outcome = conclude_run(options, study)

@@ -31,6 +31,12 @@ PACKAGES = {"gp": "torch", "cmaes": "cmaes"}
 UNCONDITIONAL = ("nsga2", "gp", "cmaes", "qmc")
 """Algorithms without conditional parameters: each trial suggests every parameter."""
 
+MOST_REDRAWS = 9
+"""How often an algorithm draws again where it drew a trained configuration; then chance does."""
+
+# Algorithms that hardly draw anything else with another seed.
+_SAME_AGAIN = ("gp", "qmc")
+
 # Level of Wilcoxon's test at which a trial is pruned. Folds share rows, which the test ignores, so
 # that it prunes more often than this level says.
 _P_THRESHOLD = 0.05
@@ -127,7 +133,13 @@ class _EvolutionSampler(CmaEsSampler):
 
 
 def make_sampler(
-    algorithm: str, seed: int, name: str, slot: int, *, follows_grid: bool = False
+    algorithm: str,
+    seed: int,
+    name: str,
+    slot: int,
+    *,
+    follows_grid: bool = False,
+    draw: int = 0,
 ) -> BaseSampler:
     """Make Optuna's sampler of a search algorithm, seeded for one slot.
 
@@ -141,9 +153,13 @@ def make_sampler(
         name: Name of the Optuna study.
         slot: The trial's place in the order of trials.
         follows_grid: Whether a grid was trained before the search.
+        draw: How often the slot's parameters have been drawn before and equalled another trial's.
     """
+    redraw = (draw,) if draw else ()
     # Optuna takes 32-bit seeds.
-    state = derive_seed(seed, name, "algorithm", slot) % 2**32
+    state = derive_seed(seed, name, "algorithm", slot, *redraw) % 2**32
+    if draw > (0 if algorithm in _SAME_AGAIN else MOST_REDRAWS):
+        algorithm = "random"
     match algorithm:
         case "tpe":
             n_random = _RANDOM_AFTER_GRID if follows_grid else _RANDOM_TRIALS

@@ -23,6 +23,7 @@ from remix_study.data.problems import Problem
 from remix_study.models.building import resolved_options
 from remix_study.study.configurations import encoded, label_of, planned_configurations
 from remix_study.study.constraints import parse_constraint
+from remix_study.study.search_configurations import n_trials
 from remix_study.study.search_parameters import kind_of
 from remix_study.study.tables import configuration_key
 from remix_study.study.task import Task
@@ -59,7 +60,8 @@ def planned_work(task: Task) -> dict[str, Any]:
     """Keys of a grid's configurations (``planned``) and how many ``trials`` complete the task."""
     search = task.study.search
     if search.algorithm != "grid":
-        return {"planned": [], "trials": search.trials}
+        is_planned = task.role == "outer"
+        return {"planned": [], "trials": search.trials if is_planned else n_trials(search)}
     keys = [configuration_key(parameters) for parameters in planned_configurations(task.study)]
     return {"planned": keys, "trials": len(keys)}
 
@@ -229,8 +231,9 @@ def study_changes(
     removed = [label_of(json.loads(key)) for key in planned if key not in work["planned"]]
     if not changes and removed:
         return [f"search.space: {_short(', '.join(removed))} taken out"]
-    if not changes and work["trials"] < trials:
-        return [f"search.trials: {trials} -> {work['trials']}"]
+    # Of a finite space fewer trials may be planned than were asked for.
+    if not changes and (asked := task.study.search.trials or work["trials"]) < trials:
+        return [f"search.trials: {trials} -> {asked}"]
     return changes
 
 

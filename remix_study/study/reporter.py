@@ -35,6 +35,7 @@ class Summary:
         failures: Those that failed.
         started: Trials that the run began.
         recycled: Whether the process ended early, to be followed by another one.
+        remarks: What a person should know at the end, one line each.
     """
 
     configurations: int = 0
@@ -44,6 +45,7 @@ class Summary:
     failures: list[Failure] = field(default_factory=list)
     started: int = 0
     recycled: bool = False
+    remarks: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """The summary as commands print it for programs."""
@@ -53,6 +55,7 @@ class Summary:
             "completed": self.completed,
             "complete": self.complete,
             "failures": [failure.as_json() for failure in self.failures],
+            "remarks": self.remarks,
         }
 
 

@@ -73,6 +73,10 @@ class Schedule(Protocol):
         """Name of a trial's configuration for people; its key where that is not known."""
         return label_of(trial.params) if trial.params else key
 
+    def remark(self) -> str:
+        """What a person should know when a run ends; "" for nothing."""
+        return ""
+
     def slots(self) -> int:
         """Slots that a run which begins now may use; 0 for a grid."""
         return 0

@@ -183,7 +183,7 @@ class NestedSchedule(SlotSchedule):
         """Fix the parameters of slots: what each finished inner search chooses."""
         self.fixed, self.chosen = {}, {}
         for fold, search in enumerate(self.inner):
-            if search.n_complete() < search.total:
+            if not search.has_chosen():
                 continue
             for position, choice in enumerate(self.choices):
                 slot = fold * len(self.choices) + position

@@ -52,15 +52,15 @@ def all_choices(estimators: Sequence[Estimator] = ()) -> dict[str, tuple[str, ..
 
 def suggest(trial: Trial, search: Search) -> Parameters:
     """Let Optuna choose a configuration; returns those of its parameters that have an effect."""
-    return _walk(search, lambda name, domain: _suggest(trial, name, domain))
+    return walk(search, lambda name, domain: _suggest(trial, name, domain))
 
 
 def effective(parameters: Mapping[str, Any], search: Search) -> Parameters:
     """Those of a trial's parameters that have an effect; KeyError where some are missing."""
-    return _walk(search, lambda name, _domain: parameters[name])
+    return walk(search, lambda name, _domain: parameters[name])
 
 
-def _walk(search: Search, choose: Callable[[str, Domain], Any]) -> Parameters:
+def walk(search: Search, choose: Callable[[str, Domain], Any]) -> Parameters:
     """Build a configuration by choosing one parameter after the other.
 
     Alpha is chosen only where something is mixed, and ``mixing`` not with SMOTE, whose rows are
@@ -181,7 +181,7 @@ def initial_configurations(study: Study, training: Training) -> dict[str, Parame
             parameters[key] = _nearest(domain, values.get(key))
             return parameters[key]
 
-        if strategy_of(_walk(study.search, choose)).name == name:
+        if strategy_of(walk(study.search, choose)).name == name:
             references[name] = parameters
     return references
 

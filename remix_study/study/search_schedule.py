@@ -12,12 +12,14 @@ from optuna.exceptions import UpdateFinishedTrialError
 
 from remix_study.metrics import METRICS
 from remix_study.study import tables
-from remix_study.study.algorithms import FirstSampler, make_pruner, make_sampler
+from remix_study.study.algorithms import FirstSampler, PlannedSampler, make_pruner, make_sampler
 from remix_study.study.configurations import Parameters, label_of
 from remix_study.study.constraints import Candidate, Constraint, Margin, choose, parse_constraint
+from remix_study.study.distinct import DistinctDraws
 from remix_study.study.evaluation import Evaluation, MembersFailed
 from remix_study.study.record import validation_means
 from remix_study.study.schedule import PruningRule, Schedule, finished, slot_key, slot_of
+from remix_study.study.search_configurations import n_trials
 from remix_study.study.search_parameters import effective, initial_configurations, suggest
 from remix_study.study.tables import configuration_key
 from remix_study.study.trials import ASKED_FOR, NOT_FIRST, SCORED, TakenOver, Trials, fail_trial
@@ -94,6 +96,8 @@ class SearchSchedule(SlotSchedule):
     fixed: dict[int, Parameters] = field(init=False)
     has_baseline: bool = field(init=False)
     constraints: tuple[Constraint, ...] = field(init=False)
+    _total: int = field(init=False)
+    _draws: DistinctDraws = field(init=False)
     _baseline_means: dict[str, float] | None = None
 
     def __post_init__(self) -> None:
@@ -104,10 +108,38 @@ class SearchSchedule(SlotSchedule):
         initial = {} if follows else initial_configurations(task.study, task.spec.training)
         self.fixed, self.has_baseline = dict(enumerate(initial.values())), "baseline" in initial
         self.constraints = tuple(map(parse_constraint, task.study.search.constraints))
+        self._total = n_trials(task.study.search)
+        self._draws = DistinctDraws(self.trials, self.fixed, self._algorithm)
+
+    @property
+    def total(self) -> int:
+        """Trials that complete the search: fewer than asked for where its space holds fewer."""
+        return self._total
 
     def n_complete(self) -> int:
-        """COMPLETE and PRUNED trials."""
-        return min(len(self.trials.in_state(*SCORED)), self.total)
+        """COMPLETE and PRUNED trials, equal ones once where the space holds fewer than asked."""
+        scored = self.trials.in_state(*SCORED)
+        n_complete = len(self._draws.configurations(scored)) if self._is_small() else len(scored)
+        return min(n_complete, self._total)
+
+    def has_chosen(self) -> bool:
+        """Whether the search is complete, or its space holds nothing that has not failed."""
+        ended = self.trials.in_state(*SCORED) + self._draws.failed()
+        n_tried = len(self._draws.configurations(ended)) if self._is_small() else 0
+        return self._total in (self.n_complete(), n_tried)
+
+    def remark(self) -> str:
+        """That the space holds fewer configurations than trials are asked for."""
+        if not self._is_small():
+            return ""
+        are_trained = "all are" if self.n_complete() == self._total else "not all are yet"
+        return (
+            f"{self.trials.task.name}: the search space has {self._total} configurations, "
+            f"{are_trained} trained (search.trials asks for {super().total})"
+        )
+
+    def _is_small(self) -> bool:
+        return self._total < super().total
 
     def slots(self) -> int:
         """Slots that a run which begins now may use.
@@ -148,15 +180,26 @@ class SearchSchedule(SlotSchedule):
 
     def sampler(self, slot: int) -> BaseSampler:
         """The study's algorithm, seeded for a slot."""
+        algorithm = self._algorithm(slot)
+        return FirstSampler(self.fixed[slot], algorithm) if slot in self.fixed else algorithm
+
+    def _algorithm(self, slot: int, draw: int = 0) -> BaseSampler:
         task = self.trials.task
-        algorithm = make_sampler(
+        return make_sampler(
             task.study.search.algorithm,
             task.study.seed,
             task.name,
             slot,
             follows_grid=task.role == "search",
+            draw=draw,
         )
-        return FirstSampler(self.fixed[slot], algorithm) if slot in self.fixed else algorithm
+
+    def parameters(self, trial: Trial, key: str) -> Parameters:
+        """What the algorithm chooses for an open trial; what a person enqueued is taken as is."""
+        slot = slot_of(key)
+        if slot is not None and slot not in self.fixed and not _is_enqueued(trial):
+            trial.study.sampler = PlannedSampler(self._draws.draw(trial, slot))
+        return super().parameters(trial, key)
 
     def pruning_rule(self, trial: Trial, key: str) -> PruningRule | None:
         """Build the rule that decides whether a trial is pruned; None where the study never does.

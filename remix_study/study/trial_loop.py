@@ -144,6 +144,7 @@ class TrialLoop:
         self.summary.configurations += self.schedule.total
         self.summary.complete += self._retry(self.schedule.n_complete)
         self.summary.failures += self._retry(lambda: run_failures(self.schedule)).values()
+        self.summary.remarks += filter(None, [self._retry(self.schedule.remark)])
 
     def _begin(self, command: str) -> None:
         self._has_begun = True

@@ -34,7 +34,8 @@ INTERRUPTED = "interrupted"
 TAKEN_OVER = "another process has taken it over"
 NOT_PLANNED = "not part of the plan"
 NOT_FIRST = "not one of the first points"
-NO_TRY = (INTERRUPTED, TAKEN_OVER, NOT_PLANNED, NOT_FIRST)
+NOTHING_LEFT = "other trials have all configurations of the search space"
+NO_TRY = (INTERRUPTED, TAKEN_OVER, NOT_PLANNED, NOT_FIRST, NOTHING_LEFT)
 """Reasons of failures that do not count as a try of the configuration."""
 
 SCORED = optuna_tables.SCORED_STATES

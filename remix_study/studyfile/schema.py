@@ -182,7 +182,8 @@ class Search(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         algorithm: ``grid`` (all that the space holds), or one of Optuna's algorithms.
-        trials: Number of trials of an algorithm; a grid has none.
+        trials: Number of trials of an algorithm, each of another configuration; a finite space
+            that holds fewer ends with all of them. A grid has none.
         constraints: What validation means must fulfil, such as ``min_recall >= 0.5`` or
             ``brier <= 1.1 x baseline``.
         prune: Whether a trial ends after a block of folds that puts it behind the best one.

@@ -88,6 +88,7 @@ class Coordinator:
             self.summary.configurations += schedule.total
             self.summary.complete += retry_transient(schedule.n_complete, self.signals)
             self.summary.failures += run_failures(schedule).values()
+            self.summary.remarks += filter(None, [schedule.remark()])
         if is_unfinished and self._failed_start:
             raise WorkersDied(
                 f"worker processes died before they began a trial ({self._failed_start}), and "
