@@ -153,7 +153,8 @@ def test_configurations_may_be_added(storage):
 def test_trials_may_be_added_to_a_search(storage):
     def search(trials):
         head = f'[search]\nalgorithm = "tpe"\ntrials = {trials}\n[search.space]'
-        return task_of(tiny(("[search.space]", head)))
+        alpha = ("alpha.remix = [0.0, 0.1]", "alpha.remix = {low = 0.0, high = 1.0}")
+        return task_of(tiny(("[search.space]", head), alpha))
 
     register_study(storage, search(3)).optuna.ask()
     register_study(storage, search(5))

@@ -47,6 +47,7 @@ def schedule(name: str, complete: set[str], finished: set[str]) -> SimpleNamespa
         n_complete=lambda: len(complete),
         open=lambda: {"p", "q", "r"} - finished,
         update=lambda: None,
+        remark=lambda: "",
         run_failures={key: Failure(name, key, "why") for key in finished - complete},
     )
 
