@@ -37,7 +37,7 @@ class SimulatedOutcome:
     epochs: int = EPOCHS
     stopped: str = "epochs"
     failed: str = ""
-    loss: np.ndarray = field(default_factory=lambda: np.ones(EPOCHS, np.float32))
+    loss: np.ndarray = field(default_factory=lambda: np.linspace(1, 0.5, EPOCHS, dtype="float32"))
     monitor: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     rates: np.ndarray = field(default_factory=lambda: np.ones(EPOCHS, np.float32))
     trained_on: PlanSummary = field(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,18 @@ import pandas as pd
 from remix_study.results.effects import Effects, influence_ratio
 from remix_study.results.frames import StudyFrames
 from remix_study.results.methods import CorrectedMethod, Method, is_same_alpha, methods_of_runs
+
+# Share of a method's folds.
+_DID_NOT_TRAIN = 0.25
+
+
+@dataclass(frozen=True)
+class Untrained:
+    """On how many folds of all the networks of a method learned nothing, and mostly why."""
+
+    n_folds: int
+    folds: int
+    reason: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +126,22 @@ class Comparison:
         """Rows of `folds` of this method that did not fail; none for None."""
         run = -1 if method is None else method.run
         return self.folds[(self.folds["run"] == run) & (self.folds["failed"] == "")]
+
+    def untrained(self, label: str) -> Untrained | None:
+        """How a method did not train; None if it did on more than three quarters of its folds.
+
+        A corrected method has the networks of the one it is made from.
+        """
+        corrected = next((method for method in self.corrected if method.label == label), None)
+        label = corrected.source.label if corrected else label
+        folds = self.trained_folds(next((m for m in self.methods if m.label == label), None))
+        if "untrained" not in folds:
+            return None
+        reasons = Counter(reason for reason in folds["untrained"] if reason)
+        n_folds = sum(reasons.values())
+        if not n_folds or n_folds < _DID_NOT_TRAIN * len(folds):
+            return None
+        return Untrained(n_folds, len(folds), reasons.most_common(1)[0][0])
 
     def method(self, strategy: str, alpha: float | None = None) -> Method | None:
         """The first method of a strategy at this alpha; None if the problem has no such method."""

@@ -32,7 +32,7 @@ _RUN_COLUMNS = [
 _FOLD_COLUMNS = [
     "run", "repeat", "fold", "n_train", "n_validation", "n_test", "minority_train",
     "minority_validation", "minority_test", "epochs", "stopped", "failed", "effective_prior",
-    "natural_prior", "distinct_share",
+    "natural_prior", "distinct_share", "untrained",
 ]  # fmt: skip
 _COPIED_COLUMNS = (
     "sampler", "mixing", "loss", "seconds", "parameters", "started", "finished", "peak_memory_mb",
@@ -68,7 +68,8 @@ class StudyFrames:
             `n_validation`, `n_test`, `minority_train`, `minority_validation`, `minority_test`
             (smallest count over the rare classes), `epochs`, `stopped`, `failed` (reason or ""),
             `effective_prior` and `natural_prior` (tuples of K shares), `distinct_share` (distinct
-            rows drawn in an epoch over rows drawn).
+            rows drawn in an epoch over rows drawn), `untrained` (why the network learned nothing,
+            as :mod:`remix_study.training.untrained` says it, or "").
         scores: tidy: `run`, `repeat`, `fold`, `part` ("validation" | "test"), `metric`, `value`.
         manifests: how each problem was run, one dictionary for each start that trained something.
         searches: of each search what `runs` has not: order, pruned trials, outer folds.
@@ -231,4 +232,6 @@ def _fold_record(fold: Any, facts: Mapping[str, Any]) -> dict[str, Any]:
         "effective_prior": tuple(fold.trained_on["class_shares"]),
         "natural_prior": tuple((train_counts / train_counts.sum()).tolist()),
         "distinct_share": fold.trained_on["distinct_share"],
+        # Unknown in databases of earlier versions.
+        "untrained": fold.trained_on.get("untrained", ""),
     }

@@ -10,7 +10,7 @@ import pandas as pd
 
 from remix_study.metrics import CORE_METRICS
 from remix_study.results.columns import Record, frame_of, grouped
-from remix_study.results.comparison import Comparison
+from remix_study.results.comparison import Comparison, Untrained
 from remix_study.results.corrections import DIVIDED, THRESHOLD
 from remix_study.results.effects import Difference, Relation
 from remix_study.results.methods import Method, alpha_distance
@@ -103,6 +103,16 @@ class Verdict:
         return {
             label: [selection.metric for selection in group] for label, group in groups.items()
         }
+
+    @property
+    def untrained(self) -> dict[str, Untrained]:
+        """Methods that did not train, by label."""
+        states = {m.label: self.comparison.untrained(m.label) for m in self.comparison.methods}
+        return {label: state for label, state in states.items() if state}
+
+    def is_untrained(self, rival: Rival) -> bool:
+        """Whether a rival did not train: a difference over it is no gain."""
+        return any(self.comparison.untrained(d.against) for d in rival.differences.values())
 
     @property
     def least_test_rows(self) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, select
 
+from remix_study.data.folds import Fold
 from remix_study.metrics import METRICS
 from remix_study.study import tables
 from remix_study.study.configurations import label_of
@@ -20,6 +21,7 @@ from remix_study.study.evaluation import Evaluation, peak_memory_mb
 from remix_study.study.tables import MAX_ATTRIBUTE_LENGTH, utc_now
 from remix_study.study.task import Task
 from remix_study.studyfile.outside_files import outside_file
+from remix_study.training.untrained import why_untrained
 from remix_study.version import ENGINE_VERSION, __version__
 
 _PACKAGES = ("keras", "tensorflow", "jax", "numpy", "optuna", "scikit-learn", "scipy", "pandas")
@@ -194,6 +196,15 @@ def validation_means(engine: Engine, run_uuid: str) -> dict[str, float]:
         return {metric: float(mean) for metric, mean in connection.execute(query)}
 
 
+def _why_untrained(task: Task, evaluation: Evaluation, fold: Fold, outcome: Any) -> str:
+    if outcome.failed:
+        return ""
+    y, n_classes = task.problem.y, task.problem.K
+    shares = np.bincount(y[fold.train], minlength=n_classes) / len(fold.train)
+    first_epoch = evaluation.configuration.training.start_from_epoch + 1
+    return why_untrained(outcome, y[fold.validation], shares, first_epoch)
+
+
 def _fold_rows(
     task: Task, evaluation: Evaluation, run_id: int | None
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
@@ -215,7 +226,8 @@ def _fold_rows(
                 "epochs": outcome.epochs,
                 "stopped": outcome.stopped,
                 "failed": outcome.failed,
-                "trained_on": outcome.trained_on.as_dict(),
+                "trained_on": outcome.trained_on.as_dict()
+                | {"untrained": _why_untrained(task, evaluation, fold, outcome)},
                 "curves": tables.pack(np.stack([outcome.loss, monitor, outcome.rates])),
             }
         )

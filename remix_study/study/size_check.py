@@ -20,20 +20,17 @@ def largest_need(task: Task) -> MemoryNeed:
 
 
 def size_notes(tasks: Sequence[Task]) -> list[str]:
-    """Notes on memory, and on networks with more parameters than rows to learn from.
+    """Notes on memory.
 
     Raises:
         DataError: A training takes more memory than the machine or its accelerator has.
     """
-    notes, names, on_device = [], [], stacks.has_accelerator()
-    for task in tasks:
-        notes += check_need(largest_need(task), task.name, has_accelerator=on_device)
-        size = max(_sizes(task), key=lambda size: size.network.parameters)
-        n_parameters, n_rows = size.network.parameters, size.training_rows
-        if n_parameters > n_rows and not task.role:
-            names.append(f"{task.name} ({n_parameters:,} parameters, {n_rows:,} rows)")
-    note = "a network has more parameters than training rows; a smaller one may do as well: "
-    return [*notes, *([note + ", ".join(names)] if names else [])]
+    on_device = stacks.has_accelerator()
+    return [
+        note
+        for task in tasks
+        for note in check_need(largest_need(task), task.name, has_accelerator=on_device)
+    ]
 
 
 def _sizes(task: Task) -> Iterator[TrainingSize]:

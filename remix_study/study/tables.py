@@ -156,7 +156,7 @@ folds = Table(
     Column("epochs", Integer, nullable=False),
     Column("stopped", String(32), nullable=False),
     Column("failed", Text, nullable=False),
-    Column("trained_on", JSON, nullable=False),
+    Column("trained_on", JSON, nullable=False),  # a PlanSummary, and why it learned nothing
     Column("curves", LargeBinary, nullable=False),  # zlib of float32 (3, epochs)
 )
 

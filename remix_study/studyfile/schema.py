@@ -26,7 +26,9 @@ DEFAULT_STORAGE = "sqlite:///remix-study.db"
 """The database that is used unless another is named: a file in the current folder."""
 
 PRESETS: dict[str, dict[str, Any]] = {
-    # Early stopping by the validation part: the defaults of Training.
+    # Early stopping by the validation part: the defaults of Training. They count epochs also where
+    # these have few steps: with 25 steps for each, networks of 128 and 64 units had worse balanced
+    # Brier scores on six of eight tables of 140 to 880 training rows.
     "quick": {},
     # The authors' training: Adam under Keras' plateau rule on the training loss. They ran 500
     # epochs; here a member also ends when its loss no longer moves at the lowest rate.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from gaussian_studies import gaussian_frames
 from made_up_studies import MadeUpProblem, at_three_ratios, made_up_frames
@@ -233,3 +234,23 @@ def test_the_verdict_on_a_search_refers_to_its_section():
 def test_a_study_with_too_little_to_compare_says_what_is_missing(methods, expected):
     page_section = section(verdicts(made_up_frames(MadeUpProblem(methods=methods))))
     assert expected in words(page_section)
+
+
+def test_a_rival_that_did_not_train_is_named_first_and_no_gain():
+    frames = made_up_frames(MadeUpProblem(), noise=0.02)
+    baseline = int(frames.runs.loc[frames.runs["row"] == "baseline", "run"].iloc[0])
+    of_baseline = frames.folds["run"] == baseline
+    n_folds = int(of_baseline.sum())
+
+    def text(n: int) -> str:
+        reasons = pd.Series("", frames.folds.index)
+        reasons[frames.folds.index[of_baseline][:n]] = "constant"
+        folds = frames.folds.assign(untrained=reasons)
+        return words(section(verdicts(replace(frames, folds=folds))))
+
+    least = -(-n_folds // 4)
+    assert "did not train" not in text(least - 1)
+    assert f"Baseline did not train: on {least} of {n_folds} folds its networks mostly" in text(
+        least
+    )
+    assert ", which did not train" in text(least)

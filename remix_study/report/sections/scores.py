@@ -183,7 +183,9 @@ def _epochs_text(comparison: Comparison, method: Method) -> str:
     if epochs.empty:
         return "no fold ended well"
     span = f"{epochs.min():g}–{JOINER}{epochs.max():g}"
-    return f"{epochs.median():.0f} epochs, {span}".replace(" ", SPACE)
+    state = comparison.untrained(method.label)
+    mark = f"; did not train on {state.n_folds} of {state.folds} folds" if state else ""
+    return f"{epochs.median():.0f} epochs, {span}".replace(" ", SPACE) + mark
 
 
 def _overview_blocks(comparisons: Sequence[Comparison]) -> list[Block]:

@@ -24,6 +24,7 @@ from remix_study.results.verdict import (
     FEW_FOLDS,
     FEW_ROWS,
     PROBABILITY_METRIC,
+    Rival,
     Verdict,
     choice_table,
     table,
@@ -81,12 +82,17 @@ def _difference_table(verdict: Verdict) -> Table:
         for metric in dict.fromkeys((*verdict.comparison.objectives, *CORE_METRICS))
         if any(metric in rival.differences for rival in verdict.rivals)
     ]
+
+    def rival_cell(rival: Rival) -> Cell:
+        mark = "did not train" if verdict.is_untrained(rival) else ""
+        return Cell(rival.name, mark, "name", strategy_color(rival.strategy))
+
     return line_table(
         f"{verdict.remix_name} minus each rival on the test parts of {verdict.comparison.name}: "
         "▲ better, ▼ worse, no mark: not told apart",
         verdict.rivals,
         (
-            Column("against", lambda r: Cell(r.name, "", "name", strategy_color(r.strategy))),
+            Column("against", rival_cell),
             *metric_columns(metrics, lambda r, m: difference_cell(r.differences.get(m))),
         ),
     )

@@ -1,0 +1,57 @@
+"""Whether a network has learned anything: what its validation rows tell of it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from remix_study.training.members import Outcome
+
+CONSTANT, PRIOR, FIRST_EPOCHS = "constant", "class shares", "first epochs"
+"""What a network that did not train did: answered each row the same; told no more than the class
+shares, its training loss nearly what it was at first; or the same, and was stopped at the first
+epoch that could be chosen."""
+
+# Standard deviation over rows of the probability that varies most, below which it is constant.
+_LEAST_SPREAD = 0.01
+# The share by which the training loss of a network that learns has fallen since its first epoch.
+_LEAST_FALL = 0.1
+_SMALLEST = 1e-7
+
+
+def why_untrained(
+    outcome: Outcome, labels: NDArray[np.int32], shares: NDArray[np.float64], first_epoch: int
+) -> str:
+    """Say what a member that did not train did instead; "" for one that did.
+
+    Args:
+        outcome: The member's.
+        labels: int32 (v,) classes of its validation rows.
+        shares: (K,) class shares of its training rows.
+        first_epoch: The first epoch whose weights early stopping may choose.
+    """
+    p = outcome.validation.astype(np.float64)
+    if p.std(axis=0).max() < _LEAST_SPREAD:
+        return CONSTANT
+    if _tells_more_than_the_shares(p, labels, shares):
+        return ""
+    chosen = int(np.argmin(outcome.monitor[first_epoch - 1 :])) if len(outcome.monitor) else -1
+    if chosen == 0:
+        return FIRST_EPOCHS
+    loss = outcome.loss[: first_epoch + chosen] if chosen > 0 else outcome.loss
+    return PRIOR if len(loss) and loss[-1] > (1 - _LEAST_FALL) * loss[0] else ""
+
+
+def _tells_more_than_the_shares(
+    p: NDArray[np.float64], labels: NDArray[np.int32], shares: NDArray[np.float64]
+) -> bool:
+    """Whether its cross-entropy is below that of natural shares, or, balanced, of equal ones.
+
+    A network that is trained at one prior is worse than the shares under the other.
+    """
+    losses = -np.log(np.maximum(p[np.arange(len(labels)), labels], _SMALLEST))
+    of_shares = -np.log(np.maximum(shares, _SMALLEST))[labels]
+    counts = np.bincount(labels, minlength=len(shares))
+    weights = 1 / (np.count_nonzero(counts) * counts[labels])
+    is_better = losses.mean() < of_shares.mean()
+    return bool(is_better or weights @ losses < np.log(np.count_nonzero(counts)))
