@@ -67,7 +67,8 @@ METRICS: dict[str, Metric] = {
         _share("balanced_accuracy", "balanced accuracy", "bal. acc."),
         _share("min_recall", "lowest recall of a class", "min. recall"),
         _share("roc_auc", "ROC-AUC (one-vs-rest, macro)", "AUC"),
-        _share("average_precision", "average precision (one-vs-rest, macro)", "AP"),
+        _share("average_precision", "average precision of the rare class", "AP"),
+        _share("average_precision_macro", "average precision (mean over classes)", "macro AP"),
         _error("ece", "expected calibration error of the top class", "ECE"),
         _error("cwece", "class-wise expected calibration error", "cw-ECE"),
         _share("precision", "precision of the rare class", "precision"),
@@ -85,7 +86,10 @@ METRICS: dict[str, Metric] = {
 }
 """Metrics that may be objectives and in constraints."""
 
-ON_REQUEST = ("f2", "f0.5", "specificity", "precision_macro", "f1_macro", "accuracy", "kappa")
+ON_REQUEST = (
+    "average_precision_macro", "f2", "f0.5", "specificity", "precision_macro", "f1_macro",
+    "accuracy", "kappa",
+)  # fmt: skip
 
 STANDARD_METRICS = tuple(name for name in METRICS if name not in ON_REQUEST)
 """Metrics that are stored for every study; the others only where a study file names them."""

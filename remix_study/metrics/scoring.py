@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from remix_study.metrics.catalogue import SMALLEST, STANDARD_METRICS
-from remix_study.metrics.class_scores import class_scores, confusion_of
+from remix_study.metrics.class_scores import RARE, class_scores, confusion_of
 from remix_study.metrics.ranking import rank_columns
 
 
@@ -64,7 +64,7 @@ def score(
     present_recall = recall[present]
     p_true = np.clip(p[np.arange(len(codes)), codes], SMALLEST, 1 - SMALLEST)
 
-    of_classes = rank_columns(truth, p, weights)
+    auc, average_precision, class_error = rank_columns(truth, p, weights)
     is_correct, top = (predicted == codes)[:, None], p.max(axis=1, keepdims=True)
     has_both = present & (np.count_nonzero(present) > 1)
 
@@ -78,10 +78,15 @@ def score(
         "log_loss": float((-np.log(p_true) * weights).sum() / total),
         "balanced_accuracy": float(present_recall.mean()),
         "min_recall": float(present_recall.min()),
-        "roc_auc": mean_over_classes(of_classes.auc),
-        "average_precision": mean_over_classes(of_classes.average_precision),
+        "roc_auc": mean_over_classes(auc),
+        "average_precision": (
+            float(average_precision[RARE] if has_both[RARE] else np.nan)
+            if n_classes == 2
+            else mean_over_classes(average_precision)
+        ),
+        "average_precision_macro": mean_over_classes(average_precision),
         "ece": float(rank_columns(is_correct, top, weights).calibration_error[0]),
-        "cwece": float(of_classes.calibration_error[present].mean()),
+        "cwece": float(class_error[present].mean()),
     } | class_scores(confusion)
     if "brier_repo" in extra:
         minority_error = class_means((1 - p[:, 1]) ** 2)[present].mean()

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, TableClause, select
 from remix_study.results.columns import grouped
 from remix_study.study import optuna_tables, tables
 from remix_study.study.constraints import Candidate
+from remix_study.study.metric_names import new_key
 from remix_study.study.optuna_tables import Registered
 
 # SQLite takes some thousand values in one statement.
@@ -216,6 +217,7 @@ def stored_trials(connection: Connection, study_id: int, study: Any) -> tuple[St
     values, parameters = by_trial(optuna_tables.values), by_trial(optuna_tables.parameters)
     select_runs = tables.select_rows(connection, tables.runs)
     of_study = tables.runs.c.study_uuid == study.uuid
+    rename = new_key if tables.stored_version(connection) < 3 else str
     runs = {run.uuid: run for run in connection.execute(select_runs.where(of_study))}
     is_of_study = optuna_tables.trials.c.study_id == study_id
     trials = []
@@ -233,7 +235,7 @@ def stored_trials(connection: Connection, study_id: int, study: Any) -> tuple[St
                 state=row.state,
                 values=tuple(by_objective[objective] for objective in sorted(by_objective)),
                 constraints={
-                    a.key.removeprefix(optuna_tables.CONSTRAINT): json.loads(a.value_json)
+                    rename(a.key).removeprefix(optuna_tables.CONSTRAINT): json.loads(a.value_json)
                     for a in constraints.get(row.trial_id, ())
                 },
                 optuna_parameters={
@@ -260,13 +262,14 @@ def tidy_scores(rows: Iterable[Any]) -> pd.DataFrame:
 
 
 def rows_of_runs(connection: Connection, source: Any, run_ids: Sequence[int]) -> list[Any]:
-    """Rows of a table that belong to these runs, by primary key.
+    """Rows of a table that belong to these runs, by primary key, with present names.
 
     Sums of floats depend on their order, which must not be the database's choice.
     """
     rows: list[Any] = []
+    query = tables.select_rows(connection, source)
     for start in range(0, len(run_ids), _VALUES_PER_STATEMENT):
         ids = run_ids[start : start + _VALUES_PER_STATEMENT]
-        rows += connection.execute(select(source).where(source.c.run_id.in_(ids))).all()
+        rows += connection.execute(query.where(source.c.run_id.in_(ids))).all()
     keys = [column.name for column in source.primary_key]
     return sorted(rows, key=lambda row: tuple(getattr(row, key) for key in keys))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sqlalchemy import (
     JSON,
     Column,
+    ColumnElement,
     Connection,
     Float,
     ForeignKey,
@@ -27,14 +28,19 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
+    case,
     inspect,
     null,
     select,
+    type_coerce,
 )
+
+from remix_study.study.metric_names import NEW_CONTENT, NEW_METRIC, OLD_METRIC
 
 metadata = MetaData()
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of these tables; :mod:`remix_study.study.upgrade` brings earlier ones up to it."""
 
 # User attributes of Optuna's studies and trials that reports and later runs read.
@@ -77,10 +83,42 @@ def unpack(blob: bytes, dtype: type[Any]) -> NDArray[Any]:
     return np.frombuffer(zlib.decompress(blob), dtype)
 
 
+class _NewContent(TypeDecorator[Any]):
+    """JSON of an earlier version, with the names that the present one has."""
+
+    impl, cache_ok = JSON, False
+
+    def __init__(self, change: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self._change = change
+
+    def process_result_value(self, value: Any, _dialect: Any) -> Any:
+        return None if value is None else self._change(value)
+
+
+def stored_version(connection: Connection) -> int:
+    """Version of the tables; those without one are of the first."""
+    if not inspect(connection).has_table(schema.name):
+        return 1
+    return max(connection.execute(select(schema.c.version)).scalars(), default=1)
+
+
 def select_rows(connection: Connection, table: Table) -> Select[Any]:
-    """A query for whole rows of a table; columns that an earlier version lacks are None."""
+    """A query for whole rows of a table, those of an earlier version with present names.
+
+    Columns that an earlier version lacks are None.
+    """
     stored = {column["name"] for column in inspect(connection).get_columns(table.name)}
-    return select(*(c if c.name in stored else null().label(c.name) for c in table.c))
+    columns: dict[str, ColumnElement[Any]] = {
+        c.name: c if c.name in stored else null() for c in table.c
+    }
+    if stored_version(connection) < 3:
+        for name, change in NEW_CONTENT.get(table.name, {}).items():
+            columns[name] = type_coerce(columns[name], _NewContent(change))
+        if table is scores:
+            metric = scores.c.metric
+            columns["metric"] = case((metric == OLD_METRIC, NEW_METRIC), else_=metric)
+    return select(*(column.label(name) for name, column in columns.items()))
 
 
 schema = Table(

@@ -17,6 +17,7 @@ from optuna.trial import TrialState
 from sqlalchemy import Connection, Table, insert, select
 
 from remix_study.study import tables
+from remix_study.study.metric_names import new_attribute
 from remix_study.study.optuna_tables import SCORED_STATES
 from remix_study.study.trials import FAILED
 from remix_study.study.upgrade import FACTS_OF_VERSION_1, settings_of_version_1
@@ -153,16 +154,19 @@ def _project_rows(connection: Connection, study_uuid: str, run_uuids: set[str]) 
 
 def _rows(connection: Connection, table: Table, condition: Any) -> list[Row]:
     """Rows by their primary key, without it where the database chose it, nor the study's id."""
-    query = tables.select_rows(connection, table) if table is tables.studies else select(table)
+    is_ours = table.name in tables.metadata.tables
+    query = tables.select_rows(connection, table) if is_ours else select(table)
     keys = [key.name for key in table.primary_key]
     # Sorted here: databases do not agree on the order of letters.
-    rows = sorted(
+    rows: list[Any] = sorted(
         connection.execute(query.where(condition)).mappings(),
         key=lambda row: tuple(row[key] for key in keys),
     )
     for row in rows:
         # Optuna's text is checked as well.
         json.loads(row.get("value_json") or "null")
+    if not is_ours and tables.stored_version(connection) < 3:
+        rows = [new_attribute(row) for row in rows]
     is_chosen = len(keys) == 1 and keys != ["uuid"]
     left_out = {"run_id", "study_id", *(keys if is_chosen else ())}
     return [{name: value for name, value in row.items() if name not in left_out} for row in rows]

@@ -11,12 +11,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Column, Connection, Engine, insert, inspect, select, text, update
+from sqlalchemy import Column, Connection, Engine, and_, insert, inspect, select, text, update
 from sqlalchemy.schema import CreateColumn
 
 from remix_study.errors import StorageError
-from remix_study.study import leases, tables
+from remix_study.study import leases, optuna_tables, tables
 from remix_study.study.database_errors import damaged_rows, url_without_password
+from remix_study.study.metric_names import NEW_CONTENT, NEW_METRIC, OLD_METRIC, new_attribute
 
 # Strategies of the first version that mix, and those of a study that named none.
 _MIXING = ("mixup", "remix", "remix-aug", "remix-chou", "balanced-mixup", "remix-repo")
@@ -54,7 +55,7 @@ def check_version(connection: Connection, url: str) -> int:
     Raises:
         StorageError: A later version of this package has written them.
     """
-    version = _stored_version(connection)
+    version = tables.stored_version(connection)
     if version > tables.SCHEMA:
         raise StorageError(
             f"{url_without_password(url)}: its tables are of version {version}, and this "
@@ -63,21 +64,13 @@ def check_version(connection: Connection, url: str) -> int:
     return version
 
 
-def _stored_version(connection: Connection) -> int:
-    """Version of the tables; those without one are of the first."""
-    if not inspect(connection).has_table(tables.schema.name):
-        return 1
-    versions = connection.execute(select(tables.schema.c.version)).scalars()
-    return max(versions, default=1)
-
-
 def _upgrade(connection: Connection, url: str) -> None:
     """Upgrade in the caller's transaction."""
     if connection.dialect.name == "postgresql":
         # SQLite's transactions lock all of it from their beginning, and wait as long.
         connection.execute(text("SET LOCAL lock_timeout = '60s'"))
         connection.execute(text(f"LOCK TABLE {tables.schema.name} IN ACCESS EXCLUSIVE MODE"))
-    version = _stored_version(connection)
+    version = tables.stored_version(connection)
     if version == tables.SCHEMA:
         # Another process came first.
         return
@@ -88,7 +81,9 @@ def _upgrade(connection: Connection, url: str) -> None:
             "them, and run again"
         )
     with damaged_rows():
-        _upgrade_from_1(connection)
+        if version < 2:
+            _upgrade_from_1(connection)
+        _upgrade_from_2(connection)
     if not connection.execute(update(tables.schema).values(version=tables.SCHEMA)).rowcount:
         connection.execute(insert(tables.schema).values(version=tables.SCHEMA))
 
@@ -105,6 +100,35 @@ def _upgrade_from_1(connection: Connection) -> None:
             update(tables.studies).where(studies.uuid == row.uuid).values(settings=settings)
         )
     connection.execute(update(tables.runs).values(facts=FACTS_OF_VERSION_1))
+
+
+def _upgrade_from_2(connection: Connection) -> None:
+    """Version 3 names the mean of average precision over classes otherwise."""
+    metric = tables.scores.c.metric
+    connection.execute(update(tables.scores).where(metric == OLD_METRIC).values(metric=NEW_METRIC))
+    for name, changes in NEW_CONTENT.items():
+        table = tables.metadata.tables[name]
+        (key,) = table.primary_key
+        query = select(key, *(table.c[column] for column in changes))
+        for identity, *contents in connection.execute(query).all():
+            pairs = zip(changes.values(), contents, strict=True)
+            new = [content and change(content) for change, content in pairs]
+            if new != contents:
+                values = dict(zip(changes, new, strict=True))
+                connection.execute(update(table).where(key == identity).values(values))
+    of_studies = optuna_tables.study_system_attributes
+    for study_id, _ in optuna_tables.registered_studies(connection):
+        for source, query in (
+            (of_studies, select(of_studies).where(of_studies.c.study_id == study_id)),
+            *(
+                (source, optuna_tables.rows_of_trials(source, study_id))
+                for source in (optuna_tables.trial_attributes, optuna_tables.system_attributes)
+            ),
+        ):
+            for attribute in map(dict, connection.execute(query).mappings().all()):
+                if attribute != (renamed := new_attribute(attribute)):
+                    is_it = and_(*(source.c[name] == value for name, value in attribute.items()))
+                    connection.execute(update(source).where(is_it).values(renamed))
 
 
 def _add_column(connection: Connection, column: Column[Any]) -> None:

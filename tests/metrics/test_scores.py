@@ -54,7 +54,7 @@ def slow_ece(p, hit):
     return sum(abs(np.mean(hit[b]) - np.mean(p[b])) * len(b) / n for b in bins if b)
 
 
-RANKINGS = ("roc_auc", "average_precision")
+RANKINGS = ("roc_auc", "average_precision", "average_precision_macro")
 CORRELATIONS = ("mcc", "kappa")
 OF_RARE = ("precision", "recall", "f1", "f2", "f0.5")
 
@@ -71,7 +71,7 @@ class TestReferences:
     def test_scikit_learn_and_imbalanced_learn(self, n, k, seed, digits):
         y, p = predictions(n, k, seed, digits=digits)
         top = p.argmax(axis=1)
-        scores = score(y, p, k)
+        scores = score(y, p, k, METRICS)
         onehot = np.eye(k)[y]
         count = np.bincount(y, minlength=k)
         labels = np.arange(k)
@@ -86,8 +86,11 @@ class TestReferences:
             "balanced_accuracy": sk.balanced_accuracy_score(y, top),
             "min_recall": recall.min(),
             "roc_auc": np.mean([sk.roc_auc_score(onehot[:, c], p[:, c]) for c in labels]),
-            "average_precision": np.mean(
+            "average_precision_macro": np.mean(
                 [sk.average_precision_score(onehot[:, c], p[:, c]) for c in labels]
+            ),
+            "average_precision": sk.average_precision_score(
+                *((y, target) if k == 2 else (onehot, p))
             ),
             **{f"recall_{c}": recall[c] for c in labels},
         }
@@ -134,7 +137,7 @@ class TestByHand:
     def test_binary(self):
         y = [0, 0, 0, 1, 1]
         p1 = np.array([0.1, 0.2, 0.6, 0.4, 0.9])
-        scores = score(y, np.column_stack([1 - p1, p1]), 2)
+        scores = score(y, np.column_stack([1 - p1, p1]), 2, METRICS)
         assert scores["recall_0"] == pytest.approx(2 / 3)
         assert scores["recall_1"] == pytest.approx(1 / 2)
         assert scores["g_mean"] == pytest.approx(np.sqrt(1 / 3))
@@ -146,7 +149,8 @@ class TestByHand:
         assert scores["brier"] == pytest.approx(0.78 / 5)
         assert scores["roc_auc"] == pytest.approx(5 / 6)
         # For class 1: hits at places 1 and 3; for class 0: at places 1, 2 and 4.
-        assert scores["average_precision"] == pytest.approx(
+        assert scores["average_precision"] == pytest.approx((1 + 2 / 3) / 2)
+        assert scores["average_precision_macro"] == pytest.approx(
             np.mean([(1 + 2 / 3) / 2, (1 + 1 + 3 / 4) / 3])
         )
         # Fewer rows than bins: each row alone in its bin.
@@ -173,15 +177,16 @@ class TestByHand:
             best = 1.0 if metric.is_maximized else 0.0
             assert perfect[name] == pytest.approx(best, abs=1e-6), name
             # Their lowest values depend on the class shares.
-            if name not in ("average_precision", "kappa"):
+            if name not in ("average_precision", "average_precision_macro", "kappa"):
                 assert worst[name] == pytest.approx(metric.worst), name
 
     def test_ties_share_a_bin_and_count_half_for_auc(self):
         y = np.repeat([0, 1], [75, 25])
-        scores = score(y, np.tile([0.75, 0.25], (100, 1)), 2)
+        scores = score(y, np.tile([0.75, 0.25], (100, 1)), 2, METRICS)
         assert scores["ece"] == scores["cwece"] == pytest.approx(0)
         assert scores["roc_auc"] == 0.5
-        assert scores["average_precision"] == pytest.approx(0.5)
+        assert scores["average_precision"] == pytest.approx(0.25)
+        assert scores["average_precision_macro"] == pytest.approx(0.5)
 
     def test_calibrated_probabilities_have_a_small_error(self):
         rng = np.random.default_rng(0)
@@ -199,6 +204,14 @@ class TestByHand:
 
     def test_equal_probabilities_choose_the_lowest_class(self):
         assert score([0, 1], [[0.5, 0.5], [0.5, 0.5]], 2)["recall_0"] == 1
+
+
+def test_average_precision_of_random_scores_is_the_share_of_the_rare_class():
+    rng = np.random.default_rng(0)
+    y, p1 = (rng.random(20_000) < 0.0017).astype(int), rng.random(20_000)
+    scores = score(y, np.column_stack([1 - p1, p1]), 2, METRICS)
+    assert scores["average_precision"] == sk.average_precision_score(y, p1) < 0.003
+    assert scores["average_precision_macro"] == pytest.approx(0.5, abs=0.001)
 
 
 class TestAbsentClasses:

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import sqlalchemy
 from gaussian_studies import gaussian_frames
+from golden.report_tables import with_present_names
 from made_up_studies import unrendered_figures
 from tiny_studies import tiny
 
@@ -200,4 +201,8 @@ def committed_reports() -> list:
 def test_committed_summaries_give_the_committed_tables(folder, here):
     storage = f"sqlite:///{folder}/summary.db.xz"
     assert main(["report", "--storage", storage, "--output", "again"]) == 0
-    assert tables(here / "again") == tables(folder)
+    committed = tables(folder)
+    renamed = {
+        name: with_present_names(content.decode()).encode() for name, content in committed.items()
+    }
+    assert tables(here / "again") in (committed, renamed)

@@ -244,13 +244,13 @@ def test_several_processes_may_create_a_database(here):
 def test_a_database_of_a_later_version_is_refused_and_not_changed(open_it, here):
     open_storage("sqlite:///x.db").engine.dispose()
     with closing(sqlite3.connect(here / "x.db")) as connection:
-        assert connection.execute("SELECT version FROM remix_schema").fetchall() == [(2,)]
-        connection.execute("UPDATE remix_schema SET version = 3")
+        assert connection.execute("SELECT version FROM remix_schema").fetchall() == [(3,)]
+        connection.execute("UPDATE remix_schema SET version = 4")
         connection.commit()
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     before = content(here)["x.db"]
     assert refusal(open_it, "sqlite:///x.db") == (
-        "sqlite:///x.db: its tables are of version 3, and this remix_study knows version 2; "
+        "sqlite:///x.db: its tables are of version 4, and this remix_study knows version 3; "
         "install a newer remix_study"
     )
     assert content(here)["x.db"] == before
@@ -265,7 +265,7 @@ def test_a_database_without_a_version_is_of_the_first(here):
     for _ in range(2):
         open_storage("sqlite:///x.db").engine.dispose()
     with closing(sqlite3.connect(here / "x.db")) as connection:
-        assert connection.execute("SELECT version FROM remix_schema").fetchall() == [(2,)]
+        assert connection.execute("SELECT version FROM remix_schema").fetchall() == [(3,)]
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg", "postgres"])

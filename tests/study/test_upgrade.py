@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from golden.report_tables import report_tables
+from golden.report_tables import report_tables, with_present_names
 from sqlalchemy import NullPool, create_engine, select
 from tiny_studies import query
 
@@ -92,7 +92,9 @@ def test_it_is_read_as_it_is(old, capsys):
 def stored_tables() -> dict[str, str]:
     with tarfile.open(FOLDER / "tables.tar.xz") as archive:
         return {
-            name.removesuffix(".csv"): archive.extractfile(name).read().decode()
+            name.removesuffix(".csv"): with_present_names(
+                archive.extractfile(name).read().decode()
+            )
             for name in archive.getnames()
         }
 
@@ -101,7 +103,7 @@ def stored_tables() -> dict[str, str]:
 def test_its_report_is_that_of_the_commit_that_made_it(old, is_upgraded):
     if is_upgraded:
         open_storage(OLD).engine.dispose()
-    assert version_of(old) == (2 if is_upgraded else 1)
+    assert version_of(old) == (tables.SCHEMA if is_upgraded else 1)
     report = report_tables(old.resolve(), (), Path("report").resolve())
     assert {name: table.text for name, table in report.items()} == stored_tables()
 
@@ -142,7 +144,7 @@ def test_a_half_finished_study_goes_on_as_if_nothing_had_been(old, study, n_befo
             assert rows == before[parameters]
         else:
             assert rows == undisturbed[parameters]
-    assert version_of(old) == 2
+    assert version_of(old) == tables.SCHEMA
 
 
 def say_its_width(study: str) -> None:
@@ -204,7 +206,7 @@ def test_it_is_not_upgraded_under_workers_that_use_it(old, capsys):
         connection.commit()
     before = dump(old)
     assert refused(["run", "half.toml", "--storage", OLD], capsys) == (
-        "sqlite:///old.db: its tables are of version 1 and would be upgraded to version 2, but "
+        "sqlite:///old.db: its tables are of version 1 and would be upgraded to version 3, but "
         "workers use them; let these end, or stop them, and run again"
     )
     assert dump(old) == before
@@ -231,7 +233,7 @@ def test_an_upgrade_that_is_killed_leaves_the_database_as_it_was(old):
     kill_in_an_upgrade(OLD)
     assert dump(old) == before
     open_storage(OLD).engine.dispose()
-    assert version_of(old) == 2
+    assert version_of(old) == tables.SCHEMA
     assert "settings" in columns_of(old, "remix_studies")
 
 
@@ -260,7 +262,7 @@ def test_an_upgrade_that_is_killed_on_postgresql(old, server):
     say_its_width("grid")
     assert main(["run", "grid.toml", "--storage", url]) == 0
     with create_engine(url, poolclass=NullPool).connect() as connection:
-        assert connection.execute(select(tables.schema.c.version)).scalar_one() == 2
+        assert connection.execute(select(tables.schema.c.version)).scalar_one() == tables.SCHEMA
         settings = connection.execute(select(tables.studies.c.settings)).scalars().all()
     assert all(value["engine_version"] == 1 for value in settings)
 
@@ -289,7 +291,7 @@ def test_several_processes_upgrade_it_once(old):
     code = f"from remix_study.study.storage import open_storage; open_storage({OLD!r})"
     processes = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
     assert [process.wait() for process in processes] == [0, 0]
-    assert query(old, "SELECT version FROM remix_schema") == [(2,)]
+    assert query(old, "SELECT version FROM remix_schema") == [(tables.SCHEMA,)]
 
 
 def test_a_column_is_not_added_twice(old):
@@ -298,4 +300,4 @@ def test_a_column_is_not_added_twice(old):
         connection.execute("DROP TABLE remix_schema")
         connection.commit()
     open_storage(OLD).engine.dispose()
-    assert version_of(old) == 2
+    assert version_of(old) == tables.SCHEMA
