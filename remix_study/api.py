@@ -34,6 +34,7 @@ def run(
     name: str = "data",
     storage: str = DEFAULT_STORAGE,
     reporter: Reporter | None = None,
+    timeout: float | None = None,
 ) -> Summary:
     """Run every configuration of a study that is not complete yet.
 
@@ -51,6 +52,8 @@ def run(
         storage: URL of the database; results are added to it.
         reporter: Receives the events of the run and its notes; by default nothing is printed, and
             notes, such as of a column that was left out, are a ``UserWarning``.
+        timeout: Seconds after which no trial begins; one that has begun is finished. In place of
+            the study file's.
 
     Returns:
         How many configurations were complete before, were completed and failed.
@@ -61,7 +64,7 @@ def run(
         StorageError: The database.
         UsageError: Arguments that contradict each other, or a model that cannot be used.
     """
-    parsed = _load_study(study)
+    parsed = _load_study(study).with_timeout(timeout)
     if (X is None) != (y is None):
         raise UsageError("give X and y together, or neither")
     if (X_test is None) != (y_test is None):

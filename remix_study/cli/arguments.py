@@ -69,6 +69,15 @@ def stack_size(text: str) -> int | str:
     return int(text)
 
 
+def duration(text: str) -> float:
+    """Parse a time in seconds, or with the unit s, m or h, as in 90, 10m or 2h."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    seconds = float(match[1]) * {"s": 1, "": 1, "m": 60, "h": 3600}[match[2]] if match else 0.0
+    if not seconds:
+        raise argparse.ArgumentTypeError(f'"{text}": write seconds, or a time such as 10m or 2h')
+    return seconds
+
+
 def port_number(text: str) -> int:
     """Parse a TCP port; 0 stands for any that is free."""
     if not text.isdecimal() or int(text) > 65535:

@@ -16,6 +16,7 @@ from remix_study.cli.arguments import (
     add_json,
     add_storage,
     device_list,
+    duration,
     stack_size,
     trial_count,
     worker_count,
@@ -74,6 +75,11 @@ def add_training_options(command: argparse.ArgumentParser) -> None:
         "--stack", type=stack_size, metavar="N",
         help="networks in one program, of several trials if it is large enough; auto: as many "
         "as pay on an accelerator (default: as the file says)",
+    )  # fmt: skip
+    command.add_argument(
+        "--timeout", type=duration, metavar="SECONDS",
+        help="begin no trial after this time, 10m and 2h too; one that has begun is finished, and "
+        "the next run goes on (default: as the file says)",
     )  # fmt: skip
     command.add_argument(
         "--no-plugins", action="store_true",
@@ -164,6 +170,7 @@ def _load_study(options: argparse.Namespace) -> Study:
     from remix_study.studyfile.parsing import find_study, load_study
 
     study = load_study(find_study(options.study)).with_stack(options.stack)
+    study = study.with_timeout(options.timeout)
     if options.no_plugins:
         study = study.without_plugins()
     add_plugin_folder(study)
@@ -194,7 +201,8 @@ def _print_summary(
 ) -> None:
     """Print how much is complete, what was found, and where the page is or how to make it."""
     n_open = summary.configurations - summary.complete - len(summary.failures)
-    elsewhere = f", {n_open} in training elsewhere" if n_open > 0 else ""
+    where = "not begun" if summary.timed_out else "in training elsewhere"
+    elsewhere = f", {n_open} {where}" if n_open > 0 else ""
     print_line = partial(console.print, highlight=False, markup=False, emoji=False, soft_wrap=True)
     print_line(
         f"{summary.complete} of {summary.configurations} configurations complete, "
@@ -202,6 +210,8 @@ def _print_summary(
     )
     for line in summary.remarks:
         print_line(line)
+    if summary.timed_out:
+        print_line(f"the time is up; to go on: {_command_line(options, storage)}")
     if options.joins:
         return
     outcome = conclude_run(options, study)
@@ -219,4 +229,5 @@ def _command_line(options: argparse.Namespace, storage: str) -> str:
     words += [] if options.storage == DEFAULT_STORAGE else ["--storage", storage]
     words += ["--workers", str(options.workers)] if options.workers else []
     words += ["--stack", str(options.stack)] if options.stack else []
+    words += [f"--timeout={options.timeout:g}"] if options.timeout else []
     return shlex.join(words + (["--dask", options.dask] if options.dask else []))

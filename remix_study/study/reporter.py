@@ -35,6 +35,7 @@ class Summary:
         failures: Those that failed.
         started: Trials that the run began.
         recycled: Whether the process ended early, to be followed by another one.
+        timed_out: Whether the time was up before all were trained.
         remarks: What a person should know at the end, one line each.
     """
 
@@ -45,6 +46,7 @@ class Summary:
     failures: list[Failure] = field(default_factory=list)
     started: int = 0
     recycled: bool = False
+    timed_out: bool = False
     remarks: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
@@ -55,6 +57,7 @@ class Summary:
             "completed": self.completed,
             "complete": self.complete,
             "failures": [failure.as_json() for failure in self.failures],
+            "timed_out": self.timed_out,
             "remarks": self.remarks,
         }
 

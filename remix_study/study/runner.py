@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -64,10 +65,11 @@ def run(
         UsageError: A model of the user's own that cannot be built or does not fit the data.
         StorageError: The database.
     """
+    limits = with_deadline(limits or WorkerLimits(), study)
     check_study(study)
     task_groups = [search_tasks(task) for task in prepare_tasks(study, data, cores=cores)]
     reporter, signals = reporter or Reporter(), signals or Signals()
-    limits, summary = limits or WorkerLimits(), Summary()
+    summary = Summary()
     signals.check()
     with run_storage(storage, signals, retry=limits.retries_opening) as opened:
         # All tasks are registered first, so that a change is refused before any training.
@@ -78,7 +80,7 @@ def run(
                 TrialLoop(schedule, worker, reporter, signals, summary, limits)
                 for schedule in schedules
             ]
-            while _run_loops(loops, command) and not summary.recycled:
+            while _run_loops(loops, command) and not (summary.recycled or summary.timed_out):
                 if not (limits.waits or any(loop.waits_for_baseline for loop in loops)):
                     break
                 signals.check()
@@ -86,6 +88,14 @@ def run(
             for loop in loops:
                 loop.finish()
     return summary
+
+
+def with_deadline(limits: WorkerLimits, study: Study) -> WorkerLimits:
+    """The limits with the deadline of a run that begins now, unless they have one."""
+    timeout = study.search.timeout
+    if timeout is None or limits.deadline is not None:
+        return limits
+    return replace(limits, deadline=time.time() + timeout)
 
 
 def _run_loops(loops: list[TrialLoop], command: str) -> bool:
@@ -97,7 +107,7 @@ def _run_loops(loops: list[TrialLoop], command: str) -> bool:
         # The search that follows its references uses their rows and programs.
         if following is None or not task.shares_engines(following.trials.task):
             task.free()
-        if loop.summary.recycled:
+        if loop.summary.recycled or loop.summary.timed_out:
             break
     return others_work
 

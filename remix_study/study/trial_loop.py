@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -55,6 +56,8 @@ class WorkerLimits:
         starts: State of the tasks when the run began, by name; the present state for others.
         writes_manifest: Whether it adds a manifest.
         retries_opening: Whether it waits for a database that cannot be opened yet.
+        deadline: Time, in seconds since 1970, after which it begins no trial; None for no end.
+            The clocks of several machines are taken to agree.
     """
 
     max_trials: int = 0
@@ -62,6 +65,12 @@ class WorkerLimits:
     starts: Mapping[str, Start] = field(default_factory=dict)
     writes_manifest: bool = True
     retries_opening: bool = False
+    deadline: float | None = None
+
+    @property
+    def is_out_of_time(self) -> bool:
+        """Whether the deadline has passed."""
+        return self.deadline is not None and time.time() >= self.deadline
 
 
 @dataclass(eq=False)
@@ -115,17 +124,25 @@ class TrialLoop:
         if not self._has_begun:
             self._begin(command)
         is_idle = True
-        while active := self._retry(self._lease):
+        while not self._has_timed_out() and (active := self._retry(self._lease)):
             self._train(active)
             self.summary.started += len(active)
             is_idle = False
             if self.limits.max_trials and self.summary.started >= self.limits.max_trials:
                 self.summary.recycled = True
                 return False
+        if self.summary.timed_out:
+            return False
         if not is_idle:
             # A worker may have died meanwhile.
             return self.run(command)
         return self._retry(self._others_work)
+
+    def _has_timed_out(self) -> bool:
+        """Whether the time is up; noted where configurations are left open."""
+        is_out_of_time = self.limits.is_out_of_time
+        self.summary.timed_out |= is_out_of_time and bool(self._retry(self.schedule.open))
+        return is_out_of_time
 
     def _others_work(self) -> bool:
         baseline = self.schedule.baseline_state()

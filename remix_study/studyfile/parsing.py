@@ -251,7 +251,7 @@ def _following_search(table: dict[str, Any]) -> Search | None:
     then = _table(table, "then", "search.")
     if table.get("algorithm", "grid") != "grid":
         raise StudyFileError('search.then: follows a grid only; set algorithm = "grid"')
-    for key in ("then", "outer", "estimators"):
+    for key in ("then", "outer", "estimators", "timeout"):
         if key in then:
             raise StudyFileError(f"search.then.{key}: not in a search that follows; leave it out")
     if then.get("algorithm", "grid") == "grid":

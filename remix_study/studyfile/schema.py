@@ -189,6 +189,8 @@ class Search(Struct, frozen=True, forbid_unknown_fields=True):
         constraints: What validation means must fulfil, such as ``min_recall >= 0.5`` or
             ``brier <= 1.1 x baseline``.
         prune: Whether a trial ends after a block of folds that puts it behind the best one.
+        timeout: Seconds after which a run begins no further trial, counted from its start; a trial
+            that has begun is finished, and what is left stays open for the next run.
         outer: Folds around the whole search that score what searching this space finds.
         estimators: Reference estimators, fitted beside what the space holds.
         space: What may vary.
@@ -198,6 +200,7 @@ class Search(Struct, frozen=True, forbid_unknown_fields=True):
     trials: Positive | None = None
     constraints: tuple[str, ...] = ()
     prune: bool = False
+    timeout: Annotated[float, Meta(gt=0)] | None = None
     outer: Annotated[int, Meta(ge=2, le=100)] | None = None
     estimators: tuple[str, ...] = ()
     space: SearchSpace = SearchSpace()
@@ -256,6 +259,12 @@ class Study(Struct, frozen=True):
         )
         training = replace(self.training, stack=stack)
         return replace(self, problems=problems, training=training, stack=stack)
+
+    def with_timeout(self, timeout: float | None) -> Study:
+        """Replace ``search.timeout``, in seconds; None changes nothing."""
+        if timeout is None:
+            return self
+        return replace(self, search=replace(self.search, timeout=timeout))
 
     @property
     def following(self) -> Study | None:

@@ -13,6 +13,7 @@ from remix_study.study.database_errors import retry_transient
 from remix_study.study.reporter import Reporter, Summary
 from remix_study.study.schedule import Schedule, run_failures
 from remix_study.study.signals import Signals
+from remix_study.study.trial_loop import WorkerLimits
 from remix_study.study.trials import close_dead_trials
 from remix_study.workers.worker_spec import Event
 
@@ -25,12 +26,14 @@ class Coordinator:
         schedules: What each task trains.
         reporter: Receives the events.
         signals: A signal ends the wait for a database that is away.
+        limits: When the workers end.
         summary: What the run did.
     """
 
     schedules: Sequence[Schedule]
     reporter: Reporter
     signals: Signals
+    limits: WorkerLimits = field(default_factory=WorkerLimits)
     summary: Summary = field(default_factory=Summary)
     _complete: Counter[str] = field(default_factory=Counter)
     _announced: list[str] = field(default_factory=list)
@@ -89,6 +92,7 @@ class Coordinator:
             self.summary.complete += retry_transient(schedule.n_complete, self.signals)
             self.summary.failures += run_failures(schedule).values()
             self.summary.remarks += filter(None, [schedule.remark()])
+        self.summary.timed_out = is_unfinished and self.limits.is_out_of_time
         if is_unfinished and self._failed_start:
             raise WorkersDied(
                 f"worker processes died before they began a trial ({self._failed_start}), and "

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 from remix_study.errors import StorageError, UsageError
 from remix_study.study.checks import check_study
 from remix_study.study.reporter import Reporter, Summary
-from remix_study.study.runner import register_tasks
+from remix_study.study.runner import register_tasks, with_deadline
 from remix_study.study.signals import Signals
 from remix_study.study.storage import run_storage
 from remix_study.study.task_preparation import prepare_tasks, search_tasks
@@ -163,18 +163,19 @@ def run_worker_pool(
         WorkersDied: Workers died before they began a trial.
     """
     signals = signals or Signals()
+    limits = with_deadline(
+        WorkerLimits(max_trials=pool.recycle, waits=pool.wait, retries_opening=True), study
+    )
     check_study(study)
     check_worker_pool(study, storage, pool)
     task_groups = [search_tasks(task) for task in prepare_tasks(study)]
     signals.check()
     with run_storage(storage, signals) as opened:
         schedules = register_tasks(opened, task_groups, signals)
-        coordinator = Coordinator(schedules, reporter or Reporter(), signals)
+        coordinator = Coordinator(schedules, reporter or Reporter(), signals, limits)
         if coordinator.begin():
             starts = {s.trials.task.name: s.trials.start for s in schedules}
-            limits = WorkerLimits(
-                max_trials=pool.recycle, waits=pool.wait, starts=starts, retries_opening=True
-            )
+            limits = replace(limits, starts=starts)
             spec = WorkerSpec.of(study, storage, command, pool.cores, limits)
             # The connection is unused while workers run, and a server may restart.
             opened.remove_session()

@@ -212,6 +212,7 @@ def test_json_is_alone_on_standard_output(capfd):
         "completed": 3,
         "complete": 3,
         "failures": [],
+        "timed_out": False,
         "remarks": [],
         "report": None,
     }
