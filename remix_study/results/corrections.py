@@ -137,11 +137,15 @@ def with_methods(
     """The problem with the corrected methods whose sources it has, and with their test scores."""
     runs = {method.run for method in comparison.methods}
     methods = {m: scores for m, scores in corrected.items() if m.source.run in runs}
+    if not methods:
+        return comparison
     scores = dict(comparison.scores)
-    for metric in dict.fromkeys(str(name) for frame in methods.values() for name in frame):
-        columns = {m.label: frame[metric] for m, frame in methods.items() if metric in frame}
+    # Put together once: pandas compares the folds of all columns whenever they become a frame.
+    added = pd.concat({m.label: frame for m, frame in methods.items()}, axis=1)
+    added = added.swaplevel(axis=1)
+    for metric in dict.fromkeys(map(str, added.columns.get_level_values(0))):
         stored = [scores["test", metric]] if ("test", metric) in scores else []
-        scores["test", metric] = pd.concat([*stored, pd.DataFrame(columns)], axis=1).sort_index()
+        scores["test", metric] = pd.concat([*stored, added[metric]], axis=1).sort_index()
     return replace(comparison, corrected=tuple(methods), scores=scores)
 
 

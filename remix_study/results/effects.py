@@ -224,6 +224,7 @@ class Effects:
     ) -> None:
         self._frames, self._ratio, self._part = scores, ratio, part
         self._by_fold: dict[tuple[str, str], pd.Series[float]] = {}
+        self._tables: dict[str, tuple[dict[str, int], NDArray[np.float64]]] = {}
         self._scores: dict[tuple[str, str], Score | None] = {}
         self._differences: dict[tuple[str, str, str], Difference | None] = {}
 
@@ -236,32 +237,42 @@ class Effects:
             self._by_fold[key] = frame[method].dropna() if has_scores else pd.Series(dtype=float)
         return self._by_fold[key]
 
+    def _column(self, method: str, metric: str) -> NDArray[np.float64] | None:
+        """Scores of a method, (folds,) with NaN where there is none; None if it has no score."""
+        if metric not in self._tables:
+            # As an array: pandas takes many times as long for each of a page's many columns.
+            frame = self._frames.get((self._part, metric), _NO_SCORES)
+            places = {str(label): place for place, label in enumerate(frame)}
+            self._tables[metric] = places, frame.to_numpy(dtype=np.float64)
+        places, table = self._tables[metric]
+        if method not in places:
+            return None
+        scores: NDArray[np.float64] = table[:, places[method]]
+        return None if np.isnan(scores).all() else scores
+
     def score(self, method: str, metric: str) -> Score | None:
         """The mean score of a method, by its label; None where it has none in this metric."""
         key = method, metric
         if key not in self._scores:
-            scores = self.by_fold(method, metric)
-            self._scores[key] = (
-                None
-                if scores.empty
-                else Score(
-                    *key,
-                    score_interval(metric, scores, self._ratio),
-                    float(scores.std(ddof=1)) if len(scores) > 1 else math.nan,
-                    int((scores == 0).sum()),
-                )
-            )
+            column = self._column(method, metric)
+            if column is None:
+                self._scores[key] = None
+            else:
+                scores = column[~np.isnan(column)]
+                deviation = float(np.std(scores, ddof=1)) if len(scores) > 1 else math.nan
+                interval = score_interval(metric, scores, self._ratio)
+                self._scores[key] = Score(*key, interval, deviation, int((scores == 0).sum()))
         return self._scores[key]
 
     def difference(self, method: str, against: str, metric: str) -> Difference | None:
         """One method minus another, by their labels; None where one has no such score."""
         key = method, against, metric
         if key not in self._differences:
-            first, second = self.by_fold(method, metric), self.by_fold(against, metric)
+            first, second = self._column(method, metric), self._column(against, metric)
             self._differences[key] = (
-                Difference(*key, paired_interval(first, second, self._ratio))
-                if len(first) and len(second)
-                else None
+                None
+                if first is None or second is None
+                else Difference(*key, corrected_interval(first - second, self._ratio))
             )
         return self._differences[key]
 
