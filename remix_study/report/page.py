@@ -22,9 +22,11 @@ from remix_study.report.page_files import (
 )
 from remix_study.report.registry import STANDARD_SECTIONS, Sections, make_context, make_sections
 from remix_study.report.sections import overview
+from remix_study.report.sections.decision import headline as decision_headline
 from remix_study.report.sections.verdict import headline, tally_lines
 from remix_study.report.sentences import SENTENCES
 from remix_study.results.comparison import comparisons
+from remix_study.results.decision import decide
 from remix_study.results.frames import StudyFrames, load_frames
 from remix_study.results.study_roles import study_roles
 from remix_study.results.summary import write_summary
@@ -183,7 +185,7 @@ def _open_frames(storage: str, studies: Sequence[str]) -> Iterator[tuple[Engine,
 
 
 def outcome_lines(frames: StudyFrames) -> tuple[str, ...]:
-    """The headline of each problem's verdict, or counts over problems if there are many.
+    """What to use on each problem and what ReMix adds, or counts over problems if there are many.
 
     Nothing if no problem belongs to the headline, such as with variants alone.
     """
@@ -197,5 +199,10 @@ def outcome_lines(frames: StudyFrames) -> tuple[str, ...]:
         if counts:
             return counts
     shown = verdicts[:MOST_PROBLEMS]
-    lines = [f"{verdict.comparison.full_title}: {headline(verdict)}" for verdict in shown]
+    lines = []
+    for verdict in shown:
+        title = verdict.comparison.full_title
+        decision = decide(verdict.comparison, frames.probabilities)
+        lines += [f"{title}: {decision_headline(decision)}"] if decision else []
+        lines += [f"{title}: {headline(verdict)}"] if verdict.remix or not decision else []
     return *lines, *SENTENCES.paragraphs("verdict.more_problems", len(verdicts) - len(shown))

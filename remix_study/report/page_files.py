@@ -86,6 +86,8 @@ def write_page(
             # Without the time of day, so that the same table is the same file.
             content = gzip.compress(content, mtime=0) if ending.endswith(".gz") else content
             _write(folder / "tables" / f"{name}.{ending}", content)
+    for name, document in ((n, d) for section in sections for n, d in section.documents.items()):
+        _write(folder / name, f"{json.dumps(document, indent=2, ensure_ascii=False)}\n".encode())
     has_summary = (folder / SUMMARY).exists()
     text, readme_pictures = readme(sections, title, status, command, has_summary=has_summary)
     _write(folder / "README.md", text.encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pandas as pd
 
@@ -100,6 +101,7 @@ class Section:
         anchor: id of the section in the page.
         files: file name without ending -> table, written as CSV, Markdown and LaTeX; tables
             without a line are left out.
+        documents: file name -> what is written as JSON beside the page.
     """
 
     anchor: str
@@ -107,6 +109,7 @@ class Section:
     lead: str
     blocks: tuple[Block, ...] = ()
     files: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    documents: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Leave out empty tables."""

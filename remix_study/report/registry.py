@@ -11,6 +11,7 @@ from remix_study.report.sections import (
     calibration,
     corrections,
     cost,
+    decision,
     gains,
     overview,
     rank_sums,
@@ -22,6 +23,7 @@ from remix_study.report.sections import (
 from remix_study.results.calibration import MethodReliability, method_reliabilities
 from remix_study.results.comparison import Comparison, comparisons
 from remix_study.results.corrections import corrected_methods, with_methods
+from remix_study.results.decision import Decision, decide
 from remix_study.results.frames import StudyFrames
 from remix_study.results.study_roles import StudyRoles, study_roles
 from remix_study.results.verdict import problem_verdict, remix_method
@@ -36,12 +38,14 @@ class PageContext:
         comparisons: every problem of every study.
         roles: which problem is compared for which purpose; those of `roles.main` and
             `roles.headline` have their corrected methods.
+        decisions: of the problems of `roles.headline`.
         calibrations: problems of `roles.main`, each with the reliability of its methods.
     """
 
     frames: StudyFrames
     comparisons: tuple[Comparison, ...]
     roles: StudyRoles
+    decisions: tuple[Decision, ...]
     calibrations: tuple[tuple[Comparison, Sequence[MethodReliability]], ...]
 
 
@@ -53,6 +57,7 @@ Sections = Mapping[int, MakeSections]
 """What makes the sections of a page, by place: whole numbers in the order of the page."""
 
 STANDARD_SECTIONS: Sections = {
+    15: lambda page: [decision.section(page.decisions)],
     20: lambda page: [verdict.section([problem_verdict(c) for c in page.roles.headline])],
     30: lambda page: search.sections(
         page.comparisons, page.frames.searches, page.frames.manifests
@@ -70,7 +75,7 @@ STANDARD_SECTIONS: Sections = {
         cost.section(page.comparisons, page.roles.main, page.roles.checks, page.frames.runs)
     ],
 }
-"""The sections of every page; the places are tens, so that packages can add theirs between."""
+"""The sections of every page; packages can add theirs between them."""
 
 
 def make_sections(makers: Sections, context: PageContext) -> list[Section]:
@@ -85,14 +90,16 @@ def make_context(frames: StudyFrames) -> PageContext:
     """
     compared = tuple(comparisons(frames))
     roles = study_roles(compared)
-    main, headline, reliabilities = [], [], []
+    main, headline, reliabilities, decisions = [], [], [], []
     for comparison, for_headline in zip(roles.main, roles.headline, strict=True):
         read = cache(frames.probabilities) if frames.probabilities else None
         remix = remix_method(comparison)
         corrected = corrected_methods(comparison, read, remix, frames.summaries)
         main.append(with_methods(comparison, corrected))
         headline.append(with_methods(for_headline, corrected))
+        decisions.append(decide(for_headline, read))
         methods = method_reliabilities(comparison, read, remix, frames.summaries)
         reliabilities.append((main[-1], methods))
     roles = replace(roles, main=tuple(main), headline=tuple(headline))
-    return PageContext(frames, compared, roles, tuple(reliabilities))
+    decided = tuple(decision for decision in decisions if decision)
+    return PageContext(frames, compared, roles, decided, tuple(reliabilities))

@@ -57,7 +57,8 @@ class StudyFrames:
             the data themselves split the rows), `early_stopping` (bool), `monitor`, `preset`,
             `objectives` (tuple of metric names), `algorithm`, `planned`, `complete`, `failed`
             (numbers of configurations), `definition` (dict: all that the study's numbers depend
-            on, as its file names it).
+            on, as its file names it), `settings` (dict: the same with every default; None in
+            databases of the first schema).
         runs: one row a complete trial: `run` (int), `study`, `problem`, `trial`, `row` (label of
             its strategy and alpha), `strategy` ("" when composed), `sampler`, `mixing`, `alpha`
             (NaN without mixing), `loss`, `seconds`, `values` (tuple), `parameters` (dict),
@@ -188,6 +189,7 @@ def _problem_record(row: Any, progress: Progress) -> dict[str, Any]:
         "complete": progress.complete,
         "failed": progress.failed,
         "definition": row.definition,
+        "settings": row.settings,
     }
 
 

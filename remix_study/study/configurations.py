@@ -6,7 +6,7 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -67,12 +67,16 @@ def label_of(parameters: Mapping[str, Any]) -> str:
         for name, value in parameters.items()
         if name not in ("strategy", "alpha", *STRATEGY_PARTS, ESTIMATOR)
     ]
-    name = parameters[ESTIMATOR] if ESTIMATOR in parameters else strategy_of(parameters).label
-    return ", ".join([name, *extra])
+    return ", ".join([strategy_of(parameters).label, *extra])
 
 
 def strategy_of(parameters: Mapping[str, Any]) -> Strategy:
-    """The strategy that parameters name or compose; ``baseline`` where they do neither."""
+    """The strategy that parameters name or compose; ``baseline`` where they do neither.
+
+    A reference estimator draws no batches; the name of its strategy is its own.
+    """
+    if ESTIMATOR in parameters:
+        return Strategy(parameters[ESTIMATOR], "none", "none", 0.0, "cross-entropy")
     alpha = parameters.get("alpha")
     if "strategy" in parameters:
         return make_strategy(parameters["strategy"], alpha)
@@ -96,8 +100,7 @@ def configuration_of(
     """
     if ESTIMATOR in parameters:
         estimator = next(each for each in estimators if each.name == parameters[ESTIMATOR])
-        # No rows are drawn for it, and none are mixed.
-        strategy = Strategy(estimator.name, "none", "none", 0.0, estimator.loss)
+        strategy = replace(strategy_of(parameters), loss=estimator.loss)
         return Configuration(strategy, training, model, estimator)
     training_keys = {k: v for k, v in parameters.items() if k in Training.__struct_fields__}
     options = {k[6:]: _decoded(v) for k, v in parameters.items() if k.startswith("model.")}

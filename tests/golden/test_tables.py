@@ -17,6 +17,8 @@ from golden.report_tables import REPORTS, arithmetic, report_tables, with_presen
 HERE = Path(__file__).parent
 # What other processors make of the same sums and exponentials, with a wide margin.
 RELATIVE, ABSOLUTE = 1e-9, 1e-12
+# Tables that the reference did not have yet.
+ADDED = ("decision",)
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +47,7 @@ def archive() -> dict[str, str]:
 )
 def test_every_table_is_the_references(report, database, archive, tmp_path):
     tables = report_tables(database, REPORTS[report], tmp_path / "report")
+    tables = {name: table for name, table in tables.items() if name not in ADDED}
     texts = {f"{report}/{name}.csv": table.text for name, table in tables.items()}
     full = {f"{report}/{name}.full.csv": table.full for name, table in tables.items()}
     assert sorted(texts | full) == sorted(n for n in archive if n.startswith(f"{report}/"))

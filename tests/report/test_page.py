@@ -315,7 +315,7 @@ def test_the_page_alone_has_csv_tables_and_a_readme(tmp_path, small):
     page = write_report(made_up_frames(MadeUpProblem(methods=small)), tmp_path / "r", command="c")
     files = {path.relative_to(page.parent).as_posix() for path in page.parent.rglob("*.*")}
     assert {"index.html", "README.md", "manifest.json"} < files
-    others = files - {"index.html", "README.md", "manifest.json"}
+    others = files - {"index.html", "README.md", "manifest.json", "decision.json"}
     figures = {name for name in others if name.startswith("figures/")}
     assert figures == {"figures/sensitivity-remix-1.png"}
     assert all(name.endswith(".csv") for name in others - figures)
@@ -351,10 +351,11 @@ def many():
     ]
 
 
-def test_a_few_problems_have_a_line_each(many):
+def test_a_few_problems_have_a_decision_and_what_remix_adds(many):
     lines = outcome_lines(made_up_frames(*many(MOST_PROBLEMS)))
-    assert len(lines) == MOST_PROBLEMS
-    assert all("ReMix (0.1) " in line for line in lines)
+    assert len(lines) == 2 * MOST_PROBLEMS
+    assert all(": Use remix (0.1)" in line for line in lines[::2])
+    assert all(": ReMix (0.1) is better than the baseline" in line for line in lines[1::2])
 
 
 def test_many_problems_are_counted(many):

@@ -1,0 +1,273 @@
+"""The decision: which method to use on a problem, in which form, and what else would do.
+
+Validation parts choose, test parts report. A score counts in units of its metric's region of
+practical equivalence, so that several objectives add up: the utility of a form on a fold is the
+sum over the objectives of score / region, errors negative. Each method competes in the form with
+the best mean utility. Among the methods within one corrected standard error of the best one, the
+simplest is chosen: reference estimators before networks, networks in the order of
+`SIMPLEST_FIRST`, probabilities as trained before corrected ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from remix_study.metrics import CORE_METRICS, better_sign
+from remix_study.results.columns import Record, frame_of
+from remix_study.results.comparison import Comparison
+from remix_study.results.effects import (
+    Interval,
+    Score,
+    influence_ratio,
+    paired_interval,
+    score_interval,
+)
+from remix_study.results.equivalence import Word, posterior_of, rope_of, word_of
+from remix_study.results.forms import Form, forms_of
+from remix_study.results.methods import SIMPLEST_FIRST, Method
+from remix_study.results.probabilities import ProbabilityReader
+
+RARE_METRICS = ("precision", "recall", "average_precision")
+"""Scores of the rare class that a decision shows beside its objectives."""
+
+_SIMPLEST_ESTIMATORS = ("logistic-regression", "hist-gradient-boosting", "random-forest")
+_SHOWN_TRAINING = ("batch_size", "learning_rate", "epochs", "stop")
+_FORMS = ("as trained", "equal shares", "natural shares", "threshold")
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """What to use on one problem.
+
+    Attributes:
+        comparison: The problem.
+        entries: Every method with scores on all folds in its best form, the best one first, by
+            validation utility.
+        chosen: The simplest one within one standard error of the best.
+    """
+
+    comparison: Comparison
+    entries: tuple[Form, ...]
+    chosen: Form
+
+    @cached_property
+    def words(self) -> Mapping[str, Mapping[str, Word]]:
+        """Label of each other entry -> objective -> how it compares with the chosen one (test)."""
+        return {
+            form.label: {m: self.word(form, self.chosen, m) for m in self.objectives}
+            for form in self.entries
+            if form is not self.chosen
+        }
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        return tuple(m for m in self.comparison.objectives if m in self.chosen.scores["test"])
+
+    @property
+    def practically_equal(self) -> tuple[str, ...]:
+        """Labels of entries that are practically equal to the chosen one on every objective."""
+        return self._labels(lambda words: words == {"practically equal"})
+
+    @property
+    def better(self) -> tuple[str, ...]:
+        """Labels of entries that test parts show to be better, and worse on no objective."""
+        return self._labels(lambda words: "better" in words and "worse" not in words)
+
+    @property
+    def cannot_tell(self) -> tuple[str, ...]:
+        """Labels of entries that are worse on no objective, and not surely better or equal."""
+        return self._labels(
+            lambda words: "cannot tell" in words and not words & {"better", "worse"}
+        )
+
+    def _labels(self, holds: Any) -> tuple[str, ...]:
+        return tuple(label for label, words in self.words.items() if holds(set(words.values())))
+
+    @property
+    def did_not_train(self) -> tuple[str, ...]:
+        """Labels of methods whose networks learned nothing on a quarter of the folds or more."""
+        labels = (method.label for method in self.comparison.methods)
+        return tuple(label for label in labels if self.comparison.untrained(label))
+
+    @property
+    def best_reference(self) -> Form | None:
+        """The best reference estimator, by validation."""
+        return next((form for form in self.entries if form.method.is_estimator), None)
+
+    @property
+    def best_network(self) -> Form | None:
+        """The best network, by validation."""
+        return next((form for form in self.entries if not form.method.is_estimator), None)
+
+    @property
+    def best_mixed(self) -> Form | None:
+        """The best method that mixes rows, by validation."""
+        return next((form for form in self.entries if form.method.mixing != "none"), None)
+
+    @property
+    def best_unmixed(self) -> Form | None:
+        """The best network that is not trained on mixed rows, by validation."""
+        networks = (form for form in self.entries if not form.method.is_estimator)
+        return next((form for form in networks if form.method.mixing == "none"), None)
+
+    @cached_property
+    def network(self) -> str | None:
+        """The chosen network in words; None of a reference estimator."""
+        if self.chosen.method.is_estimator:
+            return None
+        settings = self.comparison.info.get("settings") or self.comparison.definition or {}
+        model, training = dict(settings.get("model", {})), settings.get("training", {})
+        parts = [str(model.pop("name", "")), *(f"{key} {value}" for key, value in model.items())]
+        parts += [f"{key} {training[key]}" for key in _SHOWN_TRAINING if key in training]
+        return ", ".join([*parts, *filter(None, [self.chosen.method.settings])])
+
+    @property
+    def threshold(self) -> float | None:
+        """Probability from which on the rare class is predicted; None with more classes.
+
+        It is of the probabilities that the chosen form gives: half where they decide as they are,
+        else the median of the folds' thresholds.
+        """
+        if len(self.comparison.info["classes"]) != 2:
+            return None
+        if self.chosen.name == "threshold":
+            return float(np.median(self.chosen.thresholds))
+        return 0.5
+
+    def mean(self, form: Form, metric: str, part: str = "test") -> Score | None:
+        """Mean score of an entry with its interval; None where it has none."""
+        scores = form.scores[part].get(metric)
+        if scores is None or scores.dropna().empty:
+            return None
+        values = scores.dropna()
+        interval = score_interval(metric, values, self.comparison.ratio)
+        spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+        return Score(form.label, metric, interval, spread, int((values == 0).sum()))
+
+    def difference(self, form: Form, against: Form, metric: str) -> Interval:
+        """Test scores of one entry minus those of another, paired by fold."""
+        first, second = form.scores["test"][metric], against.scores["test"][metric]
+        return paired_interval(first, second, self.comparison.ratio)
+
+    def word(self, form: Form, against: Form, metric: str) -> Word:
+        """How one entry compares with another on test parts."""
+        return word_of(posterior_of(self.difference(form, against, metric), metric))
+
+    def shown_metrics(self) -> tuple[str, ...]:
+        """Metrics of the decision's table: objectives, core metrics, those of the rare class."""
+        names = dict.fromkeys((*self.comparison.objectives, *CORE_METRICS[:2], *RARE_METRICS))
+        return tuple(name for name in names if name in self.chosen.scores["test"])
+
+    def as_json(self) -> dict[str, Any]:
+        """The decision as ``decision.json`` has it."""
+        chosen = self.chosen
+
+        def means(part: str) -> dict[str, float]:
+            return {str(k): float(v) for k, v in chosen.scores[part].mean().items() if v == v}
+
+        def label(form: Form | None) -> str | None:
+            return form.label if form else None
+
+        return {
+            "problem": self.comparison.name,
+            "method": chosen.method.label,
+            "form": chosen.name,
+            "network": self.network,
+            "validation": means("validation"),
+            "test": means("test"),
+            "practically_equal": list(self.practically_equal),
+            "cannot_tell": list(self.cannot_tell),
+            "better_on_test": list(self.better),
+            "best_reference": label(self.best_reference),
+            "best_keras": label(self.best_network),
+            "threshold": self.threshold,
+            "prior": chosen.prior,
+            "did_not_train": list(self.did_not_train),
+        }
+
+
+def decide(comparison: Comparison, probabilities: ProbabilityReader | None) -> Decision | None:
+    """Choose a method by validation.
+
+    None where no method has scores on every fold, and for a search under constraints, whose
+    choice is its own.
+    """
+    if comparison.info.get("constraints"):
+        return None
+    methods = [
+        method
+        for method in comparison.methods
+        if all(comparison.has_all_scores(method.label, m) for m in comparison.objectives)
+    ]
+    if not methods:
+        return None
+
+    def utility(form: Form) -> float:
+        return float(_utility(comparison, form).mean())
+
+    best_forms = [max(forms_of(comparison, m, probabilities), key=utility) for m in methods]
+    entries = sorted(best_forms, key=utility, reverse=True)
+    trained = [form for form in entries if not comparison.untrained(form.method.label)] or entries
+    near = [form for form in trained if _is_near(comparison, form, trained[0])]
+    return Decision(comparison, tuple(entries), min(near, key=_simplicity))
+
+
+def _utility(comparison: Comparison, form: Form) -> pd.Series[float]:
+    """Validation utility by fold, in regions of practical equivalence."""
+    scores = form.scores["validation"]
+    total: Any = sum(
+        better_sign(metric) * scores[metric] / rope_of(metric) for metric in comparison.objectives
+    )
+    return total  # type: ignore[no-any-return]
+
+
+def _is_near(comparison: Comparison, form: Form, best: Form) -> bool:
+    """Whether a form is within one corrected standard error of the best one on validation parts.
+
+    The error is that of their difference; with fewer than two folds there is none.
+    """
+    folds = comparison.trained_folds(best.method)
+    ratio = influence_ratio(
+        folds["n_train"], folds["n_validation"], folds["n_validation"], early_stopping=False
+    )
+    gap = paired_interval(_utility(comparison, best), _utility(comparison, form), ratio)
+    return bool(form is best or gap.mean <= gap.standard_error)
+
+
+def _simplicity(form: Form) -> tuple[int, int, int]:
+    """Sort key, the simplest first; `min` takes the better one of equals."""
+    method = form.method
+    names = _SIMPLEST_ESTIMATORS if method.is_estimator else SIMPLEST_FIRST
+    name = _plain_name(method)
+    place = names.index(name) if name in names else len(names)
+    return int(not method.is_estimator), place, _FORMS.index(form.name)
+
+
+def _plain_name(method: Method) -> str:
+    return method.strategy.removesuffix("-weighted") if method.is_estimator else method.strategy
+
+
+def table(decisions: Sequence[Decision]) -> pd.DataFrame:
+    """Table of all entries: one line a problem, method and metric, the chosen one first."""
+    lines = [
+        Record(problem=decision.comparison, form=form, metric=metric, words=words, score=score)
+        for decision in decisions
+        for form in (decision.chosen, *(f for f in decision.entries if f is not decision.chosen))
+        for words in [decision.words.get(form.label, {})]
+        for metric in decision.shown_metrics()
+        if (score := decision.mean(form, metric))
+    ]
+    return frame_of(
+        lines,
+        """study=problem.study problem=problem.problem method=form.method.label form=form.name
+        prior=form.prior metric validation mean=score.interval.mean low=score.interval.low
+        high=score.interval.high folds=score.interval.folds against_chosen""",
+        validation=lambda line: line.form.scores["validation"].mean().get(line.metric),
+        against_chosen=lambda line: line.words.get(line.metric, ""),
+    )

@@ -1,0 +1,80 @@
+"""Words for a difference of two methods: better, worse, practically equal, or cannot tell.
+
+The word is what the posterior of the difference makes sure of, never a p-value: with a flat prior
+the posterior of the mean difference over folds is Student's t around the observed mean, with the
+corrected standard error and J - 1 degrees of freedom (Corani and Benavoli 2015; Benavoli et al.
+2017). A difference within the region of practical equivalence is one that nobody would act on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal
+
+from scipy import stats
+
+from remix_study.metrics import METRICS, better_sign, find_metric
+from remix_study.results.effects import Interval
+from remix_study.results.significance import Posterior
+
+Word = Literal["better", "worse", "practically equal", "cannot tell"]
+"""How one method compares with another."""
+
+SURE = 0.95
+"""Posterior probability from which on a word is said."""
+
+FEWEST_FOLDS = 4
+"""With fewer folds their spread says too little: no word but "cannot tell", and no interval."""
+
+_ROPES = {
+    "bbs": 0.005, "brier": 0.002, "brier_repo": 0.005, "log_loss": 0.01, "ece": 0.005,
+    "cwece": 0.005,
+}  # fmt: skip
+
+ROPES: Mapping[str, float] = MappingProxyType(
+    {name: _ROPES.get(name, 0.01) for name in (*METRICS, "brier_repo")}
+)
+"""Half the width of the region of practical equivalence of each metric, in its own units: a
+hundredth for shares and correlations, less for squared errors, which are small numbers."""
+
+
+def posterior_of(difference: Interval, metric: str, rope: float | None = None) -> Posterior | None:
+    """The posterior of a mean difference, first minus second; None with too few folds.
+
+    Args:
+        difference: Over folds, with its corrected standard error.
+        metric: Says which direction is better.
+        rope: Half the width of the region of practical equivalence; that of the metric when None.
+    """
+    if difference.folds < FEWEST_FOLDS:
+        return None
+    reach = rope_of(metric) if rope is None else rope
+    mean = better_sign(metric) * difference.mean if metric in ROPES else difference.mean
+    if difference.standard_error == 0:
+        # Every fold has the same difference.
+        return Posterior(
+            better=float(mean > reach), equal=float(abs(mean) <= reach), worse=float(mean < -reach)
+        )
+    t = stats.t(difference.folds - 1, mean, difference.standard_error)
+    better, worse = float(t.sf(reach)), float(t.cdf(-reach))
+    return Posterior(better=better, equal=1 - better - worse, worse=worse)
+
+
+def rope_of(metric: str) -> float:
+    """Half the width of a metric's region of practical equivalence."""
+    if metric in ROPES:
+        return ROPES[metric]
+    low, high = find_metric(metric).bounds
+    return (high - low) / 100
+
+
+def word_of(posterior: Posterior | None) -> Word:
+    """What a posterior makes sure of."""
+    if posterior is None:
+        return "cannot tell"
+    if posterior.better >= SURE:
+        return "better"
+    if posterior.worse >= SURE:
+        return "worse"
+    return "practically equal" if posterior.equal >= SURE else "cannot tell"

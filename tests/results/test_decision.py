@@ -1,0 +1,221 @@
+"""Forms of methods and the decision among them, on probabilities of known Gaussians."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from gaussian_studies import gaussian_frames
+from sklearn.metrics import brier_score_loss, recall_score
+
+from remix_study.metrics import score
+from remix_study.results.comparison import comparisons
+from remix_study.results.decision import decide, table
+from remix_study.results.effects import corrected_interval
+from remix_study.results.equivalence import posterior_of, word_of
+from remix_study.results.forms import _halves, forms_of
+
+METHODS = (("baseline", None), ("balance", None), ("remix", 0.1), ("logit-adjusted", None))
+
+
+@pytest.fixture(scope="module")
+def frames():
+    return gaussian_frames(
+        methods=METHODS, shares={"balance": 0.5, "remix": 0.5}, slopes={"remix": 0.6}
+    )
+
+
+@pytest.fixture(scope="module")
+def comparison(frames):
+    (comparison,) = comparisons(frames)
+    return comparison
+
+
+@pytest.fixture(scope="module")
+def forms(frames, comparison):
+    """(strategy, form) -> form."""
+    return {
+        (method.strategy, form.name): form
+        for method in comparison.methods
+        for form in forms_of(comparison, method, frames.probabilities)
+    }
+
+
+def test_which_forms_a_method_has(forms):
+    assert {key for key in forms if key[0] in ("baseline", "balance")} == {
+        ("baseline", "as trained"),
+        ("baseline", "equal shares"),
+        ("baseline", "threshold"),
+        ("balance", "as trained"),
+        ("balance", "natural shares"),
+        ("balance", "threshold"),
+    }
+    assert forms["baseline", "as trained"].prior == "natural"
+    assert forms["balance", "as trained"].prior == "equal"
+    assert forms["balance", "natural shares"].prior == "natural"
+    assert forms["baseline", "threshold"].prior == "natural"
+
+
+def test_the_stored_scores_are_those_as_trained(comparison, forms):
+    form = forms["remix", "as trained"]
+    for part in ("validation", "test"):
+        expected = comparison.score("remix (0.1)", "bbs", part)
+        assert form.scores[part]["bbs"].to_list() == expected.to_list()
+
+
+def test_equal_shares_divide_by_the_training_parts_shares(frames, forms):
+    form = forms["baseline", "equal shares"]
+    run = form.method.run
+    share = frames.folds["natural_prior"].iloc[0][1]
+    for part in ("validation", "test"):
+        for (repeat, fold), brier in form.scores[part]["brier"].items():
+            _, y, p = frames.probabilities(run, repeat, fold, part)
+            odds = p[:, 1] / p[:, 0] * (1 - share) / share
+            assert brier == pytest.approx(brier_score_loss(y, odds / (1 + odds)), rel=1e-6)
+
+
+def test_a_threshold_is_chosen_on_validation_rows_alone(frames, forms):
+    form = forms["baseline", "threshold"]
+    run = form.method.run
+    assert len(form.thresholds) == len(form.scores["test"])
+    for ((repeat, fold), g_mean), threshold in zip(
+        form.scores["test"]["g_mean"].items(), form.thresholds, strict=True
+    ):
+        _, y, p = frames.probabilities(run, repeat, fold, "test")
+        predicted = (p[:, 1] >= threshold).astype(int)
+        expected = np.sqrt(np.prod(recall_score(y, predicted, average=None)))
+        assert g_mean == pytest.approx(expected)
+        # No threshold of a fine grid is much better on the validation rows than the chosen one.
+        _, y, p = frames.probabilities(run, repeat, fold, "validation")
+
+        def g(t, y=y, p=p):
+            return np.sqrt(np.prod(recall_score(y, (p[:, 1] >= t).astype(int), average=None)))
+
+        assert g(threshold) >= max(g(t) for t in np.linspace(0.001, 0.5, 120)) - 0.03
+
+
+def test_probabilities_with_a_threshold_stay_as_trained(forms):
+    with_threshold, plain = forms["baseline", "threshold"], forms["baseline", "as trained"]
+    for metric in ("bbs", "log_loss", "roc_auc"):
+        assert with_threshold.scores["test"][metric].equals(plain.scores["test"][metric])
+
+
+def test_validation_scores_of_a_threshold_are_cross_fitted(frames, comparison):
+    """The score on one half does not change with the labels of that half's choice."""
+    read = frames.probabilities
+    method = comparison.method("baseline")
+
+    def noise(run, repeat, fold, part):
+        ids, y, _ = read(run, repeat, fold, part)
+        rng = np.random.default_rng(fold + 10 * repeat)
+        q = rng.random(len(y))
+        return ids, y, np.c_[1 - q, q]
+
+    form = next(f for f in forms_of(comparison, method, noise) if f.name == "threshold")
+    # Fitted and scored on the same rows, noise would be above one half by what fits it.
+    assert form.scores["validation"]["balanced_accuracy"].mean() == pytest.approx(0.5, abs=0.03)
+
+
+def test_halves_share_every_class_and_depend_on_the_rows_alone():
+    y = np.array([0] * 7 + [1] * 4 + [2])
+    ids = np.random.default_rng(0).permutation(len(y))
+    first, second = _halves(ids, y)
+    assert (first ^ second).all()
+    assert np.bincount(y[first]).tolist() == [4, 2, 1]
+    order = np.random.default_rng(1).permutation(len(y))
+    assert (_halves(ids[order], y[order])[0] == first[order]).all()
+
+
+def test_without_probabilities_methods_compete_as_trained(comparison):
+    decision = decide(comparison, None)
+    assert {form.name for form in decision.entries} == {"as trained"}
+
+
+def test_the_decision_does_not_look_at_test_parts(frames, comparison):
+    def blind(run, repeat, fold, part):
+        ids, y, p = frames.probabilities(run, repeat, fold, part)
+        return (ids, y, p) if part == "validation" else (ids, y, p[:, ::-1])
+
+    scores = {
+        (part, metric): 1 - frame if part == "test" else frame
+        for (part, metric), frame in comparison.scores.items()
+    }
+    chosen = decide(comparison, frames.probabilities).chosen
+    other = decide(replace(comparison, scores=scores), blind).chosen
+    assert (chosen.label, chosen.name) == (other.label, other.name)
+
+
+def test_the_simplest_within_one_standard_error_is_chosen(frames, comparison):
+    decision = decide(comparison, frames.probabilities)
+    best = max(decision.entries, key=lambda form: utility(form).mean())
+    gaps = {form.label: utility(best) - utility(form) for form in decision.entries}
+    # Validation rows over training rows of 2 folds with 30 % held out.
+    factor = np.sqrt(1 / 20 + 0.3 / 0.7)
+    near = [label for label, gap in gaps.items() if gap.mean() <= factor * gap.std(ddof=1)]
+    assert decision.entries[0] is best
+    assert decision.chosen.label in near
+    assert decision.chosen.method.strategy == "baseline"
+    assert decision.chosen.name == "equal shares"
+
+
+def utility(form):
+    """In units of the regions: 0.01 for g-mean, 0.005 for the balanced Brier score."""
+    scores = form.scores["validation"]
+    return scores["g_mean"] / 0.01 - scores["bbs"] / 0.005
+
+
+def test_words_are_of_test_differences_to_the_chosen_method(frames, comparison):
+    decision = decide(comparison, frames.probabilities)
+    for form in decision.entries:
+        if form is not decision.chosen:
+            gap = form.scores["test"]["bbs"] - decision.chosen.scores["test"]["bbs"]
+            interval = corrected_interval(gap, comparison.ratio)
+            assert decision.words[form.label]["bbs"] == word_of(posterior_of(interval, "bbs"))
+
+
+def test_a_method_that_did_not_train_is_named_and_not_chosen(frames):
+    run = int(frames.runs.loc[frames.runs["row"] == "baseline", "run"].iloc[0])
+    folds = frames.folds.assign(untrained="")
+    folds.loc[folds["run"] == run, "untrained"] = "constant"
+    (comparison,) = comparisons(replace(frames, folds=folds))
+    decision = decide(comparison, frames.probabilities)
+    assert decision.did_not_train == ("baseline",)
+    assert decision.chosen.method.strategy != "baseline"
+
+
+def test_a_method_without_scores_on_every_fold_does_not_compete(frames):
+    folds = frames.folds.copy()
+    run = int(frames.runs.loc[frames.runs["row"] == "baseline", "run"].iloc[0])
+    folds.loc[folds.index[folds["run"] == run][0], "failed"] = "diverged"
+    (comparison,) = comparisons(replace(frames, folds=folds))
+    decision = decide(comparison, frames.probabilities)
+    assert "baseline" not in {form.method.label for form in decision.entries}
+
+
+def test_json_and_table(frames, comparison):
+    decision = decide(comparison, frames.probabilities)
+    answer = json.loads(json.dumps(decision.as_json(), allow_nan=False))
+    assert answer.keys() >= {
+        "problem", "method", "network", "validation", "test", "practically_equal", "cannot_tell",
+        "best_reference", "best_keras", "threshold", "prior", "did_not_train",
+    }  # fmt: skip
+    assert answer["threshold"] == 0.5
+    assert answer["prior"] == "equal"
+    assert answer["best_reference"] is None
+    assert answer["test"]["bbs"] == pytest.approx(decision.chosen.scores["test"]["bbs"].mean())
+    lines = table([decision])
+    assert lines["method"].iloc[0] == decision.chosen.method.label
+    assert set(lines["metric"]) >= {"g_mean", "bbs", "precision"}
+
+
+def test_scores_of_forms_are_those_of_the_metrics(frames, forms):
+    form = forms["balance", "natural shares"]
+    _, y, p = frames.probabilities(form.method.run, 0, 0, "test")
+    natural = frames.folds["natural_prior"].iloc[0]
+    odds = p[:, 1] / p[:, 0] * natural[1] / natural[0]
+    corrected = np.c_[1 / (1 + odds), odds / (1 + odds)]
+    expected = score(y, corrected, 2)
+    for metric in ("g_mean", "bbs", "average_precision", "mcc"):
+        assert form.scores["test"][metric].loc[(0, 0)] == pytest.approx(expected[metric])
