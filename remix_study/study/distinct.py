@@ -107,7 +107,7 @@ class DistinctDraws:
         return [trial for trial in failed if tables.SLOT_ATTRIBUTE in trial.user_attrs]
 
     def _draw(self, trial: Trial, slot: int) -> Parameters:
-        study, name = self.trials.task.study, self.trials.task.name
+        study, name = self.trials.task.study, self.trials.task.whole_name
         open_or_scored = self.trials.in_state(*SCORED, "RUNNING")
         taken = self.configurations(
             other for other in open_or_scored if other.number != trial.number

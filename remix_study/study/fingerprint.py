@@ -25,7 +25,7 @@ from remix_study.study.configurations import encoded, label_of, planned_configur
 from remix_study.study.constraints import parse_constraint
 from remix_study.study.search_configurations import n_trials
 from remix_study.study.search_parameters import kind_of
-from remix_study.study.tables import configuration_key
+from remix_study.study.tables import configuration_key, short_name
 from remix_study.study.task import Task
 from remix_study.studyfile.estimators import BUILT_IN
 from remix_study.studyfile.model_options import BUILT_IN_AUGMENTATION, RotateShiftOptions
@@ -175,7 +175,9 @@ def _resolved_strategies(search: Search) -> dict[str, Any]:
 def problem_facts(task: Task) -> dict[str, Any]:
     """What reports and the dashboard need to know of a task, as the database stores it."""
     problem, study, training = task.problem, task.study, task.spec.training
+    is_cut = short_name(problem.name) != problem.name
     return {
+        **({"whole_name": problem.name} if is_cut else {}),
         "dataset": problem.dataset.name,
         "source": problem.dataset.source,
         "licence": problem.dataset.licence,
@@ -201,7 +203,7 @@ def problem_facts(task: Task) -> dict[str, Any]:
         "objectives": list(study.objectives),
         "algorithm": study.search.algorithm,
         "role": task.role,
-        "parent": task.parent,
+        "parent": short_name(task.parent),
         "constraints": list(study.search.constraints),
         "prune": study.search.prune,
     }

@@ -67,7 +67,10 @@ def register_study(storage: RDBStorage, task: Task) -> RegisteredStudy:
     """
     directions = [METRICS[name].direction for name in task.study.objectives]
     study = optuna.create_study(
-        storage=storage, study_name=task.name, directions=directions, load_if_exists=True
+        storage=storage,
+        study_name=_name_in(storage, task),
+        directions=directions,
+        load_if_exists=True,
     )
     # Trials are looked for first: whoever makes one has set the attribute before.
     has_trials = bool(study.get_trials(deepcopy=False))
@@ -85,7 +88,7 @@ def register_study(storage: RDBStorage, task: Task) -> RegisteredStudy:
     if changes and study.get_trials(deepcopy=False):
         raise _refusal(task, row.settings["engine_version"], changes)
     if changes:
-        optuna.delete_study(study_name=task.name, storage=storage)
+        optuna.delete_study(study_name=study.study_name, storage=storage)
         delete_study_rows(storage.engine, study_uuid)
         return register_study(storage, task)
     with storage.engine.begin() as connection:
@@ -94,6 +97,13 @@ def register_study(storage: RDBStorage, task: Task) -> RegisteredStudy:
     # A study that began before there were estimators may add those that are built in.
     choices = all_choices() | stored
     return RegisteredStudy(study_uuid, study, choices)
+
+
+def _name_in(storage: RDBStorage, task: Task) -> str:
+    """Name of a task's study: the whole one where SQLite holds it from before names were cut."""
+    is_cut = task.name != task.whole_name
+    is_there = is_cut and task.whole_name in optuna.get_all_study_names(storage)
+    return task.whole_name if is_there else task.name
 
 
 def _refusal(task: Task, engine_version: int, changes: list[str]) -> Exception:
@@ -137,7 +147,7 @@ def _begin(storage: RDBStorage, task: Task, study: OptunaStudy) -> str:
         "uuid": study_uuid,
         "name": task.name,
         "study": task.study.name,
-        "problem": task.problem.name,
+        "problem": tables.short_name(task.problem.name),
         "created": tables.utc_now(),
         "definition": definition(task),
         "settings": resolved_settings(task),

@@ -188,7 +188,7 @@ class SearchSchedule(SlotSchedule):
         return make_sampler(
             task.study.search.algorithm,
             task.study.seed,
-            task.name,
+            task.whole_name,
             slot,
             follows_grid=task.role == "search",
             draw=draw,

@@ -6,6 +6,7 @@ SQLite gives those out again after a deletion, and a rename in the dashboard mak
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zlib
 from collections.abc import Callable, Mapping
@@ -48,6 +49,9 @@ STUDY_ATTRIBUTE = "remix_study"
 RUN_ATTRIBUTE = "remix_run"
 SLOT_ATTRIBUTE = "slot"
 
+MAX_NAME_LENGTH = 256
+"""Characters of a problem's name; those of a study and its parts have room beside it."""
+
 # Longer texts stretch the dashboard's pages.
 MAX_ATTRIBUTE_LENGTH = 190
 
@@ -60,6 +64,16 @@ def utc_now() -> str:
 def configuration_key(parameters: Mapping[str, Any]) -> str:
     """Identity of a configuration in plans and leases, whatever the order of its parameters."""
     return json.dumps(dict(sorted(parameters.items())))
+
+
+def short_name(name: str) -> str:
+    """A problem's name as databases hold it: a long one without its middle, told by a hash.
+
+    PostgreSQL refuses a text that is longer than its column, and class names may have any length.
+    """
+    if len(name) <= MAX_NAME_LENGTH:
+        return name
+    return f"{name[:180]}...{hashlib.sha256(name.encode()).hexdigest()[:12]}...{name[-40:]}"
 
 
 def pack(array: NDArray[Any]) -> bytes:
@@ -131,7 +145,7 @@ studies = Table(
     Column("uuid", String(36), primary_key=True),
     Column("name", String(512), nullable=False),  # <study>/<problem>, as Optuna's study
     Column("study", String(256), nullable=False),
-    Column("problem", String(256), nullable=False),
+    Column("problem", String(MAX_NAME_LENGTH), nullable=False),
     Column("created", String(32), nullable=False),
     Column("definition", JSON, nullable=False),  # sections of the study file, as it has them
     Column("facts", JSON, nullable=False),  # what reports need to know of the problem

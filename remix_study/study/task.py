@@ -23,6 +23,7 @@ from remix_study.study.configurations import (
     program_stack,
 )
 from remix_study.study.fold_blocks import Blocks, by_fold, by_repeat
+from remix_study.study.tables import short_name
 from remix_study.studyfile.schema import Model, ProblemSpec, Study
 from remix_study.training import stacks
 from remix_study.training.estimators import fit_estimator
@@ -76,8 +77,16 @@ class Task:
     @property
     def name(self) -> str:
         """Name of the Optuna study."""
+        return self._name_with(short_name(self.problem.name))
+
+    @property
+    def whole_name(self) -> str:
+        """The name with all of the problem's, however long that is; seeds come from it."""
+        return self._name_with(self.problem.name)
+
+    def _name_with(self, problem: str) -> str:
         part = f"/{self.role}" if self.role in ("references", "search") else ""
-        return f"{self.study.name}/{self.problem.name}{part}"
+        return f"{self.study.name}/{problem}{part}"
 
     @property
     def blocks(self) -> Blocks:
