@@ -41,7 +41,7 @@ LARGEST_SHARE = 0.20
 BUDGETS = {
     "metrics": 700,
     "studyfile": 1800,
-    "data": 6650,
+    "data": 6670,
     "batches": 2300,
     "models": 1500,
     "training": 3000,

@@ -18,7 +18,7 @@ from remix_study.study.size_check import largest_need, size_notes
 from remix_study.study.task import Task
 from remix_study.study.task_preparation import prepare_tasks, search_tasks
 from remix_study.studyfile.outside_files import outside_file_notes
-from remix_study.studyfile.schema import Search, Study
+from remix_study.studyfile.schema import Model, Search, Study
 from remix_study.studyfile.search_space import Choice, Range
 from remix_study.studyfile.validation import as_toml
 from remix_study.training.backend import load_networks
@@ -106,6 +106,7 @@ def _keys(task: Task) -> Keys:
         | {"kind": task.problem.kind, "imbalance": task.problem.imbalance},
         "cv": msgspec.to_builtins(study.cv),
         "model": {"name": study.model.name, **options},
+        "features": {} if task.problem.dataset.has_images else _features(study.model),
         "training": training,
         **_search_keys("search", study.search),
         **(_search_keys("search.then", study.then) if study.then else {}),
@@ -114,6 +115,12 @@ def _keys(task: Task) -> Keys:
         name: {key: _as_written(value) for key, value in keys.items() if value is not None}
         for name, keys in tables.items()
     }
+
+
+def _features(model: Model) -> dict[str, Any]:
+    """Keys of ``[features]``; without an encoding only that there is none."""
+    features = msgspec.structs.asdict(model.features)
+    return features if features["numeric"] != "standard" else {"numeric": "standard"}
 
 
 def _search_keys(name: str, search: Search) -> dict[str, Any]:

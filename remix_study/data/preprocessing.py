@@ -40,11 +40,16 @@ class Preprocessing:
         Returns:
             float32 of shape (n, d), within +-5.
         """
+        standardised = self.standardise(member, X)
+        np.clip(standardised, -CLIP, CLIP, out=standardised)
+        return standardised.astype(np.float32)
+
+    def standardise(self, member: int, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The same without clipping, float64."""
         standardised = np.where(np.isnan(X), self.fill[member], X)
         standardised -= self.centre[member]
         standardised /= self.scale[member]
-        np.clip(standardised, -CLIP, CLIP, out=standardised)
-        return standardised.astype(np.float32)
+        return standardised
 
 
 def fit_preprocessing(

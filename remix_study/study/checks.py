@@ -17,6 +17,7 @@ from remix_study.study.configurations import augmenting, configuration_of, grid_
 from remix_study.study.constraints import parse_constraint
 from remix_study.study.fold_blocks import MIN_FOLDS
 from remix_study.study.search_parameters import all_choices, any_alpha
+from remix_study.studyfile.features import FEATURE_KEYS, Features
 from remix_study.studyfile.model_options import BUILT_IN_AUGMENTATION, BUILT_IN_MODELS
 from remix_study.studyfile.schema import Study
 from remix_study.studyfile.search_space import Choice, Domain, Range, SearchSpace
@@ -112,6 +113,12 @@ def check_kind(study: Study, dataset: Dataset) -> None:
         raise DataError(f"data set {dataset.name}: {error}") from error
     searches = [study.search, *([study.then] if study.then else [])]
     names = list(dict.fromkeys(name for search in searches for name in augmenting(search.space)))
+    varied = {key for search in searches for key in search.space.settings}
+    if dataset.has_images and (study.model.features != Features() or varied & set(FEATURE_KEYS)):
+        raise DataError(
+            f"data set {dataset.name} holds images, which have no columns to encode; leave "
+            "[features] and features.* of search.space out"
+        )
     if names and not dataset.has_images:
         raise DataError(
             f"data set {dataset.name} is a table, and {' and '.join(names)} turn and shift "

@@ -23,10 +23,17 @@ from remix_study.batches.strategies import (
 )
 from remix_study.study.tables import configuration_key
 from remix_study.studyfile.estimators import Estimator
+from remix_study.studyfile.features import FEATURE_KEYS, Features
 from remix_study.studyfile.model_options import check_model
 from remix_study.studyfile.schema import Model, Study, Training
-from remix_study.studyfile.search_space import STRATEGY_PARTS, Choice, Domain, SearchSpace
+from remix_study.studyfile.search_space import (
+    STRATEGY_PARTS,
+    Choice,
+    Domain,
+    SearchSpace,
+)
 from remix_study.studyfile.training_keys import override
+from remix_study.studyfile.validation import convert
 from remix_study.training import stacks
 
 Parameters = dict[str, Any]
@@ -109,6 +116,10 @@ def configuration_of(
     if options:
         model = msgspec.structs.replace(model, options=model.options | options)
         check_model(model)
+    if features := {k[9:]: v for k, v in parameters.items() if k in FEATURE_KEYS}:
+        table = msgspec.structs.asdict(model.features) | features
+        changed = convert(table, Features, "search.space.features")
+        model = msgspec.structs.replace(model, features=changed)
     return Configuration(strategy_of(parameters), training, model)
 
 
@@ -211,8 +222,8 @@ def program_key(configuration: Configuration) -> tuple[Hashable, ...]:
     """Equal for configurations that may train side by side in one compiled program."""
     if configuration.estimator:
         return ESTIMATOR, configuration.estimator.name
-    options = json.dumps(configuration.model.options, sort_keys=True, default=str)
+    model = msgspec.to_builtins(configuration.model)
     # Rows that are drawn on the host would make those of all other trials be drawn there, too.
     drawn_together = configuration.strategy.sampler in STACK_SAMPLERS
     key = *stacks.program_key(configuration.strategy), drawn_together
-    return configuration.model.name, options, configuration.training, key
+    return json.dumps(model, sort_keys=True, default=str), configuration.training, key

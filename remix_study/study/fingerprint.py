@@ -28,6 +28,7 @@ from remix_study.study.search_parameters import kind_of
 from remix_study.study.tables import configuration_key, short_name
 from remix_study.study.task import Task
 from remix_study.studyfile.estimators import BUILT_IN
+from remix_study.studyfile.features import FEATURE_KEYS, Features
 from remix_study.studyfile.model_options import BUILT_IN_AUGMENTATION, RotateShiftOptions
 from remix_study.studyfile.schema import ProblemSpec, Search
 from remix_study.studyfile.search_space import Choice
@@ -38,6 +39,7 @@ from remix_study.version import ENGINE_VERSION
 ADDED_KEYS: Mapping[str, Any] = {
     "study.extra_metrics": [],
     "cv.redraw": False,
+    **{f"features.{k}": v for k, v in msgspec.to_builtins(Features()).items()},
     "search.constraints": [],
     "search.prune": False,
     "search.outer": None,
@@ -118,6 +120,12 @@ def definition(task: Task) -> dict[str, Any]:
     sections["search"] |= {name: value for name, value in rules.items() if value}
     if own := [estimator for estimator in study.estimators if estimator.name not in BUILT_IN]:
         sections["estimators"] = {each.name: msgspec.to_builtins(each) for each in own}
+    # Tables of one study may share it with images, which have no columns.
+    features = msgspec.to_builtins(study.model.features)
+    if study.model.features != Features() or search.space.settings.keys() & set(FEATURE_KEYS):
+        sections["features"] = {
+            k: v for k, v in features.items() if f"features.{k}" not in search.space.settings
+        }
     if problem.dataset.has_images:
         augmentation = study.augmentation
         sections["augmentation"] = {"name": augmentation.name, **augmentation.options}

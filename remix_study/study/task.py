@@ -6,15 +6,17 @@ import json
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
 
 from remix_study.data.folds import Fold
 from remix_study.data.problems import Problem
 from remix_study.errors import UsageError
 from remix_study.models.augmentation import Augmentation, build_augmentation
-from remix_study.models.building import build_network, layer_precision
+from remix_study.models.building import build_network, layer_precision, resolved_options
 from remix_study.models.networks import Network
-from remix_study.models.size import NetworkSize, built_size, dense_size
+from remix_study.models.size import Layer, NetworkSize, built_size, dense_size
 from remix_study.study.configurations import (
     Configuration,
     Parameters,
@@ -26,6 +28,7 @@ from remix_study.study.fold_blocks import Blocks, by_fold, by_repeat
 from remix_study.study.tables import short_name
 from remix_study.studyfile.schema import Model, ProblemSpec, Study
 from remix_study.training import stacks
+from remix_study.training.encoding import input_shape
 from remix_study.training.estimators import fit_estimator
 from remix_study.training.members import FoldMembers, make_members
 from remix_study.training.stacks import STACKED, can_stack, check_precision, dropout_rate
@@ -196,13 +199,18 @@ class Task:
 
     def network_size(self, model: Model) -> NetworkSize:
         """Layers and parameters of one network; UsageError where it cannot be built."""
-        key, shape = _model_key(model), self.problem.dataset.row_shape
+        key, shape = _model_key(model), input_shape(model.features, self.problem)
         if key not in self._cache.sizes:
-            self._cache.sizes[key] = (
-                dense_size(model.options, shape, self.problem.K)
+            size = (
+                dense_size(self._options(model), shape, self.problem.K)
                 if model.name == STACKED
                 else built_size(self._build_network(model, 1))
             )
+            if shape != self.problem.dataset.row_shape:
+                size = replace(
+                    size, layers=(Layer(model.features.numeric, shape, 0), *size.layers)
+                )
+            self._cache.sizes[key] = size
         return self._cache.sizes[key]
 
     def network_parameters(self, configuration: Configuration) -> int:
@@ -226,6 +234,11 @@ class Task:
         self._cache.engines.clear()
         self._cache.members = None
 
+    def _options(self, model: Model) -> dict[str, Any]:
+        """Options of a network: widths given by name follow from the table, encoded or not."""
+        shape = self.problem.dataset.row_shape
+        return resolved_options(model.name, model.options, shape, self.problem.K)
+
     def _build_network(self, model: Model, stack: int) -> Network:
         dataset = self.problem.dataset
         try:
@@ -233,9 +246,9 @@ class Task:
                 return build_network(
                     model.name,
                     stack=stack,
-                    input_shape=dataset.row_shape,
+                    input_shape=input_shape(model.features, self.problem),
                     n_classes=self.problem.K,
-                    options=model.options,
+                    options=self._options(model),
                     allow_plugins=self.study.allow_plugins,
                 )
         except UsageError as error:
@@ -272,6 +285,7 @@ class Task:
                 jit=model.name == STACKED,
                 augmentation=self._build_augmentation() if is_augmented else None,
                 nominal=self.members.nominal,
+                encoder=self.members.encoder(model.features),
                 cores=self.cores,
             )
             while len(engines) > _MAX_ENGINES:
@@ -287,4 +301,5 @@ class Task:
 
 
 def _model_key(model: Model, masked: dict[str, bool] | None = None, *more: int) -> str:
-    return json.dumps([model.name, model.options | (masked or {}), *more], default=str)
+    options, features = model.options | (masked or {}), msgspec.to_builtins(model.features)
+    return json.dumps([model.name, options, features, *more], default=str)

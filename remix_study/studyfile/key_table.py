@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.inspect import StructType
 
 from remix_study.studyfile.estimators import EstimatorTable
+from remix_study.studyfile.features import Features
 from remix_study.studyfile.given_split import GivenSplit
 from remix_study.studyfile.model_options import CnnOptions, MlpOptions, RotateShiftOptions
 from remix_study.studyfile.parsing import StudyTable
@@ -44,6 +45,7 @@ _SECTIONS: tuple[tuple[str, str, tuple[type[Struct], ...]], ...] = (
     ("[model]", "A network of your own has the options that its function takes.", (Model,)),
     ('[model] with name = "mlp"', "", (MlpOptions,)),
     ('[model] with name = "cnn"', "", (CnnOptions,)),
+    ("[features]", "", (Features,)),
     ("[augmentation]", "", (Augmentation, RotateShiftOptions)),
     ("[training]", "", (Training,)),
     ("[search]", "", (Search,)),
@@ -69,7 +71,7 @@ _SPACE = """
 | `sampler`, `mixing`, `loss` | Parts of strategies, in place of `strategy`. |
 | `alpha` | Values of alpha for every strategy that mixes; `alpha.remix` those of one. Left out: the paper's. |
 | a key of `[training]` | Values to try, but for `preset`, `on_nan`, `stack`, `monitor` and `precision`. |
-| `model.` and an option | Values to try. |
+| `model.` and an option, `features.` and a key | Values to try. |
 
 Values are a list or, for a search, a range `{ low = 0.01, high = 1.0, log = true }`.
 

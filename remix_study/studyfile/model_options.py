@@ -8,8 +8,10 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from remix_study.errors import StudyFileError
+from remix_study.studyfile.features import Features
 from remix_study.studyfile.schema import Augmentation, Model
 from remix_study.studyfile.validation import convert
 
@@ -85,9 +87,10 @@ BUILT_IN_AUGMENTATION = Augmentation().name
 """Name of the one built-in augmentation."""
 
 
-def parse_model(table: Mapping[str, Any]) -> Model:
-    """Parse ``[model]``; raises as :func:`check_model`."""
+def parse_model(table: Mapping[str, Any], features: Mapping[str, Any]) -> Model:
+    """Parse ``[model]`` and ``[features]``; raises as :func:`check_model`."""
     model = convert(_name_and_options(table, Model().name), Model, "model")
+    model = replace(model, features=convert(features, Features, "features"))
     check_model(model)
     return model
 

@@ -34,7 +34,8 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 _FOLDERS = (_PACKAGE / "studies", _PACKAGE.parent / "studies")
 
 _SECTIONS = (
-    "study", "problems", "cv", "model", "augmentation", "training", "search", "estimators",
+    "study", "problems", "cv", "model", "features", "augmentation", "training", "search",
+    "estimators",
 )  # fmt: skip
 
 
@@ -159,7 +160,7 @@ def _study(tables: dict[str, Any], text: str, source: str) -> Study:
         objectives=header.objectives,
         problems=problems,
         cv=cv,
-        model=parse_model(_table(tables, "model")),
+        model=parse_model(_table(tables, "model"), _table(tables, "features")),
         training=training,
         search=search,
         then=then,

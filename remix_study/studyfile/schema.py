@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from remix_study.studyfile.estimators import Estimator
+from remix_study.studyfile.features import Features
 from remix_study.studyfile.given_split import GivenSplit
 from remix_study.studyfile.search_space import SearchSpace
 from remix_study.studyfile.table_format import ClassChoice, Column, Label, TableFormat
@@ -84,15 +85,17 @@ class Training(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Model(Struct, frozen=True, forbid_unknown_fields=True):
-    """The network, and its builder's options.
+    """The network, its builder's options, and how features enter it.
 
     Attributes:
         name: ``mlp`` for tables, ``cnn`` for images, or ``package.module:function``.
         options: The other keys of the table.
+        features: The table ``[features]``.
     """
 
     name: str = "mlp"
     options: dict[str, Any] = {}
+    features: Features = Features()
 
 
 class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):

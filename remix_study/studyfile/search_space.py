@@ -8,6 +8,7 @@ from typing import Any, TypeGuard
 from msgspec import Struct
 
 from remix_study.errors import StudyFileError, did_you_mean
+from remix_study.studyfile.features import FEATURE_KEYS
 from remix_study.studyfile.validation import as_toml, key_as_toml
 
 HIGHEST_ALPHA = 100.0
@@ -85,10 +86,17 @@ def parse_space(
             parts[key] = Choice(_names(value, where))
         elif key == "alpha" or key.startswith("alpha."):
             alpha[key.partition(".")[2]] = _alpha(value, where, grid)
-        elif key.startswith("model.") or key in searchable:
+        elif key.startswith("model.") or key in (*FEATURE_KEYS, *searchable):
             settings[key] = _domain(value, where, grid, searchable.get(key))
         else:
-            known_keys = ["strategy", *STRATEGY_PARTS, "alpha", "model.<key>", *searchable]
+            known_keys = [
+                "strategy",
+                *STRATEGY_PARTS,
+                "alpha",
+                "model.<key>",
+                *FEATURE_KEYS,
+                *searchable,
+            ]
             raise StudyFileError(f"{where}: unknown key{did_you_mean(key, known_keys)}")
     if strategy and parts:
         raise StudyFileError(f"search.space: give strategy or {', '.join(parts)}, not both")
@@ -96,11 +104,11 @@ def parse_space(
 
 
 def _dotted_keys(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Write tables of ``model`` and ``alpha`` as dotted keys, such as ``model.dropout``."""
+    """Write tables of ``model``, ``features`` and ``alpha`` as dotted keys: ``model.dropout``."""
     flat: dict[str, Any] = {}
     for key, value in table.items():
         is_table = isinstance(value, Mapping) and not (key == "alpha" and _is_range(value))
-        if key in ("model", "alpha") and is_table:
+        if key in ("model", "features", "alpha") and is_table:
             flat |= {f"{key}.{inner}": domain for inner, domain in value.items()}
         else:
             flat[key] = value

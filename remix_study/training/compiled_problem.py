@@ -13,6 +13,7 @@ from remix_study.batches.nominal import NominalFeatures
 from remix_study.models.augmentation import Augmentation
 from remix_study.models.networks import Network
 from remix_study.training.adam import AdamState
+from remix_study.training.encoding import Encoder
 from remix_study.training.pace import Pace
 from remix_study.training.problem_rows import Data
 from remix_study.training.program import Program
@@ -45,6 +46,7 @@ class CompiledProblem:
         nominal: The rows' nominal features; None where all are numeric.
         draws_on_device: Whether batch plans are drawn by a compiled program where they can be;
             where None, on an accelerator.
+        encoder: Of numeric features, with bins of each member; None where they are standardised.
         program: The compiled functions.
         data: X and y on the device.
         pace: How many steps one call of the program takes.
@@ -61,6 +63,7 @@ class CompiledProblem:
     augmentation: Augmentation | None = None
     nominal: NominalFeatures | None = None
     draws_on_device: bool | None = None
+    encoder: Encoder | None = None
     program: Program = field(init=False)
     data: Data = field(init=False)
     pace: Pace = field(init=False, default_factory=Pace)
@@ -71,7 +74,11 @@ class CompiledProblem:
         if self.draws_on_device is None:
             self.draws_on_device = has_accelerator()
         self.program = Program(
-            self.network, n_classes=self.n_classes, jit=self.jit, augmentation=self.augmentation
+            self.network,
+            n_classes=self.n_classes,
+            jit=self.jit,
+            augmentation=self.augmentation,
+            encoder=self.encoder,
         )
         self.data = self.program.data(self.X, self.y, self.nominal)
 

@@ -18,6 +18,8 @@ from remix_study.data.images import ImageRows
 from remix_study.data.preprocessing import Preprocessing, fit_preprocessing
 from remix_study.data.problems import Problem
 from remix_study.seeds import derive_seed
+from remix_study.studyfile.features import Features
+from remix_study.training.encoding import Encoder, fit_encoder
 
 OnEpoch = Callable[[int], None]
 """Called after an epoch of a stack with the number of members that ran it."""
@@ -104,6 +106,13 @@ class FoldMembers:
         origin = far_origin(self.problem.X if is_seen.all() else self.problem.X[is_seen])
         X = (self.problem.X - origin).astype(np.float32)
         return X, prepared.fill - origin, prepared.centre - origin, prepared.scale
+
+    def encoder(self, features: Features) -> Encoder | None:
+        """Fit what encodes numeric features; None where there are none, or nothing is encoded."""
+        if self.preprocessing is None:
+            return None
+        rows = [member.training.rows for member in self.members]
+        return fit_encoder(features, self.problem.X, self.preprocessing, rows)
 
 
 def make_members(problem: Problem, folds: Sequence[Fold], seed: int) -> FoldMembers:

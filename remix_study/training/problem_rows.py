@@ -42,6 +42,23 @@ class Data(NamedTuple):
     categories: Categories | None = None
 
 
+class Inputs(NamedTuple):
+    """Preprocessing (M, d) and terms of the loss (M, K) of each member.
+
+    For images, which are only scaled, d is 0. The last three are an :class:`Encoder`'s, None
+    without one: its bins (M, n, bins), and 1 for members whose rows are blended before.
+    """
+
+    fill: Any
+    centre: Any
+    scale: Any
+    class_weight: Any
+    offset: Any
+    lower: Any = None
+    inverse: Any = None
+    blends_raw: Any = None
+
+
 def find_categories(X: NDArray[np.floating], nominal: NominalFeatures) -> Categories:
     """The categories of rows (n, d) as the program takes them, which may be shifted."""
     # Of a category that all rows have, on and off are the same.

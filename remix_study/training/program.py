@@ -18,9 +18,10 @@ from remix_study.models.networks import Network
 from remix_study.models.networks import Weights as MemberWeights
 from remix_study.training.adam import AdamState
 from remix_study.training.backend import Function, backend
+from remix_study.training.encoding import Encoder
 from remix_study.training.mapped_step import MappedStep
-from remix_study.training.problem_rows import Data, find_categories
-from remix_study.training.step import Inputs, Step, Weights
+from remix_study.training.problem_rows import Data, Inputs, find_categories
+from remix_study.training.step import Step, Weights
 
 T = TypeVar("T", bound=tuple[Any, ...])
 
@@ -45,10 +46,12 @@ class Program:
         n_classes: int,
         jit: bool,
         augmentation: Augmentation | None = None,
+        encoder: Encoder | None = None,
     ) -> None:
         """Trace nothing yet: the first call of each function compiles it."""
         self.network = network
         self.n_classes = n_classes
+        self._encoder = encoder
         self._backend = backend()
         self._barrier = self._backend.barrier if jit else list
         self.traces = {"train": 0, "forward": 0, "choose": 0}
@@ -82,6 +85,7 @@ class Program:
             barrier=self._barrier,
             focal=focal,
             uses=uses,
+            encoder=self._encoder,
         )
         return MappedStep(step, self._backend.map_members) if is_mapped else step
 
@@ -98,7 +102,7 @@ class Program:
         return Data(self.put(X, dtype), self.put(y, "int32"), categories)
 
     def inputs(self, *arrays: NDArray[Any]) -> Inputs:
-        """Put fill, centre, scale, class_weight and offset on the device."""
+        """Put what differs between members on the device, in the order of :class:`Inputs`."""
         return Inputs(*(self.put(a, "float32") for a in arrays))
 
     def start(self, members: Sequence[MemberWeights]) -> tuple[Weights, AdamState]:

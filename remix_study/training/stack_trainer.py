@@ -13,6 +13,7 @@ from remix_study.batches.losses import loss_vectors
 from remix_study.batches.plan import StackPlanner
 from remix_study.batches.plan_summary import StackSummary
 from remix_study.batches.random_bits import step_keys_of_epoch
+from remix_study.batches.samplers import SMOTE_SAMPLERS
 from remix_study.batches.stack_draws import stack_rows
 from remix_study.batches.strategies import Strategy
 from remix_study.studyfile.schema import Training
@@ -108,12 +109,17 @@ class StackTrainer:
             loss_vectors(strategy.loss, member.training.y, problem.n_classes)
             for member, strategy in zip(members, strategies, strict=True)
         ]
+        encoding: list[NDArray[Any]] = []
+        if encoder := problem.encoder:
+            blends_raw = np.array([strategy.sampler in SMOTE_SAMPLERS for strategy in strategies])
+            encoding = [encoder.lower[positions], encoder.inverse[positions], blends_raw]
         self._inputs = self._program.inputs(
             problem.fill[positions],
             problem.centre[positions],
             problem.scale[positions],
             np.stack([weights for weights, _ in terms]),
             np.stack([offset for _, offset in terms]),
+            *encoding,
         )
         # Made here and not in a thread: a user's model is built anew for each seed.
         self._first_values = problem.first_values([m.seed for m in members])

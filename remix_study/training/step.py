@@ -15,23 +15,11 @@ from remix_study.data.preprocessing import CLIP
 from remix_study.models.augmentation import Augmentation
 from remix_study.models.networks import Network
 from remix_study.training.adam import AdamState, adam_update
-from remix_study.training.problem_rows import Data, with_voted_categories
+from remix_study.training.encoding import Encoder
+from remix_study.training.problem_rows import Data, Inputs, with_voted_categories
 
 _LEVELS = 2.0**32
 _SMALLEST = 1e-7
-
-
-class Inputs(NamedTuple):
-    """Preprocessing (M, d) and terms of the loss (M, K) of each member.
-
-    For images, which are only scaled, d is 0.
-    """
-
-    fill: Any
-    centre: Any
-    scale: Any
-    class_weight: Any
-    offset: Any
 
 
 class Weights(NamedTuple):
@@ -62,6 +50,7 @@ class Step:
             without it has none of its operations.
         uses: Rows that each training row is blended from and that are augmented: two, one where
             no row is blended with another, 0 where nothing is augmented.
+        encoder: Of numeric features; None where they are only standardised.
     """
 
     def __init__(
@@ -75,11 +64,13 @@ class Step:
         barrier: Callable[[list[Any]], list[Any]] = list,
         focal: bool = False,
         uses: int = 0,
+        encoder: Encoder | None = None,
     ) -> None:
         self.network = network
         self.n_classes = n_classes
         self.focal = focal
         self.uses = uses
+        self._encoder = encoder
         self._gather = gather
         self._gradient = gradient
         self._barrier = barrier
@@ -165,6 +156,7 @@ class Step:
             float32 (M, R, K) and (M,).
         """
         x = self._prepare(self._gather(data.X, rows), inputs)
+        x = self._encoder.encode(x, inputs) if self._encoder else x
         z, _, _ = self._call(self.network.infer, weights, x, [], training=False)
         log_p = ops.log_softmax(z, axis=-1)
         is_class = ops.one_hot(self._gather(data.y, rows), self.n_classes) > 0
@@ -199,13 +191,15 @@ class Step:
             # nothing.
             return x, ops.one_hot(self._gather(data.y, first), self.n_classes)
         share = ops.reshape(plan.weight[:, i], (*first.shape, *[1] * (len(x.shape) - 2)))
-        x = share * x
-        x = x + (1 - share) * self._prepare(self._gather(data.X, second), inputs, seeds[1])
+        pair = x, self._prepare(self._gather(data.X, second), inputs, seeds[1])
+        x = share * pair[0] + (1 - share) * pair[1]
         if plan.neighbours is not None:
             assert data.categories is not None
             values = self._prepare(data.categories.values[None], inputs)
             near = plan.neighbours[:, i]
             x = with_voted_categories(self._gather, x, values, data.categories, first, near)
+        if self._encoder:
+            x = self._encoder.blend(inputs, x, *pair, share)
         share = plan.label_weight[:, i][..., None]
         labels = share * ops.one_hot(self._gather(data.y, first), self.n_classes)
         labels = labels + (1 - share) * ops.one_hot(self._gather(data.y, second), self.n_classes)
@@ -261,7 +255,8 @@ class Step:
             return x / 255
         x = ops.where(ops.isnan(x), inputs.fill[:, None, :], x)
         x = (x - inputs.centre[:, None, :]) / inputs.scale[:, None, :]
-        return ops.minimum(ops.maximum(x, -CLIP), CLIP)
+        # An encoder's bins hold what lies far out, too; it clips what it does not encode.
+        return x if self._encoder else ops.minimum(ops.maximum(x, -CLIP), CLIP)
 
     def _augmentation_seeds(self, keys: Any) -> tuple[Any, Any]:
         """Return the seeds (M, generators, 2) of the first and the second rows of one step."""

@@ -11,6 +11,7 @@ from remix_study.errors import StudyFileError
 from remix_study.study.checks import check_study
 from remix_study.study.configurations import configuration_of, grid_configurations, label_of
 from remix_study.study.tables import configuration_key
+from remix_study.studyfile.features import Features
 from remix_study.studyfile.parsing import parse_study
 
 HEAD = '[study]\nname = "a"\n'
@@ -81,7 +82,8 @@ def test_listed_values_are_combined():
 
 def test_parameters_are_applied_on_top_of_the_file():
     study = study_of(
-        'strategy = ["remix"]\nlearning_rate = [0.5]\nmodel.hidden = [[8, 4]]',
+        'strategy = ["remix"]\nlearning_rate = [0.5]\nmodel.hidden = [[8, 4]]\n'
+        'features.numeric = ["quantile"]',
         "[model]\ndropout = 0.3\n",
     )
     (parameters,) = grid_configurations(study.search.space)
@@ -90,6 +92,7 @@ def test_parameters_are_applied_on_top_of_the_file():
     assert configuration.training.learning_rate == 0.5
     assert configuration.training.epochs == study.training.epochs
     assert configuration.model.options == {"dropout": 0.3, "hidden": [8, 4]}
+    assert configuration.model.features == Features(numeric="quantile")
 
 
 def test_names_that_look_like_numbers_stay_names():

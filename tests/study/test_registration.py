@@ -100,6 +100,10 @@ def test_a_copied_study_without_our_rows_is_not_touched(storage):
 CHANGES = {
     "epochs = 2": ("epochs = 3", "training.epochs: 2 -> 3"),
     "hidden = [4]": ("hidden = [5]", "model.hidden: [4] -> [5]"),
+    "[training]": (
+        '[features]\nnumeric = "quantile"\n[training]',
+        "features.numeric: standard -> quantile",
+    ),
     "folds = 2": ("folds = 3", "cv.folds: 2 -> 3"),
     'name = "tiny"': ('name = "tiny"\nseed = 1', "study.seed: 2020 -> 1"),
     'objectives = ["g_mean", "bbs"]': (
@@ -192,6 +196,7 @@ def test_a_key_written_out_at_its_default_is_no_change(storage):
     written = tiny(
         NO_MODEL,
         ("[training]", model),
+        ("[cv]", '[features]\nnumeric = "standard"\nbins = 16\n[cv]'),
         ("repeats = 1", "repeats = 1\nredraw = false\nvalidation = 0.3"),
         ('name = "tiny"', 'name = "tiny"\nseed = 2020'),
     )

@@ -73,7 +73,7 @@ def test_a_problem_may_override_training_keys_alone():
         ),
         (
             "x = 0\n",
-            "x: unknown key; known: study, problems, cv, model, augmentation, training, search",
+            "x: unknown key; known: study, problems, cv, model, features, augmentation, training",
         ),
         ('stduy.name = "a"', 'stduy: unknown key; did you mean "study"?'),
         ('"a\\nb" = 1', '"a\\nb": unknown key; known: study, '),
@@ -202,6 +202,12 @@ def test_messages_about_problems(key, expected):
         ("[model]\nwidth = 1", "model.width: unknown key; known: hidden, dropout, name"),
         ("[model]\ndropout = 1", "model.dropout: expected a number from 0 and below 1 (found 1)"),
         ("[model]\nhidden = [4, 0]", "model.hidden[1]: expected a whole number from 1 to 100,000"),
+        ("[features]\nbins = 1", "features.bins: expected a whole number from 2 to 256 (found 1)"),
+        ("[features]\nkind = 1", "features.kind: unknown key; known: numeric, bins, mix"),
+        (
+            "[features]\nnumeric = 'onehot'",
+            'features.numeric: expected "piecewise-linear" or "quantile" or "standard" (found',
+        ),
         ("[model]\nhidden = []", "model.hidden: expected a list with at least one of: a whole nu"),
         (
             "[model]\nname = 'a:b'\nx = 0x1" + "0" * 5000,

@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 
 from remix_study.batches.losses import FOCAL_GAMMA, loss_vectors
-from remix_study.training.step import Inputs, Step
+from remix_study.training.problem_rows import Inputs
+from remix_study.training.step import Step
 
 K = 3
 
