@@ -1,31 +1,35 @@
 """Compare ReMix with other training strategies on imbalanced data, in Optuna studies.
 
 Attributes:
-    run: Run a study on arrays, a data frame, or the data that its file names.
+    run: Run a study on arrays, a data frame, or the data that its file names; or plan one for a
+        table.
+    read_results: The trials and scores of a study as tidy data frames.
     ReMix: ReMix batches as a Keras data set, for any ``model.fit``.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from remix_study.version import __version__
 
-__all__ = ["ReMix", "__version__", "run"]
+__all__ = ["ReMix", "__version__", "read_results", "run"]
 
 if TYPE_CHECKING:
     from remix_study.api import run
     from remix_study.batches.keras_dataset import ReMix
+    from remix_study.results.tidy import read_results
+
+_MODULES = {
+    "ReMix": "remix_study.batches.keras_dataset",
+    "read_results": "remix_study.results.tidy",
+    "run": "remix_study.api",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Import the public names on first use: loading Keras takes seconds."""
-    if name == "ReMix":
-        from remix_study.batches.keras_dataset import ReMix
-
-        return ReMix
-    if name == "run":
-        from remix_study.api import run
-
-        return run
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,50 +5,61 @@ from __future__ import annotations
 import signal
 import threading
 import warnings
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from remix_study.data.arrays import from_arrays
 from remix_study.errors import UsageError
-from remix_study.study.reporter import Reporter, Summary
+from remix_study.report.notebook import StudySummary
+from remix_study.study.default_study import is_table, plan_data, plan_file
+from remix_study.study.reporter import Reporter
 from remix_study.study.runner import run as run_study
 from remix_study.study.signals import Signals
 from remix_study.studyfile.parsing import find_study, load_study
 from remix_study.studyfile.schema import DEFAULT_STORAGE, Study
+from remix_study.training.backend import hidden_stderr
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from remix_study.data.dataset import Dataset
     from remix_study.study.task import Task
 
 
 def run(
-    study: str | Path | Study,
+    study: str | Path | Study | Any,
     X: ArrayLike | Any = None,
     y: ArrayLike | None = None,
     *,
-    groups: ArrayLike | None = None,
+    label: object = None,
+    groups: ArrayLike | object = None,
     X_test: ArrayLike | Any = None,
     y_test: ArrayLike | None = None,
-    name: str = "data",
+    name: str | None = None,
     storage: str = DEFAULT_STORAGE,
     reporter: Reporter | None = None,
     timeout: float | None = None,
-) -> Summary:
+) -> StudySummary:
     """Run every configuration of a study that is not complete yet.
+
+    Without a study file the default study of a table is planned by rules::
+
+        remix_study.run("customers.csv", label="churned")
 
     Args:
         study: A study file's path, the name of a built-in study, or a study as
-            :func:`remix_study.studyfile.parsing.load_study` or ``parse_study`` gives it.
+            :func:`remix_study.studyfile.parsing.load_study` or ``parse_study`` gives it; or a
+            table to plan a study for: a file's path, a data frame, or a dictionary of columns.
         X: Features (n, d), an array or a data frame, or images, uint8 (n, height, width,
             channels); for the problems that name neither a data set nor a file nor images.
         y: Classes (n,), numbers or names.
-        groups: Groups (n,) that no split may part.
+        label: The column of a table that holds the class; only without a study.
+        groups: Groups (n,) that no split may part; of a table the column that holds them.
         X_test: Features (m, d) as ``X`` has them, of rows that are only tested: they take the
             place of the test parts of cross-validation.
         y_test: Their classes (m,).
-        name: Name of the data in the database and in reports.
+        name: Name of the data in the database and in reports; of a table also of its study.
         storage: URL of the database; results are added to it.
         reporter: Receives the events of the run and its notes; by default nothing is printed, and
             notes, such as of a column that was left out, are a ``UserWarning``.
@@ -56,7 +67,9 @@ def run(
             the study file's.
 
     Returns:
-        How many configurations were complete before, were completed and failed.
+        How many configurations were complete before, were completed and failed. A notebook
+        shows it with the scores; ``results`` holds them as data frames, ``study_file`` the text
+        of the study.
 
     Raises:
         StudyFileError: The study file, or a change in it since the study began.
@@ -64,7 +77,13 @@ def run(
         StorageError: The database.
         UsageError: Arguments that contradict each other, or a model that cannot be used.
     """
-    parsed = _load_study(study).with_timeout(timeout)
+    data = None
+    if label is not None or _is_table(study):
+        parsed, data = _planned(study, label, groups, name, X=X, y=y, X_test=X_test)
+        X = y = groups = None
+    else:
+        parsed = _load_study(study)
+    parsed = parsed.with_timeout(timeout)
     if (X is None) != (y is None):
         raise UsageError("give X and y together, or neither")
     if (X_test is None) != (y_test is None):
@@ -72,17 +91,19 @@ def run(
     if X is None and (groups is not None or X_test is not None):
         what = "groups" if groups is not None else "X_test and y_test"
         raise UsageError(f"{what} belong to X and y; give those too, or leave {what} out")
-    data = None
     if X is not None and y is not None:
         if all(spec.has_data for spec in parsed.problems):
             raise UsageError(
                 f"{parsed.source}: every problem names its own data; leave X and y out, or take "
                 "dataset and file out of a problem"
             )
-        data = from_arrays(X, y, groups=groups, name=name, X_test=X_test, y_test=y_test)
+        row_groups: Any = groups
+        data = from_arrays(
+            X, y, groups=row_groups, name=name or "data", X_test=X_test, y_test=y_test
+        )
     signals = Signals()
     with signals.installed(signal.SIGINT) if _is_ctrl_c_ours() else nullcontext():
-        return run_study(
+        summary = run_study(
             parsed,
             storage=storage,
             data=data,
@@ -90,10 +111,38 @@ def run(
             signals=signals,
             command="remix_study.run(...)",
         )
+    facts: dict[str, Any] = vars(summary) | {"storage": storage, "study_file": parsed.text}
+    return StudySummary(study=parsed.name, **facts)
+
+
+def _is_table(study: Any) -> bool:
+    """Whether a study is to be planned for what a user gives in its place."""
+    if isinstance(study, str | Path):
+        return is_table(str(study))
+    return not isinstance(study, Study)
+
+
+def _planned(
+    table: Any, label: Any, groups: Any, name: str | None, **arrays: Any
+) -> tuple[Study, Dataset | None]:
+    """The default study of a table, and its data where no file holds them."""
+    if isinstance(table, Study):
+        raise UsageError("label is for a table, which has no study yet; leave it out")
+    if given := [key for key, value in arrays.items() if value is not None]:
+        raise UsageError(f"{given[0]} belongs to a study; a table has label, its column")
+    if not isinstance(table, str | Path):
+        return plan_data(table, label, groups, name=name or "data")
+    if not is_table(str(table)):
+        raise UsageError(f"{table} is a study, and label is for a table; leave label out")
+    return plan_file(table, label, groups, name=name), None
 
 
 class _WarningReporter(Reporter):
     """Makes a ``UserWarning`` of every note on the data."""
+
+    def loading(self) -> AbstractContextManager[None]:
+        """Hide what TensorFlow prints while it is imported."""
+        return hidden_stderr()
 
     def problem(self, task: Task, configurations: int, done: int) -> None:  # noqa: ARG002
         """Warn of what is noted of a problem's data, but not of the study file's own note."""
@@ -109,11 +158,6 @@ class _WarningReporter(Reporter):
 def _load_study(study: str | Path | Study) -> Study:
     if isinstance(study, Study):
         return study
-    if not isinstance(study, str | Path):
-        raise UsageError(
-            f"a study is a file, a built-in name or what load_study gives, not "
-            f"{type(study).__name__}"
-        )
     return load_study(find_study(str(study)))
 
 

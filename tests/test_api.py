@@ -121,7 +121,7 @@ def test_wrong_arguments_are_named(folder, data):
             r"problems\[0\]\.dataset: missing; name a data set, a file",
         ),
         ((parse_study(tiny()), X, y), {}, UsageError, "every problem names its own data"),
-        (({"study": 1}, X, y), {}, UsageError, "a study is a file, .* not dict"),
+        (({"study": 1}, X, y), {}, UsageError, "X belongs to a study; a table has label"),
         ((study, X, y[:-1]), {}, DataError, "X has 80 rows and y has 79"),
         ((study, X[:, 0], y), {}, DataError, r"X has shape \(80,\)"),
         ((study, X, y * 0), {}, DataError, "class"),

@@ -22,6 +22,7 @@ from remix_study.cli.arguments import (
     worker_count,
 )
 from remix_study.cli.report import report_command
+from remix_study.cli.tables import add_table_options, keep_study, planned_study, table_words
 from remix_study.errors import DONE, SOME_CONFIGURATIONS_FAILED, UsageError
 from remix_study.studyfile.schema import DEFAULT_STORAGE
 
@@ -40,8 +41,9 @@ def add_command(commands: Any) -> None:
     )
     command.add_argument(
         "study", nargs="?", default="quickstart", metavar="STUDY",
-        help="a study file, or the name of a built-in one (default: quickstart)",
+        help="a study file, the name of a built-in one (default: quickstart), or a table",
     )  # fmt: skip
+    add_table_options(command)
     command.add_argument("--dry-run", action="store_true", help="print what would run, and stop")
     command.add_argument(
         "--devices", type=device_list, metavar="LIST",
@@ -106,9 +108,11 @@ def run_command(options: argparse.Namespace, signals: Signals) -> int:
     signals.check()
     if options.dry_run and options.report:
         raise UsageError("--dry-run trains nothing to report on; leave out --report or --dry-run")
-    study = _load_study(options)
+    planned = planned_study(options)
+    study = planned or _load_study(options)
+    study = study.with_stack(options.stack).with_timeout(options.timeout)
     if options.dry_run:
-        return _preview(study, as_json=options.json)
+        return _preview(study, as_json=options.json, is_planned=planned is not None)
 
     from remix_study.study.database_errors import url_without_password
 
@@ -118,6 +122,11 @@ def run_command(options: argparse.Namespace, signals: Signals) -> int:
 
         check_report(options.report, options.storage)
     console = RunConsole(signals, stderr=options.json)
+    if planned is not None:
+        console.print(planned.text, highlight=False, markup=False, soft_wrap=True)
+        if options.report:
+            kept = keep_study(planned)
+            console.print(f"study file: {kept}", highlight=False, markup=False, soft_wrap=True)
     for line in outside_file_notes(study):
         console.print(f"note: {line}", highlight=False, markup=False, soft_wrap=True)
     with console_reporter(console) as reporter:
@@ -169,20 +178,27 @@ def _load_study(options: argparse.Namespace) -> Study:
     from remix_study.models.custom import add_plugin_folder
     from remix_study.studyfile.parsing import find_study, load_study
 
-    study = load_study(find_study(options.study)).with_stack(options.stack)
-    study = study.with_timeout(options.timeout)
+    study = load_study(find_study(options.study))
     if options.no_plugins:
         study = study.without_plugins()
     add_plugin_folder(study)
     return study
 
 
-def _preview(study: Study, *, as_json: bool) -> int:
+def _preview(study: Study, *, as_json: bool, is_planned: bool) -> int:
     from remix_study.cli.preview import preview, preview_text
     from remix_study.training.backend import hidden_stderr
 
     summary = preview(study, hidden_stderr())
-    print(json.dumps(summary, indent=2) if as_json else preview_text(summary))
+    if as_json:
+        planned = {"study_file": study.text} if is_planned else {}
+        print(json.dumps({**summary, **planned}, indent=2))
+    elif is_planned:
+        # As comments, so that all of it is a study file.
+        comments = [f"# {line}" for line in preview_text(summary).splitlines()]
+        print("\n".join([study.text, *comments]))
+    else:
+        print(preview_text(summary))
     return DONE
 
 
@@ -226,6 +242,7 @@ def _print_summary(
 def _command_line(options: argparse.Namespace, storage: str) -> str:
     """The command line for the manifest, without passwords."""
     words = ["remix-study", "worker" if options.joins else "run", options.study]
+    words += table_words(options)
     words += [] if options.storage == DEFAULT_STORAGE else ["--storage", storage]
     words += ["--workers", str(options.workers)] if options.workers else []
     words += ["--stack", str(options.stack)] if options.stack else []

@@ -28,6 +28,7 @@ from remix_study.report.sentences import SENTENCES
 from remix_study.results.comparison import comparisons
 from remix_study.results.decision import decide
 from remix_study.results.frames import StudyFrames, load_frames
+from remix_study.results.search import search_summaries
 from remix_study.results.study_roles import study_roles
 from remix_study.results.summary import write_summary
 from remix_study.results.verdict import problem_verdict
@@ -205,4 +206,8 @@ def outcome_lines(frames: StudyFrames) -> tuple[str, ...]:
         decision = decide(verdict.comparison, frames.probabilities)
         lines += [f"{title}: {decision_headline(decision)}"] if decision else []
         lines += [f"{title}: {headline(verdict)}"] if verdict.remix or not decision else []
+    for search in search_summaries(compared, frames.searches)[:MOST_PROBLEMS]:
+        if search.result.follows_grid and search.chosen:
+            outcome = SENTENCES.text("search.outcome", search)
+            lines.append(f"{search.comparison.full_title}: {outcome}")
     return *lines, *SENTENCES.paragraphs("verdict.more_problems", len(verdicts) - len(shown))

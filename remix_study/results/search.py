@@ -17,9 +17,9 @@ import pandas as pd
 
 from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.metrics import CORE_METRICS, is_maximized, short_name
-from remix_study.results.columns import Record, frame_of, grouped
+from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison, scores_by_fold
-from remix_study.results.effects import Difference, Effects, Score, corrected_interval
+from remix_study.results.effects import Difference, Effects, Score
 from remix_study.results.importances import Importances, parameter_importances
 from remix_study.results.methods import SIMPLEST_FIRST
 from remix_study.results.search_frames import SearchResult, StoredTrial
@@ -37,9 +37,7 @@ REFERENCES = {
 """What a search is compared with -> how tables call it: strategies that it begins with or that are
 trained besides, and of a grid that it follows the best method by the first objective."""
 
-_PARTS = ("validation", "test")
 _PLAIN_PARTS = ("natural", "none", "cross-entropy")
-_NO_INTERVAL = corrected_interval((), math.nan)
 
 
 @dataclass(frozen=True)
@@ -115,7 +113,6 @@ class SearchSummary:
         return {name: trials[0] for name, trials in by_strategy.items() if name in REFERENCES}
 
     def _grid_references(self) -> dict[str, StoredTrial]:
-        grid, metric = self.result.references, self.comparison.objectives[0]
         plain: dict[str, dict[str, Any]] = {
             "baseline": {"strategy": "baseline"},
             "remix": {"strategy": "remix", "alpha": PUBLISHED_ALPHA},
@@ -123,15 +120,22 @@ class SearchSummary:
         references = {
             name: trial
             for name, parameters in plain.items()
-            for trial in grid
+            for trial in self.result.references
             if trial.parameters == parameters
         }
-        candidates = [trial.candidate for trial in grid]
-        if best := choose(candidates, 0, maximize=is_maximized(metric)):
-            trial = next(trial for trial in grid if trial.number == best.number)
-            if trial not in references.values():
-                references["grid"] = trial
+        best = self.best_of_grid
+        if best and best not in references.values():
+            references["grid"] = best
         return references
+
+    @property
+    def best_of_grid(self) -> StoredTrial | None:
+        """The best method of the grid before the search by the first objective."""
+        grid = {trial.number: trial for trial in self.result.references}
+        candidates = [trial.candidate for trial in grid.values()]
+        is_max = is_maximized(self.comparison.objectives[0])
+        best = choose(candidates, 0, maximize=is_max) if self.result.follows_grid else None
+        return grid[best.number] if best else None
 
     @property
     def shown_trials(self) -> list[tuple[str, StoredTrial]]:
@@ -230,6 +234,15 @@ class SearchSummary:
         return gap is not None and abs(gap.mean) <= gap.interval.standard_error
 
 
+def search_summaries(
+    comparisons: Sequence[Comparison], searches: Sequence[SearchResult]
+) -> list[SearchSummary]:
+    """The summaries of searches that have trials, in the order of their problems."""
+    by_name = {(search.study, search.problem): search for search in searches if search.trials}
+    keys = [(comparison, (comparison.study, comparison.problem)) for comparison in comparisons]
+    return [SearchSummary(comparison, by_name[key]) for comparison, key in keys if key in by_name]
+
+
 def _simplicity(trial: StoredTrial) -> tuple[int, int, int, int]:
     """Sort key of trials: fewer parts, simpler strategy, smaller network, earlier slot first."""
     strategy = strategy_of(trial.parameters)
@@ -237,62 +250,3 @@ def _simplicity(trial: StoredTrial) -> tuple[int, int, int, int]:
     n_parts = sum(part != plain for part, plain in zip(parts, _PLAIN_PARTS, strict=True))
     place = [*SIMPLEST_FIRST, strategy.name].index(strategy.name)
     return n_parts, place, trial.row.network_parameters, trial.slot
-
-
-def table_of_trials(summaries: Sequence[SearchSummary]) -> pd.DataFrame:
-    """Table of trials: one line a complete or pruned trial, in the order of the search."""
-    lines = []
-    for summary, trial in ((s, trial) for s in summaries for trial in s.result.trials):
-        problem = summary.comparison
-        parts = [(metric, part) for metric in problem.objectives for part in _PARTS]
-        scores = {f"{m}_{part}": summary.score(trial, m, part) for m, part in parts}
-        line: dict[str, object] = {"study": problem.study, "problem": problem.problem}
-        line |= {"trial": trial.number, "slot": trial.slot, "state": trial.state}
-        line |= {
-            "row": trial.label,
-            "feasible": trial.is_feasible,
-            "front": trial in summary.front,
-        }
-        line |= {name: score.mean if score else math.nan for name, score in scores.items()}
-        folds = max(score.interval.folds if score else 0 for score in scores.values())
-        lines.append(line | {"folds": folds})
-    return pd.DataFrame(lines)
-
-
-def table_of_choices(summaries: Sequence[SearchSummary]) -> pd.DataFrame:
-    """Table of shown trials: one line a trial, objective and part, with corrected intervals."""
-    return frame_of(
-        (
-            Record(problem=s.comparison, choice=choice, trial=trial, part=part, score=score)
-            for s in summaries
-            for choice, trial in s.shown_trials
-            for metric in s.comparison.objectives
-            for part in _PARTS
-            if (score := s.score(trial, metric, part))
-        ),
-        """study=problem.study problem=problem.problem choice trial=trial.number row=trial.label
-        metric=score.metric part mean=score.mean corrected_se=score.interval.standard_error
-        low=score.interval.low high=score.interval.high optimistic""",
-        optimistic=lambda line: line.choice.startswith(("chosen", "recommended")),
-    )
-
-
-def table_of_outer_scores(summaries: Sequence[SearchSummary]) -> pd.DataFrame:
-    """Table of unbiased scores: one line a choice and metric, with the gain on the baseline."""
-    return frame_of(
-        (
-            Record(
-                problem=s.comparison,
-                outer=outer,
-                score=score,
-                gain=outer.gains[metric].interval if metric in outer.gains else _NO_INTERVAL,
-            )
-            for s in summaries
-            for outer in s.outer
-            for metric, score in outer.scores.items()
-        ),
-        """study=problem.study problem=problem.problem choice=outer.choice metric=score.metric
-        outer_folds=score.interval.folds mean=score.mean low=score.interval.low
-        high=score.interval.high gain=gain.mean gain_low=gain.low gain_high=gain.high chosen""",
-        chosen=lambda line: "; ".join(line.outer.labels),
-    )

@@ -139,7 +139,8 @@ def as_toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return msgspec.json.encode(value).decode()
+        # JSON lets the character DEL stand as it is, TOML does not.
+        return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
     if isinstance(value, list | tuple):
         return f"[{', '.join(as_toml(item) for item in value)}]"
     if isinstance(value, Mapping):

@@ -20,14 +20,13 @@ from remix_study.report.sentences import SENTENCES
 from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.importances import table
-from remix_study.results.search import (
-    OuterScores,
-    SearchSummary,
+from remix_study.results.search import OuterScores, SearchSummary, search_summaries
+from remix_study.results.search_frames import SearchResult, StoredTrial
+from remix_study.results.search_tables import (
     table_of_choices,
     table_of_outer_scores,
     table_of_trials,
 )
-from remix_study.results.search_frames import SearchResult, StoredTrial
 from remix_study.study.configurations import strategy_of
 from remix_study.studyfile.schema import Training
 
@@ -49,12 +48,7 @@ def sections(
     manifests: Sequence[Mapping[str, Any]],
 ) -> list[Section]:
     """The section of the page; none without a search."""
-    by_name = {(search.study, search.problem): search for search in searches if search.trials}
-    summaries = [
-        SearchSummary(comparison, by_name[comparison.study, comparison.problem])
-        for comparison in comparisons
-        if (comparison.study, comparison.problem) in by_name
-    ]
+    summaries = search_summaries(comparisons, searches)
     if not summaries:
         return []
     study_files = {(m["study"], m["problem"]): m["file"]["text"] for m in manifests if "file" in m}
