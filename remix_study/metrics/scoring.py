@@ -62,10 +62,11 @@ def score(
     half_squared = ((p - truth) ** 2).sum(axis=1) / 2
     brier = class_means(half_squared)
     present_recall = recall[present]
-    p_true = np.clip(p[np.arange(len(codes)), codes], SMALLEST, 1 - SMALLEST)
+    rows = np.arange(len(codes))
+    p_true = np.clip(p[rows, codes], SMALLEST, 1 - SMALLEST)
 
     auc, average_precision, class_error = rank_columns(truth, p, weights)
-    is_correct, top = (predicted == codes)[:, None], p.max(axis=1, keepdims=True)
+    is_correct, top = (predicted == codes)[:, None], p[rows, predicted, None]
     has_both = present & (np.count_nonzero(present) > 1)
 
     def mean_over_classes(values: NDArray[np.float64]) -> float:
@@ -118,7 +119,7 @@ def _check_arguments(
         raise ValueError(f"y must hold integer codes from 0 to {n_classes - 1}")
     if not np.isfinite(p).all():
         raise ValueError("probabilities must be finite")
-    if p.min() < -1e-6 or np.abs(p.sum(axis=1) - 1).max() > 1e-2:
+    if p.min() < -1e-6 or np.abs(p @ np.ones(n_classes) - 1).max() > 1e-2:
         raise ValueError("probabilities must not be negative and must sum to 1 in every row")
     codes = codes.astype(np.intp)
     if sample_weight is None:

@@ -125,7 +125,12 @@ class Comparison:
     def trained_folds(self, method: Method | None) -> pd.DataFrame:
         """Rows of `folds` of this method that did not fail; none for None."""
         run = -1 if method is None else method.run
-        return self.folds[(self.folds["run"] == run) & (self.folds["failed"] == "")]
+        return self._trained_folds.get(run, self.folds.iloc[:0])
+
+    @cached_property
+    def _trained_folds(self) -> dict[int, pd.DataFrame]:
+        trained = self.folds[self.folds["failed"] == ""]
+        return {int(str(run)): folds for run, folds in trained.groupby("run", sort=False)}
 
     def untrained(self, label: str) -> Untrained | None:
         """How a method did not train; None if it did on more than three quarters of its folds.

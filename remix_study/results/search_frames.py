@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any
 
 import pandas as pd
@@ -256,7 +257,7 @@ def stored_trials(connection: Connection, study_id: int, study: Any) -> tuple[St
 def tidy_scores(rows: Iterable[Any]) -> pd.DataFrame:
     """Rows of `tables.scores` as a frame: `run`, `repeat`, `fold`, `part`, `metric`, `value`."""
     return pd.DataFrame(
-        [(row.run_id, row.repeat, row.fold, row.part, row.metric, row.value) for row in rows],
+        map(attrgetter("run_id", "repeat", "fold", "part", "metric", "value"), rows),
         columns=["run", "repeat", "fold", "part", "metric", "value"],
     )
 
@@ -271,5 +272,4 @@ def rows_of_runs(connection: Connection, source: Any, run_ids: Sequence[int]) ->
     for start in range(0, len(run_ids), _VALUES_PER_STATEMENT):
         ids = run_ids[start : start + _VALUES_PER_STATEMENT]
         rows += connection.execute(query.where(source.c.run_id.in_(ids))).all()
-    keys = [column.name for column in source.primary_key]
-    return sorted(rows, key=lambda row: tuple(getattr(row, key) for key in keys))
+    return sorted(rows, key=attrgetter(*(column.name for column in source.primary_key)))
