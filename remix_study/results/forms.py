@@ -8,7 +8,7 @@ On the test part it is chosen with the whole validation part.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,12 +16,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from remix_study.batches.losses import LOSSES
 from remix_study.metrics import CLASS_METRICS, METRICS, STANDARD_METRICS, better_sign, score
-from remix_study.metrics.class_scores import class_scores, confusion_of
+from remix_study.metrics import SMALLEST as LEAST_PROBABILITY
+from remix_study.metrics.class_scores import Confusion, class_scores, confusion_of
 from remix_study.results.comparison import Comparison
 from remix_study.results.corrections import SAME_PRIOR
 from remix_study.results.methods import Method
 from remix_study.results.probabilities import (
+    SMALLEST,
     TILTS,
     ProbabilityReader,
     scored_prior,
@@ -34,8 +37,13 @@ Prior = Literal["natural", "equal", "neither"]
 Scores = Mapping[str, pd.DataFrame]
 """Part ("validation" or "test") -> (folds, metrics) frame."""
 
+Rows = dict[str, dict[tuple[int, int], dict[str, float]]]
+"""Part -> (repeat, fold) -> metric -> score."""
+
 Part = tuple[NDArray[Any], NDArray[np.int32], NDArray[np.float64]]
 """(n,) row ids, (n,) class codes, (n, K) probabilities."""
+
+Read = Mapping[tuple[int, int], Mapping[str, Part]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,11 +84,11 @@ def forms_of(
     comparison: Comparison, method: Method, probabilities: ProbabilityReader | None
 ) -> list[Form]:
     """All forms of a method that has scores on every fold; without probabilities the first one."""
-    stored = _stored_scores(comparison, method)
     folds = comparison.trained_folds(method).to_dict("records")
     priors = [_prior(method, fold) for fold in folds]
-    prior = _name_of(priors, folds)
-    forms = [Form(method, "as trained", prior, stored)]
+    prior = _name_of(method, priors, folds)
+    stored = _stored_rows(comparison, method)
+    forms = [Form(method, "as trained", prior, _frames(stored))]
     if probabilities is None or not folds:
         return forms
     read = {
@@ -92,22 +100,25 @@ def forms_of(
     }
     if prior != "equal" and all((learnt > 0).all() for learnt in priors):
         equal = [np.full(len(learnt), 1 / len(learnt)) for learnt in priors]
-        forms.append(_moved(comparison, method, "equal shares", read, priors, equal))
+        rows = _moved_rows(comparison, stored, read, priors, equal)
+        forms.append(Form(method, "equal shares", "equal", _frames(rows)))
     if prior == "equal":
         natural = [_shares(fold) for fold in folds]
-        forms.append(_moved(comparison, method, "natural shares", read, priors, natural))
+        rows = _moved_rows(comparison, stored, read, priors, natural)
+        forms.append(Form(method, "natural shares", "natural", _frames(rows)))
     if criterion := next((m for m in comparison.objectives if m in CLASS_METRICS), None):
-        forms.append(_with_threshold(method, prior, read, folds, stored, criterion))
+        rows, thresholds = _threshold_rows(stored, read, folds, criterion)
+        forms.append(Form(method, "threshold", prior, _frames(rows), thresholds))
     return forms
 
 
-def _stored_scores(comparison: Comparison, method: Method) -> Scores:
-    return {
-        part: pd.DataFrame(
-            {metric: comparison.score(method.label, metric, part) for metric in METRICS}
-        ).dropna(axis="columns", how="all")
-        for part in ("validation", "test")
-    }
+def _stored_rows(comparison: Comparison, method: Method) -> Rows:
+    rows: Rows = {"validation": {}, "test": {}}
+    for (part, metric), frame in comparison.scores.items():
+        if metric in METRICS and method.label in frame:
+            for place, value in zip(frame.index, frame[method.label].to_numpy(), strict=True):
+                rows[part].setdefault(place, {})[metric] = float(value)
+    return rows
 
 
 def _shares(fold: Mapping[Any, Any]) -> NDArray[np.float64]:
@@ -119,8 +130,10 @@ def _prior(method: Method, fold: Mapping[Any, Any]) -> NDArray[np.float64]:
     return scored_prior(fold["effective_prior"], _shares(fold), method.loss)
 
 
-def _name_of(priors: Sequence[NDArray[np.float64]], folds: Sequence[Mapping[Any, Any]]) -> Prior:
-    if not folds:
+def _name_of(
+    method: Method, priors: Sequence[NDArray[np.float64]], folds: Sequence[Mapping[Any, Any]]
+) -> Prior:
+    if not folds or LOSSES[method.loss] == "towards balanced":
         return "neither"
     mean = np.stack(priors).mean(axis=0)
     natural = np.stack([_shares(fold) for fold in folds]).mean(axis=0)
@@ -129,36 +142,27 @@ def _name_of(priors: Sequence[NDArray[np.float64]], folds: Sequence[Mapping[Any,
     return "natural" if np.abs(mean / natural - 1).max() <= SAME_PRIOR else "neither"
 
 
-Read = Mapping[tuple[int, int], Mapping[str, Part]]
-
-
-def _moved(
+def _moved_rows(
     comparison: Comparison,
-    method: Method,
-    name: Literal["equal shares", "natural shares"],
+    stored: Rows,
     read: Read,
     sources: Iterable[NDArray[np.float64]],
     targets: Iterable[NDArray[np.float64]],
-) -> Form:
-    """The form whose probabilities are brought from one prior to another, fold by fold."""
-    scores: dict[str, dict[tuple[int, int], dict[str, float]]] = {"validation": {}, "test": {}}
+) -> Rows:
+    """Scores of probabilities that are brought from one prior to another, fold by fold."""
+    rows: Rows = {"validation": {}, "test": {}}
     for (place, parts), source, target in zip(read.items(), sources, targets, strict=True):
         for part, (_, y, p) in parts.items():
-            scores[part][place] = _scored(comparison, y, to_prior(p, source, target))
-    prior: Prior = "equal" if name == "equal shares" else "natural"
-    return Form(method, name, prior, {part: _frame(rows) for part, rows in scores.items()})
+            moved = to_prior(p, source, target)
+            rows[part][place] = _scored(comparison, y, moved, stored[part][place])
+    return rows
 
 
-def _with_threshold(
-    method: Method,
-    prior: Prior,
-    read: Read,
-    folds: Sequence[Mapping[Any, Any]],
-    stored: Scores,
-    criterion: str,
-) -> Form:
-    """The form that decides by the tilt with the best value of a metric on validation rows."""
-    rows: dict[str, dict[tuple[int, int], dict[str, float]]] = {"validation": {}, "test": {}}
+def _threshold_rows(
+    stored: Rows, read: Read, folds: Sequence[Mapping[Any, Any]], criterion: str
+) -> tuple[Rows, tuple[float, ...]]:
+    """Scores with the tilt that has the best value of a metric on validation rows; thresholds."""
+    rows: Rows = {"validation": {}, "test": {}}
     thresholds = []
     for (place, parts), fold in zip(read.items(), folds, strict=True):
         shares = _shares(fold)
@@ -168,15 +172,15 @@ def _with_threshold(
         for chosen_on, scored in (halves, halves[::-1]):
             amount = _best_tilt(y[chosen_on], p[chosen_on], shares, criterion)
             decided[scored] = tilt(p[scored], shares, amount)
-        rows["validation"][place] = _class_scores(y, decided)
         amount = _best_tilt(y, p, shares, criterion)
         _, y_test, p_test = parts["test"]
-        rows["test"][place] = _class_scores(y_test, tilt(p_test, shares, amount))
+        decisions = {"validation": (y, decided), "test": (y_test, tilt(p_test, shares, amount))}
+        for part, (codes, tilted) in decisions.items():
+            rows[part][place] = stored[part][place] | _class_scores(codes, tilted)
         if len(shares) == 2:
             odds = (shares[1] / shares[0]) ** amount
             thresholds.append(float(odds / (1 + odds)))
-    scores = {part: stored[part].assign(**_frame(by_fold)) for part, by_fold in rows.items()}
-    return Form(method, "threshold", prior, scores, tuple(thresholds))
+    return rows, tuple(thresholds)
 
 
 def _halves(
@@ -194,18 +198,22 @@ def _halves(
 
 
 def _best_tilt(
-    y: NDArray[np.int32],
-    p: NDArray[np.float64],
-    shares: NDArray[np.float64],
-    criterion: str,
+    y: NDArray[np.int32], p: NDArray[np.float64], shares: NDArray[np.float64], criterion: str
 ) -> float:
     """The tilt with the best value of a metric; among equals the nearest to 1."""
     if not len(y):
         return 1.0
-    sign = better_sign(criterion)
-    values = np.array(
-        [sign * _class_scores(y, tilt(p, shares, amount))[criterion] for amount in _TILTS]
-    )
+    n_classes = len(shares)
+    log_p, shift = np.log(np.maximum(p, SMALLEST)), np.log(shares)
+    if n_classes == 2:
+        odds = (log_p[:, 1] - log_p[:, 0])[None, :]
+        predicted = (odds > (_TILTS * (shift[1] - shift[0]))[:, None]).astype(np.intp)
+    else:
+        predicted = np.stack([(log_p - amount * shift).argmax(axis=1) for amount in _TILTS])
+    cells = (np.arange(len(_TILTS))[:, None] * n_classes + y) * n_classes + predicted
+    counts = np.bincount(cells.ravel(), minlength=len(_TILTS) * n_classes**2)
+    matrices = counts.reshape(-1, n_classes, n_classes).astype(np.float64)
+    values = better_sign(criterion) * _criterion(matrices, criterion)
     best = _TILTS[values >= values.max() - 1e-12]
     return float(best[np.abs(best - 1).argmin()])
 
@@ -214,11 +222,54 @@ def _best_tilt(
 _TILTS = TILTS[::4]
 
 
+def _criterion(matrices: NDArray[np.float64], metric: str) -> NDArray[np.float64]:
+    """A metric of each of several confusion matrices, (m, K, K)."""
+    if metric not in _OF_RECALLS:
+        return np.array([class_scores(Confusion(matrix))[metric] for matrix in matrices])
+    actual = matrices[0].sum(axis=1)
+    present = actual > 0
+    hits = np.diagonal(matrices, axis1=1, axis2=2)[:, present]
+    return _OF_RECALLS[metric](hits / actual[present])
+
+
+_OF_RECALLS: Mapping[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    "g_mean": lambda recalls: recalls.prod(axis=-1) ** (1 / recalls.shape[-1]),
+    "balanced_accuracy": lambda recalls: recalls.mean(axis=-1),
+    "min_recall": lambda recalls: recalls.min(axis=-1),
+}
+"""Metrics made of the recalls of the classes that have rows, (..., K)."""
+
+
 def _scored(
-    comparison: Comparison, y: NDArray[np.int32], p: NDArray[np.float64]
+    comparison: Comparison,
+    y: NDArray[np.int32],
+    p: NDArray[np.float64],
+    stored: Mapping[str, float],
 ) -> dict[str, float]:
-    on_request = [m for m in comparison.objectives if m not in STANDARD_METRICS]
-    return score(y, p, p.shape[1], on_request)
+    """Scores of probabilities that were brought to another prior.
+
+    With two classes that changes no order of rows, so ranking scores are those as trained. Of the
+    others only objectives are computed: they take longest.
+    """
+    n_classes = p.shape[1]
+    if any(metric in _CALIBRATION for metric in comparison.objectives) or n_classes > 2:
+        on_request = [m for m in comparison.objectives if m not in STANDARD_METRICS]
+        return score(y, p, n_classes, on_request)
+    half_squared = ((p - (y[:, None] == np.arange(n_classes))) ** 2).sum(axis=1) / 2
+    counts = np.bincount(y, minlength=n_classes)
+    briers = np.bincount(y, half_squared, n_classes)[counts > 0] / counts[counts > 0]
+    p_true = np.clip(p[np.arange(len(y)), y], LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+    return {
+        **{name: stored[name] for name in _RANKING if name in stored},
+        "bbs": float(briers.mean()),
+        "brier": float(half_squared.mean()),
+        "log_loss": float(-np.log(p_true).mean()),
+        **_class_scores(y, p),
+    }
+
+
+_RANKING = ("roc_auc", "average_precision", "average_precision_macro")
+_CALIBRATION = ("ece", "cwece")
 
 
 def _class_scores(y: NDArray[np.int32], p: NDArray[np.float64]) -> dict[str, float]:
@@ -226,15 +277,16 @@ def _class_scores(y: NDArray[np.int32], p: NDArray[np.float64]) -> dict[str, flo
     confusion = confusion_of(y.astype(np.intp), p.argmax(axis=1), p.shape[1], np.ones(len(y)))
     recalls = confusion.recall()
     present = recalls[np.isfinite(recalls)]
-    return class_scores(confusion) | {
-        "g_mean": float(present.prod() ** (1 / len(present))),
-        "balanced_accuracy": float(present.mean()),
-        "min_recall": float(present.min()),
-    }
+    scores = {name: float(metric(present)) for name, metric in _OF_RECALLS.items()}
+    return class_scores(confusion) | scores
 
 
-def _frame(rows: Mapping[tuple[int, int], Mapping[str, float]]) -> pd.DataFrame:
-    """A (folds, metrics) frame of scores by (repeat, fold)."""
-    index = pd.MultiIndex.from_tuples(rows, names=["repeat", "fold"])
-    frame = pd.DataFrame(list(rows.values()), index, dtype=np.float64)
-    return frame[[name for name in frame if name in METRICS]]
+def _frames(rows: Rows) -> Scores:
+    """Part -> (folds, metrics) frame of scores by (repeat, fold)."""
+    frames = {}
+    for part, by_fold in rows.items():
+        index = pd.MultiIndex.from_tuples(by_fold, names=["repeat", "fold"])
+        names = [name for name in next(iter(by_fold.values())) if name in METRICS]
+        values = [[scores.get(name, np.nan) for name in names] for scores in by_fold.values()]
+        frames[part] = pd.DataFrame(values, index, names, dtype=np.float64)
+    return frames
