@@ -15,6 +15,14 @@ MIN_FOLDS = 5
 """Fewest folds of a block: with fewer, no signed-rank test can reach 5 %."""
 
 
+def blocks_of(folds: Sequence[Fold], *, is_outer: bool, prune: bool) -> Blocks:
+    """The blocks of a task, in the order in which they train: outer folds one by one, repeats
+    where a trial may be pruned between them, else all folds at once."""
+    if is_outer:
+        return by_fold(folds)
+    return by_repeat(folds) if prune else (tuple(range(len(folds))),)
+
+
 def by_repeat(folds: Sequence[Fold]) -> Blocks:
     """Group the positions of folds into blocks of whole repeats, the larger blocks first."""
     repeats = list(dict.fromkeys(fold.repeat for fold in folds))

@@ -24,7 +24,7 @@ from remix_study.study.configurations import (
     configuration_of,
     program_stack,
 )
-from remix_study.study.fold_blocks import Blocks, by_fold, by_repeat
+from remix_study.study.fold_blocks import Blocks, blocks_of
 from remix_study.study.tables import short_name
 from remix_study.studyfile.schema import Model, ProblemSpec, Study
 from remix_study.training import stacks
@@ -94,11 +94,8 @@ class Task:
     @property
     def blocks(self) -> Blocks:
         """Positions of the folds that train together, in the order in which they do."""
-        if self.role == "outer":
-            return by_fold(self.folds)
-        if self.study.search.prune:
-            return by_repeat(self.folds)
-        return (tuple(range(len(self.folds))),)
+        is_outer = self.role == "outer"
+        return blocks_of(self.folds, is_outer=is_outer, prune=self.study.search.prune)
 
     @property
     def folds_per_trial(self) -> int:
@@ -184,9 +181,7 @@ class Task:
         first = configurations[0]
         if first.estimator:
             at = range(len(self.folds)) if positions is None else positions
-            return fit_estimator(
-                first.estimator, self.members, at, cores=self.cores, on_fold=on_epoch
-            )
+            return fit_estimator(first.estimator, self.members, at, self.cores, on_epoch)
         return self._engine(first.model, first.training.batch_size).fit(
             self.members.members,
             [configuration.strategy for configuration in configurations],
@@ -288,16 +283,15 @@ class Task:
                 encoder=self.members.encoder(model.features),
                 cores=self.cores,
             )
-            while len(engines) > _MAX_ENGINES:
+            if len(engines) > _MAX_ENGINES:
                 engines.popitem(last=False)
         engines.move_to_end(key)
         return engines[key]
 
     def _build_augmentation(self) -> Augmentation:
-        augmentation, shape = self.study.augmentation, self.problem.dataset.row_shape
-        return build_augmentation(
-            augmentation.name, shape, augmentation.options, allow_plugins=self.study.allow_plugins
-        )
+        named, shape = self.study.augmentation, self.problem.dataset.row_shape
+        allow_plugins = self.study.allow_plugins
+        return build_augmentation(named.name, shape, named.options, allow_plugins=allow_plugins)
 
 
 def _model_key(model: Model, masked: dict[str, bool] | None = None, *more: int) -> str:

@@ -69,8 +69,7 @@ def fit_estimator(
     estimator: Estimator,
     folds: FoldMembers,
     positions: Sequence[int],
-    *,
-    cores: int,
+    cores: int = 0,
     on_fold: OnEpoch | None = None,
 ) -> list[Outcome]:
     """Fit an estimator on the inner training rows of folds.
