@@ -67,9 +67,9 @@ def fit(self: Task, setting, on_epoch=None, places=None):
     return outcomes
 
 
-def fit_together(self: Task, settings, on_epoch=None):
+def fit_together(self: Task, settings, on_epoch, places):
     """Predict for each configuration what it would predict alone."""
-    return [self.fit(setting, on_epoch) for setting in settings]
+    return [self.fit(setting, on_epoch, places) for setting in settings]
 
 
 def simulate_quality(setattr, quality) -> None:

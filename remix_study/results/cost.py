@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -130,8 +131,11 @@ def wall_seconds(runs: pd.DataFrame) -> float:
     """Seconds in which at least one run was under way; NaN for runs without stored times."""
     if "started" not in runs or not len(runs):
         return math.nan
-    starts = pd.to_datetime(runs["started"], utc=True, format="ISO8601")
-    ends = pd.to_datetime(runs["finished"], utc=True, format="ISO8601")
+    times = runs[["started", "finished"]]
+    if "spans" in runs:
+        times = pd.DataFrame([*chain.from_iterable(runs["spans"])], columns=times.columns)
+    starts = pd.to_datetime(times["started"], utc=True, format="ISO8601")
+    ends = pd.to_datetime(times["finished"], utc=True, format="ISO8601")
     total, until = pd.Timedelta(0), starts.min()
     for start, end in sorted(zip(starts, ends, strict=True)):
         total += max(end - max(start, until), pd.Timedelta(0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, Engine, select
 
+from remix_study.results.columns import grouped
 from remix_study.results.probabilities import ProbabilityReader, probability_reader
 from remix_study.results.search_frames import (
     SearchResult,
@@ -20,23 +21,21 @@ from remix_study.results.search_frames import (
     stored_trials,
     tidy_scores,
 )
-from remix_study.study import tables
+from remix_study.study import optuna_tables, tables
 from remix_study.study.database_errors import damaged_rows
 from remix_study.study.optuna_tables import Progress, Registered, read_progress, select_studies
 
 _RUN_COLUMNS = [
     "run", "study", "problem", "trial", "row", "strategy", "sampler", "mixing", "alpha", "loss",
-    "seconds", "values", "parameters", "started", "finished", "peak_memory_mb", "engine_version",
-    "trials_in_program", "other_workers",
+    "seconds", "values", "parameters", "started", "finished", "spans", "peak_memory_mb",
+    "engine_version", "trials_in_program", "other_workers",
 ]  # fmt: skip
 _FOLD_COLUMNS = [
     "run", "repeat", "fold", "n_train", "n_validation", "n_test", "minority_train",
     "minority_validation", "minority_test", "epochs", "stopped", "failed", "effective_prior",
     "natural_prior", "distinct_share", "untrained",
 ]  # fmt: skip
-_COPIED_COLUMNS = (
-    "sampler", "mixing", "loss", "seconds", "parameters", "started", "finished", "peak_memory_mb",
-)  # fmt: skip
+_COPIED_COLUMNS = ("sampler", "mixing", "loss", "parameters", "finished")
 _FACTS = ("engine_version", "trials_in_program", "other_workers")
 
 
@@ -59,12 +58,14 @@ class StudyFrames:
             (numbers of configurations), `definition` (dict: all that the study's numbers depend
             on, as its file names it), `settings` (dict: the same with every default; None in
             databases of the first schema).
-        runs: one row a complete trial: `run` (int), `study`, `problem`, `trial`, `row` (label of
-            its strategy and alpha), `strategy` ("" when composed), `sampler`, `mixing`, `alpha`
-            (NaN without mixing), `loss`, `seconds`, `values` (tuple), `parameters` (dict),
-            `started` and `finished` (UTC, ISO 8601), `peak_memory_mb`; and, NaN in databases of
-            the first schema, `engine_version`, `trials_in_program` (trained side by side, this
-            one included), `other_workers` (processes that trained on the machine meanwhile).
+        runs: one row a complete configuration, a trial with those that added repeats to it:
+            `run` (int), `study`, `problem`, `trial` (the newest), `row` (label of its strategy
+            and alpha), `strategy` ("" when composed), `sampler`, `mixing`, `alpha` (NaN without
+            mixing), `loss`, `seconds`, `values` (tuple), `parameters` (dict), `started` and
+            `finished` (UTC, ISO 8601), `spans` (those of each trial), `peak_memory_mb`; and, NaN
+            in databases of the first schema, `engine_version`, `trials_in_program` (trained side
+            by side, this one included), `other_workers` (processes that trained on the machine
+            meanwhile).
         folds: one row a run, repeat and fold: `run`, `repeat`, `fold`, `n_train`,
             `n_validation`, `n_test`, `minority_train`, `minority_validation`, `minority_test`
             (smallest count over the rare classes), `epochs`, `stopped`, `failed` (reason or ""),
@@ -123,6 +124,7 @@ def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
     runs: list[dict[str, Any]] = []
     folds: list[dict[str, Any]] = []
     scores: list[Any] = []
+    run_of: dict[int, int] = {}
     manifests: list[Mapping[str, Any]] = []
     with damaged_rows(), engine.connect() as connection:
         registered = _selected_studies(connection, names)
@@ -131,11 +133,12 @@ def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
         problems = [(study_id, row) for study_id, row in registered if not row.facts.get("role")]
         progress = {problem.name: problem for problem in read_progress(engine)}
         for study_id, row in problems:
-            trials = _complete_trials(connection, study_id, row)
-            runs += [_run_record(row, trial) for trial in trials]
-            run_ids = [trial.run for trial in trials]
+            chains = _complete_trials(connection, study_id, row)
+            runs += [_run_record(row, chain) for chain in chains]
+            run_ids = [trial.run for chain in chains for trial in chain]
+            run_of |= {trial.run: chain[-1].run for chain in chains for trial in chain}
             folds += [
-                _fold_record(fold, row.facts)
+                _fold_record(fold, row.facts) | {"run": run_of[fold.run_id]}
                 for fold in rows_of_runs(connection, tables.folds, run_ids)
             ]
             scores += rows_of_runs(connection, tables.scores, run_ids)
@@ -144,19 +147,27 @@ def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
                 .where(tables.manifests.c.study_uuid == row.uuid)
                 .order_by(tables.manifests.c.id)
             ).scalars()
-        summaries = []
+        contents = {}
         if tables.summaries in tables.tables_of_runs(connection):
-            summaries = rows_of_runs(connection, tables.summaries, [run["run"] for run in runs])
+            summaries = rows_of_runs(connection, tables.summaries, list(run_of))
+            contents = {summary.run_id: summary.content for summary in summaries}
     return StudyFrames(
         problems=pd.DataFrame([_problem_record(row, progress[row.name]) for _, row in problems]),
         runs=pd.DataFrame(runs, columns=_RUN_COLUMNS),
         folds=pd.DataFrame(folds, columns=_FOLD_COLUMNS),
-        scores=tidy_scores(scores),
+        scores=_of_joined_runs(tidy_scores(scores), run_of),
         manifests=tuple(manifests),
-        probabilities=probability_reader(engine),
+        probabilities=probability_reader(engine, grouped(run_of, run_of.__getitem__)),
         searches=searches,
-        summaries={summary.run_id: summary.content for summary in summaries},
+        # Of repeats that were added to a summary alone there are probabilities.
+        summaries={run_of[run]: contents.get(run_of[run], EMPTY_SUMMARY) for run in contents},
     )
+
+
+def _of_joined_runs(scores: pd.DataFrame, run_of: Mapping[int, int]) -> pd.DataFrame:
+    """Scores under the runs that stored runs are part of."""
+    is_joined = any(run != whole for run, whole in run_of.items())
+    return scores.assign(run=scores["run"].map(run_of)) if is_joined else scores
 
 
 def _selected_studies(connection: Connection, names: Collection[str]) -> list[Registered]:
@@ -193,17 +204,20 @@ def _problem_record(row: Any, progress: Progress) -> dict[str, Any]:
     }
 
 
-def _complete_trials(connection: Connection, study_id: int, study: Any) -> list[StoredTrial]:
-    """COMPLETE trials of a study, of each configuration the first."""
-    trials: dict[str, StoredTrial] = {}
-    for trial in sorted(stored_trials(connection, study_id, study), key=lambda trial: trial.run):
-        if trial.is_complete:
-            trials.setdefault(json.dumps(trial.parameters, sort_keys=True), trial)
-    return list(trials.values())
+def _complete_trials(connection: Connection, study_id: int, study: Any) -> list[list[StoredTrial]]:
+    """COMPLETE trials of each configuration: the first, and those that add repeats to it."""
+    stored = sorted(stored_trials(connection, study_id, study), key=lambda trial: trial.run)
+    trials = {trial.number: trial for trial in stored if trial.is_complete}
+    links = [
+        (json.dumps(trial.parameters, sort_keys=True), number, trial.extends)
+        for number, trial in trials.items()
+    ]
+    return [[trials[number] for number in chain] for chain in optuna_tables.chains(links).values()]
 
 
-def _run_record(row: Any, trial: StoredTrial) -> dict[str, Any]:
-    run = trial.row
+def _run_record(row: Any, trials: Sequence[StoredTrial]) -> dict[str, Any]:
+    trial, runs = trials[-1], [each.row for each in trials]
+    run, facts = trial.row, [each.facts or {} for each in runs]
     is_composed = "strategy" not in run.parameters
     return {
         "run": run.id,
@@ -214,15 +228,19 @@ def _run_record(row: Any, trial: StoredTrial) -> dict[str, Any]:
         "strategy": "" if is_composed and "+" in run.strategy else run.strategy,
         "alpha": np.nan if run.alpha is None else run.alpha,
         "values": trial.values,
+        "seconds": sum(each.seconds for each in runs),
+        "started": runs[0].started,
+        "spans": tuple((each.started, each.finished) for each in runs),
+        "peak_memory_mb": max(each.peak_memory_mb for each in runs),
         **{name: getattr(run, name) for name in _COPIED_COLUMNS},
-        **{name: (run.facts or {}).get(name, np.nan) for name in _FACTS},
+        **{name: max(each.get(name, np.nan) for each in facts) for name in _FACTS},
     }
 
 
 def _fold_record(fold: Any, facts: Mapping[str, Any]) -> dict[str, Any]:
     classes = facts["classes"]
     rare = [classes.index(name) for name in facts["minority"]] or list(range(len(classes)))
-    record = {"run": fold.run_id, "repeat": fold.repeat, "fold": fold.fold}
+    record = {"repeat": fold.repeat, "fold": fold.fold}
     for part, counts in fold.counts.items():
         record[f"n_{part}"] = sum(counts)
         record[f"minority_{part}"] = min(counts[code] for code in rare)

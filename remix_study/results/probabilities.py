@@ -9,7 +9,7 @@ y is (n,) class codes, probabilities are (n, K), and a prior is (K,) class share
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -36,13 +36,19 @@ LOG_TEMPERATURES = (np.log(0.2), np.log(5.0))
 """Bounds of log temperatures: a few validation rows without any error would ask for zero."""
 
 
-def probability_reader(engine: Engine) -> ProbabilityReader:
-    """Make a reader that keeps the last runs and the parts of one study in memory."""
+def probability_reader(
+    engine: Engine, parts_of: Mapping[int, Sequence[int]] | None = None
+) -> ProbabilityReader:
+    """Make a reader that keeps the last runs and the parts of one study in memory.
+
+    `parts_of` has the stored runs that a run consists of, where there are several.
+    """
 
     @lru_cache(maxsize=2)
     def packed_probabilities(run: int) -> tuple[str, dict[tuple[int, int, str], bytes]]:
         """UUID of the run's study, and (repeat, fold, part) -> packed probabilities."""
-        query = select(tables.probabilities).where(tables.probabilities.c.run_id == run)
+        runs = (parts_of or {}).get(run, [run])
+        query = select(tables.probabilities).where(tables.probabilities.c.run_id.in_(runs))
         study = select(tables.runs.c.study_uuid).where(tables.runs.c.id == run)
         with engine.connect() as connection:
             stored = connection.execute(query).all()

@@ -27,6 +27,7 @@ class StoredTrial:
 
     Attributes:
         number: Optuna's number.
+        extends: number of the trial whose configuration it adds repeats to; None for most.
         slot: its place in a search; -1 where it has none.
         state: "COMPLETE" or "PRUNED".
         values: validation means, one an objective, over the folds it trained.
@@ -50,6 +51,7 @@ class StoredTrial:
     row: Any
     outer_fold: int = -1
     chosen_by: str = ""
+    extends: int | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -207,10 +209,8 @@ def stored_trials(connection: Connection, study_id: int, study: Any) -> tuple[St
         rows = optuna_tables.rows_of_trials(source, study_id).where(*conditions)
         return grouped(connection.execute(rows), lambda row: int(row.trial_id))
 
-    keys = optuna_tables.trial_attributes.c.key
-    attributes = by_trial(
-        optuna_tables.trial_attributes, keys.in_([tables.SLOT_ATTRIBUTE, tables.RUN_ATTRIBUTE])
-    )
+    keys = tables.SLOT_ATTRIBUTE, tables.RUN_ATTRIBUTE, tables.EXTENDS_ATTRIBUTE
+    attributes = optuna_tables.trial_attributes_of(connection, study_id, *keys)
     constraints = by_trial(
         optuna_tables.system_attributes,
         optuna_tables.system_attributes.c.key.startswith(optuna_tables.CONSTRAINT),
@@ -223,7 +223,7 @@ def stored_trials(connection: Connection, study_id: int, study: Any) -> tuple[St
     is_of_study = optuna_tables.trials.c.study_id == study_id
     trials = []
     for row in connection.execute(select(optuna_tables.trials).where(is_of_study)):
-        facts = {a.key: json.loads(a.value_json) for a in attributes.get(row.trial_id, ())}
+        facts = attributes.get(row.trial_id, {})
         run = runs.get(facts.get(tables.RUN_ATTRIBUTE))
         if run is None or row.state not in optuna_tables.SCORED_STATES:
             continue
@@ -249,6 +249,7 @@ def stored_trials(connection: Connection, study_id: int, study: Any) -> tuple[St
                 row=run,
                 outer_fold=run_facts.get("outer_fold", -1),
                 chosen_by=run_facts.get("chosen_by", ""),
+                extends=facts.get(tables.EXTENDS_ATTRIBUTE),
             )
         )
     return tuple(sorted(trials, key=lambda trial: (trial.slot, trial.number)))

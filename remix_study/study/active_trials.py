@@ -20,6 +20,8 @@ from remix_study.study.evaluation import (
     evaluate,
     evaluate_together,
 )
+from remix_study.study.extensions import Earlier
+from remix_study.study.fold_blocks import Blocks
 from remix_study.study.leases import Worker
 from remix_study.study.reporter import Reporter
 from remix_study.study.schedule import MAX_TRIES, Schedule, finished, with_failures
@@ -43,6 +45,7 @@ class ActiveTrial:
         label: Its name for people.
         trial: The trial, None before it begins and after it is closed.
         parameters: What it trains, once known.
+        earlier: The repeats that it adds to; None where it trains all folds.
         result: Scores, once it is trained, or what ended this trial alone.
     """
 
@@ -50,6 +53,7 @@ class ActiveTrial:
     label: str
     trial: Trial | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
+    earlier: Earlier | None = None
     result: Evaluation | MembersFailed | TakenOver | None = None
 
 
@@ -98,8 +102,13 @@ class ConfigurationQueue:
             return []
         with self.schedule.trials.storage.engine.connect() as connection:
             n_workers = max(1, len(leases.living_workers(connection)))
-        closed = self._closed() | failed | {first}
-        candidates = [key for key in self.schedule.configurations() if key not in closed]
+        closed, repeats = self._closed() | failed | {first}, self.schedule.repeats()
+        # Those train the same folds that lack as many repeats.
+        candidates = [
+            key
+            for key in self.schedule.configurations()
+            if key not in closed and repeats.get(key) == repeats.get(first)
+        ]
         limit = min(limit, -(-(len(candidates) + 1) // n_workers))
         program = program_key(task.configuration(json.loads(first)))
         companions: list[str] = []
@@ -160,12 +169,17 @@ def train_trials(
         if len(active) > 1:
             label = f"{active[0].label} and {len(active) - 1} beside it"
             epochs = task.configuration(active[0].parameters).epochs
-            reporter.trial(label, len(active) * len(task.folds), epochs)
-            results = evaluate_together(task, [trial.parameters for trial in active], on_epoch)
+            (positions,) = _blocks(schedule, active[0])
+            reporter.trial(label, len(active) * len(positions), epochs)
+            all_parameters = [trial.parameters for trial in active]
+            results = evaluate_together(task, all_parameters, on_epoch, positions)
             for trial, result in zip(active, results, strict=True):
                 trial.result = result
         elif active:
             active[0].result = _train_alone(schedule, active[0], reporter, signals, on_epoch)
+        for trial in active:
+            if trial.earlier and isinstance(trial.result, Evaluation):
+                trial.result = trial.result.extending(trial.earlier, task.study.objectives)
     except RemixStudyError:
         raise
     except Exception as error:
@@ -186,7 +200,7 @@ def _train_alone(
 ) -> Evaluation | MembersFailed | TakenOver:
     task, trial = schedule.trials.task, active.trial
     assert trial is not None
-    blocks, rule = schedule.blocks(active.key), schedule.pruning_rule(trial, active.key)
+    blocks, rule = _blocks(schedule, active), schedule.pruning_rule(trial, active.key)
     epochs = task.configuration(active.parameters).epochs
     reporter.trial(active.label, sum(map(len, blocks)), epochs)
 
@@ -199,6 +213,13 @@ def _train_alone(
         )
     except (MembersFailed, TakenOver) as error:
         return error
+
+
+def _blocks(schedule: Schedule, active: ActiveTrial) -> Blocks:
+    """Positions of the folds that an open trial trains, block by block."""
+    if active.earlier is None:
+        return schedule.blocks(active.key)
+    return (active.earlier.added(schedule.trials.task.folds),)
 
 
 def describe_error(error: BaseException) -> str:

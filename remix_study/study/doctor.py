@@ -6,9 +6,8 @@ command could still show is ever deleted, unless the user asks for it.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,7 +17,7 @@ from sqlalchemy import Connection, Delete, Engine, String, Table, cast, delete, 
 from remix_study.errors import StorageError
 from remix_study.study import leases, optuna_tables, tables
 from remix_study.study.database_errors import database_errors, url_without_password
-from remix_study.study.optuna_tables import registered_studies, trial_keys
+from remix_study.study.optuna_tables import first_repeats, registered_studies, trial_keys
 from remix_study.study.record import delete_run, delete_study_rows
 from remix_study.study.signals import Signals
 from remix_study.study.storage import closing, open_reader, open_storage
@@ -150,14 +149,16 @@ def _check_study(
 ) -> Iterator[Defect]:
     """Trials that nobody works on, trials and runs that do not fit, configurations done twice."""
     # Trials are read before leases: a living worker takes its lease before it begins the trial.
-    trials = _stored_trials(connection, study_id)
+    trials = _stored_trials(connection, study_id, first_repeats(row.facts))
     leased = leases.leased_configurations(connection, row.uuid)
     numbers = {number for key, number in leased.items() if key not in dead_keys}
     runs = tables.runs.c
     of_study = select(runs.uuid, runs.id).where(runs.study_uuid == row.uuid)
     run_ids = {run.uuid: run.id for run in connection.execute(of_study)}
-    whole = _whole_runs(connection, row)
-    keys = trial_keys(connection, study_id, row)
+    # The run of a trial that adds repeats to another one's holds these alone.
+    repeats: dict[int | None, int] = {t.number: t.repeats for t in trials}
+    added = {run_ids.get(t.run): t.repeats - repeats.get(t.extends, 0) for t in trials}
+    whole, keys = _whole_runs(connection, row, added), trial_keys(connection, study_id, row)
     complete_keys = set()
     for trial in trials:
         name = f"{row.name}: trial {trial.number}"
@@ -177,45 +178,42 @@ def _check_study(
             yield Finding("bare", text, advice=advice), None
         key = keys.get(trial.trial_id)
         # A search that was made longer may have chosen again on outer folds.
-        if key in complete_keys and row.facts.get("role") != "outer":
+        if (key, trial.extends) in complete_keys and row.facts.get("role") != "outer":
             text = f"{name} is COMPLETE, and so is another of the same configuration"
             yield Finding("doubled", text, advice="reports count the first"), None
         if key is not None and (key in row.planned or not row.planned):
-            complete_keys.add(key)
+            complete_keys.add((key, trial.extends))
     if n_lost := len(run_ids.keys() - {trial.run for trial in trials}):
         text = f"{row.name}: {_counted(n_lost, 'run')} that no trial knows"
         yield Finding("lost", text, advice="reports leave them out"), None
 
 
 class _StoredTrial(NamedTuple):
-    """A trial, and the UUID of its run; None before it ended."""
+    """A trial; the UUID of its run, None before it ended; its repeats; which trial it extends."""
 
     trial_id: int
     number: int
     state: str
     run: str | None
+    repeats: int
+    extends: int | None
 
 
-def _stored_trials(connection: Connection, study_id: int) -> list[_StoredTrial]:
-    trials, attributes = optuna_tables.trials.c, optuna_tables.trial_attributes.c
-    has_run = (attributes.trial_id == trials.trial_id) & (attributes.key == tables.RUN_ATTRIBUTE)
-    query = (
-        select(trials.trial_id, trials.number, cast(trials.state, String), attributes.value_json)
-        .join(optuna_tables.trial_attributes, has_run, isouter=True)
-        .where(trials.study_id == study_id)
-        .order_by(trials.number)
-    )
-    return [
-        _StoredTrial(trial_id, number, state, json.loads(run or "null"))
-        for trial_id, number, state, run in connection.execute(query)
-    ]
+def _stored_trials(connection: Connection, study_id: int, repeats: int) -> list[_StoredTrial]:
+    """The trials of a study; those that do not say so have ``repeats`` repeats."""
+    keys = tables.RUN_ATTRIBUTE, tables.REPEATS_ATTRIBUTE, tables.EXTENDS_ATTRIBUTE
+    known = optuna_tables.trial_attributes_of(connection, study_id, *keys)
+    unknown, trials = {tables.REPEATS_ATTRIBUTE: repeats}, optuna_tables.trials.c
+    query = select(trials.trial_id, trials.number, cast(trials.state, String))
+    rows = connection.execute(query.where(trials.study_id == study_id).order_by(trials.number))
+    return [_StoredTrial(*row, *map((unknown | known.get(row[0], {})).get, keys)) for row in rows]
 
 
-def _whole_runs(connection: Connection, row: Any) -> set[int]:
-    """Ids of the runs of a study that have all folds, scores and probabilities of both parts."""
+def _whole_runs(connection: Connection, row: Any, repeats: Mapping[int | None, int]) -> set[int]:
+    """Ids of runs with all folds of their repeats, scores and probabilities of both parts."""
     # A trial on outer folds trains one of them, in all repeats.
-    is_outer = row.facts.get("role") == "outer"
-    n_folds = row.facts["repeats"] * (1 if is_outer else row.facts["folds"])
+    n_folds = 1 if row.facts.get("role") == "outer" else row.facts["folds"]
+    planned = {run: n_folds * n for run, n in repeats.items()}
     folds = _counts(connection, row.uuid, tables.folds)
     trained = _counts(connection, row.uuid, tables.folds, tables.folds.c.failed == "")
     scores = _counts(connection, row.uuid, tables.scores)
@@ -227,7 +225,8 @@ def _whole_runs(connection: Connection, row: Any) -> set[int]:
     return {
         run
         for run, count in folds.items()
-        if (count, scores[run], probabilities[run]) == (n_folds, 2 * n_folds, 2 * trained[run])
+        if (n := planned.get(run)) == count
+        and (scores[run], probabilities[run]) == (2 * n, 2 * trained[run])
     }
 
 

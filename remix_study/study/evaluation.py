@@ -15,6 +15,7 @@ import numpy as np
 from remix_study.metrics import METRICS, STANDARD_METRICS, find_metric, score
 from remix_study.study.configurations import Configuration
 from remix_study.study.constraints import parse_constraint
+from remix_study.study.extensions import Earlier
 from remix_study.study.fold_blocks import Blocks
 from remix_study.study.tables import utc_now
 from remix_study.study.task import Task
@@ -39,12 +40,14 @@ class Evaluation:
         outcomes: One a trained fold.
         scores: One (part -> metric -> value) a trained fold.
         pruned: Whether the trial was ended before its last block.
-        values: Mean over the trained folds of each objective on the validation part.
+        values: Mean of each objective on the validation part, over the trained folds and those
+            that it extends.
         network_parameters: Trainable parameters of one network.
         seconds: Wall time; of trials that trained side by side each has its share.
         started: UTC, ISO 8601.
         finished: UTC, ISO 8601.
         trials_in_program: Trials that trained side by side in one program, this one included.
+        earlier: The folds that it extends; None for all trials but those that add repeats.
     """
 
     uuid: str
@@ -60,10 +63,18 @@ class Evaluation:
     finished: str
     pruned: bool = False
     trials_in_program: int = 1
+    earlier: Earlier | None = None
 
     def validation(self, metric: str) -> np.ndarray[Any, Any]:
-        """A metric's validation score on every trained fold, NaN where it is undefined."""
-        return np.array([fold["validation"].get(metric, np.nan) for fold in self.scores])
+        """A metric's validation score on every fold, earlier ones first, NaN where undefined."""
+        scores = [fold["validation"].get(metric, np.nan) for fold in self.scores]
+        return np.array([*(self.earlier.scores[metric] if self.earlier else ()), *scores])
+
+    def extending(self, earlier: Earlier, objectives: Sequence[str]) -> Evaluation:
+        """The same with the folds that it extends, and means over all of them."""
+        joined = replace(self, earlier=earlier)
+        values = tuple(float(np.mean(joined.validation(name))) for name in objectives)
+        return replace(joined, values=values)
 
     def means(self) -> dict[str, float]:
         """Mean validation score of each metric, NaN where it could not be computed."""
@@ -115,22 +126,24 @@ def evaluate_together(
     task: Task,
     all_parameters: Sequence[dict[str, Any]],
     on_epoch: Callable[[int], None] | None = None,
+    positions: Sequence[int] = (),
 ) -> list[Evaluation | MembersFailed]:
-    """Train configurations of a grid side by side, and score each.
+    """Train configurations of a grid side by side on folds, all of them by default; score each.
 
     Returns:
         One evaluation a configuration, or the error that ended this one alone.
     """
     configurations = [task.configuration(parameters) for parameters in all_parameters]
+    positions = positions or range(len(task.folds))
     started, clock = utc_now(), time.perf_counter()
-    all_outcomes = task.fit_together(configurations, on_epoch)
+    all_outcomes = task.fit_together(configurations, on_epoch, positions)
     times = started, utc_now(), (time.perf_counter() - clock) / len(configurations)
     results: list[Evaluation | MembersFailed] = []
     for parameters, meaning, outcomes in zip(
         all_parameters, configurations, all_outcomes, strict=True
     ):
         try:
-            trained = _score_folds(task, meaning, range(len(task.folds)), outcomes)
+            trained = _score_folds(task, meaning, positions, outcomes)
             evaluation = _make_evaluation(task, parameters, meaning, trained, times)
             results.append(replace(evaluation, trials_in_program=len(configurations)))
         except MembersFailed as error:

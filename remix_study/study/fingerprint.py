@@ -220,7 +220,7 @@ def problem_facts(task: Task) -> dict[str, Any]:
 def study_changes(
     task: Task, began: Mapping[str, Any], planned: Sequence[str], trials: int
 ) -> list[str]:
-    """How a study file contradicts a study that has begun; more configurations do not.
+    """How a study file contradicts a study that has begun; more configurations or repeats do not.
 
     Args:
         task: The task as the file has it now.
@@ -232,8 +232,14 @@ def study_changes(
         Differences such as ``training.epochs: 2 -> 3``.
     """
     before, now = ({**ADDED_KEYS, **_flat(s)} for s in (began, resolved_settings(task)))
+    why = ", but repeats can be added only"
+    if now["cv.repeats"] > before["cv.repeats"]:
+        why = ", but a search chose its trials by the repeats that it began with"
+        if task.study.search.algorithm == "grid" and not task.role:
+            before["cv.repeats"] = now["cv.repeats"]
     changes = [
         f"{name}: {_short(before.get(name, 'absent'))} -> {_short(now.get(name, 'absent'))}"
+        f"{why if name == 'cv.repeats' else ''}"
         for name in sorted(before.keys() | now.keys())
         if before.get(name) != now.get(name)
     ]
@@ -245,6 +251,24 @@ def study_changes(
     if not changes and (asked := task.study.search.trials or work["trials"]) < trials:
         return [f"search.trials: {trials} -> {asked}"]
     return changes
+
+
+def grown_repeats(task: Task, row: Any) -> dict[str, Any]:
+    """Columns that change where a study has got more repeats, with their values; none else.
+
+    Args:
+        task: The task as the file has it now.
+        row: Its row in the project's table of studies.
+    """
+    before, now = row.settings["cv"]["repeats"], task.study.cv.repeats
+    if before >= now:
+        return {}
+    grown_from = [*row.facts.get("grown_from", ()), before]
+    columns = {
+        name: sections | {"cv": sections["cv"] | {"repeats": now}}
+        for name, sections in (("definition", row.definition), ("settings", row.settings))
+    }
+    return {**columns, "facts": row.facts | {"repeats": now, "grown_from": grown_from}}
 
 
 def _short(value: Any) -> str:

@@ -7,7 +7,7 @@ attribute.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,40 @@ def rows_of_trials(source: TableClause, study_id: int) -> Select[Any]:
         .join(trials, trials.c.trial_id == source.c.trial_id)
         .where(trials.c.study_id == study_id)
     )
+
+
+def trial_attributes_of(
+    connection: Connection, study_id: int, *keys: str
+) -> dict[int, dict[str, Any]]:
+    """Values of some user attributes of a study's trials: Optuna's trial id -> key -> value."""
+    values_of: dict[int, dict[str, Any]] = {}
+    rows = rows_of_trials(trial_attributes, study_id).where(trial_attributes.c.key.in_(keys))
+    for row in connection.execute(rows):
+        values_of.setdefault(row.trial_id, {})[row.key] = json.loads(row.value_json)
+    return values_of
+
+
+def first_repeats(facts: Mapping[str, Any]) -> int:
+    """Repeats that a study began with: those of trials that do not say how many they have."""
+    return int(facts.get("grown_from", [facts["repeats"]])[0])
+
+
+def chains(trials: Iterable[tuple[str, int, int | None]]) -> dict[str, list[int]]:
+    """The COMPLETE trials of each configuration that hold its folds together, first to newest.
+
+    Args:
+        trials: Key, number, and the number of the trial that it extends, in order of numbers.
+
+    Returns:
+        Key -> numbers: a trial that extends none, the one that extends it, and so on. Others of
+        the same configuration are left out.
+    """
+    numbers_of: dict[str, list[int]] = {}
+    for key, number, extends in trials:
+        chain = numbers_of.setdefault(key, [])
+        if extends == (chain[-1] if chain else None):
+            chain.append(number)
+    return {key: chain for key, chain in numbers_of.items() if chain}
 
 
 Registered = tuple[int, Any]
@@ -151,7 +185,15 @@ def _progress(connection: Connection, study_id: int, row: Any) -> Progress:
     leased_trials = {number for number in leased.values() if number is not None}
     dead = sum(trial.state == "RUNNING" and trial.number not in leased_trials for trial in stored)
     keys = trial_keys(connection, study_id, row)
-    scored = {keys.get(trial.trial_id) for trial in stored if trial.state in SCORED_STATES}
+    attributes = trial_attributes_of(connection, study_id, tables.REPEATS_ATTRIBUTE)
+    # Of a grid that has grown, trials that lack repeats are no longer complete.
+    least, first = row.facts["repeats"] if row.planned else 0, first_repeats(row.facts)
+    scored = {
+        keys.get(trial.trial_id)
+        for trial in stored
+        if trial.state in SCORED_STATES
+        and attributes.get(trial.trial_id, {}).get(tables.REPEATS_ATTRIBUTE, first) >= least
+    }
     with_failures = {keys.get(trial.trial_id) for trial in stored if trial.state == "FAIL"}
     # A trial without a configuration or slot is not part of the plan.
     planned = set(row.planned) or set(keys.values())
@@ -171,9 +213,8 @@ def trial_keys(connection: Connection, study_id: int, row: Any) -> dict[int, str
     """
     if row.planned:
         return _configuration_keys(connection, study_id)
-    is_slot = trial_attributes.c.key == tables.SLOT_ATTRIBUTE
-    rows = connection.execute(rows_of_trials(trial_attributes, study_id).where(is_slot))
-    return {each.trial_id: f"slot {each.value_json}" for each in rows}
+    slots = trial_attributes_of(connection, study_id, tables.SLOT_ATTRIBUTE)
+    return {trial: f"slot {each[tables.SLOT_ATTRIBUTE]}" for trial, each in slots.items()}
 
 
 def _configuration_keys(connection: Connection, study_id: int) -> dict[int, str]:

@@ -85,6 +85,11 @@ def trial_attributes(task: Task, evaluation: Evaluation) -> dict[str, Any]:
         int(np.bincount(task.problem.y[fold.train], minlength=task.problem.K).min())
         for fold in task.folds
     )
+    trained = {task.folds[position].repeat for position in evaluation.positions}
+    attributes[tables.REPEATS_ATTRIBUTE] = len(trained)
+    if earlier := evaluation.earlier:
+        attributes[tables.REPEATS_ATTRIBUTE] += earlier.repeats
+        attributes[tables.EXTENDS_ATTRIBUTE] = earlier.number
     if evaluation.pruned:
         attributes["pruned"] = f"after {len(evaluation.positions)} of {len(task.folds)} folds"
     return attributes | {
@@ -144,8 +149,8 @@ def record_trial(
         connection.execute(insert(tables.probabilities), probabilities)
 
 
-def record_parts(connection: Connection, study_uuid: str, task: Task) -> None:
-    """Write which rows each fold scores, once for a study."""
+def record_parts(connection: Connection, study_uuid: str, task: Task, first: int = 0) -> None:
+    """Write which rows each fold scores, from a repeat on; once for a study."""
     rows = [
         {
             "study_uuid": study_uuid,
@@ -156,6 +161,7 @@ def record_parts(connection: Connection, study_uuid: str, task: Task) -> None:
             "labels": tables.pack(task.problem.y[positions].astype(np.int32)),
         }
         for fold in task.folds
+        if fold.repeat >= first
         for part, positions in (("validation", fold.validation), ("test", fold.test))
     ]
     connection.execute(insert(tables.parts), rows)

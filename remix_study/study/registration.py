@@ -18,11 +18,13 @@ from remix_study.metrics import METRICS
 from remix_study.study import optuna_tables, tables
 from remix_study.study.fingerprint import (
     definition,
+    grown_repeats,
     planned_work,
     problem_facts,
     resolved_settings,
     study_changes,
 )
+from remix_study.study.optuna_tables import first_repeats
 from remix_study.study.record import delete_study_rows, record_parts
 from remix_study.study.search_parameters import all_choices
 from remix_study.study.task import Task
@@ -48,14 +50,39 @@ class RegisteredStudy:
         uuid: Identity of the study in the project's tables.
         optuna: The Optuna study.
         choices: Names that ``strategy`` and its parts offer since the study began.
+        first_repeats: Repeats that it began with.
     """
 
     uuid: str
     optuna: OptunaStudy
     choices: Mapping[str, tuple[str, ...]]
+    first_repeats: int
 
 
 def register_study(storage: RDBStorage, task: Task) -> RegisteredStudy:
+    """Open a task's study, or begin it, and add what its file adds; errors are those of both."""
+    registered = open_study(storage, task)
+    add_work(storage, task, registered)
+    return registered
+
+
+def add_work(storage: RDBStorage, task: Task, registered: RegisteredStudy) -> None:
+    """Note the configurations, trials and repeats that a study file adds to an open study."""
+    is_it = tables.studies.c.uuid == registered.uuid
+    try:
+        with storage.engine.begin() as connection:
+            row = connection.execute(select(tables.studies).where(is_it)).one()
+            grown = grown_repeats(task, row)
+            values = planned_work(task) | grown
+            connection.execute(update(tables.studies).where(is_it).values(**values))
+            if grown:
+                record_parts(connection, registered.uuid, task, row.facts["repeats"])
+    except IntegrityError:
+        # Another process has added repeats at the same time.
+        register_study(storage, task)
+
+
+def open_study(storage: RDBStorage, task: Task) -> RegisteredStudy:
     """Open a task's study, or begin it; several processes may do so at once.
 
     A study without any trial is begun anew where its file has changed.
@@ -90,13 +117,11 @@ def register_study(storage: RDBStorage, task: Task) -> RegisteredStudy:
     if changes:
         optuna.delete_study(study_name=study.study_name, storage=storage)
         delete_study_rows(storage.engine, study_uuid)
-        return register_study(storage, task)
-    with storage.engine.begin() as connection:
-        connection.execute(update(tables.studies).where(is_it).values(**planned_work(task)))
+        return open_study(storage, task)
     stored = {name: tuple(values) for name, values in row.facts["choices"].items()}
     # A study that began before there were estimators may add those that are built in.
     choices = all_choices() | stored
-    return RegisteredStudy(study_uuid, study, choices)
+    return RegisteredStudy(study_uuid, study, choices, first_repeats(row.facts))
 
 
 def _name_in(storage: RDBStorage, task: Task) -> str:

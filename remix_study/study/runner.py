@@ -15,7 +15,7 @@ from remix_study.data.dataset import Dataset
 from remix_study.study.checks import check_study
 from remix_study.study.database_errors import retry_transient
 from remix_study.study.leases import Worker
-from remix_study.study.registration import register_study
+from remix_study.study.registration import add_work, open_study
 from remix_study.study.reporter import Reporter, Summary
 from remix_study.study.schedule import Schedule
 from remix_study.study.schedules import make_schedules
@@ -129,12 +129,19 @@ def register_tasks(
     Raises:
         StudyFileError: A change in the study file that its studies do not allow.
     """
-    schedules = []
-    for tasks in task_groups:
-        group = [
-            Trials(storage, task, retry_transient(partial(register_study, storage, task), signals))
+    # What a file adds is noted once nothing in it is refused.
+    groups = [
+        [
+            Trials(storage, task, retry_transient(partial(open_study, storage, task), signals))
             for task in tasks
         ]
+        for tasks in task_groups
+    ]
+    schedules = []
+    for group in groups:
+        for trials in group:
+            added = partial(add_work, storage, trials.task, trials.registered)
+            retry_transient(added, signals)
         schedules += make_schedules(group, starts)
     return schedules
 

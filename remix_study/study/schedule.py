@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from remix_study.study.configurations import Parameters, label_of
 from remix_study.study.constraints import Constraint, Margin
 from remix_study.study.evaluation import Evaluation
+from remix_study.study.extensions import Earlier
 from remix_study.study.fold_blocks import Blocks
 from remix_study.study.reporter import Failure
 from remix_study.study.trials import DIED, FAILED, FINAL, NO_TRY, SCORED, Trials
@@ -96,6 +97,14 @@ class Schedule(Protocol):
     def blocks(self, _key: str) -> Blocks:
         """Positions of the folds that a configuration trains, block by block."""
         return self.trials.task.blocks
+
+    def repeats(self) -> dict[str, int]:
+        """How many repeats configurations of a grid have, by key; those of none are left out."""
+        return {}
+
+    def earlier(self, _key: str) -> Earlier | None:
+        """What a configuration has of its folds, where its next trial adds the others."""
+        return None
 
     def pruning_rule(self, _trial: Trial, _key: str) -> PruningRule | None:
         """The rule that decides whether a trial is pruned; None where it never is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from optuna.trial import Trial, TrialState, create_trial
@@ -11,7 +12,9 @@ from optuna.trial import Trial, TrialState, create_trial
 from remix_study.study import tables
 from remix_study.study.algorithms import PlannedSampler
 from remix_study.study.configurations import Parameters, planned_configurations
+from remix_study.study.extensions import Earlier, mark_extended, read_scores
 from remix_study.study.fold_blocks import Blocks
+from remix_study.study.optuna_tables import chains
 from remix_study.study.schedule import Schedule, known_key, slot_key, slot_of
 from remix_study.study.search_parameters import distributions, outer_choices
 from remix_study.study.search_schedule import SearchSchedule, SlotSchedule
@@ -88,8 +91,24 @@ class GridSchedule(Schedule):
         return configuration_key(trial.params)
 
     def done(self, ended: Sequence[FrozenTrial]) -> set[str]:
-        """Keys of COMPLETE trials."""
-        return {known_key(self, trial) for trial in ended if trial.state.name == "COMPLETE"}
+        """Keys of configurations whose COMPLETE trials hold all repeats."""
+        needed = self.trials.task.study.cv.repeats
+        return {key for key, chain in self._chains(ended).items() if self._held(chain) >= needed}
+
+    def repeats(self) -> dict[str, int]:
+        """How many repeats configurations have, by key; those of none are left out."""
+        chains_now = self._chains(self.trials.in_state("COMPLETE"))
+        return {key: self._held(chain) for key, chain in chains_now.items()}
+
+    def earlier(self, key: str) -> Earlier | None:
+        """What a configuration has, with its scores; None where it has not been trained."""
+        chain, task = self._chains(self.trials.in_state("COMPLETE")).get(key), self.trials.task
+        if chain is None:
+            return None
+        repeats, runs = self._held(chain), [t.user_attrs[tables.RUN_ATTRIBUTE] for t in chain]
+        n_folds, engine = repeats * task.study.cv.folds, self.trials.storage.engine
+        scores = read_scores(engine, runs, task.study.objectives, n_folds)
+        return Earlier(runs[0], chain[-1].number, chain[-1]._trial_id, repeats, scores)
 
     def start(self, key: str) -> Trial:
         """Begin a trial with all its parameters at once; ``ask`` takes a transaction each."""
@@ -105,9 +124,27 @@ class GridSchedule(Schedule):
         return self.planned[key]
 
     def update(self) -> None:
-        """Close trials that a person enqueued."""
+        """Close trials that a person enqueued; mark those that have been extended."""
         for trial in self.trials.in_state("WAITING"):
             fail_trial(self.trials.storage, trial._trial_id, NOT_PLANNED)
+        for chain in self._chains(self.trials.in_state("COMPLETE")).values():
+            for earlier, later in pairwise(chain):
+                if tables.EXTENDED_ATTRIBUTE not in earlier.user_attrs:
+                    mark_extended(self.trials.storage.engine, earlier._trial_id, later.number)
+
+    def _chains(self, ended: Sequence[FrozenTrial]) -> dict[str, list[FrozenTrial]]:
+        """The COMPLETE trials of each configuration, the first and those that extend it."""
+        complete = {trial.number: trial for trial in ended if trial.state.name == "COMPLETE"}
+        links = [
+            (known_key(self, trial), number, trial.user_attrs.get(tables.EXTENDS_ATTRIBUTE))
+            for number, trial in complete.items()
+        ]
+        return {key: [complete[n] for n in chain] for key, chain in chains(links).items()}
+
+    def _held(self, chain: Sequence[FrozenTrial]) -> int:
+        """Repeats that trials of one configuration hold together."""
+        first = self.trials.registered.first_repeats
+        return int(chain[-1].user_attrs.get(tables.REPEATS_ATTRIBUTE, first))
 
 
 @dataclass(eq=False)

@@ -48,6 +48,11 @@ SCHEMA = 3
 STUDY_ATTRIBUTE = "remix_study"
 RUN_ATTRIBUTE = "remix_run"
 SLOT_ATTRIBUTE = "slot"
+# How many repeats a trial's values are means over; of a trial that adds repeats to another one's,
+# the number of that trial, which in turn has the number of the one that extends it.
+REPEATS_ATTRIBUTE = "repeats"
+EXTENDS_ATTRIBUTE = "extends trial"
+EXTENDED_ATTRIBUTE = "extended by trial"
 
 MAX_NAME_LENGTH = 256
 """Characters of a problem's name; those of a study and its parts have room beside it."""
@@ -193,8 +198,9 @@ runs = Table(
     Column("peak_memory_mb", Float(53), nullable=False),
     Column("started", String(32), nullable=False),
     Column("finished", String(32), nullable=False),
-    # How it was trained: engine_version, trials_in_program, other_workers, and of a trial on an
-    # outer fold outer_fold, chosen_by and chosen_trial. NULL in version 1.
+    # How it was trained: engine_version, trials_in_program, other_workers; of a trial on an outer
+    # fold outer_fold, chosen_by and chosen_trial; of one that adds repeats, extends (UUID of the
+    # configuration's first run) and those repeats. NULL in version 1.
     Column("facts", JSON),
 )
 

@@ -166,17 +166,17 @@ class Task:
         return self._fit([configuration], on_epoch, positions)
 
     def fit_together(
-        self, configurations: Sequence[Configuration], on_epoch: OnEpoch | None = None
+        self, configurations: Sequence[Configuration], on_epoch: OnEpoch | None, at: Sequence[int]
     ) -> list[list[Outcome]]:
-        """Train all folds with several configurations of one program; outcomes of each by fold."""
-        outcomes, n = self._fit(configurations, on_epoch), len(self.folds)
+        """Train folds at some positions with several configurations of one program."""
+        outcomes, n = self._fit(configurations, on_epoch, at), len(at)
         return [outcomes[start : start + n] for start in range(0, len(outcomes), n)]
 
     def _fit(
         self,
         configurations: Sequence[Configuration],
         on_epoch: OnEpoch | None,
-        positions: Sequence[int] | None = None,
+        positions: Sequence[int] | None,
     ) -> list[Outcome]:
         first = configurations[0]
         if first.estimator:
@@ -202,18 +202,13 @@ class Task:
                 else built_size(self._build_network(model, 1))
             )
             if shape != self.problem.dataset.row_shape:
-                size = replace(
-                    size, layers=(Layer(model.features.numeric, shape, 0), *size.layers)
-                )
+                encoder = Layer(model.features.numeric, shape, 0)
+                size = replace(size, layers=(encoder, *size.layers))
             self._cache.sizes[key] = size
         return self._cache.sizes[key]
 
     def network_parameters(self, configuration: Configuration) -> int:
-        """Trainable parameters of one network, 0 of an estimator.
-
-        Raises:
-            UsageError: The network cannot be built.
-        """
+        """Trainable parameters of one network, 0 of an estimator; errors are those of its size."""
         return 0 if configuration.estimator else self.network_size(configuration.model).parameters
 
     def fresh(self) -> Task:

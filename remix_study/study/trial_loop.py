@@ -21,6 +21,7 @@ from remix_study.study.active_trials import (
 from remix_study.study.configurations import label_of
 from remix_study.study.database_errors import retry_transient
 from remix_study.study.evaluation import Evaluation, MembersFailed
+from remix_study.study.extensions import mark_extended
 from remix_study.study.leases import Worker
 from remix_study.study.record import manifest
 from remix_study.study.reporter import Reporter, Summary
@@ -233,6 +234,10 @@ class TrialLoop:
                 raise TakenOver
         active.parameters = self._retry(lambda: self.schedule.parameters(trial, active.key))
         active.label = label_of(active.parameters)
+        active.earlier = earlier = self._retry(lambda: self.schedule.earlier(active.key))
+        if earlier is not None:
+            n_repeats = self.trials.task.study.cv.repeats
+            active.label += f", repeats {earlier.repeats + 1} to {n_repeats}"
 
     def _retry(self, operation: Callable[[], T]) -> T:
         return retry_transient(operation, self.signals)
@@ -265,6 +270,9 @@ class TrialLoop:
             margins = self.schedule.margins(result, active.key)
             facts = {"other_workers": other_workers, **self.schedule.facts(active.key)}
             finish_trial(self.trials, trial, result, slot_of(active.key), margins, facts)
+            if result.earlier:
+                engine = self.trials.storage.engine
+                mark_extended(engine, result.earlier.trial_id, trial.number)
 
         self._retry(write)
         active.trial = None

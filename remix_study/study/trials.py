@@ -123,6 +123,9 @@ def finish_trial(
         "trials_in_program": evaluation.trials_in_program,
         **(facts or {}),
     }
+    if earlier := evaluation.earlier:
+        folds = [trials.task.folds[position] for position in evaluation.positions]
+        facts |= {"extends": earlier.run, "repeats": sorted({fold.repeat for fold in folds})}
     state = TrialState.PRUNED if evaluation.pruned else TrialState.COMPLETE
     try:
         stored = storage.get_trial(trial._trial_id).constraints if margins else {}

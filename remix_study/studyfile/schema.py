@@ -115,7 +115,8 @@ class CrossValidation(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         folds: Number of folds k.
-        repeats: Number of repetitions, each with its own shuffle.
+        repeats: Number of repetitions, each with its own shuffle. A grid that has begun may get
+            more, which are trained beside those that it has.
         validation: Share of each training part that is held out for validation.
         grouped: Whether all rows of a group are on one side of every split.
         redraw: Whether the rows that make a problem imbalanced are drawn anew for every repeat.

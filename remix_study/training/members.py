@@ -103,6 +103,9 @@ class FoldMembers:
         is_seen = np.zeros(len(self.problem.y), dtype=bool)
         for member in self.members:
             is_seen[member.training.rows] = is_seen[member.validation] = True
+        if self.problem.draws:
+            # The same rows however many repeats there are.
+            is_seen = np.isin(np.arange(len(is_seen)), self.problem.draws[0])
         origin = far_origin(self.problem.X if is_seen.all() else self.problem.X[is_seen])
         X = (self.problem.X - origin).astype(np.float32)
         return X, prepared.fill - origin, prepared.centre - origin, prepared.scale
