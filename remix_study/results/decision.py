@@ -28,7 +28,7 @@ from remix_study.results.effects import (
     paired_interval,
     score_interval,
 )
-from remix_study.results.equivalence import Word, posterior_of, rope_of, word_of
+from remix_study.results.equivalence import Word, compare, rope_of, word_of
 from remix_study.results.forms import Form, forms_of
 from remix_study.results.methods import SIMPLEST_FIRST, Method
 from remix_study.results.probabilities import ProbabilityReader
@@ -157,7 +157,8 @@ class Decision:
 
     def word(self, form: Form, against: Form, metric: str) -> Word:
         """How one entry compares with another on test parts."""
-        return word_of(posterior_of(self.difference(form, against, metric), metric))
+        first, second = form.scores["test"][metric], against.scores["test"][metric]
+        return word_of(compare(first, second, metric, self.comparison.ratio))
 
     def shown_metrics(self) -> tuple[str, ...]:
         """Metrics of the decision's table: objectives, core metrics, those of the rare class."""

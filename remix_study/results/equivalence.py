@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
+import pandas as pd
 from scipy import stats
 
 from remix_study.metrics import METRICS, better_sign, find_metric
-from remix_study.results.effects import Interval
+from remix_study.results.effects import Interval, paired_interval
 from remix_study.results.significance import Posterior
 
 Word = Literal["better", "worse", "practically equal", "cannot tell"]
@@ -37,6 +38,27 @@ ROPES: Mapping[str, float] = MappingProxyType(
 )
 """Half the width of the region of practical equivalence of each metric, in its own units: a
 hundredth for shares and correlations, less for squared errors, which are small numbers."""
+
+
+def compare(
+    first: pd.Series[float], second: pd.Series[float], metric: str, ratio: float
+) -> Posterior | None:
+    """The posterior of two methods' mean difference in a metric, first minus second.
+
+    None with too few folds, and where on most of them both have the metric's worst value: two
+    methods that never find the rare class differ by nothing that these folds could show.
+
+    Args:
+        first: Scores by fold.
+        second: The same of the other method; folds that both have are compared.
+        metric: What they are scores of.
+        ratio: n_test / n_train of the corrected standard error.
+    """
+    first, second = first.align(second, join="inner")
+    worst = find_metric(metric).worst
+    if ((first == worst) & (second == worst)).mean() > 0.5:
+        return None
+    return posterior_of(paired_interval(first, second, ratio), metric)
 
 
 def posterior_of(difference: Interval, metric: str, rope: float | None = None) -> Posterior | None:

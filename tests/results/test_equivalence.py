@@ -1,13 +1,14 @@
 """The posterior of a difference and the word that it makes sure of."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from remix_study.metrics import METRICS
 from remix_study.results.effects import corrected_interval
-from remix_study.results.equivalence import ROPES, posterior_of, word_of
+from remix_study.results.equivalence import ROPES, compare, posterior_of, word_of
 from remix_study.results.significance import Posterior
 
 
@@ -69,3 +70,10 @@ def test_every_metric_has_a_region():
     assert set(METRICS) <= set(ROPES)
     assert all(0 < rope < 0.05 for rope in ROPES.values())
     assert word_of(Posterior(0.94, 0.06, 0.0)) == "cannot tell"
+
+
+def test_two_methods_that_never_find_the_rare_class_are_not_equal():
+    nothing, something = pd.Series([0.0] * 10), pd.Series([0.4, 0.5] * 5)
+    assert compare(nothing, nothing, "g_mean", 1.0) is None
+    assert word_of(compare(nothing, something, "g_mean", 1.0)) == "worse"
+    assert word_of(compare(something, something, "g_mean", 1.0)) == "practically equal"
