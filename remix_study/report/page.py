@@ -25,6 +25,7 @@ from remix_study.report.sections import overview
 from remix_study.report.sections.decision import headline as decision_headline
 from remix_study.report.sections.verdict import headline, tally_lines
 from remix_study.report.sentences import SENTENCES
+from remix_study.results.candidates import with_following_searches
 from remix_study.results.comparison import comparisons
 from remix_study.results.decision import decide
 from remix_study.results.frames import StudyFrames, load_frames
@@ -203,7 +204,8 @@ def outcome_lines(frames: StudyFrames) -> tuple[str, ...]:
     lines = []
     for verdict in shown:
         title = verdict.comparison.full_title
-        decision = decide(verdict.comparison, frames.probabilities)
+        (candidates,) = with_following_searches([verdict.comparison], frames)
+        decision = decide(candidates, frames.probabilities)
         lines += [f"{title}: {decision_headline(decision)}"] if decision else []
         lines += [f"{title}: {headline(verdict)}"] if verdict.remix or not decision else []
     for search in search_summaries(compared, frames.searches)[:MOST_PROBLEMS]:

@@ -21,6 +21,7 @@ from remix_study.report.sections import (
     verdict,
 )
 from remix_study.results.calibration import MethodReliability, method_reliabilities
+from remix_study.results.candidates import with_following_searches
 from remix_study.results.comparison import Comparison, comparisons
 from remix_study.results.corrections import corrected_methods, with_methods
 from remix_study.results.decision import Decision, decide
@@ -97,7 +98,8 @@ def make_context(frames: StudyFrames) -> PageContext:
         corrected = corrected_methods(comparison, read, remix, frames.summaries)
         main.append(with_methods(comparison, corrected))
         headline.append(with_methods(for_headline, corrected))
-        decisions.append(decide(for_headline, read))
+        (candidates,) = with_following_searches([for_headline], frames)
+        decisions.append(decide(candidates, read))
         methods = method_reliabilities(comparison, read, remix, frames.summaries)
         reliabilities.append((main[-1], methods))
     roles = replace(roles, main=tuple(main), headline=tuple(headline))

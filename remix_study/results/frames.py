@@ -75,6 +75,7 @@ class StudyFrames:
         scores: tidy: `run`, `repeat`, `fold`, `part` ("validation" | "test"), `metric`, `value`.
         manifests: how each problem was run, one dictionary for each start that trained something.
         searches: of each search what `runs` has not: order, pruned trials, outer folds.
+        following: the same of searches that follow a grid, under the names of its problems.
         summaries: run without probabilities -> what pages compute from these, as
             :mod:`remix_study.results.summary` writes it.
     """
@@ -87,6 +88,7 @@ class StudyFrames:
     probabilities: ProbabilityReader | None = None
     searches: tuple[SearchResult, ...] = ()
     summaries: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    following: StudyFrames | None = None
 
     def validation_only(self) -> StudyFrames:
         """Validation parts in the place of test parts, which nothing made from them can show.
@@ -107,6 +109,7 @@ class StudyFrames:
             probabilities=read_stored
             and (lambda run, repeat, fold, _: read_stored(run, repeat, fold, "validation")),
             searches=(),
+            following=None,
             # Their content is of test parts.
             summaries=dict.fromkeys(self.summaries, EMPTY_SUMMARY),
         )
@@ -121,47 +124,61 @@ def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
         StorageError: The database holds no study, or is damaged.
         UsageError: It holds none of this name.
     """
+    with damaged_rows(), engine.connect() as connection:
+        registered = _selected_studies(connection, names)
+        progress = {problem.name: problem for problem in read_progress(engine)}
+        # Other parts of a search are no problems of their own.
+        of_role = grouped(registered, lambda entry: entry[1].facts.get("role") or "")
+        frames, run_of = _frames_of(connection, of_role.get("", []), progress)
+        following, run_of_following = _frames_of(connection, of_role.get("search", []), progress)
+        contents = {}
+        if tables.summaries in tables.tables_of_runs(connection):
+            summaries = rows_of_runs(connection, tables.summaries, list(run_of))
+            contents = {summary.run_id: summary.content for summary in summaries}
+        searches = load_searches(connection, registered)
+    run_of |= run_of_following
+    return replace(
+        frames,
+        probabilities=probability_reader(engine, grouped(run_of, run_of.__getitem__)),
+        searches=searches,
+        # Of repeats that were added to a summary alone there are probabilities.
+        summaries={run_of[run]: contents.get(run_of[run], EMPTY_SUMMARY) for run in contents},
+        following=following,
+    )
+
+
+def _frames_of(
+    connection: Connection, studies: Sequence[Registered], progress: Mapping[str, Progress]
+) -> tuple[StudyFrames, dict[int, int]]:
+    """The frames of some studies; run -> the run that it is part of."""
     runs: list[dict[str, Any]] = []
     folds: list[dict[str, Any]] = []
     scores: list[Any] = []
     run_of: dict[int, int] = {}
     manifests: list[Mapping[str, Any]] = []
-    with damaged_rows(), engine.connect() as connection:
-        registered = _selected_studies(connection, names)
-        searches = load_searches(connection, registered)
-        # Parts of a search are no problems of their own.
-        problems = [(study_id, row) for study_id, row in registered if not row.facts.get("role")]
-        progress = {problem.name: problem for problem in read_progress(engine)}
-        for study_id, row in problems:
-            chains = _complete_trials(connection, study_id, row)
-            runs += [_run_record(row, chain) for chain in chains]
-            run_ids = [trial.run for chain in chains for trial in chain]
-            run_of |= {trial.run: chain[-1].run for chain in chains for trial in chain}
-            folds += [
-                _fold_record(fold, row.facts) | {"run": run_of[fold.run_id]}
-                for fold in rows_of_runs(connection, tables.folds, run_ids)
-            ]
-            scores += rows_of_runs(connection, tables.scores, run_ids)
-            manifests += connection.execute(
-                select(tables.manifests.c.manifest)
-                .where(tables.manifests.c.study_uuid == row.uuid)
-                .order_by(tables.manifests.c.id)
-            ).scalars()
-        contents = {}
-        if tables.summaries in tables.tables_of_runs(connection):
-            summaries = rows_of_runs(connection, tables.summaries, list(run_of))
-            contents = {summary.run_id: summary.content for summary in summaries}
-    return StudyFrames(
-        problems=pd.DataFrame([_problem_record(row, progress[row.name]) for _, row in problems]),
+    for study_id, row in studies:
+        chains = _complete_trials(connection, study_id, row)
+        runs += [_run_record(row, chain) for chain in chains]
+        run_ids = [trial.run for chain in chains for trial in chain]
+        run_of |= {trial.run: chain[-1].run for chain in chains for trial in chain}
+        folds += [
+            _fold_record(fold, row.facts) | {"run": run_of[fold.run_id]}
+            for fold in rows_of_runs(connection, tables.folds, run_ids)
+        ]
+        scores += rows_of_runs(connection, tables.scores, run_ids)
+        manifests += connection.execute(
+            select(tables.manifests.c.manifest)
+            .where(tables.manifests.c.study_uuid == row.uuid)
+            .order_by(tables.manifests.c.id)
+        ).scalars()
+    frames = StudyFrames(
+        problems=pd.DataFrame([_problem_record(row, progress[row.name]) for _, row in studies]),
         runs=pd.DataFrame(runs, columns=_RUN_COLUMNS),
         folds=pd.DataFrame(folds, columns=_FOLD_COLUMNS),
         scores=_of_joined_runs(tidy_scores(scores), run_of),
         manifests=tuple(manifests),
-        probabilities=probability_reader(engine, grouped(run_of, run_of.__getitem__)),
-        searches=searches,
-        # Of repeats that were added to a summary alone there are probabilities.
-        summaries={run_of[run]: contents.get(run_of[run], EMPTY_SUMMARY) for run in contents},
     )
+    return frames, run_of
 
 
 def _of_joined_runs(scores: pd.DataFrame, run_of: Mapping[int, int]) -> pd.DataFrame:

@@ -1,0 +1,55 @@
+"""Trials of a search that followed a grid compete with the grid's methods."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from made_up_studies import MadeUpProblem, made_up_frames
+
+from remix_study.results.candidates import with_following_searches
+from remix_study.results.comparison import comparisons
+from remix_study.results.decision import decide
+
+GRID = MadeUpProblem(methods=(("baseline", None), ("balance", None)))
+SEARCH = replace(GRID, methods=(("mixup", 0.1), ("remix", 0.3)), algorithm="tpe")
+
+
+def frames(**constraints):
+    following = made_up_frames(SEARCH, seed=8)
+    # Runs of one database have numbers of their own.
+    moved = {
+        name: getattr(following, name).assign(run=lambda frame: frame["run"] + 1000)
+        for name in ("runs", "folds", "scores")
+    }
+    problems = following.problems.assign(**constraints)
+    return replace(made_up_frames(GRID), following=replace(following, problems=problems, **moved))
+
+
+def test_the_trials_are_methods_with_their_own_scores():
+    both = frames()
+    (plain,) = comparisons(both)
+    (joined,) = with_following_searches([plain], both)
+    (search,) = comparisons(both.following)
+    labels = [method.label for method in joined.methods]
+    assert labels == ["baseline", "balance", *(method.label for method in search.methods)]
+    for part in ("validation", "test"):
+        for source in (plain, search):
+            for method in source.methods:
+                expected = source.score(method.label, "bbs", part)
+                assert joined.score(method.label, "bbs", part).to_list() == expected.to_list()
+    decision = decide(joined, None)
+    assert {form.label for form in decision.entries} == set(labels)
+
+
+def test_a_grid_without_a_search_is_as_it_was():
+    alone = made_up_frames(GRID)
+    (plain,) = comparisons(alone)
+    assert with_following_searches([plain], alone) == [plain]
+
+
+@pytest.mark.parametrize("constraints", [[("min_recall >= 0.5",)]])
+def test_trials_under_constraints_are_left_out(constraints):
+    both = frames(constraints=constraints)
+    (plain,) = comparisons(both)
+    assert with_following_searches([plain], both) == [plain]
