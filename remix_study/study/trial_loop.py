@@ -236,8 +236,9 @@ class TrialLoop:
         active.label = label_of(active.parameters)
         active.earlier = earlier = self._retry(lambda: self.schedule.earlier(active.key))
         if earlier is not None:
-            n_repeats = self.trials.task.study.cv.repeats
-            active.label += f", repeats {earlier.repeats + 1} to {n_repeats}"
+            first, last = earlier.repeats + 1, self.trials.task.study.cv.repeats
+            added = f"repeat {last}" if first == last else f"repeats {first} to {last}"
+            active.label += f", {added}"
 
     def _retry(self, operation: Callable[[], T]) -> T:
         return retry_transient(operation, self.signals)

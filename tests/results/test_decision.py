@@ -11,6 +11,7 @@ from gaussian_studies import gaussian_frames
 from sklearn.metrics import brier_score_loss, recall_score
 
 from remix_study.metrics import score
+from remix_study.report.sections.decision import headline
 from remix_study.results.comparison import comparisons
 from remix_study.results.decision import decide, table
 from remix_study.results.effects import corrected_interval
@@ -192,6 +193,15 @@ def test_a_method_without_scores_on_every_fold_does_not_compete(frames):
     (comparison,) = comparisons(replace(frames, folds=folds))
     decision = decide(comparison, frames.probabilities)
     assert "baseline" not in {form.method.label for form in decision.entries}
+
+
+def test_the_headline_names_what_is_practically_equal(frames, comparison):
+    decision = decide(comparison, frames.probabilities)
+    chosen = decision.chosen.label
+    other = next(form.label for form in decision.entries if form is not decision.chosen)
+    decision.__dict__["words"] = {other: dict.fromkeys(decision.objectives, "practically equal")}
+    text = f"Any of these: {chosen} and {other}; the simplest is {chosen}"
+    assert headline(decision).startswith(text)
 
 
 def test_json_and_table(frames, comparison):

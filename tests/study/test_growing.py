@@ -279,7 +279,7 @@ def test_status_repair_and_copies_know_extensions(capsys):
     Path("tiny.toml").write_text(grown(3))
     assert main(["run", "tiny.toml"]) == 0
     output = capsys.readouterr().out
-    assert "remix (0.1), repeats 3 to 3" in output
+    assert "remix (0.1), repeat 3 " in output
     assert main(["repair"]) == 0
     assert main(["import", "remix-study.db", "--storage", "sqlite:///copy.db"]) == 0
     assert main(["repair", "--storage", "sqlite:///copy.db"]) == 0
