@@ -16,6 +16,8 @@ from remix_study.errors import DataError
 
 # Standardising squares the features; beyond this value a variance is no longer a finite float64.
 LARGEST = 1e100
+# Cells that are hashed at a time.
+_MOST_CELLS = 1 << 20
 
 _WHOLE_NUMBER = re.compile(r"([+-]?\d+)\.0*")
 _INTEGER = re.compile(r"[+-]?\d+")
@@ -27,8 +29,9 @@ class Dataset:
 
     Attributes:
         name: What a study file calls it.
-        X: Features, float64 of shape (n, d), NaN where a value is missing, or the pixels of
-            images, uint8 of shape (n, height, width, channels); read-only.
+        X: Features, float64 of shape (n, d), or float32 where an array of it was given, NaN where
+            a value is missing; or the pixels of images, uint8 of shape (n, height, width,
+            channels); read-only.
         y: Class codes, intp of shape (n,), indices into ``classes``; read-only.
         classes: Class names as a study file writes them, in numeric order when all are
             integers, else sorted.
@@ -155,7 +158,7 @@ def encode_groups(groups: Iterable[object]) -> NDArray[np.intp]:
 
 
 def check_features(
-    X: NDArray[np.float64],
+    X: NDArray[np.floating],
     features: Sequence[str],
     where: str,
     place: Callable[[int], str] | None = None,
@@ -173,10 +176,11 @@ def check_features(
     """
     # By column, as a comparison of all values would take as much memory as they do. NaN compares
     # false, so missing values pass.
-    too_large = (np.fmax.reduce(X, axis=0) > LARGEST) | (np.fmin.reduce(X, axis=0) < -LARGEST)
+    highest, lowest = (np.float64(f.reduce(X, axis=0)) for f in (np.fmax, np.fmin))
+    too_large = (highest > LARGEST) | (lowest < -LARGEST)
     if too_large.any():
         column = int(too_large.argmax())
-        values = X[:, column]
+        values = np.float64(X[:, column])
         is_odd = np.abs(values) > LARGEST
         fault = "infinite" if np.isinf(values).any() else f"larger than {LARGEST:g}"
         begin = place(int(is_odd.argmax())) if place else where
@@ -213,7 +217,10 @@ def fingerprint(
     digest = hashlib.sha256(repr((X.shape, tuple(classes))).encode())
     # Images stay bytes: as float64 they would take eight times the memory.
     has_images = X.dtype == np.uint8
-    digest.update(np.ascontiguousarray(X, dtype="u1" if has_images else "<f8").data)
+    rows_at_a_time = max(1, _MOST_CELLS // max(1, X[0].size))
+    for start in range(0, len(X), rows_at_a_time):
+        rows = X[start : start + rows_at_a_time]
+        digest.update(np.ascontiguousarray(rows, dtype="u1" if has_images else "<f8").data)
     digest.update(np.ascontiguousarray(y, dtype="<i8").tobytes())
     if groups is not None:
         digest.update(np.ascontiguousarray(groups, dtype="<i8").tobytes())

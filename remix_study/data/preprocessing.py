@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 # Standardised features are clipped to +-5, as in the paper's experiments.
 CLIP = 5.0
+# Cells that statistics are computed of at a time.
+_MOST_CELLS = 1 << 19
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +55,7 @@ class Preprocessing:
 
 
 def fit_preprocessing(
-    X: NDArray[np.float64], training_rows: Sequence[NDArray[np.intp]]
+    X: NDArray[np.floating], training_rows: Sequence[NDArray[np.intp]]
 ) -> Preprocessing:
     """Fit scikit-learn's SimpleImputer and StandardScaler on each member's training rows.
 
@@ -64,10 +66,15 @@ def fit_preprocessing(
     from sklearn.impute import SimpleImputer
     from sklearn.preprocessing import StandardScaler
 
-    statistics = []
-    for rows in training_rows:
-        imputer = SimpleImputer(keep_empty_features=True).fit(X[rows])
-        scaler = StandardScaler().fit(imputer.transform(X[rows]))
-        statistics.append((imputer.statistics_, scaler.mean_, scaler.scale_))
-    fill, centre, scale = (np.stack(arrays) for arrays in zip(*statistics, strict=True))
+    fill, centre, scale = (np.empty((len(training_rows), X.shape[1])) for _ in range(3))
+    for member, rows in enumerate(training_rows):
+        # Some columns at a time: all of a large table would take several copies of it. One alone
+        # would be summed in another order.
+        n_blocks = max(1, min(X.shape[1] // 2, len(rows) * X.shape[1] // _MOST_CELLS))
+        for columns in np.array_split(np.arange(X.shape[1]), n_blocks):
+            block = X[np.ix_(rows, columns)].astype(np.float64)
+            at = np.s_[member, columns[0] : columns[-1] + 1]
+            imputer = SimpleImputer(keep_empty_features=True).fit(block)
+            scaler = StandardScaler().fit(imputer.transform(block))
+            fill[at], centre[at], scale[at] = imputer.statistics_, scaler.mean_, scaler.scale_
     return Preprocessing(fill, centre, scale)

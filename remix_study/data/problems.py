@@ -51,9 +51,9 @@ class Problem:
 
     @cached_property
     def X(self) -> NDArray[Any]:
-        """Features of the kept rows: float64 (n, d), NaN where missing, or uint8 images."""
-        X = self.dataset.X[self.rows]
-        X.flags.writeable = False
+        """Features of the kept rows (n, d), NaN where missing, or images, as the data set's."""
+        has_all = len(self.rows) == len(self.dataset.X)
+        freeze(X := self.dataset.X if has_all else self.dataset.X[self.rows])
         return X
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -35,7 +35,8 @@ class CompiledProblem:
 
     Attributes:
         network: What is trained.
-        X: float32 (n, d), missing values as NaN, or images uint8 (n, height, width, channels).
+        X: float32 (n, d), missing values as NaN, or images uint8 (n, height, width, channels); not
+            kept, since large tables have no room for a second copy.
         y: int32 (n,).
         n_classes: Number of classes K.
         fill: (members, d) what missing values become; d is 0 for images, which are only scaled.
@@ -53,7 +54,7 @@ class CompiledProblem:
     """
 
     network: Network
-    X: NDArray[Any]
+    X: InitVar[NDArray[Any]]
     y: NDArray[np.int32]
     n_classes: int
     fill: NDArray[Any]
@@ -69,7 +70,7 @@ class CompiledProblem:
     pace: Pace = field(init=False, default_factory=Pace)
     _kept: dict[tuple[Any, ...], Any] = field(init=False, default_factory=dict)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, X: NDArray[Any]) -> None:
         """Put the rows on the device; the first trial compiles."""
         if self.draws_on_device is None:
             self.draws_on_device = has_accelerator()
@@ -80,7 +81,7 @@ class CompiledProblem:
             augmentation=self.augmentation,
             encoder=self.encoder,
         )
-        self.data = self.program.data(self.X, self.y, self.nominal)
+        self.data = self.program.data(X, self.y, self.nominal)
 
     def first_values(self, seeds: Sequence[int]) -> FirstValues:
         """Return the first values of a stack on the device, kept for later trials.

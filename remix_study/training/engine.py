@@ -74,7 +74,7 @@ class Engine(CompiledProblem):
         strategies = (strategy,) if isinstance(strategy, Strategy) else tuple(strategy)
         self._check(strategies)
         stack = self.network.stack
-        longest_block = _BLOCK if self.X.ndim == 2 else _IMAGE_BLOCK
+        longest_block = _BLOCK if len(self.data.X.shape) == 2 else _IMAGE_BLOCK
         block = min(longest_block, max(len(m.validation) for m in members))
         longest = max(len(m.training.rows) for m in members)
         rate = self.network.dropout if dropout is None else dropout

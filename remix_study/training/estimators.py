@@ -153,7 +153,7 @@ def _feature_reader(
     """What gives the features of rows as the estimator takes them."""
     X, preprocessing = folds.problem.X, folds.preprocessing
     if estimator.rows == "raw" or preprocessing is None:
-        return lambda rows: X[rows]
+        return lambda rows: X[rows].astype(np.float64, copy=False)
     # Some estimators compute in the precision of their features.
     return lambda rows: preprocessing.apply(position, X[rows]).astype(np.float64)
 

@@ -71,6 +71,7 @@ class Outcome:
 
 # A feature this many times its range away from zero would lose digits in float32.
 _FAR = 1e3
+_ROWS_AT_A_TIME = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +108,13 @@ class FoldMembers:
             # The same rows however many repeats there are.
             is_seen = np.isin(np.arange(len(is_seen)), self.problem.draws[0])
         origin = far_origin(self.problem.X if is_seen.all() else self.problem.X[is_seen])
-        X = (self.problem.X - origin).astype(np.float32)
+        X = self.problem.X
+        if X.dtype != np.float32 or origin.any():
+            moved = np.empty(X.shape, np.float32)
+            for start in range(0, len(X), _ROWS_AT_A_TIME):
+                part = slice(start, start + _ROWS_AT_A_TIME)
+                moved[part] = X[part] - origin
+            X = moved
         return X, prepared.fill - origin, prepared.centre - origin, prepared.scale
 
     def encoder(self, features: Features) -> Encoder | None:
@@ -156,14 +163,15 @@ def _make_member(
     return Member(member_seed, rows, fold.validation.astype(np.int32), fold.test.astype(np.int32))
 
 
-def far_origin(X: NDArray[np.float64]) -> NDArray[np.float64]:
+def far_origin(X: NDArray[np.floating]) -> NDArray[np.float64]:
     """What to subtract from each feature (n, d) before it becomes float32, 0 for nearly all.
 
     Standardising undoes any shift, so this changes no result; it only keeps the digits of a
     feature such as a time stamp, whose values lie far from zero and close to each other.
     """
     with np.errstate(invalid="ignore"):
-        low, high = np.nanmin(X, axis=0, initial=np.inf), np.nanmax(X, axis=0, initial=-np.inf)
+        low = np.nanmin(X, axis=0, initial=np.inf).astype(np.float64)
+        high = np.nanmax(X, axis=0, initial=-np.inf).astype(np.float64)
         is_far = np.maximum(np.abs(low), np.abs(high)) > _FAR * (high - low)
         middle = (low + high) / 2
     return np.where(is_far & np.isfinite(middle), middle, 0.0)

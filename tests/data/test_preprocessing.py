@@ -8,10 +8,12 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from remix_study.data import preprocessing
 from remix_study.data.arrays import from_arrays
 from remix_study.data.folds import make_folds
 from remix_study.data.preprocessing import CLIP, fit_preprocessing
 from remix_study.data.problems import make_problem
+from remix_study.training.members import make_members
 
 
 def difficult_features(rows: int = 200) -> np.ndarray:
@@ -127,3 +129,36 @@ def test_the_input_is_left_alone() -> None:
     before = X.tobytes()
     fit_preprocessing(X, training_rows()).apply(0, X)
     assert X.tobytes() == before
+
+
+@pytest.mark.parametrize("n_features", [1, 2, 7])
+def test_columns_are_fitted_some_at_a_time_to_the_same_bits(
+    monkeypatch: pytest.MonkeyPatch, n_features: int
+) -> None:
+    rng = np.random.default_rng(3)
+    X = rng.normal(1e3, 5, (400, n_features))
+    X[rng.random(X.shape) < 0.1] = np.nan
+    rows = [np.arange(0, 300), np.arange(100, 400)]
+    at_once = fit_preprocessing(X, rows)
+    monkeypatch.setattr(preprocessing, "_MOST_CELLS", 1)
+    by_column = fit_preprocessing(X, rows)
+    for name in ("fill", "centre", "scale"):
+        np.testing.assert_array_equal(getattr(by_column, name), getattr(at_once, name))
+
+
+def test_single_precision_is_kept_and_prepared_as_its_values_in_double() -> None:
+    rng = np.random.default_rng(4)
+    single = rng.normal(1e5, 3, (200, 4)).astype(np.float32)
+    y = rng.integers(0, 2, 200)
+    problems = [make_problem(from_arrays(X, y)) for X in (single, single.astype(np.float64))]
+    assert problems[0].X.dtype == np.float32
+    assert problems[0].dataset.sha256 == problems[1].dataset.sha256
+    folds = [make_folds(p, folds=2, repeats=1, validation=0.2, seed=1) for p in problems]
+    members = [make_members(p, f, 1) for p, f in zip(problems, folds, strict=True)]
+    for ours, theirs in zip(members[0].features(), members[1].features(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_problem_with_all_rows_shares_them_with_its_data_set() -> None:
+    problem = make_problem(from_arrays(np.arange(20.0).reshape(10, 2), [0] * 6 + [1] * 4))
+    assert problem.X is problem.dataset.X

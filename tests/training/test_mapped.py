@@ -39,7 +39,7 @@ def mapped(engine: Engine, stack: int) -> Engine:
     """The same engine with a stack of members."""
     return Engine(
         replace(engine.network, stack=stack, is_mapped=True),
-        engine.X,
+        np.asarray(engine.data.X),
         engine.y,
         engine.n_classes,
         engine.fill,
