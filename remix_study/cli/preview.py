@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -74,7 +75,7 @@ def _preview_problem(task: Task) -> dict[str, Any]:
         "features": problem.dataset.n_features,
         "points": n_trials,
         "folds": len(task.folds),
-        "networks": n_trials * len(task.folds),
+        "networks": _networks_per_fold(task) * len(task.folds),
         # Where no trial is pruned.
         "networks_beside": sum(
             planned_work(part)["trials"] * part.folds_per_trial for part in beside
@@ -98,6 +99,7 @@ def _keys(task: Task) -> Keys:
     # As it is for a table of text; other sources of rows have no such keys.
     table = msgspec.structs.asdict(task.spec.table) if task.spec.file or task.spec.files else {}
     options = resolved_options(study.model.name, study.model.options, shape, task.problem.K)
+    ensemble = {"ensemble": study.model.ensemble} if study.model.ensemble > 1 else {}
     header = ("name", "seed", "objectives", "extra_metrics", "note")
     tables = {
         "study": {key: getattr(study, key) for key in header},
@@ -105,7 +107,7 @@ def _keys(task: Task) -> Keys:
         | table
         | {"kind": task.problem.kind, "imbalance": task.problem.imbalance},
         "cv": msgspec.to_builtins(study.cv),
-        "model": {"name": study.model.name, **options},
+        "model": {"name": study.model.name, **options, **ensemble},
         "features": {} if task.problem.dataset.has_images else _features(study.model),
         "training": training,
         **_search_keys("search", study.search),
@@ -115,6 +117,14 @@ def _keys(task: Task) -> Keys:
         name: {key: _as_written(value) for key, value in keys.items() if value is not None}
         for name, keys in tables.items()
     }
+
+
+def _networks_per_fold(task: Task) -> int:
+    """Networks of a fold in all configurations; each as the file has it where Optuna chooses."""
+    work = planned_work(task)
+    if not work["planned"]:
+        return int(work["trials"]) * task.study.model.ensemble
+    return sum(task.configuration(json.loads(key)).networks for key in work["planned"])
 
 
 def _features(model: Model) -> dict[str, Any]:

@@ -168,9 +168,9 @@ def train_trials(
     try:
         if len(active) > 1:
             label = f"{active[0].label} and {len(active) - 1} beside it"
-            epochs = task.configuration(active[0].parameters).epochs
+            first = task.configuration(active[0].parameters)
             (positions,) = _blocks(schedule, active[0])
-            reporter.trial(label, len(active) * len(positions), epochs)
+            reporter.trial(label, len(active) * len(positions) * first.networks, first.epochs)
             all_parameters = [trial.parameters for trial in active]
             results = evaluate_together(task, all_parameters, on_epoch, positions)
             for trial, result in zip(active, results, strict=True):
@@ -201,8 +201,9 @@ def _train_alone(
     task, trial = schedule.trials.task, active.trial
     assert trial is not None
     blocks, rule = _blocks(schedule, active), schedule.pruning_rule(trial, active.key)
-    epochs = task.configuration(active.parameters).epochs
-    reporter.trial(active.label, sum(map(len, blocks)), epochs)
+    configuration = task.configuration(active.parameters)
+    n_networks = sum(map(len, blocks)) * configuration.networks
+    reporter.trial(active.label, n_networks, configuration.epochs)
 
     def should_prune(scores: dict[int, float]) -> bool:
         return rule is not None and retry_transient(lambda: rule(scores), signals)

@@ -66,6 +66,11 @@ class Configuration:
         """Largest number of epochs of a fold; an estimator is fitted once."""
         return 1 if self.estimator else self.training.epochs
 
+    @property
+    def networks(self) -> int:
+        """Networks of a fold; an estimator counts as one."""
+        return 1 if self.estimator else self.model.ensemble
+
 
 def label_of(parameters: Mapping[str, Any]) -> str:
     """Name of a configuration in tables: its strategy, and the other keys that it sets."""
@@ -111,6 +116,9 @@ def configuration_of(
         return Configuration(strategy, training, model, estimator)
     training_keys = {k: v for k, v in parameters.items() if k in Training.__struct_fields__}
     options = {k[6:]: _decoded(v) for k, v in parameters.items() if k.startswith("model.")}
+    if (ensemble := options.pop("ensemble", None)) is not None:
+        size = convert({"ensemble": ensemble}, Model, "search.space.model").ensemble
+        model = msgspec.structs.replace(model, ensemble=size)
     if training_keys:
         training = override(training, training_keys)
     if options:
@@ -210,10 +218,10 @@ def program_stack(study: Study, training: Training, members: int, *, is_shared: 
         is_shared: Whether several trials may share a program.
     """
     if training.stack == "auto" and stacks.has_accelerator() and is_shared:
-        groups = Counter(
-            program_key(configuration_of(parameters, training, study.model))
-            for parameters in grid_configurations(study.search.space)
-        )
+        groups: Counter[Hashable] = Counter()
+        for parameters in grid_configurations(study.search.space):
+            configuration = configuration_of(parameters, training, study.model)
+            groups[program_key(configuration)] += configuration.networks
         return members * max(1, min(max(groups.values()), MAX_AUTO_STACK // members))
     return stacks.stack_size(members) if training.stack in (0, "auto") else int(training.stack)
 

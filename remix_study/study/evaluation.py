@@ -42,7 +42,7 @@ class Evaluation:
         pruned: Whether the trial was ended before its last block.
         values: Mean of each objective on the validation part, over the trained folds and those
             that it extends.
-        network_parameters: Trainable parameters of one network.
+        network_parameters: Trainable parameters of the networks of a fold.
         seconds: Wall time; of trials that trained side by side each has its share.
         started: UTC, ISO 8601.
         finished: UTC, ISO 8601.

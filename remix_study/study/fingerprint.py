@@ -39,6 +39,7 @@ from remix_study.version import ENGINE_VERSION
 ADDED_KEYS: Mapping[str, Any] = {
     "study.extra_metrics": [],
     "cv.redraw": False,
+    "model.ensemble": 1,
     **{f"features.{k}": v for k, v in msgspec.to_builtins(Features()).items()},
     "search.constraints": [],
     "search.prune": False,
@@ -95,10 +96,11 @@ def definition(task: Task) -> dict[str, Any]:
         head["extra_metrics"] = list(study.extra_metrics)
     if not study.cv.redraw:
         del cv["redraw"]
+    ensemble = {"ensemble": study.model.ensemble} if study.model.ensemble > 1 else {}
     sections = {
         "study": head,
         "cv": cv,
-        "model": {"name": study.model.name, **study.model.options},
+        "model": {"name": study.model.name, **study.model.options, **ensemble},
         "training": msgspec.to_builtins(spec.training),
         "problem": {
             "dataset": problem.dataset.name,

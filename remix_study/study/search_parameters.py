@@ -25,6 +25,7 @@ from remix_study.errors import StudyFileError
 from remix_study.study.algorithms import UNCONDITIONAL
 from remix_study.study.configurations import ESTIMATOR, Parameters, encoded, strategy_of
 from remix_study.studyfile.estimators import BUILT_IN, Estimator
+from remix_study.studyfile.features import FEATURE_KEYS
 from remix_study.studyfile.model_options import DEFAULT_DROPOUT
 from remix_study.studyfile.schema import Model, Search, Study, Training
 from remix_study.studyfile.search_space import HIGHEST_ALPHA, Choice, Domain, Range, SearchSpace
@@ -202,7 +203,7 @@ def reference_space(names: tuple[str, ...]) -> SearchSpace:
 def _reference_values(name: str, training: Training, model: Model) -> dict[str, Any]:
     """Value of every key that a search may vary, for a reference."""
     strategy = make_strategy(name)
-    options = {"dropout": DEFAULT_DROPOUT} | model.options
+    options = {"dropout": DEFAULT_DROPOUT, "ensemble": model.ensemble} | model.options
     return {
         "strategy": name,
         "sampler": strategy.sampler,
@@ -211,6 +212,7 @@ def _reference_values(name: str, training: Training, model: Model) -> dict[str, 
         "alpha": make_strategy("remix").alpha,
         **{key: getattr(training, key) for key in Training.__struct_fields__},
         **{f"model.{key}": value for key, value in options.items()},
+        **{key: getattr(model.features, key.partition(".")[2]) for key in FEATURE_KEYS},
     }
 
 

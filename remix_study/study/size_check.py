@@ -38,6 +38,7 @@ def _sizes(task: Task) -> Iterator[TrainingSize]:
     parts, names = space.parts.get("sampler"), space.strategy or DEFAULT_STRATEGIES
     samplers = parts.values if parts else [STRATEGIES[name].sampler for name in names]
     for extreme in _extremes(task):
+        n_networks = n_folds * extreme.networks
         stack = task.stack if stacks.can_stack(extreme.model, extreme.training) else 1
         yield TrainingSize(
             network=task.network_size(extreme.model),
@@ -46,9 +47,9 @@ def _sizes(task: Task) -> Iterator[TrainingSize]:
             values=dataset.n_features,
             has_images=dataset.has_images,
             batch_size=extreme.training.batch_size,
-            folds=n_folds,
+            folds=n_networks,
             stack=stack,
-            stacks=min(stacks.stacks_at_a_time(task.cores), -(-n_folds // stack)),
+            stacks=min(stacks.stacks_at_a_time(task.cores), -(-n_networks // stack)),
             has_smote=bool(set(samplers) & set(SMOTE_SAMPLERS)),
         )
 

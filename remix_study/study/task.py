@@ -190,6 +190,7 @@ class Task:
             dropout=dropout_rate(first.model),
             on_epoch=on_epoch,
             places=positions,
+            ensemble=first.model.ensemble,
         )
 
     def network_size(self, model: Model) -> NetworkSize:
@@ -208,8 +209,10 @@ class Task:
         return self._cache.sizes[key]
 
     def network_parameters(self, configuration: Configuration) -> int:
-        """Trainable parameters of one network, 0 of an estimator; errors are those of its size."""
-        return 0 if configuration.estimator else self.network_size(configuration.model).parameters
+        """Trainable parameters of a fold's networks; errors are those of its size."""
+        if configuration.estimator:
+            return 0
+        return self.network_size(configuration.model).parameters * configuration.networks
 
     def fresh(self) -> Task:
         """The same task with nothing built yet, for other rows or folds."""

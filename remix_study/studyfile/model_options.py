@@ -89,7 +89,9 @@ BUILT_IN_AUGMENTATION = Augmentation().name
 
 def parse_model(table: Mapping[str, Any], features: Mapping[str, Any]) -> Model:
     """Parse ``[model]`` and ``[features]``; raises as :func:`check_model`."""
-    model = convert(_name_and_options(table, Model().name), Model, "model")
+    ensemble = {key: value for key, value in table.items() if key == "ensemble"}
+    others = {key: value for key, value in table.items() if key != "ensemble"}
+    model = convert(_name_and_options(others, Model().name) | ensemble, Model, "model")
     model = replace(model, features=convert(features, Features, "features"))
     check_model(model)
     return model
@@ -102,7 +104,8 @@ def check_model(model: Model) -> None:
         StudyFileError: The name, an option or a value is unknown.
     """
     if model.name in BUILT_IN_MODELS:
-        convert(model.options, BUILT_IN_MODELS[model.name], "model", other_keys=["name"])
+        keys = ["name", "ensemble"]
+        convert(model.options, BUILT_IN_MODELS[model.name], "model", other_keys=keys)
         return
     if ":" not in model.name and not entry_points(group=MODEL_ENTRY_POINTS, name=model.name):
         names = ", ".join(f'"{name}"' for name in BUILT_IN_MODELS)

@@ -15,7 +15,7 @@ from remix_study.errors import UsageError
 from remix_study.seeds import derive_seed
 from remix_study.studyfile.schema import Training
 from remix_study.training.compiled_problem import CompiledProblem
-from remix_study.training.members import Member, OnEpoch, Outcome
+from remix_study.training.members import Member, OnEpoch, Outcome, mean_outcome
 from remix_study.training.stack_trainer import StackTrainer
 from remix_study.training.stacks import program_key, stacks_at_a_time
 from remix_study.training.step import Weights
@@ -50,6 +50,7 @@ class Engine(CompiledProblem):
         dropout: float | None = None,
         on_epoch: OnEpoch | None = None,
         places: Sequence[int] | None = None,
+        ensemble: int = 1,
     ) -> list[Outcome]:
         """Train members under one strategy, or under each of several.
 
@@ -62,6 +63,8 @@ class Engine(CompiledProblem):
             on_epoch: Called after every epoch of a stack with the number of members that ran it,
                 by one thread at a time.
             places: Positions of the members to train; all of them when None.
+            ensemble: Networks a member, each with a seed of its own, that of the first being the
+                member's. They stop by themselves, and their probabilities are averaged.
 
         Returns:
             One outcome a trained member, in order, strategy by strategy. An outcome does not
@@ -79,7 +82,13 @@ class Engine(CompiledProblem):
         longest = max(len(m.training.rows) for m in members)
         rate = self.network.dropout if dropout is None else dropout
         positions = range(len(members)) if places is None else places
-        runs = [(position, s) for s in strategies for position in positions]
+        # The first networks come first: their stacks' rows then serve the others, too.
+        runs = [
+            (position, s, number)
+            for s in strategies
+            for number in range(ensemble)
+            for position in positions
+        ]
         trainers, sizes = [], []
         for start in range(0, len(runs), stack):
             present = runs[start : start + stack]
@@ -88,9 +97,12 @@ class Engine(CompiledProblem):
             trainers.append(
                 StackTrainer(
                     self,
-                    [_with_seed_for(members[position], s) for position, s in padded],
-                    [position for position, _ in padded],
-                    [s for _, s in padded],
+                    [
+                        _with_seed_for(members[position], s, number)
+                        for position, s, number in padded
+                    ],
+                    [position for position, _, _ in padded],
+                    [s for _, s, _ in padded],
                     training,
                     dropout=rate,
                     block=block,
@@ -107,12 +119,18 @@ class Engine(CompiledProblem):
 
         outcomes = _train(trainers, sizes, report_epoch, stacks_at_a_time(self.cores))
         self._last_weights = [trainer.weights for trainer in trainers]
-        return outcomes
+        n, each = len(positions), len(positions) * ensemble
+        return [
+            mean_outcome(outcomes[at : start + each : n])
+            for start in range(0, len(outcomes), each)
+            for at in range(start, start + n)
+        ]
 
     def member_weights(self, member: int) -> list[NDArray[Any]]:
         """Return the weights that a member of the last trial was scored with.
 
-        They have no member axis, in the order of the network's variables.
+        They have no member axis, in the order of the network's variables. Of an ensemble they are
+        those of its first network.
         """
         stack, place = divmod(member, self.network.stack)
         return self.program.member_weights(self._last_weights[stack], place)
@@ -128,11 +146,10 @@ class Engine(CompiledProblem):
             raise ValueError("strategies of several programs cannot share a stack")
 
 
-def _with_seed_for(member: Member, strategy: Strategy) -> Member:
-    """Return the member with the seed that the strategy trains it from."""
-    if not strategy.has_own_seeds:
-        return member
-    return replace(member, seed=derive_seed(member.seed, strategy.loss))
+def _with_seed_for(member: Member, strategy: Strategy, number: int) -> Member:
+    """Return the member with the seed that the strategy trains its network of this number from."""
+    seed = derive_seed(member.seed, strategy.loss) if strategy.has_own_seeds else member.seed
+    return replace(member, seed=derive_seed(seed, "ensemble", number) if number else seed)
 
 
 def _train(

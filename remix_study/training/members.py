@@ -69,6 +69,22 @@ class Outcome:
     trained_on: PlanSummary
 
 
+def mean_outcome(outcomes: Sequence[Outcome]) -> Outcome:
+    """The outcome of an ensemble: mean probabilities; epochs and curves of its first network.
+
+    It fails where one of its networks does.
+    """
+    if len(outcomes) == 1:
+        return outcomes[0]
+    failed = next((outcome for outcome in outcomes if outcome.failed), None)
+
+    def mean(part: str) -> NDArray[np.float32]:
+        probabilities = np.stack([getattr(outcome, part) for outcome in outcomes])
+        return np.asarray(probabilities.mean(axis=0, dtype=np.float64), np.float32)
+
+    return replace(failed or outcomes[0], validation=mean("validation"), test=mean("test"))
+
+
 # A feature this many times its range away from zero would lose digits in float32.
 _FAR = 1e3
 _ROWS_AT_A_TIME = 1 << 14

@@ -192,7 +192,7 @@ def test_a_key_written_out_at_its_default_is_no_change(storage):
     text = tiny(NO_MODEL)
     uuid = register_study(storage, task_of(text)).uuid
     register_study(storage, task_of(text)).optuna.ask()
-    model = "[model]\nhidden = [128, 64]\ndropout = 0.1\n\n[training]\npatience = 20"
+    model = "[model]\nhidden = [128, 64]\nensemble = 1\ndropout = 0.1\n\n[training]\npatience = 20"
     written = tiny(
         NO_MODEL,
         ("[training]", model),

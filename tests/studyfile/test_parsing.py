@@ -199,9 +199,10 @@ def test_messages_about_problems(key, expected):
             "[model]\nname = 'cnn2'",
             'model.name: "cnn2" is unknown; write "mlp", "cnn" or "package.module',
         ),
-        ("[model]\nwidth = 1", "model.width: unknown key; known: hidden, dropout, name"),
+        ("[model]\nwidth = 1", "model.width: unknown key; known: hidden, dropout, name, ensemble"),
         ("[model]\ndropout = 1", "model.dropout: expected a number from 0 and below 1 (found 1)"),
         ("[model]\nhidden = [4, 0]", "model.hidden[1]: expected a whole number from 1 to 100,000"),
+        ("[model]\nensemble = 0", "model.ensemble: expected a whole number from 1 to 100 (found"),
         ("[features]\nbins = 1", "features.bins: expected a whole number from 2 to 256 (found 1)"),
         ("[features]\nkind = 1", "features.kind: unknown key; known: numeric, bins, mix"),
         (

@@ -15,6 +15,7 @@ from remix_study.batches.plan import plan_epoch
 from remix_study.batches.strategies import make_strategy, strategy_names
 from remix_study.seeds import derive_seed
 from remix_study.training import engine as engine_module
+from remix_study.training.members import mean_outcome
 from remix_study.training.pace import Pace
 
 
@@ -274,3 +275,45 @@ def test_strategies_of_several_programs_are_refused(problem):
         problem.engine(members).fit(
             members, [make_strategy("remix"), make_strategy("focal")], short_training()
         )
+
+
+def test_an_ensemble_has_the_mean_probabilities_of_its_networks(problem):
+    members, strategy, keys = (
+        problem.members(),
+        make_strategy("remix", 0.3),
+        short_training(epochs=2),
+    )
+    engine = problem.engine(members)
+    alone = engine.fit(members, strategy, keys)
+    several = (strategy, make_strategy("cost"))
+    both = engine.fit(members, several, keys, ensemble=3)
+    assert_same_bits(engine.fit(members, strategy, keys, ensemble=1), alone)
+    seeds = [[derive_seed(m.seed, "ensemble", number) for m in members] for number in (1, 2)]
+    others = [
+        engine.fit(
+            [replace(m, seed=s) for m, s in zip(members, each, strict=True)], strategy, keys
+        )
+        for each in seeds
+    ]
+    for position, outcome in enumerate(both[:3]):
+        networks = [alone[position], *(outcomes[position] for outcomes in others)]
+        assert not np.array_equal(networks[0].test, networks[1].test)
+        for part in ("validation", "test"):
+            mean = np.mean([getattr(n, part).astype(np.float64) for n in networks], axis=0)
+            np.testing.assert_array_equal(getattr(outcome, part), mean.astype(np.float32))
+        # The first one is what is trained without an ensemble.
+        np.testing.assert_array_equal(outcome.loss, alone[position].loss)
+        assert outcome.epochs == alone[position].epochs
+    assert len(both) == 6
+    assert not np.array_equal(both[3].test, both[0].test)
+
+
+def test_an_ensemble_fails_with_one_of_its_networks(problem):
+    outcomes = problem.engine(problem.members()).fit(
+        problem.members(), make_strategy("baseline"), short_training()
+    )
+    failed = replace(
+        outcomes[1], failed="training loss is not finite in epoch 1", stopped="failed"
+    )
+    assert mean_outcome([outcomes[0], failed]).failed == failed.failed
+    assert not mean_outcome([outcomes[0], outcomes[0]]).failed
