@@ -3,7 +3,8 @@
 In come the true classes of a fold's part, the probabilities that a network gave, and weights of
 rows where a study has them; out goes one number a metric. ``catalogue`` describes every metric,
 ``scoring`` computes them; read these two first. ``class_scores`` scores predicted classes,
-``ranking`` the order of probabilities and their calibration. docs/metrics.md has the formulas.
+``ranking`` the order of probabilities and their calibration, ``costs`` decisions.
+docs/metrics.md has the formulas.
 
 Conventions, the same for every metric:
 
@@ -26,6 +27,7 @@ To add a metric, compute it in ``scoring.score`` and describe it in ``catalogue.
 """
 
 from remix_study.metrics.catalogue import (
+    BUILT_IN_METRICS,
     CLASS_METRICS,
     CORE_METRICS,
     EXTRA_METRICS,
@@ -35,17 +37,20 @@ from remix_study.metrics.catalogue import (
     SMALLEST,
     STANDARD_METRICS,
     Metric,
+    add_metric,
     better_or_worse,
     better_sign,
     find_metric,
     is_maximized,
     short_name,
 )
+from remix_study.metrics.other_names import metric_hint
 from remix_study.metrics.ranking import BINS
 from remix_study.metrics.scoring import score
 
 __all__ = [
     "BINS",
+    "BUILT_IN_METRICS",
     "CLASS_METRICS",
     "CORE_METRICS",
     "EXTRA_METRICS",
@@ -55,10 +60,12 @@ __all__ = [
     "SMALLEST",
     "STANDARD_METRICS",
     "Metric",
+    "add_metric",
     "better_or_worse",
     "better_sign",
     "find_metric",
     "is_maximized",
+    "metric_hint",
     "score",
     "short_name",
 ]

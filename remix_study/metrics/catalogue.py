@@ -82,13 +82,17 @@ METRICS: dict[str, Metric] = {
         _share("f1_macro", "F1 score (mean over classes)", "macro F1"),
         _share("accuracy", "accuracy", "accuracy"),
         _agreement("kappa", "Cohen's kappa", "kappa"),
+        # Its worst value is the largest of a study's costs.
+        Metric("cost", "cost of a decision", "minimize", 1.0, "cost", (0.0, float("inf"))),
     )
 }
-"""Metrics that may be objectives and in constraints."""
+"""Metrics that may be objectives and in constraints; those of users' own are added."""
+
+BUILT_IN_METRICS = tuple(METRICS)
 
 ON_REQUEST = (
     "average_precision_macro", "f2", "f0.5", "specificity", "precision_macro", "f1_macro",
-    "accuracy", "kappa",
+    "accuracy", "kappa", "cost",
 )  # fmt: skip
 
 STANDARD_METRICS = tuple(name for name in METRICS if name not in ON_REQUEST)
@@ -123,6 +127,11 @@ CLASS_METRICS = frozenset(
     )
 )  # fmt: skip
 """Metrics of predicted classes alone, and so what another decision rule changes."""
+
+
+def add_metric(metric: Metric) -> None:
+    """Make a metric of a user's own known, in place of an earlier one of its name."""
+    METRICS[metric.name] = metric
 
 
 def find_metric(name: str) -> Metric:

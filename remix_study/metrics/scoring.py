@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from remix_study.metrics.catalogue import SMALLEST, STANDARD_METRICS
 from remix_study.metrics.class_scores import RARE, class_scores, confusion_of
+from remix_study.metrics.costs import mean_cost
 from remix_study.metrics.ranking import rank_columns
 
 
@@ -19,6 +20,7 @@ def score(
     extra: Collection[str] = (),
     *,
     sample_weight: ArrayLike | None = None,
+    costs: NDArray[np.float64] | None = None,
 ) -> dict[str, float]:
     """Score one member's predictions.
 
@@ -28,6 +30,8 @@ def score(
         n_classes: Number of classes K of the problem.
         extra: Metrics to compute besides the standard ones, extra ones included.
         sample_weight: (n,) weights of the rows, not negative; all rows alike where it is None.
+        costs: (K, K) cost of a row of a class (rows) that is decided for another (columns), which
+            the metric ``cost`` needs.
 
     Returns:
         Every metric of ``STANDARD_METRICS``, then ``recall_<c>`` and ``brier_<c>`` of each class
@@ -89,6 +93,8 @@ def score(
         "ece": float(rank_columns(is_correct, top, weights).calibration_error[0]),
         "cwece": float(class_error[present].mean()),
     } | class_scores(confusion)
+    if costs is not None:
+        scores["cost"] = mean_cost(codes, p, weights, costs)
     if "brier_repo" in extra:
         minority_error = class_means((1 - p[:, 1]) ** 2)[present].mean()
         scores["brier_repo"] = float(minority_error) if n_classes == 2 else scores["bbs"]

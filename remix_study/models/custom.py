@@ -24,7 +24,9 @@ _N_SEEDS = 2**32
 
 def add_plugin_folder(study: Study) -> None:
     """Let a user's own modules be imported from the folder of the study file that names them."""
-    if study.has_plugins and study.allow_plugins:
+    is_named = ":" in study.model.name + study.augmentation.name
+    is_foreign = any(estimator.is_foreign for estimator in study.estimators)
+    if study.allow_plugins and (is_named or is_foreign or study.metrics):
         sys.path.append(str(study.folder))
 
 

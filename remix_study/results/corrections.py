@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from remix_study.batches.losses import LOSSES
 from remix_study.batches.samplers import SMOTE_SAMPLERS
 from remix_study.batches.strategies import PUBLISHED_ALPHA
-from remix_study.metrics import CLASS_METRICS, CORE_METRICS, METRICS, score
+from remix_study.metrics import BUILT_IN_METRICS, CLASS_METRICS, CORE_METRICS, METRICS, score
+from remix_study.metrics.costs import cost_matrix
 from remix_study.results.columns import Record, frame_of, grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.effects import Difference
@@ -101,15 +102,17 @@ def _corrected_scores(
     scores: dict[str, dict[tuple[int, int], dict[str, float]]] = {}
     # A study has the metrics that its file names, and those of the version that trained it.
     names = comparison.metrics()
-    extra = [name for name in METRICS if name in names]
+    extra = [name for name in BUILT_IN_METRICS if name in names]
+    costs = costs_of_study(comparison)
     for fold in folds.to_dict("records"):
         place = int(fold["repeat"]), int(fold["fold"])
         _, y, p = probabilities(source.run, *place, "test")
         validation = probabilities(source.run, *place, "validation")[1:]
         for label, corrected in _corrected(source, fold, p, validation, is_shifted).items():
+            scored = score(y, corrected, p.shape[1], extra, costs=costs)
             scores.setdefault(label, {})[place] = {
                 metric: value
-                for metric, value in score(y, corrected, p.shape[1], extra).items()
+                for metric, value in scored.items()
                 if metric in names
                 # A decision rule leaves the probabilities as they are.
                 and (
@@ -124,6 +127,12 @@ def _corrected_scores(
         )
         for label, by_fold in scores.items()
     }
+
+
+def costs_of_study(comparison: Comparison) -> NDArray[np.float64] | None:
+    """(K, K) costs of errors that a study gives, None where it gives none."""
+    costs = comparison.info.get("definition", {}).get("decision", {}).get("costs")
+    return cost_matrix(costs, comparison.info["classes"], comparison.name) if costs else None
 
 
 def _frame(folds: Sequence[Sequence[int]], scores: Mapping[str, Sequence[float]]) -> pd.DataFrame:

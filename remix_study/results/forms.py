@@ -17,11 +17,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from remix_study.batches.losses import LOSSES
-from remix_study.metrics import CLASS_METRICS, METRICS, STANDARD_METRICS, better_sign, score
+from remix_study.metrics import (
+    BUILT_IN_METRICS,
+    CLASS_METRICS,
+    METRICS,
+    STANDARD_METRICS,
+    better_sign,
+    score,
+)
 from remix_study.metrics import SMALLEST as LEAST_PROBABILITY
 from remix_study.metrics.class_scores import Confusion, class_scores, confusion_of
 from remix_study.results.comparison import Comparison
-from remix_study.results.corrections import SAME_PRIOR
+from remix_study.results.corrections import SAME_PRIOR, costs_of_study
 from remix_study.results.methods import Method
 from remix_study.results.probabilities import (
     SMALLEST,
@@ -89,7 +96,8 @@ def forms_of(
     prior = _name_of(method, priors, folds)
     stored = _stored_rows(comparison, method)
     forms = [Form(method, "as trained", prior, _frames(stored))]
-    if probabilities is None or not folds:
+    # A metric of the user's own is computed in training alone.
+    if probabilities is None or not folds or not {*comparison.objectives} <= {*BUILT_IN_METRICS}:
         return forms
     read = {
         (int(fold["repeat"]), int(fold["fold"])): {
@@ -252,9 +260,9 @@ def _scored(
     others only objectives are computed: they take longest.
     """
     n_classes = p.shape[1]
-    if any(metric in _CALIBRATION for metric in comparison.objectives) or n_classes > 2:
+    if n_classes > 2 or not {*_CALIBRATION, "cost"}.isdisjoint(comparison.objectives):
         on_request = [m for m in comparison.objectives if m not in STANDARD_METRICS]
-        return score(y, p, n_classes, on_request)
+        return score(y, p, n_classes, on_request, costs=costs_of_study(comparison))
     half_squared = ((p - (y[:, None] == np.arange(n_classes))) ** 2).sum(axis=1) / 2
     counts = np.bincount(y, minlength=n_classes)
     briers = np.bincount(y, half_squared, n_classes)[counts > 0] / counts[counts > 0]

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, Engine, select
 
+from remix_study.errors import UsageError
 from remix_study.results.columns import grouped
 from remix_study.results.probabilities import ProbabilityReader, probability_reader
 from remix_study.results.search_frames import (
@@ -24,6 +25,7 @@ from remix_study.results.search_frames import (
 from remix_study.study import optuna_tables, tables
 from remix_study.study.database_errors import damaged_rows
 from remix_study.study.optuna_tables import Progress, Registered, read_progress, select_studies
+from remix_study.studyfile.metric_keys import know_metric
 
 _RUN_COLUMNS = [
     "run", "study", "problem", "trial", "row", "strategy", "sampler", "mixing", "alpha", "loss",
@@ -122,10 +124,11 @@ def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
 
     Raises:
         StorageError: The database holds no study, or is damaged.
-        UsageError: It holds none of this name.
+        UsageError: It holds none of this name, or two studies whose metrics contradict each other.
     """
     with damaged_rows(), engine.connect() as connection:
         registered = _selected_studies(connection, names)
+        know_own_metrics(registered)
         progress = {problem.name: problem for problem in read_progress(engine)}
         # Other parts of a search are no problems of their own.
         of_role = grouped(registered, lambda entry: entry[1].facts.get("role") or "")
@@ -185,6 +188,23 @@ def _of_joined_runs(scores: pd.DataFrame, run_of: Mapping[int, int]) -> pd.DataF
     """Scores under the runs that stored runs are part of."""
     is_joined = any(run != whole for run, whole in run_of.items())
     return scores.assign(run=scores["run"].map(run_of)) if is_joined else scores
+
+
+def know_own_metrics(registered: Collection[Registered]) -> None:
+    """Make metrics of users' own known, by the directions that their studies gave them.
+
+    Raises:
+        UsageError: Two studies have another direction for one name.
+    """
+    directions: dict[str, str] = {}
+    for _, row in registered:
+        for name, keys in row.definition.get("metrics", {}).items():
+            if directions.setdefault(name, keys["direction"]) != keys["direction"]:
+                raise UsageError(
+                    f'metric "{name}" is to be maximised in one study and minimised in '
+                    f"{row.study}; name studies that agree"
+                )
+            know_metric(name, keys["direction"], keys["worst"])
 
 
 def _selected_studies(connection: Connection, names: Collection[str]) -> list[Registered]:

@@ -16,7 +16,6 @@ from remix_study.study.configurations import program_key
 from remix_study.study.database_errors import retry_transient
 from remix_study.study.evaluation import (
     Evaluation,
-    MembersFailed,
     evaluate,
     evaluate_together,
 )
@@ -25,6 +24,7 @@ from remix_study.study.fold_blocks import Blocks
 from remix_study.study.leases import Worker
 from remix_study.study.reporter import Reporter
 from remix_study.study.schedule import MAX_TRIES, Schedule, finished, with_failures
+from remix_study.study.scoring import MembersFailed
 from remix_study.study.signals import Signals
 from remix_study.study.trials import TakenOver
 

@@ -10,12 +10,12 @@ from typing import Any
 from remix_study.batches.strategies import DEFAULT_STRATEGIES, takes_alpha
 from remix_study.data.dataset import Dataset
 from remix_study.errors import DataError, StudyFileError, UsageError, did_you_mean
-from remix_study.metrics import EXTRA_METRICS, METRICS, STANDARD_METRICS
 from remix_study.models.building import check_input_shape
 from remix_study.study.algorithms import PACKAGES, UNCONDITIONAL
 from remix_study.study.configurations import augmenting, configuration_of, grid_configurations
 from remix_study.study.constraints import parse_constraint
 from remix_study.study.fold_blocks import MIN_FOLDS
+from remix_study.study.scoring import check_metrics
 from remix_study.study.search_parameters import all_choices, any_alpha
 from remix_study.studyfile.features import FEATURE_KEYS, Features
 from remix_study.studyfile.model_options import BUILT_IN_AUGMENTATION, BUILT_IN_MODELS
@@ -50,6 +50,7 @@ def check_study(study: Study) -> None:
 def _check_parts(study: Study) -> None:
     try:
         _check_names(study)
+        check_metrics(study)
         _check_alpha(study.search.space, grid=study.search.algorithm == "grid")
         _check_values(study)
         for estimator in study.estimators:
@@ -75,15 +76,7 @@ def _check_names(study: Study) -> None:
         _check_built_in("model", study.model.name, list(BUILT_IN_MODELS))
         _check_built_in("augmentation", study.augmentation.name, [BUILT_IN_AUGMENTATION])
     space, choices = study.search.space, all_choices()
-    for name in study.extra_metrics:
-        if name in STANDARD_METRICS:
-            raise StudyFileError(
-                f"study.extra_metrics: {name} is stored for every study; leave it out"
-            )
-    extra_metrics = {*METRICS, *EXTRA_METRICS} - {*STANDARD_METRICS}
     for key, kind, names, known_names in (
-        ("study.objectives", "metric", study.objectives, METRICS),
-        ("study.extra_metrics", "extra metric", study.extra_metrics, extra_metrics),
         ("search.space.strategy", "strategy", space.strategy, choices["strategy"]),
         *((f"search.space.{p}", p, c.values, choices[p]) for p, c in space.parts.items()),
     ):

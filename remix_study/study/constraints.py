@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from remix_study.errors import StudyFileError, did_you_mean
-from remix_study.metrics import METRICS
+from remix_study.errors import StudyFileError
+from remix_study.metrics import METRICS, metric_hint
 
 _FORM = re.compile(
     r"(?P<metric>[\w.]+)\s*(?P<sign><=|>=)\s*(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)"
@@ -72,7 +72,7 @@ def parse_constraint(text: str) -> Constraint:
     metric = match["metric"]
     if metric not in METRICS:
         raise StudyFileError(
-            f'search.constraints: no metric "{metric}"{did_you_mean(metric, METRICS)}'
+            f'search.constraints: no metric "{metric}"{metric_hint(metric, METRICS)}'
         )
     return Constraint(
         text=" ".join(text.split()),

@@ -12,20 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from remix_study.metrics import METRICS, STANDARD_METRICS, find_metric, score
+from remix_study.metrics import METRICS
 from remix_study.study.configurations import Configuration
-from remix_study.study.constraints import parse_constraint
 from remix_study.study.extensions import Earlier
 from remix_study.study.fold_blocks import Blocks
+from remix_study.study.scoring import MembersFailed, score_part, worst_scores
 from remix_study.study.tables import utc_now
 from remix_study.study.task import Task
-from remix_study.studyfile.schema import Study
 
 PARTS = ("validation", "test")
-
-
-class MembersFailed(Exception):
-    """Raised when members diverged or cannot be scored, so that their trial fails."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,22 +206,13 @@ def _fail_if_not_finite(outcome: Any) -> Any:
 
 
 def _scores(task: Task, position: int, outcome: Any) -> dict[str, dict[str, float]]:
-    extra = requested_metrics(task.study)
     if outcome.failed:
-        worst = {name: find_metric(name).worst for name in (*STANDARD_METRICS, *extra)}
-        return {part: dict(worst) for part in PARTS}
-    y, n_classes, fold = task.problem.y, task.problem.K, task.folds[position]
+        return {part: worst_scores(task) for part in PARTS}
+    fold = task.folds[position]
     return {
-        "validation": score(y[fold.validation], outcome.validation, n_classes, extra),
-        "test": score(y[fold.test], outcome.test, n_classes, extra),
+        "validation": score_part(task, fold.validation, outcome.validation),
+        "test": score_part(task, fold.test, outcome.test),
     }
-
-
-def requested_metrics(study: Study) -> tuple[str, ...]:
-    """Metrics that a study file names and that are not stored for every study."""
-    bounds = (parse_constraint(text).metric for text in study.search.constraints)
-    names = dict.fromkeys((*study.objectives, *study.extra_metrics, *bounds))
-    return tuple(name for name in names if name not in STANDARD_METRICS)
 
 
 def peak_memory_mb() -> float:

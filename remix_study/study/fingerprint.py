@@ -128,11 +128,19 @@ def definition(task: Task) -> dict[str, Any]:
         sections["features"] = {
             k: v for k, v in features.items() if f"features.{k}" not in search.space.settings
         }
+    for name in ("decision", "metrics"):
+        if keys := used_keys(getattr(study, name)):
+            sections[name] = keys
     if problem.dataset.has_images:
         augmentation = study.augmentation
         sections["augmentation"] = {"name": augmentation.name, **augmentation.options}
     # Through JSON and back, as the database will return it.
     return msgspec.json.decode(msgspec.json.encode(sections))  # type: ignore[no-any-return]
+
+
+def used_keys(table: Any) -> dict[str, Any]:
+    """Keys of a table that a study file uses, as JSON would hold them."""
+    return {key: value for key, value in msgspec.to_builtins(table).items() if value}
 
 
 def _reading(spec: ProblemSpec) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from remix_study.errors import DataError, StudyFileError, join_names
 from remix_study.study.checks import check_batch_size, check_kind
 from remix_study.study.constraints import parse_constraint
 from remix_study.study.fold_blocks import MIN_FOLDS
+from remix_study.study.scoring import costs_of
 from remix_study.study.search_parameters import (
     REFERENCES,
     initial_configurations,
@@ -103,6 +104,8 @@ def _make_task(
         names = join_names(estimator.name for estimator in study.estimators)
         image_note = f"{names}: left out, they are for tables and {dataset.name} has images"
         study = msgspec.structs.replace(study, estimators=())
+    # Refuses costs that do not fit the classes.
+    costs_of(study, problem)
     folds = _checked_folds(study, spec, problem)
     notes = (*problem.notes, *duplicate_notes(problem, folds), image_note, study.note)
     problem = replace(problem, notes=tuple(note for note in notes if note))

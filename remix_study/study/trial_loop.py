@@ -20,7 +20,7 @@ from remix_study.study.active_trials import (
 )
 from remix_study.study.configurations import label_of
 from remix_study.study.database_errors import retry_transient
-from remix_study.study.evaluation import Evaluation, MembersFailed
+from remix_study.study.evaluation import Evaluation
 from remix_study.study.extensions import mark_extended
 from remix_study.study.leases import Worker
 from remix_study.study.record import manifest
@@ -32,6 +32,7 @@ from remix_study.study.schedule import (
     run_failures,
     slot_of,
 )
+from remix_study.study.scoring import MembersFailed
 from remix_study.study.signals import Signals
 from remix_study.study.trials import (
     INTERRUPTED,

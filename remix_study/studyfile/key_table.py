@@ -18,6 +18,7 @@ from msgspec.inspect import StructType
 from remix_study.studyfile.estimators import EstimatorTable
 from remix_study.studyfile.features import Features
 from remix_study.studyfile.given_split import GivenSplit
+from remix_study.studyfile.metric_keys import Decision, OwnMetric
 from remix_study.studyfile.model_options import CnnOptions, MlpOptions, RotateShiftOptions
 from remix_study.studyfile.parsing import StudyTable
 from remix_study.studyfile.schema import (
@@ -49,6 +50,12 @@ _SECTIONS: tuple[tuple[str, str, tuple[type[Struct], ...]], ...] = (
     ("[augmentation]", "", (Augmentation, RotateShiftOptions)),
     ("[training]", "", (Training,)),
     ("[search]", "", (Search,)),
+    ("[decision]", "", (Decision,)),
+    (
+        "[metrics.NAME]",
+        "A metric of your own. Every study stores it; objectives and constraints may name it.",
+        (OwnMetric,),
+    ),
     (
         "[estimators.NAME]",
         "A classifier that `search.estimators` names: [estimators.md](estimators.md).",

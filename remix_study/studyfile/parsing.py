@@ -15,6 +15,7 @@ from remix_study.errors import StudyFileError, did_you_mean, join_names
 from remix_study.metrics import PUBLISHED_METRICS
 from remix_study.studyfile.estimators import parse_estimators
 from remix_study.studyfile.given_split import SPLIT_KEYS, parse_given_split
+from remix_study.studyfile.metric_keys import parse_decision, parse_own_metrics
 from remix_study.studyfile.model_options import parse_augmentation, parse_model
 from remix_study.studyfile.query import check_query
 from remix_study.studyfile.schema import (
@@ -35,7 +36,7 @@ _FOLDERS = (_PACKAGE / "studies", _PACKAGE.parent / "studies")
 
 _SECTIONS = (
     "study", "problems", "cv", "model", "features", "augmentation", "training", "search",
-    "estimators",
+    "estimators", "decision", "metrics",
 )  # fmt: skip
 
 
@@ -170,6 +171,8 @@ def _study(tables: dict[str, Any], text: str, source: str) -> Study:
         cv_keys=tuple(_table(tables, "cv")),
         augmentation=parse_augmentation(_table(tables, "augmentation")),
         note=" ".join(header.note.split()),
+        decision=parse_decision(_table(tables, "decision")),
+        metrics=parse_own_metrics(_table(tables, "metrics")),
         estimators=parse_estimators(search.estimators, _table(tables, "estimators")),
     )
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from remix_study.studyfile.estimators import Estimator
 from remix_study.studyfile.features import Features
 from remix_study.studyfile.given_split import GivenSplit
+from remix_study.studyfile.metric_keys import Decision, OwnMetric
 from remix_study.studyfile.search_space import SearchSpace
 from remix_study.studyfile.table_format import ClassChoice, Column, Label, TableFormat
 
@@ -229,10 +230,10 @@ class Study(Struct, frozen=True):
         augmentation: What strategies that augment do to images.
         note: A sentence that every output repeats.
         estimators: Those that ``search.estimators`` names.
+        decision, metrics: What errors cost; metrics of the user's own, by name.
         stack: What the command line puts in place of the file's ``training.stack``.
         cv_keys: Keys of ``[cv]`` that the file has.
-        allow_plugins: Whether code of the user's own, such as a network, may be imported; set by
-            the command line, not by the file.
+        allow_plugins: Whether code of the user's own may be imported, as the command line says.
     """
 
     name: str
@@ -249,6 +250,8 @@ class Study(Struct, frozen=True):
     augmentation: Augmentation = Augmentation()
     note: str = ""
     estimators: tuple[Estimator, ...] = ()
+    decision: Decision = Decision()
+    metrics: dict[str, OwnMetric] = {}
     then: Search | None = None
     stack: Stack | None = None
     cv_keys: tuple[str, ...] = ()
@@ -273,21 +276,13 @@ class Study(Struct, frozen=True):
     @property
     def following(self) -> Study | None:
         """The study with the search that follows its grid in the grid's place; None without."""
-        return (
-            None
-            if self.then is None
-            else replace(self, search=self.then, then=None, estimators=())
-        )
+        if self.then is None:
+            return None
+        return replace(self, search=self.then, then=None, estimators=())
 
     def without_plugins(self) -> Study:
         """Forbid code of the user's own, such as a network."""
         return replace(self, allow_plugins=False)
-
-    @property
-    def has_plugins(self) -> bool:
-        """Whether the file names a network, augmentation or estimator of the user's own."""
-        is_foreign = any(estimator.is_foreign for estimator in self.estimators)
-        return is_foreign or ":" in self.model.name + self.augmentation.name
 
     @property
     def sha256(self) -> str:

@@ -27,7 +27,7 @@ from small_searches import (
 from tiny_studies import assert_clean, command, query, tiny, trials, wait_for
 
 from remix_study.study import active_trials, checks
-from remix_study.study.evaluation import MembersFailed
+from remix_study.study.scoring import MembersFailed
 from remix_study.study.signals import Signals, Stopped
 from remix_study.study.task import Task
 

@@ -9,12 +9,13 @@ from sqlalchemy import func, select
 from tiny_studies import TINY, tiny
 
 from remix_study.study import leases, record, tables
-from remix_study.study.evaluation import Evaluation, MembersFailed, evaluate
+from remix_study.study.evaluation import Evaluation, evaluate
 from remix_study.study.leases import Worker
 from remix_study.study.record import record_trial
 from remix_study.study.registration import register_study
 from remix_study.study.schedule import finished
 from remix_study.study.schedules import GridSchedule, make_schedules
+from remix_study.study.scoring import MembersFailed
 from remix_study.study.task_preparation import prepare_tasks
 from remix_study.study.trials import (
     TakenOver,
@@ -241,7 +242,8 @@ def test_a_member_whose_last_step_broke_it_is_failed(trials, monkeypatch):
 def test_a_score_that_cannot_be_computed_fails_the_trial(storage, monkeypatch):
     trials = schedule_of(storage, tiny(('"g_mean", "bbs"', '"roc_auc"'))).trials
     monkeypatch.setattr(
-        "remix_study.study.evaluation.score", lambda *_arguments: {"roc_auc": float("nan")}
+        "remix_study.study.scoring.score",
+        lambda *_arguments, **_keywords: {"roc_auc": float("nan")},
     )
     with pytest.raises(MembersFailed, match="roc_auc cannot be computed"):
         train(trials)

@@ -91,7 +91,7 @@ def test_a_problem_may_override_training_keys_alone():
         ),
         (
             HEAD + 'objectives = ["gmean"]',
-            'study.objectives: no metric "gmean"; did you mean "g_m',
+            'study.objectives: no metric "gmean"; write "g_m',
         ),
         (
             HEAD + 'extra_metrics = ["brier_rep"]',

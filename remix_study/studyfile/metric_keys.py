@@ -1,0 +1,116 @@
+"""Keys of a study file about metrics: costs of errors, and metrics of one's own."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from remix_study.errors import StudyFileError, did_you_mean
+from remix_study.metrics import BUILT_IN_METRICS, EXTRA_METRICS, Metric, add_metric
+from remix_study.studyfile.validation import as_toml, convert, key_as_toml
+
+# As many characters as the database has for a metric; names of scores of one class are taken.
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,31}")
+_FUNCTION = re.compile(r"[\w.]+:\w+")
+_OF_ONE_CLASS = re.compile(r"(recall|brier)_\d+")
+_COSTS = ("fn", "fp")
+
+
+class Decision(Struct, frozen=True, forbid_unknown_fields=True):
+    """The keys of ``[decision]``.
+
+    Attributes:
+        costs: What errors cost: ``{ fn = 20, fp = 1 }`` for a missed row of the rare class and a
+            false alarm, or for each class a table of what it costs to decide for another one,
+            ``{ yes = { no = 20 }, no = { yes = 1 } }``. The metric ``cost`` needs it.
+    """
+
+    costs: dict[str, Any] = {}
+
+
+class OwnMetric(Struct, frozen=True, forbid_unknown_fields=True):
+    """The keys of ``[metrics.NAME]``.
+
+    Attributes:
+        function: ``module:function``, called with the class codes (n,) and probabilities (n, K) of
+            a fold's part, and with ``sample_weight`` (n,) in a study with row weights; it returns
+            a number.
+        direction: Whether more is better or less.
+        worst: What a network that diverged is scored with under ``on_nan = "worst"``.
+    """
+
+    function: str
+    direction: Literal["maximize", "minimize"]
+    worst: float
+
+
+def parse_decision(table: Mapping[str, Any]) -> Decision:
+    """Parse ``[decision]``.
+
+    Raises:
+        StudyFileError: A key is unknown, or a cost is missing or no number from 0.
+    """
+    decision = convert(table, Decision, "decision")
+    costs = decision.costs
+    rows = [value for value in costs.values() if isinstance(value, dict)]
+    if "costs" in table and (not costs or len(rows) not in (0, len(costs))):
+        raise StudyFileError(
+            "decision.costs: write { fn = 20, fp = 1 }, or a table for each class such as "
+            "{ yes = { no = 20 }, no = { yes = 1 } }"
+        )
+    if costs and not rows:
+        for key in costs:
+            if key not in _COSTS:
+                raise StudyFileError(
+                    f"decision.costs.{key_as_toml(key)}: unknown key{did_you_mean(key, _COSTS)}"
+                )
+        for key in _COSTS:
+            if key not in costs:
+                raise StudyFileError(f"decision.costs.{key}: missing; write a number from 0")
+    named = {key: row if isinstance(row, dict) else {"": row} for key, row in costs.items()}
+    for key, row in named.items():
+        for inner, cost in row.items():
+            is_number = isinstance(cost, int | float) and not isinstance(cost, bool)
+            if not is_number or not 0 <= cost < math.inf:
+                where = ".".join(("decision.costs", *map(key_as_toml, filter(None, (key, inner)))))
+                raise StudyFileError(f"{where}: expected a number from 0 (found {as_toml(cost)})")
+    if costs and not any(cost for row in named.values() for cost in row.values()):
+        raise StudyFileError("decision.costs: all are 0; write what an error costs")
+    return decision
+
+
+def parse_own_metrics(tables: Mapping[str, Any]) -> dict[str, OwnMetric]:
+    """Parse ``[metrics.NAME]`` of each metric, and make its name known.
+
+    Raises:
+        StudyFileError: A name is taken or not allowed, or a table is wrong.
+    """
+    own = {}
+    for name, table in tables.items():
+        where = f"metrics.{key_as_toml(name)}"
+        if name in (*BUILT_IN_METRICS, *EXTRA_METRICS) or _OF_ONE_CLASS.fullmatch(name):
+            raise StudyFileError(f"{where}: this name is built in; give yours another one")
+        if not _NAME.fullmatch(name):
+            raise StudyFileError(
+                f"{where}: name it by up to 32 letters, digits, dots and underscores, beginning "
+                "with a letter"
+            )
+        if not isinstance(table, dict):
+            raise StudyFileError(f"{where}: write it as a table, [{where}]")
+        own[name] = convert(table, OwnMetric, where)
+        if not _FUNCTION.fullmatch(own[name].function):
+            raise StudyFileError(f'{where}.function: write it as "module:function"')
+        if not math.isfinite(own[name].worst):
+            raise StudyFileError(f"{where}.worst: expected a number that is finite")
+    for name, keys in own.items():
+        know_metric(name, keys.direction, keys.worst)
+    return own
+
+
+def know_metric(name: str, direction: Literal["maximize", "minimize"], worst: float) -> None:
+    """Make the name and direction of a metric of a user's own known to tables and pages."""
+    add_metric(Metric(name, name, direction, worst, name, (-math.inf, math.inf)))
