@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from remix_study.cli import dashboard, datasets, maintain, report, run, status, worker
 from remix_study.cli.arguments import EXIT_CODES, Parser
 from remix_study.errors import DONE, RemixStudyError
+from remix_study.study.background import end_process
 from remix_study.study.signals import Signals
 from remix_study.version import __version__
 
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if signals.received is None:
             raise
         print("remix-study: stopped; run the same command to go on", file=sys.stderr)
-        return 128 + signals.received
+        return end_process(128 + signals.received)
 
 
 def parser() -> Parser:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from remix_study.errors import RemixStudyError
 from remix_study.study import leases
+from remix_study.study.background import in_background
 from remix_study.study.configurations import program_key
 from remix_study.study.database_errors import retry_transient
 from remix_study.study.evaluation import (
@@ -160,8 +162,12 @@ def train_trials(
         TrainingCrashed: Training raised something.
     """
 
+    is_left = threading.Event()
+
     def on_epoch(members: int) -> None:
         signals.check()
+        if is_left.is_set():
+            raise KeyboardInterrupt
         reporter.epoch(members)
 
     task = schedule.trials.task
@@ -171,8 +177,10 @@ def train_trials(
             first = task.configuration(active[0].parameters)
             (positions,) = _blocks(schedule, active[0])
             reporter.trial(label, len(active) * len(positions) * first.networks, first.epochs)
-            all_parameters = [trial.parameters for trial in active]
-            results = evaluate_together(task, all_parameters, on_epoch, positions)
+            parameters = [trial.parameters for trial in active]
+            results = in_background(
+                lambda: evaluate_together(task, parameters, on_epoch, positions), signals
+            )
             for trial, result in zip(active, results, strict=True):
                 trial.result = result
         elif active:
@@ -181,6 +189,9 @@ def train_trials(
             if trial.earlier and isinstance(trial.result, Evaluation):
                 trial.result = trial.result.extending(trial.earlier, task.study.objectives)
     except RemixStudyError:
+        raise
+    except KeyboardInterrupt:
+        is_left.set()
         raise
     except Exception as error:
         # Libraries may have turned a signal's exception into one of theirs.
@@ -209,8 +220,11 @@ def _train_alone(
         return rule is not None and retry_transient(lambda: rule(scores), signals)
 
     try:
-        return evaluate(
-            task, active.parameters, on_epoch, blocks=blocks, should_prune=should_prune
+        return in_background(
+            lambda: evaluate(
+                task, active.parameters, on_epoch, blocks=blocks, should_prune=should_prune
+            ),
+            signals,
         )
     except (MembersFailed, TakenOver) as error:
         return error

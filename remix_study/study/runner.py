@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Engine
 
 from remix_study.data.dataset import Dataset
+from remix_study.study.background import in_background
 from remix_study.study.checks import check_study
 from remix_study.study.database_errors import retry_transient
 from remix_study.study.leases import Worker
@@ -67,7 +68,10 @@ def run(
     """
     limits = with_deadline(limits or WorkerLimits(), study)
     check_study(study)
-    task_groups = [search_tasks(task) for task in prepare_tasks(study, data, cores=cores)]
+    task_groups = in_background(
+        lambda: [search_tasks(task) for task in prepare_tasks(study, data, cores=cores)],
+        signals,
+    )
     reporter, signals = reporter or Reporter(), signals or Signals()
     summary = Summary()
     signals.check()
@@ -151,8 +155,8 @@ def _load_networks(schedules: list[Schedule], reporter: Reporter, signals: Signa
     unfinished = [schedule for schedule in schedules if schedule.n_complete() < schedule.total]
     signals.check()
     if unfinished:
-        with reporter.loading(), signals.critical():
-            load_networks()
+        with reporter.loading():
+            in_background(load_networks, signals)
     for note in size_notes([schedule.trials.task for schedule in unfinished]):
         reporter.note(note)
 

@@ -14,6 +14,7 @@ import msgspec
 
 from remix_study.errors import DONE, RemixStudyError
 from remix_study.models.custom import add_plugin_folder
+from remix_study.study.background import end_process
 from remix_study.study.reporter import Reporter
 from remix_study.study.runner import run
 from remix_study.study.signals import Signals
@@ -96,7 +97,7 @@ def main() -> int:
     except (KeyboardInterrupt, Exception):
         if signals.received is None:
             raise
-        return 128 + signals.received
+        return end_process(128 + signals.received)
 
 
 def _reserve_standard_output() -> BinaryIO:

@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from remix_study.errors import StorageError, UsageError
+from remix_study.study.background import in_background
 from remix_study.study.checks import check_study
 from remix_study.study.reporter import Reporter, Summary
 from remix_study.study.runner import register_tasks, with_deadline
@@ -168,7 +169,7 @@ def run_worker_pool(
     )
     check_study(study)
     check_worker_pool(study, storage, pool)
-    task_groups = [search_tasks(task) for task in prepare_tasks(study)]
+    task_groups = in_background(lambda: [search_tasks(t) for t in prepare_tasks(study)], signals)
     signals.check()
     with run_storage(storage, signals) as opened:
         schedules = register_tasks(opened, task_groups, signals)
