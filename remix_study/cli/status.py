@@ -13,6 +13,7 @@ from remix_study.errors import DONE
 if TYPE_CHECKING:
     from remix_study.study.signals import Signals
 
+_GIVEN = {"test": "one test file", "time": "test blocks in time"}
 _COLUMNS = ("planned", "complete", "running", "failed", "dead", "missing")
 
 
@@ -41,4 +42,7 @@ def _status(options: argparse.Namespace, _signals: Signals) -> int:
     for problem in problems:
         counts = (f"{getattr(problem, name):>8}" for name in _COLUMNS)
         print(" ".join([f"{problem.name:{width}}", *counts]))
+    for problem in problems:
+        if problem.split in _GIVEN:
+            print(f"{problem.name}: {_GIVEN[problem.split]}; its intervals are bootstrapped")
     return DONE

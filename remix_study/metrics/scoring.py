@@ -92,7 +92,7 @@ def score(
         "average_precision_macro": mean_over_classes(average_precision),
         "ece": float(rank_columns(is_correct, top, weights).calibration_error[0]),
         "cwece": float(class_error[present].mean()),
-    } | class_scores(confusion)
+    } | {name: float(value) for name, value in class_scores(confusion).items()}
     if costs is not None:
         scores["cost"] = mean_cost(codes, p, weights, costs)
     if "brier_repo" in extra:

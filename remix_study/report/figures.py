@@ -23,7 +23,7 @@ from PIL import Image
 
 from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.report.formatting import plain
-from remix_study.results.effects import Interval
+from remix_study.results.intervals import Interval
 
 COLORS = {
     "baseline": "#4d4d4d",

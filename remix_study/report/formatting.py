@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from remix_study.metrics import is_maximized, short_name
-from remix_study.results.effects import Interval
+from remix_study.results.intervals import Interval
 
 MINUS = "−"
 SPACE = "\N{NO-BREAK SPACE}"

@@ -9,7 +9,8 @@ from typing import Generic, TypeVar
 from remix_study.report.figures import strategy_color
 from remix_study.report.formatting import MISSING, digits, heading, number, signed
 from remix_study.report.page_model import Cell, Head, Table
-from remix_study.results.effects import Difference, Interval, Relation, Score
+from remix_study.results.effects import Difference, Relation, Score
+from remix_study.results.intervals import Interval
 from remix_study.results.methods import AnyMethod
 
 Record = TypeVar("Record")

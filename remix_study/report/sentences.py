@@ -27,6 +27,7 @@ from remix_study.metrics import (
 )
 from remix_study.report import formatting
 from remix_study.report.page_model import Answer
+from remix_study.results.bootstrap import DRAWS
 
 _FUNCTIONS: Mapping[str, Any] = {
     **{
@@ -79,6 +80,7 @@ class Sentences:
         )
         self._environment.globals.update(
             _FUNCTIONS,
+            DRAWS=DRAWS,
             PUBLISHED_ALPHA=PUBLISHED_ALPHA,
             PUBLISHED_METRICS=PUBLISHED_METRICS,
             NATURAL_METRICS=NATURAL_METRICS,

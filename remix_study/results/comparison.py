@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from remix_study.results.effects import Effects, influence_ratio
-from remix_study.results.frames import StudyFrames
+from remix_study.results.bootstrap import Bootstrap, has_repeated_draws, problem_bootstrap
+from remix_study.results.effects import Effects
+from remix_study.results.frames import StudyFrames, scores_by_fold
+from remix_study.results.intervals import influence_ratio
 from remix_study.results.methods import CorrectedMethod, Method, is_same_alpha, methods_of_runs
 
 # Share of a method's folds.
@@ -42,7 +43,10 @@ class Comparison:
         methods: in the order in which every table and figure shows them.
         folds: `StudyFrames.folds` of these methods.
         scores: (part, metric) -> (folds, methods) frame; NaN where a fold failed.
-        ratio: n_test / n_train of the corrected standard error.
+        ratio: n_test / n_train of the corrected standard error; NaN where the test parts are no
+            repeated draws.
+        bootstrap: draws of test rows for such problems; None for others, and without stored
+            probabilities.
         corrected: methods made from stored probabilities, whose test scores are among `scores`;
             empty unless `corrections.with_methods` added them.
     """
@@ -58,6 +62,7 @@ class Comparison:
     scores: Mapping[tuple[str, str], pd.DataFrame]
     ratio: float
     corrected: tuple[CorrectedMethod, ...] = ()
+    bootstrap: Bootstrap | None = None
 
     @property
     def full_title(self) -> str:
@@ -90,6 +95,23 @@ class Comparison:
         return definition if isinstance(definition, Mapping) else None
 
     @property
+    def split(self) -> str:
+        """How the data split themselves: "fold", "test" or "time"; "" where they do not."""
+        return str(self.info.get("split", ""))
+
+    @property
+    def has_repeated_draws(self) -> bool:
+        """Whether folds are draws that could be made again, unlike a test file or times."""
+        return has_repeated_draws(self.info)
+
+    @property
+    def interval_name(self) -> str:
+        """Which interval its scores have, for tables: "corrected t", "bootstrap" or "none"."""
+        if self.has_repeated_draws:
+            return "corrected t"
+        return "bootstrap" if self.bootstrap else "none"
+
+    @property
     def planned_folds(self) -> int:
         return int(self.info["folds"]) * int(self.info["repeats"])
 
@@ -100,7 +122,15 @@ class Comparison:
 
     @cached_property
     def effects(self) -> Effects:
-        return Effects(self.scores, self.ratio)
+        return Effects(self.scores, self.ratio, bootstrap=self.bootstrap)
+
+    def effects_of_runs(
+        self, scores: Mapping[tuple[str, str], pd.DataFrame], labels: Mapping[int, str]
+    ) -> Effects:
+        """Effects of other test scores, of the trials of a search; run -> label of each."""
+        runs = {label: run for run, label in labels.items()}
+        bootstrap = self.bootstrap and replace(self.bootstrap, runs=runs, _cache={})
+        return Effects(scores, self.ratio, bootstrap=bootstrap)
 
     @cached_property
     def _validation(self) -> Effects:
@@ -200,8 +230,7 @@ def _comparison(
     labels = {method.run: method.label for method in methods}
     folds = frames.folds[frames.folds["run"].isin(list(labels))]
     ratio = math.nan
-    # The test parts of one test file, or of times, are no repeated draws: no interval for them.
-    if len(folds) and problem.get("split") not in ("test", "time"):
+    if len(folds) and has_repeated_draws(problem):
         ratio = influence_ratio(
             folds["n_train"],
             folds["n_validation"],
@@ -219,6 +248,7 @@ def _comparison(
         folds=folds,
         scores=scores_by_fold(scores[scores["run"].isin(list(labels))], labels),
         ratio=ratio,
+        bootstrap=problem_bootstrap(frames, problem, {m.label: m.run for m in methods}),
     )
 
 
@@ -241,31 +271,6 @@ def _in_page_order(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
         )
 
     return sorted(problems, key=place)
-
-
-def scores_by_fold(
-    scores: pd.DataFrame, labels: Mapping[int, str]
-) -> dict[tuple[str, str], pd.DataFrame]:
-    """(part, metric) -> (folds, methods) frame, its columns in the order of the labels."""
-    if scores.empty:
-        return {}
-    # With arrays, since to pivot and to slice wide frames takes several times as long.
-    n_folds = int(scores["fold"].max()) + 1
-    folds, rows = np.unique(scores["repeat"] * n_folds + scores["fold"], return_inverse=True)
-    index = pd.MultiIndex.from_arrays(divmod(folds, n_folds), names=["repeat", "fold"])
-    columns = scores["run"].map({run: place for place, run in enumerate(labels)}).to_numpy()
-    names, values = pd.Index(list(labels.values()), name="run"), scores["value"].to_numpy()
-    lines_by_key = scores.groupby(["part", "metric"]).indices
-    frames = {}
-    for part, metric in scores[["part", "metric"]].drop_duplicates().itertuples(index=False):
-        lines = lines_by_key[part, metric]
-        table = np.full((len(index), len(names)), np.nan)
-        table[rows[lines], columns[lines]] = values[lines]
-        is_scored = np.isin(np.arange(len(names)), columns[lines])
-        frames[part, metric] = pd.DataFrame(
-            table[:, is_scored], index=index, columns=names[is_scored]
-        )
-    return frames
 
 
 def _title(problem: Mapping[str, Any]) -> str:

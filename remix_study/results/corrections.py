@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -98,17 +99,16 @@ def _corrected_scores(
 ) -> dict[str, pd.DataFrame]:
     """Label of a corrected method -> (folds, metrics) frame of its test scores."""
     folds = comparison.trained_folds(source)
-    is_shifted = len(folds) > 0 and _is_shifted(source, folds)
+    correct = _corrector(comparison, source, probabilities)
     scores: dict[str, dict[tuple[int, int], dict[str, float]]] = {}
     # A study has the metrics that its file names, and those of the version that trained it.
     names = comparison.metrics()
     extra = [name for name in BUILT_IN_METRICS if name in names]
     costs = costs_of_study(comparison)
-    for fold in folds.to_dict("records"):
-        place = int(fold["repeat"]), int(fold["fold"])
+    for repeat, number in zip(folds["repeat"], folds["fold"], strict=True):
+        place = int(repeat), int(number)
         _, y, p = probabilities(source.run, *place, "test")
-        validation = probabilities(source.run, *place, "validation")[1:]
-        for label, corrected in _corrected(source, fold, p, validation, is_shifted).items():
+        for label, corrected in correct(place).items():
             scored = score(y, corrected, p.shape[1], extra, costs=costs)
             scores.setdefault(label, {})[place] = {
                 metric: value
@@ -135,6 +135,23 @@ def costs_of_study(comparison: Comparison) -> NDArray[np.float64] | None:
     return cost_matrix(costs, comparison.info["classes"], comparison.name) if costs else None
 
 
+def _corrector(
+    comparison: Comparison, source: Method, probabilities: ProbabilityReader
+) -> Callable[[tuple[int, int]], dict[str, NDArray[np.float64]]]:
+    """What corrects a method's test part at a place: label -> probabilities."""
+    folds = comparison.trained_folds(source)
+    is_shifted = len(folds) > 0 and _is_shifted(source, folds)
+    by_place = {(int(f["repeat"]), int(f["fold"])): f for f in folds.to_dict("records")}
+
+    @lru_cache(maxsize=1)
+    def correct(place: tuple[int, int]) -> dict[str, NDArray[np.float64]]:
+        _, _, p = probabilities(source.run, *place, "test")
+        validation = probabilities(source.run, *place, "validation")[1:]
+        return _corrected(source, by_place[place], p, validation, is_shifted)
+
+    return correct
+
+
 def _frame(folds: Sequence[Sequence[int]], scores: Mapping[str, Sequence[float]]) -> pd.DataFrame:
     index = pd.MultiIndex.from_tuples(map(tuple, folds), names=["repeat", "fold"])
     return pd.DataFrame(scores, index, dtype=np.float64)
@@ -155,7 +172,13 @@ def with_methods(
     for metric in dict.fromkeys(map(str, added.columns.get_level_values(0))):
         stored = [scores["test", metric]] if ("test", metric) in scores else []
         scores["test", metric] = pd.concat([*stored, added[metric]], axis=1).sort_index()
-    return replace(comparison, corrected=tuple(methods), scores=scores)
+    bootstrap = comparison.bootstrap
+    if bootstrap is not None:
+        read = bootstrap.probabilities
+        correct = {m.source.run: _corrector(comparison, m.source, read) for m in methods}
+        corrections = {m.label: (m.source.run, correct[m.source.run]) for m in methods}
+        bootstrap = replace(bootstrap, corrections=corrections)
+    return replace(comparison, corrected=tuple(methods), scores=scores, bootstrap=bootstrap)
 
 
 def table(comparisons: Sequence[Comparison]) -> pd.DataFrame:

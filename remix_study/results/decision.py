@@ -10,6 +10,7 @@ simplest is chosen: reference estimators before networks, networks in the order 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,15 +22,17 @@ import pandas as pd
 from remix_study.metrics import CORE_METRICS, better_sign
 from remix_study.results.columns import Record, frame_of
 from remix_study.results.comparison import Comparison
-from remix_study.results.effects import (
+from remix_study.results.effects import Effects, Score
+from remix_study.results.equivalence import Word, compare, rope_of, word_of
+from remix_study.results.form_draws import bootstrap_of_forms
+from remix_study.results.forms import Form, forms_of
+from remix_study.results.intervals import (
     Interval,
-    Score,
+    corrected_interval,
     influence_ratio,
     paired_interval,
     score_interval,
 )
-from remix_study.results.equivalence import Word, compare, rope_of, word_of
-from remix_study.results.forms import Form, forms_of
 from remix_study.results.methods import SIMPLEST_FIRST, Method
 from remix_study.results.probabilities import ProbabilityReader
 
@@ -145,6 +148,8 @@ class Decision:
         scores = form.scores[part].get(metric)
         if scores is None or scores.dropna().empty:
             return None
+        if part == "test":
+            return self._effects.score(form.label, metric)
         values = scores.dropna()
         interval = score_interval(metric, values, self.comparison.ratio)
         spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
@@ -152,13 +157,27 @@ class Decision:
 
     def difference(self, form: Form, against: Form, metric: str) -> Interval:
         """Test scores of one entry minus those of another, paired by fold."""
-        first, second = form.scores["test"][metric], against.scores["test"][metric]
-        return paired_interval(first, second, self.comparison.ratio)
+        difference = self._effects.difference(form.label, against.label, metric)
+        return difference.interval if difference else corrected_interval((), math.nan)
+
+    @cached_property
+    def _effects(self) -> Effects:
+        """Effects of the entries' test scores, by their labels."""
+        by_label = {form.label: form.scores["test"] for form in self.entries}
+        metrics = dict.fromkeys(str(metric) for frame in by_label.values() for metric in frame)
+        scores = {
+            ("test", m): pd.DataFrame({k: f[m] for k, f in by_label.items() if m in f})
+            for m in metrics
+        }
+        draws = bootstrap_of_forms(self.comparison.bootstrap, self.entries)
+        return Effects(scores, self.comparison.ratio, bootstrap=draws)
 
     def word(self, form: Form, against: Form, metric: str) -> Word:
         """How one entry compares with another on test parts."""
         first, second = form.scores["test"][metric], against.scores["test"][metric]
-        return word_of(compare(first, second, metric, self.comparison.ratio))
+        difference = self.difference(form, against, metric)
+        ratio = self.comparison.ratio
+        return word_of(compare(first, second, metric, ratio, difference))
 
     def shown_metrics(self) -> tuple[str, ...]:
         """Metrics of the decision's table: objectives, core metrics, those of the rare class."""

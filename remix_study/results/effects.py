@@ -1,119 +1,35 @@
-"""Effects: mean scores, and differences of two methods, each with its corrected interval.
+"""Effects: mean scores, and differences of two methods, each with its interval.
 
 Whoever shows a score or a difference takes it from here: :class:`Effects` computes each once for
 one problem and keeps it. Differences are paired by fold. Holm's adjustment is over all methods
-that are compared with one reference on one problem in one metric.
-
-The folds of a repeated cross-validation share training rows, so their scores are not
-independent and the usual standard error is too small. Nadeau and Bengio (2003) replace 1/J by
-1/J + n_test/n_train; Bouckaert and Frank (2004) use it for repeated k-fold, with J - 1 degrees
-of freedom for J folds in all.
+that are compared with one reference on one problem in one metric. Which interval a problem has is
+decided in ``Effects._interval`` and nowhere else.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from numpy.typing import NDArray
 
-from remix_study.metrics import EXTRA_METRICS, METRICS, better_or_worse
+from remix_study.metrics import better_or_worse
+from remix_study.results.bootstrap import Bootstrap
+from remix_study.results.intervals import (
+    Interval,
+    bootstrap_interval,
+    corrected_interval,
+    t_test,
+    within_range,
+)
 from remix_study.results.significance import LEVEL, holm
 
-CONFIDENCE = 0.95
-_t_quantile = cache(stats.t.ppf)
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A mean over J folds, NaN without any, with its corrected interval.
-
-    The corrected standard error is NaN with fewer than two folds, the ratio is n_test / n_train.
-    """
-
-    mean: float
-    standard_error: float
-    low: float
-    high: float
-    folds: int
-    ratio: float
-
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether zero lies outside the interval; never with fewer than two folds."""
-        return bool(self.low > 0 or self.high < 0)
-
-
-def influence_ratio(
-    n_train: ArrayLike, n_validation: ArrayLike, n_test: ArrayLike, *, early_stopping: bool
-) -> float:
-    """The n_test / n_train of the correction, from the sizes of each fold's parts.
-
-    Training rows are those that influenced the network: its weights, and with early stopping
-    also the epoch at which it ended. Two-fold with 30 % validation gives 1.0 with early stopping
-    and 1/0.7 = 1.43 without.
-    """
-    influenced = float(np.mean(np.asarray(n_train, dtype=np.float64)))
-    if early_stopping:
-        influenced += float(np.mean(np.asarray(n_validation, dtype=np.float64)))
-    return float(np.mean(np.asarray(n_test, dtype=np.float64))) / influenced
-
-
-def _present(values: ArrayLike) -> NDArray[np.float64]:
-    array = np.asarray(values, dtype=np.float64)
-    return array[np.isfinite(array)]
-
-
-def corrected_standard_error(values: ArrayLike, ratio: float) -> float:
-    """Standard error of a mean of (J,) values: sqrt((1/J + ratio) s^2); NaN below two folds."""
-    present = _present(values)
-    if len(present) < 2:
-        return float("nan")
-    return float(np.sqrt((1 / len(present) + ratio) * np.var(present, ddof=1)))
-
-
-def corrected_interval(values: ArrayLike, ratio: float) -> Interval:
-    """The mean over folds with its corrected 95 % t interval, J - 1 degrees of freedom.
-
-    Of (J,) values, one score or difference a fold, those that are not finite are left out.
-    """
-    present = _present(values)
-    folds = len(present)
-    mean = float(np.mean(present)) if folds else float("nan")
-    error = corrected_standard_error(present, ratio)
-    reach = error * float(_t_quantile((1 + CONFIDENCE) / 2, folds - 1)) if folds > 1 else np.nan
-    return Interval(mean, error, mean - reach, mean + reach, folds, ratio)
-
-
-def paired_interval(first: pd.Series[Any], second: pd.Series[Any], ratio: float) -> Interval:
-    """The corrected interval of first - second over the folds that both have, by their index."""
-    if first.index is not second.index:
-        first, second = first.align(second, join="inner")
-    differences = first.to_numpy(dtype=np.float64) - second.to_numpy(dtype=np.float64)
-    return corrected_interval(differences, ratio)
-
-
-def score_range(metric: str) -> tuple[float, float]:
-    """The lowest and the highest value of a metric; per-class ones such as `recall_0` too."""
-    definition = METRICS.get(metric) or EXTRA_METRICS.get(metric)
-    return definition.bounds if definition else (0.0, 1.0)
-
-
-def score_interval(metric: str, scores: ArrayLike, ratio: float) -> Interval:
-    """The corrected interval of a mean score, clipped to the range of its metric.
-
-    A g-mean of 1.012 does not exist. The standard error stays as it is; differences have no such
-    range and are never clipped.
-    """
-    interval = corrected_interval(scores, ratio)
-    low, high = np.clip((interval.low, interval.high), *score_range(metric))
-    return replace(interval, low=float(low), high=float(high))
+Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""Scores (..., folds, methods) -> a number a fold, (..., folds)."""
 
 
 Relation = Literal["better", "worse", "unclear"]
@@ -174,28 +90,21 @@ class Difference:
 
     @property
     def degrees_of_freedom(self) -> int:
-        """Of the t distribution: folds minus one."""
-        return self.interval.folds - 1
+        """Of the t distribution: folds minus one; 0 for the bootstrap, which has none."""
+        return 0 if self.interval.draws else self.interval.folds - 1
 
     @property
     def t(self) -> float:
-        """Corrected resampled t statistic; infinite where every fold has the same difference."""
+        """Corrected resampled t statistic; infinite where every fold has the same difference.
+
+        NaN for the bootstrap.
+        """
         return t_test(self.interval)[0]
 
     @property
     def p(self) -> float:
         """Two-sided p-value of `t`."""
         return t_test(self.interval)[1]
-
-
-def t_test(difference: Interval) -> tuple[float, float]:
-    """Statistic and two-sided p-value of a corrected difference, J - 1 degrees of freedom."""
-    if difference.standard_error == 0:
-        if difference.mean == 0:
-            return 0.0, 1.0
-        return float(np.copysign(np.inf, difference.mean)), 0.0
-    t = difference.mean / difference.standard_error
-    return t, float(2 * stats.t.sf(abs(t), difference.folds - 1))
 
 
 def with_holm(differences: Sequence[Difference]) -> tuple[Difference, ...]:
@@ -210,6 +119,14 @@ def with_holm(differences: Sequence[Difference]) -> tuple[Difference, ...]:
 _NO_SCORES = pd.DataFrame()
 
 
+def _only(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    return scores[..., 0]
+
+
+def _first_minus_second(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    return scores[..., 0] - scores[..., 1]
+
+
 class Effects:
     """Scores and differences of the methods of one problem, each computed once.
 
@@ -217,12 +134,18 @@ class Effects:
         scores: (part, metric) -> (folds, methods) frame; NaN where a fold failed.
         ratio: n_test / n_train of the corrected standard error.
         part: the scored part, whose rows `ratio` counts as n_test.
+        bootstrap: draws of test rows, for problems whose test parts are no repeated draws.
     """
 
     def __init__(
-        self, scores: Mapping[tuple[str, str], pd.DataFrame], ratio: float, part: str = "test"
+        self,
+        scores: Mapping[tuple[str, str], pd.DataFrame],
+        ratio: float,
+        part: str = "test",
+        bootstrap: Bootstrap | None = None,
     ) -> None:
         self._frames, self._ratio, self._part = scores, ratio, part
+        self._bootstrap = bootstrap
         self._by_fold: dict[tuple[str, str], pd.Series[float]] = {}
         self._tables: dict[str, tuple[dict[str, int], NDArray[np.float64]]] = {}
         self._scores: dict[tuple[str, str], Score | None] = {}
@@ -250,6 +173,42 @@ class Effects:
         scores: NDArray[np.float64] = table[:, places[method]]
         return None if np.isnan(scores).all() else scores
 
+    def interval(
+        self, by_fold: pd.Series[Any], labels: Sequence[str], metric: str, statistic: Statistic
+    ) -> Interval:
+        """The interval of the mean over folds of a statistic of some methods' scores.
+
+        Args:
+            by_fold: the statistic by (repeat, fold), NaN where there is none.
+            labels: of the methods.
+            metric: what they are scored in.
+            statistic: how `by_fold` comes from the scores of the methods, in their order.
+        """
+        return self._interval(
+            by_fold.to_numpy(dtype=np.float64), by_fold.index, labels, metric, statistic
+        )
+
+    def _interval(
+        self,
+        values: NDArray[np.float64],
+        folds: pd.Index[Any],
+        labels: Sequence[str],
+        metric: str,
+        statistic: Statistic,
+    ) -> Interval:
+        """Decide which interval a mean over folds has.
+
+        With a bootstrap it is the percentile interval of the statistic on the drawn test rows,
+        else the corrected t interval of the folds, which is NaN where the ratio is.
+        """
+        is_there = np.isfinite(values)
+        if self._bootstrap is None or not is_there.any():
+            return corrected_interval(values, self._ratio)
+        places = [(int(repeat), int(fold)) for repeat, fold in folds[is_there]]
+        drawn = [self._bootstrap.draws(label, metric, places) for label in labels]
+        means = statistic(np.stack(drawn, axis=-1)).mean(axis=1)
+        return bootstrap_interval(values[is_there], means)
+
     def score(self, method: str, metric: str) -> Score | None:
         """The mean score of a method, by its label; None where it has none in this metric."""
         key = method, metric
@@ -260,7 +219,9 @@ class Effects:
             else:
                 scores = column[~np.isnan(column)]
                 deviation = float(np.std(scores, ddof=1)) if len(scores) > 1 else math.nan
-                interval = score_interval(metric, scores, self._ratio)
+                folds = self._frames[self._part, metric].index
+                interval = self._interval(column, folds, [method], metric, _only)
+                interval = within_range(metric, interval)
                 self._scores[key] = Score(*key, interval, deviation, int((scores == 0).sum()))
         return self._scores[key]
 
@@ -269,11 +230,13 @@ class Effects:
         key = method, against, metric
         if key not in self._differences:
             first, second = self._column(method, metric), self._column(against, metric)
-            self._differences[key] = (
-                None
-                if first is None or second is None
-                else Difference(*key, corrected_interval(first - second, self._ratio))
-            )
+            self._differences[key] = None
+            if first is not None and second is not None:
+                folds, labels = self._frames[self._part, metric].index, [method, against]
+                interval = self._interval(
+                    first - second, folds, labels, metric, _first_minus_second
+                )
+                self._differences[key] = Difference(*key, interval)
         return self._differences[key]
 
     def differences(
@@ -286,13 +249,13 @@ class Effects:
     def family(self, methods: Sequence[str], against: str, metric: str) -> tuple[Difference, ...]:
         """The differences of all methods to one, by their labels, with Holm's p-values over them.
 
-        The reference itself is left out, and methods with fewer than two folds.
+        The reference itself is left out, and methods whose difference has no interval.
         """
         differences = [
             difference
             for method in methods
             if method != against
             and (difference := self.difference(method, against, metric))
-            and difference.interval.folds >= 2
+            and not math.isnan(difference.interval.low)
         ]
         return with_holm(differences)

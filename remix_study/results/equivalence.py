@@ -3,7 +3,8 @@
 The word is what the posterior of the difference makes sure of, never a p-value: with a flat prior
 the posterior of the mean difference over folds is Student's t around the observed mean, with the
 corrected standard error and J - 1 degrees of freedom (Corani and Benavoli 2015; Benavoli et al.
-2017). A difference within the region of practical equivalence is one that nobody would act on.
+2017). Of a bootstrapped difference it is a normal distribution with the standard error of the
+draws. A difference within the region of practical equivalence is one that nobody would act on.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import pandas as pd
 from scipy import stats
 
 from remix_study.metrics import METRICS, better_sign, find_metric
-from remix_study.results.effects import Interval, paired_interval
+from remix_study.results.intervals import Interval, paired_interval
 from remix_study.results.significance import Posterior
 
 Word = Literal["better", "worse", "practically equal", "cannot tell"]
@@ -41,7 +42,11 @@ hundredth for shares and correlations, less for squared errors, which are small 
 
 
 def compare(
-    first: pd.Series[float], second: pd.Series[float], metric: str, ratio: float
+    first: pd.Series[float],
+    second: pd.Series[float],
+    metric: str,
+    ratio: float,
+    difference: Interval | None = None,
 ) -> Posterior | None:
     """The posterior of two methods' mean difference in a metric, first minus second.
 
@@ -53,12 +58,13 @@ def compare(
         second: The same of the other method; folds that both have are compared.
         metric: What they are scores of.
         ratio: n_test / n_train of the corrected standard error.
+        difference: Of their means, where it has been computed.
     """
     first, second = first.align(second, join="inner")
     worst = find_metric(metric).worst
     if ((first == worst) & (second == worst)).mean() > 0.5:
         return None
-    return posterior_of(paired_interval(first, second, ratio), metric)
+    return posterior_of(difference or paired_interval(first, second, ratio), metric)
 
 
 def posterior_of(difference: Interval, metric: str, rope: float | None = None) -> Posterior | None:
@@ -69,16 +75,17 @@ def posterior_of(difference: Interval, metric: str, rope: float | None = None) -
         metric: Says which direction is better.
         rope: Half the width of the region of practical equivalence; that of the metric when None.
     """
-    if difference.folds < FEWEST_FOLDS:
+    if difference.folds < FEWEST_FOLDS and not difference.draws:
         return None
     reach = rope_of(metric) if rope is None else rope
     mean = better_sign(metric) * difference.mean if metric in ROPES else difference.mean
     if difference.standard_error == 0:
-        # Every fold has the same difference.
+        # Every fold, or draw, has the same difference.
         return Posterior(
             better=float(mean > reach), equal=float(abs(mean) <= reach), worse=float(mean < -reach)
         )
-    t = stats.t(difference.folds - 1, mean, difference.standard_error)
+    error = difference.standard_error
+    t = stats.norm(mean, error) if difference.draws else stats.t(difference.folds - 1, mean, error)
     better, worse = float(t.sf(reach)), float(t.cdf(-reach))
     return Posterior(better=better, equal=1 - better - worse, worse=worse)
 

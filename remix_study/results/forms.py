@@ -9,7 +9,7 @@ On the test part it is chosen with the whole validation part.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -50,6 +50,9 @@ Rows = dict[str, dict[tuple[int, int], dict[str, float]]]
 Part = tuple[NDArray[Any], NDArray[np.int32], NDArray[np.float64]]
 """(n,) row ids, (n,) class codes, (n, K) probabilities."""
 
+Move = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Class shares (K,) that probabilities are divided by, and those that they are multiplied by."""
+
 Read = Mapping[tuple[int, int], Mapping[str, Part]]
 
 
@@ -67,6 +70,8 @@ class Form:
         scores: By part, fold and metric.
         thresholds: Of a binary problem the probability of the rare class, as trained, from which
             on it is predicted; one a fold.
+        moves: Place -> class shares that probabilities as trained are divided by, and those that
+            they are multiplied by; empty as trained.
     """
 
     method: Method
@@ -74,6 +79,7 @@ class Form:
     prior: Prior
     scores: Scores
     thresholds: tuple[float, ...] = ()
+    moves: Mapping[tuple[int, int], Move] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -109,14 +115,16 @@ def forms_of(
     if prior != "equal" and all((learnt > 0).all() for learnt in priors):
         equal = [np.full(len(learnt), 1 / len(learnt)) for learnt in priors]
         rows = _moved_rows(comparison, stored, read, priors, equal)
-        forms.append(Form(method, "equal shares", "equal", _frames(rows)))
+        moves = dict(zip(read, zip(priors, equal, strict=True), strict=True))
+        forms.append(Form(method, "equal shares", "equal", _frames(rows), (), moves))
     if prior == "equal":
         natural = [_shares(fold) for fold in folds]
         rows = _moved_rows(comparison, stored, read, priors, natural)
-        forms.append(Form(method, "natural shares", "natural", _frames(rows)))
+        moves = dict(zip(read, zip(priors, natural, strict=True), strict=True))
+        forms.append(Form(method, "natural shares", "natural", _frames(rows), (), moves))
     if criterion := next((m for m in comparison.objectives if m in CLASS_METRICS), None):
-        rows, thresholds = _threshold_rows(stored, read, folds, criterion)
-        forms.append(Form(method, "threshold", prior, _frames(rows), thresholds))
+        rows, thresholds, moves = _threshold_rows(stored, read, folds, criterion)
+        forms.append(Form(method, "threshold", prior, _frames(rows), thresholds, moves))
     return forms
 
 
@@ -168,10 +176,10 @@ def _moved_rows(
 
 def _threshold_rows(
     stored: Rows, read: Read, folds: Sequence[Mapping[Any, Any]], criterion: str
-) -> tuple[Rows, tuple[float, ...]]:
-    """Scores with the tilt that has the best value of a metric on validation rows; thresholds."""
+) -> tuple[Rows, tuple[float, ...], dict[tuple[int, int], Move]]:
+    """Scores, thresholds and moves of the tilts with the best value of a metric on validation."""
     rows: Rows = {"validation": {}, "test": {}}
-    thresholds = []
+    thresholds, moves = [], {}
     for (place, parts), fold in zip(read.items(), folds, strict=True):
         shares = _shares(fold)
         ids, y, p = parts["validation"]
@@ -181,6 +189,7 @@ def _threshold_rows(
             amount = _best_tilt(y[chosen_on], p[chosen_on], shares, criterion)
             decided[scored] = tilt(p[scored], shares, amount)
         amount = _best_tilt(y, p, shares, criterion)
+        moves[place] = shares**amount, np.ones_like(shares)
         _, y_test, p_test = parts["test"]
         decisions = {"validation": (y, decided), "test": (y_test, tilt(p_test, shares, amount))}
         for part, (codes, tilted) in decisions.items():
@@ -188,7 +197,7 @@ def _threshold_rows(
         if len(shares) == 2:
             odds = (shares[1] / shares[0]) ** amount
             thresholds.append(float(odds / (1 + odds)))
-    return rows, tuple(thresholds)
+    return rows, tuple(thresholds), moves
 
 
 def _halves(
@@ -232,12 +241,10 @@ _TILTS = TILTS[::4]
 
 def _criterion(matrices: NDArray[np.float64], metric: str) -> NDArray[np.float64]:
     """A metric of each of several confusion matrices, (m, K, K)."""
+    confusion = Confusion(matrices)
     if metric not in _OF_RECALLS:
-        return np.array([class_scores(Confusion(matrix))[metric] for matrix in matrices])
-    actual = matrices[0].sum(axis=1)
-    present = actual > 0
-    hits = np.diagonal(matrices, axis1=1, axis2=2)[:, present]
-    return _OF_RECALLS[metric](hits / actual[present])
+        return class_scores(confusion)[metric]
+    return _OF_RECALLS[metric](confusion.recall()[:, confusion.actual[0] > 0])
 
 
 _OF_RECALLS: Mapping[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
@@ -286,7 +293,7 @@ def _class_scores(y: NDArray[np.int32], p: NDArray[np.float64]) -> dict[str, flo
     recalls = confusion.recall()
     present = recalls[np.isfinite(recalls)]
     scores = {name: float(metric(present)) for name, metric in _OF_RECALLS.items()}
-    return class_scores(confusion) | scores
+    return {name: float(value) for name, value in class_scores(confusion).items()} | scores
 
 
 def _frames(rows: Rows) -> Scores:

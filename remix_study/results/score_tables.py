@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from remix_study.metrics import CORE_METRICS
+from remix_study.results.bootstrap import interval_column
 from remix_study.results.columns import Record, frame_of, grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.effects import Difference
@@ -28,7 +29,8 @@ def table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
         class=class_name mean=score.mean sd=score.standard_deviation
         corrected_se=score.interval.standard_error low=score.interval.low
         high=score.interval.high folds=score.interval.folds folds_at_zero=score.folds_at_zero
-        test_train_ratio=problem.ratio""",
+        test_train_ratio=problem.ratio"""
+        + interval_column(comparisons),
     )
 
 
@@ -113,5 +115,6 @@ def table_of_tests(problems: Sequence[tuple[Comparison, Sequence[Difference]]]) 
         row=test.method difference=test.mean corrected_se=test.interval.standard_error
         low=test.interval.low high=test.interval.high folds=test.interval.folds
         test_train_ratio=problem.ratio t=test.t degrees_of_freedom=test.degrees_of_freedom
-        p=test.p holm_p=test.holm_p""",
+        p=test.p holm_p=test.holm_p"""
+        + interval_column(problem for problem, _ in problems),
     )

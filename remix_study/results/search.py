@@ -18,8 +18,9 @@ import pandas as pd
 from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.metrics import CORE_METRICS, is_maximized, short_name
 from remix_study.results.columns import grouped
-from remix_study.results.comparison import Comparison, scores_by_fold
+from remix_study.results.comparison import Comparison
 from remix_study.results.effects import Difference, Effects, Score
+from remix_study.results.frames import scores_by_fold
 from remix_study.results.importances import Importances, parameter_importances
 from remix_study.results.methods import SIMPLEST_FIRST
 from remix_study.results.search_frames import SearchResult, StoredTrial
@@ -218,11 +219,11 @@ class SearchSummary:
         labels = {trial.run: str(trial.run) for trial in trials}
         scores = scores_by_fold(search.scores[search.scores["run"].isin(list(labels))], labels)
         sizes = search.sizes_of(self.complete)
-        validation_ratio = math.nan
+        ratio = math.nan
         if len(sizes):
-            validation_ratio = float(sizes["n_validation"].sum() / sizes["n_train"].sum())
-        ratios = {"test": self.comparison.ratio, "validation": validation_ratio}
-        return {part: Effects(scores, ratio, part) for part, ratio in ratios.items()}
+            ratio = float(sizes["n_validation"].sum() / sizes["n_train"].sum())
+        test = self.comparison.effects_of_runs(scores, labels)
+        return {"test": test, "validation": Effects(scores, ratio, "validation")}
 
     def _is_near_best(self, trial: StoredTrial) -> bool:
         best, metric = self.choice, self.comparison.objectives[0]

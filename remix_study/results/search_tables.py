@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from remix_study.results.columns import Record, frame_of
-from remix_study.results.effects import corrected_interval
+from remix_study.results.intervals import corrected_interval
 from remix_study.results.search import SearchSummary
 
 _PARTS = ("validation", "test")

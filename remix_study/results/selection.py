@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -85,8 +85,14 @@ def select_by_validation(
     chosen_scores = test.to_numpy(dtype=np.float64)[np.arange(len(choices)), choices]
     by_fold = pd.Series(chosen_scores, index=test.index)
     (most_often, times), *_ = Counter(labels[choice] for choice in choices).most_common(1)
+    bootstrap = comparison.bootstrap
+    if bootstrap is not None:
+        by_place = {place: labels[at] for place, at in zip(test.index, choices, strict=True)}
+        bootstrap = replace(bootstrap, choices={BY_FOLD: by_place})
     with_choices = Effects(
-        {("test", metric): all_test.assign(**{BY_FOLD: by_fold})}, comparison.ratio
+        {("test", metric): all_test.assign(**{BY_FOLD: by_fold})},
+        comparison.ratio,
+        bootstrap=bootstrap,
     )
     means = (sign * test.mean()).sort_values(ascending=False, kind="stable")
     best, *others = map(str, means.index)

@@ -152,6 +152,7 @@ class Progress:
         running: Configurations that a living worker works on.
         dead: Trials left RUNNING by a worker that is gone; the next run frees them.
         missing: Configurations that are neither complete nor running.
+        split: "test" or "time" where the test parts are given; their intervals are bootstrapped.
     """
 
     name: str
@@ -161,6 +162,7 @@ class Progress:
     running: int
     dead: int
     missing: int
+    split: str = ""
 
 
 def read_progress(engine: Engine) -> list[Progress]:
@@ -200,7 +202,8 @@ def _progress(connection: Connection, study_id: int, row: Any) -> Progress:
     complete = min(len(scored & planned), row.trials)
     failed = len((with_failures & planned) - scored - leased.keys())
     missing = max(0, row.trials - complete - len(leased))
-    return Progress(row.name, row.trials, complete, failed, len(leased), dead, missing)
+    split = row.facts.get("split", "")
+    return Progress(row.name, row.trials, complete, failed, len(leased), dead, missing, split)
 
 
 def trial_keys(connection: Connection, study_id: int, row: Any) -> dict[int, str]:

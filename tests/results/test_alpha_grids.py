@@ -8,8 +8,8 @@ from made_up_studies import MadeUpProblem, made_up_frames
 from scipy import stats
 
 from remix_study.report.sections.sensitivity import section
+from remix_study.results.alpha_grids import alpha_grids, alpha_trends, trend_table
 from remix_study.results.comparison import comparisons
-from remix_study.results.sensitivity import alpha_grids, alpha_trends, trend_table
 
 ALPHAS = [0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0]
 

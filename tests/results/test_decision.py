@@ -14,9 +14,9 @@ from remix_study.metrics import score
 from remix_study.report.sections.decision import headline
 from remix_study.results.comparison import comparisons
 from remix_study.results.decision import decide, table
-from remix_study.results.effects import corrected_interval
 from remix_study.results.equivalence import posterior_of, word_of
 from remix_study.results.forms import _halves, forms_of
+from remix_study.results.intervals import corrected_interval
 
 METHODS = (("baseline", None), ("balance", None), ("remix", 0.1), ("logit-adjusted", None))
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remix_study.metrics import METRICS
-from remix_study.results.effects import corrected_interval
 from remix_study.results.equivalence import ROPES, compare, posterior_of, word_of
+from remix_study.results.intervals import corrected_interval
 from remix_study.results.significance import Posterior
 
 

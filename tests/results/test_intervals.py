@@ -13,7 +13,7 @@ from scipy import stats
 from remix_study.metrics import METRICS
 from remix_study.report.sections.verdict import section
 from remix_study.results.comparison import comparisons
-from remix_study.results.effects import (
+from remix_study.results.intervals import (
     corrected_interval,
     corrected_standard_error,
     influence_ratio,

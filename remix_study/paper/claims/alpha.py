@@ -19,11 +19,11 @@ from remix_study.paper.claims import verdicts
 from remix_study.paper.claims.evidence import Evidence, NotRun
 from remix_study.paper.claims.verdicts import Contrast, Part, Subjects, claim, part_on
 from remix_study.report.formatting import plain
-from remix_study.results import sensitivity
+from remix_study.results import alpha_grids
+from remix_study.results.alpha_grids import AlphaGrid
 from remix_study.results.comparison import Comparison
-from remix_study.results.effects import corrected_interval
+from remix_study.results.intervals import corrected_interval
 from remix_study.results.rank_sums import TIE_DECIMALS
-from remix_study.results.sensitivity import AlphaGrid
 from remix_study.results.significance import ROPE
 
 Grids = Sequence[AlphaGrid]
@@ -151,11 +151,11 @@ def good_alpha(all_grids: Grids, metric: str) -> Part:
     In both scores it loses at most the region of practical equivalence against the alpha that
     each fold's validation part chooses.
     """
-    grids = [grid for grid in all_grids if sensitivity.grid_alpha(grid, GOOD_ALPHA) is not None]
+    grids = [grid for grid in all_grids if alpha_grids.grid_alpha(grid, GOOD_ALPHA) is not None]
     if not grids:
         raise NotRun(f"no study with enough alphas and {plain(GOOD_ALPHA)} among them")
     losses = _mean_by_dataset(
-        grids, lambda g: float(sensitivity.regret(g, metric, GOOD_ALPHA).mean())
+        grids, lambda g: float(alpha_grids.regret(g, metric, GOOD_ALPHA).mean())
     )
     mean = float(np.mean(losses))
     numbers = {"mean regret": mean} | {f"regret on {name}": x for name, x in losses.items()}
@@ -170,7 +170,7 @@ def _by_dataset(evidence: Evidence, metric: str) -> Subjects:
         return {name: ([], [])}
     return {
         f"{dataset}, {name}": (g, grids)
-        for dataset, g in sensitivity.grids_by_dataset(grids).items()
+        for dataset, g in alpha_grids.grids_by_dataset(grids).items()
     }
 
 
@@ -202,33 +202,33 @@ def _alphas_above(grid: AlphaGrid) -> list[float]:
 
 def _mean_by_dataset(grids: Grids, value: Callable[[AlphaGrid], float]) -> pd.Series[float]:
     """Mean of a value over the problems of each data set."""
-    by_dataset = sensitivity.grids_by_dataset(grids)
+    by_dataset = alpha_grids.grids_by_dataset(grids)
     return pd.Series({name: float(np.mean([*map(value, g)])) for name, g in by_dataset.items()})
 
 
 def _curves(evidence: Evidence, dataset: str) -> list[AlphaGrid]:
-    grids = sensitivity.grids_by_dataset(evidence.grids).get(dataset, [])
+    grids = alpha_grids.grids_by_dataset(evidence.grids).get(dataset, [])
     return [grid for grid in grids if grid.comparison.kind == "binary" and _has_curve(grid)]
 
 
 def _has_curve(grid: AlphaGrid) -> bool:
     """Whether enough alphas of the grid lie in the range that the paper speaks of."""
-    return len(grid.alphas_within(*ALPHA_RANGE)) >= sensitivity.LEAST_ALPHAS
+    return len(grid.alphas_within(*ALPHA_RANGE)) >= alpha_grids.LEAST_ALPHAS
 
 
 def _slopes(grids: Grids, dataset: str) -> list[float]:
     """Slope of g-mean on each problem; raises `NotRun` without a grid."""
     if not grids:
         low, high = map(plain, ALPHA_RANGE)
-        enough = f"{sensitivity.LEAST_ALPHAS} alphas from {low} to {high}"
+        enough = f"{alpha_grids.LEAST_ALPHAS} alphas from {low} to {high}"
         raise NotRun(f"no binary problem of {dataset} with ReMix at {enough}")
-    return [sensitivity.slope(grid, "g_mean", ALPHA_RANGE) for grid in grids]
+    return [alpha_grids.slope(grid, "g_mean", ALPHA_RANGE) for grid in grids]
 
 
 def _slope_numbers(grids: Grids) -> dict[str, float]:
     numbers: dict[str, float] = {}
     for grid in grids:
-        folds = sensitivity.slopes_by_fold(grid, "g_mean", ALPHA_RANGE)
+        folds = alpha_grids.slopes_by_fold(grid, "g_mean", ALPHA_RANGE)
         interval = corrected_interval(folds, grid.comparison.ratio)
         ends = {"slope": interval.mean, "low": interval.low, "high": interval.high}
         numbers |= {f"{key}, {grid.comparison.imbalance_name}": x for key, x in ends.items()}

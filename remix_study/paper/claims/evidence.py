@@ -13,11 +13,11 @@ import pandas as pd
 from remix_study.metrics import is_maximized, short_name
 from remix_study.paper import SENTENCES
 from remix_study.paper.table2 import STRATEGIES
+from remix_study.results.alpha_grids import AlphaGrid, alpha_grids
 from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.methods import Method, alpha_distance, nearest_alphas
 from remix_study.results.rank_sums import KINDS, rank_means
-from remix_study.results.sensitivity import AlphaGrid, alpha_grids
 
 IMAGES = "cifar"
 # What the paper ran on images; on fewer or in fewer folds an answer is a look.

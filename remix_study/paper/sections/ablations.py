@@ -28,14 +28,8 @@ from remix_study.report.page_model import Block, Cell, Head, Section, Table
 from remix_study.report.page_tables import Column, line_table, method_cell, relation_kind
 from remix_study.results.columns import Record, frame_of, grouped
 from remix_study.results.comparison import Comparison
-from remix_study.results.effects import (
-    Difference,
-    Interval,
-    Relation,
-    Score,
-    paired_interval,
-    with_holm,
-)
+from remix_study.results.effects import Difference, Relation, Score, with_holm
+from remix_study.results.intervals import Interval, paired_interval
 from remix_study.results.methods import Method, is_published
 from remix_study.results.rank_sums import rank_means
 from remix_study.results.study_roles import Check

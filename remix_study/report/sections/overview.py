@@ -11,6 +11,7 @@ from remix_study.report.formatting import thousands
 from remix_study.report.page_model import Block, Cell, Section, Table
 from remix_study.report.page_tables import Column, line_table, text_column
 from remix_study.report.sentences import SENTENCES
+from remix_study.results.bootstrap import interval_column
 from remix_study.results.columns import Record, frame_of, grouped
 from remix_study.results.comparison import Comparison
 
@@ -32,7 +33,8 @@ def table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     return frame_of(
         comparisons,
         """study problem title kind imbalance=imbalance_name counts rows features repeats folds
-        planned complete failed test_train_ratio=ratio notes""",
+        planned complete failed test_train_ratio=ratio notes"""
+        + interval_column(comparisons, ""),
         counts=_class_counts,
         notes=lambda c: "; ".join(c.info["notes"]),
         **{name: partial(_number, key) for name, key in _NUMBERS.items()},
@@ -47,7 +49,8 @@ def section(
     studies = grouped(comparisons, lambda c: c.study)
     text = tuple(line for problems in studies.values() for line in _study_lines(problems))
     has_searches = not all(c.is_grid for c in comparisons)
-    guide = SENTENCES.paragraphs("overview.reading_guide", has_searches)
+    has_given_tests = not all(c.has_repeated_draws for c in comparisons)
+    guide = SENTENCES.paragraphs("overview.reading_guide", has_searches, has_given_tests)
     blocks = (
         *([Block(title="Studies beside the headline", text=aside)] if aside else []),
         Block(text=text, tables=(_page_table(comparisons, len(studies)),)),

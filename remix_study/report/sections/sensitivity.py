@@ -30,18 +30,13 @@ from remix_study.report.page_tables import (
     line_table,
 )
 from remix_study.report.sentences import SENTENCES
-from remix_study.results import sensitivity
+from remix_study.results import alpha_grids
+from remix_study.results.alpha_grids import FIXED_ALPHAS, AlphaTrend
 from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
-from remix_study.results.effects import Difference, Interval, Score
-from remix_study.results.sensitivity import (
-    FIXED_ALPHAS,
-    AlphaTrend,
-    CurvePoint,
-    SensitivityCurve,
-    sensitivity_curves,
-    table,
-)
+from remix_study.results.effects import Difference, Score
+from remix_study.results.intervals import Interval
+from remix_study.results.sensitivity import CurvePoint, SensitivityCurve, sensitivity_curves, table
 
 Curves = Sequence[SensitivityCurve]
 _LINES = ("-", (0, (5, 1.8)), (0, (1.2, 1.4)), (0, (6, 1.6, 1.2, 1.6)), (0, (3, 1, 1, 1, 1, 1)))
@@ -75,7 +70,7 @@ def section(comparisons: Sequence[Comparison]) -> Section:
             _curves_block(f"sensitivity-{file_name}-{place}", base_curves, styles)
             for place, base_curves in enumerate(by_base.values(), start=1)
         ]
-    trends = sensitivity.alpha_trends(sensitivity.alpha_grids(comparisons), PUBLISHED_METRICS)
+    trends = alpha_grids.alpha_trends(alpha_grids.alpha_grids(comparisons), PUBLISHED_METRICS)
     if trends:
         blocks.append(_trends_block(trends))
     searched = [c.name for c in comparisons if not c.is_grid]
@@ -85,7 +80,7 @@ def section(comparisons: Sequence[Comparison]) -> Section:
         () if curves or searched else SENTENCES.paragraphs("sensitivity.nothing"),
     )
     blocks += [Block(text=text) for text in remarks if text]
-    files = {"sensitivity": table(curves), "trends": sensitivity.trend_table(trends)}
+    files = {"sensitivity": table(curves), "trends": alpha_grids.trend_table(trends)}
     lead = SENTENCES.text("sensitivity.lead")
     return Section("sensitivity", "Sensitivity to alpha", lead, tuple(blocks), files)
 
@@ -264,7 +259,7 @@ def _trends_block(trends: Sequence[AlphaTrend]) -> Block:
     ]
     return Block(
         title="Trends over alpha, and what a fixed alpha loses",
-        text=SENTENCES.paragraphs("sensitivity.trends", facts, sensitivity.LEAST_ALPHAS),
+        text=SENTENCES.paragraphs("sensitivity.trends", facts, alpha_grids.LEAST_ALPHAS),
         tables=tuple(_trend_table(metric, group) for metric, group in by_metric.items()),
     )
 

@@ -10,8 +10,8 @@ from claim_studies import both_verdicts, claims_of
 from made_up_studies import MadeUpProblem, made_up_frames
 
 from remix_study.paper.claims.alpha import ALPHA_RANGE
+from remix_study.results.alpha_grids import alpha_grids, regret, slope, slopes_by_fold
 from remix_study.results.comparison import comparisons
-from remix_study.results.sensitivity import alpha_grids, regret, slope, slopes_by_fold
 
 ALPHAS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0, 2.0)
 

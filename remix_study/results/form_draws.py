@@ -1,0 +1,33 @@
+"""Draws of test rows for the forms of a decision: the same rows for every form and method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from remix_study.results.bootstrap import Bootstrap, Correction
+from remix_study.results.forms import Form
+from remix_study.results.probabilities import to_prior
+
+
+def bootstrap_of_forms(bootstrap: Bootstrap | None, forms: Sequence[Form]) -> Bootstrap | None:
+    """The draws of test rows for forms by their labels; None where the problem has none."""
+    if bootstrap is None:
+        return None
+
+    def correction(form: Form) -> Correction:
+        def correct(place: tuple[int, int]) -> dict[str, NDArray[np.float64]]:
+            _, _, p = bootstrap.probabilities(form.method.run, *place, "test")
+            return {form.label: to_prior(p, *form.moves[place])}
+
+        return correct
+
+    return replace(
+        bootstrap,
+        corrections={f.label: (f.method.run, correction(f)) for f in forms if f.moves},
+        only_classes=frozenset(f.label for f in forms if f.name == "threshold"),
+        _cache={},
+    )
