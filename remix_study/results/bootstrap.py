@@ -225,31 +225,45 @@ def _ranked(
 
     What :func:`remix_study.metrics.ranking.rank_columns` gives for one column, (n,) each.
     """
+    n = len(p)
     order = np.argsort(-p, kind="stable")
     ranked, hit = p[order], is_hit[order]
-    # Rows of equal probability form a run, which ends at one of these places.
-    ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
-    step = max(1, _MOST_CELLS // len(p))
+    places = np.flatnonzero(hit)
+    # Rows of equal probability form a run, which ends before one of these places.
+    ends = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]) + 1, n)
+    run = np.searchsorted(ends, places, side="right")
+    stop, begin = ends[run], np.append(0, ends)[run]
+    hits_before = np.append(0, np.cumsum(hit))
+    most = (n * np.arange(BINS, -1, -1)) // BINS  # Rows before the end of a bin
+    step = max(1, _MOST_CELLS // n)
     parts = []
     for start in range(0, len(counts), step):
         drawn = counts[start : start + step, order]
-        # Whole numbers below 2^24, and so exact in float32.
-        hits = np.cumsum(drawn * hit, axis=1)[:, ends]
-        rows = np.cumsum(drawn, axis=1)[:, ends]
-        positives, total = hits[:, -1:], rows[:, -1:]
-        in_run = np.diff(hits, axis=1, prepend=0)
-        misses = rows - hits
-        halves = (misses + np.c_[np.zeros(len(misses)), misses[:, :-1]]) / 2
-        wins = (in_run * (misses[:, -1:] - halves)).sum(axis=1, dtype=np.float64)
-        precision = (in_run * (hits / np.maximum(rows, 1))).sum(axis=1, dtype=np.float64)
-        gaps = np.cumsum(drawn * (hit - ranked), axis=1)[:, ends]
-        in_bin = np.minimum((total - rows) * BINS // total, BINS - 1).astype(np.intp)
-        in_bin += np.arange(len(drawn))[:, None] * BINS
-        gap = np.bincount(
-            in_bin.ravel(), np.diff(gaps, axis=1, prepend=0).ravel(), BINS * len(drawn)
+        # Sums of whole numbers below 2^24 are exact in float32.
+        rows, hits = _sums(drawn), _sums(drawn[:, places])
+        hits_at_stop, hits_at_begin = hits[:, hits_before[stop]], hits[:, hits_before[begin]]
+        rows_at_stop = rows[:, stop]
+        misses = rows_at_stop - hits_at_stop + rows[:, begin] - hits_at_begin
+        n_hits = hits[:, -1].astype(np.float64)
+        n_misses = rows[:, -1] - n_hits
+        lost = (drawn[:, places] * misses).sum(axis=1, dtype=np.float64) / 2
+        shares = hits_at_stop / np.maximum(rows_at_stop, 1)
+        precision = (drawn[:, places] * shares).sum(axis=1, dtype=np.float64)
+        gaps = _sums(drawn * (hit - ranked))[:, np.append(0, ends)]
+        borders = np.stack([np.searchsorted(line, most, side="right") for line in rows[:, ends]])
+        at_border = np.take_along_axis(gaps, borders, axis=1)
+        error = np.abs(np.diff(at_border, axis=1)).sum(axis=1) / (n_hits + n_misses)
+        pairs = np.maximum(n_hits * n_misses, 1)
+        parts.append(
+            np.stack(
+                [(n_hits * n_misses - lost) / pairs, precision / np.maximum(n_hits, 1), error]
+            )
         )
-        n_hits, n_rows = positives[:, 0].astype(np.float64), total[:, 0].astype(np.float64)
-        error = np.abs(gap.reshape(-1, BINS)).sum(axis=1) / n_rows
-        pairs = np.maximum(n_hits * (n_rows - n_hits), 1)
-        parts.append(np.stack([wins / pairs, precision / np.maximum(n_hits, 1), error]))
     return np.concatenate(parts, axis=1)
+
+
+def _sums(values: NDArray[Any]) -> NDArray[Any]:
+    """Sums of the first 0, 1, ..., n values of each line, (lines, n + 1)."""
+    sums = np.zeros((len(values), values.shape[1] + 1), values.dtype)
+    np.cumsum(values, axis=1, out=sums[:, 1:])
+    return sums
