@@ -13,9 +13,10 @@ import pandas as pd
 
 from remix_study.results.bootstrap import Bootstrap, has_repeated_draws, problem_bootstrap
 from remix_study.results.effects import Effects
-from remix_study.results.frames import StudyFrames, scores_by_fold
+from remix_study.results.frames import StudyFrames
 from remix_study.results.intervals import influence_ratio
 from remix_study.results.methods import CorrectedMethod, Method, is_same_alpha, methods_of_runs
+from remix_study.results.score_frames import scores_by_fold
 
 # Share of a method's folds.
 _DID_NOT_TRAIN = 0.25

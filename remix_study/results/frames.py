@@ -296,28 +296,3 @@ def _fold_record(fold: Any, facts: Mapping[str, Any]) -> dict[str, Any]:
         # Unknown in databases of earlier versions.
         "untrained": fold.trained_on.get("untrained", ""),
     }
-
-
-def scores_by_fold(
-    scores: pd.DataFrame, labels: Mapping[int, str]
-) -> dict[tuple[str, str], pd.DataFrame]:
-    """(part, metric) -> (folds, methods) frame, its columns in the order of the labels."""
-    if scores.empty:
-        return {}
-    # With arrays, since to pivot and to slice wide frames takes several times as long.
-    n_folds = int(scores["fold"].max()) + 1
-    folds, rows = np.unique(scores["repeat"] * n_folds + scores["fold"], return_inverse=True)
-    index = pd.MultiIndex.from_arrays(divmod(folds, n_folds), names=["repeat", "fold"])
-    columns = scores["run"].map({run: place for place, run in enumerate(labels)}).to_numpy()
-    names, values = pd.Index(list(labels.values()), name="run"), scores["value"].to_numpy()
-    lines_by_key = scores.groupby(["part", "metric"]).indices
-    frames = {}
-    for part, metric in scores[["part", "metric"]].drop_duplicates().itertuples(index=False):
-        lines = lines_by_key[part, metric]
-        table = np.full((len(index), len(names)), np.nan)
-        table[rows[lines], columns[lines]] = values[lines]
-        is_scored = np.isin(np.arange(len(names)), columns[lines])
-        frames[part, metric] = pd.DataFrame(
-            table[:, is_scored], index=index, columns=names[is_scored]
-        )
-    return frames

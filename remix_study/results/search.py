@@ -20,9 +20,9 @@ from remix_study.metrics import CORE_METRICS, is_maximized, short_name
 from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.effects import Difference, Effects, Score
-from remix_study.results.frames import scores_by_fold
 from remix_study.results.importances import Importances, parameter_importances
 from remix_study.results.methods import SIMPLEST_FIRST
+from remix_study.results.score_frames import scores_by_fold
 from remix_study.results.search_frames import SearchResult, StoredTrial
 from remix_study.study.configurations import strategy_of
 from remix_study.study.constraints import choose
