@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.metrics import CLASS_METRICS, SMALLEST, score
+from remix_study.metrics import CLASS_METRICS, EXTRA_METRICS, SMALLEST, score
+from remix_study.metrics.catalogue import BUILT_IN_METRICS
 from remix_study.metrics.class_scores import RARE, Confusion, class_scores
+from remix_study.metrics.costs import cost_matrix
 from remix_study.metrics.ranking import BINS
 from remix_study.results.frames import StudyFrames
 from remix_study.results.probabilities import ProbabilityReader
@@ -50,6 +52,7 @@ class Bootstrap:
         choices: Label that stands for another method on each fold -> place -> that method.
         corrections: Label of a corrected method -> the run that it corrects, and how.
         only_classes: Labels of corrections that change predicted classes and no probability.
+        costs: (K, K) costs of errors; None where the study gives none.
     """
 
     probabilities: ProbabilityReader
@@ -58,7 +61,15 @@ class Bootstrap:
     choices: Mapping[str, Mapping[Place, str]] = field(default_factory=dict)
     corrections: Mapping[str, tuple[int, Correction]] = field(default_factory=dict)
     only_classes: frozenset[str] = frozenset()
+    costs: NDArray[np.float64] | None = None
     _cache: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    def can_score(self, metric: str) -> bool:
+        """Whether drawn rows can be scored in a metric: not in one of a user's own."""
+        is_known = metric in BUILT_IN_METRICS or metric in EXTRA_METRICS
+        return metric.startswith(("recall_", "brier_")) or (
+            is_known and (metric != "cost" or self.costs is not None)
+        )
 
     def draws(self, label: str, metric: str, places: Sequence[Place]) -> NDArray[np.float64]:
         """Scores (DRAWS, folds) of a method on the drawn rows of some folds."""
@@ -74,7 +85,7 @@ class Bootstrap:
         if key not in self._cache:
             _, codes, p = self.probabilities(run, *place, "test")
             p = p if correction is None else correction(place)[label]
-            self._cache[key] = ResampledScores(codes, p, self._counts(codes, place[1]))
+            self._cache[key] = ResampledScores(codes, p, self._counts(codes, place[1]), self.costs)
         scores: ResampledScores = self._cache[key]
         return scores[metric]
 
@@ -104,7 +115,14 @@ def problem_bootstrap(
     if not frames.summaries.keys().isdisjoint(runs.values()):
         return None
     seed = int(problem["definition"]["study"]["seed"])
-    return Bootstrap(frames.probabilities, runs, (seed, str(problem["problem"])))
+    names = seed, str(problem["problem"])
+    return Bootstrap(frames.probabilities, runs, names, costs=study_costs(problem))
+
+
+def study_costs(problem: Mapping[str, Any]) -> NDArray[np.float64] | None:
+    """(K, K) costs of errors that the study of a problem gives, None where it gives none."""
+    costs = problem.get("definition", {}).get("decision", {}).get("costs")
+    return cost_matrix(costs, problem["classes"], str(problem["problem"])) if costs else None
 
 
 def interval_column(comparisons: Iterable[Any], path: str = "problem.") -> str:
@@ -144,11 +162,17 @@ class ResampledScores:
         codes: (n,) class codes.
         p: (n, K) probabilities.
         counts: (draws, n) how often each row is drawn.
+        costs: (K, K) costs of errors, which the metric ``cost`` needs.
     """
 
     def __init__(
-        self, codes: NDArray[np.int32], p: NDArray[np.float64], counts: NDArray[np.float32]
+        self,
+        codes: NDArray[np.int32],
+        p: NDArray[np.float64],
+        counts: NDArray[np.float32],
+        costs: NDArray[np.float64] | None = None,
     ) -> None:
+        self._costs = costs
         self._codes, self._p, self._counts = codes.astype(np.intp), p, counts
         self._scores: dict[str, NDArray[np.float64]] = {}
 
@@ -185,6 +209,8 @@ class ResampledScores:
             "balanced_accuracy": present.mean(axis=1),
             "min_recall": present.min(axis=1),
         }
+        if self._costs is not None:
+            scores["cost"] = counts @ self._costs[codes, (p @ self._costs).argmin(axis=1)] / total
         scores |= {f"recall_{code}": recall[:, code] for code in range(n_classes)}
         return scores | {f"brier_{code}": brier[:, code] for code in range(n_classes)}
 

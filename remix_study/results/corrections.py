@@ -16,7 +16,7 @@ from remix_study.batches.losses import LOSSES
 from remix_study.batches.samplers import SMOTE_SAMPLERS
 from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.metrics import BUILT_IN_METRICS, CLASS_METRICS, CORE_METRICS, METRICS, score
-from remix_study.metrics.costs import cost_matrix
+from remix_study.results.bootstrap import study_costs
 from remix_study.results.columns import Record, frame_of, grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.effects import Difference
@@ -104,7 +104,7 @@ def _corrected_scores(
     # A study has the metrics that its file names, and those of the version that trained it.
     names = comparison.metrics()
     extra = [name for name in BUILT_IN_METRICS if name in names]
-    costs = costs_of_study(comparison)
+    costs = study_costs(comparison.info)
     for repeat, number in zip(folds["repeat"], folds["fold"], strict=True):
         place = int(repeat), int(number)
         _, y, p = probabilities(source.run, *place, "test")
@@ -127,12 +127,6 @@ def _corrected_scores(
         )
         for label, by_fold in scores.items()
     }
-
-
-def costs_of_study(comparison: Comparison) -> NDArray[np.float64] | None:
-    """(K, K) costs of errors that a study gives, None where it gives none."""
-    costs = comparison.info.get("definition", {}).get("decision", {}).get("costs")
-    return cost_matrix(costs, comparison.info["classes"], comparison.name) if costs else None
 
 
 def _corrector(

@@ -202,10 +202,11 @@ class Effects:
         else the corrected t interval of the folds, which is NaN where the ratio is.
         """
         is_there = np.isfinite(values)
-        if self._bootstrap is None or not is_there.any():
+        draws = self._bootstrap
+        if draws is None or not is_there.any() or not draws.can_score(metric):
             return corrected_interval(values, self._ratio)
         places = [(int(repeat), int(fold)) for repeat, fold in folds[is_there]]
-        drawn = [self._bootstrap.draws(label, metric, places) for label in labels]
+        drawn = [draws.draws(label, metric, places) for label in labels]
         means = statistic(np.stack(drawn, axis=-1)).mean(axis=1)
         return bootstrap_interval(values[is_there], means)
 

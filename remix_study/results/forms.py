@@ -8,7 +8,7 @@ On the test part it is chosen with the whole validation part.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -22,22 +22,21 @@ from remix_study.metrics import (
     CLASS_METRICS,
     METRICS,
     STANDARD_METRICS,
-    better_sign,
     score,
 )
 from remix_study.metrics import SMALLEST as LEAST_PROBABILITY
-from remix_study.metrics.class_scores import Confusion, class_scores, confusion_of
+from remix_study.metrics.class_scores import class_scores, confusion_of
+from remix_study.results.bootstrap import study_costs
 from remix_study.results.comparison import Comparison
-from remix_study.results.corrections import SAME_PRIOR, costs_of_study
+from remix_study.results.corrections import SAME_PRIOR
 from remix_study.results.methods import Method
 from remix_study.results.probabilities import (
-    SMALLEST,
-    TILTS,
     ProbabilityReader,
     scored_prior,
     tilt,
     to_prior,
 )
+from remix_study.results.tilts import OF_RECALLS, best_tilt
 
 FormName = Literal["as trained", "equal shares", "natural shares", "threshold"]
 Prior = Literal["natural", "equal", "neither"]
@@ -186,9 +185,9 @@ def _threshold_rows(
         halves = _halves(ids, y)
         decided = np.empty_like(p)
         for chosen_on, scored in (halves, halves[::-1]):
-            amount = _best_tilt(y[chosen_on], p[chosen_on], shares, criterion)
+            amount = best_tilt(y[chosen_on], p[chosen_on], shares, criterion)
             decided[scored] = tilt(p[scored], shares, amount)
-        amount = _best_tilt(y, p, shares, criterion)
+        amount = best_tilt(y, p, shares, criterion)
         moves[place] = shares**amount, np.ones_like(shares)
         _, y_test, p_test = parts["test"]
         decisions = {"validation": (y, decided), "test": (y_test, tilt(p_test, shares, amount))}
@@ -214,47 +213,6 @@ def _halves(
     return first, ~first
 
 
-def _best_tilt(
-    y: NDArray[np.int32], p: NDArray[np.float64], shares: NDArray[np.float64], criterion: str
-) -> float:
-    """The tilt with the best value of a metric; among equals the nearest to 1."""
-    if not len(y):
-        return 1.0
-    n_classes = len(shares)
-    log_p, shift = np.log(np.maximum(p, SMALLEST)), np.log(shares)
-    if n_classes == 2:
-        odds = (log_p[:, 1] - log_p[:, 0])[None, :]
-        predicted = (odds > (_TILTS * (shift[1] - shift[0]))[:, None]).astype(np.intp)
-    else:
-        predicted = np.stack([(log_p - amount * shift).argmax(axis=1) for amount in _TILTS])
-    cells = (np.arange(len(_TILTS))[:, None] * n_classes + y) * n_classes + predicted
-    counts = np.bincount(cells.ravel(), minlength=len(_TILTS) * n_classes**2)
-    matrices = counts.reshape(-1, n_classes, n_classes).astype(np.float64)
-    values = better_sign(criterion) * _criterion(matrices, criterion)
-    best = _TILTS[values >= values.max() - 1e-12]
-    return float(best[np.abs(best - 1).argmin()])
-
-
-# A quarter of those of the corrections: a metric is computed at each of them.
-_TILTS = TILTS[::4]
-
-
-def _criterion(matrices: NDArray[np.float64], metric: str) -> NDArray[np.float64]:
-    """A metric of each of several confusion matrices, (m, K, K)."""
-    confusion = Confusion(matrices)
-    if metric not in _OF_RECALLS:
-        return class_scores(confusion)[metric]
-    return _OF_RECALLS[metric](confusion.recall()[:, confusion.actual[0] > 0])
-
-
-_OF_RECALLS: Mapping[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
-    "g_mean": lambda recalls: recalls.prod(axis=-1) ** (1 / recalls.shape[-1]),
-    "balanced_accuracy": lambda recalls: recalls.mean(axis=-1),
-    "min_recall": lambda recalls: recalls.min(axis=-1),
-}
-"""Metrics made of the recalls of the classes that have rows, (..., K)."""
-
-
 def _scored(
     comparison: Comparison,
     y: NDArray[np.int32],
@@ -269,7 +227,7 @@ def _scored(
     n_classes = p.shape[1]
     if n_classes > 2 or not {*_CALIBRATION, "cost"}.isdisjoint(comparison.objectives):
         on_request = [m for m in comparison.objectives if m not in STANDARD_METRICS]
-        return score(y, p, n_classes, on_request, costs=costs_of_study(comparison))
+        return score(y, p, n_classes, on_request, costs=study_costs(comparison.info))
     half_squared = ((p - (y[:, None] == np.arange(n_classes))) ** 2).sum(axis=1) / 2
     counts = np.bincount(y, minlength=n_classes)
     briers = np.bincount(y, half_squared, n_classes)[counts > 0] / counts[counts > 0]
@@ -292,7 +250,7 @@ def _class_scores(y: NDArray[np.int32], p: NDArray[np.float64]) -> dict[str, flo
     confusion = confusion_of(y.astype(np.intp), p.argmax(axis=1), p.shape[1], np.ones(len(y)))
     recalls = confusion.recall()
     present = recalls[np.isfinite(recalls)]
-    scores = {name: float(metric(present)) for name, metric in _OF_RECALLS.items()}
+    scores = {name: float(metric(present)) for name, metric in OF_RECALLS.items()}
     return {name: float(value) for name, value in class_scores(confusion).items()} | scores
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from remix_study.metrics import EXTRA_METRICS, METRICS, score
+from remix_study.metrics import EXTRA_METRICS, score
+from remix_study.metrics.catalogue import BUILT_IN_METRICS
 from remix_study.results.bootstrap import Bootstrap, ResampledScores, draw_counts
 from remix_study.results.effects import Effects
 from remix_study.results.intervals import bootstrap_interval
@@ -26,13 +27,14 @@ def predictions(n: int, n_classes: int, seed: int) -> tuple[np.ndarray, np.ndarr
 def test_every_metric_of_a_draw_is_that_of_its_rows(n_classes: int) -> None:
     codes, p = predictions(70, n_classes, n_classes)
     counts = draw_counts(codes, np.random.default_rng(0), draws=6)
-    names = (*METRICS, *EXTRA_METRICS, f"recall_{n_classes - 1}", "brier_0")
-    scores = ResampledScores(codes, p, counts)
+    names = (*BUILT_IN_METRICS, *EXTRA_METRICS, f"recall_{n_classes - 1}", "brier_0")
+    costs = np.arange(n_classes**2, dtype=float).reshape(n_classes, n_classes) % 4
+    scores = ResampledScores(codes, p, counts, costs)
     for draw, times in enumerate(counts.astype(int)):
         rows = np.repeat(np.arange(len(codes)), times)
         np.testing.assert_array_equal(np.bincount(codes[rows]), np.bincount(codes))
-        extra = [name for name in names if name in METRICS or name in EXTRA_METRICS]
-        expected = score(codes[rows], p[rows], n_classes, extra)
+        extra = [name for name in names if name in BUILT_IN_METRICS or name in EXTRA_METRICS]
+        expected = score(codes[rows], p[rows], n_classes, extra, costs=costs)
         for name in names:
             assert scores[name][draw] == pytest.approx(expected[name], abs=2e-6), name
 
