@@ -44,6 +44,13 @@ def test_wall_time_counts_no_pause_and_no_worker_twice():
     assert math.isnan(wall_seconds(pd.DataFrame()))
 
 
+def test_wall_time_counts_no_pause_before_repeats_were_added():
+    joined = times(("10:00", "12:05"))
+    begun, done = (times((at, at))["started"][0] for at in ("10:10", "12:00"))
+    spans = ((joined["started"][0], begun), (done, joined["finished"][0]))
+    assert wall_seconds(joined.assign(spans=[spans])) == 15 * 60
+
+
 def test_costs_are_sums_over_the_runs(frames):
     definition = {"training": {"batch_size": 64}}
     known = replace(

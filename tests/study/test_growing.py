@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +17,8 @@ from tiny_studies import assert_clean, query, tiny
 from remix_study.cli.main import main
 from remix_study.errors import StudyFileError
 from remix_study.results.comparison import comparisons
-from remix_study.results.frames import load_frames
+from remix_study.results.frames import EMPTY_SUMMARY, load_frames
+from remix_study.results.summary import write_summary
 from remix_study.study import runner
 from remix_study.study.optuna_tables import chains, read_progress
 from remix_study.study.signals import Signals, Stopped
@@ -24,6 +26,14 @@ from remix_study.study.storage import open_reader
 from remix_study.studyfile.parsing import parse_study
 
 pytestmark = pytest.mark.usefixtures("here", "simulated")
+
+
+@pytest.fixture(autouse=True)
+def _tables(here, _blank):
+    """Databases whose tables are made; to make them takes longer than to copy them."""
+    for name in (DATABASE, "whole.db", "blank.db"):
+        shutil.copy(_blank, here / name)
+
 
 MORE = ("[0.0, 0.1]", "[0.0, 0.1, 0.5]")
 RESULTS = ("folds", "scores", "probabilities")
@@ -84,8 +94,19 @@ def assert_as_if_at_once(repeats: int, *changes: tuple[str, str]) -> None:
     assert joined.scores.keys() == expected.scores.keys()
     for key, scores in expected.scores.items():
         assert joined.scores[key].equals(scores), key
+    readers = frames().probabilities, frames(whole).probabilities
+    ours, theirs = (
+        [
+            read(method.run, *fold)[2]
+            for method in comparison.methods
+            for fold in ((0, 0, "validation"), (repeats - 1, 1, "test"))
+        ]
+        for read, comparison in zip(readers, (joined, expected), strict=True)
+    )
+    assert all(map(np.array_equal, ours, theirs))
 
 
+@pytest.mark.slow
 def test_added_repeats_give_what_all_at_once_would():
     run(grown(2))
     before = results()
@@ -163,6 +184,7 @@ def test_growth_that_is_interrupted_goes_on_where_it_was():
     assert_as_if_at_once(3)
 
 
+@pytest.mark.slow
 def test_growth_again_before_the_first_is_done():
     run(grown(1))
     signals = Signals()
@@ -174,6 +196,7 @@ def test_growth_again_before_the_first_is_done():
     assert sorted(held) == [[1], [1, 2, 3], [1, 2, 3], [2, 3]]
 
 
+@pytest.mark.slow
 def test_a_trial_whose_mark_was_lost_is_marked_by_the_next_run():
     run(grown(1))
     run(grown(2))
@@ -221,7 +244,7 @@ def test_nothing_grows_where_another_part_of_the_file_is_refused():
     then = ("[search.space]", '[search.then]\nalgorithm = "random"\ntrials = 2\n[search.space]')
     two = ('dataset = "wine"', 'dataset = "wine"\n[[problems]]\ndataset = "digits"')
     for head, reason in ((then, "a search chose"), (two, r"epochs: 2 -> 3")):
-        DATABASE.unlink(missing_ok=True)
+        shutil.copy("blank.db", DATABASE)
         run(grown(1, head))
         digits = ('dataset = "digits"', 'dataset = "digits"\nepochs = 3')
         with pytest.raises(StudyFileError, match=reason):
@@ -252,6 +275,7 @@ def test_configurations_that_share_a_program_grow_together():
     assert_as_if_at_once(3, text)
 
 
+@pytest.mark.slow
 def test_those_that_lack_other_repeats_train_in_other_programs():
     text = ("epochs = 2", "epochs = 2\nstack = 20")
     run(grown(1, text))
@@ -262,6 +286,7 @@ def test_those_that_lack_other_repeats_train_in_other_programs():
     assert_as_if_at_once(3, text, MORE)
 
 
+@pytest.mark.slow
 def test_a_study_from_before_trials_told_their_repeats_grows():
     run(grown(2))
     with closing(sqlite3.connect(DATABASE)) as connection:
@@ -271,6 +296,21 @@ def test_a_study_from_before_trials_told_their_repeats_grows():
     run(grown(3))
     run(grown(4))
     assert query(DATABASE, "SELECT count(*) FROM remix_folds") == [(3 * 4 * 2,)]
+
+
+def test_repeats_that_are_added_to_a_summary():
+    run(grown(1))
+    engine = open_reader(f"sqlite:///{DATABASE}")
+    write_summary(engine, (), (), Path("summary.db.xz"))
+    engine.dispose()
+    assert main(["import", "summary.db.xz", "--storage", "sqlite:///x2.db"]) == 0
+    Path("x2.db").replace(DATABASE)
+    run(grown(2))
+    joined = frames()
+    # No page corrects or bins probabilities of a part of the folds.
+    assert joined.summaries == dict.fromkeys(joined.runs["run"], EMPTY_SUMMARY)
+    (comparison,) = comparisons(joined)
+    assert all(not comparison.missing_folds(m.label, "g_mean") for m in comparison.methods)
 
 
 def test_status_repair_and_copies_know_extensions(capsys):
