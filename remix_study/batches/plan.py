@@ -24,7 +24,7 @@ from remix_study.batches.training_rows import MemberStreams, TrainingRows
 from remix_study.errors import UsageError
 
 # Rows that are drawn at a time, of all members together: drawing takes several arrays of them.
-_MOST_ROWS = 1 << 20
+_MOST_ROWS = 1 << 18
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,13 +151,18 @@ class StackPlanner:
                     neighbours[member] = np.where(near < 0, -1, self.rows.rows[member][near])
         return StackPlan(first, second, weight, label_weight, neighbours)
 
+    @property
+    def members_at_a_time(self) -> int:
+        """How many members' rows are drawn or counted at a time, to bound the memory it takes."""
+        return max(1, _MOST_ROWS // int(self.rows.rows.shape[1]))
+
     def _groups(self, members: Sequence[int]) -> Iterator[tuple[str, str, list[int]]]:
         """Yield the members that are drawn alike together, as many as the memory is meant for."""
         alike: dict[tuple[str, str], list[int]] = {}
         for member in members:
             strategy = self.strategies[member]
             alike.setdefault((strategy.sampler, strategy.mixing), []).append(member)
-        most = max(1, _MOST_ROWS // self.rows.rows.shape[1])
+        most = self.members_at_a_time
         for (sampler, mixing), group in alike.items():
             for start in range(0, len(group), most):
                 yield sampler, mixing, group[start : start + most]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -55,11 +56,16 @@ def host_plans(
         y: int32 (n,) classes of the problem's rows.
         n_classes: K.
     """
-    epoch = 0
+    epoch, most = 0, planner.members_at_a_time
+    groups = [slice(start, start + most) for start in range(0, len(planner.steps), most)]
     while True:
         plan = planner.plan(epoch, np.flatnonzero(running))
-        counts = count_epoch(NUMPY, plan, y, planner.steps, n_classes)
-        yield EpochPlan(epoch, plan.map(backend().on_device), counts)
+        parts = [
+            count_epoch(NUMPY, plan.map(itemgetter(at)), y, planner.steps[at], n_classes)
+            for at in groups
+        ]
+        plan = plan.map(backend().on_device)
+        yield EpochPlan(epoch, plan, EpochCounts(*map(np.concatenate, zip(*parts, strict=True))))
         epoch += 1
 
 
