@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from remix_study.batches.strategies import STRATEGIES
-from remix_study.metrics import BUILT_IN_METRICS
+from remix_study.metrics import BUILT_IN_METRICS, EXTRA_METRICS
 from remix_study.study.checks import check_study
 from remix_study.studyfile.parsing import built_in_studies, parse_study
 
@@ -38,6 +38,11 @@ def test_the_study_files_are_valid():
 def test_every_strategy_metric_and_built_in_study_is_named():
     for name in [*STRATEGIES, *BUILT_IN_METRICS, *built_in_studies()]:
         assert f"`{name}`" in TEXT, name
+
+
+def test_the_page_of_metrics_has_every_metric():
+    page = (ROOT / "docs" / "metrics.md").read_text()
+    assert [name for name in (*BUILT_IN_METRICS, *EXTRA_METRICS) if f"`{name}`" not in page] == []
 
 
 @pytest.mark.parametrize("path", re.findall(r"\]\((?!http|#)([^)]+)\)", TEXT))

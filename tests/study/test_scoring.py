@@ -84,6 +84,21 @@ def test_costs_are_an_objective():
 
 
 @pytest.mark.usefixtures("here", "simulated")
+def test_a_network_that_diverged_has_the_worst_of_each_metric():
+    # Simulated training fails at such a learning rate.
+    training = ("[training]\n", '[training]\non_nan = "worst"\nlearning_rate = 5.0\n')
+    costs = "\n[decision]\ncosts = { fn = 20, fp = 1 }\n"
+    write(
+        tiny(BINARY, training, ('["g_mean", "bbs"]', '["cost", "mcc", "profit"]')) + costs + PROFIT
+    )
+    assert main(["run", "s.toml", "--storage", STORAGE]) == 0
+    frames, _ = scores_of("")
+    values = frames.scores.groupby("metric")["value"].agg(["min", "max"])
+    for metric, worst in (("cost", 20), ("mcc", -1), ("profit", -5), ("f1", 0)):
+        assert values.loc[metric].to_list() == [worst, worst]
+
+
+@pytest.mark.usefixtures("here", "simulated")
 def test_a_function_of_the_users_own_is_a_metric(capsys):
     write(tiny(('["g_mean", "bbs"]', '["profit"]')) + PROFIT)
     assert main(["run", "s.toml", "--storage", STORAGE, "--report", "page"]) == 0
