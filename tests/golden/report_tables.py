@@ -34,6 +34,9 @@ REPORTS = {
 }
 """Name -> the studies of one report."""
 
+ADDED = ("decision",)
+"""Tables of reports that none of the references has."""
+
 _PIXEL = b"P6 1 1 255 \xff\xff\xff"
 _DRAWING = b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"></svg>\n'
 

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import sqlalchemy
 from gaussian_studies import gaussian_frames
-from golden.report_tables import with_present_names
+from golden.report_tables import ADDED, with_present_names
 from made_up_studies import unrendered_figures
 from tiny_studies import tiny
 
@@ -205,4 +205,7 @@ def test_committed_summaries_give_the_committed_tables(folder, here):
     renamed = {
         name: with_present_names(content.decode()).encode() for name, content in committed.items()
     }
-    assert tables(here / "again") in (committed, renamed)
+    again = tables(here / "again")
+    # The committed report may be older than a table.
+    again = {name: again[name] for name in again if name in committed or name[:-4] not in ADDED}
+    assert again in (committed, renamed)
