@@ -30,14 +30,14 @@ from remix_study.studyfile.metric_keys import know_metric
 _RUN_COLUMNS = [
     "run", "study", "problem", "trial", "row", "strategy", "sampler", "mixing", "alpha", "loss",
     "seconds", "values", "parameters", "started", "finished", "spans", "peak_memory_mb",
-    "engine_version", "trials_in_program", "other_workers",
+    "network_parameters", "engine_version", "trials_in_program", "other_workers",
 ]  # fmt: skip
 _FOLD_COLUMNS = [
     "run", "repeat", "fold", "n_train", "n_validation", "n_test", "minority_train",
     "minority_validation", "minority_test", "epochs", "stopped", "failed", "effective_prior",
     "natural_prior", "distinct_share", "untrained",
 ]  # fmt: skip
-_COPIED_COLUMNS = ("sampler", "mixing", "loss", "parameters", "finished")
+_COPIED_COLUMNS = ("sampler", "mixing", "loss", "parameters", "finished", "network_parameters")
 _FACTS = ("engine_version", "trials_in_program", "other_workers")
 
 
@@ -64,7 +64,8 @@ class StudyFrames:
             `run` (int), `study`, `problem`, `trial` (the newest), `row` (label of its strategy
             and alpha), `strategy` ("" when composed), `sampler`, `mixing`, `alpha` (NaN without
             mixing), `loss`, `seconds`, `values` (tuple), `parameters` (dict), `started` and
-            `finished` (UTC, ISO 8601), `spans` (those of each trial), `peak_memory_mb`; and, NaN
+            `finished` (UTC, ISO 8601), `spans` (those of each trial), `peak_memory_mb`,
+            `network_parameters` (of a fold); and, NaN
             in databases of the first schema, `engine_version`, `trials_in_program` (trained side
             by side, this one included), `other_workers` (processes that trained on the machine
             meanwhile).

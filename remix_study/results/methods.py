@@ -48,6 +48,7 @@ class Method:
         alpha: mixing parameter; None where the strategy does not mix.
         settings: what else the study varies, such as "learning_rate 0.01"; "" if nothing.
         values: the trial's values: mean validation scores, one an objective.
+        capacity: trainable parameters of the networks of a fold; 0 where they are not known.
         seconds: training time; an equal share of it where `has_shared_time`, since it trained in
             one program with other trials.
     """
@@ -62,6 +63,7 @@ class Method:
     seconds: float
     study: str = ""
     has_shared_time: bool = False
+    capacity: int = 0
 
     @property
     def family(self) -> str:
@@ -178,6 +180,7 @@ def methods_of_runs(runs: pd.DataFrame, *, grid: bool) -> tuple[Method, ...]:
             seconds=float(record["seconds"]),
             study=str(record["study"]),
             has_shared_time=_has_shared_time(record),
+            capacity=int(record.get("network_parameters", 0)),
         )
         # A configuration that was run twice counts once: its seeds do not depend on the trial.
         methods.setdefault(label, method)

@@ -185,6 +185,8 @@ def _epochs_text(comparison: Comparison, method: Method) -> str:
     span = f"{epochs.min():g}–{JOINER}{epochs.max():g}"
     state = comparison.untrained(method.label)
     mark = f"; did not train on {state.n_folds} of {state.folds} folds" if state else ""
+    if len({m.capacity for m in comparison.methods if m.capacity}) > 1 and method.capacity:
+        mark = f"; {method.capacity:,}{SPACE}parameters{mark}"
     return f"{epochs.median():.0f} epochs, {span}".replace(" ", SPACE) + mark
 
 
