@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from remix_study.errors import UsageError
+from remix_study.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from remix_study.studyfile.schema import Study
@@ -50,14 +50,19 @@ def planned_study(options: argparse.Namespace) -> Study | None:
         raise UsageError(
             f"{options.study} is a table: a worker joins a study file; run prints one for a table"
         )
-    return plan_file(
-        options.study,
-        _column(options, options.label),
-        _column(options, options.groups),
-        name=options.name,
-        header=not options.no_header,
-        folder=options.report.parent if options.report else Path(),
-    )
+    try:
+        return plan_file(
+            options.study,
+            _column(options, options.label),
+            _column(options, options.groups),
+            name=options.name,
+            header=not options.no_header,
+            folder=options.report.parent if options.report else Path(),
+        )
+    except DataError as error:
+        if "header = false" not in str(error) or options.no_header:
+            raise
+        raise DataError(f"{error} (header = false is --no-header here)") from error
 
 
 def table_words(options: argparse.Namespace) -> list[str]:

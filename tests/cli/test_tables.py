@@ -22,6 +22,7 @@ def table(here):
     churn = np.where(np.arange(200) % 5 == 0, "yes", "no")
     frame = pd.DataFrame({"age": rng.normal(size=200) + (churn == "yes"), "churn": churn})
     frame.to_csv("customers.csv", index=False)
+    (here / "plain.csv").write_text("0,0,1\n" * 9)
     return here
 
 
@@ -81,6 +82,7 @@ def test_the_study_is_kept_beside_its_page_and_resumed(table, capfd):
             "--label is for tables, and quickstart is",
         ),
         (["run", "quickstart", "--no-header"], "--no-header is for tables, and quickstart is"),
+        (["run", "plain.csv"], "(header = false is --no-header here)"),
         (["run", "nothing.csv", "--label", "y"], "nothing.csv: no such file"),
         (["worker", "customers.csv"], "customers.csv is a table: a worker joins a study file"),
     ],
