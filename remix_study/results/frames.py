@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,12 +16,13 @@ from remix_study.results.probabilities import ProbabilityReader, probability_rea
 from remix_study.results.search_frames import (
     SearchResult,
     StoredTrial,
+    complete_chains,
     load_searches,
+    of_joined_runs,
     rows_of_runs,
-    stored_trials,
     tidy_scores,
 )
-from remix_study.study import optuna_tables, tables
+from remix_study.study import tables
 from remix_study.study.database_errors import damaged_rows
 from remix_study.study.optuna_tables import Progress, Registered, read_progress, select_studies
 from remix_study.studyfile.metric_keys import know_metric
@@ -165,7 +165,7 @@ def _frames_of(
     run_of: dict[int, int] = {}
     manifests: list[Mapping[str, Any]] = []
     for study_id, row in studies:
-        chains = _complete_trials(connection, study_id, row)
+        chains = complete_chains(connection, study_id, row)
         runs += [_run_record(row, chain) for chain in chains]
         run_ids = [trial.run for chain in chains for trial in chain]
         run_of |= {trial.run: chain[-1].run for chain in chains for trial in chain}
@@ -183,16 +183,10 @@ def _frames_of(
         problems=pd.DataFrame([_problem_record(row, progress[row.name]) for _, row in studies]),
         runs=pd.DataFrame(runs, columns=_RUN_COLUMNS),
         folds=pd.DataFrame(folds, columns=_FOLD_COLUMNS),
-        scores=_of_joined_runs(tidy_scores(scores), run_of),
+        scores=of_joined_runs(tidy_scores(scores), run_of),
         manifests=tuple(manifests),
     )
     return frames, run_of
-
-
-def _of_joined_runs(scores: pd.DataFrame, run_of: Mapping[int, int]) -> pd.DataFrame:
-    """Scores under the runs that stored runs are part of."""
-    is_joined = any(run != whole for run, whole in run_of.items())
-    return scores.assign(run=scores["run"].map(run_of)) if is_joined else scores
 
 
 def know_own_metrics(registered: Collection[Registered]) -> None:
@@ -244,17 +238,6 @@ def _problem_record(row: Any, progress: Progress) -> dict[str, Any]:
         "definition": row.definition,
         "settings": row.settings,
     }
-
-
-def _complete_trials(connection: Connection, study_id: int, study: Any) -> list[list[StoredTrial]]:
-    """COMPLETE trials of each configuration: the first, and those that add repeats to it."""
-    stored = sorted(stored_trials(connection, study_id, study), key=lambda trial: trial.run)
-    trials = {trial.number: trial for trial in stored if trial.is_complete}
-    links = [
-        (json.dumps(trial.parameters, sort_keys=True), number, trial.extends)
-        for number, trial in trials.items()
-    ]
-    return [[trials[number] for number in chain] for chain in optuna_tables.chains(links).values()]
 
 
 def _run_record(row: Any, trials: Sequence[StoredTrial]) -> dict[str, Any]:

@@ -136,10 +136,14 @@ def _search(
     references: tuple[StoredTrial, ...] = ()
     outer: tuple[StoredTrial, ...] = ()
     planned_outer = 0
+    run_of: dict[int, int] = {}
     if follows_grid:
         grids = [(i, r) for i, r in registered if (r.study, r.problem) == (row.study, row.problem)]
         grid = next((i, r) for i, r in grids if not r.facts.get("role"))
-        references = tuple(t for t in stored_trials(connection, *grid) if t.is_complete)
+        chains = complete_chains(connection, *grid)
+        # The newest trial of a configuration has the means over all its repeats.
+        references = tuple(chain[-1] for chain in chains)
+        run_of = {trial.run: chain[-1].run for chain in chains for trial in chain}
     elif "references" in by_role:
         references = stored_trials(connection, *by_role["references"])
     if "outer" in by_role:
@@ -151,7 +155,9 @@ def _search(
             planned_outer,
             n_outer_folds,
         )
-    runs = [trial.run for trial in (*trials, *references, *outer)]
+    runs = [*run_of, *(trial.run for trial in (*trials, *references, *outer))]
+    runs = list(dict.fromkeys(runs))
+    run_of = {run: run for run in runs} | run_of
     return SearchResult(
         study=row.study,
         problem=row.problem,
@@ -162,7 +168,7 @@ def _search(
         references=references,
         outer=outer,
         planned_outer=planned_outer,
-        scores=tidy_scores(rows_of_runs(connection, tables.scores, runs)),
+        scores=of_joined_runs(tidy_scores(rows_of_runs(connection, tables.scores, runs)), run_of),
         sizes=pd.DataFrame(
             [
                 (fold.run_id, *(sum(fold.counts[p]) for p in ("train", "validation", "test")))
@@ -274,3 +280,20 @@ def rows_of_runs(connection: Connection, source: Any, run_ids: Sequence[int]) ->
         ids = run_ids[start : start + _VALUES_PER_STATEMENT]
         rows += connection.execute(query.where(source.c.run_id.in_(ids))).all()
     return sorted(rows, key=attrgetter(*(column.name for column in source.primary_key)))
+
+
+def complete_chains(connection: Connection, study_id: int, study: Any) -> list[list[StoredTrial]]:
+    """COMPLETE trials of each configuration: the first, and those that add repeats to it."""
+    stored = sorted(stored_trials(connection, study_id, study), key=lambda trial: trial.run)
+    trials = {trial.number: trial for trial in stored if trial.is_complete}
+    links = [
+        (json.dumps(trial.parameters, sort_keys=True), number, trial.extends)
+        for number, trial in trials.items()
+    ]
+    return [[trials[number] for number in chain] for chain in optuna_tables.chains(links).values()]
+
+
+def of_joined_runs(scores: pd.DataFrame, run_of: Mapping[int, int]) -> pd.DataFrame:
+    """Scores under the runs that stored runs are part of."""
+    is_joined = any(run != whole for run, whole in run_of.items())
+    return scores.assign(run=scores["run"].map(run_of)) if is_joined else scores

@@ -245,7 +245,9 @@ def study_changes(
     why = ", but repeats can be added only"
     if now["cv.repeats"] > before["cv.repeats"]:
         why = ", but a search chose its trials by the repeats that it began with"
-        if task.study.search.algorithm == "grid" and not task.role:
+        # The search that follows a grid has the grid's folds.
+        is_followed = task.study.then is not None and task.spec.search
+        if task.study.search.algorithm == "grid" and not task.role and not is_followed:
             before["cv.repeats"] = now["cv.repeats"]
     changes = [
         f"{name}: {_short(before.get(name, 'absent'))} -> {_short(now.get(name, 'absent'))}"

@@ -141,6 +141,28 @@ def test_a_problem_may_go_without_the_search_and_bounds_may_be_relative_to_the_g
     assert [len(trial.constraints) for trial in trials] == [1] * 8
 
 
+@pytest.mark.usefixtures("storage", "simulated")
+def test_repeats_are_added_to_a_grid_before_its_search_begins():
+    run(GRID)
+    more = ("repeats = 1", "repeats = 2")
+    run(GRID.replace(*more))
+    text = STUDY.replace(*more).replace("trials = 8", "trials = 2")
+    assert run(text).completed == 2
+    # Refused before anything changes: the grid alone could grow.
+    with pytest.raises(StudyFileError, match=r"cv\.repeats: 2 -> 3, but a search chose"):
+        run(text.replace("repeats = 2", "repeats = 3"))
+    assert run(text).completed == 0
+    engine = open_reader(URL)
+    frames = load_frames(engine, ["tiny"])
+    engine.dispose()
+    summary = SearchSummary(comparisons(frames)[0], frames.searches[0])
+    for trial in (*summary.result.references, *summary.complete):
+        score = summary.score(trial, "g_mean", "validation")
+        assert score is not None
+        assert score.interval.folds == 4
+        assert score.mean == pytest.approx(trial.values[0])
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
