@@ -36,6 +36,7 @@ def check_study(study: Study) -> None:
     """
     try:
         _check_parts(study)
+        _check_features(study)
     except StudyFileError as error:
         raise StudyFileError(f"{study.source}: {error}") from error
     if study.following is not None:
@@ -69,6 +70,20 @@ def _check_baseline(study: Study) -> None:
             raise StudyFileError(
                 f'search.constraints: "{text}" needs the baseline; add it to search.space.strategy'
             )
+
+
+def _check_features(study: Study) -> None:
+    """Refuse keys of encodings where no column is encoded."""
+    features, searches = study.model.features, [study.search, *filter(None, [study.then])]
+    varied = {key for search in searches for key in search.space.settings}
+    given = [key for key in ("bins", "mix") if getattr(features, key) != getattr(Features(), key)]
+    keys = [f"features.{key}" for key in given] + [f"search.space.{k}" for k in sorted(varied)]
+    keys = [key for key in keys if key.endswith(FEATURE_KEYS)]
+    if keys and features.numeric == "standard" and "features.numeric" not in varied:
+        raise StudyFileError(
+            f"{keys[0]}: has no effect on standardised columns; set features.numeric, or leave it "
+            "out"
+        )
 
 
 def _check_names(study: Study) -> None:

@@ -29,6 +29,14 @@ def text_of(algorithm: str, *changes, trials: int = 20, more: str = "", space=MI
 
 
 CHECKS = {
+    "bins of nothing": (
+        tiny(("[training]", "[features]\nbins = 8\n[training]")),
+        "features.bins: has no effect on standardised columns; set features.numeric, or leave",
+    ),
+    "mixing before nothing": (
+        tiny(("alpha.remix", "features.mix = ['raw']\nalpha.remix")),
+        "search.space.features.mix: has no effect on standardised columns; set features.numeric",
+    ),
     "cmaes, several": (
         text_of("cmaes"),
         'search.algorithm: "cmaes" takes one objective only; use "tpe"',
