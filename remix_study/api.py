@@ -34,8 +34,10 @@ def run(
     *,
     label: object = None,
     groups: ArrayLike | object = None,
+    sample_weight: ArrayLike | None = None,
     X_test: ArrayLike | Any = None,
     y_test: ArrayLike | None = None,
+    sample_weight_test: ArrayLike | None = None,
     name: str | None = None,
     storage: str = DEFAULT_STORAGE,
     reporter: Reporter | None = None,
@@ -56,9 +58,11 @@ def run(
         y: Classes (n,), numbers or names.
         label: The column of a table that holds the class; only without a study.
         groups: Groups (n,) that no split may part; of a table the column that holds them.
+        sample_weight: Weights (n,) by which rows count in losses and scores.
         X_test: Features (m, d) as ``X`` has them, of rows that are only tested: they take the
             place of the test parts of cross-validation.
         y_test: Their classes (m,).
+        sample_weight_test: Their weights (m,), where the rows of ``X`` have weights.
         name: Name of the data in the database and in reports; of a table also of its study.
         storage: URL of the database; results are added to it.
         reporter: Receives the events of the run and its notes; by default nothing is printed, and
@@ -88,9 +92,10 @@ def run(
         raise UsageError("give X and y together, or neither")
     if (X_test is None) != (y_test is None):
         raise UsageError("give X_test and y_test together, or neither")
-    if X is None and (groups is not None or X_test is not None):
-        what = "groups" if groups is not None else "X_test and y_test"
-        raise UsageError(f"{what} belong to X and y; give those too, or leave {what} out")
+    with_X = {"groups": groups, "sample_weight": sample_weight, "X_test and y_test": X_test}
+    for what, values in with_X.items():
+        if X is None and values is not None:
+            raise UsageError(f"{what}: given without X and y; give those too, or leave {what} out")
     if X is not None and y is not None:
         if all(spec.has_data for spec in parsed.problems):
             raise UsageError(
@@ -99,7 +104,14 @@ def run(
             )
         row_groups: Any = groups
         data = from_arrays(
-            X, y, groups=row_groups, name=name or "data", X_test=X_test, y_test=y_test
+            X,
+            y,
+            groups=row_groups,
+            sample_weight=sample_weight,
+            name=name or "data",
+            X_test=X_test,
+            y_test=y_test,
+            sample_weight_test=sample_weight_test,
         )
     signals = Signals()
     with signals.installed(signal.SIGINT) if _is_ctrl_c_ours() else nullcontext():

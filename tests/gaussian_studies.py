@@ -90,7 +90,7 @@ def gaussian_frames(
                 logit = logit * (slopes or {}).get(run.strategy, 1.0) * (1 + wobble[0]) + wobble[1]
                 p = 1 / (1 + np.exp(-logit))
                 p = np.c_[1 - p, p]
-                stored[run.run, repeat, fold, part] = (chosen, y[chosen], p)
+                stored[run.run, repeat, fold, part] = (chosen, y[chosen], p, None)
                 for metric, value in score(y[chosen], p, 2).items():
                     scores.append((run.run, repeat, fold, part, metric, value))
     all_folds = frames.folds.copy()

@@ -16,6 +16,7 @@ from remix_study.batches.random_bits import (
     random_bits,
     step_keys_of_epoch,
 )
+from remix_study.batches.samplers import SMOTE_SAMPLERS
 
 BATCH_SIZE = 16
 
@@ -41,7 +42,12 @@ class DenseReference:
         """
         self.model.set_weights([w[0] if w.shape[0] == 1 else w for w in weights])
         reset(self.adam)
-        class_weight, offset = loss_vectors(strategy.loss, member.training.y, problem.n_classes)
+        row_weights = np.ones(len(problem.y))
+        if problem.row_weights is not None:
+            row_weights = problem.row_weights / problem.row_weights[member.training.rows].mean()
+        class_weight, offset = loss_vectors(
+            strategy.loss, member.training.y, problem.n_classes, row_weights[member.training.rows]
+        )
         X, Y = problem.prepared(), np.eye(problem.n_classes, dtype=np.float32)[problem.y]
         losses = []
         for epoch in range(epochs):
@@ -56,7 +62,12 @@ class DenseReference:
                 x = share * X[first] + (1 - share) * X[second]
                 if plan.neighbours is not None:
                     x = problem.with_voted_categories(x, first, plan.neighbours[step])
-                y = label_share * Y[first] + (1 - label_share) * Y[second]
+                if strategy.sampler in SMOTE_SAMPLERS:
+                    # Both rows are of one class.
+                    label_share = share
+                y = row_weights[first, None] * label_share * Y[first]
+                y = y + row_weights[second, None] * (1 - label_share) * Y[second]
+                y = y.astype(np.float32)
                 keep = [tf.constant(layer[step]) for layer in multipliers]
                 vectors = tf.constant(class_weight), tf.constant(offset)
                 is_focal = strategy.loss == FOCAL

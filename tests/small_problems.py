@@ -27,6 +27,7 @@ class SmallProblem:
         self.n_classes = n_classes
         self.y = rng.integers(0, n_classes, n_rows).astype(np.int32)
         self.y[:n_classes] = np.arange(n_classes)
+        self.row_weights = None
         self.X = (rng.normal(size=(n_rows, n_features)) + self.y[:, None]).astype(np.float32)
 
     def members(self, sizes=(96, 96, 96), first_seed=7):
@@ -79,6 +80,7 @@ class SmallProblem:
             centre=np.zeros(shape),
             scale=np.ones(shape),
             jit=name == "mlp",
+            row_weights=self.row_weights,
         )
         if not fresh:
             engine.program = _PROGRAMS.setdefault(key, engine.program)

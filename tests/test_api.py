@@ -113,7 +113,8 @@ def test_wrong_arguments_are_named(folder, data):
     for arguments, keywords, error, expected in (
         ((study, X), {}, UsageError, "give X and y together, or neither"),
         ((study, None, y), {}, UsageError, "give X and y together, or neither"),
-        ((study,), {"groups": groups}, UsageError, "groups belong to X and y"),
+        ((study,), {"groups": groups}, UsageError, "groups: given without X and y"),
+        ((study,), {"sample_weight": y}, UsageError, "sample_weight: given without X and y"),
         (
             (study,),
             {},

@@ -10,7 +10,8 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from remix_study.batches.plan import BatchPlan, check_batch_size, plan_epoch
+from remix_study.batches.plan import BatchPlan, StackPlan, check_batch_size, plan_epoch
+from remix_study.batches.plan_summary import weighted_shares
 from remix_study.batches.strategies import check_alpha, compose
 from remix_study.batches.training_rows import TrainingRows
 from remix_study.errors import UsageError
@@ -42,6 +43,10 @@ class ReMix(keras.utils.PyDataset):  # type: ignore[misc]
         per_sample: Draw a mixing coefficient for each row instead of one for each batch.
         seed: Not negative. Data sets with the same seed give the same batches.
         n_classes: K, if integer codes may lack the last classes; when None, counted from ``y``.
+        sample_weight: (n,) weights, not negative, of which only ratios matter. Items then have a
+            third part, float32 (batch,): a row mixed of rows of weights w1 and w2 has the weight
+            w1 lambda + w2 (1 - lambda) and each class its part of it as its label, so that its
+            loss is w1 lambda loss(y1) + w2 (1 - lambda) loss(y2).
         **kwargs: ``workers``, ``use_multiprocessing`` and ``max_queue_size`` of
             `keras.utils.PyDataset`.
 
@@ -60,6 +65,7 @@ class ReMix(keras.utils.PyDataset):  # type: ignore[misc]
         per_sample: bool = False,
         seed: int = 0,
         n_classes: int | None = None,
+        sample_weight: ArrayLike | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -69,6 +75,7 @@ class ReMix(keras.utils.PyDataset):  # type: ignore[misc]
         self.batch_size = _non_negative_int("batch_size", batch_size)
         self._labels = _soft_labels(y, n_classes)
         self._features = _numeric_array(X, len(self._labels))
+        self._weights = _row_weights(sample_weight, len(self._labels))
         check_batch_size(self.batch_size, len(self._labels))
         self._training = TrainingRows(
             np.arange(len(self._labels), dtype=np.int32),
@@ -84,11 +91,12 @@ class ReMix(keras.utils.PyDataset):  # type: ignore[misc]
         """Number of batches in an epoch."""
         return len(self._labels) // self.batch_size
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], ...]:
         """Batch ``index`` of the current epoch.
 
         Returns:
-            Features (batch, ...) and labels (batch, K), both float32.
+            Features (batch, ...), labels (batch, K) and, with ``sample_weight``, weights (batch,),
+            all float32.
 
         Raises:
             IndexError: There is no such batch.
@@ -96,10 +104,19 @@ class ReMix(keras.utils.PyDataset):  # type: ignore[misc]
         plan = self._plan()
         first, second = plan.first[index], plan.second[index]
         weight, label_weight = plan.weight[index], plan.label_weight[index]
-        return (
-            _blend(self._features, first, second, weight),
-            _blend(self._labels, first, second, label_weight),
-        )
+        features = _blend(self._features, first, second, weight)
+        if self._weights is None:
+            return features, _blend(self._labels, first, second, label_weight)
+        is_one_class = self._training.y[first] == self._training.y[second]
+        step = StackPlan(first, second, weight, label_weight)
+        pair = self._weights[first], self._weights[second]
+        shares = weighted_shares(np, step, is_one_class, *pair)
+        mass = shares[0][:, None] * self._labels[first] + shares[1][:, None] * self._labels[second]
+        total = mass.sum(axis=1)
+        # Rows of weight 0 keep a label that sums to 1.
+        plain = _blend(self._labels, first, second, label_weight)
+        labels = np.where(total[:, None] > 0, mass / np.where(total > 0, total, 1)[:, None], plain)
+        return features, labels.astype(np.float32), total.astype(np.float32)
 
     def on_epoch_end(self) -> None:
         """Begin the next epoch, with other draws."""
@@ -145,6 +162,20 @@ def _blend(
     weight = weight.reshape(-1, *[1] * (values.ndim - 1))
     second_values = values[second].astype(np.float32, copy=False)
     return weight * first_values + (1 - weight) * second_values
+
+
+def _row_weights(values: ArrayLike | None, n_rows: int) -> NDArray[np.float32] | None:
+    """Weights of mean 1, or None."""
+    if values is None:
+        return None
+    weights = np.asarray(values)
+    if weights.shape != (n_rows,) or weights.dtype.kind not in "biuf":
+        raise UsageError(f"sample_weight must be one number for each of the {n_rows} rows of y")
+    if not np.isfinite(weights).all() or weights.min() < 0 or not weights.any():
+        raise UsageError(
+            "sample_weight must not hold negative, missing or infinite values, nor only zeros"
+        )
+    return np.asarray(weights / weights.mean(), np.float32)
 
 
 def _non_negative_int(name: str, value: object) -> int:

@@ -18,7 +18,7 @@ from remix_study.batches.class_groups import NEIGHBOURS
 from remix_study.batches.mixing import MIXINGS, Mixing, mixing_weights
 from remix_study.batches.random_bits import NUMPY, PLAN_KEYS, derive_keys, member_keys
 from remix_study.batches.samplers import MEMBER_SAMPLERS, SMOTE_SAMPLERS, STACK_SAMPLERS
-from remix_study.batches.stack_draws import StackRows, gather, stack_rows
+from remix_study.batches.stack_draws import RareShare, StackRows, gather, rare_share, stack_rows
 from remix_study.batches.strategies import Strategy
 from remix_study.batches.training_rows import MemberStreams, TrainingRows
 from remix_study.errors import UsageError
@@ -133,7 +133,7 @@ class StackPlanner:
         neighbours = np.full((*shape, NEIGHBOURS), -1, np.int32) if self._has_neighbours else None
         everybody = range(size) if members is None else members.tolist()
         for sampler, mixing, group in self._groups(everybody):
-            rows = StackRows(*(array[group] for array in self.rows))
+            rows = self.rows.of(group)._replace(target=self.target(group))
             drawn = self._draw(sampler, group, rows, keys[group], epoch)
             mixed = MIXINGS[mixing]
             if mixed is not None:
@@ -156,14 +156,22 @@ class StackPlanner:
         """How many members' rows are drawn or counted at a time, to bound the memory it takes."""
         return max(1, _MOST_ROWS // int(self.rows.rows.shape[1]))
 
+    def target(self, members: Sequence[int]) -> RareShare | None:
+        """What the rare classes get in batches of members, of which all or none have a ratio."""
+        ratios = [ratio for m in members if (ratio := self.strategies[m].ratio) is not None]
+        if not ratios:
+            return None
+        return rare_share(ratios, [self.training[m] for m in members], self.batch_size)
+
     def _groups(self, members: Sequence[int]) -> Iterator[tuple[str, str, list[int]]]:
         """Yield the members that are drawn alike together, as many as the memory is meant for."""
-        alike: dict[tuple[str, str], list[int]] = {}
+        alike: dict[tuple[str, str, bool], list[int]] = {}
         for member in members:
             strategy = self.strategies[member]
-            alike.setdefault((strategy.sampler, strategy.mixing), []).append(member)
+            key = strategy.sampler, strategy.mixing, strategy.ratio is not None
+            alike.setdefault(key, []).append(member)
         most = self.members_at_a_time
-        for (sampler, mixing), group in alike.items():
+        for (sampler, mixing, _), group in alike.items():
             for start in range(0, len(group), most):
                 yield sampler, mixing, group[start : start + most]
 
@@ -205,7 +213,9 @@ class StackPlanner:
         batches = STACK_SAMPLERS["natural"](NUMPY, keys, rows, self.batch_size)
         for place, member in enumerate(group):
             natural = batches[place, : self.steps[member]]
-            streams = MemberStreams(self._seeds[member], epoch, keys[place : place + 1], natural)
+            one = slice(place, place + 1)
+            target = rows.target and RareShare(*(array[one] for array in rows.target))
+            streams = MemberStreams(self._seeds[member], epoch, keys[one], natural, target)
             alone = MEMBER_SAMPLERS[sampler](streams, self.training[member], self.batch_size)
             steps = len(alone.first)
             for name, part in alone._asdict().items():

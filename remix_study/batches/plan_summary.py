@@ -91,7 +91,9 @@ class EpochCounts(NamedTuple):
     distinct: Any
 
 
-def count_epoch(xp: Any, plan: StackPlan, y: Any, steps: Any, n_classes: int) -> EpochCounts:
+def count_epoch(
+    xp: Any, plan: StackPlan, y: Any, steps: Any, n_classes: int, row_weights: Any = None
+) -> EpochCounts:
     """Count the rows and classes of an epoch's batches.
 
     Args:
@@ -100,13 +102,19 @@ def count_epoch(xp: Any, plan: StackPlan, y: Any, steps: Any, n_classes: int) ->
         y: int32 (n,) class codes of all the problem's rows, which the plan's positions refer to.
         steps: int32 (M,) batches of each member; those after them are padding.
         n_classes: K.
+        row_weights: float32 (n,) weights that multiply the label mass of the rows; None for none.
     """
     _, n_steps, batch = plan.first.shape
     is_real = (xp.arange(n_steps, dtype="int32")[None, :] < steps[:, None])[:, :, None]
     first, second = xp.take(y, plan.first, axis=0), xp.take(y, plan.second, axis=0)
     zero = xp.zeros_like(plan.label_weight)
-    first_share = xp.where(is_real, plan.label_weight, zero)
-    second_share = xp.where(is_real, 1 - plan.label_weight, zero)
+    first_mass, second_mass = plan.label_weight, 1 - plan.label_weight
+    if row_weights is not None:
+        first_mass, second_mass = weighted_shares(
+            xp, plan, first == second, *(xp.take(row_weights, p, axis=0) for p in plan[:2])
+        )
+    first_share = xp.where(is_real, first_mass, zero)
+    second_share = xp.where(is_real, second_mass, zero)
     mass = xp.stack(
         [
             xp.sum(
@@ -131,6 +139,25 @@ def count_epoch(xp: Any, plan: StackPlan, y: Any, steps: Any, n_classes: int) ->
     )
 
 
+def weighted_shares(
+    xp: Any, plan: StackPlan, is_one_class: Any, first: Any, second: Any
+) -> tuple[Any, Any]:
+    """Shares of both rows' classes in the labels of blended rows that have weights.
+
+    A row blended from rows of weights w1 and w2 has the label w1 l y1 + w2 (1 - l) y2. SMOTE's
+    rows, of one class, are blended by the weight of their features.
+
+    Args:
+        xp: ``NUMPY`` or ``keras.ops``.
+        plan: Arrays of any one shape, such as (M, S, B) or (M, B).
+        is_one_class: Whether both rows are of one class.
+        first: w1.
+        second: w2.
+    """
+    share = xp.where(is_one_class, plan.weight, plan.label_weight)
+    return first * share, second * (1 - share)
+
+
 class StackSummary:
     """Sums over the epochs of a stack, from which each member's summary is taken.
 
@@ -138,10 +165,18 @@ class StackSummary:
         steps: int (M,) batches of each member's epoch.
         batch_size: B.
         n_classes: K.
+        has_weights: Whether rows have weights.
     """
 
-    def __init__(self, steps: NDArray[np.integer], batch_size: int, n_classes: int) -> None:
-        self._steps, self._batch_size = steps, batch_size
+    def __init__(
+        self,
+        steps: NDArray[np.integer],
+        batch_size: int,
+        n_classes: int,
+        *,
+        has_weights: bool = False,
+    ) -> None:
+        self._steps, self._batch_size, self._has_weights = steps, batch_size, has_weights
         self._epochs = np.zeros(len(steps), np.int64)
         self._class_mass = np.zeros((len(steps), n_classes))
         self._batches_lacking = np.zeros((len(steps), n_classes), np.int64)
@@ -159,27 +194,37 @@ class StackSummary:
     def of_member(self, member: int) -> PlanSummary:
         """The summary of one member."""
         steps = int(self._steps[member])
+        batches, mass = int(self._epochs[member]) * steps, self._class_mass[member]
         return PlanSummary(
             epochs=int(self._epochs[member]),
-            batches=int(self._epochs[member]) * steps,
-            class_mass=self._class_mass[member],
+            batches=batches,
+            # Rows of a batch that have weights may weigh more or less than it has rows.
+            class_mass=mass * batches / mass.sum() if self._has_weights else mass,
             batches_lacking=self._batches_lacking[member],
             batches_smoted=int(self._batches_smoted[member]),
             distinct_mass=float(self._distinct[member]) / (steps * self._batch_size),
         )
 
 
-def summarise_plan(plan: BatchPlan, y: NDArray[np.integer], n_classes: int) -> PlanSummary:
+def summarise_plan(
+    plan: BatchPlan,
+    y: NDArray[np.integer],
+    n_classes: int,
+    row_weights: NDArray[np.float32] | None = None,
+) -> PlanSummary:
     """Summarise the plan of one epoch of one member.
 
     Args:
         plan: One epoch of one member.
         y: Class codes of all the problem's rows, which the plan's positions refer to.
         n_classes: K.
+        row_weights: (n,) weights of the rows; None for none.
     """
     steps = np.array([plan.steps], np.int32)
     arrays = (plan.first, plan.second, plan.weight, plan.label_weight)
-    counts = count_epoch(NUMPY, StackPlan(*(a[None] for a in arrays)), y, steps, n_classes)
-    summary = StackSummary(steps, plan.first.shape[1], n_classes)
+    stack = StackPlan(*(a[None] for a in arrays))
+    counts = count_epoch(NUMPY, stack, y, steps, n_classes, row_weights)
+    has_weights = row_weights is not None
+    summary = StackSummary(steps, plan.first.shape[1], n_classes, has_weights=has_weights)
     summary.add(counts, np.array([True]))
     return summary.of_member(0)

@@ -52,7 +52,8 @@ def smote(streams: MemberStreams, training: TrainingRows, batch_size: int) -> Dr
     rng = streams.generator()
     batches = streams.batches
     groups = group_by_class(batches, training.y, training.n_classes)
-    quota = class_quotas(NUMPY, streams.keys, groups.count[None] > 0, batch_size)[0]
+    present = groups.count[None] > 0
+    quota = class_quotas(NUMPY, streams.keys, present, batch_size, streams.target)[0]
     slots = slot_groups(quota)
     # A group's rows stand in the random order of the epoch, so its first rows are a fair cut.
     offset = np.arange(len(slots)) - (np.cumsum(quota) - quota.ravel())[slots]
@@ -165,6 +166,9 @@ MEMBER_SAMPLERS: dict[str, Sampler] = {
 """Samplers that draw for one member at a time, on the host."""
 
 SAMPLERS: dict[str, StackSampler | Sampler] = {**STACK_SAMPLERS, **MEMBER_SAMPLERS}
+
+RATIO_SAMPLERS = ("balanced", "balanced-dataset", "smote")
+"""Samplers that may give the rare classes another share of a batch than an equal one."""
 
 SMOTE_SAMPLERS = ("smote", "smote-dataset", "smote-repo")
 """Samplers whose rows are blends of two rows already, so that nothing can be mixed with them."""

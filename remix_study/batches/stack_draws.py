@@ -20,8 +20,35 @@ from remix_study.batches.random_bits import NUMPY, derive_keys, random_bits
 from remix_study.batches.training_rows import TrainingRows
 
 # What a key is derived for.
-_ORDER, _REMAINDER, _SLOTS, _ROWS, _PARTNERS, _CLASSES = range(1, 7)
+_ORDER, _REMAINDER, _SLOTS, _ROWS, _PARTNERS, _CLASSES, _ONE_MORE = range(1, 8)
 _LAST = np.uint32(0xFFFFFFFF)
+
+
+class RareShare(NamedTuple):
+    """The rows of a batch that the rare classes get together.
+
+    Attributes:
+        is_rare: bool (M, 1, K).
+        rows: int32 (M, 1, 1), their number, rounded down.
+        rest: uint32 (M, 1, 1), the chance of one more in a batch, times 2**32.
+    """
+
+    is_rare: Any
+    rows: Any
+    rest: Any
+
+
+def rare_share(
+    ratios: Sequence[float], members: Sequence[TrainingRows], batch_size: int
+) -> RareShare:
+    """The rows that a ratio of the batch is for each member, on average exactly the ratio."""
+    classes = np.arange(members[0].n_classes)
+    is_rare = np.stack([np.isin(classes, training.rare) for training in members])[:, None]
+    whole, rest = np.divmod(np.asarray(ratios, np.float64) * batch_size, 1)
+    chance = np.minimum(rest * 2.0**32, float(_LAST))
+    return RareShare(
+        is_rare, whole.astype(np.int32)[:, None, None], chance.astype(np.uint32)[:, None, None]
+    )
 
 
 class StackRows(NamedTuple):
@@ -33,6 +60,7 @@ class StackRows(NamedTuple):
         count: int32 (M, 1) rows of each member, n.
         class_count: int32 (M, 1, K) rows of each class.
         by_class: int32 (M, N) positions among the training rows, class after class.
+        target: What share of a batch the rare classes get; None for equal shares of all classes.
     """
 
     rows: Any
@@ -40,6 +68,11 @@ class StackRows(NamedTuple):
     count: Any
     class_count: Any
     by_class: Any
+    target: RareShare | None = None
+
+    def of(self, members: Sequence[int]) -> StackRows:
+        """Those of some members, without a target."""
+        return StackRows(*(array[members] for array in self[:5]))
 
 
 def stack_rows(members: Sequence[TrainingRows], longest: int = 0) -> StackRows:
@@ -102,7 +135,7 @@ def balanced(xp: Any, keys: Any, stack: StackRows, batch_size: int) -> Any:
     count = xp.stack(
         [xp.sum(xp.cast(codes == code, "int32"), axis=2) for code in range(n_classes)], axis=2
     )
-    code = _balanced_classes(xp, keys, count > 0, batch_size)
+    code = _balanced_classes(xp, keys, count > 0, batch_size, stack.target)
     drawn = _draw_from_classes(xp, keys, code, count)
     return xp.take_along_axis(batches, xp.take_along_axis(place, drawn, axis=2), axis=2)
 
@@ -114,7 +147,7 @@ def balanced_dataset(xp: Any, keys: Any, stack: StackRows, batch_size: int) -> A
     result as :func:`natural`.
     """
     count = _in_each_batch(xp, stack, batch_size)
-    code = _balanced_classes(xp, keys, count > 0, batch_size)
+    code = _balanced_classes(xp, keys, count > 0, batch_size, stack.target)
     return gather(xp, stack.by_class, _draw_from_classes(xp, keys, code, count))
 
 
@@ -149,30 +182,53 @@ def partners_of_uniform_class(xp: Any, keys: Any, first: Any, stack: StackRows) 
     return gather(xp, stack.by_class, _draw_from_classes(xp, partner_keys, code, count))
 
 
-def class_quotas(xp: Any, keys: Any, present: Any, batch_size: int) -> Any:
-    """Share each batch equally among the classes present in it.
+def class_quotas(
+    xp: Any, keys: Any, present: Any, batch_size: int, target: RareShare | None = None
+) -> Any:
+    """Share each batch equally among the classes present in it, or by a target.
+
+    With a target, the rare classes present share theirs equally, and the others the rest; where a
+    batch has none of either, the others have all of it.
 
     Args:
         xp: ``NUMPY`` or ``keras.ops``.
         keys: uint32 (M, 2); they decide which classes get the rows that remain after division.
         present: bool (M, S, K).
         batch_size: B.
+        target: What the rare classes get.
 
     Returns:
         (M, S, K) rows of each class; those of a batch add up to B.
     """
+    lot = random_bits(xp, _keys_for(xp, keys, _REMAINDER), present.shape[1:])
+    if target is None:
+        return _equal_quotas(xp, lot, present, batch_size)
+    rare, others = present & target.is_rare, present & ~target.is_rare
+    more = random_bits(xp, _keys_for(xp, keys, _ONE_MORE), (present.shape[1], 1))
+    n_rare = target.rows + xp.cast(more < target.rest, "int32")
+    has_rare = xp.any(rare, axis=2, keepdims=True)
+    n_rare = xp.where(xp.any(others, axis=2, keepdims=True), n_rare, batch_size)
+    n_rare = xp.where(has_rare, n_rare, 0)
+    return _equal_quotas(xp, lot, rare, n_rare) + _equal_quotas(
+        xp, lot, others, batch_size - n_rare
+    )
+
+
+def _equal_quotas(xp: Any, lot: Any, present: Any, rows: Any) -> Any:
+    """Share rows, a number or (M, S, 1), among the classes present; lots decide on the rest."""
     # A batch of padding has no class; its quotas do not matter.
     n_present = xp.maximum(xp.sum(xp.cast(present, "int32"), axis=2, keepdims=True), 1)
-    lot = random_bits(xp, _keys_for(xp, keys, _REMAINDER), present.shape[1:])
     lot = xp.where(present, xp.right_shift(lot, np.uint32(1)), _LAST)
     rank = xp.argsort(xp.cast(xp.argsort(lot), "uint32"))
-    quota = batch_size // n_present + xp.cast(rank < batch_size % n_present, "int32")
+    quota = rows // n_present + xp.cast(rank < rows % n_present, "int32")
     return xp.where(present, quota, 0)
 
 
-def _balanced_classes(xp: Any, keys: Any, present: Any, batch_size: int) -> Any:
+def _balanced_classes(
+    xp: Any, keys: Any, present: Any, batch_size: int, target: RareShare | None
+) -> Any:
     """The class of each row of balanced batches, in random order: (M, S, B)."""
-    end = xp.cumsum(class_quotas(xp, keys, present, batch_size), axis=2)
+    end = xp.cumsum(class_quotas(xp, keys, present, batch_size, target), axis=2)
     shape = (present.shape[1], batch_size)
     # In the order of classes, halves of a batch would differ where a framework splits it.
     slot = xp.argsort(random_bits(xp, _keys_for(xp, keys, _SLOTS), shape))

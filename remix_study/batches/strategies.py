@@ -12,7 +12,7 @@ import numpy as np
 
 from remix_study.batches.losses import INERT, LOSSES
 from remix_study.batches.mixing import MIXINGS, NO_MIXING
-from remix_study.batches.samplers import SAMPLERS, SMOTE_SAMPLERS
+from remix_study.batches.samplers import RATIO_SAMPLERS, SAMPLERS, SMOTE_SAMPLERS
 from remix_study.errors import UsageError, join_names, look_up
 
 PUBLISHED_ALPHA = 0.1
@@ -32,6 +32,8 @@ class Strategy:
         loss: A key of ``LOSSES``.
         description: One sentence for pages.
         augment: Whether each drawn row is randomly transformed; for images only.
+        ratio: Share of a batch's rows that the rare classes get together; None for equal shares
+            of all classes.
     """
 
     name: str
@@ -41,6 +43,29 @@ class Strategy:
     loss: str
     description: str = field(default="", compare=False)
     augment: bool = False
+    ratio: float | None = None
+
+    @property
+    def takes_ratio(self) -> bool:
+        """Whether the sampler balances batches, so that a ratio has an effect."""
+        return self.sampler in RATIO_SAMPLERS
+
+    def with_ratio(self, ratio: float | None) -> Strategy:
+        """The strategy that gives the rare classes this share of a batch.
+
+        Raises:
+            UsageError: It is not between 0 and 1, or the sampler draws other shares.
+        """
+        if ratio is None:
+            return self
+        if not 0 < ratio < 1:
+            raise UsageError(f"ratio must be above 0 and below 1, got {ratio!r}")
+        if not self.takes_ratio:
+            raise UsageError(
+                f"sampler {self.sampler!r} takes no ratio: leave it out, or choose one of "
+                f"{join_names(RATIO_SAMPLERS)}"
+            )
+        return replace(self, ratio=float(ratio))
 
     @property
     def has_mixing(self) -> bool:

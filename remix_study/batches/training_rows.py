@@ -42,6 +42,7 @@ class TrainingRows:
             called by SMOTE samplers only.
         cache: Results that a sampler computes once for a member, by sampler and seed.
         nominal: Their nominal features, with which SMOTE is SMOTE-NC; None where all are numeric.
+        rare: Codes of the problem's rare classes, which a strategy's ratio is for.
     """
 
     rows: NDArray[np.int32]
@@ -50,6 +51,7 @@ class TrainingRows:
     features: Callable[[], FeatureRows]
     cache: dict[Any, Any] = field(default_factory=dict)
     nominal: NominalFeatures | None = None
+    rare: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,12 +63,15 @@ class MemberStreams:
         epoch: Number of the epoch, from 0.
         keys: uint32 (1, 2), for draws that other samplers share.
         batches: (steps, batch) positions among the training rows, the natural batches.
+        target: What the rare classes get of a batch, a `RareShare` of one member; None for equal
+            shares.
     """
 
     seed: int
     epoch: int
     keys: NDArray[np.uint32]
     batches: IntArray
+    target: Any = None
 
     def generator(self) -> np.random.Generator:
         """A generator for further draws of this epoch."""

@@ -51,7 +51,8 @@ def preview(study: Study, loading: AbstractContextManager[None] | None = None) -
     space = study.then.space if study.then else search.space
     # Alpha only where something is mixed.
     alpha = ["alpha"] if space.alpha else []
-    suggested = [*(space.parts or ["strategy"]), *alpha, *space.settings]
+    ratio = ["ratio"] if space.ratio else []
+    suggested = [*(space.parts or ["strategy"]), *alpha, *ratio, *space.settings]
     return {
         "study": study.name,
         "algorithm": search.algorithm,
@@ -145,6 +146,7 @@ def _search_keys(name: str, search: Search) -> dict[str, Any]:
             **{
                 f"alpha.{strategy}".rstrip("."): domain for strategy, domain in space.alpha.items()
             },
+            **({"ratio": space.ratio} if space.ratio else {}),
             **space.parts,
             **space.settings,
         },

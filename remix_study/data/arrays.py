@@ -19,12 +19,15 @@ from remix_study.data.dataset import (
     class_name,
     encode_groups,
     encode_labels,
+    fingerprint,
+    freeze,
     user_dataset,
 )
 from remix_study.data.images import image_dataset
 from remix_study.data.numbers import settle_numbers
 from remix_study.data.python_tables import frame_or_array
 from remix_study.data.raw_table import RawTable, join_tables
+from remix_study.data.row_weights import array_weights, weight_notes
 from remix_study.data.split_columns import split_off_test
 from remix_study.data.test_rows import encode_with_test
 from remix_study.errors import DataError
@@ -36,10 +39,12 @@ def from_arrays(
     y: ArrayLike,
     *,
     groups: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
     name: str = "data",
     features: Sequence[str] | None = None,
     X_test: Any = None,
     y_test: ArrayLike | None = None,
+    sample_weight_test: ArrayLike | None = None,
 ) -> Dataset:
     """Make a data set of arrays or of a data frame.
 
@@ -50,11 +55,13 @@ def from_arrays(
             ``features``.
         y: (n,) labels, of any type with a text; ``1.0`` is the class ``1``.
         groups: (n,) the group of each row, for grouped folds, or None.
+        sample_weight: (n,) how much each row counts, or None.
         name: The data set's name, with which the names of its problems begin.
         features: The d feature names of an array; ``x0``, ``x1``, ... when None.
         X_test: (m, d) rows as ``X`` has them, which are only tested; columns of a data frame are
             found by their names.
         y_test: (m,) their labels, each of which ``y`` has too.
+        sample_weight_test: (m,) their weights, where there is ``sample_weight``.
 
     Raises:
         DataError: Lengths or ranks that do not fit, no rows, one class only, labels or groups
@@ -64,6 +71,7 @@ def from_arrays(
 
     where = f'data set "{name}"'
     labels = _one_dimensional(y, "y", where)
+    weights = array_weights(sample_weight, len(labels), "sample_weight", where)
     X, n_test = frame_or_array(X, where), 0
     if X_test is not None and y_test is not None:
         if groups is not None:
@@ -74,13 +82,17 @@ def from_arrays(
         # As objects, since numbers and texts are made one type of text otherwise.
         labels = np.concatenate([labels.astype(object), test_labels.astype(object)])
         n_test = len(test_labels)
+        of_test = array_weights(sample_weight_test, n_test, "sample_weight_test", where)
+        if (weights is None) != (of_test is None):
+            raise DataError(f"{where}: give both sample_weight and sample_weight_test, or neither")
+        weights = weights if of_test is None else np.concatenate([weights, of_test])
     split = split_off_test(len(labels), n_test) if n_test else None
     if not isinstance(X, pd.DataFrame):
         matrix = np.asarray(X)
         if matrix.ndim == 4 and features is None:
             image_groups = None if groups is None else _one_dimensional(groups, "groups", where)
             images = image_dataset(matrix, labels, image_groups, name, where)
-            return replace(images, split=split)
+            return _with_weights(replace(images, split=split), weights, where)
         if matrix.ndim == 0:
             raise DataError(
                 f"{where}: X is a {type(X).__name__}; give an array, a data frame or a dictionary "
@@ -129,7 +141,7 @@ def from_arrays(
     codes, classes = encode_labels(labels)
     check_labels(classes, n_rows, where)
     group_codes = None if row_groups is None else encode_groups(row_groups)
-    return user_dataset(
+    dataset = user_dataset(
         name,
         numbers,
         codes,
@@ -140,6 +152,20 @@ def from_arrays(
         notes=notes,
         nominal=nominal,
         split=split,
+    )
+    return _with_weights(dataset, weights, where)
+
+
+def _with_weights(dataset: Dataset, weights: NDArray[np.float64] | None, where: str) -> Dataset:
+    """The data set with weights of its rows."""
+    if weights is None:
+        return dataset
+    freeze(weights)
+    return replace(
+        dataset,
+        weights=weights,
+        sha256=fingerprint(dataset.X, dataset.y, dataset.classes, dataset.groups, weights),
+        notes=(*dataset.notes, *weight_notes(f"{where}: sample_weight", weights)),
     )
 
 

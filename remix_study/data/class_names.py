@@ -84,12 +84,14 @@ def choose_classes(
         raise DataError(f"{where}: classes.drop leaves no row; drop fewer classes")
     y, classes = encode_labels(new_names[dataset.y[rows]])
     check_labels(classes, len(y), where)
-    X, groups, split = dataset.X, dataset.groups, dataset.split
+    X, groups, split, weights = dataset.X, dataset.groups, dataset.split, dataset.weights
     if len(rows) < len(X):
         X = X[rows]
         groups = None if groups is None else np.unique(groups[rows], return_inverse=True)[1]
         split = None if split is None else split.of_rows(rows)
-    freeze(X, y, groups)
+        weights = None if weights is None else weights[rows]
+    freeze(X, y, groups, weights)
     # A user who merged those that look alike knows of them.
     notes = tuple(note for note in dataset.notes if _ALIKE not in note or _alike(classes))
-    return replace(dataset, X=X, y=y, classes=classes, groups=groups, notes=notes, split=split)
+    chosen = replace(dataset, X=X, y=y, classes=classes, groups=groups, notes=notes)
+    return replace(chosen, split=split, weights=weights)

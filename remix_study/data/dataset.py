@@ -46,6 +46,8 @@ class Dataset:
         nominal: For each nominal column of a table the positions of its features: those of its
             categories, or the one of a truth value. Other features are numeric.
         split: How the data themselves split the rows; None where shuffled folds do.
+        weights: How much each row counts, float64 of shape (n,) and not negative; None where all
+            count alike.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Dataset:
     notes: tuple[str, ...]
     nominal: tuple[tuple[int, ...], ...] = ()
     split: Split | None = None
+    weights: NDArray[np.float64] | None = None
 
     @property
     def counts(self) -> NDArray[np.intp]:
@@ -103,13 +106,14 @@ def user_dataset(
     notes: Sequence[str] = (),
     nominal: tuple[tuple[int, ...], ...] = (),
     split: Split | None = None,
+    weights: NDArray[np.float64] | None = None,
 ) -> Dataset:
     """Make a data set of a user's own rows, whose arrays become read-only.
 
     The arguments are the attributes of :class:`Dataset`; ``sha256`` is of the arrays where it is
     left out.
     """
-    freeze(X, y, groups)
+    freeze(X, y, groups, weights)
     return Dataset(
         name=name,
         X=X,
@@ -120,10 +124,11 @@ def user_dataset(
         source=source,
         licence="your own data",
         citation="your own data",
-        sha256=sha256 or fingerprint(X, y, classes, groups),
+        sha256=sha256 or fingerprint(X, y, classes, groups, weights),
         notes=tuple(notes),
         nominal=nominal,
         split=split,
+        weights=weights,
     )
 
 
@@ -212,6 +217,7 @@ def fingerprint(
     y: NDArray[np.intp],
     classes: Sequence[str],
     groups: NDArray[np.intp] | None,
+    weights: NDArray[np.float64] | None = None,
 ) -> str:
     """The sha256 of a data set's arrays, as hexadecimal; the same for either byte order."""
     digest = hashlib.sha256(repr((X.shape, tuple(classes))).encode())
@@ -224,6 +230,8 @@ def fingerprint(
     digest.update(np.ascontiguousarray(y, dtype="<i8").tobytes())
     if groups is not None:
         digest.update(np.ascontiguousarray(groups, dtype="<i8").tobytes())
+    if weights is not None:
+        digest.update(b"weights" + np.ascontiguousarray(weights, dtype="<f8").tobytes())
     return digest.hexdigest()
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
+
+import numpy as np
 
 from remix_study.data.class_names import choose_classes
 from remix_study.data.dataset import Dataset
@@ -14,7 +17,7 @@ from remix_study.data.problems import Problem, make_problem, make_redrawn_proble
 from remix_study.data.readers import UNUSED_BY_TYPED, refuse_unused_keys
 from remix_study.data.sql_table import query_name, read_query
 from remix_study.data.table_file import load_file, table_dataset
-from remix_study.errors import StudyFileError
+from remix_study.errors import DataError, StudyFileError, did_you_mean
 from remix_study.studyfile.schema import ProblemSpec, Study
 
 _LEAK = (
@@ -45,12 +48,8 @@ def _load(study: Study, spec: ProblemSpec, data: Dataset | None) -> Dataset:
         return load_dataset(spec.dataset)
     if spec.images is not None:
         return load_images(folder / spec.images)
-    columns: dict[str, Any] = {
-        "label": spec.label,
-        "groups": spec.groups,
-        "drop": spec.drop,
-        "split": spec.split,
-    }
+    keys = ("label", "groups", "weights", "drop", "split")
+    columns: dict[str, Any] = {key: getattr(spec, key) for key in keys}
     if spec.sql is not None and spec.query is not None:
         if not study.allow_plugins:
             raise StudyFileError(
@@ -86,7 +85,24 @@ def make_study_problem(
         imbalance=imbalance,
         seed=study.seed,
     )
-    if dataset.groups is None or study.cv.grouped:
+    if dataset.groups is not None and not study.cv.grouped:
+        is_timed = dataset.split is not None and dataset.split.kind == "time"
+        note = _LEAK if is_timed else _LEAK + _REMEDY
+        problem = replace(problem, notes=(*problem.notes, note))
+    return _with_class_weights(problem, spec.class_weights)
+
+
+def _with_class_weights(problem: Problem, weights: Mapping[str, float]) -> Problem:
+    """The problem with the class weights of a study file, and a note on them."""
+    if not weights:
         return problem
-    is_timed = dataset.split is not None and dataset.split.kind == "time"
-    return replace(problem, notes=(*problem.notes, _LEAK if is_timed else _LEAK + _REMEDY))
+    where, classes = f"problem {problem.name}", problem.classes
+    for name in weights:
+        if name not in classes:
+            raise DataError(
+                f'{where}: class_weights: no class "{name}"{did_you_mean(name, classes)}'
+            )
+    values = [float(weights.get(name, 1)) for name in classes]
+    shown = ", ".join(f"{name} {value:g}" for name, value in zip(classes, values, strict=True))
+    note = f"{where}: losses with class weights take those of the study file: {shown}"
+    return replace(problem, class_weights=np.array(values), notes=(*problem.notes, note))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from remix_study.data.class_sizes import binary_sizes, multiclass_sizes
 from remix_study.data.dataset import Dataset, freeze
 from remix_study.errors import DataError, did_you_mean, join_names
 from remix_study.seeds import derive_seed
@@ -36,6 +36,8 @@ class Problem:
         notes: Warnings that every output repeats, those of the data set first.
         draws: Positions of the rows that each repeat uses, ascending, intp; empty where every
             repeat uses all rows.
+        class_weights: float64 (K,) what weighted losses take for the classes; None for balanced
+            weights, N/(K n_c).
     """
 
     name: str
@@ -48,6 +50,7 @@ class Problem:
     imbalance: float | None
     notes: tuple[str, ...]
     draws: tuple[NDArray[np.intp], ...] = ()
+    class_weights: NDArray[np.float64] | None = None
 
     @cached_property
     def X(self) -> NDArray[Any]:
@@ -60,6 +63,21 @@ class Problem:
     def groups(self) -> NDArray[np.intp] | None:
         """Group codes of the kept rows, intp of shape (n,), or None."""
         return None if self.dataset.groups is None else self.dataset.groups[self.rows]
+
+    @cached_property
+    def weights(self) -> NDArray[np.float64] | None:
+        """Weights of the kept rows, float64 (n,), of a mean in [1, 2); None where all are equal.
+
+        They are scaled by a power of two, which rounds nothing: the weights of test rows cannot
+        change those of training rows by a digit.
+        """
+        if self.dataset.weights is None:
+            return None
+        weights = self.dataset.weights[self.rows]
+        if weights.min() == weights.max() > 0:
+            return None
+        scaled: NDArray[np.float64] = np.ldexp(weights, 1 - np.frexp(weights.mean())[1])
+        return scaled
 
     @property
     def K(self) -> int:
@@ -123,7 +141,7 @@ def make_problem(
     others = [code for code in range(len(dataset.classes)) if code not in rare]
     sizes = [int(count) for count in dataset.counts]
     if imbalance is not None:
-        sizes_at_ratio = _binary_sizes if kind == "binary" else _multiclass_sizes
+        sizes_at_ratio = binary_sizes if kind == "binary" else multiclass_sizes
         # The ratio as the decimal it is written as: 0.29 of 100 rows are 29, not 28.
         sizes = sizes_at_ratio(sizes, rare, others, Fraction(repr(float(imbalance))))
     kept_rows = [_permuted(dataset, code, seed, repeat)[:size] for code, size in enumerate(sizes)]
@@ -239,47 +257,6 @@ def _permuted(dataset: Dataset, code: int, seed: int, repeat: int | None) -> NDA
     repeat_part = () if repeat is None else (repeat,)
     class_seed = derive_seed(seed, dataset.name, "downsample", dataset.classes[code], *repeat_part)
     return np.random.default_rng(class_seed).permutation(rows)
-
-
-def _binary_sizes(
-    sizes: Sequence[int], rare: Sequence[int], others: Sequence[int], ratio: Fraction
-) -> list[int]:
-    """Number of rows to keep of each class, for one class against the merged rest."""
-    sizes = list(sizes)
-    n_rare, n_rest = sizes[rare[0]], sum(sizes[code] for code in others)
-    if int(ratio * n_rest) <= n_rare:
-        sizes[rare[0]] = int(ratio * n_rest)
-        return sizes
-    # The smallest rest for which int(ratio * rest) is all rare rows.
-    reduced = math.ceil(n_rare / ratio)
-    # Webster's method: the k-th row of a class of n has the priority (k + 1/2) / n, and the rows
-    # of lowest priority number are kept. Unlike with largest remainders, no class loses a row when
-    # the total grows, so larger selections contain smaller ones.
-    priority = np.concatenate([(np.arange(sizes[code]) + 0.5) / sizes[code] for code in others])
-    class_of_row = np.repeat(others, [sizes[code] for code in others])
-    kept_classes = class_of_row[np.argsort(priority, kind="stable")[:reduced]]
-    for code in others:
-        sizes[code] = int((kept_classes == code).sum())
-    return sizes
-
-
-def _multiclass_sizes(
-    sizes: Sequence[int], rare: Sequence[int], others: Sequence[int], ratio: Fraction
-) -> list[int]:
-    """Number of rows to keep of each class, for rare classes against the largest other class."""
-    sizes = list(sizes)
-    n_largest = max(sizes[code] for code in others)
-    n_smallest = min(sizes[code] for code in rare)
-    n_rare = int(ratio * n_largest)
-    if n_rare > n_smallest:
-        reduced = math.ceil(n_smallest / ratio)
-        for code in others:
-            exact_size = Fraction(sizes[code] * reduced, n_largest)
-            sizes[code] = max(1, math.floor(exact_size + Fraction(1, 2)))
-        n_rare = n_smallest
-    for code in rare:
-        sizes[code] = n_rare
-    return sizes
 
 
 def _imbalance_notes(

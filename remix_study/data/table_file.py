@@ -22,6 +22,7 @@ from remix_study.data.dataset import (
 from remix_study.data.numbers import settle_numbers
 from remix_study.data.raw_table import RawTable
 from remix_study.data.readers import read_tables, read_test_table
+from remix_study.data.row_weights import column_weights, weight_notes
 from remix_study.data.split import Split
 from remix_study.data.split_columns import split_by_fold, split_by_time, split_off_test
 from remix_study.data.test_rows import encode_with_test
@@ -41,6 +42,7 @@ def load_file(
     *,
     label: str | int | None = None,
     groups: str | int | None = None,
+    weights: str | int | None = None,
     drop: Sequence[str | int] = (),
     table_format: TableFormat = _PLAIN_FORMAT,
     split: GivenSplit = _NOT_GIVEN,
@@ -56,6 +58,7 @@ def load_file(
         label: The column that holds the class, by name or by number from 1 (-1 is the last); None
             for the one that the file itself says.
         groups: The column that holds the group of each row, such as a patient; not a feature.
+        weights: The column that says how much each row counts; not a feature.
         drop: Columns to leave out.
         table_format: How the files are written.
         split: How the rows are split, if the table says so.
@@ -77,6 +80,7 @@ def load_file(
         _stem(paths[0]),
         label=label,
         groups=groups,
+        weights=weights,
         drop=drop,
         table_format=table_format,
         split=split,
@@ -90,6 +94,7 @@ def table_dataset(
     *,
     label: str | int | None,
     groups: str | int | None,
+    weights: str | int | None = None,
     drop: Sequence[str | int],
     table_format: TableFormat,
     split: GivenSplit = _NOT_GIVEN,
@@ -105,21 +110,33 @@ def table_dataset(
     label = table.label if label is None else label
     label_name = table.column(label or "", "label")
     groups_name = None if groups is None else table.column(groups, "groups")
+    weights_name = None if weights is None else table.column(weights, "weights")
     dropped = [table.column(column, "drop") for column in drop]
-    if label_name == groups_name or label_name in dropped:
+    if label_name in (groups_name, weights_name, *dropped):
         raise DataError(
-            f'{table.source}, column "{label_name}": is the label; leave it out of groups and drop'
+            f'{table.source}, column "{label_name}": is the label; leave it out of groups, '
+            "weights and drop"
+        )
+    if weights_name is not None and weights_name in (groups_name, *dropped):
+        raise DataError(
+            f'{table.source}, column "{weights_name}": holds the weights; leave it out of groups '
+            "and drop"
         )
     missing = table_format.missing
     labels = _texts_without_gaps(table, label_name, "label", missing)
     group_codes = None
     if groups_name is not None:
         group_codes = encode_groups(_texts_without_gaps(table, groups_name, "groups", missing))
+    row_weights = None
+    if weights_name is not None:
+        row_weights = column_weights(table, weights_name, table_format)
     left_out = [f'{table.name}: column "{column}"' for column in dropped]
     notes = [note for note in table.notes if not note.startswith(tuple(left_out))]
     notes += similar_class_notes(f'{table.name}: column "{label_name}"', labels)
+    if weights_name is not None and row_weights is not None:
+        notes += weight_notes(f'{table.name}: column "{weights_name}"', row_weights)
     row_split, split_names = _split(table, split, n_test, label_name, table_format)
-    no_features = {label_name, groups_name, *dropped, *split_names}
+    no_features = {label_name, groups_name, weights_name, *dropped, *split_names}
     if split.keep_time:
         no_features -= set(split_names)
     if table.names[0] not in no_features and _has_nameless_index(table.frame):
@@ -147,6 +164,7 @@ def table_dataset(
         notes=(*notes, *reading_notes, *encoded.notes),
         nominal=encoded.nominal,
         split=row_split,
+        weights=row_weights,
     )
 
 

@@ -40,8 +40,9 @@ def study_text(original: str, info: Mapping[str, Any], parameters: Mapping[str, 
     space: dict[str, Any] = {
         name: [parameters[name]] for name in ("strategy", *STRATEGY_PARTS) if name in parameters
     }
-    if "alpha" in parameters:
-        space["alpha"] = [parameters["alpha"]]
+    for name in ("alpha", "ratio"):
+        if name in parameters:
+            space[name] = [parameters[name]]
     sections = {
         "study": study,
         "problems": {key: value for key, value in problem.items() if key not in training},

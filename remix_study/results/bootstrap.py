@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from remix_study.batches.losses import RowWeights
 from remix_study.metrics import CLASS_METRICS, EXTRA_METRICS, SMALLEST, score
 from remix_study.metrics.catalogue import BUILT_IN_METRICS
 from remix_study.metrics.class_scores import RARE, Confusion, class_scores
@@ -83,9 +84,10 @@ class Bootstrap:
             correction = None
         key = label, place, correction is None
         if key not in self._cache:
-            _, codes, p = self.probabilities(run, *place, "test")
+            _, codes, p, weights = self.probabilities(run, *place, "test")
             p = p if correction is None else correction(place)[label]
-            self._cache[key] = ResampledScores(codes, p, self._counts(codes, place[1]), self.costs)
+            counts = self._counts(codes, place[1])
+            self._cache[key] = ResampledScores(codes, p, counts, self.costs, weights)
         scores: ResampledScores = self._cache[key]
         return scores[metric]
 
@@ -163,6 +165,7 @@ class ResampledScores:
         p: (n, K) probabilities.
         counts: (draws, n) how often each row is drawn.
         costs: (K, K) costs of errors, which the metric ``cost`` needs.
+        weights: (n,) weights of the rows; with them all metrics are computed draw by draw.
     """
 
     def __init__(
@@ -171,9 +174,11 @@ class ResampledScores:
         p: NDArray[np.float64],
         counts: NDArray[np.float32],
         costs: NDArray[np.float64] | None = None,
+        weights: RowWeights = None,
     ) -> None:
-        self._costs = costs
-        self._codes, self._p, self._counts = codes.astype(np.intp), p, counts
+        self._costs, self._has_weights = costs, weights is not None
+        self._codes, self._p = codes.astype(np.intp), p
+        self._counts = counts if weights is None else counts * weights.astype(np.float32)
         self._scores: dict[str, NDArray[np.float64]] = {}
 
     def __getitem__(self, metric: str) -> NDArray[np.float64]:
@@ -182,7 +187,8 @@ class ResampledScores:
         Raises:
             KeyError: There is no such metric.
         """
-        for compute in (self._of_rows, self._of_order, self._of_classes, self._of_others):
+        known = (self._of_rows, self._of_order, self._of_classes, self._of_others)
+        for compute in known[-1:] if self._has_weights else known:
             if metric not in self._scores:
                 self._scores |= compute(metric)
         return self._scores[metric]
@@ -236,12 +242,10 @@ class ResampledScores:
         return class_scores(Confusion(matrices.astype(np.float64)))
 
     def _of_others(self, metric: str) -> dict[str, NDArray[np.float64]]:
-        n_classes = self._p.shape[1]
-        lines = [
-            score(self._codes, self._p, n_classes, (metric,), sample_weight=counts)
-            for counts in self._counts
-        ]
-        return {metric: np.array([line[metric] for line in lines])}
+        rows = self._codes, self._p, self._p.shape[1], (metric,)
+        options: dict[str, Any] = {"costs": self._costs}
+        lines = [score(*rows, sample_weight=counts, **options) for counts in self._counts]
+        return {name: np.array([line[name] for line in lines]) for name in lines[0]}
 
 
 def _ranked(

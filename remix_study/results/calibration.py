@@ -21,7 +21,12 @@ from remix_study.results.columns import Record, frame_of
 from remix_study.results.comparison import Comparison
 from remix_study.results.corrections import is_exact, source_methods
 from remix_study.results.methods import Method, method_order
-from remix_study.results.probabilities import ProbabilityReader, scored_prior, to_prior
+from remix_study.results.probabilities import (
+    ProbabilityReader,
+    scored_prior,
+    study_class_weights,
+    to_prior,
+)
 
 BINS = 10  # Bins of a reliability diagram, of equal width
 
@@ -182,30 +187,35 @@ def method_reliability(
     if folds.empty:
         return None
     rare = rare_class_codes(comparison)
-    codes_by_fold, learnt_by_fold, corrected_by_fold = [], [], []
+    codes_by_fold, learnt_by_fold, corrected_by_fold, weights_by_fold = [], [], [], []
     for fold in folds.to_dict("records"):
-        _, fold_codes, p = probabilities(
+        _, fold_codes, p, weights = probabilities(
             method.run, int(fold["repeat"]), int(fold["fold"]), "test"
         )
         codes_by_fold.append(fold_codes)
         learnt_by_fold.append(p)
+        weights_by_fold.append(np.ones(len(p)) if weights is None else weights)
         natural = np.asarray(fold["natural_prior"], dtype=np.float64)
-        source = scored_prior(fold["effective_prior"], natural, method.loss)
+        source = scored_prior(
+            fold["effective_prior"], natural, method.loss, study_class_weights(comparison.info)
+        )
         # A class that was never drawn cannot be corrected.
         if (source > 0).all():
             corrected_by_fold.append(to_prior(p, source, natural))
     codes = np.concatenate(codes_by_fold)
     events = np.concatenate([codes == code for code in rare])
-    equal_weights = np.ones(len(events))
-    class_weights = 1 / np.maximum(np.bincount(codes, minlength=learnt_by_fold[0].shape[1]), 1)
+    row_weights = np.concatenate(weights_by_fold)
+    totals = np.bincount(codes, row_weights, minlength=learnt_by_fold[0].shape[1])
+    natural_weights = np.tile(row_weights, len(rare))
+    balanced_weights = np.tile(row_weights / totals[codes], len(rare))
     forecasts = _forecasts(learnt_by_fold, rare)
     by_view = {
-        NATURAL: reliability(forecasts, events, equal_weights),
-        BALANCED: reliability(forecasts, events, np.tile(class_weights[codes], len(rare))),
+        NATURAL: reliability(forecasts, events, natural_weights),
+        BALANCED: reliability(forecasts, events, balanced_weights),
     }
     if len(corrected_by_fold) == len(folds) and method.strategy != "baseline":
         by_view[CORRECTED] = reliability(
-            _forecasts(corrected_by_fold, rare), events, equal_weights
+            _forecasts(corrected_by_fold, rare), events, natural_weights
         )
     return MethodReliability(method, by_view, is_exact(method))
 

@@ -185,9 +185,10 @@ class Comparison:
         return next((method for method in of_strategy if is_same_alpha(method.alpha, alpha)), None)
 
     def first_method(self, strategy: str, settings: str = "") -> Method | None:
-        """The first method of a strategy with these settings; None if the problem has none."""
-        of_strategy = (m for m in self.methods if m.strategy == strategy)
-        return next((method for method in of_strategy if method.settings == settings), None)
+        """The first method of a strategy with these settings, but for a ratio if it takes none."""
+        plain = ", ".join(s for s in settings.split(", ") if not s.startswith("ratio "))
+        of_strategy = [m for m in self.methods if m.strategy == strategy]
+        return next((m for s in (settings, plain) for m in of_strategy if m.settings == s), None)
 
     def unmixed(self, mixed: Method) -> Method | None:
         """The method that differs from this one only in not mixing; None if it was not run.

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from remix_study.batches.losses import LOSSES
+from remix_study.batches.losses import LOSSES, RowWeights
 from remix_study.batches.samplers import SMOTE_SAMPLERS
 from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.metrics import BUILT_IN_METRICS, CLASS_METRICS, CORE_METRICS, METRICS, score
@@ -27,6 +27,7 @@ from remix_study.results.probabilities import (
     choose_tilt,
     fit_temperature,
     scored_prior,
+    study_class_weights,
     tilt,
     to_prior,
     with_temperature,
@@ -104,22 +105,19 @@ def _corrected_scores(
     # A study has the metrics that its file names, and those of the version that trained it.
     names = comparison.metrics()
     extra = [name for name in BUILT_IN_METRICS if name in names]
+    # A decision rule leaves the probabilities as they are.
+    of_classes = [m for m in names if m in CLASS_METRICS or m.startswith("recall_")]
     costs = study_costs(comparison.info)
     for repeat, number in zip(folds["repeat"], folds["fold"], strict=True):
         place = int(repeat), int(number)
-        _, y, p = probabilities(source.run, *place, "test")
+        _, y, p, weights = probabilities(source.run, *place, "test")
         for label, corrected in correct(place).items():
-            scored = score(y, corrected, p.shape[1], extra, costs=costs)
+            options: dict[str, Any] = {"sample_weight": weights, "costs": costs}
+            scored = score(y, corrected, p.shape[1], extra, **options)
             scores.setdefault(label, {})[place] = {
                 metric: value
                 for metric, value in scored.items()
-                if metric in names
-                # A decision rule leaves the probabilities as they are.
-                and (
-                    not label.startswith(THRESHOLD)
-                    or metric in CLASS_METRICS
-                    or metric.startswith("recall_")
-                )
+                if metric in (of_classes if label.startswith(THRESHOLD) else names)
             }
     return {
         label: pd.DataFrame(
@@ -134,14 +132,19 @@ def _corrector(
 ) -> Callable[[tuple[int, int]], dict[str, NDArray[np.float64]]]:
     """What corrects a method's test part at a place: label -> probabilities."""
     folds = comparison.trained_folds(source)
-    is_shifted = len(folds) > 0 and _is_shifted(source, folds)
+    chosen = study_class_weights(comparison.info)
+    is_shifted = len(folds) > 0 and _is_shifted(source, folds, chosen)
     by_place = {(int(f["repeat"]), int(f["fold"])): f for f in folds.to_dict("records")}
 
     @lru_cache(maxsize=1)
     def correct(place: tuple[int, int]) -> dict[str, NDArray[np.float64]]:
-        _, _, p = probabilities(source.run, *place, "test")
+        _, _, p, _ = probabilities(source.run, *place, "test")
         validation = probabilities(source.run, *place, "validation")[1:]
-        return _corrected(source, by_place[place], p, validation, is_shifted)
+        natural = prior = np.asarray(by_place[place]["natural_prior"], dtype=np.float64)
+        if is_shifted:
+            effective = by_place[place]["effective_prior"]
+            prior = scored_prior(effective, natural, source.loss, chosen)
+        return _corrected(source, natural, prior, p, validation)
 
     return correct
 
@@ -254,42 +257,44 @@ def is_exact(method: Method) -> bool:
     )
 
 
-def _is_shifted(method: Method, folds: pd.DataFrame) -> bool:
+def _is_shifted(method: Method, folds: pd.DataFrame, weights: Sequence[float] | None) -> bool:
     """Whether a method was trained under other class shares than those of the data."""
     natural = np.stack(folds["natural_prior"].to_list()).mean(axis=0)
     shares = np.stack(folds["effective_prior"].to_list()).mean(axis=0)
-    effective = scored_prior(shares, natural, method.loss)
+    effective = scored_prior(shares, natural, method.loss, weights)
     return bool((np.abs(effective / natural - 1) > SAME_PRIOR).any())
 
 
 def _corrected(
     source: Method,
-    fold: Mapping[Any, Any],
+    natural: NDArray[np.float64],
+    prior: NDArray[np.float64],
     p: NDArray[np.float64],
-    validation: tuple[NDArray[np.int32], NDArray[np.float64]],
-    is_shifted: bool,
+    validation: tuple[NDArray[np.int32], NDArray[np.float64], RowWeights],
 ) -> dict[str, NDArray[np.float64]]:
     """Correct the test part's probabilities p, (n, K): label of a corrected method -> the same.
 
-    Temperature and threshold are chosen with class codes and probabilities of the validation part.
+    Temperature and threshold are chosen with class codes, probabilities and weights of the
+    validation part.
     """
-    natural = np.asarray(fold["natural_prior"], dtype=np.float64)
+    y, learnt, weights = validation
     if source.strategy == "baseline":
         suffix = f", {source.settings}" if source.settings else ""
         return {
             DIVIDED + suffix: balanced(p, natural),
-            THRESHOLD + suffix: tilt(p, natural, choose_tilt(*validation, natural)),
-            f"{source.label} + temperature": with_temperature(p, fit_temperature(*validation)),
+            THRESHOLD + suffix: tilt(p, natural, choose_tilt(y, learnt, natural, weights)),
+            f"{source.label} + temperature": with_temperature(
+                p, fit_temperature(y, learnt, weights=weights)
+            ),
         }
-    prior = scored_prior(fold["effective_prior"], natural, source.loss) if is_shifted else natural
     if (prior <= 0).any():
         return {}
     label, corrected = source.label, {}
-    if is_shifted:
+    if prior is not natural:
         label = f"{label} corrected"
         corrected[label] = to_prior(p, prior, natural)
     if source.mixing != "none":
         # The temperature acts on what was learnt, so it comes before the change of prior.
-        softened = with_temperature(p, fit_temperature(*validation, natural / prior))
+        softened = with_temperature(p, fit_temperature(y, learnt, natural / prior, weights))
         corrected[f"{label} + temperature"] = to_prior(softened, prior, natural)
     return corrected

@@ -129,13 +129,14 @@ def _probability_tables(frames: StudyFrames) -> Iterator[pd.DataFrame]:
 
     Yields:
         `run`, `study`, `problem`, `trial`, `method`, `repeat`, `fold`, `part`, `row` (of the data
-        set), `class` (its true one) and one float32 column ``probability_<class>`` for each class
-        of any problem, NaN for classes that the trial's problem lacks. Folds that failed have
-        none.
+        set), `class` (its true one), `weight` (1 where rows have none) and one float32 column
+        ``probability_<class>`` for each class of any problem, NaN for classes that the trial's
+        problem lacks. Folds that failed have none.
     """
     problems = frames.problems.set_index(["study", "problem"])["classes"]
     of_class = dict.fromkeys(f"probability_{name}" for names in problems for name in names)
-    key = ["run", "study", "problem", "trial", "method", "repeat", "fold", "part", "row", "class"]
+    of_trial = ["run", "study", "problem", "trial", "method"]
+    key = [*of_trial, "repeat", "fold", "part", "row", "class", "weight"]
     trained = frames.folds[frames.folds["failed"] == ""]
     for _, run in frames.runs.rename(columns={"row": "method"}).iterrows():
         folds = trained[trained["run"] == run["run"]]
@@ -148,7 +149,7 @@ def _probability_tables(frames: StudyFrames) -> Iterator[pd.DataFrame]:
                 f"be read ({error}); the database is damaged"
             ) from error
         if parts:
-            table = pd.concat(parts, ignore_index=True).assign(**run[key[:5]])
+            table = pd.concat(parts, ignore_index=True).assign(**run[of_trial])
             yield table.reindex(columns=[*key, *of_class]).astype(
                 dict.fromkeys(of_class, np.float32)
             )
@@ -163,10 +164,12 @@ def _run_probabilities(
     parts = []
     for repeat, fold in zip(folds["repeat"], folds["fold"], strict=True):
         for part in ("validation", "test"):
-            rows, codes, shares = frames.probabilities(run, repeat, fold, part)
+            rows, codes, shares, weights = frames.probabilities(run, repeat, fold, part)
             key = {"repeat": repeat, "fold": fold, "part": part}
+            key |= {"row": rows, "class": classes[codes]}
+            key["weight"] = np.ones(len(rows)) if weights is None else weights
             named = {f"probability_{name}": shares[:, code] for code, name in enumerate(classes)}
-            parts.append(pd.DataFrame({**key, "row": rows, "class": classes[codes], **named}))
+            parts.append(pd.DataFrame({**key, **named}))
     return parts
 
 

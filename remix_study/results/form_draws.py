@@ -20,7 +20,7 @@ def bootstrap_of_forms(bootstrap: Bootstrap | None, forms: Sequence[Form]) -> Bo
 
     def correction(form: Form) -> Correction:
         def correct(place: tuple[int, int]) -> dict[str, NDArray[np.float64]]:
-            _, _, p = bootstrap.probabilities(form.method.run, *place, "test")
+            _, _, p, _ = bootstrap.probabilities(form.method.run, *place, "test")
             return {form.label: to_prior(p, *form.moves[place])}
 
         return correct

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from remix_study.batches.losses import LOSSES
+from remix_study.batches.losses import LOSSES, RowWeights
 from remix_study.metrics import (
     BUILT_IN_METRICS,
     CLASS_METRICS,
@@ -33,6 +33,7 @@ from remix_study.results.methods import Method
 from remix_study.results.probabilities import (
     ProbabilityReader,
     scored_prior,
+    study_class_weights,
     tilt,
     to_prior,
 )
@@ -46,8 +47,8 @@ Scores = Mapping[str, pd.DataFrame]
 Rows = dict[str, dict[tuple[int, int], dict[str, float]]]
 """Part -> (repeat, fold) -> metric -> score."""
 
-Part = tuple[NDArray[Any], NDArray[np.int32], NDArray[np.float64]]
-"""(n,) row ids, (n,) class codes, (n, K) probabilities."""
+Part = tuple[NDArray[Any], NDArray[np.int32], NDArray[np.float64], RowWeights]
+"""(n,) row ids, (n,) class codes, (n, K) probabilities, (n,) weights or None."""
 
 Move = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Class shares (K,) that probabilities are divided by, and those that they are multiplied by."""
@@ -97,7 +98,7 @@ def forms_of(
 ) -> list[Form]:
     """All forms of a method that has scores on every fold; without probabilities the first one."""
     folds = comparison.trained_folds(method).to_dict("records")
-    priors = [_prior(method, fold) for fold in folds]
+    priors = [_prior(comparison, method, fold) for fold in folds]
     prior = _name_of(method, priors, folds)
     stored = _stored_rows(comparison, method)
     forms = [Form(method, "as trained", prior, _frames(stored))]
@@ -140,9 +141,10 @@ def _shares(fold: Mapping[Any, Any]) -> NDArray[np.float64]:
     return np.asarray(fold["natural_prior"], dtype=np.float64)
 
 
-def _prior(method: Method, fold: Mapping[Any, Any]) -> NDArray[np.float64]:
+def _prior(comparison: Comparison, method: Method, fold: Mapping[Any, Any]) -> NDArray[np.float64]:
     """The class shares that probabilities of a fold are for."""
-    return scored_prior(fold["effective_prior"], _shares(fold), method.loss)
+    effective, weights = fold["effective_prior"], study_class_weights(comparison.info)
+    return scored_prior(effective, _shares(fold), method.loss, weights)
 
 
 def _name_of(
@@ -167,9 +169,9 @@ def _moved_rows(
     """Scores of probabilities that are brought from one prior to another, fold by fold."""
     rows: Rows = {"validation": {}, "test": {}}
     for (place, parts), source, target in zip(read.items(), sources, targets, strict=True):
-        for part, (_, y, p) in parts.items():
+        for part, (_, y, p, weights) in parts.items():
             moved = to_prior(p, source, target)
-            rows[part][place] = _scored(comparison, y, moved, stored[part][place])
+            rows[part][place] = _scored(comparison, y, moved, weights, stored[part][place])
     return rows
 
 
@@ -181,18 +183,20 @@ def _threshold_rows(
     thresholds, moves = [], {}
     for (place, parts), fold in zip(read.items(), folds, strict=True):
         shares = _shares(fold)
-        ids, y, p = parts["validation"]
+        ids, y, p, stored_weights = parts["validation"]
+        weights = np.ones(len(y)) if stored_weights is None else stored_weights
         halves = _halves(ids, y)
         decided = np.empty_like(p)
         for chosen_on, scored in (halves, halves[::-1]):
-            amount = best_tilt(y[chosen_on], p[chosen_on], shares, criterion)
+            amount = best_tilt(y[chosen_on], p[chosen_on], shares, criterion, weights[chosen_on])
             decided[scored] = tilt(p[scored], shares, amount)
-        amount = best_tilt(y, p, shares, criterion)
+        amount = best_tilt(y, p, shares, criterion, weights)
         moves[place] = shares**amount, np.ones_like(shares)
-        _, y_test, p_test = parts["test"]
-        decisions = {"validation": (y, decided), "test": (y_test, tilt(p_test, shares, amount))}
-        for part, (codes, tilted) in decisions.items():
-            rows[part][place] = stored[part][place] | _class_scores(codes, tilted)
+        _, y_test, p_test, of_test = parts["test"]
+        on_validation = _class_scores(y, decided, weights)
+        on_test = _class_scores(y_test, tilt(p_test, shares, amount), of_test)
+        for part, scores in (("validation", on_validation), ("test", on_test)):
+            rows[part][place] = stored[part][place] | scores
         if len(shares) == 2:
             odds = (shares[1] / shares[0]) ** amount
             thresholds.append(float(odds / (1 + odds)))
@@ -217,6 +221,7 @@ def _scored(
     comparison: Comparison,
     y: NDArray[np.int32],
     p: NDArray[np.float64],
+    weights: RowWeights,
     stored: Mapping[str, float],
 ) -> dict[str, float]:
     """Scores of probabilities that were brought to another prior.
@@ -225,9 +230,11 @@ def _scored(
     others only objectives are computed: they take longest.
     """
     n_classes = p.shape[1]
-    if n_classes > 2 or not {*_CALIBRATION, "cost"}.isdisjoint(comparison.objectives):
+    is_asked = not {*_CALIBRATION, "cost"}.isdisjoint(comparison.objectives)
+    if is_asked or n_classes > 2 or weights is not None:
         on_request = [m for m in comparison.objectives if m not in STANDARD_METRICS]
-        return score(y, p, n_classes, on_request, costs=study_costs(comparison.info))
+        costs = study_costs(comparison.info)
+        return score(y, p, n_classes, on_request, sample_weight=weights, costs=costs)
     half_squared = ((p - (y[:, None] == np.arange(n_classes))) ** 2).sum(axis=1) / 2
     counts = np.bincount(y, minlength=n_classes)
     briers = np.bincount(y, half_squared, n_classes)[counts > 0] / counts[counts > 0]
@@ -237,7 +244,7 @@ def _scored(
         "bbs": float(briers.mean()),
         "brier": float(half_squared.mean()),
         "log_loss": float(-np.log(p_true).mean()),
-        **_class_scores(y, p),
+        **_class_scores(y, p, None),
     }
 
 
@@ -245,9 +252,12 @@ _RANKING = ("roc_auc", "average_precision", "average_precision_macro")
 _CALIBRATION = ("ece", "cwece")
 
 
-def _class_scores(y: NDArray[np.int32], p: NDArray[np.float64]) -> dict[str, float]:
+def _class_scores(
+    y: NDArray[np.int32], p: NDArray[np.float64], weights: RowWeights
+) -> dict[str, float]:
     """Metrics of the predicted classes alone."""
-    confusion = confusion_of(y.astype(np.intp), p.argmax(axis=1), p.shape[1], np.ones(len(y)))
+    weights = np.ones(len(y)) if weights is None else weights
+    confusion = confusion_of(y.astype(np.intp), p.argmax(axis=1), p.shape[1], weights)
     recalls = confusion.recall()
     present = recalls[np.isfinite(recalls)]
     scores = {name: float(metric(present)) for name, metric in OF_RECALLS.items()}

@@ -72,9 +72,10 @@ class StudyFrames:
         folds: one row a run, repeat and fold: `run`, `repeat`, `fold`, `n_train`,
             `n_validation`, `n_test`, `minority_train`, `minority_validation`, `minority_test`
             (smallest count over the rare classes), `epochs`, `stopped`, `failed` (reason or ""),
-            `effective_prior` and `natural_prior` (tuples of K shares), `distinct_share` (distinct
-            rows drawn in an epoch over rows drawn), `untrained` (why the network learned nothing,
-            as :mod:`remix_study.training.untrained` says it, or "").
+            `effective_prior` and `natural_prior` (tuples of K shares, by weight where rows have
+            weights), `distinct_share` (distinct rows drawn in an epoch over rows drawn),
+            `untrained` (why the network learned nothing, as
+            :mod:`remix_study.training.untrained` says it, or "").
         scores: tidy: `run`, `repeat`, `fold`, `part` ("validation" | "test"), `metric`, `value`.
         manifests: how each problem was run, one dictionary for each start that trained something.
         searches: of each search what `runs` has not: order, pruned trials, outer folds.
@@ -269,7 +270,7 @@ def _fold_record(fold: Any, facts: Mapping[str, Any]) -> dict[str, Any]:
     for part, counts in fold.counts.items():
         record[f"n_{part}"] = sum(counts)
         record[f"minority_{part}"] = min(counts[code] for code in rare)
-    train_counts = np.array(fold.counts["train"])
+    train_counts = np.array(fold.trained_on.get("training_shares", fold.counts["train"]))
     return record | {
         "epochs": fold.epochs,
         "stopped": fold.stopped,

@@ -11,21 +11,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, inspect, select
 
-from remix_study.batches.losses import LOSSES
+from remix_study.batches.losses import CLASS_WEIGHTED, LOSSES, RowWeights
 from remix_study.errors import join_names
 from remix_study.study import tables
 from remix_study.study.tables import unpack
 
 ProbabilityReader = Callable[
-    [int, int, int, str], tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]
+    [int, int, int, str],
+    tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64], RowWeights],
 ]
-"""Takes run, repeat, fold and part; returns (n,) row ids, (n,) class codes, (n, K) probabilities.
+"""Takes run, repeat, fold and part; returns (n,) row ids, (n,) class codes, (n, K) probabilities
+and (n,) weights of the rows, None where they have none.
 
 Parts are "validation" and "test"."""
 
@@ -63,19 +66,48 @@ def probability_reader(
             stored = connection.execute(query).all()
         return {(row.repeat, row.fold, row.part): (row.rows, row.labels) for row in stored}
 
+    @lru_cache(maxsize=1)
+    def weights_of_study(study_uuid: str) -> RowWeights:
+        table = tables.row_weights
+        with engine.connect() as connection:
+            if not inspect(connection).has_table(table.name):
+                return None
+            query = select(table.c.weights).where(table.c.study_uuid == study_uuid)
+            packed = connection.execute(query).scalar_one_or_none()
+        return None if packed is None else unpack(packed, np.float64)
+
     def read(
         run: int, repeat: int, fold: int, part: str
-    ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
+    ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64], RowWeights]:
         study_uuid, probabilities = packed_probabilities(run)
         packed_rows, packed_codes = packed_parts(study_uuid)[repeat, fold, part]
         rows, codes = unpack(packed_rows, np.int32), unpack(packed_codes, np.int32)
         p = unpack(probabilities[repeat, fold, part], np.float32).reshape(len(rows), -1)
-        return rows.astype(np.int64), codes, p.astype(np.float64)
+        weights = weights_of_study(study_uuid)
+        part_weights = None if weights is None else weights[rows]
+        return rows.astype(np.int64), codes, p.astype(np.float64), part_weights
 
     return read
 
 
-def scored_prior(shares: ArrayLike, training_prior: ArrayLike, loss: str) -> NDArray[np.float64]:
+def study_class_weights(problem: Mapping[str, Any]) -> list[float] | None:
+    """What the study of a problem gives each class for weighted losses, None where nothing.
+
+    Args:
+        problem: A row of `StudyFrames.problems`.
+    """
+    definition = problem.get("definition")
+    sections = definition if isinstance(definition, Mapping) else {}
+    weights = sections.get("problem", {}).get("class_weights")
+    return [float(weights.get(name, 1)) for name in problem["classes"]] if weights else None
+
+
+def scored_prior(
+    shares: ArrayLike,
+    training_prior: ArrayLike,
+    loss: str,
+    class_weights: Sequence[float] | None = None,
+) -> NDArray[np.float64]:
     """The class prior under which a network's probabilities are posteriors.
 
     Args:
@@ -84,9 +116,12 @@ def scored_prior(shares: ArrayLike, training_prior: ArrayLike, loss: str) -> NDA
         loss: a key of `LOSSES`. Class weights N/(K n_c) and the logit-adjusted loss, whose raw
             outputs are scored, divide by the training prior; losses that only lean towards equal
             shares are taken for one of them.
+        class_weights: (K,) what the study file gives in place of N/(K n_c).
     """
     prior = np.asarray(shares, dtype=np.float64)
-    if LOSSES[loss] != "natural":
+    if loss == CLASS_WEIGHTED and class_weights is not None:
+        prior = prior * np.asarray(class_weights, dtype=np.float64)
+    elif LOSSES[loss] != "natural":
         prior = prior / np.asarray(training_prior, dtype=np.float64)
     return np.asarray(prior / prior.sum(), dtype=np.float64)
 
@@ -126,7 +161,9 @@ def tilt(probabilities: ArrayLike, prior: ArrayLike, amount: float) -> NDArray[n
     return to_prior(probabilities, powers, np.ones_like(powers))
 
 
-def choose_tilt(y: ArrayLike, probabilities: ArrayLike, prior: ArrayLike) -> float:
+def choose_tilt(
+    y: ArrayLike, probabilities: ArrayLike, prior: ArrayLike, weights: RowWeights = None
+) -> float:
     """Choose one of `TILTS`, with the best g-mean on these rows; among equals the nearest to 1."""
     codes = np.asarray(y)
     p = _logarithms(probabilities)
@@ -140,7 +177,8 @@ def choose_tilt(y: ArrayLike, probabilities: ArrayLike, prior: ArrayLike) -> flo
         is_chosen = np.ones(logits[code].shape, np.bool_)
         for other, logit in enumerate(logits):
             is_chosen &= logits[code] > logit if other < code else logits[code] >= logit
-        scores *= is_chosen.mean(axis=1)
+        of_class = None if weights is None else weights[codes == code]
+        scores *= np.average(is_chosen, axis=1, weights=of_class)
     best = TILTS[scores == scores.max()]
     return float(best[np.abs(best - 1).argmin()])
 
@@ -151,7 +189,10 @@ def with_temperature(probabilities: ArrayLike, temperature: float) -> NDArray[np
 
 
 def fit_temperature(
-    y: ArrayLike, probabilities: ArrayLike, shift: ArrayLike | None = None
+    y: ArrayLike,
+    probabilities: ArrayLike,
+    shift: ArrayLike | None = None,
+    weights: RowWeights = None,
 ) -> float:
     """Fit the temperature with the smallest log-loss on these rows (Guo et al. 2017).
 
@@ -167,7 +208,7 @@ def fit_temperature(
     def loss(log_temperature: float) -> float:
         p = _softened(log_p, float(np.exp(log_temperature))) * factor
         p_true = p[rows, codes] / p.sum(axis=1)
-        return float(-np.log(np.clip(p_true, SMALLEST, None)).mean())
+        return float(-np.average(np.log(np.clip(p_true, SMALLEST, None)), weights=weights))
 
     minimum = minimize_scalar(loss, bounds=LOG_TEMPERATURES, method="bounded")
     return float(np.exp(minimum.x))

@@ -23,7 +23,11 @@ _TILTS = TILTS[::4]
 
 
 def best_tilt(
-    y: NDArray[np.int32], p: NDArray[np.float64], shares: NDArray[np.float64], criterion: str
+    y: NDArray[np.int32],
+    p: NDArray[np.float64],
+    shares: NDArray[np.float64],
+    criterion: str,
+    weights: NDArray[np.float64],
 ) -> float:
     """The tilt with the best value of a metric; among equals the nearest to 1."""
     if not len(y):
@@ -36,7 +40,8 @@ def best_tilt(
     else:
         predicted = np.stack([(log_p - amount * shift).argmax(axis=1) for amount in _TILTS])
     cells = (np.arange(len(_TILTS))[:, None] * n_classes + y) * n_classes + predicted
-    counts = np.bincount(cells.ravel(), minlength=len(_TILTS) * n_classes**2)
+    of_cells = np.tile(weights, len(_TILTS))
+    counts = np.bincount(cells.ravel(), of_cells, minlength=len(_TILTS) * n_classes**2)
     matrices = counts.reshape(-1, n_classes, n_classes).astype(np.float64)
     values = better_sign(criterion) * _criterion(matrices, criterion)
     best = _TILTS[values >= values.max() - 1e-12]

@@ -12,6 +12,7 @@ from remix_study.data.dataset import Dataset
 from remix_study.errors import DataError, StudyFileError, UsageError, did_you_mean
 from remix_study.models.building import check_input_shape
 from remix_study.study.algorithms import PACKAGES, UNCONDITIONAL
+from remix_study.study.balance_checks import check_class_weights, check_ratio_is_used
 from remix_study.study.configurations import augmenting, configuration_of, grid_configurations
 from remix_study.study.constraints import parse_constraint
 from remix_study.study.fold_blocks import MIN_FOLDS
@@ -37,6 +38,7 @@ def check_study(study: Study) -> None:
     try:
         _check_parts(study)
         _check_features(study)
+        check_class_weights(study)
     except StudyFileError as error:
         raise StudyFileError(f"{study.source}: {error}") from error
     if study.following is not None:
@@ -54,8 +56,13 @@ def _check_parts(study: Study) -> None:
         check_metrics(study)
         _check_alpha(study.search.space, grid=study.search.algorithm == "grid")
         _check_values(study)
+        check_ratio_is_used(study.search.space)
         for estimator in study.estimators:
-            check_estimator(estimator, allow_plugins=study.allow_plugins)
+            check_estimator(
+                estimator,
+                allow_plugins=study.allow_plugins,
+                has_row_weights=any(spec.weights is not None for spec in study.problems),
+            )
         if study.search.algorithm != "grid":
             _check_search(study)
     except UsageError as error:
@@ -281,6 +288,7 @@ def _check_cmaes(study: Study) -> None:
         )
     alpha = any_alpha(space)
     domains = {**space.parts, **({"alpha": alpha} if alpha else {}), **space.settings}
+    domains |= {"ratio": space.ratio} if space.ratio else {}
     ranges = [name for name, domain in domains.items() if isinstance(domain, Range)]
     for name, domain in domains.items():
         if not isinstance(domain, Range) and len(domain.values) > 1:

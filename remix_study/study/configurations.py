@@ -89,11 +89,12 @@ def strategy_of(parameters: Mapping[str, Any]) -> Strategy:
     """
     if ESTIMATOR in parameters:
         return Strategy(parameters[ESTIMATOR], "none", "none", 0.0, "cross-entropy")
-    alpha = parameters.get("alpha")
+    alpha, ratio = parameters.get("alpha"), parameters.get("ratio")
     if "strategy" in parameters:
-        return make_strategy(parameters["strategy"], alpha)
+        return make_strategy(parameters["strategy"], alpha).with_ratio(ratio)
     sampler, mixing = parameters.get("sampler", "natural"), parameters.get("mixing", "none")
-    return compose(sampler, mixing, alpha, parameters.get("loss", "cross-entropy"))
+    loss = parameters.get("loss", "cross-entropy")
+    return compose(sampler, mixing, alpha, loss).with_ratio(ratio)
 
 
 def configuration_of(
@@ -160,7 +161,8 @@ def _named_strategies(space: SearchSpace) -> Iterator[Parameters]:
         for alpha in _alphas(space.alpha_of(name)) if takes_alpha(name) else (None,):
             strategy = make_strategy(name, alpha)
             parameters: Parameters = {"strategy": strategy.name}
-            yield parameters | ({"alpha": strategy.alpha} if strategy.has_mixing else {})
+            parameters |= {"alpha": strategy.alpha} if strategy.has_mixing else {}
+            yield from _with_ratios(parameters, strategy, space)
 
 
 def _composed_strategies(space: SearchSpace) -> Iterator[Parameters]:
@@ -181,7 +183,18 @@ def _composed_strategies(space: SearchSpace) -> Iterator[Parameters]:
                 "mixing": strategy.mixing,
                 "loss": loss,
             }
-            yield parameters | ({"alpha": strategy.alpha} if strategy.has_mixing else {})
+            parameters |= {"alpha": strategy.alpha} if strategy.has_mixing else {}
+            yield from _with_ratios(parameters, strategy, space)
+
+
+def _with_ratios(
+    parameters: Parameters, strategy: Strategy, space: SearchSpace
+) -> Iterator[Parameters]:
+    """The parameters at each ratio of the space, where the strategy balances batches."""
+    if strategy.takes_ratio and isinstance(space.ratio, Choice):
+        yield from (parameters | {"ratio": ratio} for ratio in space.ratio.values)
+    else:
+        yield parameters
 
 
 def _alphas(domain: Domain | None) -> tuple[float, ...]:
@@ -235,3 +248,9 @@ def program_key(configuration: Configuration) -> tuple[Hashable, ...]:
     drawn_together = configuration.strategy.sampler in STACK_SAMPLERS
     key = *stacks.program_key(configuration.strategy), drawn_together
     return json.dumps(model, sort_keys=True, default=str), configuration.training, key
+
+
+def model_key(model: Model, masked: dict[str, bool] | None = None, *more: int) -> str:
+    """Equal for networks that one engine trains."""
+    options, features = model.options | (masked or {}), msgspec.to_builtins(model.features)
+    return json.dumps([model.name, options, features, *more], default=str)

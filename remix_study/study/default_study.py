@@ -19,8 +19,9 @@ from remix_study.data.raw_table import are_data
 from remix_study.data.readers import PARSERS, read_tables
 from remix_study.data.table_file import load_file
 from remix_study.errors import DataError, UsageError, did_you_mean, join_names
+from remix_study.studyfile.cross_validation import CrossValidation
 from remix_study.studyfile.parsing import parse_study
-from remix_study.studyfile.schema import CrossValidation, Study, Training
+from remix_study.studyfile.schema import Study, Training
 from remix_study.studyfile.table_format import TableFormat
 from remix_study.studyfile.validation import as_toml
 

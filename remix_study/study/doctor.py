@@ -250,7 +250,7 @@ def _check_leftovers(connection: Connection, bound: set[str], prune: bool) -> It
     """Rows that belong to nothing, and studies that Optuna does not know any more."""
     run_id, of_runs = tables.runs.c.id, tables.tables_of_runs(connection)
     checks = [(table, table.c.run_id, run_id, "orphans") for table in of_runs]
-    uuid, of_studies = tables.studies.c.uuid, (*tables.OF_STUDIES, tables.runs)
+    uuid, of_studies = tables.studies.c.uuid, (*tables.tables_of_studies(connection), tables.runs)
     checks += [(table, table.c.study_uuid, uuid, "strays") for table in of_studies]
     for table, key, owner, kind in checks:
         is_stray = key.not_in(select(owner))

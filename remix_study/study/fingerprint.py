@@ -80,7 +80,8 @@ def definition(task: Task) -> dict[str, Any]:
     """
     study, problem, spec = task.study, task.problem, task.spec
     search = study.search
-    space: Any = msgspec.to_builtins(search.space)
+    keys = msgspec.to_builtins(search.space).items()
+    space: Any = {name: value for name, value in keys if name != "ratio" or value}
     if search.algorithm == "grid":
         space = {
             name: [encoded(v) for v in domain.values]
@@ -147,7 +148,8 @@ def _reading(spec: ProblemSpec) -> dict[str, Any]:
     """Keys that change what is read of a problem's data, those that are not at their default."""
     keys: dict[str, Any] = msgspec.to_builtins(spec.table)
     keys |= {"classes": msgspec.to_builtins(spec.classes), "drop": list(spec.drop)}
-    return {k: v for k, v in keys.items() if v != [] and v != {} and k not in _FOUND}
+    keys |= {"weights": spec.weights, "class_weights": spec.class_weights}
+    return {k: v for k, v in keys.items() if v not in ([], {}, None) and k not in _FOUND}
 
 
 def _split_keys(problem: Problem) -> dict[str, Any]:

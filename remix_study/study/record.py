@@ -11,9 +11,12 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, select
 
+from remix_study.batches.losses import count_rows
 from remix_study.data.folds import Fold
+from remix_study.data.problems import Problem
 from remix_study.metrics import METRICS
 from remix_study.study import tables
 from remix_study.study.configurations import label_of
@@ -150,7 +153,7 @@ def record_trial(
 
 
 def record_parts(connection: Connection, study_uuid: str, task: Task, first: int = 0) -> None:
-    """Write which rows each fold scores, from a repeat on; once for a study."""
+    """Write which rows each fold scores and their weights, from a repeat on; once for a study."""
     rows = [
         {
             "study_uuid": study_uuid,
@@ -165,6 +168,10 @@ def record_parts(connection: Connection, study_uuid: str, task: Task, first: int
         for part, positions in (("validation", fold.validation), ("test", fold.test))
     ]
     connection.execute(insert(tables.parts), rows)
+    weights = task.problem.dataset.weights
+    if weights is not None and task.problem.weights is not None and first == 0:
+        row = {"study_uuid": study_uuid, "weights": tables.pack(weights)}
+        connection.execute(insert(tables.row_weights), row)
 
 
 def delete_run(engine: Engine, run_uuid: str) -> None:
@@ -205,10 +212,19 @@ def validation_means(engine: Engine, run_uuid: str) -> dict[str, float]:
 def _why_untrained(task: Task, evaluation: Evaluation, fold: Fold, outcome: Any) -> str:
     if outcome.failed:
         return ""
-    y, n_classes = task.problem.y, task.problem.K
-    shares = np.bincount(y[fold.train], minlength=n_classes) / len(fold.train)
+    problem, rows = task.problem, fold.validation
     first_epoch = evaluation.configuration.training.start_from_epoch + 1
-    return why_untrained(outcome, y[fold.validation], shares, first_epoch)
+    weights = None if problem.weights is None else problem.weights[rows]
+    shares = _training_shares(problem, fold)
+    return why_untrained(outcome, problem.y[rows], shares, first_epoch, weights)
+
+
+def _training_shares(problem: Problem, fold: Fold) -> NDArray[np.float64]:
+    """Shares (K,) of the classes in a fold's training rows, by weight where these have weights."""
+    weights = None if problem.weights is None else problem.weights[fold.train]
+    totals = count_rows(problem.y[fold.train], problem.K, weights)
+    shares: NDArray[np.float64] = totals / totals.sum()
+    return shares
 
 
 def _fold_rows(
@@ -224,6 +240,9 @@ def _fold_rows(
             part: np.bincount(task.problem.y[rows], minlength=task.problem.K).tolist()
             for part, rows in positions.items()
         }
+        trained_on = outcome.trained_on.as_dict()
+        if task.problem.weights is not None:
+            trained_on["training_shares"] = _training_shares(task.problem, fold).tolist()
         monitor = outcome.monitor if len(outcome.monitor) else np.full_like(outcome.loss, np.nan)
         fold_rows.append(
             key
@@ -232,7 +251,7 @@ def _fold_rows(
                 "epochs": outcome.epochs,
                 "stopped": outcome.stopped,
                 "failed": outcome.failed,
-                "trained_on": outcome.trained_on.as_dict()
+                "trained_on": trained_on
                 | {"untrained": _why_untrained(task, evaluation, fold, outcome)},
                 "curves": tables.pack(np.stack([outcome.loss, monitor, outcome.rates])),
             }

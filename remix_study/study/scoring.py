@@ -83,10 +83,7 @@ def costs_of(study: Study, problem: Problem) -> NDArray[np.float64] | None:
 
 
 def score_part(
-    task: Task,
-    rows: NDArray[np.intp],
-    probabilities: NDArray[Any],
-    weights: NDArray[np.float64] | None = None,
+    task: Task, rows: NDArray[np.intp], probabilities: NDArray[Any]
 ) -> dict[str, float]:
     """Score the probabilities of a fold's part in every metric of the study.
 
@@ -94,12 +91,12 @@ def score_part(
         task: The task.
         rows: (n,) positions of the part's rows in the problem.
         probabilities: (n, K).
-        weights: (n,) weights of the rows; None where the study has none.
 
     Raises:
         MembersFailed: A metric of the study's own raised an error, or returned no number.
     """
-    y, study = task.problem.y[rows], task.study
+    y, study, weights = task.problem.y[rows], task.study, task.problem.weights
+    weights = None if weights is None else weights[rows]
     scores = score(
         y,
         probabilities,

@@ -14,7 +14,7 @@ from optuna.distributions import (
 
 from remix_study.batches.losses import LOSSES
 from remix_study.batches.mixing import MIXINGS
-from remix_study.batches.samplers import SAMPLERS, SMOTE_SAMPLERS
+from remix_study.batches.samplers import RATIO_SAMPLERS, SAMPLERS, SMOTE_SAMPLERS
 from remix_study.batches.strategies import (
     DEFAULT_STRATEGIES,
     STRATEGIES,
@@ -64,9 +64,9 @@ def effective(parameters: Mapping[str, Any], search: Search) -> Parameters:
 def walk(search: Search, choose: Callable[[str, Domain], Any]) -> Parameters:
     """Build a configuration by choosing one parameter after the other.
 
-    Alpha is chosen only where something is mixed, and ``mixing`` not with SMOTE, whose rows are
-    blends already. For algorithms without conditional parameters every parameter is chosen in
-    each case, and those without effect are left out of the result.
+    Alpha is chosen only where something is mixed, ratio where batches are balanced, and ``mixing``
+    not with SMOTE, whose rows are blends already. For algorithms without conditional parameters
+    every parameter is chosen in each case, and those without effect are left out of the result.
 
     Args:
         search: The algorithm, and what may vary.
@@ -89,12 +89,16 @@ def walk(search: Search, choose: Callable[[str, Domain], Any]) -> Parameters:
                 value = add(name, space.parts[name], has_effect=has_effect)
                 parts |= {name: value} if has_effect else {}
         is_mixed, alpha = parts["mixing"] != "none", space.alpha_of("")
+        sampler = parts["sampler"]
     else:
         strategy = add("strategy", Choice(space.strategy or DEFAULT_STRATEGIES))
         is_mixed, alpha = takes_alpha(strategy), space.alpha_of(strategy)
+        sampler = STRATEGIES[strategy].sampler
     has_alpha = is_mixed and alpha is not None
     if domain := alpha if has_alpha else any_alpha(space):
         add("alpha", domain, has_effect=has_alpha)
+    if space.ratio is not None:
+        add("ratio", space.ratio, has_effect=sampler in RATIO_SAMPLERS)
     for name, domain in space.settings.items():
         add(name, domain)
     return parameters
@@ -131,6 +135,8 @@ def distributions(
     for name, value in parameters.items():
         if name == "alpha":
             by_name[name] = FloatDistribution(0.0, HIGHEST_ALPHA)
+        elif name == "ratio":
+            by_name[name] = FloatDistribution(0.0, 1.0)
         elif name in choices:
             if value not in choices[name]:
                 key = "search.estimators" if name == ESTIMATOR else f"search.space.{name}"
@@ -210,6 +216,8 @@ def _reference_values(name: str, training: Training, model: Model) -> dict[str, 
         "mixing": strategy.mixing,
         "loss": strategy.loss,
         "alpha": make_strategy("remix").alpha,
+        # Equal shares of two classes.
+        "ratio": 0.5,
         **{key: getattr(training, key) for key in Training.__struct_fields__},
         **{f"model.{key}": value for key, value in options.items()},
         **{key: getattr(model.features, key.partition(".")[2]) for key in FEATURE_KEYS},

@@ -180,6 +180,14 @@ parts = Table(
     Column("labels", LargeBinary, nullable=False),  # zlib of int32: class codes
 )
 
+# Of a study whose rows have weights.
+row_weights = Table(
+    "remix_row_weights",
+    metadata,
+    Column("study_uuid", ForeignKey("remix_studies.uuid"), primary_key=True),
+    Column("weights", LargeBinary, nullable=False),  # zlib of float64: of each row of the data set
+)
+
 runs = Table(
     "remix_runs",
     metadata,
@@ -214,7 +222,9 @@ folds = Table(
     Column("epochs", Integer, nullable=False),
     Column("stopped", String(32), nullable=False),
     Column("failed", Text, nullable=False),
-    Column("trained_on", JSON, nullable=False),  # a PlanSummary, and why it learned nothing
+    # A PlanSummary, and why it learned nothing; where rows have weights, also the weighted shares
+    # of classes in the training rows.
+    Column("trained_on", JSON, nullable=False),
     Column("curves", LargeBinary, nullable=False),  # zlib of float32 (3, epochs)
 )
 
@@ -278,5 +288,10 @@ def tables_of_runs(connection: Connection) -> list[Table]:
     return [table for table in OF_RUNS if inspect(connection).has_table(table.name)]
 
 
-OF_STUDIES = (parts, manifests, leases)
+OF_STUDIES = (parts, row_weights, manifests, leases)
 """Tables whose rows belong to a study, apart from its runs."""
+
+
+def tables_of_studies(connection: Connection) -> list[Table]:
+    """Those of `OF_STUDIES` that a database has."""
+    return [table for table in OF_STUDIES if inspect(connection).has_table(table.name)]

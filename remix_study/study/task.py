@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
-
-import msgspec
 
 from remix_study.data.folds import Fold
 from remix_study.data.problems import Problem
@@ -22,6 +19,7 @@ from remix_study.study.configurations import (
     Parameters,
     augmenting,
     configuration_of,
+    model_key,
     program_stack,
 )
 from remix_study.study.fold_blocks import Blocks, blocks_of
@@ -195,7 +193,7 @@ class Task:
 
     def network_size(self, model: Model) -> NetworkSize:
         """Layers and parameters of one network; UsageError where it cannot be built."""
-        key, shape = _model_key(model), input_shape(model.features, self.problem)
+        key, shape = model_key(model), input_shape(model.features, self.problem)
         if key not in self._cache.sizes:
             size = (
                 dense_size(self._options(model), shape, self.problem.K)
@@ -259,7 +257,7 @@ class Task:
         masked = {} if rate is None else {"dropout": rate > 0}
         # References share the engines of their search, whose strategies may augment.
         is_augmented = bool(augmenting(self.study.search.space))
-        key = _model_key(model, masked, batch_size, self.stack, is_augmented)
+        key = model_key(model, masked, batch_size, self.stack, is_augmented)
         engines = self._cache.engines
         if key not in engines:
             check_precision(self.spec.training)
@@ -279,6 +277,8 @@ class Task:
                 augmentation=self._build_augmentation() if is_augmented else None,
                 nominal=self.members.nominal,
                 encoder=self.members.encoder(model.features),
+                row_weights=self.problem.weights,
+                class_weights=self.problem.class_weights,
                 cores=self.cores,
             )
             if len(engines) > _MAX_ENGINES:
@@ -290,8 +290,3 @@ class Task:
         named, shape = self.study.augmentation, self.problem.dataset.row_shape
         allow_plugins = self.study.allow_plugins
         return build_augmentation(named.name, shape, named.options, allow_plugins=allow_plugins)
-
-
-def _model_key(model: Model, masked: dict[str, bool] | None = None, *more: int) -> str:
-    options, features = model.options | (masked or {}), msgspec.to_builtins(model.features)
-    return json.dumps([model.name, options, features, *more], default=str)

@@ -20,7 +20,9 @@ from remix_study.data.folds import Fold, make_folds, make_outer_folds
 from remix_study.data.given_folds import make_given_folds
 from remix_study.data.problem_data import load_problem_data, make_study_problem
 from remix_study.data.problems import Problem
+from remix_study.data.row_weights import check_weighted_parts
 from remix_study.errors import DataError, StudyFileError, join_names
+from remix_study.study.balance_checks import check_rare_classes
 from remix_study.study.checks import check_batch_size, check_kind
 from remix_study.study.constraints import parse_constraint
 from remix_study.study.fold_blocks import MIN_FOLDS
@@ -32,7 +34,8 @@ from remix_study.study.search_parameters import (
     reference_space,
 )
 from remix_study.study.task import Task
-from remix_study.studyfile.schema import CrossValidation, ProblemSpec, Search, Study
+from remix_study.studyfile.cross_validation import CrossValidation
+from remix_study.studyfile.schema import ProblemSpec, Search, Study
 
 
 def prepare_tasks(study: Study, data: Dataset | None = None, *, cores: int = 0) -> list[Task]:
@@ -99,6 +102,7 @@ def _make_task(
 ) -> Task:
     study = msgspec.structs.replace(study, cv=_cv_of(study, spec, dataset))
     problem = make_study_problem(study, spec, dataset, imbalance)
+    check_rare_classes(study, problem)
     image_note = ""
     if dataset.has_images and study.estimators:
         names = join_names(estimator.name for estimator in study.estimators)
@@ -119,6 +123,7 @@ def _checked_folds(study: Study, spec: ProblemSpec, problem: Problem) -> tuple[F
     fewest = min(len(fold.train) for fold in folds)
     for search in (study.search, *([study.then] if study.then and spec.search else [])):
         check_batch_size(search.space, spec.training.batch_size, fewest, problem.name)
+    check_weighted_parts(problem, folds)
     return folds
 
 
@@ -183,6 +188,7 @@ def _outer_task(task: Task, n_folds: int) -> Task:
     study, parent = task.study, task.problem.name
     problem = replace(task.problem, name=f"{parent}/outer")
     folds = make_outer_folds(problem, folds=n_folds, seed=study.seed, **_fold_rules(study))
+    check_weighted_parts(problem, folds)
     n_trials = n_folds * len(outer_choices(study, task.spec.training))
     search = msgspec.structs.replace(study.search, trials=n_trials)
     study = msgspec.structs.replace(study, search=search)

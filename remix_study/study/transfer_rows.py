@@ -14,7 +14,7 @@ from typing import Any
 
 from optuna.storages._rdb.models import BaseModel
 from optuna.trial import TrialState
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Connection, Table, insert, inspect, select
 
 from remix_study.study import tables
 from remix_study.study.metric_names import new_attribute
@@ -139,7 +139,10 @@ def _project_rows(connection: Connection, study_uuid: str, run_uuids: set[str]) 
             study["definition"], study["facts"]
         )
     yield tables.studies, studies
-    for table in (tables.manifests, tables.parts):
+    for table in (tables.manifests, tables.parts, tables.row_weights):
+        # A database of an earlier version may lack the last.
+        if not inspect(connection).has_table(table.name):
+            continue
         yield table, _rows(connection, table, table.c.study_uuid == study_uuid)
     of_study = tables.runs.c.study_uuid == study_uuid
     query = tables.select_rows(connection, tables.runs).where(of_study).order_by(tables.runs.c.id)
@@ -167,7 +170,7 @@ def _rows(connection: Connection, table: Table, condition: Any) -> list[Row]:
         json.loads(row.get("value_json") or "null")
     if not is_ours and tables.stored_version(connection) < 3:
         rows = [new_attribute(row) for row in rows]
-    is_chosen = len(keys) == 1 and keys != ["uuid"]
+    is_chosen = len(keys) == 1 and keys[0] not in ("uuid", "study_uuid")
     left_out = {"run_id", "study_id", *(keys if is_chosen else ())}
     return [{name: value for name, value in row.items() if name not in left_out} for row in rows]
 

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.inspect import StructType
 
+from remix_study.studyfile.cross_validation import CrossValidation
 from remix_study.studyfile.estimators import EstimatorTable
 from remix_study.studyfile.features import Features
 from remix_study.studyfile.given_split import GivenSplit
@@ -24,7 +25,6 @@ from remix_study.studyfile.parsing import StudyTable
 from remix_study.studyfile.schema import (
     PRESETS,
     Augmentation,
-    CrossValidation,
     Model,
     ProblemSpec,
     Search,
@@ -77,6 +77,7 @@ _SPACE = """
 | `strategy` | Names of strategies. Left out, without the next three keys: the first seven of the README. |
 | `sampler`, `mixing`, `loss` | Parts of strategies, in place of `strategy`. |
 | `alpha` | Values of alpha for every strategy that mixes; `alpha.remix` those of one. Left out: the paper's. |
+| `ratio` | Shares of a batch that the rare classes get together, above 0 and below 1, for strategies that balance batches. Left out: equal shares of all classes. |
 | a key of `[training]` | Values to try, but for `preset`, `on_nan`, `stack`, `monitor` and `precision`. |
 | `model.` and an option, `features.` and a key | Values to try. |
 

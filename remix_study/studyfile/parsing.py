@@ -13,13 +13,13 @@ from msgspec import Meta, Struct
 
 from remix_study.errors import StudyFileError, did_you_mean, join_names
 from remix_study.metrics import PUBLISHED_METRICS
+from remix_study.studyfile.cross_validation import CrossValidation
 from remix_study.studyfile.estimators import parse_estimators
 from remix_study.studyfile.given_split import SPLIT_KEYS, parse_given_split
 from remix_study.studyfile.metric_keys import parse_decision, parse_own_metrics
 from remix_study.studyfile.model_options import parse_augmentation, parse_model
 from remix_study.studyfile.query import check_query
 from remix_study.studyfile.schema import (
-    CrossValidation,
     Name,
     ProblemSpec,
     Search,
@@ -38,6 +38,9 @@ _SECTIONS = (
     "study", "problems", "cv", "model", "features", "augmentation", "training", "search",
     "estimators", "decision", "metrics",
 )  # fmt: skip
+
+
+_COLUMN_KEYS = ("label", "groups", "weights", "drop")
 
 
 class StudyTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -199,13 +202,10 @@ def _problem(entry: dict[str, Any], training_table: dict[str, Any], where: str) 
     if len(sources) > 1:
         raise StudyFileError(f"{where}: give {' or '.join(sources)}, not both")
     check_query(spec.sql, spec.query, where)
-    if not (spec.file or spec.files or spec.sql) and (
-        spec.label is not None or spec.groups is not None or spec.drop or table_keys or split_keys
-    ):
-        own_keys = ("label", "groups", "drop", *SPLIT_KEYS, *TABLE_KEYS)
-        keys = join_names(key for key in entry if key in own_keys)
+    of_table = [key for key in entry if key in (*_COLUMN_KEYS, *SPLIT_KEYS, *TABLE_KEYS)]
+    if of_table and not (spec.file or spec.files or spec.sql):
         raise StudyFileError(
-            f"{where}: only a file or query has {keys}; name one, or leave them out"
+            f"{where}: only a file or query has {join_names(of_table)}; name one, or remove them"
         )
     if spec.sql and "test_file" in split_keys:
         raise StudyFileError(

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from remix_study.studyfile.cross_validation import CrossValidation, Share
 from remix_study.studyfile.estimators import Estimator
 from remix_study.studyfile.features import Features
 from remix_study.studyfile.given_split import GivenSplit
@@ -20,7 +21,6 @@ Name = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length
 Positive = Annotated[int, Meta(ge=1, le=1_000_000)]
 NotNegative = Annotated[int, Meta(ge=0, le=1_000_000)]
 Rate = Annotated[float, Meta(gt=0, le=10)]
-Share = Annotated[float, Meta(gt=0, lt=1)]
 Ratio = Annotated[float, Meta(gt=0, le=1)]
 Stack = Annotated[int, Meta(ge=0, le=10_000)] | Literal["auto"]
 
@@ -111,25 +111,6 @@ class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):
     options: dict[str, Any] = {}
 
 
-class CrossValidation(Struct, frozen=True, forbid_unknown_fields=True):
-    """Repeated stratified k-fold cross-validation.
-
-    Attributes:
-        folds: Number of folds k.
-        repeats: Number of repetitions, each with its own shuffle. A grid that has begun may get
-            more, which are trained beside those that it has.
-        validation: Share of each training part that is held out for validation.
-        grouped: Whether all rows of a group are on one side of every split.
-        redraw: Whether the rows that make a problem imbalanced are drawn anew for every repeat.
-    """
-
-    folds: Annotated[int, Meta(ge=2, le=1000)] = 2
-    repeats: Annotated[int, Meta(ge=1, le=1000)] = 10
-    validation: Share = 0.3
-    grouped: bool = False
-    redraw: bool = False
-
-
 class ProblemSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """One entry of ``[[problems]]``: the data, their rare classes, and how rare those are.
 
@@ -142,6 +123,7 @@ class ProblemSpec(Struct, frozen=True, forbid_unknown_fields=True):
         query: Query whose rows are the table.
         label: Column of the table that holds the class, by name or number (-1: the last).
         groups: Column of the table that holds the group of a row.
+        weights: Column of the table that says how much each row counts in losses and scores.
         drop: Columns of the table that are left out.
         classes: Classes that are merged or left out.
         kind: ``binary`` (one rare class against the merged rest) or ``multi-class``; left out, one
@@ -149,6 +131,7 @@ class ProblemSpec(Struct, frozen=True, forbid_unknown_fields=True):
         minority: Rare classes.
         imbalance: Ratios of rare rows to keep; each makes a problem of its own.
         search: Whether the search of ``[search.then]`` follows the grid on this problem.
+        class_weights: Weights of classes by name, for `cost`; those of other classes are 1.
         table: Keys of this problem that say how its table is written.
         split: Keys of this problem that say how its rows are split.
         training: Training keys of this problem.
@@ -162,12 +145,14 @@ class ProblemSpec(Struct, frozen=True, forbid_unknown_fields=True):
     query: str | None = None
     label: Column | None = None
     groups: Column | None = None
+    weights: Column | None = None
     drop: tuple[Column, ...] = ()
     classes: ClassChoice = ClassChoice()
     kind: Literal["binary", "multi-class"] | None = None
     minority: tuple[Label, ...] = ()
     imbalance: tuple[Ratio, ...] = ()
     search: bool = True
+    class_weights: dict[str, Annotated[float, Meta(gt=0, le=1e9)]] = {}
     table: TableFormat = TableFormat()
     split: GivenSplit = GivenSplit()
     training: Training = Training()

@@ -47,12 +47,15 @@ class SearchSpace(Struct, frozen=True):
         alpha: Domain of alpha for each strategy; the key "" is for all others.
         parts: Domains of ``sampler``, ``mixing`` and ``loss``.
         settings: Domains of training keys and ``model.*`` keys.
+        ratio: Domain of the share of a batch that the rare classes get; None for equal shares of
+            all classes.
     """
 
     strategy: tuple[str, ...] = ()
     alpha: dict[str, Domain] = {}
     parts: dict[str, Choice] = {}
     settings: dict[str, Domain] = {}
+    ratio: Domain | None = None
 
     def alpha_of(self, strategy: str) -> Domain | None:
         """The domain of alpha for a strategy; None where the file gives none."""
@@ -77,6 +80,7 @@ def parse_space(
     alpha: dict[str, Domain] = {}
     parts: dict[str, Choice] = {}
     settings: dict[str, Domain] = {}
+    ratio: Domain | None = None
     searchable = {key: kind for key, kind in training_keys.items() if key not in _NOT_SEARCHABLE}
     for key, value in _dotted_keys(table).items():
         where = f"search.space.{'.'.join(map(key_as_toml, key.split('.')))}"
@@ -86,6 +90,8 @@ def parse_space(
             parts[key] = Choice(_names(value, where))
         elif key == "alpha" or key.startswith("alpha."):
             alpha[key.partition(".")[2]] = _alpha(value, where, grid)
+        elif key == "ratio":
+            ratio = _ratio(value, where, grid)
         elif key.startswith("model.") or key in (*FEATURE_KEYS, *searchable):
             settings[key] = _domain(value, where, grid, searchable.get(key))
         else:
@@ -93,6 +99,7 @@ def parse_space(
                 "strategy",
                 *STRATEGY_PARTS,
                 "alpha",
+                "ratio",
                 "model.<key>",
                 *FEATURE_KEYS,
                 *searchable,
@@ -100,7 +107,7 @@ def parse_space(
             raise StudyFileError(f"{where}: unknown key{did_you_mean(key, known_keys)}")
     if strategy and parts:
         raise StudyFileError(f"search.space: give strategy or {', '.join(parts)}, not both")
-    return SearchSpace(strategy=strategy, alpha=alpha, parts=parts, settings=settings)
+    return SearchSpace(strategy, alpha, parts, settings, ratio)
 
 
 def _dotted_keys(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,6 +147,16 @@ def _alpha(value: Any, where: str, grid: bool) -> Domain:
         if not 0 <= number <= HIGHEST_ALPHA:
             raise StudyFileError(
                 f"{where}: expected numbers from 0 to {HIGHEST_ALPHA:g} (found {number:g})"
+            )
+    return domain
+
+
+def _ratio(value: Any, where: str, grid: bool) -> Domain:
+    domain = _domain(value, where, grid, "number")
+    for number in domain.values if isinstance(domain, Choice) else (domain.low, domain.high):
+        if not 0 < number < 1:
+            raise StudyFileError(
+                f"{where}: expected shares of a batch, above 0 and below 1 (found {number:g})"
             )
     return domain
 

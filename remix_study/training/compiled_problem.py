@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from remix_study.batches.losses import RowWeights
 from remix_study.batches.nominal import NominalFeatures
 from remix_study.models.augmentation import Augmentation
 from remix_study.models.networks import Network
@@ -45,6 +46,9 @@ class CompiledProblem:
         jit: Whether the program is compiled by XLA.
         augmentation: What strategies that augment do to images.
         nominal: The rows' nominal features; None where all are numeric.
+        row_weights: float64 (n,) the rows' weights; None where all count alike.
+        class_weights: float64 (K,) what ``class-weighted`` takes for the classes; None for
+            balanced ones.
         draws_on_device: Whether batch plans are drawn by a compiled program where they can be;
             where None, on an accelerator.
         encoder: Of numeric features, with bins of each member; None where they are standardised.
@@ -63,6 +67,8 @@ class CompiledProblem:
     jit: bool = True
     augmentation: Augmentation | None = None
     nominal: NominalFeatures | None = None
+    row_weights: RowWeights = None
+    class_weights: NDArray[np.float64] | None = None
     draws_on_device: bool | None = None
     encoder: Encoder | None = None
     program: Program = field(init=False)
@@ -81,7 +87,7 @@ class CompiledProblem:
             augmentation=self.augmentation,
             encoder=self.encoder,
         )
-        self.data = self.program.data(X, self.y, self.nominal)
+        self.data = self.program.data(X, self.y, self.nominal, self.row_weights)
 
     def first_values(self, seeds: Sequence[int]) -> FirstValues:
         """Return the first values of a stack on the device, kept for later trials.

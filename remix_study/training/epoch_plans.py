@@ -20,7 +20,7 @@ from remix_study.batches.plan import StackPlan, StackPlanner, mix
 from remix_study.batches.plan_summary import EpochCounts, count_epoch
 from remix_study.batches.random_bits import NUMPY, derive_keys
 from remix_study.batches.samplers import STACK_SAMPLERS
-from remix_study.batches.stack_draws import StackRows, gather
+from remix_study.batches.stack_draws import RareShare, StackRows, gather, rare_share
 from remix_study.training.backend import Function, backend
 
 T = TypeVar("T")
@@ -46,7 +46,11 @@ def can_draw_on_device(planner: StackPlanner) -> bool:
 
 
 def host_plans(
-    planner: StackPlanner, running: NDArray[np.bool_], y: NDArray[np.int32], n_classes: int
+    planner: StackPlanner,
+    running: NDArray[np.bool_],
+    y: NDArray[np.int32],
+    n_classes: int,
+    row_weights: NDArray[np.floating] | None = None,
 ) -> Generator[EpochPlan]:
     """Yield the plan of each epoch, drawn by NumPy.
 
@@ -55,13 +59,15 @@ def host_plans(
         running: bool (M,), a live view of the members that still train; no others are planned.
         y: int32 (n,) classes of the problem's rows.
         n_classes: K.
+        row_weights: (n,) their weights; None for none.
     """
+    weights = None if row_weights is None else row_weights.astype(np.float32)
     epoch, most = 0, planner.members_at_a_time
     groups = [slice(start, start + most) for start in range(0, len(planner.steps), most)]
     while True:
         plan = planner.plan(epoch, np.flatnonzero(running))
         parts = [
-            count_epoch(NUMPY, plan.map(itemgetter(at)), y, planner.steps[at], n_classes)
+            count_epoch(NUMPY, plan.map(itemgetter(at)), y, planner.steps[at], n_classes, weights)
             for at in groups
         ]
         plan = plan.map(backend().on_device)
@@ -70,7 +76,7 @@ def host_plans(
 
 
 def device_plans(
-    planner: StackPlanner, y: Any, n_classes: int, *, jit: bool = True
+    planner: StackPlanner, y: Any, n_classes: int, row_weights: Any = None, *, jit: bool = True
 ) -> Generator[EpochPlan]:
     """Yield the plan of each epoch, drawn by a compiled program; the same as :func:`host_plans`.
 
@@ -78,21 +84,23 @@ def device_plans(
         planner: Of the stack.
         y: int32 (n,) classes of the problem's rows, on the device.
         n_classes: K.
+        row_weights: float32 (n,) their weights, on the device; None for none.
         jit: Whether the program is compiled by XLA.
     """
     put = backend().on_device
-    samplers = tuple(dict.fromkeys(strategy.sampler for strategy in planner.strategies))
+    kinds = [(s.sampler, s.ratio is not None) for s in planner.strategies]
+    samplers = tuple(dict.fromkeys(kinds))
     mixings = tuple(dict.fromkeys(strategy.mixing for strategy in planner.strategies))
     draw = _draw_program(samplers, mixings, planner.batch_size, n_classes, jit)
-    sampler = put(np.array([samplers.index(s.sampler) for s in planner.strategies], np.int32))
+    sampler = put(np.array([samplers.index(kind) for kind in kinds], np.int32))
     mixing = put(np.array([mixings.index(s.mixing) for s in planner.strategies], np.int32))
-    rows = StackRows(*map(put, planner.rows))
+    rows = StackRows(*map(put, planner.rows[:5]))._replace(target=_targets(planner))
     keys, steps = put(planner.keys), put(planner.steps)
     epoch = 0
     while True:
         weights = tuple(put(weight) for weight in _mixing_weights(planner, mixings, epoch))
         number = put(np.array([epoch], np.uint32))
-        plan, counts = draw(keys, number, rows, sampler, mixing, weights, steps, y)
+        plan, counts = draw(keys, number, rows, sampler, mixing, weights, steps, y, row_weights)
         yield EpochPlan(epoch, plan, counts)
         epoch += 1
 
@@ -125,9 +133,23 @@ def _mixing_weights(
             yield weights
 
 
+def _targets(planner: StackPlanner) -> RareShare | None:
+    """What the rare classes get of a batch, on the device; 0.5 for members without a ratio."""
+    ratios = [strategy.ratio for strategy in planner.strategies]
+    if all(ratio is None for ratio in ratios):
+        return None
+    shares = [0.5 if ratio is None else ratio for ratio in ratios]
+    target = rare_share(shares, planner.training, planner.batch_size)
+    return RareShare(*map(backend().on_device, target))
+
+
 @cache
 def _draw_program(
-    samplers: tuple[str, ...], mixings: tuple[str, ...], batch_size: int, n_classes: int, jit: bool
+    samplers: tuple[tuple[str, bool], ...],
+    mixings: tuple[str, ...],
+    batch_size: int,
+    n_classes: int,
+    jit: bool,
 ) -> Function:
     """The compiled draws of stacks with these samplers and mixings."""
     draw = partial(_draw, samplers, mixings, batch_size, n_classes)
@@ -135,7 +157,7 @@ def _draw_program(
 
 
 def _draw(
-    samplers: tuple[str, ...],
+    samplers: tuple[tuple[str, bool], ...],
     mixings: tuple[str, ...],
     batch_size: int,
     n_classes: int,
@@ -147,6 +169,7 @@ def _draw(
     weights: tuple[Any, ...],
     steps: Any,
     y: Any,
+    row_weights: Any,
 ) -> tuple[StackPlan, EpochCounts]:
     """Draw for all members by every sampler and mixing, and choose each member's own."""
     from keras import ops
@@ -156,20 +179,23 @@ def _draw(
     def choose(number: int, choice: Any, new: Any, old: Any) -> Any:
         return ops.where((choice == number)[:, None, None], new, old)
 
-    first = STACK_SAMPLERS[samplers[0]](ops, keys, rows, batch_size)
-    for number, name in enumerate(samplers[1:], start=1):
-        drawn = STACK_SAMPLERS[name](ops, keys, rows, batch_size)
-        first = choose(number, sampler, drawn, first)
+    def sample(name: str, has_ratio: bool) -> Any:
+        of_kind = rows if has_ratio else rows._replace(target=None)
+        return STACK_SAMPLERS[name](ops, keys, of_kind, batch_size)
+
+    first = sample(*samplers[0])
+    for number, kind in enumerate(samplers[1:], start=1):
+        first = choose(number, sampler, sample(*kind), first)
     ones = ops.ones(first.shape, "float32")
     plan, remaining = StackPlan(first, first, ones, ones), list(weights)
     for number, name in enumerate(mixings):
-        kind = MIXINGS[name]
-        if kind is not None:
-            mixed = mix(ops, kind, keys, first, remaining.pop(0), rows)
+        mixing_kind = MIXINGS[name]
+        if mixing_kind is not None:
+            mixed = mix(ops, mixing_kind, keys, first, remaining.pop(0), rows)
             pairs = zip(mixed[:4], plan[:4], strict=True)
             plan = StackPlan(*(choose(number, mixing, new, old) for new, old in pairs))
     plan = plan._replace(
         first=ops.cast(gather(ops, rows.rows, plan.first), "int32"),
         second=ops.cast(gather(ops, rows.rows, plan.second), "int32"),
     )
-    return plan, count_epoch(ops, plan, y, steps, n_classes)
+    return plan, count_epoch(ops, plan, y, steps, n_classes, row_weights)

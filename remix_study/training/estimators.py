@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.batches.losses import class_weights
+from remix_study.batches.losses import chosen_class_weights, class_weights, count_rows
 from remix_study.batches.plan_summary import PlanSummary
+from remix_study.data.problems import Problem
 from remix_study.errors import StudyFileError
 from remix_study.seeds import derive_seed
 from remix_study.studyfile.estimators import Estimator
@@ -26,8 +27,15 @@ _PAUSE = 0.2
 _N_SEEDS = 2**32
 
 
-def check_estimator(estimator: Estimator, *, allow_plugins: bool) -> None:
+def check_estimator(
+    estimator: Estimator, *, allow_plugins: bool, has_row_weights: bool = False
+) -> None:
     """Make an estimator once, before anything is trained.
+
+    Args:
+        estimator: What a study names.
+        allow_plugins: Whether it may run code of its own.
+        has_row_weights: Whether rows have weights, which it then must take.
 
     Raises:
         StudyFileError: Its package is not installed, its class cannot be imported or made or
@@ -59,10 +67,14 @@ def check_estimator(estimator: Estimator, *, allow_plugins: bool) -> None:
                 f"{where}: {estimator.path} has no {method}; name a classifier that gives "
                 "probabilities, or set the parameter that makes it do so"
             )
-    if estimator.weighted and "sample_weight" not in inspect.signature(model.fit).parameters:
-        raise StudyFileError(
-            f"{where}: {estimator.path} takes no sample_weight; set weighted = false"
-        )
+    if "sample_weight" not in inspect.signature(model.fit).parameters:
+        fault = f"{where}: {estimator.path} takes no sample_weight"
+        if has_row_weights:
+            raise StudyFileError(
+                f"{fault}, and the rows of a problem have weights; leave it, or weights, out"
+            )
+        if estimator.weighted:
+            raise StudyFileError(f"{fault}; set weighted = false")
 
 
 def fit_estimator(
@@ -129,22 +141,36 @@ def _fit_fold(estimator: Estimator, folds: FoldMembers, position: int) -> Outcom
         try:
             features = _feature_reader(estimator, folds, position)
             model = _make(estimator, derive_seed(member.seed, estimator.name) % _N_SEEDS)
-            weights = class_weights(y[train], n_classes)
+            weights = _weights(estimator, folds.problem, train)
             arguments: dict[str, Any] = {}
-            if estimator.weighted:
-                arguments["sample_weight"] = weights[y[train]]
+            if weights is not None:
+                arguments["sample_weight"] = weights[train]
             if estimator.stops_early:
                 arguments |= {"X_val": features(validation), "y_val": y[validation]}
-                if estimator.weighted:
-                    arguments["sample_weight_val"] = weights[y[validation]]
+                if weights is not None:
+                    arguments["sample_weight_val"] = weights[validation]
             model.fit(features(train), y[train], **arguments)
             probabilities = [
                 _probabilities(model, features(rows), n_classes) for rows in (validation, test)
             ]
         except Exception as error:
             reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            return _outcome(member, n_classes, None, reason)
-    return _outcome(member, n_classes, probabilities)
+            return _outcome(member, folds.problem, None, reason)
+    return _outcome(member, folds.problem, probabilities)
+
+
+def _weights(
+    estimator: Estimator, problem: Problem, train: NDArray[np.int32]
+) -> NDArray[np.float64] | None:
+    """The weight of each of the problem's rows: its own times that of its class; None for none."""
+    weights = problem.weights
+    if not estimator.weighted:
+        return weights
+    rows = problem.y[train], problem.K, None if weights is None else weights[train]
+    chosen = problem.class_weights
+    of_classes = class_weights(*rows) if chosen is None else chosen_class_weights(chosen, *rows)
+    by_class = of_classes[problem.y]
+    return by_class if weights is None else by_class * weights
 
 
 def _feature_reader(
@@ -175,13 +201,13 @@ def _probabilities(model: Any, X: NDArray[Any], n_classes: int) -> NDArray[np.fl
 
 def _outcome(
     member: Member,
-    n_classes: int,
+    problem: Problem,
     probabilities: Sequence[NDArray[np.float32]] | None,
     failed: str = "",
 ) -> Outcome:
     nothing = np.zeros(0, np.float32)
-    rows = member.training
-    counts = np.bincount(rows.y, minlength=n_classes)
+    rows, n_classes, weights = member.training, problem.K, problem.weights
+    counts = count_rows(rows.y, n_classes, None if weights is None else weights[rows.rows])
     if probabilities is None:
         sizes = (len(member.validation), len(member.test))
         probabilities = [np.full((size, n_classes), np.nan, np.float32) for size in sizes]
@@ -194,5 +220,5 @@ def _outcome(
         loss=nothing,
         monitor=nothing,
         rates=nothing,
-        trained_on=PlanSummary(1, 1, counts / counts.sum(), counts * 0, 0, 1.0),
+        trained_on=PlanSummary(1, 1, counts / counts.sum(), np.zeros(n_classes, np.int64), 0, 1.0),
     )

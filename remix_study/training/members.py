@@ -175,6 +175,7 @@ def _make_member(
         problem.K,
         features,
         nominal=nominal and replace(nominal, codes=nominal.codes[fold.train]),
+        rare=problem.minority,
     )
     return Member(member_seed, rows, fold.validation.astype(np.int32), fold.test.astype(np.int32))
 

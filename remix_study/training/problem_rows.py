@@ -10,6 +10,8 @@ from keras import ops
 from numpy.typing import NDArray
 
 from remix_study.batches.nominal import UNKNOWN, NominalFeatures
+from remix_study.batches.plan import StackPlan
+from remix_study.batches.plan_summary import weighted_shares
 
 _LARGEST = np.int32(np.iinfo(np.int32).max)
 
@@ -34,12 +36,38 @@ class Data(NamedTuple):
     """The rows of a problem, on the device for a whole study.
 
     X is float32 (n, d) or images uint8 (n, height, width, channels), y is int32 (n,);
-    ``categories`` is None where no feature is nominal.
+    ``categories`` is None where no feature is nominal, ``weights``, float32 (n,), where all rows
+    count alike.
     """
 
     X: Any
     y: Any
     categories: Categories | None = None
+    weights: Any = None
+
+
+def plain_labels(gather: Callable[[Any, Any], Any], data: Data, rows: Any, n_classes: int) -> Any:
+    """Return the one-hot labels (M, batch, K) of rows (M, batch), multiplied by their weights."""
+    labels = ops.one_hot(gather(data.y, rows), n_classes)
+    return labels if data.weights is None else gather(data.weights, rows)[..., None] * labels
+
+
+def soft_labels(
+    gather: Callable[[Any, Any], Any], data: Data, step: StackPlan, n_classes: int
+) -> Any:
+    """Return the labels (M, batch, K) of the blended rows of one step, arrays (M, batch).
+
+    Where rows have weights, they are those of :func:`weighted_shares`.
+    """
+    share = step.label_weight[..., None]
+    shares = share, 1 - share
+    codes = gather(data.y, step.first), gather(data.y, step.second)
+    if data.weights is not None:
+        weights = gather(data.weights, step.first), gather(data.weights, step.second)
+        weighted = weighted_shares(ops, step, codes[0] == codes[1], *weights)
+        shares = weighted[0][..., None], weighted[1][..., None]
+    labels = shares[0] * ops.one_hot(codes[0], n_classes)
+    return labels + shares[1] * ops.one_hot(codes[1], n_classes)
 
 
 class Inputs(NamedTuple):

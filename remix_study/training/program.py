@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from remix_study.batches.losses import RowWeights
 from remix_study.batches.nominal import NominalFeatures
 from remix_study.batches.plan import StackPlan
 from remix_study.batches.random_bits import EpochKeys
@@ -94,12 +95,17 @@ class Program:
         return self._backend.on_device(np.asarray(array, dtype))
 
     def data(
-        self, X: NDArray[Any], y: NDArray[np.int32], nominal: NominalFeatures | None = None
+        self,
+        X: NDArray[Any],
+        y: NDArray[np.int32],
+        nominal: NominalFeatures | None = None,
+        row_weights: RowWeights = None,
     ) -> Data:
         """Put the rows of a problem on the device; pixels stay uint8."""
         dtype = "uint8" if X.dtype == np.uint8 else "float32"
         categories = None if nominal is None else self.put_all(find_categories(X, nominal))
-        return Data(self.put(X, dtype), self.put(y, "int32"), categories)
+        weights = None if row_weights is None else self.put(row_weights, "float32")
+        return Data(self.put(X, dtype), self.put(y, "int32"), categories, weights)
 
     def inputs(self, *arrays: NDArray[Any]) -> Inputs:
         """Put what differs between members on the device, in the order of :class:`Inputs`."""
@@ -269,17 +275,22 @@ class RowBlocks:
 
 
 def loss_shares(
-    rows: NDArray[np.int32], y: NDArray[np.int32], kind: Literal["balanced", "natural"]
+    rows: NDArray[np.int32],
+    y: NDArray[np.int32],
+    kind: Literal["balanced", "natural"],
+    row_weights: RowWeights = None,
 ) -> NDArray[np.float64]:
     """Return the weight of each row in a member's validation loss, float64; they sum to one.
 
-    "balanced" gives each class that is present the same weight, "natural" each row. The majority
-    decides the natural mean: it would stop networks trained on rebalanced batches because their
-    prior has moved, which is what those are for.
+    "balanced" gives each class that is present the same weight, "natural" each row; the rows of a
+    class, or all, share it by ``row_weights`` (n,). The majority decides the natural mean: it
+    would stop networks trained on rebalanced batches because their prior has moved, which is what
+    those are for.
     """
-    if kind == "natural":
-        return np.full(len(rows), 1 / len(rows))
-    codes = y[rows]
-    counts = np.bincount(codes)
-    shares: NDArray[np.float64] = 1 / (np.count_nonzero(counts) * counts[codes])
+    weights = np.ones(len(rows)) if row_weights is None else row_weights[rows]
+    divisor = weights.sum()
+    if kind == "balanced":
+        totals = np.bincount(y[rows], weights)
+        divisor = np.count_nonzero(totals) * totals[y[rows]]
+    shares: NDArray[np.float64] = weights / divisor
     return shares

@@ -16,6 +16,7 @@ from remix_study.batches.random_bits import step_keys_of_epoch
 from remix_study.batches.samplers import SMOTE_SAMPLERS
 from remix_study.batches.stack_draws import stack_rows
 from remix_study.batches.strategies import Strategy
+from remix_study.batches.training_rows import TrainingRows
 from remix_study.studyfile.schema import Training
 from remix_study.training.compiled_problem import CompiledProblem
 from remix_study.training.epoch_plans import (
@@ -91,13 +92,16 @@ class StackTrainer:
                 "training", training_rows, lambda: stack_rows(training_rows, longest), longest
             ),
         )
-        monitor, y = training.monitor, problem.y
+        monitor, y, row_weights = training.monitor, problem.y, problem.row_weights
         validation = [member.validation for member in members]
         self._validation = self._reuse(
             "validation",
             validation,
             lambda: RowBlocks(
-                self._program, validation, block, [loss_shares(r, y, monitor) for r in validation]
+                self._program,
+                validation,
+                block,
+                [loss_shares(rows, y, monitor, row_weights) for rows in validation],
             ),
             (block, monitor),
         )
@@ -106,7 +110,7 @@ class StackTrainer:
             "test", test, lambda: RowBlocks(self._program, test, block), block
         )
         terms = [
-            loss_vectors(strategy.loss, member.training.y, problem.n_classes)
+            _loss_terms(problem, member.training, strategy.loss)
             for member, strategy in zip(members, strategies, strict=True)
         ]
         encoding: list[NDArray[Any]] = []
@@ -148,7 +152,12 @@ class StackTrainer:
         watched = self._validation if schedule.watches_validation else None
         epochs: list[_Epoch] = []
         steps, seeds = self._planner.steps, [member.seed for member in members]
-        summary = StackSummary(steps, self._training.batch_size, self._problem.n_classes)
+        summary = StackSummary(
+            steps,
+            self._training.batch_size,
+            self._problem.n_classes,
+            has_weights=self._problem.row_weights is not None,
+        )
         rates, steps_on_device = program.per_member(schedule.rates), program.put(steps, "int32")
         with closing(self._plans(schedule.running)) as plans:
             for planned in plans:
@@ -197,9 +206,10 @@ class StackTrainer:
     def _plans(self, running: NDArray[np.bool_]) -> Generator[EpochPlan]:
         problem, planner = self._problem, self._planner
         if problem.draws_on_device and can_draw_on_device(planner):
-            y = self._data.y
-            return prefetch(device_plans(planner, y, problem.n_classes, jit=problem.jit))
-        return prefetch(host_plans(planner, running, problem.y, problem.n_classes))
+            rows = self._data.y, problem.n_classes, self._data.weights
+            return prefetch(device_plans(planner, *rows, jit=problem.jit))
+        rows = problem.y, problem.n_classes, problem.row_weights
+        return prefetch(host_plans(planner, running, *rows))
 
     def _reuse(self, kind: str, rows: list[Any], make: Callable[[], T], shape: Any) -> T:
         """Return what was made of the members' rows in an earlier trial, else make it now."""
@@ -235,3 +245,17 @@ class StackTrainer:
                 )
             )
         return outcomes
+
+
+def _loss_terms(
+    problem: CompiledProblem, rows: TrainingRows, loss: str
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the factor and the offset (K,) of each class in the loss of a member's rows.
+
+    The factors bring the weights of its training rows to a mean of 1.
+    """
+    if problem.row_weights is None:
+        return loss_vectors(loss, rows.y, problem.n_classes, None, problem.class_weights)
+    weights = problem.row_weights[rows.rows]
+    factors, offset = loss_vectors(loss, rows.y, problem.n_classes, weights, problem.class_weights)
+    return (factors / weights.mean()).astype(np.float32), offset

@@ -16,7 +16,13 @@ from remix_study.models.augmentation import Augmentation
 from remix_study.models.networks import Network
 from remix_study.training.adam import AdamState, adam_update
 from remix_study.training.encoding import Encoder
-from remix_study.training.problem_rows import Data, Inputs, with_voted_categories
+from remix_study.training.problem_rows import (
+    Data,
+    Inputs,
+    plain_labels,
+    soft_labels,
+    with_voted_categories,
+)
 
 _LEVELS = 2.0**32
 _SMALLEST = 1e-7
@@ -189,7 +195,7 @@ class Step:
         if self.uses == 1:
             # Nothing is blended: the second images would be transformed, which is slow, for
             # nothing.
-            return x, ops.one_hot(self._gather(data.y, first), self.n_classes)
+            return x, plain_labels(self._gather, data, first, self.n_classes)
         share = ops.reshape(plan.weight[:, i], (*first.shape, *[1] * (len(x.shape) - 2)))
         pair = x, self._prepare(self._gather(data.X, second), inputs, seeds[1])
         x = share * pair[0] + (1 - share) * pair[1]
@@ -200,10 +206,8 @@ class Step:
             x = with_voted_categories(self._gather, x, values, data.categories, first, near)
         if self._encoder:
             x = self._encoder.blend(inputs, x, *pair, share)
-        share = plan.label_weight[:, i][..., None]
-        labels = share * ops.one_hot(self._gather(data.y, first), self.n_classes)
-        labels = labels + (1 - share) * ops.one_hot(self._gather(data.y, second), self.n_classes)
-        return x, labels
+        step = StackPlan(first, second, plan.weight[:, i], plan.label_weight[:, i])
+        return x, soft_labels(self._gather, data, step, self.n_classes)
 
     def _loss(
         self, variables: Any, state: Any, inputs: Inputs, x: Any, labels: Any, keep: list[Any]

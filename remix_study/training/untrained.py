@@ -20,7 +20,11 @@ _SMALLEST = 1e-7
 
 
 def why_untrained(
-    outcome: Outcome, labels: NDArray[np.int32], shares: NDArray[np.float64], first_epoch: int
+    outcome: Outcome,
+    labels: NDArray[np.int32],
+    shares: NDArray[np.float64],
+    first_epoch: int,
+    weights: NDArray[np.float64] | None = None,
 ) -> str:
     """Say what a member that did not train did instead; "" for one that did.
 
@@ -29,11 +33,14 @@ def why_untrained(
         labels: int32 (v,) classes of its validation rows.
         shares: (K,) class shares of its training rows.
         first_epoch: The first epoch whose weights early stopping may choose.
+        weights: (v,) weights of the validation rows; None where all count alike.
     """
     p = outcome.validation.astype(np.float64)
     if p.std(axis=0).max() < _LEAST_SPREAD:
         return CONSTANT
-    if _tells_more_than_the_shares(p, labels, shares):
+    if weights is None:
+        weights = np.ones(len(labels))
+    if _tells_more_than_the_shares(p, labels, shares, weights):
         return ""
     chosen = int(np.argmin(outcome.monitor[first_epoch - 1 :])) if len(outcome.monitor) else -1
     if chosen == 0:
@@ -43,7 +50,10 @@ def why_untrained(
 
 
 def _tells_more_than_the_shares(
-    p: NDArray[np.float64], labels: NDArray[np.int32], shares: NDArray[np.float64]
+    p: NDArray[np.float64],
+    labels: NDArray[np.int32],
+    shares: NDArray[np.float64],
+    weights: NDArray[np.float64],
 ) -> bool:
     """Whether its cross-entropy is below that of natural shares, or, balanced, of equal ones.
 
@@ -51,7 +61,7 @@ def _tells_more_than_the_shares(
     """
     losses = -np.log(np.maximum(p[np.arange(len(labels)), labels], _SMALLEST))
     of_shares = -np.log(np.maximum(shares, _SMALLEST))[labels]
-    counts = np.bincount(labels, minlength=len(shares))
-    weights = 1 / (np.count_nonzero(counts) * counts[labels])
-    is_better = losses.mean() < of_shares.mean()
-    return bool(is_better or weights @ losses < np.log(np.count_nonzero(counts)))
+    totals = np.bincount(labels, weights, minlength=len(shares))
+    balanced = weights / (np.count_nonzero(totals) * totals[labels])
+    is_better = weights @ losses < weights @ of_shares
+    return bool(is_better or balanced @ losses < np.log(np.count_nonzero(totals)))

@@ -192,3 +192,31 @@ def test_mistakes_are_one_clear_line(make, words):
     with pytest.raises(UsageError, match=words) as caught:
         make()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("sampler", ["balanced", "smote"])
+def test_weights_of_rows_make_the_loss_of_each_row(sampler):
+    """The weight times a cross-entropy is w1 l loss(y1) + w2 (1 - l) loss(y2)."""
+    w = np.random.default_rng(3).integers(0, 4, N)
+    alpha = 0.0 if sampler == "smote" else 0.4
+    options = {"alpha": alpha, "batch_size": 16, "sampler": sampler, "seed": 5}
+    plain, weighted = ReMix(X, Y, **options), ReMix(X, Y, sample_weight=7 * w, **options)
+    plan, log_p = plain._plan(), np.log(np.random.default_rng(4).dirichlet(np.ones(K), 16))
+    w = w / w.mean()
+    for index in range(len(plain)):
+        x, labels, weights = weighted[index]
+        np.testing.assert_array_equal(x, plain[index][0])
+        np.testing.assert_allclose(labels.sum(axis=1), 1, rtol=1e-5)
+        i, j, share = plan.first[index], plan.second[index], plan.label_weight[index]
+        if sampler == "smote":
+            share = plan.weight[index]
+        rows = np.arange(16)
+        expected = -w[i] * share * log_p[rows, Y[i]] - w[j] * (1 - share) * log_p[rows, Y[j]]
+        loss = -weights * (labels * log_p).sum(axis=1)
+        np.testing.assert_allclose(loss, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_wrong_weights_are_refused():
+    for wrong in (np.ones(3), -np.ones(N), np.zeros(N), np.full(N, np.nan)):
+        with pytest.raises(UsageError, match="sample_weight must"):
+            ReMix(X, Y, sample_weight=wrong)

@@ -30,6 +30,25 @@ def test_absent_class():
     assert log_prior(Y, 4)[3] == pytest.approx(np.log(1e-12))
 
 
+def test_weights_of_rows_count_as_repeated_rows_do():
+    weights = np.random.default_rng(0).integers(1, 5, len(Y))
+    many = np.repeat(Y, weights)
+    for scale in (1.0, 0.1):
+        scaled = scale * weights
+        np.testing.assert_allclose(class_weights(Y, 3, scaled), class_weights(many, 3))
+        np.testing.assert_allclose(log_prior(Y, 3, scaled), log_prior(many, 3))
+        chosen = loss_vectors("class-weighted", Y, 3, scaled, np.array([1.0, 2, 20]))[0]
+        expected = loss_vectors("class-weighted", many, 3, None, np.array([1.0, 2, 20]))[0]
+        np.testing.assert_allclose(chosen, expected, rtol=1e-6)
+        np.testing.assert_allclose(chosen[2] / chosen[0], 20, rtol=1e-6)
+        assert np.average(chosen[Y], weights=scaled) == pytest.approx(1)
+    for loss in LOSSES:
+        for vector, same in zip(
+            loss_vectors(loss, Y, 3), loss_vectors(loss, Y, 3, np.ones(100)), strict=True
+        ):
+            np.testing.assert_array_equal(vector, same)
+
+
 def test_effective_weights():
     weights = effective_weights(Y, 4)
     assert weights[3] == 0

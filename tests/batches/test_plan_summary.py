@@ -16,9 +16,14 @@ K, BATCH = 3, 24
 STEPS = len(LABELS) // BATCH
 
 
+WEIGHTS = np.random.default_rng(4).exponential(size=len(LABELS)).astype(np.float32)
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["", "weights"])
 @pytest.mark.parametrize("strategy", COMBINATIONS, ids=combination_name)
-def test_equals_a_slow_count(strategy):
+def test_equals_a_slow_count(strategy, weights):
     epoch = plan(strategy, batch_size=BATCH)
+    row_weights = np.ones(len(LABELS)) if weights is None else weights
     class_mass, batches_lacking, batches_smoted = np.zeros(K), np.zeros(K, int), 0
     for step in range(STEPS):
         soft_labels = np.zeros((BATCH, K))
@@ -26,14 +31,16 @@ def test_equals_a_slow_count(strategy):
         for row in range(BATCH):
             i, j = epoch.first[step, row], epoch.second[step, row]
             label_weight = float(epoch.label_weight[step, row])
-            soft_labels[row, LABELS[i]] += label_weight
-            soft_labels[row, LABELS[j]] += 1 - label_weight
+            if strategy.sampler in SMOTE_SAMPLERS:
+                label_weight = float(epoch.weight[step, row])
+            soft_labels[row, LABELS[i]] += label_weight * row_weights[i]
+            soft_labels[row, LABELS[j]] += (1 - label_weight) * row_weights[j]
             has_smote |= strategy.sampler in SMOTE_SAMPLERS and i != j
         class_mass += soft_labels.mean(0)
         batches_lacking += soft_labels.sum(0) == 0
         batches_smoted += has_smote
-    summary = summarise_plan(epoch, LABELS, K)
-    np.testing.assert_allclose(summary.class_shares, class_mass / STEPS, atol=1e-6)
+    summary = summarise_plan(epoch, LABELS, K, weights)
+    np.testing.assert_allclose(summary.class_shares, class_mass / class_mass.sum(), atol=1e-6)
     np.testing.assert_array_equal(summary.batches_lacking, batches_lacking)
     assert summary.batches_smoted == batches_smoted
     assert summary.distinct_share == len(set(epoch.first.ravel())) / epoch.first.size

@@ -49,7 +49,7 @@ def effects_of(
     def read(run: int, repeat: int, fold: int, part: str) -> tuple[np.ndarray, ...]:
         assert (fold, part) == (0, "test")
         codes, p = predicted[labels[run]][repeat]
-        return np.arange(len(codes)), codes, p
+        return np.arange(len(codes)), codes, p, None
 
     n_repeats = len(predicted[labels[0]])
     index = pd.MultiIndex.from_tuples([(r, 0) for r in range(n_repeats)], names=["repeat", "fold"])
@@ -130,3 +130,15 @@ def test_without_draws_and_without_a_ratio_there_is_no_interval() -> None:
     assert difference is not None
     assert difference.relation == "unclear"
     assert effects.family(["a", "b"], "b", "g_mean") == ()
+
+
+def test_weights_of_rows_count_in_every_draw() -> None:
+    codes, p = predictions(40, 2, 3)
+    weights = np.random.default_rng(0).exponential(size=40)
+    counts = draw_counts(codes, np.random.default_rng(1), 8)
+    scores = ResampledScores(codes, p, counts, weights=weights)
+    for draw, times in enumerate(counts.astype(int)):
+        rows = np.repeat(np.arange(40), times)
+        expected = score(codes[rows], p[rows], 2, sample_weight=weights[rows])
+        for name in ("bbs", "roc_auc", "f1", "ece"):
+            assert scores[name][draw] == pytest.approx(expected[name], abs=1e-5), name

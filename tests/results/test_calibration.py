@@ -114,7 +114,9 @@ def test_several_rare_classes_are_pooled():
     )  # fmt: skip
     y = np.r_[np.zeros(25, int), 1, 1, 2, 2, 2]
     p = np.random.default_rng(2).dirichlet(np.ones(3), len(y))
-    frames = replace(made_up_frames(problem), probabilities=lambda *_: (np.arange(len(y)), y, p))
+    frames = replace(
+        made_up_frames(problem), probabilities=lambda *_: (np.arange(len(y)), y, p, None)
+    )
     comparison, reliabilities = calibration_of(frames)
     assert rare_class_codes(comparison) == [1, 2]
     pooled = reliabilities[0].by_view[NATURAL]

@@ -71,7 +71,7 @@ def test_balance_is_corrected_from_the_measured_share(frames, corrected):
     run = int(frames.runs.loc[frames.runs["row"] == "balance", "run"].iloc[0])
     share = frames.folds["natural_prior"].iloc[0][1]
     for (repeat, fold), score in corrected.score("balance corrected", "log_loss").items():
-        _, y, p = frames.probabilities(run, repeat, fold, "test")
+        _, y, p, _ = frames.probabilities(run, repeat, fold, "test")
         odds = p[:, 1] / p[:, 0] * (share / 0.3) * ((1 - 0.3) / (1 - share))
         expected = odds / (1 + odds)
         assert score == pytest.approx(log_loss(y, expected), rel=1e-5)
@@ -84,7 +84,7 @@ def test_cost_and_logit_adjustment_are_corrected_from_equal_shares(frames, corre
     share = frames.folds["natural_prior"].iloc[0][1]
     for name in ("cost", "logit-adjusted"):
         run = int(frames.runs.loc[frames.runs["row"] == name, "run"].iloc[0])
-        _, y, p = frames.probabilities(run, 0, 0, "test")
+        _, y, p, _ = frames.probabilities(run, 0, 0, "test")
         odds = p[:, 1] / p[:, 0] * share / (1 - share)
         expected = log_loss(y, odds / (1 + odds))
         assert corrected.score(f"{name} corrected", "log_loss").loc[(0, 0)] == pytest.approx(

@@ -72,7 +72,7 @@ def test_equal_shares_divide_by_the_training_parts_shares(frames, forms):
     share = frames.folds["natural_prior"].iloc[0][1]
     for part in ("validation", "test"):
         for (repeat, fold), brier in form.scores[part]["brier"].items():
-            _, y, p = frames.probabilities(run, repeat, fold, part)
+            _, y, p, _ = frames.probabilities(run, repeat, fold, part)
             odds = p[:, 1] / p[:, 0] * (1 - share) / share
             assert brier == pytest.approx(brier_score_loss(y, odds / (1 + odds)), rel=1e-6)
 
@@ -84,12 +84,12 @@ def test_a_threshold_is_chosen_on_validation_rows_alone(frames, forms):
     for ((repeat, fold), g_mean), threshold in zip(
         form.scores["test"]["g_mean"].items(), form.thresholds, strict=True
     ):
-        _, y, p = frames.probabilities(run, repeat, fold, "test")
+        _, y, p, _ = frames.probabilities(run, repeat, fold, "test")
         predicted = (p[:, 1] >= threshold).astype(int)
         expected = np.sqrt(np.prod(recall_score(y, predicted, average=None)))
         assert g_mean == pytest.approx(expected)
         # No threshold of a fine grid is much better on the validation rows than the chosen one.
-        _, y, p = frames.probabilities(run, repeat, fold, "validation")
+        _, y, p, _ = frames.probabilities(run, repeat, fold, "validation")
 
         def g(t, y=y, p=p):
             return np.sqrt(np.prod(recall_score(y, (p[:, 1] >= t).astype(int), average=None)))
@@ -109,10 +109,10 @@ def test_validation_scores_of_a_threshold_are_cross_fitted(frames, comparison):
     method = comparison.method("baseline")
 
     def noise(run, repeat, fold, part):
-        ids, y, _ = read(run, repeat, fold, part)
+        ids, y, _, weights = read(run, repeat, fold, part)
         rng = np.random.default_rng(fold + 10 * repeat)
         q = rng.random(len(y))
-        return ids, y, np.c_[1 - q, q]
+        return ids, y, np.c_[1 - q, q], weights
 
     form = next(f for f in forms_of(comparison, method, noise) if f.name == "threshold")
     # Fitted and scored on the same rows, noise would be above one half by what fits it.
@@ -136,8 +136,8 @@ def test_without_probabilities_methods_compete_as_trained(comparison):
 
 def test_the_decision_does_not_look_at_test_parts(frames, comparison):
     def blind(run, repeat, fold, part):
-        ids, y, p = frames.probabilities(run, repeat, fold, part)
-        return (ids, y, p) if part == "validation" else (ids, y, p[:, ::-1])
+        ids, y, p, _ = frames.probabilities(run, repeat, fold, part)
+        return ids, y, p if part == "validation" else p[:, ::-1], None
 
     scores = {
         (part, metric): 1 - frame if part == "test" else frame
@@ -222,7 +222,7 @@ def test_json_and_table(frames, comparison):
 
 def test_scores_of_forms_are_those_of_the_metrics(frames, forms):
     form = forms["balance", "natural shares"]
-    _, y, p = frames.probabilities(form.method.run, 0, 0, "test")
+    _, y, p, _ = frames.probabilities(form.method.run, 0, 0, "test")
     natural = frames.folds["natural_prior"].iloc[0]
     odds = p[:, 1] / p[:, 0] * natural[1] / natural[0]
     corrected = np.c_[1 / (1 + odds), odds / (1 + odds)]

@@ -59,11 +59,12 @@ def check_probabilities(table: pd.DataFrame, frames: StudyFrames) -> None:
     columns = [f"probability_class_{code}" for code in range(3)]
     assert list(table.columns) == [
         "run", "study", "problem", "trial", "method", "repeat", "fold", "part", "row", "class",
+        "weight",
         *columns,
     ]  # fmt: skip
     n_rows = 0
     for key, part in table.groupby(["run", "repeat", "fold", "part"]):
-        rows, codes, shares = frames.probabilities(*key)
+        rows, codes, shares, _ = frames.probabilities(*key)
         assert part["row"].tolist() == rows.tolist()
         assert part["class"].tolist() == [f"class_{code}" for code in codes]
         np.testing.assert_array_equal(part[columns].to_numpy(np.float32), shares)

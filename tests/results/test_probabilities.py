@@ -149,5 +149,22 @@ def test_the_chosen_threshold_has_the_best_g_mean_of_all_thresholds():
     assert choose_tilt(y, p, NATURAL) == pytest.approx(1.0, abs=0.25)
 
 
+def test_weights_of_rows_choose_as_repeated_rows_do():
+    x, y = draw(400, 0.3, seed=3)
+    p, weights = posterior(x, [0.5, 0.5]), np.random.default_rng(1).integers(0, 4, 400)
+    prior, repeated = np.array([0.7, 0.3]), np.repeat(np.arange(400), weights)
+    chosen = choose_tilt(y, p, prior, weights.astype(float))
+    assert chosen == choose_tilt(y[repeated], p[repeated], prior) != choose_tilt(y, p, prior)
+    fitted = fit_temperature(y, p, prior / 0.5, weights.astype(float))
+    assert fitted == pytest.approx(fit_temperature(y[repeated], p[repeated], prior / 0.5))
+
+
+def test_class_weights_of_a_study_file_shift_the_prior():
+    natural = scored_prior([0.9, 0.1], [0.9, 0.1], "class-weighted", [1, 9])
+    np.testing.assert_allclose(natural, [0.5, 0.5])
+    plain = scored_prior([0.9, 0.1], [0.9, 0.1], "cross-entropy", [1, 9])
+    np.testing.assert_allclose(plain, [0.9, 0.1])
+
+
 def test_among_equal_thresholds_the_one_that_divides_by_the_prior_is_taken():
     assert choose_tilt([0, 1], [[0.99, 0.01], [0.2, 0.8]], (0.9, 0.1)) == 1.0

@@ -43,7 +43,7 @@ def test_scores_are_those_of_the_stored_probabilities(frames):
     for run in frames.runs.run:
         for fold in (0, 1):
             for part in ("validation", "test"):
-                rows, labels, probabilities = frames.probabilities(run, 0, fold, part)
+                rows, labels, probabilities, _ = frames.probabilities(run, 0, fold, part)
                 np.testing.assert_array_equal(labels, wine.y[rows])
                 expected = score(labels, probabilities, 3)
                 for metric, value in expected.items():

@@ -74,7 +74,7 @@ def test_costs_are_an_objective():
     frames, scores = scores_of("cost")
     assert frames.problems["objectives"].iloc[0] == ("cost",)
     for row in scores.itertuples():
-        _, y, p = frames.probabilities(row.run, row.repeat, row.fold, row.part)
+        _, y, p, _ = frames.probabilities(row.run, row.repeat, row.fold, row.part)
         alarm = p[:, 1] * 20 > p[:, 0]
         expected = np.where(alarm, y == 0, 20 * (y == 1)).mean()
         assert row.value == pytest.approx(expected)
@@ -105,7 +105,7 @@ def test_a_function_of_the_users_own_is_a_metric(capsys):
     del METRICS["profit"]
     frames, scores = scores_of("profit")
     for row in scores.itertuples():
-        _, y, p = frames.probabilities(row.run, row.repeat, row.fold, row.part)
+        _, y, p, _ = frames.probabilities(row.run, row.repeat, row.fold, row.part)
         assert row.value == (y == 2).sum() - 0.5
         # What the function did to its arguments changed nothing.
         assert p.sum() == pytest.approx(len(y))

@@ -67,7 +67,7 @@ def test_an_extra_metric_is_stored_on_every_fold_and_is_no_objective(here):
     # Computed from the stored probabilities in another way.
     for score in scores[scores["part"] == "test"].to_dict("records"):
         key = (score["run"], score["repeat"], score["fold"], "test")
-        _, y, p = frames.probabilities(*key)
+        _, y, p, _ = frames.probabilities(*key)
         expected = np.mean([((1 - p[y == code, 1]) ** 2).mean() for code in (0, 1)])
         assert score["value"] == pytest.approx(expected, abs=1e-6)
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 import remix_study
+from remix_study.studyfile.cross_validation import CrossValidation
 from remix_study.studyfile.key_table import attribute_docs, key_page
 from remix_study.studyfile.parsing import parse_study
-from remix_study.studyfile.schema import PRESETS, CrossValidation, Training
+from remix_study.studyfile.schema import PRESETS, Training
 
 PAGE = Path(remix_study.__file__).parents[1] / "docs" / "keys.md"
 

@@ -31,16 +31,19 @@ def make_planner(strategies):
     training = []
     for number, size in enumerate(SIZES):
         rows = np.sort(rng.permutation(200 if number != 2 else np.flatnonzero(y < 3))[:size])
-        training.append(TrainingRows(rows.astype(np.int32), y[rows], K, lambda: None))
+        rows = rows.astype(np.int32)
+        training.append(TrainingRows(rows, y[rows], K, lambda: None, rare=(2, 3)))
     seeds = [2**62 + 1, 4, 5, 6]
     rows = stack_rows(training, 140)
     return StackPlanner(strategies, training, seeds, batch_size=BATCH, rows=rows), y
 
 
-def assert_same_plans(strategies, *, jit, epochs=2):
+def assert_same_plans(strategies, *, jit, epochs=2, weights=None):
     planner, y = make_planner(strategies)
-    on_host = host_plans(planner, np.ones(4, bool), y, K)
-    on_device = device_plans(planner, backend().on_device(y), K, jit=jit)
+    on_host = host_plans(planner, np.ones(4, bool), y, K, weights)
+    put = backend().on_device
+    rows = put(y), K, None if weights is None else put(weights)
+    on_device = device_plans(planner, *rows, jit=jit)
     for host, device in islice(zip(on_host, on_device, strict=True), epochs):
         for member, steps in enumerate(planner.steps):
             assert host.plan.neighbours is device.plan.neighbours is None
@@ -64,6 +67,11 @@ def test_a_stack_of_all_samplers_and_mixings_is_the_same_to_the_bit():
     assert {member.mixing for member in members} == set(MIXINGS)
     for stack in stacks:
         assert_same_plans(stack, jit=False)
+    with_ratios = [s.with_ratio(0.3) if s.takes_ratio else s for s in stacks[1]]
+    assert any(strategy.ratio for strategy in with_ratios)
+    assert_same_plans([*with_ratios[:3], make_strategy("balance")], jit=False, epochs=1)
+    weights = np.linspace(0, 2, 200, dtype=np.float32)
+    assert_same_plans(stacks[0], jit=False, epochs=1, weights=weights)
 
 
 def test_compiled_draws_are_the_same_to_the_bit():
