@@ -23,6 +23,7 @@ from variants import serve
 
 # Epochs of the trial over which the cost of starting is spread.
 TRIAL_EPOCHS = 30
+ENGINE = "engine (TensorFlow), remix"
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,16 @@ def contestants(case: Case, size: Size) -> list[Contestant]:
     entries = [
         Contestant(case, remix, "loop", "remix", remix),
         Contestant(case, "scikit-learn MLPClassifier, no strategy", "sklearn", "baseline", remix),
-        Contestant(case, "engine (TensorFlow), remix", "engine", "remix", remix),
+        Contestant(case, ENGINE, "engine", "remix", remix),
     ]
+    if _is_installed("torch"):
+        entries += [
+            Contestant(case, "PyTorch loop, remix", "torch-loop", "remix", remix),
+            Contestant(case, "PyTorch stacked, remix", "torch-stacked", "remix", remix),
+        ]
+    if _is_installed("pytabkit"):
+        name = "pytabkit RealMLP, splits vectorised, no strategy"
+        entries.append(Contestant(case, name, "realmlp", "baseline", remix))
     if size is FULL or case is CASES[0]:
         entries += [
             Contestant(case, "engine (JAX), remix", "engine-jax", "remix", remix),
@@ -113,8 +122,11 @@ def compare(case: Case, size: Size, skip: set[str]) -> list[dict[str, Any]]:
     rows = []
     by_label = {c.label: t for c, t in zip(entries, times, strict=True)}
     for contestant, worker in zip(entries, workers, strict=True):
-        contestant_times, loop = by_label[contestant.label], by_label[contestant.against]
+        contestant_times = by_label[contestant.label]
+        loop = by_label.get(contestant.against, by_label[entries[0].label])
         row = _row(contestant, contestant_times, loop, floor)
+        if ENGINE in by_label:
+            row |= _against_engine(contestant_times["wall"], by_label[ENGINE]["wall"])
         rows.append(row | {"peak_rss_mb": round(worker.close())})
     rows.append(
         {
@@ -159,6 +171,18 @@ def _row(
     }
 
 
+def _against_engine(times: list[list[float]], engine: list[list[float]]) -> dict[str, Any]:
+    """How many times as long as the engine a contestant takes, round by round."""
+    ratios = [
+        statistics.median(theirs) / statistics.median(ours)
+        for theirs, ours in zip(times, engine, strict=True)
+    ]
+    return {
+        "ratio_to_engine": _rounded(statistics.median(ratios)),
+        "ratio_to_engine_range": [_rounded(min(ratios)), _rounded(max(ratios))],
+    }
+
+
 def _median(times: dict[str, list[list[float]]], key: str) -> float:
     return statistics.median(value for values in times[key] for value in values)
 
@@ -189,7 +213,7 @@ def main() -> None:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     size = QUICK if options.quick else FULL
     began = time.perf_counter()
-    skip = set(options.skip) | (set() if _has_jax() else {"engine-jax"})
+    skip = set(options.skip) | (set() if _is_installed("jax") else {"engine-jax"})
     rows: list[dict[str, Any]] = []
     for number, case in enumerate(CASES):
         if options.case is None or number in options.case:
@@ -212,17 +236,17 @@ def main() -> None:
         options.markdown.write_text(text + "\n")
 
 
-def _has_jax() -> bool:
+def _is_installed(name: str) -> bool:
     from importlib.util import find_spec
 
-    return find_spec("jax") is not None
+    return find_spec(name) is not None
 
 
 def _versions() -> str:
     from importlib.metadata import PackageNotFoundError, version
 
     words = ""
-    for name in ("tensorflow", "keras", "jax", "scikit-learn"):
+    for name in ("tensorflow", "keras", "jax", "scikit-learn", "torch", "pytabkit"):
         try:
             words += f", {name} {version(name)}"
         except PackageNotFoundError:

@@ -19,6 +19,8 @@ def table(rows: list[dict[str, Any]]) -> str:
         "ratio_to_loop_range": "range",
         "cpu_ratio_to_loop": "x loop, CPU",
         "ratio_to_loop_trial": "x loop, 30-epoch trial",
+        "ratio_to_engine": "/ engine",
+        "ratio_to_engine_range": "range",
         "ratio_to_floor": "/ floor",
         "seconds_to_first_epoch": "first epoch, s",
         "peak_rss_mb": "peak MiB",

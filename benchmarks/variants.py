@@ -9,13 +9,9 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
+import torch_variants
 from cases import DROPOUT, MEMBERS, Case, Size, make_configuration, make_task
-
-# A short trial is repeated until a round has lasted this long.
-_ROUND_SECONDS = 1.0
-
-Round = dict[str, list[float]]
-Work = Callable[[int], Round]
+from clock import Clock, Round, Work, by_folds, repeated
 
 
 def serve(pipe: Connection, kind: str, case: Case, size: Size, strategy: str) -> None:
@@ -33,49 +29,17 @@ def serve(pipe: Connection, kind: str, case: Case, size: Size, strategy: str) ->
     pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
-class Clock:
-    """Wall and CPU time of this process at the start of a fit and after each epoch of folds."""
-
-    def __init__(self, folds: int) -> None:
-        self._folds = folds
-        self._done = 0
-        self._started = time.perf_counter()
-        # Fold-epochs done, wall time, CPU time.
-        self._marks: list[tuple[int, float, float]] = []
-
-    def mark(self, folds: int) -> None:
-        """Note that so many folds have ended an epoch; the engine calls it stack by stack."""
-        self._done += folds
-        self._marks.append((self._done, time.perf_counter(), time.process_time()))
-
-    def add_to(self, times: Round) -> None:
-        """Add this fit's milliseconds per fold and epoch, and seconds a fold to the first epoch.
-
-        The mean leaves out the first epoch of every fold, in which networks are built, traced
-        and compiled.
-        """
-        first = next(mark for mark in self._marks if mark[0] >= self._folds)
-        done, wall, cpu = (b - a for a, b in zip(first, self._marks[-1], strict=True))
-        times["wall"].append(wall * 1e3 / done)
-        times["cpu"].append(cpu * 1e3 / done)
-        times["first"].append((first[1] - self._started) / self._folds)
-
-
 def _engine(case: Case, size: Size, strategy: str) -> Work:
     import keras  # noqa: F401  (every Keras user has imported it before training)
 
     task = make_task(case, size)
 
-    def work(_number: int) -> Round:
-        times: Round = {"wall": [], "cpu": [], "first": []}
-        began = time.perf_counter()
-        while not times["wall"] or time.perf_counter() - began < _ROUND_SECONDS:
-            clock = Clock(MEMBERS)
-            task.fit(make_configuration(task, strategy), clock.mark)
-            clock.add_to(times)
-        return times
+    def trial(times: Round) -> None:
+        clock = Clock(MEMBERS)
+        task.fit(make_configuration(task, strategy), clock.mark)
+        clock.add_to(times)
 
-    return work
+    return repeated(trial)
 
 
 def _loop(case: Case, size: Size, strategy: str) -> Work:
@@ -166,7 +130,7 @@ def _loop(case: Case, size: Size, strategy: str) -> Work:
         )
         clock.add_to(times)
 
-    return _by_folds(fit_fold, size)
+    return by_folds(fit_fold, size)
 
 
 def _sklearn(case: Case, size: Size, _strategy: str) -> Work:
@@ -188,19 +152,7 @@ def _sklearn(case: Case, size: Size, _strategy: str) -> Work:
             clock.mark(1)
         clock.add_to(times)
 
-    return _by_folds(fit_fold, size)
-
-
-def _by_folds(fit_fold: Callable[[int, Round], None], size: Size) -> Work:
-    """Divide the folds among the rounds, so that each is trained once."""
-
-    def work(number: int) -> Round:
-        times: Round = {"wall": [], "cpu": [], "first": []}
-        for position in range(number, MEMBERS, size.rounds):
-            fit_fold(position, times)
-        return times
-
-    return work
+    return by_folds(fit_fold, size)
 
 
 def _matmul(_case: Case, _size: Size, _strategy: str) -> Work:
@@ -231,5 +183,8 @@ _KINDS: dict[str, Callable[[Case, Size, str], Work]] = {
     "engine-jax": _engine,
     "loop": _loop,
     "sklearn": _sklearn,
+    "torch-loop": torch_variants.loop,
+    "torch-stacked": torch_variants.stacked,
+    "realmlp": torch_variants.realmlp,
     "matmul": _matmul,
 }
