@@ -101,7 +101,7 @@ def _keys(task: Task) -> Keys:
     table = msgspec.structs.asdict(task.spec.table) if task.spec.file or task.spec.files else {}
     options = resolved_options(study.model.name, study.model.options, shape, task.problem.K)
     ensemble = {"ensemble": study.model.ensemble} if study.model.ensemble > 1 else {}
-    header = ("name", "seed", "objectives", "extra_metrics", "note")
+    header = ("name", "seed", "objectives", "extra_metrics", "note", "keep")
     tables = {
         "study": {key: getattr(study, key) for key in header},
         "problems": spec

@@ -32,6 +32,7 @@ from remix_study.results.corrections import SAME_PRIOR
 from remix_study.results.methods import Method
 from remix_study.results.probabilities import (
     ProbabilityReader,
+    read_folds,
     scored_prior,
     study_class_weights,
     tilt,
@@ -105,13 +106,9 @@ def forms_of(
     # A metric of the user's own is computed in training alone.
     if probabilities is None or not folds or not {*comparison.objectives} <= {*BUILT_IN_METRICS}:
         return forms
-    read = {
-        (int(fold["repeat"]), int(fold["fold"])): {
-            part: probabilities(method.run, int(fold["repeat"]), int(fold["fold"]), part)
-            for part in ("validation", "test")
-        }
-        for fold in folds
-    }
+    places = [(int(fold["repeat"]), int(fold["fold"])) for fold in folds]
+    if not (read := read_folds(probabilities, method.run, places)):
+        return forms
     if prior != "equal" and all((learnt > 0).all() for learnt in priors):
         equal = [np.full(len(learnt), 1 / len(learnt)) for learnt in priors]
         rows = _moved_rows(comparison, stored, read, priors, equal)

@@ -25,6 +25,7 @@ from remix_study.results.search_frames import (
 from remix_study.study import tables
 from remix_study.study.database_errors import damaged_rows
 from remix_study.study.optuna_tables import Progress, Registered, read_progress, select_studies
+from remix_study.study.tables import EMPTY_SUMMARY
 from remix_study.studyfile.metric_keys import know_metric
 
 _RUN_COLUMNS = [
@@ -39,10 +40,6 @@ _FOLD_COLUMNS = [
 ]  # fmt: skip
 _COPIED_COLUMNS = ("sampler", "mixing", "loss", "parameters", "finished", "network_parameters")
 _FACTS = ("engine_version", "trials_in_program", "other_workers")
-
-
-EMPTY_SUMMARY: Mapping[str, Any] = {"corrected": {}, "reliability": {}}
-"""Summary of a run that no page corrects or bins."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,18 +137,20 @@ def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
         of_role = grouped(registered, lambda entry: entry[1].facts.get("role") or "")
         frames, run_of = _frames_of(connection, of_role.get("", []), progress)
         following, run_of_following = _frames_of(connection, of_role.get("search", []), progress)
+        run_of |= run_of_following
         contents = {}
         if tables.summaries in tables.tables_of_runs(connection):
-            summaries = rows_of_runs(connection, tables.summaries, list(run_of))
-            contents = {summary.run_id: summary.content for summary in summaries}
+            stored = rows_of_runs(connection, tables.summaries, list(run_of))
+            contents = {summary.run_id: summary.content for summary in stored}
         searches = load_searches(connection, registered)
-    run_of |= run_of_following
+    # Of repeats that were added to a summary alone there are probabilities.
+    summaries = {run_of[run]: contents.get(run_of[run], EMPTY_SUMMARY) for run in contents}
+    stored_runs = grouped(run_of, run_of.__getitem__)
     return replace(
         frames,
-        probabilities=probability_reader(engine, grouped(run_of, run_of.__getitem__)),
+        probabilities=probability_reader(engine, stored_runs, summaries.keys()),
         searches=searches,
-        # Of repeats that were added to a summary alone there are probabilities.
-        summaries={run_of[run]: contents.get(run_of[run], EMPTY_SUMMARY) for run in contents},
+        summaries=summaries,
         following=following,
     )
 

@@ -9,7 +9,7 @@ y is (n,) class codes, probabilities are (n, K), and a prior is (K,) class share
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +21,7 @@ from sqlalchemy import Engine, inspect, select
 from remix_study.batches.losses import CLASS_WEIGHTED, LOSSES, RowWeights
 from remix_study.errors import join_names
 from remix_study.study import tables
+from remix_study.study.kept_probabilities import unpack_probabilities
 from remix_study.study.tables import unpack
 
 ProbabilityReader = Callable[
@@ -39,12 +40,19 @@ LOG_TEMPERATURES = (np.log(0.2), np.log(5.0))
 """Bounds of log temperatures: a few validation rows without any error would ask for zero."""
 
 
+class NotKept(Exception):
+    """Raised on reading probabilities that the database was told not to keep."""
+
+
 def probability_reader(
-    engine: Engine, parts_of: Mapping[int, Sequence[int]] | None = None
+    engine: Engine,
+    parts_of: Mapping[int, Sequence[int]] | None = None,
+    left_out: Collection[int] = (),
 ) -> ProbabilityReader:
     """Make a reader that keeps the last runs and the parts of one study in memory.
 
-    `parts_of` has the stored runs that a run consists of, where there are several.
+    `parts_of` has the stored runs that a run consists of, where there are several; of runs in
+    `left_out` the database has none, and the reader raises `NotKept`.
     """
 
     @lru_cache(maxsize=2)
@@ -79,15 +87,30 @@ def probability_reader(
     def read(
         run: int, repeat: int, fold: int, part: str
     ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64], RowWeights]:
+        if run in left_out:
+            raise NotKept
         study_uuid, probabilities = packed_probabilities(run)
         packed_rows, packed_codes = packed_parts(study_uuid)[repeat, fold, part]
         rows, codes = unpack(packed_rows, np.int32), unpack(packed_codes, np.int32)
-        p = unpack(probabilities[repeat, fold, part], np.float32).reshape(len(rows), -1)
+        p = unpack_probabilities(probabilities[repeat, fold, part], len(rows))
         weights = weights_of_study(study_uuid)
         part_weights = None if weights is None else weights[rows]
-        return rows.astype(np.int64), codes, p.astype(np.float64), part_weights
+        return rows.astype(np.int64), codes, p, part_weights
 
     return read
+
+
+def read_folds(
+    read: ProbabilityReader, run: int, folds: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], dict[str, Any]]:
+    """(repeat, fold) -> part -> what the reader returns; nothing where the run's are not kept."""
+    try:
+        return {
+            fold: {part: read(run, *fold, part) for part in ("validation", "test")}
+            for fold in folds
+        }
+    except NotKept:
+        return {}
 
 
 def study_class_weights(problem: Mapping[str, Any]) -> list[float] | None:

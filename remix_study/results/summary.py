@@ -21,7 +21,6 @@ from remix_study.results.calibration import MethodReliability, as_json
 from remix_study.results.comparison import Comparison
 from remix_study.results.corrections import correction_summaries_of_runs
 from remix_study.results.export import to_json
-from remix_study.results.frames import EMPTY_SUMMARY
 from remix_study.study import tables
 from remix_study.study.optuna_tables import select_studies
 from remix_study.study.registration import bind_study
@@ -61,7 +60,7 @@ def write_summary(
             old_ids = {run.uuid: run.id for run in reading.execute(_RUNS)}
             for run in writing.execute(_RUNS).all():
                 # Each run has a row, which tells readers that its probabilities are left out.
-                content = to_json(contents.get(old_ids[run.uuid], EMPTY_SUMMARY))
+                content = to_json(contents.get(old_ids[run.uuid], tables.EMPTY_SUMMARY))
                 writing.execute(insert(tables.summaries).values(run_id=run.id, content=content))
         with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as connection:
             # A file with a write-ahead log could not be opened without a second one beside it.
@@ -85,8 +84,8 @@ def _contents(
     contents: dict[int, dict[str, Any]] = {}
     for comparison, methods in reliabilities:
         for run, corrected in correction_summaries_of_runs(comparison).items():
-            contents[run] = {**EMPTY_SUMMARY, "corrected": corrected}
+            contents[run] = {**tables.EMPTY_SUMMARY, "corrected": corrected}
         for reliability in methods:
             run, views = reliability.method.run, as_json(reliability)
-            contents[run] = {**contents.get(run, EMPTY_SUMMARY), "reliability": views}
+            contents[run] = {**contents.get(run, tables.EMPTY_SUMMARY), "reliability": views}
     return contents

@@ -21,6 +21,7 @@ from remix_study.metrics import METRICS
 from remix_study.study import tables
 from remix_study.study.configurations import label_of
 from remix_study.study.evaluation import Evaluation, peak_memory_mb
+from remix_study.study.kept_probabilities import form_of, pack_probabilities
 from remix_study.study.tables import MAX_ATTRIBUTE_LENGTH, utc_now
 from remix_study.study.task import Task
 from remix_study.studyfile.outside_files import outside_file
@@ -148,7 +149,11 @@ def record_trial(
     folds, scores, probabilities = _fold_rows(task, evaluation, run_id)
     connection.execute(insert(tables.folds), folds)
     connection.execute(insert(tables.scores), scores)
-    if probabilities:
+    if form_of(task) == "none":
+        # Tells readers that they are left out.
+        row = {"run_id": run_id, "content": tables.EMPTY_SUMMARY}
+        connection.execute(insert(tables.summaries).values(row))
+    elif probabilities:
         connection.execute(insert(tables.probabilities), probabilities)
 
 
@@ -231,7 +236,7 @@ def _fold_rows(
     task: Task, evaluation: Evaluation, run_id: int | None
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of the tables of folds, scores and probabilities."""
-    fold_rows, score_rows, probability_rows = [], [], []
+    fold_rows, score_rows, probability_rows, form = [], [], [], form_of(task)
     trained = [task.folds[position] for position in evaluation.positions]
     for fold, outcome, parts in zip(trained, evaluation.outcomes, evaluation.scores, strict=True):
         key = {"run_id": run_id, "repeat": fold.repeat, "fold": fold.fold}
@@ -264,6 +269,6 @@ def _fold_rows(
             ]
         for part, probabilities in (("validation", outcome.validation), ("test", outcome.test)):
             if not outcome.failed:
-                row = {"part": part, "probabilities": tables.pack(probabilities)}
+                row = {"part": part, "probabilities": pack_probabilities(probabilities, form)}
                 probability_rows.append(key | row)
     return fold_rows, score_rows, probability_rows

@@ -246,7 +246,7 @@ probabilities = Table(
     Column("repeat", Integer, primary_key=True),
     Column("fold", Integer, primary_key=True),
     Column("part", String(10), primary_key=True),
-    Column("probabilities", LargeBinary, nullable=False),  # zlib of float32 (rows, K)
+    Column("probabilities", LargeBinary, nullable=False),  # see kept_probabilities
 )
 
 # Of a database without probabilities: what pages compute from a run's. JSON of `results.summary`.
@@ -278,6 +278,9 @@ leases = Table(
     Column("worker_uuid", ForeignKey("remix_workers.uuid"), nullable=False),
     Column("trial", Integer),
 )
+
+EMPTY_SUMMARY: Mapping[str, Any] = {"corrected": {}, "reliability": {}}
+"""Summary of a run that no page corrects or bins."""
 
 OF_RUNS = (probabilities, summaries, scores, folds)
 """Tables whose rows belong to a run."""

@@ -26,6 +26,7 @@ from remix_study.study.balance_checks import check_rare_classes
 from remix_study.study.checks import check_batch_size, check_kind
 from remix_study.study.constraints import parse_constraint
 from remix_study.study.fold_blocks import MIN_FOLDS
+from remix_study.study.kept_probabilities import note_of
 from remix_study.study.scoring import costs_of
 from remix_study.study.search_parameters import (
     REFERENCES,
@@ -111,9 +112,10 @@ def _make_task(
     # Refuses costs that do not fit the classes.
     costs_of(study, problem)
     folds = _checked_folds(study, spec, problem)
-    notes = (*problem.notes, *duplicate_notes(problem, folds), image_note, study.note)
-    problem = replace(problem, notes=tuple(note for note in notes if note))
-    return Task(study, spec, problem, folds, cores=cores)
+    task = Task(study, spec, problem, folds, cores=cores)
+    notes = (*problem.notes, *duplicate_notes(problem, folds), image_note, note_of(task))
+    noted = replace(problem, notes=tuple(filter(None, (*notes, study.note))))
+    return replace(task, problem=noted)
 
 
 def _checked_folds(study: Study, spec: ProblemSpec, problem: Problem) -> tuple[Fold, ...]:

@@ -20,6 +20,7 @@ from remix_study.studyfile.metric_keys import parse_decision, parse_own_metrics
 from remix_study.studyfile.model_options import parse_augmentation, parse_model
 from remix_study.studyfile.query import check_query
 from remix_study.studyfile.schema import (
+    Keep,
     Name,
     ProblemSpec,
     Search,
@@ -52,6 +53,11 @@ class StudyTable(Struct, frozen=True, forbid_unknown_fields=True):
         objectives: Metrics of validation parts that Optuna optimises.
         extra_metrics: Metrics stored beside those of every study.
         note: A sentence that every output repeats.
+        keep: Probabilities that the database keeps of each trial: ``all`` in 32 bits; ``16 bits``,
+            in a quarter of the space for two classes and half for more, from which calibration,
+            corrections and thresholds may differ in the third digit; ``none``, so that pages lack
+            these; ``auto`` is ``all`` up to 2.5 MB a trial, else ``16 bits``. Scores are of 32
+            bits in each case.
     """
 
     name: Name
@@ -59,6 +65,7 @@ class StudyTable(Struct, frozen=True, forbid_unknown_fields=True):
     objectives: Annotated[tuple[str, ...], Meta(min_length=1)] = PUBLISHED_METRICS
     extra_metrics: tuple[str, ...] = ()
     note: Annotated[str, Meta(max_length=500)] = ""
+    keep: Keep = "auto"
 
 
 def built_in_studies() -> dict[str, Path]:
@@ -174,6 +181,7 @@ def _study(tables: dict[str, Any], text: str, source: str) -> Study:
         cv_keys=tuple(_table(tables, "cv")),
         augmentation=parse_augmentation(_table(tables, "augmentation")),
         note=" ".join(header.note.split()),
+        keep=header.keep,
         decision=parse_decision(_table(tables, "decision")),
         metrics=parse_own_metrics(_table(tables, "metrics")),
         estimators=parse_estimators(search.estimators, _table(tables, "estimators")),

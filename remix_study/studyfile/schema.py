@@ -22,6 +22,7 @@ Positive = Annotated[int, Meta(ge=1, le=1_000_000)]
 NotNegative = Annotated[int, Meta(ge=0, le=1_000_000)]
 Rate = Annotated[float, Meta(gt=0, le=10)]
 Ratio = Annotated[float, Meta(gt=0, le=1)]
+Keep = Literal["auto", "all", "16 bits", "none"]
 Stack = Annotated[int, Meta(ge=0, le=10_000)] | Literal["auto"]
 
 DEFAULT_STORAGE = "sqlite:///remix-study.db"
@@ -214,6 +215,7 @@ class Study(Struct, frozen=True):
         source: Path of the file; ``study`` for text that is in no file.
         augmentation: What strategies that augment do to images.
         note: A sentence that every output repeats.
+        keep: Which probabilities the database keeps: ``auto``, ``all``, ``16 bits`` or ``none``.
         estimators: Those that ``search.estimators`` names.
         decision, metrics: What errors cost; metrics of the user's own, by name.
         stack: What the command line puts in place of the file's ``training.stack``.
@@ -234,6 +236,7 @@ class Study(Struct, frozen=True):
     extra_metrics: tuple[str, ...] = ()
     augmentation: Augmentation = Augmentation()
     note: str = ""
+    keep: Keep = "auto"
     estimators: tuple[Estimator, ...] = ()
     decision: Decision = Decision()
     metrics: dict[str, OwnMetric] = {}
