@@ -99,7 +99,9 @@ def make_context(frames: StudyFrames) -> PageContext:
         main.append(with_methods(comparison, corrected))
         headline.append(with_methods(for_headline, corrected))
         (candidates,) = with_following_searches([for_headline], frames)
-        decisions.append(decide(candidates, read))
+        # A summary holds no probabilities to bring into other forms.
+        is_summary = any(method.run in frames.summaries for method in candidates.methods)
+        decisions.append(decide(candidates, None if is_summary else read))
         methods = method_reliabilities(comparison, read, remix, frames.summaries)
         reliabilities.append((main[-1], methods))
     roles = replace(roles, main=tuple(main), headline=tuple(headline))
