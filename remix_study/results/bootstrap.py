@@ -25,7 +25,7 @@ from remix_study.metrics.class_scores import RARE, Confusion, class_scores
 from remix_study.metrics.costs import cost_matrix
 from remix_study.metrics.ranking import BINS
 from remix_study.results.frames import StudyFrames
-from remix_study.results.probabilities import ProbabilityReader
+from remix_study.results.probabilities import NotKept, ProbabilityReader
 from remix_study.seeds import derive_seed
 
 DRAWS = 1000
@@ -116,6 +116,12 @@ def problem_bootstrap(
         return None
     if not frames.summaries.keys().isdisjoint(runs.values()):
         return None
+    trained = frames.folds[frames.folds["run"].isin(list(runs.values()))].drop_duplicates("run")
+    try:
+        for run, repeat, fold in trained[["run", "repeat", "fold"]].itertuples(index=False):
+            frames.probabilities(int(run), int(repeat), int(fold), "test")
+    except (NotKept, KeyError):
+        return None
     seed = int(problem["definition"]["study"]["seed"])
     names = seed, str(problem["problem"])
     return Bootstrap(frames.probabilities, runs, names, costs=study_costs(problem))
@@ -157,8 +163,7 @@ def draw_counts(
 class ResampledScores:
     """Metric -> scores (draws,) of one set of predictions on drawn rows.
 
-    Every value is that of :func:`remix_study.metrics.score` of the drawn rows; here all draws are
-    counted at once.
+    Values are those of :func:`remix_study.metrics.score` of the drawn rows, all draws at once.
 
     Args:
         codes: (n,) class codes.
@@ -182,11 +187,7 @@ class ResampledScores:
         self._scores: dict[str, NDArray[np.float64]] = {}
 
     def __getitem__(self, metric: str) -> NDArray[np.float64]:
-        """The scores in a metric.
-
-        Raises:
-            KeyError: There is no such metric.
-        """
+        """The scores in a metric; KeyError where there is no such metric."""
         known = (self._of_rows, self._of_order, self._of_classes, self._of_others)
         for compute in known[-1:] if self._has_weights else known:
             if metric not in self._scores:
