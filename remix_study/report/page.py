@@ -81,7 +81,8 @@ def write_report(
         studies = list(dict.fromkeys(c.study for c in context.comparisons))
         progress = overview.progress(context.comparisons)
         if summarized is not None:
-            write_summary(summarized, studies, context.calibrations, folder / SUMMARY)
+            parts = context.calibrations, context.decisions
+            write_summary(summarized, studies, *parts, folder / SUMMARY)
         write_page(
             folder,
             make_sections(makers, context),
@@ -205,7 +206,7 @@ def outcome_lines(frames: StudyFrames) -> tuple[str, ...]:
     for verdict in shown:
         title = verdict.comparison.full_title
         (candidates,) = with_following_searches([verdict.comparison], frames)
-        decision = decide(candidates, frames.probabilities)
+        decision = decide(candidates, frames.probabilities, frames.summaries)
         lines += [f"{title}: {decision_headline(decision)}"] if decision else []
         lines += [f"{title}: {headline(verdict)}"] if verdict.remix or not decision else []
     for search in search_summaries(compared, frames.searches)[:MOST_PROBLEMS]:

@@ -99,9 +99,7 @@ def make_context(frames: StudyFrames) -> PageContext:
         main.append(with_methods(comparison, corrected))
         headline.append(with_methods(for_headline, corrected))
         (candidates,) = with_following_searches([for_headline], frames)
-        # A summary holds no probabilities to bring into other forms.
-        is_summary = any(method.run in frames.summaries for method in candidates.methods)
-        decisions.append(decide(candidates, None if is_summary else read))
+        decisions.append(decide(candidates, read, frames.summaries))
         methods = method_reliabilities(comparison, read, remix, frames.summaries)
         reliabilities.append((main[-1], methods))
     roles = replace(roles, main=tuple(main), headline=tuple(headline))

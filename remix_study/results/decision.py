@@ -11,20 +11,21 @@ simplest is chosen: reference estimators before networks, networks in the order 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from remix_study.metrics import CORE_METRICS, better_sign
-from remix_study.results.columns import Record, frame_of
+from remix_study.metrics import PUBLISHED_METRICS, better_sign
 from remix_study.results.comparison import Comparison
 from remix_study.results.effects import Effects, Score
 from remix_study.results.equivalence import Word, compare, rope_of, word_of
 from remix_study.results.form_draws import bootstrap_of_forms
+from remix_study.results.form_summary import form_of
 from remix_study.results.forms import Form, forms_of
 from remix_study.results.intervals import (
     Interval,
@@ -181,39 +182,21 @@ class Decision:
 
     def shown_metrics(self) -> tuple[str, ...]:
         """Metrics of the decision's table: objectives, core metrics, those of the rare class."""
-        names = dict.fromkeys((*self.comparison.objectives, *CORE_METRICS[:2], *RARE_METRICS))
+        names = dict.fromkeys((*self.comparison.objectives, *PUBLISHED_METRICS, *RARE_METRICS))
         return tuple(name for name in names if name in self.chosen.scores["test"])
 
-    def as_json(self) -> dict[str, Any]:
-        """The decision as ``decision.json`` has it."""
-        chosen = self.chosen
 
-        def means(part: str) -> dict[str, float]:
-            return {str(k): float(v) for k, v in chosen.scores[part].mean().items() if v == v}
-
-        def label(form: Form | None) -> str | None:
-            return form.label if form else None
-
-        return {
-            "problem": self.comparison.name,
-            "method": chosen.method.label,
-            "form": chosen.name,
-            "network": self.network,
-            "validation": means("validation"),
-            "test": means("test"),
-            "practically_equal": list(self.practically_equal),
-            "cannot_tell": list(self.cannot_tell),
-            "better_on_test": list(self.better),
-            "best_reference": label(self.best_reference),
-            "best_keras": label(self.best_network),
-            "threshold": self.threshold,
-            "prior": chosen.prior,
-            "did_not_train": list(self.did_not_train),
-        }
-
-
-def decide(comparison: Comparison, probabilities: ProbabilityReader | None) -> Decision | None:
+def decide(
+    comparison: Comparison,
+    probabilities: ProbabilityReader | None,
+    summaries: Mapping[int, Mapping[str, Any]] = MappingProxyType({}),
+) -> Decision | None:
     """Choose a method by validation.
+
+    Args:
+        comparison: The problem.
+        probabilities: None where there are none.
+        summaries: Run without probabilities -> what is stored of it, its best form among that.
 
     None where no method has scores on every fold, and for a search under constraints, whose
     choice is its own.
@@ -231,7 +214,12 @@ def decide(comparison: Comparison, probabilities: ProbabilityReader | None) -> D
     def utility(form: Form) -> float:
         return float(_utility(comparison, form).mean())
 
-    best_forms = [max(forms_of(comparison, m, probabilities), key=utility) for m in methods]
+    def best_form(method: Method) -> Form:
+        forms = forms_of(comparison, method, probabilities)
+        stored = summaries.get(method.run, {}).get("form")
+        return max([*forms, *([form_of(method, stored)] if stored else [])], key=utility)
+
+    best_forms = [best_form(method) for method in methods]
     entries = sorted(best_forms, key=utility, reverse=True)
     trained = [form for form in entries if not comparison.untrained(form.method.label)] or entries
     near = [form for form in trained if _is_near(comparison, form, trained[0])]
@@ -271,23 +259,3 @@ def _simplicity(form: Form) -> tuple[int, int, int]:
 
 def _plain_name(method: Method) -> str:
     return method.strategy.removesuffix("-weighted") if method.is_estimator else method.strategy
-
-
-def table(decisions: Sequence[Decision]) -> pd.DataFrame:
-    """Table of all entries: one line a problem, method and metric, the chosen one first."""
-    lines = [
-        Record(problem=decision.comparison, form=form, metric=metric, words=words, score=score)
-        for decision in decisions
-        for form in (decision.chosen, *(f for f in decision.entries if f is not decision.chosen))
-        for words in [decision.words.get(form.label, {})]
-        for metric in decision.shown_metrics()
-        if (score := decision.mean(form, metric))
-    ]
-    return frame_of(
-        lines,
-        """study=problem.study problem=problem.problem method=form.method.label form=form.name
-        prior=form.prior metric validation mean=score.interval.mean low=score.interval.low
-        high=score.interval.high folds=score.interval.folds against_chosen""",
-        validation=lambda line: line.form.scores["validation"].mean().get(line.metric),
-        against_chosen=lambda line: line.words.get(line.metric, ""),
-    )

@@ -20,7 +20,9 @@ from sqlalchemy import Engine, insert, select
 from remix_study.results.calibration import MethodReliability, as_json
 from remix_study.results.comparison import Comparison
 from remix_study.results.corrections import correction_summaries_of_runs
+from remix_study.results.decision import Decision
 from remix_study.results.export import to_json
+from remix_study.results.form_summary import form_as_json
 from remix_study.study import tables
 from remix_study.study.optuna_tables import select_studies
 from remix_study.study.registration import bind_study
@@ -35,6 +37,7 @@ def write_summary(
     source: Engine,
     names: Collection[str],
     reliabilities: Sequence[tuple[Comparison, Sequence[MethodReliability]]],
+    decisions: Sequence[Decision],
     path: Path,
 ) -> None:
     """Write studies without probabilities and learning curves into a compressed database.
@@ -44,6 +47,7 @@ def write_summary(
         names: of the studies; all when empty.
         reliabilities: of the problems whose probabilities the page uses; these have their
             corrected methods.
+        decisions: of the problems, whose methods compete in forms made from probabilities.
         path: the file to write, such as `summary.db.xz`.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -56,7 +60,7 @@ def write_summary(
             for study_id, row in select_studies(reading, names):
                 blocks = _without_large_columns(read_study(reading, study_id, row))
                 bind_study(writing, write_study(writing, blocks), row.uuid)
-            contents = _contents(reliabilities)
+            contents = _contents(reliabilities, decisions)
             old_ids = {run.uuid: run.id for run in reading.execute(_RUNS)}
             for run in writing.execute(_RUNS).all():
                 # Each run has a row, which tells readers that its probabilities are left out.
@@ -79,6 +83,7 @@ def _without_large_columns(blocks: Iterable[Block]) -> Iterator[Block]:
 
 def _contents(
     reliabilities: Sequence[tuple[Comparison, Sequence[MethodReliability]]],
+    decisions: Sequence[Decision],
 ) -> dict[int, dict[str, Any]]:
     """Run -> what pages compute from its probabilities."""
     contents: dict[int, dict[str, Any]] = {}
@@ -88,4 +93,9 @@ def _contents(
         for reliability in methods:
             run, views = reliability.method.run, as_json(reliability)
             contents[run] = {**contents.get(run, tables.EMPTY_SUMMARY), "reliability": views}
+    for decision in decisions:
+        for form in decision.entries:
+            if form.name != "as trained":
+                run, stored = form.method.run, form_as_json(form, decision.shown_metrics())
+                contents[run] = {**contents.get(run, tables.EMPTY_SUMMARY), "form": stored}
     return contents

@@ -13,7 +13,8 @@ from sklearn.metrics import brier_score_loss, recall_score
 from remix_study.metrics import score
 from remix_study.report.sections.decision import headline
 from remix_study.results.comparison import comparisons
-from remix_study.results.decision import decide, table
+from remix_study.results.decision import decide
+from remix_study.results.decision_files import as_json, table
 from remix_study.results.equivalence import posterior_of, word_of
 from remix_study.results.forms import _halves, forms_of
 from remix_study.results.intervals import corrected_interval
@@ -206,7 +207,7 @@ def test_the_headline_names_what_is_practically_equal(frames, comparison):
 
 def test_json_and_table(frames, comparison):
     decision = decide(comparison, frames.probabilities)
-    answer = json.loads(json.dumps(decision.as_json(), allow_nan=False))
+    answer = json.loads(json.dumps(as_json(decision), allow_nan=False))
     assert answer.keys() >= {
         "problem", "method", "network", "validation", "test", "practically_equal", "cannot_tell",
         "best_reference", "best_keras", "threshold", "prior", "did_not_train",

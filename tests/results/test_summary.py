@@ -36,9 +36,7 @@ REPORTS = Path(__file__).parents[2] / "reports"
 
 
 def tables(folder: Path) -> dict[str, bytes]:
-    """All tables but the decision: a summary has no probabilities for other forms of methods."""
-    paths = (folder / "tables").iterdir()
-    return {path.name: path.read_bytes() for path in paths if path.name != "decision.csv"}
+    return {path.name: path.read_bytes() for path in (folder / "tables").iterdir()}
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from remix_study.report.formatting import label_with_direction, number
 from remix_study.report.page_model import Block, Cell, Section, Table, fold, has_many_problems
 from remix_study.report.page_tables import Column, line_table, metric_columns, score_cell
 from remix_study.report.sentences import SENTENCES
-from remix_study.results.decision import Decision, table
+from remix_study.results.decision import Decision
+from remix_study.results.decision_files import as_json, table
 from remix_study.results.forms import Form
 
 MOST_DRAWN = 16
@@ -36,7 +37,7 @@ def section(decisions: Sequence[Decision]) -> Section:
         SENTENCES.text("decision.lead"),
         tuple(blocks),
         {"decision": table(decisions)},
-        {"decision.json": [decision.as_json() for decision in decisions]},
+        {"decision.json": [as_json(decision) for decision in decisions]},
     )
 
 
