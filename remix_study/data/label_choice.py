@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from remix_study.errors import join_names
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST_CLASSES = 20
 """Most distinct values of a column that is called a likely label."""

@@ -301,7 +301,7 @@ def test_a_study_from_before_trials_told_their_repeats_grows():
 def test_repeats_that_are_added_to_a_summary():
     run(grown(1))
     engine = open_reader(f"sqlite:///{DATABASE}")
-    write_summary(engine, (), (), Path("summary.db.xz"))
+    write_summary(engine, (), (), (), Path("summary.db.xz"))
     engine.dispose()
     assert main(["import", "summary.db.xz", "--storage", "sqlite:///x2.db"]) == 0
     Path("x2.db").replace(DATABASE)

@@ -167,7 +167,7 @@ def test_a_network_for_colours_refuses_a_grey_data_set():
     with pytest.raises(
         UsageError, match=r"digits-images: .*\(8, 8, 3\), but the data.s rows .* \(8, 8, 1\)"
     ):
-        task.network_parameters(changed.model)
+        task.network_size(changed.model)
 
 
 def refusal(*change: tuple[str, str]) -> str:

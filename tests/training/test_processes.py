@@ -36,6 +36,7 @@ def here():
     return table_outcomes.outcome_arrays(strategy_names(), ["batch_norm"])
 
 
+@pytest.mark.slow  # tests/study/test_stopped_runs.py resumes in another process, bit for bit
 def test_another_process_gives_the_same_bits(here, tmp_path):
     there = arrays_elsewhere(table_outcomes.__file__, tmp_path / "there.npz", PYTHONHASHSEED="77")
     assert len(there) == 15 * (len(strategy_names()) + 1)
