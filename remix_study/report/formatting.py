@@ -46,7 +46,9 @@ def span(low: float, high: float, digits: int = 3) -> str:
 
 
 def difference(interval: Interval, digits: int = 3) -> str:
-    """A difference with its corrected interval, as in '+0.031 (+0.010 to +0.052)'."""
+    """A difference with its interval, if it has one, as in '+0.031 (+0.010 to +0.052)'."""
+    if not math.isfinite(interval.low):
+        return signed(interval.mean, digits)
     ends = f"{signed(interval.low, digits)}{SPACE}to{SPACE}{signed(interval.high, digits)}"
     return f"{signed(interval.mean, digits)} ({ends})"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -103,7 +104,8 @@ def score_cell(score: Score | None) -> Cell:
     if score is None:
         return ABSENT
     n, interval = digits(score.metric), score.interval
-    return Cell(number(score.mean, n), f"{number(interval.low, n)} to {number(interval.high, n)}")
+    ends = f"{number(interval.low, n)} to {number(interval.high, n)}"
+    return Cell(number(score.mean, n), ends if math.isfinite(interval.low) else "")
 
 
 def difference_cell(difference: Difference | None, *, ends: bool = True) -> Cell:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -23,7 +23,7 @@ import pandas as pd
 from remix_study.metrics import PUBLISHED_METRICS, better_sign
 from remix_study.results.comparison import Comparison
 from remix_study.results.effects import Effects, Score
-from remix_study.results.equivalence import Word, compare, rope_of, word_of
+from remix_study.results.equivalence import FEWEST_FOLDS, Word, compare, rope_of, word_of
 from remix_study.results.form_draws import bootstrap_of_forms
 from remix_study.results.form_summary import form_of
 from remix_study.results.forms import Form, forms_of
@@ -150,7 +150,8 @@ class Decision:
         if scores is None or scores.dropna().empty:
             return None
         if part == "test":
-            return self._effects.score(form.label, metric)
+            score = self._effects.score(form.label, metric)
+            return replace(score, interval=_if_enough(score.interval)) if score else None
         values = scores.dropna()
         interval = score_interval(metric, values, self.comparison.ratio)
         spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
@@ -159,7 +160,7 @@ class Decision:
     def difference(self, form: Form, against: Form, metric: str) -> Interval:
         """Test scores of one entry minus those of another, paired by fold."""
         difference = self._effects.difference(form.label, against.label, metric)
-        return difference.interval if difference else corrected_interval((), math.nan)
+        return _if_enough(difference.interval) if difference else corrected_interval((), math.nan)
 
     @cached_property
     def _effects(self) -> Effects:
@@ -177,13 +178,19 @@ class Decision:
         """How one entry compares with another on test parts."""
         first, second = form.scores["test"][metric], against.scores["test"][metric]
         difference = self.difference(form, against, metric)
-        ratio = self.comparison.ratio
-        return word_of(compare(first, second, metric, ratio, difference))
+        return word_of(compare(first, second, metric, self.comparison.ratio, difference))
 
     def shown_metrics(self) -> tuple[str, ...]:
         """Metrics of the decision's table: objectives, core metrics, those of the rare class."""
         names = dict.fromkeys((*self.comparison.objectives, *PUBLISHED_METRICS, *RARE_METRICS))
         return tuple(name for name in names if name in self.chosen.scores["test"])
+
+
+def _if_enough(interval: Interval) -> Interval:
+    """The interval without its ends where too few folds give it; draws of rows are enough."""
+    if interval.folds >= FEWEST_FOLDS or interval.draws:
+        return interval
+    return replace(interval, low=math.nan, high=math.nan)
 
 
 def decide(
@@ -252,10 +259,6 @@ def _simplicity(form: Form) -> tuple[int, int, int]:
     """Sort key, the simplest first; `min` takes the better one of equals."""
     method = form.method
     names = _SIMPLEST_ESTIMATORS if method.is_estimator else SIMPLEST_FIRST
-    name = _plain_name(method)
+    name = method.strategy.removesuffix("-weighted")
     place = names.index(name) if name in names else len(names)
     return int(not method.is_estimator), place, _FORMS.index(form.name)
-
-
-def _plain_name(method: Method) -> str:
-    return method.strategy.removesuffix("-weighted") if method.is_estimator else method.strategy

@@ -230,3 +230,18 @@ def test_scores_of_forms_are_those_of_the_metrics(frames, forms):
     expected = score(y, corrected, 2)
     for metric in ("g_mean", "bbs", "average_precision", "mcc"):
         assert form.scores["test"][metric].loc[(0, 0)] == pytest.approx(expected[metric])
+
+
+def test_with_fewer_than_four_folds_there_is_no_interval_and_no_word(frames):
+    folds = frames.folds[frames.folds["repeat"] == 0]
+    scores = frames.scores[frames.scores["repeat"] == 0]
+    problems = frames.problems.assign(repeats=1)
+    (comparison,) = comparisons(replace(frames, folds=folds, scores=scores, problems=problems))
+    decision = decide(comparison, frames.probabilities)
+    score = decision.mean(decision.chosen, "bbs")
+    assert np.isfinite(score.mean)
+    assert np.isnan([score.interval.low, score.interval.high]).all()
+    assert {word for words in decision.words.values() for word in words.values()} == {
+        "cannot tell"
+    }
+    assert "(" not in headline(decision).split(":")[1]
