@@ -57,7 +57,7 @@ BUDGETS = {
 LARGER_TODAY = {
     "study": 7704,
     "results": 6670,
-    "report": 3980,
+    "report": 3995,
 }
 
 

@@ -140,8 +140,8 @@ def test_a_run_that_is_stopped_writes_no_page(untrained, capfd, monkeypatch):
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt_the_second_trial).start()
-    code, lines, _ = run(capfd, "--report", "page")
-    assert code == 130
+    code, lines, errors = run(capfd, "--report", "page")
+    assert code == 130, errors
     assert not [line for line in lines if "report: " in line]
     assert {path.name.partition(".db")[0] for path in untrained.iterdir()} == {
         "tiny.toml",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
+from remix_study.metrics import better_sign
 from remix_study.report import figures
 from remix_study.report.figures import Picture
 from remix_study.report.formatting import label_with_direction, number
@@ -20,7 +23,7 @@ from remix_study.results.forms import Form
 MOST_DRAWN = 16
 """Methods that a figure shows: the best by validation, and the chosen one."""
 
-# A method this many times the others' range away is drawn at the edge, with its number.
+# A method this many times the others' range worse is drawn at the edge, with its number.
 _FAR = 1.5
 
 
@@ -95,11 +98,16 @@ def _picture(place: int, decision: Decision) -> Picture | None:
     metrics = decision.objectives
     if len(drawn) < 2 or not metrics:
         return None
-    with figures.figure(4.4 * len(metrics), 0.8 + 0.22 * len(drawn)) as fig:
+    names = [_with_short_alpha(form.label) for form in drawn]
+    # Room for the names, which are as wide as a panel where they are long.
+    width = 2.9 * len(metrics) + 0.075 * max(map(len, names))
+    with figures.figure(width, 0.8 + 0.22 * len(drawn)) as fig:
         panels = fig.subplots(1, len(metrics), squeeze=False, sharey=True)[0]
         for axes, metric in zip(panels, metrics, strict=True):
             _draw(axes, decision, drawn, metric)
-        figures.name_lines(panels[0], [form.label for form in drawn])
+        figures.name_lines(panels[0], names)
+        # A browser's letters may be wider than those that the layout was computed with.
+        fig.set_layout_engine("constrained", w_pad=0.12)
     alt = f"Test scores of {len(drawn)} methods on {decision.comparison.name}."
     return figures.picture_of(fig, f"decision-{place}", alt, wide=len(metrics) > 1)
 
@@ -107,7 +115,7 @@ def _picture(place: int, decision: Decision) -> Picture | None:
 def _draw(axes: Axes, decision: Decision, drawn: Sequence[Form], metric: str) -> None:
     scores = [decision.mean(form, metric) for form in drawn]
     means = np.array([score.mean if score else np.nan for score in scores])
-    low, high = _shown_range(means)
+    low, high = _shown_range(means, better_sign(metric))
     figures.rule_lines(axes, len(drawn))
     for height, (form, score) in enumerate(zip(drawn, scores, strict=True)):
         if score is None:
@@ -133,9 +141,15 @@ def _draw(axes: Axes, decision: Decision, drawn: Sequence[Form], metric: str) ->
     axes.set_xlabel(label_with_direction(metric))
 
 
-def _shown_range(means: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float, float]:
-    """Lowest and highest mean on the axis: those far off the middle half are left out."""
-    quarter, three_quarters = np.nanquantile(means, [0.25, 0.75])
-    reach = _FAR * max(three_quarters - quarter, 1e-3)
-    near = means[(means >= quarter - reach) & (means <= three_quarters + reach)]
-    return float(near.min()), float(near.max())
+def _shown_range(means: NDArray[np.float64], sign: float) -> tuple[float, float]:
+    """Lowest and highest mean on the axis: those far worse than the middle half are left out."""
+    values = np.sort(sign * means[np.isfinite(means)])
+    quarter, three_quarters = np.quantile(values, [0.25, 0.75])
+    near = values[values >= quarter - _FAR * max(three_quarters - quarter, 1e-3)]
+    low, high = sorted((sign * float(near[0]), sign * float(near[-1])))
+    return low, high
+
+
+def _with_short_alpha(label: str) -> str:
+    """A label whose alpha, which a search may have drawn, has three digits."""
+    return re.sub(r"\((\d*\.\d+)\)", lambda match: f"({float(match[1]):.3g})", label)
