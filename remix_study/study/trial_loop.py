@@ -242,7 +242,9 @@ class TrialLoop:
             active.label += f", {added}"
 
     def _retry(self, operation: Callable[[], T]) -> T:
-        return retry_transient(operation, self.signals)
+        # A signal within a transaction would leave it open, and the database locked.
+        with self.signals.critical():
+            return retry_transient(operation, self.signals)
 
     def _release(self, active: ActiveTrial) -> None:
         self._retry(lambda: self.worker.release(self.trials.registered.uuid, active.key))
