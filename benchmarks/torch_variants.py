@@ -139,8 +139,8 @@ def stacked(case: Case, size: Size, strategy: str) -> Work:
                 loss = -(y_validation * log_p).sum(2).mean(1)
                 improved = loss < lowest
                 lowest = torch.where(improved, loss, lowest)
-                for kept, weight in zip(best, weights, strict=True):
-                    kept[improved] = weight[improved]
+                for best_weight, weight in zip(best, weights, strict=True):
+                    best_weight[improved] = weight[improved]
             clock.mark(MEMBERS)
         clock.add_to(times)
 

@@ -91,8 +91,8 @@ def words_of_table(name: str, n_samples: int, n_rows: int) -> list[dict[str, Any
     for metric in METRICS:
         counts: Counter[str] = Counter()
         for first, second in itertools.combinations(methods(), 2):
-            rest = [s["rest"][first][metric] - s["rest"][second][metric] for s in scored]
-            truth = better_sign(metric) * float(np.mean(rest))
+            outside_gaps = [s["rest"][first][metric] - s["rest"][second][metric] for s in scored]
+            truth = better_sign(metric) * float(np.mean(outside_gaps))
             for sample in scored:
                 folds = sample["folds"]
                 scores = (pd.Series(folds[method][metric]) for method in (first, second))
@@ -117,8 +117,8 @@ def score_sample(X: Any, y: Any, n_rows: int, seed: int) -> dict[str, Any]:
     """Scores of every method on the folds of one sample, and of the same fits on the rest."""
     rng = np.random.default_rng([SEED, seed])
     sample = np.sort(np.concatenate(list(_stratified(y, n_rows, rng))))
-    rest = np.setdiff1d(np.arange(len(y)), sample)
-    rest = rng.choice(rest, min(TEST_ROWS, len(rest)), replace=False)
+    outside = np.setdiff1d(np.arange(len(y)), sample)
+    outside = rng.choice(outside, min(TEST_ROWS, len(outside)), replace=False)
     folds: dict[str, Any] = {}
     on_rest: dict[str, Any] = {}
     splitter = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=REPEATS, random_state=seed)
@@ -131,10 +131,10 @@ def score_sample(X: Any, y: Any, n_rows: int, seed: int) -> dict[str, Any]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 pipeline.fit(X[sample[train]], y[sample[train]])
-            for rows, kept in ((sample[test], scores), (rest, rests)):
+            for rows, scores_of_rows in ((sample[test], scores), (outside, rests)):
                 values = score(y[rows], pipeline.predict_proba(X[rows]), 2)
                 for metric in METRICS:
-                    kept[metric].append(values[metric])
+                    scores_of_rows[metric].append(values[metric])
         folds[name] = scores
         on_rest[name] = {metric: float(np.mean(rests[metric])) for metric in METRICS}
     return {"folds": folds, "rest": on_rest}

@@ -140,8 +140,8 @@ def _planned(
     """The default study of a table, and its data where no file holds them."""
     if isinstance(table, Study):
         raise UsageError("label is for a table, which has no study yet; leave it out")
-    if given := [key for key, value in arrays.items() if value is not None]:
-        raise UsageError(f"{given[0]} belongs to a study; a table has label, its column")
+    if array_names := [key for key, value in arrays.items() if value is not None]:
+        raise UsageError(f"{array_names[0]} belongs to a study; a table has label, its column")
     if not isinstance(table, str | Path):
         return plan_data(table, label, groups, name=name or "data")
     if not is_table(str(table)):

@@ -213,9 +213,11 @@ class StackPlanner:
         batches = STACK_SAMPLERS["natural"](NUMPY, keys, rows, self.batch_size)
         for place, member in enumerate(group):
             natural = batches[place, : self.steps[member]]
-            one = slice(place, place + 1)
-            target = rows.target and RareShare(*(array[one] for array in rows.target))
-            streams = MemberStreams(self._seeds[member], epoch, keys[one], natural, target)
+            member_slice = slice(place, place + 1)
+            target = rows.target and RareShare(*(array[member_slice] for array in rows.target))
+            streams = MemberStreams(
+                self._seeds[member], epoch, keys[member_slice], natural, target
+            )
             alone = MEMBER_SAMPLERS[sampler](streams, self.training[member], self.batch_size)
             steps = len(alone.first)
             for name, part in alone._asdict().items():

@@ -30,12 +30,12 @@ class RareShare(NamedTuple):
     Attributes:
         is_rare: bool (M, 1, K).
         rows: int32 (M, 1, 1), their number, rounded down.
-        rest: uint32 (M, 1, 1), the chance of one more in a batch, times 2**32.
+        chance: uint32 (M, 1, 1), the chance of one more in a batch, times 2**32.
     """
 
     is_rare: Any
     rows: Any
-    rest: Any
+    chance: Any
 
 
 def rare_share(
@@ -44,8 +44,8 @@ def rare_share(
     """The rows that a ratio of the batch is for each member, on average exactly the ratio."""
     classes = np.arange(members[0].n_classes)
     is_rare = np.stack([np.isin(classes, training.rare) for training in members])[:, None]
-    whole, rest = np.divmod(np.asarray(ratios, np.float64) * batch_size, 1)
-    chance = np.minimum(rest * 2.0**32, float(_LAST))
+    whole, fraction = np.divmod(np.asarray(ratios, np.float64) * batch_size, 1)
+    chance = np.minimum(fraction * 2.0**32, float(_LAST))
     return RareShare(
         is_rare, whole.astype(np.int32)[:, None, None], chance.astype(np.uint32)[:, None, None]
     )
@@ -203,14 +203,14 @@ def class_quotas(
     lot = random_bits(xp, _keys_for(xp, keys, _REMAINDER), present.shape[1:])
     if target is None:
         return _equal_quotas(xp, lot, present, batch_size)
-    rare, others = present & target.is_rare, present & ~target.is_rare
+    rare, common = present & target.is_rare, present & ~target.is_rare
     more = random_bits(xp, _keys_for(xp, keys, _ONE_MORE), (present.shape[1], 1))
-    n_rare = target.rows + xp.cast(more < target.rest, "int32")
+    n_rare = target.rows + xp.cast(more < target.chance, "int32")
     has_rare = xp.any(rare, axis=2, keepdims=True)
-    n_rare = xp.where(xp.any(others, axis=2, keepdims=True), n_rare, batch_size)
+    n_rare = xp.where(xp.any(common, axis=2, keepdims=True), n_rare, batch_size)
     n_rare = xp.where(has_rare, n_rare, 0)
     return _equal_quotas(xp, lot, rare, n_rare) + _equal_quotas(
-        xp, lot, others, batch_size - n_rare
+        xp, lot, common, batch_size - n_rare
     )
 
 

@@ -125,8 +125,10 @@ def run_command(options: argparse.Namespace, signals: Signals) -> int:
     if planned is not None:
         console.print(planned.text, highlight=False, markup=False, soft_wrap=True)
         if options.report:
-            kept = keep_study(planned)
-            console.print(f"study file: {kept}", highlight=False, markup=False, soft_wrap=True)
+            study_file = keep_study(planned)
+            console.print(
+                f"study file: {study_file}", highlight=False, markup=False, soft_wrap=True
+            )
     for line in outside_file_notes(study):
         console.print(f"note: {line}", highlight=False, markup=False, soft_wrap=True)
     with console_reporter(console) as reporter:

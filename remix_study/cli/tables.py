@@ -68,8 +68,8 @@ def planned_study(options: argparse.Namespace) -> Study | None:
 def table_words(options: argparse.Namespace) -> list[str]:
     """The options of a table as words of the command line."""
     words = {name: getattr(options, name, None) for name in _OPTIONS}
-    given = [part for name, word in words.items() if word for part in (f"--{name}", word)]
-    return [*given, *(["--no-header"] if getattr(options, "no_header", False) else [])]
+    words_shown = [part for name, word in words.items() if word for part in (f"--{name}", word)]
+    return [*words_shown, *(["--no-header"] if getattr(options, "no_header", False) else [])]
 
 
 def keep_study(study: Study) -> Path:

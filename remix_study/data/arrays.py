@@ -122,8 +122,8 @@ def from_arrays(
     notes: tuple[str, ...] = ()
     nominal: tuple[tuple[int, ...], ...] = ()
     if matrix is not None and matrix.dtype.kind in "bif":
-        kept = np.float32 if matrix.dtype == np.float32 else np.float64
-        numbers: NDArray[np.floating] = np.array(matrix, dtype=kept, order="C")
+        dtype = np.float32 if matrix.dtype == np.float32 else np.float64
+        numbers: NDArray[np.floating] = np.array(matrix, dtype=dtype, order="C")
         check_features(numbers, names, where)
         if matrix.dtype.kind == "b":
             nominal = tuple((at,) for at in range(len(names)))

@@ -81,21 +81,21 @@ def encode_categories(column: TextColumn) -> FeatureBlock:
         present = np.flatnonzero(column.codes >= 0)
         out[present, positions[column.codes[present]]] = 1
 
-    def encode_like(other: TextColumn) -> FeatureBlock:
+    def encode_like(test_column: TextColumn) -> FeatureBlock:
         place_of = dict(zip(column.levels.tolist(), positions.tolist(), strict=True))
-        places = [place_of.get(level) for level in other.levels.tolist()]
+        places = [place_of.get(level) for level in test_column.levels.tolist()]
         table = np.zeros((len(places) + 1, len(names)))
         for row, place in enumerate(places):
             table[row, place or 0] = place is not None
         unseen = np.array([place is None for place in places], dtype=bool)
-        detail = f"{unseen.sum()} in {other.counts[unseen].sum()} rows"
+        detail = f"{unseen.sum()} in {test_column.counts[unseen].sum()} rows"
         note = (
             "has categories in test rows that no training row has; they count as missing",
             detail,
         )
         return FeatureBlock(
             tuple(names),
-            lambda out: other.rows_of(table, out),
+            lambda out: test_column.rows_of(table, out),
             (note,) if unseen.any() else (),
             is_nominal=True,
         )

@@ -55,19 +55,19 @@ def make_given_folds(
         _refuse_parted_groups(problem, split, groups)
     all_folds = []
     for repeat in range(repeats):
-        for fold, (name, rest, test) in enumerate(_windows(split, folds)):
+        for fold, (name, window, test) in enumerate(_windows(split, folds)):
             where = f"problem {problem.name}: {name}"
             _check_classes(problem, test, f"{where}: the test part", 1, split)
             if split.kind == "time":
-                train, held_out = _last_rows(split.codes, rest, validation)
+                train, held_out = _last_rows(split.codes, window, validation)
             elif groups is None:
-                _check_classes(problem, rest, f"{where}: the rest", 2, split)
+                _check_classes(problem, window, f"{where}: the rest", 2, split)
                 random_state = _random_state(problem, seed, repeat, fold, 0)
-                train, held_out = hold_out_rows(problem.y, rest, validation, random_state)
+                train, held_out = hold_out_rows(problem.y, window, validation, random_state)
             else:
                 states = (_random_state(problem, seed, repeat, fold, n) for n in range(ATTEMPTS))
-                parts = (hold_out_groups(problem, groups, rest, validation, s) for s in states)
-                train, held_out = next(filter(None, parts), (rest, rest[:0]))
+                parts = (hold_out_groups(problem, groups, window, validation, s) for s in states)
+                train, held_out = next(filter(None, parts), (window, window[:0]))
             _check_classes(problem, train, f"{where}: the training part", 1, split)
             _check_classes(problem, held_out, f"{where}: the validation part", 1, split)
             all_folds.append(Fold(repeat, fold, train, held_out, test))

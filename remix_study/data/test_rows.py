@@ -63,7 +63,7 @@ def _encode_alike(name: str, train: RawTable, whole: RawTable) -> FeatureBlock:
         alike = block.encode_like(texts)
         return replace(alike, notes=(*block.notes, *alike.notes))
     alike = encode_column(name, whole.frame[name], whole)
-    places = [alike.names.index(each) for each in block.names if each in alike.names]
+    places = [alike.names.index(n) for n in block.names if n in alike.names]
     if len(places) < len(block.names):
         test = whole.parts[-1][0] if whole.parts else "the test rows"
         raise DataError(

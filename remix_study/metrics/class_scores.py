@@ -55,8 +55,8 @@ class Confusion:
 
     def specificity(self) -> NDArray[np.float64]:
         """(..., K) share of the rows of other classes that are not taken for the class."""
-        others = self.total[..., None] - self.actual
-        return _ratio(others - (self.predicted - self.hits), others, np.nan)
+        rows_outside = self.total[..., None] - self.actual
+        return _ratio(rows_outside - (self.predicted - self.hits), rows_outside, np.nan)
 
     def f_score(self, beta: float) -> NDArray[np.float64]:
         """(..., K) F-score of each class: recall counts ``beta`` times as much as precision."""

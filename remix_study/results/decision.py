@@ -32,7 +32,6 @@ from remix_study.results.intervals import (
     corrected_interval,
     influence_ratio,
     paired_interval,
-    score_interval,
 )
 from remix_study.results.methods import SIMPLEST_FIRST, Method
 from remix_study.results.probabilities import ProbabilityReader
@@ -65,7 +64,7 @@ class Decision:
         """Label of each other entry -> objective -> how it compares with the chosen one (test)."""
         return {
             form.label: {m: self.word(form, self.chosen, m) for m in self.objectives}
-            for form in self.entries
+            for form in self._trained
             if form is not self.chosen
         }
 
@@ -99,25 +98,31 @@ class Decision:
         labels = (method.label for method in self.comparison.methods)
         return tuple(label for label in labels if self.comparison.untrained(label))
 
+    @cached_property
+    def _trained(self) -> tuple[Form, ...]:
+        """The entries but those that did not train, which nobody is compared with in words."""
+        untrained = self.did_not_train
+        return tuple(form for form in self.entries if form.method.label not in untrained)
+
     @property
     def best_reference(self) -> Form | None:
         """The best reference estimator, by validation."""
-        return next((form for form in self.entries if form.method.is_estimator), None)
+        return next((form for form in self._trained if form.method.is_estimator), None)
 
     @property
     def best_network(self) -> Form | None:
         """The best network, by validation."""
-        return next((form for form in self.entries if not form.method.is_estimator), None)
+        return next((form for form in self._trained if not form.method.is_estimator), None)
 
     @property
     def best_mixed(self) -> Form | None:
         """The best method that mixes rows, by validation."""
-        return next((form for form in self.entries if form.method.mixing != "none"), None)
+        return next((form for form in self._trained if form.method.mixing != "none"), None)
 
     @property
     def best_unmixed(self) -> Form | None:
         """The best network that is not trained on mixed rows, by validation."""
-        networks = (form for form in self.entries if not form.method.is_estimator)
+        networks = (form for form in self._trained if not form.method.is_estimator)
         return next((form for form in networks if form.method.mixing == "none"), None)
 
     @cached_property
@@ -126,10 +131,14 @@ class Decision:
         if self.chosen.method.is_estimator:
             return None
         settings = self.comparison.info.get("settings") or self.comparison.definition or {}
-        model, training = dict(settings.get("model", {})), settings.get("training", {})
+        varied = self.chosen.method.parameters
+        model = dict(settings.get("model", {}))
+        model |= {k.removeprefix("model."): v for k, v in varied.items() if k.startswith("model.")}
+        training = {**settings.get("training", {}), **varied}
         parts = [str(model.pop("name", "")), *(f"{key} {value}" for key, value in model.items())]
         parts += [f"{key} {training[key]}" for key in _SHOWN_TRAINING if key in training]
-        return ", ".join([*parts, *filter(None, [self.chosen.method.settings])])
+        parts += [f"{k} {v}" for k, v in varied.items() if k.startswith("features.")]
+        return ", ".join(parts)
 
     @property
     def threshold(self) -> float | None:
@@ -144,18 +153,10 @@ class Decision:
             return float(np.median(self.chosen.thresholds))
         return 0.5
 
-    def mean(self, form: Form, metric: str, part: str = "test") -> Score | None:
-        """Mean score of an entry with its interval; None where it has none."""
-        scores = form.scores[part].get(metric)
-        if scores is None or scores.dropna().empty:
-            return None
-        if part == "test":
-            score = self._effects.score(form.label, metric)
-            return replace(score, interval=_if_enough(score.interval)) if score else None
-        values = scores.dropna()
-        interval = score_interval(metric, values, self.comparison.ratio)
-        spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
-        return Score(form.label, metric, interval, spread, int((values == 0).sum()))
+    def mean(self, form: Form, metric: str) -> Score | None:
+        """Mean test score of an entry with its interval; None where it has none."""
+        score = self._effects.score(form.label, metric)
+        return replace(score, interval=_if_enough(score.interval)) if score else None
 
     def difference(self, form: Form, against: Form, metric: str) -> Interval:
         """Test scores of one entry minus those of another, paired by fold."""

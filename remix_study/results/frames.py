@@ -241,8 +241,8 @@ def _problem_record(row: Any, progress: Progress) -> dict[str, Any]:
 
 
 def _run_record(row: Any, trials: Sequence[StoredTrial]) -> dict[str, Any]:
-    trial, runs = trials[-1], [each.row for each in trials]
-    run, facts = trial.row, [each.facts or {} for each in runs]
+    trial, runs = trials[-1], [stored.row for stored in trials]
+    run, facts = trial.row, [stored.facts or {} for stored in runs]
     is_composed = "strategy" not in run.parameters
     return {
         "run": run.id,
@@ -253,12 +253,12 @@ def _run_record(row: Any, trials: Sequence[StoredTrial]) -> dict[str, Any]:
         "strategy": "" if is_composed and "+" in run.strategy else run.strategy,
         "alpha": np.nan if run.alpha is None else run.alpha,
         "values": trial.values,
-        "seconds": sum(each.seconds for each in runs),
+        "seconds": sum(stored.seconds for stored in runs),
         "started": runs[0].started,
-        "spans": tuple((each.started, each.finished) for each in runs),
-        "peak_memory_mb": max(each.peak_memory_mb for each in runs),
+        "spans": tuple((stored.started, stored.finished) for stored in runs),
+        "peak_memory_mb": max(stored.peak_memory_mb for stored in runs),
         **{name: getattr(run, name) for name in _COPIED_COLUMNS},
-        **{name: max(each.get(name, np.nan) for each in facts) for name in _FACTS},
+        **{name: max(stored.get(name, np.nan) for stored in facts) for name in _FACTS},
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -51,6 +51,7 @@ class Method:
         capacity: trainable parameters of the networks of a fold; 0 where they are not known.
         seconds: training time; an equal share of it where `has_shared_time`, since it trained in
             one program with other trials.
+        parameters: of its trial, by the names of a study file.
     """
 
     label: str
@@ -64,6 +65,7 @@ class Method:
     study: str = ""
     has_shared_time: bool = False
     capacity: int = 0
+    parameters: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def family(self) -> str:
@@ -180,6 +182,7 @@ def methods_of_runs(runs: pd.DataFrame, *, grid: bool) -> tuple[Method, ...]:
             seconds=float(record["seconds"]),
             study=str(record["study"]),
             has_shared_time=_has_shared_time(record),
+            parameters=record["parameters"],
             capacity=int(record.get("network_parameters", 0)),
         )
         # A configuration that was run twice counts once: its seeds do not depend on the trial.

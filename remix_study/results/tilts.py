@@ -18,9 +18,6 @@ OF_RECALLS: Mapping[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] =
 }
 """Metrics made of the recalls of the classes that have rows, (..., K)."""
 
-# A quarter of those of the corrections: a metric is computed at each of them.
-_TILTS = TILTS[::4]
-
 
 def best_tilt(
     y: NDArray[np.int32],
@@ -36,15 +33,15 @@ def best_tilt(
     log_p, shift = np.log(np.maximum(p, SMALLEST)), np.log(shares)
     if n_classes == 2:
         odds = (log_p[:, 1] - log_p[:, 0])[None, :]
-        predicted = (odds > (_TILTS * (shift[1] - shift[0]))[:, None]).astype(np.intp)
+        predicted = (odds > (TILTS * (shift[1] - shift[0]))[:, None]).astype(np.intp)
     else:
-        predicted = np.stack([(log_p - amount * shift).argmax(axis=1) for amount in _TILTS])
-    cells = (np.arange(len(_TILTS))[:, None] * n_classes + y) * n_classes + predicted
-    of_cells = np.tile(weights, len(_TILTS))
-    counts = np.bincount(cells.ravel(), of_cells, minlength=len(_TILTS) * n_classes**2)
+        predicted = np.stack([(log_p - amount * shift).argmax(axis=1) for amount in TILTS])
+    cells = (np.arange(len(TILTS))[:, None] * n_classes + y) * n_classes + predicted
+    of_cells = np.tile(weights, len(TILTS))
+    counts = np.bincount(cells.ravel(), of_cells, minlength=len(TILTS) * n_classes**2)
     matrices = counts.reshape(-1, n_classes, n_classes).astype(np.float64)
     values = better_sign(criterion) * _criterion(matrices, criterion)
-    best = _TILTS[values >= values.max() - 1e-12]
+    best = TILTS[values >= values.max() - 1e-12]
     return float(best[np.abs(best - 1).argmin()])
 
 

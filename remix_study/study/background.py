@@ -44,7 +44,7 @@ class _Call:
 # One thread for all calls, as Keras keeps some of its state by thread. Another takes its place
 # where a call was left behind in it.
 _calls: list[queue.SimpleQueue[_Call]] = []
-_left: list[_Call] = []
+_abandoned: list[_Call] = []
 
 
 def in_background(function: Callable[[], T], signals: Signals | None = None) -> T:
@@ -70,7 +70,7 @@ def in_background(function: Callable[[], T], signals: Signals | None = None) -> 
             if signals is not None:
                 signals.check()
     except BaseException:
-        _left.append(call)
+        _abandoned.append(call)
         _calls.clear()
         raise
     if call.error is not None:
@@ -91,7 +91,7 @@ def end_process(code: int) -> int:
     """
     end = time.monotonic() + _LEAVE_SECONDS
     try:
-        is_done = all(call.is_done.wait(max(0.0, end - time.monotonic())) for call in _left)
+        is_done = all(call.is_done.wait(max(0.0, end - time.monotonic())) for call in _abandoned)
     except KeyboardInterrupt:
         is_done = False
     if not is_done:

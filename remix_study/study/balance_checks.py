@@ -18,9 +18,9 @@ def check_class_weights(study: Study) -> None:
         StudyFileError: Names the key.
     """
     losses = {estimator.loss for estimator in study.estimators}
-    for each in (study, study.following):
-        if each is not None:
-            space = each.search.space
+    for part in (study, study.following):
+        if part is not None:
+            space = part.search.space
             names = () if space.parts else space.strategy or DEFAULT_STRATEGIES
             losses |= {STRATEGIES[name].loss for name in names}
             losses |= set(space.parts["loss"].values if "loss" in space.parts else ())
@@ -57,7 +57,7 @@ def check_rare_classes(study: Study, problem: Problem) -> None:
     Raises:
         DataError: Names the problem.
     """
-    spaces = [each.search.space for each in (study, study.following) if each is not None]
+    spaces = [part.search.space for part in (study, study.following) if part is not None]
     if any(space.ratio is not None for space in spaces) and not problem.minority:
         raise DataError(
             f"problem {problem.name}: search.space.ratio is the share of the rare classes, and "

@@ -83,8 +83,8 @@ def _check_features(study: Study) -> None:
     """Refuse keys of encodings where no column is encoded."""
     features, searches = study.model.features, [study.search, *filter(None, [study.then])]
     varied = {key for search in searches for key in search.space.settings}
-    given = [key for key in ("bins", "mix") if getattr(features, key) != getattr(Features(), key)]
-    keys = [f"features.{key}" for key in given] + [f"search.space.{k}" for k in sorted(varied)]
+    written = [k for k in ("bins", "mix") if getattr(features, k) != getattr(Features(), k)]
+    keys = [f"features.{k}" for k in written] + [f"search.space.{k}" for k in sorted(varied)]
     keys = [key for key in keys if key.endswith(FEATURE_KEYS)]
     if keys and features.numeric == "standard" and "features.numeric" not in varied:
         raise StudyFileError(

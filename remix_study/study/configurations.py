@@ -112,7 +112,7 @@ def configuration_of(
         UsageError: Parts that do not exist or do not go together.
     """
     if ESTIMATOR in parameters:
-        estimator = next(each for each in estimators if each.name == parameters[ESTIMATOR])
+        estimator = next(e for e in estimators if e.name == parameters[ESTIMATOR])
         strategy = replace(strategy_of(parameters), loss=estimator.loss)
         return Configuration(strategy, training, model, estimator)
     training_keys = {k: v for k, v in parameters.items() if k in Training.__struct_fields__}
@@ -134,7 +134,7 @@ def configuration_of(
 
 def planned_configurations(study: Study) -> list[Parameters]:
     """The configurations of a grid, then the study's reference estimators."""
-    estimators: list[Parameters] = [{ESTIMATOR: each.name} for each in study.estimators]
+    estimators: list[Parameters] = [{ESTIMATOR: estimator.name} for estimator in study.estimators]
     return grid_configurations(study.search.space) + estimators
 
 

@@ -109,11 +109,9 @@ class DistinctDraws:
     def _draw(self, trial: Trial, slot: int) -> Parameters:
         study, name = self.trials.task.study, self.trials.task.whole_name
         open_or_scored = self.trials.in_state(*SCORED, "RUNNING")
-        taken = self.configurations(
-            other for other in open_or_scored if other.number != trial.number
-        )
-        taken |= {identity(effective(each, study.search)) for each in self.fixed.values()}
-        closed = taken | self.configurations(self.failed())
+        used = self.configurations(t for t in open_or_scored if t.number != trial.number)
+        used |= {identity(effective(p, study.search)) for p in self.fixed.values()}
+        closed = used | self.configurations(self.failed())
         for draw in range(_MOST_DRAWS):
             draft = _Draft(trial, self.algorithm(slot, draw))
             if identity(suggest(draft, study.search)) not in closed:
@@ -121,18 +119,18 @@ class DistinctDraws:
             if draw == MOST_REDRAWS and (all_ := list_configurations(study.search, _MOST_LISTED)):
                 by_identity = {identity(parameters): parameters for parameters in all_}
                 # Those that failed are tried again when no others are left.
-                left = by_identity.keys() - closed or by_identity.keys() - taken
-                if not left:
+                untried = by_identity.keys() - closed or by_identity.keys() - used
+                if not untried:
                     raise MembersFailed(NOTHING_LEFT)
                 rng = np.random.default_rng(derive_seed(study.seed, name, "left", slot))
-                return draft.params | by_identity[sorted(left)[int(rng.integers(len(left)))]]
+                return draft.params | by_identity[sorted(untried)[int(rng.integers(len(untried)))]]
         return draft.params
 
     def _has_undecided(self, slot: int) -> bool:
         """Whether another worker has yet to choose the parameters of a slot before this one."""
         with self.trials.storage.engine.connect() as connection:
             leased = leased_configurations(connection, self.trials.registered.uuid)
-        before = [slot_key(each) for each in range(slot) if each not in self.fixed]
+        before = [slot_key(earlier) for earlier in range(slot) if earlier not in self.fixed]
         numbers = {leased[key] for key in before if key in leased}
         ended_or_open = self.trials.in_state(*SCORED, "FAIL", "RUNNING") if numbers else ()
         return bool(

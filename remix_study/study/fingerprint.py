@@ -121,8 +121,8 @@ def definition(task: Task) -> dict[str, Any]:
         "outer": search.outer if task.role in ("inner", "outer") else None,
     }
     sections["search"] |= {name: value for name, value in rules.items() if value}
-    if own := [estimator for estimator in study.estimators if estimator.name not in BUILT_IN]:
-        sections["estimators"] = {each.name: msgspec.to_builtins(each) for each in own}
+    if custom := {e.name: e for e in study.estimators if e.name not in BUILT_IN}:
+        sections["estimators"] = msgspec.to_builtins(custom)
     # Tables of one study may share it with images, which have no columns.
     features = msgspec.to_builtins(study.model.features)
     if study.model.features != Features() or search.space.settings.keys() & set(FEATURE_KEYS):
@@ -262,8 +262,8 @@ def study_changes(
     if not changes and removed:
         return [f"search.space: {_short(', '.join(removed))} taken out"]
     # Of a finite space fewer trials may be planned than were asked for.
-    if not changes and (asked := task.study.search.trials or work["trials"]) < trials:
-        return [f"search.trials: {trials} -> {asked}"]
+    if not changes and (n_trials := task.study.search.trials or work["trials"]) < trials:
+        return [f"search.trials: {trials} -> {n_trials}"]
     return changes
 
 

@@ -217,7 +217,7 @@ def trial_keys(connection: Connection, study_id: int, row: Any) -> dict[int, str
     if row.planned:
         return _configuration_keys(connection, study_id)
     slots = trial_attributes_of(connection, study_id, tables.SLOT_ATTRIBUTE)
-    return {trial: f"slot {each[tables.SLOT_ATTRIBUTE]}" for trial, each in slots.items()}
+    return {trial: f"slot {facts[tables.SLOT_ATTRIBUTE]}" for trial, facts in slots.items()}
 
 
 def _configuration_keys(connection: Connection, study_id: int) -> dict[int, str]:

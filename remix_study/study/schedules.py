@@ -93,19 +93,20 @@ class GridSchedule(Schedule):
     def done(self, ended: Sequence[FrozenTrial]) -> set[str]:
         """Keys of configurations whose COMPLETE trials hold all repeats."""
         needed = self.trials.task.study.cv.repeats
-        return {key for key, chain in self._chains(ended).items() if self._held(chain) >= needed}
+        chains_now = self._chains(ended).items()
+        return {key for key, chain in chains_now if self._repeats(chain) >= needed}
 
     def repeats(self) -> dict[str, int]:
         """How many repeats configurations have, by key; those of none are left out."""
         chains_now = self._chains(self.trials.in_state("COMPLETE"))
-        return {key: self._held(chain) for key, chain in chains_now.items()}
+        return {key: self._repeats(chain) for key, chain in chains_now.items()}
 
     def earlier(self, key: str) -> Earlier | None:
         """What a configuration has, with its scores; None where it has not been trained."""
         chain, task = self._chains(self.trials.in_state("COMPLETE")).get(key), self.trials.task
         if chain is None:
             return None
-        repeats, runs = self._held(chain), [t.user_attrs[tables.RUN_ATTRIBUTE] for t in chain]
+        runs, repeats = [t.user_attrs[tables.RUN_ATTRIBUTE] for t in chain], self._repeats(chain)
         n_folds, engine = repeats * task.study.cv.folds, self.trials.storage.engine
         scores = read_scores(engine, runs, task.study.objectives, n_folds)
         return Earlier(runs[0], chain[-1].number, chain[-1]._trial_id, repeats, scores)
@@ -141,7 +142,7 @@ class GridSchedule(Schedule):
         ]
         return {key: [complete[n] for n in chain] for key, chain in chains(links).items()}
 
-    def _held(self, chain: Sequence[FrozenTrial]) -> int:
+    def _repeats(self, chain: Sequence[FrozenTrial]) -> int:
         """Repeats that trials of one configuration hold together."""
         first = self.trials.registered.first_repeats
         return int(chain[-1].user_attrs.get(tables.REPEATS_ATTRIBUTE, first))

@@ -41,7 +41,7 @@ def check_metrics(study: Study) -> None:
     unasked = (*STANDARD_METRICS, *study.metrics)
     extra = [name for name in (*known, *EXTRA_METRICS) if name not in unasked]
     searches = filter(None, (study.search, study.then))
-    bounds = [parse_constraint(text).metric for each in searches for text in each.constraints]
+    bounds = [parse_constraint(text).metric for search in searches for text in search.constraints]
     for key, kind, names, known_names in (
         ("study.objectives", "metric", study.objectives, known),
         ("study.extra_metrics", "extra metric", study.extra_metrics, extra),
@@ -72,8 +72,8 @@ def requested_metrics(study: Study) -> tuple[str, ...]:
     names = dict.fromkeys((*study.objectives, *study.extra_metrics, *bounds))
     if study.decision.costs:
         names["cost"] = None
-    own = (*STANDARD_METRICS, *study.metrics)
-    return tuple(name for name in names if name not in own)
+    computed = (*STANDARD_METRICS, *study.metrics)
+    return tuple(name for name in names if name not in computed)
 
 
 def costs_of(study: Study, problem: Problem) -> NDArray[np.float64] | None:

@@ -27,9 +27,9 @@ class _Endless(Exception):
 
 def n_trials(search: Search) -> int:
     """Trials that complete a search: those asked for, or fewer where its space holds fewer."""
-    asked = search.trials or 0
-    configurations = list_configurations(search, asked)
-    return asked if configurations is None else len(configurations)
+    n_trials = search.trials or 0
+    configurations = list_configurations(search, n_trials)
+    return n_trials if configurations is None else len(configurations)
 
 
 def list_configurations(search: Search, most: int) -> list[Parameters] | None:

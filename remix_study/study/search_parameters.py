@@ -43,7 +43,7 @@ def all_choices(estimators: Sequence[Estimator] = ()) -> dict[str, tuple[str, ..
     ``estimators`` are those of the study, its own ones among them.
     """
     return {
-        ESTIMATOR: tuple(dict.fromkeys((*BUILT_IN, *(each.name for each in estimators)))),
+        ESTIMATOR: tuple(dict.fromkeys((*BUILT_IN, *(e.name for e in estimators)))),
         "strategy": tuple(STRATEGIES),
         "sampler": tuple(SAMPLERS),
         "mixing": tuple(MIXINGS),

@@ -140,18 +140,18 @@ def _cv_of(study: Study, spec: ProblemSpec, dataset: Dataset) -> CrossValidation
         return cv
     key = {"fold": "fold", "test": "test_file", "time": "time"}[split.kind]
     parts = {"fold": "fold column", "test": "test part of its own", "time": "order in time"}
-    given = f"{key}: the data have a {parts[split.kind]}".replace("a order", "an order")
+    start = f"{key}: the data have a {parts[split.kind]}".replace("a order", "an order")
     written = {name: getattr(cv, name) for name in study.cv_keys}
     n_folds = {"fold": len(split.names), "test": 1, "time": cv.folds}[split.kind]
     n_repeats = cv.repeats if split.kind == "test" or "repeats" in written else 1
     if written.get("folds", n_folds) != n_folds:
         raise StudyFileError(
-            f"{given}, {n_folds} fold{'s' * (n_folds > 1)}, and cv.folds is {cv.folds}; leave "
+            f"{start}, {n_folds} fold{'s' * (n_folds > 1)}, and cv.folds is {cv.folds}; leave "
             "cv.folds out"
         )
     if split.kind == "fold" and n_repeats != 1:
         raise StudyFileError(
-            f"{given}, which is one repeat, and cv.repeats is {cv.repeats}; leave cv.repeats out"
+            f"{start}, which is one repeat, and cv.repeats is {cv.repeats}; leave cv.repeats out"
         )
     for name, is_used, reason in (
         ("cv.redraw", cv.redraw, "rows cannot be drawn anew for every repeat"),
@@ -160,10 +160,10 @@ def _cv_of(study: Study, spec: ProblemSpec, dataset: Dataset) -> CrossValidation
         ("imbalance", spec.imbalance and split.kind == "test", "its rows stay as they are"),
     ):
         if is_used:
-            raise StudyFileError(f"{given}, so {reason}; leave {name} out")
+            raise StudyFileError(f"{start}, so {reason}; leave {name} out")
     if search.prune and (n_repeats < 2 or n_folds * n_repeats < 2 * MIN_FOLDS):
         raise StudyFileError(
-            f"{given}, {n_folds * n_repeats} folds in all, too few to stop between two blocks; "
+            f"{start}, {n_folds * n_repeats} folds in all, too few to stop between two blocks; "
             "leave search.prune out"
         )
     return msgspec.structs.replace(cv, folds=n_folds, repeats=n_repeats)

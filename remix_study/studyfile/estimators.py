@@ -144,14 +144,14 @@ def parse_estimators(names: tuple[str, ...], tables: Mapping[str, Any]) -> tuple
     """
     if len(set(names)) < len(names):
         raise StudyFileError("search.estimators: lists an estimator twice; leave one out")
-    own = {name: _own_estimator(name, table) for name, table in tables.items()}
-    for name in own:
+    custom = {name: _own_estimator(name, table) for name, table in tables.items()}
+    for name in custom:
         if name not in names:
             raise StudyFileError(
                 f"estimators.{key_as_toml(name)}: search.estimators does not name it; add it "
                 "there, or leave the table out"
             )
-    return tuple(_estimator(name, own) for name in names)
+    return tuple(_estimator(name, custom) for name in names)
 
 
 def _own_estimator(name: str, table: Any) -> Estimator:
@@ -164,8 +164,8 @@ def _own_estimator(name: str, table: Any) -> Estimator:
     return Estimator(name, keys.path, keys.parameters, keys.weighted, keys.rows)
 
 
-def _estimator(name: str, own: Mapping[str, Estimator]) -> Estimator:
-    known = {**BUILT_IN, **own}
+def _estimator(name: str, custom: Mapping[str, Estimator]) -> Estimator:
+    known = {**BUILT_IN, **custom}
     if name in known:
         return known[name]
     if "." in name:

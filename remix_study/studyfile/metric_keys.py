@@ -89,7 +89,7 @@ def parse_own_metrics(tables: Mapping[str, Any]) -> dict[str, OwnMetric]:
     Raises:
         StudyFileError: A name is taken or not allowed, or a table is wrong.
     """
-    own = {}
+    metrics = {}
     for name, table in tables.items():
         where = f"metrics.{key_as_toml(name)}"
         if name in (*BUILT_IN_METRICS, *EXTRA_METRICS) or _OF_ONE_CLASS.fullmatch(name):
@@ -101,14 +101,14 @@ def parse_own_metrics(tables: Mapping[str, Any]) -> dict[str, OwnMetric]:
             )
         if not isinstance(table, dict):
             raise StudyFileError(f"{where}: write it as a table, [{where}]")
-        own[name] = convert(table, OwnMetric, where)
-        if not _FUNCTION.fullmatch(own[name].function):
+        metrics[name] = convert(table, OwnMetric, where)
+        if not _FUNCTION.fullmatch(metrics[name].function):
             raise StudyFileError(f'{where}.function: write it as "module:function"')
-        if not math.isfinite(own[name].worst):
+        if not math.isfinite(metrics[name].worst):
             raise StudyFileError(f"{where}.worst: expected a number that is finite")
-    for name, keys in own.items():
+    for name, keys in metrics.items():
         know_metric(name, keys.direction, keys.worst)
-    return own
+    return metrics
 
 
 def know_metric(name: str, direction: Literal["maximize", "minimize"], worst: float) -> None:

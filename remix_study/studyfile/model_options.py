@@ -90,8 +90,8 @@ BUILT_IN_AUGMENTATION = Augmentation().name
 def parse_model(table: Mapping[str, Any], features: Mapping[str, Any]) -> Model:
     """Parse ``[model]`` and ``[features]``; raises as :func:`check_model`."""
     ensemble = {key: value for key, value in table.items() if key == "ensemble"}
-    others = {key: value for key, value in table.items() if key != "ensemble"}
-    model = convert(_name_and_options(others, Model().name) | ensemble, Model, "model")
+    network_keys = {key: value for key, value in table.items() if key != "ensemble"}
+    model = convert(_name_and_options(network_keys, Model().name) | ensemble, Model, "model")
     model = replace(model, features=convert(features, Features, "features"))
     check_model(model)
     return model

@@ -200,12 +200,14 @@ def _problem(entry: dict[str, Any], training_table: dict[str, Any], where: str) 
     table_keys = {key: value for key, value in entry.items() if key in TABLE_KEYS}
     split_keys = {key: value for key, value in entry.items() if key in SPLIT_KEYS}
     parsed_apart = training_keys | table_keys | split_keys
-    rest = {key: value for key, value in entry.items() if key not in parsed_apart}
+    plain_keys = {key: value for key, value in entry.items() if key not in parsed_apart}
     for key in ("training", "table", "split"):
-        if key in rest:
+        if key in plain_keys:
             raise StudyFileError(f"{where}.{key}: write {key} keys into the problem itself")
-    classes = parse_classes(rest.pop("classes", {}), f"{where}.classes")
-    spec = convert(rest, ProblemSpec, where, other_keys=(*TRAINING_KEYS, *SPLIT_KEYS, *TABLE_KEYS))
+    classes = parse_classes(plain_keys.pop("classes", {}), f"{where}.classes")
+    spec = convert(
+        plain_keys, ProblemSpec, where, other_keys=(*TRAINING_KEYS, *SPLIT_KEYS, *TABLE_KEYS)
+    )
     sources = [key for key in ("dataset", "file", "files", "images", "sql") if getattr(spec, key)]
     if len(sources) > 1:
         raise StudyFileError(f"{where}: give {' or '.join(sources)}, not both")
@@ -239,8 +241,8 @@ def _problem(entry: dict[str, Any], training_table: dict[str, Any], where: str) 
 
 def _search(table: dict[str, Any]) -> Search:
     space = _table(table, "space", "search.")
-    rest = {key: value for key, value in table.items() if key not in ("space", "then")}
-    search = convert(rest, Search, "search", other_keys=["space", "then"])
+    plain_keys = {key: value for key, value in table.items() if key not in ("space", "then")}
+    search = convert(plain_keys, Search, "search", other_keys=["space", "then"])
     is_grid = search.algorithm == "grid"
     if is_grid and search.trials is not None:
         raise StudyFileError("search.trials: a grid runs every configuration once; leave it out")

@@ -32,14 +32,14 @@ class Encoder:
     Attributes:
         features: ``quantile`` or ``piecewise-linear``, and whether rows are mixed before.
         numeric: Columns that are encoded, n of them.
-        others: Columns of at most two values, which stay standardised, within 5, and come first.
+        untouched: Columns of at most two values; they stay standardised, within 5, and come first.
         lower: float32 (members, n, bins), lower edges.
         inverse: float32 (members, n, bins), inverse widths.
     """
 
     features: Features
     numeric: NDArray[np.intp]
-    others: NDArray[np.intp]
+    untouched: NDArray[np.intp]
     lower: NDArray[np.float32]
     inverse: NDArray[np.float32]
 
@@ -47,16 +47,16 @@ class Encoder:
         """Encode standardised rows (M, batch, d), not clipped, each member's by its own bins."""
         from keras import ops
 
-        kept = ops.minimum(ops.maximum(ops.take(x, self.others, axis=2), -CLIP), CLIP)
+        plain = ops.minimum(ops.maximum(ops.take(x, self.untouched, axis=2), -CLIP), CLIP)
         values = ops.take(x, self.numeric, axis=2)[..., None]
         lower, inverse = inputs.lower[:, None], inputs.inverse[:, None]
         shares = ops.minimum(ops.maximum((values - lower) * inverse, 0.0), 1.0)
         if self.features.numeric == "piecewise-linear":
             flat = ops.reshape(shares, (*shares.shape[:2], -1))
-            return ops.concatenate([kept, flat], axis=2)
+            return ops.concatenate([plain, flat], axis=2)
         used = ops.maximum(ops.sum(ops.cast(inverse > 0, "float32"), axis=3), 1.0)
         quantile = (ops.sum(shares, axis=3) / used - 0.5) * _SQRT_12
-        return ops.concatenate([kept, quantile], axis=2)
+        return ops.concatenate([plain, quantile], axis=2)
 
     def blend(self, inputs: Any, blended: Any, first: Any, second: Any, share: Any) -> Any:
         """Encode blends of standardised rows.
@@ -128,5 +128,5 @@ def input_shape(features: Features, problem: Problem) -> tuple[int, ...]:
 def encoded_width(features: Features, X: NDArray[Any]) -> int:
     """How many numbers of a row of X (n, d) enter a network."""
     n_numeric = int(numeric_columns(features, X).sum())
-    each = features.bins if features.numeric == "piecewise-linear" else 1
-    return int(X.shape[1]) + n_numeric * (each - 1)
+    width = features.bins if features.numeric == "piecewise-linear" else 1
+    return int(X.shape[1]) + n_numeric * (width - 1)

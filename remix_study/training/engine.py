@@ -119,10 +119,10 @@ class Engine(CompiledProblem):
 
         outcomes = _train(trainers, sizes, report_epoch, stacks_at_a_time(self.cores))
         self._last_weights = [trainer.weights for trainer in trainers]
-        n, each = len(positions), len(positions) * ensemble
+        n, n_networks = len(positions), len(positions) * ensemble
         return [
-            mean_outcome(outcomes[at : start + each : n])
-            for start in range(0, len(outcomes), each)
+            mean_outcome(outcomes[at : start + n_networks : n])
+            for start in range(0, len(outcomes), n_networks)
             for at in range(start, start + n)
         ]
 

@@ -137,12 +137,12 @@ def test_a_stack_without_smote_has_no_neighbours_and_one_with_it_has_them_in_eve
         return StackPlanner(strategies, [training_rows()] * 2, [3, 4], batch_size=24)
 
     assert planner("remix", "undersample").plan(0).neighbours is None
-    both = planner("remix", "smote")
-    planned = both.plan(0)
+    mixed_planner = planner("remix", "smote")
+    planned = mixed_planner.plan(0)
     assert planned.neighbours.shape == (2, 3, 24, NEIGHBOURS)
     assert (planned.neighbours[0] == -1).all()
     assert (planned.neighbours[1] >= 0).any()
     alone = plan("smote", training_rows(), 24, seed=4)
     np.testing.assert_array_equal(planned.neighbours[1], alone.neighbours)
     # Also where the member of SMOTE has ended: the program stays the same.
-    assert (both.plan(1, np.array([0])).neighbours == -1).all()
+    assert (mixed_planner.plan(1, np.array([0])).neighbours == -1).all()

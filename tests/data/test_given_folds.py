@@ -59,10 +59,10 @@ def test_folds_of_a_column_are_those_of_scikit_learn() -> None:
     # As numbers 10 comes after 9.
     names = np.random.default_rng(1).choice([1, 9, 10], N)
     folds = folds_of(problem_of(split_by_fold(list(map(str, names)))))
-    for fold, (rest, test) in zip(folds, PredefinedSplit(names).split(), strict=True):
+    for fold, (train, test) in zip(folds, PredefinedSplit(names).split(), strict=True):
         np.testing.assert_array_equal(fold.test, test)
-        np.testing.assert_array_equal(np.sort(np.r_[fold.train, fold.validation]), rest)
-        shares = [(Y[rows] == "rare").mean() for rows in (rest, fold.validation)]
+        np.testing.assert_array_equal(np.sort(np.r_[fold.train, fold.validation]), train)
+        shares = [(Y[rows] == "rare").mean() for rows in (train, fold.validation)]
         assert abs(shares[0] - shares[1]) < 1 / len(fold.validation)
 
 
@@ -73,16 +73,16 @@ def test_windows_of_distinct_times_are_those_of_scikit_learn(
 ) -> None:
     times = np.random.default_rng(seed).permutation(n)
     y = (times % 2).astype(int)  # Both classes in every two rows
-    for fold, (rest, test) in zip(
+    for fold, (train, test) in zip(
         folds_of(problem_of(by_time(times), y), folds=folds),
         TimeSeriesSplit(folds).split(np.arange(n)),
         strict=True,
     ):
         order = np.argsort(times)
         np.testing.assert_array_equal(fold.test, np.sort(order[test]))
-        held_out = order[rest][len(rest) - int(np.ceil(0.3 * len(rest))) :]
+        held_out = order[train][len(train) - int(np.ceil(0.3 * len(train))) :]
         np.testing.assert_array_equal(fold.validation, np.sort(held_out))
-        np.testing.assert_array_equal(fold.train, np.sort(np.setdiff1d(order[rest], held_out)))
+        np.testing.assert_array_equal(fold.train, np.sort(np.setdiff1d(order[train], held_out)))
 
 
 @settings(max_examples=40, deadline=None)
@@ -182,8 +182,8 @@ def test_times_are_ordered_as_dates_or_numbers_and_are_no_feature(
     np.testing.assert_array_equal(dataset.split.codes, order)
     assert dataset.split.names == tuple(texts)
     assert not any(name.startswith("when") for name in dataset.features)
-    kept = load_file(path, label="class", split=GivenSplit(time="when", keep_time=True))
-    assert any(name.startswith("when") for name in kept.features)
+    with_time = load_file(path, label="class", split=GivenSplit(time="when", keep_time=True))
+    assert any(name.startswith("when") for name in with_time.features)
 
 
 def test_a_column_that_is_no_time_is_refused(tmp_path: Path) -> None:
@@ -258,8 +258,8 @@ def trained_on(problem: Problem, folds: tuple[Fold, ...]) -> list[Any]:
 
 def assert_equal(first: list[Any], second: list[Any]) -> None:
     assert len(first) == len(second)
-    for one, other in zip(first, second, strict=True):
-        np.testing.assert_array_equal(one, other)
+    for first_fold, second_fold in zip(first, second, strict=True):
+        np.testing.assert_array_equal(first_fold, second_fold)
 
 
 @pytest.mark.parametrize(

@@ -91,10 +91,10 @@ def test_weights_follow_their_rows() -> None:
     weights = np.arange(1.0, 31)
     y = np.repeat(["a", "b", "c"], 10)
     dataset = from_arrays(np.arange(30.0)[:, None], y, sample_weight=weights)
-    kept = choose_classes(dataset, {}, ("b",))
-    assert kept.weights is not None
-    np.testing.assert_array_equal(kept.weights, kept.X[:, 0] + 1)
-    problem = make_problem(kept, minority=("c",), imbalance=0.5)
+    chosen = choose_classes(dataset, {}, ("b",))
+    assert chosen.weights is not None
+    np.testing.assert_array_equal(chosen.weights, chosen.X[:, 0] + 1)
+    problem = make_problem(chosen, minority=("c",), imbalance=0.5)
     assert problem.weights is not None
     np.testing.assert_array_equal(problem.weights * 8, problem.X[:, 0] + 1)
 

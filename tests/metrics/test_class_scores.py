@@ -16,15 +16,15 @@ NAMES = [name for name in BUILT_IN_METRICS if name != "cost"]
 def scikit_learn(y, top, k, weights):
     """The same scores by scikit-learn, for parts that hold every class."""
     keys = {"labels": np.arange(k), "sample_weight": weights, "zero_division": 0}
-    one = {"average": "binary", **keys} if k == 2 else {"average": "macro", **keys}
+    keywords = {"average": "binary", **keys} if k == 2 else {"average": "macro", **keys}
     total = sk.multilabel_confusion_matrix(y, top, labels=np.arange(k), sample_weight=weights)
     specificity = total[:, 0, 0] / (total[:, 0, 0] + total[:, 0, 1])
     return {
-        "precision": sk.precision_score(y, top, **one),
-        "recall": sk.recall_score(y, top, **one),
-        "f1": sk.f1_score(y, top, **one),
-        "f2": sk.fbeta_score(y, top, beta=2, **one),
-        "f0.5": sk.fbeta_score(y, top, beta=0.5, **one),
+        "precision": sk.precision_score(y, top, **keywords),
+        "recall": sk.recall_score(y, top, **keywords),
+        "f1": sk.f1_score(y, top, **keywords),
+        "f2": sk.fbeta_score(y, top, beta=2, **keywords),
+        "f0.5": sk.fbeta_score(y, top, beta=0.5, **keywords),
         "specificity": specificity[1] if k == 2 else specificity.mean(),
         "precision_macro": sk.precision_score(y, top, average="macro", **keys),
         "f1_macro": sk.f1_score(y, top, average="macro", **keys),

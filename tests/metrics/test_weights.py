@@ -99,8 +99,8 @@ def test_rows_of_weight_0_are_not_there():
     y, p, weights = rows(1)
     weights[y == 2] = 0
     scores = score(y, p, 3, NAMES, sample_weight=weights)
-    kept = y != 2
-    expected = score(y[kept], p[kept], 3, NAMES, sample_weight=weights[kept])
+    is_present = y != 2
+    expected = score(y[is_present], p[is_present], 3, NAMES, sample_weight=weights[is_present])
     assert scores == pytest.approx(expected, abs=1e-12, nan_ok=True)
     assert np.isnan(scores["recall_2"])
 

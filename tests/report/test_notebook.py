@@ -60,9 +60,9 @@ def test_a_planned_study_is_resumed_and_refuses_other_data(summary, frame):
     again = remix_study.run(frame.to_dict("list"), label="kind", storage=URL)
     assert (again.complete_before, again.completed) == (8, 0)
     assert again.study_file == summary.study_file
-    other = frame.assign(a=0.5 * frame["a"])
+    halved = frame.assign(a=0.5 * frame["a"])
     with pytest.raises(StudyFileError, match=r"problem\.sha256"):
-        remix_study.run(other, label="kind", storage=URL)
+        remix_study.run(halved, label="kind", storage=URL)
 
 
 def test_a_notebook_shows_escaped_scores_and_a_terminal_plain_ones(summary):

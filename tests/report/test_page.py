@@ -315,10 +315,10 @@ def test_the_page_alone_has_csv_tables_and_a_readme(tmp_path, small):
     page = write_report(made_up_frames(MadeUpProblem(methods=small)), tmp_path / "r", command="c")
     files = {path.relative_to(page.parent).as_posix() for path in page.parent.rglob("*.*")}
     assert {"index.html", "README.md", "manifest.json"} < files
-    others = files - {"index.html", "README.md", "manifest.json", "decision.json"}
-    figures = {name for name in others if name.startswith("figures/")}
+    tables_and_figures = files - {"index.html", "README.md", "manifest.json", "decision.json"}
+    figures = {name for name in tables_and_figures if name.startswith("figures/")}
     assert figures == {"figures/sensitivity-remix-1.png"}
-    assert all(name.endswith(".csv") for name in others - figures)
+    assert all(name.endswith(".csv") for name in tables_and_figures - figures)
     text = (page.parent / "README.md").read_text(encoding="utf-8")
     assert "**digits, class 3 against the rest, IR 0.05:** ReMix (0.1) is " in text
     assert "(figures/sensitivity-remix-1.png)" in text

@@ -79,8 +79,8 @@ def test_intervals_are_those_of_a_loop_over_drawn_rows() -> None:
             rng.choice(np.flatnonzero(codes == code), (codes == code).sum()) for code in (0, 1)
         ])  # fmt: skip
         by_method = {
-            label: np.mean([score(codes[rows], p[rows], 2)["balanced_accuracy"] for _, p in both])
-            for label, both in parts.items()
+            label: np.mean([score(codes[rows], p[rows], 2)["balanced_accuracy"] for _, p in pair])
+            for label, pair in parts.items()
         }
         means.append((by_method["a"], by_method["a"] - by_method["b"]))
     for interval, drawn in zip(
@@ -102,13 +102,13 @@ def test_a_method_does_not_differ_from_itself_and_draws_are_the_same_again() -> 
     same = effects.difference("a", "b", "balanced_accuracy")
     assert same is not None
     assert (same.interval.low, same.interval.high, same.p) == (0, 0, 1)
-    one = effects.score("a", "balanced_accuracy")
+    first_score = effects.score("a", "balanced_accuracy")
     again = effects_of({"a": [(codes, p)]}).score("a", "balanced_accuracy")
-    other = effects_of({"a": [(codes, p)]}, seed=2).score("a", "balanced_accuracy")
-    assert one == again
-    assert one is not None
-    assert other is not None
-    assert one.interval.low != other.interval.low
+    second_score = effects_of({"a": [(codes, p)]}, seed=2).score("a", "balanced_accuracy")
+    assert first_score == again
+    assert first_score is not None
+    assert second_score is not None
+    assert first_score.interval.low != second_score.interval.low
     assert [d.method for d in effects.family(["a", "b", "c"], "a", "balanced_accuracy")] == [
         "b",
         "c",

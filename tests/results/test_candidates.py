@@ -27,10 +27,10 @@ def frames(**constraints):
 
 
 def test_the_trials_are_methods_with_their_own_scores():
-    both = frames()
-    (plain,) = comparisons(both)
-    (joined,) = with_following_searches([plain], both)
-    (search,) = comparisons(both.following)
+    study_frames = frames()
+    (plain,) = comparisons(study_frames)
+    (joined,) = with_following_searches([plain], study_frames)
+    (search,) = comparisons(study_frames.following)
     labels = [method.label for method in joined.methods]
     assert labels == ["baseline", "balance", *(method.label for method in search.methods)]
     for part in ("validation", "test"):
@@ -50,6 +50,6 @@ def test_a_grid_without_a_search_is_as_it_was():
 
 @pytest.mark.parametrize("constraints", [[("min_recall >= 0.5",)]])
 def test_trials_under_constraints_are_left_out(constraints):
-    both = frames(constraints=constraints)
-    (plain,) = comparisons(both)
-    assert with_following_searches([plain], both) == [plain]
+    study_frames = frames(constraints=constraints)
+    (plain,) = comparisons(study_frames)
+    assert with_following_searches([plain], study_frames) == [plain]

@@ -145,8 +145,8 @@ def test_the_decision_does_not_look_at_test_parts(frames, comparison):
         for (part, metric), frame in comparison.scores.items()
     }
     chosen = decide(comparison, frames.probabilities).chosen
-    other = decide(replace(comparison, scores=scores), blind).chosen
-    assert (chosen.label, chosen.name) == (other.label, other.name)
+    blind_choice = decide(replace(comparison, scores=scores), blind).chosen
+    assert (chosen.label, chosen.name) == (blind_choice.label, blind_choice.name)
 
 
 def test_the_simplest_within_one_standard_error_is_chosen(frames, comparison):
@@ -185,6 +185,9 @@ def test_a_method_that_did_not_train_is_named_and_not_chosen(frames):
     decision = decide(comparison, frames.probabilities)
     assert decision.did_not_train == ("baseline",)
     assert decision.chosen.method.strategy != "baseline"
+    # Nor is it praised: neither as the best network nor among those that would do as well.
+    assert decision.best_network.method.label != "baseline"
+    assert not any(label.startswith("baseline") for label in decision.words)
 
 
 def test_a_method_without_scores_on_every_fold_does_not_compete(frames):
@@ -199,9 +202,9 @@ def test_a_method_without_scores_on_every_fold_does_not_compete(frames):
 def test_the_headline_names_what_is_practically_equal(frames, comparison):
     decision = decide(comparison, frames.probabilities)
     chosen = decision.chosen.label
-    other = next(form.label for form in decision.entries if form is not decision.chosen)
-    decision.__dict__["words"] = {other: dict.fromkeys(decision.objectives, "practically equal")}
-    text = f"Any of these: {chosen} and {other}; the simplest is {chosen}"
+    label = next(form.label for form in decision.entries if form is not decision.chosen)
+    decision.__dict__["words"] = {label: dict.fromkeys(decision.objectives, "practically equal")}
+    text = f"Any of these: {chosen} and {label}; the simplest is {chosen}"
     assert headline(decision).startswith(text)
 
 
@@ -245,3 +248,16 @@ def test_with_fewer_than_four_folds_there_is_no_interval_and_no_word(frames):
         "cannot tell"
     }
     assert "(" not in headline(decision).split(":")[1]
+
+
+def test_the_network_is_that_of_the_chosen_configuration(frames):
+    settings = {
+        "model": {"name": "mlp", "hidden": [8], "dropout": 0.1},
+        "training": {"learning_rate": 0.001, "batch_size": 64},
+    }
+    problems = frames.problems.assign(settings=[settings])
+    varied = {"strategy": "baseline", "learning_rate": 0.05, "model.dropout": 0.3}
+    runs = frames.runs.assign(parameters=[varied] * len(frames.runs))
+    (comparison,) = comparisons(replace(frames, problems=problems, runs=runs))
+    network = decide(comparison, frames.probabilities).network
+    assert network == "mlp, hidden [8], dropout 0.3, batch_size 64, learning_rate 0.05"

@@ -45,12 +45,15 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     patch = pytest.MonkeyPatch()
     simulate_training(patch.setattr)
     skip_migrations(patch.setattr)
-    given, alphas = ('[[problems]]\ndataset = "wine"\n', ""), ("alpha.remix = [0.0, 0.1]", ALPHAS)
+    problem, alphas = (
+        ('[[problems]]\ndataset = "wine"\n', ""),
+        ("alpha.remix = [0.0, 0.1]", ALPHAS),
+    )
     size = ("batch_size = 16", "batch_size = 8")
     url = f"sqlite:///{folder / 'x.db'}"
-    text = tiny(given, alphas, size, ("folds = 2\nrepeats = 1", "repeats = 2"))
+    text = tiny(problem, alphas, size, ("folds = 2\nrepeats = 1", "repeats = 2"))
     run(parse_study(text), storage=url, data=from_arrays(X, y, X_test=X[:60], y_test=y[:60]))
-    text = tiny(given, alphas, size, ('name = "tiny"', 'name = "days"')) + TIMES
+    text = tiny(problem, alphas, size, ('name = "tiny"', 'name = "days"')) + TIMES
     run(parse_study(text, str(folder / "days.toml")), storage=url)
     patch.undo()
     return folder / "x.db"
@@ -110,12 +113,12 @@ def test_corrected_and_chosen_methods_are_scored_on_the_same_draws(
 def test_a_decision_has_words_from_the_draws(comparison: Comparison, frames: StudyFrames) -> None:
     decision = decide(comparison, frames.probabilities)
     assert decision is not None
-    other = next(form for form in decision.entries if form is not decision.chosen)
+    rival = next(form for form in decision.entries if form is not decision.chosen)
     for metric in ("g_mean", "bbs", "log_loss"):
-        score = decision.mean(other, metric)
+        score = decision.mean(rival, metric)
         assert score is not None
-        assert score.mean == pytest.approx(other.scores["test"][metric].mean())
-        interval = decision.difference(other, decision.chosen, metric)
+        assert score.mean == pytest.approx(rival.scores["test"][metric].mean())
+        interval = decision.difference(rival, decision.chosen, metric)
         assert interval.draws == 1000
         assert interval.low <= interval.mean <= interval.high
 

@@ -122,10 +122,10 @@ def test_a_file_is_planned_relative_to_where_its_study_file_would_stand(here):
 def test_a_frame_or_a_dictionary_is_planned_without_a_file(here, kind):
     frame = write_table(here)
     data = {name: frame[name].tolist() for name in frame} if kind is dict else frame
-    study, made = plan_data(data, "churn", "city", name="my data")
+    study, dataset = plan_data(data, "churn", "city", name="my data")
     assert (study.name, study.cv.grouped, study.problems[0].has_data) == ("my-data", True, False)
-    assert made.features == ("age",)
-    assert made.classes == ("no", "yes")
+    assert dataset.features == ("age",)
+    assert dataset.classes == ("no", "yes")
 
 
 def test_nothing_is_guessed_without_a_label(here):

@@ -82,7 +82,9 @@ def test_a_finite_space_holds_what_a_grid_plans(space, algorithm):
     search = parse_study(text_of(algorithm, trials=99, space=(OLD, space)), "a.toml").search
     listed = list_configurations(search, 99)
     assert listed is not None
-    assert {identity(each) for each in listed} == {identity(each) for each in planned}
+    assert {identity(parameters) for parameters in listed} == {
+        identity(parameters) for parameters in planned
+    }
     assert n_trials(search) == len(listed) == len(planned)
     assert list_configurations(search, len(listed) - 1) is None
 
@@ -180,12 +182,12 @@ def test_a_slot_waits_until_the_one_before_has_parameters():
     with run_storage(URL, Signals()) as storage, run_storage(URL, Signals()) as another:
         *_, schedule = register_tasks(storage, tasks, Signals())
         *_, theirs = register_tasks(another, tasks, Signals())
-        uuid, worker, other = (
+        uuid, worker, other_worker = (
             schedule.trials.registered.uuid,
             Worker(storage.engine),
             Worker(another.engine),
         )
-        assert other.acquire(uuid, "slot 2")
+        assert other_worker.acquire(uuid, "slot 2")
         assert worker.acquire(uuid, "slot 3")
         later, drawn = schedule.start("slot 3"), []
         worker.assign_trial(uuid, "slot 3", later.number)
@@ -196,7 +198,7 @@ def test_a_slot_waits_until_the_one_before_has_parameters():
         time.sleep(0.5)
         assert not drawn
         earlier = theirs.start("slot 2")
-        other.assign_trial(uuid, "slot 2", earlier.number)
+        other_worker.assign_trial(uuid, "slot 2", earlier.number)
         first = theirs.parameters(earlier, "slot 2")
         waiting.join(60)
         assert identity(drawn[0]) != identity(first)
@@ -211,7 +213,7 @@ def test_several_workers_train_what_one_does(here, monkeypatch):
         process = command(*words, cwd=here, simulated=True, seconds=0.05)
         output = process.communicate(timeout=300)
         assert process.returncode == 0, output
-    one, three = (
+    alone, three = (
         {
             trial.user_attrs["slot"]: trial.params
             for trial in optuna.load_study(
@@ -220,5 +222,5 @@ def test_several_workers_train_what_one_does(here, monkeypatch):
         }
         for workers in (1, 3)
     )
-    assert one == three
-    assert len(one) == 16
+    assert alone == three
+    assert len(alone) == 16

@@ -18,8 +18,8 @@ def run(study, url):
     return run_study(study, storage=url, reporter=Reporter())
 
 
-def study(search, *changes, own=""):
-    return parse_study(tiny(("[search.space]", search + "[search.space]"), *changes) + own)
+def study(search, *changes, estimators=""):
+    return parse_study(tiny(("[search.space]", search + "[search.space]"), *changes) + estimators)
 
 
 @pytest.fixture
@@ -50,10 +50,10 @@ def test_they_are_fitted_and_scored_beside_the_networks(storage, monkeypatch):
 def test_one_of_your_own_may_not_change_under_its_name(storage, monkeypatch):
     simulate_training(monkeypatch.setattr)
     url = f"sqlite:///{storage}"
-    assert run(study(OWN, own=TREES), url).completed == 4
-    assert run(study(OWN, own=TREES), url).completed == 0
+    assert run(study(OWN, estimators=TREES), url).completed == 4
+    assert run(study(OWN, estimators=TREES), url).completed == 0
     with pytest.raises(StudyFileError, match=r"trees\.parameters\.max_depth: absent -> 2"):
-        run(study(OWN, own=TREES + "parameters = { max_depth = 2 }\n"), url)
+        run(study(OWN, estimators=TREES + "parameters = { max_depth = 2 }\n"), url)
 
 
 def test_a_search_has_them_in_the_grid_that_it_follows(storage):

@@ -125,8 +125,8 @@ def test_a_study_grows_twice_and_gets_configurations_beside():
     run(grown(2))
     run(grown(4, MORE))
     assert_as_if_at_once(4, MORE)
-    held = [sorted(f["repeats"]) for f in facts() if "extends" in f]
-    assert sorted(held) == [[1]] * 3 + [[2, 3]] * 3
+    repeats = [sorted(f["repeats"]) for f in facts() if "extends" in f]
+    assert sorted(repeats) == [[1]] * 3 + [[2, 3]] * 3
     # The configuration that is new has trained whole.
     assert [t.user_attrs["repeats"] for t in trials()] == [1] * 3 + [2] * 3 + [4] * 4
 
@@ -192,8 +192,8 @@ def test_growth_again_before_the_first_is_done():
         run(grown(2), reporter=RecordingReporter(epoch=at_call(6, sending())), signals=signals)
     run(grown(4))
     assert_as_if_at_once(4)
-    held = [f["repeats"] for f in facts() if "extends" in f]
-    assert sorted(held) == [[1], [1, 2, 3], [1, 2, 3], [2, 3]]
+    repeats = [f["repeats"] for f in facts() if "extends" in f]
+    assert sorted(repeats) == [[1], [1, 2, 3], [1, 2, 3], [2, 3]]
 
 
 @pytest.mark.slow

@@ -40,7 +40,10 @@ def text() -> str:
 def progress(url: str) -> dict[str, tuple[int, int]]:
     engine = open_reader(url)
     try:
-        return {each.name: (each.planned, each.complete) for each in read_progress(engine)}
+        return {
+            progress.name: (progress.planned, progress.complete)
+            for progress in read_progress(engine)
+        }
     finally:
         engine.dispose()
 

@@ -83,9 +83,9 @@ def test_the_mean_over_classes_is_the_number_of_the_new_name(old):
     scores = frames.scores[frames.scores["metric"] == NEW_NAME]
     for row in scores.itertuples():
         _, y, p, _ = frames.probabilities(row.run, row.repeat, row.fold, row.part)
-        both = [average_precision_score(y == code, p[:, code]) for code in (0, 1)]
-        assert row.value == pytest.approx(np.mean(both), abs=1e-6)
-        assert score(y, p, 2)["average_precision"] == pytest.approx(both[1])
+        of_classes = [average_precision_score(y == code, p[:, code]) for code in (0, 1)]
+        assert row.value == pytest.approx(np.mean(of_classes), abs=1e-6)
+        assert score(y, p, 2)["average_precision"] == pytest.approx(of_classes[1])
 
 
 def test_optuna_has_the_new_names(old):

@@ -66,9 +66,9 @@ def test_a_search_varies_it_where_it_has_an_effect():
     assert "ratio" not in first["baseline"]
     assert first["remix"]["ratio"] == 0.4
     listed = parse_study(GRID.replace("[search.space]", f"{SEARCH}[search.space]")).search
-    found = list_configurations(listed, 20)
+    configurations = list_configurations(listed, 20)
     # Baseline; balance, remix and smote at two ratios each.
-    assert len(found) == 7
+    assert len(configurations) == 7
     plain = parse_study(tiny().replace("[search.space]", f"{SEARCH}[search.space]"))
     (task, *_) = prepare_tasks(plain)
     assert "ratio" not in definition(task)["search"]["space"]

@@ -36,10 +36,10 @@ def test_ozone_days_are_split_by_date() -> None:
     task = task_of(keys, "folds = 3\n")
     table = pd.read_csv(path, header=None, na_values="?")
     order = np.argsort(pd.to_datetime(table[0], format="%m/%d/%Y").to_numpy(), kind="stable")
-    for fold, (rest, test) in zip(task.folds, TimeSeriesSplit(3).split(order), strict=True):
-        n_validation = int(np.ceil(0.3 * len(rest)))
+    for fold, (train, test) in zip(task.folds, TimeSeriesSplit(3).split(order), strict=True):
+        n_validation = int(np.ceil(0.3 * len(train)))
         np.testing.assert_array_equal(fold.test, np.sort(order[test]))
-        np.testing.assert_array_equal(fold.validation, np.sort(order[rest][-n_validation:]))
+        np.testing.assert_array_equal(fold.validation, np.sort(order[train][-n_validation:]))
     assert task.problem.dataset.n_features == 72
 
 

@@ -76,14 +76,14 @@ def test_it_is_the_slow_version(kind, seed, bins):
     trains = [np.arange(50), np.arange(20, 80)]
     encoder, inputs = encoder_and_inputs(X, trains, numeric=kind, bins=bins)
     assert encoder.numeric.tolist() == [0, 1, 2, 5]
-    assert encoder.others.tolist() == [3, 4]
+    assert encoder.untouched.tolist() == [3, 4]
     x = np.stack([standardised(X, train) for train in trains])
     encoded = np.asarray(encoder.encode(x.astype(np.float32), inputs))
     assert encoded.shape == (2, 80, encoded_width(encoder.features, X))
     for member, train in enumerate(trains):
         columns = [slow(x[member][:, c], train, kind, bins) for c in encoder.numeric]
-        kept = np.clip(x[member][:, encoder.others], -CLIP, CLIP)
-        expected = np.concatenate([kept, *columns], axis=1)
+        plain = np.clip(x[member][:, encoder.untouched], -CLIP, CLIP)
+        expected = np.concatenate([plain, *columns], axis=1)
         # A cell on an edge of a narrow bin may fall on either side of it.
         assert np.isclose(encoded[member], expected, atol=2e-3).mean() > 0.999
 
@@ -110,10 +110,10 @@ def test_only_training_rows_are_seen(kind):
     changed = X.copy()
     # Values that no training row of the first member has.
     changed[50:, encoder.numeric] = X[50:, encoder.numeric] * 7 - 3
-    other, _ = encoder_and_inputs(changed, trains, numeric=kind)
-    np.testing.assert_array_equal(encoder.lower[0], other.lower[0])
-    np.testing.assert_array_equal(encoder.inverse[0], other.inverse[0])
-    assert not np.array_equal(encoder.lower[1], other.lower[1])
+    changed_encoder, _ = encoder_and_inputs(changed, trains, numeric=kind)
+    np.testing.assert_array_equal(encoder.lower[0], changed_encoder.lower[0])
+    np.testing.assert_array_equal(encoder.inverse[0], changed_encoder.inverse[0])
+    assert not np.array_equal(encoder.lower[1], changed_encoder.lower[1])
 
 
 def test_nothing_to_encode():

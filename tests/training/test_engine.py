@@ -286,17 +286,19 @@ def test_an_ensemble_has_the_mean_probabilities_of_its_networks(problem):
     engine = problem.engine(members)
     alone = engine.fit(members, strategy, keys)
     several = (strategy, make_strategy("cost"))
-    both = engine.fit(members, several, keys, ensemble=3)
+    ensembles = engine.fit(members, several, keys, ensemble=3)
     assert_same_bits(engine.fit(members, strategy, keys, ensemble=1), alone)
     seeds = [[derive_seed(m.seed, "ensemble", number) for m in members] for number in (1, 2)]
-    others = [
+    separately = [
         engine.fit(
-            [replace(m, seed=s) for m, s in zip(members, each, strict=True)], strategy, keys
+            [replace(m, seed=s) for m, s in zip(members, member_seeds, strict=True)],
+            strategy,
+            keys,
         )
-        for each in seeds
+        for member_seeds in seeds
     ]
-    for position, outcome in enumerate(both[:3]):
-        networks = [alone[position], *(outcomes[position] for outcomes in others)]
+    for position, outcome in enumerate(ensembles[:3]):
+        networks = [alone[position], *(outcomes[position] for outcomes in separately)]
         assert not np.array_equal(networks[0].test, networks[1].test)
         for part in ("validation", "test"):
             mean = np.mean([getattr(n, part).astype(np.float64) for n in networks], axis=0)
@@ -304,8 +306,8 @@ def test_an_ensemble_has_the_mean_probabilities_of_its_networks(problem):
         # The first one is what is trained without an ensemble.
         np.testing.assert_array_equal(outcome.loss, alone[position].loss)
         assert outcome.epochs == alone[position].epochs
-    assert len(both) == 6
-    assert not np.array_equal(both[3].test, both[0].test)
+    assert len(ensembles) == 6
+    assert not np.array_equal(ensembles[3].test, ensembles[0].test)
 
 
 def test_an_ensemble_fails_with_one_of_its_networks(problem):

@@ -80,9 +80,9 @@ def test_the_scale_of_weights_changes_nothing(problem):
         )
         assert_close(second, first, atol=1e-5)
         np.testing.assert_allclose(second[0].monitor, first[0].monitor, rtol=1e-5)
-        for one, other in zip(second, first, strict=True):
-            shares = one.trained_on.class_shares
-            np.testing.assert_allclose(shares, other.trained_on.class_shares, rtol=1e-5)
+        for second_outcome, first_outcome in zip(second, first, strict=True):
+            shares = second_outcome.trained_on.class_shares
+            np.testing.assert_allclose(shares, first_outcome.trained_on.class_shares, rtol=1e-5)
             assert shares.sum() == pytest.approx(1)
 
 
@@ -110,16 +110,18 @@ def test_whole_weights_equal_repeated_rows_at_full_batch(problem, name):
     )
     for monitor in ("natural", "balanced"):
         outcomes = []
-        for each, one in ((weighted(problem, weights), member), (many, many_member)):
+        for small, network in ((weighted(problem, weights), member), (many, many_member)):
             training = short_training(
                 epochs=4,
-                batch_size=len(one.training.rows),
+                batch_size=len(network.training.rows),
                 stop="early",
                 start_from_epoch=0,
                 monitor=monitor,
                 learning_rate=0.01,
             )
-            (outcome,) = each.engine([one], dropout=0.0).fit([one], make_strategy(name), training)
+            (outcome,) = small.engine([network], dropout=0.0).fit(
+                [network], make_strategy(name), training
+            )
             outcomes.append(outcome)
         few, full = outcomes
         np.testing.assert_allclose(few.loss, full.loss, rtol=1e-5)
