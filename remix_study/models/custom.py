@@ -62,7 +62,7 @@ def import_builder(name: str, kind: str, *, allow_plugins: bool) -> Callable[...
             )
     except UsageError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # Importing runs the user's own code, which may raise anything.
         reason = f"{type(error).__name__}: {error}"
         raise UsageError(f'{kind} "{name}" cannot be imported ({reason})') from error

@@ -129,7 +129,7 @@ def import_metric(name: str, metric: OwnMetric) -> Callable[..., Any]:
     where = f'metrics.{name}.function: "{metric.function}"'
     try:
         imported = getattr(importlib.import_module(module), function)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # Importing runs the user's own code, which may raise anything.
         reason = f"{type(error).__name__}: {error}"
         raise StudyFileError(f"{where} cannot be imported ({reason})") from error
@@ -152,7 +152,7 @@ def _own_score(
         # Copies: what it does to them must not reach other scores.
         value = function(y.copy(), np.array(probabilities), **keywords)
         number = float(value)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise MembersFailed(f"{where}: {type(error).__name__}: {error}") from error
     if isinstance(value, str | bool) or math.isinf(number):
         raise MembersFailed(f"{where} returned {value!r}, which is no number")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from importlib.util import find_spec
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from remix_study.batches.losses import chosen_class_weights, class_weights, count_rows
 from remix_study.batches.plan_summary import PlanSummary
+from remix_study.batches.strategies import STRATEGIES
 from remix_study.data.problems import Problem
 from remix_study.errors import StudyFileError
 from remix_study.seeds import derive_seed
@@ -23,6 +25,8 @@ from remix_study.training.stacks import allowed_cores
 
 # Seconds between two looks at whether a signal has come.
 _PAUSE = 0.2
+# Names of strategies would be those of two methods.
+_NAME = r"[A-Za-z0-9][\w.-]*"
 # scikit-learn takes 32-bit seeds.
 _N_SEEDS = 2**32
 
@@ -42,6 +46,8 @@ def check_estimator(
             lacks what is needed, or it would run code of its own where that is forbidden.
     """
     where = f'search.estimators: "{estimator.name}"'
+    if estimator.name in STRATEGIES or not re.fullmatch(_NAME, estimator.name):
+        raise StudyFileError(f"{where}: take another name, of letters, digits, dots and dashes")
     if estimator.is_foreign and not allow_plugins:
         raise StudyFileError(
             f"{where} would run code of its own, which --no-plugins forbids; use a built-in one "
@@ -57,7 +63,7 @@ def check_estimator(
         model = _make(estimator, 0)
     except StudyFileError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # Importing and making it runs code of other packages, which may raise anything.
         reason = f"{type(error).__name__}: {error}"
         raise StudyFileError(f"{where} cannot be made from {estimator.path} ({reason})") from error

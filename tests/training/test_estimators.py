@@ -130,6 +130,8 @@ def test_a_signal_ends_the_fits(rows):
         (Estimator("a", "sklearn.ensemble.NoForest"), "cannot be made from"),
         (Estimator("a", "sklearn.dummy.DummyClassifier", {"depth": 3}), "cannot be made from"),
         (Estimator("a", "Forest"), "write class as"),
+        (Estimator("remix", "sklearn.dummy.DummyClassifier"), "take another name"),
+        (Estimator("a b", "sklearn.dummy.DummyClassifier"), "take another name"),
         (Estimator("a", "no_such_package.Forest"), "No module named"),
         (
             Estimator("k", "sklearn.neighbors.KNeighborsClassifier", weighted=True),
@@ -150,6 +152,13 @@ def test_code_of_ones_own_needs_permission_and_scikit_learns_does_not():
     check_estimator(
         Estimator("trees", "sklearn.ensemble.ExtraTreesClassifier"), allow_plugins=False
     )
+
+
+def test_a_module_that_ends_the_process_when_it_is_imported_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "ends_the_process.py").write_text("import sys\nsys.exit(3)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(StudyFileError, match="cannot be made from"):
+        check_estimator(Estimator("mine", "ends_the_process.Forest"), allow_plugins=True)
 
 
 def test_an_estimator_whose_package_is_missing_says_what_to_install(monkeypatch):
