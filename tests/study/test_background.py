@@ -61,4 +61,4 @@ def test_a_process_ends_although_a_call_goes_on():
 @pytest.fixture(autouse=True)
 def _no_calls_left():
     yield
-    background._left.clear()
+    background._abandoned.clear()
