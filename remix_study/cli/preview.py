@@ -14,7 +14,7 @@ from remix_study.data.memory import as_gigabytes
 from remix_study.models.building import resolved_options
 from remix_study.study.checks import check_study
 from remix_study.study.configurations import label_of, planned_configurations
-from remix_study.study.fingerprint import planned_work, used_keys
+from remix_study.study.fingerprint import planned_work
 from remix_study.study.size_check import largest_need, size_notes
 from remix_study.study.task import Task
 from remix_study.study.task_preparation import prepare_tasks, search_tasks
@@ -111,7 +111,7 @@ def _keys(task: Task) -> Keys:
         "model": {"name": study.model.name, **options, **ensemble},
         "features": {} if task.problem.dataset.has_images else _features(study.model),
         "training": training,
-        **({"decision": used_keys(study.decision)} if study.decision.costs else {}),
+        **{name: used for name in ("decision", "report") if (used := _used_keys(study, name))},
         **{f"metrics.{name}": msgspec.to_builtins(keys) for name, keys in study.metrics.items()},
         **_search_keys("search", study.search),
         **(_search_keys("search.then", study.then) if study.then else {}),
@@ -150,6 +150,13 @@ def _search_keys(name: str, search: Search) -> dict[str, Any]:
             **space.parts,
             **space.settings,
         },
+    }
+
+
+def _used_keys(study: Study, table: str) -> dict[str, Any]:
+    """Keys of a table that the study file uses."""
+    return {
+        key: value for key, value in msgspec.to_builtins(getattr(study, table)).items() if value
     }
 
 

@@ -27,7 +27,7 @@ from remix_study.metrics import (
 )
 from remix_study.report import formatting
 from remix_study.report.page_model import Answer
-from remix_study.results.bootstrap import DRAWS
+from remix_study.results.resampled_scores import DRAWS
 
 _FUNCTIONS: Mapping[str, Any] = {
     **{

@@ -16,15 +16,15 @@ from remix_study.batches.losses import LOSSES, RowWeights
 from remix_study.batches.samplers import SMOTE_SAMPLERS
 from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.metrics import BUILT_IN_METRICS, CLASS_METRICS, CORE_METRICS, METRICS, score
-from remix_study.results.bootstrap import study_costs
+from remix_study.results.aims import G_MEAN, study_costs
 from remix_study.results.columns import Record, frame_of, grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.effects import Difference
 from remix_study.results.methods import CorrectedMethod, Method, nearest_alphas
 from remix_study.results.probabilities import (
+    SAME_PRIOR,
     ProbabilityReader,
     balanced,
-    choose_tilt,
     fit_temperature,
     scored_prior,
     study_class_weights,
@@ -32,15 +32,13 @@ from remix_study.results.probabilities import (
     to_prior,
     with_temperature,
 )
+from remix_study.results.thresholds import best_tilt
 
 DIVIDED = "baseline / prior"
 """Label of the method that divides the baseline's probabilities by the class shares."""
 
 THRESHOLD = "baseline + threshold"
 """Label of the method that decides by the threshold with the best validation g-mean."""
-
-SAME_PRIOR = 0.05
-"""Class shares within this relative distance of the natural ones are not corrected."""
 
 
 def corrected_methods(
@@ -282,7 +280,7 @@ def _corrected(
         suffix = f", {source.settings}" if source.settings else ""
         return {
             DIVIDED + suffix: balanced(p, natural),
-            THRESHOLD + suffix: tilt(p, natural, choose_tilt(y, learnt, natural, weights)),
+            THRESHOLD + suffix: tilt(p, natural, best_tilt(y, learnt, natural, G_MEAN, weights)),
             f"{source.label} + temperature": with_temperature(
                 p, fit_temperature(y, learnt, weights=weights)
             ),

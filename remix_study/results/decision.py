@@ -2,10 +2,11 @@
 
 Validation parts choose, test parts report. A score counts in units of its metric's region of
 practical equivalence, so that several objectives add up: the utility of a form on a fold is the
-sum over the objectives of score / region, errors negative. Each method competes in the form with
-the best mean utility. Among the methods within one corrected standard error of the best one, the
-simplest is chosen: reference estimators before networks, networks in the order of
-`SIMPLEST_FIRST`, probabilities as trained before corrected ones.
+sum over the objectives of score / region, errors negative. Where errors have costs, the expected
+cost takes the place of the objectives. Each method competes in its form of the best mean utility.
+Among the methods within one corrected standard error of the best one, the simplest is chosen:
+reference estimators before networks, networks in the order of `SIMPLEST_FIRST`, probabilities as
+trained before corrected ones.
 """
 
 from __future__ import annotations
@@ -14,34 +15,30 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from remix_study.metrics import PUBLISHED_METRICS, better_sign
+from remix_study.metrics import PUBLISHED_METRICS
+from remix_study.results.aims import COST, Aim, aim_of
 from remix_study.results.comparison import Comparison
 from remix_study.results.effects import Effects, Score
-from remix_study.results.equivalence import FEWEST_FOLDS, Word, compare, rope_of, word_of
+from remix_study.results.equivalence import FEWEST_FOLDS, Word, compare, word_of
+from remix_study.results.form_choice import choose, has_scores
 from remix_study.results.form_draws import bootstrap_of_forms
 from remix_study.results.form_summary import form_of
 from remix_study.results.forms import Form, forms_of
-from remix_study.results.intervals import (
-    Interval,
-    corrected_interval,
-    influence_ratio,
-    paired_interval,
-)
-from remix_study.results.methods import SIMPLEST_FIRST, Method
+from remix_study.results.intervals import Interval, corrected_interval
+from remix_study.results.methods import Method
 from remix_study.results.probabilities import ProbabilityReader
+from remix_study.results.regions import constant_costs, region_of
 
 RARE_METRICS = ("precision", "recall", "average_precision")
 """Scores of the rare class that a decision shows beside its objectives."""
 
-_SIMPLEST_ESTIMATORS = ("logistic-regression", "hist-gradient-boosting", "random-forest")
 _SHOWN_TRAINING = ("batch_size", "learning_rate", "epochs", "stop")
-_FORMS = ("as trained", "equal shares", "natural shares", "threshold")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +50,13 @@ class Decision:
         entries: Every method with scores on all folds in its best form, the best one first, by
             validation utility.
         chosen: The simplest one within one standard error of the best.
+        aim: What methods are compared in, and what thresholds are for.
     """
 
     comparison: Comparison
     entries: tuple[Form, ...]
     chosen: Form
+    aim: Aim
 
     @cached_property
     def words(self) -> Mapping[str, Mapping[str, Word]]:
@@ -70,7 +69,13 @@ class Decision:
 
     @property
     def objectives(self) -> tuple[str, ...]:
-        return tuple(m for m in self.comparison.objectives if m in self.chosen.scores["test"])
+        """Metrics that methods are compared in: the study's objectives, or what errors cost."""
+        return tuple(m for m in self.aim.metrics if m in self.chosen.scores["test"])
+
+    @cached_property
+    def regions(self) -> Mapping[str, float]:
+        """Half the width of the region of practical equivalence of each objective."""
+        return {metric: region_of(self.comparison, metric) for metric in self.objectives}
 
     @property
     def practically_equal(self) -> tuple[str, ...]:
@@ -144,14 +149,27 @@ class Decision:
     def threshold(self) -> float | None:
         """Probability from which on the rare class is predicted; None with more classes.
 
-        It is of the probabilities that the chosen form gives: half where they decide as they are,
-        else the median of the folds' thresholds.
+        It is of the probabilities that the chosen form gives: the one that validation rows choose,
+        else the one that right probabilities ask for, one half where errors have no costs.
         """
         if len(self.comparison.info["classes"]) != 2:
             return None
-        if self.chosen.name == "threshold":
-            return float(np.median(self.chosen.thresholds))
-        return 0.5
+        if self.chosen.threshold is not None:
+            return self.chosen.threshold
+        return self.aim.usual_threshold
+
+    @property
+    def expected_cost(self) -> Score | None:
+        """Mean cost of a test row under the chosen form; None where errors have no costs."""
+        return None if self.aim.costs is None else self.mean(self.chosen, COST)
+
+    @property
+    def constant_costs(self) -> Mapping[str, float]:
+        """Class -> cost of a row where every row is decided for it; none without costs."""
+        if self.aim.costs is None:
+            return {}
+        costs = constant_costs(self.comparison, self.aim.costs).tolist()
+        return dict(zip(self.comparison.info["classes"], costs, strict=True))
 
     def mean(self, form: Form, metric: str) -> Score | None:
         """Mean test score of an entry with its interval; None where it has none."""
@@ -179,11 +197,13 @@ class Decision:
         """How one entry compares with another on test parts."""
         first, second = form.scores["test"][metric], against.scores["test"][metric]
         difference = self.difference(form, against, metric)
-        return word_of(compare(first, second, metric, self.comparison.ratio, difference))
+        rope = self.regions.get(metric)
+        return word_of(compare(first, second, metric, self.comparison.ratio, difference, rope))
 
     def shown_metrics(self) -> tuple[str, ...]:
         """Metrics of the decision's table: objectives, core metrics, those of the rare class."""
-        names = dict.fromkeys((*self.comparison.objectives, *PUBLISHED_METRICS, *RARE_METRICS))
+        objectives = self.aim.metrics, self.comparison.objectives
+        names = dict.fromkeys((*chain(*objectives), *PUBLISHED_METRICS, *RARE_METRICS))
         return tuple(name for name in names if name in self.chosen.scores["test"])
 
 
@@ -219,47 +239,20 @@ def decide(
     if not methods:
         return None
 
-    def utility(form: Form) -> float:
-        return float(_utility(comparison, form).mean())
-
-    def best_form(method: Method) -> Form:
-        forms = forms_of(comparison, method, probabilities)
-        stored = summaries.get(method.run, {}).get("form")
-        return max([*forms, *([form_of(method, stored)] if stored else [])], key=utility)
-
-    best_forms = [best_form(method) for method in methods]
-    entries = sorted(best_forms, key=utility, reverse=True)
-    trained = [form for form in entries if not comparison.untrained(form.method.label)] or entries
-    near = [form for form in trained if _is_near(comparison, form, trained[0])]
-    return Decision(comparison, tuple(entries), min(near, key=_simplicity))
+    forms = [_forms_of(comparison, method, probabilities, summaries) for method in methods]
+    aim = aim_of(comparison.info)
+    if not all(any(has_scores(form, aim.metrics) for form in of_method) for of_method in forms):
+        # Costs of decisions that neither training stored nor probabilities are there for.
+        aim = Aim(comparison.objectives)
+    return Decision(comparison, *choose(comparison, forms, aim.metrics), aim)
 
 
-def _utility(comparison: Comparison, form: Form) -> pd.Series[float]:
-    """Validation utility by fold, in regions of practical equivalence."""
-    scores = form.scores["validation"]
-    total: Any = sum(
-        better_sign(metric) * scores[metric] / rope_of(metric) for metric in comparison.objectives
-    )
-    return total  # type: ignore[no-any-return]
-
-
-def _is_near(comparison: Comparison, form: Form, best: Form) -> bool:
-    """Whether a form is within one corrected standard error of the best one on validation parts.
-
-    The error is that of their difference; with fewer than two folds there is none.
-    """
-    folds = comparison.trained_folds(best.method)
-    ratio = influence_ratio(
-        folds["n_train"], folds["n_validation"], folds["n_validation"], early_stopping=False
-    )
-    gap = paired_interval(_utility(comparison, best), _utility(comparison, form), ratio)
-    return bool(form is best or gap.mean <= gap.standard_error)
-
-
-def _simplicity(form: Form) -> tuple[int, int, int]:
-    """Sort key, the simplest first; `min` takes the better one of equals."""
-    method = form.method
-    names = _SIMPLEST_ESTIMATORS if method.is_estimator else SIMPLEST_FIRST
-    name = method.strategy.removesuffix("-weighted")
-    place = names.index(name) if name in names else len(names)
-    return int(not method.is_estimator), place, _FORMS.index(form.name)
+def _forms_of(
+    comparison: Comparison,
+    method: Method,
+    probabilities: ProbabilityReader | None,
+    summaries: Mapping[int, Mapping[str, Any]],
+) -> list[Form]:
+    stored = summaries.get(method.run, {}).get("form")
+    forms = forms_of(comparison, method, probabilities)
+    return [*forms, *([form_of(method, stored)] if stored else [])]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from remix_study.results.aims import report_keys
 from remix_study.results.columns import Record, frame_of
 from remix_study.results.decision import Decision
 from remix_study.results.forms import Form
@@ -24,7 +25,7 @@ def as_json(decision: Decision) -> dict[str, Any]:
     def label(form: Form | None) -> str | None:
         return form.label if form else None
 
-    return {
+    answer = {
         "problem": decision.comparison.name,
         "method": chosen.method.label,
         "form": chosen.name,
@@ -40,6 +41,13 @@ def as_json(decision: Decision) -> dict[str, Any]:
         "prior": chosen.prior,
         "did_not_train": list(decision.did_not_train),
     }
+    if decision.expected_cost:
+        answer["costs"] = report_keys(decision.comparison.info, "costs")
+        answer["expected_cost"] = decision.expected_cost.mean
+        answer["cost_of_always"] = dict(decision.constant_costs)
+    if decision.aim.floor:
+        answer["floor"] = dict([decision.aim.floor])
+    return answer
 
 
 def table(decisions: Sequence[Decision]) -> pd.DataFrame:

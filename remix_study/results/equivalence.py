@@ -47,6 +47,7 @@ def compare(
     metric: str,
     ratio: float,
     difference: Interval | None = None,
+    rope: float | None = None,
 ) -> Posterior | None:
     """The posterior of two methods' mean difference in a metric, first minus second.
 
@@ -59,12 +60,13 @@ def compare(
         metric: What they are scores of.
         ratio: n_test / n_train of the corrected standard error.
         difference: Of their means, where it has been computed.
+        rope: As for :func:`posterior_of`.
     """
     first, second = first.align(second, join="inner")
     worst = find_metric(metric).worst
     if ((first == worst) & (second == worst)).mean() > 0.5:
         return None
-    return posterior_of(difference or paired_interval(first, second, ratio), metric)
+    return posterior_of(difference or paired_interval(first, second, ratio), metric, rope)
 
 
 def posterior_of(difference: Interval, metric: str, rope: float | None = None) -> Posterior | None:
@@ -78,7 +80,8 @@ def posterior_of(difference: Interval, metric: str, rope: float | None = None) -
     if difference.folds < FEWEST_FOLDS and not difference.draws:
         return None
     reach = rope_of(metric) if rope is None else rope
-    mean = better_sign(metric) * difference.mean if metric in ROPES else difference.mean
+    is_known = metric in METRICS or metric in ROPES
+    mean = better_sign(metric) * difference.mean if is_known else difference.mean
     if difference.standard_error == 0:
         # Every fold, or draw, has the same difference.
         return Posterior(

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.results.bootstrap import Bootstrap, Correction
-from remix_study.results.forms import Form
+from remix_study.results.bootstrap import Bootstrap, Correction, DecideRows
+from remix_study.results.forms import Decide, Form
 from remix_study.results.probabilities import to_prior
 
 
@@ -25,9 +25,13 @@ def bootstrap_of_forms(bootstrap: Bootstrap | None, forms: Sequence[Form]) -> Bo
 
         return correct
 
-    return replace(
-        bootstrap,
-        corrections={f.label: (f.method.run, correction(f)) for f in forms if f.moves},
-        only_classes=frozenset(f.label for f in forms if f.name == "threshold"),
-        _cache={},
-    )
+    def decision(form: Form, decide: Decide) -> DecideRows:
+        def decided(place: tuple[int, int]) -> NDArray[np.intp]:
+            return decide(place, bootstrap.probabilities(form.method.run, *place, "test")[2])
+
+        return decided
+
+    runs = dict(bootstrap.runs) | {form.label: form.method.run for form in forms}
+    corrections = {f.label: (f.method.run, correction(f)) for f in forms if f.moves}
+    decisions = {f.label: decision(f, f.decide) for f in forms if f.decide}
+    return replace(bootstrap, runs=runs, corrections=corrections, decisions=decisions, _cache={})

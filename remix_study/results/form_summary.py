@@ -17,7 +17,8 @@ def form_as_json(form: Form, metrics: Collection[str]) -> dict[str, Any]:
     return {
         "name": form.name,
         "prior": form.prior,
-        "thresholds": list(form.thresholds),
+        "threshold": form.threshold,
+        "has_floor": form.has_floor,
         "folds": [[int(number) for number in fold] for fold in form.scores["test"].index],
         "scores": {
             part: frame[[name for name in frame if name in metrics]].to_dict("list")
@@ -38,5 +39,6 @@ def form_of(method: Method, content: Mapping[str, Any]) -> Form:
             part: pd.DataFrame(scores, index, dtype=np.float64)
             for part, scores in content["scores"].items()
         },
-        thresholds=tuple(content["thresholds"]),
+        threshold=content.get("threshold"),
+        has_floor=content.get("has_floor", True),
     )

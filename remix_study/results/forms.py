@@ -1,36 +1,39 @@
 """Forms of a method: its probabilities as trained, brought to other class shares, or with a
 threshold, scored on validation and test parts.
 
-What is fitted, the threshold, is cross-fitted within the validation part before it competes: it is
-chosen on one half and scored on the other, so that a form with something to fit has no advantage.
-On the test part it is chosen with the whole validation part.
+What is fitted, the threshold, is cross-fitted within the validation parts before it competes: it
+is chosen on one half of the rows and scored on the other, so that a form with something to fit has
+no advantage.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from remix_study.batches.losses import LOSSES, RowWeights
-from remix_study.metrics import (
-    BUILT_IN_METRICS,
-    CLASS_METRICS,
-    METRICS,
-    STANDARD_METRICS,
-    score,
-)
-from remix_study.metrics import SMALLEST as LEAST_PROBABILITY
-from remix_study.metrics.class_scores import class_scores, confusion_of
-from remix_study.results.bootstrap import study_costs
+from remix_study.batches.losses import LOSSES
+from remix_study.metrics import BUILT_IN_METRICS
+from remix_study.metrics.class_scores import RARE, confusion_of
+from remix_study.results.aims import Aim, aim_of
 from remix_study.results.comparison import Comparison
-from remix_study.results.corrections import SAME_PRIOR
+from remix_study.results.form_scores import (
+    Place,
+    Rows,
+    Scores,
+    decision_scores,
+    frames_of,
+    halves,
+    moved_scores,
+    stored_rows,
+)
 from remix_study.results.methods import Method
 from remix_study.results.probabilities import (
+    SAME_PRIOR,
+    Part,
     ProbabilityReader,
     read_folds,
     scored_prior,
@@ -38,23 +41,16 @@ from remix_study.results.probabilities import (
     tilt,
     to_prior,
 )
-from remix_study.results.tilts import OF_RECALLS, best_tilt
+from remix_study.results.thresholds import PooledRows, best_tilt
 
 FormName = Literal["as trained", "equal shares", "natural shares", "threshold"]
 Prior = Literal["natural", "equal", "neither"]
-Scores = Mapping[str, pd.DataFrame]
-"""Part ("validation" or "test") -> (folds, metrics) frame."""
-
-Rows = dict[str, dict[tuple[int, int], dict[str, float]]]
-"""Part -> (repeat, fold) -> metric -> score."""
-
-Part = tuple[NDArray[Any], NDArray[np.int32], NDArray[np.float64], RowWeights]
-"""(n,) row ids, (n,) class codes, (n, K) probabilities, (n,) weights or None."""
 
 Move = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Class shares (K,) that probabilities are divided by, and those that they are multiplied by."""
 
-Read = Mapping[tuple[int, int], Mapping[str, Part]]
+Decide = Callable[[Place, NDArray[np.float64]], NDArray[np.intp]]
+"""Takes a place and the probabilities (n, K) of its test part as trained; returns classes (n,)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,18 +65,22 @@ class Form:
         prior: The class shares that its probabilities are for; those of losses that only lean
             towards equal shares are for ``neither``.
         scores: By part, fold and metric.
-        thresholds: Of a binary problem the probability of the rare class, as trained, from which
-            on it is predicted; one a fold.
+        threshold: Of a binary problem the probability of the rare class, as trained, from which
+            on it is predicted, chosen on the validation rows of all folds.
+        has_floor: Whether that threshold reaches the floor on these rows; True without a floor.
         moves: Place -> class shares that probabilities as trained are divided by, and those that
-            they are multiplied by; empty as trained.
+            they are multiplied by; empty where they stay as trained.
+        decide: How classes are predicted, where it is not by the largest probability.
     """
 
     method: Method
     name: FormName
     prior: Prior
     scores: Scores
-    thresholds: tuple[float, ...] = ()
-    moves: Mapping[tuple[int, int], Move] = field(default_factory=dict)
+    threshold: float | None = None
+    has_floor: bool = True
+    moves: Mapping[Place, Move] = field(default_factory=dict)
+    decide: Decide | None = None
 
     @property
     def label(self) -> str:
@@ -97,176 +97,194 @@ class Form:
 def forms_of(
     comparison: Comparison, method: Method, probabilities: ProbabilityReader | None
 ) -> list[Form]:
-    """All forms of a method that has scores on every fold; without probabilities the first one."""
+    """All forms of a method that has scores on every fold; without probabilities the first one.
+
+    Where errors have costs, every form decides by least expected cost, and of probabilities for
+    other class shares than those of the data the corrected ones compete. With a floor only the
+    form with a threshold does.
+    """
+    aim = aim_of(comparison.info)
     folds = comparison.trained_folds(method).to_dict("records")
     priors = [_prior(comparison, method, fold) for fold in folds]
-    prior = _name_of(method, priors, folds)
-    stored = _stored_rows(comparison, method)
-    forms = [Form(method, "as trained", prior, _frames(stored))]
+    natural = [np.asarray(fold["natural_prior"], dtype=np.float64) for fold in folds]
+    prior = _name_of(method, priors, natural)
+    stored = stored_rows(comparison, method)
+    as_trained = Form(method, "as trained", prior, frames_of(stored))
     # A metric of the user's own is computed in training alone.
-    if probabilities is None or not folds or not {*comparison.objectives} <= {*BUILT_IN_METRICS}:
-        return forms
+    if probabilities is None or not folds or not {*aim.metrics} <= {*BUILT_IN_METRICS}:
+        return [as_trained]
     places = [(int(fold["repeat"]), int(fold["fold"])) for fold in folds]
     if not (read := read_folds(probabilities, method.run, places)):
-        return forms
-    if prior != "equal" and all((learnt > 0).all() for learnt in priors):
-        equal = [np.full(len(learnt), 1 / len(learnt)) for learnt in priors]
-        rows = _moved_rows(comparison, stored, read, priors, equal)
-        moves = dict(zip(read, zip(priors, equal, strict=True), strict=True))
-        forms.append(Form(method, "equal shares", "equal", _frames(rows), (), moves))
-    if prior == "equal":
-        natural = [_shares(fold) for fold in folds]
-        rows = _moved_rows(comparison, stored, read, priors, natural)
-        moves = dict(zip(read, zip(priors, natural, strict=True), strict=True))
-        forms.append(Form(method, "natural shares", "natural", _frames(rows), (), moves))
-    if criterion := next((m for m in comparison.objectives if m in CLASS_METRICS), None):
-        rows, thresholds, moves = _threshold_rows(stored, read, folds, criterion)
-        forms.append(Form(method, "threshold", prior, _frames(rows), thresholds, moves))
+        return [as_trained]
+    scorer = _Scorer(comparison, aim, method, prior, stored, read)
+    n_classes = len(comparison.info["classes"])
+    forms = []
+    if aim.floor is None:
+        forms += scorer.without_threshold(priors, natural)
+        if aim.costs is None:
+            forms.insert(0, as_trained)
+    if n_classes == 2 and aim.has_thresholds:
+        forms.append(scorer.with_threshold())
+    elif aim.criterion:
+        forms.append(scorer.with_tilts(natural))
     return forms
-
-
-def _stored_rows(comparison: Comparison, method: Method) -> Rows:
-    rows: Rows = {"validation": {}, "test": {}}
-    for (part, metric), frame in comparison.scores.items():
-        if metric in METRICS and method.label in frame:
-            for place, value in zip(frame.index, frame[method.label].to_numpy(), strict=True):
-                rows[part].setdefault(place, {})[metric] = float(value)
-    return rows
-
-
-def _shares(fold: Mapping[Any, Any]) -> NDArray[np.float64]:
-    return np.asarray(fold["natural_prior"], dtype=np.float64)
 
 
 def _prior(comparison: Comparison, method: Method, fold: Mapping[Any, Any]) -> NDArray[np.float64]:
     """The class shares that probabilities of a fold are for."""
-    effective, weights = fold["effective_prior"], study_class_weights(comparison.info)
-    return scored_prior(effective, _shares(fold), method.loss, weights)
+    weights = study_class_weights(comparison.info)
+    return scored_prior(fold["effective_prior"], fold["natural_prior"], method.loss, weights)
 
 
 def _name_of(
-    method: Method, priors: Sequence[NDArray[np.float64]], folds: Sequence[Mapping[Any, Any]]
+    method: Method, priors: Sequence[NDArray[np.float64]], natural: Sequence[NDArray[np.float64]]
 ) -> Prior:
-    if not folds or LOSSES[method.loss] == "towards balanced":
+    if not priors or LOSSES[method.loss] == "towards balanced":
         return "neither"
-    mean = np.stack(priors).mean(axis=0)
-    natural = np.stack([_shares(fold) for fold in folds]).mean(axis=0)
+    mean, shares = np.stack(priors).mean(axis=0), np.stack(natural).mean(axis=0)
     if np.abs(mean * len(mean) - 1).max() <= SAME_PRIOR:
         return "equal"
-    return "natural" if np.abs(mean / natural - 1).max() <= SAME_PRIOR else "neither"
+    return "natural" if np.abs(mean / shares - 1).max() <= SAME_PRIOR else "neither"
 
 
-def _moved_rows(
-    comparison: Comparison,
-    stored: Rows,
-    read: Read,
-    sources: Iterable[NDArray[np.float64]],
-    targets: Iterable[NDArray[np.float64]],
-) -> Rows:
-    """Scores of probabilities that are brought from one prior to another, fold by fold."""
-    rows: Rows = {"validation": {}, "test": {}}
-    for (place, parts), source, target in zip(read.items(), sources, targets, strict=True):
-        for part, (_, y, p, weights) in parts.items():
-            moved = to_prior(p, source, target)
-            rows[part][place] = _scored(comparison, y, moved, weights, stored[part][place])
-    return rows
+Decided = Callable[[Place, str, NDArray[np.float64]], NDArray[np.intp]]
+"""Takes a place, a part and its probabilities (n, K) after any move; returns classes (n,)."""
 
 
-def _threshold_rows(
-    stored: Rows, read: Read, folds: Sequence[Mapping[Any, Any]], criterion: str
-) -> tuple[Rows, tuple[float, ...], dict[tuple[int, int], Move]]:
-    """Scores, thresholds and moves of the tilts with the best value of a metric on validation."""
-    rows: Rows = {"validation": {}, "test": {}}
-    thresholds, moves = [], {}
-    for (place, parts), fold in zip(read.items(), folds, strict=True):
-        shares = _shares(fold)
-        ids, y, p, stored_weights = parts["validation"]
-        weights = np.ones(len(y)) if stored_weights is None else stored_weights
-        halves = _halves(ids, y)
-        decided = np.empty_like(p)
-        for chosen_on, scored in (halves, halves[::-1]):
-            amount = best_tilt(y[chosen_on], p[chosen_on], shares, criterion, weights[chosen_on])
-            decided[scored] = tilt(p[scored], shares, amount)
-        amount = best_tilt(y, p, shares, criterion, weights)
-        moves[place] = shares**amount, np.ones_like(shares)
-        _, y_test, p_test, of_test = parts["test"]
-        on_validation = _class_scores(y, decided, weights)
-        on_test = _class_scores(y_test, tilt(p_test, shares, amount), of_test)
-        for part, scores in (("validation", on_validation), ("test", on_test)):
-            rows[part][place] = stored[part][place] | scores
-        if len(shares) == 2:
-            odds = (shares[1] / shares[0]) ** amount
-            thresholds.append(float(odds / (1 + odds)))
-    return rows, tuple(thresholds), moves
+@dataclass(frozen=True, eq=False)
+class _Scorer:
+    """Makes the forms of one method from its stored scores and probabilities.
 
-
-def _halves(
-    ids: NDArray[Any], y: NDArray[np.int32]
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Two halves of the rows, each with half of the rows of every class, the same for all methods.
-
-    A class with one row is in the first half alone.
+    Attributes:
+        prior: The class shares that its probabilities are for.
+        stored: Scores as trained.
+        read: Place -> part -> its rows.
     """
-    first = np.zeros(len(y), bool)
-    for code in np.unique(y):
-        of_class = np.flatnonzero(y == code)
-        first[of_class[np.argsort(ids[of_class], kind="stable")][::2]] = True
-    return first, ~first
 
+    comparison: Comparison
+    aim: Aim
+    method: Method
+    prior: Prior
+    stored: Rows
+    read: Mapping[Place, Mapping[str, Part]]
 
-def _scored(
-    comparison: Comparison,
-    y: NDArray[np.int32],
-    p: NDArray[np.float64],
-    weights: RowWeights,
-    stored: Mapping[str, float],
-) -> dict[str, float]:
-    """Scores of probabilities that were brought to another prior.
+    def without_threshold(
+        self, priors: Sequence[NDArray[np.float64]], natural: Sequence[NDArray[np.float64]]
+    ) -> list[Form]:
+        """Probabilities for other class shares; with costs those for natural ones."""
+        can_move = all((shares > 0).all() for shares in priors)
+        equal = [np.full(len(shares), 1 / len(shares)) for shares in priors]
+        if self.aim.costs is None and self.prior != "equal":
+            return [self._moved("equal shares", "equal", priors, equal)] if can_move else []
+        is_known = LOSSES[self.method.loss] != "towards balanced"
+        if self.prior == "equal" or (self.prior == "neither" and is_known and can_move):
+            return [self._moved("natural shares", "natural", priors, natural)]
+        rows = self._rows(lambda _, __, p: self.aim.decide(p), {})
+        scores, decide = frames_of(rows), lambda _, p: self.aim.decide(p)
+        return [Form(self.method, "as trained", self.prior, scores, decide=decide)]
 
-    With two classes that changes no order of rows, so ranking scores are those as trained. Of the
-    others only objectives are computed: they take longest.
-    """
-    n_classes = p.shape[1]
-    is_asked = not {*_CALIBRATION, "cost"}.isdisjoint(comparison.objectives)
-    if is_asked or n_classes > 2 or weights is not None:
-        on_request = [m for m in comparison.objectives if m not in STANDARD_METRICS]
-        costs = study_costs(comparison.info)
-        return score(y, p, n_classes, on_request, sample_weight=weights, costs=costs)
-    half_squared = ((p - (y[:, None] == np.arange(n_classes))) ** 2).sum(axis=1) / 2
-    counts = np.bincount(y, minlength=n_classes)
-    briers = np.bincount(y, half_squared, n_classes)[counts > 0] / counts[counts > 0]
-    p_true = np.clip(p[np.arange(len(y)), y], LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
-    return {
-        **{name: stored[name] for name in _RANKING if name in stored},
-        "bbs": float(briers.mean()),
-        "brier": float(half_squared.mean()),
-        "log_loss": float(-np.log(p_true).mean()),
-        **_class_scores(y, p, None),
-    }
+    def with_threshold(self) -> Form:
+        """A threshold for two classes, chosen on the validation rows of all folds together."""
+        pool = PooledRows([parts["validation"] for parts in self.read.values()])
+        first, second = halves(pool.ids, pool.y)
+        of_rows = np.where(first, pool.choose(self.aim, second), pool.choose(self.aim, first))
+        crossed = pool.p >= of_rows
+        # A fold's test rows have no part in the choice of the threshold that they are scored with.
+        thresholds = {
+            place: pool.choose(self.aim, ~np.isin(pool.ids, parts["test"][0]))
+            for place, parts in self.read.items()
+        }
 
+        def decide(place: Place, p: NDArray[np.float64]) -> NDArray[np.intp]:
+            return (p[:, RARE] >= thresholds[place]).astype(np.intp)
 
-_RANKING = ("roc_auc", "average_precision", "average_precision_macro")
-_CALIBRATION = ("ece", "cwece")
+        threshold = pool.choose(self.aim)
+        return self._chosen(crossed, pool.p >= threshold, decide, threshold)
 
+    def with_tilts(self, natural: Iterable[NDArray[np.float64]]) -> Form:
+        """Tilts for more classes, each chosen on the validation rows of its fold."""
+        crossed, whole, tilts = [], [], {}
+        for (place, parts), shares in zip(self.read.items(), natural, strict=True):
+            ids, y, p, weights = parts["validation"]
+            decided = np.empty(len(y), np.intp)
+            for half in halves(ids, y):
+                of_half = None if weights is None else weights[half]
+                amount = best_tilt(y[half], p[half], shares, self.aim, of_half)
+                decided[~half] = tilt(p[~half], shares, amount).argmax(axis=1)
+            tilts[place] = shares, best_tilt(y, p, shares, self.aim, weights)
+            crossed.append(decided)
+            whole.append(tilt(p, *tilts[place]).argmax(axis=1))
 
-def _class_scores(
-    y: NDArray[np.int32], p: NDArray[np.float64], weights: RowWeights
-) -> dict[str, float]:
-    """Metrics of the predicted classes alone."""
-    weights = np.ones(len(y)) if weights is None else weights
-    confusion = confusion_of(y.astype(np.intp), p.argmax(axis=1), p.shape[1], weights)
-    recalls = confusion.recall()
-    present = recalls[np.isfinite(recalls)]
-    scores = {name: float(metric(present)) for name, metric in OF_RECALLS.items()}
-    return {name: float(value) for name, value in class_scores(confusion).items()} | scores
+        def decide(place: Place, p: NDArray[np.float64]) -> NDArray[np.intp]:
+            return np.asarray(tilt(p, *tilts[place]).argmax(axis=1), dtype=np.intp)
 
+        return self._chosen(np.concatenate(crossed), np.concatenate(whole), decide)
 
-def _frames(rows: Rows) -> Scores:
-    """Part -> (folds, metrics) frame of scores by (repeat, fold)."""
-    frames = {}
-    for part, by_fold in rows.items():
-        index = pd.MultiIndex.from_tuples(by_fold, names=["repeat", "fold"])
-        names = [name for name in next(iter(by_fold.values())) if name in METRICS]
-        values = [[scores.get(name, np.nan) for name in names] for scores in by_fold.values()]
-        frames[part] = pd.DataFrame(values, index, names, dtype=np.float64)
-    return frames
+    def _chosen(
+        self,
+        crossed: NDArray[Any],
+        whole: NDArray[Any],
+        decide: Decide,
+        threshold: float | None = None,
+    ) -> Form:
+        """The form of a rule that validation rows chose.
+
+        Args:
+            crossed: Classes (n,) that the validation rows of all folds are decided for, each by
+                the choice on the other half of them.
+            whole: The same by the choice on all of them.
+            decide: The rule for test parts.
+            threshold: Chosen on all rows.
+        """
+        validation = [parts["validation"] for parts in self.read.values()]
+        ends = np.cumsum([len(y) for _, y, _, _ in validation])[:-1]
+        crossed, whole = crossed.astype(np.intp), whole.astype(np.intp)
+        on_validation = dict(zip(self.read, np.split(crossed, ends), strict=True))
+        rows = self._rows(
+            lambda at, part, p: on_validation[at] if part == "validation" else decide(at, p), {}
+        )
+        weights = [np.ones(len(y)) if w is None else w for _, y, _, w in validation]
+        y = np.concatenate([y for _, y, _, _ in validation]).astype(np.intp)
+        n_classes = len(self.comparison.info["classes"])
+        matrix = confusion_of(y, whole, n_classes, np.concatenate(weights)).matrix
+        return Form(
+            method=self.method,
+            name="threshold",
+            prior=self.prior,
+            scores=frames_of(rows),
+            threshold=threshold,
+            has_floor=self.aim.has_reached_floor(matrix),
+            decide=decide,
+        )
+
+    def _moved(
+        self,
+        name: FormName,
+        prior: Prior,
+        sources: Iterable[NDArray[np.float64]],
+        targets: Iterable[NDArray[np.float64]],
+    ) -> Form:
+        """Probabilities that are brought from one prior to another, fold by fold."""
+        moves = dict(zip(self.read, zip(sources, targets, strict=True), strict=True))
+        rows = self._rows(lambda _, __, p: self.aim.decide(p), moves)
+
+        def decide(place: Place, p: NDArray[np.float64]) -> NDArray[np.intp]:
+            return self.aim.decide(to_prior(p, *moves[place]))
+
+        scores, rule = frames_of(rows), None if self.aim.costs is None else decide
+        return Form(self.method, name, prior, scores, moves=moves, decide=rule)
+
+    def _rows(self, decided: Decided, moves: Mapping[Place, Move]) -> Rows:
+        """Scores of all parts; those of probabilities as stored where nothing moves them."""
+        asked = {*self.comparison.objectives, *self.aim.metrics}
+        rows: Rows = {"validation": {}, "test": {}}
+        for place, parts in self.read.items():
+            for part, (_, y, p, weights) in parts.items():
+                scores: Mapping[str, float] = self.stored[part][place]
+                if place in moves:
+                    p = to_prior(p, *moves[place])
+                    scores = moved_scores(y, p, weights, scores, asked)
+                classes = decided(place, part, p)
+                of_classes = decision_scores(y, classes, p.shape[1], weights, self.aim.costs)
+                rows[part][place] = {**scores, **of_classes}
+        return rows

@@ -24,17 +24,18 @@ from remix_study.study import tables
 from remix_study.study.kept_probabilities import unpack_probabilities
 from remix_study.study.tables import unpack
 
-ProbabilityReader = Callable[
-    [int, int, int, str],
-    tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64], RowWeights],
-]
-"""Takes run, repeat, fold and part; returns (n,) row ids, (n,) class codes, (n, K) probabilities
-and (n,) weights of the rows, None where they have none.
+Part = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64], RowWeights]
+"""(n,) row ids, (n,) class codes, (n, K) probabilities and (n,) weights of the rows, None where
+they have none."""
 
-Parts are "validation" and "test"."""
+ProbabilityReader = Callable[[int, int, int, str], Part]
+"""Takes run, repeat, fold and part, which is "validation" or "test"."""
 
 SMALLEST = 1e-12  # Probabilities below this are raised to it before logarithms and divisions
 TILTS = np.linspace(0, 3, 121)  # Tilts to choose from
+
+SAME_PRIOR = 0.05
+"""Class shares within this relative distance of the natural ones are not corrected."""
 
 LOG_TEMPERATURES = (np.log(0.2), np.log(5.0))
 """Bounds of log temperatures: a few validation rows without any error would ask for zero."""
@@ -84,9 +85,7 @@ def probability_reader(
             packed = connection.execute(query).scalar_one_or_none()
         return None if packed is None else unpack(packed, np.float64)
 
-    def read(
-        run: int, repeat: int, fold: int, part: str
-    ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64], RowWeights]:
+    def read(run: int, repeat: int, fold: int, part: str) -> Part:
         if run in left_out:
             raise NotKept
         study_uuid, probabilities = packed_probabilities(run)
@@ -102,7 +101,7 @@ def probability_reader(
 
 def read_folds(
     read: ProbabilityReader, run: int, folds: Sequence[tuple[int, int]]
-) -> dict[tuple[int, int], dict[str, Any]]:
+) -> dict[tuple[int, int], dict[str, Part]]:
     """(repeat, fold) -> part -> what the reader returns; nothing where the run's are not kept."""
     try:
         return {
@@ -182,28 +181,6 @@ def tilt(probabilities: ArrayLike, prior: ArrayLike, amount: float) -> NDArray[n
     """
     powers = np.asarray(prior, dtype=np.float64) ** amount
     return to_prior(probabilities, powers, np.ones_like(powers))
-
-
-def choose_tilt(
-    y: ArrayLike, probabilities: ArrayLike, prior: ArrayLike, weights: RowWeights = None
-) -> float:
-    """Choose one of `TILTS`, with the best g-mean on these rows; among equals the nearest to 1."""
-    codes = np.asarray(y)
-    p = _logarithms(probabilities)
-    shifts = TILTS[:, None] * np.log(np.asarray(prior, dtype=np.float64))
-    scores = np.ones(len(TILTS))
-    for code in np.unique(codes):
-        # Of each class (tilts, rows), so that all tilts are decided at once.
-        logits = [
-            row - shift[:, None] for row, shift in zip(p[codes == code].T, shifts.T, strict=True)
-        ]
-        is_chosen = np.ones(logits[code].shape, np.bool_)
-        for other, logit in enumerate(logits):
-            is_chosen &= logits[code] > logit if other < code else logits[code] >= logit
-        of_class = None if weights is None else weights[codes == code]
-        scores *= np.average(is_chosen, axis=1, weights=of_class)
-    best = TILTS[scores == scores.max()]
-    return float(best[np.abs(best - 1).argmin()])
 
 
 def with_temperature(probabilities: ArrayLike, temperature: float) -> NDArray[np.float64]:

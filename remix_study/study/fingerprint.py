@@ -23,6 +23,7 @@ from remix_study.data.problems import Problem
 from remix_study.models.building import resolved_options
 from remix_study.study.configurations import encoded, label_of, planned_configurations
 from remix_study.study.constraints import parse_constraint
+from remix_study.study.scoring import requested_metrics
 from remix_study.study.search_configurations import n_trials
 from remix_study.study.search_parameters import kind_of
 from remix_study.study.tables import configuration_key, short_name
@@ -129,19 +130,16 @@ def definition(task: Task) -> dict[str, Any]:
         sections["features"] = {
             k: v for k, v in features.items() if f"features.{k}" not in search.space.settings
         }
-    for name in ("decision", "metrics"):
-        if keys := used_keys(getattr(study, name)):
-            sections[name] = keys
+    if study.metrics:
+        sections["metrics"] = msgspec.to_builtins(study.metrics)
+    # Costs of a study that does not name their metric are of its report alone.
+    if "cost" in requested_metrics(study):
+        sections["decision"] = {"costs": study.decision.costs}
     if problem.dataset.has_images:
         augmentation = study.augmentation
         sections["augmentation"] = {"name": augmentation.name, **augmentation.options}
     # Through JSON and back, as the database will return it.
     return msgspec.json.decode(msgspec.json.encode(sections))  # type: ignore[no-any-return]
-
-
-def used_keys(table: Any) -> dict[str, Any]:
-    """Keys of a table that a study file uses, as JSON would hold them."""
-    return {key: value for key, value in msgspec.to_builtins(table).items() if value}
 
 
 def _reading(spec: ProblemSpec) -> dict[str, Any]:
@@ -244,6 +242,8 @@ def study_changes(
         Differences such as ``training.epochs: 2 -> 3``.
     """
     before, now = ({**ADDED_KEYS, **_flat(s)} for s in (began, resolved_settings(task)))
+    if "cost" not in requested_metrics(task.study):
+        before = {key: value for key, value in before.items() if not key.startswith("decision.")}
     why = ", but repeats can be added only"
     if now["cv.repeats"] > before["cv.repeats"]:
         why = ", but a search chose its trials by the repeats that it began with"

@@ -7,7 +7,7 @@ import uuid
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from sqlalchemy import Connection, insert, select, update
@@ -67,13 +67,16 @@ def register_study(storage: RDBStorage, task: Task) -> RegisteredStudy:
 
 
 def add_work(storage: RDBStorage, task: Task, registered: RegisteredStudy) -> None:
-    """Note the configurations, trials and repeats that a study file adds to an open study."""
+    """Note what a study file adds to an open study, and what its report is to go by."""
     is_it = tables.studies.c.uuid == registered.uuid
     try:
         with storage.engine.begin() as connection:
             row = connection.execute(select(tables.studies).where(is_it)).one()
             grown = grown_repeats(task, row)
             values = planned_work(task) | grown
+            facts = values.get("facts", row.facts)
+            if facts.get("report", {}) != (report := report_keys(task)):
+                values["facts"] = facts | {"report": report}
             connection.execute(update(tables.studies).where(is_it).values(**values))
             if grown:
                 record_parts(connection, registered.uuid, task, row.facts["repeats"])
@@ -122,6 +125,13 @@ def open_study(storage: RDBStorage, task: Task) -> RegisteredStudy:
     # A study that began before there were estimators may add those that are built in.
     choices = all_choices() | stored
     return RegisteredStudy(study_uuid, study, choices, first_repeats(row.facts))
+
+
+def report_keys(task: Task) -> dict[str, Any]:
+    """Keys that a study file uses for its report alone: they change no training."""
+    decision, rope = task.study.decision, task.study.report.rope
+    keys = {"costs": decision.costs, "floor": decision.floor, "rope": rope}
+    return {key: value for key, value in keys.items() if value}
 
 
 def _name_in(storage: RDBStorage, task: Task) -> str:

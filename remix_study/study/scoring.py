@@ -46,6 +46,7 @@ def check_metrics(study: Study) -> None:
         ("study.objectives", "metric", study.objectives, known),
         ("study.extra_metrics", "extra metric", study.extra_metrics, extra),
         ("search.constraints", "metric", bounds, known),
+        ("report.rope", "metric", study.report.rope, (*known, *EXTRA_METRICS)),
     ):
         for name in names:
             if name in unasked and known_names is extra:
@@ -67,11 +68,9 @@ def check_metrics(study: Study) -> None:
 
 
 def requested_metrics(study: Study) -> tuple[str, ...]:
-    """Built-in metrics that a study file names or gives costs for, beside the standard ones."""
+    """Built-in metrics that a study file names, beside the standard ones."""
     bounds = (parse_constraint(text).metric for text in study.search.constraints)
     names = dict.fromkeys((*study.objectives, *study.extra_metrics, *bounds))
-    if study.decision.costs:
-        names["cost"] = None
     computed = (*STANDARD_METRICS, *study.metrics)
     return tuple(name for name in names if name not in computed)
 
@@ -116,7 +115,9 @@ def worst_scores(task: Task) -> dict[str, float]:
     names = (*STANDARD_METRICS, *requested_metrics(study), *study.metrics)
     scores = {name: find_metric(name).worst for name in names}
     costs = costs_of(study, task.problem)
-    return scores if costs is None else scores | {"cost": float(costs.max())}
+    return (
+        scores | {"cost": float(costs.max())} if costs is not None and "cost" in scores else scores
+    )
 
 
 def import_metric(name: str, metric: OwnMetric) -> Callable[..., Any]:

@@ -19,7 +19,7 @@ from remix_study.studyfile.cross_validation import CrossValidation
 from remix_study.studyfile.estimators import EstimatorTable
 from remix_study.studyfile.features import Features
 from remix_study.studyfile.given_split import GivenSplit
-from remix_study.studyfile.metric_keys import Decision, OwnMetric
+from remix_study.studyfile.metric_keys import Decision, OwnMetric, ReportKeys
 from remix_study.studyfile.model_options import CnnOptions, MlpOptions, RotateShiftOptions
 from remix_study.studyfile.parsing import StudyTable
 from remix_study.studyfile.schema import (
@@ -51,6 +51,7 @@ _SECTIONS: tuple[tuple[str, str, tuple[type[Struct], ...]], ...] = (
     ("[training]", "", (Training,)),
     ("[search]", "", (Search,)),
     ("[decision]", "", (Decision,)),
+    ("[report]", "", (ReportKeys,)),
     (
         "[metrics.NAME]",
         "A metric of your own. Every study stores it; objectives and constraints may name it.",

@@ -1,16 +1,16 @@
-"""Keys of a study file about metrics: costs of errors, and metrics of one's own."""
+"""Keys of a study file about metrics: costs of errors, floors, regions, metrics of one's own."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from remix_study.errors import StudyFileError, did_you_mean
-from remix_study.metrics import BUILT_IN_METRICS, EXTRA_METRICS, Metric, add_metric
+from remix_study.metrics import BUILT_IN_METRICS, CLASS_METRICS, EXTRA_METRICS, Metric, add_metric
 from remix_study.studyfile.validation import as_toml, convert, key_as_toml
 
 # As many characters as the database has for a metric; names of scores of one class are taken.
@@ -26,10 +26,26 @@ class Decision(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         costs: What errors cost: ``{ fn = 20, fp = 1 }`` for a missed row of the rare class and a
             false alarm, or for each class a table of what it costs to decide for another one,
-            ``{ yes = { no = 20 }, no = { yes = 1 } }``. The metric ``cost`` needs it.
+            ``{ yes = { no = 20 }, no = { yes = 1 } }``. Methods are then chosen by what their
+            decisions cost. They may change after training, unless ``cost`` is named as a metric.
+        floor: What predicted classes must reach on validation rows, such as ``{ recall = 0.9 }``;
+            the threshold is then the best one that does. It may change after training.
     """
 
     costs: dict[str, Any] = {}
+    floor: dict[str, Annotated[float, Meta(gt=0, le=1)]] = {}
+
+
+class ReportKeys(Struct, frozen=True, forbid_unknown_fields=True):
+    """The keys of ``[report]``, which may change after training.
+
+    Attributes:
+        rope: Half the width of a metric's region of practical equivalence, ``{ g_mean = 0.02 }``:
+            differences within it are ones that nobody would act on. Of other metrics it is as
+            ``docs/decision.md`` says.
+    """
+
+    rope: dict[str, Annotated[float, Meta(gt=0, le=1e9)]] = {}
 
 
 class OwnMetric(Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,9 +68,11 @@ def parse_decision(table: Mapping[str, Any]) -> Decision:
     """Parse ``[decision]``.
 
     Raises:
-        StudyFileError: A key is unknown, or a cost is missing or no number from 0.
+        StudyFileError: A key is unknown, a cost is missing or no number from 0, or a floor is of
+            no metric of predicted classes.
     """
     decision = convert(table, Decision, "decision")
+    _check_floor(decision, table)
     costs = decision.costs
     rows = [value for value in costs.values() if isinstance(value, dict)]
     if "costs" in table and (not costs or len(rows) not in (0, len(costs))):
@@ -81,6 +99,20 @@ def parse_decision(table: Mapping[str, Any]) -> Decision:
     if costs and not any(cost for row in named.values() for cost in row.values()):
         raise StudyFileError("decision.costs: all are 0; write what an error costs")
     return decision
+
+
+def _check_floor(decision: Decision, table: Mapping[str, Any]) -> None:
+    """Refuse a floor that is of no metric of predicted classes, or beside costs."""
+    if decision.costs and decision.floor:
+        raise StudyFileError("decision: costs and floor choose two thresholds; leave one out")
+    if "floor" in table and len(decision.floor) != 1:
+        raise StudyFileError("decision.floor: name one metric, such as { recall = 0.9 }")
+    for name in decision.floor:
+        if name not in CLASS_METRICS:
+            hint = did_you_mean(name, sorted(CLASS_METRICS))
+            raise StudyFileError(
+                f"decision.floor.{key_as_toml(name)}: no metric of predicted classes{hint}"
+            )
 
 
 def parse_own_metrics(tables: Mapping[str, Any]) -> dict[str, OwnMetric]:

@@ -16,7 +16,7 @@ from remix_study.metrics import PUBLISHED_METRICS
 from remix_study.studyfile.cross_validation import CrossValidation
 from remix_study.studyfile.estimators import parse_estimators
 from remix_study.studyfile.given_split import SPLIT_KEYS, parse_given_split
-from remix_study.studyfile.metric_keys import parse_decision, parse_own_metrics
+from remix_study.studyfile.metric_keys import ReportKeys, parse_decision, parse_own_metrics
 from remix_study.studyfile.model_options import parse_augmentation, parse_model
 from remix_study.studyfile.query import check_query
 from remix_study.studyfile.schema import (
@@ -37,7 +37,7 @@ _FOLDERS = (_PACKAGE / "studies", _PACKAGE.parent / "studies")
 
 _SECTIONS = (
     "study", "problems", "cv", "model", "features", "augmentation", "training", "search",
-    "estimators", "decision", "metrics",
+    "estimators", "decision", "report", "metrics",
 )  # fmt: skip
 
 
@@ -183,6 +183,7 @@ def _study(tables: dict[str, Any], text: str, source: str) -> Study:
         note=" ".join(header.note.split()),
         keep=header.keep,
         decision=parse_decision(_table(tables, "decision")),
+        report=convert(_table(tables, "report"), ReportKeys, "report"),
         metrics=parse_own_metrics(_table(tables, "metrics")),
         estimators=parse_estimators(search.estimators, _table(tables, "estimators")),
     )

@@ -13,7 +13,7 @@ from remix_study.studyfile.cross_validation import CrossValidation, Share
 from remix_study.studyfile.estimators import Estimator
 from remix_study.studyfile.features import Features
 from remix_study.studyfile.given_split import GivenSplit
-from remix_study.studyfile.metric_keys import Decision, OwnMetric
+from remix_study.studyfile.metric_keys import Decision, OwnMetric, ReportKeys
 from remix_study.studyfile.search_space import SearchSpace
 from remix_study.studyfile.table_format import ClassChoice, Column, Label, TableFormat
 
@@ -217,7 +217,8 @@ class Study(Struct, frozen=True):
         note: A sentence that every output repeats.
         keep: Which probabilities the database keeps: ``auto``, ``all``, ``16 bits`` or ``none``.
         estimators: Those that ``search.estimators`` names.
-        decision, metrics: What errors cost; metrics of the user's own, by name.
+        decision, report: What errors cost; regions of practical equivalence.
+        metrics: Those of the user's own, by name.
         stack: What the command line puts in place of the file's ``training.stack``.
         cv_keys: Keys of ``[cv]`` that the file has.
         allow_plugins: Whether code of the user's own may be imported, as the command line says.
@@ -239,6 +240,7 @@ class Study(Struct, frozen=True):
     keep: Keep = "auto"
     estimators: tuple[Estimator, ...] = ()
     decision: Decision = Decision()
+    report: ReportKeys = ReportKeys()
     metrics: dict[str, OwnMetric] = {}
     then: Search | None = None
     stack: Stack | None = None

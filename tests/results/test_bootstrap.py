@@ -10,9 +10,10 @@ import pytest
 
 from remix_study.metrics import EXTRA_METRICS, score
 from remix_study.metrics.catalogue import BUILT_IN_METRICS
-from remix_study.results.bootstrap import Bootstrap, ResampledScores, draw_counts
+from remix_study.results.bootstrap import Bootstrap
 from remix_study.results.effects import Effects
 from remix_study.results.intervals import bootstrap_interval
+from remix_study.results.resampled_scores import ResampledScores, draw_counts
 
 
 def predictions(n: int, n_classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

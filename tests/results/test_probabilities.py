@@ -7,15 +7,16 @@ import pytest
 from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 
+from remix_study.results.aims import G_MEAN
 from remix_study.results.probabilities import (
     balanced,
-    choose_tilt,
     fit_temperature,
     scored_prior,
     tilt,
     to_prior,
     with_temperature,
 )
+from remix_study.results.thresholds import best_tilt
 
 DISTANCE = 2.0
 NATURAL = np.array([0.95, 0.05])
@@ -142,19 +143,20 @@ def test_the_chosen_threshold_has_the_best_g_mean_of_all_thresholds():
         return np.sqrt(is_chosen[y == 1].mean() * (~is_chosen[y == 0]).mean())
 
     best = max(g_mean(threshold) for threshold in np.unique(p[:, 1]))
-    is_chosen = tilt(p, NATURAL, choose_tilt(y, p, NATURAL))[:, 1] > 0.5
+    is_chosen = tilt(p, NATURAL, best_tilt(y, p, np.array(NATURAL), G_MEAN))[:, 1] > 0.5
     reached = np.sqrt(is_chosen[y == 1].mean() * (~is_chosen[y == 0]).mean())
     assert reached == pytest.approx(best, abs=0.005)
     # Symmetric Gaussians are cut best in the middle: dividing by the prior, a tilt of 1.
-    assert choose_tilt(y, p, NATURAL) == pytest.approx(1.0, abs=0.25)
+    assert best_tilt(y, p, np.array(NATURAL), G_MEAN) == pytest.approx(1.0, abs=0.25)
 
 
 def test_weights_of_rows_choose_as_repeated_rows_do():
     x, y = draw(400, 0.3, seed=3)
     p, weights = posterior(x, [0.5, 0.5]), np.random.default_rng(1).integers(0, 4, 400)
     prior, repeated = np.array([0.7, 0.3]), np.repeat(np.arange(400), weights)
-    chosen = choose_tilt(y, p, prior, weights.astype(float))
-    assert chosen == choose_tilt(y[repeated], p[repeated], prior) != choose_tilt(y, p, prior)
+    chosen = best_tilt(y, p, prior, G_MEAN, weights.astype(float))
+    assert chosen == best_tilt(y[repeated], p[repeated], prior, G_MEAN)
+    assert chosen != best_tilt(y, p, prior, G_MEAN)
     fitted = fit_temperature(y, p, prior / 0.5, weights.astype(float))
     assert fitted == pytest.approx(fit_temperature(y[repeated], p[repeated], prior / 0.5))
 
@@ -167,4 +169,5 @@ def test_class_weights_of_a_study_file_shift_the_prior():
 
 
 def test_among_equal_thresholds_the_one_that_divides_by_the_prior_is_taken():
-    assert choose_tilt([0, 1], [[0.99, 0.01], [0.2, 0.8]], (0.9, 0.1)) == 1.0
+    p = np.array([[0.99, 0.01], [0.2, 0.8]])
+    assert best_tilt(np.array([0, 1]), p, np.array([0.9, 0.1]), G_MEAN) == 1.0

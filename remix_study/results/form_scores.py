@@ -1,0 +1,108 @@
+"""Scores of the forms of a method, by part, fold and metric."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from remix_study.batches.losses import RowWeights
+from remix_study.metrics import CLASS_METRICS, METRICS, STANDARD_METRICS, score
+from remix_study.metrics import SMALLEST as LEAST_PROBABILITY
+from remix_study.metrics.class_scores import confusion_of
+from remix_study.results.aims import COST, scores_of
+from remix_study.results.comparison import Comparison
+from remix_study.results.methods import Method
+
+Place = tuple[int, int]
+"""Repeat and fold."""
+
+Scores = Mapping[str, pd.DataFrame]
+"""Part ("validation" or "test") -> (folds, metrics) frame."""
+
+Rows = dict[str, dict[Place, dict[str, float]]]
+"""Part -> (repeat, fold) -> metric -> score."""
+
+_RANKING = ("roc_auc", "average_precision", "average_precision_macro")
+_CALIBRATION = ("ece", "cwece")
+
+
+def stored_rows(comparison: Comparison, method: Method) -> Rows:
+    """The scores that training stored."""
+    rows: Rows = {"validation": {}, "test": {}}
+    for (part, metric), frame in comparison.scores.items():
+        if metric in METRICS and method.label in frame:
+            for place, value in zip(frame.index, frame[method.label].to_numpy(), strict=True):
+                rows[part].setdefault(place, {})[metric] = float(value)
+    return rows
+
+
+def moved_scores(
+    y: NDArray[np.int32],
+    p: NDArray[np.float64],
+    weights: RowWeights,
+    stored: Mapping[str, float],
+    objectives: Collection[str],
+) -> dict[str, float]:
+    """Scores of probabilities (n, K) that were brought to another prior, decisions left out.
+
+    With two classes that changes no order of rows, so ranking scores are those as trained. Of the
+    others only objectives are computed: they take longest.
+    """
+    n_classes = p.shape[1]
+    is_asked = not {*_CALIBRATION}.isdisjoint(objectives)
+    if is_asked or n_classes > 2 or weights is not None:
+        of_classes = (*CLASS_METRICS, COST)
+        on_request = [m for m in objectives if m not in (*STANDARD_METRICS, *of_classes)]
+        scores = score(y, p, n_classes, on_request, sample_weight=weights)
+        return {name: value for name, value in scores.items() if name not in of_classes}
+    half_squared = ((p - (y[:, None] == np.arange(n_classes))) ** 2).sum(axis=1) / 2
+    counts = np.bincount(y, minlength=n_classes)
+    briers = np.bincount(y, half_squared, n_classes)[counts > 0] / counts[counts > 0]
+    p_true = np.clip(p[np.arange(len(y)), y], LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+    return {
+        **{name: stored[name] for name in _RANKING if name in stored},
+        "bbs": float(briers.mean()),
+        "brier": float(half_squared.mean()),
+        "log_loss": float(-np.log(p_true).mean()),
+    }
+
+
+def decision_scores(
+    y: NDArray[np.int32],
+    decided: NDArray[np.intp],
+    n_classes: int,
+    weights: RowWeights,
+    costs: NDArray[np.float64] | None,
+) -> dict[str, float]:
+    """Metrics of the predicted classes (n,) alone, and their cost where there are costs."""
+    weights = np.ones(len(y)) if weights is None else weights
+    matrix = confusion_of(y.astype(np.intp), decided, n_classes, weights).matrix
+    return {name: float(values[0]) for name, values in scores_of(matrix[None], costs).items()}
+
+
+def frames_of(rows: Rows) -> Scores:
+    """Part -> (folds, metrics) frame of scores by (repeat, fold)."""
+    frames = {}
+    for part, by_fold in rows.items():
+        index = pd.MultiIndex.from_tuples(by_fold, names=["repeat", "fold"])
+        names = [name for name in next(iter(by_fold.values())) if name in METRICS]
+        values = [[scores.get(name, np.nan) for name in names] for scores in by_fold.values()]
+        frames[part] = pd.DataFrame(values, index, names, dtype=np.float64)
+    return frames
+
+
+def halves(ids: NDArray[Any], y: NDArray[np.int32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Two halves of the rows, each with half of the rows of every class, the same for all methods.
+
+    A class with one row is in the first half alone, and a row that is there several times is in
+    one half.
+    """
+    unique_ids, places, rows = np.unique(ids, return_index=True, return_inverse=True)
+    first = np.zeros(len(unique_ids), bool)
+    for code in np.unique(y):
+        first[np.flatnonzero(y[places] == code)[::2]] = True
+    return first[rows], ~first[rows]
