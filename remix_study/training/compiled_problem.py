@@ -52,6 +52,7 @@ class CompiledProblem:
         draws_on_device: Whether batch plans are drawn by a compiled program where they can be;
             where None, on an accelerator.
         encoder: Of numeric features, with bins of each member; None where they are standardised.
+        shared: A program of the same network that other rows have compiled; None makes one.
         program: The compiled functions.
         data: X and y on the device.
         pace: How many steps one call of the program takes.
@@ -71,16 +72,17 @@ class CompiledProblem:
     class_weights: NDArray[np.float64] | None = None
     draws_on_device: bool | None = None
     encoder: Encoder | None = None
+    shared: InitVar[Program | None] = None
     program: Program = field(init=False)
     data: Data = field(init=False)
     pace: Pace = field(init=False, default_factory=Pace)
     _kept: dict[tuple[Any, ...], Any] = field(init=False, default_factory=dict)
 
-    def __post_init__(self, X: NDArray[Any]) -> None:
+    def __post_init__(self, X: NDArray[Any], shared: Program | None) -> None:
         """Put the rows on the device; the first trial compiles."""
         if self.draws_on_device is None:
             self.draws_on_device = has_accelerator()
-        self.program = Program(
+        self.program = shared or Program(
             self.network,
             n_classes=self.n_classes,
             jit=self.jit,

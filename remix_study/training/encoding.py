@@ -43,20 +43,21 @@ class Encoder:
     lower: NDArray[np.float32]
     inverse: NDArray[np.float32]
 
-    def encode(self, x: Any, inputs: Any) -> Any:
-        """Encode standardised rows (M, batch, d), not clipped, each member's by its own bins."""
-        from keras import ops
+    def encode(self, xp: Any, x: Any, inputs: Any) -> Any:
+        """Encode standardised rows (M, batch, d), not clipped, each member's by its own bins.
 
-        plain = ops.minimum(ops.maximum(ops.take(x, self.untouched, axis=2), -CLIP), CLIP)
-        values = ops.take(x, self.numeric, axis=2)[..., None]
+        ``xp`` is NumPy or ``keras.ops``; ``inputs`` has the bins, ``lower`` and ``inverse``.
+        """
+        plain = xp.minimum(xp.maximum(xp.take(x, self.untouched, axis=2), -CLIP), CLIP)
+        values = xp.take(x, self.numeric, axis=2)[..., None]
         lower, inverse = inputs.lower[:, None], inputs.inverse[:, None]
-        shares = ops.minimum(ops.maximum((values - lower) * inverse, 0.0), 1.0)
+        shares = xp.minimum(xp.maximum((values - lower) * inverse, 0.0), 1.0)
         if self.features.numeric == "piecewise-linear":
-            flat = ops.reshape(shares, (*shares.shape[:2], -1))
-            return ops.concatenate([plain, flat], axis=2)
-        used = ops.maximum(ops.sum(ops.cast(inverse > 0, "float32"), axis=3), 1.0)
-        quantile = (ops.sum(shares, axis=3) / used - 0.5) * _SQRT_12
-        return ops.concatenate([plain, quantile], axis=2)
+            flat = xp.reshape(shares, (*shares.shape[:2], -1))
+            return xp.concatenate([plain, flat], axis=2)
+        used = xp.maximum(xp.sum(xp.where(inverse > 0, 1.0, 0.0), axis=3), 1.0)
+        quantile = (xp.sum(shares, axis=3) / used - 0.5) * _SQRT_12
+        return xp.concatenate([plain, quantile], axis=2)
 
     def blend(self, inputs: Any, blended: Any, first: Any, second: Any, share: Any) -> Any:
         """Encode blends of standardised rows.
@@ -71,10 +72,10 @@ class Encoder:
         from keras import ops
 
         if self.features.mix == "raw":
-            return self.encode(blended, inputs)
+            return self.encode(ops, blended, inputs)
         is_raw = inputs.blends_raw[:, None, None] > 0
-        first = self.encode(ops.where(is_raw, blended, first), inputs)
-        second = self.encode(ops.where(is_raw, blended, second), inputs)
+        first = self.encode(ops, ops.where(is_raw, blended, first), inputs)
+        second = self.encode(ops, ops.where(is_raw, blended, second), inputs)
         return share * first + (1 - share) * second
 
 

@@ -236,7 +236,7 @@ class RowBlocks:
         """
         self.sizes = [len(r) for r in rows]
         self._program = program
-        blocks = -(-max(self.sizes) // block)
+        blocks = max(1, -(-max(self.sizes) // block))
         padded = np.zeros((len(rows), blocks * block), np.int32)
         weights = np.zeros(padded.shape, np.float32)
         for member, size in enumerate(self.sizes):

@@ -162,7 +162,7 @@ class Step:
             float32 (M, R, K) and (M,).
         """
         x = self._prepare(self._gather(data.X, rows), inputs)
-        x = self._encoder.encode(x, inputs) if self._encoder else x
+        x = self._encoder.encode(ops, x, inputs) if self._encoder else x
         z, _, _ = self._call(self.network.infer, weights, x, [], training=False)
         log_p = ops.log_softmax(z, axis=-1)
         is_class = ops.one_hot(self._gather(data.y, rows), self.n_classes) > 0

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from keras import ops
 from sklearn.preprocessing import QuantileTransformer
 from small_problems import SmallProblem, short_training
 
@@ -78,8 +79,9 @@ def test_it_is_the_slow_version(kind, seed, bins):
     assert encoder.numeric.tolist() == [0, 1, 2, 5]
     assert encoder.untouched.tolist() == [3, 4]
     x = np.stack([standardised(X, train) for train in trains])
-    encoded = np.asarray(encoder.encode(x.astype(np.float32), inputs))
+    encoded = np.asarray(encoder.encode(ops, x.astype(np.float32), inputs))
     assert encoded.shape == (2, 80, encoded_width(encoder.features, X))
+    np.testing.assert_allclose(encoder.encode(np, x, inputs), encoded, atol=2e-3)
     for member, train in enumerate(trains):
         columns = [slow(x[member][:, c], train, kind, bins) for c in encoder.numeric]
         plain = np.clip(x[member][:, encoder.untouched], -CLIP, CLIP)
@@ -94,10 +96,10 @@ def test_shares_are_those_of_scikit_learn():
     train = np.arange(140)
     encoder, inputs = encoder_and_inputs(X, [train], numeric="quantile", bins=16)
     x = standardised(X, train)[None].astype(np.float32)
-    share = np.asarray(encoder.encode(x, inputs))[0] / SQRT_12 + 0.5
+    share = np.asarray(encoder.encode(ops, x, inputs))[0] / SQRT_12 + 0.5
     theirs = QuantileTransformer(n_quantiles=17, subsample=None).fit(X[train])
     np.testing.assert_allclose(share, theirs.transform(X), atol=2e-5)
-    roughly_standard = np.asarray(encoder.encode(x, inputs))[0, :140]
+    roughly_standard = np.asarray(encoder.encode(ops, x, inputs))[0, :140]
     np.testing.assert_allclose(roughly_standard.mean(axis=0), 0, atol=0.1)
     np.testing.assert_allclose(roughly_standard.std(axis=0), 1, atol=0.1)
 
@@ -143,8 +145,10 @@ def test_rows_are_mixed_before_or_after(kind):
     x = standardised(X, trains[0]).astype(np.float32)
     first, second = np.stack([x[:20]] * 2), np.stack([x[20:40]] * 2)
     share = rng.random((2, 20, 1)).astype(np.float32)
-    after = share * encoder.encode(first, inputs) + (1 - share) * encoder.encode(second, inputs)
-    before = encoder.encode(share * first + (1 - share) * second, inputs)
+    after = share * encoder.encode(ops, first, inputs) + (1 - share) * encoder.encode(
+        ops, second, inputs
+    )
+    before = encoder.encode(ops, share * first + (1 - share) * second, inputs)
     mixed = blend(encoder, inputs, first, second, share, [0, 1])
     np.testing.assert_allclose(mixed[0], after[0], atol=1e-6)
     np.testing.assert_allclose(mixed[1], before[1], atol=1e-6)
@@ -175,7 +179,7 @@ def test_a_network_trains_on_what_the_encoder_gives(kind):
     inside = train(network, problem.X, preparation, encoder, "cost")
     x = np.stack([preprocessing.standardise(1, X)] * 3).astype(np.float32)
     inputs = SimpleNamespace(lower=encoder.lower, inverse=encoder.inverse)
-    encoded = np.asarray(encoder.encode(x, inputs))[1]
+    encoded = np.asarray(encoder.encode(ops, x, inputs))[1]
     identity = np.zeros((3, width)), np.zeros((3, width)), np.ones((3, width))
     outside = train(network, encoded, identity, None, "cost")
     np.testing.assert_allclose(inside[1].test, outside[1].test, atol=1e-4)

@@ -1,0 +1,115 @@
+"""Engines for tables of any size that share compiled programs: few shapes serve all of them.
+
+Compiling takes a second or two, as long as training on some thousand rows: the folds of a
+cross-validation differ by a row, and would each be compiled anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from remix_study.models.building import build_network
+from remix_study.studyfile.features import Features
+from remix_study.studyfile.schema import Model
+from remix_study.training.encoding import Encoder, encoded_width
+from remix_study.training.engine import Engine
+from remix_study.training.members import FoldMembers
+from remix_study.training.program import Program
+from remix_study.training.stacks import dropout_rate, stack_size
+
+# Programs that are kept; each holds what was compiled for every size of table.
+_MOST_PROGRAMS = 8
+_FEWEST_ROWS, _FEWEST_COLUMNS = 512, 32
+
+
+def padded_rows(rows: int) -> int:
+    """Room for rows: at least 512, then 1, 1.25, 1.5 or 1.75 times a power of two."""
+    return _rounded_up(rows, _FEWEST_ROWS)
+
+
+def padded_columns(columns: int) -> int:
+    """Room for columns: at least 32, then as :func:`padded_rows`."""
+    return _rounded_up(columns, _FEWEST_COLUMNS)
+
+
+def _rounded_up(size: int, fewest: int) -> int:
+    quarter = 1 << max(0, (max(size, fewest) - 1).bit_length() - 3)
+    return max(fewest, -(-size // quarter) * quarter)
+
+
+def make_engine(folds: FoldMembers, model: Model) -> Engine:
+    """Make the engine of a dense network on a table, with a program that may be compiled already.
+
+    Args:
+        folds: The table's rows, its columns padded to :func:`padded_columns`.
+        model: The network ``mlp``.
+    """
+    problem = folds.problem
+    X, fill, centre, scale = folds.features()
+    encoder = folds.encoder(model.features)
+    n_free = padded_rows(len(X)) - len(X)
+
+    def with_room(rows: NDArray[Any]) -> NDArray[Any]:
+        return np.concatenate([rows, np.zeros((n_free, *rows.shape[1:]), rows.dtype)])
+
+    weights, rate = problem.weights, dropout_rate(model)
+    program = _program(
+        stack_size(len(folds.members) * model.ensemble),
+        encoded_width(model.features, problem.X),
+        problem.K,
+        tuple(model.options["hidden"]),
+        bool(rate),
+        model.features,
+        () if encoder is None else tuple(encoder.numeric.tolist()),
+        problem.X.shape[1],
+    )
+    return Engine(
+        replace(program.network, dropout=rate or 0.0),
+        with_room(X),
+        with_room(problem.y),
+        problem.K,
+        fill,
+        centre,
+        scale,
+        encoder=encoder,
+        row_weights=None if weights is None else with_room(weights),
+        class_weights=problem.class_weights,
+        shared=program,
+        padded_size=padded_rows,
+    )
+
+
+@lru_cache(_MOST_PROGRAMS)
+def _program(
+    stack: int,
+    width: int,
+    n_classes: int,
+    hidden: tuple[int, ...],
+    has_dropout: bool,
+    features: Features,
+    numeric: tuple[int, ...],
+    n_columns: int,
+) -> Program:
+    """The program of networks of one shape that encode the same columns.
+
+    It knows which columns are encoded, not their bins, which are an engine's.
+    """
+    network = build_network(
+        "mlp",
+        stack=stack,
+        input_shape=(width,),
+        n_classes=n_classes,
+        options={"hidden": hidden, "dropout": 0.5 if has_dropout else 0.0},
+    )
+    encoder = None
+    if numeric:
+        columns = np.array(numeric)
+        untouched = np.setdiff1d(np.arange(n_columns), columns)
+        no_bins = np.zeros((0, len(numeric), features.bins), np.float32)
+        encoder = Encoder(features, columns, untouched, no_bins, no_bins)
+    return Program(network, n_classes=n_classes, jit=True, encoder=encoder)
