@@ -14,7 +14,7 @@ from remix_study.data.memory import as_gigabytes
 from remix_study.models.building import resolved_options
 from remix_study.study.checks import check_study
 from remix_study.study.configurations import label_of, planned_configurations
-from remix_study.study.fingerprint import planned_work
+from remix_study.study.planned_work import planned_work
 from remix_study.study.size_check import largest_need, size_notes
 from remix_study.study.task import Task
 from remix_study.study.task_preparation import prepare_tasks, search_tasks
@@ -77,6 +77,7 @@ def _preview_problem(task: Task) -> dict[str, Any]:
         "points": n_trials,
         "folds": len(task.folds),
         "networks": _networks_per_fold(task) * len(task.folds),
+        "beside": sorted({part.role for part in beside}),
         # Where no trial is pruned.
         "networks_beside": sum(
             planned_work(part)["trials"] * part.folds_per_trial for part in beside
@@ -101,7 +102,7 @@ def _keys(task: Task) -> Keys:
     table = msgspec.structs.asdict(task.spec.table) if task.spec.file or task.spec.files else {}
     options = resolved_options(study.model.name, study.model.options, shape, task.problem.K)
     ensemble = {"ensemble": study.model.ensemble} if study.model.ensemble > 1 else {}
-    header = ("name", "seed", "objectives", "extra_metrics", "note", "keep")
+    header = ("name", "seed", "objectives", "extra_metrics", "note", "keep", "rare_rows")
     tables = {
         "study": {key: getattr(study, key) for key in header},
         "problems": spec
@@ -214,8 +215,12 @@ def _key_lines(tables: Keys, without: Keys | None = None) -> list[str]:
 
 
 def _beside_line(problem: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
-    what = summary["then"] or "baseline and ReMix"
-    if summary["outer"]:
-        what = f"the search again within {summary['outer']} outer folds"
-    place = "then" if summary["then"] else "beside it"
+    whats = {
+        "references": "" if summary["outer"] else "baseline and ReMix",
+        "search": summary["then"],
+        "outer": f"the search again within {summary['outer']} outer folds",
+        "rare-rows": "the best methods again with fewer rare rows",
+    }
+    what = " and ".join(text for role, text in whats.items() if text and role in problem["beside"])
+    place = "beside it" if {"references", "outer"} & {*problem["beside"]} else "then"
     return f"  {place} {what}: {problem['networks_beside']} networks"

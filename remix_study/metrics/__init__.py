@@ -34,6 +34,7 @@ from remix_study.metrics.catalogue import (
     METRICS,
     NATURAL_METRICS,
     PUBLISHED_METRICS,
+    ROPES,
     SMALLEST,
     STANDARD_METRICS,
     Metric,
@@ -42,6 +43,7 @@ from remix_study.metrics.catalogue import (
     better_sign,
     find_metric,
     is_maximized,
+    rope_of,
     short_name,
 )
 from remix_study.metrics.other_names import metric_hint
@@ -57,6 +59,7 @@ __all__ = [
     "METRICS",
     "NATURAL_METRICS",
     "PUBLISHED_METRICS",
+    "ROPES",
     "SMALLEST",
     "STANDARD_METRICS",
     "Metric",
@@ -66,6 +69,7 @@ __all__ = [
     "find_metric",
     "is_maximized",
     "metric_hint",
+    "rope_of",
     "score",
     "short_name",
 ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -170,3 +172,23 @@ def short_name(name: str) -> str:
     if name == "bbs":
         return "balanced Brier"
     return find_metric(name).short if name in METRICS or name in EXTRA_METRICS else name
+
+
+_ROPES = {
+    "bbs": 0.005, "brier": 0.002, "brier_repo": 0.005, "log_loss": 0.01, "ece": 0.005,
+    "cwece": 0.005,
+}  # fmt: skip
+
+ROPES: Mapping[str, float] = MappingProxyType(
+    {name: _ROPES.get(name, 0.01) for name in (*METRICS, *EXTRA_METRICS)}
+)
+"""Half the width of the region of practical equivalence of each metric, in its own units: a
+hundredth for shares and correlations, less for squared errors, which are small numbers."""
+
+
+def rope_of(metric: str) -> float:
+    """Half the width of a metric's region of practical equivalence."""
+    if metric in ROPES:
+        return ROPES[metric]
+    low, high = find_metric(metric).bounds
+    return (high - low) / 100

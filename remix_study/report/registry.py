@@ -15,6 +15,7 @@ from remix_study.report.sections import (
     gains,
     overview,
     rank_sums,
+    rare_rows,
     scores,
     search,
     sensitivity,
@@ -26,6 +27,7 @@ from remix_study.results.comparison import Comparison, comparisons
 from remix_study.results.corrections import corrected_methods, with_methods
 from remix_study.results.decision import Decision, decide
 from remix_study.results.frames import StudyFrames
+from remix_study.results.rare_rows import RareRows, compare_rare_rows
 from remix_study.results.study_roles import StudyRoles, study_roles
 from remix_study.results.verdict import problem_verdict, remix_method
 
@@ -40,6 +42,7 @@ class PageContext:
         roles: which problem is compared for which purpose; those of `roles.main` and
             `roles.headline` have their corrected methods.
         decisions: of the problems of `roles.headline`.
+        rare_rows: of those that were trained with fewer rare rows, too.
         calibrations: problems of `roles.main`, each with the reliability of its methods.
     """
 
@@ -47,6 +50,7 @@ class PageContext:
     comparisons: tuple[Comparison, ...]
     roles: StudyRoles
     decisions: tuple[Decision, ...]
+    rare_rows: tuple[RareRows, ...]
     calibrations: tuple[tuple[Comparison, Sequence[MethodReliability]], ...]
 
 
@@ -58,7 +62,8 @@ Sections = Mapping[int, MakeSections]
 """What makes the sections of a page, by place: whole numbers in the order of the page."""
 
 STANDARD_SECTIONS: Sections = {
-    15: lambda page: [decision.section(page.decisions)],
+    15: lambda page: [decision.section(page.decisions, page.rare_rows)],
+    17: lambda page: rare_rows.sections(page.rare_rows),
     20: lambda page: [verdict.section([problem_verdict(c) for c in page.roles.headline])],
     30: lambda page: search.sections(
         page.comparisons, page.frames.searches, page.frames.manifests
@@ -104,4 +109,5 @@ def make_context(frames: StudyFrames) -> PageContext:
         reliabilities.append((main[-1], methods))
     roles = replace(roles, main=tuple(main), headline=tuple(headline))
     decided = tuple(decision for decision in decisions if decision)
-    return PageContext(frames, compared, roles, decided, tuple(reliabilities))
+    fewer = tuple(filter(None, [compare_rare_rows(decision, frames) for decision in decided]))
+    return PageContext(frames, compared, roles, decided, fewer, tuple(reliabilities))

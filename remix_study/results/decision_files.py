@@ -11,9 +11,11 @@ from remix_study.results.aims import report_keys
 from remix_study.results.columns import Record, frame_of
 from remix_study.results.decision import Decision
 from remix_study.results.forms import Form
+from remix_study.results.rare_rows import RareRows
+from remix_study.results.rare_rows_files import as_json as rare_rows_as_json
 
 
-def as_json(decision: Decision) -> dict[str, Any]:
+def as_json(decision: Decision, rare_rows: RareRows | None = None) -> dict[str, Any]:
     """The decision as ``decision.json`` has it."""
     chosen = decision.chosen
 
@@ -40,6 +42,7 @@ def as_json(decision: Decision) -> dict[str, Any]:
         "threshold": decision.threshold,
         "prior": chosen.prior,
         "did_not_train": list(decision.did_not_train),
+        **({"rare_rows": rare_rows_as_json(rare_rows)} if rare_rows else {}),
     }
     if decision.expected_cost:
         answer["costs"] = report_keys(decision.comparison.info, "costs")

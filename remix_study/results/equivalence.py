@@ -9,14 +9,12 @@ draws. A difference within the region of practical equivalence is one that nobod
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Literal
 
 import pandas as pd
 from scipy import stats
 
-from remix_study.metrics import METRICS, better_sign, find_metric
+from remix_study.metrics import METRICS, ROPES, better_sign, find_metric, rope_of
 from remix_study.results.intervals import Interval, paired_interval
 from remix_study.results.significance import Posterior
 
@@ -28,17 +26,6 @@ SURE = 0.95
 
 FEWEST_FOLDS = 4
 """With fewer folds their spread says too little: no word but "cannot tell", and no interval."""
-
-_ROPES = {
-    "bbs": 0.005, "brier": 0.002, "brier_repo": 0.005, "log_loss": 0.01, "ece": 0.005,
-    "cwece": 0.005,
-}  # fmt: skip
-
-ROPES: Mapping[str, float] = MappingProxyType(
-    {name: _ROPES.get(name, 0.01) for name in (*METRICS, "brier_repo")}
-)
-"""Half the width of the region of practical equivalence of each metric, in its own units: a
-hundredth for shares and correlations, less for squared errors, which are small numbers."""
 
 
 def compare(
@@ -91,14 +78,6 @@ def posterior_of(difference: Interval, metric: str, rope: float | None = None) -
     t = stats.norm(mean, error) if difference.draws else stats.t(difference.folds - 1, mean, error)
     better, worse = float(t.sf(reach)), float(t.cdf(-reach))
     return Posterior(better=better, equal=1 - better - worse, worse=worse)
-
-
-def rope_of(metric: str) -> float:
-    """Half the width of a metric's region of practical equivalence."""
-    if metric in ROPES:
-        return ROPES[metric]
-    low, high = find_metric(metric).bounds
-    return (high - low) / 100
 
 
 def word_of(posterior: Posterior | None) -> Word:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, Engine, select
 
+from remix_study.data.rare_rows import SHARES
 from remix_study.errors import UsageError
 from remix_study.results.columns import grouped
 from remix_study.results.probabilities import ProbabilityReader, probability_reader
@@ -77,6 +78,7 @@ class StudyFrames:
         manifests: how each problem was run, one dictionary for each start that trained something.
         searches: of each search what `runs` has not: order, pruned trials, outer folds.
         following: the same of searches that follow a grid, under the names of its problems.
+        fewer_rare_rows: the same of methods trained with a share of the rare rows, by share.
         summaries: run without probabilities -> what pages compute from these, as
             :mod:`remix_study.results.summary` writes it.
     """
@@ -90,6 +92,7 @@ class StudyFrames:
     searches: tuple[SearchResult, ...] = ()
     summaries: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     following: StudyFrames | None = None
+    fewer_rare_rows: Mapping[float, StudyFrames] = field(default_factory=dict)
 
     def validation_only(self) -> StudyFrames:
         """Validation parts in the place of test parts, which nothing made from them can show.
@@ -115,6 +118,7 @@ class StudyFrames:
             and (lambda run, repeat, fold, _: read_stored(run, repeat, fold, "validation")),
             searches=(),
             following=None,
+            fewer_rare_rows={},
             # Their content is of test parts.
             summaries=dict.fromkeys(self.summaries, EMPTY_SUMMARY),
         )
@@ -138,6 +142,11 @@ def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
         frames, run_of = _frames_of(connection, of_role.get("", []), progress)
         following, run_of_following = _frames_of(connection, of_role.get("search", []), progress)
         run_of |= run_of_following
+        fewer_rare_rows = {}
+        for share in SHARES if "rare-rows" in of_role else ():
+            some = _frames_of(connection, of_role["rare-rows"], progress, share)
+            fewer_rare_rows[share], run_of_share = some
+            run_of |= run_of_share
         contents = {}
         if tables.summaries in tables.tables_of_runs(connection):
             stored = rows_of_runs(connection, tables.summaries, list(run_of))
@@ -152,11 +161,15 @@ def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
         searches=searches,
         summaries=summaries,
         following=following,
+        fewer_rare_rows=fewer_rare_rows,
     )
 
 
 def _frames_of(
-    connection: Connection, studies: Sequence[Registered], progress: Mapping[str, Progress]
+    connection: Connection,
+    studies: Sequence[Registered],
+    progress: Mapping[str, Progress],
+    rare_share: float | None = None,
 ) -> tuple[StudyFrames, dict[int, int]]:
     """The frames of some studies; run -> the run that it is part of."""
     runs: list[dict[str, Any]] = []
@@ -165,7 +178,8 @@ def _frames_of(
     run_of: dict[int, int] = {}
     manifests: list[Mapping[str, Any]] = []
     for study_id, row in studies:
-        chains = complete_chains(connection, study_id, row)
+        stored = complete_chains(connection, study_id, row)
+        chains = [chain for chain in stored if chain[-1].rare_share == rare_share]
         runs += [_run_record(row, chain) for chain in chains]
         run_ids = [trial.run for chain in chains for trial in chain]
         run_of |= {trial.run: chain[-1].run for chain in chains for trial in chain}

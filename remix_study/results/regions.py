@@ -7,10 +7,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.metrics import better_sign, find_metric
+from remix_study.metrics import better_sign, find_metric, rope_of
 from remix_study.results.aims import COST, report_keys, study_costs
 from remix_study.results.comparison import Comparison
-from remix_study.results.equivalence import rope_of
 
 
 def region_of(comparison: Comparison, metric: str) -> float:
@@ -18,7 +17,7 @@ def region_of(comparison: Comparison, metric: str) -> float:
 
     It is what the study file says; else for ``cost`` a hundredth of the cost of always giving the
     cheaper answer, for a metric without bounds a hundredth of what the best method is above its
-    worst value on validation parts, and for others what `equivalence.ROPES` has.
+    worst value on validation parts, and for others what `remix_study.metrics.ROPES` has.
     """
     stated = report_keys(comparison.info, "rope")
     if metric in stated:

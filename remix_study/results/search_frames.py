@@ -28,6 +28,7 @@ class StoredTrial:
     Attributes:
         number: Optuna's number.
         extends: number of the trial whose configuration it adds repeats to; None for most.
+        rare_share: share of the rare training rows that it was trained with; None for all.
         slot: its place in a search; -1 where it has none.
         state: "COMPLETE" or "PRUNED".
         values: validation means, one an objective, over the folds it trained.
@@ -52,6 +53,7 @@ class StoredTrial:
     outer_fold: int = -1
     chosen_by: str = ""
     extends: int | None = None
+    rare_share: float | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -133,10 +135,8 @@ def _search(
     follows_grid = row.facts.get("role") == "search"
     by_role = {part.facts["role"]: (part_id, part) for part_id, part in parts}
     trials = stored_trials(connection, study_id, row)
-    references: tuple[StoredTrial, ...] = ()
-    outer: tuple[StoredTrial, ...] = ()
-    planned_outer = 0
-    run_of: dict[int, int] = {}
+    references = outer = tuple[StoredTrial, ...]()
+    planned_outer, run_of = 0, dict[int, int]()
     if follows_grid:
         grids = [(i, r) for i, r in registered if (r.study, r.problem) == (row.study, row.problem)]
         grid = next((i, r) for i, r in grids if not r.facts.get("role"))
@@ -155,8 +155,7 @@ def _search(
             planned_outer,
             n_outer_folds,
         )
-    runs = [*run_of, *(trial.run for trial in (*trials, *references, *outer))]
-    runs = list(dict.fromkeys(runs))
+    runs = list(dict.fromkeys([*run_of, *(t.run for t in (*trials, *references, *outer))]))
     run_of = {run: run for run in runs} | run_of
     return SearchResult(
         study=row.study,
@@ -256,6 +255,7 @@ def stored_trials(connection: Connection, study_id: int, study: Any) -> tuple[St
                 outer_fold=run_facts.get("outer_fold", -1),
                 chosen_by=run_facts.get("chosen_by", ""),
                 extends=facts.get(tables.EXTENDS_ATTRIBUTE),
+                rare_share=run_facts.get("rare_share"),
             )
         )
     return tuple(sorted(trials, key=lambda trial: (trial.slot, trial.number)))
@@ -274,8 +274,7 @@ def rows_of_runs(connection: Connection, source: Any, run_ids: Sequence[int]) ->
 
     Sums of floats depend on their order, which must not be the database's choice.
     """
-    rows: list[Any] = []
-    query = tables.select_rows(connection, source)
+    rows, query = list[Any](), tables.select_rows(connection, source)
     for start in range(0, len(run_ids), _VALUES_PER_STATEMENT):
         ids = run_ids[start : start + _VALUES_PER_STATEMENT]
         rows += connection.execute(query.where(source.c.run_id.in_(ids))).all()
@@ -284,10 +283,12 @@ def rows_of_runs(connection: Connection, source: Any, run_ids: Sequence[int]) ->
 
 def complete_chains(connection: Connection, study_id: int, study: Any) -> list[list[StoredTrial]]:
     """COMPLETE trials of each configuration: the first, and those that add repeats to it."""
-    stored = sorted(stored_trials(connection, study_id, study), key=lambda trial: trial.run)
+    # With fewer rare rows a method is trained anew where repeats are added; the newest counts.
+    order = -1 if study.facts.get("role") == "rare-rows" else 1
+    stored = sorted(stored_trials(connection, study_id, study), key=attrgetter("run"))[::order]
     trials = {trial.number: trial for trial in stored if trial.is_complete}
     links = [
-        (json.dumps(trial.parameters, sort_keys=True), number, trial.extends)
+        (json.dumps([trial.parameters, trial.rare_share], sort_keys=True), number, trial.extends)
         for number, trial in trials.items()
     ]
     return [[trials[number] for number in chain] for chain in optuna_tables.chains(links).values()]

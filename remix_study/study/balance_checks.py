@@ -52,11 +52,16 @@ def check_ratio_is_used(space: SearchSpace) -> None:
 
 
 def check_rare_classes(study: Study, problem: Problem) -> None:
-    """Refuse a ratio for a problem without rare classes.
+    """Refuse keys that are about rare classes for a problem without any.
 
     Raises:
         DataError: Names the problem.
     """
+    if study.rare_rows and not problem.minority:
+        raise DataError(
+            f"problem {problem.name}: study.rare_rows trains with fewer rows of the rare classes, "
+            "and all are equally large; name them in minority"
+        )
     spaces = [part.search.space for part in (study, study.following) if part is not None]
     if any(space.ratio is not None for space in spaces) and not problem.minority:
         raise DataError(

@@ -177,8 +177,9 @@ def _check_study(
             advice = "bring the study back from a copy, or delete it and run it again"
             yield Finding("bare", text, advice=advice), None
         key = keys.get(trial.trial_id)
-        # A search that was made longer may have chosen again on outer folds.
-        if (key, trial.extends) in complete_keys and row.facts.get("role") != "outer":
+        # A search that was made longer may have chosen again, as may a grid that has grown.
+        may_repeat = row.facts.get("role") in ("outer", "rare-rows")
+        if (key, trial.extends) in complete_keys and not may_repeat:
             text = f"{name} is COMPLETE, and so is another of the same configuration"
             yield Finding("doubled", text, advice="reports count the first"), None
         if key is not None and (key in row.planned or not row.planned):

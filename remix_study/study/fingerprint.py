@@ -21,12 +21,12 @@ from remix_study.batches.strategies import (
 )
 from remix_study.data.problems import Problem
 from remix_study.models.building import resolved_options
-from remix_study.study.configurations import encoded, label_of, planned_configurations
+from remix_study.study.configurations import encoded, label_of
 from remix_study.study.constraints import parse_constraint
+from remix_study.study.planned_work import planned_work
 from remix_study.study.scoring import requested_metrics
-from remix_study.study.search_configurations import n_trials
 from remix_study.study.search_parameters import kind_of
-from remix_study.study.tables import configuration_key, short_name
+from remix_study.study.tables import short_name
 from remix_study.study.task import Task
 from remix_study.studyfile.estimators import BUILT_IN
 from remix_study.studyfile.features import FEATURE_KEYS, Features
@@ -58,16 +58,6 @@ ADDED_KEYS: Mapping[str, Any] = {
 _FOUND = ("separator", "encoding")
 # Characters of a value in a message on a change; longer ones are cut.
 _MAX_SHOWN = 60
-
-
-def planned_work(task: Task) -> dict[str, Any]:
-    """Keys of a grid's configurations (``planned``) and how many ``trials`` complete the task."""
-    search = task.study.search
-    if search.algorithm != "grid":
-        is_planned = task.role == "outer"
-        return {"planned": [], "trials": search.trials if is_planned else n_trials(search)}
-    keys = [configuration_key(parameters) for parameters in planned_configurations(task.study)]
-    return {"planned": keys, "trials": len(keys)}
 
 
 def definition(task: Task) -> dict[str, Any]:
@@ -249,7 +239,8 @@ def study_changes(
         why = ", but a search chose its trials by the repeats that it began with"
         # The search that follows a grid has the grid's folds.
         is_followed = task.study.then is not None and task.spec.search
-        if task.study.search.algorithm == "grid" and not task.role and not is_followed:
+        is_grid = task.study.search.algorithm == "grid" and task.role in ("", "rare-rows")
+        if is_grid and not is_followed:
             before["cv.repeats"] = now["cv.repeats"]
     changes = [
         f"{name}: {_short(before.get(name, 'absent'))} -> {_short(now.get(name, 'absent'))}"

@@ -1,4 +1,4 @@
-"""Blocks of folds that train together: all, whole repeats, or one outer fold."""
+"""Blocks of folds that train together: all, whole repeats, one outer fold, or one share."""
 
 from __future__ import annotations
 
@@ -15,12 +15,9 @@ MIN_FOLDS = 5
 """Fewest folds of a block: with fewer, no signed-rank test can reach 5 %."""
 
 
-def blocks_of(folds: Sequence[Fold], *, is_outer: bool, prune: bool) -> Blocks:
-    """The blocks of a task, in the order in which they train: outer folds one by one, repeats
-    where a trial may be pruned between them, else all folds at once."""
-    if is_outer:
-        return by_fold(folds)
-    return by_repeat(folds) if prune else (tuple(range(len(folds))),)
+def all_folds(folds: Sequence[Fold]) -> Blocks:
+    """One block of all folds."""
+    return (tuple(range(len(folds))),)
 
 
 def by_repeat(folds: Sequence[Fold]) -> Blocks:
@@ -39,3 +36,9 @@ def by_fold(folds: Sequence[Fold]) -> Blocks:
     return tuple(
         tuple(at for at, fold in enumerate(folds) if fold.fold == number) for number in numbers
     )
+
+
+def by_share(folds: Sequence[Fold]) -> Blocks:
+    """Group the positions of folds that come once for every share of the rare rows, by share."""
+    n = len({(fold.repeat, fold.fold) for fold in folds})
+    return tuple(tuple(range(start, start + n)) for start in range(0, len(folds), n))

@@ -189,7 +189,8 @@ def _progress(connection: Connection, study_id: int, row: Any) -> Progress:
     keys = trial_keys(connection, study_id, row)
     attributes = trial_attributes_of(connection, study_id, tables.REPEATS_ATTRIBUTE)
     # Of a grid that has grown, trials that lack repeats are no longer complete.
-    least, first = row.facts["repeats"] if row.planned else 0, first_repeats(row.facts)
+    is_grid = row.facts["algorithm"] == "grid"
+    least, first = row.facts["repeats"] if is_grid else 0, first_repeats(row.facts)
     scored = {
         keys.get(trial.trial_id)
         for trial in stored

@@ -87,7 +87,7 @@ def trial_attributes(task: Task, evaluation: Evaluation) -> dict[str, Any]:
         attributes[f"validation {METRICS[name].short}"] = f"{np.mean(scores):.4f} (sd {sd:.4f})"
     fewest = min(
         int(np.bincount(task.problem.y[fold.train], minlength=task.problem.K).min())
-        for fold in task.folds
+        for fold in (task.folds[position] for position in evaluation.positions)
     )
     trained = {task.folds[position].repeat for position in evaluation.positions}
     attributes[tables.REPEATS_ATTRIBUTE] = len(trained)
@@ -168,7 +168,8 @@ def record_parts(connection: Connection, study_uuid: str, task: Task, first: int
             "rows": tables.pack(task.problem.rows[positions].astype(np.int32)),
             "labels": tables.pack(task.problem.y[positions].astype(np.int32)),
         }
-        for fold in task.folds
+        # With fewer rare rows to train on each fold comes several times, and scores the same rows.
+        for fold in {(fold.repeat, fold.fold): fold for fold in task.folds}.values()
         if fold.repeat >= first
         for part, positions in (("validation", fold.validation), ("test", fold.test))
     ]

@@ -19,12 +19,12 @@ from remix_study.study import optuna_tables, tables
 from remix_study.study.fingerprint import (
     definition,
     grown_repeats,
-    planned_work,
     problem_facts,
     resolved_settings,
     study_changes,
 )
 from remix_study.study.optuna_tables import first_repeats
+from remix_study.study.planned_work import planned_work
 from remix_study.study.record import delete_study_rows, record_parts
 from remix_study.study.search_parameters import all_choices
 from remix_study.study.task import Task
@@ -39,6 +39,7 @@ _ROLES = {
     "search": "the search that follows its grid",
     "inner": "the search again, without one outer fold",
     "outer": "what each of these searches chose, trained on all it had",
+    "rare-rows": "its best methods again, with fewer rare rows to train on",
 }
 
 

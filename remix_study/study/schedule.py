@@ -74,6 +74,10 @@ class Schedule(Protocol):
         """Name of a trial's configuration for people; its key where that is not known."""
         return label_of(trial.params) if trial.params else key
 
+    def label_end(self, _key: str) -> str:
+        """What its name says beside its parameters."""
+        return ""
+
     def remark(self) -> str:
         """What a person should know when a run ends; "" for nothing."""
         return ""

@@ -1,4 +1,4 @@
-"""The three schedules: a grid, a search, and the choices of the searches within outer folds."""
+"""The schedules of a problem: a grid, a search, and the choices of searches in outer folds."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from remix_study.study.configurations import Parameters, planned_configurations
 from remix_study.study.extensions import Earlier, mark_extended, read_scores
 from remix_study.study.fold_blocks import Blocks
 from remix_study.study.optuna_tables import chains
+from remix_study.study.rare_rows_schedule import CANDIDATE_ROLES, RareRowsSchedule
 from remix_study.study.schedule import Schedule, known_key, slot_key, slot_of
 from remix_study.study.search_parameters import distributions, outer_choices
 from remix_study.study.search_schedule import SearchSchedule, SlotSchedule
@@ -43,6 +44,9 @@ def make_schedules(
         schedule: Schedule
         if trials.task.role == "outer":
             schedule = NestedSchedule(trials, inner)
+        elif trials.task.role == "rare-rows":
+            of_problem = [s for s in schedules if s.trials.task.role in CANDIDATE_ROLES]
+            schedule = RareRowsSchedule(trials, of_problem)
         elif trials.task.study.search.algorithm == "grid":
             schedule = references = GridSchedule(trials)
         else:

@@ -34,7 +34,7 @@ def size_notes(tasks: Sequence[Task]) -> list[str]:
 
 
 def _sizes(task: Task) -> Iterator[TrainingSize]:
-    space, dataset, n_folds = task.study.search.space, task.problem.dataset, len(task.folds)
+    space, dataset, n_folds = task.study.search.space, task.problem.dataset, task.folds_per_trial
     parts, names = space.parts.get("sampler"), space.strategy or DEFAULT_STRATEGIES
     samplers = parts.values if parts else [STRATEGIES[name].sampler for name in names]
     for extreme in _extremes(task):

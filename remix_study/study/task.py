@@ -22,7 +22,7 @@ from remix_study.study.configurations import (
     model_key,
     program_stack,
 )
-from remix_study.study.fold_blocks import Blocks, blocks_of
+from remix_study.study.fold_blocks import Blocks, all_folds, by_fold, by_repeat, by_share
 from remix_study.study.tables import short_name
 from remix_study.studyfile.schema import Model, ProblemSpec, Study
 from remix_study.training import stacks
@@ -35,9 +35,12 @@ if TYPE_CHECKING:
     from remix_study.training.engine import Engine
     from remix_study.training.members import OnEpoch, Outcome
 
-Role = Literal["", "references", "search", "inner", "outer"]
+Role = Literal["", "references", "search", "inner", "outer", "rare-rows"]
 """References: trials beside a search, of what its space lacks. Search: one that follows a grid.
-Inner: a search within an outer fold. Outer: what the inner searches chose, on the outer folds."""
+Inner: a search within an outer fold. Outer: what the inner searches chose, on the outer folds.
+Rare rows: the best methods again, with fewer rare rows."""
+
+_NAMED_ROLES = ("references", "search", "rare-rows")
 
 # Compiled engines kept at a time; a search over widths would otherwise collect one for each.
 _MAX_ENGINES = 3
@@ -86,19 +89,22 @@ class Task:
         return self._name_with(self.problem.name)
 
     def _name_with(self, problem: str) -> str:
-        part = f"/{self.role}" if self.role in ("references", "search") else ""
+        part = f"/{self.role}" if self.role in _NAMED_ROLES else ""
         return f"{self.study.name}/{problem}{part}"
 
     @property
     def blocks(self) -> Blocks:
         """Positions of the folds that train together, in the order in which they do."""
-        is_outer = self.role == "outer"
-        return blocks_of(self.folds, is_outer=is_outer, prune=self.study.search.prune)
+        if self.role == "outer":
+            return by_fold(self.folds)
+        if self.role == "rare-rows":
+            return by_share(self.folds)
+        return by_repeat(self.folds) if self.study.search.prune else all_folds(self.folds)
 
     @property
     def folds_per_trial(self) -> int:
         """How many folds a trial trains that is not pruned."""
-        return len(self.blocks[0] if self.role == "outer" else self.folds)
+        return len(self.blocks[0] if self.role in ("outer", "rare-rows") else self.folds)
 
     @property
     def shares_programs(self) -> bool:

@@ -20,6 +20,7 @@ from remix_study.data.folds import Fold, make_folds, make_outer_folds
 from remix_study.data.given_folds import make_given_folds
 from remix_study.data.problem_data import load_problem_data, make_study_problem
 from remix_study.data.problems import Problem
+from remix_study.data.rare_rows import SHARES, with_fewer_rare_rows
 from remix_study.data.row_weights import check_weighted_parts
 from remix_study.errors import DataError, StudyFileError, join_names
 from remix_study.study.balance_checks import check_rare_classes
@@ -27,6 +28,7 @@ from remix_study.study.checks import check_batch_size, check_kind
 from remix_study.study.constraints import parse_constraint
 from remix_study.study.fold_blocks import MIN_FOLDS
 from remix_study.study.kept_probabilities import note_of
+from remix_study.study.rare_rows import compared_kinds
 from remix_study.study.scoring import costs_of
 from remix_study.study.search_parameters import (
     REFERENCES,
@@ -82,9 +84,11 @@ def search_tasks(task: Task) -> list[Task]:
     search = task.study.search
     if search.algorithm == "grid":
         following = task.study.following if task.spec.search else None
-        if following is None:
-            return [task]
-        return [task, replace(task, study=following, role="search", parent=task.problem.name)]
+        tasks = [task]
+        if following is not None:
+            parent = task.problem.name
+            tasks.append(replace(task, study=following, role="search", parent=parent))
+        return [*tasks, *_rare_rows_tasks(task)]
     try:
         tasks = [*_reference_tasks(task), task]
         if search.outer is not None:
@@ -93,6 +97,7 @@ def search_tasks(task: Task) -> list[Task]:
             for inner in _inner_tasks(task, outer):
                 tasks += [*(_reference_tasks(inner) if is_relative else ()), inner]
             tasks.append(outer)
+        tasks += _rare_rows_tasks(task)
     except DataError as error:
         raise DataError(f"{task.study.source}: {error}") from error
     return tasks
@@ -122,11 +127,18 @@ def _checked_folds(study: Study, spec: ProblemSpec, problem: Problem) -> tuple[F
     """The folds of a problem, whose training rows fill the study's batches."""
     make = make_folds if problem.dataset.split is None else make_given_folds
     folds = make(problem, folds=study.cv.folds, seed=study.seed, **_fold_rules(study))
-    fewest = min(len(fold.train) for fold in folds)
+    fewest = min(len(fold.train) for fold in _smallest_parts(study, problem, folds))
     for search in (study.search, *([study.then] if study.then and spec.search else [])):
         check_batch_size(search.space, spec.training.batch_size, fewest, problem.name)
     check_weighted_parts(problem, folds)
     return folds
+
+
+def _smallest_parts(study: Study, problem: Problem, folds: tuple[Fold, ...]) -> tuple[Fold, ...]:
+    """The folds with the fewest training rows that the study trains with."""
+    if not study.rare_rows:
+        return folds
+    return with_fewer_rare_rows(problem, folds, min(SHARES), study.seed)
 
 
 def _cv_of(study: Study, spec: ProblemSpec, dataset: Dataset) -> CrossValidation:
@@ -183,6 +195,20 @@ def _reference_tasks(task: Task) -> Iterator[Task]:
         study = msgspec.structs.replace(task.study, search=search)
         parent = task.parent or task.problem.name
         yield replace(task, study=study, role="references", parent=parent)
+
+
+def _rare_rows_tasks(task: Task) -> Iterator[Task]:
+    """The problem with fewer rare rows to train on, its folds once for every share of them."""
+    if task.study.rare_rows:
+        folds = tuple(
+            fold
+            for share in SHARES
+            for fold in with_fewer_rare_rows(task.problem, task.folds, share, task.study.seed)
+        )
+        n_trials = len(SHARES) * len(compared_kinds(task))
+        search = msgspec.structs.replace(task.study.search, trials=n_trials)
+        study, parent = msgspec.structs.replace(task.study, search=search), task.problem.name
+        yield replace(task.fresh(), study=study, folds=folds, role="rare-rows", parent=parent)
 
 
 def _outer_task(task: Task, n_folds: int) -> Task:

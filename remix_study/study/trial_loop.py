@@ -234,7 +234,7 @@ class TrialLoop:
             if not self._retry(lambda: self.worker.assign_trial(uuid, active.key, number)):
                 raise TakenOver
         active.parameters = self._retry(lambda: self.schedule.parameters(trial, active.key))
-        active.label = label_of(active.parameters)
+        active.label = label_of(active.parameters) + self.schedule.label_end(active.key)
         active.earlier = earlier = self._retry(lambda: self.schedule.earlier(active.key))
         if earlier is not None:
             first, last = earlier.repeats + 1, self.trials.task.study.cv.repeats

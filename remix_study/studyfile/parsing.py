@@ -58,6 +58,8 @@ class StudyTable(Struct, frozen=True, forbid_unknown_fields=True):
             corrections and thresholds may differ in the third digit; ``none``, so that pages lack
             these; ``auto`` is ``all`` up to 2.5 MB a trial, else ``16 bits``. Scores are of 32
             bits in each case.
+        rare_rows: Whether the best methods are trained again with a quarter, half and three
+            quarters of the rare classes' training rows; see ``docs/rare-rows.md``.
     """
 
     name: Name
@@ -66,6 +68,7 @@ class StudyTable(Struct, frozen=True, forbid_unknown_fields=True):
     extra_metrics: tuple[str, ...] = ()
     note: Annotated[str, Meta(max_length=500)] = ""
     keep: Keep = "auto"
+    rare_rows: bool = False
 
 
 def built_in_studies() -> dict[str, Path]:
@@ -182,6 +185,7 @@ def _study(tables: dict[str, Any], text: str, source: str) -> Study:
         augmentation=parse_augmentation(_table(tables, "augmentation")),
         note=" ".join(header.note.split()),
         keep=header.keep,
+        rare_rows=header.rare_rows,
         decision=parse_decision(_table(tables, "decision")),
         report=convert(_table(tables, "report"), ReportKeys, "report"),
         metrics=parse_own_metrics(_table(tables, "metrics")),

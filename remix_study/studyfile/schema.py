@@ -216,6 +216,7 @@ class Study(Struct, frozen=True):
         augmentation: What strategies that augment do to images.
         note: A sentence that every output repeats.
         keep: Which probabilities the database keeps: ``auto``, ``all``, ``16 bits`` or ``none``.
+        rare_rows: Whether the best methods are trained again with fewer rare rows.
         estimators: Those that ``search.estimators`` names.
         decision, report: What errors cost; regions of practical equivalence.
         metrics: Those of the user's own, by name.
@@ -238,6 +239,7 @@ class Study(Struct, frozen=True):
     augmentation: Augmentation = Augmentation()
     note: str = ""
     keep: Keep = "auto"
+    rare_rows: bool = False
     estimators: tuple[Estimator, ...] = ()
     decision: Decision = Decision()
     report: ReportKeys = ReportKeys()

@@ -16,11 +16,11 @@ from remix_study.errors import DataError, StudyFileError, UsageError
 from remix_study.study.checks import check_study
 from remix_study.study.fingerprint import (
     definition,
-    planned_work,
     problem_facts,
     resolved_settings,
     study_changes,
 )
+from remix_study.study.planned_work import planned_work
 from remix_study.study.task_preparation import prepare_tasks
 from remix_study.study.upgrade import settings_of_version_1
 from remix_study.studyfile.parsing import parse_study

@@ -19,6 +19,7 @@ from remix_study.report.sentences import SENTENCES
 from remix_study.results.decision import Decision
 from remix_study.results.decision_files import as_json, table
 from remix_study.results.forms import Form
+from remix_study.results.rare_rows import RareRows
 
 MOST_DRAWN = 16
 """Methods that a figure shows: the best by validation, and the chosen one."""
@@ -27,11 +28,12 @@ MOST_DRAWN = 16
 _FAR = 1.5
 
 
-def section(decisions: Sequence[Decision]) -> Section:
+def section(decisions: Sequence[Decision], fewer_rows: Sequence[RareRows] = ()) -> Section:
     """The first section of the page, one block a problem."""
     blocks = [_block(place, decision) for place, decision in enumerate(decisions, start=1)]
     if has_many_problems(decisions):
         blocks = list(map(fold, blocks))
+    rare_rows = {part.comparison.name: part for part in fewer_rows}
     if not blocks:
         blocks = [Block(text=SENTENCES.paragraphs("decision.nothing"))]
     return Section(
@@ -40,7 +42,7 @@ def section(decisions: Sequence[Decision]) -> Section:
         SENTENCES.text("decision.lead"),
         tuple(blocks),
         {"decision": table(decisions)},
-        {"decision.json": [as_json(decision) for decision in decisions]},
+        {"decision.json": [as_json(d, rare_rows.get(d.comparison.name)) for d in decisions]},
     )
 
 

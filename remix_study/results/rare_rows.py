@@ -1,0 +1,269 @@
+"""What methods are worth in rare rows, and how many more rare rows would tell two apart.
+
+The methods that a study trained again with fewer rare rows have a curve each
+(`remix_study.results.rare_curves`), in the form in which they compete for the decision. A method
+is worth r times the rare rows where the baseline's curve at r reaches the method's score with all
+rows. Nothing is said of more than `FURTHEST` times the rare rows, nor of less than the smallest
+share.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from remix_study.metrics import better_sign, find_metric
+from remix_study.results.comparison import Comparison, comparisons
+from remix_study.results.decision import Decision
+from remix_study.results.equivalence import FEWEST_FOLDS, SURE
+from remix_study.results.form_choice import has_scores
+from remix_study.results.forms import Form, forms_of
+from remix_study.results.frames import StudyFrames
+from remix_study.results.intervals import CONFIDENCE, Interval, score_interval
+from remix_study.results.probabilities import ProbabilityReader
+from remix_study.results.rare_curves import (
+    Curves,
+    Floats,
+    draw_means,
+    fit_curves,
+    has_slope,
+)
+from remix_study.results.telling_apart import MoreRows, rows_to_tell_apart
+from remix_study.seeds import derive_seed
+
+FURTHEST = 2.0
+"""Times the rare rows that there are: beyond that a curve says nothing."""
+
+
+@dataclass(frozen=True)
+class Worth:
+    """How many times its rare rows the baseline needs to reach a method's score.
+
+    Attributes:
+        ratio: `inf` for more than `FURTHEST`, 0 for less than the smallest share; NaN where
+            nobody can tell.
+        low, high: Ends of the 95 % interval, in the same way.
+        reason: Why nobody can tell; "" where there is an answer.
+    """
+
+    ratio: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    reason: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class RareCurve:
+    """A method's score in one metric over the number of rare rows.
+
+    Attributes:
+        form: The method in the form in which it competes, with all rare rows.
+        metric: What is scored.
+        ratios: Shares of the rare training rows, ascending, the last one 1.
+        scores: (folds, shares) test scores.
+        intervals: Of the mean at each share.
+        worth: In rare rows; None of the baseline itself.
+        doubled: Change of the score with twice the rare rows, read off the curve; NaN without
+            an interval.
+    """
+
+    form: Form
+    metric: str
+    ratios: tuple[float, ...]
+    scores: pd.DataFrame
+    intervals: tuple[Interval, ...]
+    worth: Worth | None
+    doubled: tuple[float, float, float]
+    curve: Curves
+
+    def at(self, ratio: float) -> float:
+        """The fitted score with this many times the rare rows."""
+        return float(better_sign(self.metric) * self.curve.at(ratio))
+
+
+@dataclass(frozen=True, eq=False)
+class RareRows:
+    """The curves of one problem, by metric; rare rows are counted over all rare classes."""
+
+    comparison: Comparison
+    n_rare: int
+    curves: Mapping[str, tuple[RareCurve, ...]]
+    apart: tuple[MoreRows, ...]
+
+    @cached_property
+    def worths(self) -> Mapping[str, tuple[RareCurve, ...]]:
+        """Metric -> methods but the baseline, those that are worth most first."""
+        return {
+            metric: tuple(
+                sorted(
+                    (curve for curve in curves if curve.worth),
+                    key=lambda c: -np.nan_to_num(c.worth.ratio if c.worth else 0, posinf=1e9),
+                )
+            )
+            for metric, curves in self.curves.items()
+        }
+
+    def rows(self, ratio: float) -> int:
+        """How many rare rows a ratio is more than there are."""
+        return round((ratio - 1) * self.n_rare)
+
+
+def compare_rare_rows(decision: Decision, frames: StudyFrames) -> RareRows | None:
+    """The curves of a problem; None where nothing was trained with fewer rare rows."""
+    comparison = decision.comparison
+    smaller = {
+        share: part
+        for share, fewer in frames.fewer_rare_rows.items()
+        for part in comparisons(fewer)
+        if (part.study, part.problem) == (comparison.study, comparison.problem)
+    }
+    forms = list(_forms(decision, smaller, frames.probabilities))
+    if not forms:
+        return None
+    counts: Mapping[str, int] = comparison.info["counts"]
+    n_rare = sum(counts[name] for name in comparison.info["minority"])
+    curves = {metric: _curves(comparison, metric, forms) for metric in decision.objectives}
+    return RareRows(comparison, n_rare, curves, tuple(rows_to_tell_apart(decision)))
+
+
+Sized = tuple[Form, Mapping[float, pd.DataFrame]]
+"""A method's form with all rare rows, and ratio of the rare rows -> (folds, metrics) scores."""
+
+
+def _forms(
+    decision: Decision, smaller: Mapping[float, Comparison], read: ProbabilityReader | None
+) -> Iterator[Sized]:
+    """The methods that were trained with every share, in the forms in which they compete.
+
+    Without probabilities of some share a method is compared as trained.
+    """
+    for form in decision.entries:
+        at_shares = [
+            (part, method)
+            for part in smaller.values()
+            for method in part.methods
+            if method.parameters == form.method.parameters
+        ]
+        if not smaller or len(at_shares) < len(smaller):
+            continue
+        by_name = [{f.name: f for f in forms_of(part, m, read)} for part, m in at_shares]
+        full = form
+        if not all(form.name in forms for forms in by_name):
+            (full,) = forms_of(decision.comparison, form.method, None)
+        fewer = [forms[full.name] for forms in by_name]
+        if not all(has_scores(f, decision.objectives) for f in (full, *fewer)):
+            continue
+        of_full = decision.comparison.trained_folds(form.method)["minority_train"].mean()
+        sizes = [part.trained_folds(m)["minority_train"].mean() for part, m in at_shares]
+        scores = [f.scores["test"] for f in fewer]
+        ratios = [float(size / of_full) for size in sizes]
+        yield full, dict(zip(ratios, scores, strict=True)) | {1.0: full.scores["test"]}
+
+
+def _curves(comparison: Comparison, metric: str, forms: Sequence[Sized]) -> tuple[RareCurve, ...]:
+    frames = [
+        pd.DataFrame({ratio: scores[metric] for ratio, scores in by_ratio.items()}).sort_index(
+            axis=1
+        )
+        for _, by_ratio in forms
+    ]
+    joined = pd.concat(frames, axis=1, keys=range(len(frames)), join="inner").dropna()
+    sign, ratios = better_sign(metric), np.array(frames[0].columns, np.float64)
+    scores = sign * joined.to_numpy(np.float64).reshape(len(joined), len(forms), len(ratios))
+    fitted = fit_curves(scores.mean(axis=0), ratios)
+    has_draws = len(joined) >= FEWEST_FOLDS and not math.isnan(comparison.ratio)
+    draws = drawn = None
+    if has_draws:
+        study_seed = (comparison.definition or {}).get("study", {}).get("seed", 0)
+        seed = derive_seed(int(study_seed), comparison.problem, metric, "rare rows")
+        draws = draw_means(scores, comparison.ratio, seed)
+        drawn = fit_curves(draws, ratios)
+    plain = next((at for at, (form, _) in enumerate(forms) if _is_baseline(form)), None)
+    reason = _reason(comparison, metric, forms, plain, draws, ratios)
+    curves = []
+    for at, (form, _) in enumerate(forms):
+        worth = None
+        if at != plain:
+            worth = Worth(reason=reason)
+            if not reason and drawn is not None and plain is not None:
+                worth = _worth(
+                    _one(fitted, plain),
+                    _one(drawn, plain),
+                    _one(fitted, at).level,
+                    _one(drawn, at).level,
+                    float(ratios[0]),
+                )
+        doubled = (math.nan, math.nan, math.nan)
+        if drawn is not None:
+            gains = sign * (_one(drawn, at).at(FURTHEST) - _one(drawn, at).level)
+            gain = float(sign * (_one(fitted, at).at(FURTHEST) - _one(fitted, at).level))
+            doubled = (gain, *_ends(gains))
+        frame = frames[at].loc[joined.index]
+        means = tuple(score_interval(metric, frame[r], comparison.ratio) for r in frame)
+        curves.append(
+            RareCurve(form, metric, tuple(ratios), frame, means, worth, doubled, _one(fitted, at))
+        )
+    return tuple(curves)
+
+
+def _is_baseline(form: Form) -> bool:
+    return form.method.strategy == "baseline"
+
+
+def _one(curves: Curves, at: int) -> Curves:
+    return Curves(curves.level[..., at], curves.slope[..., at], curves.power[..., at])
+
+
+def _ends(draws: Floats) -> tuple[float, float]:
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(draws, [tail, 1 - tail], method="nearest")
+    return float(low), float(high)
+
+
+def _reason(
+    comparison: Comparison,
+    metric: str,
+    forms: Sequence[Sized],
+    plain: int | None,
+    draws: Floats | None,
+    ratios: Floats,
+) -> str:
+    """Why nobody can tell what methods are worth; "" where one can."""
+    if plain is None:
+        return "no baseline was trained with fewer rare rows"
+    baseline, by_ratio = forms[plain]
+    untrained = comparison.untrained(baseline.method.label)
+    if untrained:
+        return f"the baseline did not train on {untrained.n_folds} of {untrained.folds} folds"
+    if (by_ratio[1.0][metric] == find_metric(metric).worst).mean() > 0.5:
+        return "the baseline has the worst score on most folds"
+    if draws is None:
+        if math.isnan(comparison.ratio):
+            return "the test part is given once, so there are no draws of it"
+        return f"{len(by_ratio[1.0])} folds are too few for an interval"
+    if has_slope(draws, ratios)[plain] < SURE:
+        return "the baseline’s score does not surely get better with more rare rows"
+    return ""
+
+
+def _worth(
+    plain: Curves, drawn: Curves, score: Floats, drawn_scores: Floats, least: float
+) -> Worth:
+    """What a score is worth, between the smallest share and `FURTHEST`."""
+
+    def bounded(ratio: float) -> float:
+        return math.inf if ratio > FURTHEST else 0.0 if ratio < least else ratio
+
+    ratio = bounded(float(plain.reach(score)))
+    low, high = map(bounded, _ends(drawn.reach(drawn_scores)))
+    if (low, high) == (0.0, math.inf):
+        reason = (
+            "its interval holds everything from less than the smallest share to more than twice"
+        )
+        return Worth(ratio, low, high, reason)
+    return Worth(ratio, low, high)

@@ -1,0 +1,151 @@
+"""What methods are worth in rare rows: known curves are read off, and reasons for silence."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from simulated_training import SimulatedOutcome, simulate_training
+from tiny_studies import tiny
+
+from remix_study.batches.plan_summary import PlanSummary
+from remix_study.cli.main import main
+from remix_study.results.comparison import comparisons
+from remix_study.results.decision import decide
+from remix_study.results.frames import load_frames
+from remix_study.results.intervals import Interval
+from remix_study.results.rare_rows import compare_rare_rows
+from remix_study.results.telling_apart import rows_to_tell_apart
+from remix_study.study.storage import open_reader
+from remix_study.study.task import Task
+
+URL = "sqlite:///x.db"
+STUDY = tiny(
+    ('name = "tiny"', 'name = "tiny"\nrare_rows = true'),
+    ('["g_mean", "bbs"]', '["balanced_accuracy"]'),
+    ('dataset = "wine"', 'dataset = "digits"\nminority = ["8"]\nkind = "binary"'),
+    ("repeats = 1", "repeats = 2"),
+    ("alpha.remix = [0.0, 0.1]", "alpha.remix = [0.1]"),
+)
+
+
+def train_along_curves(setattr, curves) -> None:
+    """Networks whose share of right rows in each class depends on the rare training rows."""
+
+    def fit(self: Task, configuration, _on_epoch=None, places=None):
+        largest = max(np.bincount(self.problem.y[fold.train])[1] for fold in self.folds)
+        largest = round(largest / 0.75) if self.role else largest
+        outcomes = []
+        for place in range(len(self.folds)) if places is None else places:
+            fold = self.folds[place]
+            ratio = np.bincount(self.problem.y[fold.train])[1] / largest
+            share = curves[configuration.strategy.name](ratio)
+
+            def predict(rows, share=share):
+                y, right = self.problem.y[rows], np.zeros(len(rows), bool)
+                for code in (0, 1):
+                    of_class = np.flatnonzero(y == code)
+                    right[of_class[: round(share * len(of_class))]] = True
+                return np.eye(2, dtype=np.float32)[np.where(right, y, 1 - y)]
+
+            plan = PlanSummary(1, 1, np.ones(2) / 2, np.zeros(2, int), 0, 1.0)
+            parts = predict(fold.validation), predict(fold.test)
+            outcomes.append(SimulatedOutcome(*parts, trained_on=plan))
+        return outcomes
+
+    simulate_training(setattr)
+    setattr(Task, "fit", fit)
+
+
+def rare_rows_of_study():
+    engine = open_reader(URL)
+    frames = load_frames(engine)
+    decision = decide(comparisons(frames)[0], frames.probabilities)
+    part = compare_rare_rows(decision, frames)
+    engine.dispose()
+    return part
+
+
+@pytest.mark.usefixtures("storage")
+def test_a_method_is_worth_the_rows_that_the_baseline_needs_for_its_score(here, monkeypatch):
+    def baseline(ratio):
+        return 0.7 + 0.1 * np.log(ratio)
+
+    curves = {"baseline": baseline, "remix": lambda ratio: baseline(1.5 * ratio)}
+    train_along_curves(monkeypatch.setattr, curves)
+    (here / "tiny.toml").write_text(STUDY)
+    assert main(["run", "tiny.toml", "--storage", URL, "--report", "report"]) == 0
+    part = rare_rows_of_study()
+    assert part.n_rare == 174
+    ((remix,),) = part.worths.values()
+    assert remix.form.label == "remix (0.1)"
+    # Shares of test rows are whole rows.
+    assert remix.worth.ratio == pytest.approx(1.5, abs=0.1)
+    assert remix.worth.low <= remix.worth.ratio <= remix.worth.high
+    assert remix.ratios == pytest.approx((0.25, 0.5, 0.75, 1), abs=0.01)
+    assert list(remix.scores.columns) == list(remix.ratios)
+    gain, low, high = remix.doubled
+    assert gain == pytest.approx(0.1 * np.log(2), abs=0.02)
+    assert low <= gain <= high
+    # The page says so, and so does the file of the decision.
+    page = (here / "report" / "index.html").read_text()
+    assert "What methods are worth in rare rows" in page
+    assert "is worth 1." in page
+    (entry,) = json.loads((here / "report" / "decision.json").read_text())
+    stored = entry["rare_rows"]["worth"]["balanced_accuracy"]["remix (0.1)"]
+    assert stored["ratio"] == pytest.approx(remix.worth.ratio)
+    assert entry["rare_rows"]["rare_rows"] == 174
+
+
+@pytest.mark.usefixtures("storage")
+def test_nobody_can_tell_where_the_baseline_does_not_get_better(here, monkeypatch):
+    curves = {"baseline": lambda _: 0.7, "remix": lambda ratio: 0.75 + 0.01 * ratio}
+    train_along_curves(monkeypatch.setattr, curves)
+    (here / "tiny.toml").write_text(STUDY)
+    assert main(["run", "tiny.toml", "--storage", URL]) == 0
+    ((remix,),) = rare_rows_of_study().worths.values()
+    assert "does not surely get better" in remix.worth.reason
+    assert np.isnan(remix.worth.ratio)
+
+
+def decision_of(mean: float, error: float, folds: int = 10, ratio: float = 0.1):
+    """A decision between two methods with this difference in balanced accuracy."""
+    difference = Interval(mean, error, np.nan, np.nan, folds, ratio)
+    frame = pd.DataFrame({"balanced_accuracy": np.linspace(0.6, 0.7, folds)})
+    chosen = SimpleNamespace(label="chosen", scores={"test": frame})
+    other = SimpleNamespace(label="other", scores={"test": frame})
+    return SimpleNamespace(
+        comparison=SimpleNamespace(ratio=ratio, info={"folds": 5}),
+        objectives=("balanced_accuracy",),
+        regions={"balanced_accuracy": 0.01},
+        entries=(chosen, other),
+        chosen=chosen,
+        words={"other": {"balanced_accuracy": "cannot tell"}},
+        difference=lambda *_: difference,
+    )
+
+
+def test_rows_to_tell_apart_are_those_that_narrow_the_posterior_enough():
+    # Beyond the region of 0.01 with probability 0.95.
+    (more,) = rows_to_tell_apart(decision_of(mean=0.03, error=0.02))
+    needed = 0.02 / stats.t.ppf(0.95, 9)
+    assert more.times == pytest.approx((0.02 / needed) ** 2, abs=0.02)
+    assert more.label == "other"
+    # Repeats would have to bring 1/J below zero: test rows are the limit.
+    assert more.repeats is None
+
+
+def test_repeats_tell_apart_where_they_are_what_is_missing():
+    (more,) = rows_to_tell_apart(decision_of(mean=0.03, error=0.012, ratio=0.01))
+    assert 1 < more.times < 1.3
+    needed = (1 / 10 + 0.01) / more.times - 0.01
+    assert more.repeats == int(np.ceil(1 / needed / 5))
+
+
+def test_no_rows_tell_apart_what_lies_on_the_edge_of_the_region():
+    (more,) = rows_to_tell_apart(decision_of(mean=0.0101, error=0.02))
+    assert (more.times, more.repeats) == (np.inf, None)
