@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from remix_study.data.dataset import Dataset
+from remix_study.data.arrays import from_arrays
 from remix_study.data.folds import make_folds
 from remix_study.data.problems import make_problem
 from remix_study.data.rare_rows import SHARES, with_fewer_rare_rows
@@ -16,9 +16,8 @@ from remix_study.data.rare_rows import SHARES, with_fewer_rare_rows
 @pytest.fixture(scope="module")
 def problem():
     y = np.repeat([0, 1, 2], [120, 40, 17])
-    X = np.arange(len(y), dtype=np.float32)[:, None]
-    dataset = Dataset("made-up", X, y.astype(np.int32), ("common", "rare", "rarer"), ("x",))
-    return make_problem(dataset, minority=("rare", "rarer"), kind="multi-class")
+    dataset = from_arrays(np.arange(len(y))[:, None], y, name="made-up")
+    return make_problem(dataset, minority=("1", "2"), kind="multi-class")
 
 
 @pytest.fixture(scope="module")
