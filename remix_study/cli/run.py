@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from remix_study.cli.arguments import (
 )
 from remix_study.cli.report import report_command
 from remix_study.cli.tables import add_table_options, keep_study, planned_study, table_words
-from remix_study.errors import DONE, SOME_CONFIGURATIONS_FAILED, UsageError
+from remix_study.errors import DONE, SOME_CONFIGURATIONS_FAILED, StorageError, UsageError
 from remix_study.studyfile.schema import DEFAULT_STORAGE
 
 if TYPE_CHECKING:
@@ -173,7 +174,26 @@ def conclude_run(options: argparse.Namespace, study: str) -> Outcome:
     from remix_study.report.page import conclude
 
     command = report_command([study], options.storage)
-    return conclude(study, options.storage, options.report, command=command, makers=ALL_SECTIONS)
+    outcome = conclude(
+        study, options.storage, options.report, command=command, makers=ALL_SECTIONS
+    )
+    _keep_decisions(options.storage, study, outcome)
+    return outcome
+
+
+def _keep_decisions(storage: str, study: str, outcome: Outcome) -> None:
+    """Store the decisions' lines for ``status``, which says so where they could not be stored."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from remix_study.study.decision_lines import store_lines
+    from remix_study.study.storage import closing, open_storage
+
+    with (
+        suppress(StorageError, SQLAlchemyError),
+        closing(open_storage(storage)) as opened,
+        opened.engine.begin() as connection,
+    ):
+        store_lines(connection, study, outcome.decisions, outcome.state)
 
 
 def _load_study(options: argparse.Namespace) -> Study:

@@ -27,15 +27,20 @@ def add_command(commands: Any) -> None:
 
 def _status(options: argparse.Namespace, _signals: Signals) -> int:
     from remix_study.study.database_errors import database_errors
+    from remix_study.study.decision_lines import read_lines
     from remix_study.study.optuna_tables import read_progress
     from remix_study.study.storage import open_reader
 
     with database_errors(options.storage):
         engine = open_reader(options.storage)
         problems = read_progress(engine)
+        with engine.connect() as connection:
+            stored = read_lines(connection)
+        lines = {f"{study}/{problem}": line for (study, problem), line in stored.items()}
         engine.dispose()
     if options.json:
-        print(json.dumps([asdict(problem) for problem in problems], indent=2))
+        answers = [asdict(problem) | {"decision": lines.get(problem.name)} for problem in problems]
+        print(json.dumps(answers, indent=2))
         return DONE
     width = max([len(problem.name) for problem in problems], default=5)
     print(" ".join([f"{'study':{width}}", *(f"{name:>8}" for name in _COLUMNS)]))
@@ -45,4 +50,12 @@ def _status(options: argparse.Namespace, _signals: Signals) -> int:
     for problem in problems:
         if problem.split in _GIVEN:
             print(f"{problem.name}: {_GIVEN[problem.split]}; its intervals are bootstrapped")
+    finished = [problem.name for problem in problems if problem.complete == problem.planned]
+    for name in finished:
+        if name in lines:
+            print(f"{name}: {lines[name]}")
+    known = {study for study, _ in stored}
+    unknown = dict.fromkeys(s for name in finished if (s := name.partition("/")[0]) not in known)
+    for study in unknown:
+        print(f"{study}: trials are newer than the decision; run its study file again to see it")
     return DONE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +20,27 @@ from remix_study.report.page_files import (
     publish,
     write_page,
 )
-from remix_study.report.registry import STANDARD_SECTIONS, Sections, make_context, make_sections
+from remix_study.report.registry import (
+    STANDARD_SECTIONS,
+    PageContext,
+    Sections,
+    make_context,
+    make_sections,
+)
 from remix_study.report.sections import overview
 from remix_study.report.sections.decision import headline as decision_headline
 from remix_study.report.sections.verdict import headline, tally_lines
 from remix_study.report.sentences import SENTENCES
 from remix_study.results.candidates import with_following_searches
 from remix_study.results.comparison import comparisons
-from remix_study.results.decision import decide
+from remix_study.results.decision import Decision, decide
 from remix_study.results.frames import StudyFrames, load_frames
 from remix_study.results.search import search_summaries
 from remix_study.results.study_roles import study_roles
 from remix_study.results.summary import write_summary
 from remix_study.results.verdict import problem_verdict
 from remix_study.study.database_errors import database_errors
+from remix_study.study.decision_lines import study_states
 from remix_study.study.storage import open_reader
 
 MOST_PROBLEMS = 5
@@ -42,10 +49,19 @@ MOST_PROBLEMS = 5
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run ends with: sentences, one a problem or a metric, and the page's `index.html`."""
+    """What a run ends with.
+
+    Attributes:
+        lines: Sentences, one a problem or a metric.
+        index: The page's `index.html`.
+        decisions: Problem -> what to use on it.
+        state: What the database held of the study when they were computed.
+    """
 
     lines: tuple[str, ...]
     index: Path | None = None
+    decisions: Mapping[str, str] = field(default_factory=dict)
+    state: str = ""
 
 
 def write_report(
@@ -56,6 +72,7 @@ def write_report(
     makers: Sections = STANDARD_SECTIONS,
     formats: Formats = PAGE_ONLY,
     summarized: Engine | None = None,
+    context: PageContext | None = None,
 ) -> Path:
     """Write the report of the studies into a folder.
 
@@ -68,6 +85,7 @@ def write_report(
         makers: what makes the sections of the page.
         formats: what is written beside the page and its CSV tables.
         summarized: the database of the studies, if the folder is to hold a summary of it.
+        context: what the page is made from, where that has been computed.
 
     Returns:
         The path of `index.html`.
@@ -76,16 +94,17 @@ def write_report(
         UsageError: as :func:`publish`.
     """
 
+    page = context or make_context(frames)
+
     def write(folder: Path) -> None:
-        context = make_context(frames)
-        studies = list(dict.fromkeys(c.study for c in context.comparisons))
-        progress = overview.progress(context.comparisons)
+        studies = list(dict.fromkeys(c.study for c in page.comparisons))
+        progress = overview.progress(page.comparisons)
         if summarized is not None:
-            parts = context.calibrations, context.decisions
+            parts = page.calibrations, page.decisions
             write_summary(summarized, studies, *parts, folder / SUMMARY)
         write_page(
             folder,
-            make_sections(makers, context),
+            make_sections(makers, page),
             title=f"ReMix study: {listing(studies)}" if studies else "ReMix study",
             status=SENTENCES.text("overview.progress", progress),
             complete=progress.is_complete,
@@ -170,11 +189,18 @@ def conclude(
         StorageError: The database cannot be read.
         UsageError: The folder cannot be written.
     """
-    with _open_frames(storage, [study]) as (_, frames):
-        index = None
+    with _open_frames(storage, [study]) as (engine, frames):
+        with engine.connect() as connection:
+            state = study_states(connection)[study]
+        index, decisions = None, None
         if output is not None:
-            index = write_report(frames, output, command=command, makers=makers)
-        return Outcome(outcome_lines(frames), index)
+            context = make_context(frames)
+            index = write_report(frames, output, command=command, makers=makers, context=context)
+            decisions = context.decisions
+        else:
+            decisions = headline_decisions(frames)
+        lines = {d.comparison.problem: decision_headline(d) for d in decisions}
+        return Outcome(outcome_lines(frames, decisions), index, lines, state)
 
 
 @contextmanager
@@ -187,10 +213,24 @@ def _open_frames(storage: str, studies: Sequence[str]) -> Iterator[tuple[Engine,
             engine.dispose()
 
 
-def outcome_lines(frames: StudyFrames) -> tuple[str, ...]:
+def headline_decisions(frames: StudyFrames, most: int = MOST_PROBLEMS) -> tuple[Decision, ...]:
+    """The decisions on the problems that the lines of a run are of, of at most so many."""
+    headlines = [c for c in study_roles(comparisons(frames)).headline if c.methods]
+    candidates = with_following_searches(headlines[:most], frames)
+    decisions = (decide(c, frames.probabilities, frames.summaries) for c in candidates)
+    return tuple(decision for decision in decisions if decision)
+
+
+def outcome_lines(
+    frames: StudyFrames, decisions: Sequence[Decision] | None = None
+) -> tuple[str, ...]:
     """What to use on each problem and what ReMix adds, or counts over problems if there are many.
 
     Nothing if no problem belongs to the headline, such as with variants alone.
+
+    Args:
+        frames: The studies.
+        decisions: On their problems, where they have been computed.
     """
     compared = comparisons(frames)
     if not any(len(comparison.methods) for comparison in compared):
@@ -203,10 +243,13 @@ def outcome_lines(frames: StudyFrames) -> tuple[str, ...]:
             return counts
     shown = verdicts[:MOST_PROBLEMS]
     lines = []
+    decided = {
+        (d.comparison.study, d.comparison.problem): d
+        for d in (headline_decisions(frames) if decisions is None else decisions)
+    }
     for verdict in shown:
         title = verdict.comparison.full_title
-        (candidates,) = with_following_searches([verdict.comparison], frames)
-        decision = decide(candidates, frames.probabilities, frames.summaries)
+        decision = decided.get((verdict.comparison.study, verdict.comparison.problem))
         lines += [f"{title}: {decision_headline(decision)}"] if decision else []
         lines += [f"{title}: {headline(verdict)}"] if verdict.remix or not decision else []
     for search in search_summaries(compared, frames.searches)[:MOST_PROBLEMS]:
