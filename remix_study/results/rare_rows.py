@@ -56,6 +56,11 @@ class Worth:
     high: float = math.nan
     reason: str = ""
 
+    @property
+    def is_unclear(self) -> bool:
+        """Whether the interval holds 1: the baseline may need more rows, or fewer."""
+        return self.low <= 1 <= self.high
+
 
 @dataclass(frozen=True, eq=False)
 class RareCurve:
@@ -107,6 +112,14 @@ class RareRows:
             )
             for metric, curves in self.curves.items()
         }
+
+    def sure_ratio(self, metric: str) -> float:
+        """Times the rare rows with which the baseline is surely as good as every method here.
+
+        Infinite for more than `FURTHEST`, and where nobody can tell what some method is worth.
+        """
+        worths = [curve.worth for curve in self.worths[metric] if curve.worth]
+        return max(math.inf if worth.reason else worth.high for worth in worths)
 
     def rows(self, ratio: float) -> int:
         """How many rare rows a ratio is more than there are."""

@@ -32,12 +32,14 @@ class MoreRows:
 
     Attributes:
         label: The other method.
+        chosen: The chosen one.
         metric: In which they cannot be told apart.
         times: Times the rare rows that would do; `inf` for more than `MOST_TIMES`.
         repeats: Repeats that would do; None where `MOST_REPEATS` would not.
     """
 
     label: str
+    chosen: str
     metric: str
     times: float
     repeats: int | None
@@ -64,7 +66,7 @@ def rows_to_tell_apart(decision: Decision) -> Iterator[MoreRows]:
         # The variance with J folds is proportional to 1/J + ratio.
         needed = (1 / difference.folds + ratio) / times - ratio
         repeats = math.ceil(1 / needed / n_folds) if needed * n_folds * MOST_REPEATS > 1 else None
-        yield MoreRows(form.label, metric, times, repeats)
+        yield MoreRows(form.label, decision.chosen.label, metric, times, repeats)
 
 
 def _times_needed(

@@ -81,11 +81,12 @@ def _form_name(curve: RareCurve) -> str:
 def _picture(place: int, part: RareRows) -> Picture:
     """Scores over the number of rare rows, one panel an objective."""
     width, height = figures.PANEL_SIZE
-    with figures.figure(width * len(part.curves), height) as fig:
+    with figures.figure(width * len(part.curves), height + 0.4) as fig:
         panels = fig.subplots(1, len(part.curves), squeeze=False)[0]
         for axes, (metric, curves) in zip(panels, part.curves.items(), strict=True):
             _draw(axes, part, metric, curves)
-        panels[0].legend(loc="best", handlelength=1.2)
+        handles, labels = panels[0].get_legend_handles_labels()
+        fig.legend(handles, labels, loc="outside lower center", ncols=2, handlelength=1.2)
     alt = f"Test scores over the number of rare rows on {part.comparison.name}."
     return figures.picture_of(fig, f"rare-rows-{place}", alt, wide=len(part.curves) > 1)
 
