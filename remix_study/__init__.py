@@ -6,6 +6,7 @@ Attributes:
     read_results: The trials and scores of a study as tidy data frames.
     ReMixClassifier: A network that is trained as a study's are, as a scikit-learn classifier.
     ReMix: ReMix batches as a Keras data set, for any ``model.fit``.
+    ImbalanceMetrics: A Keras callback with g-mean, balanced Brier score and average precision.
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 from remix_study.version import __version__
 
-__all__ = ["ReMix", "ReMixClassifier", "__version__", "read_results", "run"]
+__all__ = ["ImbalanceMetrics", "ReMix", "ReMixClassifier", "__version__", "read_results", "run"]
 
 if TYPE_CHECKING:
     from remix_study.api import run
     from remix_study.batches.keras_dataset import ReMix
     from remix_study.deploy.classifier import ReMixClassifier
+    from remix_study.deploy.imbalance_metrics import ImbalanceMetrics
     from remix_study.results.tidy import read_results
 
 _MODULES = {
+    "ImbalanceMetrics": "remix_study.deploy.imbalance_metrics",
     "ReMix": "remix_study.batches.keras_dataset",
     "ReMixClassifier": "remix_study.deploy.classifier",
     "read_results": "remix_study.results.tidy",

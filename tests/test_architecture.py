@@ -43,7 +43,7 @@ BUDGETS = {
     "metrics": 770,
     "studyfile": 1940,
     "data": 6980,
-    "batches": 2330,
+    "batches": 2470,
     "models": 1200,
     "training": 2760,
     "study": 4500,

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import operator
+import itertools
 import threading
-from typing import Any
+import warnings
+from collections.abc import Iterator
+from typing import Any, Literal
 
 import keras
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from remix_study.batches.keras_arguments import (
+    non_negative_int,
+    numeric_array,
+    read_labels,
+    row_weights,
+)
 from remix_study.batches.plan import BatchPlan, StackPlan, check_batch_size, plan_epoch
 from remix_study.batches.plan_summary import weighted_shares
 from remix_study.batches.strategies import check_alpha, compose
@@ -26,20 +34,24 @@ class ReMix(keras.utils.PyDataset):  # type: ignore[misc]
     model.fit(train, epochs=20)
     ```
 
-    Each item is a float32 batch of features in the shape of ``X`` and (batch, K) float32 soft
-    labels. Batches depend on (seed, epoch, index) alone, so any number of workers gives the same
-    batches. ``on_epoch_end`` begins the next epoch, with other draws; Keras calls it, and a custom
-    training loop must. Keras also calls it once before a fit, after reading the first batches for
-    their shape. The last partial batch of an epoch is dropped.
+    Each item is a float32 batch of features in the shape of ``X`` and float32 soft labels. The
+    batches are one endless sequence that depends on the arguments alone: any number of workers
+    gives the same ones, and so does any ``steps_per_epoch``, which only says after how many of
+    them Keras ends an epoch (say it here, not to ``model.fit``, which reads ahead). Within an
+    epoch Keras' ``fit`` takes them in an order of its own unless it is told ``shuffle=False``.
+    Keras calls ``on_epoch_begin`` and ``on_epoch_end``; a custom training loop must. A
+    ``on_epoch_end`` without a begin, such as Keras' before a fit, goes to the next pass over the
+    rows. The last partial batch of a pass is dropped.
 
     Args:
         X: (n, ...) numbers: rows of a table, images, sequences.
-        y: (n,) integer class codes from 0, or (n, K) one-hot or soft labels; the most probable
-            class of a soft label is the class whose quota its row counts for.
+        y: (n,) class names or integer class codes from 0, or (n, K) one-hot or soft labels; the
+            most probable class of a soft label is the class whose quota its row counts for.
         alpha: The mixing coefficient is from Beta(alpha, alpha); 0 balances without mixing.
         batch_size: Rows in every batch.
         sampler: ``balanced`` as in the paper, ``balanced-dataset``, ``natural`` (MixUp), or
-            ``smote`` (with alpha 0).
+            ``smote`` (with alpha 0), which takes all features for numbers: it blends one-hot
+            columns, too.
         per_sample: Draw a mixing coefficient for each row instead of one for each batch.
         seed: Not negative. Data sets with the same seed give the same batches.
         n_classes: K, if integer codes may lack the last classes; when None, counted from ``y``.
@@ -47,8 +59,14 @@ class ReMix(keras.utils.PyDataset):  # type: ignore[misc]
             third part, float32 (batch,): a row mixed of rows of weights w1 and w2 has the weight
             w1 lambda + w2 (1 - lambda) and each class its part of it as its label, so that its
             loss is w1 lambda loss(y1) + w2 (1 - lambda) loss(y2).
+        output: What the model ends in: ``softmax`` gives labels (batch, K); ``sigmoid``, for one
+            unit and two classes, (batch, 1), the share of the second class.
+        steps_per_epoch: Batches of an epoch; those of a pass over the rows when None.
         **kwargs: ``workers``, ``use_multiprocessing`` and ``max_queue_size`` of
             `keras.utils.PyDataset`.
+
+    Attributes:
+        classes: Names of the classes, in the order of the columns of labels.
 
     Raises:
         UsageError: The data or an argument cannot be used; the message says what to do.
@@ -66,47 +84,85 @@ class ReMix(keras.utils.PyDataset):  # type: ignore[misc]
         seed: int = 0,
         n_classes: int | None = None,
         sample_weight: ArrayLike | None = None,
+        output: Literal["softmax", "sigmoid"] = "softmax",
+        steps_per_epoch: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         check_alpha(alpha)
         self.strategy = compose(sampler, "beta-sample" if per_sample else "beta", alpha)
-        self.seed = _non_negative_int("seed", seed)
-        self.batch_size = _non_negative_int("batch_size", batch_size)
-        self._labels = _soft_labels(y, n_classes)
-        self._features = _numeric_array(X, len(self._labels))
-        self._weights = _row_weights(sample_weight, len(self._labels))
+        self.seed = non_negative_int("seed", seed)
+        self.batch_size = non_negative_int("batch_size", batch_size)
+        self._labels, self.classes = read_labels(y, n_classes)
+        self._features = numeric_array(X, len(self._labels))
+        self._weights = row_weights(sample_weight, len(self._labels))
         check_batch_size(self.batch_size, len(self._labels))
+        self._columns = _label_columns(output, len(self.classes))
+        self._steps_of_pass = len(self._labels) // self.batch_size
+        self._steps = self._steps_of_pass
+        if steps_per_epoch is not None:
+            self._steps = non_negative_int("steps_per_epoch", steps_per_epoch)
+            if not self._steps:
+                raise UsageError("steps_per_epoch must be at least 1, got 0")
         self._training = TrainingRows(
             np.arange(len(self._labels), dtype=np.int32),
             self._labels.argmax(axis=1).astype(np.int32),
             self._labels.shape[1],
             self._all_features,
         )
-        self._epoch = 0
-        self._cached_plan: tuple[int, BatchPlan] | None = None
+        # Of the endless sequence: the first batch of the present epoch.
+        self._start = 0
+        self._has_begun, self._n_read = False, 0
+        self._plans: dict[int, BatchPlan] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         """Number of batches in an epoch."""
-        return len(self._labels) // self.batch_size
+        return self._steps
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], ...]:
         """Batch ``index`` of the current epoch.
 
         Returns:
-            Features (batch, ...), labels (batch, K) and, with ``sample_weight``, weights (batch,),
-            all float32.
+            Features (batch, ...), labels (batch, K) or (batch, 1) and, with ``sample_weight``,
+            weights (batch,), all float32.
 
         Raises:
             IndexError: There is no such batch.
         """
-        plan = self._plan()
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"batch {index} of an epoch of {len(self)}")
+        index %= len(self)
+        with self._lock:
+            self._n_read += 1
+        return self._batch(self._start + index)
+
+    def as_tf_dataset(self) -> Any:
+        """The whole sequence of batches as an endless ``tf.data.Dataset``.
+
+        For ``model.fit(train.as_tf_dataset(), steps_per_epoch=...)``, with any number of steps:
+        every iteration begins with the first batch of the first pass.
+        """
+        import tensorflow as tf
+
+        signature = tuple(tf.TensorSpec(part.shape, tf.float32) for part in self._batch(0))
+
+        def batches() -> Iterator[tuple[NDArray[np.float32], ...]]:
+            yield from map(self._batch, itertools.count())
+
+        dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+        return dataset.prefetch(tf.data.AUTOTUNE)
+
+    def _batch(self, number: int) -> tuple[NDArray[np.float32], ...]:
+        """A batch of the endless sequence."""
+        number_of_pass, index = divmod(number, self._steps_of_pass)
+        plan = self._plan(number_of_pass)
         first, second = plan.first[index], plan.second[index]
         weight, label_weight = plan.weight[index], plan.label_weight[index]
         features = _blend(self._features, first, second, weight)
         if self._weights is None:
-            return features, _blend(self._labels, first, second, label_weight)
+            labels = _blend(self._labels, first, second, label_weight)
+            return features, labels[:, self._columns]
         is_one_class = self._training.y[first] == self._training.y[second]
         step = StackPlan(first, second, weight, label_weight)
         pair = self._weights[first], self._weights[second]
@@ -116,26 +172,47 @@ class ReMix(keras.utils.PyDataset):  # type: ignore[misc]
         # Rows of weight 0 keep a label that sums to 1.
         plain = _blend(self._labels, first, second, label_weight)
         labels = np.where(total[:, None] > 0, mass / np.where(total > 0, total, 1)[:, None], plain)
-        return features, labels.astype(np.float32), total.astype(np.float32)
+        labels = labels[:, self._columns].astype(np.float32)
+        return features, labels, total.astype(np.float32)
+
+    def on_epoch_begin(self) -> None:
+        """Begin an epoch where the last one ended."""
+        self._has_begun, self._n_read = True, 0
 
     def on_epoch_end(self) -> None:
-        """Begin the next epoch, with other draws."""
+        """Go to the batches of the next epoch."""
         with self._lock:
-            self._epoch += 1
+            if self._has_begun:
+                self._start += len(self)
+            else:
+                self._start += self._steps_of_pass - self._start % self._steps_of_pass
+            was_cut = self._has_begun and self._n_read < len(self)
+            self._has_begun = False
+        # Worker processes read from copies.
+        if was_cut and not self.use_multiprocessing:
+            warnings.warn(
+                f"an epoch of ReMix ended before all {len(self)} batches were read: give "
+                "steps_per_epoch to ReMix, not to fit, or batches depend on how far Keras reads "
+                "ahead",
+                UserWarning,
+                stacklevel=2,
+            )
 
-    def _plan(self) -> BatchPlan:
-        # Several workers may call this at once, and before Keras ends the epoch before.
+    def _plan(self, number_of_pass: int) -> BatchPlan:
+        # Several workers may call this at once, at the end of a pass for two of them.
         with self._lock:
-            if self._cached_plan is None or self._cached_plan[0] != self._epoch:
+            if number_of_pass not in self._plans:
                 plan = plan_epoch(
                     self.strategy,
                     self._training,
                     batch_size=self.batch_size,
                     seed=self.seed,
-                    epoch=self._epoch,
+                    epoch=number_of_pass,
                 )
-                self._cached_plan = (self._epoch, plan)
-            return self._cached_plan[1]
+                newest = max(self._plans, default=None)
+                kept = {newest: self._plans[newest]} if newest is not None else {}
+                self._plans = kept | {number_of_pass: plan}
+            return self._plans[number_of_pass]
 
     def _all_features(self) -> NDArray[np.float32]:
         return self._features.astype(np.float32, copy=False)
@@ -147,6 +224,15 @@ class ReMix(keras.utils.PyDataset):  # type: ignore[misc]
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._lock = threading.Lock()
+
+
+def _label_columns(output: str, n_classes: int) -> slice:
+    """The columns of labels that a model with this output is given."""
+    if output not in ("softmax", "sigmoid"):
+        raise UsageError(f'output must be "softmax" or "sigmoid", got {output!r}')
+    if output == "sigmoid" and n_classes != 2:
+        raise UsageError(f'output "sigmoid" is for two classes, and y has {n_classes}')
+    return slice(1, 2) if output == "sigmoid" else slice(None)
 
 
 def _blend(
@@ -162,78 +248,3 @@ def _blend(
     weight = weight.reshape(-1, *[1] * (values.ndim - 1))
     second_values = values[second].astype(np.float32, copy=False)
     return weight * first_values + (1 - weight) * second_values
-
-
-def _row_weights(values: ArrayLike | None, n_rows: int) -> NDArray[np.float32] | None:
-    """Weights of mean 1, or None."""
-    if values is None:
-        return None
-    weights = np.asarray(values)
-    if weights.shape != (n_rows,) or weights.dtype.kind not in "biuf":
-        raise UsageError(f"sample_weight must be one number for each of the {n_rows} rows of y")
-    if not np.isfinite(weights).all() or weights.min() < 0 or not weights.any():
-        raise UsageError(
-            "sample_weight must not hold negative, missing or infinite values, nor only zeros"
-        )
-    return np.asarray(weights / weights.mean(), np.float32)
-
-
-def _non_negative_int(name: str, value: object) -> int:
-    try:
-        number = -1 if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        number = -1
-    if number < 0:
-        raise UsageError(f"{name} must be a whole number and not negative, got {value!r}")
-    return number
-
-
-def _numeric_array(X: ArrayLike, n_rows: int) -> NDArray[Any]:
-    try:
-        features = np.asarray(X)
-    except ValueError as error:
-        raise UsageError(f"X must be one array of numbers: {error}") from error
-    if features.dtype.kind not in "biuf":
-        raise UsageError(f"X must hold numbers, got {features.dtype}: encode text columns first")
-    if features.ndim < 2 or len(features) != n_rows:
-        raise UsageError(
-            f"X must be (n, ...) with one entry for each of the {n_rows} labels in y, "
-            f"got {features.shape}"
-        )
-    if features.dtype.kind == "f" and not np.isfinite(features).all():
-        raise UsageError("X holds missing or infinite values: impute them first")
-    return features
-
-
-def _soft_labels(y: ArrayLike, n_classes: int | None) -> NDArray[np.float32]:
-    try:
-        labels = np.asarray(y)
-    except ValueError as error:
-        raise UsageError(f"y must be one array of labels: {error}") from error
-    if labels.dtype.kind not in "biuf":
-        raise UsageError(
-            "y must hold integer codes, one-hot or soft labels, "
-            f"got {labels.dtype}: np.unique(y, return_inverse=True)[1] makes codes of names"
-        )
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim not in (1, 2) or labels.size == 0:
-        raise UsageError(f"y must be (n,) codes or (n, K) labels, got shape {labels.shape}")
-    if not np.isfinite(labels).all() or labels.min() < 0:
-        raise UsageError("y must not hold negative, missing or infinite values")
-    if labels.ndim == 2:
-        if n_classes not in (None, labels.shape[1]):
-            raise UsageError(f"y has {labels.shape[1]} columns, but n_classes is {n_classes}")
-        if np.abs(labels.sum(axis=1) - 1).max() > 1e-3:
-            raise UsageError("every row of an (n, K) y must sum to 1: each row has one class")
-        return labels.astype(np.float32)
-    codes = labels.astype(np.intp)
-    if (codes != labels).any():
-        raise UsageError("y must hold whole numbers when it is one-dimensional: class codes")
-    highest_code = int(codes.max())
-    n_classes = highest_code + 1 if n_classes is None else n_classes
-    if highest_code >= n_classes:
-        raise UsageError(f"y holds class code {highest_code}, but n_classes is {n_classes}")
-    if n_classes < 2:
-        raise UsageError("y holds a single class: there is nothing to balance or mix")
-    return np.eye(n_classes, dtype=np.float32)[codes]

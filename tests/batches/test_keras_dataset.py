@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
 from remix_study.batches.keras_dataset import ReMix
@@ -67,10 +68,26 @@ def test_labels_may_be_codes_columns_one_hot_or_soft():
     for y in (Y.tolist(), Y[:, None], Y.astype(float), np.eye(K)[Y], np.eye(K, dtype=bool)[Y]):
         for part, expected_part in zip(epoch_of(ReMix(X, y)), expected, strict=True):
             np.testing.assert_array_equal(part, expected_part)
+    names = np.array(["no", "maybe", "yes"])[[1, 0, 2]][Y]
+    for y in (names, pd.Series(names), names.astype(object)):
+        data = ReMix(X, y)
+        assert data.classes == ("maybe", "no", "yes")
+        np.testing.assert_array_equal(epoch_of(data)[1], expected[1])
     soft = 0.9 * np.eye(K)[Y] + 0.1 / K
     features, labels = epoch_of(ReMix(X, soft))
     np.testing.assert_array_equal(features, expected[0])
     np.testing.assert_allclose(labels, 0.9 * expected[1] + 0.1 / K, atol=1e-6)
+
+
+def test_a_model_of_one_unit_gets_the_share_of_the_second_class():
+    y = np.minimum(Y, 1)
+    features, labels = epoch_of(ReMix(X, y))
+    features_of_one, share = epoch_of(ReMix(X, y, output="sigmoid"))
+    np.testing.assert_array_equal(features_of_one, features)
+    np.testing.assert_array_equal(share, labels[:, 1:])
+    weights = np.arange(N)
+    weighted = ReMix(X, y, output="sigmoid", sample_weight=weights)[0]
+    assert [part.shape for part in weighted] == [(64, 4), (64, 1), (64,)]
 
 
 def test_n_classes_sets_the_width_of_labels():
@@ -131,8 +148,63 @@ class RecordingReMix(ReMix):
         self.calls = []
 
     def __getitem__(self, index):
-        self.calls.append((self._epoch, index))
+        self.calls.append((self._start // 6, index))
         return super().__getitem__(index)
+
+
+def numbered_batches(data, fit_epochs):
+    """First features of every batch that a loop of Keras' hooks reads."""
+    values = []
+    for _ in range(fit_epochs):
+        data.on_epoch_begin()
+        values += [data[index][0] for index in range(len(data))]
+        data.on_epoch_end()
+    return np.stack(values)
+
+
+@pytest.mark.parametrize("steps", [1, 4, 6, 7, 20])
+def test_the_steps_of_an_epoch_only_cut_the_sequence(steps):
+    expected = numbered_batches(ReMix(X, Y, batch_size=16), 4)
+    data = ReMix(X, Y, batch_size=16, steps_per_epoch=steps)
+    values = numbered_batches(data, 24 // steps)
+    np.testing.assert_array_equal(values, expected[: len(values)])
+    # As Keras before a fit: the next pass begins, wherever the last epoch ended.
+    data.on_epoch_end()
+    all_batches = numbered_batches(ReMix(X, Y, batch_size=16), 6)
+    np.testing.assert_array_equal(data[0][0], all_batches[len(values) // 6 * 6 + 6])
+
+
+def test_a_tf_dataset_has_the_same_sequence():
+    expected = numbered_batches(ReMix(X, Y, batch_size=16), 2)
+    data = ReMix(X, Y, batch_size=16)
+    for _ in range(2):
+        batches = list(data.as_tf_dataset().take(12).as_numpy_iterator())
+        np.testing.assert_array_equal([features for features, _ in batches], expected)
+    weighted = ReMix(X, Y, batch_size=16, sample_weight=np.ones(N)).as_tf_dataset()
+    assert [part.shape for part in weighted.element_spec] == [(16, 4), (16, K), (16,)]
+
+
+@pytest.mark.parametrize("steps", [4, 6])
+def test_fit_on_a_tf_dataset_takes_any_steps(steps):
+    fitted = network()
+    fitted.set_weights([np.zeros((4, K)), np.zeros(K)])
+    dataset = ReMix(X, Y, batch_size=16).as_tf_dataset()
+    fitted.fit(dataset, epochs=12 // steps, steps_per_epoch=steps, shuffle=False, verbose=0)
+    by_hand = network()
+    by_hand.set_weights([np.zeros((4, K)), np.zeros(K)])
+    data = ReMix(X, Y, batch_size=16, steps_per_epoch=12)
+    for index in range(12):
+        by_hand.train_on_batch(*data[index])
+    for values, expected in zip(fitted.get_weights(), by_hand.get_weights(), strict=True):
+        np.testing.assert_allclose(values, expected, atol=1e-6)
+
+
+def test_an_epoch_that_fit_cuts_short_is_warned_of():
+    data = ReMix(X, Y, batch_size=8, workers=0)
+    data.on_epoch_begin()
+    data[3]
+    with pytest.warns(UserWarning, match=r"before all 12 .*give steps_per_epoch to ReMix"):
+        data.on_epoch_end()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -177,7 +249,12 @@ def test_fit_learns_from_whole_epochs_whatever_the_workers(workers):
         (lambda: ReMix(X.astype(str), Y), "X must hold numbers.*encode text"),
         (lambda: ReMix([[1, 2], [3]], Y), "X must be one array of numbers"),
         (lambda: ReMix(np.where(X > 2, np.nan, X), Y), "missing or infinite.*impute"),
-        (lambda: ReMix(X, np.array(["a", "b"])[Y % 2]), "np.unique"),
+        (lambda: ReMix(X, [None, *Y[1:].astype(str)]), "y is missing in row 0"),
+        (lambda: ReMix(X, Y.astype(str), n_classes=4), "3 class names, but n_classes is 4"),
+        (lambda: ReMix(X, Y + 0j), "class names, integer codes.*complex"),
+        (lambda: ReMix(X, Y, output="tanh"), 'output must be "softmax" or "sigmoid"'),
+        (lambda: ReMix(X, Y, output="sigmoid"), '"sigmoid" is for two classes, and y has 3'),
+        (lambda: ReMix(X, Y, steps_per_epoch=0), "steps_per_epoch must be at least 1"),
         (lambda: ReMix(X, [[1], [1, 2]]), "y must be one array"),
         (lambda: ReMix(X, Y - 1), "negative"),
         (lambda: ReMix(X, np.where(Y == 2, np.nan, Y)), "missing"),
@@ -201,7 +278,7 @@ def test_weights_of_rows_make_the_loss_of_each_row(sampler):
     alpha = 0.0 if sampler == "smote" else 0.4
     options = {"alpha": alpha, "batch_size": 16, "sampler": sampler, "seed": 5}
     plain, weighted = ReMix(X, Y, **options), ReMix(X, Y, sample_weight=7 * w, **options)
-    plan, log_p = plain._plan(), np.log(np.random.default_rng(4).dirichlet(np.ones(K), 16))
+    plan, log_p = plain._plan(0), np.log(np.random.default_rng(4).dirichlet(np.ones(K), 16))
     w = w / w.mean()
     for index in range(len(plain)):
         x, labels, weights = weighted[index]
