@@ -24,6 +24,7 @@ from remix_study.data.dataset import (
     user_dataset,
 )
 from remix_study.data.images import image_dataset
+from remix_study.data.known_columns import KnownTable
 from remix_study.data.numbers import settle_numbers
 from remix_study.data.python_tables import frame_or_array
 from remix_study.data.raw_table import RawTable, join_tables
@@ -121,6 +122,7 @@ def from_arrays(
 
     notes: tuple[str, ...] = ()
     nominal: tuple[tuple[int, ...], ...] = ()
+    known = None
     if matrix is not None and matrix.dtype.kind in "bif":
         dtype = np.float32 if matrix.dtype == np.float32 else np.float64
         numbers: NDArray[np.floating] = np.array(matrix, dtype=dtype, order="C")
@@ -136,6 +138,7 @@ def from_arrays(
             table = settle_numbers(table, TableFormat())
             encoded, notes = encode_columns(table), table.notes
         numbers, names, nominal = encoded.X, list(encoded.features), encoded.nominal
+        known = KnownTable(encoded.columns)
         notes = (*notes, *encoded.notes)
     notes += tuple(similar_class_notes(f"{where}: y", labels.tolist()))
     codes, classes = encode_labels(labels)
@@ -152,6 +155,7 @@ def from_arrays(
         notes=notes,
         nominal=nominal,
         split=split,
+        table=known,
     )
     return _with_weights(dataset, weights, where)
 

@@ -6,10 +6,13 @@ features in all folds. Hashes have no state: a text has one code, whatever other
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.data.text_column import CONSTANT, FeatureBlock, TextColumn
+from remix_study.data.text_column import CONSTANT, ColumnKind, FeatureBlock, TextColumn
 
 MAX_ONE_HOT = 100
 """Most categories of a column that get a feature each; columns of more are hashed."""
@@ -81,26 +84,32 @@ def encode_categories(column: TextColumn) -> FeatureBlock:
         present = np.flatnonzero(column.codes >= 0)
         out[present, positions[column.codes[present]]] = 1
 
-    def encode_like(test_column: TextColumn) -> FeatureBlock:
-        place_of = dict(zip(column.levels.tolist(), positions.tolist(), strict=True))
-        places = [place_of.get(level) for level in test_column.levels.tolist()]
-        table = np.zeros((len(places) + 1, len(names)))
-        for row, place in enumerate(places):
-            table[row, place or 0] = place is not None
-        unseen = np.array([place is None for place in places], dtype=bool)
-        detail = f"{unseen.sum()} in {test_column.counts[unseen].sum()} rows"
-        note = (
-            "has categories in test rows that no training row has; they count as missing",
-            detail,
-        )
-        return FeatureBlock(
-            tuple(names),
-            lambda out: test_column.rows_of(table, out),
-            (note,) if unseen.any() else (),
-            is_nominal=True,
-        )
+    levels = dict(zip(column.levels.tolist(), positions.tolist(), strict=True))
+    block = FeatureBlock(tuple(names), fill, tuple(notes), is_nominal=True)
+    return replace(block, kind="category", levels=levels)
 
-    return FeatureBlock(tuple(names), fill, tuple(notes), is_nominal=True, encode_like=encode_like)
+
+def encode_texts_like(
+    kind: ColumnKind, names: Sequence[str], levels: Mapping[str, int], column: TextColumn
+) -> FeatureBlock:
+    """Make the features of other rows of a column whose kind, names and levels are known."""
+    if kind != "category":
+        return _hashed_categories(column) if kind == "hashed" else encode_sentences(column)
+    places = [levels.get(level) for level in column.levels.tolist()]
+    table = np.zeros((len(places) + 1, len(names)))
+    for row, place in enumerate(places):
+        table[row, place or 0] = place is not None
+    unseen = np.array([place is None for place in places], dtype=bool)
+    note = (
+        "has categories in test rows that no training row has; they count as missing",
+        f"{unseen.sum()} in {column.counts[unseen].sum()} rows",
+    )
+    return FeatureBlock(
+        tuple(names),
+        lambda out: column.rows_of(table, out),
+        (note,) if unseen.any() else (),
+        is_nominal=True,
+    )
 
 
 def _rare_levels(column: TextColumn) -> NDArray[np.bool_]:
@@ -132,7 +141,7 @@ def _hashed_categories(column: TextColumn) -> FeatureBlock:
         _numbered(column.name, "hash", HASHED_FEATURES),
         lambda out: column.rows_of(table, out),
         (note,),
-        encode_like=_hashed_categories,
+        kind="hashed",
     )
 
 
@@ -153,7 +162,7 @@ def encode_sentences(column: TextColumn) -> FeatureBlock:
 
     note = (f"holds sentences, which became {SENTENCE_FEATURES} features by hashing", "")
     names = (*_numbered(column.name, "word", half), *_numbered(column.name, "letter", half))
-    return FeatureBlock(names, fill, (note,), encode_like=encode_sentences)
+    return FeatureBlock(names, fill, (note,), kind="sentence")
 
 
 def _numbered(name: str, what: str, n_features: int) -> tuple[str, ...]:

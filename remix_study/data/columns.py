@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from remix_study.data.categories import encode_categories, encode_sentences, is_free_text
 from remix_study.data.dataset import check_features
 from remix_study.data.dates import encode_dates, encode_durations, encode_time_texts
+from remix_study.data.known_columns import KnownColumn, cell_text
 from remix_study.data.memory import check_memory, free_bytes
 from remix_study.data.number_columns import encode_numbers
 from remix_study.data.raw_table import RawTable
@@ -39,12 +39,14 @@ class EncodedColumns:
         features: The d feature names.
         notes: Warnings about columns, one line each.
         nominal: Positions of the features of each nominal column.
+        columns: How other rows become the same features.
     """
 
     X: NDArray[np.float64]
     features: tuple[str, ...]
     notes: tuple[str, ...]
     nominal: tuple[tuple[int, ...], ...]
+    columns: tuple[KnownColumn, ...] = ()
 
 
 def encode_columns(table: RawTable) -> EncodedColumns:
@@ -88,7 +90,12 @@ def join_blocks(blocks: dict[str, FeatureBlock], table: RawTable) -> EncodedColu
             nominal.append(tuple(range(start, end)))
         start = end
     check_features(X, names, table.source, table.place)
-    return EncodedColumns(X, tuple(names), tuple(_notes(blocks, table.name)), tuple(nominal))
+    known = tuple(
+        KnownColumn(name, block.kind, block.names, dict(block.levels), block.order)
+        for name, block in blocks.items()
+    )
+    notes = tuple(_notes(blocks, table.name))
+    return EncodedColumns(X, tuple(names), notes, tuple(nominal), known)
 
 
 def encode_column(name: str, column: pd.Series[Any], table: RawTable) -> FeatureBlock:
@@ -102,7 +109,8 @@ def encode_column(name: str, column: pd.Series[Any], table: RawTable) -> Feature
         return encode_numbers(name, pd.Series(np.full(len(column), np.nan)), table)
     is_truth = types.is_bool_dtype(column.dtype)
     if types.is_numeric_dtype(column.dtype) or is_truth:
-        return replace(encode_numbers(name, column, table), is_nominal=is_truth)
+        numbers = encode_numbers(name, column, table)
+        return replace(numbers, is_nominal=True, kind="truth") if is_truth else numbers
     if types.is_datetime64_any_dtype(column.dtype):
         return encode_dates(name, column)
     if types.is_timedelta64_dtype(column.dtype):
@@ -124,7 +132,7 @@ def _encode_texts(texts: TextColumn) -> FeatureBlock:
     if len(texts.levels) <= 3 and set(lower) <= {"true", "false"}:
         truth = np.array([*(text == "true" for text in lower), np.nan])
         numbers = encode_numbers(texts.name, pd.Series(truth[texts.codes]), texts.table)
-        return replace(numbers, is_nominal=True)
+        return replace(numbers, is_nominal=True, kind="truth")
     if block := encode_time_texts(texts):
         return block
     if is_free_text(texts):
@@ -132,20 +140,8 @@ def _encode_texts(texts: TextColumn) -> FeatureBlock:
     n_levels, n_rows = len(texts.levels), len(texts.codes)
     if n_levels == texts.n_present and 2 * n_levels > n_rows > 2:
         note = ("looks like an identifier (every text is different); left out", "")
-        return FeatureBlock((), lambda _: None, (note,))
+        return FeatureBlock((), lambda _: None, (note,), kind="left out")
     return encode_categories(texts)
-
-
-def cell_text(value: object) -> str:
-    """A cell as text, without outer blanks; a date as the text that a file has."""
-    if isinstance(value, bytes):
-        value = value.decode(errors="replace")
-    if isinstance(value, datetime.datetime):
-        value = value.isoformat(" ")
-    if isinstance(value, float) and value.is_integer():
-        # A category that is a number, in a column that lacks some.
-        value = int(value)
-    return str(value).strip()
 
 
 def _cell_types(column: pd.Series[Any]) -> set[type]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from remix_study.data.known_columns import KnownTable
 from remix_study.data.split import Split
 from remix_study.errors import DataError
 
@@ -48,6 +49,7 @@ class Dataset:
         split: How the data themselves split the rows; None where shuffled folds do.
         weights: How much each row counts, float64 of shape (n,) and not negative; None where all
             count alike.
+        table: What the columns of the table became that it was made of; None for other data.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Dataset:
     nominal: tuple[tuple[int, ...], ...] = ()
     split: Split | None = None
     weights: NDArray[np.float64] | None = None
+    table: KnownTable | None = None
 
     @property
     def counts(self) -> NDArray[np.intp]:
@@ -107,6 +110,7 @@ def user_dataset(
     nominal: tuple[tuple[int, ...], ...] = (),
     split: Split | None = None,
     weights: NDArray[np.float64] | None = None,
+    table: KnownTable | None = None,
 ) -> Dataset:
     """Make a data set of a user's own rows, whose arrays become read-only.
 
@@ -129,6 +133,7 @@ def user_dataset(
         nominal=nominal,
         split=split,
         weights=weights,
+        table=table,
     )
 
 

@@ -77,13 +77,13 @@ def extract_fields(texts: NDArray[Any], pattern: str) -> pd.DataFrame:
     return pd.Series(texts, dtype=object).str.extract(rf"^(?:{pattern})$", flags=re.IGNORECASE)
 
 
-def read_dates(column: TextColumn) -> DateTexts:
-    """Read the texts of a column that are dates.
+def read_dates(column: TextColumn, order: str = "") -> DateTexts:
+    """Read the texts of a column that are dates, in an order that may be known of other rows.
 
     Raises:
         DataError: Days and months cannot be told apart.
     """
-    levels, order = column.levels, ""
+    levels = column.levels
     moments, zoned = _read_iso(levels)
     for pattern in _FORMS:
         open_levels = np.flatnonzero(np.isnat(moments))
@@ -103,7 +103,7 @@ def read_dates(column: TextColumn) -> DateTexts:
             is_match[fields.index] = True
             if not column.holds_mostly(is_match | ~np.isnat(moments)):
                 continue
-            day_first = _is_day_first(column, fields)
+            day_first = order.startswith("day") if order else _is_day_first(column, fields)
             fields["day"], fields["month"] = (
                 (fields["a"], fields["b"]) if day_first else (fields["b"], fields["a"])
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,14 +41,18 @@ def encode_time_texts(column: TextColumn) -> FeatureBlock | None:
     return encode_date_texts(column) or encode_duration_texts(column)
 
 
-def encode_date_texts(column: TextColumn) -> FeatureBlock | None:
+def encode_date_texts(
+    column: TextColumn, order: str = "", *, has_times: bool | None = None
+) -> FeatureBlock | None:
     """Make features of a column in which most texts are dates; None for another column.
+
+    The order of days and months and whether there are times may be known of other rows.
 
     Raises:
         DataError: Days and months cannot be told apart, or a text is no date.
     """
     refuse_short_years(column)
-    dates = read_dates(column)
+    dates = read_dates(column, order)
     is_date = ~np.isnat(dates.moments)
     if not column.holds_mostly(is_date):
         refuse_unread(column)
@@ -66,20 +71,23 @@ def encode_date_texts(column: TextColumn) -> FeatureBlock | None:
         )
     moments = np.append(dates.moments, np.datetime64("NaT"))[column.codes]
     notes = ((f"holds dates, read as {dates.order}", ""),) if dates.order else ()
-    return _date_block(column.name, moments, notes)
+    block = _date_block(column.name, moments, notes, has_times=has_times)
+    return replace(block, order=dates.order)
 
 
-def encode_dates(name: str, column: pd.Series[Any]) -> FeatureBlock:
+def encode_dates(
+    name: str, column: pd.Series[Any], *, has_times: bool | None = None
+) -> FeatureBlock:
     """Make features of a column of the type date; times with a zone are taken in UTC."""
     if getattr(column.dt, "tz", None) is not None:
         column = column.dt.tz_convert("UTC").dt.tz_localize(None)
-    return _date_block(name, column.astype("datetime64[us]").to_numpy())
+    return _date_block(name, column.astype("datetime64[us]").to_numpy(), has_times=has_times)
 
 
 def encode_durations(name: str, column: pd.Series[Any]) -> FeatureBlock:
     """Make a feature of a column of the type duration: its seconds."""
     seconds = column.dt.total_seconds().to_numpy(dtype=np.float64, na_value=np.nan)
-    return _number_block(f"{name}.seconds", seconds)
+    return _seconds_block(f"{name}.seconds", seconds)
 
 
 def encode_duration_texts(column: TextColumn) -> FeatureBlock | None:
@@ -110,18 +118,23 @@ def encode_duration_texts(column: TextColumn) -> FeatureBlock | None:
     # In the notation of pandas "-1 days +23:00:00" is an hour before zero.
     totals = days * 86400 + sign * (hours * 3600 + minutes * 60 + seconds)
     values = np.append(totals, np.nan)[column.codes]
-    return _number_block(f"{column.name}.seconds", values, (("holds times, now in seconds", ""),))
+    return _seconds_block(f"{column.name}.seconds", values, (("holds times, now in seconds", ""),))
 
 
 def _date_block(
-    name: str, moments: NDArray[np.datetime64], notes: tuple[tuple[str, str], ...] = ()
+    name: str,
+    moments: NDArray[np.datetime64],
+    notes: tuple[tuple[str, str], ...] = (),
+    *,
+    has_times: bool | None = None,
 ) -> FeatureBlock:
     """Features of dates: year, month, day, weekday (Monday 0), hour, seconds since 1970."""
     import pandas as pd
 
     dates = pd.Series(moments).dt
     days = moments.astype("datetime64[D]")
-    has_times = bool((moments != days)[~np.isnat(moments)].any())
+    if has_times is None:
+        has_times = bool((moments != days)[~np.isnat(moments)].any())
     parts = ("year", "month", "day", "weekday", *(["hour"] if has_times else []), "total_seconds")
 
     def fill(out: NDArray[np.float64]) -> None:
@@ -131,13 +144,13 @@ def _date_block(
             out[:, 4] = (moments - days) / np.timedelta64(1, "h")
         out[:, -1] = (moments - np.datetime64(0, "us")) / np.timedelta64(1, "s")
 
-    return FeatureBlock(tuple(f"{name}.{part}" for part in parts), fill, notes)
+    return FeatureBlock(tuple(f"{name}.{part}" for part in parts), fill, notes, kind="date")
 
 
-def _number_block(
+def _seconds_block(
     name: str, values: NDArray[np.float64], notes: tuple[tuple[str, str], ...] = ()
 ) -> FeatureBlock:
     def fill(out: NDArray[np.float64]) -> None:
         out[:, 0] = values
 
-    return FeatureBlock((name,), fill, notes)
+    return FeatureBlock((name,), fill, notes, kind="duration")

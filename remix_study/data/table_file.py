@@ -19,6 +19,7 @@ from remix_study.data.dataset import (
     encode_labels,
     user_dataset,
 )
+from remix_study.data.known_columns import KnownTable
 from remix_study.data.numbers import settle_numbers
 from remix_study.data.raw_table import RawTable
 from remix_study.data.readers import read_tables, read_test_table
@@ -165,6 +166,11 @@ def table_dataset(
         nominal=encoded.nominal,
         split=row_split,
         weights=row_weights,
+        table=KnownTable(
+            encoded.columns,
+            tuple(name for name in table.names if name not in features.names),
+            feature_format,
+        ),
     )
 
 

@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from remix_study.data.columns import EncodedColumns, cell_text, encode_column, join_blocks
+from remix_study.data.categories import encode_texts_like
+from remix_study.data.columns import EncodedColumns, encode_column, join_blocks
+from remix_study.data.known_columns import cell_text
 from remix_study.data.numbers import settle_numbers
 from remix_study.data.raw_table import RawTable
 from remix_study.data.text_column import FeatureBlock, TextColumn
@@ -58,10 +60,10 @@ def _encode_alike(name: str, train: RawTable, whole: RawTable) -> FeatureBlock:
     block = encode_column(name, train.frame[name], train)
     if not block.names:
         return block
-    if block.encode_like:
+    if block.kind in ("category", "hashed", "sentence"):
         texts = TextColumn.of(name, whole.frame[name], cell_text, whole)
-        alike = block.encode_like(texts)
-        return replace(alike, notes=(*block.notes, *alike.notes))
+        alike = encode_texts_like(block.kind, block.names, block.levels, texts)
+        return replace(block, fill=alike.fill, notes=(*block.notes, *alike.notes))
     alike = encode_column(name, whole.frame[name], whole)
     places = [alike.names.index(n) for n in block.names if n in alike.names]
     if len(places) < len(block.names):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,11 @@ from remix_study.studyfile.validation import as_toml
 
 if TYPE_CHECKING:
     import pandas as pd
+
+ColumnKind = Literal[
+    "number", "truth", "date", "duration", "category", "hashed", "sentence", "left out"
+]
+"""What a column holds, which says how its cells become features."""
 
 CONSTANT = "has one value only; it carries no information"
 """What is said of a column with a value in every row, the same in all."""
@@ -30,15 +35,18 @@ class FeatureBlock:
         notes: Pairs of a remark and what it says of this column alone, such as
             ("is empty; it carries no information", ""): columns of one remark share a line.
         is_nominal: Whether they are the categories of the column, or its truth value.
-        encode_like: Makes the same features of other rows of the column; None where their kind
-            alone makes them the same.
+        kind: What the column holds.
+        levels: Of the kind ``category`` the place among ``names`` of each text.
+        order: Of the kind ``date`` how days and months were told apart; "" without a question.
     """
 
     names: tuple[str, ...]
     fill: Callable[[NDArray[np.float64]], None]
     notes: tuple[tuple[str, str], ...] = ()
     is_nominal: bool = False
-    encode_like: Callable[[TextColumn], FeatureBlock] | None = None
+    kind: ColumnKind = "number"
+    levels: Mapping[str, int] = field(default_factory=dict)
+    order: str = ""
 
 
 @dataclass(frozen=True, eq=False)
