@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from remix_study.data.arrays import from_arrays
+from remix_study.deploy.fit import Request, fit_study
+from remix_study.deploy.refit import Stop
+from remix_study.deploy.saved_model import SavedModel, load
 from remix_study.errors import UsageError
 from remix_study.report.notebook import StudySummary
 from remix_study.study.default_study import is_table, plan_data, plan_file
@@ -125,6 +128,62 @@ def run(
         )
     facts: dict[str, Any] = vars(summary) | {"storage": storage, "study_file": parsed.text}
     return StudySummary(study=parsed.name, **facts)
+
+
+def fit(
+    study: str | Path | Study,
+    X: ArrayLike | Any = None,
+    y: ArrayLike | None = None,
+    *,
+    label: object = None,
+    groups: ArrayLike | object = None,
+    sample_weight: ArrayLike | None = None,
+    name: str = "data",
+    problem: str | None = None,
+    method: str | None = None,
+    trial: int | None = None,
+    stop: Stop = "validation",
+    output: str | Path = "model",
+    storage: str = DEFAULT_STORAGE,
+) -> SavedModel:
+    """Train what the decision of a study names on all rows, and write a folder with the model.
+
+    Args:
+        study: A study file's path, the name of a study in the database, or a study.
+        X: The data that the study was run on, where its problem names none; with ``label`` a
+            data frame or dictionary of columns.
+        y: Classes (n,).
+        label: The column of ``X`` that holds the class, in place of ``y``.
+        groups: Groups (n,), or their column.
+        sample_weight: Weights (n,).
+        name: Name of the data, as when the study was run.
+        problem: The problem's name, where the study has several.
+        method: Label of a method as pages have it, in place of the decision's.
+        trial: Number of a trial of the problem, in place of a label.
+        stop: How training ends where it stops early: by a validation part that is kept back, as
+            on the folds, or (``epochs``) on all rows after the median epochs of the folds.
+        output: The folder; a model that is there is replaced.
+        storage: URL of the database.
+
+    Returns:
+        The model, as :func:`remix_study.load` gives it.
+
+    Raises:
+        StudyFileError: The study file, or a change in it since the study began.
+        DataError: The data.
+        StorageError: The database.
+        UsageError: A problem, method or folder that cannot be used, or a failed training.
+    """
+    data = None
+    if label is not None:
+        _, data = plan_data(X, label, groups, name=name)
+    elif X is not None and y is not None:
+        row_groups: Any = groups
+        data = from_arrays(X, y, groups=row_groups, sample_weight=sample_weight, name=name)
+    call = "remix_study.fit(...)"
+    request = Request(problem, method, trial, stop, Path(output), storage, command=call)
+    fit_study(study, request, data)
+    return load(output)
 
 
 def _is_table(study: Any) -> bool:

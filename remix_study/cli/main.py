@@ -6,14 +6,14 @@ import os
 import sys
 from collections.abc import Sequence
 
-from remix_study.cli import dashboard, datasets, maintain, report, run, status, worker
+from remix_study.cli import dashboard, datasets, fit, maintain, report, run, status, worker
 from remix_study.cli.arguments import EXIT_CODES, Parser
 from remix_study.errors import DONE, RemixStudyError
 from remix_study.study.background import end_process
 from remix_study.study.signals import Signals
 from remix_study.version import __version__
 
-_COMMANDS = (run, worker, status, report, datasets, maintain, dashboard)
+_COMMANDS = (run, worker, status, report, fit, datasets, maintain, dashboard)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

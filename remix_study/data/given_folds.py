@@ -59,7 +59,7 @@ def make_given_folds(
             where = f"problem {problem.name}: {name}"
             _check_classes(problem, test, f"{where}: the test part", 1, split)
             if split.kind == "time":
-                train, held_out = _last_rows(split.codes, window, validation)
+                train, held_out = last_rows(split.codes, window, validation)
             elif groups is None:
                 _check_classes(problem, window, f"{where}: the rest", 2, split)
                 random_state = _random_state(problem, seed, repeat, fold, 0)
@@ -100,7 +100,7 @@ def _first_of_time(ordered: Rows, place: int) -> int:
     return int(np.searchsorted(ordered, ordered[place])) if place < len(ordered) else place
 
 
-def _last_rows(times: Rows, rows: Rows, share: float) -> tuple[Rows, Rows]:
+def last_rows(times: Rows, rows: Rows, share: float) -> tuple[Rows, Rows]:
     """Training rows and the last share of rows by time, which begin with a time of their own."""
     order = rows[np.argsort(times[rows], kind="stable")]
     start = _first_of_time(times[order], len(order) - int(np.ceil(share * len(order))))

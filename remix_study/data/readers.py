@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
+
 from remix_study.data.arff import is_arff, parse_arff
 from remix_study.data.file_contents import read_member
 from remix_study.data.raw_table import RawTable, join_tables
@@ -48,6 +50,24 @@ _UNUSED: dict[Parser, tuple[str, ...]] = {
     parse_arff: ("separator", "quote", "header"),
 }
 _PLAIN_FORMAT = TableFormat()
+
+
+def is_text(path: Path) -> bool:
+    """Whether a file is separated text, by the ending of its name."""
+    return PARSERS.get(_ending(path)) is parse_text_table
+
+
+def fitting_format(path: Path, table_format: TableFormat) -> TableFormat:
+    """A format without the keys that say nothing about a file."""
+    unused = _UNUSED.get(PARSERS.get(_ending(path), parse_text_table), ())
+    return msgspec.structs.replace(
+        table_format, **{key: getattr(_PLAIN_FORMAT, key) for key in unused}
+    )
+
+
+def _ending(path: Path) -> str:
+    is_packed = path.suffix.lower() in (".gz", ".zip")
+    return Path(path.stem if is_packed else path.name).suffix.lower()
 
 
 def read_tables(

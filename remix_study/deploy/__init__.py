@@ -1,6 +1,8 @@
-"""Models in use.
+"""Models in use: what a study decided, trained on all rows; and a scikit-learn classifier.
 
-In come rows with their classes. Out goes a model that predicts the classes of other rows: a
-classifier with scikit-learn's interface, trained as the networks of a study are. Read
-``deploy/classifier.py`` first.
+In come a study in a database with its data, or rows with their classes. Out goes a folder that
+predicts new rows with Keras or scikit-learn alone or through this package, or a fitted classifier.
+Read ``refit.py`` first, which trains what a decision names; ``network_export.py`` writes a network
+as stock Keras layers, ``model_folder.py`` the folder, and ``saved_model.py`` uses it.
+``classifier.py`` is the classifier.
 """

@@ -9,7 +9,7 @@ no advantage.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -71,6 +71,7 @@ class Form:
         moves: Place -> class shares that probabilities as trained are divided by, and those that
             they are multiplied by; empty where they stay as trained.
         decide: How classes are predicted, where it is not by the largest probability.
+        tilts: Of more than two classes the tilt of each place that validation rows choose.
     """
 
     method: Method
@@ -81,6 +82,7 @@ class Form:
     has_floor: bool = True
     moves: Mapping[Place, Move] = field(default_factory=dict)
     decide: Decide | None = None
+    tilts: Mapping[Place, float] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -218,7 +220,8 @@ class _Scorer:
         def decide(place: Place, p: NDArray[np.float64]) -> NDArray[np.intp]:
             return np.asarray(tilt(p, *tilts[place]).argmax(axis=1), dtype=np.intp)
 
-        return self._chosen(np.concatenate(crossed), np.concatenate(whole), decide)
+        form = self._chosen(np.concatenate(crossed), np.concatenate(whole), decide)
+        return replace(form, tilts={place: amount for place, (_, amount) in tilts.items()})
 
     def _chosen(
         self,

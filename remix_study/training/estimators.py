@@ -136,32 +136,42 @@ def _make(estimator: Estimator, seed: int) -> Any:
     return model
 
 
-def _fit_fold(estimator: Estimator, folds: FoldMembers, position: int) -> Outcome:
+def fit_model(
+    estimator: Estimator, folds: FoldMembers, position: int
+) -> tuple[Any, list[NDArray[np.float32]]]:
+    """Fit an estimator on one fold, in this thread and with one thread; errors are its own.
+
+    Returns:
+        The fitted estimator, and its probabilities (rows, K) of validation and test rows.
+    """
     from threadpoolctl import threadpool_limits
 
-    member = folds.members[position]
-    y, n_classes = folds.problem.y, folds.problem.K
-    train, validation, test = member.training.rows, member.validation, member.test
+    member, y = folds.members[position], folds.problem.y
+    train, validation = member.training.rows, member.validation
     # OpenMP counts threads for each calling thread, so the limit is set in this one.
     with threadpool_limits(1):
-        try:
-            features = _feature_reader(estimator, folds, position)
-            model = _make(estimator, derive_seed(member.seed, estimator.name) % _N_SEEDS)
-            weights = _weights(estimator, folds.problem, train)
-            arguments: dict[str, Any] = {}
+        features = _feature_reader(estimator, folds, position)
+        model = _make(estimator, derive_seed(member.seed, estimator.name) % _N_SEEDS)
+        weights = _weights(estimator, folds.problem, train)
+        arguments: dict[str, Any] = {}
+        if weights is not None:
+            arguments["sample_weight"] = weights[train]
+        if estimator.stops_early:
+            arguments |= {"X_val": features(validation), "y_val": y[validation]}
             if weights is not None:
-                arguments["sample_weight"] = weights[train]
-            if estimator.stops_early:
-                arguments |= {"X_val": features(validation), "y_val": y[validation]}
-                if weights is not None:
-                    arguments["sample_weight_val"] = weights[validation]
-            model.fit(features(train), y[train], **arguments)
-            probabilities = [
-                _probabilities(model, features(rows), n_classes) for rows in (validation, test)
-            ]
-        except Exception as error:
-            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            return _outcome(member, folds.problem, None, reason)
+                arguments["sample_weight_val"] = weights[validation]
+        model.fit(features(train), y[train], **arguments)
+        parts = validation, member.test
+        return model, [_probabilities(model, features(rows), folds.problem.K) for rows in parts]
+
+
+def _fit_fold(estimator: Estimator, folds: FoldMembers, position: int) -> Outcome:
+    member = folds.members[position]
+    try:
+        _, probabilities = fit_model(estimator, folds, position)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        return _outcome(member, folds.problem, None, reason)
     return _outcome(member, folds.problem, probabilities)
 
 

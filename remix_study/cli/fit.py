@@ -1,0 +1,125 @@
+"""The commands ``fit`` and ``predict``: from a decision to a model, and from it to answers."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from remix_study.cli.arguments import add_json, add_storage, trial_count
+from remix_study.errors import DONE, UsageError
+
+if TYPE_CHECKING:
+    from remix_study.study.signals import Signals
+
+
+def add_command(commands: Any) -> None:
+    """Add both commands to the program's parser."""
+    command = commands.add_parser("fit", help="train what a study decided on all rows, for use")
+    command.add_argument("study", metavar="STUDY", help="a study file, or a study's name")
+    command.add_argument("--problem", metavar="NAME", help="a problem, where there are several")
+    which = command.add_mutually_exclusive_group()
+    which.add_argument("--method", metavar="LABEL", help="a method, in place of the decision's")
+    which.add_argument("--trial", type=trial_count, metavar="N", help="a trial, by its number")
+    command.add_argument(
+        "--stop", choices=("validation", "epochs"), default="validation",
+        help="how training ends where it stops early: by a validation part that is kept back, as "
+        "on the folds (default), or on all rows after the median epochs of the folds",
+    )  # fmt: skip
+    command.add_argument("--output", type=Path, default=Path("model"), metavar="DIR",
+                         help="folder to write (default: model)")  # fmt: skip
+    command.add_argument("--no-plugins", action="store_true",
+                         help="refuse a study that names code of its own")  # fmt: skip
+    add_storage(command)
+    add_json(command)
+    command.set_defaults(command=_fit)
+
+    command = commands.add_parser("predict", help="predict rows with a model that fit wrote")
+    command.add_argument("model", type=Path, metavar="MODEL", help="the model's folder")
+    command.add_argument("data", type=Path, metavar="DATA", help="a table with its columns")
+    command.add_argument("--output", type=Path, metavar="FILE",
+                         help="CSV file to write (default: standard output)")  # fmt: skip
+    command.set_defaults(command=_predict)
+
+
+def _fit(options: argparse.Namespace, signals: Signals) -> int:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from remix_study.deploy.fit import Request, fit_study
+    from remix_study.study.database_errors import url_without_password
+
+    signals.check()
+    words = {"--problem": options.problem, "--method": options.method, "--trial": options.trial}
+    shown = [part for word, value in words.items() if value is not None for part in (word, value)]
+    storage = url_without_password(options.storage)
+    command = ["remix-study", "fit", options.study, *map(str, shown), "--stop", options.stop]
+    request = Request(
+        problem=options.problem,
+        method=options.method,
+        trial=options.trial,
+        stop=options.stop,
+        output=options.output,
+        storage=options.storage,
+        allow_plugins=not options.no_plugins,
+        command=shlex.join([*command, "--storage", storage]),
+    )
+    choice, trained = fit_study(options.study, request)
+    n_rows, label = len(trained.fold.train), choice.form.label
+    if options.json:
+        facts = {"problem": choice.comparison.name, "method": label, "rows": n_rows}
+        print(json.dumps(facts | {"epochs": trained.epochs, "output": str(options.output)}))
+        return DONE
+    epochs = f", {trained.epochs} epochs" if trained.epochs else ""
+    print(f"{choice.comparison.full_title}: {label}, trained on {n_rows:,} rows{epochs}")
+    print(f"model: {options.output}, its card: {options.output / 'card.html'}")
+    print(f"to use it: {shlex.join(['remix-study', 'predict', str(options.output)])} DATA")
+    return DONE
+
+
+def _predict(options: argparse.Namespace, signals: Signals) -> int:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from remix_study.deploy.saved_model import load
+    from remix_study.training.backend import hidden_stderr
+
+    with hidden_stderr():
+        model = load(options.model)
+
+    def note(text: str) -> None:
+        print(f"note: {text}", file=sys.stderr)
+
+    partial = options.output and options.output.with_name(f".{options.output.name}.part")
+    n_rows = n_marked = 0
+    try:
+        with partial.open("w", encoding="utf-8", newline="") if partial else _Kept() as out:
+            for frame in model.frames(options.data, note):
+                signals.check()
+                frame.to_csv(out, index=False, header=not n_rows)
+                n_rows += len(frame)
+                n_marked += int((frame["mark"] != "").sum())
+        if partial:
+            partial.replace(options.output)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise UsageError(f"{options.output}: cannot write ({error.strerror})") from error
+    finally:
+        if partial:
+            partial.unlink(missing_ok=True)
+    if n_marked:
+        note(f"{n_marked:,} of {n_rows:,} rows have a mark: the model never saw the like")
+    if options.output:
+        print(f"{n_rows:,} rows: {options.output}")
+    return DONE
+
+
+class _Kept:
+    """Standard output, which stays open."""
+
+    def __enter__(self) -> Any:
+        return sys.stdout
+
+    def __exit__(self, *_: object) -> None:
+        sys.stdout.flush()

@@ -1,0 +1,249 @@
+"""A model in use: load a folder that ``fit`` wrote, and predict rows of a table with it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from remix_study.data.known_columns import encode_known
+from remix_study.data.python_tables import frame_or_array
+from remix_study.data.raw_table import RawTable
+from remix_study.deploy.estimator_file import load_estimator
+from remix_study.deploy.network_file import load_network
+from remix_study.deploy.records import (
+    ANSWERS,
+    ESTIMATOR,
+    FEATURES,
+    MANIFEST,
+    MARK,
+    NETWORK,
+    Answers,
+    FeatureFile,
+)
+from remix_study.deploy.table_chunks import read_chunks
+from remix_study.errors import DataError, UsageError, did_you_mean, join_names
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Rows that the model takes at a time; bounds the memory of hidden layers.
+_BLOCK = 4096
+# Columns that a mark or a note names.
+_NAMED = 5
+
+
+@dataclass(frozen=True, eq=False)
+class SavedModel:
+    """A model of a folder.
+
+    Attributes:
+        folder: Where it lies.
+        features: How rows become its inputs.
+        answers: How its outputs become classes.
+        manifest: Versions, scores and hashes.
+        outputs: Gives what the model says (n, K) of inputs (n, ...).
+    """
+
+    folder: Path
+    features: FeatureFile
+    answers: Answers
+    manifest: dict[str, Any]
+    outputs: Callable[[NDArray[Any]], NDArray[Any]]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the columns of :meth:`predict_proba`."""
+        return self.answers.classes
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Probabilities (n, K) of the rows of a file, a data frame or an array.
+
+        Raises:
+            DataError: A column is missing, or a cell is of another kind than in training.
+        """
+        return np.concatenate([answer.probabilities for answer in self._answers(X)])
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """The class of each row, str (n,); errors are those of :meth:`predict_proba`."""
+        codes = [self.answers.codes(answer.probabilities) for answer in self._answers(X)]
+        return np.array(self.classes, dtype=object)[np.concatenate(codes)]
+
+    def frames(
+        self, X: Any, note: Callable[[str], None] = lambda _: None
+    ) -> Iterator[pd.DataFrame]:
+        """Yield the answers of a table part by part, as data frames with one line a row.
+
+        Columns: ``probability CLASS`` of each class, ``class``, and ``mark``: what of the row the
+        model never saw, "" for nothing.
+
+        Args:
+            X: A path, a data frame, a dictionary of columns, or an array.
+            note: Receives remarks, such as on columns that are not used.
+
+        Raises:
+            DataError: As :meth:`predict_proba`.
+        """
+        import pandas as pd
+
+        names = [f"probability {name}" for name in self.classes]
+        for answer in self._answers(X, note):
+            frame = pd.DataFrame(answer.probabilities, columns=names)
+            codes = self.answers.codes(answer.probabilities)
+            frame["class"] = np.array(self.classes, dtype=object)[codes]
+            frame["mark"] = answer.marks
+            yield frame
+
+    def raw_outputs(self, inputs: NDArray[Any]) -> NDArray[Any]:
+        """What the model gives of inputs (n, ...), some rows at a time."""
+        starts = range(0, len(inputs), _BLOCK)
+        return np.concatenate([self.outputs(inputs[start : start + _BLOCK]) for start in starts])
+
+    def _answers(self, X: Any, note: Callable[[str], None] = lambda _: None) -> Iterator[_Answer]:
+        if self.features.images:
+            pixels = _images(X, self.features.images)
+            outputs = self.raw_outputs(pixels.astype(np.float32))
+            yield _Answer(self.answers.probabilities(outputs), np.full(len(pixels), "", object))
+            return
+        for number, table in enumerate(self._tables(X)):
+            self._check_columns(table, note if not number else lambda _: None)
+            features, marks = self._encode(table)
+            outputs = self.raw_outputs(self.features.inputs(features))
+            yield _Answer(self.answers.probabilities(outputs), marks)
+
+    def _tables(self, X: Any) -> Iterator[RawTable]:
+        """The rows as raw tables."""
+        import pandas as pd
+
+        known = self.features.table
+        if isinstance(X, str | Path):
+            texts = [column.name for column in known.columns if column.is_text]
+            yield from read_chunks(Path(X), known.format, texts)
+            return
+        frame = frame_or_array(X, "X")
+        if not isinstance(frame, pd.DataFrame):
+            matrix = np.asarray(frame)
+            columns = [column.name for column in known.columns]
+            if matrix.ndim != 2 or matrix.shape[1] != len(columns):
+                raise DataError(
+                    f"X has shape {matrix.shape}, and the model takes rows of {len(columns)} "
+                    f"columns ({join_names(columns, _NAMED)}); give a data frame or such an array"
+                )
+            frame = pd.DataFrame(matrix, columns=columns).infer_objects()
+        names = [str(name) for name in frame.columns]
+        yield RawTable('data set "X"', frame.set_axis(names, axis=1).reset_index(drop=True))
+
+    def _check_columns(self, table: RawTable, note: Callable[[str], None]) -> None:
+        """Refuse a table that lacks a column, and note those that are not used."""
+        known, names = self.features.table, table.names
+        needed = [column.name for column in known.columns if column.features]
+        lacking = [name for name in needed if name not in names]
+        if lacking:
+            several = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+            raise DataError(
+                f'{table.source}: column "{lacking[0]}"{several}, which the model needs, is '
+                f"missing{did_you_mean(lacking[0], names)}"
+            )
+        unused = {*(column.name for column in known.columns), *known.other_columns}
+        extra = [f'"{name}"' for name in names if name not in unused]
+        if extra:
+            note(f"{table.name}: not known to the model, ignored: {join_names(extra, _NAMED)}")
+
+    def _encode(self, table: RawTable) -> tuple[NDArray[np.float64], NDArray[Any]]:
+        """Features (n, d) in the model's order, and the marks of the rows."""
+        known = self.features.table
+        place_of = {feature.name: place for place, feature in enumerate(self.features.features)}
+        X = np.empty((table.n_rows, len(place_of)))
+        marks = np.full(table.n_rows, "", dtype=object)
+        for column in (column for column in known.columns if column.features):
+            values, unseen = encode_known(column, table, known.format)
+            X[:, [place_of[name] for name in column.features]] = values
+            _mark(marks, unseen, f"unseen {column.name}")
+        for place, feature in enumerate(self.features.features):
+            if feature.low is not None and feature.high is not None:
+                is_out = (X[:, place] < feature.low) | (X[:, place] > feature.high)
+                _mark(marks, is_out, f"outside {feature.name}")
+        return X, marks
+
+
+@dataclass(frozen=True, eq=False)
+class _Answer:
+    """Probabilities (n, K) of some rows, and their marks, str (n,)."""
+
+    probabilities: NDArray[np.float64]
+    marks: NDArray[Any]
+
+
+def _mark(marks: NDArray[Any], rows: NDArray[np.bool_], text: str) -> None:
+    for row in np.flatnonzero(rows):
+        marks[row] = f"{marks[row]}; {text}" if marks[row] else text
+
+
+def _images(X: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    size = " x ".join(map(str, shape))
+    pixels = None if isinstance(X, str | Path) else np.asarray(X)
+    if pixels is None or pixels.ndim != 4 or pixels.shape[1:] != shape:
+        given = X if pixels is None else f"an array {pixels.shape}"
+        raise DataError(f"{given}: the model takes images, an array (n, {size}) of 0 to 255")
+    return pixels
+
+
+def load(folder: str | Path) -> SavedModel:
+    """Load a model that ``fit`` wrote.
+
+    Raises:
+        UsageError: The folder holds no such model, or a file was changed since.
+    """
+    folder = Path(folder)
+    remedy = "name a folder that remix_study fit wrote"
+    try:
+        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes())
+        if manifest["made_by"] != MARK:
+            raise UsageError(f"{folder / MANIFEST}: not of a model; {remedy}")
+        for name, digest in manifest["files"].items():
+            if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
+                raise UsageError(f"{folder / name}: changed since it was written; fit it again")
+        features = msgspec.json.decode((folder / FEATURES).read_bytes(), type=FeatureFile)
+        answers = msgspec.json.decode((folder / ANSWERS).read_bytes(), type=Answers)
+    except OSError as error:
+        raise UsageError(f"{error.filename}: {error.strerror}; {remedy}") from None
+    except (msgspec.MsgspecError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{folder}: no model ({error}); {remedy}") from None
+    if (folder / ESTIMATOR).exists():
+        outputs = _estimator(folder / ESTIMATOR)
+    else:
+        outputs = load_network(folder / NETWORK)
+    return SavedModel(folder, features, answers, manifest, outputs)
+
+
+def _estimator(path: Path) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """The outputs of an estimator, which takes inputs in double precision as in training."""
+    estimator = load_estimator(path)
+    return lambda inputs: np.asarray(estimator.predict_proba(inputs.astype(np.float64)))
+
+
+def predict(model: str | Path | SavedModel, X: Any) -> pd.DataFrame:
+    """Predict the rows of a table, such as ``predict("model", "new.csv")``.
+
+    Args:
+        model: A folder that ``fit`` wrote, or what :func:`load` returned.
+        X: A path, a data frame, a dictionary of columns, or an array.
+
+    Returns:
+        One line a row: ``probability CLASS`` of each class, ``class``, and ``mark``, which says
+        what of the row the model never saw.
+
+    Raises:
+        UsageError: The folder holds no model.
+        DataError: A column is missing, or a cell is of another kind than in training.
+    """
+    import pandas as pd
+
+    loaded = model if isinstance(model, SavedModel) else load(model)
+    return pd.concat(list(loaded.frames(X)), ignore_index=True)
