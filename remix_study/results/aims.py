@@ -56,10 +56,11 @@ class Aim:
 
         One that misses the floor is worse than all that reach it, and the worse the further off.
         """
-        if self.criterion is None:
-            return -scores_of(matrices, self.costs)[COST]
-        scores = scores_of(matrices)
-        values = better_sign(self.criterion) * scores[self.criterion]
+        if self.costs is not None:
+            costs = (matrices * self.costs).sum(axis=(-2, -1)) / matrices.sum(axis=(-2, -1))
+            return np.asarray(-costs, dtype=np.float64)
+        scores, criterion = scores_of(matrices), self.criterion or "g_mean"
+        values = better_sign(criterion) * scores[criterion]
         if self.floor:
             metric, level = self.floor
             values = np.where(

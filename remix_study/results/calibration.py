@@ -23,8 +23,7 @@ from remix_study.results.corrections import is_exact, source_methods
 from remix_study.results.methods import Method, method_order
 from remix_study.results.probabilities import (
     ProbabilityReader,
-    scored_prior,
-    study_class_weights,
+    fold_priors,
     to_prior,
 )
 
@@ -195,10 +194,7 @@ def method_reliability(
         codes_by_fold.append(fold_codes)
         learnt_by_fold.append(p)
         weights_by_fold.append(np.ones(len(p)) if weights is None else weights)
-        natural = np.asarray(fold["natural_prior"], dtype=np.float64)
-        source = scored_prior(
-            fold["effective_prior"], natural, method.loss, study_class_weights(comparison.info)
-        )
+        source, natural = fold_priors(comparison.info, method.loss, fold)
         # A class that was never drawn cannot be corrected.
         if (source > 0).all():
             corrected_by_fold.append(to_prior(p, source, natural))

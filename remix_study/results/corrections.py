@@ -22,12 +22,11 @@ from remix_study.results.comparison import Comparison
 from remix_study.results.effects import Difference
 from remix_study.results.methods import CorrectedMethod, Method, nearest_alphas
 from remix_study.results.probabilities import (
-    SAME_PRIOR,
     ProbabilityReader,
     balanced,
     fit_temperature,
-    scored_prior,
-    study_class_weights,
+    fold_priors,
+    prior_name,
     tilt,
     to_prior,
     with_temperature,
@@ -129,20 +128,18 @@ def _corrector(
     comparison: Comparison, source: Method, probabilities: ProbabilityReader
 ) -> Callable[[tuple[int, int]], dict[str, NDArray[np.float64]]]:
     """What corrects a method's test part at a place: label -> probabilities."""
-    folds = comparison.trained_folds(source)
-    chosen = study_class_weights(comparison.info)
-    is_shifted = len(folds) > 0 and _is_shifted(source, folds, chosen)
-    by_place = {(int(f["repeat"]), int(f["fold"])): f for f in folds.to_dict("records")}
+    priors = {
+        (int(fold["repeat"]), int(fold["fold"])): fold_priors(comparison.info, source.loss, fold)
+        for fold in comparison.trained_folds(source).to_dict("records")
+    }
+    is_shifted = prior_name(source.loss, list(priors.values())) != "natural"
 
     @lru_cache(maxsize=1)
     def correct(place: tuple[int, int]) -> dict[str, NDArray[np.float64]]:
         _, _, p, _ = probabilities(source.run, *place, "test")
         validation = probabilities(source.run, *place, "validation")[1:]
-        natural = prior = np.asarray(by_place[place]["natural_prior"], dtype=np.float64)
-        if is_shifted:
-            effective = by_place[place]["effective_prior"]
-            prior = scored_prior(effective, natural, source.loss, chosen)
-        return _corrected(source, natural, prior, p, validation)
+        prior, natural = priors[place]
+        return _corrected(source, natural, prior if is_shifted else natural, p, validation)
 
     return correct
 
@@ -253,14 +250,6 @@ def is_exact(method: Method) -> bool:
         and sampler not in SMOTE_SAMPLERS
         and LOSSES[method.loss] != "towards balanced"
     )
-
-
-def _is_shifted(method: Method, folds: pd.DataFrame, weights: Sequence[float] | None) -> bool:
-    """Whether a method was trained under other class shares than those of the data."""
-    natural = np.stack(folds["natural_prior"].to_list()).mean(axis=0)
-    shares = np.stack(folds["effective_prior"].to_list()).mean(axis=0)
-    effective = scored_prior(shares, natural, method.loss, weights)
-    return bool((np.abs(effective / natural - 1) > SAME_PRIOR).any())
 
 
 def _corrected(

@@ -24,6 +24,7 @@ import pandas as pd
 from remix_study.metrics import PUBLISHED_METRICS
 from remix_study.results.aims import COST, Aim, aim_of
 from remix_study.results.comparison import Comparison
+from remix_study.results.cost_curves import CostCurve, cost_curves
 from remix_study.results.effects import Effects, Score
 from remix_study.results.equivalence import FEWEST_FOLDS, Word, compare, word_of
 from remix_study.results.form_choice import choose, has_scores
@@ -51,12 +52,15 @@ class Decision:
             validation utility.
         chosen: The simplest one within one standard error of the best.
         aim: What methods are compared in, and what thresholds are for.
+        cost_curves: Of the chosen method, the baseline and the best reference estimator, where
+            errors of two classes have costs.
     """
 
     comparison: Comparison
     entries: tuple[Form, ...]
     chosen: Form
     aim: Aim
+    cost_curves: tuple[CostCurve, ...] = ()
 
     @cached_property
     def words(self) -> Mapping[str, Mapping[str, Word]]:
@@ -244,7 +248,10 @@ def decide(
     if not all(any(has_scores(form, aim.metrics) for form in of_method) for of_method in forms):
         # Costs of decisions that neither training stored nor probabilities are there for.
         aim = Aim(comparison.objectives)
-    return Decision(comparison, *choose(comparison, forms, aim.metrics), aim)
+    decision = Decision(comparison, *choose(comparison, forms, aim.metrics), aim)
+    baseline = next((f for f in decision.entries if f.method.strategy == "baseline"), None)
+    drawn = decision.chosen, baseline, decision.best_reference
+    return replace(decision, cost_curves=cost_curves(comparison, aim, drawn, probabilities))
 
 
 def _forms_of(

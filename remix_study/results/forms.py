@@ -32,19 +32,18 @@ from remix_study.results.form_scores import (
 )
 from remix_study.results.methods import Method
 from remix_study.results.probabilities import (
-    SAME_PRIOR,
     Part,
+    Prior,
     ProbabilityReader,
+    fold_priors,
+    prior_name,
     read_folds,
-    scored_prior,
-    study_class_weights,
     tilt,
     to_prior,
 )
 from remix_study.results.thresholds import PooledRows, best_tilt
 
 FormName = Literal["as trained", "equal shares", "natural shares", "threshold"]
-Prior = Literal["natural", "equal", "neither"]
 
 Move = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Class shares (K,) that probabilities are divided by, and those that they are multiplied by."""
@@ -107,9 +106,9 @@ def forms_of(
     """
     aim = aim_of(comparison.info)
     folds = comparison.trained_folds(method).to_dict("records")
-    priors = [_prior(comparison, method, fold) for fold in folds]
-    natural = [np.asarray(fold["natural_prior"], dtype=np.float64) for fold in folds]
-    prior = _name_of(method, priors, natural)
+    shares = [fold_priors(comparison.info, method.loss, fold) for fold in folds]
+    priors, natural = [learnt for learnt, _ in shares], [of_rows for _, of_rows in shares]
+    prior = prior_name(method.loss, shares)
     stored = stored_rows(comparison, method)
     as_trained = Form(method, "as trained", prior, frames_of(stored))
     # A metric of the user's own is computed in training alone.
@@ -130,23 +129,6 @@ def forms_of(
     elif aim.criterion:
         forms.append(scorer.with_tilts(natural))
     return forms
-
-
-def _prior(comparison: Comparison, method: Method, fold: Mapping[Any, Any]) -> NDArray[np.float64]:
-    """The class shares that probabilities of a fold are for."""
-    weights = study_class_weights(comparison.info)
-    return scored_prior(fold["effective_prior"], fold["natural_prior"], method.loss, weights)
-
-
-def _name_of(
-    method: Method, priors: Sequence[NDArray[np.float64]], natural: Sequence[NDArray[np.float64]]
-) -> Prior:
-    if not priors or LOSSES[method.loss] == "towards balanced":
-        return "neither"
-    mean, shares = np.stack(priors).mean(axis=0), np.stack(natural).mean(axis=0)
-    if np.abs(mean * len(mean) - 1).max() <= SAME_PRIOR:
-        return "equal"
-    return "natural" if np.abs(mean / shares - 1).max() <= SAME_PRIOR else "neither"
 
 
 Decided = Callable[[Place, str, NDArray[np.float64]], NDArray[np.intp]]

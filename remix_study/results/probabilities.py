@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -146,6 +146,35 @@ def scored_prior(
     elif LOSSES[loss] != "natural":
         prior = prior / np.asarray(training_prior, dtype=np.float64)
     return np.asarray(prior / prior.sum(), dtype=np.float64)
+
+
+Prior = Literal["natural", "equal", "neither"]
+"""Which class shares probabilities are for."""
+
+
+def fold_priors(
+    problem: Mapping[str, Any], loss: str, fold: Mapping[Any, Any]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The class shares (K,) that probabilities are for, and those of the training rows.
+
+    Args:
+        problem: A row of `StudyFrames.problems`.
+        loss: A key of `LOSSES`.
+        fold: A row of `StudyFrames.folds`.
+    """
+    natural = np.asarray(fold["natural_prior"], dtype=np.float64)
+    weights = study_class_weights(problem)
+    return scored_prior(fold["effective_prior"], natural, loss, weights), natural
+
+
+def prior_name(loss: str, priors: Sequence[tuple[ArrayLike, ArrayLike]]) -> Prior:
+    """Which class shares the probabilities of a method are for, by the :func:`fold_priors`."""
+    if not priors or LOSSES[loss] == "towards balanced":
+        return "neither"
+    mean, natural = np.asarray(priors).mean(axis=0)
+    if np.abs(mean * len(mean) - 1).max() <= SAME_PRIOR:
+        return "equal"
+    return "natural" if np.abs(mean / natural - 1).max() <= SAME_PRIOR else "neither"
 
 
 def to_prior(

@@ -52,7 +52,10 @@ class PooledRows:
 
         Among equals it is the nearest to the one that right probabilities ask for.
         """
-        matrices = self.confusions(rows)
+        return self.best(self.confusions(rows), aim)
+
+    def best(self, matrices: NDArray[np.float64], aim: Aim) -> float:
+        """The threshold whose confusion matrix, as `confusions` gives them, is the best."""
         values = aim.values(matrices)
         best = self.thresholds[values >= values.max() - 1e-12]
         return float(best[np.abs(best - aim.usual_threshold).argmin()])

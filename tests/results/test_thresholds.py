@@ -123,6 +123,27 @@ def test_costs_choose_the_method_and_are_named(frames):
     assert f"from a probability of {decision.threshold:.3f} on" in text
 
 
+def test_a_cost_curve_has_the_expected_cost_at_the_costs_that_are_given(frames):
+    decision = decision_with(frames, costs=COSTS)
+    curve = decision.cost_curves[0]
+    assert curve.method is decision.chosen.method
+    (comparison,) = comparisons(with_report(frames, costs=COSTS))
+    form = next(
+        f
+        for f in forms_of(comparison, curve.method, frames.probabilities)
+        if f.name == "threshold"
+    )
+    middle = len(curve.ratios) // 2
+    assert curve.ratios[middle] == pytest.approx(20)
+    # Every test part has one rare row in twenty, so that deciding always for it costs 0.95.
+    expected = form.scores["test"]["cost"].mean() / 0.95
+    assert curve.costs[middle] == pytest.approx(expected)
+    assert {c.method.strategy for c in decision.cost_curves} >= {"baseline"}
+    block = section([decision]).blocks[0]
+    assert [picture.name for picture in block.pictures] == ["decision-1", "cost-curve-1"]
+    assert len(section([decision_with(frames)]).blocks[0].pictures) == 1
+
+
 def test_right_probabilities_are_decided_at_the_costs_odds(frames):
     (comparison,) = comparisons(with_report(frames, costs=COSTS))
     method = comparison.method("balance")

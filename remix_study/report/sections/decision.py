@@ -15,7 +15,9 @@ from remix_study.report.figures import Picture
 from remix_study.report.formatting import label_with_direction, number
 from remix_study.report.page_model import Block, Cell, Section, Table, fold, has_many_problems
 from remix_study.report.page_tables import Column, line_table, metric_columns, score_cell
+from remix_study.report.sections import cost_curve
 from remix_study.report.sentences import SENTENCES
+from remix_study.results import cost_curves
 from remix_study.results.decision import Decision
 from remix_study.results.decision_files import as_json, table
 from remix_study.results.forms import Form
@@ -41,7 +43,12 @@ def section(decisions: Sequence[Decision], fewer_rows: Sequence[RareRows] = ()) 
         "Decision",
         SENTENCES.text("decision.lead"),
         tuple(blocks),
-        {"decision": table(decisions)},
+        {
+            "decision": table(decisions),
+            "cost_curves": cost_curves.table(
+                [(d.comparison, curve) for d in decisions for curve in d.cost_curves]
+            ),
+        },
         {"decision.json": [as_json(d, rare_rows.get(d.comparison.name)) for d in decisions]},
     )
 
@@ -52,12 +59,12 @@ def headline(decision: Decision) -> str:
 
 
 def _block(place: int, decision: Decision) -> Block:
-    picture = _picture(place, decision)
+    pictures = _picture(place, decision), cost_curve.picture(place, decision)
     return Block(
         title=decision.comparison.full_title,
         headline=headline(decision),
         answers=SENTENCES.answers("decision.answers", decision),
-        pictures=(picture,) if picture else (),
+        pictures=tuple(filter(None, pictures)),
         tables=(_table(decision),),
     )
 
