@@ -117,7 +117,7 @@ def _rank_sums() -> Table:
     def name(place: int) -> Cell:
         return Cell(METHODS[place], kind="name", color=strategy_color(STRATEGIES[place]))
 
-    columns = (Column("row", name), *(column(*key) for key in RANK_SUMS))
+    columns = (Column("method", name), *(column(*key) for key in RANK_SUMS))
     totals = [Cell(plain(sum(sums))) for sums in RANK_SUMS.values()]
     foot = (Cell("total", kind="name"), *totals)
     return line_table("Published rank sums (Table 2)", range(len(METHODS)), columns, foot=foot)

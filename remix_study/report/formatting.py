@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 
 from remix_study.metrics import is_maximized, short_name
@@ -82,6 +83,11 @@ def listing(items: Iterable[str]) -> str:
 def first_names(names: Sequence[str], most: int) -> list[str]:
     """The names, or the first of them and how many more there are."""
     return list(names) if len(names) <= most else [*names[:most], f"{len(names) - most} more"]
+
+
+def short_label(label: str) -> str:
+    """The label of a method whose alpha, which a search may have drawn, has three digits."""
+    return re.sub(r"\((\d*\.\d+)\)", lambda match: f"({float(match[1]):.3g})", label)
 
 
 def label_listing(labels: Sequence[str]) -> str:

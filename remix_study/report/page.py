@@ -28,8 +28,8 @@ from remix_study.report.registry import (
     make_sections,
 )
 from remix_study.report.sections import overview
-from remix_study.report.sections.decision import headline as decision_headline
-from remix_study.report.sections.verdict import headline, tally_lines
+from remix_study.report.sections.decision import headline, remix_headline
+from remix_study.report.sections.glance import tally_lines
 from remix_study.report.sentences import SENTENCES
 from remix_study.results.candidates import with_following_searches
 from remix_study.results.comparison import comparisons
@@ -38,7 +38,6 @@ from remix_study.results.frames import StudyFrames, load_frames
 from remix_study.results.search import search_summaries
 from remix_study.results.study_roles import study_roles
 from remix_study.results.summary import write_summary
-from remix_study.results.verdict import problem_verdict
 from remix_study.study.database_errors import database_errors
 from remix_study.study.decision_lines import study_states
 from remix_study.study.storage import open_reader
@@ -199,7 +198,7 @@ def conclude(
             decisions = context.decisions
         else:
             decisions = headline_decisions(frames)
-        lines = {d.comparison.problem: decision_headline(d) for d in decisions}
+        lines = {d.comparison.problem: headline(d) for d in decisions}
         return Outcome(outcome_lines(frames, decisions), index, lines, state)
 
 
@@ -234,26 +233,29 @@ def outcome_lines(
     """
     compared = comparisons(frames)
     if not any(len(comparison.methods) for comparison in compared):
-        return SENTENCES.paragraphs("verdict.no_results")
+        return SENTENCES.paragraphs("decision.no_results")
     headlines = [c for c in study_roles(compared).headline if c.methods]
-    verdicts = [problem_verdict(comparison) for comparison in headlines]
-    if len(verdicts) > MOST_PROBLEMS:
-        counts = tally_lines([verdict for verdict in verdicts if verdict.remix])
+    if len(headlines) > MOST_PROBLEMS:
+        counts = tally_lines(headlines)
         if counts:
             return counts
-    shown = verdicts[:MOST_PROBLEMS]
+    shown = headlines[:MOST_PROBLEMS]
     lines = []
     decided = {
         (d.comparison.study, d.comparison.problem): d
         for d in (headline_decisions(frames) if decisions is None else decisions)
     }
-    for verdict in shown:
-        title = verdict.comparison.full_title
-        decision = decided.get((verdict.comparison.study, verdict.comparison.problem))
-        lines += [f"{title}: {decision_headline(decision)}"] if decision else []
-        lines += [f"{title}: {headline(verdict)}"] if verdict.remix or not decision else []
+    for comparison in shown:
+        decision = decided.get((comparison.study, comparison.problem))
+        sentences = (
+            headline(decision) if decision else "",
+            remix_headline(comparison),
+            SENTENCES.text("decision.bootstrap_note", comparison),
+        )
+        lines += [f"{comparison.full_title}: {sentence}" for sentence in sentences if sentence]
     for search in search_summaries(compared, frames.searches)[:MOST_PROBLEMS]:
         if search.result.follows_grid and search.chosen:
             outcome = SENTENCES.text("search.outcome", search)
             lines.append(f"{search.comparison.full_title}: {outcome}")
-    return *lines, *SENTENCES.paragraphs("verdict.more_problems", len(verdicts) - len(shown))
+    more = SENTENCES.paragraphs("decision.more_problems", len(headlines) - len(shown))
+    return *lines, *more

@@ -102,6 +102,7 @@ class Section:
         files: file name without ending -> table, written as CSV, Markdown and LaTeX; tables
             without a line are left out.
         documents: file name -> what is written as JSON beside the page.
+        is_folded: whether only the title is seen until it is opened.
     """
 
     anchor: str
@@ -110,6 +111,7 @@ class Section:
     blocks: tuple[Block, ...] = ()
     files: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     documents: Mapping[str, Any] = field(default_factory=dict)
+    is_folded: bool = False
 
     def __post_init__(self) -> None:
         """Leave out empty tables."""

@@ -12,7 +12,7 @@ from remix_study.report.formatting import MISSING, digits, heading, number, sign
 from remix_study.report.page_model import Cell, Head, Table
 from remix_study.results.effects import Difference, Relation, Score
 from remix_study.results.intervals import Interval
-from remix_study.results.methods import AnyMethod
+from remix_study.results.methods import Method
 
 Record = TypeVar("Record")
 ABSENT = Cell(MISSING, kind="")  # The cell of what does not exist
@@ -94,7 +94,7 @@ def metric_columns(
     return [column(metric) for metric in metrics]
 
 
-def method_cell(method: AnyMethod, detail: str = "") -> Cell:
+def method_cell(method: Method, detail: str = "") -> Cell:
     """The name of a method with the colour of its strategy."""
     return Cell(method.label, detail, "name", strategy_color(method.strategy))
 

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from remix_study.report.figures import Picture
 from remix_study.report.page_model import Cell, Section, Table
 
+_SHOWN = ("decision", "sensitivity", "ranks")
 MOST_HEADLINES = 8  # With more problems than this, only the counts over problems are shown
 
 
 def readme(
     sections: Sequence[Section], title: str, status: str, command: str, *, has_summary: bool
 ) -> tuple[str, tuple[Picture, ...]]:
-    """Write the answer, the sensitivity curve and the rank sums of a page as Markdown.
+    """Write the decision, the sensitivity curve and the rank sums of a page as Markdown.
 
     A page without these sections shows the headline and the first figure of each section.
     Arguments are those of `write_page`.
@@ -24,7 +25,7 @@ def readme(
     by_anchor = {section.anchor: section for section in sections}
     parts = [f"# {escape(title)}", escape(status), *_headlines(sections)]
     pictures: list[Picture] = []
-    shown = [by_anchor[anchor] for anchor in ("sensitivity", "ranks") if anchor in by_anchor]
+    shown = [by_anchor[anchor] for anchor in _SHOWN if anchor in by_anchor]
     has_curves = any(_first_table(section) for section in shown)
     for section in shown if has_curves else sections:
         picture, table = _first_picture(section), _first_table(section) if has_curves else None

@@ -44,7 +44,6 @@ class Bootstrap:
         probabilities: Reads what was predicted.
         runs: Label of a method -> its run.
         seed: The study's seed and the problem's name, from which the draws derive.
-        choices: Label that stands for another method on each fold -> place -> that method.
         corrections: Label of a corrected method -> the run that it corrects, and how.
         decisions: Label of what decides otherwise than by the largest probability -> how.
         costs: (K, K) costs of errors; None where the study gives none.
@@ -53,7 +52,6 @@ class Bootstrap:
     probabilities: ProbabilityReader
     runs: Mapping[str, int]
     seed: tuple[int | str, ...]
-    choices: Mapping[str, Mapping[Place, str]] = field(default_factory=dict)
     corrections: Mapping[str, tuple[int, Correction]] = field(default_factory=dict)
     decisions: Mapping[str, DecideRows] = field(default_factory=dict)
     costs: NDArray[np.float64] | None = None
@@ -71,7 +69,6 @@ class Bootstrap:
         return np.stack([self._draws(label, metric, place) for place in places], axis=1)
 
     def _draws(self, label: str, metric: str, place: Place) -> NDArray[np.float64]:
-        label = self.choices.get(label, {}).get(place, label)
         run, correction = self.corrections.get(label, (self.runs.get(label, -1), None))
         decide = None
         if metric in (*CLASS_METRICS, COST) or metric.startswith("recall_"):

@@ -17,10 +17,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from remix_study.batches.losses import LOSSES
+from remix_study.batches.samplers import SMOTE_SAMPLERS
+from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.results.columns import Record, frame_of
 from remix_study.results.comparison import Comparison
-from remix_study.results.corrections import is_exact, source_methods
-from remix_study.results.methods import Method, method_order
+from remix_study.results.methods import Method, method_order, nearest_alphas
 from remix_study.results.probabilities import (
     ProbabilityReader,
     fold_priors,
@@ -110,7 +112,12 @@ def method_reliabilities(
     """Compute the reliability of one method of each strategy, in the order of tables.
 
     There are none without probabilities and for a search, nor of methods whose every fold failed.
-    Arguments are those of :func:`.corrected_methods`.
+
+    Args:
+        comparison: The problem.
+        probabilities: None where there are none.
+        remix: The ReMix method that the page speaks of.
+        summaries: Run without probabilities -> what is stored of it, its reliability among that.
     """
     if not comparison.is_grid:
         return ()
@@ -127,6 +134,30 @@ def method_reliabilities(
         elif probabilities is not None:
             reliabilities.append(method_reliability(comparison, method, probabilities))
     return tuple(r for r in reliabilities if r is not None and r.by_view)
+
+
+def source_methods(comparison: Comparison, remix: Method | None) -> list[Method]:
+    """Select one method of each strategy and setting, and ReMix.
+
+    Of each mixing strategy it is the alpha nearest to ReMix's, or to the published one.
+    """
+    target = remix.alpha if remix is not None and remix.alpha else PUBLISHED_ALPHA
+    by_strategy = nearest_alphas(
+        (((method.family, method.settings), method) for method in comparison.methods), target
+    )
+    if remix is not None:
+        by_strategy[remix.family, remix.settings] = remix
+    return list(by_strategy.values())
+
+
+def is_exact(method: Method) -> bool:
+    """Whether Bayes' rule is exact for a method: it trains on rows of the data, unmixed."""
+    sampler = method.parts[0]
+    return (
+        method.mixing == "none"
+        and sampler not in SMOTE_SAMPLERS
+        and LOSSES[method.loss] != "towards balanced"
+    )
 
 
 def as_json(reliability: MethodReliability) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from remix_study.results.bootstrap import Bootstrap, has_repeated_draws, problem
 from remix_study.results.effects import Effects
 from remix_study.results.frames import StudyFrames
 from remix_study.results.intervals import influence_ratio
-from remix_study.results.methods import CorrectedMethod, Method, is_same_alpha, methods_of_runs
+from remix_study.results.methods import Method, is_same_alpha, methods_of_runs
 from remix_study.results.score_frames import scores_by_fold
 
 # Share of a method's folds.
@@ -48,8 +48,6 @@ class Comparison:
             repeated draws.
         bootstrap: draws of test rows for such problems; None for others, and without stored
             probabilities.
-        corrected: methods made from stored probabilities, whose test scores are among `scores`;
-            empty unless `corrections.with_methods` added them.
     """
 
     study: str
@@ -62,7 +60,6 @@ class Comparison:
     folds: pd.DataFrame
     scores: Mapping[tuple[str, str], pd.DataFrame]
     ratio: float
-    corrected: tuple[CorrectedMethod, ...] = ()
     bootstrap: Bootstrap | None = None
 
     @property
@@ -164,12 +161,7 @@ class Comparison:
         return {int(str(run)): folds for run, folds in trained.groupby("run", sort=False)}
 
     def untrained(self, label: str) -> Untrained | None:
-        """How a method did not train; None if it did on more than three quarters of its folds.
-
-        A corrected method has the networks of the one it is made from.
-        """
-        corrected = next((method for method in self.corrected if method.label == label), None)
-        label = corrected.source.label if corrected else label
+        """How a method did not train; None if it did on more than three quarters of its folds."""
         folds = self.trained_folds(next((m for m in self.methods if m.label == label), None))
         if "untrained" not in folds:
             return None

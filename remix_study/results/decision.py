@@ -26,7 +26,7 @@ from remix_study.results.aims import COST, Aim, aim_of
 from remix_study.results.comparison import Comparison
 from remix_study.results.cost_curves import CostCurve, cost_curves
 from remix_study.results.effects import Effects, Score
-from remix_study.results.equivalence import FEWEST_FOLDS, Word, compare, word_of
+from remix_study.results.equivalence import Word, compare, if_enough, word_of
 from remix_study.results.form_choice import choose, has_scores
 from remix_study.results.form_draws import bootstrap_of_forms
 from remix_study.results.form_summary import form_of
@@ -124,6 +124,11 @@ class Decision:
         return next((form for form in self._trained if not form.method.is_estimator), None)
 
     @property
+    def baseline(self) -> Form | None:
+        """The baseline in its best form; the better one of several."""
+        return next((form for form in self.entries if form.method.strategy == "baseline"), None)
+
+    @property
     def best_mixed(self) -> Form | None:
         """The best method that mixes rows, by validation."""
         return next((form for form in self._trained if form.method.mixing != "none"), None)
@@ -144,9 +149,17 @@ class Decision:
         model = dict(settings.get("model", {}))
         model |= {k.removeprefix("model."): v for k, v in varied.items() if k.startswith("model.")}
         training = {**settings.get("training", {}), **varied}
+        features = dict(settings.get("features", {}))
+        numeric = varied.get("features.numeric", features.get("numeric", "standard"))
         parts = [str(model.pop("name", "")), *(f"{key} {value}" for key, value in model.items())]
-        parts += [f"{key} {training[key]}" for key in _SHOWN_TRAINING if key in training]
-        parts += [f"{k} {v}" for k, v in varied.items() if k.startswith("features.")]
+        if self.chosen.method.capacity:
+            parts.append(f"{self.chosen.method.capacity:,} parameters")
+        parts.append(f"{numeric} features")
+        parts += [
+            f"{key.replace('_', ' ')} {training[key]}"
+            for key in _SHOWN_TRAINING
+            if key in training
+        ]
         return ", ".join(parts)
 
     @property
@@ -178,12 +191,12 @@ class Decision:
     def mean(self, form: Form, metric: str) -> Score | None:
         """Mean test score of an entry with its interval; None where it has none."""
         score = self._effects.score(form.label, metric)
-        return replace(score, interval=_if_enough(score.interval)) if score else None
+        return replace(score, interval=if_enough(score.interval)) if score else None
 
     def difference(self, form: Form, against: Form, metric: str) -> Interval:
         """Test scores of one entry minus those of another, paired by fold."""
         difference = self._effects.difference(form.label, against.label, metric)
-        return _if_enough(difference.interval) if difference else corrected_interval((), math.nan)
+        return if_enough(difference.interval) if difference else corrected_interval((), math.nan)
 
     @cached_property
     def _effects(self) -> Effects:
@@ -209,13 +222,6 @@ class Decision:
         objectives = self.aim.metrics, self.comparison.objectives
         names = dict.fromkeys((*chain(*objectives), *PUBLISHED_METRICS, *RARE_METRICS))
         return tuple(name for name in names if name in self.chosen.scores["test"])
-
-
-def _if_enough(interval: Interval) -> Interval:
-    """The interval without its ends where too few folds give it; draws of rows are enough."""
-    if interval.folds >= FEWEST_FOLDS or interval.draws:
-        return interval
-    return replace(interval, low=math.nan, high=math.nan)
 
 
 def decide(

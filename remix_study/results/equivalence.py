@@ -9,6 +9,8 @@ draws. A difference within the region of practical equivalence is one that nobod
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Literal
 
 import pandas as pd
@@ -78,6 +80,13 @@ def posterior_of(difference: Interval, metric: str, rope: float | None = None) -
     t = stats.norm(mean, error) if difference.draws else stats.t(difference.folds - 1, mean, error)
     better, worse = float(t.sf(reach)), float(t.cdf(-reach))
     return Posterior(better=better, equal=1 - better - worse, worse=worse)
+
+
+def if_enough(interval: Interval) -> Interval:
+    """The interval without its ends where too few folds give it; draws of rows are enough."""
+    if interval.folds >= FEWEST_FOLDS or interval.draws:
+        return interval
+    return replace(interval, low=math.nan, high=math.nan)
 
 
 def word_of(posterior: Posterior | None) -> Word:

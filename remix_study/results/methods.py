@@ -95,26 +95,6 @@ class Method:
         return strategy is not None and strategy.augment
 
 
-@dataclass(frozen=True)
-class CorrectedMethod:
-    """A method made from another one's stored probabilities, such as "remix (0.1) corrected".
-
-    The problem's scores have it like those of any method. `is_exact`: whether the correction is
-    exact for what the source was trained on.
-    """
-
-    label: str
-    source: Method
-    is_exact: bool
-
-    @property
-    def strategy(self) -> str:
-        return self.source.strategy
-
-
-AnyMethod = Method | CorrectedMethod  # Trained, or made from one that was trained
-
-
 def method_order(method: Method) -> tuple[int, str, str, float, str]:
     """Sort key of methods: known strategies first, then by name, settings and alpha."""
     strategy, alpha = method.strategy, method.alpha
@@ -137,6 +117,18 @@ def is_published(method: Method) -> bool:
 def alpha_distance(alpha: float | None, target: float = PUBLISHED_ALPHA) -> float:
     """Distance of alphas, ``|log(alpha / target)|``; 0 for a method that does not mix."""
     return abs(math.log(alpha / target)) if alpha else 0.0
+
+
+def remix_method(methods: Iterable[Method]) -> Method | None:
+    """The ReMix method that a page speaks of: at the published alpha, or else nearest to it."""
+    candidates = [
+        method
+        for method in methods
+        if method.alpha
+        and not method.is_augmented
+        and (method.strategy == "remix" or method.parts == ("balanced", "beta", "cross-entropy"))
+    ]
+    return min(candidates, key=lambda method: alpha_distance(method.alpha), default=None)
 
 
 def nearest_alphas(

@@ -15,7 +15,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize_scalar
 from sqlalchemy import Engine, inspect, select
 
 from remix_study.batches.losses import CLASS_WEIGHTED, LOSSES, RowWeights
@@ -36,9 +35,6 @@ TILTS = np.linspace(0, 3, 121)  # Tilts to choose from
 
 SAME_PRIOR = 0.05
 """Class shares within this relative distance of the natural ones are not corrected."""
-
-LOG_TEMPERATURES = (np.log(0.2), np.log(5.0))
-"""Bounds of log temperatures: a few validation rows without any error would ask for zero."""
 
 
 class NotKept(Exception):
@@ -196,12 +192,6 @@ def to_prior(
     return _normalised(p * (np.asarray(target, dtype=np.float64) / learnt))
 
 
-def balanced(probabilities: ArrayLike, prior: ArrayLike) -> NDArray[np.float64]:
-    """Correct posteriors to equal class shares: p_c / prior_c, normalised."""
-    source = np.asarray(prior, dtype=np.float64)
-    return to_prior(probabilities, source, np.full(len(source), 1 / len(source)))
-
-
 def tilt(probabilities: ArrayLike, prior: ArrayLike, amount: float) -> NDArray[np.float64]:
     """Divide probabilities by prior^amount and normalise; the decision is the largest one.
 
@@ -210,46 +200,6 @@ def tilt(probabilities: ArrayLike, prior: ArrayLike, amount: float) -> NDArray[n
     """
     powers = np.asarray(prior, dtype=np.float64) ** amount
     return to_prior(probabilities, powers, np.ones_like(powers))
-
-
-def with_temperature(probabilities: ArrayLike, temperature: float) -> NDArray[np.float64]:
-    """softmax(log p / temperature): above 1 softens, below 1 sharpens."""
-    return _softened(_logarithms(probabilities), temperature)
-
-
-def fit_temperature(
-    y: ArrayLike,
-    probabilities: ArrayLike,
-    shift: ArrayLike | None = None,
-    weights: RowWeights = None,
-) -> float:
-    """Fit the temperature with the smallest log-loss on these rows (Guo et al. 2017).
-
-    `shift` has (K,) factors of the probabilities after the temperature: target over source where
-    they are then corrected to another prior.
-    """
-    codes = np.asarray(y)
-    rows = np.arange(len(codes))
-    factor = 1.0 if shift is None else np.asarray(shift, dtype=np.float64)
-    # Each column contiguous: sums over few classes are several times as fast.
-    log_p = np.asfortranarray(_logarithms(probabilities))
-
-    def loss(log_temperature: float) -> float:
-        p = _softened(log_p, float(np.exp(log_temperature))) * factor
-        p_true = p[rows, codes] / p.sum(axis=1)
-        return float(-np.average(np.log(np.clip(p_true, SMALLEST, None)), weights=weights))
-
-    minimum = minimize_scalar(loss, bounds=LOG_TEMPERATURES, method="bounded")
-    return float(np.exp(minimum.x))
-
-
-def _logarithms(probabilities: ArrayLike) -> NDArray[np.float64]:
-    return np.log(np.clip(np.asarray(probabilities, dtype=np.float64), SMALLEST, None))
-
-
-def _softened(log_p: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
-    logits = log_p / temperature
-    return _normalised(np.exp(logits - logits.max(axis=1, keepdims=True)))
 
 
 def _normalised(p: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -19,7 +19,6 @@ from sqlalchemy import Engine, insert, select
 
 from remix_study.results.calibration import MethodReliability, as_json
 from remix_study.results.comparison import Comparison
-from remix_study.results.corrections import correction_summaries_of_runs
 from remix_study.results.decision import Decision
 from remix_study.results.export import to_json
 from remix_study.results.form_summary import form_as_json
@@ -45,8 +44,7 @@ def write_summary(
     Args:
         source: the database of the studies, open for reading.
         names: of the studies; all when empty.
-        reliabilities: of the problems whose probabilities the page uses; these have their
-            corrected methods.
+        reliabilities: of the problems whose probabilities the page uses.
         decisions: of the problems, whose methods compete in forms made from probabilities.
         path: the file to write, such as `summary.db.xz`.
     """
@@ -87,12 +85,10 @@ def _contents(
 ) -> dict[int, dict[str, Any]]:
     """Run -> what pages compute from its probabilities."""
     contents: dict[int, dict[str, Any]] = {}
-    for comparison, methods in reliabilities:
-        for run, corrected in correction_summaries_of_runs(comparison).items():
-            contents[run] = {**tables.EMPTY_SUMMARY, "corrected": corrected}
+    for _, methods in reliabilities:
         for reliability in methods:
-            run, views = reliability.method.run, as_json(reliability)
-            contents[run] = {**contents.get(run, tables.EMPTY_SUMMARY), "reliability": views}
+            views = as_json(reliability)
+            contents[reliability.method.run] = {**tables.EMPTY_SUMMARY, "reliability": views}
     for decision in decisions:
         for form in decision.entries:
             if form.name != "as trained":

@@ -34,8 +34,11 @@ REPORTS = {
 }
 """Name -> the studies of one report."""
 
-ADDED = ("decision",)
+ADDED = ("decision", "capacity")
 """Tables of reports that none of the references has."""
+
+REMOVED = ("verdict", "choices", "corrections")
+"""Tables of the references that reports have no more: the decision says what they said."""
 
 _PIXEL = b"P6 1 1 255 \xff\xff\xff"
 _DRAWING = b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"></svg>\n'

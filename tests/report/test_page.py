@@ -125,7 +125,7 @@ def test_each_figure_and_table_has_every_format(report):
 
 def test_the_page_says_what_was_run(report):
     text = report.read_text(encoding="utf-8")
-    assert "Complete: 4 of 4 points." in text
+    assert "Complete: 4 of 4 configurations." in text
     assert "class-balanced validation cross-entropy" in text
     assert "80 networks in 10 s of training" in text
     assert "validation scores" in text
@@ -151,7 +151,7 @@ def test_the_same_study_gives_the_same_files(report, tmp_path, small):
 def test_an_unfinished_study_says_so_at_the_top(tmp_path, small):
     frames = made_up_frames(MadeUpProblem(methods=small, planned=26))
     text = write_report(frames, tmp_path / "r", command=COMMAND).read_text(encoding="utf-8")
-    assert "Incomplete: 4 of 26 points." in text
+    assert "Incomplete: 4 of 26 configurations." in text
     assert text.index("Incomplete: 4 of 26") < text.index("<main>")
 
 
@@ -211,7 +211,7 @@ def test_stored_probabilities_are_drawn_and_corrected(tmp_path, small):
     text = path.read_text(encoding="utf-8")
     ElementTree.parse(path.parent / "figures" / "calibration-1.svg")
     assert '<figure class="wide">' in text
-    assert "remix (0.1) corrected" in text
+    assert "corrected to the natural class shares" in text
     read(path)
 
 
@@ -247,8 +247,8 @@ def test_a_report_replaces_itself_and_leaves_no_old_file(tmp_path, small):
     (output / ".hidden").write_text("kept")
     write_report(made_up_frames(MadeUpProblem(methods=small[:2])), output, command=COMMAND)
     after = {path.name for path in (output / "figures").glob("*")}
-    assert before == {"sensitivity-remix-1.png"}
-    assert after == set()
+    assert before == {"decision-1.png", "sensitivity-remix-1.png"}
+    assert after == {"decision-1.png"}
     assert (output / ".hidden").read_text() == "kept"
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
 
@@ -317,12 +317,13 @@ def test_the_page_alone_has_csv_tables_and_a_readme(tmp_path, small):
     assert {"index.html", "README.md", "manifest.json"} < files
     tables_and_figures = files - {"index.html", "README.md", "manifest.json", "decision.json"}
     figures = {name for name in tables_and_figures if name.startswith("figures/")}
-    assert figures == {"figures/sensitivity-remix-1.png"}
+    assert figures == {"figures/decision-1.png", "figures/sensitivity-remix-1.png"}
     assert all(name.endswith(".csv") for name in tables_and_figures - figures)
     text = (page.parent / "README.md").read_text(encoding="utf-8")
-    assert "**digits, class 3 against the rest, IR 0.05:** ReMix (0.1) is " in text
+    assert "**digits, class 3 against the rest, IR 0.05:** Use remix (" in text
     assert "(figures/sensitivity-remix-1.png)" in text
-    assert "\n| row | binary g-mean | binary balanced Brier |\n| --- | ---: | ---: |\n" in text
+    assert "\n| method | " in text
+    assert "\n| --- | ---: | ---: | ---: |\n" in text
     assert "`report --latex`" not in text
 
 
@@ -355,7 +356,8 @@ def test_a_few_problems_have_a_decision_and_what_remix_adds(many):
     lines = outcome_lines(made_up_frames(*many(MOST_PROBLEMS)))
     assert len(lines) == 2 * MOST_PROBLEMS
     assert all(": Use remix (0.1)" in line for line in lines[::2])
-    assert all(": ReMix (0.1) is better than the baseline" in line for line in lines[1::2])
+    better = ": ReMix (0.1) against the baseline: better on g-mean and balanced Brier;"
+    assert all(better in line for line in lines[1::2])
 
 
 def test_many_problems_are_counted(many):

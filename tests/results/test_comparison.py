@@ -10,7 +10,7 @@ import pytest
 from made_up_studies import MadeUpProblem, at_three_ratios, made_up_frames
 
 from remix_study.results.comparison import comparisons
-from remix_study.results.verdict import remix_method
+from remix_study.results.methods import remix_method
 
 
 def test_methods_are_in_the_order_of_the_paper_then_by_name():
@@ -68,10 +68,10 @@ def test_unmixed_of_an_augmented_method_is_augmented():
     ]
     assert comparison.unmixed(comparison.method("remix-aug", 0.1)).label == "augment"
     assert comparison.unmixed(comparison.method("remix", 0.1)).label == "balance"
-    # What the verdict says of ReMix is about plain ReMix.
-    assert remix_method(comparison).label == "remix (0.1)"
+    # What a page says of ReMix is about plain ReMix.
+    assert remix_method(comparison.methods).label == "remix (0.1)"
     (alone,) = comparisons(made_up_frames(MadeUpProblem(methods=(*methods[:2], methods[3]))))
-    assert remix_method(alone) is None
+    assert remix_method(alone.methods) is None
 
 
 def test_failed_folds_have_no_scores():

@@ -272,4 +272,7 @@ def test_the_network_is_that_of_the_chosen_configuration(frames):
     runs = frames.runs.assign(parameters=[varied] * len(frames.runs))
     (comparison,) = comparisons(replace(frames, problems=problems, runs=runs))
     network = decide(comparison, frames.probabilities).network
-    assert network == "mlp, hidden [8], dropout 0.3, batch_size 64, learning_rate 0.05"
+    assert (
+        network
+        == "mlp, hidden [8], dropout 0.3, standard features, batch size 64, learning rate 0.05"
+    )

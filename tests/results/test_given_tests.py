@@ -17,10 +17,8 @@ from remix_study.report.page import outcome_lines
 from remix_study.report.sentences import SENTENCES
 from remix_study.results import alpha_grids, score_tables
 from remix_study.results.comparison import Comparison, comparisons
-from remix_study.results.corrections import corrected_methods, with_methods
 from remix_study.results.decision import decide
 from remix_study.results.frames import EMPTY_SUMMARY, StudyFrames, load_frames
-from remix_study.results.selection import BY_FOLD, select_by_validation
 from remix_study.study.runner import run
 from remix_study.study.storage import open_reader
 from remix_study.studyfile.parsing import parse_study
@@ -82,27 +80,7 @@ def test_scores_and_differences_are_bootstrapped(comparison: Comparison) -> None
     assert table["test_train_ratio"].isna().all()
 
 
-def test_corrected_and_chosen_methods_are_scored_on_the_same_draws(
-    comparison: Comparison, frames: StudyFrames
-) -> None:
-    corrected = corrected_methods(comparison, frames.probabilities, None)
-    with_corrected = with_methods(comparison, corrected)
-    effects = with_corrected.effects
-    change = effects.difference("baseline + temperature", "baseline", "g_mean")
-    assert change is not None
-    # A temperature changes no decision.
-    assert (change.interval.low, change.interval.high) == (0, 0)
-    softened = effects.difference("baseline + temperature", "baseline", "brier")
-    assert softened is not None
-    assert softened.interval.low < softened.mean < softened.interval.high
-
-    selection = select_by_validation(with_corrected, "g_mean")
-    assert selection is not None
-    assert (selection.by_fold_test.method, selection.by_fold_test.interval.draws) == (
-        BY_FOLD,
-        1000,
-    )
-
+def test_trends_over_alpha_are_scored_on_the_same_draws(comparison: Comparison) -> None:
     (grid,) = alpha_grids.alpha_grids([comparison])
     (trend,) = alpha_grids.alpha_trends([grid], ["g_mean"])
     for interval in (trend.slope, trend.correlation, *trend.regrets.values()):

@@ -9,12 +9,9 @@ from sklearn.linear_model import LogisticRegression
 
 from remix_study.results.aims import G_MEAN
 from remix_study.results.probabilities import (
-    balanced,
-    fit_temperature,
     scored_prior,
     tilt,
     to_prior,
-    with_temperature,
 )
 from remix_study.results.thresholds import best_tilt
 
@@ -46,7 +43,8 @@ def test_any_prior_can_be_carried_to_the_natural_one(learnt):
 
 
 def test_dividing_by_the_prior_gives_the_balanced_posterior():
-    assert balanced(posterior(X, NATURAL), NATURAL) == pytest.approx(posterior(X, (0.5, 0.5)))
+    divided = to_prior(posterior(X, NATURAL), NATURAL, (0.5, 0.5))
+    assert divided == pytest.approx(posterior(X, (0.5, 0.5)))
 
 
 def test_it_holds_for_several_classes():
@@ -98,33 +96,9 @@ def test_plain_training_scores_what_it_was_trained_on():
     )
 
 
-@pytest.mark.parametrize("true", [0.5, 1.0, 2.5])
-def test_the_known_temperature_is_fitted(true):
-    x, y = draw(100_000, 0.3)
-    distorted = with_temperature(posterior(x, (0.7, 0.3)), 1 / true)
-    temperature = fit_temperature(y, distorted)
-    assert temperature == pytest.approx(true, rel=0.05)
-    assert with_temperature(distorted, true) == pytest.approx(posterior(x, (0.7, 0.3)), abs=1e-4)
-
-
-def test_a_temperature_can_be_fitted_before_a_change_of_prior():
-    x, y = draw(100_000, NATURAL[1])
-    learnt = np.array([0.6, 0.4])
-    softened = with_temperature(posterior(x, learnt), 1 / 0.5)
-    temperature = fit_temperature(y, softened, NATURAL / learnt)
-    assert temperature == pytest.approx(0.5, rel=0.05)
-
-
-def test_temperature_keeps_every_decision():
-    p = np.random.default_rng(2).dirichlet(np.ones(5), 200)
-    assert (with_temperature(p, 3.0).argmax(axis=1) == p.argmax(axis=1)).all()
-
-
 def test_certainty_and_impossibility_stay_finite():
     p = np.array([[1.0, 0.0], [0.0, 1.0]])
-    assert np.isfinite(with_temperature(p, 2.0)).all()
     assert np.isfinite(to_prior(p, NATURAL, (0.5, 0.5))).all()
-    assert np.isfinite(fit_temperature([0, 1], p))
 
 
 def test_two_classes_make_the_tilt_a_threshold():
@@ -157,8 +131,6 @@ def test_weights_of_rows_choose_as_repeated_rows_do():
     chosen = best_tilt(y, p, prior, G_MEAN, weights.astype(float))
     assert chosen == best_tilt(y[repeated], p[repeated], prior, G_MEAN)
     assert chosen != best_tilt(y, p, prior, G_MEAN)
-    fitted = fit_temperature(y, p, prior / 0.5, weights.astype(float))
-    assert fitted == pytest.approx(fit_temperature(y[repeated], p[repeated], prior / 0.5))
 
 
 def test_class_weights_of_a_study_file_shift_the_prior():

@@ -160,9 +160,9 @@ def test_published_five_are_ranked_by_natural_metrics_too():
         assert natural[f"binary {name}"].to_dict() == expected.to_dict()
     tested = page_section.files["rank-tests"].query("rows_ranked == 'published five'")
     assert set(tested["metric"]) == {"g_mean", "bbs", "brier", "log_loss", "cwece"}
-    titles = [block.title for block in page_section.blocks]
+    titles = [block.collapsed for block in page_section.blocks]
     assert "Tests on binary problems, the published five" in titles
-    assert "Tests on binary problems, one row of each strategy" in titles
+    assert "Tests on binary problems, one method of each strategy" in titles
 
 
 def test_searches_are_not_ranked():

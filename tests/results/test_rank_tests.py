@@ -115,7 +115,7 @@ def test_text_says_what_four_data_sets_cannot_show(frames):
     page_section = section(comparisons(frames))
     text = " ".join(text for block in page_section.blocks for text in block.text)
     assert "smallest two-sided p-value of an exact Wilcoxon test is 0.12, " in text
-    assert "against 4 rows after Holm 0.5" in text
+    assert "against 4 methods after Holm 0.5" in text
     assert "no single comparison could be significant" in text
     assert "g-mean by data set (4)" in text
     names = [picture.name for block in page_section.blocks for picture in block.pictures]

@@ -155,10 +155,10 @@ def test_other_splits_are_no_check(frames):
 
 @pytest.mark.usefixtures("unrendered_figures")
 def test_supplementary_studies_change_no_headline_number(frames, tmp_path):
-    """The files that a verdict is read from are letter by letter those of the main study."""
+    """The files that a decision is read from are letter by letter those of the main study."""
     write_report(only(frames, "main"), tmp_path / "main", command="here", makers=ALL_SECTIONS)
     page = write_report(frames, tmp_path / "all", command="here", makers=ALL_SECTIONS)
-    for name in ("verdict", "gains", "gains-by-problem", "ranks-published", "claims"):
+    for name in ("decision", "gains", "gains-by-problem", "ranks-published", "claims"):
         first, second = (
             (tmp_path / folder / "tables" / f"{name}.csv").read_text()
             for folder in ("main", "all")

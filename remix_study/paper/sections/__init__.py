@@ -7,7 +7,7 @@ of the section on ranks.
 
 from __future__ import annotations
 
-from remix_study.paper.sections import ablations, authors_code, claims, robustness
+from remix_study.paper.sections import ablations, authors_code, claims, gains, robustness
 from remix_study.paper.table2 import TABLE2
 from remix_study.report.page_model import Section
 from remix_study.report.registry import STANDARD_SECTIONS, PageContext, Sections
@@ -22,10 +22,11 @@ def _authors_code(page: PageContext) -> tuple[Section, ...]:
 
 PAPER_SECTIONS: Sections = {
     10: lambda page: claims.sections((*page.roles.headline, *page.roles.curves)),
-    60: lambda page: [rank_sums.section(page.roles.main, TABLE2)],
+    60: lambda page: rank_sums.sections(page.roles.main, TABLE2),
     90: lambda page: robustness.sections((*page.roles.headline, *page.roles.variants)),
     100: lambda page: ablations.sections(page.roles.checks),
     110: _authors_code,
+    115: lambda page: gains.sections(page.roles.headline),
 }
 """The paper's sections; that on ranks takes the place of the one without Table 2."""
 

@@ -247,7 +247,7 @@ def _table(changes: MetricChanges, check: Check) -> Table:
         return Cell(signed(d.mean, n), span(d.interval), kind)
 
     columns: tuple[Column[MethodChange], ...] = (
-        Column("row", lambda line: method_cell(line.method)),
+        Column("method", lambda line: method_cell(line.method)),
         Column(Head(check.main.study, "95 % interval"), lambda line: score(line.main)),
         Column("rank", lambda line: plain(line.main.rank)),
         Column(Head(check.varied.study, "95 % interval"), lambda line: score(line.check)),

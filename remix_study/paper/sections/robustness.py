@@ -285,7 +285,7 @@ def _rank_table(variant: VariantComparison) -> Table:
     return line_table(
         f"Rank sums {variant.name}, below them those of the same problems plain",
         variant.methods,
-        (Column[Method]("row", method_cell), *(rank_column(*pair) for pair in variant.ranks)),
+        (Column[Method]("method", method_cell), *(rank_column(*pair) for pair in variant.ranks)),
     )
 
 

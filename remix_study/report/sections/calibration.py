@@ -31,14 +31,14 @@ from remix_study.results.problem_choice import rankable
 VIEWS = {
     calibration.NATURAL: "as trained, natural class shares",
     calibration.BALANCED: "as trained, classes counting alike",
-    calibration.CORRECTED: "carried back, natural class shares",
+    calibration.CORRECTED: "corrected to the natural class shares",
 }
 # Bins with fewer forecasts are marked.
 FEW_FORECASTS = 50
 # Problems whose diagrams are open; those of further ones are folded.
-SHOWN_OPEN = 3
+SHOWN_OPEN = 2
 # Diagrams on the page; further ones are files of the folder only, to keep the page small.
-ON_PAGE = 12
+ON_PAGE = 6
 Reliabilities = Sequence[tuple[Comparison, Sequence[MethodReliability]]]
 
 
@@ -55,9 +55,10 @@ def section(reliabilities: Reliabilities) -> Section:
         n_drawn += len(pictures)
         block = Block(
             title=comparison.full_title,
-            text=SENTENCES.paragraphs("calibration.problem", methods, pictures),
+            text=SENTENCES.paragraphs("calibration.problem", methods, _drawn(methods), pictures),
             pictures=pictures,
             tables=(_page_table(comparison, methods),),
+            folded="The numbers behind this diagram",
         )
         blocks.append(fold(block) if many_problems or place >= SHOWN_OPEN else block)
     if many_problems:
@@ -70,7 +71,7 @@ def section(reliabilities: Reliabilities) -> Section:
         ]
         blocks = [*kind_blocks, Block(text=text), *blocks]
     blocks = blocks or [Block(text=SENTENCES.paragraphs("calibration.nothing"))]
-    title = "Calibration of the rare classes"
+    title = "Can the probabilities be trusted?"
     lead = SENTENCES.text("calibration.lead", FEW_FORECASTS)
     files = {"calibration": calibration.table(shown)}
     return Section("calibration", title, lead, tuple(blocks), files)
@@ -105,7 +106,7 @@ def _kind_block(kind: str, reliabilities: Sequence[MethodReliability]) -> Block:
             line_table(
                 f"Calibration error of the rare classes, mean over {kind} problems",
                 by_label.values(),
-                (Column("row", name), *map(error_column, VIEWS)),
+                (Column("method", name), *map(error_column, VIEWS)),
             ),
         ),
     )
@@ -122,7 +123,7 @@ def _page_table(comparison: Comparison, reliabilities: Sequence[MethodReliabilit
         f"{number(pooled.share)} of them rare",
         reliabilities,
         (
-            Column("row", lambda r: method_cell(r.method)),
+            Column("method", lambda r: method_cell(r.method)),
             Column(
                 Head("mean probability", "natural shares"),
                 lambda r: number(r.by_view[calibration.NATURAL].mean_forecast),
@@ -132,15 +133,19 @@ def _page_table(comparison: Comparison, reliabilities: Sequence[MethodReliabilit
     )
 
 
+def _drawn(reliabilities: Sequence[MethodReliability]) -> Sequence[MethodReliability]:
+    """Those that a diagram shows; a study without any of these shows the first few it has."""
+    strategies = calibration.DRAWN_STRATEGIES
+    drawn = [r for r in reliabilities if r.method.strategy in strategies]
+    return drawn or reliabilities[: len(strategies)]
+
+
 def _picture(
     comparison: Comparison, reliabilities: Sequence[MethodReliability], n_drawn: int
 ) -> Picture:
-    # A study without any of these shows the first few that it has.
-    reliabilities = [
-        r for r in reliabilities if r.method.strategy in calibration.DRAWN_STRATEGIES
-    ] or reliabilities[: len(calibration.DRAWN_STRATEGIES)]
+    reliabilities = _drawn(reliabilities)
     views = [view for view in VIEWS if any(view in r.by_view for r in reliabilities)]
-    with figure(2.9 * len(views), 3.9) as fig:
+    with figure(2.9 * len(views), 3.3) as fig:
         grid = fig.subplots(2, len(views), squeeze=False, height_ratios=(3, 1), sharex=True)
         for column, view in enumerate(views):
             top, bottom = grid[0, column], grid[1, column]

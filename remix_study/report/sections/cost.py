@@ -45,7 +45,8 @@ def section(
     lead = SENTENCES.text("cost.lead")
     costs = cost.study_costs(compared, runs)
     if costs.empty:
-        return Section("cost", TITLE, lead, (Block(text=SENTENCES.paragraphs("cost.nothing")),))
+        nothing = Block(text=SENTENCES.paragraphs("cost.nothing"))
+        return Section("cost", TITLE, lead, (nothing,), is_folded=True)
     networks, seconds = int(costs["networks"].sum()), float(costs["training_seconds"].sum())
     memory = _memory(costs["peak_memory_mb"].max())
     total = SENTENCES.paragraphs("cost.total", networks, seconds, memory)
@@ -61,7 +62,7 @@ def section(
         title = "Epochs at which networks ended"
         blocks.append(Block(title=title, text=text, tables=(_length_table(lengths),)))
         files["epochs"] = cost.table(lengths)
-    return Section("cost", TITLE, lead, tuple(blocks), files)
+    return Section("cost", TITLE, lead, tuple(blocks), files, is_folded=True)
 
 
 def _memory(megabytes: float) -> str:
@@ -104,7 +105,7 @@ def _length_table(lengths: Sequence[TrainingLength]) -> Table:
         "Epochs, and whether they matter",
         lengths,
         (
-            Column("row", lambda length: method_cell(length.method)),
+            Column("method", lambda length: method_cell(length.method)),
             Column("networks", lambda length: thousands(length.networks)),
             Column(
                 Head("epochs", "median, range"),

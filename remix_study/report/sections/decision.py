@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
 
 from remix_study.metrics import better_sign
 from remix_study.report import figures
 from remix_study.report.figures import Picture
-from remix_study.report.formatting import label_with_direction, number
-from remix_study.report.page_model import Block, Cell, Section, Table, fold, has_many_problems
+from remix_study.report.formatting import label_with_direction, number, short_label
+from remix_study.report.page_model import Block, Cell, Section, Table, fold
 from remix_study.report.page_tables import Column, line_table, metric_columns, score_cell
-from remix_study.report.sections import cost_curve
+from remix_study.report.sections import cost_curve, glance
 from remix_study.report.sentences import SENTENCES
 from remix_study.results import cost_curves
+from remix_study.results.comparison import Comparison
 from remix_study.results.decision import Decision
 from remix_study.results.decision_files import as_json, table
+from remix_study.results.effects import Score
 from remix_study.results.forms import Form
 from remix_study.results.rare_rows import RareRows
+from remix_study.results.remix_effect import remix_effects
 
-MOST_DRAWN = 16
+MOST_DRAWN = 12
 """Methods that a figure shows: the best by validation, and the chosen one."""
+
+SHOWN_OPEN = 2
+"""With more problems than this each one's decision is folded, below a table of all."""
+
+FEW_FOLDS = 10
+FEW_ROWS = 10
+"""Below these numbers of folds, and of test rows of a rare class, a page warns."""
 
 # A method this many times the others' range worse is drawn at the edge, with its number.
 _FAR = 1.5
@@ -32,9 +41,9 @@ _FAR = 1.5
 
 def section(decisions: Sequence[Decision], fewer_rows: Sequence[RareRows] = ()) -> Section:
     """The first section of the page, one block a problem."""
-    blocks = [_block(place, decision) for place, decision in enumerate(decisions, start=1)]
-    if has_many_problems(decisions):
-        blocks = list(map(fold, blocks))
+    blocks = glance.blocks(decisions)
+    for place, decision in enumerate(decisions, start=1):
+        blocks += _blocks(place, decision, is_folded=len(decisions) > SHOWN_OPEN)
     rare_rows = {part.comparison.name: part for part in fewer_rows}
     if not blocks:
         blocks = [Block(text=SENTENCES.paragraphs("decision.nothing"))]
@@ -58,15 +67,29 @@ def headline(decision: Decision) -> str:
     return SENTENCES.text("decision.headline", decision)
 
 
-def _block(place: int, decision: Decision) -> Block:
+def remix_headline(comparison: Comparison) -> str:
+    """What ReMix adds, in one sentence; "" where nothing says so."""
+    effects = remix_effects(comparison)
+    return SENTENCES.text("decision.remix_line", effects) if effects else ""
+
+
+def _blocks(place: int, decision: Decision, *, is_folded: bool) -> list[Block]:
+    """The answer with its figure and table, and below them what else a reader would ask."""
     pictures = _picture(place, decision), cost_curve.picture(place, decision)
-    return Block(
+    questions = SENTENCES.answers(
+        "decision.questions", decision, remix_effects(decision.comparison)
+    )
+    answer = Block(
         title=decision.comparison.full_title,
+        warnings=SENTENCES.paragraphs("decision.warnings", decision, FEW_FOLDS, FEW_ROWS),
         headline=headline(decision),
         answers=SENTENCES.answers("decision.answers", decision),
         pictures=tuple(filter(None, pictures)),
         tables=(_table(decision),),
     )
+    if is_folded:
+        return [fold(replace(answer, answers=(*answer.answers, *questions)))]
+    return [answer, Block(answers=questions)]
 
 
 def _table(decision: Decision) -> Table:
@@ -76,6 +99,7 @@ def _table(decision: Decision) -> Table:
         "best network": decision.best_network,
         "best reference estimator": decision.best_reference,
         "best method that mixes": decision.best_mixed,
+        "baseline": decision.baseline,
     }
     by_label: dict[str, list[str]] = {}
     forms = {form.label: form for form in kinds.values() if form}
@@ -85,7 +109,7 @@ def _table(decision: Decision) -> Table:
 
     def name(form: Form) -> Cell:
         color = figures.strategy_color(form.method.strategy)
-        return Cell(form.label, ", ".join(by_label[form.label]), "name", color)
+        return Cell(short_label(form.label), ", ".join(by_label[form.label]), "name", color)
 
     return line_table(
         "Mean test scores with their 95 % intervals",
@@ -107,7 +131,7 @@ def _picture(place: int, decision: Decision) -> Picture | None:
     metrics = decision.objectives
     if len(drawn) < 2 or not metrics:
         return None
-    names = [_with_short_alpha(form.label) for form in drawn]
+    names = [short_label(form.label) for form in drawn]
     # Room for the names, which are as wide as a panel where they are long.
     width = 2.9 * len(metrics) + 0.075 * max(map(len, names))
     with figures.figure(width, 0.8 + 0.22 * len(drawn)) as fig:
@@ -123,8 +147,7 @@ def _picture(place: int, decision: Decision) -> Picture | None:
 
 def _draw(axes: Axes, decision: Decision, drawn: Sequence[Form], metric: str) -> None:
     scores = [decision.mean(form, metric) for form in drawn]
-    means = np.array([score.mean if score else np.nan for score in scores])
-    low, high = _shown_range(means, better_sign(metric))
+    low, high = _axis_ends([score for score in scores if score], better_sign(metric))
     figures.rule_lines(axes, len(drawn))
     for height, (form, score) in enumerate(zip(drawn, scores, strict=True)):
         if score is None:
@@ -144,21 +167,18 @@ def _draw(axes: Axes, decision: Decision, drawn: Sequence[Form], metric: str) ->
                 fontsize=7,
                 color=color,
             )
-    pad = 0.3 * (high - low) or 0.01
-    axes.set_xlim(low - pad, high + pad)
+    axes.set_xlim(low, high)
+    axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.set_xlabel(label_with_direction(metric))
 
 
-def _shown_range(means: NDArray[np.float64], sign: float) -> tuple[float, float]:
-    """Lowest and highest mean on the axis: those far worse than the middle half are left out."""
-    values = np.sort(sign * means[np.isfinite(means)])
-    quarter, three_quarters = np.quantile(values, [0.25, 0.75])
-    near = values[values >= quarter - _FAR * max(three_quarters - quarter, 1e-3)]
-    low, high = sorted((sign * float(near[0]), sign * float(near[-1])))
-    return low, high
-
-
-def _with_short_alpha(label: str) -> str:
-    """A label whose alpha, which a search may have drawn, has three digits."""
-    return re.sub(r"\((\d*\.\d+)\)", lambda match: f"({float(match[1]):.3g})", label)
+def _axis_ends(scores: Sequence[Score], sign: float) -> tuple[float, float]:
+    """Ends of an axis that has the intervals of all but those far worse than the middle half."""
+    means = sign * np.array([score.mean for score in scores])
+    quarter, three_quarters = np.quantile(means, [0.25, 0.75])
+    is_near = means >= quarter - _FAR * max(three_quarters - quarter, 1e-3)
+    near = [score.interval for score, near in zip(scores, is_near, strict=True) if near]
+    ends = np.array([end for i in near for end in (i.low, i.mean, i.high) if np.isfinite(end)])
+    pad = 0.04 * (ends.max() - ends.min()) or 0.01
+    return float(ends.min() - pad), float(ends.max() + pad)

@@ -56,7 +56,10 @@ def section(
         Block(text=text, tables=(_page_table(comparisons, len(studies)),)),
         Block(title="How to read this page", text=guide),
     )
-    return Section("run", "What was run", "", blocks, {"problems": table(comparisons)})
+    files = {"problems": table(comparisons)}
+    return Section(
+        "run", "What was run, and how to read this page", "", blocks, files, is_folded=True
+    )
 
 
 def _study_lines(problems: Sequence[Comparison]) -> tuple[str, ...]:
@@ -88,7 +91,7 @@ def _page_table(comparisons: Sequence[Comparison], n_studies: int) -> Table:
         Column("rows", lambda c: thousands(int(c.info["n_rows"]))),
         Column("features", lambda c: thousands(int(c.info["n_features"]))),
         Column("cross-validation", lambda c: f"{c.info['repeats']} × {c.info['folds']}"),
-        Column("points", lambda c: f"{c.info['complete']} of {c.info['planned']}"),
+        Column("configurations", lambda c: f"{c.info['complete']} of {c.info['planned']}"),
         text_column("rows of each class", _class_counts),
     ]
     if n_studies < 2:

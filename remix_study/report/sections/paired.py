@@ -32,7 +32,7 @@ def tables(comparison: Comparison, tests: Sequence[Difference]) -> tuple[Table, 
                 LEVEL,
             ),
             reference_tests,
-            corner="row",
+            corner="method",
             row=lambda test: method_cell(methods[test.method]),
             column=lambda test: Head(heading(test.metric)),
             cell=lambda test: Cell(
@@ -65,7 +65,7 @@ def counts(tests_by_problem: ProblemTests) -> list[Block]:
                     cross_table(
                         SENTENCES.phrase("scores.count_caption", kind, reference),
                         clear_counts,
-                        corner="row",
+                        corner="method",
                         row=lambda count: Cell(count.method, kind="name"),
                         column=lambda count: Head(heading(count.metric)),
                         cell=lambda count: Cell(
@@ -75,7 +75,7 @@ def counts(tests_by_problem: ProblemTests) -> list[Block]:
                     )
                     for reference, clear_counts in by_reference.items()
                 ),
-                folded="How often each row is better and worse",
+                folded="How often each method is better and worse",
             )
         )
     return blocks

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from remix_study.metrics import NATURAL_METRICS, short_name
 from remix_study.report.formatting import counted, number, plain
-from remix_study.report.page_model import Block, Cell, Head, Section, Table
+from remix_study.report.page_model import Block, Cell, Head, Section, Table, fold
 from remix_study.report.page_tables import ABSENT, Column, line_table, method_cell
 from remix_study.report.sections.rank_tests import blocks_of_tests
 from remix_study.report.sentences import SENTENCES
@@ -37,13 +37,26 @@ class ReferenceRanks:
     block: Callable[[], Block]
 
 
+TITLE = "Rank sums"
+FEWEST_PROBLEMS = 4
+"""With fewer problems rank sums show little, and their section is folded."""
+
+
+def sections(
+    comparisons: Sequence[Comparison], reference: ReferenceRanks | None = None
+) -> tuple[Section, ...]:
+    """The section of the page; none with a single problem."""
+    usable, _ = rankable(comparisons)
+    return (section(comparisons, reference),) if len(usable) > 1 else ()
+
+
 def section(comparisons: Sequence[Comparison], reference: ReferenceRanks | None = None) -> Section:
-    """The section of the page with the five published methods first, then all."""
+    """The section with the five published methods first, then all."""
     usable, notes = rankable(comparisons)
-    lead = SENTENCES.text("ranks.lead")
+    lead = SENTENCES.text("ranks.lead", len(usable), FEWEST_PROBLEMS)
     blocks = [Block(text=SENTENCES.paragraphs("ranks.problem_notes", notes))] if notes else []
     if not usable:
-        return Section("ranks", "Ranks", lead, tuple(blocks))
+        return Section("ranks", TITLE, lead, tuple(blocks))
     five, natural = published_ranks(usable), published_ranks(usable, NATURAL_METRICS)
     strategies, every_row = rank_sums.strategy_ranks(usable), rank_sums.all_ranks(usable)
     tests = {
@@ -51,7 +64,7 @@ def section(comparisons: Sequence[Comparison], reference: ReferenceRanks | None 
             *rank_tests.rank_tests(five, usable),
             *rank_tests.rank_tests(natural, usable),
         ),
-        "one row of each strategy": rank_tests.rank_tests(strategies, usable),
+        "one method of each strategy": rank_tests.rank_tests(strategies, usable),
     }
     files = {
         "rank-tests": rank_tests.table(tests),
@@ -66,11 +79,13 @@ def section(comparisons: Sequence[Comparison], reference: ReferenceRanks | None 
         if reference is not None:
             blocks.append(reference.block())
         if {m.label for m in five.methods} != {m.label for m in strategies.methods}:
-            blocks += blocks_of_tests(five, tests["published five"], "the published five", "five")
-    blocks += blocks_of_tests(strategies, tests["one row of each strategy"])
+            of_five = blocks_of_tests(five, tests["published five"], "the published five", "five")
+            blocks += map(fold, of_five)
+    blocks += map(fold, blocks_of_tests(strategies, tests["one method of each strategy"]))
     if every_row.rankings:
-        blocks.append(_all_rows_block(every_row))
-    return Section("ranks", "Ranks", lead, tuple(blocks), files)
+        blocks.append(fold(_all_methods_block(every_row)))
+    is_folded = len(usable) < FEWEST_PROBLEMS
+    return Section("ranks", TITLE, lead, tuple(blocks), files, is_folded=is_folded)
 
 
 def incomplete_methods(methods: Sequence[IncompleteMethod]) -> tuple[str, ...]:
@@ -97,7 +112,7 @@ def _published_block(
         sums = reference.beside(five, usable) if reference else {}
         details = {key: f"{reference.name} {plain(v)}" for key, v in sums.items() if reference}
         caption = SENTENCES.phrase("ranks.published_caption", bool(details))
-        natural_caption = "The same rows where a shift of the prior is punished"
+        natural_caption = "The same methods where a shift of the prior is punished"
         tables = (
             _sums_table(five, caption, details, with_kinds=True),
             _sums_table(natural, natural_caption, with_kinds=True),
@@ -105,11 +120,11 @@ def _published_block(
     return Block(title="The published five", text=text, tables=tables)
 
 
-def _all_rows_block(ranked: RankTable) -> Block:
+def _all_methods_block(ranked: RankTable) -> Block:
     tables = []
     for kind, rankings in ranked.by_kind.items():
         n = counted(len(rankings[0].ranks), f"{kind} problem")
-        caption = f"Rank sums of all rows on {n}, mean rank below"
+        caption = f"Rank sums of all methods on {n}, mean rank below"
         details = {
             (kind, ranking.metric, str(label)): number(rank, 2)
             for ranking in rankings
@@ -118,8 +133,8 @@ def _all_rows_block(ranked: RankTable) -> Block:
         methods = tuple(m for m in ranked.methods if m.label in rankings[0].sums)
         kind_ranks = replace(ranked, methods=methods, rankings=tuple(rankings))
         tables.append(_sums_table(kind_ranks, caption, details))
-    text = SENTENCES.paragraphs("ranks.all_rows", ranked.incomplete)
-    return Block(title="All rows", text=text, tables=tuple(tables))
+    text = SENTENCES.paragraphs("ranks.all_methods", ranked.incomplete)
+    return Block(title="All methods", text=text, tables=tuple(tables))
 
 
 def _sums_table(
@@ -136,7 +151,7 @@ def _sums_table(
     for ranking in ranked.rankings:
         n, k = ranking.ranks.shape
         totals.append(Cell(plain(float(ranking.sums.sum())), f"{n} × {k} × {k + 1} / 2"))
-    columns = [Column[Method]("row", method_cell), *map(column, ranked.rankings)]
+    columns = [Column[Method]("method", method_cell), *map(column, ranked.rankings)]
     kinds = [
         Head(kind, counted(len(rankings[0].ranks), "problem"), len(rankings))
         for kind, rankings in ranked.by_kind.items()

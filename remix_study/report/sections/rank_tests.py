@@ -28,7 +28,10 @@ _LINE = 0.8
 
 
 def blocks_of_tests(
-    ranked: RankTable, tests: Tests, description: str = "one row of each strategy", name: str = ""
+    ranked: RankTable,
+    tests: Tests,
+    description: str = "one method of each strategy",
+    name: str = "",
 ) -> list[Block]:
     """One block a kind of problem: reading, diagrams, and the tables folded away.
 
@@ -79,7 +82,9 @@ def _tables(kind: str, tests: Tests) -> list[Table]:
     ]
     unit = Column[RankTest]("unit", lambda test: test.unit)
     tables = [
-        line_table(f"Whether the rows differ on {kind} problems", tests, (metric, unit, *columns))
+        line_table(
+            f"Whether the methods differ on {kind} problems", tests, (metric, unit, *columns)
+        )
     ]
     rivals = list(dict.fromkeys(rival.method for test in tests for rival in test.opponents))
     if rivals:

@@ -54,7 +54,7 @@ def sections(
     study_files = {(m["study"], m["problem"]): m["file"]["text"] for m in manifests if "file" in m}
     blocks = []
     for place, summary in enumerate(summaries, start=1):
-        blocks.append(_block(f"search-{place}", summary))
+        blocks += _blocks(f"search-{place}", summary)
         if summary.recommended:
             blocks.append(_recommended_block(summary, summary.recommended, study_files))
     files = {
@@ -66,18 +66,28 @@ def sections(
     return [Section("search", "Search", SENTENCES.text("search.lead"), tuple(blocks), files)]
 
 
-def _block(name: str, summary: SearchSummary) -> Block:
+def _blocks(name: str, summary: SearchSummary) -> list[Block]:
+    """What was chosen, and folded below it how the search went."""
     title = summary.comparison.full_title
     if not summary.chosen:
-        return Block(title=title, text=SENTENCES.paragraphs("search.nothing"))
-    return Block(
-        title=title,
-        warnings=SENTENCES.paragraphs("search.warnings", summary),
-        headline=SENTENCES.text("search.headline", summary),
-        text=SENTENCES.paragraphs("search.block", summary),
-        pictures=_pictures(name, summary),
-        tables=(_choice_table(summary), *([_outer_table(summary)] if summary.outer else [])),
-    )
+        return [Block(title=title, text=SENTENCES.paragraphs("search.nothing"))]
+    tables = (_choice_table(summary), *([_outer_table(summary)] if summary.outer else []))
+    return [
+        Block(
+            title=title,
+            warnings=SENTENCES.paragraphs("search.warnings", summary),
+            headline=SENTENCES.text("search.headline", summary),
+            text=SENTENCES.paragraphs("search.outer", summary),
+            pictures=_alpha_pictures(name, summary),
+            tables=tables,
+            folded="The chosen trials in numbers",
+        ),
+        Block(
+            collapsed=f"How the search on {summary.comparison.name} went",
+            text=SENTENCES.paragraphs("search.block", summary),
+            pictures=_pictures(name, summary),
+        ),
+    ]
 
 
 def _recommended_block(
@@ -137,38 +147,46 @@ def _outer_table(summary: SearchSummary) -> Table:
     )
 
 
+@contextmanager
+def _panel(pictures: list[Picture], name: str, alt: str) -> Iterator[Axes]:
+    """Axes to draw into, which become a picture in the list."""
+    with figures.figure(*figures.PANEL_SIZE) as fig:
+        axes = fig.add_subplot()
+        yield axes
+        axes.legend(
+            loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0.1,
+            borderpad=0.2, handlelength=1.4, columnspacing=1.1, fontsize=8,
+        )  # fmt: skip
+    pictures.append(figures.picture_of(fig, name, alt))
+
+
+def _alpha_pictures(name: str, summary: SearchSummary) -> tuple[Picture, ...]:
+    """Each objective against alpha, where there are trials that mix."""
+    pictures: list[Picture] = []
+    mixed = [trial for trial in summary.complete if "alpha" in trial.parameters]
+    for metric in summary.comparison.objectives if mixed else ():
+        alt = f"Validation {short_name(metric)} against alpha, by sampler."
+        with _panel(pictures, f"{name}-alpha-{metric}", alt) as axes:
+            _draw_alphas(axes, mixed, _validation_mean(summary, metric), metric)
+    return tuple(pictures)
+
+
 def _pictures(name: str, summary: SearchSummary) -> tuple[Picture, ...]:
-    """All figures of a problem's search for which there are trials."""
+    """How the search went: its history, trade-offs and importances."""
     objectives = summary.comparison.objectives
     pictures: list[Picture] = []
-
-    @contextmanager
-    def panel(file_name: str, alt: str) -> Iterator[Axes]:
-        with figures.figure(*figures.PANEL_SIZE) as fig:
-            axes = fig.add_subplot()
-            yield axes
-            axes.legend(
-                loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0.1,
-                borderpad=0.2, handlelength=1.4, columnspacing=1.1, fontsize=8,
-            )  # fmt: skip
-        pictures.append(figures.picture_of(fig, f"{name}-{file_name}", alt))
-
     for metric in objectives:
         alt = f"Validation {short_name(metric)} of each trial, and the best so far."
-        with panel(f"history-{metric}", alt) as axes:
+        with _panel(pictures, f"{name}-history-{metric}", alt) as axes:
             _draw_history(axes, summary, metric)
     if len(objectives) > 1:
         metrics = " and ".join(map(short_name, objectives[:2]))
-        with panel("front", f"Trade-offs between {metrics}, validation and test.") as axes:
+        alt = f"Trade-offs between {metrics}, validation and test."
+        with _panel(pictures, f"{name}-front", alt) as axes:
             _draw_front(axes, summary)
     if summary.importances:
-        with panel("importances", "Importance of each parameter.") as axes:
+        with _panel(pictures, f"{name}-importances", "Importance of each parameter.") as axes:
             _draw_importances(axes, summary.importances)
-    mixed = [trial for trial in summary.complete if "alpha" in trial.parameters]
-    for metric in objectives if mixed else ():
-        alt = f"Validation {short_name(metric)} against alpha, by sampler."
-        with panel(f"alpha-{metric}", alt) as axes:
-            _draw_alphas(axes, mixed, _validation_mean(summary, metric), metric)
     return tuple(pictures)
 
 

@@ -51,8 +51,14 @@ class LineStyle(NamedTuple):
     shade: float
 
 
+def sections(comparisons: Sequence[Comparison]) -> list[Section]:
+    """The section of the page; none where no strategy has two alphas."""
+    curves = sensitivity_curves(comparisons)
+    return [section(comparisons)] if any(curve.has_several_alphas for curve in curves) else []
+
+
 def section(comparisons: Sequence[Comparison]) -> Section:
-    """The section of the page with one block a mixing strategy and base problem."""
+    """The section with one block a mixing strategy and base problem."""
     curves = sensitivity_curves(comparisons)
     # The mildest imbalance first; data as they are have none.
     names = sorted({(-np.nan_to_num(c.comparison.imbalance), c.name) for c in curves})

@@ -8,28 +8,33 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from remix_study.metrics import PUBLISHED_METRICS, short_name
+from remix_study.paper import SENTENCES
+from remix_study.paper.gains import ALL, Gains, gains, table, table_by_problem
 from remix_study.report.figures import INK, Picture, figure, legend, picture_of, strategy_color
 from remix_study.report.formatting import counted, digits, kind_title, listing, signed
 from remix_study.report.page_model import Block, Cell, Head, Section, Table
 from remix_study.report.page_tables import Column, line_table, method_cell
-from remix_study.report.sentences import SENTENCES
 from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
-from remix_study.results.gains import ALL, Gains, gains, table, table_by_problem
 from remix_study.results.problem_choice import rankable
 from remix_study.results.rank_sums import strategy_ranks
 
 
-def section(comparisons: Sequence[Comparison]) -> Section:
-    """The section of the page, one block a kind of problem."""
+def sections(comparisons: Sequence[Comparison]) -> tuple[Section, ...]:
+    """The section of the page, one block a kind of problem.
+
+    None without a baseline, and for a single problem, whose decision says it.
+    """
     usable, _ = rankable(comparisons)
     all_gains = gains(strategy_ranks(usable), usable)
+    if not all_gains or len(usable) < 2:
+        return ()
     by_kind = grouped(all_gains, lambda gains: gains.kind)
-    blocks = [_block(*kind_gains) for kind_gains in by_kind.items()]
-    blocks = blocks or [Block(text=SENTENCES.paragraphs("gains.no_gains"))]
+    blocks = tuple(_block(*kind_gains) for kind_gains in by_kind.items())
     files = {"gains": table(all_gains), "gains-by-problem": table_by_problem(all_gains)}
     lead = SENTENCES.text("gains.lead")
-    return Section("gains", "Gains over the baseline", lead, tuple(blocks), files)
+    title = "Gains over the baseline"
+    return (Section("gains", title, lead, blocks, files, is_folded=True),)
 
 
 def _block(kind: str, kind_gains: Sequence[Gains]) -> Block:
@@ -127,7 +132,7 @@ def _page_table(metric_gains: Sequence[Gains]) -> Table:
         f"Gain in {short_name(first.metric)} over the baseline, mean and below it median",
         metric_gains,
         (
-            Column("row", lambda g: method_cell(g.method)),
+            Column("method", lambda g: method_cell(g.method)),
             *map(group_column, groups),
             Column("better on", lambda g: f"{g.n_better} of {len(g.gains)}"),
         ),
