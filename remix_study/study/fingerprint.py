@@ -41,6 +41,7 @@ ADDED_KEYS: Mapping[str, Any] = {
     "study.extra_metrics": [],
     "cv.redraw": False,
     "model.ensemble": 1,
+    "training.start_from_step": 0,
     **{f"features.{k}": v for k, v in msgspec.to_builtins(Features()).items()},
     "search.constraints": [],
     "search.prune": False,
@@ -54,6 +55,7 @@ ADDED_KEYS: Mapping[str, Any] = {
 }
 """Value that keys have in studies which began before there were these keys, or without them."""
 
+_EARLY_KEYS = ("training.start_from_epoch", "training.start_from_step")
 # Keys of a table that say what is found without them, too.
 _FOUND = ("separator", "encoding")
 # Characters of a value in a message on a change; longer ones are cut.
@@ -232,6 +234,10 @@ def study_changes(
         Differences such as ``training.epochs: 2 -> 3``.
     """
     before, now = ({**ADDED_KEYS, **_flat(s)} for s in (began, resolved_settings(task)))
+    stops = {before["training.stop"], now["training.stop"]}
+    if "early" not in stops and "stop" not in task.study.search.space.settings:
+        # They rule early stopping alone.
+        before |= {key: now[key] for key in _EARLY_KEYS}
     if "cost" not in requested_metrics(task.study):
         before = {key: value for key, value in before.items() if not key.startswith("decision.")}
     why = ", but repeats can be added only"

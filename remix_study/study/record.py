@@ -25,6 +25,7 @@ from remix_study.study.kept_probabilities import form_of, pack_probabilities
 from remix_study.study.tables import MAX_ATTRIBUTE_LENGTH, utc_now
 from remix_study.study.task import Task
 from remix_study.studyfile.outside_files import outside_file
+from remix_study.training.stopping import first_epoch_to_choose
 from remix_study.training.untrained import why_untrained
 from remix_study.version import ENGINE_VERSION, __version__
 
@@ -219,7 +220,8 @@ def _why_untrained(task: Task, evaluation: Evaluation, fold: Fold, outcome: Any)
     if outcome.failed:
         return ""
     problem, rows = task.problem, fold.validation
-    first_epoch = evaluation.configuration.training.start_from_epoch + 1
+    steps = outcome.trained_on.batches // outcome.trained_on.epochs
+    first_epoch = int(first_epoch_to_choose(evaluation.configuration.training, steps))
     weights = None if problem.weights is None else problem.weights[rows]
     shares = _training_shares(problem, fold)
     return why_untrained(outcome, problem.y[rows], shares, first_epoch, weights)

@@ -29,11 +29,17 @@ DEFAULT_STORAGE = "sqlite:///remix-study.db"
 """The database that is used unless another is named: a file in the current folder."""
 
 PRESETS: dict[str, dict[str, Any]] = {
-    # Early stopping, by epochs: to count 25 steps or more for each helped 2 of 8 small tables.
     "quick": {},
     # The authors' training: Adam under Keras' plateau rule on the training loss. They ran 500
     # epochs; here a member also ends when its loss no longer moves at the lowest rate.
-    "paper": {"epochs": 500, "schedule": "plateau", "stop": "lowest-rate", "patience": 10},
+    "paper": {
+        "epochs": 500,
+        "schedule": "plateau",
+        "stop": "lowest-rate",
+        "start_from_epoch": 20,
+        "start_from_step": 0,
+        "patience": 10,
+    },
 }
 """Training keys that a preset sets where the file leaves them out."""
 
@@ -52,8 +58,10 @@ class Training(Struct, frozen=True, forbid_unknown_fields=True):
         lowest_rate: Rate below which the schedule does not go.
         stop: ``early`` (validation loss, best weights kept), ``lowest-rate`` (no relative gain of
             1e-4 in the training loss at the lowest rate) or ``never``.
-        start_from_epoch: Epoch from which early stopping compares losses. A network that is not
-            rebalanced first learns the class shares, and its balanced loss rises meanwhile;
+        start_from_epoch: Epochs after which early stopping compares losses; a file that has this
+            key has 0 for ``start_from_step`` unless it says otherwise.
+        start_from_step: Steps after which it compares losses, in whole epochs. A network that is
+            not rebalanced first learns the class shares, and its balanced loss rises meanwhile;
             stopped then, it would have learned nothing else.
         patience: Epochs without gain after which ``stop`` acts.
         monitor: Validation cross-entropy that early stopping watches: ``balanced`` over classes,
@@ -76,7 +84,8 @@ class Training(Struct, frozen=True, forbid_unknown_fields=True):
     plateau_patience: Positive = 5
     lowest_rate: Rate = 1e-5
     stop: Literal["early", "lowest-rate", "never"] = "early"
-    start_from_epoch: NotNegative = 20
+    start_from_epoch: NotNegative = 0
+    start_from_step: NotNegative = 60
     patience: Positive = 20
     monitor: Literal["balanced", "natural"] = "balanced"
     on_nan: Literal["fail", "worst"] = "fail"

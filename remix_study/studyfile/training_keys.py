@@ -35,7 +35,13 @@ def parse_training(table: dict[str, Any], where: str) -> Training:
     preset = table.get("preset", Training().preset)
     # The message on an unknown preset is convert's.
     preset_values = PRESETS.get(preset, {}) if isinstance(preset, str) else {}
-    return _consistent(convert(preset_values | table, Training, where), where)
+    values = preset_values | _in_epochs_alone(table) | table
+    return _consistent(convert(values, Training, where), where)
+
+
+def _in_epochs_alone(table: Mapping[str, Any]) -> dict[str, int]:
+    """What a table that says by epochs when early stopping begins means in steps: none."""
+    return {"start_from_step": 0} if "start_from_epoch" in table else {}
 
 
 def _consistent(training: Training, where: str) -> Training:
@@ -62,5 +68,5 @@ def override(training: Training, values: Mapping[str, Any]) -> Training:
     Raises:
         StudyFileError: The study file could not hold the value either.
     """
-    table = msgspec.structs.asdict(training) | dict(values)
+    table = msgspec.structs.asdict(training) | _in_epochs_alone(values) | dict(values)
     return _consistent(convert(table, Training, "search.space"), "search.space")

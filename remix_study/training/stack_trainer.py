@@ -148,7 +148,7 @@ class StackTrainer:
         members, program = self._members, self._program
         weights, adam = self._first_values
         best = weights
-        schedule = StoppingSchedule(self._training, len(members), present)
+        schedule = StoppingSchedule(self._training, self._planner.steps, present)
         watched = self._validation if schedule.watches_validation else None
         epochs: list[_Epoch] = []
         steps, seeds = self._planner.steps, [member.seed for member in members]

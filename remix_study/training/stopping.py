@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,20 @@ from remix_study.studyfile.schema import Training
 _PLATEAU_DELTA = 1e-4
 # The gain, relative to the best loss, that lets training at the lowest rate go on.
 _RELATIVE_GAIN = 1e-4
+
+
+def first_epoch_to_choose(
+    training: Training, steps: NDArray[np.integer[Any]] | int
+) -> NDArray[np.int64]:
+    """The first epoch, counted from 1, whose weights early stopping may choose.
+
+    Args:
+        training: Rates and rules.
+        steps: Steps of an epoch, one number or one a member.
+    """
+    begun = np.maximum(training.start_from_epoch, -(-training.start_from_step // steps))
+    # Few steps an epoch: the last epoch may always be chosen.
+    return np.asarray(np.minimum(begun + 1, training.epochs), np.int64)
 
 
 class StoppingSchedule:
@@ -25,9 +41,17 @@ class StoppingSchedule:
         failed: What went wrong with each member; "" if nothing.
     """
 
-    def __init__(self, training: Training, members: int, present: int) -> None:
-        """Start the first ``present`` members; the others are padding and never run."""
+    def __init__(self, training: Training, steps: NDArray[np.integer[Any]], present: int) -> None:
+        """Start the first ``present`` members; the others are padding and never run.
+
+        Args:
+            training: Rates and rules.
+            steps: (M,) steps of an epoch of each member.
+            present: Members that train.
+        """
         self._training = training
+        members = len(steps)
+        self._first_epoch = first_epoch_to_choose(training, steps)
         self.running: NDArray[np.bool_] = np.arange(members) < present
         self.rates = np.full(members, training.learning_rate)
         self.epochs = np.zeros(members, np.int64)
@@ -103,7 +127,7 @@ class StoppingSchedule:
         self._end(lowest & (self._lowest_rate_waits >= self._training.patience), "lowest rate")
 
     def _stop_early(self, monitor: NDArray[np.float64]) -> NDArray[np.bool_]:
-        watched = self.running & (self.epochs > self._training.start_from_epoch)
+        watched = self.running & (self.epochs >= self._first_epoch)
         improved = watched & (monitor < self._best_monitor)
         self._best_monitor[improved] = monitor[improved]
         self._monitor_waits[improved] = 0

@@ -97,6 +97,18 @@ def test_a_copied_study_without_our_rows_is_not_touched(storage):
         register_study(storage, task_of())
 
 
+def test_when_early_stopping_begins_matters_where_there_is_any(storage):
+    task = task_of()
+    register_study(storage, task).optuna.ask()
+    later = 'dataset = "wine"\nstart_from_epoch = 1'
+    register_study(storage, task_of(tiny(('dataset = "wine"', later))))
+    early = f'{later}\nstop = "early"'
+    with pytest.raises(
+        StudyFileError, match=r"start_from_epoch: 0 -> 1; .*_step: 60 -> 0; .*stop"
+    ):
+        register_study(storage, task_of(tiny(('dataset = "wine"', early))))
+
+
 CHANGES = {
     "epochs = 2": ("epochs = 3", "training.epochs: 2 -> 3"),
     "hidden = [4]": ("hidden = [5]", "model.hidden: [4] -> [5]"),
@@ -111,8 +123,8 @@ CHANGES = {
         'study.objectives: ["g_mean", "bbs"] -> ["bbs", "g_mean"]',
     ),
     'dataset = "wine"': (
-        'dataset = "wine"\nbatch_size = 8\nstart_from_epoch = 1',
-        "training.batch_size: 16 -> 8; training.start_from_epoch: 20 -> 1",
+        'dataset = "wine"\nbatch_size = 8\npatience = 1',
+        "training.batch_size: 16 -> 8; training.patience: 20 -> 1",
     ),
     "[0.0, 0.1]": ("[0.0]", "search.space: remix (0.1) taken out"),
     '["baseline", "remix"]': ('["remix"]', "search.space: baseline taken out"),

@@ -142,7 +142,10 @@ def test_messages_about_the_file_and_the_study(text, expected):
         ("stop = 'later'", 'training.stop: expected "early" or "lowest-rate" or "never" (found '),
         ("stop = 1979-05-27", 'training.stop: expected "early" or "lowest-rate" or "never" (fou'),
         ("on_nan = 'ignore'", 'training.on_nan: expected "fail" or "worst" (found "ignore")'),
-        ("epochs = 20", "training.start_from_epoch: 20 leaves none of 20 epochs to choose from;"),
+        (
+            "epochs = 20\nstart_from_epoch = 20",
+            "training.start_from_epoch: 20 leaves none of 20 epochs to choose from;",
+        ),
         ("stop = 'lowest-rate'", 'training.stop: "lowest-rate" needs schedule = "plateau"'),
         (
             "schedule = 'plateau'\nlearning_rate = 1e-6",
@@ -152,6 +155,20 @@ def test_messages_about_the_file_and_the_study(text, expected):
 )
 def test_messages_about_training(key, expected):
     assert error_message(HEAD + "[training]\n" + key).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ("", (0, 60)),
+        ("start_from_epoch = 20", (20, 0)),
+        ("start_from_epoch = 3\nstart_from_step = 9", (3, 9)),
+        ("preset = 'paper'", (20, 0)),
+    ],
+)
+def test_stopping_that_begins_by_epochs_does_not_count_steps(keys, expected):
+    training = parse_study(HEAD + "[training]\n" + keys, "my.toml").problems[0].training
+    assert (training.start_from_epoch, training.start_from_step) == expected
 
 
 @pytest.mark.parametrize(

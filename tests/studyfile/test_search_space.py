@@ -100,7 +100,10 @@ def test_lists_hold_values_of_one_type():
         ('model.x = [1, "a"]', 'model.x: expected values of one type (found [1, "a"])'),
         ("model.x = [1979-05-27]", "model.x: expected numbers, names, true or false, or lists"),
         ('"a b" = [1]', '"a b": unknown key; known: strategy, sampler, '),
-        ("epochs = [5, 50]", "start_from_epoch: 20 leaves none of 5 epochs to choose from"),
+        (
+            "epochs = [5, 50]\nstart_from_epoch = [20]",
+            "start_from_epoch: 20 leaves none of 5 epochs to choose from",
+        ),
     ],
 )  # fmt: skip
 def test_messages_about_a_grid(text, expected):
@@ -128,7 +131,7 @@ def test_messages_about_a_grid(text, expected):
         ("batch_size = {low = 1, high = 9}", "batch_size: expected a whole number from 2 to 1,00"),
         ("stop = {low = 1, high = 9}", "stop: expected a list of names (found {low = 1, high = 9"),
         (
-            "epochs = {low = 9, high = 99}",
+            "epochs = {low = 9, high = 99}\nstart_from_epoch = [20]",
             "start_from_epoch: 20 leaves none of 9 epochs to choose",
         ),
     ],
