@@ -10,6 +10,7 @@ Attributes:
     ReMixClassifier: A network that is trained as a study's are, as a scikit-learn classifier.
     ReMix: ReMix batches as a Keras data set, for any ``model.fit``.
     ImbalanceMetrics: A Keras callback with g-mean, balanced Brier score and average precision.
+    objective: A function of an Optuna trial that returns validation scores, for a study of yours.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ __all__ = [
     "__version__",
     "fit",
     "load",
+    "objective",
     "predict",
     "read_results",
     "run",
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from remix_study.batches.keras_dataset import ReMix
     from remix_study.deploy.classifier import ReMixClassifier
     from remix_study.deploy.imbalance_metrics import ImbalanceMetrics
+    from remix_study.deploy.optuna_objective import objective
     from remix_study.deploy.saved_model import load, predict
     from remix_study.results.tidy import read_results
 
@@ -45,6 +48,7 @@ _MODULES = {
     "ReMixClassifier": "remix_study.deploy.classifier",
     "fit": "remix_study.api",
     "load": "remix_study.deploy.saved_model",
+    "objective": "remix_study.deploy.optuna_objective",
     "predict": "remix_study.deploy.saved_model",
     "read_results": "remix_study.results.tidy",
     "run": "remix_study.api",

@@ -20,6 +20,8 @@ from remix_study.studyfile.schema import Study
 _N_TRIED = 32
 # Keras takes 32-bit seeds.
 _N_SEEDS = 2**32
+# Builders that were handed over in Python, by their names.
+_REGISTERED: dict[str, Callable[..., Any]] = {}
 
 
 def add_plugin_folder(study: Study) -> None:
@@ -28,6 +30,19 @@ def add_plugin_folder(study: Study) -> None:
     is_foreign = any(estimator.is_foreign for estimator in study.estimators)
     if study.allow_plugins and (is_named or is_foreign or study.metrics):
         sys.path.append(str(study.folder))
+
+
+def register_builder(builder: Callable[..., Any]) -> str:
+    """Give a function that builds a model a name by which studies of this process find it.
+
+    Raises:
+        UsageError: It cannot be called.
+    """
+    if not callable(builder):
+        raise UsageError(f"build must be a function that returns a Keras model, got {builder!r}")
+    name = f"{getattr(builder, '__name__', 'build')}:{len(_REGISTERED)}"
+    _REGISTERED[name] = builder
+    return name
 
 
 def import_builder(name: str, kind: str, *, allow_plugins: bool) -> Callable[..., Any]:
@@ -48,6 +63,8 @@ def import_builder(name: str, kind: str, *, allow_plugins: bool) -> Callable[...
             f'{kind} "{name}" would run code of its own, which --no-plugins forbids; use a '
             "built-in one, or leave --no-plugins out"
         )
+    if name in _REGISTERED:
+        return _REGISTERED[name]
     registered = {point.name: point for point in entry_points(group=MODEL_ENTRY_POINTS)}
     module_name, _, function = name.partition(":")
     try:
