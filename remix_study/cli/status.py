@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from remix_study.cli.arguments import add_json, add_storage
-from remix_study.errors import DONE
+from remix_study.errors import DONE, join_names
 
 if TYPE_CHECKING:
     from remix_study.study.signals import Signals
@@ -56,6 +56,9 @@ def _status(options: argparse.Namespace, _signals: Signals) -> int:
             print(f"{name}: {lines[name]}")
     known = {study for study, _ in stored}
     unknown = dict.fromkeys(s for name in finished if (s := name.partition("/")[0]) not in known)
-    for study in unknown:
-        print(f"{study}: trials are newer than the decision; run its study file again to see it")
+    if unknown:
+        print(
+            f"for decisions on the present trials of {join_names(unknown)}, run the study again; "
+            "nothing is trained twice"
+        )
     return DONE

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix
 
+from remix_study.metrics import METRICS
 from remix_study.metrics.costs import cost_matrix
-from remix_study.report.sections.decision import section
+from remix_study.report.sections.decision import headline, section
 from remix_study.results.aims import Aim
 from remix_study.results.comparison import comparisons
 from remix_study.results.decision import decide
@@ -21,6 +22,7 @@ from remix_study.results.decision_files import as_json
 from remix_study.results.forms import forms_of
 from remix_study.results.regions import region_of
 from remix_study.results.thresholds import PooledRows
+from remix_study.studyfile.metric_keys import know_metric
 
 COSTS = {"fn": 20, "fp": 1}
 METHODS = (("baseline", None), ("balance", None), ("remix", 0.1), ("logit-adjusted", None))
@@ -187,9 +189,9 @@ def test_a_floor_is_reached_on_validation_rows_by_the_best_threshold_that_does(f
 def test_a_floor_out_of_reach_is_said(frames):
     decision = decision_with(frames, floor={"mcc": 0.99})
     assert not decision.chosen.has_floor
-    assert "No threshold lets MCC reach 0.99 on the validation rows" in str(
-        section([decision]).blocks[0]
-    )
+    missed = "threshold lets MCC reach 0.99 on the validation rows."
+    assert f" on; no {missed}" in headline(decision)
+    assert f"No {missed}" in str(section([decision]).blocks[0])
 
 
 def test_the_study_files_region_decides_the_words(frames):
@@ -205,6 +207,18 @@ def test_the_region_of_costs_is_a_hundredth_of_the_cheaper_constant_answer(frame
     assert region_of(comparison, "cost") == pytest.approx(0.0095)
     (comparison,) = comparisons(with_report(frames, costs=COSTS, rope={"cost": 0.2}))
     assert region_of(comparison, "cost") == 0.2
+
+
+def test_the_region_of_an_own_metric_is_a_hundredth_of_what_is_above_its_worst_value(frames):
+    know_metric("profit", "maximize", -5.0)
+    try:
+        scores = frames.scores.assign(metric=frames.scores["metric"].replace("ece", "profit"))
+        (comparison,) = comparisons(replace(frames, scores=scores))
+        means = [comparison.score(m.label, "profit", "validation") for m in comparison.methods]
+        best = max(by_fold.mean() for by_fold in means)
+        assert region_of(comparison, "profit") == pytest.approx((best + 5) / 100)
+    finally:
+        del METRICS["profit"]
 
 
 def test_costs_without_probabilities_leave_the_objectives(frames):

@@ -91,7 +91,10 @@ def test_status_prints_the_lines_of_finished_problems(storage, monkeypatch, caps
     assert '"decision": "Use this"' in capsys.readouterr().out
     add_trial(registered)
     assert main(words) == 0
-    assert "tiny: trials are newer than the decision; run" in capsys.readouterr().out
+    assert (
+        "for decisions on the present trials of tiny, run the study again"
+        in capsys.readouterr().out
+    )
 
 
 def finished(_engine):
