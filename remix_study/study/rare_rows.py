@@ -17,7 +17,6 @@ from remix_study.study.configurations import (
     planned_configurations,
     strategy_of,
 )
-from remix_study.study.search_parameters import REFERENCES
 from remix_study.study.task import Task
 
 Kind = Literal["baseline", "ReMix", "reference estimator", "other network"]
@@ -45,15 +44,10 @@ def kind_of_method(parameters: Parameters) -> Kind:
 
 
 def compared_kinds(task: Task) -> tuple[Kind, ...]:
-    """The kinds of methods that a problem's grid and searches can hold."""
-    study = task.study
-    planned = list(planned_configurations(study)) if study.search.algorithm == "grid" else []
-    if study.search.algorithm != "grid":
-        planned += [{"strategy": name} for name in REFERENCES]
-        planned += [{ESTIMATOR: estimator.name} for estimator in study.estimators]
-    following = study.following if task.spec.search else None
-    for search in (study.search, *([following.search] if following else [])):
-        planned += grid_configurations(msgspec.structs.replace(search.space, settings={}))
+    """The kinds of methods that a problem's grid, and the search that follows it, can hold."""
+    planned, following = planned_configurations(task.study), task.study.then
+    if following and task.spec.search and not following.constraints:
+        planned += grid_configurations(msgspec.structs.replace(following.space, settings={}))
     kinds = {kind_of_method(parameters) for parameters in planned}
     return tuple(kind for kind in KINDS if kind in kinds)
 

@@ -21,8 +21,8 @@ from remix_study.study.trials import ASKED_FOR, NOT_PLANNED, Trials, fail_trial
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-CANDIDATE_ROLES = ("", "references", "search")
-"""Parts of a problem whose trials are candidates."""
+CANDIDATE_ROLES = ("", "search")
+"""Parts of a problem whose trials are candidates: its grid, and the search that follows it."""
 
 CONFIGURATION = "configuration"
 """User attribute of these trials: their parameters, which Optuna does not hold."""
@@ -137,15 +137,16 @@ class RareRowsSchedule(Schedule):
         return any(schedule.open() for schedule in self.candidates)
 
     def _methods(self) -> list[TrainedMethod]:
-        """The candidates with all repeats that fulfil the constraints of their search."""
+        """The candidates with all repeats; a search under constraints chooses by its own rules."""
         methods = []
         for schedule in self.candidates:
             trials, search = schedule.trials, schedule.trials.task.study.search
+            if search.constraints:
+                continue
             first, needed = trials.registered.first_repeats, trials.task.study.cv.repeats
             for trial in trials.in_state("COMPLETE"):
                 repeats = trial.user_attrs.get(tables.REPEATS_ATTRIBUTE, first)
-                is_feasible = all(beyond <= 0 for beyond in trial.constraints.values())
-                if repeats == needed and is_feasible:
+                if repeats == needed:
                     is_grid = search.algorithm == "grid"
                     parameters = trial.params if is_grid else effective(trial.params, search)
                     methods.append(TrainedMethod(parameters, tuple(trial.values)))

@@ -97,7 +97,6 @@ def search_tasks(task: Task) -> list[Task]:
             for inner in _inner_tasks(task, outer):
                 tasks += [*(_reference_tasks(inner) if is_relative else ()), inner]
             tasks.append(outer)
-        tasks += _rare_rows_tasks(task)
     except DataError as error:
         raise DataError(f"{task.study.source}: {error}") from error
     return tasks

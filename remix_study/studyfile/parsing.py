@@ -162,6 +162,11 @@ def _study(tables: dict[str, Any], text: str, source: str) -> Study:
             "cv.redraw: no problem has an imbalance, so no row is drawn; leave it out"
         )
     search = _search(_table(tables, "search"))
+    if header.rare_rows and search.algorithm != "grid":
+        raise StudyFileError(
+            "study.rare_rows: compares the methods of a grid; leave it out, or let the search "
+            "follow a grid ([search.then])"
+        )
     then = _following_search(_table(tables, "search"))
     for i, spec in enumerate(problems):
         if not spec.search and then is None:

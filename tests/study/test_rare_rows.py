@@ -15,7 +15,12 @@ from remix_study.results.comparison import comparisons
 from remix_study.results.frames import load_frames
 from remix_study.study import runner
 from remix_study.study.balance_checks import check_rare_classes
-from remix_study.study.rare_rows import TrainedMethod, best_of_kinds, kind_of_method
+from remix_study.study.rare_rows import (
+    TrainedMethod,
+    best_of_kinds,
+    compared_kinds,
+    kind_of_method,
+)
 from remix_study.study.signals import Signals, Stopped
 from remix_study.study.storage import open_reader
 from remix_study.study.task_preparation import prepare_tasks, search_tasks
@@ -134,15 +139,27 @@ def test_added_repeats_and_configurations_are_followed():
 
 
 @pytest.mark.usefixtures("storage", "simulated")
-def test_a_search_has_its_references_among_the_candidates():
-    space = STUDY.index("[search.space]")
-    search = (
-        '[search]\nalgorithm = "random"\ntrials = 3\nestimators = []\n[search.space]\n'
-        'strategy = ["smote", "mixup"]\n'
-    ).replace("estimators = []\n", "")
-    summary = run(STUDY[:space] + search)
-    # Three trials, two references; baseline, ReMix and another network at three shares.
-    assert (summary.configurations, summary.complete) == (3 + 2 + 9 - 1, 3 + 2 + 9 - 1)
+def test_a_search_that_follows_the_grid_has_candidates_too():
+    then = '[search.then]\nalgorithm = "random"\ntrials = 3\n{}\n[search.then.space]\n'
+    then += 'strategy = ["smote", "mixup"]\nlearning_rate = {{ low = 0.001, high = 0.01 }}\n'
+    summary = run(STUDY.replace("[0.0, 0.1]", "[0.1]") + then.format(""))
+    # Two methods and three trials; baseline, ReMix and the best trial at three shares.
+    assert (summary.configurations, summary.complete) == (2 + 3 + 9, 2 + 3 + 9)
+    labels = {label for label, *_ in runs_of("/rare-rows")}
+    assert {"baseline", "remix (0.1)"} < labels
+    (searched,) = labels - {"baseline", "remix (0.1)"}
+    assert "learning_rate" in searched
+    # A search under constraints chooses by rules of its own.
+    bounded = STUDY.replace("[0.0, 0.1]", "[0.1]")
+    bounded += then.format('constraints = ["brier <= 1"]')
+    (task,) = prepare_tasks(parse_study(bounded))
+    assert compared_kinds(task) == ("baseline", "ReMix")
+
+
+def test_a_search_without_a_grid_is_refused():
+    search = '[search]\nalgorithm = "random"\ntrials = 3\n[search.space]'
+    with pytest.raises(StudyFileError, match=r"study.rare_rows: .* follow a grid"):
+        parse_study(STUDY.replace("[search.space]", search))
 
 
 def test_a_problem_without_rare_classes_is_refused():
