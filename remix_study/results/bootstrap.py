@@ -29,11 +29,11 @@ from remix_study.seeds import derive_seed
 Place = tuple[int, int]
 """Repeat and fold."""
 
-Correction = Callable[[Place], Mapping[str, NDArray[np.float64]]]
-"""Takes a place; returns label -> corrected probabilities (n, K) of the test part."""
+Correct = Callable[[Place, NDArray[np.float64]], NDArray[np.float64]]
+"""Takes a place and the probabilities (n, K) of its test part; returns corrected ones."""
 
-DecideRows = Callable[[Place], NDArray[np.intp]]
-"""Takes a place; returns the classes (n,) that the rows of the test part are decided for."""
+Decide = Callable[[Place, NDArray[np.float64]], NDArray[np.intp]]
+"""Takes a place and the probabilities (n, K) of its test part as trained; returns classes (n,)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class Bootstrap:
         probabilities: Reads what was predicted.
         runs: Label of a method -> its run.
         seed: The study's seed and the problem's name, from which the draws derive.
-        corrections: Label of a corrected method -> the run that it corrects, and how.
+        corrections: Label of a method whose probabilities are corrected -> how.
         decisions: Label of what decides otherwise than by the largest probability -> how.
         costs: (K, K) costs of errors; None where the study gives none.
     """
@@ -52,8 +52,8 @@ class Bootstrap:
     probabilities: ProbabilityReader
     runs: Mapping[str, int]
     seed: tuple[int | str, ...]
-    corrections: Mapping[str, tuple[int, Correction]] = field(default_factory=dict)
-    decisions: Mapping[str, DecideRows] = field(default_factory=dict)
+    corrections: Mapping[str, Correct] = field(default_factory=dict)
+    decisions: Mapping[str, Decide] = field(default_factory=dict)
     costs: NDArray[np.float64] | None = None
     _cache: dict[Any, Any] = field(default_factory=dict, repr=False)
 
@@ -69,16 +69,15 @@ class Bootstrap:
         return np.stack([self._draws(label, metric, place) for place in places], axis=1)
 
     def _draws(self, label: str, metric: str, place: Place) -> NDArray[np.float64]:
-        run, correction = self.corrections.get(label, (self.runs.get(label, -1), None))
         decide = None
         if metric in (*CLASS_METRICS, COST) or metric.startswith("recall_"):
             decide = self.decisions.get(label)
         key = label, place, decide is None
         if key not in self._cache:
-            _, codes, p, weights = self.probabilities(run, *place, "test")
-            p = p if correction is None else correction(place)[label]
+            _, codes, p, weights = self.probabilities(self.runs.get(label, -1), *place, "test")
+            decided = decide(place, p) if decide else None
+            p = self.corrections[label](place, p) if label in self.corrections else p
             counts = self._counts(codes, place[1])
-            decided = decide(place) if decide else None
             self._cache[key] = ResampledScores(codes, p, counts, self.costs, weights, decided)
         scores: ResampledScores = self._cache[key]
         return scores[metric]

@@ -14,11 +14,9 @@ from remix_study.metrics import CLASS_METRICS, METRICS, STANDARD_METRICS, score
 from remix_study.metrics import SMALLEST as LEAST_PROBABILITY
 from remix_study.metrics.class_scores import confusion_of
 from remix_study.results.aims import COST, scores_of
+from remix_study.results.bootstrap import Place
 from remix_study.results.comparison import Comparison
 from remix_study.results.methods import Method
-
-Place = tuple[int, int]
-"""Repeat and fold."""
 
 Scores = Mapping[str, pd.DataFrame]
 """Part ("validation" or "test") -> (folds, metrics) frame."""

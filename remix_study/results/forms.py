@@ -19,9 +19,9 @@ from remix_study.batches.losses import LOSSES
 from remix_study.metrics import BUILT_IN_METRICS
 from remix_study.metrics.class_scores import RARE, confusion_of
 from remix_study.results.aims import Aim, aim_of
+from remix_study.results.bootstrap import Decide, Place
 from remix_study.results.comparison import Comparison
 from remix_study.results.form_scores import (
-    Place,
     Rows,
     Scores,
     decision_scores,
@@ -47,9 +47,6 @@ FormName = Literal["as trained", "equal shares", "natural shares", "threshold"]
 
 Move = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Class shares (K,) that probabilities are divided by, and those that they are multiplied by."""
-
-Decide = Callable[[Place, NDArray[np.float64]], NDArray[np.intp]]
-"""Takes a place and the probabilities (n, K) of its test part as trained; returns classes (n,)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -40,6 +40,24 @@ def test_every_metric_of_a_draw_is_that_of_its_rows(n_classes: int) -> None:
             assert scores[name][draw] == pytest.approx(expected[name], abs=2e-6), name
 
 
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_given_decisions_are_scored_as_those_of_the_drawn_rows(is_weighted: bool) -> None:
+    codes, p = predictions(70, 3, 1)
+    rng = np.random.default_rng(2)
+    decided, costs = rng.integers(0, 3, 70), rng.random((3, 3))
+    weights = rng.integers(1, 4, 70).astype(float) if is_weighted else None
+    counts = draw_counts(codes, np.random.default_rng(0), draws=4)
+    scores = ResampledScores(codes, p, counts, costs, weights, decided)
+    for draw, times in enumerate(counts.astype(int)):
+        rows = np.repeat(np.arange(70), times)
+        of_rows = np.ones(len(rows)) if weights is None else weights[rows]
+        costs_of_rows = costs[codes[rows], decided[rows]]
+        assert scores["cost"][draw] == pytest.approx(np.average(costs_of_rows, weights=of_rows))
+        one_hot = score(codes[rows], np.eye(3)[decided[rows]], 3, sample_weight=of_rows)
+        for name in ("g_mean", "mcc", "recall_2"):
+            assert scores[name][draw] == pytest.approx(one_hot[name], abs=1e-6)
+
+
 def effects_of(
     predicted: dict[str, list[tuple[np.ndarray, np.ndarray]]], seed: int = 1
 ) -> Effects:

@@ -13,6 +13,7 @@ from tiny_studies import tiny
 
 from remix_study.cli.main import main
 from remix_study.data.arrays import from_arrays
+from remix_study.metrics.costs import cost_matrix
 from remix_study.report.page import outcome_lines
 from remix_study.report.sentences import SENTENCES
 from remix_study.results import alpha_grids, score_tables
@@ -99,6 +100,21 @@ def test_a_decision_has_words_from_the_draws(comparison: Comparison, frames: Stu
         interval = decision.difference(rival, decision.chosen, metric)
         assert interval.draws == 1000
         assert interval.low <= interval.mean <= interval.high
+
+
+def test_costs_have_an_interval_from_the_draws(
+    comparison: Comparison, frames: StudyFrames
+) -> None:
+    names = comparison.info["classes"]
+    costs = {name: {other: 3 for other in names if other != name} for name in names}
+    with_costs = replace(comparison, info={**comparison.info, "report": {"costs": costs}})
+    drawn = replace(comparison.bootstrap, costs=cost_matrix(costs, names, "x"))
+    decision = decide(replace(with_costs, bootstrap=drawn), frames.probabilities)
+    assert decision is not None
+    assert decision.expected_cost is not None
+    interval = decision.expected_cost.interval
+    assert interval.draws == 1000
+    assert interval.low < interval.mean < interval.high
 
 
 def test_pages_lines_and_status_say_so(

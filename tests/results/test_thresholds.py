@@ -91,6 +91,18 @@ def test_no_threshold_is_cheaper(seed, has_ties):
     assert cost_of(y, p >= threshold) == pytest.approx(cheapest)
 
 
+def test_weights_of_rows_choose_as_repeated_rows_do():
+    rng = np.random.default_rng(4)
+    p, times = rng.random(80), rng.integers(1, 4, 80)
+    y = (rng.random(80) < p).astype(np.int32)
+    two = np.c_[1 - p, p]
+    weighted = PooledRows([(np.arange(80), y, two, times.astype(float))])
+    rows = np.repeat(np.arange(80), times)
+    repeated = PooledRows([(rows, y[rows], two[rows], None)])
+    aim = Aim(("cost",), costs=cost_matrix({"fn": 3, "fp": 1}, ("no", "yes"), "x"))
+    assert weighted.choose(aim) == repeated.choose(aim)
+
+
 def test_labels_of_tested_rows_do_not_move_the_thresholds_they_are_scored_with(frames):
     (comparison,) = comparisons(with_report(frames, costs=COSTS))
     method = comparison.method("baseline")
@@ -184,6 +196,8 @@ def test_a_floor_is_reached_on_validation_rows_by_the_best_threshold_that_does(f
     assert recall >= 0.9
     assert recall * specificity == pytest.approx(max(r * s for r, s in reaching))
     assert as_json(decision)["floor"] == {"recall": 0.9}
+    recall = decision.mean(form, "recall")
+    assert f": recall {recall.mean:.3f} (" in headline(decision)
 
 
 def test_a_floor_out_of_reach_is_said(frames):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import optuna
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from tiny_studies import TINY
 
 from remix_study.cli.main import main
@@ -61,6 +61,18 @@ def test_costs_floor_and_regions_may_be_written_after_training(storage):
     assert stored_report(storage) == {"floor": {"min_recall": 0.5}}
     register(storage)
     assert stored_report(storage) == {}
+
+
+def test_costs_that_a_study_began_with_may_change_where_it_does_not_name_their_metric(storage):
+    registered = register(storage)
+    add_trial(registered)
+    # Earlier versions had all costs among the settings.
+    with storage.engine.begin() as connection:
+        settings = connection.execute(select(tables.studies.c.settings)).scalar_one()
+        settings = settings | {"decision": {"costs": {"fn": 3, "fp": 1}}}
+        connection.execute(update(tables.studies).values(settings=settings))
+    assert register(storage, COSTS).uuid == registered.uuid
+    assert "costs" in stored_report(storage)
 
 
 def test_a_line_holds_until_a_trial_or_a_key_of_the_report_is_added(storage):
