@@ -63,7 +63,7 @@ class ReMixClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         epochs: Largest number of epochs.
         batch_size: Rows of a mini-batch, at most those that train.
         learning_rate: Adam's.
-        start_from_epoch: Epoch from which early stopping compares losses.
+        start_from_step: Steps after which early stopping compares losses, in whole epochs.
         patience: Epochs without gain after which it stops.
         random_state: As in scikit-learn. The same seed, rows and settings give the same model.
 
@@ -95,7 +95,7 @@ class ReMixClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         epochs: int = Training().epochs,
         batch_size: int = Training().batch_size,
         learning_rate: float = Training().learning_rate,
-        start_from_epoch: int = Training().start_from_epoch,
+        start_from_step: int = Training().start_from_step,
         patience: int = Training().patience,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -112,7 +112,7 @@ class ReMixClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
-        self.start_from_epoch = start_from_epoch
+        self.start_from_step = start_from_step
         self.patience = patience
         self.random_state = random_state
 

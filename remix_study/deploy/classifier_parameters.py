@@ -19,7 +19,7 @@ from remix_study.studyfile.schema import Model, Training
 from remix_study.studyfile.training_keys import parse_training
 
 _NAMES = {"features.numeric": "encoder", "features.": "", "model.": "", "training.": ""}
-_TRAINING_KEYS = ("epochs", "batch_size", "learning_rate", "start_from_epoch", "patience")
+_TRAINING_KEYS = ("epochs", "batch_size", "learning_rate", "start_from_step", "patience")
 
 
 def in_parameter_names(message: str) -> str:

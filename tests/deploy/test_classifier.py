@@ -27,7 +27,7 @@ SMALL = {
     "epochs": 20,
     "batch_size": 4,
     "learning_rate": 0.01,
-    "start_from_epoch": 5,
+    "start_from_step": 20,
     "random_state": 0,
 }
 EXPECTED_FAILURES = {
@@ -228,7 +228,7 @@ FRAME = pd.DataFrame({"age": X[:, 0], "town": Y})
         ({"bins": 1}, (X, Y), "^bins: expected"),
         ({"ensemble": 0}, (X, Y), "^ensemble: expected"),
         ({"epochs": 0}, (X, Y), "^epochs: expected"),
-        ({"epochs": 5}, (X, Y), "^start_from_epoch: 5 leaves none of 5 epochs"),
+        ({"start_from_step": -1}, (X, Y), "^start_from_step: expected"),
         ({"validation_fraction": 1.5}, (X, Y), "validation_fraction must be"),
         ({}, (X[:3], ["a", "a", "b"]), 'class "b" has one row.*validation_fraction=None'),
         ({}, (np.where(X > 2, 1e200, X), Y), "beyond 1e\\+100"),
