@@ -255,10 +255,24 @@ def _print_summary(
     outcome = conclude_run(options, study)
     for line in outcome.lines:
         print_line(line)
+    if outcome.decisions:
+        print_line(f"for the model: {_fit_command(options, study, storage, outcome)}")
     if outcome.index:
         print_line(f"report: {outcome.index}")
     else:
         print_line(f"for the page: {report_command([study], options.storage)}")
+
+
+def _fit_command(options: argparse.Namespace, study: str, storage: str, outcome: Outcome) -> str:
+    """The command line that makes a model of what was decided, without passwords."""
+    word = options.study if options.study.endswith(".toml") else study
+    if options.report and word != options.study and os.path.isfile(options.study):
+        # The file of a planned study, beside the page.
+        word = os.path.normpath(options.report.parent / f"{study}.toml")
+    words = ["remix-study", "fit", word]
+    words += ["--problem", "NAME"] if len(outcome.decisions) > 1 else []
+    words += [] if options.storage == DEFAULT_STORAGE else ["--storage", storage]
+    return shlex.join(words)
 
 
 def _command_line(options: argparse.Namespace, storage: str) -> str:

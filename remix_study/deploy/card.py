@@ -15,7 +15,6 @@ from typing import Any
 
 import jinja2
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy import stats
 
 from remix_study.deploy.choice import Choice
@@ -36,8 +35,9 @@ class Card:
         choice: What was chosen, with its scores.
         answers: How probabilities become answers.
         facts: The manifest's entries.
-        scores: Metric -> ``mean`` over test folds, ``sd``, ``low`` and ``high`` of the interval
-            for another ``n_new`` rows, ``folds``; ends are None where there is no interval.
+        scores: Metric -> ``mean`` and ``sd`` over test parts, how many (``folds``) of how many
+            rows (``n_test``), ``ratio`` of these to training rows, and ``low`` and ``high`` of the
+            interval for as many new rows; ends are None where there is no interval.
     """
 
     refit: Refit
@@ -48,27 +48,25 @@ class Card:
 
 
 def prediction_interval(
-    metric: str, scores: ArrayLike, ratio: float, n_test: float, n_new: float
-) -> tuple[float, float]:
-    """The 95 % interval of the score of a new set of rows, NaN with fewer than two folds.
+    metric: str, scores: Mapping[str, Any], n_new: float
+) -> tuple[float | None, float | None]:
+    """The 95 % interval of the score of a new set of rows; None with fewer than two folds.
 
-    The spread s of J folds is that of sets of ``n_test`` rows. Another set of ``n_new`` rows
-    scatters by s sqrt(n_test / n_new) around the mean, whose own error is s sqrt(1/J + ratio)
-    (Nadeau and Bengio, 2003).
+    The spread s of J folds is that of sets of as many rows as a test part. Another set of
+    ``n_new`` rows scatters by s sqrt(n_test / n_new) around the mean, whose own error is
+    s sqrt(1/J + n_test / n_train) (Nadeau and Bengio, 2003).
 
     Args:
         metric: Its range cuts the interval.
-        scores: (J,) test scores of the folds.
-        ratio: n_test / n_train of the folds.
-        n_test: Rows of a test part.
+        scores: An entry of a manifest's ``scores``.
         n_new: Rows of the new set.
     """
-    values = np.asarray(scores, np.float64)
-    if len(values) < 2 or not math.isfinite(ratio):
-        return math.nan, math.nan
-    spread = values.std(ddof=1) * math.sqrt(n_test / n_new + 1 / len(values) + ratio)
-    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * spread
-    low, high = np.clip([values.mean() - reach, values.mean() + reach], *score_range(metric))
+    mean, sd, ratio, folds = (scores[name] for name in ("mean", "sd", "ratio", "folds"))
+    if sd is None or ratio is None:
+        return None, None
+    spread = sd * math.sqrt(scores["n_test"] / n_new + 1 / folds + ratio)
+    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, folds - 1)) * spread
+    low, high = np.clip([mean - reach, mean + reach], *score_range(metric))
     return float(low), float(high)
 
 
@@ -78,20 +76,19 @@ def make_card(refit: Refit, choice: Choice, answers: Answers, facts: Mapping[str
     folds = choice.comparison.trained_folds(choice.form.method)
     n_test = float(folds["n_test"].mean())
     names = dict.fromkeys((*choice.comparison.objectives, *PUBLISHED_METRICS, *RARE_METRICS))
-    scores: dict[str, dict[str, Any]] = {}
+    all_scores = {}
     for metric in (name for name in names if name in frame):
         values = frame[metric].dropna()
-        low, high = prediction_interval(metric, values, ratio, n_test, n_test)
-        scores[metric] = {
+        scores: dict[str, Any] = {
             "mean": float(values.mean()),
             "sd": float(values.std(ddof=1)) if len(values) > 1 else None,
-            "low": None if math.isnan(low) else low,
-            "high": None if math.isnan(high) else high,
             "folds": len(values),
-            "n_new": round(n_test),
+            "n_test": n_test,
             "ratio": None if math.isnan(ratio) else ratio,
         }
-    return Card(refit, choice, answers, facts, scores)
+        low, high = prediction_interval(metric, scores, n_test)
+        all_scores[metric] = scores | {"low": low, "high": high}
+    return Card(refit, choice, answers, facts, all_scores)
 
 
 def card_markdown(card: Card) -> str:

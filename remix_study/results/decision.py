@@ -12,6 +12,7 @@ trained before corrected ones.
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -161,6 +162,12 @@ class Decision:
             if key in training
         ]
         return ", ".join(parts)
+
+    @property
+    def fit_command(self) -> str:
+        """The command line that makes a model of it."""
+        words = ["remix-study", "fit", self.comparison.study, "--problem", self.comparison.problem]
+        return shlex.join(words)
 
     @property
     def threshold(self) -> float | None:
