@@ -48,12 +48,14 @@ def visible_text(index: Path) -> str:
 def test_the_last_lines_are_the_verdict_and_the_page(trained, capfd):
     code, lines, errors = run(capfd, "--report", "pages/tiny")
     assert (code, errors) == (0, "")
-    verdict, model, page = lines[-3:]
+    decision, verdict, model, page = lines[-4:]
     assert model == "for the model: remix-study fit tiny.toml"
     assert page == "report: pages/tiny/index.html"
     problem, _, headline = verdict.partition(": ")
     assert problem == "wine, class class_2 rare among 3, as it is (IR 0.68)"
     assert headline.startswith("ReMix (0.1) ")
+    headline = decision.removeprefix(f"{problem}: ")
+    assert headline.startswith("Use ")
     text = visible_text(trained / "pages" / "tiny" / "index.html")
     assert problem in text
     assert headline in text
