@@ -19,6 +19,7 @@ import pandas as pd
 
 from remix_study.metrics import better_sign, find_metric
 from remix_study.results.comparison import Comparison, comparisons
+from remix_study.results.data_shares import scores_at_data_shares
 from remix_study.results.decision import Decision
 from remix_study.results.equivalence import FEWEST_FOLDS, SURE
 from remix_study.results.form_choice import has_scores
@@ -171,9 +172,13 @@ def _forms(
         fewer = [forms[full.name] for forms in by_name]
         if not all(has_scores(f, decision.objectives) for f in (full, *fewer)):
             continue
-        of_full = decision.comparison.trained_folds(form.method)["minority_train"].mean()
+        full_folds = decision.comparison.trained_folds(form.method)
+        of_full = full_folds["minority_train"].mean()
         sizes = [part.trained_folds(m)["minority_train"].mean() for part, m in at_shares]
-        scores = [f.scores["test"] for f in fewer]
+        scores = [
+            scores_at_data_shares(part, f, full_folds, read)
+            for (part, _), f in zip(at_shares, fewer, strict=True)
+        ]
         ratios = [float(size / of_full) for size in sizes]
         yield full, dict(zip(ratios, scores, strict=True)) | {1.0: full.scores["test"]}
 

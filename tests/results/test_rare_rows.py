@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,8 +15,11 @@ from tiny_studies import tiny
 
 from remix_study.batches.plan_summary import PlanSummary
 from remix_study.cli.main import main
+from remix_study.metrics import score
 from remix_study.results.comparison import comparisons
+from remix_study.results.data_shares import scores_at_data_shares
 from remix_study.results.decision import decide
+from remix_study.results.forms import Form
 from remix_study.results.frames import load_frames
 from remix_study.results.intervals import Interval
 from remix_study.results.rare_rows import compare_rare_rows
@@ -149,3 +153,40 @@ def test_repeats_tell_apart_where_they_are_what_is_missing():
 def test_no_rows_tell_apart_what_lies_on_the_edge_of_the_region():
     (more,) = rows_to_tell_apart(decision_of(mean=0.0101, error=0.02))
     assert (more.times, more.repeats) == (np.inf, None)
+
+
+def test_scores_of_fewer_rare_rows_are_those_at_the_shares_of_the_data():
+    """A network that gives class shares alone has the same scores with any number of rare rows."""
+    y, rng = np.repeat([0, 1], [90, 10]), np.random.default_rng(1)
+    evidence = rng.uniform(0.2, 5, len(y))
+
+    def probabilities(share):
+        p = np.stack([np.full(len(y), 1 - share), share * evidence], axis=1)
+        return p / p.sum(axis=1, keepdims=True)
+
+    method = SimpleNamespace(run=1)
+    index = pd.MultiIndex.from_tuples([(0, 0)], names=["repeat", "fold"])
+    shares = {"few": (0.96, 0.04), "all": (0.9, 0.1)}
+    folds = {
+        name: pd.DataFrame({"repeat": [0], "fold": [0], "natural_prior": [prior]})
+        for name, prior in shares.items()
+    }
+    part = SimpleNamespace(
+        objectives=("bbs", "brier"), info={"definition": {}}, trained_folds=lambda _: folds["few"]
+    )
+    few, full = (score(y, probabilities(shares[name][1]), 2) for name in ("few", "all"))
+    form = Form(method, "as trained", "natural", {"test": pd.DataFrame([few], index)})
+
+    def read(*_):
+        return np.arange(len(y)), y, probabilities(0.04), None
+
+    corrected = scores_at_data_shares(part, form, folds["all"], read).loc[(0, 0)]
+    assert corrected["brier"] == pytest.approx(full["brier"])
+    assert corrected["g_mean"] == pytest.approx(full["g_mean"])
+    assert few["brier"] != pytest.approx(full["brier"], rel=0.01)
+    # A threshold adapts by itself, and equal shares are no others with fewer rows.
+    with_threshold = replace(form, name="threshold")
+    kept = scores_at_data_shares(part, with_threshold, folds["all"], read).loc[(0, 0)]
+    assert (kept["g_mean"], kept["brier"]) == pytest.approx((few["g_mean"], full["brier"]))
+    equal = replace(form, name="equal shares", prior="equal")
+    assert scores_at_data_shares(part, equal, folds["all"], read) is form.scores["test"]
