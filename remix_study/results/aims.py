@@ -98,9 +98,13 @@ def aim_of(problem: Mapping[str, Any]) -> Aim:
     costs = study_costs(problem)
     if costs is not None:
         return Aim((COST,), costs=costs)
-    criterion = next((m for m in objectives if m in CLASS_METRICS), None)
-    floor = next(iter(report_keys(problem, "floor").items()), None)
-    return Aim(objectives, criterion or ("g_mean" if floor else None), floor=floor)
+    of_classes = tuple(metric for metric in objectives if metric in CLASS_METRICS)
+    floors = report_keys(problem, "floor")
+    if not floors:
+        return Aim(objectives, of_classes[0] if of_classes else None)
+    # A threshold leaves probabilities as they are: scores of these have no part in the choice.
+    of_classes = of_classes or ("g_mean",)
+    return Aim(of_classes, of_classes[0], floor=next(iter(floors.items())))
 
 
 def report_keys(problem: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -182,6 +182,7 @@ def test_more_classes_are_decided_by_least_expected_cost():
 def test_a_floor_is_reached_on_validation_rows_by_the_best_threshold_that_does(frames):
     decision = decision_with(frames, floor={"recall": 0.9})
     assert {form.name for form in decision.entries} == {"threshold"}
+    assert decision.objectives == ("g_mean",)
     form = decision.chosen
     folds = list(form.scores["test"].index)
     validation = [frames.probabilities(form.method.run, *fold, "validation") for fold in folds]
