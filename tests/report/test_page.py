@@ -376,3 +376,29 @@ def test_many_searches_are_told_in_part(many):
 def test_nothing_complete_is_said():
     lines = outcome_lines(made_up_frames(MadeUpProblem(methods=())))
     assert lines == ("No configuration is complete yet, so there are no results.",)
+
+
+class VisibleWords(HTMLParser):
+    """Counts the words of a page that no one has to unfold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count, self._hidden = 0, 0
+
+    def handle_starttag(self, tag, _attrs):
+        self._hidden += tag in ("details", "style", "head")
+
+    def handle_endtag(self, tag):
+        self._hidden -= tag in ("details", "style", "head")
+
+    def handle_data(self, data):
+        self.count += 0 if self._hidden else len(data.split())
+
+
+@pytest.mark.usefixtures("unrendered_figures")
+@pytest.mark.parametrize(("n_problems", "most"), [(1, 900), (24, 3000)])
+def test_a_page_has_few_words_before_what_is_folded(tmp_path, many, n_problems, most):
+    page = write_report(made_up_frames(*many(n_problems)), tmp_path / "r", command="c")
+    words = VisibleWords()
+    words.feed(page.read_text(encoding="utf-8"))
+    assert 100 < words.count < most

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from remix_study.metrics import short_name
@@ -107,7 +108,9 @@ def _words_cell(effect: RemixEffect | None) -> Cell:
 
 def _picture(name: str, problems: Sequence[Comparison], metric: str) -> Picture:
     """Draw a line a problem and a dot a method, at its mean score."""
-    methods = {method.label: method for c in problems for method in c.methods}
+    counts = Counter(method.label for c in problems for method in c.methods)
+    # What a search tried on one problem alone makes no column of dots.
+    methods = {m.label: m for c in problems for m in c.methods if counts[m.label] > 1}
     # Strategies without a colour of their own share one; the tables tell them apart.
     uncoloured = [
         name for name, method in methods.items() if method.strategy not in figures.COLORS

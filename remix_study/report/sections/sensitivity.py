@@ -38,6 +38,9 @@ from remix_study.results.effects import Difference, Score
 from remix_study.results.intervals import Interval
 from remix_study.results.sensitivity import CurvePoint, SensitivityCurve, sensitivity_curves, table
 
+MOST_WITH_DIFFERENCES = 2
+"""With more data sets than this a page has no panels of differences; their tables are folded."""
+
 Curves = Sequence[SensitivityCurve]
 _LINES = ("-", (0, (5, 1.8)), (0, (1.2, 1.4)), (0, (6, 1.6, 1.2, 1.6)), (0, (3, 1, 1, 1, 1, 1)))
 _MARKERS = ("o", "s", "^", "D", "v")
@@ -72,8 +75,9 @@ def section(comparisons: Sequence[Comparison]) -> Section:
             single_alphas[family] = sorted({a for c in by_family[family] for a in c.alphas})
         by_base = grouped(several, lambda c: (c.comparison.study, c.comparison.title))
         file_name = "".join(letter if letter.isalnum() else "-" for letter in family)
+        shown = _PANELS if len(by_base) <= MOST_WITH_DIFFERENCES else _PANELS[:1]
         blocks += [
-            _curves_block(f"sensitivity-{file_name}-{place}", base_curves, styles)
+            _curves_block(f"sensitivity-{file_name}-{place}", base_curves, styles, shown)
             for place, base_curves in enumerate(by_base.values(), start=1)
         ]
     trends = alpha_grids.alpha_trends(alpha_grids.alpha_grids(comparisons), PUBLISHED_METRICS)
@@ -100,13 +104,15 @@ def _line_styles(names: Sequence[str]) -> dict[str, LineStyle]:
     }
 
 
-def _curves_block(name: str, curves: Curves, styles: Mapping[str, LineStyle]) -> Block:
+def _curves_block(
+    name: str, curves: Curves, styles: Mapping[str, LineStyle], panels: Sequence[_Panel]
+) -> Block:
     by_metric = grouped(curves, lambda curve: curve.metric)
     title = f"{strategy_name(curves[0].family)} on {curves[0].comparison.title}"
     pictures = [
         picture
         for metric_curves in by_metric.values()
-        for panel in _PANELS
+        for panel in panels
         if (picture := _panel_picture(name, title, metric_curves, panel, styles))
     ]
     width, height = figures.PANEL_SIZE
