@@ -42,10 +42,10 @@ LARGEST_SHARE = 0.20
 BUDGETS = {
     "metrics": 770,
     "studyfile": 1960,
-    "data": 7270,
+    "data": 7311,
     "batches": 2470,
     "models": 1200,
-    "training": 2794,
+    "training": 2846,
     "study": 4500,
     "workers": 1000,
     "results": 3000,

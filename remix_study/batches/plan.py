@@ -21,6 +21,7 @@ from remix_study.batches.samplers import MEMBER_SAMPLERS, SMOTE_SAMPLERS, STACK_
 from remix_study.batches.stack_draws import RareShare, StackRows, gather, rare_share, stack_rows
 from remix_study.batches.strategies import Strategy
 from remix_study.batches.training_rows import MemberStreams, TrainingRows
+from remix_study.data.aligned import aligned_empty
 from remix_study.errors import UsageError
 
 # Rows that are drawn at a time, of all members together: drawing takes several arrays of them.
@@ -127,9 +128,10 @@ class StackPlanner:
         keys = derive_keys(NUMPY, self.keys, np.array([epoch], np.uint32))
         size, longest = self.rows.rows.shape
         shape = (size, longest // self.batch_size, self.batch_size)
-        first = np.zeros(shape, np.int32)
-        weight = np.ones(shape, np.float32)
-        second, label_weight = first.copy(), weight.copy()
+        first, second = (aligned_empty(shape, np.int32) for _ in range(2))
+        weight, label_weight = (aligned_empty(shape, np.float32) for _ in range(2))
+        for array in (first, second, weight, label_weight):
+            array.fill(array.dtype == np.float32)
         neighbours = np.full((*shape, NEIGHBOURS), -1, np.int32) if self._has_neighbours else None
         everybody = range(size) if members is None else members.tolist()
         for sampler, mixing, group in self._groups(everybody):

@@ -35,7 +35,7 @@ class TrainingRows:
     """The rows a sampler may use: the inner training part of one member.
 
     Attributes:
-        rows: (n,) int32 positions in the problem's rows.
+        rows: (n,) positions in the problem's rows.
         y: (n,) int32 class codes.
         n_classes: Number of classes K of the problem, whether or not all are present.
         features: Returns the preprocessed float32 features of these rows, (n, d) or (n, ...);
@@ -45,7 +45,7 @@ class TrainingRows:
         rare: Codes of the problem's rare classes, which a strategy's ratio is for.
     """
 
-    rows: NDArray[np.int32]
+    rows: NDArray[np.integer]
     y: NDArray[np.int32]
     n_classes: int
     features: Callable[[], FeatureRows]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from remix_study.data.aligned import aligned_empty
 from remix_study.data.class_names import similar_class_notes
 from remix_study.data.columns import encode_columns
 from remix_study.data.dataset import (
@@ -125,7 +126,8 @@ def from_arrays(
     known = None
     if matrix is not None and matrix.dtype.kind in "bif":
         dtype = np.float32 if matrix.dtype == np.float32 else np.float64
-        numbers: NDArray[np.floating] = np.array(matrix, dtype=dtype, order="C")
+        numbers: NDArray[np.floating] = aligned_empty(matrix.shape, dtype)
+        numbers[...] = matrix
         check_features(numbers, names, where)
         if matrix.dtype.kind == "b":
             nominal = tuple((at,) for at in range(len(names)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ import psutil
 from remix_study.errors import DataError
 
 _ROOT = Path("/")
+# A parameter of glibc's mallopt, from malloc.h.
+_M_ARENA_MAX = -8
 
 
 def check_memory(n_bytes: int, what: str, limit: int, holder: str, remedy: str) -> None:
@@ -32,6 +35,16 @@ def check_memory(n_bytes: int, what: str, limit: int, holder: str, remedy: str) 
         raise DataError(
             f"{what} take {as_gigabytes(n_bytes)}, and {holder} {as_gigabytes(limit)}; {remedy}"
         )
+
+
+def share_heap() -> None:
+    """Let all threads take memory from one heap, where the C library is glibc.
+
+    By default each thread keeps for itself what it has freed, which with a large table is as much
+    as the table. It holds for threads that have not begun.
+    """
+    with suppress(OSError, TypeError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def free_bytes(*, root: Path = _ROOT) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,10 +38,10 @@ class Preprocessing:
 
         Args:
             member: The member, 0..M-1.
-            X: (n, d), NaN where missing.
+            X: (..., d), NaN where missing.
 
         Returns:
-            float32 of shape (n, d), within +-5.
+            float32 of the same shape, within +-5.
         """
         standardised = self.standardise(member, X)
         np.clip(standardised, -CLIP, CLIP, out=standardised)
@@ -52,6 +53,32 @@ class Preprocessing:
         standardised -= self.centre[member]
         standardised /= self.scale[member]
         return standardised
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedRows:
+    """Rows of a member as :meth:`Preprocessing.apply` gives them, made when they are indexed.
+
+    Attributes:
+        preprocessing: How they are prepared.
+        member: The member.
+        X: (n, d) features of the problem.
+        rows: (m,) positions of the member's rows in it.
+    """
+
+    preprocessing: Preprocessing
+    member: int
+    X: NDArray[Any]
+    rows: NDArray[np.intp]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(m, d)."""
+        return len(self.rows), self.X.shape[1]
+
+    def __getitem__(self, positions: NDArray[np.intp], /) -> NDArray[np.float32]:
+        """Features at some positions 0..m-1, float32 (*positions.shape, d)."""
+        return self.preprocessing.apply(self.member, self.X[self.rows[positions]])
 
 
 def fit_preprocessing(

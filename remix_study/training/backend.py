@@ -11,8 +11,11 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
+from remix_study.data.aligned import aligned
+from remix_study.data.memory import share_heap
 from remix_study.errors import UsageError
 
 Function = Callable[..., Any]
@@ -43,6 +46,9 @@ class Backend(Protocol):
 
     def on_device(self, array: NDArray[Any]) -> Any:
         """Return the array on the program's device; with JAX, 64-bit types become 32-bit ones."""
+
+    def shared(self, array: NDArray[Any]) -> Any:
+        """Return the array on that device; on a CPU its memory, which must not change."""
 
     def has_accelerator(self) -> bool:
         """Whether that device is no CPU."""
@@ -86,6 +92,11 @@ class _TensorFlow(Backend):
     def on_device(self, array: NDArray[Any]) -> Any:
         return self._tf.constant(array)
 
+    def shared(self, array: NDArray[Any]) -> Any:
+        if self.has_accelerator():
+            return self.on_device(array)
+        return self._tf.experimental.dlpack.from_dlpack(_Writable.view(array).__dlpack__())
+
     def has_accelerator(self) -> bool:
         return bool(self._tf.config.list_logical_devices("GPU"))
 
@@ -120,8 +131,26 @@ class _Jax(Backend):
     def on_device(self, array: NDArray[Any]) -> Any:
         return self._jax.numpy.array(array)
 
+    def shared(self, array: NDArray[Any]) -> Any:
+        return self._jax.device_put(aligned(array))
+
     def has_accelerator(self) -> bool:
         return bool(self._jax.default_backend() != "cpu")
+
+
+class _Writable:
+    """The memory of an aligned array that may be read-only, which DLPack refuses to hand over."""
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        self._array = array
+        self.__array_interface__ = {
+            **array.__array_interface__,
+            "data": (array.ctypes.data, False),
+        }
+
+    @classmethod
+    def view(cls, array: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(cls(aligned(array)))
 
 
 # Each is made once, when Keras is first used: importing its library takes seconds.
@@ -150,6 +179,7 @@ def load_networks() -> None:
     Raises:
         UsageError: Keras is set to a backend that cannot run studies.
     """
+    share_heap()
     try:
         backend()
     except (ImportError, ValueError) as error:

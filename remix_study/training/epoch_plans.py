@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
+from itertools import count
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
@@ -62,17 +63,20 @@ def host_plans(
         row_weights: (n,) their weights; None for none.
     """
     weights = None if row_weights is None else row_weights.astype(np.float32)
-    epoch, most = 0, planner.members_at_a_time
+    most = planner.members_at_a_time
     groups = [slice(start, start + most) for start in range(0, len(planner.steps), most)]
-    while True:
+
+    def make(epoch: int) -> EpochPlan:
         plan = planner.plan(epoch, np.flatnonzero(running))
         parts = [
             count_epoch(NUMPY, plan.map(itemgetter(at)), y, planner.steps[at], n_classes, weights)
             for at in groups
         ]
-        plan = plan.map(backend().on_device)
-        yield EpochPlan(epoch, plan, EpochCounts(*map(np.concatenate, zip(*parts, strict=True))))
-        epoch += 1
+        counts = EpochCounts(*map(np.concatenate, zip(*parts, strict=True)))
+        return EpochPlan(epoch, plan.map(backend().shared), counts)
+
+    # Nothing here holds a plan that has been handed over.
+    yield from map(make, count())
 
 
 def device_plans(

@@ -176,7 +176,7 @@ def _fit_fold(estimator: Estimator, folds: FoldMembers, position: int) -> Outcom
 
 
 def _weights(
-    estimator: Estimator, problem: Problem, train: NDArray[np.int32]
+    estimator: Estimator, problem: Problem, train: NDArray[np.integer]
 ) -> NDArray[np.float64] | None:
     """The weight of each of the problem's rows: its own times that of its class; None for none."""
     weights = problem.weights

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from remix_study.batches.nominal import NominalFeatures, nominal_features
 from remix_study.batches.plan_summary import PlanSummary
 from remix_study.batches.training_rows import FeatureRows, TrainingRows
+from remix_study.data.aligned import aligned_empty
 from remix_study.data.folds import Fold
 from remix_study.data.images import ImageRows
-from remix_study.data.preprocessing import Preprocessing, fit_preprocessing
+from remix_study.data.preprocessing import PreparedRows, Preprocessing, fit_preprocessing
 from remix_study.data.problems import Problem
 from remix_study.seeds import derive_seed
 from remix_study.studyfile.features import Features
@@ -32,14 +33,14 @@ class Member:
     Attributes:
         seed: Weights, batch plans and dropout masks derive from it.
         training: The rows it may learn from.
-        validation: int32 (v,) positions of the rows that early stopping and Optuna see.
-        test: int32 (t,) positions of the rows that reports see.
+        validation: (v,) positions of the rows that early stopping and Optuna see.
+        test: (t,) positions of the rows that reports see.
     """
 
     seed: int
     training: TrainingRows
-    validation: NDArray[np.int32]
-    test: NDArray[np.int32]
+    validation: NDArray[np.integer]
+    test: NDArray[np.integer]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +89,8 @@ def mean_outcome(outcomes: Sequence[Outcome]) -> Outcome:
 # A feature this many times its range away from zero would lose digits in float32.
 _FAR = 1e3
 _ROWS_AT_A_TIME = 1 << 14
+# Cells of a member up to which SMOTE has them prepared; of more it prepares those it reads.
+_MOST_PREPARED_CELLS = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +129,7 @@ class FoldMembers:
         origin = far_origin(self.problem.X if is_seen.all() else self.problem.X[is_seen])
         X = self.problem.X
         if X.dtype != np.float32 or origin.any():
-            moved = np.empty(X.shape, np.float32)
+            moved = aligned_empty(X.shape, np.float32)
             for start in range(0, len(X), _ROWS_AT_A_TIME):
                 part = slice(start, start + _ROWS_AT_A_TIME)
                 moved[part] = X[part] - origin
@@ -166,18 +169,21 @@ def _make_member(
     def features() -> FeatureRows:
         if preprocessing is None:
             return ImageRows(problem.dataset.X, problem.rows[fold.train])
-        return preprocessing.apply(position, problem.X[fold.train])
+        rows = PreparedRows(preprocessing, position, problem.X, fold.train)
+        return (
+            rows if np.prod(rows.shape) > _MOST_PREPARED_CELLS else rows[np.arange(len(rows.rows))]
+        )
 
     member_seed = derive_seed(seed, problem.name, fold.repeat, fold.fold, "member")
     rows = TrainingRows(
-        fold.train.astype(np.int32),
+        fold.train,
         problem.y[fold.train],
         problem.K,
         features,
         nominal=nominal and replace(nominal, codes=nominal.codes[fold.train]),
         rare=problem.minority,
     )
-    return Member(member_seed, rows, fold.validation.astype(np.int32), fold.test.astype(np.int32))
+    return Member(member_seed, rows, fold.validation, fold.test)
 
 
 def far_origin(X: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -94,6 +94,10 @@ class Program:
         """Return an array on the device."""
         return self._backend.on_device(np.asarray(array, dtype))
 
+    def share(self, array: Any, dtype: str) -> Any:
+        """The same without a copy where there need be none: the array must not change later."""
+        return self._backend.shared(np.asarray(array, dtype))
+
     def data(
         self,
         X: NDArray[Any],
@@ -105,7 +109,7 @@ class Program:
         dtype = "uint8" if X.dtype == np.uint8 else "float32"
         categories = None if nominal is None else self.put_all(find_categories(X, nominal))
         weights = None if row_weights is None else self.put(row_weights, "float32")
-        return Data(self.put(X, dtype), self.put(y, "int32"), categories, weights)
+        return Data(self.share(X, dtype), self.share(y, "int32"), categories, weights)
 
     def inputs(self, *arrays: NDArray[Any]) -> Inputs:
         """Put what differs between members on the device, in the order of :class:`Inputs`."""
@@ -222,7 +226,7 @@ class RowBlocks:
     def __init__(
         self,
         program: Program,
-        rows: Sequence[NDArray[np.int32]],
+        rows: Sequence[NDArray[np.integer]],
         block: int,
         shares: Sequence[NDArray[np.float64]] | None = None,
     ) -> None:
@@ -230,25 +234,25 @@ class RowBlocks:
 
         Args:
             program: The compiled forward pass.
-            rows: int32 positions of each member's rows.
+            rows: Positions of each member's rows.
             block: Rows of a forward pass.
             shares: The weight of each row in its member's loss; 0 when None, and for padding.
         """
         self.sizes = [len(r) for r in rows]
         self._program = program
         blocks = max(1, -(-max(self.sizes) // block))
-        padded = np.zeros((len(rows), blocks * block), np.int32)
-        weights = np.zeros(padded.shape, np.float32)
-        for member, size in enumerate(self.sizes):
-            padded[member, :size] = rows[member]
-            if shares is not None:
-                weights[member, :size] = shares[member]
-        self._blocks = [
-            (program.put(part, "int32"), program.put(weight, "float32"))
-            for part, weight in zip(
-                np.split(padded, blocks, axis=1), np.split(weights, blocks, axis=1), strict=True
-            )
-        ]
+        no_share = program.put(np.zeros((len(rows), block)), "float32")
+        self._blocks = []
+        for start in range(0, blocks * block, block):
+            part = np.zeros((len(rows), block), np.int32)
+            weights = np.zeros(part.shape, np.float32)
+            for member, size in enumerate(self.sizes):
+                end = min(block, max(0, size - start))
+                part[member, :end] = rows[member][start : start + end]
+                if shares is not None:
+                    weights[member, :end] = shares[member][start : start + end]
+            share = no_share if shares is None else program.share(weights, "float32")
+            self._blocks.append((program.share(part, "int32"), share))
 
     def probabilities(
         self, weights: Weights, data: Data, inputs: Inputs
@@ -275,7 +279,7 @@ class RowBlocks:
 
 
 def loss_shares(
-    rows: NDArray[np.int32],
+    rows: NDArray[np.integer],
     y: NDArray[np.int32],
     kind: Literal["balanced", "natural"],
     row_weights: RowWeights = None,

@@ -28,8 +28,12 @@ from remix_study.training.epoch_plans import (
 )
 from remix_study.training.members import Member, OnEpoch, Outcome
 from remix_study.training.program import RowBlocks, loss_shares
-from remix_study.training.stacks import program_key
+from remix_study.training.stacks import has_accelerator, program_key
 from remix_study.training.stopping import StoppingSchedule
+
+# Rows of a stack's epoch up to which the next one's plan is drawn while it trains. With more on a
+# CPU the stacks keep all cores busy, and two plans may take as much memory as the table.
+_MOST_ROWS_AHEAD = 1 << 18
 
 T = TypeVar("T")
 
@@ -200,6 +204,8 @@ class StackTrainer:
                 if not schedule.running.any():
                     break
                 rates = program.per_member(schedule.rates)
+                # Before the next one is drawn.
+                del planned
         self.weights = best if watched else weights
         return self._outcomes(present, schedule, epochs, summary)
 
@@ -209,7 +215,9 @@ class StackTrainer:
             rows = self._data.y, problem.n_classes, self._data.weights
             return prefetch(device_plans(planner, *rows, jit=problem.jit))
         rows = problem.y, problem.n_classes, problem.row_weights
-        return prefetch(host_plans(planner, running, *rows))
+        plans = host_plans(planner, running, *rows)
+        is_large = planner.rows.rows.size > _MOST_ROWS_AHEAD and not has_accelerator()
+        return plans if is_large else prefetch(plans)
 
     def _reuse(self, kind: str, rows: list[Any], make: Callable[[], T], shape: Any) -> T:
         """Return what was made of the members' rows in an earlier trial, else make it now."""

@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from remix_study.data import preprocessing
 from remix_study.data.arrays import from_arrays
 from remix_study.data.folds import make_folds
-from remix_study.data.preprocessing import CLIP, fit_preprocessing
+from remix_study.data.preprocessing import CLIP, PreparedRows, fit_preprocessing
 from remix_study.data.problems import make_problem
 from remix_study.training.members import make_members
 
@@ -162,3 +162,14 @@ def test_single_precision_is_kept_and_prepared_as_its_values_in_double() -> None
 def test_a_problem_with_all_rows_shares_them_with_its_data_set() -> None:
     problem = make_problem(from_arrays(np.arange(20.0).reshape(10, 2), [0] * 6 + [1] * 4))
     assert problem.X is problem.dataset.X
+
+
+def test_rows_that_are_prepared_when_they_are_read_are_the_same() -> None:
+    X, row_sets = difficult_features(), training_rows()
+    preprocessing = fit_preprocessing(X, row_sets)
+    positions = np.random.default_rng(2).integers(90, size=(4, 5))
+    for member, train in enumerate(row_sets):
+        rows = PreparedRows(preprocessing, member, X, train)
+        prepared = preprocessing.apply(member, X[train])
+        assert rows.shape == prepared.shape
+        np.testing.assert_array_equal(rows[positions], prepared[positions])

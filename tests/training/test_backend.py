@@ -6,8 +6,11 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
+from remix_study.data.aligned import aligned_empty
+from remix_study.training import backend
 from remix_study.training.backend import hidden_stderr
 
 
@@ -68,3 +71,29 @@ def test_a_backend_that_cannot_train_is_refused(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
     with pytest.raises(UsageError, match="KERAS_BACKEND"):
         load_networks()
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "jax"])
+@pytest.mark.parametrize("dtype", [np.float32, np.int32, np.uint8])
+def test_a_program_on_a_cpu_reads_the_memory_of_an_array(name, dtype):
+    pytest.importorskip(name)
+    library = backend._BACKENDS[name]()
+    if library.has_accelerator():
+        pytest.skip("an accelerator has memory of its own")
+    rows = aligned_empty((50, 3), dtype)
+    rows[:] = np.arange(150).reshape(50, 3) % 100
+    # As those of a data set are.
+    rows.flags.writeable = False
+    on_device = library.shared(rows)
+    np.testing.assert_array_equal(np.asarray(on_device), rows)
+    rows.flags.writeable = True
+    rows[2, 1] = 111
+    assert np.asarray(on_device)[2, 1] == 111
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "jax"])
+def test_an_array_that_begins_elsewhere_is_copied(name):
+    pytest.importorskip(name)
+    rows = aligned_empty((50, 4), np.float32)[:, 1:]
+    rows[:] = np.arange(150).reshape(50, 3)
+    np.testing.assert_array_equal(np.asarray(backend._BACKENDS[name]().shared(rows)), rows)
