@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if signals.received is None:
             raise
         print("remix-study: stopped; run the same command to go on", file=sys.stderr)
-        return end_process(128 + signals.received)
+        return end_process(128 + signals.received, is_program=arguments is None)
 
 
 def parser() -> Parser:

@@ -83,18 +83,25 @@ def _serve(calls: queue.SimpleQueue[_Call]) -> None:
         calls.get().run()
 
 
-def end_process(code: int) -> int:
+def end_process(code: int, *, is_program: bool) -> int:
     """The exit code of a process that a signal stopped; ends it here if a call goes on.
 
     Python would wait for the threads of a call that was left behind, and a compilation cannot be
     broken off. Files and databases must be closed before.
+
+    Args:
+        code: The exit code.
+        is_program: Whether the process is the program's own, which then ends here in any case:
+            to take down TensorFlow in order takes Python seconds.
     """
     end = time.monotonic() + _LEAVE_SECONDS
     try:
-        is_done = all(call.is_done.wait(max(0.0, end - time.monotonic())) for call in _abandoned)
+        has_ended = not is_program and all(
+            call.is_done.wait(max(0.0, end - time.monotonic())) for call in _abandoned
+        )
     except KeyboardInterrupt:
-        is_done = False
-    if not is_done:
+        has_ended = False
+    if not has_ended:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

@@ -36,7 +36,7 @@ def test_a_signal_is_raised_while_the_call_goes_on():
     # The next call does not wait for the one that was left behind.
     assert in_background(lambda: 3) == 3
     has_ended.set()
-    assert end_process(130) == 130
+    assert end_process(130, is_program=False) == 130
 
 
 def test_a_process_ends_although_a_call_goes_on():
@@ -50,7 +50,21 @@ def test_a_process_ends_although_a_call_goes_on():
         "        in_background(lambda: time.sleep(100))\n"
         "except Stopped as stopped:\n"
         "    print('closed')\n"
-        "    raise SystemExit(end_process(stopped.exit_code))\n"
+        "    raise SystemExit(end_process(stopped.exit_code, is_program=False))\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (process.returncode, process.stdout) == (130, "closed\n")
+
+
+def test_a_program_that_a_signal_stopped_does_not_wait_for_python_to_clean_up():
+    program = (
+        "import atexit, time\n"
+        "from remix_study.study.background import end_process\n"
+        "atexit.register(time.sleep, 100)\n"
+        "print('closed')\n"
+        "end_process(130, is_program=True)\n"
     )
     process = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
