@@ -46,7 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if signals.received is None:
             raise
         print("remix-study: stopped; run the same command to go on", file=sys.stderr)
-        return end_process(128 + signals.received, is_program=arguments is None)
+        if arguments is None:
+            end_process(128 + signals.received)
+        return 128 + signals.received
 
 
 def parser() -> Parser:

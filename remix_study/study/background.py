@@ -10,9 +10,8 @@ import os
 import queue
 import sys
 import threading
-import time
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 from remix_study.study.signals import Signals
 
@@ -20,8 +19,6 @@ T = TypeVar("T")
 
 # Seconds between two looks at the call: a signal that another thread got does not end the wait.
 _POLL_SECONDS = 0.2
-# Seconds that a call which was left behind has to end by itself.
-_LEAVE_SECONDS = 2.0
 
 
 class _Call:
@@ -44,7 +41,6 @@ class _Call:
 # One thread for all calls, as Keras keeps some of its state by thread. Another takes its place
 # where a call was left behind in it.
 _calls: list[queue.SimpleQueue[_Call]] = []
-_abandoned: list[_Call] = []
 
 
 def in_background(function: Callable[[], T], signals: Signals | None = None) -> T:
@@ -70,7 +66,6 @@ def in_background(function: Callable[[], T], signals: Signals | None = None) -> 
             if signals is not None:
                 signals.check()
     except BaseException:
-        _abandoned.append(call)
         _calls.clear()
         raise
     if call.error is not None:
@@ -83,26 +78,12 @@ def _serve(calls: queue.SimpleQueue[_Call]) -> None:
         calls.get().run()
 
 
-def end_process(code: int, *, is_program: bool) -> int:
-    """The exit code of a process that a signal stopped; ends it here if a call goes on.
+def end_process(code: int) -> NoReturn:
+    """End the program that a signal stopped; files and databases must be closed before.
 
-    Python would wait for the threads of a call that was left behind, and a compilation cannot be
-    broken off. Files and databases must be closed before.
-
-    Args:
-        code: The exit code.
-        is_program: Whether the process is the program's own, which then ends here in any case:
-            to take down TensorFlow in order takes Python seconds.
+    Python would wait for the threads of a call that was left behind, such as a compilation, which
+    cannot be broken off; and to take down TensorFlow in order takes seconds.
     """
-    end = time.monotonic() + _LEAVE_SECONDS
-    try:
-        has_ended = not is_program and all(
-            call.is_done.wait(max(0.0, end - time.monotonic())) for call in _abandoned
-        )
-    except KeyboardInterrupt:
-        has_ended = False
-    if not has_ended:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    return code
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

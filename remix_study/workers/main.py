@@ -97,7 +97,7 @@ def main() -> int:
     except (KeyboardInterrupt, Exception):
         if signals.received is None:
             raise
-        return end_process(128 + signals.received, is_program=True)
+        end_process(128 + signals.received)
 
 
 def _reserve_standard_output() -> BinaryIO:

@@ -11,8 +11,7 @@ import time
 
 import pytest
 
-from remix_study.study import background
-from remix_study.study.background import end_process, in_background
+from remix_study.study.background import in_background
 from remix_study.study.signals import Signals, Stopped
 
 
@@ -36,43 +35,23 @@ def test_a_signal_is_raised_while_the_call_goes_on():
     # The next call does not wait for the one that was left behind.
     assert in_background(lambda: 3) == 3
     has_ended.set()
-    assert end_process(130, is_program=False) == 130
 
 
-def test_a_process_ends_although_a_call_goes_on():
+def test_a_program_waits_neither_for_a_call_nor_for_python_to_clean_up():
     program = (
-        "import os, signal, sys, threading, time\n"
+        "import atexit, os, signal, threading, time\n"
         "from remix_study.study.background import end_process, in_background\n"
         "from remix_study.study.signals import Signals, Stopped\n"
+        "atexit.register(time.sleep, 100)\n"
         "threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
         "try:\n"
         "    with Signals().installed():\n"
         "        in_background(lambda: time.sleep(100))\n"
         "except Stopped as stopped:\n"
         "    print('closed')\n"
-        "    raise SystemExit(end_process(stopped.exit_code, is_program=False))\n"
+        "    end_process(stopped.exit_code)\n"
     )
     process = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
     )
     assert (process.returncode, process.stdout) == (130, "closed\n")
-
-
-def test_a_program_that_a_signal_stopped_does_not_wait_for_python_to_clean_up():
-    program = (
-        "import atexit, time\n"
-        "from remix_study.study.background import end_process\n"
-        "atexit.register(time.sleep, 100)\n"
-        "print('closed')\n"
-        "end_process(130, is_program=True)\n"
-    )
-    process = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert (process.returncode, process.stdout) == (130, "closed\n")
-
-
-@pytest.fixture(autouse=True)
-def _no_calls_left():
-    yield
-    background._abandoned.clear()
