@@ -17,6 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 HIDDEN = (128, 64)
+STRATEGIES = ("remix", "baseline", "smote")
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 _MIB = 2**20
 
@@ -71,7 +72,7 @@ def make_task(data: Any, batch: int, folds: int, epochs: int) -> Any:
         start_from_epoch = 0
         patience = {epochs}
         [search.space]
-        strategy = ["baseline", "remix"]
+        strategy = {list(STRATEGIES)}
         """
     )
     return prepare_tasks(study, data)[0]
@@ -170,7 +171,7 @@ def main() -> None:
     report("folds")
     task.members.features()
     report("preprocessing")
-    for strategy in ("remix", "baseline"):
+    for strategy in STRATEGIES:
         ms = epoch_times(task, strategy)
         report(f"{strategy}, {ms:.0f} ms per fold and epoch")
     if options.keras:
