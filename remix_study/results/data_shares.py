@@ -45,9 +45,10 @@ def scores_at_data_shares(
         p = to_prior(to_prior(p, *form.moves.get(place, _SAME)), shares[place], of_data[place])
         scores = score(y, p, p.shape[1], asked, sample_weight=weights, costs=costs)
         # A threshold has adapted to the shares already.
-        kept = CLASS_METRICS if form.name == "threshold" else ()
+        adapted = CLASS_METRICS if form.name == "threshold" else ()
         rows[place] = {
-            str(m): stored[m][place] if m in kept else scores.get(str(m), np.nan) for m in stored
+            str(m): stored[m][place] if m in adapted else scores.get(str(m), np.nan)
+            for m in stored
         }
     return pd.DataFrame.from_dict(rows, orient="index").set_index(stored.index) if rows else stored
 

@@ -48,6 +48,10 @@ class Curves:
     slope: Floats
     power: Floats
 
+    def of_method(self, place: int) -> Curves:
+        """Those of the method at a place of the last dimension."""
+        return Curves(self.level[..., place], self.slope[..., place], self.power[..., place])
+
     def at(self, ratio: float) -> Floats:
         """Scores with this many times the rare rows."""
         return self.level + self.slope * growth(ratio, self.power)
@@ -73,7 +77,8 @@ def fit_curves(scores: Floats, ratios: Floats) -> Curves:
     for power in POWERS:
         x = growth(ratios, power)
         centred = x - x.mean()
-        slope = np.maximum((scores * centred).sum(axis=-1) / (centred**2).sum(), 0)
+        # One share alone has no slope.
+        slope = np.maximum((scores * centred).sum(axis=-1) / ((centred**2).sum() or 1), 0)
         level = scores.mean(axis=-1) - slope * x.mean()
         squares = ((scores - level[..., None] - slope[..., None] * x) ** 2).sum(axis=-1)
         fit = np.stack([level, slope, np.full_like(level, power)])

@@ -40,6 +40,9 @@ from remix_study.seeds import derive_seed
 FURTHEST = 2.0
 """Times the rare rows that there are: beyond that a curve says nothing."""
 
+FEWEST_SHARES = 2
+"""Different numbers of rare rows that are too few for a curve."""
+
 
 @dataclass(frozen=True)
 class Worth:
@@ -76,6 +79,7 @@ class RareCurve:
         worth: In rare rows; None of the baseline itself.
         doubled: Change of the score with twice the rare rows, read off the curve; NaN without
             an interval.
+        curve: Fitted to the means, better when higher.
     """
 
     form: Form
@@ -97,6 +101,7 @@ class RareRows:
     """The curves of one problem, by metric; rare rows are counted over all rare classes."""
 
     comparison: Comparison
+    chosen: Form
     n_rare: int
     curves: Mapping[str, tuple[RareCurve, ...]]
     apart: tuple[MoreRows, ...]
@@ -113,6 +118,12 @@ class RareRows:
             )
             for metric, curves in self.curves.items()
         }
+
+    @property
+    def has_chosen(self) -> bool:
+        """Whether the method of the decision was trained with fewer rare rows."""
+        curves = next(iter(self.curves.values()))
+        return any(curve.form.method.run == self.chosen.method.run for curve in curves)
 
     def sure_ratio(self, metric: str) -> float:
         """Times the rare rows with which the baseline is surely as good as every method here.
@@ -142,7 +153,8 @@ def compare_rare_rows(decision: Decision, frames: StudyFrames) -> RareRows | Non
     counts: Mapping[str, int] = comparison.info["counts"]
     n_rare = sum(counts[name] for name in comparison.info["minority"])
     curves = {metric: _curves(comparison, metric, forms) for metric in decision.objectives}
-    return RareRows(comparison, n_rare, curves, tuple(rows_to_tell_apart(decision)))
+    apart = tuple(rows_to_tell_apart(decision))
+    return RareRows(comparison, decision.chosen, n_rare, curves, apart)
 
 
 Sized = tuple[Form, Mapping[float, pd.DataFrame]]
@@ -185,56 +197,36 @@ def _forms(
 
 def _curves(comparison: Comparison, metric: str, forms: Sequence[Sized]) -> tuple[RareCurve, ...]:
     frames = [
-        pd.DataFrame({ratio: scores[metric] for ratio, scores in by_ratio.items()}).sort_index(
-            axis=1
-        )
+        pd.DataFrame({ratio: scores[metric] for ratio, scores in sorted(by_ratio.items())})
         for _, by_ratio in forms
     ]
     joined = pd.concat(frames, axis=1, keys=range(len(frames)), join="inner").dropna()
     sign, ratios = better_sign(metric), np.array(frames[0].columns, np.float64)
     scores = sign * joined.to_numpy(np.float64).reshape(len(joined), len(forms), len(ratios))
-    fitted = fit_curves(scores.mean(axis=0), ratios)
-    has_draws = len(joined) >= FEWEST_FOLDS and not math.isnan(comparison.ratio)
-    draws = drawn = None
-    if has_draws:
+    draws = None
+    if len(joined) >= FEWEST_FOLDS and not math.isnan(comparison.ratio):
         study_seed = (comparison.definition or {}).get("study", {}).get("seed", 0)
         seed = derive_seed(int(study_seed), comparison.problem, metric, "rare rows")
         draws = draw_means(scores, comparison.ratio, seed)
-        drawn = fit_curves(draws, ratios)
-    plain = next((at for at, (form, _) in enumerate(forms) if _is_baseline(form)), None)
-    reason = _reason(comparison, metric, forms, plain, draws, ratios)
+    fitted = fit_curves(scores.mean(axis=0), ratios)
+    drawn = None if draws is None else fit_curves(draws, ratios)
+    places = (at for at, (form, _) in enumerate(forms) if form.method.strategy == "baseline")
+    baseline = next(places, None)
+    reason = _reason(comparison, metric, forms, baseline, draws, ratios)
     curves = []
     for at, (form, _) in enumerate(forms):
-        worth = None
-        if at != plain:
-            worth = Worth(reason=reason)
-            if not reason and drawn is not None and plain is not None:
-                worth = _worth(
-                    _one(fitted, plain),
-                    _one(drawn, plain),
-                    _one(fitted, at).level,
-                    _one(drawn, at).level,
-                    float(ratios[0]),
-                )
+        worth = None if at == baseline else Worth(reason=reason)
+        if worth and not reason and drawn is not None and baseline is not None:
+            worth = _worth(fitted, drawn, at, baseline, float(ratios[0]))
+        frame, curve = frames[at].loc[joined.index], fitted.of_method(at)
         doubled = (math.nan, math.nan, math.nan)
         if drawn is not None:
-            gains = sign * (_one(drawn, at).at(FURTHEST) - _one(drawn, at).level)
-            gain = float(sign * (_one(fitted, at).at(FURTHEST) - _one(fitted, at).level))
-            doubled = (gain, *_ends(gains))
-        frame = frames[at].loc[joined.index]
+            gains = drawn.of_method(at).at(FURTHEST) - drawn.of_method(at).level
+            gain = float(curve.at(FURTHEST) - curve.level)
+            doubled = (sign * gain, *_ends(sign * gains))
         means = tuple(score_interval(metric, frame[r], comparison.ratio) for r in frame)
-        curves.append(
-            RareCurve(form, metric, tuple(ratios), frame, means, worth, doubled, _one(fitted, at))
-        )
+        curves.append(RareCurve(form, metric, tuple(ratios), frame, means, worth, doubled, curve))
     return tuple(curves)
-
-
-def _is_baseline(form: Form) -> bool:
-    return form.method.strategy == "baseline"
-
-
-def _one(curves: Curves, at: int) -> Curves:
-    return Curves(curves.level[..., at], curves.slope[..., at], curves.power[..., at])
 
 
 def _ends(draws: Floats) -> tuple[float, float]:
@@ -247,15 +239,17 @@ def _reason(
     comparison: Comparison,
     metric: str,
     forms: Sequence[Sized],
-    plain: int | None,
+    baseline: int | None,
     draws: Floats | None,
     ratios: Floats,
 ) -> str:
     """Why nobody can tell what methods are worth; "" where one can."""
-    if plain is None:
+    if baseline is None:
         return "no baseline was trained with fewer rare rows"
-    baseline, by_ratio = forms[plain]
-    untrained = comparison.untrained(baseline.method.label)
+    form, by_ratio = forms[baseline]
+    if len(ratios) <= FEWEST_SHARES:
+        return "folds have too few rare training rows to leave some out"
+    untrained = comparison.untrained(form.method.label)
     if untrained:
         return f"the baseline did not train on {untrained.n_folds} of {untrained.folds} folds"
     if (by_ratio[1.0][metric] == find_metric(metric).worst).mean() > 0.5:
@@ -264,24 +258,21 @@ def _reason(
         if math.isnan(comparison.ratio):
             return "the test part is given once, so there are no draws of it"
         return f"{len(by_ratio[1.0])} folds are too few for an interval"
-    if has_slope(draws, ratios)[plain] < SURE:
+    if has_slope(draws, ratios)[baseline] < SURE:
         return "the baseline’s score does not surely get better with more rare rows"
     return ""
 
 
-def _worth(
-    plain: Curves, drawn: Curves, score: Floats, drawn_scores: Floats, least: float
-) -> Worth:
-    """What a score is worth, between the smallest share and `FURTHEST`."""
+def _worth(fitted: Curves, drawn: Curves, at: int, baseline: int, least: float) -> Worth:
+    """What a method is worth, between the smallest share and `FURTHEST`."""
 
     def bounded(ratio: float) -> float:
         return math.inf if ratio > FURTHEST else 0.0 if ratio < least else ratio
 
-    ratio = bounded(float(plain.reach(score)))
-    low, high = map(bounded, _ends(drawn.reach(drawn_scores)))
+    def needed(curves: Curves) -> Floats:
+        return curves.of_method(baseline).reach(curves.of_method(at).level)
+
+    low, high = map(bounded, _ends(needed(drawn)))
     if (low, high) == (0.0, math.inf):
-        reason = (
-            "its interval holds everything from less than the smallest share to more than twice"
-        )
-        return Worth(ratio, low, high, reason)
-    return Worth(ratio, low, high)
+        return Worth(reason="its interval goes from below the smallest share to more than twice")
+    return Worth(bounded(float(needed(fitted))), low, high)

@@ -80,15 +80,15 @@ def _times_needed(
         ratio, region = decision.comparison.ratio, decision.regions[metric]
         return compare(scores, of_chosen, metric, ratio, narrower, region)
 
-    def is_told(times: float) -> bool:
+    def has_word(times: float) -> bool:
         return word_of(posterior(times)) != "cannot tell"
 
-    if posterior(1.0) is None or is_told(1.0):
+    if posterior(1.0) is None or has_word(1.0):
         return None
-    if not is_told(MOST_TIMES):
+    if not has_word(MOST_TIMES):
         return math.inf
     low, high = 1.0, MOST_TIMES
     while high - low > 0.01:
         middle = (low + high) / 2
-        low, high = (low, middle) if is_told(middle) else (middle, high)
+        low, high = (low, middle) if has_word(middle) else (middle, high)
     return high

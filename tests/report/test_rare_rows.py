@@ -15,14 +15,16 @@ RATIOS = (0.25, 0.5, 0.75, 1.0)
 
 
 def curve_of(label: str, worth: Worth | None) -> SimpleNamespace:
-    form, doubled = SimpleNamespace(label=label), (0.02, 0.01, 0.03)
+    form = SimpleNamespace(label=label, method=SimpleNamespace(label=label, run=label))
+    doubled = (0.02, 0.01, 0.03)
     return SimpleNamespace(form=form, metric="g_mean", ratios=RATIOS, worth=worth, doubled=doubled)
 
 
-def sentences(*worths: Worth, more: tuple[MoreRows, ...] = ()) -> str:
+def sentences(*worths: Worth, more: tuple[MoreRows, ...] = (), chosen: str = "method 1") -> str:
     curves = [curve_of("baseline", None)]
     curves += [curve_of(f"method {place}", worth) for place, worth in enumerate(worths, start=1)]
-    part = RareRows(SimpleNamespace(name="p"), 100, {"g_mean": tuple(curves)}, more)
+    form = curve_of(chosen, None).form
+    part = RareRows(SimpleNamespace(name="p"), form, 100, {"g_mean": tuple(curves)}, more)
     return SENTENCES.text("rare_rows.block", part, FURTHEST)
 
 
@@ -77,3 +79,9 @@ def test_a_reason_stands_alone():
 def test_what_tells_two_methods_apart(times, repeats, sentence):
     more = MoreRows("remix (0.1)", "balance", "g_mean", times, repeats)
     assert sentence in sentences(Worth(1.6, 1.2, 1.9), more=(more,))
+
+
+def test_a_chosen_method_that_is_not_compared_is_named():
+    text = sentences(Worth(1.6, 1.2, 1.9), chosen="balance")
+    assert "balance, which the decision names, is not among these methods" in text
+    assert "is not among" not in sentences(Worth(1.6, 1.2, 1.9))

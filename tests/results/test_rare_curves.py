@@ -77,3 +77,8 @@ def test_draws_have_the_corrected_covariance_and_keep_folds_paired():
 def test_the_share_of_draws_that_rise():
     draws = np.stack([RATIOS, RATIOS, RATIOS, -RATIOS])[:, None]
     assert has_slope(draws, RATIOS) == pytest.approx([0.75])
+
+
+def test_one_share_alone_is_flat():
+    fit = fit_curves(np.array([0.7]), np.array([1.0]))
+    assert (fit.level, fit.slope) == (0.7, 0)

@@ -105,6 +105,7 @@ def test_a_method_is_worth_the_rows_that_the_baseline_needs_for_its_score(here, 
     assert entry["rare_rows"]["rare_rows"] == 174
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("storage")
 def test_nobody_can_tell_where_the_baseline_does_not_get_better(here, monkeypatch):
     curves = {"baseline": lambda _: 0.7, "remix": lambda ratio: 0.75 + 0.01 * ratio}
@@ -190,3 +191,15 @@ def test_scores_of_fewer_rare_rows_are_those_at_the_shares_of_the_data():
     assert (kept["g_mean"], kept["brier"]) == pytest.approx((few["g_mean"], full["brier"]))
     equal = replace(form, name="equal shares", prior="equal")
     assert scores_at_data_shares(part, equal, folds["all"], read) is form.scores["test"]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("storage")
+def test_nobody_can_tell_from_a_single_rare_training_row(here, monkeypatch):
+    curves = {"baseline": lambda _: 0.7, "remix": lambda _: 0.75}
+    train_along_curves(monkeypatch.setattr, curves)
+    few = STUDY.replace('kind = "binary"', 'kind = "binary"\nimbalance = [0.0025]')
+    (here / "tiny.toml").write_text(few)
+    assert main(["run", "tiny.toml", "--storage", URL]) == 0
+    ((remix,),) = rare_rows_of_study().worths.values()
+    assert "too few rare training rows" in remix.worth.reason

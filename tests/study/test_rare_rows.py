@@ -138,6 +138,7 @@ def test_added_repeats_and_configurations_are_followed():
     assert_clean(DATABASE)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("storage", "simulated")
 def test_a_search_that_follows_the_grid_has_candidates_too():
     then = '[search.then]\nalgorithm = "random"\ntrials = 3\n{}\n[search.then.space]\n'
