@@ -27,7 +27,7 @@ from remix_study.results.aims import COST, Aim, aim_of
 from remix_study.results.comparison import Comparison
 from remix_study.results.cost_curves import CostCurve, cost_curves
 from remix_study.results.effects import Effects, Score
-from remix_study.results.equivalence import Word, compare, if_enough, word_of
+from remix_study.results.equivalence import Word, compare, if_enough, posterior_of, word_of
 from remix_study.results.form_choice import choose, has_scores
 from remix_study.results.form_draws import bootstrap_of_forms
 from remix_study.results.form_summary import form_of
@@ -194,6 +194,15 @@ class Decision:
             return {}
         costs = constant_costs(self.comparison, self.aim.costs).tolist()
         return dict(zip(self.comparison.info["classes"], costs, strict=True))
+
+    @property
+    def against_constant(self) -> Word | None:
+        """How the chosen form compares with the cheaper constant answer; None without costs."""
+        if not self.expected_cost:
+            return None
+        interval = self.expected_cost.interval
+        gap = replace(interval, mean=interval.mean - min(self.constant_costs.values()))
+        return word_of(posterior_of(gap, COST, self.regions[COST]))
 
     def mean(self, form: Form, metric: str) -> Score | None:
         """Mean test score of an entry with its interval; None where it has none."""

@@ -48,6 +48,7 @@ def as_json(decision: Decision, rare_rows: RareRows | None = None) -> dict[str, 
         answer["costs"] = report_keys(decision.comparison.info, "costs")
         answer["expected_cost"] = decision.expected_cost.mean
         answer["cost_of_always"] = dict(decision.constant_costs)
+        answer["against_always"] = decision.against_constant
     if decision.aim.floor:
         answer["floor"] = dict([decision.aim.floor])
     return answer

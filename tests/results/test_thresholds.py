@@ -131,6 +131,7 @@ def test_costs_choose_the_method_and_are_named(frames):
     # One row in twenty is rare.
     assert answer["cost_of_always"] == pytest.approx({"common": 1.0, "rare": 0.95})
     assert answer["expected_cost"] < 0.95
+    assert answer["against_always"] == "better"
     text = str(section([decision]).blocks[0])
     assert "deciding always for common costs 1.000 and" in text
     assert "deciding always for rare costs 0.950" in text
@@ -156,6 +157,14 @@ def test_a_cost_curve_has_the_expected_cost_at_the_costs_that_are_given(frames):
     block = section([decision]).blocks[0]
     assert [picture.name for picture in block.pictures] == ["decision-1", "cost-curve-1"]
     assert len(section([decision_with(frames)]).blocks[0].pictures) == 1
+
+
+def test_a_method_that_is_not_better_than_a_constant_answer_is_said_to_be_so():
+    useless = gaussian_frames(methods=METHODS[:1], distance=0.05)
+    decision = decision_with(useless, costs=COSTS)
+    assert decision.against_constant in ("cannot tell", "worse", "practically equal")
+    words = f"; against deciding always for rare, which costs 0.950: {decision.against_constant}"
+    assert words in headline(decision)
 
 
 def test_right_probabilities_are_decided_at_the_costs_odds(frames):
