@@ -208,7 +208,7 @@ runs = Table(
     Column("finished", String(32), nullable=False),
     # How it was trained: engine_version, trials_in_program, other_workers; of a trial on an outer
     # fold outer_fold, chosen_by and chosen_trial; of one that adds repeats, extends (UUID of the
-    # configuration's first run) and those repeats. NULL in version 1.
+    # configuration's first run) and repeats; with fewer rare rows rare_share. NULL in version 1.
     Column("facts", JSON),
 )
 

@@ -86,7 +86,7 @@ def _picture(place: int, part: RareRows) -> Picture:
         for axes, (metric, curves) in zip(panels, part.curves.items(), strict=True):
             _draw(axes, part, metric, curves)
         handles, labels = panels[0].get_legend_handles_labels()
-        fig.legend(handles, labels, loc="outside lower center", ncols=2, handlelength=1.2)
+        fig.legend(handles, labels, loc="outside upper left", ncols=2, handlelength=1.2)
     alt = f"Test scores over the number of rare rows on {part.comparison.name}."
     return figures.picture_of(fig, f"rare-rows-{place}", alt, wide=len(part.curves) > 1)
 
