@@ -196,6 +196,13 @@ class Decision:
         return dict(zip(self.comparison.info["classes"], costs, strict=True))
 
     @property
+    def lacks_probabilities(self) -> bool:
+        """Whether costs or a floor that the study gives could not choose."""
+        given = aim_of(self.comparison.info)
+        is_plain = self.aim.costs is None and self.aim.floor is None
+        return is_plain and not (given.costs is None and given.floor is None)
+
+    @property
     def against_constant(self) -> Word | None:
         """How the chosen form compares with the cheaper constant answer; None without costs."""
         if not self.expected_cost:
@@ -235,8 +242,8 @@ class Decision:
 
     def shown_metrics(self) -> tuple[str, ...]:
         """Metrics of the decision's table: objectives, core metrics, those of the rare class."""
-        objectives = self.aim.metrics, self.comparison.objectives
-        names = dict.fromkeys((*chain(*objectives), *PUBLISHED_METRICS, *RARE_METRICS))
+        asked = self.aim.metrics, self.comparison.objectives, (self.aim.floor or ())[:1]
+        names = dict.fromkeys((*chain(*asked), *PUBLISHED_METRICS, *RARE_METRICS))
         return tuple(name for name in names if name in self.chosen.scores["test"])
 
 
@@ -267,8 +274,8 @@ def decide(
 
     forms = [_forms_of(comparison, method, probabilities, summaries) for method in methods]
     aim = aim_of(comparison.info)
-    if not all(any(has_scores(form, aim.metrics) for form in of_method) for of_method in forms):
-        # Costs of decisions that neither training stored nor probabilities are there for.
+    if not all(any(_fits(form, aim) for form in of_method) for of_method in forms):
+        # Without probabilities neither costs nor a floor can choose.
         aim = Aim(comparison.objectives)
     decision = Decision(comparison, *choose(comparison, forms, aim.metrics), aim)
     baseline = next((f for f in decision.entries if f.method.strategy == "baseline"), None)
@@ -282,6 +289,11 @@ def _forms_of(
     probabilities: ProbabilityReader | None,
     summaries: Mapping[int, Mapping[str, Any]],
 ) -> list[Form]:
+    """The forms of a method; of a summary the best one, which it holds unless it is as trained."""
     stored = summaries.get(method.run, {}).get("form")
-    forms = forms_of(comparison, method, probabilities)
-    return [*forms, *([form_of(method, stored)] if stored else [])]
+    return [form_of(method, stored)] if stored else forms_of(comparison, method, probabilities)
+
+
+def _fits(form: Form, aim: Aim) -> bool:
+    """Whether a form has the scores, and with a floor the threshold, that an aim asks for."""
+    return has_scores(form, aim.metrics) and (aim.floor is None or form.name == "threshold")

@@ -91,7 +91,8 @@ def _contents(
             contents[reliability.method.run] = {**tables.EMPTY_SUMMARY, "reliability": views}
     for decision in decisions:
         for form in decision.entries:
-            if form.name != "as trained":
+            # Scores of other decisions than those of the largest probability are not stored.
+            if form.name != "as trained" or form.decide:
                 run, stored = form.method.run, form_as_json(form, decision.shown_metrics())
                 contents[run] = {**contents.get(run, tables.EMPTY_SUMMARY), "form": stored}
     return contents

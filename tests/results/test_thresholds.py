@@ -19,6 +19,7 @@ from remix_study.results.aims import Aim
 from remix_study.results.comparison import comparisons
 from remix_study.results.decision import decide
 from remix_study.results.decision_files import as_json
+from remix_study.results.form_summary import form_as_json
 from remix_study.results.forms import forms_of
 from remix_study.results.regions import region_of
 from remix_study.results.thresholds import PooledRows
@@ -250,3 +251,19 @@ def test_costs_without_probabilities_leave_the_objectives(frames):
     decision = decide(comparison, None)
     assert decision.objectives == ("g_mean", "bbs")
     assert "costs" not in as_json(decision)
+    assert "They could not choose" in str(section([decision]).blocks[0])
+
+
+@pytest.mark.parametrize(
+    "tables", [{"costs": COSTS}, {"floor": {"f1": 0.2}}, {"rope": {"bbs": 0.02}}], ids=str
+)
+def test_a_summary_without_probabilities_decides_the_same(frames, tables):
+    whole = decision_with(frames, **tables)
+    stored = {
+        form.method.run: {
+            "form": json.loads(json.dumps(form_as_json(form, whole.shown_metrics())))
+        }
+        for form in whole.entries
+        if form.name != "as trained" or form.decide
+    }
+    assert as_json(decide(whole.comparison, None, stored)) == as_json(whole)
