@@ -12,6 +12,7 @@ from tiny_studies import tiny
 
 from remix_study.cli.main import main
 from remix_study.report.registry import make_context
+from remix_study.results.forms import forms_of
 from remix_study.results.frames import load_frames
 from remix_study.study import runner
 from remix_study.study.kept_probabilities import (
@@ -71,13 +72,19 @@ def blank(_blank):
 
 @pytest.mark.usefixtures("simulated")
 def test_what_is_kept_changes_no_score_and_what_pages_can_compute(here, blank):
-    contexts = {}
+    contexts, forms = {}, {}
     for keep in ("all", "16 bits", "none"):
         shutil.copy(blank, here / DATABASE)
         runner.run(parse_study(text_with(keep), "tiny.toml"), storage=URL)
         engine = open_reader(URL)
         frames = load_frames(engine)
         contexts[keep] = make_context(frames)
+        (comparison,) = contexts[keep].roles.main
+        forms[keep] = [
+            form
+            for method in comparison.methods
+            for form in forms_of(comparison, method, frames.probabilities)
+        ]
         engine.dispose()
         for path in here.glob("x.db*"):
             path.unlink()
@@ -86,14 +93,13 @@ def test_what_is_kept_changes_no_score_and_what_pages_can_compute(here, blank):
     for context in (near, without):
         scores = [c.frames.scores.sort_values(keys)["value"].to_numpy() for c in (exact, context)]
         assert (scores[0] == scores[1]).all()
-    # Corrected methods, and forms with other thresholds, need probabilities.
-    (expected,), (computed,) = exact.roles.main, near.roles.main
-    assert [m.label for m in computed.methods] == [m.label for m in expected.methods]
-    assert len(computed.corrected) == len(expected.corrected) > 0
-    for metric in ("g_mean", "log_loss"):
-        frames_of = [c.scores["test", metric] for c in (expected, computed)]
-        assert np.abs(frames_of[0] - frames_of[1]).max().max() < 0.02
-    assert without.roles.main[0].corrected == ()
+    # Forms with other class shares or thresholds need probabilities.
+    assert [form.label for form in forms["16 bits"]] == [form.label for form in forms["all"]]
+    assert {form.name for form in forms["none"]} == {"as trained"} < {f.name for f in forms["all"]}
+    for of_all, of_near in zip(forms["all"], forms["16 bits"], strict=True):
+        for metric in ("g_mean", "log_loss"):
+            values = [form.scores["test"][metric] for form in (of_all, of_near)]
+            assert np.abs(values[0] - values[1]).max() < 0.02
     assert without.calibrations[0][1] == ()
     assert {form.name for form in without.decisions[0].entries} == {"as trained"}
 
