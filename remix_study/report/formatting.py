@@ -141,4 +141,4 @@ def heading(metric: str) -> str:
 
 def digits(metric: str) -> int:
     """Number of decimals of a metric; one more for metrics near zero."""
-    return 4 if metric in ("brier", "log_loss", "ece", "cwece") else 3
+    return 4 if metric in ("brier", "log_loss", "ece", "cwece", "cost") else 3

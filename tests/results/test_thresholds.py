@@ -134,9 +134,9 @@ def test_costs_choose_the_method_and_are_named(frames):
     assert answer["expected_cost"] < 0.95
     assert answer["against_always"] == "better"
     text = str(section([decision]).blocks[0])
-    assert "deciding always for common costs 1.000 and" in text
-    assert "deciding always for rare costs 0.950" in text
-    assert f"from a probability of {decision.threshold:.3f} on" in text
+    assert "deciding always for common costs 1.0000 and" in text
+    assert "deciding always for rare costs 0.9500" in text
+    assert f"from a probability of {decision.threshold:.3g} on" in text
 
 
 def test_a_cost_curve_has_the_expected_cost_at_the_costs_that_are_given(frames):
@@ -164,7 +164,7 @@ def test_a_method_that_is_not_better_than_a_constant_answer_is_said_to_be_so():
     useless = gaussian_frames(methods=METHODS[:1], distance=0.05)
     decision = decision_with(useless, costs=COSTS)
     assert decision.against_constant in ("cannot tell", "worse", "practically equal")
-    words = f"; against deciding always for rare, which costs 0.950: {decision.against_constant}"
+    words = f"; against deciding always for rare, which costs 0.9500: {decision.against_constant}"
     assert words in headline(decision)
 
 
