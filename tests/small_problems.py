@@ -56,8 +56,8 @@ class SmallProblem:
         **options,
     ):
         """An engine without preprocessing, on a kept program unless ``fresh``."""
-        if name == "mlp":
-            options = {"hidden": list(hidden), "dropout": dropout}
+        if name in ("mlp", "tabm"):
+            options |= {"hidden": list(hidden), "dropout": dropout}
         stack = (stack or len(members)) if name == "mlp" else 1
         key = (name, stack, self.X.shape, self.n_classes, repr(options))
         if fresh or key not in _PROGRAMS:

@@ -18,6 +18,7 @@ from remix_study.models.networks import (
     default_padding,
     hidden_widths,
 )
+from remix_study.models.tabm import build_tabm
 from remix_study.studyfile.model_options import BUILT_IN_MODELS
 
 
@@ -33,7 +34,8 @@ def build_network(
     """Build the network that a study file names.
 
     Args:
-        name: ``mlp``, ``cnn``, ``package.module:function`` or a name registered as an entry point.
+        name: ``mlp``, ``tabm``, ``cnn``, ``package.module:function`` or a name registered as an
+            entry point.
         stack: Members to train at once; only ``mlp`` stacks members, others train one at a time.
         input_shape: Shape of one row.
         n_classes: Number of classes.
@@ -46,6 +48,8 @@ def build_network(
     check_input_shape(name, input_shape)
     if name == "mlp":
         return build_mlp(stack, input_shape[0], n_classes, **options)
+    if name == "tabm":
+        return build_tabm(input_shape[0], n_classes, **options)
     if name == "cnn":
         return build_cnn(input_shape, n_classes, **options)
     return build_custom(name, input_shape, n_classes, options, allow_plugins=allow_plugins)
@@ -61,7 +65,7 @@ def resolved_options(
     if name not in BUILT_IN_MODELS:
         return dict(options)
     values = msgspec.to_builtins(msgspec.convert(options, BUILT_IN_MODELS[name]))
-    if name == "mlp":
+    if "hidden" in values:
         values["hidden"] = hidden_widths(values["hidden"], input_shape[0], n_classes)
         return values  # type: ignore[no-any-return]
     values["filters"] = values["filters"] or DEFAULT_FILTERS
@@ -76,11 +80,11 @@ def check_input_shape(name: str, input_shape: tuple[int, ...]) -> None:
         UsageError: It does not; the message says which network to take.
     """
     has_images = len(input_shape) == 3
-    if has_images and name == "mlp":
+    if has_images and name in ("mlp", "tabm"):
         size = " x ".join(map(str, input_shape))
         raise UsageError(
-            f'model "mlp" takes tables, and these are images of {size}: set model.name to "cnn", '
-            "or to a network of your own"
+            f'model "{name}" takes tables, and these are images of {size}: set model.name to '
+            '"cnn", or to a network of your own'
         )
     if not has_images and name == "cnn":
         raise UsageError(

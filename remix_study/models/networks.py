@@ -38,6 +38,8 @@ class Network:
         has_logits: Whether the output is logits; otherwise it is probabilities.
         initial_weights: Returns the weights of one member for its seed, in the order of
             ``train.weights`` and without the member axis.
+        heads: Outputs of ``train`` for a row. If there are more than one, they are logits
+            (batch, heads, columns) with a loss each, and ``infer`` averages their probabilities.
     """
 
     train: Any
@@ -49,6 +51,7 @@ class Network:
     has_logits: bool
     initial_weights: Callable[[int], Weights]
     is_mapped: bool = False
+    heads: int = 1
 
     @property
     def has_member_axis(self) -> bool:

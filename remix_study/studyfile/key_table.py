@@ -20,7 +20,12 @@ from remix_study.studyfile.estimators import EstimatorTable
 from remix_study.studyfile.features import Features
 from remix_study.studyfile.given_split import GivenSplit
 from remix_study.studyfile.metric_keys import Decision, OwnMetric, ReportKeys
-from remix_study.studyfile.model_options import CnnOptions, MlpOptions, RotateShiftOptions
+from remix_study.studyfile.model_options import (
+    CnnOptions,
+    MlpOptions,
+    RotateShiftOptions,
+    TabmOptions,
+)
 from remix_study.studyfile.parsing import StudyTable
 from remix_study.studyfile.schema import (
     PRESETS,
@@ -45,6 +50,11 @@ _SECTIONS: tuple[tuple[str, str, tuple[type[Struct], ...]], ...] = (
     ("[cv]", "", (CrossValidation,)),
     ("[model]", "A network of your own has the options that its function takes.", (Model,)),
     ('[model] with name = "mlp"', "", (MlpOptions,)),
+    (
+        '[model] with name = "tabm"',
+        "TabM (Gorishniy et al., 2025): many networks in one, trained one fold after the other.",
+        (TabmOptions,),
+    ),
     ('[model] with name = "cnn"', "", (CnnOptions,)),
     ("[features]", "", (Features,)),
     ("[augmentation]", "", (Augmentation, RotateShiftOptions)),

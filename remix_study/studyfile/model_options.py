@@ -21,6 +21,9 @@ DEFAULT_HIDDEN = (128, 64)
 DEFAULT_DROPOUT = 0.1
 """Share of units that the network ``mlp`` drops (the paper's)."""
 
+DEFAULT_HEADS = 16
+"""Heads of the network ``tabm`` (half as many as the paper's, for CPUs)."""
+
 DEFAULT_DENSE_UNITS = 64
 """Units of the dense layer of the network ``cnn`` (the authors' code)."""
 
@@ -52,6 +55,18 @@ class MlpOptions(Struct, frozen=True, forbid_unknown_fields=True):
     dropout: Annotated[float, Meta(ge=0, lt=1)] = DEFAULT_DROPOUT
 
 
+class TabmOptions(MlpOptions, frozen=True, forbid_unknown_fields=True):
+    """Options of the network ``tabm``.
+
+    Attributes:
+        hidden: As of ``mlp``.
+        dropout: Share of units dropped after each hidden layer.
+        heads: Networks that share all weights but adapters of each unit and output layers.
+    """
+
+    heads: Annotated[int, Meta(ge=2, le=100)] = DEFAULT_HEADS
+
+
 class CnnOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """Options of the network ``cnn``.
 
@@ -80,7 +95,11 @@ class RotateShiftOptions(Struct, frozen=True, forbid_unknown_fields=True):
     fill: Literal["nearest", "constant", "reflect", "wrap"] = DEFAULT_FILL
 
 
-BUILT_IN_MODELS: dict[str, type[Struct]] = {"mlp": MlpOptions, "cnn": CnnOptions}
+BUILT_IN_MODELS: dict[str, type[Struct]] = {
+    "mlp": MlpOptions,
+    "tabm": TabmOptions,
+    "cnn": CnnOptions,
+}
 """Options of each built-in network, by its name."""
 
 BUILT_IN_AUGMENTATION = Augmentation().name

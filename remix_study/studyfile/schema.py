@@ -97,7 +97,7 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True):
     """The network, its builder's options, and how features enter it.
 
     Attributes:
-        name: ``mlp`` for tables, ``cnn`` for images, or ``package.module:function``.
+        name: ``mlp`` or ``tabm`` for tables, ``cnn`` for images, or ``package.module:function``.
         options: The other keys of the table.
         ensemble: Networks of a fold, from seeds of their own; their probabilities are averaged.
         features: The table ``[features]``.

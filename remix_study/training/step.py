@@ -215,6 +215,10 @@ class Step:
         """Return the total loss, and each member's loss (M,) with the new state."""
         values = Weights(variables, state)
         z, state, penalty = self._call(self.network.train, values, x, keep, training=True)
+        if self.network.heads > 1:
+            # Each head's output is a row of its own; the mean over rows is that of heads, too.
+            z = ops.reshape(z, (z.shape[0], -1, self.n_classes))
+            labels = ops.repeat(labels, self.network.heads, axis=1)
         log_p = ops.log_softmax(z + inputs.offset[:, None, :], axis=-1)
         if self.focal:
             # 1 - p as -expm1(log p): exact near p = 1, and without 0 * inf in the gradient.
@@ -242,7 +246,7 @@ class Step:
             losses = model.losses
         state = [scope.get_current_value(v) for v in model.non_trainable_variables]
         z = ops.cast(z if stacked else z[None], "float32")
-        if not self.network.has_logits:
+        if not self.network.has_logits and z.ndim == 3:
             z = ops.log(ops.maximum(z, _SMALLEST))
         return z, tuple(state), sum(losses, 0.0)
 

@@ -24,7 +24,7 @@ def test_a_registered_name_is_found(monkeypatch):
     point = EntryPoint("theirs", "user_nets:dense", custom.MODEL_ENTRY_POINTS)
     monkeypatch.setattr(custom, "entry_points", lambda group: [point] * (group == point.group))
     assert build("theirs").stack == 1
-    with pytest.raises(UsageError, match="one of cnn, mlp, theirs"):
+    with pytest.raises(UsageError, match="one of cnn, mlp, tabm, theirs"):
         build("thiers")
 
 

@@ -214,7 +214,7 @@ def test_messages_about_problems(key, expected):
         ("[model]\nname = 1", "model.name: expected text (found 1)"),
         (
             "[model]\nname = 'cnn2'",
-            'model.name: "cnn2" is unknown; write "mlp", "cnn" or "package.module',
+            'model.name: "cnn2" is unknown; write "mlp", "tabm", "cnn" or "package.module',
         ),
         ("[model]\nwidth = 1", "model.width: unknown key; known: hidden, dropout, name, ensemble"),
         ("[model]\ndropout = 1", "model.dropout: expected a number from 0 and below 1 (found 1)"),
