@@ -38,6 +38,7 @@ class Card:
         scores: Metric -> ``mean`` and ``sd`` over test parts, how many (``folds``) of how many
             rows (``n_test``), ``ratio`` of these to training rows, and ``low`` and ``high`` of the
             interval for as many new rows; ends are None where there is no interval.
+        n_train: Rows that the models of the folds learned from, on average.
     """
 
     refit: Refit
@@ -45,6 +46,7 @@ class Card:
     answers: Answers
     facts: Mapping[str, Any]
     scores: Mapping[str, Mapping[str, Any]]
+    n_train: int
 
 
 def prediction_interval(
@@ -88,7 +90,7 @@ def make_card(refit: Refit, choice: Choice, answers: Answers, facts: Mapping[str
         }
         low, high = prediction_interval(metric, scores, n_test)
         all_scores[metric] = scores | {"low": low, "high": high}
-    return Card(refit, choice, answers, facts, all_scores)
+    return Card(refit, choice, answers, facts, all_scores, round(folds["n_train"].mean()))
 
 
 def card_markdown(card: Card) -> str:

@@ -25,7 +25,7 @@ from remix_study.data.text_table import parse_text_table
 from remix_study.errors import DataError
 from remix_study.studyfile.table_format import TableFormat
 
-CHUNK_BYTES = 1 << 25
+CHUNK_BYTES = 1 << 23
 # Line ends before the last one that are tried; a quote open for longer than that is no quote.
 _MOST_LINES = 10_000
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
