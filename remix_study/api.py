@@ -144,6 +144,7 @@ def fit(
     trial: int | None = None,
     stop: Stop = "validation",
     output: str | Path = "model",
+    export: str | None = None,
     storage: str = DEFAULT_STORAGE,
 ) -> SavedModel:
     """Train what the decision of a study names on all rows, and write a folder with the model.
@@ -163,6 +164,7 @@ def fit(
         stop: How training ends where it stops early: by a validation part that is kept back, as
             on the folds, or (``epochs``) on all rows after the median epochs of the folds.
         output: The folder; a model that is there is replaced.
+        export: ``savedmodel`` also writes a network as TensorFlow's SavedModel.
         storage: URL of the database.
 
     Returns:
@@ -181,7 +183,7 @@ def fit(
         row_groups: Any = groups
         data = from_arrays(X, y, groups=row_groups, sample_weight=sample_weight, name=name)
     call = "remix_study.fit(...)"
-    request = Request(problem, method, trial, stop, Path(output), storage, command=call)
+    request = Request(problem, method, trial, stop, Path(output), storage, export, command=call)
     fit_study(study, request, data)
     return load(output)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from simulated_training import SimulatedOutcome
 
+from remix_study.batches.plan_summary import PlanSummary
 from remix_study.data.arrays import from_arrays
 from remix_study.deploy.refit import Refit, train
 from remix_study.study.configurations import Configuration
@@ -84,7 +85,9 @@ def with_first_weights(**keys) -> Refit:
         self._cache.engines["made"] = engine
         members = [forward(self, model, engine, number) for number in range(model.ensemble)]
         none = np.zeros((1, self.problem.K), np.float32)
-        return [SimulatedOutcome(none, np.mean(members, axis=0))]
+        mass = np.arange(self.problem.K, 0, -1.0)
+        learned = PlanSummary(1, 1, mass / mass.sum(), np.zeros(self.problem.K, int), 0, 1.0)
+        return [SimulatedOutcome(none, np.mean(members, axis=0), trained_on=learned)]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Task, "fit", fit)

@@ -32,6 +32,7 @@ class Request:
         stop: How training ends where it stops early.
         output: The folder to write.
         storage: URL of the database.
+        export: A further form of a network, ``savedmodel``; None for none.
         allow_plugins: Whether code of the user's own may be imported.
         command: The command line or call, for the manifest.
     """
@@ -42,6 +43,7 @@ class Request:
     stop: Stop = "validation"
     output: Path = Path("model")
     storage: str = DEFAULT_STORAGE
+    export: str | None = None
     allow_plugins: bool = True
     command: str = ""
 
@@ -82,9 +84,23 @@ def fit_study(
         parsed = parsed.without_plugins()
     with hidden_stderr():
         load_networks()
+    if request.export:
+        _check_export(choice)
     trained = refit(parsed, choice, data=data, stop=request.stop)
-    write_model(trained, choice, request.output, command=request.command)
+    folder, export = request.output, request.export
+    write_model(trained, choice, folder, command=request.command, export=export)
     return choice, trained
+
+
+def _check_export(choice: Choice) -> None:
+    """Refuse a SavedModel of an estimator, or by another backend than TensorFlow."""
+    import keras
+
+    if choice.form.method.is_estimator:
+        label = choice.form.method.label
+        raise UsageError(f"{label} is no network: leave out the export, or name a network")
+    if keras.backend.backend() != "tensorflow":
+        raise UsageError("a SavedModel is TensorFlow's: set KERAS_BACKEND to tensorflow")
 
 
 def _study_file(word: str) -> Study | None:

@@ -28,6 +28,7 @@ from remix_study.deploy.records import (
     MANIFEST,
     MARK,
     NETWORK,
+    SAVED_MODEL,
     Answers,
     FeatureFile,
     ModelFeature,
@@ -122,8 +123,12 @@ def answers_of(refit: Refit, choice: Choice) -> Answers:
     )
 
 
-def write_model(refit: Refit, choice: Choice, output: Path, *, command: str) -> Path:
+def write_model(
+    refit: Refit, choice: Choice, output: Path, *, command: str, export: str | None = None
+) -> Path:
     """Write a model, its card and its manifest into a folder, in place of a model that is there.
+
+    ``export`` is a further form of a network: ``savedmodel``, TensorFlow's, in a folder.
 
     Raises:
         UsageError: As :func:`check_output`; the network or estimator cannot be saved, or the
@@ -137,7 +142,10 @@ def write_model(refit: Refit, choice: Choice, output: Path, *, command: str) -> 
         if refit.estimator is not None:
             save_estimator(refit.estimator, folder / ESTIMATOR)
         else:
-            export_network(refit).save(folder / NETWORK)
+            network = export_network(refit)
+            network.save(folder / NETWORK)
+            if export:
+                network.export(folder / SAVED_MODEL, format="tf_saved_model", verbose=False)
         facts = manifest(refit.task, command) | {"method": choice.form.method.label}
         facts |= {"form": choice.form.name, "epochs": refit.epochs}
         card = make_card(refit, choice, answers, facts)
@@ -158,9 +166,9 @@ def _write_cards(folder: Path, card: Card) -> None:
 
 def _write_manifest(folder: Path, facts: dict[str, Any]) -> None:
     files = {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.iterdir())
-        if path.name != MANIFEST
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != MANIFEST
     }
     (folder / MANIFEST).write_bytes(as_json({"made_by": MARK, **facts, "files": files}))
 
@@ -204,7 +212,7 @@ def check_output(output: Path) -> None:
     try:
         facts = msgspec.json.decode((output / MANIFEST).read_bytes())
         is_model = facts["made_by"] == MARK
-        known = {MANIFEST, *facts["files"]}
+        known = {MANIFEST, *(name.partition("/")[0] for name in facts["files"])}
     except (OSError, msgspec.MsgspecError, KeyError, TypeError):
         is_model, known = False, set()
     foreign = sorted(path.name for path in output.iterdir() if path.name not in known)
