@@ -197,6 +197,8 @@ def test_code_runs_only_where_the_user_named_it_and_did_not_forbid_it(here, caps
 
 def test_forbidden_code_is_refused_by_checks_builders_and_worker_processes(here, monkeypatch):
     (here / "evil.py").write_text(EVIL)
+    # Another test may have imported a module of this name.
+    monkeypatch.delitem(sys.modules, "evil", raising=False)
     monkeypatch.syspath_prepend(here)
     study = parse_study(tiny(MODEL), str(here / "evil.toml")).without_plugins()
     with pytest.raises(StudyFileError, match="--no-plugins forbids"):

@@ -47,6 +47,7 @@ def preview(study: Study, loading: AbstractContextManager[None] | None = None) -
     with loading or nullcontext():
         load_networks()
     problems = [_preview_problem(task) for task in tasks]
+    study, search = tasks[0].study, tasks[0].study.search
     is_grid = search.algorithm == "grid"
     space = study.then.space if study.then else search.space
     # Alpha only where something is mixed.

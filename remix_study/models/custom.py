@@ -10,11 +10,19 @@ from importlib.metadata import entry_points
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
-from remix_study.errors import UsageError
+from remix_study.errors import StudyFileError, UsageError
+from remix_study.models.hypermodel import (
+    TunedSpace,
+    build_hypermodel,
+    compiled_rate,
+    explore,
+    hypermodel_of,
+)
 from remix_study.models.networks import Network, Weights
 from remix_study.studyfile.model_options import BUILT_IN_MODELS, MODEL_ENTRY_POINTS
-from remix_study.studyfile.schema import Study
+from remix_study.studyfile.schema import Model, Search, Study
 
 # Rows on which a model is tried when it is built.
 _N_TRIED = 32
@@ -38,7 +46,7 @@ def register_builder(builder: Callable[..., Any]) -> str:
     Raises:
         UsageError: It cannot be called.
     """
-    if not callable(builder):
+    if not callable(getattr(builder, "build", builder)):
         raise UsageError(f"build must be a function that returns a Keras model, got {builder!r}")
     name = f"{getattr(builder, '__name__', 'build')}:{len(_REGISTERED)}"
     _REGISTERED[name] = builder
@@ -83,9 +91,61 @@ def import_builder(name: str, kind: str, *, allow_plugins: bool) -> Callable[...
         # Importing runs the user's own code, which may raise anything.
         reason = f"{type(error).__name__}: {error}"
         raise UsageError(f'{kind} "{name}" cannot be imported ({reason})') from error
-    if not callable(builder):
+    if not callable(getattr(builder, "build", builder)):
         raise UsageError(f'{kind} "{name}" is not a function that builds a Keras model')
     return builder  # type: ignore[no-any-return]
+
+
+def learning_rate_of(model: Model) -> float | None:
+    """The learning rate that a hypermodel is compiled with; None without one, or without it."""
+    if not model.is_hypermodel:
+        return None
+    builder = import_builder(model.name, "model", allow_plugins=True)
+    return compiled_rate(model.name, builder, model.options)
+
+
+def with_hyperparameters(study: Study) -> Study:
+    """A study whose network is a hypermodel of KerasTuner, with its space and its defaults.
+
+    Any other study is returned as it is. A search varies all that the hypermodel asks for but
+    what ``[model]`` gives a value; a grid takes defaults.
+
+    Raises:
+        UsageError: As of `explore`.
+        StudyFileError: The search varies what the hypermodel says.
+    """
+    model = study.model
+    if model.is_hypermodel or model.name in BUILT_IN_MODELS or not study.allow_plugins:
+        return study
+    try:
+        build = hypermodel_of(import_builder(model.name, "model", allow_plugins=True))
+    except UsageError:
+        # Said where the network is built.
+        return study
+    if build is None:
+        return study
+    tuned = explore(model.name, build, model.options)
+    model = replace(model, options=tuned.defaults | model.options, is_hypermodel=True)
+    then = None if study.then is None else _tuned_search(study.then, tuned)
+    return replace(study, model=model, search=_tuned_search(study.search, tuned), then=then)
+
+
+def _tuned_search(search: Search, tuned: TunedSpace) -> Search:
+    space, keys = search.space, [f"model.{name}" for name in tuned.domains]
+    is_grid = search.algorithm == "grid"
+    taken = [*([] if is_grid else keys), *(["learning_rate"] if tuned.has_rate else [])]
+    if twice := [key for key in taken if key in space.settings]:
+        raise StudyFileError(
+            f"search.space.{twice[0]}: the hypermodel says what it may be; leave it out"
+        )
+    if is_grid:
+        return search
+    settings = space.settings | dict(zip(keys, tuned.domains.values(), strict=True))
+    conditions = {
+        f"model.{name}": tuple(replace(c, parent=f"model.{c.parent}") for c in needed)
+        for name, needed in tuned.conditions.items()
+    }
+    return replace(search, space=replace(space, settings=settings, conditions=conditions))
 
 
 def build_custom(
@@ -99,7 +159,8 @@ def build_custom(
     """Build a network from a user's own Keras model.
 
     Args:
-        name: Dotted name of ``build(input_shape, n_classes, **options) -> keras.Model``.
+        name: Dotted name of ``build(input_shape, n_classes, **options) -> keras.Model``, or of
+            KerasTuner's ``build(hp)``.
         input_shape: Shape of one row, without the batch axis.
         n_classes: Number of classes K.
         options: The study file's further ``model.*`` keys.
@@ -112,15 +173,21 @@ def build_custom(
     import keras
 
     builder = import_builder(name, "model", allow_plugins=allow_plugins)
+    hypermodel = hypermodel_of(builder)
 
     def build(seed: int) -> Any:
         _seed_keras(seed % _N_SEEDS)
         try:
-            model = builder(input_shape, n_classes, **options)
+            if hypermodel is not None:
+                model = build_hypermodel(name, hypermodel, options)
+            else:
+                model = builder(input_shape, n_classes, **options)
         except TypeError as error:
             raise UsageError(f'model "{name}" cannot be built: {error}') from error
         if not isinstance(model, keras.Model):
             raise UsageError(f'model "{name}" returned {type(model).__name__}, not a Keras model')
+        # Trained without its own optimizer, and saved without it.
+        model.compiled = False
         return model
 
     model = build(0)

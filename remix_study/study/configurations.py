@@ -21,6 +21,7 @@ from remix_study.batches.strategies import (
     make_strategy,
     takes_alpha,
 )
+from remix_study.models.custom import learning_rate_of
 from remix_study.study.tables import configuration_key
 from remix_study.studyfile.estimators import Estimator
 from remix_study.studyfile.features import FEATURE_KEYS, Features
@@ -129,6 +130,8 @@ def configuration_of(
         table = msgspec.structs.asdict(model.features) | features
         changed = convert(table, Features, "search.space.features")
         model = msgspec.structs.replace(model, features=changed)
+    if (rate := learning_rate_of(model)) is not None:
+        training = override(training, {"learning_rate": rate})
     return Configuration(strategy_of(parameters), training, model)
 
 

@@ -74,7 +74,7 @@ def definition(task: Task) -> dict[str, Any]:
     study, problem, spec = task.study, task.problem, task.spec
     search = study.search
     keys = msgspec.to_builtins(search.space).items()
-    space: Any = {name: value for name, value in keys if name != "ratio" or value}
+    space: Any = {k: v for k, v in keys if k not in ("ratio", "conditions") or v}
     if search.algorithm == "grid":
         space = {
             name: [encoded(v) for v in domain.values]

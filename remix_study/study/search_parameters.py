@@ -100,7 +100,7 @@ def walk(search: Search, choose: Callable[[str, Domain], Any]) -> Parameters:
     if space.ratio is not None:
         add("ratio", space.ratio, has_effect=sampler in RATIO_SAMPLERS)
     for name, domain in space.settings.items():
-        add(name, domain)
+        add(name, domain, has_effect=space.has_effect(name, parameters))
     return parameters
 
 

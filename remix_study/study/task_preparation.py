@@ -23,8 +23,9 @@ from remix_study.data.problems import Problem
 from remix_study.data.rare_rows import SHARES, with_fewer_rare_rows
 from remix_study.data.row_weights import check_weighted_parts
 from remix_study.errors import DataError, StudyFileError, join_names
+from remix_study.models.custom import with_hyperparameters
 from remix_study.study.balance_checks import check_rare_classes
-from remix_study.study.checks import check_batch_size, check_kind
+from remix_study.study.checks import check_batch_size, check_kind, check_study
 from remix_study.study.constraints import parse_constraint
 from remix_study.study.fold_blocks import MIN_FOLDS
 from remix_study.study.kept_probabilities import note_of
@@ -38,7 +39,9 @@ from remix_study.study.search_parameters import (
 )
 from remix_study.study.task import Task
 from remix_study.studyfile.cross_validation import CrossValidation
+from remix_study.studyfile.model_options import BUILT_IN_MODELS
 from remix_study.studyfile.schema import ProblemSpec, Search, Study
+from remix_study.training.backend import hidden_stderr, load_networks
 
 
 def prepare_tasks(study: Study, data: Dataset | None = None, *, cores: int = 0) -> list[Task]:
@@ -52,7 +55,14 @@ def prepare_tasks(study: Study, data: Dataset | None = None, *, cores: int = 0) 
     Raises:
         StudyFileError: A problem names no data, or its batches exceed its training rows.
         DataError: Data that cannot be read, or a class with too few rows.
+        UsageError: A hypermodel that cannot be searched.
     """
+    if study.model.name not in BUILT_IN_MODELS and study.allow_plugins:
+        with hidden_stderr():
+            load_networks()
+        tuned = with_hyperparameters(study)
+        if tuned is not study:
+            check_study(study := tuned)
     all_tasks: list[Task] = []
     for position, spec in enumerate(study.problems):
         where = f"{study.source}: problems[{position}]"

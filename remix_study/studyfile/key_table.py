@@ -120,7 +120,8 @@ def _table(structs: Sequence[type[Struct]]) -> str:
         assert isinstance(info, StructType)
         for field in info.fields:
             # Tables within the table have sections of their own, or come from the parser.
-            if isinstance(field.type, StructType) or field.name == "options":
+            is_parsed = field.name in ("options", "is_hypermodel")
+            if is_parsed or isinstance(field.type, StructType):
                 continue
             default = "required" if field.required else _default(struct, field.name)
             allowed = describe(field.type)

@@ -101,12 +101,14 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True):
         options: The other keys of the table.
         ensemble: Networks of a fold, from seeds of their own; their probabilities are averaged.
         features: The table ``[features]``.
+        is_hypermodel: Whether the name is KerasTuner's ``build(hp)``; set when data are prepared.
     """
 
     name: str = "mlp"
     options: dict[str, Any] = {}
     ensemble: Annotated[int, Meta(ge=1, le=100)] = 1
     features: Features = Features()
+    is_hypermodel: bool = False
 
 
 class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):

@@ -39,6 +39,13 @@ class Range(Struct, frozen=True, tag=True):
 Domain = Choice | Range
 
 
+class Condition(Struct, frozen=True):
+    """That another parameter has one of some values."""
+
+    parent: str
+    values: tuple[Any, ...]
+
+
 class SearchSpace(Struct, frozen=True):
     """What may vary, as ``[search.space]`` says.
 
@@ -49,6 +56,7 @@ class SearchSpace(Struct, frozen=True):
         settings: Domains of training keys and ``model.*`` keys.
         ratio: Domain of the share of a batch that the rare classes get; None for equal shares of
             all classes.
+        conditions: When a setting has an effect, of those that do not always.
     """
 
     strategy: tuple[str, ...] = ()
@@ -56,6 +64,12 @@ class SearchSpace(Struct, frozen=True):
     parts: dict[str, Choice] = {}
     settings: dict[str, Domain] = {}
     ratio: Domain | None = None
+    conditions: dict[str, tuple[Condition, ...]] = {}
+
+    def has_effect(self, setting: str, parameters: Mapping[str, Any]) -> bool:
+        """Whether a setting has an effect beside the parameters that were chosen before it."""
+        conditions = self.conditions.get(setting, ())
+        return all(parameters.get(c.parent) in c.values for c in conditions)
 
     def alpha_of(self, strategy: str) -> Domain | None:
         """The domain of alpha for a strategy; None where the file gives none."""
