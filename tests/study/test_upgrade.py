@@ -106,7 +106,9 @@ def test_its_report_is_that_of_the_commit_that_made_it(old, is_upgraded):
     assert version_of(old) == (tables.SCHEMA if is_upgraded else 1)
     report = report_tables(old.resolve(), (), Path("report").resolve())
     texts = {name: table.text for name, table in report.items() if name not in ADDED}
-    assert texts == stored_tables()
+    # Pages of few problems have no ranks and gains any more, and those of one alpha no curve.
+    assert texts == {name: text for name, text in stored_tables().items() if name in texts}
+    assert {"results", "calibration", "problems"} <= texts.keys()
 
 
 def rows_of(database: Path, study: str) -> dict[str, list[tuple]]:
