@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, String, cast, func, select
 
 from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.dashboard.graphs import (
@@ -106,7 +106,9 @@ class Pages:
         """(Optuna's study id, problem, number of ended trials) of every problem, by study."""
         states: dict[str, list[_State]] = {}
         trials = optuna_tables.trials.c
-        ended = select(func.count()).where(trials.state.in_(["COMPLETE", "FAIL"]))
+        # PostgreSQL has a type of its own for states.
+        is_ended = cast(trials.state, String).in_(["COMPLETE", "FAIL"])
+        ended = select(func.count()).where(is_ended)
         with self._storage.engine.connect() as connection:
             for study_id, entry in optuna_tables.registered_studies(connection):
                 if not self._studies or entry.study in self._studies:

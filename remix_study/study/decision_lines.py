@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    cast,
     delete,
     func,
     insert,
@@ -47,7 +48,8 @@ def study_states(connection: Connection) -> dict[str, str]:
         study_id: (count, newest)
         for study_id, count, newest in connection.execute(
             select(trials.study_id, func.count(), func.max(trials.trial_id))
-            .where(trials.state.in_(SCORED_STATES))
+            # PostgreSQL has a type of its own for states.
+            .where(cast(trials.state, String).in_(SCORED_STATES))
             .group_by(trials.study_id)
         )
     }

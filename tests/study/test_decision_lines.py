@@ -14,6 +14,7 @@ from remix_study.study.checks import check_study
 from remix_study.study.decision_lines import read_lines, store_lines, study_states
 from remix_study.study.optuna_tables import Progress
 from remix_study.study.registration import register_study
+from remix_study.study.storage import open_storage
 from remix_study.study.task_preparation import prepare_tasks
 from remix_study.studyfile.parsing import parse_study
 
@@ -137,3 +138,10 @@ def test_what_is_refused(keys, message):
         check_study(parse_study(TINY + keys, "tiny.toml"))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_states_are_read_from_postgresql(server):
+    storage = open_storage(server.create())
+    with storage.engine.connect() as connection:
+        assert study_states(connection) == {}
+    storage.engine.dispose()
