@@ -45,7 +45,7 @@ BUDGETS = {
     "data": 7311,
     "batches": 2470,
     "models": 1485,
-    "training": 2850,
+    "training": 2855,
     "study": 4500,
     "workers": 1000,
     "results": 3000,

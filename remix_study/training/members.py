@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -114,7 +114,12 @@ class FoldMembers:
 
         Returns:
             Rows, float32 (n, d) or images, and three arrays (folds, d), of no columns for images.
+            The same arrays every time, so that all programs read one copy of the rows.
         """
+        return self._features
+
+    @cached_property
+    def _features(self) -> tuple[NDArray[Any], ...]:
         prepared = self.preprocessing
         if prepared is None:
             empty = np.zeros((len(self.members), 0))

@@ -157,6 +157,9 @@ def test_single_precision_is_kept_and_prepared_as_its_values_in_double() -> None
     members = [make_members(p, f, 1) for p, f in zip(problems, folds, strict=True)]
     for ours, theirs in zip(members[0].features(), members[1].features(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+    # One copy of the rows serves all programs, and none is made where they need not change.
+    assert members[0].features()[0] is problems[0].X
+    assert members[1].features()[0] is members[1].features()[0]
 
 
 def test_a_problem_with_all_rows_shares_them_with_its_data_set() -> None:
