@@ -74,7 +74,11 @@ def with_first_weights(**keys) -> Refit:
 
     Its probabilities are computed by NumPy, one step after the other.
     """
-    task, configuration = prepared(**keys)
+    return without_training(*prepared(**keys))
+
+
+def without_training(task: Task, configuration: Configuration) -> Refit:
+    """A task's networks with their first weights, as if they were trained on all rows."""
 
     def fit(self, configuration):
         model = configuration.model
