@@ -84,10 +84,6 @@ class Aim:
         return float(np.clip(alarm / (alarm + miss), 0, 1)) if alarm + miss > 0 else 0.5
 
 
-G_MEAN = Aim(("g_mean",), "g_mean")
-"""The aim of a threshold with the best g-mean."""
-
-
 def aim_of(problem: Mapping[str, Any]) -> Aim:
     """What the decision on a problem aims at.
 

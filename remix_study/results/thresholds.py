@@ -83,11 +83,7 @@ def best_tilt(
         return 1.0
     n_classes = len(shares)
     log_p, shift = np.log(np.maximum(p, SMALLEST)), np.log(shares)
-    if n_classes == 2:
-        odds = (log_p[:, 1] - log_p[:, 0])[None, :]
-        predicted = (odds > (TILTS * (shift[1] - shift[0]))[:, None]).astype(np.intp)
-    else:
-        predicted = np.stack([(log_p - amount * shift).argmax(axis=1) for amount in TILTS])
+    predicted = np.stack([(log_p - amount * shift).argmax(axis=1) for amount in TILTS])
     cells = (np.arange(len(TILTS))[:, None] * n_classes + y) * n_classes + predicted
     of_cells = np.tile(np.ones(len(y)) if weights is None else weights, len(TILTS))
     counts = np.bincount(cells.ravel(), of_cells, minlength=len(TILTS) * n_classes**2)

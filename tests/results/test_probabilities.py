@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 
-from remix_study.results.aims import G_MEAN
+from remix_study.results.aims import Aim
 from remix_study.results.probabilities import (
     scored_prior,
     tilt,
@@ -16,6 +16,7 @@ from remix_study.results.probabilities import (
 from remix_study.results.thresholds import best_tilt
 
 DISTANCE = 2.0
+G_MEAN = Aim(("g_mean",), "g_mean")
 NATURAL = np.array([0.95, 0.05])
 
 
