@@ -154,7 +154,7 @@ def committed_reports() -> list:
     """Folders with a summary; all but the smallest are among the slow tests."""
     folders = sorted(
         (path.parent for path in REPORTS.rglob("summary.db.xz")),
-        key=lambda folder: (folder / "summary.db.xz").stat().st_size,
+        key=lambda folder: (folder / "index.html").stat().st_size,
     )
     return folders[:1] + [pytest.param(folder, marks=pytest.mark.slow) for folder in folders[1:]]
 
@@ -167,7 +167,8 @@ def test_committed_summaries_give_the_committed_tables(folder, here):
     assert main(["report", "--storage", storage, "--output", "again"]) == 0
     committed = tables(folder)
     renamed = {
-        name: with_present_names(content.decode()).encode() for name, content in committed.items()
+        name: with_present_names(content.decode()).encode() if name.endswith(".csv") else content
+        for name, content in committed.items()
     }
     again = tables(here / "again")
     # The committed report may be older than a table, and than the rules of decisions.
