@@ -209,9 +209,10 @@ class ReMix(keras.utils.PyDataset):  # type: ignore[misc]
                     seed=self.seed,
                     epoch=number_of_pass,
                 )
-                newest = max(self._plans, default=None)
-                kept = {newest: self._plans[newest]} if newest is not None else {}
-                self._plans = kept | {number_of_pass: plan}
+                # The pass before may still be read.
+                for earlier in sorted(self._plans)[:-1]:
+                    del self._plans[earlier]
+                self._plans[number_of_pass] = plan
             return self._plans[number_of_pass]
 
     def _all_features(self) -> NDArray[np.float32]:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from remix_study.data.dataset import LARGEST, user_dataset
 from remix_study.data.folds import Fold, hold_out_rows
@@ -132,11 +132,7 @@ class ReMixClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_classification_targets(y)
         weights = None
         if sample_weight is not None:
-            weights = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
-            if not weights.any():
-                raise ValueError("sample_weight is zero for all rows: none is left to train on")
+            weights = _checked_weights(sample_weight, len(X))
             X, y, weights = (rows[weights > 0] for rows in (X, y, weights))
         if np.abs(X).max(initial=0, where=~np.isnan(X)) > LARGEST:
             raise ValueError(f"X holds values beyond {LARGEST:g}: correct or leave out those rows")
@@ -265,6 +261,19 @@ def _validated(estimator: ReMixClassifier, X: Any, **options: Any) -> Any:
                     "ColumnTransformer"
                 ) from error
         raise
+
+
+def _checked_weights(sample_weight: ArrayLike, n_rows: int) -> NDArray[np.float64]:
+    options = {"dtype": np.float64, "input_name": "sample_weight"}
+    weights: NDArray[np.float64] = check_array(sample_weight, ensure_2d=False, **options)
+    if weights.shape != (n_rows,):
+        raise ValueError(
+            f"sample_weight has shape {weights.shape}; it needs one weight for each of the "
+            f"{n_rows} rows"
+        )
+    if weights.min() < 0 or not weights.any():
+        raise ValueError("sample_weight must not be negative, nor zero for all rows")
+    return weights
 
 
 def _with_columns(X: NDArray[np.float64], columns: int) -> NDArray[np.float64]:

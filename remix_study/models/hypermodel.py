@@ -144,10 +144,10 @@ def _add(
             earlier = space.conditions.get(child, ())
             space.conditions[child] = (*earlier, *conditions[child])
     for condition, children in later.items():
-        fresh = tuple(child for child in children if child not in space.conditions)
-        for child in fresh:
+        unconditioned = tuple(child for child in children if child not in space.conditions)
+        for child in unconditioned:
             space.conditions[child] = (condition,)
-        queue.append(({**base, condition.parent: condition.values[0]}, fresh))
+        queue.append(({**base, condition.parent: condition.values[0]}, unconditioned))
 
 
 def _discrete_values(domain: Domain) -> tuple[Any, ...]:

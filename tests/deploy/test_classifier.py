@@ -186,9 +186,10 @@ def test_a_pickle_predicts_without_keras(tmp_path):
 
 def test_rows_of_weight_zero_count_as_left_out():
     weights = rng.integers(0, 3, N)
-    kept = weights > 0
-    one, other = small().fit(X, Y, weights), small().fit(X[kept], Y[kept], weights[kept])
-    np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
+    counts = weights > 0
+    weighted = small().fit(X, Y, weights)
+    shorter = small().fit(X[counts], Y[counts], weights[counts])
+    np.testing.assert_array_equal(weighted.predict_proba(X), shorter.predict_proba(X))
 
 
 def test_class_weights_are_named_by_class():
@@ -230,6 +231,8 @@ FRAME = pd.DataFrame({"age": X[:, 0], "town": Y})
         ({"epochs": 0}, (X, Y), "^epochs: expected"),
         ({"start_from_step": -1}, (X, Y), "^start_from_step: expected"),
         ({"validation_fraction": 1.5}, (X, Y), "validation_fraction must be"),
+        ({}, (X, Y, -np.ones(N)), "sample_weight must not be negative"),
+        ({}, (X, Y, np.ones(3)), r"sample_weight has shape \(3,\)"),
         ({}, (X[:3], ["a", "a", "b"]), 'class "b" has one row.*validation_fraction=None'),
         ({}, (np.where(X > 2, 1e200, X), Y), "beyond 1e\\+100"),
         ({}, (FRAME, Y), 'column "town" holds text: encode it first'),
