@@ -85,10 +85,9 @@ def _fit(options: argparse.Namespace, signals: Signals) -> int:
 def _predict(options: argparse.Namespace, signals: Signals) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from remix_study.deploy.saved_model import load
-    from remix_study.training.backend import hidden_stderr
+    from remix_study.results.export import without_formulas
 
-    with hidden_stderr():
-        model = load(options.model)
+    model = load(options.model)
 
     def note(text: str) -> None:
         print(f"note: {text}", file=sys.stderr)
@@ -99,7 +98,7 @@ def _predict(options: argparse.Namespace, signals: Signals) -> int:
         with partial.open("w", encoding="utf-8", newline="") if partial else _Kept() as out:
             for frame in model.frames(options.data, note):
                 signals.check()
-                frame.to_csv(out, index=False, header=not n_rows)
+                without_formulas(frame).to_csv(out, index=False, header=not n_rows)
                 n_rows += len(frame)
                 n_marked += int((frame["mark"] != "").sum())
         if partial:

@@ -34,7 +34,6 @@ class Card:
         refit: The trained model.
         choice: What was chosen, with its scores.
         answers: How probabilities become answers.
-        facts: The manifest's entries.
         scores: Metric -> ``mean`` and ``sd`` over test parts, how many (``folds``) of how many
             rows (``n_test``), ``ratio`` of these to training rows, and ``low`` and ``high`` of the
             interval for as many new rows; ends are None where there is no interval.
@@ -44,7 +43,6 @@ class Card:
     refit: Refit
     choice: Choice
     answers: Answers
-    facts: Mapping[str, Any]
     scores: Mapping[str, Mapping[str, Any]]
     n_train: int
 
@@ -72,7 +70,7 @@ def prediction_interval(
     return float(low), float(high)
 
 
-def make_card(refit: Refit, choice: Choice, answers: Answers, facts: Mapping[str, Any]) -> Card:
+def make_card(refit: Refit, choice: Choice, answers: Answers) -> Card:
     """Gather what a card says."""
     frame, ratio = choice.form.scores["test"], choice.comparison.ratio
     folds = choice.comparison.trained_folds(choice.form.method)
@@ -90,7 +88,7 @@ def make_card(refit: Refit, choice: Choice, answers: Answers, facts: Mapping[str
         }
         low, high = prediction_interval(metric, scores, n_test)
         all_scores[metric] = scores | {"low": low, "high": high}
-    return Card(refit, choice, answers, facts, all_scores, round(folds["n_train"].mean()))
+    return Card(refit, choice, answers, all_scores, round(folds["n_train"].mean()))
 
 
 def card_markdown(card: Card) -> str:

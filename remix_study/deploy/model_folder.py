@@ -148,7 +148,7 @@ def write_model(
                 network.export(folder / SAVED_MODEL, format="tf_saved_model", verbose=False)
         facts = manifest(refit.task, command) | {"method": choice.form.method.label}
         facts |= {"form": choice.form.name, "epochs": refit.epochs}
-        card = make_card(refit, choice, answers, facts)
+        card = make_card(refit, choice, answers)
         facts["scores"] = card.scores
         _write_manifest(folder, facts)
         facts["difference"] = _difference(refit, load(folder))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remix_study.errors import UsageError
+from remix_study.training.backend import hidden_stderr
 
 # Modules whose classes a model may name; Keras imports any module that a file names.
 _MODULES = (
@@ -29,7 +30,8 @@ def load_network(path: Path) -> Callable[[NDArray[Any]], NDArray[Any]]:
     Raises:
         UsageError: Keras cannot load the file, or it names a class that could run other code.
     """
-    from keras.saving import load_model
+    with hidden_stderr():
+        from keras.saving import load_model
 
     try:
         with zipfile.ZipFile(path) as archive:

@@ -112,7 +112,7 @@ def test_there_is_no_interval_of_one_fold_or_of_parts_that_are_given():
 def test_names_from_data_change_no_card():
     refit = with_first_weights()
     chosen = choice(form())
-    card = make_card(refit, chosen, answers_of(refit, chosen), {})
+    card = make_card(refit, chosen, answers_of(refit, chosen))
     text = card_markdown(card)
     assert "<script>" not in text
     page = card_html(text)
