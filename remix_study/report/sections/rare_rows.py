@@ -71,6 +71,7 @@ def _block(place: int, part: RareRows) -> Block:
         text=SENTENCES.paragraphs("rare_rows.block", part, FURTHEST),
         pictures=(_picture(place, part),),
         tables=(line_table(caption, curves, columns),),
+        folded="The numbers behind these curves",
     )
 
 

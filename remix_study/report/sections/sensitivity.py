@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,12 +24,7 @@ from remix_study.report.formatting import (
     strategy_name,
 )
 from remix_study.report.page_model import Block, Cell, Section, Table
-from remix_study.report.page_tables import (
-    Column,
-    ends_text,
-    interval_cell,
-    line_table,
-)
+from remix_study.report.page_tables import Column, ends_text, interval_cell, line_table
 from remix_study.report.sentences import SENTENCES
 from remix_study.results import alpha_grids
 from remix_study.results.alpha_grids import FIXED_ALPHAS, AlphaTrend
@@ -38,8 +34,8 @@ from remix_study.results.effects import Difference, Score
 from remix_study.results.intervals import Interval
 from remix_study.results.sensitivity import CurvePoint, SensitivityCurve, sensitivity_curves, table
 
-MOST_WITH_DIFFERENCES = 2
-"""With more data sets than this a page has no panels of differences; their tables are folded."""
+MOST_WITH_DIFFERENCES = 1
+"""With more blocks than this a page has no panels of differences; their tables are folded."""
 
 Curves = Sequence[SensitivityCurve]
 _LINES = ("-", (0, (5, 1.8)), (0, (1.2, 1.4)), (0, (6, 1.6, 1.2, 1.6)), (0, (3, 1, 1, 1, 1, 1)))
@@ -66,23 +62,26 @@ def section(comparisons: Sequence[Comparison]) -> Section:
     # The mildest imbalance first; data as they are have none.
     names = sorted({(-np.nan_to_num(c.comparison.imbalance), c.name) for c in curves})
     styles = _line_styles(list(dict.fromkeys(name for _, name in names)))
-    blocks: list[Block] = []
-    single_alphas: dict[str, list[float]] = {}
     by_family = grouped(curves, lambda curve: curve.family)
+    by_block: dict[tuple[str, int], Curves] = {}
     for family in sorted(by_family, key=lambda family: (family != "remix", family)):
         several = [curve for curve in by_family[family] if curve.has_several_alphas]
-        if not several:
-            single_alphas[family] = sorted({a for c in by_family[family] for a in c.alphas})
         by_base = grouped(several, lambda c: (c.comparison.study, c.comparison.title))
-        file_name = "".join(letter if letter.isalnum() else "-" for letter in family)
-        shown = _PANELS if len(by_base) <= MOST_WITH_DIFFERENCES else _PANELS[:1]
-        blocks += [
-            _curves_block(f"sensitivity-{file_name}-{place}", base_curves, styles, shown)
-            for place, base_curves in enumerate(by_base.values(), start=1)
-        ]
+        for place, base_curves in enumerate(by_base.values(), start=1):
+            by_block[family, place] = base_curves
+    panels = _PANELS if len(by_block) <= MOST_WITH_DIFFERENCES else _PANELS[:1]
+    blocks = []
+    for (family, place), of_block in by_block.items():
+        name = f"sensitivity-{re.sub('[^a-z]', '-', family)}-{place}"
+        blocks.append(_curves_block(name, of_block, styles, panels))
     trends = alpha_grids.alpha_trends(alpha_grids.alpha_grids(comparisons), PUBLISHED_METRICS)
     if trends:
         blocks.append(_trends_block(trends))
+    single_alphas = {
+        family: sorted({alpha for curve in of_family for alpha in curve.alphas})
+        for family, of_family in sorted(by_family.items())
+        if not any(curve.has_several_alphas for curve in of_family)
+    }
     searched = [c.name for c in comparisons if not c.is_grid]
     remarks = (
         SENTENCES.paragraphs("sensitivity.single_alphas", single_alphas),
@@ -91,8 +90,8 @@ def section(comparisons: Sequence[Comparison]) -> Section:
     )
     blocks += [Block(text=text) for text in remarks if text]
     files = {"sensitivity": table(curves), "trends": alpha_grids.trend_table(trends)}
-    lead = SENTENCES.text("sensitivity.lead")
-    return Section("sensitivity", "Sensitivity to alpha", lead, tuple(blocks), files)
+    title, lead = "Sensitivity to alpha", SENTENCES.text("sensitivity.lead")
+    return Section("sensitivity", title, lead, tuple(blocks), files)
 
 
 def _line_styles(names: Sequence[str]) -> dict[str, LineStyle]:
