@@ -66,11 +66,13 @@ class KnownTable(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
         columns: Those that features are made of, in the order of these.
         other_columns: Those that are no features, such as the label.
         format: How the table was written.
+        label: The one among the others that holds the class; "" where there is none.
     """
 
     columns: tuple[KnownColumn, ...]
     other_columns: tuple[str, ...] = ()
     format: TableFormat = TableFormat()
+    label: str = ""
 
 
 def number_columns(names: tuple[str, ...]) -> KnownTable:

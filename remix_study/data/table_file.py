@@ -170,6 +170,7 @@ def table_dataset(
             encoded.columns,
             tuple(name for name in table.names if name not in features.names),
             feature_format,
+            label_name,
         ),
     )
 

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.data.known_columns import encode_known
+from remix_study.data.known_columns import KnownTable, encode_known
 from remix_study.data.python_tables import frame_or_array
 from remix_study.data.raw_table import RawTable
 from remix_study.deploy.estimator_file import load_estimator
@@ -142,6 +142,7 @@ class SavedModel:
     def _check_columns(self, table: RawTable, note: Callable[[str], None]) -> None:
         """Refuse a table that lacks a column, and note those that are not used."""
         known, names = self.features.table, table.names
+        _refuse_shifted(known, table)
         needed = [column.name for column in known.columns if column.features]
         lacking = [name for name in needed if name not in names]
         if lacking:
@@ -170,6 +171,23 @@ class SavedModel:
                 is_out = (X[:, place] < feature.low) | (X[:, place] > feature.high)
                 _mark(marks, is_out, f"outside {feature.name}")
         return X, marks
+
+
+def _refuse_shifted(known: KnownTable, table: RawTable) -> None:
+    """Refuse a table without names whose columns may be others than those of their numbers.
+
+    Raises:
+        DataError: It has another number of columns; only a label at the end may be left out.
+    """
+    total = len(known.columns) + len(known.other_columns)
+    is_labelled_last = known.label == f"column {total}"
+    fitting = (total, total - 1) if is_labelled_last else (total,)
+    is_read = not table.is_from_python and not known.format.header
+    if is_read and len(table.names) not in fitting:
+        raise DataError(
+            f"{table.source}: has {len(table.names)} columns without names, and the model "
+            f"learned from {total}; write all of them, with empty cells in place of the label"
+        )
 
 
 @dataclass(frozen=True, eq=False)
