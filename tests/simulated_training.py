@@ -109,7 +109,7 @@ def skip_conclusion(setattr) -> None:
     conclude = run_command.conclude_run
 
     def conclude_for_page(options, study):
-        no_outcome = SimpleNamespace(lines=(), index=None)
+        no_outcome = SimpleNamespace(lines=(), index=None, decisions=())
         return conclude(options, study) if options.report else no_outcome
 
     setattr(run_command, "conclude_run", conclude_for_page)
