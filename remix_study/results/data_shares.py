@@ -38,12 +38,12 @@ def scores_at_data_shares(
     if form.prior != "natural" or read is None:
         return stored
     shares, of_data = map(_shares, (part.trained_folds(form.method), full_folds))
-    asked = [m for m in part.objectives if m not in STANDARD_METRICS and m in stored]
+    on_request = [m for m in part.objectives if m not in STANDARD_METRICS and m in stored]
     costs, rows = study_costs(part.info), dict[tuple[int, int], dict[str, float]]()
     for place, parts in read_folds(read, form.method.run, list(stored.index)).items():
         _, y, p, weights = parts["test"]
         p = to_prior(to_prior(p, *form.moves.get(place, _SAME)), shares[place], of_data[place])
-        scores = score(y, p, p.shape[1], asked, sample_weight=weights, costs=costs)
+        scores = score(y, p, p.shape[1], on_request, sample_weight=weights, costs=costs)
         # A threshold has adapted to the shares already.
         adapted = CLASS_METRICS if form.name == "threshold" else ()
         rows[place] = {

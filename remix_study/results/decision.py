@@ -198,9 +198,9 @@ class Decision:
     @property
     def lacks_probabilities(self) -> bool:
         """Whether costs or a floor that the study gives could not choose."""
-        given = aim_of(self.comparison.info)
+        stated = aim_of(self.comparison.info)
         is_plain = self.aim.costs is None and self.aim.floor is None
-        return is_plain and not (given.costs is None and given.floor is None)
+        return is_plain and not (stated.costs is None and stated.floor is None)
 
     @property
     def against_constant(self) -> Word | None:
@@ -242,8 +242,8 @@ class Decision:
 
     def shown_metrics(self) -> tuple[str, ...]:
         """Metrics of the decision's table: objectives, core metrics, those of the rare class."""
-        asked = self.aim.metrics, self.comparison.objectives, (self.aim.floor or ())[:1]
-        names = dict.fromkeys((*chain(*asked), *PUBLISHED_METRICS, *RARE_METRICS))
+        chosen_by = self.aim.metrics, self.comparison.objectives, (self.aim.floor or ())[:1]
+        names = dict.fromkeys((*chain(*chosen_by), *PUBLISHED_METRICS, *RARE_METRICS))
         return tuple(name for name in names if name in self.chosen.scores["test"])
 
 

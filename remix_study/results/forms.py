@@ -258,14 +258,14 @@ class _Scorer:
 
     def _rows(self, decided: Decided, moves: Mapping[Place, Move]) -> Rows:
         """Scores of all parts; those of probabilities as stored where nothing moves them."""
-        asked = {*self.comparison.objectives, *self.aim.metrics}
+        metrics = {*self.comparison.objectives, *self.aim.metrics}
         rows: Rows = {"validation": {}, "test": {}}
         for place, parts in self.read.items():
             for part, (_, y, p, weights) in parts.items():
                 scores: Mapping[str, float] = self.stored[part][place]
                 if place in moves:
                     p = to_prior(p, *moves[place])
-                    scores = moved_scores(y, p, weights, scores, asked)
+                    scores = moved_scores(y, p, weights, scores, metrics)
                 classes = decided(place, part, p)
                 of_classes = decision_scores(y, classes, p.shape[1], weights, self.aim.costs)
                 rows[part][place] = {**scores, **of_classes}

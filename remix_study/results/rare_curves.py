@@ -64,8 +64,8 @@ class Curves:
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             grown = (score - self.level) / self.slope
             safe = np.where(self.power == 0, 1, self.power)
-            left = np.maximum(1 - safe * grown, 0)
-            ratio = np.where(self.power == 0, np.exp(grown), left ** (-1 / safe))
+            base = np.maximum(1 - safe * grown, 0)
+            ratio = np.where(self.power == 0, np.exp(grown), base ** (-1 / safe))
         flat = np.where(score > self.level, np.inf, 0.0)
         needed: Floats = np.where(self.slope > 0, ratio, flat)
         return needed

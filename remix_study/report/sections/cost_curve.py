@@ -15,11 +15,11 @@ def picture(place: int, decision: Decision) -> Picture | None:
     if not curves:
         return None
     ratios = curves[0].ratios
-    given = float(1 / decision.aim.usual_threshold - 1)
+    stated_ratio = float(1 / decision.aim.usual_threshold - 1)
     with figures.figure(5.6, 3.2) as fig:
         axes = fig.subplots()
         axes.axhline(1, color=figures.FAINT, zorder=0)
-        axes.axvline(given, color=figures.FAINT, zorder=0)
+        axes.axvline(stated_ratio, color=figures.FAINT, zorder=0)
         for curve in curves:
             is_chosen = curve.method.label == decision.chosen.method.label
             axes.plot(
@@ -31,7 +31,7 @@ def picture(place: int, decision: Decision) -> Picture | None:
                 label=curve.method.label + (" (chosen)" if is_chosen else ""),
             )
         axes.set_xscale("log")
-        ticks = [float(ratios[0]), given, float(ratios[-1])]
+        ticks = [float(ratios[0]), stated_ratio, float(ratios[-1])]
         axes.set_xticks(ticks, [plain(float(f"{tick:.3g}")) for tick in ticks])
         axes.minorticks_off()
         axes.set_ylim(bottom=0)
