@@ -42,9 +42,11 @@ _FAR = 1.5
 def section(decisions: Sequence[Decision], fewer_rows: Sequence[RareRows] = ()) -> Section:
     """The first section of the page, one block a problem."""
     blocks = glance.blocks(decisions)
-    for place, decision in enumerate(decisions, start=1):
-        blocks += _blocks(place, decision, is_folded=len(decisions) > SHOWN_OPEN)
     rare_rows = {part.comparison.name: part for part in fewer_rows}
+    is_folded = len(decisions) > SHOWN_OPEN
+    for place, decision in enumerate(decisions, start=1):
+        part = rare_rows.get(decision.comparison.name)
+        blocks += _blocks(place, decision, part, is_folded=is_folded)
     if not blocks:
         blocks = [Block(text=SENTENCES.paragraphs("decision.nothing"))]
     return Section(
@@ -73,11 +75,13 @@ def remix_headline(comparison: Comparison) -> str:
     return SENTENCES.text("decision.remix_line", effects) if effects else ""
 
 
-def _blocks(place: int, decision: Decision, *, is_folded: bool) -> list[Block]:
+def _blocks(
+    place: int, decision: Decision, rare_rows: RareRows | None, *, is_folded: bool
+) -> list[Block]:
     """The answer with its figure and table, and below them what else a reader would ask."""
     pictures = _picture(place, decision), cost_curve.picture(place, decision)
     questions = SENTENCES.answers(
-        "decision.questions", decision, remix_effects(decision.comparison)
+        "decision.questions", decision, remix_effects(decision.comparison), rare_rows
     )
     answer = Block(
         title=decision.comparison.full_title,
@@ -125,9 +129,11 @@ def _table(decision: Decision) -> Table:
 
 def _picture(place: int, decision: Decision) -> Picture | None:
     """Test scores of all methods in the study's objectives, the best by validation on top."""
-    drawn = [*decision.entries[:MOST_DRAWN]]
-    if decision.chosen not in drawn:
-        drawn.append(decision.chosen)
+    # The chosen method first; the baseline is there, whatever its place.
+    always = [form for form in (decision.chosen, decision.baseline) if form]
+    best = [form for form in decision.entries if form not in always]
+    drawn = [decision.chosen, *best[: MOST_DRAWN - len(always)]]
+    drawn += [form for form in always if form not in drawn]
     metrics = decision.objectives
     if len(drawn) < 2 or not metrics:
         return None
@@ -142,7 +148,9 @@ def _picture(place: int, decision: Decision) -> Picture | None:
         # A browser's letters may be wider than those that the layout was computed with.
         fig.set_layout_engine("constrained", w_pad=0.12)
     alt = f"Test scores of {len(drawn)} methods on {decision.comparison.name}."
-    return figures.picture_of(fig, f"decision-{place}", alt, wide=len(metrics) > 1)
+    caption = SENTENCES.text("decision.picture_caption", len(drawn), len(decision.entries))
+    wide = len(metrics) > 1
+    return figures.picture_of(fig, f"decision-{place}", alt, caption=caption, wide=wide)
 
 
 def _draw(axes: Axes, decision: Decision, drawn: Sequence[Form], metric: str) -> None:

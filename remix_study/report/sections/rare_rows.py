@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from remix_study.metrics import short_name
 from remix_study.report import figures
 from remix_study.report.figures import Picture
-from remix_study.report.formatting import digits, label_with_direction, number, plain
+from remix_study.report.formatting import digits, label_with_direction, number, plain, short_label
 from remix_study.report.page_model import Block, Cell, Head, Section, fold, has_many_problems
 from remix_study.report.page_tables import Column, line_table, method_cell, text_column
 from remix_study.report.sentences import SENTENCES
@@ -103,7 +103,13 @@ def _draw(axes: Axes, part: RareRows, metric: str, curves: Sequence[RareCurve]) 
         shifted = ratios * (1 + _SPREAD * 4 * (place - middle))
         axes.errorbar(shifted, means, reach, fmt="o", color=color, ms=3.5, lw=0.9, capsize=0)
         line = np.linspace(ratios[0], 1, 50)
-        axes.plot(line, [curve.at(r) for r in line], color=color, lw=1.3, label=curve.form.label)
+        axes.plot(
+            line,
+            [curve.at(r) for r in line],
+            color=color,
+            lw=1.3,
+            label=short_label(curve.form.label),
+        )
     axes.set_xscale("log")
     axes.set_xticks(curves[0].ratios, [plain(round(r * part.n_rare)) for r in curves[0].ratios])
     axes.minorticks_off()

@@ -90,7 +90,7 @@ def section(comparisons: Sequence[Comparison]) -> Section:
     )
     blocks += [Block(text=text) for text in remarks if text]
     files = {"sensitivity": table(curves), "trends": alpha_grids.trend_table(trends)}
-    title, lead = "Sensitivity to alpha", SENTENCES.text("sensitivity.lead")
+    title, lead = "Sensitivity to alpha", SENTENCES.text("sensitivity.lead", len(panels) > 1)
     return Section("sensitivity", title, lead, tuple(blocks), files)
 
 
