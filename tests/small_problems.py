@@ -93,7 +93,8 @@ class SmallProblem:
 
 def short_training(**keys):
     """Training keys for short runs without early stopping."""
-    return Training(**{"epochs": 1, "batch_size": 16, "stop": "never"} | keys)
+    plain = {"epochs": 1, "batch_size": 16, "stop": "never", "start_from_step": 0}
+    return Training(**plain | keys)
 
 
 def forget_programs():

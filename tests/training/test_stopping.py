@@ -17,7 +17,7 @@ HISTORIES = st.lists(
 
 def by_epochs(epochs, start, patience):
     keys = {"epochs": epochs, "start_from_epoch": start, "patience": patience}
-    return short_training(stop="early", start_from_step=0, **keys)
+    return short_training(stop="early", **keys)
 
 
 class StubModel:
