@@ -126,7 +126,9 @@ def _render_png(fig: Figure) -> bytes:
     with mpl.rc_context(_STYLE):
         fig.savefig(full, format="png", dpi=120, metadata={"Software": None})
     full.seek(0)
-    colours = Image.open(full).convert("RGB").quantize(64, dither=Image.Dither.NONE)
+    image = Image.open(full).convert("RGB")
+    # This method keeps the colours of few pixels, such as those of one strategy's dots.
+    colours = image.quantize(64, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     colours.save(small, format="png", optimize=True)
     return small.getvalue()
 

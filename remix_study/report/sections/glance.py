@@ -136,6 +136,8 @@ def _picture(name: str, problems: Sequence[Comparison], metric: str) -> Picture:
         figures.name_lines(axes, [f"{c.dataset}, {c.imbalance_name}" for c in problems])
         axes.set_xlabel(label_with_direction(metric))
         figures.legend_below(fig, axes, columns=3)
+        # A browser's letters may be wider than those that the layout was computed with.
+        fig.set_layout_engine("constrained", w_pad=0.12)
     n_problems = counted(len(problems), "problem")
     alt = f"Mean {short_name(metric)} of every method on {n_problems}."
     return figures.picture_of(fig, name, alt)
