@@ -43,28 +43,28 @@ def held_out(path: Path, repeats: int) -> dict[str, Any]:
     """Run a table in the current folder, which is empty; one row of the result's table."""
     frame = read_tables([path], TableFormat(header=False), []).frame
     label = str(frame.columns[-1])
-    train, held = train_test_split(
+    train_rows, test_rows = train_test_split(
         np.arange(len(frame)), test_size=SHARE, stratify=frame[label], random_state=0
     )
-    frame.iloc[train].to_csv("train.csv", index=False)
-    frame.iloc[held].to_csv("held.csv", index=False)
+    frame.iloc[train_rows].to_csv("train.csv", index=False)
+    frame.iloc[test_rows].to_csv("held.csv", index=False)
     started = time.perf_counter()
     Path("train.toml").write_text(_study_text(label, repeats))
     remix_study.run("train.toml")
     model = remix_study.fit("train.toml", output="model")
     seconds = time.perf_counter() - started
     p = model.predict_proba("held.csv")
-    names = frame[label].iloc[held].astype(str).str.strip()
+    names = frame[label].iloc[test_rows].astype(str).str.strip()
     y = np.array([model.classes.index(name) for name in names], np.int32)
     codes = model.answers.codes(p)
     scores = score(y, p, len(model.classes))
     recalls = [float((codes[y == code] == code).mean()) for code in np.unique(y)]
     values = {"bbs": scores["bbs"], "g_mean": float(np.prod(recalls) ** (1 / len(recalls)))}
-    row = {"table": path.name.partition(".")[0], "rows": len(frame), "held out": len(held)}
+    row = {"table": path.name.partition(".")[0], "rows": len(frame), "held out": len(test_rows)}
     row |= {"method": model.manifest["method"], "form": model.manifest["form"]}
     for metric in METRICS:
         of_folds = model.manifest["scores"][metric]
-        low, high = prediction_interval(metric, of_folds, len(held))
+        low, high = prediction_interval(metric, of_folds, len(test_rows))
         inside = low is not None and high is not None and low <= values[metric] <= high
         row[metric] = {"mean": of_folds["mean"], "low": low, "high": high}
         row[metric] |= {"held out": values[metric], "inside": inside}

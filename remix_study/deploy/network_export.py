@@ -132,9 +132,9 @@ def _refuse_own_layers(model: Any) -> None:
         UsageError: Names the first such class.
     """
     layers = [model, *model._flatten_layers(include_self=False)]
-    own = [each for each in layers if not type(each).__module__.startswith("keras.")]
-    if own:
+    foreign = [layer for layer in layers if not type(layer).__module__.startswith("keras.")]
+    if foreign:
         raise UsageError(
-            f"the network has a layer of its own, {type(own[0]).__name__}, which Keras alone "
+            f"the network has a layer of its own, {type(foreign[0]).__name__}, which Keras alone "
             "cannot load; build it of Keras' layers, or save the network by your own code"
         )

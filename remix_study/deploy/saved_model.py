@@ -207,8 +207,8 @@ def _images(X: Any, shape: tuple[int, ...]) -> NDArray[Any]:
     size = " x ".join(map(str, shape))
     pixels = None if isinstance(X, str | Path) else np.asarray(X)
     if pixels is None or pixels.ndim != 4 or pixels.shape[1:] != shape:
-        given = X if pixels is None else f"an array {pixels.shape}"
-        raise DataError(f"{given}: the model takes images, an array (n, {size}) of 0 to 255")
+        source = X if pixels is None else f"an array {pixels.shape}"
+        raise DataError(f"{source}: the model takes images, an array (n, {size}) of 0 to 255")
     return pixels
 
 

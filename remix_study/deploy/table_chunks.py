@@ -86,14 +86,14 @@ def _opened(path: Path) -> IO[bytes]:
 
 def _parts(stream: IO[bytes], quote: bytes, size: int) -> Iterator[bytes]:
     """Cut a text at ends of lines that are outside quotes."""
-    rest = b""
+    unsplit = b""
     while block := _read(stream, size):
-        rest += block
-        if end := _last_end(rest, quote):
-            yield rest[:end]
-            rest = rest[end:]
-    if rest:
-        yield rest
+        unsplit += block
+        if end := _last_end(unsplit, quote):
+            yield unsplit[:end]
+            unsplit = unsplit[end:]
+    if unsplit:
+        yield unsplit
 
 
 def _read(stream: IO[bytes], size: int) -> bytes:

@@ -133,8 +133,8 @@ def with_hyperparameters(study: Study) -> Study:
 def _tuned_search(search: Search, tuned: TunedSpace) -> Search:
     space, keys = search.space, [f"model.{name}" for name in tuned.domains]
     is_grid = search.algorithm == "grid"
-    taken = [*([] if is_grid else keys), *(["learning_rate"] if tuned.has_rate else [])]
-    if twice := [key for key in taken if key in space.settings]:
+    modelled = [*([] if is_grid else keys), *(["learning_rate"] if tuned.has_rate else [])]
+    if twice := [key for key in modelled if key in space.settings]:
         raise StudyFileError(
             f"search.space.{twice[0]}: the hypermodel says what it may be; leave it out"
         )

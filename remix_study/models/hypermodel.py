@@ -101,8 +101,8 @@ def explore(name: str, build: Build, fixed: Mapping[str, Any]) -> TunedSpace:
         if key not in runs:
             runs[key] = HyperParameters(f'model "{name}"', {**values, **fixed})
             space.has_rate |= rate_of(name, _build(name, build, runs[key])) is not None
-            for asked, value in runs[key].values.items():
-                space.defaults.setdefault(asked, value)
+            for parameter, value in runs[key].values.items():
+                space.defaults.setdefault(parameter, value)
         return {k: domain for k, domain in runs[key].domains.items() if k not in fixed}
 
     queue: list[tuple[dict[str, Any], tuple[str, ...]]] = [({}, tuple(ask({})))]
@@ -131,9 +131,9 @@ def _add(
     later: dict[Condition, list[str]] = {}
     for parent, domain in new.items():
         values = _discrete_values(domain)
-        asked = {value: ask({**base, parent: value}) for value in values}
-        for child in dict.fromkeys(k for domains in asked.values() for k in domains):
-            condition = Condition(parent, tuple(v for v in values if child in asked[v]))
+        by_value = {value: ask({**base, parent: value}) for value in values}
+        for child in dict.fromkeys(k for domains in by_value.values() for k in domains):
+            condition = Condition(parent, tuple(v for v in values if child in by_value[v]))
             if child in new and len(condition.values) < len(values):
                 conditions[child].append(condition)
             elif child not in new and child not in space.domains:
@@ -164,7 +164,7 @@ def _discrete_values(domain: Domain) -> tuple[Any, ...]:
 def _check_at_random(
     name: str, space: TunedSpace, ask: Callable[[Mapping[str, Any]], dict[str, Domain]]
 ) -> None:
-    """Refuse a hypermodel that asks for other things than was found, in random configurations."""
+    """Refuse a hypermodel whose hyperparameters differ in one of some random configurations."""
     rng = np.random.default_rng(0)
     for _ in range(_N_CHECKED):
         values: dict[str, Any] = {}
@@ -175,9 +175,9 @@ def _check_at_random(
                 else:
                     drawn = rng.uniform(domain.low, domain.high)
                     values[key] = round(drawn) if domain.integer else drawn
-        asked = ask(values)
-        for key in {*asked, *values}:
-            if key not in asked or key not in values or asked[key] != space.domains[key]:
+        domains = ask(values)
+        for key in {*domains, *values}:
+            if key not in domains or key not in values or domains[key] != space.domains[key]:
                 raise UsageError(
                     f'model "{name}": when hyperparameter "{key}" is in use, or its bounds, '
                     "depend on several others; let each depend on one, or ask for it always"

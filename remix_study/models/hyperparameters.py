@@ -20,13 +20,13 @@ class HyperParameters:
 
     Attributes:
         where: The start of messages.
-        given: Values by name; a hyperparameter that is not there has its default.
+        preset: Values by name; a hyperparameter that is not there has its default.
         domains: What the model asked for that may vary, in order.
         values: The value of everything that it asked for.
     """
 
     where: str
-    given: Mapping[str, Any] = field(default_factory=dict)
+    preset: Mapping[str, Any] = field(default_factory=dict)
     domains: dict[str, Domain] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
     _inactive: int = 0
@@ -138,7 +138,7 @@ class HyperParameters:
             raise UsageError(f'{self.where}: hp "{name}" is a key of [model]; rename it')
         if name in self.domains and self.domains[name] != domain:
             raise UsageError(f'{self.where}: hp "{name}" is asked for twice, with other bounds')
-        value = self.given.get(name, default)
+        value = self.preset.get(name, default)
         self.values[name] = value
         is_varying = isinstance(domain, Range) or len(domain.values) > 1
         if is_varying and not (isinstance(domain, Range) and domain.low == domain.high):

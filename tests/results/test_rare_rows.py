@@ -187,8 +187,10 @@ def test_scores_of_fewer_rare_rows_are_those_at_the_shares_of_the_data():
     assert few["brier"] != pytest.approx(full["brier"], rel=0.01)
     # A threshold adapts by itself, and equal shares are no others with fewer rows.
     with_threshold = replace(form, name="threshold")
-    kept = scores_at_data_shares(part, with_threshold, folds["all"], read).loc[(0, 0)]
-    assert (kept["g_mean"], kept["brier"]) == pytest.approx((few["g_mean"], full["brier"]))
+    thresholded = scores_at_data_shares(part, with_threshold, folds["all"], read).loc[(0, 0)]
+    assert (thresholded["g_mean"], thresholded["brier"]) == pytest.approx(
+        (few["g_mean"], full["brier"])
+    )
     equal = replace(form, name="equal shares", prior="equal")
     assert scores_at_data_shares(part, equal, folds["all"], read) is form.scores["test"]
 
