@@ -103,7 +103,7 @@ def write_page(
         title=title,
         status=status,
         complete=complete,
-        sections=sections,
+        sections=[section for section in sections if section.blocks],
         formats=formats,
         summary=SUMMARY if has_summary else "",
         tables={name: [(e, _FORMAT_NAMES[e]) for e in ends] for name, ends in endings.items()},

@@ -103,6 +103,8 @@ class Section:
             without a line are left out.
         documents: file name -> what is written as JSON beside the page.
         is_folded: whether only the title is seen until it is opened.
+
+    One without blocks is not on the page; its files are in the folder.
     """
 
     anchor: str

@@ -242,8 +242,8 @@ def test_the_page_keeps_them_apart(frames, tmp_path):
     assert '<section id="robustness">' in page
     assert "Rare rows drawn anew for every repeat" in page
     tables = tmp_path / "r" / "tables"
-    verdict = pd.read_csv(tables / "verdict.csv")
-    assert set(verdict["study"]) == {"plain"}
+    decision = pd.read_csv(tables / "decision.csv")
+    assert set(decision["study"]) == {"plain"}
     assert set(pd.read_csv(tables / "gains-by-problem.csv")["problem"]) == {MUSK, DIGITS}
     assert pd.read_csv(tables / "problems.csv")["study"].nunique() == 3
     names = json.loads((tmp_path / "r" / "manifest.json").read_text())["files"]

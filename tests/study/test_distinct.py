@@ -21,7 +21,7 @@ from small_searches import (
 )
 from tiny_studies import assert_clean, command
 
-from remix_study.study import fingerprint, search_schedule
+from remix_study.study import planned_work, search_schedule
 from remix_study.study.configurations import grid_configurations, label_of
 from remix_study.study.leases import Worker
 from remix_study.study.optuna_tables import read_progress
@@ -146,7 +146,7 @@ def test_an_earlier_search_with_equal_trials_goes_on_and_lacks_what_it_never_dre
     text = text_of("random", trials=7, space=FIVE)
     with monkeypatch.context() as earlier:
         earlier.setattr(search_schedule, "n_trials", lambda search: search.trials)
-        earlier.setattr(fingerprint, "n_trials", lambda search: search.trials)
+        earlier.setattr(planned_work, "n_trials", lambda search: search.trials)
         earlier.setattr(
             search_schedule.SearchSchedule, "parameters", search_schedule.SlotSchedule.parameters
         )

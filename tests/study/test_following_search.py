@@ -125,7 +125,7 @@ def test_the_page_compares_what_was_searched_with_the_grid(monkeypatch):
     chosen = max(search.trials, key=lambda trial: trial.values[0])
     assert summary.choice is chosen
     (section,) = sections([comparison], frames.searches, frames.manifests)
-    text = " ".join(section.blocks[0].text)
+    text = " ".join(line for block in section.blocks for line in block.text)
     assert "Tree-structured Parzen estimator: 8 complete trials" in text
     assert "It followed a grid on the same folds" in text
     assert any("alpha-g_mean" in picture.name for picture in section.blocks[0].pictures)

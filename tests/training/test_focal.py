@@ -18,7 +18,7 @@ K = 3
 
 def loss_of(z, labels, weights, *, focal=True):
     """The loss of a batch of logits (rows, K) of one member, and its gradient."""
-    network = SimpleNamespace(train=None)
+    network = SimpleNamespace(train=None, heads=1)
     step = Step(network, K, None, None, focal=focal)
     step._call = lambda _model, values, *_, **__: (values.trainable[0], (), 0.0)
     inputs = Inputs(None, None, None, tf.constant(weights[None]), tf.zeros((1, K)))

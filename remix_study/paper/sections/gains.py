@@ -23,14 +23,15 @@ from remix_study.results.rank_sums import strategy_ranks
 def sections(comparisons: Sequence[Comparison]) -> tuple[Section, ...]:
     """The section of the page, one block a kind of problem.
 
-    None without a baseline, and for a single problem, whose decision says it.
+    None without a baseline; of a single problem, whose decision says it, the files alone.
     """
     usable, _ = rankable(comparisons)
     all_gains = gains(strategy_ranks(usable), usable)
-    if not all_gains or len(usable) < 2:
+    if not all_gains:
         return ()
     by_kind = grouped(all_gains, lambda gains: gains.kind)
-    blocks = tuple(_block(*kind_gains) for kind_gains in by_kind.items())
+    is_shown = len(usable) > 1
+    blocks = tuple(_block(*kind_gains) for kind_gains in by_kind.items() if is_shown)
     files = {"gains": table(all_gains), "gains-by-problem": table_by_problem(all_gains)}
     lead = SENTENCES.text("gains.lead")
     title = "Gains over the baseline"

@@ -45,9 +45,10 @@ FEWEST_PROBLEMS = 4
 def sections(
     comparisons: Sequence[Comparison], reference: ReferenceRanks | None = None
 ) -> tuple[Section, ...]:
-    """The section of the page; none with a single problem."""
+    """The section of the page; of a single problem the files alone."""
     usable, _ = rankable(comparisons)
-    return (section(comparisons, reference),) if len(usable) > 1 else ()
+    ranks = section(comparisons, reference)
+    return (ranks if len(usable) > 1 else replace(ranks, blocks=()),)
 
 
 def section(comparisons: Sequence[Comparison], reference: ReferenceRanks | None = None) -> Section:

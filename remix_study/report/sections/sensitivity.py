@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -51,9 +51,10 @@ class LineStyle(NamedTuple):
 
 
 def sections(comparisons: Sequence[Comparison]) -> list[Section]:
-    """The section of the page; none where no strategy has two alphas."""
+    """The section of the page; the files alone where no strategy has two alphas."""
     curves = sensitivity_curves(comparisons)
-    return [section(comparisons)] if any(curve.has_several_alphas for curve in curves) else []
+    has_curve = any(curve.has_several_alphas for curve in curves)
+    return [section(comparisons) if has_curve else replace(section(comparisons), blocks=())]
 
 
 def section(comparisons: Sequence[Comparison]) -> Section:
