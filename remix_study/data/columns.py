@@ -17,6 +17,7 @@ from remix_study.data.known_columns import KnownColumn, cell_text
 from remix_study.data.memory import check_memory, free_bytes
 from remix_study.data.number_columns import encode_numbers
 from remix_study.data.raw_table import RawTable
+from remix_study.data.sentence_vectors import encode_vectors
 from remix_study.data.text_column import FeatureBlock, TextColumn
 from remix_study.errors import DataError
 
@@ -55,9 +56,9 @@ def encode_columns(table: RawTable) -> EncodedColumns:
     Numbers stay numbers; a missing one becomes NaN, which is imputed later, per fold. True and
     False become 1 and 0. Dates become year, month, day, weekday, hour (where there are times) and
     seconds since 1970, durations their seconds. Categories become a feature each, many of them
-    hashed features, sentences hashed words and letters; where the text is missing, these are 0.
-    Texts that are all different are taken for identifiers and left out. Nothing here depends on
-    labels or folds.
+    hashed features, sentences hashed words and letters, or vectors where the key ``embedding``
+    says so; where the text is missing, these are 0. Texts that are all different are taken for
+    identifiers and left out. Nothing here depends on labels or folds.
 
     Args:
         table: Feature columns, texts without outer blanks.
@@ -65,6 +66,7 @@ def encode_columns(table: RawTable) -> EncodedColumns:
     Raises:
         DataError: A column of a kind that has no features, a date that may be read in two ways,
             infinite values, more features than the memory holds, or no column left.
+        UsageError: The package of the key ``embedding`` is not installed.
     """
     blocks = {name: encode_column(name, table.frame[name], table) for name in table.names}
     return join_blocks(blocks, table)
@@ -91,7 +93,7 @@ def join_blocks(blocks: dict[str, FeatureBlock], table: RawTable) -> EncodedColu
         start = end
     check_features(X, names, table.source, table.place)
     known = tuple(
-        KnownColumn(name, block.kind, block.names, dict(block.levels), block.order)
+        KnownColumn(name, block.kind, block.names, dict(block.levels), block.order, block.encoder)
         for name, block in blocks.items()
     )
     notes = tuple(_notes(blocks, table.name))
@@ -105,6 +107,8 @@ def encode_column(name: str, column: pd.Series[Any], table: RawTable) -> Feature
     types, where = pd.api.types, f'{table.source}, column "{name}"'
     cell_types = _cell_types(column)
     _refuse_type(column, cell_types, where)
+    if name in table.embedding:
+        return encode_vectors(_texts_to_embed(name, column, table))
     if column.isna().all():
         return encode_numbers(name, pd.Series(np.full(len(column), np.nan)), table)
     is_truth = types.is_bool_dtype(column.dtype)
@@ -122,6 +126,20 @@ def encode_column(name: str, column: pd.Series[Any], table: RawTable) -> Feature
     if isinstance(column.dtype, pd.CategoricalDtype):
         return encode_categories(texts)
     return _encode_texts(texts)
+
+
+def _texts_to_embed(name: str, column: pd.Series[Any], table: RawTable) -> TextColumn:
+    """The texts of a column that the key ``embedding`` names.
+
+    Raises:
+        DataError: The column has a type of its own.
+    """
+    if name not in table.texts and not column.isna().all():
+        raise DataError(
+            f'{table.source}, column "{name}": embedding takes texts, and the type of this column '
+            f"is {column.dtype}; leave it out of embedding"
+        )
+    return TextColumn.of(name, column, cell_text, table)
 
 
 def _encode_texts(texts: TextColumn) -> FeatureBlock:

@@ -24,6 +24,7 @@ from remix_study.data.dates import (
 from remix_study.data.file_contents import MISSING
 from remix_study.data.number_cells import read_cell
 from remix_study.data.raw_table import RawTable
+from remix_study.data.sentence_vectors import encode_vectors
 from remix_study.data.text_column import ColumnKind, FeatureBlock, TextColumn
 from remix_study.errors import DataError
 from remix_study.studyfile.table_format import TableFormat
@@ -45,6 +46,7 @@ class KnownColumn(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
         features: Names of its features; none where it was left out.
         levels: Of the kind ``category`` the place among the features of each text.
         order: Of the kind ``date`` how days and months were told apart.
+        encoder: Of the kind ``embedding`` the network, its package and the version.
     """
 
     name: str
@@ -52,6 +54,7 @@ class KnownColumn(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     features: tuple[str, ...]
     levels: dict[str, int] = {}
     order: str = ""
+    encoder: str = ""
 
     @property
     def is_text(self) -> bool:
@@ -103,6 +106,7 @@ def encode_known(
 
     Raises:
         DataError: A cell of another kind; the message names its line and its column.
+        UsageError: The package of the kind ``embedding`` is missing or has another version.
     """
     column = table.frame[known.name]
     unseen = np.zeros(table.n_rows, dtype=bool)
@@ -117,6 +121,9 @@ def encode_known(
     texts = TextColumn.of(known.name, _without(column, missing), cell_text, table)
     if known.kind in ("date", "duration"):
         _time_block(known, texts).fill(out)
+        return out, unseen
+    if known.kind == "embedding":
+        encode_vectors(texts, known.encoder).fill(out)
         return out, unseen
     if known.kind == "category":
         is_new = np.array([level not in known.levels for level in texts.levels], dtype=bool)

@@ -39,7 +39,7 @@ def settle_numbers(table: RawTable, table_format: TableFormat) -> RawTable:
     Args:
         table: Feature columns.
         table_format: Decimal mark, what groups digits, units, cells that are missing, and which
-            columns are categorical.
+            columns are categorical or become sentence vectors.
 
     Returns:
         The table; missing cells of text columns are NaN, and blanks around texts are taken off.
@@ -51,6 +51,7 @@ def settle_numbers(table: RawTable, table_format: TableFormat) -> RawTable:
     import pandas as pd
 
     categorical = {table.column(c, "categorical") for c in table_format.categorical}
+    embedding = tuple(table.column(c, "embedding") for c in table_format.embedding)
     missing_values = [v for v in map(_value, map(str, table_format.missing)) if not np.isnan(v)]
     columns: dict[str, Any] = {}
     notes = list(table.notes)
@@ -58,7 +59,7 @@ def settle_numbers(table: RawTable, table_format: TableFormat) -> RawTable:
         column = table.frame[name]
         if _holds_cells(column):
             cells = _Cells(table, name, column, table_format)
-            column = cells.texts() if name in categorical else cells.settled()
+            column = cells.texts() if name in {*categorical, *embedding} else cells.settled()
             notes += cells.notes
         if missing_values and pd.api.types.is_numeric_dtype(column.dtype):
             column = column.mask(column.isin(missing_values))
@@ -71,7 +72,7 @@ def settle_numbers(table: RawTable, table_format: TableFormat) -> RawTable:
             column = column.astype("category")
         columns[name] = column
     frame = pd.DataFrame(columns, index=table.frame.index, copy=False)
-    return replace(table, frame=frame, notes=tuple(notes))
+    return replace(table, frame=frame, notes=tuple(notes), embedding=embedding)
 
 
 def _value(text: object) -> float:

@@ -37,6 +37,7 @@ class RawTable:
         label: The column that the file itself says is the class, or None.
         notes: Warnings about the reading, one line each.
         parts: For joined files the source of each and its number of rows.
+        embedding: Columns whose texts become sentence vectors; set where cells are read.
     """
 
     source: str
@@ -46,6 +47,7 @@ class RawTable:
     label: str | None = None
     notes: tuple[str, ...] = ()
     parts: tuple[tuple[str, int], ...] = field(default=(), repr=False)
+    embedding: tuple[str, ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -113,11 +115,22 @@ class RawTable:
         return name
 
     def feature_format(self, table_format: TableFormat, features: Sequence[str]) -> TableFormat:
-        """A format of this table for some of its columns: categorical ones by name."""
-        names = [self.column(column, "categorical") for column in table_format.categorical]
-        return msgspec.structs.replace(
-            table_format, categorical=tuple(name for name in names if name in features)
-        )
+        """A format of this table for some of its columns: categorical and embedded ones by name.
+
+        Raises:
+            DataError: There is no such column, or one is both.
+        """
+        columns = {}
+        for key in ("categorical", "embedding"):
+            names = [self.column(column, key) for column in getattr(table_format, key)]
+            columns[key] = tuple(name for name in names if name in features)
+        for name in columns["embedding"]:
+            if name in columns["categorical"]:
+                raise DataError(
+                    f'{self.source}, column "{name}": is in categorical and in embedding; leave '
+                    "it out of one of them"
+                )
+        return msgspec.structs.replace(table_format, **columns)
 
     def first_rows(self, n_rows: int) -> RawTable:
         """The table's first rows; where joined files end stays as it is."""

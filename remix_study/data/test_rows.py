@@ -63,7 +63,8 @@ def _encode_alike(name: str, train: RawTable, whole: RawTable) -> FeatureBlock:
     if block.kind in ("category", "hashed", "sentence"):
         texts = TextColumn.of(name, whole.frame[name], cell_text, whole)
         alike = encode_texts_like(block.kind, block.names, block.levels, texts)
-        return replace(block, fill=alike.fill, notes=(*block.notes, *alike.notes))
+        notes = tuple(dict.fromkeys((*block.notes, *alike.notes)))
+        return replace(block, fill=alike.fill, notes=notes)
     alike = encode_column(name, whole.frame[name], whole)
     places = [alike.names.index(n) for n in block.names if n in alike.names]
     if len(places) < len(block.names):

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ColumnKind = Literal[
-    "number", "truth", "date", "duration", "category", "hashed", "sentence", "left out"
+    "number",
+    "truth",
+    "date",
+    "duration",
+    "category",
+    "hashed",
+    "sentence",
+    "embedding",
+    "left out",
 ]
 """What a column holds, which says how its cells become features."""
 
@@ -38,6 +46,7 @@ class FeatureBlock:
         kind: What the column holds.
         levels: Of the kind ``category`` the place among ``names`` of each text.
         order: Of the kind ``date`` how days and months were told apart; "" without a question.
+        encoder: Of the kind ``embedding`` the network, its package and the version.
     """
 
     names: tuple[str, ...]
@@ -47,6 +56,7 @@ class FeatureBlock:
     kind: ColumnKind = "number"
     levels: Mapping[str, int] = field(default_factory=dict)
     order: str = ""
+    encoder: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +113,7 @@ class TextColumn:
             begin = self.table.place(int((self.codes == level).argmax()))
         return DataError(f'{begin}, column "{self.name}": {message}')
 
-    def rows_of(self, table: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    def rows_of(self, table: NDArray[np.floating], out: NDArray[np.float64]) -> None:
         """Write the rows of ``table`` (L + 1, d) to ``out``, its last where a text is missing."""
         # In parts: the rows of all at once would be a second copy of the features.
         step = 1 << 16

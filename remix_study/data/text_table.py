@@ -128,14 +128,15 @@ def _column_options(
 ) -> dict[str, Any]:
     """Which columns are text, and which of their cells are missing, by the columns' positions."""
     positions = {name: i for i, name in enumerate(table.names)}
-    categorical = {table.column(c, "categorical") for c in table_format.categorical}
+    texts = {table.column(c, "categorical") for c in table_format.categorical}
+    texts |= {table.column(c, "embedding") for c in table_format.embedding}
     # A column that is not there is the caller's to refuse, who knows what it is for.
     present = [c for c in verbatim if isinstance(c, int) or c in positions]
     as_written = {table.column(c, "label") for c in present}
     usual = [*MISSING, *table_format.missing]
     return {
         "names": list(positions.values()),
-        "dtype": {positions[name]: str for name in categorical | as_written},
+        "dtype": {positions[name]: str for name in texts | as_written},
         "na_values": {
             i: ["", *table_format.missing] if name in as_written else usual
             for name, i in positions.items()

@@ -31,6 +31,8 @@ class TableFormat(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
         units: Signs that are taken off numbers, such as ``%`` or ``$``.
         categorical: Columns, by name or number, whose cells are names even where they look like
             numbers.
+        embedding: Columns, by name or number, whose texts become vectors of a network for
+            sentences, in place of hashed n-grams; needs the extra ``embedding``.
     """
 
     separator: Annotated[str, Meta(max_length=10)] = ""
@@ -42,6 +44,7 @@ class TableFormat(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     missing: tuple[str | int | float, ...] = ()
     units: tuple[str, ...] = ()
     categorical: tuple[Column, ...] = ()
+    embedding: tuple[Column, ...] = ()
 
 
 class ClassChoice(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

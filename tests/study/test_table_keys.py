@@ -10,6 +10,7 @@ import pytest
 from tiny_studies import tiny
 
 import remix_study
+from remix_study.data import sentence_vectors
 from remix_study.errors import DataError, RemixStudyError
 from remix_study.study.fingerprint import resolved_settings, study_changes
 from remix_study.study.task import Task
@@ -90,11 +91,14 @@ def test_one_rare_class_makes_a_problem_binary_with_a_note(tmp_path: Path) -> No
         ('classes.drop = ["maybe"]\n', 'problem.classes.drop: "absent" -> ["maybe"]'),
         ("drop = [1]\n", "problem.drop: [] -> [1]"),
         ("categorical = [3]\n", "problem.categorical: [] -> [3]"),
+        ("embedding = [3]\n", "problem.embedding: [] -> [3]"),
     ],
 )
 def test_a_key_that_changes_what_is_read_is_a_change_of_the_study(
-    tmp_path: Path, key: str, change: str
+    tmp_path: Path, key: str, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sentence_vectors, "encoder_name", lambda: "a stand-in 1.0")
+    monkeypatch.setattr(sentence_vectors, "load_encoder", lambda: lambda _: 1.0)
     (task,) = tasks_of(tmp_path)
     began = resolved_settings(task)
     keys = KEYS.replace("missing = [-1]\n", "") if key.startswith("missing") else KEYS
