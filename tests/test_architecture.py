@@ -42,7 +42,7 @@ LARGEST_SHARE = 0.20
 BUDGETS = {
     "metrics": 770,
     "studyfile": 2008,
-    "data": 7460,
+    "data": 7466,
     "batches": 2470,
     "models": 1485,
     "training": 2855,

