@@ -60,7 +60,9 @@ def test_heads_begin_as_random_signs_of_the_features():
     assert not np.array_equal(weights[0], network.initial_weights(4)[0])
 
 
-@pytest.mark.parametrize("strategy", ["remix", "logit-adjusted"])
+@pytest.mark.parametrize(
+    "strategy", ["remix", pytest.param("logit-adjusted", marks=pytest.mark.slow)]
+)
 def test_it_trains_as_keras_fit_does_on_the_same_batches(strategy):
     problem, strategy = SmallProblem(n_features=4), make_strategy(strategy)
     members = problem.members((96, 64))

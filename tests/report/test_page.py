@@ -396,7 +396,7 @@ class VisibleWords(HTMLParser):
 
 
 @pytest.mark.usefixtures("unrendered_figures")
-@pytest.mark.parametrize(("n_problems", "most"), [(1, 900), (24, 3000)])
+@pytest.mark.parametrize(("n_problems", "most"), [(1, 900), (13, 3000)])
 def test_a_page_has_few_words_before_what_is_folded(tmp_path, many, n_problems, most):
     page = write_report(made_up_frames(*many(n_problems)), tmp_path / "r", command="c")
     words = VisibleWords()

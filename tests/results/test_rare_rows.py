@@ -74,7 +74,7 @@ def rare_rows_of_study():
     return part
 
 
-@pytest.mark.usefixtures("storage")
+@pytest.mark.usefixtures("storage", "unrendered_figures")
 def test_a_method_is_worth_the_rows_that_the_baseline_needs_for_its_score(here, monkeypatch):
     def baseline(ratio):
         return 0.7 + 0.1 * np.log(ratio)
