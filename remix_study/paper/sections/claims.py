@@ -13,7 +13,7 @@ from remix_study.paper.claims import check_claims
 from remix_study.paper.claims.evidence import evidence_of, is_image, is_reduced
 from remix_study.paper.claims.verdicts import ELSEWHERE, LEAST_DATASETS, CheckedClaim, Part
 from remix_study.paper.table2 import PROBLEMS, STRATEGIES, is_published, problem_key
-from remix_study.report.page_model import Block, Cell, Head, Section, Table
+from remix_study.report.page_model import Block, Cell, Head, Section, Table, has_many_problems
 from remix_study.report.page_tables import Column, line_table, text_column
 from remix_study.results.columns import Record, frame_of
 from remix_study.results.comparison import Comparison
@@ -61,7 +61,9 @@ def section(comparisons: Sequence[Comparison]) -> Section:
     }
     lead = SENTENCES.text("claims.lead", SURE, ROPE, LEAST_DATASETS)
     blocks = (Block(text=summary, tables=(_overview(checked),)), *details)
-    return Section("claims", TITLE, lead, blocks, files)
+    # A study of a few problems is not about the paper as a whole.
+    is_folded = not has_many_problems(comparisons)
+    return Section("claims", TITLE, lead, blocks, files, is_folded=is_folded)
 
 
 def smallest_p_values(comparisons: Sequence[Comparison]) -> list[Record]:

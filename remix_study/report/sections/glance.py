@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -22,6 +23,7 @@ from remix_study.report.sentences import SENTENCES
 from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.decision import Decision
+from remix_study.results.methods import nearest_alphas
 from remix_study.results.remix_effect import RIVALS, RemixEffect, Rival, remix_effects, tally
 
 FEWEST_PROBLEMS = 3
@@ -110,12 +112,17 @@ def _picture(name: str, problems: Sequence[Comparison], metric: str) -> Picture:
     """Draw a line a problem and a dot a method, at its mean score."""
     counts = Counter(method.label for c in problems for method in c.methods)
     # What a search tried on one problem alone makes no column of dots.
-    methods = {m.label: m for c in problems for m in c.methods if counts[m.label] > 1}
+    several = [m for c in problems for m in c.methods if counts[m.label] > 1]
+    # Of the alphas of a strategy the one nearest to the published one.
+    nearest = nearest_alphas(((method.family, method.settings), method) for method in several)
+    methods = {method.label: method for method in nearest.values()}
     # Strategies without a colour of their own share one; the tables tell them apart.
     uncoloured = [
         name for name, method in methods.items() if method.strategy not in figures.COLORS
     ]
-    with figures.figure(5.2, 1.6 + 0.2 * len(problems)) as fig:
+    n_legend_lines = math.ceil((len(methods) - len(uncoloured) + bool(uncoloured)) / 3)
+    height = 0.8 + 0.2 * (len(problems) + n_legend_lines)
+    with figures.figure(5.2, height) as fig:
         axes = fig.add_subplot()
         for height in range(len(problems)):
             axes.axhline(height, color=figures.FAINT, lw=0.6, zorder=1)

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 
-from remix_study.metrics import PUBLISHED_METRICS, better_sign, short_name
+from remix_study.metrics import PUBLISHED_METRICS, short_name
 from remix_study.report import figures
 from remix_study.report.figures import Picture
 from remix_study.report.formatting import (
@@ -24,10 +24,10 @@ from remix_study.report.formatting import (
     strategy_name,
 )
 from remix_study.report.page_model import Block, Cell, Section, Table
-from remix_study.report.page_tables import Column, ends_text, interval_cell, line_table
+from remix_study.report.page_tables import Column, ends_text, line_table
+from remix_study.report.sections.alpha_trends import trends_block
 from remix_study.report.sentences import SENTENCES
 from remix_study.results import alpha_grids
-from remix_study.results.alpha_grids import FIXED_ALPHAS, AlphaTrend
 from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.effects import Difference, Score
@@ -77,7 +77,7 @@ def section(comparisons: Sequence[Comparison]) -> Section:
         blocks.append(_curves_block(name, of_block, styles, panels))
     trends = alpha_grids.alpha_trends(alpha_grids.alpha_grids(comparisons), PUBLISHED_METRICS)
     if trends:
-        blocks.append(_trends_block(trends))
+        blocks.append(trends_block(trends))
     single_alphas = {
         family: sorted({alpha for curve in of_family for alpha in curve.alphas})
         for family, of_family in sorted(by_family.items())
@@ -261,38 +261,3 @@ def _point_cell(curve: SensitivityCurve, alpha: float) -> Cell:
     relation = point.difference.relation
     detail = f"{signed(point.difference.mean)} ({ends_text(point.difference.interval, 3)})"
     return Cell(mean, detail, "number" if relation == "unclear" else relation)
-
-
-def _trends_block(trends: Sequence[AlphaTrend]) -> Block:
-    by_metric = grouped(trends, lambda trend: trend.metric)
-    facts = [
-        (metric, group, {a: [t.regrets[a] for t in group if a in t.regrets] for a in FIXED_ALPHAS})
-        for metric, group in by_metric.items()
-    ]
-    return Block(
-        title="Trends over alpha, and what a fixed alpha loses",
-        text=SENTENCES.paragraphs("sensitivity.trends", facts, alpha_grids.LEAST_ALPHAS),
-        tables=tuple(_trend_table(metric, group) for metric, group in by_metric.items()),
-    )
-
-
-def _trend_table(metric: str, trends: Sequence[AlphaTrend]) -> Table:
-    sign = better_sign(metric)
-
-    def regret_column(alpha: float) -> Column[AlphaTrend]:
-        return Column(
-            f"regret of {plain(alpha)}",
-            lambda trend: interval_cell(trend.regrets.get(alpha), -1.0),
-        )
-
-    return line_table(
-        SENTENCES.phrase("sensitivity.trend_caption", metric),
-        trends,
-        (
-            Column("problem", lambda trend: trend.grid.comparison.name),
-            Column("slope", lambda trend: interval_cell(trend.slope, sign)),
-            Column("rank correlation", lambda trend: interval_cell(trend.correlation, sign)),
-            Column("of the means", lambda trend: number(trend.correlation_of_means, 2)),
-            *map(regret_column, FIXED_ALPHAS),
-        ),
-    )
