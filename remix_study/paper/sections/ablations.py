@@ -118,7 +118,8 @@ def sections(checks: Sequence[Check]) -> tuple[Section, ...]:
     ablations = [compare_check(check) for check in checks]
     files = {"checks": _table_of(ablations)}
     lead = SENTENCES.text("checks.lead")
-    return (Section("checks", "Checks", lead, tuple(map(_block, ablations)), files),)
+    blocks = tuple(map(_block, ablations))
+    return (Section("checks", "Checks", lead, blocks, files, is_folded=True),)
 
 
 def compare_check(check: Check) -> Ablation:

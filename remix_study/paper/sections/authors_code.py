@@ -42,7 +42,7 @@ def sections(
     )
     lead = SENTENCES.text("repository.lead", authors_code.NEAR_RANKS, authors_code.NEAR_ORDER)
     files = {"repository": _table(candidates)}
-    return (Section("repository", TITLE, lead, (block,), files),)
+    return (Section("repository", TITLE, lead, (block,), files, is_folded=True),)
 
 
 def _table(candidates: Sequence[Record]) -> pd.DataFrame:

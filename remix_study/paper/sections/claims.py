@@ -60,7 +60,8 @@ def section(comparisons: Sequence[Comparison]) -> Section:
         "claims-differences": contrast_table(checked),
     }
     lead = SENTENCES.text("claims.lead", SURE, ROPE, LEAST_DATASETS)
-    blocks = (Block(text=summary, tables=(_overview(checked),)), *details)
+    overview = Block(text=summary, tables=(_overview(checked),), folded="The claims, one by one")
+    blocks = (overview, *details)
     # A study of a few problems is not about the paper as a whole.
     is_folded = not has_many_problems(comparisons)
     return Section("claims", TITLE, lead, blocks, files, is_folded=is_folded)

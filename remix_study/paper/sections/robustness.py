@@ -108,8 +108,8 @@ def sections(comparisons: Sequence[Comparison]) -> tuple[Section, ...]:
         "robustness-gains": pd.concat([variant.gains for variant in variants], ignore_index=True),
         "robustness": pd.concat([variant.lines for variant in variants], ignore_index=True),
     }
-    lead = SENTENCES.text("robustness.lead")
-    return (Section("robustness", "Robustness", lead, tuple(map(_block, variants)), files),)
+    lead, blocks = SENTENCES.text("robustness.lead"), tuple(map(_block, variants))
+    return (Section("robustness", "Robustness", lead, blocks, files, is_folded=True),)
 
 
 def compare_variants(comparisons: Sequence[Comparison]) -> tuple[VariantComparison, ...]:

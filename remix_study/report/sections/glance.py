@@ -33,6 +33,10 @@ _RIVAL_HEADS: Mapping[Rival, Head] = {
     "baseline": Head("ReMix against the baseline", kind="text"),
     "balance": Head("its mixing against balancing", kind="text"),
 }
+_UNTRAINED: Mapping[Rival, str] = {
+    "baseline": "the baseline did not train",
+    "balance": "balancing did not train",
+}
 _MARKS = {"better": "short better", "worse": "short worse"}
 
 
@@ -99,7 +103,7 @@ def _words_cell(effect: RemixEffect | None) -> Cell:
     if effect is None:
         return Cell(MISSING, kind="short")
     if not effect.has_trained_rival:
-        return Cell(f"the {effect.rival} did not train", kind="short")
+        return Cell(_UNTRAINED[effect.rival], kind="short")
     words = list(effect.words.items())
     if len({word for _, word in words}) == 1:
         word = words[0][1]
