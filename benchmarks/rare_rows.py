@@ -145,30 +145,30 @@ def score_shares(task: Task) -> dict[tuple[str, str], Any]:
 def foretell(scores: Any, metric: str, ratio: float) -> dict[str, Any]:
     """What the first four shares foretell of the last, and what is observed there."""
     sign, ratios = better_sign(metric), np.array(SHARES[:4]) / SHARES[3]
-    seen, observed = sign * scores[:, :4], sign * scores[:, 4].mean()
-    fit = fit_curves(seen.mean(axis=0), ratios)
+    fitted_scores, observed = sign * scores[:, :4], sign * scores[:, 4].mean()
+    fit = fit_curves(fitted_scores.mean(axis=0), ratios)
     foretold = float(fit.at(2.0))
 
-    drawn = fit_curves(draw_means(seen, ratio, SEED), ratios)
+    drawn = fit_curves(draw_means(fitted_scores, ratio, SEED), ratios)
     changes = drawn.at(2.0) - drawn.level
-    change = observed - seen[:, 3].mean()
+    change = observed - fitted_scores[:, 3].mean()
     page = _interval(changes)
 
-    of_folds = fit_curves(draw_means(seen, 0.0, SEED), ratios)
-    residuals = seen - seen.mean(axis=1, keepdims=True)
+    of_folds = fit_curves(draw_means(fitted_scores, 0.0, SEED), ratios)
+    residuals = fitted_scores - fitted_scores.mean(axis=1, keepdims=True)
     residuals -= residuals.mean(axis=0)
-    noise = residuals.std() * np.sqrt(4 / 3) / np.sqrt(len(seen))
+    noise = residuals.std() * np.sqrt(4 / 3) / np.sqrt(len(fitted_scores))
     rng = np.random.default_rng(SEED)
-    same = _interval(of_folds.at(2.0) + noise * rng.standard_normal(DRAWS))
-    low, high = np.clip(sorted((sign * same[0], sign * same[1])), *score_range(metric))
+    ends = _interval(of_folds.at(2.0) + noise * rng.standard_normal(DRAWS))
+    low, high = np.clip(sorted((sign * ends[0], sign * ends[1])), *score_range(metric))
     return {
-        "half": float(sign * seen[:, 3].mean()),
+        "half": float(sign * fitted_scores[:, 3].mean()),
         "foretold": sign * foretold,
         "low": float(low),
         "high": float(high),
         "observed": float(sign * observed),
         "power": float(fit.power),
-        "in_same_folds": bool(same[0] <= observed <= same[1]),
+        "in_same_folds": bool(ends[0] <= observed <= ends[1]),
         "change": float(sign * change),
         "page_low": min(sign * page[0], sign * page[1]),
         "page_high": max(sign * page[0], sign * page[1]),
@@ -202,11 +202,11 @@ def markdown(lines: list[Mapping[str, Any]]) -> str:
     frame = pd.DataFrame(lines)
     counts = frame.groupby(["method", "metric"])[["in_same_folds", "in_page"]].agg(["sum", "size"])
     for (method, metric), count in counts.iterrows():
-        same, page = (
+        same_folds, page = (
             f"{count[name, 'sum']} of {count[name, 'size']}"
             for name in ("in_same_folds", "in_page")
         )
-        rows.append(f"| all | | {method} | {metric} | | | | | {same} | | | {page} |")
+        rows.append(f"| all | | {method} | {metric} | | | | | {same_folds} | | | {page} |")
     return "\n".join(rows) + "\n"
 
 

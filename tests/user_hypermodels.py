@@ -77,8 +77,8 @@ def by_class_instance(hp):
 
 
 def by_two(hp):
-    one, two = hp.Boolean("one"), hp.Boolean("two")
-    if one or two:
+    has_first, has_second = hp.Boolean("one"), hp.Boolean("two")
+    if has_first or has_second:
         hp.Int("width", 2, 4)
     return _compiled()
 

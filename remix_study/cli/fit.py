@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +23,11 @@ def add_command(commands: Any) -> None:
     command = commands.add_parser("fit", help="train what a study decided on all rows, for use")
     command.add_argument("study", metavar="STUDY", help="a study file, or a study's name")
     command.add_argument("--problem", metavar="NAME", help="a problem, where there are several")
-    which = command.add_mutually_exclusive_group()
-    which.add_argument("--method", metavar="LABEL", help="a method, in place of the decision's")
-    which.add_argument("--trial", type=trial_count, metavar="N", help="a trial, by its number")
+    selection = command.add_mutually_exclusive_group()
+    selection.add_argument(
+        "--method", metavar="LABEL", help="a method, in place of the decision's"
+    )
+    selection.add_argument("--trial", type=trial_count, metavar="N", help="a trial, by its number")
     command.add_argument(
         "--stop", choices=("validation", "epochs"), default="validation",
         help="how training ends where it stops early: by a validation part that is kept back, as "
@@ -55,9 +58,9 @@ def _fit(options: argparse.Namespace, signals: Signals) -> int:
 
     signals.check()
     words = {"--problem": options.problem, "--method": options.method, "--trial": options.trial}
-    shown = [part for word, value in words.items() if value is not None for part in (word, value)]
+    selected = [item for pair in words.items() if pair[1] is not None for item in pair]
     storage = url_without_password(options.storage)
-    command = ["remix-study", "fit", options.study, *map(str, shown), "--stop", options.stop]
+    command = ["remix-study", "fit", options.study, *map(str, selected), "--stop", options.stop]
     request = Request(
         problem=options.problem,
         method=options.method,
@@ -95,18 +98,22 @@ def _predict(options: argparse.Namespace, signals: Signals) -> int:
     partial = options.output and options.output.with_name(f".{options.output.name}.part")
     n_rows = n_marked = 0
     try:
-        with partial.open("w", encoding="utf-8", newline="") if partial else _Kept() as out:
+        with (
+            partial.open("w", encoding="utf-8", newline="") if partial else nullcontext(sys.stdout)
+        ) as out:
             for frame in model.frames(options.data, note):
                 signals.check()
                 without_formulas(frame).to_csv(out, index=False, header=not n_rows)
                 n_rows += len(frame)
                 n_marked += int((frame["mark"] != "").sum())
+            out.flush()
         if partial:
             partial.replace(options.output)
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             raise
-        raise UsageError(f"{options.output}: cannot write ({error.strerror})") from error
+        target = options.output or "standard output"
+        raise UsageError(f"{target}: cannot write ({error.strerror})") from error
     finally:
         if partial:
             partial.unlink(missing_ok=True)
@@ -115,13 +122,3 @@ def _predict(options: argparse.Namespace, signals: Signals) -> int:
     if options.output:
         print(f"{n_rows:,} rows: {options.output}")
     return DONE
-
-
-class _Kept:
-    """Standard output, which stays open."""
-
-    def __enter__(self) -> Any:
-        return sys.stdout
-
-    def __exit__(self, *_: object) -> None:
-        sys.stdout.flush()

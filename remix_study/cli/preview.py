@@ -69,7 +69,7 @@ def preview(study: Study, loading: AbstractContextManager[None] | None = None) -
 
 def _preview_problem(task: Task) -> dict[str, Any]:
     problem, n_trials = task.problem, planned_work(task)["trials"]
-    beside = [part for part in search_tasks(task) if part is not task]
+    beside = [search for search in search_tasks(task) if search is not task]
     size = task.network_size(task.study.model)
     return {
         "study": task.name,
@@ -78,10 +78,10 @@ def _preview_problem(task: Task) -> dict[str, Any]:
         "points": n_trials,
         "folds": len(task.folds),
         "networks": _networks_per_fold(task) * len(task.folds),
-        "beside": sorted({part.role for part in beside}),
+        "beside": sorted({search.role for search in beside}),
         # Where no trial is pruned.
         "networks_beside": sum(
-            planned_work(part)["trials"] * part.folds_per_trial for part in beside
+            planned_work(search)["trials"] * search.folds_per_trial for search in beside
         ),
         "parameters": size.parameters,
         "layers": [str(layer) for layer in size.layers],
@@ -216,12 +216,13 @@ def _key_lines(tables: Keys, without: Keys | None = None) -> list[str]:
 
 
 def _beside_line(problem: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
-    whats = {
+    text_by_role = {
         "references": "" if summary["outer"] else "baseline and ReMix",
         "search": summary["then"],
         "outer": f"the search again within {summary['outer']} outer folds",
         "rare-rows": "the best methods again with fewer rare rows",
     }
-    what = " and ".join(text for role, text in whats.items() if text and role in problem["beside"])
+    roles = [role for role, text in text_by_role.items() if text and role in problem["beside"]]
+    work = " and ".join(text_by_role[role] for role in roles)
     place = "beside it" if {"references", "outer"} & {*problem["beside"]} else "then"
-    return f"  {place} {what}: {problem['networks_beside']} networks"
+    return f"  {place} {work}: {problem['networks_beside']} networks"

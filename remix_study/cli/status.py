@@ -54,11 +54,13 @@ def _status(options: argparse.Namespace, _signals: Signals) -> int:
     for name in finished:
         if name in lines:
             print(f"{name}: {lines[name]}")
-    known = {study for study, _ in stored}
-    unknown = dict.fromkeys(s for name in finished if (s := name.partition("/")[0]) not in known)
-    if unknown:
+    with_lines = {study for study, _ in stored}
+    without_lines = dict.fromkeys(
+        s for name in finished if (s := name.partition("/")[0]) not in with_lines
+    )
+    if without_lines:
         print(
-            f"for decisions on the present trials of {join_names(unknown)}, run the study again; "
-            "nothing is trained twice"
+            f"for decisions on the present trials of {join_names(without_lines)}, "
+            "run the study again; nothing is trained twice"
         )
     return DONE

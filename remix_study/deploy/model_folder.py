@@ -212,10 +212,10 @@ def check_output(output: Path) -> None:
     try:
         facts = msgspec.json.decode((output / MANIFEST).read_bytes())
         is_model = facts["made_by"] == MARK
-        known = {MANIFEST, *(name.partition("/")[0] for name in facts["files"])}
+        model_files = {MANIFEST, *(name.partition("/")[0] for name in facts["files"])}
     except (OSError, msgspec.MsgspecError, KeyError, TypeError):
-        is_model, known = False, set()
-    foreign = sorted(path.name for path in output.iterdir() if path.name not in known)
+        is_model, model_files = False, set()
+    foreign = sorted(path.name for path in output.iterdir() if path.name not in model_files)
     if not is_model or foreign:
         shown = (foreign or [path.name for path in output.iterdir()])[0]
         raise UsageError(

@@ -81,9 +81,9 @@ def _encoded(
     if encoder.features.numeric == "piecewise-linear":
         encoded = layers.Flatten()(layers.Permute((2, 1))(shares))
     else:
-        used = np.maximum((inverse > 0).sum(axis=0), 1).astype(np.float32)
+        n_bins = np.maximum((inverse > 0).sum(axis=0), 1).astype(np.float32)
         mean = layers.GlobalAveragePooling1D()(shares)
-        encoded = layers.Rescaling(np.float32(len(lower)) / used, offset=-0.5)(mean)
+        encoded = layers.Rescaling(np.float32(len(lower)) / n_bins, offset=-0.5)(mean)
         encoded = layers.Rescaling(_SQRT_12, name="quantiles")(encoded)
     if not n_untouched:
         return encoded

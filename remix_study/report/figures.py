@@ -180,6 +180,11 @@ def legend_below(fig: Figure, axes: Axes, columns: int = 4) -> None:
                columnspacing=1.6)  # fmt: skip
 
 
+def legend_columns(names: Sequence[str]) -> int:
+    """Columns in which a legend of these names fits below one panel, at most three."""
+    return max(1, min(3, 54 // max(map(len, names), default=1)))
+
+
 def legend(axes: Axes, n_lines: int) -> None:
     """Draw a legend above the panel if there is more than one line."""
     if n_lines > 1:

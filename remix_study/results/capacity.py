@@ -77,9 +77,9 @@ def best_lines(lines: Sequence[CapacityLine]) -> dict[str, CapacityLine]:
     points = sorted((p for line in lines for p in line.points), key=lambda p: p.capacity)
     best = {}
     for network in dict.fromkeys(point.network for point in points):
-        there = {line: point for line in lines if (point := line.at(network))}
+        point_of = {line: point for line in lines if (point := line.at(network))}
         sign = better_sign(lines[0].metric)
-        best[network] = max(there, key=lambda line: sign * there[line].score.mean)
+        best[network] = max(point_of, key=lambda line: sign * point_of[line].score.mean)
     return best
 
 

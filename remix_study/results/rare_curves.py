@@ -67,8 +67,8 @@ class Curves:
             base = np.maximum(1 - safe * grown, 0)
             ratio = np.where(self.power == 0, np.exp(grown), base ** (-1 / safe))
         flat = np.where(score > self.level, np.inf, 0.0)
-        needed: Floats = np.where(self.slope > 0, ratio, flat)
-        return needed
+        ratios: Floats = np.where(self.slope > 0, ratio, flat)
+        return ratios
 
 
 def fit_curves(scores: Floats, ratios: Floats) -> Curves:

@@ -269,10 +269,10 @@ def _worth(fitted: Curves, drawn: Curves, at: int, baseline: int, least: float) 
     def bounded(ratio: float) -> float:
         return math.inf if ratio > FURTHEST else 0.0 if ratio < least else ratio
 
-    def needed(curves: Curves) -> Floats:
+    def ratio_needed(curves: Curves) -> Floats:
         return curves.of_method(baseline).reach(curves.of_method(at).level)
 
-    low, high = map(bounded, _ends(needed(drawn)))
+    low, high = map(bounded, _ends(ratio_needed(drawn)))
     if (low, high) == (0.0, math.inf):
         return Worth(reason="its interval goes from below the smallest share to more than twice")
-    return Worth(bounded(float(needed(fitted))), low, high)
+    return Worth(bounded(float(ratio_needed(fitted))), low, high)

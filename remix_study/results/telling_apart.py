@@ -64,8 +64,8 @@ def rows_to_tell_apart(decision: Decision) -> Iterator[MoreRows]:
         if times is None:
             continue
         # The variance with J folds is proportional to 1/J + ratio.
-        needed = (1 / difference.folds + ratio) / times - ratio
-        repeats = math.ceil(1 / needed / n_folds) if needed * n_folds * MOST_REPEATS > 1 else None
+        share = (1 / difference.folds + ratio) / times - ratio
+        repeats = math.ceil(1 / share / n_folds) if share * n_folds * MOST_REPEATS > 1 else None
         yield MoreRows(form.label, decision.chosen.label, metric, times, repeats)
 
 

@@ -143,10 +143,10 @@ class RareRowsSchedule(Schedule):
             trials, search = schedule.trials, schedule.trials.task.study.search
             if search.constraints:
                 continue
-            first, needed = trials.registered.first_repeats, trials.task.study.cv.repeats
+            first, n_repeats = trials.registered.first_repeats, trials.task.study.cv.repeats
             for trial in trials.in_state("COMPLETE"):
                 repeats = trial.user_attrs.get(tables.REPEATS_ATTRIBUTE, first)
-                if repeats == needed:
+                if repeats == n_repeats:
                     is_grid = search.algorithm == "grid"
                     parameters = trial.params if is_grid else effective(trial.params, search)
                     methods.append(TrainedMethod(parameters, tuple(trial.values)))

@@ -55,8 +55,8 @@ class Encoder:
         if self.features.numeric == "piecewise-linear":
             flat = xp.reshape(shares, (*shares.shape[:2], -1))
             return xp.concatenate([plain, flat], axis=2)
-        used = xp.maximum(xp.sum(xp.where(inverse > 0, 1.0, 0.0), axis=3), 1.0)
-        quantile = (xp.sum(shares, axis=3) / used - 0.5) * _SQRT_12
+        n_bins = xp.maximum(xp.sum(xp.where(inverse > 0, 1.0, 0.0), axis=3), 1.0)
+        quantile = (xp.sum(shares, axis=3) / n_bins - 0.5) * _SQRT_12
         return xp.concatenate([plain, quantile], axis=2)
 
     def blend(self, inputs: Any, blended: Any, first: Any, second: Any, share: Any) -> Any:

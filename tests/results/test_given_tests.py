@@ -106,7 +106,7 @@ def test_costs_have_an_interval_from_the_draws(
     comparison: Comparison, frames: StudyFrames
 ) -> None:
     names = comparison.info["classes"]
-    costs = {name: {other: 3 for other in names if other != name} for name in names}
+    costs = {name: {rival: 3 for rival in names if rival != name} for name in names}
     with_costs = replace(comparison, info={**comparison.info, "report": {"costs": costs}})
     drawn = replace(comparison.bootstrap, costs=cost_matrix(costs, names, "x"))
     decision = decide(replace(with_costs, bootstrap=drawn), frames.probabilities)

@@ -10,9 +10,9 @@ from made_up_studies import MadeUpProblem, made_up_frames
 from scipy import stats
 
 from remix_study.report.sections.rank_sums import section
-from remix_study.report.sections.rank_tests import blocks_of_tests
+from remix_study.report.sections.rank_tests import MOST_IN_DIAGRAM, blocks_of_tests
 from remix_study.results.comparison import comparisons
-from remix_study.results.rank_sums import strategy_ranks
+from remix_study.results.rank_sums import all_ranks, strategy_ranks
 from remix_study.results.rank_tests import rank_tests, table, table_of_opponents
 
 pytestmark = pytest.mark.usefixtures("unrendered_figures")
@@ -142,3 +142,19 @@ def test_without_remix_all_methods_are_tested_together_alone():
     assert tests[0].overall is not None
     assert tests[0].opponents == ()
     assert len(blocks_of_tests(ranked, tests)[0].tables) == 1
+
+
+@pytest.mark.parametrize("n_alphas", [3, MOST_IN_DIAGRAM])
+def test_long_names_have_room_and_too_many_methods_no_diagram(n_alphas):
+    """A figure without room for its names warns, which is an error here."""
+    methods = [("baseline", None), *(("remix", 0.01 * (n + 1)) for n in range(n_alphas))]
+    problems = [
+        MadeUpProblem(problem=name, dataset=name, methods=tuple(methods), repeats=2)
+        for name in "abcde"
+    ]
+    frames = made_up_frames(*problems)
+    long_names = frames.runs["row"] + ", features.numeric piecewise-linear, model.hidden [256, 9]"
+    compared = comparisons(replace(frames, runs=frames.runs.assign(row=long_names)))
+    ranked = all_ranks(compared)
+    (block,) = blocks_of_tests(ranked, rank_tests(ranked, compared))
+    assert bool(block.pictures) == (len(methods) <= MOST_IN_DIAGRAM)

@@ -122,12 +122,12 @@ def decision_of(mean: float, error: float, folds: int = 10, ratio: float = 0.1):
     difference = Interval(mean, error, np.nan, np.nan, folds, ratio)
     frame = pd.DataFrame({"balanced_accuracy": np.linspace(0.6, 0.7, folds)})
     chosen = SimpleNamespace(label="chosen", scores={"test": frame})
-    other = SimpleNamespace(label="other", scores={"test": frame})
+    rival = SimpleNamespace(label="other", scores={"test": frame})
     return SimpleNamespace(
         comparison=SimpleNamespace(ratio=ratio, info={"folds": 5}),
         objectives=("balanced_accuracy",),
         regions={"balanced_accuracy": 0.01},
-        entries=(chosen, other),
+        entries=(chosen, rival),
         chosen=chosen,
         words={"other": {"balanced_accuracy": "cannot tell"}},
         difference=lambda *_: difference,
@@ -137,8 +137,8 @@ def decision_of(mean: float, error: float, folds: int = 10, ratio: float = 0.1):
 def test_rows_to_tell_apart_are_those_that_narrow_the_posterior_enough():
     # Beyond the region of 0.01 with probability 0.95.
     (more,) = rows_to_tell_apart(decision_of(mean=0.03, error=0.02))
-    needed = 0.02 / stats.t.ppf(0.95, 9)
-    assert more.times == pytest.approx((0.02 / needed) ** 2, abs=0.02)
+    error = 0.02 / stats.t.ppf(0.95, 9)
+    assert more.times == pytest.approx((0.02 / error) ** 2, abs=0.02)
     assert more.label == "other"
     # Repeats would have to bring 1/J below zero: test rows are the limit.
     assert more.repeats is None
@@ -147,8 +147,8 @@ def test_rows_to_tell_apart_are_those_that_narrow_the_posterior_enough():
 def test_repeats_tell_apart_where_they_are_what_is_missing():
     (more,) = rows_to_tell_apart(decision_of(mean=0.03, error=0.012, ratio=0.01))
     assert 1 < more.times < 1.3
-    needed = (1 / 10 + 0.01) / more.times - 0.01
-    assert more.repeats == int(np.ceil(1 / needed / 5))
+    share = (1 / 10 + 0.01) / more.times - 0.01
+    assert more.repeats == int(np.ceil(1 / share / 5))
 
 
 def test_no_rows_tell_apart_what_lies_on_the_edge_of_the_region():

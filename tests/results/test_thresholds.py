@@ -15,6 +15,7 @@ from sklearn.metrics import confusion_matrix
 from remix_study.metrics import METRICS
 from remix_study.metrics.costs import cost_matrix
 from remix_study.report.sections.decision import headline, section
+from remix_study.report.sentences import SENTENCES
 from remix_study.results.aims import Aim
 from remix_study.results.comparison import comparisons
 from remix_study.results.decision import decide
@@ -268,3 +269,14 @@ def test_a_summary_without_probabilities_decides_the_same(frames, tables):
         if form.name != "as trained" or form.decide
     }
     assert as_json(decide(whole.comparison, None, stored)) == as_json(whole)
+
+
+@pytest.mark.parametrize("has_floor", [True, False])
+def test_only_a_baseline_that_keeps_the_floor_is_called_far_from_the_best(frames, has_floor):
+    decision = decision_with(frames)
+    forms = {form.method.strategy: form for form in decision.entries}
+    baseline = replace(forms["baseline"], has_floor=has_floor)
+    decision = replace(decision, chosen=forms["remix"], entries=(forms["remix"], baseline))
+    questions = SENTENCES.answers("decision.questions", decision, (), None)
+    lines = " ".join(line for answer in questions for line in answer.lines)
+    assert ("more than one standard error below the best" in lines) == has_floor

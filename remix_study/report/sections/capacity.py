@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
@@ -25,6 +27,8 @@ from remix_study.results.comparison import Comparison
 
 # Problems whose figures are open; those of further ones are folded.
 SHOWN_OPEN = 2
+# Of lines of one strategy, which share its colour.
+_DASHES = ("-", "--", ":", "-.")
 
 
 def sections(comparisons: Sequence[Comparison]) -> list[Section]:
@@ -60,25 +64,44 @@ def _block(place: int, comparison: Comparison, lines: Sequence[CapacityLine]) ->
 
 def _picture(name: str, lines: Sequence[CapacityLine]) -> Picture:
     metric, title = lines[0].metric, lines[0].comparison.name
-    with figures.figure(*figures.PANEL_SIZE) as fig:
+    width, height = figures.PANEL_SIZE
+    columns = figures.legend_columns([line.name for line in lines])
+    with figures.figure(width, height + 0.2 * math.ceil(len(lines) / columns)) as fig:
         axes = fig.add_subplot()
+        n_of_strategy: Counter[str] = Counter()
         for place, line in enumerate(lines):
-            _draw(axes, line, place)
+            _draw(axes, line, place, _DASHES[n_of_strategy[line.strategy] % len(_DASHES)])
+            n_of_strategy[line.strategy] += 1
         axes.set_xscale("log")
+        ticks = _ticks([point.capacity for line in lines for point in line.points])
+        # Written out: the scale's own labels are formulas, which figures do not parse.
+        axes.set_xticks(ticks, [thousands(tick) for tick in ticks])
+        axes.minorticks_off()
         axes.set_xlabel("trainable parameters")
         axes.set_ylabel(label_with_direction(metric))
-        figures.legend(axes, len(lines))
+        figures.legend_below(fig, axes, columns)
     alt = f"{short_name(metric)} against the number of parameters on {title}."
     return figures.picture_of(fig, name, alt)
 
 
-def _draw(axes: Axes, line: CapacityLine, place: int) -> None:
+def _ticks(capacities: Sequence[int]) -> list[int]:
+    """The smallest and the largest one, and those between that leave room for their numbers."""
+    ordered = sorted(set(capacities))
+    least_gap = 0.2 * math.log(ordered[-1] / ordered[0])
+    ticks = [ordered[0]]
+    for capacity in ordered[1:-1]:
+        if min(math.log(capacity / ticks[-1]), math.log(ordered[-1] / capacity)) >= least_gap:
+            ticks.append(capacity)
+    return [*ticks, ordered[-1]]
+
+
+def _draw(axes: Axes, line: CapacityLine, place: int, dashes: str) -> None:
     # Lines of equal networks would hide each other's intervals.
     shift = 1 + 0.02 * place
     x = [point.capacity * shift for point in line.points]
     means = [point.score.mean for point in line.points]
     color = figures.strategy_color(line.strategy)
-    axes.plot(x, means, color=color, marker="o", markersize=4, lw=1.4, label=line.name)
+    axes.plot(x, means, color=color, ls=dashes, marker="o", markersize=4, lw=1.4, label=line.name)
     for at, point in zip(x, line.points, strict=True):
         interval = point.score.interval
         axes.plot([at, at], [interval.low, interval.high], color=color, lw=1.0, alpha=0.5)

@@ -124,7 +124,8 @@ def _picture(name: str, problems: Sequence[Comparison], metric: str) -> Picture:
     uncoloured = [
         name for name, method in methods.items() if method.strategy not in figures.COLORS
     ]
-    n_legend_lines = math.ceil((len(methods) - len(uncoloured) + bool(uncoloured)) / 3)
+    columns = figures.legend_columns([name for name in methods if name not in uncoloured])
+    n_legend_lines = math.ceil((len(methods) - len(uncoloured) + bool(uncoloured)) / columns)
     height = 0.8 + 0.2 * (len(problems) + n_legend_lines)
     with figures.figure(5.2, height) as fig:
         axes = fig.add_subplot()
@@ -146,7 +147,7 @@ def _picture(name: str, problems: Sequence[Comparison], metric: str) -> Picture:
                       zorder=2 if is_small else 3)  # fmt: skip
         figures.name_lines(axes, [f"{c.dataset}, {c.imbalance_name}" for c in problems])
         axes.set_xlabel(label_with_direction(metric))
-        figures.legend_below(fig, axes, columns=3)
+        figures.legend_below(fig, axes, columns)
         # A browser's letters may be wider than those that the layout was computed with.
         fig.set_layout_engine("constrained", w_pad=0.12)
     n_problems = counted(len(problems), "problem")

@@ -21,6 +21,9 @@ from remix_study.results.significance import LEVEL, ROPE, cliques
 
 Tests = Sequence[RankTest]
 
+MOST_IN_DIAGRAM = 15
+"""With more methods than this a diagram cannot be read; the tables have all."""
+
 # Heights of a diagram in lines of text, downwards from the axis.
 _FIRST_BAR = 0.55
 _BAR_STEP = 0.34
@@ -51,6 +54,7 @@ def blocks_of_tests(
                 pictures=tuple(
                     _picture(file_name, unit_tests, colors)
                     for unit_tests in _by_unit(tested).values()
+                    if len(unit_tests[0].ranking.mean_ranks) <= MOST_IN_DIAGRAM
                 ),
                 tables=tuple(_tables(kind, tested)),
                 folded="The tests in numbers",
@@ -109,7 +113,9 @@ def _picture(name: str, tests: Tests, colors: Mapping[str, str]) -> Picture:
     """Critical-difference diagrams of the tests with one unit, one a metric."""
     first = tests[0]
     heights = [_diagram_height(test) for test in tests]
-    with figure(5.2, 0.19 * sum(heights)) as fig:
+    # Long names stand on both sides of a diagram.
+    longest = max(len(str(label)) for test in tests for label in test.ranking.mean_ranks.index)
+    with figure(max(5.2, 2.5 + 0.14 * longest), 0.19 * sum(heights)) as fig:
         grid = fig.subplots(len(tests), 1, squeeze=False, height_ratios=heights)[:, 0]
         for axes, test in zip(grid, tests, strict=True):
             draw_critical_difference(axes, test, colors)

@@ -52,9 +52,9 @@ class LineStyle(NamedTuple):
 
 def sections(comparisons: Sequence[Comparison]) -> list[Section]:
     """The section of the page; the files alone where no strategy has two alphas."""
-    curves = sensitivity_curves(comparisons)
-    has_curve = any(curve.has_several_alphas for curve in curves)
-    return [section(comparisons) if has_curve else replace(section(comparisons), blocks=())]
+    sensitivity = section(comparisons)
+    has_curve = any(block.pictures for block in sensitivity.blocks)
+    return [sensitivity if has_curve else replace(sensitivity, blocks=())]
 
 
 def section(comparisons: Sequence[Comparison]) -> Section:
