@@ -164,7 +164,7 @@ def fit(
         stop: How training ends where it stops early: by a validation part that is kept back, as
             on the folds, or (``epochs``) on all rows after the median epochs of the folds.
         output: The folder; a model that is there is replaced.
-        export: ``savedmodel`` also writes a network as TensorFlow's SavedModel.
+        export: ``savedmodel`` or ``onnx``: also writes a network in this form.
         storage: URL of the database.
 
     Returns:

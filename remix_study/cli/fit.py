@@ -35,8 +35,8 @@ def add_command(commands: Any) -> None:
     )  # fmt: skip
     command.add_argument("--output", type=Path, default=Path("model"), metavar="DIR",
                          help="folder to write (default: model)")  # fmt: skip
-    command.add_argument("--export", choices=("savedmodel",), metavar="FORM",
-                         help="also write a network in this form: savedmodel")  # fmt: skip
+    command.add_argument("--export", choices=("savedmodel", "onnx"), metavar="FORM",
+                         help="also write a network in this form: savedmodel or onnx")  # fmt: skip
     command.add_argument("--no-plugins", action="store_true",
                          help="refuse a study that names code of its own")  # fmt: skip
     add_storage(command)

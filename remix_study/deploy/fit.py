@@ -9,6 +9,7 @@ from pathlib import Path
 from remix_study.data.dataset import Dataset
 from remix_study.deploy.choice import Choice, choose
 from remix_study.deploy.model_folder import check_output, write_model
+from remix_study.deploy.network_forms import check_export
 from remix_study.deploy.refit import Refit, Stop, refit
 from remix_study.errors import UsageError
 from remix_study.models.custom import add_plugin_folder
@@ -32,7 +33,7 @@ class Request:
         stop: How training ends where it stops early.
         output: The folder to write.
         storage: URL of the database.
-        export: A further form of a network, ``savedmodel``; None for none.
+        export: A further form of a network, ``savedmodel`` or ``onnx``; None for none.
         allow_plugins: Whether code of the user's own may be imported.
         command: The command line or call, for the manifest.
     """
@@ -85,22 +86,11 @@ def fit_study(
     with hidden_stderr():
         load_networks()
     if request.export:
-        _check_export(choice)
+        check_export(request.export, choice)
     trained = refit(parsed, choice, data=data, stop=request.stop)
     folder, export = request.output, request.export
     write_model(trained, choice, folder, command=request.command, export=export)
     return choice, trained
-
-
-def _check_export(choice: Choice) -> None:
-    """Refuse a SavedModel of an estimator, or by another backend than TensorFlow."""
-    import keras
-
-    if choice.form.method.is_estimator:
-        label = choice.form.method.label
-        raise UsageError(f"{label} is no network: leave out the export, or name a network")
-    if keras.backend.backend() != "tensorflow":
-        raise UsageError("a SavedModel is TensorFlow's: set KERAS_BACKEND to tensorflow")
 
 
 def _study_file(word: str) -> Study | None:

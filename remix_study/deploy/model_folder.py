@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from remix_study.deploy.card import Card, card_html, card_markdown, make_card
 from remix_study.deploy.choice import Choice
 from remix_study.deploy.estimator_file import save_estimator
 from remix_study.deploy.network_export import export_network, feature_order
+from remix_study.deploy.network_forms import write_form
 from remix_study.deploy.records import (
     ANSWERS,
     CARD,
@@ -28,14 +31,13 @@ from remix_study.deploy.records import (
     MANIFEST,
     MARK,
     NETWORK,
-    SAVED_MODEL,
     Answers,
     FeatureFile,
     ModelFeature,
     as_json,
 )
 from remix_study.deploy.refit import Refit
-from remix_study.deploy.saved_model import SavedModel, load
+from remix_study.deploy.saved_model import SavedModel, load, previous_folder
 from remix_study.errors import UsageError
 from remix_study.results.aims import aim_of
 from remix_study.study.record import manifest
@@ -128,7 +130,7 @@ def write_model(
 ) -> Path:
     """Write a model, its card and its manifest into a folder, in place of a model that is there.
 
-    ``export`` is a further form of a network: ``savedmodel``, TensorFlow's, in a folder.
+    ``export`` is a further form of a network, a key of ``EXPORTS``.
 
     Raises:
         UsageError: As :func:`check_output`; the network or estimator cannot be saved, or the
@@ -137,6 +139,7 @@ def write_model(
 
     def write(folder: Path) -> None:
         features, answers = feature_file(refit), answers_of(refit, choice)
+        outputs_of_form = None
         (folder / FEATURES).write_bytes(as_json(features))
         (folder / ANSWERS).write_bytes(as_json(answers))
         if refit.estimator is not None:
@@ -145,13 +148,16 @@ def write_model(
             network = export_network(refit)
             network.save(folder / NETWORK)
             if export:
-                network.export(folder / SAVED_MODEL, format="tf_saved_model", verbose=False)
+                outputs_of_form = write_form(network, export, folder)
         facts = manifest(refit.task, command) | {"method": choice.form.method.label}
         facts |= {"form": choice.form.name, "epochs": refit.epochs}
         card = make_card(refit, choice, answers)
         facts["scores"] = card.scores
         _write_manifest(folder, facts)
-        facts["difference"] = _difference(refit, load(folder))
+        model = load(folder)
+        facts["difference"] = _difference(refit, model)
+        if outputs_of_form:
+            _difference(refit, replace(model, outputs=outputs_of_form))
         _write_cards(folder, card)
         _write_manifest(folder, facts)
 
@@ -226,21 +232,32 @@ def check_output(output: Path) -> None:
 def publish_folder(output: Path, write: Callable[[Path], None]) -> Path:
     """Write a folder as a whole or not at all, in place of a model that is there.
 
+    A process that is killed at any moment leaves the old model or the new one: until the new one
+    has its place the old one is where :func:`remix_study.load` looks, too.
+
     Raises:
         UsageError: As :func:`check_output`, or the folder cannot be written.
     """
     check_output(output)
+    previous = previous_folder(output)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(
             dir=output.absolute().parent, prefix=f".{output.name}-", ignore_cleanup_errors=True
         ) as scratch:
-            new, old = Path(scratch) / "new", Path(scratch) / "old"
+            new = Path(scratch) / "new"
             new.mkdir()
             write(new)
             if output.exists():
-                os.replace(output, old)
-            os.replace(new, output)
+                shutil.rmtree(previous, ignore_errors=True)
+                os.replace(output, previous)
+            try:
+                os.replace(new, output)
+            except OSError:
+                if previous.exists() and not output.exists():
+                    os.replace(previous, output)
+                raise
+            shutil.rmtree(previous, ignore_errors=True)
     except OSError as error:
         raise UsageError(f"{output}: cannot write the model ({error.strerror})") from error
     return output

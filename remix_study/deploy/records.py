@@ -13,7 +13,9 @@ from remix_study.data.known_columns import KnownTable
 from remix_study.results.probabilities import to_prior
 
 FEATURES, ANSWERS, MANIFEST = "features.json", "postprocessing.json", "manifest.json"
-NETWORK, ESTIMATOR, SAVED_MODEL = "model.keras", "model.skops", "savedmodel"
+NETWORK, ESTIMATOR = "model.keras", "model.skops"
+EXPORTS = {"savedmodel": "savedmodel", "onnx": "model.onnx"}
+"""Further forms of a network, and where in the folder each is."""
 CARD, CARD_PAGE = "card.md", "card.html"
 MARK = "remix_study fit"
 """Value of ``made_by`` in the manifest of a model's folder."""

@@ -212,13 +212,24 @@ def _images(X: Any, shape: tuple[int, ...]) -> NDArray[Any]:
     return pixels
 
 
+def previous_folder(folder: Path) -> Path:
+    """Where a model is while a new one takes its place."""
+    return folder.absolute().with_name(f".{folder.absolute().name}.previous")
+
+
+def present_folder(folder: Path) -> Path:
+    """The folder of a model, or where it is while another one takes its place."""
+    previous = previous_folder(folder)
+    return previous if previous.exists() and not folder.exists() else folder
+
+
 def load(folder: str | Path) -> SavedModel:
-    """Load a model that ``fit`` wrote.
+    """Load a model that ``fit`` wrote, or the one before where ``fit`` was killed replacing it.
 
     Raises:
         UsageError: The folder holds no such model, or a file was changed since.
     """
-    folder = Path(folder)
+    folder = present_folder(Path(folder))
     remedy = "name a folder that remix_study fit wrote"
     try:
         manifest = msgspec.json.decode((folder / MANIFEST).read_bytes())

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+import os
+import shutil
+import signal
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +18,7 @@ from trained_models import with_first_weights
 from remix_study.deploy.card import card_html, card_markdown, make_card, prediction_interval
 from remix_study.deploy.model_folder import answers_of, check_output, publish_folder
 from remix_study.deploy.records import Answers
+from remix_study.deploy.saved_model import present_folder, previous_folder
 from remix_study.errors import UsageError
 from remix_study.results.forms import Form
 from remix_study.results.methods import Method
@@ -137,15 +144,43 @@ def test_a_folder_is_written_as_a_whole_or_not_at_all(tmp_path):
         check_output(tmp_path / "file")
 
 
-def test_a_saved_model_gives_the_same_outputs(tmp_path):
-    tensorflow = pytest.importorskip("tensorflow")
+@pytest.mark.parametrize("step", range(4))
+def test_a_kill_at_any_moment_leaves_the_old_model_or_the_new_one(tmp_path, step):
+    def write(version):
+        manifest = json.dumps({"made_by": "remix_study fit", "version": version, "files": {}})
+        return lambda folder: (folder / "manifest.json").write_text(manifest)
 
-    from remix_study.deploy.model_folder import feature_file
-    from remix_study.deploy.network_export import export_network
+    def version():
+        return json.loads((present_folder(output) / "manifest.json").read_text())["version"]
 
-    refit = with_first_weights()
-    network = export_network(refit)
-    network.export(tmp_path / "savedmodel", format="tf_saved_model", verbose=False)
-    loaded = tensorflow.saved_model.load(tmp_path / "savedmodel")
-    inputs = feature_file(refit).inputs(refit.problem.X)
-    np.testing.assert_allclose(loaded.serve(inputs).numpy(), refit.probabilities, atol=1e-6)
+    output = tmp_path / "model"
+    publish_folder(output, write(1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if not child:
+        _kill_at(step)
+        publish_folder(output, write(2))
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    assert version() == (1 if step < 3 else 2)
+    assert output.exists() == (step != 2)
+    publish_folder(output, write(3))
+    assert version() == 3
+    assert not previous_folder(output).exists()
+
+
+def _kill_at(step):
+    """Kill this process before its step-th change of names or removal of a folder, from 0."""
+    steps = itertools.count()
+
+    def counted(function):
+        def call(*args, **keys):
+            if next(steps) == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return function(*args, **keys)
+
+        return call
+
+    os.replace, shutil.rmtree = counted(os.replace), counted(shutil.rmtree)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from trained_models import trained, with_first_weights
 
 from remix_study.deploy.model_folder import feature_file
 from remix_study.deploy.network_export import export_network
+from remix_study.deploy.network_forms import check_export, write_form
+from remix_study.deploy.records import EXPORTS
 from remix_study.errors import UsageError
 
 PIECEWISE = 'numeric = "piecewise-linear"\nbins = 6'
@@ -73,6 +76,43 @@ def test_keras_gives_the_probabilities_of_the_network(saved, case):
     model = load_model(saved / f"{place}.keras")
     p = np.asarray(model(np.load(saved / f"{place}.inputs.npy")))
     np.testing.assert_allclose(p, np.load(saved / f"{place}.outputs.npy"), atol=1e-6)
+
+
+def check_form(case, form, folder):
+    """A written form gives the probabilities of the network, one row or many."""
+    if form == "onnx":
+        pytest.importorskip("tf2onnx")
+        pytest.importorskip("onnxruntime")
+    refit = with_first_weights(**CASES[case])
+    outputs = write_form(export_network(refit), form, folder)
+    assert [path.name for path in folder.iterdir()] == [EXPORTS[form]]
+    np.testing.assert_allclose(outputs(inputs(refit)), refit.probabilities, atol=1e-6)
+    np.testing.assert_allclose(outputs(inputs(refit)[:1]), refit.probabilities[:1], atol=1e-6)
+
+
+@pytest.mark.parametrize("form", EXPORTS)
+def test_other_forms_give_the_probabilities_of_the_network(tmp_path, form):
+    check_form("piecewise-linear", form, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", [case for case in CASES if case != "piecewise-linear"])
+@pytest.mark.parametrize("form", EXPORTS)
+def test_every_network_has_other_forms(tmp_path, form, case):
+    check_form(case, form, tmp_path)
+
+
+def test_forms_that_cannot_be_written_are_refused_before_training(monkeypatch):
+    network = SimpleNamespace(form=SimpleNamespace(method=SimpleNamespace(is_estimator=False)))
+    estimator = SimpleNamespace(is_estimator=True, label="hist-gradient-boosting")
+    with pytest.raises(UsageError, match="hist-gradient-boosting is no network: leave out the ex"):
+        check_export("onnx", SimpleNamespace(form=SimpleNamespace(method=estimator)))
+    with pytest.raises(UsageError, match='export "pmml" is not known; choose savedmodel or onnx'):
+        check_export("pmml", network)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(UsageError, match=r'onnx is not installed; pip install "remix-study\[onnx'):
+        check_export("onnx", network)
+    check_export("savedmodel", network)
 
 
 @pytest.mark.parametrize("place", range(len(CASES)))
