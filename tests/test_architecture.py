@@ -41,7 +41,7 @@ LARGEST_SHARE = 0.20
 # Lines that a room may have: its share of a package that is read in a day.
 BUDGETS = {
     "metrics": 770,
-    "studyfile": 2008,
+    "studyfile": 2135,
     "data": 7466,
     "batches": 2470,
     "models": 1485,
@@ -53,7 +53,7 @@ BUDGETS = {
     "paper": 4500,
     "dashboard": 1000,
     "deploy": 2467,
-    "cli": 1620,
+    "cli": 1810,
 }
 # Rooms that are still larger than that; these numbers may only become smaller.
 LARGER_TODAY = {

@@ -7,13 +7,13 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from remix_study.errors import BAD_INPUT, mask_passwords
 from remix_study.studyfile.schema import DEFAULT_STORAGE
 
 EXIT_CODES = (
-    "exit codes: 0 done, 1 some configurations failed, 2 bad input, 3 database, 4 a download "
+    "exit codes: 0 done, 1 some configurations failed, 2 bad input, 3 database, 4 a download\n"
     "failed, 130/143 stopped, 141 nobody reads the output any more"
 )
 
@@ -24,6 +24,48 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print a message without passwords, and exit with the code of bad input."""
         self.exit(BAD_INPUT, f"{self.prog}: {mask_passwords(message)}; see {self.prog} --help\n")
+
+
+class PrintCompletion(argparse.Action):
+    """Print a script that completes commands and options in a shell, and exit."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, _namespace: Any, shell: Any, _option: Any = None
+    ) -> None:
+        """Write the script for the program's whole parser."""
+        try:
+            import shtab
+        except ImportError:
+            parser.error('shtab is not installed; pip install "remix-study[completion]"')
+        commands = next(a.choices for a in parser._actions if isinstance(a.choices, dict))
+        for action in [action for command in commands.values() for action in command._actions]:
+            if action.nargs != 0 and action.choices is None:
+                action.complete = shtab.FILE
+        print(shtab.complete(parser, shell))
+        parser.exit()
+
+
+def new_command(
+    commands: Any, name: str, purpose: str, *examples: str, exit_codes: str = EXIT_CODES
+) -> argparse.ArgumentParser:
+    """Add the parser of a command, whose help ends with examples and exit codes.
+
+    Args:
+        commands: The program's commands.
+        name: The command's word.
+        purpose: What it does, in one line.
+        examples: Words after the program's name.
+        exit_codes: What its exit codes stand for.
+    """
+    lines = "\n".join(f"  remix-study {words}" for words in examples)
+    command: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=purpose,
+        description=f"{purpose[0].upper()}{purpose[1:]}.",
+        epilog=f"examples:\n{lines}\n\n{exit_codes}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    return command
 
 
 def add_storage(command: argparse.ArgumentParser) -> None:

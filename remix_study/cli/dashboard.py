@@ -8,7 +8,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from remix_study.cli.arguments import add_json, add_storage, port_number, study_names
+from remix_study.cli.arguments import (
+    add_json,
+    add_storage,
+    new_command,
+    port_number,
+    study_names,
+)
 from remix_study.errors import DONE
 
 if TYPE_CHECKING:
@@ -17,9 +23,10 @@ if TYPE_CHECKING:
 
 def add_command(commands: Any) -> None:
     """Add the command to the program's parser."""
-    dashboard: argparse.ArgumentParser = commands.add_parser(
-        "dashboard", help="show studies in Optuna's dashboard, also while they run"
-    )
+    dashboard = new_command(
+        commands, "dashboard", "show studies in Optuna's dashboard, also while they run",
+        "dashboard", "dashboard customers --port 0",
+    )  # fmt: skip
     dashboard.add_argument(
         "study", nargs="?", metavar="STUDY", help="a name or file; default: all of the database"
     )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from remix_study.cli.arguments import add_json
+from remix_study.cli.arguments import add_json, new_command
 from remix_study.errors import BAD_INPUT, DONE, DataError, UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 def add_command(commands: Any) -> None:
     """Add the command to the program's parser."""
-    command = commands.add_parser("datasets", help="list or fetch the data sets")
+    command = new_command(
+        commands, "datasets", "list or fetch the data sets",
+        "datasets", "datasets satimage", "datasets fetch satimage coil2000",
+    )  # fmt: skip
     command.add_argument(
         "name", nargs="?",
         help='all facts of one of them; "check" loads and verifies each, "fetch" downloads',

@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from remix_study.cli.arguments import add_json, add_storage, trial_count
+from remix_study.cli.arguments import add_json, add_storage, new_command, trial_count
 from remix_study.errors import DONE, UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 def add_command(commands: Any) -> None:
     """Add both commands to the program's parser."""
-    command = commands.add_parser("fit", help="train what a study decided on all rows, for use")
+    command = new_command(
+        commands, "fit", "train what a study decided on all rows, for use",
+        "fit customers.toml", 'fit customers.toml --method "remix (0.1)" --output remix-model',
+    )  # fmt: skip
     command.add_argument("study", metavar="STUDY", help="a study file, or a study's name")
     command.add_argument("--problem", metavar="NAME", help="a problem, where there are several")
     selection = command.add_mutually_exclusive_group()
@@ -43,7 +46,10 @@ def add_command(commands: Any) -> None:
     add_json(command)
     command.set_defaults(command=_fit)
 
-    command = commands.add_parser("predict", help="predict rows with a model that fit wrote")
+    command = new_command(
+        commands, "predict", "predict rows with a model that fit wrote",
+        "predict model new-customers.csv --output answers.csv",
+    )  # fmt: skip
     command.add_argument("model", type=Path, metavar="MODEL", help="the model's folder")
     command.add_argument("data", type=Path, metavar="DATA", help="a table with its columns")
     command.add_argument("--output", type=Path, metavar="FILE",

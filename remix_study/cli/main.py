@@ -6,14 +6,24 @@ import os
 import sys
 from collections.abc import Sequence
 
-from remix_study.cli import dashboard, datasets, fit, maintain, report, run, status, worker
-from remix_study.cli.arguments import EXIT_CODES, Parser
+from remix_study.cli import (
+    dashboard,
+    datasets,
+    fit,
+    maintain,
+    report,
+    run,
+    status,
+    study_files,
+    worker,
+)
+from remix_study.cli.arguments import EXIT_CODES, Parser, PrintCompletion
 from remix_study.errors import DONE, RemixStudyError
 from remix_study.study.background import end_process
 from remix_study.study.signals import Signals
 from remix_study.version import __version__
 
-_COMMANDS = (run, worker, status, report, fit, datasets, maintain, dashboard)
+_COMMANDS = (run, study_files, worker, status, report, fit, datasets, maintain, dashboard)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,6 +69,10 @@ def parser() -> Parser:
         epilog=EXIT_CODES,
     )
     program.add_argument("--version", action="version", version=f"remix-study {__version__}")
+    program.add_argument(
+        "--completion", action=PrintCompletion, choices=("bash", "zsh", "tcsh"),
+        help="print a script that completes commands and options in this shell",
+    )  # fmt: skip
     commands = program.add_subparsers(required=True, metavar="COMMAND")
     for module in _COMMANDS:
         module.add_command(commands)

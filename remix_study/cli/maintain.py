@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from remix_study.cli.arguments import add_json, add_storage, study_names
+from remix_study.cli.arguments import add_json, add_storage, new_command, study_names
 from remix_study.errors import DONE
 
 if TYPE_CHECKING:
@@ -20,9 +20,10 @@ _REPAIR_CODES = (
 
 def add_command(commands: Any) -> None:
     """Add the commands to the program's parser."""
-    repair = commands.add_parser(
-        "repair", help="free trials whose worker is gone, check the tables", epilog=_REPAIR_CODES
-    )
+    repair = new_command(
+        commands, "repair", "free trials whose worker is gone, check the tables",
+        "repair --dry-run", exit_codes=_REPAIR_CODES,
+    )  # fmt: skip
     repair.add_argument(
         "--all", action="store_true",
         help="free every running trial; only where no worker runs any more",
@@ -34,7 +35,10 @@ def add_command(commands: Any) -> None:
     repair.add_argument("--dry-run", action="store_true", help="list what is wrong, and stop")
     repair.set_defaults(command=_repair)
 
-    export = commands.add_parser("export", help="write results of studies to files, for reading")
+    export = new_command(
+        commands, "export", "write results of studies to files, for reading",
+        "export customers --output tables --format parquet",
+    )  # fmt: skip
     export.add_argument("studies", nargs="*", metavar="STUDY", help="names or files; default: all")
     export.add_argument("--output", type=Path, required=True, metavar="PATH",
                         help="a new folder (csv, parquet) or file (json)")  # fmt: skip
@@ -42,7 +46,10 @@ def add_command(commands: Any) -> None:
                         help="default: csv; json leaves probabilities out")  # fmt: skip
     export.set_defaults(command=_export)
 
-    import_ = commands.add_parser("import", help="bring in studies of another database")
+    import_ = new_command(
+        commands, "import", "bring in studies of another database",
+        "import laptop.db --storage postgresql+psycopg://host/studies",
+    )  # fmt: skip
     import_.add_argument("source", metavar="PATH_OR_URL",
                          help="the other database: an SQLite file or a URL")  # fmt: skip
     import_.add_argument(

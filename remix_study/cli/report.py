@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from remix_study.cli.arguments import add_json, add_storage, study_names
+from remix_study.cli.arguments import add_json, add_storage, new_command, study_names
 from remix_study.errors import DONE, UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +26,10 @@ _EXTRAS = {
 
 def add_command(commands: Any) -> None:
     """Add the command to the program's parser."""
-    command = commands.add_parser("report", help="write the report of studies in a database")
+    command = new_command(
+        commands, "report", "write the report of studies in a database",
+        "report customers --output report", "report --demonstration",
+    )  # fmt: skip
     command.add_argument(
         "studies", nargs="*", metavar="STUDY", help="names or files; default: all"
     )

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from remix_study.cli.arguments import (
-    EXIT_CODES,
     add_json,
     add_storage,
     device_list,
     duration,
+    new_command,
     stack_size,
     trial_count,
     worker_count,
@@ -37,9 +37,12 @@ if TYPE_CHECKING:
 
 def add_command(commands: Any) -> None:
     """Add the command to the program's parser."""
-    command = commands.add_parser(
-        "run", help="train the configurations of a study that are not complete", epilog=EXIT_CODES
-    )
+    command = new_command(
+        commands, "run", "train the configurations of a study that are not complete",
+        "run --report report",
+        "run customers.csv --label churned --report out",
+        "run customers.toml --dry-run",
+    )  # fmt: skip
     command.add_argument(
         "study", nargs="?", default="quickstart", metavar="STUDY",
         help="a study file, the name of a built-in one (default: quickstart), or a table",

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from remix_study.cli.arguments import add_json, add_storage
+from remix_study.cli.arguments import add_json, add_storage, new_command
 from remix_study.errors import DONE, join_names
 
 if TYPE_CHECKING:
@@ -19,7 +19,10 @@ _COLUMNS = ("planned", "complete", "running", "failed", "dead", "missing")
 
 def add_command(commands: Any) -> None:
     """Add the command to the program's parser."""
-    command = commands.add_parser("status", help="count the configurations of studies by status")
+    command = new_command(
+        commands, "status", "count the configurations of studies by status",
+        "status", "status --storage sqlite:///results.db --json",
+    )  # fmt: skip
     add_storage(command)
     add_json(command)
     command.set_defaults(command=_status)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from remix_study.cli.arguments import EXIT_CODES, add_json, add_storage, device_list, worker_count
+from remix_study.cli.arguments import (
+    add_json,
+    add_storage,
+    device_list,
+    new_command,
+    worker_count,
+)
 from remix_study.cli.run import add_training_options, run_command
 
 
 def add_command(commands: Any) -> None:
     """Add the command to the program's parser."""
-    command = commands.add_parser(
-        "worker",
-        help="join a study, from this machine or another, until nothing is left",
-        epilog=EXIT_CODES,
-    )
+    command = new_command(
+        commands, "worker", "join a study, from this machine or another, until nothing is left",
+        "worker customers.toml --workers 4 --storage postgresql+psycopg://host/studies",
+    )  # fmt: skip
     command.add_argument(
         "study", metavar="STUDY", help="a study file, or the name of a built-in one"
     )

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import msgspec
 from msgspec import Struct
-from msgspec.inspect import StructType
+from msgspec.inspect import Field, StructType
 
 from remix_study.studyfile.cross_validation import CrossValidation
 from remix_study.studyfile.estimators import EstimatorTable
@@ -39,7 +39,7 @@ from remix_study.studyfile.table_format import ClassChoice, TableFormat
 from remix_study.studyfile.validation import as_toml, describe
 
 # Title, what is said below it, and the structs whose fields are its keys.
-_SECTIONS: tuple[tuple[str, str, tuple[type[Struct], ...]], ...] = (
+SECTIONS: tuple[tuple[str, str, tuple[type[Struct], ...]], ...] = (
     ("[study]", "", (StudyTable,)),
     (
         "[[problems]]",
@@ -80,7 +80,7 @@ Every key with the value that it has where a file leaves it out. `run --dry-run`
 of a study. This page is made from the schema (`remix_study/studyfile/key_table.py`).
 """
 
-_SPACE = """
+SEARCH_SPACE = """
 ## [search.space]
 
 | key | meaning |
@@ -107,28 +107,35 @@ def key_page() -> str:
     """The page as Markdown: a table for each table of a study file."""
     sections = [
         "\n".join(filter(None, [f"\n## {title}\n", below and f"{below}\n", _table(structs)]))
-        for title, below, structs in _SECTIONS
+        for title, below, structs in SECTIONS
     ]
-    return "".join([_HEAD, *sections, _SPACE])
+    return "".join([_HEAD, *sections, SEARCH_SPACE])
 
 
 def _table(structs: Sequence[type[Struct]]) -> str:
     rows = ["| key | default | allowed | meaning |", "|---|---|---|---|"]
     for struct in structs:
         meanings = attribute_docs(struct)
-        info = msgspec.inspect.type_info(struct)
-        assert isinstance(info, StructType)
-        for field in info.fields:
-            # Tables within the table have sections of their own, or come from the parser.
-            is_parsed = field.name in ("options", "is_hypermodel")
-            if is_parsed or isinstance(field.type, StructType):
-                continue
+        for field in plain_fields(struct):
             default = "required" if field.required else _default(struct, field.name)
             allowed = describe(field.type)
             rows.append(
                 f"| `{field.encode_name}` | {default} | {allowed} | {meanings[field.name]} |"
             )
     return "\n".join(rows) + "\n"
+
+
+def plain_fields(struct: type[Struct]) -> list[Field]:
+    """Fields of a struct that hold values; tables in it have sections of their own."""
+    info = msgspec.inspect.type_info(struct)
+    assert isinstance(info, StructType)
+    # The parser sets these two.
+    of_parser = ("options", "is_hypermodel")
+    return [
+        field
+        for field in info.fields
+        if field.name not in of_parser and not isinstance(field.type, StructType)
+    ]
 
 
 def _default(struct: type[Struct], name: str) -> str:

@@ -17,8 +17,9 @@ HIGHEST_ALPHA = 100.0
 STRATEGY_PARTS = ("sampler", "mixing", "loss")
 """Keys that make up a strategy, in place of its name."""
 
-# Training keys that one study has one value of.
-_NOT_SEARCHABLE = ("preset", "on_nan", "stack", "monitor", "precision")
+
+NOT_SEARCHABLE = ("preset", "on_nan", "stack", "monitor", "precision")
+"""Training keys that one study has one value of."""
 
 
 class Choice(Struct, frozen=True, tag=True):
@@ -95,7 +96,7 @@ def parse_space(
     parts: dict[str, Choice] = {}
     settings: dict[str, Domain] = {}
     ratio: Domain | None = None
-    searchable = {key: kind for key, kind in training_keys.items() if key not in _NOT_SEARCHABLE}
+    searchable = {key: kind for key, kind in training_keys.items() if key not in NOT_SEARCHABLE}
     for key, value in _dotted_keys(table).items():
         where = f"search.space.{'.'.join(map(key_as_toml, key.split('.')))}"
         if key == "strategy":
