@@ -9,8 +9,8 @@ import contextlib
 import gzip
 import hashlib
 import json
+import os
 import re
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,10 +29,12 @@ from remix_study.report.formatting import SPACE
 from remix_study.report.page_model import Section
 from remix_study.report.readme import readme
 from remix_study.report.table_files import csv_text, latex_text, markdown_text
+from remix_study.results.whole_folders import folder_beside, put_in_place
 from remix_study.version import __version__
 
 MANIFEST = "manifest.json"
 SUMMARY = "summary.db.xz"  # A small database of the page's studies, without probabilities
+_MEANWHILE = ".manifest.json"  # While files are replaced one by one: those of both reports
 MARK = "remix_study report"  # Value of ``made_by`` in the manifest of a report
 LONG = 400  # A longer table is data that nobody reads or prints; it is written as CSV only
 VERY_LONG = 1000  # The CSV file of a longer table is compressed
@@ -189,15 +191,21 @@ def publish(output: Path, write: Callable[[Path], None]) -> Path:
     Raises:
         UsageError: The folder holds files that no report wrote, is a file, or cannot be written.
     """
-    old_files = _report_files(output)
+    _report_files(output)
+    place = output.resolve()
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            dir=output.parent, prefix=f".{output.name}-", ignore_cleanup_errors=True
-        ) as scratch:
-            folder = Path(scratch)
+        with folder_beside(place) as folder:
             write(folder)
-            _replace(output, folder, old_files)
+            # Again: files may have come meanwhile.
+            old_files = _report_files(output)
+            if Path.cwd().is_relative_to(place):
+                # Whoever works in the folder keeps it.
+                _replace_files(place, folder, old_files)
+            else:
+                for hidden in place.rglob(".*"):
+                    if hidden.is_file():
+                        _write(folder / hidden.relative_to(place), hidden.read_bytes())
+                put_in_place(folder, place)
     except OSError as error:
         raise _cannot_write(output, error) from error
     return output / "index.html"
@@ -237,13 +245,23 @@ def _report_files(output: Path) -> list[Path]:
     return sorted(files)
 
 
-def _replace(output: Path, folder: Path, old_files: Sequence[Path]) -> None:
-    output.mkdir(exist_ok=True)
-    for name in old_files:
-        (output / name).unlink()
-    for path in sorted(folder.rglob("*")):
-        target = output / path.relative_to(folder)
-        if path.is_dir():
-            target.mkdir(exist_ok=True)
-        else:
-            shutil.move(path, target)
+def _replace_files(output: Path, folder: Path, old_files: Sequence[Path]) -> None:
+    """Replace a report file by file; where it is stopped, the next report may replace the files.
+
+    Args:
+        output: The folder of the report.
+        folder: The new report, whose files are moved.
+        old_files: Files of the earlier report, relative to its folder.
+    """
+    manifest = (folder / MANIFEST).read_text(encoding="utf-8")
+    document = json.loads(manifest)
+    document["files"] |= {path.as_posix(): "" for path in old_files}
+    _write(folder / _MEANWHILE, json.dumps(document).encode())
+    os.replace(folder / _MEANWHILE, output / MANIFEST)
+    new_files = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+    for path in sorted(new_files - {Path(MANIFEST)}):
+        (output / path).parent.mkdir(exist_ok=True)
+        os.replace(folder / path, output / path)
+    for path in set(old_files) - new_files - {Path(MANIFEST)}:
+        (output / path).unlink()
+    os.replace(folder / MANIFEST, output / MANIFEST)

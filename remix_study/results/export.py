@@ -10,7 +10,6 @@ import json
 import math
 import re
 import shutil
-import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ import pandas as pd
 
 from remix_study.errors import StorageError, UsageError
 from remix_study.results.frames import StudyFrames
+from remix_study.results.whole_folders import folder_beside
 
 FORMATS = ("csv", "parquet", "json")
 
@@ -53,11 +53,8 @@ def write_export(frames: StudyFrames, output: Path, form: str) -> None:
             raise UsageError(f"{output} exists already; name another one, nothing is overwritten")
         if form == "parquet":
             _check_pyarrow()
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            dir=output.parent, prefix=f".{output.name}-", ignore_cleanup_errors=True
-        ) as scratch:
-            unfinished = Path(scratch) / "export"
+        with folder_beside(output) as folder:
+            unfinished = folder / "export"
             if form == "json":
                 records = {name: table.to_dict("records") for name, table in tables.items()}
                 text = json.dumps(to_json(records), allow_nan=False)
