@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
 from remix_study.study.configurations import grid_configurations, label_of
-from remix_study.studyfile.parsing import built_in_studies, load_study
+from remix_study.studyfile.parsing import built_in_studies, load_study, parse_study
 
 PUBLISHED = ["baseline", "cost", "smote", "mixup (0.1)", "remix (0.1)"]
 
@@ -58,3 +61,21 @@ class TestStudyFiles:
         (spec,) = self.study("check-epochs").problems
         assert (spec.training.stop, spec.training.epochs) == ("never", 500)
         assert spec.training.schedule == "plateau"
+
+    def test_specifications(self):
+        """Width by alpha on the paper's problems; each further file has one other choice."""
+        paper = self.problems("paper-binary") + self.problems("paper-multiclass")
+        few = self.problems("specification")
+        assert self.problems("capacity-multiclass") == paper[18:]
+        assert self.problems("capacity-binary") == [p for p in few if p[1] == "binary"]
+        assert set(map(str, few)) <= set(map(str, paper))
+        assert {p[0] for p in few} == {p[0] for p in paper}
+        script = Path(__file__).parents[2] / "reports" / "capacity" / "specifications.py"
+        module = runpy.run_path(str(script))
+        base = self.study("specification")
+        for choice in module["CHOICES"]:
+            study = parse_study(module["study_text"](choice))
+            assert study.name == f"specification-{choice}"
+            assert (study.cv, study.model, study.features, study.problems, study.search) != (
+                base.cv, base.model, base.features, base.problems, base.search
+            )  # fmt: skip
