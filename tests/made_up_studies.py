@@ -138,6 +138,20 @@ def made_up_frames(
     )
 
 
+def frames_with_search(
+    grid: MadeUpProblem, search: MadeUpProblem, **columns: object
+) -> StudyFrames:
+    """Frames of a grid and of the search that followed it, whose problem has these columns."""
+    following = made_up_frames(search, seed=8)
+    # Runs of one database have numbers of their own.
+    moved = {
+        name: getattr(following, name).assign(run=lambda frame: frame["run"] + 1000)
+        for name in ("runs", "folds", "scores")
+    }
+    problems = following.problems.assign(**columns)
+    return replace(made_up_frames(grid), following=replace(following, problems=problems, **moved))
+
+
 def _problem_record(problem: MadeUpProblem, counts: Mapping[str, int]) -> dict[str, Any]:
     planned = len(problem.methods) if problem.planned is None else problem.planned
     return {

@@ -31,9 +31,9 @@ from remix_study.report.sections import overview
 from remix_study.report.sections.decision import headline, remix_headline
 from remix_study.report.sections.glance import tally_lines
 from remix_study.report.sentences import SENTENCES
-from remix_study.results.candidates import with_following_searches
+from remix_study.results.candidates import decide_problem
 from remix_study.results.comparison import comparisons
-from remix_study.results.decision import Decision, decide
+from remix_study.results.decision import Decision
 from remix_study.results.frames import StudyFrames, load_frames
 from remix_study.results.search import search_summaries
 from remix_study.results.study_roles import study_roles
@@ -215,8 +215,7 @@ def _open_frames(storage: str, studies: Sequence[str]) -> Iterator[tuple[Engine,
 def headline_decisions(frames: StudyFrames, most: int = MOST_PROBLEMS) -> tuple[Decision, ...]:
     """The decisions on the problems that the lines of a run are of, of at most so many."""
     headlines = [c for c in study_roles(comparisons(frames)).headline if c.methods]
-    candidates = with_following_searches(headlines[:most], frames)
-    decisions = (decide(c, frames.probabilities, frames.summaries) for c in candidates)
+    decisions = (decide_problem(problem, frames)[1] for problem in headlines[:most])
     return tuple(decision for decision in decisions if decision)
 
 

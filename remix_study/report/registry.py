@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from remix_study.report.page_model import Section
@@ -20,9 +20,9 @@ from remix_study.report.sections import (
     sensitivity,
 )
 from remix_study.results.calibration import MethodReliability, method_reliabilities
-from remix_study.results.candidates import with_following_searches
+from remix_study.results.candidates import decide_problem
 from remix_study.results.comparison import Comparison, comparisons
-from remix_study.results.decision import Decision, decide
+from remix_study.results.decision import Decision
 from remix_study.results.frames import StudyFrames
 from remix_study.results.methods import remix_method
 from remix_study.results.rare_rows import RareRows, compare_rare_rows
@@ -93,8 +93,8 @@ def make_context(frames: StudyFrames) -> PageContext:
     calibrations, decisions = [], []
     for comparison, for_headline in zip(roles.main, roles.headline, strict=True):
         read = cache(frames.probabilities) if frames.probabilities else None
-        (candidates,) = with_following_searches([for_headline], frames)
-        decisions.append(decide(candidates, read, frames.summaries))
+        _, decision_on = decide_problem(for_headline, replace(frames, probabilities=read))
+        decisions.append(decision_on)
         remix = remix_method(comparison.methods)
         methods = method_reliabilities(comparison, read, remix, frames.summaries)
         calibrations.append((comparison, methods))

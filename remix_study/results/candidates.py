@@ -1,4 +1,4 @@
-"""Methods that compete for a decision: those of a grid, and the trials of a search after it."""
+"""The decision on a problem: its methods, those of a grid and the trials of a search after it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,25 @@ from dataclasses import replace
 import pandas as pd
 
 from remix_study.results.comparison import Comparison, comparisons
+from remix_study.results.decision import Decision, decide
 from remix_study.results.frames import StudyFrames
 
 
+def decide_problem(problem: Comparison, frames: StudyFrames) -> tuple[Comparison, Decision | None]:
+    """The problem with all methods that compete, and the decision if :func:`decide` takes one.
+
+    Pages, the last lines of runs and ``fit`` all decide by it.
+    """
+    (candidates,) = with_following_searches([problem], frames)
+    return candidates, decide(candidates, frames.probabilities, frames.summaries)
+
+
 def with_following_searches(
-    problems: Sequence[Comparison], frames: StudyFrames
+    problems: Sequence[Comparison], frames: StudyFrames, *, constrained: bool = False
 ) -> list[Comparison]:
     """The problems with the trials of the searches that followed their grids as methods, too.
 
-    Trials under constraints choose by rules of their own and are left out.
+    Trials under constraints choose by rules of their own and are left out unless ``constrained``.
     """
     if frames.following is None or frames.following.problems.empty:
         return list(problems)
@@ -24,7 +34,7 @@ def with_following_searches(
     joined = []
     for comparison in problems:
         search = searches.get((comparison.study, comparison.problem))
-        if search is None or search.info.get("constraints"):
+        if search is None or (search.info.get("constraints") and not constrained):
             joined.append(comparison)
             continue
         scores = {

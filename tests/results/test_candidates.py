@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from made_up_studies import MadeUpProblem, made_up_frames
+from made_up_studies import MadeUpProblem, frames_with_search, made_up_frames
 
 from remix_study.results.candidates import with_following_searches
 from remix_study.results.comparison import comparisons
@@ -16,14 +16,7 @@ SEARCH = replace(GRID, methods=(("mixup", 0.1), ("remix", 0.3)), algorithm="tpe"
 
 
 def frames(**constraints):
-    following = made_up_frames(SEARCH, seed=8)
-    # Runs of one database have numbers of their own.
-    moved = {
-        name: getattr(following, name).assign(run=lambda frame: frame["run"] + 1000)
-        for name in ("runs", "folds", "scores")
-    }
-    problems = following.problems.assign(**constraints)
-    return replace(made_up_frames(GRID), following=replace(following, problems=problems, **moved))
+    return frames_with_search(GRID, SEARCH, **constraints)
 
 
 def test_the_trials_are_methods_with_their_own_scores():
