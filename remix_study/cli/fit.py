@@ -51,7 +51,8 @@ def add_command(commands: Any) -> None:
         "predict model new-customers.csv --output answers.csv",
     )  # fmt: skip
     command.add_argument("model", type=Path, metavar="MODEL", help="the model's folder")
-    command.add_argument("data", type=Path, metavar="DATA", help="a table with its columns")
+    command.add_argument("data", type=Path, metavar="DATA",
+                         help="a table with its columns, or a folder of images")  # fmt: skip
     command.add_argument("--output", type=Path, metavar="FILE",
                          help="CSV file to write (default: standard output)")  # fmt: skip
     command.set_defaults(command=_predict)

@@ -94,7 +94,7 @@ def image_dataset(
     Raises:
         DataError: X holds no images, or there is one class only.
     """
-    images = _copy_images(np.asarray(X), where)
+    images = copy_images(np.asarray(X), where)
     codes, classes = encode_labels(y)
     check_labels(classes, len(codes), where)
     group_codes = None if groups is None else encode_groups(np.asarray(groups))
@@ -106,8 +106,12 @@ def image_dataset(
     return user_dataset(name, images, codes, classes, group_codes, source=source)
 
 
-def _copy_images(X: NDArray[Any], where: str) -> NDArray[np.uint8]:
-    """Copy images, adding the channel axis where there is none."""
+def copy_images(X: NDArray[Any], where: str) -> NDArray[np.uint8]:
+    """Copy images, uint8 (n, height, width, channels), adding that axis where there is none.
+
+    Raises:
+        DataError: They are no such images; the message begins with ``where``.
+    """
     if X.ndim not in (3, 4) or X.size == 0:
         raise DataError(
             f"{where}: X has shape {X.shape}; it must be (images, height, width) or (images, "
@@ -121,7 +125,12 @@ def _copy_images(X: NDArray[Any], where: str) -> NDArray[np.uint8]:
     return np.array(X, order="C")
 
 
-def _load_npz(path: Path) -> Dataset:
+def npz_arrays(path: Path, needed: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """The arrays of an NPZ file by their names.
+
+    Raises:
+        DataError: It cannot be read, or lacks one that is needed.
+    """
     content = read_raw(path)
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as npz:
@@ -130,10 +139,15 @@ def _load_npz(path: Path) -> Dataset:
         # NumPy and zipfile raise many kinds of errors for a damaged file or arrays of objects.
         reason = str(error).split(";")[0]
         raise DataError(f"{path}: cannot be read as NPZ arrays ({reason})") from None
-    for key in ("X", "y"):
+    for key in needed:
         if key not in arrays:
             names = ", ".join(arrays) or "none"
             raise DataError(f'{path}: there is no array "{key}"; its arrays are {names}')
+    return arrays
+
+
+def _load_npz(path: Path) -> Dataset:
+    arrays = npz_arrays(path, ("X", "y"))
     y, groups = arrays["y"], arrays.get("groups")
     for argument, values in (("y", y), ("groups", groups)):
         if values is not None and values.ndim != 1:
@@ -145,28 +159,27 @@ def _load_npz(path: Path) -> Dataset:
 
 def _load_folder(path: Path) -> Dataset:
     """Load one class from each folder, folders and their files in the order of their names."""
-    folders = sorted(entry for entry in path.iterdir() if entry.is_dir() and not _is_hidden(entry))
+    folders = [entry for entry in _visible(path) if entry.is_dir()]
     if not folders:
         raise DataError(f"{path}: holds no folders; put the images of each class into a folder")
     files: list[Path] = []
     labels: list[str] = []
     left_out = 0
     for folder in folders:
-        entries = sorted(entry for entry in folder.iterdir() if not _is_hidden(entry))
-        image_files = [entry for entry in entries if entry.suffix.lower() in SUFFIXES]
-        if not image_files:
+        images_of_class = image_files(folder)
+        if not images_of_class:
             raise DataError(f"{folder}: holds no PNG or JPEG file; fill or remove this class")
-        files += image_files
-        labels += [folder.name] * len(image_files)
-        left_out += len(entries) - len(image_files)
-    first = _read_image(files[0])
+        files += images_of_class
+        labels += [folder.name] * len(images_of_class)
+        left_out += len(_visible(folder)) - len(images_of_class)
+    first = read_image(files[0])
     images = np.empty((len(files), *first.shape), np.uint8)
     for position, file in enumerate(files):
-        image = _read_image(file)
+        image = read_image(file)
         if image.shape != first.shape:
             raise DataError(
-                f"{file}: {_describe_shape(image)}, but {files[0]} is {_describe_shape(first)}; "
-                "bring all images to one size and colour mode"
+                f"{file}: {describe_shape(image.shape)}, but {files[0]} is "
+                f"{describe_shape(first.shape)}; bring all images to one size and colour mode"
             )
         images[position] = image
     codes, classes = encode_labels(labels)
@@ -183,13 +196,22 @@ def _load_folder(path: Path) -> Dataset:
     )
 
 
-def _is_hidden(path: Path) -> bool:
-    """Whether a name begins with a dot, as of files that file managers leave behind."""
-    return path.name.startswith(".")
+def image_files(folder: Path) -> list[Path]:
+    """The PNG and JPEG files of a folder, in the order of their names."""
+    return [entry for entry in _visible(folder) if entry.suffix.lower() in SUFFIXES]
 
 
-def _read_image(path: Path) -> NDArray[np.uint8]:
-    """Read one image, uint8 (height, width, 1 or 3), turned upright by its EXIF orientation."""
+def _visible(folder: Path) -> list[Path]:
+    """Entries by name, but for those with a dot before it, which file managers leave behind."""
+    return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """Read one image, uint8 (height, width, 1 or 3), turned upright by its EXIF orientation.
+
+    Raises:
+        DataError: It cannot be read, or is neither grey nor RGB.
+    """
     from PIL import Image, ImageOps
 
     try:
@@ -209,6 +231,8 @@ def _read_image(path: Path) -> NDArray[np.uint8]:
     return pixels.reshape(*pixels.shape[:2], _CHANNELS[mode])
 
 
-def _describe_shape(image: NDArray[np.uint8]) -> str:
-    height, width, channels = image.shape
-    return f"{height} x {width} pixels, {_COLOURS[channels]}"
+def describe_shape(shape: tuple[int, ...]) -> str:
+    """The size and colour mode of images (height, width, channels) in words."""
+    height, width, channels = shape
+    colours = _COLOURS.get(channels, f"{channels} channels")
+    return f"{height} x {width} pixels, {colours}"

@@ -16,6 +16,7 @@ from remix_study.data.known_columns import KnownTable, encode_known
 from remix_study.data.python_tables import frame_or_array
 from remix_study.data.raw_table import RawTable
 from remix_study.deploy.estimator_file import load_estimator
+from remix_study.deploy.image_chunks import read_image_chunks
 from remix_study.deploy.network_file import load_network
 from remix_study.deploy.records import (
     ANSWERS,
@@ -81,10 +82,11 @@ class SavedModel:
         """Yield the answers of a table part by part, as data frames with one line a row.
 
         Columns: ``probability CLASS`` of each class, ``class``, and ``mark``: what of the row the
-        model never saw, "" for nothing.
+        model never saw, "" for nothing; before them ``file`` of images in a folder.
 
         Args:
-            X: A path, a data frame, a dictionary of columns, or an array.
+            X: A path, a data frame, a dictionary of columns, or an array; of images a path as
+                :func:`~remix_study.deploy.image_chunks.read_image_chunks` takes it, or an array.
             note: Receives remarks, such as on columns that are not used.
 
         Raises:
@@ -98,6 +100,8 @@ class SavedModel:
             codes = self.answers.codes(answer.probabilities)
             frame["class"] = np.array(self.classes, dtype=object)[codes]
             frame["mark"] = answer.marks
+            if answer.files is not None:
+                frame.insert(0, "file", answer.files)
             yield frame
 
     def raw_outputs(self, inputs: NDArray[Any]) -> NDArray[Any]:
@@ -107,9 +111,10 @@ class SavedModel:
 
     def _answers(self, X: Any, note: Callable[[str], None] = lambda _: None) -> Iterator[_Answer]:
         if self.features.images:
-            pixels = _images(X, self.features.images)
-            outputs = self.raw_outputs(pixels.astype(np.float32))
-            yield _Answer(self.answers.probabilities(outputs), np.full(len(pixels), "", object))
+            for pixels, files in read_image_chunks(X, self.features.images, _BLOCK):
+                outputs = self.raw_outputs(pixels.astype(np.float32))
+                marks = np.full(len(pixels), "", object)
+                yield _Answer(self.answers.probabilities(outputs), marks, files)
             return
         for number, table in enumerate(self._tables(X)):
             self._check_columns(table, note if not number else lambda _: None)
@@ -192,24 +197,16 @@ def _refuse_shifted(known: KnownTable, table: RawTable) -> None:
 
 @dataclass(frozen=True, eq=False)
 class _Answer:
-    """Probabilities (n, K) of some rows, and their marks, str (n,)."""
+    """Probabilities (n, K) of some rows, their marks, str (n,), and the files of images."""
 
     probabilities: NDArray[np.float64]
     marks: NDArray[Any]
+    files: list[str] | None = None
 
 
 def _mark(marks: NDArray[Any], rows: NDArray[np.bool_], text: str) -> None:
     for row in np.flatnonzero(rows):
         marks[row] = f"{marks[row]}; {text}" if marks[row] else text
-
-
-def _images(X: Any, shape: tuple[int, ...]) -> NDArray[Any]:
-    size = " x ".join(map(str, shape))
-    pixels = None if isinstance(X, str | Path) else np.asarray(X)
-    if pixels is None or pixels.ndim != 4 or pixels.shape[1:] != shape:
-        source = X if pixels is None else f"an array {pixels.shape}"
-        raise DataError(f"{source}: the model takes images, an array (n, {size}) of 0 to 255")
-    return pixels
 
 
 def previous_folder(folder: Path) -> Path:
