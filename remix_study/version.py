@@ -1,6 +1,6 @@
 """The versions of this package and of its engine."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 """The package's, as manifests, pages and worker processes name it."""
 
 ENGINE_VERSION = 2
