@@ -241,9 +241,8 @@ def _print_summary(
     console: RunConsole,
 ) -> None:
     """Print how much is complete, what was found, and where the page is or how to make it."""
-    n_open = summary.configurations - summary.complete - len(summary.failures)
     where = "not begun" if summary.timed_out else "in training elsewhere"
-    elsewhere = f", {n_open} {where}" if n_open > 0 else ""
+    elsewhere = f", {summary.open} {where}" if summary.open else ""
     print_line = partial(console.print, highlight=False, markup=False, emoji=False, soft_wrap=True)
     print_line(
         f"{summary.complete} of {summary.configurations} configurations complete, "
@@ -253,7 +252,7 @@ def _print_summary(
         print_line(line)
     if summary.timed_out:
         print_line(f"the time is up; to go on: {_command_line(options, storage)}")
-    if options.joins:
+    if options.joins or (summary.has_lost_all and not summary.complete):
         return
     outcome = conclude_run(options, study)
     for line in outcome.lines:

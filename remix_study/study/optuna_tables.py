@@ -7,8 +7,10 @@ attribute.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, TableClause, column, select, table
@@ -101,11 +103,21 @@ def registered_studies(connection: Connection) -> list[Registered]:
         .where(attributes.key == tables.STUDY_ATTRIBUTE)
     )
     # Sorted here: databases do not agree on the order of letters.
-    return [
-        (study_id, rows[uuid])
-        for study_id, _, text in sorted(bindings, key=lambda binding: binding.study_name)
+    known = [
+        (study_id, name, rows[uuid])
+        for study_id, name, text in sorted(bindings, key=lambda binding: binding.study_name)
         if (uuid := json.loads(text)) in rows
     ]
+    times = Counter(row.name for *_, row in known)
+    return [
+        (study_id, row if times[row.name] == 1 or name == row.name else _renamed(row, name))
+        for study_id, name, row in known
+    ]
+
+
+def _renamed(row: Any, name: str) -> Any:
+    """A study whose name another one has taken since it was renamed in the dashboard."""
+    return SimpleNamespace(**row._asdict() | {"name": name, "study": name})
 
 
 def check_names(registered: Collection[Registered], names: Collection[str]) -> None:

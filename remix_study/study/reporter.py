@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from remix_study.study.task import Task
 
 
+ALL_OTHERS = "all others"
+"""The configuration of a failure that ends all that are left of a task."""
+
+
 @dataclass(frozen=True)
 class Failure:
     """A configuration that the run has given up, and why its last trial failed."""
@@ -48,6 +52,18 @@ class Summary:
     recycled: bool = False
     timed_out: bool = False
     remarks: list[str] = field(default_factory=list)
+
+    @property
+    def has_lost_all(self) -> bool:
+        """Whether all that was left of a task has failed, such as where its study was deleted."""
+        return any(failure.configuration == ALL_OTHERS for failure in self.failures)
+
+    @property
+    def open(self) -> int:
+        """How many configurations are left to others or to a later run."""
+        if self.has_lost_all:
+            return 0
+        return max(0, self.configurations - self.complete - len(self.failures))
 
     def as_json(self) -> dict[str, Any]:
         """The summary as commands print it for programs."""

@@ -16,6 +16,7 @@ from remix_study.study.background import in_background
 from remix_study.study.checks import check_study
 from remix_study.study.database_errors import retry_transient
 from remix_study.study.leases import Worker
+from remix_study.study.lost_studies import LostStudies
 from remix_study.study.registration import add_work, open_study
 from remix_study.study.reporter import Reporter, Summary
 from remix_study.study.schedule import Schedule
@@ -84,13 +85,14 @@ def run(
                 TrialLoop(schedule, worker, reporter, signals, summary, limits)
                 for schedule in schedules
             ]
-            while _run_loops(loops, command) and not (summary.recycled or summary.timed_out):
+            lost = LostStudies(schedules, reporter, summary)
+            while _run_loops(loops, command, lost) and not (summary.recycled or summary.timed_out):
                 if not (limits.waits or any(loop.waits_for_baseline for loop in loops)):
                     break
                 signals.check()
                 time.sleep(_POLL_SECONDS)
             for loop in loops:
-                loop.finish()
+                lost.attempt(loop.schedule, loop.finish, None)
     return summary
 
 
@@ -102,11 +104,11 @@ def with_deadline(limits: WorkerLimits, study: Study) -> WorkerLimits:
     return replace(limits, deadline=time.time() + timeout)
 
 
-def _run_loops(loops: list[TrialLoop], command: str) -> bool:
+def _run_loops(loops: list[TrialLoop], command: str, lost: LostStudies) -> bool:
     """Train all that can be leased; returns whether others still work on something."""
     others_work = False
     for loop, following in zip(loops, [*loops[1:], None], strict=True):
-        others_work |= loop.run(command)
+        others_work |= lost.attempt(loop.schedule, partial(loop.run, command), False)
         task = loop.trials.task
         # The search that follows its references uses their rows and programs.
         if following is None or not task.shares_engines(following.trials.task):

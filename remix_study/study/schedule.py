@@ -15,7 +15,7 @@ from remix_study.study.constraints import Constraint, Margin
 from remix_study.study.evaluation import Evaluation
 from remix_study.study.extensions import Earlier
 from remix_study.study.fold_blocks import Blocks
-from remix_study.study.reporter import Failure
+from remix_study.study.reporter import ALL_OTHERS, Failure
 from remix_study.study.trials import DIED, FAILED, FINAL, NO_TRY, SCORED, Trials
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ MAX_TRIES = 3
 """Trials of a configuration that may die or crash in a run before the run gives it up."""
 
 NO_BASELINE = "the baseline has failed, and constraints are relative to it"
-ALL_OTHERS = "all others"
 _SLOT = "slot "
 
 PruningRule = Callable[[dict[int, float]], bool]

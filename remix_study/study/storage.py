@@ -26,6 +26,7 @@ from remix_study.study.database_errors import (
     retry_transient,
     url_without_password,
 )
+from remix_study.study.database_file import BUSY_TIMEOUT, DatabaseFile
 from remix_study.study.signals import Signals
 from remix_study.study.upgrade import check_version, create_tables
 from remix_study.studyfile.schema import DEFAULT_STORAGE
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 COMPRESSED = ".xz"
 """Ending of the name of a compressed database, which is only read."""
 
-# Seconds a writer waits for another one's lock.
-_BUSY_TIMEOUT = 60
 _CREATION_TRIES = 8
 # Parts of the driver's messages when another process creates the same database.
 _CREATED_BY_ANOTHER = (
@@ -64,13 +63,14 @@ def open_storage(url: str, *, upgrade: bool = True) -> RDBStorage:
     parsed = usable_url(url)
     is_sqlite = parsed.get_backend_name() == "sqlite"
     options: dict[str, Any] = {"pool_pre_ping": True}
+    file = DatabaseFile(parsed.database or "")
     if is_sqlite:
         _check_file(parsed)
         if str(parsed.database).endswith(COMPRESSED):
             raise StorageError(
                 f"{parsed.database}: a compressed database can only be read; unpack it with xz -d"
             )
-        options = {"connect_args": {"timeout": _BUSY_TIMEOUT}}
+        options = {"creator": file.connect}
     with database_errors(url):
         if is_sqlite:
             _check_owner(parsed)
@@ -79,6 +79,7 @@ def open_storage(url: str, *, upgrade: bool = True) -> RDBStorage:
                 storage = RDBStorage(optuna_url(parsed), engine_kwargs=dict(options))
                 if is_sqlite:
                     allow_several_writers(storage.engine)
+                    file.watch(storage.engine)
                 try:
                     create_tables(storage.engine, url, upgrade=upgrade)
                 except BaseException:
@@ -119,7 +120,7 @@ def open_reader(url: str) -> Engine:
             if path.suffix == COMPRESSED
             else create_engine(
                 "sqlite://",
-                creator=lambda: sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT),
+                creator=lambda: sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT),
                 poolclass=sqlalchemy.NullPool,
             )
         )
@@ -228,7 +229,7 @@ def _check_owner(url: URL) -> None:
 
     if not os.path.exists(url.database or ""):
         return
-    engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT})
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT})
     try:
         names = set(inspect(engine).get_table_names())
     finally:

@@ -24,9 +24,8 @@ from remix_study.study.evaluation import Evaluation
 from remix_study.study.extensions import mark_extended
 from remix_study.study.leases import Worker
 from remix_study.study.record import manifest
-from remix_study.study.reporter import Reporter, Summary
+from remix_study.study.reporter import ALL_OTHERS, Reporter, Summary
 from remix_study.study.schedule import (
-    ALL_OTHERS,
     NO_BASELINE,
     Schedule,
     run_failures,
@@ -161,6 +160,7 @@ class TrialLoop:
     def finish(self) -> None:
         """Add the task's configurations to the summary."""
         self.summary.configurations += self.schedule.total
+        self._retry(self.trials.check_database)
         self.summary.complete += self._retry(self.schedule.n_complete)
         self.summary.failures += self._retry(lambda: run_failures(self.schedule)).values()
         self.summary.remarks += filter(None, [self._retry(self.schedule.remark)])
@@ -174,6 +174,7 @@ class TrialLoop:
             self._retry(lambda: self._write_manifest(command))
 
     def _lease(self) -> list[ActiveTrial]:
+        self.trials.check_database()
         limit = self.limits.max_trials
         return self._queue.lease(limit - self.summary.started if limit else None)
 
@@ -288,6 +289,7 @@ class TrialLoop:
             number, storage = active.trial._trial_id, self.trials.storage
             slot = slot_of(active.key) if final else None
             with self.signals.critical():
+                self._retry(self.trials.check_study)
                 self._retry(lambda: fail_trial(storage, number, reason, slot, final=final))
                 active.trial = None
 

@@ -11,8 +11,10 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 from sqlalchemy import Connection, delete, insert, select
 
+from remix_study.errors import StorageError
 from remix_study.study import leases, optuna_tables, tables
 from remix_study.study.constraints import Constraint, Margin
+from remix_study.study.database_file import check_database_file
 from remix_study.study.evaluation import Evaluation
 from remix_study.study.record import delete_run, record_trial, trial_attributes
 from remix_study.study.registration import RegisteredStudy
@@ -43,6 +45,10 @@ SCORED = optuna_tables.SCORED_STATES
 
 class TakenOver(Exception):
     """Raised when another worker has closed the trial, after this one was silent for too long."""
+
+
+class StudyLost(StorageError):
+    """Raised when somebody has deleted or renamed the Optuna study of a task."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,35 @@ class Trials:
         wanted = tuple(TrialState[state] for state in states)
         return self.registered.optuna.get_trials(deepcopy=False, states=wanted)
 
+    def check_database(self) -> None:
+        """Stop where the file of the database or the study is not there any more.
+
+        Raises:
+            StorageError: The file was deleted, moved or replaced.
+            StudyLost: As :meth:`check_study`.
+        """
+        check_database_file(self.storage.engine)
+        self.check_study()
+
+    def check_study(self) -> None:
+        """Stop where the study is not there any more: Optuna's ids are given out again.
+
+        Raises:
+            StudyLost: It was deleted or renamed.
+        """
+        attributes, study = optuna_tables.study_attributes.c, optuna_tables.studies.c
+        is_binding = (attributes.key == tables.STUDY_ATTRIBUTE) & (
+            attributes.value_json == json.dumps(self.registered.uuid)
+        )
+        query = select(study.study_id, study.study_name).where(
+            is_binding, study.study_id == attributes.study_id
+        )
+        with self.storage.engine.connect() as connection:
+            names = {row.study_id: row.study_name for row in connection.execute(query)}
+        if self.registered.optuna._study_id not in names:
+            what = f'renamed "{next(iter(names.values()))}"' if names else "deleted"
+            raise StudyLost(f"the study was {what} while the run worked, which ends this problem")
+
     def ended(self) -> list[FrozenTrial]:
         """Trials that have ended, with scores or without."""
         return self.in_state(*SCORED, "FAIL")
@@ -109,6 +144,7 @@ def finish_trial(
 
     Raises:
         TakenOver: The trial was closed meanwhile; none of its rows is kept.
+        StudyLost: Its study was deleted or renamed.
     """
     storage, margins = trials.storage, margins or {}
     attributes = {
@@ -127,6 +163,7 @@ def finish_trial(
         folds = [trials.task.folds[position] for position in evaluation.positions]
         facts |= {"extends": earlier.run, "repeats": sorted({fold.repeat for fold in folds})}
     state = TrialState.PRUNED if evaluation.pruned else TrialState.COMPLETE
+    trials.check_study()
     try:
         stored = storage.get_trial(trial._trial_id).constraints if margins else {}
         for bound, margin in margins.items():

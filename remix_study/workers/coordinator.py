@@ -10,6 +10,7 @@ from functools import partial
 from remix_study import errors
 from remix_study.errors import RemixStudyError, WorkersDied
 from remix_study.study.database_errors import retry_transient
+from remix_study.study.lost_studies import LostStudies
 from remix_study.study.reporter import Reporter, Summary
 from remix_study.study.schedule import Schedule, run_failures
 from remix_study.study.signals import Signals
@@ -83,21 +84,27 @@ class Coordinator:
         Raises:
             WorkersDied: Workers could not begin a trial, and configurations are left.
         """
-        is_unfinished = False
+        lost, is_unfinished = LostStudies(self.schedules, self.reporter, self.summary), False
         for schedule in self.schedules:
-            retry_transient(partial(close_dead_trials, schedule.trials), self.signals)
-            retry_transient(schedule.update, self.signals)
-            is_unfinished |= bool(retry_transient(schedule.open, self.signals))
-            self.summary.configurations += schedule.total
-            self.summary.complete += retry_transient(schedule.n_complete, self.signals)
-            self.summary.failures += run_failures(schedule).values()
-            self.summary.remarks += filter(None, [schedule.remark()])
+            finish = partial(self._finish_schedule, schedule)
+            is_unfinished |= lost.attempt(schedule, finish, False)
         self.summary.timed_out = is_unfinished and self.limits.is_out_of_time
         if is_unfinished and self._failed_start:
             raise WorkersDied(
                 f"worker processes died before they began a trial ({self._failed_start}), and "
                 "configurations are left; if memory is short, run again with fewer workers"
             )
+
+    def _finish_schedule(self, schedule: Schedule) -> bool:
+        """Add a task to the summary; returns whether any of it is left."""
+        self.summary.configurations += schedule.total
+        retry_transient(partial(close_dead_trials, schedule.trials), self.signals)
+        retry_transient(schedule.update, self.signals)
+        is_unfinished = bool(retry_transient(schedule.open, self.signals))
+        self.summary.complete += retry_transient(schedule.n_complete, self.signals)
+        self.summary.failures += run_failures(schedule).values()
+        self.summary.remarks += filter(None, [schedule.remark()])
+        return is_unfinished
 
     def _announce(self, name: str) -> None:
         """Report which task the next event belongs to, where that is not the last one's."""
