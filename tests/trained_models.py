@@ -65,7 +65,7 @@ def prepared(n_classes=2, images=False, **sections) -> tuple[Task, Configuration
 def trained(**keys) -> Refit:
     """A baseline that is trained on all rows."""
     task, configuration = prepared(**keys)
-    return train(task, configuration, holds_out=configuration.training.stop == "early")
+    return train(task, configuration)
 
 
 @cache
@@ -95,7 +95,7 @@ def without_training(task: Task, configuration: Configuration) -> Refit:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Task, "fit", fit)
-        return train(task, configuration, holds_out=configuration.training.stop == "early")
+        return train(task, configuration)
 
 
 def forward(task, model, engine, number) -> np.ndarray:

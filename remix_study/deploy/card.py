@@ -18,7 +18,8 @@ import numpy as np
 from scipy import stats
 
 from remix_study.deploy.choice import Choice
-from remix_study.deploy.records import Answers
+from remix_study.deploy.drift import DriftLine
+from remix_study.deploy.records import Answers, Recipe
 from remix_study.deploy.refit import Refit
 from remix_study.metrics import PUBLISHED_METRICS, is_maximized, short_name
 from remix_study.results.decision import RARE_METRICS
@@ -32,19 +33,23 @@ class Card:
 
     Attributes:
         refit: The trained model.
-        choice: What was chosen, with its scores.
         answers: How probabilities become answers.
+        recipe: How it was trained, and what chose that.
+        method: Label of the method.
+        info: What is known of the problem: the row of `StudyFrames.problems`.
         scores: Metric -> ``mean`` and ``sd`` over test parts, how many (``folds``) of how many
             rows (``n_test``), ``ratio`` of these to training rows, and ``low`` and ``high`` of the
             interval for as many new rows; ends are None where there is no interval.
-        n_train: Rows that the models of the folds learned from, on average.
+        drift: How the rows differ from those of the model whose recipe was followed.
     """
 
     refit: Refit
-    choice: Choice
     answers: Answers
+    recipe: Recipe
+    method: str
+    info: Mapping[str, Any]
     scores: Mapping[str, Mapping[str, Any]]
-    n_train: int
+    drift: tuple[DriftLine, ...] = ()
 
 
 def prediction_interval(
@@ -70,7 +75,7 @@ def prediction_interval(
     return float(low), float(high)
 
 
-def make_card(refit: Refit, choice: Choice, answers: Answers) -> Card:
+def make_card(refit: Refit, choice: Choice, answers: Answers, recipe: Recipe) -> Card:
     """Gather what a card says."""
     frame, ratio = choice.form.scores["test"], choice.comparison.ratio
     folds = choice.comparison.trained_folds(choice.form.method)
@@ -88,7 +93,8 @@ def make_card(refit: Refit, choice: Choice, answers: Answers) -> Card:
         }
         low, high = prediction_interval(metric, scores, n_test)
         all_scores[metric] = scores | {"low": low, "high": high}
-    return Card(refit, choice, answers, all_scores, round(folds["n_train"].mean()))
+    label, info = choice.form.method.label, choice.comparison.info
+    return Card(refit, answers, recipe, label, info, all_scores)
 
 
 def card_markdown(card: Card) -> str:

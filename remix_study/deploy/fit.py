@@ -86,7 +86,8 @@ def fit_study(
     with hidden_stderr():
         load_networks()
     if request.export:
-        check_export(request.export, choice)
+        method = choice.form.method
+        check_export(request.export, method.label, is_network=not method.is_estimator)
     trained = refit(parsed, choice, data=data, stop=request.stop)
     folder, export = request.output, request.export
     write_model(trained, choice, folder, command=request.command, export=export)

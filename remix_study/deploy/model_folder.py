@@ -34,12 +34,15 @@ from remix_study.deploy.records import (
     Answers,
     FeatureFile,
     ModelFeature,
+    Recipe,
     as_json,
 )
 from remix_study.deploy.refit import Refit
 from remix_study.deploy.saved_model import SavedModel, load, previous_folder
 from remix_study.errors import UsageError
 from remix_study.results.aims import aim_of
+from remix_study.results.forms import Form
+from remix_study.results.probabilities import study_class_weights
 from remix_study.study.record import manifest
 from remix_study.training.members import far_origin
 
@@ -98,20 +101,20 @@ def answers_of(refit: Refit, choice: Choice) -> Answers:
     rule: Any = "largest" if aim.costs is None else "least cost"
     source = target = decide_by = threshold = None
     if form.name in ("equal shares", "natural shares"):
-        source = tuple(refit.prior(info, form).tolist())
-        equal = np.full(problem.K, 1 / problem.K)
-        target = tuple((equal if form.name == "equal shares" else shares).tolist())
+        prior = refit.prior(form.method.loss, study_class_weights(info))
+        source, target = moved_shares(prior, shares, form.name)
     if form.name == "threshold":
         rule = "threshold" if problem.K == 2 else "divided"
     if problem.K == 2:
         threshold = aim.usual_threshold if form.threshold is None else form.threshold
     elif rule == "divided":
-        if not form.tilts:
+        tilt = _tilt_of(form)
+        if tilt is None:
             raise UsageError(
                 f"{choice.comparison.name}: the database holds no probabilities, from which the "
                 "decision rule of its classes comes; name the database that the study ran in"
             )
-        decide_by = tuple((shares ** float(np.median([*form.tilts.values()]))).tolist())
+        decide_by = tuple((shares**tilt).tolist())
     return Answers(
         classes=problem.classes,
         rare=tuple(problem.classes[code] for code in problem.minority),
@@ -125,23 +128,75 @@ def answers_of(refit: Refit, choice: Choice) -> Answers:
     )
 
 
+def moved_shares(
+    prior: NDArray[np.float64], natural: NDArray[np.float64], form: str
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Class shares that outputs are divided by, and those that they are multiplied by.
+
+    Args:
+        prior: (K,) shares that the outputs are for.
+        natural: (K,) shares of the training rows.
+        form: ``equal shares`` or ``natural shares``.
+    """
+    target = np.full(len(prior), 1 / len(prior)) if form == "equal shares" else natural
+    return tuple(prior.tolist()), tuple(target.tolist())
+
+
+def _tilt_of(form: Form) -> float | None:
+    """The median over folds of the tilt that validation rows chose; None without one."""
+    return float(np.median([*form.tilts.values()])) if form.tilts else None
+
+
+def recipe_of(refit: Refit, choice: Choice) -> Recipe:
+    """How a model was trained, so that the same can be done with new rows."""
+    task, training = refit.task, refit.configuration.training
+    problem, ratio = refit.problem, refit.problem.imbalance
+    imbalance = () if ratio is None else (ratio,)
+    folds = choice.comparison.trained_folds(choice.form.method)
+    return Recipe(
+        problem=msgspec.structs.replace(task.study.problems[0], imbalance=imbalance),
+        parameters=dict(choice.form.method.parameters),
+        training={"stop": training.stop, "epochs": training.epochs},
+        label=choice.form.label,
+        is_decided=choice.is_decided,
+        n_train=round(folds["n_train"].mean()),
+        classes=problem.dataset.classes,
+        shares=tuple(refit.natural_shares.tolist()),
+        tilt=_tilt_of(choice.form),
+    )
+
+
 def write_model(
     refit: Refit, choice: Choice, output: Path, *, command: str, export: str | None = None
 ) -> Path:
+    """Write what was trained; arguments and errors are those of :func:`write_folder`."""
+    answers, recipe = answers_of(refit, choice), recipe_of(refit, choice)
+    card = make_card(refit, choice, answers, recipe)
+    return write_folder(card, choice.form.name, output, command=command, export=export)
+
+
+def write_folder(
+    card: Card, form: str, output: Path, *, command: str, export: str | None = None
+) -> Path:
     """Write a model, its card and its manifest into a folder, in place of a model that is there.
 
-    ``export`` is a further form of a network, a key of ``EXPORTS``.
+    Args:
+        card: The trained model, with what is said of it.
+        form: Name of the form that its answers have.
+        output: The folder.
+        command: The command line or call, for the manifest.
+        export: A further form of a network, a key of ``EXPORTS``.
 
     Raises:
         UsageError: As :func:`check_output`; the network or estimator cannot be saved, or the
             saved one does not give the probabilities of training.
     """
+    refit = card.refit
 
     def write(folder: Path) -> None:
-        features, answers = feature_file(refit), answers_of(refit, choice)
         outputs_of_form = None
-        (folder / FEATURES).write_bytes(as_json(features))
-        (folder / ANSWERS).write_bytes(as_json(answers))
+        (folder / FEATURES).write_bytes(as_json(feature_file(refit)))
+        (folder / ANSWERS).write_bytes(as_json(card.answers))
         if refit.estimator is not None:
             save_estimator(refit.estimator, folder / ESTIMATOR)
         else:
@@ -149,10 +204,8 @@ def write_model(
             network.save(folder / NETWORK)
             if export:
                 outputs_of_form = write_form(network, export, folder)
-        facts = manifest(refit.task, command) | {"method": choice.form.method.label}
-        facts |= {"form": choice.form.name, "epochs": refit.epochs}
-        card = make_card(refit, choice, answers)
-        facts["scores"] = card.scores
+        facts = manifest(refit.task, command) | {"method": card.method, "form": form}
+        facts |= {"epochs": refit.epochs, "scores": card.scores, "recipe": card.recipe}
         _write_manifest(folder, facts)
         model = load(folder)
         facts["difference"] = _difference(refit, model)

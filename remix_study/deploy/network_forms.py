@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.deploy.choice import Choice
 from remix_study.deploy.records import EXPORTS
 from remix_study.errors import UsageError
 from remix_study.training.backend import hidden_stderr
@@ -19,8 +18,13 @@ from remix_study.training.backend import hidden_stderr
 _ONNX_PACKAGES = ("onnx", "onnxruntime", "tf2onnx")
 
 
-def check_export(form: str, choice: Choice) -> None:
+def check_export(form: str, method: str, *, is_network: bool) -> None:
     """Refuse a form that cannot be written, before anything is trained.
+
+    Args:
+        form: What a user named.
+        method: Label of the method.
+        is_network: Whether it trains a network.
 
     Raises:
         UsageError: An unknown form, an estimator, another backend than TensorFlow, or packages
@@ -30,9 +34,8 @@ def check_export(form: str, choice: Choice) -> None:
 
     if form not in EXPORTS:
         raise UsageError(f'export "{form}" is not known; choose {" or ".join(EXPORTS)}')
-    if choice.form.method.is_estimator:
-        label = choice.form.method.label
-        raise UsageError(f"{label} is no network: leave out the export, or name a network")
+    if not is_network:
+        raise UsageError(f"{method} is no network: leave out the export, or name a network")
     if keras.backend.backend() != "tensorflow":
         raise UsageError(f"{form} is written by TensorFlow: set KERAS_BACKEND to tensorflow")
     lacking = [name for name in _ONNX_PACKAGES if importlib.util.find_spec(name) is None]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from remix_study.data.known_columns import KnownTable
 from remix_study.results.probabilities import to_prior
+from remix_study.studyfile.schema import ProblemSpec
 
 FEATURES, ANSWERS, MANIFEST = "features.json", "postprocessing.json", "manifest.json"
 NETWORK, ESTIMATOR = "model.keras", "model.skops"
@@ -109,6 +110,32 @@ class Answers(Struct, frozen=True, forbid_unknown_fields=True):
             return np.asarray((probabilities @ np.array(self.costs)).argmin(axis=1))
         weights = np.ones(len(self.classes)) if self.decide_by is None else self.decide_by
         return np.asarray((probabilities / weights).argmax(axis=1))
+
+
+class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
+    """How a model was trained, so that the same can be done with new rows: in the manifest.
+
+    Attributes:
+        problem: Its entry of the study file, with the one ratio of rare rows that it is of.
+        parameters: Those of its trial, by the names of a study file.
+        training: Training keys in place of theirs: ``stop`` and ``epochs``.
+        label: The method in its form, as pages have it.
+        is_decided: Whether a decision named it, rather than the user.
+        n_train: Rows that the models of the folds learned from, on average.
+        classes: All classes of the data, before some are merged into a problem's.
+        shares: Class shares (K,) of the rows that it learned from.
+        tilt: Exponent of the shares that probabilities are divided by under the rule ``divided``.
+    """
+
+    problem: ProblemSpec
+    parameters: dict[str, Any]
+    training: dict[str, Any]
+    label: str
+    is_decided: bool
+    n_train: int
+    classes: tuple[str, ...]
+    shares: tuple[float, ...]
+    tilt: float | None
 
 
 def as_json(record: Struct | dict[str, Any]) -> bytes:

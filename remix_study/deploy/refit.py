@@ -7,6 +7,7 @@ many epochs as the folds' best networks had at the median.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -21,8 +22,7 @@ from remix_study.data.given_folds import last_rows
 from remix_study.data.problems import Problem
 from remix_study.deploy.choice import Choice
 from remix_study.errors import StudyFileError, UsageError
-from remix_study.results.forms import Form
-from remix_study.results.probabilities import scored_prior, study_class_weights
+from remix_study.results.probabilities import scored_prior
 from remix_study.seeds import derive_seed
 from remix_study.study.configurations import Configuration
 from remix_study.study.fingerprint import study_changes
@@ -77,10 +77,9 @@ class Refit:
         )
         return np.asarray(counts / counts.sum(), np.float64)
 
-    def prior(self, info: Any, form: Form) -> NDArray[np.float64]:
-        """(K,) class shares that its probabilities are for."""
-        weights = study_class_weights(info)
-        return scored_prior(self.shares, self.natural_shares, form.method.loss, weights)
+    def prior(self, loss: str, class_weights: Sequence[float] | None) -> NDArray[np.float64]:
+        """(K,) class shares that its probabilities are for, after training with this loss."""
+        return scored_prior(self.shares, self.natural_shares, loss, class_weights)
 
 
 def refit(
@@ -102,8 +101,7 @@ def refit(
     task = _task_of(study, choice, data)
     configuration = task.configuration(choice.parameters)
     estimator, training = configuration.estimator, configuration.training
-    stops_early = estimator.stops_early if estimator else training.stop == "early"
-    if stops_early and stop == "epochs":
+    if stop == "epochs" and _stops_early(configuration):
         if estimator:
             raise UsageError(
                 f"{estimator.name} stops by a validation part, and how long it trained on each "
@@ -111,22 +109,22 @@ def refit(
             )
         epochs = median_epochs(choice, training.patience)
         training = msgspec.structs.replace(training, stop="never", epochs=epochs)
-    configuration = replace(configuration, training=training)
-    return train(task, configuration, holds_out=stops_early and stop == "validation")
+    return train(task, replace(configuration, training=training))
 
 
-def train(task: Task, configuration: Configuration, *, holds_out: bool) -> Refit:
+def train(task: Task, configuration: Configuration) -> Refit:
     """Train a configuration on all rows of a task.
+
+    A validation part is kept back where training ends by it.
 
     Args:
         task: The task of a study; its folds are not used.
         configuration: What to train.
-        holds_out: Whether a validation part is kept back, by which training ends.
 
     Raises:
         UsageError: Training failed.
     """
-    task = _task_on(task, _fold_of(task, holds_out=holds_out))
+    task = _task_on(task, _fold_of(task, holds_out=_stops_early(configuration)))
     where, estimator = f"problem {task.problem.name}", configuration.estimator
     if estimator:
         try:
@@ -141,6 +139,12 @@ def train(task: Task, configuration: Configuration, *, holds_out: bool) -> Refit
         raise UsageError(f"{where}: training failed: {outcome.failed}")
     shares = outcome.trained_on.class_shares
     return Refit(task, configuration, None, outcome.test, outcome.epochs, shares)
+
+
+def _stops_early(configuration: Configuration) -> bool:
+    """Whether training ends by a validation part."""
+    estimator = configuration.estimator
+    return estimator.stops_early if estimator else configuration.training.stop == "early"
 
 
 def median_epochs(choice: Choice, patience: int) -> int:

@@ -63,6 +63,11 @@ class SavedModel:
         """Names of the classes, in the order of the columns of :meth:`predict_proba`."""
         return self.answers.classes
 
+    @property
+    def is_network(self) -> bool:
+        """Whether it is a network, and no estimator of scikit-learn."""
+        return not (self.folder / ESTIMATOR).exists()
+
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probabilities (n, K) of the rows of a file, a data frame or an array.
 

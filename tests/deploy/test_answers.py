@@ -16,7 +16,7 @@ import pytest
 from trained_models import with_first_weights
 
 from remix_study.deploy.card import card_html, card_markdown, make_card, prediction_interval
-from remix_study.deploy.model_folder import answers_of, check_output, publish_folder
+from remix_study.deploy.model_folder import answers_of, check_output, publish_folder, recipe_of
 from remix_study.deploy.records import Answers
 from remix_study.deploy.saved_model import present_folder, previous_folder
 from remix_study.errors import UsageError
@@ -119,7 +119,7 @@ def test_there_is_no_interval_of_one_fold_or_of_parts_that_are_given():
 def test_names_from_data_change_no_card():
     refit = with_first_weights()
     chosen = choice(form())
-    card = make_card(refit, chosen, answers_of(refit, chosen))
+    card = make_card(refit, chosen, answers_of(refit, chosen), recipe_of(refit, chosen))
     text = card_markdown(card)
     assert "<script>" not in text
     page = card_html(text)

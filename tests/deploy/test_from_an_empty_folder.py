@@ -175,6 +175,71 @@ def test_changed_data_and_settings_are_refused(folder, capsys):
     assert not (folder / "other").exists()
 
 
+def test_the_same_rows_make_the_same_model_again(folder, capsys):
+    (folder / "again").mkdir()
+    table = (folder / "customers.csv").read_bytes()
+    (folder / "again" / "customers.csv").write_bytes(table)
+    for model in ("model", "network"):
+        words = ["fit", "--from", model, "again/customers.csv", "--output", f"{model}-2"]
+        assert main(words) == 0
+        again, first = remix_study.load(f"{model}-2"), remix_study.load(model)
+        np.testing.assert_array_equal(
+            again.predict_proba(customers(50, 3)), first.predict_proba(customers(50, 3))
+        )
+        assert again.answers == first.answers
+        assert again.manifest["recipe"]["shares"] == first.manifest["recipe"]["shares"]
+    assert "never seen before" in capsys.readouterr().out
+
+
+def test_new_rows_are_learned_from_and_their_drift_is_shown(folder, capsys):
+    table = customers(200, 4)
+    table["age"] += 40
+    table.loc[table["city"] == "Rome", "city"] = "Bern"
+    table.to_csv("older.csv", index=False)
+    assert main(["fit", "--from", "model", "older.csv", "--output", "older", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    lines = {line["name"]: line for line in facts["drift"]}
+    shares = table["churned"].value_counts(normalize=True)
+    assert lines["share of yes"]["now"] == f"{shares['yes']:.3f}"
+    assert lines["age"]["now"] == f"{table['age'].min():.6g} to {table['age'].max():.6g}"
+    before = pd.read_csv(folder / "customers.csv")["age"]
+    assert lines["age"]["before"] == f"{before.min():.6g} to {before.max():.6g}"
+    assert lines["age"]["unseen"].startswith(f"{(table['age'] > before.max()).sum()} (")
+    assert lines["city"]["unseen"].startswith(f"{(table['city'] == 'Bern').sum()} (")
+    assert set(remix_study.predict("older", table)["mark"]) == {""}
+    card = (folder / "older" / "card.md").read_text()
+    assert "study's cross-validation of the earlier rows" in card
+    assert f"| city |  |  | {lines['city']['unseen']} |" in card
+
+
+@pytest.mark.usefixtures("folder")
+def test_new_rows_that_do_not_fit_the_model_are_refused_by_name(capsys):
+    table = customers(60, 5)
+    for changed, reason in (
+        (table.drop(columns="age"), 'new.csv: column "age" is missing'),
+        (
+            table.assign(more=range(60), most=1),
+            'column "more" and 1 more is not the model\'s; lea',
+        ),
+        (
+            table.assign(age=table["city"]),
+            'column "age" is of the kind category, and the model ha',
+        ),
+        (table.replace({"yes": "maybe"}), 'class "maybe", which the model does not have; the mod'),
+    ):
+        changed.to_csv("new.csv", index=False)
+        assert main(["fit", "--from", "network", "new.csv", "--output", "x"]) == 2
+        assert reason in capsys.readouterr().err
+    for words, reason in (
+        (["network", "new.csv", "--trial", "1"], "--trial: the model of --from has it; leave it"),
+        (["model", "new.csv"], "model would be replaced; name the new folder by --output"),
+        (["page", "new.csv", "--output", "x"], "page/manifest.json: not of a model"),
+        (["network", "none.csv", "--output", "x"], "none.csv"),
+    ):
+        assert main(["fit", "--from", *words]) == 2
+        assert reason in capsys.readouterr().err
+
+
 def test_the_card_says_what_a_stranger_must_know(folder):
     card = (folder / "model" / "card.md").read_text()
     for heading in (

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import zipfile
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -103,16 +102,14 @@ def test_every_network_has_other_forms(tmp_path, form, case):
 
 
 def test_forms_that_cannot_be_written_are_refused_before_training(monkeypatch):
-    network = SimpleNamespace(form=SimpleNamespace(method=SimpleNamespace(is_estimator=False)))
-    estimator = SimpleNamespace(is_estimator=True, label="hist-gradient-boosting")
     with pytest.raises(UsageError, match="hist-gradient-boosting is no network: leave out the ex"):
-        check_export("onnx", SimpleNamespace(form=SimpleNamespace(method=estimator)))
+        check_export("onnx", "hist-gradient-boosting", is_network=False)
     with pytest.raises(UsageError, match='export "pmml" is not known; choose savedmodel or onnx'):
-        check_export("pmml", network)
+        check_export("pmml", "remix", is_network=True)
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(UsageError, match=r'onnx is not installed; pip install "remix-study\[onnx'):
-        check_export("onnx", network)
-    check_export("savedmodel", network)
+        check_export("onnx", "remix", is_network=True)
+    check_export("savedmodel", "remix", is_network=True)
 
 
 @pytest.mark.parametrize("place", range(len(CASES)))
