@@ -52,8 +52,8 @@ BUDGETS = {
     "report": 3000,
     "paper": 4500,
     "dashboard": 1000,
-    "deploy": 2567,
-    "cli": 1810,
+    "deploy": 2951,
+    "cli": 1857,
 }
 # Rooms that are still larger than that; these numbers may only become smaller.
 LARGER_TODAY = {
