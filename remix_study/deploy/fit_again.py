@@ -176,8 +176,8 @@ def _check_rare(data: Path, model: SavedModel, task: Task) -> None:
     if problem.classes != model.classes or rare != before:
         here, there = join_names(rare) or "no class", join_names(before) or "none"
         raise DataError(
-            f"{data}: rare is {here} here and {there} of the model: run a study on this table that "
-            "names it by minority"
+            f"{data}: rare is {here} here and {there} of the model: run a study on this "
+            "table that names it by minority"
         )
 
 
