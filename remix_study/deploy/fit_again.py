@@ -14,8 +14,9 @@ from remix_study.data.dataset import Dataset
 from remix_study.data.known_columns import KnownTable
 from remix_study.data.problem_data import load_problem_data
 from remix_study.deploy.card import Card
+from remix_study.deploy.contents import feature_file, moved_shares
 from remix_study.deploy.drift import drift_of
-from remix_study.deploy.model_folder import check_output, feature_file, moved_shares, write_folder
+from remix_study.deploy.model_folder import check_output, write_folder
 from remix_study.deploy.network_forms import check_export
 from remix_study.deploy.records import Answers, Recipe
 from remix_study.deploy.refit import Refit, train

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from trained_models import trained, with_first_weights
 
-from remix_study.deploy.model_folder import feature_file
+from remix_study.deploy.contents import feature_file
 from remix_study.deploy.network_export import export_network
 from remix_study.deploy.network_forms import check_export, write_form
 from remix_study.deploy.records import EXPORTS
