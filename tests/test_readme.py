@@ -1,9 +1,12 @@
-"""The README: its study files are valid, its links exist, its ranks are those of the report."""
+"""README and docs: study files are valid, links lead somewhere, numbers are the reports'."""
 
 from __future__ import annotations
 
 import csv
 import re
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -14,40 +17,67 @@ from remix_study.study.checks import check_study
 from remix_study.studyfile.parsing import built_in_studies, parse_study
 
 ROOT = Path(__file__).parents[1]
-TEXT = (ROOT / "README.md").read_text()
+DOCS = ROOT / "docs"
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    ROOT / "benchmarks" / "README.md",
+    ROOT / "reports" / "README.md",
+    *sorted(DOCS.glob("*.md")),
+]
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+def blocks(page, language):
+    text = (DOCS / page).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_readme_is_short():
+    assert len(TEXT.splitlines()) <= 150
 
 
 def test_the_study_files_are_valid():
-    grid, search = blocks("toml")
-    check_study(parse_study(grid, "README.md"))
+    grid = blocks("study-files.md", "toml")[0]
+    check_study(parse_study(grid, "study-files.md"))
     # The keys that are comments are valid, too.
     uncommented = re.sub(r"# (groups|kind|minority|imbalance|hidden) =", r"\1 =", grid)
-    study = parse_study(uncommented, "README.md")
+    study = parse_study(uncommented, "study-files.md")
     check_study(study)
     assert study.problems[0].imbalance == (0.05, 0.01)
     assert study.model.options["hidden"] == [128, 64]
-    study = parse_study(grid[: grid.index("[search]")] + search, "README.md")
+    (search,) = blocks("searching.md", "toml")
+    study = parse_study(grid[: grid.index("[search]")] + search, "searching.md")
     check_study(study)
     assert study.search.trials == 60
+    (images,) = blocks("images.md", "toml")
+    check_study(parse_study(images, "images.md"))
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
+def test_blocks_of_toml_are_toml(page):
+    for block in blocks(page, "toml"):
+        tomllib.loads(block)
 
 
 def test_every_strategy_metric_and_built_in_study_is_named():
-    for name in [*STRATEGIES, *BUILT_IN_METRICS, *built_in_studies()]:
-        assert f"`{name}`" in TEXT, name
+    methods = (DOCS / "methods.md").read_text(encoding="utf-8")
+    metrics = (DOCS / "metrics.md").read_text(encoding="utf-8")
+    for name in [*STRATEGIES, *built_in_studies()]:
+        assert f"`{name}`" in methods, name
+    for name in (*BUILT_IN_METRICS, *EXTRA_METRICS):
+        assert f"`{name}`" in metrics, name
 
 
-def test_the_page_of_metrics_has_every_metric():
-    page = (ROOT / "docs" / "metrics.md").read_text()
-    assert [name for name in (*BUILT_IN_METRICS, *EXTRA_METRICS) if f"`{name}`" not in page] == []
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    targets = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text)
+    assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
-@pytest.mark.parametrize("path", re.findall(r"\]\((?!http|#)([^)]+)\)", TEXT))
-def test_links_lead_somewhere(path):
-    assert (ROOT / path).exists()
+def test_the_site_has_every_page():
+    pages = set(re.findall(r"\b([\w-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.M))
+    assert {path.name for path in DOCS.glob("*.md")} <= pages
 
 
 def test_the_ranks_are_those_of_the_committed_report():
@@ -59,3 +89,25 @@ def test_the_ranks_are_those_of_the_committed_report():
         assert line
         cells = [re.sub(r"\(.*?\)|\*", "", cell) for cell in line[1].split("|")[:-1]]
         assert [float(cell) for cell in cells] == [float(value) for value in rank_sums]
+
+
+@pytest.mark.slow
+def test_ten_minutes_from_a_csv_to_a_model(here):
+    """The blocks of the page, one after the other, in an empty folder."""
+    text = (DOCS / "start.md").read_text(encoding="utf-8")
+    steps = re.findall(r"(<!-- test: no -->\n)?```(\w+)\n(.*?)```", text, re.DOTALL)
+    for skipped, language, block in steps:
+        if skipped:
+            continue
+        words = [sys.executable, "-c", block]
+        if language == "bash":
+            words = [
+                "bash",
+                "-euc",
+                block.replace("remix-study", f"{sys.executable} -m remix_study"),
+            ]
+        subprocess.run(words, cwd=here, check=True)
+    answers = (here / "answers.csv").read_text(encoding="utf-8").splitlines()
+    assert len(answers) == 1 + 172
+    assert (here / "report" / "index.html").exists()
+    assert (here / "mine.toml").exists()

@@ -85,7 +85,7 @@ SEARCH_SPACE = """
 
 | key | meaning |
 |---|---|
-| `strategy` | Names of strategies. Left out, without the next three keys: the first seven of the README. |
+| `strategy` | Names of strategies. Left out, without the next three keys: the first seven of [methods.md](methods.md). |
 | `sampler`, `mixing`, `loss` | Parts of strategies, in place of `strategy`. |
 | `alpha` | Values of alpha for every strategy that mixes; `alpha.remix` those of one. Left out: the paper's. |
 | `ratio` | Shares of a batch that the rare classes get together, above 0 and below 1, for strategies that balance batches. Left out: equal shares of all classes. |
