@@ -33,6 +33,11 @@ def add_command(commands: Any) -> None:
     command.add_argument(
         "studies", nargs="*", metavar="STUDY", help="names or files; default: all"
     )
+    command.add_argument(
+        "--specifications", nargs="+", default=[], metavar="STUDY",
+        help="studies of one free choice at a time, shown as a curve of the paper's claims; "
+        "alone they make a page of their own",
+    )  # fmt: skip
     command.add_argument("--demonstration", action="store_true",
                          help="demonstrate ReMix on made-up data; needs no database")  # fmt: skip
     command.add_argument("--output", type=Path, metavar="DIR",
@@ -44,30 +49,34 @@ def add_command(commands: Any) -> None:
     command.set_defaults(command=_report)
 
 
-def report_command(studies: Sequence[str], storage: str) -> str:
+def report_command(
+    studies: Sequence[str], storage: str, specifications: Sequence[str] = ()
+) -> str:
     """The command line that writes the page of studies, without passwords."""
     from remix_study.study.database_errors import url_without_password
 
     shown = url_without_password(storage)
-    return shlex.join(["remix-study", "report", *studies, "--storage", shown])
+    words = ["--specifications", *specifications] if specifications else []
+    return shlex.join(["remix-study", "report", *studies, *words, "--storage", shown])
 
 
 def _report(options: argparse.Namespace, signals: Signals) -> int:
     if options.demonstration:
         return _demonstrate(options, signals)
-    from remix_study.paper.sections import ALL_SECTIONS
+    from remix_study.paper.sections import ALL_SECTIONS, CURVE_SECTIONS
     from remix_study.report.page import report_studies
     from remix_study.report.page_files import Formats
 
-    names = study_names(options.studies)
+    names, varied = study_names(options.studies), study_names(options.specifications)
     index = report_studies(
         names,
         options.storage,
         options.output or Path("report"),
-        command=report_command(names, options.storage),
-        makers=ALL_SECTIONS,
+        command=report_command(names, options.storage, varied),
+        makers=ALL_SECTIONS if names or not varied else CURVE_SECTIONS,
         formats=Formats(options.latex, options.figures),
         with_summary=options.summary,
+        specifications=varied,
     )
     _print_index(options, index)
     return DONE

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.engine import Engine, make_url
 
 from remix_study.errors import UsageError
-from remix_study.report.formatting import listing
+from remix_study.report.formatting import first_names, listing
 from remix_study.report.page_files import (
     PAGE_ONLY,
     SUMMARY,
@@ -42,6 +42,7 @@ from remix_study.study.database_errors import database_errors
 from remix_study.study.decision_lines import study_states
 from remix_study.study.storage import open_reader
 
+_NAMED = 6  # Studies that the title names
 MOST_PROBLEMS = 5
 """With more problems than this, the lines of a run count problems instead of naming each."""
 
@@ -96,15 +97,16 @@ def write_report(
     page = context or make_context(frames)
 
     def write(folder: Path) -> None:
-        studies = list(dict.fromkeys(c.study for c in page.comparisons))
-        progress = overview.progress(page.comparisons)
+        shown = page.comparisons or page.specifications
+        studies = list(dict.fromkeys(c.study for c in (*shown, *page.specifications)))
+        progress = overview.progress(shown)
         if summarized is not None:
             parts = page.calibrations, page.decisions
             write_summary(summarized, studies, *parts, folder / SUMMARY)
         write_page(
             folder,
             make_sections(makers, page),
-            title=f"ReMix study: {listing(studies)}" if studies else "ReMix study",
+            title=f"ReMix study: {listing(first_names(studies, _NAMED))}".rstrip(": "),
             status=SENTENCES.text("overview.progress", progress),
             complete=progress.is_complete,
             command=command,
@@ -157,15 +159,18 @@ def report_studies(
     makers: Sections = STANDARD_SECTIONS,
     formats: Formats = PAGE_ONLY,
     with_summary: bool = False,
+    specifications: Sequence[str] = (),
 ) -> Path:
     """Write the report of studies in a database.
 
     Arguments and errors are those of :func:`conclude` and :func:`write_report`, but for
-    `with_summary`: whether the folder is to hold a summary of the database.
+    `with_summary`: whether the folder is to hold a summary of the database, and `specifications`:
+    further studies, whose problems are in a section of their own.
     """
-    with _open_frames(storage, studies) as (engine, frames):
+    with _open_frames(storage, [*studies, *specifications]) as (engine, frames):
         summarized = engine if with_summary else None
         options: dict[str, Any] = {"formats": formats, "summarized": summarized}
+        options["context"] = make_context(frames, specifications)
         return write_report(frames, output, command=command, makers=makers, **options)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -40,6 +40,8 @@ class PageContext:
         decisions: of the problems of `roles.headline`.
         rare_rows: of those that were trained with fewer rare rows, too.
         calibrations: problems of `roles.main`, each with the reliability of its methods.
+        specifications: problems of studies that vary free choices; they have a section of their
+            own and no part in all else.
     """
 
     frames: StudyFrames
@@ -48,6 +50,7 @@ class PageContext:
     decisions: tuple[Decision, ...]
     rare_rows: tuple[RareRows, ...]
     calibrations: tuple[tuple[Comparison, Sequence[MethodReliability]], ...]
+    specifications: tuple[Comparison, ...] = ()
 
 
 MakeSections = Callable[[PageContext], Sequence[Section]]
@@ -83,12 +86,18 @@ def make_sections(makers: Sections, context: PageContext) -> list[Section]:
     return [section for place in sorted(makers) for section in makers[place](context)]
 
 
-def make_context(frames: StudyFrames) -> PageContext:
+def make_context(frames: StudyFrames, specifications: Collection[str] = ()) -> PageContext:
     """Compute what several sections share.
 
     Stored probabilities are read once a problem: those of one problem fit in memory.
+
+    Args:
+        frames: the studies.
+        specifications: names of those that vary free choices.
     """
-    compared = tuple(comparisons(frames))
+    all_problems = comparisons(frames)
+    compared = tuple(c for c in all_problems if c.study not in specifications)
+    varied = tuple(c for c in all_problems if c.study in specifications)
     roles = study_roles(compared)
     calibrations, decisions = [], []
     for comparison, for_headline in zip(roles.main, roles.headline, strict=True):
@@ -100,4 +109,4 @@ def make_context(frames: StudyFrames) -> PageContext:
         calibrations.append((comparison, methods))
     decided = tuple(decision for decision in decisions if decision)
     fewer = tuple(filter(None, [compare_rare_rows(decision, frames) for decision in decided]))
-    return PageContext(frames, compared, roles, decided, fewer, tuple(calibrations))
+    return PageContext(frames, compared, roles, decided, fewer, tuple(calibrations), varied)

@@ -7,7 +7,14 @@ of the section on ranks.
 
 from __future__ import annotations
 
-from remix_study.paper.sections import ablations, authors_code, claims, gains, robustness
+from remix_study.paper.sections import (
+    ablations,
+    authors_code,
+    claims,
+    gains,
+    robustness,
+    specifications,
+)
 from remix_study.paper.table2 import TABLE2
 from remix_study.report.page_model import Section
 from remix_study.report.registry import STANDARD_SECTIONS, PageContext, Sections
@@ -22,6 +29,7 @@ def _authors_code(page: PageContext) -> tuple[Section, ...]:
 
 PAPER_SECTIONS: Sections = {
     10: lambda page: claims.sections((*page.roles.headline, *page.roles.curves)),
+    20: lambda page: specifications.sections(page.specifications),
     60: lambda page: rank_sums.sections(page.roles.main, TABLE2),
     90: lambda page: robustness.sections((*page.roles.headline, *page.roles.variants)),
     100: lambda page: ablations.sections(page.roles.checks),
@@ -29,5 +37,8 @@ PAPER_SECTIONS: Sections = {
     115: lambda page: gains.sections(page.roles.headline),
 }
 """The paper's sections; that on ranks takes the place of the one without Table 2."""
+
+CURVE_SECTIONS: Sections = {place: PAPER_SECTIONS[place] for place in (20,)}
+"""The page of specifications alone."""
 
 ALL_SECTIONS: Sections = {**STANDARD_SECTIONS, **PAPER_SECTIONS}

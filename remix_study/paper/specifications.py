@@ -1,0 +1,266 @@
+"""The specification curve: the paper's claims at one set of free choices after the other.
+
+A specification is one network, alpha, way of mixing, training and split at which the published
+methods are compared among themselves; "balance" stands beside them. Its methods are put under the
+labels of those whose place they take, so that the rules of `claims` apply to it as they are. The
+rules of the verdict over a curve were fixed before the runs: `reports/capacity/PLAN.md`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import pandas as pd
+
+from remix_study.batches.strategies import PUBLISHED_ALPHA
+from remix_study.paper.claims import CLAIMS
+from remix_study.paper.claims.evidence import evidence_of
+from remix_study.paper.claims.verdicts import Claim, Part
+from remix_study.paper.table2 import STRATEGIES
+from remix_study.results.columns import grouped
+from remix_study.results.comparison import Comparison
+from remix_study.results.methods import Method
+from remix_study.results.rank_sums import KINDS, Ranking, published_ranks
+
+CURVE_CLAIMS = ("C1", "C2", "C3", "C6", "C8", "C9", "C10", "C11", "C24")
+"""Claims on methods at one alpha, which the plan names."""
+
+REFERENCE_WIDTH = "authors"
+_COMPARED = (*STRATEGIES, "balance")
+# Sampler -> the strategy that mixes its batches.
+_MIXED = {"natural": "mixup", "balanced": "remix"}
+_PREFIX = "specification-"
+
+CurveVerdict = Literal["holds", "contradicted", "cannot be told"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One set of free choices.
+
+    Attributes:
+        width: hidden layers, as a study file gives them.
+        change: what else differs from the reference, such as "quantile"; "" for nothing.
+    """
+
+    width: str = REFERENCE_WIDTH
+    alpha: float = PUBLISHED_ALPHA
+    change: str = ""
+
+    @property
+    def name(self) -> str:
+        if self.change:
+            return self.change
+        alpha = "" if self.alpha == PUBLISHED_ALPHA else f", alpha {self.alpha:g}"
+        return f"{self.width}{alpha}"
+
+    @property
+    def is_reference(self) -> bool:
+        return self == Choice()
+
+
+@dataclass(frozen=True, eq=False)
+class Specification:
+    """The problems of one kind at one set of choices, with the published methods and `balance`."""
+
+    choice: Choice
+    kind: str
+    problems: tuple[Comparison, ...]
+
+    @cached_property
+    def rankings(self) -> dict[str, Ranking]:
+        """Metric -> the five published methods, ranked; none where one is not complete."""
+        rankings = published_ranks(self.problems).rankings
+        return {r.metric: r for r in rankings if len(r.sums) == len(STRATEGIES)}
+
+    @property
+    def capacity(self) -> float:
+        """Mean trainable parameters of the networks over the problems."""
+        return float(pd.Series([c.methods[0].capacity for c in self.problems]).mean())
+
+    def gain(self, strategy: str, metric: str, sign: float) -> float:
+        """Mean lead of a strategy over the baseline, above zero where it is better."""
+        return sign * float(
+            pd.Series([_mean(c, strategy, metric) - _mean(c, "baseline", metric)
+                       for c in self.problems]).mean()
+        )  # fmt: skip
+
+    def on(self, problems: Sequence[Comparison]) -> Specification:
+        """The same choices on those problems that these are variants of."""
+        keys = {_problem_key(c) for c in problems}
+        return replace(self, problems=tuple(c for c in self.problems if _problem_key(c) in keys))
+
+    def without(self, dataset: str) -> Specification:
+        """The same choices without the problems of a data set."""
+        return replace(self, problems=tuple(c for c in self.problems if c.dataset != dataset))
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One part of a claim, such as its g-mean on binary problems, over the specifications."""
+
+    claim: Claim
+    name: str
+    parts: Mapping[str, Part]
+
+    @property
+    def n_holding(self) -> int:
+        return sum(part.holds for part in self.parts.values())
+
+    def count(self, inferential: str) -> int:
+        """At how many specifications the verdict by data set is this one."""
+        return sum(part.inferential == inferential for part in self.parts.values())
+
+    @property
+    def verdict(self) -> CurveVerdict:
+        """The plan's rule: all means agree, half the posteriors do, and none says the reverse."""
+        n = len(self.parts)
+        supported, contradicted = self.count("supported"), self.count("contradicted")
+        if self.n_holding == n and 2 * supported >= n and not contradicted:
+            return "holds"
+        if not self.n_holding and 2 * contradicted >= n and not supported:
+            return "contradicted"
+        return "cannot be told"
+
+    @property
+    def turning(self) -> tuple[str, ...]:
+        """Specifications at which the means say otherwise than at most of them."""
+        mostly = 2 * self.n_holding > len(self.parts)
+        return tuple(name for name, part in self.parts.items() if part.holds != mostly)
+
+
+def specifications(comparisons: Sequence[Comparison]) -> tuple[Specification, ...]:
+    """The specifications of studies of width by alpha and of one choice at a time.
+
+    Binary before multi-class ones, the reference first, then widths by their capacity, then other
+    choices in the order of their studies. Only those whose five methods are complete on every
+    problem of their study are kept.
+    """
+    usable = [c for c in comparisons if c.is_grid and c.methods]
+    entries = [(choice, c, methods) for c in usable for choice, methods in _choices(c).items()]
+    reference = {_problem_key(c): _placed(c, m) for choice, c, m in entries if choice.is_reference}
+    found = []
+    for kind in KINDS:
+        of_kind = [entry for entry in entries if entry[1].kind == kind]
+        for choice, items in grouped(of_kind, lambda entry: entry[0]).items():
+            problems = (_completed(_placed(c, methods), reference) for _, c, methods in items)
+            found.append(Specification(choice, kind, tuple(problems)))
+    complete = (s for s in found if s.rankings)
+    return tuple(sorted(complete, key=_order))
+
+
+def curves(specs: Sequence[Specification]) -> tuple[Curve, ...]:
+    """Check every part of the plan's claims at every specification of its kind."""
+    claims = [claim for claim in CLAIMS if claim.id in CURVE_CLAIMS and claim.check]
+    parts: dict[tuple[str, str], dict[str, Part]] = {}
+    for spec in specs:
+        evidence = evidence_of(spec.problems)
+        for claim in claims:
+            for part in claim.check(evidence) if claim.check else ():
+                # Ratios have too few problems of most specifications.
+                if not part.missing and ", IR " not in part.name:
+                    parts.setdefault((claim.id, part.name), {})[spec.choice.name] = part
+    by_id = {claim.id: claim for claim in claims}
+    ordered = sorted(parts.items(), key=lambda item: CURVE_CLAIMS.index(item[0][0]))
+    return tuple(Curve(by_id[claim], name, values) for (claim, name), values in ordered)
+
+
+def claim_verdict(of_claim: Sequence[Curve]) -> CurveVerdict:
+    """The verdict on a claim: contradicted if one of its parts is, and holds if all do."""
+    verdicts = {curve.verdict for curve in of_claim}
+    if "contradicted" in verdicts:
+        return "contradicted"
+    return "holds" if verdicts == {"holds"} else "cannot be told"
+
+
+def _choices(comparison: Comparison) -> dict[Choice, dict[str, Method]]:
+    """The choices of a problem of one study -> strategy -> the method that has its place."""
+    prefix, _, suffix = comparison.study.partition(_PREFIX)
+    change = "" if prefix else suffix.replace("-", " ")
+    choices: dict[Choice, dict[str, Method]] = {}
+    by_width = grouped(comparison.methods, lambda m: _width(m.parameters.get("model.hidden")))
+    for width, methods in by_width.items():
+        plain = {m.strategy: m for m in methods if m.alpha is None and m.strategy in _COMPARED}
+        for alpha in dict.fromkeys(m.alpha for m in methods if m.alpha):
+            mixed = {
+                _MIXED[m.parts[0]]: m
+                for m in methods
+                if m.alpha == alpha and m.parts[0] in _MIXED and m.loss == "cross-entropy"
+            }
+            choices[Choice(width, alpha, change)] = plain | mixed
+    return choices
+
+
+def _width(hidden: object) -> str:
+    """Width in words of `model.hidden`, which trials have as text: "[128, 64]" is "128-64"."""
+    if hidden is None:
+        return REFERENCE_WIDTH
+    widths = re.findall(r"\w+", str(hidden))
+    is_even = len(set(widths)) == 1 and len(widths) > 1
+    return f"{widths[0]} x {len(widths)}" if is_even else "-".join(widths)
+
+
+def _placed(comparison: Comparison, methods: Mapping[str, Method]) -> Comparison:
+    """The problem with these methods alone, under the labels of those whose place they take."""
+    alphas = {strategy: PUBLISHED_ALPHA for strategy in _MIXED.values()}
+    labels = {
+        method.label: f"{strategy} ({PUBLISHED_ALPHA:g})" if strategy in alphas else strategy
+        for strategy, method in methods.items()
+    }
+    return replace(
+        comparison,
+        name=comparison.problem,
+        methods=tuple(
+            replace(m, label=labels[m.label], strategy=s, alpha=alphas.get(s), settings="")
+            for s, m in methods.items()
+        ),
+        scores={
+            key: frame.filter(list(labels)).rename(columns=labels)
+            for key, frame in comparison.scores.items()
+        },
+    )
+
+
+def _completed(
+    comparison: Comparison, reference: Mapping[tuple[str, ...], Comparison]
+) -> Comparison:
+    """The problem with methods that its study left out, since its choice is none of theirs."""
+    plain = reference.get(_problem_key(comparison))
+    labels = {method.label for method in comparison.methods}
+    added = [m for m in plain.methods if m.label not in labels] if plain else []
+    if not plain or not added:
+        return comparison
+    names = [method.label for method in added]
+    return replace(
+        comparison,
+        methods=(*comparison.methods, *added),
+        scores={
+            key: pd.concat([frame, plain.scores[key].filter(names)], axis=1)
+            for key, frame in comparison.scores.items()
+            if key in plain.scores
+        },
+        folds=pd.concat(
+            [comparison.folds, plain.folds[plain.folds["run"].isin([m.run for m in added])]],
+            ignore_index=True,
+        ),
+    )
+
+
+def _problem_key(comparison: Comparison) -> tuple[str, ...]:
+    return comparison.kind, comparison.title, comparison.imbalance_name
+
+
+def _mean(comparison: Comparison, strategy: str, metric: str) -> float:
+    method = comparison.first_method(strategy)
+    return float(comparison.score(method.label, metric).mean()) if method else float("nan")
+
+
+def _order(spec: Specification) -> tuple[int, bool, bool, float, float]:
+    choice = spec.choice
+    capacity = 0.0 if choice.change else spec.capacity
+    place = KINDS.index(spec.kind)
+    return place, not choice.is_reference, bool(choice.change), capacity, choice.alpha
