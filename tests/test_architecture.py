@@ -53,7 +53,7 @@ BUDGETS = {
     "paper": 4500,
     "dashboard": 1000,
     "deploy": 2966,
-    "cli": 1857,
+    "cli": 1867,
 }
 # Rooms that are still larger than that; these numbers may only become smaller.
 LARGER_TODAY = {
