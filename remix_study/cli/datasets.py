@@ -31,7 +31,7 @@ def add_command(commands: Any) -> None:
     )  # fmt: skip
     command.add_argument("fetched", nargs="*", metavar="NAME", help="data sets to fetch")
     add_json(command)
-    command.set_defaults(command=_datasets)
+    command.set_defaults(command=_datasets, only_prints=True)
 
 
 def _datasets(options: argparse.Namespace, _signals: Signals) -> int:
@@ -67,7 +67,7 @@ def _fetch(names: Sequence[str], *, as_json: bool) -> int:
         raise UsageError("datasets fetch: name the data sets; the command datasets lists them")
     say = (lambda _line: None) if as_json else print
     say(f"files go to {data_folder()}")
-    console = Console(stderr=True)
+    console = Console(file=getattr(sys.stderr, "terminal", sys.stderr))
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     bars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
     tasks: dict[str, TaskID] = {}

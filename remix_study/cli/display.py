@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from rich.console import Console
 from rich.markup import escape
@@ -17,6 +17,7 @@ from remix_study.metrics import METRICS
 from remix_study.study.reporter import Reporter
 from remix_study.study.signals import Signals, Stopped
 from remix_study.training.backend import hidden_stderr
+from remix_study.workers.standard_streams import escape_controls
 
 if TYPE_CHECKING:
     from remix_study.study.task import Task
@@ -119,12 +120,22 @@ class LiveReporter(LineReporter):
 
 
 class RunConsole(Console):
-    """A console that stops the run when nobody reads it any more, as in ``run | head``."""
+    """A console of safe lines that stops when nobody reads them any more, as in ``run | head``."""
 
-    def __init__(self, signals: Signals, **options: Any) -> None:
-        """Stop by ``signals``; ``options`` are Rich's."""
-        super().__init__(**options)
+    def __init__(self, signals: Signals, stream: TextIO) -> None:
+        """Print to ``stream``; stop by ``signals``."""
+        # Rich writes control characters of its own, and none that it was given.
+        super().__init__(file=getattr(stream, "terminal", stream))
         self._signals = signals
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print, the control characters of texts as escapes."""
+        shown = [escape_controls(text) if isinstance(text, str) else text for text in objects]
+        super().print(*shown, **options)
+
+    def print_plain(self, text: str) -> None:
+        """Print a text as it is, without markup and without ends of lines of Rich's."""
+        self.print(text, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     def on_broken_pipe(self) -> NoReturn:
         """Stop in order, as if SIGPIPE had come; Rich would exit at once."""

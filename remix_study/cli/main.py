@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -18,7 +20,7 @@ from remix_study.cli import (
     worker,
 )
 from remix_study.cli.arguments import EXIT_CODES, Parser, PrintCompletion
-from remix_study.errors import DONE, RemixStudyError
+from remix_study.errors import BAD_INPUT, DONE, RemixStudyError
 from remix_study.study.background import end_process
 from remix_study.study.signals import Signals
 from remix_study.version import __version__
@@ -43,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options = parser().parse_args(arguments)
             code: int = options.command(options, signals)
             sys.stdout.flush()
-            return code
+            return code or _check_output(options)
     except RemixStudyError as error:
         print(f"remix-study: {error}", file=sys.stderr)
         return error.exit_code
@@ -55,10 +57,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A library may have turned the signal's exception into one of its own.
         if signals.received is None:
             raise
+        if arguments is None:
+            # Further ones would break off what is left to do.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
         print("remix-study: stopped; run the same command to go on", file=sys.stderr)
         if arguments is None:
             end_process(128 + signals.received)
         return 128 + signals.received
+
+
+def _check_output(options: argparse.Namespace) -> int:
+    """Say that some output could not be written; an exit code other than 0 where it was all."""
+    lost = getattr(sys.stdout, "lost", "")
+    if not lost:
+        return DONE
+    print(f"remix-study: some output is lost, it could not be written ({lost})", file=sys.stderr)
+    is_all = any(getattr(options, name, False) for name in ("json", "dry_run", "only_prints"))
+    return BAD_INPUT if is_all else DONE
 
 
 def parser() -> Parser:

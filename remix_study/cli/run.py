@@ -6,8 +6,9 @@ import argparse
 import json
 import os
 import shlex
+import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, redirect_stdout, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,17 +126,16 @@ def run_command(options: argparse.Namespace, signals: Signals) -> int:
         from remix_study.report.page import check_report
 
         check_report(options.report, options.storage)
-    console = RunConsole(signals, stderr=options.json)
+    console = RunConsole(signals, sys.stderr if options.json else sys.stdout)
     if planned is not None:
-        console.print(planned.text, highlight=False, markup=False, soft_wrap=True)
+        console.print_plain(planned.text)
         if options.report:
-            study_file = keep_study(planned)
-            console.print(
-                f"study file: {study_file}", highlight=False, markup=False, soft_wrap=True
-            )
+            console.print_plain(f"study file: {keep_study(planned)}")
     for line in outside_file_notes(study):
-        console.print(f"note: {line}", highlight=False, markup=False, soft_wrap=True)
-    with console_reporter(console) as reporter:
+        console.print_plain(f"note: {line}")
+    # What a user's network prints is no part of the answer.
+    out_of_answer = redirect_stdout(sys.stderr) if options.json else nullcontext()
+    with out_of_answer, console_reporter(console) as reporter:
         summary = training_function(options)(
             study,
             storage=options.storage,
@@ -243,7 +243,7 @@ def _print_summary(
     """Print how much is complete, what was found, and where the page is or how to make it."""
     where = "not begun" if summary.timed_out else "in training elsewhere"
     elsewhere = f", {summary.open} {where}" if summary.open else ""
-    print_line = partial(console.print, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    print_line = console.print_plain
     print_line(
         f"{summary.complete} of {summary.configurations} configurations complete, "
         f"{summary.completed} of them new{elsewhere}, in {storage}"

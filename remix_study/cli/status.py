@@ -25,7 +25,7 @@ def add_command(commands: Any) -> None:
     )  # fmt: skip
     add_storage(command)
     add_json(command)
-    command.set_defaults(command=_status)
+    command.set_defaults(command=_status, only_prints=True)
 
 
 def _status(options: argparse.Namespace, _signals: Signals) -> int:

@@ -57,7 +57,7 @@ def add_command(commands: Any) -> None:
         commands, "schema", "print the JSON schema of study files, for editors",
         "schema > study.schema.json",
     )  # fmt: skip
-    command.set_defaults(command=_schema)
+    command.set_defaults(command=_schema, only_prints=True)
 
 
 def _schema(_options: argparse.Namespace, _signals: Signals) -> int:

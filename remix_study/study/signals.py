@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
+
+# One exception a second: impatient fingers do not break off what the first one cleans up.
+_PAUSE_SECONDS = 1.0
 
 
 class Stopped(KeyboardInterrupt):
@@ -32,6 +36,7 @@ class Signals:
         """Begin without a signal, outside critical sections."""
         self.received: int | None = None
         self._depth = 0
+        self._raised_at = -_PAUSE_SECONDS
 
     @contextmanager
     def installed(self, *numbers: int) -> Iterator[None]:
@@ -73,7 +78,8 @@ class Signals:
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self.received is None:
             self.received = number
-        if self._depth == 0:
+        if self._depth == 0 and time.monotonic() > self._raised_at + _PAUSE_SECONDS:
+            self._raised_at = time.monotonic()
             self.check()
 
 

@@ -20,6 +20,7 @@ from remix_study.study.runner import run
 from remix_study.study.signals import Signals
 from remix_study.study.task import Task
 from remix_study.training.backend import hidden_stderr
+from remix_study.workers.standard_streams import protect_standard_streams
 from remix_study.workers.worker_spec import Event, WorkerSpec
 
 
@@ -104,6 +105,7 @@ def _reserve_standard_output() -> BinaryIO:
     """Standard output for events alone; what libraries and users print goes to standard error."""
     output = os.dup(1)
     os.dup2(2, 1)
+    protect_standard_streams()
     return open(output, "wb")
 
 

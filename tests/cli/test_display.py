@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from remix_study.cli.display import console_reporter
+from remix_study.cli.display import RunConsole, console_reporter
+from remix_study.study.signals import Signals
 
 
 def task(notes=()):
@@ -89,3 +90,15 @@ def test_lines_of_several_workers_name_their_problem(terminal):
     assert "  note: a worker died at [cost] (SIGKILL)" in text
     if terminal:
         assert re.search(r"study/other\S+ +[━╸╺ ]*5/9 +configurations", text)
+
+
+def test_terminal_escapes_of_labels_are_shown_and_not_obeyed():
+    out = io.StringIO()
+    console = RunConsole(Signals(), out)
+    with console_reporter(console) as reporter:
+        reporter.failed("cost", "class \x1b[2J\x07 is absent")
+    console.print_plain("class \x1b[2J [b]")
+    assert out.getvalue().splitlines() == [
+        "  failed cost: class \\x1b[2J\\x07 is absent",
+        "class \\x1b[2J [b]",
+    ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -155,3 +157,48 @@ def test_a_process_with_trials_side_by_side_is_killed(folder):
     assert (code, errors) == (0, "")
     folder.assert_consistent(4)
     assert folder.failure_reasons() == ["its worker died"] * 4
+
+
+def test_twenty_ctrl_c_stop_a_run_once(sqlite_folder):
+    sqlite_folder.write(study_text(4))
+    running = sqlite_folder.start("run", "tiny.toml", SIMULATED_HOLD=HOLD)
+    sqlite_folder.wait_until(lambda: sqlite_folder.trial_states()["RUNNING"] == 1)
+    sqlite_folder.wait_until(lambda: sqlite_folder.trial_states()["COMPLETE"] == 2)
+    for _ in range(20):
+        running.send_signal(signal.SIGINT)
+    running.wait(timeout=5)
+    assert sqlite_folder.wait(running)[::2] == (130, STOPPED)
+    assert sqlite_folder.trial_states()["RUNNING"] == 0
+    assert sqlite_folder.query("SELECT * FROM remix_claims") == []
+
+
+# Sends this process signals while a module is imported, or while the interpreter ends.
+_SIGNALLED = """
+import atexit, os, signal, sys
+from remix_study.__main__ import main
+
+def storm():
+    for _ in range(20):
+        os.kill(os.getpid(), signal.SIGINT)
+
+class Finder:
+    def find_spec(name, *_):
+        if name == "remix_study.cli.main":
+            storm()
+
+if sys.argv.pop() == "import":
+    sys.meta_path.insert(0, Finder)
+else:
+    atexit.register(storm)
+main()
+"""
+
+
+@pytest.mark.parametrize("moment", ["import", "exit"])
+def test_ctrl_c_before_and_after_a_command_prints_no_traceback(moment, tmp_path):
+    words = [sys.executable, "-c", _SIGNALLED, "--version", moment]
+    path = os.pathsep.join(sys.path)
+    done = subprocess.run(
+        words, cwd=tmp_path, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (130, STOPPED)
