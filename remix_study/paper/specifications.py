@@ -29,6 +29,11 @@ from remix_study.results.rank_sums import KINDS, Ranking, published_ranks
 CURVE_CLAIMS = ("C1", "C2", "C3", "C6", "C8", "C9", "C10", "C11", "C24")
 """Claims on methods at one alpha, which the plan names."""
 
+PLANNED = {"binary": 16, "multi-class": 18}
+"""Kind of problems -> the specifications that the plan names."""
+
+# Fewer say more of the choices that were run than of the claim: nothing holds or is contradicted.
+LEAST_SPECIFICATIONS = 5
 REFERENCE_WIDTH = "authors"
 _COMPARED = (*STRATEGIES, "balance")
 # Sampler -> the strategy that mixes its batches.
@@ -120,6 +125,8 @@ class Curve:
         """The plan's rule: all means agree, half the posteriors do, and none says the reverse."""
         n = len(self.parts)
         supported, contradicted = self.count("supported"), self.count("contradicted")
+        if n < LEAST_SPECIFICATIONS:
+            return "cannot be told"
         if self.n_holding == n and 2 * supported >= n and not contradicted:
             return "holds"
         if not self.n_holding and 2 * contradicted >= n and not supported:
@@ -133,15 +140,22 @@ class Curve:
         return tuple(name for name, part in self.parts.items() if part.holds != mostly)
 
 
-def specifications(comparisons: Sequence[Comparison]) -> tuple[Specification, ...]:
+def specifications(
+    comparisons: Sequence[Comparison], headline: Sequence[Comparison] = ()
+) -> tuple[Specification, ...]:
     """The specifications of studies of width by alpha and of one choice at a time.
+
+    The headline is the reference of a kind of problems whose studies have none.
 
     Binary before multi-class ones, the reference first, then widths by their capacity, then other
     choices in the order of their studies. Only those whose five methods are complete on every
     problem of their study are kept.
     """
-    usable = [c for c in comparisons if c.is_grid and c.methods]
-    entries = [(choice, c, methods) for c in usable for choice, methods in _choices(c).items()]
+    entries = _entries(comparisons)
+    with_reference = {c.kind for choice, c, _ in entries if choice.is_reference}
+    if entries:
+        of_headline = (entry for entry in _entries(headline) if entry[0].is_reference)
+        entries += [entry for entry in of_headline if entry[1].kind not in with_reference]
     reference = {_problem_key(c): _placed(c, m) for choice, c, m in entries if choice.is_reference}
     found = []
     for kind in KINDS:
@@ -177,12 +191,22 @@ def claim_verdict(of_claim: Sequence[Curve]) -> CurveVerdict:
     return "holds" if verdicts == {"holds"} else "cannot be told"
 
 
+def _entries(
+    comparisons: Sequence[Comparison],
+) -> list[tuple[Choice, Comparison, dict[str, Method]]]:
+    usable = (c for c in comparisons if c.is_grid and c.methods)
+    return [(choice, c, methods) for c in usable for choice, methods in _choices(c).items()]
+
+
 def _choices(comparison: Comparison) -> dict[Choice, dict[str, Method]]:
     """The choices of a problem of one study -> strategy -> the method that has its place."""
     prefix, _, suffix = comparison.study.partition(_PREFIX)
     change = "" if prefix else suffix.replace("-", " ")
     choices: dict[Choice, dict[str, Method]] = {}
-    by_width = grouped(comparison.methods, lambda m: _width(m.parameters.get("model.hidden")))
+    of_study = ((comparison.definition or {}).get("model") or {}).get("hidden")
+    by_width = grouped(
+        comparison.methods, lambda m: _width(m.parameters.get("model.hidden", of_study))
+    )
     for width, methods in by_width.items():
         plain = {m.strategy: m for m in methods if m.alpha is None and m.strategy in _COMPARED}
         for alpha in dict.fromkeys(m.alpha for m in methods if m.alpha):

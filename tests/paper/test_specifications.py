@@ -124,22 +124,26 @@ def curve(*parts):
 class TestVerdict:
     """By the plan: holds, contradicted, or neither."""
 
-    def test_holds(self):
-        holds = curve((True, 1.0), (True, 0.0))
-        assert holds.verdict == "cannot be told"  # equal everywhere contradicts "better"
-        assert curve((True, 1.0), (True, 1.0)).verdict == "holds"
-
-    def test_contradicted(self):
-        assert curve((False, -1.0), (False, -1.0)).verdict == "contradicted"
-        assert curve((False, -1.0), (False, 1.0)).verdict == "cannot be told"
+    @pytest.mark.parametrize(
+        ("parts", "verdict"),
+        [
+            (5 * [(True, 1.0)], "holds"),
+            (4 * [(True, 1.0)], "cannot be told"),  # too few
+            ([*4 * [(True, 1.0)], (True, 0.0)], "cannot be told"),  # equal contradicts "better"
+            (5 * [(False, -1.0)], "contradicted"),
+            ([*4 * [(False, -1.0)], (False, 1.0)], "cannot be told"),
+        ],
+    )
+    def test_over_specifications(self, parts, verdict):
+        assert curve(*parts).verdict == verdict
 
     def test_turns(self):
-        turns = curve((False, -1.0), (True, 1.0), (False, -1.0))
+        turns = curve(*4 * [(False, -1.0)], (True, 1.0), (False, -1.0))
         assert turns.verdict == "cannot be told"
-        assert turns.turning == ("1",)
+        assert turns.turning == ("4",)
 
     def test_claim(self):
-        holds, fails = curve((True, 1.0)), curve((False, -1.0))
+        holds, fails = curve(*5 * [(True, 1.0)]), curve(*5 * [(False, -1.0)])
         assert claim_verdict([holds, holds]) == "holds"
         assert claim_verdict([holds, fails]) == "contradicted"
-        assert claim_verdict([holds, curve((True, 1.0), (False, -1.0))]) == "cannot be told"
+        assert claim_verdict([holds, curve((True, 1.0))]) == "cannot be told"

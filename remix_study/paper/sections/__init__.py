@@ -29,7 +29,7 @@ def _authors_code(page: PageContext) -> tuple[Section, ...]:
 
 PAPER_SECTIONS: Sections = {
     10: lambda page: claims.sections((*page.roles.headline, *page.roles.curves)),
-    20: lambda page: specifications.sections(page.specifications),
+    20: lambda page: specifications.sections(page.specifications, page.roles.headline),
     60: lambda page: rank_sums.sections(page.roles.main, TABLE2),
     90: lambda page: robustness.sections((*page.roles.headline, *page.roles.variants)),
     100: lambda page: ablations.sections(page.roles.checks),

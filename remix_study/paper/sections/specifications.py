@@ -11,6 +11,8 @@ from matplotlib.axes import Axes
 from remix_study.metrics import PUBLISHED_METRICS, better_sign, short_name
 from remix_study.paper import SENTENCES
 from remix_study.paper.specifications import (
+    LEAST_SPECIFICATIONS,
+    PLANNED,
     Choice,
     Curve,
     Specification,
@@ -34,9 +36,11 @@ PARTIAL_DATASET = "aps"
 _MARKS = {"holds": "better", "contradicted": "worse", "cannot be told": ""}
 
 
-def sections(comparisons: Sequence[Comparison]) -> tuple[Section, ...]:
+def sections(
+    comparisons: Sequence[Comparison], headline: Sequence[Comparison] = ()
+) -> tuple[Section, ...]:
     """The section of the page; none without specifications."""
-    specs = specifications(comparisons)
+    specs = specifications(comparisons, headline)
     if not specs:
         return ()
     checked = curves(specs)
@@ -66,7 +70,11 @@ def sections(comparisons: Sequence[Comparison]) -> tuple[Section, ...]:
         "specification-ranks": _rank_frame(specs),
         "specification-scores": _score_frame(specs),
     }
-    lead = SENTENCES.text("specifications.lead", specs, KINDS)
+    facts = [
+        Record(kind=kind, run=sum(s.kind == kind for s in specs), planned=planned)
+        for kind, planned in PLANNED.items()
+    ]
+    lead = SENTENCES.text("specifications.lead", facts, LEAST_SPECIFICATIONS)
     blocks = (answer, ranks, capacity)
     return (Section("specifications", "The specification curve", lead, blocks, files),)
 
@@ -130,7 +138,7 @@ def _gain_picture(specs: Sequence[Specification]) -> Picture:
     with figure(9.4, 5.2) as fig:
         panels = fig.subplots(2, len(SHOWN_METRICS), sharex="row")
         for row, kind in zip(panels, KINDS, strict=True):
-            of_kind = sorted((s for s in specs if s.kind == kind), key=lambda s: s.capacity)
+            of_kind = _on_shared_problems([s for s in specs if s.kind == kind])
             for axes, metric in zip(row, SHOWN_METRICS, strict=True):
                 axes.axhline(0, color="#888888", lw=0.8)
                 for strategy in rivals:
@@ -148,6 +156,14 @@ def _gain_picture(specs: Sequence[Specification]) -> Picture:
         figures.legend_below(fig, panels[0][0], len(rivals))
     alt = "Mean gain of each method over the baseline against the number of parameters."
     return figures.picture_of(fig, "specification-capacity", alt, wide=True)
+
+
+def _on_shared_problems(specs: Sequence[Specification]) -> list[Specification]:
+    """The specifications on the problems of the one with fewest, the smallest network first."""
+    if not specs:
+        return []
+    fewest = min(specs, key=lambda spec: len(spec.problems)).problems
+    return sorted((spec.on(fewest) for spec in specs), key=lambda spec: spec.capacity)
 
 
 def _claim_table(checked: Sequence[Curve]) -> Table:
