@@ -50,7 +50,7 @@ BUDGETS = {
     "workers": 1043,
     "results": 3000,
     "report": 3000,
-    "paper": 4842,
+    "paper": 4895,
     "dashboard": 1000,
     "deploy": 2966,
     "cli": 1892,
