@@ -20,7 +20,7 @@ from remix_study.cli import (
     worker,
 )
 from remix_study.cli.arguments import EXIT_CODES, Parser, PrintCompletion
-from remix_study.errors import BAD_INPUT, DONE, RemixStudyError
+from remix_study.errors import BAD_DATABASE, BAD_INPUT, DONE, RemixStudyError
 from remix_study.study.background import end_process
 from remix_study.study.signals import Signals
 from remix_study.version import __version__
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         failed, 130 or 143 stopped by SIGINT or SIGTERM, 141 by a reader of its output that went
         away.
     """
-    signals = Signals()
+    signals, options = Signals(), argparse.Namespace()
     try:
         with signals.installed():
             options = parser().parse_args(arguments)
@@ -53,9 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Nobody reads the output any more, as in `status | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
-    except (KeyboardInterrupt, Exception):
+    except (KeyboardInterrupt, Exception) as error:
         # A library may have turned the signal's exception into one of its own.
         if signals.received is None:
+            if isinstance(error, Exception) and (line := _damage(options)):
+                print(f"remix-study: {line}", file=sys.stderr)
+                return BAD_DATABASE
             raise
         if arguments is None:
             # Further ones would break off what is left to do.
@@ -75,6 +78,17 @@ def _check_output(options: argparse.Namespace) -> int:
     print(f"remix-study: some output is lost, it could not be written ({lost})", file=sys.stderr)
     is_all = any(getattr(options, name, False) for name in ("json", "dry_run", "only_prints"))
     return BAD_INPUT if is_all else DONE
+
+
+def _damage(options: argparse.Namespace) -> str:
+    """What is damaged in the database of a command that met something unexpected, in a line."""
+    from remix_study.study.doctor import find_damage
+
+    try:
+        return find_damage(options.storage)
+    except Exception:
+        # Another error on the way would hide the first.
+        return ""
 
 
 def parser() -> Parser:

@@ -32,6 +32,10 @@ def add_command(commands: Any) -> None:
         "--prune", action="store_true",
         help="also delete rows of studies that were deleted in Optuna's dashboard",
     )  # fmt: skip
+    repair.add_argument(
+        "--retrain", action="store_true",
+        help="also give up trials whose rows are damaged: the next run trains them again",
+    )  # fmt: skip
     repair.add_argument("--dry-run", action="store_true", help="list what is wrong, and stop")
     repair.set_defaults(command=_repair)
 
@@ -68,6 +72,7 @@ def _repair(options: argparse.Namespace, signals: Signals) -> int:
         options.storage,
         free_all=options.all,
         prune=options.prune,
+        retrain=options.retrain,
         dry_run=options.dry_run,
         signals=signals,
     )

@@ -23,6 +23,7 @@ from remix_study.results.search_frames import (
     rows_of_runs,
     tidy_scores,
 )
+from remix_study.results.whole_runs import check_whole
 from remix_study.study import tables
 from remix_study.study.database_errors import damaged_rows
 from remix_study.study.optuna_tables import Progress, Registered, read_progress, select_studies
@@ -183,11 +184,13 @@ def _frames_of(
         runs += [_run_record(row, chain) for chain in chains]
         run_ids = [trial.run for chain in chains for trial in chain]
         run_of |= {trial.run: chain[-1].run for chain in chains for trial in chain}
-        folds += [
-            _fold_record(fold, row.facts) | {"run": run_of[fold.run_id]}
-            for fold in rows_of_runs(connection, tables.folds, run_ids)
-        ]
-        scores += rows_of_runs(connection, tables.scores, run_ids)
+        fold_rows, score_rows = (
+            rows_of_runs(connection, table, run_ids) for table in (tables.folds, tables.scores)
+        )
+        numbers = {trial.run: trial.number for chain in chains for trial in chain}
+        check_whole(row, numbers, fold_rows, score_rows)
+        folds += [_fold_record(f, row.facts) | {"run": run_of[f.run_id]} for f in fold_rows]
+        scores += score_rows
         manifests += connection.execute(
             select(tables.manifests.c.manifest)
             .where(tables.manifests.c.study_uuid == row.uuid)

@@ -12,6 +12,7 @@ import pandas as pd
 from sqlalchemy import Connection, TableClause, select
 
 from remix_study.results.columns import grouped
+from remix_study.results.whole_runs import run_of_trial
 from remix_study.study import optuna_tables, tables
 from remix_study.study.constraints import Candidate
 from remix_study.study.metric_names import new_key
@@ -222,16 +223,15 @@ def stored_trials(connection: Connection, study_id: int, study: Any) -> tuple[St
     )
     values, parameters = by_trial(optuna_tables.values), by_trial(optuna_tables.parameters)
     select_runs = tables.select_rows(connection, tables.runs)
-    of_study = tables.runs.c.study_uuid == study.uuid
+    is_its = tables.runs.c.study_uuid == study.uuid
     rename = new_key if tables.stored_version(connection) < 3 else str
-    runs = {run.uuid: run for run in connection.execute(select_runs.where(of_study))}
-    is_of_study = optuna_tables.trials.c.study_id == study_id
-    trials = []
-    for row in connection.execute(select(optuna_tables.trials).where(is_of_study)):
+    runs = {run.uuid: run for run in connection.execute(select_runs.where(is_its))}
+    trials, of_study = [], optuna_tables.trials.c.study_id == study_id
+    for row in connection.execute(select(optuna_tables.trials).where(of_study)):
         facts = attributes.get(row.trial_id, {})
-        run = runs.get(facts.get(tables.RUN_ATTRIBUTE))
-        if run is None or row.state not in optuna_tables.SCORED_STATES:
+        if row.state not in optuna_tables.SCORED_STATES or tables.RUN_ATTRIBUTE not in facts:
             continue
+        run = run_of_trial(runs, facts, f"{study.name}: trial {row.number}")
         run_facts = run.facts or {}
         by_objective = {int(v.objective): v.value for v in values.get(row.trial_id, ())}
         trials.append(

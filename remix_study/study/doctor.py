@@ -7,58 +7,37 @@ command could still show is ever deleted, unless the user asks for it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Delete, Engine, String, Table, cast, delete, func, select
+from sqlalchemy import Connection, String, Table, cast, delete, func, select
 
 from remix_study.errors import StorageError
 from remix_study.study import leases, optuna_tables, tables
+from remix_study.study.content_checks import RETRAIN, Trial, check_contents, give_up
 from remix_study.study.database_errors import database_errors, url_without_password
+from remix_study.study.findings import (
+    Defect,
+    Finding,
+    counted,
+    executing,
+    with_engine,
+)
+from remix_study.study.leftovers import check_leftovers
 from remix_study.study.optuna_tables import first_repeats, registered_studies, trial_keys
-from remix_study.study.record import delete_run, delete_study_rows
+from remix_study.study.record import delete_run
 from remix_study.study.signals import Signals
 from remix_study.study.storage import closing, open_reader, open_storage
 from remix_study.study.trials import DIED, fail_trial
-
-if TYPE_CHECKING:
-    from optuna.storages import RDBStorage
-
-_REPAIR = "run `repair` to put it right"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is, or was, wrong.
-
-    Attributes:
-        kind: A word for programs.
-        text: What it is, for a person.
-        repaired: Whether it is repaired now.
-        advice: What to do where it is not.
-    """
-
-    kind: str
-    text: str
-    repaired: bool = False
-    advice: str = _REPAIR
-
-    def line(self) -> str:
-        """The finding in a line."""
-        return f"repaired: {self.text}" if self.repaired else f"left: {self.text}; {self.advice}"
-
-
-Repair = Callable[["RDBStorage"], None]
-Defect = tuple[Finding, Repair | None]
-"""A finding, and what repairs it; None where nothing does without a loss."""
 
 
 def repair_database(
     url: str,
     *,
     free_all: bool = False,
+    retrain: bool = False,
     prune: bool = False,
     dry_run: bool = False,
     signals: Signals | None = None,
@@ -71,6 +50,7 @@ def repair_database(
     Args:
         url: The database.
         free_all: Free every running trial; right only when no worker runs.
+        retrain: Give up trials whose rows are damaged, so that the next run trains them again.
         prune: Delete the rows of studies that were deleted in Optuna's dashboard.
         dry_run: Only look.
         signals: Keeps signals away while something is written.
@@ -83,7 +63,7 @@ def repair_database(
         reader = open_reader(url)
         try:
             with reader.connect() as connection:
-                defects = list(_check_database(connection, free_all, prune))
+                defects = list(_check_database(connection, free_all, prune, retrain))
         except StorageError as error:
             raise StorageError(f"{url_without_password(url)}: {error}") from error
         finally:
@@ -100,8 +80,38 @@ def repair_database(
     return findings
 
 
-def _check_database(connection: Connection, free_all: bool, prune: bool) -> Iterator[Defect]:
-    """Yield every defect with its repair, in the order of the repairs; nothing is written."""
+def _check_database(
+    connection: Connection, free_all: bool, prune: bool, retrain: bool
+) -> list[Defect]:
+    """Every defect with its repair, in the order of the repairs; nothing is written."""
+    broken = _check_file(connection)
+    damaged = list(check_contents(connection, retrain, free_all))
+    try:
+        return damaged + list(_check_relations(connection, broken, free_all, prune, retrain))
+    except Exception:
+        # The other checks read what is damaged.
+        if not damaged:
+            raise
+        return damaged
+
+
+def find_damage(url: str) -> str:
+    """The first damage of a database's contents in a line; "" where there is none."""
+    reader, name = open_reader(url), url_without_password(url)
+    try:
+        with reader.connect() as connection:
+            for finding, _ in _check_database(connection, False, False, False):
+                if finding.kind in ("damaged", "bare"):
+                    return f"{name}: {finding.text}; {finding.advice}"
+        return ""
+    except StorageError as error:
+        return f"{name}: {error}"
+    finally:
+        reader.dispose()
+
+
+def _check_file(connection: Connection) -> Counter[str]:
+    """Stop at a damaged SQLite file; count rows of Optuna's tables that refer to nothing."""
     broken: Counter[str] = Counter()
     if connection.dialect.name == "sqlite":
         answer = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
@@ -112,15 +122,22 @@ def _check_database(connection: Connection, free_all: bool, prune: bool) -> Iter
             )
         references = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
         broken.update(row[0] for row in references if row[0] not in tables.metadata.tables)
+    return broken
+
+
+def _check_relations(
+    connection: Connection, broken: Counter[str], free_all: bool, prune: bool, retrain: bool
+) -> Iterator[Defect]:
+    """Leases, trials, runs and studies that do not fit each other."""
     # In this order: a worker is in its table before it has a lease, and may begin at any moment.
     all_leases = connection.execute(select(tables.leases)).all()
     all_workers = connection.execute(select(tables.workers)).all()
     living = set() if free_all else leases.living_workers(connection)
     dead_leases = [lease for lease in all_leases if lease.worker_uuid not in living]
     if dead_leases:
-        text = f"{_counted(len(dead_leases), 'lease')} of workers that are gone"
+        text = f"{counted(len(dead_leases), 'lease')} of workers that are gone"
         of_dead = tables.leases.c.worker_uuid.in_({lease.worker_uuid for lease in dead_leases})
-        yield Finding("claim", text), _execute(delete(tables.leases).where(of_dead))
+        yield Finding("claim", text), executing(delete(tables.leases).where(of_dead))
     for worker in all_workers:
         if worker.uuid not in living:
             host = worker.host.split()[0]
@@ -128,24 +145,29 @@ def _check_database(connection: Connection, free_all: bool, prune: bool) -> Iter
             # Leases that it has taken meanwhile go first.
             its_leases = delete(tables.leases).where(tables.leases.c.worker_uuid == worker.uuid)
             its_row = delete(tables.workers).where(tables.workers.c.uuid == worker.uuid)
-            yield Finding("worker", text), _execute(its_leases, its_row)
+            yield Finding("worker", text), executing(its_leases, its_row)
     registered = registered_studies(connection)
     for study_id, row in registered:
         dead_keys = {lease.point for lease in dead_leases if lease.study_uuid == row.uuid}
-        yield from _check_study(connection, study_id, row, dead_keys, free_all)
+        yield from _check_study(connection, study_id, row, dead_keys, free_all, retrain)
     uuids = Counter(row.uuid for _, row in registered)
-    yield from _check_leftovers(connection, set(uuids), prune)
+    yield from check_leftovers(connection, set(uuids), prune)
     for name in sorted({row.name for _, row in registered if uuids[row.uuid] > 1}):
         text = f"{name}: two of Optuna's studies share its rows"
         yield Finding("shared", text, advice="delete one of them in Optuna's dashboard"), None
     for name, count in broken.items():
-        text = f"{name}: {_counted(count, 'row')} that refer to rows which are not there"
+        text = f"{name}: {counted(count, 'row')} that refer to rows which are not there"
         advice = "export what you need and import it elsewhere"
         yield Finding("references", text, advice=advice), None
 
 
 def _check_study(
-    connection: Connection, study_id: int, row: Any, dead_keys: set[str], free_all: bool
+    connection: Connection,
+    study_id: int,
+    row: Any,
+    dead_keys: set[str],
+    free_all: bool,
+    retrain: bool,
 ) -> Iterator[Defect]:
     """Trials that nobody works on, trials and runs that do not fit, configurations done twice."""
     # Trials are read before leases: a living worker takes its lease before it begins the trial.
@@ -169,13 +191,13 @@ def _check_study(
             yield finding, partial(fail_trial, trial_id=trial.trial_id, reason=DIED)
         if trial.state == "FAIL" and trial.run is not None and trial.run in run_ids:
             finding = Finding("half", f"{name} failed and has rows of results")
-            yield finding, _with_engine(delete_run, trial.run)
+            yield finding, with_engine(delete_run, trial.run)
         if trial.state != "COMPLETE":
             continue
         if run_ids.get(trial.run) not in whole:
             text = f"{name} is COMPLETE and rows of its results are not there"
-            advice = "bring the study back from a copy, or delete it and run it again"
-            yield Finding("bare", text, advice=advice), None
+            damaged = partial(give_up, trial=Trial(trial.trial_id, run_ids.get(trial.run)))
+            yield Finding("bare", text, advice=RETRAIN), damaged if retrain else None
         key = keys.get(trial.trial_id)
         # A search that was made longer may have chosen again, as may a grid that has grown.
         may_repeat = row.facts.get("role") in ("outer", "rare-rows")
@@ -185,7 +207,7 @@ def _check_study(
         if key is not None and (key in row.planned or not row.planned):
             complete_keys.add((key, trial.extends))
     if n_lost := len(run_ids.keys() - {trial.run for trial in trials}):
-        text = f"{row.name}: {_counted(n_lost, 'run')} that no trial knows"
+        text = f"{row.name}: {counted(n_lost, 'run')} that no trial knows"
         yield Finding("lost", text, advice="reports leave them out"), None
 
 
@@ -245,56 +267,3 @@ def _counts(
     )
     query = select(distinct.c.run_id, func.count()).group_by(distinct.c.run_id)
     return Counter({run: count for run, count in connection.execute(query)})
-
-
-def _check_leftovers(connection: Connection, bound: set[str], prune: bool) -> Iterator[Defect]:
-    """Rows that belong to nothing, and studies that Optuna does not know any more."""
-    run_id, of_runs = tables.runs.c.id, tables.tables_of_runs(connection)
-    checks = [(table, table.c.run_id, run_id, "orphans") for table in of_runs]
-    uuid, of_studies = tables.studies.c.uuid, (*tables.tables_of_studies(connection), tables.runs)
-    checks += [(table, table.c.study_uuid, uuid, "strays") for table in of_studies]
-    for table, key, owner, kind in checks:
-        is_stray = key.not_in(select(owner))
-        if count := _count(connection, table, is_stray):
-            owners = owner.table.name.removeprefix("remix_")
-            text = f"{table.name}: {_counted(count, 'row')} of {owners} that are not there"
-            if table is tables.runs:
-                advice = "their study is unknown; no command reads them"
-                yield Finding(kind, text, advice=advice), None
-            else:
-                yield Finding(kind, text), _execute(delete(table).where(is_stray))
-    for row in connection.execute(select(uuid, tables.studies.c.name)).all():
-        if row.uuid in bound:
-            continue
-        repair = _with_engine(delete_study_rows, row.uuid)
-        n_runs = _count(connection, tables.runs, tables.runs.c.study_uuid == row.uuid)
-        if n_runs:
-            text = f"{row.name}: {_counted(n_runs, 'run')} of a study that was deleted in Optuna"
-            finding = Finding("deleted", text, advice="`repair --prune` takes them out")
-            yield finding, repair if prune else None
-        else:
-            yield Finding("begun", f"{row.name}: a study that was deleted before it ran"), repair
-
-
-def _count(connection: Connection, table: Table, condition: Any) -> int:
-    query = select(func.count()).select_from(table).where(condition)
-    return connection.execute(query).scalar_one()
-
-
-def _execute(*statements: Delete) -> Repair:
-    """A repair by statements in one transaction."""
-
-    def repair(storage: RDBStorage) -> None:
-        with storage.engine.begin() as connection:
-            for statement in statements:
-                connection.execute(statement)
-
-    return repair
-
-
-def _with_engine(function: Callable[[Engine, str], None], uuid: str) -> Repair:
-    return lambda storage: function(storage.engine, uuid)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -35,6 +35,9 @@ values = _table("trial_values", "trial_id", "objective", "value")
 trial_attributes = _table("trial_user_attributes", "trial_id", "key", "value_json")
 # Constraints are kept here, under keys that begin with CONSTRAINT.
 system_attributes = _table("trial_system_attributes", "trial_id", "key", "value_json")
+OF_TRIALS = (parameters, values, trial_attributes, system_attributes)
+"""Tables whose rows belong to a trial."""
+
 versions = _table("alembic_version", "version_num")
 
 CONSTRAINT = "constraints:"

@@ -184,19 +184,20 @@ def record_parts(connection: Connection, study_uuid: str, task: Task, first: int
 def delete_run(engine: Engine, run_uuid: str) -> None:
     """Delete the rows of a run whose trial has no scores."""
     with engine.begin() as connection:
-        _delete_runs(connection, tables.runs.c.uuid == run_uuid)
+        delete_runs(connection, tables.runs.c.uuid == run_uuid)
 
 
 def delete_study_rows(engine: Engine, study_uuid: str) -> None:
     """Delete every row of a study in the project's tables; Optuna's study stays."""
     with engine.begin() as connection:
-        _delete_runs(connection, tables.runs.c.study_uuid == study_uuid)
+        delete_runs(connection, tables.runs.c.study_uuid == study_uuid)
         for table in tables.OF_STUDIES:
             connection.execute(delete(table).where(table.c.study_uuid == study_uuid))
         connection.execute(delete(tables.studies).where(tables.studies.c.uuid == study_uuid))
 
 
-def _delete_runs(connection: Connection, condition: ColumnElement[bool]) -> None:
+def delete_runs(connection: Connection, condition: ColumnElement[bool]) -> None:
+    """Delete all rows of the runs that meet a condition, in the caller's transaction."""
     run_ids = select(tables.runs.c.id).where(condition)
     for table in tables.OF_RUNS:
         connection.execute(delete(table).where(table.c.run_id.in_(run_ids)))

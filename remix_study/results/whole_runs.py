@@ -1,0 +1,64 @@
+"""Runs that lack rows: a mean over what is left of them would be a number nobody asked for."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from remix_study.errors import StorageError
+from remix_study.study import tables
+from remix_study.study.content_checks import RETRAIN
+
+# Roles of studies whose trials train some of the folds.
+_SOME_FOLDS = ("outer", "rare-rows")
+
+
+def run_of_trial(runs: Mapping[Any, Any], attributes: Mapping[str, Any], name: str) -> Any:
+    """The run of a trial that has ended with scores.
+
+    Args:
+        runs: Those of its study, by UUID.
+        attributes: Of the trial.
+        name: Its name in messages.
+
+    Raises:
+        StorageError: It is not there.
+    """
+    run = runs.get(attributes[tables.RUN_ATTRIBUTE])
+    if run is None:
+        raise _lacking(name, "rows of its results")
+    return run
+
+
+def check_whole(
+    study: Any, numbers: Mapping[int, int], folds: Iterable[Any], scores: Iterable[Any]
+) -> None:
+    """Stop where a run lacks folds, or scores of a fold.
+
+    Args:
+        study: Its row in the table of studies.
+        numbers: Run -> number of its trial.
+        folds: Rows of the runs' folds.
+        scores: Rows of their scores.
+
+    Raises:
+        StorageError: Names the first trial that is not whole.
+    """
+    n_folds: dict[int, Counter[int]] = defaultdict(Counter)
+    parts: dict[tuple[int, int], set[tuple[int, str]]] = defaultdict(set)
+    for fold in folds:
+        n_folds[fold.run_id][fold.repeat] += 1
+    for score in scores:
+        parts[score.run_id, score.repeat].add((score.fold, score.part))
+    for run, number in numbers.items():
+        repeats = n_folds[run]
+        is_some = study.facts.get("role") in _SOME_FOLDS
+        has_folds = bool(repeats) if is_some else {*repeats.values()} == {study.facts["folds"]}
+        if not (has_folds and all(len(parts[run, r]) == 2 * n for r, n in repeats.items())):
+            what = "scores" if has_folds else "folds"
+            raise _lacking(f"{study.name}: trial {number}", f"{what} of its results")
+
+
+def _lacking(name: str, what: str) -> StorageError:
+    return StorageError(f"{name} is COMPLETE, and {what} are not there; {RETRAIN}")

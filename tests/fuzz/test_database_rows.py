@@ -1,0 +1,170 @@
+"""Damaged databases: any row, value, blob or JSON of any table, and every command."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import shutil
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from made_up_data import make_up_data
+from simulated_training import simulate_training, skip_conclusion
+from tiny_studies import TINY, complete_values, query
+
+from remix_study.cli.main import main
+
+DATABASE = Path("x.db")
+READING = (
+    ("status",),
+    ("repair", "--dry-run"),
+    ("export", "--format", "json", "--output", "out.json"),
+)
+ALL = (
+    *READING,
+    ("report", "--output", "page"),
+    ("run", "tiny.toml"),
+    ("repair", "--all", "--retrain"),
+    ("run", "tiny.toml"),
+)
+
+
+class Damage(NamedTuple):
+    """A change of one value, or of whole rows where there is no column."""
+
+    table: str
+    column: str | None
+    row: int | None
+    value: Any
+
+
+def other_values(value: Any) -> Iterator[Any]:
+    """Values of other types, broken ones, and JSON that lacks something."""
+    yield None
+    if isinstance(value, bytes):
+        yield from (value[: len(value) // 2], b"", "text", zlib.compress(b"123"))
+    elif isinstance(value, str):
+        yield from (b"\xff\xfe", 7, "nonsense", value[: len(value) // 2], "{}", "[]", "null", "3")
+        with contextlib.suppress(ValueError):
+            content = json.loads(value)
+            for key in content if isinstance(content, dict) else ():
+                yield json.dumps({k: v for k, v in content.items() if k != key})
+                yield from (json.dumps(content | {key: new}) for new in (None, "zz"))
+    else:
+        yield from ("text", -5, 10**12, 0.5, b"\0", float("inf"))
+
+
+def all_damages() -> list[Damage]:
+    """Every kind of change to the middle row of every table of the database."""
+    damages = []
+    with contextlib.closing(sqlite3.connect(DATABASE)) as connection:
+        names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        for (table,) in connection.execute(names).fetchall():
+            cursor = connection.execute(f"SELECT rowid, * FROM {table}")
+            columns, rows = [c[0] for c in cursor.description[1:]], cursor.fetchall()
+            if rows:
+                number, *values = rows[len(rows) // 2]
+                damages += [Damage(table, None, number, None), Damage(table, None, None, None)]
+                damages += [
+                    Damage(table, column, number, new)
+                    for column, value in zip(columns, values, strict=True)
+                    for new in other_values(value)
+                ]
+    return damages
+
+
+def damage_database(damage: Damage) -> None:
+    """Change the database, whatever its tables allow."""
+    with contextlib.closing(sqlite3.connect(DATABASE)) as connection:
+        connection.execute("PRAGMA writable_schema = 1")
+        connection.execute(
+            "UPDATE sqlite_master SET sql = replace(sql, 'NOT NULL', '') WHERE name = ?",
+            (damage.table,),
+        )
+        connection.commit()
+    with contextlib.closing(sqlite3.connect(DATABASE)) as connection:
+        where = "" if damage.row is None else f" WHERE rowid = {damage.row}"
+        with contextlib.suppress(sqlite3.Error):
+            if damage.column is None:
+                connection.execute(f"DELETE FROM {damage.table}{where}")
+            else:
+                change = f"UPDATE {damage.table} SET {damage.column} = ?{where}"
+                connection.execute(change, (damage.value,))
+            connection.commit()
+
+
+@pytest.fixture
+def whole(here, monkeypatch, _blank, capsys) -> Path:
+    """A finished study in a database that no test changes."""
+    simulate_training(monkeypatch.setattr)
+    make_up_data(monkeypatch.setattr)
+    skip_conclusion(monkeypatch.setattr)
+    shutil.copy(_blank, here / DATABASE)
+    Path("tiny.toml").write_text(TINY)
+    assert main(["run", "tiny.toml", "--storage", f"sqlite:///{DATABASE}", "--json"]) == 0
+    capsys.readouterr()
+    return Path(shutil.copy(DATABASE, "whole.db"))
+
+
+def run_commands(whole: Path, damage: Damage, commands, capsys) -> None:
+    """Run commands on a damaged copy: none shows a traceback, each says in a line what fails."""
+    for path in (*Path().glob("x.db-*"), Path("out.json")):
+        path.unlink(missing_ok=True)
+    shutil.rmtree("page", ignore_errors=True)
+    shutil.copy(whole, DATABASE)
+    damage_database(damage)
+    for words in commands:
+        code = main([*words, "--storage", f"sqlite:///{DATABASE}"])
+        errors = capsys.readouterr().err
+        # A study file is compared with settings that may be damaged.
+        assert code in (0, 1, 3) or words[0] == "run", (damage, words, errors)
+        assert errors.count("\n") == (code > 1), (damage, words, errors)
+
+
+def test_some_damages_and_the_commands_that_read(whole, capsys):
+    for damage in random.Random(20).sample(all_damages(), 15):
+        run_commands(whole, damage, READING, capsys)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("share", range(8))
+def test_all_damages_and_all_commands(whole, capsys, share):
+    damages = all_damages()
+    random.Random(0).shuffle(damages)
+    for damage in damages[share::8]:
+        run_commands(whole, damage, ALL, capsys)
+
+
+@pytest.mark.usefixtures("whole")
+def test_damaged_trials_are_named_left_to_repair_and_trained_again(capsys):
+    storage = ["--storage", f"sqlite:///{DATABASE}"]
+    before = complete_values(DATABASE)
+    scores = "SELECT * FROM remix_scores ORDER BY repeat, fold, part, metric, value"
+    scores_before = [row[1:] for row in query(DATABASE, scores)]
+    (blob,) = query(DATABASE, "SELECT probabilities FROM remix_probabilities WHERE rowid = 6")[0]
+    damage_database(Damage("remix_probabilities", "probabilities", 6, blob[:20]))
+    damage_database(Damage("remix_folds", None, 6, None))
+    damage_database(Damage("remix_scores", "value", 3, "high"))
+    assert main(["report", *storage]) == 3
+    assert capsys.readouterr().err.count("\n") == 1
+    assert main(["repair", "--dry-run", *storage]) == 1
+    *lines, _ = capsys.readouterr().out.splitlines()
+    assert [line.split(";")[0] for line in lines] == [
+        "left: tiny/wine: trial 0: remix_scores: value: expected float, got str",
+        "left: tiny/wine: trial 1: remix_probabilities: probabilities are damaged (Error -5 while "
+        "decompressing data: incomplete or truncated stream)",
+        "left: tiny/wine: trial 2 is COMPLETE and rows of its results are not there",
+    ]
+    assert all(line.endswith("and the next `run` trains it again") for line in lines)
+    assert main(["repair", "--retrain", *storage]) == 0
+    assert main(["run", "tiny.toml", *storage]) == 0
+    assert main(["repair", *storage]) == 0
+    assert capsys.readouterr().out.endswith("nothing is wrong\n")
+    assert complete_values(DATABASE) == before
+    assert [row[1:] for row in query(DATABASE, scores)] == scores_before
