@@ -77,7 +77,8 @@ def _print_addresses(
 
     host = f"[{options.host}]" if ":" in options.host else options.host
     address = f"http://{host}:{port}/dashboard"
-    pages = {study: f"{address}/studies/{study_id}" for study, study_id in ids.items()}
+    # The note comes first: it says how to read all else.
+    pages = {study: f"{address}/studies/{study_id}/note" for study, study_id in ids.items()}
     if options.json:
         artifacts = None if folder is None else str(folder)
         answer = {"address": address, "studies": pages, "artifacts": artifacts}

@@ -62,12 +62,12 @@ def sensitivity_graph(metric: str, curves: Sequence[SensitivityCurve]) -> Graph:
         errors = _numbers([point.score.interval.standard_error for point in points])
         traces.append(
             _line(
-                curve.family,
+                curve.label,
                 curve.family,
                 [math.sqrt(point.alpha) for point in points],
                 [point.score.mean for point in points],
-                [f"alpha {plain(point.alpha)}" for point in points],
-                "%{text}: %{y:.4f}",
+                [_text(point.score.method) for point in points],
+                "%{text}<br>%{y:.4f}",
                 error_y={"type": "data", "array": errors, "thickness": 1},
             )
         )
@@ -95,7 +95,7 @@ def ranks_graph(rank_table: RankTable, kind: str, objectives: Sequence[str]) -> 
             "name": short_name(ranking.metric),
             "x": _numbers((ranking.sums / len(ranking.ranks)).to_list()),
             "y": [_text(str(label)) for label in ranking.sums.index],
-            "hovertemplate": "%{y}: %{x:.2f}<extra>%{fullData.name}</extra>",
+            "hovertemplate": "%{y}<br>mean rank %{x:.2f}<extra>%{fullData.name}</extra>",
         }
         for ranking in rankings
     ]
@@ -133,7 +133,7 @@ def calibration_graph(reliabilities: Sequence[MethodReliability]) -> Graph | Non
                 bins.forecast[is_filled],
                 bins.observed[is_filled],
                 [f"{count:,} forecasts" for count in bins.counts[is_filled].tolist()],
-                "forecast %{x:.3f}, came %{y:.3f}, %{text}",
+                "%{fullData.name}<br>forecast %{x:.3f}, came %{y:.3f}, %{text}",
             )
         )
     x_axis = {"title": {"text": "mean forecast"}, "range": [-0.02, 1.02]}
@@ -187,11 +187,12 @@ def _line(
 
 def _layout(title: str, x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:
     return {
-        "title": {"text": title, "font": {"size": 15}},
+        # Below the toolbar, which appears over the upper edge.
+        "title": {"text": title, "font": {"size": 15}, "x": 0.02, "y": 0.9, "yanchor": "top"},
         "xaxis": x,
         "yaxis": y,
         "legend": {"font": {"size": 11}},
-        "margin": {"t": 50, "r": 20},
+        "margin": {"t": 90, "r": 20},
     }
 
 

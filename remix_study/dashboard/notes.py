@@ -79,10 +79,21 @@ def trial_note(comparison: Comparison, method: Method) -> str:
     ).rename(columns={"name": "validation score"})
     parts = [
         f"**{escape_markdown(method.label)}**",
-        *_SENTENCES.paragraphs("notes.trial", method, description),
+        *_SENTENCES.paragraphs("notes.trial", method, description, _network(comparison, method)),
         *([markdown_text(means)] if len(means) else []),
     ]
     return "\n\n".join(parts).rstrip("\n") + "\n"
+
+
+def _network(comparison: Comparison, method: Method) -> str:
+    """The network of a trial in a few words; "" for an estimator, and where nothing is known."""
+    model = (comparison.info.get("settings") or comparison.definition or {}).get("model", {})
+    if method.is_estimator or not model:
+        return ""
+    hidden = method.parameters.get("model.hidden", model.get("hidden"))
+    widths = f", hidden {hidden}" if hidden else ""
+    parameters = f", {method.capacity:,} parameters" if method.capacity else ""
+    return f"{model['name']}{widths}{parameters}"
 
 
 def fold_table(comparison: Comparison, method: Method) -> bytes:

@@ -11,9 +11,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import Engine, String, cast, func, select
 
@@ -44,7 +45,14 @@ if TYPE_CHECKING:
 _PAUSE_SECONDS = 10.0
 _PAUSE_FACTOR = 15
 
-_State = tuple[int, str, int]
+_SEARCH = "search"
+
+
+class _State(NamedTuple):
+    study_id: int
+    role: str
+    problem: str
+    n_ended: int
 
 
 class Pages:
@@ -82,28 +90,30 @@ class Pages:
         for study, state in self._states().items():
             if self._renewed_states.get(study) == state:
                 continue
-            study_ids = {problem: study_id for study_id, problem, _ in state}
-            frames = load_frames(self._storage.engine, [study]).validation_only()
-            problems = comparisons(frames)
-            rank_table = all_ranks(rankable(problems)[0])
+            study_ids = {(entry.role, entry.problem): entry.study_id for entry in state}
+            frames_by_role = _validation_frames(load_frames(self._storage.engine, [study]))
             # Notes and graphs of all problems first, as drawing artifacts takes long.
             for is_artifact in (False, True):
-                for comparison in problems:
-                    if stop is not None and stop.is_set():
-                        return n_written
-                    attributes = StudyAttributes(self._storage, study_ids[comparison.problem])
-                    if is_artifact:
-                        self._set_artifacts(attributes, comparison, frames)
-                    else:
-                        self._set_notes(attributes, comparison)
-                        for graph in _graphs(comparison, rank_table, frames):
-                            attributes.set_graph(graph)
-                    n_written += attributes.write(self._engine)
+                for role, frames in frames_by_role.items():
+                    problems = comparisons(frames)
+                    rank_table = all_ranks(rankable(problems)[0])
+                    for comparison in problems:
+                        if stop is not None and stop.is_set():
+                            return n_written
+                        study_id = study_ids[role, comparison.problem]
+                        attributes = StudyAttributes(self._storage, study_id)
+                        if is_artifact:
+                            self._set_artifacts(attributes, comparison, frames)
+                        else:
+                            self._set_notes(attributes, comparison)
+                            for graph in _graphs(comparison, rank_table, frames):
+                                attributes.set_graph(graph)
+                        n_written += attributes.write(self._engine)
             self._renewed_states[study] = state
         return n_written
 
     def _states(self) -> dict[str, list[_State]]:
-        """(Optuna's study id, problem, number of ended trials) of every problem, by study."""
+        """Every Optuna study with the number of its ended trials, by the study's name."""
         states: dict[str, list[_State]] = {}
         trials = optuna_tables.trials.c
         # PostgreSQL has a type of its own for states.
@@ -113,7 +123,8 @@ class Pages:
             for study_id, entry in optuna_tables.registered_studies(connection):
                 if not self._studies or entry.study in self._studies:
                     n_ended = connection.execute(ended.where(trials.study_id == study_id))
-                    state = (study_id, entry.problem, n_ended.scalar_one())
+                    role = entry.facts.get("role") or ""
+                    state = _State(study_id, role, entry.problem, n_ended.scalar_one())
                     states.setdefault(entry.study, []).append(state)
         return states
 
@@ -154,6 +165,18 @@ class Pages:
             for method in comparison.methods
             if uuids.get(method.run) in trial_ids
         ]
+
+
+def _validation_frames(frames: StudyFrames) -> dict[str, StudyFrames]:
+    """The frames of a study's problems, and of the searches that follow its grid, by role."""
+    by_role = {"": frames, _SEARCH: frames.following}
+    return {
+        role: replace(
+            some, probabilities=frames.probabilities, summaries=frames.summaries
+        ).validation_only()
+        for role, some in by_role.items()
+        if some is not None and len(some.problems)
+    }
 
 
 def _graphs(comparison: Comparison, rank_table: RankTable, frames: StudyFrames) -> Iterator[Graph]:

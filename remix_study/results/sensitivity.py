@@ -34,12 +34,14 @@ class CurvePoint:
 class SensitivityCurve:
     """One metric against ascending alpha for one mixing strategy on one problem.
 
-    The family is the strategy's name, or the parts of a composed one. The name has the imbalance
-    in words, with what else the study varies. The first point is alpha 0 if that was run.
+    The family is the strategy's name, or the parts of a composed one; the label has also what else
+    the study varies, and the name the imbalance in words. The first point is alpha 0 if that was
+    run.
     """
 
     comparison: Comparison
     family: str
+    label: str
     name: str
     metric: str
     points: tuple[CurvePoint, ...]
@@ -71,9 +73,14 @@ def sensitivity_curves(comparisons: Sequence[Comparison]) -> tuple[SensitivityCu
         mixed = [m for m in comparison.methods if comparison.is_grid and m.alpha is not None]
         by_family = grouped(mixed, lambda method: (method.family, method.settings))
         for (family, settings), methods in by_family.items():
-            name = ", ".join(filter(None, (comparison.imbalance_name, settings)))
+            label, name = (
+                ", ".join(filter(None, (text, settings)))
+                for text in (family, comparison.imbalance_name)
+            )
             curves += [
-                SensitivityCurve(comparison, family, name, m, _points(comparison, methods, m))
+                SensitivityCurve(
+                    comparison, family, label, name, m, _points(comparison, methods, m)
+                )
                 for m in comparison.objectives
             ]
     return tuple(curve for curve in curves if curve.alphas)

@@ -19,7 +19,7 @@ from remix_study.data.folds import Fold
 from remix_study.data.problems import Problem
 from remix_study.metrics import METRICS
 from remix_study.study import tables
-from remix_study.study.configurations import label_of
+from remix_study.study.configurations import label_of, strategy_of
 from remix_study.study.evaluation import Evaluation, peak_memory_mb
 from remix_study.study.kept_probabilities import form_of, pack_probabilities
 from remix_study.study.tables import MAX_ATTRIBUTE_LENGTH, utc_now
@@ -81,7 +81,16 @@ def trial_attributes(task: Task, evaluation: Evaluation) -> dict[str, Any]:
     """Label, validation scores and cost of a trial; no value comes from test rows."""
     epochs = [outcome.epochs for outcome in evaluation.outcomes]
     n_failed = sum(bool(outcome.failed) for outcome in evaluation.outcomes)
-    attributes: dict[str, Any] = {"row": label_of(evaluation.parameters)[:MAX_ATTRIBUTE_LENGTH]}
+    configuration = evaluation.configuration
+    texts = {
+        "row": label_of(evaluation.parameters),
+        # Capitals come first in the dashboard's table of trials.
+        "Strategy": strategy_of(evaluation.parameters).label,
+        "Network": "none" if configuration.estimator else task.network_text(configuration.model),
+    }
+    attributes: dict[str, Any] = {
+        name: text[:MAX_ATTRIBUTE_LENGTH] for name, text in texts.items()
+    }
     for name in task.study.objectives:
         scores = evaluation.validation(name)
         sd = np.std(scores, ddof=1) if len(scores) > 1 else 0.0

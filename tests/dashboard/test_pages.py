@@ -119,6 +119,40 @@ def test_a_study_has_its_note_and_its_graphs(renewed):
         assert sum(counts) == n_validation_rows(renewed)
 
 
+THEN = """
+[search.then]
+algorithm = "tpe"
+trials = 2
+
+[search.then.space]
+sampler = ["natural", "balanced"]
+mixing = ["beta"]
+alpha = [0.1, 0.3]
+"""
+
+
+@pytest.mark.usefixtures("simulated", "unrendered_figures")
+def test_a_search_that_follows_a_grid_has_pages_of_its_own(here):
+    text = tiny(("hidden = [4]", "")) + "model.hidden = [[4], [5]]\n" + THEN
+    (here / "tiny.toml").write_text(text)
+    assert main(["run", "tiny.toml"]) == 0
+    with dashboard_of(here / "remix-study.db") as (pages, app):
+        assert pages.renew() > 0
+        listed = get_json(app, "/api/studies")["study_summaries"]
+        grid, search = (
+            get_json(app, f"/api/studies/{study['study_id']}")
+            for study in sorted(listed, key=lambda study: study["study_name"])
+        )
+    assert "6 configurations of a grid" in grid["note"]["body"]
+    assert "2 trials of a search" in search["note"]["body"]
+    assert [len(study["trials"]) for study in (grid, search)] == [6, 2]
+    for trial in (*grid["trials"], *search["trials"]):
+        assert "Network: mlp, hidden" in trial["note"]["body"]
+        assert {file["filename"] for file in trial["artifacts"]} >= {"folds.csv"}
+    # The first columns of the table of trials.
+    assert [a["key"] for a in grid["union_user_attrs"]][:2] == ["Network", "Strategy"]
+
+
 def n_validation_rows(database: Path) -> int:
     counts = query(database, "SELECT counts FROM remix_folds WHERE run_id = 1")
     return sum(sum(json.loads(text)["validation"]) for (text,) in counts)
@@ -130,6 +164,10 @@ def test_a_trial_has_a_note_its_fold_table_and_its_reliability_diagram(renewed):
         assert len(trials) == 3
         assert "repeating rows" in trials[1]["note"]["body"]
         assert "Alpha is 0.1." in trials[2]["note"]["body"]
+        attributes = {entry["key"]: entry["value"] for entry in trials[2]["user_attrs"]}
+        assert attributes["Strategy"] == "remix (0.1)"
+        # 13 features, 4 units, 3 classes.
+        assert attributes["Network"] == f"mlp 4-3, {14 * 4 + 5 * 3} parameters"
         for trial in trials:
             files = {meta["filename"]: meta for meta in trial["artifacts"]}
             assert set(files) == {"folds.csv", "reliability-validation.png"}
