@@ -54,6 +54,11 @@ class NetworkSize:
     layers: tuple[Layer, ...]
     parameters: int
 
+    def __str__(self) -> str:
+        """Such as ``64-32-2, 4,434 parameters``."""
+        widths = "-".join("x".join(map(str, layer.shape)) for layer in self.layers)
+        return f"{widths}, {self.parameters:,} parameters"
+
     @property
     def units(self) -> int:
         """Numbers that the layers put out for one row."""

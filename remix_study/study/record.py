@@ -81,12 +81,12 @@ def trial_attributes(task: Task, evaluation: Evaluation) -> dict[str, Any]:
     """Label, validation scores and cost of a trial; no value comes from test rows."""
     epochs = [outcome.epochs for outcome in evaluation.outcomes]
     n_failed = sum(bool(outcome.failed) for outcome in evaluation.outcomes)
-    configuration = evaluation.configuration
+    model, estimator = evaluation.configuration.model, evaluation.configuration.estimator
     texts = {
         "row": label_of(evaluation.parameters),
         # Capitals come first in the dashboard's table of trials.
         "Strategy": strategy_of(evaluation.parameters).label,
-        "Network": "none" if configuration.estimator else task.network_text(configuration.model),
+        "Network": "none" if estimator else f"{model.name} {task.network_size(model)}",
     }
     attributes: dict[str, Any] = {
         name: text[:MAX_ATTRIBUTE_LENGTH] for name, text in texts.items()

@@ -212,12 +212,6 @@ class Task:
             self._cache.sizes[key] = size
         return self._cache.sizes[key]
 
-    def network_text(self, model: Model) -> str:
-        """A network in a few words: its name, the widths of its layers, and its parameters."""
-        size = self.network_size(model)
-        widths = "-".join("x".join(map(str, layer.shape)) for layer in size.layers)
-        return f"{model.name} {widths}, {size.parameters:,} parameters"
-
     def network_parameters(self, configuration: Configuration) -> int:
         """Trainable parameters of a fold's networks; errors are those of its size."""
         if configuration.estimator:
