@@ -44,7 +44,7 @@ BUDGETS = {
     "studyfile": 2135,
     "data": 7490,
     "batches": 2470,
-    "models": 1485,
+    "models": 1490,
     "training": 2855,
     "study": 4500,
     "workers": 1043,

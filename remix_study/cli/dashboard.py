@@ -72,12 +72,11 @@ def _dashboard(options: argparse.Namespace, signals: Signals) -> int:
 def _print_addresses(
     options: argparse.Namespace, port: int, ids: dict[str, int], folder: Path | None
 ) -> None:
-    """Print where the dashboard and each of the chosen studies are."""
+    """Print where the dashboard is, and the notes of the chosen studies, to be read first."""
     from remix_study.dashboard.server import is_loopback
 
     host = f"[{options.host}]" if ":" in options.host else options.host
     address = f"http://{host}:{port}/dashboard"
-    # The note comes first: it says how to read all else.
     pages = {study: f"{address}/studies/{study_id}/note" for study, study_id in ids.items()}
     if options.json:
         artifacts = None if folder is None else str(folder)

@@ -78,13 +78,12 @@ def package_version(name: str) -> str:
 
 
 def trial_attributes(task: Task, evaluation: Evaluation) -> dict[str, Any]:
-    """Label, validation scores and cost of a trial; no value comes from test rows."""
+    """Label, validation scores and cost of a trial, none of test rows; tables begin with capitals."""
     epochs = [outcome.epochs for outcome in evaluation.outcomes]
     n_failed = sum(bool(outcome.failed) for outcome in evaluation.outcomes)
     model, estimator = evaluation.configuration.model, evaluation.configuration.estimator
     texts = {
         "row": label_of(evaluation.parameters),
-        # Capitals come first in the dashboard's table of trials.
         "Strategy": strategy_of(evaluation.parameters).label,
         "Network": "none" if estimator else f"{model.name} {task.network_size(model)}",
     }
