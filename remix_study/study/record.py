@@ -78,7 +78,7 @@ def package_version(name: str) -> str:
 
 
 def trial_attributes(task: Task, evaluation: Evaluation) -> dict[str, Any]:
-    """Label, validation scores and cost of a trial, none of test rows; tables begin with capitals."""
+    """Label, validation scores and cost of a trial, none of test rows; capitals come first."""
     epochs = [outcome.epochs for outcome in evaluation.outcomes]
     n_failed = sum(bool(outcome.failed) for outcome in evaluation.outcomes)
     model, estimator = evaluation.configuration.model, evaluation.configuration.estimator
