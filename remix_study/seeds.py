@@ -20,3 +20,8 @@ def derive_seed(*parts: int | str) -> int:
     # The length separates ("ab", "c") from ("a", "bc"), the type's letter separates 1 from "1".
     text = "".join(f"{type(part).__name__[0]}{len(str(part))}:{part}" for part in parts)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def model_seeds(seed: int, problem: str) -> tuple[int, int]:
+    """Seeds of a model for use: of its networks, and that of its validation part (32 bits)."""
+    return derive_seed(seed, "fit"), derive_seed(seed, problem, "fit", "validation") % 2**32

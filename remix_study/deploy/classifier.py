@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, Self
 
@@ -17,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from remix_study.data.dataset import LARGEST, user_dataset
 from remix_study.data.folds import Fold, hold_out_rows
 from remix_study.data.preprocessing import CLIP
-from remix_study.data.problems import KINDS, Problem
+from remix_study.data.problems import Problem, make_problem
 from remix_study.deploy.classifier_parameters import (
     class_weights_from,
     in_parameter_names,
@@ -26,7 +27,7 @@ from remix_study.deploy.classifier_parameters import (
     training_from,
 )
 from remix_study.errors import RemixStudyError
-from remix_study.seeds import derive_seed
+from remix_study.seeds import model_seeds
 from remix_study.studyfile.model_options import DEFAULT_DROPOUT, DEFAULT_HIDDEN
 from remix_study.studyfile.schema import Training
 
@@ -65,7 +66,8 @@ class ReMixClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         learning_rate: Adam's.
         start_from_step: Steps after which early stopping compares losses, in whole epochs.
         patience: Epochs without gain after which it stops.
-        random_state: As in scikit-learn. The same seed, rows and settings give the same model.
+        random_state: As in scikit-learn. The same seed, rows and settings give the same model; a
+            whole number that is a study's seed gives the network that its ``fit`` trains.
 
     Attributes:
         classes_: The classes (K,), sorted.
@@ -139,7 +141,7 @@ class ReMixClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f'y has one class, "{self.classes_[0]}"; a classifier needs two')
-        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        seed = _seed_of(self.random_state)
         try:
             self._train(X, y, codes, weights, seed)
         except RemixStudyError as error:
@@ -191,32 +193,21 @@ class ReMixClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         class_weights = class_weights_from(self.class_weight, self.classes_, y)
         model = model_from(parameters, X.shape[1], n_classes)
         names = tuple(map(str, self.classes_))
+        padded = _with_columns(X, padded_columns(X.shape[1]))
         dataset = user_dataset(
-            "data",
-            _with_columns(X, padded_columns(X.shape[1])),
-            codes,
-            names,
-            None,
-            source="arrays",
-            weights=weights,
+            "data", padded, codes, names, None, source="arrays", weights=weights
         )
-        problem = Problem(
-            "data",
-            dataset,
-            KINDS[n_classes > 2],
-            np.arange(len(codes)),
-            codes.astype(np.int32),
-            names,
-            (),
-            None,
-            (),
-            class_weights=class_weights,
-        )
+        # As in a study, where the rare one of two classes comes last.
+        problem = make_problem(dataset)
+        order = [codes[(problem.y == code).argmax()] for code in range(n_classes)]
+        if class_weights is not None:
+            problem = replace(problem, class_weights=class_weights[order])
         train, validation = self._split(problem, seed)
         training = training_from(parameters, len(train))
         nothing = np.zeros(0, np.intp)
-        folds = make_members(problem, [Fold(0, 0, train, validation, nothing)], seed)
-        engine = make_engine(folds, model)
+        network_seed, _ = model_seeds(seed, problem.name)
+        folds = make_members(problem, [Fold(0, 0, train, validation, nothing)], network_seed)
+        engine = make_engine(folds, model, X.shape[1])
         (outcome,) = engine.fit(folds.members, strategy, training, ensemble=model.ensemble)
         if outcome.failed:
             raise ValueError(f"{outcome.failed}: lower learning_rate, {self.learning_rate:g}")
@@ -228,6 +219,8 @@ class ReMixClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             [np.asarray(value, np.float64) for value in engine.member_weights(network)]
             for network in range(model.ensemble)
         ]
+        for *_, kernel, bias in values:
+            kernel[:, order], bias[:, order] = kernel.copy(), bias.copy()
         self.coefs_ = [of_layers[::2] for of_layers in values]
         self.intercepts_ = [[bias[0] for bias in of_layers[1::2]] for of_layers in values]
 
@@ -244,8 +237,15 @@ class ReMixClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f'class "{self.classes_[rarest]}" has one row, and a validation part needs one '
                 "beside it: give more rows, or set validation_fraction=None"
             )
-        random_state = derive_seed(seed, "validation") % 2**32
-        return hold_out_rows(problem.y, rows, share, random_state)
+        return hold_out_rows(problem.y, rows, share, model_seeds(seed, problem.name)[1])
+
+
+def _seed_of(random_state: int | np.random.RandomState | None) -> int:
+    """A whole number itself, which then is a study's seed; else one that is drawn."""
+    if isinstance(random_state, int | np.integer):
+        check_random_state(random_state)
+        return int(random_state)
+    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
 def _validated(estimator: ReMixClassifier, X: Any, **options: Any) -> Any:

@@ -23,7 +23,7 @@ from remix_study.data.problems import Problem
 from remix_study.deploy.choice import Choice
 from remix_study.errors import StudyFileError, UsageError
 from remix_study.results.probabilities import scored_prior
-from remix_study.seeds import derive_seed
+from remix_study.seeds import model_seeds
 from remix_study.study.configurations import Configuration
 from remix_study.study.fingerprint import study_changes
 from remix_study.study.task import Task
@@ -189,7 +189,7 @@ def _fold_of(task: Task, *, holds_out: bool) -> Fold:
         rows = np.flatnonzero(split.codes == 0) if split.kind == "test" else rows
     if not holds_out:
         return Fold(0, 0, rows, rows[:1], rows)
-    random_state = derive_seed(task.study.seed, problem.name, "fit", "validation") % 2**32
+    _, random_state = model_seeds(task.study.seed, problem.name)
     parts = None
     if split is not None and split.kind == "time":
         parts = last_rows(split.codes, rows, cv.validation)
@@ -202,7 +202,7 @@ def _fold_of(task: Task, *, holds_out: bool) -> Fold:
 def _task_on(task: Task, fold: Fold) -> Task:
     """The task with one fold, and seeds that no fold of the study has."""
     search = msgspec.structs.replace(task.study.search, prune=False)
-    seed = derive_seed(task.study.seed, "fit")
+    seed, _ = model_seeds(task.study.seed, task.problem.name)
     study = msgspec.structs.replace(task.study, seed=seed, search=search)
     training = msgspec.structs.replace(task.spec.training, stack=0)
     spec = msgspec.structs.replace(task.spec, training=training)

@@ -122,9 +122,6 @@ def build_mlp(
         if position < len(keep):
             train_output = keras.layers.Multiply()([train_output, keep[position]])
 
-    # With fans of each member: Keras' initializer would count the member axis into them.
-    fans = zip((n_features, *widths), (*widths, n_classes), strict=True)
-    shapes = [((fan_in, fan_out), (1, fan_out)) for fan_in, fan_out in fans]
     return Network(
         train=keras.Model([x, *keep], train_output),
         infer=keras.Model(x, infer_output),
@@ -133,8 +130,19 @@ def build_mlp(
         mask_units=mask_units,
         dropout=dropout,
         has_logits=True,
-        initial_weights=_glorot_uniform(shapes),
+        initial_weights=dense_weights(n_features, widths, n_classes),
     )
+
+
+def dense_weights(
+    n_features: int, widths: Sequence[int], n_classes: int
+) -> Callable[[int], Weights]:
+    """A function that draws the initial weights of a member of :func:`build_mlp` from its seed.
+
+    With fans of each member: Keras' initializer would count the member axis into them.
+    """
+    fans = zip((n_features, *widths), (*widths, n_classes), strict=True)
+    return _glorot_uniform([((fan_in, fan_out), (1, fan_out)) for fan_in, fan_out in fans])
 
 
 DEFAULT_FILTERS = (32, 64)

@@ -17,8 +17,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from trained_models import STUDY
 
+from remix_study.data.arrays import from_arrays
 from remix_study.deploy.classifier import ReMixClassifier
+from remix_study.deploy.refit import train
+from remix_study.study.task_preparation import prepare_tasks
+from remix_study.studyfile.parsing import parse_study
 from remix_study.training.engine import Engine
 
 # All fits share four compiled programs, by classes and by whether rows have weights.
@@ -137,6 +142,36 @@ def test_room_for_more_rows_and_columns_changes_no_number(fitted):
     # Columns of zeros get no gradient.
     first = engine.network.initial_weights(members[0].seed)[0]
     np.testing.assert_array_equal(engine.member_weights(0)[0][3:], first[3:])
+
+
+@pytest.mark.parametrize(
+    ("columns", "tolerance"), [(32, 0), pytest.param(5, 1e-6, marks=pytest.mark.slow)]
+)
+def test_it_is_the_network_that_fit_trains(columns, tolerance):
+    # The rare class is the first one by name, and the last one of a study.
+    rows, y = rng.normal(size=(N, columns)) + CODES[:, None], np.array(["b", "a"])[CODES]
+    keys = "epochs = 6\nbatch_size = 16\nstart_from_step = 4"
+    text = STUDY.format(model="hidden = [16]", features="", training="")
+    lines = ("epochs = 3", "batch_size = 16", "start_from_epoch = 1")
+    study = parse_study(text.replace("\n".join(lines), keys))
+    (task,) = prepare_tasks(study, from_arrays(rows, y, name="data"))
+    refit = train(task, task.configuration({"strategy": "baseline"}))
+    model = small(
+        strategy="baseline", epochs=6, batch_size=16, start_from_step=4, random_state=study.seed,
+        learning_rate=0.001,
+    ).fit(rows, y)  # fmt: skip
+    kernel, bias, last_kernel, last_bias = refit.task.engines[-1].member_weights(0)
+    coefs, intercepts = model.coefs_[0], model.intercepts_[0]
+    for ours, theirs in (
+        (coefs[0][:columns], kernel),
+        (intercepts[0], bias[0]),
+        (coefs[1][:, ::-1], last_kernel),
+        (intercepts[1][::-1], last_bias[0]),
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance)
+    assert model.n_iter_ == refit.epochs
+    p = model.predict_proba(rows)[:, ::-1]
+    np.testing.assert_allclose(p, refit.probabilities, rtol=0, atol=1e-6)
 
 
 def test_tables_of_similar_size_compile_once(fitted):
