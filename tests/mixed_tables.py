@@ -9,6 +9,7 @@ import numpy as np
 from small_problems import SmallProblem
 
 from remix_study.batches.nominal import nominal_features
+from remix_study.training.problem_rows import put_rows
 
 COLUMNS = ((1, 2, 3), (5,), (6, 7))
 """Nominal columns: three categories, a truth value, two categories; 0, 4, 8 are numeric."""
@@ -71,7 +72,7 @@ class MixedProblem(SmallProblem):
     def engine(self, members, stack=None, **options):
         """An engine that knows what is nominal."""
         engine = super().engine(members, stack, **options)
-        engine.data = engine.program.data(self.X, self.y, self.nominal)
+        engine.data = put_rows(self.X, self.y, self.nominal)
         return engine
 
     def with_voted_categories(self, x, first, neighbours):

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -35,9 +34,8 @@ to the rarer class, and the mixing weight below which they do."""
 # NumPy's generator may return NaN.
 _ALPHA_RANGE = (1e-50, 1e15)
 
-# Weights of so many epochs come from one generator: making one takes longer than drawing them.
+# Making a generator takes longer than drawing the weights of an epoch.
 _EPOCHS_PER_GENERATOR = 16
-_CACHED_MEMBERS = 1024
 
 Partners = Callable[[Any, Any, Any, StackRows], Any]
 LabelWeights = Callable[[Any, Any, Any, Any, StackRows], Any]
@@ -99,30 +97,21 @@ MIXINGS: dict[str, Mixing | None] = {
 }
 
 
+def epochs_drawn_together(mixing: Mixing) -> int:
+    """How many epochs have their weights from one generator, one block of epochs."""
+    return 1 if mixing.per_row else _EPOCHS_PER_GENERATOR
+
+
 def mixing_weights(
-    mixing: Mixing, alpha: float, *, seed: int, epoch: int, steps: int, batch_size: int
+    mixing: Mixing, alpha: float, *, seed: int, block: int, steps: int, batch_size: int
 ) -> NDArray[np.float32]:
-    """Draw the weights of a member's rows in one epoch.
+    """Draw the weights of a member's rows in a block of epochs.
 
     Returns:
-        float32 (steps, 1), or (steps, B) where each row has its own.
+        float32 (epochs, steps, 1), or (1, steps, B) where each row has its own.
     """
-    alpha = float(np.clip(alpha, *_ALPHA_RANGE))
-    beta = 1.0 if mixing.has_one_sided_weights else alpha
-    if mixing.per_row:
-        drawn = _draw_betas(alpha, beta, seed, epoch, (steps, batch_size))
-    else:
-        block, place = divmod(epoch, _EPOCHS_PER_GENERATOR)
-        drawn = _batch_weights(alpha, beta, seed, block, steps)[place]
+    a = float(np.clip(alpha, *_ALPHA_RANGE))
+    b = 1.0 if mixing.has_one_sided_weights else a
+    shape = epochs_drawn_together(mixing), steps, batch_size if mixing.per_row else 1
+    drawn = np.random.default_rng([seed, block, MIX_STREAM]).beta(a, b, size=shape)
     return (1 - drawn if mixing.has_one_sided_weights else drawn).astype(np.float32)
-
-
-@lru_cache(_CACHED_MEMBERS)
-def _batch_weights(a: float, b: float, seed: int, block: int, steps: int) -> NDArray[np.float64]:
-    return _draw_betas(a, b, seed, block, (_EPOCHS_PER_GENERATOR, steps, 1))
-
-
-def _draw_betas(
-    a: float, b: float, seed: int, number: int, shape: tuple[int, ...]
-) -> NDArray[np.float64]:
-    return np.random.default_rng([seed, number, MIX_STREAM]).beta(a, b, size=shape)

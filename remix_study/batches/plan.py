@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remix_study.batches.class_groups import NEIGHBOURS
-from remix_study.batches.mixing import MIXINGS, Mixing, mixing_weights
+from remix_study.batches.mixing import MIXINGS, Mixing, epochs_drawn_together, mixing_weights
 from remix_study.batches.random_bits import NUMPY, PLAN_KEYS, derive_keys, member_keys
 from remix_study.batches.samplers import MEMBER_SAMPLERS, SMOTE_SAMPLERS, STACK_SAMPLERS
 from remix_study.batches.stack_draws import RareShare, StackRows, gather, rare_share, stack_rows
@@ -114,6 +114,8 @@ class StackPlanner:
         self.rows = stack_rows(training) if rows is None else rows
         self.steps = (self.rows.count[:, 0] // batch_size).astype(np.int32)
         self.keys = member_keys(seeds, PLAN_KEYS)
+        # Of some members in a block of epochs, the last that was drawn.
+        self._weights: dict[tuple[Mixing, tuple[int, ...]], tuple[int, NDArray[np.float32]]] = {}
         is_smote = any(strategy.sampler in SMOTE_SAMPLERS for strategy in strategies)
         self._has_neighbours = is_smote and training[0].nominal is not None
 
@@ -181,15 +183,26 @@ class StackPlanner:
         self, epoch: int, members: Sequence[int], mixing: Mixing
     ) -> NDArray[np.float32]:
         """Draw the weights of some members that share a mixing: (M, S, 1) or (M, S, B)."""
-        steps = self.rows.rows.shape[1] // self.batch_size
+        block, place = divmod(epoch, epochs_drawn_together(mixing))
+        key = mixing, tuple(members)
+        if key not in self._weights or self._weights[key][0] != block:
+            self._weights[key] = block, self._weights_of(block, members, mixing)
+        weights: NDArray[np.float32] = self._weights[key][1][place]
+        return weights
+
+    def _weights_of(
+        self, block: int, members: Sequence[int], mixing: Mixing
+    ) -> NDArray[np.float32]:
+        """The same in a block of epochs, (epochs, M, S, ...)."""
+        shape = len(members), self.rows.rows.shape[1] // self.batch_size
         width = self.batch_size if mixing.per_row else 1
-        weights = np.ones((len(members), steps, width), np.float32)
+        weights = np.ones((epochs_drawn_together(mixing), *shape, width), np.float32)
         for place, member in enumerate(members):
-            weights[place, : self.steps[member]] = mixing_weights(
+            weights[:, place, : self.steps[member]] = mixing_weights(
                 mixing,
                 self.strategies[member].alpha,
                 seed=self._seeds[member],
-                epoch=epoch,
+                block=block,
                 steps=int(self.steps[member]),
                 batch_size=self.batch_size,
             )

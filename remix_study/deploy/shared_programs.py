@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from remix_study.models.building import build_network
 from remix_study.models.networks import Weights, dense_weights
@@ -22,26 +20,16 @@ from remix_study.training.encoding import Encoder, encoded_width
 from remix_study.training.engine import Engine
 from remix_study.training.members import FoldMembers
 from remix_study.training.program import Program
-from remix_study.training.stacks import dropout_rate, stack_size
+from remix_study.training.stacks import dropout_rate, padded_rows, padded_size, stack_size
 
 # Programs that are kept; each holds what was compiled for every size of table.
 _MOST_PROGRAMS = 8
-_FEWEST_ROWS, _FEWEST_COLUMNS = 512, 32
-
-
-def padded_rows(rows: int) -> int:
-    """Room for rows: at least 512, then 1, 1.25, 1.5 or 1.75 times a power of two."""
-    return _rounded_up(rows, _FEWEST_ROWS)
+_FEWEST_COLUMNS = 32
 
 
 def padded_columns(columns: int) -> int:
     """Room for columns: at least 32, then as :func:`padded_rows`."""
-    return _rounded_up(columns, _FEWEST_COLUMNS)
-
-
-def _rounded_up(size: int, fewest: int) -> int:
-    quarter = 1 << max(0, (max(size, fewest) - 1).bit_length() - 3)
-    return max(fewest, -(-size // quarter) * quarter)
+    return padded_size(columns, _FEWEST_COLUMNS)
 
 
 def make_engine(folds: FoldMembers, model: Model, n_columns: int) -> Engine:
@@ -58,12 +46,7 @@ def make_engine(folds: FoldMembers, model: Model, n_columns: int) -> Engine:
     problem = folds.problem
     X, fill, centre, scale = folds.features()
     encoder = folds.encoder(model.features)
-    n_free = padded_rows(len(X)) - len(X)
-
-    def with_room(rows: NDArray[Any]) -> NDArray[Any]:
-        return np.concatenate([rows, np.zeros((n_free, *rows.shape[1:]), rows.dtype)])
-
-    weights, rate = problem.weights, dropout_rate(model)
+    rate = dropout_rate(model)
     program = _program(
         stack_size(len(folds.members) * model.ensemble),
         encoded_width(model.features, problem.X),
@@ -81,14 +64,14 @@ def make_engine(folds: FoldMembers, model: Model, n_columns: int) -> Engine:
     )
     return Engine(
         network,
-        with_room(X),
-        with_room(problem.y),
+        X,
+        problem.y,
         problem.K,
         fill,
         centre,
         scale,
         encoder=encoder,
-        row_weights=None if weights is None else with_room(weights),
+        row_weights=problem.weights,
         class_weights=problem.class_weights,
         shared=program,
         padded_size=padded_rows,

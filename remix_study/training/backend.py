@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
+import platformdirs
 from numpy.typing import NDArray
 
 from remix_study.data.aligned import aligned
@@ -21,6 +22,7 @@ from remix_study.errors import UsageError
 Function = Callable[..., Any]
 
 _STDERR = 2
+_MOST_CACHED_BYTES = 1 << 30
 
 
 class Backend(Protocol):
@@ -46,6 +48,12 @@ class Backend(Protocol):
 
     def on_device(self, array: NDArray[Any]) -> Any:
         """Return the array on the program's device; with JAX, 64-bit types become 32-bit ones."""
+
+    def argument(self, array: NDArray[Any]) -> Any:
+        """Return a small array as a compiled function takes it soonest, for one call."""
+
+    def begin_copy_to_host(self, array: Any) -> None:
+        """Copy an array to the host meanwhile, so that NumPy need not wait for it later."""
 
     def shared(self, array: NDArray[Any]) -> Any:
         """Return the array on that device; on a CPU its memory, which must not change."""
@@ -92,6 +100,11 @@ class _TensorFlow(Backend):
     def on_device(self, array: NDArray[Any]) -> Any:
         return self._tf.constant(array)
 
+    argument = on_device
+
+    def begin_copy_to_host(self, array: Any) -> None:
+        """Nothing: TensorFlow has no such call."""
+
     def shared(self, array: NDArray[Any]) -> Any:
         if self.has_accelerator():
             return self.on_device(array)
@@ -108,6 +121,8 @@ class _Jax(Backend):
         import jax
 
         self._jax = jax
+        if self.has_accelerator():
+            _keep_compiled_programs(jax)
 
     def gather(self, array: Any, indices: Any) -> Any:
         return array.at[indices].get(mode="promise_in_bounds")
@@ -129,13 +144,35 @@ class _Jax(Backend):
         return mapped
 
     def on_device(self, array: NDArray[Any]) -> Any:
+        if self.has_accelerator():
+            # Without a program that copies, which would be compiled for every shape.
+            return self._jax.device_put(np.array(array))
         return self._jax.numpy.array(array)
+
+    def argument(self, array: NDArray[Any]) -> Any:
+        return array
+
+    def begin_copy_to_host(self, array: Any) -> None:
+        array.copy_to_host_async()
 
     def shared(self, array: NDArray[Any]) -> Any:
         return self._jax.device_put(aligned(array))
 
     def has_accelerator(self) -> bool:
         return bool(self._jax.default_backend() != "cpu")
+
+
+def _keep_compiled_programs(jax: Any) -> None:
+    """Keep what is compiled for an accelerator on the disk, unless the user says where or not.
+
+    It takes seconds a program, and problems of the same shape, later trials and later processes
+    have the same programs.
+    """
+    if jax.config.jax_compilation_cache_dir is None:
+        folder = platformdirs.user_cache_path("remix_study", appauthor=False) / "jax"
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_compilation_cache_max_size", _MOST_CACHED_BYTES)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
 class _Writable:

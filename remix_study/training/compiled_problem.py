@@ -16,13 +16,15 @@ from remix_study.models.networks import Network
 from remix_study.training.adam import AdamState
 from remix_study.training.encoding import Encoder
 from remix_study.training.pace import Pace
-from remix_study.training.problem_rows import Data
+from remix_study.training.problem_rows import Data, put_rows
 from remix_study.training.program import Program
-from remix_study.training.stacks import has_accelerator
+from remix_study.training.stacks import has_accelerator, padded_rows
 from remix_study.training.step import Weights
 
 # Arrays of up to eight stacks are kept between trials.
 _MOST_KEPT = 32
+# Rows of a larger table are not copied to pad them.
+_MOST_PADDED_BYTES = 1 << 28
 
 T = TypeVar("T")
 
@@ -53,6 +55,8 @@ class CompiledProblem:
             where None, on an accelerator.
         encoder: Of numeric features, with bins of each member; None where they are standardised.
         shared: A program of the same network that other rows have compiled; None makes one.
+        padded_size: Rows that arrays need room for -> room that they get; changes no numbers.
+            Where None, as :func:`padded_rows` on an accelerator, else none.
         program: The compiled functions.
         data: X and y on the device.
         pace: How many steps one call of the program takes.
@@ -73,6 +77,7 @@ class CompiledProblem:
     draws_on_device: bool | None = None
     encoder: Encoder | None = None
     shared: InitVar[Program | None] = None
+    padded_size: Callable[[int], int] | None = None
     program: Program = field(init=False)
     data: Data = field(init=False)
     pace: Pace = field(init=False, default_factory=Pace)
@@ -89,7 +94,11 @@ class CompiledProblem:
             augmentation=self.augmentation,
             encoder=self.encoder,
         )
-        self.data = self.program.data(X, self.y, self.nominal, self.row_weights)
+        if self.padded_size is None:
+            # There compiling takes longer than training on the padding.
+            self.padded_size = padded_rows if has_accelerator() else int
+        room = self.padded_size(len(X)) if X.nbytes <= _MOST_PADDED_BYTES else len(X)
+        self.data = put_rows(X, self.y, self.nominal, self.row_weights, room=room)
 
     def first_values(self, seeds: Sequence[int]) -> FirstValues:
         """Return the first values of a stack on the device, kept for later trials.

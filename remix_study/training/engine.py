@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -36,11 +36,9 @@ class Engine(CompiledProblem):
 
     Attributes:
         cores: Cores that stacks may use on a CPU; 0 for all that the process may use.
-        padded_size: Rows that arrays need room for -> room that they get; changes no numbers.
     """
 
     cores: int = 0
-    padded_size: Callable[[int], int] = int
     _last_weights: list[Weights] = field(init=False, default_factory=list)
 
     def fit(
@@ -80,6 +78,7 @@ class Engine(CompiledProblem):
         self._check(strategies)
         stack = self.network.stack
         longest_block = _BLOCK if len(self.data.X.shape) == 2 else _IMAGE_BLOCK
+        assert self.padded_size is not None
         block = min(longest_block, self.padded_size(max(len(m.validation) for m in members)))
         longest = self.padded_size(max(len(m.training.rows) for m in members))
         rate = self.network.dropout if dropout is None else dropout

@@ -91,7 +91,7 @@ def device_plans(
         row_weights: float32 (n,) their weights, on the device; None for none.
         jit: Whether the program is compiled by XLA.
     """
-    put = backend().on_device
+    put, take = backend().on_device, backend().argument
     kinds = [(s.sampler, s.ratio is not None) for s in planner.strategies]
     samplers = tuple(dict.fromkeys(kinds))
     mixings = tuple(dict.fromkeys(strategy.mixing for strategy in planner.strategies))
@@ -102,9 +102,11 @@ def device_plans(
     keys, steps = put(planner.keys), put(planner.steps)
     epoch = 0
     while True:
-        weights = tuple(put(weight) for weight in _mixing_weights(planner, mixings, epoch))
-        number = put(np.array([epoch], np.uint32))
+        weights = tuple(map(take, _mixing_weights(planner, mixings, epoch)))
+        number = take(np.array([epoch], np.uint32))
         plan, counts = draw(keys, number, rows, sampler, mixing, weights, steps, y, row_weights)
+        for array in counts:
+            backend().begin_copy_to_host(array)
         yield EpochPlan(epoch, plan, counts)
         epoch += 1
 

@@ -9,9 +9,11 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from remix_study.batches.losses import RowWeights
 from remix_study.batches.nominal import UNKNOWN, NominalFeatures
 from remix_study.batches.plan import StackPlan
 from remix_study.batches.plan_summary import weighted_shares
+from remix_study.training.backend import backend
 
 _LARGEST = np.int32(np.iinfo(np.int32).max)
 
@@ -44,6 +46,34 @@ class Data(NamedTuple):
     y: Any
     categories: Categories | None = None
     weights: Any = None
+
+
+def put_rows(
+    X: NDArray[Any],
+    y: NDArray[np.int32],
+    nominal: NominalFeatures | None = None,
+    row_weights: RowWeights = None,
+    *,
+    room: int = 0,
+) -> Data:
+    """Put the rows of a problem on the device, padded with zeros up to ``room`` of them.
+
+    On a CPU without a copy where there need be none: the arrays must not change later.
+    """
+    n_free = max(0, room - len(X))
+
+    def padded(rows: NDArray[Any], dtype: str) -> NDArray[Any]:
+        free = np.zeros((n_free, *rows.shape[1:]), rows.dtype)
+        return np.asarray(np.concatenate([rows, free]) if n_free else rows, dtype)
+
+    put, share = backend().on_device, backend().shared
+    categories = weights = None
+    if nominal is not None:
+        categories = Categories(*map(put, find_categories(X, nominal)))
+    if row_weights is not None:
+        weights = put(padded(row_weights, "float32"))
+    pixels = "uint8" if X.dtype == np.uint8 else "float32"
+    return Data(share(padded(X, pixels)), share(padded(y, "int32")), categories, weights)
 
 
 def plain_labels(gather: Callable[[Any, Any], Any], data: Data, rows: Any, n_classes: int) -> Any:

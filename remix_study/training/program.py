@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from remix_study.batches.losses import RowWeights
-from remix_study.batches.nominal import NominalFeatures
 from remix_study.batches.plan import StackPlan
 from remix_study.batches.random_bits import EpochKeys
 from remix_study.models.augmentation import Augmentation
@@ -21,10 +20,8 @@ from remix_study.training.adam import AdamState
 from remix_study.training.backend import Function, backend
 from remix_study.training.encoding import Encoder
 from remix_study.training.mapped_step import MappedStep
-from remix_study.training.problem_rows import Data, Inputs, find_categories
+from remix_study.training.problem_rows import Data, Inputs
 from remix_study.training.step import Step, Weights
-
-T = TypeVar("T", bound=tuple[Any, ...])
 
 
 class Program:
@@ -94,22 +91,13 @@ class Program:
         """Return an array on the device."""
         return self._backend.on_device(np.asarray(array, dtype))
 
+    def argument(self, array: Any, dtype: str) -> Any:
+        """Return a small array for one call of a compiled function."""
+        return self._backend.argument(np.asarray(array, dtype))
+
     def share(self, array: Any, dtype: str) -> Any:
         """The same without a copy where there need be none: the array must not change later."""
         return self._backend.shared(np.asarray(array, dtype))
-
-    def data(
-        self,
-        X: NDArray[Any],
-        y: NDArray[np.int32],
-        nominal: NominalFeatures | None = None,
-        row_weights: RowWeights = None,
-    ) -> Data:
-        """Put the rows of a problem on the device; pixels stay uint8."""
-        dtype = "uint8" if X.dtype == np.uint8 else "float32"
-        categories = None if nominal is None else self.put_all(find_categories(X, nominal))
-        weights = None if row_weights is None else self.put(row_weights, "float32")
-        return Data(self.share(X, dtype), self.share(y, "int32"), categories, weights)
 
     def inputs(self, *arrays: NDArray[Any]) -> Inputs:
         """Put what differs between members on the device, in the order of :class:`Inputs`."""
@@ -124,7 +112,7 @@ class Program:
         ]
         trainable = tuple(values[i] for i in self._trainable)
         moments = tuple(self.put(np.zeros(v.shape), "float32") for v in trainable)
-        steps = self.per_member(np.zeros(self.network.stack))
+        steps = self._backend.on_device(self.per_member(np.zeros(self.network.stack)))
         weights = Weights(trainable, tuple(values[i] for i in self._state))
         return weights, AdamState(moments, moments, steps)
 
@@ -134,7 +122,7 @@ class Program:
             values = values[:, None, None]
         elif not self.network.is_mapped:
             values = values[0]
-        return self.put(values, "float32")
+        return self.argument(values, "float32")
 
     def train(
         self,
@@ -168,14 +156,10 @@ class Program:
             rates,
             dropout,
             losses,
-            self.put(start, "int32"),
-            self.put(stop, "int32"),
+            self.argument(start, "int32"),
+            self.argument(stop, "int32"),
         )
         return weights, adam, losses
-
-    def put_all(self, arrays: T) -> T:
-        """Return a named tuple of arrays with each on the device."""
-        return type(arrays)(*map(self._backend.on_device, arrays))
 
     def forward(
         self, weights: Weights, data: Data, inputs: Inputs, rows: Any, share: Any
@@ -186,7 +170,7 @@ class Program:
 
     def choose(self, improved: NDArray[np.bool_], new: Weights, old: Weights) -> Weights:
         """Return the new values of the members that improved; see :meth:`Step.choose`."""
-        chosen: Weights = self._choose(self.put(improved, "bool"), new, old)
+        chosen: Weights = self._choose(self.argument(improved, "bool"), new, old)
         return chosen
 
     def member_weights(self, weights: Weights, member: int) -> MemberWeights:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from remix_study.batches.losses import loss_vectors
 from remix_study.batches.plan import StackPlanner
 from remix_study.batches.plan_summary import StackSummary
-from remix_study.batches.random_bits import step_keys_of_epoch
+from remix_study.batches.random_bits import EpochKeys, step_keys_of_epoch
 from remix_study.batches.samplers import SMOTE_SAMPLERS
 from remix_study.batches.stack_draws import stack_rows
 from remix_study.batches.strategies import Strategy
@@ -166,9 +166,10 @@ class StackTrainer:
         with closing(self._plans(schedule.running)) as plans:
             for planned in plans:
                 ran = schedule.running.copy()
-                running = program.put(ran, "float32")
-                keys = program.put_all(step_keys_of_epoch(seeds, planned.epoch))
-                losses = program.put(np.zeros(len(members)), "float32")
+                running = program.argument(ran, "float32")
+                keys = step_keys_of_epoch(seeds, planned.epoch)
+                keys = EpochKeys(*(program.argument(part, "uint32") for part in keys))
+                losses = program.argument(np.zeros(len(members)), "float32")
                 for start, stop in self._problem.pace.calls(int(steps.max())):
                     weights, adam, losses = program.train(
                         weights,

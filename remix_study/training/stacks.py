@@ -73,6 +73,20 @@ def stack_size(members: int) -> int:
     return -(-members // stacks)
 
 
+def padded_rows(rows: int) -> int:
+    """Room for rows: at least 512, then 1, 1.25, 1.5 or 1.75 times a power of two.
+
+    Tables of similar size then have arrays of the same shape, and share what is compiled.
+    """
+    return padded_size(rows, 512)
+
+
+def padded_size(size: int, smallest: int) -> int:
+    """Round up to a size that few others need: at least the smallest, see :func:`padded_rows`."""
+    quarter = 1 << max(0, (max(size, smallest) - 1).bit_length() - 3)
+    return max(smallest, -(-size // quarter) * quarter)
+
+
 def check_precision(training: Training) -> None:
     """Refuse mixed precision on a CPU, where it would only cost digits.
 
