@@ -42,7 +42,7 @@ def main() -> None:
     np.savez(file, **table_outcomes.outcome_arrays(strategy_names(), models))
     test_epoch_plans.test_bits_are_the_same_in_a_program(True)
     test_epoch_plans.test_compiled_draws_are_the_same_to_the_bit()
-    test_epoch_plans.test_training_is_the_same_wherever_plans_are_drawn(("baseline", "remix"))
+    test_epoch_plans.test_training_is_the_same_wherever_plans_are_drawn(("smote", "remix"))
     test_mapped.check_parity("test_mapped:normalised", ["remix"], 2, atol=1e-4)
     test_mapped.check_categories()
     test_mapped.check_where_members_are_mapped()

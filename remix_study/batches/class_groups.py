@@ -23,6 +23,7 @@ def nearest_neighbours(
     count: NDArray[np.intp],
     k: int = NEIGHBOURS,
     nominal: NominalFeatures | None = None,
+    grid: int = 0,
 ) -> NDArray[np.intp]:
     """Find each row's nearest other rows of its own group, by Euclidean distance.
 
@@ -36,6 +37,8 @@ def nearest_neighbours(
         count: (G,) rows of each group, at least 2.
         k: Neighbours of each row.
         nominal: Nominal features, which count as in :meth:`NominalFeatures.points`.
+        grid: Steps of a grid for each unit of a feature, to which features are rounded, so that
+            distances are exact; 0 for none.
 
     Returns:
         (G, m, k') positions within the group, nearest first, where m is the size of the largest
@@ -54,6 +57,8 @@ def nearest_neighbours(
         # float64 keeps the squares of any two different float32 rows of like size apart.
         present = rows[start[part, None] + np.where(is_row, place, 0)]
         points = features[present].astype(np.float64).reshape(*is_row.shape, width)
+        if grid:
+            points = np.rint(points * grid)
         if nominal:
             points = nominal.points(points, present, is_row)
         square = np.einsum("gmd,gmd->gm", points, points)

@@ -17,18 +17,13 @@ from typing import Any
 import numpy as np
 
 from remix_study.batches.authors_code import balanced_repo, smote_repo
-from remix_study.batches.class_groups import (
-    NEIGHBOURS,
-    draw_smote_rows,
-    group_by_class,
-    slot_groups,
-)
+from remix_study.batches.class_groups import NEIGHBOURS
 from remix_study.batches.random_bits import NUMPY
+from remix_study.batches.smote_draws import draw_on_host, smote_slots
 from remix_study.batches.stack_draws import (
     StackRows,
     balanced,
     balanced_dataset,
-    class_quotas,
     natural,
 )
 from remix_study.batches.training_rows import (
@@ -41,25 +36,23 @@ from remix_study.batches.training_rows import (
 )
 
 
-def smote(streams: MemberStreams, training: TrainingRows, batch_size: int) -> DrawnRows:
+def smote(
+    streams: MemberStreams,
+    training: TrainingRows,
+    batch_size: int,  # noqa: ARG001
+) -> DrawnRows:
     """Bring each class present in the natural batch to its quota B/C, small ones by SMOTE.
 
     A smaller class is kept whole and filled up by SMOTE (Chawla et al. 2002): a row drawn
     uniformly, one of its k = min(5, n - 1) nearest rows of the class in the batch, and a gap
     from U(0, 1); by repetition where the batch holds one row of it. A larger class is cut down
-    without replacement. With nominal features it is SMOTE-NC; distances: `NominalFeatures.points`.
+    without replacement. Distances are those of features on the grid of :func:`grid_of`; with
+    nominal features it is SMOTE-NC, with the distances of `NominalFeatures.points`.
     """
-    rng = streams.generator()
     batches = streams.batches
-    groups = group_by_class(batches, training.y, training.n_classes)
-    present = groups.count[None] > 0
-    quota = class_quotas(NUMPY, streams.keys, present, batch_size, streams.target)[0]
-    slots = slot_groups(quota)
-    # A group's rows stand in the random order of the epoch, so its first rows are a fair cut.
-    offset = np.arange(len(slots)) - (np.cumsum(quota) - quota.ravel())[slots]
-    drawn = draw_smote_rows(rng, training, groups, slots, offset)
-    order = rng.permuted(np.arange(batches.size).reshape(batches.shape), axis=1)
-    return drawn.at(order)
+    codes = training.y[batches][None]
+    slots = smote_slots(NUMPY, streams.keys, codes, training.n_classes, streams.target)
+    return draw_on_host(slots, batches, training)
 
 
 def undersample(streams: MemberStreams, training: TrainingRows, batch_size: int) -> DrawnRows:
@@ -156,8 +149,9 @@ STACK_SAMPLERS: dict[str, StackSampler] = {
 }
 """Samplers that draw for a whole stack at once, on the host or in a compiled program."""
 
+SMOTE = "smote"
 MEMBER_SAMPLERS: dict[str, Sampler] = {
-    "smote": smote,
+    SMOTE: smote,
     "undersample": undersample,
     "smote-dataset": smote_dataset,
     "balanced-repo": balanced_repo,
@@ -166,6 +160,9 @@ MEMBER_SAMPLERS: dict[str, Sampler] = {
 """Samplers that draw for one member at a time, on the host."""
 
 SAMPLERS: dict[str, StackSampler | Sampler] = {**STACK_SAMPLERS, **MEMBER_SAMPLERS}
+
+DEVICE_SAMPLERS = (*STACK_SAMPLERS, SMOTE)
+"""Samplers that can draw in a compiled program; see :func:`fits_device`."""
 
 RATIO_SAMPLERS = ("balanced", "balanced-dataset", "smote")
 """Samplers that may give the rare classes another share of a batch than an equal one."""

@@ -131,10 +131,7 @@ def balanced(xp: Any, keys: Any, stack: StackRows, batch_size: int) -> Any:
     batches = natural(xp, keys, stack, batch_size)
     codes = gather(xp, stack.y, batches)
     place = xp.argsort(xp.cast(codes, "uint32"))
-    n_classes = stack.class_count.shape[2]
-    count = xp.stack(
-        [xp.sum(xp.cast(codes == code, "int32"), axis=2) for code in range(n_classes)], axis=2
-    )
+    count = count_classes(xp, codes, stack.class_count.shape[2])
     code = _balanced_classes(xp, keys, count > 0, batch_size, stack.target)
     drawn = _draw_from_classes(xp, keys, code, count)
     return xp.take_along_axis(batches, xp.take_along_axis(place, drawn, axis=2), axis=2)
@@ -228,11 +225,33 @@ def _balanced_classes(
     xp: Any, keys: Any, present: Any, batch_size: int, target: RareShare | None
 ) -> Any:
     """The class of each row of balanced batches, in random order: (M, S, B)."""
-    end = xp.cumsum(class_quotas(xp, keys, present, batch_size, target), axis=2)
-    shape = (present.shape[1], batch_size)
+    quota = class_quotas(xp, keys, present, batch_size, target)
+    return classes_of_slots(xp, keys, quota, batch_size)[0]
+
+
+def classes_of_slots(xp: Any, keys: Any, quota: Any, batch_size: int) -> tuple[Any, Any]:
+    """Fill the slots of batches class after class, in a random order.
+
+    Args:
+        xp: ``NUMPY`` or ``keras.ops``.
+        keys: uint32 (M, 2), of the members in this epoch.
+        quota: (M, S, K) slots of each class.
+        batch_size: B.
+
+    Returns:
+        The class of each slot, and its number in the order of classes, both (M, S, B).
+    """
     # In the order of classes, halves of a batch would differ where a framework splits it.
+    shape = (quota.shape[1], batch_size)
     slot = xp.argsort(random_bits(xp, _keys_for(xp, keys, _SLOTS), shape))
-    return _first_above(xp, end, slot)
+    return _first_above(xp, xp.cumsum(quota, axis=2), slot), slot
+
+
+def count_classes(xp: Any, codes: Any, n_classes: int) -> Any:
+    """Count the rows of each class in each batch: (M, S, K) from class codes (M, S, B)."""
+    return xp.stack(
+        [xp.sum(xp.cast(codes == code, "int32"), axis=2) for code in range(n_classes)], axis=2
+    )
 
 
 def _first_above(xp: Any, ascending: Any, numbers: Any) -> Any:

@@ -6,7 +6,7 @@ import json
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,12 +112,16 @@ class ConfigurationQueue:
             if key not in closed and repeats.get(key) == repeats.get(first)
         ]
         limit = min(limit, -(-(len(candidates) + 1) // n_workers))
-        program = program_key(task.configuration(json.loads(first)))
+
+        def program_of(key: str) -> Hashable:
+            return program_key(task.configuration(json.loads(key)), task.samplers_on_device)
+
+        program = program_of(first)
         companions: list[str] = []
         for key in candidates:
             if len(companions) + 1 == limit:
                 break
-            if program_key(task.configuration(json.loads(key))) == program and self._acquire(key):
+            if program_of(key) == program and self._acquire(key):
                 companions.append(key)
         return companions
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import json
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Container, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
-from remix_study.batches.samplers import SMOTE_SAMPLERS, STACK_SAMPLERS
+from remix_study.batches.samplers import DEVICE_SAMPLERS, SMOTE_SAMPLERS
 from remix_study.batches.strategies import (
     DEFAULT_STRATEGIES,
     PUBLISHED_ALPHA,
@@ -220,7 +220,14 @@ def augmenting(space: SearchSpace) -> list[str]:
     return [name for name in space.strategy if name in STRATEGIES and STRATEGIES[name].augment]
 
 
-def program_stack(study: Study, training: Training, members: int, *, is_shared: bool) -> int:
+def program_stack(
+    study: Study,
+    training: Training,
+    members: int,
+    *,
+    is_shared: bool,
+    on_device: Container[str] = DEVICE_SAMPLERS,
+) -> int:
     """How many networks train in one program.
 
     A trial of twenty small networks leaves an accelerator idle most of the time: of a grid, as
@@ -232,23 +239,31 @@ def program_stack(study: Study, training: Training, members: int, *, is_shared: 
         training: With the key ``stack``.
         members: Networks that one trial trains at a time.
         is_shared: Whether several trials may share a program.
+        on_device: Samplers that can draw in a compiled program.
     """
     if training.stack == "auto" and stacks.has_accelerator() and is_shared:
         groups: Counter[Hashable] = Counter()
         for parameters in grid_configurations(study.search.space):
             configuration = configuration_of(parameters, training, study.model)
-            groups[program_key(configuration)] += configuration.networks
+            groups[program_key(configuration, on_device)] += configuration.networks
         return members * max(1, min(max(groups.values()), MAX_AUTO_STACK // members))
     return stacks.stack_size(members) if training.stack in (0, "auto") else int(training.stack)
 
 
-def program_key(configuration: Configuration) -> tuple[Hashable, ...]:
-    """Equal for configurations that may train side by side in one compiled program."""
+def program_key(
+    configuration: Configuration, on_device: Container[str] = DEVICE_SAMPLERS
+) -> tuple[Hashable, ...]:
+    """Equal for configurations that may train side by side in one compiled program.
+
+    Args:
+        configuration: What to train.
+        on_device: Samplers that can draw in a compiled program.
+    """
     if configuration.estimator:
         return ESTIMATOR, configuration.estimator.name
     model = msgspec.to_builtins(configuration.model)
     # Rows that are drawn on the host would make those of all other trials be drawn there, too.
-    drawn_together = configuration.strategy.sampler in STACK_SAMPLERS
+    drawn_together = configuration.strategy.sampler in on_device
     key = *stacks.program_key(configuration.strategy), drawn_together
     return json.dumps(model, sort_keys=True, default=str), configuration.training, key
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from remix_study.batches.samplers import DEVICE_SAMPLERS, STACK_SAMPLERS
 from remix_study.data.folds import Fold
 from remix_study.data.problems import Problem
 from remix_study.errors import UsageError
@@ -120,7 +121,18 @@ class Task:
     def stack(self) -> int:
         """Networks in one program."""
         members, is_shared = max(map(len, self.blocks)), self.shares_programs
-        return program_stack(self.study, self.spec.training, members, is_shared=is_shared)
+        return program_stack(
+            self.study,
+            self.spec.training,
+            members,
+            is_shared=is_shared,
+            on_device=self.samplers_on_device,
+        )
+
+    @property
+    def samplers_on_device(self) -> Collection[str]:
+        """Samplers that can draw in a compiled program: with nominal features SMOTE cannot."""
+        return STACK_SAMPLERS if self.problem.dataset.nominal else DEVICE_SAMPLERS
 
     @property
     def trials_per_program(self) -> int:
@@ -170,10 +182,14 @@ class Task:
         return self._fit([configuration], on_epoch, positions)
 
     def fit_together(
-        self, configurations: Sequence[Configuration], on_epoch: OnEpoch | None, at: Sequence[int]
+        self,
+        configurations: Sequence[Configuration],
+        on_epoch: OnEpoch | None = None,
+        positions: Sequence[int] | None = None,
     ) -> list[list[Outcome]]:
-        """Train folds at some positions with several configurations of one program."""
-        outcomes, n = self._fit(configurations, on_epoch, at), len(at)
+        """Train folds as :meth:`fit` does with several configurations of one program."""
+        outcomes = self._fit(configurations, on_epoch, positions)
+        n = len(self.folds if positions is None else positions)
         return [outcomes[start : start + n] for start in range(0, len(outcomes), n)]
 
     def _fit(

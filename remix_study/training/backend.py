@@ -22,7 +22,6 @@ from remix_study.errors import UsageError
 Function = Callable[..., Any]
 
 _STDERR = 2
-_MOST_CACHED_BYTES = 1 << 30
 
 
 class Backend(Protocol):
@@ -171,7 +170,6 @@ def _keep_compiled_programs(jax: Any) -> None:
     if jax.config.jax_compilation_cache_dir is None:
         folder = platformdirs.user_cache_path("remix_study", appauthor=False) / "jax"
         jax.config.update("jax_compilation_cache_dir", str(folder))
-        jax.config.update("jax_compilation_cache_max_size", _MOST_CACHED_BYTES)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 

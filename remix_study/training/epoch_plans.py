@@ -20,8 +20,15 @@ from remix_study.batches.mixing import MIXINGS
 from remix_study.batches.plan import StackPlan, StackPlanner, mix
 from remix_study.batches.plan_summary import EpochCounts, count_epoch
 from remix_study.batches.random_bits import NUMPY, derive_keys
-from remix_study.batches.samplers import STACK_SAMPLERS
-from remix_study.batches.stack_draws import RareShare, StackRows, gather, rare_share
+from remix_study.batches.samplers import DEVICE_SAMPLERS, SMOTE, STACK_SAMPLERS
+from remix_study.batches.smote_draws import (
+    Points,
+    draw_on_device,
+    fits_device,
+    points_of,
+    smote_slots,
+)
+from remix_study.batches.stack_draws import RareShare, StackRows, gather, natural, rare_share
 from remix_study.training.backend import Function, backend
 
 T = TypeVar("T")
@@ -43,7 +50,14 @@ class EpochPlan(NamedTuple):
 
 def can_draw_on_device(planner: StackPlanner) -> bool:
     """Whether the samplers of all members can draw in a compiled program."""
-    return all(strategy.sampler in STACK_SAMPLERS for strategy in planner.strategies)
+    if not all(strategy.sampler in DEVICE_SAMPLERS for strategy in planner.strategies):
+        return False
+    steps = int(planner.rows.rows.shape[1]) // planner.batch_size
+    return not _has_smote(planner) or fits_device(planner.training, steps, planner.batch_size)
+
+
+def _has_smote(planner: StackPlanner) -> bool:
+    return any(strategy.sampler == SMOTE for strategy in planner.strategies)
 
 
 def host_plans(
@@ -99,12 +113,17 @@ def device_plans(
     sampler = put(np.array([samplers.index(kind) for kind in kinds], np.int32))
     mixing = put(np.array([mixings.index(s.mixing) for s in planner.strategies], np.int32))
     rows = StackRows(*map(put, planner.rows[:5]))._replace(target=_targets(planner))
+    points = None
+    if _has_smote(planner):
+        points = Points(*map(put, points_of(planner.training, planner.rows.rows.shape[1])))
     keys, steps = put(planner.keys), put(planner.steps)
     epoch = 0
     while True:
         weights = tuple(map(take, _mixing_weights(planner, mixings, epoch)))
         number = take(np.array([epoch], np.uint32))
-        plan, counts = draw(keys, number, rows, sampler, mixing, weights, steps, y, row_weights)
+        plan, counts = draw(
+            keys, number, rows, points, sampler, mixing, weights, steps, y, row_weights
+        )
         for array in counts:
             backend().begin_copy_to_host(array)
         yield EpochPlan(epoch, plan, counts)
@@ -170,6 +189,7 @@ def _draw(
     keys: Any,
     epoch: Any,
     rows: StackRows,
+    points: Points | None,
     sampler: Any,
     mixing: Any,
     weights: tuple[Any, ...],
@@ -185,15 +205,20 @@ def _draw(
     def choose(number: int, choice: Any, new: Any, old: Any) -> Any:
         return ops.where((choice == number)[:, None, None], new, old)
 
-    def sample(name: str, has_ratio: bool) -> Any:
+    def sample(name: str, has_ratio: bool) -> tuple[Any, Any, Any]:
         of_kind = rows if has_ratio else rows._replace(target=None)
-        return STACK_SAMPLERS[name](ops, keys, of_kind, batch_size)
+        if points is not None and name == SMOTE:
+            return _smote(keys, of_kind, points, batch_size)
+        first = STACK_SAMPLERS[name](ops, keys, of_kind, batch_size)
+        return first, first, ops.ones(first.shape, "float32")
 
-    first = sample(*samplers[0])
+    drawn = sample(*samplers[0])
     for number, kind in enumerate(samplers[1:], start=1):
-        first = choose(number, sampler, sample(*kind), first)
-    ones = ops.ones(first.shape, "float32")
-    plan, remaining = StackPlan(first, first, ones, ones), list(weights)
+        pairs = zip(sample(*kind), drawn, strict=True)
+        drawn = tuple(choose(number, sampler, new, old) for new, old in pairs)
+    first, second, weight = drawn
+    plan = StackPlan(first, second, weight, ops.ones(first.shape, "float32"))
+    remaining = list(weights)
     for number, name in enumerate(mixings):
         mixing_kind = MIXINGS[name]
         if mixing_kind is not None:
@@ -205,3 +230,12 @@ def _draw(
         second=ops.cast(gather(ops, rows.rows, plan.second), "int32"),
     )
     return plan, count_epoch(ops, plan, y, steps, n_classes, row_weights)
+
+
+def _smote(keys: Any, rows: StackRows, points: Points, batch_size: int) -> tuple[Any, Any, Any]:
+    from keras import ops
+
+    batches = ops.cast(natural(ops, keys, rows, batch_size), "int32")
+    codes = gather(ops, rows.y, batches)
+    slots = smote_slots(ops, keys, codes, rows.class_count.shape[2], rows.target)
+    return draw_on_device(ops, slots, batches, codes, points)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from imbalanced_rows import COMBINATIONS, combination_name
 
-from remix_study.batches import class_groups
+from remix_study.batches import smote_draws
 from remix_study.batches.class_groups import nearest_neighbours
 from remix_study.batches.plan import BatchPlan, StackPlanner, plan_epoch
 from remix_study.batches.plan_summary import StackSummary, count_epoch, summarise_plan
@@ -281,7 +281,7 @@ def test_smote_finds_the_neighbours_of_all_batches_at_once(monkeypatch):
         calls.append(len(arguments[3]))
         return nearest_neighbours(*arguments, **options)
 
-    monkeypatch.setattr(class_groups, "nearest_neighbours", counted)
+    monkeypatch.setattr(smote_draws, "nearest_neighbours", counted)
     plan(make_strategy("smote"))
     assert len(calls) == 1
     assert calls[0] > STEPS

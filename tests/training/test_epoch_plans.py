@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 import pytest
-from imbalanced_rows import COMBINATIONS
+from imbalanced_rows import COMBINATIONS, training_rows
 from outcome_checks import assert_same_bits
 from small_problems import SmallProblem, short_training
 
 from remix_study.batches.mixing import MIXINGS
+from remix_study.batches.nominal import nominal_features
 from remix_study.batches.plan import StackPlanner
 from remix_study.batches.random_bits import NUMPY, derive_keys, member_keys, random_bits
-from remix_study.batches.samplers import STACK_SAMPLERS
+from remix_study.batches.samplers import DEVICE_SAMPLERS
+from remix_study.batches.smote_draws import fits_device, grid_of, points_of
 from remix_study.batches.stack_draws import stack_rows
 from remix_study.batches.strategies import compose, make_strategy
 from remix_study.batches.training_rows import TrainingRows
+from remix_study.data.preprocessing import CLIP
 from remix_study.training.backend import backend
 from remix_study.training.epoch_plans import can_draw_on_device, device_plans, host_plans
 
 K, BATCH, SIZES = 4, 16, (100, 133, 64, 133)
-DRAWN_ON_DEVICE = [s for s in COMBINATIONS if s.sampler in STACK_SAMPLERS]
+DRAWN_ON_DEVICE = [s for s in COMBINATIONS if s.sampler in DEVICE_SAMPLERS]
+# Few distinct values, so that rows are equally near.
+FEATURES = np.random.default_rng(4).integers(-2, 3, size=(200, 3)).astype(np.float32) / 2
 
 
 def make_planner(strategies):
@@ -32,7 +38,10 @@ def make_planner(strategies):
     for number, size in enumerate(SIZES):
         rows = np.sort(rng.permutation(200 if number != 2 else np.flatnonzero(y < 3))[:size])
         rows = rows.astype(np.int32)
-        training.append(TrainingRows(rows, y[rows], K, lambda: None, rare=(2, 3)))
+        features = FEATURES[rows]
+        training.append(
+            TrainingRows(rows, y[rows], K, lambda features=features: features, rare=(2, 3))
+        )
     seeds = [2**62 + 1, 4, 5, 6]
     rows = stack_rows(training, 140)
     return StackPlanner(strategies, training, seeds, batch_size=BATCH, rows=rows), y
@@ -61,9 +70,11 @@ def assert_same_plans(strategies, *, jit, epochs=2, weights=None):
 
 
 def test_a_stack_of_all_samplers_and_mixings_is_the_same_to_the_bit():
-    stacks = [DRAWN_ON_DEVICE[start :: len(STACK_SAMPLERS)][:4] for start in (0, 1)]
+    mixed = [s for s in DRAWN_ON_DEVICE if s.sampler != "smote"]
+    stacks = [mixed[start::3][:4] for start in (0, 1)]
+    stacks.append([make_strategy("smote"), *stacks[0][:3]])
     members = [member for stack in stacks for member in stack]
-    assert {member.sampler for member in members} == set(STACK_SAMPLERS)
+    assert {member.sampler for member in members} == set(DEVICE_SAMPLERS)
     assert {member.mixing for member in members} == set(MIXINGS)
     for stack in stacks:
         assert_same_plans(stack, jit=False)
@@ -75,7 +86,7 @@ def test_a_stack_of_all_samplers_and_mixings_is_the_same_to_the_bit():
 
 
 def test_compiled_draws_are_the_same_to_the_bit():
-    names = ("baseline", "remix", "balanced-mixup", "balance")
+    names = ("baseline", "remix", "balanced-mixup", "smote")
     assert_same_plans([make_strategy(name) for name in names], jit=True)
 
 
@@ -94,11 +105,31 @@ def test_bits_are_the_same_in_a_program(jit):
     np.testing.assert_array_equal(np.asarray(draw(put(keys), put(number))), expected)
 
 
-def test_smote_is_drawn_on_the_host():
-    planner, _ = make_planner([make_strategy("smote"), *[make_strategy("remix")] * 3])
+def test_whole_stacks_of_smote_are_the_same_to_the_bit():
+    assert_same_plans([make_strategy("smote")] * 4, jit=False, epochs=3)
+    with_ratios = [make_strategy("smote").with_ratio(0.4)] * 2
+    assert_same_plans([*with_ratios, *[make_strategy("smote")] * 2], jit=False, epochs=1)
+
+
+def test_what_is_drawn_on_the_host():
+    planner, _ = make_planner([compose("smote-dataset"), *[make_strategy("remix")] * 3])
     assert not can_draw_on_device(planner)
     planner, _ = make_planner([compose("balanced-dataset", "remix-chou")] * 4)
     assert can_draw_on_device(planner)
+    planner, _ = make_planner([make_strategy("smote")] * 4)
+    assert can_draw_on_device(planner)
+    nominal = nominal_features(FEATURES, ((0, 1),))
+    planner.training[0] = replace(planner.training[0], nominal=nominal)
+    assert not can_draw_on_device(planner)
+
+
+def test_distances_fit_32_bits_and_far_too_many_features_do_not():
+    for width in (1, 5, 36, 178, 1000, 30_000):
+        rows = training_rows(np.repeat([0, 1], 20), np.zeros((40, width), np.float32))
+        largest = width * (2 * CLIP * grid_of((width,))) ** 2
+        assert fits_device([rows], 1, 40) == (largest < 2**31) == (width < 30_000)
+    image = training_rows([0, 1], np.ones((2, 8, 8, 3), np.float32))
+    assert points_of([image], 3).values.tolist() == [[[255] * 192] * 2 + [[0] * 192]]
 
 
 @pytest.mark.parametrize("names", [("baseline", "remix"), ("remix", "smote")])
