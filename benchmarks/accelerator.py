@@ -48,9 +48,9 @@ class DeviceClock:
 
     def __init__(self) -> None:
         """Wrap the calls."""
-        from remix_study.training.program import Program, RowBlocks
-
         import numpy as np
+
+        from remix_study.training.program import Program, RowBlocks
 
         self.seconds = 0.0
 
