@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from tiny_studies import assert_clean, query, tiny, trials
 
+from remix_study.batches.samplers import STACK_SAMPLERS
 from remix_study.errors import StudyFileError
 from remix_study.study import (
     active_trials,
@@ -128,10 +129,13 @@ def test_which_configurations_share_a_program():
         return program_key(task.configuration(parameters))
 
     remix = key(strategy="remix", alpha=0.1)
-    for name in ("baseline", "cost-repo", "logit-adjusted", "balanced-mixup"):
+    for name in ("baseline", "cost-repo", "logit-adjusted", "balanced-mixup", "smote"):
         assert key(strategy=name) == remix
     # Rows that only the host can draw are not drawn beside those that a device draws.
-    assert key(strategy="smote") == key(strategy="undersample") != remix
+    assert key(strategy="smote-dataset") == key(strategy="undersample") != remix
+    # With nominal features SMOTE's are among them.
+    smote = task.configuration({"strategy": "smote"})
+    assert program_key(smote, STACK_SAMPLERS) == key(strategy="undersample")
     assert key(strategy="focal") != remix
     assert key(strategy="baseline", learning_rate=0.01) != remix
     assert key(strategy="baseline", **{"model.dropout": 0.5}) != remix
@@ -142,7 +146,9 @@ def test_which_configurations_share_a_program():
 @pytest.mark.usefixtures("_blank_here", "kept_programs")
 def test_trials_that_share_a_stack_have_the_scores_of_trials_alone(groups, monkeypatch):
     """Real networks: at the same stack, equal in every bit."""
-    text = with_stack(6, ("strategy = [", 'strategy = ["cost-repo", "smote", "undersample", '))
+    text = with_stack(
+        6, ("strategy = [", 'strategy = ["cost-repo", "smote-dataset", "undersample", ')
+    )
     monkeypatch.setattr("remix_study.training.stacks.stacks_at_a_time", lambda _cores: 2)
     run(text)
     assert sorted(map(len, groups)) == [2, 6]

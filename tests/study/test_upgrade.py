@@ -25,6 +25,7 @@ from remix_study.study import fingerprint, record, registration, tables, trials,
 from remix_study.study.leases import boot_id, host_name, process_start
 from remix_study.study.storage import open_reader, open_storage
 from remix_study.study.tables import utc_now
+from remix_study.version import ENGINE_VERSION
 
 FOLDER = Path(__file__).parent / "schema_1"
 OLD = "sqlite:///old.db"
@@ -196,7 +197,7 @@ def test_it_does_not_go_on_at_another_default(capsys):
 def test_trials_of_another_engine_are_read_and_never_continued(capsys):
     assert refused(["run", "half.toml", "--storage", OLD], capsys) == (
         "half/wine: its trials are of engine version 1, and this remix_study trains with version "
-        "2, whose numbers differ; report, export and dashboard read them as they are, to train "
+        f"{ENGINE_VERSION}, whose numbers differ; report, export and dashboard read them as they are, to train "
         "more give the study another name"
     )
     assert main(["status", "--storage", OLD]) == 0
