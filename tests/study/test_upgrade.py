@@ -197,8 +197,8 @@ def test_it_does_not_go_on_at_another_default(capsys):
 def test_trials_of_another_engine_are_read_and_never_continued(capsys):
     assert refused(["run", "half.toml", "--storage", OLD], capsys) == (
         "half/wine: its trials are of engine version 1, and this remix_study trains with version "
-        f"{ENGINE_VERSION}, whose numbers differ; report, export and dashboard read them as they are, to train "
-        "more give the study another name"
+        f"{ENGINE_VERSION}, whose numbers differ; report, export and dashboard read them as they "
+        "are, to train more give the study another name"
     )
     assert main(["status", "--storage", OLD]) == 0
 
