@@ -224,9 +224,9 @@ def program_stack(
     study: Study,
     training: Training,
     members: int,
+    on_device: Container[str] = DEVICE_SAMPLERS,
     *,
     is_shared: bool,
-    on_device: Container[str] = DEVICE_SAMPLERS,
 ) -> int:
     """How many networks train in one program.
 
@@ -238,8 +238,8 @@ def program_stack(
         study: With the grid, where trials share programs.
         training: With the key ``stack``.
         members: Networks that one trial trains at a time.
-        is_shared: Whether several trials may share a program.
         on_device: Samplers that can draw in a compiled program.
+        is_shared: Whether several trials may share a program.
     """
     if training.stack == "auto" and stacks.has_accelerator() and is_shared:
         groups: Counter[Hashable] = Counter()

@@ -121,12 +121,9 @@ class Task:
     def stack(self) -> int:
         """Networks in one program."""
         members, is_shared = max(map(len, self.blocks)), self.shares_programs
+        samplers = self.samplers_on_device
         return program_stack(
-            self.study,
-            self.spec.training,
-            members,
-            is_shared=is_shared,
-            on_device=self.samplers_on_device,
+            self.study, self.spec.training, members, samplers, is_shared=is_shared
         )
 
     @property
@@ -272,7 +269,7 @@ class Task:
 
     def _engine(self, model: Model, batch_size: int) -> Engine:
         """The compiled engine for a model and batch size, the last few of which are kept."""
-        from remix_study.training.engine import Engine
+        from remix_study.study.engines import make_engine
 
         # Dropout's rate is an input of the program; only whether there is any shapes it.
         rate = dropout_rate(model)
@@ -283,24 +280,13 @@ class Task:
         engines = self._cache.engines
         if key not in engines:
             check_precision(self.spec.training)
-            X, fill, centre, scale = self.members.features()
-            network = self._build_network(model, self.stack)
-            is_mapped = not network.is_stacked and can_stack(model, self.spec.training)
-            engines[key] = Engine(
-                replace(network, stack=self.stack, is_mapped=True) if is_mapped else network,
-                X,
-                self.problem.y,
-                self.problem.K,
-                fill,
-                centre,
-                scale,
-                # XLA makes convolutions a hundred times as slow on a CPU, and cannot augment.
-                jit=model.name == STACKED,
+            engines[key] = make_engine(
+                self.members,
+                model,
+                self.spec.training,
+                self._build_network(model, self.stack),
+                stack=self.stack,
                 augmentation=self._build_augmentation() if is_augmented else None,
-                nominal=self.members.nominal,
-                encoder=self.members.encoder(model.features),
-                row_weights=self.problem.weights,
-                class_weights=self.problem.class_weights,
                 cores=self.cores,
             )
             if len(engines) > _MAX_ENGINES:
