@@ -30,6 +30,8 @@ from remix_study.results.sensitivity import SensitivityCurve
 Numbers = Sequence[float] | NDArray[np.float64]
 # Decimals of a number; further ones are invisible and would fill the database.
 _DECIMALS = 5
+# Of lines of one strategy that differ in what else the study varies.
+_DASHES = ("solid", "dash", "dot", "dashdot")
 _VIEWS = (
     (NATURAL, "natural class shares", "-o"),
     (BALANCED, "classes weighted alike", "--s"),
@@ -56,8 +58,9 @@ class Graph:
 
 def sensitivity_graph(metric: str, curves: Sequence[SensitivityCurve]) -> Graph:
     """An objective against alpha on a square-root axis, with a line for each mixing strategy."""
-    traces = []
+    traces: list[dict[str, Any]] = []
     for curve in curves:
+        same_color = [trace for trace in traces if trace["legendgroup"] == curve.family]
         points = [point for point in curve.points if math.isfinite(point.score.mean)]
         errors = _numbers([point.score.interval.standard_error for point in points])
         traces.append(
@@ -69,8 +72,10 @@ def sensitivity_graph(metric: str, curves: Sequence[SensitivityCurve]) -> Graph:
                 [_text(point.score.method) for point in points],
                 "%{text}<br>%{y:.4f}",
                 error_y={"type": "data", "array": errors, "thickness": 1},
+                legendgroup=curve.family,
             )
         )
+        traces[-1]["line"]["dash"] = _DASHES[len(same_color) % len(_DASHES)]
     alphas = sorted({point.alpha for curve in curves for point in curve.points})
     x_axis = {
         "title": {"text": "alpha (square-root scale)"},
