@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import errno
+import os
 import re
+import stat
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -61,6 +65,32 @@ class WorkersDied(RemixStudyError):
     """Worker processes died before they could begin a trial."""
 
     exit_code = SOME_CONFIGURATIONS_FAILED
+
+
+def path_fault(path: str | Path) -> str:
+    """Why a path is no file that can be read, such as ``Permission denied``; "" where it is one.
+
+    A pipe would be waited for without end, a device read until memory is full.
+    """
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISREG(mode) and not os.access(path, os.R_OK):
+            return os.strerror(errno.EACCES)
+    except (OSError, ValueError) as error:
+        return system_fault(error)
+    if stat.S_ISDIR(mode):
+        return os.strerror(errno.EISDIR)
+    return "" if stat.S_ISREG(mode) else "a pipe or a device, not a file"
+
+
+def system_fault(error: Exception) -> str:
+    """What the system says in an error about a file; "" where it is an error of another kind."""
+    if isinstance(error, OSError):
+        return error.strerror or ""
+    if isinstance(error, ValueError) and "null byte" in str(error):
+        return "a name cannot hold a NUL"
+    is_loop = isinstance(error, RuntimeError) and str(error).startswith("Symlink loop")
+    return str(error) if is_loop else ""
 
 
 def did_you_mean(name: str, known_names: Iterable[str]) -> str:

@@ -41,8 +41,8 @@ LARGEST_SHARE = 0.20
 # Lines that a room may have: its share of a package that is read in a day.
 BUDGETS = {
     "metrics": 770,
-    "studyfile": 2135,
-    "data": 7490,
+    "studyfile": 2146,
+    "data": 7505,
     "batches": 2743,
     "models": 1498,
     "training": 2963,
@@ -53,7 +53,7 @@ BUDGETS = {
     "paper": 4895,
     "dashboard": 1000,
     "deploy": 2994,
-    "cli": 1915,
+    "cli": 1919,
 }
 # Rooms that are still larger than that; these numbers may only become smaller.
 LARGER_TODAY = {

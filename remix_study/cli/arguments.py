@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NoReturn
 
 from remix_study.errors import BAD_INPUT, mask_passwords
@@ -133,9 +131,7 @@ def study_names(words: Sequence[str]) -> list[str]:
     Raises:
         StudyFileError: A study file cannot be read.
     """
-    from remix_study.studyfile.parsing import load_study
+    from remix_study.studyfile.parsing import named_study
 
-    return [
-        load_study(Path(word)).name if word.endswith(".toml") or os.path.isfile(word) else word
-        for word in words
-    ]
+    studies = {word: named_study(word) for word in words}
+    return [word if study is None else study.name for word, study in studies.items()]

@@ -20,7 +20,7 @@ from remix_study.cli import (
     worker,
 )
 from remix_study.cli.arguments import EXIT_CODES, Parser, PrintCompletion
-from remix_study.errors import BAD_DATABASE, BAD_INPUT, DONE, RemixStudyError
+from remix_study.errors import BAD_INPUT, DONE, RemixStudyError, StorageError, system_fault
 from remix_study.study.background import end_process
 from remix_study.study.signals import Signals
 from remix_study.version import __version__
@@ -56,10 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, Exception) as error:
         # A library may have turned the signal's exception into one of its own.
         if signals.received is None:
-            if isinstance(error, Exception) and (line := _damage(options)):
-                print(f"remix-study: {line}", file=sys.stderr)
-                return BAD_DATABASE
-            raise
+            fault = _explanation(error, options)
+            if fault is None:
+                raise
+            print(f"remix-study: {fault}", file=sys.stderr)
+            return fault.exit_code
         if arguments is None:
             # Further ones would break off what is left to do.
             for number in (signal.SIGINT, signal.SIGTERM):
@@ -68,6 +69,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if arguments is None:
             end_process(128 + signals.received)
         return 128 + signals.received
+
+
+def _explanation(error: BaseException, options: argparse.Namespace) -> RemixStudyError | None:
+    """What is wrong with a file or with the database; None for a fault of the program."""
+    if not isinstance(error, Exception):
+        return None
+    if reason := system_fault(error):
+        name = getattr(error, "filename", None)
+        return RemixStudyError(f"{name}: {reason}" if name else reason)
+    damage = _damage(options)
+    return StorageError(damage) if damage else None
 
 
 def _check_output(options: argparse.Namespace) -> int:

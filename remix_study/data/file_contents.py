@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import io
+import os
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from remix_study.errors import DataError, join_names
+from remix_study.errors import DataError, join_names, path_fault
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,15 +70,26 @@ def read_raw(path: Path) -> bytes:
     Raises:
         DataError: The file is missing, a folder or unreadable.
     """
+    check_readable(path)
     try:
         return path.read_bytes()
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
     except OSError as error:
-        # On Windows, reading a folder fails as "permission denied".
-        if path.is_dir():
-            raise DataError(f"{path}: is a folder; it must be a file") from None
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def check_readable(path: Path) -> None:
+    """Refuse what is no file that can be read.
+
+    Raises:
+        DataError: The file is missing, a folder, a pipe, a device or unreadable.
+    """
+    reason = path_fault(path)
+    if reason == os.strerror(errno.ENOENT):
+        raise DataError(f"{path}: no such file")
+    if reason == os.strerror(errno.EISDIR):
+        raise DataError(f"{path}: is a folder; it must be a file")
+    if reason:
+        raise DataError(f"{path}: cannot be read ({reason})")
 
 
 def unpack(content: bytes, path: Path) -> bytes:

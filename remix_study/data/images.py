@@ -19,7 +19,7 @@ from remix_study.data.dataset import (
     user_dataset,
 )
 from remix_study.data.file_contents import read_raw
-from remix_study.errors import DataError
+from remix_study.errors import DataError, path_fault
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 # The modes of Pillow that are accepted, with their channels.
@@ -62,10 +62,10 @@ def load_images(path: Path) -> Dataset:
             channels, or a class has no image.
     """
     path = Path(path)
-    if path.is_dir():
+    if "\0" not in str(path) and path.is_dir():
         return _load_folder(path)
     if path.suffix.lower() != ".npz":
-        fault = "neither a folder nor an .npz file" if path.exists() else "no such file or folder"
+        fault = path_fault(path) or "neither a folder nor an .npz file"
         raise DataError(
             f"{path}: {fault}; name a folder of class folders with PNG or JPEG files, or an .npz "
             "file with the arrays X and y"

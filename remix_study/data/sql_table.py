@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from remix_study.data.file_contents import check_readable
 from remix_study.data.raw_table import RawTable
 from remix_study.errors import DataError
 from remix_study.studyfile.query import expand, is_ordered, variables_of
@@ -43,6 +44,7 @@ def read_query(sql: str, query: str, folder: Path) -> RawTable:
     url = _url(sql, variables)
     if url.get_backend_name() == "sqlite" and url.database:
         # Read-only, as SQLite would make a database that is not there.
+        check_readable(folder / url.database)
         file = (folder / url.database).resolve().as_uri()
         url = url.set(database=file).update_query_dict({"mode": "ro", "uri": "true"})
     # Without parameters a percent sign in the query is a percent sign.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from remix_study.results.frames import load_frames
 from remix_study.study.database_errors import database_errors
 from remix_study.study.default_study import is_table
 from remix_study.study.storage import open_reader
-from remix_study.studyfile.parsing import load_study, parse_study
+from remix_study.studyfile.parsing import named_study, parse_study
 from remix_study.studyfile.schema import DEFAULT_STORAGE, Study
 from remix_study.training.backend import hidden_stderr, load_networks
 
@@ -99,4 +98,4 @@ def _study_file(word: str) -> Study | None:
     if is_table(word):
         name = Path(word).stem
         raise UsageError(f"{word} is a table; name its study file or its study, such as {name}")
-    return load_study(word) if word.endswith(".toml") or os.path.isfile(word) else None
+    return named_study(word)

@@ -63,6 +63,8 @@ def parse_url(url: str) -> URL:
         StorageError: It is no URL.
     """
     try:
+        # A path in bytes that are no text cannot stand in a URL.
+        str(url).encode()
         return make_url(url)
     except (ArgumentError, ValueError) as error:
         # The text may still contain a password.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import lzma
 import os
@@ -17,7 +18,7 @@ from sqlalchemy import Engine, create_engine, event, inspect
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import NoSuchModuleError
 
-from remix_study.errors import StorageError
+from remix_study.errors import StorageError, path_fault
 from remix_study.study import tables
 from remix_study.study.database_errors import (
     database_errors,
@@ -114,6 +115,9 @@ def open_reader(url: str) -> Engine:
         if not os.path.exists(path):
             raise StorageError(f"{path}: there is no such database; run a study first")
         uri = f"{path.resolve().as_uri()}?mode=ro"
+        if not os.access(path.resolve().parent, os.W_OK) and not _has_log(path):
+            # SQLite may not make its -shm file there: it opens a file that nobody writes.
+            uri += "&immutable=1"
         # Plain read transactions: BEGIN IMMEDIATE here would block every writer.
         engine = (
             _open_compressed(path)
@@ -216,11 +220,25 @@ def usable_url(url: str) -> URL:
 def _check_file(url: URL) -> None:
     if not url.database or url.database == ":memory:":
         raise StorageError(f"a study needs a database file, such as {DEFAULT_STORAGE}")
+    if url.query or url.host or url.database.startswith("file:"):
+        # SQLite would open another file, or one in memory.
+        raise StorageError(
+            f"{url}: the URL of an SQLite file is sqlite:/// and its path; leave out all else"
+        )
     folder = os.path.dirname(url.database) or "."
-    if os.path.isdir(url.database):
+    reason = path_fault(url.database)
+    if reason == os.strerror(errno.EISDIR):
         raise StorageError(f"{url.database}: a folder, not a database")
-    if not os.path.isdir(folder):
+    if "\0" in folder or not os.path.isdir(folder):
         raise StorageError(f"{folder}: there is no such folder for the database")
+    if reason and reason != os.strerror(errno.ENOENT):
+        raise StorageError(f"{url.database}: cannot be a database ({reason})")
+
+
+def _has_log(path: Path) -> bool:
+    """Whether a database has a write-ahead log with changes that its file lacks."""
+    log = Path(f"{path.resolve()}-wal")
+    return log.exists() and log.stat().st_size > 0
 
 
 def _check_owner(url: URL) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from remix_study.studyfile.schema import ProblemSpec, Study
 
@@ -19,10 +20,10 @@ def outside_file(study: Study, spec: ProblemSpec) -> str:
 
 def _outside(study: Study, name: str) -> str:
     path = study.folder / name
-    if path.resolve().is_relative_to(study.folder):
+    if "\0" in name or (target := Path(os.path.realpath(path))).is_relative_to(study.folder):
         return ""
     if os.path.normpath(path).startswith(f"{study.folder}{os.sep}"):
-        return f"{name} -> {path.resolve()}"
+        return f"{name} -> {target}"
     return name
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tomllib
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from remix_study.errors import StudyFileError, did_you_mean, join_names
+from remix_study.errors import StudyFileError, did_you_mean, join_names, path_fault
 from remix_study.metrics import PUBLISHED_METRICS
 from remix_study.studyfile.cross_validation import CrossValidation
 from remix_study.studyfile.estimators import parse_estimators
@@ -31,6 +32,10 @@ from remix_study.studyfile.table_format import TABLE_KEYS, parse_classes, parse_
 from remix_study.studyfile.training_keys import TRAINING_KEYS, parse_training
 from remix_study.studyfile.validation import convert, key_as_toml
 
+_FILE_FAULTS = {
+    os.strerror(errno.ENOENT): "no such file, nor a built-in study",
+    os.strerror(errno.EISDIR): "is a folder; name the study file in it",
+}
 _PACKAGE = Path(__file__).resolve().parents[1]
 # Inside the package where it was installed, beside it in a source tree.
 _FOLDERS = (_PACKAGE / "studies", _PACKAGE.parent / "studies")
@@ -73,10 +78,8 @@ class StudyTable(Struct, frozen=True, forbid_unknown_fields=True):
 
 def built_in_studies() -> dict[str, Path]:
     """Map the name of every study that comes with the package to its file, in order of names."""
-    for folder in _FOLDERS:
-        if folder.is_dir():
-            return {path.stem: path for path in sorted(folder.glob("*.toml"))}
-    return {}
+    folder = next(filter(Path.is_dir, _FOLDERS), _FOLDERS[0])
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
 def find_study(name: str) -> Path:
@@ -107,18 +110,29 @@ def load_study(path: str | Path) -> Study:
             is not allowed; the message names the file and the key and says what is allowed.
     """
     path = Path(path)
+    if reason := path_fault(path):
+        raise StudyFileError(f"{path}: {_FILE_FAULTS.get(reason, f'cannot be read ({reason})')}")
     try:
         # Some editors put a byte order mark first, which TOML does not know.
         text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError as error:
-        raise StudyFileError(f"{path}: no such file, nor a built-in study") from error
-    except IsADirectoryError as error:
-        raise StudyFileError(f"{path}: is a folder; name the study file in it") from error
     except UnicodeDecodeError as error:
         raise StudyFileError(f"{path}: not a text file in UTF-8 ({error.reason})") from error
-    except (OSError, ValueError) as error:
-        raise StudyFileError(f"{path}: cannot be read ({error})") from error
     return parse_study(text, str(path))
+
+
+def named_study(word: str) -> Study | None:
+    """The study file that a word names; None for the name of a study in a database.
+
+    Raises:
+        StudyFileError: The word ends in .toml, and there is no such study file.
+    """
+    if word.endswith(".toml"):
+        return load_study(word)
+    try:
+        return load_study(word) if os.path.isfile(word) else None
+    except StudyFileError:
+        # A file that happens to be called like a study.
+        return None
 
 
 def parse_study(text: str, source: str = "study") -> Study:

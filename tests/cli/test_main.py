@@ -127,9 +127,9 @@ def test_reading_a_missing_database_creates_nothing(here, words, capfd):
         (
             ("run", "tiny.toml", "--storage", f"sqlite:///{'x' * 300}"),
             3,
-            "unable to open d",
+            "File name too long",
         ),
-        (("status", "--storage", f"sqlite:///{'x' * 300}"), 3, "there is no such database"),
+        (("status", "--storage", f"sqlite:///{'x' * 300}"), 3, "File name too long"),
         (("status", "--storage", "sqlite:///no/x.db"), 3, "no: there is no such folder"),
         (("report", "missing.toml"), 2, "missing.toml: no such file, nor a built-in study"),
         (("datasets", "wein"), 2, 'there is no data set "wein"'),

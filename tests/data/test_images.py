@@ -187,7 +187,7 @@ def test_paths_that_hold_no_images(tmp_path):
     (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 broken")
     for name, message in (
         ("mine.csv", "neither a folder nor an .npz file"),
-        ("gone", "no such file or folder"),
+        ("gone", "No such file or directory"),
         ("gone.npz", "no such file"),
         ("broken.npz", "cannot be read as NPZ arrays"),
     ):

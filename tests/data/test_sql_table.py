@@ -112,7 +112,7 @@ def test_sql_and_query_need_each_other() -> None:
 @pytest.mark.parametrize(
     ("sql", "query", "message"),
     [
-        ("sqlite:///gone.db", QUERY, "sqlite:///gone.db: unable to open database file"),
+        ("sqlite:///gone.db", QUERY, "gone.db: no such file"),
         (
             "sqlite:///shop.db",
             "select * from persons",
