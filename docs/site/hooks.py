@@ -8,7 +8,6 @@ repository's viewer; here they are turned into links of the site.
 from __future__ import annotations
 
 import argparse
-import os
 import posixpath
 import re
 from pathlib import Path
@@ -78,7 +77,6 @@ def on_page_markdown(markdown: str, page: Page, config: Any, files: Files) -> st
 
 def command_page() -> str:
     """The page of all commands, with their arguments, examples and exit codes."""
-    os.environ["COLUMNS"] = "100"
     program = parser()
     commands = next(a for a in program._actions if isinstance(a, argparse._SubParsersAction))
     purposes = {action.dest: action.help for action in commands._choices_actions}
@@ -100,8 +98,7 @@ def command_page() -> str:
     ]
     for name, command in commands.choices.items():
         lines += ["", f"## {name}", "", f"{command.description}", ""]
-        usage = command.format_usage().removeprefix("usage: ")
-        lines += ["```", usage.rstrip(), "```", "", "| argument | meaning |", "|---|---|"]
+        lines += ["| argument | meaning |", "|---|---|"]
         for action in command._actions:
             if action.dest != "help":
                 lines.append(f"| {_argument(action)} | {_meaning(action)} |")
