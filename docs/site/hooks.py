@@ -8,6 +8,7 @@ repository's viewer; here they are turned into links of the site.
 from __future__ import annotations
 
 import argparse
+import json
 import posixpath
 import re
 from pathlib import Path
@@ -44,6 +45,10 @@ def on_files(files: Files, config: Any) -> Files:
             _REPOSITORY_NAMES[site_place(name)] = name
             files.append(File.generated(config, site_place(name), abs_src_path=str(path)))
     files.append(File.generated(config, "commands.md", content=command_page()))
+    for path in sorted((ROOT / "docs" / "notebooks").glob("*.ipynb")):
+        name = path.relative_to(ROOT).as_posix()
+        _REPOSITORY_NAMES[site_place(name)] = name
+        files.append(File.generated(config, site_place(name), content=notebook_page(path)))
     return files
 
 
@@ -54,7 +59,22 @@ def site_place(name: str) -> str:
     # A report's folder has an index.html of its own, which a README would become, too.
     if re.fullmatch(r"reports/.+/README\.md", name):
         return f"{posixpath.dirname(name)}.md"
-    return name.removeprefix("docs/")
+    return re.sub(r"\.ipynb$", ".md", name.removeprefix("docs/"))
+
+
+def notebook_page(path: Path) -> str:
+    """A notebook with its outputs as Markdown."""
+    parts = []
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        parts.append(source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            text = "".join(data.get("text/plain") or output.get("text", ""))
+            html = "".join(data.get("text/html", ""))
+            # Markdown ends a block of HTML at an empty line.
+            parts.append(re.sub(r"\n\s*\n", "\n", html) if html else f"```\n{text.rstrip()}\n```")
+    return "\n\n".join(parts) + "\n"
 
 
 def on_page_markdown(markdown: str, page: Page, config: Any, files: Files) -> str:
