@@ -91,6 +91,18 @@ def test_the_ranks_are_those_of_the_committed_report():
         assert [float(cell) for cell in cells] == [float(value) for value in rank_sums]
 
 
+def test_the_ranks_at_each_width_are_those_of_the_committed_report():
+    with (ROOT / "reports/capacity/curve/tables/specification-ranks.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["kind"] == "multi-class"]
+    widths = re.findall(r"^\| ([\w x-]+) \| [\d,]+ \| (.*) \| (.*) \|$", TEXT, re.M)
+    assert len(widths) == 4
+    for width, *cells in widths:
+        for metric, cell in zip(("g_mean", "bbs"), cells, strict=True):
+            key = (width, metric)
+            sums = [row for row in rows if (row["specification"], row["metric"]) == key]
+            assert [row["rank_sum"] for row in sums] == cell.replace("*", "").split(", ")
+
+
 @pytest.mark.slow
 def test_ten_minutes_from_a_csv_to_a_model(here):
     """The blocks of the page, one after the other, in an empty folder."""
