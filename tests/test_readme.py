@@ -94,7 +94,8 @@ def test_the_ranks_are_those_of_the_committed_report():
 def test_the_ranks_at_each_width_are_those_of_the_committed_report():
     with (ROOT / "reports/capacity/curve/tables/specification-ranks.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["kind"] == "multi-class"]
-    widths = re.findall(r"^\| ([\w x-]+) \| [\d,]+ \| (.*) \| (.*) \|$", TEXT, re.M)
+    text = (DOCS / "paper.md").read_text(encoding="utf-8")
+    widths = re.findall(r"^\| ([\w x-]+) \| [\d,]+ \| (.*) \| (.*) \|$", text, re.M)
     assert len(widths) == 4
     for width, *cells in widths:
         for metric, cell in zip(("g_mean", "bbs"), cells, strict=True):

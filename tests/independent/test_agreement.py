@@ -1,7 +1,9 @@
 """The package's scores on three of the paper's problems are those of an independent program.
 
 Both are trained on the same rows of the same folds, so scores are compared fold by fold, and the
-mean difference with its standard error, corrected for folds that share rows (Nadeau and Bengio).
+mean difference lies within the 95 % interval of zero, corrected for folds that share rows (Nadeau
+and Bengio). Without that correction the 49 rare rows of segment, on which all folds are tested,
+would part the programs at most seeds of the initial weights.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from independent.from_the_paper import METHODS, balanced_brier, fit_predict, g_mean
+from scipy import stats
 
 from remix_study.results.comparison import comparisons
 from remix_study.results.frames import load_frames
@@ -71,6 +74,6 @@ def test_every_method_scores_as_the_independent_program(package_scores, problem)
             differences = scores[metric] - comparison.score(label, metric).loc[list(scores.index)]
             n = len(differences)
             error = np.sqrt((1 / n + comparison.ratio) * differences.var(ddof=1))
-            if not abs(differences.mean()) <= error:
+            if not abs(differences.mean()) <= stats.t.ppf(0.975, n - 1) * error:
                 apart[method, metric] = (differences.mean(), error)
     assert not apart
