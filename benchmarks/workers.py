@@ -22,6 +22,7 @@ TESTS = ROOT / "tests"
 sys.path[:0] = [str(ROOT), str(TESTS), str(TESTS / "faults")]
 
 import postgresql_server  # noqa: E402
+from growing import measure_growth  # noqa: E402
 from run_folder import study_text  # noqa: E402
 
 
@@ -86,7 +87,12 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=12, help="for each worker")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--grow", type=int, nargs="*", metavar="TRIALS",
+                        help="what a trial costs in studies of these sizes, and stop")  # fmt: skip
     options = parser.parse_args()
+    if options.grow is not None:
+        measure_growth(options.grow or [0, 3000, 20000])
+        return
     measurements: dict[tuple[str, int], list[dict[str, float]]] = {}
     installed = postgresql_server.programs() is not None
     durable = postgresql_server.running(durable=True) if installed else nullcontext()

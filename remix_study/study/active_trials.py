@@ -6,7 +6,7 @@ import json
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,8 +84,8 @@ class ConfigurationQueue:
             Trials that have not begun; none where nothing can be leased.
         """
         closed = self._closed()
-        for key in self.schedule.configurations():
-            if key not in closed and self.schedule.can_begin(key) and self._acquire(key):
+        for key in self.schedule.unfinished():
+            if not closed(key) and self.schedule.can_begin(key) and self._acquire(key):
                 keys = [key, *self._lease_companions(key, max_trials)]
                 return [ActiveTrial(key, key) for key in keys]
         return []
@@ -104,12 +104,12 @@ class ConfigurationQueue:
             return []
         with self.schedule.trials.storage.engine.connect() as connection:
             n_workers = max(1, len(leases.living_workers(connection)))
-        closed, repeats = self._closed() | failed | {first}, self.schedule.repeats()
+        closed, repeats = self._closed(failed | {first}), self.schedule.repeats()
         # Those train the same folds that lack as many repeats.
         candidates = [
             key
-            for key in self.schedule.configurations()
-            if key not in closed and repeats.get(key) == repeats.get(first)
+            for key in self.schedule.unfinished()
+            if not closed(key) and repeats.get(key) == repeats.get(first)
         ]
         limit = min(limit, -(-(len(candidates) + 1) // n_workers))
 
@@ -125,15 +125,16 @@ class ConfigurationQueue:
                 companions.append(key)
         return companions
 
-    def _closed(self) -> set[str]:
-        """Keys that are not to be leased."""
+    def _closed(self, others: Set[str] = frozenset()) -> Callable[[str], bool]:
+        """Whether a key is not to be leased: one of some others, or for a reason of its own."""
         with self.schedule.trials.storage.engine.connect() as connection:
             # Between trials this worker holds no lease, unless the answer to one was lost.
             leased = leases.leased_configurations(
                 connection, self.schedule.trials.registered.uuid, but=self.worker
             )
         lost = {key for key, times in self.times_lost.items() if times == MAX_TRIES}
-        return leased.keys() | finished(self.schedule) | lost
+        sets = leased.keys(), finished(self.schedule), lost, others
+        return lambda key: any(key in keys for keys in sets)
 
     def _acquire(self, key: str) -> bool:
         """Lease a configuration; False where another worker has it, or has just finished it."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, TableClause, column, select, table
+from sqlalchemy import Connection, Engine, Select, TableClause, column, func, select, table
 
 from remix_study.errors import StorageError, UsageError, did_you_mean
 from remix_study.study import leases, tables
@@ -54,6 +54,13 @@ def rows_of_trials(source: TableClause, study_id: int) -> Select[Any]:
         .join(trials, trials.c.trial_id == source.c.trial_id)
         .where(trials.c.study_id == study_id)
     )
+
+
+def count_trials(engine: Engine, study_id: int) -> int:
+    """Number of a study's trials; Optuna would read them all."""
+    query = select(func.count()).select_from(trials).where(trials.c.study_id == study_id)
+    with engine.connect() as connection:
+        return int(connection.execute(query).scalar_one())
 
 
 def trial_attributes_of(

@@ -104,7 +104,7 @@ def open_study(storage: RDBStorage, task: Task) -> RegisteredStudy:
         load_if_exists=True,
     )
     # Trials are looked for first: whoever makes one has set the attribute before.
-    has_trials = bool(study.get_trials(deepcopy=False))
+    has_trials = optuna_tables.count_trials(storage.engine, study._study_id) > 0
     study_uuid = study.user_attrs.get(tables.STUDY_ATTRIBUTE)
     if study_uuid is None:
         if has_trials or [d.name.lower() for d in study.directions] != directions:
@@ -116,7 +116,7 @@ def open_study(storage: RDBStorage, task: Task) -> RegisteredStudy:
     if row is None:
         raise _foreign_study(task)
     changes = study_changes(task, row.settings, row.planned, row.trials)
-    if changes and study.get_trials(deepcopy=False):
+    if changes and optuna_tables.count_trials(storage.engine, study._study_id):
         raise _refusal(task, row.settings["engine_version"], changes)
     if changes:
         optuna.delete_study(study_name=study.study_name, storage=storage)

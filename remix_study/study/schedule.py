@@ -7,7 +7,7 @@ in the order of its trials, whose keys are ``slot 0`` and so on.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from remix_study.study.configurations import Parameters, label_of
@@ -85,6 +85,14 @@ class Schedule(Protocol):
         """Slots that a run which begins now may use; 0 for a grid."""
         return 0
 
+    def done_now(self) -> Set[str]:
+        """Keys that need no further trial now."""
+        return self.done(self.trials.ended())
+
+    def unfinished(self) -> list[str]:
+        """Keys that may still have to be trained, in the order of :meth:`configurations`."""
+        return self.configurations()
+
     def open(self) -> set[str]:
         """Keys of what any worker may still train in this run."""
         return set(self.configurations()) - finished(self)
@@ -136,10 +144,10 @@ def slot_of(key: str) -> int | None:
     return int(key.removeprefix(_SLOT)) if key.startswith(_SLOT) else None
 
 
-def finished(schedule: Schedule) -> set[str]:
+def finished(schedule: Schedule) -> Set[str]:
     """Keys of configurations, or slots, that are complete, used up or given up in this run."""
-    ended = schedule.trials.ended()
-    return schedule.done(ended) | _given_up(schedule, ended).keys()
+    done, given_up = schedule.done_now(), _given_up(schedule)
+    return done | given_up.keys() if given_up else done
 
 
 def run_failures(schedule: Schedule) -> dict[str, Failure]:
@@ -148,7 +156,7 @@ def run_failures(schedule: Schedule) -> dict[str, Failure]:
     One try is enough for a network that diverged: the same seeds would make it diverge again. A
     worker that died or code that raised gets :data:`MAX_TRIES`.
     """
-    failures = _given_up(schedule, schedule.trials.ended())
+    failures = _given_up(schedule)
     if schedule.baseline_state() == "failed":
         failures[ALL_OTHERS] = Failure(schedule.trials.task.name, ALL_OTHERS, NO_BASELINE)
     return failures
@@ -156,7 +164,7 @@ def run_failures(schedule: Schedule) -> dict[str, Failure]:
 
 def with_failures(schedule: Schedule) -> set[str]:
     """Keys of configurations, or slots, whose trial has died or failed in this run."""
-    return set(_failed_tries(schedule, schedule.trials.in_state("FAIL")))
+    return set(_failed_tries(schedule))
 
 
 def known_key(schedule: Schedule, trial: FrozenTrial) -> str:
@@ -167,21 +175,19 @@ def known_key(schedule: Schedule, trial: FrozenTrial) -> str:
     return keys[trial.number]
 
 
-def _failed_tries(
-    schedule: Schedule, ended: Sequence[FrozenTrial]
-) -> dict[str, list[FrozenTrial]]:
+def _failed_tries(schedule: Schedule) -> dict[str, list[FrozenTrial]]:
     tries: dict[str, list[FrozenTrial]] = {}
-    for trial in ended:
+    for trial in schedule.trials.in_state("FAIL"):
         counts = trial.user_attrs.get(FAILED) not in NO_TRY
         is_recent = trial.number >= schedule.trials.start.trials
-        if trial.state.name == "FAIL" and counts and is_recent:
+        if counts and is_recent:
             tries.setdefault(known_key(schedule, trial), []).append(trial)
     return tries
 
 
-def _given_up(schedule: Schedule, ended: Sequence[FrozenTrial]) -> dict[str, Failure]:
+def _given_up(schedule: Schedule) -> dict[str, Failure]:
     failures = {}
-    for key, failed in _failed_tries(schedule, ended).items():
+    for key, failed in _failed_tries(schedule).items():
         final = [trial for trial in failed if FINAL in trial.user_attrs]
         if final or len(failed) >= MAX_TRIES:
             last = (final or failed)[-1]
@@ -189,6 +195,6 @@ def _given_up(schedule: Schedule, ended: Sequence[FrozenTrial]) -> dict[str, Fai
             reason += "" if final else f", {len(failed)} times"
             failures[key] = Failure(schedule.trials.task.name, schedule.label(last, key), reason)
     if failures:
-        for key in schedule.done([trial for trial in ended if trial.state.name in SCORED]):
+        for key in schedule.done(schedule.trials.in_state(*SCORED)):
             failures.pop(key, None)
     return failures

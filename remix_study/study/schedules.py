@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import pairwise
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from optuna.trial import Trial, TrialState, create_trial
@@ -14,7 +15,7 @@ from remix_study.study.algorithms import PlannedSampler
 from remix_study.study.configurations import Parameters, planned_configurations
 from remix_study.study.extensions import Earlier, mark_extended, read_scores
 from remix_study.study.fold_blocks import Blocks
-from remix_study.study.optuna_tables import chains
+from remix_study.study.optuna_tables import chains, count_trials
 from remix_study.study.rare_rows_schedule import CANDIDATE_ROLES, RareRowsSchedule
 from remix_study.study.schedule import Schedule, known_key, slot_key, slot_of
 from remix_study.study.search_parameters import distributions, outer_choices
@@ -54,7 +55,8 @@ def make_schedules(
             if trials.task.role == "inner":
                 inner.append(schedule)
         trials.start = (starts or {}).get(trials.task.name) or Start(
-            len(trials.registered.optuna.get_trials(deepcopy=False)), schedule.slots()
+            count_trials(trials.storage.engine, trials.registered.optuna._study_id),
+            schedule.slots(),
         )
         schedules.append(schedule)
     return schedules
@@ -71,11 +73,17 @@ class GridSchedule(Schedule):
 
     trials: Trials
     planned: dict[str, Parameters] = field(init=False)
+    _n_read: int = field(init=False, default=0)
+    _complete_of: dict[str, list[FrozenTrial]] = field(init=False, default_factory=dict)
+    _chain_of: dict[str, list[FrozenTrial]] = field(init=False, default_factory=dict)
+    _done: set[str] = field(init=False, default_factory=set)
+    _unfinished: dict[str, None] = field(init=False)
 
     def __post_init__(self) -> None:
         """Plan the grid, once."""
         study = self.trials.task.study
         self.planned = {configuration_key(p): p for p in planned_configurations(study)}
+        self._unfinished = dict.fromkeys(self.planned)
 
     @property
     def total(self) -> int:
@@ -84,7 +92,7 @@ class GridSchedule(Schedule):
 
     def n_complete(self) -> int:
         """Planned configurations with a COMPLETE trial."""
-        return len(self.done(self.trials.in_state("COMPLETE")) & self.planned.keys())
+        return len(self.done_now() & self.planned.keys())
 
     def configurations(self) -> list[str]:
         """Keys of the configurations."""
@@ -100,14 +108,23 @@ class GridSchedule(Schedule):
         chains_now = self._chains(ended).items()
         return {key for key, chain in chains_now if self._repeats(chain) >= needed}
 
+    def done_now(self) -> Set[str]:
+        """The same of all trials, from those that are new."""
+        self._chains_now()
+        return self._done
+
+    def unfinished(self) -> list[str]:
+        """Keys that lack repeats, in the order of the plan."""
+        self._chains_now()
+        return list(self._unfinished)
+
     def repeats(self) -> dict[str, int]:
         """How many repeats configurations have, by key; those of none are left out."""
-        chains_now = self._chains(self.trials.in_state("COMPLETE"))
-        return {key: self._repeats(chain) for key, chain in chains_now.items()}
+        return {key: self._repeats(chain) for key, chain in self._chains_now().items()}
 
     def earlier(self, key: str) -> Earlier | None:
         """What a configuration has, with its scores; None where it has not been trained."""
-        chain, task = self._chains(self.trials.in_state("COMPLETE")).get(key), self.trials.task
+        chain, task = self._chains_now().get(key), self.trials.task
         if chain is None:
             return None
         runs, repeats = [t.user_attrs[tables.RUN_ATTRIBUTE] for t in chain], self._repeats(chain)
@@ -132,10 +149,25 @@ class GridSchedule(Schedule):
         """Close trials that a person enqueued; mark those that have been extended."""
         for trial in self.trials.in_state("WAITING"):
             fail_trial(self.trials.storage, trial._trial_id, NOT_PLANNED)
-        for chain in self._chains(self.trials.in_state("COMPLETE")).values():
+        for chain in self._chains_now().values():
             for earlier, later in pairwise(chain):
                 if tables.EXTENDED_ATTRIBUTE not in earlier.user_attrs:
                     mark_extended(self.trials.storage.engine, earlier._trial_id, later.number)
+
+    def _chains_now(self) -> dict[str, list[FrozenTrial]]:
+        """The chains of all trials, where only those of new trials are made anew."""
+        log, needed = self.trials.log(), self.trials.task.study.cv.repeats
+        new = [trial for trial in log[self._n_read :] if trial.state.name == "COMPLETE"]
+        self._n_read = len(log)
+        for trial in new:
+            self._complete_of.setdefault(known_key(self, trial), []).append(trial)
+        for key in {known_key(self, trial) for trial in new}:
+            trials = sorted(self._complete_of[key], key=attrgetter("number"))
+            self._chain_of |= self._chains(trials)
+            if key in self._chain_of and self._repeats(self._chain_of[key]) >= needed:
+                self._done.add(key)
+                self._unfinished.pop(key, None)
+        return self._chain_of
 
     def _chains(self, ended: Sequence[FrozenTrial]) -> dict[str, list[FrozenTrial]]:
         """The COMPLETE trials of each configuration, the first and those that extend it."""

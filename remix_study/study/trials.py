@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from bisect import insort
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from optuna.exceptions import UpdateFinishedTrialError
@@ -81,11 +83,36 @@ class Trials:
     registered: RegisteredStudy
     start: Start = Start(0, 0)
     keys: dict[int, str] = field(init=False, default_factory=dict)
+    _log: list[FrozenTrial] = field(init=False, default_factory=list)
+    _ended: dict[str, list[FrozenTrial]] = field(init=False, default_factory=dict)
+    _last_id: int = field(init=False, default=-1)
+    _open: list[FrozenTrial] = field(init=False, default_factory=list)
+
+    def log(self) -> list[FrozenTrial]:
+        """Trials that have ended, in the order in which they were read; later ones are appended.
+
+        Only what is new is read: what a trial costs must not grow with the study.
+        """
+        open_ids = {trial._trial_id for trial in self._open}
+        study_id = self.registered.optuna._study_id
+        trials = self.storage._get_trials(study_id, None, open_ids, self._last_id)
+        self._open = []
+        for trial in trials:
+            if trial.state.is_finished():
+                self._log.append(trial)
+                of_state = self._ended.setdefault(trial.state.name, [])
+                insort(of_state, trial, key=attrgetter("number"))
+                self._last_id = max(self._last_id, trial._trial_id)
+            else:
+                self._open.append(trial)
+        return self._log
 
     def in_state(self, *states: str) -> list[FrozenTrial]:
         """Trials in any of some of Optuna's states, in the order of their numbers."""
-        wanted = tuple(TrialState[state] for state in states)
-        return self.registered.optuna.get_trials(deepcopy=False, states=wanted)
+        self.log()
+        trials = [t for state in states for t in self._ended.get(state, ())]
+        trials += [trial for trial in self._open if trial.state.name in states]
+        return trials if len(states) == 1 else sorted(trials, key=attrgetter("number"))
 
     def check_database(self) -> None:
         """Stop where the file of the database or the study is not there any more.

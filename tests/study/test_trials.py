@@ -50,6 +50,25 @@ def trials(schedule) -> Trials:
     return schedule.trials
 
 
+def test_only_new_trials_are_read(trials, schedule, monkeypatch):
+    """What a trial costs must not grow with the study."""
+    for _ in range(5):
+        fail_trial(trials.storage, schedule.start(BASELINE)._trial_id, "interrupted")
+    assert len(trials.in_state("FAIL")) == 5
+    n_read, read = [], trials.storage._get_trials
+
+    def count_read(*words):
+        n_read.append(len(trials_read := read(*words)))
+        return trials_read
+
+    monkeypatch.setattr(trials.storage, "_get_trials", count_read)
+    running = schedule.start(BASELINE)
+    assert (len(trials.in_state("RUNNING")), len(trials.ended())) == (1, 5)
+    fail_trial(trials.storage, running._trial_id, "interrupted")
+    assert (len(trials.in_state("RUNNING")), len(trials.ended())) == (0, 6)
+    assert n_read == [1, 1, 1, 0]
+
+
 def train(trials: Trials) -> Evaluation:
     return evaluate(trials.task, {"strategy": "baseline"})
 
