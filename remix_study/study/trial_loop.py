@@ -167,7 +167,7 @@ class TrialLoop:
 
     def _begin(self, command: str) -> None:
         self._has_begun = True
-        total, n_complete = self.schedule.total, self.schedule.n_complete()
+        total, n_complete = self.schedule.total, self._retry(self.schedule.n_complete)
         self.summary.complete_before += n_complete
         self.reporter.problem(self.trials.task, total, n_complete)
         if n_complete < total and self.limits.writes_manifest:

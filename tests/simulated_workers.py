@@ -1,0 +1,272 @@
+"""Workers of one study under a simulated clock and scheduler, with faults drawn from a seed.
+
+The loops, leases, trials and rows are the real ones, on a database in memory. Each worker has a
+thread, of which one runs at a time: they take turns where a transaction begins, so that a seed
+always gives the same schedule.
+"""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import sqlalchemy
+from optuna.storages import RDBStorage
+from sqlalchemy import event
+
+from remix_study.study import active_trials, database_errors, leases, runner, tables
+from remix_study.study.leases import Worker
+from remix_study.study.reporter import Reporter, Summary
+from remix_study.study.schedules import make_schedules
+from remix_study.study.signals import Signals
+from remix_study.study.trial_loop import TrialLoop, WorkerLimits
+from remix_study.study.trials import Trials
+
+BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
+TURNS = 4000
+
+
+class Crashed(BaseException):
+    """Raised in a worker that was killed: nothing that it does any more reaches the database."""
+
+
+class SimulatedConnection(sqlite3.Connection):
+    """A connection whose answer to a commit may get lost."""
+
+    world: World | None = None
+
+    def commit(self) -> None:
+        super().commit()
+        if self.world is not None and self.world.loses_answer():
+            raise sqlite3.OperationalError("database is locked")
+
+
+class World:
+    """Clock, scheduler and faults of one schedule.
+
+    Attributes:
+        rng: All that is left to chance.
+        now: The simulated time.
+        crashed: Names of threads whose worker was killed.
+        begun: Names of those whose answers may get lost: before that a run ends in one line.
+    """
+
+    def __init__(self, seed: int, *, has_faults: bool = True) -> None:
+        self.rng, self.now = random.Random(seed), BEGINNING
+        # From schedules of many short lives to those of few faults.
+        self._share = self.rng.choice((0.002, 0.01, 0.03)) if has_faults else 0.0
+        self.crashed: set[str] = set()
+        self.begun: set[str] = set()
+        self._stalled: dict[str, datetime] = {}
+        self._workers: dict[str, Worker] = {}
+        self._turns, self._waiting = 0, dict[str, threading.Event]()
+        self._is_over = threading.Event()
+        self.errors: list[BaseException] = []
+
+    def loses_answer(self) -> bool:
+        """Whether the answer to a commit gets lost."""
+        return threading.current_thread().name in self.begun and self._happens()
+
+    def take_turn(self) -> None:
+        """Let another worker, or none, go on; faults happen here."""
+        if not self._is_worker():
+            return
+        name = threading.current_thread().name
+        if name in self.crashed:
+            raise Crashed
+        self._turns += 1
+        assert self._turns < TURNS, "no worker comes to an end"
+        self.now += timedelta(seconds=self.rng.choice((0, 0, 1, 20)))
+        if self._happens():
+            self.crashed.add(name)
+            raise Crashed
+        if self._happens():
+            self._stalled[name] = self.now + 2 * leases.GRACE
+        if self._happens():
+            self.now += timedelta(seconds=self.rng.choice((-3600, 3600)))
+        self._switch(name)
+
+    def beat(self) -> None:
+        """Sign for the worker that runs, as its heartbeat would."""
+        worker = self._workers.get(threading.current_thread().name)
+        if worker is not None:
+            worker.sign()
+
+    @contextmanager
+    def heartbeat(self, worker: Worker) -> Iterator[None]:
+        """In the place of the thread that signs."""
+        name = threading.current_thread().name
+        self._workers[name] = worker
+        try:
+            yield
+        finally:
+            del self._workers[name]
+
+    def run(self, actions) -> None:
+        """Run functions as workers to their end, one at a time."""
+        threads = []
+        for number, action in enumerate(actions):
+            name = f"worker-{uuid4()}-{number}"
+            self._waiting[name] = threading.Event()
+            threads.append(threading.Thread(target=self._live, args=(action,), name=name))
+        for thread in threads:
+            thread.start()
+        self._wake_next()
+        assert self._is_over.wait(300)
+        for thread in threads:
+            thread.join(10)
+        if self.errors:
+            raise self.errors[0]
+
+    def _live(self, action) -> None:
+        name = threading.current_thread().name
+        self._waiting[name].wait()
+        try:
+            action()
+        except Crashed:
+            pass
+        except BaseException as error:
+            self.errors.append(error)
+        finally:
+            del self._waiting[name]
+            self._wake_next()
+
+    def _switch(self, name: str) -> None:
+        turn = self._waiting[name]
+        turn.clear()
+        self._wake_next()
+        turn.wait()
+
+    def _wake_next(self) -> None:
+        if not self._waiting:
+            self._is_over.set()
+            return
+        names = list(self._waiting)
+        awake = [name for name in names if self._stalled.get(name, self.now) <= self.now]
+        if not awake:
+            self.now = min(self._stalled[name] for name in names)
+            awake = [name for name in names if self._stalled[name] <= self.now]
+        self._waiting[self.rng.choice(awake)].set()
+
+    def _is_worker(self) -> bool:
+        return threading.current_thread().name in self._waiting
+
+    def _happens(self) -> bool:
+        return self.rng.random() < self._share
+
+
+class Simulation:
+    """The tiny study, ready to be run under any number of schedules.
+
+    Attributes:
+        task: Its task.
+        empty: The bytes of a database in which it has begun.
+        evaluations: What each configuration's training gives, by key.
+    """
+
+    def __init__(self, task, registered, empty: bytes, evaluations, setattr) -> None:
+        self.task, self.registered, self.empty = task, registered, empty
+        self.evaluations = evaluations
+        self.world = World(0)
+        simulation = self
+
+        class Clock(datetime):
+            @classmethod
+            def now(cls, tz=None):
+                return simulation.world.now.astimezone(tz)
+
+        setattr(leases, "datetime", Clock)
+        utc_now = lambda: simulation.world.now.isoformat(timespec="milliseconds")  # noqa: E731
+        setattr(leases, "utc_now", utc_now)
+        setattr(leases, "host_name", lambda: threading.current_thread().name)
+        setattr(leases, "_check_one_machine", lambda _connection: None)
+        setattr(Worker, "heartbeat", lambda worker, _on_beat: simulation.world.heartbeat(worker))
+        setattr(active_trials, "in_background", lambda work, _signals: work())
+        setattr(active_trials, "evaluate", self._train)
+        for module in (database_errors, runner):
+            setattr(module.time, "sleep", lambda _seconds: simulation.world.take_turn())
+
+    def _train(self, _task, parameters, *_, **__):
+        for _ in range(3):
+            self.world.take_turn()
+            self.world.beat()
+        return replace(self.evaluations[tables.configuration_key(parameters)], uuid=str(uuid4()))
+
+    @contextmanager
+    def _database(self) -> Iterator[RDBStorage]:
+        memory = sqlite3.connect(
+            ":memory:", check_same_thread=False, factory=SimulatedConnection, isolation_level=None
+        )
+        memory.deserialize(self.empty)
+        storage = RDBStorage(
+            "sqlite://",
+            engine_kwargs={"creator": lambda: memory, "poolclass": sqlalchemy.StaticPool},
+            skip_compatibility_check=True,
+            skip_table_creation=True,
+        )
+        event.listen(storage.engine, "begin", self._begin)
+        memory.world = self.world
+        try:
+            yield storage
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()
+            memory.close()
+
+    def _begin(self, connection) -> None:
+        self.world.take_turn()
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def _work(self, storage: RDBStorage) -> None:
+        """What a worker process does with an open database."""
+        trials = Trials(storage, self.task, self.registered(storage))
+        (schedule,) = make_schedules([trials])
+        signals = Signals()
+        with runner._registered_worker(storage.engine, signals) as worker:
+            self.world.begun.add(threading.current_thread().name)
+            loop = TrialLoop(schedule, worker, Reporter(), signals, Summary(), WorkerLimits())
+            while loop.run(""):
+                self.world.take_turn()
+
+    def run(self, seed: int) -> list[tuple]:
+        """Run the study under the schedule of a seed, then to its end; returns its trials."""
+        self.world = World(seed)
+        with self._database() as storage:
+            workers = self.world.rng.randint(1, 4)
+            self.world.run([lambda: self._work(storage)] * workers)
+            now = self.world.now
+            self.world = World(seed, has_faults=False)
+            self.world.now = now + timedelta(hours=2)
+            storage.engine.raw_connection().driver_connection.world = None
+            self.world.run([lambda: self._work(storage)])
+            return self._check(storage)
+
+    def _check(self, storage: RDBStorage) -> list[tuple]:
+        with storage.engine.connect() as connection:
+
+            def read(sql: str) -> list[tuple]:
+                return [tuple(row) for row in connection.exec_driver_sql(sql)]
+
+            states = read(
+                "SELECT state, p.param_value, q.param_value, a.value_json FROM trials t "
+                "LEFT JOIN trial_params p ON p.trial_id = t.trial_id AND p.param_name = 'strategy'"
+                "LEFT JOIN trial_params q ON q.trial_id = t.trial_id AND q.param_name = 'alpha' "
+                "LEFT JOIN trial_user_attributes a ON a.trial_id = t.trial_id "
+                "AND a.key = 'remix_run' ORDER BY t.trial_id"
+            )
+            complete = [row[1:3] for row in states if row[0] == "COMPLETE"]
+            assert len(complete) == len(set(complete)) == len(self.evaluations), states
+            assert {row[0] for row in states} <= {"COMPLETE", "FAIL"}, states
+            assert read("SELECT * FROM remix_claims") == []
+            known = sorted(row[3].strip('"') for row in states if row[0] == "COMPLETE")
+            assert sorted(uuid for (uuid,) in read("SELECT uuid FROM remix_runs")) == known
+            for name in ("folds", "scores", "probabilities"):
+                orphans = f"SELECT count(*) FROM remix_{name} WHERE run_id NOT IN"
+                assert read(f"{orphans} (SELECT id FROM remix_runs)") == [(0,)]
+            return [row[:3] for row in states]
