@@ -18,6 +18,8 @@ from remix_study.errors import UsageError
 from remix_study.results.aims import aim_of
 from remix_study.results.forms import Form
 from remix_study.results.probabilities import study_class_weights
+from remix_study.studyfile.given_split import GivenSplit
+from remix_study.studyfile.schema import ProblemSpec
 from remix_study.training.members import far_origin
 
 _QUANTITIES = ("number", "date", "duration")
@@ -124,7 +126,7 @@ def recipe_of(refit: Refit, choice: Choice) -> Recipe:
     imbalance = () if ratio is None else (ratio,)
     folds = choice.comparison.trained_folds(choice.form.method)
     return Recipe(
-        problem=msgspec.structs.replace(task.study.problems[0], imbalance=imbalance),
+        problem=_without_data(task.study.problems[0], imbalance),
         parameters=dict(choice.form.method.parameters),
         training={"stop": training.stop, "epochs": training.epochs},
         label=choice.form.label,
@@ -134,3 +136,10 @@ def recipe_of(refit: Refit, choice: Choice) -> Recipe:
         shares=tuple(refit.natural_shares.tolist()),
         tilt=_tilt_of(choice.form),
     )
+
+
+def _without_data(spec: ProblemSpec, imbalance: tuple[float, ...]) -> ProblemSpec:
+    """A problem of one ratio, without what names its data: another table may take their place."""
+    split = GivenSplit() if spec.split.test_file else spec.split
+    names = dict.fromkeys(("dataset", "file", "images", "sql", "query"))
+    return msgspec.structs.replace(spec, **names, files=(), split=split, imbalance=imbalance)

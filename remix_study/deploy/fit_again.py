@@ -26,17 +26,10 @@ from remix_study.models.custom import add_plugin_folder
 from remix_study.study.fingerprint import problem_facts
 from remix_study.study.task import Task
 from remix_study.study.task_preparation import prepare_tasks
-from remix_study.studyfile.given_split import GivenSplit
 from remix_study.studyfile.parsing import parse_study
 from remix_study.studyfile.schema import Study
 from remix_study.studyfile.table_format import ClassChoice
 from remix_study.training.backend import hidden_stderr, load_networks
-
-# Keys of a problem that name its data; the table takes their place.
-_NO_DATA: Mapping[str, Any] = {
-    **dict.fromkeys(("dataset", "file", "images", "sql", "query")),
-    "files": (),
-}
 
 
 def fit_again(
@@ -78,7 +71,7 @@ def fit_again(
         check_export(export, model.manifest["method"], is_network=model.is_network)
     table = _table(study, model, recipe, data)
     _check_columns(data, model.features.table, table.table or KnownTable(()))
-    problem = msgspec.structs.replace(recipe.problem, **_NO_DATA)
+    problem = recipe.problem
     _check_classes(data, load_problem_data(study, problem, table).classes, recipe)
     try:
         (task,) = prepare_tasks(msgspec.structs.replace(study, problems=(problem,)), table)
@@ -137,9 +130,9 @@ def _table(study: Study, model: SavedModel, recipe: Recipe, data: Path) -> Datas
             f"{model.folder}: learned from the data set {model.manifest['data']['name']}, which "
             "is no table of yours; run its study on the new table"
         )
-    split = GivenSplit() if spec.split.test_file else spec.split
-    new = {"file": str(data.absolute()), "label": label, "split": split, "classes": ClassChoice()}
-    return load_problem_data(study, msgspec.structs.replace(spec, **{**_NO_DATA, **new}), None)
+    file = str(data.absolute())
+    spec = msgspec.structs.replace(spec, file=file, label=label, classes=ClassChoice())
+    return load_problem_data(study, spec, None)
 
 
 def _check_columns(data: Path, before: KnownTable, now: KnownTable) -> None:

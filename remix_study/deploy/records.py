@@ -116,7 +116,7 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
     """How a model was trained, so that the same can be done with new rows: in the manifest.
 
     Attributes:
-        problem: Its entry of the study file, with the one ratio of rare rows that it is of.
+        problem: Its entry of the study file, without its data, with the one ratio that it is of.
         parameters: Those of its trial, by the names of a study file.
         training: Training keys in place of theirs: ``stop`` and ``epochs``.
         label: The method in its form, as pages have it.
