@@ -20,7 +20,7 @@ from remix_study.batches.strategies import PUBLISHED_ALPHA
 from remix_study.paper.claims import CLAIMS
 from remix_study.paper.claims.evidence import evidence_of
 from remix_study.paper.claims.verdicts import Claim, Part
-from remix_study.paper.table2 import STRATEGIES
+from remix_study.paper.table2 import METHODS, STRATEGIES
 from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.methods import Method
@@ -78,9 +78,18 @@ class Specification:
 
     @cached_property
     def rankings(self) -> dict[str, Ranking]:
-        """Metric -> the five published methods, ranked; none where one is not complete."""
-        rankings = published_ranks(self.problems).rankings
-        return {r.metric: r for r in rankings if len(r.sums) == len(STRATEGIES)}
+        """Metric -> the five published strategies, ranked; none where one is not complete."""
+        names = dict(zip(METHODS, STRATEGIES, strict=True))
+        return {
+            r.metric: replace(
+                r,
+                means=r.means.rename(columns=names),
+                ranks=r.ranks.rename(columns=names),
+                sums=r.sums.rename(names),
+            )
+            for r in published_ranks(self.problems).rankings
+            if len(r.sums) == len(STRATEGIES)
+        }
 
     @property
     def capacity(self) -> float:

@@ -20,7 +20,7 @@ from remix_study.paper.specifications import (
     curves,
     specifications,
 )
-from remix_study.paper.table2 import METHODS, REMIX, STRATEGIES
+from remix_study.paper.table2 import STRATEGIES
 from remix_study.report import figures
 from remix_study.report.figures import Picture, figure, strategy_color
 from remix_study.report.formatting import counted, plain, thousands
@@ -80,15 +80,15 @@ def sections(
 
 
 def _firsts(specs: Sequence[Specification]) -> list[Record]:
-    """By kind and metric: method -> the specifications at which its rank sum is the lowest."""
+    """By kind and metric: strategy -> the specifications at which its rank sum is the lowest."""
     firsts = []
     for kind in KINDS:
         of_kind = [spec for spec in specs if spec.kind == kind]
         for metric in PUBLISHED_METRICS:
-            leaders = [(label, s) for s in of_kind for label in s.rankings[metric].leaders]
+            leaders = [(name, s) for s in of_kind for name in s.rankings[metric].leaders]
             names = {
-                label: [spec.choice.name for _, spec in pairs]
-                for label, pairs in grouped(leaders, lambda pair: pair[0]).items()
+                strategy: [spec.choice.name for _, spec in pairs]
+                for strategy, pairs in grouped(leaders, lambda pair: pair[0]).items()
             }
             ordered = dict(sorted(names.items(), key=lambda item: -len(item[1])))
             if of_kind:
@@ -122,12 +122,12 @@ def _rank_picture(specs: Sequence[Specification]) -> Picture:
 
 def _rank_panel(axes: Axes, specs: Sequence[Specification], metric: str) -> None:
     figures.rule_lines(axes, len(specs))
-    for label, strategy in zip(METHODS, STRATEGIES, strict=True):
-        ranks = [spec.rankings[metric].mean_ranks[label] for spec in specs]
-        is_remix = label == REMIX
+    for strategy in STRATEGIES:
+        ranks = [spec.rankings[metric].mean_ranks[strategy] for spec in specs]
+        is_remix = strategy == "remix"
         axes.plot(ranks, range(len(ranks)), ls="-" if is_remix else "", lw=0.8, marker="o",
-                  markersize=6 if is_remix else 4.5, color=strategy_color(strategy), label=label,
-                  zorder=4 if is_remix else 3)  # fmt: skip
+                  markersize=6 if is_remix else 4.5, color=strategy_color(strategy),
+                  label=strategy, zorder=4 if is_remix else 3)  # fmt: skip
     figures.name_lines(axes, [spec.choice.name for spec in specs])
     axes.set_xlim(0.8, 5.2)
 
@@ -205,23 +205,23 @@ def _rank_table(kind: str, metric: str, specs: Sequence[Specification]) -> Table
     if reference and _has_partial([reference]):
         lines.append((f"{reference.choice.name}, without aps", reference.without(PARTIAL_DATASET)))
 
-    def method_column(label: str) -> Column[tuple[str, Specification]]:
+    def method_column(strategy: str) -> Column[tuple[str, Specification]]:
         def cell(line: tuple[str, Specification]) -> Cell:
             spec, detail = line[1], ""
             if reference and not spec.choice.is_reference:
                 same_problems = reference.on(spec.problems).rankings[metric]
-                detail = f"reference {plain(same_problems.sums[label])}"
+                detail = f"reference {plain(same_problems.sums[strategy])}"
             ranking = spec.rankings[metric]
-            kind = "best" if label in ranking.leaders else "number"
-            return Cell(plain(ranking.sums[label]), detail, kind)
+            kind = "best" if strategy in ranking.leaders else "number"
+            return Cell(plain(ranking.sums[strategy]), detail, kind)
 
-        return Column(label, cell)
+        return Column(strategy, cell)
 
     def name(line: tuple[str, Specification]) -> Cell:
         return Cell(line[0], counted(len(line[1].problems), "problem"), "name")
 
     caption = SENTENCES.phrase("specifications.caption", kind, metric, _has_partial(of_kind))
-    return line_table(caption, lines, (Column("choice", name), *map(method_column, METHODS)))
+    return line_table(caption, lines, (Column("choice", name), *map(method_column, STRATEGIES)))
 
 
 def _claim_frame(checked: Sequence[Curve]) -> pd.DataFrame:
@@ -245,15 +245,15 @@ def _rank_frame(specs: Sequence[Specification]) -> pd.DataFrame:
     ]
     return frame_of(
         (
-            Record(spec=spec, datasets=datasets, ranking=ranking, row=label)
+            Record(spec=spec, datasets=datasets, ranking=ranking, strategy=strategy)
             for spec, datasets in lines
             for ranking in spec.rankings.values()
-            for label in METHODS
+            for strategy in STRATEGIES
         ),
         """kind=spec.kind specification=spec.choice.name datasets problems metric=ranking.metric
-        row rank_sum""",
+        strategy rank_sum""",
         problems=lambda line: len(line.spec.problems),
-        rank_sum=lambda line: line.ranking.sums[line.row],
+        rank_sum=lambda line: line.ranking.sums[line.strategy],
     )
 
 
