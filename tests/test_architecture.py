@@ -47,7 +47,7 @@ BUDGETS = {
     "models": 1498,
     "training": 2963,
     "study": 4500,
-    "workers": 1043,
+    "workers": 1055,
     "results": 3000,
     "report": 3000,
     "paper": 4895,

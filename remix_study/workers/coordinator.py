@@ -11,7 +11,7 @@ from remix_study import errors
 from remix_study.errors import RemixStudyError, WorkersDied
 from remix_study.study.database_errors import retry_transient
 from remix_study.study.lost_studies import LostStudies
-from remix_study.study.reporter import Reporter, Summary
+from remix_study.study.reporter import ALL_OTHERS, Reporter, Summary
 from remix_study.study.schedule import Schedule, run_failures
 from remix_study.study.signals import Signals
 from remix_study.study.trial_loop import WorkerLimits
@@ -38,6 +38,7 @@ class Coordinator:
     summary: Summary = field(default_factory=Summary)
     _complete: Counter[str] = field(default_factory=Counter)
     _announced: list[str] = field(default_factory=list)
+    _ended: set[tuple[str, str]] = field(default_factory=set)
     _failed_start: str = ""
 
     def begin(self) -> bool:
@@ -74,6 +75,12 @@ class Coordinator:
             self.summary.completed += 1
             self.reporter.complete(event["label"], event["values"], event["seconds"])
         elif kind in ("failed", "retried"):
+            reason = event["problem"], event["reason"]
+            if event["label"] == ALL_OTHERS:
+                if reason in self._ended:
+                    # Every worker says so.
+                    return
+                self._ended.add(reason)
             self._announce(event["problem"])
             report = self.reporter.failed if kind == "failed" else self.reporter.retried
             report(event["label"], event["reason"])
@@ -84,7 +91,9 @@ class Coordinator:
         Raises:
             WorkersDied: Workers could not begin a trial, and configurations are left.
         """
-        lost, is_unfinished = LostStudies(self.schedules, self.reporter, self.summary), False
+        # What workers have said needs no second line.
+        reporter = Reporter() if self._ended else self.reporter
+        lost, is_unfinished = LostStudies(self.schedules, reporter, self.summary), False
         for schedule in self.schedules:
             finish = partial(self._finish_schedule, schedule)
             is_unfinished |= lost.attempt(schedule, finish, False)

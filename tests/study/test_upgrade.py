@@ -305,3 +305,13 @@ def test_a_column_is_not_added_twice(old):
         connection.commit()
     open_storage(OLD).engine.dispose()
     assert version_of(old) == tables.SCHEMA
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_every_released_schema_opens_and_nothing_in_it_is_taken_for_damage(here, capsys, version):
+    packed = FOLDER.with_name(f"schema_{version}") / "database.xz"
+    (here / "old.db").write_bytes(lzma.decompress(packed.read_bytes()))
+    assert main(["repair", "--dry-run", "--storage", OLD]) == 0
+    assert capsys.readouterr().out == "nothing is wrong\n"
+    assert main(["status", "--json", "--storage", OLD]) == 0
+    assert json.loads(capsys.readouterr().out)

@@ -65,6 +65,13 @@ def complete_event(problem: str) -> dict:
     return {"kind": "complete", "problem": problem, "label": "x", "values": {}, "seconds": 1.0}
 
 
+def test_what_ends_a_problem_is_one_line_however_many_workers_say_it(coordinator):
+    event = {"kind": "failed", "problem": "a", "label": "all others", "reason": "it is gone"}
+    for _ in range(3):
+        coordinator.handle_event(event)
+    assert coordinator.reporter.events.count(("failed", "all others", "it is gone")) == 1
+
+
 def test_lines_of_two_problems_are_told_apart(coordinator):
     assert coordinator.begin()
     for problem in "abba":
