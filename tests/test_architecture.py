@@ -42,7 +42,7 @@ LARGEST_SHARE = 0.20
 BUDGETS = {
     "metrics": 770,
     "studyfile": 2146,
-    "data": 7505,
+    "data": 7568,
     "batches": 2743,
     "models": 1498,
     "training": 2963,

@@ -90,7 +90,10 @@ def from_arrays(
         weights = weights if of_test is None else np.concatenate([weights, of_test])
     split = split_off_test(len(labels), n_test) if n_test else None
     if not isinstance(X, pd.DataFrame):
-        matrix = np.asarray(X)
+        try:
+            matrix = np.asarray(X)
+        except ValueError as error:
+            raise DataError(f"{where}: the rows of X differ in length ({error})") from None
         if matrix.ndim == 4 and features is None:
             image_groups = None if groups is None else _one_dimensional(groups, "groups", where)
             images = image_dataset(matrix, labels, image_groups, name, where)
@@ -231,6 +234,8 @@ def _one_dimensional(values: ArrayLike, argument: str, where: str) -> NDArray[An
             f"{where}: {argument} has shape {array.shape}; it needs one value a row{remedy}"
         )
     missing = np.asarray(pd.isna(array))
+    if isinstance(values, np.ma.MaskedArray):
+        missing = missing | np.ma.getmaskarray(values).reshape(array.shape)
     if array.dtype.kind in "OU":
         missing |= [isinstance(value, str) and not value.strip() for value in array]
     if missing.any():

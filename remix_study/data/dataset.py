@@ -16,12 +16,12 @@ from remix_study.data.split import Split
 from remix_study.errors import DataError
 
 # Standardising squares the features; beyond this value a variance is no longer a finite float64.
-LARGEST = 1e100
+LARGEST = 1e30
 # Cells that are hashed at a time.
 _MOST_CELLS = 1 << 20
 
-_WHOLE_NUMBER = re.compile(r"([+-]?\d+)\.0*")
-_INTEGER = re.compile(r"[+-]?\d+")
+_WHOLE_NUMBER = re.compile(r"([+-]?\d{1,4000})\.0*")
+_INTEGER = re.compile(r"[+-]?\d{1,4000}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,8 +139,9 @@ def user_dataset(
 
 def class_name(value: object) -> str:
     """Write a label as a study file does: ``1.0`` and ``1.`` are the class ``1``."""
-    text = value.decode() if isinstance(value, bytes) else str(value)
-    text = text.strip()
+    text = value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
+    # What is no text, as in the name of a folder of other encodings, is written as an escape.
+    text = text.strip().encode(errors="backslashreplace").decode()
     whole_number = _WHOLE_NUMBER.fullmatch(text)
     return str(int(whole_number[1])) if whole_number else text
 
@@ -173,7 +174,7 @@ def check_features(
     where: str,
     place: Callable[[int], str] | None = None,
 ) -> None:
-    """Refuse features that are infinite or too large to standardise.
+    """Refuse features that are infinite, or that numbers of 32 bits do not hold.
 
     Args:
         X: The features.
@@ -182,7 +183,8 @@ def check_features(
         place: Where a row stands, instead of ``where``.
 
     Raises:
-        DataError: A value is infinite or its size exceeds ``LARGEST``; begins with ``where``.
+        DataError: A value is infinite or its size exceeds ``LARGEST``, or none of a column
+            exceeds its inverse; begins with ``where``.
     """
     # By column, as a comparison of all values would take as much memory as they do. NaN compares
     # false, so missing values pass.
@@ -197,6 +199,14 @@ def check_features(
         raise DataError(
             f'{begin}, column "{features[column]}": {is_odd.sum()} values are {fault}; correct '
             "them, leave them empty or drop the column"
+        )
+    sizes = np.fmax(np.abs(highest), np.abs(lowest))
+    too_small = (sizes < 1 / LARGEST) & (sizes > 0)
+    if too_small.any():
+        column = int(too_small.argmax())
+        raise DataError(
+            f'{where}, column "{features[column]}": all values are smaller than {1 / LARGEST:g}; '
+            "write them in another unit or drop the column"
         )
 
 

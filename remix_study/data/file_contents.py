@@ -11,14 +11,16 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
+from remix_study.data.memory import check_memory, free_bytes
 from remix_study.errors import DataError, join_names, path_fault
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+_PART_BYTES = 2**24
 _GZIP = b"\x1f\x8b"
 
 
@@ -54,7 +56,8 @@ def read_member(path: Path) -> tuple[bytes, str]:
                     f"{path}: a zip of one file is needed, this one has {len(names)} ({shown}); "
                     "unpack it and name the file"
                 )
-            content = archive.read(names[0])
+            with archive.open(names[0]) as packed:
+                content = _read_within_memory(packed, path)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise DataError(f"{path}: damaged zip file ({error}); download it again") from None
     except RuntimeError as error:
@@ -100,7 +103,8 @@ def unpack(content: bytes, path: Path) -> bytes:
     """
     if content.startswith(_GZIP):
         try:
-            content = gzip.decompress(content)
+            with gzip.open(io.BytesIO(content)) as packed:
+                content = _read_within_memory(packed, path)
         except (EOFError, OSError, zlib.error) as error:
             raise DataError(f"{path}: damaged gzip file ({error}); download it again") from None
     elif path.suffix == ".gz" and content:
@@ -108,6 +112,35 @@ def unpack(content: bytes, path: Path) -> bytes:
     if not content.strip():
         raise DataError(f"{path}: the file is empty")
     return content
+
+
+def check_archive_size(content: bytes, path: Path) -> None:
+    """Refuse a zip, such as an NPZ file or a workbook, whose files take too much memory.
+
+    Raises:
+        DataError: They take more than half of the memory that is free.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError):
+        # Its reader says what is wrong with it.
+        return
+    _check_unpacked_size(size, path)
+
+
+def _read_within_memory(packed: IO[bytes] | gzip.GzipFile, path: Path) -> bytes:
+    """Read to the end, but no more than half of the memory that is free."""
+    content = io.BytesIO()
+    while part := packed.read(_PART_BYTES):
+        content.write(part)
+        _check_unpacked_size(content.tell(), path)
+    return content.getvalue()
+
+
+def _check_unpacked_size(size: int, path: Path) -> None:
+    what = f"{path}: its unpacked contents, at least so far,"
+    check_memory(size, what, free_bytes() // 2, "half of the free memory is", "unpack less of it")
 
 
 def decode(content: bytes, path: Path) -> str:

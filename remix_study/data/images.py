@@ -18,7 +18,7 @@ from remix_study.data.dataset import (
     encode_labels,
     user_dataset,
 )
-from remix_study.data.file_contents import read_raw
+from remix_study.data.file_contents import check_archive_size, read_raw
 from remix_study.errors import DataError, path_fault
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -132,6 +132,7 @@ def npz_arrays(path: Path, needed: Sequence[str]) -> dict[str, NDArray[Any]]:
         DataError: It cannot be read, or lacks one that is needed.
     """
     content = read_raw(path)
+    check_archive_size(content, path)
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as npz:
             arrays = {key: npz[key] for key in npz.files}

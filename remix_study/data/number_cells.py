@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -60,7 +61,10 @@ def read_cell(text: object, table_format: TableFormat) -> Cell:
         table_format: Decimal mark, what groups digits, and units.
     """
     if not isinstance(text, str):
-        return Cell(text, float(text))  # type: ignore[arg-type]
+        try:
+            return Cell(text, float(text))  # type: ignore[arg-type]
+        except OverflowError:
+            return Cell(text, math.inf)
     core, change = text, ""
     if len(text) > _LONGEST or not any(character.isdigit() for character in text):
         is_infinite = _PLAIN.fullmatch(text)

@@ -48,6 +48,9 @@ def array_weights(
             f"{where}: {argument} has shape {shape}; it needs one value for each of "
             f"the {n_rows} labels"
         )
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        row = int(np.ma.getmaskarray(values).argmax())
+        raise DataError(f"{where}, row {row}: {argument} is masked; leave out such rows")
     return check_weights(values, lambda row: f"{where}, row {row}", f": {argument}")
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from remix_study.data.file_contents import check_archive_size
 from remix_study.data.raw_table import RawTable
 from remix_study.errors import DataError, join_names
 from remix_study.studyfile.table_format import TableFormat
@@ -116,6 +117,7 @@ def parse_excel(
     check_installed("openpyxl", f"{path}: an Excel file")
     import openpyxl
 
+    check_archive_size(content, path)
     # Not by pandas, which takes the cell #DIV/0! for an empty one.
     try:
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
@@ -155,6 +157,7 @@ def parse_npz(
     Raises:
         DataError: The file is none, or its arrays differ in length or have more dimensions.
     """
+    check_archive_size(content, path)
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as npz:
             arrays = dict(npz.items())
@@ -182,7 +185,11 @@ def frame_of_arrays(arrays: Mapping[str, Any], where: str) -> pd.DataFrame:
         if isinstance(array, pd.Series):
             # Rows are by position, whatever their index.
             columns[str(name)] = array.reset_index(drop=True)
-        elif len(shape) == 2 and shape[1] > 1:
+            continue
+        if getattr(array, "dtype", None) is not None and array.dtype.kind == "S":
+            # As a file of text: what is no UTF-8 is refused with the table.
+            array = np.char.decode(array, "utf-8", "backslashreplace")
+        if len(shape) == 2 and shape[1] > 1:
             columns |= {f"{name}{i}": column for i, column in enumerate(np.asarray(array).T)}
         else:
             columns[str(name)] = array if len(shape) == 1 else np.ravel(array)
