@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,16 +70,35 @@ def moved_scores(
 
 
 def decision_scores(
-    y: NDArray[np.int32],
-    decided: NDArray[np.intp],
-    n_classes: int,
-    weights: RowWeights,
-    costs: NDArray[np.float64] | None,
-) -> dict[str, float]:
-    """Metrics of the predicted classes (n,) alone, and their cost where there are costs."""
+    matrices: Sequence[NDArray[np.float64]], costs: NDArray[np.float64] | None
+) -> list[dict[str, float]]:
+    """Metrics of predicted classes alone, and their cost where there are costs.
+
+    Args:
+        matrices: Confusion matrices (K, K), one a fold.
+        costs: (K, K); None for no costs.
+
+    Returns:
+        Metric to score of each.
+    """
+    stacked = np.stack(matrices)
+    # Means are over the classes that a fold has, of all folds with these at once.
+    patterns, group = np.unique(stacked.sum(axis=2) > 0, axis=0, return_inverse=True)
+    rows: list[dict[str, float]] = [{} for _ in matrices]
+    for number in range(len(patterns)):
+        places = np.flatnonzero(group.ravel() == number)
+        scores = scores_of(stacked[places], costs)
+        for position, place in enumerate(places):
+            rows[place] = {name: float(values[position]) for name, values in scores.items()}
+    return rows
+
+
+def decision_matrix(
+    y: NDArray[np.int32], decided: NDArray[np.intp], n_classes: int, weights: RowWeights
+) -> NDArray[np.float64]:
+    """Confusion matrix (K, K) of the predicted classes (n,)."""
     weights = np.ones(len(y)) if weights is None else weights
-    matrix = confusion_of(y.astype(np.intp), decided, n_classes, weights).matrix
-    return {name: float(values[0]) for name, values in scores_of(matrix[None], costs).items()}
+    return confusion_of(y.astype(np.intp), decided, n_classes, weights).matrix
 
 
 def frames_of(rows: Rows) -> Scores:

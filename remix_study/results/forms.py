@@ -24,6 +24,7 @@ from remix_study.results.comparison import Comparison
 from remix_study.results.form_scores import (
     Rows,
     Scores,
+    decision_matrix,
     decision_scores,
     frames_of,
     halves,
@@ -260,6 +261,7 @@ class _Scorer:
         """Scores of all parts; those of probabilities as stored where nothing moves them."""
         metrics = {*self.comparison.objectives, *self.aim.metrics}
         rows: Rows = {"validation": {}, "test": {}}
+        matrices: dict[str, list[NDArray[np.float64]]] = {"validation": [], "test": []}
         for place, parts in self.read.items():
             for part, (_, y, p, weights) in parts.items():
                 scores: Mapping[str, float] = self.stored[part][place]
@@ -267,6 +269,10 @@ class _Scorer:
                     p = to_prior(p, *moves[place])
                     scores = moved_scores(y, p, weights, scores, metrics)
                 classes = decided(place, part, p)
-                of_classes = decision_scores(y, classes, p.shape[1], weights, self.aim.costs)
-                rows[part][place] = {**scores, **of_classes}
+                matrices[part].append(decision_matrix(y, classes, p.shape[1], weights))
+                rows[part][place] = dict(scores)
+        for part, of_part in matrices.items():
+            of_classes = decision_scores(of_part, self.aim.costs) if of_part else []
+            for scores_by_name, more in zip(rows[part].values(), of_classes, strict=True):
+                scores_by_name |= more
         return rows
