@@ -61,6 +61,7 @@ class World:
         self.rng, self.now = random.Random(seed), BEGINNING
         # From schedules of many short lives to those of few faults.
         self._share = self.rng.choice((0.002, 0.01, 0.03)) if has_faults else 0.0
+        self._favour, self._favourite = self.rng.choice((0.0, 0.5, 0.9)), ""
         self.crashed: set[str] = set()
         self.begun: set[str] = set()
         self._stalled: dict[str, datetime] = {}
@@ -152,7 +153,11 @@ class World:
         if not awake:
             self.now = min(self._stalled[name] for name in names)
             awake = [name for name in names if self._stalled[name] <= self.now]
-        self._waiting[self.rng.choice(awake)].set()
+        if self._favourite not in awake or self.rng.random() < 0.05:
+            # One worker often goes far while another waits between two of its steps.
+            self._favourite = self.rng.choice(awake)
+        is_favoured = self.rng.random() < self._favour
+        self._waiting[self._favourite if is_favoured else self.rng.choice(awake)].set()
 
     def _is_worker(self) -> bool:
         return threading.current_thread().name in self._waiting
