@@ -136,6 +136,23 @@ def restrict_to_localhost(app: Application) -> Application:
     return restricted
 
 
+def refuse_other_pages(app: Application) -> Application:
+    """Refuse requests that pages of other origins send, and to be shown in their frames."""
+
+    def own_pages(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        def start_unframed(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            return start(status, [*headers, ("X-Frame-Options", "DENY")], *error)
+
+        # Browsers send it with whatever changes a study.
+        origin = environ.get("HTTP_ORIGIN")
+        if origin is not None and origin.partition("://")[2] != environ.get("HTTP_HOST"):
+            start_unframed("403 Forbidden", [("Content-Type", "text/plain")])
+            return [b"This dashboard answers to its own pages only.\n"]
+        return app(environ, start_unframed)
+
+    return own_pages
+
+
 class _SilentHandler(WSGIRequestHandler):
     """A handler that prints no line for a request."""
 
@@ -168,6 +185,7 @@ class Server(ThreadingMixIn, WSGIServer):
                 f"cannot listen on {host}, port {port}: {error.strerror or error}; choose others "
                 "with --host and --port"
             ) from error
+        app = refuse_other_pages(app)
         self.set_app(restrict_to_localhost(app) if is_loopback(host) else app)
 
     def service_actions(self) -> None:

@@ -18,7 +18,7 @@ from tiny_studies import command
 from wsgi_client import request
 
 from remix_study.cli.main import main, parser
-from remix_study.dashboard.server import is_loopback, restrict_to_localhost
+from remix_study.dashboard.server import is_loopback, refuse_other_pages, restrict_to_localhost
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -171,3 +171,27 @@ def test_what_only_this_machine_can_reach(host, loopback):
     for name in (host, f"{host}:8080"):
         status, _, _ = request(restrict_to_localhost(app), "/", host=name)
         assert status.startswith("200" if loopback else "403"), name
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, "200 OK"),
+        ({"HTTP_HOST": "localhost:8080"}, "200 OK"),
+        ({"HTTP_HOST": "localhost:8080", "HTTP_ORIGIN": "http://localhost:8080"}, "200 OK"),
+        ({"HTTP_HOST": "localhost:8080", "HTTP_ORIGIN": "http://localhost:3000"}, "403 Forbidden"),
+        ({"HTTP_HOST": "localhost:8080", "HTTP_ORIGIN": "https://evil.example"}, "403 Forbidden"),
+        ({"HTTP_HOST": "localhost:8080", "HTTP_ORIGIN": "null"}, "403 Forbidden"),
+        ({"HTTP_ORIGIN": "http://localhost:8080"}, "403 Forbidden"),
+    ],
+)
+def test_other_pages_can_neither_send_nor_frame(headers, status):
+    answers = []
+
+    def app(_environ, start):
+        start("200 OK", [])
+        return []
+
+    refuse_other_pages(app)(headers, lambda *answer: answers.append(answer))
+    ((answered, sent),) = answers
+    assert (answered, ("X-Frame-Options", "DENY") in sent) == (status, True)
