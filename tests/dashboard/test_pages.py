@@ -195,7 +195,7 @@ def test_no_test_score_or_probability_is_read(database, with_pages, here):
     shutil.copy(database, here / "no-test-parts.db")
     change(
         here / "no-test-parts.db",
-        "DELETE FROM remix_scores WHERE part = 'test'",
+        "UPDATE remix_scores SET value = value / 3 WHERE part = 'test'",
         "DELETE FROM remix_probabilities WHERE part = 'test'",
     )
     with dashboard_of(here / "no-test-parts.db") as (pages, _):

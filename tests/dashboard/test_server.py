@@ -54,7 +54,7 @@ def served(finished, here):
 def test_it_listens_on_this_machine_alone_and_ends_with_a_signal(served, here):
     process, answer = served
     assert answer["address"].startswith("http://127.0.0.1:")
-    assert answer["studies"] == {"tiny/wine": f"{answer['address']}/studies/1"}
+    assert answer["studies"] == {"tiny/wine": f"{answer['address']}/studies/1/note"}
     assert listening(process.pid) == {"0100007F"}
     port = int(answer["address"].split(":")[2].split("/")[0])
     # A browser opens connections that it does not use.
