@@ -212,6 +212,8 @@ def _fault(name: str, values: dict[str, Any], row_type: type[Any]) -> str:
     except msgspec.ValidationError as error:
         reason, _, place = str(error).replace("`", "").partition(" - at $.")
         return f"{place or values.get('key')}: {reason[:1].lower()}{reason[1:]}"
+    if values.get("value_type") == "FINITE" and values["value"] is None:
+        return "value is missing"
     if name == "trial_params":
         return _parameter_fault(**values)
     check = _BLOBS.get(name)

@@ -151,6 +151,7 @@ def test_damaged_trials_are_named_left_to_repair_and_trained_again(capsys):
     damage_database(Damage("remix_probabilities", "probabilities", 6, blob[:20]))
     damage_database(Damage("remix_folds", None, 6, None))
     damage_database(Damage("remix_scores", "value", 3, "high"))
+    damage_database(Damage("trial_values", "value", 1, None))
     assert main(["report", *storage]) == 3
     assert capsys.readouterr().err.count("\n") == 1
     assert main(["repair", "--dry-run", *storage]) == 1
@@ -159,6 +160,7 @@ def test_damaged_trials_are_named_left_to_repair_and_trained_again(capsys):
         "left: tiny/wine: trial 0: remix_scores: value: expected float, got str",
         "left: tiny/wine: trial 1: remix_probabilities: probabilities are damaged (Error -5 while "
         "decompressing data: incomplete or truncated stream)",
+        "left: tiny/wine: trial 0: trial_values: value is missing, and 1 more row",
         "left: tiny/wine: trial 2 is COMPLETE and rows of its results are not there",
     ]
     assert all(line.endswith("and the next `run` trains it again") for line in lines)
