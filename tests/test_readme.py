@@ -104,6 +104,17 @@ def test_the_ranks_at_each_width_are_those_of_the_committed_report():
             assert [row["rank_sum"] for row in sums] == cell.replace("*", "").split(", ")
 
 
+def test_mixing_on_natural_data_is_what_the_committed_table_says():
+    with (ROOT / "reports/natural/sources.csv").open() as file:
+        lines = [line for line in csv.DictReader(file) if line["group"] == "all"]
+    mixing = [x for x in lines if (x["method"], x["against"]) == ("remix", "balance")]
+    verdicts = {x["metric"]: (x["tables"], x["sources"], x["verdict"]) for x in mixing}
+    assert verdicts["g_mean"] == verdicts["bbs"] == ("35", "19", "practically equal")
+    assert "35 tables as imbalanced as they are](reports/natural/README.md), of 19 sources" in (
+        " ".join(TEXT.split())
+    )
+
+
 @pytest.mark.slow
 def test_ten_minutes_from_a_csv_to_a_model(here):
     """The blocks of the page, one after the other, in an empty folder."""
