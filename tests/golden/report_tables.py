@@ -12,7 +12,6 @@ import gzip
 import io
 import json
 import re
-import runpy
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -78,13 +77,10 @@ def report_tables(database: Path, studies: Sequence[str], output: Path) -> dict[
 
 
 def _remix_study(words: Sequence[str]) -> Any:
-    """Run `python -m remix_study WORDS` in this process and return its exit code."""
-    try:
-        with mock.patch.object(sys, "argv", ["remix-study", *words]):
-            runpy.run_module("remix_study", run_name="__main__")
-    except SystemExit as exit:
-        return exit.code
-    return 0
+    """Run `remix-study WORDS` in this process and return its exit code."""
+    from remix_study.cli.main import main
+
+    return main([*words])
 
 
 @contextlib.contextmanager
