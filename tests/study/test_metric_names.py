@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
+from earlier_engines import pretend_engine_version
 from golden.report_tables import ADDED, REMOVED, report_tables, with_present_names
 from sklearn.metrics import average_precision_score
 from sqlalchemy import select
@@ -144,7 +145,8 @@ def test_an_import_brings_new_names_and_leaves_the_source(old):
 
 
 @pytest.mark.usefixtures("simulated")
-def test_a_half_finished_study_goes_on_under_the_new_name(old, capsys):
+def test_a_half_finished_study_goes_on_under_the_new_name(old, capsys, monkeypatch):
+    pretend_engine_version(monkeypatch, 2)
     assert main(["run", "half.toml", "--storage", OLD]) == 2
     change = f'study.objectives: ["g_mean", "{NEW_NAME}"] -> ["g_mean", "average_precision"]'
     assert change in capsys.readouterr().err

@@ -15,13 +15,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from earlier_engines import pretend_engine_version
 from golden.report_tables import ADDED, report_tables, with_present_names
 from sqlalchemy import NullPool, create_engine, select
 from tiny_studies import query
 
 from remix_study.cli.main import main
 from remix_study.results.frames import load_frames
-from remix_study.study import fingerprint, record, registration, tables, trials, upgrade
+from remix_study.study import tables, upgrade
 from remix_study.study.leases import boot_id, host_name, process_start
 from remix_study.study.storage import open_reader, open_storage
 from remix_study.study.tables import utc_now
@@ -49,8 +50,7 @@ def old(here, unpacked) -> Path:
 @pytest.fixture
 def same_engine(monkeypatch) -> None:
     """As if this package trained as the commit did that made the database."""
-    for module in (registration, fingerprint, record, trials):
-        monkeypatch.setattr(module, "ENGINE_VERSION", 1)
+    pretend_engine_version(monkeypatch, 1)
 
 
 def dump(database: Path) -> list[str]:
