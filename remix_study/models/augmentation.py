@@ -10,6 +10,7 @@ import numpy as np
 
 from remix_study.errors import UsageError
 from remix_study.models.custom import import_builder
+from remix_study.models.user_code import user_code
 from remix_study.studyfile.model_options import (
     BUILT_IN_AUGMENTATION,
     DEFAULT_FILL,
@@ -84,11 +85,8 @@ def build_augmentation(
         layer = rotate_shift(**options)
     else:
         builder = import_builder(name, "augmentation", allow_plugins=allow_plugins)
-        try:
+        with user_code("augmentation", name, "built"):
             layer = builder(input_shape, **options)
-        except Exception as error:
-            # A user's own code may raise anything.
-            raise UsageError(f'augmentation "{name}" cannot be built: {error}') from error
     if not isinstance(layer, keras.Layer):
         kind = type(layer).__name__
         raise UsageError(f'augmentation "{name}" returned {kind}, not a Keras layer')

@@ -21,6 +21,7 @@ from remix_study.models.hypermodel import (
     hypermodel_of,
 )
 from remix_study.models.networks import Network, Weights
+from remix_study.models.user_code import user_code
 from remix_study.studyfile.model_options import BUILT_IN_MODELS, MODEL_ENTRY_POINTS
 from remix_study.studyfile.schema import Model, Search, Study
 
@@ -75,7 +76,7 @@ def import_builder(name: str, kind: str, *, allow_plugins: bool) -> Callable[...
         return _REGISTERED[name]
     registered = {point.name: point for point in entry_points(group=MODEL_ENTRY_POINTS)}
     module_name, _, function = name.partition(":")
-    try:
+    with user_code(kind, name, "imported"):
         if name in registered:
             builder = registered[name].load()
         elif module_name and function:
@@ -85,12 +86,6 @@ def import_builder(name: str, kind: str, *, allow_plugins: bool) -> Callable[...
             raise UsageError(
                 f'{kind} "{name}" is unknown: write "package.module:function" or one of {names}'
             )
-    except UsageError:
-        raise
-    except (Exception, SystemExit) as error:
-        # Importing runs the user's own code, which may raise anything.
-        reason = f"{type(error).__name__}: {error}"
-        raise UsageError(f'{kind} "{name}" cannot be imported ({reason})') from error
     if not callable(getattr(builder, "build", builder)):
         raise UsageError(f'{kind} "{name}" is not a function that builds a Keras model')
     return builder  # type: ignore[no-any-return]
@@ -176,14 +171,12 @@ def build_custom(
     hypermodel = hypermodel_of(builder)
 
     def build(seed: int) -> Any:
-        _seed_keras(seed % _N_SEEDS)
-        try:
+        with user_code("model", name, "built"):
+            _seed_keras(seed % _N_SEEDS)
             if hypermodel is not None:
                 model = build_hypermodel(name, hypermodel, options)
             else:
                 model = builder(input_shape, n_classes, **options)
-        except TypeError as error:
-            raise UsageError(f'model "{name}" cannot be built: {error}') from error
         if not isinstance(model, keras.Model):
             raise UsageError(f'model "{name}" returned {type(model).__name__}, not a Keras model')
         # Trained without its own optimizer, and saved without it.

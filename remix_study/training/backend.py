@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from remix_study.data.aligned import aligned
 from remix_study.data.memory import share_heap
 from remix_study.errors import UsageError
+from remix_study.models.user_code import check_keras_settings
 
 Function = Callable[..., Any]
 
@@ -217,6 +218,7 @@ def load_networks() -> None:
     share_heap()
     try:
         backend()
+        check_keras_settings()
     except (ImportError, ValueError) as error:
         # Keras reads its backend's name from KERAS_BACKEND, or from a file of its own.
         raise UsageError(

@@ -64,7 +64,7 @@ def test_a_network_is_imported_from_beside_the_study_file(write_study, here):
         ('name = "own_networks:not_a_function"', "is not a function"),
         ('name = "own_networks:no_model"', "returned str, not a Keras model"),
         ('name = "own_networks:too_wide"', "one column for each class"),
-        ('name = "own_networks:small"\ndepth = 3', "cannot be built: "),
+        ('name = "own_networks:small"\ndepth = 3', "cannot be built ("),
     ],
 )
 def test_networks_that_cannot_be_used_are_one_line(write_study, model, expected, here, capfd):
