@@ -77,7 +77,7 @@ def test_a_stack_of_all_samplers_and_mixings_is_the_same_to_the_bit():
     assert {member.sampler for member in members} == set(DEVICE_SAMPLERS)
     assert {member.mixing for member in members} == set(MIXINGS)
     for stack in stacks:
-        assert_same_plans(stack, jit=False)
+        assert_same_plans(stack, jit=False, epochs=1)
     with_ratios = [s.with_ratio(0.3) if s.takes_ratio else s for s in stacks[1]]
     assert any(strategy.ratio for strategy in with_ratios)
     assert_same_plans([*with_ratios[:3], make_strategy("balance")], jit=False, epochs=1)
@@ -132,7 +132,7 @@ def test_distances_fit_32_bits_and_far_too_many_features_do_not():
     assert points_of([image], 3).values.tolist() == [[[255] * 192] * 2 + [[0] * 192]]
 
 
-@pytest.mark.parametrize("names", [("baseline", "remix"), ("remix", "smote")])
+@pytest.mark.parametrize("names", [("remix", "smote")])
 def test_training_is_the_same_wherever_plans_are_drawn(names):
     problem = SmallProblem()
     members, strategies = problem.members(), [make_strategy(name) for name in names]
