@@ -155,7 +155,6 @@ class ReMixClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         X = _validated(self, X, reset=False)
-        X = _with_columns(X, self._preprocessing.centre.shape[1])
         standardised = self._preprocessing.standardise(0, X)
         if self._encoder is None:
             entering = np.clip(standardised, -CLIP, CLIP)
@@ -185,7 +184,7 @@ class ReMixClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         seed: int,
     ) -> None:
         # Here, as it imports Keras, which takes seconds and no prediction needs.
-        from remix_study.deploy.shared_programs import make_engine, padded_columns
+        from remix_study.deploy.shared_programs import make_engine
         from remix_study.training.members import make_members
 
         parameters, n_classes = self.get_params(deep=False), len(self.classes_)
@@ -193,10 +192,7 @@ class ReMixClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         class_weights = class_weights_from(self.class_weight, self.classes_, y)
         model = model_from(parameters, X.shape[1], n_classes)
         names = tuple(map(str, self.classes_))
-        padded = _with_columns(X, padded_columns(X.shape[1]))
-        dataset = user_dataset(
-            "data", padded, codes, names, None, source="arrays", weights=weights
-        )
+        dataset = user_dataset("data", X, codes, names, None, source="arrays", weights=weights)
         # As in a study, where the rare one of two classes comes last.
         problem = make_problem(dataset)
         order = [codes[(problem.y == code).argmax()] for code in range(n_classes)]
@@ -207,7 +203,7 @@ class ReMixClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         nothing = np.zeros(0, np.intp)
         network_seed, _ = model_seeds(seed, problem.name)
         folds = make_members(problem, [Fold(0, 0, train, validation, nothing)], network_seed)
-        engine = make_engine(folds, model, X.shape[1])
+        engine = make_engine(folds, model)
         (outcome,) = engine.fit(folds.members, strategy, training, ensemble=model.ensemble)
         if outcome.failed:
             raise ValueError(f"{outcome.failed}: lower learning_rate, {self.learning_rate:g}")
@@ -274,11 +270,6 @@ def _checked_weights(sample_weight: ArrayLike, n_rows: int) -> NDArray[np.float6
     if weights.min() < 0 or not weights.any():
         raise ValueError("sample_weight must not be negative, nor zero for all rows")
     return weights
-
-
-def _with_columns(X: NDArray[np.float64], columns: int) -> NDArray[np.float64]:
-    """A copy with columns of zeros behind, so that tables of some more columns share a program."""
-    return np.pad(X, ((0, 0), (0, columns - X.shape[1])))
 
 
 def _probabilities(

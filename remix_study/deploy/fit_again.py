@@ -139,8 +139,8 @@ def _check_columns(data: Path, before: KnownTable, now: KnownTable) -> None:
     """Refuse a table with other columns than the model's, or columns of another kind."""
     earlier, later = ({c.name: c.kind for c in table.columns} for table in (before, now))
     lacking = [name for name in earlier if name not in later]
-    more = [name for name in later if name not in earlier]
-    for names, reason in ((lacking, "is missing"), (more, "is not the model's; leave it out")):
+    unknown = [name for name in later if name not in earlier]
+    for names, reason in ((lacking, "is missing"), (unknown, "is not the model's; leave it out")):
         if names:
             several = f" and {len(names) - 1} more" if len(names) > 1 else ""
             raise DataError(f'{data}: column "{names[0]}"{several} {reason}')
@@ -154,11 +154,11 @@ def _check_columns(data: Path, before: KnownTable, now: KnownTable) -> None:
 
 def _check_classes(data: Path, classes: tuple[str, ...], recipe: Recipe) -> None:
     """Refuse a table with other classes than the model's."""
-    other = sorted({*classes} ^ {*recipe.classes})
-    if other:
-        fault = "the model does not have" if other[0] in classes else "the table lacks"
+    differing = sorted({*classes} ^ {*recipe.classes})
+    if differing:
+        fault = "the model does not have" if differing[0] in classes else "the table lacks"
         raise DataError(
-            f'{data}: class "{other[0]}", which {fault}; the model has '
+            f'{data}: class "{differing[0]}", which {fault}; the model has '
             f"{join_names(recipe.classes, 8)}: run the study on this table"
         )
 
@@ -168,9 +168,9 @@ def _check_rare(data: Path, model: SavedModel, task: Task) -> None:
     problem, before = task.problem, model.answers.rare
     rare = tuple(problem.classes[code] for code in problem.minority)
     if problem.classes != model.classes or rare != before:
-        here, there = join_names(rare) or "no class", join_names(before) or "none"
+        rare_now, rare_before = join_names(rare) or "no class", join_names(before) or "none"
         raise DataError(
-            f"{data}: rare is {here} here and {there} of the model: run a study on this "
+            f"{data}: rare is {rare_now} here and {rare_before} of the model: run a study on this "
             "table that names it by minority"
         )
 

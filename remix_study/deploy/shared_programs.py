@@ -6,42 +6,30 @@ cross-validation differ by a row, and would each be compiled anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
 from remix_study.models.building import build_network
-from remix_study.models.networks import Weights, dense_weights
 from remix_study.studyfile.features import Features
 from remix_study.studyfile.schema import Model
 from remix_study.training.encoding import Encoder, encoded_width
 from remix_study.training.engine import Engine
 from remix_study.training.members import FoldMembers
 from remix_study.training.program import Program
-from remix_study.training.stacks import dropout_rate, padded_rows, padded_size, stack_size
+from remix_study.training.stacks import dropout_rate, padded_rows, stack_size
 
 # Programs that are kept; each holds what was compiled for every size of table.
 _MOST_PROGRAMS = 8
-_FEWEST_COLUMNS = 32
 
 
-def padded_columns(columns: int) -> int:
-    """Room for columns: at least 32, then as :func:`padded_rows`."""
-    return padded_size(columns, _FEWEST_COLUMNS)
-
-
-def make_engine(folds: FoldMembers, model: Model, n_columns: int) -> Engine:
+def make_engine(folds: FoldMembers, model: Model) -> Engine:
     """Make the engine of a dense network on a table, with a program that may be compiled already.
 
-    It trains what a network of the table's own size would become: columns and weights of the room
-    that it has more are 0 and stay so. Sums over more columns may differ in their last bit.
-
     Args:
-        folds: The table's rows, its columns padded with zeros to :func:`padded_columns`.
+        folds: The table's rows.
         model: The network ``mlp``.
-        n_columns: Columns of the table.
     """
     problem = folds.problem
     X, fill, centre, scale = folds.features()
@@ -57,13 +45,8 @@ def make_engine(folds: FoldMembers, model: Model, n_columns: int) -> Engine:
         () if encoder is None else tuple(encoder.numeric.tolist()),
         problem.X.shape[1],
     )
-    network = replace(
-        program.network,
-        dropout=rate or 0.0,
-        initial_weights=_with_free_inputs(program, encoder, problem.X.shape[1] - n_columns),
-    )
     return Engine(
-        network,
+        replace(program.network, dropout=rate or 0.0),
         X,
         problem.y,
         problem.K,
@@ -76,23 +59,6 @@ def make_engine(folds: FoldMembers, model: Model, n_columns: int) -> Engine:
         shared=program,
         padded_size=padded_rows,
     )
-
-
-def _with_free_inputs(
-    program: Program, encoder: Encoder | None, n_free: int
-) -> Callable[[int], Weights]:
-    """Initial weights of networks without the free inputs, with weights of 0 from these."""
-    kernels = [variable.shape[1:] for variable in program.network.train.weights[::2]]
-    n_inputs, widths = kernels[0][0] - n_free, [kernel[1] for kernel in kernels]
-    first_weights = dense_weights(n_inputs, widths[:-1], widths[-1])
-    # Columns that are not encoded enter before the others.
-    place = n_inputs if encoder is None else len(encoder.untouched) - n_free
-
-    def initial_weights(seed: int) -> Weights:
-        kernel, *others = first_weights(seed)
-        return [np.insert(kernel, [place] * n_free, 0, axis=0), *others]
-
-    return initial_weights
 
 
 @lru_cache(_MOST_PROGRAMS)

@@ -166,13 +166,13 @@ def specifications(
         of_headline = (entry for entry in _entries(headline) if entry[0].is_reference)
         entries += [entry for entry in of_headline if entry[1].kind not in with_reference]
     reference = {_problem_key(c): _placed(c, m) for choice, c, m in entries if choice.is_reference}
-    found = []
+    specifications = []
     for kind in KINDS:
         of_kind = [entry for entry in entries if entry[1].kind == kind]
         for choice, items in grouped(of_kind, lambda entry: entry[0]).items():
             problems = (_completed(_placed(c, methods), reference) for _, c, methods in items)
-            found.append(Specification(choice, kind, tuple(problems)))
-    complete = (s for s in found if s.rankings)
+            specifications.append(Specification(choice, kind, tuple(problems)))
+    complete = (s for s in specifications if s.rankings)
     return tuple(sorted(complete, key=_order))
 
 

@@ -56,9 +56,9 @@ def check_whole(
         is_some = study.facts.get("role") in _SOME_FOLDS
         has_folds = bool(repeats) if is_some else {*repeats.values()} == {study.facts["folds"]}
         if not (has_folds and all(len(parts[run, r]) == 2 * n for r, n in repeats.items())):
-            what = "scores" if has_folds else "folds"
-            raise _lacking(f"{study.name}: trial {number}", f"{what} of its results")
+            missing = "scores" if has_folds else "folds"
+            raise _lacking(f"{study.name}: trial {number}", f"{missing} of its results")
 
 
-def _lacking(name: str, what: str) -> StorageError:
-    return StorageError(f"{name} is COMPLETE, and {what} are not there; {RETRAIN}")
+def _lacking(name: str, rows: str) -> StorageError:
+    return StorageError(f"{name} is COMPLETE, and {rows} are not there; {RETRAIN}")

@@ -21,6 +21,7 @@ STACKED = "mlp"
 _ROOT = Path("/")
 # Stacks that train at a time on a CPU.
 _MOST_AT_A_TIME = 8
+_FEWEST_ROWS = 512
 
 
 def program_key(strategy: Strategy) -> tuple[bool, bool]:
@@ -78,13 +79,9 @@ def padded_rows(rows: int) -> int:
 
     Tables of similar size then have arrays of the same shape, and share what is compiled.
     """
-    return padded_size(rows, 512)
-
-
-def padded_size(size: int, smallest: int) -> int:
-    """Round up to a size that few others need: at least the smallest, see :func:`padded_rows`."""
-    quarter = 1 << max(0, (max(size, smallest) - 1).bit_length() - 3)
-    return max(smallest, -(-size // quarter) * quarter)
+    rows = max(rows, _FEWEST_ROWS)
+    quarter = 1 << ((rows - 1).bit_length() - 3)
+    return -(-rows // quarter) * quarter
 
 
 def check_precision(training: Training) -> None:

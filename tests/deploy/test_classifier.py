@@ -124,7 +124,7 @@ def test_predictions_are_those_of_the_compiled_engine(fitted, parameters):
     assert model.n_iter_ == len(model.loss_curve_) == len(model.validation_loss_curve_)
 
 
-def test_room_for_more_rows_and_columns_changes_no_number(fitted):
+def test_room_for_more_rows_changes_no_number(fitted):
     _, engine, members, outcome, arguments, options = fitted(X, Y)
     rows = len(Y)
     exact = Engine(
@@ -139,15 +139,10 @@ def test_room_for_more_rows_and_columns_changes_no_number(fitted):
     )
     (without_room,) = exact.fit(members, *arguments, **options)
     np.testing.assert_allclose(without_room.validation, outcome.validation, atol=1e-5)
-    # Columns of zeros get no gradient.
-    first = engine.network.initial_weights(members[0].seed)[0]
-    np.testing.assert_array_equal(engine.member_weights(0)[0][3:], first[3:])
 
 
-@pytest.mark.parametrize(
-    ("columns", "tolerance"), [(32, 0), pytest.param(5, 1e-6, marks=pytest.mark.slow)]
-)
-def test_it_is_the_network_that_fit_trains(columns, tolerance):
+@pytest.mark.parametrize("columns", [3, 40])
+def test_it_is_the_network_that_fit_trains(columns):
     # The rare class is the first one by name, and the last one of a study.
     rows, y = rng.normal(size=(N, columns)) + CODES[:, None], np.array(["b", "a"])[CODES]
     keys = "epochs = 6\nbatch_size = 16\nstart_from_step = 4"
@@ -163,12 +158,12 @@ def test_it_is_the_network_that_fit_trains(columns, tolerance):
     kernel, bias, last_kernel, last_bias = refit.task.engines[-1].member_weights(0)
     coefs, intercepts = model.coefs_[0], model.intercepts_[0]
     for ours, theirs in (
-        (coefs[0][:columns], kernel),
+        (coefs[0], kernel),
         (intercepts[0], bias[0]),
         (coefs[1][:, ::-1], last_kernel),
         (intercepts[1][::-1], last_bias[0]),
     ):
-        np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance)
+        np.testing.assert_array_equal(ours, theirs)
     assert model.n_iter_ == refit.epochs
     p = model.predict_proba(rows)[:, ::-1]
     np.testing.assert_allclose(p, refit.probabilities, rtol=0, atol=1e-6)
@@ -177,8 +172,8 @@ def test_it_is_the_network_that_fit_trains(columns, tolerance):
 def test_tables_of_similar_size_compile_once(fitted):
     program = fitted(X, Y)[1].program
     before = dict(program.traces)
-    for rows, columns in ((60, 3), (71, 2), (90, 1)):
-        assert fitted(X[:rows, :columns], Y[:rows])[1].program is program
+    for rows in (60, 71, 90):
+        assert fitted(X[:rows], Y[:rows])[1].program is program
     assert program.traces == before
 
 
