@@ -42,7 +42,7 @@ LARGEST_SHARE = 0.20
 BUDGETS = {
     "metrics": 770,
     "studyfile": 2146,
-    "data": 7568,
+    "data": 7571,
     "batches": 2743,
     "models": 1592,
     "training": 2965,

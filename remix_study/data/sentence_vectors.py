@@ -24,6 +24,7 @@ VECTOR_LENGTH = 384
 # Word pieces of a text that the network reads; it leaves out what follows.
 _MOST_PIECES = 256
 _BATCH = 64
+_SMALLEST = 1e-30
 
 
 @cache
@@ -77,6 +78,8 @@ def encode_vectors(column: TextColumn, known_encoder: str = "") -> FeatureBlock:
                 vectors[:-1] = load_encoder()(column.levels.tolist())
             except ImportError as error:
                 raise _not_installed(where, f"a package ({error})", known_encoder) from None
+            # One feature of the network is about 1e-34 for every text, which 32 bits lose.
+            vectors[np.abs(vectors) < _SMALLEST] = 0
         column.rows_of(vectors, out)
 
     note = (

@@ -148,6 +148,20 @@ def test_a_package_without_what_it_needs_is_refused(path, batches, monkeypatch):
     assert batches == []
 
 
+def test_a_feature_that_32_bits_lose_is_zero(path, monkeypatch):
+    """As one of the network's is for every text, 1e-34."""
+
+    def encode(texts):
+        rows = np.array([vector(text) for text in texts])
+        rows[:, 7] = -1e-34
+        return rows
+
+    monkeypatch.setattr(sentence_vectors, "load_encoder", lambda: encode)
+    monkeypatch.setattr(sentence_vectors, "encoder_name", lambda: ENCODER)
+    dataset = load(path)
+    assert (dataset.X[:, dataset.features.index("message[7]")] == 0).all()
+
+
 def test_another_version_than_the_model_learned_from_or_none_is_refused(
     path, batches, monkeypatch
 ):

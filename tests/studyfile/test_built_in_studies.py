@@ -54,7 +54,7 @@ class TestStudyFiles:
     def test_differences(self):
         cv = {name: self.study(name).cv for name in built_in_studies()}
         assert [name for name in cv if cv[name].redraw] == ["robustness"]
-        assert [name for name in cv if cv[name].grouped] == ["robustness-grouped"]
+        assert [name for name in cv if cv[name].grouped] == ["robustness-grouped", "text"]
         assert self.study("paper-repo").extra_metrics == ("brier_repo",)
         width = int(2 * (64 + 10) / 0.75)
         assert self.study("check-width").model.options == {"hidden": [width] * 3}
