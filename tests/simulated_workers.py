@@ -245,9 +245,9 @@ class Simulation:
         with self._database() as storage:
             workers = self.world.rng.randint(1, 4)
             self.world.run([lambda: self._work(storage)] * workers)
-            now = self.world.now
+            ended_at = self.world.now
             self.world = World(seed, has_faults=False)
-            self.world.now = now + timedelta(hours=2)
+            self.world.now = ended_at + timedelta(hours=2)
             storage.engine.raw_connection().driver_connection.world = None
             self.world.run([lambda: self._work(storage)])
             return self._check(storage)
@@ -269,8 +269,8 @@ class Simulation:
             assert len(complete) == len(set(complete)) == len(self.evaluations), states
             assert {row[0] for row in states} <= {"COMPLETE", "FAIL"}, states
             assert read("SELECT * FROM remix_claims") == []
-            known = sorted(row[3].strip('"') for row in states if row[0] == "COMPLETE")
-            assert sorted(uuid for (uuid,) in read("SELECT uuid FROM remix_runs")) == known
+            trained_runs = sorted(row[3].strip('"') for row in states if row[0] == "COMPLETE")
+            assert sorted(uuid for (uuid,) in read("SELECT uuid FROM remix_runs")) == trained_runs
             for name in ("folds", "scores", "probabilities"):
                 orphans = f"SELECT count(*) FROM remix_{name} WHERE run_id NOT IN"
                 assert read(f"{orphans} (SELECT id FROM remix_runs)") == [(0,)]

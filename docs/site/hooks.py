@@ -80,10 +80,10 @@ def notebook_page(path: Path) -> str:
 def on_page_markdown(markdown: str, page: Page, config: Any, files: Files) -> str:
     """Turn links between files of the repository into links between pages of the site."""
     source = page.file.src_uri
-    here = _REPOSITORY_NAMES.get(source, f"docs/{source}")
+    repository_path = _REPOSITORY_NAMES.get(source, f"docs/{source}")
 
     def in_site(match: re.Match[str]) -> str:
-        target = posixpath.normpath(posixpath.join(posixpath.dirname(here), match[2]))
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(repository_path), match[2]))
         place = site_place(f"{target}/README.md" if (ROOT / target).is_dir() else target)
         if files.get_file_from_path(place) is None:
             # A file that only the repository has, such as a script: its path without a link.

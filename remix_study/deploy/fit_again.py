@@ -123,8 +123,8 @@ def _recipe(model: SavedModel) -> Recipe:
 
 def _table(study: Study, model: SavedModel, recipe: Recipe, data: Path) -> Dataset:
     """The new table, read as the model's was."""
-    known, spec = model.features.table, recipe.problem
-    label = known.label if spec.label is None else spec.label
+    table, spec = model.features.table, recipe.problem
+    label = table.label if spec.label is None else spec.label
     if label == "":
         raise UsageError(
             f"{model.folder}: learned from the data set {model.manifest['data']['name']}, which "

@@ -171,19 +171,19 @@ def build_custom(
     hypermodel = hypermodel_of(builder)
 
     def build(seed: int) -> Any:
-        with user_code("model", name, "built"):
-            _seed_keras(seed % _N_SEEDS)
-            if hypermodel is not None:
-                model = build_hypermodel(name, hypermodel, options)
-            else:
-                model = builder(input_shape, n_classes, **options)
+        _seed_keras(seed % _N_SEEDS)
+        if hypermodel is not None:
+            model = build_hypermodel(name, hypermodel, options)
+        else:
+            model = builder(input_shape, n_classes, **options)
         if not isinstance(model, keras.Model):
             raise UsageError(f'model "{name}" returned {type(model).__name__}, not a Keras model')
         # Trained without its own optimizer, and saved without it.
         model.compiled = False
         return model
 
-    model = build(0)
+    with user_code("model", name, "built"):
+        model = build(0)
     has_logits = _has_logits(name, model, input_shape, n_classes)
     weights_by_seed: dict[int, Weights] = {}
 
@@ -191,9 +191,11 @@ def build_custom(
         # Only a new model draws each layer's weights by its own initializer. They are cached, as
         # every trial of a study starts its members from the same weights.
         if seed not in weights_by_seed:
-            new_model = build(seed)
-            if not new_model.built:
-                new_model(np.zeros((1, *input_shape), np.float32))
+            with user_code("model", name, "built"):
+                new_model = build(seed)
+                # Layers may draw their weights when they are first called.
+                if not new_model.built:
+                    new_model(np.zeros((1, *input_shape), np.float32))
             weights_by_seed[seed] = [np.asarray(v) for v in new_model.variables]
         return weights_by_seed[seed]
 

@@ -125,15 +125,15 @@ class ConfigurationQueue:
                 companions.append(key)
         return companions
 
-    def _closed(self, others: Set[str] = frozenset()) -> Callable[[str], bool]:
-        """Whether a key is not to be leased: one of some others, or for a reason of its own."""
+    def _closed(self, chosen: Set[str] = frozenset()) -> Callable[[str], bool]:
+        """Whether a key is not to be leased: one of ``chosen``, or finished, leased or lost."""
         with self.schedule.trials.storage.engine.connect() as connection:
             # Between trials this worker holds no lease, unless the answer to one was lost.
             leased = leases.leased_configurations(
                 connection, self.schedule.trials.registered.uuid, but=self.worker
             )
         lost = {key for key, times in self.times_lost.items() if times == MAX_TRIES}
-        sets = leased.keys(), finished(self.schedule), lost, others
+        sets = leased.keys(), finished(self.schedule), lost, chosen
         return lambda key: any(key in keys for keys in sets)
 
     def _acquire(self, key: str) -> bool:

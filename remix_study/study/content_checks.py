@@ -194,12 +194,12 @@ def give_up(storage: RDBStorage, trial: Trial) -> None:
             delete_runs(connection, tables.runs.c.id == trial.run_id)
         if trial.trial_id is None:
             return
-        there = set(inspect(connection).get_table_names())
+        table_names = set(inspect(connection).get_table_names())
         for source in optuna_tables.OF_TRIALS:
-            if source.name in there:
+            if source.name in table_names:
                 connection.execute(delete(source).where(source.c.trial_id == trial.trial_id))
-        now = "CURRENT_TIMESTAMP"
-        change = f"state = 'FAIL', datetime_start = {now}, datetime_complete = {now}"
+        moment = "CURRENT_TIMESTAMP"
+        change = f"state = 'FAIL', datetime_start = {moment}, datetime_complete = {moment}"
         query = text(f"UPDATE trials SET {change} WHERE trial_id = :trial_id")
         connection.execute(query, {"trial_id": trial.trial_id})
         attribute = {"key": "failed", "value_json": json.dumps(_GIVEN_UP)}

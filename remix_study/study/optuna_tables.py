@@ -113,15 +113,15 @@ def registered_studies(connection: Connection) -> list[Registered]:
         .where(attributes.key == tables.STUDY_ATTRIBUTE)
     )
     # Sorted here: databases do not agree on the order of letters.
-    known = [
+    registered = [
         (study_id, name, rows[uuid])
         for study_id, name, text in sorted(bindings, key=lambda binding: binding.study_name)
         if (uuid := json.loads(text)) in rows
     ]
-    times = Counter(row.name for *_, row in known)
+    times = Counter(row.name for *_, row in registered)
     return [
         (study_id, row if times[row.name] == 1 or name == row.name else _renamed(row, name))
-        for study_id, name, row in known
+        for study_id, name, row in registered
     ]
 
 

@@ -156,7 +156,7 @@ class GridSchedule(Schedule):
 
     def _chains_now(self) -> dict[str, list[FrozenTrial]]:
         """The chains of all trials, where only those of new trials are made anew."""
-        log, needed = self.trials.log(), self.trials.task.study.cv.repeats
+        log, n_repeats = self.trials.log(), self.trials.task.study.cv.repeats
         new = [trial for trial in log[self._n_read :] if trial.state.name == "COMPLETE"]
         self._n_read = len(log)
         for trial in new:
@@ -164,7 +164,7 @@ class GridSchedule(Schedule):
         for key in {known_key(self, trial) for trial in new}:
             trials = sorted(self._complete_of[key], key=attrgetter("number"))
             self._chain_of |= self._chains(trials)
-            if key in self._chain_of and self._repeats(self._chain_of[key]) >= needed:
+            if key in self._chain_of and self._repeats(self._chain_of[key]) >= n_repeats:
                 self._done.add(key)
                 self._unfinished.pop(key, None)
         return self._chain_of

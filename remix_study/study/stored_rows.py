@@ -184,12 +184,12 @@ class StoredRow(NamedTuple):
 
 def read_rows(connection: Connection) -> Iterator[StoredRow]:
     """Read all rows of the database that commands read, and say what is wrong with each."""
-    there = set(inspect(connection).get_table_names())
+    table_names = set(inspect(connection).get_table_names())
     for name, kinds in _COLUMNS.items():
-        if name not in there:
+        if name not in table_names:
             continue
         stored = {entry["name"] for entry in inspect(connection).get_columns(name)}
-        columns: list[ColumnClause[Any]] = [column(known) for known in kinds if known in stored]
+        columns: list[ColumnClause[Any]] = [column(key) for key in kinds if key in stored]
         row_type = msgspec.defstruct(name, [(c.name, kinds[c.name]) for c in columns])
         for row in connection.execute(select(*columns).select_from(table(name))).mappings():
             values = {str(key): value for key, value in row.items()}

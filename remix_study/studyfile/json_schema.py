@@ -88,14 +88,14 @@ def _in_toml(schema: dict[str, Any]) -> dict[str, Any]:
     options: list[dict[str, Any]] = [
         option for option in schema.get("anyOf", ()) if option != {"type": "null"}
     ]
-    rest = {key: value for key, value in schema.items() if key not in ("anyOf", "pattern")}
-    if rest.get("default", "") is None:
-        del rest["default"]
+    keywords = {key: value for key, value in schema.items() if key not in ("anyOf", "pattern")}
+    if keywords.get("default", "") is None:
+        del keywords["default"]
     if "pattern" in schema:
-        rest["pattern"] = schema["pattern"].replace(r"\A", "^").replace(r"\Z", "$")
+        keywords["pattern"] = schema["pattern"].replace(r"\A", "^").replace(r"\Z", "$")
     if len(options) == 1:
-        return options[0] | rest
-    return rest | ({"anyOf": options} if options else {})
+        return options[0] | keywords
+    return keywords | ({"anyOf": options} if options else {})
 
 
 def _space() -> dict[str, Any]:

@@ -170,6 +170,11 @@ def _keep_compiled_programs(jax: Any) -> None:
     """
     if jax.config.jax_compilation_cache_dir is None:
         folder = platformdirs.user_cache_path("remix_study", appauthor=False) / "jax"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            # No home that may be written to: JAX would warn of every program.
+            return
         jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 

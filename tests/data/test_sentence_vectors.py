@@ -77,10 +77,10 @@ def test_columns_may_be_named_by_number(path, batches):
 def test_other_rows_become_the_same_vectors(path, batches):
     dataset = load(path)
     table = msgspec.json.decode(msgspec.json.encode(dataset.table), type=KnownTable)
-    known = table.columns[0]
-    assert (known.kind, known.encoder) == ("embedding", ENCODER)
+    encoded = table.columns[0]
+    assert (encoded.kind, encoded.encoder) == ("embedding", ENCODER)
     rows = RawTable("new.csv", pd.DataFrame({"message": TEXTS[::-1]}))
-    values, unseen = encode_known(known, rows, table.format)
+    values, unseen = encode_known(encoded, rows, table.format)
     np.testing.assert_array_equal(values, dataset.X[::-1, :-1])
     assert not unseen.any()
     assert len(batches) == 2

@@ -47,20 +47,20 @@ def smote(X, y, rng):
     """A batch with equal classes: small ones filled by points between neighbours of the class."""
     parts, labels = [], []
     for c, n in equal_shares(y, rng).items():
-        own = X[y == c]
-        if len(own) >= n:
-            parts.append(own[rng.choice(len(own), n, replace=False)])
+        of_class = X[y == c]
+        if len(of_class) >= n:
+            parts.append(of_class[rng.choice(len(of_class), n, replace=False)])
         else:
-            first = rng.integers(len(own), size=n - len(own))
-            k = min(5, len(own) - 1)
+            first = rng.integers(len(of_class), size=n - len(of_class))
+            k = min(5, len(of_class) - 1)
             if k:
-                distance = ((own[:, None] - own) ** 2).sum(axis=2)
+                distance = ((of_class[:, None] - of_class) ** 2).sum(axis=2)
                 near = np.argsort(distance, axis=1, kind="stable")[:, 1 : k + 1]
                 second = near[first, rng.integers(k, size=len(first))]
             else:
                 second = first
             step = rng.random((len(first), 1))
-            parts += [own, own[first] + step * (own[second] - own[first])]
+            parts += [of_class, of_class[first] + step * (of_class[second] - of_class[first])]
         labels.append(np.full(n, c))
     return np.concatenate(parts), np.concatenate(labels)
 

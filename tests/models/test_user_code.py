@@ -58,6 +58,29 @@ def test_seeds_that_a_builder_sets_do_not_leave_it():
     assert (random.random(), np.random.rand()) == expected
 
 
+class Lazy(keras.Model):
+    """Makes its layer when it is first called."""
+
+    def build(self, shape):
+        self.layer = keras.layers.Dense(2)
+        self.layer.build(shape)
+        self.built = True
+
+    def call(self, x):
+        return self.layer(x)
+
+
+def test_weights_that_are_drawn_late_come_from_the_seed_too():
+    name = register_builder(lambda *_: Lazy())
+    first, second = (build_custom(name, (4,), 2, {}) for _ in range(2))
+    expected = first.initial_weights(5)
+    random.seed(8)
+    np.random.seed(8)
+    for result, value in zip(second.initial_weights(5), expected, strict=True):
+        np.testing.assert_array_equal(result, value)
+    assert not np.array_equal(second.initial_weights(6)[0], expected[0])
+
+
 def test_settings_of_keras_that_studies_cannot_train_with_are_one_line(monkeypatch):
     load_networks()
     monkeypatch.setattr(keras.config, "floatx", lambda: "float64")
