@@ -29,7 +29,7 @@ from remix_study.report.formatting import SPACE
 from remix_study.report.page_model import Section
 from remix_study.report.readme import readme
 from remix_study.report.table_files import csv_text, latex_text, markdown_text
-from remix_study.results.whole_folders import folder_beside, put_in_place
+from remix_study.results.whole_folders import folder_beside, locked, put_in_place
 from remix_study.version import __version__
 
 MANIFEST = "manifest.json"
@@ -191,9 +191,9 @@ def publish(output: Path, write: Callable[[Path], None]) -> Path:
     Raises:
         UsageError: The folder holds files that no report wrote, is a file, or cannot be written.
     """
-    _report_files(output)
     place = output.resolve()
     try:
+        _report_files(output)
         with folder_beside(place) as folder:
             write(folder)
             # Again: files may have come meanwhile.
@@ -225,6 +225,12 @@ def _report_files(output: Path) -> list[Path]:
         return []
     if not output.is_dir():
         raise UsageError(f"{output} is a file; name a folder for the report")
+    # Another report may take the place of this one meanwhile, with other files.
+    with locked(output.resolve().parent):
+        return _checked_files(output)
+
+
+def _checked_files(output: Path) -> list[Path]:
     files = {
         path.relative_to(output)
         for path in output.rglob("*")

@@ -33,7 +33,7 @@ def folder_beside(output: Path) -> Iterator[Path]:
     output.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".{output.name}-"
     # A folder counts as left behind where nobody locks it: none may be seen before it is locked.
-    with _locked(output.parent):
+    with locked(output.parent):
         _remove_left_behind(output, prefix)
         scratch = Path(tempfile.mkdtemp(dir=output.parent, prefix=prefix))
         lock = os.open(scratch, os.O_RDONLY)
@@ -53,14 +53,16 @@ def put_in_place(new: Path, output: Path) -> None:
     Raises:
         OSError: It cannot be done; everything is as it was.
     """
-    try:
-        # Where nothing is there, or an empty folder.
-        os.rename(new, output)
-    except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-            raise
-        shutil.copymode(output, new)
-        _exchange(new, output)
+    # Whoever reads the folder under this lock sees one of both.
+    with locked(output.parent):
+        try:
+            # Where nothing is there, or an empty folder.
+            os.rename(new, output)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            shutil.copymode(output, new)
+            _exchange(new, output)
 
 
 def _exchange(new: Path, output: Path) -> None:
@@ -79,14 +81,19 @@ def _exchange(new: Path, output: Path) -> None:
 
 def _remove_left_behind(output: Path, prefix: str) -> None:
     for scratch in output.parent.glob(f"{prefix}*"):
-        with suppress(OSError), _locked(scratch, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        with suppress(OSError), locked(scratch, fcntl.LOCK_EX | fcntl.LOCK_NB):
             if not output.exists() and (scratch / _OLD).exists():
                 os.rename(scratch / _OLD, output)
             shutil.rmtree(scratch)
 
 
 @contextmanager
-def _locked(folder: Path, operation: int = fcntl.LOCK_EX) -> Iterator[None]:
+def locked(folder: Path, operation: int = fcntl.LOCK_EX) -> Iterator[None]:
+    """Keep others that lock the folder waiting; on a file system without locks, nobody.
+
+    Raises:
+        OSError: The folder cannot be opened, or is locked and ``operation`` does not wait.
+    """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         try:

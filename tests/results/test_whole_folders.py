@@ -43,8 +43,9 @@ def words_of(output: Path) -> set[str]:
 def killed(number: int, action) -> bool:
     """Do something in a process that ends without any cleaning up at its n-th step with files."""
     with warnings.catch_warnings():
-        # The child only touches files.
+        # Python warns of threads, and JAX where it is loaded; the child only touches files.
         warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", RuntimeWarning)
         pid = os.fork()
     if pid:
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
