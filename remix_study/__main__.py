@@ -31,8 +31,10 @@ def main() -> NoReturn:
     except SystemExit as end:
         # Of argparse: a number.
         code = int(end.code or 0)
-    # Python would wait for threads of a user's network, and take seconds to unload TensorFlow.
-    atexit._run_exitfuncs()
+    # Python would wait for threads: those of a user's network, or a compilation that was left
+    # behind, which cannot be broken off. It would also take seconds to unload TensorFlow.
+    if code < 128:
+        atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError):
             stream.flush()

@@ -18,6 +18,7 @@ SOME_CONFIGURATIONS_FAILED = 1
 BAD_INPUT = 2
 BAD_DATABASE = 3
 DOWNLOAD_FAILED = 4
+INTERNAL_ERROR = 70
 
 # From the user's name to the last @ before a space: a password may hold an @ itself.
 _PASSWORD = re.compile(r"""(\w:/{1,2}[^\s:/@"]*:)[^\s"]*@""")

@@ -12,7 +12,7 @@ from remix_study.studyfile.schema import DEFAULT_STORAGE
 
 EXIT_CODES = (
     "exit codes: 0 done, 1 some configurations failed, 2 bad input, 3 database, 4 a download\n"
-    "failed, 130/143 stopped, 141 nobody reads the output any more"
+    "failed, 70 a defect of the program, 130/143 stopped, 141 nobody reads the output any more"
 )
 
 

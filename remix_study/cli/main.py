@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from remix_study.cli import (
     dashboard,
     datasets,
+    faults,
     fit,
     maintain,
     report,
@@ -20,8 +21,7 @@ from remix_study.cli import (
     worker,
 )
 from remix_study.cli.arguments import EXIT_CODES, Parser, PrintCompletion
-from remix_study.errors import BAD_INPUT, DONE, RemixStudyError, StorageError, system_fault
-from remix_study.study.background import end_process
+from remix_study.errors import BAD_INPUT, DONE, INTERNAL_ERROR, RemixStudyError
 from remix_study.study.signals import Signals
 from remix_study.version import __version__
 
@@ -36,8 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0 done, 1 some configurations failed, 2 bad input, 3 database, 4 a download
-        failed, 130 or 143 stopped by SIGINT or SIGTERM, 141 by a reader of its output that went
-        away.
+        failed, 70 a defect of the program, 130 or 143 stopped by SIGINT or SIGTERM, 141 by a
+        reader of its output that went away.
+
+    Raises:
+        Exception: A defect, where arguments are given.
     """
     signals, options = Signals(), argparse.Namespace()
     try:
@@ -56,30 +59,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, Exception) as error:
         # A library may have turned the signal's exception into one of its own.
         if signals.received is None:
-            fault = _explanation(error, options)
-            if fault is None:
+            fault = faults.explain(error, options)
+            if fault is None and arguments is not None:
                 raise
-            print(f"remix-study: {fault}", file=sys.stderr)
-            return fault.exit_code
+            line = fault or faults.report_defect(error)
+            print(f"remix-study: {line}", file=sys.stderr)
+            return fault.exit_code if fault else INTERNAL_ERROR
         if arguments is None:
             # Further ones would break off what is left to do.
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_IGN)
         print("remix-study: stopped; run the same command to go on", file=sys.stderr)
-        if arguments is None:
-            end_process(128 + signals.received)
         return 128 + signals.received
-
-
-def _explanation(error: BaseException, options: argparse.Namespace) -> RemixStudyError | None:
-    """What is wrong with a file or with the database; None for a fault of the program."""
-    if not isinstance(error, Exception):
-        return None
-    if reason := system_fault(error):
-        name = getattr(error, "filename", None)
-        return RemixStudyError(f"{name}: {reason}" if name else reason)
-    damage = _damage(options)
-    return StorageError(damage) if damage else None
 
 
 def _check_output(options: argparse.Namespace) -> int:
@@ -90,17 +81,6 @@ def _check_output(options: argparse.Namespace) -> int:
     print(f"remix-study: some output is lost, it could not be written ({lost})", file=sys.stderr)
     is_all = any(getattr(options, name, False) for name in ("json", "dry_run", "only_prints"))
     return BAD_INPUT if is_all else DONE
-
-
-def _damage(options: argparse.Namespace) -> str:
-    """What is damaged in the database of a command that met something unexpected, in a line."""
-    from remix_study.study.doctor import find_damage
-
-    try:
-        return find_damage(options.storage)
-    except Exception:
-        # Another error on the way would hide the first.
-        return ""
 
 
 def parser() -> Parser:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -41,9 +43,11 @@ def user_code(kind: str, name: str, doing: str) -> Iterator[None]:
         yield
     except UsageError:
         raise
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
+        if isinstance(error, KeyboardInterrupt) and is_by_signal(error):
+            raise
         # One line, whatever the code raises.
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        reason = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
         raise UsageError(f'{kind} "{name}" cannot be {doing} ({reason})') from error
     finally:
         random.setstate(states[0])
@@ -56,6 +60,15 @@ def user_code(kind: str, name: str, doing: str) -> Iterator[None]:
                 f"it is {doing}: studies train with {_shown(settings[setting])}; leave that out, "
                 "and give dtype to the layers that need it"
             )
+
+
+def is_by_signal(error: KeyboardInterrupt) -> bool:
+    """Whether a signal has raised it, or its handler, rather than code that was called."""
+    if type(error) is not KeyboardInterrupt:
+        return True
+    # Python runs handlers in the main thread alone; its own one raises just this.
+    is_main = threading.current_thread() is threading.main_thread()
+    return is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def keras_settings() -> dict[str, Any]:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar, cast
 
-from remix_study.study.signals import Signals
+from remix_study.study.signals import Signals, Stopped
 
 T = TypeVar("T")
 
@@ -68,8 +68,12 @@ def in_background(function: Callable[[], T], signals: Signals | None = None) -> 
     except BaseException:
         _calls.clear()
         raise
-    if call.error is not None:
-        raise call.error
+    error = call.error
+    if isinstance(error, KeyboardInterrupt | SystemExit) and not isinstance(error, Stopped):
+        # No signal gets there: a user's network has raised it.
+        raise RuntimeError(f"{type(error).__name__} {error}".strip()) from error
+    if error is not None:
+        raise error
     return cast("T", call.result)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 
 import keras
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 from remix_study.errors import UsageError
 from remix_study.models.custom import build_custom, register_builder
 from remix_study.models.user_code import check_keras_settings, keras_settings
+from remix_study.study.background import in_background
+from remix_study.study.signals import Signals, Stopped
 from remix_study.training.backend import load_networks
 
 
@@ -48,6 +51,22 @@ def test_what_is_refused(action, words):
     assert {k: str(v) for k, v in keras_settings().items()} == {
         k: str(v) for k, v in before.items()
     }
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+def test_an_interrupt_of_a_builder_is_one_line_and_that_of_a_person_goes_through():
+    with pytest.raises(KeyboardInterrupt):
+        built_with(interrupt)
+    with pytest.raises(UsageError, match=r"cannot be built \(KeyboardInterrupt\)"):
+        in_background(lambda: built_with(interrupt))
+    with Signals().installed():
+        with pytest.raises(UsageError, match=r"cannot be built \(KeyboardInterrupt\)"):
+            built_with(interrupt)
+        with pytest.raises(Stopped):
+            built_with(lambda: signal.raise_signal(signal.SIGTERM))
 
 
 def test_seeds_that_a_builder_sets_do_not_leave_it():

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 
 import pytest
 
@@ -15,10 +16,21 @@ from remix_study.study.background import in_background
 from remix_study.study.signals import Signals, Stopped
 
 
+def raise_it(error: BaseException) -> None:
+    raise error
+
+
 def test_a_call_returns_and_raises_as_if_it_were_made_here():
     assert in_background(lambda: [threading.current_thread().name]) == ["background"]
     with pytest.raises(ZeroDivisionError):
         in_background(lambda: 1 / 0)
+    # What would end the process where a signal had raised it, and here a user's network has.
+    for error, text in (
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (SystemExit(7), "SystemExit 7"),
+    ):
+        with pytest.raises(RuntimeError, match=text):
+            in_background(partial(raise_it, error))
     # One thread serves all calls, and a call from another thread stays in that.
     names: list[str] = []
     names.append(in_background(lambda: in_background(lambda: threading.current_thread().name)))
