@@ -44,7 +44,7 @@ BUDGETS = {
     "studyfile": 2146,
     "data": 7571,
     "batches": 2743,
-    "models": 1594,
+    "models": 1607,
     "training": 2967,
     "study": 4500,
     "workers": 1055,
