@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-import warnings
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,19 +14,18 @@ from remix_study.deploy.refit import Stop
 from remix_study.deploy.saved_model import SavedModel, load
 from remix_study.errors import UsageError
 from remix_study.report.notebook import StudySummary
+from remix_study.report.python_progress import default_reporter
 from remix_study.study.default_study import is_table, plan_data, plan_file
 from remix_study.study.reporter import Reporter
 from remix_study.study.runner import run as run_study
 from remix_study.study.signals import Signals
 from remix_study.studyfile.parsing import find_study, load_study
 from remix_study.studyfile.schema import DEFAULT_STORAGE, Study
-from remix_study.training.backend import hidden_stderr
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from remix_study.data.dataset import Dataset
-    from remix_study.study.task import Task
 
 
 def run(
@@ -68,8 +66,9 @@ def run(
         sample_weight_test: Their weights (m,), where the rows of ``X`` have weights.
         name: Name of the data in the database and in reports; of a table also of its study.
         storage: URL of the database; results are added to it.
-        reporter: Receives the events of the run and its notes; by default nothing is printed, and
-            notes, such as of a column that was left out, are a ``UserWarning``.
+        reporter: Receives the events of the run and its notes; by default notes, such as of a
+            column that was left out, are a ``UserWarning``, and a notebook shows bars. A plain
+            :class:`remix_study.study.reporter.Reporter` shows nothing.
         timeout: Seconds after which no trial begins; one that has begun is finished. In place of
             the study file's.
 
@@ -122,7 +121,7 @@ def run(
             parsed,
             storage=storage,
             data=data,
-            reporter=reporter or _WarningReporter(),
+            reporter=reporter or default_reporter(),
             signals=signals,
             command="remix_study.run(...)",
         )
@@ -208,24 +207,6 @@ def _planned(
     if not is_table(str(table)):
         raise UsageError(f"{table} is a study, and label is for a table; leave label out")
     return plan_file(table, label, groups, name=name), None
-
-
-class _WarningReporter(Reporter):
-    """Makes a ``UserWarning`` of every note on the data."""
-
-    def loading(self) -> AbstractContextManager[None]:
-        """Hide what TensorFlow prints while it is imported."""
-        return hidden_stderr()
-
-    def problem(self, task: Task, configurations: int, done: int) -> None:  # noqa: ARG002
-        """Warn of what is noted of a problem's data, but not of the study file's own note."""
-        for note in task.problem.notes:
-            if note != task.study.note:
-                self.note(note)
-
-    def note(self, text: str) -> None:
-        """Warn of anything else that a person should know."""
-        warnings.warn(text, UserWarning, stacklevel=2)
 
 
 def _load_study(study: str | Path | Study) -> Study:

@@ -59,7 +59,7 @@ BUDGETS = {
 LARGER_TODAY = {
     "study": 9123,
     "results": 7343,
-    "report": 4166,
+    "report": 4295,
 }
 
 

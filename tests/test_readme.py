@@ -6,15 +6,13 @@ import csv
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
 
 from remix_study.batches.strategies import STRATEGIES
 from remix_study.metrics import BUILT_IN_METRICS, EXTRA_METRICS
-from remix_study.study.checks import check_study
-from remix_study.studyfile.parsing import built_in_studies, parse_study
+from remix_study.studyfile.parsing import built_in_studies
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -27,36 +25,8 @@ PAGES = [
 ]
 
 
-def blocks(page, language):
-    text = (DOCS / page).read_text(encoding="utf-8")
-    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
-
-
 def test_the_readme_is_short():
     assert len(TEXT.splitlines()) <= 150
-
-
-def test_the_study_files_are_valid():
-    grid = blocks("study-files.md", "toml")[0]
-    check_study(parse_study(grid, "study-files.md"))
-    # The keys that are comments are valid, too.
-    uncommented = re.sub(r"# (groups|kind|minority|imbalance|hidden) =", r"\1 =", grid)
-    study = parse_study(uncommented, "study-files.md")
-    check_study(study)
-    assert study.problems[0].imbalance == (0.05, 0.01)
-    assert study.model.options["hidden"] == [128, 64]
-    (search,) = blocks("searching.md", "toml")
-    study = parse_study(grid[: grid.index("[search]")] + search, "searching.md")
-    check_study(study)
-    assert study.search.trials == 60
-    (images,) = blocks("images.md", "toml")
-    check_study(parse_study(images, "images.md"))
-
-
-@pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
-def test_blocks_of_toml_are_toml(page):
-    for block in blocks(page, "toml"):
-        tomllib.loads(block)
 
 
 def test_every_strategy_metric_and_built_in_study_is_named():

@@ -1,4 +1,4 @@
-"""The notebook from a frame to a model runs, and so does the server that the docs show."""
+"""The notebooks run, and so does the server that the docs show."""
 
 from __future__ import annotations
 
@@ -22,17 +22,35 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def notebook(tmp_path_factory):
-    """The names of the notebook after all of its cells, which ran in an empty folder."""
-    cells = json.loads((DOCS / "notebooks" / "frame-to-model.ipynb").read_text())["cells"]
-    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+def names_after(notebook, folder):
+    """The names of a notebook after all of its cells, which ran in a folder."""
+    cells = json.loads((DOCS / "notebooks" / notebook).read_text())["cells"]
     names = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path_factory.mktemp("notebook"))
-        for cell in code:
-            exec(cell, names)
+        patch.chdir(folder)
+        for cell in cells:
+            if cell["cell_type"] == "code":
+                exec("".join(cell["source"]), names)
+    return names
+
+
+@pytest.fixture(scope="module")
+def notebook(tmp_path_factory):
+    """The notebook from a frame to a model."""
+    folder = tmp_path_factory.mktemp("notebook")
+    names = names_after("frame-to-model.ipynb", folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
         yield names
+
+
+def test_the_notebook_on_a_keras_model_of_ones_own_ends_with_a_model_that_knows_eights(here):
+    names = names_after("own-keras-model.ipynb", here)
+    assert names["summary"].completed == 8
+    expected = names["model"].raw_outputs(names["X_new"][:3].astype("float32"))
+    np.testing.assert_allclose(names["outputs"], expected, atol=1e-6)
+    is_right = names["answers"]["class"].to_numpy() == names["y_new"].to_numpy()
+    assert is_right.mean() > 0.9
 
 
 def test_the_notebook_ends_with_a_model_that_keras_loads(notebook):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import sys
 from contextlib import closing
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,11 @@ import pytest
 import remix_study
 from remix_study.errors import StudyFileError, UsageError
 from remix_study.report.notebook import StudySummary
+from remix_study.report.python_progress import (
+    NotebookReporter,
+    WarningReporter,
+    default_reporter,
+)
 from remix_study.study import default_study
 
 URL = "sqlite:///x.db"
@@ -82,6 +89,56 @@ def test_a_notebook_shows_escaped_scores_and_a_terminal_plain_ones(summary):
     assert table.loc["cost", "g-mean ↑ test"] == pytest.approx(mean)
     best = table["g-mean ↑ validation"].tail(3)
     assert best.is_monotonic_decreasing
+
+
+class RecordingDisplay:
+    """The part of ``IPython.display.display`` that shows a picture and changes it in place."""
+
+    def __init__(self) -> None:
+        self.pictures = []
+
+    def __call__(self, picture, *, raw, display_id):
+        assert (raw, bool(display_id), self.pictures) == (True, True, [])
+        self.update(picture, raw=raw)
+        return self
+
+    def update(self, picture, *, raw):
+        assert raw
+        self.pictures.append(picture)
+
+
+def test_a_notebook_shows_bars_that_end_with_the_counts():
+    display = RecordingDisplay()
+    reporter = NotebookReporter(display)
+    reporter.switch_problem("a/<b>", 3, 1)
+    reporter.trial("remix (0.1)", 2, 50)
+    reporter._shown_at = -1e9
+    reporter.epoch(2)
+    assert display.pictures[-1]["text/plain"].splitlines() == [
+        "a/<b>: 1 of 3 configurations complete",
+        "remix (0.1): 2 of at most 100 epochs of all its folds",
+    ]
+    n_pictures = len(display.pictures)
+    reporter.epoch(2)
+    assert len(display.pictures) == n_pictures
+    reporter.complete("remix (0.1)", {}, 1.0)
+    reporter.failed("cost", "diverged")
+    assert display.pictures[-1] == {
+        "text/plain": "a/<b>: 2 of 3 configurations complete, 1 failed",
+        "text/html": '<div><progress value="3" max="3"></progress> <b>a/&lt;b&gt;</b> '
+        "2 of 3 configurations complete, 1 failed</div>",
+    }
+
+
+def test_bars_are_for_the_kernel_of_a_notebook_alone(monkeypatch):
+    for kernel, reporter in ((None, WarningReporter), (object(), NotebookReporter)):
+        shell = SimpleNamespace(kernel=kernel)
+        ipython = SimpleNamespace(get_ipython=lambda shell=shell: shell)
+        monkeypatch.setitem(sys.modules, "IPython", ipython)
+        monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=print))
+        assert type(default_reporter()) is reporter
+    monkeypatch.setitem(sys.modules, "IPython", None)
+    assert type(default_reporter()) is WarningReporter
 
 
 def test_failures_are_listed_and_a_lost_database_is_no_error(here):
