@@ -19,11 +19,18 @@ from remix_study.metrics import (
     METRICS,
     NATURAL_METRICS,
     PUBLISHED_METRICS,
+    ROPES,
     SMALLEST,
     STANDARD_METRICS,
+    Metric,
+    add_metric,
+    better_or_worse,
+    better_sign,
     find_metric,
     is_maximized,
+    rope_of,
     score,
+    short_name,
 )
 
 
@@ -292,6 +299,25 @@ def test_registered_metrics():
     names = list(score([0, 1], np.eye(2), 2))
     assert names == [*STANDARD_METRICS, "recall_0", "recall_1", "brier_0", "brier_1"]
     assert all(type(value) is float for value in score([0, 1], np.eye(2), 2).values())
+
+
+def test_regions_of_practical_equivalence(monkeypatch):
+    others = {name: 0.01 for name in (*BUILT_IN_METRICS, *EXTRA_METRICS)}
+    errors = dict.fromkeys(("bbs", "brier_repo", "ece", "cwece"), 0.005)
+    assert others | errors | {"brier": 0.002} == ROPES
+    assert rope_of("brier") == 0.002
+    monkeypatch.setitem(METRICS, "own", METRICS["cost"])
+    add_metric(Metric("own", "profit", "maximize", -20.0, "own", (-20.0, 30.0)))
+    assert rope_of("own") == 0.5
+    assert better_sign("own") == 1
+
+
+def test_words_for_a_difference():
+    assert better_or_worse("g_mean", 0.1) == better_or_worse("bbs", -0.1) == "better"
+    assert better_or_worse("g_mean", -0.1) == better_or_worse("bbs", 0.1) == "worse"
+    assert (better_sign("g_mean"), better_sign("bbs")) == (1, -1)
+    names = [short_name(name) for name in ("bbs", "brier_repo", "roc_auc", "recall_0")]
+    assert names == ["balanced Brier", "repo BBS", "AUC", "recall_0"]
 
 
 def test_core_metrics_are_registered():
