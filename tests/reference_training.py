@@ -11,10 +11,11 @@ import tensorflow as tf
 from remix_study.batches.losses import FOCAL, FOCAL_GAMMA, loss_vectors
 from remix_study.batches.plan import plan_epoch
 from remix_study.batches.random_bits import (
+    MASK_KEYS,
     NUMPY,
     derive_keys,
+    member_keys,
     random_bits,
-    step_keys_of_epoch,
 )
 from remix_study.batches.samplers import SMOTE_SAMPLERS
 
@@ -98,7 +99,7 @@ class DenseReference:
         ends = np.cumsum([BATCH_SIZE * n for n in units])[:-1]
         width = BATCH_SIZE * sum(units)
         threshold = np.float32(dropout) * np.float32(2**32)
-        keys, multipliers = step_keys_of_epoch([seed], epoch).masks, [[] for _ in units]
+        keys, multipliers = member_keys([seed], MASK_KEYS, epoch), [[] for _ in units]
         for step in range(steps):
             step_keys = derive_keys(NUMPY, keys, np.array([step], np.uint32))
             bits = random_bits(NUMPY, step_keys, (width,))[0]

@@ -10,10 +10,11 @@ from small_problems import SmallProblem
 
 from remix_study.batches.plan import plan_epoch
 from remix_study.batches.random_bits import (
+    AUGMENTATION_KEYS,
     NUMPY,
     derive_keys,
+    member_keys,
     random_bits,
-    step_keys_of_epoch,
 )
 from remix_study.batches.training_rows import TrainingRows
 from remix_study.data.images import ImageRows
@@ -86,7 +87,7 @@ class SmallImages(SmallProblem):
             strategy, member.training, batch_size=batch_size, seed=member.seed, epoch=epoch
         )
         generators = augmentation.generators if augmentation else 0
-        keys = step_keys_of_epoch([member.seed], epoch).augmentation
+        keys = member_keys([member.seed], AUGMENTATION_KEYS, epoch)
         xs = []
         for step in range(plan.steps):
             parts = [self.X[rows[step]].astype(np.float32) for rows in (plan.first, plan.second)]

@@ -120,16 +120,22 @@ class StackPlanner:
         self._has_neighbours = is_smote and training[0].nominal is not None
 
     def plan(self, epoch: int, members: NDArray[np.intp] | None = None) -> StackPlan:
-        """Plan one epoch.
+        """Plan one epoch; see :meth:`plan_epochs`."""
+        return self.plan_epochs(range(epoch, epoch + 1), members)
+
+    def plan_epochs(self, epochs: range, members: NDArray[np.intp] | None = None) -> StackPlan:
+        """Plan some epochs that follow each other, by as few calls as one of them takes.
 
         Args:
-            epoch: 0 for the first.
+            epochs: Their numbers; 0 is the first.
             members: Positions of the members to plan for, all when None; the plans of others are
                 padding.
+
+        Returns:
+            Arrays (epochs * M, steps, batch, ...), epoch after epoch.
         """
-        keys = derive_keys(NUMPY, self.keys, np.array([epoch], np.uint32))
         size, longest = self.rows.rows.shape
-        shape = (size, longest // self.batch_size, self.batch_size)
+        shape = (len(epochs) * size, longest // self.batch_size, self.batch_size)
         first, second = (aligned_empty(shape, np.int32) for _ in range(2))
         weight, label_weight = (aligned_empty(shape, np.float32) for _ in range(2))
         for array in (first, second, weight, label_weight):
@@ -137,22 +143,28 @@ class StackPlanner:
         neighbours = np.full((*shape, NEIGHBOURS), -1, np.int32) if self._has_neighbours else None
         everybody = range(size) if members is None else members.tolist()
         for sampler, mixing, group in self._groups(everybody):
-            rows = self.rows.of(group)._replace(target=self.target(group))
-            drawn = self._draw(sampler, group, rows, keys[group], epoch)
+            # Each epoch of a member is drawn as if it were a member of its own.
+            drawn_members = group * len(epochs)
+            of_epoch = np.repeat(epochs, len(group))
+            places = (of_epoch - epochs.start) * size + drawn_members
+            keys = derive_keys(NUMPY, self.keys[drawn_members], of_epoch.astype(np.uint32))
+            rows = self.rows.of(drawn_members)._replace(target=self.target(drawn_members))
+            drawn = self._draw(sampler, drawn_members, of_epoch, rows, keys)
             mixed = MIXINGS[mixing]
             if mixed is not None:
-                weights = self.mixing_weights(epoch, group, mixed)
-                drawn = mix(NUMPY, mixed, keys[group], drawn.first, weights, rows)
-            first[group] = gather(NUMPY, rows.rows, drawn.first)
-            second[group] = (
-                first[group]
+                weights = [self.mixing_weights(epoch, group, mixed) for epoch in epochs]
+                drawn = mix(NUMPY, mixed, keys, drawn.first, np.concatenate(weights), rows)
+            first[places] = gather(NUMPY, rows.rows, drawn.first)
+            second[places] = (
+                first[places]
                 if drawn.second is drawn.first
                 else gather(NUMPY, rows.rows, drawn.second)
             )
-            weight[group], label_weight[group] = drawn.weight, drawn.label_weight
+            weight[places], label_weight[places] = drawn.weight, drawn.label_weight
             if neighbours is not None and drawn.neighbours is not None:
-                for member, near in zip(group, drawn.neighbours, strict=True):
-                    neighbours[member] = np.where(near < 0, -1, self.rows.rows[member][near])
+                for place, near in zip(places, drawn.neighbours, strict=True):
+                    known = self.rows.rows[place % size]
+                    neighbours[place] = np.where(near < 0, -1, known[near])
         return StackPlan(first, second, weight, label_weight, neighbours)
 
     @property
@@ -212,11 +224,15 @@ class StackPlanner:
         self,
         sampler: str,
         group: Sequence[int],
+        epochs: NDArray[np.integer],
         rows: StackRows,
         keys: NDArray[np.uint32],
-        epoch: int,
     ) -> StackPlan:
-        """Draw the rows of members that share a sampler; positions among their training rows."""
+        """Draw the rows of members that share a sampler, each in an epoch.
+
+        Returns:
+            Positions among their training rows.
+        """
         shape = (len(group), rows.rows.shape[1] // self.batch_size, self.batch_size)
         ones = np.ones(shape, np.float32)
         if sampler in STACK_SAMPLERS:
@@ -231,7 +247,7 @@ class StackPlanner:
             member_slice = slice(place, place + 1)
             target = rows.target and RareShare(*(array[member_slice] for array in rows.target))
             streams = MemberStreams(
-                self._seeds[member], epoch, keys[member_slice], natural, target
+                self._seeds[member], int(epochs[place]), keys[member_slice], natural, target
             )
             alone = MEMBER_SAMPLERS[sampler](streams, self.training[member], self.batch_size)
             steps = len(alone.first)

@@ -68,18 +68,16 @@ PLAN_KEYS, MASK_KEYS, AUGMENTATION_KEYS = 1, 2, 3
 """What a member's keys are for: rows of batches, masks of dropout, transformations of images."""
 
 
-class EpochKeys(NamedTuple):
-    """Keys of the random numbers that a training step draws, uint32 (M, 2) for an epoch."""
+class StepKeys(NamedTuple):
+    """Keys (M, 2), uint32, from which those of an epoch, then of a training step are derived."""
 
     masks: Any
     augmentation: Any
 
 
-def step_keys_of_epoch(seeds: Sequence[int], epoch: int) -> EpochKeys:
-    """Return the members' keys in an epoch, as NumPy arrays."""
-    return EpochKeys(
-        member_keys(seeds, MASK_KEYS, epoch), member_keys(seeds, AUGMENTATION_KEYS, epoch)
-    )
+def step_keys(seeds: Sequence[int]) -> StepKeys:
+    """Return the members' keys as NumPy arrays."""
+    return StepKeys(member_keys(seeds, MASK_KEYS), member_keys(seeds, AUGMENTATION_KEYS))
 
 
 def member_keys(seeds: Sequence[int], *words: int) -> NDArray[np.uint32]:

@@ -90,8 +90,8 @@ class _TensorFlow(Backend):
         return list(self._barrier(arrays))
 
     def compiled(self, function: Function, *, xla: bool) -> Function:
-        graph: Function = self._tf.function(function, jit_compile=xla, autograph=False)
-        return graph
+        graph = self._tf.function(function, jit_compile=xla, autograph=False)
+        return _FlatCalls(graph, self._tf.nest.flatten)
 
     def map_members(self, function: Function) -> Function:
         # Knows neither convolutions nor random numbers without state.
@@ -112,6 +112,36 @@ class _TensorFlow(Backend):
 
     def has_accelerator(self) -> bool:
         return bool(self._tf.config.list_logical_devices("GPU"))
+
+
+class _FlatCalls:
+    """A ``tf.function`` whose second call with arguments of the same shapes skips most checks.
+
+    TensorFlow looks at the type of each argument in Python, in every call: a millisecond for
+    fifty of them, longer than the steps of a small table take, and in one thread at a time.
+    """
+
+    def __init__(self, graph: Any, flatten: Callable[[Any], list[Any]]) -> None:
+        self._graph, self._flatten = graph, flatten
+        self._concrete: dict[tuple[Any, ...], Any] = {}
+
+    def __call__(self, *arguments: Any) -> Any:
+        leaves = self._flatten(arguments)
+        try:
+            shapes = tuple(
+                None if leaf is None else (leaf._shape_tuple(), leaf._datatype_enum())
+                for leaf in leaves
+            )
+        except AttributeError:
+            # Not all of them are tensors with values.
+            return self._graph(*arguments)
+        concrete = self._concrete.get(shapes)
+        if concrete is not None:
+            arrays = [leaf for leaf in leaves if leaf is not None]
+            return concrete._call_flat(arrays, concrete.captured_inputs)
+        results = self._graph(*arguments)
+        self._concrete[shapes] = self._graph.get_concrete_function(*arguments)
+        return results
 
 
 class _Jax(Backend):

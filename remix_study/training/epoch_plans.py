@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
-from itertools import count
+from itertools import chain, count
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
@@ -30,6 +30,11 @@ from remix_study.batches.smote_draws import (
 )
 from remix_study.batches.stack_draws import RareShare, StackRows, gather, natural, rare_share
 from remix_study.training.backend import Function, backend
+
+# NumPy's calls for few rows take as long as for one: so many epochs are planned together, up to
+# so many rows of all members.
+_MOST_EPOCHS = 8
+_FEW_ROWS = 1 << 15
 
 T = TypeVar("T")
 
@@ -77,20 +82,27 @@ def host_plans(
         row_weights: (n,) their weights; None for none.
     """
     weights = None if row_weights is None else row_weights.astype(np.float32)
+    size, longest = planner.rows.rows.shape
+    together = min(_MOST_EPOCHS, max(1, _FEW_ROWS // (size * longest)))
     most = planner.members_at_a_time
-    groups = [slice(start, start + most) for start in range(0, len(planner.steps), most)]
+    groups = [slice(start, start + most) for start in range(0, together * size, most)]
+    steps = np.tile(planner.steps, together)
 
-    def make(epoch: int) -> EpochPlan:
-        plan = planner.plan(epoch, np.flatnonzero(running))
+    def make(start: int) -> Iterator[EpochPlan]:
+        epochs = range(start, start + together)
+        plans = planner.plan_epochs(epochs, np.flatnonzero(running))
         parts = [
-            count_epoch(NUMPY, plan.map(itemgetter(at)), y, planner.steps[at], n_classes, weights)
+            count_epoch(NUMPY, plans.map(itemgetter(at)), y, steps[at], n_classes, weights)
             for at in groups
         ]
         counts = EpochCounts(*map(np.concatenate, zip(*parts, strict=True)))
-        return EpochPlan(epoch, plan.map(backend().shared), counts)
+        for number, epoch in enumerate(epochs):
+            at = slice(number * size, (number + 1) * size)
+            plan = plans.map(itemgetter(at)).map(backend().shared)
+            yield EpochPlan(epoch, plan, EpochCounts(*(count[at] for count in counts)))
 
     # Nothing here holds a plan that has been handed over.
-    yield from map(make, count())
+    yield from chain.from_iterable(map(make, count(0, together)))
 
 
 def device_plans(

@@ -32,6 +32,7 @@ class MappedStep:
         inputs: Any,
         plan: Any,
         keys: Any,
+        epoch: Any,
         steps: Any,
         running: Any,
         rates: Any,
@@ -47,7 +48,7 @@ class MappedStep:
         ) -> tuple[Weights, AdamState, Any]:
             alone = map(_stack_of_one, per_member)
             inputs, plan, keys, steps, running, losses = alone
-            values = weights, adam, data, inputs, plan, keys, steps, running, rates, dropout
+            values = weights, adam, data, inputs, plan, keys, epoch, steps, running, rates, dropout
             weights, adam, losses = self._step.train(*values, losses, start, stop)
             return weights, adam, losses[0]
 

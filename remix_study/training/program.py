@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from remix_study.batches.losses import RowWeights
 from remix_study.batches.plan import StackPlan
-from remix_study.batches.random_bits import EpochKeys
+from remix_study.batches.random_bits import StepKeys
 from remix_study.models.augmentation import Augmentation
 from remix_study.models.networks import Network
 from remix_study.models.networks import Weights as MemberWeights
@@ -131,7 +131,8 @@ class Program:
         data: Data,
         inputs: Inputs,
         plan: StackPlan,
-        keys: EpochKeys,
+        keys: StepKeys,
+        epoch: Any,
         steps: Any,
         running: Any,
         rates: Any,
@@ -151,6 +152,7 @@ class Program:
             inputs,
             plan,
             keys,
+            epoch,
             steps,
             running,
             rates,

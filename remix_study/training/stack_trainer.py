@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from remix_study.batches.losses import loss_vectors
 from remix_study.batches.plan import StackPlanner
 from remix_study.batches.plan_summary import StackSummary
-from remix_study.batches.random_bits import EpochKeys, step_keys_of_epoch
+from remix_study.batches.random_bits import StepKeys, step_keys
 from remix_study.batches.samplers import SMOTE_SAMPLERS
 from remix_study.batches.stack_draws import stack_rows
 from remix_study.batches.strategies import Strategy
@@ -155,7 +155,9 @@ class StackTrainer:
         schedule = StoppingSchedule(self._training, self._planner.steps, present)
         watched = self._validation if schedule.watches_validation else None
         epochs: list[_Epoch] = []
-        steps, seeds = self._planner.steps, [member.seed for member in members]
+        steps = self._planner.steps
+        keys = step_keys([member.seed for member in members])
+        keys = StepKeys(*(program.put(part, "uint32") for part in keys))
         summary = StackSummary(
             steps,
             self._training.batch_size,
@@ -163,13 +165,13 @@ class StackTrainer:
             has_weights=self._problem.row_weights is not None,
         )
         rates, steps_on_device = program.per_member(schedule.rates), program.put(steps, "int32")
+        no_loss = program.put(np.zeros(len(members)), "float32")
         with closing(self._plans(schedule.running)) as plans:
             for planned in plans:
                 ran = schedule.running.copy()
                 running = program.argument(ran, "float32")
-                keys = step_keys_of_epoch(seeds, planned.epoch)
-                keys = EpochKeys(*(program.argument(part, "uint32") for part in keys))
-                losses = program.argument(np.zeros(len(members)), "float32")
+                epoch = program.argument([planned.epoch], "uint32")
+                losses = no_loss
                 for start, stop in self._problem.pace.calls(int(steps.max())):
                     weights, adam, losses = program.train(
                         weights,
@@ -178,6 +180,7 @@ class StackTrainer:
                         self._inputs,
                         planned.plan,
                         keys,
+                        epoch,
                         steps_on_device,
                         running,
                         rates,
@@ -204,7 +207,8 @@ class StackTrainer:
                 on_epoch(int(ran.sum()))
                 if not schedule.running.any():
                     break
-                rates = program.per_member(schedule.rates)
+                if (schedule.rates != rates_before).any():
+                    rates = program.per_member(schedule.rates)
                 # Before the next one is drawn.
                 del planned
         self.weights = best if watched else weights

@@ -10,7 +10,7 @@ from keras import ops
 
 from remix_study.batches.losses import FOCAL_GAMMA
 from remix_study.batches.plan import StackPlan
-from remix_study.batches.random_bits import EpochKeys, derive_keys, random_bits
+from remix_study.batches.random_bits import StepKeys, derive_keys, random_bits
 from remix_study.data.preprocessing import CLIP
 from remix_study.models.augmentation import Augmentation
 from remix_study.models.networks import Network
@@ -89,7 +89,8 @@ class Step:
         data: Data,
         inputs: Inputs,
         plan: StackPlan,
-        keys: EpochKeys,
+        keys: StepKeys,
+        epoch: Any,
         steps: Any,
         running: Any,
         rates: Any,
@@ -106,7 +107,8 @@ class Step:
             data: Rows of the problem.
             inputs: What differs between members.
             plan: Which rows are blended, arrays (M, S, batch, ...).
-            keys: Of the epoch's random numbers.
+            keys: Of the members' random numbers.
+            epoch: uint32 (1,).
             steps: int32 (M,) batches of each member's epoch; it takes no step after them.
             running: float32 (M,), 1 for members that train.
             rates: Learning rates, in the shape of ``adam.steps``.
@@ -120,6 +122,7 @@ class Step:
             the same bits however the epoch is cut into calls.
         """
         batch = plan.first.shape[2]
+        keys = StepKeys(*(derive_keys(ops, part, epoch) for part in keys))
 
         def take_step(i: Any, values: Any, moments: Any, losses: Any) -> tuple[Any, ...]:
             x, labels = self._batch(data, inputs, plan, keys.augmentation, i)

@@ -97,6 +97,19 @@ class TestContract:
                     ):
                         np.testing.assert_array_equal(part[place, :STEPS], expected)
 
+    def test_epochs_planned_together_are_those_planned_alone(self, strategy):
+        def planner() -> StackPlanner:
+            strategies = [strategy, compose("balanced", "beta", 0.9), strategy]
+            training = [training_rows(), training_rows(), training_rows(ROWS[:130])]
+            return StackPlanner(strategies, training, [SEED, 5, 6], batch_size=BATCH)
+
+        # Over the end of a block of epochs whose mixing weights are drawn together.
+        epochs, members = range(13, 19), np.array([0, 2])
+        together = planner().plan_epochs(epochs, members)
+        alone = [planner().plan(epoch, members) for epoch in epochs]
+        for part, *separate in zip(together[:4], *(planned[:4] for planned in alone), strict=True):
+            np.testing.assert_array_equal(part, np.concatenate(separate))
+
     def test_labels_are_mixed_exactly_as_features(self, strategy):
         if strategy.mixing == "remix-chou":
             return  # Mixes labels otherwise by design; see test_mixing.py.

@@ -8,11 +8,11 @@ from imbalanced_rows import SIGNIFICANCE
 from scipy import stats
 
 from remix_study.batches.random_bits import (
+    MASK_KEYS,
     NUMPY,
     derive_keys,
     member_keys,
     random_bits,
-    step_keys_of_epoch,
 )
 
 STEPS, BATCH, UNITS = 20, 32, 24
@@ -25,7 +25,7 @@ def number(value):
 
 def masks(seeds, epoch, steps=STEPS):
     """Random numbers of the first steps of an epoch, uint32 (members, steps, batch, units)."""
-    keys = step_keys_of_epoch(seeds, epoch).masks
+    keys = member_keys(seeds, MASK_KEYS, epoch)
     by_step = [
         random_bits(NUMPY, derive_keys(NUMPY, keys, number(step)), (BATCH, UNITS))
         for step in range(steps)

@@ -92,6 +92,38 @@ def test_a_program_on_a_cpu_reads_the_memory_of_an_array(name, dtype):
 
 
 @pytest.mark.parametrize("name", ["tensorflow", "jax"])
+def test_a_compiled_function_is_called_by_shapes(name):
+    """Also where a call has None for an array, and where the same array comes twice."""
+    pytest.importorskip(name)
+    library = backend._BACKENDS[name]()
+    traced = []
+
+    def step(pair, scale, added, removed):
+        traced.append(1)
+        first, second = pair
+        total = first * scale - second
+        total = total if added is None else total + added
+        return total if removed is None else total - removed, pair
+
+    program = library.compiled(step, xla=True)
+    arrays = [np.arange(n, dtype=np.float32) for n in (3, 4, 3, 4, 3)]
+    for round_ in range(3):
+        for array in arrays:
+            first = library.on_device(array + round_)
+            scale = library.argument(np.array(round_, np.float32))
+            for pair in ((first, first), (first, library.on_device(array))):
+                total, returned = program(pair, scale, None, None)
+                np.testing.assert_array_equal(total, (array + round_) * round_ - pair[1])
+                np.testing.assert_array_equal(returned[1], pair[1])
+            total, _ = program((first, first), scale, first, None)
+            np.testing.assert_array_equal(total, (array + round_) * round_)
+            total, _ = program((first, first), scale, None, first)
+            np.testing.assert_array_equal(total, (array + round_) * (round_ - 2))
+    # Of two shapes, without the last two arguments and with each.
+    assert len(traced) == 6
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "jax"])
 def test_an_array_that_begins_elsewhere_is_copied(name):
     pytest.importorskip(name)
     rows = aligned_empty((50, 4), np.float32)[:, 1:]
