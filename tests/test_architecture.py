@@ -43,7 +43,7 @@ BUDGETS = {
     "metrics": 770,
     "studyfile": 2146,
     "data": 7571,
-    "batches": 2757,
+    "batches": 2761,
     "models": 1607,
     "training": 3019,
     "study": 4500,

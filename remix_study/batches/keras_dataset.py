@@ -18,10 +18,10 @@ from remix_study.batches.keras_arguments import (
     read_labels,
     row_weights,
 )
-from remix_study.batches.plan import BatchPlan, StackPlan, check_batch_size, plan_epoch
+from remix_study.batches.plan import BatchPlan, StackPlan, plan_epoch
 from remix_study.batches.plan_summary import weighted_shares
 from remix_study.batches.strategies import check_alpha, compose
-from remix_study.batches.training_rows import TrainingRows
+from remix_study.batches.training_rows import TrainingRows, check_batch_size
 from remix_study.errors import UsageError
 
 

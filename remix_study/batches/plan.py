@@ -20,9 +20,12 @@ from remix_study.batches.random_bits import NUMPY, PLAN_KEYS, derive_keys, membe
 from remix_study.batches.samplers import MEMBER_SAMPLERS, SMOTE_SAMPLERS, STACK_SAMPLERS
 from remix_study.batches.stack_draws import RareShare, StackRows, gather, rare_share, stack_rows
 from remix_study.batches.strategies import Strategy
-from remix_study.batches.training_rows import MemberStreams, TrainingRows
+from remix_study.batches.training_rows import (
+    MemberStreams,
+    TrainingRows,
+    check_batch_size,
+)
 from remix_study.data.aligned import aligned_empty
-from remix_study.errors import UsageError
 
 # Rows that are drawn at a time, of all members together: drawing takes several arrays of them.
 _MOST_ROWS = 1 << 18
@@ -295,18 +298,3 @@ def plan_epoch(
     """
     planner = StackPlanner([strategy], [training], [seed], batch_size=batch_size)
     return BatchPlan(*planner.plan(epoch).map(lambda array: array[0]))
-
-
-def check_batch_size(batch_size: int, n_rows: int) -> None:
-    """Check that the training rows fill at least one batch.
-
-    Raises:
-        UsageError: The batch size is below 1 or above the number of training rows.
-    """
-    if batch_size < 1:
-        raise UsageError(f"batch_size must be at least 1, got {batch_size}")
-    if n_rows < batch_size:
-        raise UsageError(
-            f"{n_rows} training rows do not fill one batch of {batch_size}: "
-            f"set batch_size to {n_rows} or less, or give more rows"
-        )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remix_study.batches.nominal import NominalFeatures
+from remix_study.errors import UsageError
 
 IntArray = NDArray[np.intp]
 
@@ -111,3 +112,18 @@ Sampler = Callable[[MemberStreams, TrainingRows, int], DrawnRows]
 def unblended(first: IntArray) -> DrawnRows:
     """Wrap rows that are no blends of two."""
     return DrawnRows(first, first, np.ones(first.shape, np.float32))
+
+
+def check_batch_size(batch_size: int, n_rows: int) -> None:
+    """Check that the training rows fill at least one batch.
+
+    Raises:
+        UsageError: The batch size is below 1 or above the number of training rows.
+    """
+    if batch_size < 1:
+        raise UsageError(f"batch_size must be at least 1, got {batch_size}")
+    if n_rows < batch_size:
+        raise UsageError(
+            f"{n_rows} training rows do not fill one batch of {batch_size}: "
+            f"set batch_size to {n_rows} or less, or give more rows"
+        )
