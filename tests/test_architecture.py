@@ -45,7 +45,7 @@ BUDGETS = {
     "data": 7571,
     "batches": 2761,
     "models": 1607,
-    "training": 3019,
+    "training": 3018,
     "study": 4500,
     "workers": 1055,
     "results": 3000,

@@ -135,13 +135,12 @@ class _FlatCalls:
         except AttributeError:
             # Not all of them are tensors with values.
             return self._graph(*arguments)
-        concrete = self._concrete.get(shapes)
-        if concrete is not None:
-            arrays = [leaf for leaf in leaves if leaf is not None]
-            return concrete._call_flat(arrays, concrete.captured_inputs)
-        results = self._graph(*arguments)
-        self._concrete[shapes] = self._graph.get_concrete_function(*arguments)
-        return results
+        if shapes not in self._concrete:
+            # Not by a call: TensorFlow warns where many calls of a function compile it.
+            self._concrete[shapes] = self._graph.get_concrete_function(*arguments)
+        concrete = self._concrete[shapes]
+        arrays = [leaf for leaf in leaves if leaf is not None]
+        return concrete._call_flat(arrays, concrete.captured_inputs)
 
 
 class _Jax(Backend):
