@@ -11,6 +11,7 @@ import msgspec
 
 from remix_study.batches.strategies import DEFAULT_STRATEGIES
 from remix_study.data.memory import as_gigabytes
+from remix_study.errors import join_names
 from remix_study.models.building import resolved_options
 from remix_study.study.checks import check_study
 from remix_study.study.configurations import label_of, planned_configurations
@@ -79,10 +80,9 @@ def _preview_problem(task: Task) -> dict[str, Any]:
         "folds": len(task.folds),
         "networks": _networks_per_fold(task) * len(task.folds),
         "beside": sorted({search.role for search in beside}),
+        "references": list(dict.fromkeys(label for part in beside for label in _references(part))),
         # Where no trial is pruned.
-        "networks_beside": sum(
-            planned_work(search)["trials"] * search.folds_per_trial for search in beside
-        ),
+        "networks_beside": sum(_networks_per_fold(part) * part.folds_per_trial for part in beside),
         "parameters": size.parameters,
         "layers": [str(layer) for layer in size.layers],
         "epochs_at_most": task.spec.training.epochs,
@@ -122,6 +122,12 @@ def _keys(task: Task) -> Keys:
         name: {key: _as_written(value) for key, value in keys.items() if value is not None}
         for name, keys in tables.items()
     }
+
+
+def _references(task: Task) -> list[str]:
+    """Labels of what is trained beside a search; none of other parts."""
+    planned = planned_work(task)["planned"] if task.role == "references" else []
+    return [label_of(json.loads(key)) for key in planned]
 
 
 def _networks_per_fold(task: Task) -> int:
@@ -195,7 +201,7 @@ def preview_text(summary: Mapping[str, Any]) -> str:
             f"  {problem['points']} configurations x {problem['folds']} folds = "
             f"{problem['networks']} networks of {problem['parameters']:,} parameters, "
             f"{problem['epochs_at_most']} epochs at most",
-            *([_beside_line(problem, summary)] if problem["networks_beside"] else []),
+            *([_beside_line(problem, summary)] if problem["beside"] else []),
             f"  {problem['features']} features; rows {rows}",
             f"  layers: {', '.join(problem['layers'])}",
             f"  memory: about {as_gigabytes(sum(need.values()))} beside the data ({parts})",
@@ -217,7 +223,7 @@ def _key_lines(tables: Keys, without: Keys | None = None) -> list[str]:
 
 def _beside_line(problem: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     text_by_role = {
-        "references": "" if summary["outer"] else "baseline and ReMix",
+        "references": join_names(problem["references"]),
         "search": summary["then"],
         "outer": f"the search again within {summary['outer']} outer folds",
         "rare-rows": "the best methods again with fewer rare rows",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from remix_study.errors import UsageError, did_you_mean, join_names
-from remix_study.results.candidates import decide_problem, with_following_searches
+from remix_study.results.candidates import decide_problem, with_other_parts
 from remix_study.results.comparison import Comparison, comparisons
 from remix_study.results.forms import Form, forms_of
 from remix_study.results.frames import StudyFrames
@@ -58,7 +58,7 @@ def choose(
     candidates, decision = decide_problem(comparison, frames)
     where, methods = f"problem {candidates.name}", candidates.methods
     if trial is not None:
-        (candidates,) = with_following_searches([comparison], frames, constrained=True)
+        (candidates,) = with_other_parts([comparison], frames, constrained=True)
         chosen = _of_trial(frames, candidates, trial)
     elif method is not None:
         forms = {form.label: form.method for form in decision.entries} if decision else {}

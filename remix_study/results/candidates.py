@@ -1,4 +1,4 @@
-"""The decision on a problem: its methods, those of a grid and the trials of a search after it."""
+"""The decision on a problem: its methods, and what was trained before, beside or after them."""
 
 from __future__ import annotations
 
@@ -17,31 +17,44 @@ def decide_problem(problem: Comparison, frames: StudyFrames) -> tuple[Comparison
 
     Pages, the last lines of runs and ``fit`` all decide by it.
     """
-    (candidates,) = with_following_searches([problem], frames)
+    (candidates,) = with_other_parts([problem], frames)
     return candidates, decide(candidates, frames.probabilities, frames.summaries)
 
 
-def with_following_searches(
+def with_other_parts(
     problems: Sequence[Comparison], frames: StudyFrames, *, constrained: bool = False
 ) -> list[Comparison]:
-    """The problems with the trials of the searches that followed their grids as methods, too.
+    """The problems with trials of searches that follow grids, and estimators beside searches.
 
     Trials under constraints choose by rules of their own and are left out unless ``constrained``.
     """
-    if frames.following is None or frames.following.problems.empty:
-        return list(problems)
-    searches = {(c.study, c.problem): c for c in comparisons(frames.following)}
+    parts = {
+        part: {(c.study, c.problem): c for c in comparisons(of_part)}
+        for part in ("following", "references")
+        if (of_part := getattr(frames, part)) is not None and len(of_part.problems)
+    }
     joined = []
     for comparison in problems:
-        search = searches.get((comparison.study, comparison.problem))
-        if search is None or (search.info.get("constraints") and not constrained):
-            joined.append(comparison)
-            continue
-        scores = {
-            key: pd.concat([frame, search.scores[key]], axis=1) if key in search.scores else frame
-            for key, frame in comparison.scores.items()
-        }
-        methods = (*comparison.methods, *search.methods)
-        folds = pd.concat([comparison.folds, search.folds], ignore_index=True)
-        joined.append(replace(comparison, methods=methods, scores=scores, folds=folds))
+        key = comparison.study, comparison.problem
+        search = parts.get("following", {}).get(key)
+        if search is not None and (constrained or not search.info.get("constraints")):
+            comparison = _joined(comparison, search)
+        if references := parts.get("references", {}).get(key):
+            estimators = tuple(m for m in references.methods if m.is_estimator)
+            comparison = _joined(comparison, replace(references, methods=estimators))
+        joined.append(comparison)
     return joined
+
+
+def _joined(comparison: Comparison, part: Comparison) -> Comparison:
+    """A problem with the methods of one of its parts, which has the same folds."""
+    labels = [method.label for method in part.methods]
+    scores = {
+        key: pd.concat([frame, part.scores[key].filter(labels)], axis=1)
+        if key in part.scores
+        else frame
+        for key, frame in comparison.scores.items()
+    }
+    folds = pd.concat([comparison.folds, part.folds], ignore_index=True)
+    methods = (*comparison.methods, *part.methods)
+    return replace(comparison, methods=methods, scores=scores, folds=folds)

@@ -64,10 +64,9 @@ class StudyFrames:
             and alpha), `strategy` ("" when composed), `sampler`, `mixing`, `alpha` (NaN without
             mixing), `loss`, `seconds`, `values` (tuple), `parameters` (dict), `started` and
             `finished` (UTC, ISO 8601), `spans` (those of each trial), `peak_memory_mb`,
-            `network_parameters` (of a fold); and, NaN
-            in databases of the first schema, `engine_version`, `trials_in_program` (trained side
-            by side, this one included), `other_workers` (processes that trained on the machine
-            meanwhile).
+            `network_parameters` (of a fold); and, NaN in databases of the first schema,
+            `engine_version`, `trials_in_program` (trained side by side, this one included),
+            `other_workers` (processes that trained on the machine meanwhile).
         folds: one row a run, repeat and fold: `run`, `repeat`, `fold`, `n_train`,
             `n_validation`, `n_test`, `minority_train`, `minority_validation`, `minority_test`
             (smallest count over the rare classes), `epochs`, `stopped`, `failed` (reason or ""),
@@ -78,8 +77,9 @@ class StudyFrames:
         scores: tidy: `run`, `repeat`, `fold`, `part` ("validation" | "test"), `metric`, `value`.
         manifests: how each problem was run, one dictionary for each start that trained something.
         searches: of each search what `runs` has not: order, pruned trials, outer folds.
-        following: the same of searches that follow a grid, under the names of its problems.
-        fewer_rare_rows: the same of methods trained with a share of the rare rows, by share.
+        following: frames of searches that follow a grid, under the names of its problems.
+        references: those of what is trained beside a search.
+        fewer_rare_rows: those of methods trained with a share of the rare rows, by share.
         summaries: run without probabilities -> what pages compute from these, as
             :mod:`remix_study.results.summary` writes it.
     """
@@ -93,13 +93,13 @@ class StudyFrames:
     searches: tuple[SearchResult, ...] = ()
     summaries: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     following: StudyFrames | None = None
+    references: StudyFrames | None = None
     fewer_rare_rows: Mapping[float, StudyFrames] = field(default_factory=dict)
 
     def validation_only(self) -> StudyFrames:
         """Validation parts in the place of test parts, which nothing made from them can show.
 
-        Corrected standard errors then count the validation rows as the rows that are scored, and
-        none as held out for validation.
+        For corrected standard errors these are then the rows that are scored.
         """
         read_stored, problems = self.probabilities, self.problems
         if "split" in problems:
@@ -119,9 +119,9 @@ class StudyFrames:
             and (lambda run, repeat, fold, _: read_stored(run, repeat, fold, "validation")),
             searches=(),
             following=None,
+            references=None,
             fewer_rare_rows={},
-            # Their content is of test parts.
-            summaries=dict.fromkeys(self.summaries, EMPTY_SUMMARY),
+            summaries=dict.fromkeys(self.summaries, EMPTY_SUMMARY),  # they are of test parts
         )
 
 
@@ -141,13 +141,13 @@ def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
         # Other parts of a search are no problems of their own.
         of_role = grouped(registered, lambda entry: entry[1].facts.get("role") or "")
         frames, run_of = _frames_of(connection, of_role.get("", []), progress)
-        following, run_of_following = _frames_of(connection, of_role.get("search", []), progress)
-        run_of |= run_of_following
-        fewer_rare_rows = {}
-        for share in SHARES if "rare-rows" in of_role else ():
-            some = _frames_of(connection, of_role["rare-rows"], progress, share)
-            fewer_rare_rows[share], run_of_share = some
-            run_of |= run_of_share
+        following, run_of_part = _frames_of(connection, of_role.get("search", []), progress)
+        beside, run_of_beside = _frames_of(connection, of_role.get("references", []), progress)
+        run_of |= run_of_part | run_of_beside
+        fewer_rare_rows, studies = {}, of_role.get("rare-rows", [])
+        for share in SHARES if studies else ():
+            fewer_rare_rows[share], of_share = _frames_of(connection, studies, progress, share)
+            run_of |= of_share
         contents = {}
         if tables.summaries in tables.tables_of_runs(connection):
             stored = rows_of_runs(connection, tables.summaries, list(run_of))
@@ -162,6 +162,7 @@ def load_frames(engine: Engine, names: Collection[str] = ()) -> StudyFrames:
         searches=searches,
         summaries=summaries,
         following=following,
+        references=beside,
         fewer_rare_rows=fewer_rare_rows,
     )
 
@@ -233,8 +234,7 @@ def _selected_studies(connection: Connection, names: Collection[str]) -> list[Re
 
 
 def _problem_record(row: Any, progress: Progress) -> dict[str, Any]:
-    facts = row.facts
-    imbalance = facts["imbalance"]
+    facts, imbalance = row.facts, row.facts["imbalance"]
     return {
         # Databases of early versions do not have the next two.
         "grouped": False,
@@ -260,14 +260,15 @@ def _problem_record(row: Any, progress: Progress) -> dict[str, Any]:
 def _run_record(row: Any, trials: Sequence[StoredTrial]) -> dict[str, Any]:
     trial, runs = trials[-1], [stored.row for stored in trials]
     run, facts = trial.row, [stored.facts or {} for stored in runs]
-    is_composed = "strategy" not in run.parameters
     return {
         "run": run.id,
         "study": row.study,
         "problem": row.problem,
         "trial": trial.number,
         "row": run.label,
-        "strategy": "" if is_composed and "+" in run.strategy else run.strategy,
+        "strategy": ""
+        if "strategy" not in run.parameters and "+" in run.strategy
+        else run.strategy,
         "alpha": np.nan if run.alpha is None else run.alpha,
         "values": trial.values,
         "seconds": sum(stored.seconds for stored in runs),

@@ -24,7 +24,7 @@ from remix_study.results.importances import Importances, parameter_importances
 from remix_study.results.methods import SIMPLEST_FIRST
 from remix_study.results.score_frames import scores_by_fold
 from remix_study.results.search_frames import SearchResult, StoredTrial
-from remix_study.study.configurations import strategy_of
+from remix_study.study.configurations import ESTIMATOR, strategy_of
 from remix_study.study.constraints import choose
 
 OUTER_METRICS = tuple(metric for metric in CORE_METRICS if metric != "cwece")
@@ -33,10 +33,12 @@ OUTER_METRICS = tuple(metric for metric in CORE_METRICS if metric != "cwece")
 REFERENCES = {
     "baseline": "baseline",
     "remix": "ReMix as in the paper",
+    "estimator": "best estimator",
     "grid": "best of the grid",
 }
 """What a search is compared with -> how tables call it: strategies that it begins with or that are
-trained besides, and of a grid that it follows the best method by the first objective."""
+trained besides, and by the first objective the best estimator there, or the best method of a grid
+that it follows."""
 
 _PLAIN_PARTS = ("natural", "none", "cross-entropy")
 
@@ -100,7 +102,7 @@ class SearchSummary:
 
     @cached_property
     def references(self) -> dict[str, StoredTrial]:
-        """Baseline and ReMix by strategy, trained besides the search or as its first trials.
+        """Baseline and ReMix, besides the search or its first trials, and the best estimator.
 
         After a grid its baseline, its ReMix at the paper's alpha, and its best by the first
         objective.
@@ -111,7 +113,10 @@ class SearchSummary:
         by_strategy = grouped(
             [*self.result.references, *first], lambda trial: strategy_of(trial.parameters).name
         )
-        return {name: trials[0] for name, trials in by_strategy.items() if name in REFERENCES}
+        references = {n: trials[0] for n, trials in by_strategy.items() if n in REFERENCES}
+        estimators = [trial for trial in self.result.references if ESTIMATOR in trial.parameters]
+        best = self._best_of(estimators)
+        return references | ({"estimator": best} if best else {})
 
     def _grid_references(self) -> dict[str, StoredTrial]:
         plain: dict[str, dict[str, Any]] = {
@@ -132,11 +137,14 @@ class SearchSummary:
     @property
     def best_of_grid(self) -> StoredTrial | None:
         """The best method of the grid before the search by the first objective."""
-        grid = {trial.number: trial for trial in self.result.references}
-        candidates = [trial.candidate for trial in grid.values()]
-        is_max = is_maximized(self.comparison.objectives[0])
-        best = choose(candidates, 0, maximize=is_max) if self.result.follows_grid else None
-        return grid[best.number] if best else None
+        return self._best_of(self.result.references) if self.result.follows_grid else None
+
+    def _best_of(self, trials: Sequence[StoredTrial]) -> StoredTrial | None:
+        """The best of some trials of one study by the first objective; None of none."""
+        by_number = {trial.number: trial for trial in trials}
+        candidates = [trial.candidate for trial in trials]
+        best = choose(candidates, 0, maximize=is_maximized(self.comparison.objectives[0]))
+        return by_number[best.number] if best else None
 
     @property
     def shown_trials(self) -> list[tuple[str, StoredTrial]]:

@@ -223,11 +223,6 @@ def check_batch_size(space: SearchSpace, batch_size: int, rows: int, problem: st
 def _check_search(study: Study) -> None:
     """Refuse what a search's algorithm cannot do, and an algorithm without its package."""
     search = study.search
-    if search.estimators:
-        raise StudyFileError(
-            "search.estimators: are fitted beside a grid; write the search as [search.then]: it "
-            'follows a grid such as strategy = ["baseline", "remix"]'
-        )
     texts = [parse_constraint(text).text for text in search.constraints]
     if len(set(texts)) < len(texts):
         raise StudyFileError("search.constraints: one is there twice; leave one out")

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from optuna.study import Study as OptunaStudy
 
 _ROLES = {
-    "references": "baseline and the paper's ReMix, which its space lacks",
+    "references": "the baseline and the paper's ReMix where its space lacks them, and estimators",
     "search": "the search that follows its grid",
     "inner": "the search again, without one outer fold",
     "outer": "what each of these searches chose, trained on all it had",

@@ -200,7 +200,9 @@ def outer_choices(study: Study, training: Training) -> tuple[str, ...]:
 
 
 def reference_space(names: tuple[str, ...]) -> SearchSpace:
-    """The space of a grid of references, for those that a search space lacks."""
+    """The space of a grid of references, for those that a search space lacks; empty for none."""
+    if not names:
+        return SearchSpace(parts={"sampler": Choice(())})
     mixing = [name for name in names if make_strategy(name).has_mixing]
     alpha: dict[str, Domain] = {name: Choice((make_strategy(name).alpha,)) for name in mixing}
     return SearchSpace(strategy=names, alpha=alpha)

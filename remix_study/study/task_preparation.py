@@ -196,12 +196,16 @@ def _fold_rules(study: Study) -> dict[str, Any]:
 
 
 def _reference_tasks(task: Task) -> Iterator[Task]:
-    """A grid of the references that the search space lacks, on the same folds."""
+    """A grid of the references that the search space lacks, and estimators, on the same folds.
+
+    Estimators are of the search itself, not of those within outer folds.
+    """
     contained = initial_configurations(task.study, task.spec.training)
     missing = tuple(name for name in REFERENCES if name not in contained)
-    if missing:
+    estimators = () if task.role == "inner" else task.study.estimators
+    if missing or estimators:
         search = Search(space=reference_space(missing))
-        study = msgspec.structs.replace(task.study, search=search)
+        study = msgspec.structs.replace(task.study, search=search, estimators=estimators)
         parent = task.parent or task.problem.name
         yield replace(task, study=study, role="references", parent=parent)
 

@@ -1,4 +1,4 @@
-"""Trials of a search that followed a grid compete with the grid's methods."""
+"""Trials of a search that followed a grid compete with its methods; estimators with a search."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from made_up_studies import MadeUpProblem, frames_with_search, made_up_frames
 
-from remix_study.results.candidates import with_following_searches
+from remix_study.results.candidates import with_other_parts
 from remix_study.results.comparison import comparisons
 from remix_study.results.decision import decide
 
@@ -22,7 +22,7 @@ def frames(**constraints):
 def test_the_trials_are_methods_with_their_own_scores():
     study_frames = frames()
     (plain,) = comparisons(study_frames)
-    (joined,) = with_following_searches([plain], study_frames)
+    (joined,) = with_other_parts([plain], study_frames)
     (search,) = comparisons(study_frames.following)
     labels = [method.label for method in joined.methods]
     assert labels == ["baseline", "balance", *(method.label for method in search.methods)]
@@ -38,11 +38,26 @@ def test_the_trials_are_methods_with_their_own_scores():
 def test_a_grid_without_a_search_is_as_it_was():
     alone = made_up_frames(GRID)
     (plain,) = comparisons(alone)
-    assert with_following_searches([plain], alone) == [plain]
+    assert with_other_parts([plain], alone) == [plain]
 
 
 @pytest.mark.parametrize("constraints", [[("min_recall >= 0.5",)]])
 def test_trials_under_constraints_are_left_out(constraints):
     study_frames = frames(constraints=constraints)
     (plain,) = comparisons(study_frames)
-    assert with_following_searches([plain], study_frames) == [plain]
+    assert with_other_parts([plain], study_frames) == [plain]
+
+
+def test_estimators_beside_a_search_compete_and_other_references_do_not():
+    beside = frames_with_search(GRID, replace(SEARCH, algorithm="grid")).following
+    search = made_up_frames(SEARCH)
+    (tried,), (trained_beside,) = comparisons(search), comparisons(beside)
+    names = {"sampler": "none", "mixing": "none"}
+    runs = beside.runs.assign(**names).where(beside.runs["strategy"] == "mixup", beside.runs)
+    study_frames = replace(search, references=replace(beside, runs=runs))
+    (joined,) = with_other_parts([tried], study_frames)
+    assert [m.label for m in joined.methods[len(tried.methods) :]] == ["mixup (0.1)"]
+    expected = trained_beside.score("mixup (0.1)", "bbs").to_list()
+    assert joined.score("mixup (0.1)", "bbs").to_list() == expected
+    decision = decide(joined, None)
+    assert decision.best_reference.method.label == "mixup (0.1)"

@@ -5,8 +5,13 @@ from simulated_training import simulate_training, skip_migrations
 from tiny_studies import query, tiny
 
 from remix_study.errors import StudyFileError
+from remix_study.results.candidates import decide_problem
+from remix_study.results.comparison import comparisons
+from remix_study.results.frames import load_frames
+from remix_study.results.search import search_summaries
 from remix_study.study.reporter import Reporter
 from remix_study.study.runner import run as run_study
+from remix_study.study.storage import open_reader
 from remix_study.studyfile.parsing import parse_study
 
 BUILT_IN = '[search]\nestimators = ["logistic-regression", "logistic-regression-weighted"]\n'
@@ -56,7 +61,19 @@ def test_one_of_your_own_may_not_change_under_its_name(storage, monkeypatch):
         run(study(OWN, estimators=TREES + "parameters = { max_depth = 2 }\n"), url)
 
 
-def test_a_search_has_them_in_the_grid_that_it_follows(storage):
-    search = BUILT_IN.replace("[search]", '[search]\nalgorithm = "tpe"\ntrials = 3')
-    with pytest.raises(StudyFileError, match=r"search\.estimators: are fitted beside a grid"):
-        run(study(search), f"sqlite:///{storage}")
+def test_a_search_that_has_begun_may_get_them_beside_it(storage, monkeypatch):
+    simulate_training(monkeypatch.setattr)
+    url, search = f"sqlite:///{storage}", '[search]\nalgorithm = "tpe"\ntrials = 3\n'
+    assert run(study(search), url).completed == 3
+    beside = study(search + BUILT_IN.removeprefix("[search]\n"))
+    assert run(beside, url).completed == 2
+    assert run(beside, url).completed == 0
+    sql = "select label from remix_runs order by id"
+    labels = [label for (label,) in query(storage, sql)[3:]]
+    assert labels == ["logistic-regression", "logistic-regression-weighted"]
+    frames = load_frames(open_reader(url))
+    (tried,) = comparisons(frames)
+    _, decision = decide_problem(tried, frames)
+    assert decision.best_reference.method.label in labels
+    (summary,) = search_summaries([tried], frames.searches)
+    assert summary.references["estimator"].label in labels
