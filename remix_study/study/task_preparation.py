@@ -196,10 +196,7 @@ def _fold_rules(study: Study) -> dict[str, Any]:
 
 
 def _reference_tasks(task: Task) -> Iterator[Task]:
-    """A grid of the references that the search space lacks, and estimators, on the same folds.
-
-    Estimators are of the search itself, not of those within outer folds.
-    """
+    """A grid of the references that the search space lacks, and estimators, on the same folds."""
     contained = initial_configurations(task.study, task.spec.training)
     missing = tuple(name for name in REFERENCES if name not in contained)
     estimators = () if task.role == "inner" else task.study.estimators
