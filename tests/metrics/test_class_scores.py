@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from remix_study.metrics import BUILT_IN_METRICS, CLASS_METRICS, score
+from remix_study.metrics.class_scores import Confusion, class_scores
 
 NAMES = [name for name in BUILT_IN_METRICS if name != "cost"]
 
@@ -95,6 +96,19 @@ def test_means_are_over_the_classes_that_have_rows():
     assert scores["recall"] == 3 / 4
     assert scores["f1"] == pytest.approx((2 / 3 + 1) / 2)
     assert scores["specificity"] == 1
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_a_stack_of_matrices_has_the_scores_of_each(k):
+    matrices = np.random.default_rng(k).integers(0, 9, (4, 3, k, k)) * 1.0
+    matrices[0, 0, 0] = matrices[1, 1, :, 1] = 0
+    matrices[2, 2, 1:] = 0
+    stacked = class_scores(Confusion(matrices)) | {"recalls": Confusion(matrices).recall()}
+    for place in np.ndindex(4, 3):
+        confusion = Confusion(matrices[place])
+        alone = class_scores(confusion) | {"recalls": confusion.recall()}
+        for name, values in stacked.items():
+            np.testing.assert_allclose(values[place], alone[name], 1e-12, err_msg=name)
 
 
 def test_metrics_of_classes_depend_on_the_predicted_class_alone():

@@ -11,7 +11,6 @@ import signal
 import sys
 import time
 import traceback
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -25,20 +24,23 @@ OPTIONS = ("-n0", "-q", "--assert=plain", "-m", "not slow", "--hypothesis-seed=0
 
 
 class LineMap:
-    """A plugin of pytest: which tests pass, their seconds, and the lines that they run."""
+    """A plugin of pytest: which tests pass, their CPU time, and the lines that they run."""
 
     def __init__(self) -> None:
         self._coverage = coverage.Coverage(source=["remix_study"], data_file=None)
         self._coverage.start()
-        self.seconds, self._failed = Counter[str](), set[str]()
+        self.seconds, self._failed = dict[str, float](), set[str]()
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self._coverage.switch_context(nodeid)
+        self.seconds[nodeid] = -_cpu_seconds()
 
     def pytest_runtest_logreport(self, report) -> None:
-        self.seconds[report.nodeid] += report.duration
         if not report.passed:
             self._failed.add(report.nodeid)
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        self.seconds[nodeid] += _cpu_seconds()
 
     def rows(self) -> Iterator[tuple[str, int, list[str]]]:
         """Each module and line with the tests that run it and pass."""
@@ -47,6 +49,11 @@ class LineMap:
         for file in data.measured_files():
             for line, contexts in data.contexts_by_lineno(file).items():
                 yield os.path.relpath(file), line, sorted(passed.intersection(contexts))
+
+
+def _cpu_seconds() -> float:
+    """What this process and those that it has waited for have used: others may be at work."""
+    return sum(os.times()[:4])
 
 
 class Ordered:

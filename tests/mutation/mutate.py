@@ -27,8 +27,8 @@ ROOT = Path(__file__).parents[2]
 PARTS = ("remix_study", "studies", "tests", "docs", "reports", "pyproject.toml", "README.md")
 # Folders of tests that take long for what they say of a module.
 LEFT_OUT = {"mutation", "golden", "paper", "faults"}
-# Seconds of tests that a mutant gets, the quickest first.
-BUDGET = 30.0
+# CPU seconds of tests that a mutant gets, the quickest first.
+BUDGET = 15.0
 
 
 class Tests:
@@ -52,14 +52,16 @@ class Tests:
             for file, line, tests in rows:
                 self._lines[file][line] |= set(tests)
 
-    def _of(self, mutant: Mutant, lines: set[int]) -> list[list[str]]:
+    def _of(self, mutant: Mutant, lines: set[int], *, is_at_import: bool) -> list[list[str]]:
         """Tests of lines, those of the mutant's room, then the others; quickest first."""
-        of_line = self._lines[str(mutant.path)]
+        of_line, room = self._lines[str(mutant.path)], f"tests/{mutant.path.parts[1]}/"
         tests = set().union(*(of_line[line] for line in lines))
-        # Some lines run when the module is imported, some as code that TensorFlow made of them.
-        tests = tests or set().union(*of_line.values())
-        room = f"tests/{mutant.path.parts[1]}/"
-        tests = tests or {test for test in self._seconds if test.startswith(room)}
+        if is_at_import or not tests:
+            # What a module makes when it is imported is used without its lines; other code is
+            # run as what TensorFlow made of it.
+            tests = {test for test in self._seconds if test.startswith(room)}.union(
+                *of_line.values()
+            )
         parts, total = ([], []), 0.0
         for test in sorted(tests, key=lambda t: (not t.startswith(room), self._seconds[t])):
             total += self._seconds[test]
@@ -70,14 +72,14 @@ class Tests:
     def end(self, mutant: Mutant) -> str:
         """How a mutant ends: "killed", "timeout" or "survived"."""
         original, lines = mutant.path.read_text(encoding="utf-8"), mutant.statement()
-        is_fresh = any((str(mutant.path), line) in self._at_import for line in lines)
+        is_at_import = any((str(mutant.path), line) in self._at_import for line in lines)
         try:
             mutant.path.write_text(mutant.code, encoding="utf-8")
             for compiled in mutant.path.parent.glob(f"__pycache__/{mutant.path.stem}.*"):
                 compiled.unlink()
-            for tests in self._of(mutant, lines):
-                seconds = 60 + 10 * sum(self._seconds[test] for test in tests)
-                code = run_tests(tests, mutant, seconds, is_fresh=is_fresh)
+            for tests in self._of(mutant, lines, is_at_import=is_at_import):
+                seconds = 60 + 20 * sum(self._seconds[test] for test in tests)
+                code = run_tests(tests, mutant, seconds, is_fresh=is_at_import)
                 if code != 0:
                     return "timeout" if code is None else "killed"
         finally:
