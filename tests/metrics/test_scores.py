@@ -380,8 +380,16 @@ class TestBrierOfTheAuthorsCode:
         ([0, 1], [[-0.5, 1.5], [0, 1]], "negative"),
         ([0, 1], [[2.0, -0.1], [0, 1]], "negative"),
         ([0, 1], [[3.0, 1.0], [0, 1]], "sum to 1"),
+        ([0, 1], [[1, 0], [0.5, 0.511]], "sum to 1"),
+        ([0, 1], [[1, 0], [0.5, 0.489]], "sum to 1"),
+        ([0, 1], [[1.0, 0], [1 + 2e-6, -2e-6]], "negative"),
     ],
 )
 def test_what_cannot_be_scored_is_refused(y, p, words):
     with pytest.raises(ValueError, match=words):
         score(y, p, 2)
+
+
+def test_rounding_of_probabilities_is_not_refused():
+    for row in ([0.5, 0.509], [0.5, 0.491], [1 + 5e-7, -5e-7]):
+        assert score([0, 1], [[1, 0], row], 2)["recall_0"] == 1

@@ -24,9 +24,9 @@ def predictions(n: int, n_classes: int, seed: int) -> tuple[np.ndarray, np.ndarr
     return codes.astype(np.int32), p / p.sum(axis=1, keepdims=True)
 
 
-@pytest.mark.parametrize("n_classes", [2, 3])
-def test_every_metric_of_a_draw_is_that_of_its_rows(n_classes: int) -> None:
-    codes, p = predictions(70, n_classes, n_classes)
+@pytest.mark.parametrize(("n", "n_classes"), [(70, 2), (70, 3), (4, 3)])
+def test_every_metric_of_a_draw_is_that_of_its_rows(n: int, n_classes: int) -> None:
+    codes, p = predictions(n, n_classes, n_classes)
     counts = draw_counts(codes, np.random.default_rng(0), draws=6)
     names = (*BUILT_IN_METRICS, *EXTRA_METRICS, f"recall_{n_classes - 1}", "brier_0")
     costs = np.arange(n_classes**2, dtype=float).reshape(n_classes, n_classes) % 4

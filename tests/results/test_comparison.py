@@ -162,3 +162,21 @@ def test_problems_are_named_in_words():
     assert multi.title == "wine, classes 0, 1 rare among 3"
     assert natural.title == "cancer, classes as they are"
     assert natural.imbalance_name == "as it is (IR 0.59)"
+
+
+@pytest.mark.parametrize(("constant", "collapsed", "expected"), [
+    (0, 0, None), (1, 3, None), (2, 3, (5, "collapsed")), (20, 0, (20, "constant")),
+])  # fmt: skip
+def test_a_method_did_not_train_from_a_quarter_of_its_folds_on(constant, collapsed, expected):
+    frames = made_up_frames(MadeUpProblem(methods=(("baseline", None), ("balance", None))))
+    reasons = [""] * len(frames.folds)
+    places = [i for i, run in enumerate(frames.folds["run"]) if run == frames.runs["run"].iloc[0]]
+    assert len(places) == 20
+    for number, place in enumerate(places[: constant + collapsed]):
+        reasons[place] = "constant" if number < constant else "collapsed"
+    (comparison,) = comparisons(replace(frames, folds=frames.folds.assign(untrained=reasons)))
+    label = str(frames.runs["row"].iloc[0])
+    untrained = comparison.untrained(label)
+    assert (untrained and (untrained.n_folds, untrained.reason)) == expected
+    assert untrained is None or untrained.folds == 20
+    assert comparison.untrained("balance" if label == "baseline" else "baseline") is None

@@ -52,13 +52,14 @@ def test_a_curve_that_levels_off_never_reaches_what_is_above():
     assert curve.reach(np.array(0.61)) == np.inf
 
 
-def test_least_squares_are_those_of_numpy():
-    scores = np.array([0.5, 0.58, 0.61, 0.66])
-    fit = fit_curves(scores, RATIOS)
+@pytest.mark.parametrize("scores", [(0.5, 0.58, 0.61, 0.66), (0.5, 0.61, 0.66, 0.68)])
+def test_least_squares_are_those_of_numpy(scores):
+    fit = fit_curves(np.array(scores), RATIOS)
     squares = {
         power: np.polyfit(growth(RATIOS, power), scores, 1, full=True)[1][0] for power in POWERS
     }
     assert float(fit.power) == min(squares, key=squares.get)
+    assert (fit.power > 0) == (scores[-1] > 0.66)
     slope, level = np.polyfit(growth(RATIOS, float(fit.power)), scores, 1)
     assert (fit.slope, fit.level) == pytest.approx((slope, level))
 

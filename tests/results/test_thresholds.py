@@ -152,7 +152,7 @@ def test_a_cost_curve_has_the_expected_cost_at_the_costs_that_are_given(frames):
         if f.name == "threshold"
     )
     middle = len(curve.ratios) // 2
-    assert curve.ratios[middle] == pytest.approx(20)
+    assert curve.ratios[[0, middle, -1]] == pytest.approx([2, 20, 200])
     # Every test part has one rare row in twenty, so that deciding always for it costs 0.95.
     expected = form.scores["test"]["cost"].mean() / 0.95
     assert curve.costs[middle] == pytest.approx(expected)
