@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -105,12 +105,9 @@ def measure_many(workers: int, trials: int, minutes: float) -> None:
     with postgresql_server.running() as server, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         running = start(folder, server.create(), workers, trials, 0)
-        postmaster = psutil.Process(
-            int((server.folder / "data/postmaster.pid").read_text().split()[0])
-        )
         end, of_server = time.monotonic() + 60 * minutes, []
         while running.poll() is None and time.monotonic() < end:
-            of_server.append((time.time(), _cpu_seconds(postmaster)))
+            of_server.append((time.time(), _cpu_seconds(server)))
             time.sleep(2)
         if running.poll() is None:
             running.send_signal(signal.SIGINT)
@@ -137,14 +134,12 @@ def measure_many(workers: int, trials: int, minutes: float) -> None:
         )
 
 
-def _cpu_seconds(server: psutil.Process) -> float:
-    """CPU seconds of a server and its processes, also of those that have ended."""
-    times = [server.cpu_times()]
-    for process in server.children(recursive=True):
-        try:
+def _cpu_seconds(server: postgresql_server.Server) -> float:
+    """CPU seconds of a server's processes, also of those that have ended."""
+    times = []
+    for process in server.processes():
+        with suppress(psutil.NoSuchProcess):
             times.append(process.cpu_times())
-        except psutil.NoSuchProcess:
-            continue
     gone = times[0].children_user + times[0].children_system
     return gone + sum(each.user + each.system for each in times)
 

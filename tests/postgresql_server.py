@@ -13,6 +13,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psutil
 import sqlalchemy
 
 
@@ -67,7 +68,20 @@ class Server:
         self.run_program("pg_ctl", "-l", str(self.folder / "log"), "-o", options, "-w", "start")
 
     def stop(self, mode: str = "fast") -> None:
-        self.run_program("pg_ctl", "-m", mode, "-w", "stop")
+        """Stop as ``pg_ctl`` does in a mode; "kill" sends SIGKILL to all of its processes."""
+        if mode == "kill":
+            processes = self.processes()
+            for process in processes:
+                process.kill()
+            psutil.wait_procs(processes, timeout=60)
+        else:
+            self.run_program("pg_ctl", "-m", mode, "-w", "stop")
+
+    def processes(self) -> list[psutil.Process]:
+        """The server's processes, that which started the others first."""
+        number = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+        process = psutil.Process(number)
+        return [process, *process.children(recursive=True)]
 
     def url(self, name: str) -> str:
         return f"postgresql+psycopg://me:quite%2Fsecret@127.0.0.1:{self.port}/{name}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,10 +115,11 @@ def _import(options: argparse.Namespace, signals: Signals) -> int:
 
     names = study_names(options.studies)
     shown = url_without_password(options.storage)
+    note = partial(print, "remix-study: note:", file=sys.stderr)
     with (
         quiet_optuna(),
         open_source(source_url(options.source), names) as (source, selected),
-        run_storage(options.storage, signals) as target,
+        run_storage(options.storage, signals, note) as target,
     ):
         transfer_studies(source, target.engine, selected, signals)
     _print_names(options, "imported", [row.name for _, row in selected], shown)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import logging
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,11 +17,12 @@ from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-from remix_study.errors import UsageError
+from remix_study.errors import UsageError, mask_passwords
 from remix_study.study.database_errors import database_errors
+from remix_study.study.database_url import optuna_url
 from remix_study.study.optuna_tables import check_names, registered_studies
 from remix_study.study.signals import Signals
-from remix_study.study.storage import closing, open_reader, open_storage, optuna_url, quiet_optuna
+from remix_study.study.storage import closing, open_reader, open_storage, quiet_optuna
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
@@ -104,8 +107,25 @@ def application(storage: RDBStorage, folder: Path | None) -> Application:
     from optuna.artifacts import FileSystemArtifactStore
     from optuna_dashboard import wsgi
 
+    # It logs the traceback of every request that fails, as on damaged rows.
+    logger = logging.getLogger("optuna_dashboard")
+    logger.handlers, logger.propagate = [_FailedRequests()], False
     app: Application = wsgi(storage, artifact_store=folder and FileSystemArtifactStore(folder))
     return app
+
+
+class _FailedRequests(logging.Handler):
+    """Prints the first line of what the dashboard logs, once for each kind of failure."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._printed: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        failure = mask_passwords(record.getMessage().splitlines()[0])
+        if failure not in self._printed:
+            self._printed.add(failure)
+            print(f"remix-study: the dashboard could not answer ({failure})", file=sys.stderr)
 
 
 def is_loopback(host: str) -> bool:

@@ -20,6 +20,7 @@ from remix_study.metrics import better_sign
 from remix_study.results.columns import frame_of, grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.methods import Method
+from remix_study.study.times import parse_time
 
 NOTABLE_CORRELATION = 0.3
 """Mean rank correlation of epochs and score from which on ending is said to matter.
@@ -131,16 +132,14 @@ def wall_seconds(runs: pd.DataFrame) -> float:
     """Seconds in which at least one run was under way; NaN for runs without stored times."""
     if "started" not in runs or not len(runs):
         return math.nan
-    times = runs[["started", "finished"]]
+    spans = runs[["started", "finished"]].itertuples(index=False)
     if "spans" in runs:
-        times = pd.DataFrame([*chain.from_iterable(runs["spans"])], columns=times.columns)
-    starts = pd.to_datetime(times["started"], utc=True, format="ISO8601")
-    ends = pd.to_datetime(times["finished"], utc=True, format="ISO8601")
-    total, until = pd.Timedelta(0), starts.min()
-    for start, end in sorted(zip(starts, ends, strict=True)):
-        total += max(end - max(start, until), pd.Timedelta(0))
+        spans = chain.from_iterable(runs["spans"])
+    total, until = 0.0, -math.inf
+    for start, end in sorted(tuple(parse_time(t).timestamp() for t in span) for span in spans):
+        total += max(end - max(start, until), 0.0)
         until = max(until, end)
-    return float(total.total_seconds())
+    return total
 
 
 def _training_length(problems: Sequence[tuple[Comparison, Method]]) -> TrainingLength:

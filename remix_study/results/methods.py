@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, TypeVar
 
 import pandas as pd
 
 from remix_study.batches.strategies import PUBLISHED_ALPHA, STRATEGIES
 from remix_study.results.columns import grouped
+from remix_study.study.times import parse_time
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -193,7 +193,7 @@ def _has_shared_time(record: Mapping[Any, Any]) -> bool:
         return bool(n_trials > 1)
     if not {"started", "finished"} <= record.keys():
         return False
-    started, finished = (datetime.fromisoformat(record[name]) for name in ("started", "finished"))
+    started, finished = (parse_time(record[name]) for name in ("started", "finished"))
     return float(record["seconds"]) < 0.75 * (finished - started).total_seconds()
 
 

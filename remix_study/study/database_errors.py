@@ -11,7 +11,13 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    OperationalError,
+    PendingRollbackError,
+    SQLAlchemyError,
+)
 
 from remix_study.errors import RemixStudyError, StorageError, mask_passwords
 from remix_study.study.signals import Signals
@@ -27,16 +33,39 @@ _HINTS = {
     "database disk image is malformed": "; the file is damaged, put a copy of it in its place",
     "database is locked": "; another program holds it, close that and run again",
 }
+_ASK_OWNER = (
+    "; let the owner of the database grant this user CONNECT, and CREATE, SELECT, INSERT, UPDATE "
+    "and DELETE in its schema, or make one that the user owns"
+)
 # PostgreSQL's messages name files and speak the server's language; its codes do not.
-_HINTS_BY_CODE = {"53100": f"; the server's disk is full{_NO_SPACE}"}
-# PostgreSQL's classes of transient errors: connections, deadlocks, a server that stops or starts.
-_TRANSIENT = ("08", "40", "57P0")
+_HINTS_BY_CODE = {
+    "53100": f"; the server's disk is full{_NO_SPACE}",
+    "25006": "; a standby, or set to be read alone: name the server that may be written",
+    "42501": _ASK_OWNER,
+}
+# Where no connection came about there is no code, and the server has answered in its language.
+_REFUSALS = {
+    "password authentication failed": "; mend the user or the password in the URL or ~/.pgpass",
+    "no password supplied": "; write the password into ~/.pgpass",
+    "permission denied for database": _ASK_OWNER,
+    "is not permitted to log in": "; name another user in the URL",
+    "no pg_hba.conf entry": "; the server's pg_hba.conf must let this user and machine in",
+    "does not exist": "; create it first (createdb NAME), or mend the name in the URL",
+}
+# PostgreSQL's classes of transient errors: connections, deadlocks, a server that stops or starts
+# or has too many connections.
+_TRANSIENT = ("08", "40", "57P0", "53300")
 
 RETRY_SECONDS = 300.0
 """How long a worker waits for its database before it gives up."""
 
+OPENING_SECONDS = 30.0
+"""How long a command that begins waits for a server that is not there, or is starting."""
+
 # Seconds between two tries, doubled from the first to the second number.
-_PAUSES = (0.1, 10.0)
+_PAUSES = (0.1, 2.0)
+# A pause that people are told of: before it the database may be back at once.
+_LONG_PAUSE = 0.4
 
 T = TypeVar("T")
 
@@ -92,18 +121,29 @@ def url_without_password(url: str) -> str:
 def is_transient(error: Exception) -> bool:
     """Whether the database is away or locked for a time: a server that restarts, for example."""
     cause = driver_error(error)
+    if isinstance(cause, PendingRollbackError):
+        # Optuna has gone on in a transaction whose connection is lost, and now rolled it back.
+        return True
     if not isinstance(cause, DBAPIError):
         return False
     if cause.connection_invalidated:
         return True
     if isinstance(cause.orig, sqlite3.Error):
         return "locked" in str(cause.orig)
-    # Where no connection came about there is no state yet.
+    if not isinstance(cause, OperationalError):
+        return False
     state = getattr(cause.orig, "sqlstate", None)
-    return isinstance(cause, OperationalError) and (state is None or state.startswith(_TRANSIENT))
+    if state is None:
+        return not any(words in str(cause.orig) for words in _REFUSALS)
+    return str(state).startswith(_TRANSIENT)
 
 
-def retry_transient(operation: Callable[[], T], signals: Signals) -> T:
+def retry_transient(
+    operation: Callable[[], T],
+    signals: Signals,
+    note: Callable[[str], object] | None = None,
+    seconds: float = RETRY_SECONDS,
+) -> T:
     """Call an operation on the database, again and again while the database is away.
 
     A trial may have trained for hours: its scores are worth some minutes. The operation must have
@@ -112,11 +152,13 @@ def retry_transient(operation: Callable[[], T], signals: Signals) -> T:
     Args:
         operation: What to call.
         signals: One that has come ends the tries, also where signals have to wait.
+        note: Gets a line, once, where that takes longer than a moment.
+        seconds: How long to try.
 
     Raises:
         Exception: What the operation raises, at once where the error is not transient.
     """
-    end, pause = time.monotonic() + RETRY_SECONDS, _PAUSES[0]
+    end, pause = time.monotonic() + seconds, _PAUSES[0]
     while True:
         try:
             return operation()
@@ -124,6 +166,10 @@ def retry_transient(operation: Callable[[], T], signals: Signals) -> T:
             is_late = time.monotonic() > end
             if signals.received is not None or is_late or not is_transient(error):
                 raise
+            if note is not None and pause >= _LONG_PAUSE:
+                reason = mask_passwords(_reason_of(error))
+                note(f"the database is away ({reason}); waiting for it, {seconds:.0f} s at most")
+                note = None
         time.sleep(pause)
         pause = min(2 * pause, _PAUSES[1])
 
@@ -143,14 +189,21 @@ def database_errors(url: str) -> Iterator[None]:
         cause = driver_error(error)
         if cause is None:
             raise
-        original = cause.orig if isinstance(cause, DBAPIError) else cause
-        reason = (str(original).strip() or type(original).__name__).splitlines()[0]
-        code = getattr(original, "sqlstate", None) or ""
-        hint = _HINTS_BY_CODE.get(code, _HINTS.get(reason, ""))
+        reason = _reason_of(error)
+        code = getattr(getattr(cause, "orig", None), "sqlstate", None) or ""
+        refusals = [hint for words, hint in _REFUSALS.items() if not code and words in reason]
+        hint = _HINTS_BY_CODE.get(code) or _HINTS.get(reason) or "".join(refusals[:1])
         name = url_without_password(url)
         # A driver's exception may hold the connection, and that its password.
         chained = error if name == url else None
         raise StorageError(f"{name}: {_without_secrets(reason, url)}{hint}") from chained
+
+
+def _reason_of(error: Exception) -> str:
+    """First line of what the driver itself says."""
+    cause = driver_error(error)
+    original = cause.orig if isinstance(cause, DBAPIError) else cause
+    return (str(original).strip() or type(original).__name__).splitlines()[0]
 
 
 def driver_error(error: Exception) -> SQLAlchemyError | None:

@@ -23,6 +23,7 @@ from sqlalchemy.exc import IntegrityError
 from remix_study.errors import StorageError
 from remix_study.study import tables
 from remix_study.study.tables import utc_now
+from remix_study.study.times import parse_time
 
 HEARTBEAT = 30.0
 """Seconds between two heartbeats of a worker."""
@@ -197,7 +198,8 @@ def is_here(worker: Row[Any]) -> bool:
 
 def is_alive(worker: Row[Any]) -> bool:
     """Whether a worker lives, from its row in the table of workers."""
-    is_recent = datetime.now(UTC) - datetime.fromisoformat(worker.seen) < GRACE
+    # A time in the future is of a clock that was wrong, and would be recent for ever.
+    is_recent = abs(datetime.now(UTC) - parse_time(worker.seen)) < GRACE
     if worker.host != host_name():
         return is_recent
     # A process of this machine exists or not, and after a reboot none does.

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from remix_study.data.dataset import Dataset
 from remix_study.study.background import in_background
 from remix_study.study.checks import check_study
-from remix_study.study.database_errors import retry_transient
+from remix_study.study.database_errors import OPENING_SECONDS, RETRY_SECONDS, retry_transient
 from remix_study.study.leases import Worker
 from remix_study.study.lost_studies import LostStudies
 from remix_study.study.registration import add_work, open_study
@@ -76,7 +76,8 @@ def run(
     reporter, signals = reporter or Reporter(), signals or Signals()
     summary = Summary()
     signals.check()
-    with run_storage(storage, signals, retry=limits.retries_opening) as opened:
+    seconds = RETRY_SECONDS if limits.retries_opening else OPENING_SECONDS
+    with run_storage(storage, signals, reporter.note, seconds) as opened:
         # All tasks are registered first, so that a change is refused before any training.
         schedules = register_tasks(opened, task_groups, signals, limits.starts)
         _load_networks(schedules, reporter, signals)
@@ -148,13 +149,17 @@ def register_tasks(
         for trials in group:
             added = partial(add_work, storage, trials.task, trials.registered)
             retry_transient(added, signals)
-        schedules += make_schedules(group, starts)
+        schedules += retry_transient(partial(make_schedules, group, starts), signals)
     return schedules
 
 
 def _load_networks(schedules: list[Schedule], reporter: Reporter, signals: Signals) -> None:
     """Load Keras if there is anything to train; refuse here what cannot be built or held."""
-    unfinished = [schedule for schedule in schedules if schedule.n_complete() < schedule.total]
+    unfinished = [
+        schedule
+        for schedule in schedules
+        if retry_transient(schedule.n_complete, signals) < schedule.total
+    ]
     signals.check()
     if unfinished:
         with reporter.loading():

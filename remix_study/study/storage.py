@@ -8,7 +8,7 @@ import lzma
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy
 from sqlalchemy import Engine, create_engine, event, inspect
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import NoSuchModuleError
 
 from remix_study.errors import StorageError, path_fault
 from remix_study.study import tables
 from remix_study.study.database_errors import (
+    OPENING_SECONDS,
     database_errors,
     driver_error,
-    parse_url,
     retry_transient,
     url_without_password,
 )
 from remix_study.study.database_file import BUSY_TIMEOUT, DatabaseFile
+from remix_study.study.database_url import optuna_url, server_options, usable_url
 from remix_study.study.signals import Signals
 from remix_study.study.upgrade import check_version, create_tables
 from remix_study.studyfile.schema import DEFAULT_STORAGE
@@ -43,9 +43,8 @@ _CREATION_TRIES = 8
 _CREATED_BY_ANOTHER = (
     "already exists", "UNIQUE constraint failed", "duplicate key", "database is locked"
 )  # fmt: skip
-# Names of PostgreSQL's dialect for which SQLAlchemy would choose another driver than psycopg.
-_POSTGRESQL = ("postgresql", "postgres")
-_INSTALL_HINTS = {"psycopg": 'install it with pip install "remix-study[postgres]"'}
+# Loggers of those who notice that a connection is lost.
+_DRIVERS = ("sqlalchemy.pool", "psycopg", "optuna.storages._rdb.storage")
 
 
 def open_storage(url: str, *, upgrade: bool = True) -> RDBStorage:
@@ -59,11 +58,17 @@ def open_storage(url: str, *, upgrade: bool = True) -> RDBStorage:
         StorageError: Not a URL, not a database, a database of something else, no driver, no
             server, not writable, used by workers of an earlier version, or made by a later one.
     """
+    with database_errors(url):
+        return _open_storage(url, upgrade=upgrade)
+
+
+def _open_storage(url: str, *, upgrade: bool = True) -> RDBStorage:
+    """Open the database as :func:`open_storage` does; errors of its driver are raised as such."""
     from optuna.storages import RDBStorage
 
     parsed = usable_url(url)
     is_sqlite = parsed.get_backend_name() == "sqlite"
-    options: dict[str, Any] = {"pool_pre_ping": True}
+    options = server_options(parsed)
     file = DatabaseFile(parsed.database or "")
     if is_sqlite:
         _check_file(parsed)
@@ -72,31 +77,32 @@ def open_storage(url: str, *, upgrade: bool = True) -> RDBStorage:
                 f"{parsed.database}: a compressed database can only be read; unpack it with xz -d"
             )
         options = {"creator": file.connect}
-    with database_errors(url):
-        if is_sqlite:
-            _check_owner(parsed)
-        for attempt in range(1, _CREATION_TRIES + 1):
+        _check_owner(parsed)
+    for attempt in range(1, _CREATION_TRIES + 1):
+        try:
+            storage = RDBStorage.__new__(RDBStorage)
             try:
-                storage = RDBStorage(optuna_url(parsed), engine_kwargs=dict(options))
+                # It makes its engine first: what fails later leaves connections open.
+                RDBStorage.__init__(storage, optuna_url(parsed), engine_kwargs=dict(options))
                 if is_sqlite:
                     allow_several_writers(storage.engine)
                     file.watch(storage.engine)
-                try:
-                    create_tables(storage.engine, url, upgrade=upgrade)
-                except BaseException:
+                create_tables(storage.engine, url, upgrade=upgrade)
+            except BaseException:
+                if hasattr(storage, "engine"):
                     storage.engine.dispose()
-                    raise
-                return storage
-            except RuntimeError as error:
-                # Optuna's message on a schema of another version.
-                raise StorageError(f"{url_without_password(url)}: {error}") from error
-            except Exception as error:
-                # Optuna creates its tables one by one; the next attempt then finds all of them.
-                message = str(driver_error(error))
-                is_race = any(words in message for words in _CREATED_BY_ANOTHER)
-                if attempt == _CREATION_TRIES or not is_race:
-                    raise
-                time.sleep(0.05 * 1.5**attempt)
+                raise
+            return storage
+        except RuntimeError as error:
+            # Optuna's message on a schema of another version.
+            raise StorageError(f"{url_without_password(url)}: {error}") from error
+        except Exception as error:
+            # Optuna creates its tables one by one; the next attempt then finds all of them.
+            message = str(driver_error(error))
+            is_race = any(words in message for words in _CREATED_BY_ANOTHER)
+            if attempt == _CREATION_TRIES or not is_race:
+                raise
+            time.sleep(0.05 * 1.5**attempt)
     raise AssertionError("unreachable")
 
 
@@ -129,7 +135,7 @@ def open_reader(url: str) -> Engine:
             )
         )
     else:
-        engine = create_engine(parsed, pool_pre_ping=True)
+        engine = create_engine(parsed, **server_options(parsed))
     with database_errors(url), engine.connect() as connection:
         if not inspect(connection).has_table(tables.studies.name):
             raise StorageError(f"{url_without_password(url)}: holds no study of remix_study")
@@ -162,19 +168,28 @@ def closing(storage: RDBStorage) -> Iterator[RDBStorage]:
 
 
 @contextmanager
-def run_storage(url: str, signals: Signals, *, retry: bool = False) -> Iterator[RDBStorage]:
+def run_storage(
+    url: str,
+    signals: Signals,
+    note: Callable[[str], object] | None = None,
+    seconds: float = OPENING_SECONDS,
+) -> Iterator[RDBStorage]:
     """Open a database for a run and close it in the end; errors of its driver become StorageError.
 
     Args:
         url: Where it is.
         signals: Kept away while tables are made.
-        retry: Whether to wait for a database that cannot be opened yet.
+        note: Gets a line where the database is waited for.
+        seconds: How long to wait for a server that is away.
     """
     with quiet_optuna(), database_errors(url):
-        with signals.critical():
-            storage = (
-                retry_transient(lambda: open_storage(url), signals) if retry else open_storage(url)
-            )
+        try:
+            with signals.critical():
+                storage = retry_transient(lambda: _open_storage(url), signals, note, seconds)
+        except Exception:
+            # Whoever stopped the wait knows that the database is away.
+            signals.check()
+            raise
         with closing(storage):
             yield storage
 
@@ -186,35 +201,16 @@ def quiet_optuna() -> Iterator[None]:
 
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(max(verbosity, optuna.logging.WARNING))
-    # A connection that breaks is a one-line error of ours; its pool would add a traceback.
-    pools = logging.getLogger("sqlalchemy.pool")
-    level = pools.level
-    pools.setLevel(logging.CRITICAL)
+    # A connection that breaks is a one-line error of ours; these would add theirs.
+    levels = {name: logging.getLogger(name).level for name in _DRIVERS}
+    for name in _DRIVERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        pools.setLevel(level)
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
         optuna.logging.set_verbosity(verbosity)
-
-
-def optuna_url(url: URL) -> str:
-    """A URL as Optuna's storage takes it: it fills {placeholders}, a brace in a path is none."""
-    return url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
-
-
-def usable_url(url: str) -> URL:
-    """Parse a URL and check that its driver is installed."""
-    parsed = parse_url(url)
-    if parsed.drivername in _POSTGRESQL:
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    try:
-        parsed.get_dialect().import_dbapi()
-    except (NoSuchModuleError, ImportError) as error:
-        hint = _INSTALL_HINTS.get(getattr(error, "name", None) or "", str(error))
-        raise StorageError(
-            f"{parsed.drivername}: no driver for such a database is installed ({hint})"
-        ) from error
-    return parsed
 
 
 def _check_file(url: URL) -> None:

@@ -212,6 +212,10 @@ def _fault(name: str, values: dict[str, Any], row_type: type[Any]) -> str:
     except msgspec.ValidationError as error:
         reason, _, place = str(error).replace("`", "").partition(" - at $.")
         return f"{place or values.get('key')}: {reason[:1].lower()}{reason[1:]}"
+    for key in ("datetime_start", "datetime_complete"):
+        # Optuna adds a zone's hours, and the calendar has no year before or after.
+        if str(values.get(key)).startswith(("0001-01-01", "9999-12-31")):
+            return f"{key} is at the end of the calendar"
     if values.get("value_type") == "FINITE" and values["value"] is None:
         return "value is missing"
     if name == "trial_params":

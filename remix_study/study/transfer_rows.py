@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from optuna.storages._rdb.models import BaseModel
@@ -19,6 +18,7 @@ from sqlalchemy import Connection, Table, insert, inspect, select
 from remix_study.study import tables
 from remix_study.study.metric_names import new_attribute
 from remix_study.study.optuna_tables import SCORED_STATES
+from remix_study.study.times import parse_time, utc_without_zone
 from remix_study.study.trials import FAILED
 from remix_study.study.upgrade import FACTS_OF_VERSION_1, settings_of_version_1
 
@@ -96,9 +96,7 @@ def _closed(trial: Any, created: str) -> Row:
     """A row of Optuna's trials; a trial that is open becomes FAIL."""
     row = dict(trial._mapping)
     if not trial.state.is_finished():
-        # Optuna's times are UTC and have no zone.
-        began = datetime.fromisoformat(created).astimezone(UTC).replace(tzinfo=None)
-        ended = trial.datetime_start or began
+        ended = trial.datetime_start or utc_without_zone(parse_time(created))
         row |= {"state": TrialState.FAIL, "datetime_start": ended, "datetime_complete": ended}
     return {name: value for name, value in row.items() if name not in ("trial_id", "study_id")}
 

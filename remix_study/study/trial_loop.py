@@ -245,7 +245,7 @@ class TrialLoop:
     def _retry(self, operation: Callable[[], T]) -> T:
         # A signal within a transaction would leave it open, and the database locked.
         with self.signals.critical():
-            return retry_transient(operation, self.signals)
+            return retry_transient(operation, self.signals, self.reporter.note)
 
     def _release(self, active: ActiveTrial) -> None:
         self._retry(lambda: self.worker.release(self.trials.registered.uuid, active.key))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
 
 from remix_study import errors
 from remix_study.errors import RemixStudyError, WorkersDied
@@ -17,6 +18,8 @@ from remix_study.study.signals import Signals
 from remix_study.study.trial_loop import WorkerLimits
 from remix_study.study.trials import close_dead_trials
 from remix_study.workers.worker_spec import Event
+
+T = TypeVar("T")
 
 
 @dataclass(eq=False)
@@ -39,15 +42,16 @@ class Coordinator:
     _complete: Counter[str] = field(default_factory=Counter)
     _announced: list[str] = field(default_factory=list)
     _ended: set[tuple[str, str]] = field(default_factory=set)
+    _noted: set[str] = field(default_factory=set)
     _failed_start: str = ""
 
     def begin(self) -> bool:
         """Close trials of dead workers and count; returns whether anything is left to do."""
         unfinished = []
         for schedule in self.schedules:
-            close_dead_trials(schedule.trials)
+            self._retry(partial(close_dead_trials, schedule.trials))
             name = schedule.trials.task.name
-            self._complete[name] = schedule.n_complete()
+            self._complete[name] = self._retry(schedule.n_complete)
             self.summary.complete_before += self._complete[name]
             if self._complete[name] < schedule.total:
                 unfinished.append(name)
@@ -69,7 +73,13 @@ class Coordinator:
             self._failed_start = event["how"] if event["last"] else self._failed_start
             consequence = "" if event["last"] else ", another takes its place"
             self.reporter.note(f"a worker died{where} ({event['how']}){consequence}")
+        elif kind == "note":
+            # Every worker says so.
+            if event["text"] not in self._noted:
+                self._noted.add(event["text"])
+                self.reporter.note(event["text"])
         elif kind == "complete":
+            self._noted.clear()
             self._announce(event["problem"])
             self._complete[event["problem"]] += 1
             self.summary.completed += 1
@@ -107,13 +117,16 @@ class Coordinator:
     def _finish_schedule(self, schedule: Schedule) -> bool:
         """Add a task to the summary; returns whether any of it is left."""
         self.summary.configurations += schedule.total
-        retry_transient(partial(close_dead_trials, schedule.trials), self.signals)
-        retry_transient(schedule.update, self.signals)
-        is_unfinished = bool(retry_transient(schedule.open, self.signals))
-        self.summary.complete += retry_transient(schedule.n_complete, self.signals)
-        self.summary.failures += run_failures(schedule).values()
-        self.summary.remarks += filter(None, [schedule.remark()])
+        self._retry(partial(close_dead_trials, schedule.trials))
+        self._retry(schedule.update)
+        is_unfinished = bool(self._retry(schedule.open))
+        self.summary.complete += self._retry(schedule.n_complete)
+        self.summary.failures += self._retry(lambda: run_failures(schedule)).values()
+        self.summary.remarks += filter(None, [self._retry(schedule.remark)])
         return is_unfinished
+
+    def _retry(self, operation: Callable[[], T]) -> T:
+        return retry_transient(operation, self.signals, self.reporter.note)
 
     def _announce(self, name: str) -> None:
         """Report which task the next event belongs to, where that is not the last one's."""

@@ -65,6 +65,10 @@ class JsonReporter(Reporter):
         """Write that a configuration failed and will be tried again."""
         self.write("retried", label=label, reason=reason)
 
+    def note(self, text: str) -> None:
+        """Write what a person should know."""
+        self.write("note", text=text)
+
 
 def main() -> int:
     """Run the study of the spec on standard input until the worker's limits are reached.

@@ -163,7 +163,7 @@ def run_worker_pool(
         StorageError: The database cannot be used.
         WorkersDied: Workers died before they began a trial.
     """
-    signals = signals or Signals()
+    reporter, signals = reporter or Reporter(), signals or Signals()
     limits = with_deadline(
         WorkerLimits(max_trials=pool.recycle, waits=pool.wait, retries_opening=True), study
     )
@@ -171,9 +171,9 @@ def run_worker_pool(
     check_worker_pool(study, storage, pool)
     task_groups = in_background(lambda: [search_tasks(t) for t in prepare_tasks(study)], signals)
     signals.check()
-    with run_storage(storage, signals) as opened:
+    with run_storage(storage, signals, reporter.note) as opened:
         schedules = register_tasks(opened, task_groups, signals)
-        coordinator = Coordinator(schedules, reporter or Reporter(), signals, limits)
+        coordinator = Coordinator(schedules, reporter, signals, limits)
         if coordinator.begin():
             starts = {s.trials.task.name: s.trials.start for s in schedules}
             limits = replace(limits, starts=starts)

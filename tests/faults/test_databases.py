@@ -19,6 +19,8 @@ import pytest
 from run_folder import BOTH_DATABASES, HOLD, RunFolder, on_both_databases, study_text
 from sqlalchemy import text
 
+from remix_study.study.tables import SCHEMA
+
 TWO = ("run", "tiny.toml", "--workers", "2")
 
 
@@ -34,7 +36,7 @@ def test_three_processes_begin_a_fresh_database_at_once(folder):
     assert len(folder.started_trials()) == 20
     assert len({pid for pid, _ in folder.started_trials()}) == 3
     assert folder.query("SELECT count(*) FROM remix_studies") == [(1,)]
-    assert folder.query("SELECT version FROM remix_schema") == [(2,)]
+    assert folder.query("SELECT version FROM remix_schema") == [(SCHEMA,)]
     for table in ("alembic_version", "version_info"):
         assert folder.query(f"SELECT count(*) FROM {table}") == [(1,)]
 
@@ -241,7 +243,9 @@ def test_a_study_file_that_was_changed_is_refused_before_any_worker_starts(folde
     folder.assert_consistent(5)
 
 
-@pytest.mark.parametrize("how", ["fast", pytest.param("immediate", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "how", ["fast", *(pytest.param(how, marks=pytest.mark.slow) for how in ("immediate", "kill"))]
+)
 @pytest.mark.parametrize("folder", ["postgresql"], indirect=True)
 def test_a_server_that_restarts_in_mid_study_costs_no_trial(folder, server, how):
     folder.write(study_text(4))
@@ -254,8 +258,9 @@ def test_a_server_that_restarts_in_mid_study_costs_no_trial(folder, server, how)
     time.sleep(1)
     assert running.poll() is None
     server.start()
-    code, _, errors = folder.wait(running)
+    code, out, errors = folder.wait(running)
     assert (code, errors) == (0, "")
+    assert out.count("the database is away (") == 1
     folder.assert_consistent(4)
     assert len(folder.started_trials()) == 4
     assert folder.trial_states() == {"COMPLETE": 4}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from optuna.study import StudyDirection
 from sqlalchemy.exc import OperationalError
 
 import remix_study
+from remix_study.cli.main import main
 from remix_study.errors import StorageError
 from remix_study.study.database_errors import database_errors, url_without_password
 from remix_study.study.storage import open_reader, open_storage
@@ -254,6 +256,18 @@ def test_a_database_of_a_later_version_is_refused_and_not_changed(open_it, here)
         "install a newer remix_study"
     )
     assert content(here)["x.db"] == before
+
+
+@pytest.mark.parametrize("command", ["status", "report", "export", "repair", "dashboard"])
+@pytest.mark.usefixtures("storage")
+def test_every_command_says_so_of_a_database_of_a_later_version(command, here, capsys):
+    shutil.copy(here / "x.db", here / "remix-study.db")
+    with closing(sqlite3.connect(here / "remix-study.db")) as connection:
+        connection.execute("UPDATE remix_schema SET version = 4")
+        connection.commit()
+    assert main([command]) == 3
+    out, errors = capsys.readouterr()
+    assert (out, errors.count("\n"), "install a newer remix_study" in errors) == ("", 1, True)
 
 
 def test_a_database_without_a_version_is_of_the_first(here):
