@@ -28,6 +28,7 @@ from remix_study.errors import RemixStudyError, StudyFileError, UsageError, mask
 from remix_study.models.augmentation import build_augmentation
 from remix_study.models.building import build_network
 from remix_study.report.table_files import csv_text, markdown_text
+from remix_study.study import runner
 from remix_study.study.checks import check_study
 from remix_study.study.task_preparation import prepare_tasks
 from remix_study.study.trial_loop import WorkerLimits
@@ -429,8 +430,9 @@ def test_no_message_holds_a_password(words, capfd):
     assert "s3" not in (out + errors).replace(os.getcwd(), "")
 
 
-def test_a_traceback_holds_no_password(here):
+def test_a_traceback_holds_no_password(here, monkeypatch):
     pytest.importorskip("psycopg")
+    monkeypatch.setattr(runner, "OPENING_SECONDS", 0.0)
     import traceback
 
     (here / "tiny.toml").write_text(tiny())

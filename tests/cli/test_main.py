@@ -13,6 +13,7 @@ from tiny_studies import TINY, query, tiny
 
 from remix_study import __version__
 from remix_study.cli.main import main
+from remix_study.study import runner
 
 
 @pytest.fixture
@@ -155,7 +156,8 @@ def test_names_that_the_database_does_not_hold(finished, here, capfd):
 
 
 @pytest.mark.usefixtures("study")
-def test_a_password_is_in_no_message(capfd):
+def test_a_password_is_in_no_message(capfd, monkeypatch):
+    monkeypatch.setattr(runner, "OPENING_SECONDS", 0.0)
     for url in ("postgresql://me:secret@127.0.0.1:9/x", "postgresql//me:secret@h/x"):
         for words in (("run", "tiny.toml"), ("status",), ("report",)):
             code, line = error_of(capfd, *words, f"--storage={url}")
