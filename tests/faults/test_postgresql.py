@@ -103,12 +103,13 @@ def run_and_check(server, is_chosen, expected, capfd) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stride", [29, 31, 37, 41])
+@pytest.mark.parametrize("stride", [47, 53, 61, 71])
 def test_a_run_whose_connections_are_killed_again_and_again_is_whole(
     stride, server, expected, capfd
 ):
+    # An operation begins anew: strides are longer than any, such as opening the database.
     n = run_and_check(server, lambda count: count % stride == 0, expected, capfd)
-    assert n > 6 * stride
+    assert n > 4 * stride
 
 
 @pytest.mark.slow
