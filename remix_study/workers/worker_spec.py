@@ -19,7 +19,7 @@ from remix_study.version import __version__
 
 Event = dict[str, Any]
 """A message of a worker process; ``kind`` is ``problem``, ``trial``, ``complete``, ``failed``,
-``retried``, ``error``, ``end`` or ``died``, and says which keys there are."""
+``retried``, ``note``, ``error``, ``end`` or ``died``, and says which keys there are."""
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,14 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.study import StudyDirection
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 import remix_study
 from remix_study.cli.main import main
 from remix_study.errors import StorageError
 from remix_study.study.database_errors import database_errors, url_without_password
+from remix_study.study.database_url import server_options
 from remix_study.study.storage import open_reader, open_storage
 
 
@@ -270,6 +272,19 @@ def test_every_command_says_so_of_a_database_of_a_later_version(command, here, c
     assert main(command.split()) == 3
     out, errors = capsys.readouterr()
     assert (out, errors.count("\n"), "install a newer remix_study" in errors) == ("", 1, True)
+
+
+def test_a_lost_server_is_noticed_unless_the_url_says_when():
+    url = "postgresql+psycopg://h/x"
+    assert server_options(make_url(url))["connect_args"] == {
+        "connect_timeout": 10,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+    }
+    shorter = server_options(make_url(f"{url}?connect_timeout=3"))["connect_args"]
+    assert "connect_timeout" not in shorter
+    assert server_options(make_url("sqlite:///x.db")) == {"pool_pre_ping": True}
 
 
 def test_a_database_without_a_version_is_of_the_first(here):

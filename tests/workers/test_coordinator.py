@@ -100,6 +100,12 @@ def test_a_workers_error_is_raised_by_the_coordinator(coordinator):
     assert caught.value.exit_code == 3
 
 
+def test_what_all_workers_say_is_noted_once(coordinator):
+    for _ in range(3):
+        coordinator.handle_event({"kind": "note", "text": "the database is away"})
+    assert coordinator.reporter.events == [("note", "the database is away")]
+
+
 def test_untried_configurations_are_an_error_only_where_workers_could_not_begin(
     coordinator,
 ):
