@@ -141,6 +141,7 @@ def test_the_answer_to_any_commit_may_be_lost(share, server, expected, capfd, mo
         run_and_check(server, lambda _: False, expected, capfd)
 
 
+@pytest.mark.slow
 def test_a_server_that_starts_late_is_waited_for(server, capfd, monkeypatch):
     url = server.create()
     server.stop()

@@ -100,7 +100,6 @@ def test_a_trial_that_is_given_up_ends_now_in_utc(set_zone, capsys):
     assert main(["repair", "--retrain", *storage]) == 0
     ((ended,),) = query(Path("x.db"), "SELECT datetime_complete FROM trials WHERE state = 'FAIL'")
     assert abs(parse_time(ended) - datetime.now(UTC)) < timedelta(minutes=1)
-    assert main(["run", "tiny.toml", *storage]) == 0
 
 
 @pytest.mark.slow
