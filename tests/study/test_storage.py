@@ -159,8 +159,8 @@ def test_a_database_whose_creation_was_killed_is_completed(tables):
     open_reader("sqlite:///x.db")
 
 
+@pytest.mark.usefixtures("storage")
 def test_a_database_of_another_schema_is_named(here):
-    open_storage("sqlite:///x.db")
     with closing(sqlite3.connect(here / "x.db")) as connection:
         connection.execute("UPDATE alembic_version SET version_num = 'v9.9'")
         connection.commit()
@@ -245,8 +245,8 @@ def test_several_processes_may_create_a_database(here):
 
 
 @pytest.mark.parametrize("open_it", [open_storage, open_reader])
+@pytest.mark.usefixtures("storage")
 def test_a_database_of_a_later_version_is_refused_and_not_changed(open_it, here):
-    open_storage("sqlite:///x.db").engine.dispose()
     with closing(sqlite3.connect(here / "x.db")) as connection:
         assert connection.execute("SELECT version FROM remix_schema").fetchall() == [(3,)]
         connection.execute("UPDATE remix_schema SET version = 4")
@@ -287,8 +287,8 @@ def test_a_lost_server_is_noticed_unless_the_url_says_when():
     assert server_options(make_url("sqlite:///x.db")) == {"pool_pre_ping": True}
 
 
+@pytest.mark.usefixtures("storage")
 def test_a_database_without_a_version_is_of_the_first(here):
-    open_storage("sqlite:///x.db").engine.dispose()
     with closing(sqlite3.connect(here / "x.db")) as connection:
         connection.execute("DROP TABLE remix_schema")
         connection.commit()
