@@ -47,10 +47,10 @@ def notebook(tmp_path_factory):
 def test_the_notebook_on_a_keras_model_of_ones_own_ends_with_a_model_that_knows_eights(here):
     names = names_after("own-keras-model.ipynb", here)
     assert names["summary"].completed == 8
-    expected = names["model"].raw_outputs(names["X_new"][:3].astype("float32"))
+    expected = names["model"].raw_outputs(names["eights"])
     np.testing.assert_allclose(names["outputs"], expected, atol=1e-6)
     is_right = names["answers"]["class"].to_numpy() == names["y_new"].to_numpy()
-    assert is_right.mean() > 0.9
+    assert is_right.mean() > 0.8
 
 
 def test_the_notebook_ends_with_a_model_that_keras_loads(notebook):
