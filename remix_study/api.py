@@ -13,6 +13,7 @@ from remix_study.deploy.fit import Request, fit_study
 from remix_study.deploy.refit import Stop
 from remix_study.deploy.saved_model import SavedModel, load
 from remix_study.errors import UsageError
+from remix_study.models.custom import add_plugin_folder
 from remix_study.report.notebook import StudySummary
 from remix_study.report.python_progress import default_reporter
 from remix_study.study.default_study import is_table, plan_data, plan_file
@@ -210,9 +211,9 @@ def _planned(
 
 
 def _load_study(study: str | Path | Study) -> Study:
-    if isinstance(study, Study):
-        return study
-    return load_study(find_study(str(study)))
+    parsed = study if isinstance(study, Study) else load_study(find_study(str(study)))
+    add_plugin_folder(parsed)
+    return parsed
 
 
 def _is_ctrl_c_ours() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 
 import numpy as np
@@ -52,6 +53,17 @@ def test_a_data_frame_with_text_and_gaps_is_really_trained_on(here, data, capfd)
     assert_clean(here / "x.db")
     again = remix_study.run(parse_study(ARRAYS), frame, labels, name="mine", storage=URL)
     assert (again.complete_before, again.completed) == (3, 0)
+
+
+def test_code_of_a_user_is_found_beside_the_study_file(folder, data, monkeypatch):
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    (folder / "shop").mkdir()
+    (folder / "shop" / "profits.py").write_text("def profit(y, p):\n    return 1.0\n")
+    own = '[metrics.profit]\nfunction = "profits:profit"\ndirection = "maximize"\n'
+    (folder / "shop" / "study.toml").write_text(ARRAYS + own)
+    assert remix_study.run("shop/study.toml", *data[:2], storage=URL).completed == 3
+    assert query(folder / "x.db", "SELECT DISTINCT value FROM remix_scores "
+                 "WHERE metric = 'profit'") == [(1.0,)]  # fmt: skip
 
 
 @pytest.mark.usefixtures("folder")
