@@ -37,13 +37,8 @@ def add_plugin_folder(study: Study) -> None:
     """Let a user's own modules be imported from the folder of the study file that names them."""
     is_named = ":" in study.model.name + study.augmentation.name
     is_foreign = any(estimator.is_foreign for estimator in study.estimators)
-    folder = str(study.folder)
-    if (
-        study.allow_plugins
-        and (is_named or is_foreign or study.metrics)
-        and folder not in sys.path
-    ):
-        sys.path.append(folder)
+    if study.allow_plugins and (is_named or is_foreign or study.metrics):
+        sys.path += {str(study.folder)}.difference(sys.path)
 
 
 def register_builder(builder: Callable[..., Any]) -> str:
