@@ -2,8 +2,9 @@
 
     python reports/natural/sources.py DATABASE FOLDER
 
-DATABASE is the file of the study `natural`, as it is or as a summary. The questions, groups and
-the rule of the verdict are those of reports/capacity/PLAN.md.
+DATABASE is the file of the study `natural`, as it is or as a summary. What pages quote of the
+tables goes into the package (`remix_study/results/natural_data.py`). The questions, groups and the
+rule of the verdict are those of reports/capacity/PLAN.md.
 """
 
 from __future__ import annotations
@@ -18,12 +19,16 @@ import pandas as pd
 from remix_study.metrics import better_sign, rope_of
 from remix_study.results.comparison import Comparison, comparisons
 from remix_study.results.frames import load_frames
+from remix_study.results.intervals import corrected_interval
 from remix_study.results.significance import signed_rank_posterior
 from remix_study.study.storage import open_reader
 
 SURE = 0.95
 LEAST_SOURCES = 3
 METRICS = ("g_mean", "bbs", "brier")
+WORDS = ("better", "practically equal", "worse")
+QUOTED = Path(__file__).parents[2] / "remix_study" / "results" / "mixing_on_natural_data.csv"
+"""What pages quote of it."""
 # Question -> pairs of strategies, the first against the second.
 QUESTIONS = {
     "Does mixing add to balancing?": (("remix", "balance"),),
@@ -114,13 +119,15 @@ def source_lines(by_problem: pd.DataFrame) -> pd.DataFrame:
         differences = group.groupby("source")["difference"].mean()
         if len(differences) < LEAST_SOURCES:
             continue
+        # Sources are independent of each other, so nothing is corrected.
+        interval = corrected_interval(differences, ratio=0)
         posterior = signed_rank_posterior(differences, rope_of(key[-1]))
-        words = {"better": posterior.better, "practically equal": posterior.equal,
-                 "worse": posterior.worse}  # fmt: skip
+        words = dict(zip(WORDS, (posterior.better, posterior.equal, posterior.worse), strict=True))
         sure = [word for word, probability in words.items() if probability > SURE]
         lines.append(
             dict(zip(keys, key, strict=True))
-            | {"sources": len(differences), "tables": len(group), "mean": differences.mean()}
+            | {"sources": len(differences), "tables": len(group)}
+            | {name: getattr(interval, name) for name in ("mean", "low", "high")}
             | words
             | {"verdict": sure[0] if sure else "cannot tell"}
         )
@@ -164,6 +171,9 @@ def main(database: str, folder: Path) -> None:
     table.to_csv(folder / "differences.csv", index=False, float_format="%.4f")
     by_source = source_lines(by_problem)
     by_source.to_csv(folder / "sources.csv", index=False, float_format="%.4f")
+    quoted = by_source[(by_source["method"] == "remix") & (by_source["against"] == "balance")]
+    quoted = quoted.drop(columns=["question", "method", "against", *WORDS])
+    quoted.to_csv(QUOTED, index=False, float_format="%.4f")
     (folder / "README.md").write_text(readme(by_source, by_problem), encoding="utf-8")
 
 

@@ -22,6 +22,7 @@ from remix_study.results.decision import Decision
 from remix_study.results.decision_files import as_json, table
 from remix_study.results.effects import Score
 from remix_study.results.forms import Form
+from remix_study.results.natural_data import mixing_elsewhere
 from remix_study.results.rare_rows import RareRows
 from remix_study.results.remix_effect import remix_effects
 
@@ -80,11 +81,16 @@ def _blocks(
 ) -> list[Block]:
     """The answer with its figure and table, and below them what else a reader would ask."""
     pictures = _picture(place, decision), cost_curve.picture(place, decision)
+    comparison = decision.comparison
     questions = SENTENCES.answers(
-        "decision.questions", decision, remix_effects(decision.comparison), rare_rows
+        "decision.questions",
+        decision,
+        remix_effects(comparison),
+        rare_rows,
+        mixing_elsewhere(comparison),
     )
     answer = Block(
-        title=decision.comparison.full_title,
+        title=comparison.full_title,
         warnings=SENTENCES.paragraphs("decision.warnings", decision, FEW_FOLDS, FEW_ROWS),
         headline=headline(decision),
         answers=SENTENCES.answers("decision.answers", decision),
