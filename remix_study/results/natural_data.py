@@ -69,11 +69,11 @@ def _groups() -> Mapping[str, MixingElsewhere]:
     lines = files("remix_study.results").joinpath(_FILE).read_text(encoding="utf-8").splitlines()
     for line in csv.DictReader(lines):
         if line["width"] == _WIDTH:
-            gain = Gain(*(float(line[name]) for name in ("mean", "low", "high")), line["verdict"])
+            mean, low, high = (float(line[name]) for name in ("mean", "low", "high"))
+            gain = Gain(mean, low, high, line["verdict"])
             group = line["group"]
             known = groups.get(group)
             gains = {**(known.gains if known else {}), line["metric"]: gain}
-            groups[group] = MixingElsewhere(
-                group, int(line["tables"]), int(line["sources"]), gains
-            )
+            counts = int(line["tables"]), int(line["sources"])
+            groups[group] = MixingElsewhere(group, *counts, gains)
     return groups
