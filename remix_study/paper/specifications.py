@@ -261,7 +261,10 @@ def _placed(comparison: Comparison, methods: Mapping[str, Method]) -> Comparison
 def _completed(
     comparison: Comparison, reference: Mapping[tuple[str, ...], Comparison]
 ) -> Comparison:
-    """The problem with methods that its study left out, since its choice is none of theirs."""
+    """The problem with methods that its study left out, since its choice is none of theirs.
+
+    Of a reference with more repeats, the folds that the problem has count.
+    """
     plain = reference.get(_problem_key(comparison))
     labels = {method.label for method in comparison.methods}
     added = [m for m in plain.methods if m.label not in labels] if plain else []
@@ -272,7 +275,7 @@ def _completed(
         comparison,
         methods=(*comparison.methods, *added),
         scores={
-            key: pd.concat([frame, plain.scores[key].filter(names)], axis=1)
+            key: pd.concat([frame, plain.scores[key].filter(names).reindex(frame.index)], axis=1)
             for key, frame in comparison.scores.items()
             if key in plain.scores
         },

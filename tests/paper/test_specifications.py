@@ -25,14 +25,24 @@ DATASETS = ("musk", "segment", "aps")
 
 @pytest.fixture(scope="module")
 def frames():
-    """Three data sets at two widths and two alphas, and with one lambda a row."""
+    return studies(2)
+
+
+def studies(repeats):
+    """Three data sets at two widths and two alphas, and two repeats with one lambda a row."""
     problems = [
-        MadeUpProblem(f"{d}-1-ir0.05", "capacity-binary", d, methods=2 * METHODS, repeats=2)
+        MadeUpProblem(f"{d}-1-ir0.05", "capacity-binary", d, methods=2 * METHODS, repeats=repeats)
         for d in DATASETS
     ]
     mixed = (("mixup", 0.1), ("remix", 0.1))
     problems += [
-        replace(p, study="specification-lambda-a-row", methods=mixed, level=p.level + 0.15)
+        replace(
+            p,
+            study="specification-lambda-a-row",
+            methods=mixed,
+            level=p.level + 0.15,
+            repeats=2,
+        )
         for p in problems
     ]
     generated = made_up_frames(*problems, noise=0.05)
@@ -93,6 +103,16 @@ def test_rank_sums_at_each_choice(frames):
     by_row = rank_sums(*plain, one_lambda_a_row("natural"), one_lambda_a_row("balanced"))
     assert specs[4].rankings["bbs"].sums.to_list() == by_row
     assert len(specs[0].without("aps").rankings["bbs"].means) == 2
+
+
+def test_a_reference_with_more_repeats_counts_on_the_folds_of_a_choice():
+    reference, *_, by_row = specifications(comparisons(studies(3)))
+    assert by_row.choice.name == "lambda a row"
+    for problem, longer in zip(by_row.problems, reference.problems, strict=True):
+        whole = longer.score("baseline", "bbs")
+        shared = whole[whole.index.get_level_values("repeat") < 2]
+        assert len(shared) < len(whole)
+        pd.testing.assert_series_equal(problem.score("baseline", "bbs"), shared)
 
 
 def test_page(frames, monkeypatch):
