@@ -50,7 +50,7 @@ BUDGETS = {
     "workers": 1069,
     "results": 3000,
     "report": 3000,
-    "paper": 4895,
+    "paper": 4894,
     "dashboard": 1000,
     "deploy": 2935,
     "cli": 2000,
