@@ -261,12 +261,9 @@ def _placed(comparison: Comparison, methods: Mapping[str, Method]) -> Comparison
 def _completed(
     comparison: Comparison, reference: Mapping[tuple[str, ...], Comparison]
 ) -> Comparison:
-    """The problem with methods that its study left out, since its choice is none of theirs.
-
-    Of a reference with more repeats, the folds that the problem has count.
-    """
-    plain = reference.get(_problem_key(comparison))
+    """The problem with methods that its study left out, on its folds: its choice is not theirs."""
     labels = {method.label for method in comparison.methods}
+    plain = reference.get(_problem_key(comparison))
     added = [m for m in plain.methods if m.label not in labels] if plain else []
     if not plain or not added:
         return comparison
