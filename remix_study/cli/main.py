@@ -87,7 +87,7 @@ def parser() -> Parser:
     """The parser of all commands; it sets ``command`` to the function of the one that is given."""
     program = Parser(
         prog="remix-study",
-        description="Does ReMix help on my imbalanced data?",
+        description="Which method for my imbalanced data? Compare methods, use the best.",
         epilog=EXIT_CODES,
     )
     program.add_argument("--version", action="version", version=f"remix-study {__version__}")

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from remix_study.studyfile.schema import Study
 
 _OPTIONS = {
-    "label": "column with the class, if STUDY is a table",
-    "groups": "column whose values no split parts, such as a patient, if STUDY is a table",
-    "name": "name of the study, if STUDY is a table (default: that of the file)",
+    "label": "the table's column with the class",
+    "groups": "the table's column of groups, such as patients, that no split divides",
+    "name": "name of the study of a table (default: the file's)",
 }
 
 

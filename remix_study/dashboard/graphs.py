@@ -62,7 +62,7 @@ def sensitivity_graph(metric: str, curves: Sequence[SensitivityCurve]) -> Graph:
     for curve in curves:
         same_color = [trace for trace in traces if trace["legendgroup"] == curve.family]
         points = [point for point in curve.points if math.isfinite(point.score.mean)]
-        errors = _numbers([point.score.interval.standard_error for point in points])
+        intervals = [(point.score.mean, point.score.interval) for point in points]
         traces.append(
             _line(
                 curve.label,
@@ -71,7 +71,13 @@ def sensitivity_graph(metric: str, curves: Sequence[SensitivityCurve]) -> Graph:
                 [point.score.mean for point in points],
                 [_text(point.score.method) for point in points],
                 "%{text}<br>%{y:.4f}",
-                error_y={"type": "data", "array": errors, "thickness": 1},
+                error_y={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": _numbers([interval.high - mean for mean, interval in intervals]),
+                    "arrayminus": _numbers([mean - interval.low for mean, interval in intervals]),
+                    "thickness": 1,
+                },
                 legendgroup=curve.family,
             )
         )

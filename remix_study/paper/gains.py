@@ -19,6 +19,7 @@ from remix_study.metrics import better_sign
 from remix_study.results.columns import Record, frame_of, grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.methods import Method
+from remix_study.results.problem_names import ratio_name
 from remix_study.results.rank_sums import RankTable
 
 ALL = "all"  # Name of the group of all problems
@@ -153,7 +154,7 @@ def _groups(comparisons: Sequence[Comparison]) -> dict[str, list[str]]:
     """Imbalance ratio in words -> its problems; `AS_IT_IS` first, the mildest next, `ALL` last."""
     by_ratio = grouped(comparisons, lambda c: math.inf if np.isnan(c.imbalance) else c.imbalance)
     groups = {
-        f"IR {ratio:g}" if math.isfinite(ratio) else AS_IT_IS: [c.problem for c in ratio_problems]
-        for ratio, ratio_problems in sorted(by_ratio.items(), reverse=True)
+        ratio_name(ratio) if math.isfinite(ratio) else AS_IT_IS: [c.problem for c in of_ratio]
+        for ratio, of_ratio in sorted(by_ratio.items(), reverse=True)
     }
     return groups | {ALL: [c.problem for c in comparisons]}

@@ -24,6 +24,7 @@ from remix_study.paper.table2 import METHODS, STRATEGIES
 from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
 from remix_study.results.methods import Method
+from remix_study.results.problem_names import RATIO_WORDS
 from remix_study.results.rank_sums import KINDS, Ranking, published_ranks
 
 CURVE_CLAIMS = ("C1", "C2", "C3", "C6", "C8", "C9", "C10", "C11", "C24")
@@ -185,7 +186,7 @@ def curves(specs: Sequence[Specification]) -> tuple[Curve, ...]:
         for claim in claims:
             for part in claim.check(evidence) if claim.check else ():
                 # Ratios have too few problems of most specifications.
-                if not part.missing and ", IR " not in part.name:
+                if not part.missing and f", {RATIO_WORDS}" not in part.name:
                     parts.setdefault((claim.id, part.name), {})[spec.choice.name] = part
     by_id = {claim.id: claim for claim in claims}
     ordered = sorted(parts.items(), key=lambda item: CURVE_CLAIMS.index(item[0][0]))
@@ -284,7 +285,7 @@ def _completed(
 
 
 def _problem_key(comparison: Comparison) -> tuple[str, ...]:
-    return comparison.kind, comparison.title, comparison.imbalance_name
+    return comparison.kind, comparison.title, f"{comparison.imbalance:g}"
 
 
 def _mean(comparison: Comparison, strategy: str, metric: str) -> float:

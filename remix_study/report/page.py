@@ -99,7 +99,7 @@ def write_report(
     def write(folder: Path) -> None:
         shown = page.comparisons or page.specifications
         studies = list(dict.fromkeys(c.study for c in (*shown, *page.specifications)))
-        progress = overview.progress(shown)
+        progress = overview.progress(shown, frames.searches)
         if summarized is not None:
             parts = page.calibrations, page.decisions
             write_summary(summarized, studies, *parts, folder / SUMMARY)

@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 import jinja2
 import pandas as pd
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from remix_study.errors import UsageError
 from remix_study.report.figures import Picture
@@ -158,9 +158,10 @@ def _data_uri(picture: Picture) -> Markup:
     return Markup("data:image/svg+xml," + quote(picture.svg.strip(), safe=_UNQUOTED))
 
 
-def _typeset(text: str) -> str:
-    """Replace the space between a number and its per cent sign by one that does not break."""
-    return re.sub(r"(?<=\d) (?=%)", SPACE, text)
+def _typeset(text: str) -> Markup:
+    """Escaped text with code between backticks, and no line break before a per cent sign."""
+    html = re.sub(r"(?<=\d) (?=%)", SPACE, str(escape(text)))
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", html))
 
 
 def check_folder(output: Path) -> None:

@@ -27,6 +27,7 @@ from remix_study.metrics import (
 )
 from remix_study.report import formatting
 from remix_study.report.page_model import Answer
+from remix_study.results.problem_names import class_name
 from remix_study.results.resampled_scores import DRAWS
 
 _FUNCTIONS: Mapping[str, Any] = {
@@ -36,6 +37,7 @@ _FUNCTIONS: Mapping[str, Any] = {
         if callable(function) and not name.startswith("_")
     },
     "short_name": short_name,
+    "class_name": class_name,
     "is_maximized": is_maximized,
     "better_or_worse": better_or_worse,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,7 @@ from remix_study.results.effects import Effects
 from remix_study.results.frames import StudyFrames
 from remix_study.results.intervals import influence_ratio
 from remix_study.results.methods import Method, is_same_alpha, methods_of_runs
+from remix_study.results.problem_names import imbalance_name, problem_title, rare_classes
 from remix_study.results.score_frames import scores_by_fold
 
 # Share of a method's folds.
@@ -39,7 +40,7 @@ class Comparison:
         name: the problem's name, unique in the report ("<study>/<problem>" where two studies
             share it).
         title: the problem in words, without its imbalance ratio.
-        imbalance_name: the imbalance in words, such as "IR 0.05".
+        imbalance_name: the imbalance in words, such as "rare 1:20".
         info: the problem's row of `StudyFrames.problems`.
         methods: in the order in which every table and figure shows them.
         folds: `StudyFrames.folds` of these methods.
@@ -85,6 +86,12 @@ class Comparison:
     def imbalance(self) -> float:
         """The requested imbalance ratio; NaN when the data were taken as they are."""
         return float(self.info["imbalance"])
+
+    @property
+    def n_rare(self) -> int:
+        """Number of rows of all rare classes together."""
+        counts: Mapping[str, int] = self.info["counts"]
+        return sum(counts[name] for name in rare_classes(self.info))
 
     @property
     def definition(self) -> Mapping[str, Any] | None:
@@ -235,8 +242,8 @@ def _comparison(
         study=study,
         problem=name,
         name=name if is_unique else f"{study}/{name}",
-        title=_title(problem),
-        imbalance_name=_imbalance_name(problem),
+        title=problem_title(problem),
+        imbalance_name=imbalance_name(problem),
         info=problem,
         methods=methods,
         folds=folds,
@@ -253,38 +260,15 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def _in_page_order(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """By study, binary before multi-class, then in the given order, milder imbalance first."""
     studies = list(dict.fromkeys(problem["study"] for problem in problems))
-    titles = list(dict.fromkeys(_title(problem) for problem in problems))
+    titles = list(dict.fromkeys(problem_title(problem) for problem in problems))
 
     def place(problem: Mapping[str, Any]) -> tuple[int, bool, int, float]:
         imbalance = float(problem["imbalance"])
         return (
             studies.index(problem["study"]),
             problem["kind"] != "binary",
-            titles.index(_title(problem)),
+            titles.index(problem_title(problem)),
             -math.inf if math.isnan(imbalance) else -imbalance,
         )
 
     return sorted(problems, key=place)
-
-
-def _title(problem: Mapping[str, Any]) -> str:
-    minority: Sequence[str] = problem["minority"]
-    dataset = str(problem["dataset"])
-    if not minority:
-        return f"{dataset}, classes as they are"
-    rare = ("class " if len(minority) == 1 else "classes ") + ", ".join(minority)
-    if problem["kind"] == "binary":
-        return f"{dataset}, {rare} against the rest"
-    return f"{dataset}, {rare} rare among {len(problem['classes'])}"
-
-
-def _imbalance_name(problem: Mapping[str, Any]) -> str:
-    imbalance = float(problem["imbalance"])
-    if not math.isnan(imbalance):
-        return f"IR {imbalance:g}"
-    counts: Mapping[str, int] = problem["counts"]
-    rare = set(problem["minority"]) or {min(counts, key=lambda name: counts[name])}
-    others = [count for name, count in counts.items() if name not in rare]
-    if not others:
-        return "as it is"
-    return f"as it is (IR {min(counts[name] for name in rare) / max(others):.2g})"

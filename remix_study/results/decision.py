@@ -163,11 +163,12 @@ class Decision:
         ]
         return ", ".join(parts)
 
-    @property
-    def fit_command(self) -> str:
-        """The command line that makes a model of it."""
-        words = ["remix-study", "fit", self.comparison.study, "--problem", self.comparison.problem]
-        return shlex.join(words)
+    def fit_command(self, *, is_only_problem: bool) -> str:
+        """The command line that makes a model of it; it names the problem if there are several."""
+        words = ["remix-study", "fit", self.comparison.study]
+        return shlex.join(
+            words if is_only_problem else [*words, "--problem", self.comparison.problem]
+        )
 
     @property
     def threshold(self) -> float | None:

@@ -89,7 +89,7 @@ def variant_pairs(comparisons: Sequence[Comparison]) -> dict[str, tuple[VariantP
 
 def _unvaried(comparison: Comparison) -> tuple[str, str, str]:
     """Equal for a plain problem and its variants."""
-    return comparison.title, comparison.kind, comparison.imbalance_name
+    return comparison.title, comparison.kind, f"{comparison.imbalance:g}"
 
 
 def rankable(

@@ -150,11 +150,9 @@ def compare_rare_rows(decision: Decision, frames: StudyFrames) -> RareRows | Non
     forms = list(_forms(decision, smaller, frames.probabilities))
     if not forms:
         return None
-    counts: Mapping[str, int] = comparison.info["counts"]
-    n_rare = sum(counts[name] for name in comparison.info["minority"])
     curves = {metric: _curves(comparison, metric, forms) for metric in decision.objectives}
     apart = tuple(rows_to_tell_apart(decision))
-    return RareRows(comparison, decision.chosen, n_rare, curves, apart)
+    return RareRows(comparison, decision.chosen, comparison.n_rare, curves, apart)
 
 
 Sized = tuple[Form, Mapping[float, pd.DataFrame]]

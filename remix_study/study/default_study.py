@@ -82,7 +82,7 @@ def plan_file(
     Args:
         path: The file, of any format that is read.
         label: The column with the class, by name or number; None for the one that the file says.
-        groups: The column whose values no split parts.
+        groups: The column of groups; the rows of a group stay on one side of every split.
         name: The study's name; made of the file's if None.
         header: Whether the first line of a text names the columns.
         folder: Where the study file would stand, to which its path of the table is relative.
@@ -115,7 +115,7 @@ def plan_data(
     Args:
         data: A frame of pandas, polars or another library with Arrow's interface, or a dictionary.
         label: The column with the class.
-        groups: The column whose values no split parts.
+        groups: The column of groups; the rows of a group stay on one side of every split.
         name: Name of the study and of the data.
 
     Returns:
@@ -164,11 +164,13 @@ def study_text(dataset: Dataset, name: str, keys: Mapping[str, Any]) -> str:
     """
     counts, n_rows, n_classes = dataset.counts, len(dataset.y), len(dataset.classes)
     if n_rows < _ROWS_PER_CLASS * n_classes:
-        raise DataError(
-            f"{dataset.name}: the label has {n_classes:,} values in {n_rows:,} rows; it must hold "
-            "names of classes, not measurements or identifiers: name another column, or merge "
-            "values by classes.merge in a study file"
+        fault = (
+            f"the label has {n_classes:,} values in {n_rows:,} rows; it must hold names of "
+            "classes, no measurements: name another column, or merge values by classes.merge"
         )
+        if n_rows < 2 * _ROWS_PER_CLASS:
+            fault = f"{n_rows} rows are too few to compare methods; add rows"
+        raise DataError(f"{keys.get('file', dataset.name)}: {fault}")
     _, repeats, epochs, batch = next(size for size in _SIZES if n_rows <= size[0])
     n_training = n_rows / CrossValidation().folds * (1 - CrossValidation().validation)
     while batch > _SMALLEST_BATCH and 2 * batch > n_training:

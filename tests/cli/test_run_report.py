@@ -52,7 +52,7 @@ def test_the_last_lines_are_the_verdict_and_the_page(trained, capfd):
     assert model == "for the model: remix-study fit tiny.toml"
     assert page == "report: pages/tiny/index.html"
     problem, _, headline = verdict.partition(": ")
-    assert problem == "wine, class class_2 rare among 3, as it is (IR 0.68)"
+    assert problem == "wine, class class_2 rare among 3, as it is (rare 1:1.48)"
     assert headline.startswith("ReMix (0.1) ")
     headline = decision.removeprefix(f"{problem}: ")
     assert headline.startswith("Use ")

@@ -56,14 +56,14 @@ def test_gains_by_ratio_and_over_all(frames, metric):
         groups = lines[(lines["row"] == method) & (lines["metric"] == metric)].set_index(
             "imbalance"
         )
-        assert list(groups.index) == ["IR 0.05", "IR 0.025", "IR 0.01", ALL]
+        assert list(groups.index) == ["rare 1:20", "rare 1:40", "rare 1:100", ALL]
         assert groups.loc[ALL, "mean_gain"] == pytest.approx(expected.mean())
         assert groups.loc[ALL, "median_gain"] == pytest.approx(expected.median())
         assert groups.loc[ALL, "problems_better"] == (expected > 0).sum()
-        for value in (0.05, 0.025, 0.01):
+        for value, name in ((0.05, "rare 1:20"), (0.025, "rare 1:40"), (0.01, "rare 1:100")):
             in_group = expected[ratio == value]
-            assert groups.loc[f"IR {value:g}", "mean_gain"] == pytest.approx(in_group.mean())
-            assert groups.loc[f"IR {value:g}", "problems"] == len(in_group)
+            assert groups.loc[name, "mean_gain"] == pytest.approx(in_group.mean())
+            assert groups.loc[name, "problems"] == len(in_group)
 
 
 def test_positive_is_better_in_both_directions():
@@ -105,7 +105,7 @@ def test_text_and_figures_of_a_study(frames):
     assert "the ratios do not have the same data sets" in texts(page_section)
     assert [p.name for p in block.pictures] == ["gains-binary-g_mean", "gains-binary-bbs"]
     assert [cell.text for cell in block.tables[0].head[0]] == [
-        "method", "IR 0.05", "IR 0.025", "IR 0.01", "all", "better on",
+        "method", "rare 1:20", "rare 1:40", "rare 1:100", "all", "better on",
     ]  # fmt: skip
 
 
@@ -117,4 +117,4 @@ def test_data_as_they_are_have_their_own_group():
     first = MadeUpProblem(imbalance=float("nan"), problem="a", methods=METHODS[:2])
     second = MadeUpProblem(problem="b", methods=METHODS[:2])
     all_gains = gains_in(made_up_frames(first, second))
-    assert list(all_gains[0].groups) == ["as it is", "IR 0.05", ALL]
+    assert list(all_gains[0].groups) == ["as it is", "rare 1:20", ALL]

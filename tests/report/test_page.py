@@ -211,7 +211,7 @@ def test_stored_probabilities_are_drawn_and_corrected(tmp_path, small):
     text = path.read_text(encoding="utf-8")
     ElementTree.parse(path.parent / "figures" / "calibration-1.svg")
     assert '<figure class="wide">' in text
-    assert "corrected to the natural class shares" in text
+    assert "corrected, natural class shares" in text
     read(path)
 
 
@@ -320,7 +320,7 @@ def test_the_page_alone_has_csv_tables_and_a_readme(tmp_path, small):
     assert figures == {"figures/decision-1.png", "figures/sensitivity-remix-1.png"}
     assert all(name.endswith(".csv") for name in tables_and_figures - figures)
     text = (page.parent / "README.md").read_text(encoding="utf-8")
-    assert "**digits, class 3 against the rest, IR 0.05:** Use remix (" in text
+    assert "**digits, class 3 against the rest, rare 1:20:** Use remix (" in text
     assert "(figures/sensitivity-remix-1.png)" in text
     assert "\n| method | " in text
     assert "\n| --- | ---: | ---: | ---: |\n" in text

@@ -74,7 +74,8 @@ def test_a_reason_stands_alone():
         (1.5, None, "needs about 50 more rare rows, not more repeats."),
         (3.4, 20, "240 more rare rows (a rough figure: more than twice what there is), or 20 "
          "repeats."),
-        (math.inf, None, "could not separate remix (0.1) from balance in g-mean: take balance."),
+        (math.inf, None, "would not show whether balance is better than remix (0.1) in "
+         "g-mean; that is no proof that they are equal."),
     ],
 )  # fmt: skip
 def test_what_tells_two_methods_apart(times, repeats, sentence):

@@ -158,10 +158,10 @@ def test_problems_are_named_in_words():
             ),
         )
     )
-    assert (binary.title, binary.imbalance_name) == ("digits, class 3 against the rest", "IR 0.05")
+    assert binary.full_title == "digits, class 3 against the rest, rare 1:20"
     assert multi.title == "wine, classes 0, 1 rare among 3"
     assert natural.title == "cancer, classes as they are"
-    assert natural.imbalance_name == "as it is (IR 0.59)"
+    assert natural.imbalance_name == "as it is (rare 1:1.68)"
 
 
 @pytest.mark.parametrize(("constant", "collapsed", "expected"), [

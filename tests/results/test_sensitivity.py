@@ -78,7 +78,7 @@ def test_imbalance_ratios_are_lines_of_one_panel():
         "sensitivity-remix-1",
     ]
     heads = [head.text for head in block.tables[0].head[0]]
-    assert heads == ["alpha", "IR 0.05", "IR 0.025", "IR 0.01"]
+    assert heads == ["alpha", "rare 1:20", "rare 1:40", "rare 1:100"]
 
 
 def test_text_names_the_alphas_that_are_better():
@@ -87,8 +87,8 @@ def test_text_names_the_alphas_that_are_better():
         MadeUpProblem(methods=(("balance", None), ("remix", 0.1), ("remix", 0.3))), noise=1e-4
     )
     text = texts(section(comparisons(frames)))
-    assert "IR 0.05, g-mean: better than alpha 0 at 0.1 and 0.3" in text
-    assert "IR 0.05, balanced Brier: better than alpha 0 at 0.1 and 0.3" in text
+    assert "rare 1:20, g-mean: better than alpha 0 at 0.1 and 0.3" in text
+    assert "rare 1:20, balanced Brier: better than alpha 0 at 0.1 and 0.3" in text
 
 
 def test_one_alpha_is_told_in_text_and_table():

@@ -98,6 +98,10 @@ def test_a_measurement_is_no_label():
     X, y = np.zeros((60, 1)), np.arange(60) // 2
     with pytest.raises(DataError, match="the label has 30 values in 60 rows; it must hold names"):
         study_text(from_arrays(X, y, name="made up"), "made-up", {})
+    with pytest.raises(
+        DataError, match=r"few\.csv: 8 rows are too few to compare methods; add rows"
+    ):
+        study_text(from_arrays(X[:8], y[:8] % 2, name="few"), "few", {"file": "few.csv"})
 
 
 def write_table(here, name: str = "my customers.csv"):

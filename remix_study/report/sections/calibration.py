@@ -31,7 +31,7 @@ from remix_study.results.problem_choice import rankable
 VIEWS = {
     calibration.NATURAL: "as trained, natural class shares",
     calibration.BALANCED: "as trained, classes counting alike",
-    calibration.CORRECTED: "corrected to the natural class shares",
+    calibration.CORRECTED: "corrected, natural class shares",
 }
 # Bins with fewer forecasts are marked.
 FEW_FORECASTS = 50

@@ -25,6 +25,7 @@ from remix_study.results.forms import Form
 from remix_study.results.natural_data import mixing_elsewhere
 from remix_study.results.rare_rows import RareRows
 from remix_study.results.remix_effect import remix_effects
+from remix_study.results.telling_apart import rows_to_tell_apart
 
 MOST_DRAWN = 12
 """Methods that a figure shows: the best by validation, and the chosen one."""
@@ -47,7 +48,9 @@ def section(decisions: Sequence[Decision], fewer_rows: Sequence[RareRows] = ()) 
     is_folded = len(decisions) > SHOWN_OPEN
     for place, decision in enumerate(decisions, start=1):
         part = rare_rows.get(decision.comparison.name)
-        blocks += _blocks(place, decision, part, is_folded=is_folded)
+        same_study = [d for d in decisions if d.comparison.study == decision.comparison.study]
+        command = decision.fit_command(is_only_problem=len(same_study) == 1)
+        blocks += _blocks(place, decision, part, command, is_folded=is_folded)
     if not blocks:
         blocks = [Block(text=SENTENCES.paragraphs("decision.nothing"))]
     return Section(
@@ -77,7 +80,7 @@ def remix_headline(comparison: Comparison) -> str:
 
 
 def _blocks(
-    place: int, decision: Decision, rare_rows: RareRows | None, *, is_folded: bool
+    place: int, decision: Decision, rare_rows: RareRows | None, command: str, *, is_folded: bool
 ) -> list[Block]:
     """The answer with its figure and table, and below them what else a reader would ask."""
     pictures = _picture(place, decision), cost_curve.picture(place, decision)
@@ -88,6 +91,8 @@ def _blocks(
         remix_effects(comparison),
         rare_rows,
         mixing_elsewhere(comparison),
+        fit_command=command,
+        apart=tuple(rows_to_tell_apart(decision)),
     )
     answer = Block(
         title=comparison.full_title,

@@ -12,13 +12,11 @@ from remix_study.report.figures import Picture
 from remix_study.report.formatting import (
     MISSING,
     counted,
-    digits,
     label_with_direction,
-    number,
     short_label,
 )
 from remix_study.report.page_model import Block, Cell, Head, Table, has_many_problems
-from remix_study.report.page_tables import ABSENT, Column, line_table, metric_columns
+from remix_study.report.page_tables import Column, line_table, metric_columns, score_cell
 from remix_study.report.sentences import SENTENCES
 from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
@@ -71,14 +69,12 @@ def _table(decisions: Sequence[Decision]) -> Table:
     shown_rivals = [r for r in RIVALS if any(r in by_rival for by_rival in effects.values())]
 
     def use(decision: Decision) -> Cell:
-        equal = decision.practically_equal
-        detail = f"{len(equal)} practically equal" if equal else ""
+        detail = SENTENCES.phrase("decision.glance_detail", decision)
         color = figures.strategy_color(decision.chosen.method.strategy)
         return Cell(short_label(decision.chosen.label), detail, "short", color)
 
     def score(decision: Decision, metric: str) -> Cell:
-        mean = decision.mean(decision.chosen, metric)
-        return Cell(number(mean.mean, digits(metric))) if mean else ABSENT
+        return score_cell(decision.mean(decision.chosen, metric))
 
     def rival_column(rival: Rival) -> Column[Decision]:
         return Column(
@@ -87,7 +83,9 @@ def _table(decisions: Sequence[Decision]) -> Table:
         )
 
     return line_table(
-        "Every problem at a glance, mean scores on the test parts",
+        SENTENCES.phrase(
+            "decision.glance_caption", any("-ir" in d.comparison.name for d in decisions)
+        ),
         decisions,
         (
             Column[Decision]("problem", lambda d: Cell(d.comparison.name, kind="name")),

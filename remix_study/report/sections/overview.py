@@ -14,13 +14,25 @@ from remix_study.report.sentences import SENTENCES
 from remix_study.results.bootstrap import interval_column
 from remix_study.results.columns import Record, frame_of, grouped
 from remix_study.results.comparison import Comparison
+from remix_study.results.search_frames import SearchResult
 
 
-def progress(comparisons: Sequence[Comparison]) -> Record:
-    """Count planned, complete and failed configurations; `is_complete` if none is left to run."""
+def progress(comparisons: Sequence[Comparison], searches: Sequence[SearchResult] = ()) -> Record:
+    """Count planned, complete and failed configurations, and trials of searches after a grid.
+
+    `is_complete` says whether none is left to run.
+    """
     states = ("planned", "complete", "failed")
     counts = {state: sum(_number(state, c) for c in comparisons) for state in states}
-    return Record(**counts, is_complete=counts["complete"] >= counts["planned"])
+    following = [search for search in searches if search.follows_grid]
+    trials = {
+        "searched": sum(len(search.trials) for search in following),
+        "search_trials": sum(search.planned for search in following),
+    }
+    is_complete = counts["complete"] >= counts["planned"] and (
+        trials["searched"] >= trials["search_trials"]
+    )
+    return Record(**counts, **trials, is_complete=is_complete)
 
 
 _NUMBERS = {"rows": "n_rows", "features": "n_features"} | {

@@ -157,14 +157,11 @@ class _Series:
 
 
 def _draw_scores(axes: Axes, series: Sequence[_Series]) -> None:
-    """Draw means with bands of one corrected standard error."""
+    """Draw means with bands of their 95 % intervals."""
     for line in series:
-        mean, error = line.values("mean"), line.values("standard_error")
-        # An interval is wider than one error, unless it was clipped to the metric's range.
-        low = np.maximum(mean - error, line.values("low"))
-        high = np.minimum(mean + error, line.values("high"))
-        axes.fill_between(line.x, low, high, color=line.color, alpha=0.13, lw=0)
-        axes.plot(line.x, mean, color=line.color, ls=line.style.dashes, lw=1.5,
+        ends = line.values("low"), line.values("high")
+        axes.fill_between(line.x, *ends, color=line.color, alpha=0.13, lw=0)
+        axes.plot(line.x, line.values("mean"), color=line.color, ls=line.style.dashes, lw=1.5,
                   label=line.curve.name, marker=line.style.marker, markersize=5,
                   markeredgecolor="white", markeredgewidth=0.5, clip_on=False,
                   zorder=3)  # fmt: skip

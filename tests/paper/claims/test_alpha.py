@@ -59,8 +59,8 @@ def test_curves_as_the_paper_draws_them(curve):
     for name in ("C13", "C14", "C15", "C16"):
         assert claims[name].descriptive == "holds", name
     numbers = claims["C14"].parts[0].numbers
-    assert numbers["slope, IR 0.05"] == pytest.approx(0.1)
-    assert numbers["slope, IR 0.01"] == pytest.approx(0.2)
+    assert numbers["slope, rare 1:20"] == pytest.approx(0.1)
+    assert numbers["slope, rare 1:100"] == pytest.approx(0.2)
     assert claims["C15"].parts[0].numbers["mean slope"] == pytest.approx(-0.01)
     # Above 0.5 the two larger alphas lose 0.05 and 0.15 to the choice:
     # 0.4 on seizure, 0.01 on musk.
@@ -93,8 +93,8 @@ def test_stability_is_held_against_the_corrected_error(curve):
 
     # Folds differ by sd 0.0129 and 0.129: corrected by sqrt(1/4 + 1), 0.0144 and 0.144.
     steady = claims_of(curve(score, wobble=0.01))["C12"].parts[0]
-    assert steady.numbers["spread, IR 0.05"] == pytest.approx(0.05)
-    assert steady.numbers["corrected SE, IR 0.05"] == pytest.approx(
+    assert steady.numbers["spread, rare 1:20"] == pytest.approx(0.05)
+    assert steady.numbers["corrected SE, rare 1:20"] == pytest.approx(
         0.01 * np.std([-1.5, -0.5, 0.5, 1.5], ddof=1) * np.sqrt(1 / 4 + 1), rel=0.01
     )
     assert steady.descriptive == "does not hold"

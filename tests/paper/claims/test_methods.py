@@ -43,7 +43,7 @@ def test_rank_sums_and_gains_are_those_counted_by_hand(paper_frames):
     gains = part_of(paper_frames, "C3", "multi-class, balanced Brier, all").numbers
     assert gains["gain of remix"] == pytest.approx(0.20 * 0.95)
     assert gains["gain of mixup"] == pytest.approx(0.08 * 0.95)
-    harshest = part_of(paper_frames, "C3", "multi-class, balanced Brier, IR 0.01").numbers
+    harshest = part_of(paper_frames, "C3", "multi-class, balanced Brier, rare 1:100").numbers
     assert harshest["gain of remix"] == pytest.approx(0.18)
     ratio = part_of(paper_frames, "C6", "binary, balanced Brier").numbers["ratio to the runner-up"]
     assert ratio == pytest.approx(2.5)
@@ -132,8 +132,8 @@ def test_gains_that_decline_are_those_within_a_data_set(study):
     )
     assert verdicts(falling, "C5") == ("holds", "supported")
     numbers = part_of(falling, "C5", "binary, g-mean of smote").numbers
-    assert numbers["gain at IR 0.05"] == pytest.approx(0.3)
-    assert numbers["g-mean at IR 0.01"] == pytest.approx(0.5)
+    assert numbers["gain at rare 1:20"] == pytest.approx(0.3)
+    assert numbers["g-mean at rare 1:100"] == pytest.approx(0.5)
     flat = study(lambda *_: 0.0, datasets={"binary": TWO_KINDS["binary"]})
     assert verdicts(flat, "C5")[0] == "does not hold"
 
