@@ -1,31 +1,33 @@
-"""Are decisions as good as what an expert would get? The default study beside tuned scikit-learn.
+"""Are decisions as good as what an expert would get? A study beside tuned scikit-learn.
 
     python benchmarks/decisions.py TABLE... [--repeats 3] [--rows 6000] [--json FILE]
+    python benchmarks/decisions.py STUDY.toml --storage URL [--problems NAME...] [--json FILE]
 
 A table is a file of the KEEL repository, without a first line of names, or `NAME:CLASS`, a class
-of a data set of the catalogue against the rest. The default study, with fewer repeats, decides. On
-its folds and rows random settings of boosting, forest and MLP learn from the inner training rows;
-the validation rows choose a setting for each metric, and for it whether probabilities are
-corrected to equal class shares or, for the g-mean, classes have a threshold of their own. Of the
-three the best one **on the test rows** is what the decision is compared with.
+of a data set of the catalogue against the rest; its default study is run, with fewer repeats. Of a
+study file the problems of two classes are taken that are complete in the database. On the study's
+folds and rows random settings of boosting, forest and MLP learn from the inner training rows. The
+validation rows choose a setting for each metric, and for it whether probabilities are corrected to
+equal class shares or, for the g-mean, classes have a threshold of their own. Of the three the one
+that is best **on the test rows** is what the decision, and the best network, are compared with.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
-import os
 import tempfile
-import time
-from collections.abc import Iterator
+import warnings
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 from scipy.stats import loguniform, randint
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
 from sklearn.metrics import confusion_matrix, roc_curve
 from sklearn.model_selection import ParameterSampler
@@ -33,6 +35,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 import remix_study
@@ -41,7 +44,6 @@ from remix_study.data.named_datasets import load_dataset
 from remix_study.data.readers import read_tables
 from remix_study.results.candidates import decide_problem
 from remix_study.results.comparison import comparisons
-from remix_study.results.decision import Decision
 from remix_study.results.forms import Form
 from remix_study.results.frames import load_frames
 from remix_study.results.intervals import paired_interval
@@ -83,27 +85,24 @@ def write_table(name: str, most_rows: int) -> None:
     if ":" in name:
         source, _, rare = name.partition(":")
         dataset: Dataset = load_dataset(source)
-        frame = pd.DataFrame(dataset.X)
+        frame = pd.DataFrame(dataset.X).add_prefix("x")
         is_rare = np.array(dataset.classes)[dataset.y] == rare
         frame["class"] = np.where(is_rare, "rare", "common")
     else:
         frame = read_tables([Path(name)], TableFormat(header=False), []).frame
-        frame.columns = [*map(str, range(frame.shape[1] - 1)), "class"]
+        frame.columns = [*(f"x{place}" for place in range(frame.shape[1] - 1)), "class"]
     frame.sample(frac=1, random_state=0)[:most_rows].to_csv("table.csv", index=False)
 
 
-def run_default(repeats: int) -> tuple[Task, Decision]:
-    """Run the default study of `table.csv` with so many repeats; its task and decision."""
-    text = plan_file("table.csv", "class").text
-    lines = (
-        f"repeats = {repeats}" if line.startswith("repeats") else line for line in text.split("\n")
-    )
-    Path("study.toml").write_text("\n".join(lines))
-    remix_study.run("study.toml", storage=STORAGE)
-    frames = load_frames(open_reader(STORAGE), ["table"])
-    decision = decide_problem(comparisons(frames)[0], frames)[1]
-    assert decision
-    return prepare_tasks(load_study("study.toml"))[0], decision
+def run_default(name: str, repeats: int, most_rows: int) -> Path:
+    """Run the default study of a table with so many repeats, in the current folder."""
+    write_table(name, most_rows)
+    study = Path(f"{Path(name).name.partition('.')[0].replace(':', '-')}.toml")
+    lines = plan_file("table.csv", "class", name=study.stem).text.split("\n")
+    repeated = f"repeats = {repeats}"
+    study.write_text("\n".join(repeated if x.startswith("repeats") else x for x in lines))
+    remix_study.run(study, storage=STORAGE)
+    return study
 
 
 def tuned(task: Task) -> Iterator[dict[str, Any]]:
@@ -215,48 +214,41 @@ def compare(form: Form | None, metric: str, reference: Any, ratio: float) -> dic
     scores = form.scores["test"].sort_index()[metric]
     errors = (scores if metric == "bbs" else 1 - scores).reset_index(drop=True)
     gap = paired_interval(errors, pd.Series(reference), ratio)
-    mean = float(np.mean(reference))
-    facts = {
-        "form": form.label,
-        "error": float(errors.mean()),
-        "ratio": float(errors.mean() / mean),
-    }
-    return facts | {
-        "standard_errors": gap.mean / gap.standard_error if gap.standard_error else 0.0
-    }
+    distance = gap.mean / gap.standard_error if gap.standard_error else 0.0
+    facts = {"form": form.label, "error": float(errors.mean())}
+    return facts | {"ratio": errors.mean() / np.mean(reference), "standard_errors": distance}
 
 
-def judge(name: str, repeats: int, most_rows: int) -> list[dict[str, Any]]:
-    """Run a table in the current folder; one row a metric."""
-    started = time.perf_counter()
-    write_table(name, most_rows)
-    task, decision = run_default(repeats)
-    seconds = time.perf_counter() - started
-    references = list(tuned(task))
-    rows = []
-    for metric in METRICS:
-        of_metric = [r for r in references if r["metric"] == metric]
-        best = min(of_metric, key=lambda r: np.mean(r["errors"]))
-        row = {"table": Path(name).name.removesuffix(".dat.gz"), "rows": len(task.problem.y)}
-        row |= {"metric": metric, "best": best["family"], "error": float(np.mean(best["errors"]))}
-        for kind, form in (("decision", decision.chosen), ("network", decision.best_network)):
-            row[kind] = compare(form, metric, best["errors"], decision.comparison.ratio)
-        row |= {"tuned": of_metric, "seconds": round(seconds)}
-        rows.append(row | {"all seconds": round(time.perf_counter() - started)})
-    return rows
+def judge(study: Path, storage: str, problems: Collection[str]) -> Iterator[dict[str, Any]]:
+    """Compare the decisions of a study that was run; one row a problem and metric."""
+    parsed = load_study(study)
+    tasks = {task.problem.name: task for task in prepare_tasks(parsed)}
+    frames = load_frames(open_reader(storage), [parsed.name])
+    for comparison in comparisons(frames):
+        _, decision = decide_problem(comparison, frames)
+        is_asked = not problems or comparison.problem in problems
+        if not is_asked or comparison.kind != "binary" or decision is None:
+            continue
+        task = tasks[comparison.problem]
+        references = list(tuned(task))
+        for metric in METRICS:
+            of_metric = [r for r in references if r["metric"] == metric]
+            best = min(of_metric, key=lambda r: np.mean(r["errors"]))
+            row = {"problem": f"{parsed.name}/{comparison.problem}", "rows": len(task.problem.y)}
+            row |= {"metric": metric, "best": best["family"], "error": np.mean(best["errors"])}
+            for kind, form in (("decision", decision.chosen), ("network", decision.best_network)):
+                row[kind] = compare(form, metric, best["errors"], comparison.ratio)
+            yield row | {"tuned": of_metric}
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
     """The rows as a Markdown table."""
-    heads = "table | rows | error | tuned: best | decision | ratio | s.e. | network | ratio | s.e."
+    heads = "problem | rows | error | tuned | decision | ratio | s.e. | network | ratio | s.e."
     lines = [f"| {heads} |", "|" + "---|" * 10]
     for row in rows:
-        cells = [
-            row["table"],
-            f"{row['rows']:,}",
-            "BBS" if row["metric"] == "bbs" else "1 - g-mean",
-        ]
-        cells.append(f"{row['best']} {row['error']:.3f}")
+        error = "BBS" if row["metric"] == "bbs" else "1 - g-mean"
+        best = f"{row['best']} {row['error']:.3f}"
+        cells = [row["problem"], f"{row['rows']:,}", error, best]
         for side in (row["decision"], row["network"]):
             cells.append(f"{side['form']} {side['error']:.3f}")
             cells += [f"{side['ratio']:.2f}", f"{side['standard_errors']:+.1f}"]
@@ -265,28 +257,32 @@ def markdown(rows: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Run all tables, each in a folder of its own."""
+    """Run all tables, each in a folder of its own, or compare studies that were run."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tables", nargs="+")
-    parser.add_argument("--repeats", type=int, default=3, help="of the study's cross-validation")
+    parser.add_argument("names", nargs="+", metavar="TABLE or STUDY.toml")
+    parser.add_argument("--repeats", type=int, default=3, help="of a default study")
     parser.add_argument("--rows", type=int, default=6_000, help="of a table, at most")
-    parser.add_argument("--folder", type=Path, help="keeps the databases")
+    parser.add_argument("--storage", default=STORAGE, help="of study files")
+    parser.add_argument("--problems", nargs="*", default=(), help="of study files")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     target = options.json and options.json.absolute()
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(options.folder or temporary).absolute()
-        names = [name if ":" in name else str(Path(name).absolute()) for name in options.tables]
-        rows: list[dict[str, Any]] = []
-        for name in names:
-            place = folder / Path(name).name.partition(".")[0].replace(":", "-")
-            place.mkdir(parents=True, exist_ok=True)
-            os.chdir(place)
-            rows += judge(name, options.repeats, options.rows)
-            print(markdown(rows[-len(METRICS) :]), flush=True)
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    rows: list[dict[str, Any]] = []
+    for name in options.names:
+        if name.endswith(".toml"):
+            new = judge(Path(name), options.storage, options.problems)
+        else:
+            place = name if ":" in name else str(Path(name).absolute())
+            with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+                study = run_default(place, options.repeats, options.rows)
+                new = iter(list(judge(study, STORAGE, ())))
+        for row in new:
+            rows.append(row)
+            print(markdown([row]).split("\n")[-1], flush=True)
             if target:
                 target.write_text(json.dumps(rows, indent=2) + "\n")
-        os.chdir("/")
+    print(markdown(rows))
 
 
 if __name__ == "__main__":
