@@ -45,13 +45,17 @@ class Worker:
         uuid: Its identity.
     """
 
-    def __init__(self, engine: Engine, heartbeat: float = HEARTBEAT) -> None:
+    def __init__(
+        self, engine: Engine, heartbeat: float = HEARTBEAT, *, identity: str | None = None
+    ) -> None:
         """Register the worker, which signs every ``heartbeat`` seconds while it works.
+
+        Whoever tries again gives the same identity: the first try may be in the database.
 
         Raises:
             StorageError: The database is a file that a worker on another machine uses.
         """
-        self.uuid = str(uuid.uuid4())
+        self.uuid = identity or str(uuid.uuid4())
         self._engine, self._heartbeat = engine, heartbeat
         self.sign()
 

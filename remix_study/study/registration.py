@@ -24,7 +24,7 @@ from remix_study.study.fingerprint import (
     study_changes,
 )
 from remix_study.study.optuna_tables import first_repeats
-from remix_study.study.planned_work import planned_work
+from remix_study.study.planned_work import check_lengths, planned_work
 from remix_study.study.record import delete_study_rows, record_parts
 from remix_study.study.search_parameters import all_choices
 from remix_study.study.task import Task
@@ -96,6 +96,8 @@ def open_study(storage: RDBStorage, task: Task) -> RegisteredStudy:
             data (the message shows what differs), or one that another program made.
         StorageError: The study has trials of another version of the engine.
     """
+    if storage.engine.dialect.name != "sqlite":
+        check_lengths(task)
     directions = [METRICS[name].direction for name in task.study.objectives]
     study = optuna.create_study(
         storage=storage,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -170,7 +171,8 @@ def _load_networks(schedules: list[Schedule], reporter: Reporter, signals: Signa
 
 @contextmanager
 def _registered_worker(engine: Engine, signals: Signals) -> Iterator[Worker]:
-    worker = retry_transient(lambda: Worker(engine), signals)
+    identity = str(uuid.uuid4())
+    worker = retry_transient(lambda: Worker(engine, identity=identity), signals)
     try:
         yield worker
     finally:

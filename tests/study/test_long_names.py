@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import optuna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from small_searches import DATABASE, URL, text_of
+from tiny_studies import tiny
 
+from remix_study.errors import StudyFileError
 from remix_study.results.search_frames import load_searches
-from remix_study.study import fingerprint, registration, runner, task
+from remix_study.study import fingerprint, planned_work, registration, runner, task
 from remix_study.study.optuna_tables import read_progress, registered_studies
 from remix_study.study.storage import open_reader
 from remix_study.study.tables import MAX_NAME_LENGTH, short_name
@@ -75,6 +78,26 @@ def _database(here, _blank):
 @pytest.mark.usefixtures("simulated", "_database")
 def test_a_study_of_long_names_runs_on_sqlite():
     check_run(URL)
+
+
+def test_names_that_postgresql_does_not_hold_are_refused_before_anything_trains(monkeypatch):
+    def check(name: str) -> None:
+        search = f'[search]\nestimators = ["{name}"]\n[search.space]'
+        section = f'[estimators.{name}]\nclass = "sklearn.naive_bayes.GaussianNB"\n'
+        study = parse_study(tiny(("[search.space]", search)) + section, "tiny.toml")
+        planned_work.check_lengths(SimpleNamespace(study=study, role=""))
+
+    check("e" * 64)
+    with pytest.raises(
+        StudyFileError, match=r"tiny.toml: search.estimators: .* has 65 .* 64: name"
+    ):
+        check("e" * 65)
+    keys = {"planned": ["k" * 1024, "k" * 1025]}
+    monkeypatch.setattr(planned_work, "planned_work", lambda _: keys)
+    with pytest.raises(
+        StudyFileError, match=r"search.space: .* has 1025 .* 1024: vary fewer keys"
+    ):
+        check("e")
 
 
 @pytest.mark.slow

@@ -12,12 +12,16 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+import sqlalchemy
 from made_up_data import make_up_data
+from optuna.study import StudyDirection
 from simulated_training import simulate_training, skip_conclusion
 from tiny_studies import TINY, query
 
 from remix_study.cli.main import main
 from remix_study.results.cost import wall_seconds
+from remix_study.study import storage
+from remix_study.study.content_checks import Trial, give_up
 from remix_study.study.leases import is_alive
 from remix_study.study.times import parse_time, utc_without_zone
 
@@ -88,35 +92,29 @@ def test_a_study_crosses_zones_and_the_end_of_summer_with_its_times(blank, set_z
 @pytest.mark.usefixtures("blank")
 def test_a_trial_that_is_given_up_ends_now_in_utc(set_zone, capsys):
     set_zone(ZONES[1])
-    storage = ("--storage", "sqlite:///x.db")
-    assert main(["run", "tiny.toml", *storage]) == 0
+    options = ("--storage", "sqlite:///x.db")
+    assert main(["run", "tiny.toml", *options]) == 0
     # Optuna would add hours to the last moment of the calendar.
     change("UPDATE trials SET datetime_complete = '9999-12-31 23:59:59.000000' WHERE number = 2")
     capsys.readouterr()
-    assert main(["run", "tiny.toml", *storage]) == 3
+    assert main(["run", "tiny.toml", *options]) == 3
     assert "trial 2: trials: datetime_complete is at the end of the calendar" in (
         capsys.readouterr().err
     )
-    assert main(["repair", "--retrain", *storage]) == 0
+    assert main(["repair", "--retrain", *options]) == 0
     ((ended,),) = query(Path("x.db"), "SELECT datetime_complete FROM trials WHERE state = 'FAIL'")
     assert abs(parse_time(ended) - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 @pytest.mark.slow
 def test_a_trial_that_is_given_up_ends_now_in_utc_on_a_server_elsewhere(server):
-    import sqlalchemy
-
-    from remix_study.study.content_checks import Trial, give_up
-    from remix_study.study.storage import closing as closing_storage
-    from remix_study.study.storage import open_storage
-
     url = server.create()
     server.execute(f"ALTER DATABASE {url.rpartition('/')[2]} SET timezone = 'Pacific/Apia'")
-    with closing_storage(open_storage(url)) as storage:
-        study = storage.create_new_study(["maximize"])
-        trial = storage.create_new_trial(study)
-        give_up(storage, Trial(trial, None))
-        with storage.engine.connect() as connection:
+    with storage.closing(storage.open_storage(url)) as opened:
+        study = opened.create_new_study([StudyDirection.MAXIMIZE])
+        trial = opened.create_new_trial(study)
+        give_up(opened, Trial(trial, None))
+        with opened.engine.connect() as connection:
             ended = connection.execute(sqlalchemy.text("SELECT datetime_complete FROM trials"))
             since = utc_without_zone(datetime.now(UTC)) - ended.scalar_one()
     assert abs(since) < timedelta(minutes=1)
