@@ -62,6 +62,16 @@ def manifest(task: Task, command: str) -> dict[str, Any]:
     }
 
 
+def record_manifest(engine: Engine, study_uuid: str, content: dict[str, Any]) -> None:
+    """Add a manifest, unless an earlier try has, whose answer was lost."""
+    row = tables.manifests.c
+    newest = select(row.manifest).where(row.study_uuid == study_uuid).order_by(row.id.desc())
+    with engine.begin() as connection:
+        if connection.execute(newest.limit(1)).scalar() != content:
+            values = {"study_uuid": study_uuid, "manifest": content}
+            connection.execute(insert(tables.manifests).values(values))
+
+
 def _backend() -> str:
     # Keras may also read its backend from a file of its own.
     keras = sys.modules.get("keras")

@@ -7,9 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from sqlalchemy import insert
-
-from remix_study.study import tables
 from remix_study.study.active_trials import (
     ActiveTrial,
     ConfigurationQueue,
@@ -23,7 +20,7 @@ from remix_study.study.database_errors import retry_transient
 from remix_study.study.evaluation import Evaluation
 from remix_study.study.extensions import mark_extended
 from remix_study.study.leases import Worker
-from remix_study.study.record import manifest
+from remix_study.study.record import manifest, record_manifest
 from remix_study.study.reporter import ALL_OTHERS, Reporter, Summary
 from remix_study.study.schedule import (
     NO_BASELINE,
@@ -171,7 +168,8 @@ class TrialLoop:
         self.summary.complete_before += n_complete
         self.reporter.problem(self.trials.task, total, n_complete)
         if n_complete < total and self.limits.writes_manifest:
-            self._retry(lambda: self._write_manifest(command))
+            content, study = manifest(self.trials.task, command), self.trials.registered.uuid
+            self._retry(lambda: record_manifest(self.trials.storage.engine, study, content))
 
     def _lease(self) -> list[ActiveTrial]:
         self.trials.check_database()
@@ -292,8 +290,3 @@ class TrialLoop:
                 self._retry(self.trials.check_study)
                 self._retry(lambda: fail_trial(storage, number, reason, slot, final=final))
                 active.trial = None
-
-    def _write_manifest(self, command: str) -> None:
-        study, text = self.trials.registered.uuid, manifest(self.trials.task, command)
-        with self.trials.storage.engine.begin() as connection:
-            connection.execute(insert(tables.manifests).values(study_uuid=study, manifest=text))

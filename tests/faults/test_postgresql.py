@@ -27,7 +27,8 @@ STUDY = parse_study(TINY, "tiny.toml")
 SCORES = """SELECT r.label, s.repeat, s.fold, s.part, s.metric, s.value
 FROM remix_scores s JOIN remix_runs r ON r.id = s.run_id ORDER BY 1, 2, 3, 4, 5"""
 LEFT = """SELECT (SELECT count(*) FROM remix_claims), (SELECT count(*) FROM remix_workers),
-(SELECT count(*) FROM trials WHERE state = 'RUNNING'), (SELECT count(*) FROM remix_runs)"""
+(SELECT count(*) FROM trials WHERE state = 'RUNNING'), (SELECT count(*) FROM remix_runs),
+(SELECT count(*) FROM remix_manifests)"""
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +98,7 @@ def run_and_check(server, is_chosen, expected, capfd) -> int:
     with killing(server, is_chosen) as killer:
         runner.run(STUDY, storage=url)
     assert capfd.readouterr() == ("", "")
-    assert query(url, LEFT) == [(0, 0, 0, 3)]
+    assert query(url, LEFT) == [(0, 0, 0, 3, 1)]
     assert query(url, SCORES) == expected["scores"]
     return killer.count
 
