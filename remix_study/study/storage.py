@@ -64,6 +64,7 @@ def open_storage(url: str, *, upgrade: bool = True) -> RDBStorage:
 
 def _open_storage(url: str, *, upgrade: bool = True) -> RDBStorage:
     """Open the database as :func:`open_storage` does; errors of its driver are raised as such."""
+    from alembic.util import CommandError
     from optuna.storages import RDBStorage
 
     parsed = usable_url(url)
@@ -93,6 +94,11 @@ def _open_storage(url: str, *, upgrade: bool = True) -> RDBStorage:
                     storage.engine.dispose()
                 raise
             return storage
+        except CommandError as error:
+            raise StorageError(
+                f"{url_without_password(url)}: the table alembic_version is damaged ({error}); "
+                "put a copy of the database in its place"
+            ) from error
         except RuntimeError as error:
             # Optuna's message on a schema of another version.
             raise StorageError(f"{url_without_password(url)}: {error}") from error

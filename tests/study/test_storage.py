@@ -165,6 +165,10 @@ def test_a_database_of_another_schema_is_named(here):
         connection.execute("UPDATE alembic_version SET version_num = 'v9.9'")
         connection.commit()
     assert "no longer compatible with the table schema" in refusal(open_storage, "sqlite:///x.db")
+    with closing(sqlite3.connect(here / "x.db")) as connection:
+        connection.execute("INSERT INTO alembic_version VALUES ('v9.8')")
+        connection.commit()
+    assert "alembic_version is damaged (Version" in refusal(open_storage, "sqlite:///x.db")
 
 
 def test_special_characters_in_file_names(here):
