@@ -296,6 +296,7 @@ def test_registered_metrics():
         assert np.isfinite(metric.worst)
     assert len({METRICS[name].short for name in NAMES}) == len(NAMES)
     assert METRICS["log_loss"].worst == pytest.approx(-np.log(SMALLEST))
+    assert METRICS["cost"].bounds == (0, np.inf)
     names = list(score([0, 1], np.eye(2), 2))
     assert names == [*STANDARD_METRICS, "recall_0", "recall_1", "brier_0", "brier_1"]
     assert all(type(value) is float for value in score([0, 1], np.eye(2), 2).values())

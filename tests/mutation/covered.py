@@ -67,7 +67,7 @@ class Ordered:
         session.items[:] = sorted(items, key=lambda item: self._places[item.nodeid])
 
 
-def import_all(folders: Iterable[Path]) -> set[tuple[str, int]]:
+def import_all(tests: Iterable[Path]) -> set[tuple[str, int]]:
     """Import the package and its tests; returns the modules and lines that this runs."""
     lines = coverage.Coverage(source=["remix_study"], data_file=None)
     lines.start()
@@ -76,7 +76,7 @@ def import_all(folders: Iterable[Path]) -> set[tuple[str, int]]:
         if "__main__" not in module.name:
             importlib.import_module(module.name)
     lines.stop()
-    pytest.main([*OPTIONS, "--collect-only", "-qq", *map(str, folders)])
+    pytest.main([*OPTIONS, "--collect-only", "-qq", *map(str, tests)])
     gc.freeze()
     data = lines.get_data()
     return {
@@ -86,12 +86,12 @@ def import_all(folders: Iterable[Path]) -> set[tuple[str, int]]:
     }
 
 
-def map_lines(folder: Path, path: Path) -> None:
-    """Run the tests of a folder and write what they run."""
+def map_lines(tests: Path, path: Path) -> None:
+    """Run a folder or file of tests and write what they run."""
 
     def work() -> int:
         plugin = LineMap()
-        code = int(pytest.main([*OPTIONS, str(folder)], plugins=[plugin]))
+        code = int(pytest.main([*OPTIONS, str(tests)], plugins=[plugin]))
         path.write_text(json.dumps((plugin.seconds, list(plugin.rows()))))
         return code
 

@@ -42,9 +42,11 @@ class Mutant:
 
 
 def sample(room: str, number: int, seed: int) -> Iterator[Mutant]:
-    """Mutants at places of a room, drawn from the seed; each place at most once."""
+    """Mutants at places of a room or module, drawn from the seed; each place at most once."""
     rng = random.Random(f"{seed} {room}")
-    operators = {path: _places(path) for path in sorted(Path("remix_study", room).rglob("*.py"))}
+    root = Path("remix_study", room)
+    modules = sorted(root.rglob("*.py")) if root.is_dir() else [root]
+    operators = {path: _places(path) for path in modules}
     places = [(path, place) for path, of_path in operators.items() for place in sorted(of_path)]
     rng.shuffle(places)
     for path, place in places:
@@ -66,8 +68,9 @@ def _places(path: Path) -> dict[tuple[int, int], list[tuple[type[Operator], int]
             continue
         starts = [start for node in nodes for start, _ in operator().mutation_positions(node)]
         for occurrence, start in enumerate(starts):
-            # That a class is frozen guards against a mistake that no code makes.
-            if not lines[start[0] - 1].startswith("@dataclass"):
+            line = lines[start[0] - 1]
+            # These guard against mistakes of other code: frozen classes, arguments by name.
+            if not line.startswith("@dataclass") and not line[start[1] :].startswith("*,"):
                 places[start].append((operator, occurrence))
     return places
 

@@ -35,22 +35,24 @@ class Tests:
     """The tests of the copy, which is the current folder, and the lines that they run."""
 
     def __init__(self, rooms: list[str], names: list[str]) -> None:
-        folders = [path.parent for path in sorted(Path("tests").glob("*/test_*.py"))]
-        folders = [f for f in dict.fromkeys(folders) if f.name in (names or {f.name} - LEFT_OUT)]
-        # Those of the rooms first: a run that is broken off has them.
-        folders.sort(key=lambda folder: folder.name not in rooms)
-        self._at_import = import_all(folders)
+        paths = [Path("tests", name) for name in names]
+        if not paths:
+            folders = {path.parent for path in Path("tests").glob("*/test_*.py")}
+            # Those of the rooms first: a run that is broken off has them.
+            paths = sorted(folders, key=lambda path: (path.name not in rooms, path.name))
+            paths = [path for path in paths if path.name not in LEFT_OUT]
+        self._at_import = import_all(paths)
         self._seconds: dict[str, float] = {}
         self._lines: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
-        for folder in folders:
-            path = Path("maps", f"{folder.name}.json")
-            if not path.exists():
-                map_lines(folder, path)
-                print(path, *Path("output.txt").read_text().splitlines()[-1:], flush=True)
-            seconds, rows = json.loads(path.read_text())
+        for path in paths:
+            file = Path("maps", "-".join(path.parts[1:])).with_suffix(".json")
+            if not file.exists():
+                map_lines(path, file)
+                print(file, *Path("output.txt").read_text().splitlines()[-1:], flush=True)
+            seconds, rows = json.loads(file.read_text())
             self._seconds |= seconds
-            for file, line, tests in rows:
-                self._lines[file][line] |= set(tests)
+            for module, line, tests in rows:
+                self._lines[module][line] |= set(tests)
 
     def _of(self, mutant: Mutant, lines: set[int], *, is_at_import: bool) -> list[list[str]]:
         """Tests of lines, those of the mutant's room, then the others; quickest first."""
@@ -90,9 +92,11 @@ class Tests:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="the copy; it is made where it is missing")
-    parser.add_argument("rooms", nargs="+", help="as in remix_study/")
+    parser.add_argument("rooms", nargs="+", help="or modules, as in remix_study/")
     parser.add_argument("--places", type=int, default=100, help="of each room")
-    parser.add_argument("--tests", nargs="*", default=[], help="folders of tests, else all")
+    parser.add_argument(
+        "--tests", nargs="*", default=[], help="folders or files in tests/, else all"
+    )
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     for part in PARTS:

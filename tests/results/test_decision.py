@@ -20,6 +20,7 @@ from remix_study.results.equivalence import posterior_of, word_of
 from remix_study.results.form_scores import halves
 from remix_study.results.forms import forms_of
 from remix_study.results.intervals import corrected_interval
+from remix_study.results.summary import _contents
 
 METHODS = (("baseline", None), ("balance", None), ("remix", 0.1), ("logit-adjusted", None))
 
@@ -276,3 +277,13 @@ def test_the_network_is_that_of_the_chosen_configuration(frames):
         network
         == "mlp, hidden [8], dropout 0.3, standard features, batch size 64, learning rate 0.05"
     )
+
+
+def test_a_summary_keeps_the_forms_whose_scores_are_not_in_the_database(frames, comparison):
+    decision = decide(comparison, frames.probabilities)
+    forms = {form.method.run: form for form in decision.entries if form.name != "as trained"}
+    contents = _contents([], [decision])
+    assert 0 < len(contents) < len(decision.entries)
+    assert {run: content["form"]["name"] for run, content in contents.items()} == {
+        run: form.name for run, form in forms.items()
+    }
