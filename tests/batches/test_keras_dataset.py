@@ -245,6 +245,7 @@ def test_fit_learns_from_whole_epochs_whatever_the_workers(workers):
         (lambda: ReMix(X, Y, n_classes=2), "class code 2, but n_classes is 2"),
         (lambda: ReMix(X, np.eye(K)[Y], n_classes=4), "3 columns, but n_classes is 4"),
         (lambda: ReMix(X[:, 0], Y), r"X must be \(n, ...\)"),
+        (lambda: ReMix(X, Y[:-1]), "one entry for each of the 99 labels"),
         (lambda: ReMix(X[:50], Y), "each of the 100 labels"),
         (lambda: ReMix(X.astype(str), Y), "X must hold numbers.*encode text"),
         (lambda: ReMix([[1, 2], [3]], Y), "X must be one array of numbers"),

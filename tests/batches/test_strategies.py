@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,6 +24,11 @@ from remix_study.errors import UsageError
 
 def parts(strategy):
     return strategy.sampler, strategy.mixing, strategy.alpha, strategy.loss
+
+
+def test_a_description_makes_no_other_strategy():
+    strategy = make_strategy("remix")
+    assert replace(strategy, description="x") == strategy != replace(strategy, alpha=0.2)
 
 
 def test_the_named_strategies():

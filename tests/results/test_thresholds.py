@@ -280,3 +280,9 @@ def test_only_a_baseline_that_keeps_the_floor_is_called_far_from_the_best(frames
     questions = SENTENCES.answers("decision.questions", decision, (), None)
     lines = " ".join(line for answer in questions for line in answer.lines)
     assert ("more than one standard error below the best" in lines) == has_floor
+
+
+def test_thresholds_are_between_probabilities_and_one_is_above_all():
+    p = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]])
+    pool = PooledRows([(np.arange(3), np.array([0, 1, 1]), p, None)])
+    assert pool.thresholds == pytest.approx([0.35, 0.7, 0.9])

@@ -39,7 +39,8 @@ def simulation(storage, monkeypatch) -> Simulation:
 
 
 def test_some_schedules_complete_every_configuration_once(simulation):
-    for seed in range(4):
+    # In the last a worker begins a trial while another, which has read the leases, waits.
+    for seed in (0, 1, 2, 137):
         simulation.run(seed)
 
 

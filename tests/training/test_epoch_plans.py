@@ -128,6 +128,11 @@ def test_distances_fit_32_bits_and_far_too_many_features_do_not():
         rows = training_rows(np.repeat([0, 1], 20), np.zeros((40, width), np.float32))
         largest = width * (2 * CLIP * grid_of((width,))) ** 2
         assert fits_device([rows], 1, 40) == (largest < 2**31) == (width < 30_000)
+    # A program computes 2**26 distances at a time, and at most 16 times: here those of 64 batches.
+    rows = training_rows(np.repeat([0, 1], 20), np.zeros((40, 5), np.float32))
+    assert fits_device([rows], 17 * 64 - 1, 1024)
+    assert not fits_device([rows], 17 * 64, 1024)
+    assert not fits_device([rows, rows], 17 * 32, 1024)
     image = training_rows([0, 1], np.ones((2, 8, 8, 3), np.float32))
     assert points_of([image], 3).values.tolist() == [[[255] * 192] * 2 + [[0] * 192]]
 
