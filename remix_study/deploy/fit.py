@@ -77,7 +77,8 @@ def fit_study(
         finally:
             engine.dispose()
     if parsed is None:
-        parsed = parse_study(choice.manifest["file"]["text"], f"{name}.toml")
+        source = f"{name}.toml, kept in the database (its data are looked for in this folder)"
+        parsed = parse_study(choice.manifest["file"]["text"], source)
     if request.allow_plugins:
         add_plugin_folder(parsed)
     else:
@@ -96,6 +97,5 @@ def fit_study(
 def _study_file(word: str) -> Study | None:
     """The study file that a word names; None for the name of a study in the database."""
     if is_table(word):
-        name = Path(word).stem
-        raise UsageError(f"{word} is a table; name its study file or its study, such as {name}")
+        raise UsageError(f"{word} is a table; name its study file or study, as {Path(word).stem}")
     return named_study(word)
