@@ -166,8 +166,8 @@ class StackPlanner:
             weight[places], label_weight[places] = drawn.weight, drawn.label_weight
             if neighbours is not None and drawn.neighbours is not None:
                 for place, near in zip(places, drawn.neighbours, strict=True):
-                    known = self.rows.rows[place % size]
-                    neighbours[place] = np.where(near < 0, -1, known[near])
+                    member_rows = self.rows.rows[place % size]
+                    neighbours[place] = np.where(near < 0, -1, member_rows[near])
         return StackPlan(first, second, weight, label_weight, neighbours)
 
     @property

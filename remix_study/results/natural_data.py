@@ -72,8 +72,8 @@ def _groups() -> Mapping[str, MixingElsewhere]:
             mean, low, high = (float(line[name]) for name in ("mean", "low", "high"))
             gain = Gain(mean, low, high, line["verdict"])
             group = line["group"]
-            known = groups.get(group)
-            gains = {**(known.gains if known else {}), line["metric"]: gain}
+            before = groups.get(group)
+            gains = {**(before.gains if before else {}), line["metric"]: gain}
             counts = int(line["tables"]), int(line["sources"])
             groups[group] = MixingElsewhere(group, *counts, gains)
     return groups
