@@ -121,6 +121,8 @@ def test_commands_are_those_of_the_program(block):
         name = Path(program).name
         if name.startswith("python") and words[0] == "-c":
             compile(words[1], str(block), "exec")
+        elif name.startswith("python") and words[0].endswith(".py"):
+            assert (ROOT / words[0]).is_file(), block.text
         elif name.startswith("python") and words[1] == "remix_study":
             check_command(words[2:])
         elif name == "remix-study":
