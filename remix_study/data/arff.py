@@ -122,7 +122,7 @@ def _truth_values(column: Any) -> Any:
 
 def _parse_header(lines: Sequence[str], path: Path) -> _Header:
     """Parse the lines before the rows."""
-    attributes: list[_Attribute] = []
+    attributes: dict[str, _Attribute] = {}
     roles: dict[str, tuple[str, ...]] = {"input": (), "output": ()}
     for number, line in enumerate(lines, start=1):
         match = _LINE.match(line)
@@ -130,18 +130,17 @@ def _parse_header(lines: Sequence[str], path: Path) -> _Header:
         if match and key == "attribute":
             where = f"{path}, line {number}"
             attribute = _parse_attribute(match[2], where)
-            if any(attribute.name == other.name for other in attributes):
+            if attribute.name in attributes:
                 raise DataError(f'{where}: two columns are named "{attribute.name}"; rename one')
-            attributes.append(attribute)
+            attributes[attribute.name] = attribute
         elif match and key.rstrip("s") in roles:
             roles[key.rstrip("s")] += tuple(_split(match[2]))
-    columns = {attribute.name for attribute in attributes}
-    if not columns:
+    if not attributes:
         raise DataError(f"{path}: the header has no @attribute line; it needs one for each column")
     for name in roles["input"] + roles["output"]:
-        if name not in columns:
+        if name not in attributes:
             raise DataError(f'{path}: the header\'s input or output "{name}" is no column')
-    return _Header(tuple(attributes), roles["input"], roles["output"])
+    return _Header(tuple(attributes.values()), roles["input"], roles["output"])
 
 
 def _parse_attribute(text: str, where: str) -> _Attribute:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -28,7 +27,7 @@ from remix_study.data.images import image_dataset
 from remix_study.data.known_columns import KnownTable
 from remix_study.data.numbers import settle_numbers
 from remix_study.data.python_tables import frame_or_array
-from remix_study.data.raw_table import RawTable, join_tables
+from remix_study.data.raw_table import RawTable, join_tables, repeated_name
 from remix_study.data.row_weights import array_weights, weight_notes
 from remix_study.data.split_columns import split_off_test
 from remix_study.data.test_rows import encode_with_test
@@ -206,8 +205,7 @@ def _with_test_rows(X: Any, X_test: Any, where: str) -> Any:
 
 
 def _refuse_repeated(names: Sequence[str], where: str) -> None:
-    if names and Counter(names).most_common(1)[0][1] > 1:
-        repeated = Counter(names).most_common(1)[0][0]
+    if (repeated := repeated_name(names)) is not None:
         raise DataError(f'{where}: two columns are named "{repeated}"; rename or drop one')
 
 

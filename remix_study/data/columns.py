@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +14,7 @@ from remix_study.data.dates import encode_dates, encode_durations, encode_time_t
 from remix_study.data.known_columns import KnownColumn, cell_text
 from remix_study.data.memory import check_memory, free_bytes
 from remix_study.data.number_columns import encode_numbers
-from remix_study.data.raw_table import RawTable
+from remix_study.data.raw_table import RawTable, repeated_name
 from remix_study.data.sentence_vectors import encode_vectors
 from remix_study.data.text_column import FeatureBlock, TextColumn
 from remix_study.errors import DataError
@@ -81,7 +79,9 @@ def join_blocks(blocks: dict[str, FeatureBlock], table: RawTable) -> EncodedColu
     names = [name for block in blocks.values() for name in block.names]
     if not names:
         raise DataError(f"{table.source}: no feature column is left; drop fewer columns")
-    _refuse_duplicates(names, table.source)
+    # Such as a column a=1 beside the category 1 of a column a.
+    if (repeated := repeated_name(names)) is not None:
+        raise DataError(f'{table.source}: two columns are named "{repeated}"; rename or drop one')
     _check_size(blocks, table)
     X, start = np.empty((table.n_rows, len(names))), 0
     nominal = []
@@ -191,13 +191,6 @@ def _refuse_type(column: pd.Series[Any], cell_types: set[type], where: str) -> N
         raise DataError(
             f"{where}: its cells hold several values ({what}); make a column of each, or drop it"
         )
-
-
-def _refuse_duplicates(names: Sequence[str], source: str) -> None:
-    """Refuse features of one name, such as a column ``a=1`` beside a one-hot column ``a=1``."""
-    repeated = [name for name, times in Counter(names).items() if times > 1]
-    if repeated:
-        raise DataError(f'{source}: two columns are named "{repeated[0]}"; rename or drop one')
 
 
 def _check_size(blocks: dict[str, FeatureBlock], table: RawTable) -> None:

@@ -71,10 +71,14 @@ def read_raw(path: Path) -> bytes:
     """Read the bytes of a file as they are.
 
     Raises:
-        DataError: The file is missing, a folder or unreadable.
+        DataError: The file is missing, a folder, unreadable or larger than the free memory.
     """
     check_readable(path)
     try:
+        size = path.stat().st_size
+        check_memory(
+            size, f"{path}: its contents", free_bytes(), "free memory is", "take fewer rows"
+        )
         return path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,9 +51,9 @@ class RawTable:
     parts: tuple[tuple[str, int], ...] = field(default=(), repr=False)
     embedding: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
-        """The column names, in the file's order."""
+        """The column names, in the file's order; once, as tables may have 100,000 columns."""
         return [str(name) for name in self.frame.columns]
 
     @property
@@ -162,6 +164,11 @@ def are_data(names: Sequence[str], frame: pd.DataFrame | None = None) -> bool:
             for i, (name, is_number) in enumerate(zip(names, is_like_data, strict=True))
         ]
     return 2 * sum(is_like_data) >= len(names) > 0
+
+
+def repeated_name(names: Iterable[str]) -> str | None:
+    """The first name that is there more than once; None where all are different."""
+    return next((name for name, times in Counter(names).items() if times > 1), None)
 
 
 def join_tables(tables: Sequence[RawTable], sha256: str) -> RawTable:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from remix_study.data.file_contents import check_readable
-from remix_study.data.raw_table import RawTable
+from remix_study.data.raw_table import RawTable, repeated_name
 from remix_study.errors import DataError
 from remix_study.studyfile.query import expand, is_ordered, variables_of
 
@@ -69,7 +69,7 @@ def read_query(sql: str, query: str, folder: Path) -> RawTable:
     if frame.empty:
         raise DataError(f"{sql}: the query gives no rows")
     names = [str(name) for name in frame.columns]
-    repeated = next((name for name in names if names.count(name) > 1), None)
+    repeated = repeated_name(names)
     if repeated is not None:
         raise DataError(f'{sql}: the query gives two columns "{repeated}"; rename one with "as"')
     note = (

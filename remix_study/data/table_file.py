@@ -168,7 +168,7 @@ def table_dataset(
         weights=row_weights,
         table=KnownTable(
             encoded.columns,
-            tuple(name for name in table.names if name not in features.names),
+            tuple(name for name in table.names if name in no_features),
             feature_format,
             label_name,
         ),

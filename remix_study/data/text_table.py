@@ -6,7 +6,6 @@ import csv
 import hashlib
 import io
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remix_study.data.file_contents import MISSING
-from remix_study.data.raw_table import RawTable, are_data
+from remix_study.data.raw_table import RawTable, are_data, repeated_name
 from remix_study.data.separators import detect_separator
 from remix_study.data.text_encoding import as_utf8
 from remix_study.data.text_records import (
@@ -154,8 +153,7 @@ def _column_names(cells: Sequence[str], line: int, path: Path, *, header: bool) 
     """The column names of the first line; nameless columns are called by their number."""
     cells = [" ".join(cell.split()) for cell in cells] if header else [""] * len(cells)
     names = [name or f"column {number}" for number, name in enumerate(cells, start=1)]
-    if len(set(names)) < len(names):
-        repeated = Counter(names).most_common(1)[0][0]
+    if (repeated := repeated_name(names)) is not None:
         remedy = "write header = false if the line is data"
         remedy = remedy if are_data(names) else f"rename one, or {remedy}"
         raise DataError(f'{path}, line {line}: two columns are named "{repeated}"; {remedy}')

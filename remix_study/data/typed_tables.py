@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from remix_study.data.file_contents import check_archive_size
-from remix_study.data.raw_table import RawTable
+from remix_study.data.raw_table import RawTable, repeated_name
 from remix_study.errors import DataError, join_names
 from remix_study.studyfile.table_format import TableFormat
 
@@ -211,8 +211,7 @@ def _shape(array: Any) -> tuple[int, ...]:
 def _table(frame: pd.DataFrame, content: bytes, path: Path, **more: Any) -> RawTable:
     """The raw table of a file; one without rows or with two equal names is refused."""
     names = [str(name) for name in frame.columns]
-    repeated = next((name for name in names if names.count(name) > 1), None)
-    if repeated is not None:
+    if (repeated := repeated_name(names)) is not None:
         raise DataError(f'{path}: two columns are named "{repeated}"; rename one')
     if frame.empty:
         raise DataError(f"{path}: the file has no rows")

@@ -185,12 +185,14 @@ def _shape(domain: Domain | None) -> Any:
 def _check_values(study: Study) -> None:
     """Refuse bounds and listed values that the study file itself could not give."""
     ends = {name: values_to_check(domain) for name, domain in study.search.space.settings.items()}
-    tied = [[(name, value) for value in ends[name]] for name in DEPENDENT_KEYS if name in ends]
-    cases = [dict(case) for case in itertools.product(*tied)]
-    cases += [{name: value} for name in ends if name not in DEPENDENT_KEYS for value in ends[name]]
-    for case in cases:
-        for training in {spec.training for spec in study.problems}:
-            configuration_of(case, training, study.model)
+    tied = {name: ends[name] for name in DEPENDENT_KEYS if name in ends}
+    # Of numbers the smallest and the largest contradict others if any do.
+    extremes = [v if isinstance(v[0], str) else (min(v), max(v)) for v in tied.values()]
+    cases = [dict(zip(tied, values, strict=True)) for values in itertools.product(*extremes)]
+    for name, values in ends.items():
+        cases += [(cases[0] if name in tied else {}) | {name: value} for value in values]
+    for case, training in itertools.product(cases, {spec.training for spec in study.problems}):
+        configuration_of(case, training, study.model)
 
 
 def values_to_check(domain: Domain) -> tuple[Any, ...]:
@@ -281,12 +283,10 @@ def _check_cmaes(study: Study) -> None:
         raise StudyFileError(
             f'search.space.strategy: "cmaes" chooses numbers only; name one, or {_INSTEAD}'
         )
-    alpha = any_alpha(space)
-    domains = {**space.parts, **({"alpha": alpha} if alpha else {}), **space.settings}
-    domains |= {"ratio": space.ratio} if space.ratio else {}
+    domains = {**space.parts, "alpha": any_alpha(space), **space.settings, "ratio": space.ratio}
     ranges = [name for name, domain in domains.items() if isinstance(domain, Range)]
     for name, domain in domains.items():
-        if not isinstance(domain, Range) and len(domain.values) > 1:
+        if isinstance(domain, Choice) and len(domain.values) > 1:
             raise StudyFileError(
                 f'search.space.{name}: "cmaes" chooses numbers only; give one value or a range '
                 f"{{low, high}}, or {_INSTEAD}"

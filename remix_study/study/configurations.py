@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections import Counter
 from collections.abc import Container, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from remix_study.batches.strategies import (
     make_strategy,
     takes_alpha,
 )
+from remix_study.errors import StudyFileError
 from remix_study.models.custom import learning_rate_of
 from remix_study.study.tables import configuration_key
 from remix_study.studyfile.estimators import Estimator
@@ -41,6 +43,9 @@ Parameters = dict[str, Any]
 
 ESTIMATOR = "estimator"
 """Parameter of a trial that fits a reference estimator: its name."""
+
+MOST_CONFIGURATIONS = 100_000
+"""Most configurations of a grid, all of which are planned before the first one trains."""
 
 MAX_AUTO_STACK = 400
 """Most networks that ``stack = "auto"`` puts into one program on an accelerator."""
@@ -145,14 +150,26 @@ def grid_configurations(space: SearchSpace) -> list[Parameters]:
     """All configurations of a grid, each once, in the order of the file.
 
     ReMix at alpha 0 is ``balance`` and MixUp at alpha 0 is ``baseline``: each appears once.
+
+    Raises:
+        StudyFileError: There are more than ``MOST_CONFIGURATIONS``.
     """
     lists = [
         [(name, encoded(value)) for value in domain.values]
         for name, domain in space.settings.items()
         if isinstance(domain, Choice)
     ]
+    paths = _composed_strategies(space) if space.parts else _named_strategies(space)
+    # One more than may be shows that there are too many.
+    strategies = list(itertools.islice(paths, MOST_CONFIGURATIONS + 1))
+    size = len(strategies) * math.prod(map(len, lists))
+    if size > MOST_CONFIGURATIONS:
+        raise StudyFileError(
+            f"search.space: {size:,} configurations or more, and {MOST_CONFIGURATIONS:,} are the "
+            'most of a grid; list fewer values, or draw some by algorithm = "random" and trials'
+        )
     configurations: dict[str, Parameters] = {}
-    for strategy in _composed_strategies(space) if space.parts else _named_strategies(space):
+    for strategy in strategies:
         for keys in itertools.product(*lists):
             parameters = strategy | dict(keys)
             configurations.setdefault(configuration_key(parameters), parameters)

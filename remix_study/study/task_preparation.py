@@ -18,6 +18,7 @@ from remix_study.data.dataset import Dataset
 from remix_study.data.duplicates import duplicate_notes
 from remix_study.data.folds import Fold, make_folds, make_outer_folds
 from remix_study.data.given_folds import make_given_folds
+from remix_study.data.memory import check_memory, free_bytes
 from remix_study.data.problem_data import load_problem_data, make_study_problem
 from remix_study.data.problems import Problem
 from remix_study.data.rare_rows import SHARES, with_fewer_rare_rows
@@ -134,6 +135,14 @@ def _make_task(
 
 def _checked_folds(study: Study, spec: ProblemSpec, problem: Problem) -> tuple[Fold, ...]:
     """The folds of a problem, whose training rows fill the study's batches."""
+    n_folds = study.cv.folds * study.cv.repeats
+    check_memory(
+        n_folds * len(problem.y) * np.dtype(np.intp).itemsize,
+        f"problem {problem.name}: {n_folds:,} folds of {len(problem.y):,} rows",
+        free_bytes(),
+        "free memory is",
+        "lower cv.repeats or cv.folds",
+    )
     make = make_folds if problem.dataset.split is None else make_given_folds
     folds = make(problem, folds=study.cv.folds, seed=study.seed, **_fold_rules(study))
     fewest = min(len(fold.train) for fold in _smallest_parts(study, problem, folds))

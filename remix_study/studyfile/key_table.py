@@ -93,6 +93,7 @@ SEARCH_SPACE = """
 | `model.` and an option, `features.` and a key | Values to try. |
 
 Values are a list or, for a search, a range `{ low = 0.01, high = 1.0, log = true }`.
+A grid has 100,000 configurations at most.
 
 ## [search.then]
 

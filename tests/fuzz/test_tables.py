@@ -24,7 +24,7 @@ from remix_study.studyfile.table_format import TableFormat
 
 MISSING = {"", "?", "NA", "na", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "<NA>"}
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-WHOLE = re.compile(r"[+-]?[0-9]+(\.0*)?")
+WHOLE = re.compile(r"[+-]?[0-9]+\.0*")
 DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".psv": "|", ".data": ";"}
 
