@@ -1,15 +1,27 @@
-"""The engine of a study's model on a problem."""
+"""The engine of a study's model on a problem, and which of several are kept."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import replace
+
+import numpy as np
 
 from remix_study.models.augmentation import Augmentation
 from remix_study.models.networks import Network
 from remix_study.studyfile.schema import Model, Training
 from remix_study.training.engine import Engine
 from remix_study.training.members import FoldMembers
-from remix_study.training.stacks import STACKED, can_stack
+from remix_study.training.stacks import STACKED, can_stack, has_accelerator
+
+# Engines that a task keeps. TensorFlow never gives back the 10 MB or so of a program that it has
+# compiled: a search that compiled the programs of its widths again and again would grow by them.
+_MOST_ENGINES = 32
+# Above so many bytes of their arrays fewer are kept.
+_MOST_BYTES = 1 << 28
+_FEWEST_ENGINES = 3
+# Stacks whose first weights an engine keeps, and Adam's two moments with them.
+_KEPT_STACKS, _ARRAYS = 8, 3
 
 
 def make_engine(
@@ -53,3 +65,19 @@ def make_engine(
         class_weights=problem.class_weights,
         cores=cores,
     )
+
+
+def drop_oldest(engines: OrderedDict[str, Engine]) -> None:
+    """Drop the engines that were used longest ago, where there are many or they take much."""
+    while len(engines) > _MOST_ENGINES or (
+        len(engines) > _FEWEST_ENGINES and sum(map(_bytes, engines.values())) > _MOST_BYTES
+    ):
+        engines.popitem(last=False)
+
+
+def _bytes(engine: Engine) -> int:
+    """Bytes of the arrays that an engine keeps; a CPU's engines share the rows."""
+    network = engine.network
+    networks = min(_KEPT_STACKS * network.stack, max(network.stack, len(engine.fill)))
+    rows = 4 * int(np.prod(engine.data.X.shape)) if has_accelerator() else 0
+    return rows + 4 * _ARRAYS * networks * network.parameters

@@ -43,9 +43,6 @@ Rare rows: the best methods again, with fewer rare rows."""
 
 _NAMED_ROLES = ("references", "search", "rare-rows")
 
-# Compiled engines kept at a time; a search over widths would otherwise collect one for each.
-_MAX_ENGINES = 3
-
 
 @dataclass(eq=False)
 class _Cache:
@@ -269,7 +266,7 @@ class Task:
 
     def _engine(self, model: Model, batch_size: int) -> Engine:
         """The compiled engine for a model and batch size, the last few of which are kept."""
-        from remix_study.study.engines import make_engine
+        from remix_study.study.engines import drop_oldest, make_engine
 
         # Dropout's rate is an input of the program; only whether there is any shapes it.
         rate = dropout_rate(model)
@@ -289,8 +286,7 @@ class Task:
                 augmentation=self._build_augmentation() if is_augmented else None,
                 cores=self.cores,
             )
-            if len(engines) > _MAX_ENGINES:
-                engines.popitem(last=False)
+            drop_oldest(engines)
         engines.move_to_end(key)
         return engines[key]
 

@@ -6,7 +6,9 @@ import gc
 import os
 import sys
 import threading
+from collections import OrderedDict
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from small_problems import SmallProblem, kept_program, short_training
 from remix_study.batches.strategies import make_strategy
 from remix_study.data.arrays import from_arrays
 from remix_study.errors import UsageError
-from remix_study.study import task as task_module
+from remix_study.study import engines as engines_module
 from remix_study.study.configurations import Configuration
 from remix_study.study.task_preparation import prepare_tasks
 from remix_study.studyfile.parsing import parse_study
@@ -79,10 +81,33 @@ def test_memory_stays_flat_over_a_hundred_long_trials():
     assert memory_growth(110, 10, keys) < 1.05
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_stays_flat_over_the_widths_of_a_search():
+    task = task_of()
+    networks = [Model("mlp", {"hidden": [width], "dropout": 0.0}) for width in range(4, 36, 4)]
+    strategy, before = make_strategy("baseline"), 0.0
+    for _ in range(25):
+        for model in networks:
+            task.fit(Configuration(strategy, task.spec.training, model))
+        before = before or resident_mb()
+    assert resident_mb() / before < 1.05
+
+
+@pytest.mark.parametrize(("width", "kept"), [(4, 5), (2_000_000, 3)])
+def test_fewer_programs_are_kept_where_their_arrays_are_large(width, kept):
+    network = SimpleNamespace(stack=2, parameters=width)
+    engine = SimpleNamespace(network=network, fill=np.zeros((6, 4)))
+    engine.data = SimpleNamespace(X=np.zeros((10, 4)))
+    engines = OrderedDict((str(number), engine) for number in range(5))
+    engines_module.drop_oldest(engines)
+    assert list(engines) == [str(number) for number in range(5 - kept, 5)]
+
+
 def test_a_search_over_widths_keeps_a_few_programs_and_the_latest(monkeypatch):
     """The width that returns is trained, on an engine that is built again."""
     monkeypatch.setattr(compiled_problem, "Program", kept_program)
-    monkeypatch.setattr(task_module, "_MAX_ENGINES", 2)
+    monkeypatch.setattr(engines_module, "_MOST_ENGINES", 2)
     fit, engines = Engine.fit, []
 
     def fit_width_3(engine, *arguments, **keys):
