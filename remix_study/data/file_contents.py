@@ -130,7 +130,7 @@ def check_archive_size(content: bytes, path: Path) -> None:
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError):
         # Its reader says what is wrong with it.
         return
-    _check_unpacked_size(size, path)
+    check_unpacked_size(size, path)
 
 
 def _read_within_memory(packed: IO[bytes] | gzip.GzipFile, path: Path) -> bytes:
@@ -138,11 +138,16 @@ def _read_within_memory(packed: IO[bytes] | gzip.GzipFile, path: Path) -> bytes:
     content = io.BytesIO()
     while part := packed.read(_PART_BYTES):
         content.write(part)
-        _check_unpacked_size(content.tell(), path)
+        check_unpacked_size(content.tell(), path)
     return content.getvalue()
 
 
-def _check_unpacked_size(size: int, path: Path) -> None:
+def check_unpacked_size(size: int, path: Path) -> None:
+    """Refuse contents of so many bytes, of which some may be counted only.
+
+    Raises:
+        DataError: They take more than half of the memory that is free.
+    """
     what = f"{path}: its unpacked contents, at least so far,"
     check_memory(size, what, free_bytes() // 2, "half of the free memory is", "unpack less of it")
 

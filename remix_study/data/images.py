@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from remix_study.data.dataset import (
     user_dataset,
 )
 from remix_study.data.file_contents import check_archive_size, read_raw
+from remix_study.data.memory import check_memory, free_bytes
 from remix_study.errors import DataError, path_fault
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -174,6 +176,13 @@ def _load_folder(path: Path) -> Dataset:
         labels += [folder.name] * len(images_of_class)
         left_out += len(_visible(folder)) - len(images_of_class)
     first = read_image(files[0])
+    check_memory(
+        len(files) * first.size,
+        f"{path}: {len(files):,} images of {describe_shape(first.shape)}",
+        free_bytes(),
+        "free memory is",
+        "make them smaller",
+    )
     images = np.empty((len(files), *first.shape), np.uint8)
     for position, file in enumerate(files):
         image = read_image(file)
@@ -216,7 +225,11 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(path) as opened:
+        with warnings.catch_warnings():
+            # Pillow's limit, beyond which it warns, and refuses what is twice as large.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            opened = Image.open(path)
+        with opened:
             mode = opened.mode
             # A camera stores its orientation instead of turning the pixels.
             image = ImageOps.exif_transpose(opened)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from remix_study.data.file_contents import check_archive_size
+from remix_study.data.file_contents import check_archive_size, check_unpacked_size
 from remix_study.data.raw_table import RawTable, repeated_name
 from remix_study.errors import DataError, join_names
 from remix_study.studyfile.table_format import TableFormat
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _EXTRAS = {"pyarrow": "parquet", "openpyxl": "excel"}
+# Types of Arrow whose values a file may hold once for many rows.
+_ARROW_TEXT = "(large_)?(string|binary)(_view)?"
+# Rows of a workbook between two looks at how much memory their cells take.
+_ROWS_PER_CHECK = 1000
 _REMEDY = "; save it anew, or let its name end as its format"
 
 
@@ -51,7 +56,7 @@ def parse_parquet(
     check_installed("pyarrow", f"{path}: a Parquet file")
     import pyarrow.parquet
 
-    return _arrow_table(content, path, "Parquet", pyarrow.parquet.read_table)
+    return _arrow_table(content, path, "Parquet", pyarrow.parquet.read_table, _parquet_sizes)
 
 
 def parse_feather(
@@ -65,7 +70,32 @@ def parse_feather(
     check_installed("pyarrow", f"{path}: a Feather file")
     import pyarrow.feather
 
-    return _arrow_table(content, path, "Feather", pyarrow.feather.read_table)
+    return _arrow_table(content, path, "Feather", pyarrow.feather.read_table, _feather_sizes)
+
+
+def _parquet_sizes(source: Any) -> Iterator[int]:
+    """Bytes of a file's numbers, then of its texts, of which a dictionary may hold few."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet
+
+    file = pyarrow.parquet.ParquetFile(source)
+    yield 8 * file.metadata.num_rows * file.metadata.num_columns
+    fields = [(field.name, str(field.type)) for field in file.schema_arrow]
+    texts = [name for name, kind in fields if re.fullmatch(_ARROW_TEXT, kind)]
+    if not texts:
+        return
+    table = pyarrow.parquet.read_table(source, columns=texts, read_dictionary=texts)
+    for chunk in (chunk for column in table.columns for chunk in column.chunks):
+        yield pc.sum(pc.binary_length(chunk.dictionary).take(chunk.indices)).as_py() or 0
+
+
+def _feather_sizes(source: Any) -> Iterator[int]:
+    """Bytes of each part of a file; nothing of one of version 1, which is not compressed."""
+    import pyarrow as pa
+
+    if source.read(6) == b"ARROW1":
+        reader = pa.ipc.open_file(source)
+        yield from (reader.get_batch(i).nbytes for i in range(reader.num_record_batches))
 
 
 def frame_of_arrow(table: Any) -> pd.DataFrame:
@@ -92,10 +122,15 @@ def frame_of_arrow(table: Any) -> pd.DataFrame:
     return frame.drop(columns=nameless)
 
 
-def _arrow_table(content: bytes, path: Path, what: str, read: Any) -> RawTable:
+def _arrow_table(
+    content: bytes, path: Path, what: str, read: Any, sizes: Callable[[Any], Iterator[int]]
+) -> RawTable:
+    """Read a file with types whose contents the memory holds, by the sizes of its parts."""
     import pyarrow as pa
 
     try:
+        for size in accumulate(sizes(pa.BufferReader(content))):
+            check_unpacked_size(size, path)
         frame = frame_of_arrow(read(pa.BufferReader(content)))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(
@@ -125,15 +160,16 @@ def parse_excel(
         sheet = book.worksheets[0]
         # A workbook may state a wrong size.
         sheet.reset_dimensions()
-        rows = list(sheet.iter_rows(values_only=True))
+        rows = dict(_filled_rows(sheet.iter_rows(values_only=True), path))
         book.close()
+    except DataError:
+        raise
     except Exception as error:
         # openpyxl raises many kinds of errors for a damaged workbook.
         raise DataError(f"{path}: cannot be read as an Excel file ({error}){_REMEDY}") from None
-    width = max(map(len, rows), default=0)
-    padded = [[*row, *[None] * (width - len(row))] for row in rows]
-    cells = pd.DataFrame(padded, dtype=object).fillna(np.nan)
-    cells = cells.dropna(how="all").dropna(how="all", axis=1)
+    used = sorted({at for row in rows.values() for at, cell in enumerate(row) if cell is not None})
+    filled = [[row[at] if at < len(row) else None for at in used] for row in rows.values()]
+    cells = pd.DataFrame(filled, index=list(rows), dtype=object).fillna(np.nan)
     names = [f"column {number}" for number in range(1, cells.shape[1] + 1)]
     if table_format.header and len(cells):
         header = [("" if pd.isna(cell) else " ".join(str(cell).split())) for cell in cells.iloc[0]]
@@ -144,6 +180,23 @@ def parse_excel(
     note = f'{path.name}: sheet "{sheets[0]}" is read, the first of {len(sheets)}'
     notes = (note,) if len(sheets) > 1 else ()
     return _table(frame, content, path, lines=lines, notes=notes)
+
+
+def _filled_rows(
+    rows: Iterable[tuple[Any, ...]], path: Path
+) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """Yield the number and the cells of each row that has any, up to its last one.
+
+    A cell that stands far to the right would make all rows as long as its own.
+    """
+    n_cells = 0
+    for number, row in enumerate(rows):
+        end = next((at for at in range(len(row), 0, -1) if row[at - 1] is not None), 0)
+        if end:
+            n_cells += end
+            if not number % _ROWS_PER_CHECK:
+                check_unpacked_size(8 * n_cells, path)
+            yield number, row[:end]
 
 
 def parse_npz(

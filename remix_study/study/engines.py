@@ -20,8 +20,8 @@ _MOST_ENGINES = 32
 # Above so many bytes of their arrays fewer are kept.
 _MOST_BYTES = 1 << 28
 _FEWEST_ENGINES = 3
-# Stacks whose first weights an engine keeps, and Adam's two moments with them.
-_KEPT_STACKS, _ARRAYS = 8, 3
+# Stacks whose first weights an engine keeps, on the host and on the device with Adam's moments.
+_KEPT_STACKS, _ARRAYS = 8, 4
 
 
 def make_engine(
