@@ -59,7 +59,7 @@ BUDGETS = {
 LARGER_TODAY = {
     "study": 9337,
     "results": 7476,
-    "report": 4316,
+    "report": 4317,
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 import time
 import warnings
@@ -28,7 +27,9 @@ def default_reporter() -> Reporter:
     shell = ipython and ipython.get_ipython()
     if getattr(shell, "kernel", None) is None:
         return WarningReporter()
-    return NotebookReporter(importlib.import_module("IPython.display").display)
+    from IPython.display import display
+
+    return NotebookReporter(display)
 
 
 class WarningReporter(Reporter):
