@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 
 import numpy as np
@@ -135,11 +136,13 @@ def wall_seconds(runs: pd.DataFrame) -> float:
     spans = runs[["started", "finished"]].itertuples(index=False)
     if "spans" in runs:
         spans = chain.from_iterable(runs["spans"])
-    total, until = 0.0, -math.inf
-    for start, end in sorted(tuple(parse_time(t).timestamp() for t in span) for span in spans):
-        total += max(end - max(start, until), 0.0)
+    # Whole microseconds: in seconds since 1970 they would lose digits.
+    nothing = timedelta(0)
+    total, until = nothing, datetime.min.replace(tzinfo=UTC)
+    for start, end in sorted(tuple(map(parse_time, span)) for span in spans):
+        total += max(end - max(start, until), nothing)
         until = max(until, end)
-    return total
+    return total.total_seconds()
 
 
 def _training_length(problems: Sequence[tuple[Comparison, Method]]) -> TrainingLength:

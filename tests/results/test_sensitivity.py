@@ -87,8 +87,8 @@ def test_text_names_the_alphas_that_are_better():
         MadeUpProblem(methods=(("balance", None), ("remix", 0.1), ("remix", 0.3))), noise=1e-4
     )
     text = texts(section(comparisons(frames)))
-    assert "rare 1:20, g-mean: better than alpha 0 at 0.1 and 0.3" in text
-    assert "rare 1:20, balanced Brier: better than alpha 0 at 0.1 and 0.3" in text
+    assert "Rare 1:20, g-mean: better than alpha 0 at 0.1 and 0.3" in text
+    assert "Rare 1:20, balanced Brier: better than alpha 0 at 0.1 and 0.3" in text
 
 
 def test_one_alpha_is_told_in_text_and_table():

@@ -226,7 +226,7 @@ def test_the_study_files_region_decides_the_words(frames):
     assert dict(plain.regions) == {"g_mean": 0.01, "bbs": 0.005}
     words = {word for by_metric in wide.words.values() for word in by_metric.values()}
     assert words == {"practically equal"}
-    assert "within 0.5 g-mean and 0.5 balanced Brier" in str(section([wide]).blocks)
+    assert "less than 0.5 in g-mean and 0.5 in balanced Brier" in str(section([wide]).blocks)
 
 
 def test_the_region_of_costs_is_a_hundredth_of_the_cheaper_constant_answer(frames):
