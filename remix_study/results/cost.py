@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import chain
 
 import numpy as np
@@ -137,9 +137,10 @@ def wall_seconds(runs: pd.DataFrame) -> float:
     if "spans" in runs:
         spans = chain.from_iterable(runs["spans"])
     # Whole microseconds: in seconds since 1970 they would lose digits.
+    times = sorted(tuple(map(parse_time, span)) for span in spans)
     nothing = timedelta(0)
-    total, until = nothing, datetime.min.replace(tzinfo=UTC)
-    for start, end in sorted(tuple(map(parse_time, span)) for span in spans):
+    total, until = nothing, times[0][0]
+    for start, end in times:
         total += max(end - max(start, until), nothing)
         until = max(until, end)
     return total.total_seconds()
