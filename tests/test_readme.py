@@ -61,17 +61,39 @@ def test_the_ranks_are_those_of_the_committed_report():
         assert [float(cell) for cell in cells] == [float(value) for value in rank_sums]
 
 
-def test_the_ranks_at_each_width_are_those_of_the_committed_report():
+@pytest.mark.parametrize(
+    ("kind", "line", "n_lines"),
+    [
+        ("multi-class", r"^\| ([\w x-]+) \| [\d,]+ \| (.*) \| (.*) \|$", 4),
+        ("binary", r"^\| ([\w ]+) \| ([\d.,* ]+) \| ([\d.,* ]+) \|$", 3),
+    ],
+)
+def test_the_ranks_at_each_choice_are_those_of_the_committed_report(kind, line, n_lines):
     with (ROOT / "reports/capacity/curve/tables/specification-ranks.csv").open() as file:
-        rows = [row for row in csv.DictReader(file) if row["kind"] == "multi-class"]
+        rows = [row for row in csv.DictReader(file) if row["kind"] == kind]
     text = (DOCS / "paper.md").read_text(encoding="utf-8")
-    widths = re.findall(r"^\| ([\w x-]+) \| [\d,]+ \| (.*) \| (.*) \|$", text, re.M)
-    assert len(widths) == 4
-    for width, *cells in widths:
+    lines = re.findall(line, text, re.M)
+    assert len(lines) == n_lines
+    for choice, *cells in lines:
         for metric, cell in zip(("g_mean", "bbs"), cells, strict=True):
-            key = (width, metric)
-            sums = [row for row in rows if (row["specification"], row["metric"]) == key]
-            assert [row["rank_sum"] for row in sums] == cell.replace("*", "").split(", ")
+            key = (choice, metric, "all")
+            sums = [r for r in rows if (r["specification"], r["metric"], r["datasets"]) == key]
+            assert [r["rank_sum"] for r in sums] == cell.replace("*", "").split(", ")
+
+
+def test_class_weights_are_first_in_binary_g_mean_at_the_choices_that_the_readme_names():
+    with (ROOT / "reports/capacity/curve/tables/specification-ranks.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["kind"] == "binary"]
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "early stopping, or one lambda a row, class weights are first" in text
+    for choice in ("early stopping", "lambda a row"):
+        chosen = [r for r in rows if (r["specification"], r["metric"]) == (choice, "g_mean")]
+        by_problems = {r["datasets"]: {} for r in chosen}
+        for row in chosen:
+            by_problems[row["datasets"]][row["strategy"]] = float(row["rank_sum"])
+        assert set(by_problems) == {"all", "without aps"}
+        for sums in by_problems.values():
+            assert min(sums, key=sums.__getitem__) == "cost"
 
 
 def test_mixing_on_natural_data_is_what_the_committed_table_says():
