@@ -25,6 +25,10 @@ _PASSWORD = re.compile(r"""(\w:/{1,2}[^\s:/@"]*:)[^\s"]*@""")
 _SECRET_KEY = re.compile(r"""([?&]\w*(?:pass|pwd)\w*=)[^\s&"]*""", re.IGNORECASE)
 
 
+_LONGEST = 2000
+"""Characters of a message."""
+
+
 def mask_passwords(text: str) -> str:
     """Replace passwords of URLs in a text by three asterisks."""
     return _SECRET_KEY.sub(r"\1***", _PASSWORD.sub(r"\1***@", text))
@@ -40,8 +44,14 @@ class RemixStudyError(Exception):
     exit_code = BAD_INPUT
 
     def __init__(self, message: str = "") -> None:
-        """Join the lines of a message, which may be a driver's, and mask its passwords."""
-        super().__init__(mask_passwords(" ".join(line.strip() for line in message.splitlines())))
+        """Join the lines of a message, which may be a driver's, and mask its passwords.
+
+        Of one that is very long, since a library quotes a damaged file, the middle is left out.
+        """
+        line = mask_passwords(" ".join(line.strip() for line in message.splitlines()))
+        if len(line) > _LONGEST:
+            line = f"{line[: _LONGEST // 2]} ... {line[-_LONGEST // 2 :]}"
+        super().__init__(line)
 
 
 class StudyFileError(RemixStudyError):

@@ -28,3 +28,10 @@ def test_names_are_joined_up_to_a_limit():
 def test_a_message_is_one_line_without_passwords():
     error = DataError("no server\n  at postgresql://me:p@ss@host/db?password=secret&x=1")
     assert str(error) == "no server at postgresql://me:***@host/db?password=***&x=1"
+
+
+def test_a_message_that_quotes_a_damaged_file_keeps_its_ends():
+    text = str(DataError(f"a.npz: cannot be read ({'x' * 50_000}); save it again"))
+    assert len(text) < 2100
+    assert text.startswith("a.npz: cannot be read (xxx")
+    assert text.endswith("xxx); save it again")
