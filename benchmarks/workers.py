@@ -140,8 +140,8 @@ def _cpu_seconds(server: postgresql_server.Server) -> float:
     for process in server.processes():
         with suppress(psutil.NoSuchProcess):
             times.append(process.cpu_times())
-    gone = times[0].children_user + times[0].children_system
-    return gone + sum(each.user + each.system for each in times)
+    of_ended = times[0].children_user + times[0].children_system
+    return of_ended + sum(process.user + process.system for process in times)
 
 
 def main() -> None:

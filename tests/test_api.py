@@ -59,8 +59,8 @@ def test_code_of_a_user_is_found_beside_the_study_file(folder, data, monkeypatch
     monkeypatch.setattr(sys, "path", sys.path.copy())
     (folder / "shop").mkdir()
     (folder / "shop" / "profits.py").write_text("def profit(y, p):\n    return 1.0\n")
-    own = '[metrics.profit]\nfunction = "profits:profit"\ndirection = "maximize"\nworst = 0.0\n'
-    (folder / "shop" / "study.toml").write_text(ARRAYS + own)
+    metric = '[metrics.profit]\nfunction = "profits:profit"\ndirection = "maximize"\nworst = 0.0\n'
+    (folder / "shop" / "study.toml").write_text(ARRAYS + metric)
     assert remix_study.run("shop/study.toml", *data[:2], storage=URL).completed == 3
     assert query(folder / "x.db", "SELECT DISTINCT value FROM remix_scores "
                  "WHERE metric = 'profit'") == [(1.0,)]  # fmt: skip

@@ -42,7 +42,7 @@ LARGEST_SHARE = 0.20
 BUDGETS = {
     "metrics": 770,
     "studyfile": 2147,
-    "data": 7640,
+    "data": 7642,
     "batches": 2761,
     "models": 1607,
     "training": 3018,

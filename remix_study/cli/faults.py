@@ -60,12 +60,12 @@ def _is_of_user(name: object, options: argparse.Namespace) -> bool:
         return False
     path = Path(os.path.abspath(os.fsdecode(name)))
     return any(
-        path.is_relative_to(given) or given.is_relative_to(path)
-        for given in map(Path, map(os.path.abspath, _given_paths(options)))
+        path.is_relative_to(user_path) or user_path.is_relative_to(path)
+        for user_path in map(Path, map(os.path.abspath, _user_paths(options)))
     )
 
 
-def _given_paths(options: argparse.Namespace) -> Iterator[str | Path]:
+def _user_paths(options: argparse.Namespace) -> Iterator[str | Path]:
     """Whatever may be a path of the user's: words of the command, its study file's, folders."""
     if (folder := cache_folder()) is not None:
         yield folder

@@ -167,8 +167,10 @@ def parse_excel(
     except Exception as error:
         # openpyxl raises many kinds of errors for a damaged workbook.
         raise DataError(f"{path}: cannot be read as an Excel file ({error}){_REMEDY}") from None
-    used = sorted({at for row in rows.values() for at, cell in enumerate(row) if cell is not None})
-    filled = [[row[at] if at < len(row) else None for at in used] for row in rows.values()]
+    columns = sorted(
+        {at for row in rows.values() for at, cell in enumerate(row) if cell is not None}
+    )
+    filled = [[row[at] if at < len(row) else None for at in columns] for row in rows.values()]
     cells = pd.DataFrame(filled, index=list(rows), dtype=object).fillna(np.nan)
     names = [f"column {number}" for number in range(1, cells.shape[1] + 1)]
     if table_format.header and len(cells):

@@ -45,6 +45,6 @@ def imbalance_name(problem: Mapping[str, Any]) -> str:
         return ratio_name(imbalance)
     counts: Mapping[str, int] = problem["counts"]
     rare = rare_classes(problem)
-    others = [count for name, count in counts.items() if name not in rare]
-    ratio = min(counts[name] for name in rare) / max(others) if others else 0.0
+    common = [count for name, count in counts.items() if name not in rare]
+    ratio = min(counts[name] for name in rare) / max(common) if common else 0.0
     return f"as it is ({ratio_name(ratio)})" if ratio else "as it is"

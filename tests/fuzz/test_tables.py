@@ -51,11 +51,14 @@ def assert_is_read_as_written(dataset: Dataset, names: Sequence[str], rows: Cell
         label = str(int(label.split(".")[0])) if WHOLE.fullmatch(label) else label
         assert dataset.classes[code] == label
     assert dataset.table is not None
-    known = {column.name: column for column in dataset.table.columns}
+    columns = {column.name: column for column in dataset.table.columns}
     for place, name in enumerate(names):
         if name == "y":
             continue
-        column, cells = known[name or f"column {place + 1}"], [row[place].strip() for row in rows]
+        column, cells = (
+            columns[name or f"column {place + 1}"],
+            [row[place].strip() for row in rows],
+        )
         X = dataset.X[:, [dataset.features.index(feature) for feature in column.features]]
         is_missing = np.array([cell in MISSING for cell in cells])
         if column.kind == "number":
@@ -148,11 +151,11 @@ def check_types(draw: random.Random, folder: Path) -> None:
 def assert_is_the_frame(dataset: Dataset, frame: pd.DataFrame) -> None:
     """Compare labels and columns of numbers, truth values, dates and durations."""
     assert dataset.table is not None
-    known = {column.name: column for column in dataset.table.columns}
+    columns = {column.name: column for column in dataset.table.columns}
     labels = [str(label) for label in frame["y"]]
     assert [dataset.classes[code] for code in dataset.y] == labels
     for name in frame.columns.drop("y"):
-        column, values = known[name], frame[name]
+        column, values = columns[name], frame[name]
         X = dataset.X[:, [dataset.features.index(feature) for feature in column.features]]
         if column.kind in ("number", "truth"):
             expected = [np.nan if pd.isna(cell) else float(cell) for cell in values]

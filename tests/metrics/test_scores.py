@@ -303,9 +303,9 @@ def test_registered_metrics():
 
 
 def test_regions_of_practical_equivalence(monkeypatch):
-    others = {name: 0.01 for name in (*BUILT_IN_METRICS, *EXTRA_METRICS)}
+    hundredths = {name: 0.01 for name in (*BUILT_IN_METRICS, *EXTRA_METRICS)}
     errors = dict.fromkeys(("bbs", "brier_repo", "ece", "cwece"), 0.005)
-    assert others | errors | {"brier": 0.002} == ROPES
+    assert hundredths | errors | {"brier": 0.002} == ROPES
     assert rope_of("brier") == 0.002
     monkeypatch.setitem(METRICS, "own", METRICS["cost"])
     add_metric(Metric("own", "profit", "maximize", -20.0, "own", (-20.0, 30.0)))

@@ -94,14 +94,14 @@ def test_memory_stays_flat_over_the_widths_of_a_search():
     assert resident_mb() / before < 1.05
 
 
-@pytest.mark.parametrize(("width", "kept"), [(4, 5), (2_000_000, 3)])
-def test_fewer_programs_are_kept_where_their_arrays_are_large(width, kept):
+@pytest.mark.parametrize(("width", "n_engines"), [(4, 5), (2_000_000, 3)])
+def test_fewer_programs_are_kept_where_their_arrays_are_large(width, n_engines):
     network = SimpleNamespace(stack=2, parameters=width)
     engine = SimpleNamespace(network=network, fill=np.zeros((6, 4)))
     engine.data = SimpleNamespace(X=np.zeros((10, 4)))
     engines = OrderedDict((str(number), engine) for number in range(5))
     engines_module.drop_oldest(engines)
-    assert list(engines) == [str(number) for number in range(5 - kept, 5)]
+    assert list(engines) == [str(number) for number in range(5 - n_engines, 5)]
 
 
 def test_a_search_over_widths_keeps_a_few_programs_and_the_latest(monkeypatch):
