@@ -57,6 +57,15 @@ def interrupt():
     raise KeyboardInterrupt
 
 
+@pytest.fixture
+def default_handler():
+    """Python's own, which a process that was started in the background of a shell has not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("default_handler")
 def test_an_interrupt_of_a_builder_is_one_line_and_that_of_a_person_goes_through():
     with pytest.raises(KeyboardInterrupt):
         built_with(interrupt)
