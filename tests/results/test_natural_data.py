@@ -7,8 +7,13 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from gaussian_studies import gaussian_frames
 
+from remix_study.report.sentences import SENTENCES
+from remix_study.results.comparison import comparisons
+from remix_study.results.decision import decide
 from remix_study.results.natural_data import mixing_elsewhere
+from remix_study.results.remix_effect import remix_effects
 
 REPORT = Path(__file__).parents[2] / "reports" / "natural" / "sources.csv"
 
@@ -40,3 +45,16 @@ def test_says_nothing_of_other_kinds_of_problems():
     assert mixing_elsewhere(problem(50, kind="multi-class")) is None
     assert mixing_elsewhere(problem(50, network="cnn")) is None
     assert mixing_elsewhere(problem(50, network=None)) is None
+
+
+def test_it_is_the_last_answer_on_what_remix_adds():
+    frames = gaussian_frames(methods=(("baseline", None), ("balance", None), ("remix", 0.1)))
+    (comparison,) = comparisons(frames)
+    decision = decide(comparison, frames.probabilities)
+    effects = remix_effects(comparison)
+    answers = SENTENCES.answers(
+        "decision.questions", decision, effects, None, mixing_elsewhere(problem(50))
+    )
+    by_question = {answer.question: answer.lines for answer in answers}
+    assert by_question["What does ReMix add?"][-1].startswith("On 25 other tables with up to 100 ")
+    assert "How do I take it into use?" in by_question
