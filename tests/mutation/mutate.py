@@ -1,7 +1,7 @@
 """Mutation testing of a sample of places: which changes of the code does no test notice?
 
     pip install -e ".[mutation]"
-    python tests/mutation/mutate.py /tmp/mutants --seed 1 --places 100 metrics batches
+    python tests/mutation/mutate.py ../mutants --seed 1 --places 100 metrics batches
 
 Copies the package and its tests into the folder and runs every test there once, to learn which
 tests run which lines (a quarter of an hour). Then one place at a time is changed in the copy, and
