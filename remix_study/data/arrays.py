@@ -26,8 +26,9 @@ from remix_study.data.dataset import (
 from remix_study.data.images import image_dataset
 from remix_study.data.known_columns import KnownTable
 from remix_study.data.numbers import settle_numbers
-from remix_study.data.python_tables import frame_or_array
-from remix_study.data.raw_table import RawTable, join_tables, repeated_name
+from remix_study.data.plain_cells import distinct_names, plain_cells, text_of
+from remix_study.data.python_tables import frame_of_matrix, frame_or_array
+from remix_study.data.raw_table import RawTable, join_tables
 from remix_study.data.row_weights import array_weights, weight_notes
 from remix_study.data.split_columns import split_off_test
 from remix_study.data.test_rows import encode_with_test
@@ -70,6 +71,7 @@ def from_arrays(
     """
     import pandas as pd
 
+    name = text_of(name)
     where = f'data set "{name}"'
     labels = _one_dimensional(y, "y", where)
     weights = array_weights(sample_weight, len(labels), "sample_weight", where)
@@ -104,14 +106,14 @@ def from_arrays(
             )
         if matrix.ndim != 2:
             raise DataError(f"{where}: X has shape {matrix.shape}; it must be (rows, features)")
-        names = [f"x{i}" for i in range(matrix.shape[1])] if features is None else list(features)
+        names = [f"x{i}" for i in range(matrix.shape[1])] if features is None else features
+        names = distinct_names(names, where)
         if len(names) != matrix.shape[1]:
             raise DataError(
                 f"{where}: {len(names)} feature names for {matrix.shape[1]} columns of X"
             )
     else:
-        matrix, names = None, [str(column) for column in X.columns]
-        _refuse_repeated(names, where)
+        matrix, names = None, list(X.columns)
 
     n_rows = len(X) if matrix is None else len(matrix)
     if n_rows == 0 or not names:
@@ -129,13 +131,15 @@ def from_arrays(
     if matrix is not None and matrix.dtype.kind in "bif":
         dtype = np.float32 if matrix.dtype == np.float32 else np.float64
         numbers: NDArray[np.floating] = aligned_empty(matrix.shape, dtype)
-        numbers[...] = matrix
+        # What double precision does not hold becomes infinite, and is refused.
+        with np.errstate(over="ignore"):
+            numbers[...] = matrix
         check_features(numbers, names, where)
         if matrix.dtype.kind == "b":
             nominal = tuple((at,) for at in range(len(names)))
     else:
-        frame = X if matrix is None else pd.DataFrame(matrix, columns=names).infer_objects()
-        table = RawTable(where, frame.set_axis(names, axis=1))
+        frame = X if matrix is None else frame_of_matrix(matrix, names, where)
+        table = RawTable(where, frame)
         if n_test:
             encoded, notes = encode_with_test(table, n_rows - n_test, TableFormat())
         else:
@@ -186,12 +190,7 @@ def _with_test_rows(X: Any, X_test: Any, where: str) -> Any:
     import pandas as pd
 
     if isinstance(X, pd.DataFrame) and isinstance(X_test, pd.DataFrame):
-        tables = [
-            RawTable(name, frame.set_axis([str(column) for column in frame.columns], axis=1))
-            for name, frame in ((f"{where}: X", X), (f"{where}: X_test", X_test))
-        ]
-        for table in tables:
-            _refuse_repeated(table.names, where)
+        tables = [RawTable(f"{where}: X", X), RawTable(f"{where}: X_test", X_test)]
         return join_tables(tables, "").frame
     rows, test_rows = np.asarray(X), np.asarray(X_test)
     if isinstance(X, pd.DataFrame) != isinstance(X_test, pd.DataFrame) or (
@@ -202,11 +201,6 @@ def _with_test_rows(X: Any, X_test: Any, where: str) -> Any:
             f"{type(X).__name__} {rows.shape}; give both alike, with the same columns"
         )
     return np.concatenate([rows, test_rows])
-
-
-def _refuse_repeated(names: Sequence[str], where: str) -> None:
-    if (repeated := repeated_name(names)) is not None:
-        raise DataError(f'{where}: two columns are named "{repeated}"; rename or drop one')
 
 
 def _refuse_new_classes(labels: NDArray[Any], test_labels: NDArray[Any], where: str) -> None:
@@ -223,7 +217,15 @@ def _one_dimensional(values: ArrayLike, argument: str, where: str) -> NDArray[An
     """Make a one-dimensional array of an argument, refusing missing values."""
     import pandas as pd
 
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise DataError(f"{where}: the rows of {argument} differ in length ({error})") from None
+    if array.dtype.kind == "V":
+        raise DataError(f"{where}: {argument} holds {array.dtype}; give texts or numbers")
+    if array.dtype.kind == "O":
+        cells = plain_cells(array.ravel(), f"{where}: {argument}")
+        array = cells.reshape(array.shape)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:

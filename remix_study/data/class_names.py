@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from remix_study.data.dataset import Dataset, check_labels, class_name, encode_labels, freeze
+from remix_study.data.plain_cells import text_of
 from remix_study.errors import DataError, did_you_mean
 from remix_study.studyfile.validation import as_toml
 
@@ -27,7 +28,7 @@ def similar_class_notes(where: str, labels: Iterable[object]) -> list[str]:
         where: The start of the note.
         labels: The label of each row, as it is written.
     """
-    counts = Counter(str(label) for label in labels)
+    counts = Counter(map(text_of, labels))
     groups = [sorted(texts, key=counts.__getitem__)[::-1] for texts in _alike(counts)]
     if not groups:
         return []

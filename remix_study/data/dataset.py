@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remix_study.data.known_columns import KnownTable
+from remix_study.data.plain_cells import text_of
 from remix_study.data.split import Split
 from remix_study.errors import DataError
 
@@ -139,9 +140,7 @@ def user_dataset(
 
 def class_name(value: object) -> str:
     """Write a label as a study file does: ``1.0`` and ``1.`` are the class ``1``."""
-    text = value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
-    # What is no text, as in the name of a folder of other encodings, is written as an escape.
-    text = text.strip().encode(errors="backslashreplace").decode()
+    text = text_of(value).strip()
     whole_number = _WHOLE_NUMBER.fullmatch(text)
     return str(int(whole_number[1])) if whole_number else text
 

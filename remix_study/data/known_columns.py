@@ -85,8 +85,6 @@ def number_columns(names: tuple[str, ...]) -> KnownTable:
 
 def cell_text(value: object) -> str:
     """A cell as text, without outer blanks; a date as the text that a file has."""
-    if isinstance(value, bytes):
-        value = value.decode(errors="replace")
     if isinstance(value, datetime.datetime):
         value = value.isoformat(" ")
     if isinstance(value, float) and value.is_integer():

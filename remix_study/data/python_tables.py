@@ -2,26 +2,58 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
+from numpy.typing import NDArray
 
+from remix_study.data.plain_cells import plain_cells, plain_frame, without_mask
 from remix_study.data.typed_tables import check_installed, frame_of_arrays, frame_of_arrow
 from remix_study.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def frame_or_array(X: Any, where: str) -> Any:
     """Turn tables of other libraries into a pandas data frame, and sparse matrices into arrays.
 
     Args:
-        X: What a user gave; a data frame of pandas and plain arrays come back as they are.
+        X: What a user gave; plain arrays come back as they are.
         where: The start of messages.
 
     Raises:
-        DataError: Columns of a dictionary that differ in length, a frame that needs pyarrow where
-            it is not installed, or a sparse matrix that the memory cannot hold as an array.
+        DataError: Columns of one name or of different length, a cell that is no text, a frame
+            that needs pyarrow where it is not installed, or a sparse matrix that the memory
+            cannot hold as an array.
     """
+    import pandas as pd
+
+    table = _known_form(X, where)
+    return plain_frame(table, where) if isinstance(table, pd.DataFrame) else table
+
+
+def frame_of_matrix(matrix: NDArray[Any], names: Sequence[str], where: str) -> pd.DataFrame:
+    """Make a data frame of an array (n, d) of any type, each column of the type that it holds.
+
+    Raises:
+        DataError: The array or a cell holds what is no text and no number.
+    """
+    import pandas as pd
+
+    if matrix.dtype.kind == "V":
+        raise DataError(f"{where}: X holds {matrix.dtype}; give texts or numbers")
+    if matrix.dtype.kind in "OSU":
+        columns = zip(names, matrix.T, strict=True)
+        cells = {name: plain_cells(c, f'{where}, column "{name}"') for name, c in columns}
+        return pd.DataFrame(cells, dtype=object).infer_objects()
+    return pd.DataFrame(matrix, columns=list(names)).infer_objects()
+
+
+def _known_form(X: Any, where: str) -> Any:
+    """A data frame of pandas, or what NumPy makes an array of."""
     import pandas as pd
     from scipy.sparse import issparse
 
@@ -41,10 +73,10 @@ def frame_or_array(X: Any, where: str) -> Any:
         return matrix.toarray()
     if isinstance(X, dict):
         return frame_of_arrays(X, where)
-    if isinstance(X, np.ma.MaskedArray):
-        return np.where(np.ma.getmaskarray(X), np.nan, X.data)
     if isinstance(X, np.ndarray) and X.dtype.names:
-        return pd.DataFrame(X)
+        return frame_of_arrays({name: X[name] for name in X.dtype.names}, where)
+    if isinstance(X, np.ma.MaskedArray):
+        return without_mask(X)
     if hasattr(X, "__arrow_c_stream__") or hasattr(X, "__dataframe__"):
         return _frame_of_library(X, f"{where}: X, a table of {type(X).__module__.split('.')[0]},")
     return X

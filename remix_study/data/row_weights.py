@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from remix_study.data.dataset import LARGEST
 from remix_study.data.folds import Fold
 from remix_study.data.numbers import settle_numbers
+from remix_study.data.plain_cells import plain_cells
 from remix_study.data.problems import Problem
 from remix_study.data.raw_table import RawTable
 from remix_study.errors import DataError
@@ -42,7 +43,10 @@ def array_weights(
     """
     if values is None:
         return None
-    shape = np.shape(values)
+    try:
+        shape = np.shape(values)
+    except ValueError as error:
+        raise DataError(f"{where}: {argument}: rows differ in length ({error})") from None
     if shape != (n_rows,):
         raise DataError(
             f"{where}: {argument} has shape {shape}; it needs one value for each of "
@@ -69,7 +73,12 @@ def check_weights(
     """
     import pandas as pd
 
-    cells: pd.Series[Any] = pd.Series(np.asarray(values))
+    array = np.asarray(values)
+    if array.dtype.kind in "cmMV":
+        raise DataError(f"{place(0)}{what}: holds {array.dtype}; {_REMEDY}")
+    if array.dtype.kind in "OU":
+        array = plain_cells(array, f"{place(0)}{what}")
+    cells: pd.Series[Any] = pd.Series(array)
     weights = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     # NaN compares false.
     is_weight = (weights >= 0) & (weights <= LARGEST)

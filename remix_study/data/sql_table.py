@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from remix_study.data.file_contents import check_readable
-from remix_study.data.raw_table import RawTable, repeated_name
+from remix_study.data.plain_cells import plain_frame
+from remix_study.data.raw_table import RawTable
 from remix_study.errors import DataError
 from remix_study.studyfile.query import expand, is_ordered, variables_of
 
@@ -68,17 +69,13 @@ def read_query(sql: str, query: str, folder: Path) -> RawTable:
         raise DataError(f"{sql}: {_without(message, variables)}; check sql and query") from None
     if frame.empty:
         raise DataError(f"{sql}: the query gives no rows")
-    names = [str(name) for name in frame.columns]
-    repeated = repeated_name(names)
-    if repeated is not None:
-        raise DataError(f'{sql}: the query gives two columns "{repeated}"; rename one with "as"')
     note = (
         f"{sql}: the query has no order by: its rows may come in another order, in which the "
         "study could not go on"
     )
     return RawTable(
         f"query of {sql}",
-        frame.set_axis(names, axis=1),
+        plain_frame(frame, f"query of {sql}"),
         notes=() if is_ordered(query) else (note,),
     )
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from remix_study.data.file_contents import check_archive_size, check_unpacked_size
+from remix_study.data.plain_cells import distinct_names, plain_cells, text_of, without_mask
 from remix_study.data.raw_table import RawTable, repeated_name
 from remix_study.errors import DataError, join_names
 from remix_study.studyfile.table_format import TableFormat
@@ -232,27 +233,44 @@ def frame_of_arrays(arrays: Mapping[str, Any], where: str) -> pd.DataFrame:
 
     columns: dict[str, Any] = {}
     for name, array in arrays.items():
-        shape = _shape(array)
+        name, shape = text_of(name), _shape(array)
         if len(shape) not in (1, 2):
             raise DataError(
                 f'{where}: array "{name}" has shape {shape}; a table needs one or two dimensions'
             )
         if isinstance(array, pd.Series):
             # Rows are by position, whatever their index.
-            columns[str(name)] = array.reset_index(drop=True)
+            _add(columns, {name: array.reset_index(drop=True)}, where)
             continue
-        if getattr(array, "dtype", None) is not None and array.dtype.kind == "S":
+        if isinstance(array, np.ma.MaskedArray):
+            array = without_mask(array)
+        kind = getattr(getattr(array, "dtype", None), "kind", "")
+        if kind == "V":
+            raise DataError(f'{where}: array "{name}" holds {array.dtype}; give texts or numbers')
+        if kind == "S":
             # As a file of text: what is no UTF-8 is refused with the table.
             array = np.char.decode(array, "utf-8", "backslashreplace")
         if len(shape) == 2 and shape[1] > 1:
-            columns |= {f"{name}{i}": column for i, column in enumerate(np.asarray(array).T)}
+            parts = {f"{name}{i}": column for i, column in enumerate(np.asarray(array).T)}
         else:
-            columns[str(name)] = array if len(shape) == 1 else np.ravel(array)
+            parts = {name: array if len(shape) == 1 else np.ravel(array)}
+        _add(columns, parts, where)
     lengths = {len(column): name for name, column in columns.items()}
     if len(lengths) > 1:
         shown = join_names(f'"{name}" has {n}' for n, name in list(lengths.items())[:2])
         raise DataError(f"{where}: columns differ in length: {shown} rows")
-    return pd.DataFrame(columns)
+    try:
+        return pd.DataFrame(columns)
+    except UnicodeEncodeError:
+        # Half of a character, which pandas cannot write.
+        cells = {name: plain_cells(column, where) for name, column in columns.items()}
+        return pd.DataFrame(cells).infer_objects()
+
+
+def _add(columns: dict[str, Any], parts: dict[str, Any], where: str) -> None:
+    """Add columns to others, each of a name of its own."""
+    distinct_names([*columns, *parts], where)
+    columns |= parts
 
 
 def _shape(array: Any) -> tuple[int, ...]:

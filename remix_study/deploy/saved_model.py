@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remix_study.data.known_columns import KnownTable, encode_known
-from remix_study.data.python_tables import frame_or_array
+from remix_study.data.python_tables import frame_of_matrix, frame_or_array
 from remix_study.data.raw_table import RawTable
 from remix_study.deploy.estimator_file import load_estimator
 from remix_study.deploy.image_chunks import read_image_chunks
@@ -145,9 +145,8 @@ class SavedModel:
                     f"X has shape {matrix.shape}, and the model takes rows of {len(columns)} "
                     f"columns ({join_names(columns, _NAMED)}); give a data frame or such an array"
                 )
-            frame = pd.DataFrame(matrix, columns=columns).infer_objects()
-        names = [str(name) for name in frame.columns]
-        yield RawTable('data set "X"', frame.set_axis(names, axis=1).reset_index(drop=True))
+            frame = frame_of_matrix(matrix, columns, "X")
+        yield RawTable('data set "X"', frame.reset_index(drop=True))
 
     def _check_columns(self, table: RawTable, note: Callable[[str], None]) -> None:
         """Refuse a table that lacks a column, and note those that are not used."""

@@ -14,6 +14,7 @@ from typing import Any
 from remix_study.data.arrays import from_arrays
 from remix_study.data.dataset import Dataset
 from remix_study.data.label_choice import label_hint
+from remix_study.data.plain_cells import text_of
 from remix_study.data.python_tables import frame_or_array
 from remix_study.data.raw_table import are_data
 from remix_study.data.readers import PARSERS, read_tables
@@ -127,17 +128,16 @@ def plan_data(
     """
     import pandas as pd
 
-    where = f'data set "{name}"'
+    where = f'data set "{text_of(name)}"'
     frame = frame_or_array(data, where)
     if not isinstance(frame, pd.DataFrame):
         raise UsageError(
             f"{where}: a {type(data).__name__} has no named columns; give a path, a data frame or "
             "a dictionary of columns, or a study with X and y"
         )
-    frame = frame.set_axis([str(column) for column in frame.columns], axis=1)
     if label is None:
         raise UsageError(f"{where}: {_WHICH}; {label_hint(frame)}")
-    columns = {"label": str(label)} | ({} if groups is None else {"groups": str(groups)})
+    columns = {"label": text_of(label)} | ({} if groups is None else {"groups": text_of(groups)})
     for key, column in columns.items():
         if column not in frame:
             hint = did_you_mean(column, frame.columns)
@@ -148,7 +148,7 @@ def plan_data(
         groups=None if groups is None else frame[columns["groups"]],
         name=name,
     )
-    return parse_study(study_text(dataset, _study_name(name), {})), dataset
+    return parse_study(study_text(dataset, _study_name(dataset.name), {})), dataset
 
 
 def study_text(dataset: Dataset, name: str, keys: Mapping[str, Any]) -> str:

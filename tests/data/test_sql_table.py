@@ -119,7 +119,7 @@ def test_sql_and_query_need_each_other() -> None:
             "sqlite:///shop.db: no such table: persons",
         ),
         ("sqlite:///shop.db", "select age from people limit 0", "the query gives no rows"),
-        ("sqlite:///shop.db", "select age, age from people", 'gives two columns "age"'),
+        ("sqlite:///shop.db", "select age, age from people", 'two columns are named "age"'),
         ("shop.db", QUERY, "shop.db: not a database URL; write for example"),
         ("oracle+nothing://host/x", QUERY, "oracle+nothing://host/x: "),
     ],

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import zipfile
+from decimal import Decimal
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from remix_study.data import file_contents
@@ -32,6 +34,28 @@ def masked(values):
         ({"groups": masked(Y)}, "groups is missing in 1 of 40 rows, first in row 5"),
         ({"sample_weight": masked(X[:, 0] ** 2)}, "row 5: sample_weight is masked"),
         ({"X": [[1.0, 2.0], [3.0]] * 20}, "the rows of X differ in length"),
+        ({"y": [[1], [1, 2]] * 20}, "the rows of y differ in length"),
+        ({"y": np.zeros(40, "V3")}, r"y holds \|V3; give texts or numbers"),
+        ({"X": np.zeros((40, 2), "V3")}, r"X holds \|V3; give texts or numbers"),
+        ({"X": {"a": np.zeros(40, "V3")}}, r'array "a" holds \|V3; give texts or numbers'),
+        ({"X": pd.DataFrame({"a": np.zeros(40, "V3")})}, r'column "a" holds \|V3; give texts'),
+        ({"X": {1: Y, "1": Y}}, 'two columns are named "1"; rename or drop one'),
+        ({"X": X, "features": ["a", "a"]}, 'two columns are named "a"; rename or drop one'),
+        ({"X": {"a": [object()] * 40}}, 'column "a", row 0: a value of type object has no text'),
+        ({"groups": [object()] * 40}, "groups, row 0: a value of type object has no text"),
+        (
+            {"y": [Decimal("sNaN"), *"ab" * 19, "a"]},
+            "y is missing in 1 of 40 rows",
+        ),
+        ({"sample_weight": [[1], [1, 2]] * 20}, "sample_weight: rows differ in length"),
+        (
+            {"sample_weight": [10**400] * 40},
+            r'row 0: sample_weight: "10+" is no weight',
+        ),
+        ({"sample_weight": [Decimal("sNaN")] * 40}, "row 0: sample_weight: is missing, as in 40"),
+        ({"sample_weight": ["\ud800"] * 40}, r'row 0: sample_weight: "\\ud800" is no weight'),
+        ({"sample_weight": Y * 1j}, "sample_weight: holds complex128; weights are numbers from 0"),
+        ({"sample_weight": Y.astype("M8[s]")}, r"sample_weight: holds datetime64\[s\]; weights"),
         ({"X": [[10**400, 1]] * 40}, '"x0": 40 values are infinite'),
         ({"X": X * [1, 1e39]}, r'"x1": 40 values are larger than 1e\+30'),
         ({"X": X * [1, 1e-300]}, '"x1": all values are smaller than 1e-30'),
@@ -42,9 +66,47 @@ def test_arrays_that_would_be_read_wrongly_are_refused(arguments, message):
         from_arrays(**{"X": X, "y": Y} | arguments)
 
 
-def test_masked_features_are_missing():
-    table = np.ma.masked_array(X, mask=np.c_[FIFTH, FIFTH])
-    assert np.isnan(from_arrays(table, Y).X).all(axis=1).tolist() == FIFTH.tolist()
+@pytest.mark.parametrize("dtype", [float, int, bool, str, object, "M8[s]", "m8[s]"])
+def test_masked_features_are_missing(dtype):
+    column = Y.astype(dtype)
+    table = np.ma.masked_array(np.c_[column, column], mask=np.c_[FIFTH, FIFTH])
+    fields = np.ma.zeros(40, dtype=[("a", column.dtype)])
+    fields["a"] = column
+    fields[FIFTH] = np.ma.masked
+    for masked_table in (table, {"a": table}, fields):
+        is_missing = np.isnan(from_arrays(masked_table, Y).X).all(axis=1)
+        assert is_missing.tolist() == FIFTH.tolist()
+
+
+TEXTS = ["1", "22", "\\xff", "\\ud800", "9" * 5000, "u"] * 7
+VALUES = [b"1", "22", b"\xff", "\ud800", int("9" * 4000) * 10**1000 + int("9" * 1000), "u"] * 7
+
+
+@pytest.mark.parametrize(
+    "as_argument",
+    [
+        lambda cells: pd.DataFrame({"a": pd.Series(cells, dtype=object)}),
+        lambda cells: pd.DataFrame({"a": pd.Categorical(pd.Series(cells, dtype=object))}),
+        lambda cells: {"a": cells},
+        lambda cells: {b"a": np.array(cells, dtype=object)},
+        lambda cells: np.array(cells, dtype=object)[:, None],
+    ],
+    ids=["frame", "categories", "lists", "arrays", "matrix"],
+)
+def test_cells_become_texts_that_can_be_stored(as_argument):
+    """As the same texts in a file do."""
+    y = np.arange(len(TEXTS)) % 2
+    of_texts = from_arrays(pd.DataFrame({"a": TEXTS}).astype(object), y)
+    dataset = from_arrays(as_argument(VALUES), y)
+    assert [name.split("=")[-1] for name in dataset.features] == [
+        name.split("=")[-1] for name in of_texts.features
+    ]
+    np.testing.assert_array_equal(dataset.X, of_texts.X)
+
+
+def test_numbers_in_bytes_are_numbers():
+    of_bytes = from_arrays(np.array([[b"1.5"], [b"-2"]] * 20), Y)
+    np.testing.assert_array_equal(of_bytes.X[:, 0], [1.5, -2] * 20)
 
 
 @pytest.mark.parametrize(
