@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from remix_study.batches.keras_dataset import ReMix
     from remix_study.deploy.classifier import ReMixClassifier
     from remix_study.deploy.imbalance_metrics import ImbalanceMetrics
+    from remix_study.deploy.loading import load, predict
     from remix_study.deploy.optuna_objective import objective
-    from remix_study.deploy.saved_model import load, predict
     from remix_study.results.tidy import read_results
 
 _MODULES = {
@@ -47,9 +47,9 @@ _MODULES = {
     "ReMix": "remix_study.batches.keras_dataset",
     "ReMixClassifier": "remix_study.deploy.classifier",
     "fit": "remix_study.api",
-    "load": "remix_study.deploy.saved_model",
+    "load": "remix_study.deploy.loading",
     "objective": "remix_study.deploy.optuna_objective",
-    "predict": "remix_study.deploy.saved_model",
+    "predict": "remix_study.deploy.loading",
     "read_results": "remix_study.results.tidy",
     "run": "remix_study.api",
 }

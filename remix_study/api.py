@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from remix_study.data.arrays import from_arrays
 from remix_study.deploy.fit import Request, fit_study
+from remix_study.deploy.loading import load
 from remix_study.deploy.refit import Stop
-from remix_study.deploy.saved_model import SavedModel, load
+from remix_study.deploy.saved_model import SavedModel
 from remix_study.errors import UsageError
 from remix_study.models.custom import add_plugin_folder
 from remix_study.report.notebook import StudySummary

@@ -52,7 +52,7 @@ BUDGETS = {
     "report": 3000,
     "paper": 4894,
     "dashboard": 1000,
-    "deploy": 2934,
+    "deploy": 3092,
     "cli": 2000,
 }
 # Rooms that are still larger than that; these numbers may only become smaller.

@@ -141,7 +141,7 @@ def _show_model(
 
 def _predict(options: argparse.Namespace, signals: Signals) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from remix_study.deploy.saved_model import load
+    from remix_study.deploy.loading import load
     from remix_study.results.export import without_formulas
 
     model = load(options.model)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from remix_study.data.dataset import Dataset
 from remix_study.data.known_columns import KnownTable
@@ -16,11 +17,12 @@ from remix_study.data.problem_data import load_problem_data
 from remix_study.deploy.card import Card
 from remix_study.deploy.contents import feature_file, moved_shares
 from remix_study.deploy.drift import drift_of
+from remix_study.deploy.loading import load
 from remix_study.deploy.model_folder import check_output, write_folder
 from remix_study.deploy.network_forms import check_export
-from remix_study.deploy.records import Answers, Recipe
+from remix_study.deploy.records import MANIFEST, Answers, Recipe
 from remix_study.deploy.refit import Refit, train
-from remix_study.deploy.saved_model import SavedModel, load
+from remix_study.deploy.saved_model import SavedModel
 from remix_study.errors import DataError, RemixStudyError, UsageError, join_names
 from remix_study.models.custom import add_plugin_folder
 from remix_study.study.fingerprint import problem_facts
@@ -59,8 +61,9 @@ def fit_again(
     """
     check_output(output)
     model = load(model_folder)
-    recipe = _recipe(model)
-    study = parse_study(model.manifest["file"]["text"], f"{model.manifest['study']}.toml")
+    history = _history(model)
+    recipe, form = history.recipe, history.form
+    study = parse_study(history.file.text, f"{history.study}.toml")
     if allow_plugins:
         add_plugin_folder(study)
     else:
@@ -68,7 +71,7 @@ def fit_again(
     with hidden_stderr():
         load_networks()
     if export:
-        check_export(export, model.manifest["method"], is_network=model.is_network)
+        check_export(export, history.method, is_network=model.is_network)
     table = _table(study, model, recipe, data)
     _check_columns(data, model.features.table, table.table or KnownTable(()))
     problem = recipe.problem
@@ -91,21 +94,36 @@ def fit_again(
         feature_file(trained),
         (mark for frame in model.frames(data) for mark in frame["mark"]),
     )
-    form = model.manifest["form"]
     card = Card(
         trained,
         _answers(trained, model.answers, recipe, form),
         later,
-        model.manifest["method"],
+        history.method,
         _info(task),
-        model.manifest["scores"],
+        history.scores,
         drift,
     )
     write_folder(card, form, output, command=command, export=export)
     return card
 
 
-def _recipe(model: SavedModel) -> Recipe:
+class _Text(Struct, frozen=True):
+    text: str
+
+
+class _History(Struct, frozen=True):
+    """What the manifest says of how a model was made: keys of its own and of a run's."""
+
+    study: str
+    method: str
+    form: str
+    file: _Text
+    data: dict[str, Any]
+    scores: dict[str, Any]
+    recipe: Recipe
+
+
+def _history(model: SavedModel) -> _History:
     """How a model was trained.
 
     Raises:
@@ -118,7 +136,13 @@ def _recipe(model: SavedModel) -> Recipe:
             f"{model.folder}: written by an earlier version, which did not note how it was "
             "trained; fit it again from its study"
         )
-    return msgspec.convert(model.manifest["recipe"], Recipe)
+    try:
+        return msgspec.convert(model.manifest, _History)
+    except msgspec.ValidationError as error:
+        raise UsageError(
+            f"{model.folder / MANIFEST}: damaged, or of a later version ({error}); fit the model "
+            "again from its study"
+        ) from None
 
 
 def _table(study: Study, model: SavedModel, recipe: Recipe, data: Path) -> Dataset:

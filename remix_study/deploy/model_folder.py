@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +18,7 @@ from remix_study.deploy.card import Card, card_html, card_markdown, make_card
 from remix_study.deploy.choice import Choice
 from remix_study.deploy.contents import answers_of, feature_file, recipe_of
 from remix_study.deploy.estimator_file import save_estimator
+from remix_study.deploy.loading import load, previous_folder, read_manifest
 from remix_study.deploy.network_export import export_network
 from remix_study.deploy.network_forms import write_form
 from remix_study.deploy.records import (
@@ -33,7 +33,7 @@ from remix_study.deploy.records import (
     as_json,
 )
 from remix_study.deploy.refit import Refit
-from remix_study.deploy.saved_model import SavedModel, load, previous_folder
+from remix_study.deploy.saved_model import SavedModel
 from remix_study.errors import UsageError
 from remix_study.study.record import manifest
 
@@ -146,10 +146,9 @@ def check_output(output: Path) -> None:
     if not output.exists() or not any(output.iterdir()):
         return
     try:
-        facts = msgspec.json.decode((output / MANIFEST).read_bytes())
-        is_model = facts["made_by"] == MARK
-        model_files = {MANIFEST, *(name.partition("/")[0] for name in facts["files"])}
-    except (OSError, msgspec.MsgspecError, KeyError, TypeError):
+        names = [name.partition("/")[0] for name in read_manifest(output)["files"]]
+        is_model, model_files = True, {MANIFEST, *names}
+    except UsageError:
         is_model, model_files = False, set()
     foreign = sorted(path.name for path in output.iterdir() if path.name not in model_files)
     if not is_model or foreign:

@@ -42,7 +42,10 @@ def load_network(path: Path) -> Callable[[NDArray[Any]], NDArray[Any]]:
                     f"{path}: names {module}.{name}, which is no layer of Keras; fit it again"
                 )
         model = load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+    except UsageError:
+        raise
+    except Exception as error:
+        # A damaged file may raise anything.
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"{path}: Keras cannot load it ({reason}); fit it again") from error
     return lambda inputs: np.asarray(model(inputs, training=False))

@@ -19,6 +19,7 @@ EXPORTS = {"savedmodel": "savedmodel", "onnx": "model.onnx"}
 """Further forms of a network, and where in the folder each is."""
 CARD, CARD_PAGE = "card.md", "card.html"
 MARK = "remix_study fit"
+_NEEDED = {"least cost": "costs", "threshold": "threshold", "divided": "decide_by"}
 """Value of ``made_by`` in the manifest of a model's folder."""
 
 
@@ -59,6 +60,22 @@ class FeatureFile(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     dtype: Literal["float32", "float64"] = "float32"
     images: tuple[int, ...] = ()
 
+    @property
+    def fault(self) -> str:
+        """What is wrong with it as a whole; "" for nothing."""
+        names = sorted(feature.name for feature in self.features)
+        columns = self.table.columns
+        places = [(place, len(c.features)) for c in columns for place in c.levels.values()]
+        faults = {
+            "its columns make other features than the model takes": names
+            != sorted(name for column in columns for name in column.features),
+            "two features have one name": len(set(names)) < len(names),
+            "a category has no feature": any(not 0 <= place < n for place, n in places),
+            "a scale is not above 0": any(feature.scale <= 0 for feature in self.features),
+            "has neither features nor images, or both": bool(names) == bool(self.images),
+        }
+        return next((fault for fault, is_so in faults.items() if is_so), "")
+
     def inputs(self, X: NDArray[np.float64]) -> NDArray[Any]:
         """The model's inputs of features (n, d) in the model's order, NaN where missing."""
 
@@ -95,6 +112,26 @@ class Answers(Struct, frozen=True, forbid_unknown_fields=True):
     threshold: float | None
     decide_by: tuple[float, ...] | None
     costs: tuple[tuple[float, ...], ...] | None
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with it as a whole; "" for nothing."""
+        n_classes, needed = len(self.classes), _NEEDED.get(self.rule, "rule")
+        by_class = [w for w in (self.divide_by, self.multiply_by, self.decide_by) if w is not None]
+        lengths = {*map(len, by_class), *map(len, self.costs or ())}
+        lengths |= set() if self.costs is None else {len(self.costs)}
+        faults = {
+            "needs two classes or more, of different names": len(set(self.classes)) < n_classes
+            or n_classes < 2,
+            "a rare class is none of the classes": not {*self.rare} <= {*self.classes},
+            f"needs {n_classes} numbers, one for each class": not lengths <= {n_classes},
+            "class shares are not above 0": any(min(w, default=0) <= 0 for w in by_class),
+            "needs both divide_by and multiply_by, or neither": (self.divide_by is None)
+            != (self.multiply_by is None),
+            f"the rule {self.rule} needs {needed}": getattr(self, needed) is None,
+            "a threshold is for two classes": self.rule == "threshold" and n_classes != 2,
+        }
+        return next((fault for fault, is_so in faults.items() if is_so), "")
 
     def probabilities(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
         """Probabilities (n, K) of what the model gives (n, K)."""

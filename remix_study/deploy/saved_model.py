@@ -1,33 +1,20 @@
-"""A model in use: load a folder that ``fit`` wrote, and predict rows of a table with it."""
+"""A model in use: predict rows of a table, with marks where the model never saw the like."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from remix_study.data.known_columns import KnownTable, encode_known
 from remix_study.data.python_tables import frame_of_matrix, frame_or_array
 from remix_study.data.raw_table import RawTable
-from remix_study.deploy.estimator_file import load_estimator
 from remix_study.deploy.image_chunks import read_image_chunks
-from remix_study.deploy.network_file import load_network
-from remix_study.deploy.records import (
-    ANSWERS,
-    ESTIMATOR,
-    FEATURES,
-    MANIFEST,
-    MARK,
-    NETWORK,
-    Answers,
-    FeatureFile,
-)
+from remix_study.deploy.records import ESTIMATOR, Answers, FeatureFile
 from remix_study.deploy.table_chunks import read_chunks
 from remix_study.errors import DataError, UsageError, did_you_mean, join_names
 
@@ -66,7 +53,7 @@ class SavedModel:
     @property
     def is_network(self) -> bool:
         """Whether it is a network, and no estimator of scikit-learn."""
-        return not (self.folder / ESTIMATOR).exists()
+        return ESTIMATOR not in self.manifest.get("files", {})
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probabilities (n, K) of the rows of a file, a data frame or an array.
@@ -119,13 +106,20 @@ class SavedModel:
             for pixels, files in read_image_chunks(X, self.features.images, _BLOCK):
                 outputs = self.raw_outputs(pixels.astype(np.float32))
                 marks = np.full(len(pixels), "", object)
-                yield _Answer(self.answers.probabilities(outputs), marks, files)
+                yield _Answer(self._probabilities(outputs), marks, files)
             return
         for number, table in enumerate(self._tables(X)):
             self._check_columns(table, note if not number else lambda _: None)
             features, marks = self._encode(table)
             outputs = self.raw_outputs(self.features.inputs(features))
-            yield _Answer(self.answers.probabilities(outputs), marks)
+            yield _Answer(self._probabilities(outputs), marks)
+
+    def _probabilities(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
+        """Probabilities (n, K) of what the model gives; UsageError where some are no numbers."""
+        probabilities = self.answers.probabilities(outputs)
+        if not np.isfinite(probabilities).all():
+            raise UsageError(f"{self.folder}: gives no probabilities but NaN; fit it again")
+        return probabilities
 
     def _tables(self, X: Any) -> Iterator[RawTable]:
         """The rows as raw tables."""
@@ -211,69 +205,3 @@ class _Answer:
 def _mark(marks: NDArray[Any], rows: NDArray[np.bool_], text: str) -> None:
     for row in np.flatnonzero(rows):
         marks[row] = f"{marks[row]}; {text}" if marks[row] else text
-
-
-def previous_folder(folder: Path) -> Path:
-    """Where a model is while a new one takes its place."""
-    return folder.absolute().with_name(f".{folder.absolute().name}.previous")
-
-
-def present_folder(folder: Path) -> Path:
-    """The folder of a model, or where it is while another one takes its place."""
-    previous = previous_folder(folder)
-    return previous if previous.exists() and not folder.exists() else folder
-
-
-def load(folder: str | Path) -> SavedModel:
-    """Load a model that ``fit`` wrote, or the one before where ``fit`` was killed replacing it.
-
-    Raises:
-        UsageError: The folder holds no such model, or a file was changed since.
-    """
-    folder = present_folder(Path(folder))
-    remedy = "name a folder that remix_study fit wrote"
-    try:
-        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes())
-        if manifest["made_by"] != MARK:
-            raise UsageError(f"{folder / MANIFEST}: not of a model; {remedy}")
-        for name, digest in manifest["files"].items():
-            if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
-                raise UsageError(f"{folder / name}: changed since it was written; fit it again")
-        features = msgspec.json.decode((folder / FEATURES).read_bytes(), type=FeatureFile)
-        answers = msgspec.json.decode((folder / ANSWERS).read_bytes(), type=Answers)
-    except OSError as error:
-        raise UsageError(f"{error.filename}: {error.strerror}; {remedy}") from None
-    except (msgspec.MsgspecError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{folder}: no model ({error}); {remedy}") from None
-    if (folder / ESTIMATOR).exists():
-        outputs = _estimator(folder / ESTIMATOR)
-    else:
-        outputs = load_network(folder / NETWORK)
-    return SavedModel(folder, features, answers, manifest, outputs)
-
-
-def _estimator(path: Path) -> Callable[[NDArray[Any]], NDArray[Any]]:
-    """The outputs of an estimator, which takes inputs in double precision as in training."""
-    estimator = load_estimator(path)
-    return lambda inputs: np.asarray(estimator.predict_proba(inputs.astype(np.float64)))
-
-
-def predict(model: str | Path | SavedModel, X: Any) -> pd.DataFrame:
-    """Predict the rows of a table, such as ``predict("model", "new.csv")``.
-
-    Args:
-        model: A folder that ``fit`` wrote, or what :func:`load` returned.
-        X: A path, a data frame, a dictionary of columns, or an array.
-
-    Returns:
-        One line a row: ``probability CLASS`` of each class, ``class``, and ``mark``, which says
-        what of the row the model never saw.
-
-    Raises:
-        UsageError: The folder holds no model.
-        DataError: A column is missing, or a cell is of another kind than in training.
-    """
-    import pandas as pd
-
-    loaded = model if isinstance(model, SavedModel) else load(model)
-    return pd.concat(list(loaded.frames(X)), ignore_index=True)

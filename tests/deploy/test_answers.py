@@ -17,9 +17,9 @@ from trained_models import with_first_weights
 
 from remix_study.deploy.card import card_html, card_markdown, make_card, prediction_interval
 from remix_study.deploy.contents import answers_of, recipe_of
+from remix_study.deploy.loading import present_folder, previous_folder
 from remix_study.deploy.model_folder import check_output, publish_folder
 from remix_study.deploy.records import Answers
-from remix_study.deploy.saved_model import present_folder, previous_folder
 from remix_study.errors import UsageError
 from remix_study.results.forms import Form
 from remix_study.results.methods import Method
