@@ -114,7 +114,8 @@ def render(fig: Figure) -> tuple[bytes, Callable[[], bytes]]:
     with mpl.rc_context(_STYLE):
         svg = io.BytesIO()
         # Lay out once instead of once a format.
-        fig.draw_without_rendering()
+        if layout := fig.get_layout_engine():
+            layout.execute(fig)
         fig.set_layout_engine("none")
         fig.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     return _compact(svg.getvalue()), partial(_render_png, fig)

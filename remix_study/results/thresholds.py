@@ -20,6 +20,8 @@ from remix_study.results.probabilities import SMALLEST, TILTS, Part
 MOST_THRESHOLDS = 2000
 """Thresholds to choose from; of more rare rows those at even ranks."""
 
+_STEP = 8  # Tilts from one to the next that all rows are decided at
+
 
 class PooledRows:
     """Validation rows of all folds of a method on a problem of two classes.
@@ -83,10 +85,28 @@ def best_tilt(
         return 1.0
     n_classes = len(shares)
     log_p, shift = np.log(np.maximum(p, SMALLEST)), np.log(shares)
-    predicted = np.stack([(log_p - amount * shift).argmax(axis=1) for amount in TILTS])
+    predicted = _tilted_classes(log_p, shift)
     cells = (np.arange(len(TILTS))[:, None] * n_classes + y) * n_classes + predicted
     of_cells = np.tile(np.ones(len(y)) if weights is None else weights, len(TILTS))
     counts = np.bincount(cells.ravel(), of_cells, minlength=len(TILTS) * n_classes**2)
     values = aim.values(counts.reshape(-1, n_classes, n_classes).astype(np.float64))
     best = TILTS[values >= values.max() - 1e-12]
     return float(best[np.abs(best - 1).argmin()])
+
+
+def _tilted_classes(log_p: NDArray[np.float64], shift: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The class (n,) of the largest log_p - tilt * shift at each of `TILTS`, (tilts, n).
+
+    The tilts at which a class leads are neighbours, as each class's value is a line over tilts: a
+    row with the same class at both ends of a step has it between them as well.
+    """
+
+    def classes(rows: NDArray[np.float64], amounts: NDArray[np.float64]) -> NDArray[np.intp]:
+        return np.stack([(rows - amount * shift).argmax(axis=1) for amount in amounts])
+
+    predicted = classes(log_p, TILTS[::_STEP]).repeat(_STEP, axis=0)[: len(TILTS)]
+    for start in range(0, len(TILTS) - 1, _STEP):
+        between = slice(start + 1, start + _STEP)
+        changes = predicted[start] != predicted[start + _STEP]
+        predicted[between, changes] = classes(log_p[changes], TILTS[between])
+    return predicted

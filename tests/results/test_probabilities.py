@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from remix_study.results.aims import Aim
 from remix_study.results.probabilities import (
+    TILTS,
     scored_prior,
     tilt,
     to_prior,
@@ -123,6 +124,24 @@ def test_the_chosen_threshold_has_the_best_g_mean_of_all_thresholds():
     assert reached == pytest.approx(best, abs=0.005)
     # Symmetric Gaussians are cut best in the middle: dividing by the prior, a tilt of 1.
     assert best_tilt(y, p, np.array(NATURAL), G_MEAN) == pytest.approx(1.0, abs=0.25)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 7])
+def test_the_chosen_tilt_is_the_best_of_all_tilts(n_classes):
+    random = np.random.default_rng(n_classes)
+    prior = random.dirichlet(np.ones(n_classes))
+    # Votes of ten trees: many rows have two classes of equal probability.
+    p = random.multinomial(10, prior, 300) / 10
+    y = np.array([random.choice(n_classes, p=row) for row in p])
+
+    def g_mean(amount):
+        classes = (np.log(np.maximum(p, 1e-12)) - amount * np.log(prior)).argmax(axis=1)
+        recalls = [(classes[y == code] == code).mean() for code in np.unique(y)]
+        return np.prod(recalls) ** (1 / len(recalls))
+
+    values = np.array([g_mean(amount) for amount in TILTS])
+    best = TILTS[values >= values.max() - 1e-12]
+    assert best_tilt(y, p, prior, G_MEAN) == best[np.abs(best - 1).argmin()]
 
 
 def test_weights_of_rows_choose_as_repeated_rows_do():
