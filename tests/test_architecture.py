@@ -59,7 +59,7 @@ BUDGETS = {
 LARGER_TODAY = {
     "study": 9337,
     "results": 7500,
-    "report": 4318,
+    "report": 4322,
 }
 
 

@@ -28,7 +28,9 @@ from remix_study.metrics import (
 from remix_study.report import formatting
 from remix_study.report.page_model import Answer
 from remix_study.results.problem_names import class_name
+from remix_study.results.rare_rows import FURTHEST
 from remix_study.results.resampled_scores import DRAWS
+from remix_study.results.telling_apart import MOST_TIMES
 
 _FUNCTIONS: Mapping[str, Any] = {
     **{
@@ -83,6 +85,8 @@ class Sentences:
         self._environment.globals.update(
             _FUNCTIONS,
             DRAWS=DRAWS,
+            FURTHEST=FURTHEST,
+            MOST_TIMES=MOST_TIMES,
             PUBLISHED_ALPHA=PUBLISHED_ALPHA,
             PUBLISHED_METRICS=PUBLISHED_METRICS,
             NATURAL_METRICS=NATURAL_METRICS,

@@ -11,7 +11,7 @@ from gaussian_studies import gaussian_frames
 from remix_study.report.sentences import SENTENCES
 from remix_study.results.comparison import comparisons
 from remix_study.results.decision import decide
-from remix_study.results.rare_rows import FURTHEST, RareRows, Worth
+from remix_study.results.rare_rows import RareRows, Worth
 from remix_study.results.telling_apart import MoreRows
 
 RATIOS = (0.25, 0.5, 0.75, 1.0)
@@ -24,7 +24,7 @@ def curve_of(label: str, worth: Worth | None) -> SimpleNamespace:
 
 
 def sentences(*worths: Worth, **facts: object) -> str:
-    return SENTENCES.text("rare_rows.block", part_of(*worths, **facts), FURTHEST)
+    return SENTENCES.text("rare_rows.block", part_of(*worths, **facts))
 
 
 def part_of(*worths: Worth, more: tuple[MoreRows, ...] = (), chosen: str = "method 1") -> RareRows:

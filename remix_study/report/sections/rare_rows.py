@@ -15,7 +15,7 @@ from remix_study.report.formatting import digits, label_with_direction, number, 
 from remix_study.report.page_model import Block, Cell, Head, Section, fold, has_many_problems
 from remix_study.report.page_tables import Column, line_table, method_cell, text_column
 from remix_study.report.sentences import SENTENCES
-from remix_study.results.rare_rows import FURTHEST, RareCurve, RareRows
+from remix_study.results.rare_rows import RareCurve, RareRows
 from remix_study.results.rare_rows_files import table
 
 # Beside each other the points of several methods can be told apart.
@@ -60,15 +60,15 @@ def _block(place: int, part: RareRows) -> Block:
         Column(
             Head("worth", "times the rare rows"),
             lambda curve: Cell(
-                SENTENCES.phrase("rare_rows.worth", curve, FURTHEST),
-                SENTENCES.phrase("rare_rows.worth_ends", curve, FURTHEST),
+                SENTENCES.phrase("rare_rows.worth", curve),
+                SENTENCES.phrase("rare_rows.worth_ends", curve),
             ),
         ),
     )
     caption = "Mean test scores by share of the rare training rows, with 95 % intervals"
     return Block(
         title=part.comparison.full_title,
-        text=SENTENCES.paragraphs("rare_rows.block", part, FURTHEST),
+        text=SENTENCES.paragraphs("rare_rows.block", part),
         pictures=(_picture(place, part),),
         tables=(line_table(caption, curves, columns),),
         folded="The numbers behind these curves",
