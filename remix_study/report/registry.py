@@ -73,9 +73,7 @@ STANDARD_SECTIONS: Sections = {
     120: lambda page: [
         scores.section((*page.roles.main, *page.roles.curves), page.roles.beside_main)
     ],
-    130: lambda page: [
-        cost.section(page.comparisons, page.roles.main, page.roles.checks, page.frames.runs)
-    ],
+    130: lambda page: [cost.section(page.comparisons, page.roles.main, page.frames.runs)],
     140: lambda page: [overview.section(page.comparisons, page.roles.studies_aside)],
 }
 """The sections of every page; packages can add theirs between them."""

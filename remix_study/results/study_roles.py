@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,20 +27,8 @@ AUTHORS_CODE_STRATEGIES = frozenset(name for name in STRATEGIES if name.endswith
 """Strategies as the authors' public repository has them, where it differs from the paper."""
 
 _AUTHORS_CODE_METRIC = "brier_repo"
-# Sections of a definition that a check may change.
-_CHECKED_SECTIONS = ("model", "training", "augmentation")
-
-
-@dataclass(frozen=True)
-class Check:
-    """A main problem, and the same problem on the same folds, trained otherwise.
-
-    `changes` goes from a setting, as a study file names it, to (in the main study, in the check).
-    """
-
-    main: Comparison
-    varied: Comparison
-    changes: Mapping[str, tuple[Any, Any]]
+# What makes the folds of a problem, and what is done on them.
+_SPLIT, _TRAINED = ("seed", "cv", "problem"), ("model", "training", "augmentation")
 
 
 @dataclass(frozen=True)
@@ -55,7 +43,7 @@ class StudyRoles:
             is added later changes no verdict.
         curves: main problems again, with several alphas of a strategy.
         variants: problems with rows drawn or split otherwise.
-        checks: problems trained otherwise.
+        trained_otherwise: main problems again on the same folds, with another network or training.
         authors_code_aside: problems trained as the authors' public repository does it.
     """
 
@@ -63,13 +51,13 @@ class StudyRoles:
     headline: tuple[Comparison, ...]
     curves: tuple[Comparison, ...]
     variants: tuple[Comparison, ...]
-    checks: tuple[Check, ...]
+    trained_otherwise: tuple[Comparison, ...]
     authors_code_aside: tuple[Comparison, ...]
 
     @property
     def beside_main(self) -> tuple[Comparison, ...]:
         """Supplementary problems that have a section of their own, in its order."""
-        return (*self.variants, *(check.varied for check in self.checks), *self.authors_code_aside)
+        return (*self.variants, *self.trained_otherwise, *self.authors_code_aside)
 
     @property
     def authors_code(self) -> tuple[Comparison, ...]:
@@ -82,7 +70,7 @@ class StudyRoles:
         by_role = {
             "curves": self.curves,
             "variants": self.variants,
-            "checks": tuple(check.varied for check in self.checks),
+            "trained_otherwise": self.trained_otherwise,
             "authors_code": self.authors_code_aside,
         }
         return {
@@ -107,15 +95,14 @@ def study_roles(comparisons: Sequence[Comparison]) -> StudyRoles:
     main: list[Comparison] = []
     headline: list[Comparison] = []
     curves: list[Comparison] = []
-    checks: list[Check] = []
+    trained_otherwise: list[Comparison] = []
     for same_problem in grouped(plain, lambda c: (c.kind, c.problem)).values():
         by_recipe = grouped(same_problem, _recipe_key).values()
         first_main: Comparison | None = None
         for same_recipe in sorted(by_recipe, key=lambda g: -max(study_sizes[c.study] for c in g)):
             first, *others = sorted(same_recipe, key=_priority, reverse=True)
             joined = _join_methods(first, [c for c in others if not _has_alpha_curve(c)])
-            check = _check(first_main, joined) if first_main else None
-            if check is None:
+            if first_main is None or not _has_same_folds(first_main, joined):
                 main.append(joined)
                 methods = {(method.strategy, method.alpha) for method in first.methods}
                 # Every verdict compares ReMix with the baseline.
@@ -123,13 +110,13 @@ def study_roles(comparisons: Sequence[Comparison]) -> StudyRoles:
                 curves += [c for c in others if _has_alpha_curve(c)]
                 first_main = first_main or joined
             else:
-                checks.append(check)
+                trained_otherwise.append(joined)
     return StudyRoles(
         main=_with_short_names(_in_order(main, plain)),
         headline=_with_short_names(_in_order(headline, plain)),
         curves=_in_order(curves, plain),
         variants=tuple(c for c in rest if c not in plain),
-        checks=tuple(checks),
+        trained_otherwise=tuple(trained_otherwise),
         authors_code_aside=authors_code,
     )
 
@@ -151,7 +138,7 @@ def _recipe(comparison: Comparison) -> dict[str, Any] | None:
     definition = comparison.definition
     if definition is None or not comparison.is_grid or any(m.settings for m in comparison.methods):
         return None
-    recipe = {name: definition.get(name) for name in ("cv", "problem", *_CHECKED_SECTIONS)}
+    recipe = {name: definition.get(name) for name in ("cv", "problem", *_TRAINED)}
     # The number of networks in one program changes no more than last digits.
     training = (recipe["training"] or {}).items()
     recipe["training"] = {key: value for key, value in training if key != "stack"}
@@ -209,26 +196,12 @@ def _join_methods(first: Comparison, others: Sequence[Comparison]) -> Comparison
     )
 
 
-def _check(main: Comparison, varied: Comparison) -> Check | None:
-    """Make the second problem a check of the first; None where their folds are not the same."""
-    first, second = _recipe(main), _recipe(varied)
+def _has_same_folds(main: Comparison, other: Comparison) -> bool:
+    """Whether two problems have the same rows on the same folds, as far as that is known."""
+    first, second = _recipe(main), _recipe(other)
     if first is None or second is None:
-        return None
-    if any(first[name] != second[name] for name in ("seed", "cv", "problem")):
-        return None
-    before, after = _checked_settings(first), _checked_settings(second)
-    changes = {
-        name: (before.get(name), after.get(name))
-        for name in dict.fromkeys((*before, *after))
-        if before.get(name) != after.get(name)
-    }
-    return Check(main, varied, changes)
-
-
-def _checked_settings(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings that a check may change: "section.key" -> value."""
-    sections = {name: recipe[name] or {} for name in _CHECKED_SECTIONS}
-    return {f"{name}.{key}": v for name, section in sections.items() for key, v in section.items()}
+        return False
+    return all(first[name] == second[name] for name in _SPLIT)
 
 
 def _in_order(

@@ -40,7 +40,7 @@ def definition(study, problem, *, redraw=False, **training):
 
 @pytest.fixture(scope="module")
 def frames():
-    """Main studies of two problems, rivals, a curve, a check, a variant and the repository's."""
+    """Main studies of two problems, and beside them one of every other role."""
     segment = MadeUpProblem(
         problem=SEGMENT, dataset="segment", methods=FIVE, repeats=3, study="main"
     )
@@ -51,7 +51,7 @@ def frames():
         replace(segment, study="curve", methods=CURVE),
         replace(segment, study="rivals", methods=RIVALS),
         replace(ozone, study="rivals", methods=RIVALS),
-        replace(segment, study="check"),
+        replace(segment, study="longer"),
         replace(segment, study="redrawn"),
         replace(segment, study="paper-repo", methods=REPO),
     )
@@ -65,7 +65,7 @@ def frames():
                     study,
                     name,
                     redraw=study == "redrawn",
-                    **({"stop": "never"} if study == "check" else {}),
+                    **({"stop": "never"} if study == "longer" else {}),
                 )
                 for study, name in zip(problems["study"], problems["problem"], strict=True)
             ],
@@ -87,13 +87,10 @@ def test_each_problem_has_its_role(frames):
     assert named(roles.headline) == named(roles.main)
     assert named(roles.curves) == [("curve", SEGMENT)]
     assert named(roles.variants) == [("redrawn", SEGMENT)]
-    assert [named([c.main, c.varied]) for c in roles.checks] == [
-        [("main", SEGMENT), ("check", SEGMENT)]
-    ]
+    assert named(roles.trained_otherwise) == [("longer", SEGMENT)]
     assert (
         named(roles.authors_code_aside) == named(roles.authors_code) == [("paper-repo", SEGMENT)]
     )
-    assert roles.checks[0].changes == {"training.stop": ("lowest-rate", "never")}
 
 
 def test_rivals_join_the_main_methods_but_not_the_headline(frames):
@@ -125,7 +122,7 @@ def test_joined_scores_are_those_of_their_own_runs(frames):
     ("studies", "main"),
     [
         (("paper-repo",), "paper-repo"),
-        (("check",), "check"),
+        (("longer",), "longer"),
         (("redrawn",), "redrawn"),
         (("rivals",), "rivals"),
     ],
@@ -133,24 +130,22 @@ def test_joined_scores_are_those_of_their_own_runs(frames):
 def test_a_supplementary_study_alone_is_the_main_one(frames, studies, main):
     roles = study_roles(comparisons(only(frames, *studies)))
     assert {c.study for c in roles.main} == {main}
-    assert not roles.checks
     assert not roles.beside_main
     assert bool(roles.authors_code) == (main == "paper-repo")
 
 
-def test_other_splits_are_no_check(frames):
-    """Rows of other folds cannot be paired; such a study is a problem of its own."""
+def test_another_split_is_a_problem_of_its_own(frames):
     problems = frames.problems.copy()
-    is_check = problems["study"] == "check"
-    changed = definition("check", SEGMENT, stop="never")
+    is_longer = problems["study"] == "longer"
+    changed = definition("longer", SEGMENT, stop="never")
     changed["cv"]["repeats"] = 5
     problems["definition"] = [
         changed if is_changed else stored
-        for stored, is_changed in zip(problems["definition"], is_check, strict=True)
+        for stored, is_changed in zip(problems["definition"], is_longer, strict=True)
     ]
     roles = study_roles(comparisons(replace(frames, problems=problems)))
-    assert not roles.checks
-    assert ("check", SEGMENT) in named(roles.main)
+    assert not roles.trained_otherwise
+    assert ("longer", SEGMENT) in named(roles.main)
 
 
 @pytest.mark.usefixtures("unrendered_figures")
@@ -174,14 +169,13 @@ def test_supplementary_studies_change_no_headline_number(frames, tmp_path):
     assert set(results["study"]) == set(frames.problems["study"])
     assert not results.duplicated(["study", "problem", "row", "metric"]).any()
     text = page.read_text(encoding="utf-8")
-    for anchor in ("checks", "repository", "robustness"):
+    for anchor in ("repository", "robustness"):
         assert f'id="{anchor}">' in text
 
 
 @pytest.mark.usefixtures("unrendered_figures")
-@pytest.mark.parametrize("study", ["paper-repo", "check", "rivals"])
+@pytest.mark.parametrize("study", ["paper-repo", "longer", "rivals"])
 def test_a_report_of_one_supplementary_study(frames, tmp_path, study):
     page = write_report(only(frames, study), tmp_path / "r", command="here", makers=ALL_SECTIONS)
     text = page.read_text(encoding="utf-8")
     assert ('id="repository">' in text) == (study == "paper-repo")
-    assert 'id="checks">' not in text

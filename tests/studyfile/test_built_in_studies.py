@@ -48,7 +48,7 @@ class TestStudyFiles:
             "undersample", "smote-dataset", "focal", "class-balanced", "remix-chou (0.1)",
             "balanced-mixup (0.1)",
         ]  # fmt: skip
-        for name in ("robustness", "robustness-grouped", "check-width", "check-epochs"):
+        for name in ("robustness", "robustness-grouped"):
             assert self.methods(name) == PUBLISHED
 
     def test_differences(self):
@@ -56,11 +56,6 @@ class TestStudyFiles:
         assert [name for name in cv if cv[name].redraw] == ["robustness"]
         assert [name for name in cv if cv[name].grouped] == ["robustness-grouped", "text"]
         assert self.study("paper-repo").extra_metrics == ("brier_repo",)
-        width = int(2 * (64 + 10) / 0.75)
-        assert self.study("check-width").model.options == {"hidden": [width] * 3}
-        (spec,) = self.study("check-epochs").problems
-        assert (spec.training.stop, spec.training.epochs) == ("never", 500)
-        assert spec.training.schedule == "plateau"
 
     def test_specifications(self):
         """Width by alpha on the paper's problems; each further file has one other choice."""

@@ -8,7 +8,6 @@ of the section on ranks.
 from __future__ import annotations
 
 from remix_study.paper.sections import (
-    ablations,
     authors_code,
     claims,
     gains,
@@ -32,7 +31,6 @@ PAPER_SECTIONS: Sections = {
     20: lambda page: specifications.sections(page.specifications, page.roles.headline),
     60: lambda page: rank_sums.sections(page.roles.main, TABLE2),
     90: lambda page: robustness.sections((*page.roles.headline, *page.roles.variants)),
-    100: lambda page: ablations.sections(page.roles.checks),
     110: _authors_code,
     115: lambda page: gains.sections(page.roles.headline),
 }

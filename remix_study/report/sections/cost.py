@@ -25,23 +25,16 @@ from remix_study.report.sentences import SENTENCES
 from remix_study.results import cost
 from remix_study.results.comparison import Comparison
 from remix_study.results.cost import TrainingLength
-from remix_study.results.study_roles import Check
 
 TITLE = "Cost and epochs"
-# Changes of a check that train to another end.
-_END = {"training.stop", "training.epochs"}
 
 
 def section(
     compared: Sequence[Comparison],
     main: Sequence[Comparison],
-    checks: Sequence[Check],
     runs: pd.DataFrame,
 ) -> Section:
-    """The section of the page, on the costs of all studies and the lengths of the main problems.
-
-    The text refers to checks that train to another end.
-    """
+    """The section of the page: costs of all studies, lengths of the main problems."""
     lead = SENTENCES.text("cost.lead")
     costs = cost.study_costs(compared, runs)
     if costs.empty:
@@ -57,7 +50,6 @@ def section(
             lengths,
             next((length for length in lengths if length.method.strategy == "remix"), None),
             cost.NOTABLE_CORRELATION,
-            [c.varied.study for c in checks if _END & c.changes.keys()],
         )
         title = "Epochs at which networks ended"
         blocks.append(Block(title=title, text=text, tables=(_length_table(lengths),)))
