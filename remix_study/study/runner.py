@@ -162,9 +162,10 @@ def _load_networks(schedules: list[Schedule], reporter: Reporter, signals: Signa
         if retry_transient(schedule.n_complete, signals) < schedule.total
     ]
     signals.check()
-    if unfinished:
-        with reporter.loading():
-            in_background(load_networks, signals)
+    if not unfinished:
+        return
+    with reporter.loading():
+        in_background(load_networks, signals)
     for note in size_notes([schedule.trials.task for schedule in unfinished]):
         reporter.note(note)
 

@@ -34,7 +34,7 @@ def _database(here, _blank):
     shutil.copy(_blank, here / DATABASE)
 
 
-def test_a_run_runs_everything_and_the_next_one_nothing():
+def test_a_run_runs_everything_and_the_next_one_nothing(monkeypatch):
     reporter = RecordingReporter()
     first = run(reporter=reporter)
     assert (first.configurations, first.complete_before, first.completed, first.complete) == (
@@ -50,6 +50,9 @@ def test_a_run_runs_everything_and_the_next_one_nothing():
     assert sum(event[0] == "epoch" for event in reporter.events) == 3 * 4
     before = trials(DATABASE), manifests()
 
+    for name in ("load_networks", "size_notes"):
+        # Loading Keras takes seconds.
+        monkeypatch.setattr(runner, name, None)
     again = run()
     assert (again.configurations, again.complete_before, again.completed, again.complete) == (
         3,
