@@ -59,7 +59,7 @@ BUDGETS = {
 LARGER_TODAY = {
     "study": 9338,
     "results": 7473,
-    "report": 4312,
+    "report": 4330,
 }
 
 

@@ -78,6 +78,7 @@ class Picture:
         png: makes the figure as PNG.
         on_page: whether the page shows it; otherwise it is a file of the folder only.
         wide: whether it has the whole width of the page.
+        is_folded: whether the page shows it with the folded tables of its block.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Picture:
     caption: str = ""
     on_page: bool = True
     wide: bool = False
+    is_folded: bool = False
 
 
 def strategy_color(strategy: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -119,6 +119,11 @@ class Section:
         """Leave out empty tables."""
         files = {name: frame for name, frame in self.files.items() if len(frame)}
         object.__setattr__(self, "files", files)
+
+    def without_titles(self, titles: Collection[str]) -> Section:
+        """The section without these titles of blocks."""
+        blocks = (replace(b, title="") if b.title in titles else b for b in self.blocks)
+        return replace(self, blocks=tuple(blocks))
 
 
 MANY = 12  # With more problems than this, blocks of single problems are folded

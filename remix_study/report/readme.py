@@ -49,9 +49,14 @@ def readme(
 
 def _headlines(sections: Sequence[Section]) -> list[str]:
     """The answer a problem, or the first text of the page if there are many problems."""
-    blocks = [block for section in sections for block in section.blocks if block.headline]
+    blocks = [
+        (block.title or block.collapsed or section.title, block.headline)
+        for section in sections
+        for block in section.blocks
+        if block.headline
+    ]
     if 0 < len(blocks) <= MOST_HEADLINES:
-        return [f"**{escape(b.title or b.collapsed)}:** {escape(b.headline)}" for b in blocks]
+        return [f"**{escape(title)}:** {escape(headline)}" for title, headline in blocks]
     texts = (block.text for section in sections for block in section.blocks if block.text)
     return [f"- {escape(line)}" for line in next(texts, ())] if blocks else []
 

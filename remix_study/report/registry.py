@@ -80,8 +80,12 @@ STANDARD_SECTIONS: Sections = {
 
 
 def make_sections(makers: Sections, context: PageContext) -> list[Section]:
-    """Make every section of a page, in order."""
-    return [section for place in sorted(makers) for section in makers[place](context)]
+    """Make every section of a page, in order; the name of an only problem stands in the first."""
+    sections = [section for place in sorted(makers) for section in makers[place](context)]
+    titles = {comparison.full_title for comparison in context.comparisons}
+    if len(titles) > 1:
+        return sections
+    return [*sections[:1], *(section.without_titles(titles) for section in sections[1:])]
 
 
 def make_context(frames: StudyFrames, specifications: Collection[str] = ()) -> PageContext:

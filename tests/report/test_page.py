@@ -247,8 +247,8 @@ def test_a_report_replaces_itself_and_leaves_no_old_file(tmp_path, small):
     (output / ".hidden").write_text("kept")
     write_report(made_up_frames(MadeUpProblem(methods=small[:2])), output, command=COMMAND)
     after = {path.name for path in (output / "figures").glob("*")}
-    assert before == {"decision-1.png", "sensitivity-remix-1.png"}
-    assert after == {"decision-1.png"}
+    assert before == {"decision-1-g_mean.png", "sensitivity-remix-1.png"}
+    assert after == {"decision-1-g_mean.png"}
     assert (output / ".hidden").read_text() == "kept"
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
 
@@ -317,7 +317,7 @@ def test_the_page_alone_has_csv_tables_and_a_readme(tmp_path, small):
     assert {"index.html", "README.md", "manifest.json"} < files
     tables_and_figures = files - {"index.html", "README.md", "manifest.json", "decision.json"}
     figures = {name for name in tables_and_figures if name.startswith("figures/")}
-    assert figures == {"figures/decision-1.png", "figures/sensitivity-remix-1.png"}
+    assert figures == {"figures/decision-1-g_mean.png", "figures/sensitivity-remix-1.png"}
     assert all(name.endswith(".csv") for name in tables_and_figures - figures)
     text = (page.parent / "README.md").read_text(encoding="utf-8")
     assert "**digits, class 3 against the rest, rare 1:20:** Use remix (" in text
@@ -378,27 +378,29 @@ def test_nothing_complete_is_said():
     assert lines == ("No configuration is complete yet, so there are no results.",)
 
 
-class VisibleWords(HTMLParser):
-    """Counts the words of a page that no one has to unfold."""
+class OpenParts(HTMLParser):
+    """Counts the words and figures of a page that no one has to unfold."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.count, self._hidden = 0, 0
+        self.words, self.figures, self._hidden = 0, 0, 0
 
     def handle_starttag(self, tag, _attrs):
         self._hidden += tag in ("details", "style", "head")
+        self.figures += tag == "figure" and not self._hidden
 
     def handle_endtag(self, tag):
         self._hidden -= tag in ("details", "style", "head")
 
     def handle_data(self, data):
-        self.count += 0 if self._hidden else len(data.split())
+        self.words += 0 if self._hidden else len(data.split())
 
 
 @pytest.mark.usefixtures("unrendered_figures")
-@pytest.mark.parametrize(("n_problems", "most"), [(1, 900), (13, 3000)])
-def test_a_page_has_few_words_before_what_is_folded(tmp_path, many, n_problems, most):
+@pytest.mark.parametrize(("n_problems", "words", "figures"), [(1, 500, 2), (13, 700, 2)])
+def test_a_page_is_short_before_what_is_folded(tmp_path, many, n_problems, words, figures):
     page = write_report(made_up_frames(*many(n_problems)), tmp_path / "r", command="c")
-    words = VisibleWords()
-    words.feed(page.read_text(encoding="utf-8"))
-    assert 100 < words.count < most
+    parts = OpenParts()
+    parts.feed(page.read_text(encoding="utf-8"))
+    assert 100 < parts.words < words
+    assert 0 < parts.figures <= figures

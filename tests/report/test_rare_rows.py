@@ -99,5 +99,5 @@ def test_the_decision_says_what_more_rare_rows_would_bring():
     }
     (line,) = answers["Would more rare rows help?"]
     assert line.startswith(
-        "With 100 more, twice as many, the baseline’s g-mean would change by +0.020 (+0.010 to"
+        "With 100 more rare rows, twice as many, the baseline’s scores would change by +0.020 ("
     )

@@ -158,8 +158,9 @@ def test_a_cost_curve_has_the_expected_cost_at_the_costs_that_are_given(frames):
     assert curve.costs[middle] == pytest.approx(expected)
     assert {c.method.strategy for c in decision.cost_curves} >= {"baseline"}
     block = section([decision]).blocks[0]
-    assert [picture.name for picture in block.pictures] == ["decision-1", "cost-curve-1"]
-    assert len(section([decision_with(frames)]).blocks[0].pictures) == 1
+    assert [picture.name for picture in block.pictures] == ["decision-1-cost", "cost-curve-1"]
+    block = section([decision_with(frames)]).blocks[0]
+    assert not any("cost" in picture.name for picture in block.pictures)
 
 
 def test_a_method_that_is_not_better_than_a_constant_answer_is_said_to_be_so():

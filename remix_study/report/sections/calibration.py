@@ -58,7 +58,7 @@ def section(reliabilities: Reliabilities) -> Section:
             text=SENTENCES.paragraphs("calibration.problem", methods, _drawn(methods), pictures),
             pictures=pictures,
             tables=(_page_table(comparison, methods),),
-            folded="The numbers behind this diagram",
+            folded="Reliability diagram and its numbers",
         )
         blocks.append(fold(block) if many_problems or place >= SHOWN_OPEN else block)
     if many_problems:
@@ -72,9 +72,9 @@ def section(reliabilities: Reliabilities) -> Section:
         blocks = [*kind_blocks, Block(text=text), *blocks]
     blocks = blocks or [Block(text=SENTENCES.paragraphs("calibration.nothing"))]
     title = "Can the probabilities be trusted?"
-    lead = SENTENCES.text("calibration.lead", FEW_FORECASTS)
-    files = {"calibration": calibration.table(shown)}
-    return Section("calibration", title, lead, tuple(blocks), files)
+    return Section(
+        "calibration", title, "", tuple(blocks), {"calibration": calibration.table(shown)}
+    )
 
 
 def _kind_block(kind: str, reliabilities: Sequence[MethodReliability]) -> Block:
@@ -158,7 +158,9 @@ def _picture(
         fig.legend(handles, labels, loc="outside upper left", ncols=len(reliabilities))
     names = listing([r.method.label for r in reliabilities])
     alt = f"Reliability of the rare classes on {comparison.name}: {names}."
-    return picture_of(fig, f"calibration-{n_drawn + 1}", alt, on_page=n_drawn < ON_PAGE, wide=True)
+    caption = SENTENCES.text("calibration.caption", FEW_FORECASTS)
+    name, on_page = f"calibration-{n_drawn + 1}", n_drawn < ON_PAGE
+    return picture_of(fig, name, alt, caption=caption, on_page=on_page, wide=True, is_folded=True)
 
 
 def _draw(top: Axes, bottom: Axes, view: str, reliabilities: Sequence[MethodReliability]) -> None:

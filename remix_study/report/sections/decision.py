@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from remix_study.metrics import better_sign
+from remix_study.metrics import better_sign, short_name
 from remix_study.report import figures
 from remix_study.report.figures import Picture
 from remix_study.report.formatting import label_with_direction, number, short_label
@@ -27,7 +27,7 @@ from remix_study.results.rare_rows import RareRows
 from remix_study.results.remix_effect import remix_effects
 from remix_study.results.telling_apart import rows_to_tell_apart
 
-MOST_DRAWN = 12
+MOST_DRAWN = 8
 """Methods that a figure shows: the best by validation, and the chosen one."""
 
 SHOWN_OPEN = 2
@@ -83,7 +83,7 @@ def _blocks(
     place: int, decision: Decision, rare_rows: RareRows | None, command: str, *, is_folded: bool
 ) -> list[Block]:
     """The answer with its figure and table, and below them what else a reader would ask."""
-    pictures = _picture(place, decision), cost_curve.picture(place, decision)
+    cost_picture = cost_curve.picture(place, decision)
     comparison = decision.comparison
     questions = SENTENCES.answers(
         "decision.questions",
@@ -99,7 +99,7 @@ def _blocks(
         warnings=SENTENCES.paragraphs("decision.warnings", decision, FEW_FOLDS, FEW_ROWS),
         headline=headline(decision),
         answers=SENTENCES.answers("decision.answers", decision),
-        pictures=tuple(filter(None, pictures)),
+        pictures=(*_pictures(place, decision), *([cost_picture] if cost_picture else [])),
         tables=(_table(decision),),
     )
     if is_folded:
@@ -138,30 +138,29 @@ def _table(decision: Decision) -> Table:
     )
 
 
-def _picture(place: int, decision: Decision) -> Picture | None:
-    """Test scores of all methods in the study's objectives, the best by validation on top."""
+def _pictures(place: int, decision: Decision) -> Iterator[Picture]:
+    """Test scores of the best methods by validation, a figure an objective."""
     # The chosen method first; the baseline is there, whatever its place.
     always = [form for form in (decision.chosen, decision.baseline) if form]
     best = [form for form in decision.entries if form not in always]
     drawn = [decision.chosen, *best[: MOST_DRAWN - len(always)]]
     drawn += [form for form in always if form not in drawn]
-    metrics = decision.objectives
-    if len(drawn) < 2 or not metrics:
-        return None
+    if len(drawn) < 2:
+        return
     names = [short_label(form.label) for form in drawn]
-    # Room for the names, which are as wide as a panel where they are long.
-    width = 2.9 * len(metrics) + 0.075 * max(map(len, names))
-    with figures.figure(width, 0.8 + 0.22 * len(drawn)) as fig:
-        panels = fig.subplots(1, len(metrics), squeeze=False, sharey=True)[0]
-        for axes, metric in zip(panels, metrics, strict=True):
-            _draw(axes, decision, drawn, metric)
-        figures.name_lines(panels[0], names)
-        # A browser's letters may be wider than those that the layout was computed with.
-        fig.set_layout_engine("constrained", w_pad=0.12)
-    alt = f"Test scores of {len(drawn)} methods on {decision.comparison.name}."
     caption = SENTENCES.text("decision.picture_caption", len(drawn), len(decision.entries))
-    wide = len(metrics) > 1
-    return figures.picture_of(fig, f"decision-{place}", alt, caption=caption, wide=wide)
+    for metric in decision.objectives:
+        # Room for the names, which are as wide as a panel where they are long.
+        with figures.figure(2.5 + 0.075 * max(map(len, names)), 0.8 + 0.22 * len(drawn)) as fig:
+            axes = fig.subplots()
+            _draw(axes, decision, drawn, metric)
+            figures.name_lines(axes, names)
+            # A browser's letters may be wider than those that the layout was computed with.
+            fig.set_layout_engine("constrained", w_pad=0.12)
+        problem = decision.comparison.name
+        alt = f"{short_name(metric)} of {len(drawn)} methods on the test parts of {problem}."
+        yield figures.picture_of(fig, f"decision-{place}-{metric}", alt, caption=caption)
+        caption = ""
 
 
 def _draw(axes: Axes, decision: Decision, drawn: Sequence[Form], metric: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -69,7 +69,7 @@ def _block(place: int, part: RareRows) -> Block:
     return Block(
         title=part.comparison.full_title,
         text=SENTENCES.paragraphs("rare_rows.block", part),
-        pictures=(_picture(place, part),),
+        pictures=tuple(_pictures(place, part)),
         tables=(line_table(caption, curves, columns),),
         folded="The numbers behind these curves",
     )
@@ -79,17 +79,14 @@ def _form_name(curve: RareCurve) -> str:
     return curve.form.label.removeprefix(curve.form.method.label).strip(" +/")
 
 
-def _picture(place: int, part: RareRows) -> Picture:
-    """Scores over the number of rare rows, one panel an objective."""
-    width, height = figures.PANEL_SIZE
-    with figures.figure(width * len(part.curves), height + 0.4) as fig:
-        panels = fig.subplots(1, len(part.curves), squeeze=False)[0]
-        for axes, (metric, curves) in zip(panels, part.curves.items(), strict=True):
-            _draw(axes, part, metric, curves)
-        handles, labels = panels[0].get_legend_handles_labels()
-        fig.legend(handles, labels, loc="outside upper left", ncols=2, handlelength=1.2)
-    alt = f"Test scores over the number of rare rows on {part.comparison.name}."
-    return figures.picture_of(fig, f"rare-rows-{place}", alt, wide=len(part.curves) > 1)
+def _pictures(place: int, part: RareRows) -> Iterator[Picture]:
+    """Scores over the number of rare rows, one figure an objective."""
+    for metric, curves in part.curves.items():
+        with figures.figure(*figures.PANEL_SIZE) as fig:
+            _draw(fig.subplots(), part, metric, curves)
+            fig.legend(loc="outside upper left", ncols=2, handlelength=1.2, fontsize=8)
+        alt = f"Test {short_name(metric)} over the number of rare rows on {part.comparison.name}."
+        yield figures.picture_of(fig, f"rare-rows-{place}-{metric}", alt)
 
 
 def _draw(axes: Axes, part: RareRows, metric: str, curves: Sequence[RareCurve]) -> None:

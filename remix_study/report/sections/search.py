@@ -63,7 +63,10 @@ def sections(
         "search-outer": table_of_outer_scores(summaries),
         "search-importances": table([(s.comparison, s.importances) for s in summaries]),
     }
-    return [Section("search", "Search", SENTENCES.text("search.lead"), tuple(blocks), files)]
+    # After a grid the decision has its trials beside all others.
+    is_folded = all(summary.result.follows_grid for summary in summaries)
+    lead = SENTENCES.text("search.lead")
+    return [Section("search", "Search", lead, tuple(blocks), files, is_folded=is_folded)]
 
 
 def _blocks(name: str, summary: SearchSummary) -> list[Block]:

@@ -81,7 +81,7 @@ def section(comparisons: Sequence[Comparison]) -> Section:
     single_alphas = {
         family: sorted({alpha for curve in of_family for alpha in curve.alphas})
         for family, of_family in sorted(by_family.items())
-        if not any(curve.has_several_alphas for curve in of_family)
+        if not by_block
     }
     searched = [c.name for c in comparisons if not c.is_grid]
     remarks = (
@@ -132,7 +132,7 @@ def _curves_block(
         ),
         pictures=(*pictures, overview),
         tables=tuple(_curve_table(metric, group) for metric, group in by_metric.items()),
-        folded="The numbers behind these panels",
+        folded="Differences to alpha 0 and the numbers",
     )
 
 
@@ -217,7 +217,8 @@ def _panel_picture(
     with figures.figure(*figures.PANEL_SIZE) as fig:
         if not _draw(fig.add_subplot(), curves, panel, styles):
             return None
-    return figures.picture_of(fig, f"{name}-{metric}{panel.suffix}", f"{alt}, {title}.")
+    name += f"-{metric}{panel.suffix}"
+    return figures.picture_of(fig, name, f"{alt}, {title}.", is_folded=bool(panel.suffix))
 
 
 def _draw(axes: Axes, curves: Curves, panel: _Panel, styles: Mapping[str, LineStyle]) -> bool:
