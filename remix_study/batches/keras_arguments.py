@@ -40,7 +40,9 @@ def read_labels(y: ArrayLike, n_classes: int | None = None) -> Labels:
         raise UsageError(f"y must be one array of labels: {error}") from error
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
-    if labels.ndim not in (1, 2) or labels.size == 0:
+    if labels.size == 0:
+        raise UsageError("y has no rows")
+    if labels.ndim not in (1, 2):
         raise UsageError(f"y must be (n,) codes or (n, K) labels, got shape {labels.shape}")
     if labels.dtype.kind in "OSU" and labels.ndim == 1:
         return _read_names(labels, n_classes)

@@ -82,4 +82,6 @@ def _of_shape(X: NDArray[Any], shape: tuple[int, ...], where: str) -> NDArray[np
             f"{where}: an array {X.shape}, but the model takes images, uint8 (n, {size}); bring "
             "them to this size"
         )
+    if not len(X):
+        raise DataError(f"{where}: an array {X.shape} without images")
     return copy_images(X, where)

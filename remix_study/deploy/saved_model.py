@@ -140,6 +140,8 @@ class SavedModel:
                     f"columns ({join_names(columns, _NAMED)}); give a data frame or such an array"
                 )
             frame = frame_of_matrix(matrix, columns, "X")
+        if not len(frame):
+            raise DataError("X has no rows")
         yield RawTable('data set "X"', frame.reset_index(drop=True))
 
     def _check_columns(self, table: RawTable, note: Callable[[str], None]) -> None:

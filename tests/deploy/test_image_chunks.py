@@ -85,3 +85,8 @@ def test_what_is_no_such_image_is_refused_by_name(model, folder, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="empty: holds no PNG or JPEG file"):
         model.predict_proba(tmp_path / "empty")
+
+
+def test_an_array_without_images_is_refused(model):
+    with pytest.raises(DataError, match=r"^X: an array \(0, 6, 5, 3\) without images$"):
+        model.predict(IMAGES[:0])

@@ -49,3 +49,9 @@ def test_columns_that_may_be_shifted_are_refused(tmp_path):
         loaded.predict_proba(new)
     new.write_text("\n".join(",".join([*row.split(",")[:2], "", row[-1]]) for row in ROWS))
     assert loaded.predict_proba(new)[7, 1] == pytest.approx(0.14)
+
+
+@pytest.mark.parametrize("rows", [np.zeros((0, 3)), {f"column {n + 1}": [] for n in range(4)}])
+def test_a_table_without_rows_is_refused(tmp_path, rows):
+    with pytest.raises(DataError, match=r"^X has no rows$"):
+        model(tmp_path / "table.csv", 4).predict(rows)
