@@ -28,7 +28,7 @@ from remix_study.study.reporter import Reporter
 from remix_study.study.schedule import MAX_TRIES, Schedule, finished, with_failures
 from remix_study.study.scoring import MembersFailed
 from remix_study.study.signals import Signals
-from remix_study.study.trials import TakenOver
+from remix_study.study.trials import DIED, TakenOver, fail_trial
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -138,11 +138,16 @@ class ConfigurationQueue:
 
     def _acquire(self, key: str) -> bool:
         """Lease a configuration; False where another worker has it, or has just finished it."""
-        if not self.worker.acquire(self.schedule.trials.registered.uuid, key):
+        trials = self.schedule.trials
+        if not self.worker.acquire(trials.registered.uuid, key):
             return False
+        # Who began such a trial was silent for too long, and may be about to end it.
+        for running in trials.in_state("RUNNING"):
+            if self.schedule.key_of(running) == key:
+                fail_trial(trials.storage, running._trial_id, DIED)
         if key not in finished(self.schedule):
             return True
-        self.worker.release(self.schedule.trials.registered.uuid, key)
+        self.worker.release(trials.registered.uuid, key)
         return False
 
 

@@ -11,18 +11,16 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Connection, DateTime, bindparam, delete, insert, inspect, text
+from sqlalchemy import Connection, delete, insert, inspect
 
 from remix_study.study import optuna_tables, tables
 from remix_study.study.findings import Defect, Finding, counted, executing
 from remix_study.study.kept_probabilities import unpack_probabilities
 from remix_study.study.record import delete_runs
 from remix_study.study.stored_rows import StoredRow, array_of, read_rows
-from remix_study.study.times import utc_without_zone
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
@@ -200,11 +198,7 @@ def give_up(storage: RDBStorage, trial: Trial) -> None:
         for source in optuna_tables.OF_TRIALS:
             if source.name in table_names:
                 connection.execute(delete(source).where(source.c.trial_id == trial.trial_id))
-        change = "state = 'FAIL', datetime_start = :now, datetime_complete = :now"
-        query = text(f"UPDATE trials SET {change} WHERE trial_id = :trial_id")
-        # The server's own CURRENT_TIMESTAMP is of the zone that it is set to.
-        values = {"trial_id": trial.trial_id, "now": utc_without_zone(datetime.now(UTC))}
-        connection.execute(query.bindparams(bindparam("now", type_=DateTime)), values)
+        optuna_tables.set_failed(connection, trial.trial_id, "datetime_start", "datetime_complete")
         attribute = {"key": "failed", "value_json": json.dumps(_GIVEN_UP)}
         connection.execute(
             insert(optuna_tables.trial_attributes).values(trial_id=trial.trial_id, **attribute)

@@ -10,15 +10,29 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, TableClause, column, func, select, table
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Engine,
+    Select,
+    TableClause,
+    bindparam,
+    column,
+    func,
+    select,
+    table,
+    text,
+)
 
 from remix_study.errors import StorageError, UsageError, did_you_mean
 from remix_study.study import leases, tables
 from remix_study.study.database_errors import damaged_rows
 from remix_study.study.tables import configuration_key
+from remix_study.study.times import utc_without_zone
 
 
 def _table(name: str, *columns: str) -> TableClause:
@@ -61,6 +75,15 @@ def count_trials(engine: Engine, study_id: int) -> int:
     query = select(func.count()).select_from(trials).where(trials.c.study_id == study_id)
     with engine.connect() as connection:
         return int(connection.execute(query).scalar_one())
+
+
+def set_failed(connection: Connection, trial_id: int, *times: str) -> None:
+    """Set the state of a trial to FAIL, and some of its times, by column, to now."""
+    changes = ", ".join(["state = 'FAIL'", *(f"{column} = :now" for column in times)])
+    query = text(f"UPDATE trials SET {changes} WHERE trial_id = :trial_id")
+    # The server's own CURRENT_TIMESTAMP is of the zone that it is set to.
+    values = {"trial_id": trial_id, "now": utc_without_zone(datetime.now(UTC))}
+    connection.execute(query.bindparams(bindparam("now", type_=DateTime)), values)
 
 
 def trial_attributes_of(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from bisect import insort
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from remix_study.study import leases, optuna_tables, tables
 from remix_study.study.constraints import Constraint, Margin
 from remix_study.study.database_file import check_database_file
 from remix_study.study.evaluation import Evaluation
-from remix_study.study.record import delete_run, record_trial, trial_attributes
+from remix_study.study.record import delete_run, delete_runs, record_trial, trial_attributes
 from remix_study.study.registration import RegisteredStudy
 from remix_study.study.task import Task
 from remix_study.version import ENGINE_VERSION
@@ -197,7 +198,7 @@ def finish_trial(
             if bound.text not in stored:
                 trial.set_constraint(bound.text, margin.beyond)
         with storage.engine.begin() as connection:
-            _set_attributes(connection, trial, attributes)
+            _set_attributes(connection, trial._trial_id, attributes)
             record_trial(connection, trials.registered.uuid, trials.task, evaluation, facts)
         storage.set_trial_state_values(trial._trial_id, state, evaluation.values)
     except UpdateFinishedTrialError as error:
@@ -210,20 +211,25 @@ def finish_trial(
         raise TakenOver from error
 
 
-def _set_attributes(connection: Connection, trial: Trial, attributes: dict[str, Any]) -> None:
-    """Set user attributes of a running trial; Optuna takes a transaction for each.
+def _set_attributes(
+    connection: Connection,
+    trial_id: int,
+    attributes: dict[str, Any],
+    states: tuple[str, ...] = ("RUNNING",),
+) -> None:
+    """Set user attributes of an open trial; Optuna takes a transaction for each.
 
     Raises:
-        UpdateFinishedTrialError: The trial is not running any more.
+        UpdateFinishedTrialError: The trial is in none of the states any more.
     """
-    table, states = optuna_tables.trial_attributes.c, optuna_tables.trials.c
-    state = select(states.state).where(states.trial_id == trial._trial_id).with_for_update()
-    if connection.execute(state).scalar_one_or_none() != "RUNNING":
+    table, trial = optuna_tables.trial_attributes.c, optuna_tables.trials.c
+    state = select(trial.state).where(trial.trial_id == trial_id).with_for_update()
+    if connection.execute(state).scalar_one_or_none() not in states:
         raise UpdateFinishedTrialError
-    is_replaced = (table.trial_id == trial._trial_id) & table.key.in_(attributes)
+    is_replaced = (table.trial_id == trial_id) & table.key.in_(attributes)
     connection.execute(delete(optuna_tables.trial_attributes).where(is_replaced))
     rows = [
-        {"trial_id": trial._trial_id, "key": name, "value_json": json.dumps(value)}
+        {"trial_id": trial_id, "key": name, "value_json": json.dumps(value)}
         for name, value in attributes.items()
     ]
     connection.execute(insert(optuna_tables.trial_attributes), rows)
@@ -246,19 +252,18 @@ def fail_trial(
         slot: The slot that it used up; None if it is to be used again.
         final: Whether it would fail again if it were tried again.
     """
-    try:
-        storage.set_trial_user_attr(trial_id, FAILED, reason[: tables.MAX_ATTRIBUTE_LENGTH])
-        if slot is not None:
-            storage.set_trial_user_attr(trial_id, tables.SLOT_ATTRIBUTE, slot)
-        if final:
-            storage.set_trial_user_attr(trial_id, FINAL, True)
-        storage.set_trial_state_values(trial_id, TrialState.FAIL)
-    except UpdateFinishedTrialError:
-        return
-    run = storage.get_trial(trial_id).user_attrs.get(tables.RUN_ATTRIBUTE)
-    if run is not None:
-        # Only now, when nobody can complete the trial any more.
-        delete_run(storage.engine, run)
+    attributes: dict[str, Any] = {FAILED: reason[: tables.MAX_ATTRIBUTE_LENGTH]}
+    attributes |= {} if slot is None else {tables.SLOT_ATTRIBUTE: slot}
+    attributes |= {FINAL: True} if final else {}
+    # All in one transaction: who loses the answer to a part would leave rows behind.
+    with suppress(UpdateFinishedTrialError), storage.engine.begin() as connection:
+        _set_attributes(connection, trial_id, attributes, ("RUNNING", "WAITING"))
+        optuna_tables.set_failed(connection, trial_id, "datetime_complete")
+        table = optuna_tables.trial_attributes.c
+        is_run = (table.trial_id == trial_id) & (table.key == tables.RUN_ATTRIBUTE)
+        run = connection.execute(select(table.value_json).where(is_run)).scalar_one_or_none()
+        if run is not None:
+            delete_runs(connection, tables.runs.c.uuid == json.loads(run))
 
 
 def close_dead_trials(trials: Trials) -> None:
