@@ -22,9 +22,23 @@ from remix_study.study.storage import open_storage
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
+# Files in this folder lie in memory.
+_MEMORY = Path("/dev/shm")
 
 # Folders whose files take longest: their files come first, so that the processes end together.
 _LONGEST = ("training", "faults", "study", "golden", "paper", "report", "results")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Wait neither for the disk nor for LLVM, also in the processes that tests start.
+
+    Most networks run for less time than LLVM optimises them; the slow tests train as users do.
+    Most databases are written for less time than a disk takes to say that it has them.
+    """
+    if config.option.markexpr == "not slow":
+        os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+    if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 2**30:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
