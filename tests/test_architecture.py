@@ -59,7 +59,7 @@ BUDGETS = {
 LARGER_TODAY = {
     "study": 9365,
     "results": 7473,
-    "report": 4330,
+    "report": 4334,
 }
 
 

@@ -23,7 +23,7 @@ from remix_study.report.formatting import (
     signed,
     strategy_name,
 )
-from remix_study.report.page_model import Block, Cell, Section, Table
+from remix_study.report.page_model import Block, Cell, Section, Table, fold
 from remix_study.report.page_tables import Column, ends_text, line_table
 from remix_study.report.sections.alpha_trends import trends_block
 from remix_study.report.sentences import SENTENCES
@@ -35,7 +35,10 @@ from remix_study.results.intervals import Interval
 from remix_study.results.sensitivity import CurvePoint, SensitivityCurve, sensitivity_curves, table
 
 MOST_WITH_DIFFERENCES = 1
-"""With more blocks than this a page has no panels of differences; their tables are folded."""
+"""With more blocks than this a page has no panels of differences."""
+
+SHOWN_OPEN = 2
+"""Blocks that are open; further ones are folded."""
 
 Curves = Sequence[SensitivityCurve]
 _LINES = ("-", (0, (5, 1.8)), (0, (1.2, 1.4)), (0, (6, 1.6, 1.2, 1.6)), (0, (3, 1, 1, 1, 1, 1)))
@@ -71,10 +74,11 @@ def section(comparisons: Sequence[Comparison]) -> Section:
         for place, base_curves in enumerate(by_base.values(), start=1):
             by_block[family, place] = base_curves
     panels = _PANELS if len(by_block) <= MOST_WITH_DIFFERENCES else _PANELS[:1]
-    blocks = []
+    blocks: list[Block] = []
     for (family, place), of_block in by_block.items():
         name = f"sensitivity-{re.sub('[^a-z]', '-', family)}-{place}"
-        blocks.append(_curves_block(name, of_block, styles, panels))
+        block = _curves_block(name, of_block, styles, panels)
+        blocks.append(block if len(blocks) < SHOWN_OPEN else fold(block))
     trends = alpha_grids.alpha_trends(alpha_grids.alpha_grids(comparisons), PUBLISHED_METRICS)
     if trends:
         blocks.append(trends_block(trends))
