@@ -17,6 +17,7 @@ from typing import Literal
 import pandas as pd
 
 from remix_study.batches.strategies import PUBLISHED_ALPHA
+from remix_study.metrics import METRICS
 from remix_study.paper.claims import CLAIMS
 from remix_study.paper.claims.evidence import evidence_of
 from remix_study.paper.claims.verdicts import Claim, Part
@@ -173,24 +174,22 @@ def specifications(
         for choice, items in grouped(of_kind, lambda entry: entry[0]).items():
             problems = (_completed(_placed(c, methods), reference) for _, c, methods in items)
             specifications.append(Specification(choice, kind, tuple(problems)))
-    complete = (s for s in specifications if s.rankings)
-    return tuple(sorted(complete, key=_order))
+    return tuple(sorted((s for s in specifications if s.rankings), key=_order))
 
 
 def curves(specs: Sequence[Specification]) -> tuple[Curve, ...]:
     """Check every part of the plan's claims at every specification of its kind."""
     claims = [claim for claim in CLAIMS if claim.id in CURVE_CLAIMS and claim.check]
-    parts: dict[tuple[str, str], dict[str, Part]] = {}
+    parts: dict[tuple[Claim, str], dict[str, Part]] = {}
     for spec in specs:
         evidence = evidence_of(spec.problems)
         for claim in claims:
             for part in claim.check(evidence) if claim.check else ():
                 # Ratios have too few problems of most specifications.
                 if not part.missing and f", {RATIO_WORDS}" not in part.name:
-                    parts.setdefault((claim.id, part.name), {})[spec.choice.name] = part
-    by_id = {claim.id: claim for claim in claims}
-    ordered = sorted(parts.items(), key=lambda item: CURVE_CLAIMS.index(item[0][0]))
-    return tuple(Curve(by_id[claim], name, values) for (claim, name), values in ordered)
+                    parts.setdefault((claim, part.name), {})[spec.choice.name] = part
+    ordered = sorted(parts.items(), key=lambda item: CURVE_CLAIMS.index(item[0][0].id))
+    return tuple(Curve(claim, name, values) for (claim, name), values in ordered)
 
 
 def claim_verdict(of_claim: Sequence[Curve]) -> CurveVerdict:
@@ -255,6 +254,7 @@ def _placed(comparison: Comparison, methods: Mapping[str, Method]) -> Comparison
         scores={
             key: frame.filter(list(labels)).rename(columns=labels)
             for key, frame in comparison.scores.items()
+            if key[1] in METRICS  # Those of single classes, which no claim is about, are many.
         },
     )
 
