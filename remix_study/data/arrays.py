@@ -75,12 +75,15 @@ def from_arrays(
     where = f'data set "{name}"'
     labels = _one_dimensional(y, "y", where)
     weights = array_weights(sample_weight, len(labels), "sample_weight", where)
-    X, n_test = frame_or_array(X, where), 0
+    X, n_test = _table_or_matrix(X, "X", where), 0
     if X_test is not None and y_test is not None:
         if groups is not None:
             raise DataError(f"{where}: groups have no part in a test of its own; leave them out")
         test_labels = _one_dimensional(y_test, "y_test", where)
-        X = _with_test_rows(X, frame_or_array(X_test, where), where)
+        X_test = _table_or_matrix(X_test, "X_test", where)
+        _check_length(X, "X", labels, "y", where)
+        _check_length(X_test, "X_test", test_labels, "y_test", where)
+        X = _with_test_rows(X, X_test, where)
         _refuse_new_classes(labels, test_labels, where)
         # As objects, since numbers and texts are made one type of text otherwise.
         labels = np.concatenate([labels.astype(object), test_labels.astype(object)])
@@ -89,21 +92,15 @@ def from_arrays(
         if (weights is None) != (of_test is None):
             raise DataError(f"{where}: give both sample_weight and sample_weight_test, or neither")
         weights = weights if of_test is None else np.concatenate([weights, of_test])
+    elif sample_weight_test is not None:
+        raise DataError(f"{where}: sample_weight_test goes with X_test and y_test; leave it out")
     split = split_off_test(len(labels), n_test) if n_test else None
     if not isinstance(X, pd.DataFrame):
-        try:
-            matrix = np.asarray(X)
-        except ValueError as error:
-            raise DataError(f"{where}: the rows of X differ in length ({error})") from None
+        matrix = X
         if matrix.ndim == 4 and features is None:
             image_groups = None if groups is None else _one_dimensional(groups, "groups", where)
             images = image_dataset(matrix, labels, image_groups, name, where)
             return _with_weights(replace(images, split=split), weights, where)
-        if matrix.ndim == 0:
-            raise DataError(
-                f"{where}: X is a {type(X).__name__}; give an array, a data frame or a dictionary "
-                "of columns"
-            )
         if matrix.ndim != 2:
             raise DataError(f"{where}: X has shape {matrix.shape}; it must be (rows, features)")
         names = [f"x{i}" for i in range(matrix.shape[1])] if features is None else features
@@ -121,9 +118,8 @@ def from_arrays(
             f"{where}: X has {n_rows} rows and {len(names)} columns; it needs one of each at least"
         )
     row_groups = None if groups is None else _one_dimensional(groups, "groups", where)
-    for argument, values in (("y", labels), ("groups", row_groups)):
-        if values is not None and len(values) != n_rows:
-            raise DataError(f"{where}: X has {n_rows} rows and {argument} has {len(values)}")
+    _check_length(X, "X", labels, "y", where)
+    _check_length(X, "X", row_groups, "groups", where)
 
     notes: tuple[str, ...] = ()
     nominal: tuple[tuple[int, ...], ...] = ()
@@ -181,6 +177,33 @@ def _with_weights(dataset: Dataset, weights: NDArray[np.float64] | None, where: 
     )
 
 
+def _table_or_matrix(X: Any, argument: str, where: str) -> Any:
+    """A data frame of pandas, or an array of what is none."""
+    import pandas as pd
+
+    table = frame_or_array(X, where)
+    if isinstance(table, pd.DataFrame):
+        return table
+    try:
+        matrix = np.asarray(table)
+    except ValueError as error:
+        raise DataError(f"{where}: the rows of {argument} differ in length ({error})") from None
+    if matrix.ndim == 0:
+        raise DataError(
+            f"{where}: {argument} is a {type(X).__name__}; give an array, a data frame or a "
+            "dictionary of columns"
+        )
+    return matrix
+
+
+def _check_length(
+    X: Any, argument: str, values: NDArray[Any] | None, other: str, where: str
+) -> None:
+    """Refuse rows and values of rows of different numbers."""
+    if values is not None and len(values) != len(X):
+        raise DataError(f"{where}: {argument} has {len(X)} rows and {other} has {len(values)}")
+
+
 def _with_test_rows(X: Any, X_test: Any, where: str) -> Any:
     """Test rows below the others.
 
@@ -192,15 +215,12 @@ def _with_test_rows(X: Any, X_test: Any, where: str) -> Any:
     if isinstance(X, pd.DataFrame) and isinstance(X_test, pd.DataFrame):
         tables = [RawTable(f"{where}: X", X), RawTable(f"{where}: X_test", X_test)]
         return join_tables(tables, "").frame
-    rows, test_rows = np.asarray(X), np.asarray(X_test)
-    if isinstance(X, pd.DataFrame) != isinstance(X_test, pd.DataFrame) or (
-        rows.shape[1:] != test_rows.shape[1:]
-    ):
+    if type(X) is not type(X_test) or X.shape[1:] != X_test.shape[1:]:
         raise DataError(
-            f"{where}: X_test is {type(X_test).__name__} {test_rows.shape} and X is "
-            f"{type(X).__name__} {rows.shape}; give both alike, with the same columns"
+            f"{where}: X_test is {type(X_test).__name__} {X_test.shape} and X is "
+            f"{type(X).__name__} {X.shape}; give both alike, with the same columns"
         )
-    return np.concatenate([rows, test_rows])
+    return np.concatenate([X, X_test])
 
 
 def _refuse_new_classes(labels: NDArray[Any], test_labels: NDArray[Any], where: str) -> None:

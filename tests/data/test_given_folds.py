@@ -321,3 +321,13 @@ def test_test_rows_from_python_are_those_of_a_file() -> None:
         from_arrays(np.ones((N, 1)), Y, X_test=np.ones((2, 3)), y_test=Y[:2])
     with pytest.raises(DataError, match=r"X_test: its columns differ .* lacks colour"):
         from_arrays(frame, Y, X_test=test[["size"]], y_test=Y[:30])
+    # Seven rows and seven labels, but a label of the test rows would be that of the last row.
+    four, three = np.ones((4, 1)), np.ones((3, 1))
+    with pytest.raises(DataError, match=r"X has 4 rows and y has 3"):
+        from_arrays(four, Y[:3], X_test=three, y_test=Y[:4])
+    with pytest.raises(DataError, match=r"X_test has 2 rows and y_test has 3"):
+        from_arrays(four, Y[:4], X_test=three[:2], y_test=Y[:3])
+    with pytest.raises(DataError, match=r"rows of X_test differ in length"):
+        from_arrays(four, Y[:4], X_test=[[1], [2, 3]], y_test=Y[:2])
+    with pytest.raises(DataError, match=r"sample_weight_test goes with X_test"):
+        from_arrays(four, Y[:4], sample_weight=[1] * 4, sample_weight_test=[1])
