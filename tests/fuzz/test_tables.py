@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from fuzz.draws import both_lengths, draws
 from fuzz.random_tables import Cells, damaged, random_frame, random_table, written
 from people_table import FILES, buffer_of, write
 
+from remix_study.data.arrays import from_arrays
 from remix_study.data.dataset import Dataset
 from remix_study.data.table_file import load_file
 from remix_study.errors import DataError
@@ -176,9 +178,37 @@ def assert_is_the_frame(dataset: Dataset, frame: pd.DataFrame) -> None:
             assert any(f'"{name}"' in note for note in dataset.notes)
 
 
+def outcome(X: Any, y: Sequence[str]) -> tuple[Any, ...]:
+    """What becomes of data from Python: the features or the message."""
+    try:
+        dataset = from_arrays(X, y)
+    except DataError as error:
+        return (str(error),)
+    return dataset.features, dataset.X.tobytes(), dataset.classes, dataset.notes
+
+
+def check_python(draw: random.Random, _folder: Path) -> None:
+    """Texts, their bytes, lists of them and an array of them become the same."""
+    names, rows = random_table(draw)
+    if draw.random() < 0.2:
+        draw.choice(rows)[0] = "\ud800"
+    *columns, y = map(list, zip(*rows, strict=True))
+    texts = pd.DataFrame(dict(zip(names, columns, strict=False)), dtype=object)
+    forms = (
+        texts.map(lambda cell: cell.encode(errors="surrogatepass") if cell.isascii() else cell),
+        dict(zip(names, columns, strict=False)),
+        texts.to_numpy(),
+        texts.to_numpy().astype(str),
+    )
+    form = draw.choice(forms)
+    is_array = isinstance(form, np.ndarray)
+    expected = outcome(texts.set_axis([f"x{i}" for i in range(texts.shape[1])], axis=1), y)
+    assert outcome(form, y) == (expected if is_array else outcome(texts, y))
+
+
 @both_lengths
 @pytest.mark.parametrize(
-    ("check", "few"), [(check_text, 40), (check_damage, 40), (check_types, 25)]
+    ("check", "few"), [(check_text, 40), (check_damage, 40), (check_types, 25), (check_python, 12)]
 )
 def test_tables_are_read_as_they_are_or_refused_in_one_line(
     tmp_path: Path, check: Callable[[random.Random, Path], None], few: int, seconds: float
