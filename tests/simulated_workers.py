@@ -11,6 +11,7 @@ import random
 import sqlite3
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from optuna.storages import RDBStorage
 from sqlalchemy import event
 
 from remix_study.study import active_trials, database_errors, leases, runner, tables
+from remix_study.study.evaluation import Evaluation, evaluate
 from remix_study.study.leases import Worker
 from remix_study.study.reporter import Reporter, Summary
 from remix_study.study.schedules import make_schedules
@@ -180,12 +182,12 @@ class Simulation:
     Attributes:
         task: Its task.
         empty: The bytes of a database in which it has begun.
-        evaluations: What each configuration's training gives, by key.
+        total: How many trials complete it.
     """
 
-    def __init__(self, task, registered, empty: bytes, evaluations, setattr) -> None:
-        self.task, self.registered, self.empty = task, registered, empty
-        self.evaluations = evaluations
+    def __init__(self, task, registered, empty: bytes, total: int, setattr) -> None:
+        self.task, self.registered, self.empty, self.total = task, registered, empty, total
+        self._evaluations: dict[str, Evaluation] = {}
         self.world = World(0)
         simulation = self
 
@@ -209,7 +211,12 @@ class Simulation:
         for _ in range(3):
             self.world.take_turn()
             self.world.beat()
-        return replace(self.evaluations[tables.configuration_key(parameters)], uuid=str(uuid4()))
+        key = tables.configuration_key(parameters)
+        if key not in self._evaluations:
+            # In a thread that is no worker, in which nothing takes turns.
+            with ThreadPoolExecutor(1) as pool:
+                self._evaluations[key] = pool.submit(evaluate, self.task, parameters).result()
+        return replace(self._evaluations[key], uuid=str(uuid4()))
 
     @contextmanager
     def _database(self) -> Iterator[RDBStorage]:
@@ -270,19 +277,18 @@ class Simulation:
                 return [tuple(row) for row in connection.exec_driver_sql(sql)]
 
             states = read(
-                "SELECT state, p.param_value, q.param_value, a.value_json FROM trials t "
-                "LEFT JOIN trial_params p ON p.trial_id = t.trial_id AND p.param_name = 'strategy'"
-                "LEFT JOIN trial_params q ON q.trial_id = t.trial_id AND q.param_name = 'alpha' "
-                "LEFT JOIN trial_user_attributes a ON a.trial_id = t.trial_id "
-                "AND a.key = 'remix_run' ORDER BY t.trial_id"
+                "SELECT state, (SELECT json_group_object(param_name, param_value) FROM "
+                "(SELECT * FROM trial_params p WHERE p.trial_id = t.trial_id ORDER BY param_name))"
+                ", a.value_json FROM trials t LEFT JOIN trial_user_attributes a "
+                "ON a.trial_id = t.trial_id AND a.key = 'remix_run' ORDER BY t.trial_id"
             )
-            complete = [row[1:3] for row in states if row[0] == "COMPLETE"]
-            assert len(complete) == len(set(complete)) == len(self.evaluations), states
+            complete = [row[1] for row in states if row[0] == "COMPLETE"]
+            assert len(complete) == len(set(complete)) == self.total, states
             assert {row[0] for row in states} <= {"COMPLETE", "FAIL"}, states
             assert read("SELECT * FROM remix_claims") == []
-            trained_runs = sorted(row[3].strip('"') for row in states if row[0] == "COMPLETE")
+            trained_runs = sorted(row[2].strip('"') for row in states if row[0] == "COMPLETE")
             assert sorted(uuid for (uuid,) in read("SELECT uuid FROM remix_runs")) == trained_runs
             for name in ("folds", "scores", "probabilities"):
                 orphans = f"SELECT count(*) FROM remix_{name} WHERE run_id NOT IN"
                 assert read(f"{orphans} (SELECT id FROM remix_runs)") == [(0,)]
-            return [row[:3] for row in states]
+            return [row[:2] for row in states]

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from optuna.exceptions import UpdateFinishedTrialError
+
 from remix_study.study.active_trials import (
     ActiveTrial,
     ConfigurationQueue,
@@ -215,7 +217,8 @@ class TrialLoop:
         """Whether a trial goes on after an action; what ends this trial ends no other."""
         try:
             action(trial)
-        except TakenOver:
+        except (TakenOver, UpdateFinishedTrialError):
+            # The second is Optuna's, where the trial was closed while a parameter was chosen.
             self._queue.times_lost[trial.key] += 1
             self._fail(trial, TAKEN_OVER)
             self.reporter.failed(trial.label, TAKEN_OVER)
