@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from remix_study.study.default_study import is_table, plan_data, plan_file
 from remix_study.study.reporter import Reporter
 from remix_study.study.runner import run as run_study
 from remix_study.study.signals import Signals
+from remix_study.study.task_preparation import refuse_unused_data
 from remix_study.studyfile.parsing import find_study, load_study
 from remix_study.studyfile.schema import DEFAULT_STORAGE, Study
 
@@ -91,21 +93,14 @@ def run(
         X = y = groups = None
     else:
         parsed = _load_study(study)
+    if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
+        raise UsageError(f"timeout: give seconds, a number above 0 (found {timeout!r})")
     parsed = parsed.with_timeout(timeout)
-    if (X is None) != (y is None):
-        raise UsageError("give X and y together, or neither")
-    if (X_test is None) != (y_test is None):
-        raise UsageError("give X_test and y_test together, or neither")
     with_X = {"groups": groups, "sample_weight": sample_weight, "X_test and y_test": X_test}
-    for what, values in with_X.items():
-        if X is None and values is not None:
-            raise UsageError(f"{what}: given without X and y; give those too, or leave {what} out")
+    _check_pair("X", X, "y", y, with_X)
+    _check_pair("X_test", X_test, "y_test", y_test, {"sample_weight_test": sample_weight_test})
     if X is not None and y is not None:
-        if all(spec.has_data for spec in parsed.problems):
-            raise UsageError(
-                f"{parsed.source}: every problem names its own data; leave X and y out, or take "
-                "dataset and file out of a problem"
-            )
+        refuse_unused_data(parsed)
         row_groups: Any = groups
         data = from_arrays(
             X,
@@ -179,14 +174,30 @@ def fit(
     """
     data = None
     if label is not None:
+        for what, values in (("y", y), ("sample_weight", sample_weight)):
+            if values is not None:
+                raise UsageError(f"{what}: not beside label; leave it out, or give X and y")
         _, data = plan_data(X, label, groups, name=name)
-    elif X is not None and y is not None:
+    else:
+        _check_pair("X", X, "y", y, {"groups": groups, "sample_weight": sample_weight})
+    if label is None and X is not None and y is not None:
         row_groups: Any = groups
         data = from_arrays(X, y, groups=row_groups, sample_weight=sample_weight, name=name)
     call = "remix_study.fit(...)"
     request = Request(problem, method, trial, stop, Path(output), storage, export, command=call)
     fit_study(study, request, data)
     return load(output)
+
+
+def _check_pair(x: str, X: Any, y: str, classes: Any, beside: Mapping[str, Any]) -> None:
+    """Refuse rows without their classes, or the reverse, and what belongs to them without them."""
+    if (X is None) != (classes is None):
+        raise UsageError(f"give {x} and {y} together, or neither")
+    for what, values in beside.items():
+        if X is None and values is not None:
+            raise UsageError(
+                f"{what}: given without {x} and {y}; give those too, or leave {what} out"
+            )
 
 
 def _is_table(study: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -128,6 +129,16 @@ def test_wrong_arguments_are_named(folder, data):
         ((study,), {"groups": groups}, UsageError, "groups: given without X and y"),
         ((study,), {"sample_weight": y}, UsageError, "sample_weight: given without X and y"),
         (
+            (study, X, y),
+            {"sample_weight_test": y},
+            UsageError,
+            "sample_weight_test: given without X_test and y_test",
+        ),
+        ((study, X, y), {"timeout": math.nan}, UsageError, r"a number above 0 \(found nan\)"),
+        ((study, X, y), {"timeout": "10m"}, UsageError, r"a number above 0 \(found '10m'\)"),
+        ((study, X[:0], y[:0].astype(str)), {}, DataError, "X has 0 rows"),
+        ((pd.DataFrame({"a": [], "b": []}),), {"label": "b"}, DataError, "X has 0 rows"),
+        (
             (study,),
             {},
             StudyFileError,
@@ -142,6 +153,14 @@ def test_wrong_arguments_are_named(folder, data):
     ):
         with pytest.raises(error, match=expected):
             remix_study.run(*arguments, storage=URL, **keywords)
+    for arguments, keywords, expected in (
+        ((study, X), {}, "give X and y together, or neither"),
+        ((study,), {"groups": groups}, "groups: given without X and y"),
+        ((study, X, y), {"label": "y"}, "y: not beside label"),
+        ((study, X), {"label": "y", "sample_weight": y}, "sample_weight: not beside label"),
+    ):
+        with pytest.raises(UsageError, match=expected):
+            remix_study.fit(*arguments, storage=URL, **keywords)
     assert not (folder / "x.db").exists()
 
 

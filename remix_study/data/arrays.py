@@ -257,7 +257,8 @@ def _one_dimensional(values: ArrayLike, argument: str, where: str) -> NDArray[An
     if isinstance(values, np.ma.MaskedArray):
         missing = missing | np.ma.getmaskarray(values).reshape(array.shape)
     if array.dtype.kind in "OU":
-        missing |= [isinstance(value, str) and not value.strip() for value in array]
+        blanks = (isinstance(value, str) and not value.strip() for value in array)
+        missing |= np.fromiter(blanks, bool, len(array))
     if missing.any():
         raise DataError(
             f"{where}: {argument} is missing in {missing.sum()} of {len(array)} rows, "

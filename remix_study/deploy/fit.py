@@ -16,6 +16,7 @@ from remix_study.results.frames import load_frames
 from remix_study.study.database_errors import database_errors
 from remix_study.study.default_study import is_table
 from remix_study.study.storage import open_reader
+from remix_study.study.task_preparation import refuse_unused_data
 from remix_study.studyfile.parsing import named_study, parse_study
 from remix_study.studyfile.schema import DEFAULT_STORAGE, Study
 from remix_study.training.backend import hidden_stderr, load_networks
@@ -83,6 +84,8 @@ def fit_study(
         add_plugin_folder(parsed)
     else:
         parsed = parsed.without_plugins()
+    if data is not None:
+        refuse_unused_data(parsed)
     with hidden_stderr():
         load_networks()
     if request.export:

@@ -142,6 +142,10 @@ def plan_data(
         if column not in frame:
             hint = did_you_mean(column, frame.columns)
             raise UsageError(f'{where}: {key} column "{column}" is not there{hint}')
+    if columns["label"] == columns.get("groups"):
+        raise UsageError(
+            f'{where}: column "{columns["label"]}" is the label; name another as groups'
+        )
     dataset = from_arrays(
         frame.drop(columns=list(columns.values())),
         frame[columns["label"]],

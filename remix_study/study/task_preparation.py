@@ -23,7 +23,7 @@ from remix_study.data.problem_data import load_problem_data, make_study_problem
 from remix_study.data.problems import Problem
 from remix_study.data.rare_rows import SHARES, with_fewer_rare_rows
 from remix_study.data.row_weights import check_weighted_parts
-from remix_study.errors import DataError, StudyFileError, join_names
+from remix_study.errors import DataError, StudyFileError, UsageError, join_names
 from remix_study.models.custom import with_hyperparameters
 from remix_study.study.balance_checks import check_rare_classes
 from remix_study.study.checks import check_batch_size, check_kind, check_study
@@ -83,6 +83,19 @@ def prepare_tasks(study: Study, data: Dataset | None = None, *, cores: int = 0) 
                 raise StudyFileError(f"{where}: {task.problem.name} is there twice; leave one out")
             all_tasks.append(task)
     return all_tasks
+
+
+def refuse_unused_data(study: Study) -> None:
+    """Refuse data from Python for a study that has no use for them.
+
+    Raises:
+        UsageError: Every problem names its own data.
+    """
+    if all(spec.has_data for spec in study.problems):
+        raise UsageError(
+            f"{study.source}: every problem names its own data; leave X and y out, or take "
+            "dataset and file out of a problem"
+        )
 
 
 def search_tasks(task: Task) -> list[Task]:

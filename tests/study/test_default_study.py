@@ -147,6 +147,8 @@ def test_nothing_is_guessed_without_a_label(here):
         UsageError, match='label column "chrun" is not there; did you mean "churn"'
     ):
         plan_data(frame, "chrun")
+    with pytest.raises(UsageError, match='column "b" is the label; name another as groups'):
+        plan_data({"a": [1, 2], "b": ["x", "y"]}, "b", "b")
     with pytest.raises(UsageError, match="a ndarray has no named columns"):
         plan_data(frame.to_numpy(), "churn")
 
