@@ -33,6 +33,10 @@ _SIZES: tuple[tuple[float, int, int, int], ...] = (
     (100_000, 3, 100, 256),
     (float("inf"), 2, 50, 512),
 )
+# Up to so many rows the network is a small one: wider ones learn what few rows have by chance.
+_SMALL_TABLE = 2_000
+_SMALL_NETWORK = f"[model]\nhidden = [64]   # for up to {_SMALL_TABLE:,} rows\n"
+_SMALL_NETWORK_RATE = "learning_rate = 0.003   # of a small network"
 _SIZE_RULE = "10 repeats up to 2,000 rows, 5 up to 20,000, 3 up to 100,000, else 2"
 # Rows a class that a label has at least, on average.
 _ROWS_PER_CLASS = 10
@@ -44,7 +48,10 @@ _METHODS = """
 [search]
 algorithm = "grid"
 # What is reached without a network.
-estimators = ["hist-gradient-boosting", "hist-gradient-boosting-weighted", "logistic-regression"]
+estimators = [
+    "hist-gradient-boosting", "hist-gradient-boosting-weighted", "random-forest",
+    "logistic-regression",
+]
 
 [search.space]
 strategy = ["baseline", "cost", "smote", "balance", "logit-adjusted", "mixup", "remix"]
@@ -184,6 +191,7 @@ def study_text(dataset: Dataset, name: str, keys: Mapping[str, Any]) -> str:
     problem = [f"{key} = {as_toml(value)}" for key, value in keys.items()]
     problem.append(f"kind = {as_toml('binary' if n_classes == 2 else 'multi-class')}")
     problem += [f"# {rule}", *([f"minority = {as_toml(rare)}"] if rare else [])]
+    is_small = n_rows <= _SMALL_TABLE
     grouped = ["grouped = true   # rows of a group stay on one side of a split"]
     lines = [
         f"# Planned by rules from {as_toml(dataset.name)}: {n_rows:,} rows, "
@@ -201,9 +209,11 @@ def study_text(dataset: Dataset, name: str, keys: Mapping[str, Any]) -> str:
         f"repeats = {repeats}   # {_SIZE_RULE}",
         *(grouped if dataset.groups is not None else []),
         "",
+        *([_SMALL_NETWORK] if is_small else []),
         "[training]",
         *([f"epochs = {epochs}"] if epochs != Training().epochs else []),
         f"batch_size = {batch}",
+        *([_SMALL_NETWORK_RATE] if is_small else []),
     ]
     return "\n".join(lines) + "\n" + _METHODS
 

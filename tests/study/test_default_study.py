@@ -48,21 +48,25 @@ def test_rare_classes_are_found_from_counts(counts, kind, minority):
 
 
 @pytest.mark.parametrize(
-    ("rows", "repeats", "epochs", "batch"),
+    ("rows", "repeats", "epochs", "batch", "hidden", "rate"),
     [
-        (100, 10, 200, 16),
-        (400, 10, 200, 64),
-        (2_000, 10, 200, 64),
-        (2_001, 5, 200, 64),
-        (20_000, 5, 200, 64),
-        (20_001, 3, 100, 256),
-        (100_001, 2, 50, 512),
+        (100, 10, 200, 16, [64], 0.003),
+        (400, 10, 200, 64, [64], 0.003),
+        (2_000, 10, 200, 64, [64], 0.003),
+        (2_001, 5, 200, 64, None, 0.001),
+        (20_000, 5, 200, 64, None, 0.001),
+        (20_001, 3, 100, 256, None, 0.001),
+        (100_001, 2, 50, 512, None, 0.001),
     ],
 )
-def test_folds_epochs_and_batches_follow_the_number_of_rows(rows, repeats, epochs, batch):
+def test_folds_training_and_network_follow_the_number_of_rows(
+    rows, repeats, epochs, batch, hidden, rate
+):
     study = plan(rows - rows // 10, rows // 10)
     assert (study.cv.folds, study.cv.repeats) == (2, repeats)
-    assert (study.training.epochs, study.training.batch_size) == (epochs, batch)
+    training = study.training
+    assert (training.epochs, training.batch_size, training.learning_rate) == (epochs, batch, rate)
+    assert study.model.options.get("hidden") == hidden
 
 
 @settings(max_examples=20)
