@@ -40,7 +40,7 @@ def test_a_dry_run_prints_a_study_file(capfd):
     text = capfd.readouterr().out
     study = parse_study(text, "customers.toml")
     assert study.problems[0].file == "customers.csv"
-    assert "# customers: grid, 440 networks in all" in text.splitlines()
+    assert "# customers: grid, 460 networks in all" in text.splitlines()
     main(["run", "customers.csv", "--label", "churn", "--dry-run", "--json"])
     assert study.text.startswith(json.loads(capfd.readouterr().out)["study_file"])
 
@@ -53,11 +53,11 @@ def test_the_study_is_kept_beside_its_page_and_resumed(table, capfd):
     study = load_study(table / "pages" / "customers.toml")
     assert study.problems[0].file == "../customers.csv"
     assert study.text in out
-    assert "9 of 9 configurations complete, 9 of them new" in out
+    assert "10 of 10 configurations complete, 10 of them new" in out
     assert "Then Optuna tried 3 configurations; the best by g-mean on validation is" in out
     assert (table / "pages" / "customers" / "index.html").exists()
     assert main(words) == 0
-    assert "9 of 9 configurations complete, 0 of them new" in capfd.readouterr().out
+    assert "10 of 10 configurations complete, 0 of them new" in capfd.readouterr().out
     # The study file that was kept is the same study.
     assert main(["run", "pages/customers.toml"]) == 0
     assert "0 of them new" in capfd.readouterr().out
