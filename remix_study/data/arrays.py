@@ -26,7 +26,7 @@ from remix_study.data.dataset import (
 from remix_study.data.images import image_dataset
 from remix_study.data.known_columns import KnownTable
 from remix_study.data.numbers import settle_numbers
-from remix_study.data.plain_cells import distinct_names, plain_cells, text_of
+from remix_study.data.plain_cells import distinct_names, one_dimensional, text_of
 from remix_study.data.python_tables import frame_of_matrix, frame_or_array
 from remix_study.data.raw_table import RawTable, join_tables
 from remix_study.data.row_weights import array_weights, weight_notes
@@ -73,13 +73,13 @@ def from_arrays(
 
     name = text_of(name)
     where = f'data set "{name}"'
-    labels = _one_dimensional(y, "y", where)
+    labels = one_dimensional(y, "y", where)
     weights = array_weights(sample_weight, len(labels), "sample_weight", where)
     X, n_test = _table_or_matrix(X, "X", where), 0
     if X_test is not None and y_test is not None:
         if groups is not None:
             raise DataError(f"{where}: groups have no part in a test of its own; leave them out")
-        test_labels = _one_dimensional(y_test, "y_test", where)
+        test_labels = one_dimensional(y_test, "y_test", where)
         X_test = _table_or_matrix(X_test, "X_test", where)
         _check_length(X, "X", labels, "y", where)
         _check_length(X_test, "X_test", test_labels, "y_test", where)
@@ -98,7 +98,7 @@ def from_arrays(
     if not isinstance(X, pd.DataFrame):
         matrix = X
         if matrix.ndim == 4 and features is None:
-            image_groups = None if groups is None else _one_dimensional(groups, "groups", where)
+            image_groups = None if groups is None else one_dimensional(groups, "groups", where)
             images = image_dataset(matrix, labels, image_groups, name, where)
             return _with_weights(replace(images, split=split), weights, where)
         if matrix.ndim != 2:
@@ -117,7 +117,7 @@ def from_arrays(
         raise DataError(
             f"{where}: X has {n_rows} rows and {len(names)} columns; it needs one of each at least"
         )
-    row_groups = None if groups is None else _one_dimensional(groups, "groups", where)
+    row_groups = None if groups is None else one_dimensional(groups, "groups", where)
     _check_length(X, "X", labels, "y", where)
     _check_length(X, "X", row_groups, "groups", where)
 
@@ -231,37 +231,3 @@ def _refuse_new_classes(labels: NDArray[Any], test_labels: NDArray[Any], where: 
             f'{where}: y_test, row {new[0]}: class "{class_name(test_labels[new[0]])}" is not in '
             f"y, as in {len(new)} rows; leave such rows out"
         )
-
-
-def _one_dimensional(values: ArrayLike, argument: str, where: str) -> NDArray[Any]:
-    """Make a one-dimensional array of an argument, refusing missing values."""
-    import pandas as pd
-
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise DataError(f"{where}: the rows of {argument} differ in length ({error})") from None
-    if array.dtype.kind == "V":
-        raise DataError(f"{where}: {argument} holds {array.dtype}; give texts or numbers")
-    if array.dtype.kind == "O":
-        cells = plain_cells(array.ravel(), f"{where}: {argument}")
-        array = cells.reshape(array.shape)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim != 1:
-        remedy = ", such as y.argmax(axis=1) of a column a class" if argument == "y" else ""
-        raise DataError(
-            f"{where}: {argument} has shape {array.shape}; it needs one value a row{remedy}"
-        )
-    missing = np.asarray(pd.isna(array))
-    if isinstance(values, np.ma.MaskedArray):
-        missing = missing | np.ma.getmaskarray(values).reshape(array.shape)
-    if array.dtype.kind in "OU":
-        blanks = (isinstance(value, str) and not value.strip() for value in array)
-        missing |= np.fromiter(blanks, bool, len(array))
-    if missing.any():
-        raise DataError(
-            f"{where}: {argument} is missing in {missing.sum()} of {len(array)} rows, "
-            f"first in row {missing.argmax()}; fill in or leave out those rows"
-        )
-    return array

@@ -21,6 +21,7 @@ from remix_study.data.dataset import (
 )
 from remix_study.data.file_contents import check_archive_size, read_raw
 from remix_study.data.memory import check_memory, free_bytes
+from remix_study.data.plain_cells import one_dimensional
 from remix_study.errors import DataError, path_fault
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -151,12 +152,9 @@ def npz_arrays(path: Path, needed: Sequence[str]) -> dict[str, NDArray[Any]]:
 
 def _load_npz(path: Path) -> Dataset:
     arrays = npz_arrays(path, ("X", "y"))
-    y, groups = arrays["y"], arrays.get("groups")
-    for argument, values in (("y", y), ("groups", groups)):
-        if values is not None and values.ndim != 1:
-            raise DataError(
-                f"{path}: {argument} has shape {values.shape}; it needs one value an image"
-            )
+    y = one_dimensional(arrays["y"], "y", str(path))
+    groups = arrays.get("groups")
+    groups = None if groups is None else one_dimensional(groups, "groups", str(path))
     return image_dataset(arrays["X"], y, groups, path.stem, str(path), f"file {path.name}")
 
 

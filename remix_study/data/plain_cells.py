@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from remix_study.errors import DataError
 
@@ -105,3 +105,46 @@ def distinct_names(names: Iterable[object], where: str) -> list[str]:
         repeated = next(text for text in texts if texts.count(text) > 1)
         raise DataError(f'{where}: two columns are named "{repeated}"; rename or drop one')
     return texts
+
+
+def one_dimensional(values: ArrayLike, argument: str, where: str) -> NDArray[Any]:
+    """Make an array (n,) of labels or groups, which may be a column (n, 1).
+
+    Args:
+        values: One value a row.
+        argument: What they are, such as ``y``.
+        where: The start of messages.
+
+    Raises:
+        DataError: Another shape, or a value that is missing or has no text.
+    """
+    import pandas as pd
+
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise DataError(f"{where}: the rows of {argument} differ in length ({error})") from None
+    if array.dtype.kind == "V":
+        raise DataError(f"{where}: {argument} holds {array.dtype}; give texts or numbers")
+    if array.dtype.kind in "OS":
+        cells = plain_cells(array.ravel(), f"{where}: {argument}")
+        array = cells.reshape(array.shape)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        remedy = ", such as y.argmax(axis=1) of a column a class" if argument == "y" else ""
+        raise DataError(
+            f"{where}: {argument} has shape {array.shape}; it needs one value a row{remedy}"
+        )
+    missing = np.asarray(pd.isna(array))
+    if isinstance(values, np.ma.MaskedArray):
+        missing = missing | np.ma.getmaskarray(values).reshape(array.shape)
+    if array.dtype.kind in "OU":
+        blanks = (isinstance(value, str) and not value.strip() for value in array)
+        missing |= np.fromiter(blanks, bool, len(array))
+    if missing.any():
+        raise DataError(
+            f"{where}: {argument} is missing in {missing.sum()} of {len(array)} rows, "
+            f"first in row {missing.argmax()}; fill in or leave out those rows"
+        )
+    return array

@@ -116,6 +116,16 @@ class RawTable:
             raise DataError(f'{self.source}: {key} column "{name}" is not in the header{remedy}')
         return name
 
+    def present(self, columns: Sequence[str | int]) -> list[str]:
+        """The names of columns, by name or number as of :meth:`column`, but for those not there.
+
+        They are the caller's to refuse, who knows which key names them.
+        """
+        names = self.names
+        known: dict[str | int, str] = {name: name for name in names}
+        known |= dict(enumerate(names, start=1)) | dict(enumerate(names, start=-len(names)))
+        return [known[column] for column in columns if column in known]
+
     def feature_format(self, table_format: TableFormat, features: Sequence[str]) -> TableFormat:
         """A format of this table for some of its columns: categorical and embedded ones by name.
 

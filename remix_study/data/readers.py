@@ -114,9 +114,7 @@ def read_test_table(
     Columns that are text in the table are read as text; the other arguments and the errors are
     those of :func:`read_tables`.
     """
-    names = [table.names[column - (column > 0)] for column in verbatim if isinstance(column, int)]
-    names += [column for column in verbatim if isinstance(column, str)]
-    test = read_tables([path], table_format, [*names, *table.texts])
+    test = read_tables([path], table_format, [*table.present(verbatim), *table.texts])
     return join_tables(
         [table, test], hashlib.sha256(f"{table.sha256} {test.sha256}".encode()).hexdigest()
     )

@@ -106,10 +106,10 @@ def table_dataset(
     The arguments and errors are those of :func:`load_file`; ``name`` is the data set's, and the
     last ``n_test`` rows are only tested.
     """
-    if label is None and table.label is None:
-        raise DataError(f"{table.source}: write label = the column that holds the class")
     label = table.label if label is None else label
-    label_name = table.column(label or "", "label")
+    if label is None:
+        raise DataError(f"{table.source}: write label = the column that holds the class")
+    label_name = table.column(label, "label")
     groups_name = None if groups is None else table.column(groups, "groups")
     weights_name = None if weights is None else table.column(weights, "weights")
     dropped = [table.column(column, "drop") for column in drop]

@@ -129,9 +129,7 @@ def _column_options(
     positions = {name: i for i, name in enumerate(table.names)}
     texts = {table.column(c, "categorical") for c in table_format.categorical}
     texts |= {table.column(c, "embedding") for c in table_format.embedding}
-    # A column that is not there is the caller's to refuse, who knows what it is for.
-    present = [c for c in verbatim if isinstance(c, int) or c in positions]
-    as_written = {table.column(c, "label") for c in present}
+    as_written = set(table.present(verbatim))
     usual = [*MISSING, *table_format.missing]
     return {
         "names": list(positions.values()),

@@ -117,6 +117,7 @@ def test_array_of_objects_is_read_by_column() -> None:
         (X4, [0, 1, None, 1], {}, "y is missing in 1 of 4 rows, first in row 2"),
         (X4, [0, 1, np.nan, 1], {}, "y is missing in 1 of 4 rows, first in row 2"),
         (X4, ["a", "NA", " ", "NA"], {}, "y is missing in 1 of 4 rows, first in row 2"),
+        (X4, np.array([b"a", b"b", b"", b"b"]), {}, "y is missing in 1 of 4 rows, first in row 2"),
         (X4, [0, 1, 0, 1], {"groups": ["a", None, "b", "b"]}, "groups is missing in 1 of 4"),
         (
             X4 + np.array([0, np.inf]),

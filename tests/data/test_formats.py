@@ -281,6 +281,13 @@ def test_a_broken_file_is_one_line(
     assert "\n" not in str(caught.value)
 
 
+def test_a_number_of_no_column_is_refused_also_beside_a_test_file(tmp_path: Path) -> None:
+    path = write(tmp_path, "people.parquet", FILES["people.parquet"]())
+    for arguments in ({"label": 99}, {"label": -1, "groups": 99}):
+        with pytest.raises(DataError, match=f"{[*arguments][-1]} = 99: there are"):
+            load_file(path, test_path=path, **arguments)
+
+
 @pytest.mark.parametrize("name", ["parquet", "feather", "npz", "xlsx", "arff", "dat"])
 def test_a_key_that_says_nothing_about_a_format_is_refused(tmp_path: Path, name: str) -> None:
     path = write(tmp_path, f"people.{name}", FILES[f"people.{name}"]())

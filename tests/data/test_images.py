@@ -164,7 +164,15 @@ def test_npz_arrays(tmp_path):
         ({"X": np.zeros((4, 6), np.uint8), "y": [0, 1, 1, 0]}, "X has shape (4, 6)"),
         ({"X": np.zeros((4, 3, 6, 5), np.uint8), "y": [0, 1, 1, 0]}, "channels must come last"),
         ({"X": np.zeros((4, 6, 5), np.uint8), "y": [0, 1, 1]}, "X has 4 images and y has 3"),
-        ({"X": np.zeros((4, 6, 5), np.uint8), "y": [[0], [1], [1], [0]]}, "y has shape (4, 1)"),
+        ({"X": np.zeros((4, 6, 5), np.uint8), "y": np.eye(4)}, "y has shape (4, 4)"),
+        (
+            {"X": np.zeros((4, 6, 5), np.uint8), "y": [0, 1, np.nan, 0]},
+            "y is missing in 1 of 4 rows, first in row 2",
+        ),
+        (
+            {"X": np.zeros((4, 6, 5), np.uint8), "y": [0, 1, 1, 0], "groups": ["a", "", "b", "b"]},
+            "groups is missing in 1 of 4 rows, first in row 1",
+        ),
         ({"X": np.zeros((4, 6, 5), np.uint8), "y": [1, 1, 1, 1]}, "all 4 rows are of class 1"),
         ({"x": np.zeros((4, 6, 5), np.uint8)}, 'there is no array "X"; its arrays are x'),
         (

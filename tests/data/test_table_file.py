@@ -176,6 +176,8 @@ GOOD = table("1,0", "2,1", "1,0")
         (GOOD, {"label": "class"}, 'label column "class" is not in the header; known: a, target'),
         (GOOD, {"label": "targett"}, 'did you mean "target"?'),
         (GOOD, {"groups": "g"}, 'groups column "g" is not in the header'),
+        (GOOD, {"groups": 3}, "groups = 3: there are 2 columns, numbered from 1"),
+        (GOOD, {"label": 0}, "label = 0: there are 2 columns, numbered from 1"),
         (GOOD, {"drop": ("a", "z")}, 'drop column "z" is not in the header'),
         (GOOD, {"drop": ("target",)}, 'column "target": is the label'),
         (GOOD, {"groups": "target"}, 'column "target": is the label'),
