@@ -42,7 +42,7 @@ LARGEST_SHARE = 0.20
 BUDGETS = {
     "metrics": 767,
     "studyfile": 2147,
-    "data": 7839,
+    "data": 7838,
     "batches": 2763,
     "models": 1607,
     "training": 3018,

@@ -92,8 +92,6 @@ def from_arrays(
         if (weights is None) != (of_test is None):
             raise DataError(f"{where}: give both sample_weight and sample_weight_test, or neither")
         weights = weights if of_test is None else np.concatenate([weights, of_test])
-    elif sample_weight_test is not None:
-        raise DataError(f"{where}: sample_weight_test goes with X_test and y_test; leave it out")
     split = split_off_test(len(labels), n_test) if n_test else None
     if not isinstance(X, pd.DataFrame):
         matrix = X

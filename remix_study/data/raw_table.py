@@ -123,7 +123,8 @@ class RawTable:
         """
         names = self.names
         known: dict[str | int, str] = {name: name for name in names}
-        known |= dict(enumerate(names, start=1)) | dict(enumerate(names, start=-len(names)))
+        for start in (1, -len(names)):
+            known.update(enumerate(names, start))
         return [known[column] for column in columns if column in known]
 
     def feature_format(self, table_format: TableFormat, features: Sequence[str]) -> TableFormat:

@@ -329,5 +329,3 @@ def test_test_rows_from_python_are_those_of_a_file() -> None:
         from_arrays(four, Y[:4], X_test=three[:2], y_test=Y[:3])
     with pytest.raises(DataError, match=r"rows of X_test differ in length"):
         from_arrays(four, Y[:4], X_test=[[1], [2, 3]], y_test=Y[:2])
-    with pytest.raises(DataError, match=r"sample_weight_test goes with X_test"):
-        from_arrays(four, Y[:4], sample_weight=[1] * 4, sample_weight_test=[1])
