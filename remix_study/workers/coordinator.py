@@ -130,6 +130,9 @@ class Coordinator:
 
     def _announce(self, name: str) -> None:
         """Report which task the next event belongs to, where that is not the last one's."""
+        if not name:
+            # Said by a worker that has begun none, as where its study was just deleted.
+            return
         (schedule,) = (s for s in self.schedules if s.trials.task.name == name)
         if name not in self._announced:
             self.reporter.problem(schedule.trials.task, schedule.total, self._complete[name])

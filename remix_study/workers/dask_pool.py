@@ -19,7 +19,7 @@ from remix_study.study.reporter import Reporter, Summary
 from remix_study.study.signals import Signals
 from remix_study.studyfile.schema import Study
 from remix_study.workers.coordinator import Coordinator
-from remix_study.workers.pool import WorkerPool, run_worker_pool
+from remix_study.workers.pool import WorkerPool, run_worker_pool, thread_environment
 from remix_study.workers.worker_process import WorkerProcess
 from remix_study.workers.worker_spec import Event, WorkerSpec
 
@@ -191,8 +191,10 @@ def run_worker_process(
 
     dask_worker: Any = get_worker()
     stop, last_look = Flag(topic, client=get_client()), time.monotonic()
-    spec = replace(spec, cores=dask_worker.state.nthreads)
-    process = WorkerProcess(position, spec, environment)
+    # Its threads, not a share of the cores of the machine that the command runs on.
+    cores = dask_worker.state.nthreads
+    environment = environment | thread_environment(cores)
+    process = WorkerProcess(position, replace(spec, cores=cores), environment)
     process.start()
     try:
         while process.is_active:

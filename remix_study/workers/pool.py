@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import psutil
 from sqlalchemy.engine import make_url
 
 from remix_study.errors import StorageError, UsageError
@@ -31,8 +32,6 @@ DEFAULT_RECYCLE = 100
 """Trials of a worker process before another takes its place: TensorFlow's memory may grow."""
 
 _POLL_SECONDS = 0.05
-# Environment variables that limit the threads of linear algebra libraries.
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _NETWORK = {
     "9p", "afs", "beegfs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "glusterfs", "gpfs",
     "lustre", "ncpfs", "nfs", "nfs4", "panfs", "pvfs2", "smb3", "smbfs",
@@ -58,15 +57,18 @@ class WorkerPool:
 
     def environment(self, position: int) -> dict[str, str]:
         """Environment variables of the worker in a slot: its share of cores and its device."""
-        variables = dict.fromkeys(_THREAD_VARIABLES, str(self.cores))
-        if self.devices:
-            variables |= device_environment(self.devices[position % len(self.devices)])
-        return variables
+        device = self.devices[position % len(self.devices)] if self.devices else None
+        return thread_environment(self.cores) | (device_environment(device) if device else {})
 
     @property
     def cores(self) -> int:
         """Cores of each worker."""
         return max(1, allowed_cores() // self.workers)
+
+
+def thread_environment(cores: int) -> dict[str, str]:
+    """Environment variables that limit the threads of linear algebra libraries."""
+    return dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(cores))
 
 
 def device_environment(devices: str) -> dict[str, str]:
@@ -115,20 +117,16 @@ def check_filesystem(storage: str) -> None:
         )
 
 
-def file_system(path: str, mounts: Path = Path("/proc/mounts")) -> str:
+def file_system(path: str) -> str:
     """Type of the file system of a path, "" where the system has no list of mounts."""
     try:
-        lines = mounts.read_text().splitlines()
+        mounts = psutil.disk_partitions(all=True)
     except OSError:
         return ""
-    real_path, depth, kind = Path(os.path.realpath(path)), -1, ""
-    for line in lines:
-        _, mount, mount_kind, *_ = line.split(" ")
-        folder = Path(mount.encode().decode("unicode_escape"))
-        # Of several mounts on one folder the last one is visible.
-        if len(folder.parts) >= depth and real_path.is_relative_to(folder):
-            depth, kind = len(folder.parts), mount_kind
-    return kind
+    # Of several mounts on one folder the last one is visible.
+    kinds = {Path(mount.mountpoint): mount.fstype for mount in mounts}
+    real_path = Path(os.path.realpath(path))
+    return next((kinds[at] for at in (real_path, *real_path.parents) if at in kinds), "")
 
 
 RunWorkers = Callable[[Coordinator, WorkerSpec], None]

@@ -66,10 +66,12 @@ def complete_event(problem: str) -> dict:
 
 
 def test_what_ends_a_problem_is_one_line_however_many_workers_say_it(coordinator):
-    event = {"kind": "failed", "problem": "a", "label": "all others", "reason": "it is gone"}
-    for _ in range(3):
-        coordinator.handle_event(event)
-    assert coordinator.reporter.events.count(("failed", "all others", "it is gone")) == 1
+    # A worker that has begun no problem yet names none.
+    for problem in ("a", "a", "a", ""):
+        event = {"problem": problem, "label": "all others", "reason": f"{problem} is gone"}
+        coordinator.handle_event(event | {"kind": "failed"})
+    failures = [event for event in coordinator.reporter.events if event[0] == "failed"]
+    assert failures == [("failed", "all others", f"{name} is gone") for name in ("a", "")]
 
 
 def test_lines_of_two_problems_are_told_apart(coordinator):

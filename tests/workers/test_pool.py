@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from unittest.mock import Mock
+
+import psutil
 import pytest
 
 from remix_study.errors import StorageError, UsageError
@@ -54,12 +58,7 @@ def test_sqlite_on_a_network_file_system_is_refused_to_several(monkeypatch):
     check_worker_pool(study, "sqlite:///x.db", WorkerPool(1))
 
 
-MOUNTS = """\
-/dev/sda / ext4 rw 0 0
-server:/home /home nfs4 rw 0 0
-/dev/sdb /home/local\\040disk xfs rw 0 0
-none /run/nfs tmpfs rw 0 0
-"""
+MOUNTS = [("/", "ext4"), ("/home", "xfs"), ("/home", "nfs4"), ("/home/Größe", "xfs")]
 
 
 @pytest.mark.parametrize(
@@ -67,13 +66,16 @@ none /run/nfs tmpfs rw 0 0
     [
         ("/x.db", "ext4"),
         ("/home/me/x.db", "nfs4"),
-        ("/home/local disk/x.db", "xfs"),
+        ("/home/Größe/x.db", "xfs"),
         ("/homely/x.db", "ext4"),
-        ("/run/nfs/x.db", "tmpfs"),
     ],
 )
-def test_a_path_lies_on_the_deepest_mount(tmp_path, path, kind):
-    mounts = tmp_path / "mounts"
-    mounts.write_text(MOUNTS)
-    assert pools.file_system(path, mounts) == kind
-    assert pools.file_system(path, tmp_path / "none") == ""
+def test_a_path_lies_on_the_deepest_mount(monkeypatch, path, kind):
+    mounts = [SimpleNamespace(mountpoint=folder, fstype=fstype) for folder, fstype in MOUNTS]
+    monkeypatch.setattr(psutil, "disk_partitions", lambda **_: mounts)
+    assert pools.file_system(path) == kind
+
+
+def test_a_system_without_a_list_of_mounts_refuses_nothing(monkeypatch):
+    monkeypatch.setattr(psutil, "disk_partitions", Mock(side_effect=FileNotFoundError))
+    assert pools.file_system("/x.db") == ""
