@@ -68,7 +68,8 @@ class WorkerPool:
 
 def thread_environment(cores: int) -> dict[str, str]:
     """Environment variables that limit the threads of linear algebra libraries."""
-    return dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(cores))
+    libraries = ("OMP", "OPENBLAS", "MKL")
+    return {f"{library}_NUM_THREADS": str(cores) for library in libraries}
 
 
 def device_environment(devices: str) -> dict[str, str]:
