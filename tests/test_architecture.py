@@ -47,7 +47,7 @@ BUDGETS = {
     "models": 1607,
     "training": 3018,
     "study": 4500,
-    "workers": 1072,
+    "workers": 1073,
     "results": 3000,
     "report": 3000,
     "paper": 4604,
