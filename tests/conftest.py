@@ -30,11 +30,13 @@ _LONGEST = ("training", "faults", "study", "golden", "paper", "report", "results
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Wait neither for the disk nor for LLVM, also in the processes that tests start.
+    """Wait neither for the disk nor for LLVM nor for Python, also in processes of tests.
 
-    Most networks run for less time than LLVM optimises them; the slow tests train as users do.
-    Most databases are written for less time than a disk takes to say that it has them.
+    Most databases are written for less time than a disk takes to say that it has them. Most
+    networks run for less time than LLVM optimises them; the slow tests train as users do. Many
+    tests start processes; each would compile the package anew.
     """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if config.option.markexpr == "not slow":
         os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
     if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 2**30:
