@@ -94,6 +94,14 @@ def simulated(monkeypatch) -> None:
     simulate_training(monkeypatch.setattr)
 
 
+@pytest.fixture
+def unrendered_figures(monkeypatch) -> None:
+    """Figures are made and not rendered, for tests that look at everything else."""
+    from made_up_studies import leave_figures_empty
+
+    leave_figures_empty(monkeypatch)
+
+
 @pytest.fixture(scope="session")
 def _blank(tmp_path_factory) -> Path:
     """A database without any study; making the tables takes longer than copying them."""

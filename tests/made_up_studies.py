@@ -262,12 +262,6 @@ def at_three_ratios(base: MadeUpProblem = MadeUpProblem()) -> tuple[MadeUpProble
     )
 
 
-@pytest.fixture
-def unrendered_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make figures without rendering them, for tests that look at everything else."""
-    leave_figures_empty(monkeypatch)
-
-
 def leave_figures_empty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Save figures as a dot, until the patch ends: drawing takes most of a report's time."""
     dot = BytesIO()

@@ -136,6 +136,7 @@ def bomb(here) -> bytes:
     return content
 
 
+@pytest.mark.usefixtures("unrendered_figures")
 def test_no_command_unpickles_anything(bomb, here, finished, monkeypatch, capsys):
     monkeypatch.setenv("REMIX_STUDY_CACHE", str(here))
     np.savez("wine-k.npz", key=np.array([Bomb()], dtype=object))

@@ -313,6 +313,7 @@ def test_help_is_exit_code_0(words, capfd):
     assert __version__ in out or "exit codes: 0 done" in " ".join(out.split())
 
 
+@pytest.mark.usefixtures("unrendered_figures")
 def test_a_report_by_the_file_of_its_study(finished, here, capfd):
     (here / "mine").write_text(TINY)
     assert main(["report", "mine", "--storage", f"sqlite:///{finished}", "--json"]) == 0

@@ -15,6 +15,8 @@ from tiny_studies import TINY, tiny, wait_for
 
 from remix_study.cli.main import main
 
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
+
 WITHOUT_REPORT = "for the page: remix-study report tiny --storage sqlite:///remix-study.db"
 
 

@@ -14,6 +14,8 @@ from remix_study.cli.main import main
 from remix_study.study import default_study
 from remix_study.studyfile.parsing import load_study, parse_study
 
+pytestmark = pytest.mark.usefixtures("unrendered_figures")
+
 
 @pytest.fixture
 def table(here):

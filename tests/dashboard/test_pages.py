@@ -14,7 +14,6 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 import pytest
-from made_up_studies import unrendered_figures
 from tiny_studies import query, tiny
 from wsgi_client import get_json, request
 
@@ -23,7 +22,6 @@ from remix_study.dashboard.notes import escape_markdown
 from remix_study.dashboard.pages import Pages, RenewalThread
 from remix_study.dashboard.server import application, open_storages
 
-__all__ = ["unrendered_figures"]
 pytestmark = [
     pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning"),
 ]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 
 import numpy as np
 import pandas as pd
 import pytest
+from made_up_studies import leave_figures_empty
 
 import remix_study
 from remix_study.cli.main import main
@@ -53,17 +53,15 @@ def customers(n_rows: int, seed: int) -> pd.DataFrame:
 def folder(tmp_path_factory):
     """The study after ``run --report``, the decision's model, and one of the network."""
     folder = tmp_path_factory.mktemp("customers")
-    before = os.getcwd()
-    os.chdir(folder)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        leave_figures_empty(patch)
         customers(240, 0).to_csv("customers.csv", index=False)
         (folder / "study.toml").write_text(STUDY)
         assert main(["run", "study.toml", "--report", "page"]) == 0
         assert main(["fit", "study.toml"]) == 0
         assert main(["fit", "churn", "--method", "baseline", "--output", "network"]) == 0
         yield folder
-    finally:
-        os.chdir(before)
 
 
 def test_the_model_is_that_of_the_decision(folder):

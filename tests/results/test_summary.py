@@ -13,14 +13,13 @@ import pandas as pd
 import pytest
 import sqlalchemy
 from golden.report_tables import ADDED, REMOVED, with_present_names
-from made_up_studies import unrendered_figures
+from made_up_studies import leave_figures_empty
 from tiny_studies import tiny
 
 from remix_study.cli.main import main
 from remix_study.errors import BAD_DATABASE, BAD_INPUT, DONE, SOME_CONFIGURATIONS_FAILED
 from remix_study.study.storage import open_storage
 
-__all__ = ["unrendered_figures"]
 pytestmark = pytest.mark.usefixtures("here", "unrendered_figures")
 REPORTS = Path(__file__).parents[2] / "reports"
 
@@ -29,11 +28,23 @@ def tables(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (folder / "tables").iterdir()}
 
 
+@pytest.fixture(scope="module")
+def reported(finished, tmp_path_factory) -> Path:
+    """A folder with the tiny study's database and its report, with a summary."""
+    folder = tmp_path_factory.mktemp("reported")
+    shutil.copy(finished, folder / "x.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        leave_figures_empty(patch)
+        words = ["report", "--storage", "sqlite:///x.db", "--output", "whole", "--summary"]
+        assert main(words) == 0
+    return folder
+
+
 @pytest.fixture
-def summary(finished, here) -> Path:
-    """A report of the tiny study, with a summary of its database."""
-    shutil.copy(finished, here / "x.db")
-    assert main(["report", "--storage", "sqlite:///x.db", "--output", "whole", "--summary"]) == 0
+def summary(reported, here) -> Path:
+    """The summary in a copy of that folder."""
+    shutil.copytree(reported, here, dirs_exist_ok=True)
     return here / "whole" / "summary.db.xz"
 
 

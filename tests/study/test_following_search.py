@@ -103,7 +103,7 @@ def test_an_interrupted_search_after_a_grid_continues_as_it_would_have(here):
     assert continued == values("tiny/wine/search")
 
 
-@pytest.mark.usefixtures("storage")
+@pytest.mark.usefixtures("unrendered_figures", "storage")
 def test_the_page_compares_what_was_searched_with_the_grid(monkeypatch):
     simulate_quality(monkeypatch.setattr, quality)
     run(STUDY)

@@ -67,6 +67,7 @@ def study(*changes: tuple[str, str]):
     return parse_study(text, "my.toml")
 
 
+@pytest.mark.usefixtures("unrendered_figures")
 def test_it_runs_to_a_report(here: Path, capsys):
     (here / "images.toml").write_text(IMAGES)
     assert main(["run", "images.toml"]) == 0

@@ -98,7 +98,7 @@ def test_a_network_that_diverged_has_the_worst_of_each_metric():
         assert values.loc[metric].to_list() == [worst, worst]
 
 
-@pytest.mark.usefixtures("here", "simulated")
+@pytest.mark.usefixtures("unrendered_figures", "here", "simulated")
 def test_a_function_of_the_users_own_is_a_metric(capsys):
     write(tiny(('["g_mean", "bbs"]', '["profit"]')) + PROFIT)
     assert main(["run", "s.toml", "--storage", STORAGE, "--report", "page"]) == 0
