@@ -183,11 +183,13 @@ class Simulation:
         task: Its task.
         empty: The bytes of a database in which it has begun.
         total: How many trials complete it.
+        configurations: What the first schedule trained; all others must train the same.
     """
 
     def __init__(self, task, registered, empty: bytes, total: int, setattr) -> None:
         self.task, self.registered, self.empty, self.total = task, registered, empty, total
         self._evaluations: dict[str, Evaluation] = {}
+        self.configurations: list[str] = []
         self.world = World(0)
         simulation = self
 
@@ -284,6 +286,8 @@ class Simulation:
             )
             complete = [row[1] for row in states if row[0] == "COMPLETE"]
             assert len(complete) == len(set(complete)) == self.total, states
+            self.configurations = self.configurations or sorted(complete)
+            assert sorted(complete) == self.configurations, states
             assert {row[0] for row in states} <= {"COMPLETE", "FAIL"}, states
             assert read("SELECT * FROM remix_claims") == []
             trained_runs = sorted(row[2].strip('"') for row in states if row[0] == "COMPLETE")

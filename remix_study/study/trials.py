@@ -264,6 +264,10 @@ def fail_trial(
         run = connection.execute(select(table.value_json).where(is_run)).scalar_one_or_none()
         if run is not None:
             delete_runs(connection, tables.runs.c.uuid == json.loads(run))
+        if slot is None:
+            # Noted with the rows, by a worker that died before the trial was complete.
+            is_slot = (table.trial_id == trial_id) & (table.key == tables.SLOT_ATTRIBUTE)
+            connection.execute(delete(optuna_tables.trial_attributes).where(is_slot))
 
 
 def close_dead_trials(trials: Trials) -> None:

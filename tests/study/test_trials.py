@@ -157,11 +157,15 @@ def test_a_failed_trial_keeps_its_reason_and_nothing_else(schedule, trials):
     trial = schedule.start(BASELINE)
     evaluation = train(trials)
     trial.set_user_attr(tables.RUN_ATTRIBUTE, evaluation.uuid)
+    trial.set_user_attr(tables.SLOT_ATTRIBUTE, 1)
     with trials.storage.engine.begin() as connection:
         record_trial(connection, trials.registered.uuid, trials.task, evaluation, {})
     fail_trial(trials.storage, trial._trial_id, "because " * 100)
     assert states(trials) == ["FAIL"]
-    reason = trials.registered.optuna.trials[0].user_attrs["failed"]
+    attributes = trials.registered.optuna.trials[0].user_attrs
+    reason = attributes["failed"]
+    # Of a search: the slot is open again.
+    assert tables.SLOT_ATTRIBUTE not in attributes
     assert reason.startswith("because")
     assert len(reason) == tables.MAX_ATTRIBUTE_LENGTH
     assert count_rows(trials) == NO_ROWS
