@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import operator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from remix_study.data.dataset import encode_labels
+from remix_study.data.plain_cells import text_of
 from remix_study.errors import UsageError
+
+_LARGEST = float(np.finfo(np.float32).max)
+# Codes above this, and above the number of rows, are no codes but names.
+_MANY_CLASSES = 1000
 
 
 class Labels(NamedTuple):
@@ -34,10 +39,8 @@ def read_labels(y: ArrayLike, n_classes: int | None = None) -> Labels:
     Raises:
         UsageError: They cannot be used; the message says what to do.
     """
-    try:
-        labels = np.asarray(y)
-    except ValueError as error:
-        raise UsageError(f"y must be one array of labels: {error}") from error
+    labels = _plain_array(y, "y", "labels")
+    n_classes = None if n_classes is None else non_negative_int("n_classes", n_classes)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.size == 0:
@@ -62,15 +65,16 @@ def read_labels(y: ArrayLike, n_classes: int | None = None) -> Labels:
 
 
 def _read_names(names: NDArray[np.generic], n_classes: int | None) -> Labels:
-    # None and NaN; NaN alone is unlike itself.
-    is_missing = [name is None or name != name for name in names]
-    if any(is_missing):
-        raise UsageError(f"y is missing in row {is_missing.index(True)}: leave out such rows")
+    import pandas as pd
+
+    is_missing = pd.isna(names) | [not text_of(name).strip() for name in names]
+    if is_missing.any():
+        raise UsageError(f"y is missing in row {is_missing.argmax()}: leave out such rows")
     codes, classes = encode_labels(names)
     _check_count(len(classes))
     if n_classes not in (None, len(classes)):
         raise UsageError(f"y holds {len(classes)} class names, but n_classes is {n_classes}")
-    return Labels(np.eye(len(classes), dtype=np.float32)[codes], classes)
+    return Labels(_one_hot(codes, len(classes)), classes)
 
 
 def _read_codes(labels: NDArray[np.generic], n_classes: int | None) -> Labels:
@@ -78,11 +82,22 @@ def _read_codes(labels: NDArray[np.generic], n_classes: int | None) -> Labels:
     if (codes != labels).any():
         raise UsageError("y must hold whole numbers when it is one-dimensional: class codes")
     highest_code = int(codes.max())
+    if n_classes is None and highest_code >= max(len(codes), _MANY_CLASSES):
+        raise UsageError(
+            f"y holds class code {highest_code} in {len(codes)} rows: codes are 0, 1, ..., K-1; "
+            "give names as texts, or n_classes"
+        )
     n_classes = highest_code + 1 if n_classes is None else n_classes
     if highest_code >= n_classes:
         raise UsageError(f"y holds class code {highest_code}, but n_classes is {n_classes}")
     _check_count(n_classes)
-    return Labels(np.eye(n_classes, dtype=np.float32)[codes], _digits(n_classes))
+    return Labels(_one_hot(codes, n_classes), _digits(n_classes))
+
+
+def _one_hot(codes: NDArray[np.intp], n_classes: int) -> NDArray[np.float32]:
+    shares = np.zeros((len(codes), n_classes), np.float32)
+    shares[np.arange(len(codes)), codes] = 1
+    return shares
 
 
 def _digits(n_classes: int) -> tuple[str, ...]:
@@ -98,7 +113,7 @@ def row_weights(values: ArrayLike | None, n_rows: int) -> NDArray[np.float32] | 
     """Weights of mean 1, or None."""
     if values is None:
         return None
-    weights = np.asarray(values)
+    weights = _plain_array(values, "sample_weight", "numbers")
     if weights.shape != (n_rows,) or weights.dtype.kind not in "biuf":
         raise UsageError(f"sample_weight must be one number for each of the {n_rows} rows of y")
     if not np.isfinite(weights).all() or weights.min() < 0 or not weights.any():
@@ -119,10 +134,7 @@ def non_negative_int(name: str, value: object) -> int:
 
 
 def numeric_array(X: ArrayLike, n_rows: int) -> NDArray[np.generic]:
-    try:
-        features = np.asarray(X)
-    except ValueError as error:
-        raise UsageError(f"X must be one array of numbers: {error}") from error
+    features = _plain_array(X, "X", "numbers")
     if features.dtype.kind not in "biuf":
         raise UsageError(f"X must hold numbers, got {features.dtype}: encode text columns first")
     if features.ndim < 2 or len(features) != n_rows:
@@ -130,6 +142,19 @@ def numeric_array(X: ArrayLike, n_rows: int) -> NDArray[np.generic]:
             f"X must be (n, ...) with one entry for each of the {n_rows} labels in y, "
             f"got {features.shape}"
         )
-    if features.dtype.kind == "f" and not np.isfinite(features).all():
-        raise UsageError("X holds missing or infinite values: impute them first")
+    # NaN compares false.
+    if features.size and not -_LARGEST <= features.min() <= features.max() <= _LARGEST:
+        raise UsageError(
+            "X holds values that are missing or infinite, or too large for 32 bits: impute them "
+            "first, or change the unit"
+        )
     return features
+
+
+def _plain_array(values: ArrayLike, name: str, what: str) -> NDArray[Any]:
+    if np.ma.is_masked(values):
+        raise UsageError(f"{name} has masked values: impute them first, or leave out such rows")
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise UsageError(f"{name} must be one array of {what}: {error}") from error

@@ -53,7 +53,7 @@ class ReMix(keras.utils.PyDataset):  # type: ignore[misc]
             ``smote`` (with alpha 0), which takes all features for numbers: it blends one-hot
             columns, too.
         per_sample: Draw a mixing coefficient for each row instead of one for each batch.
-        seed: Not negative. Data sets with the same seed give the same batches.
+        seed: From 0 to below 2**64. Data sets with the same seed give the same batches.
         n_classes: K, if integer codes may lack the last classes; when None, counted from ``y``.
         sample_weight: (n,) weights, not negative, of which only ratios matter. Items then have a
             third part, float32 (batch,): a row mixed of rows of weights w1 and w2 has the weight
@@ -92,6 +92,8 @@ class ReMix(keras.utils.PyDataset):  # type: ignore[misc]
         check_alpha(alpha)
         self.strategy = compose(sampler, "beta-sample" if per_sample else "beta", alpha)
         self.seed = non_negative_int("seed", seed)
+        if self.seed >= 2**64:
+            raise UsageError(f"seed must be below 2**64, got {seed}")
         self.batch_size = non_negative_int("batch_size", batch_size)
         self._labels, self.classes = read_labels(y, n_classes)
         self._features = numeric_array(X, len(self._labels))

@@ -5,7 +5,7 @@ Two of them also augment images: each drawn row is transformed before it is mixe
 
 from __future__ import annotations
 
-import math
+import sys
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -275,8 +275,8 @@ def check_alpha(alpha: object) -> None:
     Raises:
         UsageError: It is not.
     """
-    if isinstance(alpha, int | float | np.integer | np.floating) and not isinstance(alpha, bool):
-        number = float(alpha)
-        if math.isfinite(number) and number >= 0:
-            return
+    is_number = isinstance(alpha, int | float | np.integer | np.floating)
+    # Python compares an integer of any size with a float.
+    if is_number and not isinstance(alpha, bool) and 0 <= alpha <= sys.float_info.max:  # type: ignore[operator]
+        return
     raise UsageError(f"alpha must be a finite number of at least 0, got {alpha!r}")

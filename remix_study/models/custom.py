@@ -243,13 +243,8 @@ def _has_logits(name: str, model: Any, input_shape: tuple[int, ...], n_classes: 
                 f"shape {input_shape}; build it for input_shape, and reshape inside the model"
             )
     rows = np.random.default_rng(0).normal(0, 3, (_N_TRIED, *input_shape)).astype(np.float32)
-    try:
+    with user_code("model", name, f"called with rows of shape {input_shape}"):
         outputs = model(rows, training=False)
-    except (ValueError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        raise UsageError(
-            f'model "{name}" does not take rows of shape {input_shape}: {reason}'
-        ) from error
     if isinstance(outputs, list | tuple | dict):
         raise UsageError(f'model "{name}" gives {len(outputs)} outputs; one is supported')
     output = np.asarray(outputs, np.float32)

@@ -242,6 +242,10 @@ def test_fit_learns_from_whole_epochs_whatever_the_workers(workers):
         (lambda: ReMix(X, Y, batch_size=0), "batch_size must be at least 1"),
         (lambda: ReMix(X, Y, batch_size=6.5), "batch_size must be a whole number"),
         (lambda: ReMix(X, Y, seed=-1), "seed must be a whole number and not negative"),
+        (lambda: ReMix(X, Y, seed=2**64), "seed must be below"),
+        (lambda: ReMix(X, Y, alpha=10**400), "alpha must be"),
+        (lambda: ReMix(X, Y, n_classes="3"), "n_classes must be a whole number"),
+        (lambda: ReMix(X, Y * 10**9), "class code 2000000000 in 100 rows.*n_classes"),
         (lambda: ReMix(X, Y, n_classes=2), "class code 2, but n_classes is 2"),
         (lambda: ReMix(X, np.eye(K)[Y], n_classes=4), "3 columns, but n_classes is 4"),
         (lambda: ReMix(X[:, 0], Y), r"X must be \(n, ...\)"),
@@ -250,7 +254,12 @@ def test_fit_learns_from_whole_epochs_whatever_the_workers(workers):
         (lambda: ReMix(X.astype(str), Y), "X must hold numbers.*encode text"),
         (lambda: ReMix([[1, 2], [3]], Y), "X must be one array of numbers"),
         (lambda: ReMix(np.where(X > 2, np.nan, X), Y), "missing or infinite.*impute"),
+        (lambda: ReMix(np.float64(X) * 1e39, Y), "too large for 32 bits"),
+        (lambda: ReMix(np.ma.masked_greater(X, 1), Y), "X has masked values"),
+        (lambda: ReMix(X, np.ma.masked_equal(Y, 1)), "y has masked values"),
         (lambda: ReMix(X, [None, *Y[1:].astype(str)]), "y is missing in row 0"),
+        (lambda: ReMix(X, pd.Series([*"ab", pd.NA, *"a" * 97], dtype="string")), "in row 2"),
+        (lambda: ReMix(X, ["a", " ", *"b" * 98]), "y is missing in row 1"),
         (lambda: ReMix(X, Y.astype(str), n_classes=4), "3 class names, but n_classes is 4"),
         (lambda: ReMix(X, Y + 0j), "class names, integer codes.*complex"),
         (lambda: ReMix(X, Y, output="tanh"), 'output must be "softmax" or "sigmoid"'),
@@ -295,6 +304,6 @@ def test_weights_of_rows_make_the_loss_of_each_row(sampler):
 
 
 def test_wrong_weights_are_refused():
-    for wrong in (np.ones(3), -np.ones(N), np.zeros(N), np.full(N, np.nan)):
+    for wrong in (np.ones(3), -np.ones(N), np.zeros(N), np.full(N, np.nan), [[1], [1, 2]]):
         with pytest.raises(UsageError, match="sample_weight must"):
             ReMix(X, Y, sample_weight=wrong)

@@ -45,6 +45,7 @@ def test_a_module_that_is_no_python_is_refused_in_one_line(tmp_path, monkeypatch
             "user_nets:images",
             r"takes rows of shape \(8, 8\), but the data's rows have shape \(6,\)",
         ),
+        ("user_nets:raises", "called with rows of shape.*RuntimeError.*no rows today"),
         ("user_nets:sigmoids", "between 0 and 1 that do not sum to 1"),
         ("user_nets:no_model", "returned str, not a Keras model"),
         ("user_nets:nothing", "cannot be imported .AttributeError: module 'user_nets' has no"),
