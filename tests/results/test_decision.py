@@ -17,6 +17,7 @@ from remix_study.results.comparison import comparisons
 from remix_study.results.decision import decide
 from remix_study.results.decision_files import as_json, table
 from remix_study.results.equivalence import posterior_of, word_of
+from remix_study.results.form_choice import choose
 from remix_study.results.form_scores import halves
 from remix_study.results.forms import forms_of
 from remix_study.results.intervals import corrected_interval
@@ -173,6 +174,15 @@ def test_the_simplest_within_one_standard_error_is_chosen(frames, comparison):
     assert decision.chosen.label in near
     assert decision.chosen.method.strategy == "baseline"
     assert decision.chosen.name == "equal shares"
+
+
+def test_a_forest_is_simpler_than_boosting_that_ends_by_the_rows_that_score_it(comparison):
+    form = decide(comparison, None).entries[0]
+    estimator = replace(form.method, parts=("none", "none", "cross-entropy"))
+    names = ("hist-gradient-boosting", "hist-gradient-boosting-weighted", "random-forest")
+    equals = [[replace(form, method=replace(estimator, strategy=name))] for name in names]
+    _, chosen = choose(comparison, equals, ["bbs", "g_mean"])
+    assert chosen.method.strategy == "random-forest"
 
 
 def utility(form):
