@@ -15,7 +15,9 @@ from tiny_studies import assert_clean, complete_values, query, tiny
 
 import remix_study
 from remix_study.errors import DataError, StudyFileError, UsageError
+from remix_study.study.optuna_tables import read_progress
 from remix_study.study.reporter import Reporter
+from remix_study.study.storage import open_reader
 from remix_study.study.tables import unpack
 from remix_study.studyfile.parsing import load_study, parse_study
 
@@ -182,6 +184,11 @@ def test_an_interrupt_from_the_keyboard_leaves_a_clean_database(folder, data):
     finally:
         signal.signal(signal.SIGINT, before)
     assert_clean(folder / "x.db")
+    # What was stopped has not failed.
+    engine = open_reader(URL)
+    (progress,) = read_progress(engine)
+    engine.dispose()
+    assert (progress.failed, progress.missing) == (0, 3)
 
 
 @pytest.mark.usefixtures("folder")

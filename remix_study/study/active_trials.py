@@ -24,11 +24,12 @@ from remix_study.study.evaluation import (
 from remix_study.study.extensions import Earlier
 from remix_study.study.fold_blocks import Blocks
 from remix_study.study.leases import Worker
+from remix_study.study.optuna_tables import DIED
 from remix_study.study.reporter import Reporter
 from remix_study.study.schedule import MAX_TRIES, Schedule, finished, with_failures
 from remix_study.study.scoring import MembersFailed
 from remix_study.study.signals import Signals
-from remix_study.study.trials import DIED, TakenOver, fail_trial
+from remix_study.study.trials import TakenOver, fail_trial
 
 if TYPE_CHECKING:
     from optuna.trial import Trial

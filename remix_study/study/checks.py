@@ -71,12 +71,16 @@ def _check_parts(study: Study) -> None:
 
 def _check_baseline(study: Study) -> None:
     """Refuse bounds relative to a baseline that the grid before the search does not train."""
-    grid = grid_configurations(study.search.space)
+    space, advice = study.search.space, "add it to search.space.strategy"
+    if space.parts:
+        advice = "name strategies in search.space in place of parts, baseline among them"
+    if space.settings:
+        varied = next(iter(space.settings))
+        advice = f"search.space would have one for each {varied}; write the bound as a number"
     for text in study.then.constraints if study.then else ():
-        if parse_constraint(text).relative and {"strategy": "baseline"} not in grid:
-            raise StudyFileError(
-                f'search.constraints: "{text}" needs the baseline; add it to search.space.strategy'
-            )
+        is_there = {"strategy": "baseline"} in grid_configurations(space)
+        if parse_constraint(text).relative and not is_there:
+            raise StudyFileError(f'search.constraints: "{text}" needs the baseline; {advice}')
 
 
 def _check_features(study: Study) -> None:

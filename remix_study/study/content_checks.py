@@ -199,7 +199,7 @@ def give_up(storage: RDBStorage, trial: Trial) -> None:
             if source.name in table_names:
                 connection.execute(delete(source).where(source.c.trial_id == trial.trial_id))
         optuna_tables.set_failed(connection, trial.trial_id, "datetime_start", "datetime_complete")
-        attribute = {"key": "failed", "value_json": json.dumps(_GIVEN_UP)}
+        attribute = {"key": optuna_tables.FAILED, "value_json": json.dumps(_GIVEN_UP)}
         connection.execute(
             insert(optuna_tables.trial_attributes).values(trial_id=trial.trial_id, **attribute)
         )

@@ -16,11 +16,12 @@ from remix_study.study import tables
 from remix_study.study.algorithms import MOST_REDRAWS
 from remix_study.study.configurations import Parameters
 from remix_study.study.leases import leased_configurations
+from remix_study.study.optuna_tables import NOTHING_LEFT
 from remix_study.study.schedule import slot_key
 from remix_study.study.scoring import MembersFailed
 from remix_study.study.search_configurations import identity, list_configurations
 from remix_study.study.search_parameters import effective, suggest
-from remix_study.study.trials import NOTHING_LEFT, SCORED, Trials, close_dead_trials
+from remix_study.study.trials import SCORED, Trials, close_dead_trials
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler

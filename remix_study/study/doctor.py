@@ -26,11 +26,11 @@ from remix_study.study.findings import (
     with_engine,
 )
 from remix_study.study.leftovers import check_leftovers
-from remix_study.study.optuna_tables import first_repeats, registered_studies, trial_keys
+from remix_study.study.optuna_tables import DIED, first_repeats, registered_studies, trial_keys
 from remix_study.study.record import delete_run
 from remix_study.study.signals import Signals
 from remix_study.study.storage import closing, open_reader, open_storage
-from remix_study.study.trials import DIED, fail_trial
+from remix_study.study.trials import fail_trial
 
 
 def repair_database(

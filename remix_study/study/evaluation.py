@@ -194,7 +194,9 @@ def _make_evaluation(
     )
     for name, value in zip(task.study.objectives, evaluation.values, strict=True):
         if not np.isfinite(value):
-            raise MembersFailed(f"{name} cannot be computed: a validation part lacks classes")
+            is_own = name in task.study.metrics
+            reason = "it returned NaN" if is_own else "a validation part lacks classes"
+            raise MembersFailed(f"{name} cannot be computed: {reason}")
     return evaluation
 
 

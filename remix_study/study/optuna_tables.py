@@ -60,6 +60,18 @@ CONSTRAINT = "constraints:"
 SCORED_STATES = ("COMPLETE", "PRUNED")
 """States of trials that have scores."""
 
+FAILED = "failed"
+"""User attribute of a trial that has failed: why."""
+
+DIED = "its worker died"
+INTERRUPTED = "interrupted"
+TAKEN_OVER = "another process has taken it over"
+NOT_PLANNED = "not part of the plan"
+NOT_FIRST = "not one of the first points"
+NOTHING_LEFT = "other trials have all configurations of the search space"
+NO_TRY = (INTERRUPTED, TAKEN_OVER, NOT_PLANNED, NOT_FIRST, NOTHING_LEFT)
+"""Reasons of failures that do not count as a try of the configuration."""
+
 
 def rows_of_trials(source: TableClause, study_id: int) -> Select[Any]:
     """A query for the rows of a table that belong to the trials of a study."""
@@ -232,7 +244,7 @@ def _progress(connection: Connection, study_id: int, row: Any) -> Progress:
     leased_trials = {number for number in leased.values() if number is not None}
     dead = sum(trial.state == "RUNNING" and trial.number not in leased_trials for trial in stored)
     keys = trial_keys(connection, study_id, row)
-    attributes = trial_attributes_of(connection, study_id, tables.REPEATS_ATTRIBUTE)
+    attributes = trial_attributes_of(connection, study_id, tables.REPEATS_ATTRIBUTE, FAILED)
     # Of a grid that has grown, trials that lack repeats are no longer complete.
     is_grid = row.facts["algorithm"] == "grid"
     least, first = row.facts["repeats"] if is_grid else 0, first_repeats(row.facts)
@@ -242,7 +254,11 @@ def _progress(connection: Connection, study_id: int, row: Any) -> Progress:
         if trial.state in SCORED_STATES
         and attributes.get(trial.trial_id, {}).get(tables.REPEATS_ATTRIBUTE, first) >= least
     }
-    with_failures = {keys.get(trial.trial_id) for trial in stored if trial.state == "FAIL"}
+    with_failures = {
+        keys.get(trial.trial_id)
+        for trial in stored
+        if trial.state == "FAIL" and attributes.get(trial.trial_id, {}).get(FAILED) not in NO_TRY
+    }
     # A trial without a configuration or slot is not part of the plan.
     planned = set(row.planned) or set(keys.values())
     complete = min(len(scored & planned), row.trials)

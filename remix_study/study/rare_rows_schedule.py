@@ -13,10 +13,11 @@ from remix_study.data.rare_rows import SHARES
 from remix_study.study import tables
 from remix_study.study.configurations import Parameters, label_of
 from remix_study.study.fold_blocks import Blocks
+from remix_study.study.optuna_tables import NOT_PLANNED
 from remix_study.study.rare_rows import TrainedMethod, best_of_kinds, compared_kinds
 from remix_study.study.schedule import Schedule, slot_key, slot_of
 from remix_study.study.search_parameters import effective
-from remix_study.study.trials import ASKED_FOR, NOT_PLANNED, Trials, fail_trial
+from remix_study.study.trials import ASKED_FOR, Trials, fail_trial
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

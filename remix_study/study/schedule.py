@@ -15,8 +15,9 @@ from remix_study.study.constraints import Constraint, Margin
 from remix_study.study.evaluation import Evaluation
 from remix_study.study.extensions import Earlier
 from remix_study.study.fold_blocks import Blocks
+from remix_study.study.optuna_tables import DIED, FAILED, NO_TRY
 from remix_study.study.reporter import ALL_OTHERS, Failure
-from remix_study.study.trials import DIED, FAILED, FINAL, NO_TRY, SCORED, Trials
+from remix_study.study.trials import FINAL, SCORED, Trials
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial

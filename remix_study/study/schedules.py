@@ -15,13 +15,13 @@ from remix_study.study.algorithms import PlannedSampler
 from remix_study.study.configurations import Parameters, planned_configurations
 from remix_study.study.extensions import Earlier, mark_extended, read_scores
 from remix_study.study.fold_blocks import Blocks
-from remix_study.study.optuna_tables import chains, count_trials
+from remix_study.study.optuna_tables import NOT_PLANNED, chains, count_trials
 from remix_study.study.rare_rows_schedule import CANDIDATE_ROLES, RareRowsSchedule
 from remix_study.study.schedule import Schedule, known_key, slot_key, slot_of
 from remix_study.study.search_parameters import distributions, outer_choices
 from remix_study.study.search_schedule import SearchSchedule, SlotSchedule
 from remix_study.study.tables import configuration_key
-from remix_study.study.trials import NOT_PLANNED, Start, Trials, fail_trial
+from remix_study.study.trials import Start, Trials, fail_trial
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler

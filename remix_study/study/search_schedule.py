@@ -17,13 +17,14 @@ from remix_study.study.configurations import Parameters, label_of
 from remix_study.study.constraints import Candidate, Constraint, Margin, choose, parse_constraint
 from remix_study.study.distinct import DistinctDraws
 from remix_study.study.evaluation import Evaluation
+from remix_study.study.optuna_tables import NOT_FIRST
 from remix_study.study.record import validation_means
 from remix_study.study.schedule import PruningRule, Schedule, finished, slot_key, slot_of
 from remix_study.study.scoring import MembersFailed
 from remix_study.study.search_configurations import n_trials
 from remix_study.study.search_parameters import effective, initial_configurations, suggest
 from remix_study.study.tables import configuration_key
-from remix_study.study.trials import ASKED_FOR, NOT_FIRST, SCORED, TakenOver, Trials, fail_trial
+from remix_study.study.trials import ASKED_FOR, SCORED, TakenOver, Trials, fail_trial
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler

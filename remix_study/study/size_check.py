@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from remix_study.batches.samplers import SMOTE_SAMPLERS
 from remix_study.batches.strategies import DEFAULT_STRATEGIES, STRATEGIES
 from remix_study.models.size import MemoryNeed, TrainingSize, check_need, memory_need
 from remix_study.study.checks import values_to_check
-from remix_study.study.configurations import Configuration
+from remix_study.study.configurations import Parameters
 from remix_study.study.task import Task
 from remix_study.studyfile.model_options import BUILT_IN_MODELS
 from remix_study.training import stacks
 
 
 def largest_need(task: Task) -> MemoryNeed:
-    """What the largest of a task's configurations takes."""
-    return max((memory_need(size) for size in _sizes(task)), key=lambda need: need.total)
+    """What a task's largest configuration takes: of each key that shapes it, the largest value.
+
+    Of a user's own network only the one that the file names counts: to build others may take long.
+    """
+    is_built_in, stack = task.study.model.name in BUILT_IN_MODELS, task.stack
+    shaping = [
+        (name, values_to_check(domain))
+        for name, domain in task.study.search.space.settings.items()
+        if name in ("batch_size", "model.ensemble")
+        or (is_built_in and name.startswith(("model.", "features.")))
+    ]
+    parameters = Parameters()
+    # Twice, as a key such as features.bins matters beside some values of a later one alone.
+    for name, values in 2 * shaping:
+        options = [parameters | {name: value} for value in values]
+        parameters = max(options, key=lambda option: _need(task, option, stack).total)
+    return _need(task, parameters, stack)
 
 
 def size_notes(tasks: Sequence[Task]) -> list[str]:
@@ -33,35 +48,24 @@ def size_notes(tasks: Sequence[Task]) -> list[str]:
     ]
 
 
-def _sizes(task: Task) -> Iterator[TrainingSize]:
-    space, dataset, n_folds = task.study.search.space, task.problem.dataset, task.folds_per_trial
+def _need(task: Task, parameters: Parameters, stack: int) -> MemoryNeed:
+    space, configuration = task.study.search.space, task.configuration(parameters)
     parts, names = space.parts.get("sampler"), space.strategy or DEFAULT_STRATEGIES
     samplers = parts.values if parts else [STRATEGIES[name].sampler for name in names]
-    for extreme in _extremes(task):
-        n_networks = n_folds * extreme.networks
-        stack = task.stack if stacks.can_stack(extreme.model, extreme.training) else 1
-        yield TrainingSize(
-            network=task.network_size(extreme.model),
+    n_networks = task.folds_per_trial * configuration.networks
+    if not stacks.can_stack(configuration.model, configuration.training):
+        stack = 1
+    return memory_need(
+        TrainingSize(
+            network=task.network_size(configuration.model),
             rows=len(task.problem.y),
-            training_rows=min(len(fold.train) for fold in task.folds),
-            values=dataset.n_features,
-            has_images=dataset.has_images,
-            batch_size=extreme.training.batch_size,
+            training_rows=max(len(fold.train) for fold in task.folds),
+            values=task.problem.dataset.n_features,
+            has_images=task.problem.dataset.has_images,
+            batch_size=configuration.training.batch_size,
             folds=n_networks,
             stack=stack,
             stacks=min(stacks.stacks_at_a_time(task.cores), -(-n_networks // stack)),
             has_smote=bool(set(samplers) & set(SMOTE_SAMPLERS)),
         )
-
-
-def _extremes(task: Task) -> Iterator[Configuration]:
-    """Configurations that differ in size: each value, or end of a range, of keys that shape it.
-
-    Of a user's own network only the one that the file names: to build others may take long.
-    """
-    yield task.configuration({})
-    is_built_in = task.study.model.name in BUILT_IN_MODELS
-    for name, domain in task.study.search.space.settings.items():
-        if name == "batch_size" or (is_built_in and name.startswith("model.")):
-            for value in values_to_check(domain):
-                yield task.configuration({name: value})
+    )

@@ -121,8 +121,8 @@ def search_tasks(task: Task) -> list[Task]:
             for inner in _inner_tasks(task, outer):
                 tasks += [*(_reference_tasks(inner) if is_relative else ()), inner]
             tasks.append(outer)
-    except DataError as error:
-        raise DataError(f"{task.study.source}: {error}") from error
+    except (DataError, StudyFileError) as error:
+        raise type(error)(f"{task.study.source}: {error}") from error
     return tasks
 
 

@@ -17,9 +17,8 @@ from sqlalchemy import Connection, Table, insert, inspect, select
 
 from remix_study.study import tables
 from remix_study.study.metric_names import new_attribute
-from remix_study.study.optuna_tables import SCORED_STATES
+from remix_study.study.optuna_tables import FAILED, SCORED_STATES
 from remix_study.study.times import parse_time, utc_without_zone
-from remix_study.study.trials import FAILED
 from remix_study.study.upgrade import FACTS_OF_VERSION_1, settings_of_version_1
 
 Row = dict[str, Any]

@@ -22,6 +22,7 @@ from remix_study.study.database_errors import retry_transient
 from remix_study.study.evaluation import Evaluation
 from remix_study.study.extensions import mark_extended
 from remix_study.study.leases import Worker
+from remix_study.study.optuna_tables import INTERRUPTED, TAKEN_OVER
 from remix_study.study.record import manifest, record_manifest
 from remix_study.study.reporter import ALL_OTHERS, Reporter, Summary
 from remix_study.study.schedule import (
@@ -33,8 +34,6 @@ from remix_study.study.schedule import (
 from remix_study.study.scoring import MembersFailed
 from remix_study.study.signals import Signals
 from remix_study.study.trials import (
-    INTERRUPTED,
-    TAKEN_OVER,
     Start,
     TakenOver,
     Trials,

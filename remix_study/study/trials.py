@@ -19,6 +19,7 @@ from remix_study.study import leases, optuna_tables, tables
 from remix_study.study.constraints import Constraint, Margin
 from remix_study.study.database_file import check_database_file
 from remix_study.study.evaluation import Evaluation
+from remix_study.study.optuna_tables import DIED, FAILED
 from remix_study.study.record import delete_run, delete_runs, record_trial, trial_attributes
 from remix_study.study.registration import RegisteredStudy
 from remix_study.study.task import Task
@@ -28,20 +29,9 @@ if TYPE_CHECKING:
     from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial, Trial
 
-# User attributes of trials: the slot that a trial fills, why it failed, and that it would
-# fail again.
+# User attributes of trials: the slot that a trial fills, and that it would fail again.
 ASKED_FOR = "slot asked for"
-FAILED = "failed"
 FINAL = "final"
-
-DIED = "its worker died"
-INTERRUPTED = "interrupted"
-TAKEN_OVER = "another process has taken it over"
-NOT_PLANNED = "not part of the plan"
-NOT_FIRST = "not one of the first points"
-NOTHING_LEFT = "other trials have all configurations of the search space"
-NO_TRY = (INTERRUPTED, TAKEN_OVER, NOT_PLANNED, NOT_FIRST, NOTHING_LEFT)
-"""Reasons of failures that do not count as a try of the configuration."""
 
 SCORED = optuna_tables.SCORED_STATES
 

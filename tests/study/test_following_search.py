@@ -183,6 +183,13 @@ def test_repeats_are_added_to_a_grid_before_its_search_begins():
             'search.then.constraints: "brier <= 2 x baseline" needs the baseline; add it to',
         ),
         (
+            (GRID + THEN.format(more='constraints = ["brier <= 2 x baseline"]')).replace(
+                "[search.space]", "[search.space]\nlearning_rate = [0.1, 0.2]", 1
+            ),
+            'search.then.constraints: "brier <= 2 x baseline" needs the baseline; search.space '
+            "would have one for each learning_rate; write",
+        ),
+        (
             tiny(("[search.space]", '[search]\nalgorithm = "tpe"\ntrials = 3\n[search.space]'))
             + THEN.format(more=""),
             "search.then: follows a grid only",

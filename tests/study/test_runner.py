@@ -210,6 +210,11 @@ def test_batches_that_no_fold_fills_are_refused_before_training():
             f"tiny.toml: problems[0].batch_size: 70{source} exceeds the 62 training rows of a "
             "fold of wine; lower it"
         )
+    with pytest.raises(StudyFileError) as caught:
+        run(tiny(SEARCH, ("trials = 14", "trials = 14\nouter = 2"), ("size = 16", "size = 40")))
+    assert str(caught.value) == (
+        "tiny.toml: batch_size: 40 exceeds the 30 training rows of a fold of wine/outer 1; lower it"
+    )
     assert not query(DATABASE, "SELECT * FROM studies")
 
 

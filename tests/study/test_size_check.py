@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -10,6 +11,7 @@ from tiny_studies import tiny
 from remix_study.data import memory
 from remix_study.errors import DataError
 from remix_study.models import size
+from remix_study.models.size import MemoryNeed
 from remix_study.study.size_check import largest_need, size_notes
 from remix_study.study.task import Task
 from remix_study.study.task_preparation import prepare_tasks
@@ -36,6 +38,21 @@ def test_what_fits_is_estimated() -> None:
     # 13 features of 178 rows, and a network of 13 x 4 + 4 + 4 x 3 + 3 parameters.
     assert need.rows == 2 * 4 * 178 * 13
     assert need.networks == 4 * 71 * (5 * 2 + 2 * 2)
+
+
+def test_the_largest_of_a_grid_has_the_largest_of_every_key() -> None:
+    smallest = {"features.bins": 2, "features.numeric": "standard", "model.hidden": [4]}
+    largest = {"features.bins": 64, "features.numeric": "piecewise-linear", "model.hidden": [8]}
+    smallest, largest = smallest | {"model.ensemble": 1}, largest | {"model.ensemble": 3}
+
+    def need_of(*cases: dict) -> MemoryNeed:
+        lists = {key: [case[key] for case in cases] for key in largest}
+        lines = "".join(f"{key} = {json.dumps(values)}\n" for key, values in lists.items())
+        return largest_need(task_of(("alpha.remix", f"{lines}alpha.remix")))
+
+    assert need_of(smallest, largest) == need_of(largest, smallest) == need_of(largest)
+    # 13 features of 64 bins; the first values of three networks of two folds.
+    assert need_of(largest).networks == 4 * (13 * 64 * 8 + 8 + 8 * 3 + 3) * (5 * 2 + 2 * 6)
 
 
 def test_networks_that_train_one_by_one_take_less(monkeypatch) -> None:
