@@ -213,7 +213,8 @@ def test_batches_that_no_fold_fills_are_refused_before_training():
     with pytest.raises(StudyFileError) as caught:
         run(tiny(SEARCH, ("trials = 14", "trials = 14\nouter = 2"), ("size = 16", "size = 40")))
     assert str(caught.value) == (
-        "tiny.toml: batch_size: 40 exceeds the 30 training rows of a fold of wine/outer 1; lower it"
+        "tiny.toml: batch_size: 40 exceeds the 30 training rows of a fold of wine/outer 1; "
+        "lower it"
     )
     assert not query(DATABASE, "SELECT * FROM studies")
 
