@@ -63,15 +63,28 @@ def machine_bytes(*, root: Path = _ROOT) -> int:
 
 
 def _containers(root: Path) -> Iterator[tuple[int, int]]:
-    """Limit and use of the control groups that limit this process's memory, of either version."""
+    """Limit and use of the control groups that limit this process's memory, of either version.
+
+    Contents of files that the system keeps as long as nobody needs their memory are not in use.
+    """
     groups = root / "sys/fs/cgroup"
-    for limit, used in (
-        (groups / "memory.max", groups / "memory.current"),
-        (groups / "memory/memory.limit_in_bytes", groups / "memory/memory.usage_in_bytes"),
+    for folder, limit, used, prefix in (
+        (groups, "memory.max", "memory.current", ""),
+        (groups / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_"),
     ):
         # Absent outside a container; "max" where there is no limit.
         with suppress(OSError, ValueError):
-            yield int(limit.read_text()), int(used.read_text())
+            limit_bytes, used_bytes = (int((folder / name).read_text()) for name in (limit, used))
+            yield limit_bytes, used_bytes - _file_bytes(folder / "memory.stat", prefix)
+
+
+def _file_bytes(statistics: Path, prefix: str) -> int:
+    """Bytes of files' contents in a control group; 0 where that is not known."""
+    names = (f"{prefix}active_file", f"{prefix}inactive_file")
+    with suppress(OSError, ValueError):
+        lines = (line.split() for line in statistics.read_text().splitlines())
+        return sum(int(value) for name, value in lines if name in names)
+    return 0
 
 
 def accelerator_bytes() -> int | None:

@@ -20,6 +20,8 @@ from remix_study.studyfile.table_format import TableFormat
 if TYPE_CHECKING:
     import pandas as pd
 
+# Digits of a column's number in a table; Python refuses to read those of thousands.
+_LONGEST_PLACE = 10
 _NUMBER = re.compile(r"[+-]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][+-]?[0-9]+)?")
 
 
@@ -166,7 +168,7 @@ def are_data(names: Sequence[str], frame: pd.DataFrame | None = None) -> bool:
         Whether half of the names are numbers or cells of their columns.
     """
     is_like_data = [_NUMBER.fullmatch(name) is not None for name in names]
-    whole = [int(name) for name in names if name.isdecimal()]
+    whole = [int(name) for name in names if name.isdecimal() and len(name) < _LONGEST_PLACE]
     if len(whole) == len(names) and whole == list(range(whole[0], whole[0] + len(whole))):
         return False
     if frame is not None:

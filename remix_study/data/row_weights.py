@@ -100,7 +100,9 @@ def weight_notes(where: str, weights: NDArray[np.float64]) -> list[str]:
     """
     if weights.min() == weights.max():
         return [f"{where}: all weights are {weights[0]:g}, which is as good as none"]
-    worth = weights.sum() ** 2 / (weights**2).sum()
+    # The square of a tiny weight would be 0.
+    shares = weights / weights.max()
+    worth = shares.sum() ** 2 / (shares**2).sum()
     return [
         f"{where}: rows count in losses and scores by weights from {weights.min():g} to "
         f"{weights.max():g}; the {len(weights):,} rows are worth {worth:,.0f} of equal weight"

@@ -137,9 +137,9 @@ def table_dataset(
     if weights_name is not None and row_weights is not None:
         notes += weight_notes(f'{table.name}: column "{weights_name}"', row_weights)
     row_split, split_names = _split(table, split, n_test, label_name, table_format)
-    no_features = {label_name, groups_name, weights_name, *dropped, *split_names}
-    if split.keep_time:
-        no_features -= set(split_names)
+    no_features = {label_name, groups_name, weights_name, *dropped}
+    if not split.keep_time:
+        no_features |= set(split_names)
     if table.names[0] not in no_features and _has_nameless_index(table.frame):
         notes.append(f"{table.name}: the first column has no name and numbers the rows; left out")
         no_features.add(table.names[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -93,7 +94,7 @@ def parse_decision(table: Mapping[str, Any]) -> Decision:
     for key, row in named.items():
         for inner, cost in row.items():
             is_number = isinstance(cost, int | float) and not isinstance(cost, bool)
-            if not is_number or not 0 <= cost < math.inf:
+            if not is_number or not 0 <= cost <= sys.float_info.max:
                 where = ".".join(("decision.costs", *map(key_as_toml, filter(None, (key, inner)))))
                 raise StudyFileError(f"{where}: expected a number from 0 (found {as_toml(cost)})")
     if costs and not any(cost for row in named.values() for cost in row.values()):

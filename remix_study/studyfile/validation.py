@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Hashable, Mapping
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_args, get_type_hints
 
 import msgspec
 from msgspec import inspect
@@ -44,11 +44,29 @@ def convert(table: Any, kind: type[T], where: str, *, other_keys: Collection[str
             text = f"{key_as_toml(key)}: unknown key{did_you_mean(key, known_keys)}"
         elif missing := re.fullmatch(r"Object missing required field `(.*)`", message):
             text = f"{missing[1]}: missing; write {describe(fields[missing[1]])}"
+        elif path.endswith("[...]"):
+            raise StudyFileError(f"{where}{_fault_in_table(table, kind, path[1:-5])}") from error
         else:
             allowed = describe(_type_at(fields, path))
             text = f"{where}{path}: expected {allowed}{_found_value(table, path)}"
             raise StudyFileError(text) from error
         raise StudyFileError(f"{where}{path}.{text}") from error
+
+
+def _fault_in_table(table: Any, kind: type, field: str) -> str:
+    """Name the first key of an inner table that has a wrong value; msgspec does not."""
+    value_type = get_args(get_type_hints(kind, include_extras=True)[field])[1]
+    key = next(key for key, value in table[field].items() if not _fits(value, value_type))
+    allowed, value = describe(inspect.type_info(value_type)), table[field][key]
+    return f".{field}.{key_as_toml(key)}: expected {allowed}{_found_value(value, '')}"
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _type_at(fields: Mapping[str, inspect.Type], path: str) -> inspect.Type:

@@ -184,6 +184,10 @@ def test_times_are_ordered_as_dates_or_numbers_and_are_no_feature(
     assert not any(name.startswith("when") for name in dataset.features)
     with_time = load_file(path, label="class", split=GivenSplit(time="when", keep_time=True))
     assert any(name.startswith("when") for name in with_time.features)
+    for key, column in (("groups", "when"), ("drop", ["when"])):
+        split = GivenSplit(time="when", keep_time=True)
+        without = load_file(path, label="class", split=split, **{key: column})
+        assert without.features == dataset.features
 
 
 def test_a_column_that_is_no_time_is_refused(tmp_path: Path) -> None:

@@ -39,6 +39,8 @@ def test_a_column_of_weights_is_no_feature(tmp_path: Path) -> None:
         'claims.csv: column "exposure": rows count in losses and scores by weights from 0 to 2.5; '
         "the 4 rows are worth 2 of equal weight"
     )
+    tiny = TABLE.replace(",a", "e-200,a").replace(",b", "e-200,b")
+    assert "worth 2 of" in load_file(write(tmp_path, tiny), label="y", weights=2).notes[0]
     text = TABLE.replace(",", ";").replace(".", ",")
     decimal = TableFormat(separator=";", decimal=",")
     by_comma = load_file(write(tmp_path, text), label="y", weights=2, table_format=decimal)

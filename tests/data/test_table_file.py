@@ -183,6 +183,7 @@ GOOD = table("1,0", "2,1", "1,0")
         (GOOD, {"groups": "target"}, 'column "target": is the label'),
         (GOOD, {"drop": ("a",)}, "no feature column is left"),
         ("1,0\n2,1\n", {}, "looks like data: write header = false"),
+        (f"{'9' * 5000},0\n2,1\n", {}, "looks like data: write header = false"),
         ("", {}, "the file is empty"),
         (" \n\n", {}, "the file is empty"),
         ("a,target\n", {}, "the file has no rows"),

@@ -162,6 +162,16 @@ def test_a_run_goes_on_after_a_trial_whose_function_failed(capsys):
         ("[decision]\ncosts = { fn = 2 }", SHOP, "decision.costs.fp: missing"),
         ("[decision]\ncosts = { fnr = 2, fp = 1 }", SHOP, "decision.costs.fnr: unknown key; did"),
         ("[decision]\ncosts = { fn = -2, fp = 1 }", SHOP, "decision.costs.fn: expected a number"),
+        (
+            f"[decision]\ncosts = {{ fn = {10**400}, fp = 1 }}",
+            SHOP,
+            "decision.costs.fn: expected a",
+        ),
+        (
+            "[report]\nrope = { f1 = 1, bbs = -1 }",
+            SHOP,
+            "report.rope.bbs: expected a number above",
+        ),
         ("[decision]\ncosts = { fn = 0, fp = 0 }", SHOP, "decision.costs: all are 0"),
         ("[decision]\ncosts = { a = { b = true } }", SHOP, "decision.costs.a.b: expected a numb"),
         ("[decision]\ncosts = { a = { b = 1 }, b = 1 }", SHOP, "or a table for each class"),

@@ -134,7 +134,7 @@ def test_class_weights_are_those_of_classes_that_there_are(data):
     with pytest.raises(DataError, match='class_weights: no class "yse"; did you mean "yes"'):
         prepare_tasks(parse_study(with_class_weights("{ yse = 20 }")), data_set)
     for wrong in ("{ yes = 0 }", "{ yes = -1 }", '{ yes = "many" }', "{ yes = inf }"):
-        with pytest.raises(StudyFileError, match="class_weights"):
+        with pytest.raises(StudyFileError, match=r"class_weights\.yes: expected a number above 0"):
             parse_study(with_class_weights(wrong))
     unused = with_class_weights("{ yes = 20 }").replace('"cost", ', "")
     with pytest.raises(StudyFileError, match=r"problems\[0\]\.class_weights: nothing here uses"):

@@ -1,0 +1,35 @@
+"""How much memory a container leaves, by the files of its control group."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psutil
+import pytest
+
+from remix_study.data.memory import free_bytes, machine_bytes
+
+MB = 10**6
+
+
+@pytest.mark.parametrize(
+    ("folder", "limit", "used", "prefix"),
+    [
+        ("", "memory.max", "memory.current", ""),
+        ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_"),
+    ],
+)
+def test_files_that_were_read_leave_the_memory_of_a_container_free(
+    tmp_path: Path, folder: str, limit: str, used: str, prefix: str
+) -> None:
+    group = tmp_path / "sys/fs/cgroup" / folder
+    group.mkdir(parents=True)
+    (group / limit).write_text(f"{100 * MB}\n")
+    (group / used).write_text(f"{90 * MB}\n")
+    assert free_bytes(root=tmp_path) == 10 * MB
+    lines = {"anon": 30, f"{prefix}inactive_file": 40, f"{prefix}active_file": 20}
+    (group / "memory.stat").write_text("".join(f"{k} {v * MB}\n" for k, v in lines.items()))
+    assert free_bytes(root=tmp_path) == 70 * MB
+    assert machine_bytes(root=tmp_path) == 100 * MB
+    (group / limit).write_text("max\n")
+    assert machine_bytes(root=tmp_path) == psutil.virtual_memory().total
