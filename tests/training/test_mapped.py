@@ -50,15 +50,15 @@ def mapped(engine: Engine, stack: int) -> Engine:
     )
 
 
-def check_parity(name, strategies, epochs, *, atol):
+def check_parity(problem, name, strategies, epochs, *, atol):
     """Three members of unequal sizes, in stacks of two: the second is padded."""
-    images = SmallImages()
-    members = images.members((48, 64, 48))
-    one_by_one = images.engine(members, name=name)
+    members = problem.members((48, 64, 48))
+    one_by_one = problem.engine(members, name=name)
     strategies = [make_strategy(strategy) for strategy in strategies]
     training = short_training(epochs=epochs, patience=1, stop="early", start_from_epoch=0)
     expected = one_by_one.fit(members, strategies, training)
     engine = mapped(one_by_one, 2)
+    engine.data = one_by_one.data
     outcomes = engine.fit(members, strategies, training)
     assert_close(outcomes, expected, atol=atol)
     for member in range(len(members) * len(strategies)):
@@ -68,15 +68,15 @@ def check_parity(name, strategies, epochs, *, atol):
 
 
 def check_categories():
-    """SMOTE-NC in members side by side, as one by one."""
-    problem = MixedProblem()
-    members = problem.members((96, 64))
-    one_by_one = problem.engine(members, name="user_nets:dense")
-    strategy, training = make_strategy("smote"), short_training(epochs=2)
-    expected = one_by_one.fit(members, strategy, training)
-    engine = mapped(one_by_one, 2)
-    engine.data = one_by_one.data
-    assert_close(engine.fit(members, strategy, training), expected, atol=1e-5)
+    """SMOTE-NC and a network with a state."""
+    check_parity(MixedProblem(), "test_mapped:normalised", ["smote"], 2, atol=1e-4)
+
+
+def check_images():
+    """Convolutions, augmented and not, and a network with a state."""
+    check_parity(SmallImages(), "cnn", ["remix-aug"], 1, atol=1e-5)
+    check_parity(SmallImages(), "cnn", ["remix", "smote"], 1, atol=1e-5)
+    check_parity(SmallImages(), "test_mapped:normalised", ["remix"], 2, atol=1e-4)
 
 
 def check_where_members_are_mapped() -> None:
