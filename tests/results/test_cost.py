@@ -100,7 +100,7 @@ def test_longer_training_that_helps_is_stated(frames):
     keys = pd.MultiIndex.from_frame(scores.loc[is_g_mean, ["run", "repeat", "fold"]])
     scores.loc[is_g_mean, "value"] = epochs.reindex(keys).to_numpy() / 100
     helped = replace(frames, scores=scores)
-    text = words(section(comparisons(helped), comparisons(helped), [], helped.runs))
+    text = words(section(comparisons(helped), comparisons(helped), helped.runs))
     assert "g-mean +1.00 over 2 problems" in text
     assert "for baseline in g-mean and remix (0.1) in g-mean" in text
 
