@@ -37,6 +37,8 @@ _SIZES: tuple[tuple[float, int, int, int], ...] = (
 _SMALL_TABLE = 2_000
 _SMALL_NETWORK = f"[model]\nhidden = [64]   # for up to {_SMALL_TABLE:,} rows\n"
 _SMALL_NETWORK_RATE = "learning_rate = 0.003   # of a small network"
+# A forest's trees grow with the rows: above so many they would take longer than the networks.
+_FOREST_ROWS, _FOREST = 20_000, '    "random-forest",\n'
 _SIZE_RULE = "10 repeats up to 2,000 rows, 5 up to 20,000, 3 up to 100,000, else 2"
 # Rows a class that a label has at least, on average.
 _ROWS_PER_CLASS = 10
@@ -49,8 +51,8 @@ _METHODS = """
 algorithm = "grid"
 # What is reached without a network.
 estimators = [
-    "hist-gradient-boosting", "hist-gradient-boosting-weighted", "random-forest",
-    "logistic-regression",
+    "hist-gradient-boosting", "hist-gradient-boosting-weighted", "logistic-regression",
+    "random-forest",
 ]
 
 [search.space]
@@ -215,7 +217,8 @@ def study_text(dataset: Dataset, name: str, keys: Mapping[str, Any]) -> str:
         f"batch_size = {batch}",
         *([_SMALL_NETWORK_RATE] if is_small else []),
     ]
-    return "\n".join(lines) + "\n" + _METHODS
+    methods = _METHODS if n_rows <= _FOREST_ROWS else _METHODS.replace(_FOREST, "")
+    return "\n".join(lines) + "\n" + methods
 
 
 def _rare_classes(dataset: Dataset) -> tuple[list[str], str]:

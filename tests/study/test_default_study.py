@@ -67,6 +67,8 @@ def test_folds_training_and_network_follow_the_number_of_rows(
     training = study.training
     assert (training.epochs, training.batch_size, training.learning_rate) == (epochs, batch, rate)
     assert study.model.options.get("hidden") == hidden
+    names = [estimator.name for estimator in study.estimators]
+    assert ("random-forest" in names) == (rows <= 20_000)
 
 
 @settings(max_examples=20)
