@@ -52,7 +52,7 @@ BUDGETS = {
     "report": 3000,
     "paper": 4604,
     "dashboard": 911,
-    "deploy": 3099,
+    "deploy": 3100,
     "cli": 2000,
 }
 # Rooms that are still larger than that; these numbers may only become smaller.

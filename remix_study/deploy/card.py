@@ -167,11 +167,12 @@ def _inline(text: str) -> str:
 _PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 44rem; margin: 2rem auto; }}
-table {{ border-collapse: collapse; }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem;
+  overflow-wrap: break-word; }}
+table {{ display: block; overflow-x: auto; border-collapse: collapse; }}
 th, td {{ border-bottom: 1px solid #ccc; padding: .2rem .8rem .2rem 0; text-align: left; }}
 pre {{ background: #f4f4f4; padding: .6rem; overflow-x: auto; }}
 </style>
