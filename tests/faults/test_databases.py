@@ -275,6 +275,7 @@ def test_sqlite_is_refused_to_a_second_machine_and_postgresql_is_not(folder):
     if folder.engine.dialect.name == "sqlite":
         assert code == 3
         assert "workers on one use this SQLite file, which is safe on one machine only" in errors
+        assert "try again in 5 minutes" in errors
         first.send_signal(signal.SIGTERM)
         assert folder.wait(first)[0] == 143
         return

@@ -105,6 +105,16 @@ def test_a_finished_trial_has_all_its_rows(schedule, trials):
         "remix_scores": 2 * 2 * len(metrics),
         "remix_probabilities": 4,
     }
+    # The answer to the first call may be lost.
+    before = count_rows(trials)
+    finish_trial(trials, trial, evaluation)
+    assert (states(trials), count_rows(trials)) == (["COMPLETE"], before)
+
+
+def test_ended_trials_are_in_the_order_of_their_numbers(schedule, trials):
+    fail_trial(trials.storage, schedule.start(BASELINE)._trial_id, "interrupted")
+    finish_trial(trials, schedule.start(BASELINE), train(trials))
+    assert [trial.number for trial in trials.ended()] == [0, 1]
 
 
 def test_values_are_means_of_validation_scores(trials):

@@ -75,8 +75,10 @@ def test_it_is_the_slow_version(kind, seed, bins):
     rng = np.random.default_rng(seed)
     X = table(rng)
     trains = [np.arange(50), np.arange(20, 80)]
+    # Training rows of one member have one value only, which makes no bin.
+    X = np.column_stack([X, np.where(np.arange(80) < 50, 0.0, X[:, 0])])
     encoder, inputs = encoder_and_inputs(X, trains, numeric=kind, bins=bins)
-    assert encoder.numeric.tolist() == [0, 1, 2, 5]
+    assert encoder.numeric.tolist() == [0, 1, 2, 5, 6]
     assert encoder.untouched.tolist() == [3, 4]
     x = np.stack([standardised(X, train) for train in trains])
     encoded = np.asarray(encoder.encode(ops, x.astype(np.float32), inputs))
