@@ -63,9 +63,9 @@ def summary(_trained, here, monkeypatch) -> StudySummary:
 
 
 def test_a_planned_study_is_resumed_and_refuses_other_data(summary, frame):
-    assert summary.configurations == summary.completed == 9
+    assert summary.configurations == summary.completed == 10
     again = remix_study.run(frame.to_dict("list"), label="kind", storage=URL)
-    assert (again.complete_before, again.completed) == (9, 0)
+    assert (again.complete_before, again.completed) == (10, 0)
     assert again.study_file == summary.study_file
     halved = frame.assign(a=0.5 * frame["a"])
     with pytest.raises(StudyFileError, match=r"problem\.sha256"):
@@ -77,7 +77,7 @@ def test_a_notebook_shows_escaped_scores_and_a_terminal_plain_ones(summary):
     assert "<b>" not in html
     assert "data-&lt;b&gt;rare" in html
     for shown in (html, text):
-        assert "data: 9 of 9 configurations complete, 9 of them new" in shown
+        assert "data: 10 of 10 configurations complete, 10 of them new" in shown
         assert "remix (0.1)" in shown
         assert shown.count("Optuna: ") == 3
     table = summary.tables()["data-<b>rare"]
@@ -156,7 +156,7 @@ def test_failures_are_listed_and_a_lost_database_is_no_error(here):
 def test_the_frames_hold_every_complete_trial_and_score(summary):
     results = remix_study.read_results(URL)
     counts = results.trials["source"].value_counts().to_dict()
-    assert counts == {"planned": 6, "suggested": 3}
+    assert counts == {"planned": 7, "suggested": 3}
     assert results.objectives == ("g_mean", "bbs")
     assert results.trials["run"].is_unique
     with closing(sqlite3.connect("x.db")) as connection:
