@@ -21,6 +21,7 @@ from remix_study.study import tables
 
 _Count = Annotated[int, msgspec.Meta(ge=0)]
 _Number = Annotated[float, msgspec.Meta(ge=-1e300, le=1e300)]
+_Host, _Pid = Annotated[str, msgspec.Meta(pattern=r"\S")], Annotated[int, msgspec.Meta(gt=0)]
 _Part = Literal["validation", "test"]
 _Object = dict[str, Any]
 
@@ -134,7 +135,7 @@ _COLUMNS: Mapping[str, Mapping[str, Any]] = {
     "remix_probabilities": {**_KEY, "part": _Part, "probabilities": bytes},
     "remix_summaries": {"run_id": int, "content": _Object},
     "remix_workers": {
-        "uuid": str, "host": str, "boot": str, "pid": int, "started": str, "seen": datetime,
+        "uuid": str, "host": _Host, "boot": str, "pid": _Pid, "started": str, "seen": datetime,
     },
     "remix_claims": {"study_uuid": str, "point": str, "worker_uuid": str, "trial": int | None},
     "studies": {"study_id": int, "study_name": str},

@@ -14,6 +14,7 @@ import pytest
 from tiny_studies import TINY, assert_clean, command, query, trials, wait_for
 
 from remix_study.cli.main import main
+from remix_study.study.leases import host_name
 from remix_study.study.tables import utc_now
 from remix_study.study.transfer import open_source
 from remix_study.study.transfer_rows import comparable, read_study
@@ -105,7 +106,12 @@ def test_a_silent_worker_elsewhere_is_gone_after_the_grace_period_or_with_all(ca
     change("UPDATE remix_workers SET seen = '2020-01-01T00:00:00.000+00:00'")
     code, lines = repair(capsys, "--dry-run")
     assert (code, lines[-1]) == (1, "3 found, 3 left")
-    change(f"UPDATE remix_workers SET seen = '{utc_now()}'")
+    for damage in ("host = ' '", f"host = '{host_name()}', pid = -7"):
+        change(f"UPDATE remix_workers SET {damage}")
+        _, lines = repair(capsys, "--dry-run")
+        assert lines[0].startswith("left: workers: remix_workers: "), lines
+    assert main(["status"]) == 3
+    change(f"UPDATE remix_workers SET seen = '{utc_now()}', host = 'other', pid = 7")
     code, lines = repair(capsys, "--all")
     assert (code, lines[-1]) == (0, "3 found, 0 left")
     assert [state for *_, state in trials(DATABASE)] == ["COMPLETE"] * 3 + ["FAIL"]
