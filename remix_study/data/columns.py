@@ -16,13 +16,12 @@ from remix_study.data.memory import check_memory, free_bytes
 from remix_study.data.number_columns import encode_numbers
 from remix_study.data.raw_table import RawTable, repeated_name
 from remix_study.data.sentence_vectors import encode_vectors
-from remix_study.data.text_column import FeatureBlock, TextColumn
+from remix_study.data.text_column import FeatureBlock, TextColumn, refuse_type
 from remix_study.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_COLLECTIONS = (list, tuple, dict, set, frozenset, np.ndarray)
 # Columns that a note names.
 _NAMED = 5
 # Columns that a message on too many features names.
@@ -105,8 +104,7 @@ def encode_column(name: str, column: pd.Series[Any], table: RawTable) -> Feature
     import pandas as pd
 
     types, where = pd.api.types, f'{table.source}, column "{name}"'
-    cell_types = _cell_types(column)
-    _refuse_type(column, cell_types, where)
+    cell_types = refuse_type(column, where)
     if name in table.embedding:
         return encode_vectors(_texts_to_embed(name, column, table))
     if column.isna().all():
@@ -160,37 +158,6 @@ def _encode_texts(texts: TextColumn) -> FeatureBlock:
         note = ("looks like an identifier (every text is different); left out", "")
         return FeatureBlock((), lambda _: None, (note,), kind="left out")
     return encode_categories(texts)
-
-
-def _cell_types(column: pd.Series[Any]) -> set[type]:
-    """The types of the cells of a column of Python objects; none for a column of one type."""
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "O":
-        return set(map(type, column.to_numpy()[column.notna().to_numpy()]))
-    return set()
-
-
-def _refuse_type(column: pd.Series[Any], cell_types: set[type], where: str) -> None:
-    """Refuse types that have no features of their own.
-
-    Raises:
-        DataError: Periods, complex numbers, or cells that hold several values.
-    """
-    import pandas as pd
-
-    dtype = column.dtype
-    if pd.api.types.is_complex_dtype(dtype):
-        raise DataError(f"{where}: complex numbers; split them into real and imaginary columns")
-    if isinstance(dtype, pd.PeriodDtype) or pd.Period in cell_types:
-        raise DataError(
-            f"{where}: periods; make dates of them with .dt.to_timestamp(), or drop it"
-        )
-    nested = [each for each in cell_types if issubclass(each, _COLLECTIONS)]
-    arrow_type = str(getattr(dtype, "pyarrow_dtype", ""))
-    if nested or arrow_type.startswith(("list", "large_list", "fixed_size_list", "struct", "map")):
-        what = f"{nested[0].__name__}s" if nested else "lists"
-        raise DataError(
-            f"{where}: its cells hold several values ({what}); make a column of each, or drop it"
-        )
 
 
 def _check_size(blocks: dict[str, FeatureBlock], table: RawTable) -> None:

@@ -101,7 +101,7 @@ def read_dates(column: TextColumn, order: str = "") -> DateTexts:
         if pattern is _YEAR_LAST:
             is_match = np.zeros(len(levels), dtype=bool)
             is_match[fields.index] = True
-            if not column.holds_mostly(is_match | ~np.isnat(moments)):
+            if not order and not column.holds_mostly(is_match | ~np.isnat(moments)):
                 continue
             day_first = order.startswith("day") if order else _is_day_first(column, fields)
             fields["day"], fields["month"] = (

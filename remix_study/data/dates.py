@@ -46,24 +46,21 @@ def encode_date_texts(
 ) -> FeatureBlock | None:
     """Make features of a column in which most texts are dates; None for another column.
 
-    The order of days and months and whether there are times may be known of other rows.
+    The order of days and months and whether there are times may be known of other rows, which a
+    model learned from: then the texts must be dates.
 
     Raises:
         DataError: Days and months cannot be told apart, or a text is no date.
     """
-    refuse_short_years(column)
+    is_known = has_times is not None
+    if not is_known:
+        refuse_short_years(column)
     dates = read_dates(column, order)
     is_date = ~np.isnat(dates.moments)
-    if not column.holds_mostly(is_date):
+    if not is_known and not column.holds_mostly(is_date):
         refuse_unread(column)
         return None
-    if not is_date.all():
-        odd = column.first_of(~is_date)
-        raise column.error(
-            f'"{column.levels[odd]}" is no date, as most cells of the column are; '
-            f"{column.missing_remedy(odd)}",
-            odd,
-        )
+    _check_all(column, is_date, "date", is_known=is_known)
     if dates.zoned.any() and not dates.zoned.all():
         odd = column.first_of(~dates.zoned)
         raise column.error(
@@ -90,8 +87,10 @@ def encode_durations(name: str, column: pd.Series[Any]) -> FeatureBlock:
     return _seconds_block(f"{name}.seconds", seconds)
 
 
-def encode_duration_texts(column: TextColumn) -> FeatureBlock | None:
+def encode_duration_texts(column: TextColumn, *, is_known: bool = False) -> FeatureBlock | None:
     """Make a feature of a column in which most texts are durations or times of a day.
+
+    Of a column that is known to hold them, all must be.
 
     Returns:
         Seconds, None for another column.
@@ -101,15 +100,9 @@ def encode_duration_texts(column: TextColumn) -> FeatureBlock | None:
     """
     fields = extract_fields(column.levels, _DURATION)
     is_duration = (fields["days"].notna() | fields["hours"].notna()).to_numpy()
-    if not column.holds_mostly(is_duration):
+    if not is_known and not column.holds_mostly(is_duration):
         return None
-    if not is_duration.all():
-        odd = column.first_of(~is_duration)
-        raise column.error(
-            f'"{column.levels[odd]}" is no time, as most cells of the column are; '
-            f"{column.missing_remedy(odd)}",
-            odd,
-        )
+    _check_all(column, is_duration, "time", is_known=is_known)
     days, hours, minutes, seconds = (
         fields[part].astype(np.float64).fillna(0).to_numpy()
         for part in ("days", "hours", "minutes", "seconds")
@@ -119,6 +112,19 @@ def encode_duration_texts(column: TextColumn) -> FeatureBlock | None:
     totals = days * 86400 + sign * (hours * 3600 + minutes * 60 + seconds)
     values = np.append(totals, np.nan)[column.codes]
     return _seconds_block(f"{column.name}.seconds", values, (("holds times, now in seconds", ""),))
+
+
+def _check_all(
+    column: TextColumn, is_read: NDArray[np.bool_], noun: str, *, is_known: bool
+) -> None:
+    """Refuse the first text that is not what the others, or those a model learned from, are."""
+    if is_read.all():
+        return
+    odd = column.first_of(~is_read)
+    why = f"most cells of the column are; {column.missing_remedy(odd)}"
+    if is_known:
+        why = "the cells were that the model learned from; mend the cell, or leave it empty"
+    raise column.error(f'"{column.levels[odd]}" is no {noun}, as {why}', odd)
 
 
 def _date_block(

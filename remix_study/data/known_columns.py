@@ -25,7 +25,7 @@ from remix_study.data.file_contents import MISSING
 from remix_study.data.number_cells import read_cell
 from remix_study.data.raw_table import RawTable
 from remix_study.data.sentence_vectors import encode_vectors
-from remix_study.data.text_column import ColumnKind, FeatureBlock, TextColumn
+from remix_study.data.text_column import ColumnKind, FeatureBlock, TextColumn, refuse_type
 from remix_study.errors import DataError
 from remix_study.studyfile.table_format import TableFormat
 from remix_study.studyfile.validation import as_toml
@@ -107,6 +107,7 @@ def encode_known(
         UsageError: The package of the kind ``embedding`` is missing or has another version.
     """
     column = table.frame[known.name]
+    refuse_type(column, f'{table.source}, column "{known.name}"')
     unseen = np.zeros(table.n_rows, dtype=bool)
     out = np.empty((table.n_rows, len(known.features)))
     missing = {*MISSING, *map(str, table_format.missing)}
@@ -117,8 +118,8 @@ def encode_known(
         typed.fill(out)
         return out, unseen
     texts = TextColumn.of(known.name, _without(column, missing), cell_text, table)
-    if known.kind in ("date", "duration"):
-        _time_block(known, texts).fill(out)
+    if known.kind in ("date", "duration") and (times := _time_block(known, texts)):
+        times.fill(out)
         return out, unseen
     if known.kind == "embedding":
         encode_vectors(texts, known.encoder).fill(out)
@@ -151,7 +152,7 @@ def _has_times(known: KnownColumn) -> bool:
     return any(feature.endswith(".hour") for feature in known.features)
 
 
-def _time_block(known: KnownColumn, texts: TextColumn) -> FeatureBlock:
+def _time_block(known: KnownColumn, texts: TextColumn) -> FeatureBlock | None:
     """Features of dates or durations that are written as texts.
 
     Raises:
@@ -160,13 +161,8 @@ def _time_block(known: KnownColumn, texts: TextColumn) -> FeatureBlock:
     if not len(texts.levels):
         return FeatureBlock(known.features, lambda out: out.fill(np.nan))
     if known.kind == "date":
-        block = encode_date_texts(texts, known.order, has_times=_has_times(known))
-    else:
-        block = encode_duration_texts(texts)
-    if block is None:
-        row = int((texts.codes >= 0).argmax())
-        raise _refusal(known, texts.table, row, texts.levels[texts.codes[row]])
-    return block
+        return encode_date_texts(texts, known.order, has_times=_has_times(known))
+    return encode_duration_texts(texts, is_known=True)
 
 
 def _numbers(
@@ -188,12 +184,15 @@ def _numbers(
         return np.where(np.isin(values, [v for v in absent if not np.isnan(v)]), np.nan, values)
     if types.is_datetime64_any_dtype(column.dtype) or types.is_timedelta64_dtype(column.dtype):
         raise _refusal(known, table, 0, column.iloc[0])
-    read: Callable[[str], float] = lambda text: read_cell(text, table_format).value  # noqa: E731
+    read: Callable[[Any], float] = lambda cell: read_cell(cell, table_format).value  # noqa: E731
     if known.kind == "truth":
-        read = lambda text: _TRUTH.get(text.lower(), np.nan)  # noqa: E731
+        read = lambda cell: _TRUTH.get(cell_text(cell).lower(), np.nan)  # noqa: E731
     codes, cells = pd.factorize(column.to_numpy(dtype=object))
     texts = [cell_text(cell) for cell in cells]
-    numbers = np.array([np.nan if text in missing else read(text) for text in texts] + [np.nan])
+    # A number of a spreadsheet has no decimal mark.
+    plain = [cell if isinstance(cell, float) else cell_text(cell) for cell in cells]
+    pairs = zip(texts, plain, strict=True)
+    numbers = np.array([np.nan if text in missing else read(v) for text, v in pairs] + [np.nan])
     odd = [i for i, text in enumerate(texts) if np.isnan(numbers[i]) and text not in missing]
     if odd:
         raise _refusal(known, table, int((codes == odd[0]).argmax()), cells[odd[0]])

@@ -29,6 +29,8 @@ ColumnKind = Literal[
 ]
 """What a column holds, which says how its cells become features."""
 
+_COLLECTIONS = (list, tuple, dict, set, frozenset, np.ndarray)
+
 CONSTANT = "has one value only; it carries no information"
 """What is said of a column with a value in every row, the same in all."""
 
@@ -138,3 +140,38 @@ def categorical_remedy(table: RawTable, name: str) -> str:
     if table.is_from_python:
         return 'make the column categorical with astype("category")'
     return f"write categorical = {as_toml([name])}"
+
+
+def _cell_types(column: pd.Series[Any]) -> set[type]:
+    """The types of the cells of a column of Python objects; none for a column of one type."""
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "O":
+        return set(map(type, column.to_numpy()[column.notna().to_numpy()]))
+    return set()
+
+
+def refuse_type(column: pd.Series[Any], where: str) -> set[type]:
+    """Refuse types that have no features of their own.
+
+    Returns:
+        The types of the cells of a column of Python objects; none for a column of one type.
+
+    Raises:
+        DataError: Periods, complex numbers, or cells that hold several values.
+    """
+    import pandas as pd
+
+    dtype, cell_types = column.dtype, _cell_types(column)
+    if complex in cell_types or pd.api.types.is_complex_dtype(dtype):
+        raise DataError(f"{where}: complex numbers; split them into real and imaginary columns")
+    if isinstance(dtype, pd.PeriodDtype) or pd.Period in cell_types:
+        raise DataError(
+            f"{where}: periods; make dates of them with .dt.to_timestamp(), or drop it"
+        )
+    nested = [each for each in cell_types if issubclass(each, _COLLECTIONS)]
+    arrow_type = str(getattr(dtype, "pyarrow_dtype", ""))
+    if nested or arrow_type.startswith(("list", "large_list", "fixed_size_list", "struct", "map")):
+        what = f"{nested[0].__name__}s" if nested else "lists"
+        raise DataError(
+            f"{where}: its cells hold several values ({what}); make a column of each, or drop it"
+        )
+    return cell_types

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remix_study.data.arrays import from_arrays
-from remix_study.data.known_columns import KnownTable, encode_known
+from remix_study.data.known_columns import KnownColumn, KnownTable, encode_known
 from remix_study.data.raw_table import RawTable
 from remix_study.data.table_file import load_file
 from remix_study.errors import DataError
+from remix_study.studyfile.table_format import TableFormat
 
 ROWS = 60
 
@@ -97,10 +98,29 @@ def test_hashed_categories_and_sentences_need_no_table():
 def test_a_cell_of_another_kind_is_refused_by_its_row(dataset, name, cell, reason):
     frame = every_kind().astype(object).iloc[:4].copy()
     frame.loc[2, name] = cell
-    frame.loc[[0, 1, 3], name] = None
-    with pytest.raises(DataError) as error:
+    frame.loc[[1, 3], name] = None
+    # Good cells before it, of which it is half or all.
+    for first in (None, every_kind()[name].dropna().iloc[0]):
+        frame.loc[0, name] = first
+        with pytest.raises(DataError) as error:
+            encoded(dataset.table, frame)
+        assert str(error.value).startswith(f'data set "x", row 2, column "{name}": {reason}')
+        assert "mend the cell, or leave it empty" in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["size", "city"])
+@pytest.mark.parametrize(("cell", "what"), [([1], "several values"), (1j, "complex numbers")])
+def test_cells_that_no_column_may_hold_are_refused(dataset, name, cell, what):
+    frame = every_kind().iloc[:2].assign(**{name: pd.Series([cell, cell], dtype=object)})
+    with pytest.raises(DataError, match=f'data set "x", column "{name}": .*{what}'):
         encoded(dataset.table, frame)
-    assert str(error.value).startswith(f'data set "x", row 2, column "{name}": {reason}')
+
+
+def test_numbers_of_a_spreadsheet_have_no_decimal_mark():
+    known = KnownColumn("a", "number", ("a",))
+    cells = pd.DataFrame({"a": pd.Series([1.5, "2,5", 3], dtype=object)})
+    values, _ = encode_known(known, RawTable("a.xlsx", cells), TableFormat(decimal=","))
+    assert values.tolist() == [[1.5], [2.5], [3]]
 
 
 def test_a_new_category_counts_as_missing_and_is_told(dataset):
