@@ -58,10 +58,15 @@ def read_member(path: Path) -> tuple[bytes, str]:
                 )
             with archive.open(names[0]) as packed:
                 content = _read_within_memory(packed, path)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except DataError:
+        raise
+    except NotImplementedError as error:
         raise DataError(f"{path}: damaged zip file ({error}); download it again") from None
     except RuntimeError as error:
         raise DataError(f"{path}: cannot be unpacked ({error}); unpack it yourself") from None
+    except Exception as error:
+        # Python raises many kinds of errors for a damaged zip.
+        raise DataError(f"{path}: damaged zip file ({error}); download it again") from None
     if not content.strip():
         raise DataError(f"{path}: {names[0]} in it is empty")
     return content, Path(names[0]).name
@@ -127,7 +132,7 @@ def check_archive_size(content: bytes, path: Path) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             size = sum(member.file_size for member in archive.infolist())
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError):
+    except Exception:
         # Its reader says what is wrong with it.
         return
     check_unpacked_size(size, path)

@@ -160,7 +160,11 @@ def assert_is_the_frame(dataset: Dataset, frame: pd.DataFrame) -> None:
         column, values = columns[name], frame[name]
         X = dataset.X[:, [dataset.features.index(feature) for feature in column.features]]
         if column.kind in ("number", "truth"):
-            expected = [np.nan if pd.isna(cell) else float(cell) for cell in values]
+            is_missing = [pd.isna(cell) or cell in MISSING for cell in values]
+            expected = [
+                np.nan if missing else float(cell)
+                for cell, missing in zip(values, is_missing, strict=True)
+            ]
             np.testing.assert_allclose(X[:, 0], expected, rtol=1e-14)
         elif column.kind == "duration":
             expected = [cell.total_seconds() for cell in values]
