@@ -192,12 +192,11 @@ def _begin(storage: RDBStorage, task: Task, study: OptunaStudy) -> str:
         "facts": problem_facts(task) | {"choices": all_choices(task.study.estimators)},
         **planned_work(task),
     }
-    study_id = storage.get_study_id_from_name(task.name)
     try:
         with storage.engine.begin() as connection:
             connection.execute(insert(tables.studies).values(row))
             record_parts(connection, study_uuid, task)
-            bind_study(connection, study_id, study_uuid)
+            bind_study(connection, study._study_id, study_uuid)
     except IntegrityError:
         return str(study.user_attrs[tables.STUDY_ATTRIBUTE])
     return study_uuid

@@ -14,11 +14,13 @@ from small_searches import DATABASE, URL, text_of
 from tiny_studies import tiny
 
 from remix_study.errors import StudyFileError
+from remix_study.metrics import METRICS
 from remix_study.results.search_frames import load_searches
 from remix_study.study import fingerprint, planned_work, registration, runner, task
 from remix_study.study.optuna_tables import read_progress, registered_studies
-from remix_study.study.storage import open_reader
+from remix_study.study.storage import closing, open_reader, open_storage
 from remix_study.study.tables import MAX_NAME_LENGTH, short_name
+from remix_study.study.task_preparation import prepare_tasks
 from remix_study.studyfile.parsing import parse_study
 
 LONG = "y" * 600
@@ -117,3 +119,15 @@ def test_a_study_from_before_names_were_cut_goes_on(monkeypatch):
     more = parse_study(study.text.replace("trials = 3", "trials = 5"), "tiny.toml")
     assert runner.run(more, storage=URL).completed == 2
     assert progress(URL) == {f"tiny/data-{LONG}": (5, 5)}
+
+
+@pytest.mark.usefixtures("_database")
+def test_a_study_that_was_only_created_under_its_whole_name_is_begun():
+    (planned,) = prepare_tasks(parse_study(text().replace("outer = 2", ""), "tiny.toml"))
+    with closing(open_storage(URL)) as storage:
+        study = optuna.create_study(
+            storage=storage,
+            study_name=planned.whole_name,
+            directions=[METRICS[name].direction for name in planned.study.objectives],
+        )
+        assert registration.register_study(storage, planned).optuna._study_id == study._study_id
