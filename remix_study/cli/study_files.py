@@ -39,9 +39,7 @@ _AIMS = """
 # floor = { recall = 0.9 }        # or what the threshold must reach
 
 [model]
-# hidden = [128, 64]              # units of each hidden layer
-# dropout = 0.1
-"""
+# dropout = 0.1"""
 
 
 def add_command(commands: Any) -> None:
@@ -85,7 +83,7 @@ def _init(options: argparse.Namespace, _signals: Signals) -> int:
     assert study is not None
     comments = "\n".join(_comments(table.frame, study.text))
     text = study.text.replace("\n\n[cv]\n", f"\n{comments}\n\n[cv]\n", 1)
-    text = text.replace("\n\n[training]\n", f"\n{_AIMS}\n[training]\n", 1)
+    text = text.replace("\n\n[model]\n", f"\n{_AIMS}\n", 1)
     path = keep_study(msgspec.structs.replace(study, text=text))
     print(f"study file: {path}; to run it: remix-study run {path} --report report")
     return DONE

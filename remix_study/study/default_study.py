@@ -21,6 +21,7 @@ from remix_study.data.readers import PARSERS, read_tables
 from remix_study.data.table_file import load_file
 from remix_study.errors import DataError, UsageError, did_you_mean, join_names
 from remix_study.studyfile.cross_validation import CrossValidation
+from remix_study.studyfile.model_options import DEFAULT_HIDDEN
 from remix_study.studyfile.parsing import parse_study
 from remix_study.studyfile.schema import Study, Training
 from remix_study.studyfile.table_format import TableFormat
@@ -35,7 +36,7 @@ _SIZES: tuple[tuple[float, int, int, int], ...] = (
 )
 # Up to so many rows the network is a small one: wider ones learn what few rows have by chance.
 _SMALL_TABLE = 2_000
-_SMALL_NETWORK = f"[model]\nhidden = [64]   # for up to {_SMALL_TABLE:,} rows\n"
+_NETWORK_RULE = f"units of each hidden layer; one layer of 64 up to {_SMALL_TABLE:,} rows"
 _SMALL_NETWORK_RATE = "learning_rate = 0.003   # of a small network"
 # A forest's trees grow with the rows: above so many they would take longer than the networks.
 _FOREST_ROWS, _FOREST = 20_000, '    "random-forest",\n'
@@ -211,7 +212,9 @@ def study_text(dataset: Dataset, name: str, keys: Mapping[str, Any]) -> str:
         f"repeats = {repeats}   # {_SIZE_RULE}",
         *(grouped if dataset.groups is not None else []),
         "",
-        *([_SMALL_NETWORK] if is_small else []),
+        "[model]",
+        f"hidden = {[64] if is_small else list(DEFAULT_HIDDEN)}   # {_NETWORK_RULE}",
+        "",
         "[training]",
         *([f"epochs = {epochs}"] if epochs != Training().epochs else []),
         f"batch_size = {batch}",

@@ -63,7 +63,7 @@ def table(here):
 
 def uncommented(text: str) -> str:
     """The file with its keys of one line in use, but for columns that this table does not have."""
-    keys = r"drop|categorical|missing|classes\.merge\.yes|imbalance|costs|hidden|dropout"
+    keys = r"drop|categorical|missing|classes\.merge\.yes|imbalance|costs|dropout"
     return re.sub(rf"^# ({keys})", r"\1", text, flags=re.M)
 
 

@@ -53,10 +53,10 @@ def test_rare_classes_are_found_from_counts(counts, kind, minority):
         (100, 10, 200, 16, [64], 0.003),
         (400, 10, 200, 64, [64], 0.003),
         (2_000, 10, 200, 64, [64], 0.003),
-        (2_001, 5, 200, 64, None, 0.001),
-        (20_000, 5, 200, 64, None, 0.001),
-        (20_001, 3, 100, 256, None, 0.001),
-        (100_001, 2, 50, 512, None, 0.001),
+        (2_001, 5, 200, 64, [128, 64], 0.001),
+        (20_000, 5, 200, 64, [128, 64], 0.001),
+        (20_001, 3, 100, 256, [128, 64], 0.001),
+        (100_001, 2, 50, 512, [128, 64], 0.001),
     ],
 )
 def test_folds_training_and_network_follow_the_number_of_rows(
@@ -66,7 +66,7 @@ def test_folds_training_and_network_follow_the_number_of_rows(
     assert (study.cv.folds, study.cv.repeats) == (2, repeats)
     training = study.training
     assert (training.epochs, training.batch_size, training.learning_rate) == (epochs, batch, rate)
-    assert study.model.options.get("hidden") == hidden
+    assert study.model.options["hidden"] == hidden
     names = [estimator.name for estimator in study.estimators]
     assert ("random-forest" in names) == (rows <= 20_000)
 
