@@ -78,6 +78,8 @@ def fetch(
         files = list(fetch(whole.name, progress, timeout=timeout))
         yield from files
         target = folder.path / facts.files[0].path
+        # The whole set may lie in the folder of Keras.
+        _make_folder(target.parent)
         write_subset(whole, [file.path for file in files], target)
         yield FetchedFile(target, f"made of {files[0].path.name}")
         return
@@ -104,10 +106,7 @@ def _fetch_file(
     file: PublishedFile, target: Path, progress: Progress | None, timeout: float
 ) -> str:
     """Fetch one file from the first address that gives its known content; return the address."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FetchError(f"{target.parent}: cannot be made ({error.strerror})") from None
+    _make_folder(target.parent)
     faults = []
     for url in file.urls:
         try:
@@ -123,6 +122,13 @@ def _fetch_file(
         f"the file by hand and place it at {target} (sha256 of the "
         f"{'file' if file.sha256 else 'archive'}: {file.sha256 or file.archive_sha256})"
     )
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FetchError(f"{folder}: cannot be made ({error.strerror})") from None
 
 
 class _AddressError(Exception):

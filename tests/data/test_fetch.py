@@ -276,6 +276,14 @@ def test_the_small_images_are_made_of_the_large(
     files = list(fetch("cifar10-small"))
     assert written == [(CATALOGUE["cifar10"], [archive], files[1].path)]
     assert files[1].url == "made of cifar-10-python.tar.gz"
+    # Also where Keras has fetched them, and there is no data folder yet.
+    monkeypatch.setenv(DATA, str(tmp_path / "new"))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    for file in CATALOGUE["cifar10"].files:
+        batch = tmp_path / "keras/datasets/cifar-10-batches-py" / Path(file.path).name
+        batch.parent.mkdir(parents=True, exist_ok=True)
+        batch.touch()
+    assert list(fetch("cifar10-small"))[-1].path.parent.is_dir()
 
 
 def test_without_an_address_the_message_says_how_to_place_the_file(
