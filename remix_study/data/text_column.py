@@ -167,7 +167,7 @@ def refuse_type(column: pd.Series[Any], where: str) -> set[type]:
         raise DataError(
             f"{where}: periods; make dates of them with .dt.to_timestamp(), or drop it"
         )
-    nested = [each for each in cell_types if issubclass(each, _COLLECTIONS)]
+    nested = [kind for kind in cell_types if issubclass(kind, _COLLECTIONS)]
     arrow_type = str(getattr(dtype, "pyarrow_dtype", ""))
     if nested or arrow_type.startswith(("list", "large_list", "fixed_size_list", "struct", "map")):
         what = f"{nested[0].__name__}s" if nested else "lists"

@@ -128,15 +128,15 @@ def _check_outputs(model: SavedModel, path: Path) -> None:
     zeros = np.zeros((1, *shape), np.float32 if model.features.images else model.features.dtype)
     try:
         outputs = model.outputs(zeros)
-        given = f"gives outputs of shape {outputs.shape}"
+        fault = f"gives outputs of shape {outputs.shape}"
         is_fitting = outputs.shape == (1, len(model.classes))
     except Exception as error:
         # Keras and scikit-learn raise many kinds of errors here.
-        given, is_fitting = " ".join(str(error).split())[:200], False
+        fault, is_fitting = " ".join(str(error).split())[:200], False
     if not is_fitting:
         raise UsageError(
             f"{path}: of another model than {FEATURES} and {ANSWERS}, which have inputs of shape "
-            f"{shape} and {len(model.classes)} classes ({given}); fit it again"
+            f"{shape} and {len(model.classes)} classes ({fault}); fit it again"
         )
 
 
