@@ -185,5 +185,5 @@ def test_without_probabilities_there_is_a_sentence():
     comparison, reliabilities = calibration_of(frames)
     assert reliabilities == ()
     page_section = section([(comparison, reliabilities)])
-    assert "No probabilities are stored" in page_section.blocks[0].text[0]
+    assert "Nothing to show: the probabilities of a grid" in page_section.blocks[0].text[0]
     assert page_section.files == {}
