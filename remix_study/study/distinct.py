@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 # larger one before an equal trial is accepted.
 _MOST_LISTED = 10_000
 _MOST_DRAWS = 1000
-# Seconds between two looks at what other workers choose.
-_POLL_SECONDS = 0.1
 
 
 class _Draft(Trial):
@@ -83,20 +80,26 @@ class DistinctDraws:
         """Draw all parameters that Optuna is to hold of an open trial.
 
         The first draw is the one that Optuna would make. Where another trial has it, the algorithm
-        draws again with other seeds, and then chance. Other workers may be choosing parameters for
-        slots before this one: it waits until they have, so that what comes out depends on the
-        slot, and on what the algorithm sees of other trials, alone.
+        draws again with other seeds, and then chance. Not to be called while it :meth:`must_wait`.
 
         Raises:
             MembersFailed: Other trials have every configuration of the space.
         """
         if trial.number not in self._drawn:
-            while self._has_undecided(slot):
-                time.sleep(_POLL_SECONDS)
-                close_dead_trials(self.trials)
             # Kept in case storing them has to be repeated.
             self._drawn[trial.number] = self._draw(trial, slot)
         return self._drawn[trial.number]
+
+    def must_wait(self, trial: Trial, slot: int) -> bool:
+        """Whether other workers have yet to choose the parameters of slots before this one.
+
+        So what comes out depends on the slot, and on what the algorithm sees of other trials,
+        alone. Workers that are gone are not waited for for ever: their trials are closed.
+        """
+        if trial.number in self._drawn or not self._has_undecided(slot):
+            return False
+        close_dead_trials(self.trials)
+        return True
 
     def configurations(self, trials: Iterable[FrozenTrial]) -> set[str]:
         """Identities of the configurations of trials; without those that lack parameters yet."""

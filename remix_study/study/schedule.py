@@ -70,6 +70,10 @@ class Schedule(Protocol):
     def parameters(self, trial: Trial, key: str) -> Parameters:
         """Parameters of an open trial; in a search Optuna chooses them now."""
 
+    def must_wait(self, _trial: Trial, _key: str) -> bool:
+        """Whether an open trial gets its parameters after others that have none yet."""
+        return False
+
     def label(self, trial: FrozenTrial, key: str) -> str:
         """Name of a trial's configuration for people; its key where that is not known."""
         return label_of(trial.params) if trial.params else key

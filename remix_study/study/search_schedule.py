@@ -198,10 +198,19 @@ class SearchSchedule(SlotSchedule):
 
     def parameters(self, trial: Trial, key: str) -> Parameters:
         """What the algorithm chooses for an open trial; what a person enqueued is taken as is."""
-        slot = slot_of(key)
-        if slot is not None and slot not in self.fixed and not _is_enqueued(trial):
+        if (slot := self._drawn_slot(trial, key)) is not None:
             trial.study.sampler = PlannedSampler(self._draws.draw(trial, slot))
         return super().parameters(trial, key)
+
+    def must_wait(self, trial: Trial, key: str) -> bool:
+        """Whether slots before that of an open trial have no parameters yet."""
+        slot = self._drawn_slot(trial, key)
+        return slot is not None and self._draws.must_wait(trial, slot)
+
+    def _drawn_slot(self, trial: Trial, key: str) -> int | None:
+        """The slot whose parameters the algorithm draws; None where they are given."""
+        slot = slot_of(key)
+        return None if slot in self.fixed or _is_enqueued(trial) else slot
 
     def pruning_rule(self, trial: Trial, key: str) -> PruningRule | None:
         """Build the rule that decides whether a trial is pruned; None where the study never does.

@@ -44,6 +44,8 @@ from remix_study.study.trials import (
 
 T = TypeVar("T")
 
+_POLL_SECONDS = 0.1  # Between two looks at what other workers choose
+
 
 @dataclass(frozen=True)
 class WorkerLimits:
@@ -234,6 +236,8 @@ class TrialLoop:
             uuid, number = self.trials.registered.uuid, trial.number
             if not self._retry(lambda: self.worker.assign_trial(uuid, active.key, number)):
                 raise TakenOver
+        while self._retry(lambda: self.schedule.must_wait(trial, active.key)):
+            time.sleep(_POLL_SECONDS)
         active.parameters = self._retry(lambda: self.schedule.parameters(trial, active.key))
         active.label = label_of(active.parameters) + self.schedule.label_end(active.key)
         active.earlier = earlier = self._retry(lambda: self.schedule.earlier(active.key))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import threading
-import time
+import signal
 from pathlib import Path
 
 import optuna
@@ -21,15 +20,17 @@ from small_searches import (
 )
 from tiny_studies import assert_clean, command
 
-from remix_study.study import planned_work, search_schedule
+from remix_study.study import planned_work, search_schedule, trial_loop
 from remix_study.study.configurations import grid_configurations, label_of
 from remix_study.study.leases import Worker
-from remix_study.study.optuna_tables import read_progress
+from remix_study.study.optuna_tables import INTERRUPTED, read_progress
+from remix_study.study.reporter import Reporter, Summary
 from remix_study.study.runner import register_tasks
 from remix_study.study.search_configurations import identity, list_configurations, n_trials
 from remix_study.study.signals import Signals, Stopped
 from remix_study.study.storage import open_reader, run_storage
 from remix_study.study.task_preparation import prepare_tasks, search_tasks
+from remix_study.study.trial_loop import TrialLoop, WorkerLimits
 from remix_study.studyfile.parsing import parse_study
 
 OLD = 'strategy = ["baseline", "remix"]\nalpha.remix = [0.0, 0.1]'
@@ -189,19 +190,35 @@ def test_a_slot_waits_until_the_one_before_has_parameters():
         )
         assert other_worker.acquire(uuid, "slot 2")
         assert worker.acquire(uuid, "slot 3")
-        later, drawn = schedule.start("slot 3"), []
+        later = schedule.start("slot 3")
         worker.assign_trial(uuid, "slot 3", later.number)
-        waiting = threading.Thread(
-            target=lambda: drawn.append(schedule.parameters(later, "slot 3"))
-        )
-        waiting.start()
-        time.sleep(0.5)
-        assert not drawn
+        assert schedule.must_wait(later, "slot 3")
         earlier = theirs.start("slot 2")
         other_worker.assign_trial(uuid, "slot 2", earlier.number)
+        assert not theirs.must_wait(earlier, "slot 2")
+        assert schedule.must_wait(later, "slot 3")
         first = theirs.parameters(earlier, "slot 2")
-        waiting.join(60)
-        assert identity(drawn[0]) != identity(first)
+        assert not schedule.must_wait(later, "slot 3")
+        assert identity(schedule.parameters(later, "slot 3")) != identity(first)
+
+
+@pytest.mark.usefixtures("simulated")
+def test_a_signal_ends_the_wait_for_another_workers_parameters(monkeypatch):
+    parsed = parse_study(text_of("random", trials=6, space=CROWDED), "tiny.toml")
+    tasks = [search_tasks(task) for task in prepare_tasks(parsed)]
+    signals = Signals()
+    sleep = lambda _seconds: setattr(signals, "received", signal.SIGINT)  # noqa: E731
+    monkeypatch.setattr(trial_loop.time, "sleep", sleep)
+    with run_storage(URL, Signals()) as storage:
+        *_, schedule = register_tasks(storage, tasks, Signals())
+        worker = Worker(storage.engine)
+        assert Worker(storage.engine).acquire(schedule.trials.registered.uuid, "slot 2")
+        loop = TrialLoop(schedule, worker, Reporter(), signals, Summary(), WorkerLimits())
+        with pytest.raises(Stopped):
+            loop.run("")
+        assert not schedule.trials.in_state("RUNNING")
+        (interrupted,) = schedule.trials.in_state("FAIL")
+        assert interrupted.user_attrs["failed"] == INTERRUPTED
 
 
 @pytest.mark.slow
