@@ -59,7 +59,7 @@ BUDGETS = {
 LARGER_TODAY = {
     "study": 9444,
     "results": 7474,
-    "report": 4334,
+    "report": 4339,
 }
 
 

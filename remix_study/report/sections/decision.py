@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -37,6 +38,7 @@ FEW_FOLDS = 10
 FEW_ROWS = 10
 """Below these numbers of folds, and of test rows of a rare class, a page warns."""
 
+_WIDEST_NAME = 40  # Letters of a line of a name in a figure
 # A method this many times the others' range worse is drawn at the edge, with its number.
 _FAR = 1.5
 
@@ -147,14 +149,17 @@ def _pictures(place: int, decision: Decision) -> Iterator[Picture]:
     drawn += [form for form in always if form not in drawn]
     if len(drawn) < 2:
         return
-    names = [short_label(form.label) for form in drawn]
+    # Methods of a search are named by all of their parameters.
+    names = [textwrap.wrap(short_label(form.label), _WIDEST_NAME) for form in drawn]
+    width = 2.5 + 0.075 * max(len(line) for name in names for line in name)
+    height = 0.8 + 0.22 * len(drawn) * (0.3 + 0.7 * max(map(len, names)))
     caption = SENTENCES.text("decision.picture_caption", len(drawn), len(decision.entries))
     for metric in decision.objectives:
         # Room for the names, which are as wide as a panel where they are long.
-        with figures.figure(2.5 + 0.075 * max(map(len, names)), 0.8 + 0.22 * len(drawn)) as fig:
+        with figures.figure(width, height) as fig:
             axes = fig.subplots()
             _draw(axes, decision, drawn, metric)
-            figures.name_lines(axes, names)
+            figures.name_lines(axes, ["\n".join(name) for name in names])
             # A browser's letters may be wider than those that the layout was computed with.
             fig.set_layout_engine("constrained", w_pad=0.12)
         problem = decision.comparison.name
