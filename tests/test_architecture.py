@@ -42,7 +42,7 @@ LARGEST_SHARE = 0.20
 BUDGETS = {
     "metrics": 767,
     "studyfile": 2166,
-    "data": 7875,
+    "data": 7880,
     "batches": 2790,
     "models": 1602,
     "training": 3018,

@@ -92,6 +92,11 @@ def _frame_of_library(X: Any, what: str) -> Any:
         check_installed("pyarrow", what.removesuffix(","))
         import pyarrow
 
+        is_of_polars = type(X).__module__.startswith("polars")
+        for name, dtype in X.schema.items() if is_of_polars else ():
+            # Earlier versions of polars end the process when they hand such a column over.
+            if str(dtype) == "Object":
+                raise ValueError(f'column "{name}" holds Python objects')
         return frame_of_arrow(pyarrow.table(X))
     except (ValueError, TypeError, RuntimeError) as error:
         fault = " ".join(str(error).split())
