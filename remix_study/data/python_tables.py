@@ -92,11 +92,12 @@ def _frame_of_library(X: Any, what: str) -> Any:
         check_installed("pyarrow", what.removesuffix(","))
         import pyarrow
 
-        is_of_polars = type(X).__module__.startswith("polars")
-        for name, dtype in X.schema.items() if is_of_polars else ():
-            # Earlier versions of polars end the process when they hand such a column over.
-            if str(dtype) == "Object":
-                raise ValueError(f'column "{name}" holds Python objects')
+        if type(X).__module__.startswith("polars"):
+            columns = X.schema if hasattr(X, "schema") else {X.name: X.dtype}
+            for name, dtype in columns.items():
+                # Earlier versions of polars end the process when they hand such a column over.
+                if str(dtype) == "Object":
+                    raise ValueError(f'column "{name}" holds Python objects')
         return frame_of_arrow(pyarrow.table(X))
     except (ValueError, TypeError, RuntimeError) as error:
         fault = " ".join(str(error).split())

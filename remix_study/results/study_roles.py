@@ -3,8 +3,7 @@
 Ranks, gains, claims and verdicts are of the main problems alone, each once. Studies that split and
 train a problem in the same way differ only in their strategies, so their methods are joined: fold
 by fold they saw the same rows. A study that repeats a main problem with one thing changed is
-supplementary and has a section of its own: if it were ranked as well, the same rows of data would
-count twice.
+supplementary: if it were ranked as well, the same rows of data would count twice.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ class StudyRoles:
 
     @property
     def beside_main(self) -> tuple[Comparison, ...]:
-        """Supplementary problems that have a section of their own, in its order."""
+        """Supplementary problems whose scores stand beside those of the main ones."""
         return (*self.variants, *self.trained_otherwise, *self.authors_code_aside)
 
     @property

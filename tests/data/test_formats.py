@@ -115,6 +115,8 @@ def test_bytes_are_text_or_refused(tmp_path: Path) -> None:
     objects = pl.DataFrame({"a": pl.Series([1, object()], dtype=pl.Object)})
     with pytest.raises(DataError, match=r'a table of polars, cannot be read \(column "a" holds'):
         from_arrays(objects, [0, 1])
+    with pytest.raises(DataError, match="holds Python objects"):
+        from_arrays(objects["a"], [0, 1])
 
 
 def test_a_column_that_was_the_index_of_a_frame_stays(tmp_path: Path) -> None:
