@@ -42,7 +42,7 @@ LARGEST_SHARE = 0.20
 BUDGETS = {
     "metrics": 767,
     "studyfile": 2166,
-    "data": 7881,
+    "data": 7891,
     "batches": 2790,
     "models": 1602,
     "training": 3018,
@@ -57,7 +57,7 @@ BUDGETS = {
 }
 # Rooms that are still larger than that; these numbers may only become smaller.
 LARGER_TODAY = {
-    "study": 9444,
+    "study": 9443,
     "results": 7473,
     "report": 4339,
 }

@@ -106,6 +106,7 @@ def write_subset(facts: DatasetFacts, paths: Sequence[Path], target: Path) -> No
 
     Raises:
         DataError: A batch is missing, damaged or not the published one.
+        OSError: The file cannot be written; what was there stays.
     """
     n_training = facts.rows
     batches = replace(facts, rows=n_training + 10_000, files=(*facts.files, _TEST))
@@ -121,8 +122,10 @@ def write_subset(facts: DatasetFacts, paths: Sequence[Path], target: Path) -> No
         arrays[f"x_{part}"] = planes.reshape(len(index), -1)
         arrays[f"y_{part}"] = codes[index].astype(np.uint8)
         arrays[f"{part}_index"] = index.astype(np.int32)
-    with target.open("wb") as file:
+    unfinished = target.with_name(f"{target.name}.part")
+    with unfinished.open("wb") as file:
         np.savez_compressed(file, **arrays)
+    unfinished.replace(target)
 
 
 def read_batch(content: bytes, where: str) -> tuple[NDArray[np.uint8], Codes]:

@@ -80,7 +80,10 @@ def fetch(
         target = folder.path / facts.files[0].path
         # The whole set may lie in the folder of Keras.
         _make_folder(target.parent)
-        write_subset(whole, [file.path for file in files], target)
+        try:
+            write_subset(whole, [file.path for file in files], target)
+        except OSError as error:
+            raise _not_written(target, error) from None
         yield FetchedFile(target, f"made of {files[0].path.name}")
         return
     downloads = facts.downloads or facts.files
@@ -114,7 +117,7 @@ def _fetch_file(
         except _AddressError as error:
             faults.append(f"{url}: {error}")
         except OSError as error:
-            raise FetchError(f"{target}: cannot be written ({error.strerror})") from None
+            raise _not_written(target, error) from None
         else:
             return url
     raise FetchError(
@@ -122,6 +125,10 @@ def _fetch_file(
         f"the file by hand and place it at {target} (sha256 of the "
         f"{'file' if file.sha256 else 'archive'}: {file.sha256 or file.archive_sha256})"
     )
+
+
+def _not_written(path: Path, error: OSError) -> FetchError:
+    return FetchError(f"{path}: cannot be written ({error.strerror})")
 
 
 def _make_folder(folder: Path) -> None:

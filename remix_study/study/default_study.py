@@ -39,7 +39,7 @@ _SMALL_TABLE = 2_000
 _NETWORK_RULE = f"units of each hidden layer; one layer of 64 up to {_SMALL_TABLE:,} rows"
 _SMALL_NETWORK_RATE = "learning_rate = 0.003   # of a small network"
 # A forest's trees grow with the rows: above so many they would take longer than the networks.
-_FOREST_ROWS, _FOREST = 20_000, '    "random-forest",\n'
+_FOREST_ROWS, _FOREST = 20_000, '\n    "random-forest",'
 _SIZE_RULE = "10 repeats up to 2,000 rows, 5 up to 20,000, 3 up to 100,000, else 2"
 # Rows a class that a label has at least, on average.
 _ROWS_PER_CLASS = 10
@@ -52,8 +52,7 @@ _METHODS = """
 algorithm = "grid"
 # What is reached without a network.
 estimators = [
-    "hist-gradient-boosting", "hist-gradient-boosting-weighted", "logistic-regression",
-    "random-forest",
+    "hist-gradient-boosting", "hist-gradient-boosting-weighted", "logistic-regression",{forest}
 ]
 
 [search.space]
@@ -68,7 +67,7 @@ trials = 12
 [search.then.space]
 sampler = ["natural", "balanced", "balanced-dataset"]
 mixing = ["beta", "beta-sample"]
-alpha = { low = 0.01, high = 1.0, log = true }
+alpha = {{ low = 0.01, high = 1.0, log = true }}
 """
 
 
@@ -220,7 +219,7 @@ def study_text(dataset: Dataset, name: str, keys: Mapping[str, Any]) -> str:
         f"batch_size = {batch}",
         *([_SMALL_NETWORK_RATE] if is_small else []),
     ]
-    methods = _METHODS if n_rows <= _FOREST_ROWS else _METHODS.replace(_FOREST, "")
+    methods = _METHODS.format(forest=_FOREST if n_rows <= _FOREST_ROWS else "")
     return "\n".join(lines) + "\n" + methods
 
 

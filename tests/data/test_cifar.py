@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import pickle
@@ -12,12 +13,14 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from remix_study.data import cifar as cifar_module
 from remix_study.data.cache import VARIABLE as CACHE
 from remix_study.data.catalogue import CATALOGUE, PublishedFile
-from remix_study.data.cifar import CLASSES, read_batch
+from remix_study.data.cifar import CLASSES, read_batch, read_subset, write_subset
 from remix_study.data.named_datasets import describe, load_dataset
 from remix_study.data.published_files import VARIABLE as DATA
 from remix_study.data.published_files import FilesMissingError
+from remix_study.data.published_formats import Parsed
 from remix_study.errors import DataError
 
 
@@ -168,6 +171,42 @@ def test_batches_of_something_else_are_refused():
     for content in (b"", b"text", pickle.dumps([1, 2]), good[:-50], good.replace(b"u1", b"i1")):
         with pytest.raises(DataError, match=r"^b: "):
             read_batch(content, "b")
+
+
+@pytest.fixture
+def large_set(monkeypatch):
+    """Facts of a set of 60 training images, with 40 test images behind them, and its images."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (100, 32, 32, 3), np.uint8)
+    whole = Parsed(images, np.arange(100) % 10, CLASSES, (), None)
+    monkeypatch.setattr(cifar_module, "read_batches", lambda *_: (whole, []))
+    return replace(CATALOGUE["cifar10"], rows=60), images
+
+
+def test_the_small_set_has_the_first_images_of_each_class(tmp_path, monkeypatch, large_set):
+    facts, images = large_set
+    monkeypatch.setattr(cifar_module, "_SUBSET_COUNTS", {"train": 2, "test": 1})
+    path = tmp_path / "small.npz"
+    write_subset(facts, [tmp_path / "archive"], path)
+    small, _ = read_subset(CATALOGUE["cifar10-small"], [path])
+    np.testing.assert_array_equal(small.X, images[[*range(20), *range(60, 70)]])
+    assert small.y.tolist() == [*range(10)] * 3
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_small_set_that_cannot_be_written_leaves_the_earlier_one(
+    tmp_path, monkeypatch, large_set
+):
+    def write_a_part(file, **_arrays):
+        file.write(b"PK")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "small.npz"
+    path.write_bytes(b"whole")
+    monkeypatch.setattr(np, "savez_compressed", write_a_part)
+    with pytest.raises(OSError, match="No space left"):
+        write_subset(large_set[0], [tmp_path / "archive"], path)
+    assert path.read_bytes() == b"whole"
 
 
 @pytest.mark.skipif(DATA not in os.environ, reason="REMIX_STUDY_DATA is not set")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import re
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from made_up_digits import DIGITS, OPTDIGITS, TES, TRA
@@ -276,6 +278,12 @@ def test_the_small_images_are_made_of_the_large(
     files = list(fetch("cifar10-small"))
     assert written == [(CATALOGUE["cifar10"], [archive], files[1].path)]
     assert files[1].url == "made of cifar-10-python.tar.gz"
+    # Where the disk is full, one line says so.
+    no_space = OSError(errno.ENOSPC, "No space left on device")
+    with monkeypatch.context() as patch:
+        patch.setattr("remix_study.data.fetch.write_subset", Mock(side_effect=no_space))
+        with pytest.raises(FetchError, match=r"npz: cannot be written \(No space left"):
+            list(fetch("cifar10-small"))
     # Also where Keras has fetched them, and there is no data folder yet.
     monkeypatch.setenv(DATA, str(tmp_path / "new"))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
