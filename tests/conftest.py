@@ -18,6 +18,7 @@ from tiny_studies import TINY
 
 from remix_study.cli.main import main
 from remix_study.study.storage import open_storage
+from remix_study.workers.pool import thread_environment
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("untimed", deadline=None)
@@ -31,13 +32,16 @@ _LONGEST = ("training", "faults", "study", "golden", "paper", "report", "results
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Wait neither for the disk nor for LLVM nor for Python, also in processes of tests.
+    """Wait for no disk, LLVM, Python or other thread, also in processes of tests.
 
     Most databases are written for less time than a disk takes to say that it has them. Most
     networks run for less time than LLVM optimises them; the slow tests train as users do. Many
-    tests start processes; each would compile the package anew.
+    tests start processes; each would compile the package anew. A thread of OpenMP waits for the
+    others of its process by counting, on a core that the other process of tests has work for.
     """
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    for variable, threads in thread_environment(1).items():
+        os.environ.setdefault(variable, threads)
     if config.option.markexpr == "not slow":
         os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
     if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 2**30:

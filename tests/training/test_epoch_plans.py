@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -21,6 +22,7 @@ from remix_study.batches.stack_draws import stack_rows
 from remix_study.batches.strategies import compose, make_strategy
 from remix_study.batches.training_rows import TrainingRows
 from remix_study.data.preprocessing import CLIP
+from remix_study.training import epoch_plans
 from remix_study.training.backend import backend
 from remix_study.training.epoch_plans import can_draw_on_device, device_plans, host_plans
 
@@ -69,14 +71,27 @@ def assert_same_plans(strategies, *, jit, epochs=2, weights=None):
         )
 
 
-def test_a_stack_of_all_samplers_and_mixings_is_the_same_to_the_bit():
+@pytest.fixture
+def draw_eagerly(monkeypatch):
+    """Call it: from there on draws are not compiled, which takes longer than a few epochs do."""
+
+    def draws(*options):
+        *kinds, _ = options
+        return partial(epoch_plans._draw, *kinds)
+
+    return partial(monkeypatch.setattr, epoch_plans, "_draw_program", draws)
+
+
+def test_a_stack_of_all_samplers_and_mixings_is_the_same_to_the_bit(draw_eagerly):
     mixed = [s for s in DRAWN_ON_DEVICE if s.sampler != "smote"]
     stacks = [mixed[start::3][:4] for start in (0, 1)]
     stacks.append([make_strategy("smote"), *stacks[0][:3]])
     members = [member for stack in stacks for member in stack]
     assert {member.sampler for member in members} == set(DEVICE_SAMPLERS)
     assert {member.mixing for member in members} == set(MIXINGS)
-    for stack in stacks:
+    assert_same_plans(stacks[2], jit=False, epochs=1)
+    draw_eagerly()
+    for stack in stacks[:2]:
         assert_same_plans(stack, jit=False, epochs=1)
     with_ratios = [s.with_ratio(0.3) if s.takes_ratio else s for s in stacks[1]]
     assert any(strategy.ratio for strategy in with_ratios)
@@ -105,7 +120,8 @@ def test_bits_are_the_same_in_a_program(jit):
     np.testing.assert_array_equal(np.asarray(draw(put(keys), put(number))), expected)
 
 
-def test_whole_stacks_of_smote_are_the_same_to_the_bit():
+def test_whole_stacks_of_smote_are_the_same_to_the_bit(draw_eagerly):
+    draw_eagerly()
     assert_same_plans([make_strategy("smote")] * 4, jit=False, epochs=3)
     with_ratios = [make_strategy("smote").with_ratio(0.4)] * 2
     assert_same_plans([*with_ratios, *[make_strategy("smote")] * 2], jit=False, epochs=1)
