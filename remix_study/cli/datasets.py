@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,7 @@ def _fetch(names: Sequence[str], *, as_json: bool) -> int:
     say(f"files go to {data_folder()}")
     console = Console(file=getattr(sys.stderr, "terminal", sys.stderr))
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    bars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    bars = Progress(*columns, console=console, transient=True)
     tasks: dict[str, TaskID] = {}
 
     def show(path: str, received: int, size: int) -> None:
@@ -83,7 +84,7 @@ def _fetch(names: Sequence[str], *, as_json: bool) -> int:
         say(f"{facts.name}: {facts.source}; licence: {facts.licence}")
         files = answer.setdefault(facts.name, {})
         try:
-            with bars:
+            with bars if console.is_terminal else nullcontext():
                 for file in fetch(facts.name, show):
                     files[str(file.path)] = file.url
                     say(f"  {file.path}  {file.url or 'is there already'}")

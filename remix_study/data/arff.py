@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from remix_study.data.number_cells import plain_number
 from remix_study.data.raw_table import RawTable
 from remix_study.data.text_encoding import as_utf8
 from remix_study.data.text_table import parse_text_table
@@ -240,7 +241,8 @@ def _typed(raw: RawTable, position: int, attribute: _Attribute) -> Any:
         typed = pd.to_datetime(texts, format=attribute.date_format, errors="coerce")
         bad, expected = (typed.isna() & texts.notna()).to_numpy(), "a date of the header's format"
     else:
-        typed = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=np.float64)
+        numbers = texts.map(plain_number, na_action="ignore")
+        typed = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
         bad, expected = np.isnan(typed) & texts.notna().to_numpy(), "a number, as the header says"
     if bad.any():
         row = int(bad.argmax())

@@ -51,6 +51,12 @@ class Cell:
     change: str = ""
 
 
+def plain_number(text: str) -> float:
+    """The float64 nearest to a text, NaN if it is no number."""
+    # pandas.to_numeric reads a neighbour of it before pandas 3.1.
+    return float(text) if _PLAIN.fullmatch(text) else math.nan
+
+
 def read_cell(text: object, table_format: TableFormat) -> Cell:
     """Read a cell, without blanks around it, as a number of the format.
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.data.file_contents import MISSING
+from remix_study.data.file_contents import MISSING, nearest_floats
 from remix_study.data.raw_table import RawTable, are_data, repeated_name
 from remix_study.data.separators import detect_separator
 from remix_study.data.text_encoding import as_utf8
@@ -196,6 +196,7 @@ def _read_csv(text: bytes, **options: Any) -> pd.DataFrame:
         keep_default_na=False,
         skipinitialspace=True,
         low_memory=False,
+        **nearest_floats(),
         **options,
     )
     return frame

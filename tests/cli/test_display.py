@@ -13,6 +13,8 @@ from rich.console import Console
 from remix_study.cli.display import RunConsole, console_reporter
 from remix_study.study.signals import Signals
 
+NOTE = "; ".join(["a note [of] which a reader must know"] * 3)
+
 
 def task(notes=()):
     problem = SimpleNamespace(classes=("rest", "[x]"), counts=np.array([90, 10]), notes=notes)
@@ -26,7 +28,7 @@ def output_of_run(terminal: bool) -> str:
     with console_reporter(console) as reporter:
         with reporter.loading():
             pass
-        reporter.problem(task(["a note [of] which a reader must know, " * 3]), 3, 1)
+        reporter.problem(task([NOTE]), 3, 1)
         reporter.trial("remix (0.1), model.hidden [8, 4]", 20, 5)
         for _ in range(5):
             reporter.epoch(20)
@@ -39,10 +41,9 @@ def output_of_run(terminal: bool) -> str:
 
 
 def test_without_a_terminal_there_are_plain_lines():
-    note = "  note: " + "a note [of] which a reader must know, " * 3
     assert output_of_run(terminal=False).splitlines() == [
         "study/problem[1]  1 of 3 configurations complete; rows rest: 90, [x]: 10",
-        note,
+        f"  note: {NOTE}",
         "  [2/3]     remix (0.1), model.hidden [8, 4] g-mean 0.9123  BBS 0.1000  1.2 s",
         "  failed cost: 1 of 2 folds diverged: [nan]",
     ]
