@@ -84,8 +84,9 @@ class ConfigurationQueue:
         Returns:
             Trials that have not begun; none where nothing can be leased.
         """
-        closed = self._closed()
-        for key in self.schedule.unfinished():
+        with self.schedule.trials.one_look():
+            closed, unfinished = self._closed(), self.schedule.unfinished()
+        for key in unfinished:
             if not closed(key) and self.schedule.can_begin(key) and self._acquire(key):
                 keys = [key, *self._lease_companions(key, max_trials)]
                 return [ActiveTrial(key, key) for key in keys]
@@ -101,16 +102,19 @@ class ConfigurationQueue:
         limit = task.trials_per_program
         if max_trials is not None:
             limit = min(limit, max_trials)
-        if limit == 1 or first in (failed := with_failures(self.schedule)):
+        if limit == 1:
+            return []
+        with self.schedule.trials.one_look():
+            failed = with_failures(self.schedule)
+            closed, repeats = self._closed(failed | {first}), self.schedule.repeats()
+            unfinished = self.schedule.unfinished()
+        if first in failed:
             return []
         with self.schedule.trials.storage.engine.connect() as connection:
             n_workers = max(1, len(leases.living_workers(connection)))
-        closed, repeats = self._closed(failed | {first}), self.schedule.repeats()
         # Those train the same folds that lack as many repeats.
         candidates = [
-            key
-            for key in self.schedule.unfinished()
-            if not closed(key) and repeats.get(key) == repeats.get(first)
+            key for key in unfinished if not closed(key) and repeats.get(key) == repeats.get(first)
         ]
         limit = min(limit, -(-(len(candidates) + 1) // n_workers))
 
@@ -142,11 +146,16 @@ class ConfigurationQueue:
         trials = self.schedule.trials
         if not self.worker.acquire(trials.registered.uuid, key):
             return False
-        # Who began such a trial was silent for too long, and may be about to end it.
-        for running in trials.in_state("RUNNING"):
-            if self.schedule.key_of(running) == key:
-                fail_trial(trials.storage, running._trial_id, DIED)
-        if key not in finished(self.schedule):
+        with trials.one_look():
+            open_trials = trials.in_state("RUNNING")
+            left_open = [t for t in open_trials if self.schedule.key_of(t) == key]
+            is_finished = key in finished(self.schedule)
+        # Who began such a trial was silent for too long, and may just have ended it.
+        for trial in left_open:
+            fail_trial(trials.storage, trial._trial_id, DIED)
+        if left_open:
+            is_finished = key in finished(self.schedule)
+        if not is_finished:
             return True
         self.worker.release(trials.registered.uuid, key)
         return False

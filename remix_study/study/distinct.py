@@ -112,10 +112,11 @@ class DistinctDraws:
 
     def _draw(self, trial: Trial, slot: int) -> Parameters:
         study, name = self.trials.task.study, self.trials.task.whole_name
-        open_or_scored = self.trials.in_state(*SCORED, "RUNNING")
+        with self.trials.one_look():
+            open_or_scored, failed = self.trials.in_state(*SCORED, "RUNNING"), self.failed()
         used = self.configurations(t for t in open_or_scored if t.number != trial.number)
         used |= {identity(effective(p, study.search)) for p in self.fixed.values()}
-        closed = used | self.configurations(self.failed())
+        closed = used | self.configurations(failed)
         for draw in range(_MOST_DRAWS):
             draft = _Draft(trial, self.algorithm(slot, draw))
             if identity(suggest(draft, study.search)) not in closed:

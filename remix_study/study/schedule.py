@@ -151,7 +151,8 @@ def slot_of(key: str) -> int | None:
 
 def finished(schedule: Schedule) -> Set[str]:
     """Keys of configurations, or slots, that are complete, used up or given up in this run."""
-    done, given_up = schedule.done_now(), _given_up(schedule)
+    with schedule.trials.one_look():
+        done, given_up = schedule.done_now(), _given_up(schedule)
     return done | given_up.keys() if given_up else done
 
 

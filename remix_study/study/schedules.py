@@ -124,7 +124,8 @@ class GridSchedule(Schedule):
 
     def earlier(self, key: str) -> Earlier | None:
         """What a configuration has, with its scores; None where it has not been trained."""
-        chain, task = self._chains_now().get(key), self.trials.task
+        # Whoever asks has looked since the configuration is leased: nobody else adds to it.
+        chain, task = self._chain_of.get(key), self.trials.task
         if chain is None:
             return None
         runs, repeats = [t.user_attrs[tables.RUN_ATTRIBUTE] for t in chain], self._repeats(chain)

@@ -126,9 +126,10 @@ class SearchSchedule(SlotSchedule):
 
     def has_chosen(self) -> bool:
         """Whether the search is complete, or its space holds nothing that has not failed."""
-        ended = self.trials.in_state(*SCORED) + self._draws.failed()
-        n_tried = len(self._draws.configurations(ended)) if self._is_small() else 0
-        return self._total in (self.n_complete(), n_tried)
+        with self.trials.one_look():
+            ended = self.trials.in_state(*SCORED) + self._draws.failed()
+            n_tried = len(self._draws.configurations(ended)) if self._is_small() else 0
+            return self._total in (self.n_complete(), n_tried)
 
     def remark(self) -> str:
         """That the space holds fewer configurations than trials are asked for."""
@@ -150,8 +151,9 @@ class SearchSchedule(SlotSchedule):
         the same seed would suggest the same parameters. The first runs use ``total`` slots; one
         more run of a search that then lacks trials replaces those that failed.
         """
-        n_used = len(self.done(self.trials.ended()))
-        return self.total if n_used < self.total else n_used + self.total - self.n_complete()
+        with self.trials.one_look():
+            n_used, n_complete = len(self.done(self.trials.ended())), self.n_complete()
+        return self.total if n_used < self.total else n_used + self.total - n_complete
 
     def done(self, ended: Sequence[FrozenTrial]) -> set[str]:
         """Keys of slots whose trial ended by itself; those of initial trials need scores."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from bisect import insort
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -78,12 +78,35 @@ class Trials:
     _ended: dict[str, list[FrozenTrial]] = field(init=False, default_factory=dict)
     _last_id: int = field(init=False, default=-1)
     _open: list[FrozenTrial] = field(init=False, default_factory=list)
+    _looks_left: int | None = field(init=False, default=None)
+
+    @contextmanager
+    def one_look(self) -> Iterator[None]:
+        """Read the trials once in the block, when they are first asked for, instead of each time.
+
+        What the block says of them is then true of one moment.
+        """
+        is_outermost = self._looks_left is None
+        if is_outermost:
+            self._looks_left = 1
+        try:
+            yield
+        finally:
+            if is_outermost:
+                self._looks_left = None
 
     def log(self) -> list[FrozenTrial]:
         """Trials that have ended, in the order in which they were read; later ones are appended.
 
         Only what is new is read: what a trial costs must not grow with the study.
         """
+        if self._looks_left != 0:
+            self._read()
+        if self._looks_left:
+            self._looks_left -= 1
+        return self._log
+
+    def _read(self) -> None:
         open_ids = {trial._trial_id for trial in self._open}
         study_id = self.registered.optuna._study_id
         trials = self.storage._get_trials(study_id, None, open_ids, self._last_id)
@@ -96,7 +119,6 @@ class Trials:
                 self._last_id = max(self._last_id, trial._trial_id)
             else:
                 self._open.append(trial)
-        return self._log
 
     def in_state(self, *states: str) -> list[FrozenTrial]:
         """Trials in any of some of Optuna's states, in the order of their numbers."""
