@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 
 import numpy as np
@@ -29,6 +29,9 @@ NOTABLE_CORRELATION = 0.3
 Fixed before the runs that it is read on."""
 
 LEAST_FOLDS = 10  # Folds that a correlation is computed from at least
+
+# Times from before are damaged, or of a clock that was never set; so are those that lie ahead.
+_EARLIEST, _AHEAD = datetime(2000, 1, 1, tzinfo=UTC), timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -130,17 +133,24 @@ def study_costs(comparisons: Sequence[Comparison], runs: pd.DataFrame) -> pd.Dat
 
 
 def wall_seconds(runs: pd.DataFrame) -> float:
-    """Seconds in which at least one run was under way; NaN for runs without stored times."""
+    """Seconds in which at least one run was under way; NaN for runs without known times.
+
+    Runs that ended before they began, in the future, or in another century are left out.
+    """
     if "started" not in runs or not len(runs):
         return math.nan
     spans = runs[["started", "finished"]].itertuples(index=False)
     if "spans" in runs:
         spans = chain.from_iterable(runs["spans"])
+    latest = datetime.now(UTC) + _AHEAD
+    times = [(parse_time(start), parse_time(end)) for start, end in spans]
+    known = sorted((start, end) for start, end in times if _EARLIEST <= start <= end <= latest)
+    if not known:
+        return math.nan
     # Whole microseconds: in seconds since 1970 they would lose digits.
-    times = sorted(tuple(map(parse_time, span)) for span in spans)
     nothing = timedelta(0)
-    total, until = nothing, times[0][0]
-    for start, end in times:
+    total, until = nothing, known[0][0]
+    for start, end in known:
         total += max(end - max(start, until), nothing)
         until = max(until, end)
     return total.total_seconds()

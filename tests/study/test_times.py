@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sqlite3
 import time
@@ -137,13 +138,21 @@ def test_a_worker_elsewhere_lives_by_its_last_sign_not_by_one_in_the_future(hour
     assert is_alive(SimpleNamespace(host="another", seen=naive)) is expected
 
 
-def test_seconds_of_runs_count_hours_that_the_clock_shows_twice_and_dates_far_away():
+def test_seconds_of_runs_count_hours_that_the_clock_shows_twice_and_no_dates_far_away():
+    """A readable time of another age would make a report say that a study took millennia."""
     spans = [
-        ("2026-10-25T00:30:00+00:00", "2026-10-25T01:30:00+00:00"),
-        ("2026-10-25T02:00:00+02:00", "2026-10-25T02:00:00+01:00"),
+        ("2025-10-26T00:30:00+00:00", "2025-10-26T01:30:00+00:00"),
+        ("2025-10-26T02:00:00+02:00", "2025-10-26T02:00:00+01:00"),
         ("0001-01-01T00:00:00+14:00", "0001-01-01T00:00:10+14:00"),
         ("9999-12-31T23:59:50-12:00", "9999-12-31T23:59:59-12:00"),
     ]
+    beginning, end = spans[0]
+    spans += [(beginning, spans[3][1]), (spans[2][0], end), (end, beginning)]
     runs = pd.DataFrame(spans, columns=["started", "finished"])
-    assert wall_seconds(runs) == 5400 + 10 + 9
+    assert wall_seconds(runs) == 5400
     assert wall_seconds(runs[:2].assign(spans=[spans[:1], spans[1:2]])) == 5400
+    for position in range(2, len(spans)):
+        assert math.isnan(wall_seconds(runs[position : position + 1]))
+    soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    of_a_fast_clock = pd.DataFrame([(soon, soon)], columns=["started", "finished"])
+    assert wall_seconds(of_a_fast_clock) == 0
