@@ -137,6 +137,7 @@ class ConfigurationQueue:
             leased = leases.leased_configurations(
                 connection, self.schedule.trials.registered.uuid, but=self.worker
             )
+        self.schedule.trials.keys |= {n: key for key, n in leased.items() if n is not None}
         lost = {key for key, times in self.times_lost.items() if times == MAX_TRIES}
         sets = leased.keys(), finished(self.schedule), lost, chosen
         return lambda key: any(key in keys for keys in sets)
@@ -147,18 +148,26 @@ class ConfigurationQueue:
         if not self.worker.acquire(trials.registered.uuid, key):
             return False
         with trials.one_look():
-            open_trials = trials.in_state("RUNNING")
-            left_open = [t for t in open_trials if self.schedule.key_of(t) == key]
+            left_open = self._open_trials(key)
             is_finished = key in finished(self.schedule)
         # Who began such a trial was silent for too long, and may just have ended it.
-        for trial in left_open:
-            fail_trial(trials.storage, trial._trial_id, DIED)
+        for trial_id in left_open:
+            fail_trial(trials.storage, trial_id, DIED)
         if left_open:
             is_finished = key in finished(self.schedule)
         if not is_finished:
             return True
         self.worker.release(trials.registered.uuid, key)
         return False
+
+    def _open_trials(self, key: str) -> list[int]:
+        """Ids of RUNNING trials of a configuration."""
+        trials = self.schedule.trials
+        running, keys = trials.running(), trials.keys
+        if all(row.number in keys for row in running):
+            return [row.trial_id for row in running if keys[row.number] == key]
+        of_key = [t for t in trials.in_state("RUNNING") if self.schedule.key_of(t) == key]
+        return [trial._trial_id for trial in of_key]
 
 
 def for_each(active: Sequence[ActiveTrial], action: Callable[[ActiveTrial], None]) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from bisect import insort
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from optuna.trial import TrialState
 from sqlalchemy import Connection, delete, insert, select
 
 from remix_study.errors import StorageError
-from remix_study.study import leases, optuna_tables, tables
+from remix_study.study import leases, optuna_tables, tables, trial_log
 from remix_study.study.constraints import Constraint, Margin
 from remix_study.study.database_file import check_database_file
 from remix_study.study.evaluation import Evaluation
@@ -66,7 +65,7 @@ class Trials:
         task: The task.
         registered: Its study in the database.
         start: Its state when the run began.
-        keys: Keys of the configurations, or slots, of trials that have ended, by trial number.
+        keys: Keys of the configurations, or slots, of trials, by number, as far as they are known.
     """
 
     storage: RDBStorage
@@ -74,58 +73,33 @@ class Trials:
     registered: RegisteredStudy
     start: Start = Start(0, 0)
     keys: dict[int, str] = field(init=False, default_factory=dict)
-    _log: list[FrozenTrial] = field(init=False, default_factory=list)
-    _ended: dict[str, list[FrozenTrial]] = field(init=False, default_factory=dict)
-    _last_id: int = field(init=False, default=-1)
-    _open: list[FrozenTrial] = field(init=False, default_factory=list)
-    _looks_left: int | None = field(init=False, default=None)
+    _log: trial_log.TrialLog = field(init=False)
 
-    @contextmanager
-    def one_look(self) -> Iterator[None]:
-        """Read the trials once in the block, when they are first asked for, instead of each time.
+    def __post_init__(self) -> None:
+        """Begin with nothing read."""
+        self._log = trial_log.TrialLog(self.storage, self.registered.optuna._study_id)
+
+    def one_look(self) -> AbstractContextManager[None]:
+        """Look at the trials once in a block, when they are first asked for, not each time.
 
         What the block says of them is then true of one moment.
         """
-        is_outermost = self._looks_left is None
-        if is_outermost:
-            self._looks_left = 1
-        try:
-            yield
-        finally:
-            if is_outermost:
-                self._looks_left = None
+        return self._log.one_look()
 
     def log(self) -> list[FrozenTrial]:
-        """Trials that have ended, in the order in which they were read; later ones are appended.
-
-        Only what is new is read: what a trial costs must not grow with the study.
-        """
-        if self._looks_left != 0:
-            self._read()
-        if self._looks_left:
-            self._looks_left -= 1
-        return self._log
-
-    def _read(self) -> None:
-        open_ids = {trial._trial_id for trial in self._open}
-        study_id = self.registered.optuna._study_id
-        trials = self.storage._get_trials(study_id, None, open_ids, self._last_id)
-        self._open = []
-        for trial in trials:
-            if trial.state.is_finished():
-                self._log.append(trial)
-                of_state = self._ended.setdefault(trial.state.name, [])
-                insort(of_state, trial, key=attrgetter("number"))
-                self._last_id = max(self._last_id, trial._trial_id)
-            else:
-                self._open.append(trial)
+        """Trials that have ended, in the order in which they were read: later ones come last."""
+        self._log.look()
+        return self._log.ended
 
     def in_state(self, *states: str) -> list[FrozenTrial]:
         """Trials in any of some of Optuna's states, in the order of their numbers."""
-        self.log()
-        trials = [t for state in states for t in self._ended.get(state, ())]
-        trials += [trial for trial in self._open if trial.state.name in states]
-        return trials if len(states) == 1 else sorted(trials, key=attrgetter("number"))
+        self._log.look()
+        return sorted(self._log.in_states(states), key=attrgetter("number"))
+
+    def running(self) -> list[trial_log.TrialRow]:
+        """RUNNING trials, without what Optuna holds of them."""
+        self._log.look()
+        return self._log.open_rows(("RUNNING",))
 
     def check_database(self) -> None:
         """Stop where the file of the database or the study is not there any more.
@@ -288,7 +262,7 @@ def close_dead_trials(trials: Trials) -> None:
     leases.remove_dead_workers(engine)
     # Trials are read before leases: a living worker takes its lease before it begins the trial,
     # and gives it back after it has closed the trial.
-    running = trials.in_state("RUNNING")
+    running = trials.running()
     with engine.connect() as connection:
         leased = leases.leased_configurations(connection, trials.registered.uuid)
     leased_trials = set(leased.values())
@@ -297,4 +271,4 @@ def close_dead_trials(trials: Trials) -> None:
         return
     for trial in running:
         if trial.number not in leased_trials:
-            fail_trial(trials.storage, trial._trial_id, DIED)
+            fail_trial(trials.storage, trial.trial_id, DIED)
