@@ -89,7 +89,12 @@ def on_page_markdown(markdown: str, page: Page, config: Any, files: Files) -> st
             # A file that only the repository has, such as a script: its path without a link.
             return match[1].lstrip("!")[1:-2] if (ROOT / target).exists() else match[0]
         link = posixpath.relpath(place, posixpath.dirname(source) or ".")
-        return f"{match[1]}{link}{match[3] or ''})"
+        opening = match[1]
+        if opening in (f"[{target}](", f"[{posixpath.basename(target)}]("):
+            # On a disk a file's name is a good text, on the site its title.
+            title, _, _ = (ROOT / target).read_text(encoding="utf-8").partition("\n")
+            opening = f"[{title.removeprefix('# ')}]("
+        return f"{opening}{link}{match[3] or ''})"
 
     parts = re.split(r"(^```.*?^```$)", markdown, flags=re.MULTILINE | re.DOTALL)
     return "".join(p if p.startswith("```") else _LINK.sub(in_site, p) for p in parts)

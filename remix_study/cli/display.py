@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
-from remix_study.metrics import METRICS
+from remix_study.metrics import short_name
 from remix_study.study.reporter import Reporter
 from remix_study.study.signals import Signals, Stopped
 from remix_study.training.backend import hidden_stderr
@@ -40,10 +40,9 @@ class LineReporter(Reporter):
     def problem(self, task: Task, configurations: int, done: int) -> None:
         """Print the task's progress, its class counts and its notes."""
         problem = task.problem
-        counts = ", ".join(
-            f"{name}: {count}" for name, count in zip(problem.classes, problem.counts, strict=True)
-        )
-        self._start_task(task.name, configurations, done, f"; rows {counts}")
+        sizes = zip(problem.classes, problem.counts, strict=True)
+        counts = ", ".join(f"{name}: {count:,}" for name, count in sizes)
+        self._start_task(task.name, configurations, done, f"; rows of each class: {counts}")
         for note in problem.notes:
             self.note(note)
 
@@ -54,7 +53,7 @@ class LineReporter(Reporter):
     def complete(self, label: str, values: dict[str, float], seconds: float) -> None:
         """Print a configuration's objectives on its validation parts."""
         self._n_complete += 1
-        scores = "  ".join(f"{METRICS[name].short} {value:.4f}" for name, value in values.items())
+        scores = "  ".join(f"{short_name(name)} {value:.4f}" for name, value in values.items())
         progress = f"[{self._n_complete}/{self._total}]"
         self._print(f"  {escape(progress):9} {escape(label):24} {scores}  {seconds:.1f} s")
 

@@ -57,10 +57,14 @@ def add_command(commands: Any) -> None:
     command = new_command(
         commands, "predict", "predict rows with a model that fit wrote",
         "predict model new-customers.csv --output answers.csv",
+        "predict model new-customers.csv --keep customer_id --output answers.csv",
     )  # fmt: skip
     command.add_argument("model", type=Path, metavar="MODEL", help="the model's folder")
     command.add_argument("data", type=Path, metavar="DATA",
                          help="a table with its columns, or a folder of images")  # fmt: skip
+    command.add_argument("--keep", action="append", default=[], metavar="COLUMN",
+                         help="a column of DATA to write before the answers, such as an "
+                         "identifier; may be given several times")  # fmt: skip
     command.add_argument("--output", type=Path, metavar="FILE",
                          help="CSV file to write (default: standard output)")  # fmt: skip
     command.set_defaults(command=_predict)
@@ -155,7 +159,7 @@ def _predict(options: argparse.Namespace, signals: Signals) -> int:
         with (
             partial.open("w", encoding="utf-8", newline="") if partial else nullcontext(sys.stdout)
         ) as out:
-            for frame in model.frames(options.data, note):
+            for frame in model.frames(options.data, note, options.keep):
                 signals.check()
                 without_formulas(frame).to_csv(out, index=False, header=not n_rows)
                 n_rows += len(frame)
@@ -172,7 +176,8 @@ def _predict(options: argparse.Namespace, signals: Signals) -> int:
         if partial:
             partial.unlink(missing_ok=True)
     if n_marked:
-        note(f"{n_marked:,} of {n_rows:,} rows have a mark: the model never saw the like")
+        have = "has a mark: it is" if n_marked == 1 else "have a mark: they are"
+        note(f"{n_marked:,} of {n_rows:,} rows {have} unlike all that the model learned from")
     if options.output:
         print(f"{n_rows:,} rows: {options.output}")
     return DONE

@@ -179,7 +179,7 @@ def _as_written(value: Any) -> Any:
 
 def preview_text(summary: Mapping[str, Any]) -> str:
     """What :func:`preview` returns, as lines for a person."""
-    lines = ["{study}: {algorithm}, {networks} networks in all".format(**summary)]
+    lines = ["{study}: {algorithm}, {networks} fits in all".format(**summary)]
     if summary["asked"]:
         lines.append(f"suggested by Optuna: {', '.join(summary['asked'])}")
     lines += [f"note: {line}" for line in summary["outside"]]
@@ -193,16 +193,16 @@ def preview_text(summary: Mapping[str, Any]) -> str:
     }
     lines += _key_lines(shared)
     for problem in problems:
-        rows = ", ".join(f"{name}: {count}" for name, count in problem["rows"].items())
+        rows = ", ".join(f"{name}: {count:,}" for name, count in problem["rows"].items())
         need = problem["memory"]
         parts = ", ".join(f"{part} {as_gigabytes(n_bytes)}" for part, n_bytes in need.items())
         lines += [
             problem["study"],
             f"  {problem['points']} configurations x {problem['folds']} folds = "
-            f"{problem['networks']} networks of {problem['parameters']:,} parameters, "
+            f"{problem['networks']} fits; networks of {problem['parameters']:,} parameters, "
             f"{problem['epochs_at_most']} epochs at most",
             *([_beside_line(problem, summary)] if problem["beside"] else []),
-            f"  {problem['features']} features; rows {rows}",
+            f"  {problem['features']} features; rows of each class: {rows}",
             f"  layers: {', '.join(problem['layers'])}",
             f"  memory: about {as_gigabytes(sum(need.values()))} beside the data ({parts})",
             *(f"  {line}" for line in _key_lines(problem["keys"], without=shared)),
@@ -231,4 +231,4 @@ def _beside_line(problem: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     roles = [role for role, text in text_by_role.items() if text and role in problem["beside"]]
     work = " and ".join(text_by_role[role] for role in roles)
     place = "beside it" if {"references", "outer"} & {*problem["beside"]} else "then"
-    return f"  {place} {work}: {problem['networks_beside']} networks"
+    return f"  {place} {work}: {problem['networks_beside']} fits"

@@ -217,12 +217,12 @@ def check_labels(classes: Sequence[str], rows: int, where: str) -> None:
     """
     if len(classes) == 1:
         raise DataError(
-            f"{where}: all {rows} rows are of class {classes[0]}; two classes or more are needed"
+            f"{where}: all {rows:,} rows are of class {classes[0]}; two classes or more are needed"
         )
     if len(classes) == rows and rows > 2:
         raise DataError(
-            f"{where}: each of the {rows} rows has a different label; labels must be class names, "
-            "not identifiers or measurements"
+            f"{where}: each of the {rows:,} rows has a different label; labels must be class "
+            "names, not identifiers or measurements"
         )
 
 

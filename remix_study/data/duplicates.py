@@ -28,7 +28,7 @@ def duplicate_notes(problem: Problem, folds: Sequence[Fold]) -> list[str]:
     if not n_equal:
         return []
     return [
-        f"{problem.name}: {n_equal} of {n_tested} test rows have the same features as a training "
-        "row of their split; if they are copies, scores are too good: remove them, or keep them "
-        "together with groups and cv.grouped = true"
+        f"{problem.name}: {n_equal:,} of {n_tested:,} test rows have the same features as a "
+        "training row of their split; if they are copies, scores are too good: remove them, or "
+        "keep them together with groups and cv.grouped = true"
     ]

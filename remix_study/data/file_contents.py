@@ -10,6 +10,8 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 
 _PART_BYTES = 2**24
+# Above this share of equal letters a file of another name may be meant.
+_SIMILAR = 0.8
 _GZIP = b"\x1f\x8b"
 
 
@@ -97,11 +101,19 @@ def check_readable(path: Path) -> None:
     """
     reason = path_fault(path)
     if reason == os.strerror(errno.ENOENT):
-        raise DataError(f"{path}: no such file")
+        raise DataError(f"{path}: no such file{_similar_file(path)}")
     if reason == os.strerror(errno.EISDIR):
         raise DataError(f"{path}: is a folder; it must be a file")
     if reason:
         raise DataError(f"{path}: cannot be read ({reason})")
+
+
+def _similar_file(path: Path) -> str:
+    """End a message about a file that is not there: one of its folder with a similar name."""
+    with suppress(OSError):
+        for name in get_close_matches(path.name, os.listdir(path.parent), 1, _SIMILAR):
+            return f'; did you mean "{path.with_name(name)}"?'
+    return ""
 
 
 def unpack(content: bytes, path: Path) -> bytes:

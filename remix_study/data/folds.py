@@ -198,7 +198,8 @@ def _check_class_sizes(problem: Problem, folds: int, groups: Rows | None) -> Non
         if size < needed:
             raise DataError(
                 f"problem {problem.name}: class {name} has {size} {unit}; {folds} folds with a "
-                f"validation part need at least {needed}"
+                f"validation part need at least {needed}; leave it out or merge it with another: "
+                "classes.drop, classes.merge"
             )
 
 

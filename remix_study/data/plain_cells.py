@@ -144,7 +144,7 @@ def one_dimensional(values: ArrayLike, argument: str, where: str) -> NDArray[Any
         missing |= np.fromiter(blanks, bool, len(array))
     if missing.any():
         raise DataError(
-            f"{where}: {argument} is missing in {missing.sum()} of {len(array)} rows, "
+            f"{where}: {argument} is missing in {missing.sum():,} of {len(array):,} rows, "
             f"first in row {missing.argmax()}; fill in or leave out those rows"
         )
     return array

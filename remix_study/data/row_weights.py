@@ -87,7 +87,7 @@ def check_weights(
         cell = cells.iloc[row]
         fault = "is missing" if pd.isna(cell) else f'"{cell}" is no weight'
         raise DataError(
-            f"{place(row)}{what}: {fault}, as in {(~is_weight).sum()} of {len(weights)} rows; "
+            f"{place(row)}{what}: {fault}, as in {(~is_weight).sum():,} of {len(weights):,} rows; "
             f"{_REMEDY}; correct or leave out those rows"
         )
     return weights

@@ -237,7 +237,7 @@ def _texts_without_gaps(
     if is_gap.any():
         raise DataError(
             f'{table.place(int(is_gap.argmax()))}, column "{column}" ({role}): empty or missing, '
-            f"as in {is_gap.sum()} of {len(texts)} rows; fill in or remove those rows"
+            f"as in {is_gap.sum():,} of {len(texts):,} rows; fill in or remove those rows"
         )
     return texts
 

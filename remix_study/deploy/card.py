@@ -113,6 +113,7 @@ def _template() -> jinja2.Template:
         autoescape=False,
     )
     environment.filters |= {"number": _number, "metric": _metric_name, "cell": _cell}
+    environment.filters["thousands"] = "{:,}".format
     return environment.get_template("card.md.jinja")
 
 

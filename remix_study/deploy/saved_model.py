@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,31 +69,43 @@ class SavedModel:
         return np.array(self.classes, dtype=object)[np.concatenate(codes)]
 
     def frames(
-        self, X: Any, note: Callable[[str], None] = lambda _: None
+        self,
+        X: Any,
+        note: Callable[[str], None] = lambda _: None,
+        keep: Sequence[str] = (),
     ) -> Iterator[pd.DataFrame]:
         """Yield the answers of a table part by part, as data frames with one line a row.
 
         Columns: ``probability CLASS`` of each class, ``class``, and ``mark``: what of the row the
-        model never saw, "" for nothing; before them ``file`` of images in a folder.
+        model never saw, "" for nothing; before them ``file`` of images in a folder, or the columns
+        to keep.
 
         Args:
             X: A path, a data frame, a dictionary of columns, or an array; of images a path as
                 :func:`~remix_study.deploy.image_chunks.read_image_chunks` takes it, or an array.
             note: Receives remarks, such as on columns that are not used.
+            keep: Columns of the table that stand before the answers, such as an identifier.
 
         Raises:
-            DataError: As :meth:`predict_proba`.
+            DataError: As :meth:`predict_proba`; also a column to keep that is not there.
+            UsageError: Images have no columns to keep, or an answer has the name of one.
         """
         import pandas as pd
 
         names = [f"probability {name}" for name in self.classes]
-        for answer in self._answers(X, note):
+        if keep and self.features.images:
+            raise UsageError("images have no columns to keep; answers begin with their file")
+        if taken := {*names, "class", "mark"}.intersection(keep):
+            raise UsageError(f'column "{min(taken)}" cannot be kept: an answer has this name')
+        for answer in self._answers(X, note, tuple(dict.fromkeys(keep))):
             frame = pd.DataFrame(answer.probabilities, columns=names)
             codes = self.answers.codes(answer.probabilities)
             frame["class"] = np.array(self.classes, dtype=object)[codes]
             frame["mark"] = answer.marks
             if answer.files is not None:
                 frame.insert(0, "file", answer.files)
+            if answer.kept is not None:
+                frame = pd.concat([answer.kept, frame], axis=1)
             yield frame
 
     def raw_outputs(self, inputs: NDArray[Any]) -> NDArray[Any]:
@@ -101,18 +113,24 @@ class SavedModel:
         starts = range(0, len(inputs), _BLOCK)
         return np.concatenate([self.outputs(inputs[start : start + _BLOCK]) for start in starts])
 
-    def _answers(self, X: Any, note: Callable[[str], None] = lambda _: None) -> Iterator[_Answer]:
+    def _answers(
+        self,
+        X: Any,
+        note: Callable[[str], None] = lambda _: None,
+        keep: tuple[str, ...] = (),
+    ) -> Iterator[_Answer]:
         if self.features.images:
             for pixels, files in read_image_chunks(X, self.features.images, _BLOCK):
                 outputs = self.raw_outputs(pixels.astype(np.float32))
                 marks = np.full(len(pixels), "", object)
                 yield _Answer(self._probabilities(outputs), marks, files)
             return
-        for number, table in enumerate(self._tables(X)):
-            self._check_columns(table, note if not number else lambda _: None)
+        for number, table in enumerate(self._tables(X, keep)):
+            self._check_columns(table, note if not number else lambda _: None, keep)
             features, marks = self._encode(table)
             outputs = self.raw_outputs(self.features.inputs(features))
-            yield _Answer(self._probabilities(outputs), marks)
+            kept = table.frame[list(keep)].reset_index(drop=True) if keep else None
+            yield _Answer(self._probabilities(outputs), marks, kept=kept)
 
     def _probabilities(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
         """Probabilities (n, K) of what the model gives; UsageError where some are no numbers."""
@@ -121,13 +139,15 @@ class SavedModel:
             raise UsageError(f"{self.folder}: gives no probabilities but NaN; fit it again")
         return probabilities
 
-    def _tables(self, X: Any) -> Iterator[RawTable]:
-        """The rows as raw tables."""
+    def _tables(self, X: Any, keep: Sequence[str]) -> Iterator[RawTable]:
+        """The rows as raw tables; columns to keep that the model does not use stay verbatim."""
         import pandas as pd
 
         known = self.features.table
         if isinstance(X, str | Path):
             texts = [column.name for column in known.columns if column.is_text]
+            used = {column.name for column in known.columns if column.features}
+            texts += [name for name in keep if name not in {*texts, *used}]
             yield from read_chunks(Path(X), known.format, texts)
             return
         frame = frame_or_array(X, "X")
@@ -144,7 +164,9 @@ class SavedModel:
             raise DataError("X has no rows")
         yield RawTable('data set "X"', frame.reset_index(drop=True))
 
-    def _check_columns(self, table: RawTable, note: Callable[[str], None]) -> None:
+    def _check_columns(
+        self, table: RawTable, note: Callable[[str], None], keep: tuple[str, ...]
+    ) -> None:
         """Refuse a table that lacks a column, and note those that are not used."""
         known, names = self.features.table, table.names
         _refuse_shifted(known, table)
@@ -156,7 +178,11 @@ class SavedModel:
                 f'{table.source}: column "{lacking[0]}"{several}, which the model needs, is '
                 f"missing{did_you_mean(lacking[0], names)}"
             )
-        unused = {*(column.name for column in known.columns), *known.other_columns}
+        for name in keep:
+            if name not in names:
+                hint = did_you_mean(name, names)
+                raise DataError(f'{table.source}: column "{name}" to keep is not there{hint}')
+        unused = {*(column.name for column in known.columns), *known.other_columns, *keep}
         extra = [f'"{name}"' for name in names if name not in unused]
         if extra:
             note(f"{table.name}: not known to the model, ignored: {join_names(extra, _NAMED)}")
@@ -197,11 +223,12 @@ def _refuse_shifted(known: KnownTable, table: RawTable) -> None:
 
 @dataclass(frozen=True, eq=False)
 class _Answer:
-    """Probabilities (n, K) of some rows, their marks, str (n,), and the files of images."""
+    """Probabilities (n, K) of rows, their marks, str (n,), files of images, columns to keep."""
 
     probabilities: NDArray[np.float64]
     marks: NDArray[Any]
     files: list[str] | None = None
+    kept: pd.DataFrame | None = None
 
 
 def _mark(marks: NDArray[Any], rows: NDArray[np.bool_], text: str) -> None:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm, rankdata
 
 from remix_study.training.members import Outcome
 
 CONSTANT, PRIOR, FIRST_EPOCHS = "constant", "class shares", "first epochs"
 """What a network that did not train did: answered each row the same; told no more than the class
-shares, its training loss nearly what it was at first; or the same, and was stopped at the first
-epoch that could be chosen."""
+shares and ranked rows no better than chance, its training loss nearly what it was at first; or the
+same, and was stopped at the first epoch that could be chosen."""
 
 # Standard deviation over rows of the probability that varies most, below which it is constant.
 _LEAST_SPREAD = 0.01
 # The share by which the training loss of a network that learns has fallen since its first epoch.
 _LEAST_FALL = 0.1
+# How often a network that knows nothing ranks the rows of a class this well.
+_BY_CHANCE = 0.05
 _SMALLEST = 1e-7
 
 
@@ -40,7 +43,7 @@ def why_untrained(
         return CONSTANT
     if weights is None:
         weights = np.ones(len(labels))
-    if _tells_more_than_the_shares(p, labels, shares, weights):
+    if _tells_more_than_the_shares(p, labels, shares, weights) or _ranks_rows(p, labels):
         return ""
     chosen = int(np.argmin(outcome.monitor[first_epoch - 1 :])) if len(outcome.monitor) else -1
     if chosen == 0:
@@ -65,3 +68,18 @@ def _tells_more_than_the_shares(
     balanced = weights / (np.count_nonzero(totals) * totals[labels])
     is_better = weights @ losses < weights @ of_shares
     return bool(is_better or balanced @ losses < np.log(np.count_nonzero(totals)))
+
+
+def _ranks_rows(p: NDArray[np.float64], labels: NDArray[np.int32]) -> bool:
+    """Whether rows of a class have more of its probability than others have, beyond chance.
+
+    With few rare validation rows the cross-entropy of a network that has learned is often above
+    that of the shares. Mann and Whitney's test, one-sided, by the normal distribution.
+    """
+    classes, counts = np.unique(labels, return_counts=True)
+    n_rows, limit = len(labels), norm.isf(_BY_CHANCE / p.shape[1])
+    for code, n in zip(classes, counts, strict=True):
+        excess = rankdata(p[:, code])[labels == code].sum() - n * (n_rows + 1) / 2
+        if excess > limit * np.sqrt(n * (n_rows - n) * (n_rows + 1) / 12):
+            return True
+    return False

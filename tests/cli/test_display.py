@@ -42,20 +42,24 @@ def output_of_run(terminal: bool) -> str:
 
 def test_without_a_terminal_there_are_plain_lines():
     assert output_of_run(terminal=False).splitlines() == [
-        "study/problem[1]  1 of 3 configurations complete; rows rest: 90, [x]: 10",
+        "study/problem[1]  1 of 3 configurations complete; rows of each class: rest: 90, [x]: 10",
         f"  note: {NOTE}",
-        "  [2/3]     remix (0.1), model.hidden [8, 4] g-mean 0.9123  BBS 0.1000  1.2 s",
+        "  [2/3]     remix (0.1), model.hidden [8, 4] g-mean 0.9123  balanced Brier 0.1000  1.2 s",
         "  failed cost: 1 of 2 folds diverged: [nan]",
     ]
 
 
 def test_a_terminal_shows_the_lines_and_what_runs_now():
     text = output_of_run(terminal=True)
-    assert "study/problem[1]  1 of 3 configurations complete; rows rest: 90, [x]: 10" in text
+    assert (
+        "study/problem[1]  1 of 3 configurations complete; rows of each class: rest: 90, [x]: 10"
+        in text
+    )
     assert "  failed cost: 1 of 2 folds diverged: [nan]" in text
     assert re.search(r"study/prob\S+ ━+ 3/3 +configurations +left 0:00:00", text)
     # The name is cut, not the numbers.
-    assert re.search(r"  cost, le\S*… +━* +0/100 fold-epochs +left -:--:--", text)
+    # Slowly drawn, the bar has had the time of an estimate.
+    assert re.search(r"  cost, le\S*… +━* +0/100 fold-epochs +left (-:--:--|0:00:00)", text)
     # The cursor was hidden for the display, and comes back.
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
 

@@ -172,7 +172,8 @@ def test_a_run_from_the_first_line_to_the_manifest(capfd):
     assert errors == ""
     lines = out.splitlines()
     assert lines[0] == (
-        "tiny/wine  0 of 3 configurations complete; rows class_0: 59, class_1: 71, class_2: 48"
+        "tiny/wine  0 of 3 configurations complete; "
+        "rows of each class: class_0: 59, class_1: 71, class_2: 48"
     )
     assert [line.split()[:2] for line in lines[1:4]] == [
         ["[1/3]", "baseline"],
@@ -273,9 +274,9 @@ def test_a_dry_run_prints_what_would_run_and_creates_nothing(study, capfd):
     before = file_hashes(study.parent)
     assert main(["run", "tiny.toml", "--dry-run"]) == 0
     out = capfd.readouterr().out
-    assert "tiny: grid, 6 networks in all" in out
+    assert "tiny: grid, 6 fits in all" in out
     assert "configurations: baseline; balance; remix (0.1)" in out
-    assert "3 configurations x 2 folds = 6 networks of 7 parameters, 2 epochs at most" in out
+    assert "3 configurations x 2 folds = 6 fits; networks of 7 parameters, 2 epochs at most" in out
     assert "  layers: dense 1 (7)\n  memory: about 15" in out
     assert (
         '[training] preset = "quick", epochs = 2, batch_size = 16, learning_rate = 0.001, ' in out

@@ -42,7 +42,7 @@ def test_a_dry_run_prints_a_study_file(capfd):
     text = capfd.readouterr().out
     study = parse_study(text, "customers.toml")
     assert study.problems[0].file == "customers.csv"
-    assert "# customers: grid, 460 networks in all" in text.splitlines()
+    assert "# customers: grid, 460 fits in all" in text.splitlines()
     main(["run", "customers.csv", "--label", "churn", "--dry-run", "--json"])
     assert study.text.startswith(json.loads(capfd.readouterr().out)["study_file"])
 
@@ -85,7 +85,8 @@ def test_the_study_is_kept_beside_its_page_and_resumed(table, capfd):
         ),
         (["run", "quickstart", "--no-header"], "--no-header is for tables, and quickstart is"),
         (["run", "plain.csv"], "(header = false is --no-header here)"),
-        (["run", "nothing.csv", "--label", "y"], "nothing.csv: no such file"),
+        (["run", "nothing.csv", "--label", "y"], "nothing.csv: no such file\n"),
+        (["run", "custmers.csv", "--label", "y"], 'no such file; did you mean "customers.csv"?'),
         (["worker", "customers.csv"], "customers.csv is a table: a worker joins a study file"),
     ],
 )

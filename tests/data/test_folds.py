@@ -145,7 +145,7 @@ def test_grouped_repeats_differ_and_the_seed_decides() -> None:
 @pytest.mark.parametrize(("folds", "needed"), [(2, 4), (3, 3), (5, 5)])
 def test_a_class_with_too_few_rows_is_refused_by_name(folds: int, needed: int) -> None:
     message = (
-        f"problem toy: class 1 has {needed - 1} rows; {folds} folds .* need at least {needed}"
+        f"problem toy: class 1 has {needed - 1} rows; {folds} folds .* at least {needed}; leave it"
     )
     with pytest.raises(DataError, match=message):
         make_folds(toy_problem(50, needed - 1), folds=folds, repeats=1, validation=0.3)

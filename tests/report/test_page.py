@@ -127,7 +127,7 @@ def test_the_page_says_what_was_run(report):
     text = report.read_text(encoding="utf-8")
     assert "Complete: 4 of 4 configurations." in text
     assert "class-balanced validation cross-entropy" in text
-    assert "80 networks in 10 s of training" in text
+    assert "80 fits in 10 s of training" in text
     assert "validation scores" in text
     assert COMMAND in text
 

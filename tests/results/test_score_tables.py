@@ -9,6 +9,7 @@ import pytest
 from made_up_studies import MadeUpProblem, made_up_frames
 from scipy import stats
 
+from remix_study.report.sections.overview import section as overview
 from remix_study.report.sections.scores import SHOWN_CONFIGURATIONS, section
 from remix_study.results.comparison import comparisons
 from remix_study.results.methods import remix_method
@@ -47,6 +48,21 @@ def test_epochs_and_minority_rows():
     assert lines.loc["cost", "epochs_median"] == folds["epochs"].median()
     assert lines.loc["cost", "epochs_most"] == folds["epochs"].max()
     assert lines.loc["cost", "minority_test_least"] == 30
+
+
+def test_an_estimator_has_no_epochs():
+    frames = made_up_frames(MadeUpProblem())
+    is_estimator = frames.runs["row"] == "cost"
+    frames.runs.loc[is_estimator, ["sampler", "mixing", "loss"]] = "none"
+    frames.folds.loc[frames.folds["run"].isin(frames.runs.loc[is_estimator, "run"]), "epochs"] = 1
+    (problem,) = comparisons(frames)
+    (scores, *_) = section([problem]).blocks[0].tables
+    details = {str(row[0].text): row[0].detail for row in scores.rows}
+    assert details["cost"] == "an estimator"
+    assert "epochs" in details["smote"]
+    of_networks = frames.folds.loc[frames.folds["epochs"] > 1, "epochs"]
+    (line,) = [line for line in overview([problem]).blocks[0].text if "Networks ended" in line]
+    assert f"range {of_networks.min()} to {of_networks.max()})" in line
 
 
 def test_folds_with_zero_g_mean_are_counted_and_named():

@@ -71,9 +71,9 @@ def section(reliabilities: Reliabilities) -> Section:
         ]
         blocks = [*kind_blocks, Block(text=text), *blocks]
     blocks = blocks or [Block(text=SENTENCES.paragraphs("calibration.nothing"))]
-    title = "Can the probabilities be trusted?"
+    title, lead = "Can the probabilities be trusted?", SENTENCES.text("calibration.lead")
     return Section(
-        "calibration", title, "", tuple(blocks), {"calibration": calibration.table(shown)}
+        "calibration", title, lead, tuple(blocks), {"calibration": calibration.table(shown)}
     )
 
 

@@ -63,8 +63,9 @@ def _memory(megabytes: float) -> str:
 
 def _cost_table(costs: pd.DataFrame) -> Table:
     def count(name: str) -> Column[dict[str, Any]]:
+        title = {"points": "configurations", "networks": "fits"}.get(name, name)
         return Column(
-            name, lambda line: MISSING if math.isnan(line[name]) else thousands(int(line[name]))
+            title, lambda line: MISSING if math.isnan(line[name]) else thousands(int(line[name]))
         )
 
     return line_table(

@@ -76,6 +76,7 @@ def section(
 
 def _study_lines(problems: Sequence[Comparison]) -> tuple[str, ...]:
     folds = pd.concat([c.folds for c in problems])
+    networks = [method.run for c in problems for method in c.methods if not method.is_estimator]
     names_by_note = grouped(
         dict.fromkeys((note, c.name) for c in problems for note in c.info["notes"]),
         lambda pair: pair[0],
@@ -91,7 +92,7 @@ def _study_lines(problems: Sequence[Comparison]) -> tuple[str, ...]:
         len(folds),
         seconds=sum(method.seconds for c in problems for method in c.methods),
         monitors=dict.fromkeys(str(c.info["monitor"]) for c in problems),
-        epochs=folds.loc[folds["failed"] == "", "epochs"],
+        epochs=folds.loc[(folds["failed"] == "") & folds["run"].isin(networks), "epochs"],
     )
     return (*lines, *notes)
 

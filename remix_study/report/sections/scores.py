@@ -136,10 +136,10 @@ def _page_table(comparison: Comparison, methods: Sequence[Method]) -> Table:
 
 
 def _epochs_text(comparison: Comparison, method: Method) -> str:
-    """'55 epochs, 41–143': median and range over the folds that did not fail."""
+    """'55 epochs, 41–143': median and range over the folds that did not fail; networks alone."""
     epochs = comparison.trained_folds(method)["epochs"]
-    if epochs.empty:
-        return "no fold ended well"
+    if epochs.empty or method.is_estimator:
+        return "no fold ended well" if epochs.empty else "an estimator"
     span = f"{epochs.min():g}–{JOINER}{epochs.max():g}"
     state = comparison.untrained(method.label)
     mark = f"; did not train on {state.n_folds} of {state.folds} folds" if state else ""
