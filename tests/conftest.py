@@ -44,15 +44,16 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault(variable, threads)
     if config.option.markexpr == "not slow":
         os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+    # Looking for garbage takes a tenth of the time, and finds none among modules.
+    gc.set_threshold(50_000, 20, 20)
     if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 2**30:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 
 def pytest_collection_finish() -> None:
-    """Look for garbage seldom, and not among modules: a tenth of the time goes there."""
+    """Look for garbage among what tests make alone, not among modules."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
