@@ -24,7 +24,7 @@ def test_balanced_repo_is_distributed_as_oversampling_then_drawing_with_replacem
     ours, theirs = [], []
     for epoch in range(400):
         ours.append(plan("remix-repo", training, 60, epoch).first[0])
-        sampler = RandomOverSampler(random_state=epoch).fit(features, y)
+        sampler = RandomOverSampler(random_state=epoch)
         sampler.fit_resample(features, y)
         theirs.append(rng.choice(sampler.sample_indices_, 60, replace=True))
     for code in range(n_classes):
