@@ -66,7 +66,7 @@ def encode_date_texts(
         raise column.error(
             f'"{column.levels[odd]}" has no time zone, and others have one; write all alike', odd
         )
-    moments = np.append(dates.moments, np.datetime64("NaT"))[column.codes]
+    moments = np.append(dates.moments, np.datetime64("NaT", "us"))[column.codes]
     notes = ((f"holds dates, read as {dates.order}", ""),) if dates.order else ()
     block = _date_block(column.name, moments, notes, has_times=has_times)
     return replace(block, order=dates.order)
