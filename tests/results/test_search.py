@@ -198,6 +198,9 @@ def test_the_page_says_which_scores_are_optimistic(tmp_path, frames, summary):
     assert "Searching this space by g-mean is worth" in text
     assert "Against the baseline on the same outer folds" in text
     assert "complete trials meet min_recall >= 0.58 on validation" in text
+    name, share = next(iter(summary.importances["g_mean"].items()))
+    shares = f"by g-mean (PED-ANOVA): {name} {100 * share:.0f} %"
+    assert f"Shares in reaching the best trials {shares}" in text
     assert "batches = remix_study.ReMix(X, y, " in text
     tables = {path.stem for path in (page.parent / "tables").glob("search-*.csv")}
     names = {"search-trials", "search-choices", "search-outer", "search-importances"}

@@ -50,7 +50,7 @@ def _block(place: int, part: RareRows) -> Block:
         return Cell(number(interval.mean, n), ends if math.isfinite(interval.low) else "")
 
     def share_column(at: int, ratio: float) -> Column[RareCurve]:
-        head = Head(f"{ratio:.0%}", f"{round(ratio * part.n_rare)} rare rows")
+        head = Head(f"{100 * ratio:.0f} %", f"{round(ratio * part.n_rare)} rare rows")
         return Column(head, lambda curve: score(curve, at))
 
     columns = (
