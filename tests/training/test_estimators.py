@@ -78,12 +78,12 @@ def test_logistic_regression_sees_rows_prepared_by_the_training_part_alone(rows)
 
 def test_a_fold_depends_on_no_other_and_on_no_test_row(rows):
     X, y = rows
-    all_folds, folds = fit("random-forest", X, y)
+    (_, beside), folds = fit("random-forest", X, y, positions=(0, 2))
     changed = X.copy()
     changed[folds[2].test] = 99.0
     alone, _ = fit("random-forest", changed, y, positions=[2])
-    np.testing.assert_array_equal(alone[0].validation, all_folds[2].validation)
-    assert not np.array_equal(alone[0].test, all_folds[2].test)
+    np.testing.assert_array_equal(alone[0].validation, beside.validation)
+    assert not np.array_equal(alone[0].test, beside.test)
 
 
 def test_what_it_was_fitted_on_is_the_training_parts_own_shares(rows):
