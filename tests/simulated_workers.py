@@ -21,7 +21,14 @@ import sqlalchemy
 from optuna.storages import RDBStorage
 from sqlalchemy import event
 
-from remix_study.study import active_trials, database_errors, leases, runner, tables
+from remix_study.study import (
+    active_trials,
+    database_errors,
+    leases,
+    runner,
+    tables,
+    trial_loop,
+)
 from remix_study.study.evaluation import Evaluation, evaluate
 from remix_study.study.leases import Worker
 from remix_study.study.reporter import Reporter, Summary
@@ -151,13 +158,18 @@ class World:
     def _switch(self, name: str) -> None:
         turn = self._waiting[name]
         turn.clear()
-        self._wake_next()
-        turn.wait()
+        following = self._choose_next()
+        if following != name:
+            self._waiting[following].set()
+            turn.wait()
 
     def _wake_next(self) -> None:
-        if not self._waiting:
+        if self._waiting:
+            self._waiting[self._choose_next()].set()
+        else:
             self._is_over.set()
-            return
+
+    def _choose_next(self) -> str:
         names = list(self._waiting)
         awake = [name for name in names if self._stalled.get(name, self.now) <= self.now]
         if not awake:
@@ -167,7 +179,7 @@ class World:
             # One worker often goes far while another waits between two of its steps.
             self._favourite = self.rng.choice(awake)
         is_favoured = self.rng.random() < self._favour
-        self._waiting[self._favourite if is_favoured else self.rng.choice(awake)].set()
+        return self._favourite if is_favoured else self.rng.choice(awake)
 
     def _is_worker(self) -> bool:
         return threading.current_thread().name in self._waiting
@@ -191,6 +203,18 @@ class Simulation:
         self._evaluations: dict[str, Evaluation] = {}
         self.configurations: list[str] = []
         self.world = World(0)
+        # One engine for all schedules: it keeps its compiled statements.
+        self._memory = sqlite3.connect(
+            ":memory:", check_same_thread=False, factory=SimulatedConnection, isolation_level=None
+        )
+        self._memory.deserialize(empty)
+        self._storage = RDBStorage(
+            "sqlite://",
+            engine_kwargs={"creator": lambda: self._memory, "poolclass": sqlalchemy.StaticPool},
+            skip_compatibility_check=True,
+            skip_table_creation=True,
+        )
+        event.listen(self._storage.engine, "begin", self._begin)
         simulation = self
 
         class Clock(datetime):
@@ -206,6 +230,8 @@ class Simulation:
         setattr(Worker, "heartbeat", lambda worker, _on_beat: simulation.world.heartbeat(worker))
         setattr(active_trials, "in_background", lambda work, _signals: work())
         setattr(active_trials, "evaluate", self._train)
+        # Its packages are read for seconds.
+        setattr(trial_loop, "manifest", lambda *_: {})
         for module in (database_errors, runner):
             setattr(module.time, "sleep", lambda _seconds: simulation.world.take_turn())
 
@@ -222,24 +248,15 @@ class Simulation:
 
     @contextmanager
     def _database(self) -> Iterator[RDBStorage]:
-        memory = sqlite3.connect(
-            ":memory:", check_same_thread=False, factory=SimulatedConnection, isolation_level=None
-        )
-        memory.deserialize(self.empty)
-        storage = RDBStorage(
-            "sqlite://",
-            engine_kwargs={"creator": lambda: memory, "poolclass": sqlalchemy.StaticPool},
-            skip_compatibility_check=True,
-            skip_table_creation=True,
-        )
-        event.listen(storage.engine, "begin", self._begin)
-        memory.world = self.world
+        """The database in which the study has begun, and nothing else."""
+        self._memory.world = None
+        self._memory.rollback()
+        self._memory.deserialize(self.empty)
+        self._memory.world = self.world
         try:
-            yield storage
+            yield self._storage
         finally:
-            storage.remove_session()
-            storage.engine.dispose()
-            memory.close()
+            self._storage.remove_session()
 
     def _begin(self, connection) -> None:
         self.world.take_turn()
@@ -265,7 +282,7 @@ class Simulation:
             ended_at, has_faults = self.world.now, self.world.has_faults
             self.world = World(seed, has_faults=False)
             self.world.now = ended_at + timedelta(hours=2)
-            storage.engine.raw_connection().driver_connection.world = None
+            self._memory.world = None
             self.world.run([lambda: self._work(storage)])
             trials = self._check(storage)
             # Nobody takes a worker that lives for dead.

@@ -21,9 +21,8 @@ from remix_study.study.trials import Trials
 from remix_study.studyfile.parsing import parse_study
 
 SEARCH = text_of("random", trials=4)
-# In 137 a worker begins a trial while another, which has read the leases, waits; in 41 the answer
-# to closing a dead trial is lost; in 53 a worker that was silent for too long ends its trial while
-# another one trains the configuration; in 21 such a one is choosing parameters.
+# Crashes, stalls and lost answers among several workers. Which step they meet changes with the
+# code: those at which faults were found have tests in test_trials.py and test_trial_loop.py.
 SEEDS = {"grid": (41, 53, 137), "search": (21,)}
 
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 
 import pytest
+from optuna.exceptions import UpdateFinishedTrialError
 from recorded_runs import (
     DATABASE,
     MIXED_SPACE,
@@ -194,12 +195,21 @@ def test_a_lack_of_memory_is_a_failure_of_the_configuration(monkeypatch):
     assert [failure.reason for failure in summary.failures] == ["out of memory, 3 times"] * 3
 
 
-def test_a_trial_that_another_process_took_over_is_not_counted(monkeypatch):
+@pytest.mark.parametrize(
+    ("owner", "name", "error"),
+    [
+        (trial_loop, "finish_trial", TakenOver),
+        # Optuna's, where it is closed while its parameters are chosen.
+        (GridSchedule, "parameters", UpdateFinishedTrialError),
+    ],
+)
+def test_a_trial_that_another_process_took_over_is_not_counted(monkeypatch, owner, name, error):
     def taken(*_arguments):
-        raise TakenOver
+        raise error
 
-    monkeypatch.setattr(trial_loop, "finish_trial", taken)
+    monkeypatch.setattr(owner, name, taken)
     reporter = RecordingReporter()
     summary = run(reporter=reporter)
     assert (summary.completed, summary.failures) == (0, [])
-    assert ("failed", "baseline", "another process has taken it over") in reporter.events
+    reasons = {event[2] for event in reporter.events if event[0] == "failed"}
+    assert reasons == {"another process has taken it over"}

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import optuna
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 from tiny_studies import TINY, tiny
 
-from remix_study.study import leases, record, tables
+from remix_study.study import active_trials, leases, record, tables
+from remix_study.study.active_trials import ConfigurationQueue
 from remix_study.study.evaluation import Evaluation, evaluate
 from remix_study.study.leases import Worker
 from remix_study.study.record import record_trial
@@ -258,6 +259,47 @@ def test_a_trial_that_completes_while_the_dead_are_looked_for(schedule, trials, 
     close_dead_trials(trials)
     assert states(trials) == ["COMPLETE"]
     assert count_rows(trials)["remix_runs"] == 1
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_trial_that_begins_while_the_dead_are_looked_for(schedule, trials, monkeypatch, is_late):
+    """Just before the trials are read, or just after."""
+    worker, read = Worker(trials.storage.engine), Trials.running
+
+    def begin_and_read(*arguments):
+        rows = read(*arguments)
+        worker.acquire(trials.registered.uuid, BASELINE)
+        number = schedule.start(BASELINE).number
+        worker.assign_trial(trials.registered.uuid, BASELINE, number)
+        return rows if is_late else read(*arguments)
+
+    monkeypatch.setattr(Trials, "running", begin_and_read)
+    close_dead_trials(trials)
+    assert states(trials) == ["RUNNING"]
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_trial_that_a_silent_worker_left_open_is_taken_over(schedule, trials, monkeypatch, ends):
+    """Unless its worker wakes up, and ends it at this moment."""
+    trial, evaluation = schedule.start(BASELINE), train(trials)
+
+    def fail(*arguments):
+        if ends:
+            finish_trial(trials, trial, evaluation)
+        fail_trial(*arguments)
+
+    monkeypatch.setattr(active_trials, "fail_trial", fail)
+    (leased,) = ConfigurationQueue(schedule, Worker(trials.storage.engine)).lease(1)
+    assert states(trials) == ["COMPLETE" if ends else "FAIL"]
+    assert (leased.key == BASELINE) == (not ends)
+
+
+def test_a_trial_is_closed_in_one_transaction(schedule, trials):
+    """Whoever loses the answer to a part of it would leave rows behind."""
+    trial, commits = schedule.start(BASELINE), []
+    event.listen(trials.storage.engine, "commit", commits.append)
+    fail_trial(trials.storage, trial._trial_id, "because")
+    assert len(commits) == 1
 
 
 def test_a_member_whose_last_step_broke_it_is_failed(trials, monkeypatch):
