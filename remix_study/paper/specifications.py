@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -62,8 +62,7 @@ class Choice:
     def name(self) -> str:
         if self.change:
             return self.change
-        alpha = "" if self.alpha == PUBLISHED_ALPHA else f", alpha {self.alpha:g}"
-        return f"{self.width}{alpha}"
+        return self.width + ("" if self.alpha == PUBLISHED_ALPHA else f", alpha {self.alpha:g}")
 
     @property
     def is_reference(self) -> bool:
@@ -100,10 +99,8 @@ class Specification:
 
     def gain(self, strategy: str, metric: str, sign: float) -> float:
         """Mean lead of a strategy over the baseline, above zero where it is better."""
-        return sign * float(
-            pd.Series([_mean(c, strategy, metric) - _mean(c, "baseline", metric)
-                       for c in self.problems]).mean()
-        )  # fmt: skip
+        gains = (_mean(c, strategy, metric) - _mean(c, "baseline", metric) for c in self.problems)
+        return sign * float(pd.Series(list(gains)).mean())
 
     def on(self, problems: Sequence[Comparison]) -> Specification:
         """The same choices on those problems that these are variants of."""
@@ -203,8 +200,12 @@ def claim_verdict(of_claim: Sequence[Curve]) -> CurveVerdict:
 def _entries(
     comparisons: Sequence[Comparison],
 ) -> list[tuple[Choice, Comparison, dict[str, Method]]]:
-    usable = (c for c in comparisons if c.is_grid and c.methods)
-    return [(choice, c, methods) for c in usable for choice, methods in _choices(c).items()]
+    # A problem that two studies have at the same choice counts once, as the first one has it.
+    entries: dict[Any, tuple[Choice, Comparison, dict[str, Method]]] = {}
+    for c in (c for c in comparisons if c.is_grid and c.methods):
+        for choice, methods in _choices(c).items():
+            entries.setdefault((choice, _problem_key(c)), (choice, c, methods))
+    return list(entries.values())
 
 
 def _choices(comparison: Comparison) -> dict[Choice, dict[str, Method]]:
@@ -295,6 +296,5 @@ def _mean(comparison: Comparison, strategy: str, metric: str) -> float:
 
 def _order(spec: Specification) -> tuple[int, bool, bool, float, float]:
     choice = spec.choice
-    capacity = 0.0 if choice.change else spec.capacity
-    place = KINDS.index(spec.kind)
-    return place, not choice.is_reference, bool(choice.change), capacity, choice.alpha
+    size = 0.0 if choice.change else spec.capacity
+    return KINDS.index(spec.kind), not choice.is_reference, bool(choice.change), size, choice.alpha

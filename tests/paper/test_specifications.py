@@ -115,6 +115,17 @@ def test_a_reference_with_more_repeats_counts_on_the_folds_of_a_choice():
         pd.testing.assert_series_equal(problem.score("baseline", "bbs"), shared)
 
 
+def test_a_problem_that_two_studies_have_at_one_choice_counts_once(frames):
+    problems = comparisons(frames)
+    again = [replace(c, study="paper-binary") for c in problems if c.study == "capacity-binary"]
+    for spec, expected in zip(
+        specifications([*problems, *again]), specifications(problems), strict=True
+    ):
+        assert spec.choice == expected.choice
+        for metric, ranking in spec.rankings.items():
+            pd.testing.assert_series_equal(ranking.sums, expected.rankings[metric].sums)
+
+
 def test_page(frames, monkeypatch):
     leave_figures_empty(monkeypatch)
     compared = comparisons(frames)
