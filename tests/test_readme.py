@@ -65,7 +65,7 @@ def test_the_ranks_are_those_of_the_committed_report():
     ("kind", "line", "n_lines"),
     [
         ("multi-class", r"^\| ([\w x-]+) \| [\d,]+ \| (.*) \| (.*) \|$", 4),
-        ("binary", r"^\| ([\w ]+) \| ([\d.,* ]+) \| ([\d.,* ]+) \|$", 6),
+        ("binary", r"^\| ([\w ,.-]+) \| ([\d.,* ]+) \| ([\d.,* ]+) \|$", 12),
     ],
 )
 def test_the_ranks_at_each_choice_are_those_of_the_committed_report(kind, line, n_lines):
