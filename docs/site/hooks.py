@@ -90,7 +90,8 @@ def on_page_markdown(markdown: str, page: Page, config: Any, files: Files) -> st
             return match[1].lstrip("!")[1:-2] if (ROOT / target).exists() else match[0]
         link = posixpath.relpath(place, posixpath.dirname(source) or ".")
         opening = match[1]
-        if opening in (f"[{target}](", f"[{posixpath.basename(target)}]("):
+        names = target, posixpath.basename(target)
+        if target.endswith(".md") and opening in (f"[{name}](" for name in names):
             # On a disk a file's name is a good text, on the site its title.
             title, _, _ = (ROOT / target).read_text(encoding="utf-8").partition("\n")
             opening = f"[{title.removeprefix('# ')}]("
