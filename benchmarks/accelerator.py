@@ -8,7 +8,7 @@ is printed last and written to ``table.md``.
 
 - ``machine``: versions and the device.
 - ``networks``: milliseconds and rows a second by network and number of members, three dense
-  networks and the convolutional one; the share of the time in which the device waits for the host;
+  networks and the convolutional one; the share of the time in which the device has nothing to do;
   the device's memory.
 - ``parity``: scores of ``studies/quickstart.toml`` on the device and on the CPU, compared.
 - ``paper``: ``studies/paper-binary.toml`` for as long as time is left, where its data are at hand
@@ -31,6 +31,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -44,37 +45,50 @@ PARTS = {"machine": 60, "networks": 200, "parity": 150, "paper": 300}
 
 
 class DeviceClock:
-    """Adds up the time in which calls of compiled programs are waited for."""
+    """Adds up the time in which the device has nothing to do.
+
+    It begins when the host has what the last queued call returns, and ends when the next training
+    call is queued: calls return before they have ended.
+    """
 
     def __init__(self) -> None:
         """Wrap the calls."""
-        import numpy as np
+        from remix_study.training import stack_trainer
+        from remix_study.training.program import Program, RowBlocks, losses_of
 
-        from remix_study.training.program import Program, RowBlocks
+        self.seconds: float = 0.0
+        self._idle_since: float | None = None
+        self.begin()
+        train = Program.train
 
-        self.seconds = 0.0
-
-        def finished(result: Any) -> Any:
-            # The losses, which the host waits for after every call.
-            np.asarray(result[2])
+        def queued(*arguments: Any, **keys: Any) -> Any:
+            result = train(*arguments, **keys)
+            if self._idle_since is not None:
+                self.seconds += time.perf_counter() - self._idle_since
+                self._idle_since = None
             return result
 
-        train = Program.train
-        Program.train = self._timed(  # type: ignore[method-assign]
-            lambda *arguments, **keys: finished(train(*arguments, **keys))
-        )
-        RowBlocks.losses = self._timed(RowBlocks.losses)  # type: ignore[method-assign]
-        RowBlocks.probabilities = self._timed(RowBlocks.probabilities)  # type: ignore[method-assign]
+        def waited(function: Callable[..., Any], *arguments: Any) -> Any:
+            if self._idle_since is not None:
+                self.end()
+            result = function(*arguments)
+            self._idle_since = time.perf_counter()
+            return result
 
-    def _timed(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any, **keys: Any) -> Any:
-            began = time.perf_counter()
-            try:
-                return function(*arguments, **keys)
-            finally:
-                self.seconds += time.perf_counter() - began
+        Program.train = queued  # type: ignore[method-assign]
+        stack_trainer.losses_of = partial(waited, losses_of)  # type: ignore[attr-defined]
+        probabilities = RowBlocks.probabilities
+        RowBlocks.probabilities = lambda *a: waited(probabilities, *a)  # type: ignore[method-assign]
 
-        return call
+    def begin(self) -> None:
+        """Count from now on."""
+        self.seconds, self._idle_since = 0.0, time.perf_counter()
+
+    def end(self) -> None:
+        """Count to now."""
+        if self._idle_since is not None:
+            self.seconds += time.perf_counter() - self._idle_since
+        self._idle_since = None
 
 
 def measure_machine(out: Path, options: argparse.Namespace) -> dict[str, Any]:  # noqa: ARG001
@@ -185,10 +199,12 @@ def _measure(
     first = time.perf_counter() - began
     walls, shares = [], []
     for _ in range(size.rounds):
-        clock.seconds, began = 0.0, time.perf_counter()
+        began = time.perf_counter()
+        clock.begin()
         train()
+        clock.end()
         walls.append(time.perf_counter() - began)
-        shares.append(1 - clock.seconds / walls[-1])
+        shares.append(clock.seconds / walls[-1])
     trained = len(positions or task.folds) * len(configurations) * size.epochs
     rows = statistics.mean(len(fold.train) for fold in task.folds)
     wall = statistics.median(walls)

@@ -110,7 +110,8 @@ def mixing_weights(
     Returns:
         float32 (epochs, steps, 1), or (1, steps, B) where each row has its own.
     """
-    a = float(np.clip(alpha, *_ALPHA_RANGE))
+    lowest, highest = _ALPHA_RANGE
+    a = min(max(float(alpha), lowest), highest)
     b = 1.0 if mixing.has_one_sided_weights else a
     shape = epochs_drawn_together(mixing), steps, batch_size if mixing.per_row else 1
     drawn = np.random.default_rng([seed, block, MIX_STREAM]).beta(a, b, size=shape)

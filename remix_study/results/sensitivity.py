@@ -34,13 +34,14 @@ class CurvePoint:
 class SensitivityCurve:
     """One metric against ascending alpha for one mixing strategy on one problem.
 
-    The family is the strategy's name, or the parts of a composed one; the label has also what else
-    the study varies, and the name the imbalance in words. The first point is alpha 0 if that was
-    run.
+    The family is the strategy's name, or the parts of a composed one. Settings are what else the
+    study varies; the label has them, too, and the name has the imbalance in words and them. The
+    first point is alpha 0 if that was run.
     """
 
     comparison: Comparison
     family: str
+    settings: str
     label: str
     name: str
     metric: str
@@ -79,7 +80,7 @@ def sensitivity_curves(comparisons: Sequence[Comparison]) -> tuple[SensitivityCu
             )
             curves += [
                 SensitivityCurve(
-                    comparison, family, label, name, m, _points(comparison, methods, m)
+                    comparison, family, settings, label, name, m, _points(comparison, methods, m)
                 )
                 for m in comparison.objectives
             ]

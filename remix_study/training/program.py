@@ -23,6 +23,9 @@ from remix_study.training.mapped_step import MappedStep
 from remix_study.training.problem_rows import Data, Inputs
 from remix_study.training.step import Step, Weights
 
+Passes = list[tuple[Any, Any]]
+"""Probabilities and losses of the blocks of a forward pass, on the device."""
+
 
 class Program:
     """Compiled training steps and a compiled forward pass, used for every trial.
@@ -244,24 +247,26 @@ class RowBlocks:
         self, weights: Weights, data: Data, inputs: Inputs
     ) -> list[NDArray[np.float32]]:
         """Return the probabilities of each member's rows, float32 (rows, K)."""
-        parts = [np.asarray(p) for p, _ in self._passes(weights, data, inputs)]
+        parts = [np.asarray(p) for p, _ in self.passes(weights, data, inputs)]
         padded = np.concatenate(parts, axis=1)
         return [p[:size] for p, size in zip(padded, self.sizes, strict=True)]
 
-    def losses(self, weights: Weights, data: Data, inputs: Inputs) -> NDArray[np.float64]:
-        """Return each member's cross-entropy, weighted by the rows' shares, float64 (M,).
-
-        The probabilities stay on the device.
-        """
-        parts = [np.asarray(loss, np.float64) for _, loss in self._passes(weights, data, inputs)]
-        total: NDArray[np.float64] = np.sum(parts, axis=0)
-        return total
-
-    def _passes(self, weights: Weights, data: Data, inputs: Inputs) -> list[tuple[Any, Any]]:
+    def passes(self, weights: Weights, data: Data, inputs: Inputs) -> Passes:
+        """Begin a forward pass of each block; an accelerator returns before it has ended."""
         return [
             self._program.forward(weights, data, inputs, rows, share)
             for rows, share in self._blocks
         ]
+
+
+def losses_of(passes: Passes) -> NDArray[np.float64]:
+    """Return each member's cross-entropy, weighted by the rows' shares, float64 (M,).
+
+    The probabilities stay on the device.
+    """
+    parts = [np.asarray(loss, np.float64) for _, loss in passes]
+    total: NDArray[np.float64] = np.sum(parts, axis=0)
+    return total
 
 
 def loss_shares(

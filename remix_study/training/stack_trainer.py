@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import closing
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +26,11 @@ from remix_study.training.epoch_plans import (
     host_plans,
     prefetch,
 )
+from remix_study.training.epoch_records import Epoch, EpochRecords
 from remix_study.training.members import Member, OnEpoch, Outcome
-from remix_study.training.program import RowBlocks, loss_shares
+from remix_study.training.program import RowBlocks, loss_shares, losses_of
 from remix_study.training.stacks import has_accelerator, program_key
+from remix_study.training.step import Weights
 from remix_study.training.stopping import StoppingSchedule
 
 # Rows of a stack's epoch up to which the next one's plan is drawn while it trains. With more on a
@@ -36,14 +38,6 @@ from remix_study.training.stopping import StoppingSchedule
 _MOST_ROWS_AHEAD = 1 << 18
 
 T = TypeVar("T")
-
-
-class _Epoch(NamedTuple):
-    """Curves of one epoch, each (M,): losses of training and validation, learning rates."""
-
-    loss: NDArray[np.float64]
-    monitor: NDArray[np.float64] | None
-    rates: NDArray[np.float64]
 
 
 class StackTrainer:
@@ -96,6 +90,8 @@ class StackTrainer:
                 "training", training_rows, lambda: stack_rows(training_rows, longest), longest
             ),
         )
+        # The device draws them; a thread of its own would wait for the interpreter's lock.
+        self._plans_ahead = bool(problem.draws_on_device) and can_draw_on_device(self._planner)
         monitor, y, row_weights = training.monitor, problem.y, problem.row_weights
         validation = [member.validation for member in members]
         self._validation = self._reuse(
@@ -151,10 +147,9 @@ class StackTrainer:
             return []
         members, program = self._members, self._program
         weights, adam = self._first_values
-        best = weights
+        best, ended = weights, None
         schedule = StoppingSchedule(self._training, self._planner.steps, present)
         watched = self._validation if schedule.watches_validation else None
-        epochs: list[_Epoch] = []
         steps = self._planner.steps
         keys = step_keys([member.seed for member in members])
         keys = StepKeys(*(program.put(part, "uint32") for part in keys))
@@ -164,15 +159,30 @@ class StackTrainer:
             self._problem.n_classes,
             has_weights=self._problem.row_weights is not None,
         )
+        records = EpochRecords(summary)
         rates, steps_on_device = program.per_member(schedule.rates), program.put(steps, "int32")
         no_loss = program.put(np.zeros(len(members)), "float32")
+
+        def record(ended: Epoch) -> Weights:
+            """Add an epoch to the records; return the best weights."""
+            records.add(ended)
+            on_epoch(int(ended.ran.sum()))
+            if ended.improved.all():
+                return ended.weights
+            if ended.improved.any():
+                return program.choose(ended.improved, ended.weights, best)
+            return best
+
         with closing(self._plans(schedule.running)) as plans:
-            for planned in plans:
+            planned: EpochPlan | None = None
+            while schedule.running.any():
+                planned = planned or next(plans)
                 ran = schedule.running.copy()
                 running = program.argument(ran, "float32")
                 epoch = program.argument([planned.epoch], "uint32")
-                losses = no_loss
-                for start, stop in self._problem.pace.calls(int(steps.max())):
+                losses, passes, longest = no_loss, [], int(steps.max())
+                upcoming = None
+                for start, stop in self._problem.pace.calls(longest):
                     weights, adam, losses = program.train(
                         weights,
                         adam,
@@ -191,34 +201,38 @@ class StackTrainer:
                         focal=self._focal,
                         uses=self._uses,
                     )
+                    # An accelerator trains until the host waits for it.
+                    if watched and stop == longest:
+                        passes = watched.passes(weights, self._data, self._inputs)
+                    if ended:
+                        best, ended = record(ended), None
+                    if self._plans_ahead and stop == longest:
+                        upcoming = next(plans)
                     # Waits for the call's end.
                     loss = np.asarray(losses, np.float64) / steps
                     if self._is_stopping:
                         return []
                 rates_before = schedule.rates.copy()
-                monitor = watched.losses(weights, self._data, self._inputs) if watched else None
+                monitor = losses_of(passes) if watched else None
                 improved = schedule.update(loss, monitor)
-                if improved.all():
-                    best = weights
-                elif improved.any():
-                    best = program.choose(improved, weights, best)
-                epochs.append(_Epoch(loss, monitor, rates_before))
-                summary.add(planned.counts, ran)
-                on_epoch(int(ran.sum()))
-                if not schedule.running.any():
-                    break
+                ended = Epoch(loss, monitor, rates_before, ran, improved, planned.counts, weights)
                 if (schedule.rates != rates_before).any():
                     rates = program.per_member(schedule.rates)
-                # Before the next one is drawn.
-                del planned
+                # No other is held while the next one is drawn.
+                planned = upcoming
+        if ended:
+            best = record(ended)
         self.weights = best if watched else weights
-        return self._outcomes(present, schedule, epochs, summary)
+        arguments = self.weights, self._data, self._inputs
+        validation = self._validation.probabilities(*arguments)
+        test = self._test.probabilities(*arguments)
+        return records.outcomes(present, schedule, validation, test)
 
     def _plans(self, running: NDArray[np.bool_]) -> Generator[EpochPlan]:
         problem, planner = self._problem, self._planner
-        if problem.draws_on_device and can_draw_on_device(planner):
+        if self._plans_ahead:
             rows = self._data.y, problem.n_classes, self._data.weights
-            return prefetch(device_plans(planner, *rows, jit=problem.jit))
+            return device_plans(planner, *rows, jit=problem.jit)
         rows = problem.y, problem.n_classes, problem.row_weights
         plans = host_plans(planner, running, *rows)
         is_large = planner.rows.rows.size > _MOST_ROWS_AHEAD and not has_accelerator()
@@ -229,35 +243,6 @@ class StackTrainer:
         key = (kind, shape, *map(id, rows))
         # The rows are kept with it: another array must not come to have the same identity.
         return self._problem.reuse(key, lambda: (make(), rows))[0]
-
-    def _outcomes(
-        self,
-        present: int,
-        schedule: StoppingSchedule,
-        epochs: list[_Epoch],
-        summary: StackSummary,
-    ) -> list[Outcome]:
-        arguments = self.weights, self._data, self._inputs
-        validation = self._validation.probabilities(*arguments)
-        test = self._test.probabilities(*arguments)
-        outcomes = []
-        for member in range(present):
-            ran = epochs[: int(schedule.epochs[member])]
-            monitor = [epoch.monitor[member] for epoch in ran if epoch.monitor is not None]
-            outcomes.append(
-                Outcome(
-                    validation=validation[member],
-                    test=test[member],
-                    epochs=len(ran),
-                    stopped=schedule.stopped[member],
-                    failed=schedule.failed[member],
-                    loss=np.array([epoch.loss[member] for epoch in ran], np.float32),
-                    monitor=np.array(monitor, np.float32),
-                    rates=np.array([epoch.rates[member] for epoch in ran], np.float32),
-                    trained_on=summary.of_member(member),
-                )
-            )
-        return outcomes
 
 
 def _loss_terms(

@@ -81,6 +81,37 @@ def test_imbalance_ratios_are_lines_of_one_panel():
     assert heads == ["alpha", "rare 1:20", "rare 1:40", "rare 1:100"]
 
 
+def with_two_widths(frames):
+    """The same runs, those of the second half by larger networks."""
+    for _, runs in frames.runs.groupby("problem"):
+        for place, at in enumerate(runs.index):
+            width = "paper" if place < len(runs) / 2 else [256, 256]
+            frames.runs.at[at, "parameters"] = {
+                **frames.runs.at[at, "parameters"],
+                "model.hidden": width,
+            }
+            frames.runs.at[at, "row"] += f", model.hidden {width}"
+    return frames
+
+
+@pytest.mark.parametrize("ratios", [1, 3])
+def test_widths_are_lines_of_one_panel_unless_ratios_are(ratios):
+    methods = (("balance", None), ("remix", 0.1), ("remix", 0.4)) * 2
+    problems = at_three_ratios(MadeUpProblem(methods=methods))[:ratios]
+    page_section = section(comparisons(with_two_widths(made_up_frames(*problems))))
+    blocks = [block for block in page_section.blocks if block.pictures]
+    titles = [block.title for block in blocks]
+    heads = [[head.text for head in block.tables[0].head[0]] for block in blocks]
+    title = "ReMix on digits, class 3 against the rest"
+    if ratios == 1:
+        lines = ["rare 1:20, model.hidden [256, 256]", "rare 1:20, model.hidden paper"]
+        assert (titles, heads) == ([title], [["alpha", *lines]])
+    else:
+        widths = ["model.hidden [256, 256]", "model.hidden paper"]
+        assert titles == [f"{title}, {width}" for width in widths]
+        assert heads == [["alpha", "rare 1:20", "rare 1:40", "rare 1:100"]] * 2
+
+
 def test_text_names_the_alphas_that_are_better():
     # With almost no noise of its own every alpha stands apart from zero.
     frames = made_up_frames(

@@ -61,8 +61,13 @@ def sections(comparisons: Sequence[Comparison]) -> list[Section]:
 
 
 def section(comparisons: Sequence[Comparison]) -> Section:
-    """The section with one block a mixing strategy and base problem."""
-    curves = sensitivity_curves(comparisons)
+    """The section with one block a mixing strategy and base problem.
+
+    Where both ratios and networks, say, vary, networks have blocks of their own: six lines in a
+    panel cannot be told apart.
+    """
+    all_curves = sensitivity_curves(comparisons)
+    curves = [_named_by_ratio(curve, all_curves) for curve in all_curves]
     # The mildest imbalance first; data as they are have none.
     names = sorted({(-np.nan_to_num(c.comparison.imbalance), c.name) for c in curves})
     styles = _line_styles(list(dict.fromkeys(name for _, name in names)))
@@ -70,7 +75,7 @@ def section(comparisons: Sequence[Comparison]) -> Section:
     by_block: dict[tuple[str, int], Curves] = {}
     for family in sorted(by_family, key=lambda family: (family != "remix", family)):
         several = [curve for curve in by_family[family] if curve.has_several_alphas]
-        by_base = grouped(several, lambda c: (c.comparison.study, c.comparison.title))
+        by_base = grouped(several, lambda c: (c.comparison.study, _title(c)))
         for place, base_curves in enumerate(by_base.values(), start=1):
             by_block[family, place] = base_curves
     panels = _PANELS if len(by_block) <= MOST_WITH_DIFFERENCES else _PANELS[:1]
@@ -94,9 +99,25 @@ def section(comparisons: Sequence[Comparison]) -> Section:
         () if curves or searched else SENTENCES.paragraphs("sensitivity.nothing"),
     )
     blocks += [Block(text=text) for text in remarks if text]
-    files = {"sensitivity": table(curves), "trends": alpha_grids.trend_table(trends)}
+    files = {"sensitivity": table(all_curves), "trends": alpha_grids.trend_table(trends)}
     title, lead = "Sensitivity to alpha", SENTENCES.text("sensitivity.lead", len(panels) > 1)
     return Section("sensitivity", title, lead, tuple(blocks), files)
+
+
+def _named_by_ratio(curve: SensitivityCurve, curves: Curves) -> SensitivityCurve:
+    """The curve named by its ratio alone, if its problem has curves of several ratios."""
+
+    def problem(c: SensitivityCurve) -> tuple[str, str]:
+        return c.comparison.study, c.comparison.title
+
+    ratios = {c.comparison.imbalance_name for c in curves if problem(c) == problem(curve)}
+    return replace(curve, name=curve.comparison.imbalance_name) if len(ratios) > 1 else curve
+
+
+def _title(curve: SensitivityCurve) -> str:
+    """The problem's title, with the settings that the curve's name lacks."""
+    lacks = curve.settings and curve.settings not in curve.name
+    return f"{curve.comparison.title}, {curve.settings}" if lacks else curve.comparison.title
 
 
 def _line_styles(names: Sequence[str]) -> dict[str, LineStyle]:
@@ -112,7 +133,7 @@ def _curves_block(
     name: str, curves: Curves, styles: Mapping[str, LineStyle], panels: Sequence[_Panel]
 ) -> Block:
     by_metric = grouped(curves, lambda curve: curve.metric)
-    title = f"{strategy_name(curves[0].family)} on {curves[0].comparison.title}"
+    title = f"{strategy_name(curves[0].family)} on {_title(curves[0])}"
     pictures = [
         picture
         for metric_curves in by_metric.values()
