@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import re
 import subprocess
 import sys
@@ -121,6 +122,28 @@ def test_mixing_on_natural_data_is_what_the_committed_table_says():
 
 
 @pytest.mark.slow
+def test_the_alphas_that_are_better_than_none_are_those_of_the_committed_table():
+    with (ROOT / "reports/sensitivity/tables/sensitivity.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if float(row["alpha"]) > 0]
+    better = {key: 0 for key in itertools.product(("musk", "seizure"), ("g_mean", "bbs"), (0, 1))}
+    for row in rows:
+        sign = 1 if row["metric"] == "g_mean" else -1
+        ends = [sign * float(row[f"difference_{end}"]) for end in ("low", "high")]
+        assert max(ends) >= 0
+        better[row["dataset"], row["metric"], "256" in row["row"]] += min(ends) > 0
+        if row["metric"] == "bbs" and float(row["alpha"]) == 2:
+            assert float(row["difference_to_zero"]) < 0
+    counts = list(better.values())
+    assert len(rows) == 2 * 120
+    assert counts[:4] == [0] * 4
+    text = " ".join((DOCS / "paper.md").read_text(encoding="utf-8").split())
+    narrow, wide = counts[4::2], counts[5::2]
+    assert f"On seizure {narrow[0] + wide[0]} of 60 are better" in text
+    assert f"On seizure {narrow[1] + wide[1]} of 60 alphas are better than alpha 0" in text
+    of_wide, of_narrow = (" and ".join(map(str, part)) for part in (wide, narrow))
+    assert f"{of_wide} of the alphas are better, with the paper's {of_narrow}." in text
+
+
 def test_ten_minutes_from_a_csv_to_a_model(here):
     """The blocks of the page, one after the other, in an empty folder."""
     text = (DOCS / "start.md").read_text(encoding="utf-8")
