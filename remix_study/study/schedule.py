@@ -94,6 +94,10 @@ class Schedule(Protocol):
         """Keys that need no further trial now."""
         return self.done(self.trials.ended())
 
+    def scored_now(self) -> Set[str]:
+        """Those of them that have scores."""
+        return self.done(self.trials.in_state(*SCORED))
+
     def unfinished(self) -> list[str]:
         """Keys that may still have to be trained, in the order of :meth:`configurations`."""
         return self.configurations()
@@ -201,6 +205,6 @@ def _given_up(schedule: Schedule) -> dict[str, Failure]:
             reason += "" if final else f", {len(failed)} times"
             failures[key] = Failure(schedule.trials.task.name, schedule.label(last, key), reason)
     if failures:
-        for key in schedule.done(schedule.trials.in_state(*SCORED)):
-            failures.pop(key, None)
+        for key in failures.keys() & schedule.scored_now():
+            del failures[key]
     return failures

@@ -113,6 +113,10 @@ class GridSchedule(Schedule):
         self._chains_now()
         return self._done
 
+    def scored_now(self) -> Set[str]:
+        """All of them: no grid's trial without scores ends a configuration."""
+        return self.done_now()
+
     def unfinished(self) -> list[str]:
         """Keys that lack repeats, in the order of the plan."""
         self._chains_now()

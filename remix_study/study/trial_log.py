@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, union_all
 
 from remix_study.study import optuna_tables
 
@@ -19,18 +19,17 @@ if TYPE_CHECKING:
 
 _OPEN_STATES = ("RUNNING", "WAITING")
 _study, _trial = optuna_tables.studies.c, optuna_tables.trials.c
-_is_new = (_trial.trial_id > bindparam("last_id")) | _trial.trial_id.in_(
-    bindparam("open_ids", expanding=True)
-)
-# Built once: that takes longer than to ask. One empty row where nothing has changed.
-_CHANGES = (
-    select(_trial.trial_id, _trial.number, _trial.state)
-    .select_from(
+_of_study = _trial.study_id == bindparam("study_id")
+_row = select(_trial.trial_id, _trial.number, _trial.state)
+# Built once: that takes longer than to ask. One empty row where nothing has changed. Two parts, of
+# which each finds its rows by an index: with one condition for both, SQLite reads all trials.
+_CHANGES = union_all(
+    _row.select_from(
         optuna_tables.studies.outerjoin(
-            optuna_tables.trials, (_trial.study_id == _study.study_id) & _is_new
+            optuna_tables.trials, _of_study & (_trial.trial_id > bindparam("last_id"))
         )
-    )
-    .where(_study.study_id == bindparam("study_id"))
+    ).where(_study.study_id == bindparam("study_id")),
+    _row.where(_of_study, _trial.trial_id.in_(bindparam("open_ids", expanding=True))),
 )
 
 

@@ -1,0 +1,86 @@
+"""Studies of thousands of trials, made by copying rows of a few.
+
+What is measured then is what a run would meet that has trained them all.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import MetaData, func, insert, select
+from tiny_studies import tiny
+
+from remix_study.study.tables import SLOT_ATTRIBUTE
+from remix_study.study.trials import ASKED_FOR
+
+OF_RUNS = ("remix_folds", "remix_scores", "remix_probabilities")
+OF_TRIALS = ("trial_params", "trial_values", "trial_user_attributes")
+
+
+def alpha_of(number: int) -> float:
+    """Alpha of a trial by its number."""
+    return round(0.001 * (number + 1), 3)
+
+
+def grid_of(configurations: int) -> str:
+    """The tiny study with so many values of alpha."""
+    alphas = ", ".join(repr(alpha_of(number)) for number in range(configurations))
+    return tiny(('["baseline", "remix"]', '["remix"]'), ("[0.0, 0.1]", f"[{alphas}]"))
+
+
+def grow(url: str, size: int) -> None:
+    """Copy rows of the newest trial until a study has so many.
+
+    Each copy has an alpha of its own, and in a search the slot of its number.
+    """
+    engine = sqlalchemy.create_engine(url)
+    metadata = MetaData()
+    metadata.reflect(engine)
+    table = metadata.tables
+    with engine.begin() as connection:
+        trials, runs = table["trials"], table["remix_runs"]
+        n_trials = connection.execute(select(func.count()).select_from(trials)).scalar_one()
+        last = select(trials).order_by(trials.c.number.desc()).limit(1)
+        trial = dict(connection.execute(last).mappings().one())
+        run = dict(
+            connection.execute(select(runs).order_by(runs.c.id.desc()).limit(1)).mappings().one()
+        )
+        rows: dict[str, list[dict[str, Any]]] = {}
+
+        def copies(name: str, key: str, value: int) -> list[dict[str, Any]]:
+            source = table[name]
+            query = select(source).where(source.c[key] == value)
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+        of_trial = {name: copies(name, "trial_id", trial["trial_id"]) for name in OF_TRIALS}
+        of_run = {name: copies(name, "run_id", run["id"]) for name in OF_RUNS}
+        for number in range(n_trials, size):
+            shift, alpha, identity = number - trial["number"], alpha_of(number), str(uuid.uuid4())
+            ids = {"trial_id": trial["trial_id"] + shift, "run_id": run["id"] + shift}
+            new_run = {"id": ids["run_id"], "uuid": identity}
+            new_run["parameters"] = run["parameters"] | {"alpha": alpha}
+            rows.setdefault("remix_runs", []).append(run | new_run)
+            new_trial = {"number": number, "trial_id": ids["trial_id"]}
+            rows.setdefault("trials", []).append(trial | new_trial)
+            for name, originals in (of_trial | of_run).items():
+                key = "trial_id" if name in of_trial else "run_id"
+                own_key = next(iter(table[name].primary_key)).name
+                for original in originals:
+                    row = original | {key: ids[key]}
+                    if own_key != "run_id":
+                        del row[own_key]
+                    if row.get("param_name") == "alpha":
+                        row["param_value"] = alpha
+                    if row.get("key") == "remix_run":
+                        row["value_json"] = json.dumps(identity)
+                    elif row.get("key") in (SLOT_ATTRIBUTE, ASKED_FOR):
+                        row["value_json"] = json.dumps(number)
+                    rows.setdefault(name, []).append(row)
+        # Those that others refer to come first.
+        for name in ("trials", "remix_runs", *OF_TRIALS, *OF_RUNS):
+            if name in rows:
+                connection.execute(insert(table[name]), rows[name])
+    engine.dispose()
