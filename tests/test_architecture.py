@@ -59,7 +59,7 @@ BUDGETS = {
 LARGER_TODAY = {
     "study": 9602,
     "results": 7484,
-    "report": 4362,
+    "report": 4386,
 }
 
 

@@ -183,17 +183,29 @@ def legend_below(fig: Figure, axes: Axes, columns: int = 4) -> None:
                columnspacing=1.6)  # fmt: skip
 
 
-def legend_columns(names: Sequence[str]) -> int:
-    """Columns in which a legend of these names fits below one panel, at most three."""
-    return max(1, min(3, 54 // max(map(len, names), default=1)))
+def legend_columns(
+    names: Sequence[str], most: int = 3, inches: float = PANEL_SIZE[0], line: int = 0
+) -> int:
+    """Columns in which a legend of these names fits a figure.
+
+    Args:
+        names: Its entries.
+        most: No more columns than this.
+        inches: Width of the figure.
+        line: Letters that the line beside a name takes the room of.
+    """
+    letters = int(54 * inches / PANEL_SIZE[0])
+    longest = max(map(len, names), default=1)
+    return max(1, min(most, letters // (longest + line)))
 
 
-def legend(axes: Axes, n_lines: int) -> None:
-    """Draw a legend above the panel if there is more than one line."""
-    if n_lines > 1:
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=min(n_lines, 3),
-                    borderaxespad=0.1, borderpad=0.2, handlelength=2.6,
-                    columnspacing=1.4)  # fmt: skip
+def legend(axes: Axes, fewest: int = 2) -> None:
+    """Draw a legend above the panel if there are enough lines."""
+    _, names = axes.get_legend_handles_labels()
+    if len(names) >= fewest:
+        columns = legend_columns(names, line=8)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=columns, borderaxespad=0.1,
+                    borderpad=0.2, handlelength=2.6, columnspacing=1.4)  # fmt: skip
 
 
 def signed_root(x: ArrayLike) -> NDArray[np.float64]:

@@ -7,9 +7,10 @@ import re
 from xml.etree import ElementTree
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from remix_study.report.figures import figure, render
+from remix_study.report.figures import PANEL_SIZE, figure, legend, legend_columns, render
 
 
 def rendered():
@@ -60,3 +61,27 @@ def test_an_image_fills_its_panel():
     factor = float(re.search(rb"transform='matrix\(([\d.]+) ", tag)[1])
     pixels = float(re.search(rb" width='([\d.]+)'", tag)[1])
     assert abs(factor * pixels - width) < 1
+
+
+@pytest.mark.parametrize("length", [5, 16, 25, 46])
+@pytest.mark.parametrize("n_lines", [2, 6])
+def test_a_legend_stays_within_its_panel(length, n_lines):
+    with figure(*PANEL_SIZE) as fig:
+        axes = fig.add_subplot()
+        for line in range(n_lines):
+            axes.plot([0, 1], [line, line], label=f"{line} {'x' * (length - 2)}")
+        legend(axes)
+        # A figure that has no room warns, and warnings are errors.
+        render(fig)
+        box = axes.get_legend().get_window_extent()
+    assert box.x1 <= fig.bbox.x1
+    assert box.y1 <= fig.bbox.y1
+    assert axes.get_window_extent().height > 0.3 * fig.bbox.height
+
+
+@pytest.mark.parametrize(("length", "columns"), [(10, 3), (18, 3), (19, 2), (28, 1), (90, 1)])
+def test_the_longer_the_names_the_fewer_columns_has_a_legend(length, columns):
+    names = ["x", "x" * length, "x", "x"]
+    assert legend_columns(names) == columns
+    assert legend_columns(names, most=1) == 1
+    assert legend_columns(names, most=4, inches=100.0) == 4

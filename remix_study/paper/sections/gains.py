@@ -86,7 +86,7 @@ def _picture(kind: str, metric_gains: Sequence[Gains]) -> Picture:
         axes.set_xlim(-0.5, len(groups) - 0.5)
         axes.tick_params(axis="x", length=0)
         axes.set_ylabel(f"{short_name(metric)}: gain (positive is better)")
-        legend(axes, max(2, len(metric_gains)))
+        legend(axes, fewest=1)
     rows = listing([method_gains.method.label for method_gains in metric_gains])
     alt = f"Gain in {short_name(metric)} over the baseline on {kind} problems: {rows}."
     return picture_of(fig, f"gains-{kind}-{metric}", alt)

@@ -8,7 +8,15 @@ from operator import itemgetter
 import numpy as np
 from matplotlib.axes import Axes
 
-from remix_study.report.figures import FAINT, INK, Picture, figure, picture_of, strategy_color
+from remix_study.report.figures import (
+    FAINT,
+    INK,
+    Picture,
+    figure,
+    legend_columns,
+    picture_of,
+    strategy_color,
+)
 from remix_study.report.formatting import counted, kind_title, listing, number, thousands
 from remix_study.report.page_model import (
     Block,
@@ -145,7 +153,8 @@ def _picture(
 ) -> Picture:
     reliabilities = _drawn(reliabilities)
     views = [view for view in VIEWS if any(view in r.by_view for r in reliabilities)]
-    with figure(2.9 * len(views), 3.3) as fig:
+    width = 2.9 * len(views)
+    with figure(width, 3.3) as fig:
         grid = fig.subplots(2, len(views), squeeze=False, height_ratios=(3, 1), sharex=True)
         for column, view in enumerate(views):
             top, bottom = grid[0, column], grid[1, column]
@@ -155,7 +164,8 @@ def _picture(
                 bottom.set_ylabel("forecasts")
             top.set_title(VIEWS[view], fontsize=9.5)
         handles, labels = grid[0, 0].get_legend_handles_labels()
-        fig.legend(handles, labels, loc="outside upper left", ncols=len(reliabilities))
+        columns = legend_columns(labels, len(labels), width)
+        fig.legend(handles, labels, loc="outside upper left", ncols=columns)
     names = listing([r.method.label for r in reliabilities])
     alt = f"Reliability of the rare classes on {comparison.name}: {names}."
     caption = SENTENCES.text("calibration.caption", FEW_FORECASTS)

@@ -84,7 +84,9 @@ def _pictures(place: int, part: RareRows) -> Iterator[Picture]:
     for metric, curves in part.curves.items():
         with figures.figure(*figures.PANEL_SIZE) as fig:
             _draw(fig.subplots(), part, metric, curves)
-            fig.legend(loc="outside upper left", ncols=2, handlelength=1.2, fontsize=8)
+            _, labels = fig.axes[0].get_legend_handles_labels()
+            columns = figures.legend_columns(labels, most=2)
+            fig.legend(loc="outside upper left", ncols=columns, handlelength=1.2, fontsize=8)
         alt = f"Test {short_name(metric)} over the number of rare rows on {part.comparison.name}."
         yield figures.picture_of(fig, f"rare-rows-{place}-{metric}", alt)
 

@@ -260,7 +260,7 @@ def _draw(axes: Axes, curves: Curves, panel: _Panel, styles: Mapping[str, LineSt
             axes, [0.0, *(point.alpha for curve in curves for point in curve.points)]
         )
         axes.set_ylabel(panel.label(curves[0].metric))
-        figures.legend(axes, len(series))
+        figures.legend(axes)
     return bool(series)
 
 
