@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remix_study.metrics import short_name
-from remix_study.report.figures import figure, render, strategy_color
+from remix_study.report.figures import figure, render_png, strategy_color
 from remix_study.report.formatting import label_with_direction, plain
 from remix_study.results.calibration import (
     BALANCED,
@@ -175,8 +175,7 @@ def reliability_diagram(
                  xlim=(-0.02, 1.02), ylim=(-0.02, 1.02),
                  title=f"{method.label[:40]}, validation rows")  # fmt: skip
         axes.legend(loc="best")
-        _, png = render(drawing)
-        return png()
+        return render_png(drawing)
 
 
 def _line(

@@ -268,7 +268,7 @@ def _correlation(
 
 def _mean_ranks(metric: str, comparisons: Sequence[Comparison]) -> dict[str, float]:
     means = [
-        {name: float(c.score(m.label, metric).mean()) for name, m in published_methods(c).items()}
+        {name: c.effects.mean(m.label, metric) for name, m in published_methods(c).items()}
         for c in comparisons
     ]
     sums = sum_ranks(rank_means(pd.DataFrame(means), maximize=is_maximized(metric)))

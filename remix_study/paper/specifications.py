@@ -27,6 +27,7 @@ from remix_study.results.comparison import Comparison
 from remix_study.results.methods import Method
 from remix_study.results.problem_names import RATIO_WORDS
 from remix_study.results.rank_sums import KINDS, Ranking, published_ranks
+from remix_study.results.score_frames import relabelled
 
 CURVE_CLAIMS = ("C1", "C2", "C3", "C6", "C8", "C9", "C10", "C11", "C24")
 """Claims on methods at one alpha, which the plan names."""
@@ -161,9 +162,8 @@ def specifications(
     """
     entries = _entries(comparisons)
     with_reference = {c.kind for choice, c, _ in entries if choice.is_reference}
-    if entries:
-        of_headline = (entry for entry in _entries(headline) if entry[0].is_reference)
-        entries += [entry for entry in of_headline if entry[1].kind not in with_reference]
+    added = _entries(headline) if entries else []
+    entries += [e for e in added if e[0].is_reference and e[1].kind not in with_reference]
     reference = {_problem_key(c): _placed(c, m) for choice, c, m in entries if choice.is_reference}
     specifications = []
     for kind in KINDS:
@@ -253,7 +253,7 @@ def _placed(comparison: Comparison, methods: Mapping[str, Method]) -> Comparison
             for s, m in methods.items()
         ),
         scores={
-            key: frame.filter(list(labels)).rename(columns=labels)
+            key: relabelled(frame, labels)
             for key, frame in comparison.scores.items()
             if key[1] in METRICS  # Those of single classes, which no claim is about, are many.
         },
@@ -291,7 +291,7 @@ def _problem_key(comparison: Comparison) -> tuple[str, ...]:
 
 def _mean(comparison: Comparison, strategy: str, metric: str) -> float:
     method = comparison.first_method(strategy)
-    return float(comparison.score(method.label, metric).mean()) if method else float("nan")
+    return comparison.effects.mean(method.label, metric) if method else float("nan")
 
 
 def _order(spec: Specification) -> tuple[int, bool, bool, float, float]:

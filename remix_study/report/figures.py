@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 from typing import Any
 
 import matplotlib as mpl
@@ -69,13 +69,12 @@ _STYLE: Any = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Picture:
-    """A figure of the page.
+    """A figure of the page, rendered once it is asked for: most PNGs are never looked at.
 
     Attributes:
         name: file name without ending.
-        png: makes the figure as PNG.
         on_page: whether the page shows it; otherwise it is a file of the folder only.
         wide: whether it has the whole width of the page.
         is_folded: whether the page shows it with the folded tables of its block.
@@ -83,12 +82,18 @@ class Picture:
 
     name: str
     alt: str
-    svg: bytes
-    png: Callable[[], bytes]
+    figure: Figure
     caption: str = ""
     on_page: bool = True
     wide: bool = False
     is_folded: bool = False
+
+    @cached_property
+    def svg(self) -> bytes:
+        return render_svg(self.figure)
+
+    def png(self) -> bytes:
+        return render_png(self.figure)
 
 
 def strategy_color(strategy: str) -> str:
@@ -104,29 +109,33 @@ def figure(width: float, height: float) -> Iterator[Figure]:
 
 
 def picture_of(fig: Figure, name: str, alt: str, **options: Any) -> Picture:
-    """Render the figure; options are further fields of a `Picture`."""
-    return Picture(name, alt, *render(fig), **options)
+    """A picture of the figure; options are further fields of a `Picture`."""
+    return Picture(name, alt, fig, **options)
 
 
-def render(fig: Figure) -> tuple[bytes, Callable[[], bytes]]:
-    """Render the figure as SVG, and as PNG once that is asked for.
-
-    The same figure gives the same bytes. Most PNGs are never looked at, and take longer to make.
-    """
+@contextmanager
+def _laid_out(fig: Figure) -> Iterator[None]:
+    """The style of the reports for a figure that is laid out once, instead of once a format."""
     with mpl.rc_context(_STYLE):
-        svg = io.BytesIO()
-        # Lay out once instead of once a format.
         if layout := fig.get_layout_engine():
             layout.execute(fig)
-        fig.set_layout_engine("none")
+            # A figure that has a layout is drawn twice when it is saved.
+            fig.set_layout_engine(None)
+        yield
+
+
+def render_svg(fig: Figure) -> bytes:
+    """Render the figure as SVG; the same figure gives the same bytes."""
+    svg = io.BytesIO()
+    with _laid_out(fig):
         fig.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-    return _compact(svg.getvalue()), partial(_render_png, fig)
+    return _compact(svg.getvalue())
 
 
-def _render_png(fig: Figure) -> bytes:
+def render_png(fig: Figure) -> bytes:
     """Render the figure as PNG with 64 colours, a fifth of the bytes of all colours."""
     full, small = io.BytesIO(), io.BytesIO()
-    with mpl.rc_context(_STYLE):
+    with _laid_out(fig):
         fig.savefig(full, format="png", dpi=120, metadata={"Software": None})
     full.seek(0)
     image = Image.open(full).convert("RGB")

@@ -201,12 +201,12 @@ class Comparison:
 
     def missing_folds(self, label: str, metric: str) -> int:
         """Number of planned folds without a test score of this method in the metric."""
-        return self.planned_folds - len(self.score(label, metric))
+        return self.planned_folds - self.effects.n_folds(label, metric)
 
     def has_all_scores(self, label: str, metric: str) -> bool:
         """Whether every planned fold has a validation and a test score of this method."""
-        validation = self.score(label, metric, "validation")
-        return len(validation) == self.planned_folds and not self.missing_folds(label, metric)
+        n_validation = self._validation.n_folds(label, metric)
+        return n_validation == self.planned_folds and not self.missing_folds(label, metric)
 
 
 def comparisons(frames: StudyFrames) -> tuple[Comparison, ...]:

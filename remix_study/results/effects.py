@@ -160,6 +160,16 @@ class Effects:
             self._by_fold[key] = frame[method].dropna() if has_scores else pd.Series(dtype=float)
         return self._by_fold[key]
 
+    def n_folds(self, method: str, metric: str) -> int:
+        """Number of folds on which a method, by its label, has a score."""
+        column = self._column(method, metric)
+        return 0 if column is None else int(np.count_nonzero(~np.isnan(column)))
+
+    def mean(self, method: str, metric: str) -> float:
+        """Mean over the folds on which a method, by its label, has a score; NaN without any."""
+        column = self._column(method, metric)
+        return math.nan if column is None else float(np.mean(column[~np.isnan(column)]))
+
     def _column(self, method: str, metric: str) -> NDArray[np.float64] | None:
         """Scores of a method, (folds,) with NaN where there is none; None if it has no score."""
         if metric not in self._tables:

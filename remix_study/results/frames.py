@@ -14,14 +14,12 @@ from remix_study.data.rare_rows import SHARES
 from remix_study.errors import UsageError
 from remix_study.results.columns import grouped
 from remix_study.results.probabilities import ProbabilityReader, probability_reader
+from remix_study.results.run_rows import ScoreRow, rows_of_runs, scores_of_runs, tidy_scores
 from remix_study.results.search_frames import (
     SearchResult,
     StoredTrial,
     complete_chains,
     load_searches,
-    of_joined_runs,
-    rows_of_runs,
-    tidy_scores,
 )
 from remix_study.results.whole_runs import check_whole
 from remix_study.study import tables
@@ -176,7 +174,7 @@ def _frames_of(
     """The frames of some studies; run -> the run that it is part of."""
     runs: list[dict[str, Any]] = []
     folds: list[dict[str, Any]] = []
-    scores: list[Any] = []
+    scores: list[ScoreRow] = []
     run_of: dict[int, int] = {}
     manifests: list[Mapping[str, Any]] = []
     for study_id, row in studies:
@@ -185,9 +183,8 @@ def _frames_of(
         runs += [_run_record(row, chain) for chain in chains]
         run_ids = [trial.run for chain in chains for trial in chain]
         run_of |= {trial.run: chain[-1].run for chain in chains for trial in chain}
-        fold_rows, score_rows = (
-            rows_of_runs(connection, table, run_ids) for table in (tables.folds, tables.scores)
-        )
+        fold_rows = rows_of_runs(connection, tables.folds, run_ids)
+        score_rows = scores_of_runs(connection, run_ids)
         numbers = {trial.run: trial.number for chain in chains for trial in chain}
         check_whole(row, numbers, fold_rows, score_rows)
         folds += [_fold_record(f, row.facts) | {"run": run_of[f.run_id]} for f in fold_rows]
@@ -201,7 +198,7 @@ def _frames_of(
         problems=pd.DataFrame([_problem_record(row, progress[row.name]) for _, row in studies]),
         runs=pd.DataFrame(runs, columns=_RUN_COLUMNS),
         folds=pd.DataFrame(folds, columns=_FOLD_COLUMNS),
-        scores=of_joined_runs(tidy_scores(scores), run_of),
+        scores=tidy_scores(scores, run_of),
         manifests=tuple(manifests),
     )
     return frames, run_of

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special, stats
 
 from remix_study.metrics import EXTRA_METRICS, METRICS
 
@@ -162,4 +162,5 @@ def t_test(difference: Interval) -> tuple[float, float]:
             return 0.0, 1.0
         return float(np.copysign(np.inf, difference.mean)), 0.0
     t = difference.mean / difference.standard_error
-    return t, float(2 * stats.t.sf(abs(t), difference.folds - 1))
+    # As scipy.stats computes it, which takes a hundred times as long.
+    return t, float(2 * special.stdtr(difference.folds - 1, -abs(t)))

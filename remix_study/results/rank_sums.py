@@ -144,8 +144,7 @@ def rank_methods(
         ranked |= methods
         for metric in metrics:
             scores = {
-                label: [float(c.score(label, metric).mean()) for c in problems]
-                for label in methods
+                label: [c.effects.mean(label, metric) for c in problems] for label in methods
             }
             means = pd.DataFrame(scores, index=[c.problem for c in problems])
             rankings.append(_ranking(kind, metric, means))

@@ -31,3 +31,9 @@ def scores_by_fold(
             table[:, is_scored], index=index, columns=names[is_scored]
         )
     return frames
+
+
+def relabelled(frame: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
+    """The columns of these labels that the frame has, under the names that the labels get."""
+    kept = [label for label in labels if label in frame]
+    return frame[kept].set_axis([labels[label] for label in kept], axis="columns")

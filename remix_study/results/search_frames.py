@@ -12,14 +12,12 @@ import pandas as pd
 from sqlalchemy import Connection, TableClause, select
 
 from remix_study.results.columns import grouped
+from remix_study.results.run_rows import rows_of_runs, scores_of_runs, tidy_scores
 from remix_study.results.whole_runs import run_of_trial
 from remix_study.study import optuna_tables, tables
 from remix_study.study.constraints import Candidate
 from remix_study.study.metric_names import new_key
 from remix_study.study.optuna_tables import Registered
-
-# SQLite takes some thousand values in one statement.
-_VALUES_PER_STATEMENT = 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +166,7 @@ def _search(
         references=references,
         outer=outer,
         planned_outer=planned_outer,
-        scores=of_joined_runs(tidy_scores(rows_of_runs(connection, tables.scores, runs)), run_of),
+        scores=tidy_scores(scores_of_runs(connection, runs), run_of),
         sizes=pd.DataFrame(
             [
                 (fold.run_id, *(sum(fold.counts[p]) for p in ("train", "validation", "test")))
@@ -261,26 +259,6 @@ def stored_trials(connection: Connection, study_id: int, study: Any) -> tuple[St
     return tuple(sorted(trials, key=lambda trial: (trial.slot, trial.number)))
 
 
-def tidy_scores(rows: Iterable[Any]) -> pd.DataFrame:
-    """Rows of `tables.scores` as a frame: `run`, `repeat`, `fold`, `part`, `metric`, `value`."""
-    return pd.DataFrame(
-        map(attrgetter("run_id", "repeat", "fold", "part", "metric", "value"), rows),
-        columns=["run", "repeat", "fold", "part", "metric", "value"],
-    )
-
-
-def rows_of_runs(connection: Connection, source: Any, run_ids: Sequence[int]) -> list[Any]:
-    """Rows of a table that belong to these runs, by primary key, with present names.
-
-    Sums of floats depend on their order, which must not be the database's choice.
-    """
-    rows, query = list[Any](), tables.select_rows(connection, source)
-    for start in range(0, len(run_ids), _VALUES_PER_STATEMENT):
-        ids = run_ids[start : start + _VALUES_PER_STATEMENT]
-        rows += connection.execute(query.where(source.c.run_id.in_(ids))).all()
-    return sorted(rows, key=attrgetter(*(column.name for column in source.primary_key)))
-
-
 def complete_chains(connection: Connection, study_id: int, study: Any) -> list[list[StoredTrial]]:
     """COMPLETE trials of each configuration: the first, and those that add repeats to it."""
     # With fewer rare rows a method is trained anew where repeats are added; the newest counts.
@@ -292,9 +270,3 @@ def complete_chains(connection: Connection, study_id: int, study: Any) -> list[l
         for number, trial in trials.items()
     ]
     return [[trials[number] for number in chain] for chain in optuna_tables.chains(links).values()]
-
-
-def of_joined_runs(scores: pd.DataFrame, run_of: Mapping[int, int]) -> pd.DataFrame:
-    """Scores under the runs that stored runs are part of."""
-    is_joined = any(run != whole for run, whole in run_of.items())
-    return scores.assign(run=scores["run"].map(run_of)) if is_joined else scores

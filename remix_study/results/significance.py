@@ -177,11 +177,19 @@ def signed_rank_posterior(differences: ArrayLike, rope: float = ROPE) -> Posteri
     values = np.r_[0.0, np.asarray(differences, dtype=np.float64)]
     sums = values[:, None] + values
     weights = _draws(len(values))
-    right = ((weights @ _step(sums - 2 * rope)) * weights).sum(axis=1)
-    left = ((weights @ _step(-sums - 2 * rope)) * weights).sum(axis=1)
+    right = _sum_of_products(weights, _step(sums - 2 * rope))
+    left = _sum_of_products(weights, _step(-sums - 2 * rope))
     winner = np.stack([left, 1 - left - right, right], axis=1).argmax(axis=1)
     worse, equal, better = np.bincount(winner, minlength=3) / DRAWS
     return Posterior(better=float(better), equal=float(equal), worse=float(worse))
+
+
+def _sum_of_products(
+    weights: NDArray[np.float64], steps: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Sum over i, j of w_i w_j s_ij for each (draws, N) row of weights; (N, N) steps."""
+    # On one side there is often nothing.
+    return ((weights @ steps) * weights).sum(axis=1) if steps.any() else np.zeros(len(weights))
 
 
 @lru_cache(maxsize=64)

@@ -30,6 +30,18 @@ from remix_study.study.transfer_rows import Block, read_study, write_study
 
 _RUNS = select(tables.runs.c.id, tables.runs.c.uuid)
 _NO_CURVES = tables.pack(np.zeros(0, np.float32))
+# Of 42 MB of scores: 7.1 MB in 10 s of CPU time; the usual options take 38 s for 6.6 MB.
+_FILTERS: list[dict[str, int]] = [
+    {
+        "id": lzma.FILTER_LZMA2,
+        "preset": 1,
+        "mode": lzma.MODE_NORMAL,
+        "mf": lzma.MF_HC4,
+        "depth": 4,
+        "nice_len": 32,
+        "pb": 0,
+    }
+]
 
 
 def write_summary(
@@ -68,7 +80,7 @@ def write_summary(
             # A file with a write-ahead log could not be opened without a second one beside it.
             connection.execute("PRAGMA journal_mode = DELETE")
             connection.execute("VACUUM")
-        path.write_bytes(lzma.compress(database.read_bytes()))
+        path.write_bytes(lzma.compress(database.read_bytes(), filters=_FILTERS))
 
 
 def _without_large_columns(blocks: Iterable[Block]) -> Iterator[Block]:

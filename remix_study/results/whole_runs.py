@@ -32,7 +32,7 @@ def run_of_trial(runs: Mapping[Any, Any], attributes: Mapping[str, Any], name: s
 
 
 def check_whole(
-    study: Any, numbers: Mapping[int, int], folds: Iterable[Any], scores: Iterable[Any]
+    study: Any, numbers: Mapping[int, int], folds: Iterable[Any], scores: Iterable[tuple[Any, ...]]
 ) -> None:
     """Stop where a run lacks folds, or scores of a fold.
 
@@ -40,22 +40,20 @@ def check_whole(
         study: Its row in the table of studies.
         numbers: Run -> number of its trial.
         folds: Rows of the runs' folds.
-        scores: Rows of their scores.
+        scores: Their scores, which begin with run, repeat, fold and part.
 
     Raises:
         StorageError: Names the first trial that is not whole.
     """
     n_folds: dict[int, Counter[int]] = defaultdict(Counter)
-    parts: dict[tuple[int, int], set[tuple[int, str]]] = defaultdict(set)
     for fold in folds:
         n_folds[fold.run_id][fold.repeat] += 1
-    for score in scores:
-        parts[score.run_id, score.repeat].add((score.fold, score.part))
+    n_parts = Counter((run, repeat) for run, repeat, *_ in {score[:4] for score in scores})
     for run, number in numbers.items():
         repeats = n_folds[run]
         is_some = study.facts.get("role") in _SOME_FOLDS
         has_folds = bool(repeats) if is_some else {*repeats.values()} == {study.facts["folds"]}
-        if not (has_folds and all(len(parts[run, r]) == 2 * n for r, n in repeats.items())):
+        if not (has_folds and all(n_parts[run, r] == 2 * n for r, n in repeats.items())):
             missing = "scores" if has_folds else "folds"
             raise _lacking(f"{study.name}: trial {number}", f"{missing} of its results")
 

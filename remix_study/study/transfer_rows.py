@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from optuna.storages._rdb.models import BaseModel
 from optuna.trial import TrialState
-from sqlalchemy import Connection, Table, insert, inspect, select
+from sqlalchemy import Connection, Select, Table, insert, inspect, select
 
 from remix_study.study import tables
 from remix_study.study.metric_names import new_attribute
@@ -56,7 +57,8 @@ def read_study(connection: Connection, study_id: int, row: Any) -> Iterator[Bloc
     Raises:
         ValueError, TypeError: A row is damaged.
     """
-    yield _STUDIES, _rows(connection, _STUDIES, _STUDIES.c.study_id == study_id)
+    read = _RowReader(connection)
+    yield _STUDIES, read.rows(_STUDIES, _STUDIES.c.study_id == study_id)
     of_study = _TRIALS.c.study_id == study_id
     trials = connection.execute(select(_TRIALS).where(of_study).order_by(_TRIALS.c.number)).all()
     numbers = {trial.trial_id: trial.number for trial in trials}
@@ -64,9 +66,7 @@ def read_study(connection: Connection, study_id: int, row: Any) -> Iterator[Bloc
     yield _TRIALS, [_closed(trial, row.created) for trial in trials]
     run_uuids = set()
     for table in _OF_TRIALS:
-        rows = _rows(
-            connection, table, table.c.trial_id.in_(select(_TRIALS.c.trial_id).where(of_study))
-        )
+        rows = read.rows(table, table.c.trial_id.in_(select(_TRIALS.c.trial_id).where(of_study)))
         for trial_row in rows:
             # A trial that began after the look at the trials has no number.
             trial_row["trial_id"] = numbers.get(trial_row["trial_id"])
@@ -84,11 +84,11 @@ def read_study(connection: Connection, study_id: int, row: Any) -> Iterator[Bloc
         rows = [
             study_row
             | ({"key": _key(study_row["key"], numbers, "#")} if "key" in study_row else {})
-            for study_row in _rows(connection, table, table.c.study_id == study_id)
+            for study_row in read.rows(table, table.c.study_id == study_id)
             if study_row.get("key") != tables.STUDY_ATTRIBUTE
         ]
         yield table, sorted(rows, key=comparable)
-    yield from _project_rows(connection, row.uuid, run_uuids)
+    yield from _project_rows(read, row.uuid, run_uuids)
 
 
 def _closed(trial: Any, created: str) -> Row:
@@ -128,9 +128,9 @@ def _key(key: str, ids: Mapping[int, int], mark: str) -> str:
     return f"{match[1]}{mark}{ids[int(match[3])]}{match[4] or ''}"
 
 
-def _project_rows(connection: Connection, study_uuid: str, run_uuids: set[str]) -> Iterator[Block]:
+def _project_rows(read: _RowReader, study_uuid: str, run_uuids: set[str]) -> Iterator[Block]:
     """Rows of a study in the project's tables, except those of workers and leases."""
-    studies = _rows(connection, tables.studies, tables.studies.c.uuid == study_uuid)
+    studies = read.rows(tables.studies, tables.studies.c.uuid == study_uuid)
     for study in studies:
         study["settings"] = study["settings"] or settings_of_version_1(
             study["definition"], study["facts"]
@@ -138,38 +138,58 @@ def _project_rows(connection: Connection, study_uuid: str, run_uuids: set[str]) 
     yield tables.studies, studies
     for table in (tables.manifests, tables.parts, tables.row_weights):
         # A database of an earlier version may lack the last.
-        if not inspect(connection).has_table(table.name):
+        if not inspect(read.connection).has_table(table.name):
             continue
-        yield table, _rows(connection, table, table.c.study_uuid == study_uuid)
+        yield table, read.rows(table, table.c.study_uuid == study_uuid)
     of_study = tables.runs.c.study_uuid == study_uuid
-    query = tables.select_rows(connection, tables.runs).where(of_study).order_by(tables.runs.c.id)
-    tables_of_runs = tables.tables_of_runs(connection)
-    for run in connection.execute(query).mappings().all():
+    query = read.query(tables.runs).where(of_study).order_by(tables.runs.c.id)
+    tables_of_runs = tables.tables_of_runs(read.connection)
+    for run in read.connection.execute(query).mappings().all():
         if run["uuid"] in run_uuids:
             row = {name: value for name, value in run.items() if name != "id"}
             yield tables.runs, [row | {"facts": run["facts"] or FACTS_OF_VERSION_1}]
             for table in tables_of_runs:
-                yield table, _rows(connection, table, table.c.run_id == run["id"])
+                yield table, read.rows(table, table.c.run_id == run["id"])
 
 
-def _rows(connection: Connection, table: Table, condition: Any) -> list[Row]:
-    """Rows by their primary key, without it where the database chose it, nor the study's id."""
-    is_ours = table.name in tables.metadata.tables
-    query = tables.select_rows(connection, table) if is_ours else select(table)
-    keys = [key.name for key in table.primary_key]
-    # Sorted here: databases do not agree on the order of letters.
-    rows: list[Any] = sorted(
-        connection.execute(query.where(condition)).mappings(),
-        key=lambda row: tuple(row[key] for key in keys),
-    )
-    for row in rows:
-        # Optuna's text is checked as well.
-        json.loads(row.get("value_json") or "null")
-    if not is_ours and tables.stored_version(connection) < 3:
-        rows = [new_attribute(row) for row in rows]
-    is_chosen = len(keys) == 1 and keys[0] not in ("uuid", "study_uuid")
-    left_out = {"run_id", "study_id", *(keys if is_chosen else ())}
-    return [{name: value for name, value in row.items() if name not in left_out} for row in rows]
+class _RowReader:
+    """Reads rows of a database; what its tables look like is asked once, not for each run."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._version = tables.stored_version(connection)
+        self._queries: dict[str, Select[Any]] = {}
+
+    def query(self, table: Table) -> Select[Any]:
+        """A query for whole rows, those of our tables with present names."""
+        if table.name not in self._queries:
+            is_ours = table.name in tables.metadata.tables
+            self._queries[table.name] = (
+                tables.select_rows(self.connection, table) if is_ours else select(table)
+            )
+        return self._queries[table.name]
+
+    def rows(self, table: Table, condition: Any) -> list[Row]:
+        """Rows by their primary key, which is left out where the database chose it.
+
+        The study's id is left out as well.
+        """
+        result = self.connection.execute(self.query(table).where(condition))
+        names, keys = list(result.keys()), [key.name for key in table.primary_key]
+        # Sorted here: databases do not agree on the order of letters. Plain tuples sort faster.
+        places = itemgetter(*map(names.index, keys))
+        stored = sorted(map(tuple, result), key=places)
+        if "value_json" in names:
+            for row in stored:
+                # Optuna's text is checked as well.
+                json.loads(row[names.index("value_json")] or "null")
+        is_chosen = len(keys) == 1 and keys[0] not in ("uuid", "study_uuid")
+        left_out = {"run_id", "study_id", *(keys if is_chosen else ())}
+        rows = [dict(zip(names, row, strict=True)) for row in stored]
+        if self._version < 3 and table.name not in tables.metadata.tables:
+            rows = [new_attribute(row) for row in rows]
+        kept = [name for name in names if name not in left_out]
+        return [{name: row[name] for name in kept} for row in rows]
 
 
 def write_study(connection: Connection, blocks: Iterable[Block]) -> int:

@@ -8,9 +8,17 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
-from remix_study.report.figures import PANEL_SIZE, figure, legend, legend_columns, render
+from remix_study.report.figures import (
+    PANEL_SIZE,
+    figure,
+    legend,
+    legend_columns,
+    picture_of,
+    render_svg,
+)
 
 
 def rendered():
@@ -20,11 +28,11 @@ def rendered():
         # A line without points becomes an empty group.
         axes.plot([], [], marker="o", label="empty")
         axes.set_xticks([0.2, 0.4], ["IR 0.025", "0.12345 & <b>"])
-        return render(fig)
+        return picture_of(fig, "figure", "A figure.")
 
 
 def test_text_keeps_every_digit_and_lines_do_not():
-    svg = rendered()[0].decode()
+    svg = rendered().svg.decode()
     assert ">IR 0.025</text>" in svg
     assert ">0.12345 &amp; &lt;b&gt;</text>" in svg
     lengths = " ".join(re.findall(r" (?:d|x|y)='([^']*)'", svg))
@@ -37,16 +45,31 @@ def test_text_keeps_every_digit_and_lines_do_not():
 
 
 def test_the_same_figure_gives_the_same_bytes():
-    (first_svg, first_png), (second_svg, second_png) = rendered(), rendered()
-    assert first_svg == second_svg
-    assert first_png() == second_png() == first_png()
+    first, second = rendered(), rendered()
+    assert first.svg == second.svg
+    assert first.png() == second.png() == first.png()
+
+
+def test_a_picture_is_not_rendered_before_it_is_asked_for(monkeypatch):
+    calls = []
+    monkeypatch.setattr(Figure, "savefig", lambda *_, **options: calls.append(options["format"]))
+    picture = rendered()
+    assert not calls
+    _ = picture.svg, picture.svg
+    assert calls == ["svg"]
+
+
+def test_either_format_may_come_first():
+    first, second = rendered(), rendered()
+    png, svg = first.png(), first.svg
+    assert second.svg == svg
+    assert second.png() == png
 
 
 def test_a_png_keeps_its_size_and_colours():
     with figure(2, 1) as fig:
         fig.add_subplot().set_facecolor("#cc3311")
-    _, png = render(fig)
-    picture = Image.open(io.BytesIO(png()))
+    picture = Image.open(io.BytesIO(picture_of(fig, "figure", "A figure.").png()))
     assert picture.size == (240, 120)
     assert picture.convert("RGB").getpixel((135, 45)) == (0xCC, 0x33, 0x11)
 
@@ -55,7 +78,7 @@ def test_an_image_fills_its_panel():
     with figure(3.37, 2.91) as fig:
         axes = fig.add_subplot()
         axes.imshow(np.eye(121), interpolation="none")
-        svg, _ = render(fig)
+        svg = picture_of(fig, "figure", "A figure.").svg
         width = axes.get_window_extent().width * 72 / fig.dpi
     tag = re.search(rb"<image [^>]*>", svg)[0]
     factor = float(re.search(rb"transform='matrix\(([\d.]+) ", tag)[1])
@@ -72,7 +95,7 @@ def test_a_legend_stays_within_its_panel(length, n_lines):
             axes.plot([0, 1], [line, line], label=f"{line} {'x' * (length - 2)}")
         legend(axes)
         # A figure that has no room warns, and warnings are errors.
-        render(fig)
+        render_svg(fig)
         box = axes.get_legend().get_window_extent()
     assert box.x1 <= fig.bbox.x1
     assert box.y1 <= fig.bbox.y1

@@ -1,14 +1,17 @@
 """The posterior of a difference and the word that it makes sure of."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from remix_study.metrics import METRICS
 from remix_study.results.equivalence import ROPES, compare, posterior_of, word_of
-from remix_study.results.intervals import corrected_interval
+from remix_study.results.intervals import Interval, corrected_interval
 from remix_study.results.significance import Posterior
 
 
@@ -77,3 +80,11 @@ def test_two_methods_that_never_find_the_rare_class_are_not_equal():
     assert compare(nothing, nothing, "g_mean", 1.0) is None
     assert word_of(compare(nothing, something, "g_mean", 1.0)) == "worse"
     assert word_of(compare(something, something, "g_mean", 1.0)) == "practically equal"
+
+
+def test_a_posterior_is_that_of_scipys_distributions():
+    interval = Interval(0.0123, 0.0217, -0.03, 0.05, 20, 1.0)
+    for draws, of_mean in ((0, stats.t(19, 0.0123, 0.0217)), (1000, stats.norm(0.0123, 0.0217))):
+        posterior = posterior_of(replace(interval, draws=draws), "g_mean", 0.01)
+        assert posterior.better == of_mean.sf(0.01)
+        assert posterior.worse == of_mean.cdf(-0.01)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import pandas as pd
@@ -55,9 +56,7 @@ def sections(
     ranks = Block(
         title="Ranks at each specification",
         text=SENTENCES.paragraphs("specifications.ranks", _has_partial(specs)),
-        tables=tuple(
-            _rank_table(kind, metric, specs) for kind in KINDS for metric in PUBLISHED_METRICS
-        ),
+        tables=tuple(table for kind in KINDS for table in _rank_tables(kind, specs)),
         folded="The numbers behind the figure",
     )
     capacity = Block(
@@ -198,30 +197,55 @@ def _claim_table(checked: Sequence[Curve]) -> Table:
     return line_table("The claims over their specifications", checked, columns)
 
 
-def _rank_table(kind: str, metric: str, specs: Sequence[Specification]) -> Table:
+@dataclass(frozen=True)
+class _RankLine:
+    """A line of a table of ranks; `reference` is that of the kind, on the line's own problems."""
+
+    name: str
+    spec: Specification
+    reference: Specification | None = None
+
+
+def _rank_tables(kind: str, specs: Sequence[Specification]) -> list[Table]:
+    """The tables of one kind of problems, one a metric."""
     of_kind = [spec for spec in specs if spec.kind == kind]
     reference = next((spec for spec in of_kind if spec.choice.is_reference), None)
-    lines = [(spec.choice.name, spec) for spec in of_kind]
+    lines = [
+        _RankLine(
+            spec.choice.name,
+            spec,
+            reference.on(spec.problems) if reference and not spec.choice.is_reference else None,
+        )
+        for spec in of_kind
+    ]
     if reference and _has_partial([reference]):
-        lines.append((f"{reference.choice.name}, without aps", reference.without(PARTIAL_DATASET)))
+        name = f"{reference.choice.name}, without aps"
+        lines.append(_RankLine(name, reference.without(PARTIAL_DATASET)))
+    has_partial = _has_partial(of_kind)
+    return [
+        line_table(
+            SENTENCES.phrase("specifications.caption", kind, metric, has_partial),
+            lines,
+            (Column("choice", _rank_name), *(_rank_column(s, metric) for s in STRATEGIES)),
+        )
+        for metric in PUBLISHED_METRICS
+    ]
 
-    def method_column(strategy: str) -> Column[tuple[str, Specification]]:
-        def cell(line: tuple[str, Specification]) -> Cell:
-            spec, detail = line[1], ""
-            if reference and not spec.choice.is_reference:
-                same_problems = reference.on(spec.problems).rankings[metric]
-                detail = f"reference {plain(same_problems.sums[strategy])}"
-            ranking = spec.rankings[metric]
-            kind = "best" if strategy in ranking.leaders else "number"
-            return Cell(plain(ranking.sums[strategy]), detail, kind)
 
-        return Column(strategy, cell)
+def _rank_name(line: _RankLine) -> Cell:
+    return Cell(line.name, counted(len(line.spec.problems), "problem"), "name")
 
-    def name(line: tuple[str, Specification]) -> Cell:
-        return Cell(line[0], counted(len(line[1].problems), "problem"), "name")
 
-    caption = SENTENCES.phrase("specifications.caption", kind, metric, _has_partial(of_kind))
-    return line_table(caption, lines, (Column("choice", name), *map(method_column, STRATEGIES)))
+def _rank_column(strategy: str, metric: str) -> Column[_RankLine]:
+    def cell(line: _RankLine) -> Cell:
+        detail = ""
+        if line.reference:
+            detail = f"reference {plain(line.reference.rankings[metric].sums[strategy])}"
+        ranking = line.spec.rankings[metric]
+        kind = "best" if strategy in ranking.leaders else "number"
+        return Cell(plain(ranking.sums[strategy]), detail, kind)
+
+    return Column(strategy, cell)
 
 
 def _claim_frame(checked: Sequence[Curve]) -> pd.DataFrame:
