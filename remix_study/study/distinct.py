@@ -16,7 +16,7 @@ from remix_study.study.algorithms import MOST_REDRAWS
 from remix_study.study.configurations import Parameters
 from remix_study.study.leases import leased_configurations
 from remix_study.study.optuna_tables import NOTHING_LEFT
-from remix_study.study.schedule import slot_key
+from remix_study.study.schedule import slot_of
 from remix_study.study.scoring import MembersFailed
 from remix_study.study.search_configurations import identity, list_configurations
 from remix_study.study.search_parameters import effective, suggest
@@ -75,6 +75,9 @@ class DistinctDraws:
     algorithm: Callable[[int, int], BaseSampler]
     _identities: dict[int, str] = field(default_factory=dict)
     _drawn: dict[int, Parameters] = field(default_factory=dict)
+    _n_read: int = 0
+    _scored: set[str] = field(default_factory=set)
+    _failed: set[str] = field(default_factory=set)
 
     def draw(self, trial: Trial, slot: int) -> Parameters:
         """Draw all parameters that Optuna is to hold of an open trial.
@@ -113,10 +116,12 @@ class DistinctDraws:
     def _draw(self, trial: Trial, slot: int) -> Parameters:
         study, name = self.trials.task.study, self.trials.task.whole_name
         with self.trials.one_look():
-            open_or_scored, failed = self.trials.in_state(*SCORED, "RUNNING"), self.failed()
-        used = self.configurations(t for t in open_or_scored if t.number != trial.number)
-        used |= {identity(effective(p, study.search)) for p in self.fixed.values()}
-        closed = used | self.configurations(failed)
+            running = self.trials.in_state("RUNNING")
+            # After that look, as some have ended in it.
+            self._take_in_ended()
+        used = self.configurations(t for t in running if t.number != trial.number)
+        used |= {identity(effective(p, study.search)) for p in self.fixed.values()} | self._scored
+        closed = used | self._failed
         for draw in range(_MOST_DRAWS):
             draft = _Draft(trial, self.algorithm(slot, draw))
             if identity(suggest(draft, study.search)) not in closed:
@@ -131,21 +136,32 @@ class DistinctDraws:
                 return draft.params | by_identity[sorted(untried)[int(rng.integers(len(untried)))]]
         return draft.params
 
+    def _take_in_ended(self) -> None:
+        """Note the configurations of trials that have ended since the last draw."""
+        log = self.trials.log()
+        for ended in log[self._n_read :]:
+            if ended.state.name in SCORED:
+                self._scored |= self.configurations([ended])
+            elif tables.SLOT_ATTRIBUTE in ended.user_attrs:
+                self._failed |= self.configurations([ended])
+        self._n_read = len(log)
+
     def _has_undecided(self, slot: int) -> bool:
         """Whether another worker has yet to choose the parameters of a slot before this one."""
         with self.trials.storage.engine.connect() as connection:
             leased = leased_configurations(connection, self.trials.registered.uuid)
-        before = [slot_key(earlier) for earlier in range(slot) if earlier not in self.fixed]
-        numbers = {leased[key] for key in before if key in leased}
-        ended_or_open = self.trials.in_state(*SCORED, "FAIL", "RUNNING") if numbers else ()
-        return bool(
-            numbers
-            - {
-                trial.number
-                for trial in ended_or_open
-                if trial.state.name != "RUNNING" or self._identity(trial)
-            }
-        )
+        numbers = {
+            number
+            for key, number in leased.items()
+            if (earlier := slot_of(key)) is not None
+            and earlier < slot
+            and earlier not in self.fixed
+        }
+        if not numbers:
+            return False
+        running = self.trials.in_state("RUNNING")
+        # None: not begun yet.
+        return bool(numbers & {None, *(t.number for t in running if not self._identity(t))})
 
     def _identity(self, trial: FrozenTrial) -> str:
         """Identity of a trial's configuration, "" while it has not all parameters."""

@@ -19,7 +19,8 @@ from remix_study.study.optuna_tables import NOT_PLANNED, chains, count_trials
 from remix_study.study.rare_rows_schedule import CANDIDATE_ROLES, RareRowsSchedule
 from remix_study.study.schedule import Schedule, known_key, slot_key, slot_of
 from remix_study.study.search_parameters import distributions, outer_choices
-from remix_study.study.search_schedule import SearchSchedule, SlotSchedule
+from remix_study.study.search_schedule import SearchSchedule
+from remix_study.study.slot_schedule import SlotSchedule
 from remix_study.study.tables import configuration_key
 from remix_study.study.trials import Start, Trials, fail_trial
 

@@ -1,11 +1,10 @@
-"""Schedules of slots: a search, whose trials an algorithm of Optuna chooses one by one."""
+"""The schedule of a search, whose trials an algorithm of Optuna chooses one by one."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from optuna.exceptions import UpdateFinishedTrialError
@@ -13,72 +12,22 @@ from optuna.exceptions import UpdateFinishedTrialError
 from remix_study.metrics import METRICS
 from remix_study.study import tables
 from remix_study.study.algorithms import FirstSampler, PlannedSampler, make_pruner, make_sampler
-from remix_study.study.configurations import Parameters, label_of
+from remix_study.study.configurations import Parameters
 from remix_study.study.constraints import Candidate, Constraint, Margin, choose, parse_constraint
 from remix_study.study.distinct import DistinctDraws
 from remix_study.study.evaluation import Evaluation
-from remix_study.study.optuna_tables import NOT_FIRST
 from remix_study.study.record import validation_means
 from remix_study.study.schedule import PruningRule, Schedule, finished, slot_key, slot_of
 from remix_study.study.scoring import MembersFailed
 from remix_study.study.search_configurations import n_trials
-from remix_study.study.search_parameters import effective, initial_configurations, suggest
+from remix_study.study.search_parameters import initial_configurations
+from remix_study.study.slot_schedule import SlotSchedule, is_enqueued
 from remix_study.study.tables import configuration_key
-from remix_study.study.trials import ASKED_FOR, SCORED, TakenOver, Trials, fail_trial
+from remix_study.study.trials import SCORED, TakenOver, Trials
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial, Trial
-
-
-class SlotSchedule(Schedule, Protocol):
-    """A schedule of slots, whose parameters become known one after the other.
-
-    Attributes:
-        fixed: Parameters of the slots that no algorithm chooses.
-    """
-
-    fixed: dict[int, Parameters]
-
-    @abstractmethod
-    def sampler(self, slot: int) -> BaseSampler:
-        """What gives the trial of a slot its parameters."""
-
-    @property
-    def total(self) -> int:
-        """Trials that the study asks for."""
-        return self.trials.task.study.search.trials or 0
-
-    def configurations(self) -> list[str]:
-        """Keys of the slots."""
-        return [slot_key(slot) for slot in range(self.trials.start.slots)]
-
-    def key_of(self, trial: FrozenTrial) -> str:
-        """The key of the slot that a trial was to fill."""
-        slot = trial.user_attrs.get(ASKED_FOR)
-        return f"trial {trial.number}" if slot is None else slot_key(slot)
-
-    def label(self, trial: FrozenTrial, key: str) -> str:
-        """Name of a trial's configuration, its key where its parameters were never complete."""
-        try:
-            return label_of(effective(trial.params, self.trials.task.study.search))
-        except KeyError:
-            return key
-
-    def start(self, key: str) -> Trial:
-        """Begin the trial of a slot."""
-        slot, study = slot_of(key), self.trials.registered.optuna
-        assert slot is not None
-        study.sampler = self.sampler(slot)
-        while _is_enqueued(trial := study.ask()) and slot in self.fixed:
-            # A person enqueued it; Optuna hands out such trials first.
-            fail_trial(self.trials.storage, trial._trial_id, NOT_FIRST)
-        trial.set_user_attr(ASKED_FOR, slot)
-        return trial
-
-    def parameters(self, trial: Trial, _key: str) -> Parameters:
-        """What the sampler chooses for an open trial."""
-        return suggest(trial, self.trials.task.study.search)
 
 
 @dataclass(eq=False)
@@ -101,6 +50,10 @@ class SearchSchedule(SlotSchedule):
     _total: int = field(init=False)
     _draws: DistinctDraws = field(init=False)
     _baseline_means: dict[str, float] | None = None
+    _n_read: int = field(init=False, default=0)
+    _done: set[str] = field(init=False, default_factory=set)
+    _scored: set[str] = field(init=False, default_factory=set)
+    _unfinished: dict[str, None] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Plan the initial trials, once."""
@@ -164,6 +117,27 @@ class SearchSchedule(SlotSchedule):
             and not (slot in self.fixed and trial.state.name == "FAIL")
         }
 
+    def done_now(self) -> Set[str]:
+        """The same of all trials, from those that are new."""
+        log = self.trials.log()
+        new, self._n_read = log[self._n_read :], len(log)
+        self._done |= self.done(new)
+        self._scored |= self.done([trial for trial in new if trial.state.name in SCORED])
+        return self._done
+
+    def scored_now(self) -> Set[str]:
+        """Keys of slots whose trial has scores."""
+        self.done_now()
+        return self._scored
+
+    def unfinished(self) -> list[str]:
+        """Keys of slots without one that ended by itself, in order."""
+        # Which slots there are is not known before the run begins.
+        self._unfinished = self._unfinished or dict.fromkeys(self.configurations())
+        for key in self.done_now() & self._unfinished.keys():
+            del self._unfinished[key]
+        return list(self._unfinished)
+
     def open(self) -> set[str]:
         """Keys of slots that any worker may still use in this run."""
         return set() if self.baseline_state() == "failed" else super().open()
@@ -212,7 +186,7 @@ class SearchSchedule(SlotSchedule):
     def _drawn_slot(self, trial: Trial, key: str) -> int | None:
         """The slot whose parameters the algorithm draws; None where they are given."""
         slot = slot_of(key)
-        return None if slot in self.fixed or _is_enqueued(trial) else slot
+        return None if slot in self.fixed or is_enqueued(trial) else slot
 
     def pruning_rule(self, trial: Trial, key: str) -> PruningRule | None:
         """Build the rule that decides whether a trial is pruned; None where the study never does.
@@ -286,7 +260,3 @@ class SearchSchedule(SlotSchedule):
     def _is_baseline_missing(self) -> bool:
         is_relative = any(constraint.relative for constraint in self.constraints)
         return is_relative and self.baseline_means() is None
-
-
-def _is_enqueued(trial: Trial) -> bool:
-    return "fixed_params" in trial._cached_frozen_trial.system_attrs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import NamedTuple
 import pytest
 from grown_studies import grid_of, grow
 from recorded_runs import RecordingReporter
-from small_searches import URL, run
+from small_searches import URL, run, text_of
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
@@ -22,9 +23,17 @@ pytestmark = pytest.mark.usefixtures("simulated", "storage")
 
 SMALL, LARGE = 50, 2000
 N_TRIALS = 5
-# Optuna numbers a trial by counting those before it: four steps each.
-COUNT_OF_OPTUNA = "SELECT count(trials.trial_id)"
+# What Optuna asks of its own: to number a trial it counts those before it, in four steps each, and
+# before it suggests anything it looks through all for new ones, in fourteen.
+OF_OPTUNA = re.compile(
+    r"SELECT count\(trials\.trial_id\)|SELECT .* FROM trials .* OR trials\.trial_id >", re.S
+)
+RANDOM = (
+    'strategy = ["baseline", "remix"]\nalpha.remix = [0.0, 0.1]',
+    'strategy = ["remix"]\nalpha = {low = 0.0005, high = 9.0}',
+)
 GRID = grid_of(LARGE + 2 * N_TRIALS)
+SEARCH = text_of("random", trials=LARGE + 2 * N_TRIALS, space=RANDOM)
 
 
 class Cost(NamedTuple):
@@ -76,7 +85,7 @@ class Counter:
         context.steps_before = self.steps
 
     def _end(self, _connection, _cursor, statement, _values, context, _many) -> None:
-        if statement.startswith(COUNT_OF_OPTUNA):
+        if OF_OPTUNA.match(statement):
             self.counted_elsewhere += self.steps - context.steps_before
 
     def _trace(self, frame, what, _):
@@ -132,3 +141,7 @@ def test_a_trial_of_a_grid_costs_the_same_after_thousands():
 @pytest.mark.usefixtures("_gives_up_one")
 def test_also_where_a_configuration_is_given_up():
     assert_flat(GRID)
+
+
+def test_a_trial_of_a_search_costs_the_same_beside_what_optuna_does():
+    assert_flat(SEARCH)
