@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from scipy import stats
 
 from remix_study.batches.strategies import STRATEGIES
 from remix_study.metrics import BUILT_IN_METRICS, EXTRA_METRICS
@@ -121,7 +122,6 @@ def test_mixing_on_natural_data_is_what_the_committed_table_says():
     )
 
 
-@pytest.mark.slow
 def test_the_alphas_that_are_better_than_none_are_those_of_the_committed_table():
     with (ROOT / "reports/sensitivity/tables/sensitivity.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if float(row["alpha"]) > 0]
@@ -144,6 +144,28 @@ def test_the_alphas_that_are_better_than_none_are_those_of_the_committed_table()
     assert f"{of_wide} of the alphas are better, with the paper's {of_narrow}." in text
 
 
+def test_the_ranks_of_corrected_methods_are_those_of_the_committed_report():
+    with (ROOT / "reports/paper-tabular/tables/decision.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    text = (DOCS / "paper.md").read_text(encoding="utf-8")
+    columns = itertools.product(("paper-binary", "paper-multiclass"), ("g_mean", "bbs"))
+    for place, (study, metric) in enumerate(columns):
+        scores = {name: {} for name in ("baseline", "cost", "smote", "mixup", "remix")}
+        for row in rows:
+            name = row["method"].split()[0]
+            if (row["study"], row["metric"]) == (study, metric) and name in scores:
+                sign = -1 if metric == "g_mean" else 1
+                scores[name][row["problem"]] = sign * float(row["mean"])
+        ranks = stats.rankdata([list(s.values()) for s in scores.values()], axis=0)
+        assert ranks.shape == (5, 18 if study == "paper-binary" else 9)
+        for name, rank_sum in zip(scores, ranks.sum(axis=1), strict=True):
+            (cells,) = re.findall(rf"^\| {name}, corrected \|(.*)\|$", text, re.M)
+            assert float(cells.split("|")[place].replace("*", "")) == rank_sum
+            if (study, metric) == ("paper-multiclass", "bbs") and name in ("mixup", "remix"):
+                assert f"{rank_sum:g}" in re.search(r"MixUp in multi-class .*", TEXT)[0]
+
+
+@pytest.mark.slow
 def test_ten_minutes_from_a_csv_to_a_model(here):
     """The blocks of the page, one after the other, in an empty folder."""
     text = (DOCS / "start.md").read_text(encoding="utf-8")
