@@ -59,7 +59,7 @@ BUDGETS = {
 LARGER_TODAY = {
     "study": 9686,
     "results": 7546,
-    "report": 4395,
+    "report": 4396,
 }
 
 

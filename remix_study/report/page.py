@@ -98,7 +98,8 @@ def write_report(
 
     def write(folder: Path) -> None:
         shown = page.comparisons or page.specifications
-        studies = list(dict.fromkeys(c.study for c in (*shown, *page.specifications)))
+        titled = list(dict.fromkeys(c.study for c in shown))
+        studies = list(dict.fromkeys([*titled, *(c.study for c in page.specifications)]))
         progress = overview.progress(shown, frames.searches)
         if summarized is not None:
             parts = page.calibrations, page.decisions
@@ -106,7 +107,7 @@ def write_report(
         write_page(
             folder,
             make_sections(makers, page),
-            title=f"ReMix study: {listing(first_names(studies, _NAMED))}".rstrip(": "),
+            title=f"ReMix study: {listing(first_names(titled, _NAMED))}".rstrip(": "),
             status=SENTENCES.text("overview.progress", progress),
             complete=progress.is_complete,
             command=command,

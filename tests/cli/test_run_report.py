@@ -82,6 +82,19 @@ def test_the_page_is_of_this_study_alone(trained, capfd):
     assert "<title>ReMix study: second" in text
 
 
+@pytest.mark.usefixtures("simulated")
+def test_studies_of_a_specification_curve_are_not_in_the_title_but_in_the_summary(trained, capfd):
+    (trained / "tiny.toml").write_text(tiny(('"tiny"', '"second"')))
+    assert run(capfd)[0] == 0
+    command = ["report", "tiny", "--specifications", "second", "--output", "page", "--summary"]
+    assert main(command) == 0
+    text = visible_text(trained / "page" / "index.html")
+    assert "<title>ReMix study: tiny</title>" in text
+    summary = trained / "page" / "summary.db.xz"
+    assert main(["status", "--storage", f"sqlite:///{summary}"]) == 0
+    assert "\nsecond/" in capfd.readouterr().out
+
+
 def test_failed_configurations_are_exit_code_1_and_a_page_and_json_stays_json(untrained, capfd):
     rates = '"remix"]\nlearning_rate = [0.1, 2.0]'
     (untrained / "tiny.toml").write_text(tiny(('"remix"]', rates)))
