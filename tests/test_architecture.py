@@ -53,7 +53,7 @@ BUDGETS = {
     "paper": 4628,
     "dashboard": 910,
     "deploy": 3128,
-    "cli": 2003,
+    "cli": 2019,
 }
 # Rooms that are still larger than that; these numbers may only become smaller.
 LARGER_TODAY = {

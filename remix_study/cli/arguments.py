@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from remix_study.errors import BAD_INPUT, mask_passwords
+from remix_study.errors import BAD_INPUT, join_names, mask_passwords
 from remix_study.studyfile.schema import DEFAULT_STORAGE
 
 EXIT_CODES = (
@@ -18,6 +19,21 @@ EXIT_CODES = (
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line."""
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Refuse what a command does not know here, where its options can be suggested."""
+        options, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            written = [word.split("=")[0] for word in unknown if word.startswith("--")]
+            known = list(self._option_string_actions)
+            similar = [
+                match for word in written for match in get_close_matches(word, known, 1, 0.8)
+            ]
+            hint = f" (did you mean {join_names(similar)}?)" if similar else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+        return options, unknown
 
     def error(self, message: str) -> NoReturn:
         """Print a message without passwords, and exit with the code of bad input."""

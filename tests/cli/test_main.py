@@ -112,7 +112,12 @@ def test_reading_a_missing_database_creates_nothing(here, words, capfd):
         ((), 2, "the following arguments are required: COMMAND; see remix-study --help"),
         (("rnu",), 2, "invalid choice"),
         (("run", "--storag"), 2, "--storage: expected one argument; see remix-study run --help"),
-        (("run", "a", "b"), 2, "unrecognized arguments: b; see remix-study --help"),
+        (("run", "a", "b"), 2, "unrecognized arguments: b; see remix-study run --help"),
+        (
+            ("run", "a.csv", "--lable", "y", "--alhpa=1", "--tineout=3"),
+            2,
+            "arguments: --lable y --alhpa=1 --tineout=3 (did you mean --label, --timeout?); see",
+        ),
         (("run", "quickstrat"), 2, 'nor a built-in study of this name; did you mean "quickstart"'),
         (("run", "missing.toml"), 2, "missing.toml: no such file, nor a built-in study"),
         (("run", "folder.toml"), 2, "folder.toml: is a folder; name the study file in it"),
