@@ -51,9 +51,10 @@ def compare(
         difference: Of their means, where it has been computed.
         rope: As for :func:`posterior_of`.
     """
-    first, second = first.align(second, join="inner")
+    if first.index is not second.index:
+        first, second = first.align(second, join="inner")
     worst = find_metric(metric).worst
-    if ((first == worst) & (second == worst)).mean() > 0.5:
+    if ((first.to_numpy() == worst) & (second.to_numpy() == worst)).mean() > 0.5:
         return None
     return posterior_of(difference or paired_interval(first, second, ratio), metric, rope)
 

@@ -48,4 +48,4 @@ def _stored_rows(connection: Connection, source: Any, run_ids: Sequence[int]) ->
     query = tables.select_rows(connection, source)
     for start in range(0, len(run_ids), _VALUES_PER_STATEMENT):
         ids = run_ids[start : start + _VALUES_PER_STATEMENT]
-        yield from connection.execute(query.where(source.c.run_id.in_(ids)))
+        yield from connection.execute(query.where(source.c.run_id.in_(ids))).all()

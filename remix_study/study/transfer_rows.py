@@ -178,7 +178,7 @@ class _RowReader:
         names, keys = list(result.keys()), [key.name for key in table.primary_key]
         # Sorted here: databases do not agree on the order of letters. Plain tuples sort faster.
         places = itemgetter(*map(names.index, keys))
-        stored = sorted(map(tuple, result), key=places)
+        stored = sorted(map(tuple, result.all()), key=places)
         if "value_json" in names:
             for row in stored:
                 # Optuna's text is checked as well.

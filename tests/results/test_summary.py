@@ -205,3 +205,10 @@ def test_committed_reports_hold_no_path_of_the_machine_that_made_them():
         assert "/tmp/" not in manifest.read_text(), manifest
     for summary in REPORTS.rglob("summary.db.xz"):
         assert b"/tmp/" not in lzma.decompress(summary.read_bytes()), summary
+
+
+def test_it_holds_the_keys_of_scores_once(summary, here):
+    (here / "unpacked.db").write_bytes(lzma.decompress(summary.read_bytes()))
+    with contextlib.closing(sqlite3.connect(here / "unpacked.db")) as connection:
+        (text,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'remix_scores'")
+        assert text[0].endswith("WITHOUT ROWID")
