@@ -65,7 +65,7 @@ STANDARD_SECTIONS: Sections = {
     50: lambda page: sensitivity.sections((*page.roles.headline, *page.roles.curves)),
     55: lambda page: rare_rows.sections(page.rare_rows),
     60: lambda page: rank_sums.sections(page.roles.main),
-    70: lambda page: [calibration.section(page.calibrations)],
+    70: lambda page: [calibration.section(page.calibrations, page.decisions)],
     80: lambda page: capacity.sections(page.roles.main),
     85: lambda page: search.sections(
         page.comparisons, page.frames.searches, page.frames.manifests

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -141,6 +142,32 @@ def test_text_has_the_errors_before_and_after_correction(calibrated):
     lines = page_section.files["calibration"]
     assert isinstance(lines, pd.DataFrame)
     assert len(lines) == BINS * (2 + 3 * 3)
+
+
+@pytest.mark.parametrize("label", ["balance", "baseline", "another"])
+def test_text_begins_with_the_method_to_use(calibrated, label):
+    comparison, reliabilities = calibrated
+    chosen = SimpleNamespace(
+        comparison=comparison, chosen=SimpleNamespace(method=SimpleNamespace(label=label))
+    )
+    text = section([calibrated], [chosen]).blocks[0].text[0]
+    errors = {r.method.label: r.error(NATURAL) for r in reliabilities}
+    least = min(errors, key=errors.get)
+    assert least == "baseline"
+    if label == "balance":
+        corrected = next(r for r in reliabilities if r.method.label == label).error(CORRECTED)
+        assert text.startswith(
+            f"balance, the method to use, has a calibration error of {errors[label]:.3f} at the "
+            f"class shares of the data, {corrected:.3f} corrected; baseline has the smallest "
+            f"uncorrected, {errors[least]:.3f}; correction brings"
+        )
+    elif label == "baseline":
+        assert text.startswith(
+            f"baseline, the method to use, has a calibration error of {errors[least]:.3f} at the "
+            "class shares of the data, the smallest uncorrected; correction brings"
+        )
+    else:
+        assert text.startswith("baseline has the smallest calibration error")
 
 
 def test_further_problems_are_folded_away(calibrated):

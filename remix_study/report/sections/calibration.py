@@ -34,6 +34,7 @@ from remix_study.results import calibration
 from remix_study.results.calibration import MethodReliability
 from remix_study.results.columns import grouped
 from remix_study.results.comparison import Comparison
+from remix_study.results.decision import Decision
 from remix_study.results.problem_choice import rankable
 
 VIEWS = {
@@ -50,8 +51,9 @@ ON_PAGE = 6
 Reliabilities = Sequence[tuple[Comparison, Sequence[MethodReliability]]]
 
 
-def section(reliabilities: Reliabilities) -> Section:
-    """The section of the page, one figure a problem."""
+def section(reliabilities: Reliabilities, decisions: Sequence[Decision] = ()) -> Section:
+    """The section of the page, one figure a problem; the text names the methods to use."""
+    chosen = {decision.comparison.name: decision.chosen.method.label for decision in decisions}
     shown = [(comparison, methods) for comparison, methods in reliabilities if methods]
     many_problems = has_many_problems(shown)
     comparisons = [comparison for comparison, _ in shown]
@@ -63,7 +65,13 @@ def section(reliabilities: Reliabilities) -> Section:
         n_drawn += len(pictures)
         block = Block(
             title=comparison.full_title,
-            text=SENTENCES.paragraphs("calibration.problem", methods, _drawn(methods), pictures),
+            text=SENTENCES.paragraphs(
+                "calibration.problem",
+                methods,
+                _drawn(methods),
+                pictures,
+                chosen.get(comparison.name),
+            ),
             pictures=pictures,
             tables=(_page_table(comparison, methods),),
             folded="Reliability diagram and its numbers",
