@@ -12,9 +12,10 @@ from typing import NamedTuple
 import pytest
 from grown_studies import grid_of, grow
 from recorded_runs import RecordingReporter
-from small_searches import URL, run, text_of
+from small_searches import DATABASE, URL, run, text_of
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
+from tiny_studies import query
 
 from remix_study.study.task import Task
 from remix_study.study.trial_loop import WorkerLimits
@@ -109,7 +110,7 @@ def cost_of_a_trial(text: str) -> Cost:
 
 
 @pytest.fixture
-def _gives_up_one(monkeypatch):
+def _gives_up_one(simulated, monkeypatch):  # noqa: ARG001, it comes after that one
     """The first configuration of each run is given up, as its networks diverge."""
     fit, calls = Task.fit, []
 
@@ -141,6 +142,7 @@ def test_a_trial_of_a_grid_costs_the_same_after_thousands():
 @pytest.mark.usefixtures("_gives_up_one")
 def test_also_where_a_configuration_is_given_up():
     assert_flat(GRID)
+    assert query(DATABASE, "SELECT count(*) FROM trials WHERE state = 'FAIL'") == [(3,)]
 
 
 def test_a_trial_of_a_search_costs_the_same_beside_what_optuna_does():
