@@ -50,7 +50,7 @@ BUDGETS = {
     "workers": 1073,
     "results": 3000,
     "report": 3000,
-    "paper": 4628,
+    "paper": 4629,
     "dashboard": 910,
     "deploy": 3128,
     "cli": 2019,
@@ -59,7 +59,7 @@ BUDGETS = {
 LARGER_TODAY = {
     "study": 9686,
     "results": 7545,
-    "report": 4404,
+    "report": 4407,
 }
 
 

@@ -40,6 +40,7 @@ OTHER_COLOR = "#999999"
 INK = "#222222"
 FAINT = "#d9d9d9"
 PANEL_SIZE = (4.5, 3.1)
+_MOST_LEGEND_LINES = 6  # Of a legend above a panel
 _STYLE: Any = {
     "font.size": 9.5,
     "font.family": "sans-serif",
@@ -208,11 +209,13 @@ def legend_columns(
     return max(1, min(most, letters // (longest + line)))
 
 
-def legend(axes: Axes, fewest: int = 2) -> None:
-    """Draw a legend above the panel if there are enough lines."""
+def legend(axes: Axes, fewest: int = 2, inches: float = PANEL_SIZE[0]) -> None:
+    """Draw a legend above a panel of that width if there are enough lines."""
     _, names = axes.get_legend_handles_labels()
     if len(names) >= fewest:
-        columns = legend_columns(names, line=8)
+        fitting = legend_columns(names, inches=inches, line=8)
+        # Names may reach beyond the figure sooner than take the panel's height.
+        columns = max(fitting, -(-len(names) // _MOST_LEGEND_LINES))
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=columns, borderaxespad=0.1,
                     borderpad=0.2, handlelength=2.6, columnspacing=1.4)  # fmt: skip
 

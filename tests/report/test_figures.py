@@ -102,6 +102,17 @@ def test_a_legend_stays_within_its_panel(length, n_lines):
     assert axes.get_window_extent().height > 0.3 * fig.bbox.height
 
 
+def test_a_legend_of_many_lines_leaves_room_for_the_panel():
+    with figure(5.2, 3.3) as fig:
+        axes = fig.add_subplot()
+        for line in range(11):
+            axes.plot([0, 1], [line, line], label=f"{line} {'x' * 18}")
+        legend(axes, inches=5.2)
+        # In one column its eleven lines would leave none: a warning, which is an error here.
+        render_svg(fig)
+    assert axes.get_window_extent().height > 0.3 * fig.bbox.height
+
+
 @pytest.mark.parametrize(("length", "columns"), [(10, 3), (18, 3), (19, 2), (28, 1), (90, 1)])
 def test_the_longer_the_names_the_fewer_columns_has_a_legend(length, columns):
     names = ["x", "x" * length, "x", "x"]

@@ -72,7 +72,8 @@ def _facts(metric_gains: Sequence[Gains]) -> dict[str, Any]:
 def _picture(kind: str, metric_gains: Sequence[Gains]) -> Picture:
     metric = metric_gains[0].metric
     groups = _shown_groups(metric_gains[0])
-    with figure(5.2, 3.3) as fig:
+    width = 5.2
+    with figure(width, 3.3) as fig:
         axes = fig.add_subplot()
         axes.axhline(0, color="#888888", lw=0.8, zorder=1)
         step = 0.82 / len(metric_gains)
@@ -86,7 +87,7 @@ def _picture(kind: str, metric_gains: Sequence[Gains]) -> Picture:
         axes.set_xlim(-0.5, len(groups) - 0.5)
         axes.tick_params(axis="x", length=0)
         axes.set_ylabel(f"{short_name(metric)}: gain (positive is better)")
-        legend(axes, fewest=1)
+        legend(axes, fewest=1, inches=width)
     rows = listing([method_gains.method.label for method_gains in metric_gains])
     alt = f"Gain in {short_name(metric)} over the baseline on {kind} problems: {rows}."
     return picture_of(fig, f"gains-{kind}-{metric}", alt)
