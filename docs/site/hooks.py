@@ -31,7 +31,8 @@ OUTSIDE = (
 )
 _REPOSITORY_NAMES: dict[str, str] = {}
 """Path of each file from outside in the site -> its path in the repository."""
-_LINK = re.compile(r"(!?\[[^\]]*\]\()(?!https?:|mailto:|#)([^)#\s]+)(#[^)\s]*)?\)")
+# A link's text may have escaped brackets in it.
+_LINK = re.compile(r"(!?\[(?:\\.|[^\\\]])*\]\()(?!https?:|mailto:|#)([^)#\s]+)(#[^)\s]*)?\)")
 
 
 def on_files(files: Files, config: Any) -> Files:
