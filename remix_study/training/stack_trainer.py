@@ -201,21 +201,25 @@ class StackTrainer:
                         focal=self._focal,
                         uses=self._uses,
                     )
-                    # An accelerator trains until the host waits for it.
-                    if watched and stop == longest:
-                        passes = watched.passes(weights, self._data, self._inputs)
-                    if ended:
-                        best, ended = record(ended), None
                     if self._plans_ahead and stop == longest:
+                        # The device trains until the host waits for it.
+                        if watched:
+                            passes = watched.passes(weights, self._data, self._inputs)
+                        if ended:
+                            best, ended = record(ended), None
                         upcoming = next(plans)
                     # Waits for the call's end.
                     loss = np.asarray(losses, np.float64) / steps
                     if self._is_stopping:
                         return []
                 rates_before = schedule.rates.copy()
+                if watched and not passes:
+                    passes = watched.passes(weights, self._data, self._inputs)
                 monitor = losses_of(passes) if watched else None
                 improved = schedule.update(loss, monitor)
                 ended = Epoch(loss, monitor, rates_before, ran, improved, planned.counts, weights)
+                if not self._plans_ahead:
+                    best, ended = record(ended), None
                 if (schedule.rates != rates_before).any():
                     rates = program.per_member(schedule.rates)
                 # No other is held while the next one is drawn.
