@@ -63,14 +63,11 @@ class DeviceClock:
 
         def queued(*arguments: Any, **keys: Any) -> Any:
             result = train(*arguments, **keys)
-            if self._idle_since is not None:
-                self.seconds += time.perf_counter() - self._idle_since
-                self._idle_since = None
+            self.end()
             return result
 
         def waited(function: Callable[..., Any], *arguments: Any) -> Any:
-            if self._idle_since is not None:
-                self.end()
+            self.end()
             result = function(*arguments)
             self._idle_since = time.perf_counter()
             return result
