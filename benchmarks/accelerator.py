@@ -8,8 +8,8 @@ is printed last and written to ``table.md``.
 
 - ``machine``: versions and the device.
 - ``networks``: milliseconds and rows a second by network and number of members, three dense
-  networks and the convolutional one; the share of the time in which the device has nothing to do;
-  the device's memory.
+  networks and the convolutional one; bounds of the share of time in which the device has nothing
+  to do; the device's memory.
 - ``parity``: scores of ``studies/quickstart.toml`` on the device and on the CPU, compared.
 - ``paper``: ``studies/paper-binary.toml`` for as long as time is left, where its data are at hand
   (REMIX_STUDY_DATA).
@@ -45,10 +45,15 @@ PARTS = {"machine": 60, "networks": 200, "parity": 150, "paper": 300}
 
 
 class DeviceClock:
-    """Adds up the time in which the device has nothing to do.
+    """Bounds of the time in which the device has nothing to do.
 
-    It begins when the host has what the last queued call returns, and ends when the next training
-    call is queued: calls return before they have ended.
+    At least that between the host's having what the last queued call returns and the next training
+    call. At most all time outside training calls: on a GPU these return when their last step is
+    queued, as XLA asks the host after each step whether there is another.
+
+    Attributes:
+        seconds: The lower bound, since :meth:`begin`.
+        training: Seconds within training calls.
     """
 
     def __init__(self) -> None:
@@ -57,13 +62,16 @@ class DeviceClock:
         from remix_study.training.program import Program, RowBlocks, losses_of
 
         self.seconds: float = 0.0
+        self.training: float = 0.0
         self._idle_since: float | None = None
         self.begin()
         train = Program.train
 
         def queued(*arguments: Any, **keys: Any) -> Any:
-            result = train(*arguments, **keys)
             self.end()
+            began = time.perf_counter()
+            result = train(*arguments, **keys)
+            self.training += time.perf_counter() - began
             return result
 
         def waited(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -79,7 +87,7 @@ class DeviceClock:
 
     def begin(self) -> None:
         """Count from now on."""
-        self.seconds, self._idle_since = 0.0, time.perf_counter()
+        self.seconds, self.training, self._idle_since = 0.0, 0.0, time.perf_counter()
 
     def end(self) -> None:
         """Count to now."""
@@ -194,14 +202,15 @@ def _measure(
     began = time.perf_counter()
     train()
     first = time.perf_counter() - began
-    walls, shares = [], []
+    walls, least, most = [], [], []
     for _ in range(size.rounds):
         began = time.perf_counter()
         clock.begin()
         train()
         clock.end()
         walls.append(time.perf_counter() - began)
-        shares.append(clock.seconds / walls[-1])
+        least.append(clock.seconds / walls[-1])
+        most.append(1 - clock.training / walls[-1])
     trained = len(positions or task.folds) * len(configurations) * size.epochs
     rows = statistics.mean(len(fold.train) for fold in task.folds)
     wall = statistics.median(walls)
@@ -211,7 +220,8 @@ def _measure(
         "members": members,
         "ms_per_fold_epoch": round(wall / trained * 1e3, 4),
         "rows_per_second": round(trained * rows / wall),
-        "host_share": round(statistics.median(shares), 3),
+        "idle_least": round(statistics.median(least), 3),
+        "idle_most": round(statistics.median(most), 3),
         "first_trial_s": round(first, 2),
         "memory_mb": _device_memory(),
     }

@@ -100,6 +100,9 @@ def write_report(
         shown = page.comparisons or page.specifications
         titled = list(dict.fromkeys(c.study for c in shown))
         studies = list(dict.fromkeys([*titled, *(c.study for c in page.specifications)]))
+        title = f"ReMix study: {listing(first_names(titled, _NAMED))}".rstrip(": ")
+        if not page.comparisons and page.specifications:
+            title = f"The specification curve of {len(studies)} studies"
         progress = overview.progress(shown, frames.searches)
         if summarized is not None:
             parts = page.calibrations, page.decisions
@@ -107,7 +110,7 @@ def write_report(
         write_page(
             folder,
             make_sections(makers, page),
-            title=f"ReMix study: {listing(first_names(titled, _NAMED))}".rstrip(": "),
+            title=title,
             status=SENTENCES.text("overview.progress", progress),
             complete=progress.is_complete,
             command=command,
