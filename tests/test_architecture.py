@@ -59,7 +59,7 @@ BUDGETS = {
 LARGER_TODAY = {
     "study": 9686,
     "results": 7545,
-    "report": 4407,
+    "report": 4410,
 }
 
 
