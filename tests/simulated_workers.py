@@ -7,9 +7,11 @@ always gives the same schedule.
 
 from __future__ import annotations
 
+import copy
 import random
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import sqlalchemy
-from optuna.storages import RDBStorage
+from optuna.storages import RDBStorage, get_storage
 from sqlalchemy import event
 
 from remix_study.study import (
@@ -31,6 +33,7 @@ from remix_study.study import (
 )
 from remix_study.study.evaluation import Evaluation, evaluate
 from remix_study.study.leases import Worker
+from remix_study.study.registration import RegisteredStudy
 from remix_study.study.reporter import Reporter, Summary
 from remix_study.study.schedules import make_schedules
 from remix_study.study.signals import Signals
@@ -64,6 +67,8 @@ class World:
         now: The simulated time.
         crashed: Names of threads whose worker was killed.
         begun: Names of those whose answers may get lost: before that a run ends in one line.
+        faults: How many there were of each kind.
+        registers: Whether workers register the study, which is there, by its many transactions.
     """
 
     def __init__(self, seed: int, *, has_faults: bool = True) -> None:
@@ -73,6 +78,8 @@ class World:
         # Without faults few switches: one worker goes far while another waits between two looks.
         self._favour = self.rng.choice((0.0, 0.5, 0.9) if self._share else (1.0, 0.98))
         self._favourite = ""
+        self.registers = self.rng.random() < 0.1
+        self.faults = Counter[str]()
         self.crashed: set[str] = set()
         self.begun: set[str] = set()
         self._stalled: dict[str, datetime] = {}
@@ -88,7 +95,7 @@ class World:
 
     def loses_answer(self) -> bool:
         """Whether the answer to a commit gets lost."""
-        return threading.current_thread().name in self.begun and self._happens()
+        return threading.current_thread().name in self.begun and self._happens("lost answer")
 
     def take_turn(self) -> None:
         """Let another worker, or none, go on; faults happen here."""
@@ -101,12 +108,12 @@ class World:
         assert self._turns < TURNS, "no worker comes to an end"
         # Without faults no time passes, in which one that waits for its turn would be silent.
         self.now += timedelta(seconds=self.rng.choice((0, 0, 1, 20)) if self._share else 0)
-        if self._happens():
+        if self._happens("crash"):
             self.crashed.add(name)
             raise Crashed
-        if self._happens():
+        if self._happens("stall"):
             self._stalled[name] = self.now + 2 * leases.GRACE
-        if self._happens():
+        if self._happens("clock jump"):
             self.now += timedelta(seconds=self.rng.choice((-3600, 3600)))
         self._switch(name)
 
@@ -184,8 +191,10 @@ class World:
     def _is_worker(self) -> bool:
         return threading.current_thread().name in self._waiting
 
-    def _happens(self) -> bool:
-        return self.rng.random() < self._share
+    def _happens(self, fault: str) -> bool:
+        happens = self.rng.random() < self._share
+        self.faults[fault] += happens
+        return happens
 
 
 class Simulation:
@@ -196,12 +205,14 @@ class Simulation:
         empty: The bytes of a database in which it has begun.
         total: How many trials complete it.
         configurations: What the first schedule trained; all others must train the same.
+        faults: How many there were of each kind in all schedules.
     """
 
     def __init__(self, task, registered, empty: bytes, total: int, setattr) -> None:
         self.task, self.registered, self.empty, self.total = task, registered, empty, total
         self._evaluations: dict[str, Evaluation] = {}
         self.configurations: list[str] = []
+        self.faults = Counter[str]()
         self.world = World(0)
         # One engine for all schedules: it keeps its compiled statements.
         self._memory = sqlite3.connect(
@@ -215,6 +226,7 @@ class Simulation:
             skip_table_creation=True,
         )
         event.listen(self._storage.engine, "begin", self._begin)
+        self._study = registered(self._storage)
         simulation = self
 
         class Clock(datetime):
@@ -260,11 +272,21 @@ class Simulation:
 
     def _begin(self, connection) -> None:
         self.world.take_turn()
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        # All statements of SQLAlchemy are compiled and logged; this one is half of all.
+        connection.connection.dbapi_connection.execute("BEGIN IMMEDIATE")
+
+    def _open_study(self, storage: RDBStorage) -> RegisteredStudy:
+        """The study as a worker opens it, in most schedules without its many transactions."""
+        if self.world.registers:
+            return self.registered(storage)
+        study = copy.copy(self._study.optuna)
+        # With nothing in the cache.
+        study._storage = get_storage(storage)
+        return replace(self._study, optuna=study)
 
     def _work(self, storage: RDBStorage) -> None:
         """What a worker process does with an open database."""
-        trials = Trials(storage, self.task, self.registered(storage))
+        trials = Trials(storage, self.task, self._open_study(storage))
         (schedule,) = make_schedules([trials])
         signals = Signals()
         with runner._registered_worker(storage.engine, signals) as worker:
@@ -279,6 +301,7 @@ class Simulation:
         with self._database() as storage:
             workers = self.world.rng.randint(1, 4)
             self.world.run([lambda: self._work(storage)] * workers)
+            self.faults += self.world.faults
             ended_at, has_faults = self.world.now, self.world.has_faults
             self.world = World(seed, has_faults=False)
             self.world.now = ended_at + timedelta(hours=2)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -104,8 +105,9 @@ def trial_attributes_of(
     """Values of some user attributes of a study's trials: Optuna's trial id -> key -> value."""
     values_of: dict[int, dict[str, Any]] = {}
     rows = rows_of_trials(trial_attributes, study_id).where(trial_attributes.c.key.in_(keys))
+    read = cache(json.loads)  # Most of thousands of trials have the same
     for row in connection.execute(rows):
-        values_of.setdefault(row.trial_id, {})[row.key] = json.loads(row.value_json)
+        values_of.setdefault(row.trial_id, {})[row.key] = read(row.value_json)
     return values_of
 
 
@@ -284,10 +286,10 @@ def trial_keys(connection: Connection, study_id: int, row: Any) -> dict[int, str
 
 def _configuration_keys(connection: Connection, study_id: int) -> dict[int, str]:
     """Keys of the trials' configurations, as the plan has them."""
-    rows = connection.execute(rows_of_trials(parameters, study_id))
     configurations: dict[int, dict[str, Any]] = {}
-    for row in rows:
-        distribution = json.loads(row.distribution_json)
+    read = cache(json.loads)  # All trials have the same, of as many choices as the plan has
+    for row in connection.execute(rows_of_trials(parameters, study_id)):
+        distribution = read(row.distribution_json)
         value: Any = row.param_value
         if distribution["name"] == "CategoricalDistribution":
             value = distribution["attributes"]["choices"][int(value)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from tiny_studies import query
 
+from remix_study.study.optuna_tables import read_progress
+from remix_study.study.storage import open_reader
 from remix_study.study.task import Task
 from remix_study.study.trial_loop import WorkerLimits
 
@@ -147,3 +150,18 @@ def test_also_where_a_configuration_is_given_up():
 
 def test_a_trial_of_a_search_costs_the_same_beside_what_optuna_does():
     assert_flat(SEARCH)
+
+
+def test_status_parses_what_most_trials_have_once(monkeypatch):
+    run(GRID, limits=WorkerLimits(max_trials=1))
+    parsed = []
+    read = json.loads
+    monkeypatch.setattr(json, "loads", lambda text: parsed.append(text) or read(text))
+    counts = []
+    for size in (SMALL, 2 * SMALL):
+        grow(URL, size)
+        parsed.clear()
+        (progress,) = read_progress(open_reader(URL))
+        assert progress.complete == size
+        counts.append(len(parsed))
+    assert counts[0] == counts[1] < SMALL
