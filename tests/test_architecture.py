@@ -45,7 +45,7 @@ BUDGETS = {
     "data": 7926,
     "batches": 2791,
     "models": 1602,
-    "training": 3122,
+    "training": 3159,
     "study": 4500,
     "workers": 1073,
     "results": 3000,

@@ -201,14 +201,14 @@ class StackPlanner:
         block, place = divmod(epoch, epochs_drawn_together(mixing))
         key = mixing, tuple(members)
         if key not in self._weights or self._weights[key][0] != block:
-            self._weights[key] = block, self._weights_of(block, members, mixing)
+            self._weights[key] = block, self.draw_weights(block, members, mixing)
         weights: NDArray[np.float32] = self._weights[key][1][place]
         return weights
 
-    def _weights_of(
+    def draw_weights(
         self, block: int, members: Sequence[int], mixing: Mixing
     ) -> NDArray[np.float32]:
-        """The same in a block of epochs, (epochs, M, S, ...)."""
+        """Draw the weights of a block of epochs, (epochs, M, S, 1) or (epochs, M, S, B)."""
         shape = len(members), self.rows.rows.shape[1] // self.batch_size
         width = self.batch_size if mixing.per_row else 1
         weights = np.ones((epochs_drawn_together(mixing), *shape, width), np.float32)

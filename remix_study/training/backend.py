@@ -12,13 +12,13 @@ from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
 from remix_study.data.aligned import aligned
 from remix_study.data.memory import share_heap
 from remix_study.errors import UsageError
 from remix_study.models.user_code import check_keras_settings
+from remix_study.training.jax_on_accelerators import keep_compiled_programs, options_for_loops
 
 Function = Callable[..., Any]
 
@@ -150,8 +150,10 @@ class _Jax(Backend):
         import jax
 
         self._jax = jax
+        self._options: dict[str, str] | None = None
         if self.has_accelerator():
-            _keep_compiled_programs(jax)
+            keep_compiled_programs(jax)
+            self._options = options_for_loops(jax)
 
     def gather(self, array: Any, indices: Any) -> Any:
         return array.at[indices].get(mode="promise_in_bounds")
@@ -165,7 +167,7 @@ class _Jax(Backend):
 
     def compiled(self, function: Function, *, xla: bool) -> Function:  # noqa: ARG002
         # JAX has no compiler but XLA.
-        program: Function = self._jax.jit(function)
+        program: Function = self._jax.jit(function, compiler_options=self._options)
         return program
 
     def map_members(self, function: Function) -> Function:
@@ -189,23 +191,6 @@ class _Jax(Backend):
 
     def has_accelerator(self) -> bool:
         return bool(self._jax.default_backend() != "cpu")
-
-
-def _keep_compiled_programs(jax: Any) -> None:
-    """Keep what is compiled for an accelerator on the disk, unless the user says where or not.
-
-    It takes seconds a program, and problems of the same shape, later trials and later processes
-    have the same programs.
-    """
-    if jax.config.jax_compilation_cache_dir is None:
-        folder = platformdirs.user_cache_path("remix_study", appauthor=False) / "jax"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            # No home that may be written to: JAX would warn of every program.
-            return
-        jax.config.update("jax_compilation_cache_dir", str(folder))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
 class _Writable:

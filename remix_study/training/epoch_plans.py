@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from functools import cache, partial
 from itertools import chain, count
 from operator import itemgetter
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from remix_study.batches.mixing import MIXINGS
+from remix_study.batches.mixing import MIXINGS, Mixing
 from remix_study.batches.plan import StackPlan, StackPlanner, mix
 from remix_study.batches.plan_summary import EpochCounts, count_epoch
 from remix_study.batches.random_bits import NUMPY, derive_keys
@@ -129,17 +130,21 @@ def device_plans(
     if _has_smote(planner):
         points = Points(*map(put, points_of(planner.training, planner.rows.rows.shape[1])))
     keys, steps = put(planner.keys), put(planner.steps)
-    epoch = 0
-    while True:
-        weights = tuple(map(take, _mixing_weights(planner, mixings, epoch)))
-        number = take(np.array([epoch], np.uint32))
-        plan, counts = draw(
-            keys, number, rows, points, sampler, mixing, weights, steps, y, row_weights
-        )
-        for array in counts:
-            backend().begin_copy_to_host(array)
-        yield EpochPlan(epoch, plan, counts)
-        epoch += 1
+    with ExitStack() as open_sources:
+        sources = [
+            open_sources.enter_context(closing(_mixing_weights(planner, name, mixed)))
+            for name in mixings
+            if (mixed := MIXINGS[name]) is not None
+        ]
+        for epoch in count():
+            weights = tuple(take(next(source)) for source in sources)
+            number = take(np.array([epoch], np.uint32))
+            plan, counts = draw(
+                keys, number, rows, points, sampler, mixing, weights, steps, y, row_weights
+            )
+            for array in counts:
+                backend().begin_copy_to_host(array)
+            yield EpochPlan(epoch, plan, counts)
 
 
 def prefetch(source: Iterator[T]) -> Generator[T]:
@@ -157,14 +162,16 @@ def prefetch(source: Iterator[T]) -> Generator[T]:
 
 
 def _mixing_weights(
-    planner: StackPlanner, mixings: tuple[str, ...], epoch: int
-) -> Iterator[NDArray[np.float32]]:
-    """Yield, for each mixing, the weights (M, S, 1) or (M, S, B); 1 for members of another."""
-    for name in mixings:
-        mixing = MIXINGS[name]
-        if mixing is not None:
-            members = [m for m, s in enumerate(planner.strategies) if s.mixing == name]
-            drawn = planner.mixing_weights(epoch, members, mixing)
+    planner: StackPlanner, name: str, mixing: Mixing
+) -> Generator[NDArray[np.float32]]:
+    """Yield each epoch's weights (M, S, 1) or (M, S, B); 1 for members of another mixing.
+
+    They are drawn by NumPy in blocks of epochs, each while the epochs of the block before train.
+    """
+    members = [m for m, s in enumerate(planner.strategies) if s.mixing == name]
+    blocks = (planner.draw_weights(block, members, mixing) for block in count())
+    with closing(prefetch(blocks)) as drawn_ahead:
+        for drawn in chain.from_iterable(drawn_ahead):
             weights = np.ones((len(planner.strategies), *drawn.shape[1:]), np.float32)
             weights[members] = drawn
             yield weights

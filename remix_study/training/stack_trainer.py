@@ -90,7 +90,7 @@ class StackTrainer:
                 "training", training_rows, lambda: stack_rows(training_rows, longest), longest
             ),
         )
-        # The device draws them; a thread of its own would wait for the interpreter's lock.
+        # The device draws them while it trains.
         self._plans_ahead = bool(problem.draws_on_device) and can_draw_on_device(self._planner)
         monitor, y, row_weights = training.monitor, problem.y, problem.row_weights
         validation = [member.validation for member in members]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from remix_study.data.aligned import aligned_empty
 from remix_study.training import backend
 from remix_study.training.backend import hidden_stderr
+from remix_study.training.jax_on_accelerators import options_for_loops
 
 
 def fail(error, text):
@@ -129,3 +131,47 @@ def test_an_array_that_begins_elsewhere_is_copied(name):
     rows = aligned_empty((50, 4), np.float32)[:, 1:]
     rows[:] = np.arange(150).reshape(50, 3)
     np.testing.assert_array_equal(np.asarray(backend._BACKENDS[name]().shared(rows)), rows)
+
+
+class Jax:
+    """What is asked of JAX; ``compiles`` tells whether it knows the names."""
+
+    def __init__(self, platform, *, compiles):
+        client = SimpleNamespace(platform_version=platform)
+        self.devices = lambda: [SimpleNamespace(client=client)]
+        self.compiles, self.asked = compiles, []
+
+    def jit(self, _, compiler_options):
+        if not self.compiles:
+            raise ValueError("invalid option")
+        self.asked.append(compiler_options)
+        return self
+
+    def lower(self, _):
+        return self
+
+    def compile(self):
+        return self
+
+
+def test_a_cuda_device_runs_loops_by_itself_unless_the_user_decides(monkeypatch):
+    monkeypatch.delenv("XLA_FLAGS", raising=False)
+    for platform in ("cpu", "rocm 60100"):
+        assert options_for_loops(Jax(platform, compiles=True)) is None
+    cuda = Jax("cuda 13000", compiles=True)
+    options = options_for_loops(cuda)
+    assert cuda.asked == [options]
+    assert "WHILE" in options["xla_gpu_enable_command_buffer"].split(",")
+    assert options_for_loops(Jax("cuda 12020", compiles=False)) is None
+    monkeypatch.setenv("XLA_FLAGS", "--xla_gpu_enable_command_buffer=FUSION")
+    assert options_for_loops(Jax("cuda 13000", compiles=True)) is None
+
+
+def test_jax_knows_the_names_of_what_runs_on_the_device():
+    """Also on a CPU it refuses names that it does not know."""
+    jax = pytest.importorskip("jax")
+    options = options_for_loops(Jax("cuda", compiles=True))
+    assert jax.jit(abs, compiler_options=options)(-1.0) == 1.0
+    unknown = {name: f"{value},NOTHING" for name, value in options.items()}
+    with pytest.raises(Exception, match="NOTHING"):
+        jax.jit(abs, compiler_options=unknown)(-1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -24,7 +25,12 @@ from remix_study.batches.training_rows import TrainingRows
 from remix_study.data.preprocessing import CLIP
 from remix_study.training import epoch_plans
 from remix_study.training.backend import backend
-from remix_study.training.epoch_plans import can_draw_on_device, device_plans, host_plans
+from remix_study.training.epoch_plans import (
+    _mixing_weights,
+    can_draw_on_device,
+    device_plans,
+    host_plans,
+)
 
 K, BATCH, SIZES = 4, 16, (100, 133, 64, 133)
 DRAWN_ON_DEVICE = [s for s in COMBINATIONS if s.sampler in DEVICE_SAMPLERS]
@@ -168,3 +174,18 @@ def test_training_is_the_same_wherever_plans_are_drawn(names):
             host.trained_on.class_shares, device.trained_on.class_shares, atol=1e-6
         )
         assert host.trained_on.distinct_share == device.trained_on.distinct_share
+
+
+def test_mixing_weights_that_are_drawn_ahead_are_those_of_their_epochs():
+    strategies = [make_strategy("remix", 0.3), make_strategy("baseline")] * 2
+    planner, _ = make_planner(strategies)
+    threads = threading.active_count()
+    drawn_ahead = _mixing_weights(planner, "beta", MIXINGS["beta"])
+    # Three generators' worth.
+    for epoch, drawn in enumerate(islice(drawn_ahead, 40)):
+        expected = planner.mixing_weights(epoch, [0, 2], MIXINGS["beta"])
+        np.testing.assert_array_equal(drawn[[0, 2]], expected)
+        assert (drawn[[1, 3]] == 1).all()
+    assert threading.active_count() == threads + 1
+    drawn_ahead.close()
+    assert threading.active_count() == threads
