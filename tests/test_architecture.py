@@ -42,7 +42,7 @@ LARGEST_SHARE = 0.20
 BUDGETS = {
     "metrics": 767,
     "studyfile": 2166,
-    "data": 7926,
+    "data": 7936,
     "batches": 2791,
     "models": 1602,
     "training": 3159,

@@ -54,12 +54,22 @@ def free_bytes(*, root: Path = _ROOT) -> int:
         root: The folder in which ``sys`` is.
     """
     left = [limit - used for limit, used in _containers(root)]
-    return max(0, min([int(psutil.virtual_memory().available), *left]))
+    return max(0, min([_system_bytes()[1], *left]))
 
 
 def machine_bytes(*, root: Path = _ROOT) -> int:
     """Bytes that the machine has, or the container."""
-    return min([int(psutil.virtual_memory().total), *(limit for limit, _ in _containers(root))])
+    return min([_system_bytes()[0], *(limit for limit, _ in _containers(root))])
+
+
+def _system_bytes() -> tuple[int, int]:
+    """Bytes that the system has and has free; all of them where it has no ``/proc`` to tell."""
+    try:
+        memory = psutil.virtual_memory()
+    except OSError:
+        n_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return n_bytes, n_bytes
+    return int(memory.total), int(memory.available)
 
 
 def _containers(root: Path) -> Iterator[tuple[int, int]]:

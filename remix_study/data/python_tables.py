@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
+from remix_study.data.memory import as_gigabytes, free_bytes
 from remix_study.data.plain_cells import plain_cells, plain_frame, without_mask
 from remix_study.data.typed_tables import check_installed, frame_of_arrays, frame_of_arrow
 from remix_study.errors import DataError
@@ -62,12 +62,12 @@ def _known_form(X: Any, where: str) -> Any:
     # Before dictionaries: a matrix of SciPy's format DOK is one, too.
     if issparse(X):
         matrix: Any = X
-        size, free = np.prod(matrix.shape, dtype=float) * 8, psutil.virtual_memory().available
+        size, free = np.prod(matrix.shape, dtype=float) * 8, free_bytes()
         if size > free:
             shape = " x ".join(f"{n:,}" for n in matrix.shape)
             raise DataError(
                 f"{where}: X is a sparse matrix of {shape}, which needs "
-                f"{size / 1e9:,.1f} GB as numbers, and {free / 1e9:,.1f} GB are free; give fewer "
+                f"{as_gigabytes(size)} as numbers, and {as_gigabytes(free)} are free; give fewer "
                 "columns"
             )
         return matrix.toarray()
