@@ -24,6 +24,7 @@ from remix_study.results.decision import Decision
 from remix_study.results.export import to_json
 from remix_study.results.form_summary import form_as_json
 from remix_study.study import tables
+from remix_study.study.database_errors import sqlite_url
 from remix_study.study.optuna_tables import select_studies
 from remix_study.study.registration import bind_study
 from remix_study.study.storage import closing, open_storage
@@ -53,7 +54,7 @@ def write_summary(
     with tempfile.TemporaryDirectory() as folder:
         database = Path(folder) / "summary.db"
         with (
-            closing(open_storage(f"sqlite:///{database}")) as storage,
+            closing(open_storage(sqlite_url(database))) as storage,
             source.connect() as reading,
             storage.engine.begin() as writing,
         ):

@@ -104,6 +104,16 @@ def parse_url(url: str) -> URL:
         ) from error
 
 
+def sqlite_url(path: object) -> str:
+    """The URL of an SQLite file, as the SQLAlchemy that is installed reads it.
+
+    From 2.1 on it takes ``%`` for the start of an escape; before, a ``?`` cannot be written.
+    """
+    has_escapes = make_url("sqlite:///%25").database == "%"
+    text = str(path).replace("%", "%25").replace("?", "%3F") if has_escapes else str(path)
+    return f"sqlite:///{text}"
+
+
 def url_without_password(url: str) -> str:
     """The URL of a database as it may be printed.
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from remix_study.errors import StorageError
+from remix_study.study.database_errors import sqlite_url
 
 BUSY_TIMEOUT = 60
 """Seconds a writer waits for another one's lock."""
@@ -113,7 +114,7 @@ def check_database_file(engine: Engine) -> None:
     except (OSError, sqlite3.Error, StorageError) as error:
         saved = f"no copy of the results could be written ({error})"
     else:
-        saved = f"all results are in {copy}: go on with --storage sqlite:///{copy}"
+        saved = f"all results are in {copy}: go on with --storage {sqlite_url(copy)}"
     raise StorageError(f"{file.path}: the file {change} while the run worked; {saved}")
 
 

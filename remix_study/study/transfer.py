@@ -13,7 +13,12 @@ from sqlalchemy.exc import IntegrityError
 
 from remix_study.errors import StorageError
 from remix_study.study import optuna_tables, tables
-from remix_study.study.database_errors import database_errors, url_without_password
+from remix_study.study.database_errors import (
+    database_errors,
+    parse_url,
+    sqlite_url,
+    url_without_password,
+)
 from remix_study.study.optuna_tables import Registered, registered_studies, select_studies
 from remix_study.study.registration import bind_study
 from remix_study.study.signals import Signals
@@ -25,11 +30,17 @@ _URL = re.compile(r"[\w+]{2,}:/")
 
 
 def source_url(path_or_url: str) -> str:
-    """The URL of a database that a user names by URL or as an SQLite file."""
+    """The URL of a database that a user names by URL or as an SQLite file.
+
+    Raises:
+        StorageError: The SQLAlchemy that is installed has no URL for the file.
+    """
     if _URL.match(path_or_url):
         return path_or_url
-    # In a URL these two begin an escape and the options.
-    return "sqlite:///" + path_or_url.replace("%", "%25").replace("?", "%3F")
+    url = sqlite_url(path_or_url)
+    if "?" in path_or_url and parse_url(url).database != path_or_url:
+        raise StorageError(f'{path_or_url}: rename the file, or update SQLAlchemy to read a "?"')
+    return url
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import json
 import lzma
 import shutil
 import sqlite3
+import tempfile
 from pathlib import Path
 
 import pandas as pd
@@ -35,6 +36,9 @@ def reported(finished, tmp_path_factory) -> Path:
     shutil.copy(finished, folder / "x.db")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        # A URL must not take the sign for the start of an escape.
+        (folder / "50%25").mkdir()
+        patch.setattr(tempfile, "tempdir", str(folder / "50%25"))
         leave_figures_empty(patch)
         words = ["report", "--storage", "sqlite:///x.db", "--output", "whole", "--summary"]
         assert main(words) == 0

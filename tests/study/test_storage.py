@@ -22,13 +22,18 @@ from sqlalchemy.exc import OperationalError
 import remix_study
 from remix_study.cli.main import main
 from remix_study.errors import StorageError
-from remix_study.study.database_errors import database_errors, url_without_password
+from remix_study.study.database_errors import database_errors, sqlite_url, url_without_password
 from remix_study.study.database_url import server_options
 from remix_study.study.storage import open_reader, open_storage
 
 
 def url_of(path: Path) -> str:
     return f"sqlite:///{path}"
+
+
+def test_a_file_has_one_url_with_every_sqlalchemy():
+    for path in ("a.db", "50%.db", "50%25/a b.db", Path("/tmp/é#%3F.db")):
+        assert make_url(sqlite_url(path)).database == str(path)
 
 
 def content(folder: Path) -> dict[str, str]:

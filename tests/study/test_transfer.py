@@ -357,8 +357,12 @@ def test_a_study_renamed_in_the_dashboard_does_not_come_twice(mine, capsys):
 
 
 @pytest.mark.parametrize("name", ["q?r.db", "w #%20 {s} é.db"])
-def test_a_file_may_have_any_name(mine, here, name):
+def test_a_file_may_have_any_name(mine, here, name, capsys):
     shutil.copy(here / "mine.db", here / name)
+    if "?" in name and sqlalchemy.make_url("sqlite:///%3F").database != "?":
+        # Before SQLAlchemy 2.1 no URL can have it.
+        assert "q?r.db: rename the file" in refused(["import", name, "--storage", X], capsys, 3)
+        return
     assert main(["import", name, "--storage", X]) == 0
     assert content(X) == content(mine)
 
