@@ -29,7 +29,8 @@ settings.load_profile("untimed")
 # Files in this folder lie in memory.
 _MEMORY = Path("/dev/shm")
 
-# XLA compiles without LLVM's optimisations, and in two thirds of the time without its own of loops.
+# XLA compiles without LLVM's optimisations, and without its own of loops in two thirds of the time
+# that is left.
 _UNOPTIMISED = "--xla_backend_optimization_level=0"
 _SIMPLE_KERNELS = (
     "--xla_cpu_use_fusion_emitters=false",

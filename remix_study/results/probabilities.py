@@ -84,7 +84,8 @@ def probability_reader(
     def read(run: int, repeat: int, fold: int, part: str) -> Part:
         if run in left_out:
             raise NotKept
-        study_uuid, probabilities = packed_probabilities(run)
+        # A driver takes a number of NumPy, as data frames have them, for bytes.
+        study_uuid, probabilities = packed_probabilities(int(run))
         packed_rows, packed_codes = packed_parts(study_uuid)[repeat, fold, part]
         rows, codes = unpack(packed_rows, np.int32), unpack(packed_codes, np.int32)
         p = unpack_probabilities(probabilities[repeat, fold, part], len(rows))

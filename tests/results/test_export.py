@@ -63,8 +63,8 @@ def check_probabilities(table: pd.DataFrame, frames: StudyFrames) -> None:
         *columns,
     ]  # fmt: skip
     n_rows = 0
-    for key, part in table.groupby(["run", "repeat", "fold", "part"]):
-        rows, codes, shares, _ = frames.probabilities(*key)
+    for (run, *place), part in table.groupby(["run", "repeat", "fold", "part"]):
+        rows, codes, shares, _ = frames.probabilities(np.int64(run), *place)
         assert part["row"].tolist() == rows.tolist()
         assert part["class"].tolist() == [f"class_{code}" for code in codes]
         np.testing.assert_array_equal(part[columns].to_numpy(np.float32), shares)
