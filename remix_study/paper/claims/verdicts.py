@@ -123,7 +123,7 @@ def contrasts_of(
 
 def part_on(
     problems: Sequence[Comparison],
-    holds: bool | np.bool,
+    holds: bool | np.bool_,
     numbers: Mapping[str, float] | None = None,
     contrasts: Sequence[Contrast] = (),
 ) -> Part:
