@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -29,15 +30,15 @@ def problem_keys(kind, ratios=None):
     return [(dataset, (ratios or {}).get(ratio, ratio)) for dataset, ratio in keys]
 
 
-def with_order(frames, orders):
-    """The frames with scores set so that rows are ranked in a given order, by study and metric."""
+def with_order(frames, order):
+    """The frames with scores set so that rows are ranked in a given order, by metric."""
     runs = frames.runs.set_index("run")
     lines = []
-    for run, study, strategy in zip(runs.index, runs["study"], runs["strategy"], strict=True):
+    for run, strategy in zip(runs.index, runs["strategy"], strict=True):
         name = strategy.removesuffix("-repo")
         folds = frames.folds[frames.folds["run"] == run]
-        for metric, order in orders[study].items():
-            place = order.index(name) / 10
+        for metric, names in order:
+            place = names.index(name) / 10
             value = 1 - place if metric == "g_mean" else place
             for fold in folds.itertuples():
                 lines.append((run, fold.repeat, fold.fold, "test", metric, value))
@@ -45,27 +46,26 @@ def with_order(frames, orders):
     return replace(frames, scores=pd.DataFrame(lines, columns=columns))
 
 
-@pytest.fixture(scope="module")
-def build():
-    """Both sides on the paper's problems, each side in the order that is asked for."""
-
-    def make(authors_order, main_order, kind="binary", ratios=None):
-        problems = []
-        for study, rows, changed in (("paper-repo", ERRORS, ratios), ("main", FIVE, None)):
-            problems += [
-                MadeUpProblem(
-                    problem=f"{dataset}-ir{ratio}", dataset=dataset, imbalance=ratio, kind=kind,
-                    methods=rows, study=study, repeats=1, folds=2,
-                )
-                for dataset, ratio in problem_keys(kind, changed)
-            ]  # fmt: skip
-        frames = with_order(
-            made_up_frames(*problems), {"paper-repo": authors_order, "main": main_order}
+@lru_cache
+def side(study, rows, order, kind, ratios):
+    """The comparisons of one side, computed once for all tests that only read them."""
+    problems = [
+        MadeUpProblem(
+            problem=f"{dataset}-ir{ratio}", dataset=dataset, imbalance=ratio, kind=kind,
+            methods=rows, study=study, repeats=1, folds=2,
         )
-        compared = comparisons(frames)
-        return [[c for c in compared if c.study == study] for study in ("paper-repo", "main")]
+        for dataset, ratio in problem_keys(kind, dict(ratios))
+    ]  # fmt: skip
+    return tuple(comparisons(with_order(made_up_frames(*problems), order)))
 
-    return make
+
+def build(authors_order, main_order, kind="binary", ratios=None):
+    """Both sides on the paper's problems, each side in the order that is asked for."""
+    changed = tuple((ratios or {}).items())
+    return [
+        list(side("paper-repo", ERRORS, tuple(authors_order.items()), kind, changed)),
+        list(side("main", FIVE, tuple(main_order.items()), kind, ())),
+    ]
 
 
 def everywhere(order, *metrics):
@@ -82,7 +82,7 @@ def text_of(page_sections):
     )
 
 
-def test_distances_are_those_of_scipy(build):
+def test_distances_are_those_of_scipy():
     comparison = compare_with_table2(
         *build(everywhere(PUBLISHED_ORDER), everywhere(OTHER_ORDER, "g_mean", "bbs"))
     )
@@ -102,7 +102,7 @@ def test_distances_are_those_of_scipy(build):
         assert candidate.mean_difference == pytest.approx(sum(differences) / 5)
 
 
-def test_the_balanced_brier_column_has_the_repositorys_score_beside_the_right_one(build):
+def test_the_balanced_brier_column_has_the_repositorys_score_beside_the_right_one():
     comparison = compare_with_table2(*build(
         {"g_mean": OTHER_ORDER, "bbs": OTHER_ORDER, "brier_repo": PUBLISHED_ORDER},
         everywhere(OTHER_ORDER, "g_mean", "bbs"),
@@ -118,7 +118,7 @@ def test_the_balanced_brier_column_has_the_repositorys_score_beside_the_right_on
     assert [candidate.is_judged for candidate in candidates] == [True, False, True]
 
 
-def test_only_the_repositorys_own_score_decides(build, monkeypatch):
+def test_only_the_repositorys_own_score_decides(monkeypatch):
     monkeypatch.setattr(authors_code, "NEAR_RANKS", 1.5)
     near_order = ("remix", "smote", "baseline", "mixup", "cost")
     comparison = compare_with_table2(*build(
@@ -140,7 +140,7 @@ def test_only_the_repositorys_own_score_decides(build, monkeypatch):
     ],
 )
 @pytest.mark.usefixtures("unrendered_figures")
-def test_verdicts_follow_from_nearness(build, monkeypatch, repo, main, verdict, words_of_it):
+def test_verdicts_follow_from_nearness(monkeypatch, repo, main, verdict, words_of_it):
     # One order on all problems is further from an average than any real study.
     monkeypatch.setattr(authors_code, "NEAR_RANKS", 1.5)
     sides = build(everywhere(repo), everywhere(main, "g_mean", "bbs"))
@@ -151,7 +151,7 @@ def test_verdicts_follow_from_nearness(build, monkeypatch, repo, main, verdict, 
 
 
 @pytest.mark.usefixtures("unrendered_figures")
-def test_nothing_is_judged_before_all_problems_are_there(build):
+def test_nothing_is_judged_before_all_problems_are_there():
     authors, main = build(everywhere(PUBLISHED_ORDER), everywhere(OTHER_ORDER, "g_mean", "bbs"))
     partial = [replace(authors[0], methods=authors[0].methods[:-1]), *authors[1:]]
     comparison = compare_with_table2(partial, main)
@@ -170,7 +170,7 @@ def test_nothing_is_judged_before_all_problems_are_there(build):
 
 
 @pytest.mark.usefixtures("unrendered_figures")
-def test_alone_it_says_what_is_missing(build, monkeypatch):
+def test_alone_it_says_what_is_missing(monkeypatch):
     monkeypatch.setattr(authors_code, "NEAR_RANKS", 1.5)
     authors, _ = build(everywhere(PUBLISHED_ORDER), everywhere(OTHER_ORDER, "g_mean", "bbs"))
     assert "cannot be said without the main studies" in text_of(sections(authors, []))
@@ -180,7 +180,7 @@ def test_alone_it_says_what_is_missing(build, monkeypatch):
 
 
 @pytest.mark.usefixtures("unrendered_figures")
-def test_other_imbalance_ratios_are_said(build):
+def test_other_imbalance_ratios_are_said():
     harder = {0.25: 0.05, 0.1: 0.025, 0.05: 0.01}
     sides = build(
         everywhere(PUBLISHED_ORDER, "g_mean", "bbs", "brier_repo"),
@@ -201,7 +201,7 @@ def test_other_imbalance_ratios_are_said(build):
 
 
 @pytest.mark.usefixtures("unrendered_figures")
-def test_class_weights_are_told_from_the_baseline_by_scipys_test(build):
+def test_class_weights_are_told_from_the_baseline_by_scipys_test():
     authors, main = build(everywhere(PUBLISHED_ORDER), everywhere(OTHER_ORDER, "g_mean", "bbs"))
     random = np.random.default_rng(0)
     sides, p = [], []
@@ -231,7 +231,7 @@ def test_class_weights_are_told_from_the_baseline_by_scipys_test(build):
     assert "add up to 268 instead of 270" in text
 
 
-def test_mean_ranks_of_class_weights_and_baseline_as_in_table_2(build):
+def test_mean_ranks_of_class_weights_and_baseline_as_in_table_2():
     comparison = compare_with_table2(
         *build(everywhere(PUBLISHED_ORDER), everywhere(OTHER_ORDER, "g_mean", "bbs"))
     )
