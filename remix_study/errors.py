@@ -98,7 +98,7 @@ def system_fault(error: Exception) -> str:
     """What the system says in an error about a file; "" where it is an error of another kind."""
     if isinstance(error, OSError):
         return error.strerror or ""
-    if isinstance(error, ValueError) and "null byte" in str(error):
+    if isinstance(error, ValueError) and "embedded null" in str(error):
         return "a name cannot hold a NUL"
     is_loop = isinstance(error, RuntimeError) and str(error).startswith("Symlink loop")
     return str(error) if is_loop else ""

@@ -187,11 +187,11 @@ def check_features(
     """
     # By column, as a comparison of all values would take as much memory as they do. NaN compares
     # false, so missing values pass.
-    highest, lowest = (np.float64(f.reduce(X, axis=0)) for f in (np.fmax, np.fmin))
+    highest, lowest = (f.reduce(X, axis=0).astype(np.float64) for f in (np.fmax, np.fmin))
     too_large = (highest > LARGEST) | (lowest < -LARGEST)
     if too_large.any():
         column = int(too_large.argmax())
-        values = np.float64(X[:, column])
+        values = X[:, column].astype(np.float64)
         is_odd = np.abs(values) > LARGEST
         fault = "infinite" if np.isinf(values).any() else f"larger than {LARGEST:g}"
         begin = place(int(is_odd.argmax())) if place else where

@@ -76,7 +76,9 @@ class ImbalanceMetrics(keras.callbacks.Callback):  # type: ignore[misc]
         if self._from_logits:
             activation = ops.sigmoid if is_one_unit else ops.softmax
             outputs = np.asarray(activation(np.float32(outputs)))
-        probabilities = np.float64(np.hstack([1 - outputs, outputs]) if is_one_unit else outputs)
+        probabilities = np.asarray(
+            np.hstack([1 - outputs, outputs]) if is_one_unit else outputs, np.float64
+        )
         is_probability = np.isclose(probabilities.sum(axis=1), 1, atol=1e-3).all()
         if not is_probability or probabilities.min() < 0:
             raise UsageError(
