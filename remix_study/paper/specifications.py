@@ -178,12 +178,16 @@ def curves(specs: Sequence[Specification]) -> tuple[Curve, ...]:
     """Check every part of the plan's claims at every specification of its kind."""
     claims = [claim for claim in CLAIMS if claim.id in CURVE_CLAIMS and claim.check]
     parts: dict[tuple[Claim, str], dict[str, Part]] = {}
+
+    def is_wanted(part: str) -> bool:
+        # Single ratios have too few problems of most specifications.
+        return f", {RATIO_WORDS}" not in part
+
     for spec in specs:
         evidence = evidence_of(spec.problems)
         for claim in claims:
-            for part in claim.check(evidence) if claim.check else ():
-                # Ratios have too few problems of most specifications.
-                if not part.missing and f", {RATIO_WORDS}" not in part.name:
+            for part in claim.check(evidence, is_wanted) if claim.check else ():
+                if not part.missing:
                     parts.setdefault((claim, part.name), {})[spec.choice.name] = part
     ordered = sorted(parts.items(), key=lambda item: CURVE_CLAIMS.index(item[0][0].id))
     return tuple(Curve(claim, name, values) for (claim, name), values in ordered)
@@ -252,11 +256,8 @@ def _placed(comparison: Comparison, methods: Mapping[str, Method]) -> Comparison
             replace(m, label=labels[m.label], strategy=s, alpha=alphas.get(s), settings="")
             for s, m in methods.items()
         ),
-        scores={
-            key: relabelled(frame, labels)
-            for key, frame in comparison.scores.items()
-            if key[1] in METRICS  # Those of single classes, which no claim is about, are many.
-        },
+        # Those of single classes, which no claim is about, are many.
+        scores=relabelled({k: f for k, f in comparison.scores.items() if k[1] in METRICS}, labels),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -43,6 +44,7 @@ from remix_study.study.decision_lines import study_states
 from remix_study.study.storage import open_reader
 
 _NAMED = 6  # Studies that the title names
+_OBJECTS_BETWEEN_COLLECTIONS = 1_000_000
 MOST_PROBLEMS = 5
 """With more problems than this, the lines of a run count problems instead of naming each."""
 
@@ -213,12 +215,23 @@ def conclude(
 
 @contextmanager
 def _open_frames(storage: str, studies: Sequence[str]) -> Iterator[tuple[Engine, StudyFrames]]:
-    with database_errors(storage):
+    with database_errors(storage), _few_collections():
         engine = open_reader(storage)
         try:
             yield engine, load_frames(engine, studies)
         finally:
             engine.dispose()
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Search for unreachable objects seldom: a report has many objects, and few of these."""
+    usual = gc.get_threshold()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def headline_decisions(frames: StudyFrames, most: int = MOST_PROBLEMS) -> tuple[Decision, ...]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -166,8 +167,10 @@ def _training_length(problems: Sequence[tuple[Comparison, Method]]) -> TrainingL
         baseline_folds = c.trained_folds(baseline)
         if len(baseline_folds):
             ratios.append(float(folds["epochs"].median() / baseline_folds["epochs"].median()))
+        places = zip(folds["repeat"], folds["fold"], strict=True)
+        epochs = dict(zip(places, folds["epochs"], strict=True))
         for metric in c.objectives:
-            correlation = _correlation(folds, c.score(method.label, metric), metric)
+            correlation = _correlation(epochs, c.score(method.label, metric), metric)
             if not math.isnan(correlation):
                 correlations.setdefault(metric, []).append(correlation)
     return TrainingLength(
@@ -183,20 +186,17 @@ def _training_length(problems: Sequence[tuple[Comparison, Method]]) -> TrainingL
     )
 
 
-def _correlation(folds: pd.DataFrame, scores: pd.Series[float], metric: str) -> float:
+def _correlation(epochs: Mapping[Any, int], scores: pd.Series[float], metric: str) -> float:
     """Spearman's correlation of epochs and score over folds, positive where longer is better.
 
-    NaN with fewer than `LEAST_FOLDS` folds, and where epochs or scores do not vary.
+    Both are by (repeat, fold). NaN with fewer than `LEAST_FOLDS`, and where one does not vary.
     """
-    epochs = folds.set_index(["repeat", "fold"])["epochs"]
-    epochs, scores = epochs.align(scores, join="inner")
-    if len(epochs) < LEAST_FOLDS or epochs.nunique() < 2 or scores.nunique() < 2:
+    pairs = [(epochs[place], score) for place, score in scores.items() if place in epochs]
+    if len(pairs) < LEAST_FOLDS or any(len({*values}) < 2 for values in zip(*pairs, strict=True)):
         return math.nan
-    sign = better_sign(metric)
     # As spearmanr computes it, without its p-value, which takes most of the time.
-    ranks = np.column_stack([stats.rankdata(epochs), stats.rankdata(scores)])
-    matrix = np.atleast_2d(np.corrcoef(ranks, rowvar=False))
-    return sign * float(matrix[1, 0])
+    ranks = stats.rankdata(np.transpose(pairs), axis=1)
+    return better_sign(metric) * float(np.atleast_2d(np.corrcoef(ranks))[1, 0])
 
 
 def _steps(comparison: Comparison) -> float:

@@ -33,7 +33,17 @@ def scores_by_fold(
     return frames
 
 
-def relabelled(frame: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
-    """The columns of these labels that the frame has, under the names that the labels get."""
-    kept = [label for label in labels if label in frame]
-    return frame[kept].set_axis([labels[label] for label in kept], axis="columns")
+def relabelled(
+    frames: Mapping[tuple[str, str], pd.DataFrame], labels: Mapping[str, str]
+) -> dict[tuple[str, str], pd.DataFrame]:
+    """The columns of these labels that each frame has, under the names that the labels get."""
+    renamed, names = {}, {}
+    for key, frame in frames.items():
+        columns = frame.columns.tolist()
+        kept = tuple(label for label in labels if label in columns)
+        if kept not in names:
+            # Made once: most of the frames have the same columns.
+            names[kept] = pd.Index([labels[label] for label in kept])
+        values = frame.to_numpy()[:, [*map(columns.index, kept)]]
+        renamed[key] = pd.DataFrame(values, index=frame.index, columns=names[kept])
+    return renamed

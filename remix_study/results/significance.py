@@ -23,6 +23,7 @@ ROPE = 0.01  # Half the width of the region of practical equivalence, in units o
 
 PRIOR_WEIGHT = 0.5
 DRAWS = 20_000
+_BLOCKS = 100  # A larger product of matrices is shared among threads, which here takes longer
 _SEED = 2014
 
 
@@ -168,7 +169,8 @@ def signed_rank_posterior(differences: ArrayLike, rope: float = ROPE) -> Posteri
     differences lies above, within or below the region of practical equivalence, sum w_i w_j over
     the pairs in each; the side with the largest is counted. This is what baycomp's
     `SignedRankTest` computes one draw at a time; here all draws are one product of matrices,
-    since a page needs hundreds of tests. The draws are the same in every call.
+    since a page needs thousands of tests. The draws are the same in every call, and so is the
+    posterior wherever the same pairs are on the same sides.
 
     Args:
         differences: (N,) one a problem or data set.
@@ -176,10 +178,18 @@ def signed_rank_posterior(differences: ArrayLike, rope: float = ROPE) -> Posteri
     """
     values = np.r_[0.0, np.asarray(differences, dtype=np.float64)]
     sums = values[:, None] + values
-    weights = _draws(len(values))
-    right = _sum_of_products(weights, _step(sums - 2 * rope))
-    left = _sum_of_products(weights, _step(-sums - 2 * rope))
-    winner = np.stack([left, 1 - left - right, right], axis=1).argmax(axis=1)
+    sides = _step(-sums - 2 * rope), _step(sums - 2 * rope)
+    return _posterior(len(values), *(steps.tobytes() for steps in sides))
+
+
+@lru_cache(maxsize=4096)
+def _posterior(n: int, *sides: bytes) -> Posterior:
+    """The posterior by the bytes of (n, n) steps: those of pairs below the region, and above."""
+    weights = _draws(n)
+    left, right = (
+        _sum_of_products(weights, np.frombuffer(steps).reshape(n, n)) for steps in sides
+    )
+    winner = np.stack([left, 1 - left - right, right]).argmax(axis=0)
     worse, equal, better = np.bincount(winner, minlength=3) / DRAWS
     return Posterior(better=float(better), equal=float(equal), worse=float(worse))
 
@@ -187,15 +197,17 @@ def signed_rank_posterior(differences: ArrayLike, rope: float = ROPE) -> Posteri
 def _sum_of_products(
     weights: NDArray[np.float64], steps: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Sum over i, j of w_i w_j s_ij for each (draws, N) row of weights; (N, N) steps."""
+    """Sum over i, j of w_i w_j s_ij for each draw, of weights by `_draws`; (N, N) steps."""
     # On one side there is often nothing.
-    return ((weights @ steps) * weights).sum(axis=1) if steps.any() else np.zeros(len(weights))
+    return ((steps @ weights) * weights).sum(axis=1).ravel() if steps.any() else np.zeros(DRAWS)
 
 
 @lru_cache(maxsize=64)
 def _draws(n: int) -> NDArray[np.float64]:
+    """Weights (blocks, n, draws of a block), a layout in which it is quick to sum over n."""
     prior = np.r_[PRIOR_WEIGHT, np.ones(n - 1)]
-    return np.random.default_rng([_SEED, n]).dirichlet(prior, DRAWS)
+    draws = np.random.default_rng([_SEED, n]).dirichlet(prior, DRAWS)
+    return np.ascontiguousarray(draws.reshape(_BLOCKS, -1, n).swapaxes(1, 2))
 
 
 def _step(x: NDArray[np.float64]) -> NDArray[np.float64]:

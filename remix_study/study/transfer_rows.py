@@ -1,14 +1,15 @@
 """Rows of a study without the ids of its database: read from one, written into another.
 
 Rows come in blocks ``(table, rows)``: Optuna's part of a study, then the project's. In place of a
-trial's id they have its number. No more than one run with its probabilities is in memory.
+trial's id they have its number. No more than one run's probabilities are in memory.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
@@ -39,11 +40,12 @@ _ATTRIBUTES_OF_ENDED = (tables.RUN_ATTRIBUTE, tables.SLOT_ATTRIBUTE, FAILED)
 # Keys of a study's attributes that hold a trial's id, or its number after #: notes and files of
 # optuna-dashboard, and the digest of a note of ours.
 _KEY_OF_TRIAL = re.compile(r"(dashboard:|dashboard:artifacts:|remix_study:note:)(#?)(\d+)(:.*)?")
-# SQLite takes some thousand values in one statement.
-_ROWS_PER_STATEMENT = 500
+_RUNS_AT_ONCE = 100  # Whose rows are read, without probabilities
 
 
-def read_study(connection: Connection, study_id: int, row: Any) -> Iterator[Block]:
+def read_study(
+    connection: Connection, study_id: int, row: Any, without: Collection[Table] = ()
+) -> Iterator[Block]:
     """Read a study in the order in which it can be written.
 
     Trials that run or wait are read as failed, and rows of the first schema as upgraded ones. The
@@ -53,6 +55,7 @@ def read_study(connection: Connection, study_id: int, row: Any) -> Iterator[Bloc
         connection: To the database that holds the study.
         study_id: Optuna's id.
         row: Its row in the project's table of studies.
+        without: Tables of the project that are not read.
 
     Raises:
         ValueError, TypeError: A row is damaged.
@@ -88,7 +91,7 @@ def read_study(connection: Connection, study_id: int, row: Any) -> Iterator[Bloc
             if study_row.get("key") != tables.STUDY_ATTRIBUTE
         ]
         yield table, sorted(rows, key=comparable)
-    yield from _project_rows(read, row.uuid, run_uuids)
+    yield from _project_rows(read, row.uuid, run_uuids, without)
 
 
 def _closed(trial: Any, created: str) -> Row:
@@ -128,7 +131,9 @@ def _key(key: str, ids: Mapping[int, int], mark: str) -> str:
     return f"{match[1]}{mark}{ids[int(match[3])]}{match[4] or ''}"
 
 
-def _project_rows(read: _RowReader, study_uuid: str, run_uuids: set[str]) -> Iterator[Block]:
+def _project_rows(
+    read: _RowReader, study_uuid: str, run_uuids: set[str], without: Collection[Table]
+) -> Iterator[Block]:
     """Rows of a study in the project's tables, except those of workers and leases."""
     studies = read.rows(tables.studies, tables.studies.c.uuid == study_uuid)
     for study in studies:
@@ -138,18 +143,23 @@ def _project_rows(read: _RowReader, study_uuid: str, run_uuids: set[str]) -> Ite
     yield tables.studies, studies
     for table in (tables.manifests, tables.parts, tables.row_weights):
         # A database of an earlier version may lack the last.
-        if not inspect(read.connection).has_table(table.name):
-            continue
-        yield table, read.rows(table, table.c.study_uuid == study_uuid)
+        if table not in without and inspect(read.connection).has_table(table.name):
+            yield table, read.rows(table, table.c.study_uuid == study_uuid)
     of_study = tables.runs.c.study_uuid == study_uuid
     query = read.query(tables.runs).where(of_study).order_by(tables.runs.c.id)
-    tables_of_runs = tables.tables_of_runs(read.connection)
-    for run in read.connection.execute(query).mappings().all():
-        if run["uuid"] in run_uuids:
+    stored = read.connection.execute(query).mappings().all()
+    runs = [run for run in stored if run["uuid"] in run_uuids]
+    of_runs = [t for t in tables.tables_of_runs(read.connection) if t not in without]
+    for start in range(0, len(runs), _RUNS_AT_ONCE):
+        some = runs[start : start + _RUNS_AT_ONCE]
+        ids = [run["id"] for run in some]
+        small = {t: read.rows_by_run(t, ids) for t in of_runs if t is not tables.probabilities}
+        for run in some:
             row = {name: value for name, value in run.items() if name != "id"}
             yield tables.runs, [row | {"facts": run["facts"] or FACTS_OF_VERSION_1}]
-            for table in tables_of_runs:
-                yield table, read.rows(table, table.c.run_id == run["id"])
+            for table in of_runs:
+                by_run = small[table] if table in small else read.rows_by_run(table, [run["id"]])
+                yield table, by_run.get(run["id"], [])
 
 
 class _RowReader:
@@ -170,26 +180,39 @@ class _RowReader:
         return self._queries[table.name]
 
     def rows(self, table: Table, condition: Any) -> list[Row]:
-        """Rows by their primary key, which is left out where the database chose it.
+        """Rows by their primary key; without the study's id, and a key that the database chose."""
+        return self._without_ids(table, *self._stored(table, condition))
 
-        The study's id is left out as well.
-        """
+    def rows_by_run(self, table: Table, runs: Sequence[int]) -> dict[int, list[Row]]:
+        """Run -> its rows as `rows` gives them; of each run that has some."""
+        names, stored = self._stored(table, table.c.run_id.in_(runs))
+        by_run = groupby(stored, itemgetter(names.index("run_id")))
+        return {run: self._without_ids(table, names, [*rows]) for run, rows in by_run}
+
+    def _stored(self, table: Table, condition: Any) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Names of columns, and rows by the primary key, which begins with a run's id."""
         result = self.connection.execute(self.query(table).where(condition))
-        names, keys = list(result.keys()), [key.name for key in table.primary_key]
+        names = list(result.keys())
         # Sorted here: databases do not agree on the order of letters. Plain tuples sort faster.
-        places = itemgetter(*map(names.index, keys))
+        places = itemgetter(*(names.index(key.name) for key in table.primary_key))
         stored = sorted(map(tuple, result.all()), key=places)
         if "value_json" in names:
             for row in stored:
                 # Optuna's text is checked as well.
                 json.loads(row[names.index("value_json")] or "null")
+        return names, stored
+
+    def _without_ids(
+        self, table: Table, names: Sequence[str], stored: Iterable[tuple[Any, ...]]
+    ) -> list[Row]:
+        keys = [key.name for key in table.primary_key]
         is_chosen = len(keys) == 1 and keys[0] not in ("uuid", "study_uuid")
         left_out = {"run_id", "study_id", *(keys if is_chosen else ())}
-        rows = [dict(zip(names, row, strict=True)) for row in stored]
+        kept = [(place, name) for place, name in enumerate(names) if name not in left_out]
+        rows = [{name: row[place] for place, name in kept} for row in stored]
         if self._version < 3 and table.name not in tables.metadata.tables:
             rows = [new_attribute(row) for row in rows]
-        kept = [name for name in names if name not in left_out]
-        return [{name: row[name] for name in kept} for row in rows]
+        return rows
 
 
 def write_study(connection: Connection, blocks: Iterable[Block]) -> int:
@@ -203,6 +226,9 @@ def write_study(connection: Connection, blocks: Iterable[Block]) -> int:
     """
     study_id = run_id = 0
     trial_ids: dict[int, int] = {}
+    scores = insert(tables.scores).compile(dialect=connection.dialect)
+    # Some drivers take rows by place, others by name.
+    values_of: Any = itemgetter(*scores.positiontup) if scores.positiontup else dict
     for table, rows in blocks:
         if table is _STUDIES:
             (study_id,) = connection.execute(insert(table), rows[0]).inserted_primary_key or (0,)
@@ -220,8 +246,11 @@ def write_study(connection: Connection, blocks: Iterable[Block]) -> int:
             ]
         elif "run_id" in table.c:
             rows = [row | {"run_id": run_id} for row in rows]
-        for start in range(0, len(rows), _ROWS_PER_STATEMENT):
-            connection.execute(insert(table), rows[start : start + _ROWS_PER_STATEMENT])
+        if table is tables.scores and rows:
+            # By far the most rows, of numbers and text alone: the driver takes them as they are.
+            connection.exec_driver_sql(str(scores), [*map(values_of, rows)])
+        elif rows:
+            connection.execute(insert(table), rows)
         if table is _TRIALS:
             ids = select(_TRIALS.c.number, _TRIALS.c.trial_id)
             of_study = _TRIALS.c.study_id == study_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import re
@@ -17,7 +18,13 @@ from gaussian_studies import gaussian_frames
 from made_up_studies import MadeUpProblem, at_three_ratios, made_up_frames
 
 from remix_study.errors import UsageError
-from remix_study.report.page import MOST_PROBLEMS, outcome_lines, study_facts, write_report
+from remix_study.report.page import (
+    MOST_PROBLEMS,
+    outcome_lines,
+    report_studies,
+    study_facts,
+    write_report,
+)
 from remix_study.report.page_files import LONG, VERY_LONG, Formats, write_page
 from remix_study.report.page_model import Section
 
@@ -404,3 +411,20 @@ def test_a_page_is_short_before_what_is_folded(tmp_path, many, n_problems, words
     parts.feed(page.read_text(encoding="utf-8"))
     assert 100 < parts.words < words
     assert 0 < parts.figures <= figures
+
+
+@pytest.mark.usefixtures("unrendered_figures")
+def test_unreachable_objects_are_searched_for_seldom(finished, tmp_path):
+    searches = []
+
+    def note(phase, facts):
+        searches.extend([facts["generation"]] if phase == "start" else [])
+
+    usual = gc.get_threshold()
+    gc.callbacks.append(note)
+    try:
+        report_studies([], f"sqlite:///{finished}", tmp_path / "report", command=COMMAND)
+    finally:
+        gc.callbacks.remove(note)
+    assert len(searches) < 5
+    assert gc.get_threshold() == usual

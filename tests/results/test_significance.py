@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from remix_study.paper.table2 import PROBLEMS, RANK_SUMS
+from remix_study.results import significance
 from remix_study.results.significance import (
     against_control,
     cliques,
@@ -171,3 +172,18 @@ def test_negated_differences_swap_better_and_worse():
 def test_clear_differences_have_probability_one():
     assert signed_rank_posterior(np.full(7, 0.05)).better > 0.99
     assert signed_rank_posterior(np.full(7, -0.05)).worse > 0.99
+
+
+def test_differences_on_the_same_sides_are_drawn_once():
+    significance._posterior.cache_clear()
+    first = signed_rank_posterior([0.2, 0.1, -0.15, 0.0])
+    assert signed_rank_posterior([0.201, 0.099, -0.151, 0.0]) == first
+    assert signed_rank_posterior([-0.2, -0.1, 0.15, 0.0]) != first
+    assert significance._posterior.cache_info().misses == 2
+
+
+def test_products_of_draws_are_too_small_for_threads():
+    # OpenBLAS takes threads from 262,144 products on, which here cost more than they do.
+    blocks, n, draws = significance._draws(28).shape
+    assert blocks * draws == significance.DRAWS
+    assert n * n * draws <= 262_144

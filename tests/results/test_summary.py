@@ -19,7 +19,8 @@ from tiny_studies import tiny
 
 from remix_study.cli.main import main
 from remix_study.errors import BAD_DATABASE, BAD_INPUT, DONE, SOME_CONFIGURATIONS_FAILED
-from remix_study.study.storage import open_storage
+from remix_study.results.summary import write_summary
+from remix_study.study.storage import open_reader, open_storage
 
 pytestmark = pytest.mark.usefixtures("here", "unrendered_figures")
 REPORTS = Path(__file__).parents[2] / "reports"
@@ -216,3 +217,36 @@ def test_it_holds_the_keys_of_scores_once(summary, here):
     with contextlib.closing(sqlite3.connect(here / "unpacked.db")) as connection:
         (text,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'remix_scores'")
         assert text[0].endswith("WITHOUT ROWID")
+
+
+@pytest.fixture
+def statements():
+    """The statements that databases have got since the test began."""
+    sent: list[str] = []
+
+    def note(_connection, _cursor, statement, *_):
+        sent.append(statement)
+
+    sqlalchemy.event.listen(sqlalchemy.engine.Engine, "before_cursor_execute", note)
+    yield sent
+    sqlalchemy.event.remove(sqlalchemy.engine.Engine, "before_cursor_execute", note)
+
+
+def selecting(sent: list[str], table: str) -> int:
+    return sum(text.startswith("SELECT") and f"FROM {table}" in text for text in sent)
+
+
+def test_what_it_leaves_out_is_not_read(finished, here, statements):
+    shutil.copy(finished, here / "x.db")
+    engine = open_reader("sqlite:///x.db")
+    write_summary(engine, [], [], [], here / "s.db.xz")
+    engine.dispose()
+    assert [selecting(statements, f"remix_{t}") for t in ("probabilities", "parts")] == [0, 0]
+
+
+def test_scores_of_many_runs_are_read_at_once(finished, here, statements):
+    shutil.copy(finished, here / "x.db")
+    assert main(["import", "x.db", "--storage", "sqlite:///y.db"]) == DONE
+    # From the source, and from the target to compare. Probabilities are read run by run.
+    assert selecting(statements, "remix_scores") == selecting(statements, "remix_folds") == 2
+    assert selecting(statements, "remix_probabilities") == 2 * 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -44,6 +44,7 @@ class ScoreMatrix:
     problems: tuple[Comparison, ...]
     methods: Mapping[str, Mapping[str, Method]]
     metric: str = "g_mean"
+    _in_other_metrics: dict[str, ScoreMatrix] = field(default_factory=dict, init=False)
 
     @property
     def name(self) -> str:
@@ -52,8 +53,12 @@ class ScoreMatrix:
     @cached_property
     def means(self) -> pd.DataFrame:
         """(problems, strategies) mean scores; NaN where a strategy lacks a fold or was not run."""
-        means = {c.problem: self._means_on(c) for c in self.problems}
-        return pd.DataFrame.from_dict(means, orient="index")
+        return pd.DataFrame.from_dict(self._means, orient="index")
+
+    @cached_property
+    def _means(self) -> dict[str, dict[str, float]]:
+        """Problem -> strategy -> mean score; without strategies that lack a fold."""
+        return {c.problem: self._means_on(c) for c in self.problems}
 
     def _means_on(self, comparison: Comparison) -> dict[str, float]:
         return {
@@ -65,12 +70,13 @@ class ScoreMatrix:
 
     def missing(self, *strategies: str) -> str:
         """What keeps these strategies from being compared, in words; "" if nothing does."""
-        runs = {c.problem: self.methods[c.problem] for c in self.problems}
+        means = self._means
+        if means and all({*strategies} <= of_problem.keys() for of_problem in means.values()):
+            return ""
         lacks = []
         for strategy in strategies:
-            absent = [name for name, methods in runs.items() if strategy not in methods]
-            complete = self.means.get(strategy, pd.Series(dtype=float)).dropna()
-            partial = [name for name in runs if name not in absent and name not in complete]
+            absent = [name for name in means if strategy not in self.methods[name]]
+            partial = [n for n in means if n not in absent and strategy not in means[n]]
             lacks.append((strategy, absent, partial))
         return SENTENCES.phrase("claims.missing", self, lacks)
 
@@ -101,6 +107,12 @@ class ScoreMatrix:
         """Mean of each column over the problems of a data set; the values are by problem."""
         datasets = {comparison.problem: comparison.dataset for comparison in self.problems}
         return values.groupby([datasets[str(name)] for name in values.index], sort=False).mean()
+
+    def in_metric(self, metric: str) -> ScoreMatrix:
+        """The same problems scored in this metric; several claims look at the same matrix."""
+        if metric not in self._in_other_metrics:
+            self._in_other_metrics[metric] = replace(self, metric=metric)
+        return self._in_other_metrics[metric]
 
     def by_ratio(self) -> dict[str, ScoreMatrix]:
         """Imbalance ratio in words -> its problems, the mildest first; none of data as it is."""
@@ -134,7 +146,7 @@ def evidence_of(comparisons: Sequence[Comparison]) -> Evidence:
 
 def in_metric(matrices: Sequence[ScoreMatrix], *metrics: str) -> list[ScoreMatrix]:
     """The same problems scored in each of these metrics."""
-    return [replace(matrix, metric=metric) for matrix in matrices for metric in metrics]
+    return [matrix.in_metric(metric) for matrix in matrices for metric in metrics]
 
 
 def named(matrices: Sequence[ScoreMatrix], *metrics: str) -> dict[str, tuple[ScoreMatrix]]:

@@ -154,7 +154,8 @@ class Claim:
     Attributes:
         place: where the paper makes it.
         section: anchor of the section of the page that shows the numbers.
-        check: computes the parts; None where another report shows the claim.
+        check: computes the parts, by a second argument those alone whose names it is true of; None
+            where another report shows the claim.
         about: text in the names of the numbers that the short table shows; "" for all.
     """
 
@@ -163,7 +164,7 @@ class Claim:
     rule: str
     place: str
     section: str
-    check: Callable[[Evidence], Sequence[Part]] | None
+    check: Callable[..., Sequence[Part]] | None
     about: str = ""
 
 
@@ -183,8 +184,11 @@ def claim(
             except NotRun as reason:
                 return Part(name, missing=str(reason), limits=reason.limits)
 
-        def check(evidence: Evidence) -> list[Part]:
-            return [part(name, subject) for name, subject in on(evidence).items()]
+        def check(
+            evidence: Evidence, is_wanted: Callable[[str], bool] = lambda _: True
+        ) -> list[Part]:
+            subjects = on(evidence).items()
+            return [part(name, subject) for name, subject in subjects if is_wanted(name)]
 
         text, _, words = (rule.__doc__ or "").partition("\n\n")
         return Claim(id, _in_line(text), _in_line(words), place, section, check, about)

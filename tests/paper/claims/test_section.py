@@ -10,12 +10,14 @@ from claim_studies import FIVE, SEVEN
 from made_up_studies import MadeUpProblem, made_up_frames
 
 from remix_study.paper.claims import CLAIMS, alpha, check_claims, gains
+from remix_study.paper.claims.evidence import evidence_of, in_metric
 from remix_study.paper.claims.verdicts import (
     BETTER,
     EQUAL,
     NOT_BETTER,
     Contrast,
     Part,
+    claim,
     combine_descriptive,
     combine_inferential,
 )
@@ -154,3 +156,29 @@ def test_the_section_says_what_was_found_and_what_cannot_be(paper_frames):
     titles = [block.collapsed for block in page_section.blocks if block.collapsed]
     assert titles[0].startswith("C1: ")
     assert not any(name.startswith("C18") for name in titles)
+
+
+def test_claims_on_the_same_problems_and_metric_share_their_means():
+    frames = made_up_frames(*(MadeUpProblem(f"musk-1-ir{r}", imbalance=r) for r in (0.01, 0.05)))
+    binary, _ = evidence_of(comparisons(frames)).tabular
+    (other,) = in_metric([binary], "bbs")
+    assert in_metric([binary], "bbs") == [other]
+    assert (other.metric, binary.metric) == ("bbs", "g_mean")
+    # Other problems have other means.
+    for part in other.by_ratio().values():
+        (same_part,) = in_metric([part], "bbs")
+        assert len(same_part.problems) == len(same_part.means) == 1
+
+
+def test_parts_that_are_not_wanted_are_not_computed():
+    computed = []
+
+    @claim("C0", "nowhere", "gains", on=lambda names: {name: [name] for name in names})
+    def rule(name: str) -> Part:
+        """A claim."""
+        computed.append(name)
+        return Part("")
+
+    assert [part.name for part in rule.check("ab")] == ["a", "b"]
+    assert [part.name for part in rule.check("ab", "b".__eq__)] == ["b"]
+    assert computed == ["a", "b", "b"]
