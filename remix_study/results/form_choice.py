@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -34,8 +35,15 @@ def choose(
     """
     regions = {metric: region_of(comparison, metric) for metric in metrics}
 
+    @cache
+    def utility(form: Form) -> pd.Series[float]:
+        """Validation utility by fold, in regions of practical equivalence by metric."""
+        scores = form.scores["validation"]
+        total: Any = sum(better_sign(m) * scores[m] / region for m, region in regions.items())
+        return total  # type: ignore[no-any-return]
+
     def mean_utility(form: Form) -> float:
-        return float(_utility(form, regions).mean())
+        return float(utility(form).mean())
 
     best_forms = [
         max((form for form in of_method if has_scores(form, metrics)), key=mean_utility)
@@ -44,33 +52,19 @@ def choose(
     entries = sorted(best_forms, key=mean_utility, reverse=True)
     trained = [form for form in entries if not comparison.untrained(form.method.label)] or entries
     reaching = [form for form in trained if form.has_floor] or trained
-    near = [form for form in reaching if _is_near(comparison, form, reaching[0], regions)]
+    # The error is the corrected one of the difference; with fewer than two folds there is none.
+    folds = comparison.trained_folds(reaching[0].method)
+    ratio = influence_ratio(
+        folds["n_train"], folds["n_validation"], folds["n_validation"], early_stopping=False
+    )
+    gaps = {form: paired_interval(utility(reaching[0]), utility(form), ratio) for form in reaching}
+    near = [f for f, gap in gaps.items() if f is reaching[0] or gap.mean <= gap.standard_error]
     return tuple(entries), min(near, key=_simplicity)
 
 
 def has_scores(form: Form, metrics: Collection[str]) -> bool:
     """Whether a form has scores in some metrics, on both parts."""
     return all({*metrics} <= {*scores} for scores in form.scores.values())
-
-
-def _utility(form: Form, regions: Mapping[str, float]) -> pd.Series[float]:
-    """Validation utility by fold, in regions of practical equivalence by metric."""
-    scores = form.scores["validation"]
-    total: Any = sum(better_sign(m) * scores[m] / region for m, region in regions.items())
-    return total  # type: ignore[no-any-return]
-
-
-def _is_near(comparison: Comparison, form: Form, best: Form, regions: Mapping[str, float]) -> bool:
-    """Whether a form is within one corrected standard error of the best one on validation parts.
-
-    The error is that of their difference; with fewer than two folds there is none.
-    """
-    folds = comparison.trained_folds(best.method)
-    ratio = influence_ratio(
-        folds["n_train"], folds["n_validation"], folds["n_validation"], early_stopping=False
-    )
-    gap = paired_interval(_utility(best, regions), _utility(form, regions), ratio)
-    return bool(form is best or gap.mean <= gap.standard_error)
 
 
 def _simplicity(form: Form) -> tuple[int, int, int]:

@@ -11,8 +11,9 @@ import pytest
 from gaussian_studies import gaussian_frames
 from sklearn.metrics import brier_score_loss, recall_score
 
-from remix_study.metrics import score
+from remix_study.metrics import better_sign, score
 from remix_study.report.sections.decision import headline
+from remix_study.results import form_choice
 from remix_study.results.comparison import comparisons
 from remix_study.results.decision import decide
 from remix_study.results.decision_files import as_json, table
@@ -183,6 +184,15 @@ def test_a_forest_is_simpler_than_boosting_that_ends_by_the_rows_that_score_it(c
     equals = [[replace(form, method=replace(estimator, strategy=name))] for name in names]
     _, chosen = choose(comparison, equals, ["bbs", "g_mean"])
     assert chosen.method.strategy == "random-forest"
+
+
+def test_the_utility_of_a_form_is_computed_once(comparison, monkeypatch):
+    form, signs = decide(comparison, None).entries[0], []
+    monkeypatch.setattr(
+        form_choice, "better_sign", lambda metric: signs.append(metric) or better_sign(metric)
+    )
+    choose(comparison, [[form, replace(form, name="equal shares")], [replace(form)]], ["bbs"])
+    assert signs == 3 * ["bbs"]
 
 
 def utility(form):
