@@ -176,17 +176,13 @@ def specifications(
 
 def curves(specs: Sequence[Specification]) -> tuple[Curve, ...]:
     """Check every part of the plan's claims at every specification of its kind."""
-    claims = [claim for claim in CLAIMS if claim.id in CURVE_CLAIMS and claim.check]
+    checks = [(claim, claim.check) for claim in CLAIMS if claim.id in CURVE_CLAIMS and claim.check]
     parts: dict[tuple[Claim, str], dict[str, Part]] = {}
-
-    def is_wanted(part: str) -> bool:
-        # Single ratios have too few problems of most specifications.
-        return f", {RATIO_WORDS}" not in part
-
     for spec in specs:
         evidence = evidence_of(spec.problems)
-        for claim in claims:
-            for part in claim.check(evidence, is_wanted) if claim.check else ():
+        for claim, check in checks:
+            # Single ratios have too few problems of most specifications.
+            for part in check(evidence, lambda name: f", {RATIO_WORDS}" not in name):
                 if not part.missing:
                     parts.setdefault((claim, part.name), {})[spec.choice.name] = part
     ordered = sorted(parts.items(), key=lambda item: CURVE_CLAIMS.index(item[0][0].id))
