@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from remix_study.cli.main import main
 from remix_study.data.named_datasets import load_dataset
 from remix_study.metrics import score
 from remix_study.results.frames import load_frames
+from remix_study.study import evaluation
 from remix_study.study.storage import open_reader
 
 
@@ -66,3 +68,11 @@ def test_the_same_file_gives_the_same_numbers_to_the_last_bit(finished, here):
     for table in ("scores", "probabilities"):
         rows = f"SELECT * FROM remix_{table} ORDER BY 1, 2, 3, 4, 5"
         assert query(here / "again.db", rows) == query(finished, rows)
+
+
+@pytest.mark.parametrize(("platform", "mib"), [("linux", 3072.0), ("darwin", 3.0)])
+def test_peak_memory_is_in_mib_whatever_the_system_counts(platform, mib, monkeypatch):
+    usage = SimpleNamespace(ru_maxrss=3 * 2**20)
+    monkeypatch.setattr(evaluation.resource, "getrusage", lambda _: usage)
+    monkeypatch.setattr(evaluation.sys, "platform", platform)
+    assert evaluation.peak_memory_mb() == mib

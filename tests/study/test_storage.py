@@ -125,15 +125,15 @@ def test_a_text_file_is_not_changed(open_it, here):
 @pytest.mark.parametrize("open_it", [open_storage, open_reader])
 def test_another_programs_database_stays_as_it_is(open_it, here):
     with closing(sqlite3.connect(here / "x.db")) as connection:
-        connection.execute("CREATE TABLE albums (title TEXT)")
-        connection.execute("CREATE TABLE studies (patient TEXT)")
+        for table in ("titles", "songs", "studies", "albums", "artists"):
+            connection.execute(f"CREATE TABLE {table} (name TEXT)")
         connection.commit()
     before = content(here)
     text = refusal(open_it, "sqlite:///x.db")
     if open_it is open_storage:
         assert text == (
-            "x.db: a database of something else (its tables: albums); name another file with "
-            "--storage"
+            "x.db: a database of something else (its tables: albums, artists, songs); name "
+            "another file with --storage"
         )
     else:
         assert text == "sqlite:///x.db: holds no study of remix_study"

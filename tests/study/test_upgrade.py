@@ -315,3 +315,10 @@ def test_every_released_schema_opens_and_nothing_in_it_is_taken_for_damage(here,
     assert capsys.readouterr().out == "nothing is wrong\n"
     assert main(["status", "--json", "--storage", OLD]) == 0
     assert json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.usefixtures("old")
+def test_tables_without_a_version_are_of_the_first():
+    with create_engine(OLD, poolclass=NullPool).connect() as connection:
+        tables.schema.drop(connection)
+        assert tables.stored_version(connection) == 1
