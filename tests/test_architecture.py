@@ -43,7 +43,7 @@ BUDGETS = {
     "metrics": 767,
     "studyfile": 2166,
     "data": 7936,
-    "batches": 2791,
+    "batches": 2786,
     "models": 1602,
     "training": 3159,
     "study": 4500,
@@ -59,7 +59,7 @@ BUDGETS = {
 LARGER_TODAY = {
     "study": 9739,
     "results": 7563,
-    "report": 4423,
+    "report": 4411,
 }
 
 

@@ -106,11 +106,6 @@ def group_by_class(batches: IntArray, y: NDArray[np.int32], n_classes: int) -> C
     return ClassGroups(rows, np.cumsum(count) - count, count.reshape(steps, n_classes))
 
 
-def slot_groups(quota: IntArray) -> IntArray:
-    """The group that fills each slot of each batch, batch after batch: (steps * batch,)."""
-    return np.repeat(np.arange(quota.size), quota.ravel())
-
-
 def draw_smote_rows(
     rng: np.random.Generator,
     training: TrainingRows,

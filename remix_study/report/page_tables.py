@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from remix_study.report.figures import strategy_color
 from remix_study.report.formatting import MISSING, digits, heading, number, signed
 from remix_study.report.page_model import Cell, Head, Table
-from remix_study.results.effects import Difference, Relation, Score
+from remix_study.results.effects import Relation, Score
 from remix_study.results.intervals import Interval
 from remix_study.results.methods import Method
 
@@ -106,18 +106,6 @@ def score_cell(score: Score | None) -> Cell:
     n, interval = digits(score.metric), score.interval
     ends = f"{number(interval.low, n)} to {number(interval.high, n)}"
     return Cell(number(score.mean, n), ends if math.isfinite(interval.low) else "")
-
-
-def difference_cell(difference: Difference | None, *, ends: bool = True) -> Cell:
-    """A difference, marked ▲ or ▼ where its interval excludes zero, with the interval's ends."""
-    if difference is None:
-        return ABSENT
-    n, relation = digits(difference.metric), difference.relation
-    return Cell(
-        signed(difference.mean, n),
-        ends_text(difference.interval, n) if ends else "",
-        relation_kind(relation),
-    )
 
 
 def relation_kind(relation: Relation) -> str:
