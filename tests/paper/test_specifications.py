@@ -140,6 +140,10 @@ def test_page(frames, monkeypatch):
     }  # fmt: skip
     caption = section.blocks[1].tables[0].caption
     assert caption.endswith("g-mean; aps has 9,000 of its 60,000 rows here")
+    lines = section.blocks[0].text
+    counts = [line.count("lowest rank sum") + line.count("Claims that") for line in lines]
+    assert counts == [1] * len(lines)
+    assert sum("lowest rank sum" in line for line in lines) == 2
     assert sections(compared[:0]) == ()
 
 
