@@ -55,8 +55,9 @@ class Tests:
                 self._lines[module][line] |= set(tests)
 
     def _of(self, mutant: Mutant, lines: set[int], *, is_at_import: bool) -> list[list[str]]:
-        """Tests of lines, those of the mutant's room, then the others; quickest first."""
+        """Tests of lines: the module's own, those of its room, the others; quickest first."""
         of_line, room = self._lines[str(mutant.path)], f"tests/{mutant.path.parts[1]}/"
+        own = f"{room}test_{mutant.path.stem}.py"
         tests = set().union(*(of_line[line] for line in lines))
         if is_at_import or not tests:
             # What a module makes when it is imported is used without its lines; other code is
@@ -65,7 +66,11 @@ class Tests:
                 *of_line.values()
             )
         parts, total = ([], []), 0.0
-        for test in sorted(tests, key=lambda t: (not t.startswith(room), self._seconds[t])):
+
+        def order(test: str) -> tuple[bool, bool, float]:
+            return not test.startswith(own), not test.startswith(room), self._seconds[test]
+
+        for test in sorted(tests, key=order):
             total += self._seconds[test]
             if total < BUDGET:
                 parts[not test.startswith(room)].append(test)
