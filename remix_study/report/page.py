@@ -38,7 +38,6 @@ from remix_study.results.decision import Decision
 from remix_study.results.frames import StudyFrames, load_frames
 from remix_study.results.search import search_summaries
 from remix_study.results.study_roles import study_roles
-from remix_study.results.summary import write_summary
 from remix_study.study.database_errors import database_errors
 from remix_study.study.decision_lines import study_states
 from remix_study.study.storage import open_reader
@@ -107,6 +106,8 @@ def write_report(
             title = f"The specification curve of {len(studies)} studies"
         progress = overview.progress(shown, frames.searches)
         if summarized is not None:
+            from remix_study.results.summary import write_summary
+
             parts = page.calibrations, page.decisions
             write_summary(summarized, studies, *parts, folder / SUMMARY)
         write_page(
@@ -231,7 +232,10 @@ def _few_collections() -> Iterator[None]:
     try:
         yield
     finally:
+        # Else all of them, now old, would be searched at once.
+        gc.freeze()
         gc.set_threshold(*usual)
+        gc.unfreeze()
 
 
 def headline_decisions(frames: StudyFrames, most: int = MOST_PROBLEMS) -> tuple[Decision, ...]:

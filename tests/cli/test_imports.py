@@ -22,3 +22,18 @@ def test_help_and_status_import_no_heavy_library(finished):
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert process.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_report_imports_what_trains_and_what_stores_only_for_a_summary(finished, tmp_path):
+    names = ("keras", "tensorflow", "sklearn", "optuna")
+    code = (
+        "import sys\n"
+        "from remix_study.cli.main import main\n"
+        f"words = ['report', '--storage', 'sqlite:///{finished}', '--output', '{tmp_path}/page']\n"
+        "assert main(words) == 0\n"
+        f"print(sorted(set(sys.modules) & set({names})))\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert process.stdout.splitlines()[-1] == "[]"
