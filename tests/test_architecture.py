@@ -59,7 +59,7 @@ BUDGETS = {
 LARGER_TODAY = {
     "study": 9739,
     "results": 7563,
-    "report": 4411,
+    "report": 4415,
 }
 
 
