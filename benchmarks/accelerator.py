@@ -48,12 +48,12 @@ class DeviceClock:
     """Bounds of the time in which the device has nothing to do.
 
     At least that between the host's having what the last queued call returns and the next training
-    call. At most all time outside training calls: on a GPU these return when their last step is
-    queued, as XLA asks the host after each step whether there is another.
+    call. At most all time in which the host neither makes a training call, which may last until
+    its last step has begun, nor waits for what a call returns.
 
     Attributes:
         seconds: The lower bound, since :meth:`begin`.
-        training: Seconds within training calls.
+        busy: Seconds within training calls, and of waiting.
     """
 
     def __init__(self) -> None:
@@ -62,32 +62,34 @@ class DeviceClock:
         from remix_study.training.program import Program, RowBlocks, losses_of
 
         self.seconds: float = 0.0
-        self.training: float = 0.0
+        self.busy: float = 0.0
         self._idle_since: float | None = None
         self.begin()
         train = Program.train
 
-        def queued(*arguments: Any, **keys: Any) -> Any:
+        def timed(function: Callable[..., Any], *arguments: Any, **keys: Any) -> Any:
             self.end()
             began = time.perf_counter()
-            result = train(*arguments, **keys)
-            self.training += time.perf_counter() - began
+            result = function(*arguments, **keys)
+            self.busy += time.perf_counter() - began
             return result
 
         def waited(function: Callable[..., Any], *arguments: Any) -> Any:
-            self.end()
-            result = function(*arguments)
+            result = timed(function, *arguments)
             self._idle_since = time.perf_counter()
             return result
 
-        Program.train = queued  # type: ignore[method-assign]
+        Program.train = lambda *a, **k: timed(train, *a, **k)  # type: ignore[method-assign]
+        # A forward pass is queued behind the training call.
+        wait_for = stack_trainer._wait_for
+        stack_trainer._wait_for = partial(timed, wait_for)
         stack_trainer.losses_of = partial(waited, losses_of)  # type: ignore[attr-defined]
         probabilities = RowBlocks.probabilities
         RowBlocks.probabilities = lambda *a: waited(probabilities, *a)  # type: ignore[method-assign]
 
     def begin(self) -> None:
         """Count from now on."""
-        self.seconds, self.training, self._idle_since = 0.0, 0.0, time.perf_counter()
+        self.seconds, self.busy, self._idle_since = 0.0, 0.0, time.perf_counter()
 
     def end(self) -> None:
         """Count to now."""
@@ -210,7 +212,7 @@ def _measure(
         clock.end()
         walls.append(time.perf_counter() - began)
         least.append(clock.seconds / walls[-1])
-        most.append(1 - clock.training / walls[-1])
+        most.append(1 - clock.busy / walls[-1])
     trained = len(positions or task.folds) * len(configurations) * size.epochs
     rows = statistics.mean(len(fold.train) for fold in task.folds)
     wall = statistics.median(walls)

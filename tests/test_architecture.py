@@ -45,7 +45,7 @@ BUDGETS = {
     "data": 7936,
     "batches": 2786,
     "models": 1602,
-    "training": 3159,
+    "training": 3163,
     "study": 4500,
     "workers": 1073,
     "results": 3000,

@@ -208,8 +208,7 @@ class StackTrainer:
                         if ended:
                             best, ended = record(ended), None
                         upcoming = next(plans)
-                    # Waits for the call's end.
-                    loss = np.asarray(losses, np.float64) / steps
+                    loss = _wait_for(losses) / steps
                     if self._is_stopping:
                         return []
                 rates_before = schedule.rates.copy()
@@ -247,6 +246,11 @@ class StackTrainer:
         key = (kind, shape, *map(id, rows))
         # The rows are kept with it: another array must not come to have the same identity.
         return self._problem.reuse(key, lambda: (make(), rows))[0]
+
+
+def _wait_for(losses: Any) -> NDArray[np.float64]:
+    """The losses of a training call, when it has ended."""
+    return np.asarray(losses, np.float64)
 
 
 def _loss_terms(

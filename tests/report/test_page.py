@@ -20,6 +20,7 @@ from made_up_studies import MadeUpProblem, at_three_ratios, made_up_frames
 from remix_study.errors import UsageError
 from remix_study.report.page import (
     MOST_PROBLEMS,
+    _few_collections,
     outcome_lines,
     report_studies,
     study_facts,
@@ -413,18 +414,30 @@ def test_a_page_is_short_before_what_is_folded(tmp_path, many, n_problems, words
     assert 0 < parts.figures <= figures
 
 
-@pytest.mark.usefixtures("unrendered_figures")
-def test_unreachable_objects_are_searched_for_seldom(finished, tmp_path):
-    searches = []
+@pytest.fixture
+def searches():
+    """The generations in which unreachable objects were searched for."""
+    generations = []
 
     def note(phase, facts):
-        searches.extend([facts["generation"]] if phase == "start" else [])
+        generations.extend([facts["generation"]] if phase == "start" else [])
 
     usual = gc.get_threshold()
     gc.callbacks.append(note)
-    try:
-        report_studies([], f"sqlite:///{finished}", tmp_path / "report", command=COMMAND)
-    finally:
-        gc.callbacks.remove(note)
-    assert len(searches) < 5
+    yield generations
+    gc.callbacks.remove(note)
     assert gc.get_threshold() == usual
+
+
+@pytest.mark.usefixtures("unrendered_figures")
+def test_unreachable_objects_are_searched_for_seldom(finished, tmp_path, searches):
+    report_studies([], f"sqlite:///{finished}", tmp_path / "report", command=COMMAND)
+    assert len(searches) < 5
+
+
+def test_the_objects_of_a_report_are_not_searched_at_its_end(searches):
+    with _few_collections():
+        objects = [[] for _ in range(200_000)]
+    more = [[] for _ in range(100)]
+    assert searches == []
+    assert len(objects) > len(more)
