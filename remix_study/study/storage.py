@@ -64,7 +64,6 @@ def open_storage(url: str, *, upgrade: bool = True) -> RDBStorage:
 
 def _open_storage(url: str, *, upgrade: bool = True) -> RDBStorage:
     """Open the database as :func:`open_storage` does; errors of its driver are raised as such."""
-    from alembic.util import CommandError
     from optuna.storages import RDBStorage
 
     parsed = usable_url(url)
@@ -94,15 +93,11 @@ def _open_storage(url: str, *, upgrade: bool = True) -> RDBStorage:
                     storage.engine.dispose()
                 raise
             return storage
-        except CommandError as error:
-            raise StorageError(
-                f"{url_without_password(url)}: the table alembic_version is damaged ({error}); "
-                "put a copy of the database in its place"
-            ) from error
         except RuntimeError as error:
             # Optuna's message on a schema of another version.
             raise StorageError(f"{url_without_password(url)}: {error}") from error
         except Exception as error:
+            _refuse_damaged_version(error, url)
             # Optuna creates its tables one by one; the next attempt then finds all of them.
             message = str(driver_error(error))
             is_race = any(words in message for words in _CREATED_BY_ANOTHER)
@@ -110,6 +105,17 @@ def _open_storage(url: str, *, upgrade: bool = True) -> RDBStorage:
                 raise
             time.sleep(0.05 * 1.5**attempt)
     raise AssertionError("unreachable")
+
+
+def _refuse_damaged_version(error: Exception, url: str) -> None:
+    """Say what Alembic could not read; it takes a while to import, and Optuna may not need it."""
+    from alembic.util import CommandError
+
+    if isinstance(error, CommandError):
+        raise StorageError(
+            f"{url_without_password(url)}: the table alembic_version is damaged ({error}); "
+            "put a copy of the database in its place"
+        ) from error
 
 
 def open_reader(url: str) -> Engine:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, rankdata
 
 from remix_study.training.members import Outcome
 
@@ -74,12 +75,19 @@ def _ranks_rows(p: NDArray[np.float64], labels: NDArray[np.int32]) -> bool:
     """Whether rows of a class have more of its probability than others have, beyond chance.
 
     With few rare validation rows the cross-entropy of a network that has learned is often above
-    that of the shares. Mann and Whitney's test, one-sided, by the normal distribution.
+    that of the shares. Mann and Whitney's test, one-sided, by the normal distribution. (All of it
+    without SciPy's statistics, which take as long to import as all else that a worker needs.)
     """
     classes, counts = np.unique(labels, return_counts=True)
-    n_rows, limit = len(labels), norm.isf(_BY_CHANCE / p.shape[1])
+    n_rows, limit = len(labels), -NormalDist().inv_cdf(_BY_CHANCE / p.shape[1])
     for code, n in zip(classes, counts, strict=True):
-        excess = rankdata(p[:, code])[labels == code].sum() - n * (n_rows + 1) / 2
+        excess = _ranks(p[:, code])[labels == code].sum() - n * (n_rows + 1) / 2
         if excess > limit * np.sqrt(n * (n_rows - n) * (n_rows + 1) / 12):
             return True
     return False
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ranks from 1 on; equal values share the mean of theirs."""
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[places]

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 
-def test_help_and_status_import_no_heavy_library(finished):
+def test_help_status_and_workers_import_no_heavy_library(finished):
     heavy = ("keras", "tensorflow", "optuna", "pandas", "sklearn", "scipy", "matplotlib")
     code = (
         "import sys, remix_study\n"
@@ -17,11 +17,14 @@ def test_help_and_status_import_no_heavy_library(finished):
         "try: main(['--help'])\n"
         "except SystemExit as done: assert not done.code\n"
         f"print(sorted(set(sys.modules) & set({heavy})))\n"
+        # What a worker has before it sees its study.
+        "import remix_study.study.runner, remix_study.workers.main\n"
+        f"print(sorted(set(sys.modules) & set({heavy})))\n"
     )
     process = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    assert process.stdout.splitlines()[-1] == "[]"
+    assert process.stdout.splitlines()[-2:] == ["[]", "['optuna']"]
 
 
 def test_a_report_imports_what_trains_and_what_stores_only_for_a_summary(finished, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from run_folder import RunFolder
 def folder(request, tmp_path):
     """A folder of a study, on either kind of database unless a test says which."""
     if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("_blank"), tmp_path / "x.db")
         url = f"sqlite:///{tmp_path}/x.db"
     else:
         url = request.getfixturevalue("server").create()
@@ -25,8 +27,9 @@ def folder(request, tmp_path):
 
 
 @pytest.fixture
-def sqlite_folder(tmp_path):
-    """A folder of a study on SQLite."""
+def sqlite_folder(tmp_path, _blank):
+    """A folder of a study on SQLite; its processes need not make the tables."""
+    shutil.copy(_blank, tmp_path / "x.db")
     folder = RunFolder(tmp_path, f"sqlite:///{tmp_path}/x.db")
     yield folder
     folder.close()
