@@ -9,15 +9,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from contextlib import nullcontext, suppress
-from itertools import pairwise
+from contextlib import nullcontext
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,8 +20,8 @@ TESTS = ROOT / "tests"
 sys.path[:0] = [str(ROOT), str(TESTS), str(TESTS / "faults")]
 
 import postgresql_server  # noqa: E402
-import psutil  # noqa: E402
 from growing import measure_growth  # noqa: E402
+from many_workers import measure_many, read_marks, start  # noqa: E402
 from run_folder import study_text  # noqa: E402
 
 
@@ -44,7 +39,7 @@ def measure(url: str, workers: int, trials: int, seconds: float) -> dict[str, fl
         between two trials of one worker; ``cpu``: its CPU time in them. Medians.
     """
     with tempfile.TemporaryDirectory() as folder:
-        running = start(Path(folder), url, workers, trials, seconds)
+        running = start(Path(folder), url, workers, study_text(trials), seconds)
         assert running.wait() == 0
         marks = read_marks(Path(folder))
     ends = [at for word, _, at, _ in marks if word == "end"]
@@ -67,83 +62,6 @@ def measure(url: str, workers: int, trials: int, seconds: float) -> dict[str, fl
     }
 
 
-def start(
-    folder: Path, url: str, workers: int, trials: int, seconds: float
-) -> subprocess.Popen[bytes]:
-    """Start a run of so many trials, which logs their times in a folder."""
-    (folder / "tiny.toml").write_text(study_text(trials))
-    words = ["run", "tiny.toml", "--storage", url, "--workers", str(workers), "--recycle", "0"]
-    paths = [str(TESTS / "faults" / "hook"), *sys.path[:2]]
-    variables = {
-        "PYTHONPATH": os.pathsep.join(paths),
-        "SIMULATED_LOG": str(folder / "executions.log"),
-        "SIMULATED_TIMES": str(folder / "times.log"),
-        "SIMULATED_SECONDS": str(seconds),
-    }
-    return subprocess.Popen(
-        [sys.executable, "-m", "remix_study", *words],
-        cwd=folder,
-        env=os.environ | variables,
-        stdout=subprocess.DEVNULL,
-    )
-
-
-def read_marks(folder: Path) -> list[tuple[str, int, float, float]]:
-    """The log of a run: ``begin`` or ``end`` of a trial, process, time, CPU seconds till then."""
-    lines = [line.split("\t") for line in (folder / "times.log").read_text().splitlines()]
-    return [(word, int(pid), float(at), float(cpu)) for word, pid, at, cpu in lines]
-
-
-def measure_many(workers: int, trials: int, minutes: float) -> None:
-    """Print what a trial costs as a study on PostgreSQL grows, trained by many workers at once.
-
-    Args:
-        workers: Worker processes.
-        trials: Of the study; the run is stopped where it takes longer.
-        minutes: How long the run may take.
-    """
-    with postgresql_server.running() as server, tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        running = start(folder, server.create(), workers, trials, 0)
-        end, of_server = time.monotonic() + 60 * minutes, []
-        while running.poll() is None and time.monotonic() < end:
-            of_server.append((time.time(), _cpu_seconds(server)))
-            time.sleep(2)
-        if running.poll() is None:
-            running.send_signal(signal.SIGINT)
-        code, marks = running.wait(), read_marks(folder)
-    print(f"{workers} workers, exit code {code}")
-    print("| trials in the study | trials/min | worker CPU, ms a trial | server CPU, ms a trial |")
-    print("|---|---|---|---|")
-    ends = [mark for mark in marks if mark[0] == "end"]
-    # The first trial of each worker pays for what is read once.
-    size = max(1, (len(ends) - workers) // 5)
-    for first in range(workers, len(ends) - size + 1, size):
-        _, _, since, _ = ends[first]
-        _, _, until, _ = ends[first + size - 1]
-        costs = []
-        for worker in {pid for _, pid, _, _ in ends}:
-            cpu = [cpu for _, pid, at, cpu in ends if pid == worker and since <= at <= until]
-            costs += [after - before for before, after in pairwise(cpu)]
-        cpu_then, cpu_now = (
-            min(of_server, key=lambda sample: abs(sample[0] - at))[1] for at in (since, until)
-        )
-        print(
-            f"| {first:,} to {first + size:,} | {60 * size / (until - since):.0f} | "
-            f"{1000 * statistics.mean(costs):.1f} | {1000 * (cpu_now - cpu_then) / size:.1f} |"
-        )
-
-
-def _cpu_seconds(server: postgresql_server.Server) -> float:
-    """CPU seconds of a server's processes, also of those that have ended."""
-    times = []
-    for process in server.processes():
-        with suppress(psutil.NoSuchProcess):
-            times.append(process.cpu_times())
-    of_ended = times[0].children_user + times[0].children_system
-    return of_ended + sum(process.user + process.system for process in times)
-
-
 def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -159,7 +77,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.grow is not None and options.minutes:
         (workers,) = options.workers
-        measure_many(workers, options.trials * workers, options.minutes)
+        measure_many(workers, options.trials * workers, options.minutes, options.grow or [0])
         return
     if options.grow is not None:
         measure_growth(options.grow or [0, 3000, 20000])

@@ -10,10 +10,10 @@ import uuid
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import MetaData, func, insert, select
+from sqlalchemy import MetaData, func, insert, select, text
 from tiny_studies import tiny
 
-from remix_study.study.tables import SLOT_ATTRIBUTE
+from remix_study.study.tables import RUN_ATTRIBUTE, SLOT_ATTRIBUTE
 from remix_study.study.trials import ASKED_FOR
 
 OF_RUNS = ("remix_folds", "remix_scores", "remix_probabilities")
@@ -32,7 +32,7 @@ def grid_of(configurations: int) -> str:
 
 
 def grow(url: str, size: int) -> None:
-    """Copy rows of the newest trial until a study has so many.
+    """Copy rows of the newest complete trial until a study has so many trials.
 
     Each copy has an alpha of its own, and in a search the slot of its number.
     """
@@ -43,10 +43,17 @@ def grow(url: str, size: int) -> None:
     with engine.begin() as connection:
         trials, runs = table["trials"], table["remix_runs"]
         n_trials = connection.execute(select(func.count()).select_from(trials)).scalar_one()
-        last = select(trials).order_by(trials.c.number.desc()).limit(1)
+        is_complete = trials.c.state == "COMPLETE"
+        last = select(trials).where(is_complete).order_by(trials.c.number.desc()).limit(1)
         trial = dict(connection.execute(last).mappings().one())
-        run = dict(
-            connection.execute(select(runs).order_by(runs.c.id.desc()).limit(1)).mappings().one()
+        attributes = table["trial_user_attributes"].c
+        is_its_run = (attributes.trial_id == trial["trial_id"]) & (attributes.key == RUN_ATTRIBUTE)
+        its_uuid = connection.execute(select(attributes.value_json).where(is_its_run)).scalar_one()
+        query = select(runs).where(runs.c.uuid == json.loads(its_uuid))
+        run = dict(connection.execute(query).mappings().one())
+        last_trial, last_run = (
+            connection.execute(select(func.max(key))).scalar_one()
+            for key in (trials.c.trial_id, runs.c.id)
         )
         rows: dict[str, list[dict[str, Any]]] = {}
 
@@ -58,8 +65,8 @@ def grow(url: str, size: int) -> None:
         of_trial = {name: copies(name, "trial_id", trial["trial_id"]) for name in OF_TRIALS}
         of_run = {name: copies(name, "run_id", run["id"]) for name in OF_RUNS}
         for number in range(n_trials, size):
-            shift, alpha, identity = number - trial["number"], alpha_of(number), str(uuid.uuid4())
-            ids = {"trial_id": trial["trial_id"] + shift, "run_id": run["id"] + shift}
+            shift, alpha, identity = number - n_trials + 1, alpha_of(number), str(uuid.uuid4())
+            ids = {"trial_id": last_trial + shift, "run_id": last_run + shift}
             new_run = {"id": ids["run_id"], "uuid": identity}
             new_run["parameters"] = run["parameters"] | {"alpha": alpha}
             rows.setdefault("remix_runs", []).append(run | new_run)
@@ -74,7 +81,7 @@ def grow(url: str, size: int) -> None:
                         del row[own_key]
                     if row.get("param_name") == "alpha":
                         row["param_value"] = alpha
-                    if row.get("key") == "remix_run":
+                    if row.get("key") == RUN_ATTRIBUTE:
                         row["value_json"] = json.dumps(identity)
                     elif row.get("key") in (SLOT_ATTRIBUTE, ASKED_FOR):
                         row["value_json"] = json.dumps(number)
@@ -83,4 +90,10 @@ def grow(url: str, size: int) -> None:
         for name in ("trials", "remix_runs", *OF_TRIALS, *OF_RUNS):
             if name in rows:
                 connection.execute(insert(table[name]), rows[name])
+        if engine.dialect.name == "postgresql":
+            # Its sequences know nothing of ids that were given, nor its planner of the rows.
+            for name, key in (("trials", "trial_id"), ("remix_runs", "id")):
+                sequence = f"pg_get_serial_sequence('{name}', '{key}')"
+                connection.execute(text(f"SELECT setval({sequence}, max({key})) FROM {name}"))
+            connection.execute(text("ANALYZE"))
     engine.dispose()

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import psutil
 import sqlalchemy
@@ -96,6 +97,12 @@ class Server:
         engine = sqlalchemy.create_engine(self.url(name), poolclass=sqlalchemy.NullPool)
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(sqlalchemy.text(sql))
+
+    def ask(self, sql: str, name: str = "postgres") -> Any:
+        """The one value that a query gives."""
+        engine = sqlalchemy.create_engine(self.url(name), poolclass=sqlalchemy.NullPool)
+        with engine.connect() as connection:
+            return connection.execute(sqlalchemy.text(sql)).scalar_one()
 
 
 @contextmanager

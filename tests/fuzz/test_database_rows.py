@@ -8,12 +8,13 @@ import random
 import shutil
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
+from fuzz.draws import SECONDS, draws
 from made_up_data import make_up_data
 from simulated_training import simulate_training, skip_conclusion
 from tiny_studies import TINY, complete_values, query
@@ -23,7 +24,7 @@ from remix_study.cli.main import main
 from remix_study.dashboard.pages import RenewalThread
 from remix_study.dashboard.server import Server
 
-DATABASE = Path("x.db")
+DATABASE, WHOLE = Path("x.db"), Path("whole.db")
 READING = (
     ("status",),
     ("repair", "--dry-run"),
@@ -65,16 +66,16 @@ def other_values(value: Any) -> Iterator[Any]:
         yield from ("text", -5, 10**12, 0.5, b"\0", float("inf"))
 
 
-def all_damages() -> list[Damage]:
-    """Every kind of change to the middle row of every table of the database."""
+def all_damages(draw: random.Random | None = None) -> list[Damage]:
+    """Every kind of change to the middle row of every table of the database, or to a drawn one."""
     damages = []
-    with contextlib.closing(sqlite3.connect(DATABASE)) as connection:
+    with contextlib.closing(sqlite3.connect(WHOLE)) as connection:
         names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
         for (table,) in connection.execute(names).fetchall():
             cursor = connection.execute(f"SELECT rowid, * FROM {table}")
             columns, rows = [c[0] for c in cursor.description[1:]], cursor.fetchall()
             if rows:
-                number, *values = rows[len(rows) // 2]
+                number, *values = draw.choice(rows) if draw else rows[len(rows) // 2]
                 damages += [Damage(table, None, number, None), Damage(table, None, None, None)]
                 damages += [
                     Damage(table, column, number, new)
@@ -114,26 +115,27 @@ def whole(here, monkeypatch, _blank, capsys) -> Path:
     Path("tiny.toml").write_text(TINY)
     assert main(["run", "tiny.toml", "--storage", f"sqlite:///{DATABASE}", "--json"]) == 0
     capsys.readouterr()
-    return Path(shutil.copy(DATABASE, "whole.db"))
+    return Path(shutil.copy(DATABASE, WHOLE))
 
 
-def run_commands(whole: Path, damage: Damage, commands, capsys) -> None:
+def run_commands(whole: Path, damages: Sequence[Damage], commands, capsys) -> None:
     """Run commands on a damaged copy: none shows a traceback, each says in a line what fails."""
     for path in (*Path().glob("x.db-*"), Path("out.json")):
         path.unlink(missing_ok=True)
     shutil.rmtree("page", ignore_errors=True)
     shutil.copy(whole, DATABASE)
-    damage_database(damage)
+    for damage in damages:
+        damage_database(damage)
     for words in commands:
         code = main([*words, "--storage", f"sqlite:///{DATABASE}"])
         errors = capsys.readouterr().err
         # A study file is compared with settings that may be damaged.
-        assert code in (0, 1, 3) or words[0] == "run", (damage, words, errors)
+        assert code in (0, 1, 3) or words[0] == "run", (damages, words, errors)
         if words == DASHBOARD and code == 0:
             # It goes on: a line for its pages, and one for each kind of request that failed.
             assert all(line.startswith("remix-study: ") for line in errors.splitlines()), errors
         else:
-            assert errors.count("\n") == (code > 1), (damage, words, errors)
+            assert errors.count("\n") == (code > 1), (damages, words, errors)
 
 
 @pytest.fixture(autouse=True)
@@ -162,7 +164,7 @@ def test_some_damages_and_the_commands_that_read(whole, capsys):
     for number, damage in enumerate(random.Random(20).sample(all_damages(), 15)):
         # Its pages take most of the time.
         commands = (*READING, DASHBOARD) if number % 5 == 0 else READING
-        run_commands(whole, damage, commands, capsys)
+        run_commands(whole, [damage], commands, capsys)
 
 
 @pytest.mark.slow
@@ -172,7 +174,15 @@ def test_all_damages_and_all_commands(whole, capsys, share):
     damages = all_damages()
     random.Random(0).shuffle(damages)
     for damage in damages[share::8]:
-        run_commands(whole, damage, ALL, capsys)
+        run_commands(whole, [damage], ALL, capsys)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_several_damages_at_once_of_drawn_rows(whole, capsys):
+    for draw in draws(0, SECONDS):
+        damages = draw.sample(all_damages(draw), draw.randint(1, 3))
+        run_commands(whole, damages, ALL, capsys)
 
 
 @pytest.mark.usefixtures("whole")
