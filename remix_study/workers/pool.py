@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -209,5 +208,5 @@ def _run_on_this_machine(pool: WorkerPool, coordinator: Coordinator, spec: Worke
     except BaseException:
         # A second Ctrl-C must not leave a worker behind.
         with signals.critical():
-            stop_all(processes, signals.received or signal.SIGTERM)
+            stop_all(processes)
         raise

@@ -66,13 +66,12 @@ class WorkerProcess:
             target=_read_lines, args=(self._process.stdout, self._lines), daemon=True
         )
         self._reader.start()
+        # A pipe holds 64 kB, and a process that imports its modules reads nothing yet: a large
+        # study would hold up the start of the others.
+        threading.Thread(
+            target=_write_spec, args=(self._process.stdin, self._spec), daemon=True
+        ).start()
         self.is_active, self._label, self._is_recycled = True, "", None
-        try:
-            self._process.stdin.write(self._spec.encode())
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            # The process has died already, which poll_events notices.
-            return
 
     def poll_events(self) -> list[Event]:
         """Return the events since the last call, and replace a process that has ended.
@@ -89,10 +88,10 @@ class WorkerProcess:
             events += self._replace()
         return events
 
-    def stop(self, number: int = signal.SIGTERM) -> None:
-        """Send the process a signal to stop."""
+    def stop(self) -> None:
+        """Send the process SIGTERM: a SIGINT while it imports modules would print a traceback."""
         if self.is_active and self._process.poll() is None:
-            self._process.send_signal(number)
+            self._process.terminate()
 
     def wait(self) -> None:
         """Wait until the process has stopped; kill it after 30 seconds."""
@@ -155,6 +154,15 @@ class WorkerProcess:
         return self._process.wait()
 
 
+def _write_spec(pipe: IO[bytes], spec: WorkerSpec) -> None:
+    try:
+        pipe.write(spec.encode())
+        pipe.flush()
+    except (BrokenPipeError, ValueError):
+        # The process has died, which poll_events notices; the main thread may close the pipe.
+        return
+
+
 def _read_lines(pipe: IO[bytes], lines: queue.Queue[bytes]) -> None:
     try:
         for line in pipe:
@@ -174,9 +182,9 @@ def _describe_exit(code: int) -> str:
         return f"signal {-code}"
 
 
-def stop_all(processes: list[WorkerProcess], number: int = signal.SIGTERM) -> None:
+def stop_all(processes: list[WorkerProcess]) -> None:
     """Stop the processes of all slots and wait until they have ended."""
     for process in processes:
-        process.stop(number)
+        process.stop()
     for process in processes:
         process.wait()

@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import psutil
 import pytest
 from run_folder import BOTH_DATABASES, HOLD, STOPPED, RunFolder, study_text
 
@@ -170,6 +171,19 @@ def test_twenty_ctrl_c_stop_a_run_once(sqlite_folder):
     assert sqlite_folder.wait(running)[::2] == (130, STOPPED)
     assert sqlite_folder.trial_states()["RUNNING"] == 0
     assert sqlite_folder.query("SELECT * FROM remix_claims") == []
+
+
+def test_ctrl_c_while_workers_import_their_modules_prints_one_line(sqlite_folder):
+    sqlite_folder.write(study_text(4))
+    running = sqlite_folder.start("run", "tiny.toml", "--workers", "2")
+    children = psutil.Process(running.pid).children
+
+    def are_importing() -> bool:
+        return [sum(child.cpu_times()[:2]) > 0.2 for child in children()] == [True, True]
+
+    sqlite_folder.wait_until(are_importing)
+    running.send_signal(signal.SIGINT)
+    assert sqlite_folder.wait(running)[::2] == (130, STOPPED)
 
 
 # Sends this process signals while a module is imported, or while the interpreter ends.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -136,6 +137,29 @@ def test_a_process_that_does_not_stop_is_killed(spec, monkeypatch):
     process.wait()
     assert not process.is_active
     assert process._process.returncode == -signal.SIGKILL
+
+
+def test_a_process_that_reads_nothing_yet_holds_up_no_other(spec, monkeypatch, tmp_path):
+    # Of a study whose text no pipe holds.
+    spec, go = replace(spec, text="x" * 2_000_000), tmp_path / "go"
+    replace_program(
+        monkeypatch,
+        f"""
+import json, pathlib, sys, time
+go, end = pathlib.Path({str(go)!r}), time.monotonic() + 5
+while not go.exists() and time.monotonic() < end:
+    time.sleep(0.01)
+in_time = go.exists()
+size = len(sys.stdin.readline())
+print(json.dumps(dict(kind="end", recycled=False, in_time=in_time, size=size)))
+""",
+    )
+    process = WorkerProcess(0, spec, {})
+    process.start()
+    go.touch()
+    (event,) = all_events(process)
+    assert event["in_time"]
+    assert event["size"] == len(spec.encode())
 
 
 def test_a_slot_has_an_environment_of_its_own(spec, monkeypatch):
