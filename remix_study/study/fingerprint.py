@@ -255,7 +255,8 @@ def study_changes(
         if before.get(name) != now.get(name)
     ]
     work = planned_work(task)
-    removed = [label_of(json.loads(key)) for key in planned if key not in work["planned"]]
+    still_planned = set(work["planned"])
+    removed = [label_of(json.loads(key)) for key in planned if key not in still_planned]
     if not changes and removed:
         return [f"search.space: {_short(', '.join(removed))} taken out"]
     # Of a finite space fewer trials may be planned than were asked for.

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import optuna
 import pytest
+from grown_studies import grid_of
 from sqlalchemy import func, select
 from tiny_studies import TINY, tiny
 
 from remix_study.batches.strategies import DEFAULT_STRATEGIES
 from remix_study.errors import StorageError, StudyFileError
 from remix_study.study import fingerprint, registration, tables
+from remix_study.study.planned_work import planned_work
 from remix_study.study.registration import register_study
 from remix_study.study.storage import open_storage
 from remix_study.study.task_preparation import prepare_tasks
@@ -254,3 +256,24 @@ def test_a_study_without_trials_begins_anew_with_another_engine(storage, monkeyp
     monkeypatch.undo()
     with pytest.raises(StorageError, match="of engine version 7, and this remix_study trains"):
         register_study(storage, task_of())
+
+
+class CountedText(str):
+    """A text that counts how often it is compared."""
+
+    n_comparisons = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        CountedText.n_comparisons += 1
+        return str.__eq__(self, other)
+
+
+def test_a_plan_is_compared_with_an_earlier_one_key_by_key():
+    task = task_of(grid_of(50))
+    planned = [CountedText(key) for key in planned_work(task)["planned"]]
+    settings = fingerprint.resolved_settings(task)
+    CountedText.n_comparisons = 0
+    assert fingerprint.study_changes(task, settings, planned, 50) == []
+    # Twenty thousand compared with each other would take a minute.
+    assert 50 <= CountedText.n_comparisons <= 60
