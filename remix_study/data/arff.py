@@ -214,7 +214,8 @@ def _read_quoted_or_sparse(body: bytes, path: Path, header: _Header) -> RawTable
     except arff.ArffException as error:
         fault = f"not a row of {len(kinds)} cells; check its commas and quotes"
         if isinstance(error, arff.BadNominalValue):
-            value = str(error).removeprefix("Data value ").partition(" not found")[0]
+            # Its text takes a percent sign in the value for a place of its own.
+            value = error.message.removeprefix("Data value ").rpartition(" not found in ")[0]
             fault = f'"{value}" is not among the values that the header names'
         raise DataError(f"{path}, line {error.line - len(head)}: {fault}") from None
     columns = zip(*cells, strict=True)
