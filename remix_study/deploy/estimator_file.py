@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from remix_study.errors import UsageError
+from remix_study.training.backend import count_cores
 
 TRUSTED = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
@@ -43,6 +44,7 @@ def load_estimator(path: Path) -> Any:
     """Load an estimator; UsageError where the file is damaged or holds other types."""
     import skops.io
 
+    count_cores()
     try:
         return skops.io.load(path, trusted=list(TRUSTED))
     except Exception as error:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stderr, suppress
 from functools import cache
 from typing import Any, Protocol
 
@@ -238,12 +240,25 @@ def load_networks() -> None:
     try:
         backend()
         check_keras_settings()
+        count_cores()
     except (ImportError, ValueError) as error:
         # Keras reads its backend's name from KERAS_BACKEND, or from a file of its own.
         raise UsageError(
             f"Keras cannot be loaded ({error}); set KERAS_BACKEND to tensorflow (the default) or "
             "jax, and install that package"
         ) from error
+
+
+def count_cores() -> None:
+    """Let joblib count the cores for scikit-learn, as it does once a process, in silence.
+
+    Where the system does not tell, it warns and prints a part of a traceback.
+    """
+    from joblib import cpu_count
+
+    with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        cpu_count(only_physical_cores=True)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import os
 import re
 import select
 import sys
+import warnings
 from typing import Any
 
 # C0 and C1 but for tabs and ends of lines, and marks that turn the direction of what follows.
@@ -91,7 +92,10 @@ def protect_standard_streams() -> None:
 
     Descriptors that are closed are opened on the null device: the next file, such as a database,
     would get their numbers, and what a library prints would be written into it.
+
+    A warning of joblib is hidden: scikit-learn imports it, and nothing here runs its processes.
     """
+    warnings.filterwarnings("ignore", ".*joblib will operate in serial mode", UserWarning)
     for descriptor in range(3):
         try:
             os.fstat(descriptor)

@@ -75,6 +75,22 @@ def test_a_backend_that_cannot_train_is_refused(monkeypatch):
         load_networks()
 
 
+def test_a_machine_that_does_not_tell_its_cores_prints_nothing(monkeypatch, capfd):
+    from joblib import cpu_count
+    from joblib.externals.loky.backend import context
+
+    from remix_study.training.backend import load_networks
+
+    monkeypatch.setattr(context, "physical_cores_cache", None)
+    monkeypatch.setattr(context, "_cpu_count_user", lambda cores: cores)
+    monkeypatch.setattr(context, "_count_physical_cores_linux", lambda: 0)
+    with hidden_stderr():
+        load_networks()
+    assert context.physical_cores_cache == "not found"
+    cpu_count(only_physical_cores=True)
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize("name", ["tensorflow", "jax"])
 @pytest.mark.parametrize("dtype", [np.float32, np.int32, np.uint8])
 def test_a_program_on_a_cpu_reads_the_memory_of_an_array(name, dtype):

@@ -87,3 +87,33 @@ def test_a_closed_descriptor_is_not_given_to_the_next_file(tmp_path):
     path = os.pathsep.join(sys.path)
     done = subprocess.run(shell, cwd=tmp_path, env=os.environ | {"PYTHONPATH": path})
     assert done.returncode >= 3
+
+
+# As on a machine without /dev/shm.
+_WITHOUT_SEMAPHORES = """
+import _multiprocessing, warnings
+from remix_study.workers.standard_streams import protect_standard_streams
+
+def refuse(*_, **__):
+    raise FileNotFoundError(2, "No such file or directory")
+
+_multiprocessing.SemLock = refuse
+protect_standard_streams()
+import joblib
+print(joblib.cpu_count())
+warnings.warn("another one")
+"""
+
+
+def test_of_a_machine_without_semaphores_joblib_warns_nobody():
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_SEMAPHORES],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "1\n"
+    assert [line for line in done.stderr.splitlines() if "Warning" in line] == [
+        "<string>:12: UserWarning: another one"
+    ]
