@@ -38,7 +38,7 @@ TEXT = tiny(
     ),
     (
         "[search.space]",
-        '[search]\nalgorithm = "tpe"\ntrials = 16\nouter = 2\n'
+        '[search]\nalgorithm = "tpe"\ntrials = 10\nouter = 2\n'
         'constraints = ["min_recall >= 0.58"]\n[search.space]',
     ),
     ("repeats = 1", "repeats = 2"),
@@ -82,7 +82,7 @@ def loaded(folder, name="tiny/wine"):
 
 def test_parts_of_a_search_are_no_problems_of_their_own(frames):
     assert frames.problems["problem"].tolist() == ["wine"]
-    assert len(frames.runs) == 16
+    assert len(frames.runs) == 10
     assert len(frames.searches) == 1
 
 
@@ -90,7 +90,7 @@ def test_front_and_choice_are_those_of_optuna(folder, summary):
     study = loaded(folder)
     assert {t.number for t in summary.front} == {t.number for t in study.best_trials}
     feasible = [t for t in study.trials if all(v <= 0 for v in t.constraints.values())]
-    assert 0 < len(feasible) < 16
+    assert 0 < len(feasible) < 10
     assert summary.chosen["g_mean"].number == max(feasible, key=lambda t: t.values[0]).number
     assert summary.chosen["bbs"].number == min(feasible, key=lambda t: t.values[1]).number
 
@@ -206,7 +206,7 @@ def test_the_page_says_which_scores_are_optimistic(tmp_path, frames, summary):
     names = {"search-trials", "search-choices", "search-outer", "search-importances"}
     assert tables == names
     trials = pd.read_csv(page.parent / "tables" / "search-trials.csv")
-    assert len(trials) == 16
+    assert len(trials) == 10
     figures = {path.stem for path in (page.parent / "figures").glob("search-1-*.svg")}
     assert figures == {
         f"search-1-{name}"

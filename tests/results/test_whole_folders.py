@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 import threading
-import warnings
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
+from killed_reports import Killer, forbid_exchange, writer
 
-from remix_study.report.page_files import MANIFEST, MARK, publish
-from remix_study.results import whole_folders
-
-STEPS = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "ctypes.dlsym", "shutil.copymode")
-
-
-def writer(word: str):
-    """A report of some files, of which one has the report's word in its name."""
-
-    def write(folder: Path) -> None:
-        (folder / "tables").mkdir()
-        names = ["index.html", f"tables/{word}.csv", "tables/scores.csv"]
-        for name in names:
-            (folder / name).write_text(word)
-        manifest = {"made_by": MARK, "files": dict.fromkeys(names, "")}
-        (folder / MANIFEST).write_text(json.dumps(manifest))
-
-    return write
+from remix_study.report.page_files import MANIFEST, publish
 
 
 def words_of(output: Path) -> set[str]:
@@ -40,31 +22,24 @@ def words_of(output: Path) -> set[str]:
     return {(output / name).read_text() for name in manifest["files"]}
 
 
-def killed(number: int, action) -> bool:
-    """Do something in a process that ends without any cleaning up at its n-th step with files."""
-    with warnings.catch_warnings():
-        # Python warns of threads, and JAX where it is loaded; the child only touches files.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        warnings.simplefilter("ignore", RuntimeWarning)
-        pid = os.fork()
-    if pid:
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
-    steps = count(1)
-    sys.addaudithook(lambda event, _: event in STEPS and next(steps) == number and os._exit(9))
-    action()
-    os._exit(0)
+@pytest.fixture(scope="module")
+def killer() -> Iterator[Killer]:
+    """Writes reports in processes that are killed."""
+    killer = Killer()
+    yield killer
+    killer.close()
 
 
 @pytest.mark.parametrize("can_exchange", [True, False])
 def test_killed_at_any_step_the_old_report_or_the_new_one_is_there(
-    tmp_path, monkeypatch, can_exchange
+    tmp_path, monkeypatch, killer, can_exchange
 ):
     output = tmp_path / "report"
     if not can_exchange:
-        monkeypatch.setattr(whole_folders.ctypes, "CDLL", lambda *_, **__: object())
+        forbid_exchange(monkeypatch.setattr)
     publish(output, writer("old"))
     for step in count(1):
-        is_killed = killed(step, lambda: publish(output, writer("new")))
+        is_killed = killer.killed(step, output, can_exchange=can_exchange)
         # Without an exchange there is one moment with none of them: the next one finds the old.
         if can_exchange or output.exists():
             assert words_of(output) in ({"old"}, {"new"})
@@ -76,13 +51,15 @@ def test_killed_at_any_step_the_old_report_or_the_new_one_is_there(
     assert step > 8
 
 
-def test_killed_in_the_folder_of_the_report_the_next_one_replaces_it(tmp_path, monkeypatch):
+def test_killed_in_the_folder_of_the_report_the_next_one_replaces_it(
+    tmp_path, monkeypatch, killer
+):
     monkeypatch.chdir(tmp_path)
     output = Path("report")
     publish(output, writer("old"))
     monkeypatch.chdir(output)
     for step in count(1):
-        is_killed = killed(step, lambda: publish(Path(), writer("new")))
+        is_killed = killer.killed(step, Path())
         publish(Path(), writer("old"))
         assert words_of(Path()) == {"old"}
         assert [path.name for path in tmp_path.iterdir()] == ["report"]
