@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from remix_study.batches.mixing import MIXINGS
-from remix_study.batches.plan import BatchPlan, plan_epoch
+from remix_study.batches.plan import BatchPlan, StackPlanner, plan_epoch
 from remix_study.batches.samplers import SAMPLERS, SMOTE_SAMPLERS
 from remix_study.batches.strategies import STRATEGIES, Strategy, compose, make_strategy
 from remix_study.batches.training_rows import TrainingRows
@@ -44,7 +44,27 @@ def training_rows(y=LABELS, features=None) -> TrainingRows:
 
 def plan(strategy, training=None, batch_size=24, epoch=0, *, alpha=None, seed=11) -> BatchPlan:
     """Plan an epoch of a strategy, given as such, by its name or by the name of a sampler."""
-    if isinstance(strategy, str):
-        strategy = make_strategy(strategy, alpha) if strategy in STRATEGIES else compose(strategy)
+    strategy = _strategy_of(strategy, alpha)
     training = training_rows() if training is None else training
     return plan_epoch(strategy, training, batch_size=batch_size, seed=seed, epoch=epoch)
+
+
+def plans(
+    strategy, epochs, training=None, batch_size=24, *, alpha=None, seed=11
+) -> list[BatchPlan]:
+    """The same of so many epochs, drawn together, which takes little longer than one of them."""
+    training = training_rows() if training is None else training
+    strategies = [_strategy_of(strategy, alpha)]
+    planner = StackPlanner(strategies, [training], [seed], batch_size=batch_size)
+    planned = planner.plan_epochs(range(epochs))
+    return [_plan_of(planned, epoch) for epoch in range(epochs)]
+
+
+def _plan_of(planned, epoch) -> BatchPlan:
+    return BatchPlan(*planned.map(lambda array: array[epoch]))
+
+
+def _strategy_of(strategy, alpha) -> Strategy:
+    if not isinstance(strategy, str):
+        return strategy
+    return make_strategy(strategy, alpha) if strategy in STRATEGIES else compose(strategy)

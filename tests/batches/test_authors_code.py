@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from imbalanced_rows import FEATURES, LABELS, SIGNIFICANCE, plan, training_rows
+from imbalanced_rows import FEATURES, LABELS, SIGNIFICANCE, plan, plans, training_rows
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from scipy import stats
 from sklearn.neighbors import NearestNeighbors
@@ -22,8 +22,8 @@ def test_balanced_repo_is_distributed_as_oversampling_then_drawing_with_replacem
     training, n_classes = training_rows(y, features), int(y.max()) + 1
     rng = np.random.default_rng(3)
     ours, theirs = [], []
-    for epoch in range(400):
-        ours.append(plan("remix-repo", training, 60, epoch).first[0])
+    for epoch, planned in enumerate(plans("remix-repo", 400, training, 60)):
+        ours.append(planned.first[0])
         sampler = RandomOverSampler(random_state=epoch)
         sampler.fit_resample(features, y)
         theirs.append(rng.choice(sampler.sample_indices_, 60, replace=True))
@@ -54,12 +54,12 @@ def smote_plans(counts, epochs=300):
     y = np.repeat(np.arange(len(counts)), counts).astype(np.int32)
     features = FEATURES[: len(y)]
     training = training_rows(y, features)
-    plans = [plan("smote-repo", training, len(y), epoch) for epoch in range(epochs)]
+    planned = plans("smote-repo", epochs, training, len(y))
     first, second, weight = (
-        np.concatenate([getattr(epoch, name)[0] for epoch in plans])
+        np.concatenate([getattr(epoch, name)[0] for epoch in planned])
         for name in ("first", "second", "weight")
     )
-    return y, features, first, second, weight, plans
+    return y, features, first, second, weight, planned
 
 
 @pytest.mark.parametrize(("counts", "k"), [((30, 9, 3), 2), ((30, 12, 9), 5)])

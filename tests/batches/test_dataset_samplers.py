@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from imbalanced_rows import COUNTS, FEATURES, LABELS, SIGNIFICANCE, plan, training_rows
+from imbalanced_rows import COUNTS, FEATURES, LABELS, SIGNIFICANCE, plan, plans, training_rows
 from imblearn.over_sampling import SMOTE
 from imblearn.under_sampling import RandomUnderSampler
 from scipy import stats
@@ -31,8 +31,8 @@ class TestUndersample:
 
     def test_rows_are_used_as_often_as_by_imbalanced_learn(self):
         ours, theirs = np.zeros(len(LABELS)), np.zeros(len(LABELS))
-        for epoch in range(300):
-            first_pass = plan("undersample", epoch=epoch).first[0][:21]
+        for epoch, planned in enumerate(plans("undersample", 300)):
+            first_pass = planned.first[0][:21]
             ours += np.bincount(first_pass, minlength=len(LABELS))
             sampler = RandomUnderSampler(random_state=epoch)
             sampler.fit_resample(FEATURES, LABELS)
@@ -45,8 +45,8 @@ class TestUndersample:
 
     def test_the_order_within_a_pass_is_random(self):
         places = [
-            np.flatnonzero(LABELS[plan("undersample", epoch=epoch).first.ravel()[:21]] == 2)
-            for epoch in range(300)
+            np.flatnonzero(LABELS[planned.first.ravel()[:21]] == 2)
+            for planned in plans("undersample", 300)
         ]
         counts = np.bincount(np.concatenate(places), minlength=21)
         assert stats.chisquare(counts).pvalue > SIGNIFICANCE
@@ -55,9 +55,9 @@ class TestUndersample:
 def smote_triples(epochs=1, seed=11, training=None):
     """(rows, 3) of several epochs: first row, second row, weight."""
     training = training or training_rows()
-    plans = [plan("smote-dataset", training, epoch=epoch, seed=seed) for epoch in range(epochs)]
+    planned = plans("smote-dataset", epochs, training, seed=seed)
     return np.concatenate(
-        [np.stack([p.first, p.second, p.weight], axis=-1).reshape(-1, 3) for p in plans]
+        [np.stack([p.first, p.second, p.weight], axis=-1).reshape(-1, 3) for p in planned]
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from imbalanced_rows import FEATURES, LABELS, SIGNIFICANCE, plan, training_rows
+from imbalanced_rows import FEATURES, LABELS, SIGNIFICANCE, plan, plans, training_rows
 from scipy import stats
 
 from remix_study.batches.strategies import compose, make_strategy
@@ -106,9 +106,8 @@ class TestRemixChou:
 class TestBalancedMixup:
     def test_natural_rows_are_mixed_with_rows_of_a_uniform_class(self):
         partners, partner_weights = [], []
-        for epoch in range(400):
-            mixed = plan("balanced-mixup", alpha=0.3, epoch=epoch)
-            natural = plan("baseline", epoch=epoch)
+        epochs = plans("balanced-mixup", 400, alpha=0.3), plans("baseline", 400)
+        for mixed, natural in zip(*epochs, strict=True):
             np.testing.assert_array_equal(mixed.first, natural.first)
             np.testing.assert_array_equal(mixed.weight, mixed.label_weight)
             assert (mixed.weight == mixed.weight[:, :1]).all()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+import imbalanced_rows
 import numpy as np
 import pytest
 from imbalanced_rows import COMBINATIONS, combination_name
@@ -42,6 +45,12 @@ def plan(strategy: Strategy, epoch: int = 0, seed: int = SEED, **kwargs) -> Batc
     )
 
 
+@cache
+def plans(strategy: Strategy) -> list[BatchPlan]:
+    """The first epochs of a strategy, drawn once for all tests."""
+    return imbalanced_rows.plans(strategy, EPOCHS, training_rows(), BATCH, seed=SEED)
+
+
 def arrays(plan: BatchPlan) -> tuple[np.ndarray, ...]:
     return plan.first, plan.second, plan.weight, plan.label_weight
 
@@ -63,8 +72,7 @@ class TestContract:
                 assert weight.max() <= 1
 
     def test_uses_only_the_members_training_rows(self, strategy):
-        for epoch in range(EPOCHS):
-            planned = plan(strategy, epoch)
+        for planned in plans(strategy):
             assert np.isin(planned.first, ROWS).all()
             assert np.isin(planned.second, ROWS).all()
 
@@ -130,13 +138,12 @@ class TestContract:
 
     def test_rows_are_blended_exactly_where_the_strategy_says_so(self, strategy):
         """Otherwise the engine does not gather the second rows."""
-        weights = np.concatenate([plan(strategy, epoch).weight for epoch in range(EPOCHS)])
+        weights = np.concatenate([planned.weight for planned in plans(strategy)])
         assert (weights < 1).any() == strategy.has_blended_rows
 
     def test_class_shares_exact_in_every_batch(self, strategy):
-        for epoch in range(EPOCHS):
-            planned = plan(strategy, epoch)
-            natural = plan(make_strategy("baseline"), epoch)
+        epochs = plans(strategy), plans(make_strategy("baseline"))
+        for planned, natural in zip(*epochs, strict=True):
             for step in range(STEPS):
                 counts = np.bincount(Y[planned.first[step]], minlength=K)
                 natural_counts = np.bincount(Y[natural.first[step]], minlength=K)
@@ -164,8 +171,8 @@ class TestContract:
     def test_class_shares_of_the_labels_within_a_binomial_bound(self, strategy):
         natural_counts = [
             np.bincount(Y[rows], minlength=K)
-            for e in range(EPOCHS)
-            for rows in plan(make_strategy("baseline"), e).first
+            for planned in plans(make_strategy("baseline"))
+            for rows in planned.first
         ]
         present = np.array(natural_counts) > 0
         expected = {
@@ -179,15 +186,16 @@ class TestContract:
         if strategy.mixing == "balanced-mixup":
             share = strategy.alpha / (strategy.alpha + 1)  # the mean of Beta(alpha, 1)
             expected = (1 - share) * expected + share / K
-        summary = summarise_plan(plan(strategy, 0), Y, K)
-        for epoch in range(1, EPOCHS):
-            summary += summarise_plan(plan(strategy, epoch), Y, K)
+        first, *others = plans(strategy)
+        summary = summarise_plan(first, Y, K)
+        for planned in others:
+            summary += summarise_plan(planned, Y, K)
         rows = EPOCHS * STEPS * BATCH
         bound = 4 * np.sqrt(expected * (1 - expected) / rows)
         assert (np.abs(summary.class_shares - expected) <= bound).all()
 
     def test_every_row_is_used_in_the_long_run(self, strategy):
-        used_rows = np.unique([plan(strategy, epoch).first for epoch in range(EPOCHS)])
+        used_rows = np.unique([planned.first for planned in plans(strategy)])
         np.testing.assert_array_equal(used_rows, ROWS)
 
     def test_features_are_computed_for_smote_only(self, strategy):

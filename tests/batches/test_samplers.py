@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from imbalanced_rows import SIGNIFICANCE, plan, training_rows
+from imbalanced_rows import SIGNIFICANCE, plan, plans, training_rows
 from imblearn.over_sampling import SMOTE
 from scipy import stats
 from sklearn.neighbors import NearestNeighbors
@@ -85,9 +85,8 @@ class TestAlgorithm1:
     def test_copies_are_distributed_as_in_the_transcription(self):
         rng = np.random.default_rng(5)
         ours, theirs = [], []
-        for epoch in range(150):
-            balance = plan("balance", self.training, self.B, epoch)
-            natural = plan("baseline", self.training, self.B, epoch)
+        epochs = [plans(name, 150, self.training, self.B) for name in ("balance", "baseline")]
+        for balance, natural in zip(*epochs, strict=True):
             for step in range(balance.steps):
                 batch = natural.first[step]
                 copies, _, Y1 = algorithm_1(
@@ -110,8 +109,7 @@ class TestAlgorithm1:
         y = [0] * 4 + [1] * 4
         training = training_rows(y)
         fixed_points, weights = [], []
-        for epoch in range(2000):
-            mixup = plan("mixup", training, 8, epoch, alpha=0.4)
+        for mixup in plans("mixup", 2000, training, 8, alpha=0.4):
             fixed_points.append((mixup.first == mixup.second).sum())
             weights.append(mixup.weight[0, 0])
         assert np.mean(fixed_points) == pytest.approx(1, abs=0.1)  # a random permutation fixes one
@@ -123,8 +121,7 @@ def test_remainder_goes_to_classes_at_random(name):
     training = training_rows(np.repeat(np.arange(6), [30, 30, 20, 20, 10, 10]))
     extra = np.zeros(6)
     batches = 0
-    for epoch in range(100):
-        planned = plan(name, training, 40, epoch)
+    for planned in plans(name, 100, training, 40):
         for rows in planned.first:
             counts = np.bincount(training.y[rows], minlength=6)
             if name == "balanced-dataset" or (counts > 0).all():
@@ -139,7 +136,7 @@ def test_remainder_goes_to_classes_at_random(name):
 def test_balanced_dataset_draws_evenly_from_all_rows_of_a_class():
     training = training_rows(np.repeat([0, 1], [190, 10]))
     first = np.concatenate(
-        [plan("balanced-dataset", training, 20, epoch).first.ravel() for epoch in range(200)]
+        [planned.first.ravel() for planned in plans("balanced-dataset", 200, training, 20)]
     )
     counts = np.bincount(first, minlength=200)
     assert counts[190:].sum() == counts[:190].sum()
@@ -152,8 +149,8 @@ def test_rows_are_in_random_order(name):
     # A row's place in the batch must not depend on its class, nor on whether it is synthetic.
     training = training_rows(np.repeat([0, 1, 2], [50, 9, 5]))
     places = [[], [], []]
-    for epoch in range(300):
-        labels = training.y[plan(name, training, 64, epoch).first[0]]
+    for planned in plans(name, 300, training, 64):
+        labels = training.y[planned.first[0]]
         for label in range(3):
             places[label].extend(np.flatnonzero(labels == label))
     for of_class in places:
@@ -245,8 +242,7 @@ class TestSmote:
     def triples(self, label, epochs=600):
         """(base, neighbour, gap) of all synthetic rows of a class."""
         triples = []
-        for epoch in range(epochs):
-            planned = plan("smote", self.training, self.B, epoch)
+        for planned in plans("smote", epochs, self.training, self.B):
             is_synthetic = (planned.first != planned.second) & (self.y[planned.first] == label)
             parts = planned.first, planned.second, 1 - planned.weight
             triples.extend(zip(*(part[is_synthetic] for part in parts), strict=True))
@@ -292,8 +288,7 @@ class TestSmote:
 
     def test_single_row_is_repeated_and_large_class_is_cut_at_random(self):
         times = np.zeros(60)
-        for epoch in range(300):
-            planned = plan("smote", self.training, self.B, epoch)
+        for planned in plans("smote", 300, self.training, self.B):
             is_single = planned.first[0] == self.B - 1
             assert is_single.sum() in (18, 19)
             assert (planned.second[0][is_single] == self.B - 1).all()
@@ -304,8 +299,7 @@ class TestSmote:
 
     def test_synthetic_rows_of_a_batch_have_independent_bases(self):
         equal_shares = []
-        for epoch in range(200):
-            planned = plan("smote", self.training, self.B, epoch)
+        for planned in plans("smote", 200, self.training, self.B):
             is_synthetic = (planned.first != planned.second) & (self.y[planned.first] == 1)
             bases = planned.first[is_synthetic]
             equal_shares.append(np.mean(bases[1:] == bases[:-1]))
@@ -314,9 +308,10 @@ class TestSmote:
     def test_share_of_batches_in_which_smote_blends_rows(self):
         y = (np.arange(3200) % 50 == 0).astype(np.int32)
         training = training_rows(y)
-        summary = summarise_plan(plan("smote", training, 32), y, 2)
-        for epoch in range(1, 20):
-            summary += summarise_plan(plan("smote", training, 32, epoch), y, 2)
+        first, *others = plans("smote", 20, training, 32)
+        summary = summarise_plan(first, y, 2)
+        for planned in others:
+            summary += summarise_plan(planned, y, 2)
         two_or_more = stats.hypergeom(3200, 64, 32).sf(1)
         assert summary.smote_share == pytest.approx(two_or_more, abs=0.03)
 
