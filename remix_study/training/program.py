@@ -144,8 +144,8 @@ class Program:
         start: int,
         stop: int,
         *,
-        focal: bool = False,
-        uses: int = 0,
+        focal: bool,
+        uses: int,
     ) -> tuple[Weights, AdamState, Any]:
         """Take some steps of an epoch; see :meth:`Step.train`."""
         weights, adam, losses = self._train[focal, uses, plan.neighbours is not None](

@@ -23,7 +23,7 @@ from remix_study.batches.stack_draws import stack_rows
 from remix_study.batches.strategies import compose, make_strategy
 from remix_study.batches.training_rows import TrainingRows
 from remix_study.data.preprocessing import CLIP
-from remix_study.training import epoch_plans
+from remix_study.training import epoch_plans, stack_trainer
 from remix_study.training.backend import backend
 from remix_study.training.epoch_plans import (
     _mixing_weights,
@@ -133,7 +133,7 @@ def test_whole_stacks_of_smote_are_the_same_to_the_bit(draw_eagerly):
     assert_same_plans([*with_ratios, *[make_strategy("smote")] * 2], jit=False, epochs=1)
 
 
-def test_what_is_drawn_on_the_host():
+def test_what_is_drawn_on_the_host(monkeypatch):
     planner, _ = make_planner([compose("smote-dataset"), *[make_strategy("remix")] * 3])
     assert not can_draw_on_device(planner)
     planner, _ = make_planner([compose("balanced-dataset", "remix-chou")] * 4)
@@ -143,6 +143,20 @@ def test_what_is_drawn_on_the_host():
     nominal = nominal_features(FEATURES, ((0, 1),))
     planner.training[0] = replace(planner.training[0], nominal=nominal)
     assert not can_draw_on_device(planner)
+    asked = []
+    monkeypatch.setattr(epoch_plans, "fits_device", lambda *of_smote: asked.append(of_smote))
+    # 140 rows are eight batches and a part of one.
+    assert not can_draw_on_device(planner)
+    assert asked == [(planner.training, 8, BATCH)]
+
+
+def test_counts_come_to_the_host_without_a_wait(draw_eagerly, monkeypatch):
+    copied = []
+    monkeypatch.setattr(backend(), "begin_copy_to_host", copied.append)
+    draw_eagerly()
+    planner, y = make_planner([make_strategy("baseline")] * 4)
+    epoch = next(device_plans(planner, backend().on_device(y), K, jit=False))
+    assert list(map(id, copied)) == list(map(id, epoch.counts))
 
 
 def test_distances_fit_32_bits_and_far_too_many_features_do_not():
@@ -167,7 +181,10 @@ def test_training_is_the_same_wherever_plans_are_drawn(names):
     for draws_on_device in (False, True):
         engine = problem.engine(members)
         engine.draws_on_device = draws_on_device
-        outcomes.append(engine.fit(members, strategies, short_training(epochs=3)))
+        with pytest.MonkeyPatch.context() as patch:
+            unused = "host_plans" if draws_on_device else "device_plans"
+            patch.setattr(stack_trainer, unused, None)
+            outcomes.append(engine.fit(members, strategies, short_training(epochs=3)))
     assert_same_bits(*outcomes)
     for host, device in zip(*outcomes, strict=True):
         np.testing.assert_allclose(

@@ -65,15 +65,18 @@ def test_boosting_is_scikit_learns_on_raw_rows_stopped_by_the_validation_part(ro
         np.testing.assert_allclose(outcome.test, model.predict_proba(X[fold.test]), atol=1e-6)
 
 
-def test_logistic_regression_sees_rows_prepared_by_the_training_part_alone(rows):
+@pytest.mark.parametrize("weighted", [False, True])
+def test_logistic_regression_sees_rows_prepared_by_the_training_part_alone(rows, weighted):
     X, y = rows
     X = np.clip(np.nan_to_num(X), -2, 2)
-    outcomes, folds = fit("logistic-regression", X, y)
+    outcomes, folds = fit("logistic-regression" + "-weighted" * weighted, X, y)
     for fold, outcome in zip(folds, outcomes, strict=True):
         model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
-        model.fit(X[fold.train], y[fold.train])
-        expected = model.predict_proba(X[fold.validation])
-        np.testing.assert_allclose(outcome.validation, expected, atol=1e-4)
+        weights = compute_sample_weight("balanced" if weighted else None, y[fold.train])
+        model.fit(X[fold.train], y[fold.train], logisticregression__sample_weight=weights)
+        for part in ("validation", "test"):
+            expected = model.predict_proba(X[getattr(fold, part)])
+            np.testing.assert_allclose(getattr(outcome, part), expected, atol=1e-4)
 
 
 def test_a_fold_depends_on_no_other_and_on_no_test_row(rows):

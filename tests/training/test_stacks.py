@@ -43,6 +43,11 @@ def test_a_system_without_affinity_has_all_cores(tmp_path, monkeypatch):
     assert allowed_cores(root=tmp_path) == 8
 
 
+def test_a_system_that_counts_no_cores_has_one(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert machine_cores() == 1
+
+
 def test_a_limit_only_lowers(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1, 2})
     assert [allowed_cores(limit, root=tmp_path) for limit in (0, 1, 2, 3, 9)] == [3, 1, 2, 3, 3]
