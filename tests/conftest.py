@@ -16,6 +16,9 @@ import postgresql_server
 import pytest
 from hypothesis import settings
 from optuna.storages._rdb.storage import _VersionManager
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.sql.elements import ClauseElement
+from sqlalchemy.util import LRUCache
 from tiny_studies import TINY
 
 from remix_study.cli.main import main
@@ -106,6 +109,22 @@ def _migrations() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_VersionManager, "_create_alembic_script", load_once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_statements() -> Iterator[None]:
+    """SQL for SQLite is compiled once for all databases; SQLAlchemy would for each one anew."""
+    compile_statement, first, compiled = ClauseElement._compile_w_cache, {}, LRUCache(2000)
+
+    def compile_once(statement, dialect, *, compiled_cache, **options):
+        if type(dialect) is SQLiteDialect_pysqlite and compiled_cache is not None:
+            dialect = first.setdefault(dialect.server_version_info, dialect)
+            compiled_cache = compiled
+        return compile_statement(statement, dialect, compiled_cache=compiled_cache, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ClauseElement, "_compile_w_cache", compile_once)
         yield
 
 
