@@ -59,7 +59,7 @@ BUDGETS = {
 LARGER_TODAY = {
     "study": 9746,
     "results": 7563,
-    "report": 4415,
+    "report": 4417,
 }
 
 

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -101,7 +102,7 @@ def write_page(
         _write(folder / "figures" / f"{picture.name}.png", picture.png())
     timestamp = datetime.now(UTC).replace(microsecond=0).isoformat()
     origin = {"made": timestamp, "version": __version__, "command": command}
-    page = _render(
+    page = _template().render(
         title=title,
         status=status,
         complete=complete,
@@ -136,7 +137,9 @@ def _endings(frame: pd.DataFrame, formats: Formats) -> list[str]:
     return [csv, "md", "tex"] if formats.latex and len(frame) <= LONG else [csv]
 
 
-def _render(*, sections: Sequence[Section], **values: Any) -> str:
+@cache
+def _template() -> jinja2.Template:
+    """The page's, compiled once for all pages of a process."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("remix_study.report"),
         autoescape=True,
@@ -146,8 +149,7 @@ def _render(*, sections: Sequence[Section], **values: Any) -> str:
     )
     environment.filters["data_uri"] = _data_uri
     environment.filters["typeset"] = _typeset
-    template = environment.get_template("report.html")
-    return template.render(sections=sections, **values)
+    return environment.get_template("report.html")
 
 
 _UNQUOTED = "".join(map(chr, range(32, 127))).translate(str.maketrans("", "", '#%"&'))
