@@ -32,18 +32,17 @@ def problem_keys(kind, ratios=None):
 
 def with_order(frames, order):
     """The frames with scores set so that rows are ranked in a given order, by metric."""
-    runs = frames.runs.set_index("run")
-    lines = []
-    for run, strategy in zip(runs.index, runs["strategy"], strict=True):
-        name = strategy.removesuffix("-repo")
-        folds = frames.folds[frames.folds["run"] == run]
-        for metric, names in order:
-            place = names.index(name) / 10
-            value = 1 - place if metric == "g_mean" else place
-            for fold in folds.itertuples():
-                lines.append((run, fold.repeat, fold.fold, "test", metric, value))
-    columns = ["run", "repeat", "fold", "part", "metric", "value"]
-    return replace(frames, scores=pd.DataFrame(lines, columns=columns))
+    strategies = frames.runs.set_index("run")["strategy"].str.removesuffix("-repo")
+    folds = frames.folds[["run", "repeat", "fold"]].assign(part="test")
+    ordered = folds["run"].map(strategies)
+    scores = []
+    for metric, names in order:
+        values = {
+            name: 1 - place / 10 if metric == "g_mean" else place / 10
+            for place, name in enumerate(names)
+        }
+        scores.append(folds.assign(metric=metric, value=ordered.map(values)))
+    return replace(frames, scores=pd.concat(scores, ignore_index=True))
 
 
 @lru_cache
