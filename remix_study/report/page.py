@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 
 from sqlalchemy.engine import Engine, make_url
 
+from remix_study.data.memory import few_collections
 from remix_study.errors import UsageError
 from remix_study.report.formatting import first_names, listing
 from remix_study.report.page_files import (
@@ -43,7 +43,6 @@ from remix_study.study.decision_lines import study_states
 from remix_study.study.storage import open_reader
 
 _NAMED = 6  # Studies that the title names
-_OBJECTS_BETWEEN_COLLECTIONS = 1_000_000
 MOST_PROBLEMS = 5
 """With more problems than this, the lines of a run count problems instead of naming each."""
 
@@ -216,26 +215,12 @@ def conclude(
 
 @contextmanager
 def _open_frames(storage: str, studies: Sequence[str]) -> Iterator[tuple[Engine, StudyFrames]]:
-    with database_errors(storage), _few_collections():
+    with database_errors(storage), few_collections():
         engine = open_reader(storage)
         try:
             yield engine, load_frames(engine, studies)
         finally:
             engine.dispose()
-
-
-@contextmanager
-def _few_collections() -> Iterator[None]:
-    """Search for unreachable objects seldom: a report has many objects, and few of these."""
-    usual = gc.get_threshold()
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
-    try:
-        yield
-    finally:
-        # Else all of them, now old, would be searched at once.
-        gc.freeze()
-        gc.set_threshold(*usual)
-        gc.unfreeze()
 
 
 def headline_decisions(frames: StudyFrames, most: int = MOST_PROBLEMS) -> tuple[Decision, ...]:

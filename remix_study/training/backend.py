@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remix_study.data.aligned import aligned
-from remix_study.data.memory import share_heap
+from remix_study.data.memory import few_collections, share_heap
 from remix_study.errors import UsageError
 from remix_study.models.user_code import check_keras_settings
 from remix_study.training.jax_on_accelerators import keep_compiled_programs, options_for_loops
@@ -238,7 +238,8 @@ def load_networks() -> None:
     """
     share_heap()
     try:
-        backend()
+        with few_collections():
+            backend()
         check_keras_settings()
         count_cores()
     except (ImportError, ValueError) as error:

@@ -17,10 +17,10 @@ import pytest
 from gaussian_studies import gaussian_frames
 from made_up_studies import MadeUpProblem, at_three_ratios, made_up_frames
 
+from remix_study.data.memory import few_collections
 from remix_study.errors import UsageError
 from remix_study.report.page import (
     MOST_PROBLEMS,
-    _few_collections,
     outcome_lines,
     report_studies,
     study_facts,
@@ -436,7 +436,7 @@ def test_unreachable_objects_are_searched_for_seldom(finished, tmp_path, searche
 
 
 def test_the_objects_of_a_report_are_not_searched_at_its_end(searches):
-    with _few_collections():
+    with few_collections():
         objects = [[] for _ in range(200_000)]
     more = [[] for _ in range(100)]
     assert searches == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -191,3 +192,22 @@ def test_jax_knows_the_names_of_what_runs_on_the_device():
     unknown = {name: f"{value},NOTHING" for name, value in options.items()}
     with pytest.raises(Exception, match="NOTHING"):
         jax.jit(abs, compiler_options=unknown)(-1.0)
+
+
+def test_objects_of_a_library_are_not_searched_while_it_is_loaded(monkeypatch):
+    """Python would look for unreachable ones a thousand times, a fifth of the time it takes."""
+    searches, objects, usual = [], [], gc.get_threshold()
+
+    def note(phase, _facts):
+        searches.extend([phase] * bool(objects))
+
+    monkeypatch.setattr(backend, "backend", lambda: objects.extend([] for _ in range(200_000)))
+    monkeypatch.setattr(backend, "check_keras_settings", lambda: None)
+    gc.callbacks.append(note)
+    try:
+        backend.load_networks()
+    finally:
+        gc.callbacks.remove(note)
+    assert len(objects) == 200_000
+    assert searches == []
+    assert gc.get_threshold() == usual
