@@ -144,10 +144,11 @@ def main() -> None:
     parser.add_argument("--keras", action="store_true", help="epochs of plain Keras, too")
     options = parser.parse_args()
     from remix_study.data.arrays import from_arrays
-    from remix_study.data.memory import share_heap
+    from remix_study.data.memory import pool_tensors, share_heap
 
     # As a run does.
     share_heap()
+    pool_tensors()
     # A small task first: what a process has before it sees a large table.
     small = from_arrays(*make_rows(4 * options.batch * options.folds, options.features, "float32"))
     task = make_task(small, options.batch, options.folds, 2)

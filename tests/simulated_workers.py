@@ -11,6 +11,7 @@ import copy
 import random
 import sqlite3
 import threading
+from _thread import LockType
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -84,7 +85,8 @@ class World:
         self.begun: set[str] = set()
         self._stalled: dict[str, datetime] = {}
         self._workers: dict[str, Worker] = {}
-        self._turns, self._waiting = 0, dict[str, threading.Event]()
+        # A worker waits for its turn by taking its lock, which whoever runs before it gives back.
+        self._turns, self._waiting = 0, dict[str, LockType]()
         self._is_over = threading.Event()
         self.errors: list[BaseException] = []
 
@@ -138,7 +140,8 @@ class World:
         threads = []
         for number, action in enumerate(actions):
             name = f"worker-{uuid4()}-{number}"
-            self._waiting[name] = threading.Event()
+            self._waiting[name] = threading.Lock()
+            self._waiting[name].acquire()
             threads.append(threading.Thread(target=self._live, args=(action,), name=name))
         for thread in threads:
             thread.start()
@@ -151,7 +154,7 @@ class World:
 
     def _live(self, action) -> None:
         name = threading.current_thread().name
-        self._waiting[name].wait()
+        self._waiting[name].acquire()
         try:
             action()
         except Crashed:
@@ -163,16 +166,14 @@ class World:
             self._wake_next()
 
     def _switch(self, name: str) -> None:
-        turn = self._waiting[name]
-        turn.clear()
         following = self._choose_next()
         if following != name:
-            self._waiting[following].set()
-            turn.wait()
+            self._waiting[following].release()
+            self._waiting[name].acquire()
 
     def _wake_next(self) -> None:
         if self._waiting:
-            self._waiting[self._choose_next()].set()
+            self._waiting[self._choose_next()].release()
         else:
             self._is_over.set()
 

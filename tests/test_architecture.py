@@ -42,10 +42,10 @@ LARGEST_SHARE = 0.20
 BUDGETS = {
     "metrics": 767,
     "studyfile": 2166,
-    "data": 7956,
+    "data": 7968,
     "batches": 2786,
     "models": 1602,
-    "training": 3187,
+    "training": 3188,
     "study": 4500,
     "workers": 1084,
     "results": 3000,

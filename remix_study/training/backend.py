@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from remix_study.data.aligned import aligned
-from remix_study.data.memory import few_collections, share_heap
+from remix_study.data.memory import few_collections, pool_tensors, share_heap
 from remix_study.errors import UsageError
 from remix_study.models.user_code import check_keras_settings
 from remix_study.training.jax_on_accelerators import keep_compiled_programs, options_for_loops
@@ -237,6 +237,7 @@ def load_networks() -> None:
         UsageError: Keras is set to a backend that cannot run studies.
     """
     share_heap()
+    pool_tensors()
     try:
         with few_collections():
             backend()

@@ -211,3 +211,29 @@ def test_objects_of_a_library_are_not_searched_while_it_is_loaded(monkeypatch):
     assert len(objects) == 200_000
     assert searches == []
     assert gc.get_threshold() == usual
+
+
+def test_tensors_have_a_pool_before_tensorflow_is_imported(monkeypatch):
+    found = {}
+    monkeypatch.delenv("TF_CPU_ALLOCATOR_USE_BFC", raising=False)
+    monkeypatch.setenv("TF_CPU_BFC_MEM_LIMIT_IN_MB", "9000")
+    monkeypatch.setattr(backend, "backend", lambda: found.update(os.environ))
+    monkeypatch.setattr(backend, "check_keras_settings", lambda: None)
+    backend.load_networks()
+    assert found["TF_CPU_ALLOCATOR_USE_BFC"] == "1"
+    assert found["TF_CPU_BFC_MEM_LIMIT_IN_MB"] == "9000"
+    monkeypatch.setenv("TF_CPU_ALLOCATOR_USE_BFC", "0")
+    backend.load_networks()
+    assert found["TF_CPU_ALLOCATOR_USE_BFC"] == "0"
+
+
+@pytest.mark.slow
+def test_tensorflow_takes_tensors_from_the_pool():
+    """TensorFlow counts what is in its pool, and nothing in the C library's heap."""
+    program = (
+        "from remix_study.training.backend import load_networks; load_networks()\n"
+        "import tensorflow as tf; tensor = tf.zeros((1000, 1000))\n"
+        "assert tf.config.experimental.get_memory_info('CPU:0')['current'] >= 4_000_000"
+    )
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("TF_CPU_")}
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
