@@ -63,22 +63,18 @@ def grow(url: str, size: int) -> None:
             return [dict(row) for row in connection.execute(query).mappings()]
 
         of_trial = {name: copies(name, "trial_id", trial["trial_id"]) for name in OF_TRIALS}
-        of_run = {name: copies(name, "run_id", run["id"]) for name in OF_RUNS}
         for number in range(n_trials, size):
             shift, alpha, identity = number - n_trials + 1, alpha_of(number), str(uuid.uuid4())
-            ids = {"trial_id": last_trial + shift, "run_id": last_run + shift}
-            new_run = {"id": ids["run_id"], "uuid": identity}
+            new_run = {"id": last_run + shift, "uuid": identity}
             new_run["parameters"] = run["parameters"] | {"alpha": alpha}
             rows.setdefault("remix_runs", []).append(run | new_run)
-            new_trial = {"number": number, "trial_id": ids["trial_id"]}
+            new_trial = {"number": number, "trial_id": last_trial + shift}
             rows.setdefault("trials", []).append(trial | new_trial)
-            for name, originals in (of_trial | of_run).items():
-                key = "trial_id" if name in of_trial else "run_id"
+            for name, originals in of_trial.items():
                 own_key = next(iter(table[name].primary_key)).name
                 for original in originals:
-                    row = original | {key: ids[key]}
-                    if own_key != "run_id":
-                        del row[own_key]
+                    row = original | {"trial_id": last_trial + shift}
+                    del row[own_key]
                     if row.get("param_name") == "alpha":
                         row["param_value"] = alpha
                     if row.get("key") == RUN_ATTRIBUTE:
@@ -87,9 +83,15 @@ def grow(url: str, size: int) -> None:
                         row["value_json"] = json.dumps(number)
                     rows.setdefault(name, []).append(row)
         # Those that others refer to come first.
-        for name in ("trials", "remix_runs", *OF_TRIALS, *OF_RUNS):
+        for name in ("trials", "remix_runs", *OF_TRIALS):
             if name in rows:
                 connection.execute(insert(table[name]), rows[name])
+        # Most rows are scores, which the database copies itself.
+        for source in (table[name] for name in OF_RUNS):
+            columns = [runs.c.id if c.name == "run_id" else c for c in source.c]
+            new_runs = source.join(runs, runs.c.id > last_run)
+            query = select(*columns).select_from(new_runs).where(source.c.run_id == run["id"])
+            connection.execute(insert(source).from_select(source.c.keys(), query))
         if engine.dialect.name == "postgresql":
             # Its sequences know nothing of ids that were given, nor its planner of the rows.
             for name, key in (("trials", "trial_id"), ("remix_runs", "id")):
