@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from remix_study.metrics import METRICS
-from remix_study.results.equivalence import ROPES, compare, posterior_of, word_of
+from remix_study.results.equivalence import ROPES, compare, if_enough, posterior_of, word_of
 from remix_study.results.intervals import Interval, corrected_interval
 from remix_study.results.significance import Posterior
 
@@ -52,6 +52,20 @@ def test_an_interval_that_holds_zero_is_no_equality():
     interval = corrected_interval(np.array([0.3, -0.2, 0.4, -0.1, 0.5]), 1.0)
     assert not interval.excludes_zero
     assert word_of(posterior_of(interval, "g_mean")) == "cannot tell"
+
+
+@pytest.mark.parametrize("mean", [0.0, 0.25, -0.25])
+def test_the_edge_of_the_region_is_equal_where_all_folds_have_one_difference(mean):
+    constant = corrected_interval(np.full(8, mean), 1.0)
+    assert posterior_of(constant, "g_mean", rope=abs(mean)) == Posterior(0.0, 1.0, 0.0)
+
+
+def test_an_interval_has_ends_with_enough_folds_or_draws():
+    few, enough = Interval(0.1, 0.1, 0.0, 0.2, 3, 1.0), Interval(0.1, 0.1, 0.0, 0.2, 10, 1.0)
+    assert np.isnan([if_enough(few).low, if_enough(few).high]).all()
+    assert if_enough(few).mean == 0.1
+    for known in (enough, replace(few, draws=1000)):
+        assert if_enough(known) == known
 
 
 def test_a_wider_region_makes_more_equal():

@@ -22,7 +22,8 @@ from remix_study.results.decision import decide
 from remix_study.results.forms import Form
 from remix_study.results.frames import load_frames
 from remix_study.results.intervals import Interval
-from remix_study.results.rare_rows import compare_rare_rows
+from remix_study.results.rare_rows import FURTHEST, RareRows, compare_rare_rows
+from remix_study.results.rare_rows_files import as_json
 from remix_study.results.telling_apart import rows_to_tell_apart
 from remix_study.study.storage import open_reader
 from remix_study.study.task import Task
@@ -115,6 +116,29 @@ def test_nobody_can_tell_where_the_baseline_does_not_get_better(here, monkeypatc
     ((remix,),) = rare_rows_of_study().worths.values()
     assert "does not surely get better" in remix.worth.reason
     assert np.isnan(remix.worth.ratio)
+
+
+def test_files_have_no_number_where_none_is_enough():
+    def curve(label, *numbers):
+        ratio, low, high = numbers
+        worth = SimpleNamespace(ratio=ratio, low=low, high=high, reason="")
+        return SimpleNamespace(form=SimpleNamespace(label=label), worth=worth)
+
+    def apart(label, times):
+        return SimpleNamespace(label=label, metric="bbs", times=times, repeats=7)
+
+    part = SimpleNamespace(
+        n_rare=40,
+        worths={"bbs": (curve("remix", 1.5, 0.0, np.inf), curve("smote", *[np.inf] * 3))},
+        apart=(apart("remix", 1.75), apart("smote", np.inf)),
+    )
+    part.rows = lambda times: RareRows.rows(part, times)
+    stored = as_json(part)
+    ratio_and_more = ("ratio", "low", "high", "more_than")
+    worths = {k: [w[n] for n in ratio_and_more] for k, w in stored["worth"]["bbs"].items()}
+    assert worths == {"remix": [1.5, 0.0, None, None], "smote": [None, None, None, FURTHEST]}
+    assert [more["more_rare_rows"] for more in stored["to_tell_apart"]] == [30, None]
+    json.dumps(stored, allow_nan=False)
 
 
 def decision_of(mean: float, error: float, folds: int = 10, ratio: float = 0.1):
