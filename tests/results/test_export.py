@@ -90,8 +90,12 @@ def test_a_folder_holds_every_number(mine, form, capsys):
     assert set(tables) == {"problems", "trials", "folds", "scores", "probabilities"}
     frames = stored()
     check_probabilities(tables["probabilities"], frames)
-    # Earlier versions of pandas read some numbers of CSV files a last digit off.
-    np.testing.assert_allclose(tables["scores"]["value"], frames.scores["value"], rtol=4e-16)
+    values = tables["scores"]["value"].tolist()
+    if form == "csv":
+        # Earlier versions of pandas read some numbers a last digit off.
+        with open("kept/scores.csv", newline="") as stream:
+            values = [float(row["value"]) for row in csv.DictReader(stream)]
+    assert values == frames.scores["value"].tolist()
     assert tables["trials"]["method"].tolist() == frames.runs["row"].tolist()
     assert json.loads(tables["trials"]["parameters"][2]) == frames.runs["parameters"][2]
     assert json.loads(tables["folds"]["natural_prior"][0]) == list(
