@@ -207,7 +207,8 @@ def _fault(name: str, values: dict[str, Any], row_type: type[Any]) -> str:
             except ValueError as error:
                 return f"{key} is no JSON ({error})"
     try:
-        msgspec.convert(values, row_type)
+        # Else a text would be taken for base64.
+        msgspec.convert(values, row_type, builtin_types=(bytes,))
         if values.get("key") in _ATTRIBUTES:
             msgspec.convert(values["value_json"], _ATTRIBUTES[values["key"]])
     except msgspec.ValidationError as error:

@@ -185,6 +185,22 @@ def test_several_damages_at_once_of_drawn_rows(whole, capsys):
         run_commands(whole, damages, ALL, capsys)
 
 
+@pytest.mark.parametrize(
+    ("table", "name"),
+    [
+        ("remix_parts", "rows"),
+        ("remix_folds", "curves"),
+        ("remix_probabilities", "probabilities"),
+    ],
+)
+def test_a_text_in_the_place_of_bytes_is_named(whole, capsys, table, name):
+    """Also one that base64 could have written."""
+    report = ("report", "--output", "page")
+    run_commands(whole, [Damage(table, name, 2, "text")], (*READING, report), capsys)
+    assert main(["repair", "--dry-run", "--storage", f"sqlite:///{DATABASE}"]) == 1
+    assert f"{table}: {name}: expected bytes, got str" in capsys.readouterr().out
+
+
 @pytest.mark.usefixtures("whole")
 def test_damaged_trials_are_named_left_to_repair_and_trained_again(capsys):
     storage = ["--storage", f"sqlite:///{DATABASE}"]
