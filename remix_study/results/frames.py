@@ -21,7 +21,7 @@ from remix_study.results.search_frames import (
     complete_chains,
     load_searches,
 )
-from remix_study.results.whole_runs import check_whole
+from remix_study.results.whole_runs import check_manifests, check_whole
 from remix_study.study import tables
 from remix_study.study.database_errors import damaged_rows
 from remix_study.study.optuna_tables import Progress, Registered, read_progress, select_studies
@@ -189,11 +189,11 @@ def _frames_of(
         check_whole(row, numbers, fold_rows, score_rows)
         folds += [_fold_record(f, row.facts) | {"run": run_of[f.run_id]} for f in fold_rows]
         scores += score_rows
-        manifests += connection.execute(
-            select(tables.manifests.c.manifest)
-            .where(tables.manifests.c.study_uuid == row.uuid)
-            .order_by(tables.manifests.c.id)
-        ).scalars()
+        of_study = tables.manifests.c.study_uuid == row.uuid
+        query = select(tables.manifests.c.manifest).where(of_study).order_by(tables.manifests.c.id)
+        accounts = connection.execute(query).scalars().all()
+        check_manifests(row, accounts)
+        manifests += accounts
     frames = StudyFrames(
         problems=pd.DataFrame([_problem_record(row, progress[row.name]) for _, row in studies]),
         runs=pd.DataFrame(runs, columns=_RUN_COLUMNS),

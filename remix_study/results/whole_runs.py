@@ -1,4 +1,4 @@
-"""Runs that lack rows: a mean over what is left of them would be a number nobody asked for."""
+"""Studies that lack rows: a mean over what is left of them would be a number nobody asked for."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from remix_study.errors import StorageError
 from remix_study.study import tables
 from remix_study.study.content_checks import RETRAIN
+from remix_study.study.stored_rows import Manifest
 
 # Roles of studies whose trials train some of the folds.
 _SOME_FOLDS = ("outer", "rare-rows")
@@ -56,6 +59,22 @@ def check_whole(
         if not (has_folds and all(n_parts[run, r] == 2 * n for r, n in repeats.items())):
             missing = "scores" if has_folds else "folds"
             raise _lacking(f"{study.name}: trial {number}", f"{missing} of its results")
+
+
+def check_manifests(study: Any, contents: Iterable[Any]) -> None:
+    """Stop where an account of how a study was run cannot be read.
+
+    Raises:
+        StorageError: Names the study, and how to delete the account.
+    """
+    for content in contents:
+        try:
+            msgspec.convert(content, Manifest)
+        except msgspec.ValidationError as error:
+            raise StorageError(
+                f"{study.name}: an account of how it was run is damaged ({error}); `repair` "
+                "deletes it"
+            ) from error
 
 
 def _lacking(name: str, rows: str) -> StorageError:

@@ -71,6 +71,19 @@ class _StudyFacts(msgspec.Struct):
             raise ValueError("the classes do not fit their counts, or the rare ones are others")
 
 
+class _StudyFile(msgspec.Struct):
+    text: str
+    sha256: str
+
+
+class Manifest(msgspec.Struct):
+    """What commands read of an account of how a study was run."""
+
+    study: str
+    problem: str
+    file: _StudyFile | msgspec.UnsetType = msgspec.UNSET
+
+
 class _RunFacts(msgspec.Struct):
     engine_version: _Count = 0
     trials_in_program: _Count = 0
@@ -114,7 +127,7 @@ _COLUMNS: Mapping[str, Mapping[str, Any]] = {
         "definition": _Definition, "facts": _StudyFacts, "planned": list[str], "trials": _Count,
         "settings": _Definition | None,
     },
-    "remix_manifests": {"id": int, "study_uuid": str, "manifest": _Object},
+    "remix_manifests": {"id": int, "study_uuid": str, "manifest": Manifest},
     "remix_parts": {
         "study_uuid": str, "repeat": _Count, "fold": _Count, "part": _Part, "rows": bytes,
         "labels": bytes,

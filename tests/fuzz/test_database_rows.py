@@ -201,6 +201,18 @@ def test_a_text_in_the_place_of_bytes_is_named(whole, capsys, table, name):
     assert f"{table}: {name}: expected bytes, got str" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("file", [None, "zz", {"sha256": "0"}])
+def test_a_damaged_account_of_a_run_is_named_and_deleted(whole, capsys, file):
+    (content,) = query(DATABASE, "SELECT manifest FROM remix_manifests")[0]
+    damaged = json.dumps(json.loads(content) | {"file": file})
+    run_commands(whole, [Damage("remix_manifests", "manifest", 1, damaged)], READING[:2], capsys)
+    storage = ["--storage", f"sqlite:///{DATABASE}"]
+    assert main(["report", "--output", "page", *storage]) == 3
+    assert "tiny/wine: an account of how it was run is damaged" in capsys.readouterr().err
+    assert main(["repair", *storage]) == 0
+    assert main(["report", "--output", "page", *storage]) == 0
+
+
 @pytest.mark.usefixtures("whole")
 def test_damaged_trials_are_named_left_to_repair_and_trained_again(capsys):
     storage = ["--storage", f"sqlite:///{DATABASE}"]
