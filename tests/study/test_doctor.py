@@ -120,7 +120,10 @@ def test_a_silent_worker_elsewhere_is_gone_after_the_grace_period_or_with_all(ca
 
 
 ORPHAN = "INSERT INTO remix_scores VALUES (99, 0, 0, 'test', 'brier', 0.5)"
-STRAY = "INSERT INTO remix_manifests (study_uuid, manifest) VALUES ('gone', '{}')"
+STRAY = (
+    "INSERT INTO remix_manifests (study_uuid, manifest) "
+    """VALUES ('gone', '{"study": "old", "problem": "wine"}')"""
+)
 BEGUN = (
     "INSERT INTO remix_studies SELECT 'gone', 'old/wine', study, problem, created, definition, "
     "facts, planned, trials, settings FROM remix_studies"
