@@ -77,7 +77,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.grow is not None and options.minutes:
         (workers,) = options.workers
-        measure_many(workers, options.trials * workers, options.minutes, options.grow or [0])
+        measure_many(workers, options.trials * workers, options.minutes, [0, *filter(None, options.grow)])
         return
     if options.grow is not None:
         measure_growth(options.grow or [0, 3000, 20000])

@@ -70,7 +70,7 @@ def pool_tensors() -> None:
     """Let TensorFlow, before it is imported, keep tensors of the CPU in a pool of their own.
 
     In the C library's heap small objects come to lie where a tensor was; the next one finds no
-    room there. With a large table such holes took up to seven times the table. Whoever has set
+    room there. With a large table such holes took several times the table. Whoever has set
     ``TF_CPU_ALLOCATOR_USE_BFC`` has chosen.
     """
     os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")

@@ -1,4 +1,7 @@
-"""Studies that lack rows: a mean over what is left of them would be a number nobody asked for."""
+"""What stops a reader: accounts of runs that are damaged, and runs that lack rows.
+
+A mean over what is left of a run would be a number nobody asked for.
+"""
 
 from __future__ import annotations
 
