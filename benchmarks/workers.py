@@ -77,7 +77,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.grow is not None and options.minutes:
         (workers,) = options.workers
-        measure_many(workers, options.trials * workers, options.minutes, [0, *filter(None, options.grow)])
+        sizes = [0, *filter(None, options.grow)]
+        measure_many(workers, options.trials * workers, options.minutes, sizes)
         return
     if options.grow is not None:
         measure_growth(options.grow or [0, 3000, 20000])
