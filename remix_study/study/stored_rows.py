@@ -125,7 +125,7 @@ _COLUMNS: Mapping[str, Mapping[str, Any]] = {
     "remix_studies": {
         "uuid": str, "name": str, "study": str, "problem": str, "created": datetime,
         "definition": _Definition, "facts": _StudyFacts, "planned": list[str], "trials": _Count,
-        "settings": _Definition | None,
+        "settings": _Definition,
     },
     "remix_manifests": {"id": int, "study_uuid": str, "manifest": Manifest},
     "remix_parts": {

@@ -201,6 +201,15 @@ def test_a_text_in_the_place_of_bytes_is_named(whole, capsys, table, name):
     assert f"{table}: {name}: expected bytes, got str" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("settings", ["null", None])
+def test_settings_that_are_missing_are_named(whole, capsys, settings):
+    """A study file is compared with them."""
+    damages = [Damage("remix_studies", "settings", 1, settings)]
+    run_commands(whole, damages, (*READING, ("run", "tiny.toml")), capsys)
+    assert main(["run", "tiny.toml", "--storage", f"sqlite:///{DATABASE}"]) == 3
+    assert "remix_studies: settings: expected" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("file", [None, "zz", {"sha256": "0"}])
 def test_a_damaged_account_of_a_run_is_named_and_deleted(whole, capsys, file):
     (content,) = query(DATABASE, "SELECT manifest FROM remix_manifests")[0]
