@@ -14,7 +14,7 @@ import msgspec
 from remix_study.errors import StorageError
 from remix_study.study import tables
 from remix_study.study.content_checks import RETRAIN
-from remix_study.study.stored_rows import Manifest
+from remix_study.study.stored_content import Manifest
 
 # Roles of studies whose trials train some of the folds.
 _SOME_FOLDS = ("outer", "rare-rows")

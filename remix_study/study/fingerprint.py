@@ -234,7 +234,7 @@ def study_changes(
         Differences such as ``training.epochs: 2 -> 3``.
     """
     before, now = ({**ADDED_KEYS, **_flat(s)} for s in (began, resolved_settings(task)))
-    stops = {before["training.stop"], now["training.stop"]}
+    stops = {before.get("training.stop"), now["training.stop"]}
     if "early" not in stops and "stop" not in task.study.search.space.settings:
         # They rule early stopping alone.
         before |= {key: now[key] for key in _EARLY_KEYS}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence, Set
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from remix_study.study.configurations import Parameters, label_of
 from remix_study.study.constraints import Constraint, Margin
@@ -37,9 +37,11 @@ class Schedule(Protocol):
 
     Attributes:
         trials: The trials of the task.
+        has_fixed_order: Whether what is trained later depends on what was trained before.
     """
 
     trials: Trials
+    has_fixed_order: ClassVar[bool] = True
 
     @property
     @abstractmethod

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import pairwise
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from optuna.trial import Trial, TrialState, create_trial
 
@@ -72,6 +72,7 @@ class GridSchedule(Schedule):
         planned: Parameters of the configurations by key.
     """
 
+    has_fixed_order: ClassVar[bool] = False
     trials: Trials
     planned: dict[str, Parameters] = field(init=False)
     _n_read: int = field(init=False, default=0)

@@ -18,158 +18,78 @@ from sqlalchemy import ColumnClause, Connection, column, inspect, select, table
 
 from remix_study.batches.losses import LOSSES
 from remix_study.study import tables
+from remix_study.study.stored_content import (
+    Count,
+    Counts,
+    Definition,
+    Distribution,
+    Manifest,
+    Number,
+    Object,
+    RunFacts,
+    Settings,
+    StudyFacts,
+    TrainedOn,
+)
 
-_Count = Annotated[int, msgspec.Meta(ge=0)]
-_Number = Annotated[float, msgspec.Meta(ge=-1e300, le=1e300)]
 _Host, _Pid = Annotated[str, msgspec.Meta(pattern=r"\S")], Annotated[int, msgspec.Meta(gt=0)]
 _Part = Literal["validation", "test"]
-_Object = dict[str, Any]
-
-
-class _Definition(msgspec.Struct):
-    """Sections that every study has."""
-
-    study: _Object
-    cv: _Object
-    model: _Object
-    training: _Object
-    problem: _Object
-    search: _Object
-
-
-class _StudyFacts(msgspec.Struct):
-    """Facts of a study; those without a default are in every version."""
-
-    dataset: str
-    source: str
-    licence: str
-    citation: str
-    kind: str
-    imbalance: _Number | None
-    classes: Annotated[list[str], msgspec.Meta(min_length=2)]
-    minority: list[str]
-    counts: list[_Count]
-    notes: list[str]
-    n_rows: _Count
-    n_features: _Count
-    folds: _Count
-    repeats: _Count
-    validation: _Number
-    early_stopping: bool
-    monitor: str
-    preset: str | None
-    objectives: Annotated[list[str], msgspec.Meta(min_length=1)]
-    algorithm: str
-    choices: dict[str, list[str]]
-    role: Literal["", "references", "search", "inner", "outer", "rare-rows"] | None = ""
-    parent: str | None = ""
-    split: str = ""
-    grown_from: list[int] = []
-
-    def __post_init__(self) -> None:
-        if len(self.counts) != len(self.classes) or not set(self.minority) <= set(self.classes):
-            raise ValueError("the classes do not fit their counts, or the rare ones are others")
-
-
-class _StudyFile(msgspec.Struct):
-    text: str
-    sha256: str
-
-
-class Manifest(msgspec.Struct):
-    """What commands read of an account of how a study was run."""
-
-    study: str
-    problem: str
-    file: _StudyFile | msgspec.UnsetType = msgspec.UNSET
-
-
-class _RunFacts(msgspec.Struct):
-    engine_version: _Count = 0
-    trials_in_program: _Count = 0
-    other_workers: _Count = 0
-    outer_fold: _Count = 0
-    chosen_by: str = ""
-    extends: str = ""
-    repeats: list[_Count] = []
-    rare_share: _Number | None = None
-
-
-class _Counts(msgspec.Struct):
-    train: list[_Count]
-    validation: list[_Count]
-    test: list[_Count]
-
-
-class _TrainedOn(msgspec.Struct):
-    class_shares: list[_Number]
-    distinct_share: _Number
-    training_shares: list[_Number] = []
-
-
-class _Distribution(msgspec.Struct):
-    name: str
-    attributes: _Object
-
-    def __post_init__(self) -> None:
-        if not self.name.endswith("Distribution"):
-            raise ValueError(f"{self.name} is no distribution")
 
 
 _ATTRIBUTE = {"key": str, "value_json": Any}
 _OF_TRIAL = {"trial_id": int}
-_KEY = {"run_id": int, "repeat": _Count, "fold": _Count}
+_KEY = {"run_id": int, "repeat": Count, "fold": Count}
 
 # Columns that commands read, and what is in them. Those of Optuna's tables come last.
 _COLUMNS: Mapping[str, Mapping[str, Any]] = {
     "remix_studies": {
         "uuid": str, "name": str, "study": str, "problem": str, "created": datetime,
-        "definition": _Definition, "facts": _StudyFacts, "planned": list[str], "trials": _Count,
-        "settings": _Definition,
+        "definition": Definition, "facts": StudyFacts, "planned": list[str], "trials": Count,
+        "settings": Settings,
     },
     "remix_manifests": {"id": int, "study_uuid": str, "manifest": Manifest},
     "remix_parts": {
-        "study_uuid": str, "repeat": _Count, "fold": _Count, "part": _Part, "rows": bytes,
+        "study_uuid": str, "repeat": Count, "fold": Count, "part": _Part, "rows": bytes,
         "labels": bytes,
     },
     "remix_row_weights": {"study_uuid": str, "weights": bytes},
     "remix_runs": {
         "id": int, "uuid": str, "study_uuid": str, "label": str, "strategy": str, "sampler": str,
-        "mixing": str, "alpha": _Number | None, "loss": Literal[tuple(LOSSES)],
-        "parameters": _Object, "network_parameters": _Count, "seconds": _Number,
-        "peak_memory_mb": _Number, "started": datetime, "finished": datetime,
-        "facts": _RunFacts | None,
+        "mixing": str, "alpha": Number | None, "loss": Literal[tuple(LOSSES)],
+        "parameters": Object, "network_parameters": Count, "seconds": Number,
+        "peak_memory_mb": Number, "started": datetime, "finished": datetime,
+        "facts": RunFacts | None,
     },
     "remix_folds": {
-        **_KEY, "counts": _Counts, "epochs": _Count, "stopped": str, "failed": str,
-        "trained_on": _TrainedOn, "curves": bytes,
+        **_KEY, "counts": Counts, "epochs": Count, "stopped": str, "failed": str,
+        "trained_on": TrainedOn, "curves": bytes,
     },
-    "remix_scores": {**_KEY, "part": _Part, "metric": str, "value": _Number},
+    "remix_scores": {**_KEY, "part": _Part, "metric": str, "value": Number},
     "remix_probabilities": {**_KEY, "part": _Part, "probabilities": bytes},
-    "remix_summaries": {"run_id": int, "content": _Object},
+    "remix_summaries": {"run_id": int, "content": Object},
     "remix_workers": {
         "uuid": str, "host": _Host, "boot": str, "pid": _Pid, "started": str, "seen": datetime,
     },
     "remix_claims": {"study_uuid": str, "point": str, "worker_uuid": str, "trial": int | None},
     "studies": {"study_id": int, "study_name": str},
     "study_directions": {
-        "study_id": int, "objective": _Count,
+        "study_id": int, "objective": Count,
         "direction": Literal["NOT_SET", "MINIMIZE", "MAXIMIZE"],
     },
     "study_user_attributes": {"study_id": int, **_ATTRIBUTE},
     "study_system_attributes": {"study_id": int, **_ATTRIBUTE},
     "trials": {
-        **_OF_TRIAL, "number": _Count, "study_id": int,
+        **_OF_TRIAL, "number": Count, "study_id": int,
         "state": Literal["RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING"],
         "datetime_start": datetime | None, "datetime_complete": datetime | None,
     },
     "trial_user_attributes": {**_OF_TRIAL, **_ATTRIBUTE},
     "trial_system_attributes": {**_OF_TRIAL, **_ATTRIBUTE},
     "trial_params": {
-        **_OF_TRIAL, "param_name": str, "param_value": _Number, "distribution_json": _Distribution,
+        **_OF_TRIAL, "param_name": str, "param_value": Number, "distribution_json": Distribution,
     },
     "trial_values": {
-        **_OF_TRIAL, "objective": _Count, "value": _Number | None,
+        **_OF_TRIAL, "objective": Count, "value": Number | None,
         "value_type": Literal["FINITE", "INF_POS", "INF_NEG"],
     },
 }  # fmt: skip
@@ -181,10 +101,10 @@ _JSON = {
 _ATTRIBUTES: Mapping[str, Any] = {
     tables.STUDY_ATTRIBUTE: str,
     tables.RUN_ATTRIBUTE: str,
-    tables.SLOT_ATTRIBUTE: _Count,
-    tables.REPEATS_ATTRIBUTE: _Count,
-    tables.EXTENDS_ATTRIBUTE: _Count,
-    tables.EXTENDED_ATTRIBUTE: _Count,
+    tables.SLOT_ATTRIBUTE: Count,
+    tables.REPEATS_ATTRIBUTE: Count,
+    tables.EXTENDS_ATTRIBUTE: Count,
+    tables.EXTENDED_ATTRIBUTE: Count,
 }
 
 
@@ -242,7 +162,7 @@ def _fault(name: str, values: dict[str, Any], row_type: type[Any]) -> str:
         return f"its bytes are damaged ({error})"
 
 
-def _parameter_fault(param_value: float, distribution_json: _Object, **_: Any) -> str:
+def _parameter_fault(param_value: float, distribution_json: Object, **_: Any) -> str:
     choices = distribution_json["attributes"].get("choices")
     is_choice = choices is None or (isinstance(choices, list) and 0 <= param_value < len(choices))
     return "" if is_choice else "param_value is none of its choices"
@@ -253,21 +173,21 @@ def array_of(blob: bytes, dtype: type[Any] = np.int32) -> NDArray[Any]:
     return tables.unpack(blob, dtype)
 
 
-def _part_fault(values: _Object) -> str:
+def _part_fault(values: Object) -> str:
     rows, labels = (array_of(values[key], np.int32) for key in ("rows", "labels"))
     return "" if len(rows) == len(labels) else "it has other numbers of rows and labels"
 
 
-def _curves_fault(values: _Object) -> str:
+def _curves_fault(values: Object) -> str:
     return "" if len(array_of(values["curves"], np.float32)) % 3 == 0 else "curves are cut"
 
 
-def _weights_fault(values: _Object) -> str:
+def _weights_fault(values: Object) -> str:
     return "" if len(array_of(values["weights"], np.float64)) else "there are no weights"
 
 
 # What only the bytes of a blob show; those of probabilities depend on the part's rows.
-_BLOBS: Mapping[str, Callable[[_Object], str]] = {
+_BLOBS: Mapping[str, Callable[[Object], str]] = {
     "remix_parts": _part_fault,
     "remix_folds": _curves_fault,
     "remix_row_weights": _weights_fault,

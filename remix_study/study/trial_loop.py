@@ -11,12 +11,12 @@ from optuna.exceptions import UpdateFinishedTrialError
 
 from remix_study.study.active_trials import (
     ActiveTrial,
-    ConfigurationQueue,
     TrainingCrashed,
     describe_error,
     for_each,
     train_trials,
 )
+from remix_study.study.configuration_queue import ConfigurationQueue
 from remix_study.study.configurations import label_of
 from remix_study.study.database_errors import retry_transient
 from remix_study.study.evaluation import Evaluation

@@ -58,12 +58,16 @@ def other_values(value: Any) -> Iterator[Any]:
     elif isinstance(value, str):
         yield from (b"\xff\xfe", 7, "nonsense", value[: len(value) // 2], "{}", "[]", "null", "3")
         with contextlib.suppress(ValueError):
-            content = json.loads(value)
-            for key in content if isinstance(content, dict) else ():
-                yield json.dumps({k: v for k, v in content.items() if k != key})
-                yield from (json.dumps(content | {key: new}) for new in (None, "zz"))
+            yield from map(json.dumps, other_contents(json.loads(value)))
     else:
         yield from ("text", -5, 10**12, 0.5, b"\0", float("inf"))
+
+
+def other_contents(content: Any) -> Iterator[Any]:
+    """JSON of which one key, at any depth, is missing or has another value."""
+    for key, inner in content.items() if isinstance(content, dict) else ():
+        yield {k: v for k, v in content.items() if k != key}
+        yield from (content | {key: new} for new in (None, "zz", *other_contents(inner)))
 
 
 def all_damages(draw: random.Random | None = None) -> list[Damage]:
@@ -201,13 +205,30 @@ def test_a_text_in_the_place_of_bytes_is_named(whole, capsys, table, name):
     assert f"{table}: {name}: expected bytes, got str" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("settings", ["null", None])
+@pytest.mark.parametrize("settings", ["null", None, '{"study": {"seed": 0}}'])
 def test_settings_that_are_missing_are_named(whole, capsys, settings):
     """A study file is compared with them."""
     damages = [Damage("remix_studies", "settings", 1, settings)]
     run_commands(whole, damages, (*READING, ("run", "tiny.toml")), capsys)
     assert main(["run", "tiny.toml", "--storage", f"sqlite:///{DATABASE}"]) == 3
-    assert "remix_studies: settings: expected" in capsys.readouterr().err
+    assert "remix_studies: settings: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "change", "place"),
+    [
+        ("remix_folds", "trained_on", {"untrained": "zz"}, "untrained"),
+        ("remix_studies", "facts", {"report": {"rope": 2}}, "report.rope"),
+        ("remix_studies", "definition", {"decision": {"costs": "high"}}, "decision.costs"),
+        ("remix_studies", "definition", {"study": {"seed": None}}, "study.seed"),
+    ],
+)
+def test_content_that_only_a_page_reads_is_named(whole, capsys, table, column, change, place):
+    content = json.loads(query(DATABASE, f"SELECT {column} FROM {table} WHERE rowid = 1")[0][0])
+    damage = Damage(table, column, 1, json.dumps(content | change))
+    run_commands(whole, [damage], (*READING, ("report", "--output", "page")), capsys)
+    assert main(["repair", "--dry-run", "--storage", f"sqlite:///{DATABASE}"]) == 1
+    assert f"{table}: {column}.{place}: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("file", [None, "zz", {"sha256": "0"}])

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import optuna
 import pytest
+from small_searches import text_of
 from sqlalchemy import event, func, select
 from tiny_studies import TINY, tiny
 
-from remix_study.study import active_trials, leases, record, tables
-from remix_study.study.active_trials import ConfigurationQueue
+from remix_study.study import configuration_queue, leases, record, tables
+from remix_study.study.configuration_queue import ConfigurationQueue
 from remix_study.study.evaluation import Evaluation, evaluate
 from remix_study.study.leases import Worker
 from remix_study.study.record import record_trial
@@ -278,6 +279,32 @@ def test_a_trial_that_begins_while_the_dead_are_looked_for(schedule, trials, mon
     assert states(trials) == ["RUNNING"]
 
 
+@pytest.mark.parametrize("is_search", [False, True])
+def test_workers_that_ask_at_once_begin_at_different_configurations(
+    storage, monkeypatch, is_search
+):
+    """Of a grid: in a search, what a trial is depends on those before it."""
+    text = text_of("random", trials=4) if is_search else TINY
+    schedule = schedule_of(storage, text)
+    keys, uuid = schedule.unfinished(), schedule.trials.registered.uuid
+    others = [Worker(storage.engine) for _ in range(2)]
+
+    def first(process_id):
+        monkeypatch.setattr(configuration_queue.os, "getpid", lambda: process_id)
+        queue = ConfigurationQueue(schedule, Worker(storage.engine))
+        (leased,) = queue.lease(1)
+        queue.worker.unregister()
+        return keys.index(leased.key)
+
+    assert [first(process_id) for process_id in range(4)] == [0] * 4, "nobody else works"
+    others[0].acquire(uuid, keys[0])
+    assert [first(process_id) for process_id in range(4)] == [1, 1 if is_search else 2] * 2
+    # Whatever is left is found, also before the place where a worker begins.
+    for key in keys[2:]:
+        others[1].acquire(uuid, key)
+    assert [first(process_id) for process_id in range(4)] == [1] * 4
+
+
 @pytest.mark.parametrize("ends", [False, True])
 def test_a_trial_that_a_silent_worker_left_open_is_taken_over(schedule, trials, monkeypatch, ends):
     """Unless its worker wakes up, and ends it at this moment."""
@@ -288,7 +315,7 @@ def test_a_trial_that_a_silent_worker_left_open_is_taken_over(schedule, trials, 
             finish_trial(trials, trial, evaluation)
         fail_trial(*arguments)
 
-    monkeypatch.setattr(active_trials, "fail_trial", fail)
+    monkeypatch.setattr(configuration_queue, "fail_trial", fail)
     (leased,) = ConfigurationQueue(schedule, Worker(trials.storage.engine)).lease(1)
     assert states(trials) == ["COMPLETE" if ends else "FAIL"]
     assert (leased.key == BASELINE) == (not ends)
