@@ -9,7 +9,7 @@ from html import escape
 import pandas as pd
 
 from remix_study.errors import RemixStudyError
-from remix_study.metrics import find_metric
+from remix_study.metrics import find_metric, short_name
 from remix_study.results.tidy import PLANNED, SUGGESTED, Results, read_results
 from remix_study.study.reporter import Summary
 
@@ -59,7 +59,7 @@ class StudySummary(Summary):
         results, tables = self.results, {}
         metrics = {metric: find_metric(metric) for metric in results.objectives}
         names = {
-            f"{metric}_{part}": f"{facts.short} {'↑' if facts.is_maximized else '↓'} {part}"
+            f"{metric}_{part}": f"{short_name(metric)} {'↑' if facts.is_maximized else '↓'} {part}"
             for metric, facts in metrics.items()
             for part in ("validation", "test")
         }

@@ -133,6 +133,46 @@ class TrainedOn(msgspec.Struct):
     untrained: Literal["", CONSTANT, PRIOR, FIRST_EPOCHS] = ""  # type: ignore[valid-type]
 
 
+class _Bins(msgspec.Struct, forbid_unknown_fields=True):
+    counts: list[Annotated[float, msgspec.Meta(ge=0)]]
+    forecast: list[Number | None]
+    observed: list[Number | None]
+    error: Number
+    mean_forecast: Number
+    share: Number
+
+    def __post_init__(self) -> None:
+        if not len(self.counts) == len(self.forecast) == len(self.observed):
+            raise ValueError("bins are missing")
+
+
+class _Form(msgspec.Struct):
+    name: Literal["as trained", "equal shares", "natural shares", "threshold"]
+    prior: Literal["natural", "equal", "neither"]
+    folds: list[tuple[Count, Count]]
+    scores: dict[Literal["validation", "test"], dict[str, list[Number | None]]]
+    threshold: Number | None = None
+    has_floor: bool = True
+
+    def __post_init__(self) -> None:
+        validation, test = (self.scores.get(part, {}) for part in ("validation", "test"))
+        columns = [*validation.values(), *test.values()]
+        is_whole = all(len(values) == len(self.folds) for values in columns)
+        if not columns or validation.keys() != test.keys() or not is_whole:
+            raise ValueError("scores of the form are missing")
+
+
+class Summary(msgspec.Struct):
+    """What pages compute from probabilities that are left out."""
+
+    reliability: dict[Literal["natural", "balanced", "corrected"], _Bins]
+    form: _Form | None = None
+
+    def __post_init__(self) -> None:
+        if self.reliability and not {"natural", "balanced"} <= self.reliability.keys():
+            raise ValueError("a reliability is missing")
+
+
 class Distribution(msgspec.Struct):
     """Of a parameter, as Optuna writes it."""
 

@@ -29,6 +29,7 @@ from remix_study.study.stored_content import (
     RunFacts,
     Settings,
     StudyFacts,
+    Summary,
     TrainedOn,
 )
 
@@ -66,7 +67,7 @@ _COLUMNS: Mapping[str, Mapping[str, Any]] = {
     },
     "remix_scores": {**_KEY, "part": _Part, "metric": str, "value": Number},
     "remix_probabilities": {**_KEY, "part": _Part, "probabilities": bytes},
-    "remix_summaries": {"run_id": int, "content": Object},
+    "remix_summaries": {"run_id": int, "content": Summary},
     "remix_workers": {
         "uuid": str, "host": _Host, "boot": str, "pid": _Pid, "started": str, "seen": datetime,
     },

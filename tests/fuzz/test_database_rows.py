@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import lzma
 import random
 import shutil
 import sqlite3
@@ -74,7 +75,10 @@ def all_damages(draw: random.Random | None = None) -> list[Damage]:
     """Every kind of change to the middle row of every table of the database, or to a drawn one."""
     damages = []
     with contextlib.closing(sqlite3.connect(WHOLE)) as connection:
-        names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        names = (
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' "
+            "AND sql NOT LIKE '%WITHOUT ROWID'"
+        )
         for (table,) in connection.execute(names).fetchall():
             cursor = connection.execute(f"SELECT rowid, * FROM {table}")
             columns, rows = [c[0] for c in cursor.description[1:]], cursor.fetchall()
@@ -203,6 +207,31 @@ def test_a_text_in_the_place_of_bytes_is_named(whole, capsys, table, name):
     run_commands(whole, [Damage(table, name, 2, "text")], (*READING, report), capsys)
     assert main(["repair", "--dry-run", "--storage", f"sqlite:///{DATABASE}"]) == 1
     assert f"{table}: {name}: expected bytes, got str" in capsys.readouterr().out
+
+
+@pytest.fixture
+def summary(whole) -> Path:
+    """The study without its probabilities, in the place of the whole one."""
+    words = ["report", "--output", "page", "--summary", "--storage", f"sqlite:///{whole}"]
+    assert main(words) == 0
+    whole.write_bytes(lzma.decompress(Path("page", "summary.db.xz").read_bytes()))
+    return whole
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("unrendered_figures")
+def test_all_damages_of_a_summary(summary, capsys):
+    damages = [d for d in all_damages() if d.table == "remix_summaries"]
+    assert len(damages) > 100
+    for damage in damages:
+        run_commands(summary, [damage], (*READING, ("report", "--output", "page")), capsys)
+
+
+@pytest.mark.usefixtures("unrendered_figures")
+@pytest.mark.parametrize("content", ["[]", '{"reliability": {"as trained": {}}}', '{"form": 3}'])
+def test_a_damaged_summary_is_named(summary, capsys, content):
+    damage = Damage("remix_summaries", "content", 1, content)
+    run_commands(summary, [damage], (*READING, ("report", "--output", "page")), capsys)
 
 
 @pytest.mark.parametrize("settings", ["null", None, '{"study": {"seed": 0}}'])
