@@ -13,6 +13,7 @@ import sqlalchemy
 from sqlalchemy import MetaData, func, insert, select, text
 from tiny_studies import tiny
 
+from remix_study.study.configurations import label_of
 from remix_study.study.tables import RUN_ATTRIBUTE, SLOT_ATTRIBUTE
 from remix_study.study.trials import ASKED_FOR
 
@@ -34,7 +35,8 @@ def grid_of(configurations: int) -> str:
 def grow(url: str, size: int) -> None:
     """Copy rows of the newest complete trial until a study has so many trials.
 
-    Each copy has an alpha of its own, and in a search the slot of its number.
+    Each copy has an alpha of its own and nearly the same scores, and in a search the slot of its
+    number.
     """
     engine = sqlalchemy.create_engine(url)
     metadata = MetaData()
@@ -65,9 +67,15 @@ def grow(url: str, size: int) -> None:
         of_trial = {name: copies(name, "trial_id", trial["trial_id"]) for name in OF_TRIALS}
         for number in range(n_trials, size):
             shift, alpha, identity = number - n_trials + 1, alpha_of(number), str(uuid.uuid4())
-            new_run = {"id": last_run + shift, "uuid": identity}
-            new_run["parameters"] = run["parameters"] | {"alpha": alpha}
-            rows.setdefault("remix_runs", []).append(run | new_run)
+            new_run = run | {"id": last_run + shift, "uuid": identity}
+            if "alpha" in run["parameters"]:
+                parameters = run["parameters"] | {"alpha": alpha}
+                new_run |= {
+                    "parameters": parameters,
+                    "alpha": alpha,
+                    "label": label_of(parameters),
+                }
+            rows.setdefault("remix_runs", []).append(new_run)
             new_trial = {"number": number, "trial_id": last_trial + shift}
             rows.setdefault("trials", []).append(trial | new_trial)
             for name, originals in of_trial.items():
@@ -88,7 +96,11 @@ def grow(url: str, size: int) -> None:
                 connection.execute(insert(table[name]), rows[name])
         # Most rows are scores, which the database copies itself.
         for source in (table[name] for name in OF_RUNS):
-            columns = [runs.c.id if c.name == "run_id" else c for c in source.c]
+            own = {"run_id": runs.c.id}
+            if source.name == "remix_scores":
+                # Each copy is a little worse, or better, than the one before.
+                own["value"] = source.c.value * (1 - 1e-6 * (runs.c.id - last_run))
+            columns = [own.get(column.name, column) for column in source.c]
             new_runs = source.join(runs, runs.c.id > last_run)
             query = select(*columns).select_from(new_runs).where(source.c.run_id == run["id"])
             connection.execute(insert(source).from_select(source.c.keys(), query))

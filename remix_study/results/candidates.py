@@ -57,4 +57,5 @@ def _joined(comparison: Comparison, part: Comparison) -> Comparison:
     }
     folds = pd.concat([comparison.folds, part.folds], ignore_index=True)
     methods = (*comparison.methods, *part.methods)
-    return replace(comparison, methods=methods, scores=scores, folds=folds)
+    n_left_out = comparison.n_left_out + part.n_left_out
+    return replace(comparison, methods=methods, scores=scores, folds=folds, n_left_out=n_left_out)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from remix_study.results.best_methods import best_methods
 from remix_study.results.bootstrap import Bootstrap, has_repeated_draws, problem_bootstrap
 from remix_study.results.effects import Effects
 from remix_study.results.frames import StudyFrames
@@ -49,6 +50,7 @@ class Comparison:
             repeated draws.
         bootstrap: draws of test rows for such problems; None for others, and without stored
             probabilities.
+        n_left_out: methods with lower validation scores, where there are too many to compare.
     """
 
     study: str
@@ -62,6 +64,7 @@ class Comparison:
     scores: Mapping[tuple[str, str], pd.DataFrame]
     ratio: float
     bootstrap: Bootstrap | None = None
+    n_left_out: int = 0
 
     @property
     def full_title(self) -> str:
@@ -167,9 +170,13 @@ class Comparison:
         trained = self.folds[self.folds["failed"] == ""]
         return {int(str(run)): folds for run, folds in trained.groupby("run", sort=False)}
 
+    @cached_property
+    def _by_label(self) -> dict[str, Method]:
+        return {method.label: method for method in self.methods}
+
     def untrained(self, label: str) -> Untrained | None:
         """How a method did not train; None if it did on more than three quarters of its folds."""
-        folds = self.trained_folds(next((m for m in self.methods if m.label == label), None))
+        folds = self.trained_folds(self._by_label.get(label))
         if "untrained" not in folds:
             return None
         reasons = Counter(reason for reason in folds["untrained"] if reason)
@@ -227,7 +234,8 @@ def _comparison(
 ) -> Comparison:
     study, name = str(problem["study"]), str(problem["problem"])
     runs = frames.runs[(frames.runs["study"] == study) & (frames.runs["problem"] == name)]
-    methods = methods_of_runs(runs, grid=str(problem["algorithm"]) == "grid")
+    all_methods = methods_of_runs(runs, grid=str(problem["algorithm"]) == "grid")
+    methods = best_methods(all_methods, tuple(problem["objectives"]))
     labels = {method.run: method.label for method in methods}
     folds = frames.folds[frames.folds["run"].isin(list(labels))]
     ratio = math.nan
@@ -250,6 +258,7 @@ def _comparison(
         scores=scores_by_fold(scores[scores["run"].isin(list(labels))], labels),
         ratio=ratio,
         bootstrap=problem_bootstrap(frames, problem, {m.label: m.run for m in methods}),
+        n_left_out=len(all_methods) - len(methods),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -105,11 +106,17 @@ def frames_of(rows: Rows) -> Scores:
     """Part -> (folds, metrics) frame of scores by (repeat, fold)."""
     frames = {}
     for part, by_fold in rows.items():
-        index = pd.MultiIndex.from_tuples(by_fold, names=["repeat", "fold"])
+        index = _index_of(tuple(by_fold))
         names = [name for name in next(iter(by_fold.values())) if name in METRICS]
         values = [[scores.get(name, np.nan) for name in names] for scores in by_fold.values()]
         frames[part] = pd.DataFrame(values, index, names, dtype=np.float64)
     return frames
+
+
+@lru_cache(maxsize=64)
+def _index_of(places: tuple[Place, ...]) -> pd.MultiIndex:
+    """The index of some folds; forms share it, as pandas compares other ones row by row."""
+    return pd.MultiIndex.from_tuples(places, names=["repeat", "fold"])
 
 
 def halves(ids: NDArray[Any], y: NDArray[np.int32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

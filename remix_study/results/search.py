@@ -162,11 +162,14 @@ class SearchSummary:
         feasible = [trial for trial in self.complete if trial.is_feasible]
         signs = [-1.0 if is_maximized(metric) else 1.0 for metric in self.comparison.objectives]
         losses = np.array([trial.values for trial in feasible]).reshape(-1, len(signs)) * signs
-        front = [
-            trial
-            for trial, loss in zip(feasible, losses, strict=True)
-            if not ((losses <= loss).all(axis=1) & (losses < loss).any(axis=1)).any()
-        ]
+        places: list[int] = []
+        # By the first objective, then the next: whatever beats a trial comes before it, and one
+        # that beats it is in the front.
+        for place in np.lexsort(losses.T[::-1]).tolist():
+            loss, of_front = losses[place], losses[places]
+            if not ((of_front <= loss).all(axis=1) & (of_front < loss).any(axis=1)).any():
+                places.append(place)
+        front = [feasible[place] for place in places]
         return tuple(sorted(front, key=lambda trial: (trial.values[0], trial.number)))
 
     @cached_property

@@ -18,7 +18,11 @@ _NO_INTERVAL = corrected_interval((), math.nan)
 def table_of_trials(summaries: Sequence[SearchSummary]) -> pd.DataFrame:
     """Table of trials: one line a complete or pruned trial, in the order of the search."""
     lines = []
-    for summary, trial in ((s, trial) for s in summaries for trial in s.result.trials):
+    fronts = [{trial.number for trial in summary.front} for summary in summaries]
+    of_trials = zip(summaries, fronts, strict=True)
+    for summary, front, trial in (
+        (s, f, trial) for s, f in of_trials for trial in s.result.trials
+    ):
         problem = summary.comparison
         parts = [(metric, part) for metric in problem.objectives for part in _PARTS]
         scores = {f"{m}_{part}": summary.score(trial, m, part) for m, part in parts}
@@ -27,7 +31,7 @@ def table_of_trials(summaries: Sequence[SearchSummary]) -> pd.DataFrame:
         line |= {
             "row": trial.label,
             "feasible": trial.is_feasible,
-            "front": trial in summary.front,
+            "front": trial.number in front,
         }
         line |= {name: score.mean if score else math.nan for name, score in scores.items()}
         folds = max(score.interval.folds if score else 0 for score in scores.values())
