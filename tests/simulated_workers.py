@@ -66,6 +66,7 @@ class World:
     Attributes:
         rng: All that is left to chance.
         now: The simulated time.
+        latest: The latest time that the clock has shown; it also jumps back.
         crashed: Names of threads whose worker was killed.
         begun: Names of those whose answers may get lost: before that a run ends in one line.
         faults: How many there were of each kind.
@@ -73,7 +74,7 @@ class World:
     """
 
     def __init__(self, seed: int, *, has_faults: bool = True) -> None:
-        self.rng, self.now = random.Random(seed), BEGINNING
+        self.rng, self.now, self.latest = random.Random(seed), BEGINNING, BEGINNING
         # From schedules of many short lives to those without a fault.
         self._share = self.rng.choice((0.0, 0.002, 0.01, 0.03)) if has_faults else 0.0
         # Without faults few switches: one worker goes far while another waits between two looks.
@@ -109,15 +110,19 @@ class World:
         self._turns += 1
         assert self._turns < TURNS, "no worker comes to an end"
         # Without faults no time passes, in which one that waits for its turn would be silent.
-        self.now += timedelta(seconds=self.rng.choice((0, 0, 1, 20)) if self._share else 0)
+        seconds = self.rng.choice((0, 0, 1, 20)) if self._share else 0
+        self._set_clock(self.now + timedelta(seconds=seconds))
         if self._happens("crash"):
             self.crashed.add(name)
             raise Crashed
         if self._happens("stall"):
             self._stalled[name] = self.now + 2 * leases.GRACE
         if self._happens("clock jump"):
-            self.now += timedelta(seconds=self.rng.choice((-3600, 3600)))
+            self._set_clock(self.now + timedelta(seconds=self.rng.choice((-3600, 3600))))
         self._switch(name)
+
+    def _set_clock(self, moment: datetime) -> None:
+        self.now, self.latest = moment, max(self.latest, moment)
 
     def beat(self) -> None:
         """Sign for the worker that runs, as its heartbeat would."""
@@ -181,7 +186,7 @@ class World:
         names = list(self._waiting)
         awake = [name for name in names if self._stalled.get(name, self.now) <= self.now]
         if not awake:
-            self.now = min(self._stalled[name] for name in names)
+            self._set_clock(min(self._stalled[name] for name in names))
             awake = [name for name in names if self._stalled[name] <= self.now]
         if self._favourite not in awake or self.rng.random() < 0.05:
             # One worker often goes far while another waits between two of its steps.
@@ -303,9 +308,10 @@ class Simulation:
             workers = self.world.rng.randint(1, 4)
             self.world.run([lambda: self._work(storage)] * workers)
             self.faults += self.world.faults
-            ended_at, has_faults = self.world.now, self.world.has_faults
+            latest, has_faults = self.world.latest, self.world.has_faults
             self.world = World(seed, has_faults=False)
-            self.world.now = ended_at + timedelta(hours=2)
+            # Whoever is left has been silent for hours, also who signed before a jump back.
+            self.world.now = latest + timedelta(hours=2)
             self._memory.world = None
             self.world.run([lambda: self._work(storage)])
             trials = self._check(storage)

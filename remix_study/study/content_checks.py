@@ -53,6 +53,7 @@ class _Contents:
     directions: dict[Any, set[Any]] = field(default_factory=lambda: defaultdict(set))
     trials: dict[Any, Any] = field(default_factory=dict)
     objectives: dict[Any, set[Any]] = field(default_factory=lambda: defaultdict(set))
+    folds: dict[Any, set[Any]] = field(default_factory=lambda: defaultdict(set))
     without_parts: set[Any] = field(default_factory=set)
     trial_of_run: dict[Any, Any] = field(default_factory=dict)
 
@@ -63,6 +64,8 @@ class _Contents:
         match row.table:
             case "remix_studies":
                 self.studies[values["uuid"]] = values["name"]
+            case "remix_parts":
+                self.folds[values["study_uuid"]].add((values["repeat"], values["fold"]))
             case "remix_runs":
                 self.runs[values["id"]] = values["uuid"], values["study_uuid"]
             case "studies":
@@ -81,6 +84,8 @@ class _Contents:
             case "remix_parts":
                 key = tuple(values[name] for name in ("study_uuid", "repeat", "fold", "part"))
                 self.n_rows[key] = len(array_of(values["rows"]))
+            case "remix_folds" | "remix_scores":
+                return self._fold_fault(values)
             case "remix_probabilities":
                 return self._probability_fault(values)
             case "study_directions":
@@ -90,6 +95,12 @@ class _Contents:
             case "trial_user_attributes" if values["key"] == tables.RUN_ATTRIBUTE:
                 self.trial_of_run[json.loads(values["value_json"])] = values["trial_id"]
         return ""
+
+    def _fold_fault(self, values: Any) -> str:
+        _, study = self.runs.get(values["run_id"], (None, None))
+        fold = values["repeat"], values["fold"]
+        is_known = study not in self.folds or fold in self.folds[study]
+        return "" if is_known else f"repeat {fold[0]}, fold {fold[1]} is none of the study's"
 
     def _probability_fault(self, values: Any) -> str:
         _, study = self.runs.get(values["run_id"], (None, None))

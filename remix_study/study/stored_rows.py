@@ -9,11 +9,13 @@ import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from optuna.distributions import json_to_distribution
 from sqlalchemy import ColumnClause, Connection, column, inspect, select, table
 
 from remix_study.batches.losses import LOSSES
@@ -134,6 +136,7 @@ def read_rows(connection: Connection) -> Iterator[StoredRow]:
 def _fault(name: str, values: dict[str, Any], row_type: type[Any]) -> str:
     if values.get("value_json", "") is None:
         return "value_json is missing"
+    text = str(values.get("distribution_json"))
     for key in values.keys() & _JSON:
         if isinstance(values[key], str | bytes):
             try:
@@ -155,7 +158,7 @@ def _fault(name: str, values: dict[str, Any], row_type: type[Any]) -> str:
     if values.get("value_type") == "FINITE" and values["value"] is None:
         return "value is missing"
     if name == "trial_params":
-        return _parameter_fault(**values)
+        return _parameter_fault(values["param_value"], text, values["distribution_json"])
     check = _BLOBS.get(name)
     try:
         return check(values) if check else ""
@@ -163,10 +166,22 @@ def _fault(name: str, values: dict[str, Any], row_type: type[Any]) -> str:
         return f"its bytes are damaged ({error})"
 
 
-def _parameter_fault(param_value: float, distribution_json: Object, **_: Any) -> str:
-    choices = distribution_json["attributes"].get("choices")
-    is_choice = choices is None or (isinstance(choices, list) and 0 <= param_value < len(choices))
+def _parameter_fault(value: float, text: str, distribution: Object) -> str:
+    if fault := _distribution_fault(text):
+        return fault
+    choices = distribution["attributes"].get("choices")
+    is_choice = choices is None or (isinstance(choices, list) and 0 <= value < len(choices))
     return "" if is_choice else "param_value is none of its choices"
+
+
+@cache
+def _distribution_fault(text: str) -> str:
+    """What is wrong with a distribution, of which all trials of a study have the same."""
+    try:
+        json_to_distribution(text)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        return f"distribution_json cannot be read ({type(error).__name__}: {error})"
+    return ""
 
 
 def array_of(blob: bytes, dtype: type[Any] = np.int32) -> NDArray[Any]:

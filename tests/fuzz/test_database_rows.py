@@ -260,6 +260,23 @@ def test_content_that_only_a_page_reads_is_named(whole, capsys, table, column, c
     assert f"{table}: {column}.{place}: " in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("table", ["remix_folds", "remix_scores", "remix_probabilities"])
+@pytest.mark.parametrize("column", ["repeat", "fold"])
+def test_a_fold_that_the_study_has_not_is_named(whole, capsys, table, column):
+    report = ("report", "--output", "page")
+    run_commands(whole, [Damage(table, column, 4, 10**12)], (*READING, report), capsys)
+    assert main(["repair", "--dry-run", "--storage", f"sqlite:///{DATABASE}"]) == 1
+
+
+@pytest.mark.parametrize("attributes", [{}, {"choices": None}, {"choices": []}])
+def test_choices_that_are_missing_are_named(whole, capsys, attributes):
+    content = json.dumps({"name": "CategoricalDistribution", "attributes": attributes})
+    damage = Damage("trial_params", "distribution_json", 3, content)
+    run_commands(whole, [damage], READING, capsys)
+    assert main(["repair", "--dry-run", "--storage", f"sqlite:///{DATABASE}"]) == 1
+    assert "trial_params: distribution_json cannot be read" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("file", [None, "zz", {"sha256": "0"}])
 def test_a_damaged_account_of_a_run_is_named_and_deleted(whole, capsys, file):
     (content,) = query(DATABASE, "SELECT manifest FROM remix_manifests")[0]
