@@ -136,6 +136,9 @@ def check_contents(connection: Connection, retrain: bool, free_all: bool) -> Ite
     for row in read_rows(connection):
         if fault := contents.add(row):
             faults[_owner(row)].append(f"{row.table}: {fault}")
+    studies_of_trials = {trial["study_id"] for trial in contents.trials.values()}
+    for study_id in (contents.directions.keys() | studies_of_trials) - contents.names.keys():
+        faults["optuna study", study_id].append("studies: its row is not there")
     for study in contents.without_parts:
         faults["study", study].append("remix_parts: rows of a fold are not there")
     for trial_id, trial in contents.trials.items():

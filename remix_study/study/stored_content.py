@@ -10,6 +10,7 @@ from remix_study.training.untrained import CONSTANT, FIRST_EPOCHS, PRIOR
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Number = Annotated[float, msgspec.Meta(ge=-1e300, le=1e300)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0, le=1e300)]
 Object = dict[str, Any]
 
 
@@ -134,7 +135,7 @@ class TrainedOn(msgspec.Struct):
 
 
 class _Bins(msgspec.Struct, forbid_unknown_fields=True):
-    counts: list[Annotated[float, msgspec.Meta(ge=0)]]
+    counts: list[NotNegative]
     forecast: list[Number | None]
     observed: list[Number | None]
     error: Number

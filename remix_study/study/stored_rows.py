@@ -26,6 +26,7 @@ from remix_study.study.stored_content import (
     Definition,
     Distribution,
     Manifest,
+    NotNegative,
     Number,
     Object,
     RunFacts,
@@ -58,7 +59,7 @@ _COLUMNS: Mapping[str, Mapping[str, Any]] = {
     "remix_row_weights": {"study_uuid": str, "weights": bytes},
     "remix_runs": {
         "id": int, "uuid": str, "study_uuid": str, "label": str, "strategy": str, "sampler": str,
-        "mixing": str, "alpha": Number | None, "loss": Literal[tuple(LOSSES)],
+        "mixing": str, "alpha": NotNegative | None, "loss": Literal[tuple(LOSSES)],
         "parameters": Object, "network_parameters": Count, "seconds": Number,
         "peak_memory_mb": Number, "started": datetime, "finished": datetime,
         "facts": RunFacts | None,

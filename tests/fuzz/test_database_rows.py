@@ -260,6 +260,20 @@ def test_content_that_only_a_page_reads_is_named(whole, capsys, table, column, c
     assert f"{table}: {column}.{place}: " in capsys.readouterr().out
 
 
+def test_an_alpha_below_zero_is_named(whole, capsys):
+    report = ("report", "--output", "page")
+    run_commands(whole, [Damage("remix_runs", "alpha", 3, -5)], (*READING, report), capsys)
+    assert main(["report", "--output", "page", "--storage", f"sqlite:///{DATABASE}"]) == 3
+
+
+def test_a_study_that_optuna_has_lost_is_named(whole, capsys):
+    """Another one may not take its id, with what is left of it."""
+    commands = (*READING, ("run", "tiny.toml"))
+    run_commands(whole, [Damage("studies", None, None, None)], commands, capsys)
+    assert main(["run", "tiny.toml", "--storage", f"sqlite:///{DATABASE}"]) == 3
+    assert "study 1: studies: its row is not there" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("table", ["remix_folds", "remix_scores", "remix_probabilities"])
 @pytest.mark.parametrize("column", ["repeat", "fold"])
 def test_a_fold_that_the_study_has_not_is_named(whole, capsys, table, column):
