@@ -15,7 +15,6 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from optuna.distributions import json_to_distribution
 from sqlalchemy import ColumnClause, Connection, column, inspect, select, table
 
 from remix_study.batches.losses import LOSSES
@@ -178,6 +177,9 @@ def _parameter_fault(value: float, text: str, distribution: Object) -> str:
 @cache
 def _distribution_fault(text: str) -> str:
     """What is wrong with a distribution, of which all trials of a study have the same."""
+    # Reports read rows, too, and do without Optuna.
+    from optuna.distributions import json_to_distribution
+
     try:
         json_to_distribution(text)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
