@@ -87,7 +87,7 @@ class ConfigurationQueue:
         if first in failed:
             return []
         # Other workers begin with those before it.
-        place = unfinished.index(first)
+        place = unfinished.index(first) if first in unfinished else 0
         unfinished = unfinished[place:] + unfinished[:place]
         with self.schedule.trials.storage.engine.connect() as connection:
             n_workers = max(1, len(leases.living_workers(connection)))
