@@ -39,8 +39,8 @@ class ConfigurationQueue:
     def lease(self, max_trials: int | None) -> list[ActiveTrial]:
         """Lease the first configuration that is neither finished nor another worker's.
 
-        Of a grid, workers that ask at the same moment begin at different ones: of 32 that all
-        want the first, 31 would have to ask again.
+        Of a grid, workers that ask at the same moment begin at different ones: where all want the
+        first, all but one have to ask again.
 
         Args:
             max_trials: How many at most, with those that train beside it; None for as many as one

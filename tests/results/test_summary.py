@@ -8,7 +8,9 @@ import lzma
 import shutil
 import sqlite3
 import tempfile
+from dataclasses import fields
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pandas as pd
 import pytest
@@ -19,7 +21,11 @@ from tiny_studies import tiny
 
 from remix_study.cli.main import main
 from remix_study.errors import BAD_DATABASE, BAD_INPUT, DONE, SOME_CONFIGURATIONS_FAILED
+from remix_study.results import calibration
+from remix_study.results.forms import FormName
+from remix_study.results.probabilities import Prior
 from remix_study.results.summary import write_summary
+from remix_study.study import stored_content
 from remix_study.study.storage import open_reader, open_storage
 
 pytestmark = pytest.mark.usefixtures("here", "unrendered_figures")
@@ -250,3 +256,17 @@ def test_scores_of_many_runs_are_read_at_once(finished, here, statements):
     # From the source, and from the target to compare. Probabilities are read run by run.
     assert selecting(statements, "remix_scores") == selecting(statements, "remix_folds") == 2
     assert selecting(statements, "remix_probabilities") == 2 * 3
+
+
+def test_damage_is_told_by_the_names_that_pages_use():
+    """Else a summary with a new form or view would be taken for damaged."""
+    hints = get_type_hints(stored_content._Form)
+    assert (hints["name"], hints["prior"]) == (FormName, Prior)
+    views = get_args(get_type_hints(stored_content.Summary)["reliability"])[0]
+    assert set(get_args(views)) == {
+        calibration.NATURAL,
+        calibration.BALANCED,
+        calibration.CORRECTED,
+    }
+    bins = {field.name for field in fields(calibration.Reliability)}
+    assert set(stored_content._Bins.__struct_fields__) == bins
